@@ -1,0 +1,31 @@
+# Settings that every target of the project gets, and the two functions that declare targets.
+
+add_library(ddim_settings INTERFACE)
+target_compile_features(ddim_settings INTERFACE cxx_std_20)
+target_include_directories(ddim_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+target_compile_options(ddim_settings INTERFACE -Wall -Wextra -Wconversion -Wshadow -ffp-contract=off)
+if(DDIM_WERROR)
+  target_compile_options(ddim_settings INTERFACE -Werror)
+endif()
+if(DDIM_SANITIZE)
+  target_compile_options(ddim_settings INTERFACE -fsanitize=${DDIM_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(ddim_settings INTERFACE -fsanitize=${DDIM_SANITIZE})
+endif()
+
+# ddim_room(NAME SOURCES a.cpp ... [DEPS rooms or libraries ...] [PRIVATE_DEPS ...])
+# One room of src/ as the static library ddim_NAME.
+function(ddim_room name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(ddim_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(ddim_${name} PUBLIC ddim_settings ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+endfunction()
+
+# ddim_test(NAME SOURCES a.cpp ... DEPS ddim_io ...)
+# A GoogleTest program; every TEST in it becomes a ctest test.
+function(ddim_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ddim_settings ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()

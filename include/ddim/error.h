@@ -1,0 +1,29 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace ddim {
+
+/// What went wrong, in the classes that a caller can act on. The values are the program's exit codes.
+enum class ErrorCode {
+  user = 1,           ///< an impossible request: a flag, a field, a file that exists already
+  usage = 2,          ///< the command line itself cannot be understood
+  numeric = 3,        ///< NaN or infinity in weights, activations or gradients
+  corrupt = 4,        ///< a file that is not what it claims to be
+  io = 5,             ///< the operating system refused to read or write, or the disk is full
+  interrupted = 130,  ///< the user asked to stop
+};
+
+/// Everything that a user can cause is reported as an Error. The message names the operation or the
+/// file, what was expected, what was found and, where there is one, the remedy.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  ErrorCode code() const noexcept { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
+}  // namespace ddim

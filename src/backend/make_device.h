@@ -1,0 +1,17 @@
+#pragma once
+
+#include "tensor/device.h"
+
+namespace ddim {
+
+enum class BackendKind { ref, cpu };
+
+/// A device on this machine whose ops use `num_threads` threads (see Device::worker for several
+/// workers). Throws Error(user) when the backend was not built or the machine lacks what it needs.
+Device make_device(BackendKind kind, int num_threads = 1);
+
+/// A device whose kernels do nothing and whose memory is only counted: run a network on it to learn
+/// what its activations need (arena().peak_bytes()) before anything is allocated.
+Device make_dry_device();
+
+}  // namespace ddim

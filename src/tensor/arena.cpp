@@ -1,0 +1,159 @@
+#include "tensor/arena.h"
+
+#include <algorithm>
+#include <cassert>
+#include <new>
+
+#include "base/error.h"
+
+namespace ddim {
+namespace {
+
+constexpr std::size_t kMinChunkBytes = std::size_t{1} << 20;
+
+std::size_t round_up(std::size_t num_bytes) {
+  return std::max(Arena::kAlignment,
+                  (num_bytes + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment);
+}
+
+class HostMemory final : public MemorySource {
+ public:
+  std::byte* allocate(std::size_t num_bytes) override {
+    void* data = ::operator new (num_bytes, std::align_val_t{Arena::kAlignment}, std::nothrow);
+    if (data == nullptr)
+      fail(ErrorCode::user, "memory: ", num_bytes,
+           " bytes are not to be had; try a smaller --batch");
+    return static_cast<std::byte*>(data);
+  }
+  void deallocate(std::byte* data, std::size_t) noexcept override {
+    ::operator delete (data, std::align_val_t{Arena::kAlignment});
+  }
+};
+
+class NoMemory final : public MemorySource {
+ public:
+  std::byte* allocate(std::size_t num_bytes) override {
+    const std::uintptr_t address = next_;
+    next_ += round_up(num_bytes) + Arena::kAlignment;
+    return reinterpret_cast<std::byte*>(address);  // NOLINT: never dereferenced
+  }
+  void deallocate(std::byte*, std::size_t) noexcept override {}
+
+ private:
+  std::uintptr_t next_ = Arena::kAlignment;
+};
+
+std::uint64_t next_storage_id() {
+  static std::atomic<std::uint64_t> next{1};
+  return next++;
+}
+
+}  // namespace
+
+std::unique_ptr<MemorySource> make_host_memory() { return std::make_unique<HostMemory>(); }
+std::unique_ptr<MemorySource> make_no_memory() { return std::make_unique<NoMemory>(); }
+
+Arena::~Arena() {
+  assert(bytes_in_use_ == 0 && "a tensor outlives its device");
+  for (const Chunk& chunk : chunks_) source_->deallocate(chunk.data, chunk.num_bytes);
+}
+
+void Arena::add_chunk(std::size_t num_bytes) {
+  std::byte* data = source_->allocate(num_bytes);
+  ++num_system_allocations_;
+  chunks_.push_back({data, num_bytes});
+  const auto position = std::ranges::lower_bound(free_blocks_, data, {}, &FreeBlock::data);
+  free_blocks_.insert(position, {data, num_bytes, chunks_.size() - 1});
+}
+
+Storage* Arena::allocate(std::size_t num_bytes) {
+  const std::size_t needed = round_up(num_bytes);
+  const std::lock_guard lock(mutex_);
+  const auto best_fit = [&] {
+    auto best = free_blocks_.end();
+    for (auto block = free_blocks_.begin(); block != free_blocks_.end(); ++block) {
+      if (block->num_bytes >= needed &&
+          (best == free_blocks_.end() || block->num_bytes < best->num_bytes))
+        best = block;
+    }
+    return best;
+  };
+  auto block = best_fit();
+  if (block == free_blocks_.end()) {
+    add_chunk(std::max(needed, kMinChunkBytes));
+    block = best_fit();
+  }
+  std::byte* data = block->data;
+  block->data += needed;
+  block->num_bytes -= needed;
+  if (block->num_bytes == 0) free_blocks_.erase(block);
+
+  if (idle_storages_.empty()) {
+    storages_.push_back(std::make_unique<Storage>());
+    idle_storages_.reserve(storages_.size());  // so that release() never allocates
+    free_blocks_.reserve(2 * storages_.size() + chunks_.size() + 1);
+    idle_storages_.push_back(storages_.back().get());
+  }
+  Storage* storage = idle_storages_.back();
+  idle_storages_.pop_back();
+  storage->data = data;
+  storage->num_bytes = needed;
+  storage->id = next_storage_id();
+  storage->version = 0;
+  storage->arena = this;
+  bytes_in_use_ += needed;
+  peak_bytes_ = std::max(peak_bytes_, bytes_in_use_);
+  return storage;
+}
+
+void Arena::release(Storage* storage) noexcept {
+  const std::lock_guard lock(mutex_);
+  bytes_in_use_ -= storage->num_bytes;
+  const auto chunk = std::ranges::find_if(chunks_, [&](const Chunk& c) {
+    return storage->data >= c.data && storage->data < c.data + c.num_bytes;
+  });
+  const auto chunk_index = static_cast<std::size_t>(chunk - chunks_.begin());
+  auto next = std::ranges::lower_bound(free_blocks_, storage->data, {}, &FreeBlock::data);
+  const bool joins_next = next != free_blocks_.end() && next->chunk == chunk_index &&
+                          storage->data + storage->num_bytes == next->data;
+  const bool joins_previous = next != free_blocks_.begin() &&
+                              std::prev(next)->chunk == chunk_index &&
+                              std::prev(next)->data + std::prev(next)->num_bytes == storage->data;
+  if (joins_previous) {
+    std::prev(next)->num_bytes += storage->num_bytes + (joins_next ? next->num_bytes : 0);
+    if (joins_next) free_blocks_.erase(next);
+  } else if (joins_next) {
+    next->data = storage->data;
+    next->num_bytes += storage->num_bytes;
+  } else {
+    free_blocks_.insert(next, {storage->data, storage->num_bytes, chunk_index});
+  }
+  idle_storages_.push_back(storage);
+}
+
+void Arena::reserve(std::size_t num_bytes) {
+  const std::lock_guard lock(mutex_);
+  for (const FreeBlock& block : free_blocks_) {
+    if (block.num_bytes >= num_bytes) return;
+  }
+  if (num_bytes > 0) add_chunk(round_up(num_bytes));
+}
+
+std::size_t Arena::bytes_in_use() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_in_use_;
+}
+std::size_t Arena::peak_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return peak_bytes_;
+}
+void Arena::reset_peak() {
+  const std::lock_guard lock(mutex_);
+  peak_bytes_ = bytes_in_use_;
+}
+std::int64_t Arena::num_system_allocations() const {
+  const std::lock_guard lock(mutex_);
+  return num_system_allocations_;
+}
+
+}  // namespace ddim

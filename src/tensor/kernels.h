@@ -1,0 +1,198 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include "base/philox.h"
+#include "tensor/tensor.h"
+
+namespace ddim {
+
+/// Whether a gradient is the first to arrive in its slot or is added to what is there.
+enum class Write { overwrite, accumulate };
+
+/// Where an op leaves a gradient. An undefined tensor means that nobody wants it: the op skips the
+/// work.
+struct Grad {
+  Tensor tensor;
+  Write write = Write::overwrite;
+  explicit operator bool() const { return tensor.defined(); }
+};
+
+/// A square window, the same on both axes.
+struct ConvGeometry {
+  std::int64_t kernel = 3;
+  std::int64_t stride = 1;
+  std::int64_t pad_begin = 1;  ///< zeros above and to the left
+  std::int64_t pad_end = 1;    ///< zeros below and to the right
+
+  std::int64_t output_size(std::int64_t input_size) const {
+    return (input_size + pad_begin + pad_end - kernel) / stride + 1;
+  }
+};
+
+/// What a convolution adds to its sums before it writes them. Undefined tensors are left out.
+struct ConvAddends {
+  Tensor bias;            ///< [C_out]
+  Tensor per_image_bias;  ///< [N,C_out]: the projected time embedding
+  Tensor residual;        ///< [N,H_out,W_out,C_out]
+};
+
+enum class Activation { none, silu };
+
+struct GroupNormOptions {
+  std::int64_t num_groups = 32;
+  double epsilon = 1e-6;
+  Activation activation = Activation::none;  ///< applied to the normalised value
+};
+
+/// Which elements of a layer a dropout mask keeps: element i of image first_image+n is kept when
+/// uniform element i of that image's stream (Philox, purpose dropout) is >= probability.
+struct DropoutKey {
+  NoiseKey noise;  ///< purpose dropout, lane = layer
+  std::uint32_t first_image = 0;
+  double probability = 0.0;
+};
+
+/// One step of a sampler, everything folded to scalars by the host in double. With
+///   x0_pred = x0_from_x * x_t + x0_from_eps * eps,  clamped to [-clip, clip],
+///   x_prev  = prev_from_x0 * x0_pred + prev_from_eps * eps + prev_from_noise * z.
+/// eps is the network's, not derived anew from a clamped x0_pred, unless `rederive_eps`:
+///   eps = (x0_pred - x0_from_x * x_t) / x0_from_eps.
+struct SamplerUpdate {
+  double x0_from_x = 1.0;
+  double x0_from_eps = 0.0;
+  double prev_from_x0 = 1.0;
+  double prev_from_eps = 0.0;
+  double prev_from_noise = 0.0;
+  double clip = std::numeric_limits<double>::infinity();
+  bool rederive_eps = false;
+};
+
+/// Adam (Kingma and Ba, algorithm 1), as PyTorch computes it, and the exponential moving average
+/// after it:
+///   g = grad_scale * grad;  m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2
+///   p -= lr / (1-beta1^step) * m / (sqrt(v) / sqrt(1-beta2^step) + epsilon)
+///   ema = ema_decay * ema + (1-ema_decay) * p
+struct AdamUpdate {
+  double learning_rate = 2e-4;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  std::int64_t step = 1;  ///< counts from 1
+  double grad_scale = 1.0;
+  double ema_decay = 0.9999;
+};
+
+/// The seam to a backend: the numerical work of the whole program. Three rules hold for every
+/// function.
+///  - Tensors are dense, on this backend's device, of one dtype (f32; `ref` also f64), and have the
+///  shapes
+///    written beside them. ops/ checks shapes and says what is wrong; a backend may assert only.
+///  - Outputs come last and are overwritten. Inputs and outputs do not overlap unless a line says
+///  so.
+///    A Grad is written as it says, and skipped when it is undefined.
+///  - Determinism: what an image n of [N,...] gets in a forward function is bit for bit the same
+///  whatever
+///    N is and however many threads there are. Gradients of parameters (sums over images) depend on
+///    N and on the order of images, never on the number of threads.
+/// Letters: N images, H W pixels, C channels, L tokens (H*W), M rows, K inputs. See
+/// docs/notation.md.
+class Kernels {
+ public:
+  virtual ~Kernels() = default;
+
+  // ---- moving data ----
+  /// Host floats into a tensor (converted to its dtype), and back.
+  virtual void upload(std::span<const float> values, Tensor& y) = 0;
+  virtual void download(const Tensor& x, std::span<float> values) = 0;
+  virtual void copy(const Tensor& x, Tensor& y) = 0;
+  virtual void fill(double value, Tensor& y) = 0;
+
+  // ---- convolution and matrix products ----
+  /// y[n,i,j,o] = addends + sum_{u,v,c} x[n, i*stride+u-pad, j*stride+v-pad, c] * weight[o,c,u,v].
+  /// x [N,H,W,C_in], weight [C_out,C_in,kernel,kernel], y [N,H_out,W_out,C_out]. The residual may
+  /// be y itself.
+  virtual void conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
+                      const ConvGeometry& geometry, Tensor& y) = 0;
+  /// dx of conv2d: dy [N,H_out,W_out,C_out], dx [N,H,W,C_in].
+  virtual void conv2d_backward_input(const Tensor& dy, const Tensor& weight,
+                                     const ConvGeometry& geometry, Grad dx) = 0;
+  /// dweight and dbias of conv2d, summed over images and pixels. Both grads may be undefined
+  /// separately.
+  virtual void conv2d_backward_weight(const Tensor& x, const Tensor& dy,
+                                      const ConvGeometry& geometry, Grad dweight, Grad dbias) = 0;
+
+  /// y = x weight^T + bias: x [M,K], weight [C_out,K], bias [C_out] or undefined, y [M,C_out]. A
+  /// row of y depends on its row of x alone, bit for bit.
+  virtual void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) = 0;
+  /// dx = dy weight; dweight = dy^T x; dbias = column sums of dy.
+  virtual void linear_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, Grad dx,
+                               Grad dweight, Grad dbias) = 0;
+
+  /// Softmax attention per image and head, softmax over keys of q.k * scale, with C = num_heads *
+  /// C_head, head h being channels h*C_head ..: q, k, v, y [N,L,C]; log_sum_exp [N,num_heads,L] is
+  /// kept for the gradient.
+  virtual void attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t num_heads,
+                         double scale, Tensor& log_sum_exp, Tensor& y) = 0;
+  virtual void attention_backward(const Tensor& q, const Tensor& k, const Tensor& v,
+                                  const Tensor& y, const Tensor& log_sum_exp,
+                                  std::int64_t num_heads, double scale, const Tensor& dy, Grad dq,
+                                  Grad dk, Grad dv) = 0;
+
+  // ---- normalisation and activation ----
+  /// Group norm over (H, W, C/groups), biased variance, then gamma, beta [C], then the activation.
+  /// x, y [N,H,W,C]; mean, rstd [N,groups] are kept for the gradient.
+  virtual void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                          const GroupNormOptions& options, Tensor& mean, Tensor& rstd,
+                          Tensor& y) = 0;
+  virtual void group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                                   const Tensor& mean, const Tensor& rstd,
+                                   const GroupNormOptions& options, const Tensor& dy, Grad dx,
+                                   Grad dgamma, Grad dbeta) = 0;
+  /// y = x * sigmoid(x). Any shape.
+  virtual void silu(const Tensor& x, Tensor& y) = 0;
+  virtual void silu_backward(const Tensor& x, const Tensor& dy, Grad dx) = 0;
+  /// y = x * mask / (1 - probability). x [N,...]. Its own gradient: call it with dy and dx.
+  virtual void dropout(const Tensor& x, const DropoutKey& key, Grad y) = 0;
+
+  // ---- moving activations ----
+  /// y = a + b, any one shape.
+  virtual void add(const Tensor& a, const Tensor& b, Tensor& y) = 0;
+  /// y = x or y += x, as the slot says: the gradient of everything that copies.
+  virtual void accumulate(const Tensor& x, Grad y) = 0;
+  /// y [N,H,W,C_a+C_b] = a's channels, then b's: a [N,H,W,C_a], b [N,H,W,C_b].
+  virtual void concat_channels(const Tensor& a, const Tensor& b, Tensor& y) = 0;
+  virtual void concat_channels_backward(const Tensor& dy, Grad da, Grad db) = 0;
+  /// y[n,i,j,c] = x[n,i/2,j/2,c]: x [N,H,W,C], y [N,2H,2W,C].
+  virtual void upsample_nearest_2x(const Tensor& x, Tensor& y) = 0;
+  virtual void upsample_nearest_2x_backward(const Tensor& dy, Grad dx) = 0;
+  /// y[n,c] = sum_{i,j} x[n,i,j,c]: the gradient of a per-image bias.
+  virtual void sum_pixels(const Tensor& x, Grad y) = 0;
+
+  // ---- noise, loss, sampler, optimizer ----
+  /// z[n,...] = fill_normal(key, first_image + n), in memory order. z [N,...].
+  virtual void normal_noise(const NoiseKey& key, std::uint32_t first_image, Tensor& z) = 0;
+  /// y[n,...] = a[n] x[n,...] + b[n] z[n,...]: the forward process, eq. 4. y may be x.
+  virtual void mix_per_image(std::span<const double> a, const Tensor& x, std::span<const double> b,
+                             const Tensor& z, Tensor& y) = 0;
+  /// sums[n] = sum over image n of (prediction - target)^2, accumulated in double in a fixed order.
+  virtual void squared_error(const Tensor& prediction, const Tensor& target,
+                             std::span<double> sums) = 0;
+  /// dprediction = scale * 2 (prediction - target).
+  virtual void squared_error_backward(const Tensor& prediction, const Tensor& target, double scale,
+                                      Grad dprediction) = 0;
+  /// See SamplerUpdate. z may be undefined when prev_from_noise is 0; x0_pred may be undefined.
+  /// x_prev may be x_t.
+  virtual void sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& eps,
+                              const Tensor& z, Tensor& x_prev, Tensor& x0_pred) = 0;
+  /// See AdamUpdate. All of one shape; ema may be undefined. Marks parameter and ema as modified.
+  virtual void adam(const AdamUpdate& update, const Tensor& grad, Tensor& parameter, Tensor& m,
+                    Tensor& v, Tensor& ema) = 0;
+  /// Sum of squares in double, in an order that depends on the size only.
+  virtual double sum_of_squares(const Tensor& x) = 0;
+  virtual bool all_finite(const Tensor& x) = 0;
+};
+
+}  // namespace ddim
