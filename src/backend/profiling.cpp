@@ -1,0 +1,294 @@
+#include "backend/profiling.h"
+
+#include <algorithm>
+#include <chrono>
+#include <ranges>
+#include <utility>
+
+#include "base/error.h"
+#include "tensor/kernels.h"
+
+namespace ddim {
+
+void Profile::add(const std::string& op, double seconds, double flop) {
+  const std::lock_guard lock(mutex_);
+  ProfileEntry& entry = entries_[op];
+  entry.op = op;
+  ++entry.calls;
+  entry.seconds += seconds;
+  entry.flop += flop;
+}
+
+void Profile::clear() {
+  const std::lock_guard lock(mutex_);
+  entries_.clear();
+}
+
+std::vector<ProfileEntry> Profile::entries() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<ProfileEntry> result;
+  for (const ProfileEntry& entry : std::views::values(entries_)) result.push_back(entry);
+  std::ranges::sort(result, std::greater{}, &ProfileEntry::seconds);
+  return result;
+}
+
+namespace {
+
+/// "conv2d 3x3 128->256 @16x16": the name, then channels and pixels of one image, without N.
+std::string conv_label(const char* name, const ConvGeometry& geometry, const Tensor& x,
+                       const Tensor& y) {
+  if (!x.defined()) return name;
+  return concat(name, ' ', geometry.kernel, 'x', geometry.kernel,
+                geometry.stride == 1 ? "" : " stride 2", ' ', x.dim(3), "->", y.dim(3), " @",
+                y.dim(1), 'x', y.dim(2));
+}
+
+std::string label(const char* name, const Tensor& y) {
+  if (!y.defined()) return name;
+  return concat(name, ' ',
+                to_string(y.shape().rank() > 1 ? Shape(y.shape().dims().subspan(1)) : y.shape()));
+}
+
+/// 2 * kernel^2 * C_in * C_out * pixels, over all images.
+double conv_flop(const Tensor& weight, const Tensor& y) {
+  return 2.0 * static_cast<double>(weight.size()) * static_cast<double>(y.size() / y.dim(3));
+}
+double matrix_flop(const Tensor& x, const Tensor& y) {
+  return 2.0 * static_cast<double>(x.size()) * static_cast<double>(y.dim(1));
+}
+double attention_flop(const Tensor& q, int num_products) {
+  return 2.0 * num_products * static_cast<double>(q.size()) * static_cast<double>(q.dim(1));
+}
+
+/// Adds the time from its making to its end to a profile.
+template <class Label>
+class Timer {
+ public:
+  Timer(Profile& profile, Label make_label, double flop)
+      : profile_(profile),
+        make_label_(make_label),
+        flop_(flop),
+        start_(std::chrono::steady_clock::now()) {}
+  ~Timer() {
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
+    profile_.add(make_label_(), elapsed.count(), flop_);
+  }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+ private:
+  Profile& profile_;
+  Label make_label_;
+  double flop_;
+  std::chrono::steady_clock::time_point start_;
+};
+
+class ProfilingKernels final : public Kernels {
+ public:
+  ProfilingKernels(Kernels& inner, Profile& profile) : inner_(inner), profile_(profile) {}
+
+  void upload(std::span<const float> values, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return "upload"; }, 0.0);
+    inner_.upload(values, y);
+  }
+  void download(const Tensor& x, std::span<float> values) override {
+    const Timer timer(
+        profile_, [&] { return "download"; }, 0.0);
+    inner_.download(x, values);
+  }
+  void copy(const Tensor& x, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return "copy"; }, 0.0);
+    inner_.copy(x, y);
+  }
+  void fill(double value, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return "fill"; }, 0.0);
+    inner_.fill(value, y);
+  }
+  void conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
+              const ConvGeometry& geometry, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return conv_label("conv2d", geometry, x, y); }, conv_flop(weight, y));
+    inner_.conv2d(x, weight, addends, geometry, y);
+  }
+  void conv2d_backward_input(const Tensor& dy, const Tensor& weight, const ConvGeometry& geometry,
+                             Grad dx) override {
+    const Timer timer(
+        profile_, [&] { return conv_label("conv2d_backward_input", geometry, dx.tensor, dy); },
+        dx ? conv_flop(weight, dy) : 0.0);
+    inner_.conv2d_backward_input(dy, weight, geometry, dx);
+  }
+  void conv2d_backward_weight(const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                              Grad dweight, Grad dbias) override {
+    const Timer timer(
+        profile_, [&] { return conv_label("conv2d_backward_weight", geometry, x, dy); },
+        dweight ? conv_flop(dweight.tensor, dy) : 0.0);
+    inner_.conv2d_backward_weight(x, dy, geometry, dweight, dbias);
+  }
+  void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("linear", y); }, matrix_flop(x, y));
+    inner_.linear(x, weight, bias, y);
+  }
+  void linear_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, Grad dx,
+                       Grad dweight, Grad dbias) override {
+    const Timer timer(
+        profile_, [&] { return label("linear_backward", dy); },
+        matrix_flop(x, dy) * ((dx ? 1 : 0) + (dweight ? 1 : 0)));
+    inner_.linear_backward(x, weight, dy, dx, dweight, dbias);
+  }
+  void attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t num_heads,
+                 double scale, Tensor& log_sum_exp, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("attention", y); }, attention_flop(q, 2));
+    inner_.attention(q, k, v, num_heads, scale, log_sum_exp, y);
+  }
+  void attention_backward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& y,
+                          const Tensor& log_sum_exp, std::int64_t num_heads, double scale,
+                          const Tensor& dy, Grad dq, Grad dk, Grad dv) override {
+    const Timer timer(
+        profile_, [&] { return label("attention_backward", dy); }, attention_flop(q, 5));
+    inner_.attention_backward(q, k, v, y, log_sum_exp, num_heads, scale, dy, dq, dk, dv);
+  }
+  void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                  const GroupNormOptions& options, Tensor& mean, Tensor& rstd, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("group_norm", y); }, 0.0);
+    inner_.group_norm(x, gamma, beta, options, mean, rstd, y);
+  }
+  void group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                           const Tensor& mean, const Tensor& rstd, const GroupNormOptions& options,
+                           const Tensor& dy, Grad dx, Grad dgamma, Grad dbeta) override {
+    const Timer timer(
+        profile_, [&] { return label("group_norm_backward", dy); }, 0.0);
+    inner_.group_norm_backward(x, gamma, beta, mean, rstd, options, dy, dx, dgamma, dbeta);
+  }
+  void silu(const Tensor& x, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("silu", y); }, 0.0);
+    inner_.silu(x, y);
+  }
+  void silu_backward(const Tensor& x, const Tensor& dy, Grad dx) override {
+    const Timer timer(
+        profile_, [&] { return label("silu_backward", dx.tensor); }, 0.0);
+    inner_.silu_backward(x, dy, dx);
+  }
+  void dropout(const Tensor& x, const DropoutKey& key, Grad y) override {
+    const Timer timer(
+        profile_, [&] { return label("dropout", y.tensor); }, 0.0);
+    inner_.dropout(x, key, y);
+  }
+  void add(const Tensor& a, const Tensor& b, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return "add"; }, 0.0);
+    inner_.add(a, b, y);
+  }
+  void accumulate(const Tensor& x, Grad y) override {
+    const Timer timer(
+        profile_, [&] { return "accumulate"; }, 0.0);
+    inner_.accumulate(x, y);
+  }
+  void concat_channels(const Tensor& a, const Tensor& b, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("concat_channels", y); }, 0.0);
+    inner_.concat_channels(a, b, y);
+  }
+  void concat_channels_backward(const Tensor& dy, Grad da, Grad db) override {
+    const Timer timer(
+        profile_, [&] { return label("concat_channels_backward", dy); }, 0.0);
+    inner_.concat_channels_backward(dy, da, db);
+  }
+  void upsample_nearest_2x(const Tensor& x, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("upsample_nearest_2x", y); }, 0.0);
+    inner_.upsample_nearest_2x(x, y);
+  }
+  void upsample_nearest_2x_backward(const Tensor& dy, Grad dx) override {
+    const Timer timer(
+        profile_, [&] { return label("upsample_nearest_2x_backward", dx.tensor); }, 0.0);
+    inner_.upsample_nearest_2x_backward(dy, dx);
+  }
+  void sum_pixels(const Tensor& x, Grad y) override {
+    const Timer timer(
+        profile_, [&] { return label("sum_pixels", y.tensor); }, 0.0);
+    inner_.sum_pixels(x, y);
+  }
+  void normal_noise(const NoiseKey& key, std::uint32_t first_image, Tensor& z) override {
+    const Timer timer(
+        profile_, [&] { return label("normal_noise", z); }, 0.0);
+    inner_.normal_noise(key, first_image, z);
+  }
+  void mix_per_image(std::span<const double> a, const Tensor& x, std::span<const double> b,
+                     const Tensor& z, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("mix_per_image", y); }, 0.0);
+    inner_.mix_per_image(a, x, b, z, y);
+  }
+  void squared_error(const Tensor& prediction, const Tensor& target,
+                     std::span<double> sums) override {
+    const Timer timer(
+        profile_, [&] { return label("squared_error", target); }, 0.0);
+    inner_.squared_error(prediction, target, sums);
+  }
+  void squared_error_backward(const Tensor& prediction, const Tensor& target, double scale,
+                              Grad dprediction) override {
+    const Timer timer(
+        profile_, [&] { return label("squared_error_backward", dprediction.tensor); }, 0.0);
+    inner_.squared_error_backward(prediction, target, scale, dprediction);
+  }
+  void sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& eps,
+                      const Tensor& z, Tensor& x_prev, Tensor& x0_pred) override {
+    const Timer timer(
+        profile_, [&] { return label("sampler_update", x_prev); }, 0.0);
+    inner_.sampler_update(update, x_t, eps, z, x_prev, x0_pred);
+  }
+  void adam(const AdamUpdate& update, const Tensor& grad, Tensor& parameter, Tensor& m, Tensor& v,
+            Tensor& ema) override {
+    const Timer timer(
+        profile_, [&] { return "adam"; }, 0.0);
+    inner_.adam(update, grad, parameter, m, v, ema);
+  }
+  double sum_of_squares(const Tensor& x) override {
+    const Timer timer(
+        profile_, [&] { return "sum_of_squares"; }, 0.0);
+    return inner_.sum_of_squares(x);
+  }
+  bool all_finite(const Tensor& x) override {
+    const Timer timer(
+        profile_, [&] { return "all_finite"; }, 0.0);
+    return inner_.all_finite(x);
+  }
+
+ private:
+  Kernels& inner_;
+  Profile& profile_;
+};
+
+class ProfilingBackend final : public Device::Backend {
+ public:
+  ProfilingBackend(std::unique_ptr<Device::Backend> inner, Profile& profile)
+      : inner_(std::move(inner)), profile_(profile), kernels_(inner_->kernels(), profile) {}
+
+  Kernels& kernels() override { return kernels_; }
+  std::unique_ptr<Device::Backend> fork(int num_threads) override {
+    return make_profiling_backend(inner_->fork(num_threads), profile_);
+  }
+  std::unique_ptr<MemorySource> memory() override { return inner_->memory(); }
+  std::string describe() const override { return inner_->describe(); }
+
+ private:
+  std::unique_ptr<Device::Backend> inner_;
+  Profile& profile_;
+  ProfilingKernels kernels_;
+};
+
+}  // namespace
+
+std::unique_ptr<Device::Backend> make_profiling_backend(std::unique_ptr<Device::Backend> inner,
+                                                        Profile& profile) {
+  return std::make_unique<ProfilingBackend>(std::move(inner), profile);
+}
+
+}  // namespace ddim
