@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file_system.h"
+
+namespace ddim {
+
+/// Takes the next bytes of a file.
+using ByteSink = std::function<void(std::span<const std::byte>)>;
+
+/// What a file is to hold: the number of bytes, known beforehand, and a function that hands exactly
+/// so many to the sink, in order and in pieces of any size. What it refers to must outlive it.
+struct FileContent {
+  FileContent(std::span<const std::byte> bytes);  // NOLINT: converts on purpose
+  FileContent(std::string_view text);             // NOLINT: converts on purpose
+  FileContent(const std::string& text) : FileContent(std::string_view(text)) {}  // NOLINT
+  FileContent(const char* text) : FileContent(std::string_view(text)) {}         // NOLINT
+  FileContent(std::uint64_t size, std::function<void(const ByteSink&)> produce)
+      : size_bytes(size), write_to(std::move(produce)) {}
+
+  std::uint64_t size_bytes;
+  std::function<void(const ByteSink&)> write_to;
+};
+
+/// What to do when the output is there already.
+enum class Existing {
+  refuse,   ///< Error(user) that names it
+  replace,  ///< the old content stays readable until the new one is complete on the disk
+};
+
+/// Writes a file that is either complete or not there, whatever happens: into `path.tmp-<id>`
+/// beside it, fsync, rename to `path`, fsync of the folder. After a failure the temporary file is
+/// gone, the old file is untouched, and Error(io) names the path, the system's reason and the bytes
+/// needed. (If only the last fsync fails, the new content is in place and Error(io) says that it
+/// may not survive a loss of power.) The parent folder must exist.
+void write_file_durably(const std::filesystem::path& path, const FileContent& content,
+                        Existing existing, FileSystem& file_system = system_calls());
+
+/// A folder that is either complete or not there. Files go into `path.tmp-<id>/`; commit() makes
+/// everything durable and renames it to `path`, which must not exist.
+///
+///     DurableFolder folder("run/step-500");
+///     folder.write_file("unet/config.json", text);
+///     folder.commit(Manifest::write);
+class DurableFolder {
+ public:
+  enum class Manifest { leave_out, write };
+
+  /// Makes the temporary folder. Error(user) when `path` exists, Error(io) when the system refuses.
+  explicit DurableFolder(std::filesystem::path path, FileSystem& file_system = system_calls());
+  DurableFolder(const DurableFolder&) = delete;
+  DurableFolder& operator=(const DurableFolder&) = delete;
+  /// Removes the temporary folder unless it was committed.
+  ~DurableFolder();
+
+  /// Writes and fsyncs one new file. `name` is relative, with `/` between the parts; the folders on
+  /// its way are made. Error(user) for a name that leaves the folder or is there already; Error(io)
+  /// as write_file_durably, after which only destruction makes sense.
+  void write_file(const std::string& name, const FileContent& content);
+
+  /// Writes manifest.json if asked to, makes the folder durable under its final name and returns.
+  /// Errors as write_file_durably.
+  void commit(Manifest manifest);
+
+ private:
+  struct File {
+    std::string name;
+    std::uint64_t size_bytes;
+    std::string sha256;
+  };
+  std::string manifest_text() const;
+
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  FileSystem* file_system_;
+  std::vector<File> files_;              ///< in the order written
+  std::vector<std::string> subfolders_;  ///< parents before children
+  std::uint64_t num_bytes_ = 0;
+  bool committed_ = false;
+};
+
+/// Reads every file that `folder`/manifest.json lists and compares size and SHA-256. nullopt when
+/// all is well, else one line that says what is wrong. Never throws for what the folder holds.
+std::optional<std::string> verify_manifest(const std::filesystem::path& folder);
+
+/// Whether a file or folder of this name is what an interrupted write left behind.
+bool is_temporary_name(std::string_view name);
+
+}  // namespace ddim

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ddim::io {
+
+/// unet/config.json as diffusers' UNet2DModel reads it; the initial values are what diffusers takes
+/// for an absent key (spec D.2), so not those of the DDPM models. Strings are kept as they stand:
+/// what is supported is for the model room to say.
+struct UNetFileConfig {
+  std::string class_name = "UNet2DModel";
+  std::string diffusers_version = "0.31.0";
+
+  std::optional<std::int64_t> sample_size;
+  std::int64_t in_channels = 3;
+  std::int64_t out_channels = 3;
+  bool center_input_sample = false;
+  std::string time_embedding_type = "positional";
+  std::optional<std::int64_t> time_embedding_dim;
+  std::int64_t freq_shift = 0;
+  bool flip_sin_to_cos = true;
+  std::vector<std::string> down_block_types = {"DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D",
+                                               "AttnDownBlock2D"};
+  std::optional<std::string> mid_block_type = "UNetMidBlock2D";
+  std::vector<std::string> up_block_types = {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D",
+                                             "UpBlock2D"};
+  std::vector<std::int64_t> block_out_channels = {224, 448, 672, 896};
+  std::int64_t layers_per_block = 2;
+  double mid_block_scale_factor = 1.0;
+  std::int64_t downsample_padding = 1;
+  std::string downsample_type = "conv";
+  std::string upsample_type = "conv";
+  double dropout = 0.0;
+  std::string act_fn = "silu";
+  std::optional<std::int64_t> attention_head_dim = 8;  ///< null: one head; absent: 8
+  std::int64_t norm_num_groups = 32;
+  std::optional<std::int64_t> attn_norm_num_groups;
+  double norm_eps = 1e-5;
+  std::string resnet_time_scale_shift = "default";
+  bool add_attention = true;
+  std::optional<std::string> class_embed_type;
+  std::optional<std::int64_t> num_class_embeds;
+  std::optional<std::int64_t> num_train_timesteps;
+
+  /// Keys that this structure has no field for, sorted; those beginning with `_` are left out. Not
+  /// written. A loader that is strict refuses them, diffusers ignores them.
+  std::vector<std::string> unknown_keys;
+};
+
+/// scheduler_config.json (spec D.3); initial values are what diffusers takes for an absent key.
+struct SchedulerFileConfig {
+  std::string class_name = "DDIMScheduler";
+  std::string diffusers_version = "0.31.0";
+
+  std::int64_t num_train_timesteps = 1000;
+  double beta_start = 1e-4;
+  double beta_end = 0.02;
+  std::string beta_schedule = "linear";
+  std::optional<std::vector<double>> trained_betas;
+  std::string variance_type = "fixed_small";  ///< DDPMScheduler only; written only there
+  bool clip_sample = true;
+  double clip_sample_range = 1.0;
+  std::string prediction_type = "epsilon";
+  bool thresholding = false;
+  double dynamic_thresholding_ratio = 0.995;
+  double sample_max_value = 1.0;
+  std::string timestep_spacing = "leading";
+  std::int64_t steps_offset = 0;
+  bool rescale_betas_zero_snr = false;
+  bool set_alpha_to_one = true;  ///< DDIMScheduler only; written only there
+
+  std::vector<std::string> unknown_keys;  ///< as in UNetFileConfig
+};
+
+/// model_index.json (spec D.1): the classes a pipeline is made of.
+struct ModelIndex {
+  std::string class_name = "DDIMPipeline";
+  std::string diffusers_version = "0.31.0";
+  std::string scheduler_class = "DDIMScheduler";
+  std::string unet_class = "UNet2DModel";
+};
+
+/// The texts as values. Error(corrupt) naming `file_name` and the field for text that is not JSON,
+/// a duplicate key, a wrong type or a number out of range. Accepts the pre-release spellings of D.2
+/// and D.3.
+UNetFileConfig parse_unet_config(std::string_view text, const std::string& file_name);
+SchedulerFileConfig parse_scheduler_config(std::string_view text, const std::string& file_name);
+/// Refuses (Error(corrupt)) pipelines and networks other than those of D.1.
+ModelIndex parse_model_index(std::string_view text, const std::string& file_name);
+
+/// Indented JSON with every field, in diffusers' spelling, and a newline at the end.
+std::string to_json(const UNetFileConfig& config);
+std::string to_json(const SchedulerFileConfig& config);
+std::string to_json(const ModelIndex& index);
+
+}  // namespace ddim::io

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file_output.h"
+#include "io/image.h"
+
+namespace ddim::io {
+
+/// Keyword -> value. Keywords are 1-79 printable Latin-1 characters, values are UTF-8.
+using PngText = std::map<std::string, std::string>;
+
+struct PngFile {
+  Image image;
+  PngText text;  ///< of tEXt, zTXt and iTXt chunks, before or after the pixels
+};
+
+/// Decodes a PNG of any kind: palettes are expanded, 16 bits are scaled to 8 with rounding, less
+/// than 8 bits widened. Error(corrupt) naming `file_name` for everything that libpng complains
+/// about, for data that end early, and for more than kMaxPixels.
+PngFile decode_png(std::span<const std::byte> bytes, const std::string& file_name,
+                   Channels channels = Channels::as_stored);
+/// The same for a file. Error(io) when it cannot be read.
+PngFile read_png(const std::filesystem::path& path, Channels channels = Channels::as_stored);
+
+/// The file's bytes, a function of the arguments alone (no time, no version). Text goes into iTXt
+/// chunks, before the pixels, uncompressed.
+/// Error(user) for an image without pixels, or a keyword that PNG does not allow.
+std::vector<std::byte> encode_png(const Image& image, const PngText& text = {});
+/// write_file_durably of encode_png.
+void write_png(const std::filesystem::path& path, const Image& image, const PngText& text = {},
+               Existing existing = Existing::refuse);
+
+}  // namespace ddim::io

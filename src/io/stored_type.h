@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace ddim::io {
+
+/// The element types of safetensors files that are whole bytes wide.
+enum class StoredType : std::uint8_t {
+  f64,
+  f32,
+  f16,
+  bf16,
+  i64,
+  i32,
+  i16,
+  i8,
+  u64,
+  u32,
+  u16,
+  u8,
+  boolean,
+  f8_e4m3,
+  f8_e5m2,
+};
+std::size_t size_of(StoredType type);
+/// "F32", as the file spells it.
+std::string_view to_string(StoredType type);
+std::optional<StoredType> stored_type_from(std::string_view spelling);
+
+/// out[i] = the i-th little-endian element of `bytes`, of type f64, f32, f16 or bf16 (others:
+/// Error(user)). Exact except for f64, which is rounded to nearest even.
+void to_f32(StoredType type, std::span<const std::byte> bytes, std::span<float> out);
+
+/// The opposite: rounds to nearest even into f64, f32, f16 or bf16. A value that is infinite in the
+/// target stays infinite: the caller checks ranges.
+void from_f32(StoredType type, std::span<const float> values, std::span<std::byte> out);
+
+}  // namespace ddim::io
