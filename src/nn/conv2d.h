@@ -1,0 +1,38 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "nn/parameter_list.h"
+#include "tensor/kernels.h"
+#include "tensor/tape.h"
+
+namespace ddim {
+
+/// A convolution with bias, and with what else its caller wants added to the result.
+class Conv2d {
+ public:
+  struct Channels {
+    std::int64_t in, out;
+  };
+  /// Added to the result before it is written; undefined ones are left out.
+  struct Addends {
+    Var per_image_bias;  ///< [N,C_out]
+    Var residual;        ///< [N,H_out,W_out,C_out]
+  };
+
+  /// Parameters name.weight [C_out,C_in,kernel,kernel] and name.bias [C_out].
+  Conv2d(ParameterList& parameters, const std::string& name, Channels channels,
+         const ConvGeometry& geometry);
+
+  /// [N,H,W,C_in] -> [N,H_out,W_out,C_out]
+  Var operator()(Tape& tape, const Var& x) const { return (*this)(tape, x, {}); }
+  Var operator()(Tape& tape, const Var& x, const Addends& addends) const;
+
+ private:
+  std::string name_;
+  ConvGeometry geometry_;
+  std::reference_wrapper<const Parameter> weight_, bias_;
+};
+
+}  // namespace ddim

@@ -1,0 +1,20 @@
+#include "nn/group_norm.h"
+
+#include "ops/group_norm.h"
+
+namespace ddim {
+
+GroupNorm::GroupNorm(ParameterList& parameters, const std::string& name, std::int64_t channels,
+                     const GroupNormOptions& options)
+    : name_(name),
+      options_(options),
+      weight_(parameters.add(name + ".weight", {channels})),
+      bias_(parameters.add(name + ".bias", {channels})) {}
+
+Var GroupNorm::operator()(Tape& tape, const Var& x) const {
+  Var y = group_norm(tape, x, tape.leaf(weight_), tape.leaf(bias_), options_);  // [N,H,W,C]
+  tape.observe(name_, y);
+  return y;
+}
+
+}  // namespace ddim

@@ -1,0 +1,20 @@
+#include "nn/resample.h"
+
+#include "ops/upsample.h"
+
+namespace ddim {
+
+Downsample::Downsample(ParameterList& parameters, const std::string& name, std::int64_t channels,
+                       const UNetConfig& config)
+    : conv_(parameters, name + ".conv", {.in = channels, .out = channels},
+            {.kernel = 3, .stride = 2, .pad_begin = config.downsample_padding, .pad_end = 1}) {}
+
+Upsample::Upsample(ParameterList& parameters, const std::string& name, std::int64_t channels)
+    : conv_(parameters, name + ".conv", {.in = channels, .out = channels},
+            {.kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1}) {}
+
+Var Upsample::operator()(Tape& tape, const Var& x) const {
+  return conv_(tape, upsample_nearest_2x(tape, x));  // [N,2H,2W,C]
+}
+
+}  // namespace ddim

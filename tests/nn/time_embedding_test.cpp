@@ -1,0 +1,47 @@
+#include "nn/time_embedding.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace ddim {
+namespace {
+
+UNetConfig with_eight_channels() { return {.block_out_channels = {8}, .norm_num_groups = 4}; }
+
+TEST(SinusoidalEmbedding, IsSinesThenCosines) {
+  const double t[] = {3.5, 0.0};
+  const std::vector<float> rows = sinusoidal_embedding(t, with_eight_channels());
+  ASSERT_EQ(rows.size(), 16U);
+  for (int i = 0; i < 4; ++i) {
+    const double frequency = std::pow(10000.0, -i / 3.0);
+    EXPECT_FLOAT_EQ(rows[static_cast<std::size_t>(i)],
+                    static_cast<float>(std::sin(3.5 * frequency)));
+    EXPECT_FLOAT_EQ(rows[static_cast<std::size_t>(i + 4)],
+                    static_cast<float>(std::cos(3.5 * frequency)));
+    EXPECT_EQ(rows[static_cast<std::size_t>(i + 8)], 0.0F);
+    EXPECT_EQ(rows[static_cast<std::size_t>(i + 12)], 1.0F);
+  }
+}
+
+TEST(SinusoidalEmbedding, FlipPutsCosinesFirst) {
+  const double t[] = {3.5};
+  UNetConfig config = with_eight_channels();
+  config.flip_sin_to_cos = true;
+  const std::vector<float> flipped = sinusoidal_embedding(t, config);
+  std::vector<float> plain = sinusoidal_embedding(t, with_eight_channels());
+  std::rotate(plain.begin(), plain.begin() + 4, plain.end());
+  EXPECT_EQ(flipped, plain);
+}
+
+TEST(SinusoidalEmbedding, FrequencyShiftZeroDividesByHalf) {
+  const double t[] = {2.0};
+  UNetConfig config = with_eight_channels();
+  config.freq_shift = 0;
+  const std::vector<float> rows = sinusoidal_embedding(t, config);
+  EXPECT_FLOAT_EQ(rows[3], static_cast<float>(std::sin(2.0 * std::pow(10000.0, -3.0 / 4.0))));
+}
+
+}  // namespace
+}  // namespace ddim

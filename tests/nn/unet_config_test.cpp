@@ -1,0 +1,108 @@
+#include "nn/unet_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+
+#include "base/error.h"
+#include "tests/nn/published_configs.h"
+
+namespace ddim {
+namespace {
+
+struct BadConfig {
+  const char* name;
+  std::function<void(UNetConfig&)> spoil;
+  const char* message;
+};
+
+std::ostream& operator<<(std::ostream& out, const BadConfig& bad) { return out << bad.name; }
+
+class BadUNetConfig : public testing::TestWithParam<BadConfig> {};
+
+TEST_P(BadUNetConfig, IsRefusedByName) {
+  UNetConfig config = cifar10_config();
+  GetParam().spoil(config);
+  try {
+    validate(config);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::user);
+    EXPECT_THAT(error.what(), testing::HasSubstr(GetParam().message));
+  }
+}
+
+const BadConfig kBadConfigs[] = {
+    {"groups", [](UNetConfig& c) { c.block_out_channels[1] = 48; },
+     "unet: block_out_channels[1] (48) must be a multiple of norm_num_groups (32)"},
+    {"no_levels", [](UNetConfig& c) { c.block_out_channels.clear(); },
+     "unet: block_out_channels is empty"},
+    {"many_levels", [](UNetConfig& c) { c.block_out_channels.assign(13, 32); },
+     "unet: block_out_channels has 13 levels"},
+    {"zero_channels", [](UNetConfig& c) { c.block_out_channels[3] = 0; },
+     "unet: block_out_channels[3] (0) must be from 1"},
+    {"huge_channels", [](UNetConfig& c) { c.block_out_channels[3] = std::int64_t{1} << 40; },
+     "unet: block_out_channels[3] (1099511627776) must be from 1 to 65536"},
+    {"negative_channels", [](UNetConfig& c) { c.in_channels = -3; },
+     "unet: in_channels (-3) must be from 1"},
+    {"zero_out", [](UNetConfig& c) { c.out_channels = 0; }, "unet: out_channels (0)"},
+    {"zero_layers", [](UNetConfig& c) { c.layers_per_block = 0; }, "unet: layers_per_block (0)"},
+    {"zero_groups", [](UNetConfig& c) { c.norm_num_groups = 0; }, "unet: norm_num_groups (0)"},
+    {"zero_size", [](UNetConfig& c) { c.sample_size = 0; }, "unet: sample_size (0)"},
+    {"odd_size", [](UNetConfig& c) { c.sample_size = 28; },
+     "unet: sample_size (28) must be a multiple of 8: 4 levels halve it 3 times"},
+    {"attention_nowhere", [](UNetConfig& c) { c.attention_levels = {4}; },
+     "unet: attention_levels[0] (4) does not exist: block_out_channels gives 4 levels"},
+    {"attention_negative", [](UNetConfig& c) { c.attention_levels = {-1}; },
+     "unet: attention_levels[0] (-1) does not exist"},
+    {"attention_twice",
+     [](UNetConfig& c) {
+       c.attention_levels = {1, 1};
+     },
+     "unet: attention_levels[1] (1) must be greater than the entry before it (1)"},
+    {"head_dim", [](UNetConfig& c) { c.attention_head_dim = 24; },
+     "unet: block_out_channels[1] (256) must be a multiple of attention_head_dim (24)"},
+    {"head_dim_of_middle",
+     [](UNetConfig& c) {
+       c.attention_levels.clear();
+       c.attention_head_dim = 24;
+     },
+     "unet: block_out_channels[3] (256) must be a multiple of attention_head_dim (24)"},
+    {"head_dim_zero", [](UNetConfig& c) { c.attention_head_dim = 0; },
+     "unet: attention_head_dim (0)"},
+    {"dropout_one", [](UNetConfig& c) { c.dropout = 1.0; }, "unet: dropout (1)"},
+    {"dropout_negative", [](UNetConfig& c) { c.dropout = -0.1; }, "unet: dropout (-0.1)"},
+    {"dropout_nan", [](UNetConfig& c) { c.dropout = std::numeric_limits<double>::quiet_NaN(); },
+     "unet: dropout (nan)"},
+    {"norm_eps_zero", [](UNetConfig& c) { c.norm_eps = 0.0; }, "unet: norm_eps (0)"},
+    {"norm_eps_nan", [](UNetConfig& c) { c.norm_eps = std::numeric_limits<double>::quiet_NaN(); },
+     "unet: norm_eps (nan)"},
+    {"padding", [](UNetConfig& c) { c.downsample_padding = 2; }, "unet: downsample_padding (2)"},
+    {"freq_shift", [](UNetConfig& c) { c.freq_shift = 2; }, "unet: freq_shift (2)"},
+    {"odd_first_level",
+     [](UNetConfig& c) {
+       c.norm_num_groups = 1;
+       c.block_out_channels[0] = 7;
+     },
+     "unet: block_out_channels[0] (7) must be even"},
+    {"one_frequency",
+     [](UNetConfig& c) {
+       c.norm_num_groups = 1;
+       c.block_out_channels[0] = 2;
+     },
+     "unet: block_out_channels[0] (2) must be at least 4 with freq_shift 1"},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, BadUNetConfig, testing::ValuesIn(kBadConfigs),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST(UNetConfig, PublishedOnesAreAccepted) {
+  EXPECT_NO_THROW(validate(cifar10_config()));
+  EXPECT_NO_THROW(validate(celeba64_config()));
+  EXPECT_NO_THROW(validate(lsun256_config()));
+}
+
+}  // namespace
+}  // namespace ddim

@@ -1,0 +1,95 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "backend/make_device.h"
+#include "nn/unet.h"
+#include "tests/nn/published_configs.h"
+
+namespace ddim {
+namespace {
+
+std::string shape_text(const Shape& shape) {
+  std::string text;
+  for (const std::int64_t dim : shape.dims())
+    text += (text.empty() ? "" : "x") + std::to_string(dim);
+  return text;
+}
+
+TEST(UNetParameters, NamesAndShapesAreThoseOfTheCifar10Checkpoint) {
+  std::ifstream file("tests/nn/cifar10_parameters.txt");
+  std::map<std::string, std::string> expected;
+  for (std::string name, shape; file >> name >> shape;) expected[name] = shape;
+  ASSERT_EQ(expected.size(), 328U);
+
+  std::map<std::string, std::string> found;
+  const UNet unet(make_dry_device(), cifar10_config());
+  for (const Parameter* p : unet.parameters()) found[p->name] = shape_text(p->value.shape());
+  EXPECT_EQ(found, expected);
+}
+
+struct Count {
+  const char* name;
+  UNetConfig config;
+  std::size_t num_tensors;
+  std::int64_t num_parameters;
+};
+
+TEST(UNetParameters, CountsAreThoseOfThePublishedModels) {
+  const Count counts[] = {{"CIFAR-10", cifar10_config(), 328, 35'746'307},
+                          {"CelebA", celeba64_config(), 390, 78'700'803},
+                          {"LSUN", lsun256_config(), 450, 113'673'219}};
+  for (const Count& count : counts) {
+    SCOPED_TRACE(count.name);
+    const UNet unet(make_dry_device(), count.config);
+    EXPECT_EQ(unet.parameters().size(), count.num_tensors);
+    EXPECT_EQ(unet.num_parameters(), count.num_parameters);
+  }
+}
+
+// The order is part of checkpoints (optimizer state) and of the initial weights: it must not move.
+TEST(UNetParameters, OrderIsDiffusersRegistration) {
+  const UNet unet(make_dry_device(), small_config());
+  std::vector<std::string> layers;
+  for (std::size_t i = 0; i < unet.parameters().size(); ++i) {
+    const Parameter& p = *unet.parameters()[i];
+    EXPECT_EQ(p.index, i);
+    const std::string layer = p.name.substr(0, p.name.rfind('.'));
+    EXPECT_EQ(p.name, layer + (i % 2 == 0 ? ".weight" : ".bias"));
+    if (i % 2 == 0) layers.push_back(layer);
+  }
+  const auto res_block = [](std::vector<std::string>& out, const std::string& name, bool shortcut) {
+    for (const char* part : {"norm1", "conv1", "time_emb_proj", "norm2", "conv2"})
+      out.push_back(name + "." + part);
+    if (shortcut) out.push_back(name + ".conv_shortcut");
+  };
+  const auto attention = [](std::vector<std::string>& out, const std::string& name) {
+    for (const char* part : {"group_norm", "to_q", "to_k", "to_v", "to_out.0"})
+      out.push_back(name + "." + part);
+  };
+  std::vector<std::string> expected = {"conv_in", "time_embedding.linear_1",
+                                       "time_embedding.linear_2"};
+  res_block(expected, "down_blocks.0.resnets.0", false);
+  expected.emplace_back("down_blocks.0.downsamplers.0.conv");
+  attention(expected, "down_blocks.1.attentions.0");
+  res_block(expected, "down_blocks.1.resnets.0", true);
+  attention(expected, "up_blocks.0.attentions.0");
+  attention(expected, "up_blocks.0.attentions.1");
+  res_block(expected, "up_blocks.0.resnets.0", true);
+  res_block(expected, "up_blocks.0.resnets.1", true);
+  expected.emplace_back("up_blocks.0.upsamplers.0.conv");
+  res_block(expected, "up_blocks.1.resnets.0", true);
+  res_block(expected, "up_blocks.1.resnets.1", true);
+  attention(expected, "mid_block.attentions.0");
+  res_block(expected, "mid_block.resnets.0", false);
+  res_block(expected, "mid_block.resnets.1", false);
+  expected.emplace_back("conv_norm_out");
+  expected.emplace_back("conv_out");
+  EXPECT_EQ(layers, expected);
+}
+
+}  // namespace
+}  // namespace ddim
