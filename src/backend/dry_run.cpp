@@ -1,0 +1,71 @@
+#include "backend/dry_run.h"
+
+#include <algorithm>
+
+#include "tensor/kernels.h"
+
+namespace ddim {
+namespace {
+
+class DryKernels final : public Kernels {
+ public:
+  void upload(std::span<const float>, Tensor&) override {}
+  void download(const Tensor&, std::span<float>) override {}
+  void copy(const Tensor&, Tensor&) override {}
+  void fill(double, Tensor&) override {}
+  void conv2d(const Tensor&, const Tensor&, const ConvAddends&, const ConvGeometry&,
+              Tensor&) override {}
+  void conv2d_backward_input(const Tensor&, const Tensor&, const ConvGeometry&, Grad) override {}
+  void conv2d_backward_weight(const Tensor&, const Tensor&, const ConvGeometry&, Grad,
+                              Grad) override {}
+  void linear(const Tensor&, const Tensor&, const Tensor&, Tensor&) override {}
+  void linear_backward(const Tensor&, const Tensor&, const Tensor&, Grad, Grad, Grad) override {}
+  void attention(const Tensor&, const Tensor&, const Tensor&, std::int64_t, double, Tensor&,
+                 Tensor&) override {}
+  void attention_backward(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                          std::int64_t, double, const Tensor&, Grad, Grad, Grad) override {}
+  void group_norm(const Tensor&, const Tensor&, const Tensor&, const GroupNormOptions&, Tensor&,
+                  Tensor&, Tensor&) override {}
+  void group_norm_backward(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                           const Tensor&, const GroupNormOptions&, const Tensor&, Grad, Grad,
+                           Grad) override {}
+  void silu(const Tensor&, Tensor&) override {}
+  void silu_backward(const Tensor&, const Tensor&, Grad) override {}
+  void dropout(const Tensor&, const DropoutKey&, Grad) override {}
+  void add(const Tensor&, const Tensor&, Tensor&) override {}
+  void accumulate(const Tensor&, Grad) override {}
+  void concat_channels(const Tensor&, const Tensor&, Tensor&) override {}
+  void concat_channels_backward(const Tensor&, Grad, Grad) override {}
+  void upsample_nearest_2x(const Tensor&, Tensor&) override {}
+  void upsample_nearest_2x_backward(const Tensor&, Grad) override {}
+  void sum_pixels(const Tensor&, Grad) override {}
+  void normal_noise(const NoiseKey&, std::uint32_t, Tensor&) override {}
+  void mix_per_image(std::span<const double>, const Tensor&, std::span<const double>, const Tensor&,
+                     Tensor&) override {}
+  void squared_error(const Tensor&, const Tensor&, std::span<double> sums) override {
+    std::ranges::fill(sums, 0.0);
+  }
+  void squared_error_backward(const Tensor&, const Tensor&, double, Grad) override {}
+  void sampler_update(const SamplerUpdate&, const Tensor&, const Tensor&, const Tensor&, Tensor&,
+                      Tensor&) override {}
+  void adam(const AdamUpdate&, const Tensor&, Tensor&, Tensor&, Tensor&, Tensor&) override {}
+  double sum_of_squares(const Tensor&) override { return 0.0; }
+  bool all_finite(const Tensor&) override { return true; }
+};
+
+class DryBackend final : public Device::Backend {
+ public:
+  Kernels& kernels() override { return kernels_; }
+  std::unique_ptr<Device::Backend> fork(int) override { return make_dry_backend(); }
+  std::unique_ptr<MemorySource> memory() override { return make_no_memory(); }
+  std::string describe() const override { return "dry run"; }
+
+ private:
+  DryKernels kernels_;
+};
+
+}  // namespace
+
+std::unique_ptr<Device::Backend> make_dry_backend() { return std::make_unique<DryBackend>(); }
+
+}  // namespace ddim

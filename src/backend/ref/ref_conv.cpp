@@ -1,0 +1,117 @@
+#include "backend/ref/elements.h"
+#include "backend/ref/ref_kernels.h"
+
+namespace ddim::ref {
+namespace {
+
+bool inside(std::int64_t index, std::int64_t size) { return index >= 0 && index < size; }
+
+}  // namespace
+
+void RefKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
+                        const ConvGeometry& geometry, Tensor& y) {
+  with_element_type(x, [&]<class T>() {
+    const auto in = elements<T, 4>(x);
+    const auto w = elements<T, 4>(weight);
+    const auto out = elements<T, 4>(y);
+    const auto at = [&](std::int64_t n, std::int64_t i, std::int64_t j, std::int64_t o) {
+      double sum = 0.0;
+      for (std::int64_t u = 0; u < geometry.kernel; ++u) {
+        for (std::int64_t v = 0; v < geometry.kernel; ++v) {
+          const std::int64_t row = i * geometry.stride + u - geometry.pad_begin;
+          const std::int64_t column = j * geometry.stride + v - geometry.pad_begin;
+          if (!inside(row, x.dim(1)) || !inside(column, x.dim(2))) continue;
+          for (std::int64_t c = 0; c < x.dim(3); ++c)
+            sum += static_cast<double>(in(n, row, column, c)) * w(o, c, u, v);
+        }
+      }
+      if (addends.bias.defined()) sum += elements<T, 1>(addends.bias)(o);
+      if (addends.per_image_bias.defined()) sum += elements<T, 2>(addends.per_image_bias)(n, o);
+      if (addends.residual.defined()) sum += elements<T, 4>(addends.residual)(n, i, j, o);
+      return static_cast<T>(sum);
+    };
+    for (std::int64_t n = 0; n < y.dim(0); ++n)
+      for (std::int64_t i = 0; i < y.dim(1); ++i)
+        for (std::int64_t j = 0; j < y.dim(2); ++j)
+          for (std::int64_t o = 0; o < y.dim(3); ++o) out(n, i, j, o) = at(n, i, j, o);
+  });
+}
+
+void RefKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
+                                       const ConvGeometry& geometry, Grad dx) {
+  if (!dx) return;
+  with_element_type(dy, [&]<class T>() {
+    const auto dout = elements<T, 4>(dy);
+    const auto w = elements<T, 4>(weight);
+    const auto din = elements<T, 4>(dx.tensor);
+    // The output that pixel `p` of the input reaches through tap `u`, or -1.
+    const auto reached = [&](std::int64_t p, std::int64_t u, std::int64_t size) {
+      const std::int64_t strided = p + geometry.pad_begin - u;
+      if (strided % geometry.stride != 0) return std::int64_t{-1};
+      return inside(strided / geometry.stride, size) ? strided / geometry.stride : -1;
+    };
+    const auto at = [&](std::int64_t n, std::int64_t row, std::int64_t column, std::int64_t c) {
+      double sum = 0.0;
+      for (std::int64_t u = 0; u < geometry.kernel; ++u) {
+        for (std::int64_t v = 0; v < geometry.kernel; ++v) {
+          const std::int64_t i = reached(row, u, dy.dim(1));
+          const std::int64_t j = reached(column, v, dy.dim(2));
+          if (i < 0 || j < 0) continue;
+          for (std::int64_t o = 0; o < dy.dim(3); ++o)
+            sum += static_cast<double>(dout(n, i, j, o)) * w(o, c, u, v);
+        }
+      }
+      return sum;
+    };
+    const Shape& shape = dx.tensor.shape();
+    for (std::int64_t n = 0; n < shape[0]; ++n)
+      for (std::int64_t row = 0; row < shape[1]; ++row)
+        for (std::int64_t column = 0; column < shape[2]; ++column)
+          for (std::int64_t c = 0; c < shape[3]; ++c)
+            put(at(n, row, column, c), dx.write, din(n, row, column, c));
+  });
+}
+
+void RefKernels::conv2d_backward_weight(const Tensor& x, const Tensor& dy,
+                                        const ConvGeometry& geometry, Grad dweight, Grad dbias) {
+  with_element_type(x, [&]<class T>() {
+    const auto in = elements<T, 4>(x);
+    const auto dout = elements<T, 4>(dy);
+    const auto weight_at = [&](std::int64_t o, std::int64_t c, std::int64_t u, std::int64_t v) {
+      double sum = 0.0;
+      for (std::int64_t n = 0; n < dy.dim(0); ++n) {
+        for (std::int64_t i = 0; i < dy.dim(1); ++i) {
+          const std::int64_t row = i * geometry.stride + u - geometry.pad_begin;
+          if (!inside(row, x.dim(1))) continue;
+          for (std::int64_t j = 0; j < dy.dim(2); ++j) {
+            const std::int64_t column = j * geometry.stride + v - geometry.pad_begin;
+            if (!inside(column, x.dim(2))) continue;
+            sum += static_cast<double>(dout(n, i, j, o)) * in(n, row, column, c);
+          }
+        }
+      }
+      return sum;
+    };
+    const auto bias_at = [&](std::int64_t o) {
+      double sum = 0.0;
+      for (std::int64_t n = 0; n < dy.dim(0); ++n)
+        for (std::int64_t i = 0; i < dy.dim(1); ++i)
+          for (std::int64_t j = 0; j < dy.dim(2); ++j) sum += dout(n, i, j, o);
+      return sum;
+    };
+    if (dweight) {
+      const auto dw = elements<T, 4>(dweight.tensor);
+      for (std::int64_t o = 0; o < dy.dim(3); ++o)
+        for (std::int64_t c = 0; c < x.dim(3); ++c)
+          for (std::int64_t u = 0; u < geometry.kernel; ++u)
+            for (std::int64_t v = 0; v < geometry.kernel; ++v)
+              put(weight_at(o, c, u, v), dweight.write, dw(o, c, u, v));
+    }
+    if (dbias) {
+      const auto db = elements<T, 1>(dbias.tensor);
+      for (std::int64_t o = 0; o < dy.dim(3); ++o) put(bias_at(o), dbias.write, db(o));
+    }
+  });
+}
+
+}  // namespace ddim::ref

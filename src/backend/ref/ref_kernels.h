@@ -1,0 +1,58 @@
+#pragma once
+
+#include "tensor/kernels.h"
+
+namespace ddim::ref {
+
+/// Contracts: tensor/kernels.h. One file per topic: ref_conv.cpp, ref_norm.cpp, ...
+class RefKernels final : public Kernels {
+ public:
+  void upload(std::span<const float> values, Tensor& y) override;
+  void download(const Tensor& x, std::span<float> values) override;
+  void copy(const Tensor& x, Tensor& y) override;
+  void fill(double value, Tensor& y) override;
+  void conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
+              const ConvGeometry& geometry, Tensor& y) override;
+  void conv2d_backward_input(const Tensor& dy, const Tensor& weight, const ConvGeometry& geometry,
+                             Grad dx) override;
+  void conv2d_backward_weight(const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                              Grad dweight, Grad dbias) override;
+  void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) override;
+  void linear_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, Grad dx,
+                       Grad dweight, Grad dbias) override;
+  void attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t num_heads,
+                 double scale, Tensor& log_sum_exp, Tensor& y) override;
+  void attention_backward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& y,
+                          const Tensor& log_sum_exp, std::int64_t num_heads, double scale,
+                          const Tensor& dy, Grad dq, Grad dk, Grad dv) override;
+  void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                  const GroupNormOptions& options, Tensor& mean, Tensor& rstd, Tensor& y) override;
+  void group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                           const Tensor& mean, const Tensor& rstd, const GroupNormOptions& options,
+                           const Tensor& dy, Grad dx, Grad dgamma, Grad dbeta) override;
+  void silu(const Tensor& x, Tensor& y) override;
+  void silu_backward(const Tensor& x, const Tensor& dy, Grad dx) override;
+  void dropout(const Tensor& x, const DropoutKey& key, Grad y) override;
+  void add(const Tensor& a, const Tensor& b, Tensor& y) override;
+  void accumulate(const Tensor& x, Grad y) override;
+  void concat_channels(const Tensor& a, const Tensor& b, Tensor& y) override;
+  void concat_channels_backward(const Tensor& dy, Grad da, Grad db) override;
+  void upsample_nearest_2x(const Tensor& x, Tensor& y) override;
+  void upsample_nearest_2x_backward(const Tensor& dy, Grad dx) override;
+  void sum_pixels(const Tensor& x, Grad y) override;
+  void normal_noise(const NoiseKey& key, std::uint32_t first_image, Tensor& z) override;
+  void mix_per_image(std::span<const double> a, const Tensor& x, std::span<const double> b,
+                     const Tensor& z, Tensor& y) override;
+  void squared_error(const Tensor& prediction, const Tensor& target,
+                     std::span<double> sums) override;
+  void squared_error_backward(const Tensor& prediction, const Tensor& target, double scale,
+                              Grad dprediction) override;
+  void sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& eps,
+                      const Tensor& z, Tensor& x_prev, Tensor& x0_pred) override;
+  void adam(const AdamUpdate& update, const Tensor& grad, Tensor& parameter, Tensor& m, Tensor& v,
+            Tensor& ema) override;
+  double sum_of_squares(const Tensor& x) override;
+  bool all_finite(const Tensor& x) override;
+};
+
+}  // namespace ddim::ref

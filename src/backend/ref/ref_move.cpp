@@ -1,0 +1,126 @@
+#include "backend/ref/elements.h"
+#include "backend/ref/ref_kernels.h"
+
+namespace ddim::ref {
+
+void RefKernels::upload(std::span<const float> values, Tensor& y) {
+  assert(static_cast<std::int64_t>(values.size()) == y.size());
+  with_element_type(y, [&]<class T>() {
+    const auto out = y.values<T>();
+    for (std::size_t i = 0; i < values.size(); ++i) out[i] = values[i];
+  });
+}
+
+void RefKernels::download(const Tensor& x, std::span<float> values) {
+  assert(static_cast<std::int64_t>(values.size()) == x.size());
+  with_element_type(x, [&]<class T>() {
+    const auto in = x.values<T>();
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(in[i]);
+  });
+}
+
+void RefKernels::copy(const Tensor& x, Tensor& y) { accumulate(x, {y, Write::overwrite}); }
+
+void RefKernels::fill(double value, Tensor& y) {
+  with_element_type(y, [&]<class T>() {
+    for (T& element : y.values<T>()) element = static_cast<T>(value);
+  });
+}
+
+void RefKernels::add(const Tensor& a, const Tensor& b, Tensor& y) {
+  with_element_type(a, [&]<class T>() {
+    const auto left = a.values<T>();
+    const auto right = b.values<T>();
+    const auto out = y.values<T>();
+    for (std::size_t i = 0; i < left.size(); ++i) out[i] = left[i] + right[i];
+  });
+}
+
+void RefKernels::accumulate(const Tensor& x, Grad y) {
+  if (!y) return;
+  with_element_type(x, [&]<class T>() {
+    const auto in = x.values<T>();
+    const auto out = y.tensor.values<T>();
+    for (std::size_t i = 0; i < in.size(); ++i) put(in[i], y.write, out[i]);
+  });
+}
+
+void RefKernels::concat_channels(const Tensor& a, const Tensor& b, Tensor& y) {
+  with_element_type(a, [&]<class T>() {
+    const auto first = elements<T, 4>(a);
+    const auto second = elements<T, 4>(b);
+    const auto out = elements<T, 4>(y);
+    const std::int64_t split = a.dim(3);
+    for (std::int64_t n = 0; n < y.dim(0); ++n)
+      for (std::int64_t i = 0; i < y.dim(1); ++i)
+        for (std::int64_t j = 0; j < y.dim(2); ++j)
+          for (std::int64_t c = 0; c < y.dim(3); ++c)
+            out(n, i, j, c) = c < split ? first(n, i, j, c) : second(n, i, j, c - split);
+  });
+}
+
+void RefKernels::concat_channels_backward(const Tensor& dy, Grad da, Grad db) {
+  with_element_type(dy, [&]<class T>() {
+    const auto dout = elements<T, 4>(dy);
+    const auto put_channels = [&](Grad& grad, std::int64_t first_channel) {
+      const auto slots = elements<T, 4>(grad.tensor);
+      for (std::int64_t n = 0; n < dy.dim(0); ++n)
+        for (std::int64_t i = 0; i < dy.dim(1); ++i)
+          for (std::int64_t j = 0; j < dy.dim(2); ++j)
+            for (std::int64_t c = 0; c < grad.tensor.dim(3); ++c)
+              put(dout(n, i, j, first_channel + c), grad.write, slots(n, i, j, c));
+    };
+    if (da) put_channels(da, 0);
+    if (db) put_channels(db, dy.dim(3) - db.tensor.dim(3));
+  });
+}
+
+void RefKernels::upsample_nearest_2x(const Tensor& x, Tensor& y) {
+  with_element_type(x, [&]<class T>() {
+    const auto in = elements<T, 4>(x);
+    const auto out = elements<T, 4>(y);
+    for (std::int64_t n = 0; n < y.dim(0); ++n)
+      for (std::int64_t i = 0; i < y.dim(1); ++i)
+        for (std::int64_t j = 0; j < y.dim(2); ++j)
+          for (std::int64_t c = 0; c < y.dim(3); ++c) out(n, i, j, c) = in(n, i / 2, j / 2, c);
+  });
+}
+
+void RefKernels::upsample_nearest_2x_backward(const Tensor& dy, Grad dx) {
+  if (!dx) return;
+  with_element_type(dy, [&]<class T>() {
+    const auto dout = elements<T, 4>(dy);
+    const auto din = elements<T, 4>(dx.tensor);
+    const Shape& shape = dx.tensor.shape();
+    for (std::int64_t n = 0; n < shape[0]; ++n) {
+      for (std::int64_t i = 0; i < shape[1]; ++i) {
+        for (std::int64_t j = 0; j < shape[2]; ++j) {
+          for (std::int64_t c = 0; c < shape[3]; ++c) {
+            double sum = 0.0;
+            for (std::int64_t u = 0; u < 2; ++u)
+              for (std::int64_t v = 0; v < 2; ++v) sum += dout(n, 2 * i + u, 2 * j + v, c);
+            put(sum, dx.write, din(n, i, j, c));
+          }
+        }
+      }
+    }
+  });
+}
+
+void RefKernels::sum_pixels(const Tensor& x, Grad y) {
+  if (!y) return;
+  with_element_type(x, [&]<class T>() {
+    const auto in = elements<T, 4>(x);
+    const auto out = elements<T, 2>(y.tensor);
+    for (std::int64_t n = 0; n < x.dim(0); ++n) {
+      for (std::int64_t c = 0; c < x.dim(3); ++c) {
+        double sum = 0.0;
+        for (std::int64_t i = 0; i < x.dim(1); ++i)
+          for (std::int64_t j = 0; j < x.dim(2); ++j) sum += in(n, i, j, c);
+        put(sum, y.write, out(n, c));
+      }
+    }
+  });
+}
+
+}  // namespace ddim::ref

@@ -1,0 +1,99 @@
+// What runs once a step: the loss, the sampler's update, the optimizer's, and the checks on them.
+#include <algorithm>
+#include <cmath>
+
+#include "backend/ref/elements.h"
+#include "backend/ref/ref_kernels.h"
+
+namespace ddim::ref {
+
+void RefKernels::squared_error(const Tensor& prediction, const Tensor& target,
+                               std::span<double> sums) {
+  with_element_type(prediction, [&]<class T>() {
+    for (std::size_t n = 0; n < sums.size(); ++n) {
+      const auto p = prediction.slice(static_cast<std::int64_t>(n), 1).values<T>();
+      const auto t = target.slice(static_cast<std::int64_t>(n), 1).values<T>();
+      sums[n] = 0.0;
+      for (std::size_t i = 0; i < p.size(); ++i) {
+        const double difference = static_cast<double>(p[i]) - static_cast<double>(t[i]);
+        sums[n] += difference * difference;
+      }
+    }
+  });
+}
+
+void RefKernels::squared_error_backward(const Tensor& prediction, const Tensor& target,
+                                        double scale, Grad dprediction) {
+  if (!dprediction) return;
+  with_element_type(prediction, [&]<class T>() {
+    const auto p = prediction.values<T>();
+    const auto t = target.values<T>();
+    const auto out = dprediction.tensor.values<T>();
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      const double difference = static_cast<double>(p[i]) - static_cast<double>(t[i]);
+      put(scale * 2.0 * difference, dprediction.write, out[i]);
+    }
+  });
+}
+
+void RefKernels::sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& eps,
+                                const Tensor& z, Tensor& x_prev, Tensor& x0_pred) {
+  assert(z.defined() || update.prev_from_noise == 0.0);
+  with_element_type(x_t, [&]<class T>() {
+    const auto x = x_t.values<T>();
+    const auto predicted_eps = eps.values<T>();
+    const auto out = x_prev.values<T>();
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double unclipped = update.x0_from_x * x[i] + update.x0_from_eps * predicted_eps[i];
+      const double x0 = std::clamp(unclipped, -update.clip, update.clip);
+      const double e = update.rederive_eps ? (x0 - update.x0_from_x * x[i]) / update.x0_from_eps
+                                           : static_cast<double>(predicted_eps[i]);
+      const double noise =
+          update.prev_from_noise == 0.0 ? 0.0 : update.prev_from_noise * z.values<T>()[i];
+      out[i] = static_cast<T>(update.prev_from_x0 * x0 + update.prev_from_eps * e + noise);
+      if (x0_pred.defined()) x0_pred.values<T>()[i] = static_cast<T>(x0);
+    }
+  });
+}
+
+void RefKernels::adam(const AdamUpdate& update, const Tensor& grad, Tensor& parameter, Tensor& m,
+                      Tensor& v, Tensor& ema) {
+  const double correction1 = 1.0 - std::pow(update.beta1, static_cast<double>(update.step));
+  const double correction2 = 1.0 - std::pow(update.beta2, static_cast<double>(update.step));
+  with_element_type(parameter, [&]<class T>() {
+    const auto gradients = grad.values<T>();
+    const auto p = parameter.values<T>();
+    const auto first = m.values<T>();
+    const auto second = v.values<T>();
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      const double g = update.grad_scale * gradients[i];
+      first[i] = static_cast<T>(update.beta1 * first[i] + (1.0 - update.beta1) * g);
+      second[i] = static_cast<T>(update.beta2 * second[i] + (1.0 - update.beta2) * g * g);
+      const double denominator =
+          std::sqrt(static_cast<double>(second[i])) / std::sqrt(correction2) + update.epsilon;
+      p[i] = static_cast<T>(p[i] - update.learning_rate / correction1 * first[i] / denominator);
+      if (ema.defined()) {
+        T& average = ema.values<T>()[i];
+        average = static_cast<T>(update.ema_decay * average + (1.0 - update.ema_decay) * p[i]);
+      }
+    }
+  });
+  parameter.mark_modified();
+  if (ema.defined()) ema.mark_modified();
+}
+
+double RefKernels::sum_of_squares(const Tensor& x) {
+  return with_element_type(x, [&]<class T>() {
+    double sum = 0.0;
+    for (const T value : x.values<T>()) sum += static_cast<double>(value) * value;
+    return sum;
+  });
+}
+
+bool RefKernels::all_finite(const Tensor& x) {
+  return with_element_type(x, [&]<class T>() {
+    return std::ranges::all_of(x.values<T>(), [](T value) { return std::isfinite(value); });
+  });
+}
+
+}  // namespace ddim::ref
