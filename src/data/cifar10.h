@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "data/images.h"
+
+namespace ddim::data {
+
+inline constexpr std::int64_t kCifar10RecordsPerFile = 10000;
+
+/// Reads a file of CIFAR-10's binary version: `num_records` times a label (0..9) and 32x32 red,
+/// then green, then blue bytes. Labels are checked and dropped. Throws Error(corrupt) with `name`.
+Images parse_cifar10(std::span<const std::uint8_t> bytes, std::string_view name,
+                     std::int64_t num_records = kCifar10RecordsPerFile);
+
+}  // namespace ddim::data

@@ -1,0 +1,125 @@
+#include "data/dataset.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "base/error.h"
+#include "data/cifar10.h"
+#include "data/idx.h"
+#include "data/image_folder.h"
+#include "io/read_file.h"
+
+namespace ddim::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxFileBytes = std::size_t{4} << 30;
+
+std::span<const std::uint8_t> as_bytes(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+/// The idx file of a split, packed or not.
+std::optional<fs::path> find_idx(const fs::path& dir, Split split) {
+  const std::string prefix = split == Split::train ? "train" : "t10k";
+  for (const char* ending : {"-images-idx3-ubyte", "-images-idx3-ubyte.gz", "-images.idx3-ubyte"}) {
+    if (fs::is_regular_file(dir / (prefix + ending))) return dir / (prefix + ending);
+  }
+  return std::nullopt;
+}
+
+Dataset load_idx(const fs::path& path) {
+  const std::string file = io::read_file(path, kMaxFileBytes);
+  const std::string name = path.string();
+  Dataset dataset{.images = {}, .kind = "idx", .skipped = {}};
+  dataset.images = path.extension() == ".gz"
+                       ? parse_idx(gunzip(as_bytes(file), kMaxFileBytes, name), name)
+                       : parse_idx(as_bytes(file), name);
+  return dataset;
+}
+
+std::vector<fs::path> cifar10_files(const fs::path& dir, Split split) {
+  if (split == Split::test) return {dir / "test_batch.bin"};
+  std::vector<fs::path> files;
+  for (int i = 1; i <= 5; ++i) files.push_back(dir / concat("data_batch_", i, ".bin"));
+  return files;
+}
+
+Dataset load_cifar10(const std::vector<fs::path>& files) {
+  Dataset dataset{.images = {}, .kind = "cifar10", .skipped = {}};
+  for (const fs::path& file : files) {
+    require(fs::is_regular_file(file), file.string(),
+            ": missing; a CIFAR-10 folder has data_batch_1.bin to data_batch_5.bin and "
+            "test_batch.bin");
+    const Images part = parse_cifar10(as_bytes(io::read_file(file, kMaxFileBytes)), file.string());
+    Images& all = dataset.images;
+    all.pixels.insert(all.pixels.end(), part.pixels.begin(), part.pixels.end());
+    all = {.count = all.count + part.count,
+           .height = part.height,
+           .width = part.width,
+           .channels = part.channels,
+           .pixels = std::move(all.pixels)};
+  }
+  return dataset;
+}
+
+Dataset load_any(const fs::path& dir, const DatasetOptions& options) {
+  if (const auto idx = find_idx(dir, options.split)) return load_idx(*idx);
+  const std::vector<fs::path> cifar = cifar10_files(dir, options.split);
+  if (std::ranges::any_of(cifar, [](const fs::path& file) { return fs::is_regular_file(file); }))
+    return load_cifar10(cifar);
+  const fs::path split_dir = dir / to_string(options.split);
+  const fs::path images_dir = fs::is_directory(split_dir) ? split_dir : dir;
+  const std::vector<fs::path> files = find_image_files(images_dir);
+  if (!files.empty()) return load_image_files(files, options);
+  if (fs::is_regular_file(cifar.front().string() + ".xz"))
+    fail(ErrorCode::user, "data: ", dir.string(),
+         " holds packed CIFAR-10 files (.bin.xz); unpack them first: xz -dk *.xz");
+  fail(ErrorCode::user, "data: no images in ", dir.string(), " for the ", to_string(options.split),
+       " split: looked for ", options.split == Split::train ? "train" : "t10k",
+       "-images-idx3-ubyte[.gz], ",
+       options.split == Split::train ? "data_batch_*.bin" : "test_batch.bin",
+       ", *.png, *.jpg, *.jpeg");
+}
+
+/// Grey to three equal channels.
+void spread_channels(Images& images, std::int64_t channels) {
+  if (channels == 0 || channels == images.channels) return;
+  require(images.channels == 1 && channels == 3, "data: images have ", images.channels,
+          " channels but ", channels, " are asked for; change model.channels");
+  std::vector<std::uint8_t> pixels;
+  pixels.reserve(3 * images.pixels.size());
+  for (const std::uint8_t byte : images.pixels) pixels.insert(pixels.end(), 3, byte);
+  images.pixels = std::move(pixels);
+  images.channels = 3;
+}
+
+}  // namespace
+
+std::string_view to_string(Split split) { return split == Split::train ? "train" : "test"; }
+
+Dataset load_dataset(const fs::path& dir, const DatasetOptions& options) {
+  require(fs::is_directory(dir), "data: ", dir.string(), " is not a folder");
+  Dataset dataset = load_any(dir, options);
+  spread_channels(dataset.images, options.channels);
+  if (options.resolution != 0)
+    dataset.images =
+        fit_to(std::move(dataset.images), options.fit, options.resolution, dir.string());
+  return dataset;
+}
+
+std::uint32_t fingerprint(const Images& images) {
+  const std::array<std::int64_t, 4> sizes{images.count, images.height, images.width,
+                                          images.channels};
+  uLong crc = crc32_z(0, reinterpret_cast<const Bytef*>(sizes.data()), sizeof(sizes));
+  crc = crc32_z(crc, images.pixels.data(), images.pixels.size());
+  return static_cast<std::uint32_t>(crc);
+}
+
+}  // namespace ddim::data

@@ -1,0 +1,146 @@
+#include "data/fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+
+namespace ddim::data {
+namespace {
+
+/// One output pixel along one axis: the first input pixel that it sees, and its weights from there.
+struct Taps {
+  std::int64_t first = 0;
+  std::vector<double> weights;
+};
+
+std::vector<Taps> make_taps(std::int64_t size_in, std::int64_t size_out) {
+  std::vector<Taps> taps(static_cast<std::size_t>(size_out));
+  const double ratio = static_cast<double>(size_in) / static_cast<double>(size_out);
+  for (std::int64_t i = 0; i < size_out; ++i) {
+    Taps& tap = taps[static_cast<std::size_t>(i)];
+    if (ratio >= 1.0) {  // the overlap of [i, i+1) * ratio with each input pixel
+      const double begin = static_cast<double>(i) * ratio;
+      const double end = begin + ratio;
+      tap.first = static_cast<std::int64_t>(begin);
+      const auto last = std::min(size_in, static_cast<std::int64_t>(std::ceil(end - 1e-9)));
+      for (std::int64_t j = tap.first; j < last; ++j) {
+        const double left = std::max(begin, static_cast<double>(j));
+        const double right = std::min(end, static_cast<double>(j + 1));
+        tap.weights.push_back((right - left) / ratio);
+      }
+    } else {
+      const double centre = std::clamp((static_cast<double>(i) + 0.5) * ratio - 0.5, 0.0,
+                                       static_cast<double>(size_in - 1));
+      tap.first =
+          std::min(static_cast<std::int64_t>(centre), std::max<std::int64_t>(size_in - 2, 0));
+      const double fraction = centre - static_cast<double>(tap.first);
+      tap.weights.push_back(1.0 - fraction);
+      if (size_in > 1) tap.weights.push_back(fraction);
+    }
+  }
+  return taps;
+}
+
+/// A copy of the window [top, top+height) x [left, left+width); zero bytes where it leaves the
+/// image.
+Images window(const Images& images, std::int64_t top, std::int64_t left, std::int64_t height,
+              std::int64_t width) {
+  Images result{.count = images.count,
+                .height = height,
+                .width = width,
+                .channels = images.channels,
+                .pixels = {}};
+  result.pixels.assign(static_cast<std::size_t>(images.count) * result.image_bytes(), 0);
+  const std::int64_t first_column = std::max<std::int64_t>(left, 0);
+  const std::int64_t last_column = std::min(left + width, images.width);
+  for (std::int64_t n = 0; n < images.count; ++n) {
+    for (std::int64_t row = std::max<std::int64_t>(top, 0);
+         row < std::min(top + height, images.height); ++row) {
+      const std::int64_t from = ((n * images.height + row) * images.width + first_column);
+      const std::int64_t to = ((n * height + row - top) * width + first_column - left);
+      std::copy_n(images.pixels.begin() + from * images.channels,
+                  (last_column - first_column) * images.channels,
+                  result.pixels.begin() + to * images.channels);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string_view to_string(Fit fit) {
+  switch (fit) {
+    case Fit::none:
+      return "none";
+    case Fit::pad:
+      return "pad";
+    case Fit::crop_resize:
+      return "crop-resize";
+  }
+  return "?";
+}
+
+Images resize(const Images& images, std::int64_t height, std::int64_t width) {
+  const std::vector<Taps> rows = make_taps(images.height, height);
+  const std::vector<Taps> columns = make_taps(images.width, width);
+  Images result{.count = images.count,
+                .height = height,
+                .width = width,
+                .channels = images.channels,
+                .pixels = {}};
+  result.pixels.reserve(static_cast<std::size_t>(images.count) * result.image_bytes());
+  const auto row_size = static_cast<std::size_t>(images.width * images.channels);
+  std::vector<double> line(row_size);  // one output row, before its columns are resized
+  for (std::int64_t n = 0; n < images.count; ++n) {
+    const std::span<const std::uint8_t> image = images[n];
+    for (const Taps& row : rows) {
+      std::ranges::fill(line, 0.0);
+      for (std::size_t tap = 0; tap < row.weights.size(); ++tap) {
+        const std::uint8_t* from =
+            image.data() + (static_cast<std::size_t>(row.first) + tap) * row_size;
+        for (std::size_t i = 0; i < row_size; ++i) line[i] += row.weights[tap] * from[i];
+      }
+      for (const Taps& column : columns) {
+        for (std::int64_t channel = 0; channel < images.channels; ++channel) {
+          double sum = 0.0;
+          for (std::size_t tap = 0; tap < column.weights.size(); ++tap) {
+            const std::int64_t from =
+                (column.first + static_cast<std::int64_t>(tap)) * images.channels;
+            sum += column.weights[tap] * line[static_cast<std::size_t>(from + channel)];
+          }
+          result.pixels.push_back(
+              static_cast<std::uint8_t>(std::clamp(std::floor(sum + 0.5), 0.0, 255.0)));
+        }
+      }
+    }
+  }
+  return result;
+}
+
+Images fit_to(Images images, Fit fit, std::int64_t resolution, const std::string& name) {
+  if (images.height == resolution && images.width == resolution) return images;
+  switch (fit) {
+    case Fit::none:
+      fail(ErrorCode::user, name, ": images are ", images.height, "x", images.width,
+           " but the resolution is ", resolution,
+           "; set data.fit to \"pad\" or \"crop-resize\", or change data.resolution");
+    case Fit::pad:
+      require(images.height <= resolution && images.width <= resolution, name, ": images are ",
+              images.height, "x", images.width, ", too large to be padded to ", resolution,
+              "; set data.fit to \"crop-resize\", or change data.resolution");
+      return window(images, -(resolution - images.height) / 2, -(resolution - images.width) / 2,
+                    resolution, resolution);
+    case Fit::crop_resize: {
+      const std::int64_t side = std::min(images.height, images.width);
+      const Images square =
+          window(images, (images.height - side) / 2, (images.width - side) / 2, side, side);
+      return resize(square, resolution, resolution);
+    }
+  }
+  return images;
+}
+
+}  // namespace ddim::data

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace ddim::data {
+
+/// The PNG and JPEG files in `dir` and its sub-folders, in the order of their names.
+std::vector<std::filesystem::path> find_image_files(const std::filesystem::path& dir);
+
+/// Reads `files` (at least one) and fits each to options.resolution; without one, all must have the
+/// size of the first. Channels are converted to options.channels, or to the first file's; alpha is
+/// dropped. Files that cannot be used are collected: Error(corrupt) with the list of them, or, with
+/// options.skip_corrupt, lines of Dataset::skipped (Error(corrupt) when no file is left).
+Dataset load_image_files(const std::vector<std::filesystem::path>& files,
+                         const DatasetOptions& options);
+
+}  // namespace ddim::data

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ddim::data {
+
+/// A set of images of one size in memory, 8 bits a channel, [count,height,width,channels].
+struct Images {
+  std::int64_t count = 0;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  std::int64_t channels = 0;
+  std::vector<std::uint8_t> pixels;
+
+  std::size_t image_bytes() const { return static_cast<std::size_t>(height * width * channels); }
+  std::span<const std::uint8_t> operator[](std::int64_t index) const {
+    return std::span(pixels).subspan(static_cast<std::size_t>(index) * image_bytes(),
+                                     image_bytes());
+  }
+};
+
+enum class Flip { no, horizontal };
+
+/// One image as a network wants it: out[h,w,c] = byte / 127.5 - 1, in [-1, 1], mirrored if asked
+/// for. `out` holds height * width * channels values.
+void to_floats(const Images& images, std::int64_t index, Flip flip, std::span<float> out);
+
+}  // namespace ddim::data

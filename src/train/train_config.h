@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/dataset.h"
+#include "nn/initialisation.h"
+#include "nn/unet_config.h"
+
+namespace ddim::train {
+
+/// `mean`: squared error averaged over images, pixels and channels (Ho et al.).
+/// `sum`: summed over pixels and channels, averaged over images (the DDIM paper's code).
+enum class Loss { mean, sum };
+/// How the learning rate goes on after its warm-up: it stays, or falls along half a cosine to
+/// learning_rate_final at the last step.
+enum class Decay { constant, cosine };
+
+/// [diffusion] The betas, linear from beta_start to beta_end over T steps.
+struct DiffusionConfig {
+  double beta_start = 1e-4;
+  double beta_end = 0.02;
+  std::int64_t T = 1000;
+};
+
+/// [data]
+struct DataConfig {
+  data::Split split = data::Split::train;
+  data::Fit fit = data::Fit::none;
+  bool flip = false;  ///< mirror each image with probability 1/2
+  bool skip_corrupt = false;
+};
+
+/// [training]
+struct OptimisationConfig {
+  std::int64_t batch = 128;
+  std::int64_t shards = 4;  ///< parts of a batch, each computed by one thread; part of the result
+  std::int64_t steps = 800000;
+  double learning_rate = 2e-4;
+  std::int64_t warmup_steps = 0;
+  Decay decay = Decay::constant;
+  double learning_rate_final = 0.0;  ///< of Decay::cosine
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double clip_norm = 1.0;  ///< of the whole gradient; 0 = not clipped
+  Loss loss = Loss::mean;
+  double ema_decay = 0.9999;
+  bool ema_warmup = false;  ///< decay of update k is min(ema_decay, (1 + k) / (10 + k))
+  Initialisation initialisation = Initialisation::pytorch;
+  std::int64_t seed = 0;
+  std::int64_t threads = 0;  ///< 0 = one per processor; no influence on the result
+};
+
+/// [output] None of it has an influence on the result. 0 = never.
+struct OutputConfig {
+  std::int64_t checkpoint_every_steps = 1000;
+  std::int64_t keep_checkpoints = 2;
+  std::int64_t log_every_steps = 50;
+  std::int64_t sample_every_steps = 0;
+  std::int64_t sample_count = 36;
+  std::int64_t sample_steps = 50;
+};
+
+/// All that decides what a training run computes, as a TOML file states it. [model] holds the
+/// fields of UNetConfig under their names, with `channels` for in_channels and out_channels (1 or
+/// 3), but sample_size, which is `resolution` in [data].
+struct TrainConfig {
+  UNetConfig model;
+  DiffusionConfig diffusion;
+  DataConfig data;
+  OptimisationConfig training;
+  OutputConfig output;
+};
+
+/// Reads a configuration; what it does not name keeps its default. Throws Error(user) with the
+/// file, the line and the key: for an unknown key, a value of the wrong type or out of range, and
+/// for values that do not go together.
+TrainConfig parse_train_config(std::string_view toml, std::string_view file_name);
+TrainConfig load_train_config(const std::filesystem::path& file);
+
+/// Throws Error(user) when values are out of range or do not go together (a batch that is not a
+/// multiple of shards, a network that cannot be built ...).
+void validate(const TrainConfig& config);
+
+/// The complete configuration as TOML: parse_train_config() gives the same one back.
+std::string to_toml(const TrainConfig& config);
+
+/// What keeps a run with configuration `now` from going on where one with `before` stopped: one
+/// line for each key that decides the result and differs, "training.batch is 64, the checkpoint has
+/// 128". [output], training.threads and, unless the learning rate depends on it, training.steps may
+/// differ.
+std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before);
+
+}  // namespace ddim::train
