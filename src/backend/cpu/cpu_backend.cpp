@@ -1,0 +1,43 @@
+#include "backend/cpu/cpu_backend.h"
+
+#include <utility>
+
+#include "backend/cpu/cpu_kernels.h"
+#include "backend/cpu/engine.h"
+#include "backend/cpu/isa.h"
+#include "base/error.h"
+
+namespace ddim {
+namespace {
+
+class CpuBackend final : public Device::Backend {
+ public:
+  CpuBackend(std::unique_ptr<cpu::Engine> engine, int num_threads)
+      : kernels_(std::move(engine), num_threads) {}
+
+  Kernels& kernels() override { return kernels_; }
+  std::unique_ptr<Device::Backend> fork(int num_threads) override {
+    require(num_threads >= 1, "cpu backend: number of threads (", num_threads,
+            ") must be at least 1");
+    return std::make_unique<CpuBackend>(kernels_.engine().fork(), num_threads);
+  }
+  std::unique_ptr<MemorySource> memory() override { return make_host_memory(); }
+  std::string describe() const override {
+    const int n = kernels_.num_threads();
+    return concat("cpu ", cpu::to_string(cpu::active_isa()), ", ", n,
+                  n == 1 ? " thread" : " threads");
+  }
+
+ private:
+  cpu::CpuKernels kernels_;
+};
+
+}  // namespace
+
+std::unique_ptr<Device::Backend> make_cpu_backend(int num_threads) {
+  require(num_threads >= 1, "cpu backend: number of threads (", num_threads,
+          ") must be at least 1");
+  return std::make_unique<CpuBackend>(std::make_unique<cpu::Engine>(), num_threads);
+}
+
+}  // namespace ddim

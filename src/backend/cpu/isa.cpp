@@ -1,0 +1,53 @@
+#include "backend/cpu/isa.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/error.h"
+
+namespace ddim::cpu {
+namespace {
+
+Isa best_of_this_processor() {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
+    return Isa::avx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
+  require(__builtin_cpu_supports("sse4.2") != 0,
+          "cpu backend: this processor has no SSE4.2, which is the least it can run on");
+  return Isa::sse4;
+}
+
+Isa parse(std::string_view name) {
+  for (const Isa isa : {Isa::sse4, Isa::avx2, Isa::avx512}) {
+    if (name == to_string(isa)) return isa;
+  }
+  fail(ErrorCode::user, "DDIM_ISA is \"", name, "\"; it must be sse4, avx2 or avx512, or unset");
+}
+
+}  // namespace
+
+std::string_view to_string(Isa isa) {
+  switch (isa) {
+    case Isa::sse4:
+      return "sse4";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::avx512:
+      return "avx512";
+  }
+  return "";
+}
+
+Isa active_isa() {
+  static const Isa isa = [] {
+    const Isa best = best_of_this_processor();
+    const char* wanted = std::getenv("DDIM_ISA");
+    return wanted == nullptr ? best : std::min(best, parse(wanted));
+  }();
+  return isa;
+}
+
+}  // namespace ddim::cpu

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <dnnl.hpp>
+
+#include "tensor/tensor.h"
+
+namespace ddim::cpu {
+
+/// Copies of parameters in the formats that oneDNN's primitives want, shared by a device and its
+/// workers. A copy is made when it is first asked for, and again when the parameter's version has
+/// risen. Thread-safe: the first worker to ask packs, others that want the same copy wait for it.
+class PackedParameters {
+ public:
+  /// Fills `packed` from the parameter's elements.
+  using Pack = std::function<void(dnnl::memory& packed)>;
+
+  /// The copy of `parameter` in `format`, made by `pack` if there is none of its present version.
+  std::shared_ptr<const dnnl::memory> get(const Tensor& parameter, const dnnl::memory::desc& format,
+                                          const dnnl::engine& engine, const Pack& pack);
+
+  /// How often a parameter was packed.
+  std::int64_t num_packs() const { return num_packs_; }
+
+ private:
+  struct Copy {
+    dnnl::memory::desc format;
+    std::shared_ptr<const dnnl::memory> memory;
+  };
+  /// What is packed of the elements at one address. The storage's id and version tell whether they
+  /// are still the same elements: memory that was freed and given to another tensor has another id,
+  /// so entries of dead tensors are replaced rather than collected.
+  struct Entry {
+    std::mutex mutex;
+    std::uint64_t storage_id = 0;
+    std::uint64_t version = 0;
+    std::vector<Copy> copies;
+  };
+
+  std::mutex mutex_;
+  std::map<const float*, std::unique_ptr<Entry>> entries_;
+  std::atomic<std::int64_t> num_packs_ = 0;
+};
+
+}  // namespace ddim::cpu

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+namespace ddim::cpu {
+
+/// Scratch memory of one worker: grows to the largest request, then is reused. What was handed out
+/// before is lost with each request, so a kernel asks once and divides what it gets.
+class Workspace {
+ public:
+  /// `num_bytes` bytes aligned to 64, contents undefined. Never fewer than one byte.
+  std::byte* get(std::size_t num_bytes);
+
+ private:
+  struct Free {
+    void operator()(std::byte* data) const;
+  };
+  std::unique_ptr<std::byte, Free> data_;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace ddim::cpu
