@@ -1,0 +1,51 @@
+#include "ops/conv2d.h"
+
+#include "base/error.h"
+
+namespace ddim {
+namespace {
+
+void require_addend(const Var& addend, const char* name, const Shape& expected) {
+  require(!addend.defined() || addend.value().shape() == expected, "conv2d: ", name, " must be ",
+          expected, ", found ", addend.defined() ? addend.value().shape() : Shape());
+}
+
+/// [N,H_out,W_out,C_out]
+Shape output_shape(const Shape& x, const Shape& weight, const ConvGeometry& geometry) {
+  require(x.rank() == 4, "conv2d: x must be [N,H,W,C_in], found ", x);
+  require(weight.rank() == 4 && weight[2] == geometry.kernel && weight[3] == geometry.kernel,
+          "conv2d: weight must be [C_out,C_in,", geometry.kernel, ",", geometry.kernel, "], found ",
+          weight);
+  require(weight[1] == x[3], "conv2d: weight ", weight, " takes ", weight[1],
+          " channels, but x is ", x);
+  const std::int64_t padding = geometry.pad_begin + geometry.pad_end;
+  require(x[1] + padding >= geometry.kernel && x[2] + padding >= geometry.kernel, "conv2d: x ", x,
+          " with ", padding, " pixels of padding is smaller than the window of ", geometry.kernel);
+  return {x[0], geometry.output_size(x[1]), geometry.output_size(x[2]), weight[0]};
+}
+
+}  // namespace
+
+Var conv2d(Tape& tape, const Var& x, const Var& weight, const ConvVars& addends,
+           const ConvGeometry& geometry) {
+  const Shape shape = output_shape(x.value().shape(), weight.value().shape(), geometry);
+  require_addend(addends.bias, "bias", {shape[3]});
+  require_addend(addends.per_image_bias, "per_image_bias", {shape[0], shape[3]});
+  require_addend(addends.residual, "residual", shape);
+
+  Kernels& k = x.value().device().kernels();
+  Tensor y(x.value().device(), shape, x.value().dtype());  // [N,H_out,W_out,C_out]
+  k.conv2d(x.value(), weight.value(),
+           {.bias = addends.bias.value(),
+            .per_image_bias = addends.per_image_bias.value(),
+            .residual = addends.residual.value()},
+           geometry, y);
+  return tape.record(y, [&k, x, weight, addends, geometry](const Tensor& dy) {
+    k.conv2d_backward_input(dy, weight.value(), geometry, x.grad());
+    k.conv2d_backward_weight(x.value(), dy, geometry, weight.grad(), addends.bias.grad());
+    k.sum_pixels(dy, addends.per_image_bias.grad());
+    k.accumulate(dy, addends.residual.grad());
+  });
+}
+
+}  // namespace ddim

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "tensor/tape.h"
+
+namespace ddim {
+
+/// What conv2d adds to its sums. Undefined ones are left out.
+struct ConvVars {
+  Var bias;            ///< [C_out]
+  Var per_image_bias;  ///< [N,C_out]: the projected time embedding
+  Var residual;        ///< [N,H_out,W_out,C_out]
+};
+
+/// Cross-correlation with a square window and zero padding, plus its addends:
+/// x [N,H,W,C_in], weight [C_out,C_in,kernel,kernel] -> [N,H_out,W_out,C_out].
+/// Throws Error(user) when the shapes do not fit.
+Var conv2d(Tape& tape, const Var& x, const Var& weight, const ConvVars& addends,
+           const ConvGeometry& geometry);
+
+}  // namespace ddim
