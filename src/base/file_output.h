@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/file_system.h"
@@ -45,18 +46,20 @@ enum class Existing {
 void write_file_durably(const std::filesystem::path& path, const FileContent& content,
                         Existing existing, FileSystem& file_system = system_calls());
 
+/// Whether a folder ends with manifest.json, the sizes and SHA-256 of its files.
+enum class Manifest { leave_out, write };
+
 /// A folder that is either complete or not there. Files go into `path.tmp-<id>/`; commit() makes
 /// everything durable and renames it to `path`, which must not exist.
 ///
-///     DurableFolder folder("run/step-500");
+///     DurableFolder folder("run/step-500", Manifest::write);
 ///     folder.write_file("unet/config.json", text);
-///     folder.commit(Manifest::write);
+///     folder.commit();
 class DurableFolder {
  public:
-  enum class Manifest { leave_out, write };
-
   /// Makes the temporary folder. Error(user) when `path` exists, Error(io) when the system refuses.
-  explicit DurableFolder(std::filesystem::path path, FileSystem& file_system = system_calls());
+  DurableFolder(std::filesystem::path path, Manifest manifest,
+                FileSystem& file_system = system_calls());
   DurableFolder(const DurableFolder&) = delete;
   DurableFolder& operator=(const DurableFolder&) = delete;
   /// Removes the temporary folder unless it was committed.
@@ -67,9 +70,8 @@ class DurableFolder {
   /// as write_file_durably, after which only destruction makes sense.
   void write_file(const std::string& name, const FileContent& content);
 
-  /// Writes manifest.json if asked to, makes the folder durable under its final name and returns.
-  /// Errors as write_file_durably.
-  void commit(Manifest manifest);
+  /// Makes the folder durable under its final name. Errors as write_file_durably.
+  void commit();
 
  private:
   struct File {
@@ -78,13 +80,14 @@ class DurableFolder {
     std::string sha256;
   };
   std::string manifest_text() const;
+  void make_subfolders_of(const std::string& name);
 
   std::filesystem::path path_;
   std::filesystem::path temporary_;
+  Manifest manifest_;
   FileSystem* file_system_;
   std::vector<File> files_;              ///< in the order written
   std::vector<std::string> subfolders_;  ///< parents before children
-  std::uint64_t num_bytes_ = 0;
   bool committed_ = false;
 };
 

@@ -14,7 +14,6 @@ class FileSystem {
   virtual ~FileSystem() = default;
   virtual int open(const char* path, int flags, mode_t mode);
   virtual ssize_t write(int descriptor, const std::byte* bytes, std::size_t size);
-  virtual int ftruncate(int descriptor, off_t size);
   virtual int fsync(int descriptor);
   virtual int close(int descriptor);
   virtual int mkdir(const char* path, mode_t mode);

@@ -1,0 +1,282 @@
+#include "base/file_output.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+#include "base/error.h"
+#include "base/sha256.h"
+
+namespace ddim {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kManifestName = "manifest.json";
+
+/// Repeats a call that a signal interrupted; gives up when that never ends.
+template <class Call>
+auto uninterrupted(const Call& call) {
+  constexpr int kMaxAttempts = 100;
+  auto result = call();
+  for (int i = 1; i < kMaxAttempts && result < 0 && errno == EINTR; ++i) result = call();
+  return result;
+}
+
+/// What is being written, for messages.
+struct Output {
+  const fs::path& path;
+  std::uint64_t size_bytes;
+};
+
+/// Reports the system call that has just failed.
+[[noreturn]] void fail_call(const Output& output, std::string_view call, const fs::path& where) {
+  const int reason = errno;
+  fail(ErrorCode::io, "cannot write ", output.path.string(), ": ",
+       std::system_category().message(reason), " (", call, " ", where.string(), "; ",
+       output.size_bytes, " bytes are needed in all)");
+}
+
+[[noreturn]] void fail_existing(const fs::path& path) {
+  fail(ErrorCode::user, path.string(),
+       " exists already and is not overwritten: remove it or choose another name");
+}
+
+bool is_taken(const fs::path& path) {
+  std::error_code ignored;  // what cannot be looked at cannot be written either: that call reports
+  return fs::exists(fs::symlink_status(path, ignored));
+}
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+/// Calls create(name) with names derived from `path` until one is free; it returns < 0 with
+/// errno == EEXIST for a name that is taken. Only what a process that was killed left behind, or
+/// another host, can have taken one.
+template <class Create>
+std::pair<int, fs::path> create_temporary(const fs::path& path, const Create& create) {
+  constexpr int kMaxNames = 1000;
+  for (int i = 0;; ++i) {
+    fs::path name = path;
+    name += concat(".tmp-", ::getpid(), "-", i);
+    const int result = uninterrupted([&] { return create(name); });
+    if (result >= 0 || errno != EEXIST || i == kMaxNames) return {result, std::move(name)};
+  }
+}
+
+/// An open file that is being written. Closes it at the end, but only finish() makes it durable.
+class OpenFile {
+ public:
+  OpenFile(FileSystem& file_system, int descriptor, const Output& output, const fs::path& where)
+      : file_system_(file_system), descriptor_(descriptor), output_(output), where_(where) {}
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() {
+    if (descriptor_ >= 0) file_system_.close(descriptor_);
+  }
+
+  void write(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = uninterrupted(
+          [&] { return file_system_.write(descriptor_, bytes.data(), bytes.size()); });
+      if (written == 0) errno = ENOSPC;  // no progress and no reason: as good as full
+      if (written <= 0) fail_call(output_, "writing", where_);
+      num_written_ += static_cast<std::uint64_t>(written);
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+  }
+
+  void finish() {
+    assert(num_written_ == output_.size_bytes);
+    if (uninterrupted([&] { return file_system_.fsync(descriptor_); }) < 0) {
+      fail_call(output_, "fsync of", where_);
+    }
+    // Linux closes the descriptor even when it reports an interruption: never twice.
+    if (file_system_.close(std::exchange(descriptor_, -1)) < 0 && errno != EINTR) {
+      fail_call(output_, "closing", where_);
+    }
+  }
+
+ private:
+  FileSystem& file_system_;
+  int descriptor_;
+  Output output_;
+  const fs::path& where_;
+  std::uint64_t num_written_ = 0;
+};
+
+constexpr int kCreate = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+
+/// Makes the names in `folder` durable.
+void sync_folder(FileSystem& file_system, const Output& output, const fs::path& folder) {
+  const int descriptor = uninterrupted(
+      [&] { return file_system.open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
+  if (descriptor < 0) fail_call(output, "opening folder", folder);
+  const int result = uninterrupted([&] { return file_system.fsync(descriptor); });
+  const int reason = errno;
+  file_system.close(descriptor);
+  errno = reason;
+  // EINVAL: the file system has no such thing as the fsync of a folder.
+  if (result < 0 && reason != EINVAL) fail_call(output, "fsync of folder", folder);
+}
+
+/// Gives what is complete at `temporary` its name.
+void move_into_place(FileSystem& file_system, const Output& output, const fs::path& temporary,
+                     Existing existing) {
+  const int result = uninterrupted([&] {
+    return existing == Existing::replace
+               ? file_system.rename(temporary.c_str(), output.path.c_str())
+               : file_system.rename_no_replace(temporary.c_str(), output.path.c_str());
+  });
+  if (result == 0) return;
+  if (errno == EEXIST && existing == Existing::refuse) fail_existing(output.path);
+  fail_call(output, "renaming", temporary);
+}
+
+void sync_new_name(FileSystem& file_system, const Output& output) {
+  try {
+    sync_folder(file_system, output, folder_of(output.path));
+  } catch (const Error& error) {
+    fail(error.code(), error.what(),
+         "; it is complete and in place, but might not survive a loss of power");
+  }
+}
+
+/// A name that stays inside its folder and needs no escape in JSON.
+void require_plain_name(const std::string& name) {
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
+  });
+  const fs::path path(name);
+  const bool inside =
+      path.is_relative() && std::none_of(path.begin(), path.end(), [](const fs::path& part) {
+        return part.empty() || part == "." || part == "..";
+      });
+  require(!name.empty() && plain && inside, "\"", plain ? name : "?",
+          "\" cannot name a file of an output folder: a relative path without .. is expected");
+}
+
+FileContent content_of(std::span<const std::byte> bytes) {
+  return {bytes.size(), [bytes](const ByteSink& sink) { sink(bytes); }};
+}
+
+}  // namespace
+
+FileContent::FileContent(std::span<const std::byte> bytes) : FileContent(content_of(bytes)) {}
+
+FileContent::FileContent(std::string_view text)
+    : FileContent(std::as_bytes(std::span(text.data(), text.size()))) {}
+
+void write_file_durably(const fs::path& path, const FileContent& content, Existing existing,
+                        FileSystem& file_system) {
+  const Output output{path, content.size_bytes};
+  require(path.has_filename(), "\"", path.string(), "\" does not name a file");
+  if (existing == Existing::refuse && is_taken(path)) fail_existing(path);
+
+  const auto [descriptor, temporary] = create_temporary(
+      path, [&](const fs::path& name) { return file_system.open(name.c_str(), kCreate, 0666); });
+  if (descriptor < 0) fail_call(output, "creating", temporary);
+  try {
+    OpenFile file(file_system, descriptor, output, temporary);
+    content.write_to([&file](std::span<const std::byte> bytes) { file.write(bytes); });
+    file.finish();
+    move_into_place(file_system, output, temporary, existing);
+  } catch (...) {
+    const auto& name = temporary;
+    uninterrupted([&] { return file_system.unlink(name.c_str()); });
+    throw;
+  }
+  sync_new_name(file_system, output);
+}
+
+DurableFolder::DurableFolder(fs::path path, Manifest manifest, FileSystem& file_system)
+    : path_(path.has_filename() ? std::move(path) : path.parent_path()),
+      manifest_(manifest),
+      file_system_(&file_system) {
+  require(path_.has_filename(), "an output folder needs a name");
+  if (is_taken(path_)) fail_existing(path_);
+  int result = 0;
+  std::tie(result, temporary_) = create_temporary(
+      path_, [&](const fs::path& name) { return file_system.mkdir(name.c_str(), 0777); });
+  if (result < 0) fail_call({path_, 0}, "making folder", temporary_);
+}
+
+DurableFolder::~DurableFolder() {
+  if (committed_) return;
+  const auto remove = [this](const std::string& name, int (FileSystem::*call)(const char*)) {
+    const fs::path path = temporary_ / name;
+    uninterrupted([&] { return (file_system_->*call)(path.c_str()); });
+  };
+  for (const File& file : files_) remove(file.name, &FileSystem::unlink);
+  for (auto it = subfolders_.rbegin(); it != subfolders_.rend(); ++it) {
+    remove(*it, &FileSystem::rmdir);
+  }
+  uninterrupted([this] { return file_system_->rmdir(temporary_.c_str()); });
+}
+
+void DurableFolder::make_subfolders_of(const std::string& name) {
+  for (std::size_t end = name.find('/'); end != std::string::npos; end = name.find('/', end + 1)) {
+    const std::string subfolder = name.substr(0, end);
+    if (std::find(subfolders_.begin(), subfolders_.end(), subfolder) != subfolders_.end()) continue;
+    const fs::path where = temporary_ / subfolder;
+    if (uninterrupted([&] { return file_system_->mkdir(where.c_str(), 0777); }) < 0) {
+      fail_call({path_ / subfolder, 0}, "making folder", where);
+    }
+    subfolders_.push_back(subfolder);
+  }
+}
+
+void DurableFolder::write_file(const std::string& name, const FileContent& content) {
+  require_plain_name(name);
+  require(std::none_of(files_.begin(), files_.end(), [&](const File& f) { return f.name == name; }),
+          "the output folder ", path_.string(), " has a file ", name, " already");
+  make_subfolders_of(name);
+
+  const fs::path path = path_ / name;
+  const fs::path where = temporary_ / name;
+  const Output output{path, content.size_bytes};
+  const int descriptor =
+      uninterrupted([&] { return file_system_->open(where.c_str(), kCreate, 0666); });
+  if (descriptor < 0) fail_call(output, "creating", where);
+  files_.push_back({name, content.size_bytes, ""});
+  OpenFile file(*file_system_, descriptor, output, where);
+  Sha256 hash;
+  content.write_to([&](std::span<const std::byte> bytes) {
+    if (manifest_ == Manifest::write) hash.update(bytes);
+    file.write(bytes);
+  });
+  file.finish();
+  files_.back().sha256 = hash.finish_hex();
+}
+
+void DurableFolder::commit() {
+  assert(!committed_);
+  if (manifest_ == Manifest::write) write_file(std::string(kManifestName), manifest_text());
+
+  std::uint64_t num_bytes = 0;
+  for (const File& file : files_) num_bytes += file.size_bytes;
+  const Output output{path_, num_bytes};
+  for (auto it = subfolders_.rbegin(); it != subfolders_.rend(); ++it) {
+    sync_folder(*file_system_, output, temporary_ / *it);
+  }
+  sync_folder(*file_system_, output, temporary_);
+  move_into_place(*file_system_, output, temporary_, Existing::refuse);
+  committed_ = true;
+  sync_new_name(*file_system_, output);
+}
+
+bool is_temporary_name(std::string_view name) {
+  const auto mark = name.rfind(".tmp-");
+  if (mark == std::string_view::npos) return false;
+  const std::string_view id = name.substr(mark + 5);
+  return !id.empty() && id.find_first_not_of("0123456789-") == std::string_view::npos;
+}
+
+}  // namespace ddim

@@ -1,0 +1,47 @@
+#include "base/file_system.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace ddim {
+
+int FileSystem::open(const char* path, int flags, mode_t mode) { return ::open(path, flags, mode); }
+
+ssize_t FileSystem::write(int descriptor, const std::byte* bytes, std::size_t size) {
+  return ::write(descriptor, bytes, size);
+}
+
+int FileSystem::fsync(int descriptor) { return ::fsync(descriptor); }
+
+int FileSystem::close(int descriptor) { return ::close(descriptor); }
+
+int FileSystem::mkdir(const char* path, mode_t mode) { return ::mkdir(path, mode); }
+
+int FileSystem::rename(const char* from, const char* to) { return ::rename(from, to); }
+
+int FileSystem::rename_no_replace(const char* from, const char* to) {
+  const int result = ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+  if (result == 0 || (errno != EINVAL && errno != ENOSYS)) return result;
+  // A file system without the flag (some network ones): the next best is to look first.
+  struct stat status {};
+  if (::lstat(to, &status) == 0) {
+    errno = EEXIST;
+    return -1;
+  }
+  return ::rename(from, to);
+}
+
+int FileSystem::unlink(const char* path) { return ::unlink(path); }
+
+int FileSystem::rmdir(const char* path) { return ::rmdir(path); }
+
+FileSystem& system_calls() {
+  static FileSystem stateless;
+  return stateless;
+}
+
+}  // namespace ddim

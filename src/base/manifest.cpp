@@ -1,0 +1,106 @@
+// The manifest of an output folder. It is JSON for whoever wants to read it, but only the exact
+// text that manifest_text() writes is accepted back, so that any damage to it shows.
+#include <array>
+#include <charconv>
+#include <exception>
+#include <fstream>
+#include <iterator>
+
+#include "base/error.h"
+#include "base/file_output.h"
+#include "base/sha256.h"
+
+namespace ddim {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kHead = "{\n  \"format\": \"ddim-manifest-1\",\n  \"files\": [";
+constexpr std::string_view kName = "\n    {\"name\": \"";
+constexpr std::string_view kSize = "\", \"size_bytes\": ";
+constexpr std::string_view kHash = ", \"sha256\": \"";
+constexpr std::string_view kEnd = "\"}";
+constexpr std::string_view kTail = "\n  ]\n}\n";
+
+/// Takes the text apart from the front.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view text) : rest_(text) {}
+
+  bool skip(std::string_view expected) {
+    if (!rest_.starts_with(expected)) return false;
+    rest_.remove_prefix(expected.size());
+    return true;
+  }
+  /// What stands before `end`, which is skipped; empty when it does not come.
+  std::string_view take_until(std::string_view end) {
+    const std::string_view taken = rest_.substr(0, rest_.find(end));
+    rest_.remove_prefix(taken.size());
+    return skip(end) ? taken : std::string_view();
+  }
+  bool at_end() const { return rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+};
+
+std::optional<std::string> verify_file(const fs::path& path, std::string_view expected_size,
+                                       std::string_view expected_hash) {
+  std::ifstream file(path, std::ios::binary);
+  if (!fs::is_regular_file(path) || !file) return concat(path.string(), " is missing");
+  if (std::to_string(fs::file_size(path)) != expected_size) {
+    return concat(path.string(), " has ", fs::file_size(path), " bytes, not ", expected_size);
+  }
+  Sha256 hash;
+  std::vector<char> buffer(1 << 20);
+  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0) {
+    hash.update(std::as_bytes(std::span(buffer).first(static_cast<std::size_t>(file.gcount()))));
+  }
+  if (file.bad()) return concat(path.string(), " cannot be read");
+  if (hash.finish_hex() != expected_hash) {
+    return concat(path.string(), " is damaged: its SHA-256 is not the manifest's");
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> verify(const fs::path& folder) {
+  const fs::path path = folder / "manifest.json";
+  std::ifstream file(path, std::ios::binary);
+  if (!fs::is_regular_file(path) || !file) return concat(path.string(), " is missing");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::string damaged = concat(path.string(), " is damaged");
+
+  Cursor cursor(text);
+  if (!cursor.skip(kHead)) return damaged;
+  for (bool first = true; !cursor.skip(kTail); first = false) {
+    if (!first && !cursor.skip(",")) return damaged;
+    if (!cursor.skip(kName)) return damaged;
+    const std::string_view name = cursor.take_until(kSize);
+    const std::string_view size = cursor.take_until(kHash);
+    const std::string_view hash = cursor.take_until(kEnd);
+    if (name.empty() || size.empty() || hash.empty()) return damaged;
+    if (auto reason = verify_file(folder / name, size, hash)) return reason;
+  }
+  return cursor.at_end() ? std::nullopt : std::optional(damaged);
+}
+
+}  // namespace
+
+std::string DurableFolder::manifest_text() const {
+  std::string text(kHead);
+  for (const File& file : files_) {
+    if (&file != &files_.front()) text += ",";
+    text += concat(kName, file.name, kSize, file.size_bytes, kHash, file.sha256, kEnd);
+  }
+  return text += kTail;
+}
+
+std::optional<std::string> verify_manifest(const fs::path& folder) {
+  try {
+    return verify(folder);
+  } catch (const std::exception& error) {
+    return concat(folder.string(), ": ", error.what());
+  }
+}
+
+}  // namespace ddim
