@@ -1,0 +1,64 @@
+# The door to the project. `make help` lists what it opens.
+
+BUILD ?= build
+JOBS  ?= $(shell nproc)
+SHELL := /bin/bash
+
+# The generator is chosen once, when the folder is first configured.
+GENERATOR := $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
+SOURCES    = $(shell git ls-files '*.h' '*.cpp')
+
+.PHONY: help build demo test torture format format-check tidy asan tsan bench docs check install clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+.PHONY: setup configure
+setup:
+	@scripts/setup.sh
+configure: setup
+	@cmake -S . -B $(BUILD) $(GENERATOR) -DCMAKE_BUILD_TYPE=Release >$(BUILD).log 2>&1 \
+	  || { cat $(BUILD).log; exit 1; }; rm -f $(BUILD).log
+
+build: configure ## the program, as build/ddim
+	cmake --build $(BUILD) -j $(JOBS) --target ddim_program
+
+demo: configure ## draw pictures with the model that ships, in demo/
+	cmake --build $(BUILD) -j $(JOBS) --target ddim_program join_pictures
+	@scripts/demo.sh $(BUILD)
+
+test: configure ## build everything and run every test
+	cmake --build $(BUILD) -j $(JOBS)
+	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+
+bench: configure ## time the two networks, per op and in sum
+	cmake --build $(BUILD) -j $(JOBS)
+	@scripts/bench.sh $(BUILD)
+
+asan: setup ## every test under the address and undefined-behaviour sanitizers
+	cmake --preset asan && cmake --build --preset asan -j $(JOBS) && ctest --preset asan -j $(JOBS)
+
+tsan: setup ## every test under the thread sanitizer
+	cmake --preset tsan && cmake --build --preset tsan -j $(JOBS) && ctest --preset tsan -j $(JOBS)
+
+format: ## format the C++ files in place
+	clang-format -i $(SOURCES)
+
+format-check:
+	@clang-format --dry-run -Werror $(SOURCES)
+
+tidy: configure ## run clang-tidy over the program and the library
+	cmake --build $(BUILD) -j $(JOBS)
+	@git ls-files 'src/*.cpp' 'app/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy -quiet -p $(BUILD)
+
+docs: build ## write docs/cli.md from the program's own --help
+	scripts/cli_reference.sh $(BUILD)/ddim >docs/cli.md
+
+check: format-check test ## what a change must pass: formatting, includes, tests
+
+install: configure ## install below PREFIX (default /usr/local)
+	cmake --build $(BUILD) -j $(JOBS)
+	cmake --install $(BUILD) $(if $(PREFIX),--prefix $(PREFIX))
+
+clean: ## remove what was built and drawn
+	rm -rf $(BUILD) build-*/ demo

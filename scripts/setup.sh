@@ -1,0 +1,37 @@
+#!/bin/sh
+# Installs what building and testing ddim needs on Debian and Ubuntu; does nothing when all is there.
+# As root or by sudo; otherwise prints the one line to run and exits 1.
+set -eu
+
+packages="make cmake ninja-build g++ libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev
+  libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libpng-dev libjpeg62-turbo-dev zlib1g-dev
+  libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev"
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "setup: this is no Debian; ddim needs the equivalents of:" $packages >&2
+  exit 0 # CMake names what is missing
+fi
+
+# Installed as "make" or, on machines with several architectures, as "libfmt-dev:amd64".
+installed=$(dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' $packages 2>/dev/null |
+  sed -n 's/^ii *//p' || true)
+missing=""
+for package in $packages; do
+  echo "$installed" | grep -qx -- "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+install="apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" = 0 ]; then
+  sudo=""
+elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+  sudo="sudo"
+else
+  echo "setup: some packages are missing and there is neither root nor sudo. Please run as root:" >&2
+  echo "  apt-get update && $install" >&2
+  exit 1
+fi
+
+echo "setup: installing$missing"
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
+$sudo env DEBIAN_FRONTEND=noninteractive $install

@@ -1,0 +1,67 @@
+#!/bin/sh
+# Checks that every #include between rooms follows an arrow of ARCHITECTURE.md, and that the rooms
+# that hold the network and the mathematics name no device. Prints each wrong line; exits 1 if any.
+#   tools/check_includes.sh [ROOT]
+set -eu
+cd "${1:-$(dirname "$0")/..}"
+
+find src include app examples -name '*.h' -o -name '*.cpp' | sort | xargs awk '
+  BEGIN {
+    # room: the rooms that it may look at, besides itself and include/ddim
+    may["base"]      = ""
+    may["tensor"]    = "base"
+    may["ops"]       = "base tensor"
+    may["backend"]   = "base tensor"
+    may["nn"]        = "base tensor ops"
+    may["diffusion"] = "base tensor"
+    may["io"]        = "base tensor"
+    may["data"]      = "base tensor io"
+    may["model"]     = "base tensor nn diffusion io"
+    may["train"]     = "base tensor model nn diffusion data io"
+    may["eval"]      = "base tensor model nn diffusion data io"
+    may["api"]       = "base tensor ops backend nn diffusion io data model train eval"
+    may["include"]   = ""
+    may["app"]       = ""
+    may["examples"]  = ""
+    # A backend is seen through these two, by whoever runs a network.
+    may_run = " model train eval "
+    runner["backend/make_device.h"]
+    runner["backend/profiling.h"]
+    num_wrong = 0
+  }
+
+  FNR == 1 {
+    split(FILENAME, part, "/")
+    room = part[1] == "src" ? part[2] : part[1]
+    if (!(room in may)) wrong("the room " room " is not in tools/check_includes.sh")
+    deviceless = room ~ /^(ops|nn|diffusion)$/
+  }
+
+  /^[ \t]*#[ \t]*include[ \t]*"/ {
+    split($0, quoted, "\"")
+    if (split(quoted[2], target, "/") == 1) {
+      if (room != "app" && room != "examples") wrong("write \"room/file.h\"")
+      next
+    }
+    if (quoted[2] in runner && index(may_run, " " room " ")) next
+    if (target[1] != room && target[1] != "ddim" &&
+        index(" " may[room] " ", " " target[1] " ") == 0)
+      wrong(room " must not look at " target[1])
+  }
+
+  # The kernels of a backend know what machine they run on; nothing above them does.
+  deviceless && tolower($0) ~ /cuda|cudnn|cublas|dnnl|onednn|omp\.h|#pragma omp|hwy|immintrin/ {
+    wrong(room " must not name a device or a library of one")
+  }
+
+  # The public headers and what is built on them see the standard library and <ddim/...> only.
+  (room == "include" || room == "examples") && /^[ \t]*#[ \t]*include[ \t]*</ &&
+    !/<ddim\// && !/<[a-z_]+>/ { wrong(room " must not use a third-party header") }
+
+  function wrong(reason) {
+    printf "%s:%d: %s: %s\n", FILENAME, FNR, reason, $0
+    ++num_wrong
+  }
+
+  END { exit num_wrong > 0 }
+'
