@@ -1,0 +1,231 @@
+#include "diffusion/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "diffusion/sigma.h"
+#include "diffusion/tau.h"
+#include "tests/diffusion/expect_error.h"
+
+namespace ddim::diffusion {
+namespace {
+
+constexpr double kTolerance = 1e-12;
+
+const Schedule& schedule() {
+  static const Schedule linear = Schedule::linear();
+  return linear;
+}
+
+Plan plan_of(TauKind kind, std::int64_t S, const PlanOptions& options = {}) {
+  return make_plan(schedule(), make_tau(kind, S, schedule().num_steps()).steps, options);
+}
+
+/// Ho et al. 2020, eq. 6 and 7, for one step: mean = from_x0 x_0 + from_x x_t.
+struct Posterior {
+  double from_x0, from_x, variance;
+};
+Posterior ddpm_posterior(const Step& step) {
+  const double alpha = step.alpha_bar / step.alpha_bar_prev;
+  const double beta = 1.0 - alpha;
+  return {.from_x0 = std::sqrt(step.alpha_bar_prev) * beta / (1.0 - step.alpha_bar),
+          .from_x = std::sqrt(alpha) * (1.0 - step.alpha_bar_prev) / (1.0 - step.alpha_bar),
+          .variance = (1.0 - step.alpha_bar_prev) / (1.0 - step.alpha_bar) * beta};
+}
+
+/// The same mean of our update, with eps = (x_t - sqrt(alpha_bar) x_0) / sqrt(1 - alpha_bar).
+Posterior mean_in_x0_and_x(const Step& step) {
+  const double from_x = step.update.prev_from_eps / std::sqrt(1.0 - step.alpha_bar);
+  return {.from_x0 = step.update.prev_from_x0 - from_x * std::sqrt(step.alpha_bar),
+          .from_x = from_x,
+          .variance = step.sigma * step.sigma};
+}
+
+TEST(Plan, GoesDownTheListAndEndsAtTheCleanImage) {
+  const Plan plan = plan_of(TauKind::quadratic, 10);
+  const auto tau = make_tau(TauKind::quadratic, 10, 1000).steps;
+  EXPECT_EQ(plan.nfe(), 10);
+  for (std::size_t i = 0; i < tau.size(); ++i) {
+    const Step& step = plan.steps[i];
+    EXPECT_EQ(step.t, tau[tau.size() - 1 - i]);
+    EXPECT_EQ(step.t_prev, i + 1 < tau.size() ? tau[tau.size() - 2 - i] : -1);
+    EXPECT_EQ(step.alpha_bar, schedule().alpha_bar(step.t));
+    EXPECT_EQ(step.update.prev_from_noise, step.sigma);
+  }
+  // DDIM's last step lands on the predicted x_0.
+  EXPECT_EQ(plan.steps.back().update.prev_from_x0, 1.0);
+  EXPECT_EQ(plan.steps.back().update.prev_from_eps, 0.0);
+}
+
+TEST(Plan, SigmaListsOfThePaper) {
+  struct Case {
+    TauKind kind;
+    std::vector<double> eta1, hat;  // in the order of tau
+  };
+  const Case cases[] = {{TauKind::quadratic_code,
+                         {0, .0097, .0414, .1231, .2419, .3908, .5597, .7284, .8670, .9476},
+                         {.0100, .0424, .1323, .2553, .4053, .5527, .6975, .8141, .9021, .9551}},
+                        {TauKind::linear_code,
+                         {0, .0100, .2853, .4761, .6183, .7232, .7971, .8471, .8811, .9054},
+                         {.0100, .3237, .5165, .6322, .7132, .7734, .8194, .8552, .8835, .9059}}};
+  for (const Case& expected : cases) {
+    const Plan eta1 = plan_of(expected.kind, 10, {.noise = EtaNoise{1.0}});
+    const Plan hat = plan_of(expected.kind, 10, {.noise = SigmaHatNoise{}});
+    for (std::size_t i = 0; i < 10; ++i) {
+      const Step& step = eta1.steps[9 - i];
+      EXPECT_NEAR(step.sigma, expected.eta1[i], 5.1e-5) << "t " << step.t;
+      EXPECT_NEAR(sigma_hat(step.alpha_bar, step.alpha_bar_prev), expected.hat[i], 5.1e-5);
+      EXPECT_NEAR(hat.steps[9 - i].sigma, i == 0 ? 0.0 : expected.hat[i], 5.1e-5);
+    }
+  }
+}
+
+TEST(Plan, VariancesOfDiffusers) {
+  const auto variance = [](std::int64_t t, std::int64_t t_prev) {
+    return std::pow(sigma_of_eta(1.0, schedule().alpha_bar(t), schedule().alpha_bar(t_prev)), 2);
+  };
+  EXPECT_NEAR(variance(420, 400), 0.14771, 1e-5);
+  EXPECT_NEAR(variance(980, 960), 0.32460, 1e-5);
+  EXPECT_NEAR(variance(487, 486), 0.00979, 1e-5);
+  EXPECT_NEAR(variance(999, 998), 0.02, 1e-5);
+}
+
+TEST(Plan, EtaOneIsTheDdpmPosterior) {
+  for (const std::int64_t S : {1, 10, 50, 1000}) {
+    for (const Step& step : plan_of(TauKind::linear, S, {.noise = EtaNoise{1.0}}).steps) {
+      const Posterior expected = ddpm_posterior(step);
+      const Posterior found = mean_in_x0_and_x(step);
+      ASSERT_NEAR(found.from_x0, expected.from_x0, kTolerance) << "t " << step.t;
+      ASSERT_NEAR(found.from_x, expected.from_x, kTolerance) << "t " << step.t;
+      ASSERT_NEAR(found.variance, expected.variance, kTolerance) << "t " << step.t;
+    }
+  }
+}
+
+// The official ddpm_steps: x0 = clamp(x_0 prediction, -1, 1), mean = the DDPM posterior at x0,
+// standard deviation exp(log(beta_t) / 2), no noise at t = 0. Our clip with an eps derived anew is
+// the same in other words.
+TEST(Plan, SigmaHatWithRederivedEpsIsTheOfficialDdpmNoisy) {
+  const PlanOptions options{.noise = SigmaHatNoise{}, .clip = Clip::rederive_eps};
+  for (const Step& step : plan_of(TauKind::linear_code, 10, options).steps) {
+    const SamplerUpdate& u = step.update;
+    for (const auto& [x, eps] : {std::pair{0.3, -0.2}, {1.7, -2.5}, {-0.4, 1.1}, {-2.2, 0.1}}) {
+      // SamplerUpdate's contract, in scalars.
+      const double x0 = std::clamp(u.x0_from_x * x + u.x0_from_eps * eps, -u.clip, u.clip);
+      ASSERT_TRUE(u.rederive_eps);
+      const double derived_eps = (x0 - u.x0_from_x * x) / u.x0_from_eps;
+      const double mean = u.prev_from_x0 * x0 + u.prev_from_eps * derived_eps;
+
+      const double at = step.alpha_bar, atm1 = step.alpha_bar_prev, beta_t = 1.0 - at / atm1;
+      const double official_x0 =
+          std::clamp(std::sqrt(1.0 / at) * x - std::sqrt(1.0 / at - 1.0) * eps, -1.0, 1.0);
+      const double official_mean =
+          (std::sqrt(atm1) * beta_t * official_x0 + std::sqrt(1.0 - beta_t) * (1.0 - atm1) * x) /
+          (1.0 - at);
+      EXPECT_NEAR(mean, official_mean, kTolerance) << "t " << step.t;
+    }
+    const double official_std =
+        std::exp(0.5 * std::log(1.0 - step.alpha_bar / step.alpha_bar_prev));
+    EXPECT_NEAR(u.prev_from_noise, step.t == 0 ? 0.0 : official_std, kTolerance);
+  }
+}
+
+// With noise level s = sqrt((1 - alpha_bar) / alpha_bar) and y = x / sqrt(alpha_bar), the ancestral
+// Euler step is y + (s_down - s) eps + s_up z, where s_up^2 + s_down^2 = s_prev^2.
+TEST(Plan, EveryEtaIsEulerAncestral) {
+  for (const double eta : {0.0, 0.2, 0.5, 1.0}) {
+    for (const std::int64_t S : {10, 50, 1000}) {
+      for (const Step& step : plan_of(TauKind::quadratic, S, {.noise = EtaNoise{eta}}).steps) {
+        const double s = std::sqrt((1.0 - step.alpha_bar) / step.alpha_bar);
+        const double s_prev = std::sqrt((1.0 - step.alpha_bar_prev) / step.alpha_bar_prev);
+        const double s_up = eta * s_prev * std::sqrt((s - s_prev) * (s + s_prev)) / s;
+        const double s_down = std::sqrt(s_prev * s_prev - s_up * s_up);
+        const double scale = std::sqrt(step.alpha_bar_prev);
+        ASSERT_NEAR(step.update.prev_from_eps, scale * s_down, kTolerance) << "t " << step.t;
+        ASSERT_NEAR(step.update.prev_from_noise, scale * s_up, kTolerance) << "t " << step.t;
+        ASSERT_NEAR(step.update.x0_from_eps, -s, kTolerance * s) << "t " << step.t;
+      }
+    }
+  }
+}
+
+/// Variance of x_0 around the image that a perfect denoiser knows, relative to what each marginal
+/// allows: the largest |variance - (1 - alpha_bar)| along the way, starting from the marginal.
+double largest_marginal_error(const Plan& plan) {
+  double variance = 1.0 - plan.steps.front().alpha_bar;
+  double largest = 0.0;
+  for (const Step& step : plan.steps) {
+    // The mean sqrt(alpha_bar) x_0 is kept by x0_pred = x_0; only the deviation, eps, is scaled.
+    const double factor = step.update.prev_from_eps / std::sqrt(1.0 - step.alpha_bar);
+    variance = factor * factor * variance + step.sigma * step.sigma;
+    largest = std::max(largest, std::abs(variance - (1.0 - step.alpha_bar_prev)));
+  }
+  return largest;
+}
+
+TEST(Plan, EveryEtaKeepsTheMarginalsAndSigmaHatDoesNot) {
+  for (const double eta : {0.0, 0.3, 1.0})
+    EXPECT_LT(largest_marginal_error(plan_of(TauKind::linear, 10, {.noise = EtaNoise{eta}})),
+              kTolerance);
+  EXPECT_GT(largest_marginal_error(plan_of(TauKind::linear, 10, {.noise = SigmaHatNoise{}})), 0.02);
+}
+
+TEST(Plan, LargestEta) {
+  const std::pair<std::int64_t, double> cases[] = {
+      {10, 1.0004}, {20, 1.0016}, {50, 1.008}, {100, 1.0236}, {1000, 1.354}};
+  for (const auto& [S, expected] : cases) {
+    const auto tau = make_tau(TauKind::linear_code, S, 1000).steps;
+    const double largest = largest_eta(schedule(), tau);
+    EXPECT_NEAR(largest, expected, S == 1000 || S == 50 ? 5e-4 : 5e-5) << S;
+    for (const Step& step : make_plan(schedule(), tau, {.noise = EtaNoise{largest}}).steps) {
+      EXPECT_GE(step.update.prev_from_eps, 0.0);
+      EXPECT_NEAR(std::pow(step.update.prev_from_eps, 2) + std::pow(step.sigma, 2),
+                  1.0 - step.alpha_bar_prev, kTolerance);
+    }
+    expect_error(ErrorCode::user, "allow at most 1.", [&] {
+      make_plan(schedule(), tau, {.noise = EtaNoise{std::nextafter(largest, 2.0)}});
+    });
+  }
+  expect_error(ErrorCode::user, "eta: 1.2 makes",
+               [] { plan_of(TauKind::linear_code, 10, {.noise = EtaNoise{1.2}}); });
+  expect_error(ErrorCode::user, "at most 1.0004",
+               [] { plan_of(TauKind::linear_code, 10, {.noise = EtaNoise{1.2}}); });
+  // A single step adds no noise whatever eta is.
+  EXPECT_EQ(plan_of(TauKind::linear, 1, {.noise = EtaNoise{7.0}}).steps[0].sigma, 0.0);
+}
+
+TEST(Plan, RefusesWhatCannotBeSampled) {
+  const auto refused = [](const std::string& part, const std::vector<std::int64_t>& tau,
+                          const PlanOptions& options) {
+    expect_error(ErrorCode::user, part, [&] { make_plan(schedule(), tau, options); });
+  };
+  refused("empty", {}, {});
+  refused("entry 1 is 5 after 5", {5, 5}, {});
+  refused("entry 1 is 4 after 5", {5, 4}, {});
+  refused("entry 0 is -1", {-1, 4}, {});
+  refused("entry 1 is 1000; expected 0 to 999", {0, 1000}, {});
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const double eta : {-0.1, nan, infinity})
+    refused("eta: ", {0, 999}, {.noise = EtaNoise{eta}});
+  for (const double range : {0.0, -1.0, nan, infinity})
+    refused("clip: range", {0, 999}, {.clip = Clip::keep_eps, .clip_range = range});
+}
+
+TEST(Plan, ClipIsWhatTheOptionSays) {
+  const auto update = [](Clip clip) {
+    return plan_of(TauKind::linear, 10, {.clip = clip, .clip_range = 2.0}).steps[3].update;
+  };
+  EXPECT_EQ(update(Clip::none).clip, std::numeric_limits<double>::infinity());
+  EXPECT_FALSE(update(Clip::none).rederive_eps);
+  EXPECT_EQ(update(Clip::keep_eps).clip, 2.0);
+  EXPECT_FALSE(update(Clip::keep_eps).rederive_eps);
+  EXPECT_EQ(update(Clip::rederive_eps).clip, 2.0);
+  EXPECT_TRUE(update(Clip::rederive_eps).rederive_eps);
+}
+
+}  // namespace
+}  // namespace ddim::diffusion

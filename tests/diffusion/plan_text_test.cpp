@@ -1,0 +1,54 @@
+#include "diffusion/plan_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "diffusion/tau.h"
+
+namespace ddim::diffusion {
+namespace {
+
+Plan plan_of(const PlanOptions& options) {
+  return make_plan(Schedule::linear(), make_tau(TauKind::linear, 2, 1000).steps, options);
+}
+
+TEST(PlanText, Table) {
+  EXPECT_EQ(to_table(plan_of({.noise = EtaNoise{1.0}})),
+            "     t  t_prev  sqrt(alpha_bar)           SNR     sigma\n"
+            "   999     499         0.006353    4.0360e-05    0.9597\n"
+            "   499      -1         0.280334    8.5290e-02    0.0000\n"
+            "network calls per image (nfe): 2\n");
+}
+
+TEST(PlanText, JsonHoldsEveryNumberExactly) {
+  const Plan plan = plan_of({.noise = EtaNoise{0.3}, .clip = Clip::keep_eps});
+  const auto json = nlohmann::json::parse(to_json(plan));
+  EXPECT_EQ(json["noise"], "eta");
+  EXPECT_EQ(json["eta"], 0.3);
+  EXPECT_EQ(json["clip"], "keep-eps");
+  EXPECT_EQ(json["nfe"], 2);
+  ASSERT_EQ(json["steps"].size(), 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Step& step = plan.steps[i];
+    EXPECT_EQ(json["steps"][i]["t"], step.t);
+    EXPECT_EQ(json["steps"][i]["t_prev"], step.t_prev);
+    EXPECT_EQ(json["steps"][i]["sqrt_alpha_bar"], std::sqrt(step.alpha_bar));
+    EXPECT_EQ(json["steps"][i]["snr"], step.alpha_bar / (1.0 - step.alpha_bar));
+    EXPECT_EQ(json["steps"][i]["sigma"], step.sigma);
+  }
+}
+
+TEST(PlanText, JsonNamesTheRules) {
+  const auto sigma_hat = nlohmann::json::parse(
+      to_json(plan_of({.noise = SigmaHatNoise{}, .clip = Clip::rederive_eps})));
+  EXPECT_EQ(sigma_hat["noise"], "sigma-hat");
+  EXPECT_FALSE(sigma_hat.contains("eta"));
+  EXPECT_EQ(sigma_hat["clip"], "rederive-eps");
+  EXPECT_EQ(nlohmann::json::parse(to_json(plan_of({})))["clip"], "none");
+}
+
+}  // namespace
+}  // namespace ddim::diffusion
