@@ -1,0 +1,105 @@
+#include <algorithm>
+#include <cassert>
+
+#include "backend/cpu/cpu_kernels.h"
+#include "backend/cpu/elementwise_simd.h"
+#include "backend/cpu/parallel_blocks.h"
+
+namespace ddim::cpu {
+
+void CpuKernels::upload(std::span<const float> values, Tensor& y) {
+  assert(static_cast<std::int64_t>(values.size()) == y.size());
+  std::copy(values.begin(), values.end(), y.data<float>());
+}
+
+void CpuKernels::download(const Tensor& x, std::span<float> values) {
+  assert(static_cast<std::int64_t>(values.size()) == x.size());
+  std::copy_n(x.data<float>(), values.size(), values.begin());
+}
+
+void CpuKernels::copy(const Tensor& x, Tensor& y) { accumulate(x, {y, Write::overwrite}); }
+
+void CpuKernels::fill(double value, Tensor& y) {
+  float* out = y.data<float>();
+  parallel_blocks(num_threads_, y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+    simd::fill(static_cast<float>(value), out + i, n);
+  });
+}
+
+void CpuKernels::silu(const Tensor& x, Tensor& y) {
+  const float* in = x.data<float>();
+  float* out = y.data<float>();
+  parallel_blocks(num_threads_, y.size(), kBlockElements,
+                  [&](std::int64_t i, std::int64_t n) { simd::silu(in + i, out + i, n); });
+}
+
+void CpuKernels::silu_backward(const Tensor& x, const Tensor& dy, Grad dx) {
+  if (!dx) return;
+  const float* x_in = x.data<float>();
+  const float* dy_in = dy.data<float>();
+  float* out = dx.tensor.data<float>();
+  parallel_blocks(num_threads_, x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+    simd::silu_backward(x_in + i, dy_in + i, dx.write, out + i, n);
+  });
+}
+
+void CpuKernels::add(const Tensor& a, const Tensor& b, Tensor& y) {
+  const float* a_in = a.data<float>();
+  const float* b_in = b.data<float>();
+  float* out = y.data<float>();
+  parallel_blocks(num_threads_, y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+    simd::add(a_in + i, b_in + i, out + i, n);
+  });
+}
+
+void CpuKernels::accumulate(const Tensor& x, Grad y) {
+  if (!y) return;
+  const float* in = x.data<float>();
+  float* out = y.tensor.data<float>();
+  parallel_blocks(num_threads_, x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+    simd::accumulate(in + i, y.write, out + i, n);
+  });
+}
+
+void CpuKernels::mix_per_image(std::span<const double> a, const Tensor& x,
+                               std::span<const double> b, const Tensor& z, Tensor& y) {
+  const std::int64_t image_elements = x.dim(0) == 0 ? 0 : x.size() / x.dim(0);
+  const float* x_in = x.data<float>();
+  const float* z_in = z.data<float>();
+  float* out = y.data<float>();
+  parallel_for(num_threads_, x.dim(0), [&](std::int64_t n) {
+    const std::int64_t i = n * image_elements;
+    simd::mix(static_cast<float>(a[static_cast<std::size_t>(n)]), x_in + i,
+              static_cast<float>(b[static_cast<std::size_t>(n)]), z_in + i, out + i,
+              image_elements);
+  });
+}
+
+void CpuKernels::squared_error_backward(const Tensor& prediction, const Tensor& target,
+                                        double scale, Grad dprediction) {
+  if (!dprediction) return;
+  const float* prediction_in = prediction.data<float>();
+  const float* target_in = target.data<float>();
+  float* out = dprediction.tensor.data<float>();
+  const auto factor = static_cast<float>(2.0 * scale);
+  parallel_blocks(num_threads_, prediction.size(), kBlockElements,
+                  [&](std::int64_t i, std::int64_t n) {
+                    simd::scaled_difference(prediction_in + i, target_in + i, factor,
+                                            dprediction.write, out + i, n);
+                  });
+}
+
+void CpuKernels::sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& eps,
+                                const Tensor& z, Tensor& x_prev, Tensor& x0_pred) {
+  const float* x_in = x_t.data<float>();
+  const float* eps_in = eps.data<float>();
+  const float* z_in = z.defined() ? z.data<float>() : nullptr;
+  float* out = x_prev.data<float>();
+  float* x0_out = x0_pred.defined() ? x0_pred.data<float>() : nullptr;
+  parallel_blocks(num_threads_, x_t.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+    simd::sampler_update(update, x_in + i, eps_in + i, z_in == nullptr ? nullptr : z_in + i,
+                         out + i, x0_out == nullptr ? nullptr : x0_out + i, n);
+  });
+}
+
+}  // namespace ddim::cpu

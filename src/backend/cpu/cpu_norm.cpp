@@ -1,0 +1,253 @@
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cmath>
+#include <numeric>
+
+#include "backend/cpu/cpu_kernels.h"
+#include "backend/cpu/norm_simd.h"
+#include "backend/cpu/parallel.h"
+
+// Work is cut by images and by runs of groups. The sums of a channel run over its pixels in one
+// order and those of a group over its channels in one order, so it does not matter where the cuts
+// are, and they may depend on the number of threads.
+
+namespace ddim::cpu {
+namespace {
+
+/// Channels whose per-channel numbers are held on the stack at a time. A run of this many channels
+/// of a 32x32 image also stays in the second-level cache between two passes.
+constexpr std::int64_t kMaxChannels = 128;
+using ChannelFloats = std::array<float, kMaxChannels>;
+using ChannelDoubles = std::array<double, kMaxChannels>;
+
+struct NormShape {
+  std::int64_t images, pixels, channels, groups;
+  std::int64_t channels_per_group() const { return channels / groups; }
+  std::int64_t image_elements() const { return pixels * channels; }
+};
+
+NormShape norm_shape(const Tensor& x, const GroupNormOptions& options) {
+  assert(x.dim(3) % options.num_groups == 0);
+  return {x.dim(0), x.dim(1) * x.dim(2), x.dim(3), options.num_groups};
+}
+
+/// How many groups one task takes, so that `images` * tasks keeps `num_threads` threads busy. A
+/// multiple of as many groups as make whole vectors of 16 channels, if there are so many.
+std::int64_t groups_per_task(const NormShape& shape, std::int64_t images, int num_threads) {
+  const std::int64_t step = 16 / std::gcd<std::int64_t>(16, shape.channels_per_group());
+  const std::int64_t fitting = kMaxChannels / shape.channels_per_group();
+  const std::int64_t tasks_per_image = (num_threads + images - 1) / images;
+  const std::int64_t wanted = std::min(fitting, shape.groups / tasks_per_image);
+  return std::min(shape.groups, std::max(wanted / step, std::int64_t{1}) * step);
+}
+
+/// Calls body(first, count) for channels first .. first+count-1, at most kMaxChannels at a time.
+template <class Body>
+void for_each_channel_block(std::int64_t begin, std::int64_t end, const Body& body) {
+  for (std::int64_t first = begin; first < end; first += kMaxChannels) {
+    body(first, std::min(kMaxChannels, end - first));
+  }
+}
+
+/// Mean and 1/sqrt(variance + epsilon) of groups first_group .. end_group-1 of one image. `x` is
+/// the image, mean and rstd its rows.
+void group_statistics(const NormShape& shape, double epsilon, std::int64_t first_group,
+                      std::int64_t end_group, const float* x, float* mean, float* rstd) {
+  const std::int64_t width = shape.channels_per_group();
+  const auto count = static_cast<double>(shape.pixels * width);
+  double sum = 0.0;
+  double squares = 0.0;
+  for_each_channel_block(
+      first_group * width, end_group * width, [&](std::int64_t first, std::int64_t channels) {
+        ChannelDoubles channel_sum;
+        ChannelDoubles channel_squares;
+        simd::channel_moments({shape.pixels, shape.channels, channels}, x + first,
+                              channel_sum.data(), channel_squares.data());
+        for (std::int64_t c = 0; c < channels; ++c) {
+          sum += channel_sum[static_cast<std::size_t>(c)];
+          squares += channel_squares[static_cast<std::size_t>(c)];
+          if ((first + c + 1) % width != 0) continue;  // not the last channel of its group
+          const double m = sum / count;
+          const double variance = squares / count - m * m;
+          // A NaN must stay one: std::max(0, NaN) would be 0.
+          const double positive = variance < 0.0 ? 0.0 : variance;
+          const std::int64_t group = (first + c) / width;
+          mean[group] = static_cast<float>(m);
+          rstd[group] = static_cast<float>(1.0 / std::sqrt(positive + epsilon));
+          sum = squares = 0.0;
+        }
+      });
+}
+
+/// scale and shift with  norm output = scale x + shift  for channels first .. first+channels-1.
+void affine_of_channels(const NormShape& shape, std::int64_t first, std::int64_t channels,
+                        const float* gamma, const float* beta, const float* mean, const float* rstd,
+                        ChannelFloats& scale, ChannelFloats& shift) {
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const std::int64_t group = (first + c) / shape.channels_per_group();
+    const double slope = static_cast<double>(gamma[first + c]) * rstd[group];
+    scale[static_cast<std::size_t>(c)] = static_cast<float>(slope);
+    shift[static_cast<std::size_t>(c)] =
+        static_cast<float>(beta[first + c] - slope * static_cast<double>(mean[group]));
+  }
+}
+
+}  // namespace
+
+void CpuKernels::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                            const GroupNormOptions& options, Tensor& mean, Tensor& rstd,
+                            Tensor& y) {
+  const NormShape shape = norm_shape(x, options);
+  const std::int64_t task_groups = groups_per_task(shape, shape.images, num_threads_);
+  const std::int64_t tasks = (shape.groups + task_groups - 1) / task_groups;
+  const float* x_data = x.data<float>();
+  float* y_data = y.data<float>();
+  parallel_for(num_threads_, shape.images * tasks, [&](std::int64_t task) {
+    const std::int64_t image = task / tasks;
+    const std::int64_t first_group = task % tasks * task_groups;
+    const std::int64_t end_group = std::min(shape.groups, first_group + task_groups);
+    const float* x_image = x_data + image * shape.image_elements();
+    float* y_image = y_data + image * shape.image_elements();
+    float* mean_row = mean.data<float>() + image * shape.groups;
+    float* rstd_row = rstd.data<float>() + image * shape.groups;
+    group_statistics(shape, options.epsilon, first_group, end_group, x_image, mean_row, rstd_row);
+    const std::int64_t width = shape.channels_per_group();
+    for_each_channel_block(
+        first_group * width, end_group * width, [&](std::int64_t first, std::int64_t channels) {
+          ChannelFloats scale;
+          ChannelFloats shift;
+          affine_of_channels(shape, first, channels, gamma.data<float>(), beta.data<float>(),
+                             mean_row, rstd_row, scale, shift);
+          simd::channel_affine({shape.pixels, shape.channels, channels}, x_image + first,
+                               scale.data(), shift.data(), options.activation, y_image + first);
+        });
+  });
+}
+
+namespace {
+
+/// What the gradient of one image is computed from.
+struct NormInputs {
+  const float *x, *gamma, *beta, *mean, *rstd, *dy;  // mean, rstd: the image's rows
+};
+
+/// The per-channel numbers of a block of channels, in simd::NormChannels' sense.
+struct ChannelNorm {
+  ChannelFloats x_hat_scale, x_hat_shift, u_scale, u_shift;
+
+  ChannelNorm(const NormShape& shape, std::int64_t first, std::int64_t channels,
+              const NormInputs& in) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const std::int64_t group = (first + c) / shape.channels_per_group();
+      const auto i = static_cast<std::size_t>(c);
+      x_hat_scale[i] = in.rstd[group];
+      x_hat_shift[i] = static_cast<float>(-static_cast<double>(in.mean[group]) * in.rstd[group]);
+    }
+    affine_of_channels(shape, first, channels, in.gamma, in.beta, in.mean, in.rstd, u_scale,
+                       u_shift);
+  }
+  simd::NormChannels pointers() const {
+    return {x_hat_scale.data(), x_hat_shift.data(), u_scale.data(), u_shift.data()};
+  }
+};
+
+void write_element(Grad& grad, std::int64_t i, double value) {
+  if (!grad) return;
+  float& slot = grad.tensor.data<float>()[i];
+  slot = static_cast<float>(grad.write == Write::accumulate ? slot + value : value);
+}
+
+/// Means over one group of gamma du and of gamma du x_hat.
+struct GroupMeans {
+  double du = 0.0;
+  double du_x_hat = 0.0;
+};
+
+/// The gradient of groups first_group .. end_group-1 of one image. With x_hat = (x - mean) rstd,
+/// u = gamma x_hat + beta, du = dy activation'(u):
+///   dgamma = sum du x_hat,  dbeta = sum du,
+///   dx = rstd (gamma du - mean(gamma du) - x_hat mean(gamma du x_hat)).
+/// dx is the image, or null.
+void norm_backward_of_image(const NormShape& shape, Activation activation, std::int64_t first_group,
+                            std::int64_t end_group, const NormInputs& in, Grad dgamma, Grad dbeta,
+                            Write dx_mode, float* dx) {
+  const std::int64_t width = shape.channels_per_group();
+  const auto count = static_cast<double>(shape.pixels * width);
+  std::array<GroupMeans, kMaxChannels> means{};
+  assert(end_group - first_group <= kMaxChannels);
+
+  for_each_channel_block(
+      first_group * width, end_group * width, [&](std::int64_t first, std::int64_t channels) {
+        const ChannelNorm norm(shape, first, channels, in);
+        ChannelDoubles du;
+        ChannelDoubles du_x_hat;
+        simd::norm_gradient_sums({shape.pixels, shape.channels, channels}, norm.pointers(),
+                                 activation, in.x + first, in.dy + first, du.data(),
+                                 du_x_hat.data());
+        for (std::int64_t c = 0; c < channels; ++c) {
+          const auto i = static_cast<std::size_t>(c);
+          const double gamma = in.gamma[first + c];
+          GroupMeans& group = means[static_cast<std::size_t>((first + c) / width - first_group)];
+          group.du += gamma * du[i] / count;
+          group.du_x_hat += gamma * du_x_hat[i] / count;
+          write_element(dgamma, first + c, du_x_hat[i]);
+          write_element(dbeta, first + c, du[i]);
+        }
+      });
+  if (dx == nullptr) return;
+
+  for_each_channel_block(
+      first_group * width, end_group * width, [&](std::int64_t first, std::int64_t channels) {
+        const ChannelNorm norm(shape, first, channels, in);
+        ChannelFloats from_x;
+        ChannelFloats constant;
+        for (std::int64_t c = 0; c < channels; ++c) {
+          const std::int64_t g = (first + c) / width;
+          const GroupMeans& group = means[static_cast<std::size_t>(g - first_group)];
+          // -rstd (mean_du + x_hat mean_du_x_hat), x_hat = x rstd - mean rstd
+          const double rstd = in.rstd[g];
+          const double slope = -rstd * rstd * group.du_x_hat;
+          const auto i = static_cast<std::size_t>(c);
+          from_x[i] = static_cast<float>(slope);
+          constant[i] = static_cast<float>(-rstd * group.du - slope * in.mean[g]);
+        }
+        simd::norm_gradient({shape.pixels, shape.channels, channels}, norm.pointers(), activation,
+                            {norm.u_scale.data(), from_x.data(), constant.data()}, in.x + first,
+                            in.dy + first, dx_mode, dx + first);
+      });
+}
+
+}  // namespace
+
+void CpuKernels::group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                                     const Tensor& mean, const Tensor& rstd,
+                                     const GroupNormOptions& options, const Tensor& dy, Grad dx,
+                                     Grad dgamma, Grad dbeta) {
+  const NormShape shape = norm_shape(x, options);
+  // A task takes its groups through all images, so that dgamma and dbeta have one writer, which
+  // adds in the order of images.
+  const std::int64_t task_groups = groups_per_task(shape, 1, num_threads_);
+  const std::int64_t tasks = (shape.groups + task_groups - 1) / task_groups;
+  parallel_for(num_threads_, tasks, [&](std::int64_t task) {
+    const std::int64_t first_group = task * task_groups;
+    const std::int64_t end_group = std::min(shape.groups, first_group + task_groups);
+    for (std::int64_t n = 0; n < shape.images; ++n) {
+      const std::int64_t offset = n * shape.image_elements();
+      const NormInputs in = {.x = x.data<float>() + offset,
+                             .gamma = gamma.data<float>(),
+                             .beta = beta.data<float>(),
+                             .mean = mean.data<float>() + n * shape.groups,
+                             .rstd = rstd.data<float>() + n * shape.groups,
+                             .dy = dy.data<float>() + offset};
+      const auto part_of_image = [n](const Grad& sum) {
+        return Grad{sum.tensor, n == 0 ? sum.write : Write::accumulate};
+      };
+      norm_backward_of_image(shape, options.activation, first_group, end_group, in,
+                             part_of_image(dgamma), part_of_image(dbeta), dx.write,
+                             dx ? dx.tensor.data<float>() + offset : nullptr);
+    }
+  });
+}
+
+}  // namespace ddim::cpu

@@ -1,0 +1,54 @@
+#include <atomic>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "backend/cpu/cpu_kernels.h"
+#include "backend/cpu/parallel_blocks.h"
+#include "backend/cpu/reduce_simd.h"
+
+namespace ddim::cpu {
+namespace {
+
+/// Adds the values by a binary tree over their indices.
+double sum_by_tree(std::span<const double> values) {
+  if (values.empty()) return 0.0;
+  if (values.size() == 1) return values[0];
+  const std::size_t half = values.size() / 2;
+  return sum_by_tree(values.first(half)) + sum_by_tree(values.subspan(half));
+}
+
+}  // namespace
+
+void CpuKernels::squared_error(const Tensor& prediction, const Tensor& target,
+                               std::span<double> sums) {
+  const auto images = static_cast<std::int64_t>(sums.size());
+  const std::int64_t image_elements = images == 0 ? 0 : prediction.size() / images;
+  const float* a = prediction.data<float>();
+  const float* b = target.data<float>();
+  parallel_for(num_threads_, images, [&](std::int64_t n) {
+    const std::int64_t i = n * image_elements;
+    sums[static_cast<std::size_t>(n)] = simd::squared_distance(a + i, b + i, image_elements);
+  });
+}
+
+double CpuKernels::sum_of_squares(const Tensor& x) {
+  const float* in = x.data<float>();
+  std::vector<double> blocks(
+      static_cast<std::size_t>((x.size() + kBlockElements - 1) / kBlockElements));
+  parallel_blocks(num_threads_, x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+    blocks[static_cast<std::size_t>(i / kBlockElements)] = simd::sum_of_squares(in + i, n);
+  });
+  return sum_by_tree(blocks);
+}
+
+bool CpuKernels::all_finite(const Tensor& x) {
+  const float* in = x.data<float>();
+  std::atomic<bool> finite = true;
+  parallel_blocks(num_threads_, x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+    if (!simd::all_finite(in + i, n)) finite = false;
+  });
+  return finite;
+}
+
+}  // namespace ddim::cpu

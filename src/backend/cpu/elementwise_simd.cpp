@@ -1,0 +1,131 @@
+#include "backend/cpu/elementwise_simd.h"
+
+#include "backend/cpu/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/elementwise_simd.cpp"
+#include <hwy/foreach_target.h>  // includes this file once for each instruction set
+#include <hwy/highway.h>
+
+#include "backend/cpu/simd_loops-inl.h"
+#include "backend/cpu/simd_math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ddim::cpu::simd::HWY_NAMESPACE {
+
+void fill(float value, float* y, std::int64_t n) {
+  for_each_vector<float>(
+      n, [&](auto d, std::int64_t i) HWY_ATTR { hn::StoreU(hn::Set(d, value), d, y + i); });
+}
+
+void add(const float* a, const float* b, float* y, std::int64_t n) {
+  for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
+    hn::StoreU(hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, y + i);
+  });
+}
+
+void accumulate(const float* x, Write mode, float* y, std::int64_t n) {
+  for_each_vector<float>(
+      n, [&](auto d, std::int64_t i) HWY_ATTR { write(d, hn::LoadU(d, x + i), mode, y + i); });
+}
+
+void silu(const float* x, float* y, std::int64_t n) {
+  for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
+    hn::StoreU(silu_value(d, hn::LoadU(d, x + i)), d, y + i);
+  });
+}
+
+void silu_backward(const float* x, const float* dy, Write mode, float* dx, std::int64_t n) {
+  for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
+    const auto slope = silu_slope(d, hn::LoadU(d, x + i));
+    write(d, hn::Mul(hn::LoadU(d, dy + i), slope), mode, dx + i);
+  });
+}
+
+void mix(float a, const float* x, float b, const float* z, float* y, std::int64_t n) {
+  for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
+    const auto noise = hn::Mul(hn::Set(d, b), hn::LoadU(d, z + i));
+    hn::StoreU(hn::MulAdd(hn::Set(d, a), hn::LoadU(d, x + i), noise), d, y + i);
+  });
+}
+
+void scaled_difference(const float* prediction, const float* target, float factor, Write mode,
+                       float* dprediction, std::int64_t n) {
+  for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
+    const auto difference = hn::Sub(hn::LoadU(d, prediction + i), hn::LoadU(d, target + i));
+    write(d, hn::Mul(hn::Set(d, factor), difference), mode, dprediction + i);
+  });
+}
+
+void sampler_update(const SamplerUpdate& update, const float* x_t, const float* eps, const float* z,
+                    float* x_prev, float* x0_pred, std::int64_t n) {
+  const auto x0_from_x = static_cast<float>(update.x0_from_x);
+  const auto x0_from_eps = static_cast<float>(update.x0_from_eps);
+  const auto eps_from_x0 = static_cast<float>(1.0 / update.x0_from_eps);
+  const auto prev_from_x0 = static_cast<float>(update.prev_from_x0);
+  const auto prev_from_eps = static_cast<float>(update.prev_from_eps);
+  const auto prev_from_noise = static_cast<float>(update.prev_from_noise);
+  const auto clip = static_cast<float>(update.clip);
+  for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
+    const auto scaled_x = hn::Mul(hn::Set(d, x0_from_x), hn::LoadU(d, x_t + i));
+    auto e = hn::LoadU(d, eps + i);
+    auto x0 = hn::MulAdd(hn::Set(d, x0_from_eps), e, scaled_x);
+    // Not Min and Max, which would turn a NaN into a number.
+    x0 = hn::IfThenElse(hn::Gt(x0, hn::Set(d, clip)), hn::Set(d, clip), x0);
+    x0 = hn::IfThenElse(hn::Lt(x0, hn::Set(d, -clip)), hn::Set(d, -clip), x0);
+    if (update.rederive_eps) e = hn::Mul(hn::Sub(x0, scaled_x), hn::Set(d, eps_from_x0));
+    auto prev = hn::Mul(hn::Set(d, prev_from_eps), e);
+    if (z != nullptr) prev = hn::MulAdd(hn::Set(d, prev_from_noise), hn::LoadU(d, z + i), prev);
+    prev = hn::MulAdd(hn::Set(d, prev_from_x0), x0, prev);
+    hn::StoreU(prev, d, x_prev + i);
+    if (x0_pred != nullptr) hn::StoreU(x0, d, x0_pred + i);
+  });
+}
+
+}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ddim::cpu::simd {
+
+HWY_EXPORT(fill);
+HWY_EXPORT(add);
+HWY_EXPORT(accumulate);
+HWY_EXPORT(silu);
+HWY_EXPORT(silu_backward);
+HWY_EXPORT(mix);
+HWY_EXPORT(scaled_difference);
+HWY_EXPORT(sampler_update);
+
+void fill(float value, float* y, std::int64_t n) { HWY_DYNAMIC_DISPATCH(fill)(value, y, n); }
+
+void add(const float* a, const float* b, float* y, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(add)(a, b, y, n);
+}
+
+void accumulate(const float* x, Write mode, float* y, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(accumulate)(x, mode, y, n);
+}
+
+void silu(const float* x, float* y, std::int64_t n) { HWY_DYNAMIC_DISPATCH(silu)(x, y, n); }
+
+void silu_backward(const float* x, const float* dy, Write mode, float* dx, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(silu_backward)(x, dy, mode, dx, n);
+}
+
+void mix(float a, const float* x, float b, const float* z, float* y, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(mix)(a, x, b, z, y, n);
+}
+
+void scaled_difference(const float* prediction, const float* target, float factor, Write mode,
+                       float* dprediction, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(scaled_difference)(prediction, target, factor, mode, dprediction, n);
+}
+
+void sampler_update(const SamplerUpdate& update, const float* x_t, const float* eps, const float* z,
+                    float* x_prev, float* x0_pred, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(sampler_update)(update, x_t, eps, z, x_prev, x0_pred, n);
+}
+
+}  // namespace ddim::cpu::simd
+#endif  // HWY_ONCE

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/kernels.h"
+
+/// Loops over n consecutive floats; index i is left out of the formulas. Outputs may be inputs.
+namespace ddim::cpu::simd {
+
+/// y = value
+void fill(float value, float* y, std::int64_t n);
+/// y = a + b
+void add(const float* a, const float* b, float* y, std::int64_t n);
+/// y = x or y += x
+void accumulate(const float* x, Write mode, float* y, std::int64_t n);
+/// y = x sigmoid(x)
+void silu(const float* x, float* y, std::int64_t n);
+/// dx = or += dy * (x sigmoid(x))'
+void silu_backward(const float* x, const float* dy, Write mode, float* dx, std::int64_t n);
+/// y = a x + b z
+void mix(float a, const float* x, float b, const float* z, float* y, std::int64_t n);
+/// dprediction = or += factor * (prediction - target)
+void scaled_difference(const float* prediction, const float* target, float factor, Write mode,
+                       float* dprediction, std::int64_t n);
+/// See SamplerUpdate. z and x0_pred may be null. NaN passes through the clipping.
+void sampler_update(const SamplerUpdate& update, const float* x_t, const float* eps, const float* z,
+                    float* x_prev, float* x0_pred, std::int64_t n);
+
+}  // namespace ddim::cpu::simd

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "backend/cpu/parallel.h"
+
+namespace ddim::cpu {
+
+/// How many floats a piece of elementwise work has: 64 KB, large against the cost of a thread
+/// taking it, and cut at the same places whatever the number of threads.
+inline constexpr std::int64_t kBlockElements = 16384;
+
+/// Cuts 0..n-1 into blocks of `block` (the last may be shorter) and calls body(begin, count) for
+/// each, on up to `num_threads` threads.
+template <class Body>
+void parallel_blocks(int num_threads, std::int64_t n, std::int64_t block, const Body& body) {
+  parallel_for(num_threads, (n + block - 1) / block,
+               [&](std::int64_t i) { body(i * block, std::min(block, n - i * block)); });
+}
+
+/// How many rows of `row_elements` floats make about one block; at least 1.
+inline std::int64_t rows_per_block(std::int64_t row_elements) {
+  return std::max<std::int64_t>(1, kBlockElements / std::max<std::int64_t>(1, row_elements));
+}
+
+}  // namespace ddim::cpu

@@ -1,0 +1,31 @@
+#include "backend/cpu/simd_dispatch.h"
+
+#include <hwy/targets.h>
+
+#include <cstdint>
+
+namespace ddim::cpu {
+namespace {
+
+std::int64_t targets_above(Isa isa) {
+  switch (isa) {
+    case Isa::sse4:
+      return HWY_SSE4 - 1;  // better targets have lower bits
+    case Isa::avx2:
+      return HWY_AVX2 - 1;
+    case Isa::avx512:
+      return HWY_AVX3 - 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void cap_highway_targets(Isa isa) {
+  [[maybe_unused]] static const bool capped = [isa] {
+    hwy::DisableTargets(targets_above(isa));
+    return true;
+  }();
+}
+
+}  // namespace ddim::cpu

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "backend/cpu/isa.h"
+
+namespace ddim::cpu {
+
+/// Makes the Highway kernels use no instruction set above `isa`. Highway keeps one choice for the
+/// whole process, so the first call decides and later ones have no effect. Thread-safe.
+void cap_highway_targets(Isa isa);
+
+}  // namespace ddim::cpu
