@@ -37,7 +37,8 @@ NormShape norm_shape(const Tensor& x, const GroupNormOptions& options) {
 std::int64_t groups_per_task(const NormShape& shape, std::int64_t images, int num_threads) {
   const std::int64_t step = 16 / std::gcd<std::int64_t>(16, shape.channels_per_group());
   const std::int64_t fitting = kMaxChannels / shape.channels_per_group();
-  const std::int64_t tasks_per_image = (num_threads + images - 1) / images;
+  const std::int64_t tasks_per_image =
+      (num_threads + images - 1) / std::max<std::int64_t>(1, images);
   const std::int64_t wanted = std::min(fitting, shape.groups / tasks_per_image);
   return std::min(shape.groups, std::max(wanted / step, std::int64_t{1}) * step);
 }
@@ -80,18 +81,30 @@ void group_statistics(const NormShape& shape, double epsilon, std::int64_t first
       });
 }
 
-/// scale and shift with  norm output = scale x + shift  for channels first .. first+channels-1.
-void affine_of_channels(const NormShape& shape, std::int64_t first, std::int64_t channels,
-                        const float* gamma, const float* beta, const float* mean, const float* rstd,
-                        ChannelFloats& scale, ChannelFloats& shift) {
-  for (std::int64_t c = 0; c < channels; ++c) {
-    const std::int64_t group = (first + c) / shape.channels_per_group();
-    const double slope = static_cast<double>(gamma[first + c]) * rstd[group];
-    scale[static_cast<std::size_t>(c)] = static_cast<float>(slope);
-    shift[static_cast<std::size_t>(c)] =
-        static_cast<float>(beta[first + c] - slope * static_cast<double>(mean[group]));
+/// What the norm of one image is computed from: gamma, beta [C], the image's rows of mean and rstd
+/// [groups].
+struct NormInputs {
+  const float *gamma, *beta, *mean, *rstd;
+};
+
+/// The numbers of simd::ChannelNorm for channels first .. first+channels-1.
+class BlockNorm {
+ public:
+  BlockNorm(const NormShape& shape, std::int64_t first, std::int64_t channels, const NormInputs& in)
+      : beta_(in.beta + first) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const std::int64_t group = (first + c) / shape.channels_per_group();
+      mean_[static_cast<std::size_t>(c)] = in.mean[group];
+      u_scale_[static_cast<std::size_t>(c)] = in.gamma[first + c] * in.rstd[group];
+    }
   }
-}
+  simd::ChannelNorm view() const { return {mean_.data(), u_scale_.data(), beta_}; }
+
+ private:
+  ChannelFloats mean_;
+  ChannelFloats u_scale_;
+  const float* beta_;
+};
 
 }  // namespace
 
@@ -112,45 +125,21 @@ void CpuKernels::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
     float* mean_row = mean.data<float>() + image * shape.groups;
     float* rstd_row = rstd.data<float>() + image * shape.groups;
     group_statistics(shape, options.epsilon, first_group, end_group, x_image, mean_row, rstd_row);
+    const NormInputs in = {.gamma = gamma.data<float>(),
+                           .beta = beta.data<float>(),
+                           .mean = mean_row,
+                           .rstd = rstd_row};
     const std::int64_t width = shape.channels_per_group();
-    for_each_channel_block(
-        first_group * width, end_group * width, [&](std::int64_t first, std::int64_t channels) {
-          ChannelFloats scale;
-          ChannelFloats shift;
-          affine_of_channels(shape, first, channels, gamma.data<float>(), beta.data<float>(),
-                             mean_row, rstd_row, scale, shift);
-          simd::channel_affine({shape.pixels, shape.channels, channels}, x_image + first,
-                               scale.data(), shift.data(), options.activation, y_image + first);
-        });
+    for_each_channel_block(first_group * width, end_group * width,
+                           [&](std::int64_t first, std::int64_t channels) {
+                             const BlockNorm norm(shape, first, channels, in);
+                             simd::normalise({shape.pixels, shape.channels, channels}, norm.view(),
+                                             options.activation, x_image + first, y_image + first);
+                           });
   });
 }
 
 namespace {
-
-/// What the gradient of one image is computed from.
-struct NormInputs {
-  const float *x, *gamma, *beta, *mean, *rstd, *dy;  // mean, rstd: the image's rows
-};
-
-/// The per-channel numbers of a block of channels, in simd::NormChannels' sense.
-struct ChannelNorm {
-  ChannelFloats x_hat_scale, x_hat_shift, u_scale, u_shift;
-
-  ChannelNorm(const NormShape& shape, std::int64_t first, std::int64_t channels,
-              const NormInputs& in) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const std::int64_t group = (first + c) / shape.channels_per_group();
-      const auto i = static_cast<std::size_t>(c);
-      x_hat_scale[i] = in.rstd[group];
-      x_hat_shift[i] = static_cast<float>(-static_cast<double>(in.mean[group]) * in.rstd[group]);
-    }
-    affine_of_channels(shape, first, channels, in.gamma, in.beta, in.mean, in.rstd, u_scale,
-                       u_shift);
-  }
-  simd::NormChannels pointers() const {
-    return {x_hat_scale.data(), x_hat_shift.data(), u_scale.data(), u_shift.data()};
-  }
-};
 
 void write_element(Grad& grad, std::int64_t i, double value) {
   if (!grad) return;
@@ -168,10 +157,10 @@ struct GroupMeans {
 /// u = gamma x_hat + beta, du = dy activation'(u):
 ///   dgamma = sum du x_hat,  dbeta = sum du,
 ///   dx = rstd (gamma du - mean(gamma du) - x_hat mean(gamma du x_hat)).
-/// dx is the image, or null.
+/// x, dy, dx are the image; dx may be null.
 void norm_backward_of_image(const NormShape& shape, Activation activation, std::int64_t first_group,
-                            std::int64_t end_group, const NormInputs& in, Grad dgamma, Grad dbeta,
-                            Write dx_mode, float* dx) {
+                            std::int64_t end_group, const NormInputs& in, const float* x,
+                            const float* dy, Grad dgamma, Grad dbeta, Write dx_mode, float* dx) {
   const std::int64_t width = shape.channels_per_group();
   const auto count = static_cast<double>(shape.pixels * width);
   std::array<GroupMeans, kMaxChannels> means{};
@@ -179,42 +168,41 @@ void norm_backward_of_image(const NormShape& shape, Activation activation, std::
 
   for_each_channel_block(
       first_group * width, end_group * width, [&](std::int64_t first, std::int64_t channels) {
-        const ChannelNorm norm(shape, first, channels, in);
-        ChannelDoubles du;
-        ChannelDoubles du_x_hat;
-        simd::norm_gradient_sums({shape.pixels, shape.channels, channels}, norm.pointers(),
-                                 activation, in.x + first, in.dy + first, du.data(),
-                                 du_x_hat.data());
+        const BlockNorm norm(shape, first, channels, in);
+        ChannelDoubles sum_du;
+        ChannelDoubles sum_du_centred;
+        simd::norm_gradient_sums({shape.pixels, shape.channels, channels}, norm.view(), activation,
+                                 x + first, dy + first, sum_du.data(), sum_du_centred.data());
         for (std::int64_t c = 0; c < channels; ++c) {
-          const auto i = static_cast<std::size_t>(c);
+          const std::int64_t group = (first + c) / width;
           const double gamma = in.gamma[first + c];
-          GroupMeans& group = means[static_cast<std::size_t>((first + c) / width - first_group)];
-          group.du += gamma * du[i] / count;
-          group.du_x_hat += gamma * du_x_hat[i] / count;
-          write_element(dgamma, first + c, du_x_hat[i]);
-          write_element(dbeta, first + c, du[i]);
+          const double du = sum_du[static_cast<std::size_t>(c)];
+          const double du_x_hat = sum_du_centred[static_cast<std::size_t>(c)] * in.rstd[group];
+          GroupMeans& mean = means[static_cast<std::size_t>(group - first_group)];
+          mean.du += gamma * du / count;
+          mean.du_x_hat += gamma * du_x_hat / count;
+          write_element(dgamma, first + c, du_x_hat);
+          write_element(dbeta, first + c, du);
         }
       });
   if (dx == nullptr) return;
 
   for_each_channel_block(
       first_group * width, end_group * width, [&](std::int64_t first, std::int64_t channels) {
-        const ChannelNorm norm(shape, first, channels, in);
-        ChannelFloats from_x;
+        const BlockNorm norm(shape, first, channels, in);
+        ChannelFloats from_centred;
         ChannelFloats constant;
         for (std::int64_t c = 0; c < channels; ++c) {
-          const std::int64_t g = (first + c) / width;
-          const GroupMeans& group = means[static_cast<std::size_t>(g - first_group)];
-          // -rstd (mean_du + x_hat mean_du_x_hat), x_hat = x rstd - mean rstd
-          const double rstd = in.rstd[g];
-          const double slope = -rstd * rstd * group.du_x_hat;
-          const auto i = static_cast<std::size_t>(c);
-          from_x[i] = static_cast<float>(slope);
-          constant[i] = static_cast<float>(-rstd * group.du - slope * in.mean[g]);
+          const std::int64_t group = (first + c) / width;
+          const GroupMeans& mean = means[static_cast<std::size_t>(group - first_group)];
+          const double rstd = in.rstd[group];
+          from_centred[static_cast<std::size_t>(c)] =
+              static_cast<float>(-rstd * rstd * mean.du_x_hat);
+          constant[static_cast<std::size_t>(c)] = static_cast<float>(-rstd * mean.du);
         }
-        simd::norm_gradient({shape.pixels, shape.channels, channels}, norm.pointers(), activation,
-                            {norm.u_scale.data(), from_x.data(), constant.data()}, in.x + first,
-                            in.dy + first, dx_mode, dx + first);
+        simd::norm_gradient({shape.pixels, shape.channels, channels}, norm.view(), activation,
+                            {from_centred.data(), constant.data()}, x + first, dy + first, dx_mode,
+                            dx + first);
       });
 }
 
@@ -234,16 +222,15 @@ void CpuKernels::group_norm_backward(const Tensor& x, const Tensor& gamma, const
     const std::int64_t end_group = std::min(shape.groups, first_group + task_groups);
     for (std::int64_t n = 0; n < shape.images; ++n) {
       const std::int64_t offset = n * shape.image_elements();
-      const NormInputs in = {.x = x.data<float>() + offset,
-                             .gamma = gamma.data<float>(),
+      const NormInputs in = {.gamma = gamma.data<float>(),
                              .beta = beta.data<float>(),
                              .mean = mean.data<float>() + n * shape.groups,
-                             .rstd = rstd.data<float>() + n * shape.groups,
-                             .dy = dy.data<float>() + offset};
+                             .rstd = rstd.data<float>() + n * shape.groups};
       const auto part_of_image = [n](const Grad& sum) {
         return Grad{sum.tensor, n == 0 ? sum.write : Write::accumulate};
       };
       norm_backward_of_image(shape, options.activation, first_group, end_group, in,
+                             x.data<float>() + offset, dy.data<float>() + offset,
                              part_of_image(dgamma), part_of_image(dbeta), dx.write,
                              dx ? dx.tensor.data<float>() + offset : nullptr);
     }

@@ -69,97 +69,99 @@ void channel_sums(const ChannelBlock& block, const float* x, double* sum) {
   });
 }
 
+/// One vector of a channel block, its mean taken off, and the gradient at the norm's output.
+template <class V>
+struct Centred {
+  V value;
+  V du;
+};
+template <Activation activation, class D, class V = hn::Vec<D>>
+HWY_INLINE Centred<V> centre(D d, const ChannelNorm& norm, std::int64_t c, const float* x,
+                             const float* dy) {
+  const V value = hn::Sub(hn::LoadU(d, x), hn::LoadU(d, norm.mean + c));
+  const V slope = hn::LoadU(d, dy);
+  if constexpr (activation == Activation::none) return {value, slope};
+  const V u = hn::MulAdd(value, hn::LoadU(d, norm.u_scale + c), hn::LoadU(d, norm.beta + c));
+  return {value, hn::Mul(slope, silu_slope(d, u))};
+}
+
 template <Activation activation>
-HWY_INLINE void affine_rows(const ChannelBlock& block, const float* x, const float* scale,
-                            const float* shift, float* y) {
+void normalise_as(const ChannelBlock& block, const ChannelNorm& norm, const float* x, float* y) {
   for (std::int64_t p = 0; p < block.pixels; ++p) {
     const float* x_p = x + p * block.pixel_stride;
     float* y_p = y + p * block.pixel_stride;
     for_each_vector<float>(block.channels, [&](auto d, std::int64_t c) HWY_ATTR {
-      auto v = hn::MulAdd(hn::LoadU(d, x_p + c), hn::LoadU(d, scale + c), hn::LoadU(d, shift + c));
-      if constexpr (activation == Activation::silu) v = silu_value(d, v);
-      hn::StoreU(v, d, y_p + c);
+      const auto centred = hn::Sub(hn::LoadU(d, x_p + c), hn::LoadU(d, norm.mean + c));
+      auto u = hn::MulAdd(centred, hn::LoadU(d, norm.u_scale + c), hn::LoadU(d, norm.beta + c));
+      if constexpr (activation == Activation::silu) u = silu_value(d, u);
+      hn::StoreU(u, d, y_p + c);
     });
   }
 }
 
-void channel_affine(const ChannelBlock& block, const float* x, const float* scale,
-                    const float* shift, Activation activation, float* y) {
-  if (activation == Activation::silu) {
-    affine_rows<Activation::silu>(block, x, scale, shift, y);
-  } else {
-    affine_rows<Activation::none>(block, x, scale, shift, y);
-  }
-}
-
-/// du of one vector of a channel block: dy * activation'(u_scale x + u_shift).
-template <Activation activation, class D, class V>
-HWY_INLINE V gradient_of_norm_output(D d, const NormChannels& norm, std::int64_t c, V x, V dy) {
-  if constexpr (activation == Activation::none) return dy;
-  const V u = hn::MulAdd(x, hn::LoadU(d, norm.u_scale + c), hn::LoadU(d, norm.u_shift + c));
-  return hn::Mul(dy, silu_slope(d, u));
-}
-
 template <Activation activation>
-HWY_INLINE void gradient_sums(const ChannelBlock& block, const NormChannels& norm, const float* x,
-                              const float* dy, double* sum_du, double* sum_du_x_hat) {
+void gradient_sums_as(const ChannelBlock& block, const ChannelNorm& norm, const float* x,
+                      const float* dy, double* sum_du, double* sum_du_centred) {
   // In float within a tile, in double over the tiles.
   for_each_pixel_tile(block, [&](std::int64_t pixels, std::int64_t offset) HWY_ATTR {
     for_each_vector<double>(block.channels, [&](auto d, std::int64_t c) HWY_ATTR {
       const hn::Rebind<float, decltype(d)> df;
-      const auto x_hat_scale = hn::LoadU(df, norm.x_hat_scale + c);
-      const auto x_hat_shift = hn::LoadU(df, norm.x_hat_shift + c);
       auto sum = hn::Zero(df);
-      auto sum_x_hat = hn::Zero(df);
+      auto sum_centred = hn::Zero(df);
       for (std::int64_t p = 0; p < pixels; ++p) {
         const std::int64_t i = offset + p * block.pixel_stride + c;
-        const auto v = hn::LoadU(df, x + i);
-        const auto du = gradient_of_norm_output<activation>(df, norm, c, v, hn::LoadU(df, dy + i));
+        const auto [centred, du] = centre<activation>(df, norm, c, x + i, dy + i);
         sum = hn::Add(sum, du);
-        sum_x_hat = hn::MulAdd(du, hn::MulAdd(v, x_hat_scale, x_hat_shift), sum_x_hat);
+        sum_centred = hn::MulAdd(du, centred, sum_centred);
       }
       add_to(d, hn::PromoteTo(d, sum), sum_du + c);
-      add_to(d, hn::PromoteTo(d, sum_x_hat), sum_du_x_hat + c);
+      add_to(d, hn::PromoteTo(d, sum_centred), sum_du_centred + c);
     });
   });
 }
 
-void norm_gradient_sums(const ChannelBlock& block, const NormChannels& norm, Activation activation,
-                        const float* x, const float* dy, double* sum_du, double* sum_du_x_hat) {
-  std::fill_n(sum_du, block.channels, 0.0);
-  std::fill_n(sum_du_x_hat, block.channels, 0.0);
-  if (activation == Activation::silu) {
-    gradient_sums<Activation::silu>(block, norm, x, dy, sum_du, sum_du_x_hat);
-  } else {
-    gradient_sums<Activation::none>(block, norm, x, dy, sum_du, sum_du_x_hat);
-  }
-}
-
 template <Activation activation>
-HWY_INLINE void gradient_rows(const ChannelBlock& block, const NormChannels& norm,
-                              const NormGradient& gradient, const float* x, const float* dy,
-                              Write mode, float* dx) {
+void gradient_as(const ChannelBlock& block, const ChannelNorm& norm, const NormGradient& gradient,
+                 const float* x, const float* dy, Write mode, float* dx) {
   for (std::int64_t p = 0; p < block.pixels; ++p) {
     const std::int64_t row = p * block.pixel_stride;
     for_each_vector<float>(block.channels, [&](auto d, std::int64_t c) HWY_ATTR {
-      const auto v = hn::LoadU(d, x + row + c);
-      const auto du =
-          gradient_of_norm_output<activation>(d, norm, c, v, hn::LoadU(d, dy + row + c));
-      auto result =
-          hn::MulAdd(v, hn::LoadU(d, gradient.from_x + c), hn::LoadU(d, gradient.constant + c));
-      result = hn::MulAdd(du, hn::LoadU(d, gradient.from_du + c), result);
+      const auto [centred, du] = centre<activation>(d, norm, c, x + row + c, dy + row + c);
+      auto result = hn::MulAdd(centred, hn::LoadU(d, gradient.from_centred + c),
+                               hn::LoadU(d, gradient.constant + c));
+      result = hn::MulAdd(du, hn::LoadU(d, norm.u_scale + c), result);
       write(d, result, mode, dx + row + c);
     });
   }
 }
 
-void norm_gradient(const ChannelBlock& block, const NormChannels& norm, Activation activation,
+void normalise(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+               const float* x, float* y) {
+  if (activation == Activation::silu) {
+    normalise_as<Activation::silu>(block, norm, x, y);
+  } else {
+    normalise_as<Activation::none>(block, norm, x, y);
+  }
+}
+
+void norm_gradient_sums(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+                        const float* x, const float* dy, double* sum_du, double* sum_du_centred) {
+  std::fill_n(sum_du, block.channels, 0.0);
+  std::fill_n(sum_du_centred, block.channels, 0.0);
+  if (activation == Activation::silu) {
+    gradient_sums_as<Activation::silu>(block, norm, x, dy, sum_du, sum_du_centred);
+  } else {
+    gradient_sums_as<Activation::none>(block, norm, x, dy, sum_du, sum_du_centred);
+  }
+}
+
+void norm_gradient(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
                    const NormGradient& gradient, const float* x, const float* dy, Write mode,
                    float* dx) {
   if (activation == Activation::silu) {
-    gradient_rows<Activation::silu>(block, norm, gradient, x, dy, mode, dx);
+    gradient_as<Activation::silu>(block, norm, gradient, x, dy, mode, dx);
   } else {
-    gradient_rows<Activation::none>(block, norm, gradient, x, dy, mode, dx);
+    gradient_as<Activation::none>(block, norm, gradient, x, dy, mode, dx);
   }
 }
 
@@ -171,7 +173,7 @@ namespace ddim::cpu::simd {
 
 HWY_EXPORT(channel_moments);
 HWY_EXPORT(channel_sums);
-HWY_EXPORT(channel_affine);
+HWY_EXPORT(normalise);
 HWY_EXPORT(norm_gradient_sums);
 HWY_EXPORT(norm_gradient);
 
@@ -184,17 +186,17 @@ void channel_sums(const ChannelBlock& block, const float* x, double* sum) {
   HWY_DYNAMIC_DISPATCH(channel_sums)(block, x, sum);
 }
 
-void channel_affine(const ChannelBlock& block, const float* x, const float* scale,
-                    const float* shift, Activation activation, float* y) {
-  HWY_DYNAMIC_DISPATCH(channel_affine)(block, x, scale, shift, activation, y);
+void normalise(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+               const float* x, float* y) {
+  HWY_DYNAMIC_DISPATCH(normalise)(block, norm, activation, x, y);
 }
 
-void norm_gradient_sums(const ChannelBlock& block, const NormChannels& norm, Activation activation,
-                        const float* x, const float* dy, double* sum_du, double* sum_du_x_hat) {
-  HWY_DYNAMIC_DISPATCH(norm_gradient_sums)(block, norm, activation, x, dy, sum_du, sum_du_x_hat);
+void norm_gradient_sums(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+                        const float* x, const float* dy, double* sum_du, double* sum_du_centred) {
+  HWY_DYNAMIC_DISPATCH(norm_gradient_sums)(block, norm, activation, x, dy, sum_du, sum_du_centred);
 }
 
-void norm_gradient(const ChannelBlock& block, const NormChannels& norm, Activation activation,
+void norm_gradient(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
                    const NormGradient& gradient, const float* x, const float* dy, Write mode,
                    float* dx) {
   HWY_DYNAMIC_DISPATCH(norm_gradient)(block, norm, activation, gradient, x, dy, mode, dx);

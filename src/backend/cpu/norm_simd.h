@@ -24,30 +24,30 @@ void channel_moments(const ChannelBlock& block, const float* x, double* sum,
 /// sum[c] = sum over pixels of x.
 void channel_sums(const ChannelBlock& block, const float* x, double* sum);
 
-/// y = activation(scale[c] x + shift[c])
-void channel_affine(const ChannelBlock& block, const float* x, const float* scale,
-                    const float* shift, Activation activation, float* y);
-
-/// Per channel, for the gradient:
-///   x_hat = x_hat_scale x + x_hat_shift,  u = u_scale x + u_shift,  du = dy activation'(u).
-struct NormChannels {
-  const float* x_hat_scale;
-  const float* x_hat_shift;
+/// The normalisation of a block, per channel, in the form that loses nothing when x is near the
+/// mean:
+///   u = u_scale (x - mean) + beta;  u_scale = gamma rstd.
+struct ChannelNorm {
+  const float* mean;
   const float* u_scale;
-  const float* u_shift;
+  const float* beta;
 };
 
-/// sum_du[c] = sum over pixels of du, sum_du_x_hat[c] = of du x_hat.
-void norm_gradient_sums(const ChannelBlock& block, const NormChannels& norm, Activation activation,
-                        const float* x, const float* dy, double* sum_du, double* sum_du_x_hat);
+/// y = activation(u)
+void normalise(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+               const float* x, float* y);
 
-/// dx = or += from_du[c] du + from_x[c] x + constant[c]
+/// With du = dy activation'(u): sum_du[c] = sum over pixels of du, sum_du_centred[c] = of
+/// du (x - mean).
+void norm_gradient_sums(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+                        const float* x, const float* dy, double* sum_du, double* sum_du_centred);
+
+/// dx = or += u_scale du + from_centred[c] (x - mean) + constant[c]
 struct NormGradient {
-  const float* from_du;
-  const float* from_x;
+  const float* from_centred;
   const float* constant;
 };
-void norm_gradient(const ChannelBlock& block, const NormChannels& norm, Activation activation,
+void norm_gradient(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
                    const NormGradient& gradient, const float* x, const float* dy, Write mode,
                    float* dx);
 
