@@ -1,0 +1,193 @@
+#include "train/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+#include <iomanip>
+#include <sstream>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file_output.h"
+#include "io/safetensors.h"
+#include "model/file_configs.h"
+#include "model/model.h"
+
+namespace ddim::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string folder_name(std::int64_t step) {
+  std::ostringstream name;
+  name << "step-" << std::setw(8) << std::setfill('0') << step;
+  return name.str();
+}
+
+/// The N of step-N, or nothing for another name.
+std::optional<std::int64_t> step_of(const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  std::int64_t step = 0;
+  if (!name.starts_with("step-")) return std::nullopt;
+  const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
+  if (error != std::errc() || end != name.data() + name.size() || name != folder_name(step))
+    return std::nullopt;
+  return step;
+}
+
+/// Every tensor of a state under its name in state.safetensors.
+std::vector<std::pair<std::string, Tensor>> named_tensors(const TrainingState& state) {
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const Parameter* parameter : state.network.parameters()) {
+    const std::size_t i = parameter->index;
+    tensors.emplace_back("network/" + parameter->name, parameter->value);
+    tensors.emplace_back("average/" + parameter->name, state.average.parameters()[i]->value);
+    tensors.emplace_back("adam_m/" + parameter->name, state.m[i]);
+    tensors.emplace_back("adam_v/" + parameter->name, state.v[i]);
+  }
+  return tensors;
+}
+
+std::vector<std::int64_t> dims_of(const Tensor& tensor) {
+  const auto dims = tensor.shape().dims();
+  return {dims.begin(), dims.end()};
+}
+
+std::int64_t read_count(const io::SafetensorsFile& file, const std::string& key) {
+  const auto found = file.metadata().find(key);
+  const std::string text = found == file.metadata().end() ? "" : found->second;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0)
+    fail(ErrorCode::corrupt, file.path().string(), ": metadata ", key, " must be a count, found \"",
+         text, '"');
+  return value;
+}
+
+}  // namespace
+
+CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
+  fs::create_directories(folder_);
+  std::vector<fs::path> leftovers;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+    if (is_temporary_name(entry.path().filename().string())) leftovers.push_back(entry.path());
+  }
+  for (const fs::path& leftover : leftovers) fs::remove_all(leftover);
+}
+
+std::vector<fs::path> CheckpointStore::list() const {
+  std::vector<std::pair<std::int64_t, fs::path>> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+    if (const auto step = step_of(entry.path())) found.emplace_back(*step, entry.path());
+  }
+  std::ranges::sort(found, std::greater<>());
+  std::vector<fs::path> folders;
+  for (auto& [step, path] : found) folders.push_back(std::move(path));
+  return folders;
+}
+
+std::optional<std::string> CheckpointStore::verify(const fs::path& folder) {
+  if (verified_.contains(folder)) return std::nullopt;
+  std::optional<std::string> problem = verify_manifest(folder);
+  if (!problem) verified_.insert(folder);
+  return problem;
+}
+
+CheckpointStore::Newest CheckpointStore::find_newest() {
+  Newest newest;
+  for (const fs::path& folder : list()) {
+    const std::optional<std::string> problem = verify(folder);
+    if (!problem) {
+      newest.folder = folder;
+      break;
+    }
+    newest.skipped.push_back(concat(folder.string(), " is skipped: ", *problem));
+  }
+  return newest;
+}
+
+fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& config,
+                               std::uint32_t data_fingerprint) {
+  const fs::path path = folder_ / folder_name(state.step);
+  if (fs::exists(path)) {
+    if (!verify(path)) return path;  // a step's state is always the same
+    fs::path aside = path;
+    aside += ".damaged";
+    for (int i = 2; fs::exists(aside); ++i) aside = concat(path.string(), ".damaged-", i);
+    fs::rename(path, aside);
+  }
+  std::vector<io::TensorSource> sources;
+  const auto tensors = named_tensors(state);
+  for (const auto& [name, tensor] : tensors)
+    sources.push_back({.name = name, .shape = dims_of(tensor), .values = tensor.values<float>()});
+  io::Metadata metadata{{"format", "ddim training state 1"},
+                        {"step", std::to_string(state.step)},
+                        {"updates", std::to_string(state.updates)},
+                        {"refused_in_a_row", std::to_string(state.refused_in_a_row)},
+                        {"data_crc32", std::to_string(data_fingerprint)}};
+
+  DurableFolder folder(path, Manifest::write);
+  std::vector<Tensor> average;
+  for (const Parameter* parameter : state.average.parameters()) average.push_back(parameter->value);
+  const model::LinearSchedule schedule{.beta_start = config.diffusion.beta_start,
+                                       .beta_end = config.diffusion.beta_end,
+                                       .num_steps = config.diffusion.T};
+  model::write_model_files(folder, state.average, average, model::file_config(schedule),
+                           io::StoredType::f32);
+  folder.write_file("state.safetensors",
+                    io::safetensors_content(std::move(sources), std::move(metadata)));
+  folder.write_file("config.toml", to_toml(config));
+  folder.commit();
+  verified_.insert(path);
+  return path;
+}
+
+void CheckpointStore::remove_old(std::int64_t keep) {
+  std::int64_t kept = 0;
+  for (const fs::path& folder : list()) {
+    if (verify(folder)) continue;
+    if (++kept <= keep) continue;
+    // Renamed first, so that a removal that is cut short leaves no folder of a checkpoint's name.
+    fs::path doomed = folder;
+    doomed += ".tmp-0";
+    fs::rename(folder, doomed);
+    fs::remove_all(doomed);
+    verified_.erase(folder);
+  }
+}
+
+void load_checkpoint(const fs::path& folder, const TrainConfig& config,
+                     std::uint32_t data_fingerprint, TrainingState& state) {
+  const std::vector<std::string> different =
+      differences(config, load_train_config(folder / "config.toml"));
+  if (!different.empty()) {
+    std::string list;
+    for (const std::string& line : different) list += "\n  " + line;
+    fail(ErrorCode::user, "train: cannot resume from ", folder.string(),
+         ", the configuration is another one:", list,
+         "\nResume with the old values, or start a new run in another folder.");
+  }
+  const io::SafetensorsFile file = io::SafetensorsFile::open(folder / "state.safetensors");
+  const std::int64_t stored_fingerprint = read_count(file, "data_crc32");
+  require(stored_fingerprint == data_fingerprint, "train: cannot resume from ", folder.string(),
+          ", the data are others: their CRC-32 is ", data_fingerprint, ", the checkpoint has ",
+          stored_fingerprint);
+
+  std::vector<std::pair<std::string, Tensor>> tensors = named_tensors(state);
+  if (file.entries().size() != tensors.size())
+    fail(ErrorCode::corrupt, file.path().string(), ": ", tensors.size(), " tensors expected, ",
+         file.entries().size(), " found");
+  for (const auto& [name, tensor] : tensors) {
+    const io::TensorEntry& entry = file.at(name);
+    if (entry.shape != dims_of(tensor) || entry.type != io::StoredType::f32)
+      fail(ErrorCode::corrupt, file.path().string(), ": ", name, " must be F32 ", tensor.shape());
+  }
+  for (auto& [name, tensor] : tensors) {
+    file.read_f32(file.at(name), tensor.values<float>());
+    tensor.mark_modified();
+  }
+  state.step = read_count(file, "step");
+  state.updates = read_count(file, "updates");
+  state.refused_in_a_row = read_count(file, "refused_in_a_row");
+}
+
+}  // namespace ddim::train

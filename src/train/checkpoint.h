@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "train/train_config.h"
+#include "train/training_state.h"
+
+namespace ddim::train {
+
+/// The checkpoints of a run, in folders step-00001234:
+///   model_index.json, unet/, scheduler/   the averaged weights as a diffusers folder: load it as a
+///                                         model
+///   state.safetensors   network/NAME, average/NAME, adam_m/NAME, adam_v/NAME, all f32, and as
+///                       metadata step, updates, refused_in_a_row and the data's fingerprint. Its
+///                       bytes are a function of the state alone
+///   config.toml         the configuration
+///   manifest.json       sizes and SHA-256 of all these
+/// A folder gets its name when it is complete and on the disk. One process at a time (FileLock).
+class CheckpointStore {
+ public:
+  /// Makes `folder` if it is not there, and removes what interrupted writes left in it.
+  explicit CheckpointStore(std::filesystem::path folder);
+
+  struct Newest {
+    std::optional<std::filesystem::path> folder;  ///< the newest whose manifest verifies
+    std::vector<std::string> skipped;             ///< one line for each newer one: why not
+  };
+  Newest find_newest();
+
+  /// Writes the checkpoint of state.step, unless a complete one is there; a damaged one of this
+  /// name is set aside as NAME.damaged. Error(numeric), and nothing written, when a value is not
+  /// finite; Error(io) when the system refuses.
+  std::filesystem::path save(const TrainingState& state, const TrainConfig& config,
+                             std::uint32_t data_fingerprint);
+
+  /// Removes complete checkpoints but for the newest `keep` complete ones; anything that does not
+  /// verify is left alone.
+  void remove_old(std::int64_t keep);
+
+ private:
+  /// nullopt when the folder is complete, else why not. Remembers the good ones.
+  std::optional<std::string> verify(const std::filesystem::path& folder);
+  /// The folders named step-N, newest first.
+  std::vector<std::filesystem::path> list() const;
+
+  std::filesystem::path folder_;
+  std::set<std::filesystem::path> verified_;
+};
+
+/// Fills `state` from a checkpoint that verifies. Throws Error(user), listing what differs, when
+/// the configuration or the data do not agree with those the checkpoint was made with,
+/// Error(corrupt) when the files do not hold what they should.
+void load_checkpoint(const std::filesystem::path& folder, const TrainConfig& config,
+                     std::uint32_t data_fingerprint, TrainingState& state);
+
+}  // namespace ddim::train

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+
+namespace ddim::train {
+
+/// One line of a run's record.
+struct MetricsLine {
+  std::int64_t step = 0;    ///< steps done
+  std::int64_t images = 0;  ///< images seen
+  double loss = 0.0;       ///< mean over the steps since the line before; NaN when all were refused
+  double grad_norm = 0.0;  ///< of the last step
+  double learning_rate = 0.0;
+  double images_per_second = 0.0;  ///< since the line before
+  double seconds = 0.0;            ///< spent in training, over all sessions
+  std::int64_t skipped = 0;        ///< steps refused so far
+};
+
+/// metrics.csv and metrics.jsonl in a run's folder: the same lines in two forms.
+class MetricsLog {
+ public:
+  /// Goes on after `step`: lines of later steps, and a last line that was cut short, are removed
+  /// (they will be written again). Error(io) when the files cannot be written.
+  MetricsLog(const std::filesystem::path& run_folder, std::int64_t step);
+
+  void write(const MetricsLine& line);
+  /// `seconds` of the last line that was kept; 0 for a new run.
+  double seconds_before() const { return seconds_before_; }
+
+ private:
+  std::filesystem::path csv_path_;
+  std::filesystem::path jsonl_path_;
+  std::ofstream csv_;
+  std::ofstream jsonl_;
+  double seconds_before_ = 0.0;
+};
+
+}  // namespace ddim::train

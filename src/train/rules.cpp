@@ -1,0 +1,53 @@
+#include "train/rules.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/philox.h"
+
+namespace ddim::train {
+namespace {
+
+std::uint32_t random_word(Purpose purpose, std::uint64_t seed, std::int64_t step,
+                          std::int64_t image) {
+  const NoiseKey key{.seed = seed, .purpose = purpose, .step = static_cast<std::uint32_t>(step)};
+  return random_block(key, static_cast<std::uint32_t>(image), 0)[0];
+}
+
+}  // namespace
+
+double learning_rate_at(const OptimisationConfig& training, std::int64_t step) {
+  const double peak = training.learning_rate;
+  if (step < training.warmup_steps)
+    return peak * static_cast<double>(step + 1) / static_cast<double>(training.warmup_steps);
+  if (training.decay == Decay::constant) return peak;
+  const double progress = static_cast<double>(step - training.warmup_steps) /
+                          static_cast<double>(training.steps - training.warmup_steps);
+  const double fall = (1.0 + std::cos(std::numbers::pi * std::min(progress, 1.0))) / 2.0;
+  return training.learning_rate_final + (peak - training.learning_rate_final) * fall;
+}
+
+double ema_decay_at(const OptimisationConfig& training, std::int64_t update) {
+  if (!training.ema_warmup) return training.ema_decay;
+  return std::min(training.ema_decay,
+                  static_cast<double>(1 + update) / static_cast<double>(10 + update));
+}
+
+std::vector<std::int64_t> time_steps_at(std::uint64_t seed, std::int64_t step, std::int64_t batch,
+                                        std::int64_t T) {
+  std::vector<std::int64_t> t(static_cast<std::size_t>(batch));
+  for (std::int64_t image = 0; image < batch; ++image) {
+    const std::uint64_t random = random_word(Purpose::time_step, seed, step, image / 2);
+    const auto drawn = static_cast<std::int64_t>((random * static_cast<std::uint64_t>(T)) >> 32);
+    t[static_cast<std::size_t>(image)] = image % 2 == 0 ? drawn : T - 1 - drawn;
+  }
+  return t;
+}
+
+data::Flip flip_at(std::uint64_t seed, std::int64_t step, std::int64_t image) {
+  const std::uint32_t random = random_word(Purpose::augmentation, seed, step, image);
+  return (random & 1) != 0 ? data::Flip::horizontal : data::Flip::no;
+}
+
+}  // namespace ddim::train

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/images.h"
+#include "train/train_config.h"
+
+namespace ddim::train {
+
+// What of a training step is a function of the configuration and the step number alone. Steps count
+// from 0; images are numbered by their place in the batch.
+
+/// The learning rate of step `step`: learning_rate * min(1, (step+1) / warmup_steps), then, for
+/// Decay::cosine, final + (learning_rate - final) (1 + cos(pi p)) / 2, where p goes from 0 at the
+/// end of the warm-up to 1 at the end of the run.
+double learning_rate_at(const OptimisationConfig& training, std::int64_t step);
+
+/// The decay of the moving average at update `update`, counted from 0.
+double ema_decay_at(const OptimisationConfig& training, std::int64_t update);
+
+/// t of images 0..batch-1, antithetic as in the official code: image 2i gets t uniform in 0..T-1
+/// and image 2i+1 gets T-1-t. Philox purpose time_step, image = pair.
+std::vector<std::int64_t> time_steps_at(std::uint64_t seed, std::int64_t step, std::int64_t batch,
+                                        std::int64_t T);
+
+/// Whether image `image` of the batch is mirrored. Philox purpose augmentation.
+data::Flip flip_at(std::uint64_t seed, std::int64_t step, std::int64_t image);
+
+}  // namespace ddim::train

@@ -1,0 +1,159 @@
+#include "train/run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <limits>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file_lock.h"
+#include "base/file_output.h"
+#include "data/dataset.h"
+#include "train/checkpoint.h"
+#include "train/metrics.h"
+#include "train/sample_grid.h"
+
+namespace ddim::train {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void prepare_folder(const fs::path& folder, Start start) {
+  if (start == Start::resume) {
+    require(fs::is_directory(folder), "train: there is no run to resume in ", folder.string());
+    return;
+  }
+  require(!fs::exists(folder) || (fs::is_directory(folder) && fs::is_empty(folder)),
+          "train: ", folder.string(), " exists; resume it with --resume or choose another folder");
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail(ErrorCode::io, "train: ", folder.string(), ": ", error.message());
+}
+
+/// Sums up the steps between two lines of the log.
+class LogInterval {
+ public:
+  void add(const StepReport& report, double seconds) {
+    if (report.refused.empty()) {
+      loss_sum_ += report.loss;
+      ++num_losses_;
+    }
+    ++num_steps_;
+    seconds_ += seconds;
+  }
+  MetricsLine line(const StepReport& report, const TrainingState& state, std::int64_t batch,
+                   double total_seconds) const {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    return {.step = state.step,
+            .images = state.step * batch,
+            .loss = num_losses_ > 0 ? loss_sum_ / static_cast<double>(num_losses_) : nan,
+            .grad_norm = report.grad_norm,
+            .learning_rate = report.learning_rate,
+            .images_per_second = static_cast<double>(num_steps_ * batch) / seconds_,
+            .seconds = total_seconds,
+            .skipped = state.step - state.updates};
+  }
+
+ private:
+  double loss_sum_ = 0.0;
+  std::int64_t num_losses_ = 0;
+  std::int64_t num_steps_ = 0;
+  double seconds_ = 0.0;
+};
+
+}  // namespace
+
+TrainResult run_training(const TrainConfig& config, const TrainPaths& paths,
+                         const TrainDevices& devices, const TrainOptions& options) {
+  validate(config);
+  Progress silent(std::clog, ProgressStyle::silent, "steps");
+  Progress& progress = options.progress != nullptr ? *options.progress : silent;
+
+  const data::Dataset dataset =
+      data::load_dataset(paths.data, {.split = config.data.split,
+                                      .fit = config.data.fit,
+                                      .resolution = config.model.sample_size,
+                                      .channels = config.model.in_channels,
+                                      .skip_corrupt = config.data.skip_corrupt});
+  for (const std::string& skipped : dataset.skipped) progress.line("data: left out: " + skipped);
+  progress.line(concat("data: ", dataset.images.count, " images of ", dataset.images.height, "x",
+                       dataset.images.width, "x", dataset.images.channels, " (", dataset.kind,
+                       ") from ", paths.data.string()));
+  const std::uint32_t fingerprint = data::fingerprint(dataset.images);
+  Trainer trainer(config, devices, dataset.images);
+  TrainingState& state = trainer.state();
+
+  prepare_folder(paths.out, options.start);
+  const FileLock lock(paths.out);
+  CheckpointStore checkpoints(paths.out / "checkpoints");
+  if (options.start == Start::resume) {
+    const CheckpointStore::Newest newest = checkpoints.find_newest();
+    for (const std::string& skipped : newest.skipped) progress.line("resume: " + skipped);
+    if (newest.folder) {
+      load_checkpoint(*newest.folder, config, fingerprint, state);
+      progress.line("resume: from " + newest.folder->string());
+    } else if (!newest.skipped.empty()) {
+      fail(ErrorCode::corrupt, "train: no checkpoint in ", paths.out.string(),
+           " is complete; the newest: ", newest.skipped.front());
+    } else {
+      progress.line("resume: no checkpoint yet, from the start");
+    }
+  }
+  write_file_durably(paths.out / "config.toml", to_toml(config), Existing::replace);
+  MetricsLog metrics(paths.out, state.step);
+
+  const OptimisationConfig& training = config.training;
+  const OutputConfig& output = config.output;
+  const std::int64_t last_step =
+      std::min(training.steps, options.max_steps.value_or(training.steps));
+  TrainResult result;
+  double seconds_here = 0.0;
+  LogInterval interval;
+  const auto stopped = [&] { return options.stop != nullptr && options.stop->load(); };
+  const auto save = [&] {
+    result.checkpoint = checkpoints.save(state, config, fingerprint);
+    checkpoints.remove_old(output.keep_checkpoints);
+    progress.line("saved " + result.checkpoint.string());
+  };
+
+  progress.begin(state.step, last_step);
+  while (state.step < last_step && !stopped()) {
+    const Clock::time_point start = Clock::now();
+    const StepReport report = trainer.step();
+    const double seconds = seconds_since(start);
+    seconds_here += seconds;
+    ++result.steps_here;
+    result.loss = report.loss;
+    interval.add(report, seconds);
+    if (!report.refused.empty()) progress.line("refused " + report.refused);
+    if (state.step % output.log_every_steps == 0) {
+      metrics.write(
+          interval.line(report, state, training.batch, metrics.seconds_before() + seconds_here));
+      interval = {};
+    }
+    if (output.sample_every_steps > 0 && state.step % output.sample_every_steps == 0)
+      write_sample_grid(paths.out / "samples", config, trainer.workers(), state);
+    if (state.step % output.checkpoint_every_steps == 0) save();
+    progress.update(state.step, concat("loss ", report.loss));
+  }
+  // After the last step of the configuration, and whenever there is something unsaved.
+  if (result.checkpoint.empty() || state.step % output.checkpoint_every_steps != 0) save();
+
+  result.ending = state.step >= training.steps ? Ending::finished
+                  : state.step >= last_step    ? Ending::step_limit
+                                               : Ending::interrupted;
+  result.steps = state.step;
+  result.refused = state.step - state.updates;
+  if (result.steps_here > 0)
+    result.ms_per_image =
+        1000.0 * seconds_here / static_cast<double>(result.steps_here * training.batch);
+  return result;
+}
+
+}  // namespace ddim::train

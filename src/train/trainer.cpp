@@ -1,0 +1,221 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <thread>
+
+#include "base/error.h"
+#include "base/workers.h"
+#include "nn/find_nonfinite.h"
+#include "train/rules.h"
+
+namespace ddim::train {
+namespace {
+
+constexpr std::int64_t kMaxRefusedInARow = 10;
+/// Larger gradients would overflow Adam's second moment in float.
+constexpr double kMaxNorm = 1e18;
+
+std::vector<Device> make_workers(const Device& device, const OptimisationConfig& training) {
+  std::int64_t threads = training.threads;
+  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
+  std::vector<Device> workers;
+  for (std::int64_t i = 0; i < std::min(threads, training.shards); ++i)
+    workers.push_back(device.worker(1));
+  return workers;
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainConfig& config, const TrainDevices& devices, const data::Images& images)
+    : config_(config),
+      device_(devices.compute),
+      images_(images),
+      schedule_(diffusion::Schedule::linear(config.diffusion.beta_start, config.diffusion.beta_end,
+                                            config.diffusion.T)),
+      order_(images.count, static_cast<std::uint64_t>(config.training.seed)),
+      workers_(make_workers(device_, config.training)),
+      state_(device_, config),
+      gradients_(device_, state_.network.parameters(), config.training.shards, num_workers()) {
+  validate(config);
+  const UNetConfig& model = config.model;
+  require(images.height == model.sample_size && images.width == model.sample_size &&
+              images.channels == model.in_channels,
+          "data: images are ", images.height, "x", images.width, "x", images.channels,
+          " but the network takes ", model.sample_size, "x", model.sample_size, "x",
+          model.in_channels, "; change data.resolution, data.fit or model.channels");
+  reserve_memory(devices.dry);
+}
+
+void Trainer::reserve_memory(const Device& dry) {
+  const UNet network(dry, config_.model);
+  Gradients gradients(dry, network.parameters());
+  gradients.clear();
+  const auto batch_size = static_cast<std::size_t>(config_.training.batch);
+  const Batch batch{.step = 0,
+                    .images = std::vector<std::int64_t>(batch_size, 0),
+                    .t = std::vector<std::int64_t>(batch_size, 0)};
+  std::vector<double> squared_errors(batch_size);
+  run_shard(dry, network, batch, 0, gradients, squared_errors);
+  for (const Device& worker : workers_) worker.arena().reserve(dry.arena().peak_bytes());
+}
+
+Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& batch,
+                                          std::int64_t shard) const {
+  const auto seed = static_cast<std::uint64_t>(config_.training.seed);
+  const std::int64_t n = config_.training.batch / config_.training.shards;
+  const std::int64_t first = shard * n;
+  const std::size_t image_size = images_.image_bytes();
+  std::vector<float> pixels(static_cast<std::size_t>(n) * image_size);
+  std::vector<double> t, image_factor, noise_factor;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto place = static_cast<std::size_t>(first + i);
+    const data::Flip flip =
+        config_.data.flip ? flip_at(seed, batch.step, first + i) : data::Flip::no;
+    data::to_floats(
+        images_, batch.images[place], flip,
+        std::span(pixels).subspan(static_cast<std::size_t>(i) * image_size, image_size));
+    const double alpha_bar = schedule_.alpha_bar(batch.t[place]);
+    t.push_back(static_cast<double>(batch.t[place]));
+    image_factor.push_back(std::sqrt(alpha_bar));
+    noise_factor.push_back(std::sqrt(1.0 - alpha_bar));
+  }
+  Kernels& k = worker.kernels();
+  Tensor x_t(worker, {n, images_.height, images_.width, images_.channels});  // [n,H,W,C]
+  k.upload(pixels, x_t);
+  Tensor eps = empty_like(x_t);
+  const NoiseKey key{.seed = seed,
+                     .purpose = Purpose::training_noise,
+                     .step = static_cast<std::uint32_t>(batch.step)};
+  k.normal_noise(key, static_cast<std::uint32_t>(first), eps);
+  k.mix_per_image(image_factor, x_t, noise_factor, eps, x_t);  // eq. 4
+  return {.eps = std::move(eps), .x_t = std::move(x_t), .t = std::move(t)};
+}
+
+void Trainer::run_shard(const Device& worker, const UNet& network, const Batch& batch,
+                        std::int64_t shard, Gradients& gradients,
+                        std::span<double> squared_errors) const {
+  const ShardInputs inputs = make_inputs(worker, batch, shard);
+  const std::int64_t n = inputs.x_t.dim(0);
+  const NoiseKey dropout_key{.seed = static_cast<std::uint64_t>(config_.training.seed),
+                             .purpose = Purpose::dropout,
+                             .step = static_cast<std::uint32_t>(batch.step)};
+  Tape tape(gradients, dropout_key, static_cast<std::uint32_t>(shard * n));
+  const Var eps_pred = network(tape, inputs.x_t, inputs.t);  // [n,H,W,C]
+
+  Kernels& k = worker.kernels();
+  k.squared_error(
+      eps_pred.value(), inputs.eps,
+      squared_errors.subspan(static_cast<std::size_t>(shard * n), static_cast<std::size_t>(n)));
+  const double num_terms =
+      static_cast<double>(config_.training.batch) *
+      (config_.training.loss == Loss::mean ? static_cast<double>(images_.image_bytes()) : 1.0);
+  Tensor deps = empty_like(eps_pred.value());
+  k.squared_error_backward(eps_pred.value(), inputs.eps, 1.0 / num_terms, {deps});
+  tape.backward(eps_pred, deps);
+  gradients.finish();
+}
+
+StepReport Trainer::step() {
+  const OptimisationConfig& training = config_.training;
+  const auto seed = static_cast<std::uint64_t>(training.seed);
+  const Batch batch{.step = state_.step,
+                    .images = order_.batch(state_.step, training.batch),
+                    .t = time_steps_at(seed, state_.step, training.batch, config_.diffusion.T)};
+
+  std::vector<double> squared_errors(static_cast<std::size_t>(training.batch));
+  gradients_.reset();
+  run_workers(num_workers(), training.shards, [&](int worker, std::int64_t shard) {
+    const Device& device = workers_[static_cast<std::size_t>(worker)];
+    Gradients& gradients = gradients_.acquire();
+    run_shard(device, state_.network, batch, shard, gradients, squared_errors);
+    gradients_.add(shard, gradients, device.kernels());
+  });
+
+  const Gradients& sum = gradients_.sum();
+  std::vector<double> sums_of_squares(sum.size());
+  run_workers(num_workers(), static_cast<std::int64_t>(sum.size()),
+              [&](int worker, std::int64_t index) {
+                const auto i = static_cast<std::size_t>(index);
+                Kernels& k = workers_[static_cast<std::size_t>(worker)].kernels();
+                sums_of_squares[i] = k.sum_of_squares(sum[i]);
+              });
+
+  double loss = 0.0;
+  for (const double error : squared_errors) loss += error;
+  loss /= static_cast<double>(training.batch);
+  if (training.loss == Loss::mean) loss /= static_cast<double>(images_.image_bytes());
+  double norm = 0.0;
+  for (const double square : sums_of_squares) norm += square;
+  norm = std::sqrt(norm);
+
+  StepReport report{.step = state_.step,
+                    .loss = loss,
+                    .grad_norm = norm,
+                    .learning_rate = learning_rate_at(training, state_.step),
+                    .refused = {}};
+  ++state_.step;
+  // As PyTorch's clip_grad_norm_.
+  const double grad_scale =
+      training.clip_norm > 0.0 ? std::min(1.0, training.clip_norm / (norm + 1e-6)) : 1.0;
+  if (std::isfinite(loss) && norm * grad_scale < kMaxNorm) {
+    update_weights({.learning_rate = report.learning_rate,
+                    .beta1 = training.beta1,
+                    .beta2 = training.beta2,
+                    .epsilon = training.epsilon,
+                    .step = state_.updates + 1,
+                    .grad_scale = grad_scale,
+                    .ema_decay = ema_decay_at(training, state_.updates)});
+    ++state_.updates;
+    state_.refused_in_a_row = 0;
+    return report;
+  }
+  report.refused = concat("step ", report.step, ": loss ", loss, ", gradient norm ", norm, ": ",
+                          find_cause(batch, squared_errors, sums_of_squares));
+  if (++state_.refused_in_a_row >= kMaxRefusedInARow)
+    fail(ErrorCode::numeric, "train: ", state_.refused_in_a_row,
+         " steps in a row were not finite, the last: ", report.refused,
+         "; lower training.learning_rate, or resume from an earlier checkpoint");
+  return report;
+}
+
+std::string Trainer::find_cause(const Batch& batch, std::span<const double> squared_errors,
+                                std::span<const double> sums_of_squares) const {
+  const auto finite = [](double value) { return std::isfinite(value); };
+  const auto bad_error = std::ranges::find_if_not(squared_errors, finite);
+  if (bad_error != squared_errors.end()) {
+    const std::int64_t image = bad_error - squared_errors.begin();
+    const std::int64_t shard = image / (config_.training.batch / config_.training.shards);
+    const ShardInputs inputs = make_inputs(workers_[0], batch, shard);
+    const std::optional<std::string> layer = find_nonfinite(state_.network, inputs.x_t, inputs.t);
+    return concat("image ", batch.images[static_cast<std::size_t>(image)],
+                  " of the data set gives NaN or infinity, first in ", layer.value_or("the loss"));
+  }
+  const auto bad_gradient = std::ranges::find_if_not(sums_of_squares, finite);
+  if (bad_gradient != sums_of_squares.end()) {
+    const auto index = static_cast<std::size_t>(bad_gradient - sums_of_squares.begin());
+    return "the gradient of " + state_.network.parameters()[index]->name + " is not finite";
+  }
+  return "the gradient is too large";
+}
+
+void Trainer::update_weights(const AdamUpdate& update) {
+  const Gradients& sum = gradients_.sum();
+  run_workers(num_workers(), static_cast<std::int64_t>(sum.size()),
+              [&](int worker, std::int64_t index) {
+                const auto i = static_cast<std::size_t>(index);
+                Kernels& k = workers_[static_cast<std::size_t>(worker)].kernels();
+                k.adam(update, sum[i], state_.network.mutable_parameters()[i]->value, state_.m[i],
+                       state_.v[i], state_.average.mutable_parameters()[i]->value);
+              });
+}
+
+std::int64_t Trainer::num_system_allocations() const {
+  std::int64_t count = device_.persistent_memory().num_system_allocations() +
+                       device_.arena().num_system_allocations();
+  for (const Device& worker : workers_) count += worker.arena().num_system_allocations();
+  return count;
+}
+
+}  // namespace ddim::train

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/epoch_order.h"
+#include "data/images.h"
+#include "diffusion/schedule.h"
+#include "train/gradient_tree.h"
+#include "train/train_config.h"
+#include "train/training_state.h"
+
+namespace ddim::train {
+
+/// Where a run computes, and a device that only counts memory (make_dry_device()).
+struct TrainDevices {
+  Device compute;
+  Device dry;
+};
+
+/// What one step did.
+struct StepReport {
+  std::int64_t step = 0;  ///< its number, from 0
+  double loss = 0.0;
+  double grad_norm = 0.0;  ///< before clipping
+  double learning_rate = 0.0;
+  std::string refused;  ///< why the weights were left as they are, naming the layer; empty if not
+};
+
+/// Trains eps(x_t, t) on E |eps - eps_pred|^2 (eq. 5 with gamma = 1), one step at a time. A step's
+/// batch is cut into `shards` parts of consecutive images; each is computed from the first to the
+/// last op by one of the workers, which run one thread each; then gradients are added by
+/// GradientTree, and Adam and the moving average run over the parameters. The state after a step is
+/// a function of the configuration, the data and the state before, bit for bit, not of the number
+/// of threads.
+class Trainer {
+ public:
+  /// The weights live on devices.compute; `images` must outlive the trainer and have the size and
+  /// channels that the configuration names (Error(user) otherwise). The memory that a step needs is
+  /// found out on devices.dry and taken here.
+  Trainer(const TrainConfig& config, const TrainDevices& devices, const data::Images& images);
+
+  /// Runs step state().step. A step with a loss or gradient that is not finite is refused: it
+  /// counts, but weights, average and moments stay. Error(numeric) at the 10th of these in a row.
+  StepReport step();
+
+  TrainingState& state() { return state_; }
+  const TrainingState& state() const { return state_; }
+  const std::vector<Device>& workers() const { return workers_; }
+  int num_workers() const { return static_cast<int>(workers_.size()); }
+  /// What the arenas asked of the system so far: a step after the first does not raise it.
+  std::int64_t num_system_allocations() const;
+
+ private:
+  struct ShardInputs {
+    Tensor eps;  // [n,H,W,C]
+    Tensor x_t;  // [n,H,W,C]
+    std::vector<double> t;
+  };
+  /// What the images of a step are, drawn once for all shards.
+  struct Batch {
+    std::int64_t step;
+    std::vector<std::int64_t> images;
+    std::vector<std::int64_t> t;
+  };
+
+  void reserve_memory(const Device& dry);
+  ShardInputs make_inputs(const Device& worker, const Batch& batch, std::int64_t shard) const;
+  void run_shard(const Device& worker, const UNet& network, const Batch& batch, std::int64_t shard,
+                 Gradients& gradients, std::span<double> squared_errors) const;
+  std::string find_cause(const Batch& batch, std::span<const double> squared_errors,
+                         std::span<const double> sums_of_squares) const;
+  void update_weights(const AdamUpdate& update);
+
+  TrainConfig config_;
+  Device device_;
+  const data::Images& images_;
+  diffusion::Schedule schedule_;
+  data::EpochOrder order_;
+  std::vector<Device> workers_;
+  TrainingState state_;
+  GradientTree gradients_;
+};
+
+}  // namespace ddim::train

@@ -1,0 +1,21 @@
+#include "train/training_state.h"
+
+namespace ddim::train {
+
+TrainingState::TrainingState(const Device& device, const TrainConfig& config)
+    : network(device, config.model), average(device, config.model) {
+  initialise(network, config.training.initialisation,
+             static_cast<std::uint64_t>(config.training.seed));
+  Kernels& k = device.kernels();
+  for (const Parameter* parameter : network.parameters()) {
+    Tensor& copy = average.mutable_parameters()[parameter->index]->value;
+    k.copy(parameter->value, copy);
+    copy.mark_modified();
+    m.push_back(Tensor::persistent(device, parameter->value.shape()));
+    v.push_back(Tensor::persistent(device, parameter->value.shape()));
+    k.fill(0.0, m.back());
+    k.fill(0.0, v.back());
+  }
+}
+
+}  // namespace ddim::train
