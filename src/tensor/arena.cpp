@@ -9,8 +9,6 @@
 namespace ddim {
 namespace {
 
-constexpr std::size_t kMinChunkBytes = std::size_t{1} << 20;
-
 std::size_t round_up(std::size_t num_bytes) {
   return std::max(Arena::kAlignment,
                   (num_bytes + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment);
@@ -38,6 +36,7 @@ class NoMemory final : public MemorySource {
     return reinterpret_cast<std::byte*>(address);  // NOLINT: never dereferenced
   }
   void deallocate(std::byte*, std::size_t) noexcept override {}
+  std::size_t min_bytes() const override { return std::size_t{1} << 46; }
 
  private:
   std::uintptr_t next_ = Arena::kAlignment;
@@ -61,29 +60,41 @@ Arena::~Arena() {
 void Arena::add_chunk(std::size_t num_bytes) {
   std::byte* data = source_->allocate(num_bytes);
   ++num_system_allocations_;
-  chunks_.push_back({data, num_bytes});
+  chunks_.push_back({data, num_bytes, 0});
   const auto position = std::ranges::lower_bound(free_blocks_, data, {}, &FreeBlock::data);
   free_blocks_.insert(position, {data, num_bytes, chunks_.size() - 1});
+}
+
+bool Arena::ends_its_chunk(const FreeBlock& block) const {
+  const Chunk& chunk = chunks_[block.chunk];
+  return block.data + block.num_bytes == chunk.data + chunk.num_bytes;
 }
 
 Storage* Arena::allocate(std::size_t num_bytes) {
   const std::size_t needed = round_up(num_bytes);
   const std::lock_guard lock(mutex_);
   const auto best_fit = [&] {
+    const auto is_better = [&](const FreeBlock& a, const FreeBlock& b) {
+      const bool a_is_end = ends_its_chunk(a);
+      const bool b_is_end = ends_its_chunk(b);
+      return a_is_end != b_is_end ? b_is_end : a.num_bytes < b.num_bytes;
+    };
     auto best = free_blocks_.end();
     for (auto block = free_blocks_.begin(); block != free_blocks_.end(); ++block) {
-      if (block->num_bytes >= needed &&
-          (best == free_blocks_.end() || block->num_bytes < best->num_bytes))
+      if (block->num_bytes >= needed && (best == free_blocks_.end() || is_better(*block, *best)))
         best = block;
     }
     return best;
   };
   auto block = best_fit();
   if (block == free_blocks_.end()) {
-    add_chunk(std::max(needed, kMinChunkBytes));
+    add_chunk(std::max(needed, source_->min_bytes()));
     block = best_fit();
   }
   std::byte* data = block->data;
+  Chunk& chunk = chunks_[block->chunk];
+  const auto end = static_cast<std::size_t>(data - chunk.data) + needed;
+  chunk.peak_bytes = std::max(chunk.peak_bytes, end);
   block->data += needed;
   block->num_bytes -= needed;
   if (block->num_bytes == 0) free_blocks_.erase(block);
@@ -102,7 +113,6 @@ Storage* Arena::allocate(std::size_t num_bytes) {
   storage->version = 0;
   storage->arena = this;
   bytes_in_use_ += needed;
-  peak_bytes_ = std::max(peak_bytes_, bytes_in_use_);
   return storage;
 }
 
@@ -145,11 +155,16 @@ std::size_t Arena::bytes_in_use() const {
 }
 std::size_t Arena::peak_bytes() const {
   const std::lock_guard lock(mutex_);
-  return peak_bytes_;
+  std::size_t total = 0;
+  for (const Chunk& chunk : chunks_) total += chunk.peak_bytes;
+  return total;
 }
 void Arena::reset_peak() {
   const std::lock_guard lock(mutex_);
-  peak_bytes_ = bytes_in_use_;
+  for (Chunk& chunk : chunks_) chunk.peak_bytes = chunk.num_bytes;
+  for (const FreeBlock& block : free_blocks_) {
+    if (ends_its_chunk(block)) chunks_[block.chunk].peak_bytes -= block.num_bytes;
+  }
 }
 std::int64_t Arena::num_system_allocations() const {
   const std::lock_guard lock(mutex_);

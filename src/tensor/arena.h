@@ -29,6 +29,8 @@ class MemorySource {
   /// Returns `num_bytes` bytes aligned to Arena::kAlignment. Throws Error when there are none.
   virtual std::byte* allocate(std::size_t num_bytes) = 0;
   virtual void deallocate(std::byte* data, std::size_t num_bytes) noexcept = 0;
+  /// An arena asks for no less at a time.
+  virtual std::size_t min_bytes() const { return std::size_t{1} << 20; }
 };
 
 /// Host memory, aligned.
@@ -36,10 +38,11 @@ std::unique_ptr<MemorySource> make_host_memory();
 /// Addresses without memory behind them: for planning, where nobody reads or writes.
 std::unique_ptr<MemorySource> make_no_memory();
 
-/// Memory for tensors: best fit within few large chunks, neighbours merged on release. The same
-/// sequence of requests gives the same addresses and the same peak, so a dry run of a network tells
-/// exactly what the real run needs; reserve() then takes it in one piece and nothing is asked of
-/// the system afterwards. Thread-safe; each worker has its own, so the lock is not contended.
+/// Memory for tensors: best fit within few large chunks, neighbours merged on release; the
+/// untouched end of a chunk is used only when no gap fits. So the same sequence of requests gives
+/// the same places in every chunk that is large enough, and the peak of a dry run, whose chunk has
+/// no end, is exactly what the real run needs: reserve() takes it in one piece and nothing is asked
+/// of the system afterwards. Thread-safe; each worker has its own, so the lock is not contended.
 class Arena {
  public:
   static constexpr std::size_t kAlignment = 64;
@@ -58,6 +61,7 @@ class Arena {
   void reserve(std::size_t num_bytes);
 
   std::size_t bytes_in_use() const;
+  /// The most that was needed at a time, gaps between blocks included.
   std::size_t peak_bytes() const;
   void reset_peak();
   /// How often the system was asked for memory: a sampling step must not raise it.
@@ -67,6 +71,7 @@ class Arena {
   struct Chunk {
     std::byte* data;
     std::size_t num_bytes;
+    std::size_t peak_bytes;  // the furthest end of a block, from the chunk's start
   };
   struct FreeBlock {  // sorted by address; never spans two chunks
     std::byte* data;
@@ -74,6 +79,7 @@ class Arena {
     std::size_t chunk;
   };
   void add_chunk(std::size_t num_bytes);
+  bool ends_its_chunk(const FreeBlock& block) const;
 
   std::unique_ptr<MemorySource> source_;
   mutable std::mutex mutex_;
@@ -82,7 +88,6 @@ class Arena {
   std::vector<std::unique_ptr<Storage>> storages_;
   std::vector<Storage*> idle_storages_;
   std::size_t bytes_in_use_ = 0;
-  std::size_t peak_bytes_ = 0;
   std::int64_t num_system_allocations_ = 0;
 };
 
