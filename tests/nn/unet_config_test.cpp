@@ -96,7 +96,7 @@ const BadConfig kBadConfigs[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(All, BadUNetConfig, testing::ValuesIn(kBadConfigs),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 TEST(UNetConfig, PublishedOnesAreAccepted) {
   EXPECT_NO_THROW(validate(cifar10_config()));

@@ -108,8 +108,8 @@ TEST_P(UNetForward, CanBeMoved) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, UNetForward, testing::Values(BackendKind::ref, BackendKind::cpu),
-                         [](const auto& info) {
-                           return info.param == BackendKind::ref ? "ref" : "cpu";
+                         [](const auto& test) {
+                           return test.param == BackendKind::ref ? "ref" : "cpu";
                          });
 
 }  // namespace

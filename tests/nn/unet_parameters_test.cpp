@@ -13,10 +13,9 @@ namespace ddim {
 namespace {
 
 std::string shape_text(const Shape& shape) {
-  std::string text;
-  for (const std::int64_t dim : shape.dims())
-    text += (text.empty() ? "" : "x") + std::to_string(dim);
-  return text;
+  std::ostringstream text;
+  for (const std::int64_t dim : shape.dims()) text << (text.tellp() > 0 ? "x" : "") << dim;
+  return text.str();
 }
 
 TEST(UNetParameters, NamesAndShapesAreThoseOfTheCifar10Checkpoint) {
