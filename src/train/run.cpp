@@ -69,8 +69,8 @@ class LogInterval {
 
 }  // namespace
 
-TrainResult run_training(const TrainConfig& config, const TrainPaths& paths,
-                         const TrainDevices& devices, const TrainOptions& options) {
+TrainResult run_training(const TrainConfig& config, const TrainPaths& paths, const Device& device,
+                         const TrainOptions& options) {
   validate(config);
   Progress silent(std::clog, ProgressStyle::silent, "steps");
   Progress& progress = options.progress != nullptr ? *options.progress : silent;
@@ -86,7 +86,7 @@ TrainResult run_training(const TrainConfig& config, const TrainPaths& paths,
                        dataset.images.width, "x", dataset.images.channels, " (", dataset.kind,
                        ") from ", paths.data.string()));
   const std::uint32_t fingerprint = data::fingerprint(dataset.images);
-  Trainer trainer(config, devices, dataset.images);
+  Trainer trainer(config, device, dataset.images);
   TrainingState& state = trainer.state();
 
   prepare_folder(paths.out, options.start);
@@ -138,7 +138,7 @@ TrainResult run_training(const TrainConfig& config, const TrainPaths& paths,
       interval = {};
     }
     if (output.sample_every_steps > 0 && state.step % output.sample_every_steps == 0)
-      write_sample_grid(paths.out / "samples", config, trainer.workers(), state);
+      write_sample_grid(paths.out / "samples", config, trainer.num_workers(), state);
     if (state.step % output.checkpoint_every_steps == 0) save();
     progress.update(state.step, concat("loss ", report.loss));
   }

@@ -54,7 +54,7 @@ struct TrainResult {
 /// exists (fresh) or does not (resume) or another process trains there; Error(corrupt) when it
 /// holds checkpoints and none is complete; Error(numeric) when training diverges, with the
 /// checkpoints of before left as they are.
-TrainResult run_training(const TrainConfig& config, const TrainPaths& paths,
-                         const TrainDevices& devices, const TrainOptions& options);
+TrainResult run_training(const TrainConfig& config, const TrainPaths& paths, const Device& device,
+                         const TrainOptions& options);
 
 }  // namespace ddim::train

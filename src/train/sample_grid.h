@@ -1,17 +1,17 @@
 #pragma once
 
 #include <filesystem>
-#include <vector>
 
+#include "train/train_config.h"
 #include "train/training_state.h"
 
 namespace ddim::train {
 
 /// Writes folder/step-00001000.png: output.sample_count images from the averaged weights of
 /// `state`, by DDIM (eta 0) in output.sample_steps steps (linear tau), from the noise of
-/// training.seed, on `workers`. The recipe stands in a text chunk. A file of this name is replaced:
-/// it had the same content.
+/// training.seed. The recipe stands in a text chunk. A file of this name is replaced: it had the
+/// same content.
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
-                       const std::vector<Device>& workers, const TrainingState& state);
+                       int num_threads, const TrainingState& state);
 
 }  // namespace ddim::train

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/workers.h"
+#include "model/activation_memory.h"
 #include "nn/find_nonfinite.h"
 #include "train/rules.h"
 
@@ -28,16 +29,16 @@ std::vector<Device> make_workers(const Device& device, const OptimisationConfig&
 
 }  // namespace
 
-Trainer::Trainer(const TrainConfig& config, const TrainDevices& devices, const data::Images& images)
+Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Images& images)
     : config_(config),
-      device_(devices.compute),
+      device_(device),
       images_(images),
       schedule_(diffusion::Schedule::linear(config.diffusion.beta_start, config.diffusion.beta_end,
                                             config.diffusion.T)),
       order_(images.count, static_cast<std::uint64_t>(config.training.seed)),
-      workers_(make_workers(device_, config.training)),
-      state_(device_, config),
-      gradients_(device_, state_.network.parameters(), config.training.shards, num_workers()) {
+      workers_(make_workers(device, config.training)),
+      state_(device, config),
+      gradients_(device, state_.network.parameters(), config.training.shards, num_workers()) {
   validate(config);
   const UNetConfig& model = config.model;
   require(images.height == model.sample_size && images.width == model.sample_size &&
@@ -45,20 +46,21 @@ Trainer::Trainer(const TrainConfig& config, const TrainDevices& devices, const d
           "data: images are ", images.height, "x", images.width, "x", images.channels,
           " but the network takes ", model.sample_size, "x", model.sample_size, "x",
           model.in_channels, "; change data.resolution, data.fit or model.channels");
-  reserve_memory(devices.dry);
+  reserve_memory();
 }
 
-void Trainer::reserve_memory(const Device& dry) {
-  const UNet network(dry, config_.model);
-  Gradients gradients(dry, network.parameters());
-  gradients.clear();
+void Trainer::reserve_memory() {
   const auto batch_size = static_cast<std::size_t>(config_.training.batch);
   const Batch batch{.step = 0,
                     .images = std::vector<std::int64_t>(batch_size, 0),
                     .t = std::vector<std::int64_t>(batch_size, 0)};
   std::vector<double> squared_errors(batch_size);
-  run_shard(dry, network, batch, 0, gradients, squared_errors);
-  for (const Device& worker : workers_) worker.arena().reserve(dry.arena().peak_bytes());
+  const std::size_t num_bytes = model::activation_bytes([&](const Device& dry) {
+    const UNet network(dry, config_.model);
+    Gradients gradients(dry, network.parameters());
+    run_shard(dry, network, batch, 0, gradients, squared_errors);
+  });
+  for (const Device& worker : workers_) worker.arena().reserve(num_bytes);
 }
 
 Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& batch,

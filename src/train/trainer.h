@@ -14,12 +14,6 @@
 
 namespace ddim::train {
 
-/// Where a run computes, and a device that only counts memory (make_dry_device()).
-struct TrainDevices {
-  Device compute;
-  Device dry;
-};
-
 /// What one step did.
 struct StepReport {
   std::int64_t step = 0;  ///< its number, from 0
@@ -37,10 +31,10 @@ struct StepReport {
 /// of threads.
 class Trainer {
  public:
-  /// The weights live on devices.compute; `images` must outlive the trainer and have the size and
-  /// channels that the configuration names (Error(user) otherwise). The memory that a step needs is
-  /// found out on devices.dry and taken here.
-  Trainer(const TrainConfig& config, const TrainDevices& devices, const data::Images& images);
+  /// The weights live on `device`; `images` must outlive the trainer and have the size and channels
+  /// that the configuration names (Error(user) otherwise). The memory that a step needs is found
+  /// out by a dry run and taken here.
+  Trainer(const TrainConfig& config, const Device& device, const data::Images& images);
 
   /// Runs step state().step. A step with a loss or gradient that is not finite is refused: it
   /// counts, but weights, average and moments stay. Error(numeric) at the 10th of these in a row.
@@ -48,7 +42,6 @@ class Trainer {
 
   TrainingState& state() { return state_; }
   const TrainingState& state() const { return state_; }
-  const std::vector<Device>& workers() const { return workers_; }
   int num_workers() const { return static_cast<int>(workers_.size()); }
   /// What the arenas asked of the system so far: a step after the first does not raise it.
   std::int64_t num_system_allocations() const;
@@ -66,7 +59,7 @@ class Trainer {
     std::vector<std::int64_t> t;
   };
 
-  void reserve_memory(const Device& dry);
+  void reserve_memory();
   ShardInputs make_inputs(const Device& worker, const Batch& batch, std::int64_t shard) const;
   void run_shard(const Device& worker, const UNet& network, const Batch& batch, std::int64_t shard,
                  Gradients& gradients, std::span<double> squared_errors) const;
