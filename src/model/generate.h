@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/shape.h"
+#include "diffusion/plan.h"
+#include "diffusion/sampler.h"
+#include "nn/unet.h"
+
+namespace ddim::model {
+
+struct GenerateOptions {
+  diffusion::Plan plan;
+  std::int64_t count = 1;         ///< images to draw, all held in memory; call again for the next
+  std::uint32_t first_image = 0;  ///< the index of the first: image k is a function of seed and k
+  std::int64_t batch = 16;        ///< at most so many images are worked on at the same time
+  int num_threads = 1;
+  std::uint64_t seed = 0;
+  /// Start from these states, [count,C,H,W], instead of drawing them. Noise is drawn all the same.
+  std::span<const float> x_T;
+  /// Told after every step of every micro-batch, by one thread at a time; may stop the run.
+  std::function<diffusion::Flow(std::int64_t image_steps_done, std::int64_t image_steps_total)>
+      progress;
+};
+
+struct Generated {
+  std::vector<float> x_0;  ///< as the last step left them: about -1..1, not clamped
+  Shape shape;             ///< [N,C,H,W]
+  std::int64_t nfe = 0;    ///< network evaluations per image
+  /// How often a step asked the system for activation memory: 0, since all is planned before.
+  std::int64_t num_step_allocations = 0;
+};
+
+/// Draws images with the network: sampler, workers and memory plan put together. Image k is bit for
+/// bit the same for every count, batch and num_threads. Throws Error(user) for an empty plan,
+/// counts below 1, an x_T of another size or with NaN, and a network whose output is not the noise
+/// of its input; Error(numeric), naming image, step and layer, when the network produces NaN or
+/// infinity; Error(interrupted) when `progress` says stop.
+Generated generate(const UNet& unet, const GenerateOptions& options);
+
+}  // namespace ddim::model
