@@ -25,10 +25,20 @@ HWY_INLINE void for_each_pixel_tile(const ChannelBlock& block, const Body& body)
   }
 }
 
-/// sum[i] += value, which has float or double lanes.
+/// sum[i] += value[i], for float or double lanes.
 template <class D>
 HWY_INLINE void add_to(D d, hn::Vec<D> value, double* sum) {
-  hn::StoreU(hn::Add(hn::LoadU(d, sum), value), d, sum);
+  if constexpr (hwy::IsSame<hn::TFromD<D>, double>()) {
+    hn::StoreU(hn::Add(hn::LoadU(d, sum), value), d, sum);
+  } else if constexpr (hn::MaxLanes(d) == 1) {
+    const hn::CappedTag<double, 1> one;
+    add_to(one, hn::PromoteTo(one, value), sum);
+  } else {
+    const hn::Half<D> half;
+    const hn::Rebind<double, decltype(half)> dd;
+    add_to(dd, hn::PromoteTo(dd, hn::LowerHalf(half, value)), sum);
+    add_to(dd, hn::PromoteTo(dd, hn::UpperHalf(half, value)), sum + hn::Lanes(dd));
+  }
 }
 
 void channel_moments(const ChannelBlock& block, const float* x, double* sum,
@@ -104,18 +114,17 @@ void gradient_sums_as(const ChannelBlock& block, const ChannelNorm& norm, const 
                       const float* dy, double* sum_du, double* sum_du_centred) {
   // In float within a tile, in double over the tiles.
   for_each_pixel_tile(block, [&](std::int64_t pixels, std::int64_t offset) HWY_ATTR {
-    for_each_vector<double>(block.channels, [&](auto d, std::int64_t c) HWY_ATTR {
-      const hn::Rebind<float, decltype(d)> df;
-      auto sum = hn::Zero(df);
-      auto sum_centred = hn::Zero(df);
+    for_each_vector<float>(block.channels, [&](auto d, std::int64_t c) HWY_ATTR {
+      auto sum = hn::Zero(d);
+      auto sum_centred = hn::Zero(d);
       for (std::int64_t p = 0; p < pixels; ++p) {
         const std::int64_t i = offset + p * block.pixel_stride + c;
-        const auto [centred, du] = centre<activation>(df, norm, c, x + i, dy + i);
+        const auto [centred, du] = centre<activation>(d, norm, c, x + i, dy + i);
         sum = hn::Add(sum, du);
         sum_centred = hn::MulAdd(du, centred, sum_centred);
       }
-      add_to(d, hn::PromoteTo(d, sum), sum_du + c);
-      add_to(d, hn::PromoteTo(d, sum_centred), sum_du_centred + c);
+      add_to(d, sum, sum_du + c);
+      add_to(d, sum_centred, sum_du_centred + c);
     });
   });
 }

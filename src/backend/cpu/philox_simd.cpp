@@ -1,6 +1,8 @@
 #include "backend/cpu/philox_simd.h"
 
+#include <array>
 #include <cassert>
+#include <cstddef>
 
 #include "backend/cpu/simd_targets.h"
 
@@ -14,6 +16,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace ddim::cpu::simd::HWY_NAMESPACE {
 
+constexpr std::size_t kRounds = 10;
+
 /// Philox4x32-10 on several blocks at once. Each 64-bit lane holds one 32-bit word of one block in
 /// its lower half; the upper halves hold leftovers that no step looks at.
 void random_words(const NoiseKey& key, std::uint32_t image, std::uint32_t first_block,
@@ -26,24 +30,28 @@ void random_words(const NoiseKey& key, std::uint32_t image, std::uint32_t first_
   const auto multiply = [&](auto word, std::uint64_t by) HWY_ATTR {
     return hn::MulEven(hn::BitCast(d32, word), hn::BitCast(d32, hn::Set(d, by)));
   };
+  std::array<hn::Vec<decltype(d)>, kRounds> keys0;
+  std::array<hn::Vec<decltype(d)>, kRounds> keys1;
+  for (std::uint64_t round = 0; round < kRounds; ++round) {
+    keys0[round] = hn::Set(d, key.seed + round * 0x9E3779B9);
+    keys1[round] = hn::Set(d, (key.seed >> 32) + round * 0xBB67AE85);
+  }
   const std::uint64_t stream = (static_cast<std::uint64_t>(key.purpose) << 24) | key.lane;
+  auto blocks = hn::Iota(d, first_block);
   for (std::size_t block = 0; block < words.size() / 4; block += lanes) {
-    auto word0 = hn::Iota(d, first_block + block);
+    auto word0 = blocks;
     auto word1 = hn::Set(d, std::uint64_t{key.step});
     auto word2 = hn::Set(d, std::uint64_t{image});
     auto word3 = hn::Set(d, stream);
-    std::uint64_t key0 = key.seed;
-    std::uint64_t key1 = key.seed >> 32;
-    for (int round = 0; round < 10; ++round) {
+    for (std::size_t round = 0; round < kRounds; ++round) {
       const auto product0 = multiply(word0, 0xD2511F53);
       const auto product1 = multiply(word2, 0xCD9E8D57);
-      word0 = hn::Xor(hn::Xor(hn::ShiftRight<32>(product1), word1), hn::Set(d, key0));
-      word2 = hn::Xor(hn::Xor(hn::ShiftRight<32>(product0), word3), hn::Set(d, key1));
+      word0 = hn::Xor(hn::Xor(hn::ShiftRight<32>(product1), word1), keys0[round]);
+      word2 = hn::Xor(hn::Xor(hn::ShiftRight<32>(product0), word3), keys1[round]);
       word1 = product1;
       word3 = product0;
-      key0 += 0x9E3779B9;
-      key1 += 0xBB67AE85;
     }
+    blocks = hn::Add(blocks, hn::Set(d, lanes));
     const auto lower_half = hn::Set(d, std::uint64_t{0xFFFFFFFF});
     const auto words01 = hn::Or(hn::And(word0, lower_half), hn::ShiftLeft<32>(word1));
     const auto words23 = hn::Or(hn::And(word2, lower_half), hn::ShiftLeft<32>(word3));
