@@ -19,7 +19,7 @@ class CpuBackend final : public Device::Backend {
   std::unique_ptr<Device::Backend> fork(int num_threads) override {
     require(num_threads >= 1, "cpu backend: number of threads (", num_threads,
             ") must be at least 1");
-    return std::make_unique<CpuBackend>(kernels_.engine().fork(), num_threads);
+    return std::make_unique<CpuBackend>(kernels_.engine().fork(num_threads), num_threads);
   }
   std::unique_ptr<MemorySource> memory() override { return make_host_memory(); }
   std::string describe() const override {
@@ -37,7 +37,7 @@ class CpuBackend final : public Device::Backend {
 std::unique_ptr<Device::Backend> make_cpu_backend(int num_threads) {
   require(num_threads >= 1, "cpu backend: number of threads (", num_threads,
           ") must be at least 1");
-  return std::make_unique<CpuBackend>(std::make_unique<cpu::Engine>(), num_threads);
+  return std::make_unique<CpuBackend>(std::make_unique<cpu::Engine>(num_threads), num_threads);
 }
 
 }  // namespace ddim

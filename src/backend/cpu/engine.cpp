@@ -32,17 +32,44 @@ dnnl::engine make_onednn_engine() {
   return {dnnl::engine::kind::cpu, 0};
 }
 
+/// The value of `key`, made by `make()` if there is none.
+template <class Key, class Value, class Make>
+Value& find_or_make(std::map<Key, Value>& values, const Key& key, const Make& make) {
+  const auto found = values.find(key);
+  if (found != values.end()) return found->second;
+  return values.emplace(key, make()).first->second;
+}
+
 }  // namespace
 
-Engine::Engine() : Engine(make_onednn_engine(), std::make_shared<PackedParameters>()) {
+Engine::Engine(int num_threads)
+    : Engine(make_onednn_engine(), std::make_shared<PackedParameters>(), num_threads) {
   cap_highway_targets(active_isa());
 }
 
-Engine::Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters)
-    : onednn_(onednn), packed_parameters_(std::move(packed_parameters)), stream_(onednn_) {}
+Engine::Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters,
+               int num_threads)
+    : num_threads_(num_threads), onednn_(onednn), packed_parameters_(std::move(packed_parameters)) {
+  for (int thread = 0; thread < num_threads; ++thread) streams_.emplace_back(onednn_);
+}
 
-std::unique_ptr<Engine> Engine::fork() const {
-  return std::unique_ptr<Engine>(new Engine(onednn_, packed_parameters_));
+std::unique_ptr<Engine> Engine::fork(int num_threads) const {
+  return std::unique_ptr<Engine>(new Engine(onednn_, packed_parameters_, num_threads));
+}
+
+ConvForward& Engine::conv_forward(const ConvForwardKey& key) {
+  return find_or_make(conv_forward_, key,
+                      [&] { return make_conv_forward(onednn_, key, num_threads_); });
+}
+
+ConvBackward& Engine::conv_backward_input(const ConvShape& shape) {
+  return find_or_make(conv_backward_input_, shape,
+                      [&] { return make_conv_backward_input(onednn_, shape, num_threads_); });
+}
+
+ConvBackward& Engine::conv_backward_weight(const ConvShape& shape) {
+  return find_or_make(conv_backward_weight_, shape,
+                      [&] { return make_conv_backward_weight(onednn_, shape); });
 }
 
 }  // namespace ddim::cpu

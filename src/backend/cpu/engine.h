@@ -1,9 +1,12 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <vector>
 
 #include <dnnl.hpp>
 
+#include "backend/cpu/conv_primitives.h"
 #include "backend/cpu/packed_parameters.h"
 #include "backend/cpu/workspace.h"
 
@@ -14,22 +17,33 @@ namespace ddim::cpu {
 class Engine {
  public:
   /// Caps oneDNN and Highway at active_isa() for the whole process.
-  Engine();
+  explicit Engine(int num_threads);
   /// For another worker of the same device.
-  std::unique_ptr<Engine> fork() const;
+  std::unique_ptr<Engine> fork(int num_threads) const;
 
   const dnnl::engine& onednn() const { return onednn_; }
-  dnnl::stream& stream() { return stream_; }
+  /// The stream of one of this worker's threads, 0..num_threads-1.
+  dnnl::stream& stream(int thread) { return streams_[static_cast<std::size_t>(thread)]; }
   PackedParameters& packed_parameters() { return *packed_parameters_; }
   Workspace& workspace() { return workspace_; }
 
- private:
-  Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters);
+  // Primitives, made at the first call with a shape.
+  ConvForward& conv_forward(const ConvForwardKey& key);
+  ConvBackward& conv_backward_input(const ConvShape& shape);
+  ConvBackward& conv_backward_weight(const ConvShape& shape);
 
+ private:
+  Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters,
+         int num_threads);
+
+  int num_threads_;
   dnnl::engine onednn_;
   std::shared_ptr<PackedParameters> packed_parameters_;
-  dnnl::stream stream_;
+  std::vector<dnnl::stream> streams_;
   Workspace workspace_;
+  std::map<ConvForwardKey, ConvForward> conv_forward_;
+  std::map<ConvShape, ConvBackward> conv_backward_input_;
+  std::map<ConvShape, ConvBackward> conv_backward_weight_;
 };
 
 }  // namespace ddim::cpu

@@ -1,0 +1,50 @@
+#include "backend/cpu/conv_shape.h"
+
+#include "base/error.h"
+
+namespace ddim::cpu {
+
+ConvShape conv_shape(std::int64_t images, const Shape& x, const Shape& y,
+                     const ConvGeometry& geometry) {
+  require(geometry.pad_begin < geometry.kernel && geometry.pad_end < geometry.kernel,
+          "conv2d: padding (", geometry.pad_begin, ", ", geometry.pad_end,
+          ") must be less than the kernel (", geometry.kernel, ")");
+  return {.images = images,
+          .in_rows = x[1],
+          .in_cols = x[2],
+          .in_channels = x[3],
+          .out_rows = y[1],
+          .out_cols = y[2],
+          .out_channels = y[3],
+          .kernel = geometry.kernel,
+          .stride = geometry.stride,
+          .pad_top = geometry.pad_begin,
+          .pad_bottom = geometry.pad_end,
+          .pad_left = geometry.pad_begin,
+          .pad_right = geometry.pad_end};
+}
+
+std::shared_ptr<const dnnl::memory> packed_conv_weight(Engine& engine, const Tensor& weight,
+                                                       const ConvShape& shape,
+                                                       const dnnl::memory::desc& format) {
+  return engine.packed_parameters().get(weight, format, engine.onednn(), [&](dnnl::memory& packed) {
+    dnnl::memory plain(plain_weight(shape), engine.onednn(),
+                       const_cast<float*>(weight.data<float>()));
+    dnnl::reorder(plain, packed).execute(engine.stream(0), plain, packed);
+  });
+}
+
+void unpack_conv_weight(Engine& engine, const ConvShape& shape, const dnnl::memory::desc& format,
+                        std::byte* packed, Grad& dweight) {
+  dnnl::memory from(format, engine.onednn(), packed);
+  dnnl::memory to(plain_weight(shape), engine.onednn(), dweight.tensor.data<float>());
+  dnnl::primitive_attr attr;
+  if (dweight.write == Write::accumulate) {
+    dnnl::post_ops after;
+    after.append_sum();
+    attr.set_post_ops(after);
+  }
+  dnnl::reorder(from, to, attr).execute(engine.stream(0), from, to);
+}
+
+}  // namespace ddim::cpu

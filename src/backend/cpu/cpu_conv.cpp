@@ -1,0 +1,78 @@
+#include <cstring>
+
+#include "backend/cpu/conv_shape.h"
+#include "backend/cpu/cpu_kernels.h"
+#include "backend/cpu/engine.h"
+#include "backend/cpu/share_out.h"
+#include "backend/cpu/single_threaded_onednn.h"
+
+namespace ddim::cpu {
+namespace {
+
+/// bias[c] + per_image_bias[n,c], for all images. bias may be undefined.
+void combine_biases(const Tensor& bias, const Tensor& per_image_bias, float* sums) {
+  const std::int64_t channels = per_image_bias.dim(1);
+  const float* b = bias.defined() ? bias.data<float>() : nullptr;
+  const float* p = per_image_bias.data<float>();
+  for (std::int64_t i = 0; i < per_image_bias.size(); ++i) {
+    sums[i] = b == nullptr ? p[i] : b[i % channels] + p[i];
+  }
+}
+
+}  // namespace
+
+void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
+                        const ConvGeometry& geometry, Tensor& y) {
+  const SingleThreadedOneDnn single_threaded;
+  const ConvShape image = conv_shape(/*images=*/1, x.shape(), y.shape(), geometry);
+  const bool has_bias = addends.bias.defined() || addends.per_image_bias.defined();
+  ConvForward& conv =
+      engine_->conv_forward({.image = image,
+                             .bias = has_bias ? Bias::present : Bias::absent,
+                             .destination = addends.residual.defined() ? Destination::added_to
+                                                                       : Destination::overwritten});
+  for (ConvForward::Band& band : conv.bands) {
+    band.packed_weight = packed_conv_weight(*engine_, weight, image, band.weight_format);
+  }
+
+  const std::int64_t num_images = x.dim(0);
+  const std::size_t sums_bytes =
+      addends.per_image_bias.defined() ? aligned(addends.per_image_bias.num_bytes()) : 0;
+  const std::size_t scratchpad_bytes = aligned(conv.scratchpad_bytes);
+  std::byte* const workspace = engine_->workspace().get(
+      sums_bytes + scratchpad_bytes * static_cast<std::size_t>(num_threads_));
+  const float* bias = addends.bias.defined() ? addends.bias.data<float>() : nullptr;
+  std::int64_t bias_stride = 0;
+  if (addends.per_image_bias.defined()) {
+    float* const sums = reinterpret_cast<float*>(workspace);
+    combine_biases(addends.bias, addends.per_image_bias, sums);
+    bias = sums;
+    bias_stride = image.out_channels;
+  }
+
+  const std::int64_t in_row = image.in_cols * image.in_channels;
+  const std::int64_t out_row = image.out_cols * image.out_channels;
+  const auto num_bands = static_cast<std::int64_t>(conv.bands.size());
+  share_out(num_threads_, num_images * num_bands, [&](int thread, std::int64_t item) {
+    ConvForward::Band& band = conv.bands[static_cast<std::size_t>(item % num_bands)];
+    const std::int64_t n = item / num_bands;
+    const float* in = x.data<float>() + (n * image.in_rows + band.place.first_in_row) * in_row;
+    const std::int64_t out = (n * image.out_rows + band.place.first_out_row) * out_row;
+    if (addends.residual.defined()) {
+      const float* residual = addends.residual.data<float>() + out;
+      if (residual != y.data<float>() + out) {
+        std::memcpy(y.data<float>() + out, residual,
+                    static_cast<std::size_t>(band.place.shape.out_rows * out_row) * sizeof(float));
+      }
+    }
+    band.primitive.set(thread, DNNL_ARG_WEIGHTS, *band.packed_weight);
+    band.primitive.run(
+        thread, engine_->stream(thread),
+        {{DNNL_ARG_SRC, in},
+         {DNNL_ARG_BIAS, bias == nullptr ? nullptr : bias + n * bias_stride},
+         {DNNL_ARG_DST, y.data<float>() + out}},
+        workspace + sums_bytes + scratchpad_bytes * static_cast<std::size_t>(thread));
+  });
+}
+
+}  // namespace ddim::cpu

@@ -1,0 +1,81 @@
+#include <algorithm>
+
+#include "backend/cpu/conv_shape.h"
+#include "backend/cpu/cpu_kernels.h"
+#include "backend/cpu/engine.h"
+#include "backend/cpu/share_out.h"
+#include "backend/cpu/single_threaded_onednn.h"
+
+namespace ddim::cpu {
+namespace {
+
+/// dbias[o] (+)= sum over all pixels of dy[...,o], first to last.
+void sum_columns(const Tensor& dy, Grad& dbias) {
+  const std::int64_t channels = dy.dim(3);
+  const std::int64_t pixels = dy.size() / channels;
+  float* const sums = dbias.tensor.data<float>();
+  if (dbias.write == Write::overwrite) std::fill_n(sums, channels, 0.0F);
+  const float* row = dy.data<float>();
+  for (std::int64_t pixel = 0; pixel < pixels; ++pixel, row += channels) {
+    for (std::int64_t c = 0; c < channels; ++c) sums[c] += row[c];
+  }
+}
+
+}  // namespace
+
+void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
+                                       const ConvGeometry& geometry, Grad dx) {
+  if (!dx) return;
+  const SingleThreadedOneDnn single_threaded;
+  const ConvShape image = conv_shape(/*images=*/1, dx.tensor.shape(), dy.shape(), geometry);
+  ConvBackward& conv = engine_->conv_backward_input(image);
+  const auto packed = packed_conv_weight(*engine_, weight, image, conv.weight_format);
+
+  const std::int64_t in_size = image.in_rows * image.in_cols * image.in_channels;
+  const std::int64_t out_size = image.out_rows * image.out_cols * image.out_channels;
+  const bool accumulate = dx.write == Write::accumulate;
+  const std::size_t scratchpad_bytes = aligned(conv.primitive.scratchpad_bytes());
+  const std::size_t thread_bytes =
+      scratchpad_bytes +
+      (accumulate ? aligned(static_cast<std::size_t>(in_size) * sizeof(float)) : 0);
+  std::byte* const workspace =
+      engine_->workspace().get(thread_bytes * static_cast<std::size_t>(num_threads_));
+
+  share_out(num_threads_, dy.dim(0), [&](int thread, std::int64_t n) {
+    std::byte* const scratchpad = workspace + thread_bytes * static_cast<std::size_t>(thread);
+    float* const slot = dx.tensor.data<float>() + n * in_size;
+    float* const fresh =
+        accumulate ? reinterpret_cast<float*>(scratchpad + scratchpad_bytes) : slot;
+    conv.primitive.set(thread, DNNL_ARG_WEIGHTS, *packed);
+    conv.primitive.run(
+        thread, engine_->stream(thread),
+        {{DNNL_ARG_DIFF_DST, dy.data<float>() + n * out_size}, {DNNL_ARG_DIFF_SRC, fresh}},
+        scratchpad);
+    if (accumulate) {
+      for (std::int64_t i = 0; i < in_size; ++i) slot[i] += fresh[i];
+    }
+  });
+}
+
+// On one thread whatever the device has: oneDNN would divide the sum over pixels among threads.
+// Training runs in parallel over shards of the batch.
+void CpuKernels::conv2d_backward_weight(const Tensor& x, const Tensor& dy,
+                                        const ConvGeometry& geometry, Grad dweight, Grad dbias) {
+  if (dbias) sum_columns(dy, dbias);
+  if (!dweight) return;
+  const SingleThreadedOneDnn single_threaded;
+  const ConvShape batch = conv_shape(x.dim(0), x.shape(), dy.shape(), geometry);
+  ConvBackward& conv = engine_->conv_backward_weight(batch);
+  const std::size_t scratchpad_bytes = aligned(conv.primitive.scratchpad_bytes());
+  std::byte* const workspace =
+      engine_->workspace().get(scratchpad_bytes + conv.weight_format.get_size());
+  std::byte* const blocked = workspace + scratchpad_bytes;
+  conv.primitive.run(0, engine_->stream(0),
+                     {{DNNL_ARG_SRC, x.data<float>()},
+                      {DNNL_ARG_DIFF_DST, dy.data<float>()},
+                      {DNNL_ARG_DIFF_WEIGHTS, blocked}},
+                     workspace);
+  unpack_conv_weight(*engine_, batch, conv.weight_format, blocked, dweight);
+}
+
+}  // namespace ddim::cpu

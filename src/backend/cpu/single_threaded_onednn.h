@@ -1,0 +1,21 @@
+#pragma once
+
+#include <omp.h>
+
+namespace ddim::cpu {
+
+/// While it lives, oneDNN's primitives that this thread makes or runs use one thread: their
+/// blocking, and with it the order of sums, would depend on the number otherwise. Our kernels
+/// share work out themselves (parallel.h). Restores the caller's setting.
+class SingleThreadedOneDnn {
+ public:
+  SingleThreadedOneDnn() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~SingleThreadedOneDnn() { omp_set_num_threads(before_); }
+  SingleThreadedOneDnn(const SingleThreadedOneDnn&) = delete;
+  SingleThreadedOneDnn& operator=(const SingleThreadedOneDnn&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace ddim::cpu
