@@ -6,9 +6,9 @@ namespace ddim {
 
 /// What conv2d adds to its sums. Undefined ones are left out.
 struct ConvVars {
-  Var bias;            ///< [C_out]
-  Var per_image_bias;  ///< [N,C_out]: the projected time embedding
-  Var residual;        ///< [N,H_out,W_out,C_out]
+  Var bias = {};            ///< [C_out]
+  Var per_image_bias = {};  ///< [N,C_out]: the projected time embedding
+  Var residual = {};        ///< [N,H_out,W_out,C_out]
 };
 
 /// Cross-correlation with a square window and zero padding, plus its addends:

@@ -34,9 +34,9 @@ struct ConvGeometry {
 
 /// What a convolution adds to its sums before it writes them. Undefined tensors are left out.
 struct ConvAddends {
-  Tensor bias;            ///< [C_out]
-  Tensor per_image_bias;  ///< [N,C_out]: the projected time embedding
-  Tensor residual;        ///< [N,H_out,W_out,C_out]
+  Tensor bias = {};            ///< [C_out]
+  Tensor per_image_bias = {};  ///< [N,C_out]: the projected time embedding
+  Tensor residual = {};        ///< [N,H_out,W_out,C_out]
 };
 
 enum class Activation { none, silu };
