@@ -1,0 +1,119 @@
+#include <cmath>
+
+#include "tests/ops/kernel_case.h"
+
+namespace ddim::test {
+namespace {
+
+struct ConvShape {
+  std::int64_t n, h, w, c_in, c_out;
+};
+
+constexpr ConvGeometry k3x3{.kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1};
+constexpr ConvGeometry k3x3Stride2Asymmetric{
+    .kernel = 3, .stride = 2, .pad_begin = 0, .pad_end = 1};
+constexpr ConvGeometry k3x3Stride2{.kernel = 3, .stride = 2, .pad_begin = 1, .pad_end = 1};
+constexpr ConvGeometry k1x1{.kernel = 1, .stride = 1, .pad_begin = 0, .pad_end = 0};
+
+std::vector<std::pair<ConvGeometry, std::vector<ConvShape>>> conv_shapes() {
+  return {
+      {k3x3,
+       {{5, 1, 1, 16, 16},
+        {5, 2, 2, 64, 64},
+        {5, 6, 6, 1, 3},
+        {5, 7, 5, 3, 32},
+        {1, 8, 8, 32, 48},
+        {5, 8, 8, 48, 96},
+        {5, 4, 4, 96, 64},
+        {5, 5, 3, 17, 19},
+        {5, 8, 8, 96, 3},
+        {1, 13, 33, 32, 32},
+        {2, 16, 16, 64, 64}}},
+      {k3x3Stride2Asymmetric,
+       {{5, 2, 2, 16, 16}, {1, 5, 9, 3, 1}, {5, 7, 7, 48, 48}, {5, 8, 8, 32, 32}}},
+      {k3x3Stride2, {{5, 1, 1, 16, 16}, {5, 8, 8, 32, 32}, {5, 7, 5, 96, 48}, {1, 9, 3, 1, 3}}},
+      {k1x1, {{5, 1, 1, 32, 64}, {5, 8, 8, 3, 1}, {5, 7, 5, 48, 96}, {1, 16, 16, 128, 64}}},
+  };
+}
+
+KernelCase forward(const ConvShape& s, const ConvGeometry& geometry, const std::string& name) {
+  const Shape out{s.n, geometry.output_size(s.h), geometry.output_size(s.w), s.c_out};
+  const double fan_in = static_cast<double>(s.c_in * geometry.kernel * geometry.kernel);
+  return {.name = name,
+          .inputs = {{.shape = {s.n, s.h, s.w, s.c_in}},
+                     parameter({s.c_out, s.c_in, geometry.kernel, geometry.kernel},
+                               1.0 / std::sqrt(fan_in)),
+                     parameter({s.c_out}),
+                     {.shape = {s.n, s.c_out}},
+                     {.shape = out}},
+          .outputs = {{.shape = out}},
+          .tolerance = 3e-6,
+          .run = [geometry](Call& c) {
+            c.kernels.conv2d(c.in[0], c.in[1],
+                             {.bias = c.in[2], .per_image_bias = c.in[3], .residual = c.in[4]},
+                             geometry, c.y());
+          }};
+}
+
+KernelCase with_run(KernelCase kernel_case, const std::string& suffix,
+                    std::function<void(Call&)> run) {
+  kernel_case.name += suffix;
+  kernel_case.run = std::move(run);
+  return kernel_case;
+}
+
+}  // namespace
+
+std::vector<KernelCase> conv_cases() {
+  std::vector<KernelCase> cases;
+  for (const auto& [geometry, shapes] : conv_shapes()) {
+    for (const ConvShape& s : shapes) {
+      const std::string name =
+          "conv2d_" + shape_name({geometry.kernel, geometry.kernel}) + "_stride" +
+          std::to_string(geometry.stride) + "_pad" + std::to_string(geometry.pad_begin) +
+          std::to_string(geometry.pad_end) + "_" + shape_name({s.n, s.h, s.w, s.c_in}) + "_to_" +
+          std::to_string(s.c_out);
+      const KernelCase all_addends = forward(s, geometry, name);
+      cases.push_back(all_addends);
+      const Shape out = all_addends.outputs[0].shape;
+      const ConvGeometry g = geometry;
+      if (s.c_in == 48 || s.c_in == 3) {
+        cases.push_back(with_run(all_addends, "_no_addends", [g](Call& c) {
+          c.kernels.conv2d(c.in[0], c.in[1], {}, g, c.y());
+        }));
+        cases.push_back(with_run(all_addends, "_bias", [g](Call& c) {
+          c.kernels.conv2d(c.in[0], c.in[1], {.bias = c.in[2]}, g, c.y());
+        }));
+        cases.push_back(with_run(all_addends, "_image_bias", [g](Call& c) {
+          c.kernels.conv2d(c.in[0], c.in[1], {.per_image_bias = c.in[3]}, g, c.y());
+        }));
+        cases.push_back(with_run(all_addends, "_residual_in_place", [g](Call& c) {
+          c.kernels.copy(c.in[4], c.y());
+          c.kernels.conv2d(c.in[0], c.in[1], {.bias = c.in[2], .residual = c.y()}, g, c.y());
+        }));
+      }
+      const Shape in{s.n, s.h, s.w, s.c_in};
+      const Shape weight{s.c_out, s.c_in, g.kernel, g.kernel};
+      const double fan_out = static_cast<double>(s.c_out * g.kernel * g.kernel);
+      cases.push_back({.name = name + "_backward_input",
+                       .pass = KernelCase::Pass::backward,
+                       .inputs = {{.shape = out}, parameter(weight, 1.0 / std::sqrt(fan_out))},
+                       .outputs = {grad(in)},
+                       .tolerance = 3e-6,
+                       .run = [g](Call& c) {
+                         c.kernels.conv2d_backward_input(c.in[0], c.in[1], g, c.out[0]);
+                       }});
+      cases.push_back({.name = name + "_backward_weight",
+                       .pass = KernelCase::Pass::backward,
+                       .inputs = {{.shape = in}, {.shape = out}},
+                       .outputs = {parameter_grad(weight), parameter_grad({s.c_out})},
+                       .tolerance = 3e-6,
+                       .run = [g](Call& c) {
+                         c.kernels.conv2d_backward_weight(c.in[0], c.in[1], g, c.out[0], c.out[1]);
+                       }});
+    }
+  }
+  return cases;
+}
+
+}  // namespace ddim::test

@@ -1,0 +1,49 @@
+#include <cmath>
+
+#include "tests/ops/kernel_case.h"
+
+namespace ddim::test {
+
+std::vector<KernelCase> linear_cases() {
+  struct LinearShape {
+    std::int64_t m, k, c_out;
+  };
+  std::vector<KernelCase> cases;
+  for (const auto& [m, k, c_out] : std::vector<LinearShape>{{1, 1, 1},
+                                                            {5, 1, 3},
+                                                            {5, 3, 16},
+                                                            {5, 17, 33},
+                                                            {1, 128, 512},
+                                                            {16, 512, 512},
+                                                            {7, 512, 96},
+                                                            {64, 96, 96},
+                                                            {320, 48, 48}}) {
+    const std::string name = "linear_" + shape_name({m, k}) + "_to_" + std::to_string(c_out);
+    const Input x{.shape = {m, k}};
+    const Input dy{.shape = {m, c_out}};
+    const Input weight = parameter({c_out, k}, 1.0 / std::sqrt(static_cast<double>(k)));
+    const Input bias = parameter({c_out});
+    cases.push_back({.name = name,
+                     .inputs = {x, weight, bias},
+                     .outputs = {{.shape = {m, c_out}}},
+                     .tolerance = 3e-6,
+                     .run = [](Call& c) { c.kernels.linear(c.in[0], c.in[1], c.in[2], c.y()); }});
+    cases.push_back({.name = name + "_no_bias",
+                     .inputs = {x, weight},
+                     .outputs = {{.shape = {m, c_out}}},
+                     .tolerance = 3e-6,
+                     .run = [](Call& c) { c.kernels.linear(c.in[0], c.in[1], {}, c.y()); }});
+    cases.push_back({.name = name + "_backward",
+                     .pass = KernelCase::Pass::backward,
+                     .inputs = {x, weight, dy},
+                     .outputs = {grad({m, k}), parameter_grad({c_out, k}), parameter_grad({c_out})},
+                     .tolerance = 3e-6,
+                     .run = [](Call& c) {
+                       c.kernels.linear_backward(c.in[0], c.in[1], c.in[2], c.out[0], c.out[1],
+                                                 c.out[2]);
+                     }});
+  }
+  return cases;
+}
+
+}  // namespace ddim::test

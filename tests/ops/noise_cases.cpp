@@ -1,0 +1,61 @@
+#include "tests/ops/kernel_case.h"
+
+namespace ddim::test {
+
+std::vector<KernelCase> noise_cases() {
+  std::vector<KernelCase> cases;
+  for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {1, 8, 8, 48}, {5, 4, 4, 16}}) {
+    const std::string on = "_" + shape_name(x);
+    for (const double probability : {0.1, 0.5}) {
+      cases.push_back({.name = "dropout" + on + (probability == 0.1 ? "_tenth" : "_half"),
+                       .inputs = {{.shape = x}},
+                       .outputs = {grad(x)},
+                       .tolerance = 2e-7,
+                       .run = [probability](Call& c) {
+                         const DropoutKey key{.noise = {.seed = 0x123456789ABCDEF0,
+                                                        .purpose = Purpose::dropout,
+                                                        .step = 7,
+                                                        .lane = 11},
+                                              .first_image = 3 + c.first_image,
+                                              .probability = probability};
+                         c.kernels.dropout(c.in[0], key, c.out[0]);
+                       }});
+    }
+    // The same noise everywhere is a promise, not an approximation.
+    cases.push_back(
+        {.name = "normal_noise" + on,
+         .inputs = {{.shape = x}},
+         .outputs = {{.shape = x}},
+         .tolerance = 0.0,
+         .run = [](Call& c) {
+           const NoiseKey key{
+               .seed = 0xFEDCBA9876543210, .purpose = Purpose::step_noise, .step = 19, .lane = 2};
+           c.kernels.normal_noise(key, 1000 + c.first_image, c.y());
+         }});
+    const auto mix = [](Call& c, const Tensor& from) {
+      std::vector<double> a;
+      std::vector<double> b;
+      for (std::int64_t n = 0; n < c.in[0].dim(0); ++n) {
+        a.push_back(1.0 / (1.5 + static_cast<double>(c.first_image + n)));
+        b.push_back(-0.3 * static_cast<double>(1 + c.first_image + n));
+      }
+      c.kernels.mix_per_image(a, from, b, c.in[1], c.y());
+    };
+    cases.push_back({.name = "mix_per_image" + on,
+                     .inputs = {{.shape = x}, {.shape = x}},
+                     .outputs = {{.shape = x}},
+                     .tolerance = 5e-7,
+                     .run = [mix](Call& c) { mix(c, c.in[0]); }});
+    cases.push_back({.name = "mix_per_image_in_place" + on,
+                     .inputs = {{.shape = x}, {.shape = x}},
+                     .outputs = {{.shape = x}},
+                     .tolerance = 5e-7,
+                     .run = [mix](Call& c) {
+                       c.kernels.copy(c.in[0], c.y());
+                       mix(c, c.y());
+                     }});
+  }
+  return cases;
+}
+
+}  // namespace ddim::test

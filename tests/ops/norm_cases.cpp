@@ -1,0 +1,90 @@
+#include "tests/ops/kernel_case.h"
+
+namespace ddim::test {
+namespace {
+
+void add_group_norm_cases(std::vector<KernelCase>& cases) {
+  struct NormShape {
+    std::int64_t n, h, w, c, num_groups;
+    double mean;  // far from zero: a variance from sums of squares would cancel
+  };
+  for (const auto& s : std::vector<NormShape>{{5, 1, 1, 32, 32, 0.0},
+                                              {3, 1, 1, 128, 32, 0.0},
+                                              {5, 4, 4, 32, 32, 0.0},
+                                              {5, 2, 2, 12, 1, 0.0},
+                                              {5, 3, 3, 6, 2, 0.0},
+                                              {5, 7, 5, 48, 16, 0.0},
+                                              {1, 8, 8, 96, 32, 0.0},
+                                              {5, 8, 8, 64, 32, 30.0},
+                                              {5, 5, 3, 1, 1, 0.0},
+                                              {2, 32, 32, 32, 8, 0.0},
+                                              {2, 8, 8, 512, 32, 0.0}}) {
+    for (const Activation activation : {Activation::none, Activation::silu}) {
+      const Shape x{s.n, s.h, s.w, s.c};
+      const Shape statistics{s.n, s.num_groups};
+      const GroupNormOptions options{.num_groups = s.num_groups, .activation = activation};
+      const std::string name =
+          "group_norm_" + shape_name(x) + "_groups" + std::to_string(s.num_groups) +
+          (activation == Activation::silu ? "_silu" : "") + (s.mean != 0.0 ? "_offset" : "");
+      const double tolerance = s.mean == 0.0 ? 3e-6 : 2e-5;
+      const Input in{.shape = x, .offset = s.mean};
+      const Input gamma = parameter({s.c}, 0.5, 1.0);
+      const Input beta = parameter({s.c});
+      cases.push_back({.name = name,
+                       .inputs = {in, gamma, beta},
+                       .outputs = {{.shape = statistics}, {.shape = statistics}, {.shape = x}},
+                       .tolerance = tolerance,
+                       .run = [=](Call& c) {
+                         c.kernels.group_norm(c.in[0], c.in[1], c.in[2], options, c.y(0), c.y(1),
+                                              c.y(2));
+                       }});
+      cases.push_back({.name = name + "_backward",
+                       .pass = KernelCase::Pass::backward,
+                       .inputs = {in, gamma, beta, {.shape = x}},
+                       .outputs = {grad(x), parameter_grad({s.c}), parameter_grad({s.c})},
+                       .tolerance = 2 * tolerance,
+                       .run = [=](Call& c) {
+                         Tensor mean(c.device(), statistics);
+                         Tensor rstd(c.device(), statistics);
+                         Tensor y(c.device(), x);
+                         c.kernels.group_norm(c.in[0], c.in[1], c.in[2], options, mean, rstd, y);
+                         c.kernels.group_norm_backward(c.in[0], c.in[1], c.in[2], mean, rstd,
+                                                       options, c.in[3], c.out[0], c.out[1],
+                                                       c.out[2]);
+                       }});
+    }
+  }
+}
+
+void add_silu_cases(std::vector<KernelCase>& cases) {
+  struct SiluShape {
+    Shape shape;
+    double scale;  // 60: far into both tails, where exp overflows or vanishes
+  };
+  for (const auto& [shape, scale] : std::vector<SiluShape>{
+           {{1}, 1.0}, {{5, 7}, 1.0}, {{5, 3, 7, 5}, 4.0}, {{2, 1003}, 1.0}, {{5, 64}, 60.0}}) {
+    const std::string name = "silu_" + shape_name(shape) + (scale > 4.0 ? "_tails" : "");
+    cases.push_back({.name = name,
+                     .inputs = {{.shape = shape, .scale = scale}},
+                     .outputs = {{.shape = shape}},
+                     .tolerance = 1e-6,
+                     .run = [](Call& c) { c.kernels.silu(c.in[0], c.y()); }});
+    cases.push_back({.name = name + "_backward",
+                     .pass = KernelCase::Pass::backward,
+                     .inputs = {{.shape = shape, .scale = scale}, {.shape = shape}},
+                     .outputs = {grad(shape)},
+                     .tolerance = 1e-6,
+                     .run = [](Call& c) { c.kernels.silu_backward(c.in[0], c.in[1], c.out[0]); }});
+  }
+}
+
+}  // namespace
+
+std::vector<KernelCase> norm_cases() {
+  std::vector<KernelCase> cases;
+  add_group_norm_cases(cases);
+  add_silu_cases(cases);
+  return cases;
+}
+
+}  // namespace ddim::test

@@ -1,0 +1,131 @@
+// What an op says about shapes that do not fit, and what it leaves out when nothing is recorded.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "backend/make_device.h"
+#include "base/error.h"
+#include "ops/add.h"
+#include "ops/attention.h"
+#include "ops/concat_channels.h"
+#include "ops/conv2d.h"
+#include "ops/dropout.h"
+#include "ops/group_norm.h"
+#include "ops/linear.h"
+#include "ops/reshape.h"
+#include "ops/upsample.h"
+
+namespace ddim {
+namespace {
+
+class OpErrors : public testing::Test {
+ protected:
+  Var var(const Shape& shape) { return tape.constant(Tensor(device, shape)); }
+
+  /// What is thrown, which must be a user's error.
+  template <class Body>
+  std::string message(Body body) {
+    try {
+      body();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::user);
+      return error.what();
+    }
+    return "nothing was thrown";
+  }
+
+  Device device = make_dry_device();
+  Tape tape;
+};
+
+TEST_F(OpErrors, NameTheOpAndBothValues) {
+  const ConvGeometry k3x3{};
+  const Var x = var({2, 8, 8, 48});
+  const Var weight = var({16, 48, 3, 3});
+  EXPECT_EQ(message([&] {
+              conv2d(tape, var({2, 8, 8}), weight, {}, k3x3);
+            }),
+            "conv2d: x must be [N,H,W,C_in], found [2,8,8]");
+  EXPECT_EQ(message([&] {
+              conv2d(tape, x, var({16, 48, 1, 1}), {}, k3x3);
+            }),
+            "conv2d: weight must be [C_out,C_in,3,3], found [16,48,1,1]");
+  EXPECT_EQ(message([&] {
+              conv2d(tape, x, var({16, 32, 3, 3}), {}, k3x3);
+            }),
+            "conv2d: weight [16,32,3,3] takes 32 channels, but x is [2,8,8,48]");
+  EXPECT_EQ(message([&] { conv2d(tape, x, weight, {.bias = var({15})}, k3x3); }),
+            "conv2d: bias must be [16], found [15]");
+  EXPECT_EQ(message([&] { conv2d(tape, x, weight, {.per_image_bias = var({16})}, k3x3); }),
+            "conv2d: per_image_bias must be [2,16], found [16]");
+  EXPECT_EQ(message([&] { conv2d(tape, x, weight, {.residual = x}, k3x3); }),
+            "conv2d: residual must be [2,8,8,16], found [2,8,8,48]");
+  EXPECT_EQ(message([&] {
+              conv2d(tape, var({2, 1, 8, 48}), weight, {}, {.pad_begin = 0, .pad_end = 1});
+            }),
+            "conv2d: x [2,1,8,48] with 1 pixels of padding is smaller than the window of 3");
+  EXPECT_EQ(message([&] {
+              linear(tape, x, var({4, 3, 3}), {});
+            }),
+            "linear: weight must be [C_out,K], found [4,3,3]");
+  EXPECT_EQ(message([&] {
+              linear(tape, x, var({4, 3}), {});
+            }),
+            "linear: weight [4,3] needs x with a last axis of 3, found [2,8,8,48]");
+  EXPECT_EQ(message([&] {
+              linear(tape, x, var({4, 48}), var({5}));
+            }),
+            "linear: bias must be [4], found [5]");
+  EXPECT_EQ(message([&] { group_norm(tape, x, var({48}), var({48}), {.num_groups = 32}); }),
+            "group_norm: channels (48) must be a multiple of groups (32)");
+  EXPECT_EQ(message([&] { group_norm(tape, var({48}), var({48}), var({48}), {}); }),
+            "group_norm: x must be [N,H,W,C], found [48]");
+  EXPECT_EQ(message([&] { group_norm(tape, x, var({4}), var({48}), {.num_groups = 16}); }),
+            "group_norm: gamma must be [48], found [4]");
+  EXPECT_EQ(message([&] { group_norm(tape, x, var({48}), var({4}), {.num_groups = 16}); }),
+            "group_norm: beta must be [48], found [4]");
+  const Var tokens = var({2, 64, 48});
+  EXPECT_EQ(message([&] { attention(tape, x, x, x, 1, 1.0); }),
+            "attention: q must be [N,L,C], found [2,8,8,48]");
+  EXPECT_EQ(message([&] {
+              attention(tape, tokens, tokens, var({2, 63, 48}), 1, 1.0);
+            }),
+            "attention: q [2,64,48], k [2,64,48] and v [2,63,48] must have the same shape");
+  EXPECT_EQ(message([&] { attention(tape, tokens, tokens, tokens, 5, 1.0); }),
+            "attention: channels (48) must be a multiple of heads (5)");
+  EXPECT_EQ(message([&] {
+              concat_channels(tape, x, var({2, 8, 7, 48}));
+            }),
+            "concat_channels: a and b must be [N,H,W,C] and agree in N, H and W, found "
+            "[2,8,8,48] and [2,8,7,48]");
+  EXPECT_EQ(message([&] { upsample_nearest_2x(tape, tokens); }),
+            "upsample_nearest_2x: x must be [N,H,W,C], found [2,64,48]");
+  EXPECT_EQ(message([&] { add(tape, x, tokens); }),
+            "add: shapes must be equal, found [2,8,8,48] and [2,64,48]");
+  EXPECT_EQ(message([&] {
+              reshape(tape, tokens, {2, 64, 47});
+            }),
+            "reshape: [2,64,48] has 6144 elements, but [2,64,47] has 6016");
+  EXPECT_EQ(message([&] { dropout(tape, x, 0, 1.0); }),
+            "dropout: probability must be at least 0 and below 1, found 1");
+  EXPECT_EQ(message([&] { dropout(tape, x, 1U << 24, 0.5); }),
+            "dropout: layer must be below 2^24, found 16777216");
+}
+
+TEST_F(OpErrors, DropoutIsTheIdentityWithoutRecordingOrProbability) {
+  const Var x = var({2, 3});
+  EXPECT_EQ(dropout(tape, x, 1, 0.5).value().storage_id(), x.value().storage_id());
+  Gradients no_parameters(device, {});
+  Tape recording(no_parameters, {.purpose = Purpose::dropout}, 0);
+  EXPECT_EQ(dropout(recording, x, 1, 0.0).value().storage_id(), x.value().storage_id());
+  EXPECT_NE(dropout(recording, x, 1, 0.5).value().storage_id(), x.value().storage_id());
+}
+
+TEST_F(OpErrors, ReshapeSharesItsElements) {
+  const Var x = var({2, 3});
+  const Var y = reshape(tape, x, {3, 2});
+  EXPECT_EQ(y.value().shape(), (Shape{3, 2}));
+  EXPECT_EQ(y.value().storage_id(), x.value().storage_id());
+}
+
+}  // namespace
+}  // namespace ddim

@@ -1,0 +1,123 @@
+#include "tests/ops/kernel_case.h"
+
+namespace ddim::test {
+namespace {
+
+void add_loss_cases(std::vector<KernelCase>& cases) {
+  for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {1, 32, 32, 3}}) {
+    const std::string on = "_" + shape_name(x);
+    cases.push_back({.name = "squared_error" + on,
+                     .inputs = {{.shape = x}, {.shape = x}},
+                     .outputs = {{.shape = {x[0]}}},
+                     .tolerance = 1e-7,
+                     .run = [](Call& c) {
+                       std::vector<double> sums(static_cast<std::size_t>(c.in[0].dim(0)));
+                       c.kernels.squared_error(c.in[0], c.in[1], sums);
+                       c.kernels.upload(std::vector<float>(sums.begin(), sums.end()), c.y());
+                     }});
+    cases.push_back({.name = "squared_error_backward" + on,
+                     .pass = KernelCase::Pass::backward,
+                     .inputs = {{.shape = x}, {.shape = x}},
+                     .outputs = {grad(x)},
+                     .tolerance = 5e-7,
+                     .run = [](Call& c) {
+                       c.kernels.squared_error_backward(c.in[0], c.in[1], 1.0 / 48.0, c.out[0]);
+                     }});
+  }
+}
+
+void add_sampler_cases(std::vector<KernelCase>& cases) {
+  // Coefficients of a step from alpha_bar 0.3 to 0.5 with sigma 0.2.
+  const SamplerUpdate ddim{.x0_from_x = 1.825741858350554,
+                           .x0_from_eps = -1.527525231651947,
+                           .prev_from_x0 = 0.7071067811865476,
+                           .prev_from_eps = 0.6782329983125268};
+  SamplerUpdate noisy = ddim;
+  noisy.prev_from_noise = 0.2;
+  SamplerUpdate clipped = noisy;
+  clipped.clip = 1.0;
+  SamplerUpdate rederived = clipped;
+  rederived.rederive_eps = true;
+  struct Named {
+    std::string name;
+    SamplerUpdate update;
+  };
+  for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {1, 32, 32, 3}}) {
+    for (const auto& [name, update] : std::vector<Named>{
+             {"ddim", ddim}, {"noisy", noisy}, {"clipped", clipped}, {"rederived", rederived}}) {
+      const std::vector<Input> x_eps_z{{.shape = x}, {.shape = x}, {.shape = x}};
+      const std::string full_name = "sampler_update_" + name + "_" + shape_name(x);
+      const SamplerUpdate u = update;
+      const auto noise = [u](const Call& c) {
+        return u.prev_from_noise == 0.0 ? Tensor() : c.in[2];
+      };
+      cases.push_back({.name = full_name,
+                       .inputs = x_eps_z,
+                       .outputs = {{.shape = x}, {.shape = x}},
+                       .tolerance = 1e-6,
+                       .run = [=](Call& c) {
+                         c.kernels.sampler_update(u, c.in[0], c.in[1], noise(c), c.y(0), c.y(1));
+                       }});
+      cases.push_back({.name = full_name + "_in_place",
+                       .inputs = x_eps_z,
+                       .outputs = {{.shape = x}},
+                       .tolerance = 1e-6,
+                       .run = [=](Call& c) {
+                         Tensor no_x0_pred;
+                         c.kernels.copy(c.in[0], c.y());
+                         c.kernels.sampler_update(u, c.y(), c.in[1], noise(c), c.y(), no_x0_pred);
+                       }});
+    }
+  }
+}
+
+void add_adam_cases(std::vector<KernelCase>& cases) {
+  struct Named {
+    std::string name;
+    AdamUpdate update;
+  };
+  for (const Shape& shape : std::vector<Shape>{{1}, {48, 16, 3, 3}, {1003}}) {
+    for (const auto& [name, update] : std::vector<Named>{
+             {"first_step", {.step = 1}},
+             {"later", {.learning_rate = 1e-2, .beta1 = 0.8, .step = 1000, .grad_scale = 0.03}}}) {
+      const AdamUpdate u = update;
+      // parameter, m, v (positive: 5 sigma from 0), ema, gradient
+      const std::vector<Input> inputs{parameter(shape), parameter(shape, 0.1),
+                                      parameter(shape, 0.01, 0.1), parameter(shape),
+                                      parameter(shape, 0.5)};
+      const Output output{.shape = shape, .first_axis = Input::Axis::none};
+      const auto start = [](Call& c) {
+        for (std::size_t i = 0; i < c.out.size(); ++i) c.kernels.copy(c.in[i], c.y(i));
+      };
+      cases.push_back({.name = "adam_" + name + "_" + shape_name(shape),
+                       .inputs = inputs,
+                       .outputs = {output, output, output, output},
+                       .tolerance = 1e-6,
+                       .run = [=](Call& c) {
+                         start(c);
+                         c.kernels.adam(u, c.in[4], c.y(0), c.y(1), c.y(2), c.y(3));
+                       }});
+      cases.push_back({.name = "adam_" + name + "_no_ema_" + shape_name(shape),
+                       .inputs = inputs,
+                       .outputs = {output, output, output},
+                       .tolerance = 1e-6,
+                       .run = [=](Call& c) {
+                         Tensor no_ema;
+                         start(c);
+                         c.kernels.adam(u, c.in[4], c.y(0), c.y(1), c.y(2), no_ema);
+                       }});
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<KernelCase> update_cases() {
+  std::vector<KernelCase> cases;
+  add_loss_cases(cases);
+  add_sampler_cases(cases);
+  add_adam_cases(cases);
+  return cases;
+}
+
+}  // namespace ddim::test
