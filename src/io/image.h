@@ -22,6 +22,7 @@ struct Image {
 
 /// Files that declare more are refused before anything is decoded.
 inline constexpr std::int64_t kMaxPixels = 64'000'000;
+inline constexpr std::uint64_t kMaxImageFileBytes = 1 << 29;
 
 /// What the caller wants of a file: its own number of channels without alpha (1 or 3), or a given
 /// one. Grey is repeated into RGB; RGB becomes grey by 0.299 R + 0.587 G + 0.114 B; alpha is

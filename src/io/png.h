@@ -12,7 +12,8 @@
 
 namespace ddim::io {
 
-/// Keyword -> value. Keywords are 1-79 printable Latin-1 characters, values are UTF-8.
+/// Keyword -> value. Keywords to be written are 1-79 printable ASCII characters;
+/// values are UTF-8.
 using PngText = std::map<std::string, std::string>;
 
 struct PngFile {
@@ -28,8 +29,8 @@ PngFile decode_png(std::span<const std::byte> bytes, const std::string& file_nam
 /// The same for a file. Error(io) when it cannot be read.
 PngFile read_png(const std::filesystem::path& path, Channels channels = Channels::as_stored);
 
-/// The file's bytes, a function of the arguments alone (no time, no version). Text goes into iTXt
-/// chunks, before the pixels, uncompressed.
+/// The file's bytes, a function of the arguments alone (no time, no version). Text goes
+/// before the pixels, uncompressed, as tEXt if it is ASCII and as iTXt if not.
 /// Error(user) for an image without pixels, or a keyword that PNG does not allow.
 std::vector<std::byte> encode_png(const Image& image, const PngText& text = {});
 /// write_file_durably of encode_png.

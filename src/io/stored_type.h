@@ -8,23 +8,24 @@
 
 namespace ddim::io {
 
-/// The element types of safetensors files that are whole bytes wide.
+/// The element types of safetensors files that are whole bytes wide, in the order of the Rust
+/// library: it writes tensors of the last type first.
 enum class StoredType : std::uint8_t {
-  f64,
-  f32,
+  boolean,
+  u8,
+  i8,
+  f8_e5m2,
+  f8_e4m3,
+  i16,
+  u16,
   f16,
   bf16,
-  i64,
   i32,
-  i16,
-  i8,
-  u64,
   u32,
-  u16,
-  u8,
-  boolean,
-  f8_e4m3,
-  f8_e5m2,
+  f32,
+  f64,
+  i64,
+  u64,
 };
 std::size_t size_of(StoredType type);
 /// "F32", as the file spells it.

@@ -1,0 +1,270 @@
+#include "io/diffusers_config.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "io/json_fields.h"
+
+namespace ddim::io {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+using Whole = JsonFields::Range<std::int64_t>;
+using Real = JsonFields::Range<double>;
+
+constexpr std::int64_t kMaxSize = 1 << 16;  // of an image's side, of channels
+constexpr std::int64_t kMaxTrainTimesteps = 1'000'000;
+constexpr std::int64_t kMaxLevels = 16;
+
+/// diffusers writes a side, a pair of sides for height and width, or null.
+void read_sample_size(JsonFields& fields, std::optional<std::int64_t>& sample_size) {
+  const json* value = fields.take({"sample_size", "resolution", "image_size"});
+  if (value == nullptr || value->is_null()) return;
+  const bool pair = value->is_array() && value->size() == 2 && (*value)[0] == (*value)[1];
+  const json& side = pair ? (*value)[0] : *value;
+  if (!side.is_number_unsigned() || side.get<std::uint64_t>() < 1 ||
+      side.get<std::uint64_t>() > static_cast<std::uint64_t>(kMaxSize)) {
+    fields.fail_field("sample_size", concat("null or a square side in 1..", kMaxSize), *value);
+  }
+  sample_size = side.get<std::int64_t>();
+}
+
+/// The spelling before diffusers 0.1: channels as a base and its multiples, attention by
+/// resolution. What that code had no field for, it did as the DDPM models do.
+void read_pre_release_blocks(JsonFields& fields, UNetFileConfig& config) {
+  config.norm_eps = 1e-6;
+  config.flip_sin_to_cos = false;
+  config.freq_shift = 1;
+  config.downsample_padding = 0;
+  config.attention_head_dim = std::nullopt;
+
+  std::int64_t base = 128;
+  std::vector<std::int64_t> multiples = {1, 2, 2, 2}, resolutions;
+  fields.read({"ch"}, base, Whole{1, kMaxSize});
+  fields.read({"ch_mult"}, multiples, Whole{1, 1024});
+  fields.read({"attn_resolutions"}, resolutions, Whole{1, kMaxSize});
+  if (!resolutions.empty() && !config.sample_size) {
+    fields.fail_file("attn_resolutions has no meaning without resolution");
+  }
+  config.block_out_channels.clear();
+  config.down_block_types.clear();
+  std::int64_t resolution = config.sample_size.value_or(0);
+  for (const std::int64_t multiple : multiples) {
+    config.block_out_channels.push_back(base * multiple);
+    const bool attention =
+        std::find(resolutions.begin(), resolutions.end(), resolution) != resolutions.end();
+    config.down_block_types.push_back(attention ? "AttnDownBlock2D" : "DownBlock2D");
+    resolution /= 2;
+  }
+  config.up_block_types.clear();
+  for (auto it = config.down_block_types.rbegin(); it != config.down_block_types.rend(); ++it) {
+    config.up_block_types.push_back(*it == "DownBlock2D" ? "UpBlock2D" : "AttnUpBlock2D");
+  }
+}
+
+void check_level_counts(const JsonFields& fields, const UNetFileConfig& config) {
+  const std::size_t levels = config.block_out_channels.size();
+  if (levels < 1 || levels > kMaxLevels || config.down_block_types.size() != levels ||
+      config.up_block_types.size() != levels) {
+    fields.fail_file(
+        concat("block_out_channels, down_block_types and up_block_types must have the "
+               "same length in 1..",
+               kMaxLevels, ", not ", levels, ", ", config.down_block_types.size(), " and ",
+               config.up_block_types.size()));
+  }
+}
+
+std::string dump(const ordered_json& object) {
+  try {
+    return object.dump(2) + "\n";
+  } catch (const json::type_error& error) {
+    fail(ErrorCode::user, "a configuration cannot be written as JSON: ", error.what());
+  }
+}
+
+template <class T>
+ordered_json or_null(const std::optional<T>& value) {
+  return value ? ordered_json(*value) : ordered_json(nullptr);
+}
+
+}  // namespace
+
+UNetFileConfig parse_unet_config(std::string_view text, const std::string& file_name) {
+  JsonFields fields(text, file_name);
+  UNetFileConfig config;
+  fields.read({"_class_name"}, config.class_name);
+  fields.read({"_diffusers_version"}, config.diffusers_version);
+  read_sample_size(fields, config.sample_size);
+  if (fields.has("ch_mult") || fields.has("ch")) {
+    if (fields.has("block_out_channels") || fields.has("down_block_types")) {
+      fields.fail_file("ch_mult and block_out_channels mean the same: leave one out");
+    }
+    read_pre_release_blocks(fields, config);
+  }
+  bool conv_resampling = true;
+  fields.read({"resamp_with_conv"}, conv_resampling);
+  if (!conv_resampling) config.downsample_type = config.upsample_type = "pool";
+
+  fields.read({"in_channels"}, config.in_channels, Whole{1, kMaxSize});
+  fields.read({"out_channels"}, config.out_channels, Whole{1, kMaxSize});
+  fields.read({"center_input_sample"}, config.center_input_sample);
+  fields.read({"time_embedding_type"}, config.time_embedding_type);
+  fields.read({"time_embedding_dim"}, config.time_embedding_dim, Whole{1, kMaxSize});
+  fields.read({"freq_shift", "downscale_freq_shift"}, config.freq_shift, Whole{0, kMaxSize});
+  fields.read({"flip_sin_to_cos"}, config.flip_sin_to_cos);
+  fields.read({"down_block_types"}, config.down_block_types);
+  fields.read({"mid_block_type"}, config.mid_block_type);
+  fields.read({"up_block_types"}, config.up_block_types);
+  fields.read({"block_out_channels", "block_channels"}, config.block_out_channels,
+              Whole{1, kMaxSize});
+  fields.read({"layers_per_block", "num_res_blocks"}, config.layers_per_block, Whole{1, 1024});
+  fields.read({"mid_block_scale_factor"}, config.mid_block_scale_factor, Real{1e-6, 1e6});
+  fields.read({"downsample_padding"}, config.downsample_padding, Whole{0, 1});
+  fields.read({"downsample_type"}, config.downsample_type);
+  fields.read({"upsample_type"}, config.upsample_type);
+  fields.read({"dropout"}, config.dropout, Real{0.0, 1.0});
+  fields.read({"act_fn"}, config.act_fn);
+  fields.read({"attention_head_dim", "num_head_channels"}, config.attention_head_dim,
+              Whole{1, kMaxSize});
+  fields.read({"norm_num_groups"}, config.norm_num_groups, Whole{1, kMaxSize});
+  fields.read({"attn_norm_num_groups"}, config.attn_norm_num_groups, Whole{1, kMaxSize});
+  fields.read({"norm_eps", "resnet_eps"}, config.norm_eps, Real{0.0, 1.0});
+  fields.read({"resnet_time_scale_shift"}, config.resnet_time_scale_shift);
+  fields.read({"add_attention"}, config.add_attention);
+  fields.read({"class_embed_type"}, config.class_embed_type);
+  fields.read({"num_class_embeds"}, config.num_class_embeds, Whole{1, INT32_MAX});
+  fields.read({"num_train_timesteps"}, config.num_train_timesteps, Whole{1, kMaxTrainTimesteps});
+  check_level_counts(fields, config);
+  config.unknown_keys = fields.keys_not_taken();
+  return config;
+}
+
+SchedulerFileConfig parse_scheduler_config(std::string_view text, const std::string& file_name) {
+  JsonFields fields(text, file_name);
+  SchedulerFileConfig config;
+  fields.read({"_class_name"}, config.class_name);
+  fields.read({"_diffusers_version"}, config.diffusers_version);
+  fields.read({"num_train_timesteps", "timesteps"}, config.num_train_timesteps,
+              Whole{1, kMaxTrainTimesteps});
+  fields.read({"beta_start"}, config.beta_start, Real{0.0, 1.0});
+  fields.read({"beta_end"}, config.beta_end, Real{0.0, 1.0});
+  fields.read({"beta_schedule"}, config.beta_schedule);
+  fields.read({"trained_betas", "timestep_values"}, config.trained_betas, Real{0.0, 1.0});
+  fields.read({"variance_type"}, config.variance_type);
+  fields.read({"clip_sample"}, config.clip_sample);
+  fields.read({"clip_sample_range"}, config.clip_sample_range, Real{0.0, 1e6});
+  fields.read({"prediction_type"}, config.prediction_type);
+  fields.read({"thresholding"}, config.thresholding);
+  fields.read({"dynamic_thresholding_ratio"}, config.dynamic_thresholding_ratio, Real{0.0, 1.0});
+  fields.read({"sample_max_value"}, config.sample_max_value, Real{0.0, 1e6});
+  fields.read({"timestep_spacing"}, config.timestep_spacing);
+  fields.read({"steps_offset"}, config.steps_offset, Whole{0, kMaxTrainTimesteps});
+  fields.read({"rescale_betas_zero_snr"}, config.rescale_betas_zero_snr);
+  fields.read({"set_alpha_to_one"}, config.set_alpha_to_one);
+  config.unknown_keys = fields.keys_not_taken();
+  return config;
+}
+
+ModelIndex parse_model_index(std::string_view text, const std::string& file_name) {
+  JsonFields fields(text, file_name);
+  ModelIndex index;
+  fields.read({"_class_name"}, index.class_name);
+  fields.read({"_diffusers_version"}, index.diffusers_version);
+  const auto require_one_of = [&](const char* name, const std::string& found,
+                                  std::initializer_list<std::string_view> known) {
+    if (std::find(known.begin(), known.end(), found) != known.end()) return;
+    std::string expected;
+    for (const std::string_view item : known) {
+      expected += concat(expected.empty() ? "one of " : ", ", item);
+    }
+    fields.fail_field(name, expected, found);
+  };
+  require_one_of("_class_name", index.class_name,
+                 {"DDIMPipeline", "DDPMPipeline", "PNDMPipeline", "DDPM"});
+
+  const auto read_class = [&fields](const char* name, std::string& class_name) {
+    const json* value = fields.take({name});
+    if (value == nullptr) fields.fail_file(concat("field ", name, " is missing"));
+    if (!value->is_array() || value->size() != 2 || !(*value)[1].is_string()) {
+      fields.fail_field(name, "a pair of library and class", *value);
+    }
+    class_name = (*value)[1].get<std::string>();
+  };
+  read_class("unet", index.unet_class);
+  require_one_of("unet", index.unet_class, {"UNet2DModel", "UNetModel", "UNetUnconditionalModel"});
+  // The oldest pipelines call it noise_scheduler.
+  read_class(fields.has("scheduler") ? "scheduler" : "noise_scheduler", index.scheduler_class);
+  return index;
+}
+
+std::string to_json(const UNetFileConfig& config) {
+  return dump({
+      {"_class_name", config.class_name},
+      {"_diffusers_version", config.diffusers_version},
+      {"act_fn", config.act_fn},
+      {"add_attention", config.add_attention},
+      {"attention_head_dim", or_null(config.attention_head_dim)},
+      {"attn_norm_num_groups", or_null(config.attn_norm_num_groups)},
+      {"block_out_channels", config.block_out_channels},
+      {"center_input_sample", config.center_input_sample},
+      {"class_embed_type", or_null(config.class_embed_type)},
+      {"down_block_types", config.down_block_types},
+      {"downsample_padding", config.downsample_padding},
+      {"downsample_type", config.downsample_type},
+      {"dropout", config.dropout},
+      {"flip_sin_to_cos", config.flip_sin_to_cos},
+      {"freq_shift", config.freq_shift},
+      {"in_channels", config.in_channels},
+      {"layers_per_block", config.layers_per_block},
+      {"mid_block_scale_factor", config.mid_block_scale_factor},
+      {"mid_block_type", or_null(config.mid_block_type)},
+      {"norm_eps", config.norm_eps},
+      {"norm_num_groups", config.norm_num_groups},
+      {"num_class_embeds", or_null(config.num_class_embeds)},
+      {"num_train_timesteps", or_null(config.num_train_timesteps)},
+      {"out_channels", config.out_channels},
+      {"resnet_time_scale_shift", config.resnet_time_scale_shift},
+      {"sample_size", or_null(config.sample_size)},
+      {"time_embedding_dim", or_null(config.time_embedding_dim)},
+      {"time_embedding_type", config.time_embedding_type},
+      {"up_block_types", config.up_block_types},
+      {"upsample_type", config.upsample_type},
+  });
+}
+
+std::string to_json(const SchedulerFileConfig& config) {
+  ordered_json object = {
+      {"_class_name", config.class_name},
+      {"_diffusers_version", config.diffusers_version},
+      {"beta_end", config.beta_end},
+      {"beta_schedule", config.beta_schedule},
+      {"beta_start", config.beta_start},
+      {"clip_sample", config.clip_sample},
+      {"clip_sample_range", config.clip_sample_range},
+      {"dynamic_thresholding_ratio", config.dynamic_thresholding_ratio},
+      {"num_train_timesteps", config.num_train_timesteps},
+      {"prediction_type", config.prediction_type},
+      {"rescale_betas_zero_snr", config.rescale_betas_zero_snr},
+      {"sample_max_value", config.sample_max_value},
+      {"steps_offset", config.steps_offset},
+      {"thresholding", config.thresholding},
+      {"timestep_spacing", config.timestep_spacing},
+      {"trained_betas", or_null(config.trained_betas)},
+  };
+  if (config.class_name == "DDPMScheduler") object["variance_type"] = config.variance_type;
+  if (config.class_name == "DDIMScheduler") object["set_alpha_to_one"] = config.set_alpha_to_one;
+  return dump(object);
+}
+
+std::string to_json(const ModelIndex& index) {
+  return dump({
+      {"_class_name", index.class_name},
+      {"_diffusers_version", index.diffusers_version},
+      {"scheduler", {"diffusers", index.scheduler_class}},
+      {"unet", {"diffusers", index.unet_class}},
+  });
+}
+
+}  // namespace ddim::io

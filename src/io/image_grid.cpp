@@ -1,0 +1,62 @@
+#include "io/image_grid.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace ddim::io {
+
+Image to_bytes(std::span<const float> x, std::int64_t height, std::int64_t width,
+               std::int64_t channels) {
+  Image image{width, height, channels, {}};
+  require(width > 0 && height > 0 && channels > 0 && x.size() == image.num_samples(),
+          "to_bytes: a picture of ", width, "x", height, "x", channels, " does not have ", x.size(),
+          " values");
+  image.pixels.resize(x.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (std::isnan(x[i])) {
+      fail(ErrorCode::numeric, "to_bytes: value ", i, " of the picture is NaN");
+    }
+    const double y = std::clamp((static_cast<double>(x[i]) + 1.0) / 2.0, 0.0, 1.0);
+    image.pixels[i] = static_cast<std::uint8_t>(std::floor(255.0 * y + 0.5));
+  }
+  return image;
+}
+
+Image make_grid(std::span<const Image> images, const GridOptions& options) {
+  require(!images.empty(), "a grid needs at least one picture");
+  require(options.padding >= 0 && options.columns.value_or(1) > 0, "a grid cannot have ",
+          options.columns.value_or(1), " columns with padding ", options.padding);
+  const Image& first = images.front();
+  for (const Image& image : images) {
+    require(image.width == first.width && image.height == first.height &&
+                image.channels == first.channels && image.pixels.size() == first.num_samples(),
+            "a grid needs pictures of one size: ", first.width, "x", first.height, "x",
+            first.channels, " and ", image.width, "x", image.height, "x", image.channels,
+            " were given");
+  }
+  if (images.size() == 1) return first;
+
+  const auto count = static_cast<std::int64_t>(images.size());
+  const auto square = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(count))));
+  const std::int64_t columns = std::min(options.columns.value_or(square), count);
+  const std::int64_t rows = (count + columns - 1) / columns;
+  const std::int64_t pad = options.padding;
+  Image grid{
+      columns * (first.width + pad) + pad, rows * (first.height + pad) + pad, first.channels, {}};
+  grid.pixels.assign(grid.num_samples(), options.background);
+  const auto row_bytes = static_cast<std::ptrdiff_t>(first.width * first.channels);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t left = pad + i % columns * (first.width + pad);
+    const std::int64_t top = pad + i / columns * (first.height + pad);
+    for (std::int64_t y = 0; y < first.height; ++y) {
+      const auto from = images[static_cast<std::size_t>(i)].pixels.begin() + y * row_bytes;
+      std::copy(from, from + row_bytes,
+                grid.pixels.begin() + ((top + y) * grid.width + left) * grid.channels);
+    }
+  }
+  return grid;
+}
+
+}  // namespace ddim::io

@@ -1,0 +1,169 @@
+#include "io/json_fields.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace ddim::io {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxListLength = 1'000'000;
+
+/// A value for a message: on one line and not too long.
+std::string shown(const json& value) {
+  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
+  constexpr std::size_t kMaxShown = 60;
+  if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
+  return text;
+}
+
+}  // namespace
+
+JsonFields::JsonFields(std::string_view text, std::string file_name)
+    : file_name_(std::move(file_name)) {
+  constexpr int kMaxDepth = 32;
+  std::vector<std::set<std::string>> open_objects;
+  const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (depth > kMaxDepth) fail_file(concat("it nests deeper than ", kMaxDepth));
+    if (event == json::parse_event_t::object_start) open_objects.emplace_back();
+    if (event == json::parse_event_t::object_end) open_objects.pop_back();
+    if (event == json::parse_event_t::key &&
+        !open_objects.back().insert(parsed.get<std::string>()).second) {
+      fail_file(concat("the key ", shown(parsed), " stands there twice"));
+    }
+    return true;
+  };
+  try {
+    object_ = json::parse(text, check);
+  } catch (const json::parse_error& error) {
+    fail_file(concat("it is not valid JSON at byte ", error.byte));
+  } catch (const json::out_of_range&) {
+    fail_file("it has a number that is too large");
+  }
+  if (!object_.is_object()) fail_file("it is not a JSON object");
+}
+
+void JsonFields::fail_file(const std::string& reason) const {
+  fail(ErrorCode::corrupt, file_name_, ": ", reason);
+}
+
+void JsonFields::fail_field(std::string_view name, const std::string& expected,
+                            const json& found) const {
+  fail(ErrorCode::corrupt, file_name_, ": field ", name, " must be ", expected, ", not ",
+       shown(found));
+}
+
+JsonFields::Field JsonFields::find(Names names) {
+  Field field{*names.begin(), nullptr};
+  for (const char* name : names) {
+    const auto found = object_.find(name);
+    if (found == object_.end()) continue;
+    if (field.value != nullptr) {
+      fail_file(concat("fields ", field.name, " and ", name, " mean the same: leave one out"));
+    }
+    field = {name, &*found};
+    taken_.insert(name);
+  }
+  return field;
+}
+
+const json* JsonFields::take(Names names) { return find(names).value; }
+
+std::vector<std::string> JsonFields::keys_not_taken() const {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object_.items()) {
+    if (!key.starts_with('_') && !taken_.contains(key)) keys.push_back(key);
+  }
+  return keys;
+}
+
+std::int64_t JsonFields::integer(const Field& field, Range<std::int64_t> range) const {
+  const json& value = *field.value;
+  const std::string expected = concat("a whole number in ", range.low, "..", range.high);
+  if (!value.is_number_integer()) fail_field(field.name, expected, value);
+  // Beyond 63 bits nlohmann keeps an unsigned number, whose conversion would wrap.
+  const bool fits = !value.is_number_unsigned() ||
+                    value.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX);
+  const std::int64_t number = fits ? value.get<std::int64_t>() : 0;
+  if (!fits || number < range.low || number > range.high) fail_field(field.name, expected, value);
+  return number;
+}
+
+double JsonFields::number(const Field& field, Range<double> range) const {
+  const double value = field.value->is_number() ? field.value->get<double>() : 0.0;
+  // Written so that NaN is out of range.
+  if (!field.value->is_number() || !(value >= range.low && value <= range.high)) {
+    fail_field(field.name, concat("a number in ", range.low, "..", range.high), *field.value);
+  }
+  return value;
+}
+
+std::string JsonFields::string(const Field& field) const {
+  if (!field.value->is_string()) fail_field(field.name, "a string", *field.value);
+  return field.value->get<std::string>();
+}
+
+const json& JsonFields::list(const Field& field) const {
+  if (!field.value->is_array() || field.value->size() > kMaxListLength) {
+    fail_field(field.name, concat("a list of at most ", kMaxListLength), *field.value);
+  }
+  return *field.value;
+}
+
+void JsonFields::read(Names names, bool& value) {
+  const Field field = find(names);
+  if (field.value == nullptr) return;
+  if (!field.value->is_boolean()) fail_field(field.name, "true or false", *field.value);
+  value = field.value->get<bool>();
+}
+
+void JsonFields::read(Names names, std::string& value) {
+  if (const Field field = find(names); field.value != nullptr) value = string(field);
+}
+
+void JsonFields::read(Names names, std::optional<std::string>& value) {
+  const Field field = find(names);
+  if (field.value == nullptr) return;
+  value = field.value->is_null() ? std::nullopt : std::optional(string(field));
+}
+
+void JsonFields::read(Names names, std::int64_t& value, Range<std::int64_t> range) {
+  if (const Field field = find(names); field.value != nullptr) value = integer(field, range);
+}
+
+void JsonFields::read(Names names, std::optional<std::int64_t>& value, Range<std::int64_t> range) {
+  const Field field = find(names);
+  if (field.value == nullptr) return;
+  value = field.value->is_null() ? std::nullopt : std::optional(integer(field, range));
+}
+
+void JsonFields::read(Names names, double& value, Range<double> range) {
+  if (const Field field = find(names); field.value != nullptr) value = number(field, range);
+}
+
+void JsonFields::read(Names names, std::vector<std::string>& value) {
+  const Field field = find(names);
+  if (field.value == nullptr) return;
+  value.clear();
+  for (const json& item : list(field)) value.push_back(string({field.name, &item}));
+}
+
+void JsonFields::read(Names names, std::vector<std::int64_t>& value, Range<std::int64_t> range) {
+  const Field field = find(names);
+  if (field.value == nullptr) return;
+  value.clear();
+  for (const json& item : list(field)) value.push_back(integer({field.name, &item}, range));
+}
+
+void JsonFields::read(Names names, std::optional<std::vector<double>>& value, Range<double> range) {
+  const Field field = find(names);
+  if (field.value == nullptr) return;
+  value.reset();
+  if (field.value->is_null()) return;
+  value.emplace();
+  for (const json& item : list(field)) value->push_back(number({field.name, &item}, range));
+}
+
+}  // namespace ddim::io

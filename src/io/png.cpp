@@ -1,0 +1,287 @@
+#include "io/png.h"
+
+#include <png.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <exception>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "io/read_file.h"
+
+namespace ddim::io {
+namespace {
+
+/// libpng reports errors by longjmp, which must not pass over an object that has a destructor. So
+/// every call of libpng is made inside `guarded(png, work)`: `work` and what it calls make no such
+/// object, and the error becomes an exception after the jump has ended.
+struct ErrorText {
+  std::array<char, 128> text{};
+};
+
+[[noreturn]] void on_error(png_structp png, png_const_charp message) {
+  auto& error = *static_cast<ErrorText*>(png_get_error_ptr(png));
+  std::strncpy(error.text.data(), message, error.text.size() - 1);
+  png_longjmp(png, 1);
+}
+
+void on_warning(png_structp, png_const_charp) {}
+
+template <class Work>
+bool guarded(png_structp png, const Work& work) {
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  work();
+  return true;
+}
+
+// ------------------------------------------------------------------------------------- reading
+
+struct ByteSource {
+  std::span<const std::byte> rest;
+};
+
+void take_bytes(png_structp png, png_bytep out, std::size_t size) {
+  auto& source = *static_cast<ByteSource*>(png_get_io_ptr(png));
+  if (size > source.rest.size()) png_error(png, "the file ends early");
+  std::memcpy(out, source.rest.data(), size);
+  source.rest = source.rest.subspan(size);
+}
+
+class Reader {
+ public:
+  Reader(std::span<const std::byte> bytes, const std::string& file_name)
+      : file_name_(file_name), source_{bytes} {
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &error_, on_error, on_warning);
+    info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
+    if (info_ == nullptr) {
+      png_destroy_read_struct(&png_, nullptr, nullptr);
+      throw std::bad_alloc();
+    }
+  }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader() { png_destroy_read_struct(&png_, &info_, nullptr); }
+
+  template <class Work>
+  void run(const Work& work) {
+    if (!guarded(png_, work)) fail_file("not a readable PNG: ", error_.text.data());
+  }
+
+  void read_info() {
+    // What says how colours are to be shown is left unread: samples are taken as they are, and
+    // a picture is not refused for an odd colour profile.
+    static constexpr png_byte kIgnored[] =
+        "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tIME";
+    static_assert(sizeof kIgnored == 14 * 5);
+    run([this] {
+      png_set_read_fn(png_, &source_, take_bytes);
+      png_set_benign_errors(png_, 0);
+      png_set_crc_action(png_, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+      png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, kIgnored, 14);
+      png_set_chunk_cache_max(png_, 64);
+      png_set_chunk_malloc_max(png_, 1 << 20);
+      png_read_info(png_, info_);
+    });
+    const std::int64_t width = png_get_image_width(png_, info_);
+    const std::int64_t height = png_get_image_height(png_, info_);
+    if (width * height > kMaxPixels) {
+      fail_file("a picture of ", width, "x", height, " pixels; at most ", kMaxPixels,
+                " are allowed");
+    }
+  }
+
+  Image read_pixels(Channels wanted) {
+    run([this, wanted] {
+      png_set_expand(png_);
+      png_set_scale_16(png_);
+      if (wanted == Channels::rgba) {
+        png_set_gray_to_rgb(png_);
+      } else {
+        png_set_strip_alpha(png_);
+      }
+      png_set_interlace_handling(png_);
+      png_read_update_info(png_, info_);
+    });
+    Image image{png_get_image_width(png_, info_),
+                png_get_image_height(png_, info_),
+                png_get_channels(png_, info_),
+                {}};
+    image.pixels.resize(image.num_samples());
+    std::vector<png_bytep> rows;
+    const auto row_bytes = static_cast<std::size_t>(image.width * image.channels);
+    for (std::size_t at = 0; at < image.pixels.size(); at += row_bytes) {
+      rows.push_back(&image.pixels[at]);
+    }
+    run([this, row_pointers = rows.data()] {
+      png_read_image(png_, row_pointers);
+      png_read_end(png_, info_);
+    });
+    return convert_channels(std::move(image), wanted);
+  }
+
+  PngText read_text() {
+    png_textp entries = nullptr;
+    int count = 0;
+    run([&] { png_get_text(png_, info_, &entries, &count); });
+    PngText text;
+    for (const png_text& entry : std::span(entries, static_cast<std::size_t>(count))) {
+      const bool utf8 = entry.compression >= PNG_ITXT_COMPRESSION_NONE;
+      const std::size_t size = utf8 ? entry.itxt_length : entry.text_length;
+      const std::string_view value(entry.text == nullptr ? "" : entry.text, size);
+      text[from_latin1(entry.key)] = utf8 ? std::string(value) : from_latin1(value);
+    }
+    return text;
+  }
+
+ private:
+  template <class... Parts>
+  [[noreturn]] void fail_file(const Parts&... parts) const {
+    fail(ErrorCode::corrupt, file_name_, ": ", parts...);
+  }
+
+  static std::string from_latin1(std::string_view text) {
+    std::string utf8;
+    for (const char c : text) {
+      const auto code = static_cast<unsigned char>(c);
+      if (code < 0x80) {
+        utf8 += c;
+      } else {
+        utf8 += static_cast<char>(0xC0 | code >> 6);
+        utf8 += static_cast<char>(0x80 | (code & 0x3F));
+      }
+    }
+    return utf8;
+  }
+
+  const std::string& file_name_;
+  ByteSource source_;
+  ErrorText error_;
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+};
+
+// ------------------------------------------------------------------------------------- writing
+
+void append_bytes(png_structp png, png_bytep bytes, std::size_t size) {
+  auto& out = *static_cast<std::vector<std::byte>*>(png_get_io_ptr(png));
+  bool done = false;
+  try {
+    const auto* first = reinterpret_cast<const std::byte*>(bytes);
+    out.insert(out.end(), first, first + size);
+    done = true;
+  } catch (const std::exception&) {
+  }
+  if (!done) png_error(png, "out of memory");
+}
+
+void flush_nothing(png_structp) {}
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
+}
+
+void require_text(const std::string& keyword, const std::string& value) {
+  const bool printable =
+      std::all_of(keyword.begin(), keyword.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  require(!keyword.empty() && keyword.size() <= 79 && printable && keyword.front() != ' ' &&
+              keyword.back() != ' ' && keyword.find("  ") == std::string::npos,
+          "a PNG text keyword has 1..79 printable ASCII characters and single spaces inside, not ",
+          keyword.size(), " such as \"", printable ? keyword : "?", "\"");
+  require(value.find('\0') == std::string::npos, "PNG text \"", keyword, "\" holds a NUL");
+}
+
+/// For libpng, which takes pointers to char but does not write through them.
+std::vector<png_text> to_png_text(const PngText& text) {
+  std::vector<png_text> entries;
+  for (const auto& [keyword, value] : text) {
+    require_text(keyword, value);
+    png_text entry{};
+    entry.compression = is_ascii(value) ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE;
+    entry.key = const_cast<char*>(keyword.c_str());
+    entry.text = const_cast<char*>(value.c_str());
+    entries.push_back(entry);
+  }
+  return entries;
+}
+
+class Writer {
+ public:
+  Writer() {
+    png_ = png_create_write_struct(PNG_LIBPNG_VER_STRING, &error_, on_error, on_warning);
+    info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
+    if (info_ == nullptr) {
+      png_destroy_write_struct(&png_, nullptr);
+      throw std::bad_alloc();
+    }
+  }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  ~Writer() { png_destroy_write_struct(&png_, &info_); }
+
+  std::vector<std::byte> write(const Image& image, const PngText& text) {
+    const std::vector<png_text> entries = to_png_text(text);
+    std::vector<png_const_bytep> rows;
+    const auto row_bytes = static_cast<std::size_t>(image.width * image.channels);
+    for (std::size_t at = 0; at < image.pixels.size(); at += row_bytes) {
+      rows.push_back(&image.pixels[at]);
+    }
+    const int color = image.channels == 1   ? PNG_COLOR_TYPE_GRAY
+                      : image.channels == 3 ? PNG_COLOR_TYPE_RGB
+                                            : PNG_COLOR_TYPE_RGB_ALPHA;
+    std::vector<std::byte> bytes;
+    const bool done = guarded(png_, [&, color] {
+      png_set_write_fn(png_, &bytes, append_bytes, flush_nothing);
+      png_set_IHDR(png_, info_, static_cast<png_uint_32>(image.width),
+                   static_cast<png_uint_32>(image.height), 8, color, PNG_INTERLACE_NONE,
+                   PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+      png_set_text(png_, info_, entries.data(), static_cast<int>(entries.size()));
+      png_write_info(png_, info_);
+      for (const png_const_bytep row : rows) png_write_row(png_, row);
+      png_write_end(png_, info_);
+    });
+    if (!done) fail(ErrorCode::user, "a PNG cannot be made: ", error_.text.data());
+    return bytes;
+  }
+
+ private:
+  ErrorText error_;
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+};
+
+}  // namespace
+
+PngFile decode_png(std::span<const std::byte> bytes, const std::string& file_name,
+                   Channels channels) {
+  Reader reader(bytes, file_name);
+  reader.read_info();
+  Image image = reader.read_pixels(channels);
+  return {std::move(image), reader.read_text()};
+}
+
+PngFile read_png(const std::filesystem::path& path, Channels channels) {
+  const std::string bytes = read_file(path, kMaxImageFileBytes);
+  return decode_png(std::as_bytes(std::span(bytes)), path.string(), channels);
+}
+
+std::vector<std::byte> encode_png(const Image& image, const PngText& text) {
+  require(image.channels == 1 || image.channels == 3 || image.channels == 4,
+          "a PNG has 1, 3 or 4 channels, not ", image.channels);
+  require(image.width > 0 && image.height > 0 && image.pixels.size() == image.num_samples(),
+          "an image of ", image.width, "x", image.height, "x", image.channels, " does not have ",
+          image.pixels.size(), " samples");
+  require(image.width <= kMaxPixels / image.height, "a picture of ", image.width, "x", image.height,
+          " pixels is not written: at most ", kMaxPixels, " are allowed");
+  return Writer().write(image, text);
+}
+
+void write_png(const std::filesystem::path& path, const Image& image, const PngText& text,
+               Existing existing) {
+  const std::vector<std::byte> bytes = encode_png(image, text);
+  write_file_durably(path, std::span<const std::byte>(bytes), existing);
+}
+
+}  // namespace ddim::io

@@ -1,0 +1,156 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "base/error.h"
+#include "io/safetensors.h"
+#include "io/safetensors_header.h"
+
+namespace ddim::io {
+namespace {
+
+std::string json_string(std::string_view text) {
+  try {
+    return nlohmann::json(text).dump();
+  } catch (const nlohmann::json::type_error&) {
+    fail(ErrorCode::user, "safetensors: ", quoted(text), " is not valid UTF-8");
+  }
+}
+
+std::string with_commas(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) {
+    if (!text.empty()) text += ',';
+    text += item;
+  }
+  return text;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::vector<std::string> dims;
+  for (const std::int64_t dim : shape) dims.push_back(std::to_string(dim));
+  return concat('[', with_commas(dims), ']');
+}
+
+/// The length and the JSON, padded so that the data begin at a multiple of 8 bytes.
+std::string header_bytes(const std::vector<TensorSource>& tensors, const Metadata& metadata) {
+  std::vector<std::string> entries;
+  if (!metadata.empty()) {
+    std::vector<std::string> pairs;
+    for (const auto& [key, value] : metadata) {
+      pairs.push_back(concat(json_string(key), ':', json_string(value)));
+    }
+    entries.push_back(concat("\"__metadata__\":{", with_commas(pairs), '}'));
+  }
+  std::int64_t begin = 0;
+  for (const TensorSource& tensor : tensors) {
+    const std::int64_t end = begin + num_bytes_of(tensor.type, tensor.shape);
+    entries.push_back(concat(json_string(tensor.name), ":{\"dtype\":\"", to_string(tensor.type),
+                             "\",\"shape\":", shape_text(tensor.shape), ",\"data_offsets\":[",
+                             begin, ",", end, "]}"));
+    begin = end;
+  }
+  std::string text = concat('{', with_commas(entries), '}');
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  require(text.size() <= kMaxHeaderBytes, "safetensors: a header of ", text.size(),
+          " bytes is too long");
+
+  const std::uint64_t length = text.size();
+  std::string bytes(sizeof length, '\0');
+  std::memcpy(bytes.data(), &length, sizeof length);
+  return bytes + text;
+}
+
+bool is_float(StoredType type) {
+  return type == StoredType::f64 || type == StoredType::f32 || type == StoredType::f16 ||
+         type == StoredType::bf16;
+}
+
+void check(const TensorSource& tensor) {
+  const auto reason = reason_against_name(tensor.name);
+  require(reason.empty(), "a tensor cannot be written: its name ", quoted(tensor.name), " ",
+          reason);
+  require(tensor.name != "__metadata__", "a tensor cannot be named __metadata__");
+  require(tensor.values.empty() || tensor.bytes.empty(), "tensor ", quoted(tensor.name),
+          " is given both as values and as bytes");
+  require(tensor.shape.size() <= kMaxRank, "tensor ", quoted(tensor.name), " has more than ",
+          kMaxRank, " dimensions");
+  require(tensor.values.empty() || is_float(tensor.type), "tensor ", quoted(tensor.name),
+          ": float values cannot be written as ", to_string(tensor.type));
+  const std::int64_t expected = num_bytes_of(tensor.type, tensor.shape);
+  const std::size_t given = tensor.bytes.size() + tensor.values.size() * size_of(tensor.type);
+  require(expected >= 0 && static_cast<std::size_t>(expected) == given, "tensor ",
+          quoted(tensor.name), " has ", given, " bytes, but its shape and type need ", expected);
+}
+
+/// Error(numeric) for the first element that `stored` cannot hold as a finite number.
+void require_finite(const TensorSource& tensor, std::size_t first, std::span<const float> values,
+                    std::span<const float> stored) {
+  const auto bad =
+      std::find_if_not(stored.begin(), stored.end(), [](float x) { return std::isfinite(x); });
+  if (bad == stored.end()) return;
+  const auto at = static_cast<std::size_t>(bad - stored.begin());
+  fail(ErrorCode::numeric, "tensor ", quoted(tensor.name), ": element ", first + at, " is ",
+       values[at], ", which is not a finite ", to_string(tensor.type), " number");
+}
+
+/// Converts and hands on a tensor's values piece by piece, so that no second copy of it exists.
+void write_values(const TensorSource& tensor, const ByteSink& sink) {
+  constexpr std::size_t kPiece = 1 << 16;
+  std::vector<std::byte> bytes;
+  std::vector<float> stored;
+  for (std::size_t first = 0; first < tensor.values.size(); first += kPiece) {
+    const auto values =
+        tensor.values.subspan(first, std::min(kPiece, tensor.values.size() - first));
+    bytes.resize(values.size() * size_of(tensor.type));
+    stored.resize(values.size());
+    from_f32(tensor.type, values, bytes);
+    to_f32(tensor.type, bytes, stored);
+    require_finite(tensor, first, values, stored);
+    sink(bytes);
+  }
+}
+
+}  // namespace
+
+FileContent safetensors_content(std::vector<TensorSource> tensors, Metadata metadata) {
+  require(tensors.size() <= kMaxTensors, "safetensors: a file holds at most ", kMaxTensors,
+          " tensors, not ", tensors.size());
+  std::set<std::string_view> names;
+  for (const TensorSource& tensor : tensors) {
+    check(tensor);
+    require(names.insert(tensor.name).second, "safetensors: there are two tensors ",
+            quoted(tensor.name));
+  }
+  names.clear();  // sorting moves the strings
+  std::sort(tensors.begin(), tensors.end(), [](const TensorSource& a, const TensorSource& b) {
+    return std::tie(b.type, a.name) < std::tie(a.type, b.name);
+  });
+
+  std::string header = header_bytes(tensors, metadata);
+  std::uint64_t size = header.size();
+  for (const TensorSource& tensor : tensors) {
+    size += static_cast<std::uint64_t>(num_bytes_of(tensor.type, tensor.shape));
+  }
+  return {size, [header = std::move(header), tensors = std::move(tensors)](const ByteSink& sink) {
+            sink(std::as_bytes(std::span(header)));
+            for (const TensorSource& tensor : tensors) {
+              if (tensor.values.empty()) {
+                sink(tensor.bytes);
+              } else {
+                write_values(tensor, sink);
+              }
+            }
+          }};
+}
+
+void write_safetensors(const std::filesystem::path& path, std::vector<TensorSource> tensors,
+                       Existing existing, Metadata metadata) {
+  write_file_durably(path, safetensors_content(std::move(tensors), std::move(metadata)), existing);
+}
+
+}  // namespace ddim::io

@@ -1,0 +1,143 @@
+#include "io/stored_type.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace ddim::io {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "files are little-endian, and so are we");
+
+struct Type {
+  StoredType type;
+  std::string_view spelling;
+  std::size_t size;
+};
+
+constexpr std::array kTypes = {
+    Type{StoredType::boolean, "BOOL", 1},    Type{StoredType::u8, "U8", 1},
+    Type{StoredType::i8, "I8", 1},           Type{StoredType::f8_e5m2, "F8_E5M2", 1},
+    Type{StoredType::f8_e4m3, "F8_E4M3", 1}, Type{StoredType::i16, "I16", 2},
+    Type{StoredType::u16, "U16", 2},         Type{StoredType::f16, "F16", 2},
+    Type{StoredType::bf16, "BF16", 2},       Type{StoredType::i32, "I32", 4},
+    Type{StoredType::u32, "U32", 4},         Type{StoredType::f32, "F32", 4},
+    Type{StoredType::f64, "F64", 8},         Type{StoredType::i64, "I64", 8},
+    Type{StoredType::u64, "U64", 8},
+};
+
+const Type& entry(StoredType type) {
+  const Type& found = kTypes[static_cast<std::size_t>(type)];
+  assert(found.type == type);
+  return found;
+}
+
+// The conversions below choose by ?: and not by if, so that the compiler vectorises their loops.
+// A half has 1 sign bit, 5 of exponent (bias 15) and 10 of fraction; a float 1, 8 (127) and 23.
+
+/// Half to float, exact.
+float half_to_float(std::uint16_t half) {
+  const std::uint32_t magnitude = half & 0x7FFFU;
+  const std::uint32_t rebias = magnitude < 0x7C00U ? 127 - 15 : 255 - 31;  // the latter: inf, NaN
+  const std::uint32_t normal = (magnitude << 13) + (rebias << 23);
+  const float subnormal = static_cast<float>(static_cast<std::int32_t>(magnitude)) * 0x1p-24F;
+  const std::uint32_t bits = magnitude < 0x400U ? std::bit_cast<std::uint32_t>(subnormal) : normal;
+  return std::bit_cast<float>((half & 0x8000U) << 16 | bits);
+}
+
+/// Float to half, rounding to nearest even.
+std::uint16_t float_to_half(float value) {
+  const std::uint32_t word = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t magnitude = word & 0x7FFFFFFFU;
+  const std::uint32_t rounded = magnitude + 0xFFFU + (magnitude >> 13 & 1U);  // carries upwards
+  const std::uint32_t normal = std::min((rounded >> 13) - (112U << 10), 0x7C00U);
+  // Steps of 2^-24: adding 2^23 makes the processor round to a whole number of them.
+  const float steps = std::fabs(value) * 0x1p24F + 0x1p23F;
+  const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(steps) - 0x4B000000U;
+  const std::uint32_t number = magnitude < (127U - 14U) << 23 ? subnormal : normal;
+  const std::uint32_t half = magnitude > 0x7F800000U ? 0x7E00U : number;
+  return static_cast<std::uint16_t>((word >> 16 & 0x8000U) | half);
+}
+
+float bfloat_to_float(std::uint16_t bits) {
+  return std::bit_cast<float>(std::uint32_t{bits} << 16);
+}
+
+std::uint16_t float_to_bfloat(float value) {
+  const std::uint32_t word = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t rounded = (word + 0x7FFFU + ((word >> 16) & 1U)) >> 16;
+  return static_cast<std::uint16_t>(std::isnan(value) ? (word >> 16) | 0x40U : rounded);
+}
+
+/// Elements of a file have no alignment, so they are moved by memcpy.
+template <class From, class To, class Convert>
+void convert_all(const std::byte* from, std::byte* to, std::size_t count, Convert convert) {
+  for (std::size_t i = 0; i < count; ++i) {
+    From value;
+    std::memcpy(&value, from + i * sizeof value, sizeof value);
+    const To result = convert(value);
+    std::memcpy(to + i * sizeof result, &result, sizeof result);
+  }
+}
+
+[[noreturn]] void fail_type(StoredType type) {
+  fail(ErrorCode::user, to_string(type), " elements cannot be taken as floats");
+}
+
+}  // namespace
+
+std::size_t size_of(StoredType type) { return entry(type).size; }
+
+std::string_view to_string(StoredType type) { return entry(type).spelling; }
+
+std::optional<StoredType> stored_type_from(std::string_view spelling) {
+  for (const Type& type : kTypes) {
+    if (type.spelling == spelling) return type.type;
+  }
+  return std::nullopt;
+}
+
+void to_f32(StoredType type, std::span<const std::byte> bytes, std::span<float> out) {
+  assert(bytes.size() == out.size() * size_of(type));
+  std::byte* to = std::as_writable_bytes(out).data();
+  switch (type) {
+    case StoredType::f64:
+      return convert_all<double, float>(bytes.data(), to, out.size(),
+                                        [](double x) { return static_cast<float>(x); });
+    case StoredType::f32:
+      if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+      return;
+    case StoredType::f16:
+      return convert_all<std::uint16_t, float>(bytes.data(), to, out.size(), half_to_float);
+    case StoredType::bf16:
+      return convert_all<std::uint16_t, float>(bytes.data(), to, out.size(), bfloat_to_float);
+    default:
+      fail_type(type);
+  }
+}
+
+void from_f32(StoredType type, std::span<const float> values, std::span<std::byte> out) {
+  assert(out.size() == values.size() * size_of(type));
+  const std::byte* from = std::as_bytes(values).data();
+  switch (type) {
+    case StoredType::f64:
+      return convert_all<float, double>(from, out.data(), values.size(),
+                                        [](float x) { return static_cast<double>(x); });
+    case StoredType::f32:
+      if (!values.empty()) std::memcpy(out.data(), from, out.size());
+      return;
+    case StoredType::f16:
+      return convert_all<float, std::uint16_t>(from, out.data(), values.size(), float_to_half);
+    case StoredType::bf16:
+      return convert_all<float, std::uint16_t>(from, out.data(), values.size(), float_to_bfloat);
+    default:
+      fail_type(type);
+  }
+}
+
+}  // namespace ddim::io
