@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "tests/ops/kernel_case.h"
 
 namespace ddim::test {
@@ -23,8 +24,8 @@ std::vector<KernelCase> attention_cases() {
     const Shape lse_shape{s.n, s.num_heads, s.l};
     const double head_channels = static_cast<double>(s.c / s.num_heads);
     const double scale = s.score_scale / std::sqrt(head_channels);
-    const std::string name = "attention_" + shape_name(shape) + "_heads" +
-                             std::to_string(s.num_heads) + (s.score_scale > 1 ? "_peaked" : "");
+    const std::string name = concat("attention_", shape_name(shape), "_heads", s.num_heads,
+                                    s.score_scale > 1 ? "_peaked" : "");
     const std::int64_t num_heads = s.num_heads;
     // A score of size S has a float's rounding error of S * 6e-8, and the softmax passes it on.
     const double tolerance = 4e-6 * std::max(1.0, s.score_scale);
@@ -37,7 +38,7 @@ std::vector<KernelCase> attention_cases() {
                                            c.y(1));
                      }});
     cases.push_back(
-        {.name = name + "_backward",
+        {.name = concat(name, "_backward"),
          .pass = KernelCase::Pass::backward,
          .inputs = {{.shape = shape}, {.shape = shape}, {.shape = shape}, {.shape = shape}},
          .outputs = {grad(shape), grad(shape), grad(shape)},

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "base/error.h"
 #include "tests/ops/kernel_case.h"
 
 namespace ddim::test {
@@ -69,10 +70,9 @@ std::vector<KernelCase> conv_cases() {
   for (const auto& [geometry, shapes] : conv_shapes()) {
     for (const ConvShape& s : shapes) {
       const std::string name =
-          "conv2d_" + shape_name({geometry.kernel, geometry.kernel}) + "_stride" +
-          std::to_string(geometry.stride) + "_pad" + std::to_string(geometry.pad_begin) +
-          std::to_string(geometry.pad_end) + "_" + shape_name({s.n, s.h, s.w, s.c_in}) + "_to_" +
-          std::to_string(s.c_out);
+          concat("conv2d_", shape_name({geometry.kernel, geometry.kernel}), "_stride",
+                 geometry.stride, "_pad", geometry.pad_begin, geometry.pad_end, "_",
+                 shape_name({s.n, s.h, s.w, s.c_in}), "_to_", s.c_out);
       const KernelCase all_addends = forward(s, geometry, name);
       cases.push_back(all_addends);
       const Shape out = all_addends.outputs[0].shape;
@@ -95,7 +95,7 @@ std::vector<KernelCase> conv_cases() {
       const Shape in{s.n, s.h, s.w, s.c_in};
       const Shape weight{s.c_out, s.c_in, g.kernel, g.kernel};
       const double fan_out = static_cast<double>(s.c_out * g.kernel * g.kernel);
-      cases.push_back({.name = name + "_backward_input",
+      cases.push_back({.name = concat(name, "_backward_input"),
                        .pass = KernelCase::Pass::backward,
                        .inputs = {{.shape = out}, parameter(weight, 1.0 / std::sqrt(fan_out))},
                        .outputs = {grad(in)},
@@ -103,7 +103,7 @@ std::vector<KernelCase> conv_cases() {
                        .run = [g](Call& c) {
                          c.kernels.conv2d_backward_input(c.in[0], c.in[1], g, c.out[0]);
                        }});
-      cases.push_back({.name = name + "_backward_weight",
+      cases.push_back({.name = concat(name, "_backward_weight"),
                        .pass = KernelCase::Pass::backward,
                        .inputs = {{.shape = in}, {.shape = out}},
                        .outputs = {parameter_grad(weight), parameter_grad({s.c_out})},

@@ -10,14 +10,14 @@
 
 #include "backend/cpu/isa.h"
 #include "backend/make_device.h"
+#include "base/error.h"
 #include "tests/ops/kernel_case.h"
 
 namespace ddim::test {
 
 std::string shape_name(const Shape& shape) {
   std::string name;
-  for (const std::int64_t dim : shape.dims())
-    name += (name.empty() ? "" : "x") + std::to_string(dim);
+  for (const std::int64_t dim : shape.dims()) name += concat(name.empty() ? "" : "x", dim);
   return name;
 }
 

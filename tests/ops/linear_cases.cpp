@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "base/error.h"
 #include "tests/ops/kernel_case.h"
 
 namespace ddim::test {
@@ -18,7 +19,7 @@ std::vector<KernelCase> linear_cases() {
                                                             {7, 512, 96},
                                                             {64, 96, 96},
                                                             {320, 48, 48}}) {
-    const std::string name = "linear_" + shape_name({m, k}) + "_to_" + std::to_string(c_out);
+    const std::string name = concat("linear_", shape_name({m, k}), "_to_", c_out);
     const Input x{.shape = {m, k}};
     const Input dy{.shape = {m, c_out}};
     const Input weight = parameter({c_out, k}, 1.0 / std::sqrt(static_cast<double>(k)));
@@ -28,12 +29,12 @@ std::vector<KernelCase> linear_cases() {
                      .outputs = {{.shape = {m, c_out}}},
                      .tolerance = 3e-6,
                      .run = [](Call& c) { c.kernels.linear(c.in[0], c.in[1], c.in[2], c.y()); }});
-    cases.push_back({.name = name + "_no_bias",
+    cases.push_back({.name = concat(name, "_no_bias"),
                      .inputs = {x, weight},
                      .outputs = {{.shape = {m, c_out}}},
                      .tolerance = 3e-6,
                      .run = [](Call& c) { c.kernels.linear(c.in[0], c.in[1], {}, c.y()); }});
-    cases.push_back({.name = name + "_backward",
+    cases.push_back({.name = concat(name, "_backward"),
                      .pass = KernelCase::Pass::backward,
                      .inputs = {x, weight, dy},
                      .outputs = {grad({m, k}), parameter_grad({c_out, k}), parameter_grad({c_out})},

@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "tests/ops/kernel_case.h"
 
 namespace ddim::test {
@@ -8,18 +9,18 @@ constexpr double kExact = 0.0;
 
 void add_elementwise_cases(std::vector<KernelCase>& cases) {
   for (const Shape& shape : std::vector<Shape>{{1}, {5, 7}, {5, 3, 7, 5}, {2, 1003}}) {
-    const std::string on = "_" + shape_name(shape);
-    cases.push_back({.name = "copy" + on,
+    const std::string on = concat("_", shape_name(shape));
+    cases.push_back({.name = concat("copy", on),
                      .inputs = {{.shape = shape}},
                      .outputs = {{.shape = shape}},
                      .tolerance = kExact,
                      .run = [](Call& c) { c.kernels.copy(c.in[0], c.y()); }});
-    cases.push_back({.name = "fill" + on,
+    cases.push_back({.name = concat("fill", on),
                      .inputs = {{.shape = shape}},
                      .outputs = {{.shape = shape}},
                      .tolerance = kExact,
                      .run = [](Call& c) { c.kernels.fill(-0.37, c.y()); }});
-    cases.push_back({.name = "download_upload" + on,
+    cases.push_back({.name = concat("download_upload", on),
                      .inputs = {{.shape = shape}},
                      .outputs = {{.shape = shape}},
                      .tolerance = kExact,
@@ -29,12 +30,12 @@ void add_elementwise_cases(std::vector<KernelCase>& cases) {
                        for (float& value : values) value *= 2.0F;
                        c.kernels.upload(values, c.y());
                      }});
-    cases.push_back({.name = "add" + on,
+    cases.push_back({.name = concat("add", on),
                      .inputs = {{.shape = shape}, {.shape = shape}},
                      .outputs = {{.shape = shape}},
                      .tolerance = kExact,
                      .run = [](Call& c) { c.kernels.add(c.in[0], c.in[1], c.y()); }});
-    cases.push_back({.name = "accumulate" + on,
+    cases.push_back({.name = concat("accumulate", on),
                      .inputs = {{.shape = shape}},
                      .outputs = {grad(shape)},
                      .tolerance = kExact,
@@ -54,14 +55,14 @@ void add_concat_cases(std::vector<KernelCase>& cases) {
     const Shape a{n, h, w, c_a};
     const Shape b{n, h, w, c_b};
     const Shape y{n, h, w, c_a + c_b};
-    const std::string name = "concat_channels_" + shape_name(a) + "_and_" + std::to_string(c_b);
+    const std::string name = concat("concat_channels_", shape_name(a), "_and_", c_b);
     cases.push_back({.name = name,
                      .inputs = {{.shape = a}, {.shape = b}},
                      .outputs = {{.shape = y}},
                      .tolerance = kExact,
                      .run = [](Call& c) { c.kernels.concat_channels(c.in[0], c.in[1], c.y()); }});
     cases.push_back(
-        {.name = name + "_backward",
+        {.name = concat(name, "_backward"),
          .pass = KernelCase::Pass::backward,
          .inputs = {{.shape = y}},
          .outputs = {grad(a), grad(b)},
@@ -74,20 +75,20 @@ void add_pixel_cases(std::vector<KernelCase>& cases) {
   for (const Shape& x : std::vector<Shape>{
            {5, 1, 1, 16}, {1, 3, 5, 3}, {5, 4, 4, 48}, {2, 7, 5, 96}, {5, 16, 16, 1}}) {
     const Shape doubled{x[0], 2 * x[1], 2 * x[2], x[3]};
-    const std::string on = "_" + shape_name(x);
-    cases.push_back({.name = "upsample" + on,
+    const std::string on = concat("_", shape_name(x));
+    cases.push_back({.name = concat("upsample", on),
                      .inputs = {{.shape = x}},
                      .outputs = {{.shape = doubled}},
                      .tolerance = kExact,
                      .run = [](Call& c) { c.kernels.upsample_nearest_2x(c.in[0], c.y()); }});
     cases.push_back(
-        {.name = "upsample" + on + "_backward",
+        {.name = concat("upsample", on, "_backward"),
          .pass = KernelCase::Pass::backward,
          .inputs = {{.shape = doubled}},
          .outputs = {grad(x)},
          .tolerance = 1e-6,
          .run = [](Call& c) { c.kernels.upsample_nearest_2x_backward(c.in[0], c.out[0]); }});
-    cases.push_back({.name = "sum_pixels" + on,
+    cases.push_back({.name = concat("sum_pixels", on),
                      .inputs = {{.shape = x}},
                      .outputs = {grad({x[0], x[3]})},
                      .tolerance = 2e-6,

@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "tests/ops/kernel_case.h"
 
 namespace ddim::test {
@@ -5,9 +6,9 @@ namespace ddim::test {
 std::vector<KernelCase> noise_cases() {
   std::vector<KernelCase> cases;
   for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {1, 8, 8, 48}, {5, 4, 4, 16}}) {
-    const std::string on = "_" + shape_name(x);
+    const std::string on = concat("_", shape_name(x));
     for (const double probability : {0.1, 0.5}) {
-      cases.push_back({.name = "dropout" + on + (probability == 0.1 ? "_tenth" : "_half"),
+      cases.push_back({.name = concat("dropout", on, probability == 0.1 ? "_tenth" : "_half"),
                        .inputs = {{.shape = x}},
                        .outputs = {grad(x)},
                        .tolerance = 2e-7,
@@ -23,7 +24,7 @@ std::vector<KernelCase> noise_cases() {
     }
     // The same noise everywhere is a promise, not an approximation.
     cases.push_back(
-        {.name = "normal_noise" + on,
+        {.name = concat("normal_noise", on),
          .inputs = {{.shape = x}},
          .outputs = {{.shape = x}},
          .tolerance = 0.0,
@@ -41,12 +42,12 @@ std::vector<KernelCase> noise_cases() {
       }
       c.kernels.mix_per_image(a, from, b, c.in[1], c.y());
     };
-    cases.push_back({.name = "mix_per_image" + on,
+    cases.push_back({.name = concat("mix_per_image", on),
                      .inputs = {{.shape = x}, {.shape = x}},
                      .outputs = {{.shape = x}},
                      .tolerance = 5e-7,
                      .run = [mix](Call& c) { mix(c, c.in[0]); }});
-    cases.push_back({.name = "mix_per_image_in_place" + on,
+    cases.push_back({.name = concat("mix_per_image_in_place", on),
                      .inputs = {{.shape = x}, {.shape = x}},
                      .outputs = {{.shape = x}},
                      .tolerance = 5e-7,

@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "tests/ops/kernel_case.h"
 
 namespace ddim::test {
@@ -24,8 +25,8 @@ void add_group_norm_cases(std::vector<KernelCase>& cases) {
       const Shape statistics{s.n, s.num_groups};
       const GroupNormOptions options{.num_groups = s.num_groups, .activation = activation};
       const std::string name =
-          "group_norm_" + shape_name(x) + "_groups" + std::to_string(s.num_groups) +
-          (activation == Activation::silu ? "_silu" : "") + (s.mean != 0.0 ? "_offset" : "");
+          concat("group_norm_", shape_name(x), "_groups", s.num_groups,
+                 activation == Activation::silu ? "_silu" : "", s.mean != 0.0 ? "_offset" : "");
       const double tolerance = s.mean == 0.0 ? 3e-6 : 2e-5;
       const Input in{.shape = x, .offset = s.mean};
       const Input gamma = parameter({s.c}, 0.5, 1.0);
@@ -38,7 +39,7 @@ void add_group_norm_cases(std::vector<KernelCase>& cases) {
                          c.kernels.group_norm(c.in[0], c.in[1], c.in[2], options, c.y(0), c.y(1),
                                               c.y(2));
                        }});
-      cases.push_back({.name = name + "_backward",
+      cases.push_back({.name = concat(name, "_backward"),
                        .pass = KernelCase::Pass::backward,
                        .inputs = {in, gamma, beta, {.shape = x}},
                        .outputs = {grad(x), parameter_grad({s.c}), parameter_grad({s.c})},
@@ -63,13 +64,13 @@ void add_silu_cases(std::vector<KernelCase>& cases) {
   };
   for (const auto& [shape, scale] : std::vector<SiluShape>{
            {{1}, 1.0}, {{5, 7}, 1.0}, {{5, 3, 7, 5}, 4.0}, {{2, 1003}, 1.0}, {{5, 64}, 60.0}}) {
-    const std::string name = "silu_" + shape_name(shape) + (scale > 4.0 ? "_tails" : "");
+    const std::string name = concat("silu_", shape_name(shape), scale > 4.0 ? "_tails" : "");
     cases.push_back({.name = name,
                      .inputs = {{.shape = shape, .scale = scale}},
                      .outputs = {{.shape = shape}},
                      .tolerance = 1e-6,
                      .run = [](Call& c) { c.kernels.silu(c.in[0], c.y()); }});
-    cases.push_back({.name = name + "_backward",
+    cases.push_back({.name = concat(name, "_backward"),
                      .pass = KernelCase::Pass::backward,
                      .inputs = {{.shape = shape, .scale = scale}, {.shape = shape}},
                      .outputs = {grad(shape)},

@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "tests/ops/kernel_case.h"
 
 namespace ddim::test {
@@ -5,8 +6,8 @@ namespace {
 
 void add_loss_cases(std::vector<KernelCase>& cases) {
   for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {1, 32, 32, 3}}) {
-    const std::string on = "_" + shape_name(x);
-    cases.push_back({.name = "squared_error" + on,
+    const std::string on = concat("_", shape_name(x));
+    cases.push_back({.name = concat("squared_error", on),
                      .inputs = {{.shape = x}, {.shape = x}},
                      .outputs = {{.shape = {x[0]}}},
                      .tolerance = 1e-7,
@@ -15,7 +16,7 @@ void add_loss_cases(std::vector<KernelCase>& cases) {
                        c.kernels.squared_error(c.in[0], c.in[1], sums);
                        c.kernels.upload(std::vector<float>(sums.begin(), sums.end()), c.y());
                      }});
-    cases.push_back({.name = "squared_error_backward" + on,
+    cases.push_back({.name = concat("squared_error_backward", on),
                      .pass = KernelCase::Pass::backward,
                      .inputs = {{.shape = x}, {.shape = x}},
                      .outputs = {grad(x)},
@@ -46,7 +47,7 @@ void add_sampler_cases(std::vector<KernelCase>& cases) {
     for (const auto& [name, update] : std::vector<Named>{
              {"ddim", ddim}, {"noisy", noisy}, {"clipped", clipped}, {"rederived", rederived}}) {
       const std::vector<Input> x_eps_z{{.shape = x}, {.shape = x}, {.shape = x}};
-      const std::string full_name = "sampler_update_" + name + "_" + shape_name(x);
+      const std::string full_name = concat("sampler_update_", name, "_", shape_name(x));
       const SamplerUpdate u = update;
       const auto noise = [u](const Call& c) {
         return u.prev_from_noise == 0.0 ? Tensor() : c.in[2];
@@ -58,7 +59,7 @@ void add_sampler_cases(std::vector<KernelCase>& cases) {
                        .run = [=](Call& c) {
                          c.kernels.sampler_update(u, c.in[0], c.in[1], noise(c), c.y(0), c.y(1));
                        }});
-      cases.push_back({.name = full_name + "_in_place",
+      cases.push_back({.name = concat(full_name, "_in_place"),
                        .inputs = x_eps_z,
                        .outputs = {{.shape = x}},
                        .tolerance = 1e-6,
@@ -89,7 +90,7 @@ void add_adam_cases(std::vector<KernelCase>& cases) {
       const auto start = [](Call& c) {
         for (std::size_t i = 0; i < c.out.size(); ++i) c.kernels.copy(c.in[i], c.y(i));
       };
-      cases.push_back({.name = "adam_" + name + "_" + shape_name(shape),
+      cases.push_back({.name = concat("adam_", name, "_", shape_name(shape)),
                        .inputs = inputs,
                        .outputs = {output, output, output, output},
                        .tolerance = 1e-6,
@@ -97,7 +98,7 @@ void add_adam_cases(std::vector<KernelCase>& cases) {
                          start(c);
                          c.kernels.adam(u, c.in[4], c.y(0), c.y(1), c.y(2), c.y(3));
                        }});
-      cases.push_back({.name = "adam_" + name + "_no_ema_" + shape_name(shape),
+      cases.push_back({.name = concat("adam_", name, "_no_ema_", shape_name(shape)),
                        .inputs = inputs,
                        .outputs = {output, output, output},
                        .tolerance = 1e-6,
