@@ -75,7 +75,7 @@ Plan make_plan(const Schedule& schedule, std::span<const std::int64_t> tau,
     check_eta(noise->eta, schedule, tau);
   require(std::isfinite(options.clip_range) && options.clip_range > 0.0, "clip: range ",
           options.clip_range, " is not a positive number");
-  Plan plan{.steps = {}, .options = options};
+  Plan plan{.options = options};
   for (std::size_t i = tau.size(); i-- > 0;)
     plan.steps.push_back(make_step(schedule, tau[i], i > 0 ? tau[i - 1] : -1, options));
   return plan;

@@ -44,14 +44,14 @@ struct Step {
   std::int64_t t_prev = -1;  ///< the entry before in tau; -1 is the clean image
   double alpha_bar = 1.0;
   double alpha_bar_prev = 1.0;
-  double sigma = 0.0;    ///< standard deviation of the noise added
-  SamplerUpdate update;  ///< the same as coefficients of the kernel
+  double sigma = 0.0;         ///< standard deviation of the noise added
+  SamplerUpdate update = {};  ///< the same as coefficients of the kernel
 };
 
 /// Everything about a sampling run that does not depend on the network or the images.
 struct Plan {
-  std::vector<Step> steps;  ///< in the order they are taken: t falls
-  PlanOptions options;
+  std::vector<Step> steps = {};  ///< in the order they are taken: t falls
+  PlanOptions options = {};
 
   /// Network evaluations per image.
   std::int64_t nfe() const { return static_cast<std::int64_t>(steps.size()); }

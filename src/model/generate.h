@@ -13,17 +13,17 @@
 namespace ddim::model {
 
 struct GenerateOptions {
-  diffusion::Plan plan;
+  diffusion::Plan plan = {};
   std::int64_t count = 1;         ///< images to draw, all held in memory; call again for the next
   std::uint32_t first_image = 0;  ///< the index of the first: image k is a function of seed and k
   std::int64_t batch = 16;        ///< at most so many images are worked on at the same time
   int num_threads = 1;
   std::uint64_t seed = 0;
   /// Start from these states, [count,C,H,W], instead of drawing them. Noise is drawn all the same.
-  std::span<const float> x_T;
+  std::span<const float> x_T = {};
   /// Told after every step of every micro-batch, by one thread at a time; may stop the run.
   std::function<diffusion::Flow(std::int64_t image_steps_done, std::int64_t image_steps_total)>
-      progress;
+      progress = {};
 };
 
 struct Generated {

@@ -1,0 +1,185 @@
+#include "eval/eps_error.h"
+
+#include <ddim/error.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "backend/make_device.h"
+#include "nn/initialisation.h"
+#include "tensor/kernels.h"
+
+namespace ddim::eval {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::int64_t kSize = 8;
+constexpr std::int64_t kChannels = 2;
+constexpr std::size_t kImageSize = kSize * kSize * kChannels;
+
+class EpsErrorTest : public testing::Test {
+ protected:
+  EpsErrorTest() : unet(device, config()), images(7 * kImageSize) {
+    initialise(unet, Initialisation::pytorch, 1);
+    fill_uniform({.seed = 3}, 0, images);
+    for (float& value : images) value = 2.0F * value - 1.0F;
+  }
+  static UNetConfig config() {
+    return {.sample_size = kSize,
+            .in_channels = kChannels,
+            .out_channels = kChannels,
+            .layers_per_block = 1,
+            .block_out_channels = {8, 8},
+            .norm_num_groups = 4};
+  }
+  static std::vector<float> noise_of(std::uint64_t seed, std::int64_t t, std::size_t image) {
+    std::vector<float> eps(kImageSize);
+    fill_normal(
+        {.seed = seed, .purpose = Purpose::evaluation, .step = static_cast<std::uint32_t>(t)},
+        static_cast<std::uint32_t>(image), eps);
+    return eps;
+  }
+  /// Makes the network answer `value` everywhere.
+  void make_constant(double value) {
+    for (Parameter* parameter : unet.mutable_parameters()) {
+      const bool is_last = parameter->name == "conv_out.bias";
+      device.kernels().fill(is_last ? value : 0.0, parameter->value);
+      parameter->value.mark_modified();
+    }
+  }
+  std::pair<ErrorCode, std::string> error_of(const EpsErrorOptions& options) const {
+    try {
+      eps_error(unet, schedule, images, options);
+    } catch (const Error& error) {
+      return {error.code(), error.what()};
+    }
+    throw std::logic_error("no error was thrown");
+  }
+
+  const Device device = make_device(BackendKind::ref);
+  const diffusion::Schedule schedule = diffusion::Schedule::linear();
+  UNet unet;
+  std::vector<float> images;  // [N,H,W,C]
+};
+
+// A network that always answers 0.25: the error is known from the noise alone.
+TEST_F(EpsErrorTest, MeanAndIntervalOverTheInnerPixels) {
+  make_constant(0.25);
+  for (const std::int64_t inner : {8, 4, 2}) {
+    const auto found = eps_error(unet, schedule, images,
+                                 {.t = {100, 10}, .inner_size = inner, .seed = 5, .batch = 3});
+    ASSERT_EQ(found.size(), 2U);
+    for (const EpsError& at_t : found) {
+      std::vector<double> errors;
+      for (std::size_t image = 0; image < 7; ++image) {
+        const auto eps = noise_of(5, at_t.t, image);
+        double sum = 0.0;
+        std::int64_t num_elements = 0;
+        for (std::size_t i = 0; i < eps.size(); ++i) {
+          const auto pixel = static_cast<std::int64_t>(i) / kChannels;
+          const std::int64_t row = pixel / kSize, column = pixel % kSize;
+          const std::int64_t begin = (kSize - inner) / 2, end = begin + inner;
+          if (row < begin || row >= end || column < begin || column >= end) continue;
+          sum += (0.25 - eps[i]) * (0.25 - eps[i]);
+          ++num_elements;
+        }
+        EXPECT_EQ(num_elements, inner * inner * kChannels);
+        errors.push_back(sum / static_cast<double>(num_elements));
+      }
+      double mean = 0.0, squares = 0.0;
+      for (const double error : errors) mean += error / 7.0;
+      for (const double error : errors) squares += (error - mean) * (error - mean);
+      EXPECT_NEAR(at_t.mean_squared_error, mean, 1e-12);
+      EXPECT_NEAR(at_t.half_width_95, 1.96 * std::sqrt(squares / 6.0 / 7.0), 1e-12);
+    }
+    EXPECT_EQ(found[0].t, 100);
+    EXPECT_EQ(found[1].t, 10);
+    EXPECT_NE(found[0].mean_squared_error, found[1].mean_squared_error);
+  }
+}
+
+TEST_F(EpsErrorTest, ShowsTheNetworkTheNoisyImageAndItsStep) {
+  const std::int64_t t = 300;
+  const auto found = eps_error(unet, schedule, images, {.t = {t}, .seed = 5});
+  double sum = 0.0;
+  for (std::size_t image = 0; image < 7; ++image) {
+    const auto eps = noise_of(5, t, image);
+    std::vector<float> x_t(kImageSize);
+    for (std::size_t i = 0; i < kImageSize; ++i)
+      x_t[i] =
+          static_cast<float>(std::sqrt(schedule.alpha_bar(t)) * images[image * kImageSize + i] +
+                             std::sqrt(1.0 - schedule.alpha_bar(t)) * eps[i]);
+    const double times[] = {static_cast<double>(t)};
+    Tape tape;
+    const auto eps_pred =
+        to_host(unet(tape, from_host(device, {1, kSize, kSize, kChannels}, x_t), times).value());
+    for (std::size_t i = 0; i < kImageSize; ++i)
+      sum += std::pow(static_cast<double>(eps_pred[i]) - eps[i], 2);
+  }
+  EXPECT_NEAR(found[0].mean_squared_error, sum / static_cast<double>(images.size()), 1e-12);
+}
+
+TEST_F(EpsErrorTest, SameBitsForEveryBatchAndNumberOfThreads) {
+  const auto expected = eps_error(unet, schedule, images, {});
+  ASSERT_EQ(expected.size(), 4U);
+  for (const std::int64_t batch : {1, 3}) {
+    for (const int num_threads : {1, 2, 4}) {
+      const auto found =
+          eps_error(unet, schedule, images, {.batch = batch, .num_threads = num_threads});
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_EQ(found[i].mean_squared_error, expected[i].mean_squared_error);
+        EXPECT_EQ(found[i].half_width_95, expected[i].half_width_95);
+      }
+    }
+  }
+}
+
+TEST_F(EpsErrorTest, NamesTheLayerOfANan) {
+  make_constant(std::numeric_limits<double>::quiet_NaN());
+  const auto [code, message] = error_of({});
+  EXPECT_EQ(code, ErrorCode::numeric);
+  EXPECT_THAT(message, HasSubstr("layer conv_out at t = 10"));
+}
+
+TEST_F(EpsErrorTest, ProgressCountsAndCanStop) {
+  std::int64_t last = 0;
+  eps_error(unet, schedule, images,
+            {.batch = 2, .num_threads = 2, .progress = [&](std::int64_t done, std::int64_t total) {
+               EXPECT_GT(done, last);
+               EXPECT_EQ(total, 28);
+               last = done;
+               return diffusion::Flow::proceed;
+             }});
+  EXPECT_EQ(last, 28);
+  const auto stop = [](std::int64_t, std::int64_t) { return diffusion::Flow::stop; };
+  EXPECT_EQ(error_of({.progress = stop}).first, ErrorCode::interrupted);
+}
+
+TEST_F(EpsErrorTest, RefusesWhatDoesNotFit) {
+  const auto refused = [&](const std::string& part, const EpsErrorOptions& options) {
+    const auto [code, message] = error_of(options);
+    EXPECT_EQ(code, ErrorCode::user);
+    EXPECT_THAT(message, HasSubstr(part));
+  };
+  refused("no t given", {.t = {}});
+  refused("t is 1000; expected 0 to 999", {.t = {10, 1000}});
+  refused("inner size 10", {.inner_size = 10});
+  refused("inner size 7", {.inner_size = 7});
+  refused("inner size 0", {.inner_size = 0});
+  refused("batch: 0", {.batch = 0});
+  images[9] = 1.5F;
+  refused("[-1, 1]", {});
+  images[9] = std::numeric_limits<float>::quiet_NaN();
+  refused("[-1, 1]", {});
+  images[9] = 0.0F;
+  images.pop_back();
+  refused("two images of [8,8,2]", {});
+  images.resize(kImageSize);
+  refused("two images of [8,8,2]", {});
+}
+
+}  // namespace
+}  // namespace ddim::eval

@@ -1,0 +1,44 @@
+#include "model/activation_memory.h"
+
+#include <gtest/gtest.h>
+
+#include "backend/make_device.h"
+#include "tensor/tensor.h"
+
+namespace ddim::model {
+namespace {
+
+constexpr std::int64_t kMiB = std::int64_t{1} << 18;  // in floats
+
+TEST(ActivationMemory, IsThePeakWhereBlocksFitWithoutGaps) {
+  const auto stack = [](const Device& device) {
+    const Tensor a(device, {2 * kMiB});
+    { const Tensor b(device, {3 * kMiB}); }
+    const Tensor c(device, {kMiB});
+  };
+  EXPECT_EQ(activation_bytes(stack), std::size_t{5} << 20);
+}
+
+TEST(ActivationMemory, CountsTheGaps) {
+  const auto with_a_gap = [](const Device& device) {
+    Tensor a(device, {2 * kMiB});
+    const Tensor b(device, {2 * kMiB});
+    a = Tensor();                        // leaves a hole that c is too large for
+    const Tensor c(device, {4 * kMiB});  // 6 MiB in use, 8 MiB apart
+  };
+  const std::size_t planned = activation_bytes(with_a_gap);
+  EXPECT_GE(planned, std::size_t{8} << 20);
+  EXPECT_LE(planned, std::size_t{9} << 20);
+
+  const Device device = make_device(BackendKind::ref);
+  device.arena().reserve(planned);
+  for (int i = 0; i < 3; ++i) with_a_gap(device);
+  EXPECT_EQ(device.arena().num_system_allocations(), 1);
+}
+
+TEST(ActivationMemory, NothingNeedsNothing) {
+  EXPECT_EQ(activation_bytes([](const Device&) {}), 0U);
+}
+
+}  // namespace
+}  // namespace ddim::model
