@@ -1,0 +1,140 @@
+#include "data/dataset.h"
+
+#include "io/png.h"
+#include "tests/data/expect_error.h"
+#include "tests/data/temporary_folder.h"
+
+namespace ddim::data {
+namespace {
+
+using test::expect_error;
+using test::TemporaryFolder;
+using test::write_bytes;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<std::uint8_t> idx_of_one_pixel(std::uint8_t value) {
+  return {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, value};
+}
+
+void write_png(const std::filesystem::path& path, std::int64_t side, std::int64_t channels,
+               std::uint8_t value) {
+  std::filesystem::create_directories(path.parent_path());
+  io::Image image{.width = side, .height = side, .channels = channels, .pixels = {}};
+  image.pixels.assign(image.num_samples(), value);
+  io::write_png(path, image);
+}
+
+TEST(Dataset, FindsIdxFilesOfBothSplits) {
+  const TemporaryFolder dir;
+  write_bytes(dir.path() / "train-images-idx3-ubyte", idx_of_one_pixel(1));
+  write_bytes(dir.path() / "t10k-images-idx3-ubyte", idx_of_one_pixel(2));
+  const Dataset train = load_dataset(dir.path(), {.split = Split::train});
+  EXPECT_EQ(train.kind, "idx");
+  EXPECT_THAT(train.images.pixels, ElementsAre(1));
+  EXPECT_THAT(load_dataset(dir.path(), {.split = Split::test}).images.pixels, ElementsAre(2));
+}
+
+TEST(Dataset, NamesADamagedFile) {
+  const TemporaryFolder dir;
+  write_bytes(dir.path() / "train-images-idx3-ubyte.gz", idx_of_one_pixel(1));  // not gzip
+  expect_error(ErrorCode::corrupt, (dir.path() / "train-images-idx3-ubyte.gz").string(),
+               [&] { load_dataset(dir.path(), {}); });
+}
+
+TEST(Dataset, SaysWhatItLookedFor) {
+  const TemporaryFolder dir;
+  write_bytes(dir.path() / "notes.txt", {});
+  expect_error(ErrorCode::user,
+               "data: no images in " + dir.path().string() +
+                   " for the train split: looked for train-images-idx3-ubyte[.gz], "
+                   "data_batch_*.bin, *.png, *.jpg, *.jpeg",
+               [&] { load_dataset(dir.path(), {}); });
+  expect_error(ErrorCode::user, "t10k-images-idx3-ubyte",
+               [&] { load_dataset(dir.path(), {.split = Split::test}); });
+  expect_error(ErrorCode::user, "is not a folder",
+               [&] { load_dataset(dir.path() / "missing", {}); });
+}
+
+TEST(Dataset, TellsHowToUnpackCifar10) {
+  const TemporaryFolder dir;
+  write_bytes(dir.path() / "data_batch_1.bin.xz", {});
+  expect_error(ErrorCode::user, "xz -dk", [&] { load_dataset(dir.path(), {}); });
+}
+
+TEST(Dataset, NamesAMissingCifar10File) {
+  const TemporaryFolder dir;
+  write_bytes(dir.path() / "data_batch_2.bin", {});
+  expect_error(ErrorCode::user, "data_batch_1.bin: missing", [&] { load_dataset(dir.path(), {}); });
+}
+
+TEST(Dataset, ReadsAFolderSortedByName) {
+  const TemporaryFolder dir;
+  write_png(dir.path() / "b.PNG", 2, 1, 2);
+  write_png(dir.path() / "a" / "z.png", 2, 1, 1);
+  write_png(dir.path() / "c.png", 2, 1, 3);
+  const Dataset dataset = load_dataset(dir.path(), {});
+  EXPECT_EQ(dataset.kind, "folder");
+  ASSERT_EQ(dataset.images.count, 3);
+  for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(dataset.images[i][0], i + 1);
+}
+
+TEST(Dataset, PrefersTheSubFolderOfTheSplit) {
+  const TemporaryFolder dir;
+  write_png(dir.path() / "train" / "a.png", 1, 1, 1);
+  write_png(dir.path() / "test" / "a.png", 1, 1, 2);
+  EXPECT_THAT(load_dataset(dir.path(), {.split = Split::train}).images.pixels, ElementsAre(1));
+  EXPECT_THAT(load_dataset(dir.path(), {.split = Split::test}).images.pixels, ElementsAre(2));
+}
+
+TEST(Dataset, ConvertsChannels) {
+  const TemporaryFolder dir;
+  write_png(dir.path() / "a.png", 1, 1, 7);
+  write_png(dir.path() / "b.png", 1, 3, 8);
+  EXPECT_THAT(load_dataset(dir.path(), {.channels = 3}).images.pixels,
+              ElementsAre(7, 7, 7, 8, 8, 8));
+  EXPECT_THAT(load_dataset(dir.path(), {.channels = 1}).images.pixels, ElementsAre(7, 8));
+
+  const TemporaryFolder idx;
+  write_bytes(idx.path() / "train-images-idx3-ubyte", idx_of_one_pixel(9));
+  EXPECT_THAT(load_dataset(idx.path(), {.channels = 3}).images.pixels, ElementsAre(9, 9, 9));
+}
+
+TEST(Dataset, FitsFilesOfDifferentSizes) {
+  const TemporaryFolder dir;
+  write_png(dir.path() / "a.png", 4, 1, 7);
+  write_png(dir.path() / "b.png", 2, 1, 8);
+  const Dataset dataset = load_dataset(dir.path(), {.fit = Fit::crop_resize, .resolution = 2});
+  EXPECT_THAT(dataset.images.pixels, ElementsAre(7, 7, 7, 7, 8, 8, 8, 8));
+  expect_error(ErrorCode::corrupt, "b.png: 2x2, but the images before it are 4x4",
+               [&] { load_dataset(dir.path(), {}); });
+}
+
+TEST(Dataset, ListsFilesThatCannotBeRead) {
+  const TemporaryFolder dir;
+  write_png(dir.path() / "a.png", 1, 1, 7);
+  write_bytes(dir.path() / "bad.png", idx_of_one_pixel(0));
+  write_bytes(dir.path() / "empty.jpg", {});
+  expect_error(ErrorCode::corrupt, "2 of 3 image files cannot be used",
+               [&] { load_dataset(dir.path(), {}); });
+  const Dataset dataset = load_dataset(dir.path(), {.skip_corrupt = true});
+  EXPECT_THAT(dataset.images.pixels, ElementsAre(7));
+  EXPECT_THAT(dataset.skipped, ElementsAre(HasSubstr("bad.png"), HasSubstr("empty.jpg")));
+
+  std::filesystem::remove(dir.path() / "a.png");
+  expect_error(ErrorCode::corrupt, "2 of 2 image files cannot be used",
+               [&] { load_dataset(dir.path(), {.skip_corrupt = true}); });
+}
+
+TEST(Dataset, FingerprintChangesWithPixelsAndShape) {
+  const Images images{
+      .count = 1, .height = 2, .width = 3, .channels = 1, .pixels = {1, 2, 3, 4, 5, 6}};
+  Images turned = images, changed = images;
+  std::swap(turned.height, turned.width);
+  changed.pixels[5] = 7;
+  EXPECT_NE(fingerprint(images), fingerprint(turned));
+  EXPECT_NE(fingerprint(images), fingerprint(changed));
+}
+
+}  // namespace
+}  // namespace ddim::data
