@@ -48,7 +48,7 @@ KernelCase forward(const ConvShape& s, const ConvGeometry& geometry, const std::
                      {.shape = {s.n, s.c_out}},
                      {.shape = out}},
           .outputs = {{.shape = out}},
-          .tolerance = 3e-6,
+          .tolerance = 1e-5,
           .run = [geometry](Call& c) {
             c.kernels.conv2d(c.in[0], c.in[1],
                              {.bias = c.in[2], .per_image_bias = c.in[3], .residual = c.in[4]},
@@ -99,7 +99,7 @@ std::vector<KernelCase> conv_cases() {
                        .pass = KernelCase::Pass::backward,
                        .inputs = {{.shape = out}, parameter(weight, 1.0 / std::sqrt(fan_out))},
                        .outputs = {grad(in)},
-                       .tolerance = 3e-6,
+                       .tolerance = 1e-5,
                        .run = [g](Call& c) {
                          c.kernels.conv2d_backward_input(c.in[0], c.in[1], g, c.out[0]);
                        }});
@@ -107,7 +107,7 @@ std::vector<KernelCase> conv_cases() {
                        .pass = KernelCase::Pass::backward,
                        .inputs = {{.shape = in}, {.shape = out}},
                        .outputs = {parameter_grad(weight), parameter_grad({s.c_out})},
-                       .tolerance = 3e-6,
+                       .tolerance = 1e-5,
                        .run = [g](Call& c) {
                          c.kernels.conv2d_backward_weight(c.in[0], c.in[1], g, c.out[0], c.out[1]);
                        }});

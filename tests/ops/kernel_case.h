@@ -45,8 +45,10 @@ struct KernelCase {
   Pass pass = Pass::forward;
   std::vector<Input> inputs;
   std::vector<Output> outputs;
-  /// Largest difference from `ref`, relative to the largest absolute value of the output.
+  /// Largest difference from `ref`, relative to the largest absolute value of the output, or to
+  /// `magnitude` if that is more: the size of terms that cancel.
   double tolerance = 0.0;
+  double magnitude = 0.0;
   std::function<void(Call&)> run;
 };
 
