@@ -28,4 +28,10 @@ void cap_highway_targets(Isa isa) {
   }();
 }
 
+Isa highway_isa() {
+  const std::int64_t targets = hwy::SupportedTargets();
+  if ((targets & HWY_AVX3) != 0) return Isa::avx512;
+  return (targets & HWY_AVX2) != 0 ? Isa::avx2 : Isa::sse4;
+}
+
 }  // namespace ddim::cpu

@@ -8,4 +8,7 @@ namespace ddim::cpu {
 /// whole process, so the first call decides and later ones have no effect. Thread-safe.
 void cap_highway_targets(Isa isa);
 
+/// The instruction set that the Highway kernels use.
+Isa highway_isa();
+
 }  // namespace ddim::cpu
