@@ -48,6 +48,7 @@ void read_pre_release_blocks(JsonFields& fields, UNetFileConfig& config) {
   if (!resolutions.empty() && !config.sample_size) {
     fields.fail_file("attn_resolutions has no meaning without resolution");
   }
+  if (!multiples.empty() && multiples.front() != 1) config.base_channels = base;
   config.block_out_channels.clear();
   config.down_block_types.clear();
   std::int64_t resolution = config.sample_size.value_or(0);
@@ -136,6 +137,7 @@ UNetFileConfig parse_unet_config(std::string_view text, const std::string& file_
   fields.read({"class_embed_type"}, config.class_embed_type);
   fields.read({"num_class_embeds"}, config.num_class_embeds, Whole{1, INT32_MAX});
   fields.read({"num_train_timesteps"}, config.num_train_timesteps, Whole{1, kMaxTrainTimesteps});
+  fields.read({"base_channels"}, config.base_channels, Whole{1, kMaxSize});
   check_level_counts(fields, config);
   config.unknown_keys = fields.keys_not_taken();
   return config;
@@ -200,7 +202,7 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
 }
 
 std::string to_json(const UNetFileConfig& config) {
-  return dump({
+  ordered_json object = {
       {"_class_name", config.class_name},
       {"_diffusers_version", config.diffusers_version},
       {"act_fn", config.act_fn},
@@ -231,7 +233,9 @@ std::string to_json(const UNetFileConfig& config) {
       {"time_embedding_type", config.time_embedding_type},
       {"up_block_types", config.up_block_types},
       {"upsample_type", config.upsample_type},
-  });
+  };
+  if (config.base_channels) object["base_channels"] = *config.base_channels;
+  return dump(object);
 }
 
 std::string to_json(const SchedulerFileConfig& config) {

@@ -46,6 +46,11 @@ struct UNetFileConfig {
   std::optional<std::int64_t> num_class_embeds;
   std::optional<std::int64_t> num_train_timesteps;
 
+  /// Our own key, written only when it is set: channels after conv_in where they are not
+  /// block_out_channels[0], as in official networks with ch_mult[0] != 1. diffusers has no such
+  /// networks: it ignores the key and then refuses the shapes of the weights.
+  std::optional<std::int64_t> base_channels;
+
   /// Keys that this structure has no field for, sorted; those beginning with `_` are left out. Not
   /// written. A loader that is strict refuses them, diffusers ignores them.
   std::vector<std::string> unknown_keys;

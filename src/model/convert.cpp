@@ -91,6 +91,8 @@ UNetConfig network_config(const OfficialConfig& file) {
   const std::int64_t channels = file.count("model", "ch");
   for (const std::int64_t factor : file.counts("model", "ch_mult"))
     config.block_out_channels.push_back(channels * factor);
+  require(!config.block_out_channels.empty(), file.file_name(), ": model.ch_mult is empty");
+  if (config.block_out_channels.front() != channels) config.base_channels = channels;
 
   const std::vector<std::int64_t> resolutions = file.counts("model", "attn_resolutions");
   std::vector<std::int64_t> known;

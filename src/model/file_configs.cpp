@@ -68,9 +68,10 @@ void require_supported(const io::UNetFileConfig& file, const std::string& file_n
           file_name, ": attn_norm_num_groups must be null or norm_num_groups");
   require(file.sample_size.has_value(), file_name, ": sample_size is missing");
   require(!file.block_out_channels.empty(), file_name, ": block_out_channels is empty");
-  require(
-      !file.time_embedding_dim || *file.time_embedding_dim == 4 * file.block_out_channels.front(),
-      file_name, ": time_embedding_dim must be null or 4 * block_out_channels[0]");
+  require(!file.time_embedding_dim ||
+              *file.time_embedding_dim ==
+                  4 * file.base_channels.value_or(file.block_out_channels.front()),
+          file_name, ": time_embedding_dim must be null or 4 * block_out_channels[0]");
 }
 
 /// The levels whose blocks have attention, from the way down; the way up must agree.
@@ -109,6 +110,7 @@ UNetConfig network_config(const io::UNetFileConfig& file, const std::string& fil
                           .out_channels = file.out_channels,
                           .layers_per_block = file.layers_per_block,
                           .block_out_channels = file.block_out_channels,
+                          .base_channels = file.base_channels,
                           .attention_levels = attention_levels(file, file_name),
                           .norm_num_groups = file.norm_num_groups,
                           .norm_eps = file.norm_eps,
@@ -128,6 +130,8 @@ io::UNetFileConfig file_config(const UNetConfig& config) {
   file.out_channels = config.out_channels;
   file.layers_per_block = config.layers_per_block;
   file.block_out_channels = config.block_out_channels;
+  if (config.conv_in_channels() != config.block_out_channels.front())
+    file.base_channels = config.base_channels;
   file.down_block_types.clear();
   file.up_block_types.clear();
   for (std::int64_t level = 0; level < config.num_levels(); ++level) {

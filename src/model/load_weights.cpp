@@ -14,8 +14,8 @@ constexpr std::size_t kMaxNamesShown = 5;
 std::string listed(const std::vector<std::string>& names, const char* what) {
   std::string text = concat(names.size(), " ", what, " (");
   for (std::size_t i = 0; i < names.size() && i < kMaxNamesShown; ++i)
-    text += (i == 0 ? "" : ", ") + names[i];
-  return text + (names.size() > kMaxNamesShown ? ", ...)" : ")");
+    text += concat(i == 0 ? "" : ", ", names[i]);
+  return concat(text, names.size() > kMaxNamesShown ? ", ...)" : ")");
 }
 
 void check_names(const std::string& file_name,
@@ -45,8 +45,8 @@ void check_tensor(const std::string& file_name, const io::TensorEntry& entry,
   using io::StoredType;
   const auto text = [](const std::vector<std::int64_t>& shape) {
     std::string result = "[";
-    for (const std::int64_t dim : shape) result += (result.size() > 1 ? "," : "") + concat(dim);
-    return result + "]";
+    for (const std::int64_t dim : shape) result += concat(result.size() > 1 ? "," : "", dim);
+    return concat(result, "]");
   };
   if (entry.shape != slot.shape)
     fail(ErrorCode::corrupt, file_name, ": tensor ", entry.name, " is ", text(entry.shape),

@@ -8,11 +8,11 @@
 namespace ddim {
 
 std::int64_t time_embedding_channels(const UNetConfig& config) {
-  return 4 * config.block_out_channels.front();
+  return 4 * config.conv_in_channels();
 }
 
 std::vector<float> sinusoidal_embedding(std::span<const double> t, const UNetConfig& config) {
-  const std::int64_t half = config.block_out_channels.front() / 2;
+  const std::int64_t half = config.conv_in_channels() / 2;
   std::vector<float> rows;
   rows.reserve(t.size() * static_cast<std::size_t>(2 * half));
   const auto angle = [&](double t_n, std::int64_t i) {
@@ -33,14 +33,14 @@ TimeEmbedding::TimeEmbedding(ParameterList& parameters, const std::string& name,
                              const UNetConfig& config, DType dtype)
     : config_(config),
       dtype_(dtype),
-      linear_1_(parameters, name + ".linear_1", config.block_out_channels.front(),
+      linear_1_(parameters, name + ".linear_1", config.conv_in_channels(),
                 time_embedding_channels(config)),
       linear_2_(parameters, name + ".linear_2", time_embedding_channels(config),
                 time_embedding_channels(config)) {}
 
 Var TimeEmbedding::operator()(Tape& tape, const Device& device, std::span<const double> t) const {
   const auto num_images = static_cast<std::int64_t>(t.size());
-  Tensor waves(device, {num_images, config_.block_out_channels.front()}, dtype_);  // [N,C]
+  Tensor waves(device, {num_images, config_.conv_in_channels()}, dtype_);  // [N,C]
   device.kernels().upload(sinusoidal_embedding(t, config_), waves);
   Var h = linear_1_(tape, tape.constant(waves));  // [N,C_emb]
   h = silu(tape, h);                              // [N,C_emb]

@@ -8,11 +8,11 @@
 
 namespace ddim {
 
-/// The width of the time embedding that blocks see: four times the first level's channels.
+/// The width of the time embedding that blocks see: four times the channels after conv_in.
 std::int64_t time_embedding_channels(const UNetConfig& config);
 
 /// The sinusoidal embedding of each t (Vaswani et al., section 3.5), computed in double:
-///   f_i = 10000^(-i / (half - freq_shift)), i = 0..half-1, half = block_out_channels[0] / 2
+///   f_i = 10000^(-i / (half - freq_shift)), i = 0..half-1, half = conv_in_channels / 2
 ///   row n = [sin(t_n f), cos(t_n f)], or [cos, sin] with flip_sin_to_cos.
 /// t may be any real number. Returns rows one after the other.
 std::vector<float> sinusoidal_embedding(std::span<const double> t, const UNetConfig& config);

@@ -10,7 +10,7 @@ constexpr ConvGeometry kConv3x3{.kernel = 3, .stride = 1, .pad_begin = 1, .pad_e
 
 std::vector<DownBlock> make_down_blocks(UNetBuilder& builder) {
   std::vector<DownBlock> blocks;
-  std::int64_t channels = builder.channels(0);
+  std::int64_t channels = builder.config.conv_in_channels();
   builder.skip_channels.push_back(channels);  // conv_in's
   for (std::int64_t level = 0; level < builder.config.num_levels(); ++level) {
     blocks.emplace_back(builder, level, channels);
@@ -36,8 +36,8 @@ UNet::UNet(const Device& device, const UNetConfig& config, DType dtype)
 
 UNet::UNet(UNetBuilder b, DType dtype)
     : config_(b.config),
-      conv_in_(b.parameters, "conv_in", {.in = config_.in_channels, .out = b.channels(0)},
-               kConv3x3),
+      conv_in_(b.parameters, "conv_in",
+               {.in = config_.in_channels, .out = config_.conv_in_channels()}, kConv3x3),
       time_embedding_(b.parameters, "time_embedding", config_, dtype),
       down_blocks_(make_down_blocks(b)),
       up_blocks_(make_up_blocks(b)),

@@ -34,6 +34,10 @@ void validate_channels(const UNetConfig& c) {
     require(channels % c.norm_num_groups == 0, "unet: ", element("block_out_channels", i), " (",
             channels, ") must be a multiple of norm_num_groups (", c.norm_num_groups, ")");
   }
+  if (!c.base_channels) return;
+  require_range("base_channels", *c.base_channels, 1, kMaxChannels);
+  require(*c.base_channels % c.norm_num_groups == 0, "unet: base_channels (", *c.base_channels,
+          ") must be a multiple of norm_num_groups (", c.norm_num_groups, ")");
 }
 
 void validate_attention(const UNetConfig& c) {
@@ -62,11 +66,12 @@ void validate_attention(const UNetConfig& c) {
 void validate_time_embedding(const UNetConfig& c) {
   require(c.freq_shift == 0 || c.freq_shift == 1, "unet: freq_shift (", c.freq_shift,
           ") must be 0 or 1");
-  const std::int64_t channels = c.block_out_channels.front();
-  require(channels % 2 == 0, "unet: block_out_channels[0] (", channels,
+  const char* field = c.base_channels ? "base_channels" : "block_out_channels[0]";
+  const std::int64_t channels = c.conv_in_channels();
+  require(channels % 2 == 0, "unet: ", field, " (", channels,
           ") must be even: half of the time embedding are sines, half cosines");
-  require(channels / 2 > c.freq_shift, "unet: block_out_channels[0] (", channels,
-          ") must be at least ", 2 * (c.freq_shift + 1), " with freq_shift ", c.freq_shift);
+  require(channels / 2 > c.freq_shift, "unet: ", field, " (", channels, ") must be at least ",
+          2 * (c.freq_shift + 1), " with freq_shift ", c.freq_shift);
 }
 
 }  // namespace

@@ -15,6 +15,9 @@ struct UNetConfig {
   std::int64_t out_channels = 3;
   std::int64_t layers_per_block = 2;                  ///< residual blocks per level on the way down
   std::vector<std::int64_t> block_out_channels = {};  ///< one entry per level, finest first
+  /// Channels after conv_in, and sines and cosines of the time embedding; none = those of the first
+  /// level. The official code's `ch`, which diffusers cannot tell from ch * ch_mult[0].
+  std::optional<std::int64_t> base_channels = {};
   /// The levels whose blocks have attention, ascending; 0 is the finest. The way up mirrors the way
   /// down. The block in the middle always has attention.
   std::vector<std::int64_t> attention_levels = {};
@@ -27,6 +30,9 @@ struct UNetConfig {
   std::int64_t freq_shift = 1;          ///< frequencies are 10000^(-i / (half - freq_shift))
 
   std::int64_t num_levels() const { return static_cast<std::int64_t>(block_out_channels.size()); }
+  std::int64_t conv_in_channels() const {
+    return base_channels.value_or(block_out_channels.front());
+  }
   bool has_attention(std::int64_t level) const;
 
   friend bool operator==(const UNetConfig& a, const UNetConfig& b) = default;

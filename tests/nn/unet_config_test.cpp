@@ -87,6 +87,9 @@ const BadConfig kBadConfigs[] = {
        c.block_out_channels[0] = 7;
      },
      "unet: block_out_channels[0] (7) must be even"},
+    {"base_groups", [](UNetConfig& c) { c.base_channels = 48; },
+     "unet: base_channels (48) must be a multiple of norm_num_groups (32)"},
+    {"base_zero", [](UNetConfig& c) { c.base_channels = 0; }, "unet: base_channels (0)"},
     {"one_frequency",
      [](UNetConfig& c) {
        c.norm_num_groups = 1;

@@ -1,0 +1,124 @@
+#include "model/convert.h"
+
+#include <gtest/gtest.h>
+
+#include "backend/make_device.h"
+#include "io/safetensors.h"
+#include "model/official_names.h"
+#include "tests/model/expect_error.h"
+#include "tests/model/temporary_folder.h"
+
+namespace ddim::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kMicro = "tests/golden/micro";
+
+Device ref_device() { return make_device(BackendKind::ref); }
+
+class Convert : public testing::Test {
+ protected:
+  Convert() : input_(folder_ / "official"), output_(folder_ / "model") {
+    fs::create_directories(input_);
+    for (const char* name : {"config.json", "unet.safetensors"})
+      fs::copy_file(fs::path(kMicro) / name, input_ / name);
+  }
+  void expect_refused(ErrorCode code, const std::vector<std::string>& parts) {
+    expect_error(code, parts, [&] { convert_official_folder(input_, output_, ref_device()); });
+    EXPECT_EQ(folder_.num_entries(), 1U) << "something was written";
+  }
+
+  TemporaryFolder folder_;
+  fs::path input_, output_;
+};
+
+TEST_F(Convert, KeepsEveryWeight) {
+  convert_official_folder(input_, output_, ref_device());
+  const Model model = load_model(output_, ref_device());
+  const io::SafetensorsFile file = io::SafetensorsFile::open(input_ / "unet.safetensors");
+  EXPECT_EQ(file.entries().size(), model.unet.parameters().size());
+  for (const Parameter* parameter : model.unet.parameters())
+    EXPECT_EQ(to_host(parameter->value), file.read(official_name(parameter->name, 2)));
+  const UNetConfig expected{.sample_size = 8,
+                            .layers_per_block = 1,
+                            .block_out_channels = {64, 64},
+                            .base_channels = 32,
+                            .attention_levels = {1}};
+  EXPECT_EQ(model.unet.config(), expected);
+  EXPECT_FALSE(model.scheduler_config.clip_sample);
+  EXPECT_EQ(model.schedule.num_steps(), 1000);
+}
+
+TEST_F(Convert, DoesNotOverwrite) {
+  write_text(output_ / "notes.txt", "precious");
+  expect_error(ErrorCode::user, {"model", "exists"},
+               [&] { convert_official_folder(input_, output_, ref_device()); });
+  EXPECT_EQ(read_text(output_ / "notes.txt"), "precious");
+}
+
+TEST_F(Convert, MissingFilesAreNamed) {
+  fs::remove(input_ / "unet.safetensors");
+  expect_refused(ErrorCode::user, {"official/unet.safetensors: no such file"});
+  fs::remove(input_ / "config.json");
+  expect_refused(ErrorCode::user, {"official/config.json: no such file"});
+}
+
+TEST_F(Convert, AMissingFolderIsNamed) {
+  expect_error(ErrorCode::user, {"nowhere: no such folder"},
+               [&] { convert_official_folder(folder_ / "nowhere", output_, ref_device()); });
+}
+
+struct BadField {
+  const char *found, *replaced;
+  ErrorCode code;
+  const char* message;
+};
+
+TEST_F(Convert, BadConfigurationsAreRefusedByField) {
+  const std::string original = read_text(input_ / "config.json");
+  const BadField cases[] = {
+      {"\"simple\"", "\"bayesian\"", ErrorCode::user,
+       "model.type is \"bayesian\"; only \"simple\" is supported"},
+      {"\"resamp_with_conv\": true", "\"resamp_with_conv\": false", ErrorCode::user,
+       "model.resamp_with_conv is false; only true is supported"},
+      {"\"beta_schedule\": \"linear\"", "\"beta_schedule\": \"quad\"", ErrorCode::user,
+       "diffusion.beta_schedule is \"quad\"; only \"linear\""},
+      {"\"ch\": 32", "\"ch\": 33", ErrorCode::user,
+       "unet: block_out_channels[0] (66) must be a multiple of norm_num_groups (32)"},
+      {"\"ch\": 32", "\"ch\": \"32\"", ErrorCode::corrupt,
+       "model.ch must be a whole number from 1 to 65536"},
+      {"\"ch\": 32", "\"ch\": 0", ErrorCode::corrupt, "model.ch must be a whole number from 1"},
+      {"\"ch\": 32,", "", ErrorCode::corrupt, "model.ch is missing"},
+      {"\"model\"", "\"modell\"", ErrorCode::corrupt, "is missing"},
+      {"\"attn_resolutions\": [\n   4\n  ]", "\"attn_resolutions\": [5]", ErrorCode::user,
+       "model.attn_resolutions holds 5, which no level has: from 8 they are halved to 4"},
+      {"\"attn_resolutions\": [\n   4\n  ]", "\"attn_resolutions\": 4", ErrorCode::corrupt,
+       "model.attn_resolutions must be a list of numbers"},
+      {"\"ch_mult\": [\n   2,\n   2\n  ]", "\"ch_mult\": []", ErrorCode::user,
+       "model.ch_mult is empty"},
+      {"\"dropout\": 0.0", "\"dropout\": null", ErrorCode::corrupt,
+       "model.dropout must be a number"},
+      {"\"beta_end\": 0.02", "\"beta_end\": 2", ErrorCode::user, "official/config.json: "},
+      {"{", "[", ErrorCode::corrupt, "not JSON"},
+  };
+  for (const BadField& bad : cases) {
+    SCOPED_TRACE(bad.replaced);
+    write_text(input_ / "config.json", original);
+    edit_text(input_ / "config.json", bad.found, bad.replaced);
+    expect_refused(bad.code, {"official/config.json", bad.message});
+  }
+}
+
+TEST_F(Convert, WeightsOfAnotherNetworkAreRefused) {
+  edit_text(input_ / "config.json", "\"num_res_blocks\": 1", "\"num_res_blocks\": 2");
+  expect_refused(ErrorCode::corrupt, {"unet.safetensors", "missing (", "down.0.block.1."});
+}
+
+TEST_F(Convert, AttentionOfAnotherShapeIsRefused) {
+  edit_text(input_ / "config.json", "\"ch\": 32", "\"ch\": 64");
+  expect_refused(ErrorCode::corrupt, {"unet.safetensors", "tensor ", "expected ["});
+}
+
+}  // namespace
+}  // namespace ddim::model

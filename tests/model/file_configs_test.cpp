@@ -1,0 +1,118 @@
+#include "model/file_configs.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "tests/model/expect_error.h"
+#include "tests/nn/published_configs.h"
+
+namespace ddim::model {
+namespace {
+
+TEST(FileConfigs, NetworkSurvivesTheFile) {
+  UNetConfig odd = small_config();
+  odd.dropout = 0.25;
+  odd.attention_head_dim = 4;
+  odd.downsample_padding = 1;
+  odd.flip_sin_to_cos = true;
+  odd.freq_shift = 0;
+  odd.norm_eps = 1e-5;
+  odd.base_channels = 4;
+  for (const UNetConfig& config : {cifar10_config(), celeba64_config(), lsun256_config(), odd}) {
+    const std::string text = io::to_json(file_config(config));
+    EXPECT_EQ(network_config(io::parse_unet_config(text, "config.json"), "config.json"), config);
+  }
+}
+
+TEST(FileConfigs, TheWayUpMirrorsTheWayDown) {
+  const io::UNetFileConfig file = file_config(lsun256_config());
+  EXPECT_EQ(file.down_block_types[4], "AttnDownBlock2D");
+  EXPECT_EQ(file.up_block_types[1], "AttnUpBlock2D");
+  EXPECT_EQ(file.attention_head_dim, std::nullopt);
+}
+
+struct Unsupported {
+  std::function<void(io::UNetFileConfig&)> change;
+  std::vector<std::string> message;
+};
+
+TEST(FileConfigs, RefusesNetworksThatItDoesNotHave) {
+  const Unsupported cases[] = {
+      {[](auto& c) { c.center_input_sample = true; }, {"center_input_sample", "true"}},
+      {[](auto& c) { c.time_embedding_type = "fourier"; }, {"time_embedding_type", "fourier"}},
+      {[](auto& c) { c.mid_block_type.reset(); }, {"mid_block_type", "null"}},
+      {[](auto& c) { c.mid_block_scale_factor = 1.41; }, {"mid_block_scale_factor", "1.41"}},
+      {[](auto& c) { c.downsample_type = "resnet"; }, {"downsample_type", "resnet"}},
+      {[](auto& c) { c.upsample_type = "resnet"; }, {"upsample_type", "resnet"}},
+      {[](auto& c) { c.resnet_time_scale_shift = "scale_shift"; }, {"resnet_time_scale_shift"}},
+      {[](auto& c) { c.add_attention = false; }, {"add_attention", "false"}},
+      {[](auto& c) { c.class_embed_type = "timestep"; }, {"class_embed_type"}},
+      {[](auto& c) { c.num_class_embeds = 10; }, {"num_class_embeds"}},
+      {[](auto& c) { c.act_fn = "relu"; }, {"act_fn", "relu"}},
+      {[](auto& c) { c.attn_norm_num_groups = 16; }, {"attn_norm_num_groups"}},
+      {[](auto& c) { c.sample_size.reset(); }, {"sample_size is missing"}},
+      {[](auto& c) { c.time_embedding_dim = 100; }, {"time_embedding_dim"}},
+      {[](auto& c) { c.down_block_types[0] = "SkipDownBlock2D"; },
+       {"down_block_types[0]", "SkipDownBlock2D", "AttnDownBlock2D"}},
+      {[](auto& c) { c.down_block_types.pop_back(); },
+       {"down_block_types has 3 entries, block_out_channels has 4"}},
+      {[](auto& c) { c.up_block_types.pop_back(); },
+       {"up_block_types has 3 entries, block_out_channels has 4"}},
+      {[](auto& c) { c.up_block_types[2] = "UpBlock2D"; },
+       {"up_block_types[2] is \"UpBlock2D\", which does not mirror down_block_types[1], "
+        "\"AttnDownBlock2D\""}},
+      {[](auto& c) { c.block_out_channels[1] = 48; },
+       {"unet: block_out_channels[1] (48) must be a multiple of norm_num_groups (32)"}},
+      {[](auto& c) { c.block_out_channels.clear(); }, {"block_out_channels is empty"}},
+  };
+  for (const Unsupported& unsupported : cases) {
+    io::UNetFileConfig file = file_config(cifar10_config());
+    unsupported.change(file);
+    std::vector<std::string> message = unsupported.message;
+    message.emplace_back("some/config.json: ");
+    expect_error(ErrorCode::user, message, [&] { network_config(file, "some/config.json"); });
+  }
+}
+
+TEST(FileConfigs, AcceptsOtherSpellingsOfTheSame) {
+  io::UNetFileConfig file = file_config(cifar10_config());
+  file.act_fn = "swish";
+  file.attn_norm_num_groups = 32;
+  file.time_embedding_dim = 512;
+  EXPECT_EQ(network_config(file, "config.json"), cifar10_config());
+}
+
+TEST(FileConfigs, ScheduleOfTheFile) {
+  const diffusion::Schedule linear = schedule_of(io::SchedulerFileConfig{}, "s.json");
+  EXPECT_EQ(linear.num_steps(), 1000);
+  EXPECT_EQ(linear.betas().back(), 0.02);
+
+  io::SchedulerFileConfig trained;
+  trained.trained_betas = std::vector<double>{0.1, 0.2};
+  EXPECT_DOUBLE_EQ(schedule_of(trained, "s.json").alpha_bar(1), 0.9 * 0.8);
+
+  const io::SchedulerFileConfig ours =
+      file_config(LinearSchedule{.beta_end = 0.03, .num_steps = 500});
+  EXPECT_FALSE(ours.clip_sample);
+  EXPECT_EQ(schedule_of(ours, "s.json").num_steps(), 500);
+  EXPECT_EQ(schedule_of(ours, "s.json").betas().back(), 0.03);
+}
+
+TEST(FileConfigs, RefusesSchedulesThatItDoesNotHave) {
+  const auto refuses = [](const auto& change, const std::vector<std::string>& message) {
+    io::SchedulerFileConfig file;
+    change(file);
+    expect_error(ErrorCode::user, message, [&] { schedule_of(file, "s.json"); });
+  };
+  refuses([](auto& c) { c.prediction_type = "v_prediction"; },
+          {"s.json: prediction_type is \"v_prediction\"", "epsilon"});
+  refuses([](auto& c) { c.beta_schedule = "squaredcos_cap_v2"; },
+          {"s.json: beta_schedule is \"squaredcos_cap_v2\"", "linear"});
+  refuses([](auto& c) { c.thresholding = true; }, {"s.json: thresholding is true"});
+  refuses([](auto& c) { c.rescale_betas_zero_snr = true; }, {"s.json: rescale_betas_zero_snr"});
+  refuses([](auto& c) { c.beta_end = 1.5; }, {"s.json: "});
+}
+
+}  // namespace
+}  // namespace ddim::model

@@ -1,0 +1,299 @@
+#include <gtest/gtest.h>
+
+#include "backend/make_device.h"
+#include "io/safetensors.h"
+#include "model/file_configs.h"
+#include "model/model.h"
+#include "nn/initialisation.h"
+#include "tests/model/expect_error.h"
+#include "tests/model/temporary_folder.h"
+#include "tests/nn/published_configs.h"
+
+namespace ddim::model {
+namespace {
+
+namespace fs = std::filesystem;
+using io::StoredType;
+
+constexpr const char* kWeights = "unet/diffusion_pytorch_model.safetensors";
+
+Device ref_device() { return make_device(BackendKind::ref); }
+
+Model small_model() {
+  const Device device = ref_device();
+  Model model{.device = device,
+              .unet = UNet(device, small_config()),
+              .schedule = diffusion::Schedule::linear(),
+              .scheduler_config = file_config(LinearSchedule{})};
+  initialise(model.unet, Initialisation::pytorch, 3);
+  return model;
+}
+
+std::vector<std::vector<float>> weights_of(const UNet& unet) {
+  std::vector<std::vector<float>> result;
+  for (const Parameter* parameter : unet.parameters()) result.push_back(to_host(parameter->value));
+  return result;
+}
+
+/// A tensor of a file, and its elements.
+struct StoredTensor {
+  std::string name;
+  StoredType type;
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;
+};
+
+std::vector<StoredTensor> read_all(const fs::path& path) {
+  std::vector<StoredTensor> result;
+  const io::SafetensorsFile file = io::SafetensorsFile::open(path);
+  for (const io::TensorEntry& entry : file.entries())
+    result.push_back({entry.name, entry.type, entry.shape, file.read(entry.name)});
+  return result;
+}
+
+void write_all(const fs::path& path, const std::vector<StoredTensor>& tensors) {
+  std::vector<io::TensorSource> sources;
+  for (const StoredTensor& t : tensors)
+    sources.push_back({.name = t.name, .type = t.type, .shape = t.shape, .values = t.values});
+  io::write_safetensors(path, sources, Existing::replace);
+}
+
+/// Rewrites a file of weights, each tensor changed by `change`.
+template <class Change>
+void edit_weights(const fs::path& path, const Change& change) {
+  std::vector<StoredTensor> tensors = read_all(path);
+  for (StoredTensor& tensor : tensors) change(tensor);
+  write_all(path, tensors);
+}
+
+class LoadModel : public testing::Test {
+ protected:
+  LoadModel() : model_(small_model()), path_(folder_ / "model") {
+    save_model(model_, path_, StoredType::f32);
+  }
+  void expect_same_weights() {
+    EXPECT_EQ(weights_of(load_model(path_, ref_device()).unet), weights_of(model_.unet));
+  }
+  void expect_load_error(ErrorCode code, const std::vector<std::string>& parts) {
+    expect_error(code, parts, [&] { load_model(path_, ref_device()); });
+  }
+
+  TemporaryFolder folder_;
+  Model model_;
+  fs::path path_;
+};
+
+TEST_F(LoadModel, GivesBackWhatWasSaved) {
+  const Model loaded = load_model(path_, ref_device());
+  EXPECT_EQ(loaded.unet.config(), small_config());
+  EXPECT_EQ(weights_of(loaded.unet), weights_of(model_.unet));
+  EXPECT_EQ(loaded.schedule.betas(), model_.schedule.betas());
+  EXPECT_FALSE(loaded.scheduler_config.clip_sample);
+}
+
+TEST_F(LoadModel, HalfPrecisionIsExactToHalfAnUnit) {
+  save_model(model_, folder_ / "half", StoredType::f16);
+  const Model half = load_model(folder_ / "half", ref_device());
+  const auto expected = weights_of(model_.unet);
+  const auto found = weights_of(half.unet);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    for (std::size_t j = 0; j < expected[i].size(); ++j)
+      ASSERT_NEAR(found[i][j], expected[i][j], std::abs(expected[i][j]) * 0x1p-11 + 0x1p-25);
+  }
+  EXPECT_LT(fs::file_size(folder_ / "half" / kWeights), fs::file_size(path_ / kWeights) * 6 / 10);
+}
+
+TEST_F(LoadModel, FlatFolder) {
+  for (const char* name : {"unet/config.json", kWeights, "scheduler/scheduler_config.json"})
+    fs::rename(path_ / name, path_ / fs::path(name).filename());
+  fs::remove(path_ / "unet");
+  fs::remove(path_ / "scheduler");
+  expect_same_weights();
+}
+
+TEST_F(LoadModel, WithoutIndex) {
+  fs::remove(path_ / "model_index.json");
+  expect_same_weights();
+}
+
+TEST_F(LoadModel, BesideOtherFilesOfACheckpoint) {
+  write_text(path_ / "state.safetensors", "");
+  write_text(path_ / "manifest.json", "{}");
+  expect_same_weights();
+}
+
+TEST_F(LoadModel, OldAttentionNames) {
+  int num_renamed = 0;
+  edit_weights(path_ / kWeights, [&](StoredTensor& tensor) {
+    const std::pair<const char*, const char*> renamings[] = {{".to_q.", ".query."},
+                                                             {".to_k.", ".key."},
+                                                             {".to_v.", ".value."},
+                                                             {".to_out.0.", ".proj_attn."}};
+    for (const auto& [now, then] : renamings) {
+      const std::size_t position = tensor.name.find(now);
+      if (position == std::string::npos) continue;
+      tensor.name.replace(position, std::string(now).size(), then);
+      ++num_renamed;
+    }
+  });
+  EXPECT_EQ(num_renamed, 4 * 8);
+  expect_same_weights();
+}
+
+TEST_F(LoadModel, OldDownsamplerNames) {
+  edit_weights(path_ / kWeights, [&](StoredTensor& tensor) {
+    const std::size_t position = tensor.name.find("downsamplers.0.conv");
+    if (position != std::string::npos) tensor.name.replace(position, 19, "downsamplers.0.op");
+  });
+  expect_same_weights();
+}
+
+TEST_F(LoadModel, DownsamplersUnderBothNames) {
+  std::vector<StoredTensor> tensors = read_all(path_ / kWeights);
+  for (const StoredTensor& tensor : read_all(path_ / kWeights)) {
+    const std::size_t position = tensor.name.find("downsamplers.0.conv");
+    if (position == std::string::npos) continue;
+    tensors.push_back(tensor);
+    tensors.back().name.replace(position, 19, "downsamplers.0.op");
+    tensors.back().values.assign(tensor.values.size(), 7.0F);  // must not be what is taken
+  }
+  write_all(path_ / kWeights, tensors);
+  expect_same_weights();
+}
+
+TEST_F(LoadModel, AttentionUnderBothNamesIsRefused) {
+  std::vector<StoredTensor> tensors = read_all(path_ / kWeights);
+  tensors.push_back(
+      {"mid_block.attentions.0.query.bias", StoredType::f32, {12}, std::vector<float>(12)});
+  write_all(path_ / kWeights, tensors);
+  expect_load_error(ErrorCode::corrupt, {kWeights, "mid_block.attentions.0.to_q.bias",
+                                         "under its old and its new name"});
+}
+
+TEST_F(LoadModel, BrainFloats) {
+  edit_weights(path_ / kWeights, [](StoredTensor& tensor) { tensor.type = StoredType::bf16; });
+  const auto found = weights_of(load_model(path_, ref_device()).unet);
+  const auto expected = weights_of(model_.unet);
+  EXPECT_NE(found, expected);
+  for (std::size_t j = 0; j < expected[0].size(); ++j)
+    EXPECT_NEAR(found[0][j], expected[0][j], std::abs(expected[0][j]) * 0x1p-8);
+}
+
+TEST_F(LoadModel, MissingAndUnexpectedTensorsAreListed) {
+  edit_weights(path_ / kWeights, [](StoredTensor& tensor) {
+    if (tensor.name.starts_with("mid_block.resnets.0.")) tensor.name += "_old";
+  });
+  expect_load_error(ErrorCode::corrupt,
+                    {kWeights, "10 missing (mid_block.resnets.0.norm1.weight,",
+                     "10 unexpected (mid_block.resnets.0.conv1.bias_old,", ", ...)"});
+}
+
+TEST_F(LoadModel, AWrongShapeIsNamed) {
+  edit_weights(path_ / kWeights, [](StoredTensor& tensor) {
+    if (tensor.name == "conv_in.weight") tensor.shape = {8, 3, 9, 1};
+  });
+  expect_load_error(ErrorCode::corrupt,
+                    {kWeights, "tensor conv_in.weight is [8,3,9,1], expected [8,3,3,3]"});
+}
+
+TEST_F(LoadModel, IntegersAreNoWeights) {
+  const std::vector<std::byte> bytes(8 * sizeof(std::int32_t));
+  std::vector<StoredTensor> tensors = read_all(path_ / kWeights);
+  std::vector<io::TensorSource> sources;
+  for (const StoredTensor& t : tensors) {
+    if (t.name == "conv_in.bias")
+      sources.push_back({.name = t.name, .type = StoredType::i32, .shape = {8}, .bytes = bytes});
+    else
+      sources.push_back({.name = t.name, .type = t.type, .shape = t.shape, .values = t.values});
+  }
+  io::write_safetensors(path_ / kWeights, sources, Existing::replace);
+  expect_load_error(ErrorCode::corrupt, {kWeights, "conv_in.bias holds I32"});
+}
+
+TEST_F(LoadModel, ATruncatedFileIsRefused) {
+  fs::resize_file(path_ / kWeights, fs::file_size(path_ / kWeights) - 1);
+  expect_load_error(ErrorCode::corrupt, {kWeights});
+}
+
+TEST_F(LoadModel, MissingFilesAreNamed) {
+  fs::remove(path_ / kWeights);
+  expect_load_error(ErrorCode::user, {kWeights, "missing"});
+  write_text(path_ / "unet/diffusion_pytorch_model.bin", "");
+  expect_load_error(ErrorCode::user, {"diffusion_pytorch_model.bin", "PyTorch's own format"});
+  fs::remove(path_ / "scheduler/scheduler_config.json");
+  expect_load_error(ErrorCode::user, {"scheduler/scheduler_config.json", "no such file"});
+  fs::remove(path_ / "unet/config.json");
+  expect_load_error(ErrorCode::user, {"is not a model's folder", "unet/config.json"});
+  fs::create_directories(path_ / "checkpoints/step-5");
+  expect_load_error(ErrorCode::user, {"is the folder of a training run", "checkpoints/step-N"});
+  fs::remove_all(path_);
+  expect_load_error(ErrorCode::user, {"no such folder"});
+  write_text(path_, "");
+  expect_load_error(ErrorCode::user, {"is a file"});
+}
+
+TEST_F(LoadModel, AConfigurationOfAnotherNetworkIsRefused) {
+  edit_text(path_ / "unet/config.json", "\"norm_num_groups\": 4", "\"norm_num_groups\": 3");
+  expect_load_error(ErrorCode::user,
+                    {"unet/config.json: unet: block_out_channels[0] (8) must be a multiple of"});
+}
+
+TEST_F(LoadModel, AnotherPipelineIsRefused) {
+  edit_text(path_ / "model_index.json", "DDIMPipeline", "StableDiffusionPipeline");
+  expect_load_error(ErrorCode::corrupt, {"model_index.json", "StableDiffusionPipeline"});
+}
+
+TEST(SaveModel, DoesNotOverwrite) {
+  const TemporaryFolder folder;
+  const Model model = small_model();
+  write_text(folder / "model/notes.txt", "precious");
+  expect_error(ErrorCode::user, {"model"},
+               [&] { save_model(model, folder / "model", StoredType::f32); });
+  EXPECT_EQ(read_text(folder / "model/notes.txt"), "precious");
+  EXPECT_EQ(folder.num_entries(), 1U);
+}
+
+TEST(SaveModel, LeavesNothingBehindWhenAWeightIsNotFinite) {
+  const TemporaryFolder folder;
+  Model model = small_model();
+  model.unet.mutable_parameters()[5]->value.values<float>()[0] = NAN;
+  expect_error(ErrorCode::numeric, {model.unet.parameters()[5]->name},
+               [&] { save_model(model, folder / "model", StoredType::f32); });
+  EXPECT_EQ(folder.num_entries(), 0U);
+}
+
+TEST(SaveModel, LeavesNothingBehindWhenHalfPrecisionCannotHoldAWeight) {
+  const TemporaryFolder folder;
+  Model model = small_model();
+  model.unet.mutable_parameters()[5]->value.values<float>()[0] = 1e6F;
+  expect_error(ErrorCode::numeric, {model.unet.parameters()[5]->name},
+               [&] { save_model(model, folder / "model", StoredType::f16); });
+  EXPECT_EQ(folder.num_entries(), 0U);
+  EXPECT_NO_THROW(save_model(model, folder / "model", StoredType::f32));
+}
+
+TEST(SaveModel, OtherTypesAreRefused) {
+  const TemporaryFolder folder;
+  expect_error(ErrorCode::user, {"BF16", "F32 or F16"},
+               [&] { save_model(small_model(), folder / "model", StoredType::bf16); });
+  EXPECT_EQ(folder.num_entries(), 0U);
+}
+
+TEST(SaveModel, AveragesInsteadOfTheNetworksOwnWeights) {
+  const TemporaryFolder folder;
+  const Model model = small_model();
+  std::vector<Tensor> averages;
+  for (const Parameter* parameter : model.unet.parameters()) {
+    Tensor average = empty_like(parameter->value);
+    model.device.kernels().fill(0.5, average);
+    averages.push_back(average);
+  }
+  DurableFolder output(folder / "model", Manifest::write);
+  write_model_files(output, model.unet, averages, model.scheduler_config, StoredType::f32);
+  output.commit();
+  const Model loaded = load_model(folder / "model", ref_device());
+  for (const auto& values : weights_of(loaded.unet)) EXPECT_EQ(values[0], 0.5F);
+}
+
+}  // namespace
+}  // namespace ddim::model
