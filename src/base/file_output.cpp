@@ -37,10 +37,11 @@ struct Output {
 
 /// Reports the system call that has just failed.
 [[noreturn]] void fail_call(const Output& output, std::string_view call, const fs::path& where) {
-  const int reason = errno;
-  fail(ErrorCode::io, "cannot write ", output.path.string(), ": ",
-       std::system_category().message(reason), " (", call, " ", where.string(), "; ",
-       output.size_bytes, " bytes are needed in all)");
+  const std::string reason = std::system_category().message(errno);
+  const std::string needed =
+      output.size_bytes == 0 ? "" : concat("; ", output.size_bytes, " bytes are needed in all");
+  fail(ErrorCode::io, "cannot write ", output.path.string(), ": ", reason, " (", call, " ",
+       where.string(), needed, ")");
 }
 
 [[noreturn]] void fail_existing(const fs::path& path) {
@@ -159,7 +160,8 @@ void require_plain_name(const std::string& name) {
       path.is_relative() && std::none_of(path.begin(), path.end(), [](const fs::path& part) {
         return part.empty() || part == "." || part == "..";
       });
-  require(!name.empty() && plain && inside, "\"", plain ? name : "?",
+  const bool single = name.find("//") == std::string::npos;  // which std::filesystem forgives
+  require(!name.empty() && plain && inside && single, "\"", plain ? name : "?",
           "\" cannot name a file of an output folder: a relative path without .. is expected");
 }
 

@@ -1,0 +1,328 @@
+#include "base/file_output.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <system_error>
+
+#include "base/error.h"
+#include "tests/base_files/expect_error.h"
+#include "tests/base_files/faulty_file_system.h"
+#include "tests/base_files/temporary_folder.h"
+
+namespace ddim {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Fault;
+using test::FaultyFileSystem;
+using test::names_in;
+using test::read_text;
+using test::Repeat;
+using test::TemporaryFolder;
+using test::write_text;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::string kOld = "old content";
+const std::string kNew(5000, 'n');
+
+/// kNew in pieces of 1000 bytes.
+FileContent new_content() {
+  return {kNew.size(), [](const ByteSink& sink) {
+            const auto bytes = std::as_bytes(std::span(kNew));
+            for (std::size_t i = 0; i < bytes.size(); i += 1000) sink(bytes.subspan(i, 1000));
+          }};
+}
+
+TEST(WriteFileDurably, WritesAndReplaces) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "a.bin";
+  write_file_durably(path, kOld, Existing::refuse);
+  EXPECT_EQ(read_text(path), kOld);
+  write_file_durably(path, new_content(), Existing::replace);
+  EXPECT_EQ(read_text(path), kNew);
+  write_file_durably(path, "", Existing::replace);
+  EXPECT_EQ(read_text(path), "");
+  EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
+}
+
+TEST(WriteFileDurably, WritesIntoTheWorkingFolder) {
+  const TemporaryFolder folder;
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path());
+  write_file_durably("plain.txt", kNew, Existing::refuse);
+  fs::current_path(before);
+  EXPECT_EQ(read_text(folder / "plain.txt"), kNew);
+}
+
+TEST(WriteFileDurably, RefusesToOverwrite) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "a.bin";
+  write_text(path, kOld);
+  const auto write = [&] { write_file_durably(path, new_content(), Existing::refuse); };
+  test::expect_error(ErrorCode::user, AllOf(HasSubstr(path.string()), HasSubstr("exists")), write);
+  // A dangling link is something that exists, too.
+  fs::remove(path);
+  fs::create_symlink(folder / "nowhere", path);
+  test::expect_error(ErrorCode::user, HasSubstr("exists"), write);
+  EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
+}
+
+TEST(WriteFileDurably, RefusesWhatAppearsWhileItWrites) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "a.bin";
+  const FileContent slow{3, [&](const ByteSink& sink) {
+                           write_text(path, kOld);
+                           sink(std::as_bytes(std::span("new", 3)));
+                         }};
+  test::expect_error(ErrorCode::user, HasSubstr("exists"),
+                     [&] { write_file_durably(path, slow, Existing::refuse); });
+  EXPECT_EQ(read_text(path), kOld);
+  EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
+}
+
+TEST(WriteFileDurably, LeavesNothingWhenTheContentThrows) {
+  const TemporaryFolder folder;
+  const FileContent bad{10, [](const ByteSink& sink) {
+                          sink(std::as_bytes(std::span("half", 4)));
+                          fail(ErrorCode::numeric, "NaN in the middle");
+                        }};
+  test::expect_error(ErrorCode::numeric, HasSubstr("NaN in the middle"),
+                     [&] { write_file_durably(folder / "a.bin", bad, Existing::refuse); });
+  EXPECT_THAT(names_in(folder.path()), IsEmpty());
+}
+
+TEST(WriteFileDurably, NamesWhatAKilledProcessLeftAreSteppedOver) {
+  const TemporaryFolder folder;
+  const std::string leftover = "a.bin.tmp-" + std::to_string(::getpid()) + "-0";
+  write_text(folder / leftover, "half");
+  write_file_durably(folder / "a.bin", kNew, Existing::refuse);
+  EXPECT_EQ(read_text(folder / "a.bin"), kNew);
+  EXPECT_EQ(read_text(folder / leftover), "half");
+  EXPECT_TRUE(is_temporary_name(leftover));
+  EXPECT_FALSE(is_temporary_name("a.bin"));
+  EXPECT_FALSE(is_temporary_name("a.tmp-x"));
+  EXPECT_FALSE(is_temporary_name("a.tmp-"));
+}
+
+struct FaultCase {
+  const char* name;
+  int reason;
+  Repeat repeat;
+  Fault fault;
+  /// Whether the writer is to get over it.
+  bool survivable;
+};
+
+void PrintTo(const FaultCase& fault, std::ostream* out) { *out << fault.name; }
+
+const FaultCase kFaults[] = {
+    {"ENOSPC", ENOSPC, Repeat::once, Fault::error, false},
+    {"EIO", EIO, Repeat::once, Fault::error, false},
+    {"ENOSPCForGood", ENOSPC, Repeat::persistent, Fault::error, false},
+    {"EIOForGood", EIO, Repeat::persistent, Fault::error, false},
+    {"EINTR", EINTR, Repeat::once, Fault::error, true},
+    {"EINTRForGood", EINTR, Repeat::persistent, Fault::error, false},
+    {"ShortWrite", ENOSPC, Repeat::once, Fault::short_write, true},
+    {"ShortWritesForGood", ENOSPC, Repeat::persistent, Fault::short_write, true},
+};
+
+class FaultTest : public testing::TestWithParam<FaultCase> {
+ protected:
+  /// Calls attempt(file_system) with the k-th call failing, for every k there is, and check(...)
+  /// with what it threw (nullopt: nothing).
+  template <class Attempt, class Check>
+  void for_every_call(const Attempt& attempt, const Check& check) {
+    const FaultCase& fault = GetParam();
+    for (int k = 0;; ++k) {
+      SCOPED_TRACE(concat(fault.name, " at call ", k));
+      FaultyFileSystem file_system(k, fault.reason, fault.repeat, fault.fault);
+      std::optional<Error> error;
+      try {
+        attempt(file_system);
+      } catch (const Error& thrown) {
+        error = thrown;
+      }
+      if (!file_system.hit()) {
+        EXPECT_GE(k, 8) << "the faults must have reached writes, syncs and the rename";
+        EXPECT_FALSE(error);
+        return;
+      }
+      check(file_system, error);
+      if (HasFailure()) return;
+    }
+  }
+
+  /// Whether this fault at a call of that name is one that the writer must get over.
+  bool survives(const std::string& call) const {
+    const FaultCase& fault = GetParam();
+    if (fault.fault == Fault::short_write) return call == "write";
+    // Linux has closed the file even so, and after the fsync nothing can be lost.
+    return fault.survivable || (fault.reason == EINTR && call == "close");
+  }
+
+  void expect_message(const Error& error, const std::string& path, std::size_t bytes) {
+    EXPECT_EQ(error.code(), ErrorCode::io);
+    EXPECT_THAT(std::string(error.what()),
+                AllOf(HasSubstr("cannot write " + path),
+                      HasSubstr(std::system_category().message(GetParam().reason)),
+                      HasSubstr(std::to_string(bytes) + " bytes are needed")));
+  }
+};
+
+TEST_P(FaultTest, FileIsOldOrNewAndNothingIsLeft) {
+  for (const Existing existing : {Existing::refuse, Existing::replace}) {
+    std::optional<TemporaryFolder> folder;
+    for_every_call(
+        [&](FileSystem& file_system) {
+          folder.emplace();
+          if (existing == Existing::replace) write_text(*folder / "a.bin", kOld);
+          write_file_durably(*folder / "a.bin", new_content(), existing, file_system);
+        },
+        [&](const FaultyFileSystem& file_system, const std::optional<Error>& error) {
+          const fs::path path = *folder / "a.bin";
+          if (error) expect_message(*error, path.string(), kNew.size());
+          const std::vector<std::string> names = names_in(folder->path());
+          if (!error) {
+            EXPECT_TRUE(survives(file_system.hit_name()) || file_system.hit_name() == "close");
+            EXPECT_THAT(names, ElementsAre("a.bin"));
+            EXPECT_EQ(read_text(path), kNew);
+          } else if (std::string(error->what()).find("complete and in place") !=
+                     std::string::npos) {
+            EXPECT_EQ(read_text(path), kNew);
+          } else {
+            EXPECT_FALSE(survives(file_system.hit_name())) << error->what();
+            const bool replacing = existing == Existing::replace;
+            EXPECT_EQ(names,
+                      replacing ? std::vector<std::string>{"a.bin"} : std::vector<std::string>{});
+            EXPECT_EQ(read_text(path), replacing ? kOld : "");
+          }
+        });
+  }
+}
+
+TEST_P(FaultTest, FolderIsCompleteOrNotThere) {
+  std::optional<TemporaryFolder> parent;
+  for_every_call(
+      [&](FileSystem& file_system) {
+        parent.emplace();
+        DurableFolder folder(*parent / "step-1", Manifest::write, file_system);
+        folder.write_file("weights.bin", new_content());
+        folder.write_file("unet/config.json", kOld);
+        folder.commit();
+      },
+      [&](const FaultyFileSystem& file_system, const std::optional<Error>& error) {
+        const std::vector<std::string> names = names_in(parent->path());
+        const std::string path = (*parent / "step-1").string();
+        if (error) {
+          EXPECT_EQ(error->code(), ErrorCode::io);
+          EXPECT_THAT(std::string(error->what()), HasSubstr("cannot write " + path));
+        }
+        if (!error ||
+            std::string(error->what()).find("complete and in place") != std::string::npos) {
+          EXPECT_THAT(names, ElementsAre("step-1"));
+          EXPECT_EQ(verify_manifest(*parent / "step-1"), std::nullopt);
+        } else {
+          EXPECT_FALSE(survives(file_system.hit_name())) << error->what();
+          EXPECT_THAT(names, IsEmpty());
+        }
+      });
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, FaultTest, testing::ValuesIn(kFaults),
+                         [](const auto& fault) { return std::string(fault.param.name); });
+
+TEST(DurableFolder, RefusesWhatExistsAndNamesThatLeaveIt) {
+  const TemporaryFolder parent;
+  fs::create_directory(parent / "run");
+  test::expect_error(ErrorCode::user, AllOf(HasSubstr("run"), HasSubstr("exists")),
+                     [&] { DurableFolder folder(parent / "run", Manifest::leave_out); });
+  test::expect_error(ErrorCode::io, HasSubstr("absent"),
+                     [&] { DurableFolder folder(parent / "absent" / "run", Manifest::leave_out); });
+  {
+    DurableFolder folder(parent / "new/", Manifest::leave_out);
+    for (const char* name : {"", "/etc/x", "../x", "a/../x", "a/", "./a", "a//b", "a\"b", "a\nb"}) {
+      test::expect_error(ErrorCode::user, HasSubstr("cannot name a file"),
+                         [&] { folder.write_file(name, "x"); });
+    }
+    folder.write_file("twice", "x");
+    test::expect_error(ErrorCode::user, HasSubstr("twice already"),
+                       [&] { folder.write_file("twice", "y"); });
+  }
+  EXPECT_THAT(names_in(parent.path()), ElementsAre("run"));
+}
+
+TEST(DurableFolder, RefusesWhatAppearsWhileItWrites) {
+  const TemporaryFolder parent;
+  {
+    DurableFolder folder(parent / "run", Manifest::leave_out);
+    folder.write_file("a", "x");
+    fs::create_directory(parent / "run");
+    test::expect_error(ErrorCode::user, HasSubstr("exists"), [&] { folder.commit(); });
+  }
+  EXPECT_THAT(names_in(parent.path()), ElementsAre("run"));
+  EXPECT_THAT(names_in(parent / "run"), IsEmpty());
+}
+
+TEST(DurableFolder, WithoutManifestHoldsTheFilesOnly) {
+  const TemporaryFolder parent;
+  DurableFolder folder(parent / "model", Manifest::leave_out);
+  folder.write_file("unet/config.json", "{}");
+  folder.write_file("scheduler/a/b", "deep");
+  folder.commit();
+  EXPECT_THAT(names_in(parent / "model"), ElementsAre("scheduler", "unet"));
+  EXPECT_EQ(read_text(parent / "model" / "scheduler/a/b"), "deep");
+}
+
+// The real system refuses: a limit on file sizes does to write() what a full disk does.
+TEST(WriteFileDurably, RealLimitOfTheSystem) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "a.bin";
+  write_text(path, kOld);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{3500, before.rlim_max};
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  try {
+    write_file_durably(path, new_content(), Existing::replace);
+    ADD_FAILURE() << "the limit did not bite";
+  } catch (const Error& error) {
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    EXPECT_EQ(error.code(), ErrorCode::io);
+    EXPECT_THAT(std::string(error.what()),
+                AllOf(HasSubstr(path.string()), HasSubstr("5000 bytes are needed")));
+  }
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ::signal(SIGXFSZ, handler);
+  EXPECT_EQ(read_text(path), kOld);
+  EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
+}
+
+TEST(WriteFileDurably, FolderThatCannotBeWritten) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "locked");
+  fs::permissions(folder / "locked", fs::perms::owner_read | fs::perms::owner_exec);
+  // Permissions do not stop root; nobody creates files in /proc.
+  const fs::path locked = ::geteuid() == 0 ? fs::path("/proc") : folder / "locked";
+  const fs::path path = locked / "a.bin";
+  test::expect_error(ErrorCode::io,
+                     AllOf(HasSubstr("cannot write " + path.string()), HasSubstr("5000 bytes")),
+                     [&] { write_file_durably(path, new_content(), Existing::replace); });
+  test::expect_error(ErrorCode::io, HasSubstr(path.string()),
+                     [&] { DurableFolder output(path, Manifest::leave_out); });
+  test::expect_error(ErrorCode::io, HasSubstr("No such file"), [&] {
+    write_file_durably(folder / "absent" / "a.bin", kNew, Existing::refuse);
+  });
+  test::expect_error(ErrorCode::user, HasSubstr("does not name a file"),
+                     [&] { write_file_durably(folder / "x/", kNew, Existing::refuse); });
+}
+
+}  // namespace
+}  // namespace ddim

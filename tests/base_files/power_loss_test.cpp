@@ -1,0 +1,154 @@
+#include "tests/base_files/power_loss.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include "base/file_output.h"
+#include "tests/base_files/temporary_folder.h"
+
+namespace ddim {
+namespace {
+
+using test::DiskFiles;
+using test::RecordingFileSystem;
+using test::TemporaryFolder;
+using test::write_text;
+
+const std::string kOld(3000, 'o');
+const std::string kNew(9000, 'n');
+
+FileContent in_pieces(const std::string& text) {
+  return {text.size(), [&text](const ByteSink& sink) {
+            const auto bytes = std::as_bytes(std::span(text));
+            for (std::size_t i = 0; i < bytes.size(); i += 700) {
+              sink(bytes.subspan(i, std::min<std::size_t>(700, bytes.size() - i)));
+            }
+          }};
+}
+
+struct Tally {
+  int states = 0;
+  int broken = 0;  ///< neither old nor new
+  int lost = 0;    ///< not new although the writer had returned
+};
+
+/// Counts the states in which `name` holds neither kOld nor kNew.
+Tally tally_file(const RecordingFileSystem& recorded, const std::string& name) {
+  Tally tally;
+  recorded.visit_states([&](int done, const DiskFiles& files) {
+    ++tally.states;
+    const auto found = files.find(name);
+    const bool is_new = found != files.end() && found->second == kNew;
+    const bool is_old = found != files.end() && found->second == kOld;
+    if (!is_new && !is_old) ++tally.broken;
+    if (done == recorded.num_calls() && !is_new) ++tally.lost;
+  });
+  return tally;
+}
+
+TEST(PowerLoss, ReplacedFileIsOldOrNewInEveryState) {
+  const TemporaryFolder folder;
+  write_text(folder / "a.bin", kOld);
+  RecordingFileSystem recorded(folder.path());
+  write_file_durably(folder / "a.bin", in_pieces(kNew), Existing::replace, recorded);
+  const Tally tally = tally_file(recorded, "a.bin");
+  EXPECT_GE(tally.states, 100);
+  EXPECT_EQ(tally.broken, 0);
+  EXPECT_EQ(tally.lost, 0);
+}
+
+// The simulation must be able to tell a careless writer from a careful one.
+enum class Skipped { file_sync, folder_sync, temporary };
+
+Tally tally_careless_writer(Skipped skipped) {
+  const TemporaryFolder folder;
+  write_text(folder / "a.bin", kOld);
+  RecordingFileSystem recorded(folder.path());
+  const std::string target = (folder / "a.bin").string();
+  const std::string temporary = (folder / "a.tmp").string();
+  if (skipped == Skipped::temporary) recorded.unlink(target.c_str());
+  const std::string& first = skipped == Skipped::temporary ? target : temporary;
+  const int file = recorded.open(first.c_str(), O_WRONLY | O_CREAT, 0666);
+  recorded.write(file, reinterpret_cast<const std::byte*>(kNew.data()), kNew.size());
+  if (skipped != Skipped::file_sync) recorded.fsync(file);
+  recorded.close(file);
+  if (skipped != Skipped::temporary) recorded.rename(temporary.c_str(), target.c_str());
+  if (skipped != Skipped::folder_sync) {
+    const int opened = recorded.open(folder.path().c_str(), O_RDONLY | O_DIRECTORY, 0);
+    recorded.fsync(opened);
+    recorded.close(opened);
+  }
+  return tally_file(recorded, "a.bin");
+}
+
+TEST(PowerLoss, SimulationCatchesCarelessWriters) {
+  EXPECT_GT(tally_careless_writer(Skipped::file_sync).broken, 0);
+  EXPECT_GT(tally_careless_writer(Skipped::temporary).broken, 0);
+  EXPECT_GT(tally_careless_writer(Skipped::folder_sync).lost, 0);
+}
+
+TEST(PowerLoss, FolderIsCompleteOrNotThereInEveryState) {
+  const TemporaryFolder parent;
+  {
+    DurableFolder old_step(parent / "step-5", Manifest::write);
+    old_step.write_file("weights.bin", kOld);
+    old_step.commit();
+  }
+  const std::string old_manifest = test::read_text(parent / "step-5" / "manifest.json");
+  RecordingFileSystem recorded(parent.path());
+  {
+    DurableFolder folder(parent / "step-10", Manifest::write, recorded);
+    folder.write_file("weights.bin", in_pieces(kNew));
+    folder.write_file("unet/config.json", "{}");
+    folder.write_file("unet/weights.bin", in_pieces(kOld));
+    folder.commit();
+  }
+  const std::string manifest = test::read_text(parent / "step-10" / "manifest.json");
+  const DiskFiles complete = {{"step-10/weights.bin", kNew},
+                              {"step-10/unet/config.json", "{}"},
+                              {"step-10/unet/weights.bin", kOld},
+                              {"step-10/manifest.json", manifest}};
+  int states = 0, old_damaged = 0, partial = 0, lost = 0;
+  recorded.visit_states([&](int done, const DiskFiles& files) {
+    ++states;
+    DiskFiles found;
+    for (const auto& [name, content] : files) {
+      if (name.starts_with("step-10/")) found.emplace(name, content);
+    }
+    if (!found.empty() && found != complete) ++partial;
+    if (done == recorded.num_calls() && found != complete) ++lost;
+    const auto old_weights = files.find("step-5/weights.bin");
+    const auto old_list = files.find("step-5/manifest.json");
+    if (old_weights == files.end() || old_weights->second != kOld || old_list == files.end() ||
+        old_list->second != old_manifest) {
+      ++old_damaged;
+    }
+  });
+  EXPECT_GE(states, 500);
+  EXPECT_EQ(partial, 0);
+  EXPECT_EQ(lost, 0);
+  EXPECT_EQ(old_damaged, 0);
+  RecordProperty("states", states);
+}
+
+// A removal that is cut short must not damage what stays either.
+TEST(PowerLoss, AbandonedFolderLeavesTheOthersAlone) {
+  const TemporaryFolder parent;
+  write_text(parent / "other.bin", kOld);
+  RecordingFileSystem recorded(parent.path());
+  {
+    DurableFolder folder(parent / "step-10", Manifest::leave_out, recorded);
+    folder.write_file("unet/weights.bin", in_pieces(kNew));
+  }
+  int states = 0;
+  recorded.visit_states([&](int, const DiskFiles& files) {
+    ++states;
+    ASSERT_TRUE(files.contains("other.bin"));
+    EXPECT_TRUE(files.at("other.bin") == kOld);
+    for (const auto& [name, content] : files) EXPECT_FALSE(name.starts_with("step-10/"));
+  });
+  EXPECT_GE(states, 100);
+}
+
+}  // namespace
+}  // namespace ddim
