@@ -1,0 +1,152 @@
+#include "train/checkpoint.h"
+
+#include <gmock/gmock.h>
+
+#include <limits>
+
+#include "model/model.h"
+#include "tests/data/expect_error.h"
+#include "tests/train/tiny_run.h"
+
+namespace ddim::train {
+namespace {
+
+namespace fs = std::filesystem;
+using test::expect_error;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class CheckpointTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> names() const {
+    std::vector<std::string> found;
+    for (const auto& entry : fs::directory_iterator(folder_))
+      found.push_back(entry.path().filename().string());
+    std::ranges::sort(found);
+    return found;
+  }
+  fs::path save_at(CheckpointStore& store, std::int64_t step) {
+    state_.step = step;
+    return store.save(state_, config_, 5);
+  }
+  static void damage(const fs::path& file) {
+    std::string text = read_text(file);
+    text[text.size() / 2] ^= 1;
+    std::ofstream(file, std::ios::binary) << text;
+  }
+
+  test::TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path() / "checkpoints";
+  TrainConfig config_ = tiny_config();
+  Device device_ = make_device(BackendKind::cpu);
+  TrainingState state_{device_, config_};
+};
+
+TEST_F(CheckpointTest, GivesTheStateBack) {
+  const data::Images images = tiny_images(10);
+  Trainer trainer(config_, device_, images);
+  for (int i = 0; i < 3; ++i) trainer.step();
+  CheckpointStore store(folder_);
+  const fs::path path = store.save(trainer.state(), config_, 5);
+  EXPECT_EQ(path.filename(), "step-00000003");
+
+  load_checkpoint(path, config_, 5, state_);
+  EXPECT_EQ(sha256_of_state(state_), sha256_of_state(trainer.state()));
+  EXPECT_EQ(state_.step, 3);
+  EXPECT_EQ(state_.updates, 3);
+}
+
+TEST_F(CheckpointTest, IsAModelOfTheAveragedWeights) {
+  device_.kernels().fill(0.25, state_.average.mutable_parameters()[0]->value);
+  CheckpointStore store(folder_);
+  const model::Model model = model::load_model(save_at(store, 7), device_);
+  EXPECT_EQ(model.unet.config(), [&] {
+    UNetConfig expected = config_.model;
+    expected.dropout = model.unet.config().dropout;
+    return expected;
+  }());
+  for (const Parameter* parameter : state_.average.parameters())
+    EXPECT_EQ(to_host(model.unet.parameters()[parameter->index]->value), to_host(parameter->value))
+        << parameter->name;
+}
+
+TEST_F(CheckpointTest, FallsBackToTheNewestThatVerifiesAndSaysWhy) {
+  CheckpointStore writer(folder_);
+  const fs::path first = save_at(writer, 2);
+  const fs::path second = save_at(writer, 4);
+  const fs::path third = save_at(writer, 6);
+  EXPECT_EQ(CheckpointStore(folder_).find_newest().folder, third);
+  damage(third / "state.safetensors");
+  fs::remove(second / "unet" / "config.json");
+
+  const CheckpointStore::Newest newest = CheckpointStore(folder_).find_newest();
+  EXPECT_EQ(newest.folder, first);
+  EXPECT_THAT(newest.skipped, ElementsAre(HasSubstr("step-00000006 is skipped"),
+                                          HasSubstr("config.json is missing")));
+  fs::remove(first / "manifest.json");
+  EXPECT_FALSE(CheckpointStore(folder_).find_newest().folder.has_value());
+}
+
+TEST_F(CheckpointTest, SetsADamagedOneOfItsNameAside) {
+  CheckpointStore writer(folder_);
+  damage(save_at(writer, 4) / "state.safetensors");
+  CheckpointStore store(folder_);
+  EXPECT_EQ(store.find_newest().folder, std::nullopt);
+  EXPECT_EQ(save_at(store, 4), folder_ / "step-00000004");
+  EXPECT_THAT(names(), ElementsAre("step-00000004", "step-00000004.damaged"));
+  EXPECT_TRUE(CheckpointStore(folder_).find_newest().folder.has_value());
+  save_at(store, 4);  // there already, and complete
+  EXPECT_THAT(names(), ElementsAre("step-00000004", "step-00000004.damaged"));
+}
+
+TEST_F(CheckpointTest, KeepsTheNewestCompleteOnes) {
+  CheckpointStore writer(folder_);
+  for (const std::int64_t step : {1, 2, 3, 4, 5}) save_at(writer, step);
+  damage(folder_ / "step-00000004" / "state.safetensors");
+  CheckpointStore(folder_).remove_old(2);
+  EXPECT_THAT(names(), ElementsAre("step-00000003", "step-00000004", "step-00000005"));
+}
+
+TEST_F(CheckpointTest, RemovesLeftoversOfInterruptedWrites) {
+  CheckpointStore writer(folder_);
+  save_at(writer, 1);
+  fs::create_directories(folder_ / "step-00000002.tmp-123-0" / "unet");
+  fs::create_directories(folder_ / "notes");
+  EXPECT_EQ(CheckpointStore(folder_).find_newest().folder, folder_ / "step-00000001");
+  EXPECT_THAT(names(), ElementsAre("notes", "step-00000001"));
+}
+
+TEST_F(CheckpointTest, NeverHoldsANan) {
+  CheckpointStore store(folder_);
+  device_.kernels().fill(std::numeric_limits<double>::quiet_NaN(), state_.v[3]);
+  expect_error(ErrorCode::numeric, "adam_v/", [&] { save_at(store, 1); });
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(CheckpointTest, RefusesAnotherConfigurationAndOtherData) {
+  CheckpointStore store(folder_);
+  const fs::path path = save_at(store, 1);
+  TrainConfig other = config_;
+  other.training.shards = 2;
+  expect_error(ErrorCode::user, "training.shards is 2, the checkpoint has 4",
+               [&] { load_checkpoint(path, other, 5, state_); });
+  expect_error(ErrorCode::user, "the data are others",
+               [&] { load_checkpoint(path, config_, 6, state_); });
+  other = config_;
+  other.training.threads = 9;
+  EXPECT_NO_THROW(load_checkpoint(path, other, 5, state_));
+}
+
+TEST_F(CheckpointTest, BytesAreAFunctionOfTheState) {
+  CheckpointStore store(folder_);
+  const fs::path one = save_at(store, 1);
+  CheckpointStore other(temporary_.path() / "other");
+  const fs::path two = save_at(other, 1);
+  for (const char* file : {"state.safetensors", "unet/diffusion_pytorch_model.safetensors",
+                           "unet/config.json", "config.toml", "manifest.json"})
+    EXPECT_EQ(read_text(one / file), read_text(two / file)) << file;
+}
+
+}  // namespace
+}  // namespace ddim::train

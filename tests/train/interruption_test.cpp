@@ -1,0 +1,112 @@
+// A training process that is killed at random moments.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "tests/train/tiny_run.h"
+#include "train/checkpoint.h"
+
+namespace ddim::train {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr const char* kFolderVariable = "DDIM_TEST_INTERRUPTION_FOLDER";
+
+TrainConfig config_with_many_saves() {
+  TrainConfig config = tiny_config();
+  config.training.steps = 120;
+  config.output.checkpoint_every_steps = 2;
+  return config;
+}
+
+TrainResult train_in(const fs::path& folder, const std::string& run, Start start) {
+  std::ofstream log(folder / "log.txt", std::ios::app);
+  Progress progress(log, ProgressStyle::lines, "steps");
+  return run_training(config_with_many_saves(), {.data = folder / "data", .out = folder / run},
+                      make_device(BackendKind::cpu), {.start = start, .progress = &progress});
+}
+
+/// Run by the test below in a process of its own.
+TEST(Interruption, DISABLED_Child) {
+  const char* folder = std::getenv(kFolderVariable);
+  ASSERT_NE(folder, nullptr);
+  const Start start = fs::exists(fs::path(folder) / "run") ? Start::resume : Start::fresh;
+  train_in(folder, "run", start);
+}
+
+pid_t start_child(const fs::path& folder) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  ::setenv(kFolderVariable, folder.c_str(), 1);
+  const int null = ::open("/dev/null", O_WRONLY);
+  ::dup2(null, STDOUT_FILENO);
+  ::execl("/proc/self/exe", "train_test", "--gtest_filter=Interruption.DISABLED_Child",
+          "--gtest_also_run_disabled_tests", static_cast<char*>(nullptr));
+  ::_exit(99);
+}
+
+/// The step of the last "saved .../step-N" in the log, or -1.
+std::int64_t last_saved(const fs::path& folder) {
+  std::ifstream log(folder / "log.txt");
+  std::int64_t step = -1;
+  for (std::string line; std::getline(log, line);) {
+    const auto name = line.find("/step-");
+    if (line.starts_with("saved ") && name != std::string::npos && !log.eof())
+      step = std::stoll(line.substr(name + 6));
+  }
+  return step;
+}
+
+std::int64_t newest_step(const fs::path& run) {
+  const auto newest = CheckpointStore(run / "checkpoints").find_newest();
+  EXPECT_TRUE(newest.skipped.empty()) << newest.skipped.front();
+  if (!newest.folder) return -1;
+  TrainingState state(make_device(BackendKind::cpu), config_with_many_saves());
+  const std::uint32_t fingerprint = data::fingerprint(tiny_images(10));
+  load_checkpoint(*newest.folder, config_with_many_saves(), fingerprint, state);
+  return state.step;
+}
+
+TEST(Interruption, KilledAtAnyMomentItLosesNothingThatWasSaved) {
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
+  write_tiny_data(folder / "data");
+  std::mt19937 random(20);
+  std::uniform_int_distribution<int> pause_ms(20, 250);
+  int kills = 0, kills_after_a_save = 0;
+  for (int i = 0; i < 60 && kills < 20; ++i) {
+    const pid_t child = start_child(folder);
+    ASSERT_GT(child, 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms(random)));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    if (WIFEXITED(status)) {  // it was faster
+      ASSERT_EQ(WEXITSTATUS(status), 0);
+      break;
+    }
+    ++kills;
+    if (!fs::exists(folder / "run" / "checkpoints")) continue;
+    const std::int64_t saved = last_saved(folder);
+    EXPECT_GE(newest_step(folder / "run"), saved);
+    if (saved > 0) ++kills_after_a_save;
+  }
+  EXPECT_GE(kills, 5);
+  EXPECT_GE(kills_after_a_save, 3);
+  const Start start = fs::exists(folder / "run") ? Start::resume : Start::fresh;
+  const TrainResult resumed = train_in(folder, "run", start);
+  const TrainResult whole = train_in(folder, "whole", Start::fresh);
+  EXPECT_EQ(sha256_of_file(resumed.checkpoint / "state.safetensors"),
+            sha256_of_file(whole.checkpoint / "state.safetensors"));
+  EXPECT_EQ(newest_step(folder / "run"), 120);
+}
+
+}  // namespace
+}  // namespace ddim::train

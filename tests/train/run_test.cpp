@@ -1,0 +1,162 @@
+#include "train/run.h"
+
+#include <gmock/gmock.h>
+
+#include <sstream>
+
+#include "base/file_lock.h"
+#include "tests/data/expect_error.h"
+#include "tests/train/tiny_run.h"
+#include "train/checkpoint.h"
+
+namespace ddim::train {
+namespace {
+
+namespace fs = std::filesystem;
+using test::expect_error;
+using ::testing::HasSubstr;
+
+class RunTest : public ::testing::Test {
+ protected:
+  RunTest() { write_tiny_data(temporary_.path() / "data"); }
+
+  TrainResult train(const std::string& run, const TrainConfig& config, TrainOptions options) {
+    return run_training(config, {.data = temporary_.path() / "data", .out = folder(run)},
+                        make_device(BackendKind::cpu), options);
+  }
+  fs::path folder(const std::string& run) const { return temporary_.path() / run; }
+  static std::string state_hash(const TrainResult& result) {
+    return sha256_of_file(result.checkpoint / "state.safetensors");
+  }
+  std::string metrics_without_times(const std::string& run) const {
+    std::istringstream csv(read_text(folder(run) / "metrics.csv"));
+    std::string result;
+    for (std::string line; std::getline(csv, line);) {
+      std::istringstream columns(line);
+      std::string column;
+      for (int i = 0; std::getline(columns, column, ','); ++i) {
+        const bool of_an_interval = i == 2 || i == 5 || i == 6;  // loss, speed, time
+        if (!of_an_interval) result += column + ',';
+      }
+      result += '\n';
+    }
+    return result;
+  }
+
+  test::TemporaryFolder temporary_;
+};
+
+TEST_F(RunTest, LeavesEverythingInItsFolder) {
+  TrainConfig config = tiny_config();
+  config.output.sample_every_steps = 10;
+  config.output.sample_count = 5;
+  config.output.sample_steps = 3;
+  const TrainResult result = train("run", config, {});
+  EXPECT_EQ(result.ending, Ending::finished);
+  EXPECT_EQ(result.steps, 20);
+  EXPECT_EQ(result.checkpoint, folder("run") / "checkpoints" / "step-00000020");
+  EXPECT_GT(result.ms_per_image, 0.0);
+  EXPECT_TRUE(fs::exists(folder("run") / "samples" / "step-00000010.png"));
+  EXPECT_TRUE(fs::exists(folder("run") / "samples" / "step-00000020.png"));
+  EXPECT_EQ(read_text(folder("run") / "config.toml"), to_toml(config));
+  EXPECT_TRUE(fs::exists(folder("run") / "checkpoints" / "step-00000015"));
+  EXPECT_FALSE(fs::exists(folder("run") / "checkpoints" / "step-00000010"));  // two are kept
+  const std::string csv = read_text(folder("run") / "metrics.csv");
+  EXPECT_EQ(std::ranges::count(csv, '\n'), 11);
+}
+
+TEST_F(RunTest, StoppedAndResumedIsTheSameAsUninterrupted) {
+  const TrainConfig config = tiny_config();
+  const TrainResult whole = train("whole", config, {});
+  const std::string expected = state_hash(whole);
+  for (const std::int64_t stop : {1, 4, 5, 12, 19}) {
+    const std::string run = "stopped-" + std::to_string(stop);
+    const TrainResult first = train(run, config, {.max_steps = stop});
+    EXPECT_EQ(first.ending, Ending::step_limit);
+    EXPECT_EQ(first.steps, stop);
+    TrainConfig other_threads = config;
+    other_threads.training.threads = 1 + stop % 3;
+    const TrainResult second = train(run, other_threads, {.start = Start::resume});
+    EXPECT_EQ(second.ending, Ending::finished);
+    EXPECT_EQ(second.steps_here, 20 - stop);
+    EXPECT_EQ(state_hash(second), expected) << "stopped at " << stop;
+    EXPECT_EQ(metrics_without_times(run), metrics_without_times("whole"));
+  }
+}
+
+TEST_F(RunTest, StopsWhenAskedAndSaves) {
+  const std::atomic<bool> stop{true};
+  const TrainResult result = train("run", tiny_config(), {.stop = &stop});
+  EXPECT_EQ(result.ending, Ending::interrupted);
+  EXPECT_EQ(result.steps, 0);
+  EXPECT_EQ(result.checkpoint.filename(), "step-00000000");
+  const TrainResult rest = train("run", tiny_config(), {.start = Start::resume});
+  EXPECT_EQ(state_hash(rest), state_hash(train("whole", tiny_config(), {})));
+}
+
+TEST_F(RunTest, ResumingAFinishedRunDoesNothing) {
+  const TrainResult first = train("run", tiny_config(), {});
+  const TrainResult again = train("run", tiny_config(), {.start = Start::resume});
+  EXPECT_EQ(again.ending, Ending::finished);
+  EXPECT_EQ(again.steps_here, 0);
+  EXPECT_EQ(again.checkpoint, first.checkpoint);
+}
+
+TEST_F(RunTest, FallsBackToThePreviousCheckpoint) {
+  const std::string expected = state_hash(train("whole", tiny_config(), {}));
+  const TrainResult first = train("run", tiny_config(), {.max_steps = 12});
+  fs::resize_file(first.checkpoint / "state.safetensors", 100);
+  std::ostringstream log;
+  Progress progress(log, ProgressStyle::lines, "steps");
+  const TrainResult second =
+      train("run", tiny_config(), {.start = Start::resume, .progress = &progress});
+  EXPECT_EQ(second.steps_here, 10);
+  EXPECT_EQ(state_hash(second), expected);
+  EXPECT_THAT(log.str(), HasSubstr("step-00000012 is skipped: "));
+  EXPECT_THAT(log.str(), HasSubstr("resume: from " + (folder("run") / "checkpoints").string() +
+                                   "/step-00000010"));
+}
+
+TEST_F(RunTest, DoesNotStartOverWhenAllCheckpointsAreDamaged) {
+  const TrainResult first = train("run", tiny_config(), {.max_steps = 3});
+  fs::resize_file(first.checkpoint / "state.safetensors", 100);
+  expect_error(ErrorCode::corrupt, "no checkpoint in ",
+               [&] { train("run", tiny_config(), {.start = Start::resume}); });
+}
+
+TEST_F(RunTest, RefusesAFolderThatExistsOrIsMissing) {
+  train("run", tiny_config(), {.max_steps = 1});
+  const std::string before = read_text(folder("run") / "metrics.csv");
+  expect_error(ErrorCode::user, "exists; resume it with --resume",
+               [&] { train("run", tiny_config(), {}); });
+  EXPECT_EQ(read_text(folder("run") / "metrics.csv"), before);
+  expect_error(ErrorCode::user, "there is no run to resume in",
+               [&] { train("other", tiny_config(), {.start = Start::resume}); });
+  EXPECT_FALSE(fs::exists(folder("other")));
+}
+
+TEST_F(RunTest, BadInputLeavesNothingBehind) {
+  TrainConfig config = tiny_config();
+  config.model.sample_size = 32;
+  expect_error(ErrorCode::user, "set data.fit to", [&] { train("run", config, {}); });
+  EXPECT_FALSE(fs::exists(folder("run")));
+}
+
+TEST_F(RunTest, RefusesAnotherConfiguration) {
+  train("run", tiny_config(), {.max_steps = 1});
+  TrainConfig config = tiny_config();
+  config.training.batch = 16;
+  expect_error(ErrorCode::user, "training.batch is 16, the checkpoint has 8",
+               [&] { train("run", config, {.start = Start::resume}); });
+  EXPECT_EQ(read_text(folder("run") / "config.toml"), to_toml(tiny_config()));
+}
+
+TEST_F(RunTest, ASecondTrainerIsRefusedAndToldWho) {
+  train("run", tiny_config(), {.max_steps = 1});
+  const FileLock lock(folder("run"));
+  expect_error(ErrorCode::user, "is in use by process " + std::to_string(::getpid()),
+               [&] { train("run", tiny_config(), {.start = Start::resume}); });
+}
+
+}  // namespace
+}  // namespace ddim::train

@@ -1,0 +1,152 @@
+#include "train/train_config.h"
+
+#include "backend/make_device.h"
+#include "nn/unet.h"
+#include "tests/data/expect_error.h"
+#include "tests/train/tiny_run.h"
+
+namespace ddim::train {
+namespace {
+
+using test::expect_error;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const std::string kSmallest = "[model]\nblock_out_channels = [64]\n";
+
+TEST(TrainConfig, KeepsDefaultsForWhatIsNotNamed) {
+  const TrainConfig config = parse_train_config(kSmallest, "f");
+  EXPECT_EQ(config.training.batch, 128);
+  EXPECT_EQ(config.diffusion.T, 1000);
+  EXPECT_EQ(config.model.sample_size, 32);
+  EXPECT_FALSE(config.model.attention_head_dim.has_value());
+}
+
+TEST(TrainConfig, ReadsEveryKindOfValue) {
+  const TrainConfig config = parse_train_config(kSmallest + R"(
+attention_head_dim = 32
+channels = 1
+[data]
+resolution = 16
+fit = "crop-resize"
+flip = true
+[training]
+learning_rate = 1
+loss = "sum"
+initialisation = "ho"
+decay = "cosine"
+)",
+                                                "f");
+  EXPECT_EQ(config.model.attention_head_dim, 32);
+  EXPECT_EQ(config.model.in_channels, 1);
+  EXPECT_EQ(config.model.out_channels, 1);
+  EXPECT_EQ(config.model.sample_size, 16);
+  EXPECT_EQ(config.data.fit, data::Fit::crop_resize);
+  EXPECT_TRUE(config.data.flip);
+  EXPECT_EQ(config.training.learning_rate, 1.0);
+  EXPECT_EQ(config.training.loss, Loss::sum);
+  EXPECT_EQ(config.training.initialisation, Initialisation::ho);
+  EXPECT_EQ(config.training.decay, Decay::cosine);
+}
+
+TEST(TrainConfig, RefusesWithFileLineAndKey) {
+  struct Case {
+    const char* lines;
+    const char* message;
+  };
+  const std::vector<Case> cases{
+      {"[training]\nbacth = 3", "f.toml:4: training.bacth is not known; keys of [training] are"},
+      {"[trainig]\n", "f.toml:3: trainig is not known; sections are data, diffusion, model"},
+      {"seed = 1", "f.toml:3: model.seed is not known"},
+      {"[training]\nbatch = 0", "f.toml:4: training.batch must be in 1 .. 65536, found 0"},
+      {"[training]\nbatch = -1", "found -1"},
+      {"[training]\nbatch = 2.5", "f.toml:4: training.batch must be a whole number, found 2.5"},
+      {"[training]\nbatch = \"8\"", "training.batch must be a whole number"},
+      {"[training]\nsteps = 99999999999", "training.steps must be in"},
+      {"[training]\nlearning_rate = 0", "training.learning_rate must be in"},
+      {"[training]\nlearning_rate = nan", "training.learning_rate must be in"},
+      {"[training]\nlearning_rate = inf", "training.learning_rate must be in"},
+      {"[training]\nlearning_rate = true", "training.learning_rate must be a number, found true"},
+      {"[training]\nbeta2 = 1.0", "training.beta2 must be in"},
+      {"[training]\nema_decay = 1", "training.ema_decay must be in"},
+      {"[training]\nclip_norm = -1.0", "training.clip_norm must be in"},
+      {"[training]\nseed = -1", "training.seed must be in"},
+      {"[training]\nloss = \"max\"", "training.loss must be \"mean\" or \"sum\", found 'max'"},
+      {"[training]\nloss = 1", "training.loss must be \"mean\" or \"sum\""},
+      {"[training]\nbatch = 6\nshards = 4",
+       "f.toml: training.batch (6) must be a multiple of training.shards (4)"},
+      {"[training]\nsteps = 5\nwarmup_steps = 5\ndecay = \"cosine\"", "training.warmup_steps (5)"},
+      {"[training]\nlearning_rate_final = 1.0", "training.learning_rate_final (1)"},
+      {"dropout = 1.0", "f.toml:3: model.dropout must be in"},
+      {"attention_levels = [0, \"1\"]", "model.attention_levels must hold whole numbers only"},
+      {"attention_levels = 1", "model.attention_levels must be a list of whole numbers"},
+      {"attention_levels = [1]", "attention_levels"},
+      {"norm_num_groups = 48", "norm_num_groups"},
+      {"[diffusion]\nbeta_start = 0.1\nbeta_end = 0.01", "diffusion.beta_start (0.1)"},
+      {"[diffusion]\nT = 0", "diffusion.T must be in"},
+      {"[data]\nflip = 1", "f.toml:4: data.flip must be true or false, found 1"},
+      {"[data]\nfit = \"stretch\"", "data.fit must be \"none\" or \"pad\" or \"crop-resize\""},
+      {"[output]\nkeep_checkpoints = 1", "output.keep_checkpoints must be in 2 .."},
+      {"[output]\ncheckpoint_every_steps = 0", "output.checkpoint_every_steps must be in 1 .."},
+      {"[output]\nsample_every_steps = 1\nsample_steps = 2000", "output.sample_steps (2000)"},
+      {"data = 3", "model.data is not known"},
+      {"[training]\nbatch = 8\nbatch = 9", "f.toml:5: "},
+      {"[training\n", "f.toml:3: "},
+  };
+  for (const Case& c : cases)
+    expect_error(ErrorCode::user, c.message,
+                 [&] { parse_train_config(kSmallest + c.lines, "f.toml"); });
+  expect_error(ErrorCode::user, "block_out_channels", [] { parse_train_config("", "f.toml"); });
+  expect_error(ErrorCode::user, "f.toml:1: training must be a section, found 3",
+               [] { parse_train_config("training = 3", "f.toml"); });
+  expect_error(ErrorCode::io, "missing.toml", [] { load_train_config("missing.toml"); });
+}
+
+TEST(TrainConfig, WritesAllOfItself) {
+  TrainConfig config = tiny_config();
+  config.training.learning_rate = 0.1 + 0.2;  // needs 17 digits
+  config.model.attention_head_dim = 8;
+  config.diffusion.beta_start = 1e-7;
+  config.data.fit = data::Fit::pad;
+  const TrainConfig again = parse_train_config(to_toml(config), "f");
+  EXPECT_EQ(again.model, config.model);
+  EXPECT_EQ(again.training.learning_rate, 0.1 + 0.2);
+  EXPECT_EQ(again.data.fit, data::Fit::pad);
+  EXPECT_EQ(to_toml(again), to_toml(config));
+  EXPECT_THAT(to_toml(config), ::testing::HasSubstr("beta_start = 1e-07\n"));
+  EXPECT_THAT(to_toml(config), ::testing::HasSubstr("clip_norm = 1.0\n"));
+}
+
+TEST(TrainConfig, DifferencesNameWhatDecidesTheResult) {
+  const TrainConfig before = tiny_config();
+  TrainConfig now = before;
+  now.training.threads = 7;
+  now.output.log_every_steps = 99;
+  EXPECT_THAT(differences(now, before), IsEmpty());
+  now.training.batch = 64;
+  now.model.dropout = 0.0;
+  EXPECT_THAT(differences(now, before), ElementsAre("model.dropout is 0.0, the checkpoint has 0.1",
+                                                    "training.batch is 64, the checkpoint has 8"));
+}
+
+TEST(TrainConfig, StepsMayChangeUnlessTheLearningRateDependsOnThem) {
+  TrainConfig before = tiny_config();
+  TrainConfig now = before;
+  now.training.steps = 30;
+  EXPECT_THAT(differences(now, before), ElementsAre("training.steps is 30, the checkpoint has 20"));
+  before.training.decay = now.training.decay = Decay::constant;
+  EXPECT_THAT(differences(now, before), IsEmpty());
+}
+
+TEST(TrainConfig, ShippedOnesAreReadAndHaveTheirNetworks) {
+  const auto num_parameters = [](const char* file) {
+    return UNet(make_dry_device(), load_train_config(file).model).num_parameters();
+  };
+  EXPECT_EQ(num_parameters("configs/cifar10.toml"), 35746307);
+  EXPECT_EQ(num_parameters("configs/cifar10-official.toml"), 35746307);
+  EXPECT_LT(num_parameters("configs/fashion-mnist.toml"), 4'000'000);  // 8 MB in half precision
+  EXPECT_EQ(load_train_config("configs/cifar10-official.toml").training.loss, Loss::sum);
+}
+
+}  // namespace
+}  // namespace ddim::train

@@ -1,0 +1,215 @@
+#include "train/trainer.h"
+
+#include <cmath>
+#include <limits>
+
+#include "tests/data/expect_error.h"
+#include "tests/train/tiny_run.h"
+
+namespace ddim::train {
+namespace {
+
+using test::expect_error;
+using ::testing::HasSubstr;
+
+class TrainerOnBackend : public ::testing::TestWithParam<BackendKind> {
+ protected:
+  Device device_ = make_device(GetParam());
+};
+
+TEST_P(TrainerOnBackend, OverfitsFourImages) {
+  TrainConfig config = tiny_config();
+  config.model.dropout = 0.0;
+  config.model.block_out_channels = {16, 32};
+  config.data.flip = false;
+  config.diffusion.T = 100;
+  config.training.steps = 400;
+  config.training.learning_rate = 3e-3;
+  const data::Images images = tiny_images(4);
+  Trainer trainer(config, device_, images);
+  double first = 0.0, last = 0.0;
+  for (std::int64_t step = 0; step < config.training.steps; ++step) {
+    const double loss = trainer.step().loss;
+    if (step < 10) first += loss / 10;
+    if (step >= config.training.steps - 50) last += loss / 50;
+  }
+  EXPECT_GT(first, 0.7);  // a fresh network knows nothing of the noise, whose variance is 1
+  EXPECT_LT(last, 0.12);
+}
+
+TEST_P(TrainerOnBackend, SameWeightsForAnyNumberOfThreads) {
+  const data::Images images = tiny_images(10);
+  std::string expected;
+  for (const std::int64_t threads : {1, 2, 3, 4}) {
+    TrainConfig config = tiny_config();
+    config.training.threads = threads;
+    Trainer trainer(config, device_, images);
+    EXPECT_EQ(trainer.num_workers(), threads);
+    for (int step = 0; step < 20; ++step) trainer.step();
+    const std::string hash = sha256_of_state(trainer.state());
+    if (expected.empty()) expected = hash;
+    EXPECT_EQ(hash, expected) << threads << " threads";
+  }
+}
+
+TEST_P(TrainerOnBackend, AStepAfterTheFirstAsksTheSystemForNoMemory) {
+  const data::Images images = tiny_images(10);
+  Trainer trainer(tiny_config(), device_, images);
+  trainer.step();
+  const std::int64_t before = trainer.num_system_allocations();
+  for (int step = 0; step < 5; ++step) trainer.step();
+  EXPECT_EQ(trainer.num_system_allocations(), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, TrainerOnBackend,
+                         ::testing::Values(BackendKind::ref, BackendKind::cpu),
+                         [](const auto& backend) {
+                           return backend.param == BackendKind::ref ? "ref" : "cpu";
+                         });
+
+class TrainerTest : public ::testing::Test {
+ protected:
+  Tensor& weight(Trainer& trainer, std::string_view name) {
+    for (Parameter* parameter : trainer.state().network.mutable_parameters()) {
+      if (parameter->name == name) return parameter->value;
+    }
+    throw std::out_of_range(std::string(name));
+  }
+  void poison(Trainer& trainer, std::string_view name, double value) {
+    device_.kernels().fill(value, weight(trainer, name));
+    weight(trainer, name).mark_modified();
+  }
+
+  Device device_ = make_device(BackendKind::cpu);
+  data::Images images_ = tiny_images(10);
+};
+
+TEST_F(TrainerTest, ShardsArePartOfTheResultButOnlyInTheLastBits) {
+  std::vector<StepReport> reports;
+  std::vector<std::string> hashes;
+  for (const std::int64_t shards : {1, 2, 8}) {
+    TrainConfig config = tiny_config();
+    config.training.shards = shards;
+    Trainer trainer(config, device_, images_);
+    reports.push_back(trainer.step());
+    hashes.push_back(sha256_of_state(trainer.state()));
+  }
+  EXPECT_NEAR(reports[0].loss, reports[2].loss, 1e-5);
+  EXPECT_NEAR(reports[0].grad_norm / reports[2].grad_norm, 1.0, 1e-4);
+  EXPECT_NEAR(reports[0].grad_norm / reports[1].grad_norm, 1.0, 1e-4);
+}
+
+TEST_F(TrainerTest, SumLossIsTheMeanLossTimesTheImageSize) {
+  TrainConfig config = tiny_config();
+  const StepReport mean = Trainer(config, device_, images_).step();
+  config.training.loss = Loss::sum;
+  const StepReport sum = Trainer(config, device_, images_).step();
+  EXPECT_NEAR(sum.loss / mean.loss, 64.0, 1e-6);
+  EXPECT_NEAR(sum.grad_norm / mean.grad_norm, 64.0, 1e-3);
+}
+
+TEST_F(TrainerTest, ClippingLimitsTheUpdateAsPyTorchDoes) {
+  // One update from zero moments: m = (1 - beta1) * grad * scale.
+  TrainConfig config = tiny_config();
+  config.training.clip_norm = 0.0;
+  Trainer plain(config, device_, images_);
+  const double norm = plain.step().grad_norm;
+  config.training.clip_norm = norm / 4;
+  Trainer clipped(config, device_, images_);
+  EXPECT_EQ(clipped.step().grad_norm, norm);
+  const double ratio = norm / 4 / (norm + 1e-6);
+  for (std::size_t i = 0; i < plain.state().m.size(); ++i) {
+    const auto a = to_host(plain.state().m[i]), b = to_host(clipped.state().m[i]);
+    for (std::size_t j = 0; j < a.size(); ++j)
+      ASSERT_NEAR(b[j], a[j] * ratio, 1e-6 * std::abs(a[j]) + 1e-12);
+  }
+  config.training.clip_norm = 10 * norm;  // does nothing
+  Trainer loose(config, device_, images_);
+  loose.step();
+  EXPECT_EQ(sha256_of_state(loose.state()), sha256_of_state(plain.state()));
+}
+
+TEST_F(TrainerTest, DropoutFlipAndSeedReachTheStep) {
+  const auto first_loss = [&](const TrainConfig& config) {
+    return Trainer(config, device_, images_).step().loss;
+  };
+  TrainConfig config = tiny_config();
+  const double loss = first_loss(config);
+  EXPECT_EQ(first_loss(config), loss);
+  config.model.dropout = 0.0;
+  const double without_dropout = first_loss(config);
+  EXPECT_NE(without_dropout, loss);
+  config.data.flip = false;
+  EXPECT_NE(first_loss(config), without_dropout);
+  config.training.seed = 12;
+  EXPECT_NE(first_loss(config), loss);
+}
+
+TEST_F(TrainerTest, AverageFollowsTheWeights) {
+  TrainConfig config = tiny_config();
+  config.training.ema_decay = 0.75;
+  Trainer trainer(config, device_, images_);
+  const std::vector<float> before = to_host(weight(trainer, "conv_in.weight"));
+  trainer.step();
+  const std::vector<float> after = to_host(weight(trainer, "conv_in.weight"));
+  const std::vector<float> average = to_host(trainer.state().average.parameters()[0]->value);
+  EXPECT_NE(before, after);
+  for (std::size_t i = 0; i < before.size(); ++i)
+    EXPECT_NEAR(average[i], 0.75F * before[i] + 0.25F * after[i], 1e-6);
+}
+
+TEST_F(TrainerTest, RefusesAStepWithNanAndNamesTheLayer) {
+  Trainer trainer(tiny_config(), device_, images_);
+  trainer.step();
+  poison(trainer, "down_blocks.1.resnets.0.conv1.weight", std::numeric_limits<double>::quiet_NaN());
+  const std::string before = sha256_of_state(trainer.state());
+  const StepReport report = trainer.step();
+  EXPECT_THAT(report.refused, HasSubstr("first in down_blocks.1.resnets.0.conv1"));
+  EXPECT_EQ(sha256_of_state(trainer.state()), before);
+  EXPECT_EQ(trainer.state().step, 2);
+  EXPECT_EQ(trainer.state().updates, 1);
+}
+
+TEST_F(TrainerTest, RefusesAGradientThatIsNotFiniteThoughTheLossIs) {
+  Trainer trainer(tiny_config(), device_, images_);
+  poison(trainer, "conv_out.weight", 1e20);
+  const std::string before = sha256_of_state(trainer.state());
+  const StepReport report = trainer.step();
+  EXPECT_TRUE(std::isfinite(report.loss));
+  EXPECT_THAT(report.refused, HasSubstr("the gradient of "));
+  EXPECT_EQ(sha256_of_state(trainer.state()), before);
+}
+
+TEST_F(TrainerTest, RefusesAGradientThatAdamCannotHold) {
+  TrainConfig config = tiny_config();
+  config.training.clip_norm = 0.0;
+  config.training.loss = Loss::sum;
+  Trainer trainer(config, device_, images_);
+  poison(trainer, "conv_out.bias", 1e19);
+  const std::string before = sha256_of_state(trainer.state());
+  EXPECT_THAT(trainer.step().refused, HasSubstr("the gradient is too large"));
+  EXPECT_EQ(sha256_of_state(trainer.state()), before);
+}
+
+TEST_F(TrainerTest, StopsAtTheTenthRefusalInARow) {
+  Trainer trainer(tiny_config(), device_, images_);
+  const std::vector<float> good = to_host(weight(trainer, "conv_out.bias"));
+  poison(trainer, "conv_out.bias", std::numeric_limits<double>::infinity());
+  for (int i = 0; i < 9; ++i) EXPECT_FALSE(trainer.step().refused.empty());
+  device_.kernels().upload(good, weight(trainer, "conv_out.bias"));
+  weight(trainer, "conv_out.bias").mark_modified();
+  EXPECT_TRUE(trainer.step().refused.empty());  // the count starts anew
+  poison(trainer, "conv_out.bias", std::numeric_limits<double>::infinity());
+  for (int i = 0; i < 9; ++i) EXPECT_FALSE(trainer.step().refused.empty());
+  expect_error(ErrorCode::numeric, "10 steps in a row were not finite", [&] { trainer.step(); });
+}
+
+TEST_F(TrainerTest, ImagesMustFitTheNetwork) {
+  TrainConfig config = tiny_config();
+  config.model.in_channels = config.model.out_channels = 3;
+  expect_error(ErrorCode::user, "images are 8x8x1 but the network takes 8x8x3",
+               [&] { Trainer(config, device_, images_); });
+}
+
+}  // namespace
+}  // namespace ddim::train
