@@ -13,11 +13,12 @@ if(DDIM_SANITIZE)
 endif()
 
 # ddim_room(NAME SOURCES a.cpp ... [DEPS rooms or libraries ...] [PRIVATE_DEPS ...])
-# One room of src/ as the static library ddim_NAME.
+# One room of src/ as the static library ddim_NAME, listed in the global property DDIM_ROOMS.
 function(ddim_room name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
   add_library(ddim_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(ddim_${name} PUBLIC ddim_settings ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+  set_property(GLOBAL APPEND PROPERTY DDIM_ROOMS ddim_${name})
 endfunction()
 
 # ddim_test(NAME SOURCES a.cpp ... DEPS ddim_io ...)

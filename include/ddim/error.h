@@ -5,7 +5,8 @@
 
 namespace ddim {
 
-/// What went wrong, in the classes that a caller can act on. The values are the program's exit codes.
+/// What went wrong, in the classes that a caller can act on. The values are the program's exit
+/// codes.
 enum class ErrorCode {
   user = 1,           ///< an impossible request: a flag, a field, a file that exists already
   usage = 2,          ///< the command line itself cannot be understood

@@ -1,0 +1,111 @@
+#include <ddim/evaluate.h>
+#include <fmt/core.h>
+
+#include <memory>
+
+#include "commands.h"
+#include "device_flag.h"
+#include "interrupts.h"
+#include "json_object.h"
+
+namespace ddim::cli {
+namespace {
+
+struct Flags {
+  explicit Flags(CLI::App& command) : device(command) {}
+
+  std::filesystem::path model;
+  DeviceFlag device;
+  EpsErrorOptions options;
+  bool eps_error = false;
+  bool json = false;
+  bool quiet = false;
+};
+
+void print_json(const EpsErrors& errors) {
+  std::string rows;
+  for (const EpsErrorAt& error : errors.at) {
+    if (!rows.empty()) rows += ",";
+    rows += JsonObject()
+                .add("t", error.t)
+                .add("mean_squared_error", error.mean_squared_error)
+                .add("half_width_95", error.half_width_95)
+                .text();
+  }
+  fmt::print("{}\n", JsonObject()
+                         .add("images", errors.images)
+                         .add("inner_size", errors.inner_size)
+                         .add_text("eps_error", "[" + rows + "]")
+                         .text());
+}
+
+void print_table(const EpsErrors& errors) {
+  fmt::print(
+      "Mean squared error of the predicted noise per element, {} images, inner {}x{} pixels\n",
+      errors.images, errors.inner_size, errors.inner_size);
+  fmt::print("{:>6}  {:>10}  {}\n", "t", "error", "95 % interval");
+  for (const EpsErrorAt& error : errors.at) {
+    fmt::print("{:>6}  {:>10.6f}  +- {:.6f}\n", error.t, error.mean_squared_error,
+               error.half_width_95);
+  }
+}
+
+void run(const Flags& flags) {
+  const Interrupts interrupts;
+  EpsErrorOptions options = flags.options;
+  options.show_progress = flags.quiet || flags.json ? ShowProgress::no : ShowProgress::on_stderr;
+  options.stop = interrupts.token();
+  const EpsErrors errors = eps_error(Model::load(flags.model, flags.device.kind()), options);
+  if (flags.json) {
+    print_json(errors);
+  } else {
+    print_table(errors);
+  }
+}
+
+}  // namespace
+
+void add_evaluate_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("evaluate", "Measure how good a model is on a data set");
+  command->fallthrough();
+  const auto flags = std::make_shared<Flags>(*command);
+  EpsErrorOptions& options = flags->options;
+  command
+      ->add_flag("--eps-error", flags->eps_error,
+                 "Mean squared error of the predicted noise at some t")
+      ->required();
+  command->add_option("--model", flags->model, "Folder of the model")
+      ->envname("DDIM_MODEL")
+      ->required()
+      ->type_name("DIR");
+  command->add_option("--data", options.data, "Folder of the data set, as for ddim train")
+      ->envname("DDIM_DATA")
+      ->required()
+      ->type_name("DIR");
+  command->add_option("--split", options.split, "train or test")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, DataSplit>{{"train", DataSplit::train},
+                                                                   {"test", DataSplit::test}})
+              .description(""))
+      ->default_str("test")
+      ->type_name("NAME");
+  command->add_option("--t", options.t, "Where, counted from 0")
+      ->delimiter(',')
+      ->default_str("10,100,500,900")
+      ->type_name("LIST");
+  command->add_option("--max-images", options.max_images, "Only the first so many images");
+  command->add_option("--seed", options.seed, "Of the noise")
+      ->envname("DDIM_SEED")
+      ->capture_default_str();
+  command->add_option("--batch", options.batch, "How many are worked on at a time")
+      ->envname("DDIM_BATCH")
+      ->capture_default_str();
+  command->add_option("--threads", options.threads, "0: one per processor")
+      ->envname("DDIM_THREADS")
+      ->capture_default_str();
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->add_flag("--quiet", flags->quiet, "Show no progress");
+  command->callback([flags] { run(*flags); });
+}
+
+}  // namespace ddim::cli

@@ -1,0 +1,85 @@
+#include <ddim/image.h>
+#include <ddim/model.h>
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "commands.h"
+#include "json_object.h"
+
+namespace ddim::cli {
+namespace {
+
+struct Flags {
+  std::filesystem::path path;
+  bool json = false;
+};
+
+void print_picture(const Flags& flags) {
+  const std::map<std::string, std::string> recipe = read_png_text(flags.path);
+  JsonObject object;
+  for (const auto& [key, value] : recipe) {
+    if (!flags.json) fmt::print("{:<12} {}\n", key, value);
+    object.add(key, value);
+  }
+  if (flags.json) fmt::print("{}\n", object.text());
+}
+
+void print_model(const Flags& flags) {
+  const ModelInfo info = Model::load(flags.path).info();
+  if (flags.json) {
+    fmt::print("{}\n", JsonObject()
+                           .add("name", info.name)
+                           .add("resolution", info.resolution)
+                           .add("channels", info.channels)
+                           .add("num_parameters", info.num_parameters)
+                           .add_text("block_out_channels",
+                                     fmt::format("[{}]", fmt::join(info.block_out_channels, ",")))
+                           .add_text("attention_levels",
+                                     fmt::format("[{}]", fmt::join(info.attention_levels, ",")))
+                           .add("layers_per_block", info.layers_per_block)
+                           .add("T", info.T)
+                           .add("beta_start", info.beta_start)
+                           .add("beta_end", info.beta_end)
+                           .add("device", info.device)
+                           .text());
+    return;
+  }
+  fmt::print("model       {}\n", info.name);
+  fmt::print("pictures    {0} x {0}, {1}\n", info.resolution,
+             info.channels == 1 ? "grey" : fmt::format("{} channels", info.channels));
+  fmt::print("network     {} parameters; channels {} per level, {} blocks each\n",
+             info.num_parameters, fmt::join(info.block_out_channels, ", "), info.layers_per_block);
+  fmt::print("attention   {}\n", info.attention_levels.empty()
+                                     ? "in the middle"
+                                     : fmt::format("in the middle and at level {}",
+                                                   fmt::join(info.attention_levels, ", ")));
+  fmt::print("schedule    T = {}, beta from {} to {}\n", info.T, info.beta_start, info.beta_end);
+  fmt::print("runs on     {}\n", info.device);
+}
+
+void run(const Flags& flags) {
+  if (flags.path.extension() == ".png") {
+    print_picture(flags);
+  } else {
+    print_model(flags);
+  }
+}
+
+}  // namespace
+
+void add_info_command(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("info", "Print what a model is, or how a picture was made");
+  command->fallthrough();
+  const auto flags = std::make_shared<Flags>();
+  command->add_option("path", flags->path, "Folder of a model, or a PNG that ddim wrote")
+      ->required()
+      ->type_name("PATH");
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->callback([flags] { run(*flags); });
+}
+
+}  // namespace ddim::cli

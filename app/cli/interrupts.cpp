@@ -1,0 +1,47 @@
+#include "interrupts.h"
+
+#include <fmt/core.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace ddim::cli {
+namespace {
+
+constexpr int kStopWaiting = SIGUSR2;  // sent by the destructor to its own thread
+
+sigset_t watched_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1, kStopWaiting}) sigaddset(&signals, signal);
+  return signals;
+}
+
+}  // namespace
+
+// Blocked here, so in all threads to come: signals reach the one that waits for them.
+Interrupts::Interrupts() {
+  const sigset_t signals = watched_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  thread_ = std::thread([this] { wait_for_signals(); });
+}
+
+Interrupts::~Interrupts() {
+  pthread_kill(thread_.native_handle(), kStopWaiting);
+  thread_.join();
+  const sigset_t signals = watched_signals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+void Interrupts::wait_for_signals() {
+  const sigset_t signals = watched_signals();
+  int signal = 0;
+  while (sigwait(&signals, &signal) == 0 && signal != kStopWaiting) {
+    if (signal == SIGINT && by_keyboard_) _exit(130);
+    if (signal == SIGINT) by_keyboard_ = true;
+    source_.request_stop();
+  }
+}
+
+}  // namespace ddim::cli

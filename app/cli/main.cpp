@@ -1,0 +1,59 @@
+#include <ddim/error.h>
+#include <ddim/version.h>
+#include <fmt/core.h>
+
+#include <new>
+
+#include "commands.h"
+#include "config_file.h"
+
+namespace {
+
+constexpr const char* kFooter =
+    "A flag wins over its environment variable, that over the file of --config, that over the\n"
+    "default. Exit codes: 0 done, 1 impossible request, 2 usage, 3 NaN or infinity, 4 damaged "
+    "file,\n"
+    "5 reading or writing failed, 130 interrupted.";
+
+int run(int argc, char** argv) {
+  CLI::App app("Denoising diffusion implicit models (arXiv:2010.02502) on the CPU", "ddim");
+  app.footer(kFooter);
+  app.set_version_flag("--version", fmt::format("ddim {}", ddim::version()));
+  app.require_subcommand(1);
+  ddim::cli::add_sample_command(app);
+  ddim::cli::add_train_command(app);
+  ddim::cli::add_plan_command(app);
+  ddim::cli::add_info_command(app);
+  ddim::cli::add_convert_command(app);
+  ddim::cli::add_evaluate_command(app);
+  ddim::cli::add_config_file(app);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::FileError& error) {
+    fmt::print(stderr, "ddim: {}\n", error.what());
+    return static_cast<int>(ddim::ErrorCode::io);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    fmt::print(stderr, "ddim: {}\nSee ddim --help, or ddim COMMAND --help.\n", error.what());
+    return static_cast<int>(ddim::ErrorCode::usage);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const ddim::Error& error) {
+    fmt::print(stderr, "ddim: {}\n", error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "ddim: not enough memory; a smaller --batch needs less\n");
+    return static_cast<int>(ddim::ErrorCode::user);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "ddim: {}\n", error.what());
+    return static_cast<int>(ddim::ErrorCode::user);
+  }
+}

@@ -1,0 +1,194 @@
+#include <ddim/ddim.h>
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "commands.h"
+#include "device_flag.h"
+#include "interrupts.h"
+#include "json_object.h"
+#include "peak_memory.h"
+#include "plan_flags.h"
+
+namespace ddim::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct SampleFlags {
+  explicit SampleFlags(CLI::App& command) : plan(command), device(command) {}
+
+  fs::path model;
+  fs::path out;
+  fs::path noise;
+  fs::path tensors;
+  PlanFlags plan;
+  DeviceFlag device;
+  std::optional<std::int64_t> count;
+  std::int64_t batch = 16;
+  int threads = 0;
+  std::uint64_t seed = 0;
+  std::int64_t first_image = 0;
+  std::optional<std::int64_t> columns;
+  bool overwrite = false;
+  bool json = false;
+  bool quiet = false;
+};
+
+constexpr std::int64_t kDefaultCount = 16;
+
+Overwrite overwrite_of(const SampleFlags& flags) {
+  return flags.overwrite ? Overwrite::allow : Overwrite::refuse;
+}
+
+bool is_png(const fs::path& path) { return path.extension() == ".png"; }
+
+fs::path file_in_folder(const fs::path& folder, std::int64_t image) {
+  return folder / fmt::format("{:06}.png", image);
+}
+
+// What can be known before hours of work.
+void check_output(const fs::path& file, const SampleFlags& flags) {
+  if (fs::is_directory(file))
+    throw Error(ErrorCode::user, fmt::format("{} is a folder, not a file", file.string()));
+  if (fs::exists(file) && !flags.overwrite) {
+    throw Error(ErrorCode::user,
+                fmt::format("{} exists; choose another name, or add --overwrite", file.string()));
+  }
+  const fs::path folder = fs::absolute(file).parent_path();
+  if (!fs::is_directory(folder)) {
+    throw Error(ErrorCode::user,
+                fmt::format("{}: there is no folder {}", file.string(), folder.string()));
+  }
+}
+
+void check_outputs(const SampleFlags& flags, std::int64_t count) {
+  if (!flags.tensors.empty()) check_output(flags.tensors, flags);
+  if (is_png(flags.out)) {
+    check_output(flags.out, flags);
+  } else if (fs::exists(flags.out)) {
+    if (!fs::is_directory(flags.out)) {
+      throw Error(ErrorCode::user,
+                  fmt::format("--out {}: must end in .png, or be a folder", flags.out.string()));
+    }
+    for (std::int64_t k = 0; k < count; ++k)
+      check_output(file_in_folder(flags.out, flags.first_image + k), flags);
+  }
+}
+
+void write_pictures(const Samples& samples, const SampleFlags& flags) {
+  if (is_png(flags.out)) {
+    write_png_grid(flags.out, samples, overwrite_of(flags), {.columns = flags.columns});
+    return;
+  }
+  std::error_code error;
+  fs::create_directories(flags.out, error);
+  if (error) {
+    throw Error(ErrorCode::io, fmt::format("{}: cannot make this folder: {}", flags.out.string(),
+                                           error.message()));
+  }
+  for (std::int64_t k = 0; k < samples.x_0.count; ++k) {
+    const std::int64_t image = flags.first_image + k;
+    std::map<std::string, std::string> text = samples.recipe;
+    text["image"] = std::to_string(image);
+    write_png(file_in_folder(flags.out, image), to_image(samples.x_0, k),
+              {.text = text, .overwrite = overwrite_of(flags)});
+  }
+}
+
+void print_result(const Samples& samples, const SampleFlags& flags) {
+  const std::int64_t images = samples.x_0.count;
+  const std::int64_t peak_bytes = peak_memory_bytes();
+  if (flags.json) {
+    fmt::print("{}\n", JsonObject()
+                           .add("images", images)
+                           .add("nfe", samples.nfe)
+                           .add("seconds", samples.seconds)
+                           .add("peak_memory_bytes", peak_bytes)
+                           .add("out", flags.out.string())
+                           .text());
+    return;
+  }
+  const double ms = 1000.0 * samples.seconds / static_cast<double>(images * samples.nfe);
+  fmt::print("{}: {} {}, {} network calls each, {:.1f} s ({:.2f} ms per image and call), {} MB\n",
+             flags.out.string(), images, images == 1 ? "picture" : "pictures", samples.nfe,
+             samples.seconds, ms, peak_bytes / 1'000'000);
+}
+
+void run(const SampleFlags& flags) {
+  const Interrupts interrupts;
+  const PlanOptions plan = flags.plan.options();
+  SampleOptions options{
+      .steps = plan.steps,
+      .tau = plan.tau,
+      .eta = plan.eta,
+      .clip = plan.clip,
+      .count = flags.count.value_or(kDefaultCount),
+      .seed = flags.seed,
+      .first_image = flags.first_image,
+      .batch = flags.batch,
+      .threads = flags.threads,
+      .show_progress = flags.quiet || flags.json ? ShowProgress::no : ShowProgress::on_stderr,
+      .stop = interrupts.token()};
+  if (!flags.noise.empty()) {
+    options.x_T = read_tensor(flags.noise, "x_T");
+    options.count = flags.count.value_or(options.x_T->count);
+  }
+  check_outputs(flags, options.count);
+
+  const Model model = Model::load(flags.model, flags.device.kind());
+  const std::string note = make_plan(model, plan).note;
+  if (!note.empty() && !flags.quiet) fmt::print(stderr, "ddim: {}\n", note);
+  const Samples samples = sample(model, options);
+  if (!flags.tensors.empty()) write_tensor(flags.tensors, "x_0", samples.x_0, overwrite_of(flags));
+  write_pictures(samples, flags);
+  print_result(samples, flags);
+}
+
+}  // namespace
+
+void add_sample_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("sample", "Draw pictures with a trained model");
+  command->fallthrough();
+  const auto flags = std::make_shared<SampleFlags>(*command);
+  command->add_option("--model", flags->model, "Folder of the model (diffusers, or a checkpoint)")
+      ->envname("DDIM_MODEL")
+      ->required()
+      ->type_name("DIR");
+  command
+      ->add_option("--out", flags->out,
+                   "NAME.png for one picture of them all, or a folder for one file each")
+      ->required()
+      ->type_name("PATH");
+  command->add_option("--count", flags->count, "How many pictures")
+      ->default_str(std::to_string(kDefaultCount));
+  command->add_option("--seed", flags->seed, "Picture k is a function of the seed and k")
+      ->envname("DDIM_SEED")
+      ->capture_default_str();
+  command->add_option("--first-image", flags->first_image, "Number of the first picture")
+      ->capture_default_str();
+  command->add_option("--columns", flags->columns, "Columns of the grid; default: a square");
+  command
+      ->add_option("--batch", flags->batch, "How many are worked on at a time; never changes them")
+      ->envname("DDIM_BATCH")
+      ->capture_default_str();
+  command
+      ->add_option("--threads", flags->threads, "0: one per processor; never changes the pictures")
+      ->envname("DDIM_THREADS")
+      ->capture_default_str();
+  command
+      ->add_option("--noise", flags->noise,
+                   "Start from the tensor x_T [N,C,H,W] of this safetensors file")
+      ->type_name("FILE");
+  command
+      ->add_option("--save-tensors", flags->tensors,
+                   "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
+      ->type_name("FILE");
+  command->add_flag("--overwrite", flags->overwrite, "Replace output files that exist");
+  command->add_flag("--json", flags->json, "Print the result as one JSON object");
+  command->add_flag("--quiet", flags->quiet, "Show no progress");
+  command->callback([flags] { run(*flags); });
+}
+
+}  // namespace ddim::cli

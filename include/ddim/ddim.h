@@ -1,0 +1,19 @@
+#pragma once
+
+/// Denoising diffusion implicit models (arXiv:2010.02502): the whole public library.
+///
+///     auto model = ddim::Model::load("models/fashion-mnist");
+///     auto images = ddim::sample(model, {.steps = 50, .eta = 0.0, .count = 16, .seed = 7});
+///     ddim::write_png_grid("grid.png", images);
+///
+/// What goes wrong throws ddim::Error.
+
+#include "ddim/error.h"
+#include "ddim/evaluate.h"
+#include "ddim/image.h"
+#include "ddim/model.h"
+#include "ddim/plan.h"
+#include "ddim/sample.h"
+#include "ddim/show_progress.h"
+#include "ddim/train.h"
+#include "ddim/version.h"

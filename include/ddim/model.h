@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ddim {
+
+/// What runs the network.
+enum class DeviceKind {
+  cpu,        ///< optimised
+  reference,  ///< plain loops, very slow: what `cpu` is tested against
+};
+
+/// What a model is, for people and programs.
+struct ModelInfo {
+  std::string name = {};        ///< the last part of its folder's path
+  std::int64_t resolution = 0;  ///< height and width of its pictures
+  std::int64_t channels = 0;    ///< of its pictures
+  std::int64_t num_parameters = 0;
+  std::vector<std::int64_t> block_out_channels = {};  ///< per level, the finest first
+  std::vector<std::int64_t> attention_levels = {};
+  std::int64_t layers_per_block = 0;
+  std::int64_t T = 0;  ///< training steps of the forward process
+  double beta_start = 0.0;
+  double beta_end = 0.0;
+  std::string device = {};  ///< "cpu avx512, 2 threads"
+};
+
+/// A trained network with the schedule that it was trained for. A handle: copies share the weights,
+/// which never change.
+class Model {
+ public:
+  /// Loads a diffusers folder, or a checkpoint of ddim. Error(user) when `folder` is none,
+  /// Error(corrupt) when its files are damaged or do not belong together, Error(io) when the system
+  /// refuses to read. Messages name the file.
+  static Model load(const std::filesystem::path& folder, DeviceKind device = DeviceKind::cpu);
+
+  const ModelInfo& info() const;
+
+  struct Implementation;
+  const Implementation& implementation() const { return *implementation_; }
+
+ private:
+  explicit Model(std::shared_ptr<const Implementation> implementation)
+      : implementation_(std::move(implementation)) {}
+
+  std::shared_ptr<const Implementation> implementation_;
+};
+
+/// Turns a folder with the config.json and unet.safetensors of the DDIM paper's code into a
+/// diffusers folder `output`, which must not exist. Nothing is written when anything is wrong.
+void convert_official_model(const std::filesystem::path& folder,
+                            const std::filesystem::path& output);
+
+}  // namespace ddim

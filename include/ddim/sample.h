@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "ddim/image.h"
+#include "ddim/plan.h"
+#include "ddim/show_progress.h"
+
+namespace ddim {
+
+/// How far sample() is.
+struct SampleProgress {
+  std::int64_t evaluations_done = 0;  ///< of the network, summed over images
+  std::int64_t evaluations = 0;       ///< count * nfe
+};
+
+/// A picture depends on the model, the plan (steps, tau, eta, clip), the seed and its number, and
+/// on nothing else: not on how many are made, in what batches and by how many threads.
+struct SampleOptions {
+  std::int64_t steps = 50;
+  TauKind tau = TauKind::linear;
+  Eta eta = 0.0;
+  Clip clip = Clip::none;
+  std::int64_t count = 1;
+  std::uint64_t seed = 0;
+  std::int64_t first_image = 0;  ///< number of the first picture
+  /// Start from these states [count,C,H,W] instead of drawing them from the seed.
+  std::optional<FloatImages> x_T = {};
+
+  std::int64_t batch = 16;  ///< at most so many pictures are worked on at the same time
+  int threads = 0;          ///< 0: one per processor
+  ShowProgress show_progress = ShowProgress::no;
+  std::function<void(const SampleProgress&)> progress = {};  ///< one call at a time
+  std::stop_token stop = {};
+};
+
+struct Samples {
+  FloatImages x_0 = {};  ///< as the sampler left them, not clamped
+  std::int64_t nfe = 0;  ///< network evaluations for each image
+  double seconds = 0.0;
+  /// What was done, so that it can be done again: model, steps, tau, eta or sigma_hat, clip, seed,
+  /// first_image, count, version. What PNG files carry.
+  std::map<std::string, std::string> recipe = {};
+};
+
+/// Draws pictures. Error(user) for options that cannot be, before anything is computed;
+/// Error(numeric) when the network returns NaN or infinity; Error(interrupted) when `stop` was
+/// requested.
+Samples sample(const Model& model, const SampleOptions& options);
+
+/// All pictures in one PNG with the recipe in its text. Errors as write_png().
+void write_png_grid(const std::filesystem::path& path, const Samples& samples,
+                    Overwrite overwrite = Overwrite::refuse, const GridOptions& grid = {});
+
+}  // namespace ddim

@@ -1,0 +1,53 @@
+#include <ddim/model.h>
+
+#include "api/model_implementation.h"
+#include "backend/make_device.h"
+#include "model/convert.h"
+
+namespace ddim {
+namespace {
+
+Device device_of(DeviceKind kind) {
+  return make_device(kind == DeviceKind::cpu ? BackendKind::cpu : BackendKind::ref);
+}
+
+// "fashion-mnist" for models/fashion-mnist/ as well.
+std::string name_of(const std::filesystem::path& folder) {
+  const std::filesystem::path path = std::filesystem::weakly_canonical(folder);
+  return path.filename().string();
+}
+
+ModelInfo info_of(const model::Model& model, std::string name) {
+  const UNetConfig& config = model.unet.config();
+  return {
+      .name = std::move(name),
+      .resolution = config.sample_size,
+      .channels = config.in_channels,
+      .num_parameters = model.unet.num_parameters(),
+      .block_out_channels = config.block_out_channels,
+      .attention_levels = config.attention_levels,
+      .layers_per_block = config.layers_per_block,
+      .T = model.schedule.num_steps(),
+      .beta_start = model.schedule.betas().front(),
+      .beta_end = model.schedule.betas().back(),
+      .device = model.device.describe(),
+  };
+}
+
+}  // namespace
+
+Model Model::load(const std::filesystem::path& folder, DeviceKind device) {
+  model::Model model = model::load_model(folder, device_of(device));
+  ModelInfo info = info_of(model, name_of(folder));
+  return Model(std::make_shared<const Implementation>(
+      Implementation{.model = std::move(model), .info = std::move(info)}));
+}
+
+const ModelInfo& Model::info() const { return implementation_->info; }
+
+void convert_official_model(const std::filesystem::path& folder,
+                            const std::filesystem::path& output) {
+  model::convert_official_folder(folder, output, device_of(DeviceKind::cpu));
+}
+
+}  // namespace ddim

@@ -1,0 +1,109 @@
+#include <ddim/sample.h>
+#include <ddim/version.h>
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <iostream>
+#include <limits>
+
+#include "api/diffusion_plan.h"
+#include "api/model_implementation.h"
+#include "api/num_threads.h"
+#include "api/progress_style.h"
+#include "base/error.h"
+#include "model/generate.h"
+
+namespace ddim {
+namespace {
+
+/// The shortest text that reads back as the same number.
+std::string number_text(double value) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {text.data(), end};
+}
+
+std::map<std::string, std::string> recipe_of(const ModelInfo& model, const SampleOptions& options) {
+  std::map<std::string, std::string> recipe = {
+      {"model", model.name},
+      {"steps", std::to_string(options.steps)},
+      {"tau", to_string(options.tau)},
+      {"clip", to_string(options.clip)},
+      {"seed", std::to_string(options.seed)},
+      {"first_image", std::to_string(options.first_image)},
+      {"count", std::to_string(options.count)},
+      {"x_T", options.x_T ? "given" : "drawn"},
+      {"Software", concat("ddim ", version())},
+  };
+  if (const double* eta = std::get_if<double>(&options.eta)) {
+    recipe["eta"] = number_text(*eta);
+  } else {
+    recipe["sigma_hat"] = "true";
+  }
+  return recipe;
+}
+
+void check_initial_state(const ModelInfo& model, const SampleOptions& options) {
+  const FloatImages& x_T = *options.x_T;
+  const Shape needed{options.count, model.channels, model.resolution, model.resolution};
+  const Shape given{x_T.count, x_T.channels, x_T.height, x_T.width};
+  require(given == needed, "sample: x_T is ", given, ", but ", options.count,
+          " images of this model need ", needed);
+}
+
+}  // namespace
+
+Samples sample(const Model& model, const SampleOptions& options) {
+  constexpr std::int64_t kMaxImages = std::numeric_limits<std::uint32_t>::max();
+  require(options.count >= 1, "sample: count must be at least 1, is ", options.count);
+  require(options.first_image >= 0 && options.first_image <= kMaxImages - options.count,
+          "sample: images ", options.first_image, " .. +", options.count,
+          " are not all numbers of 32 bits");
+  if (options.x_T) check_initial_state(model.info(), options);
+
+  const model::Model& loaded = model.implementation().model;
+  const diffusion::Plan plan =
+      make_diffusion_plan(
+          loaded.schedule,
+          {.steps = options.steps, .tau = options.tau, .eta = options.eta, .clip = options.clip})
+          .plan;
+  Progress display(std::clog, style_of(options.show_progress), "steps");
+  const auto report = [&](std::int64_t done, std::int64_t total) {
+    display.update(done, "");
+    if (options.progress) options.progress({.evaluations_done = done, .evaluations = total});
+    return options.stop.stop_requested() ? diffusion::Flow::stop : diffusion::Flow::proceed;
+  };
+
+  const auto start = std::chrono::steady_clock::now();
+  display.begin(0, options.count * plan.nfe());
+  model::Generated generated = model::generate(
+      loaded.unet,
+      {.plan = plan,
+       .count = options.count,
+       .first_image = static_cast<std::uint32_t>(options.first_image),
+       .batch = options.batch,
+       .num_threads = num_threads_of(options.threads),
+       .seed = options.seed,
+       .x_T = options.x_T ? std::span<const float>(options.x_T->values) : std::span<const float>(),
+       .progress = report});
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+
+  return {.x_0 = {.count = generated.shape[0],
+                  .channels = generated.shape[1],
+                  .height = generated.shape[2],
+                  .width = generated.shape[3],
+                  .values = std::move(generated.x_0)},
+          .nfe = generated.nfe,
+          .seconds = seconds.count(),
+          .recipe = recipe_of(model.info(), options)};
+}
+
+void write_png_grid(const std::filesystem::path& path, const Samples& samples, Overwrite overwrite,
+                    const GridOptions& grid) {
+  std::vector<Image> images;
+  for (std::int64_t k = 0; k < samples.x_0.count; ++k) images.push_back(to_image(samples.x_0, k));
+  write_png(path, make_grid(images, grid), {.text = samples.recipe, .overwrite = overwrite});
+}
+
+}  // namespace ddim

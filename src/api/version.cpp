@@ -1,0 +1,7 @@
+#include <ddim/version.h>
+
+namespace ddim {
+
+const char* version() noexcept { return DDIM_VERSION; }
+
+}  // namespace ddim
