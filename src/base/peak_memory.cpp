@@ -1,0 +1,13 @@
+#include "base/peak_memory.h"
+
+#include <sys/resource.h>
+
+namespace ddim {
+
+std::int64_t peak_memory_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return std::int64_t{usage.ru_maxrss} * 1024;
+}
+
+}  // namespace ddim

@@ -1,0 +1,137 @@
+#include "eval/bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "backend/make_device.h"
+#include "base/error.h"
+#include "base/peak_memory.h"
+#include "base/philox.h"
+#include "diffusion/tau.h"
+#include "model/generate.h"
+#include "nn/initialisation.h"
+#include "train/trainer.h"
+
+namespace ddim::eval {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Seconds per image and step, one for each repetition. `profile` is cleared where counting begins.
+struct Timings {
+  std::vector<double> seconds;
+  double num_image_steps = 0.0;  ///< since the profile was cleared
+};
+
+/// Each repetition draws one batch. The first half of its steps warms the workers up.
+Timings time_sampling(const BenchOptions& options, const Device& device, Profile* profile) {
+  constexpr std::int64_t kSteps = 6;
+  UNet unet(device, options.network);
+  initialise(unet, Initialisation::pytorch, /*seed=*/0);
+  const diffusion::Schedule schedule = diffusion::Schedule::linear();
+  const model::GenerateOptions generate_options{
+      .plan = diffusion::make_plan(
+          schedule,
+          diffusion::make_tau(diffusion::TauKind::linear, kSteps, schedule.num_steps()).steps),
+      .count = options.batch,
+      .batch = options.batch,
+      .num_threads = options.num_threads};
+
+  Timings timings;
+  for (int i = 0; i < options.repetitions; ++i) {
+    Clock::time_point start;
+    double last = 0.0;
+    std::int64_t first_counted = 0;
+    std::int64_t counted = 0;
+    model::GenerateOptions run = generate_options;
+    run.progress = [&](std::int64_t done, std::int64_t total) {
+      if (first_counted == 0 && done >= total / 2) {
+        first_counted = done;
+        start = Clock::now();
+        if (profile != nullptr) profile->clear();
+      } else if (first_counted > 0) {
+        counted = done - first_counted;
+        last = seconds_since(start);
+      }
+      return diffusion::Flow::proceed;
+    };
+    model::generate(unet, run);
+    timings.seconds.push_back(last / static_cast<double>(counted));
+    timings.num_image_steps = static_cast<double>(counted);
+  }
+  return timings;
+}
+
+Timings time_training(const BenchOptions& options, const Device& device, Profile* profile) {
+  train::TrainConfig config;
+  config.model = options.network;
+  config.training.batch = options.batch;
+  config.training.shards = std::gcd(options.batch, std::int64_t{4});
+  config.training.threads = options.num_threads;
+  data::Images images{.count = 2 * options.batch,
+                      .height = options.network.sample_size,
+                      .width = options.network.sample_size,
+                      .channels = options.network.in_channels,
+                      .pixels = {}};
+  images.pixels.resize(static_cast<std::size_t>(images.count) * images.image_bytes());
+  std::vector<float> noise(images.pixels.size());
+  fill_uniform({.purpose = Purpose::evaluation}, 0, noise);
+  std::ranges::transform(noise, images.pixels.begin(),
+                         [](float u) { return static_cast<std::uint8_t>(255.0F * u); });
+
+  train::Trainer trainer(config, device, images);
+  trainer.step();
+  if (profile != nullptr) profile->clear();
+  Timings timings;
+  for (int i = 0; i < options.repetitions; ++i) {
+    const Clock::time_point start = Clock::now();
+    trainer.step();
+    timings.seconds.push_back(seconds_since(start) / static_cast<double>(options.batch));
+  }
+  timings.num_image_steps = static_cast<double>(options.batch * options.repetitions);
+  return timings;
+}
+
+Timings time_workload(const BenchOptions& options, const Device& device, Profile* profile) {
+  return options.workload == Workload::sampling ? time_sampling(options, device, profile)
+                                                : time_training(options, device, profile);
+}
+
+}  // namespace
+
+BenchResult bench(const BenchOptions& options) {
+  require(options.batch >= 1, "bench: batch is ", options.batch, "; expected at least 1");
+  require(options.repetitions >= 1, "bench: repetitions is ", options.repetitions,
+          "; expected at least 1");
+  BenchResult result;
+  std::vector<double> seconds =
+      time_workload(options, make_device(BackendKind::cpu, options.num_threads), nullptr).seconds;
+  result.peak_memory_bytes = peak_memory_bytes();
+  std::ranges::sort(seconds);
+  result.least_ms = seconds.front() * 1e3;
+  result.median_ms = seconds[seconds.size() / 2] * 1e3;
+  result.num_parameters = UNet(make_dry_device(), options.network).num_parameters();
+
+  Profile profile;
+  BenchOptions profiled = options;
+  profiled.repetitions = 1;
+  // One worker, so that the ops counted are those of whole steps.
+  if (options.workload == Workload::sampling && options.batch > 1) profiled.num_threads = 1;
+  const Timings timings = time_workload(
+      profiled, make_device(BackendKind::cpu, profiled.num_threads, &profile), &profile);
+  result.ops = profile.entries();
+  for (ProfileEntry& entry : result.ops) {
+    entry.seconds /= timings.num_image_steps;
+    entry.flop /= timings.num_image_steps;
+    result.gflop += entry.flop * 1e-9;
+  }
+  result.gflop_per_second = result.gflop / (result.median_ms * 1e-3);
+  return result;
+}
+
+}  // namespace ddim::eval
