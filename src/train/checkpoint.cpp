@@ -157,8 +157,10 @@ void CheckpointStore::remove_old(std::int64_t keep) {
 
 void load_checkpoint(const fs::path& folder, const TrainConfig& config,
                      std::uint32_t data_fingerprint, TrainingState& state) {
+  const io::SafetensorsFile file = io::SafetensorsFile::open(folder / "state.safetensors");
+  const std::int64_t step = read_count(file, "step");
   const std::vector<std::string> different =
-      differences(config, load_train_config(folder / "config.toml"));
+      differences(config, load_train_config(folder / "config.toml"), step);
   if (!different.empty()) {
     std::string list;
     for (const std::string& line : different) list += "\n  " + line;
@@ -166,7 +168,6 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
          ", the configuration is another one:", list,
          "\nResume with the old values, or start a new run in another folder.");
   }
-  const io::SafetensorsFile file = io::SafetensorsFile::open(folder / "state.safetensors");
   const std::int64_t stored_fingerprint = read_count(file, "data_crc32");
   require(stored_fingerprint == data_fingerprint, "train: cannot resume from ", folder.string(),
           ", the data are others: their CRC-32 is ", data_fingerprint, ", the checkpoint has ",
@@ -185,7 +186,7 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
     file.read_f32(file.at(name), tensor.values<float>());
     tensor.mark_modified();
   }
-  state.step = read_count(file, "step");
+  state.step = step;
   state.updates = read_count(file, "updates");
   state.refused_in_a_row = read_count(file, "refused_in_a_row");
 }

@@ -22,9 +22,11 @@ double learning_rate_at(const OptimisationConfig& training, std::int64_t step) {
   if (step < training.warmup_steps)
     return peak * static_cast<double>(step + 1) / static_cast<double>(training.warmup_steps);
   if (training.decay == Decay::constant) return peak;
-  const double progress = static_cast<double>(step - training.warmup_steps) /
-                          static_cast<double>(training.steps - training.warmup_steps);
-  const double fall = (1.0 + std::cos(std::numbers::pi * std::min(progress, 1.0))) / 2.0;
+  const std::int64_t decay_steps =
+      training.decay_steps > 0 ? training.decay_steps : training.steps - training.warmup_steps;
+  const double progress =
+      static_cast<double>(step - (training.steps - decay_steps)) / static_cast<double>(decay_steps);
+  const double fall = (1.0 + std::cos(std::numbers::pi * std::clamp(progress, 0.0, 1.0))) / 2.0;
   return training.learning_rate_final + (peak - training.learning_rate_final) * fall;
 }
 

@@ -12,8 +12,8 @@ namespace ddim::train {
 // from 0; images are numbered by their place in the batch.
 
 /// The learning rate of step `step`: learning_rate * min(1, (step+1) / warmup_steps), then, for
-/// Decay::cosine, final + (learning_rate - final) (1 + cos(pi p)) / 2, where p goes from 0 at the
-/// end of the warm-up to 1 at the end of the run.
+/// Decay::cosine, final + (learning_rate - final) (1 + cos(pi p)) / 2, where p goes from 0 to 1
+/// over the last decay_steps of the run, or over all that come after the warm-up.
 double learning_rate_at(const OptimisationConfig& training, std::int64_t step);
 
 /// The decay of the moving average at update `update`, counted from 0.

@@ -1,6 +1,8 @@
 #include "train/train_config.h"
 
 #include <toml++/toml.h>
+
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -11,6 +13,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "train/rules.h"
 
 namespace ddim::train {
 namespace {
@@ -67,6 +70,7 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.integer("warmup_steps", training.warmup_steps, 0, kMaxSteps);
   visit.choice("decay", training.decay,
                Names<Decay>{{"constant", Decay::constant}, {"cosine", Decay::cosine}});
+  visit.integer("decay_steps", training.decay_steps, 0, kMaxSteps);
   visit.number("learning_rate_final", training.learning_rate_final, 0.0, 1e6);
   constexpr double kBelowOne = 1.0 - std::numeric_limits<double>::epsilon();
   visit.number("beta1", training.beta1, 0.0, kBelowOne);
@@ -286,6 +290,10 @@ void validate(const TrainConfig& config) {
   require(training.decay == Decay::constant || training.warmup_steps < training.steps,
           "training.warmup_steps (", training.warmup_steps, ") must be below training.steps (",
           training.steps, ") when decay is \"cosine\"");
+  require(training.decay == Decay::constant ||
+              training.decay_steps <= training.steps - training.warmup_steps,
+          "training.decay_steps (", training.decay_steps, ") must not be above steps (",
+          training.steps, ") less warmup_steps (", training.warmup_steps, ")");
   require(training.learning_rate_final <= training.learning_rate, "training.learning_rate_final (",
           training.learning_rate_final, ") must not be above learning_rate (",
           training.learning_rate, ")");
@@ -307,7 +315,16 @@ std::string to_toml(const TrainConfig& config) {
   return text;
 }
 
-std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before) {
+std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before,
+                                     std::int64_t steps_done) {
+  constexpr std::array<std::string_view, 6> kLearningRateKeys{
+      "training.steps", "training.learning_rate", "training.warmup_steps",
+      "training.decay", "training.decay_steps",   "training.learning_rate_final"};
+  bool same_learning_rates = true;
+  for (std::int64_t step = 0; step < steps_done; ++step) {
+    same_learning_rates &=
+        learning_rate_at(now.training, step) == learning_rate_at(before.training, step);
+  }
   const std::vector<Entry> a = entries_of(now);
   const std::vector<Entry> b = entries_of(before);
   std::vector<std::string> result;
@@ -315,7 +332,7 @@ std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& 
     const std::string name = concat(a[i].section, ".", a[i].key);
     const bool harmless = a[i].section == "output" || name == "training.threads" ||
                           name == "data.skip_corrupt" ||
-                          (name == "training.steps" && now.training.decay == Decay::constant);
+                          (same_learning_rates && std::ranges::count(kLearningRateKeys, name) > 0);
     if (!harmless && a[i].value != b[i].value)
       result.push_back(concat(name, " is ", a[i].value, ", the checkpoint has ", b[i].value));
   }

@@ -16,7 +16,7 @@ namespace ddim::train {
 /// `sum`: summed over pixels and channels, averaged over images (the DDIM paper's code).
 enum class Loss { mean, sum };
 /// How the learning rate goes on after its warm-up: it stays, or falls along half a cosine to
-/// learning_rate_final at the last step.
+/// learning_rate_final at the last step, beginning `decay_steps` before it.
 enum class Decay { constant, cosine };
 
 /// [diffusion] The betas, linear from beta_start to beta_end over T steps.
@@ -42,6 +42,7 @@ struct OptimisationConfig {
   double learning_rate = 2e-4;
   std::int64_t warmup_steps = 0;
   Decay decay = Decay::constant;
+  std::int64_t decay_steps = 0;      ///< of Decay::cosine; 0 = all that come after the warm-up
   double learning_rate_final = 0.0;  ///< of Decay::cosine
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -89,10 +90,12 @@ void validate(const TrainConfig& config);
 /// The complete configuration as TOML: parse_train_config() gives the same one back.
 std::string to_toml(const TrainConfig& config);
 
-/// What keeps a run with configuration `now` from going on where one with `before` stopped: one
-/// line for each key that decides the result and differs, "training.batch is 64, the checkpoint has
-/// 128". [output], training.threads and, unless the learning rate depends on it, training.steps may
-/// differ.
-std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before);
+/// What keeps a run with configuration `now` from going on where one with `before` stopped after
+/// `steps_done` steps: one line for each key that decides the result and differs, "training.batch
+/// is 64, the checkpoint has 128". [output] and training.threads may differ, and so may what sets
+/// the learning rate, as long as the steps done had the rate that `now` gives them: a run may be
+/// made longer before its learning rate falls.
+std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before,
+                                     std::int64_t steps_done);
 
 }  // namespace ddim::train

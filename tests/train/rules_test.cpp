@@ -28,6 +28,19 @@ TEST(LearningRate, FallsAlongHalfACosine) {
   EXPECT_DOUBLE_EQ(learning_rate_at(training, 1000), 1.0);
 }
 
+TEST(LearningRate, FallsOverTheLastStepsOnly) {
+  const OptimisationConfig training{.steps = 110,
+                                    .learning_rate = 3.0,
+                                    .warmup_steps = 10,
+                                    .decay = Decay::cosine,
+                                    .decay_steps = 20,
+                                    .learning_rate_final = 1.0};
+  EXPECT_DOUBLE_EQ(learning_rate_at(training, 10), 3.0);
+  EXPECT_DOUBLE_EQ(learning_rate_at(training, 90), 3.0);
+  EXPECT_DOUBLE_EQ(learning_rate_at(training, 100), 2.0);
+  EXPECT_DOUBLE_EQ(learning_rate_at(training, 110), 1.0);
+}
+
 TEST(EmaDecay, GrowsOnlyWithWarmUp) {
   OptimisationConfig training{.ema_decay = 0.99};
   EXPECT_DOUBLE_EQ(ema_decay_at(training, 0), 0.99);
