@@ -1,54 +1,25 @@
 // A training process that is killed at random moments.
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
+#include <csignal>
 #include <fstream>
 #include <random>
 #include <thread>
 
-#include "tests/train/tiny_run.h"
+#include "tests/train/killable_run.h"
 #include "train/checkpoint.h"
 
 namespace ddim::train {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr const char* kFolderVariable = "DDIM_TEST_INTERRUPTION_FOLDER";
-
-TrainConfig config_with_many_saves() {
-  TrainConfig config = tiny_config();
-  config.training.steps = 120;
-  config.output.checkpoint_every_steps = 2;
-  return config;
-}
-
-TrainResult train_in(const fs::path& folder, const std::string& run, Start start) {
-  std::ofstream log(folder / "log.txt", std::ios::app);
-  Progress progress(log, ProgressStyle::lines, "steps");
-  return run_training(config_with_many_saves(), {.data = folder / "data", .out = folder / run},
-                      make_device(BackendKind::cpu), {.start = start, .progress = &progress});
-}
-
-/// Run by the test below in a process of its own.
-TEST(Interruption, DISABLED_Child) {
-  const char* folder = std::getenv(kFolderVariable);
-  ASSERT_NE(folder, nullptr);
-  const Start start = fs::exists(fs::path(folder) / "run") ? Start::resume : Start::fresh;
-  train_in(folder, "run", start);
-}
 
 pid_t start_child(const fs::path& folder) {
   const pid_t child = ::fork();
   if (child != 0) return child;
-  ::setenv(kFolderVariable, folder.c_str(), 1);
-  const int null = ::open("/dev/null", O_WRONLY);
-  ::dup2(null, STDOUT_FILENO);
-  ::execl("/proc/self/exe", "train_test", "--gtest_filter=Interruption.DISABLED_Child",
-          "--gtest_also_run_disabled_tests", static_cast<char*>(nullptr));
+  ::execl(DDIM_KILLABLE_RUN, "killable_run", folder.c_str(), static_cast<char*>(nullptr));
   ::_exit(99);
 }
 

@@ -17,30 +17,10 @@ class TrainerOnBackend : public ::testing::TestWithParam<BackendKind> {
   Device device_ = make_device(GetParam());
 };
 
-TEST_P(TrainerOnBackend, OverfitsFourImages) {
-  TrainConfig config = tiny_config();
-  config.model.dropout = 0.0;
-  config.model.block_out_channels = {16, 32};
-  config.data.flip = false;
-  config.diffusion.T = 100;
-  config.training.steps = 400;
-  config.training.learning_rate = 3e-3;
-  const data::Images images = tiny_images(4);
-  Trainer trainer(config, device_, images);
-  double first = 0.0, last = 0.0;
-  for (std::int64_t step = 0; step < config.training.steps; ++step) {
-    const double loss = trainer.step().loss;
-    if (step < 10) first += loss / 10;
-    if (step >= config.training.steps - 50) last += loss / 50;
-  }
-  EXPECT_GT(first, 0.7);  // a fresh network knows nothing of the noise, whose variance is 1
-  EXPECT_LT(last, 0.12);
-}
-
 TEST_P(TrainerOnBackend, SameWeightsForAnyNumberOfThreads) {
   const data::Images images = tiny_images(10);
   std::string expected;
-  for (const std::int64_t threads : {1, 2, 3, 4}) {
+  for (const std::int64_t threads : {1, 2, 4}) {
     TrainConfig config = tiny_config();
     config.training.threads = threads;
     Trainer trainer(config, device_, images);
@@ -83,6 +63,26 @@ class TrainerTest : public ::testing::Test {
   Device device_ = make_device(BackendKind::cpu);
   data::Images images_ = tiny_images(10);
 };
+
+TEST_F(TrainerTest, OverfitsFourImages) {
+  TrainConfig config = tiny_config();
+  config.model.dropout = 0.0;
+  config.model.block_out_channels = {16, 32};
+  config.data.flip = false;
+  config.diffusion.T = 100;
+  config.training.steps = 400;
+  config.training.learning_rate = 3e-3;
+  const data::Images images = tiny_images(4);
+  Trainer trainer(config, device_, images);
+  double first = 0.0, last = 0.0;
+  for (std::int64_t step = 0; step < config.training.steps; ++step) {
+    const double loss = trainer.step().loss;
+    if (step < 10) first += loss / 10;
+    if (step >= config.training.steps - 50) last += loss / 50;
+  }
+  EXPECT_GT(first, 0.7);  // a fresh network knows nothing of the noise, whose variance is 1
+  EXPECT_LT(last, 0.12);
+}
 
 TEST_F(TrainerTest, ShardsArePartOfTheResultButOnlyInTheLastBits) {
   std::vector<StepReport> reports;
