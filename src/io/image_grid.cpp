@@ -18,8 +18,9 @@ Image to_bytes(std::span<const float> x, std::int64_t height, std::int64_t width
     if (std::isnan(x[i])) {
       fail(ErrorCode::numeric, "to_bytes: value ", i, " of the picture is NaN");
     }
-    const double y = std::clamp((static_cast<double>(x[i]) + 1.0) / 2.0, 0.0, 1.0);
-    image.pixels[i] = static_cast<std::uint8_t>(std::floor(255.0 * y + 0.5));
+    // In float, as torchvision does it, so that ties fall the same way.
+    const float y = std::clamp((x[i] + 1.0F) / 2.0F, 0.0F, 1.0F);
+    image.pixels[i] = static_cast<std::uint8_t>(std::floor(255.0F * y + 0.5F));
   }
   return image;
 }

@@ -35,6 +35,8 @@ JsonFields::JsonFields(std::string_view text, std::string file_name)
     }
     return true;
   };
+  // The library would take it for the end of the text.
+  if (text.find('\0') != std::string_view::npos) fail_file("it is not valid JSON: it holds a NUL");
   try {
     object_ = json::parse(text, check);
   } catch (const json::parse_error& error) {

@@ -51,7 +51,7 @@ std::vector<TensorEntry> place_tensors(std::vector<DeclaredTensor> tensors,
   std::uint64_t position = 0;
   for (DeclaredTensor& tensor : tensors) {
     const auto fail_tensor = [&](const auto&... parts) {
-      fail(ErrorCode::corrupt, file_name, ": tensor ", quoted(tensor.name), " ", parts...);
+      fail(ErrorCode::corrupt, file_name, ": tensor ", display_name(tensor.name), " ", parts...);
     };
     if (tensor.end < tensor.begin || tensor.end > data.size()) {
       fail_tensor("lies at bytes ", tensor.begin, "..", tensor.end, " of the data, which have ",
@@ -85,7 +85,7 @@ void refuse_duplicates(const std::vector<DeclaredTensor>& tensors, const std::st
   std::sort(names.begin(), names.end());
   const auto twin = std::adjacent_find(names.begin(), names.end());
   if (twin != names.end()) {
-    fail(ErrorCode::corrupt, file_name, ": there are two tensors ", quoted(*twin));
+    fail(ErrorCode::corrupt, file_name, ": there are two tensors ", display_name(*twin));
   }
 }
 
@@ -177,19 +177,19 @@ const TensorEntry* SafetensorsFile::find(std::string_view name) const {
 const TensorEntry& SafetensorsFile::at(std::string_view name) const {
   const TensorEntry* entry = find(name);
   if (entry == nullptr) {
-    fail(ErrorCode::corrupt, path_.string(), " has no tensor ", quoted(name));
+    fail(ErrorCode::corrupt, path_.string(), " has no tensor ", display_name(name));
   }
   return *entry;
 }
 
 void SafetensorsFile::read_f32(const TensorEntry& entry, std::span<float> out) const {
   require(static_cast<std::int64_t>(out.size()) == entry.num_elements(), path_.string(),
-          ": tensor ", quoted(entry.name), " has ", entry.num_elements(), " elements, not ",
+          ": tensor ", display_name(entry.name), " has ", entry.num_elements(), " elements, not ",
           out.size());
   try {
     to_f32(entry.type, entry.bytes, out);
   } catch (const Error& error) {
-    fail(error.code(), path_.string(), ": tensor ", quoted(entry.name), ": ", error.what());
+    fail(error.code(), path_.string(), ": tensor ", display_name(entry.name), ": ", error.what());
   }
 }
 

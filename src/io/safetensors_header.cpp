@@ -46,14 +46,14 @@ class HeaderReader : public nlohmann::json_sax<json> {
   bool string(string_t& value) override {
     if (state_ == State::metadata) {
       if (!header_.metadata.emplace(key_, value).second) {
-        fail_header("__metadata__ has two entries ", quoted(key_));
+        fail_header("__metadata__ has two entries ", display_name(key_));
       }
       return true;
     }
     if (state_ != State::tensor || key_ != "dtype") return refuse("a string");
     if (type_) fail_tensor("has two dtypes");
     type_ = stored_type_from(value);
-    if (!type_) fail_tensor("has an unknown dtype ", quoted(value));
+    if (!type_) fail_tensor("has an unknown dtype ", display_name(value));
     return true;
   }
 
@@ -68,7 +68,7 @@ class HeaderReader : public nlohmann::json_sax<json> {
       state_ = State::metadata;
     } else {
       if (const auto reason = reason_against_name(name_); !reason.empty()) {
-        fail_header("the tensor name ", quoted(name_), " ", reason);
+        fail_header("the tensor name ", display_name(name_), " ", reason);
       }
       if (header_.tensors.size() == kMaxTensors) {
         fail_header("there are more than ", kMaxTensors, " tensors");
@@ -127,18 +127,18 @@ class HeaderReader : public nlohmann::json_sax<json> {
   }
   template <class... Parts>
   [[noreturn]] void fail_tensor(const Parts&... parts) const {
-    fail_header("tensor ", quoted(name_), " ", parts...);
+    fail_header("tensor ", display_name(name_), " ", parts...);
   }
   [[noreturn]] bool refuse(const char* found) const {
     switch (state_) {
       case State::outside:
         fail_header("an object was expected, ", found, " was found");
       case State::header:
-        fail_header("entry ", quoted(name_), " is ", found, ", not an object");
+        fail_header("entry ", display_name(name_), " is ", found, ", not an object");
       case State::metadata:
-        fail_header("__metadata__ entry ", quoted(key_), " is ", found, ", not a string");
+        fail_header("__metadata__ entry ", display_name(key_), " is ", found, ", not a string");
       case State::tensor:
-        fail_tensor("has ", found, " as ", quoted(key_),
+        fail_tensor("has ", found, " as ", display_name(key_),
                     "; dtype (a string), shape and data_offsets (arrays) were expected");
       case State::shape:
       case State::offsets:
@@ -163,12 +163,17 @@ class HeaderReader : public nlohmann::json_sax<json> {
 
 SafetensorsHeader parse_safetensors_header(std::string_view json_text,
                                            const std::string& file_name) {
+  // The library would take it for the end of the text.
+  if (json_text.find('\0') != std::string_view::npos) {
+    fail(ErrorCode::corrupt, file_name,
+         ": bad safetensors header: it is not valid JSON: it holds a NUL");
+  }
   HeaderReader reader(file_name);
   json::sax_parse(json_text, &reader);
   return reader.take();
 }
 
-std::string quoted(std::string_view name) {
+std::string display_name(std::string_view name) {
   constexpr std::size_t kMaxShown = 60;
   std::string text = "\"";
   for (const char c : name.substr(0, kMaxShown)) text += c >= 0x20 && c < 0x7f ? c : '?';

@@ -35,7 +35,7 @@ struct SafetensorsHeader {
 SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file_name);
 
 /// A name in quotes for a message: cut to 60 bytes, what is not printable ASCII as `?`.
-std::string quoted(std::string_view name);
+std::string display_name(std::string_view name);
 
 /// Why a tensor may not have this name (empty, too long, control characters); empty when it may.
 std::string_view reason_against_name(std::string_view name);

@@ -17,7 +17,7 @@ std::string json_string(std::string_view text) {
   try {
     return nlohmann::json(text).dump();
   } catch (const nlohmann::json::type_error&) {
-    fail(ErrorCode::user, "safetensors: ", quoted(text), " is not valid UTF-8");
+    fail(ErrorCode::user, "safetensors: ", display_name(text), " is not valid UTF-8");
   }
 }
 
@@ -72,19 +72,20 @@ bool is_float(StoredType type) {
 
 void check(const TensorSource& tensor) {
   const auto reason = reason_against_name(tensor.name);
-  require(reason.empty(), "a tensor cannot be written: its name ", quoted(tensor.name), " ",
+  require(reason.empty(), "a tensor cannot be written: its name ", display_name(tensor.name), " ",
           reason);
   require(tensor.name != "__metadata__", "a tensor cannot be named __metadata__");
-  require(tensor.values.empty() || tensor.bytes.empty(), "tensor ", quoted(tensor.name),
+  require(tensor.values.empty() || tensor.bytes.empty(), "tensor ", display_name(tensor.name),
           " is given both as values and as bytes");
-  require(tensor.shape.size() <= kMaxRank, "tensor ", quoted(tensor.name), " has more than ",
+  require(tensor.shape.size() <= kMaxRank, "tensor ", display_name(tensor.name), " has more than ",
           kMaxRank, " dimensions");
-  require(tensor.values.empty() || is_float(tensor.type), "tensor ", quoted(tensor.name),
+  require(tensor.values.empty() || is_float(tensor.type), "tensor ", display_name(tensor.name),
           ": float values cannot be written as ", to_string(tensor.type));
   const std::int64_t expected = num_bytes_of(tensor.type, tensor.shape);
   const std::size_t given = tensor.bytes.size() + tensor.values.size() * size_of(tensor.type);
   require(expected >= 0 && static_cast<std::size_t>(expected) == given, "tensor ",
-          quoted(tensor.name), " has ", given, " bytes, but its shape and type need ", expected);
+          display_name(tensor.name), " has ", given, " bytes, but its shape and type need ",
+          expected);
 }
 
 /// Error(numeric) for the first element that `stored` cannot hold as a finite number.
@@ -94,7 +95,7 @@ void require_finite(const TensorSource& tensor, std::size_t first, std::span<con
       std::find_if_not(stored.begin(), stored.end(), [](float x) { return std::isfinite(x); });
   if (bad == stored.end()) return;
   const auto at = static_cast<std::size_t>(bad - stored.begin());
-  fail(ErrorCode::numeric, "tensor ", quoted(tensor.name), ": element ", first + at, " is ",
+  fail(ErrorCode::numeric, "tensor ", display_name(tensor.name), ": element ", first + at, " is ",
        values[at], ", which is not a finite ", to_string(tensor.type), " number");
 }
 
@@ -124,7 +125,7 @@ FileContent safetensors_content(std::vector<TensorSource> tensors, Metadata meta
   for (const TensorSource& tensor : tensors) {
     check(tensor);
     require(names.insert(tensor.name).second, "safetensors: there are two tensors ",
-            quoted(tensor.name));
+            display_name(tensor.name));
   }
   names.clear();  // sorting moves the strings
   std::sort(tensors.begin(), tensors.end(), [](const TensorSource& a, const TensorSource& b) {

@@ -1,0 +1,312 @@
+#include "io/diffusers_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/base_files/expect_error.h"
+
+namespace ddim::io {
+namespace {
+
+using ddim::test::expect_error;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// google/ddpm-cifar10-32's, as spec D.2 lists it.
+const char* const kCifar10 = R"({
+  "_class_name": "UNet2DModel", "_diffusers_version": "0.0.4",
+  "sample_size": 32, "in_channels": 3, "out_channels": 3, "layers_per_block": 2,
+  "block_out_channels": [128, 256, 256, 256],
+  "down_block_types": ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"],
+  "up_block_types": ["UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"],
+  "act_fn": "silu", "norm_num_groups": 32, "norm_eps": 1e-06, "attention_head_dim": null,
+  "downsample_padding": 0, "flip_sin_to_cos": false, "freq_shift": 1,
+  "time_embedding_type": "positional", "mid_block_scale_factor": 1, "center_input_sample": false
+})";
+
+TEST(UNetFileConfig, ReadsThePublishedCifar10File) {
+  const UNetFileConfig config = parse_unet_config(kCifar10, "config.json");
+  EXPECT_EQ(config.diffusers_version, "0.0.4");
+  EXPECT_EQ(config.sample_size, 32);
+  EXPECT_THAT(config.block_out_channels, ElementsAre(128, 256, 256, 256));
+  EXPECT_EQ(config.down_block_types[1], "AttnDownBlock2D");
+  EXPECT_EQ(config.up_block_types[2], "AttnUpBlock2D");
+  EXPECT_EQ(config.norm_eps, 1e-6);
+  EXPECT_EQ(config.attention_head_dim, std::nullopt);
+  EXPECT_EQ(config.downsample_padding, 0);
+  EXPECT_FALSE(config.flip_sin_to_cos);
+  EXPECT_EQ(config.freq_shift, 1);
+  EXPECT_EQ(config.mid_block_scale_factor, 1.0);
+  EXPECT_THAT(config.unknown_keys, ElementsAre());
+}
+
+TEST(UNetFileConfig, AbsentKeysMeanWhatDiffusersMeans) {
+  const UNetFileConfig config = parse_unet_config("{}", "config.json");
+  EXPECT_EQ(config.sample_size, std::nullopt);
+  EXPECT_EQ(config.attention_head_dim, 8);
+  EXPECT_EQ(config.norm_eps, 1e-5);
+  EXPECT_TRUE(config.flip_sin_to_cos);
+  EXPECT_EQ(config.freq_shift, 0);
+  EXPECT_EQ(config.downsample_padding, 1);
+  EXPECT_THAT(config.block_out_channels, ElementsAre(224, 448, 672, 896));
+  EXPECT_EQ(config.mid_block_type, "UNetMidBlock2D");
+}
+
+TEST(UNetFileConfig, WritesEveryFieldAndReadsItBack) {
+  UNetFileConfig config = parse_unet_config(kCifar10, "config.json");
+  config.in_channels = 1;
+  config.out_channels = 2;
+  config.center_input_sample = true;
+  config.time_embedding_type = "fourier";
+  config.time_embedding_dim = 5;
+  config.mid_block_type = std::nullopt;
+  config.layers_per_block = 3;
+  config.mid_block_scale_factor = 1.5;
+  config.downsample_type = "resnet";
+  config.upsample_type = "resnet";
+  config.dropout = 0.1;
+  config.act_fn = "gelu";
+  config.norm_num_groups = 16;
+  config.attn_norm_num_groups = 8;
+  config.resnet_time_scale_shift = "scale_shift";
+  config.add_attention = false;
+  config.class_embed_type = "timestep";
+  config.num_class_embeds = 10;
+  config.num_train_timesteps = 500;
+  const std::string text = to_json(config);
+  const UNetFileConfig back = parse_unet_config(text, "config.json");
+  EXPECT_EQ(to_json(back), text);
+  EXPECT_EQ(back.in_channels, 1);
+  EXPECT_EQ(back.out_channels, 2);
+  EXPECT_TRUE(back.center_input_sample);
+  EXPECT_EQ(back.time_embedding_type, "fourier");
+  EXPECT_EQ(back.time_embedding_dim, 5);
+  EXPECT_EQ(back.mid_block_type, std::nullopt);
+  EXPECT_EQ(back.layers_per_block, 3);
+  EXPECT_EQ(back.mid_block_scale_factor, 1.5);
+  EXPECT_EQ(back.downsample_type, "resnet");
+  EXPECT_EQ(back.upsample_type, "resnet");
+  EXPECT_EQ(back.dropout, 0.1);
+  EXPECT_EQ(back.act_fn, "gelu");
+  EXPECT_EQ(back.norm_num_groups, 16);
+  EXPECT_EQ(back.attn_norm_num_groups, 8);
+  EXPECT_EQ(back.resnet_time_scale_shift, "scale_shift");
+  EXPECT_FALSE(back.add_attention);
+  EXPECT_EQ(back.class_embed_type, "timestep");
+  EXPECT_EQ(back.num_class_embeds, 10);
+  EXPECT_EQ(back.num_train_timesteps, 500);
+  EXPECT_EQ(back.attention_head_dim, std::nullopt);
+  EXPECT_THAT(text, AllOf(HasSubstr("\"attention_head_dim\": null"), HasSubstr("1e-06"),
+                          testing::EndsWith("}\n")));
+  EXPECT_THAT(back.unknown_keys, ElementsAre());
+}
+
+TEST(UNetFileConfig, PreReleaseSpelling) {
+  const UNetFileConfig config = parse_unet_config(
+      R"({"_class_name": "UNetModel", "ch": 64, "ch_mult": [1, 2, 4], "attn_resolutions": [16],
+          "num_res_blocks": 3, "resamp_with_conv": true, "resolution": 32, "resnet_eps": 1e-4,
+          "downscale_freq_shift": 0, "num_head_channels": 16})",
+      "config.json");
+  EXPECT_THAT(config.block_out_channels, ElementsAre(64, 128, 256));
+  EXPECT_THAT(config.down_block_types,
+              ElementsAre("DownBlock2D", "AttnDownBlock2D", "DownBlock2D"));
+  EXPECT_THAT(config.up_block_types, ElementsAre("UpBlock2D", "AttnUpBlock2D", "UpBlock2D"));
+  EXPECT_EQ(config.layers_per_block, 3);
+  EXPECT_EQ(config.sample_size, 32);
+  EXPECT_EQ(config.norm_eps, 1e-4);
+  EXPECT_EQ(config.freq_shift, 0);
+  EXPECT_EQ(config.attention_head_dim, 16);
+  EXPECT_FALSE(config.flip_sin_to_cos);
+  EXPECT_EQ(config.downsample_padding, 0);
+  EXPECT_EQ(config.downsample_type, "conv");
+  EXPECT_THAT(config.unknown_keys, ElementsAre());
+  EXPECT_EQ(parse_unet_config(R"({"image_size": [64, 64], "resamp_with_conv": false})", "c")
+                .downsample_type,
+            "pool");
+  EXPECT_EQ(parse_unet_config(R"({"image_size": [64, 64]})", "c").sample_size, 64);
+}
+
+TEST(UNetFileConfig, TellsOfKeysItDoesNotKnow) {
+  EXPECT_THAT(parse_unet_config(R"({"zebra": 1, "_private": 2, "attn": [], "act_fn": "silu"})", "c")
+                  .unknown_keys,
+              ElementsAre("attn", "zebra"));
+}
+
+struct BadConfig {
+  const char* text;
+  const char* message;
+};
+
+TEST(UNetFileConfig, BadFilesAreRefusedByFieldName) {
+  const BadConfig cases[] = {
+      {"", "not valid JSON"},
+      {"{", "not valid JSON"},
+      {"[]", "not a JSON object"},
+      {"<html>", "not valid JSON"},
+      {"{\"a\": NaN}", "not valid JSON"},
+      {"{\"a\": 1e999}", "too large"},
+      {"{\"a\": \"\xFF\"}", "not valid JSON"},
+      {R"({"dropout": 0, "dropout": 0})", "\"dropout\" stands there twice"},
+      {R"({"a": {"b": 1, "b": 2}})", "\"b\" stands there twice"},
+      {R"({"sample_size": 0})", "sample_size"},
+      {R"({"sample_size": [32, 64]})", "sample_size"},
+      {R"({"sample_size": "32"})", "sample_size"},
+      {R"({"sample_size": 32, "resolution": 32})", "sample_size and resolution"},
+      {R"({"in_channels": -3})", "in_channels"},
+      {R"({"in_channels": 3.5})", "in_channels"},
+      {R"({"in_channels": 18446744073709551615})", "in_channels"},
+      {R"({"in_channels": true})", "in_channels"},
+      {R"({"in_channels": null})", "in_channels"},
+      {R"({"flip_sin_to_cos": 1})", "flip_sin_to_cos"},
+      {R"({"act_fn": 1})", "act_fn"},
+      {R"({"norm_eps": -1e-6})", "norm_eps"},
+      {R"({"norm_eps": "1e-6"})", "norm_eps"},
+      {R"({"dropout": 1.5})", "dropout"},
+      {R"({"downsample_padding": 2})", "downsample_padding"},
+      {R"({"attention_head_dim": 0})", "attention_head_dim"},
+      {R"({"norm_num_groups": 0})", "norm_num_groups"},
+      {R"({"block_out_channels": 128})", "block_out_channels"},
+      {R"({"block_out_channels": ["128"]})", "block_out_channels"},
+      {R"({"block_out_channels": [128, 0, 1, 1]})", "block_out_channels"},
+      {R"({"block_out_channels": [128]})", "same length"},
+      {R"({"block_out_channels": [], "down_block_types": [], "up_block_types": []})",
+       "same length"},
+      {R"({"down_block_types": [1]})", "down_block_types"},
+      {R"({"ch_mult": [1, 2], "block_out_channels": [1, 2]})", "mean the same"},
+      {R"({"ch_mult": [1, 2], "attn_resolutions": [16]})", "attn_resolutions"},
+  };
+  for (const BadConfig& bad : cases) {
+    SCOPED_TRACE(bad.text);
+    expect_error(ErrorCode::corrupt, AllOf(HasSubstr("dir/config.json"), HasSubstr(bad.message)),
+                 [&] { parse_unet_config(bad.text, "dir/config.json"); });
+  }
+  // The JSON library takes a NUL for the end.
+  expect_error(ErrorCode::corrupt, HasSubstr("NUL"),
+               [&] { parse_unet_config(std::string("{}\0 and more", 12), "config.json"); });
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  expect_error(ErrorCode::corrupt, HasSubstr("deeper"),
+               [&] { parse_unet_config("{\"a\":" + deep + "}", "config.json"); });
+}
+
+TEST(UNetFileConfig, EveryTruncationIsRefused) {
+  const std::string text = to_json(UNetFileConfig{});
+  for (std::size_t size = 0; size + 2 < text.size(); ++size) {
+    EXPECT_THROW(parse_unet_config(text.substr(0, size), "config.json"), Error) << size;
+  }
+}
+
+TEST(SchedulerFileConfig, ReadsThePublishedDdpmFile) {
+  const SchedulerFileConfig config = parse_scheduler_config(
+      R"({"_class_name": "DDPMScheduler", "num_train_timesteps": 1000, "beta_start": 0.0001,
+          "beta_end": 0.02, "beta_schedule": "linear", "trained_betas": null,
+          "variance_type": "fixed_large", "clip_sample": true})",
+      "scheduler_config.json");
+  EXPECT_EQ(config.class_name, "DDPMScheduler");
+  EXPECT_EQ(config.variance_type, "fixed_large");
+  EXPECT_EQ(config.trained_betas, std::nullopt);
+  EXPECT_TRUE(config.clip_sample);
+  EXPECT_EQ(config.timestep_spacing, "leading");
+  EXPECT_THAT(config.unknown_keys, ElementsAre());
+  EXPECT_THAT(to_json(config),
+              AllOf(HasSubstr("fixed_large"), testing::Not(HasSubstr("set_alpha_to_one"))));
+}
+
+TEST(SchedulerFileConfig, WritesEveryFieldAndReadsItBack) {
+  SchedulerFileConfig config;
+  config.num_train_timesteps = 3;
+  config.beta_start = 0.125;
+  config.beta_end = 0.25;
+  config.beta_schedule = "scaled_linear";
+  config.trained_betas = std::vector<double>{0.1, 0.2, 0.3};
+  config.clip_sample = false;
+  config.clip_sample_range = 2.0;
+  config.prediction_type = "v_prediction";
+  config.thresholding = true;
+  config.dynamic_thresholding_ratio = 0.5;
+  config.sample_max_value = 3.0;
+  config.timestep_spacing = "trailing";
+  config.steps_offset = 1;
+  config.rescale_betas_zero_snr = true;
+  config.set_alpha_to_one = false;
+  const std::string text = to_json(config);
+  EXPECT_THAT(text, testing::Not(HasSubstr("variance_type")));
+  const SchedulerFileConfig back = parse_scheduler_config(text, "s");
+  EXPECT_EQ(to_json(back), text);
+  EXPECT_EQ(back.num_train_timesteps, 3);
+  EXPECT_EQ(back.beta_start, 0.125);
+  EXPECT_EQ(back.beta_end, 0.25);
+  EXPECT_EQ(back.beta_schedule, "scaled_linear");
+  EXPECT_EQ(back.trained_betas, config.trained_betas);
+  EXPECT_FALSE(back.clip_sample);
+  EXPECT_EQ(back.clip_sample_range, 2.0);
+  EXPECT_EQ(back.prediction_type, "v_prediction");
+  EXPECT_TRUE(back.thresholding);
+  EXPECT_EQ(back.dynamic_thresholding_ratio, 0.5);
+  EXPECT_EQ(back.sample_max_value, 3.0);
+  EXPECT_EQ(back.timestep_spacing, "trailing");
+  EXPECT_EQ(back.steps_offset, 1);
+  EXPECT_TRUE(back.rescale_betas_zero_snr);
+  EXPECT_FALSE(back.set_alpha_to_one);
+}
+
+TEST(SchedulerFileConfig, OldSpellingAndBadFields) {
+  EXPECT_EQ(parse_scheduler_config(R"({"timesteps": 500})", "s").num_train_timesteps, 500);
+  const BadConfig cases[] = {
+      {R"({"num_train_timesteps": 0})", "num_train_timesteps"},
+      {R"({"num_train_timesteps": 1e3})", "num_train_timesteps"},
+      {R"({"beta_start": -0.1})", "beta_start"},
+      {R"({"beta_end": 2})", "beta_end"},
+      {R"({"trained_betas": [0.1, "x"]})", "trained_betas"},
+      {R"({"trained_betas": [0.1, 1.5]})", "trained_betas"},
+      {R"({"clip_sample": "yes"})", "clip_sample"},
+      {R"({"steps_offset": -1})", "steps_offset"},
+  };
+  for (const BadConfig& bad : cases) {
+    SCOPED_TRACE(bad.text);
+    expect_error(ErrorCode::corrupt, AllOf(HasSubstr("s.json"), HasSubstr(bad.message)),
+                 [&] { parse_scheduler_config(bad.text, "s.json"); });
+  }
+}
+
+TEST(ModelIndex, ReadsAndWrites) {
+  EXPECT_EQ(to_json(ModelIndex{}),
+            "{\n"
+            "  \"_class_name\": \"DDIMPipeline\",\n"
+            "  \"_diffusers_version\": \"0.31.0\",\n"
+            "  \"scheduler\": [\n    \"diffusers\",\n    \"DDIMScheduler\"\n  ],\n"
+            "  \"unet\": [\n    \"diffusers\",\n    \"UNet2DModel\"\n  ]\n"
+            "}\n");
+  const ModelIndex index = parse_model_index(to_json(ModelIndex{}), "model_index.json");
+  EXPECT_EQ(index.unet_class, "UNet2DModel");
+  const ModelIndex old = parse_model_index(
+      R"({"_class_name": "DDPM", "_module": "modeling_ddpm.py",
+          "noise_scheduler": ["diffusers", "GaussianDDPMScheduler"],
+          "unet": ["diffusers", "UNetUnconditionalModel"]})",
+      "model_index.json");
+  EXPECT_EQ(old.scheduler_class, "GaussianDDPMScheduler");
+  EXPECT_EQ(old.class_name, "DDPM");
+}
+
+TEST(ModelIndex, RefusesOtherPipelines) {
+  const BadConfig cases[] = {
+      {R"({"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DModel"],
+           "scheduler": ["diffusers", "DDIMScheduler"]})",
+       "StableDiffusionPipeline"},
+      {R"({"unet": ["diffusers", "UNet2DConditionModel"],
+           "scheduler": ["diffusers", "DDIMScheduler"]})",
+       "UNet2DConditionModel"},
+      {R"({"scheduler": ["diffusers", "DDIMScheduler"]})", "unet is missing"},
+      {R"({"unet": ["diffusers", "UNet2DModel"]})", "scheduler is missing"},
+      {R"({"unet": "UNet2DModel"})", "unet"},
+      {R"({"unet": ["diffusers", 1]})", "unet"},
+  };
+  for (const BadConfig& bad : cases) {
+    SCOPED_TRACE(bad.text);
+    expect_error(ErrorCode::corrupt, AllOf(HasSubstr("index.json"), HasSubstr(bad.message)),
+                 [&] { parse_model_index(bad.text, "index.json"); });
+  }
+}
+
+}  // namespace
+}  // namespace ddim::io

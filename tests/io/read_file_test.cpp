@@ -1,0 +1,30 @@
+#include "io/read_file.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/base_files/expect_error.h"
+#include "tests/base_files/temporary_folder.h"
+
+namespace ddim::io {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+TEST(ReadFile, ReadsAllOrSaysWhyNot) {
+  const ddim::test::TemporaryFolder folder;
+  const std::string text(200'000, 'x');
+  ddim::test::write_text(folder / "a", text);
+  EXPECT_EQ(read_file(folder / "a", text.size()), text);
+  ddim::test::expect_error(ErrorCode::corrupt, AllOf(HasSubstr("/a"), HasSubstr("199999")),
+                           [&] { read_file(folder / "a", text.size() - 1); });
+  ddim::test::expect_error(ErrorCode::io, AllOf(HasSubstr("/b"), HasSubstr("No such file")),
+                           [&] { read_file(folder / "b", 10); });
+  ddim::test::expect_error(ErrorCode::io, HasSubstr("Is a directory"),
+                           [&] { read_file(folder.path(), 10); });
+  ddim::test::write_text(folder / "empty", "");
+  EXPECT_EQ(read_file(folder / "empty", 0), "");
+}
+
+}  // namespace
+}  // namespace ddim::io
