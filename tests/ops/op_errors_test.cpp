@@ -120,6 +120,23 @@ TEST_F(OpErrors, DropoutIsTheIdentityWithoutRecordingOrProbability) {
   EXPECT_NE(dropout(recording, x, 1, 0.5).value().storage_id(), x.value().storage_id());
 }
 
+// The mask belongs to the tape's seed and step, to the layer and to the image: nothing else may
+// choose it, or a resumed or differently split step would drop other elements.
+TEST(Dropout, DrawsFromTheTapesNoiseInTheLanesOfItsLayer) {
+  const Device ref = make_device(BackendKind::ref);
+  const Tensor x = from_host(ref, {2, 50}, std::vector<float>(100, 1.0F));
+  Gradients no_parameters(ref, {});
+  const NoiseKey noise{.seed = 8, .purpose = Purpose::dropout, .step = 6};
+  Tape tape(no_parameters, noise, 30);
+  const Var y = dropout(tape, tape.constant(x), 9, 0.5);
+
+  NoiseKey of_layer = noise;
+  of_layer.lane = 9;
+  Tensor expected = empty_like(x);
+  ref.kernels().dropout(x, {.noise = of_layer, .first_image = 30, .probability = 0.5}, {expected});
+  EXPECT_EQ(to_host(y.value()), to_host(expected));
+}
+
 TEST_F(OpErrors, ReshapeSharesItsElements) {
   const Var x = var({2, 3});
   const Var y = reshape(tape, x, {3, 2});
