@@ -18,7 +18,7 @@ find src include app examples -name '*.h' -o -name '*.cpp' | sort | xargs awk '
     may["data"]      = "base tensor io"
     may["model"]     = "base tensor nn diffusion io"
     may["train"]     = "base tensor model nn diffusion data io"
-    may["eval"]      = "base tensor model nn diffusion data io"
+    may["eval"]      = "base tensor model train nn diffusion data io"
     may["api"]       = "base tensor ops backend nn diffusion io data model train eval"
     may["include"]   = ""
     may["app"]       = ""

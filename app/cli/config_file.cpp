@@ -12,9 +12,9 @@ class FileBelowEnvironment : public CLI::ConfigTOML {
   explicit FileBelowEnvironment(const CLI::App& app) : app_(app) {}
 
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-    std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(input);
-    std::erase_if(items, [this](const CLI::ConfigItem& item) { return is_in_environment(item); });
-    return items;
+    std::vector<CLI::ConfigItem> values = CLI::ConfigTOML::from_config(input);
+    std::erase_if(values, [this](const CLI::ConfigItem& item) { return is_in_environment(item); });
+    return values;
   }
 
  private:

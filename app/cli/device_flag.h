@@ -2,35 +2,23 @@
 
 #include <ddim/model.h>
 
-#include <CLI/CLI.hpp>
-#include <map>
-#include <string>
+#include "choice_flag.h"
 
 namespace ddim::cli {
 
 /// --device cpu|reference
 class DeviceFlag {
  public:
-  explicit DeviceFlag(CLI::App& command) {
-    command
-        .add_option("--device", kind_,
-                    "cpu, or reference: plain loops to compare with, hundreds of times slower")
-        ->envname("DDIM_DEVICE")
-        ->transform(CLI::CheckedTransformer(kinds()).description(""))
-        ->default_str("cpu")
-        ->type_name("NAME");
+  void add_to(CLI::App& command) {
+    kind_
+        .add_to(command, "--device",
+                "cpu, or reference: plain loops to compare with, hundreds of times slower")
+        ->envname("DDIM_DEVICE");
   }
-  DeviceFlag(const DeviceFlag&) = delete;
-  DeviceFlag& operator=(const DeviceFlag&) = delete;
-
-  DeviceKind kind() const { return kind_; }
+  DeviceKind kind() const { return kind_.value(); }
 
  private:
-  static std::map<std::string, DeviceKind> kinds() {
-    return {{"cpu", DeviceKind::cpu}, {"reference", DeviceKind::reference}};
-  }
-
-  DeviceKind kind_ = DeviceKind::cpu;
+  ChoiceFlag<DeviceKind> kind_{{{"cpu", DeviceKind::cpu}, {"reference", DeviceKind::reference}}};
 };
 
 }  // namespace ddim::cli

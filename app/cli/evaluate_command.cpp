@@ -12,10 +12,9 @@ namespace ddim::cli {
 namespace {
 
 struct Flags {
-  explicit Flags(CLI::App& command) : device(command) {}
-
   std::filesystem::path model;
   DeviceFlag device;
+  ChoiceFlag<DataSplit> split{{{"test", DataSplit::test}, {"train", DataSplit::train}}};
   EpsErrorOptions options;
   bool eps_error = false;
   bool json = false;
@@ -54,6 +53,7 @@ void run(const Flags& flags) {
   const Interrupts interrupts;
   EpsErrorOptions options = flags.options;
   options.show_progress = flags.quiet || flags.json ? ShowProgress::no : ShowProgress::on_stderr;
+  options.split = flags.split.value();
   options.stop = interrupts.token();
   const EpsErrors errors = eps_error(Model::load(flags.model, flags.device.kind()), options);
   if (flags.json) {
@@ -68,7 +68,7 @@ void run(const Flags& flags) {
 void add_evaluate_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("evaluate", "Measure how good a model is on a data set");
   command->fallthrough();
-  const auto flags = std::make_shared<Flags>(*command);
+  const auto flags = std::make_shared<Flags>();
   EpsErrorOptions& options = flags->options;
   command
       ->add_flag("--eps-error", flags->eps_error,
@@ -103,6 +103,7 @@ void add_evaluate_command(CLI::App& app) {
   command->add_option("--threads", options.threads, "0: one per processor")
       ->envname("DDIM_THREADS")
       ->capture_default_str();
+  flags->device.add_to(*command);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->add_flag("--quiet", flags->quiet, "Show no progress");
   command->callback([flags] { run(*flags); });

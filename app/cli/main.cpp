@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <new>
+#include <string_view>
 
 #include "commands.h"
 #include "config_file.h"
@@ -17,7 +18,6 @@ constexpr const char* kFooter =
 
 int run(int argc, char** argv) {
   CLI::App app("Denoising diffusion implicit models (arXiv:2010.02502) on the CPU", "ddim");
-  app.footer(kFooter);
   app.set_version_flag("--version", fmt::format("ddim {}", ddim::version()));
   app.require_subcommand(1);
   ddim::cli::add_sample_command(app);
@@ -26,13 +26,24 @@ int run(int argc, char** argv) {
   ddim::cli::add_info_command(app);
   ddim::cli::add_convert_command(app);
   ddim::cli::add_evaluate_command(app);
+  ddim::cli::add_bench_command(app);
   ddim::cli::add_config_file(app);
+  app.footer(kFooter);
+  if (argc == 1) {
+    fmt::print(stderr, "{}", app.help());
+    return static_cast<int>(ddim::ErrorCode::usage);
+  }
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::FileError& error) {
     fmt::print(stderr, "ddim: {}\n", error.what());
     return static_cast<int>(ddim::ErrorCode::io);
+  } catch (const CLI::ConfigError& error) {
+    const std::string_view what = error.what();  // "INI was not able to parse sample.stepz"
+    fmt::print(stderr, "ddim: {}: not a setting that this command knows: {}\n",
+               app["--config"]->as<std::string>(), what.substr(what.rfind(" parse ") + 7));
+    return static_cast<int>(ddim::ErrorCode::usage);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     fmt::print(stderr, "ddim: {}\nSee ddim --help, or ddim COMMAND --help.\n", error.what());

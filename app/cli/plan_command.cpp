@@ -11,8 +11,6 @@ namespace ddim::cli {
 namespace {
 
 struct Flags {
-  explicit Flags(CLI::App& command) : plan(command) {}
-
   std::filesystem::path model;
   LinearBetas betas;
   PlanFlags plan;
@@ -24,7 +22,11 @@ void run(const Flags& flags) {
   const Plan plan = flags.model.empty() ? make_plan(flags.betas, options)
                                         : make_plan(Model::load(flags.model), options);
   if (!plan.note.empty()) fmt::print(stderr, "ddim: {}\n", plan.note);
-  fmt::print("{}\n", flags.json ? plan.json : plan.table);
+  if (flags.json) {
+    fmt::print("{}\n", plan.json);
+  } else {
+    fmt::print("{}", plan.table);
+  }
 }
 
 }  // namespace
@@ -33,7 +35,7 @@ void add_plan_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "plan", "Print what a sampler will do: tau, sqrt(alpha_bar), sigma, network calls");
   command->fallthrough();
-  const auto flags = std::make_shared<Flags>(*command);
+  const auto flags = std::make_shared<Flags>();
   CLI::Option* model =
       command->add_option("--model", flags->model, "Take the betas from this model's folder")
           ->envname("DDIM_MODEL")
@@ -47,6 +49,7 @@ void add_plan_command(CLI::App& app) {
   command->add_option("--beta-end", flags->betas.beta_end, "Without a model: the last beta")
       ->capture_default_str()
       ->excludes(model);
+  flags->plan.add_to(*command);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->callback([flags] { run(*flags); });
 }

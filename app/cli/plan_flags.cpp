@@ -1,55 +1,31 @@
 #include "plan_flags.h"
 
-#include <map>
-
 namespace ddim::cli {
-namespace {
 
-const std::map<std::string, TauKind> kTauKinds = {{"linear", TauKind::linear},
-                                                  {"quadratic", TauKind::quadratic},
-                                                  {"linear-code", TauKind::linear_code},
-                                                  {"quadratic-code", TauKind::quadratic_code}};
-const std::map<std::string, Clip> kClips = {
-    {"none", Clip::none}, {"keep-eps", Clip::keep_eps}, {"rederive-eps", Clip::rederive_eps}};
-
-}  // namespace
-
-PlanFlags::PlanFlags(CLI::App& command) {
-  constexpr const char* kGroup = "Steps";
-  command.add_option("--steps", options_.steps, "Steps to take, 1 to T")
+void PlanFlags::add_to(CLI::App& command) {
+  command.add_option("--steps", steps_, "Steps to take, 1 to T")
       ->envname("DDIM_STEPS")
-      ->capture_default_str()
-      ->group(kGroup);
-  command
-      .add_option("--tau", options_.tau,
-                  "Which of the T steps are taken: linear, quadratic (the paper's text), "
-                  "linear-code, quadratic-code (its published code)")
-      ->transform(CLI::CheckedTransformer(kTauKinds).description(""))
-      ->default_str("linear")
-      ->type_name("KIND")
-      ->group(kGroup);
+      ->capture_default_str();
+  tau_.add_to(command, "--tau",
+              "Which of the T steps: linear, quadratic (the paper's text), linear-code, "
+              "quadratic-code (its published code)");
   CLI::Option* eta = command.add_option("--eta", eta_, "Noise of each step: 0 is DDIM, 1 is DDPM")
-                         ->capture_default_str()
-                         ->group(kGroup);
+                         ->capture_default_str();
   command
       .add_flag("--sigma-hat", sigma_hat_,
                 "DDPM's larger variance instead of an eta (the paper's sigma-hat)")
-      ->excludes(eta)
-      ->group(kGroup);
-  command
-      .add_flag(
-          "--clip{keep-eps}", clip_,
-          "Clamp the predicted x_0 to [-1, 1] in each step. --clip keeps the network's eps (as "
-          "diffusers does); --clip=rederive-eps computes eps again")
-      ->check(CLI::IsMember(kClips).description(""))
-      ->group(kGroup);
+      ->excludes(eta);
+  clip_.add_to(
+      command, "--clip", "keep-eps",
+      "Clamp the predicted x_0 to [-1, 1] in each step. --clip keeps the network's eps, as "
+      "diffusers does; --clip=rederive-eps computes eps again");
 }
 
 PlanOptions PlanFlags::options() const {
-  PlanOptions options = options_;
-  options.eta = sigma_hat_ ? Eta(SigmaHat{}) : Eta(eta_);
-  options.clip = kClips.at(clip_);
-  return options;
+  return {.steps = steps_,
+          .tau = tau_.value(),
+          .eta = sigma_hat_ ? Eta(SigmaHat{}) : Eta(eta_),
+          .clip = clip_.value()};
 }
 
 }  // namespace ddim::cli

@@ -8,7 +8,6 @@
 #include "device_flag.h"
 #include "interrupts.h"
 #include "json_object.h"
-#include "peak_memory.h"
 #include "plan_flags.h"
 
 namespace ddim::cli {
@@ -17,8 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 struct SampleFlags {
-  explicit SampleFlags(CLI::App& command) : plan(command), device(command) {}
-
   fs::path model;
   fs::path out;
   fs::path noise;
@@ -99,13 +96,12 @@ void write_pictures(const Samples& samples, const SampleFlags& flags) {
 
 void print_result(const Samples& samples, const SampleFlags& flags) {
   const std::int64_t images = samples.x_0.count;
-  const std::int64_t peak_bytes = peak_memory_bytes();
   if (flags.json) {
     fmt::print("{}\n", JsonObject()
                            .add("images", images)
                            .add("nfe", samples.nfe)
                            .add("seconds", samples.seconds)
-                           .add("peak_memory_bytes", peak_bytes)
+                           .add("peak_memory_bytes", samples.peak_memory_bytes)
                            .add("out", flags.out.string())
                            .text());
     return;
@@ -113,7 +109,7 @@ void print_result(const Samples& samples, const SampleFlags& flags) {
   const double ms = 1000.0 * samples.seconds / static_cast<double>(images * samples.nfe);
   fmt::print("{}: {} {}, {} network calls each, {:.1f} s ({:.2f} ms per image and call), {} MB\n",
              flags.out.string(), images, images == 1 ? "picture" : "pictures", samples.nfe,
-             samples.seconds, ms, peak_bytes / 1'000'000);
+             samples.seconds, ms, samples.peak_memory_bytes / 1'000'000);
 }
 
 void run(const SampleFlags& flags) {
@@ -151,7 +147,7 @@ void run(const SampleFlags& flags) {
 void add_sample_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("sample", "Draw pictures with a trained model");
   command->fallthrough();
-  const auto flags = std::make_shared<SampleFlags>(*command);
+  const auto flags = std::make_shared<SampleFlags>();
   command->add_option("--model", flags->model, "Folder of the model (diffusers, or a checkpoint)")
       ->envname("DDIM_MODEL")
       ->required()
@@ -185,6 +181,8 @@ void add_sample_command(CLI::App& app) {
       ->add_option("--save-tensors", flags->tensors,
                    "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
       ->type_name("FILE");
+  flags->plan.add_to(*command);
+  flags->device.add_to(*command);
   command->add_flag("--overwrite", flags->overwrite, "Replace output files that exist");
   command->add_flag("--json", flags->json, "Print the result as one JSON object");
   command->add_flag("--quiet", flags->quiet, "Show no progress");

@@ -7,7 +7,6 @@
 #include "commands.h"
 #include "interrupts.h"
 #include "json_object.h"
-#include "peak_memory.h"
 
 namespace ddim::cli {
 namespace {
@@ -40,14 +39,14 @@ void print_result(const TrainSummary& summary, const Flags& flags) {
                            .add("steps_refused", summary.steps_refused)
                            .add("loss", summary.loss)
                            .add("ms_per_image", summary.ms_per_image)
-                           .add("peak_memory_bytes", peak_memory_bytes())
+                           .add("peak_memory_bytes", summary.peak_memory_bytes)
                            .add("checkpoint", summary.checkpoint.string())
                            .text());
     return;
   }
   fmt::print("{} after step {}, loss {:.5g}, {:.1f} ms per image, {} MB; {}\n",
              to_string(summary.ending), summary.steps, summary.loss, summary.ms_per_image,
-             peak_memory_bytes() / 1'000'000, summary.checkpoint.string());
+             summary.peak_memory_bytes / 1'000'000, summary.checkpoint.string());
 }
 
 void run(const Flags& flags) {

@@ -8,6 +8,7 @@
 ///
 /// What goes wrong throws ddim::Error.
 
+#include "ddim/bench.h"
 #include "ddim/error.h"
 #include "ddim/evaluate.h"
 #include "ddim/image.h"

@@ -44,6 +44,7 @@ struct Samples {
   FloatImages x_0 = {};  ///< as the sampler left them, not clamped
   std::int64_t nfe = 0;  ///< network evaluations for each image
   double seconds = 0.0;
+  std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
   /// What was done, so that it can be done again: model, steps, tau, eta or sigma_hat, clip, seed,
   /// first_image, count, version. What PNG files carry.
   std::map<std::string, std::string> recipe = {};

@@ -39,6 +39,7 @@ struct TrainSummary {
   std::int64_t steps_refused = 0;  ///< of `steps`: loss or gradient not finite, weights kept
   double loss = 0.0;               ///< of the last step done here
   double ms_per_image = 0.0;
+  std::int64_t peak_memory_bytes = 0;     ///< of the process, so far
   std::filesystem::path checkpoint = {};  ///< complete; Model::load() takes it
 };
 

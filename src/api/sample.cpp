@@ -12,6 +12,7 @@
 #include "api/num_threads.h"
 #include "api/progress_style.h"
 #include "base/error.h"
+#include "base/peak_memory.h"
 #include "model/generate.h"
 
 namespace ddim {
@@ -96,6 +97,7 @@ Samples sample(const Model& model, const SampleOptions& options) {
                   .values = std::move(generated.x_0)},
           .nfe = generated.nfe,
           .seconds = seconds.count(),
+          .peak_memory_bytes = peak_memory_bytes(),
           .recipe = recipe_of(model.info(), options)};
 }
 

@@ -6,6 +6,7 @@
 #include "api/num_threads.h"
 #include "api/progress_style.h"
 #include "backend/make_device.h"
+#include "base/peak_memory.h"
 #include "train/run.h"
 #include "train/train_config.h"
 
@@ -46,6 +47,7 @@ TrainSummary train_model(const TrainOptions& options) {
           .steps_refused = result.refused,
           .loss = result.loss,
           .ms_per_image = result.ms_per_image,
+          .peak_memory_bytes = peak_memory_bytes(),
           .checkpoint = result.checkpoint};
 }
 

@@ -1,0 +1,100 @@
+#include <ddim/bench.h>
+#include <fmt/core.h>
+
+#include <memory>
+
+#include "commands.h"
+#include "json_object.h"
+
+namespace ddim::cli {
+namespace {
+
+struct Flags {
+  BenchOptions options;
+  std::filesystem::path model;
+  std::filesystem::path config;
+  bool train = false;
+  bool json = false;
+};
+
+double rate(double gflop, double ms) { return ms > 0.0 ? 1000.0 * gflop / ms : 0.0; }
+
+void print_json(const BenchResult& result, const BenchOptions& options) {
+  std::string ops;
+  for (const OpTime& op : result.ops) {
+    if (!ops.empty()) ops += ",";
+    ops += JsonObject().add("op", op.op).add("ms", op.ms).add("gflop", op.gflop).text();
+  }
+  fmt::print("{}\n", JsonObject()
+                         .add("network", options.network.string())
+                         .add("num_parameters", result.num_parameters)
+                         .add("batch", options.batch)
+                         .add("threads", result.threads)
+                         .add("median_ms", result.median_ms)
+                         .add("least_ms", result.least_ms)
+                         .add("gflop", result.gflop)
+                         .add("gflop_per_second", result.gflop_per_second)
+                         .add("peak_memory_bytes", result.peak_memory_bytes)
+                         .add_text("ops", "[" + ops + "]")
+                         .text());
+}
+
+void print_table(const BenchResult& result, const BenchOptions& options) {
+  fmt::print("{}, {} parameters, {}, batch {}, {} {}\n", options.network.string(),
+             result.num_parameters,
+             options.workload == Workload::training ? "training steps" : "sampling steps",
+             options.batch, result.threads, result.threads == 1 ? "thread" : "threads");
+  fmt::print("{:.2f} ms per image and step (best {:.2f}), {:.2f} GFLOP, {:.0f} GFLOP/s, {} MB\n\n",
+             result.median_ms, result.least_ms, result.gflop, result.gflop_per_second,
+             result.peak_memory_bytes / 1'000'000);
+  double sum_ms = 0.0;
+  for (const OpTime& op : result.ops) sum_ms += op.ms;
+  fmt::print("{:<44} {:>9} {:>6} {:>9} {:>9}\n", "op, per image and step", "thread ms", "%",
+             "GFLOP", "GFLOP/s");
+  for (const OpTime& op : result.ops) {
+    fmt::print("{:<44} {:>9.3f} {:>6.1f} {:>9.3f} {:>9.0f}\n", op.op, op.ms, 100.0 * op.ms / sum_ms,
+               op.gflop, rate(op.gflop, op.ms));
+  }
+  fmt::print("{:<44} {:>9.3f} {:>6.1f} {:>9.3f} {:>9.0f}\n", "sum", sum_ms, 100.0, result.gflop,
+             rate(result.gflop, sum_ms));
+}
+
+void run(const Flags& flags) {
+  BenchOptions options = flags.options;
+  options.network = flags.model.empty() ? flags.config : flags.model;
+  options.workload = flags.train ? Workload::training : Workload::sampling;
+  const BenchResult result = bench(options);
+  if (flags.json) {
+    print_json(result, options);
+  } else {
+    print_table(result, options);
+  }
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("bench", "Time a network on this machine, per op and in sum");
+  const auto flags = std::make_shared<Flags>();
+  CLI::Option_group* network = command->add_option_group("Network", "One of");
+  network->add_option("--model", flags->model, "Folder of a model")->type_name("DIR");
+  network
+      ->add_option("--config", flags->config,
+                   "Configuration for training, such as configs/cifar10.toml")
+      ->type_name("FILE");
+  network->require_option(1);
+  command->add_flag("--train", flags->train, "Time training steps instead of network calls");
+  command->add_option("--batch", flags->options.batch, "Images that are worked on at a time")
+      ->envname("DDIM_BATCH")
+      ->capture_default_str();
+  command->add_option("--threads", flags->options.threads, "0: one per processor")
+      ->envname("DDIM_THREADS")
+      ->capture_default_str();
+  command->add_option("--repetitions", flags->options.repetitions, "The median of these is shown")
+      ->capture_default_str();
+  command->add_flag("--json", flags->json, "Print one JSON object");
+  command->callback([flags] { run(*flags); });
+}
+
+}  // namespace ddim::cli

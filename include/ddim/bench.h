@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace ddim {
+
+/// What is timed: network calls as a sampler makes them, or training steps with everything that
+/// belongs to them.
+enum class Workload { sampling, training };
+
+struct BenchOptions {
+  /// Whose network: the folder of a model, or a configuration for training (*.toml). Only its shape
+  /// counts; weights are random.
+  std::filesystem::path network = {};
+  Workload workload = Workload::sampling;
+  std::int64_t batch = 16;
+  int threads = 0;  ///< 0: one per processor
+  int repetitions = 5;
+};
+
+/// What one kind of op took, per image and step.
+struct OpTime {
+  std::string op;      ///< "conv2d 3x3 128->256 @16x16"
+  double ms = 0.0;     ///< of all threads together; measured in a run of its own
+  double gflop = 0.0;  ///< 0 where memory is what counts
+};
+
+/// Per image and step: one network call, or one image's share of a training step.
+struct BenchResult {
+  std::int64_t num_parameters = 0;
+  int threads = 0;
+  double median_ms = 0.0;  ///< over the repetitions
+  double least_ms = 0.0;
+  double gflop = 0.0;                  ///< of the direct algorithms, whatever is computed instead
+  double gflop_per_second = 0.0;       ///< gflop / median: effective, all threads together
+  std::int64_t peak_memory_bytes = 0;  ///< of the process
+  std::vector<OpTime> ops = {};        ///< the most expensive first
+};
+
+/// Times a network on this machine. Error(user) for options that cannot be, Error(io) and
+/// Error(corrupt) for files that cannot be read.
+BenchResult bench(const BenchOptions& options);
+
+}  // namespace ddim
