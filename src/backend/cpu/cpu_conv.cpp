@@ -1,8 +1,10 @@
-#include <cstring>
+#include <algorithm>
 
 #include "backend/cpu/conv_shape.h"
 #include "backend/cpu/cpu_kernels.h"
+#include "backend/cpu/elementwise_simd.h"
 #include "backend/cpu/engine.h"
+#include "backend/cpu/isa.h"
 #include "backend/cpu/share_out.h"
 #include "backend/cpu/single_threaded_onednn.h"
 
@@ -26,11 +28,13 @@ void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
   const SingleThreadedOneDnn single_threaded;
   const ConvShape image = conv_shape(/*images=*/1, x.shape(), y.shape(), geometry);
   const bool has_bias = addends.bias.defined() || addends.per_image_bias.defined();
-  ConvForward& conv =
-      engine_->conv_forward({.image = image,
-                             .bias = has_bias ? Bias::present : Bias::absent,
-                             .destination = addends.residual.defined() ? Destination::added_to
-                                                                       : Destination::overwritten});
+  const bool has_residual = addends.residual.defined();
+  // oneDNN's SSE4 kernels crash when they add to sums that are not aligned to 16 bytes.
+  const bool apart = has_residual && active_isa() == Isa::sse4;
+  ConvForward& conv = engine_->conv_forward(
+      {.image = image,
+       .bias = has_bias ? Bias::present : Bias::absent,
+       .destination = has_residual && !apart ? Destination::added_to : Destination::overwritten});
   for (ConvForward::Band& band : conv.bands) {
     band.packed_weight = packed_conv_weight(*engine_, weight, image, band.weight_format);
   }
@@ -39,8 +43,11 @@ void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
   const std::size_t sums_bytes =
       addends.per_image_bias.defined() ? aligned(addends.per_image_bias.num_bytes()) : 0;
   const std::size_t scratchpad_bytes = aligned(conv.scratchpad_bytes);
-  std::byte* const workspace = engine_->workspace().get(
-      sums_bytes + scratchpad_bytes * static_cast<std::size_t>(num_threads_));
+  const std::size_t apart_bytes =
+      apart ? aligned(y.num_bytes() / static_cast<std::size_t>(num_images)) : 0;
+  const std::size_t thread_bytes = scratchpad_bytes + apart_bytes;
+  std::byte* const workspace =
+      engine_->workspace().get(sums_bytes + thread_bytes * static_cast<std::size_t>(num_threads_));
   const float* bias = addends.bias.defined() ? addends.bias.data<float>() : nullptr;
   std::int64_t bias_stride = 0;
   if (addends.per_image_bias.defined()) {
@@ -57,21 +64,21 @@ void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
     ConvForward::Band& band = conv.bands[static_cast<std::size_t>(item % num_bands)];
     const std::int64_t n = item / num_bands;
     const float* in = x.data<float>() + (n * image.in_rows + band.place.first_in_row) * in_row;
-    const std::int64_t out = (n * image.out_rows + band.place.first_out_row) * out_row;
-    if (addends.residual.defined()) {
-      const float* residual = addends.residual.data<float>() + out;
-      if (residual != y.data<float>() + out) {
-        std::memcpy(y.data<float>() + out, residual,
-                    static_cast<std::size_t>(band.place.shape.out_rows * out_row) * sizeof(float));
-      }
-    }
+    const std::int64_t first_out = (n * image.out_rows + band.place.first_out_row) * out_row;
+    const std::int64_t out_size = band.place.shape.out_rows * out_row;
+    float* const out = y.data<float>() + first_out;
+    const float* residual = has_residual ? addends.residual.data<float>() + first_out : nullptr;
+    std::byte* const scratchpad =
+        workspace + sums_bytes + thread_bytes * static_cast<std::size_t>(thread);
+    float* const sums = apart ? reinterpret_cast<float*>(scratchpad + scratchpad_bytes) : out;
+    if (has_residual && !apart && residual != out) std::copy_n(residual, out_size, out);
     band.primitive.set(thread, DNNL_ARG_WEIGHTS, *band.packed_weight);
-    band.primitive.run(
-        thread, engine_->stream(thread),
-        {{DNNL_ARG_SRC, in},
-         {DNNL_ARG_BIAS, bias == nullptr ? nullptr : bias + n * bias_stride},
-         {DNNL_ARG_DST, y.data<float>() + out}},
-        workspace + sums_bytes + scratchpad_bytes * static_cast<std::size_t>(thread));
+    band.primitive.run(thread, engine_->stream(thread),
+                       {{DNNL_ARG_SRC, in},
+                        {DNNL_ARG_BIAS, bias == nullptr ? nullptr : bias + n * bias_stride},
+                        {DNNL_ARG_DST, sums}},
+                       scratchpad);
+    if (apart) simd::add(residual, sums, out, out_size);
   });
 }
 

@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "backend/cpu/column_sums.h"
 #include "backend/cpu/conv_shape.h"
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/engine.h"
@@ -7,22 +6,6 @@
 #include "backend/cpu/single_threaded_onednn.h"
 
 namespace ddim::cpu {
-namespace {
-
-/// dbias[o] (+)= sum over all pixels of dy[...,o], first to last.
-void sum_columns(const Tensor& dy, Grad& dbias) {
-  const std::int64_t channels = dy.dim(3);
-  const std::int64_t pixels = dy.size() / channels;
-  float* const sums = dbias.tensor.data<float>();
-  if (dbias.write == Write::overwrite) std::fill_n(sums, channels, 0.0F);
-  const float* row = dy.data<float>();
-  for (std::int64_t pixel = 0; pixel < pixels; ++pixel, row += channels) {
-    for (std::int64_t c = 0; c < channels; ++c) sums[c] += row[c];
-  }
-}
-
-}  // namespace
-
 void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
                                        const ConvGeometry& geometry, Grad dx) {
   if (!dx) return;
@@ -51,9 +34,7 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
         thread, engine_->stream(thread),
         {{DNNL_ARG_DIFF_DST, dy.data<float>() + n * out_size}, {DNNL_ARG_DIFF_SRC, fresh}},
         scratchpad);
-    if (accumulate) {
-      for (std::int64_t i = 0; i < in_size; ++i) slot[i] += fresh[i];
-    }
+    if (accumulate) simd::accumulate(fresh, Write::accumulate, slot, in_size);
   });
 }
 
@@ -61,7 +42,8 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
 // Training runs in parallel over shards of the batch.
 void CpuKernels::conv2d_backward_weight(const Tensor& x, const Tensor& dy,
                                         const ConvGeometry& geometry, Grad dweight, Grad dbias) {
-  if (dbias) sum_columns(dy, dbias);
+  const std::int64_t C_out = dy.dim(3);
+  if (dbias) column_sums(dy.data<float>(), dy.size() / C_out, C_out, dbias);
   if (!dweight) return;
   const SingleThreadedOneDnn single_threaded;
   const ConvShape batch = conv_shape(x.dim(0), x.shape(), dy.shape(), geometry);

@@ -1,0 +1,83 @@
+#include "backend/cpu/column_sums.h"
+#include "backend/cpu/cpu_kernels.h"
+#include "backend/cpu/engine.h"
+#include "backend/cpu/matmul_simd.h"
+#include "backend/cpu/parallel.h"
+
+namespace ddim::cpu {
+namespace {
+
+/// weight [C_out,K] as the panels of its transpose, kept as long as the weight does not change.
+std::shared_ptr<const dnnl::memory> packed_transpose(Engine& engine, const Tensor& weight) {
+  const std::int64_t C_out = weight.dim(0);
+  const std::int64_t K = weight.dim(1);
+  const dnnl::memory::desc format({simd::num_panels(C_out), K, simd::panel_columns()},
+                                  dnnl::memory::data_type::f32, dnnl::memory::format_tag::abc);
+  return engine.packed_parameters().get(weight, format, engine.onednn(), [&](dnnl::memory& packed) {
+    simd::pack_panels({.data = weight.data<float>(), .row_stride = 1, .column_stride = K}, K, C_out,
+                      static_cast<float*>(packed.get_data_handle()));
+  });
+}
+
+/// B [K, num_columns], dense rows, packed into the workspace.
+const float* packed_rows(Engine& engine, const float* b, std::int64_t K, std::int64_t num_columns) {
+  const std::int64_t size = simd::num_panels(num_columns) * simd::panel_columns() * K;
+  auto* const panels = reinterpret_cast<float*>(
+      engine.workspace().get(static_cast<std::size_t>(size) * sizeof(float)));
+  simd::pack_panels({.data = b, .row_stride = num_columns}, K, num_columns, panels);
+  return panels;
+}
+
+/// The whole product, its panels shared out among threads.
+void multiply_in_parallel(int num_threads, const simd::Product& product) {
+  parallel_for(num_threads, simd::num_panels(product.num_columns),
+               [&](std::int64_t panel) { simd::multiply(product, panel, 1); });
+}
+
+}  // namespace
+
+void CpuKernels::linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
+  const std::int64_t K = weight.dim(1);
+  const std::int64_t C_out = weight.dim(0);
+  const auto packed = packed_transpose(*engine_, weight);
+  multiply_in_parallel(num_threads_, {.a = {.data = x.data<float>(), .row_stride = K},
+                                      .panels = static_cast<float*>(packed->get_data_handle()),
+                                      .num_rows = x.dim(0),
+                                      .num_columns = C_out,
+                                      .K = K,
+                                      .bias = bias.defined() ? bias.data<float>() : nullptr,
+                                      .c = y.data<float>(),
+                                      .c_row_stride = C_out});
+}
+
+void CpuKernels::linear_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, Grad dx,
+                                 Grad dweight, Grad dbias) {
+  const std::int64_t M = x.dim(0);
+  const std::int64_t K = weight.dim(1);
+  const std::int64_t C_out = weight.dim(0);
+  if (dx) {  // dy weight: [M,C_out] [C_out,K]
+    multiply_in_parallel(num_threads_,
+                         {.a = {.data = dy.data<float>(), .row_stride = C_out},
+                          .panels = packed_rows(*engine_, weight.data<float>(), C_out, K),
+                          .num_rows = M,
+                          .num_columns = K,
+                          .K = C_out,
+                          .c = dx.tensor.data<float>(),
+                          .c_row_stride = K,
+                          .write = dx.write});
+  }
+  if (dweight) {  // dy^T x: [C_out,M] [M,K]
+    multiply_in_parallel(num_threads_,
+                         {.a = {.data = dy.data<float>(), .row_stride = 1, .column_stride = C_out},
+                          .panels = packed_rows(*engine_, x.data<float>(), M, K),
+                          .num_rows = C_out,
+                          .num_columns = K,
+                          .K = M,
+                          .c = dweight.tensor.data<float>(),
+                          .c_row_stride = K,
+                          .write = dweight.write});
+  }
+  if (dbias) column_sums(dy.data<float>(), M, C_out, dbias);
+}
+
+}  // namespace ddim::cpu
