@@ -1,0 +1,111 @@
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "diffusion/plan.h"
+#include "diffusion/sampler.h"
+#include "diffusion/tau.h"
+#include "tests/golden/golden_case.h"
+
+namespace ddim {
+namespace {
+
+using diffusion::Clip;
+using diffusion::EtaNoise;
+using diffusion::SigmaHatNoise;
+using diffusion::TauKind;
+
+struct Trajectory {
+  const char* tau;
+  TauKind kind;
+  std::int64_t num_steps;
+  const char* sampler;
+  diffusion::PlanOptions options;
+  double state_tolerance = kTrajectoryTolerance;
+  double prediction_tolerance = kTrajectoryTolerance;
+};
+
+const diffusion::PlanOptions kSigmaHat{.noise = SigmaHatNoise{}, .clip = Clip::rederive_eps};
+
+const Trajectory kTrajectories[] = {
+    {"uniform10", TauKind::linear_code, 10, "eta0.0", {.noise = EtaNoise{0.0}}},
+    {"uniform10", TauKind::linear_code, 10, "eta0.5", {.noise = EtaNoise{0.5}}},
+    {"uniform10", TauKind::linear_code, 10, "eta1.0", {.noise = EtaNoise{1.0}}},
+    {"quad10", TauKind::quadratic_code, 10, "eta0.0", {.noise = EtaNoise{0.0}}},
+    {"quad10", TauKind::quadratic_code, 10, "eta0.5", {.noise = EtaNoise{0.5}}},
+    {"quad10", TauKind::quadratic_code, 10, "eta1.0", {.noise = EtaNoise{1.0}}},
+    {"uniform20", TauKind::linear_code, 20, "eta0.0", {.noise = EtaNoise{0.0}}},
+    {"quad20", TauKind::quadratic_code, 20, "eta0.0", {.noise = EtaNoise{0.0}}},
+    {"uniform10", TauKind::linear_code, 10, "ddpm_noisy", kSigmaHat, kClippedTrajectoryTolerance,
+     kClippedPredictionTolerance},
+};
+
+class GoldenSampling : public GoldenTest,
+                       public testing::WithParamInterface<std::tuple<GoldenCase, Trajectory>> {
+  void SetUp() override { load(std::get<0>(GetParam())); }
+};
+
+void append(std::vector<float>& all, const Tensor& tensor) {
+  const std::vector<float> values = to_nchw(tensor);
+  all.insert(all.end(), values.begin(), values.end());
+}
+
+TEST_P(GoldenSampling, Trajectory) {
+  const Trajectory& trajectory = std::get<1>(GetParam());
+  const io::SafetensorsFile file = open("sampling.safetensors");
+  const std::string tau_name = trajectory.tau;
+  const std::string name = tau_name + "." + trajectory.sampler;
+
+  const diffusion::Schedule& schedule = golden_model().schedule;
+  const diffusion::Tau tau = make_tau(trajectory.kind, trajectory.num_steps, schedule.num_steps());
+  EXPECT_EQ(tau.steps, read_i64(file, tau_name + ".tau"));
+  const diffusion::Plan plan = make_plan(schedule, tau.steps, trajectory.options);
+
+  std::vector<Tensor> z;
+  for (std::int64_t i = 0; i < plan.nfe(); ++i) z.push_back(images(file, name + ".noise", i));
+  const Tensor x_T = images(file, "x_T");
+  const auto denoiser = [&](const Tensor& x_t, double t) {
+    Tape tape;
+    return unet()(tape, x_t, std::vector<double>(static_cast<std::size_t>(x_t.dim(0)), t)).value();
+  };
+  std::vector<float> states = to_nchw(x_T);
+  std::vector<float> predictions;
+  sample(plan, denoiser, x_T, diffusion::GivenNoise{z}, [&](const diffusion::StepReport& report) {
+    append(states, report.x_prev);
+    append(predictions, report.x0_pred);
+    return diffusion::Flow::proceed;
+  });
+  EXPECT_LE(relative_error(states, file.read(name + ".x")), trajectory.state_tolerance);
+  EXPECT_LE(relative_error(predictions, file.read(name + ".x0")), trajectory.prediction_tolerance);
+}
+
+std::string name_of_trajectory(const std::tuple<GoldenCase, Trajectory>& param) {
+  const auto& [golden, trajectory] = param;
+  std::string name = name_of(golden) + "_" + trajectory.tau + "_" + trajectory.sampler;
+  std::ranges::replace(name, '.', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GoldenSampling,
+                         testing::Combine(testing::ValuesIn(golden_cases()),
+                                          testing::ValuesIn(kTrajectories)),
+                         [](const auto& one) { return name_of_trajectory(one.param); });
+
+// So that no trajectory of the files is forgotten above.
+TEST(GoldenTrajectories, ListIsComplete) {
+  std::vector<std::string> expected = {"x_T"};
+  for (const char* tau : {"uniform10", "quad10", "uniform20", "quad20"})
+    expected.push_back(std::string(tau) + ".tau");
+  for (const Trajectory& trajectory : kTrajectories) {
+    for (const char* part : {".x", ".x0", ".noise"})
+      expected.push_back(std::string(trajectory.tau) + "." + trajectory.sampler + part);
+  }
+  std::vector<std::string> found;
+  const auto file = io::SafetensorsFile::open("tests/golden/micro/sampling.safetensors");
+  for (const io::TensorEntry& entry : file.entries()) found.push_back(entry.name);
+  EXPECT_THAT(found, testing::UnorderedElementsAreArray(expected));
+}
+
+}  // namespace
+}  // namespace ddim

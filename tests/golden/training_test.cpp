@@ -1,0 +1,192 @@
+#include <cmath>
+
+#include "model/official_names.h"
+#include "tensor/kernels.h"
+#include "tests/golden/golden_case.h"
+
+namespace ddim {
+namespace {
+
+constexpr double kMaxGradNorm = 1.0;
+constexpr double kLearningRate = 2e-4;
+constexpr double kFloatEpsilon = 0x1p-23;
+
+bool is_zero_in_exact_arithmetic(const std::string& golden_name) {
+  return golden_name.ends_with(".k.bias");
+}
+
+struct Distance {
+  double mean = 0, largest = 0;
+};
+
+Distance distance(const std::vector<float>& a, const std::vector<float>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  Distance result;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double difference = std::fabs(static_cast<double>(a[i]) - b[i]);
+    result.mean += difference / static_cast<double>(a.size());
+    result.largest = std::max(result.largest, difference);
+  }
+  return result;
+}
+
+double largest(const std::vector<float>& values) {
+  return distance(values, std::vector<float>(values.size())).largest;
+}
+
+class GoldenTraining : public GoldenTest, public testing::WithParamInterface<GoldenCase> {
+  void SetUp() override { load(GetParam()); }
+
+ protected:
+  struct StepResult {
+    double loss = 0, grad_norm = 0;
+  };
+
+  /// Step k of training.safetensors: leaves its gradients in `gradients`.
+  StepResult backward(const io::SafetensorsFile& file, int k, Gradients& gradients) {
+    Kernels& kernels = device().kernels();
+    const std::string step = std::to_string(k) + ".";
+    const std::vector<std::int64_t> t = read_i64(file, step + "t");
+    const Tensor eps = images(file, step + "eps");
+    const Tensor x_t = noised(images(file, step + "x0"), eps, t);
+
+    gradients.clear();
+    Tape tape(gradients, {.seed = 1, .purpose = Purpose::dropout}, 0);
+    const Var eps_pred = unet()(tape, x_t, std::vector<double>(t.begin(), t.end()));
+    std::vector<double> squared_errors(t.size());
+    kernels.squared_error(eps_pred.value(), eps, squared_errors);
+    const auto num_images = static_cast<double>(t.size());
+    Tensor d_eps = empty_like(eps);
+    kernels.squared_error_backward(eps_pred.value(), eps, 1.0 / num_images,
+                                   {d_eps, Write::overwrite});
+    tape.backward(eps_pred, d_eps);
+    gradients.finish();
+
+    StepResult result{};
+    for (const double error : squared_errors) result.loss += error / num_images;
+    for (std::size_t i = 0; i < gradients.size(); ++i)
+      result.grad_norm += kernels.sum_of_squares(gradients[i]);
+    result.grad_norm = std::sqrt(result.grad_norm);
+    return result;
+  }
+
+  struct OptimizerState {
+    Tensor m, v, ema;
+  };
+  OptimizerState fresh_state(const Tensor& parameter) {
+    OptimizerState state{
+        .m = empty_like(parameter), .v = empty_like(parameter), .ema = empty_like(parameter)};
+    device().kernels().fill(0.0, state.m);
+    device().kernels().fill(0.0, state.v);
+    device().kernels().copy(parameter, state.ema);
+    return state;
+  }
+
+  void compare_with_after3(const std::vector<OptimizerState>& states) {
+    const io::SafetensorsFile golden = open("after3.safetensors");
+    const io::SafetensorsFile initial = open("unet.safetensors");
+    ASSERT_EQ(golden.entries().size(), 2 * states.size());
+    for (const Parameter* parameter : unet().parameters()) {
+      const std::string name = golden_name(*parameter);
+      SCOPED_TRACE(name);
+      const std::vector<float> expected = golden.read(name);
+      const std::vector<float> expected_ema = golden.read("ema." + name);
+      const auto kept = [&](const std::vector<float>& values) {
+        return thinned(values, expected.size(), golden);
+      };
+      const std::vector<float> start = kept(initial.read(name));
+      const std::vector<float> found = kept(to_host(parameter->value));
+      if (is_zero_in_exact_arithmetic(name)) {
+        // Adam makes steps of full length of the noise, each in a direction that means nothing.
+        EXPECT_LE(distance(found, expected).largest, 2 * 3 * kLearningRate);
+        continue;
+      }
+      // Where a gradient is almost 0, its relative error is not small, and neither is that of
+      // Adam's step; so single elements may differ, but not the tensor as a whole.
+      EXPECT_LE(distance(found, expected).mean, 0.005 * distance(start, expected).mean);
+      // The average moves by a ten-thousandth of that, little more than the last digit.
+      const std::vector<float> found_ema = kept(to_host(states[parameter->index].ema));
+      EXPECT_LE(distance(found_ema, expected_ema).mean,
+                0.1 * distance(start, expected_ema).mean + kFloatEpsilon * largest(expected_ema));
+    }
+  }
+
+  std::string golden_name(const Parameter& parameter) const {
+    return model::official_name(parameter.name, unet().config().num_levels());
+  }
+
+ private:
+  /// eq. 4
+  Tensor noised(const Tensor& x0, const Tensor& eps, const std::vector<std::int64_t>& t) {
+    std::vector<double> signal;
+    std::vector<double> noise;
+    for (const std::int64_t t_n : t) {
+      const double alpha_bar = golden_model().schedule.alpha_bar(t_n);
+      signal.push_back(std::sqrt(alpha_bar));
+      noise.push_back(std::sqrt(1.0 - alpha_bar));
+    }
+    Tensor x_t = empty_like(x0);
+    device().kernels().mix_per_image(signal, x0, noise, eps, x_t);
+    return x_t;
+  }
+};
+
+TEST_P(GoldenTraining, EveryGradient) {
+  const io::SafetensorsFile file = open("training.safetensors");
+  const io::SafetensorsFile golden = open("grads.safetensors");
+  Gradients gradients(device(), unet().parameters());
+  backward(file, 0, gradients);
+
+  ASSERT_EQ(golden.entries().size(), gradients.size());
+  double worst = 0;
+  for (const Parameter* parameter : unet().parameters()) {
+    const std::string name = golden_name(*parameter);
+    SCOPED_TRACE(name);
+    const std::vector<float> expected = golden.read(name);
+    const std::vector<float> found =
+        thinned(to_host(gradients[parameter->index]), expected.size(), golden);
+    if (is_zero_in_exact_arithmetic(name)) {
+      for (const float value : found) EXPECT_LE(std::fabs(value), kNoiseOfZeroGradients);
+      continue;
+    }
+    const double error = relative_error(found, expected);
+    worst = std::max(worst, error);
+    EXPECT_LE(error, kGradientTolerance);
+  }
+  RecordProperty("relative_error", std::to_string(worst));
+}
+
+TEST_P(GoldenTraining, ThreeSteps) {
+  const io::SafetensorsFile file = open("training.safetensors");
+  Kernels& kernels = device().kernels();
+  const std::vector<Parameter*>& parameters = golden_model().unet.mutable_parameters();
+  std::vector<OptimizerState> states;
+  for (const Parameter* parameter : parameters) states.push_back(fresh_state(parameter->value));
+
+  Gradients gradients(device(), unet().parameters());
+  for (int k = 0; k < 3; ++k) {
+    SCOPED_TRACE(k);
+    const StepResult step = backward(file, k, gradients);
+    const std::string prefix = std::to_string(k) + ".";
+    const double golden_loss = file.read(prefix + "loss")[0];
+    const double golden_norm = file.read(prefix + "grad_norm")[0];
+    EXPECT_NEAR(step.loss, golden_loss, kForwardTolerance * golden_loss);
+    const double norm_tolerance = k == 0 ? kGradientTolerance : kLaterGradNormTolerance;
+    EXPECT_NEAR(step.grad_norm, golden_norm, norm_tolerance * golden_norm);
+
+    const AdamUpdate update{.learning_rate = kLearningRate,
+                            .step = k + 1,
+                            .grad_scale = std::min(1.0, kMaxGradNorm / (step.grad_norm + 1e-6)),
+                            .ema_decay = 0.9999};
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      kernels.adam(update, gradients[i], parameters[i]->value, states[i].m, states[i].v,
+                   states[i].ema);
+  }
+  if (has("after3.safetensors")) compare_with_after3(states);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GoldenTraining, testing::ValuesIn(golden_cases()),
+                         [](const auto& golden) { return name_of(golden.param); });
+
+}  // namespace
+}  // namespace ddim
