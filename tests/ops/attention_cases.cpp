@@ -43,6 +43,7 @@ std::vector<KernelCase> attention_cases() {
          .inputs = {{.shape = shape}, {.shape = shape}, {.shape = shape}, {.shape = shape}},
          .outputs = {grad(shape), grad(shape), grad(shape)},
          .tolerance = 3 * tolerance,
+         .magnitude = s.l == 1 ? 1.0 : 0.0,  // one key: the gradients of q and k cancel to zero
          .run = [=](Call& c) {
            Tensor lse(c.device(), lse_shape);
            Tensor y(c.device(), shape);

@@ -37,8 +37,9 @@ struct Call {
   Tensor& y(std::size_t i = 0) { return out[i].tensor; }
 };
 
-/// A function of Kernels on given shapes: what the harness in kernel_test.cpp compares with `ref`,
-/// surrounds with sentinels and repeats for other batches and threads.
+/// A function of Kernels on given shapes, some of them larger than what the backend gives to a
+/// thread at a time (tens of thousands of elements): what the harness in kernel_test.cpp compares
+/// with `ref`, surrounds with sentinels and repeats for other batches and threads.
 struct KernelCase {
   enum class Pass { forward, backward };
   std::string name;

@@ -8,7 +8,7 @@ namespace {
 constexpr double kExact = 0.0;
 
 void add_elementwise_cases(std::vector<KernelCase>& cases) {
-  for (const Shape& shape : std::vector<Shape>{{1}, {5, 7}, {5, 3, 7, 5}, {2, 1003}}) {
+  for (const Shape& shape : std::vector<Shape>{{1}, {5, 7}, {5, 3, 7, 5}, {2, 1003}, {3, 20011}}) {
     const std::string on = concat("_", shape_name(shape));
     cases.push_back({.name = concat("copy", on),
                      .inputs = {{.shape = shape}},
@@ -51,7 +51,8 @@ void add_concat_cases(std::vector<KernelCase>& cases) {
                                                                   {1, 3, 5, 5, 7},
                                                                   {5, 4, 4, 16, 16},
                                                                   {5, 7, 5, 48, 96},
-                                                                  {2, 8, 8, 96, 3}}) {
+                                                                  {2, 8, 8, 96, 3},
+                                                                  {2, 16, 16, 40, 60}}) {
     const Shape a{n, h, w, c_a};
     const Shape b{n, h, w, c_b};
     const Shape y{n, h, w, c_a + c_b};
@@ -72,8 +73,12 @@ void add_concat_cases(std::vector<KernelCase>& cases) {
 }
 
 void add_pixel_cases(std::vector<KernelCase>& cases) {
-  for (const Shape& x : std::vector<Shape>{
-           {5, 1, 1, 16}, {1, 3, 5, 3}, {5, 4, 4, 48}, {2, 7, 5, 96}, {5, 16, 16, 1}}) {
+  for (const Shape& x : std::vector<Shape>{{5, 1, 1, 16},
+                                           {1, 3, 5, 3},
+                                           {5, 4, 4, 48},
+                                           {2, 7, 5, 160},
+                                           {2, 16, 16, 48},
+                                           {5, 16, 16, 1}}) {
     const Shape doubled{x[0], 2 * x[1], 2 * x[2], x[3]};
     const std::string on = concat("_", shape_name(x));
     cases.push_back({.name = concat("upsample", on),

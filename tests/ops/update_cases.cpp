@@ -1,21 +1,61 @@
+#include <limits>
+
 #include "base/error.h"
 #include "tests/ops/kernel_case.h"
 
 namespace ddim::test {
 namespace {
 
+/// Doubles as pairs of floats that add up to them, so that all their bits are compared.
+std::vector<float> as_floats(const std::vector<double>& values) {
+  std::vector<float> floats;
+  for (const double value : values) {
+    floats.push_back(static_cast<float>(value));
+    floats.push_back(static_cast<float>(value - floats.back()));
+  }
+  return floats;
+}
+
+/// all_finite of `x` (1 or 0), and of `x` with one bad element: the first, the middle, the last.
+std::vector<float> finite_with_poison(const Tensor& x) {
+  Kernels& k = x.device().kernels();
+  Tensor poisoned(x.device(), x.shape());
+  std::vector<float> results{k.all_finite(x) ? 1.0F : 0.0F};
+  const std::vector<float> values = to_host(x);
+  for (const std::size_t i : {std::size_t{0}, values.size() / 2, values.size() - 1}) {
+    std::vector<float> bad = values;
+    bad[i] =
+        i == 0 ? std::numeric_limits<float>::quiet_NaN() : -std::numeric_limits<float>::infinity();
+    k.upload(bad, poisoned);
+    results.push_back(k.all_finite(poisoned) ? 1.0F : 0.0F);
+  }
+  return results;
+}
+
 void add_loss_cases(std::vector<KernelCase>& cases) {
-  for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {1, 32, 32, 3}}) {
+  for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {2, 20011}}) {
     const std::string on = concat("_", shape_name(x));
     cases.push_back({.name = concat("squared_error", on),
                      .inputs = {{.shape = x}, {.shape = x}},
-                     .outputs = {{.shape = {x[0]}}},
+                     .outputs = {{.shape = {x[0], 2}}},
                      .tolerance = 1e-7,
                      .run = [](Call& c) {
                        std::vector<double> sums(static_cast<std::size_t>(c.in[0].dim(0)));
                        c.kernels.squared_error(c.in[0], c.in[1], sums);
-                       c.kernels.upload(std::vector<float>(sums.begin(), sums.end()), c.y());
+                       c.kernels.upload(as_floats(sums), c.y());
                      }});
+    cases.push_back({.name = concat("sum_of_squares", on),
+                     .inputs = {parameter(x)},
+                     .outputs = {{.shape = {2}, .first_axis = Input::Axis::none}},
+                     .tolerance = 1e-7,
+                     .run = [](Call& c) {
+                       const double sum = c.kernels.sum_of_squares(c.in[0]);
+                       c.kernels.upload(as_floats(std::vector<double>{sum}), c.y());
+                     }});
+    cases.push_back({.name = concat("all_finite", on),
+                     .inputs = {parameter(x, 1e38)},
+                     .outputs = {{.shape = {4}, .first_axis = Input::Axis::none}},
+                     .run = [](Call& c) { c.kernels.upload(finite_with_poison(c.in[0]), c.y()); }});
     cases.push_back({.name = concat("squared_error_backward", on),
                      .pass = KernelCase::Pass::backward,
                      .inputs = {{.shape = x}, {.shape = x}},
@@ -43,7 +83,7 @@ void add_sampler_cases(std::vector<KernelCase>& cases) {
     std::string name;
     SamplerUpdate update;
   };
-  for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {1, 32, 32, 3}}) {
+  for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {2, 20011}}) {
     for (const auto& [name, update] : std::vector<Named>{
              {"ddim", ddim}, {"noisy", noisy}, {"clipped", clipped}, {"rederived", rederived}}) {
       const std::vector<Input> x_eps_z{{.shape = x}, {.shape = x}, {.shape = x}};
@@ -77,7 +117,7 @@ void add_adam_cases(std::vector<KernelCase>& cases) {
     std::string name;
     AdamUpdate update;
   };
-  for (const Shape& shape : std::vector<Shape>{{1}, {48, 16, 3, 3}, {1003}}) {
+  for (const Shape& shape : std::vector<Shape>{{1}, {64, 48, 3, 3}, {1003}}) {
     for (const auto& [name, update] : std::vector<Named>{
              {"first_step", {.step = 1}},
              {"later", {.learning_rate = 1e-2, .beta1 = 0.8, .step = 1000, .grad_scale = 0.03}}}) {
