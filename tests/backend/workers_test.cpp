@@ -1,0 +1,65 @@
+// Workers on threads of their own, sharing parameters: their packed copies are made while others
+// ask for them.
+#include "base/workers.h"
+
+#include <gtest/gtest.h>
+
+#include "backend/cpu/cpu_kernels.h"
+#include "backend/cpu/engine.h"
+#include "backend/make_device.h"
+#include "tests/backend/tensors.h"
+
+namespace ddim::test {
+namespace {
+
+struct Network {
+  explicit Network(const Device& device)
+      : conv(normal_tensor(device, {32, 16, 3, 3}, 1)),
+        down(normal_tensor(device, {32, 32, 3, 3}, 2)),
+        linear(normal_tensor(device, {96, 32}, 3)) {}
+
+  /// x [N,8,8,16] -> [N*16,96], by way of each kind of op that keeps something between calls.
+  Tensor operator()(const Device& device, const Tensor& x) const {
+    Kernels& kernels = device.kernels();
+    const std::int64_t N = x.dim(0);
+    Tensor h(device, {N, 8, 8, 32});
+    kernels.conv2d(x, conv, {}, {}, h);
+    Tensor small(device, {N, 4, 4, 32});
+    kernels.conv2d(h, down, {}, {.kernel = 3, .stride = 2, .pad_begin = 0, .pad_end = 1}, small);
+    const Tensor tokens = small.view({N, 16, 32});
+    Tensor mixed(device, tokens.shape());
+    Tensor log_sum_exp(device, {N, 2, 16});
+    kernels.attention(tokens, tokens, tokens, 2, 0.01, log_sum_exp, mixed);
+    Tensor y(device, {N * 16, 96});
+    kernels.linear(mixed.view({N * 16, 32}), linear, {}, y);
+    return y;
+  }
+
+  Tensor conv, down, linear;
+};
+
+TEST(Workers, ComputeWhatOneDeviceComputes) {
+  constexpr int kWorkers = 4;
+  constexpr std::int64_t kImages = 12;
+  const Device device = make_device(BackendKind::cpu, 1);
+  const Tensor x = normal_tensor(device, {kImages, 8, 8, 16}, 0);
+  const Tensor expected = Network(device)(device, x);
+
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    const Network network(device);  // nothing of it is packed
+    auto& packed = dynamic_cast<cpu::CpuKernels&>(device.kernels()).engine().packed_parameters();
+    const std::int64_t packs_before = packed.num_packs();
+    std::vector<Device> workers;
+    for (int i = 0; i < kWorkers; ++i) workers.push_back(device.worker(1 + i % 2));
+    std::vector<int> right(kImages, 0);
+    run_workers(kWorkers, kImages, [&](int worker, std::int64_t image) {
+      const Tensor y = network(workers[static_cast<std::size_t>(worker)], x.slice(image, 1));
+      right[static_cast<std::size_t>(image)] = same(y, expected.slice(image * 16, 16)) ? 1 : 0;
+    });
+    EXPECT_EQ(right, std::vector<int>(kImages, 1));
+    EXPECT_EQ(packed.num_packs() - packs_before, 3);
+  }
+}
+
+}  // namespace
+}  // namespace ddim::test
