@@ -8,9 +8,8 @@
 namespace ddim::model {
 
 /// How many bytes an arena must reserve so that `run` then asks the system for nothing. Runs it on
-/// dry devices (make_dry_device), where nothing is computed: `run` must make its tensors on the
-/// device it is given and ask for them in the order in which it will on the real one. This is a
-/// little more than the peak of bytes in use when the blocks do not fit without gaps.
+/// a dry device (make_dry_device), where nothing is computed: `run` must make its tensors on the
+/// device it is given and ask for them in the order in which it will on the real one.
 std::size_t activation_bytes(const std::function<void(const Device&)>& run);
 
 }  // namespace ddim::model
