@@ -15,8 +15,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace ddim::cpu::simd::HWY_NAMESPACE {
 
-/// Calls body(tile, x_offset) for tiles of a few pixels, which stay in the first-level cache while
-/// the channels are gone through one vector after the other.
+/// Calls body(pixels, offset of the first) for tiles of a few pixels, which stay in the first-level
+/// cache while the channels are gone through one vector after the other.
 template <class Body>
 HWY_INLINE void for_each_pixel_tile(const ChannelBlock& block, const Body& body) {
   constexpr std::int64_t kTilePixels = 16;
