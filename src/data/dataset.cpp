@@ -106,7 +106,12 @@ std::string_view to_string(Split split) { return split == Split::train ? "train"
 
 Dataset load_dataset(const fs::path& dir, const DatasetOptions& options) {
   require(fs::is_directory(dir), "data: ", dir.string(), " is not a folder");
-  Dataset dataset = load_any(dir, options);
+  Dataset dataset;
+  try {
+    dataset = load_any(dir, options);
+  } catch (const fs::filesystem_error& error) {
+    fail(ErrorCode::io, "data: ", error.what());
+  }
   spread_channels(dataset.images, options.channels);
   if (options.resolution != 0)
     dataset.images =

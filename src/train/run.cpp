@@ -67,10 +67,8 @@ class LogInterval {
   double seconds_ = 0.0;
 };
 
-}  // namespace
-
-TrainResult run_training(const TrainConfig& config, const TrainPaths& paths, const Device& device,
-                         const TrainOptions& options) {
+TrainResult train(const TrainConfig& config, const TrainPaths& paths, const Device& device,
+                  const TrainOptions& options) {
   validate(config);
   Progress silent(std::clog, ProgressStyle::silent, "steps");
   Progress& progress = options.progress != nullptr ? *options.progress : silent;
@@ -154,6 +152,17 @@ TrainResult run_training(const TrainConfig& config, const TrainPaths& paths, con
     result.ms_per_image =
         1000.0 * seconds_here / static_cast<double>(result.steps_here * training.batch);
   return result;
+}
+
+}  // namespace
+
+TrainResult run_training(const TrainConfig& config, const TrainPaths& paths, const Device& device,
+                         const TrainOptions& options) {
+  try {
+    return train(config, paths, device, options);
+  } catch (const fs::filesystem_error& error) {
+    fail(ErrorCode::io, "train: ", error.what());
+  }
 }
 
 }  // namespace ddim::train

@@ -142,6 +142,17 @@ TEST_F(RunTest, BadInputLeavesNothingBehind) {
   EXPECT_FALSE(fs::exists(folder("run")));
 }
 
+TEST_F(RunTest, NamesTheFolderThatCannotBeMade) {
+  test::write_bytes(folder("file"), {});
+  expect_error(ErrorCode::io, (folder("file") / "run").string(),
+               [&] { train("file/run", tiny_config(), {}); });
+  train("run", tiny_config(), {.max_steps = 1});
+  fs::remove_all(folder("run") / "checkpoints");
+  test::write_bytes(folder("run") / "checkpoints", {});
+  expect_error(ErrorCode::io, (folder("run") / "checkpoints").string(),
+               [&] { train("run", tiny_config(), {.start = Start::resume}); });
+}
+
 TEST_F(RunTest, RefusesAnotherConfiguration) {
   train("run", tiny_config(), {.max_steps = 1});
   TrainConfig config = tiny_config();
