@@ -7,6 +7,7 @@
 #include "backend/cpu/isa.h"
 #include "backend/cpu/share_out.h"
 #include "backend/cpu/single_threaded_onednn.h"
+#include "backend/cpu/winograd.h"
 
 namespace ddim::cpu {
 namespace {
@@ -25,6 +26,9 @@ void combine_biases(const Tensor& bias, const Tensor& per_image_bias, float* sum
 
 void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
                         const ConvGeometry& geometry, Tensor& y) {
+  if (winograd_applies(geometry, x.dim(1), x.dim(2), x.dim(3), y.dim(3))) {
+    return winograd_conv2d(*engine_, num_threads_, x, weight, addends, y);
+  }
   const SingleThreadedOneDnn single_threaded;
   const ConvShape image = conv_shape(/*images=*/1, x.shape(), y.shape(), geometry);
   const bool has_bias = addends.bias.defined() || addends.per_image_bias.defined();

@@ -1,0 +1,184 @@
+#include "backend/cpu/winograd.h"
+
+#include <algorithm>
+
+#include "backend/cpu/engine.h"
+#include "backend/cpu/parallel.h"
+#include "backend/cpu/share_out.h"
+#include "backend/cpu/winograd_simd.h"
+
+namespace ddim::cpu {
+namespace {
+
+using winograd::Direction;
+using winograd::kLanes;
+using winograd::kPanel;
+using winograd::kPoints;
+using winograd::Problem;
+using winograd::Tiles;
+
+/// Images below this are left to direct convolution: transformed weights are four times as large,
+/// and with so few tiles reading them costs more than the products save.
+constexpr std::int64_t kMinPixels = 64;
+
+/// Narrower layers are left to direct convolution, for its accuracy; see winograd_applies().
+constexpr std::int64_t kMinForwardChannels = 128;
+
+/// Tiles that are transformed at once, so that they and their products stay in the second-level
+/// cache.
+std::int64_t tiles_per_block(std::int64_t c_in) { return c_in <= 128 ? 24 : 12; }
+
+/// Tiles whose transforms the weight gradient keeps at once: enough to pay for writing the sums of
+/// a block of channels, few enough to stay in the last-level cache.
+constexpr std::int64_t kGradientTiles = 256;
+
+/// Pieces of one workspace, each aligned; offsets are in floats.
+class Pieces {
+ public:
+  std::int64_t add(std::int64_t num_floats) {
+    const std::int64_t offset = total_;
+    total_ += (num_floats + 15) / 16 * 16;
+    return offset;
+  }
+  float* get(Workspace& workspace) const {
+    return reinterpret_cast<float*>(
+        workspace.get(static_cast<std::size_t>(total_) * sizeof(float)));
+  }
+
+ private:
+  std::int64_t total_ = 0;
+};
+
+const float* optional_data(const Tensor& tensor) {
+  return tensor.defined() ? tensor.data<float>() : nullptr;
+}
+
+Problem problem_of(const Tensor& x, std::int64_t c_out) {
+  return {.num_images = x.dim(0),
+          .height = x.dim(1),
+          .width = x.dim(2),
+          .c_in = x.dim(3),
+          .c_out = c_out};
+}
+
+/// [panel][point][C_in][kPanel]. Turned weights have an axis more: the two packings of one weight
+/// with as many inputs as outputs must not be taken for each other.
+dnnl::memory::desc packed_format(const Problem& problem, Direction direction) {
+  using dnnl::memory;
+  const memory::dims dims{problem.num_panels(), kPoints, problem.c_in, kPanel};
+  if (direction == Direction::forward) {
+    return {dims, memory::data_type::f32, memory::format_tag::abcd};
+  }
+  return {
+      {1, dims[0], dims[1], dims[2], dims[3]}, memory::data_type::f32, memory::format_tag::abcde};
+}
+
+void convolve(Engine& engine, int num_threads, const Problem& problem, Direction direction,
+              const float* x, const Tensor& weight, const winograd::Addends& addends, float* y) {
+  const auto packed_weight = engine.packed_parameters().get(
+      weight, packed_format(problem, direction), engine.onednn(), [&](dnnl::memory& memory) {
+        auto* const to = static_cast<float*>(memory.get_data_handle());
+        parallel_for(num_threads, problem.num_panels(), [&](std::int64_t panel) {
+          winograd::pack_weights(problem, direction, weight.data<float>(), panel, to);
+        });
+      });
+  const auto* const packed = static_cast<const float*>(packed_weight->get_data_handle());
+
+  const std::int64_t num_tiles = problem.num_tiles();
+  const std::int64_t block = tiles_per_block(problem.c_in);
+  const std::int64_t num_blocks = (num_tiles + block - 1) / block;
+  const bool by_blocks = num_blocks >= num_threads;
+  const std::int64_t tiles_at_once = by_blocks ? std::min(block, num_tiles) : num_tiles;
+
+  Pieces pieces;
+  const std::int64_t zeros = pieces.add(problem.c_in);
+  const std::int64_t v_size = kPoints * tiles_at_once * problem.c_in;
+  const std::int64_t m_size = kPoints * tiles_at_once * kPanel;
+  const std::int64_t v = pieces.add(by_blocks ? num_threads * v_size : v_size);
+  const std::int64_t m = pieces.add(num_threads * m_size);
+  float* const workspace = pieces.get(engine.workspace());
+  std::fill_n(workspace + zeros, problem.c_in, 0.0F);
+
+  if (by_blocks) {  // each thread takes whole blocks of tiles
+    share_out(num_threads, num_blocks, [&](int thread, std::int64_t item) {
+      float* const thread_v = workspace + v + thread * v_size;
+      const Tiles tiles{.first = item * block, .count = std::min(block, num_tiles - item * block)};
+      winograd::transform_input(problem, x, tiles, workspace + zeros, thread_v);
+      for (std::int64_t panel = 0; panel < problem.num_panels(); ++panel) {
+        winograd::multiply_and_write(problem, thread_v, tiles, packed, panel, addends,
+                                     workspace + m + thread * m_size, y);
+      }
+    });
+  } else {  // few tiles: the threads share their transforms, each takes some output channels
+    const Tiles tiles{.first = 0, .count = num_tiles};
+    winograd::transform_input(problem, x, tiles, workspace + zeros, workspace + v);
+    share_out(num_threads, problem.num_panels(), [&](int thread, std::int64_t panel) {
+      winograd::multiply_and_write(problem, workspace + v, tiles, packed, panel, addends,
+                                   workspace + m + thread * m_size, y);
+    });
+  }
+}
+
+}  // namespace
+
+bool winograd_gradient_applies(const ConvGeometry& geometry, std::int64_t height,
+                               std::int64_t width, std::int64_t c_in, std::int64_t c_out) {
+  return geometry.kernel == 3 && geometry.stride == 1 && geometry.pad_begin == 1 &&
+         geometry.pad_end == 1 && c_in % kPanel == 0 && c_out % kPanel == 0 &&
+         height * width >= kMinPixels;
+}
+
+bool winograd_applies(const ConvGeometry& geometry, std::int64_t height, std::int64_t width,
+                      std::int64_t c_in, std::int64_t c_out) {
+  return winograd_gradient_applies(geometry, height, width, c_in, c_out) &&
+         std::min(c_in, c_out) >= kMinForwardChannels;
+}
+
+void winograd_conv2d(Engine& engine, int num_threads, const Tensor& x, const Tensor& weight,
+                     const ConvAddends& addends, Tensor& y) {
+  convolve(engine, num_threads, problem_of(x, y.dim(3)), Direction::forward, x.data<float>(),
+           weight,
+           {.bias = optional_data(addends.bias),
+            .per_image_bias = optional_data(addends.per_image_bias),
+            .residual = optional_data(addends.residual)},
+           y.data<float>());
+}
+
+void winograd_backward_input(Engine& engine, int num_threads, const Tensor& dy,
+                             const Tensor& weight, Grad dx) {
+  float* const to = dx.tensor.data<float>();
+  convolve(engine, num_threads, problem_of(dy, dx.tensor.dim(3)), Direction::backward_input,
+           dy.data<float>(), weight, {.residual = dx.write == Write::accumulate ? to : nullptr},
+           to);
+}
+
+void winograd_backward_weight(Engine& engine, int num_threads, const Tensor& x, const Tensor& dy,
+                              Grad dweight) {
+  const Problem problem = problem_of(x, dy.dim(3));
+  const std::int64_t most_tiles = std::min(problem.num_tiles(), kGradientTiles);
+  const std::int64_t u_size = kPoints * kLanes * kPanel;
+  Pieces pieces;
+  const std::int64_t zeros = pieces.add(problem.c_in);
+  const std::int64_t v = pieces.add(kPoints * most_tiles * problem.c_in);
+  const std::int64_t m = pieces.add(kPoints * most_tiles * problem.c_out);
+  const std::int64_t u = pieces.add(num_threads * u_size);
+  float* const workspace = pieces.get(engine.workspace());
+  std::fill_n(workspace + zeros, problem.c_in, 0.0F);
+
+  for (std::int64_t first = 0; first < problem.num_tiles(); first += kGradientTiles) {
+    const Tiles tiles{.first = first,
+                      .count = std::min(kGradientTiles, problem.num_tiles() - first)};
+    winograd::transform_input_by_channel(problem, x.data<float>(), tiles, workspace + zeros,
+                                         workspace + v);
+    winograd::transform_gradient(problem, dy.data<float>(), tiles, workspace + m);
+    const Write write = first == 0 ? dweight.write : Write::accumulate;
+    const std::int64_t num_blocks = problem.c_in / kLanes;
+    share_out(num_threads, num_blocks * problem.num_panels(), [&](int thread, std::int64_t item) {
+      winograd::weight_gradient(problem, tiles.count, workspace + v, workspace + m,
+                                item % num_blocks, item / num_blocks, write,
+                                workspace + u + thread * u_size, dweight.tensor.data<float>());
+    });
+  }
+}
+
+}  // namespace ddim::cpu

@@ -1,0 +1,404 @@
+#include "backend/cpu/winograd_simd.h"
+
+#include <algorithm>
+
+#include "backend/cpu/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/winograd_simd.cpp"
+#include <hwy/foreach_target.h>  // includes this file once for each instruction set
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace ddim::cpu::winograd::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using D = hn::CappedTag<float, kLanes>;
+using V = hn::Vec<D>;
+constexpr D d;
+constexpr std::int64_t kVector = hn::MaxLanes(d);
+
+HWY_INLINE V constant(float value) { return hn::Set(d, value); }
+
+// The transforms of one row or column. The points come in pairs +p, -p, which share the even and
+// the odd part of each polynomial.
+
+/// t = B^T x, 6 -> 6. Row p of B^T is the product of (z - q) over the other points q.
+HWY_INLINE void input_transform(const V* HWY_RESTRICT x, V* HWY_RESTRICT t) {
+  const V even_half = hn::NegMulAdd(constant(2.25F), x[2], x[4]);
+  const V odd_half = hn::NegMulAdd(constant(1.125F), x[1], hn::Mul(constant(0.5F), x[3]));
+  const V even_three_halves = hn::NegMulAdd(constant(0.25F), x[2], x[4]);
+  const V odd_three_halves = hn::NegMulAdd(constant(0.375F), x[1], hn::Mul(constant(1.5F), x[3]));
+  t[0] = hn::MulAdd(constant(0.5625F), x[0], hn::NegMulAdd(constant(2.5F), x[2], x[4]));
+  t[1] = hn::Add(even_half, odd_half);
+  t[2] = hn::Sub(even_half, odd_half);
+  t[3] = hn::Add(even_three_halves, odd_three_halves);
+  t[4] = hn::Sub(even_three_halves, odd_three_halves);
+  t[5] = hn::MulAdd(constant(0.5625F), x[1], hn::NegMulAdd(constant(2.5F), x[3], x[5]));
+}
+
+/// y = A^T m, 6 -> 4: y[j] = sum over points p of p^j m[p].
+HWY_INLINE void output_transform(const V* HWY_RESTRICT m, V* HWY_RESTRICT y) {
+  const V sum_half = hn::Add(m[1], m[2]);
+  const V difference_half = hn::Sub(m[1], m[2]);
+  const V sum_three_halves = hn::Add(m[3], m[4]);
+  const V difference_three_halves = hn::Sub(m[3], m[4]);
+  y[0] = hn::Add(hn::Add(m[0], sum_half), sum_three_halves);
+  y[1] =
+      hn::MulAdd(constant(1.5F), difference_three_halves, hn::Mul(constant(0.5F), difference_half));
+  y[2] = hn::MulAdd(constant(2.25F), sum_three_halves, hn::Mul(constant(0.25F), sum_half));
+  y[3] = hn::MulAdd(constant(3.375F), difference_three_halves,
+                    hn::MulAdd(constant(0.125F), difference_half, m[5]));
+}
+
+/// t = A y, 4 -> 6: the transpose of output_transform.
+HWY_INLINE void gradient_transform(const V* HWY_RESTRICT y, V* HWY_RESTRICT t) {
+  const V even_half = hn::MulAdd(constant(0.25F), y[2], y[0]);
+  const V odd_half = hn::MulAdd(constant(0.125F), y[3], hn::Mul(constant(0.5F), y[1]));
+  const V even_three_halves = hn::MulAdd(constant(2.25F), y[2], y[0]);
+  const V odd_three_halves = hn::MulAdd(constant(3.375F), y[3], hn::Mul(constant(1.5F), y[1]));
+  t[0] = y[0];
+  t[1] = hn::Add(even_half, odd_half);
+  t[2] = hn::Sub(even_half, odd_half);
+  t[3] = hn::Add(even_three_halves, odd_three_halves);
+  t[4] = hn::Sub(even_three_halves, odd_three_halves);
+  t[5] = y[3];
+}
+
+/// t = G g, 3 -> 6: row p of G is (1, p, p^2) / product of (p - q) over the other points q.
+HWY_INLINE void weight_transform(const V* HWY_RESTRICT g, V* HWY_RESTRICT t) {
+  const V even_half = hn::MulAdd(constant(-0.25F), g[2], hn::Neg(g[0]));
+  const V odd_half = hn::Mul(constant(-0.5F), g[1]);
+  const V even_three_halves =
+      hn::MulAdd(constant(0.25F), g[2], hn::Mul(constant(1.0F / 9.0F), g[0]));
+  const V odd_three_halves = hn::Mul(constant(1.0F / 6.0F), g[1]);
+  t[0] = hn::Mul(constant(16.0F / 9.0F), g[0]);
+  t[1] = hn::Add(even_half, odd_half);
+  t[2] = hn::Sub(even_half, odd_half);
+  t[3] = hn::Add(even_three_halves, odd_three_halves);
+  t[4] = hn::Sub(even_three_halves, odd_three_halves);
+  t[5] = g[2];
+}
+
+/// g = G^T t, 6 -> 3: the transpose of weight_transform.
+HWY_INLINE void weight_gradient_transform(const V* HWY_RESTRICT t, V* HWY_RESTRICT g) {
+  const V sum_half = hn::Add(t[1], t[2]);
+  const V difference_half = hn::Sub(t[1], t[2]);
+  const V sum_three_halves = hn::Add(t[3], t[4]);
+  const V difference_three_halves = hn::Sub(t[3], t[4]);
+  g[0] = hn::MulAdd(constant(16.0F / 9.0F), t[0],
+                    hn::MulAdd(constant(1.0F / 9.0F), sum_three_halves, hn::Neg(sum_half)));
+  g[1] = hn::MulAdd(constant(1.0F / 6.0F), difference_three_halves,
+                    hn::Mul(constant(-0.5F), difference_half));
+  g[2] = hn::MulAdd(constant(0.25F), hn::Sub(sum_three_halves, sum_half), t[5]);
+}
+
+/// out = T in T^T for a transform T that takes In numbers to Out.
+template <int In, int Out, class Transform>
+HWY_INLINE void transform_2d(const Transform& transform, const V (&in)[In][In],
+                             V (&out)[Out][Out]) {
+  V half[In][Out];  // [column][row of the result]
+  for (int j = 0; j < In; ++j) {
+    V column[In];
+    for (int i = 0; i < In; ++i) column[i] = in[i][j];
+    transform(column, half[j]);
+  }
+  for (int i = 0; i < Out; ++i) {
+    V row[In];
+    for (int j = 0; j < In; ++j) row[j] = half[j][i];
+    transform(row, out[i]);
+  }
+}
+
+/// Where a tile lies.
+struct Place {
+  std::int64_t image, y, x;
+};
+HWY_INLINE Place place_of(const Problem& problem, std::int64_t tile) {
+  const std::int64_t within = tile % problem.tiles_per_image();
+  return {tile / problem.tiles_per_image(), within / problem.tiles_x() * kTile,
+          within % problem.tiles_x() * kTile};
+}
+
+/// Where element [point][tile][channel] of transformed tiles goes.
+struct TransformedLayout {
+  std::int64_t point, tile, channel_block;  // strides; a block holds kLanes channels
+};
+
+void transform_input_to(const Problem& problem, const float* x, const Tiles& tiles,
+                        const float* zeros, const TransformedLayout& stride, float* v) {
+  for (std::int64_t i = 0; i < tiles.count; ++i) {
+    const Place place = place_of(problem, tiles.first + i);
+    const float* pixels[6][6];
+    for (std::int64_t row = 0; row < 6; ++row) {
+      for (std::int64_t column = 0; column < 6; ++column) {
+        const std::int64_t y = place.y + row - 1;
+        const std::int64_t xx = place.x + column - 1;
+        const bool inside = y >= 0 && y < problem.height && xx >= 0 && xx < problem.width;
+        pixels[row][column] =
+            inside ? x + ((place.image * problem.height + y) * problem.width + xx) * problem.c_in
+                   : zeros;
+      }
+    }
+    for (std::int64_t c = 0; c < problem.c_in; c += kVector) {
+      V in[6][6];
+      for (int row = 0; row < 6; ++row) {
+        for (int column = 0; column < 6; ++column)
+          in[row][column] = hn::LoadU(d, pixels[row][column] + c);
+      }
+      V out[6][6];
+      transform_2d(input_transform, in, out);
+      float* to = v + i * stride.tile + c / kLanes * stride.channel_block + c % kLanes;
+      for (int row = 0; row < 6; ++row) {
+        for (int column = 0; column < 6; ++column) {
+          hn::StoreU(out[row][column], d, to + (row * 6 + column) * stride.point);
+        }
+      }
+    }
+  }
+}
+
+void TransformInput(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
+                    float* v) {
+  transform_input_to(
+      problem, x, tiles, zeros,
+      {.point = tiles.count * problem.c_in, .tile = problem.c_in, .channel_block = kLanes}, v);
+}
+
+void TransformInputByChannel(const Problem& problem, const float* x, const Tiles& tiles,
+                             const float* zeros, float* v) {
+  transform_input_to(problem, x, tiles, zeros,
+                     {.point = tiles.count * kLanes,
+                      .tile = kLanes,
+                      .channel_block = kPoints * tiles.count * kLanes},
+                     v);
+}
+
+void TransformGradient(const Problem& problem, const float* dy, const Tiles& tiles, float* m) {
+  for (std::int64_t i = 0; i < tiles.count; ++i) {
+    const Place place = place_of(problem, tiles.first + i);
+    const float* tile =
+        dy + ((place.image * problem.height + place.y) * problem.width + place.x) * problem.c_out;
+    for (std::int64_t c = 0; c < problem.c_out; c += kVector) {
+      V in[4][4];
+      for (int row = 0; row < 4; ++row) {
+        for (int column = 0; column < 4; ++column) {
+          const bool inside = place.y + row < problem.height && place.x + column < problem.width;
+          in[row][column] =
+              inside ? hn::LoadU(d, tile + (row * problem.width + column) * problem.c_out + c)
+                     : hn::Zero(d);
+        }
+      }
+      V out[6][6];
+      transform_2d(gradient_transform, in, out);
+      float* to = m + c / kPanel * kPoints * tiles.count * kPanel + i * kPanel + c % kPanel;
+      for (int row = 0; row < 6; ++row) {
+        for (int column = 0; column < 6; ++column) {
+          hn::StoreU(out[row][column], d, to + (row * 6 + column) * tiles.count * kPanel);
+        }
+      }
+    }
+  }
+}
+
+/// Strides of the left factor of a product.
+struct LeftStrides {
+  std::int64_t row, k;
+};
+
+/// c[Rows][kPanel] = a[Rows][num_k] b[num_k][kPanel], each sum in the order of k.
+template <int Rows>
+HWY_INLINE void multiply_rows(std::int64_t num_k, const float* HWY_RESTRICT a,
+                              const LeftStrides& stride, const float* HWY_RESTRICT b,
+                              float* HWY_RESTRICT c) {
+  constexpr std::int64_t kColumns = 2;  // vectors
+  for (std::int64_t first = 0; first < kPanel; first += kColumns * kVector) {
+    V sum[Rows][kColumns];
+    for (int row = 0; row < Rows; ++row) {
+      for (int column = 0; column < kColumns; ++column) sum[row][column] = hn::Zero(d);
+    }
+    const float* a_k = a;
+    const float* b_k = b + first;
+    for (std::int64_t k = 0; k < num_k; ++k, a_k += stride.k, b_k += kPanel) {
+      const V b_0 = hn::LoadU(d, b_k);
+      const V b_1 = hn::LoadU(d, b_k + kVector);
+      for (int row = 0; row < Rows; ++row) {
+        const V left = hn::Set(d, a_k[row * stride.row]);
+        sum[row][0] = hn::MulAdd(left, b_0, sum[row][0]);
+        sum[row][1] = hn::MulAdd(left, b_1, sum[row][1]);
+      }
+    }
+    for (int row = 0; row < Rows; ++row) {
+      hn::StoreU(sum[row][0], d, c + row * kPanel + first);
+      hn::StoreU(sum[row][1], d, c + row * kPanel + first + kVector);
+    }
+  }
+}
+
+/// c[num_rows][kPanel] = a b, in slices of MostRows rows, then 4, then 1.
+template <int MostRows>
+HWY_NOINLINE void multiply(std::int64_t num_rows, std::int64_t num_k, const float* a,
+                           const LeftStrides& stride, const float* b, float* c) {
+  std::int64_t row = 0;
+  const auto in_slices = [&](auto multiply_slice, std::int64_t slice) HWY_ATTR {
+    for (; row + slice <= num_rows; row += slice) {
+      multiply_slice(num_k, a + row * stride.row, stride, b, c + row * kPanel);
+    }
+  };
+  in_slices(multiply_rows<MostRows>, MostRows);
+  in_slices(multiply_rows<4>, 4);
+  in_slices(multiply_rows<1>, 1);
+}
+
+/// Rows whose sums fill the registers: two vectors each, of 32 registers with AVX-512, else of 16.
+constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
+constexpr int kTileRows = kManyRegisters ? 12 : 6;
+constexpr int kChannelRows = kManyRegisters ? 8 : 4;  // divides kLanes
+
+void MultiplyAndWrite(const Problem& problem, const float* v, const Tiles& tiles,
+                      const float* packed, std::int64_t panel, const Addends& addends, float* m,
+                      float* y) {
+  const float* weights = packed + panel * kPoints * problem.c_in * kPanel;
+  for (std::int64_t point = 0; point < kPoints; ++point) {
+    multiply<kTileRows>(tiles.count, problem.c_in, v + point * tiles.count * problem.c_in,
+                        {.row = problem.c_in, .k = 1}, weights + point * problem.c_in * kPanel,
+                        m + point * tiles.count * kPanel);
+  }
+  for (std::int64_t i = 0; i < tiles.count; ++i) {
+    const Place place = place_of(problem, tiles.first + i);
+    const std::int64_t num_rows = std::min(kTile, problem.height - place.y);
+    const std::int64_t num_columns = std::min(kTile, problem.width - place.x);
+    for (std::int64_t c = 0; c < kPanel; c += kVector) {
+      V in[6][6];
+      for (int row = 0; row < 6; ++row) {
+        for (int column = 0; column < 6; ++column) {
+          in[row][column] = hn::LoadU(d, m + ((row * 6 + column) * tiles.count + i) * kPanel + c);
+        }
+      }
+      V out[4][4];
+      transform_2d(output_transform, in, out);
+      const std::int64_t channel = panel * kPanel + c;
+      V bias = addends.bias != nullptr ? hn::LoadU(d, addends.bias + channel) : hn::Zero(d);
+      if (addends.per_image_bias != nullptr) {
+        bias = hn::Add(
+            bias, hn::LoadU(d, addends.per_image_bias + place.image * problem.c_out + channel));
+      }
+      for (std::int64_t row = 0; row < num_rows; ++row) {
+        std::int64_t at =
+            ((place.image * problem.height + place.y + row) * problem.width + place.x) *
+                problem.c_out +
+            channel;
+        for (std::int64_t column = 0; column < num_columns; ++column, at += problem.c_out) {
+          V value = hn::Add(out[row][column], bias);
+          if (addends.residual != nullptr)
+            value = hn::Add(value, hn::LoadU(d, addends.residual + at));
+          hn::StoreU(value, d, y + at);
+        }
+      }
+    }
+  }
+}
+
+void PackWeights(const Problem& problem, Direction direction, const float* weight,
+                 std::int64_t panel, float* packed) {
+  constexpr std::int64_t kTaps = 9;
+  const bool forward = direction == Direction::forward;
+  // Strides of the convolution that is run, within weight [C_out,C_in,3,3] of the forward one.
+  const std::int64_t stride_out = forward ? problem.c_in * kTaps : kTaps;
+  const std::int64_t stride_in = forward ? kTaps : problem.c_out * kTaps;
+  float* to = packed + panel * kPoints * problem.c_in * kPanel;
+  for (std::int64_t c = 0; c < problem.c_in; ++c, to += kPanel) {
+    alignas(64) float taps[kTaps][kPanel];
+    for (std::int64_t o = 0; o < kPanel; ++o) {
+      const float* from = weight + (panel * kPanel + o) * stride_out + c * stride_in;
+      for (std::int64_t tap = 0; tap < kTaps; ++tap)
+        taps[forward ? tap : kTaps - 1 - tap][o] = from[tap];
+    }
+    for (std::int64_t o = 0; o < kPanel; o += kVector) {
+      V in[3][3];
+      for (int i = 0; i < 3; ++i) {
+        for (int j = 0; j < 3; ++j) in[i][j] = hn::Load(d, &taps[i * 3 + j][o]);
+      }
+      V out[6][6];
+      transform_2d(weight_transform, in, out);
+      for (int i = 0; i < 6; ++i) {
+        for (int j = 0; j < 6; ++j)
+          hn::StoreU(out[i][j], d, to + (i * 6 + j) * problem.c_in * kPanel + o);
+      }
+    }
+  }
+}
+
+void WeightGradient(const Problem& problem, std::int64_t num_tiles, const float* v, const float* m,
+                    std::int64_t block, std::int64_t panel, Write write, float* u, float* dweight) {
+  constexpr std::int64_t kTaps = 9;
+  for (std::int64_t point = 0; point < kPoints; ++point) {
+    multiply<kChannelRows>(kLanes, num_tiles, v + (block * kPoints + point) * num_tiles * kLanes,
+                           {.row = 1, .k = kLanes},
+                           m + (panel * kPoints + point) * num_tiles * kPanel,
+                           u + point * kLanes * kPanel);
+  }
+  for (std::int64_t c = 0; c < kLanes; ++c) {
+    alignas(64) float taps[kTaps][kPanel];
+    for (std::int64_t o = 0; o < kPanel; o += kVector) {
+      V in[6][6];
+      for (int i = 0; i < 6; ++i) {
+        for (int j = 0; j < 6; ++j)
+          in[i][j] = hn::LoadU(d, u + ((i * 6 + j) * kLanes + c) * kPanel + o);
+      }
+      V out[3][3];
+      transform_2d(weight_gradient_transform, in, out);
+      for (int i = 0; i < 3; ++i) {
+        for (int j = 0; j < 3; ++j) hn::Store(out[i][j], d, &taps[i * 3 + j][o]);
+      }
+    }
+    for (std::int64_t o = 0; o < kPanel; ++o) {
+      float* to = dweight + ((panel * kPanel + o) * problem.c_in + block * kLanes + c) * kTaps;
+      for (std::int64_t tap = 0; tap < kTaps; ++tap) {
+        to[tap] = write == Write::accumulate ? to[tap] + taps[tap][o] : taps[tap][o];
+      }
+    }
+  }
+}
+
+}  // namespace ddim::cpu::winograd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ddim::cpu::winograd {
+
+HWY_EXPORT(PackWeights);
+HWY_EXPORT(TransformInput);
+HWY_EXPORT(MultiplyAndWrite);
+HWY_EXPORT(TransformInputByChannel);
+HWY_EXPORT(TransformGradient);
+HWY_EXPORT(WeightGradient);
+
+void pack_weights(const Problem& problem, Direction direction, const float* weight,
+                  std::int64_t panel, float* packed) {
+  HWY_DYNAMIC_DISPATCH(PackWeights)(problem, direction, weight, panel, packed);
+}
+void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
+                     float* v) {
+  HWY_DYNAMIC_DISPATCH(TransformInput)(problem, x, tiles, zeros, v);
+}
+void multiply_and_write(const Problem& problem, const float* v, const Tiles& tiles,
+                        const float* packed, std::int64_t panel, const Addends& addends, float* m,
+                        float* y) {
+  HWY_DYNAMIC_DISPATCH(MultiplyAndWrite)(problem, v, tiles, packed, panel, addends, m, y);
+}
+void transform_input_by_channel(const Problem& problem, const float* x, const Tiles& tiles,
+                                const float* zeros, float* v) {
+  HWY_DYNAMIC_DISPATCH(TransformInputByChannel)(problem, x, tiles, zeros, v);
+}
+void transform_gradient(const Problem& problem, const float* dy, const Tiles& tiles, float* m) {
+  HWY_DYNAMIC_DISPATCH(TransformGradient)(problem, dy, tiles, m);
+}
+void weight_gradient(const Problem& problem, std::int64_t num_tiles, const float* v, const float* m,
+                     std::int64_t block, std::int64_t panel, Write write, float* u,
+                     float* dweight) {
+  HWY_DYNAMIC_DISPATCH(WeightGradient)(problem, num_tiles, v, m, block, panel, write, u, dweight);
+}
+
+}  // namespace ddim::cpu::winograd
+#endif  // HWY_ONCE

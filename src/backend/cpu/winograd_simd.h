@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/kernels.h"
+
+/// Winograd's F(4x4,3x3) for 3x3 convolutions of stride 1 and padding 1 (Lavin and Gray,
+/// arXiv:1509.09308): Y = A^T [ (G g G^T) . (B^T d B) ] A, where a 4x4 tile of outputs Y costs 36
+/// products for each pair of channels in place of 144. The interpolation points are 0, 1/2, -1/2,
+/// 3/2, -3/2 and infinity: A and B hold exact binary fractions, and of the usual choices this one
+/// loses least in fp32.
+///
+/// A tile's result depends on its own inputs alone, and the sum over input channels runs from the
+/// first to the last: neither the batch nor the cutting into blocks changes a bit.
+namespace ddim::cpu::winograd {
+
+constexpr std::int64_t kTile = 4;     ///< outputs of a tile along one axis
+constexpr std::int64_t kPoints = 36;  ///< elements of a transformed tile, (kTile + 2)^2
+constexpr std::int64_t kPanel = 32;   ///< output channels that are computed together
+constexpr std::int64_t kLanes = 16;   ///< input channels of a block in the weight gradient
+
+/// Images [N,H,W,C_in] -> [N,H,W,C_out]; C_in a multiple of kLanes, C_out of kPanel.
+struct Problem {
+  std::int64_t num_images = 0;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  std::int64_t c_in = 0;
+  std::int64_t c_out = 0;
+
+  std::int64_t tiles_y() const { return (height + kTile - 1) / kTile; }
+  std::int64_t tiles_x() const { return (width + kTile - 1) / kTile; }
+  std::int64_t tiles_per_image() const { return tiles_y() * tiles_x(); }
+  std::int64_t num_tiles() const { return num_images * tiles_per_image(); }
+  std::int64_t num_panels() const { return c_out / kPanel; }
+  std::int64_t packed_size() const { return kPoints * c_in * c_out; }
+};
+
+/// Tiles first .. first+count-1, counted over all images, row by row.
+struct Tiles {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
+/// Which convolution the weights [C_out,C_in,3,3] are packed for: the forward one, or the one that
+/// takes dy to dx (weights turned by 180 degrees, the roles of the channels exchanged).
+enum class Direction { forward, backward_input };
+
+/// packed[panel][point][C_in][kPanel] = G g G^T, for panel `panel` of the problem's output
+/// channels. `problem` is that of the convolution that is run: for backward_input its C_in is the
+/// weights' C_out.
+void pack_weights(const Problem& problem, Direction direction, const float* weight,
+                  std::int64_t panel, float* packed);
+
+/// v[point][tile][C_in] = B^T d B of the tiles. `zeros` holds C_in zeros: what lies beyond the
+/// border.
+void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
+                     float* v);
+
+/// What is added to the sums; null pointers are left out. See ConvAddends.
+struct Addends {
+  const float* bias = nullptr;            // [C_out]
+  const float* per_image_bias = nullptr;  // [N,C_out]
+  const float* residual = nullptr;        // [N,H,W,C_out], may be y
+};
+
+/// Writes the outputs of the tiles in panel `panel`: products of v with the panel's packed weights,
+/// A^T m A, addends. `m` is scratch for kPoints * count * kPanel floats.
+void multiply_and_write(const Problem& problem, const float* v, const Tiles& tiles,
+                        const float* packed, std::int64_t panel, const Addends& addends, float* m,
+                        float* y);
+
+// ---- the gradient of the weights: dg = G^T [ sum over tiles (B^T d B) . (A dY A^T) ] G ----
+
+/// v[C_in/kLanes][point][tile][kLanes] = B^T d B.
+void transform_input_by_channel(const Problem& problem, const float* x, const Tiles& tiles,
+                                const float* zeros, float* v);
+/// m[panel][point][tile][kPanel] = A dY A^T.
+void transform_gradient(const Problem& problem, const float* dy, const Tiles& tiles, float* m);
+/// dweight[o,c,3,3] for the kLanes input channels of block `block` and all of panel `panel`, from
+/// the transforms of `num_tiles` tiles, which are summed in their order. `u` is scratch for kPoints
+/// * kLanes * kPanel floats.
+void weight_gradient(const Problem& problem, std::int64_t num_tiles, const float* v, const float* m,
+                     std::int64_t block, std::int64_t panel, Write write, float* u, float* dweight);
+
+}  // namespace ddim::cpu::winograd
