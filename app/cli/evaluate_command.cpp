@@ -96,6 +96,7 @@ void add_evaluate_command(CLI::App& app) {
   command->add_option("--max-images", options.max_images, "Only the first so many images");
   command->add_option("--seed", options.seed, "Of the noise")
       ->envname("DDIM_SEED")
+      ->check(CLI::NonNegativeNumber.description(""))
       ->capture_default_str();
   command->add_option("--batch", options.batch, "How many are worked on at a time")
       ->envname("DDIM_BATCH")

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <new>
-#include <string_view>
 
 #include "commands.h"
 #include "config_file.h"
@@ -40,13 +39,15 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "ddim: {}\n", error.what());
     return static_cast<int>(ddim::ErrorCode::io);
   } catch (const CLI::ConfigError& error) {
-    const std::string_view what = error.what();  // "INI was not able to parse sample.stepz"
-    fmt::print(stderr, "ddim: {}: not a setting that this command knows: {}\n",
-               app["--config"]->as<std::string>(), what.substr(what.rfind(" parse ") + 7));
+    fmt::print(stderr, "ddim: {}: not TOML, or not a setting of a command: {}\n",
+               app["--config"]->as<std::string>(), error.what());
     return static_cast<int>(ddim::ErrorCode::usage);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    fmt::print(stderr, "ddim: {}\nSee ddim --help, or ddim COMMAND --help.\n", error.what());
+    const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+    const std::string problem =
+        unknown.empty() ? error.what() : fmt::format("there is no {}", unknown.front());
+    fmt::print(stderr, "ddim: {}\nSee ddim --help, or ddim COMMAND --help.\n", problem);
     return static_cast<int>(ddim::ErrorCode::usage);
   }
   return 0;

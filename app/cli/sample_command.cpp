@@ -161,6 +161,7 @@ void add_sample_command(CLI::App& app) {
       ->default_str(std::to_string(kDefaultCount));
   command->add_option("--seed", flags->seed, "Picture k is a function of the seed and k")
       ->envname("DDIM_SEED")
+      ->check(CLI::NonNegativeNumber.description(""))
       ->capture_default_str();
   command->add_option("--first-image", flags->first_image, "Number of the first picture")
       ->capture_default_str();

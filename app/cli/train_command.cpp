@@ -44,8 +44,11 @@ void print_result(const TrainSummary& summary, const Flags& flags) {
                            .text());
     return;
   }
-  fmt::print("{} after step {}, loss {:.5g}, {:.1f} ms per image, {} MB; {}\n",
-             to_string(summary.ending), summary.steps, summary.loss, summary.ms_per_image,
+  const std::string speed =
+      summary.steps_here == 0
+          ? ""
+          : fmt::format(", loss {:.5g}, {:.1f} ms per image", summary.loss, summary.ms_per_image);
+  fmt::print("{} after step {}{}, {} MB; {}\n", to_string(summary.ending), summary.steps, speed,
              summary.peak_memory_bytes / 1'000'000, summary.checkpoint.string());
 }
 
@@ -57,7 +60,7 @@ void run(const Flags& flags) {
   options.stop = interrupts.token();
   const TrainSummary summary = train_model(options);
   print_result(summary, flags);
-  if (interrupts.by_keyboard()) {
+  if (summary.ending == TrainEnding::interrupted && interrupts.by_keyboard()) {
     throw Error(ErrorCode::interrupted,
                 fmt::format("saved; go on with: ddim train {} --data {} --out {} --resume",
                             options.config.string(), options.data.string(), options.out.string()));
@@ -91,7 +94,9 @@ void add_train_command(CLI::App& app) {
       ->type_name("RUN");
   command->add_flag("--resume", flags->resume, "Go on from the newest complete checkpoint");
   command->add_option("--max-steps", options.max_steps, "Stop when so many steps are done in all");
-  command->add_option("--seed", options.seed, "Instead of training.seed")->envname("DDIM_SEED");
+  command->add_option("--seed", options.seed, "Instead of training.seed")
+      ->envname("DDIM_SEED")
+      ->check(CLI::NonNegativeNumber.description(""));
   command
       ->add_option("--threads", options.threads,
                    "Instead of training.threads; 0: one per processor; never changes the result")

@@ -1,0 +1,29 @@
+# What `cmake --install` leaves: the program, the library, its headers, and how CMake and pkg-config
+# find them.
+
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/ddim)
+
+install(TARGETS ddim_program)
+install(TARGETS ddim EXPORT ddimTargets)
+install(DIRECTORY include/ddim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+install(EXPORT ddimTargets NAMESPACE ddim:: DESTINATION ${config_dir})
+configure_package_config_file(cmake/ddimConfig.cmake.in ${PROJECT_BINARY_DIR}/ddimConfig.cmake
+                              INSTALL_DESTINATION ${config_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/ddimConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/ddimConfig.cmake ${PROJECT_BINARY_DIR}/ddimConfigVersion.cmake
+        DESTINATION ${config_dir})
+
+# A static library needs its libraries named, a shared one knows them.
+set(ddim_pc_libraries "libhwy libpng libjpeg zlib tomlplusplus")
+if(BUILD_SHARED_LIBS)
+  set(ddim_pc_suffix ".private")
+else()
+  set(ddim_pc_link "-ldnnl -lgomp -lpthread")
+endif()
+file(RELATIVE_PATH ddim_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmake/ddim.pc.in ${PROJECT_BINARY_DIR}/ddim.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/ddim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

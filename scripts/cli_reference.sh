@@ -1,0 +1,18 @@
+#!/bin/sh
+# Prints docs/cli.md: the help of every command, as the program prints it.
+#   scripts/cli_reference.sh PROGRAM
+set -eu
+program=$1
+
+echo "# Command line"
+echo
+echo "Written by \`make docs\` from the program's own help."
+for command in "" sample train plan info convert evaluate bench; do
+  echo
+  echo "## ddim${command:+ $command}"
+  echo
+  echo '```'
+  # shellcheck disable=SC2086 # no word for the program itself
+  env -u DDIM_MODEL -u DDIM_DATA "$program" $command --help
+  echo '```'
+done

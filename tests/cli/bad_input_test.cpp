@@ -1,0 +1,179 @@
+#include <ddim/image.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/run_program.h"
+
+namespace ddim::cli_test {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+// What a user can get wrong: the command, its exit code, and what the message must contain. The
+// folder @ holds: micro/ (a model), and copies of it that are damaged as their names say;
+// pictures/; empty/; small.toml; bad.toml (channels are no multiple of the groups); taken.png;
+// x_T.safetensors with 2 images.
+struct BadInput {
+  const char* name;
+  const char* arguments;
+  int exit_code;
+  std::vector<const char*> message;
+};
+
+std::ostream& operator<<(std::ostream& out, const BadInput& input) { return out << input.name; }
+
+const BadInput kBadInputs[] = {
+    {"StepsZero", "sample --model @/micro --out @/a.png --steps 0", 1, {"steps", "1 to 1000"}},
+    {"StepsAboveT", "sample --model @/micro --out @/a.png --steps 1001", 1, {"1001", "1000"}},
+    {"StepsNegative", "plan --steps -3", 1, {"-3"}},
+    {"StepsNoNumber", "plan --steps many", 2, {"--steps", "many"}},
+    {"EtaTooLarge", "sample --model @/micro --out @/a.png --steps 4 --eta 9", 1, {"eta", "9"}},
+    {"EtaNegative", "plan --eta -0.5", 1, {"eta", "-0.5"}},
+    {"EtaNaN", "plan --eta nan", 1, {"eta", "nan"}},
+    {"EtaAndSigmaHat", "plan --eta 1 --sigma-hat", 2, {"--eta", "--sigma-hat"}},
+    {"TauUnknown", "plan --tau cubic", 2, {"--tau", "cubic", "quadratic"}},
+    {"ClipUnknown", "plan --clip=hard", 2, {"--clip", "hard", "rederive-eps"}},
+    {"BetasImpossible", "plan --beta-start 2", 1, {"beta"}},
+    {"FlagUnknown", "plan --stepz 3", 2, {"--stepz"}},
+    {"CommandUnknown", "draw", 2, {"draw"}},
+    {"NoCommand", "", 2, {"sample", "train"}},
+    {"ModelMissing", "sample --model @/nowhere --out @/a.png", 1, {"@/nowhere"}},
+    {"ModelIsNone", "sample --model @/empty --out @/a.png", 1, {"@/empty"}},
+    {"ModelNotGiven", "sample --out @/a.png", 2, {"--model"}},
+    {"WeightsMissing", "sample --model @/no_weights --out @/a.png", 1, {"safetensors"}},
+    {"WeightsTruncated", "sample --model @/truncated --out @/a.png", 4, {"safetensors"}},
+    {"WeightsOfOtherShape",
+     "sample --model @/other_shape --out @/a.png",
+     4,
+     {"conv_in.weight", ",4,3,3]", ",3,3,3]"}},
+    {"ConfigNoJson", "sample --model @/no_json --out @/a.png", 4, {"config.json"}},
+    {"ConfigOddChannels", "sample --model @/odd_channels --out @/a.png", 1, {"config.json", "65"}},
+    {"OutExists", "sample --model @/micro --out @/taken.png", 1, {"@/taken.png exists"}},
+    {"OutFolderMissing", "sample --model @/micro --out @/no/a.png", 1, {"@/no"}},
+    {"OutIsNoPicture", "sample --model @/micro --out @/small.toml", 1, {"--out", ".png"}},
+    {"TensorsExist",
+     "sample --model @/micro --out @/a.png --save-tensors @/taken.png",
+     1,
+     {"@/taken.png exists"}},
+    {"CountZero", "sample --model @/micro --out @/a.png --count 0", 1, {"count", "0"}},
+    {"BatchZero", "sample --model @/micro --out @/a.png --batch 0", 1, {"batch", "0"}},
+    {"ThreadsNegative", "sample --model @/micro --out @/a.png --threads -1", 1, {"threads", "-1"}},
+    {"SeedNegative", "sample --model @/micro --out @/a.png --seed -1", 2, {"--seed"}},
+    {"NoiseMissing",
+     "sample --model @/micro --out @/a.png --noise @/no.safetensors",
+     5,
+     {"@/no.s"}},
+    {"NoiseNoSafetensors",
+     "sample --model @/micro --out @/a.png --noise @/small.toml",
+     4,
+     {"small"}},
+    {"NoiseWithoutXT",
+     "sample --model @/micro --out @/a.png --noise "
+     "@/micro/unet/diffusion_pytorch_model.safetensors",
+     4,
+     {"x_T"}},
+    {"NoiseOfOtherCount",
+     "sample --model @/micro --out @/a.png --count 3 --noise @/x_T.safetensors",
+     1,
+     {"x_T", "[2,3,8,8]", "[3,3,8,8]"}},
+    {"ConfigFileMissing", "plan --config @/no.toml", 5, {"@/no.toml"}},
+    {"ConfigFileUnknownKey", "plan --config @/stepz.toml", 2, {"@/stepz.toml", "plan.stepz"}},
+    {"TrainDataMissing", "train @/small.toml --data @/nowhere --out @/run", 1, {"@/nowhere"}},
+    {"TrainDataWithoutImages", "train @/small.toml --data @/empty --out @/run", 1, {"@/empty"}},
+    {"TrainConfigMissing", "train @/no.toml --data @/pictures --out @/run", 5, {"@/no.toml"}},
+    {"TrainConfigImpossible", "train @/bad.toml --data @/pictures --out @/run", 1, {"33", "32"}},
+    {"TrainConfigUnknownKey", "train @/stepz.toml --data @/pictures --out @/run", 1, {"plan"}},
+    {"TrainAttentionLevel",
+     "train @/level.toml --data @/pictures --out @/run",
+     1,
+     {"attention_levels", "7"}},
+    {"TrainRunExists", "train @/small.toml --data @/pictures --out @/pictures", 1, {"--resume"}},
+    {"TrainNothingToResume",
+     "train @/small.toml --data @/pictures --out @/run --resume",
+     1,
+     {"@/run"}},
+    {"ConvertMissing", "convert @/empty @/converted", 1, {"@/empty"}},
+    {"ConvertExists", "convert tests/golden/micro @/micro", 1, {"@/micro"}},
+    {"EvaluateWhat", "evaluate --model @/micro --data @/pictures", 2, {"--eps-error"}},
+    {"EvaluateTOutOfRange",
+     "evaluate --eps-error --model @/micro --data @/pictures --split train --t 1000",
+     1,
+     {"1000"}},
+    {"BenchWhat", "bench", 2, {"--model", "--config"}},
+    {"BenchBatchZero", "bench --model @/micro --batch 0", 1, {"batch", "0"}},
+    {"InfoMissing", "info @/nowhere", 1, {"@/nowhere"}},
+    {"InfoNoPicture", "info @/fake.png", 4, {"@/fake.png"}},
+};
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
+
+// A copy of the model micro whose unet/config.json says `value` for `key`.
+void copy_with(const TemporaryFolder& folder, const std::string& name, const std::string& key,
+               const Json& value) {
+  fs::copy(folder / "micro", folder / name, fs::copy_options::recursive);
+  const std::string file = folder / (name + "/unet/config.json");
+  Json config = Json::parse(read_file(file));
+  config[key] = value;
+  write_file(file, config.dump());
+}
+
+void fill(const TemporaryFolder& folder) {
+  const std::string weights = "/unet/diffusion_pytorch_model.safetensors";
+  make_micro_model(folder / "micro");
+  fs::copy(folder / "micro", folder / "no_weights", fs::copy_options::recursive);
+  fs::remove(folder / ("no_weights" + weights));
+  fs::copy(folder / "micro", folder / "truncated", fs::copy_options::recursive);
+  fs::resize_file(folder / ("truncated" + weights), 100'000);
+  fs::copy(folder / "micro", folder / "no_json", fs::copy_options::recursive);
+  write_file(folder / "no_json/unet/config.json", "{\"in_channels\": ");
+  copy_with(folder, "other_shape", "in_channels", 4);
+  copy_with(folder, "odd_channels", "block_out_channels", {64, 65});
+  make_pictures(folder / "pictures", 5);
+  fs::create_directory(folder / "empty");
+
+  const std::string config = small_training_config();
+  write_file(folder / "small.toml", config);
+  std::string changed = config;
+  replace_all(changed, "[32, 32]", "[32, 33]");
+  write_file(folder / "bad.toml", changed);
+  changed = config;
+  replace_all(changed, "attention_levels = [1]", "attention_levels = [7]");
+  write_file(folder / "level.toml", changed);
+  write_file(folder / "stepz.toml", "[plan]\nstepz = 3\n");
+  write_file(folder / "taken.png", "precious");
+  write_file(folder / "fake.png", "no picture");
+  write_tensor(
+      folder / "x_T.safetensors", "x_T",
+      {.count = 2, .channels = 3, .height = 8, .width = 8, .values = std::vector<float>(384)});
+}
+
+class BadInputs : public testing::TestWithParam<BadInput> {};
+
+TEST_P(BadInputs, SaysWhatIsWrongAndWritesNothing) {
+  const TemporaryFolder folder;
+  fill(folder);
+  const std::vector<std::string> before = folder.list();
+  std::string arguments = GetParam().arguments;
+  replace_all(arguments, "@", folder.path().string());
+
+  const Outcome run = run_ddim(arguments);
+  EXPECT_EQ(run.exit_code, GetParam().exit_code) << run.err;
+  EXPECT_EQ(run.out, "");
+  for (std::string part : GetParam().message) {
+    replace_all(part, "@", folder.path().string());
+    EXPECT_NE(run.err.find(part), std::string::npos) << "no \"" << part << "\" in: " << run.err;
+  }
+  EXPECT_EQ(folder.list(), before);
+  EXPECT_EQ(read_file(folder / "taken.png"), "precious");
+}
+
+INSTANTIATE_TEST_SUITE_P(Cli, BadInputs, testing::ValuesIn(kBadInputs),
+                         [](const auto& input) { return std::string(input.param.name); });
+
+}  // namespace
+}  // namespace ddim::cli_test

@@ -1,0 +1,124 @@
+#include "tests/cli/run_program.h"
+
+#include <ddim/image.h>
+#include <ddim/model.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+namespace ddim::cli_test {
+namespace {
+
+namespace fs = std::filesystem;
+
+int exit_code_of(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder() {
+  std::string name = (fs::temp_directory_path() / "ddim-cli-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+std::vector<std::string> TemporaryFolder::list() const {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(path_))
+    names.push_back(fs::relative(entry.path(), path_).string());
+  std::ranges::sort(names);
+  return names;
+}
+
+Outcome run_ddim(const std::string& arguments, const std::string& environment) {
+  const TemporaryFolder streams;
+  const std::string command = environment + " '" DDIM_PROGRAM "' " + arguments + " >" +
+                              (streams / "out") + " 2>" + (streams / "err") + " </dev/null";
+  const int status = std::system(command.c_str());
+  return {.exit_code = exit_code_of(status),
+          .out = read_file(streams / "out"),
+          .err = read_file(streams / "err")};
+}
+
+Outcome run_ddim_and_signal(const std::string& arguments, const fs::path& file, int signal) {
+  const TemporaryFolder streams;
+  const std::string command = "exec '" DDIM_PROGRAM "' " + arguments + " >" + (streams / "out") +
+                              " 2>" + (streams / "err") + " </dev/null";
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+    _exit(127);
+  }
+  int status = 0;
+  pid_t ended = 0;
+  while (!fs::exists(file) && ended == 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ended = waitpid(child, &status, WNOHANG);
+  }
+  if (ended == 0) {
+    kill(child, signal);
+    waitpid(child, &status, 0);
+  }
+  return {.exit_code = exit_code_of(status),
+          .out = read_file(streams / "out"),
+          .err = read_file(streams / "err")};
+}
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+void write_file(const fs::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+void make_micro_model(const fs::path& folder) {
+  convert_official_model("tests/golden/micro", folder);
+}
+
+void make_pictures(const fs::path& folder, int count) {
+  fs::create_directories(folder);
+  for (int k = 0; k < count; ++k) {
+    Image image{.width = 8, .height = 8, .channels = 3};
+    for (int i = 0; i < 8 * 8 * 3; ++i)
+      image.pixels.push_back(static_cast<std::uint8_t>((31 * k + 7 * i) % 256));
+    write_png(folder / (std::to_string(k) + ".png"), image);
+  }
+}
+
+std::string small_training_config() {
+  return R"([model]
+channels = 3
+block_out_channels = [32, 32]
+layers_per_block = 1
+attention_levels = [1]
+[data]
+resolution = 8
+[training]
+batch = 4
+shards = 2
+steps = 6
+[output]
+checkpoint_every_steps = 2
+log_every_steps = 1
+)";
+}
+
+}  // namespace ddim::cli_test

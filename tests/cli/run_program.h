@@ -1,0 +1,54 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace ddim::cli_test {
+
+/// What a run of the program left behind.
+struct Outcome {
+  int exit_code = -1;
+  std::string out;  ///< standard output
+  std::string err;  ///< standard error
+};
+
+/// An empty folder that is removed in the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder();
+
+  const std::filesystem::path& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  /// Every file and folder in it, relative to it, sorted.
+  std::vector<std::string> list() const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Runs the built program by the shell: `arguments` stand behind its name, `environment` (A=1 B=2)
+/// before it.
+Outcome run_ddim(const std::string& arguments, const std::string& environment = "");
+
+/// Starts the program, sends `signal` as soon as `file` is there, and waits for its end.
+Outcome run_ddim_and_signal(const std::string& arguments, const std::filesystem::path& file,
+                            int signal);
+
+std::string read_file(const std::filesystem::path& path);
+void write_file(const std::filesystem::path& path, const std::string& text);
+
+/// Converts the micro network of the golden files, with pictures of 3 channels of 8x8, into
+/// `folder`.
+void make_micro_model(const std::filesystem::path& folder);
+
+/// Writes `count` PNG files of 8x8 into `folder`.
+void make_pictures(const std::filesystem::path& folder, int count);
+
+/// A configuration that trains a small network on such pictures.
+std::string small_training_config();
+
+}  // namespace ddim::cli_test

@@ -1,0 +1,151 @@
+#include <ddim/image.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/run_program.h"
+
+namespace ddim::cli_test {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+class Sample : public testing::Test {
+ protected:
+  Sample() : model_(folder_ / "micro") { make_micro_model(model_); }
+
+  Outcome sample(const std::string& flags, const std::string& environment = "") const {
+    return run_ddim("sample --model " + model_ + " --steps 4 " + flags, environment);
+  }
+
+  TemporaryFolder folder_;
+  std::string model_;
+};
+
+TEST_F(Sample, GivesTheSameBytesForEveryBatchAndNumberOfThreads) {
+  ASSERT_EQ(sample("--count 7 --eta 0.7 --seed 5 --out " + (folder_ / "first.png")).exit_code, 0);
+  const std::string first = read_file(folder_ / "first.png");
+  ASSERT_FALSE(first.empty());
+  for (const std::string batch : {"1", "3", "16"}) {
+    for (const std::string threads : {"1", "2", "4"}) {
+      const std::string file = folder_ / ("b" + batch + "t" + threads + ".png");
+      const Outcome run = sample("--count 7 --eta 0.7 --seed 5 --batch " + batch + " --threads " +
+                                 threads + " --out " + file);
+      ASSERT_EQ(run.exit_code, 0) << run.err;
+      EXPECT_EQ(read_file(file), first) << "batch " << batch << ", threads " << threads;
+    }
+  }
+  sample("--count 7 --eta 0.7 --seed 6 --out " + (folder_ / "other.png"));
+  EXPECT_NE(read_file(folder_ / "other.png"), first);
+}
+
+TEST_F(Sample, WritesAFilePerPictureIntoAFolder) {
+  ASSERT_EQ(sample("--count 3 --out " + (folder_ / "pictures")).exit_code, 0);
+  EXPECT_TRUE(fs::exists(folder_ / "pictures/000000.png"));
+  EXPECT_TRUE(fs::exists(folder_ / "pictures/000002.png"));
+  EXPECT_FALSE(fs::exists(folder_ / "pictures/000003.png"));
+  const Image picture = read_png(folder_ / "pictures/000002.png");
+  EXPECT_EQ(picture.width, 8);
+  EXPECT_EQ(picture.channels, 3);
+
+  // Picture 2 is picture 2, also when it is the first to be drawn; and the folder can grow.
+  ASSERT_EQ(sample("--count 1 --first-image 2 --out " + (folder_ / "again")).exit_code, 0);
+  EXPECT_EQ(read_png(folder_ / "again/000002.png").pixels, picture.pixels);
+  EXPECT_EQ(sample("--count 1 --first-image 3 --out " + (folder_ / "pictures")).exit_code, 0);
+}
+
+TEST_F(Sample, RefusesToOverwriteUnlessTold) {
+  const std::string file = folder_ / "a.png";
+  write_file(file, "precious");
+  const Outcome refused = sample("--out " + file);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.err.find(file + " exists"), std::string::npos) << refused.err;
+  EXPECT_EQ(read_file(file), "precious");
+  EXPECT_EQ(sample("--overwrite --out " + file).exit_code, 0);
+  EXPECT_NE(read_file(file), "precious");
+}
+
+TEST_F(Sample, PrintsNothingButJsonWhenAskedTo) {
+  const Outcome run = sample("--count 2 --json --out " + (folder_ / "a.png"));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.err, "");
+  const Json result = Json::parse(run.out);
+  EXPECT_EQ(result.at("images"), 2);
+  EXPECT_EQ(result.at("nfe"), 4);
+  EXPECT_GT(result.at("seconds"), 0.0);
+  EXPECT_GT(result.at("peak_memory_bytes"), 1'000'000);
+}
+
+TEST_F(Sample, LeavesItsRecipeInThePicture) {
+  const std::string file = folder_ / "a.png";
+  ASSERT_EQ(sample("--tau quadratic --sigma-hat --clip --seed 9 --count 2 --out " + file).exit_code,
+            0);
+  const Json recipe = Json::parse(run_ddim("info --json " + file).out);
+  EXPECT_EQ(recipe.at("model"), "micro");
+  EXPECT_EQ(recipe.at("steps"), "4");
+  EXPECT_EQ(recipe.at("tau"), "quadratic");
+  EXPECT_EQ(recipe.at("sigma_hat"), "true");
+  EXPECT_FALSE(recipe.contains("eta"));
+  EXPECT_EQ(recipe.at("clip"), "keep-eps");
+  EXPECT_EQ(recipe.at("seed"), "9");
+  EXPECT_EQ(recipe.at("count"), "2");
+  EXPECT_EQ(recipe.at("Software").get<std::string>().substr(0, 5), "ddim ");
+}
+
+TEST_F(Sample, StartsFromGivenNoiseAndSavesTensors) {
+  FloatImages noise{.count = 2, .channels = 3, .height = 8, .width = 8};
+  for (int i = 0; i < 2 * 3 * 64; ++i)
+    noise.values.push_back(static_cast<float>((i * 37) % 101) / 50.0F - 1.0F);
+  write_tensor(folder_ / "x_T.safetensors", "x_T", noise);
+  const std::string flags = "--noise " + (folder_ / "x_T.safetensors") + " --save-tensors ";
+  ASSERT_EQ(sample(flags + (folder_ / "a.safetensors") + " --out " + (folder_ / "a.png")).exit_code,
+            0);
+  ASSERT_EQ(
+      sample("--seed 3 " + flags + (folder_ / "b.safetensors") + " --out " + (folder_ / "b.png"))
+          .exit_code,
+      0);
+  const FloatImages x_0 = read_tensor(folder_ / "a.safetensors", "x_0");
+  EXPECT_EQ(x_0.count, 2);
+  EXPECT_EQ(x_0.values.size(), noise.values.size());
+  // eta is 0, so the seed has nothing to say; and the picture is what the tensor says.
+  EXPECT_EQ(x_0.values, read_tensor(folder_ / "b.safetensors", "x_0").values);
+  ASSERT_EQ(sample(flags + (folder_ / "c.safetensors") + " --out " + (folder_ / "c")).exit_code, 0);
+  EXPECT_EQ(read_png(folder_ / "c/000001.png").pixels, to_image(x_0, 1).pixels);
+}
+
+TEST_F(Sample, TheReferenceDeviceDrawsTheSamePictures) {
+  for (const std::string device : {"cpu", "reference"}) {
+    const Outcome run =
+        sample("--count 2 --device " + device + " --save-tensors " +
+               (folder_ / (device + ".safetensors")) + " --out " + (folder_ / (device + ".png")));
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+  }
+  const FloatImages cpu = read_tensor(folder_ / "cpu.safetensors", "x_0");
+  const FloatImages reference = read_tensor(folder_ / "reference.safetensors", "x_0");
+  // A network with random weights leaves values of some hundreds.
+  const float largest = *std::ranges::max_element(reference.values);
+  for (std::size_t i = 0; i < cpu.values.size(); ++i)
+    ASSERT_NEAR(cpu.values[i], reference.values[i], 1e-4 * largest) << i;
+}
+
+TEST_F(Sample, FlagsWinOverTheEnvironmentThatOverTheFileThatOverTheDefault) {
+  write_file(folder_ / "ddim.toml", "[sample]\nseed = 11\ncount = 2\n");
+  const auto seed_of = [&](const std::string& flags, const std::string& environment) {
+    const std::string file = folder_ / "a.png";
+    const Outcome run =
+        sample("--overwrite --config " + (folder_ / "ddim.toml") + " --out " + file + " " + flags,
+               environment);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    const Json recipe = Json::parse(run_ddim("info --json " + file).out);
+    EXPECT_EQ(recipe.at("count"), "2");
+    return recipe.at("seed").get<std::string>();
+  };
+  EXPECT_EQ(seed_of("", ""), "11");
+  EXPECT_EQ(seed_of("", "DDIM_SEED=12"), "12");
+  EXPECT_EQ(seed_of("--seed 13", "DDIM_SEED=12"), "13");
+}
+
+}  // namespace
+}  // namespace ddim::cli_test

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Installs the build to a prefix with a blank in its name, moves it, and builds a program of somebody
+# else with it: by find_package and by pkg-config.
+#   install_test.sh BUILD_FOLDER SOURCE_FOLDER CXX "CXX_FLAGS"
+set -eu
+build=$1 source=$2 cxx=$3 flags=$4
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+cmake --install "$build" --prefix "$root/first place" >"$root/log" || { cat "$root/log"; exit 1; }
+prefix="$root/moved" # pkg-config cannot hold blanks
+mv "$root/first place" "$prefix"
+test -f "$prefix/include/ddim/ddim.h"
+"$prefix/bin/ddim" --version
+
+cmake -S "$source/tests/tools/consumer" -B "$root/consumer" -DCMAKE_PREFIX_PATH="$prefix" \
+  -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_CXX_FLAGS="$flags" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
+cmake --build "$root/consumer" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
+test "$("$root/consumer/consumer")" = "0.1.0 10"
+
+command -v pkg-config >/dev/null || { echo "no pkg-config here: that half is not tested"; exit 0; }
+pc=$(find "$prefix" -name pkgconfig)
+# shellcheck disable=SC2046,SC2086 # lists of flags
+"$cxx" -std=c++20 $flags "$source/tests/tools/consumer/consumer.cpp" -o "$root/by_pkg_config" \
+  $(PKG_CONFIG_PATH="$pc" pkg-config --cflags --libs ddim)
+test "$(LD_LIBRARY_PATH="$(dirname "$pc")" "$root/by_pkg_config")" = "0.1.0 10"
