@@ -16,20 +16,22 @@ std::shared_ptr<const dnnl::memory> PackedParameters::get(const Tensor& paramete
     entry = place.get();
   }
   const std::lock_guard lock(entry->mutex);
-  if (entry->storage_id != parameter.storage_id() || entry->version != parameter.version()) {
+  if (entry->storage_id != parameter.storage_id()) {
     entry->copies.clear();
     entry->storage_id = parameter.storage_id();
-    entry->version = parameter.version();
   }
   const auto same_format = [&](const Copy& copy) { return copy.format == format; };
-  const auto found = std::ranges::find_if(entry->copies, same_format);
-  if (found != entry->copies.end()) return found->memory;
+  auto copy = std::ranges::find_if(entry->copies, same_format);
+  if (copy != entry->copies.end() && copy->version == parameter.version()) return copy->memory;
 
-  auto packed = std::make_shared<dnnl::memory>(format, engine);
-  pack(*packed);
-  entry->copies.push_back({format, packed});
+  if (copy == entry->copies.end()) copy = entry->copies.insert(copy, {.format = format});
+  if (copy->memory == nullptr || copy->memory.use_count() > 1) {
+    copy->memory = std::make_shared<dnnl::memory>(format, engine);
+  }
+  pack(*copy->memory);
+  copy->version = parameter.version();
   ++num_packs_;
-  return packed;
+  return copy->memory;
 }
 
 }  // namespace ddim::cpu

@@ -14,9 +14,10 @@
 
 namespace ddim::cpu {
 
-/// Copies of parameters in the formats that oneDNN's primitives want, shared by a device and its
-/// workers. A copy is made when it is first asked for, and again when the parameter's version has
-/// risen. Thread-safe: the first worker to ask packs, others that want the same copy wait for it.
+/// Copies of parameters in the formats that oneDNN's primitives and our own kernels want, shared by
+/// a device and its workers. A copy is made when it is first asked for, and made again, in the same
+/// memory, when the parameter's version has risen: nobody may be computing with a parameter while
+/// it is changed. Thread-safe: the first worker to ask packs, others that want the same copy wait.
 class PackedParameters {
  public:
   /// Fills `packed` from the parameter's elements.
@@ -32,15 +33,15 @@ class PackedParameters {
  private:
   struct Copy {
     dnnl::memory::desc format;
-    std::shared_ptr<const dnnl::memory> memory;
+    std::shared_ptr<dnnl::memory> memory;
+    std::uint64_t version;
   };
-  /// What is packed of the elements at one address. The storage's id and version tell whether they
-  /// are still the same elements: memory that was freed and given to another tensor has another id,
-  /// so entries of dead tensors are replaced rather than collected.
+  /// What is packed of the elements at one address. The storage's id tells whether they are still
+  /// the same tensor's: memory that was freed and given to another has another id, so entries of
+  /// dead tensors are replaced rather than collected.
   struct Entry {
     std::mutex mutex;
     std::uint64_t storage_id = 0;
-    std::uint64_t version = 0;
     std::vector<Copy> copies;
   };
 
