@@ -21,17 +21,19 @@ std::shared_ptr<const dnnl::memory> PackedParameters::get(const Tensor& paramete
     entry->storage_id = parameter.storage_id();
   }
   const auto same_format = [&](const Copy& copy) { return copy.format == format; };
-  auto copy = std::ranges::find_if(entry->copies, same_format);
-  if (copy != entry->copies.end() && copy->version == parameter.version()) return copy->memory;
+  const auto found = std::ranges::find_if(entry->copies, same_format);
+  if (found != entry->copies.end() && found->version == parameter.version()) return found->memory;
 
-  if (copy == entry->copies.end()) copy = entry->copies.insert(copy, {.format = format});
-  if (copy->memory == nullptr || copy->memory.use_count() > 1) {
-    copy->memory = std::make_shared<dnnl::memory>(format, engine);
-  }
-  pack(*copy->memory);
-  copy->version = parameter.version();
+  const auto memory =
+      found != entry->copies.end() ? found->memory : std::make_shared<dnnl::memory>(format, engine);
+  pack(*memory);
   ++num_packs_;
-  return copy->memory;
+  if (found != entry->copies.end()) {
+    found->version = parameter.version();
+  } else {
+    entry->copies.push_back({format, memory, parameter.version()});
+  }
+  return memory;
 }
 
 }  // namespace ddim::cpu
