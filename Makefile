@@ -8,7 +8,7 @@ SHELL := /bin/bash
 GENERATOR := $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
 SOURCES    = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help build demo test torture format format-check tidy asan tsan bench docs check install clean
+.PHONY: help build demo test format format-check tidy asan tsan bench docs check install clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
