@@ -1,6 +1,12 @@
 #pragma once
 
+#include <dnnl_config.h>
 #include <omp.h>
+
+#if DNNL_CPU_THREADING_RUNTIME != DNNL_RUNTIME_OMP
+#error \
+    "This oneDNN was not built for OpenMP (ONEDNN_CPU_RUNTIME=OMP), so ddim cannot set its threads"
+#endif
 
 namespace ddim::cpu {
 
