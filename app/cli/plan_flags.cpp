@@ -18,7 +18,8 @@ void PlanFlags::add_to(CLI::App& command) {
   clip_.add_to(
       command, "--clip", "keep-eps",
       "Clamp the predicted x_0 to [-1, 1] in each step. --clip keeps the network's eps, as "
-      "diffusers does; --clip=rederive-eps computes eps again");
+      "diffusers does; --clip=rederive-eps computes eps again, as the paper's code does with "
+      "sigma-hat");
 }
 
 PlanOptions PlanFlags::options() const {

@@ -50,9 +50,14 @@ class Model {
   std::shared_ptr<const Implementation> implementation_;
 };
 
-/// Turns a folder with the config.json and unet.safetensors of the DDIM paper's code into a
-/// diffusers folder `output`, which must not exist. Nothing is written when anything is wrong.
-void convert_official_model(const std::filesystem::path& folder,
-                            const std::filesystem::path& output);
+/// How weights are stored; in memory they are always fp32.
+enum class WeightType { f32, f16 };
+
+/// Rewrites a model as a diffusers folder `output`, which must not exist. `folder` holds the
+/// config.json and unet.safetensors of the DDIM paper's code, or is anything that Model::load()
+/// takes. Nothing is written when anything is wrong; Error(numeric) for weights that f16 cannot
+/// hold.
+void convert_model(const std::filesystem::path& folder, const std::filesystem::path& output,
+                   WeightType type = WeightType::f32);
 
 }  // namespace ddim

@@ -45,9 +45,11 @@ Model Model::load(const std::filesystem::path& folder, DeviceKind device) {
 
 const ModelInfo& Model::info() const { return implementation_->info; }
 
-void convert_official_model(const std::filesystem::path& folder,
-                            const std::filesystem::path& output) {
-  model::convert_official_folder(folder, output, device_of(DeviceKind::cpu));
+void convert_model(const std::filesystem::path& folder, const std::filesystem::path& output,
+                   WeightType type) {
+  model::convert_folder(folder, output,
+                        type == WeightType::f32 ? io::StoredType::f32 : io::StoredType::f16,
+                        device_of(DeviceKind::cpu));
 }
 
 }  // namespace ddim

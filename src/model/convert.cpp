@@ -151,9 +151,12 @@ Model load_official_folder(const fs::path& folder, const Device& device) {
           .scheduler_config = scheduler};
 }
 
-void convert_official_folder(const fs::path& folder, const fs::path& output, const Device& device) {
+void convert_folder(const fs::path& folder, const fs::path& output, io::StoredType type,
+                    const Device& device) {
   require(!fs::exists(output), output.string(), ": exists already; it is not overwritten");
-  save_model(load_official_folder(folder, device), output, io::StoredType::f32);
+  const bool is_diffusers = fs::exists(folder / "model_index.json") || fs::exists(folder / "unet");
+  save_model(is_diffusers ? load_model(folder, device) : load_official_folder(folder, device),
+             output, type);
 }
 
 }  // namespace ddim::model

@@ -12,9 +12,10 @@ namespace ddim::model {
 /// weights that do not match.
 Model load_official_folder(const std::filesystem::path& folder, const Device& device);
 
-/// Rewrites such a folder as a diffusers folder, fp32. Nothing is written when anything is wrong
+/// Rewrites a folder of the DDIM paper's code, or one that load_model() takes, as a diffusers
+/// folder with weights stored as `type` (f32 or f16). Nothing is written when anything is wrong
 /// with `folder`; `output` must not exist.
-void convert_official_folder(const std::filesystem::path& folder,
-                             const std::filesystem::path& output, const Device& device);
+void convert_folder(const std::filesystem::path& folder, const std::filesystem::path& output,
+                    io::StoredType type, const Device& device);
 
 }  // namespace ddim::model

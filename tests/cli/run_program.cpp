@@ -90,7 +90,7 @@ void write_file(const fs::path& path, const std::string& text) {
 }
 
 void make_micro_model(const fs::path& folder) {
-  convert_official_model("tests/golden/micro", folder);
+  convert_model("tests/golden/micro", folder);
 }
 
 void make_pictures(const fs::path& folder, int count) {

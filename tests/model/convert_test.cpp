@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "backend/make_device.h"
 #include "io/safetensors.h"
 #include "model/official_names.h"
@@ -25,7 +27,8 @@ class Convert : public testing::Test {
       fs::copy_file(fs::path(kMicro) / name, input_ / name);
   }
   void expect_refused(ErrorCode code, const std::vector<std::string>& parts) {
-    expect_error(code, parts, [&] { convert_official_folder(input_, output_, ref_device()); });
+    expect_error(code, parts,
+                 [&] { convert_folder(input_, output_, io::StoredType::f32, ref_device()); });
     EXPECT_EQ(folder_.num_entries(), 1U) << "something was written";
   }
 
@@ -34,7 +37,7 @@ class Convert : public testing::Test {
 };
 
 TEST_F(Convert, KeepsEveryWeight) {
-  convert_official_folder(input_, output_, ref_device());
+  convert_folder(input_, output_, io::StoredType::f32, ref_device());
   const Model model = load_model(output_, ref_device());
   const io::SafetensorsFile file = io::SafetensorsFile::open(input_ / "unet.safetensors");
   EXPECT_EQ(file.entries().size(), model.unet.parameters().size());
@@ -53,7 +56,7 @@ TEST_F(Convert, KeepsEveryWeight) {
 TEST_F(Convert, DoesNotOverwrite) {
   write_text(output_ / "notes.txt", "precious");
   expect_error(ErrorCode::user, {"model", "exists"},
-               [&] { convert_official_folder(input_, output_, ref_device()); });
+               [&] { convert_folder(input_, output_, io::StoredType::f32, ref_device()); });
   EXPECT_EQ(read_text(output_ / "notes.txt"), "precious");
 }
 
@@ -65,8 +68,9 @@ TEST_F(Convert, MissingFilesAreNamed) {
 }
 
 TEST_F(Convert, AMissingFolderIsNamed) {
-  expect_error(ErrorCode::user, {"nowhere: no such folder"},
-               [&] { convert_official_folder(folder_ / "nowhere", output_, ref_device()); });
+  expect_error(ErrorCode::user, {"nowhere: no such folder"}, [&] {
+    convert_folder(folder_ / "nowhere", output_, io::StoredType::f32, ref_device());
+  });
 }
 
 struct BadField {
@@ -108,6 +112,19 @@ TEST_F(Convert, BadConfigurationsAreRefusedByField) {
     edit_text(input_ / "config.json", bad.found, bad.replaced);
     expect_refused(bad.code, {"official/config.json", bad.message});
   }
+}
+
+TEST_F(Convert, HalvesADiffusersFolder) {
+  convert_folder(input_, output_, io::StoredType::f32, ref_device());
+  const fs::path half = folder_ / "half";
+  convert_folder(output_, half, io::StoredType::f16, ref_device());
+  const Model whole = load_model(output_, ref_device());
+  const Model halved = load_model(half, ref_device());
+  const std::vector<float> a = to_host(whole.unet.parameters().front()->value);
+  const std::vector<float> b = to_host(halved.unet.parameters().front()->value);
+  EXPECT_NE(a, b);
+  for (std::size_t i = 0; i < a.size(); ++i)
+    EXPECT_NEAR(a[i], b[i], 1e-3F * std::abs(a[i]) + 1e-7F);
 }
 
 TEST_F(Convert, WeightsOfAnotherNetworkAreRefused) {
