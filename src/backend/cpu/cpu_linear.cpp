@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "backend/cpu/column_sums.h"
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/engine.h"
@@ -28,10 +30,22 @@ const float* packed_rows(Engine& engine, const float* b, std::int64_t K, std::in
   return panels;
 }
 
-/// The whole product, its panels shared out among threads.
+/// Rows of A that are multiplied with all panels before the next are: they and the panels of a
+/// layer of 256 channels stay in the second-level cache.
+constexpr std::int64_t kRowsPerBlock = 240;
+
+/// The whole product, shared out among threads.
 void multiply_in_parallel(int num_threads, const simd::Product& product) {
-  parallel_for(num_threads, simd::num_panels(product.num_columns),
-               [&](std::int64_t panel) { simd::multiply(product, panel, 1); });
+  const std::int64_t panels = simd::num_panels(product.num_columns);
+  const std::int64_t blocks = (product.num_rows + kRowsPerBlock - 1) / kRowsPerBlock;
+  parallel_for(num_threads, blocks * panels, [&](std::int64_t item) {
+    const std::int64_t first_row = item / panels * kRowsPerBlock;
+    simd::Product block = product;
+    block.a.data += first_row * product.a.row_stride;
+    block.c += first_row * product.c_row_stride;
+    block.num_rows = std::min(kRowsPerBlock, product.num_rows - first_row);
+    simd::multiply(block, item % panels, 1);
+  });
 }
 
 }  // namespace
@@ -66,16 +80,19 @@ void CpuKernels::linear_backward(const Tensor& x, const Tensor& weight, const Te
                           .c_row_stride = K,
                           .write = dx.write});
   }
-  if (dweight) {  // dy^T x: [C_out,M] [M,K]
-    multiply_in_parallel(num_threads_,
-                         {.a = {.data = dy.data<float>(), .row_stride = 1, .column_stride = C_out},
-                          .panels = packed_rows(*engine_, x.data<float>(), M, K),
-                          .num_rows = C_out,
-                          .num_columns = K,
-                          .K = M,
-                          .c = dweight.tensor.data<float>(),
-                          .c_row_stride = K,
-                          .write = dweight.write});
+  // dy^T x: [C_out,M] [M,K], in pieces of the sum over M.
+  for (std::int64_t first = 0; dweight && first < M; first += kRowsPerBlock) {
+    const std::int64_t rows = std::min(kRowsPerBlock, M - first);
+    multiply_in_parallel(
+        num_threads_,
+        {.a = {.data = dy.data<float>() + first * C_out, .row_stride = 1, .column_stride = C_out},
+         .panels = packed_rows(*engine_, x.data<float>() + first * K, rows, K),
+         .num_rows = C_out,
+         .num_columns = K,
+         .K = rows,
+         .c = dweight.tensor.data<float>(),
+         .c_row_stride = K,
+         .write = first == 0 ? dweight.write : Write::accumulate});
   }
   if (dbias) column_sums(dy.data<float>(), M, C_out, dbias);
 }
