@@ -2,6 +2,7 @@
 // when it is given the batch or the threads: 256->128 @32 on three threads, 384->128 @32 with three
 // images on four, 512->256 @4 in other pieces.
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include "backend/make_device.h"
 #include "tests/backend/tensors.h"
@@ -12,6 +13,13 @@ namespace {
 constexpr ConvGeometry kSame{};
 constexpr ConvGeometry kDown{.kernel = 3, .stride = 2, .pad_begin = 0, .pad_end = 1};
 constexpr ConvGeometry kPointwise{.kernel = 1, .stride = 1, .pad_begin = 0, .pad_end = 0};
+
+/// A device whose ops use `num_threads` threads, made by a program whose own setting for OpenMP,
+/// and so for oneDNN, is another number: that must not matter.
+Device make_cpu_device(int num_threads) {
+  omp_set_num_threads(5 - num_threads);
+  return make_device(BackendKind::cpu, num_threads);
+}
 
 struct ConvCase {
   std::int64_t c_in, c_out, size;
@@ -25,7 +33,7 @@ TEST_P(ConvDeterminism, AnImageHasTheSameBitsInAnyBatchOnAnyNumberOfThreads) {
   const std::int64_t out_size = geometry.output_size(size);
   constexpr std::int64_t kImages = 3;
   const auto run = [&](int num_threads, std::int64_t first, std::int64_t count) {
-    const Device device = make_device(BackendKind::cpu, num_threads);
+    const Device device = make_cpu_device(num_threads);
     const Tensor x = normal_tensor(device, {kImages, size, size, c_in}, 0);
     const Tensor weight = normal_tensor(device, {c_out, c_in, geometry.kernel, geometry.kernel}, 1);
     const Tensor bias = normal_tensor(device, {kImages, c_out}, 2);
@@ -52,7 +60,7 @@ TEST_P(ConvDeterminism, GradientsHaveTheSameBitsOnAnyNumberOfThreads) {
     Tensor dx, dweight, dbias;
   };
   const auto run = [&](int num_threads) {
-    const Device device = make_device(BackendKind::cpu, num_threads);
+    const Device device = make_cpu_device(num_threads);
     const Tensor x = normal_tensor(device, {2, size, size, c_in}, 0);
     const Tensor weight = normal_tensor(device, {c_out, c_in, geometry.kernel, geometry.kernel}, 1);
     const Tensor dy = normal_tensor(device, {2, out_size, out_size, c_out}, 2);
@@ -82,10 +90,19 @@ INSTANTIATE_TEST_SUITE_P(Network, ConvDeterminism,
                                          ConvCase{256, 256, 16, kDown},
                                          ConvCase{384, 128, 32, kPointwise}));
 
+TEST(ConvDeterminism, LeavesTheCallersThreadsAsTheyWere) {
+  const Device device = make_cpu_device(1);
+  const int before = omp_get_max_threads();
+  const Tensor weight = normal_tensor(device, {16, 16, 3, 3}, 1);
+  Tensor y = Tensor::persistent(device, {1, 2, 2, 16});
+  device.kernels().conv2d(normal_tensor(device, {1, 4, 4, 16}, 0), weight, {}, kDown, y);
+  EXPECT_EQ(omp_get_max_threads(), before);
+}
+
 TEST(LinearDeterminism, ARowHasTheSameBitsAmongAnyRowsOnAnyNumberOfThreads) {
   constexpr std::int64_t kRows = 31;
   const auto run = [&](int num_threads, std::int64_t first, std::int64_t count) {
-    const Device device = make_device(BackendKind::cpu, num_threads);
+    const Device device = make_cpu_device(num_threads);
     const Tensor x = normal_tensor(device, {kRows, 512}, 0);
     Tensor y = Tensor::persistent(device, {count, 250});
     device.kernels().linear(x.slice(first, count), normal_tensor(device, {250, 512}, 1),
@@ -102,7 +119,7 @@ TEST(LinearDeterminism, ARowHasTheSameBitsAmongAnyRowsOnAnyNumberOfThreads) {
 
 TEST(AttentionDeterminism, AnImageHasTheSameBitsInAnyBatchOnAnyNumberOfThreads) {
   const auto run = [&](int num_threads, std::int64_t first, std::int64_t count) {
-    const Device device = make_device(BackendKind::cpu, num_threads);
+    const Device device = make_cpu_device(num_threads);
     const Shape shape{3, 256, 256};
     const Shape some = shape.with(0, count);
     Tensor y = Tensor::persistent(device, some);

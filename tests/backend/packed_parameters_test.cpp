@@ -31,7 +31,7 @@ Tensor multiply(const Device& device, const Tensor& weight) {
 
 TEST(PackedParameters, PackOnceForAllCallsAndWorkers) {
   const Device device = make_device(BackendKind::cpu, 1);
-  const Tensor conv_weight = normal_tensor(device, kWeight, 1);
+  Tensor conv_weight = normal_tensor(device, kWeight, 1);
   const Tensor linear_weight = normal_tensor(device, {48, 64}, 1);
   const Tensor y = convolve(device, conv_weight);
   multiply(device, linear_weight);
@@ -42,6 +42,9 @@ TEST(PackedParameters, PackOnceForAllCallsAndWorkers) {
     multiply(any, linear_weight);
     EXPECT_EQ(num_packs(any), 2);
   }
+  conv_weight.mark_modified();
+  convolve(worker, conv_weight);
+  EXPECT_EQ(num_packs(device), 3);
 }
 
 TEST(PackedParameters, PackAgainWhatWasModified) {
@@ -69,7 +72,8 @@ TEST(PackedParameters, PackAgainWhatWasModified) {
 
 TEST(PackedParameters, DoNotTakeNewElementsAtAnOldAddressForTheOldOnes) {
   const Device device = make_device(BackendKind::cpu, 1);
-  const Tensor expected = convolve(device, normal_tensor(device, kWeight, 2));
+  const Tensor other = normal_tensor(device, kWeight, 2);
+  const Tensor expected = convolve(device, other);
   Tensor weight = normal_tensor(device, kWeight, 1);
   const float* const address = weight.data<float>();
   convolve(device, weight);
