@@ -45,24 +45,26 @@ void on_progress(j_common_ptr info) {
 
 class Decoder {
  public:
-  Decoder(std::span<const std::byte> bytes, const std::string& file_name) : file_name_(file_name) {
+  Decoder(std::span<const std::byte> bytes, const std::string& file_name)
+      : file_name_(file_name), bytes_(bytes) {
     info_.err = jpeg_std_error(&errors_);
     errors_.error_exit = on_error;
     errors_.emit_message = on_message;
     errors_.output_message = on_output;
     progress_.progress_monitor = on_progress;
-    run([this, bytes] {
-      jpeg_create_decompress(&info_);
-      info_.progress = &progress_;
-      jpeg_mem_src(&info_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-    });
+    // What may fail for the file's sake waits for decode(): after it the destructor runs.
+    run([this] { jpeg_create_decompress(&info_); });
+    info_.progress = &progress_;
   }
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
   ~Decoder() { jpeg_destroy_decompress(&info_); }
 
   Image decode() {
-    run([this] { jpeg_read_header(&info_, TRUE); });
+    run([this] {
+      jpeg_mem_src(&info_, reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size());
+      jpeg_read_header(&info_, TRUE);
+    });
     const std::int64_t width = info_.image_width;
     const std::int64_t height = info_.image_height;
     if (width * height > kMaxPixels) {
@@ -102,6 +104,7 @@ class Decoder {
   }
 
   const std::string& file_name_;
+  std::span<const std::byte> bytes_;
   ErrorManager errors_{};
   jpeg_progress_mgr progress_{};
   jpeg_decompress_struct info_{};

@@ -1,7 +1,7 @@
 // Files made to hurt, each by name. All must be refused with one line that names the file.
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <functional>
 
 #include "io/safetensors_header.h"
@@ -203,11 +203,11 @@ class HostileTest : public testing::TestWithParam<Hostile> {};
 
 TEST_P(HostileTest, IsRefused) {
   const std::string file = GetParam().file();
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of this process, whatever else the machine does
   expect_error(ErrorCode::corrupt,
                AllOf(HasSubstr("bad.safetensors"), HasSubstr(GetParam().message)),
                [&] { parse_safetensors(bytes_of(file), "bad.safetensors"); });
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  EXPECT_LT(std::clock() - start, 2 * CLOCKS_PER_SEC);
 }
 
 INSTANTIATE_TEST_SUITE_P(Safetensors, HostileTest, testing::ValuesIn(hostile_files()),
