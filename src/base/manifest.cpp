@@ -1,7 +1,5 @@
 // The manifest of an output folder. It is JSON for whoever wants to read it, but only the exact
 // text that manifest_text() writes is accepted back, so that any damage to it shows.
-#include <array>
-#include <charconv>
 #include <exception>
 #include <fstream>
 #include <iterator>

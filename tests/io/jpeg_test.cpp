@@ -21,7 +21,7 @@ using test::bytes_of;
 using testing::AllOf;
 using testing::HasSubstr;
 
-enum class Mode { baseline, progressive };
+enum class Mode { baseline, progressive, progressive_without_refinement };
 
 /// A smooth picture, compressed at best quality by libjpeg itself.
 std::string jpeg_of(int width, int height, int components, J_COLOR_SPACE space,
@@ -40,6 +40,11 @@ std::string jpeg_of(int width, int height, int components, J_COLOR_SPACE space,
   jpeg_set_defaults(&info);
   jpeg_set_quality(&info, 100, TRUE);
   if (mode == Mode::progressive) jpeg_simple_progression(&info);
+  static constexpr jpeg_scan_info kTwoScans[] = {{1, {0}, 0, 0, 0, 0}, {1, {0}, 1, 63, 0, 0}};
+  if (mode == Mode::progressive_without_refinement) {
+    info.scan_info = kTwoScans;
+    info.num_scans = 2;
+  }
   jpeg_start_compress(&info, TRUE);
   std::vector<JSAMPLE> row(static_cast<std::size_t>(width * components));
   for (int y = 0; y < height; ++y) {
@@ -113,14 +118,17 @@ TEST(Jpeg, HugeDimensionsAreRefusedBeforeDecoding) {
 }
 
 TEST(Jpeg, EndlessScansAreRefused) {
-  std::string file = jpeg_of(64, 64, 1, JCS_GRAYSCALE, Mode::progressive);
+  // libjpeg warns of a scan that refines what is refined already, but not of these.
+  std::string file = jpeg_of(64, 64, 1, JCS_GRAYSCALE, Mode::progressive_without_refinement);
+  ASSERT_NO_THROW(decode(file));
   // The last scan again and again, before the end-of-image mark.
   const std::size_t last = file.rfind("\xFF\xDA");
   const std::string scan = file.substr(last, file.size() - 2 - last);
   file.resize(file.size() - 2);
   for (int i = 0; i < 5000; ++i) file += scan;
   file += "\xFF\xD9";
-  expect_error(ErrorCode::corrupt, HasSubstr("bad.jpg"), [&] { decode(file); });
+  expect_error(ErrorCode::corrupt, AllOf(HasSubstr("bad.jpg"), HasSubstr("more than 200 scans")),
+               [&] { decode(file); });
 }
 
 TEST(Jpeg, EveryTruncationIsRefused) {
