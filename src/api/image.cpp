@@ -37,9 +37,13 @@ Image to_image(const FloatImages& images, std::int64_t index) {
   require(images.values.size() == size * static_cast<std::size_t>(images.count),
           "to_image: count, height, width and channels need ",
           size * static_cast<std::size_t>(images.count), " values, not ", images.values.size());
-  const auto values =
-      std::span(images.values).subspan(static_cast<std::size_t>(index) * size, size);
-  return from_io(io::to_bytes(values, images.height, images.width, images.channels));
+  const float* planes = images.values.data() + static_cast<std::size_t>(index) * size;  // [C,H,W]
+  std::vector<float> pixels(size);                                                      // [H,W,C]
+  const std::int64_t plane = images.height * images.width;
+  for (std::int64_t c = 0; c < images.channels; ++c)
+    for (std::int64_t p = 0; p < plane; ++p)
+      pixels[static_cast<std::size_t>(p * images.channels + c)] = planes[c * plane + p];
+  return from_io(io::to_bytes(pixels, images.height, images.width, images.channels));
 }
 
 void write_png(const std::filesystem::path& path, const Image& image, const PngOptions& options) {

@@ -1,0 +1,122 @@
+#include <ddim/ddim.h>
+#include <gtest/gtest.h>
+
+#include "tests/api/temporary_folder.h"
+
+namespace ddim::api_test {
+namespace {
+
+class Sampling : public testing::Test {
+ protected:
+  Sampling() : model_(load()) {}
+
+  Model load() const {
+    convert_model("tests/golden/micro", folder_ / "micro");
+    return Model::load(folder_ / "micro/");
+  }
+
+  TemporaryFolder folder_;
+  Model model_;
+};
+
+ErrorCode code_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.code();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return ErrorCode::user;
+}
+
+TEST_F(Sampling, ModelsSayWhatTheyAre) {
+  const ModelInfo& info = model_.info();
+  EXPECT_EQ(info.name, "micro");
+  EXPECT_EQ(info.resolution, 8);
+  EXPECT_EQ(info.channels, 3);
+  EXPECT_EQ(info.T, 1000);
+  EXPECT_DOUBLE_EQ(info.beta_end, 0.02);
+  EXPECT_GT(info.num_parameters, 1000);
+}
+
+TEST_F(Sampling, PicturesDoNotDependOnTheirNeighbours) {
+  const SampleOptions options{.steps = 3, .eta = 1.0, .count = 5, .seed = 7};
+  const Samples all = sample(model_, options);
+  EXPECT_EQ(all.nfe, 3);
+  EXPECT_EQ(all.x_0.count, 5);
+  SampleOptions last = options;
+  last.count = 1;
+  last.first_image = 4;
+  EXPECT_EQ(to_image(sample(model_, last).x_0, 0).pixels, to_image(all.x_0, 4).pixels);
+  EXPECT_NE(to_image(all.x_0, 3).pixels, to_image(all.x_0, 4).pixels);
+}
+
+TEST_F(Sampling, TellsHowFarItIs) {
+  std::int64_t done = 0;
+  std::int64_t total = 0;
+  sample(model_, {.steps = 4, .count = 3, .batch = 1, .progress = [&](const SampleProgress& now) {
+                    EXPECT_GT(now.evaluations_done, done);
+                    done = now.evaluations_done;
+                    total = now.evaluations;
+                  }});
+  EXPECT_EQ(done, 12);
+  EXPECT_EQ(total, 12);
+}
+
+TEST_F(Sampling, StopsWhenAskedTo) {
+  std::stop_source stop;
+  std::int64_t done = 0;
+  const auto stopped = [&] {
+    sample(model_, {.steps = 1000,
+                    .progress =
+                        [&](const SampleProgress& now) {
+                          done = now.evaluations_done;
+                          if (done == 2) stop.request_stop();
+                        },
+                    .stop = stop.get_token()});
+  };
+  EXPECT_EQ(code_of(stopped), ErrorCode::interrupted);
+  EXPECT_EQ(done, 2);
+}
+
+TEST_F(Sampling, EachKindOfClippingIsASamplerOfItsOwn) {
+  const auto with = [&](Clip clip) {
+    return sample(model_, {.steps = 3, .clip = clip, .seed = 1}).x_0.values;
+  };
+  EXPECT_NE(with(Clip::none), with(Clip::keep_eps));
+  EXPECT_NE(with(Clip::keep_eps), with(Clip::rederive_eps));
+  EXPECT_EQ(with(Clip::none), with(Clip::none));
+}
+
+TEST_F(Sampling, RefusesStatesOfAnotherShape) {
+  FloatImages x_T{.count = 1, .channels = 1, .height = 8, .width = 8};
+  x_T.values.resize(64);
+  EXPECT_EQ(code_of([&] { sample(model_, {.steps = 2, .x_T = x_T}); }), ErrorCode::user);
+  x_T.channels = 3;  // but still 64 values
+  EXPECT_EQ(code_of([&] { sample(model_, {.steps = 2, .x_T = x_T}); }), ErrorCode::user);
+  x_T.values.resize(192);
+  EXPECT_NO_THROW(sample(model_, {.steps = 2, .x_T = x_T}));
+}
+
+TEST_F(Sampling, RefusesOptionsThatCannotBe) {
+  EXPECT_EQ(code_of([&] { sample(model_, {.count = 0}); }), ErrorCode::user);
+  EXPECT_EQ(code_of([&] { sample(model_, {.first_image = -1}); }), ErrorCode::user);
+  EXPECT_EQ(code_of([&] { sample(model_, {.first_image = 4294967295}); }), ErrorCode::user);
+  EXPECT_EQ(code_of([&] { sample(model_, {.threads = -1}); }), ErrorCode::user);
+  EXPECT_EQ(code_of([&] { sample(model_, {.batch = 0}); }), ErrorCode::user);
+}
+
+TEST_F(Sampling, PlansOfAModelAreThoseOfItsBetas) {
+  const PlanOptions options{.steps = 10, .tau = TauKind::quadratic, .eta = SigmaHat{}};
+  const Plan plan = make_plan(model_, options);
+  EXPECT_EQ(plan.nfe, 10);
+  ASSERT_EQ(plan.steps.size(), 10U);
+  EXPECT_EQ(plan.steps.front().t, 999);
+  EXPECT_EQ(plan.steps.back().t_prev, -1);
+  EXPECT_GT(plan.steps.front().sigma, 0.9);
+  EXPECT_EQ(plan.json, make_plan(LinearBetas{}, options).json);
+  EXPECT_NE(plan.json, make_plan(LinearBetas{.beta_end = 0.01}, options).json);
+}
+
+}  // namespace
+}  // namespace ddim::api_test
