@@ -11,6 +11,14 @@ macro(ddim_dependency package debian)
   endif()
 endmacro()
 
+# ddim_optional(PACKAGE DEBIAN_PACKAGE WHAT): without it, WHAT is left out and a line says so.
+macro(ddim_optional package debian what)
+  find_package(${package} QUIET)
+  if(NOT ${package}_FOUND)
+    message(STATUS "${what} is left out: it needs ${package} (apt-get install ${debian})")
+  endif()
+endmacro()
+
 ddim_dependency(Threads libc6-dev)
 # Debian's oneDNN stops CMake with a poor message when OpenCL, which it can use, is not there.
 ddim_dependency(OpenCL ocl-icd-opencl-dev)
@@ -28,6 +36,7 @@ ddim_dependency(PNG libpng-dev)
 ddim_dependency(JPEG libjpeg62-turbo-dev)
 ddim_dependency(ZLIB zlib1g-dev)
 ddim_dependency(OpenMP g++ COMPONENTS CXX)
+ddim_optional(CURL libcurl4-openssl-dev "ddim pull")
 if(DDIM_BUILD_TESTS)
   ddim_dependency(GTest libgtest-dev)
 endif()

@@ -19,6 +19,9 @@ install(FILES ${PROJECT_BINARY_DIR}/ddimConfig.cmake ${PROJECT_BINARY_DIR}/ddimC
 
 # A static library needs its libraries named, a shared one knows them.
 set(ddim_pc_libraries "libhwy libpng libjpeg zlib tomlplusplus")
+if(CURL_FOUND)
+  string(APPEND ddim_pc_libraries " libcurl")
+endif()
 if(BUILD_SHARED_LIBS)
   set(ddim_pc_suffix ".private")
 else()

@@ -5,13 +5,14 @@
 
 #include "commands.h"
 #include "json_object.h"
+#include "model_flag.h"
 
 namespace ddim::cli {
 namespace {
 
 struct Flags {
   BenchOptions options;
-  std::filesystem::path model;
+  ModelFlag model;
   std::filesystem::path config;
   bool train = false;
   bool json = false;
@@ -61,7 +62,7 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
 
 void run(const Flags& flags) {
   BenchOptions options = flags.options;
-  options.network = flags.model.empty() ? flags.config : flags.model;
+  options.network = flags.model.given() ? flags.model.folder() : flags.config;
   options.workload = flags.train ? Workload::training : Workload::sampling;
   const BenchResult result = bench(options);
   if (flags.json) {
@@ -78,12 +79,13 @@ void add_bench_command(CLI::App& app) {
       app.add_subcommand("bench", "Time a network on this machine, per op and in sum");
   const auto flags = std::make_shared<Flags>();
   CLI::Option_group* network = command->add_option_group("Network", "One of");
-  network->add_option("--model", flags->model, "Folder of a model")->type_name("DIR");
+  flags->model.add_model_to(*network);
   network
       ->add_option("--config", flags->config,
                    "Configuration for training, such as configs/cifar10.toml")
       ->type_name("FILE");
   network->require_option(1);
+  flags->model.add_pull_to(*command);
   command->add_flag("--train", flags->train, "Time training steps instead of network calls");
   command->add_option("--batch", flags->options.batch, "Images that are worked on at a time")
       ->envname("DDIM_BATCH")

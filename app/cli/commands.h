@@ -12,5 +12,6 @@ void add_info_command(CLI::App& app);
 void add_convert_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
+void add_pull_command(CLI::App& app);
 
 }  // namespace ddim::cli

@@ -7,12 +7,13 @@
 #include "device_flag.h"
 #include "interrupts.h"
 #include "json_object.h"
+#include "model_flag.h"
 
 namespace ddim::cli {
 namespace {
 
 struct Flags {
-  std::filesystem::path model;
+  ModelFlag model;
   DeviceFlag device;
   ChoiceFlag<DataSplit> split{{{"test", DataSplit::test}, {"train", DataSplit::train}}};
   EpsErrorOptions options;
@@ -55,7 +56,8 @@ void run(const Flags& flags) {
   options.show_progress = flags.quiet || flags.json ? ShowProgress::no : ShowProgress::on_stderr;
   options.split = flags.split.value();
   options.stop = interrupts.token();
-  const EpsErrors errors = eps_error(Model::load(flags.model, flags.device.kind()), options);
+  const EpsErrors errors =
+      eps_error(Model::load(flags.model.folder(interrupts.token()), flags.device.kind()), options);
   if (flags.json) {
     print_json(errors);
   } else {
@@ -74,10 +76,7 @@ void add_evaluate_command(CLI::App& app) {
       ->add_flag("--eps-error", flags->eps_error,
                  "Mean squared error of the predicted noise at some t")
       ->required();
-  command->add_option("--model", flags->model, "Folder of the model")
-      ->envname("DDIM_MODEL")
-      ->required()
-      ->type_name("DIR");
+  flags->model.add_to(*command)->required();
   command->add_option("--data", options.data, "Folder of the data set, as for ddim train")
       ->envname("DDIM_DATA")
       ->required()

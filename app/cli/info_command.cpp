@@ -1,5 +1,6 @@
 #include <ddim/image.h>
 #include <ddim/model.h>
+#include <ddim/pull.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -13,7 +14,7 @@ namespace ddim::cli {
 namespace {
 
 struct Flags {
-  std::filesystem::path path;
+  std::string path;
   bool json = false;
 };
 
@@ -28,7 +29,7 @@ void print_picture(const Flags& flags) {
 }
 
 void print_model(const Flags& flags) {
-  const ModelInfo info = Model::load(flags.path).info();
+  const ModelInfo info = Model::load(find_model(flags.path)).info();
   if (flags.json) {
     fmt::print("{}\n", JsonObject()
                            .add("name", info.name)
@@ -61,7 +62,7 @@ void print_model(const Flags& flags) {
 }
 
 void run(const Flags& flags) {
-  if (flags.path.extension() == ".png") {
+  if (std::filesystem::path(flags.path).extension() == ".png") {
     print_picture(flags);
   } else {
     print_model(flags);
@@ -75,7 +76,9 @@ void add_info_command(CLI::App& app) {
       app.add_subcommand("info", "Print what a model is, or how a picture was made");
   command->fallthrough();
   const auto flags = std::make_shared<Flags>();
-  command->add_option("path", flags->path, "Folder of a model, or a PNG that ddim wrote")
+  command
+      ->add_option("path", flags->path,
+                   "Folder of a model, OWNER/NAME of one that was pulled, or a PNG that ddim wrote")
       ->required()
       ->type_name("PATH");
   command->add_flag("--json", flags->json, "Print one JSON object");

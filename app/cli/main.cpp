@@ -26,6 +26,7 @@ int run(int argc, char** argv) {
   ddim::cli::add_convert_command(app);
   ddim::cli::add_evaluate_command(app);
   ddim::cli::add_bench_command(app);
+  ddim::cli::add_pull_command(app);
   ddim::cli::add_config_file(app);
   app.footer(kFooter);
   if (argc == 1) {

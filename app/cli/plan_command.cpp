@@ -5,13 +5,14 @@
 #include <memory>
 
 #include "commands.h"
+#include "model_flag.h"
 #include "plan_flags.h"
 
 namespace ddim::cli {
 namespace {
 
 struct Flags {
-  std::filesystem::path model;
+  ModelFlag model;
   LinearBetas betas;
   PlanFlags plan;
   bool json = false;
@@ -19,8 +20,8 @@ struct Flags {
 
 void run(const Flags& flags) {
   const PlanOptions options = flags.plan.options();
-  const Plan plan = flags.model.empty() ? make_plan(flags.betas, options)
-                                        : make_plan(Model::load(flags.model), options);
+  const Plan plan = flags.model.given() ? make_plan(Model::load(flags.model.folder()), options)
+                                        : make_plan(flags.betas, options);
   if (!plan.note.empty()) fmt::print(stderr, "ddim: {}\n", plan.note);
   if (flags.json) {
     fmt::print("{}\n", plan.json);
@@ -36,10 +37,7 @@ void add_plan_command(CLI::App& app) {
       "plan", "Print what a sampler will do: tau, sqrt(alpha_bar), sigma, network calls");
   command->fallthrough();
   const auto flags = std::make_shared<Flags>();
-  CLI::Option* model =
-      command->add_option("--model", flags->model, "Take the betas from this model's folder")
-          ->envname("DDIM_MODEL")
-          ->type_name("DIR");
+  CLI::Option* model = flags->model.add_to(*command);
   command->add_option("--T", flags->betas.T, "Without a model: training steps")
       ->capture_default_str()
       ->excludes(model);

@@ -8,6 +8,7 @@
 #include "device_flag.h"
 #include "interrupts.h"
 #include "json_object.h"
+#include "model_flag.h"
 #include "plan_flags.h"
 
 namespace ddim::cli {
@@ -16,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct SampleFlags {
-  fs::path model;
+  ModelFlag model;
   fs::path out;
   fs::path noise;
   fs::path tensors;
@@ -133,7 +134,7 @@ void run(const SampleFlags& flags) {
   }
   check_outputs(flags, options.count);
 
-  const Model model = Model::load(flags.model, flags.device.kind());
+  const Model model = Model::load(flags.model.folder(interrupts.token()), flags.device.kind());
   const std::string note = make_plan(model, plan).note;
   if (!note.empty() && !flags.quiet) fmt::print(stderr, "ddim: {}\n", note);
   const Samples samples = sample(model, options);
@@ -148,10 +149,7 @@ void add_sample_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("sample", "Draw pictures with a trained model");
   command->fallthrough();
   const auto flags = std::make_shared<SampleFlags>();
-  command->add_option("--model", flags->model, "Folder of the model (diffusers, or a checkpoint)")
-      ->envname("DDIM_MODEL")
-      ->required()
-      ->type_name("DIR");
+  flags->model.add_to(*command)->required();
   command
       ->add_option("--out", flags->out,
                    "NAME.png for one picture of them all, or a folder for one file each")

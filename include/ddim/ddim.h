@@ -14,6 +14,7 @@
 #include "ddim/image.h"
 #include "ddim/model.h"
 #include "ddim/plan.h"
+#include "ddim/pull.h"
 #include "ddim/sample.h"
 #include "ddim/show_progress.h"
 #include "ddim/train.h"

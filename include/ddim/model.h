@@ -16,7 +16,7 @@ enum class DeviceKind {
 
 /// What a model is, for people and programs.
 struct ModelInfo {
-  std::string name = {};        ///< the last part of its folder's path
+  std::string name = {};        ///< the last part of its folder's path; "owner/name" in a cache
   std::int64_t resolution = 0;  ///< height and width of its pictures
   std::int64_t channels = 0;    ///< of its pictures
   std::int64_t num_parameters = 0;

@@ -2,6 +2,7 @@
 
 #include "api/model_implementation.h"
 #include "backend/make_device.h"
+#include "hub/cache.h"
 #include "model/convert.h"
 
 namespace ddim {
@@ -11,8 +12,9 @@ Device device_of(DeviceKind kind) {
   return make_device(kind == DeviceKind::cpu ? BackendKind::cpu : BackendKind::ref);
 }
 
-// "fashion-mnist" for models/fashion-mnist/ as well.
+// "fashion-mnist" for models/fashion-mnist/ as well; "owner/name" for what ddim pull fetched.
 std::string name_of(const std::filesystem::path& folder) {
+  if (const auto repository = hub::repository_of_snapshot(folder)) return *repository;
   const std::filesystem::path path = std::filesystem::weakly_canonical(folder);
   return path.filename().string();
 }

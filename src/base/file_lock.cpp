@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include "base/error.h"
 
@@ -32,15 +35,28 @@ void write_owner(int descriptor) {
   }
 }
 
+/// Opens the lock file that says whether `what` is in use.
+int open_lock_file(const std::filesystem::path& path, const std::filesystem::path& what) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0) {
+    fail(ErrorCode::io, "cannot lock ", what.string(), ": ", std::system_category().message(errno),
+         " (opening ", path.string(), ")");
+  }
+  return descriptor;
+}
+
+/// Whether the open file still has this name: its owner of before may have removed it.
+bool still_has_name(int descriptor, const std::filesystem::path& path) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 }  // namespace
 
-FileLock::FileLock(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / ".lock";
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) {
-    fail(ErrorCode::io, "cannot lock ", folder.string(), ": ",
-         std::system_category().message(errno), " (opening ", path.string(), ")");
-  }
+FileLock::FileLock(const std::filesystem::path& folder)
+    : descriptor_(open_lock_file(folder / ".lock", folder)) {
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
     write_owner(descriptor_);
     return;
@@ -54,6 +70,24 @@ FileLock::FileLock(const std::filesystem::path& folder) {
   }
   fail(ErrorCode::io, "cannot lock ", folder.string(), ": ",
        std::system_category().message(reason));
+}
+
+FileLock FileLock::wait_for(const std::filesystem::path& file, const std::stop_token& stop) {
+  for (;;) {
+    const int descriptor = open_lock_file(file, file);
+    const int result = ::flock(descriptor, LOCK_EX | LOCK_NB);
+    const int reason = errno;
+    if (result == 0 && still_has_name(descriptor, file)) return FileLock(descriptor);
+    ::close(descriptor);
+    if (result != 0 && reason != EWOULDBLOCK && reason != EINTR) {
+      fail(ErrorCode::io, "cannot lock ", file.string(), ": ",
+           std::system_category().message(reason));
+    }
+    if (stop.stop_requested()) {
+      fail(ErrorCode::interrupted, "stopped while another process had ", file.string());
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
 }
 
 FileLock::~FileLock() { ::close(descriptor_); }

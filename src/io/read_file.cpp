@@ -3,13 +3,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <system_error>
+#include <vector>
 
 #include "base/error.h"
 
 namespace ddim::io {
 
-std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+void read_pieces(const std::filesystem::path& path, const ByteSink& sink) {
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
@@ -23,21 +25,22 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
   if (!file) fail_read(errno);
 
   // Not by the size that the system tells: a pipe has none, and a file may grow.
-  std::string bytes;
-  constexpr std::size_t kPiece = 1 << 16;
-  for (;;) {
-    const std::size_t size = bytes.size();
-    bytes.resize(size + kPiece);
-    const std::size_t count = std::fread(bytes.data() + size, 1, kPiece, file.get());
-    bytes.resize(size + count);
-    if (bytes.size() > max_bytes) {
+  std::vector<std::byte> piece(1 << 16);
+  while (const std::size_t count = std::fread(piece.data(), 1, piece.size(), file.get()))
+    sink(std::span(piece).first(count));
+  if (std::ferror(file.get()) != 0) fail_read(errno);
+}
+
+std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  std::string text;
+  read_pieces(path, [&](std::span<const std::byte> bytes) {
+    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (text.size() > max_bytes) {
       fail(ErrorCode::corrupt, path.string(), " is larger than the ", max_bytes,
            " bytes that a file of its kind may have");
     }
-    if (count == 0) break;
-  }
-  if (std::ferror(file.get()) != 0) fail_read(errno);
-  return bytes;
+  });
+  return text;
 }
 
 }  // namespace ddim::io

@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
+#include <thread>
 
 #include "tests/base_files/expect_error.h"
 #include "tests/base_files/temporary_folder.h"
@@ -48,6 +51,43 @@ TEST(FileLock, IsFreedWhenItsOwnerIsKilled) {
   EXPECT_NO_THROW(FileLock(folder.path()));
   ::close(ready[0]);
   ::close(ready[1]);
+}
+
+TEST(FileLock, WaitsUntilTheOwnerIsDone) {
+  const test::TemporaryFolder folder;
+  const std::filesystem::path file = folder / "x.lock";
+  std::atomic<bool> done = false;
+  std::thread owner;
+  {
+    const FileLock lock = FileLock::wait_for(file, {});
+    std::stop_source stop;
+    stop.request_stop();
+    test::expect_error(ErrorCode::interrupted, HasSubstr(file.string()),
+                       [&] { FileLock::wait_for(file, stop.get_token()); });
+    owner = std::thread([&] {
+      const FileLock waited = FileLock::wait_for(file, {});
+      EXPECT_TRUE(done);
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    done = true;
+  }
+  owner.join();
+}
+
+TEST(FileLock, HoldsTheFileThatHasTheName) {
+  const test::TemporaryFolder folder;
+  const std::filesystem::path file = folder / "x.lock";
+  std::thread waiting;
+  {
+    const FileLock lock = FileLock::wait_for(file, {});
+    waiting = std::thread([&] {
+      const FileLock waited = FileLock::wait_for(file, {});
+      EXPECT_TRUE(std::filesystem::exists(file));
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::filesystem::remove(file);  // as some owners do when they are done
+  }
+  waiting.join();
 }
 
 TEST(FileLock, FolderThatIsNotThere) {

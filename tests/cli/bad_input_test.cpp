@@ -103,6 +103,12 @@ const BadInput kBadInputs[] = {
      {"1000"}},
     {"BenchWhat", "bench", 2, {"--model", "--config"}},
     {"BenchBatchZero", "bench --model @/micro --batch 0", 1, {"batch", "0"}},
+    {"PullNoName", "pull ddpm-cifar10-32", 1, {"ddpm-cifar10-32", "OWNER/NAME"}},
+    {"PullPath", "pull ../models/mine", 1, {"../models/mine"}},
+    {"ModelNotPulled",
+     "sample --model nobody/nothing --out @/a.png",
+     1,
+     {"nobody/nothing", "ddim pull nobody/nothing"}},
     {"InfoMissing", "info @/nowhere", 1, {"@/nowhere"}},
     {"InfoNoPicture", "info @/fake.png", 4, {"@/fake.png"}},
 };

@@ -13,7 +13,8 @@ void expect_all(const std::string& text, const std::vector<std::string>& parts) 
 TEST(Help, NamesEveryCommandAndExitCode) {
   const Outcome run = run_ddim("--help");
   EXPECT_EQ(run.exit_code, 0);
-  expect_all(run.out, {"sample", "train", "plan", "info", "convert", "evaluate", "bench", "130"});
+  expect_all(run.out,
+             {"sample", "train", "plan", "info", "convert", "evaluate", "bench", "pull", "130"});
 }
 
 TEST(Help, NamesEveryFlag) {
@@ -25,6 +26,7 @@ TEST(Help, NamesEveryFlag) {
   expect_all(run_ddim("evaluate --help").out, {"--eps-error", "--model", "--data", "--json"});
   expect_all(run_ddim("bench --help").out,
              {"--model", "--config", "--batch", "--threads", "--train"});
+  expect_all(run_ddim("pull --help").out, {"OWNER/NAME", "HF_HOME", "HF_TOKEN", "--json"});
 }
 
 TEST(Help, VersionIsPrinted) {

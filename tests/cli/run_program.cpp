@@ -89,9 +89,7 @@ void write_file(const fs::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-void make_micro_model(const fs::path& folder) {
-  convert_model("tests/golden/micro", folder);
-}
+void make_micro_model(const fs::path& folder) { convert_model("tests/golden/micro", folder); }
 
 void make_pictures(const fs::path& folder, int count) {
   fs::create_directories(folder);

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <ddim/pull.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+
+namespace ddim::cli {
+
+/// --model FOLDER|OWNER/NAME[@REVISION], and --pull
+class ModelFlag {
+ public:
+  CLI::Option* add_to(CLI::App& command) {
+    add_pull_to(command);
+    return add_model_to(command);
+  }
+  CLI::Option* add_pull_to(CLI::App& command) {
+    return command.add_flag("--pull", pull_, "Fetch --model OWNER/NAME when the cache has it not");
+  }
+  CLI::Option* add_model_to(CLI::App& command) {
+    return command
+        .add_option("--model", model_,
+                    "Folder of the model (diffusers, or a checkpoint), or OWNER/NAME[@REVISION] of "
+                    "one that ddim pull fetched")
+        ->envname("DDIM_MODEL")
+        ->type_name("MODEL");
+  }
+
+  bool given() const { return !model_.empty(); }
+  /// Where the model is; fetched first when --pull says so. Errors as find_model().
+  std::filesystem::path folder(const std::stop_token& stop = {}) const {
+    return find_model(model_, pull_ ? MissingModel::pull : MissingModel::refuse,
+                      {.show_progress = ShowProgress::on_stderr, .stop = stop});
+  }
+
+ private:
+  std::string model_;
+  bool pull_ = false;
+};
+
+}  // namespace ddim::cli

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "ddim/show_progress.h"
+
+namespace ddim {
+
+/// How far pull_model() is: bytes of the files that are not in the cache yet.
+struct PullProgress {
+  std::int64_t bytes_done = 0;
+  std::int64_t bytes = 0;
+};
+
+struct PullOptions {
+  std::string model = {};  ///< "owner/name", or "owner/name@revision": a branch, tag or commit
+  ShowProgress show_progress = ShowProgress::no;
+  std::function<void(const PullProgress&)> progress = {};
+  std::stop_token stop = {};
+};
+
+struct PullResult {
+  std::filesystem::path folder = {};  ///< Model::load() takes it
+  std::string commit = {};            ///< what the revision is today
+  std::vector<std::string> files = {};
+  std::int64_t bytes = 0;          ///< of all files
+  std::int64_t bytes_fetched = 0;  ///< of those that were not in the cache
+};
+
+/// Fetches a diffusers model from the Hugging Face hub, or from the server that HF_ENDPOINT names,
+/// into the cache that the hub's own library uses as well. A download that was interrupted goes on
+/// where it ended, and every file is compared with its checksum. HF_HOME, HF_HUB_CACHE, HF_TOKEN
+/// and HF_HUB_OFFLINE mean what they mean there. Error(user) for a name that cannot be, a model
+/// that is not there or not for this user, and for a build without libcurl; Error(io) when the
+/// server cannot be reached; Error(corrupt) when it sends something else than it announced, or
+/// another kind of model; Error(interrupted) when `stop` was requested.
+PullResult pull_model(const PullOptions& options);
+
+/// What to do about a model that is not in the cache.
+enum class MissingModel { refuse, pull };
+
+/// The folder of a model: `model` itself when there is such a file or folder, or when it is no name
+/// of the hub's; otherwise where the cache has the model "owner/name[@revision]". Error(user),
+/// naming the command that fetches it, when the cache has not; with MissingModel::pull it is
+/// fetched instead, as by pull_model(), whose other options are `options`.
+std::filesystem::path find_model(const std::string& model,
+                                 MissingModel missing = MissingModel::refuse,
+                                 PullOptions options = {});
+
+}  // namespace ddim

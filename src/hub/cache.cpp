@@ -1,0 +1,107 @@
+#include "hub/cache.h"
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file_output.h"
+#include "io/read_file.h"
+
+namespace ddim::hub {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kModels = "models--";
+
+/// "models--owner--name"
+std::string folder_name(const Repository& repository) {
+  const auto slash = repository.id.find('/');
+  return concat(kModels, repository.id.substr(0, slash), "--", repository.id.substr(slash + 1));
+}
+
+}  // namespace
+
+void make_folders(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail(ErrorCode::io, "cannot make the folder ", folder.string(), ": ", error.message());
+}
+
+fs::path Cache::folder(const Repository& repository) const {
+  return root_ / folder_name(repository);
+}
+
+fs::path Cache::blob(const Repository& repository, const std::string& etag) const {
+  return folder(repository) / "blobs" / etag;
+}
+
+fs::path Cache::lock(const Repository& repository, const std::string& etag) const {
+  return root_ / ".locks" / folder_name(repository) / (etag + ".lock");
+}
+
+fs::path Cache::snapshot(const Repository& repository, const std::string& commit) const {
+  return folder(repository) / "snapshots" / commit;
+}
+
+std::optional<std::string> Cache::find_commit(const Repository& repository) const {
+  if (is_commit(repository.revision)) return repository.revision;
+  const fs::path file = folder(repository) / "refs" / repository.revision;
+  if (!fs::is_regular_file(file)) return std::nullopt;
+  constexpr std::uint64_t kMaxRefBytes = 200;
+  std::string commit = io::read_file(file, kMaxRefBytes);
+  while (!commit.empty() && commit.back() == '\n') commit.pop_back();
+  if (!is_commit(commit)) fail(ErrorCode::corrupt, file.string(), ": does not name a commit");
+  return commit;
+}
+
+void Cache::store_commit(const Repository& repository, const std::string& commit) const {
+  if (is_commit(repository.revision)) return;
+  const fs::path file = folder(repository) / "refs" / repository.revision;
+  make_folders(file.parent_path());
+  write_file_durably(file, commit, Existing::replace);
+}
+
+void Cache::link(const Repository& repository, const std::string& commit, const std::string& file,
+                 const std::string& etag) const {
+  const fs::path link = snapshot(repository, commit) / file;
+  const fs::path target = fs::path(blob(repository, etag)).lexically_relative(link.parent_path());
+  std::error_code error;
+  if (fs::read_symlink(link, error) == target) return;
+  make_folders(link.parent_path());
+  // Under another name first: whoever reads the snapshot meanwhile always finds a file.
+  const fs::path temporary = concat(link.string(), ".tmp-", ::getpid());
+  error.clear();
+  fs::remove(temporary, error);
+  fs::create_symlink(target, temporary, error);
+  if (!error) fs::rename(temporary, link, error);
+  if (error) {
+    fail(ErrorCode::io, "cannot make the symbolic link ", link.string(), ": ", error.message(),
+         "; the cache must be on a file system that has them: set HF_HOME to another folder");
+  }
+}
+
+std::set<std::string> Cache::files(const fs::path& snapshot) const {
+  std::set<std::string> names;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(snapshot, error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code ignored;
+    if (it->is_regular_file(ignored))  // through the link
+      names.insert(it->path().lexically_relative(snapshot).generic_string());
+  }
+  return names;
+}
+
+std::optional<std::string> repository_of_snapshot(const fs::path& folder) {
+  const fs::path path = (folder / "").lexically_normal().parent_path();
+  if (!is_commit(path.filename().string()) || path.parent_path().filename() != "snapshots")
+    return std::nullopt;
+  const std::string name = path.parent_path().parent_path().filename().string();
+  const auto separator = name.find("--", kModels.size());
+  if (!name.starts_with(kModels) || separator == std::string::npos) return std::nullopt;
+  std::string id = concat(name.substr(kModels.size(), separator - kModels.size()), "/",
+                          name.substr(separator + 2));
+  return parse_repository(id) ? std::optional(std::move(id)) : std::nullopt;
+}
+
+}  // namespace ddim::hub

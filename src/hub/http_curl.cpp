@@ -1,0 +1,237 @@
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <exception>
+#include <string_view>
+
+#include "base/error.h"
+#include "hub/http.h"
+
+namespace ddim::hub {
+namespace {
+
+template <auto destroy>
+struct Destroy {
+  void operator()(auto* handle) const { destroy(handle); }
+};
+using Easy = std::unique_ptr<CURL, Destroy<curl_easy_cleanup>>;
+using Url = std::unique_ptr<CURLU, Destroy<curl_url_cleanup>>;
+using HeaderList = std::unique_ptr<curl_slist, Destroy<curl_slist_free_all>>;
+
+constexpr std::size_t kMaxHeaderBytes = 256 * 1024;
+constexpr long kMaxRedirects = 10;
+
+/// One exchange: what curl's callbacks, which must not throw, work on.
+struct Exchange {
+  const BodySink& sink;
+  const std::stop_token& stop;
+  HttpHead head = {};
+  std::size_t header_bytes = 0;
+  std::exception_ptr error = {};
+};
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const auto first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+void take_header_line(Exchange& exchange, std::string_view line) {
+  exchange.header_bytes += line.size();
+  if (exchange.header_bytes > kMaxHeaderBytes)
+    fail(ErrorCode::io, "the server's answer does not end its headers");
+  if (line.starts_with("HTTP/")) {  // of the next answer, when there was a redirect before
+    exchange.head = {};
+    return;
+  }
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return;
+  std::string name(trimmed(line.substr(0, colon)));
+  std::ranges::transform(name, name.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  exchange.head.headers[name] = trimmed(line.substr(colon + 1));
+}
+
+/// Runs `work` for a callback of curl; what it throws is kept. Whether it ended well.
+template <class Work>
+bool guarded(Exchange& exchange, const Work& work) {
+  try {
+    work();
+    return true;
+  } catch (...) {
+    exchange.error = std::current_exception();
+    return false;
+  }
+}
+
+struct Transfer {
+  CURL* easy;
+  Exchange exchange;
+};
+
+std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const bool done = guarded(transfer.exchange, [&] {
+    take_header_line(transfer.exchange, {data, size});
+  });
+  return done ? size : CURL_WRITEFUNC_ERROR;
+}
+
+std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  Exchange& exchange = transfer.exchange;
+  if (exchange.head.status == 0) {
+    long status = 0;
+    curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+    exchange.head.status = static_cast<int>(status);
+  }
+  if (exchange.head.status / 100 != 2) return size;
+  const auto bytes = std::as_bytes(std::span(data, size));
+  return guarded(exchange, [&] { exchange.sink(exchange.head, bytes); }) ? size
+                                                                         : CURL_WRITEFUNC_ERROR;
+}
+
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<Transfer*>(user)->exchange.stop.stop_requested() ? 1 : 0;
+}
+
+/// Whether the same request may go well a moment later.
+bool is_transient(CURLcode code) {
+  constexpr std::array kTransient = {CURLE_COULDNT_RESOLVE_PROXY,
+                                     CURLE_COULDNT_RESOLVE_HOST,
+                                     CURLE_COULDNT_CONNECT,
+                                     CURLE_OPERATION_TIMEDOUT,
+                                     CURLE_PARTIAL_FILE,
+                                     CURLE_GOT_NOTHING,
+                                     CURLE_SEND_ERROR,
+                                     CURLE_RECV_ERROR,
+                                     CURLE_SSL_CONNECT_ERROR,
+                                     CURLE_HTTP2,
+                                     CURLE_HTTP2_STREAM,
+                                     CURLE_WEIRD_SERVER_REPLY};
+  return std::ranges::find(kTransient, code) != kTransient.end();
+}
+
+std::string part_of(const Url& url, CURLUPart part) {
+  char* text = nullptr;
+  if (curl_url_get(url.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return "";
+  std::string copy = text;
+  curl_free(text);
+  return copy;
+}
+
+std::string origin_of(const std::string& text) {
+  const Url url(curl_url());
+  if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) return "";
+  std::string host = part_of(url, CURLUPART_HOST);
+  std::ranges::transform(host, host.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return part_of(url, CURLUPART_SCHEME) + "://" + host + ":" + part_of(url, CURLUPART_PORT);
+}
+
+}  // namespace
+
+struct HttpClient::Implementation {
+  enum class Method { head, get };
+
+  HttpHead perform(const HttpRequest& request, Method method, const BodySink& sink);
+  void set_options(const HttpRequest& request, Method method, const curl_slist* headers) const;
+
+  Easy easy;
+  Settings settings;
+  std::stop_token stop;
+};
+
+void HttpClient::Implementation::set_options(const HttpRequest& request, Method method,
+                                             const curl_slist* headers) const {
+  CURL* curl = easy.get();
+  curl_easy_reset(curl);  // keeps open connections
+  curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, settings.user_agent.c_str());
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR,
+                   request.url.starts_with("https:") ? "https" : "http,https");
+  curl_easy_setopt(curl, CURLOPT_NOBODY, method == Method::head ? 1L : 0L);
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, method == Method::head ? 0L : 1L);
+  curl_easy_setopt(curl, CURLOPT_MAXREDIRS, kMaxRedirects);
+  if (!request.token.empty()) {
+    // As curl's own credentials, not as a header: it then keeps them from other hosts.
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, request.token.c_str());
+    curl_easy_setopt(curl, CURLOPT_UNRESTRICTED_AUTH, 0L);
+  }
+  const Patience& patience = settings.patience;
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
+                   static_cast<long>(patience.connect_timeout.count()));
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 100L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(patience.stall_timeout.count()));
+}
+
+HttpHead HttpClient::Implementation::perform(const HttpRequest& request, Method method,
+                                             const BodySink& sink) {
+  HeaderList headers(curl_slist_append(nullptr, "Accept-Encoding: identity"));
+  for (const std::string& header : request.headers)
+    headers.reset(curl_slist_append(headers.release(), header.c_str()));
+  set_options(request, method, headers.get());
+
+  CURL* curl = easy.get();
+  Transfer transfer{curl, {.sink = sink, .stop = stop}};
+  std::array<char, CURL_ERROR_SIZE> text{};
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, text.data());
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  const CURLcode code = curl_easy_perform(curl);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
+
+  if (transfer.exchange.error) std::rethrow_exception(transfer.exchange.error);
+  if (code == CURLE_ABORTED_BY_CALLBACK) fail(ErrorCode::interrupted, "stopped");
+  if (code != CURLE_OK) {
+    const std::string message =
+        concat(request.url, ": ", text[0] != '\0' ? text.data() : curl_easy_strerror(code));
+    if (is_transient(code)) throw TransientFailure(message);
+    fail(ErrorCode::io, message);
+  }
+  HttpHead head = std::move(transfer.exchange.head);
+  long status = 0;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  head.status = static_cast<int>(status);
+  const char* redirect = nullptr;
+  curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &redirect);
+  if (redirect != nullptr) head.redirect = redirect;
+  return head;
+}
+
+HttpClient::HttpClient(const Settings& settings, std::stop_token stop)
+    : implementation_(std::make_unique<Implementation>()) {
+  implementation_->easy.reset(curl_easy_init());
+  if (!implementation_->easy) throw std::bad_alloc();
+  implementation_->settings = settings;
+  implementation_->stop = std::move(stop);
+}
+
+HttpClient::~HttpClient() = default;
+
+HttpHead HttpClient::head(const HttpRequest& request) {
+  return implementation_->perform(request, Implementation::Method::head, {});
+}
+
+HttpHead HttpClient::get(const HttpRequest& request, const BodySink& sink) {
+  return implementation_->perform(request, Implementation::Method::get, sink);
+}
+
+bool same_origin(const std::string& url, const std::string& other) {
+  const std::string origin = origin_of(url);
+  return !origin.empty() && origin == origin_of(other);
+}
+
+}  // namespace ddim::hub

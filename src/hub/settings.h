@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+namespace ddim::hub {
+
+/// Whether the hub may be asked at all.
+enum class Network { allowed, forbidden };
+
+/// How long an unwilling server is borne with.
+struct Patience {
+  int max_failures = 5;  ///< in a row, none of which brought a byte; then it is an error
+  std::chrono::milliseconds first_delay{1000};  ///< doubles with each failure in a row
+  std::chrono::milliseconds max_delay{30'000};  ///< also for what the server asks for
+  std::chrono::seconds connect_timeout{15};
+  std::chrono::seconds stall_timeout{30};  ///< at less than 100 bytes/s
+};
+
+/// Where models come from and where they are kept.
+struct Settings {
+  std::string endpoint = "https://huggingface.co";  ///< without a slash at the end
+  std::filesystem::path cache = {};                 ///< holds models--owner--name/ and .locks/
+  std::string token = {};                           ///< empty: anonymous
+  Network network = Network::allowed;
+  std::string user_agent = "ddim";
+  Patience patience = {};
+};
+
+/// The value of an environment variable, nullptr when it is not set.
+using Environment = std::function<const char*(const char*)>;
+
+/// What huggingface_hub would take from the same environment, so that both programs share one
+/// cache: HF_ENDPOINT; HF_HUB_CACHE or HUGGINGFACE_HUB_CACHE, else `hub` in HF_HOME, which is by
+/// default `huggingface` in XDG_CACHE_HOME or ~/.cache; HF_TOKEN or HUGGING_FACE_HUB_TOKEN, else
+/// the file HF_TOKEN_PATH or `token` in HF_HOME; HF_HUB_OFFLINE. Error(user) for a value that
+/// cannot be, or when there is no home folder.
+Settings settings_from(const Environment& environment);
+
+}  // namespace ddim::hub

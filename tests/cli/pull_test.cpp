@@ -1,0 +1,113 @@
+#include <ddim/image.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/run_program.h"
+#include "tests/hub/fake_hub.h"
+
+namespace ddim::cli_test {
+namespace {
+
+namespace fs = std::filesystem;
+using hub_test::FakeHub;
+using hub_test::Storage;
+using Json = nlohmann::json;
+
+// A hub whose model owner/name is the micro network of the golden files.
+class Pull : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!DDIM_HAS_CURL) GTEST_SKIP() << "ddim was built without libcurl";
+    make_micro_model(folder_ / "micro");
+    for (const auto& entry : fs::recursive_directory_iterator(folder_ / "micro")) {
+      if (!entry.is_regular_file()) continue;
+      const std::string name = fs::relative(entry.path(), folder_ / "micro").string();
+      hub_.add(name, read_file(entry.path()),
+               name.ends_with(".safetensors") ? Storage::large : Storage::git);
+    }
+    hub_.add("README.md", "not needed", Storage::git);
+  }
+
+  Outcome run(const std::string& arguments, const std::string& environment = "") const {
+    return run_ddim(arguments, "no_proxy=127.0.0.1 HF_ENDPOINT=" + hub_.url() +
+                                   " HF_HOME=" + (folder_ / "hf") + " " + environment);
+  }
+
+  TemporaryFolder folder_;
+  FakeHub hub_;
+};
+
+TEST_F(Pull, FetchesAModelThatEveryCommandThenFinds) {
+  const Outcome pulled = run("pull owner/name");
+  ASSERT_EQ(pulled.exit_code, 0) << pulled.err;
+  const std::string snapshot =
+      folder_ / ("hf/hub/models--owner--name/snapshots/" + std::string(FakeHub::kCommit));
+  EXPECT_NE(pulled.out.find("commit 0123456789ab, 4 files of"), std::string::npos) << pulled.out;
+  EXPECT_NE(pulled.out.find(snapshot), std::string::npos) << pulled.out;
+
+  const std::size_t num_requests = hub_.hub_requests().size();
+  const std::string out = " --steps 2 --count 2 --out ";
+  const Outcome sampled = run("sample --model owner/name" + out + (folder_ / "hub.png"));
+  ASSERT_EQ(sampled.exit_code, 0) << sampled.err;
+  ASSERT_EQ(run("sample --model " + (folder_ / "micro") + out + (folder_ / "local.png")).exit_code,
+            0);
+  EXPECT_EQ(read_png(folder_ / "hub.png").pixels, read_png(folder_ / "local.png").pixels);
+  EXPECT_EQ(read_png_text(folder_ / "hub.png").at("model"), "owner/name");
+  EXPECT_EQ(run("plan --steps 3 --model owner/name").exit_code, 0);
+  EXPECT_EQ(run("bench --batch 1 --repetitions 1 --model owner/name").exit_code, 0);
+  EXPECT_EQ(Json::parse(run("info --json owner/name").out).at("name"), "owner/name");
+  EXPECT_EQ(hub_.hub_requests().size(), num_requests) << "something asked the hub unasked";
+}
+
+TEST_F(Pull, PrintsJsonAndShowsProgress) {
+  const Outcome pulled = run("pull --json owner/name@main");
+  ASSERT_EQ(pulled.exit_code, 0) << pulled.err;
+  EXPECT_EQ(pulled.err, "");
+  const Json result = Json::parse(pulled.out);
+  EXPECT_EQ(result.at("commit"), FakeHub::kCommit);
+  EXPECT_EQ(result.at("files"), 4);
+  EXPECT_GT(result.at("bytes_fetched"), 1000);
+  EXPECT_TRUE(fs::exists(result.at("folder").get<std::string>() + "/unet/config.json"));
+  fs::remove_all(folder_ / "hf");
+  EXPECT_NE(run("pull owner/name").err.find("kB"), std::string::npos);
+  EXPECT_EQ(run("pull --quiet owner/name").err, "");
+}
+
+TEST_F(Pull, ModelsAreFetchedOnlyWhenAskedTo) {
+  const std::string sample = "sample --model owner/name --steps 2 --out " + (folder_ / "a.png");
+  const Outcome refused = run(sample);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.err.find("ddim pull owner/name"), std::string::npos) << refused.err;
+  EXPECT_TRUE(hub_.hub_requests().empty());
+
+  const Outcome offline = run(sample + " --pull", "HF_HUB_OFFLINE=1");
+  EXPECT_EQ(offline.exit_code, 1);
+  EXPECT_NE(offline.err.find("HF_HUB_OFFLINE"), std::string::npos) << offline.err;
+  EXPECT_TRUE(hub_.hub_requests().empty());
+
+  const Outcome asked = run(sample + " --pull");
+  EXPECT_EQ(asked.exit_code, 0) << asked.err;
+  EXPECT_TRUE(fs::exists(folder_ / "a.png"));
+}
+
+TEST_F(Pull, AFolderOfThatNameComesFirst) {
+  fs::create_directory(folder_ / "owner");
+  fs::copy(folder_ / "micro", folder_ / "owner/name", fs::copy_options::recursive);
+  const Outcome info = run_ddim("info --json owner/name", "cd " + folder_.path().string() + " &&");
+  ASSERT_EQ(info.exit_code, 0) << info.err;
+  EXPECT_EQ(Json::parse(info.out).at("name"), "name");
+}
+
+TEST_F(Pull, TheTokenIsSentAndNotShown) {
+  hub_.on_reply([](const hub_test::Request& request, hub_test::Reply& reply) {
+    if (request.header("authorization") != "Bearer hf_secret") reply = {.status = 401};
+  });
+  const Outcome anonymous = run("pull owner/name", "HF_TOKEN=hf_wrong");
+  EXPECT_EQ(anonymous.exit_code, 1);
+  EXPECT_NE(anonymous.err.find("HF_TOKEN"), std::string::npos) << anonymous.err;
+  EXPECT_EQ(anonymous.err.find("hf_wrong"), std::string::npos) << anonymous.err;
+}
+
+}  // namespace
+}  // namespace ddim::cli_test

@@ -1,0 +1,16 @@
+#include "hub/pull.h"
+#include "tests/base_files/expect_error.h"
+#include "tests/base_files/temporary_folder.h"
+
+namespace ddim::hub {
+namespace {
+
+TEST(PullWithoutLibcurl, SaysWhatToInstall) {
+  const test::TemporaryFolder folder;
+  const Settings settings{.cache = folder.path()};
+  test::expect_error(ErrorCode::user, testing::HasSubstr("libcurl4-openssl-dev"),
+                     [&] { pull(settings, {.id = "owner/name"}, [](const PullState&) {}, {}); });
+}
+
+}  // namespace
+}  // namespace ddim::hub
