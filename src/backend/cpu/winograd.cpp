@@ -13,20 +13,29 @@ namespace {
 using winograd::Direction;
 using winograd::kLanes;
 using winograd::kPanel;
-using winograd::kPoints;
 using winograd::Problem;
+using winograd::Tile;
 using winograd::Tiles;
 
 /// Images below this are left to direct convolution: transformed weights are four times as large,
 /// and with so few tiles reading them costs more than the products save.
 constexpr std::int64_t kMinPixels = 64;
 
-/// Narrower layers are left to direct convolution, for its accuracy; see winograd_applies().
-constexpr std::int64_t kMinForwardChannels = 128;
+/// Between narrower layers the forward convolution takes the smaller tile; see winograd_applies().
+constexpr std::int64_t kMinLargeTileChannels = 128;
+
+Tile forward_tile(std::int64_t c_in, std::int64_t c_out) {
+  return std::min(c_in, c_out) >= kMinLargeTileChannels ? Tile::f4x4 : Tile::f2x2;
+}
 
 /// Tiles that are transformed at once, so that they and their products stay in the second-level
-/// cache.
-std::int64_t tiles_per_block(std::int64_t c_in) { return c_in <= 128 ? 24 : 12; }
+/// cache: whole slices of the kernel's twelve rows.
+std::int64_t tiles_per_block(const Problem& problem) {
+  constexpr std::int64_t kSlice = 12;
+  constexpr std::int64_t kCacheFloats = 36 * 256 * kSlice;
+  const std::int64_t slices = kCacheFloats / (problem.num_points() * problem.c_in * kSlice);
+  return kSlice * std::clamp<std::int64_t>(slices, 1, problem.tile == Tile::f4x4 ? 2 : 8);
+}
 
 /// Tiles whose transforms the weight gradient keeps at once: enough to pay for writing the sums of
 /// a block of channels, few enough to stay in the last-level cache.
@@ -53,19 +62,20 @@ const float* optional_data(const Tensor& tensor) {
   return tensor.defined() ? tensor.data<float>() : nullptr;
 }
 
-Problem problem_of(const Tensor& x, std::int64_t c_out) {
+Problem problem_of(const Tensor& x, std::int64_t c_out, Tile tile) {
   return {.num_images = x.dim(0),
           .height = x.dim(1),
           .width = x.dim(2),
           .c_in = x.dim(3),
-          .c_out = c_out};
+          .c_out = c_out,
+          .tile = tile};
 }
 
 /// [panel][point][C_in][kPanel]. Turned weights have an axis more: the two packings of one weight
 /// with as many inputs as outputs must not be taken for each other.
 dnnl::memory::desc packed_format(const Problem& problem, Direction direction) {
   using dnnl::memory;
-  const memory::dims dims{problem.num_panels(), kPoints, problem.c_in, kPanel};
+  const memory::dims dims{problem.num_panels(), problem.num_points(), problem.c_in, kPanel};
   if (direction == Direction::forward) {
     return {dims, memory::data_type::f32, memory::format_tag::abcd};
   }
@@ -85,15 +95,15 @@ void convolve(Engine& engine, int num_threads, const Problem& problem, Direction
   const auto* const packed = static_cast<const float*>(packed_weight->get_data_handle());
 
   const std::int64_t num_tiles = problem.num_tiles();
-  const std::int64_t block = tiles_per_block(problem.c_in);
+  const std::int64_t block = tiles_per_block(problem);
   const std::int64_t num_blocks = (num_tiles + block - 1) / block;
   const bool by_blocks = num_blocks >= num_threads;
   const std::int64_t tiles_at_once = by_blocks ? std::min(block, num_tiles) : num_tiles;
 
   Pieces pieces;
   const std::int64_t zeros = pieces.add(problem.c_in);
-  const std::int64_t v_size = kPoints * tiles_at_once * problem.c_in;
-  const std::int64_t m_size = kPoints * tiles_at_once * kPanel;
+  const std::int64_t v_size = problem.num_points() * tiles_at_once * problem.c_in;
+  const std::int64_t m_size = problem.num_points() * tiles_at_once * kPanel;
   const std::int64_t v = pieces.add(by_blocks ? num_threads * v_size : v_size);
   const std::int64_t m = pieces.add(num_threads * m_size);
   float* const workspace = pieces.get(engine.workspace());
@@ -121,23 +131,17 @@ void convolve(Engine& engine, int num_threads, const Problem& problem, Direction
 
 }  // namespace
 
-bool winograd_gradient_applies(const ConvGeometry& geometry, std::int64_t height,
-                               std::int64_t width, std::int64_t c_in, std::int64_t c_out) {
+bool winograd_applies(const ConvGeometry& geometry, std::int64_t height, std::int64_t width,
+                      std::int64_t c_in, std::int64_t c_out) {
   return geometry.kernel == 3 && geometry.stride == 1 && geometry.pad_begin == 1 &&
          geometry.pad_end == 1 && c_in % kPanel == 0 && c_out % kPanel == 0 &&
          height * width >= kMinPixels;
 }
 
-bool winograd_applies(const ConvGeometry& geometry, std::int64_t height, std::int64_t width,
-                      std::int64_t c_in, std::int64_t c_out) {
-  return winograd_gradient_applies(geometry, height, width, c_in, c_out) &&
-         std::min(c_in, c_out) >= kMinForwardChannels;
-}
-
 void winograd_conv2d(Engine& engine, int num_threads, const Tensor& x, const Tensor& weight,
                      const ConvAddends& addends, Tensor& y) {
-  convolve(engine, num_threads, problem_of(x, y.dim(3)), Direction::forward, x.data<float>(),
-           weight,
+  convolve(engine, num_threads, problem_of(x, y.dim(3), forward_tile(x.dim(3), y.dim(3))),
+           Direction::forward, x.data<float>(), weight,
            {.bias = optional_data(addends.bias),
             .per_image_bias = optional_data(addends.per_image_bias),
             .residual = optional_data(addends.residual)},
@@ -147,20 +151,20 @@ void winograd_conv2d(Engine& engine, int num_threads, const Tensor& x, const Ten
 void winograd_backward_input(Engine& engine, int num_threads, const Tensor& dy,
                              const Tensor& weight, Grad dx) {
   float* const to = dx.tensor.data<float>();
-  convolve(engine, num_threads, problem_of(dy, dx.tensor.dim(3)), Direction::backward_input,
-           dy.data<float>(), weight, {.residual = dx.write == Write::accumulate ? to : nullptr},
-           to);
+  convolve(engine, num_threads, problem_of(dy, dx.tensor.dim(3), Tile::f4x4),
+           Direction::backward_input, dy.data<float>(), weight,
+           {.residual = dx.write == Write::accumulate ? to : nullptr}, to);
 }
 
 void winograd_backward_weight(Engine& engine, int num_threads, const Tensor& x, const Tensor& dy,
                               Grad dweight) {
-  const Problem problem = problem_of(x, dy.dim(3));
+  const Problem problem = problem_of(x, dy.dim(3), Tile::f4x4);
   const std::int64_t most_tiles = std::min(problem.num_tiles(), kGradientTiles);
-  const std::int64_t u_size = kPoints * kLanes * kPanel;
+  const std::int64_t u_size = problem.num_points() * kLanes * kPanel;
   Pieces pieces;
   const std::int64_t zeros = pieces.add(problem.c_in);
-  const std::int64_t v = pieces.add(kPoints * most_tiles * problem.c_in);
-  const std::int64_t m = pieces.add(kPoints * most_tiles * problem.c_out);
+  const std::int64_t v = pieces.add(problem.num_points() * most_tiles * problem.c_in);
+  const std::int64_t m = pieces.add(problem.num_points() * most_tiles * problem.c_out);
   const std::int64_t u = pieces.add(num_threads * u_size);
   float* const workspace = pieces.get(engine.workspace());
   std::fill_n(workspace + zeros, problem.c_in, 0.0F);

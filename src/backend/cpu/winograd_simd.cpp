@@ -20,78 +20,109 @@ constexpr std::int64_t kVector = hn::MaxLanes(d);
 
 HWY_INLINE V constant(float value) { return hn::Set(d, value); }
 
-// The transforms of one row or column. The points come in pairs +p, -p, which share the even and
-// the odd part of each polynomial.
+// The transforms of one row or column, for tiles of kSize outputs and kSize + 2 points. Those that
+// are not zero or infinity come in pairs +p, -p, which share the even and the odd part of each
+// polynomial.
+//   input     t = B^T x: row p of B^T is the product of (z - q) over the other points q
+//   output    y = A^T m: y[j] = sum over points p of p^j m[p]
+//   weight    t = G g: row p of G is (1, p, p^2) / product of (p - q) over the other points q
+//   gradient  t = A y, the transpose of output          (the gradient of the weights has tiles of
+//   weight_gradient  g = G^T t, the transpose of weight                             4x4 only)
+template <Tile kTile>
+struct Transforms;
+using LargeTransforms = Transforms<Tile::f4x4>;
 
-/// t = B^T x, 6 -> 6. Row p of B^T is the product of (z - q) over the other points q.
-HWY_INLINE void input_transform(const V* HWY_RESTRICT x, V* HWY_RESTRICT t) {
-  const V even_half = hn::NegMulAdd(constant(2.25F), x[2], x[4]);
-  const V odd_half = hn::NegMulAdd(constant(1.125F), x[1], hn::Mul(constant(0.5F), x[3]));
-  const V even_three_halves = hn::NegMulAdd(constant(0.25F), x[2], x[4]);
-  const V odd_three_halves = hn::NegMulAdd(constant(0.375F), x[1], hn::Mul(constant(1.5F), x[3]));
-  t[0] = hn::MulAdd(constant(0.5625F), x[0], hn::NegMulAdd(constant(2.5F), x[2], x[4]));
-  t[1] = hn::Add(even_half, odd_half);
-  t[2] = hn::Sub(even_half, odd_half);
-  t[3] = hn::Add(even_three_halves, odd_three_halves);
-  t[4] = hn::Sub(even_three_halves, odd_three_halves);
-  t[5] = hn::MulAdd(constant(0.5625F), x[1], hn::NegMulAdd(constant(2.5F), x[3], x[5]));
-}
+/// Along one axis: elements of a transformed tile.
+template <Tile kTile>
+constexpr int kPointsOf = static_cast<int>(kTile) + 2;
 
-/// y = A^T m, 6 -> 4: y[j] = sum over points p of p^j m[p].
-HWY_INLINE void output_transform(const V* HWY_RESTRICT m, V* HWY_RESTRICT y) {
-  const V sum_half = hn::Add(m[1], m[2]);
-  const V difference_half = hn::Sub(m[1], m[2]);
-  const V sum_three_halves = hn::Add(m[3], m[4]);
-  const V difference_three_halves = hn::Sub(m[3], m[4]);
-  y[0] = hn::Add(hn::Add(m[0], sum_half), sum_three_halves);
-  y[1] =
-      hn::MulAdd(constant(1.5F), difference_three_halves, hn::Mul(constant(0.5F), difference_half));
-  y[2] = hn::MulAdd(constant(2.25F), sum_three_halves, hn::Mul(constant(0.25F), sum_half));
-  y[3] = hn::MulAdd(constant(3.375F), difference_three_halves,
-                    hn::MulAdd(constant(0.125F), difference_half, m[5]));
-}
+/// Points 0, 1, -1, infinity.
+template <>
+struct Transforms<Tile::f2x2> {
+  static HWY_INLINE void input(const V* HWY_RESTRICT x, V* HWY_RESTRICT t) {
+    t[0] = hn::Sub(x[2], x[0]);
+    t[1] = hn::Add(x[2], x[1]);
+    t[2] = hn::Sub(x[2], x[1]);
+    t[3] = hn::Sub(x[3], x[1]);
+  }
+  static HWY_INLINE void output(const V* HWY_RESTRICT m, V* HWY_RESTRICT y) {
+    y[0] = hn::Add(m[0], hn::Add(m[1], m[2]));
+    y[1] = hn::Add(hn::Sub(m[1], m[2]), m[3]);
+  }
+  static HWY_INLINE void weight(const V* HWY_RESTRICT g, V* HWY_RESTRICT t) {
+    const V half_even = hn::Mul(constant(0.5F), hn::Add(g[0], g[2]));
+    const V half_odd = hn::Mul(constant(0.5F), g[1]);
+    t[0] = hn::Neg(g[0]);
+    t[1] = hn::Add(half_even, half_odd);
+    t[2] = hn::Sub(half_even, half_odd);
+    t[3] = g[2];
+  }
+};
 
-/// t = A y, 4 -> 6: the transpose of output_transform.
-HWY_INLINE void gradient_transform(const V* HWY_RESTRICT y, V* HWY_RESTRICT t) {
-  const V even_half = hn::MulAdd(constant(0.25F), y[2], y[0]);
-  const V odd_half = hn::MulAdd(constant(0.125F), y[3], hn::Mul(constant(0.5F), y[1]));
-  const V even_three_halves = hn::MulAdd(constant(2.25F), y[2], y[0]);
-  const V odd_three_halves = hn::MulAdd(constant(3.375F), y[3], hn::Mul(constant(1.5F), y[1]));
-  t[0] = y[0];
-  t[1] = hn::Add(even_half, odd_half);
-  t[2] = hn::Sub(even_half, odd_half);
-  t[3] = hn::Add(even_three_halves, odd_three_halves);
-  t[4] = hn::Sub(even_three_halves, odd_three_halves);
-  t[5] = y[3];
-}
-
-/// t = G g, 3 -> 6: row p of G is (1, p, p^2) / product of (p - q) over the other points q.
-HWY_INLINE void weight_transform(const V* HWY_RESTRICT g, V* HWY_RESTRICT t) {
-  const V even_half = hn::MulAdd(constant(-0.25F), g[2], hn::Neg(g[0]));
-  const V odd_half = hn::Mul(constant(-0.5F), g[1]);
-  const V even_three_halves =
-      hn::MulAdd(constant(0.25F), g[2], hn::Mul(constant(1.0F / 9.0F), g[0]));
-  const V odd_three_halves = hn::Mul(constant(1.0F / 6.0F), g[1]);
-  t[0] = hn::Mul(constant(16.0F / 9.0F), g[0]);
-  t[1] = hn::Add(even_half, odd_half);
-  t[2] = hn::Sub(even_half, odd_half);
-  t[3] = hn::Add(even_three_halves, odd_three_halves);
-  t[4] = hn::Sub(even_three_halves, odd_three_halves);
-  t[5] = g[2];
-}
-
-/// g = G^T t, 6 -> 3: the transpose of weight_transform.
-HWY_INLINE void weight_gradient_transform(const V* HWY_RESTRICT t, V* HWY_RESTRICT g) {
-  const V sum_half = hn::Add(t[1], t[2]);
-  const V difference_half = hn::Sub(t[1], t[2]);
-  const V sum_three_halves = hn::Add(t[3], t[4]);
-  const V difference_three_halves = hn::Sub(t[3], t[4]);
-  g[0] = hn::MulAdd(constant(16.0F / 9.0F), t[0],
-                    hn::MulAdd(constant(1.0F / 9.0F), sum_three_halves, hn::Neg(sum_half)));
-  g[1] = hn::MulAdd(constant(1.0F / 6.0F), difference_three_halves,
-                    hn::Mul(constant(-0.5F), difference_half));
-  g[2] = hn::MulAdd(constant(0.25F), hn::Sub(sum_three_halves, sum_half), t[5]);
-}
+/// Points 0, 1/2, -1/2, 3/2, -3/2, infinity.
+template <>
+struct Transforms<Tile::f4x4> {
+  static HWY_INLINE void input(const V* HWY_RESTRICT x, V* HWY_RESTRICT t) {
+    const V even_half = hn::NegMulAdd(constant(2.25F), x[2], x[4]);
+    const V odd_half = hn::NegMulAdd(constant(1.125F), x[1], hn::Mul(constant(0.5F), x[3]));
+    const V even_three_halves = hn::NegMulAdd(constant(0.25F), x[2], x[4]);
+    const V odd_three_halves = hn::NegMulAdd(constant(0.375F), x[1], hn::Mul(constant(1.5F), x[3]));
+    t[0] = hn::MulAdd(constant(0.5625F), x[0], hn::NegMulAdd(constant(2.5F), x[2], x[4]));
+    t[1] = hn::Add(even_half, odd_half);
+    t[2] = hn::Sub(even_half, odd_half);
+    t[3] = hn::Add(even_three_halves, odd_three_halves);
+    t[4] = hn::Sub(even_three_halves, odd_three_halves);
+    t[5] = hn::MulAdd(constant(0.5625F), x[1], hn::NegMulAdd(constant(2.5F), x[3], x[5]));
+  }
+  static HWY_INLINE void output(const V* HWY_RESTRICT m, V* HWY_RESTRICT y) {
+    const V sum_half = hn::Add(m[1], m[2]);
+    const V difference_half = hn::Sub(m[1], m[2]);
+    const V sum_three_halves = hn::Add(m[3], m[4]);
+    const V difference_three_halves = hn::Sub(m[3], m[4]);
+    y[0] = hn::Add(hn::Add(m[0], sum_half), sum_three_halves);
+    y[1] = hn::MulAdd(constant(1.5F), difference_three_halves,
+                      hn::Mul(constant(0.5F), difference_half));
+    y[2] = hn::MulAdd(constant(2.25F), sum_three_halves, hn::Mul(constant(0.25F), sum_half));
+    y[3] = hn::MulAdd(constant(3.375F), difference_three_halves,
+                      hn::MulAdd(constant(0.125F), difference_half, m[5]));
+  }
+  static HWY_INLINE void gradient(const V* HWY_RESTRICT y, V* HWY_RESTRICT t) {
+    const V even_half = hn::MulAdd(constant(0.25F), y[2], y[0]);
+    const V odd_half = hn::MulAdd(constant(0.125F), y[3], hn::Mul(constant(0.5F), y[1]));
+    const V even_three_halves = hn::MulAdd(constant(2.25F), y[2], y[0]);
+    const V odd_three_halves = hn::MulAdd(constant(3.375F), y[3], hn::Mul(constant(1.5F), y[1]));
+    t[0] = y[0];
+    t[1] = hn::Add(even_half, odd_half);
+    t[2] = hn::Sub(even_half, odd_half);
+    t[3] = hn::Add(even_three_halves, odd_three_halves);
+    t[4] = hn::Sub(even_three_halves, odd_three_halves);
+    t[5] = y[3];
+  }
+  static HWY_INLINE void weight(const V* HWY_RESTRICT g, V* HWY_RESTRICT t) {
+    const V even_half = hn::MulAdd(constant(-0.25F), g[2], hn::Neg(g[0]));
+    const V odd_half = hn::Mul(constant(-0.5F), g[1]);
+    const V even_three_halves =
+        hn::MulAdd(constant(0.25F), g[2], hn::Mul(constant(1.0F / 9.0F), g[0]));
+    const V odd_three_halves = hn::Mul(constant(1.0F / 6.0F), g[1]);
+    t[0] = hn::Mul(constant(16.0F / 9.0F), g[0]);
+    t[1] = hn::Add(even_half, odd_half);
+    t[2] = hn::Sub(even_half, odd_half);
+    t[3] = hn::Add(even_three_halves, odd_three_halves);
+    t[4] = hn::Sub(even_three_halves, odd_three_halves);
+    t[5] = g[2];
+  }
+  static HWY_INLINE void weight_gradient(const V* HWY_RESTRICT t, V* HWY_RESTRICT g) {
+    const V sum_half = hn::Add(t[1], t[2]);
+    const V difference_half = hn::Sub(t[1], t[2]);
+    const V sum_three_halves = hn::Add(t[3], t[4]);
+    const V difference_three_halves = hn::Sub(t[3], t[4]);
+    g[0] = hn::MulAdd(constant(16.0F / 9.0F), t[0],
+                      hn::MulAdd(constant(1.0F / 9.0F), sum_three_halves, hn::Neg(sum_half)));
+    g[1] = hn::MulAdd(constant(1.0F / 6.0F), difference_three_halves,
+                      hn::Mul(constant(-0.5F), difference_half));
+    g[2] = hn::MulAdd(constant(0.25F), hn::Sub(sum_three_halves, sum_half), t[5]);
+  }
+};
 
 /// out = T in T^T for a transform T that takes In numbers to Out.
 template <int In, int Out, class Transform>
@@ -116,8 +147,8 @@ struct Place {
 };
 HWY_INLINE Place place_of(const Problem& problem, std::int64_t tile) {
   const std::int64_t within = tile % problem.tiles_per_image();
-  return {tile / problem.tiles_per_image(), within / problem.tiles_x() * kTile,
-          within % problem.tiles_x() * kTile};
+  return {tile / problem.tiles_per_image(), within / problem.tiles_x() * problem.tile_size(),
+          within % problem.tiles_x() * problem.tile_size()};
 }
 
 /// Where element [point][tile][channel] of transformed tiles goes.
@@ -125,13 +156,15 @@ struct TransformedLayout {
   std::int64_t point, tile, channel_block;  // strides; a block holds kLanes channels
 };
 
+template <Tile kTile>
 void transform_input_to(const Problem& problem, const float* x, const Tiles& tiles,
                         const float* zeros, const TransformedLayout& stride, float* v) {
+  constexpr int kSide = kPointsOf<kTile>;
   for (std::int64_t i = 0; i < tiles.count; ++i) {
     const Place place = place_of(problem, tiles.first + i);
-    const float* pixels[6][6];
-    for (std::int64_t row = 0; row < 6; ++row) {
-      for (std::int64_t column = 0; column < 6; ++column) {
+    const float* pixels[kSide][kSide];
+    for (std::int64_t row = 0; row < kSide; ++row) {
+      for (std::int64_t column = 0; column < kSide; ++column) {
         const std::int64_t y = place.y + row - 1;
         const std::int64_t xx = place.x + column - 1;
         const bool inside = y >= 0 && y < problem.height && xx >= 0 && xx < problem.width;
@@ -141,17 +174,17 @@ void transform_input_to(const Problem& problem, const float* x, const Tiles& til
       }
     }
     for (std::int64_t c = 0; c < problem.c_in; c += kVector) {
-      V in[6][6];
-      for (int row = 0; row < 6; ++row) {
-        for (int column = 0; column < 6; ++column)
+      V in[kSide][kSide];
+      for (int row = 0; row < kSide; ++row) {
+        for (int column = 0; column < kSide; ++column)
           in[row][column] = hn::LoadU(d, pixels[row][column] + c);
       }
-      V out[6][6];
-      transform_2d(input_transform, in, out);
+      V out[kSide][kSide];
+      transform_2d(Transforms<kTile>::input, in, out);
       float* to = v + i * stride.tile + c / kLanes * stride.channel_block + c % kLanes;
-      for (int row = 0; row < 6; ++row) {
-        for (int column = 0; column < 6; ++column) {
-          hn::StoreU(out[row][column], d, to + (row * 6 + column) * stride.point);
+      for (int row = 0; row < kSide; ++row) {
+        for (int column = 0; column < kSide; ++column) {
+          hn::StoreU(out[row][column], d, to + (row * kSide + column) * stride.point);
         }
       }
     }
@@ -160,18 +193,22 @@ void transform_input_to(const Problem& problem, const float* x, const Tiles& til
 
 void TransformInput(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
                     float* v) {
-  transform_input_to(
-      problem, x, tiles, zeros,
-      {.point = tiles.count * problem.c_in, .tile = problem.c_in, .channel_block = kLanes}, v);
+  const TransformedLayout stride{
+      .point = tiles.count * problem.c_in, .tile = problem.c_in, .channel_block = kLanes};
+  if (problem.tile == Tile::f2x2) {
+    transform_input_to<Tile::f2x2>(problem, x, tiles, zeros, stride, v);
+  } else {
+    transform_input_to<Tile::f4x4>(problem, x, tiles, zeros, stride, v);
+  }
 }
 
 void TransformInputByChannel(const Problem& problem, const float* x, const Tiles& tiles,
                              const float* zeros, float* v) {
-  transform_input_to(problem, x, tiles, zeros,
-                     {.point = tiles.count * kLanes,
-                      .tile = kLanes,
-                      .channel_block = kPoints * tiles.count * kLanes},
-                     v);
+  transform_input_to<Tile::f4x4>(problem, x, tiles, zeros,
+                                 {.point = tiles.count * kLanes,
+                                  .tile = kLanes,
+                                  .channel_block = problem.num_points() * tiles.count * kLanes},
+                                 v);
 }
 
 void TransformGradient(const Problem& problem, const float* dy, const Tiles& tiles, float* m) {
@@ -190,8 +227,9 @@ void TransformGradient(const Problem& problem, const float* dy, const Tiles& til
         }
       }
       V out[6][6];
-      transform_2d(gradient_transform, in, out);
-      float* to = m + c / kPanel * kPoints * tiles.count * kPanel + i * kPanel + c % kPanel;
+      transform_2d(LargeTransforms::gradient, in, out);
+      float* to =
+          m + c / kPanel * problem.num_points() * tiles.count * kPanel + i * kPanel + c % kPanel;
       for (int row = 0; row < 6; ++row) {
         for (int column = 0; column < 6; ++column) {
           hn::StoreU(out[row][column], d, to + (row * 6 + column) * tiles.count * kPanel);
@@ -255,28 +293,26 @@ constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
 constexpr int kTileRows = kManyRegisters ? 12 : 6;
 constexpr int kChannelRows = kManyRegisters ? 8 : 4;  // divides kLanes
 
-void MultiplyAndWrite(const Problem& problem, const float* v, const Tiles& tiles,
-                      const float* packed, std::int64_t panel, const Addends& addends, float* m,
-                      float* y) {
-  const float* weights = packed + panel * kPoints * problem.c_in * kPanel;
-  for (std::int64_t point = 0; point < kPoints; ++point) {
-    multiply<kTileRows>(tiles.count, problem.c_in, v + point * tiles.count * problem.c_in,
-                        {.row = problem.c_in, .k = 1}, weights + point * problem.c_in * kPanel,
-                        m + point * tiles.count * kPanel);
-  }
+/// y = A^T m A + addends for the tiles and one panel of output channels.
+template <Tile kTile>
+void write_outputs(const Problem& problem, const float* m, const Tiles& tiles, std::int64_t panel,
+                   const Addends& addends, float* y) {
+  constexpr int kSide = kPointsOf<kTile>;
+  constexpr int kSize = static_cast<int>(kTile);
   for (std::int64_t i = 0; i < tiles.count; ++i) {
     const Place place = place_of(problem, tiles.first + i);
-    const std::int64_t num_rows = std::min(kTile, problem.height - place.y);
-    const std::int64_t num_columns = std::min(kTile, problem.width - place.x);
+    const std::int64_t num_rows = std::min<std::int64_t>(kSize, problem.height - place.y);
+    const std::int64_t num_columns = std::min<std::int64_t>(kSize, problem.width - place.x);
     for (std::int64_t c = 0; c < kPanel; c += kVector) {
-      V in[6][6];
-      for (int row = 0; row < 6; ++row) {
-        for (int column = 0; column < 6; ++column) {
-          in[row][column] = hn::LoadU(d, m + ((row * 6 + column) * tiles.count + i) * kPanel + c);
+      V in[kSide][kSide];
+      for (int row = 0; row < kSide; ++row) {
+        for (int column = 0; column < kSide; ++column) {
+          in[row][column] =
+              hn::LoadU(d, m + ((row * kSide + column) * tiles.count + i) * kPanel + c);
         }
       }
-      V out[4][4];
-      transform_2d(output_transform, in, out);
+      V out[kSize][kSize];
+      transform_2d(Transforms<kTile>::output, in, out);
       const std::int64_t channel = panel * kPanel + c;
       V bias = addends.bias != nullptr ? hn::LoadU(d, addends.bias + channel) : hn::Zero(d);
       if (addends.per_image_bias != nullptr) {
@@ -299,14 +335,33 @@ void MultiplyAndWrite(const Problem& problem, const float* v, const Tiles& tiles
   }
 }
 
-void PackWeights(const Problem& problem, Direction direction, const float* weight,
-                 std::int64_t panel, float* packed) {
+void MultiplyAndWrite(const Problem& problem, const float* v, const Tiles& tiles,
+                      const float* packed, std::int64_t panel, const Addends& addends, float* m,
+                      float* y) {
+  const std::int64_t num_points = problem.num_points();
+  const float* weights = packed + panel * num_points * problem.c_in * kPanel;
+  for (std::int64_t point = 0; point < num_points; ++point) {
+    multiply<kTileRows>(tiles.count, problem.c_in, v + point * tiles.count * problem.c_in,
+                        {.row = problem.c_in, .k = 1}, weights + point * problem.c_in * kPanel,
+                        m + point * tiles.count * kPanel);
+  }
+  if (problem.tile == Tile::f2x2) {
+    write_outputs<Tile::f2x2>(problem, m, tiles, panel, addends, y);
+  } else {
+    write_outputs<Tile::f4x4>(problem, m, tiles, panel, addends, y);
+  }
+}
+
+template <Tile kTile>
+void pack_weights_of(const Problem& problem, Direction direction, const float* weight,
+                     std::int64_t panel, float* packed) {
+  constexpr int kSide = kPointsOf<kTile>;
   constexpr std::int64_t kTaps = 9;
   const bool forward = direction == Direction::forward;
   // Strides of the convolution that is run, within weight [C_out,C_in,3,3] of the forward one.
   const std::int64_t stride_out = forward ? problem.c_in * kTaps : kTaps;
   const std::int64_t stride_in = forward ? kTaps : problem.c_out * kTaps;
-  float* to = packed + panel * kPoints * problem.c_in * kPanel;
+  float* to = packed + panel * problem.num_points() * problem.c_in * kPanel;
   for (std::int64_t c = 0; c < problem.c_in; ++c, to += kPanel) {
     alignas(64) float taps[kTaps][kPanel];
     for (std::int64_t o = 0; o < kPanel; ++o) {
@@ -319,23 +374,33 @@ void PackWeights(const Problem& problem, Direction direction, const float* weigh
       for (int i = 0; i < 3; ++i) {
         for (int j = 0; j < 3; ++j) in[i][j] = hn::Load(d, &taps[i * 3 + j][o]);
       }
-      V out[6][6];
-      transform_2d(weight_transform, in, out);
-      for (int i = 0; i < 6; ++i) {
-        for (int j = 0; j < 6; ++j)
-          hn::StoreU(out[i][j], d, to + (i * 6 + j) * problem.c_in * kPanel + o);
+      V out[kSide][kSide];
+      transform_2d(Transforms<kTile>::weight, in, out);
+      for (int i = 0; i < kSide; ++i) {
+        for (int j = 0; j < kSide; ++j)
+          hn::StoreU(out[i][j], d, to + (i * kSide + j) * problem.c_in * kPanel + o);
       }
     }
+  }
+}
+
+void PackWeights(const Problem& problem, Direction direction, const float* weight,
+                 std::int64_t panel, float* packed) {
+  if (problem.tile == Tile::f2x2) {
+    pack_weights_of<Tile::f2x2>(problem, direction, weight, panel, packed);
+  } else {
+    pack_weights_of<Tile::f4x4>(problem, direction, weight, panel, packed);
   }
 }
 
 void WeightGradient(const Problem& problem, std::int64_t num_tiles, const float* v, const float* m,
                     std::int64_t block, std::int64_t panel, Write write, float* u, float* dweight) {
   constexpr std::int64_t kTaps = 9;
-  for (std::int64_t point = 0; point < kPoints; ++point) {
-    multiply<kChannelRows>(kLanes, num_tiles, v + (block * kPoints + point) * num_tiles * kLanes,
+  const std::int64_t num_points = problem.num_points();
+  for (std::int64_t point = 0; point < num_points; ++point) {
+    multiply<kChannelRows>(kLanes, num_tiles, v + (block * num_points + point) * num_tiles * kLanes,
                            {.row = 1, .k = kLanes},
-                           m + (panel * kPoints + point) * num_tiles * kPanel,
+                           m + (panel * num_points + point) * num_tiles * kPanel,
                            u + point * kLanes * kPanel);
   }
   for (std::int64_t c = 0; c < kLanes; ++c) {
@@ -347,7 +412,7 @@ void WeightGradient(const Problem& problem, std::int64_t num_tiles, const float*
           in[i][j] = hn::LoadU(d, u + ((i * 6 + j) * kLanes + c) * kPanel + o);
       }
       V out[3][3];
-      transform_2d(weight_gradient_transform, in, out);
+      transform_2d(LargeTransforms::weight_gradient, in, out);
       for (int i = 0; i < 3; ++i) {
         for (int j = 0; j < 3; ++j) hn::Store(out[i][j], d, &taps[i * 3 + j][o]);
       }

@@ -4,20 +4,22 @@
 
 #include "tensor/kernels.h"
 
-/// Winograd's F(4x4,3x3) for 3x3 convolutions of stride 1 and padding 1 (Lavin and Gray,
-/// arXiv:1509.09308): Y = A^T [ (G g G^T) . (B^T d B) ] A, where a 4x4 tile of outputs Y costs 36
-/// products for each pair of channels in place of 144. The interpolation points are 0, 1/2, -1/2,
-/// 3/2, -3/2 and infinity: A and B hold exact binary fractions, and of the usual choices this one
-/// loses least in fp32.
+/// Winograd's F(4x4,3x3) and F(2x2,3x3) for 3x3 convolutions of stride 1 and padding 1 (Lavin and
+/// Gray, arXiv:1509.09308): Y = A^T [ (G g G^T) . (B^T d B) ] A, where a 4x4 tile of outputs Y
+/// costs 36 products for each pair of channels in place of 144, and a 2x2 tile 16 in place of 36.
+/// The interpolation points of the larger tile are 0, 1/2, -1/2, 3/2, -3/2 and infinity: A and B
+/// hold exact binary fractions, and of the usual choices this one loses least in fp32. Those of the
+/// smaller are 0, 1, -1 and infinity, which lose next to nothing.
 ///
 /// A tile's result depends on its own inputs alone, and the sum over input channels runs from the
 /// first to the last: neither the batch nor the cutting into blocks changes a bit.
 namespace ddim::cpu::winograd {
 
-constexpr std::int64_t kTile = 4;     ///< outputs of a tile along one axis
-constexpr std::int64_t kPoints = 36;  ///< elements of a transformed tile, (kTile + 2)^2
-constexpr std::int64_t kPanel = 32;   ///< output channels that are computed together
-constexpr std::int64_t kLanes = 16;   ///< input channels of a block in the weight gradient
+constexpr std::int64_t kPanel = 32;  ///< output channels that are computed together
+constexpr std::int64_t kLanes = 16;  ///< input channels of a block in the weight gradient
+
+/// Outputs of a tile along one axis.
+enum class Tile : std::int64_t { f2x2 = 2, f4x4 = 4 };
 
 /// Images [N,H,W,C_in] -> [N,H,W,C_out]; C_in a multiple of kLanes, C_out of kPanel.
 struct Problem {
@@ -26,13 +28,16 @@ struct Problem {
   std::int64_t width = 0;
   std::int64_t c_in = 0;
   std::int64_t c_out = 0;
+  Tile tile = Tile::f4x4;
 
-  std::int64_t tiles_y() const { return (height + kTile - 1) / kTile; }
-  std::int64_t tiles_x() const { return (width + kTile - 1) / kTile; }
+  std::int64_t tile_size() const { return static_cast<std::int64_t>(tile); }
+  /// Elements of a transformed tile.
+  std::int64_t num_points() const { return (tile_size() + 2) * (tile_size() + 2); }
+  std::int64_t tiles_y() const { return (height + tile_size() - 1) / tile_size(); }
+  std::int64_t tiles_x() const { return (width + tile_size() - 1) / tile_size(); }
   std::int64_t tiles_per_image() const { return tiles_y() * tiles_x(); }
   std::int64_t num_tiles() const { return num_images * tiles_per_image(); }
   std::int64_t num_panels() const { return c_out / kPanel; }
-  std::int64_t packed_size() const { return kPoints * c_in * c_out; }
 };
 
 /// Tiles first .. first+count-1, counted over all images, row by row.
@@ -64,7 +69,8 @@ struct Addends {
 };
 
 /// Writes the outputs of the tiles in panel `panel`: products of v with the panel's packed weights,
-/// A^T m A, addends. `m` is scratch for kPoints * count * kPanel floats.
+/// A^T m A, addends. `m` is scratch for num_points * count *
+/// kPanel floats.
 void multiply_and_write(const Problem& problem, const float* v, const Tiles& tiles,
                         const float* packed, std::int64_t panel, const Addends& addends, float* m,
                         float* y);
@@ -77,8 +83,8 @@ void transform_input_by_channel(const Problem& problem, const float* x, const Ti
 /// m[panel][point][tile][kPanel] = A dY A^T.
 void transform_gradient(const Problem& problem, const float* dy, const Tiles& tiles, float* m);
 /// dweight[o,c,3,3] for the kLanes input channels of block `block` and all of panel `panel`, from
-/// the transforms of `num_tiles` tiles, which are summed in their order. `u` is scratch for kPoints
-/// * kLanes * kPanel floats.
+/// the transforms of `num_tiles` tiles, which are summed in their order. `u` is scratch for
+/// num_points * kLanes * kPanel floats.
 void weight_gradient(const Problem& problem, std::int64_t num_tiles, const float* v, const float* m,
                      std::int64_t block, std::int64_t panel, Write write, float* u, float* dweight);
 
