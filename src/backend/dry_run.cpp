@@ -29,15 +29,23 @@ class DryKernels final : public Kernels {
   void group_norm_backward(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
                            const Tensor&, const GroupNormOptions&, const Tensor&, Grad, Grad,
                            Grad) override {}
-  void silu(const Tensor&, Tensor&) override {}
-  void silu_backward(const Tensor&, const Tensor&, Grad) override {}
+  void activate(Activation, const Tensor&, Tensor&) override {}
+  void activate_backward(Activation, const Tensor&, const Tensor&, Grad) override {}
+  void scale_shift(const Tensor&, const Tensor&, Activation, Tensor&) override {}
+  void scale_shift_backward(const Tensor&, const Tensor&, Activation, const Tensor&, Grad,
+                            Grad) override {}
   void dropout(const Tensor&, const DropoutKey&, Grad) override {}
   void add(const Tensor&, const Tensor&, Tensor&) override {}
   void accumulate(const Tensor&, Grad) override {}
+  void scale_per_image(const Tensor&, std::span<const double>, Grad) override {}
   void concat_channels(const Tensor&, const Tensor&, Tensor&) override {}
   void concat_channels_backward(const Tensor&, Grad, Grad) override {}
   void upsample_nearest_2x(const Tensor&, Tensor&) override {}
   void upsample_nearest_2x_backward(const Tensor&, Grad) override {}
+  void downsample_mean_2x(const Tensor&, Tensor&) override {}
+  void downsample_mean_2x_backward(const Tensor&, Grad) override {}
+  void gather_rows(const Tensor&, std::span<const std::int64_t>, Tensor&) override {}
+  void gather_rows_backward(const Tensor&, std::span<const std::int64_t>, Grad) override {}
   void sum_pixels(const Tensor&, Grad) override {}
   void normal_noise(const NoiseKey&, std::uint32_t, Tensor&) override {}
   void mix_per_image(std::span<const double>, const Tensor&, std::span<const double>, const Tensor&,

@@ -165,15 +165,28 @@ class ProfilingKernels final : public Kernels {
         profile_, [&] { return label("group_norm_backward", dy); }, 0.0);
     inner_.group_norm_backward(x, gamma, beta, mean, rstd, options, dy, dx, dgamma, dbeta);
   }
-  void silu(const Tensor& x, Tensor& y) override {
+  void activate(Activation activation, const Tensor& x, Tensor& y) override {
     const Timer timer(
-        profile_, [&] { return label("silu", y); }, 0.0);
-    inner_.silu(x, y);
+        profile_, [&] { return label("activate", y); }, 0.0);
+    inner_.activate(activation, x, y);
   }
-  void silu_backward(const Tensor& x, const Tensor& dy, Grad dx) override {
+  void activate_backward(Activation activation, const Tensor& x, const Tensor& dy,
+                         Grad dx) override {
     const Timer timer(
-        profile_, [&] { return label("silu_backward", dx.tensor); }, 0.0);
-    inner_.silu_backward(x, dy, dx);
+        profile_, [&] { return label("activate_backward", dx.tensor); }, 0.0);
+    inner_.activate_backward(activation, x, dy, dx);
+  }
+  void scale_shift(const Tensor& x, const Tensor& modulation, Activation activation,
+                   Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("scale_shift", y); }, 0.0);
+    inner_.scale_shift(x, modulation, activation, y);
+  }
+  void scale_shift_backward(const Tensor& x, const Tensor& modulation, Activation activation,
+                            const Tensor& dy, Grad dx, Grad dmodulation) override {
+    const Timer timer(
+        profile_, [&] { return label("scale_shift_backward", dy); }, 0.0);
+    inner_.scale_shift_backward(x, modulation, activation, dy, dx, dmodulation);
   }
   void dropout(const Tensor& x, const DropoutKey& key, Grad y) override {
     const Timer timer(
@@ -189,6 +202,11 @@ class ProfilingKernels final : public Kernels {
     const Timer timer(
         profile_, [&] { return "accumulate"; }, 0.0);
     inner_.accumulate(x, y);
+  }
+  void scale_per_image(const Tensor& x, std::span<const double> factors, Grad y) override {
+    const Timer timer(
+        profile_, [&] { return "scale_per_image"; }, 0.0);
+    inner_.scale_per_image(x, factors, y);
   }
   void concat_channels(const Tensor& a, const Tensor& b, Tensor& y) override {
     const Timer timer(
@@ -209,6 +227,27 @@ class ProfilingKernels final : public Kernels {
     const Timer timer(
         profile_, [&] { return label("upsample_nearest_2x_backward", dx.tensor); }, 0.0);
     inner_.upsample_nearest_2x_backward(dy, dx);
+  }
+  void downsample_mean_2x(const Tensor& x, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("downsample_mean_2x", y); }, 0.0);
+    inner_.downsample_mean_2x(x, y);
+  }
+  void downsample_mean_2x_backward(const Tensor& dy, Grad dx) override {
+    const Timer timer(
+        profile_, [&] { return label("downsample_mean_2x_backward", dx.tensor); }, 0.0);
+    inner_.downsample_mean_2x_backward(dy, dx);
+  }
+  void gather_rows(const Tensor& table, std::span<const std::int64_t> rows, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("gather_rows", y); }, 0.0);
+    inner_.gather_rows(table, rows, y);
+  }
+  void gather_rows_backward(const Tensor& dy, std::span<const std::int64_t> rows,
+                            Grad dtable) override {
+    const Timer timer(
+        profile_, [&] { return label("gather_rows_backward", dy); }, 0.0);
+    inner_.gather_rows_backward(dy, rows, dtable);
   }
   void sum_pixels(const Tensor& x, Grad y) override {
     const Timer timer(

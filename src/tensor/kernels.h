@@ -39,7 +39,9 @@ struct ConvAddends {
   Tensor residual = {};        ///< [N,H_out,W_out,C_out]
 };
 
-enum class Activation { none, silu };
+/// silu: x sigmoid(x).  mish: x tanh(log(1 + e^x)).  gelu: x (1 + erf(x / sqrt 2)) / 2.
+/// relu: max(x, 0).  none: x.
+enum class Activation { none, silu, mish, gelu, relu };
 
 struct GroupNormOptions {
   std::int64_t num_groups = 32;
@@ -151,9 +153,17 @@ class Kernels {
                                    const Tensor& mean, const Tensor& rstd,
                                    const GroupNormOptions& options, const Tensor& dy, Grad dx,
                                    Grad dgamma, Grad dbeta) = 0;
-  /// y = x * sigmoid(x). Any shape.
-  virtual void silu(const Tensor& x, Tensor& y) = 0;
-  virtual void silu_backward(const Tensor& x, const Tensor& dy, Grad dx) = 0;
+  /// y = activation(x). Any shape.
+  virtual void activate(Activation activation, const Tensor& x, Tensor& y) = 0;
+  virtual void activate_backward(Activation activation, const Tensor& x, const Tensor& dy,
+                                 Grad dx) = 0;
+  /// y[n,i,j,c] = activation(x[n,i,j,c] (1 + modulation[n,c]) + modulation[n,C+c]):
+  /// x, y [N,H,W,C], modulation [N,2C].
+  virtual void scale_shift(const Tensor& x, const Tensor& modulation, Activation activation,
+                           Tensor& y) = 0;
+  virtual void scale_shift_backward(const Tensor& x, const Tensor& modulation,
+                                    Activation activation, const Tensor& dy, Grad dx,
+                                    Grad dmodulation) = 0;
   /// y = x * mask / (1 - probability). x [N,...]. Its own gradient: call it with dy and dx.
   virtual void dropout(const Tensor& x, const DropoutKey& key, Grad y) = 0;
 
@@ -162,12 +172,24 @@ class Kernels {
   virtual void add(const Tensor& a, const Tensor& b, Tensor& y) = 0;
   /// y = x or y += x, as the slot says: the gradient of everything that copies.
   virtual void accumulate(const Tensor& x, Grad y) = 0;
+  /// y[n,...] = factors[n] x[n,...]. x [N,...]. Its own gradient: call it with dy and dx.
+  virtual void scale_per_image(const Tensor& x, std::span<const double> factors, Grad y) = 0;
   /// y [N,H,W,C_a+C_b] = a's channels, then b's: a [N,H,W,C_a], b [N,H,W,C_b].
   virtual void concat_channels(const Tensor& a, const Tensor& b, Tensor& y) = 0;
   virtual void concat_channels_backward(const Tensor& dy, Grad da, Grad db) = 0;
   /// y[n,i,j,c] = x[n,i/2,j/2,c]: x [N,H,W,C], y [N,2H,2W,C].
   virtual void upsample_nearest_2x(const Tensor& x, Tensor& y) = 0;
   virtual void upsample_nearest_2x_backward(const Tensor& dy, Grad dx) = 0;
+  /// y[n,i,j,c] = (x[n,2i,2j,c] + x[n,2i,2j+1,c] + x[n,2i+1,2j,c] + x[n,2i+1,2j+1,c]) / 4:
+  /// x [N,2H,2W,C], y [N,H,W,C].
+  virtual void downsample_mean_2x(const Tensor& x, Tensor& y) = 0;
+  virtual void downsample_mean_2x_backward(const Tensor& dy, Grad dx) = 0;
+  /// y[n,c] = table[rows[n],c]: table [K,C], rows [N], each below K, y [N,C].
+  virtual void gather_rows(const Tensor& table, std::span<const std::int64_t> rows, Tensor& y) = 0;
+  /// dtable[k,c] = sum of dy[n,c] over the n with rows[n] = k, in the order of n; 0 where there is
+  /// none.
+  virtual void gather_rows_backward(const Tensor& dy, std::span<const std::int64_t> rows,
+                                    Grad dtable) = 0;
   /// y[n,c] = sum_{i,j} x[n,i,j,c]: the gradient of a per-image bias.
   virtual void sum_pixels(const Tensor& x, Grad y) = 0;
 

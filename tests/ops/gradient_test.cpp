@@ -8,15 +8,19 @@
 #include <ostream>
 
 #include "backend/make_device.h"
+#include "ops/activate.h"
 #include "ops/add.h"
 #include "ops/attention.h"
 #include "ops/concat_channels.h"
 #include "ops/conv2d.h"
+#include "ops/downsample.h"
 #include "ops/dropout.h"
+#include "ops/gather_rows.h"
 #include "ops/group_norm.h"
 #include "ops/linear.h"
 #include "ops/reshape.h"
-#include "ops/silu.h"
+#include "ops/scale.h"
+#include "ops/scale_shift.h"
 #include "ops/upsample.h"
 
 namespace ddim {
@@ -140,7 +144,7 @@ TEST_P(OpGradients, AccumulateOverTwoUses) {
   const GradientCase twice{
       .name = test.name, .inputs = test.inputs, .op = [&](Tape& tape, const Vars& v) {
         const Var first = test.op(tape, v);
-        return add(tape, first, silu(tape, test.op(tape, v)));
+        return add(tape, first, activate(tape, test.op(tape, v), Activation::silu));
       }};
   Differentiation differentiation(twice);
   const auto recorded = differentiation.recorded([](std::size_t) { return true; });
@@ -175,6 +179,20 @@ GradientCase norm_case(const std::string& name, const Shape& x, const GroupNormO
           .inputs = {x, {x[3]}, {x[3]}},
           .op = [options](Tape& tape, const Vars& v) {
             return group_norm(tape, v[0], v[1], v[2], options);
+          }};
+}
+
+GradientCase activation_case(const std::string& name, Activation activation) {
+  return {.name = name, .inputs = {{3, 5}}, .op = [activation](Tape& tape, const Vars& v) {
+            return activate(tape, v[0], activation);
+          }};
+}
+
+GradientCase scale_shift_case(const std::string& name, const Shape& x, Activation activation) {
+  return {.name = "scale_shift_" + name,
+          .inputs = {x, {x[0], 2 * x[3]}},
+          .op = [activation](Tape& tape, const Vars& v) {
+            return scale_shift(tape, v[0], v[1], activation);
           }};
 }
 
@@ -217,9 +235,32 @@ std::vector<GradientCase> gradient_cases() {
       norm_case("silu", {2, 3, 2, 6}, {.num_groups = 3, .activation = Activation::silu}),
       norm_case("one_channel_per_group", {2, 3, 3, 4}, {.num_groups = 4}),
       norm_case("one_group_one_pixel", {3, 1, 1, 5}, {.num_groups = 1}),
-      {.name = "silu",
+      norm_case("mish", {2, 3, 2, 6}, {.num_groups = 2, .activation = Activation::mish}),
+      activation_case("silu", Activation::silu),
+      activation_case("mish", Activation::mish),
+      activation_case("gelu", Activation::gelu),
+      activation_case("relu", Activation::relu),
+      scale_shift_case("plain", {2, 3, 2, 3}, Activation::none),
+      scale_shift_case("silu", {2, 2, 3, 5}, Activation::silu),
+      scale_shift_case("gelu_one_pixel", {3, 1, 1, 2}, Activation::gelu),
+      {.name = "scale",
        .inputs = {{3, 5}},
-       .op = [](Tape& tape, const Vars& v) { return silu(tape, v[0]); }},
+       .op = [](Tape& tape, const Vars& v) { return scale(tape, v[0], -0.7); }},
+      {.name = "scale_per_image",
+       .inputs = {{3, 2, 2}},
+       .op =
+           [](Tape& tape, const Vars& v) {
+             return scale_per_image(tape, v[0], {0.5, -2.0, 3.0});
+           }},
+      {.name = "gather_rows",
+       .inputs = {{4, 3}},
+       .op =
+           [](Tape& tape, const Vars& v) {
+             return gather_rows(tape, v[0].value().device(), v[0], {2, 0, 2, 3, 2});
+           }},
+      {.name = "downsample_mean",
+       .inputs = {{2, 4, 2, 3}},
+       .op = [](Tape& tape, const Vars& v) { return downsample_mean_2x(tape, v[0]); }},
       {.name = "dropout",
        .inputs = {{3, 2, 2, 5}},
        .op = [](Tape& tape, const Vars& v) { return dropout(tape, v[0], 4, 0.3); }},

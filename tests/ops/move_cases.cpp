@@ -40,6 +40,37 @@ void add_elementwise_cases(std::vector<KernelCase>& cases) {
                      .outputs = {grad(shape)},
                      .tolerance = kExact,
                      .run = [](Call& c) { c.kernels.accumulate(c.in[0], c.out[0]); }});
+    cases.push_back({.name = concat("scale_per_image", on),
+                     .inputs = {{.shape = shape}},
+                     .outputs = {grad(shape)},
+                     .tolerance = 2e-7,
+                     .run = [](Call& c) {
+                       std::vector<double> factors;
+                       for (std::int64_t n = 0; n < c.in[0].dim(0); ++n)
+                         factors.push_back(0.37 - 0.11 * static_cast<double>(c.first_image + n));
+                       c.kernels.scale_per_image(c.in[0], factors, c.out[0]);
+                     }});
+  }
+}
+
+void add_row_cases(std::vector<KernelCase>& cases) {
+  const std::vector<std::int64_t> rows{2, 0, 2, 6, 2};
+  for (const std::int64_t channels : {1, 16, 37}) {
+    const Shape table{7, channels};
+    const Shape y{static_cast<std::int64_t>(rows.size()), channels};
+    const std::string on = concat("_", channels);
+    cases.push_back({.name = concat("gather_rows", on),
+                     .inputs = {parameter(table)},
+                     .outputs = {{.shape = y, .first_axis = Input::Axis::none}},
+                     .tolerance = kExact,
+                     .run = [rows](Call& c) { c.kernels.gather_rows(c.in[0], rows, c.y()); }});
+    cases.push_back(
+        {.name = concat("gather_rows", on, "_backward"),
+         .pass = KernelCase::Pass::backward,
+         .inputs = {{.shape = y}},
+         .outputs = {parameter_grad(table)},
+         .tolerance = 2e-7,
+         .run = [rows](Call& c) { c.kernels.gather_rows_backward(c.in[0], rows, c.out[0]); }});
   }
 }
 
@@ -93,6 +124,18 @@ void add_pixel_cases(std::vector<KernelCase>& cases) {
          .outputs = {grad(x)},
          .tolerance = 1e-6,
          .run = [](Call& c) { c.kernels.upsample_nearest_2x_backward(c.in[0], c.out[0]); }});
+    cases.push_back({.name = concat("downsample_mean", on),
+                     .inputs = {{.shape = doubled}},
+                     .outputs = {{.shape = x}},
+                     .tolerance = 1e-6,
+                     .run = [](Call& c) { c.kernels.downsample_mean_2x(c.in[0], c.y()); }});
+    cases.push_back(
+        {.name = concat("downsample_mean", on, "_backward"),
+         .pass = KernelCase::Pass::backward,
+         .inputs = {{.shape = x}},
+         .outputs = {grad(doubled)},
+         .tolerance = kExact,
+         .run = [](Call& c) { c.kernels.downsample_mean_2x_backward(c.in[0], c.out[0]); }});
     cases.push_back({.name = concat("sum_pixels", on),
                      .inputs = {{.shape = x}},
                      .outputs = {grad({x[0], x[3]})},
@@ -108,6 +151,7 @@ std::vector<KernelCase> move_cases() {
   add_elementwise_cases(cases);
   add_concat_cases(cases);
   add_pixel_cases(cases);
+  add_row_cases(cases);
   return cases;
 }
 

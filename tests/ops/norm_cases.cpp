@@ -63,29 +63,68 @@ void add_group_norm_cases(std::vector<KernelCase>& cases) {
   }
 }
 
-void add_silu_cases(std::vector<KernelCase>& cases) {
-  struct SiluShape {
+struct NamedActivation {
+  const char* name;
+  Activation activation;
+};
+constexpr NamedActivation kActivations[] = {{"silu", Activation::silu},
+                                            {"mish", Activation::mish},
+                                            {"gelu", Activation::gelu},
+                                            {"relu", Activation::relu}};
+
+void add_activation_cases(std::vector<KernelCase>& cases) {
+  struct ActivationShape {
     Shape shape;
     double scale;  // 60: far into both tails, where exp overflows or vanishes
   };
-  for (const auto& [shape, scale] : std::vector<SiluShape>{{{1}, 1.0},
-                                                           {{5, 7}, 1.0},
-                                                           {{5, 3, 7, 5}, 4.0},
-                                                           {{2, 1003}, 1.0},
-                                                           {{5, 64}, 60.0},
-                                                           {{2, 20011}, 1.0}}) {
-    const std::string name = concat("silu_", shape_name(shape), scale > 4.0 ? "_tails" : "");
-    cases.push_back({.name = name,
-                     .inputs = {{.shape = shape, .scale = scale}},
-                     .outputs = {{.shape = shape}},
-                     .tolerance = 1e-6,
-                     .run = [](Call& c) { c.kernels.silu(c.in[0], c.y()); }});
-    cases.push_back({.name = concat(name, "_backward"),
-                     .pass = KernelCase::Pass::backward,
-                     .inputs = {{.shape = shape, .scale = scale}, {.shape = shape}},
-                     .outputs = {grad(shape)},
-                     .tolerance = 1e-6,
-                     .run = [](Call& c) { c.kernels.silu_backward(c.in[0], c.in[1], c.out[0]); }});
+  for (const auto& [kind, activation] : kActivations) {
+    for (const auto& [shape, scale] : std::vector<ActivationShape>{{{1}, 1.0},
+                                                                   {{5, 7}, 1.0},
+                                                                   {{5, 3, 7, 5}, 4.0},
+                                                                   {{2, 1003}, 1.0},
+                                                                   {{5, 64}, 60.0},
+                                                                   {{2, 20011}, 1.0}}) {
+      const std::string name = concat(kind, "_", shape_name(shape), scale > 4.0 ? "_tails" : "");
+      const Activation a = activation;
+      cases.push_back({.name = name,
+                       .inputs = {{.shape = shape, .scale = scale}},
+                       .outputs = {{.shape = shape}},
+                       .tolerance = 1e-6,
+                       .run = [a](Call& c) { c.kernels.activate(a, c.in[0], c.y()); }});
+      cases.push_back(
+          {.name = concat(name, "_backward"),
+           .pass = KernelCase::Pass::backward,
+           .inputs = {{.shape = shape, .scale = scale}, {.shape = shape}},
+           .outputs = {grad(shape)},
+           .tolerance = 1e-6,
+           .run = [a](Call& c) { c.kernels.activate_backward(a, c.in[0], c.in[1], c.out[0]); }});
+    }
+  }
+}
+
+void add_scale_shift_cases(std::vector<KernelCase>& cases) {
+  for (const Shape& x : std::vector<Shape>{
+           {5, 1, 1, 1}, {1, 3, 5, 3}, {5, 4, 4, 48}, {2, 7, 5, 160}, {2, 16, 16, 300}}) {
+    for (const auto& [kind, activation] :
+         {NamedActivation{"plain", Activation::none}, kActivations[0], kActivations[1]}) {
+      const Activation a = activation;
+      const Shape modulation{x[0], 2 * x[3]};
+      const std::string name = concat("scale_shift_", kind, "_", shape_name(x));
+      cases.push_back({.name = name,
+                       .inputs = {{.shape = x}, {.shape = modulation}},
+                       .outputs = {{.shape = x}},
+                       .tolerance = 1e-6,
+                       .run = [a](Call& c) { c.kernels.scale_shift(c.in[0], c.in[1], a, c.y()); }});
+      cases.push_back({.name = concat(name, "_backward"),
+                       .pass = KernelCase::Pass::backward,
+                       .inputs = {{.shape = x}, {.shape = modulation}, {.shape = x}},
+                       .outputs = {grad(x), grad(modulation)},
+                       .tolerance = 2e-6,
+                       .run = [a](Call& c) {
+                         c.kernels.scale_shift_backward(c.in[0], c.in[1], a, c.in[2], c.out[0],
+                                                        c.out[1]);
+                       }});
+    }
   }
 }
 
@@ -94,7 +133,8 @@ void add_silu_cases(std::vector<KernelCase>& cases) {
 std::vector<KernelCase> norm_cases() {
   std::vector<KernelCase> cases;
   add_group_norm_cases(cases);
-  add_silu_cases(cases);
+  add_activation_cases(cases);
+  add_scale_shift_cases(cases);
   return cases;
 }
 

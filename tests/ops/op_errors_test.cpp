@@ -8,10 +8,14 @@
 #include "ops/attention.h"
 #include "ops/concat_channels.h"
 #include "ops/conv2d.h"
+#include "ops/downsample.h"
 #include "ops/dropout.h"
+#include "ops/gather_rows.h"
 #include "ops/group_norm.h"
 #include "ops/linear.h"
 #include "ops/reshape.h"
+#include "ops/scale.h"
+#include "ops/scale_shift.h"
 #include "ops/upsample.h"
 
 namespace ddim {
@@ -99,6 +103,24 @@ TEST_F(OpErrors, NameTheOpAndBothValues) {
             "[2,8,8,48] and [2,8,7,48]");
   EXPECT_EQ(message([&] { upsample_nearest_2x(tape, tokens); }),
             "upsample_nearest_2x: x must be [N,H,W,C], found [2,64,48]");
+  EXPECT_EQ(message([&] {
+              downsample_mean_2x(tape, var({2, 3, 4, 8}));
+            }),
+            "downsample_mean_2x: x must be [N,H,W,C] with H and W even, found [2,3,4,8]");
+  EXPECT_EQ(message([&] { scale_shift(tape, tokens, x, Activation::none); }),
+            "scale_shift: x must be [N,H,W,C], found [2,64,48]");
+  EXPECT_EQ(message([&] {
+              scale_shift(tape, x, var({2, 48}), Activation::none);
+            }),
+            "scale_shift: modulation must be [2,96], found [2,48]");
+  EXPECT_EQ(message([&] { scale_per_image(tape, tokens, {1.0}); }),
+            "scale_per_image: 1 factors for the images of x [2,64,48]");
+  EXPECT_EQ(message([&] { gather_rows(tape, device, tokens, {0}); }),
+            "gather_rows: table must be [K,C], found [2,64,48]");
+  EXPECT_EQ(message([&] {
+              gather_rows(tape, device, var({4, 3}), {0, 4});
+            }),
+            "gather_rows: row 4 of a table of 4");
   EXPECT_EQ(message([&] { add(tape, x, tokens); }),
             "add: shapes must be equal, found [2,8,8,48] and [2,64,48]");
   EXPECT_EQ(message([&] {

@@ -118,12 +118,32 @@ TEST_F(RefValues, GroupNormUsesTheBiasedVarianceOfPixelsAndChannelsOfAGroup) {
   EXPECT_NEAR(to_host(y)[1], 1.0 / (1.0 + std::exp(-1.0)), 1e-7);
 }
 
-TEST_F(RefValues, Silu) {
-  const Tensor x = tensor({4}, {0, 1, -1, -200});
-  Tensor y = result({4});
-  k.silu(x, y);
+TEST_F(RefValues, Activations) {
+  const Tensor x = tensor({5}, {0, 1, -1, -200, 100});
+  Tensor y = result({5});
+  k.activate(Activation::silu, x, y);
   const float s = 1.0F / (1.0F + std::exp(-1.0F));
-  EXPECT_THAT(to_host(y), Pointwise(FloatNear(1e-7F), {0.0F, s, s - 1.0F, 0.0F}));
+  EXPECT_THAT(to_host(y), Pointwise(FloatNear(1e-7F), {0.0F, s, s - 1.0F, 0.0F, 100.0F}));
+  // tanh(log(1 + e)) and tanh(log(1 + 1/e)), from a table
+  k.activate(Activation::mish, x, y);
+  EXPECT_THAT(to_host(y),
+              Pointwise(FloatNear(1e-7F), {0.0F, 0.86509839F, -0.30340146F, 0.0F, 100.0F}));
+  // the normal distribution function of 1 is 0.8413447
+  k.activate(Activation::gelu, x, y);
+  EXPECT_THAT(to_host(y),
+              Pointwise(FloatNear(1e-7F), {0.0F, 0.84134475F, -0.15865525F, 0.0F, 100.0F}));
+  k.activate(Activation::relu, x, y);
+  EXPECT_THAT(to_host(y), ElementsAre(0, 1, 0, 0, 100));
+}
+
+TEST_F(RefValues, ScaleAndShiftPerImageAndChannel) {
+  const Tensor x = tensor({2, 1, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+  const Tensor modulation = tensor({2, 4}, {0, 1, 10, 20, -1, -3, 30, 40});  // scales, then shifts
+  Tensor y = result({2, 1, 2, 2});
+  k.scale_shift(x, modulation, Activation::none, y);
+  EXPECT_THAT(to_host(y), ElementsAre(11, 24, 13, 28, 30, 28, 30, 24));
+  k.scale_shift(x, tensor({2, 4}, {-3, 0, 0, 0, 0, 0, 0, -7}), Activation::relu, y);
+  EXPECT_THAT(to_host(y), ElementsAre(0, 2, 0, 4, 5, 0, 7, 1));
 }
 
 TEST_F(RefValues, DropoutKeepsWhereTheImagesUniformStreamIsNotBelow) {
@@ -151,6 +171,14 @@ TEST_F(RefValues, MovingKernels) {
   Tensor large = result({1, 2, 4, 1});
   k.upsample_nearest_2x(a, large);
   EXPECT_THAT(to_host(large), ElementsAre(1, 1, 2, 2, 1, 1, 2, 2));
+  Tensor small = result({1, 1, 2, 1});
+  k.downsample_mean_2x(counting({1, 2, 4, 1}), small);  // 1 2 3 4 / 5 6 7 8
+  EXPECT_THAT(to_host(small), ElementsAre(3.5, 5.5));
+  Tensor rows = result({3, 2});
+  k.gather_rows(counting({3, 2}), std::vector<std::int64_t>{2, 0, 2}, rows);
+  EXPECT_THAT(to_host(rows), ElementsAre(5, 6, 1, 2, 5, 6));
+  k.scale_per_image(rows, std::vector<double>{-2, 1, 10}, {rows});
+  EXPECT_THAT(to_host(rows), ElementsAre(-10, -12, 1, 2, 50, 60));
   Tensor sums = result({1, 2});
   k.sum_pixels(b, {sums});
   EXPECT_THAT(to_host(sums), ElementsAre(40, 60));

@@ -86,11 +86,12 @@ void add_elementwise_cases(Cases& cases) {
   });
   cases.add("silu", 5e-7, [](Lab& lab, const OpShape& s) {
     Tensor y = lab.result_of_images(lab.images(s.x));
-    lab.kernels().silu(lab.images(s.x, {.deviation = 4.0}), y);
+    lab.kernels().activate(Activation::silu, lab.images(s.x, {.deviation = 4.0}), y);
   });
   cases.add_gradient("silu_backward", 1e-6, [](Lab& lab, const OpShape& s, Write write) {
     const Tensor dx = lab.result_of_images(lab.images(s.x));
-    lab.kernels().silu_backward(lab.images(s.x, {.deviation = 4.0}), lab.images(s.x), {dx, write});
+    lab.kernels().activate_backward(Activation::silu, lab.images(s.x, {.deviation = 4.0}),
+                                    lab.images(s.x), {dx, write});
   });
   cases.add_gradient("dropout", 2e-7, [](Lab& lab, const OpShape& s, Write write) {
     const DropoutKey key = {

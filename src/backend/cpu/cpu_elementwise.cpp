@@ -26,20 +26,22 @@ void CpuKernels::fill(double value, Tensor& y) {
   });
 }
 
-void CpuKernels::silu(const Tensor& x, Tensor& y) {
+void CpuKernels::activate(Activation activation, const Tensor& x, Tensor& y) {
   const float* in = x.data<float>();
   float* out = y.data<float>();
-  parallel_blocks(num_threads_, y.size(), kBlockElements,
-                  [&](std::int64_t i, std::int64_t n) { simd::silu(in + i, out + i, n); });
+  parallel_blocks(num_threads_, y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+    simd::activate(activation, in + i, out + i, n);
+  });
 }
 
-void CpuKernels::silu_backward(const Tensor& x, const Tensor& dy, Grad dx) {
+void CpuKernels::activate_backward(Activation activation, const Tensor& x, const Tensor& dy,
+                                   Grad dx) {
   if (!dx) return;
   const float* x_in = x.data<float>();
   const float* dy_in = dy.data<float>();
   float* out = dx.tensor.data<float>();
   parallel_blocks(num_threads_, x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
-    simd::silu_backward(x_in + i, dy_in + i, dx.write, out + i, n);
+    simd::activate_backward(activation, x_in + i, dy_in + i, dx.write, out + i, n);
   });
 }
 
@@ -58,6 +60,18 @@ void CpuKernels::accumulate(const Tensor& x, Grad y) {
   float* out = y.tensor.data<float>();
   parallel_blocks(num_threads_, x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
     simd::accumulate(in + i, y.write, out + i, n);
+  });
+}
+
+void CpuKernels::scale_per_image(const Tensor& x, std::span<const double> factors, Grad y) {
+  if (!y) return;
+  const std::int64_t image_elements = x.dim(0) == 0 ? 0 : x.size() / x.dim(0);
+  const float* in = x.data<float>();
+  float* out = y.tensor.data<float>();
+  parallel_for(num_threads_, x.dim(0), [&](std::int64_t n) {
+    const std::int64_t i = n * image_elements;
+    simd::scale(static_cast<float>(factors[static_cast<std::size_t>(n)]), in + i, y.write, out + i,
+                image_elements);
   });
 }
 

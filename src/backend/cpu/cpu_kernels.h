@@ -43,15 +43,26 @@ class CpuKernels final : public Kernels {
   void group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                            const Tensor& mean, const Tensor& rstd, const GroupNormOptions& options,
                            const Tensor& dy, Grad dx, Grad dgamma, Grad dbeta) override;
-  void silu(const Tensor& x, Tensor& y) override;
-  void silu_backward(const Tensor& x, const Tensor& dy, Grad dx) override;
+  void activate(Activation activation, const Tensor& x, Tensor& y) override;
+  void activate_backward(Activation activation, const Tensor& x, const Tensor& dy,
+                         Grad dx) override;
+  void scale_shift(const Tensor& x, const Tensor& modulation, Activation activation,
+                   Tensor& y) override;
+  void scale_shift_backward(const Tensor& x, const Tensor& modulation, Activation activation,
+                            const Tensor& dy, Grad dx, Grad dmodulation) override;
   void dropout(const Tensor& x, const DropoutKey& key, Grad y) override;
   void add(const Tensor& a, const Tensor& b, Tensor& y) override;
   void accumulate(const Tensor& x, Grad y) override;
+  void scale_per_image(const Tensor& x, std::span<const double> factors, Grad y) override;
   void concat_channels(const Tensor& a, const Tensor& b, Tensor& y) override;
   void concat_channels_backward(const Tensor& dy, Grad da, Grad db) override;
   void upsample_nearest_2x(const Tensor& x, Tensor& y) override;
   void upsample_nearest_2x_backward(const Tensor& dy, Grad dx) override;
+  void downsample_mean_2x(const Tensor& x, Tensor& y) override;
+  void downsample_mean_2x_backward(const Tensor& dy, Grad dx) override;
+  void gather_rows(const Tensor& table, std::span<const std::int64_t> rows, Tensor& y) override;
+  void gather_rows_backward(const Tensor& dy, std::span<const std::int64_t> rows,
+                            Grad dtable) override;
   void sum_pixels(const Tensor& x, Grad y) override;
   void normal_noise(const NoiseKey& key, std::uint32_t first_image, Tensor& z) override;
   void mix_per_image(std::span<const double> a, const Tensor& x, std::span<const double> b,

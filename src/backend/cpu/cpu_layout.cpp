@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstddef>
 
 #include "backend/cpu/cpu_kernels.h"
@@ -44,38 +45,78 @@ void CpuKernels::concat_channels_backward(const Tensor& dy, Grad da, Grad db) {
                   });
 }
 
-void CpuKernels::upsample_nearest_2x(const Tensor& x, Tensor& y) {
-  const std::int64_t width = x.dim(2);
-  const std::int64_t channels = x.dim(3);
-  const std::int64_t row_elements = width * channels;
-  const float* in = x.data<float>();
-  float* out = y.data<float>();
-  parallel_blocks(num_threads_, x.dim(0) * x.dim(1), rows_per_block(4 * row_elements),
-                  [&](std::int64_t row, std::int64_t rows) {
-                    for (std::int64_t r = row; r < row + rows; ++r) {
-                      const float* x_row = in + r * row_elements;
-                      float* y_rows = out + 4 * r * row_elements;
-                      simd::repeat_pixels(x_row, width, channels, y_rows);
-                      simd::repeat_pixels(x_row, width, channels, y_rows + 2 * row_elements);
+namespace {
+
+/// large[n,i,j,c] = or += factor * small[n,i/2,j/2,c]. large [N,2H,2W,C], small [N,H,W,C].
+void spread_2x(int num_threads, const Tensor& small, float factor, Write mode, Tensor& large) {
+  const simd::PixelRow row{.pixels = small.dim(2), .channels = small.dim(3), .factor = factor};
+  const std::int64_t row_elements = row.pixels * row.channels;
+  const float* in = small.data<float>();
+  float* out = large.data<float>();
+  parallel_blocks(num_threads, small.dim(0) * small.dim(1), rows_per_block(4 * row_elements),
+                  [&](std::int64_t first, std::int64_t rows) {
+                    for (std::int64_t r = first; r < first + rows; ++r) {
+                      const float* small_row = in + r * row_elements;
+                      float* large_rows = out + 4 * r * row_elements;
+                      simd::repeat_pixels(row, small_row, mode, large_rows);
+                      simd::repeat_pixels(row, small_row, mode, large_rows + 2 * row_elements);
                     }
                   });
 }
 
-void CpuKernels::upsample_nearest_2x_backward(const Tensor& dy, Grad dx) {
-  if (!dx) return;
-  const std::int64_t width = dx.tensor.dim(2);
-  const std::int64_t channels = dx.tensor.dim(3);
-  const std::int64_t row_elements = width * channels;
-  const float* in = dy.data<float>();
-  float* out = dx.tensor.data<float>();
-  parallel_blocks(num_threads_, dx.tensor.dim(0) * dx.tensor.dim(1),
-                  rows_per_block(4 * row_elements), [&](std::int64_t row, std::int64_t rows) {
-                    for (std::int64_t r = row; r < row + rows; ++r) {
-                      const float* dy_rows = in + 4 * r * row_elements;
-                      simd::sum_pixel_quads(dy_rows, dy_rows + 2 * row_elements, width, channels,
-                                            dx.write, out + r * row_elements);
+/// small[n,i,j,c] = or += factor * (sum of large over the square of 2x2 pixels).
+void gather_2x(int num_threads, const Tensor& large, float factor, Write mode, Tensor& small) {
+  const simd::PixelRow row{.pixels = small.dim(2), .channels = small.dim(3), .factor = factor};
+  const std::int64_t row_elements = row.pixels * row.channels;
+  const float* in = large.data<float>();
+  float* out = small.data<float>();
+  parallel_blocks(num_threads, small.dim(0) * small.dim(1), rows_per_block(4 * row_elements),
+                  [&](std::int64_t first, std::int64_t rows) {
+                    for (std::int64_t r = first; r < first + rows; ++r) {
+                      const float* large_rows = in + 4 * r * row_elements;
+                      simd::sum_pixel_quads(row, large_rows, large_rows + 2 * row_elements, mode,
+                                            out + r * row_elements);
                     }
                   });
+}
+
+}  // namespace
+
+void CpuKernels::upsample_nearest_2x(const Tensor& x, Tensor& y) {
+  spread_2x(num_threads_, x, 1.0F, Write::overwrite, y);
+}
+
+void CpuKernels::upsample_nearest_2x_backward(const Tensor& dy, Grad dx) {
+  if (dx) gather_2x(num_threads_, dy, 1.0F, dx.write, dx.tensor);
+}
+
+void CpuKernels::downsample_mean_2x(const Tensor& x, Tensor& y) {
+  gather_2x(num_threads_, x, 0.25F, Write::overwrite, y);
+}
+
+void CpuKernels::downsample_mean_2x_backward(const Tensor& dy, Grad dx) {
+  if (dx) spread_2x(num_threads_, dy, 0.25F, dx.write, dx.tensor);
+}
+
+void CpuKernels::gather_rows(const Tensor& table, std::span<const std::int64_t> rows, Tensor& y) {
+  const std::int64_t channels = table.dim(1);
+  for (std::size_t n = 0; n < rows.size(); ++n) {
+    assert(0 <= rows[n] && rows[n] < table.dim(0));
+    std::copy_n(table.data<float>() + rows[n] * channels, channels,
+                y.data<float>() + static_cast<std::int64_t>(n) * channels);
+  }
+}
+
+void CpuKernels::gather_rows_backward(const Tensor& dy, std::span<const std::int64_t> rows,
+                                      Grad dtable) {
+  if (!dtable) return;
+  if (dtable.write == Write::overwrite) fill(0.0, dtable.tensor);
+  const std::int64_t channels = dy.dim(1);
+  for (std::size_t n = 0; n < rows.size(); ++n) {
+    simd::move_rows({1, channels, channels, channels},
+                    dy.data<float>() + static_cast<std::int64_t>(n) * channels, Write::accumulate,
+                    dtable.tensor.data<float>() + rows[n] * channels);
+  }
 }
 
 void CpuKernels::sum_pixels(const Tensor& x, Grad y) {

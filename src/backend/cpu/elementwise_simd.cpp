@@ -29,17 +29,34 @@ void accumulate(const float* x, Write mode, float* y, std::int64_t n) {
       n, [&](auto d, std::int64_t i) HWY_ATTR { write(d, hn::LoadU(d, x + i), mode, y + i); });
 }
 
-void silu(const float* x, float* y, std::int64_t n) {
+void scale(float factor, const float* x, Write mode, float* y, std::int64_t n) {
   for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
-    hn::StoreU(silu_value(d, hn::LoadU(d, x + i)), d, y + i);
+    write(d, hn::Mul(hn::Set(d, factor), hn::LoadU(d, x + i)), mode, y + i);
   });
 }
 
-void silu_backward(const float* x, const float* dy, Write mode, float* dx, std::int64_t n) {
+template <Activation activation>
+void activate_as(const float* x, float* y, std::int64_t n) {
   for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
-    const auto slope = silu_slope(d, hn::LoadU(d, x + i));
+    hn::StoreU(activation_value<activation>(d, hn::LoadU(d, x + i)), d, y + i);
+  });
+}
+
+template <Activation activation>
+void activate_backward_as(const float* x, const float* dy, Write mode, float* dx, std::int64_t n) {
+  for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
+    const auto slope = activation_slope<activation>(d, hn::LoadU(d, x + i));
     write(d, hn::Mul(hn::LoadU(d, dy + i), slope), mode, dx + i);
   });
+}
+
+void activate(Activation activation, const float* x, float* y, std::int64_t n) {
+  with_activation(activation, [&](auto a) { activate_as<a()>(x, y, n); });
+}
+
+void activate_backward(Activation activation, const float* x, const float* dy, Write mode,
+                       float* dx, std::int64_t n) {
+  with_activation(activation, [&](auto a) { activate_backward_as<a()>(x, dy, mode, dx, n); });
 }
 
 void mix(float a, const float* x, float b, const float* z, float* y, std::int64_t n) {
@@ -91,8 +108,9 @@ namespace ddim::cpu::simd {
 HWY_EXPORT(fill);
 HWY_EXPORT(add);
 HWY_EXPORT(accumulate);
-HWY_EXPORT(silu);
-HWY_EXPORT(silu_backward);
+HWY_EXPORT(scale);
+HWY_EXPORT(activate);
+HWY_EXPORT(activate_backward);
 HWY_EXPORT(mix);
 HWY_EXPORT(scaled_difference);
 HWY_EXPORT(sampler_update);
@@ -107,10 +125,17 @@ void accumulate(const float* x, Write mode, float* y, std::int64_t n) {
   HWY_DYNAMIC_DISPATCH(accumulate)(x, mode, y, n);
 }
 
-void silu(const float* x, float* y, std::int64_t n) { HWY_DYNAMIC_DISPATCH(silu)(x, y, n); }
+void scale(float factor, const float* x, Write mode, float* y, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(scale)(factor, x, mode, y, n);
+}
 
-void silu_backward(const float* x, const float* dy, Write mode, float* dx, std::int64_t n) {
-  HWY_DYNAMIC_DISPATCH(silu_backward)(x, dy, mode, dx, n);
+void activate(Activation activation, const float* x, float* y, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(activate)(activation, x, y, n);
+}
+
+void activate_backward(Activation activation, const float* x, const float* dy, Write mode,
+                       float* dx, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(activate_backward)(activation, x, dy, mode, dx, n);
 }
 
 void mix(float a, const float* x, float b, const float* z, float* y, std::int64_t n) {

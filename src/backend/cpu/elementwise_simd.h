@@ -13,10 +13,13 @@ void fill(float value, float* y, std::int64_t n);
 void add(const float* a, const float* b, float* y, std::int64_t n);
 /// y = x or y += x
 void accumulate(const float* x, Write mode, float* y, std::int64_t n);
-/// y = x sigmoid(x)
-void silu(const float* x, float* y, std::int64_t n);
-/// dx = or += dy * (x sigmoid(x))'
-void silu_backward(const float* x, const float* dy, Write mode, float* dx, std::int64_t n);
+/// y = or += factor x
+void scale(float factor, const float* x, Write mode, float* y, std::int64_t n);
+/// y = activation(x)
+void activate(Activation activation, const float* x, float* y, std::int64_t n);
+/// dx = or += dy * activation'(x)
+void activate_backward(Activation activation, const float* x, const float* dy, Write mode,
+                       float* dx, std::int64_t n);
 /// y = a x + b z
 void mix(float a, const float* x, float b, const float* z, float* y, std::int64_t n);
 /// dprediction = or += factor * (prediction - target)

@@ -22,28 +22,30 @@ void move_rows(const Rows& rows, const float* from, Write mode, float* to) {
   }
 }
 
-void repeat_pixels(const float* x, std::int64_t pixels, std::int64_t channels, float* y) {
-  for (std::int64_t j = 0; j < pixels; ++j) {
+void repeat_pixels(const PixelRow& row, const float* x, Write mode, float* y) {
+  const std::int64_t channels = row.channels;
+  for (std::int64_t j = 0; j < row.pixels; ++j) {
     const float* pixel = x + j * channels;
     float* pair = y + 2 * j * channels;
     for_each_vector<float>(channels, [&](auto d, std::int64_t c) HWY_ATTR {
-      const auto v = hn::LoadU(d, pixel + c);
-      hn::StoreU(v, d, pair + c);
-      hn::StoreU(v, d, pair + channels + c);
+      const auto v = hn::Mul(hn::Set(d, row.factor), hn::LoadU(d, pixel + c));
+      write(d, v, mode, pair + c);
+      write(d, v, mode, pair + channels + c);
     });
   }
 }
 
-void sum_pixel_quads(const float* y0, const float* y1, std::int64_t pixels, std::int64_t channels,
-                     Write mode, float* x) {
-  for (std::int64_t j = 0; j < pixels; ++j) {
+void sum_pixel_quads(const PixelRow& row, const float* y0, const float* y1, Write mode, float* x) {
+  const std::int64_t channels = row.channels;
+  for (std::int64_t j = 0; j < row.pixels; ++j) {
     const float* upper = y0 + 2 * j * channels;
     const float* lower = y1 + 2 * j * channels;
     float* pixel = x + j * channels;
     for_each_vector<float>(channels, [&](auto d, std::int64_t c) HWY_ATTR {
       const auto upper_sum = hn::Add(hn::LoadU(d, upper + c), hn::LoadU(d, upper + channels + c));
       const auto lower_sum = hn::Add(hn::LoadU(d, lower + c), hn::LoadU(d, lower + channels + c));
-      write(d, hn::Add(upper_sum, lower_sum), mode, pixel + c);
+      const auto sum = hn::Add(upper_sum, lower_sum);
+      write(d, hn::Mul(hn::Set(d, row.factor), sum), mode, pixel + c);
     });
   }
 }
@@ -62,13 +64,12 @@ void move_rows(const Rows& rows, const float* from, Write mode, float* to) {
   HWY_DYNAMIC_DISPATCH(move_rows)(rows, from, mode, to);
 }
 
-void repeat_pixels(const float* x, std::int64_t pixels, std::int64_t channels, float* y) {
-  HWY_DYNAMIC_DISPATCH(repeat_pixels)(x, pixels, channels, y);
+void repeat_pixels(const PixelRow& row, const float* x, Write mode, float* y) {
+  HWY_DYNAMIC_DISPATCH(repeat_pixels)(row, x, mode, y);
 }
 
-void sum_pixel_quads(const float* y0, const float* y1, std::int64_t pixels, std::int64_t channels,
-                     Write mode, float* x) {
-  HWY_DYNAMIC_DISPATCH(sum_pixel_quads)(y0, y1, pixels, channels, mode, x);
+void sum_pixel_quads(const PixelRow& row, const float* y0, const float* y1, Write mode, float* x) {
+  HWY_DYNAMIC_DISPATCH(sum_pixel_quads)(row, y0, y1, mode, x);
 }
 
 }  // namespace ddim::cpu::simd

@@ -18,11 +18,17 @@ struct Rows {
 /// to = from or to += from, row by row.
 void move_rows(const Rows& rows, const float* from, Write mode, float* to);
 
-/// y[2j,c] = y[2j+1,c] = x[j,c]: one row of pixels, twice as wide. x [pixels,channels].
-void repeat_pixels(const float* x, std::int64_t pixels, std::int64_t channels, float* y);
+/// A row of pixels, and what its values are multiplied with on their way.
+struct PixelRow {
+  std::int64_t pixels;
+  std::int64_t channels;
+  float factor;
+};
 
-/// x[j,c] = or += y0[2j,c] + y0[2j+1,c] + y1[2j,c] + y1[2j+1,c]. x [pixels,channels].
-void sum_pixel_quads(const float* y0, const float* y1, std::int64_t pixels, std::int64_t channels,
-                     Write mode, float* x);
+/// y[2j,c] and y[2j+1,c] = or += factor x[j,c]: twice as wide. x [pixels,channels].
+void repeat_pixels(const PixelRow& row, const float* x, Write mode, float* y);
+
+/// x[j,c] = or += factor (y0[2j,c] + y0[2j+1,c] + y1[2j,c] + y1[2j+1,c]). x [pixels,channels].
+void sum_pixel_quads(const PixelRow& row, const float* y0, const float* y1, Write mode, float* x);
 
 }  // namespace ddim::cpu::simd

@@ -92,7 +92,7 @@ HWY_INLINE Centred<V> centre(D d, const ChannelNorm& norm, std::int64_t c, const
   const V slope = hn::LoadU(d, dy);
   if constexpr (activation == Activation::none) return {value, slope};
   const V u = hn::MulAdd(value, hn::LoadU(d, norm.u_scale + c), hn::LoadU(d, norm.beta + c));
-  return {value, hn::Mul(slope, silu_slope(d, u))};
+  return {value, hn::Mul(slope, activation_slope<activation>(d, u))};
 }
 
 template <Activation activation>
@@ -102,9 +102,9 @@ void normalise_as(const ChannelBlock& block, const ChannelNorm& norm, const floa
     float* y_p = y + p * block.pixel_stride;
     for_each_vector<float>(block.channels, [&](auto d, std::int64_t c) HWY_ATTR {
       const auto centred = hn::Sub(hn::LoadU(d, x_p + c), hn::LoadU(d, norm.mean + c));
-      auto u = hn::MulAdd(centred, hn::LoadU(d, norm.u_scale + c), hn::LoadU(d, norm.beta + c));
-      if constexpr (activation == Activation::silu) u = silu_value(d, u);
-      hn::StoreU(u, d, y_p + c);
+      const auto u =
+          hn::MulAdd(centred, hn::LoadU(d, norm.u_scale + c), hn::LoadU(d, norm.beta + c));
+      hn::StoreU(activation_value<activation>(d, u), d, y_p + c);
     });
   }
 }
@@ -146,32 +146,23 @@ void gradient_as(const ChannelBlock& block, const ChannelNorm& norm, const NormG
 
 void normalise(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
                const float* x, float* y) {
-  if (activation == Activation::silu) {
-    normalise_as<Activation::silu>(block, norm, x, y);
-  } else {
-    normalise_as<Activation::none>(block, norm, x, y);
-  }
+  with_activation(activation, [&](auto a) { normalise_as<a()>(block, norm, x, y); });
 }
 
 void norm_gradient_sums(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
                         const float* x, const float* dy, double* sum_du, double* sum_du_centred) {
   std::fill_n(sum_du, block.channels, 0.0);
   std::fill_n(sum_du_centred, block.channels, 0.0);
-  if (activation == Activation::silu) {
-    gradient_sums_as<Activation::silu>(block, norm, x, dy, sum_du, sum_du_centred);
-  } else {
-    gradient_sums_as<Activation::none>(block, norm, x, dy, sum_du, sum_du_centred);
-  }
+  with_activation(activation, [&](auto a) {
+    gradient_sums_as<a()>(block, norm, x, dy, sum_du, sum_du_centred);
+  });
 }
 
 void norm_gradient(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
                    const NormGradient& gradient, const float* x, const float* dy, Write mode,
                    float* dx) {
-  if (activation == Activation::silu) {
-    gradient_as<Activation::silu>(block, norm, gradient, x, dy, mode, dx);
-  } else {
-    gradient_as<Activation::none>(block, norm, gradient, x, dy, mode, dx);
-  }
+  with_activation(activation,
+                  [&](auto a) { gradient_as<a()>(block, norm, gradient, x, dy, mode, dx); });
 }
 
 }  // namespace ddim::cpu::simd::HWY_NAMESPACE

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numbers>
 
 #include "tensor/kernels.h"
 
@@ -58,15 +59,48 @@ void put(double value, Write write, T& slot) {
 /// 1 / (1 + e^-x)
 inline double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
-inline double activate(Activation activation, double x) {
-  return activation == Activation::silu ? x * sigmoid(x) : x;
+/// The standard normal distribution function.
+inline double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+
+/// tanh(log(1 + e^x)), which is mish without its factor x.
+inline double tanh_softplus(double x) { return std::tanh(x > 30.0 ? x : std::log1p(std::exp(x))); }
+
+inline double activation_value(Activation activation, double x) {
+  switch (activation) {
+    case Activation::none:
+      return x;
+    case Activation::silu:
+      return x * sigmoid(x);
+    case Activation::mish:
+      return x * tanh_softplus(x);
+    case Activation::gelu:
+      return x * normal_cdf(x);
+    case Activation::relu:
+      return x < 0.0 ? 0.0 : x;
+  }
+  return x;
 }
 
-/// The derivative of activate().
+/// The derivative of activation_value(); 0 for relu at 0, as in PyTorch.
 inline double activation_slope(Activation activation, double x) {
-  if (activation == Activation::none) return 1.0;
-  const double s = sigmoid(x);
-  return s * (1.0 + x * (1.0 - s));
+  switch (activation) {
+    case Activation::none:
+      return 1.0;
+    case Activation::silu: {
+      const double s = sigmoid(x);
+      return s * (1.0 + x * (1.0 - s));
+    }
+    case Activation::mish: {
+      const double w = tanh_softplus(x);
+      return w + x * sigmoid(x) * (1.0 - w * w);
+    }
+    case Activation::gelu:
+      return normal_cdf(x) +
+             x * std::exp(-0.5 * x * x) * std::numbers::inv_sqrtpi / std::numbers::sqrt2;
+    case Activation::relu:
+      return x > 0.0 ? 1.0 : 0.0;
+  }
+  return 1.0;
 }
 
 }  // namespace ddim::ref

@@ -45,6 +45,17 @@ void RefKernels::accumulate(const Tensor& x, Grad y) {
   });
 }
 
+void RefKernels::scale_per_image(const Tensor& x, std::span<const double> factors, Grad y) {
+  if (!y) return;
+  with_element_type(x, [&]<class T>() {
+    const auto in = x.values<T>();
+    const auto out = y.tensor.values<T>();
+    const std::size_t image_size = in.size() / factors.size();
+    for (std::size_t i = 0; i < in.size(); ++i)
+      put(factors[i / image_size] * in[i], y.write, out[i]);
+  });
+}
+
 void RefKernels::concat_channels(const Tensor& a, const Tensor& b, Tensor& y) {
   with_element_type(a, [&]<class T>() {
     const auto first = elements<T, 4>(a);
@@ -102,6 +113,64 @@ void RefKernels::upsample_nearest_2x_backward(const Tensor& dy, Grad dx) {
             put(sum, dx.write, din(n, i, j, c));
           }
         }
+      }
+    }
+  });
+}
+
+void RefKernels::downsample_mean_2x(const Tensor& x, Tensor& y) {
+  with_element_type(x, [&]<class T>() {
+    const auto in = elements<T, 4>(x);
+    const auto out = elements<T, 4>(y);
+    for (std::int64_t n = 0; n < y.dim(0); ++n)
+      for (std::int64_t i = 0; i < y.dim(1); ++i)
+        for (std::int64_t j = 0; j < y.dim(2); ++j)
+          for (std::int64_t c = 0; c < y.dim(3); ++c) {
+            double sum = 0.0;
+            for (std::int64_t u = 0; u < 2; ++u)
+              for (std::int64_t v = 0; v < 2; ++v) sum += in(n, 2 * i + u, 2 * j + v, c);
+            out(n, i, j, c) = static_cast<T>(0.25 * sum);
+          }
+  });
+}
+
+void RefKernels::downsample_mean_2x_backward(const Tensor& dy, Grad dx) {
+  if (!dx) return;
+  with_element_type(dy, [&]<class T>() {
+    const auto dout = elements<T, 4>(dy);
+    const auto din = elements<T, 4>(dx.tensor);
+    const Shape& shape = dx.tensor.shape();
+    for (std::int64_t n = 0; n < shape[0]; ++n)
+      for (std::int64_t i = 0; i < shape[1]; ++i)
+        for (std::int64_t j = 0; j < shape[2]; ++j)
+          for (std::int64_t c = 0; c < shape[3]; ++c)
+            put(0.25 * dout(n, i / 2, j / 2, c), dx.write, din(n, i, j, c));
+  });
+}
+
+void RefKernels::gather_rows(const Tensor& table, std::span<const std::int64_t> rows, Tensor& y) {
+  with_element_type(table, [&]<class T>() {
+    const auto in = elements<T, 2>(table);
+    const auto out = elements<T, 2>(y);
+    for (std::int64_t n = 0; n < y.dim(0); ++n)
+      for (std::int64_t c = 0; c < y.dim(1); ++c)
+        out(n, c) = in(rows[static_cast<std::size_t>(n)], c);
+  });
+}
+
+void RefKernels::gather_rows_backward(const Tensor& dy, std::span<const std::int64_t> rows,
+                                      Grad dtable) {
+  if (!dtable) return;
+  with_element_type(dy, [&]<class T>() {
+    const auto dout = elements<T, 2>(dy);
+    const auto slots = elements<T, 2>(dtable.tensor);
+    for (std::int64_t k = 0; k < dtable.tensor.dim(0); ++k) {
+      for (std::int64_t c = 0; c < dy.dim(1); ++c) {
+        double sum = 0.0;
+        for (std::int64_t n = 0; n < dy.dim(0); ++n) {
+          if (rows[static_cast<std::size_t>(n)] == k) sum += dout(n, c);
+        }
+        put(sum, dtable.write, slots(k, c));
       }
     }
   });

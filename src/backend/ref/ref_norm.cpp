@@ -59,8 +59,8 @@ void RefKernels::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
         elements<T, 2>(rstd)(n, g) = static_cast<T>(r);
         group.for_each([&](Index i, Index j, Index c) {
           const double normalised = (in(n, i, j, c) - mu) * r;
-          out(n, i, j, c) =
-              static_cast<T>(activate(options.activation, normalised * scale(c) + shift(c)));
+          out(n, i, j, c) = static_cast<T>(
+              activation_value(options.activation, normalised * scale(c) + shift(c)));
         });
       }
     }
@@ -123,26 +123,6 @@ void RefKernels::group_norm_backward(const Tensor& x, const Tensor& gamma, const
       if (dgamma) put(d_scale, dgamma.write, elements<T, 1>(dgamma.tensor)(c));
       if (dbeta) put(d_shift, dbeta.write, elements<T, 1>(dbeta.tensor)(c));
     }
-  });
-}
-
-void RefKernels::silu(const Tensor& x, Tensor& y) {
-  with_element_type(x, [&]<class T>() {
-    const auto in = x.values<T>();
-    const auto out = y.values<T>();
-    for (std::size_t i = 0; i < in.size(); ++i)
-      out[i] = static_cast<T>(activate(Activation::silu, in[i]));
-  });
-}
-
-void RefKernels::silu_backward(const Tensor& x, const Tensor& dy, Grad dx) {
-  if (!dx) return;
-  with_element_type(x, [&]<class T>() {
-    const auto in = x.values<T>();
-    const auto dout = dy.values<T>();
-    const auto din = dx.tensor.values<T>();
-    for (std::size_t i = 0; i < in.size(); ++i)
-      put(dout[i] * activation_slope(Activation::silu, in[i]), dx.write, din[i]);
   });
 }
 
