@@ -5,7 +5,7 @@
 namespace ddim {
 
 std::optional<std::string> find_nonfinite(const UNet& unet, const Tensor& x,
-                                          std::span<const double> t) {
+                                          std::span<const double> t, const ClassLabels& labels) {
   Kernels& kernels = x.device().kernels();
   if (!kernels.all_finite(x)) return "x";
   std::optional<std::string> first;
@@ -13,7 +13,7 @@ std::optional<std::string> find_nonfinite(const UNet& unet, const Tensor& x,
   tape.set_observer([&](std::string_view layer, const Tensor& value) {
     if (!first && !kernels.all_finite(value)) first = layer;
   });
-  unet(tape, x, t);
+  unet(tape, x, t, labels);
   return first;
 }
 

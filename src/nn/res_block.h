@@ -11,24 +11,41 @@
 
 namespace ddim {
 
-/// h = conv1(silu(norm1(x))) + time_emb_proj(silu(temb))
-/// y = shortcut(x) + conv2(dropout(silu(norm2(h))))
+/// What a residual block does to height and width, between its first norm and its first
+/// convolution and on its shortcut: nothing, halves them by means of 2x2 pixels, or doubles them by
+/// repeating pixels.
+enum class Resize { none, half, twice };
+
+struct ResBlockOptions {
+  Conv2d::Channels channels;
+  Resize resize = Resize::none;
+  double output_scale_factor = 1.0;  ///< the result is divided by it
+  std::uint32_t dropout_layer = 0;   ///< tells this block's dropout masks from those of the others
+};
+
+/// With e = time_emb_proj(f(temb)) and f the configuration's activation:
+///   h = conv1(resize(f(norm1(x))))
+///   h = f(norm2(h + e))                          TimeScaleShift::add
+///   h = f(norm2(h) (1 + e_scale) + e_shift)      TimeScaleShift::scale_shift
+///   y = (shortcut(resize(x)) + conv2(dropout(h))) / output_scale_factor
 class ResBlock {
  public:
-  /// `dropout_layer` tells this block's dropout masks from those of the others.
-  ResBlock(ParameterList& parameters, const std::string& name, Conv2d::Channels channels,
-           std::uint32_t dropout_layer, const UNetConfig& config);
+  ResBlock(ParameterList& parameters, const std::string& name, const ResBlockOptions& options,
+           const UNetConfig& config);
 
-  /// x [N,H,W,C_in], silu_temb = silu(temb), shared by all blocks, [N,C_emb] -> [N,H,W,C_out]
-  Var operator()(Tape& tape, const Var& x, const Var& silu_temb) const;
+  /// x [N,H,W,C_in], active_temb = f(temb), shared by all blocks, [N,C_emb] -> [N,H,W,C_out], with
+  /// H and W resized.
+  Var operator()(Tape& tape, const Var& x, const Var& active_temb) const;
 
  private:
+  ResBlockOptions options_;
+  double dropout_probability_;
+  Activation act_fn_;
+  TimeScaleShift time_scale_shift_;
   GroupNorm norm1_;
   Conv2d conv1_;
   Linear time_emb_proj_;
   GroupNorm norm2_;
-  std::uint32_t dropout_layer_;
-  double dropout_probability_;
   Conv2d conv2_;
   std::optional<Conv2d> conv_shortcut_;  // 1x1, only when C_in != C_out
 };

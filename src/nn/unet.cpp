@@ -1,7 +1,9 @@
 #include "nn/unet.h"
 
 #include "base/error.h"
-#include "ops/silu.h"
+#include "ops/activate.h"
+#include "ops/add.h"
+#include "ops/scale.h"
 
 namespace ddim {
 namespace {
@@ -29,6 +31,35 @@ std::vector<UpBlock> make_up_blocks(UNetBuilder& builder) {
   return blocks;
 }
 
+std::optional<ClassEmbedding> make_class_embedding(UNetBuilder& builder) {
+  if (builder.config.class_embed_type == ClassEmbedType::none) return std::nullopt;
+  return ClassEmbedding(builder.parameters, builder.config);
+}
+
+std::optional<MidBlock> make_mid_block(UNetBuilder& builder) {
+  if (builder.config.mid_block_type == MidBlockType::none) return std::nullopt;
+  return MidBlock(builder);
+}
+
+/// 2 x - 1
+Tensor centred(const Tensor& x) {
+  Kernels& k = x.device().kernels();
+  const auto num_images = static_cast<std::size_t>(x.dim(0));
+  Tensor ones = empty_like(x);
+  k.fill(1.0, ones);
+  Tensor y = empty_like(x);
+  k.mix_per_image(std::vector<double>(num_images, 2.0), x, std::vector<double>(num_images, -1.0),
+                  ones, y);
+  return y;
+}
+
+/// 1 / t for each image.
+std::vector<double> inverses(std::span<const double> t) {
+  std::vector<double> result;
+  for (const double t_n : t) result.push_back(1.0 / t_n);
+  return result;
+}
+
 }  // namespace
 
 UNet::UNet(const Device& device, const UNetConfig& config, DType dtype)
@@ -38,10 +69,12 @@ UNet::UNet(UNetBuilder b, DType dtype)
     : config_(b.config),
       conv_in_(b.parameters, "conv_in",
                {.in = config_.in_channels, .out = config_.conv_in_channels()}, kConv3x3),
-      time_embedding_(b.parameters, "time_embedding", config_, dtype),
+      time_projection_(b.parameters, config_, dtype),
+      time_embedding_(b.parameters, "time_embedding", config_),
+      class_embedding_(make_class_embedding(b)),
       down_blocks_(make_down_blocks(b)),
       up_blocks_(make_up_blocks(b)),
-      mid_block_(b),
+      mid_block_(make_mid_block(b)),
       conv_norm_out_(b.parameters, "conv_norm_out", b.channels(0),
                      {.num_groups = config_.norm_num_groups,
                       .epsilon = config_.norm_eps,
@@ -56,7 +89,8 @@ std::int64_t UNet::num_parameters() const {
   return total;
 }
 
-void UNet::check_input(const Tensor& x, std::span<const double> t) const {
+void UNet::check_input(const Tensor& x, std::span<const double> t,
+                       const ClassLabels& labels) const {
   const Shape& shape = x.shape();
   require(shape.rank() == 4 && shape[3] == config_.in_channels, "unet: x is ", shape,
           ", expected [N,H,W,", config_.in_channels, "]");
@@ -65,18 +99,33 @@ void UNet::check_input(const Tensor& x, std::span<const double> t) const {
           "unet: height and width of x ", shape, " must be multiples of ", shrink);
   require(static_cast<std::int64_t>(t.size()) == shape[0], "unet: ", t.size(),
           " time steps for the ", shape[0], " images of x");
+  check_times(t);
+  if (class_embedding_) return class_embedding_->check(labels, shape[0], time_projection_);
+  require(labels.numbers.empty() && !labels.vectors.defined(),
+          "unet: this network is not class-conditional: it cannot be told the class of an image");
 }
 
-Var UNet::operator()(Tape& tape, const Tensor& x, std::span<const double> t) const {
-  check_input(x, t);
-  const Var silu_temb = silu(tape, time_embedding_(tape, x.device(), t));  // [N,C_emb]
-  Var h = conv_in_(tape, tape.constant(x));                                // [N,H,W,C]
+Var UNet::time_and_class_embedding(Tape& tape, const Device& device, std::span<const double> t,
+                                   const ClassLabels& labels) const {
+  const Var temb = time_embedding_(tape, time_projection_(tape, device, t));  // [N,C_emb]
+  if (!class_embedding_) return temb;
+  return add(tape, temb, (*class_embedding_)(tape, device, labels, time_projection_));
+}
+
+Var UNet::operator()(Tape& tape, const Tensor& x, std::span<const double> t,
+                     const ClassLabels& labels) const {
+  check_input(x, t, labels);
+  const Var active_temb = activate(tape, time_and_class_embedding(tape, x.device(), t, labels),
+                                   config_.act_fn);  // [N,C_emb]
+  Var h = conv_in_(tape, tape.constant(config_.center_input_sample ? centred(x) : x));
   std::vector<Var> skips{h};
-  for (const DownBlock& block : down_blocks_) h = block(tape, std::move(h), silu_temb, skips);
-  h = mid_block_(tape, std::move(h), silu_temb);
-  for (const UpBlock& block : up_blocks_) h = block(tape, std::move(h), silu_temb, skips);
-  h = conv_norm_out_(tape, h);  // [N,H,W,C]
-  return conv_out_(tape, h);    // [N,H,W,C_out]
+  for (const DownBlock& block : down_blocks_) h = block(tape, std::move(h), active_temb, skips);
+  if (mid_block_) h = (*mid_block_)(tape, std::move(h), active_temb);
+  for (const UpBlock& block : up_blocks_) h = block(tape, std::move(h), active_temb, skips);
+  h = conv_out_(tape, conv_norm_out_(tape, h));  // [N,H,W,C_out]
+  if (config_.time_embedding_type == TimeEmbeddingType::fourier)
+    h = scale_per_image(tape, h, inverses(t));  // [N,H,W,C_out]
+  return h;
 }
 
 }  // namespace ddim

@@ -13,11 +13,17 @@ constexpr std::int64_t kMaxSampleSize = 16384;
 constexpr std::int64_t kMaxChannels = 65536;
 constexpr std::int64_t kMaxLevels = 12;
 constexpr std::int64_t kMaxLayersPerBlock = 64;
+constexpr std::int64_t kMaxTrainTimesteps = 1'000'000;
+constexpr std::int64_t kMaxClasses = 1'000'000;
 
 void require_range(const std::string& field, std::int64_t value, std::int64_t low,
                    std::int64_t high) {
   require(low <= value && value <= high, "unet: ", field, " (", value, ") must be from ", low,
           " to ", high);
+}
+
+bool holds(const std::vector<std::int64_t>& levels, std::int64_t level) {
+  return std::ranges::find(levels, level) != levels.end();
 }
 
 std::string element(const char* field, std::size_t i) { return concat(field, "[", i, "]"); }
@@ -40,30 +46,61 @@ void validate_channels(const UNetConfig& c) {
           ") must be a multiple of norm_num_groups (", c.norm_num_groups, ")");
 }
 
+/// Levels that exist, in ascending order.
+void validate_levels(const char* field, const std::vector<std::int64_t>& levels,
+                     std::int64_t num_levels) {
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    require(0 <= levels[i] && levels[i] < num_levels, "unet: ", element(field, i), " (", levels[i],
+            ") does not exist: block_out_channels gives ", num_levels, " levels, counted from 0");
+    require(i == 0 || levels[i - 1] < levels[i], "unet: ", element(field, i), " (", levels[i],
+            ") must be greater than the entry before it (", levels[i - 1], ")");
+  }
+}
+
+void validate_resampling(const UNetConfig& c) {
+  validate_levels("resnet_downsample_levels", c.resnet_downsample_levels, c.num_levels());
+  validate_levels("resnet_upsample_levels", c.resnet_upsample_levels, c.num_levels());
+  require(!holds(c.resnet_downsample_levels, c.num_levels() - 1),
+          "unet: resnet_downsample_levels holds ", c.num_levels() - 1,
+          ", the coarsest level, which is not halved");
+  require(!holds(c.resnet_upsample_levels, 0),
+          "unet: resnet_upsample_levels holds 0, the finest level, which is not doubled");
+}
+
 void validate_attention(const UNetConfig& c) {
-  for (std::size_t i = 0; i < c.attention_levels.size(); ++i) {
-    const std::int64_t level = c.attention_levels[i];
-    require(0 <= level && level < c.num_levels(), "unet: ", element("attention_levels", i), " (",
-            level, ") does not exist: block_out_channels gives ", c.num_levels(),
-            " levels, counted from 0");
-    require(i == 0 || c.attention_levels[i - 1] < level, "unet: ", element("attention_levels", i),
-            " (", level, ") must be greater than the entry before it (", c.attention_levels[i - 1],
+  validate_levels("attention_levels", c.attention_levels, c.num_levels());
+  if (c.up_attention_levels)
+    validate_levels("up_attention_levels", *c.up_attention_levels, c.num_levels());
+  if (c.mid_block_type == MidBlockType::attention && c.mid_attention_norm_groups()) {
+    const std::int64_t groups = *c.mid_attention_norm_groups();
+    require_range("attn_norm_num_groups", groups, 1, kMaxChannels);
+    require(c.block_out_channels.back() % groups == 0, "unet: the channels in the middle (",
+            c.block_out_channels.back(), ") must be a multiple of attn_norm_num_groups (", groups,
             ")");
   }
   if (!c.attention_head_dim) return;
   require_range("attention_head_dim", *c.attention_head_dim, 1, kMaxChannels);
   for (std::int64_t level = 0; level < c.num_levels(); ++level) {
-    const bool in_the_middle = level == c.num_levels() - 1;
-    if (!c.has_attention(level) && !in_the_middle) continue;
+    const bool in_the_middle =
+        level == c.num_levels() - 1 && c.mid_block_type == MidBlockType::attention;
+    if (!c.down_block(level).has_attention && !c.up_block(level).has_attention && !in_the_middle)
+      continue;
     const auto i = static_cast<std::size_t>(level);
-    require(c.block_out_channels[i] % *c.attention_head_dim == 0,
+    require(c.block_out_channels[i] >= *c.attention_head_dim,
             "unet: ", element("block_out_channels", i), " (", c.block_out_channels[i],
-            ") must be a multiple of attention_head_dim (", *c.attention_head_dim,
+            ") must be at least attention_head_dim (", *c.attention_head_dim,
             "): that level has attention");
   }
 }
 
 void validate_time_embedding(const UNetConfig& c) {
+  if (c.time_embedding_dim)
+    require_range("time_embedding_dim", *c.time_embedding_dim, 1, kMaxChannels);
+  const bool learned = c.time_embedding_type == TimeEmbeddingType::learned;
+  require(!learned || c.num_train_timesteps,
+          "unet: num_train_timesteps is missing: a learned time embedding has a row for each");
+  if (learned) require_range("num_train_timesteps", *c.num_train_timesteps, 1, kMaxTrainTimesteps);
+  if (c.time_embedding_type != TimeEmbeddingType::positional) return;
   require(c.freq_shift == 0 || c.freq_shift == 1, "unet: freq_shift (", c.freq_shift,
           ") must be 0 or 1");
   const char* field = c.base_channels ? "base_channels" : "block_out_channels[0]";
@@ -74,10 +111,36 @@ void validate_time_embedding(const UNetConfig& c) {
           2 * (c.freq_shift + 1), " with freq_shift ", c.freq_shift);
 }
 
+void validate_classes(const UNetConfig& c) {
+  if (c.class_embed_type == ClassEmbedType::lookup) {
+    require(c.num_class_embeds.has_value(),
+            "unet: num_class_embeds is missing: a class embedding has a row for each class");
+    require_range("num_class_embeds", *c.num_class_embeds, 1, kMaxClasses);
+  }
+  if (!c.null_class) return;
+  require(c.class_embed_type == ClassEmbedType::lookup,
+          "unet: null_class is given, but the network has no table of classes");
+  require_range("null_class", *c.null_class, 0, *c.num_class_embeds - 1);
+}
+
 }  // namespace
 
-bool UNetConfig::has_attention(std::int64_t level) const {
-  return std::ranges::find(attention_levels, level) != attention_levels.end();
+BlockOptions UNetConfig::down_block(std::int64_t level) const {
+  return {
+      .has_attention = holds(attention_levels, level),
+      .resampling = holds(resnet_downsample_levels, level) ? Resampling::resnet : Resampling::conv};
+}
+
+BlockOptions UNetConfig::up_block(std::int64_t level) const {
+  return {
+      .has_attention = holds(up_attention_levels.value_or(attention_levels), level),
+      .resampling = holds(resnet_upsample_levels, level) ? Resampling::resnet : Resampling::conv};
+}
+
+std::optional<std::int64_t> UNetConfig::mid_attention_norm_groups() const {
+  if (attn_norm_num_groups) return attn_norm_num_groups;
+  if (resnet_time_scale_shift == TimeScaleShift::scale_shift) return std::nullopt;
+  return norm_num_groups;
 }
 
 void validate(const UNetConfig& c) {
@@ -90,6 +153,7 @@ void validate(const UNetConfig& c) {
   require(c.sample_size % shrink == 0, "unet: sample_size (", c.sample_size,
           ") must be a multiple of ", shrink, ": ", c.num_levels(), " levels halve it ",
           c.num_levels() - 1, " times");
+  validate_resampling(c);
   validate_attention(c);
   require(std::isfinite(c.norm_eps) && c.norm_eps > 0 && c.norm_eps < 1, "unet: norm_eps (",
           c.norm_eps, ") must be above 0 and below 1");
@@ -97,7 +161,10 @@ void validate(const UNetConfig& c) {
           ") must be at least 0 and below 1");
   require(c.downsample_padding == 0 || c.downsample_padding == 1, "unet: downsample_padding (",
           c.downsample_padding, ") must be 0 (asymmetric) or 1");
+  require(std::isfinite(c.mid_block_scale_factor) && c.mid_block_scale_factor > 0,
+          "unet: mid_block_scale_factor (", c.mid_block_scale_factor, ") must be above 0");
   validate_time_embedding(c);
+  validate_classes(c);
 }
 
 }  // namespace ddim

@@ -16,8 +16,9 @@ struct Extremes {
   double max_abs = 0, mean = 0, mean_square = 0;
 };
 
-std::map<std::string, Extremes> extremes_after(Initialisation initialisation) {
-  UNet unet(make_device(BackendKind::ref), small_config());
+std::map<std::string, Extremes> extremes_after(Initialisation initialisation,
+                                               const UNetConfig& config = small_config()) {
+  UNet unet(make_device(BackendKind::ref), config);
   initialise(unet, initialisation, 7);
   std::map<std::string, Extremes> result;
   for (const Parameter* p : unet.parameters()) {
@@ -70,6 +71,19 @@ TEST(Initialisation, Ho) {
     EXPECT_GT(e[last].max_abs, 0.0);
     EXPECT_LT(e[last].max_abs, 1e-5);
   }
+}
+
+TEST(Initialisation, EmbeddingsAreNormal) {
+  UNetConfig config = modulated_config();
+  config.num_class_embeds = 100;
+  const Extremes classes =
+      extremes_after(Initialisation::ho, config)["class_embedding.weight"];  // 3,200 numbers
+  EXPECT_NEAR(classes.mean, 0.0, 0.06);
+  EXPECT_NEAR(classes.mean_square, 1.0, 0.1);
+  config = fourier_config();
+  config.block_out_channels = {256, 8};
+  const Extremes frequencies = extremes_after(Initialisation::pytorch, config)["time_proj.weight"];
+  EXPECT_NEAR(frequencies.mean_square, 256.0, 80.0);
 }
 
 TEST(Initialisation, DependsOnTheSeedAlone) {

@@ -1,4 +1,4 @@
-#include "nn/time_embedding.h"
+#include "nn/time_projection.h"
 
 #include <gtest/gtest.h>
 
@@ -41,6 +41,15 @@ TEST(SinusoidalEmbedding, FrequencyShiftZeroDividesByHalf) {
   config.freq_shift = 0;
   const std::vector<float> rows = sinusoidal_embedding(t, config);
   EXPECT_FLOAT_EQ(rows[3], static_cast<float>(std::sin(2.0 * std::pow(10000.0, -3.0 / 4.0))));
+}
+
+TEST(FourierEmbedding, IsSinesThenCosinesOfTurnsTimesTheLogarithm) {
+  const double t[] = {1.0, std::exp(1.0)};
+  const float frequencies[] = {0.25F, 3.0F};
+  const std::vector<float> rows = fourier_embedding(t, frequencies);
+  const float expected[] = {0, 0, 1, 1, 1, 0, 0, 1};  // log t is 0 and 1: no turn, then 1/4 and 3
+  ASSERT_EQ(rows.size(), 8U);
+  for (std::size_t i = 0; i < 8; ++i) EXPECT_NEAR(rows[i], expected[i], 1e-5) << i;
 }
 
 }  // namespace

@@ -62,14 +62,48 @@ const BadConfig kBadConfigs[] = {
        c.attention_levels = {1, 1};
      },
      "unet: attention_levels[1] (1) must be greater than the entry before it (1)"},
-    {"head_dim", [](UNetConfig& c) { c.attention_head_dim = 24; },
-     "unet: block_out_channels[1] (256) must be a multiple of attention_head_dim (24)"},
+    {"head_dim", [](UNetConfig& c) { c.attention_head_dim = 257; },
+     "unet: block_out_channels[1] (256) must be at least attention_head_dim (257)"},
+    {"head_dim_of_the_way_up",
+     [](UNetConfig& c) {
+       c.attention_levels.clear();
+       c.up_attention_levels = {0};
+       c.attention_head_dim = 129;
+     },
+     "unet: block_out_channels[0] (128) must be at least attention_head_dim (129)"},
     {"head_dim_of_middle",
      [](UNetConfig& c) {
        c.attention_levels.clear();
-       c.attention_head_dim = 24;
+       c.attention_head_dim = 257;
      },
-     "unet: block_out_channels[3] (256) must be a multiple of attention_head_dim (24)"},
+     "unet: block_out_channels[3] (256) must be at least attention_head_dim (257)"},
+    {"attention_nowhere_on_the_way_up", [](UNetConfig& c) { c.up_attention_levels = {4}; },
+     "unet: up_attention_levels[0] (4) does not exist"},
+    {"halved_after_the_last", [](UNetConfig& c) { c.resnet_downsample_levels = {3}; },
+     "unet: resnet_downsample_levels holds 3, the coarsest level, which is not halved"},
+    {"doubled_after_the_first",
+     [](UNetConfig& c) {
+       c.resnet_upsample_levels = {0, 1};
+     },
+     "unet: resnet_upsample_levels holds 0, the finest level"},
+    {"middle_factor", [](UNetConfig& c) { c.mid_block_scale_factor = 0.0; },
+     "unet: mid_block_scale_factor (0) must be above 0"},
+    {"groups_in_the_middle", [](UNetConfig& c) { c.attn_norm_num_groups = 48; },
+     "unet: the channels in the middle (256) must be a multiple of attn_norm_num_groups (48)"},
+    {"no_number_of_times",
+     [](UNetConfig& c) { c.time_embedding_type = TimeEmbeddingType::learned; },
+     "unet: num_train_timesteps is missing"},
+    {"no_number_of_classes", [](UNetConfig& c) { c.class_embed_type = ClassEmbedType::lookup; },
+     "unet: num_class_embeds is missing"},
+    {"null_class_of_no_table", [](UNetConfig& c) { c.null_class = 0; },
+     "unet: null_class is given, but the network has no table of classes"},
+    {"null_class_beyond_the_table",
+     [](UNetConfig& c) {
+       c.class_embed_type = ClassEmbedType::lookup;
+       c.num_class_embeds = 10;
+       c.null_class = 10;
+     },
+     "unet: null_class (10) must be from 0 to 9"},
     {"head_dim_zero", [](UNetConfig& c) { c.attention_head_dim = 0; },
      "unet: attention_head_dim (0)"},
     {"dropout_one", [](UNetConfig& c) { c.dropout = 1.0; }, "unet: dropout (1)"},
@@ -105,6 +139,9 @@ TEST(UNetConfig, PublishedOnesAreAccepted) {
   EXPECT_NO_THROW(validate(cifar10_config()));
   EXPECT_NO_THROW(validate(celeba64_config()));
   EXPECT_NO_THROW(validate(lsun256_config()));
+  EXPECT_NO_THROW(validate(modulated_config()));
+  EXPECT_NO_THROW(validate(learned_times_config()));
+  EXPECT_NO_THROW(validate(fourier_config()));
 }
 
 }  // namespace

@@ -107,6 +107,52 @@ TEST_P(UNetForward, CanBeMoved) {
   EXPECT_EQ(to_host(moved(tape, x, t).value()), before);
 }
 
+TEST_P(UNetForward, DependsOnTheClassOfEachImageAlone) {
+  UNet unet(device_, modulated_config());
+  initialise(unet, Initialisation::pytorch, 1);
+  const double t[] = {10.0, 10.0};
+  const Tensor x = noise(device_, 2);
+  const auto eps = [&](double first, double second) {
+    Tape tape;
+    const double classes[] = {first, second};
+    return to_host(unet(tape, x, t, {.numbers = classes}).value());
+  };
+  const std::vector<float> a = eps(0, 2), b = eps(1, 2);
+  const auto half = static_cast<std::ptrdiff_t>(a.size() / 2);
+  EXPECT_FALSE(std::equal(a.begin(), a.begin() + half, b.begin()));
+  EXPECT_TRUE(std::equal(a.begin() + half, a.end(), b.begin() + half));
+}
+
+TEST_P(UNetForward, RefusesLabelsAndTimesItHasNoMeaningFor) {
+  const auto message_of = [&](const UNetConfig& config, double t, const ClassLabels& labels) {
+    const UNet unet(device_, config);
+    Tape tape;
+    try {
+      unet(tape, noise(device_, 1), std::vector<double>{t}, labels);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::user);
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  const double two[] = {2.0}, four[] = {4.0}, half[] = {0.5};
+  EXPECT_EQ(message_of(small_config(), 1.0, {.numbers = two}),
+            "unet: this network is not class-conditional: it cannot be told the class of an image");
+  EXPECT_EQ(message_of(modulated_config(), 1.0, {}),
+            "unet: 0 classes for 1 images; this network is told the class of each image");
+  EXPECT_EQ(message_of(modulated_config(), 1.0, {.numbers = four}),
+            "unet: class 4 does not exist; this network knows 0 to 3");
+  EXPECT_EQ(message_of(modulated_config(), 1.0, {.numbers = half}),
+            "unet: class 0.5 does not exist; this network knows 0 to 3");
+  EXPECT_THAT(message_of(learned_times_config(), 6.0, {.numbers = two}),
+              testing::HasSubstr("t is 6, but a network with a learned time embedding"));
+  EXPECT_THAT(message_of(fourier_config(), 0.0, {}), testing::HasSubstr("do not visit t = 0"));
+  EXPECT_EQ(message_of(fourier_config(), 1.0, {}),
+            "unet: this network takes a vector for the class of each image, [1,32]");
+  EXPECT_EQ(message_of(fourier_config(), 1.0, {.vectors = Tensor(device_, {1, 31})}),
+            "unet: the vectors of the classes are [1,31], expected [1,32]");
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, UNetForward, testing::Values(BackendKind::ref, BackendKind::cpu),
                          [](const auto& test) {
                            return test.param == BackendKind::ref ? "ref" : "cpu";

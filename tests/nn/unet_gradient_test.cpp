@@ -28,6 +28,7 @@ class Network {
         value += 0.1 * normal_(random_) + (p->name.find("to_") != std::string::npos ? value : 0.0);
     }
     x_ = random_tensor({2, config.sample_size, config.sample_size, config.in_channels});
+    class_vectors_ = random_tensor({2, config.time_embedding_channels()});
     weight_of_output_ =
         random_tensor({2, config.sample_size, config.sample_size, config.out_channels});
   }
@@ -48,8 +49,17 @@ class Network {
  private:
   std::pair<Tape, Var> forward() {
     Tape tape(gradients_, kDropoutNoise, kFirstImage);
-    const double t[] = {17.0, 801.0};
-    Var eps = unet_(tape, x_, t);
+    const UNetConfig& config = unet_.config();
+    const bool few_times = config.time_embedding_type == TimeEmbeddingType::learned;
+    const double t[] = {few_times ? 5.0 : 17.0, few_times ? 2.0 : 801.0};
+    const double classes[] = {2.0, 1.0};
+    ClassLabels labels;
+    if (config.class_embed_type == ClassEmbedType::identity) {
+      labels.vectors = class_vectors_;
+    } else if (config.class_embed_type != ClassEmbedType::none) {
+      labels.numbers = classes;
+    }
+    Var eps = unet_(tape, x_, t, labels);
     return {std::move(tape), std::move(eps)};
   }
   double loss_of(const Var& eps) {
@@ -70,7 +80,7 @@ class Network {
   Device device_;
   UNet unet_;
   Gradients gradients_;
-  Tensor x_, weight_of_output_;
+  Tensor x_, class_vectors_, weight_of_output_;
 };
 
 void expect_gradients_match(const UNetConfig& config) {
@@ -79,6 +89,7 @@ void expect_gradients_match(const UNetConfig& config) {
   constexpr double kStep = 1e-5;
   for (Parameter* p : network.unet().mutable_parameters()) {
     SCOPED_TRACE(p->name);
+    if (p->name == "time_proj.weight" && p->value.shape().rank() == 1) continue;  // not trained
     const auto values = p->value.values<double>();
     const std::vector<double> original(values.begin(), values.end());
     std::vector<double> direction(original.size());
@@ -116,6 +127,18 @@ TEST(UNetGradient, MatchesFiniteDifferencesWithDropoutHeadsAndSymmetricPadding) 
   config.attention_head_dim = 4;
   config.downsample_padding = 1;
   expect_gradients_match(config);
+}
+
+TEST(UNetGradient, MatchesFiniteDifferencesWithModulationAndResidualResampling) {
+  expect_gradients_match(modulated_config());
+}
+
+TEST(UNetGradient, MatchesFiniteDifferencesWithLearnedTimesAndClassesAsTimes) {
+  expect_gradients_match(learned_times_config());
+}
+
+TEST(UNetGradient, MatchesFiniteDifferencesWithFourierTimesAndClassVectors) {
+  expect_gradients_match(fourier_config());
 }
 
 }  // namespace

@@ -91,5 +91,46 @@ TEST(UNetParameters, OrderIsDiffusersRegistration) {
   EXPECT_EQ(layers, expected);
 }
 
+std::map<std::string, Shape> shapes_of(const UNetConfig& config) {
+  const UNet unet(make_dry_device(), config);
+  std::map<std::string, Shape> shapes;
+  for (const Parameter* p : unet.parameters()) shapes[p->name] = p->value.shape();
+  return shapes;
+}
+
+TEST(UNetParameters, ModulationHasTwiceTheChannels) {
+  const auto shapes = shapes_of(modulated_config());
+  EXPECT_EQ(shapes.at("down_blocks.2.resnets.0.time_emb_proj.weight"), (Shape{24, 32}));
+  EXPECT_EQ(shapes.at("down_blocks.0.downsamplers.0.conv1.weight"), (Shape{8, 8, 3, 3}));
+  EXPECT_EQ(shapes.at("down_blocks.1.downsamplers.0.conv.weight"), (Shape{8, 8, 3, 3}));
+  EXPECT_EQ(shapes.at("up_blocks.0.upsamplers.0.conv2.weight"), (Shape{12, 12, 3, 3}));
+  EXPECT_EQ(shapes.at("mid_block.attentions.0.to_q.weight"), (Shape{10, 12}));
+  EXPECT_EQ(shapes.at("mid_block.attentions.0.to_out.0.weight"), (Shape{12, 10}));
+  EXPECT_EQ(shapes.at("class_embedding.weight"), (Shape{4, 32}));
+  EXPECT_TRUE(shapes.contains("up_blocks.1.attentions.0.group_norm.weight"));
+  EXPECT_FALSE(shapes.contains("up_blocks.0.attentions.0.group_norm.weight"));
+  EXPECT_FALSE(shapes.contains("mid_block.attentions.0.group_norm.weight"));  // as in diffusers
+}
+
+TEST(UNetParameters, EmbeddingsStandAfterTheFirstConvolution) {
+  const UNet unet(make_dry_device(), learned_times_config());
+  std::vector<std::string> names;
+  for (std::size_t i = 2; i < 11; ++i) names.push_back(unet.parameters()[i]->name);
+  EXPECT_THAT(names, testing::ElementsAre(
+                         "time_proj.weight", "time_embedding.linear_1.weight",
+                         "time_embedding.linear_1.bias", "time_embedding.linear_2.weight",
+                         "time_embedding.linear_2.bias", "class_embedding.linear_1.weight",
+                         "class_embedding.linear_1.bias", "class_embedding.linear_2.weight",
+                         "class_embedding.linear_2.bias"));
+  EXPECT_EQ(unet.parameters()[2]->value.shape(), (Shape{6, 8}));
+  EXPECT_EQ(unet.parameters()[5]->value.shape(), (Shape{10, 10}));
+}
+
+TEST(UNetParameters, WithoutAMiddleThereIsNone) {
+  for (const auto& [name, shape] : shapes_of(fourier_config()))
+    EXPECT_FALSE(name.starts_with("mid_block"));
+  EXPECT_EQ(shapes_of(fourier_config()).at("time_embedding.linear_1.weight"), (Shape{32, 16}));
+}
+
 }  // namespace
 }  // namespace ddim
