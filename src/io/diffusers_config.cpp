@@ -138,6 +138,7 @@ UNetFileConfig parse_unet_config(std::string_view text, const std::string& file_
   fields.read({"num_class_embeds"}, config.num_class_embeds, Whole{1, INT32_MAX});
   fields.read({"num_train_timesteps"}, config.num_train_timesteps, Whole{1, kMaxTrainTimesteps});
   fields.read({"base_channels"}, config.base_channels, Whole{1, kMaxSize});
+  fields.read({"null_class"}, config.null_class, Whole{0, INT32_MAX});
   check_level_counts(fields, config);
   config.unknown_keys = fields.keys_not_taken();
   return config;
@@ -235,6 +236,7 @@ std::string to_json(const UNetFileConfig& config) {
       {"upsample_type", config.upsample_type},
   };
   if (config.base_channels) object["base_channels"] = *config.base_channels;
+  if (config.null_class) object["null_class"] = *config.null_class;
   return dump(object);
 }
 

@@ -51,6 +51,9 @@ struct UNetFileConfig {
   /// networks: it ignores the key and then refuses the shapes of the weights.
   std::optional<std::int64_t> base_channels;
 
+  /// Our own key, written only when it is set: the class that means "of no class" (see UNetConfig).
+  std::optional<std::int64_t> null_class;
+
   /// Keys that this structure has no field for, sorted; those beginning with `_` are left out. Not
   /// written. A loader that is strict refuses them, diffusers ignores them.
   std::vector<std::string> unknown_keys;

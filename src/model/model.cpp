@@ -5,6 +5,7 @@
 #include "io/safetensors.h"
 #include "model/file_configs.h"
 #include "model/load_weights.h"
+#include "model/network_config.h"
 
 namespace ddim::model {
 namespace {

@@ -1,5 +1,7 @@
 #include "model/file_configs.h"
 
+#include "model/network_config.h"
+
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -19,7 +21,12 @@ TEST(FileConfigs, NetworkSurvivesTheFile) {
   odd.freq_shift = 0;
   odd.norm_eps = 1e-5;
   odd.base_channels = 4;
-  for (const UNetConfig& config : {cifar10_config(), celeba64_config(), lsun256_config(), odd}) {
+  UNetConfig unusual = odd;
+  unusual.attn_norm_num_groups = 2;
+  unusual.time_embedding_dim = 11;
+  for (const UNetConfig& config :
+       {cifar10_config(), celeba64_config(), lsun256_config(), odd, unusual, modulated_config(),
+        learned_times_config(), fourier_config()}) {
     const std::string text = io::to_json(file_config(config));
     EXPECT_EQ(network_config(io::parse_unet_config(text, "config.json"), "config.json"), config);
   }
@@ -39,29 +46,28 @@ struct Unsupported {
 
 TEST(FileConfigs, RefusesNetworksThatItDoesNotHave) {
   const Unsupported cases[] = {
-      {[](auto& c) { c.center_input_sample = true; }, {"center_input_sample", "true"}},
-      {[](auto& c) { c.time_embedding_type = "fourier"; }, {"time_embedding_type", "fourier"}},
-      {[](auto& c) { c.mid_block_type.reset(); }, {"mid_block_type", "null"}},
-      {[](auto& c) { c.mid_block_scale_factor = 1.41; }, {"mid_block_scale_factor", "1.41"}},
-      {[](auto& c) { c.downsample_type = "resnet"; }, {"downsample_type", "resnet"}},
-      {[](auto& c) { c.upsample_type = "resnet"; }, {"upsample_type", "resnet"}},
-      {[](auto& c) { c.resnet_time_scale_shift = "scale_shift"; }, {"resnet_time_scale_shift"}},
-      {[](auto& c) { c.add_attention = false; }, {"add_attention", "false"}},
-      {[](auto& c) { c.class_embed_type = "timestep"; }, {"class_embed_type"}},
-      {[](auto& c) { c.num_class_embeds = 10; }, {"num_class_embeds"}},
-      {[](auto& c) { c.act_fn = "relu"; }, {"act_fn", "relu"}},
-      {[](auto& c) { c.attn_norm_num_groups = 16; }, {"attn_norm_num_groups"}},
+      {[](auto& c) { c.time_embedding_type = "adm"; },
+       {"time_embedding_type is \"adm\"; supported are \"positional\", \"fourier\", \"learned\""}},
+      {[](auto& c) { c.time_embedding_type = "learned"; }, {"num_train_timesteps is missing"}},
+      {[](auto& c) { c.mid_block_type = "UNetMidBlock2DCrossAttn"; },
+       {"mid_block_type is \"UNetMidBlock2DCrossAttn\""}},
+      {[](auto& c) { c.downsample_type = "pool"; }, {"downsample_type is \"pool\""}},
+      {[](auto& c) { c.upsample_type = "pool"; }, {"upsample_type is \"pool\""}},
+      {[](auto& c) { c.resnet_time_scale_shift = "spatial"; },
+       {"resnet_time_scale_shift is \"spatial\"; supported are \"default\", \"scale_shift\""}},
+      {[](auto& c) { c.class_embed_type = "projection"; }, {"class_embed_type is \"projection\""}},
+      {[](auto& c) { c.act_fn = "leaky_relu"; }, {"act_fn is \"leaky_relu\""}},
       {[](auto& c) { c.sample_size.reset(); }, {"sample_size is missing"}},
-      {[](auto& c) { c.time_embedding_dim = 100; }, {"time_embedding_dim"}},
       {[](auto& c) { c.down_block_types[0] = "SkipDownBlock2D"; },
-       {"down_block_types[0]", "SkipDownBlock2D", "AttnDownBlock2D"}},
+       {"down_block_types[0] is \"SkipDownBlock2D\"; supported are", "\"AttnDownBlock2D\""}},
+      {[](auto& c) { c.up_block_types[1] = "KUpBlock2D"; },
+       {"up_block_types[1] is \"KUpBlock2D\""}},
+      {[](auto& c) { c.down_block_types[1] = "CrossAttnDownBlock2D"; },
+       {"down_block_types[1] is \"CrossAttnDownBlock2D\""}},
       {[](auto& c) { c.down_block_types.pop_back(); },
        {"down_block_types has 3 entries, block_out_channels has 4"}},
       {[](auto& c) { c.up_block_types.pop_back(); },
        {"up_block_types has 3 entries, block_out_channels has 4"}},
-      {[](auto& c) { c.up_block_types[2] = "UpBlock2D"; },
-       {"up_block_types[2] is \"UpBlock2D\", which does not mirror down_block_types[1], "
-        "\"AttnDownBlock2D\""}},
       {[](auto& c) { c.block_out_channels[1] = 48; },
        {"unet: block_out_channels[1] (48) must be a multiple of norm_num_groups (32)"}},
       {[](auto& c) { c.block_out_channels.clear(); }, {"block_out_channels is empty"}},
@@ -77,10 +83,44 @@ TEST(FileConfigs, RefusesNetworksThatItDoesNotHave) {
 
 TEST(FileConfigs, AcceptsOtherSpellingsOfTheSame) {
   io::UNetFileConfig file = file_config(cifar10_config());
-  file.act_fn = "swish";
+  file.act_fn = "SiLU";
+  file.down_block_types[0] = "UNetResDownBlock2D";
+  file.down_block_types[1] = "UNetResAttnDownBlock2D";
+  file.down_block_types[3] = "ResnetDownsampleBlock2D";  // of the coarsest level: nothing to halve
   file.attn_norm_num_groups = 32;
   file.time_embedding_dim = 512;
   EXPECT_EQ(network_config(file, "config.json"), cifar10_config());
+}
+
+TEST(FileConfigs, BlocksInAnyOrder) {
+  const io::UNetFileConfig file = file_config(modulated_config());
+  EXPECT_EQ(file.down_block_types,
+            (std::vector<std::string>{"AttnDownBlock2D", "DownBlock2D", "AttnDownBlock2D"}));
+  EXPECT_EQ(file.downsample_type, "resnet");
+  EXPECT_EQ(file.up_block_types,
+            (std::vector<std::string>{"ResnetUpsampleBlock2D", "AttnUpBlock2D", "UpBlock2D"}));
+  EXPECT_EQ(file.upsample_type, "resnet");
+  EXPECT_EQ(file.num_class_embeds, 4);
+  EXPECT_EQ(file.class_embed_type, std::nullopt);
+}
+
+TEST(FileConfigs, AMixtureThatDiffusersHasNoWordsForIsRefused) {
+  UNetConfig config = modulated_config();
+  config.attention_levels = {0, 1};
+  expect_error(ErrorCode::user, {"no words for such a mixture"}, [&] { file_config(config); });
+}
+
+TEST(FileConfigs, WhatDiffusersTakesForAbsentFields) {
+  const UNetConfig config =
+      network_config(io::parse_unet_config(R"({"sample_size": 32})", "config.json"), "config.json");
+  EXPECT_EQ(config.attention_head_dim, 8);
+  EXPECT_EQ(config.norm_eps, 1e-5);
+  EXPECT_EQ(config.downsample_padding, 1);
+  EXPECT_TRUE(config.flip_sin_to_cos);
+  EXPECT_EQ(config.freq_shift, 0);
+  EXPECT_EQ(config.attention_levels, (std::vector<std::int64_t>{1, 2, 3}));
+  EXPECT_EQ(config.up_attention_levels, std::nullopt);
+  EXPECT_EQ(config.act_fn, Activation::silu);
 }
 
 TEST(FileConfigs, ScheduleOfTheFile) {
