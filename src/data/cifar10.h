@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "data/images.h"
 
@@ -10,9 +11,14 @@ namespace ddim::data {
 
 inline constexpr std::int64_t kCifar10RecordsPerFile = 10000;
 
+struct Cifar10 {
+  Images images;
+  std::vector<std::int64_t> labels;  ///< 0..9
+};
+
 /// Reads a file of CIFAR-10's binary version: `num_records` times a label (0..9) and 32x32 red,
-/// then green, then blue bytes. Labels are checked and dropped. Throws Error(corrupt) with `name`.
-Images parse_cifar10(std::span<const std::uint8_t> bytes, std::string_view name,
-                     std::int64_t num_records = kCifar10RecordsPerFile);
+/// then green, then blue bytes. Throws Error(corrupt) with `name`.
+Cifar10 parse_cifar10(std::span<const std::uint8_t> bytes, std::string_view name,
+                      std::int64_t num_records = kCifar10RecordsPerFile);
 
 }  // namespace ddim::data

@@ -12,6 +12,7 @@
 #include "data/cifar10.h"
 #include "data/idx.h"
 #include "data/image_folder.h"
+#include "data/labels.h"
 #include "io/read_file.h"
 
 namespace ddim::data {
@@ -25,22 +26,37 @@ std::span<const std::uint8_t> as_bytes(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-/// The idx file of a split, packed or not.
-std::optional<fs::path> find_idx(const fs::path& dir, Split split) {
-  const std::string prefix = split == Split::train ? "train" : "t10k";
-  for (const char* ending : {"-images-idx3-ubyte", "-images-idx3-ubyte.gz", "-images.idx3-ubyte"}) {
-    if (fs::is_regular_file(dir / (prefix + ending))) return dir / (prefix + ending);
+/// An idx file of a split, packed or not: `what` is "images" or "labels", `type` "idx3" or "idx1".
+std::optional<fs::path> find_idx(const fs::path& dir, Split split, const char* what,
+                                 const char* type) {
+  const std::string prefix = concat(split == Split::train ? "train-" : "t10k-", what);
+  for (const std::string& name :
+       {concat(prefix, "-", type, "-ubyte"), concat(prefix, "-", type, "-ubyte.gz"),
+        concat(prefix, ".", type, "-ubyte")}) {
+    if (fs::is_regular_file(dir / name)) return dir / name;
   }
   return std::nullopt;
 }
 
-Dataset load_idx(const fs::path& path) {
+/// What parse(bytes, name) makes of a file, unpacked first if need be.
+template <class Parse>
+auto parse_idx_file(const fs::path& path, const Parse& parse) {
   const std::string file = io::read_file(path, kMaxFileBytes);
   const std::string name = path.string();
-  Dataset dataset{.images = {}, .kind = "idx", .skipped = {}};
-  dataset.images = path.extension() == ".gz"
-                       ? parse_idx(gunzip(as_bytes(file), kMaxFileBytes, name), name)
-                       : parse_idx(as_bytes(file), name);
+  return path.extension() == ".gz" ? parse(gunzip(as_bytes(file), kMaxFileBytes, name), name)
+                                   : parse(as_bytes(file), name);
+}
+
+Dataset load_idx(const fs::path& path, const DatasetOptions& options) {
+  Dataset dataset{.images = parse_idx_file(path, parse_idx), .kind = "idx"};
+  if (options.labels == Labels::ignore) return dataset;
+  const auto labels = find_idx(path.parent_path(), options.split, "labels", "idx1");
+  require(labels.has_value(), "data: ", path.parent_path().string(), " has no labels: looked for ",
+          options.split == Split::train ? "train" : "t10k", "-labels-idx1-ubyte[.gz]");
+  dataset.labels = parse_idx_file(*labels, parse_idx_labels);
+  if (std::ssize(dataset.labels) != dataset.images.count)
+    fail(ErrorCode::corrupt, labels->string(), ": ", dataset.labels.size(), " labels for ",
+         dataset.images.count, " images");
   return dataset;
 }
 
@@ -51,13 +67,16 @@ std::vector<fs::path> cifar10_files(const fs::path& dir, Split split) {
   return files;
 }
 
-Dataset load_cifar10(const std::vector<fs::path>& files) {
-  Dataset dataset{.images = {}, .kind = "cifar10", .skipped = {}};
+Dataset load_cifar10(const std::vector<fs::path>& files, const DatasetOptions& options) {
+  Dataset dataset{.kind = "cifar10"};
   for (const fs::path& file : files) {
     require(fs::is_regular_file(file), file.string(),
             ": missing; a CIFAR-10 folder has data_batch_1.bin to data_batch_5.bin and "
             "test_batch.bin");
-    const Images part = parse_cifar10(as_bytes(io::read_file(file, kMaxFileBytes)), file.string());
+    const auto [part, labels] =
+        parse_cifar10(as_bytes(io::read_file(file, kMaxFileBytes)), file.string());
+    if (options.labels == Labels::read)
+      dataset.labels.insert(dataset.labels.end(), labels.begin(), labels.end());
     Images& all = dataset.images;
     all.pixels.insert(all.pixels.end(), part.pixels.begin(), part.pixels.end());
     all = {.count = all.count + part.count,
@@ -70,14 +89,15 @@ Dataset load_cifar10(const std::vector<fs::path>& files) {
 }
 
 Dataset load_any(const fs::path& dir, const DatasetOptions& options) {
-  if (const auto idx = find_idx(dir, options.split)) return load_idx(*idx);
+  if (const auto idx = find_idx(dir, options.split, "images", "idx3"))
+    return load_idx(*idx, options);
   const std::vector<fs::path> cifar = cifar10_files(dir, options.split);
   if (std::ranges::any_of(cifar, [](const fs::path& file) { return fs::is_regular_file(file); }))
-    return load_cifar10(cifar);
+    return load_cifar10(cifar, options);
   const fs::path split_dir = dir / to_string(options.split);
   const fs::path images_dir = fs::is_directory(split_dir) ? split_dir : dir;
   const std::vector<fs::path> files = find_image_files(images_dir);
-  if (!files.empty()) return load_image_files(files, options);
+  if (!files.empty()) return load_image_files(images_dir, files, options);
   if (fs::is_regular_file(cifar.front().string() + ".xz"))
     fail(ErrorCode::user, "data: ", dir.string(),
          " holds packed CIFAR-10 files (.bin.xz); unpack them first: xz -dk *.xz");
@@ -119,11 +139,14 @@ Dataset load_dataset(const fs::path& dir, const DatasetOptions& options) {
   return dataset;
 }
 
-std::uint32_t fingerprint(const Images& images) {
+std::uint32_t fingerprint(const Dataset& dataset) {
+  const Images& images = dataset.images;
   const std::array<std::int64_t, 4> sizes{images.count, images.height, images.width,
                                           images.channels};
   uLong crc = crc32_z(0, reinterpret_cast<const Bytef*>(sizes.data()), sizeof(sizes));
   crc = crc32_z(crc, images.pixels.data(), images.pixels.size());
+  for (const std::int64_t label : dataset.labels)
+    crc = crc32_z(crc, reinterpret_cast<const Bytef*>(&label), sizeof(label));
   return static_cast<std::uint32_t>(crc);
 }
 

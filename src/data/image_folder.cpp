@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -30,6 +31,26 @@ io::Image read_image(const fs::path& file, std::int64_t channels) {
   return io::read_jpeg(file, wanted);
 }
 
+/// For each file the place of its sub-folder of `dir` among all of them, by name.
+std::vector<std::int64_t> labels_by_folder(const fs::path& dir,
+                                           const std::vector<fs::path>& files) {
+  std::map<std::string, std::int64_t> places;
+  std::vector<std::string> folders;
+  for (const fs::path& file : files) {
+    const fs::path below = file.lexically_relative(dir);
+    require(below.has_parent_path(), file.string(),
+            ": lies in no sub-folder; the class of a picture is the sub-folder of ", dir.string(),
+            " that it is in");
+    folders.push_back(below.begin()->string());
+    places.emplace(folders.back(), 0);
+  }
+  std::int64_t place = 0;
+  for (auto& [folder, number] : places) number = place++;
+  std::vector<std::int64_t> labels;
+  for (const std::string& folder : folders) labels.push_back(places.at(folder));
+  return labels;
+}
+
 }  // namespace
 
 std::vector<fs::path> find_image_files(const fs::path& dir) {
@@ -44,10 +65,14 @@ std::vector<fs::path> find_image_files(const fs::path& dir) {
   return files;
 }
 
-Dataset load_image_files(const std::vector<fs::path>& files, const DatasetOptions& options) {
-  Dataset dataset{.images = {}, .kind = "folder", .skipped = {}};
+Dataset load_image_files(const fs::path& dir, const std::vector<fs::path>& files,
+                         const DatasetOptions& options) {
+  const std::vector<std::int64_t> labels =
+      options.labels == Labels::read ? labels_by_folder(dir, files) : std::vector<std::int64_t>();
+  Dataset dataset{.kind = "folder"};
   Images& all = dataset.images;
-  for (const fs::path& file : files) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const fs::path& file = files[i];
     try {
       io::Image image = read_image(file, all.count == 0 ? options.channels : all.channels);
       Images one{.count = 1,
@@ -65,6 +90,7 @@ Dataset load_image_files(const std::vector<fs::path>& files, const DatasetOption
       all.channels = one.channels;
       all.pixels.insert(all.pixels.end(), one.pixels.begin(), one.pixels.end());
       ++all.count;
+      if (!labels.empty()) dataset.labels.push_back(labels[i]);
     } catch (const Error& error) {
       dataset.skipped.emplace_back(error.what());
     }

@@ -20,7 +20,8 @@ std::vector<std::uint8_t> two_records() {
 }
 
 TEST(Cifar10, InterleavesThePlanes) {
-  const Images images = parse_cifar10(two_records(), "f", 2);
+  const auto [images, labels] = parse_cifar10(two_records(), "f", 2);
+  EXPECT_THAT(labels, ::testing::ElementsAre(9, 3));
   EXPECT_EQ(images.count, 2);
   EXPECT_EQ(images.image_bytes(), 3072U);
   EXPECT_THAT(images[1].subspan(3 * 34, 3), ::testing::ElementsAre(10, 20, 30));

@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 
+#include "data/labels.h"
 #include "io/png.h"
 #include "tests/data/expect_error.h"
 #include "tests/data/temporary_folder.h"
@@ -132,8 +133,61 @@ TEST(Dataset, FingerprintChangesWithPixelsAndShape) {
   Images turned = images, changed = images;
   std::swap(turned.height, turned.width);
   changed.pixels[5] = 7;
-  EXPECT_NE(fingerprint(images), fingerprint(turned));
-  EXPECT_NE(fingerprint(images), fingerprint(changed));
+  const std::uint32_t plain = fingerprint({.images = images, .kind = ""});
+  EXPECT_NE(plain, fingerprint({.images = turned, .kind = ""}));
+  EXPECT_NE(plain, fingerprint({.images = changed, .kind = ""}));
+  EXPECT_NE(plain, fingerprint({.images = images, .labels = {0}, .kind = ""}));
+  EXPECT_NE(fingerprint({.images = images, .labels = {1}, .kind = ""}),
+            fingerprint({.images = images, .labels = {0}, .kind = ""}));
+  EXPECT_EQ(plain, fingerprint({.images = images, .kind = "folder"}));
+}
+
+TEST(Labels, StandBesideIdxImages) {
+  const TemporaryFolder dir;
+  write_bytes(dir.path() / "t10k-images-idx3-ubyte", idx_of_one_pixel(1));
+  const DatasetOptions options{.split = Split::test, .labels = Labels::read};
+  expect_error(ErrorCode::user, "has no labels: looked for t10k-labels-idx1-ubyte[.gz]",
+               [&] { load_dataset(dir.path(), options); });
+  write_bytes(dir.path() / "t10k-labels-idx1-ubyte",
+              std::vector<std::uint8_t>{0, 0, 8, 1, 0, 0, 0, 1, 7});
+  EXPECT_THAT(load_dataset(dir.path(), options).labels, ElementsAre(7));
+  EXPECT_THAT(load_dataset(dir.path(), {.split = Split::test}).labels, ElementsAre());
+  write_bytes(dir.path() / "t10k-labels-idx1-ubyte",
+              std::vector<std::uint8_t>{0, 0, 8, 1, 0, 0, 0, 2, 7, 7});
+  expect_error(ErrorCode::corrupt, "t10k-labels-idx1-ubyte: 2 labels for 1 images",
+               [&] { load_dataset(dir.path(), options); });
+}
+
+TEST(Labels, OfADamagedFileAreRefused) {
+  const std::vector<std::uint8_t> good{0, 0, 8, 1, 0, 0, 0, 3, 9, 0, 4};
+  EXPECT_THAT(parse_idx_labels(good, "f"), ElementsAre(9, 0, 4));
+  for (std::size_t size = 0; size < good.size(); ++size)
+    expect_error(ErrorCode::corrupt, "labels.gz: ", [&] {
+      parse_idx_labels(std::span(good).first(size), "labels.gz");
+    });
+  std::vector<std::uint8_t> bad = good;
+  bad[3] = 3;
+  expect_error(ErrorCode::corrupt, "f: the first four bytes must be 0 0 8 1",
+               [&] { parse_idx_labels(bad, "f"); });
+  bad = good;
+  bad[4] = 0xFF;
+  expect_error(ErrorCode::corrupt, "announces 4278190083 labels, found 3",
+               [&] { parse_idx_labels(bad, "f"); });
+}
+
+TEST(Labels, AreThePlacesOfSubFolders) {
+  const TemporaryFolder dir;
+  write_png(dir.path() / "train/dog/b.png", 2, 1, 20);
+  write_png(dir.path() / "train/cat/x/a.png", 2, 1, 10);
+  write_bytes(dir.path() / "train/cat/bad.png", {});
+  const DatasetOptions options{.skip_corrupt = true, .labels = Labels::read};
+  const Dataset dataset = load_dataset(dir.path(), options);
+  EXPECT_THAT(dataset.labels, ElementsAre(0, 1));
+  EXPECT_EQ(dataset.images[0][0], 10);
+  EXPECT_EQ(dataset.skipped.size(), 1U);
+  write_png(dir.path() / "train/c.png", 2, 1, 30);
+  expect_error(ErrorCode::user, "c.png: lies in no sub-folder",
+               [&] { load_dataset(dir.path(), options); });
 }
 
 }  // namespace
