@@ -10,6 +10,8 @@ namespace ddim::model {
 Generated generate(const UNet& unet, const GenerateOptions& options) {
   const diffusion::Plan& plan = options.plan;
   require(!plan.steps.empty(), "generate: the plan has no steps; see make_plan");
+  for (const diffusion::Step& step : plan.steps)
+    unet.check_times(std::vector<double>{static_cast<double>(step.t)});
   if (!options.x_T.empty()) check_images(unet, options.count, options.x_T, "x_T");
 
   const ImageProcess draw = [&](const MicroBatch& batch) {
@@ -30,12 +32,13 @@ Generated generate(const UNet& unet, const GenerateOptions& options) {
                              .first_image = options.first_image,
                              .batch = options.batch,
                              .num_threads = options.num_threads,
+                             .condition = options.condition,
                              .steps_per_image = plan.nfe(),
                              .progress = options.progress},
                             draw);
   return {.x_0 = std::move(run.images),
           .shape = run.shape,
-          .nfe = plan.nfe(),
+          .nfe = plan.nfe() * options.condition.num_calls(),
           .num_step_allocations = run.num_step_allocations};
 }
 

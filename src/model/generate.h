@@ -8,6 +8,7 @@
 #include "base/shape.h"
 #include "diffusion/plan.h"
 #include "diffusion/sampler.h"
+#include "model/class_condition.h"
 #include "nn/unet.h"
 
 namespace ddim::model {
@@ -19,6 +20,7 @@ struct GenerateOptions {
   std::int64_t batch = 16;        ///< at most so many images are worked on at the same time
   int num_threads = 1;
   std::uint64_t seed = 0;
+  ClassCondition condition = {};  ///< of which class the images are to be
   /// Start from these states, [count,C,H,W], instead of drawing them. Noise is drawn all the same.
   std::span<const float> x_T = {};
   /// Told after every step of every micro-batch, by one thread at a time; may stop the run.
@@ -36,9 +38,10 @@ struct Generated {
 
 /// Draws images with the network: sampler, workers and memory plan put together. Image k is bit for
 /// bit the same for every count, batch and num_threads. Throws Error(user) for an empty plan,
-/// counts below 1, an x_T of another size or with NaN, and a network whose output is not the noise
-/// of its input; Error(numeric), naming image, step and layer, when the network produces NaN or
-/// infinity; Error(interrupted) when `progress` says stop.
+/// counts below 1, an x_T of another size or with NaN, a t or a condition that the network has no
+/// meaning for (before it is called), and a network whose output is not the noise of its input;
+/// Error(numeric), naming image, step and layer, when the network produces NaN or infinity;
+/// Error(interrupted) when `progress` says stop.
 Generated generate(const UNet& unet, const GenerateOptions& options);
 
 }  // namespace ddim::model

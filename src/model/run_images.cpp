@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "model/activation_memory.h"
 #include "model/image_workers.h"
-#include "nn/find_nonfinite.h"
 #include "tensor/kernels.h"
 
 namespace ddim::model {
@@ -57,27 +56,21 @@ void check(const UNetConfig& config, const RunOptions& options) {
 }
 
 /// The network as a sampler sees it, for the images from `first_image`.
-diffusion::Denoiser make_denoiser(const UNet& unet, std::uint32_t first_image) {
-  return [&unet, first_image, times = std::vector<double>()](const Tensor& x, double t) mutable {
-    times.assign(static_cast<std::size_t>(x.dim(0)), t);
-    Tape tape;
-    Tensor eps_pred = unet(tape, x, times).value();  // [N,H,W,C]
-    if (!x.device().kernels().all_finite(eps_pred)) {
-      fail(ErrorCode::numeric, "NaN or infinity in layer ",
-           find_nonfinite(unet, x, times).value_or("unknown"), " at t = ", t, ", images ",
-           first_image, " to ", first_image + (x.dim(0) - 1));
-    }
-    return eps_pred;
+diffusion::Denoiser make_denoiser(const UNet& unet, const ClassCondition& condition,
+                                  std::uint32_t first_image) {
+  return [&unet, &condition, first_image](const Tensor& x, double t) {
+    return predict(unet, x, t, first_image, condition);
   };
 }
 
 /// What the process asks for on a dry device, which is what it asks for in its first calls of the
 /// network: no process keeps more than a few of their results.
-std::size_t bytes_of(const UNet& unet, std::int64_t num_images, const ImageProcess& process) {
+std::size_t bytes_of(const UNet& unet, const ClassCondition& condition, std::int64_t num_images,
+                     const ImageProcess& process) {
   return activation_bytes([&](const Device& device) {
     constexpr int kRehearsedCalls = 8;
-    const diffusion::Denoiser denoiser = [network = make_denoiser(unet, 0), num_calls = 0](
-                                             const Tensor& x, double t) mutable {
+    const diffusion::Denoiser denoiser = [network = make_denoiser(unet, condition, 0),
+                                          num_calls = 0](const Tensor& x, double t) mutable {
       return ++num_calls <= kRehearsedCalls ? network(x, t) : empty_like(x);
     };
     const std::function<Flow()> step_done = [] { return Flow::proceed; };
@@ -133,6 +126,7 @@ void MicroBatch::download(const Tensor& x, std::span<float> images) const {
 ImageRun run_images(const UNet& unet, const RunOptions& options, const ImageProcess& process) {
   const UNetConfig& config = unet.config();
   check(config, options);
+  check_condition(config, options.condition);
   ImageRun result;
   result.shape = image_shape(config, options.count);
   result.images.resize(static_cast<std::size_t>(result.shape.size()));
@@ -140,12 +134,12 @@ ImageRun run_images(const UNet& unet, const RunOptions& options, const ImageProc
   ImageWorkers workers(
       unet.parameters().front()->value.device(),
       {.num_images = options.count, .batch = options.batch, .num_threads = options.num_threads});
-  workers.reserve(bytes_of(unet, workers.largest_micro_batch(), process));
+  workers.reserve(bytes_of(unet, options.condition, workers.largest_micro_batch(), process));
 
   SharedProgress progress(options);
   workers.run([&](const Device& device, std::int64_t first, std::int64_t num_images) {
     const auto first_image = options.first_image + static_cast<std::uint32_t>(first);
-    const diffusion::Denoiser denoiser = make_denoiser(unet, first_image);
+    const diffusion::Denoiser denoiser = make_denoiser(unet, options.condition, first_image);
     const std::function<Flow()> step_done = [&] { return progress.add(num_images); };
     const MicroBatch batch{.device = device,
                            .denoiser = denoiser,

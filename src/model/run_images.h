@@ -7,6 +7,7 @@
 
 #include "base/shape.h"
 #include "diffusion/sampler.h"
+#include "model/class_condition.h"
 #include "nn/unet.h"
 
 namespace ddim::model {
@@ -16,6 +17,7 @@ struct RunOptions {
   std::uint32_t first_image = 0;  ///< the index of the first: its noise is a function of seed and k
   std::int64_t batch = 16;        ///< at most so many images are worked on at the same time
   int num_threads = 1;
+  ClassCondition condition = {};     ///< of which class the images are to be
   std::int64_t steps_per_image = 1;  ///< how often the process calls MicroBatch::step_done
   /// Told after every step of every micro-batch, by one thread at a time; may stop the run.
   std::function<diffusion::Flow(std::int64_t image_steps_done, std::int64_t image_steps_total)>
@@ -52,7 +54,8 @@ struct ImageRun {
 
 /// Takes images through a process that calls a network: workers, micro-batches and memory plan put
 /// together. Image k is bit for bit the same for every count, batch and num_threads. Throws
-/// Error(user) for counts below 1 and for a network whose output is not the noise of its input;
+/// Error(user) for counts below 1, for a network whose output is not the noise of its input, and as
+/// check_condition() does;
 /// Error(interrupted) when the process heeds `progress`; and what the process throws.
 ImageRun run_images(const UNet& unet, const RunOptions& options, const ImageProcess& process);
 
