@@ -23,6 +23,7 @@ enum class Purpose : std::uint32_t {
   initialisation = 6,  ///< network weights
   shuffle = 7,
   evaluation = 8,
+  label_dropout = 9,
 };
 
 /// The stream that one image draws from: a value is a function of (seed, purpose, lane, image,

@@ -28,6 +28,21 @@ struct Timings {
   double num_image_steps = 0.0;  ///< since the profile was cleared
 };
 
+/// A condition that the network accepts.
+model::ClassCondition any_class(const UNetConfig& network) {
+  const auto size = static_cast<std::size_t>(network.time_embedding_channels());
+  switch (network.class_embed_type) {
+    case ClassEmbedType::none:
+      return {};
+    case ClassEmbedType::lookup:
+    case ClassEmbedType::timestep:
+      return {.classes = {0.0}};
+    case ClassEmbedType::identity:
+      return {.vectors = std::vector<float>(size, 0.0F)};
+  }
+  return {};
+}
+
 /// Each repetition draws one batch. The first half of its steps warms the workers up.
 Timings time_sampling(const BenchOptions& options, const Device& device, Profile* profile) {
   constexpr std::int64_t kSteps = 6;
@@ -40,7 +55,8 @@ Timings time_sampling(const BenchOptions& options, const Device& device, Profile
           diffusion::make_tau(diffusion::TauKind::linear, kSteps, schedule.num_steps()).steps),
       .count = options.batch,
       .batch = options.batch,
-      .num_threads = options.num_threads};
+      .num_threads = options.num_threads,
+      .condition = any_class(options.network)};
 
   Timings timings;
   for (int i = 0; i < options.repetitions; ++i) {
@@ -73,18 +89,22 @@ Timings time_training(const BenchOptions& options, const Device& device, Profile
   config.training.batch = options.batch;
   config.training.shards = std::gcd(options.batch, std::int64_t{4});
   config.training.threads = options.num_threads;
-  data::Images images{.count = 2 * options.batch,
-                      .height = options.network.sample_size,
-                      .width = options.network.sample_size,
-                      .channels = options.network.in_channels,
-                      .pixels = {}};
+  data::Dataset dataset{.images = {.count = 2 * options.batch,
+                                   .height = options.network.sample_size,
+                                   .width = options.network.sample_size,
+                                   .channels = options.network.in_channels,
+                                   .pixels = {}},
+                        .kind = "noise"};
+  data::Images& images = dataset.images;
+  if (options.network.class_embed_type != ClassEmbedType::none)
+    dataset.labels.assign(static_cast<std::size_t>(images.count), 0);
   images.pixels.resize(static_cast<std::size_t>(images.count) * images.image_bytes());
   std::vector<float> noise(images.pixels.size());
   fill_uniform({.purpose = Purpose::evaluation}, 0, noise);
   std::ranges::transform(noise, images.pixels.begin(),
                          [](float u) { return static_cast<std::uint8_t>(255.0F * u); });
 
-  train::Trainer trainer(config, device, images);
+  train::Trainer trainer(config, device, dataset);
   trainer.step();
   if (profile != nullptr) profile->clear();
   Timings timings;

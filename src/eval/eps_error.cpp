@@ -36,6 +36,8 @@ std::int64_t check(const UNetConfig& config, const diffusion::Schedule& schedule
   for (const std::int64_t t : options.t)
     require(t >= 0 && t < schedule.num_steps(), "eps_error: t is ", t, "; expected 0 to ",
             schedule.num_steps() - 1);
+  require(options.labels.empty() || std::ssize(options.labels) == num_images,
+          "eps_error: ", options.labels.size(), " labels for ", num_images, " images");
   const std::int64_t inner = options.inner_size.value_or(size);
   require(inner >= 1 && inner <= size && (size - inner) % 2 == 0, "eps_error: inner size ", inner,
           " does not lie in the middle of ", size, " pixels");
@@ -76,17 +78,20 @@ std::vector<EpsError> eps_error(const UNet& unet, const diffusion::Schedule& sch
                   .channels = config.in_channels};
   const auto image_size = images.size() / static_cast<std::size_t>(num_images);
 
-  /// eps_pred of [N,H,W,C] host values at t.
-  const auto predict = [&](const Device& device, std::span<const float> x_t, std::int64_t n,
-                           std::int64_t t) {
+  const std::vector<double> classes(options.labels.begin(), options.labels.end());
+  /// eps_pred at t of [N,H,W,C] host values, those of images first .. first+n-1.
+  const auto predict = [&](const Device& device, std::span<const float> x_t, std::size_t first,
+                           std::int64_t n, std::int64_t t) {
     Tensor x(device, {n, crop.size, crop.size, crop.channels});  // [N,H,W,C]
     device.kernels().upload(x_t, x);
     const std::vector<double> times(static_cast<std::size_t>(n), static_cast<double>(t));
+    ClassLabels labels;
+    if (!classes.empty()) labels.numbers = std::span(classes).subspan(first, times.size());
     Tape tape;
-    const Tensor eps_pred = unet(tape, x, times).value();  // [N,H,W,C]
+    const Tensor eps_pred = unet(tape, x, times, labels).value();  // [N,H,W,C]
     if (!device.kernels().all_finite(eps_pred))
       fail(ErrorCode::numeric, "eps_error: NaN or infinity in layer ",
-           find_nonfinite(unet, x, times).value_or("unknown"), " at t = ", t);
+           find_nonfinite(unet, x, times, labels).value_or("unknown"), " at t = ", t);
     return to_host(eps_pred);
   };
 
@@ -95,7 +100,8 @@ std::vector<EpsError> eps_error(const UNet& unet, const diffusion::Schedule& sch
       {.num_images = num_images, .batch = options.batch, .num_threads = options.num_threads});
   workers.reserve(model::activation_bytes([&](const Device& device) {
     const std::int64_t n = workers.largest_micro_batch();
-    predict(device, images.first(static_cast<std::size_t>(n) * image_size), n, 0);
+    predict(device, images.first(static_cast<std::size_t>(n) * image_size), 0, n,
+            options.t.front());
   }));
 
   // [t][image]
@@ -120,7 +126,7 @@ std::vector<EpsError> eps_error(const UNet& unet, const diffusion::Schedule& sch
       for (std::size_t j = 0; j < x_t.size(); ++j)
         x_t[j] = static_cast<float>(signal * x_0[j] + noise * eps[j]);
 
-      const std::vector<float> eps_pred = predict(device, x_t, n, t);
+      const std::vector<float> eps_pred = predict(device, x_t, begin, n, t);
       for (std::size_t k = 0; k < count; ++k)
         errors[i][begin + k] =
             mean_squared_difference(std::span(eps_pred).subspan(k * image_size, image_size),

@@ -17,6 +17,8 @@ struct EpsErrorOptions {
   /// Only the square of this size in the middle counts (28 for Fashion-MNIST padded to 32);
   /// nothing: the whole image.
   std::optional<std::int64_t> inner_size = {};
+  /// The class of each image, for networks that are told it; otherwise empty.
+  std::span<const std::int64_t> labels = {};
   std::uint64_t seed = 0;
   std::int64_t batch = 16;
   int num_threads = 1;

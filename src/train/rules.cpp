@@ -47,6 +47,11 @@ std::vector<std::int64_t> time_steps_at(std::uint64_t seed, std::int64_t step, s
   return t;
 }
 
+bool label_dropped_at(std::uint64_t seed, std::int64_t step, std::int64_t image,
+                      double probability) {
+  return uniform_from_bits(random_word(Purpose::label_dropout, seed, step, image)) < probability;
+}
+
 data::Flip flip_at(std::uint64_t seed, std::int64_t step, std::int64_t image) {
   const std::uint32_t random = random_word(Purpose::augmentation, seed, step, image);
   return (random & 1) != 0 ? data::Flip::horizontal : data::Flip::no;

@@ -24,6 +24,12 @@ double ema_decay_at(const OptimisationConfig& training, std::int64_t update);
 std::vector<std::int64_t> time_steps_at(std::uint64_t seed, std::int64_t step, std::int64_t batch,
                                         std::int64_t T);
 
+/// Whether the class of image `image` of the batch is kept from the network, with this probability:
+/// classifier-free guidance needs a network that also knows images of no class (Ho and Salimans,
+/// arXiv:2207.12598, algorithm 1). Philox purpose label_dropout.
+bool label_dropped_at(std::uint64_t seed, std::int64_t step, std::int64_t image,
+                      double probability);
+
 /// Whether image `image` of the batch is mirrored. Philox purpose augmentation.
 data::Flip flip_at(std::uint64_t seed, std::int64_t step, std::int64_t image);
 

@@ -73,18 +73,21 @@ TrainResult train(const TrainConfig& config, const TrainPaths& paths, const Devi
   Progress silent(std::clog, ProgressStyle::silent, "steps");
   Progress& progress = options.progress != nullptr ? *options.progress : silent;
 
-  const data::Dataset dataset =
-      data::load_dataset(paths.data, {.split = config.data.split,
-                                      .fit = config.data.fit,
-                                      .resolution = config.model.sample_size,
-                                      .channels = config.model.in_channels,
-                                      .skip_corrupt = config.data.skip_corrupt});
+  const data::Dataset dataset = data::load_dataset(
+      paths.data,
+      {.split = config.data.split,
+       .fit = config.data.fit,
+       .resolution = config.model.sample_size,
+       .channels = config.model.in_channels,
+       .skip_corrupt = config.data.skip_corrupt,
+       .labels = config.model.class_embed_type == ClassEmbedType::none ? data::Labels::ignore
+                                                                       : data::Labels::read});
   for (const std::string& skipped : dataset.skipped) progress.line("data: left out: " + skipped);
   progress.line(concat("data: ", dataset.images.count, " images of ", dataset.images.height, "x",
                        dataset.images.width, "x", dataset.images.channels, " (", dataset.kind,
                        ") from ", paths.data.string()));
-  const std::uint32_t fingerprint = data::fingerprint(dataset.images);
-  Trainer trainer(config, device, dataset.images);
+  const std::uint32_t fingerprint = data::fingerprint(dataset);
+  Trainer trainer(config, device, dataset);
   TrainingState& state = trainer.state();
 
   prepare_folder(paths.out, options.start);

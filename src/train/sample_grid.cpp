@@ -31,6 +31,15 @@ std::vector<io::Image> to_pictures(const std::vector<float>& x_0, const Shape& s
   return pictures;
 }
 
+/// Every class that the data have, for a network that is told it; otherwise empty.
+std::vector<double> classes_in_turn(const UNetConfig& model) {
+  std::vector<double> classes;
+  if (model.class_embed_type == ClassEmbedType::none) return classes;
+  const std::int64_t num_classes = model.null_class.value_or(*model.num_class_embeds);
+  for (std::int64_t k = 0; k < num_classes; ++k) classes.push_back(static_cast<double>(k));
+  return classes;
+}
+
 }  // namespace
 
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
@@ -44,6 +53,7 @@ void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& c
   options.plan = diffusion::make_plan(schedule, tau.steps);
   options.count = output.sample_count;
   options.num_threads = num_threads;
+  options.condition.classes = classes_in_turn(config.model);
   options.seed = static_cast<std::uint64_t>(config.training.seed);
   const model::Generated generated = model::generate(state.average, options);
 

@@ -21,6 +21,19 @@ namespace {
 template <class Enum>
 using Names = std::vector<std::pair<std::string_view, Enum>>;
 
+/// The classes of the data that a network knows, without the null class.
+std::int64_t num_real_classes(const UNetConfig& model) {
+  return model.null_class.value_or(model.num_class_embeds.value_or(0));
+}
+
+void set_classes(UNetConfig& model, std::int64_t num_classes, double label_dropout) {
+  if (num_classes == 0) return;
+  const bool has_null_class = label_dropout > 0.0;
+  model.class_embed_type = ClassEmbedType::lookup;
+  model.num_class_embeds = num_classes + (has_null_class ? 1 : 0);
+  if (has_null_class) model.null_class = num_classes;
+}
+
 /// The one description of the file: every section, key and range. `Visitor` reads them from a file
 /// or writes them down.
 template <class Visitor>
@@ -44,6 +57,16 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.integer("downsample_padding", model.downsample_padding, 0, 1);
   visit.flag("flip_sin_to_cos", model.flip_sin_to_cos);
   visit.integer("freq_shift", model.freq_shift, 0, 1);
+  visit.choice("act_fn", model.act_fn,
+               Names<Activation>{{"silu", Activation::silu},
+                                 {"mish", Activation::mish},
+                                 {"gelu", Activation::gelu},
+                                 {"relu", Activation::relu}});
+  visit.choice("resnet_time_scale_shift", model.resnet_time_scale_shift,
+               Names<TimeScaleShift>{{"default", TimeScaleShift::add},
+                                     {"scale_shift", TimeScaleShift::scale_shift}});
+  std::int64_t num_classes = num_real_classes(model);
+  visit.integer("num_classes", num_classes, 0, 1000000);
 
   visit.section("diffusion");
   visit.number("beta_start", config.diffusion.beta_start, kSmallest, 0.999);
@@ -80,6 +103,8 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.choice("loss", training.loss, Names<Loss>{{"mean", Loss::mean}, {"sum", Loss::sum}});
   visit.number("ema_decay", training.ema_decay, 0.0, kBelowOne);
   visit.flag("ema_warmup", training.ema_warmup);
+  visit.number("label_dropout", training.label_dropout, 0.0, kBelowOne);
+  set_classes(model, num_classes, training.label_dropout);
   visit.choice(
       "initialisation", training.initialisation,
       Names<Initialisation>{{"pytorch", Initialisation::pytorch}, {"ho", Initialisation::ho}});
@@ -285,6 +310,8 @@ void validate(const TrainConfig& config) {
   require(config.diffusion.beta_start <= config.diffusion.beta_end, "diffusion.beta_start (",
           config.diffusion.beta_start, ") must not be above beta_end (", config.diffusion.beta_end,
           ")");
+  require(training.label_dropout == 0.0 || config.model.null_class, "training.label_dropout (",
+          training.label_dropout, ") must be 0 for a network without classes (model.num_classes)");
   require(training.batch % training.shards == 0, "training.batch (", training.batch,
           ") must be a multiple of training.shards (", training.shards, ")");
   require(training.decay == Decay::constant || training.warmup_steps < training.steps,

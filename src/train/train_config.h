@@ -51,6 +51,9 @@ struct OptimisationConfig {
   Loss loss = Loss::mean;
   double ema_decay = 0.9999;
   bool ema_warmup = false;  ///< decay of update k is min(ema_decay, (1 + k) / (10 + k))
+  /// Of the images of a class-conditional network, so many are shown without their class, as of
+  /// the class num_classes: what guidance needs. 0 = none, and no such class.
+  double label_dropout = 0.0;
   Initialisation initialisation = Initialisation::pytorch;
   std::int64_t seed = 0;
   std::int64_t threads = 0;  ///< 0 = one per processor; no influence on the result
@@ -66,9 +69,11 @@ struct OutputConfig {
   std::int64_t sample_steps = 50;
 };
 
-/// All that decides what a training run computes, as a TOML file states it. [model] holds the
-/// fields of UNetConfig under their names, with `channels` for in_channels and out_channels (1 or
-/// 3), but sample_size, which is `resolution` in [data].
+/// All that decides what a training run computes, as a TOML file states it. [model] holds fields of
+/// UNetConfig under their names, with `channels` for in_channels and out_channels (1 or 3), and
+/// with `num_classes` for the table of class embeddings: the classes of the data, 0 for a network
+/// that is told none; with training.label_dropout the table has a row more, the null class.
+/// sample_size is `resolution` in [data].
 struct TrainConfig {
   UNetConfig model;
   DiffusionConfig diffusion;

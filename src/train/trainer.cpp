@@ -29,31 +29,60 @@ std::vector<Device> make_workers(const Device& device, const OptimisationConfig&
 
 }  // namespace
 
-Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Images& images)
+Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Dataset& dataset)
     : config_(config),
       device_(device),
-      images_(images),
+      images_(dataset.images),
+      labels_(dataset.labels),
       schedule_(diffusion::Schedule::linear(config.diffusion.beta_start, config.diffusion.beta_end,
                                             config.diffusion.T)),
-      order_(images.count, static_cast<std::uint64_t>(config.training.seed)),
+      order_(images_.count, static_cast<std::uint64_t>(config.training.seed)),
       workers_(make_workers(device, config.training)),
       state_(device, config),
       gradients_(device, state_.network.parameters(), config.training.shards, num_workers()) {
   validate(config);
   const UNetConfig& model = config.model;
-  require(images.height == model.sample_size && images.width == model.sample_size &&
-              images.channels == model.in_channels,
-          "data: images are ", images.height, "x", images.width, "x", images.channels,
+  require(images_.height == model.sample_size && images_.width == model.sample_size &&
+              images_.channels == model.in_channels,
+          "data: images are ", images_.height, "x", images_.width, "x", images_.channels,
           " but the network takes ", model.sample_size, "x", model.sample_size, "x",
           model.in_channels, "; change data.resolution, data.fit or model.channels");
+  check_labels();
   reserve_memory();
+}
+
+void Trainer::check_labels() const {
+  const UNetConfig& model = config_.model;
+  if (model.class_embed_type == ClassEmbedType::none) return;
+  require(std::ssize(labels_) == images_.count, "data: ", labels_.size(), " labels for ",
+          images_.count, " images; a network with model.num_classes is told the class of each");
+  const std::int64_t num_classes = model.null_class.value_or(*model.num_class_embeds);
+  const std::int64_t largest = *std::ranges::max_element(labels_);
+  require(largest < num_classes, "data: an image is of class ", largest,
+          ", but model.num_classes is ", num_classes, "; classes count from 0");
+}
+
+std::vector<double> Trainer::classes_of(std::int64_t step,
+                                        std::span<const std::int64_t> images) const {
+  std::vector<double> classes;
+  if (config_.model.class_embed_type == ClassEmbedType::none) return classes;
+  const auto seed = static_cast<std::uint64_t>(config_.training.seed);
+  for (const std::int64_t image : images) {
+    const bool dropped =
+        label_dropped_at(seed, step, std::ssize(classes), config_.training.label_dropout);
+    const std::int64_t label = labels_[static_cast<std::size_t>(image)];
+    classes.push_back(static_cast<double>(dropped ? *config_.model.null_class : label));
+  }
+  return classes;
 }
 
 void Trainer::reserve_memory() {
   const auto batch_size = static_cast<std::size_t>(config_.training.batch);
+  const std::vector<std::int64_t> first_images(batch_size, 0);
   const Batch batch{.step = 0,
-                    .images = std::vector<std::int64_t>(batch_size, 0),
-                    .t = std::vector<std::int64_t>(batch_size, 0)};
+                    .images = first_images,
+                    .t = std::vector<std::int64_t>(batch_size, 0),
+                    .classes = classes_of(0, first_images)};
   std::vector<double> squared_errors(batch_size);
   const std::size_t num_bytes = model::activation_bytes([&](const Device& dry) {
     const UNet network(dry, config_.model);
@@ -70,7 +99,7 @@ Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& bat
   const std::int64_t first = shard * n;
   const std::size_t image_size = images_.image_bytes();
   std::vector<float> pixels(static_cast<std::size_t>(n) * image_size);
-  std::vector<double> t, image_factor, noise_factor;
+  std::vector<double> t, classes, image_factor, noise_factor;
   for (std::int64_t i = 0; i < n; ++i) {
     const auto place = static_cast<std::size_t>(first + i);
     const data::Flip flip =
@@ -80,6 +109,7 @@ Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& bat
         std::span(pixels).subspan(static_cast<std::size_t>(i) * image_size, image_size));
     const double alpha_bar = schedule_.alpha_bar(batch.t[place]);
     t.push_back(static_cast<double>(batch.t[place]));
+    if (!batch.classes.empty()) classes.push_back(batch.classes[place]);
     image_factor.push_back(std::sqrt(alpha_bar));
     noise_factor.push_back(std::sqrt(1.0 - alpha_bar));
   }
@@ -92,7 +122,10 @@ Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& bat
                      .step = static_cast<std::uint32_t>(batch.step)};
   k.normal_noise(key, static_cast<std::uint32_t>(first), eps);
   k.mix_per_image(image_factor, x_t, noise_factor, eps, x_t);  // eq. 4
-  return {.eps = std::move(eps), .x_t = std::move(x_t), .t = std::move(t)};
+  return {.eps = std::move(eps),
+          .x_t = std::move(x_t),
+          .t = std::move(t),
+          .classes = std::move(classes)};
 }
 
 void Trainer::run_shard(const Device& worker, const UNet& network, const Batch& batch,
@@ -104,7 +137,7 @@ void Trainer::run_shard(const Device& worker, const UNet& network, const Batch& 
                              .purpose = Purpose::dropout,
                              .step = static_cast<std::uint32_t>(batch.step)};
   Tape tape(gradients, dropout_key, static_cast<std::uint32_t>(shard * n));
-  const Var eps_pred = network(tape, inputs.x_t, inputs.t);  // [n,H,W,C]
+  const Var eps_pred = network(tape, inputs.x_t, inputs.t, inputs.labels());  // [n,H,W,C]
 
   Kernels& k = worker.kernels();
   k.squared_error(
@@ -122,9 +155,11 @@ void Trainer::run_shard(const Device& worker, const UNet& network, const Batch& 
 StepReport Trainer::step() {
   const OptimisationConfig& training = config_.training;
   const auto seed = static_cast<std::uint64_t>(training.seed);
+  const std::vector<std::int64_t> images = order_.batch(state_.step, training.batch);
   const Batch batch{.step = state_.step,
-                    .images = order_.batch(state_.step, training.batch),
-                    .t = time_steps_at(seed, state_.step, training.batch, config_.diffusion.T)};
+                    .images = images,
+                    .t = time_steps_at(seed, state_.step, training.batch, config_.diffusion.T),
+                    .classes = classes_of(state_.step, images)};
 
   std::vector<double> squared_errors(static_cast<std::size_t>(training.batch));
   gradients_.reset();
@@ -190,7 +225,8 @@ std::string Trainer::find_cause(const Batch& batch, std::span<const double> squa
     const std::int64_t image = bad_error - squared_errors.begin();
     const std::int64_t shard = image / (config_.training.batch / config_.training.shards);
     const ShardInputs inputs = make_inputs(workers_[0], batch, shard);
-    const std::optional<std::string> layer = find_nonfinite(state_.network, inputs.x_t, inputs.t);
+    const std::optional<std::string> layer =
+        find_nonfinite(state_.network, inputs.x_t, inputs.t, inputs.labels());
     return concat("image ", batch.images[static_cast<std::size_t>(image)],
                   " of the data set gives NaN or infinity, first in ", layer.value_or("the loss"));
   }

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "data/dataset.h"
 #include "data/epoch_order.h"
-#include "data/images.h"
 #include "diffusion/schedule.h"
 #include "train/gradient_tree.h"
 #include "train/train_config.h"
@@ -31,10 +31,11 @@ struct StepReport {
 /// of threads.
 class Trainer {
  public:
-  /// The weights live on `device`; `images` must outlive the trainer and have the size and channels
-  /// that the configuration names (Error(user) otherwise). The memory that a step needs is found
-  /// out by a dry run and taken here.
-  Trainer(const TrainConfig& config, const Device& device, const data::Images& images);
+  /// The weights live on `device`; `dataset` must outlive the trainer, have the size and channels
+  /// that the configuration names and, for a network that is told classes, labels below
+  /// model.num_classes (Error(user) otherwise). The memory that a step needs is found out by a dry
+  /// run and taken here.
+  Trainer(const TrainConfig& config, const Device& device, const data::Dataset& dataset);
 
   /// Runs step state().step. A step with a loss or gradient that is not finite is refused: it
   /// counts, but weights, average and moments stay. Error(numeric) at the 10th of these in a row.
@@ -51,15 +52,20 @@ class Trainer {
     Tensor eps;  // [n,H,W,C]
     Tensor x_t;  // [n,H,W,C]
     std::vector<double> t;
+    std::vector<double> classes;  // empty for a network that is told none
+    ClassLabels labels() const { return {.numbers = classes, .vectors = {}}; }
   };
   /// What the images of a step are, drawn once for all shards.
   struct Batch {
     std::int64_t step;
     std::vector<std::int64_t> images;
     std::vector<std::int64_t> t;
+    std::vector<double> classes;  // with the null class where a label is dropped; or empty
   };
 
+  void check_labels() const;
   void reserve_memory();
+  std::vector<double> classes_of(std::int64_t step, std::span<const std::int64_t> images) const;
   ShardInputs make_inputs(const Device& worker, const Batch& batch, std::int64_t shard) const;
   void run_shard(const Device& worker, const UNet& network, const Batch& batch, std::int64_t shard,
                  Gradients& gradients, std::span<double> squared_errors) const;
@@ -70,6 +76,7 @@ class Trainer {
   TrainConfig config_;
   Device device_;
   const data::Images& images_;
+  std::span<const std::int64_t> labels_;
   diffusion::Schedule schedule_;
   data::EpochOrder order_;
   std::vector<Device> workers_;

@@ -44,8 +44,8 @@ class CheckpointTest : public ::testing::Test {
 };
 
 TEST_F(CheckpointTest, GivesTheStateBack) {
-  const data::Images images = tiny_images(10);
-  Trainer trainer(config_, device_, images);
+  const data::Dataset dataset = tiny_dataset(10);
+  Trainer trainer(config_, device_, dataset);
   for (int i = 0; i < 3; ++i) trainer.step();
   CheckpointStore store(folder_);
   const fs::path path = store.save(trainer.state(), config_, 5);

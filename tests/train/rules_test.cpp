@@ -82,5 +82,15 @@ TEST(Flip, HappensToHalfOfTheImages) {
   EXPECT_NEAR(flipped, 5000, 250);  // 5 sigma
 }
 
+TEST(LabelDropout, HappensWithItsProbability) {
+  int dropped = 0;
+  for (std::int64_t step = 0; step < 100; ++step) {
+    for (std::int64_t image = 0; image < 100; ++image)
+      dropped += label_dropped_at(1, step, image, 0.2) ? 1 : 0;
+  }
+  EXPECT_NEAR(dropped, 2000, 200);  // 5 sigma
+  EXPECT_FALSE(label_dropped_at(1, 0, 0, 0.0));
+}
+
 }  // namespace
 }  // namespace ddim::train

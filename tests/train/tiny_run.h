@@ -9,7 +9,7 @@
 
 #include "backend/make_device.h"
 #include "base/sha256.h"
-#include "data/images.h"
+#include "data/dataset.h"
 #include "tests/data/temporary_folder.h"
 #include "train/run.h"
 
@@ -52,6 +52,13 @@ inline data::Images tiny_images(std::int64_t count) {
       images.pixels[n * 64 + (n % 5 + i / 4) * 8 + (n * 3 % 5 + i % 4)] = 230;
   }
   return images;
+}
+
+/// The same as a data set, in five classes: where the square is.
+inline data::Dataset tiny_dataset(std::int64_t count) {
+  data::Dataset dataset{.images = tiny_images(count), .kind = "tiny"};
+  for (std::int64_t n = 0; n < count; ++n) dataset.labels.push_back(n % 5);
+  return dataset;
 }
 
 /// The images as an idx file, so that run_training() can load them.

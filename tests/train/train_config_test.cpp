@@ -119,6 +119,25 @@ TEST(TrainConfig, WritesAllOfItself) {
   EXPECT_THAT(to_toml(config), ::testing::HasSubstr("clip_norm = 1.0\n"));
 }
 
+TEST(TrainConfig, ClassesAndLabelDropoutMakeTheTable) {
+  const TrainConfig plain = parse_train_config(kSmallest + "num_classes = 10\n", "f");
+  EXPECT_EQ(plain.model.class_embed_type, ClassEmbedType::lookup);
+  EXPECT_EQ(plain.model.num_class_embeds, 10);
+  EXPECT_EQ(plain.model.null_class, std::nullopt);
+  const std::string guided = kSmallest +
+                             "num_classes = 10\nact_fn = \"mish\"\nresnet_time_scale_shift = " +
+                             "\"scale_shift\"\n[training]\nlabel_dropout = 0.1\n";
+  const TrainConfig config = parse_train_config(guided, "f");
+  EXPECT_EQ(config.model.num_class_embeds, 11);
+  EXPECT_EQ(config.model.null_class, 10);
+  EXPECT_EQ(config.model.act_fn, Activation::mish);
+  EXPECT_EQ(parse_train_config(to_toml(config), "f").model, config.model);
+  EXPECT_THAT(to_toml(config), ::testing::HasSubstr("num_classes = 10\n"));
+  EXPECT_EQ(parse_train_config(kSmallest, "f").model.class_embed_type, ClassEmbedType::none);
+  expect_error(ErrorCode::user, "f: training.label_dropout (0.1) must be 0 for a network without",
+               [] { parse_train_config(kSmallest + "[training]\nlabel_dropout = 0.1\n", "f"); });
+}
+
 TEST(TrainConfig, DifferencesNameWhatDecidesTheResult) {
   const TrainConfig before = tiny_config();
   TrainConfig now = before;

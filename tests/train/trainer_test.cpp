@@ -18,12 +18,12 @@ class TrainerOnBackend : public ::testing::TestWithParam<BackendKind> {
 };
 
 TEST_P(TrainerOnBackend, SameWeightsForAnyNumberOfThreads) {
-  const data::Images images = tiny_images(10);
+  const data::Dataset dataset = tiny_dataset(10);
   std::string expected;
   for (const std::int64_t threads : {1, 2, 4}) {
     TrainConfig config = tiny_config();
     config.training.threads = threads;
-    Trainer trainer(config, device_, images);
+    Trainer trainer(config, device_, dataset);
     EXPECT_EQ(trainer.num_workers(), threads);
     for (int step = 0; step < 20; ++step) trainer.step();
     const std::string hash = sha256_of_state(trainer.state());
@@ -33,8 +33,8 @@ TEST_P(TrainerOnBackend, SameWeightsForAnyNumberOfThreads) {
 }
 
 TEST_P(TrainerOnBackend, AStepAfterTheFirstAsksTheSystemForNoMemory) {
-  const data::Images images = tiny_images(10);
-  Trainer trainer(tiny_config(), device_, images);
+  const data::Dataset dataset = tiny_dataset(10);
+  Trainer trainer(tiny_config(), device_, dataset);
   trainer.step();
   const std::int64_t before = trainer.num_system_allocations();
   for (int step = 0; step < 5; ++step) trainer.step();
@@ -61,7 +61,7 @@ class TrainerTest : public ::testing::Test {
   }
 
   Device device_ = make_device(BackendKind::cpu);
-  data::Images images_ = tiny_images(10);
+  data::Dataset dataset_ = tiny_dataset(10);
 };
 
 TEST_F(TrainerTest, OverfitsFourImages) {
@@ -72,8 +72,8 @@ TEST_F(TrainerTest, OverfitsFourImages) {
   config.diffusion.T = 100;
   config.training.steps = 400;
   config.training.learning_rate = 3e-3;
-  const data::Images images = tiny_images(4);
-  Trainer trainer(config, device_, images);
+  const data::Dataset dataset = tiny_dataset(4);
+  Trainer trainer(config, device_, dataset);
   double first = 0.0, last = 0.0;
   for (std::int64_t step = 0; step < config.training.steps; ++step) {
     const double loss = trainer.step().loss;
@@ -90,7 +90,7 @@ TEST_F(TrainerTest, ShardsArePartOfTheResultButOnlyInTheLastBits) {
   for (const std::int64_t shards : {1, 2, 8}) {
     TrainConfig config = tiny_config();
     config.training.shards = shards;
-    Trainer trainer(config, device_, images_);
+    Trainer trainer(config, device_, dataset_);
     reports.push_back(trainer.step());
     hashes.push_back(sha256_of_state(trainer.state()));
   }
@@ -101,9 +101,9 @@ TEST_F(TrainerTest, ShardsArePartOfTheResultButOnlyInTheLastBits) {
 
 TEST_F(TrainerTest, SumLossIsTheMeanLossTimesTheImageSize) {
   TrainConfig config = tiny_config();
-  const StepReport mean = Trainer(config, device_, images_).step();
+  const StepReport mean = Trainer(config, device_, dataset_).step();
   config.training.loss = Loss::sum;
-  const StepReport sum = Trainer(config, device_, images_).step();
+  const StepReport sum = Trainer(config, device_, dataset_).step();
   EXPECT_NEAR(sum.loss / mean.loss, 64.0, 1e-6);
   EXPECT_NEAR(sum.grad_norm / mean.grad_norm, 64.0, 1e-3);
 }
@@ -112,10 +112,10 @@ TEST_F(TrainerTest, ClippingLimitsTheUpdateAsPyTorchDoes) {
   // One update from zero moments: m = (1 - beta1) * grad * scale.
   TrainConfig config = tiny_config();
   config.training.clip_norm = 0.0;
-  Trainer plain(config, device_, images_);
+  Trainer plain(config, device_, dataset_);
   const double norm = plain.step().grad_norm;
   config.training.clip_norm = norm / 4;
-  Trainer clipped(config, device_, images_);
+  Trainer clipped(config, device_, dataset_);
   EXPECT_EQ(clipped.step().grad_norm, norm);
   const double ratio = norm / 4 / (norm + 1e-6);
   for (std::size_t i = 0; i < plain.state().m.size(); ++i) {
@@ -124,14 +124,14 @@ TEST_F(TrainerTest, ClippingLimitsTheUpdateAsPyTorchDoes) {
       ASSERT_NEAR(b[j], a[j] * ratio, 1e-6 * std::abs(a[j]) + 1e-12);
   }
   config.training.clip_norm = 10 * norm;  // does nothing
-  Trainer loose(config, device_, images_);
+  Trainer loose(config, device_, dataset_);
   loose.step();
   EXPECT_EQ(sha256_of_state(loose.state()), sha256_of_state(plain.state()));
 }
 
 TEST_F(TrainerTest, DropoutFlipAndSeedReachTheStep) {
   const auto first_loss = [&](const TrainConfig& config) {
-    return Trainer(config, device_, images_).step().loss;
+    return Trainer(config, device_, dataset_).step().loss;
   };
   TrainConfig config = tiny_config();
   const double loss = first_loss(config);
@@ -148,7 +148,7 @@ TEST_F(TrainerTest, DropoutFlipAndSeedReachTheStep) {
 TEST_F(TrainerTest, AverageFollowsTheWeights) {
   TrainConfig config = tiny_config();
   config.training.ema_decay = 0.75;
-  Trainer trainer(config, device_, images_);
+  Trainer trainer(config, device_, dataset_);
   const std::vector<float> before = to_host(weight(trainer, "conv_in.weight"));
   trainer.step();
   const std::vector<float> after = to_host(weight(trainer, "conv_in.weight"));
@@ -159,7 +159,7 @@ TEST_F(TrainerTest, AverageFollowsTheWeights) {
 }
 
 TEST_F(TrainerTest, RefusesAStepWithNanAndNamesTheLayer) {
-  Trainer trainer(tiny_config(), device_, images_);
+  Trainer trainer(tiny_config(), device_, dataset_);
   trainer.step();
   poison(trainer, "down_blocks.1.resnets.0.conv1.weight", std::numeric_limits<double>::quiet_NaN());
   const std::string before = sha256_of_state(trainer.state());
@@ -171,7 +171,7 @@ TEST_F(TrainerTest, RefusesAStepWithNanAndNamesTheLayer) {
 }
 
 TEST_F(TrainerTest, RefusesAGradientThatIsNotFiniteThoughTheLossIs) {
-  Trainer trainer(tiny_config(), device_, images_);
+  Trainer trainer(tiny_config(), device_, dataset_);
   poison(trainer, "conv_out.weight", 1e20);
   const std::string before = sha256_of_state(trainer.state());
   const StepReport report = trainer.step();
@@ -184,7 +184,7 @@ TEST_F(TrainerTest, RefusesAGradientThatAdamCannotHold) {
   TrainConfig config = tiny_config();
   config.training.clip_norm = 0.0;
   config.training.loss = Loss::sum;
-  Trainer trainer(config, device_, images_);
+  Trainer trainer(config, device_, dataset_);
   poison(trainer, "conv_out.bias", 1e19);
   const std::string before = sha256_of_state(trainer.state());
   EXPECT_THAT(trainer.step().refused, HasSubstr("the gradient is too large"));
@@ -192,7 +192,7 @@ TEST_F(TrainerTest, RefusesAGradientThatAdamCannotHold) {
 }
 
 TEST_F(TrainerTest, StopsAtTheTenthRefusalInARow) {
-  Trainer trainer(tiny_config(), device_, images_);
+  Trainer trainer(tiny_config(), device_, dataset_);
   const std::vector<float> good = to_host(weight(trainer, "conv_out.bias"));
   poison(trainer, "conv_out.bias", std::numeric_limits<double>::infinity());
   for (int i = 0; i < 9; ++i) EXPECT_FALSE(trainer.step().refused.empty());
@@ -204,11 +204,66 @@ TEST_F(TrainerTest, StopsAtTheTenthRefusalInARow) {
   expect_error(ErrorCode::numeric, "10 steps in a row were not finite", [&] { trainer.step(); });
 }
 
+TrainConfig conditional_config() {
+  TrainConfig config = tiny_config();
+  config.model.class_embed_type = ClassEmbedType::lookup;
+  config.model.num_class_embeds = 6;
+  config.model.null_class = 5;
+  config.training.label_dropout = 0.25;
+  return config;
+}
+
+TEST_P(TrainerOnBackend, ClassesAndTheirDropoutDoNotDependOnThreads) {
+  const data::Dataset dataset = tiny_dataset(10);
+  std::string expected;
+  for (const std::int64_t threads : {1, 4}) {
+    TrainConfig config = conditional_config();
+    config.training.threads = threads;
+    Trainer trainer(config, device_, dataset);
+    for (int step = 0; step < 10; ++step) trainer.step();
+    const std::string hash = sha256_of_state(trainer.state());
+    if (expected.empty()) expected = hash;
+    EXPECT_EQ(hash, expected) << threads << " threads";
+  }
+}
+
+// Of the rows of the class table, a step moves those of the images of its batch, and with label
+// dropout the last, which is the null class.
+TEST_F(TrainerTest, OnlyTheRowsOfTheClassesSeenAreTrained) {
+  TrainConfig config = conditional_config();
+  dataset_.labels.assign(10, 3);
+  const auto moved_rows = [&](double label_dropout) {
+    config.training.label_dropout = label_dropout;
+    Trainer trainer(config, device_, dataset_);
+    const std::vector<float> before = to_host(weight(trainer, "class_embedding.weight"));
+    trainer.step();
+    const std::vector<float> after = to_host(weight(trainer, "class_embedding.weight"));
+    std::vector<int> rows;
+    for (std::size_t row = 0; row < 6; ++row) {
+      const std::size_t first = row * before.size() / 6;
+      if (before[first] != after[first]) rows.push_back(static_cast<int>(row));
+    }
+    return rows;
+  };
+  EXPECT_THAT(moved_rows(0.5), ::testing::ElementsAre(3, 5));
+  EXPECT_THAT(moved_rows(1e-9), ::testing::ElementsAre(3));
+}
+
+TEST_F(TrainerTest, LabelsMustBeThereAndFit) {
+  const TrainConfig config = conditional_config();
+  dataset_.labels[4] = 5;
+  expect_error(ErrorCode::user, "an image is of class 5, but model.num_classes is 5",
+               [&] { Trainer(config, device_, dataset_); });
+  dataset_.labels.clear();
+  expect_error(ErrorCode::user, "0 labels for 10 images",
+               [&] { Trainer(config, device_, dataset_); });
+}
+
 TEST_F(TrainerTest, ImagesMustFitTheNetwork) {
   TrainConfig config = tiny_config();
   config.model.in_channels = config.model.out_channels = 3;
   expect_error(ErrorCode::user, "images are 8x8x1 but the network takes 8x8x3",
-               [&] { Trainer(config, device_, images_); });
+               [&] { Trainer(config, device_, dataset_); });
 }
 
 }  // namespace
