@@ -41,6 +41,8 @@ void print_model(const Flags& flags) {
                            .add_text("attention_levels",
                                      fmt::format("[{}]", fmt::join(info.attention_levels, ",")))
                            .add("layers_per_block", info.layers_per_block)
+                           .add("num_classes", info.num_classes)
+                           .add("null_class", info.null_class.value_or(-1))
                            .add("T", info.T)
                            .add("beta_start", info.beta_start)
                            .add("beta_end", info.beta_end)
@@ -57,6 +59,10 @@ void print_model(const Flags& flags) {
                                      ? "in the middle"
                                      : fmt::format("in the middle and at level {}",
                                                    fmt::join(info.attention_levels, ", ")));
+  if (info.num_classes > 0) {
+    fmt::print("classes     0 to {}{}\n", info.num_classes - 1,
+               info.null_class ? fmt::format("; {} means none", *info.null_class) : "");
+  }
   fmt::print("schedule    T = {}, beta from {} to {}\n", info.T, info.beta_start, info.beta_end);
   fmt::print("runs on     {}\n", info.device);
 }

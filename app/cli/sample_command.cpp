@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "class_flags.h"
 #include "commands.h"
 #include "device_flag.h"
 #include "interrupts.h"
@@ -22,6 +23,7 @@ struct SampleFlags {
   fs::path noise;
   fs::path tensors;
   PlanFlags plan;
+  ClassFlags class_choice;
   DeviceFlag device;
   std::optional<std::int64_t> count;
   std::int64_t batch = 16;
@@ -124,6 +126,7 @@ void run(const SampleFlags& flags) {
       .count = flags.count.value_or(kDefaultCount),
       .seed = flags.seed,
       .first_image = flags.first_image,
+      .class_choice = flags.class_choice.choice(),
       .batch = flags.batch,
       .threads = flags.threads,
       .show_progress = flags.quiet || flags.json ? ShowProgress::no : ShowProgress::on_stderr,
@@ -180,6 +183,7 @@ void add_sample_command(CLI::App& app) {
       ->add_option("--save-tensors", flags->tensors,
                    "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
       ->type_name("FILE");
+  flags->class_choice.add_to(*command);
   flags->plan.add_to(*command);
   flags->device.add_to(*command);
   command->add_flag("--overwrite", flags->overwrite, "Replace output files that exist");

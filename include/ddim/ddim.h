@@ -9,6 +9,7 @@
 /// What goes wrong throws ddim::Error.
 
 #include "ddim/bench.h"
+#include "ddim/class_choice.h"
 #include "ddim/error.h"
 #include "ddim/evaluate.h"
 #include "ddim/image.h"

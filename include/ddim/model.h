@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,11 @@ struct ModelInfo {
   std::vector<std::int64_t> block_out_channels = {};  ///< per level, the finest first
   std::vector<std::int64_t> attention_levels = {};
   std::int64_t layers_per_block = 0;
-  std::int64_t T = 0;  ///< training steps of the forward process
+  /// Rows of the class table of a model that was trained with classes, 0 to num_classes - 1, the
+  /// null class among them; 0 for other models.
+  std::int64_t num_classes = 0;
+  std::optional<std::int64_t> null_class = {};  ///< the class that means "none", where it is known
+  std::int64_t T = 0;                           ///< training steps of the forward process
   double beta_start = 0.0;
   double beta_end = 0.0;
   std::string device = {};  ///< "cpu avx512, 2 threads"

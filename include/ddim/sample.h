@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 
+#include "ddim/class_choice.h"
 #include "ddim/image.h"
 #include "ddim/plan.h"
 #include "ddim/show_progress.h"
@@ -20,8 +21,8 @@ struct SampleProgress {
   std::int64_t evaluations = 0;       ///< count * nfe
 };
 
-/// A picture depends on the model, the plan (steps, tau, eta, clip), the seed and its number, and
-/// on nothing else: not on how many are made, in what batches and by how many threads.
+/// A picture depends on the model, the plan (steps, tau, eta, clip), the class, the seed and its
+/// number, and on nothing else: not on how many are made, in what batches and by how many threads.
 struct SampleOptions {
   std::int64_t steps = 50;
   TauKind tau = TauKind::linear;
@@ -30,6 +31,7 @@ struct SampleOptions {
   std::int64_t count = 1;
   std::uint64_t seed = 0;
   std::int64_t first_image = 0;  ///< number of the first picture
+  ClassChoice class_choice = {};
   /// Start from these states [count,C,H,W] instead of drawing them from the seed.
   std::optional<FloatImages> x_T = {};
 
@@ -46,7 +48,8 @@ struct Samples {
   double seconds = 0.0;
   std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
   /// What was done, so that it can be done again: model, steps, tau, eta or sigma_hat, clip, seed,
-  /// first_image, count, version. What PNG files carry.
+  /// first_image, count, version; class, guidance and null_class where the model has classes. What
+  /// PNG files carry.
   std::map<std::string, std::string> recipe = {};
 };
 

@@ -29,6 +29,9 @@ ModelInfo info_of(const model::Model& model, std::string name) {
       .block_out_channels = config.block_out_channels,
       .attention_levels = config.attention_levels,
       .layers_per_block = config.layers_per_block,
+      .num_classes =
+          config.class_embed_type == ClassEmbedType::lookup ? *config.num_class_embeds : 0,
+      .null_class = config.null_class,
       .T = model.schedule.num_steps(),
       .beta_start = model.schedule.betas().front(),
       .beta_end = model.schedule.betas().back(),

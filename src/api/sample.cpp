@@ -7,6 +7,7 @@
 #include <iostream>
 #include <limits>
 
+#include "api/class_condition.h"
 #include "api/diffusion_plan.h"
 #include "api/model_implementation.h"
 #include "api/num_threads.h"
@@ -23,6 +24,13 @@ std::string number_text(double value) {
   std::array<char, 32> text{};
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
   return {text.data(), end};
+}
+
+/// "3,1,4"
+std::string list_text(const std::vector<std::int64_t>& numbers) {
+  std::string text;
+  for (const std::int64_t number : numbers) text += concat(text.empty() ? "" : ",", number);
+  return text;
 }
 
 std::map<std::string, std::string> recipe_of(const ModelInfo& model, const SampleOptions& options) {
@@ -42,6 +50,11 @@ std::map<std::string, std::string> recipe_of(const ModelInfo& model, const Sampl
   } else {
     recipe["sigma_hat"] = "true";
   }
+  const ClassChoice& choice = options.class_choice;
+  if (!choice.classes.empty()) recipe["class"] = list_text(choice.classes);
+  if (!choice.vectors.empty()) recipe["class"] = "given";
+  if (choice.guidance != 1.0) recipe["guidance"] = number_text(choice.guidance);
+  if (choice.null_class) recipe["null_class"] = std::to_string(*choice.null_class);
   return recipe;
 }
 
@@ -70,9 +83,13 @@ Samples sample(const Model& model, const SampleOptions& options) {
           {.steps = options.steps, .tau = options.tau, .eta = options.eta, .clip = options.clip})
           .plan;
   Progress display(std::clog, style_of(options.show_progress), "steps");
+  const model::ClassCondition condition = condition_of(options.class_choice);
   const auto report = [&](std::int64_t done, std::int64_t total) {
     display.update(done, "");
-    if (options.progress) options.progress({.evaluations_done = done, .evaluations = total});
+    if (options.progress) {
+      options.progress({.evaluations_done = done * condition.num_calls(),
+                        .evaluations = total * condition.num_calls()});
+    }
     return options.stop.stop_requested() ? diffusion::Flow::stop : diffusion::Flow::proceed;
   };
 
@@ -86,6 +103,7 @@ Samples sample(const Model& model, const SampleOptions& options) {
        .batch = options.batch,
        .num_threads = num_threads_of(options.threads),
        .seed = options.seed,
+       .condition = condition,
        .x_T = options.x_T ? std::span<const float>(options.x_T->values) : std::span<const float>(),
        .progress = report});
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
