@@ -52,9 +52,8 @@ const ModelInfo& Model::info() const { return implementation_->info; }
 
 void convert_model(const std::filesystem::path& folder, const std::filesystem::path& output,
                    WeightType type) {
-  model::convert_folder(folder, output,
-                        type == WeightType::f32 ? io::StoredType::f32 : io::StoredType::f16,
-                        device_of(DeviceKind::cpu));
+  model::convert_model(folder, output,
+                       type == WeightType::f32 ? io::StoredType::f32 : io::StoredType::f16);
 }
 
 }  // namespace ddim

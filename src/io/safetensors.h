@@ -1,33 +1,16 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
-#include <map>
-#include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/file_output.h"
-#include "io/stored_type.h"
+#include "io/tensor_source.h"
+#include "io/tensor_table.h"
 
 namespace ddim::io {
-
-/// One tensor of a file: row-major, little-endian, any rank. `bytes` point into the file's memory.
-struct TensorEntry {
-  std::string name;
-  StoredType type;
-  std::vector<std::int64_t> shape;
-  std::span<const std::byte> bytes;
-
-  std::int64_t num_elements() const {
-    return static_cast<std::int64_t>(bytes.size() / size_of(type));
-  }
-};
-
-using Metadata = std::map<std::string, std::string>;
 
 /// What a safetensors file declares: entries in the order of their data.
 struct SafetensorsContents {
@@ -42,47 +25,14 @@ struct SafetensorsContents {
 SafetensorsContents parse_safetensors(std::span<const std::byte> file,
                                       const std::string& file_name);
 
-/// A safetensors file mapped into memory; entries stay valid as long as this object (movable).
-/// A file that another program shortens in the meantime ends the process with SIGBUS.
-class SafetensorsFile {
+/// A safetensors file mapped into memory.
+class SafetensorsFile : public TensorTable {
  public:
   /// Error(io) when the file cannot be opened, Error(corrupt) as parse_safetensors.
   static SafetensorsFile open(const std::filesystem::path& path);
 
-  const std::filesystem::path& path() const { return path_; }
-  /// In the order of their data in the file.
-  const std::vector<TensorEntry>& entries() const { return contents_.entries; }
-  const Metadata& metadata() const { return contents_.metadata; }
-
-  /// nullptr when the file has no tensor of that name.
-  const TensorEntry* find(std::string_view name) const;
-  /// The same, but Error(corrupt) naming file and tensor when it is not there.
-  const TensorEntry& at(std::string_view name) const;
-  /// The elements of at(name) as floats; errors as at() and read_f32().
-  std::vector<float> read(std::string_view name) const;
-  /// out[i] = element i as a float. Error(user) when the type is not a float type or `out` has
-  /// another number of elements.
-  void read_f32(const TensorEntry& entry, std::span<float> out) const;
-
  private:
-  class Mapping;
-  SafetensorsFile(std::filesystem::path path, std::shared_ptr<const Mapping> mapping,
-                  SafetensorsContents contents);
-
-  std::filesystem::path path_;
-  std::shared_ptr<const Mapping> mapping_;
-  SafetensorsContents contents_;
-  std::map<std::string, std::size_t, std::less<>> index_;  ///< name -> position in entries()
-};
-
-/// A tensor to be written: either `values`, converted to `type` (f64, f32, f16, bf16) on the way,
-/// or `bytes`, copied as they are (little-endian elements of `type`).
-struct TensorSource {
-  std::string name;
-  StoredType type = StoredType::f32;
-  std::vector<std::int64_t> shape;
-  std::span<const float> values = {};
-  std::span<const std::byte> bytes = {};
+  using TensorTable::TensorTable;
 };
 
 /// What diffusers writes and expects.

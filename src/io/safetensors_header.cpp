@@ -173,33 +173,4 @@ SafetensorsHeader parse_safetensors_header(std::string_view json_text,
   return reader.take();
 }
 
-std::string display_name(std::string_view name) {
-  constexpr std::size_t kMaxShown = 60;
-  std::string text = "\"";
-  for (const char c : name.substr(0, kMaxShown)) text += c >= 0x20 && c < 0x7f ? c : '?';
-  return text + (name.size() > kMaxShown ? "...\"" : "\"");
-}
-
-std::string_view reason_against_name(std::string_view name) {
-  if (name.empty()) return "is empty";
-  if (name.size() > kMaxNameBytes) return "is longer than 1024 bytes";
-  const bool printable = std::all_of(name.begin(), name.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
-  });
-  return printable ? "" : "has control characters";
-}
-
-std::int64_t num_bytes_of(StoredType type, const std::vector<std::int64_t>& shape) {
-  std::int64_t product = static_cast<std::int64_t>(size_of(type));
-  bool overflow = false;
-  for (const std::int64_t dim : shape) {
-    if (dim < 0) return -1;
-    // A later zero does not excuse an overflow: such a shape is no one's honest tensor.
-    overflow =
-        overflow || __builtin_mul_overflow(product, std::max<std::int64_t>(dim, 1), &product);
-  }
-  if (overflow) return -1;
-  return std::find(shape.begin(), shape.end(), 0) == shape.end() ? product : 0;
-}
-
 }  // namespace ddim::io

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -65,57 +64,6 @@ std::string header_bytes(const std::vector<TensorSource>& tensors, const Metadat
   return bytes + text;
 }
 
-bool is_float(StoredType type) {
-  return type == StoredType::f64 || type == StoredType::f32 || type == StoredType::f16 ||
-         type == StoredType::bf16;
-}
-
-void check(const TensorSource& tensor) {
-  const auto reason = reason_against_name(tensor.name);
-  require(reason.empty(), "a tensor cannot be written: its name ", display_name(tensor.name), " ",
-          reason);
-  require(tensor.name != "__metadata__", "a tensor cannot be named __metadata__");
-  require(tensor.values.empty() || tensor.bytes.empty(), "tensor ", display_name(tensor.name),
-          " is given both as values and as bytes");
-  require(tensor.shape.size() <= kMaxRank, "tensor ", display_name(tensor.name), " has more than ",
-          kMaxRank, " dimensions");
-  require(tensor.values.empty() || is_float(tensor.type), "tensor ", display_name(tensor.name),
-          ": float values cannot be written as ", to_string(tensor.type));
-  const std::int64_t expected = num_bytes_of(tensor.type, tensor.shape);
-  const std::size_t given = tensor.bytes.size() + tensor.values.size() * size_of(tensor.type);
-  require(expected >= 0 && static_cast<std::size_t>(expected) == given, "tensor ",
-          display_name(tensor.name), " has ", given, " bytes, but its shape and type need ",
-          expected);
-}
-
-/// Error(numeric) for the first element that `stored` cannot hold as a finite number.
-void require_finite(const TensorSource& tensor, std::size_t first, std::span<const float> values,
-                    std::span<const float> stored) {
-  const auto bad =
-      std::find_if_not(stored.begin(), stored.end(), [](float x) { return std::isfinite(x); });
-  if (bad == stored.end()) return;
-  const auto at = static_cast<std::size_t>(bad - stored.begin());
-  fail(ErrorCode::numeric, "tensor ", display_name(tensor.name), ": element ", first + at, " is ",
-       values[at], ", which is not a finite ", to_string(tensor.type), " number");
-}
-
-/// Converts and hands on a tensor's values piece by piece, so that no second copy of it exists.
-void write_values(const TensorSource& tensor, const ByteSink& sink) {
-  constexpr std::size_t kPiece = 1 << 16;
-  std::vector<std::byte> bytes;
-  std::vector<float> stored;
-  for (std::size_t first = 0; first < tensor.values.size(); first += kPiece) {
-    const auto values =
-        tensor.values.subspan(first, std::min(kPiece, tensor.values.size() - first));
-    bytes.resize(values.size() * size_of(tensor.type));
-    stored.resize(values.size());
-    from_f32(tensor.type, values, bytes);
-    to_f32(tensor.type, bytes, stored);
-    require_finite(tensor, first, values, stored);
-    sink(bytes);
-  }
-}
-
 }  // namespace
 
 FileContent safetensors_content(std::vector<TensorSource> tensors, Metadata metadata) {
@@ -123,7 +71,7 @@ FileContent safetensors_content(std::vector<TensorSource> tensors, Metadata meta
           " tensors, not ", tensors.size());
   std::set<std::string_view> names;
   for (const TensorSource& tensor : tensors) {
-    check(tensor);
+    check_source(tensor);
     require(names.insert(tensor.name).second, "safetensors: there are two tensors ",
             display_name(tensor.name));
   }
@@ -139,13 +87,7 @@ FileContent safetensors_content(std::vector<TensorSource> tensors, Metadata meta
   }
   return {size, [header = std::move(header), tensors = std::move(tensors)](const ByteSink& sink) {
             sink(std::as_bytes(std::span(header)));
-            for (const TensorSource& tensor : tensors) {
-              if (tensor.values.empty()) {
-                sink(tensor.bytes);
-              } else {
-                write_values(tensor, sink);
-              }
-            }
+            for (const TensorSource& tensor : tensors) write_elements(tensor, sink);
           }};
 }
 

@@ -1,21 +1,30 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
-#include "model/model.h"
+#include "io/stored_type.h"
+#include "model/model_files.h"
 
 namespace ddim::model {
 
-/// Loads a folder of the DDIM paper's code: its configuration as config.json and the weights under
-/// its names as unet.safetensors. Throws, naming file and field: Error(user) for missing files and
-/// for configurations that this program has no network for, Error(corrupt) for damaged files and
-/// weights that do not match.
-Model load_official_folder(const std::filesystem::path& folder, const Device& device);
+/// What a model is rewritten as.
+enum class Target {
+  diffusers,         ///< a folder with unet/, scheduler/, model_index.json and a model card
+  official,          ///< one file, see official_checkpoint()
+  official_weights,  ///< one file, see official_weights()
+};
 
-/// Rewrites a folder of the DDIM paper's code, or one that load_model() takes, as a diffusers
-/// folder with weights stored as `type` (f32 or f16). Nothing is written when anything is wrong
-/// with `folder`; `output` must not exist.
-void convert_folder(const std::filesystem::path& folder, const std::filesystem::path& output,
-                    io::StoredType type, const Device& device);
+struct ConvertOptions {
+  Target target = Target::diffusers;
+  io::StoredType type = io::StoredType::f32;  ///< f32, f16 or bf16
+  std::optional<WeightSet> set = {};          ///< no choice: all that the target can hold
+};
+
+/// Writes a model as something else. Weights stream from file to file, never all in memory. The
+/// output appears complete or not at all and must not exist: Error(user); Error(numeric) for
+/// weights that the type cannot hold, or that are not numbers; Error(io) when the system refuses.
+void write_model(const ModelFiles& files, const std::filesystem::path& output,
+                 const ConvertOptions& options);
 
 }  // namespace ddim::model

@@ -1,28 +1,34 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "io/safetensors.h"
-#include "tensor/parameter.h"
+#include "io/tensor_table.h"
+#include "nn/unet.h"
 
 namespace ddim::model {
 
-/// What a parameter is called in a file, and the shape that it has there.
-struct WeightSlot {
-  Parameter* parameter;
-  std::string name;
-  std::vector<std::int64_t> shape;
+/// Whose names the tensors of a file bear.
+enum class Naming {
+  diffusers,  ///< of any age
+  official,   ///< of the DDIM paper's code (see official_name())
 };
 
-/// Fills every slot from the entry of its name, converted to fp32. `entries` are those of `file`,
-/// under the names that the slots use. Throws Error(corrupt), naming the file: missing and
-/// unexpected names (the first five of each and how many there are), a tensor of another shape
-/// (both shapes) or of a type that is not a float. Nothing is filled then.
-void read_weights(const io::SafetensorsFile& file,
-                  const std::map<std::string, const io::TensorEntry*>& entries,
-                  const std::vector<WeightSlot>& slots);
+/// A network's weights where a file holds them: in the order of UNet::parameters(), under
+/// diffusers' names of today and with the shapes that parameters have. They point into mapped
+/// files.
+using StoredWeights = std::vector<io::TensorEntry>;
+
+/// The weights of the network `config` among the tensors of `table`. Throws Error(corrupt), naming
+/// the file: missing and unexpected names (the first five of each and how many there are), a tensor
+/// of another shape (both shapes) or of a type that is not a float, one tensor under two names.
+StoredWeights match_weights(const io::TensorTable& table, Naming naming, const UNetConfig& config);
+
+/// Fills the network's parameters, converted to fp32, and gives back the memory behind the files'
+/// pages as it goes. Errors as io::read_f32.
+void read_weights(const StoredWeights& weights, UNet& unet);
+/// The same for other tensors in the order of its parameters.
+void read_tensors(const StoredWeights& weights, std::span<Tensor> tensors);
 
 }  // namespace ddim::model

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "base/file_output.h"
 #include "diffusion/schedule.h"
 #include "io/diffusers_config.h"
-#include "io/stored_type.h"
+#include "io/tensor_source.h"
+#include "model/model_files.h"
 #include "nn/unet.h"
 
 namespace ddim::model {
@@ -19,22 +22,24 @@ struct Model {
   io::SchedulerFileConfig scheduler_config;  ///< as the file says: clipping, spacing of steps ...
 };
 
-/// Loads a diffusers folder: either with unet/ and scheduler/ in it (what is saved today, and our
-/// checkpoints) or with all files at the top (google/ddpm-*). Weights are F32, F16 or BF16
-/// safetensors under the new or the old attention names; in memory they are fp32. Throws, naming
-/// the file: Error(user) for a folder that is none of these and for a configuration that cannot be
-/// built, Error(corrupt) for files that are damaged or do not match the configuration, Error(io)
-/// when the system refuses.
-Model load_model(const std::filesystem::path& folder, const Device& device);
+/// Reads what open_model() finds, with all weights as fp32: one set of them, by default the one
+/// that pictures are made with. Errors as open_model(), and Error(user) for schedules that cannot
+/// be sampled.
+Model load_model(const std::filesystem::path& path, const Device& device,
+                 std::optional<WeightSet> set = {});
 
 /// Writes a diffusers folder (unet/ and scheduler/) that appears complete or not at all. `type` is
-/// f32 or f16. Error(user) when `folder` exists, Error(numeric) for weights that `type` cannot
-/// hold, Error(io) when the system refuses.
+/// f32, f16 or bf16. Error(user) when `folder` exists, Error(numeric) for weights that `type`
+/// cannot hold, Error(io) when the system refuses.
 void save_model(const Model& model, const std::filesystem::path& folder, io::StoredType type);
 
-/// The same files into a folder that is being written together with others. `weights` are in the
-/// order of unet.parameters(): their own values, or averages of them.
-void write_model_files(DurableFolder& folder, const UNet& unet, std::span<const Tensor> weights,
-                       const io::SchedulerFileConfig& scheduler_config, io::StoredType type);
+/// The same files into a folder that is being written together with others.
+void write_model_files(DurableFolder& folder, const UNetConfig& config,
+                       std::vector<io::TensorSource> weights,
+                       const io::SchedulerFileConfig& scheduler_config);
+/// What to write: `weights` are in the order of unet.parameters(), their own values or averages of
+/// them, and must outlive the writing.
+std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const Tensor> weights,
+                                             io::StoredType type);
 
 }  // namespace ddim::model

@@ -11,6 +11,7 @@
 #include "io/safetensors.h"
 #include "model/file_configs.h"
 #include "model/model.h"
+#include "model/training_names.h"
 
 namespace ddim::train {
 namespace {
@@ -39,10 +40,13 @@ std::vector<std::pair<std::string, Tensor>> named_tensors(const TrainingState& s
   std::vector<std::pair<std::string, Tensor>> tensors;
   for (const Parameter* parameter : state.network.parameters()) {
     const std::size_t i = parameter->index;
-    tensors.emplace_back("network/" + parameter->name, parameter->value);
-    tensors.emplace_back("average/" + parameter->name, state.average.parameters()[i]->value);
-    tensors.emplace_back("adam_m/" + parameter->name, state.m[i]);
-    tensors.emplace_back("adam_v/" + parameter->name, state.v[i]);
+    const auto add = [&](std::string_view prefix, const Tensor& tensor) {
+      tensors.emplace_back(concat(prefix, parameter->name), tensor);
+    };
+    add(model::kTrainedPrefix, parameter->value);
+    add(model::kAveragePrefix, state.average.parameters()[i]->value);
+    add(model::kAdamMPrefix, state.m[i]);
+    add(model::kAdamVPrefix, state.v[i]);
   }
   return tensors;
 }
@@ -131,8 +135,9 @@ fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& co
   const model::LinearSchedule schedule{.beta_start = config.diffusion.beta_start,
                                        .beta_end = config.diffusion.beta_end,
                                        .num_steps = config.diffusion.T};
-  model::write_model_files(folder, state.average, average, model::file_config(schedule),
-                           io::StoredType::f32);
+  model::write_model_files(folder, state.average.config(),
+                           model::weight_sources(state.average, average, io::StoredType::f32),
+                           model::file_config(schedule));
   folder.write_file("state.safetensors",
                     io::safetensors_content(std::move(sources), std::move(metadata)));
   folder.write_file("config.toml", to_toml(config));

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <limits>
 
-#include "model/convert.h"
 #include "tensor/kernels.h"
 
 namespace ddim {
@@ -43,7 +42,7 @@ void GoldenTest::load(const GoldenCase& golden) {
   folder_ = path_of(golden.folder);
   if (!fs::exists(folder_))
     GTEST_SKIP() << folder_.string() << " is not there (DDIM_SHARED can say where to look)";
-  model_ = model::load_official_folder(folder_, make_device(golden.backend));
+  model_ = model::load_model(folder_, make_device(golden.backend));
 }
 
 io::SafetensorsFile GoldenTest::open(const char* name) const {

@@ -6,6 +6,7 @@
 
 #include "backend/make_device.h"
 #include "io/safetensors.h"
+#include "model/model.h"
 #include "model/official_names.h"
 #include "tests/model/expect_error.h"
 #include "tests/model/temporary_folder.h"
@@ -27,8 +28,7 @@ class Convert : public testing::Test {
       fs::copy_file(fs::path(kMicro) / name, input_ / name);
   }
   void expect_refused(ErrorCode code, const std::vector<std::string>& parts) {
-    expect_error(code, parts,
-                 [&] { convert_folder(input_, output_, io::StoredType::f32, ref_device()); });
+    expect_error(code, parts, [&] { convert_model(input_, output_, io::StoredType::f32); });
     EXPECT_EQ(folder_.num_entries(), 1U) << "something was written";
   }
 
@@ -37,7 +37,7 @@ class Convert : public testing::Test {
 };
 
 TEST_F(Convert, KeepsEveryWeight) {
-  convert_folder(input_, output_, io::StoredType::f32, ref_device());
+  convert_model(input_, output_, io::StoredType::f32);
   const Model model = load_model(output_, ref_device());
   const io::SafetensorsFile file = io::SafetensorsFile::open(input_ / "unet.safetensors");
   EXPECT_EQ(file.entries().size(), model.unet.parameters().size());
@@ -56,7 +56,7 @@ TEST_F(Convert, KeepsEveryWeight) {
 TEST_F(Convert, DoesNotOverwrite) {
   write_text(output_ / "notes.txt", "precious");
   expect_error(ErrorCode::user, {"model", "exists"},
-               [&] { convert_folder(input_, output_, io::StoredType::f32, ref_device()); });
+               [&] { convert_model(input_, output_, io::StoredType::f32); });
   EXPECT_EQ(read_text(output_ / "notes.txt"), "precious");
 }
 
@@ -64,13 +64,12 @@ TEST_F(Convert, MissingFilesAreNamed) {
   fs::remove(input_ / "unet.safetensors");
   expect_refused(ErrorCode::user, {"official/unet.safetensors: no such file"});
   fs::remove(input_ / "config.json");
-  expect_refused(ErrorCode::user, {"official/config.json: no such file"});
+  expect_refused(ErrorCode::user, {"official: is not a model's folder"});
 }
 
 TEST_F(Convert, AMissingFolderIsNamed) {
-  expect_error(ErrorCode::user, {"nowhere: no such folder"}, [&] {
-    convert_folder(folder_ / "nowhere", output_, io::StoredType::f32, ref_device());
-  });
+  expect_error(ErrorCode::user, {"nowhere: no such folder"},
+               [&] { convert_model(folder_ / "nowhere", output_, io::StoredType::f32); });
 }
 
 struct BadField {
@@ -104,7 +103,7 @@ TEST_F(Convert, BadConfigurationsAreRefusedByField) {
       {"\"dropout\": 0.0", "\"dropout\": null", ErrorCode::corrupt,
        "model.dropout must be a number"},
       {"\"beta_end\": 0.02", "\"beta_end\": 2", ErrorCode::user, "official/config.json: "},
-      {"{", "[", ErrorCode::corrupt, "not JSON"},
+      {"{", "[", ErrorCode::corrupt, "not valid JSON"},
   };
   for (const BadField& bad : cases) {
     SCOPED_TRACE(bad.replaced);
@@ -115,9 +114,9 @@ TEST_F(Convert, BadConfigurationsAreRefusedByField) {
 }
 
 TEST_F(Convert, HalvesADiffusersFolder) {
-  convert_folder(input_, output_, io::StoredType::f32, ref_device());
+  convert_model(input_, output_, io::StoredType::f32);
   const fs::path half = folder_ / "half";
-  convert_folder(output_, half, io::StoredType::f16, ref_device());
+  convert_model(output_, half, io::StoredType::f16);
   const Model whole = load_model(output_, ref_device());
   const Model halved = load_model(half, ref_device());
   const std::vector<float> a = to_host(whole.unet.parameters().front()->value);

@@ -289,7 +289,8 @@ TEST(SaveModel, AveragesInsteadOfTheNetworksOwnWeights) {
     averages.push_back(average);
   }
   DurableFolder output(folder / "model", Manifest::write);
-  write_model_files(output, model.unet, averages, model.scheduler_config, StoredType::f32);
+  write_model_files(output, model.unet.config(),
+                    weight_sources(model.unet, averages, StoredType::f32), model.scheduler_config);
   output.commit();
   const Model loaded = load_model(folder / "model", ref_device());
   for (const auto& values : weights_of(loaded.unet)) EXPECT_EQ(values[0], 0.5F);

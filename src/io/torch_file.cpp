@@ -1,0 +1,228 @@
+#include "io/torch_file.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "io/pickle_reader.h"
+#include "io/strangers.h"
+#include "io/torch_storages.h"
+#include "io/torch_stream.h"
+#include "io/zip_reader.h"
+
+namespace ddim::io {
+namespace {
+
+constexpr std::string_view kRebuildTensor = "torch._utils _rebuild_tensor";
+constexpr std::string_view kRebuildTensor2 = "torch._utils _rebuild_tensor_v2";
+constexpr std::string_view kRebuildParameter = "torch._utils _rebuild_parameter";
+
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+bool is_zip(std::span<const std::byte> file) { return text_of(file).starts_with("PK\x03\x04"); }
+
+/// Their pickles name programs, so that they would be refused for that, which helps nobody.
+void refuse_stable_diffusion(std::span<const std::byte> pickle, const std::string& file_name) {
+  if (text_of(pickle).find("model.diffusion_model.") != std::string_view::npos)
+    fail(ErrorCode::corrupt, file_name,
+         ": this is a checkpoint of latent diffusion (Stable Diffusion): its network works on the "
+         "codes of an autoencoder, which is not supported");
+}
+
+/// The entries of an archive of torch.save, which all stand below one folder.
+class Archive {
+ public:
+  Archive(std::span<const std::byte> file, const std::string& file_name)
+      : entries_(parse_zip(file, file_name)), file_name_(file_name) {
+    constexpr std::string_view kPickle = "/data.pkl";
+    for (const ZipEntry& entry : entries_)
+      if (entry.name.ends_with(kPickle) &&
+          entry.name.find('/') == entry.name.size() - kPickle.size())
+        folder_ = entry.name.substr(0, entry.name.size() - kPickle.size() + 1);
+    if (folder_.empty())
+      fail(ErrorCode::corrupt, file_name,
+           ": this is a zip archive, but not of torch.save: it has no data.pkl");
+    if (find("constants.pkl") != nullptr)
+      fail(ErrorCode::corrupt, file_name, ": this is a TorchScript program, not weights");
+  }
+
+  const ZipEntry* find(const std::string& name) const {
+    const auto found = std::ranges::lower_bound(by_name_, folder_ + name, {}, &ZipEntry::name);
+    if (found != by_name_.end() && found->name == folder_ + name) return &*found;
+    return nullptr;
+  }
+
+  std::span<const std::byte> pickle() const {
+    const ZipEntry& entry = *find("data.pkl");
+    const uLong crc =
+        crc32_z(0, reinterpret_cast<const Bytef*>(entry.bytes.data()), entry.bytes.size());
+    if (crc != entry.crc32)
+      fail(ErrorCode::corrupt, file_name_,
+           ": bad zip archive: data.pkl is damaged (its CRC-32 is not as stated)");
+    return entry.bytes;
+  }
+
+  void require_little_endian() const {
+    const ZipEntry* order = find("byteorder");
+    if (order != nullptr && text_of(order->bytes) != "little")
+      fail(ErrorCode::corrupt, file_name_, ": it was written by a big-endian machine");
+  }
+
+ private:
+  static std::vector<ZipEntry> sorted(std::vector<ZipEntry> entries) {
+    std::ranges::sort(entries, {}, &ZipEntry::name);
+    return entries;
+  }
+
+  std::vector<ZipEntry> entries_;
+  std::vector<ZipEntry> by_name_ = sorted(entries_);
+  std::string folder_;  ///< "archive/"
+  const std::string& file_name_;
+};
+
+TorchContents parse_torch_archive(std::span<const std::byte> file, const std::string& file_name) {
+  const Archive archive(file, file_name);
+  archive.require_little_endian();
+  const std::span<const std::byte> pickle = archive.pickle();
+  refuse_stable_diffusion(pickle, file_name);
+  ParsedPickle parsed = parse_pickle(pickle, file_name);
+  if (parsed.num_bytes != pickle.size())
+    fail(ErrorCode::corrupt, file_name, ": data.pkl goes on after its end");
+  TorchContents contents{.tree = std::move(parsed.tree), .storages = {}};
+  for (const auto& [key, declared] : declared_storages(*contents.tree, file_name)) {
+    const ZipEntry* entry = archive.find("data/" + key);
+    if (entry == nullptr)
+      fail(ErrorCode::corrupt, file_name, ": storage ", display_name(key), " is missing");
+    const std::int64_t num_bytes = num_bytes_of(declared.type, {declared.num_elements});
+    if (num_bytes < 0 || static_cast<std::uint64_t>(num_bytes) != entry->bytes.size())
+      fail(ErrorCode::corrupt, file_name, ": storage ", display_name(key), " has ",
+           entry->bytes.size(), " bytes, but ", declared.num_elements, " elements of ",
+           to_string(declared.type), " are declared");
+    contents.storages.emplace(key,
+                              TorchStorage{declared.type, declared.num_elements, entry->bytes});
+  }
+  if (const ZipEntry* config = archive.find("config.json"))
+    contents.config_json = text_of(config->bytes);
+  return contents;
+}
+
+/// A tuple (or list) of counts; nullopt for anything else.
+std::optional<std::vector<std::int64_t>> counts(const PickleValue& value) {
+  if (!value.is(PickleKind::tuple) && !value.is(PickleKind::list)) return std::nullopt;
+  if (value.size() > kMaxRank) return std::nullopt;
+  std::vector<std::int64_t> result;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (!value[i].is(PickleKind::integer) || value[i].integer() < 0) return std::nullopt;
+    result.push_back(value[i].integer());
+  }
+  return result;
+}
+
+bool is_call_of(const PickleValue& value, std::string_view callee) {
+  return value.is(PickleKind::call) && value[0].text() == callee;
+}
+
+bool is_row_major(const std::vector<std::int64_t>& shape,
+                  const std::vector<std::int64_t>& strides) {
+  std::int64_t expected = 1;
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    if (shape[axis] != 1 && strides[axis] != expected) return false;
+    expected *= shape[axis];
+  }
+  return true;
+}
+
+/// The number of the last element, seen from the first; nullopt where that leaves 63 bits.
+std::optional<std::int64_t> reach(const std::vector<std::int64_t>& shape,
+                                  const std::vector<std::int64_t>& strides) {
+  std::int64_t last = 0;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    std::int64_t along = 0;
+    if (__builtin_mul_overflow(shape[axis] - 1, strides[axis], &along) ||
+        __builtin_add_overflow(last, along, &last))
+      return std::nullopt;
+  }
+  return last;
+}
+
+}  // namespace
+
+bool looks_like_torch(std::span<const std::byte> file) {
+  return is_zip(file) || (!file.empty() && file[0] == std::byte{0x80});
+}
+
+TorchContents parse_torch(std::span<const std::byte> file, const std::string& file_name) {
+  refuse_strangers(file, file_name);
+  if (is_zip(file)) return parse_torch_archive(file, file_name);
+  if (is_torch_stream(file)) {
+    refuse_stable_diffusion(file.first(std::min<std::size_t>(file.size(), 1 << 20)), file_name);
+    return parse_torch_stream(file, file_name);
+  }
+  constexpr std::size_t kTarMagicAt = 257;
+  if (file.size() > kTarMagicAt && text_of(file.subspan(kTarMagicAt)).starts_with("ustar"))
+    fail(ErrorCode::corrupt, file_name,
+         ": this is a tar archive, as PyTorch wrote before 2017, or a folder packed: unpack it, or "
+         "load and save it with a newer PyTorch");
+  if (looks_like_torch(file)) parse_pickle(file, file_name);  // says so if it asks for programs
+  fail(ErrorCode::corrupt, file_name, ": this is no file of torch.save");
+}
+
+bool is_tensor(const PickleValue& value) {
+  if (is_call_of(value, kRebuildParameter) && value[1].size() >= 1) return is_tensor(value[1][0]);
+  return is_call_of(value, kRebuildTensor) || is_call_of(value, kRebuildTensor2);
+}
+
+TensorEntry tensor_of(const TorchContents& contents, const PickleValue& value,
+                      const std::string& name, const std::string& file_name) {
+  const auto refuse = [&](const auto&... parts) {
+    fail(ErrorCode::corrupt, file_name, ": tensor ", display_name(name), " ", parts...);
+  };
+  if (!is_tensor(value)) refuse("is ", value.describe());
+  if (is_call_of(value, kRebuildParameter))
+    return tensor_of(contents, value[1][0], name, file_name);
+  if (const auto reason = reason_against_name(name); !reason.empty())
+    refuse("has a name that ", reason);
+
+  // (storage, offset, size, stride[, requires_grad, hooks[, metadata]])
+  const PickleValue arguments = value[1];
+  const bool second = value[0].text() == kRebuildTensor2;
+  const std::size_t num_arguments = arguments.size();
+  if (second ? num_arguments < 6 || num_arguments > 7 : num_arguments != 4)
+    refuse("has ", num_arguments, " arguments");
+  const auto key = storage_key(arguments[0]);
+  const auto shape = counts(arguments[2]);
+  const auto strides = counts(arguments[3]);
+  if (!key || !arguments[1].is(PickleKind::integer) || arguments[1].integer() < 0 || !shape ||
+      !strides || shape->size() != strides->size())
+    refuse("is not described as PyTorch does");
+
+  const TorchStorage& storage = contents.storages.find(*key)->second;
+  const std::int64_t offset = arguments[1].integer();
+  const std::int64_t num_bytes = num_bytes_of(storage.type, *shape);
+  const auto size = static_cast<std::int64_t>(size_of(storage.type));
+  if (num_bytes < 0) refuse("has a shape that is too large for 63 bits");
+  TensorEntry entry{.name = name, .type = storage.type, .shape = *shape, .bytes = {}};
+  if (num_bytes == 0) return entry;
+  const auto last = reach(*shape, *strides);
+  if (!last || offset > storage.num_elements - 1 || *last > storage.num_elements - 1 - offset)
+    refuse("reaches beyond its storage of ", storage.num_elements, " elements");
+  if (num_bytes / size > storage.num_elements)
+    refuse("has more elements than its storage, ", storage.num_elements);
+  entry.bytes = storage.bytes.subspan(static_cast<std::size_t>(offset * size),
+                                      static_cast<std::size_t>((*last + 1) * size));
+  if (!is_row_major(*shape, *strides)) entry.strides = *strides;
+  return entry;
+}
+
+TorchFile open_torch_file(const std::filesystem::path& path) {
+  auto file = std::make_shared<const MappedFile>(path);
+  TorchContents contents = parse_torch(file->bytes(), path.string());
+  return {.path = path, .file = std::move(file), .contents = std::move(contents)};
+}
+
+}  // namespace ddim::io

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "io/mapped_file.h"
+#include "io/pickle_value.h"
+#include "io/tensor_table.h"
+
+namespace ddim::io {
+
+/// The numbers behind one or more tensors of a file.
+struct TorchStorage {
+  StoredType type;
+  std::int64_t num_elements;
+  std::span<const std::byte> bytes;
+};
+
+/// What torch.save wrote, either as a zip archive or, before PyTorch 1.6, as a stream of pickles:
+/// the values, and the numbers that tensors among them refer to by key.
+struct TorchContents {
+  std::unique_ptr<const PickleTree> tree;
+  std::map<std::string, TorchStorage, std::less<>> storages;
+  /// "config.json", which our own files carry and PyTorch passes over; empty where there is none.
+  std::string_view config_json = {};
+};
+
+/// Reads a whole file in memory and runs nothing of it. Error(corrupt) naming `file_name`: as
+/// parse_zip() and parse_pickle(); storages that are missing, or whose number of bytes is not that
+/// of their type and count, or which two places describe differently; big-endian files; a pickle
+/// whose CRC-32 is not the archive's; bytes after the end; files that are no checkpoint of PyTorch,
+/// or one of Stable Diffusion, each by its name. Storages point into `file`.
+TorchContents parse_torch(std::span<const std::byte> file, const std::string& file_name);
+
+/// Whether a file begins as one that parse_torch() is for.
+bool looks_like_torch(std::span<const std::byte> file);
+
+/// Whether a value is a tensor (or a parameter that holds one).
+bool is_tensor(const PickleValue& value);
+
+/// A tensor under `name`. Error(corrupt) naming file and tensor for a call of other arguments than
+/// PyTorch writes, for elements that lie outside of the storage, and for a tensor with more
+/// elements than its storage.
+TensorEntry tensor_of(const TorchContents& contents, const PickleValue& value,
+                      const std::string& name, const std::string& file_name);
+
+/// A mapped file and its contents.
+struct TorchFile {
+  std::filesystem::path path;
+  std::shared_ptr<const MappedFile> file;
+  TorchContents contents;
+
+  PickleValue root() const { return contents.tree->root(); }
+};
+/// Error(io) when the file cannot be opened, Error(corrupt) as parse_torch().
+TorchFile open_torch_file(const std::filesystem::path& path);
+
+}  // namespace ddim::io

@@ -1,0 +1,55 @@
+#include "model/compare.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "model/model.h"
+#include "tensor/kernels.h"
+
+namespace ddim::model {
+namespace {
+
+/// What both networks are asked.
+struct Question {
+  std::int64_t size, channels;  ///< of the picture
+  double t;
+};
+
+std::vector<float> eps_of(const ModelChoice& choice, const Device& device,
+                          std::optional<Question>& question) {
+  const Model model = load_model(choice.path, device, choice.set);
+  const UNetConfig& config = model.unet.config();
+  if (!question) {
+    question = {.size = config.sample_size,
+                .channels = config.in_channels,
+                .t = static_cast<double>(model.schedule.num_steps() / 2)};
+  }
+  Tensor x(device, {1, question->size, question->size, question->channels});  // [1,H,W,C]
+  device.kernels().normal_noise({.seed = 0, .purpose = Purpose::evaluation}, 0, x);
+  Tape tape;
+  std::vector<float> eps = to_host(model.unet(tape, x, {&question->t, 1}).value());
+  if (!std::ranges::all_of(eps, [](float value) { return std::isfinite(value); }))
+    fail(ErrorCode::numeric, choice.path.string(), ": the network gives NaN or infinity");
+  return eps;
+}
+
+}  // namespace
+
+EpsDistance compare_models(const ModelChoice& first, const ModelChoice& second,
+                           const Device& device) {
+  std::optional<Question> question;
+  const std::vector<float> a = eps_of(first, device, question);
+  const std::vector<float> b = eps_of(second, device, question);
+  require(a.size() == b.size(), "compare: ", first.path.string(), " and ", second.path.string(),
+          " make pictures of different sizes");
+  EpsDistance distance;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    distance.largest_difference =
+        std::max(distance.largest_difference, std::abs(double{a[i]} - double{b[i]}));
+    distance.largest_eps = std::max(distance.largest_eps, std::abs(double{a[i]}));
+  }
+  return distance;
+}
+
+}  // namespace ddim::model

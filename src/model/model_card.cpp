@@ -1,0 +1,54 @@
+#include "model/model_card.h"
+
+#include "base/error.h"
+
+namespace ddim::model {
+namespace {
+
+std::string joined(const std::vector<std::int64_t>& numbers) {
+  std::string text;
+  for (const std::int64_t number : numbers) text += concat(text.empty() ? "" : ", ", number);
+  return text;
+}
+
+/// The last part of the path, for "model/" as well.
+std::string name_of(const std::filesystem::path& path) {
+  return std::filesystem::weakly_canonical(path).filename().string();
+}
+
+std::string which_weights(const ModelFiles& files, std::optional<WeightSet> set) {
+  if (!files.trained) return "";
+  return set == WeightSet::trained ? ", the weights as trained" : ", their moving average (EMA)";
+}
+
+}  // namespace
+
+std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
+  const UNetConfig& config = files.config;
+  const std::string name = name_of(files.path);
+  std::int64_t num_parameters = 0;
+  for (const io::TensorEntry& entry : files.weights) num_parameters += entry.num_elements();
+  return concat(
+      "---\nlibrary_name: diffusers\npipeline_tag: unconditional-image-generation\n"
+      "tags: [ddim, ddpm, unconditional-image-generation]\n---\n\n# ",
+      name, "\n\nA U-Net that predicts the noise in pictures of ", config.sample_size, "x",
+      config.sample_size,
+      ", to be sampled by DDIM ([arXiv:2010.02502](https://arxiv.org/abs/2010.02502)).\n\n",
+      "| | |\n|---|---|\n| weights | from ", name, " (", files.kind, ")", which_weights(files, set),
+      files.step > 0 ? concat("; ", files.step, " training steps") : std::string(),
+      " |\n| network | ", num_parameters, " parameters; channels ",
+      joined(config.block_out_channels), "; ", config.layers_per_block,
+      " res blocks per level; `unet/config.json` has the rest |\n", "| forward process | ",
+      files.scheduler.num_train_timesteps, " steps, betas ",
+      files.scheduler.trained_betas
+          ? std::string("of a list")
+          : concat(files.scheduler.beta_schedule, " from ", files.scheduler.beta_start, " to ",
+                   files.scheduler.beta_end),
+      " |\n| written by | `ddim convert` |\n\n",
+      "```\nddim sample --model . --steps 50 --count 16 --out grid.png\n```\n\n",
+      "```python\nfrom diffusers import DDIMPipeline\n\npipeline = "
+      "DDIMPipeline.from_pretrained(\".\")\n"
+      "pipeline(num_inference_steps=50).images[0].save(\"picture.png\")\n```\n");
+}
+
+}  // namespace ddim::model

@@ -1,0 +1,242 @@
+#include "model/model_files.h"
+
+#include <charconv>
+
+#include "base/error.h"
+#include "io/read_file.h"
+#include "io/safetensors.h"
+#include "io/sharded_safetensors.h"
+#include "io/torch_file.h"
+#include "model/file_configs.h"
+#include "model/network_config.h"
+#include "model/naming.h"
+#include "model/official_config.h"
+#include "model/official_names.h"
+#include "model/official_order.h"
+#include "model/training_names.h"
+
+namespace ddim::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{16} << 20;  // trained_betas may be long
+
+/// What a file of weights holds, under its own names.
+TorchCheckpoint open_weights(const fs::path& path) {
+  if (path.extension() == ".json")
+    return {.kind = "safetensors in parts", .weights = io::open_sharded_safetensors(path)};
+  if (io::looks_like_torch(io::MappedFile(path).bytes())) return open_torch_checkpoint(path);
+  return {.kind = "safetensors", .weights = io::SafetensorsFile::open(path)};
+}
+
+void keep(ModelFiles& files, const io::TensorTable& table) {
+  files.files.insert(files.files.end(), table.files().begin(), table.files().end());
+}
+
+// --- diffusers folders ---
+
+/// folder/part/name, or folder/name where the part has no folder of its own.
+fs::path locate(const fs::path& folder, const char* part, const char* name) {
+  const fs::path foldered = folder / part;
+  return (fs::is_directory(foldered) ? foldered : folder) / name;
+}
+
+void require_model_folder(const fs::path& folder) {
+  const fs::path config = locate(folder, "unet", "config.json");
+  require(!fs::is_directory(folder / "checkpoints") || fs::exists(config), folder.string(),
+          ": is the folder of a training run; name one of its checkpoints, such as ",
+          (folder / "checkpoints" / "step-N").string());
+  require(fs::exists(config), folder.string(),
+          ": is not a model's folder: it has neither unet/config.json nor config.json");
+}
+
+/// The first of the files that diffusers looks for too.
+fs::path diffusers_weights_path(const fs::path& folder) {
+  constexpr const char* kNames[] = {
+      "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json",
+      "diffusion_pytorch_model.bin", "diffusion_pytorch_model.fp16.safetensors",
+      "diffusion_pytorch_model.fp16.bin"};
+  for (const char* name : kNames)
+    if (const fs::path path = locate(folder, "unet", name); fs::exists(path)) return path;
+  fail(ErrorCode::user, locate(folder, "unet", kNames[0]).string(),
+       ": no such file; the weights of the model are missing");
+}
+
+std::int64_t count_in(const io::TensorTable& table, const std::string& key) {
+  const auto found = table.metadata().find(key);
+  const std::string text = found == table.metadata().end() ? "" : found->second;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0)
+    fail(ErrorCode::corrupt, table.path().string(), ": metadata ", key,
+         " must be a count, found \"", text, '"');
+  return value;
+}
+
+/// The tensors whose names begin with `prefix`, without it.
+io::TensorTable part_of(const io::TensorTable& table, std::string_view prefix) {
+  std::vector<io::TensorEntry> entries;
+  for (io::TensorEntry entry : table.entries()) {
+    if (!entry.name.starts_with(prefix)) continue;
+    entry.name.erase(0, prefix.size());
+    entries.push_back(std::move(entry));
+  }
+  return {table.path(), table.files(), std::move(entries)};
+}
+
+/// What our checkpoints add to a diffusers folder.
+void add_training_state(const fs::path& path, ModelFiles& files) {
+  const io::TensorTable state = io::SafetensorsFile::open(path);
+  const auto part = [&](std::string_view prefix) {
+    return match_weights(part_of(state, prefix), Naming::diffusers, files.config);
+  };
+  files.kind = "checkpoint of ddim train";
+  files.trained = part(kTrainedPrefix);
+  files.adam = StoredAdam{
+      .m = part(kAdamMPrefix), .v = part(kAdamVPrefix), .num_updates = count_in(state, "updates")};
+  files.step = count_in(state, "step");
+  keep(files, state);
+}
+
+/// With the weights of `weights_path`, or, if that is empty, with those that diffusers would take.
+ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights_path) {
+  require_model_folder(folder);
+  const fs::path index_path = folder / "model_index.json";
+  if (fs::exists(index_path))
+    io::parse_model_index(io::read_file(index_path, kMaxJsonBytes), index_path.string());
+
+  const fs::path scheduler_path = locate(folder, "scheduler", "scheduler_config.json");
+  require(fs::exists(scheduler_path), scheduler_path.string(),
+          ": no such file; it says which noise the model was trained with");
+  const fs::path config_path = locate(folder, "unet", "config.json");
+  const io::UNetFileConfig unet_config =
+      io::parse_unet_config(io::read_file(config_path, kMaxJsonBytes), config_path.string());
+  const UNetConfig config = network_config(unet_config, config_path.string());
+  const io::TensorTable table =
+      open_weights(weights_path.empty() ? diffusers_weights_path(folder) : weights_path).weights;
+  ModelFiles files{.kind = "diffusers folder",
+                   .path = folder,
+                   .config = config,
+                   .scheduler = io::parse_scheduler_config(
+                       io::read_file(scheduler_path, kMaxJsonBytes), scheduler_path.string()),
+                   .scheduler_path = scheduler_path,
+                   .weights = match_weights(table, Naming::diffusers, config),
+                   .files = {}};
+  keep(files, table);
+  if (const fs::path state = folder / "state.safetensors"; fs::exists(state))
+    add_training_state(state, files);
+  return files;
+}
+
+// --- files of the official code ---
+
+/// Adam's moments, which are numbered in the official order, under the names of the parameters.
+StoredWeights by_name(std::vector<io::TensorEntry> numbered, const TorchCheckpoint& checkpoint,
+                      const UNetConfig& config) {
+  const std::string file_name = checkpoint.weights.path().string();
+  std::vector<std::string> names;
+  for (const io::TensorEntry& entry : checkpoint.weights.entries()) names.push_back(entry.name);
+  if (names.size() != numbered.size())
+    fail(ErrorCode::corrupt, file_name, ": the optimizer has ", numbered.size(),
+         " parameters, the model ", names.size());
+  const std::vector<std::size_t> order = official_order(names);
+  for (std::size_t i = 0; i < numbered.size(); ++i) numbered[i].name = names[order[i]];
+  const io::TensorTable table(checkpoint.weights.path(), {}, std::move(numbered));
+  return match_weights(table, Naming::official, config);
+}
+
+std::optional<std::string> official_config_text(const fs::path& folder) {
+  const fs::path path = folder / "config.json";
+  if (!fs::exists(path)) return std::nullopt;
+  std::string text = io::read_file(path, kMaxJsonBytes);
+  return is_official_config(text) ? std::optional(std::move(text)) : std::nullopt;
+}
+
+/// Network and schedule, from config.json beside the file, else in it, else from the weights.
+struct FoundConfig {
+  OfficialConfig config;
+  fs::path path;  ///< where it is from
+};
+FoundConfig find_config(const TorchCheckpoint& checkpoint) {
+  const fs::path path = checkpoint.weights.path();
+  if (const auto text = official_config_text(path.parent_path())) {
+    const fs::path config_path = path.parent_path() / "config.json";
+    return {.config = parse_official_config(*text, config_path.string()), .path = config_path};
+  }
+  if (!checkpoint.config_json.empty())
+    return {.config = parse_official_config(checkpoint.config_json, path.string()), .path = path};
+  return {.config = {.network = official_config_of(checkpoint.weights),
+                     .scheduler = file_config(LinearSchedule{})},
+          .path = path};
+}
+
+ModelFiles official_model(const fs::path& path, const TorchCheckpoint& checkpoint) {
+  const auto [config, config_path] = find_config(checkpoint);
+  const UNetConfig& network = config.network;
+  const auto matched = [&](const io::TensorTable& table) {
+    return match_weights(table, Naming::official, network);
+  };
+  ModelFiles files{.kind = checkpoint.kind,
+                   .path = path,
+                   .config = network,
+                   .scheduler = config.scheduler,
+                   .scheduler_path = config_path,
+                   .weights = matched(checkpoint.weights),
+                   .epoch = checkpoint.epoch,
+                   .step = checkpoint.step,
+                   .files = {}};
+  keep(files, checkpoint.weights);
+  if (checkpoint.trained) files.trained = matched(*checkpoint.trained);
+  if (checkpoint.adam) {
+    files.adam = StoredAdam{.m = by_name(checkpoint.adam->m, checkpoint, files.config),
+                            .v = by_name(checkpoint.adam->v, checkpoint, files.config),
+                            .num_updates = checkpoint.adam->num_updates,
+                            .settings = checkpoint.adam->settings};
+  }
+  return files;
+}
+
+/// The file with the weights in a folder of the official code; empty for another folder.
+fs::path official_weights_path(const fs::path& folder) {
+  const bool official = official_config_text(folder).has_value();
+  for (const char* name : {"unet.safetensors", "ckpt.pth"})
+    if (fs::exists(folder / name) && (official || !fs::exists(folder / "config.json")))
+      return folder / name;
+  require(!official, (folder / "unet.safetensors").string(),
+          ": no such file, nor ckpt.pth; expected the official weights");
+  return {};
+}
+
+// --- files ---
+
+ModelFiles open_file(const fs::path& path, const fs::path& named) {
+  const TorchCheckpoint checkpoint = open_weights(path);
+  if (naming_of(checkpoint.weights) == Naming::official) return official_model(named, checkpoint);
+  // diffusers' weights say nothing without their folder: unet/ of a model, or a flat one.
+  const fs::path folder = fs::absolute(path).parent_path();
+  const bool in_unet = folder.filename() == "unet";
+  require(fs::exists(folder / "config.json"), path.string(),
+          ": these are the weights of a diffusers network without its config.json; name the "
+          "model's folder");
+  return open_diffusers_folder(in_unet ? folder.parent_path() : folder, path);
+}
+
+}  // namespace
+
+const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const {
+  if (!set) return weights;
+  require(trained.has_value(), path.string(),
+          ": there is one set of weights only, so none can be chosen");
+  return *set == WeightSet::trained ? *trained : weights;
+}
+
+ModelFiles open_model(const fs::path& path) {
+  require(fs::exists(path), path.string(), ": no such file or folder");
+  if (!fs::is_directory(path)) return open_file(path, path);
+  const bool is_diffusers = fs::exists(path / "model_index.json") || fs::exists(path / "unet");
+  const fs::path official = is_diffusers ? fs::path() : official_weights_path(path);
+  return official.empty() ? open_diffusers_folder(path, {}) : open_file(official, path);
+}
+
+}  // namespace ddim::model

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "io/diffusers_config.h"
+#include "nn/unet_config.h"
+
+namespace ddim::model {
+
+/// What the configuration of the DDIM paper's code says, with its sections model, data and
+/// diffusion, written as JSON.
+struct OfficialConfig {
+  UNetConfig network;
+  io::SchedulerFileConfig scheduler;
+};
+
+/// Whether the text of a config.json is of that kind, and not diffusers'.
+bool is_official_config(std::string_view text);
+
+/// Throws, naming file and field: Error(corrupt) for text that is not JSON and for fields that are
+/// missing or of the wrong kind, Error(user) for a network that this program does not have.
+OfficialConfig parse_official_config(std::string_view text, const std::string& file_name);
+
+/// The opposite. Error(user), naming the field, for a network or betas that the code has not.
+std::string to_official_json(const OfficialConfig& config);
+
+}  // namespace ddim::model

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string_view>
+
+namespace ddim::model {
+
+/// What stands before the names of tensors in state.safetensors, the part of our checkpoints that
+/// diffusers does not know (train/checkpoint.h).
+inline constexpr std::string_view kTrainedPrefix = "network/";
+inline constexpr std::string_view kAveragePrefix = "average/";
+inline constexpr std::string_view kAdamMPrefix = "adam_m/";
+inline constexpr std::string_view kAdamVPrefix = "adam_v/";
+
+}  // namespace ddim::model
