@@ -1,8 +1,11 @@
-#include <ddim/model.h>
+#include <ddim/convert.h>
+#include <ddim/pull.h>
 #include <fmt/core.h>
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "choice_flag.h"
 #include "commands.h"
@@ -10,37 +13,57 @@
 namespace ddim::cli {
 namespace {
 
+using Weights = std::optional<WeightSet>;
+
 struct Flags {
-  std::filesystem::path input;
+  std::string input;
   std::filesystem::path output;
-  ChoiceFlag<WeightType> dtype{{{"f32", WeightType::f32}, {"f16", WeightType::f16}}};
+  ChoiceFlag<ConvertTarget> target{{{"diffusers", ConvertTarget::diffusers},
+                                    {"official", ConvertTarget::official},
+                                    {"official-weights", ConvertTarget::official_weights}}};
+  ChoiceFlag<WeightType> dtype{
+      {{"f32", WeightType::f32}, {"f16", WeightType::f16}, {"bf16", WeightType::bf16}}};
+  ChoiceFlag<Weights> weights{
+      {{"all", Weights()}, {"ema", WeightSet::ema}, {"raw", WeightSet::raw}}};
 };
 
 void run(const Flags& flags) {
-  convert_model(flags.input, flags.output, flags.dtype.value());
-  const ModelInfo info = Model::load(flags.output).info();
-  fmt::print("{}: {} parameters, pictures of {}x{}\n", flags.output.string(), info.num_parameters,
-             info.resolution, info.resolution);
+  const ConvertCheck check = convert_model(find_model(flags.input), flags.output,
+                                           {.target = flags.target.value(),
+                                            .type = flags.dtype.value(),
+                                            .weights = flags.weights.value()});
+  const ModelInfo info = describe_model(flags.output);
+  fmt::print("{}: {}, {} parameters as {}, pictures of {}x{}\n", flags.output.string(), info.format,
+             info.num_parameters, info.weight_type, info.resolution, info.resolution);
+  fmt::print("the same noise through both: eps differs by {:.3g} at most, of {:.3g}\n",
+             check.largest_difference, check.largest_eps);
 }
 
 }  // namespace
 
 void add_convert_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
-      "convert", "Turn a model of the paper's own code, or a checkpoint, into a diffusers folder");
+      "convert", "Rewrite a model or checkpoint in another program's form, and compare the two");
   command->fallthrough();
+  command->footer(
+      "Reads diffusers folders, checkpoints of ddim train, and ckpt.pth, .ckpt and .safetensors "
+      "of\n"
+      "the paper's own code and its followers. Nothing in a file is ever run.");
   const auto flags = std::make_shared<Flags>();
-  command
-      ->add_option(
-          "input", flags->input,
-          "Folder with the official config.json and unet.safetensors, a diffusers folder, or a "
-          "checkpoint of ddim train")
+  command->add_option("input", flags->input, "Any model that --model takes: a folder or a file")
       ->required()
-      ->type_name("DIR");
-  command->add_option("output", flags->output, "Folder to write; must not exist")
+      ->type_name("MODEL");
+  command->add_option("output", flags->output, "Folder or file to write; must not exist")
       ->required()
       ->type_name("OUT");
-  flags->dtype.add_to(*command, "--dtype", "How weights are stored: f32 or f16");
+  flags->target.add_to(
+      *command, "--to",
+      "diffusers: a folder for DDIMPipeline; official: the paper's ckpt.pth, with Adam's state and "
+      "average where the input has them; official-weights: the weights alone (pesser's .ckpt)");
+  flags->dtype.add_to(*command, "--dtype", "How weights are stored: f32, f16 or bf16");
+  flags->weights.add_to(*command, "--weights",
+                        "Of a checkpoint: ema, its moving average; raw, the weights behind it; all "
+                        "that the output can hold, or else the average");
   command->callback([flags] { run(*flags); });
 }
 

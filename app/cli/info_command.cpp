@@ -29,7 +29,7 @@ void print_picture(const Flags& flags) {
 }
 
 void print_model(const Flags& flags) {
-  const ModelInfo info = Model::load(find_model(flags.path)).info();
+  const ModelInfo info = describe_model(find_model(flags.path));
   if (flags.json) {
     fmt::print("{}\n", JsonObject()
                            .add("name", info.name)
@@ -46,11 +46,16 @@ void print_model(const Flags& flags) {
                            .add("T", info.T)
                            .add("beta_start", info.beta_start)
                            .add("beta_end", info.beta_end)
-                           .add("device", info.device)
+                           .add("format", info.format)
+                           .add("weight_type", info.weight_type)
+                           .add_text("has_both_weights", info.has_both_weights ? "true" : "false")
+                           .add_text("has_adam", info.has_adam ? "true" : "false")
+                           .add("step", info.step)
                            .text());
     return;
   }
   fmt::print("model       {}\n", info.name);
+  fmt::print("format      {}\n", info.format);
   fmt::print("pictures    {0} x {0}, {1}\n", info.resolution,
              info.channels == 1 ? "grey" : fmt::format("{} channels", info.channels));
   fmt::print("network     {} parameters; channels {} per level, {} blocks each\n",
@@ -64,7 +69,12 @@ void print_model(const Flags& flags) {
                info.null_class ? fmt::format("; {} means none", *info.null_class) : "");
   }
   fmt::print("schedule    T = {}, beta from {} to {}\n", info.T, info.beta_start, info.beta_end);
-  fmt::print("runs on     {}\n", info.device);
+  fmt::print("weights     {}, {}\n", info.weight_type,
+             info.has_both_weights ? "moving average (EMA) and as trained" : "one set");
+  if (info.has_adam || info.step > 0) {
+    fmt::print("training    {} steps done{}\n", info.step,
+               info.has_adam ? ", with Adam's state to go on" : "");
+  }
 }
 
 void run(const Flags& flags) {

@@ -1,8 +1,10 @@
 #include <ddim/error.h>
+#include <ddim/pull.h>
 #include <ddim/train.h>
 #include <fmt/core.h>
 
 #include <memory>
+#include <string>
 
 #include "commands.h"
 #include "interrupts.h"
@@ -13,6 +15,7 @@ namespace {
 
 struct Flags {
   TrainOptions options;
+  std::string init;
   bool resume = false;
   bool json = false;
   bool quiet = false;
@@ -56,6 +59,7 @@ void run(const Flags& flags) {
   const Interrupts interrupts;
   TrainOptions options = flags.options;
   options.start = flags.resume ? Start::resume : Start::fresh;
+  if (!flags.init.empty()) options.init = find_model(flags.init);
   options.show_progress = flags.quiet ? ShowProgress::no : ShowProgress::on_stderr;
   options.stop = interrupts.token();
   const TrainSummary summary = train_model(options);
@@ -92,7 +96,15 @@ void add_train_command(CLI::App& app) {
                    "Folder of the run: configuration, checkpoints, samples, metrics")
       ->required()
       ->type_name("RUN");
-  command->add_flag("--resume", flags->resume, "Go on from the newest complete checkpoint");
+  CLI::Option* resume =
+      command->add_flag("--resume", flags->resume, "Go on from the newest complete checkpoint");
+  command
+      ->add_option(
+          "--init", flags->init,
+          "Begin with this model: any that --model takes elsewhere; a checkpoint of ddim or "
+          "of the official code brings Adam's state, average and steps")
+      ->excludes(resume)
+      ->type_name("MODEL");
   command->add_option("--max-steps", options.max_steps, "Stop when so many steps are done in all");
   command->add_option("--seed", options.seed, "Instead of training.seed")
       ->envname("DDIM_SEED")

@@ -10,6 +10,7 @@
 
 #include "ddim/bench.h"
 #include "ddim/class_choice.h"
+#include "ddim/convert.h"
 #include "ddim/error.h"
 #include "ddim/evaluate.h"
 #include "ddim/image.h"

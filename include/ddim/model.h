@@ -31,17 +31,31 @@ struct ModelInfo {
   std::int64_t T = 0;                           ///< training steps of the forward process
   double beta_start = 0.0;
   double beta_end = 0.0;
-  std::string device = {};  ///< "cpu avx512, 2 threads"
+  std::string device = {};        ///< "cpu avx512, 2 threads"
+  std::string format = {};        ///< "diffusers folder", "checkpoint of the official code" ...
+  std::string weight_type = {};   ///< as stored: "F32"; "F16, F32" where they differ
+  bool has_both_weights = false;  ///< a moving average (EMA), and the trained weights behind it
+  bool has_adam = false;          ///< what training needs to go on
+  std::int64_t step = 0;          ///< training steps done, where the files say so
+};
+
+/// A checkpoint of a training run has two sets of weights.
+enum class WeightSet {
+  ema,  ///< the moving average: what pictures are made with
+  raw,  ///< the weights behind it
 };
 
 /// A trained network with the schedule that it was trained for. A handle: copies share the weights,
 /// which never change.
 class Model {
  public:
-  /// Loads a diffusers folder, or a checkpoint of ddim. Error(user) when `folder` is none,
-  /// Error(corrupt) when its files are damaged or do not belong together, Error(io) when the system
-  /// refuses to read. Messages name the file.
-  static Model load(const std::filesystem::path& folder, DeviceKind device = DeviceKind::cpu);
+  /// Loads a diffusers folder (weights as safetensors, in parts too, or PyTorch's .bin), a
+  /// checkpoint of ddim train, or a file of the DDIM paper's code (ckpt.pth, pesser's .ckpt).
+  /// Error(user) when `path` is none or has only one set of weights to choose from, Error(corrupt)
+  /// when files are damaged or do not belong together, Error(io) when the system refuses to read.
+  /// Messages name the file. Nothing in a file is ever run.
+  static Model load(const std::filesystem::path& path, DeviceKind device = DeviceKind::cpu,
+                    std::optional<WeightSet> weights = {});
 
   const ModelInfo& info() const;
 
@@ -55,14 +69,8 @@ class Model {
   std::shared_ptr<const Implementation> implementation_;
 };
 
-/// How weights are stored; in memory they are always fp32.
-enum class WeightType { f32, f16 };
-
-/// Rewrites a model as a diffusers folder `output`, which must not exist. `folder` holds the
-/// config.json and unet.safetensors of the DDIM paper's code, or is anything that Model::load()
-/// takes. Nothing is written when anything is wrong; Error(numeric) for weights that f16 cannot
-/// hold.
-void convert_model(const std::filesystem::path& folder, const std::filesystem::path& output,
-                   WeightType type = WeightType::f32);
+/// Finds out what a model is without reading its weights: milliseconds, whatever its size. `device`
+/// stays empty. Errors as Model::load().
+ModelInfo describe_model(const std::filesystem::path& path);
 
 }  // namespace ddim

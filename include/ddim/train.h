@@ -19,6 +19,10 @@ struct TrainOptions {
   std::filesystem::path out =
       {};  ///< the run's folder: configuration, checkpoints, samples, metrics
   Start start = Start::fresh;
+  /// A model to go on from instead of random weights, for a fresh run: anything that Model::load()
+  /// takes, of the network that the configuration names. A checkpoint of ddim train or of the DDIM
+  /// paper's code brings its average, Adam's state and its number of steps.
+  std::optional<std::filesystem::path> init = {};
   std::optional<std::int64_t> max_steps = {};  ///< stop when so many are done in all
   std::optional<int> threads = {};         ///< instead of the file's; no influence on the result
   std::optional<std::uint64_t> seed = {};  ///< instead of the file's

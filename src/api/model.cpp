@@ -1,9 +1,13 @@
 #include <ddim/model.h>
 
+#include <set>
+
 #include "api/model_implementation.h"
+#include "api/weight_set.h"
 #include "backend/make_device.h"
+#include "base/error.h"
 #include "hub/cache.h"
-#include "model/convert.h"
+#include "model/file_configs.h"
 
 namespace ddim {
 namespace {
@@ -19,41 +23,59 @@ std::string name_of(const std::filesystem::path& folder) {
   return path.filename().string();
 }
 
-ModelInfo info_of(const model::Model& model, std::string name) {
-  const UNetConfig& config = model.unet.config();
+/// "F32", or all types among the weights, each once.
+std::string types_of(const model::StoredWeights& weights) {
+  std::set<std::string_view> types;
+  for (const io::TensorEntry& entry : weights) types.insert(to_string(entry.type));
+  std::string text;
+  for (const std::string_view type : types) text += concat(text.empty() ? "" : ", ", type);
+  return text;
+}
+
+ModelInfo info_of(const model::ModelFiles& files) {
+  const UNetConfig& config = files.config;
+  const diffusion::Schedule schedule =
+      model::schedule_of(files.scheduler, files.scheduler_path.string());
+  std::int64_t num_parameters = 0;
+  for (const io::TensorEntry& entry : files.weights) num_parameters += entry.num_elements();
   return {
-      .name = std::move(name),
+      .name = name_of(files.path),
       .resolution = config.sample_size,
       .channels = config.in_channels,
-      .num_parameters = model.unet.num_parameters(),
+      .num_parameters = num_parameters,
       .block_out_channels = config.block_out_channels,
       .attention_levels = config.attention_levels,
       .layers_per_block = config.layers_per_block,
       .num_classes =
           config.class_embed_type == ClassEmbedType::lookup ? *config.num_class_embeds : 0,
       .null_class = config.null_class,
-      .T = model.schedule.num_steps(),
-      .beta_start = model.schedule.betas().front(),
-      .beta_end = model.schedule.betas().back(),
-      .device = model.device.describe(),
+      .T = schedule.num_steps(),
+      .beta_start = schedule.betas().front(),
+      .beta_end = schedule.betas().back(),
+      .format = files.kind,
+      .weight_type = types_of(files.weights),
+      .has_both_weights = files.trained.has_value(),
+      .has_adam = files.adam.has_value(),
+      .step = files.step,
   };
 }
 
 }  // namespace
 
-Model Model::load(const std::filesystem::path& folder, DeviceKind device) {
-  model::Model model = model::load_model(folder, device_of(device));
-  ModelInfo info = info_of(model, name_of(folder));
+ModelInfo describe_model(const std::filesystem::path& path) {
+  return info_of(model::open_model(path));
+}
+
+Model Model::load(const std::filesystem::path& path, DeviceKind device,
+                  std::optional<WeightSet> weights) {
+  const model::ModelFiles files = model::open_model(path);
+  model::Model model = model::load_model(files, device_of(device), weight_set_of(weights));
+  ModelInfo info = info_of(files);
+  info.device = model.device.describe();
   return Model(std::make_shared<const Implementation>(
       Implementation{.model = std::move(model), .info = std::move(info)}));
 }
 
 const ModelInfo& Model::info() const { return implementation_->info; }
-
-void convert_model(const std::filesystem::path& folder, const std::filesystem::path& output,
-                   WeightType type) {
-  model::convert_model(folder, output,
-                       type == WeightType::f32 ? io::StoredType::f32 : io::StoredType::f16);
-}
 
 }  // namespace ddim

@@ -38,6 +38,7 @@ TrainSummary train_model(const TrainOptions& options) {
   const train::TrainResult result = train::run_training(
       config, {.data = options.data, .out = options.out}, make_device(BackendKind::cpu),
       {.start = options.start == Start::resume ? train::Start::resume : train::Start::fresh,
+       .init = options.init,
        .max_steps = options.max_steps,
        .stop = &stop,
        .progress = &progress});

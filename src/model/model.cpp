@@ -17,7 +17,10 @@ constexpr const char* kSchedulerConfig = "scheduler_config.json";
 }  // namespace
 
 Model load_model(const fs::path& path, const Device& device, std::optional<WeightSet> set) {
-  const ModelFiles files = open_model(path);
+  return load_model(open_model(path), device, set);
+}
+
+Model load_model(const ModelFiles& files, const Device& device, std::optional<WeightSet> set) {
   diffusion::Schedule schedule = schedule_of(files.scheduler, files.scheduler_path.string());
   UNet unet(device, files.config);
   read_weights(files.weights_of(set), unet);

@@ -27,6 +27,8 @@ struct Model {
 /// be sampled.
 Model load_model(const std::filesystem::path& path, const Device& device,
                  std::optional<WeightSet> set = {});
+/// The same of files that open_model() has found.
+Model load_model(const ModelFiles& files, const Device& device, std::optional<WeightSet> set = {});
 
 /// Writes a diffusers folder (unet/ and scheduler/) that appears complete or not at all. `type` is
 /// f32, f16 or bf16. Error(user) when `folder` exists, Error(numeric) for weights that `type`

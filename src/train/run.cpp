@@ -11,6 +11,7 @@
 #include "base/file_output.h"
 #include "data/dataset.h"
 #include "train/checkpoint.h"
+#include "train/exchange.h"
 #include "train/metrics.h"
 #include "train/sample_grid.h"
 
@@ -90,9 +91,18 @@ TrainResult train(const TrainConfig& config, const TrainPaths& paths, const Devi
   Trainer trainer(config, device, dataset);
   TrainingState& state = trainer.state();
 
+  require(!options.init || options.start == Start::fresh,
+          "train: a run that is resumed goes on from its own checkpoint, not from another model");
+  if (options.init) {
+    const model::ModelFiles files = open_checkpoint(*options.init);
+    for (const std::string& line : take_over(files, config, state)) progress.line("init: " + line);
+    progress.line(concat("init: from ", options.init->string(), " (", files.kind, "), ", state.step,
+                         " steps done"));
+  }
   prepare_folder(paths.out, options.start);
   const FileLock lock(paths.out);
   CheckpointStore checkpoints(paths.out / "checkpoints");
+  if (options.init) checkpoints.save(state, config, fingerprint);  // what a resumed run begins with
   if (options.start == Start::resume) {
     const CheckpointStore::Newest newest = checkpoints.find_newest();
     for (const std::string& skipped : newest.skipped) progress.line("resume: " + skipped);

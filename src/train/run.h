@@ -22,6 +22,8 @@ enum class Start { fresh, resume };
 
 struct TrainOptions {
   Start start = Start::fresh;
+  /// A model to go on from (see take_over()); for a fresh run, whose first checkpoint it becomes.
+  std::optional<std::filesystem::path> init = {};
   std::optional<std::int64_t> max_steps = {};  ///< stop early, when the run has done so many in all
   const std::atomic<bool>* stop = nullptr;     ///< set it to stop after the step under way
   Progress* progress = nullptr;

@@ -1,5 +1,6 @@
 #include "tests/cli/run_program.h"
 
+#include <ddim/convert.h>
 #include <ddim/image.h>
 #include <ddim/model.h>
 #include <sys/wait.h>

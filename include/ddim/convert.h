@@ -1,0 +1,41 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "ddim/model.h"
+
+namespace ddim {
+
+/// How weights are stored; in memory they are always fp32.
+enum class WeightType { f32, f16, bf16 };
+
+/// What a model is rewritten as.
+enum class ConvertTarget {
+  diffusers,         ///< a folder that DDIMPipeline.from_pretrained() loads
+  official,          ///< the DDIM paper's ckpt.pth: model, Adam, epoch, step, average
+  official_weights,  ///< the weights alone under the official names (pesser's .ckpt)
+};
+
+struct ConvertOptions {
+  ConvertTarget target = ConvertTarget::diffusers;
+  WeightType type = WeightType::f32;
+  std::optional<WeightSet> weights = {};  ///< no choice: all that the target can hold
+};
+
+/// What the written model answers, compared with the one it was made from, for the same noise.
+struct ConvertCheck {
+  double largest_difference = 0.0;  ///< between their eps
+  double largest_eps = 0.0;         ///< of the first, to compare with
+};
+
+/// Rewrites anything that Model::load() takes as `output`, which must not exist, then runs both.
+/// Weights stream from file to file. Adam's state goes along where both can hold it (a checkpoint
+/// of ddim train, or of the official code). Nothing is written when anything is wrong with the
+/// input: errors as Model::load(); Error(user) for a network that the official code does not have,
+/// and for a choice of weights where there is only one set; Error(numeric) for weights that the
+/// type cannot hold.
+ConvertCheck convert_model(const std::filesystem::path& input, const std::filesystem::path& output,
+                           const ConvertOptions& options = {});
+
+}  // namespace ddim

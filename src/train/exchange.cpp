@@ -1,0 +1,82 @@
+#include "train/exchange.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "train/rules.h"
+
+namespace ddim::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string shown(const std::vector<std::int64_t>& numbers) {
+  std::string text;
+  for (const std::int64_t number : numbers) text += concat(text.empty() ? "" : ", ", number);
+  return "[" + text + "]";
+}
+
+/// The size of the pictures may be another one: no weight depends on it.
+void require_same_network(const model::ModelFiles& files, const UNetConfig& config) {
+  const UNetConfig& found = files.config;
+  const auto need = [&](const char* field, const auto& theirs, const auto& ours) {
+    require(theirs == ours, "train: ", files.path.string(), " has another network: model.", field,
+            " is ", theirs, " there and ", ours, " in the configuration");
+  };
+  need("channels", found.in_channels, config.in_channels);
+  need("block_out_channels", shown(found.block_out_channels), shown(config.block_out_channels));
+  need("base_channels", found.conv_in_channels(), config.conv_in_channels());
+  need("layers_per_block", found.layers_per_block, config.layers_per_block);
+  need("attention_levels", shown(found.attention_levels), shown(config.attention_levels));
+  UNetConfig same = found;
+  same.sample_size = config.sample_size;
+  same.base_channels = config.base_channels;
+  same.dropout = config.dropout;
+  require(same == config, "train: ", files.path.string(),
+          " has another network: a field of [model] differs; ddim info shows it");
+}
+
+std::vector<std::string> differences(const model::AdamSettings& theirs,
+                                     const OptimisationConfig& ours, double learning_rate) {
+  std::vector<std::string> lines;
+  const auto compare = [&](const char* name, double before, double now) {
+    if (before != now) lines.push_back(concat(name, " was ", before, " and is ", now, " now"));
+  };
+  compare("the learning rate", theirs.learning_rate, learning_rate);
+  compare("training.beta1", theirs.beta1, ours.beta1);
+  compare("training.beta2", theirs.beta2, ours.beta2);
+  compare("training.epsilon", theirs.epsilon, ours.epsilon);
+  return lines;
+}
+
+}  // namespace
+
+model::ModelFiles open_checkpoint(const fs::path& path) {
+  model::ModelFiles files = model::open_model(path);
+  const fs::path config_path = path / "config.toml";
+  if (files.adam && fs::exists(config_path)) {
+    const OptimisationConfig training = load_train_config(config_path).training;
+    files.adam->settings = {
+        .learning_rate = learning_rate_at(training, std::max<std::int64_t>(files.step - 1, 0)),
+        .beta1 = training.beta1,
+        .beta2 = training.beta2,
+        .epsilon = training.epsilon};
+  }
+  return files;
+}
+
+std::vector<std::string> take_over(const model::ModelFiles& files, const TrainConfig& config,
+                                   TrainingState& state) {
+  require_same_network(files, config.model);
+  model::read_weights(files.trained.value_or(files.weights), state.network);
+  model::read_weights(files.weights, state.average);
+  if (!files.adam) return {};
+  model::read_tensors(files.adam->m, state.m);
+  model::read_tensors(files.adam->v, state.v);
+  state.updates = files.adam->num_updates;
+  state.step = std::max(files.step, files.adam->num_updates);
+  return differences(files.adam->settings, config.training,
+                     learning_rate_at(config.training, std::max<std::int64_t>(state.step - 1, 0)));
+}
+
+}  // namespace ddim::train
