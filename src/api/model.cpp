@@ -63,12 +63,13 @@ ModelInfo info_of(const model::ModelFiles& files) {
 }  // namespace
 
 ModelInfo describe_model(const std::filesystem::path& path) {
-  return info_of(model::open_model(path));
+  return info_of(model::open_model(path, model::TrainingPart::read));
 }
 
 Model Model::load(const std::filesystem::path& path, DeviceKind device,
                   std::optional<WeightSet> weights) {
-  const model::ModelFiles files = model::open_model(path);
+  const auto training = weights ? model::TrainingPart::read : model::TrainingPart::skip;
+  const model::ModelFiles files = model::open_model(path, training);
   model::Model model = model::load_model(files, device_of(device), weight_set_of(weights));
   ModelInfo info = info_of(files);
   info.device = model.device.describe();

@@ -153,7 +153,11 @@ std::optional<std::int64_t> reach(const std::vector<std::int64_t>& shape,
 }  // namespace
 
 bool looks_like_torch(std::span<const std::byte> file) {
-  return is_zip(file) || (!file.empty() && file[0] == std::byte{0x80});
+  // A pickle begins with 0x80 and its protocol, but so may the length of a safetensors header.
+  constexpr std::size_t kHeaderAt = 8;
+  const bool pickle = file.size() > 1 && file[0] == std::byte{0x80} && file[1] <= std::byte{5};
+  const bool header = file.size() > kHeaderAt && file[kHeaderAt] == std::byte{'{'};
+  return is_zip(file) || (pickle && !header);
 }
 
 TorchContents parse_torch(std::span<const std::byte> file, const std::string& file_name) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "model/class_condition.h"
 #include "model/model.h"
 #include "tensor/kernels.h"
 
@@ -16,6 +17,21 @@ struct Question {
   double t;
 };
 
+/// What a class-conditional network has to be told.
+ClassCondition first_class(const UNetConfig& config) {
+  switch (config.class_embed_type) {
+    case ClassEmbedType::none:
+      return {};
+    case ClassEmbedType::lookup:
+    case ClassEmbedType::timestep:
+      return {.classes = {0.0}};
+    case ClassEmbedType::identity:
+      return {.vectors =
+                  std::vector<float>(static_cast<std::size_t>(config.time_embedding_channels()))};
+  }
+  return {};
+}
+
 std::vector<float> eps_of(const ModelChoice& choice, const Device& device,
                           std::optional<Question>& question) {
   const Model model = load_model(choice.path, device, choice.set);
@@ -27,11 +43,7 @@ std::vector<float> eps_of(const ModelChoice& choice, const Device& device,
   }
   Tensor x(device, {1, question->size, question->size, question->channels});  // [1,H,W,C]
   device.kernels().normal_noise({.seed = 0, .purpose = Purpose::evaluation}, 0, x);
-  Tape tape;
-  std::vector<float> eps = to_host(model.unet(tape, x, {&question->t, 1}).value());
-  if (!std::ranges::all_of(eps, [](float value) { return std::isfinite(value); }))
-    fail(ErrorCode::numeric, choice.path.string(), ": the network gives NaN or infinity");
-  return eps;
+  return to_host(predict(model.unet, x, question->t, 0, first_class(config)));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "model/convert.h"
 
 #include "base/error.h"
+#include "model/file_configs.h"
 #include "model/model.h"
 #include "model/model_card.h"
 #include "model/official_checkpoint.h"
@@ -27,6 +28,7 @@ void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
 
 void write_model(const ModelFiles& files, const fs::path& output, const ConvertOptions& options) {
   require(!fs::exists(output), output.string(), ": exists already; it is not overwritten");
+  schedule_of(files.scheduler, files.scheduler_path.string());  // refuses what cannot be sampled
   switch (options.target) {
     case Target::diffusers:
       return write_diffusers_folder(files, output, options);

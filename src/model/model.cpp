@@ -17,7 +17,8 @@ constexpr const char* kSchedulerConfig = "scheduler_config.json";
 }  // namespace
 
 Model load_model(const fs::path& path, const Device& device, std::optional<WeightSet> set) {
-  return load_model(open_model(path), device, set);
+  const TrainingPart training = set ? TrainingPart::read : TrainingPart::skip;
+  return load_model(open_model(path, training), device, set);
 }
 
 Model load_model(const ModelFiles& files, const Device& device, std::optional<WeightSet> set) {

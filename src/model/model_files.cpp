@@ -100,19 +100,20 @@ void add_training_state(const fs::path& path, ModelFiles& files) {
 }
 
 /// With the weights of `weights_path`, or, if that is empty, with those that diffusers would take.
-ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights_path) {
+ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights_path,
+                                 TrainingPart training) {
   require_model_folder(folder);
   const fs::path index_path = folder / "model_index.json";
   if (fs::exists(index_path))
     io::parse_model_index(io::read_file(index_path, kMaxJsonBytes), index_path.string());
 
-  const fs::path scheduler_path = locate(folder, "scheduler", "scheduler_config.json");
-  require(fs::exists(scheduler_path), scheduler_path.string(),
-          ": no such file; it says which noise the model was trained with");
   const fs::path config_path = locate(folder, "unet", "config.json");
   const io::UNetFileConfig unet_config =
       io::parse_unet_config(io::read_file(config_path, kMaxJsonBytes), config_path.string());
   const UNetConfig config = network_config(unet_config, config_path.string());
+  const fs::path scheduler_path = locate(folder, "scheduler", "scheduler_config.json");
+  require(fs::exists(scheduler_path), scheduler_path.string(),
+          ": no such file; it says which noise the model was trained with");
   const io::TensorTable table =
       open_weights(weights_path.empty() ? diffusers_weights_path(folder) : weights_path).weights;
   ModelFiles files{.kind = "diffusers folder",
@@ -124,8 +125,8 @@ ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights
                    .weights = match_weights(table, Naming::diffusers, config),
                    .files = {}};
   keep(files, table);
-  if (const fs::path state = folder / "state.safetensors"; fs::exists(state))
-    add_training_state(state, files);
+  const fs::path state = folder / "state.safetensors";
+  if (training == TrainingPart::read && fs::exists(state)) add_training_state(state, files);
   return files;
 }
 
@@ -210,7 +211,7 @@ fs::path official_weights_path(const fs::path& folder) {
 
 // --- files ---
 
-ModelFiles open_file(const fs::path& path, const fs::path& named) {
+ModelFiles open_file(const fs::path& path, const fs::path& named, TrainingPart training) {
   const TorchCheckpoint checkpoint = open_weights(path);
   if (naming_of(checkpoint.weights) == Naming::official) return official_model(named, checkpoint);
   // diffusers' weights say nothing without their folder: unet/ of a model, or a flat one.
@@ -219,7 +220,7 @@ ModelFiles open_file(const fs::path& path, const fs::path& named) {
   require(fs::exists(folder / "config.json"), path.string(),
           ": these are the weights of a diffusers network without its config.json; name the "
           "model's folder");
-  return open_diffusers_folder(in_unet ? folder.parent_path() : folder, path);
+  return open_diffusers_folder(in_unet ? folder.parent_path() : folder, path, training);
 }
 
 }  // namespace
@@ -231,12 +232,13 @@ const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const 
   return *set == WeightSet::trained ? *trained : weights;
 }
 
-ModelFiles open_model(const fs::path& path) {
+ModelFiles open_model(const fs::path& path, TrainingPart training) {
   require(fs::exists(path), path.string(), ": no such file or folder");
-  if (!fs::is_directory(path)) return open_file(path, path);
+  if (!fs::is_directory(path)) return open_file(path, path, training);
   const bool is_diffusers = fs::exists(path / "model_index.json") || fs::exists(path / "unet");
   const fs::path official = is_diffusers ? fs::path() : official_weights_path(path);
-  return official.empty() ? open_diffusers_folder(path, {}) : open_file(official, path);
+  return official.empty() ? open_diffusers_folder(path, {}, training)
+                          : open_file(official, path, training);
 }
 
 }  // namespace ddim::model

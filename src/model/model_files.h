@@ -46,6 +46,10 @@ struct ModelFiles {
   const StoredWeights& weights_of(std::optional<WeightSet> set) const;
 };
 
+/// Whether to look at state.safetensors of our own checkpoints: only who trains or chooses a set of
+/// weights needs it, and a model can be used without.
+enum class TrainingPart { skip, read };
+
 /// Finds out what a path holds and reads it as far as its weights are not needed:
 ///   - a diffusers folder, either with unet/ and scheduler/ in it (what is saved today, and our
 ///     checkpoints) or with all files at the top (google/ddpm-*); its weights as one safetensors
@@ -57,6 +61,7 @@ struct ModelFiles {
 /// Throws, naming the file: Error(user) for a path that is none of these and for a configuration
 /// that cannot be built, Error(corrupt) for files that are damaged or do not belong together,
 /// Error(io) when the system refuses.
-ModelFiles open_model(const std::filesystem::path& path);
+ModelFiles open_model(const std::filesystem::path& path,
+                      TrainingPart training = TrainingPart::skip);
 
 }  // namespace ddim::model

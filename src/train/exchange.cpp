@@ -32,6 +32,7 @@ void require_same_network(const model::ModelFiles& files, const UNetConfig& conf
   same.sample_size = config.sample_size;
   same.base_channels = config.base_channels;
   same.dropout = config.dropout;
+  same.null_class = config.null_class;
   require(same == config, "train: ", files.path.string(),
           " has another network: a field of [model] differs; ddim info shows it");
 }
@@ -52,7 +53,7 @@ std::vector<std::string> differences(const model::AdamSettings& theirs,
 }  // namespace
 
 model::ModelFiles open_checkpoint(const fs::path& path) {
-  model::ModelFiles files = model::open_model(path);
+  model::ModelFiles files = model::open_model(path, model::TrainingPart::read);
   const fs::path config_path = path / "config.toml";
   if (files.adam && fs::exists(config_path)) {
     const OptimisationConfig training = load_train_config(config_path).training;

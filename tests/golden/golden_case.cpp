@@ -13,9 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path path_of(const std::string& folder) {
-  if (folder == "micro") return "tests/golden/micro";
-  const char* shared = std::getenv("DDIM_SHARED");
-  return fs::path(shared != nullptr ? shared : "../shared") / "goldens" / folder;
+  return folder == "micro" ? "tests/golden/micro" : shared_folder() / folder;
 }
 
 /// [N,C,H,W] to [N,H,W,C].
@@ -37,6 +35,11 @@ Tensor upload_nchw(const Device& device, const Shape& nchw, std::span<const floa
 }
 
 }  // namespace
+
+fs::path shared_folder() {
+  const char* shared = std::getenv("DDIM_SHARED");
+  return fs::path(shared != nullptr ? shared : "../shared") / "goldens";
+}
 
 void GoldenTest::load(const GoldenCase& golden) {
   folder_ = path_of(golden.folder);

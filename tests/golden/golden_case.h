@@ -52,6 +52,9 @@ class GoldenTest : public testing::Test {
   std::optional<model::Model> model_;
 };
 
+/// Where golden vectors are looked for that are too large for this repository.
+std::filesystem::path shared_folder();
+
 std::vector<std::int64_t> read_i64(const io::SafetensorsFile& file, const std::string& name);
 
 /// Elements of [N,H,W,C] in the order of [N,C,H,W].

@@ -20,6 +20,10 @@ constexpr const char* kMicro = "tests/golden/micro";
 
 Device ref_device() { return make_device(BackendKind::ref); }
 
+void convert_model(const fs::path& input, const fs::path& output, io::StoredType type) {
+  write_model(open_model(input), output, {.type = type});
+}
+
 class Convert : public testing::Test {
  protected:
   Convert() : input_(folder_ / "official"), output_(folder_ / "model") {
@@ -68,7 +72,7 @@ TEST_F(Convert, MissingFilesAreNamed) {
 }
 
 TEST_F(Convert, AMissingFolderIsNamed) {
-  expect_error(ErrorCode::user, {"nowhere: no such folder"},
+  expect_error(ErrorCode::user, {"nowhere: no such file or folder"},
                [&] { convert_model(folder_ / "nowhere", output_, io::StoredType::f32); });
 }
 

@@ -1,0 +1,274 @@
+// What a path can be, and what is said of paths that are none of it.
+#include <gtest/gtest.h>
+
+#include "backend/make_device.h"
+#include "base/error.h"
+#include "io/safetensors.h"
+#include "io/torch_writer.h"
+#include "model/compare.h"
+#include "model/convert.h"
+#include "model/file_configs.h"
+#include "model/model.h"
+#include "model/official_names.h"
+#include "nn/initialisation.h"
+#include "tests/model/expect_error.h"
+#include "tests/model/temporary_folder.h"
+#include "tests/nn/published_configs.h"
+
+namespace ddim::model {
+namespace {
+
+namespace fs = std::filesystem;
+using io::StoredType;
+
+/// As the official code has them: 32 groups, attention at 16x16.
+UNetConfig official_network() {
+  return {.sample_size = 32,
+          .layers_per_block = 1,
+          .block_out_channels = {32, 64},
+          .attention_levels = {1}};
+}
+
+std::vector<std::vector<float>> values_of(const StoredWeights& weights) {
+  std::vector<std::vector<float>> values;
+  for (const io::TensorEntry& entry : weights) {
+    values.emplace_back(static_cast<std::size_t>(entry.num_elements()));
+    io::read_f32(entry, values.back());
+  }
+  return values;
+}
+
+class OpenModel : public testing::Test {
+ protected:
+  OpenModel() { files_ = saved("model", 3); }
+
+  ModelFiles saved(const char* name, std::uint64_t seed) {
+    const Device device = make_device(BackendKind::ref);
+    Model model{.device = device,
+                .unet = UNet(device, official_network()),
+                .schedule = diffusion::Schedule::linear(),
+                .scheduler_config = file_config(LinearSchedule{})};
+    initialise(model.unet, Initialisation::pytorch, seed);
+    save_model(model, folder_ / name, StoredType::f32);
+    return open_model(folder_ / name);
+  }
+
+  /// `files_` with everything that a checkpoint of a training run has, all of it different.
+  ModelFiles training_files() {
+    if (!trained_) {
+      trained_ = saved("trained", 4);
+      m_ = saved("m", 5);
+      v_ = saved("v", 6);
+    }
+    ModelFiles files = files_;
+    files.trained = trained_->weights;
+    files.adam = StoredAdam{.m = m_->weights,
+                            .v = v_->weights,
+                            .num_updates = 41,
+                            .settings = {.learning_rate = 3e-4, .beta2 = 0.99}};
+    files.step = 42;
+    files.epoch = 7;
+    return files;
+  }
+  fs::path written(const char* name, const ConvertOptions& options) {
+    write_model(training_files(), folder_ / name, options);
+    return folder_ / name;
+  }
+
+  TemporaryFolder folder_;
+  ModelFiles files_;
+  std::optional<ModelFiles> trained_, m_, v_;
+};
+
+TEST_F(OpenModel, OfficialCheckpointsKeepEverything) {
+  const ModelFiles found = open_model(written("ckpt.pth", {.target = Target::official}));
+  EXPECT_EQ(found.kind, "checkpoint of the official code");
+  EXPECT_EQ(found.config, files_.config);
+  EXPECT_EQ(found.step, 42);
+  EXPECT_EQ(found.epoch, 7);
+  EXPECT_EQ(values_of(found.weights), values_of(files_.weights));
+  ASSERT_TRUE(found.trained && found.adam);
+  EXPECT_EQ(values_of(*found.trained), values_of(trained_->weights));
+  EXPECT_EQ(values_of(found.adam->m), values_of(m_->weights));
+  EXPECT_EQ(values_of(found.adam->v), values_of(v_->weights));
+  EXPECT_EQ(found.adam->num_updates, 41);
+  EXPECT_EQ(found.adam->settings.learning_rate, 3e-4);
+  EXPECT_EQ(found.adam->settings.beta1, 0.9);
+  EXPECT_EQ(found.adam->settings.beta2, 0.99);
+}
+
+TEST_F(OpenModel, WritingTwiceGivesTheSameBytes) {
+  const fs::path first = written("1.pth", {.target = Target::official});
+  const fs::path second = written("2.pth", {.target = Target::official});
+  EXPECT_EQ(read_text(first), read_text(second));
+  write_model(open_model(first), folder_ / "3.pth", {.target = Target::official});
+  EXPECT_EQ(read_text(folder_ / "3.pth"), read_text(first));
+}
+
+TEST_F(OpenModel, BareDictionariesAndEveryType) {
+  for (const StoredType type : {StoredType::f32, StoredType::f16, StoredType::bf16}) {
+    const std::string name = concat("model-", io::to_string(type), ".ckpt");
+    const fs::path path = written(name.c_str(), {.target = Target::official_weights, .type = type});
+    const ModelFiles found = open_model(path);
+    EXPECT_EQ(found.kind, "dictionary of weights (PyTorch)");
+    EXPECT_EQ(found.weights.front().type, type);
+    EXPECT_FALSE(found.trained || found.adam);
+    const EpsDistance distance =
+        compare_models({folder_ / "model"}, {path}, make_device(BackendKind::cpu));
+    EXPECT_LE(distance.largest_difference,
+              type == StoredType::f32 ? 0.0 : 0.05 * distance.largest_eps);
+    EXPECT_GT(distance.largest_eps, 0.0);
+  }
+}
+
+TEST_F(OpenModel, BackToADiffusersFolder) {
+  const fs::path official = written("ckpt.pth", {.target = Target::official});
+  write_model(open_model(official), folder_ / "back", {});
+  EXPECT_EQ(read_text(folder_ / "back/unet/diffusion_pytorch_model.safetensors"),
+            read_text(folder_ / "model/unet/diffusion_pytorch_model.safetensors"));
+  const std::string card = read_text(folder_ / "back/README.md");
+  for (const char* part : {"library_name: diffusers", "ckpt.pth", "42 training steps", "EMA"})
+    EXPECT_THAT(card, testing::HasSubstr(part));
+}
+
+// Without a configuration, as everybody else's files are.
+TEST_F(OpenModel, TheNetworkIsFoundOutFromTheWeights) {
+  std::vector<io::TensorSource> sources;
+  for (const io::TensorEntry& entry : files_.weights) {
+    sources.push_back({.name = official_name(entry.name, 2),
+                       .shape = official_shape(entry.name, Shape(entry.shape)),
+                       .entry = &entry});
+  }
+  const fs::path path = folder_ / "official.safetensors";
+  io::write_safetensors(path, sources, Existing::refuse);
+  const ModelFiles found = open_model(path);
+  EXPECT_EQ(found.config, official_network());
+  EXPECT_EQ(values_of(found.weights), values_of(files_.weights));
+
+  std::erase_if(sources, [](const io::TensorSource& source) {
+    return source.name.find("down.1.attn") != std::string::npos;
+  });
+  io::write_safetensors(path, sources, Existing::replace);
+  expect_error(ErrorCode::user, {"official.safetensors", "put the network's config.json"},
+               [&] { open_model(path); });
+}
+
+TEST_F(OpenModel, ASetOfWeightsIsChosenWhereThereAreTwo) {
+  const ModelFiles two = open_model(written("ckpt.pth", {.target = Target::official}));
+  EXPECT_EQ(&two.weights_of({}), &two.weights);
+  EXPECT_EQ(&two.weights_of(WeightSet::average), &two.weights);
+  EXPECT_EQ(&two.weights_of(WeightSet::trained), &*two.trained);
+  expect_error(ErrorCode::user, {"model: there is one set of weights only"},
+               [&] { files_.weights_of(WeightSet::trained); });
+}
+
+TEST_F(OpenModel, PyTorchsBinInADiffusersFolder) {
+  const fs::path unet = folder_ / "model/unet";
+  const io::SafetensorsFile file =
+      io::SafetensorsFile::open(unet / "diffusion_pytorch_model.safetensors");
+  io::TorchWriter writer("diffusion_pytorch_model");
+  writer.open_dict();
+  for (const io::TensorEntry& entry : file.entries()) {
+    writer.text(entry.name);
+    writer.tensor({.name = entry.name, .shape = entry.shape, .entry = &entry});
+  }
+  writer.close_dict();
+  write_file_durably(unet / "diffusion_pytorch_model.bin", std::move(writer).content(),
+                     Existing::refuse);
+  fs::remove(unet / "diffusion_pytorch_model.safetensors");
+  EXPECT_EQ(values_of(open_model(folder_ / "model").weights), values_of(files_.weights));
+  EXPECT_EQ(values_of(open_model(unet / "diffusion_pytorch_model.bin").weights),
+            values_of(files_.weights));
+}
+
+TEST_F(OpenModel, WeightsInParts) {
+  const fs::path unet = folder_ / "model/unet";
+  const io::SafetensorsFile file =
+      io::SafetensorsFile::open(unet / "diffusion_pytorch_model.safetensors");
+  std::vector<io::TensorSource> parts[2];
+  std::string map;
+  for (std::size_t i = 0; i < file.entries().size(); ++i) {
+    const io::TensorEntry& entry = file.entries()[i];
+    parts[i % 2].push_back({.name = entry.name, .shape = entry.shape, .entry = &entry});
+    map += concat(i == 0 ? "" : ",", '"', entry.name, "\":\"part-", i % 2, ".safetensors\"");
+  }
+  const auto write_index = [&](const std::string& weight_map) {
+    write_text(unet / "diffusion_pytorch_model.safetensors.index.json",
+               "{\"metadata\":{\"total_size\":1},\"weight_map\":{" + weight_map + "}}");
+  };
+  for (int i = 0; i < 2; ++i)
+    io::write_safetensors(unet / concat("part-", i, ".safetensors"), parts[i], Existing::refuse);
+  write_index(map);
+  fs::remove(unet / "diffusion_pytorch_model.safetensors");
+  EXPECT_EQ(values_of(open_model(folder_ / "model").weights), values_of(files_.weights));
+
+  const auto expect_refused = [&](const std::string& message) {
+    expect_error(ErrorCode::corrupt, {message}, [&] { open_model(folder_ / "model"); });
+  };
+  write_index(map + ",\"more\":\"part-0.safetensors\"");
+  expect_refused("part-0.safetensors has no tensor \"more\"");
+  write_index("\"" + file.entries()[0].name + "\":\"part-0.safetensors\"");
+  expect_refused("of which diffusion_pytorch_model.safetensors.index.json does not know");
+  write_index("\"a\":\"../part-0.safetensors\"");
+  expect_refused("names of files beside the index");
+  write_index("\"a\":7");
+  expect_refused("names of files beside the index");
+  write_index("");
+  expect_refused("weight_map must be an object");
+}
+
+TEST_F(OpenModel, ANetworkThatTheOfficialCodeHasNotIsRefused) {
+  ModelFiles files = files_;
+  files.config.norm_num_groups = 16;
+  expect_error(ErrorCode::user, {"model: norm_num_groups is not what the official code"},
+               [&] { write_model(files, folder_ / "no.pth", {.target = Target::official}); });
+  EXPECT_FALSE(fs::exists(folder_ / "no.pth"));
+}
+
+TEST_F(OpenModel, OtherProgramsWeightsAreNamed) {
+  struct Case {
+    const char *tensor, *message;
+  };
+  const float value = 1;
+  for (const Case& other :
+       {Case{"input_blocks.0.0.weight", "OpenAI's improved or guided"},
+        Case{"init_conv.weight", "lucidrains'"}, Case{"denoise_fn.downs.0.weight", "lucidrains'"},
+        Case{"model.diffusion_model.out.2.bias", "Stable Diffusion"},
+        Case{"first_stage_model.encoder.conv_in.weight", "latent diffusion"},
+        Case{"lm_head.weight", "1 tensors (\"lm_head.weight\")"}}) {
+    const fs::path path = folder_ / "other.safetensors";
+    io::write_safetensors(path, {{.name = other.tensor, .shape = {1}, .values = {&value, 1}}},
+                          Existing::replace);
+    expect_error(ErrorCode::corrupt, {"other.safetensors", other.message},
+                 [&] { open_model(path); });
+  }
+}
+
+TEST_F(OpenModel, LucidrainsCheckpointsAreNamed) {
+  const float value = 1;
+  io::TorchWriter writer("model-1");
+  writer.open_dict();
+  writer.text("step");
+  writer.integer(5);
+  for (const char* part : {"model", "ema"}) {
+    writer.text(part);
+    writer.open_dict();
+    writer.text("init_conv.bias");
+    writer.tensor({.name = "init_conv.bias", .shape = {1}, .values = {&value, 1}});
+    writer.close_dict();
+  }
+  writer.close_dict();
+  write_file_durably(folder_ / "model-1.pt", std::move(writer).content(), Existing::refuse);
+  expect_error(ErrorCode::corrupt, {"model-1.pt", "lucidrains' denoising-diffusion-pytorch"},
+               [&] { open_model(folder_ / "model-1.pt"); });
+}
+
+TEST_F(OpenModel, WeightsWithoutTheirConfigurationAreRefused) {
+  fs::copy_file(folder_ / "model/unet/diffusion_pytorch_model.safetensors",
+                folder_ / "alone.safetensors");
+  expect_error(ErrorCode::user, {"alone.safetensors", "without its config.json"},
+               [&] { open_model(folder_ / "alone.safetensors"); });
+}
+
+}  // namespace
+}  // namespace ddim::model
