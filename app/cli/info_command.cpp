@@ -46,6 +46,7 @@ void print_model(const Flags& flags) {
                            .add("T", info.T)
                            .add("beta_start", info.beta_start)
                            .add("beta_end", info.beta_end)
+                           .add("prediction", info.prediction)
                            .add("format", info.format)
                            .add("weight_type", info.weight_type)
                            .add_text("has_both_weights", info.has_both_weights ? "true" : "false")
@@ -68,7 +69,8 @@ void print_model(const Flags& flags) {
     fmt::print("classes     0 to {}{}\n", info.num_classes - 1,
                info.null_class ? fmt::format("; {} means none", *info.null_class) : "");
   }
-  fmt::print("schedule    T = {}, beta from {} to {}\n", info.T, info.beta_start, info.beta_end);
+  fmt::print("schedule    T = {}, beta from {} to {}; the network predicts {}\n", info.T,
+             info.beta_start, info.beta_end, info.prediction);
   fmt::print("weights     {}, {}\n", info.weight_type,
              info.has_both_weights ? "moving average (EMA) and as trained" : "one set");
   if (info.has_adam || info.step > 0) {

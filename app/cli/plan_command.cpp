@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "model_flag.h"
+#include "number_list.h"
 #include "plan_flags.h"
 
 namespace ddim::cli {
@@ -13,15 +14,36 @@ namespace {
 
 struct Flags {
   ModelFlag model;
-  LinearBetas betas;
+  ForwardProcess process;
+  ChoiceFlag<BetaKind> schedule{{{"linear", BetaKind::linear},
+                                 {"scaled-linear", BetaKind::scaled_linear},
+                                 {"cosine", BetaKind::cosine},
+                                 {"sigmoid", BetaKind::sigmoid}}};
+  std::string betas;
+  bool zero_terminal_snr = false;
+  ChoiceFlag<Prediction> prediction{
+      {{"eps", Prediction::eps}, {"x0", Prediction::x0}, {"v", Prediction::v}}};
   PlanFlags plan;
   bool json = false;
 };
 
+ForwardProcess process_of(const Flags& flags) {
+  ForwardProcess process = flags.process;
+  process.betas = flags.schedule.value();
+  if (!flags.betas.empty()) {
+    process.betas = BetaKind::list;
+    process.list = flags.betas.starts_with('@') ? read_numbers(flags.betas.substr(1))
+                                                : parse_numbers(flags.betas, "--betas");
+  }
+  if (flags.zero_terminal_snr) process.terminal_snr = ForwardProcess::TerminalSnr::zero;
+  process.prediction = flags.prediction.value();
+  return process;
+}
+
 void run(const Flags& flags) {
   const PlanOptions options = flags.plan.options();
   const Plan plan = flags.model.given() ? make_plan(Model::load(flags.model.folder()), options)
-                                        : make_plan(flags.betas, options);
+                                        : make_plan(process_of(flags), options);
   if (!plan.note.empty()) fmt::print(stderr, "ddim: {}\n", plan.note);
   if (flags.json) {
     fmt::print("{}\n", plan.json);
@@ -38,14 +60,30 @@ void add_plan_command(CLI::App& app) {
   command->fallthrough();
   const auto flags = std::make_shared<Flags>();
   CLI::Option* model = flags->model.add_to(*command);
-  command->add_option("--T", flags->betas.T, "Without a model: training steps")
-      ->capture_default_str()
+  ForwardProcess& process = flags->process;
+  const std::vector<CLI::Option*> without_model = {
+      command->add_option("--T", process.T, "Without a model: training steps")
+          ->capture_default_str(),
+      command->add_option("--beta-start", process.beta_start, "Without a model: the first beta")
+          ->capture_default_str(),
+      command->add_option("--beta-end", process.beta_end, "Without a model: the last beta")
+          ->capture_default_str(),
+      flags->schedule.add_to(*command, "--schedule",
+                             "Without a model: how betas are spread; linear, scaled-linear, cosine "
+                             "or sigmoid")};
+  for (CLI::Option* option : without_model) option->excludes(model);
+  CLI::Option* betas =
+      command
+          ->add_option("--betas", flags->betas, "Without a model: the betas, with commas, or @FILE")
+          ->type_name("LIST")
+          ->excludes(model);
+  for (CLI::Option* option : without_model) betas->excludes(option);
+  command
+      ->add_flag("--zero-terminal-snr", flags->zero_terminal_snr,
+                 "Without a model: rescale the betas so that nothing of the image is left at T")
       ->excludes(model);
-  command->add_option("--beta-start", flags->betas.beta_start, "Without a model: the first beta")
-      ->capture_default_str()
-      ->excludes(model);
-  command->add_option("--beta-end", flags->betas.beta_end, "Without a model: the last beta")
-      ->capture_default_str()
+  flags->prediction
+      .add_to(*command, "--prediction", "Without a model: what the network predicts; eps, x0 or v")
       ->excludes(model);
   flags->plan.add_to(*command);
   command->add_flag("--json", flags->json, "Print one JSON object");

@@ -1,32 +1,145 @@
 #include "plan_flags.h"
 
+#include <ddim/error.h>
+#include <fmt/core.h>
+
+#include <limits>
+
+#include "number_list.h"
+
 namespace ddim::cli {
+namespace {
+
+/// "NAME" pairs of all values, the first being the default.
+template <class Value>
+std::vector<std::pair<std::string, Value>> choices_of(const std::vector<Value>& values) {
+  std::vector<std::pair<std::string, Value>> choices;
+  for (const Value value : values) choices.emplace_back(to_string(value), value);
+  return choices;
+}
+
+bool is_file(const std::string& tau) { return tau.starts_with('@'); }
+bool is_list(const std::string& tau) {
+  return tau.find_first_of("0123456789") == 0 || tau.starts_with('-') || tau.starts_with('.');
+}
+
+std::string check_tau(const std::string& tau) {
+  if (is_file(tau) || is_list(tau)) return "";
+  std::string names;
+  for (const TauKind kind : tau_kinds()) {
+    if (to_string(kind) == tau) return "";
+    names += to_string(kind) + ", ";
+  }
+  return fmt::format("{} is none of {}numbers with commas, or @FILE", tau, names);
+}
+
+bool takes_eta(Sampler sampler) { return sampler == Sampler::ddim || sampler == Sampler::euler; }
+
+}  // namespace
+
+PlanFlags::PlanFlags() : sampler_(choices_of(samplers())) {}
 
 void PlanFlags::add_to(CLI::App& command) {
-  command.add_option("--steps", steps_, "Steps to take, 1 to T")
-      ->envname("DDIM_STEPS")
-      ->capture_default_str();
-  tau_.add_to(command, "--tau",
-              "Which of the T steps: linear, quadratic (the paper's text), linear-code, "
-              "quadratic-code (its published code)");
-  CLI::Option* eta = command.add_option("--eta", eta_, "Noise of each step: 0 is DDIM, 1 is DDPM")
-                         ->capture_default_str();
+  steps_option_ = command.add_option("--steps", steps_, "Steps to take, 1 to T")
+                      ->envname("DDIM_STEPS")
+                      ->capture_default_str();
+  tau_option_ =
+      command
+          .add_option(
+              "--tau", tau_,
+              "Which of the T steps: linear, quadratic (the paper's text), trailing, leading, "
+              "linspace, log-snr, linear-code, quadratic-code (its published code), "
+              "diffusers-leading, diffusers-trailing, diffusers-linspace (steps as diffusers' "
+              "DDIMScheduler computes them); a list such as 0,10,99.5,999; or @FILE with one")
+          ->check(CLI::Validator(check_tau, ""))
+          ->capture_default_str()
+          ->type_name("TAU");
+  sampler_.add_to(command, "--sampler",
+                  "ddim (the paper's), ddpm-small, ddpm-large, euler (eq. 13), euler-t (eq. 15), "
+                  "ab1 to ab4 (Adams-Bashforth), heun, dpmpp-2m, dpmpp-3m, unipc, or adaptive");
+  eta_option_ =
+      command
+          .add_option("--eta", eta_, "Noise of each step of ddim and euler: 0 is DDIM, 1 is DDPM")
+          ->capture_default_str();
   command
       .add_flag("--sigma-hat", sigma_hat_,
-                "DDPM's larger variance instead of an eta (the paper's sigma-hat)")
-      ->excludes(eta);
+                "With ddim: DDPM's larger variance instead of an eta (the paper's sigma-hat)")
+      ->excludes(eta_option_);
   clip_.add_to(
       command, "--clip", "keep-eps",
       "Clamp the predicted x_0 to [-1, 1] in each step. --clip keeps the network's eps, as "
       "diffusers does; --clip=rederive-eps computes eps again, as the paper's code does with "
-      "sigma-hat");
+      "sigma-hat; threshold-keep-eps and threshold-rederive-eps use a dynamic threshold");
+  clip_range_option_ =
+      command.add_option("--clip-range", details_.clip_range, "Clamp to another range")
+          ->capture_default_str();
+  threshold_option_ = command
+                          .add_option("--threshold", details_.threshold_ratio,
+                                      "Of a dynamic threshold: which quantile of |x_0|")
+                          ->capture_default_str();
+  threshold_max_option_ =
+      command.add_option("--threshold-max", details_.threshold_max,
+                         "Of a dynamic threshold: its largest value; default: none");
+  final_alpha_.add_to(command, "--final-alpha",
+                      "Where the last step leads: one (the clean image), or first (only to the "
+                      "first training step, as set_alpha_to_one = false in diffusers)");
+  command
+      .add_option("--steps-offset", details_.steps_offset,
+                  "With --tau diffusers-leading: added to each step")
+      ->capture_default_str();
+  tolerance_option_ =
+      command
+          .add_option("--tolerance", details_.tolerance,
+                      "Of the sampler adaptive: largest error of a step, r.m.s. over the picture")
+          ->capture_default_str();
+}
+
+Tau PlanFlags::tau() const {
+  if (is_file(tau_)) return read_numbers(tau_.substr(1));
+  if (is_list(tau_)) return parse_numbers(tau_, "--tau");
+  for (const TauKind kind : tau_kinds())
+    if (to_string(kind) == tau_) return kind;
+  return TauKind::linear;
+}
+
+void PlanFlags::refuse_contradictions() const {
+  const auto refuse_if = [](bool wrong, const std::string& message) {
+    if (wrong) throw Error(ErrorCode::user, message);
+  };
+  const auto given = [](const CLI::Option* option) { return option->count() > 0; };
+  const Sampler sampler = sampler_.value();
+  const Clip clip = clip_.value();
+  const bool clamps = clip == Clip::keep_eps || clip == Clip::rederive_eps;
+  const bool is_threshold =
+      clip == Clip::threshold_keep_eps || clip == Clip::threshold_rederive_eps;
+
+  refuse_if(given(steps_option_) && (is_file(tau_) || is_list(tau_)),
+            "--steps and a --tau that is a list contradict each other: the list says how many");
+  refuse_if(sampler == Sampler::adaptive && (given(steps_option_) || given(tau_option_)),
+            "--sampler adaptive chooses its own steps; leave out --steps and --tau, or take "
+            "another sampler");
+  refuse_if(
+      sampler != Sampler::adaptive && given(tolerance_option_),
+      fmt::format("--tolerance belongs to --sampler adaptive, not to {}", to_string(sampler)));
+  refuse_if(given(eta_option_) && !takes_eta(sampler),
+            fmt::format("--eta belongs to --sampler ddim or euler, not to {}", to_string(sampler)));
+  refuse_if(given(clip_range_option_) && !clamps,
+            "--clip-range needs --clip or --clip=rederive-eps");
+  refuse_if((given(threshold_option_) || given(threshold_max_option_)) && !is_threshold,
+            "--threshold and --threshold-max need --clip=threshold-keep-eps or "
+            "--clip=threshold-rederive-eps");
 }
 
 PlanOptions PlanFlags::options() const {
+  refuse_contradictions();
+  SamplerDetails details = details_;
+  details.final_alpha = final_alpha_.value();
   return {.steps = steps_,
-          .tau = tau_.value(),
+          .tau = tau(),
           .eta = sigma_hat_ ? Eta(SigmaHat{}) : Eta(eta_),
-          .clip = clip_.value()};
+          .clip = clip_.value(),
+          .sampler = sampler_.value(),
+          .details = details};
 }
 
 }  // namespace ddim::cli

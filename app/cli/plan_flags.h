@@ -6,22 +6,43 @@
 
 namespace ddim::cli {
 
-/// The flags that say which steps a sampler takes: --steps, --tau, --eta, --sigma-hat, --clip.
+/// The flags that say which steps a sampler takes and how: --steps, --tau, --sampler, --eta,
+/// --sigma-hat, --clip and what belongs to them.
 class PlanFlags {
  public:
   void add_to(CLI::App& command);
+  /// Reads the file of --tau @FILE. Throws Error(user) for flags that contradict each other, naming
+  /// both, and for a file that holds something other than numbers; Error(io) when it cannot be
+  /// read.
   PlanOptions options() const;
 
  private:
+  Tau tau() const;
+  void refuse_contradictions() const;
+
   std::int64_t steps_ = PlanOptions{}.steps;
-  ChoiceFlag<TauKind> tau_{{{"linear", TauKind::linear},
-                            {"quadratic", TauKind::quadratic},
-                            {"linear-code", TauKind::linear_code},
-                            {"quadratic-code", TauKind::quadratic_code}}};
+  std::string tau_ = "linear";
+  ChoiceFlag<Sampler> sampler_;
   double eta_ = 0.0;
   bool sigma_hat_ = false;
-  ChoiceFlag<Clip> clip_{
-      {{"none", Clip::none}, {"keep-eps", Clip::keep_eps}, {"rederive-eps", Clip::rederive_eps}}};
+  ChoiceFlag<Clip> clip_{{{"none", Clip::none},
+                          {"keep-eps", Clip::keep_eps},
+                          {"rederive-eps", Clip::rederive_eps},
+                          {"threshold-keep-eps", Clip::threshold_keep_eps},
+                          {"threshold-rederive-eps", Clip::threshold_rederive_eps}}};
+  SamplerDetails details_;
+  ChoiceFlag<FinalAlpha> final_alpha_{{{"one", FinalAlpha::one}, {"first", FinalAlpha::first}}};
+
+  CLI::Option* steps_option_ = nullptr;
+  CLI::Option* tau_option_ = nullptr;
+  CLI::Option* eta_option_ = nullptr;
+  CLI::Option* clip_range_option_ = nullptr;
+  CLI::Option* threshold_option_ = nullptr;
+  CLI::Option* threshold_max_option_ = nullptr;
+  CLI::Option* tolerance_option_ = nullptr;
+
+ public:
+  PlanFlags();
 };
 
 }  // namespace ddim::cli

@@ -123,6 +123,8 @@ void run(const SampleFlags& flags) {
       .tau = plan.tau,
       .eta = plan.eta,
       .clip = plan.clip,
+      .sampler = plan.sampler,
+      .details = plan.details,
       .count = flags.count.value_or(kDefaultCount),
       .seed = flags.seed,
       .first_image = flags.first_image,

@@ -21,13 +21,16 @@ struct SampleProgress {
   std::int64_t evaluations = 0;       ///< count * nfe
 };
 
-/// A picture depends on the model, the plan (steps, tau, eta, clip), the class, the seed and its
-/// number, and on nothing else: not on how many are made, in what batches and by how many threads.
+/// A picture depends on the model, the plan (steps, tau, eta, clip, sampler, details), the class,
+/// the seed and its number, and on nothing else: not on how many are made, in what batches and by
+/// how many threads.
 struct SampleOptions {
-  std::int64_t steps = 50;
-  TauKind tau = TauKind::linear;
+  std::int64_t steps = 50;  ///< this and the next five as in PlanOptions
+  Tau tau = TauKind::linear;
   Eta eta = 0.0;
   Clip clip = Clip::none;
+  Sampler sampler = Sampler::ddim;
+  SamplerDetails details = {};
   std::int64_t count = 1;
   std::uint64_t seed = 0;
   std::int64_t first_image = 0;  ///< number of the first picture
@@ -44,12 +47,12 @@ struct SampleOptions {
 
 struct Samples {
   FloatImages x_0 = {};  ///< as the sampler left them, not clamped
-  std::int64_t nfe = 0;  ///< network evaluations for each image
+  std::int64_t nfe = 0;  ///< network evaluations for each image; of Sampler::adaptive the mean
   double seconds = 0.0;
   std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
-  /// What was done, so that it can be done again: model, steps, tau, eta or sigma_hat, clip, seed,
-  /// first_image, count, version; class, guidance and null_class where the model has classes. What
-  /// PNG files carry.
+  /// What was done, so that it can be done again: model, sampler, steps, tau, eta or sigma_hat,
+  /// clip, seed, first_image, count, version; class, guidance and null_class where the model has
+  /// classes. What PNG files carry.
   std::map<std::string, std::string> recipe = {};
 };
 

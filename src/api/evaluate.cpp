@@ -76,6 +76,7 @@ EpsErrors eps_error(const Model& model, const EpsErrorOptions& options) {
                       {.t = options.t,
                        .inner_size = images.inner_size,
                        .labels = images.labels,
+                       .prediction = loaded.prediction,
                        .seed = options.seed,
                        .batch = options.batch,
                        .num_threads = num_threads_of(options.threads),

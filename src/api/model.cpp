@@ -52,6 +52,8 @@ ModelInfo info_of(const model::ModelFiles& files) {
       .T = schedule.num_steps(),
       .beta_start = schedule.betas().front(),
       .beta_end = schedule.betas().back(),
+      .prediction = std::string(diffusion::to_string(
+          model::prediction_of(files.scheduler, files.scheduler_path.string()))),
       .format = files.kind,
       .weight_type = types_of(files.weights),
       .has_both_weights = files.trained.has_value(),

@@ -1,45 +1,48 @@
 #include <ddim/plan.h>
 
+#include <cmath>
+
 #include "api/diffusion_plan.h"
 #include "api/model_implementation.h"
+#include "api/plan_names.h"
+#include "base/error.h"
 #include "diffusion/plan_text.h"
 
 namespace ddim {
 namespace {
-
-diffusion::TauKind tau_of(TauKind kind) {
-  switch (kind) {
-    case TauKind::linear:
-      return diffusion::TauKind::linear;
-    case TauKind::quadratic:
-      return diffusion::TauKind::quadratic;
-    case TauKind::linear_code:
-      return diffusion::TauKind::linear_code;
-    case TauKind::quadratic_code:
-      return diffusion::TauKind::quadratic_code;
-  }
-  return {};
-}
-
-diffusion::Clip clip_of(Clip clip) {
-  switch (clip) {
-    case Clip::none:
-      return diffusion::Clip::none;
-    case Clip::keep_eps:
-      return diffusion::Clip::keep_eps;
-    case Clip::rederive_eps:
-      return diffusion::Clip::rederive_eps;
-  }
-  return {};
-}
 
 diffusion::NoiseRule noise_of(const Eta& eta) {
   if (const double* number = std::get_if<double>(&eta)) return diffusion::EtaNoise{.eta = *number};
   return diffusion::SigmaHatNoise{};
 }
 
-Plan make_plan(const diffusion::Schedule& schedule, const PlanOptions& options) {
-  const auto [plan, note] = make_diffusion_plan(schedule, options);
+diffusion::FinalAlpha of(FinalAlpha final_alpha) {
+  return final_alpha == FinalAlpha::one ? diffusion::FinalAlpha::one : diffusion::FinalAlpha::first;
+}
+
+diffusion::Trajectory trajectory_of(const diffusion::Schedule& schedule,
+                                    const PlanOptions& options) {
+  const diffusion::FinalAlpha final_alpha = of(options.details.final_alpha);
+  const auto* list = std::get_if<std::vector<double>>(&options.tau);
+  if (options.sampler == Sampler::adaptive) {
+    require(list == nullptr, "tau: the sampler adaptive chooses its own steps; a list has no use");
+    require(schedule.num_steps() >= 2, "sampler: adaptive needs a schedule of at least 2 steps");
+    const std::int64_t ends[] = {0, schedule.num_steps() - 1};
+    return diffusion::make_trajectory(schedule, ends, final_alpha);
+  }
+  if (list == nullptr) {
+    return diffusion::make_trajectory(schedule, {.kind = of(std::get<TauKind>(options.tau)),
+                                                 .num_steps = options.steps,
+                                                 .final_alpha = final_alpha,
+                                                 .steps_offset = options.details.steps_offset});
+  }
+  require(options.details.steps_offset == 0, "steps_offset: ", options.details.steps_offset,
+          " belongs to tau diffusers-leading, not to a list");
+  return diffusion::make_trajectory(schedule, *list, final_alpha);
+}
+
+Plan public_plan(const DiffusionPlan& diffusion_plan) {
+  const auto& [plan, note] = diffusion_plan;
   Plan result{.nfe = plan.nfe(),
               .note = note,
               .table = diffusion::to_table(plan),
@@ -56,46 +59,36 @@ Plan make_plan(const diffusion::Schedule& schedule, const PlanOptions& options) 
 
 }  // namespace
 
-DiffusionPlan make_diffusion_plan(const diffusion::Schedule& schedule, const PlanOptions& options) {
-  const diffusion::Tau tau =
-      diffusion::make_tau(tau_of(options.tau), options.steps, schedule.num_steps());
-  return {.plan = diffusion::make_plan(
-              schedule, tau.steps, {.noise = noise_of(options.eta), .clip = clip_of(options.clip)}),
-          .note = tau.note};
-}
-
-std::string to_string(TauKind kind) {
-  switch (kind) {
-    case TauKind::linear:
-      return "linear";
-    case TauKind::quadratic:
-      return "quadratic";
-    case TauKind::linear_code:
-      return "linear-code";
-    case TauKind::quadratic_code:
-      return "quadratic-code";
-  }
-  return {};
-}
-
-std::string to_string(Clip clip) {
-  switch (clip) {
-    case Clip::none:
-      return "none";
-    case Clip::keep_eps:
-      return "keep-eps";
-    case Clip::rederive_eps:
-      return "rederive-eps";
-  }
-  return {};
+DiffusionPlan make_diffusion_plan(const diffusion::Schedule& schedule,
+                                  diffusion::Prediction prediction, const PlanOptions& options) {
+  const diffusion::Trajectory trajectory = trajectory_of(schedule, options);
+  return {.plan = diffusion::make_plan(schedule, trajectory,
+                                       {.noise = noise_of(options.eta),
+                                        .clip = of(options.clip),
+                                        .clip_range = options.details.clip_range,
+                                        .sampler = of(options.sampler),
+                                        .prediction = prediction,
+                                        .threshold = {.ratio = options.details.threshold_ratio,
+                                                      .max = options.details.threshold_max},
+                                        .tolerance = options.details.tolerance}),
+          .note = trajectory.note};
 }
 
 Plan make_plan(const Model& model, const PlanOptions& options) {
-  return make_plan(model.implementation().model.schedule, options);
+  const model::Model& loaded = model.implementation().model;
+  return public_plan(make_diffusion_plan(loaded.schedule, loaded.prediction, options));
 }
 
-Plan make_plan(const LinearBetas& betas, const PlanOptions& options) {
-  return make_plan(diffusion::Schedule::linear(betas.beta_start, betas.beta_end, betas.T), options);
+Plan make_plan(const ForwardProcess& process, const PlanOptions& options) {
+  using TerminalSnr = diffusion::ScheduleOptions::TerminalSnr;
+  const diffusion::Schedule schedule = diffusion::make_schedule(
+      {.betas = of(process.betas),
+       .range = {.start = process.beta_start, .end = process.beta_end, .T = process.T},
+       .list = process.list,
+       .terminal_snr = process.terminal_snr == ForwardProcess::TerminalSnr::zero
+                           ? TerminalSnr::zero
+                           : TerminalSnr::as_it_is});
+  return public_plan(make_diffusion_plan(schedule, of(process.prediction), options));
 }
 
 }  // namespace ddim

@@ -1,8 +1,6 @@
 #include <ddim/sample.h>
 #include <ddim/version.h>
 
-#include <array>
-#include <charconv>
 #include <chrono>
 #include <iostream>
 #include <limits>
@@ -11,6 +9,7 @@
 #include "api/diffusion_plan.h"
 #include "api/model_implementation.h"
 #include "api/num_threads.h"
+#include "api/number_text.h"
 #include "api/progress_style.h"
 #include "base/error.h"
 #include "base/peak_memory.h"
@@ -19,11 +18,36 @@
 namespace ddim {
 namespace {
 
-/// The shortest text that reads back as the same number.
-std::string number_text(double value) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  return {text.data(), end};
+PlanOptions plan_options(const SampleOptions& options) {
+  return {.steps = options.steps,
+          .tau = options.tau,
+          .eta = options.eta,
+          .clip = options.clip,
+          .sampler = options.sampler,
+          .details = options.details};
+}
+
+std::int64_t steps_of(const SampleOptions& options) {
+  const auto* list = std::get_if<std::vector<double>>(&options.tau);
+  return list != nullptr ? std::ssize(*list) : options.steps;
+}
+
+/// What of the details has a part in these pictures.
+void add_details(const SampleOptions& options, std::map<std::string, std::string>& recipe) {
+  const SamplerDetails& details = options.details;
+  if (options.clip == Clip::keep_eps || options.clip == Clip::rederive_eps)
+    recipe["clip_range"] = number_text(details.clip_range);
+  if (options.clip == Clip::threshold_keep_eps || options.clip == Clip::threshold_rederive_eps) {
+    recipe["threshold_ratio"] = number_text(details.threshold_ratio);
+    recipe["threshold_max"] = number_text(details.threshold_max);
+  }
+  if (details.final_alpha == FinalAlpha::first) recipe["final_alpha"] = "first";
+  if (details.steps_offset != 0) recipe["steps_offset"] = std::to_string(details.steps_offset);
+  if (options.sampler == Sampler::adaptive) {
+    recipe["tolerance"] = number_text(details.tolerance);
+    recipe.erase("tau");
+    recipe.erase("steps");
+  }
 }
 
 /// "3,1,4"
@@ -36,7 +60,8 @@ std::string list_text(const std::vector<std::int64_t>& numbers) {
 std::map<std::string, std::string> recipe_of(const ModelInfo& model, const SampleOptions& options) {
   std::map<std::string, std::string> recipe = {
       {"model", model.name},
-      {"steps", std::to_string(options.steps)},
+      {"sampler", to_string(options.sampler)},
+      {"steps", std::to_string(steps_of(options))},
       {"tau", to_string(options.tau)},
       {"clip", to_string(options.clip)},
       {"seed", std::to_string(options.seed)},
@@ -55,6 +80,7 @@ std::map<std::string, std::string> recipe_of(const ModelInfo& model, const Sampl
   if (!choice.vectors.empty()) recipe["class"] = "given";
   if (choice.guidance != 1.0) recipe["guidance"] = number_text(choice.guidance);
   if (choice.null_class) recipe["null_class"] = std::to_string(*choice.null_class);
+  add_details(options, recipe);
   return recipe;
 }
 
@@ -78,10 +104,7 @@ Samples sample(const Model& model, const SampleOptions& options) {
 
   const model::Model& loaded = model.implementation().model;
   const diffusion::Plan plan =
-      make_diffusion_plan(
-          loaded.schedule,
-          {.steps = options.steps, .tau = options.tau, .eta = options.eta, .clip = options.clip})
-          .plan;
+      make_diffusion_plan(loaded.schedule, loaded.prediction, plan_options(options)).plan;
   Progress display(std::clog, style_of(options.show_progress), "steps");
   const model::ClassCondition condition = condition_of(options.class_choice);
   const auto report = [&](std::int64_t done, std::int64_t total) {

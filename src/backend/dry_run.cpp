@@ -56,6 +56,10 @@ class DryKernels final : public Kernels {
   void squared_error_backward(const Tensor&, const Tensor&, double, Grad) override {}
   void sampler_update(const SamplerUpdate&, const Tensor&, const Tensor&, const Tensor&, Tensor&,
                       Tensor&) override {}
+  void linear_combination(std::span<const double>, std::span<const Tensor>, Tensor&) override {}
+  void absolute_quantile(const Tensor&, double, std::span<double> quantiles) override {
+    std::ranges::fill(quantiles, 0.0);
+  }
   void adam(const AdamUpdate&, const Tensor&, Tensor&, Tensor&, Tensor&, Tensor&) override {}
   double sum_of_squares(const Tensor&) override { return 0.0; }
   bool all_finite(const Tensor&) override { return true; }

@@ -277,11 +277,22 @@ class ProfilingKernels final : public Kernels {
         profile_, [&] { return label("squared_error_backward", dprediction.tensor); }, 0.0);
     inner_.squared_error_backward(prediction, target, scale, dprediction);
   }
-  void sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& eps,
-                      const Tensor& z, Tensor& x_prev, Tensor& x0_pred) override {
+  void sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& output,
+                      const Tensor& z, Tensor& y, Tensor& x0_pred) override {
     const Timer timer(
-        profile_, [&] { return label("sampler_update", x_prev); }, 0.0);
-    inner_.sampler_update(update, x_t, eps, z, x_prev, x0_pred);
+        profile_, [&] { return label("sampler_update", y); }, 0.0);
+    inner_.sampler_update(update, x_t, output, z, y, x0_pred);
+  }
+  void linear_combination(std::span<const double> factors, std::span<const Tensor> terms,
+                          Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("linear_combination", y); }, 0.0);
+    inner_.linear_combination(factors, terms, y);
+  }
+  void absolute_quantile(const Tensor& x, double ratio, std::span<double> quantiles) override {
+    const Timer timer(
+        profile_, [&] { return label("absolute_quantile", x); }, 0.0);
+    inner_.absolute_quantile(x, ratio, quantiles);
   }
   void adam(const AdamUpdate& update, const Tensor& grad, Tensor& parameter, Tensor& m, Tensor& v,
             Tensor& ema) override {

@@ -5,80 +5,123 @@
 #include <limits>
 
 #include "base/error.h"
+#include "diffusion/samplers/adaptive.h"
+#include "diffusion/samplers/samplers.h"
 #include "diffusion/sigma.h"
 
 namespace ddim::diffusion {
 namespace {
 
-void check_tau(std::span<const std::int64_t> tau, std::int64_t T) {
-  require(!tau.empty(), "tau: the list of steps is empty");
-  for (std::size_t i = 0; i < tau.size(); ++i) {
-    require(tau[i] >= 0 && tau[i] < T, "tau: entry ", i, " is ", tau[i], "; expected 0 to ", T - 1);
-    require(i == 0 || tau[i] > tau[i - 1], "tau: entry ", i, " is ", tau[i], " after ", tau[i - 1],
-            "; expected an increasing list");
-  }
+double largest_eta_of(const Trajectory& trajectory) {
+  double largest = std::numeric_limits<double>::infinity();
+  for (const Leg& leg : trajectory.legs)
+    largest = std::min(largest, largest_eta(leg.alpha_bar, leg.alpha_bar_prev));
+  return largest;
 }
 
-void check_eta(double eta, const Schedule& schedule, std::span<const std::int64_t> tau) {
+void check_noise(const Trajectory& trajectory, const PlanOptions& options) {
+  using Noise = SamplerTraits::Noise;
+  const Noise allowed = traits_of(options.sampler).noise;
+  const auto* noise = std::get_if<EtaNoise>(&options.noise);
+  if (noise == nullptr) {
+    require(allowed == Noise::eta_or_sigma_hat, "sigma-hat: belongs to the sampler ddim, not to ",
+            to_string(options.sampler),
+            allowed == Noise::own ? ", which has a variance of its own" : "");
+    return;
+  }
+  const double eta = noise->eta;
   require(std::isfinite(eta) && eta >= 0.0, "eta: ", eta, " is not a number from 0 upward");
-  const double largest = largest_eta(schedule, tau);
+  require(eta == 0.0 || allowed == Noise::eta || allowed == Noise::eta_or_sigma_hat, "eta: ", eta,
+          " has no meaning for the sampler ", to_string(options.sampler),
+          allowed == Noise::own ? ", which has a variance of its own" : ", which adds no noise",
+          "; ddim and euler take it");
+  const double largest = largest_eta_of(trajectory);
   // Rounded down for the message, so that the number shown is itself accepted.
   require(eta <= largest, "eta: ", eta, " makes 1 - alpha_bar_prev - sigma^2 negative (eq. 12); ",
-          "these ", tau.size(), " steps allow at most ", std::floor(largest * 1e4) / 1e4);
+          "these ", trajectory.legs.size(), " steps allow at most ",
+          std::floor(largest * 1e4) / 1e4);
 }
 
-Step make_step(const Schedule& schedule, std::int64_t t, std::int64_t t_prev,
-               const PlanOptions& options) {
-  Step step;
-  step.t = t;
-  step.t_prev = t_prev;
-  step.alpha_bar = schedule.alpha_bar(t);
-  step.alpha_bar_prev = schedule.alpha_bar(t_prev);
-  const auto* eta_noise = std::get_if<EtaNoise>(&options.noise);
-  const double eta = eta_noise != nullptr ? eta_noise->eta : 1.0;
-  // Of the direction to x_t. Equal to 1 - alpha_bar_prev - sigma(eta)^2, in a form that does not
-  // cancel to a negative number at the largest legal eta.
-  const double ratio = eta / largest_eta(step.alpha_bar, step.alpha_bar_prev);
-  const double direction_variance =
-      (1.0 - step.alpha_bar_prev) * std::max(0.0, 1.0 - ratio * ratio);
-  if (eta_noise != nullptr) {
-    step.sigma = sigma_of_eta(eta, step.alpha_bar, step.alpha_bar_prev);
-  } else if (t_prev >= 0) {
-    step.sigma = sigma_hat(step.alpha_bar, step.alpha_bar_prev);
+void check_clip(const PlanOptions& options) {
+  require(std::isfinite(options.clip_range) && options.clip_range > 0.0, "clip: range ",
+          options.clip_range, " is not a positive number");
+  const auto& [ratio, max] = options.threshold;
+  require(ratio > 0.0 && ratio <= 1.0, "threshold: ", ratio,
+          " is not a part of the pixels; expected a number above 0 and at most 1, such as 0.995");
+  require(max >= 1.0, "threshold: a largest value of ", max, "; expected at least 1");
+  const bool keeps_eps = options.clip == Clip::keep_eps || options.clip == Clip::threshold_keep_eps;
+  require(!keeps_eps || traits_of(options.sampler).uses != SamplerTraits::Uses::eps,
+          "clip: keep-eps changes nothing in the sampler ", to_string(options.sampler),
+          ", which uses eps alone; take rederive-eps, or the sampler ddim");
+}
+
+void check_legs(const Trajectory& trajectory, const PlanOptions& options) {
+  const std::vector<Leg>& legs = trajectory.legs;
+  const SamplerTraits& traits = traits_of(options.sampler);
+  require(!legs.empty(), "tau: the list of steps is empty");
+  if (legs.front().alpha_bar == 0.0) {
+    require(
+        options.prediction != Prediction::eps, "schedule: alpha_bar is 0 at t = ", legs.front().t,
+        " (zero terminal SNR), where a network that predicts eps says nothing of "
+        "the image; such a schedule needs one that predicts v or x0, or a tau that begins below");
+    require(!traits.needs_noise_level, "sampler: ", traits.name,
+            " works with the noise level, which is infinite where alpha_bar is 0 (t = ",
+            legs.front().t, ", zero terminal SNR); take ddim, ddpm-small, ddpm-large or dpmpp-2m");
   }
-  step.update = {.x0_from_x = 1.0 / std::sqrt(step.alpha_bar),
-                 .x0_from_eps = -std::sqrt((1.0 - step.alpha_bar) / step.alpha_bar),
-                 .prev_from_x0 = std::sqrt(step.alpha_bar_prev),
-                 .prev_from_eps = std::sqrt(direction_variance),
-                 .prev_from_noise = step.sigma,
-                 .clip = options.clip == Clip::none ? std::numeric_limits<double>::infinity()
-                                                    : options.clip_range,
-                 .rederive_eps = options.clip == Clip::rederive_eps};
-  return step;
+  if (!traits.needs_chain) return;
+  for (std::size_t i = 0; i < legs.size(); ++i) {
+    require(legs[i].alpha_bar_prev > legs[i].alpha_bar, "sampler: ", traits.name,
+            " needs steps that lead somewhere; the one at t = ", legs[i].t,
+            " stays there (final alpha \"first\"). Take ddim, or the final alpha \"one\"");
+    require(i == 0 || legs[i].t == legs[i - 1].t_prev, "sampler: ", traits.name,
+            " looks back over several steps, which must meet; here one leads to t = ",
+            legs[i - 1].t_prev, " and the next begins at ", legs[i].t,
+            ". Take ddim, or a tau that is not diffusers'");
+  }
 }
 
 }  // namespace
 
+std::string_view to_string(Clip clip) {
+  switch (clip) {
+    case Clip::none:
+      return "none";
+    case Clip::keep_eps:
+      return "keep-eps";
+    case Clip::rederive_eps:
+      return "rederive-eps";
+    case Clip::threshold_keep_eps:
+      return "threshold-keep-eps";
+    case Clip::threshold_rederive_eps:
+      return "threshold-rederive-eps";
+  }
+  return "";
+}
+
+std::int64_t Plan::nfe() const {
+  return schedule ? kMaxAdaptiveCalls : static_cast<std::int64_t>(steps.size());
+}
+
 double largest_eta(const Schedule& schedule, std::span<const std::int64_t> tau) {
-  check_tau(tau, schedule.num_steps());
-  double largest = std::numeric_limits<double>::infinity();
-  for (std::size_t i = 1; i < tau.size(); ++i)
-    largest =
-        std::min(largest, largest_eta(schedule.alpha_bar(tau[i]), schedule.alpha_bar(tau[i - 1])));
-  return largest;
+  return largest_eta_of(make_trajectory(schedule, tau));
+}
+
+Plan make_plan(const Schedule& schedule, const Trajectory& trajectory, const PlanOptions& options) {
+  check_legs(trajectory, options);
+  check_noise(trajectory, options);
+  check_clip(options);
+  require(options.tolerance > 0.0 && std::isfinite(options.tolerance),
+          "tolerance: ", options.tolerance, " is not a positive number");
+  Plan plan{.options = options};
+  plan.steps = traits_of(options.sampler)
+                   .make_steps({.schedule = schedule, .legs = trajectory.legs, .options = options});
+  if (options.sampler == SamplerKind::adaptive) plan.schedule = schedule;
+  return plan;
 }
 
 Plan make_plan(const Schedule& schedule, std::span<const std::int64_t> tau,
                const PlanOptions& options) {
-  check_tau(tau, schedule.num_steps());
-  if (const auto* noise = std::get_if<EtaNoise>(&options.noise))
-    check_eta(noise->eta, schedule, tau);
-  require(std::isfinite(options.clip_range) && options.clip_range > 0.0, "clip: range ",
-          options.clip_range, " is not a positive number");
-  Plan plan{.options = options};
-  for (std::size_t i = tau.size(); i-- > 0;)
-    plan.steps.push_back(make_step(schedule, tau[i], i > 0 ? tau[i - 1] : -1, options));
-  return plan;
+  return make_plan(schedule, make_trajectory(schedule, tau), options);
 }
 
 }  // namespace ddim::diffusion

@@ -19,16 +19,16 @@ std::string exact(double value) {
   return {buffer.data(), result.ptr};
 }
 
-std::string_view name_of(Clip clip) {
-  switch (clip) {
-    case Clip::none:
-      return "none";
-    case Clip::keep_eps:
-      return "keep-eps";
-    case Clip::rederive_eps:
-      return "rederive-eps";
-  }
-  return "";
+/// 999, or 12.345 for a real t.
+std::string short_time(double t) {
+  std::ostringstream out;
+  out.imbue(std::locale::classic());
+  out << std::fixed << std::setprecision(t == std::floor(t) ? 0 : 3) << t;
+  return out.str();
+}
+
+std::string calls_of(const Plan& plan) {
+  return (plan.schedule ? "at most " : "") + std::to_string(plan.nfe());
 }
 
 }  // namespace
@@ -38,27 +38,38 @@ std::string to_table(const Plan& plan) {
   out.imbue(std::locale::classic());
   out << "     t  t_prev  sqrt(alpha_bar)           SNR     sigma\n";
   for (const Step& step : plan.steps) {
-    out << std::setw(6) << step.t << std::setw(8) << step.t_prev << std::fixed
-        << std::setprecision(6) << std::setw(17) << std::sqrt(step.alpha_bar) << std::scientific
-        << std::setprecision(4) << std::setw(14) << signal_to_noise(step) << std::fixed
-        << std::setw(10) << step.sigma << "\n";
+    out << std::setw(6) << short_time(step.t) << std::setw(8) << short_time(step.t_prev)
+        << std::fixed << std::setprecision(6) << std::setw(17) << std::sqrt(step.alpha_bar)
+        << std::scientific << std::setprecision(4) << std::setw(14) << signal_to_noise(step)
+        << std::fixed << std::setw(10) << step.sigma << "\n";
   }
-  out << "network calls per image (nfe): " << plan.nfe() << "\n";
+  if (plan.schedule)
+    out << "adaptive: the first line is gone in steps that are chosen on the way, tolerance "
+        << std::defaultfloat << plan.options.tolerance << "\n";
+  out << "network calls per image (nfe): " << calls_of(plan) << "\n";
   return out.str();
 }
 
 std::string to_json(const Plan& plan) {
-  std::string text = "{";
-  if (const auto* noise = std::get_if<EtaNoise>(&plan.options.noise)) {
-    text += "\"noise\":\"eta\",\"eta\":" + exact(noise->eta);
+  const PlanOptions& options = plan.options;
+  std::string text = "{\"sampler\":\"" + std::string(to_string(options.sampler)) + "\"";
+  if (const auto* noise = std::get_if<EtaNoise>(&options.noise)) {
+    text += ",\"noise\":\"eta\",\"eta\":" + exact(noise->eta);
   } else {
-    text += "\"noise\":\"sigma-hat\"";
+    text += ",\"noise\":\"sigma-hat\"";
   }
-  text += ",\"clip\":\"" + std::string(name_of(plan.options.clip)) +
-          "\",\"nfe\":" + std::to_string(plan.nfe()) + ",\"steps\":[";
+  text += ",\"prediction\":\"" + std::string(to_string(options.prediction)) + "\",\"clip\":\"" +
+          std::string(to_string(options.clip)) + "\"";
+  if (plan.schedule) {
+    text += ",\"tolerance\":" + exact(options.tolerance) +
+            ",\"nfe_at_most\":" + std::to_string(plan.nfe());
+  } else {
+    text += ",\"nfe\":" + std::to_string(plan.nfe());
+  }
+  text += ",\"steps\":[";
   for (const Step& step : plan.steps) {
     if (text.back() == '}') text += ',';
-    text += "{\"t\":" + std::to_string(step.t) + ",\"t_prev\":" + std::to_string(step.t_prev) +
+    text += "{\"t\":" + exact(step.t) + ",\"t_prev\":" + exact(step.t_prev) +
             ",\"sqrt_alpha_bar\":" + exact(std::sqrt(step.alpha_bar)) +
             ",\"snr\":" + exact(signal_to_noise(step)) + ",\"sigma\":" + exact(step.sigma) + "}";
   }

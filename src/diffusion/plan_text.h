@@ -11,9 +11,10 @@ namespace ddim::diffusion {
 std::string to_table(const Plan& plan);
 
 /// The same as one JSON object, numbers with all their digits:
-///   {"noise": "eta" | "sigma-hat", "eta": number (left out for sigma-hat), "clip": "none" |
-///   "keep-eps" | "rederive-eps", "nfe": S, "steps": [{"t", "t_prev", "sqrt_alpha_bar", "snr",
-///   "sigma"}]}
+///   {"sampler": name, "noise": "eta" | "sigma-hat", "eta": number (left out for sigma-hat),
+///    "prediction": "eps" | "x0" | "v", "clip": name, "nfe": S, "steps": [{"t", "t_prev",
+///    "sqrt_alpha_bar", "snr", "sigma"}]}
+/// The sampler adaptive has "tolerance" and "nfe_at_most" in place of "nfe".
 std::string to_json(const Plan& plan);
 
 }  // namespace ddim::diffusion

@@ -1,8 +1,13 @@
 #include "diffusion/sampler.h"
 
+#include <array>
+#include <cmath>
 #include <string>
 
 #include "base/error.h"
+#include "diffusion/network_call.h"
+#include "diffusion/samplers/adaptive.h"
+#include "diffusion/samplers/samplers.h"
 
 namespace ddim::diffusion {
 namespace {
@@ -18,11 +23,59 @@ void check_given_noise(const GivenNoise& noise, const Plan& plan, const Tensor& 
   }
 }
 
+/// x, x_base, the directions in their slots and z, as a combination takes them.
+class History {
+ public:
+  explicit History(const Plan& plan, const Tensor& like) {
+    const std::size_t num_slots = traits_of(plan.options.sampler).num_slots;
+    if (num_slots == 0) return;
+    base_ = empty_like(like);
+    for (std::size_t k = 0; k < num_slots; ++k) directions_[k] = empty_like(like);
+  }
+
+  Tensor& slot(std::size_t k) { return directions_[k]; }
+
+  /// Goes on from x, in place, now that the direction lies in its slot.
+  void apply(const Multistep& step, const Tensor& z, Tensor& x) {
+    if (step.base) combine(*step.base, x, z, base_);
+    combine(step.next, x, z, x);
+  }
+
+ private:
+  void combine(const Combination& combination, const Tensor& x, const Tensor& z, Tensor& y) const {
+    std::array<double, kNumSlots + 3> factors{};
+    std::array<Tensor, kNumSlots + 3> terms;
+    std::size_t count = 0;
+    const auto add = [&](double factor, const Tensor& term) {
+      if (factor == 0.0) return;
+      factors[count] = factor;
+      terms[count++] = term;
+    };
+    add(combination.x, x);
+    add(combination.base, base_);
+    for (std::size_t k = 0; k < kNumSlots; ++k) add(combination.directions[k], directions_[k]);
+    add(combination.noise, z);
+    y.device().kernels().linear_combination(std::span(factors).first(count),
+                                            std::span(terms).first(count), y);
+  }
+
+  Tensor base_;
+  std::array<Tensor, kNumSlots> directions_;
+};
+
 std::string describe(std::size_t index, const Plan& plan) {
   return concat("step ", index + 1, " of ", plan.steps.size(), " (t = ", plan.steps[index].t, ")");
 }
 
 }  // namespace
+
+NoiseKey step_noise_key(std::uint64_t seed, double t) {
+  const double whole = std::floor(t);
+  return {.seed = seed,
+          .purpose = Purpose::step_noise,
+          .step = static_cast<std::uint32_t>(whole),
+          .lane = static_cast<std::uint32_t>((t - whole) * 0x1p24)};
+}
 
 void draw_initial_state(std::uint64_t seed, std::uint32_t first_image, Tensor& x_T) {
   x_T.device().kernels().normal_noise({.seed = seed, .purpose = Purpose::initial_state},
@@ -31,6 +84,7 @@ void draw_initial_state(std::uint64_t seed, std::uint32_t first_image, Tensor& x
 
 Tensor sample(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
               const NoiseSource& noise, const StepObserver& observer) {
+  if (plan.schedule) return sample_adaptively(plan, denoiser, x_T, observer);
   const auto* drawn = std::get_if<DrawnNoise>(&noise);
   if (drawn == nullptr) check_given_noise(std::get<GivenNoise>(noise), plan, x_T);
 
@@ -38,28 +92,28 @@ Tensor sample(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
   Tensor x = empty_like(x_T);                              // x_t, then x_prev in its place
   Tensor x0_pred = observer ? empty_like(x_T) : Tensor();  // nobody else looks at it
   Tensor z_buffer = drawn != nullptr ? empty_like(x_T) : Tensor();
+  NetworkCall network(plan.options, denoiser, x_T);
+  History history(plan, x_T);
   kernels.copy(x_T, x);
 
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
-    const Tensor eps_pred = denoiser(x, static_cast<double>(step.t));
-    require(eps_pred.shape() == x.shape(), "sample: the denoiser returned ", eps_pred.shape(),
-            " for ", x.shape());
-    if (!kernels.all_finite(eps_pred))
-      fail(ErrorCode::numeric, "sample: the network's output at ", describe(i, plan),
-           " holds NaN or infinity");
+    const Tensor output = network.output(x, step.t, describe(i, plan));
     Tensor z;
     if (step.sigma > 0.0 && drawn != nullptr) {
-      kernels.normal_noise({.seed = drawn->seed,
-                            .purpose = Purpose::step_noise,
-                            .step = static_cast<std::uint32_t>(step.t)},
-                           drawn->first_image, z_buffer);
+      kernels.normal_noise(step_noise_key(drawn->seed, step.t), drawn->first_image, z_buffer);
       z = z_buffer;
     } else if (step.sigma > 0.0) {
       z = std::get<GivenNoise>(noise).z[i];
     }
-    kernels.sampler_update(step.update, x, eps_pred, z, x, x0_pred);
-    if (observer && observer({i, step, x, x0_pred}) == Flow::stop)
+    if (step.multistep) {
+      network.update(step.update, x, output, Tensor(), history.slot(step.multistep->slot), x0_pred);
+      history.apply(*step.multistep, z, x);
+    } else {
+      network.update(step.update, x, output, z, x, x0_pred);
+    }
+    if (observer &&
+        observer({.index = i, .step = step, .x_prev = x, .x0_pred = x0_pred}) == Flow::stop)
       fail(ErrorCode::interrupted, "sample: stopped after ", describe(i, plan));
   }
   if (!kernels.all_finite(x))

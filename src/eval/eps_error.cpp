@@ -88,10 +88,17 @@ std::vector<EpsError> eps_error(const UNet& unet, const diffusion::Schedule& sch
     ClassLabels labels;
     if (!classes.empty()) labels.numbers = std::span(classes).subspan(first, times.size());
     Tape tape;
-    const Tensor eps_pred = unet(tape, x, times, labels).value();  // [N,H,W,C]
+    Tensor eps_pred = unet(tape, x, times, labels).value();  // [N,H,W,C]
     if (!device.kernels().all_finite(eps_pred))
       fail(ErrorCode::numeric, "eps_error: NaN or infinity in layer ",
            find_nonfinite(unet, x, times, labels).value_or("unknown"), " at t = ", t);
+    if (options.prediction != diffusion::Prediction::eps) {
+      const diffusion::FromOutput eps =
+          diffusion::eps_from_output(options.prediction, schedule.alpha_bar(t));
+      const double factors[] = {eps.from_x, eps.from_output};
+      const Tensor terms[] = {x, eps_pred};
+      device.kernels().linear_combination(factors, terms, eps_pred);
+    }
     return to_host(eps_pred);
   };
 

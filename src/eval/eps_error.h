@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "diffusion/prediction.h"
 #include "diffusion/sampler.h"
 #include "diffusion/schedule.h"
 #include "nn/unet.h"
@@ -19,6 +20,7 @@ struct EpsErrorOptions {
   std::optional<std::int64_t> inner_size = {};
   /// The class of each image, for networks that are told it; otherwise empty.
   std::span<const std::int64_t> labels = {};
+  diffusion::Prediction prediction = diffusion::Prediction::eps;  ///< what the network returns
   std::uint64_t seed = 0;
   std::int64_t batch = 16;
   int num_threads = 1;

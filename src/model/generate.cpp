@@ -1,5 +1,6 @@
 #include "model/generate.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -25,20 +26,36 @@ Generated generate(const UNet& unet, const GenerateOptions& options) {
     return diffusion::sample(
         plan, batch.denoiser, x_T,
         diffusion::DrawnNoise{.seed = options.seed, .first_image = batch.first_image},
-        [&](const diffusion::StepReport&) { return batch.step_done(); });
+        [&](const diffusion::StepReport& report) {
+          diffusion::Flow flow = diffusion::Flow::proceed;
+          for (std::int64_t call = 0; call < report.num_calls; ++call) flow = batch.step_done();
+          return flow;
+        });
   };
-  ImageRun run = run_images(unet,
-                            {.count = options.count,
-                             .first_image = options.first_image,
-                             .batch = options.batch,
-                             .num_threads = options.num_threads,
-                             .condition = options.condition,
-                             .steps_per_image = plan.nfe(),
-                             .progress = options.progress},
-                            draw);
+  // The adaptive sampler takes image by image, each with calls of its own.
+  const bool is_adaptive = plan.schedule.has_value();
+  std::int64_t calls_done = 0;
+  const auto progress = [&](std::int64_t done, std::int64_t total) {
+    calls_done = done;
+    return options.progress ? options.progress(done, total) : diffusion::Flow::proceed;
+  };
+  ImageRun run =
+      run_images(unet,
+                 {.count = options.count,
+                  .first_image = options.first_image,
+                  .batch = is_adaptive && options.batch > 0
+                               ? std::min<std::int64_t>(options.batch, options.num_threads)
+                               : options.batch,
+                  .num_threads = options.num_threads,
+                  .condition = options.condition,
+                  .steps_per_image = plan.nfe(),
+                  .progress = progress},
+                 draw);
+  const std::int64_t calls_per_image =
+      is_adaptive ? (calls_done + options.count - 1) / options.count : plan.nfe();
   return {.x_0 = std::move(run.images),
           .shape = run.shape,
-          .nfe = plan.nfe() * options.condition.num_calls(),
+          .nfe = calls_per_image * options.condition.num_calls(),
           .num_step_allocations = run.num_step_allocations};
 }
 

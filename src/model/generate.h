@@ -31,7 +31,7 @@ struct GenerateOptions {
 struct Generated {
   std::vector<float> x_0;  ///< as the last step left them: about -1..1, not clamped
   Shape shape;             ///< [N,C,H,W]
-  std::int64_t nfe = 0;    ///< network evaluations per image
+  std::int64_t nfe = 0;    ///< network evaluations per image; of the adaptive sampler the mean
   /// How often a step asked the system for activation memory: 0, since all is planned before.
   std::int64_t num_step_allocations = 0;
 };

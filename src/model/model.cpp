@@ -28,7 +28,8 @@ Model load_model(const ModelFiles& files, const Device& device, std::optional<We
   return {.device = device,
           .unet = std::move(unet),
           .schedule = std::move(schedule),
-          .scheduler_config = files.scheduler};
+          .scheduler_config = files.scheduler,
+          .prediction = prediction_of(files.scheduler, files.scheduler_path.string())};
 }
 
 std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const Tensor> weights,

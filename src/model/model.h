@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/file_output.h"
+#include "diffusion/prediction.h"
 #include "diffusion/schedule.h"
 #include "io/diffusers_config.h"
 #include "io/tensor_source.h"
@@ -20,6 +21,7 @@ struct Model {
   UNet unet;
   diffusion::Schedule schedule;
   io::SchedulerFileConfig scheduler_config;  ///< as the file says: clipping, spacing of steps ...
+  diffusion::Prediction prediction = diffusion::Prediction::eps;  ///< what the network returns
 };
 
 /// Reads what open_model() finds, with all weights as fp32: one set of them, by default the one

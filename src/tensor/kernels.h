@@ -57,19 +57,24 @@ struct DropoutKey {
   double probability = 0.0;
 };
 
-/// One step of a sampler, everything folded to scalars by the host in double. With
-///   x0_pred = x0_from_x * x_t + x0_from_eps * eps,  clamped to [-clip, clip],
-///   x_prev  = prev_from_x0 * x0_pred + prev_from_eps * eps + prev_from_noise * z.
-/// eps is the network's, not derived anew from a clamped x0_pred, unless `rederive_eps`:
-///   eps = (x0_pred - x0_from_x * x_t) / x0_from_eps.
+/// What a sampler makes of the network's output at x_t, everything folded to scalars by the host in
+/// double. With
+///   x0_pred = x0_scale * (x0_from_x * x_t + x0_from_output * output, clamped to [-clip, clip]),
+///   eps     = eps_from_x * x_t + eps_from_output * output + eps_from_x0 * x0_pred,
+///   y       = prev_from_x0 * x0_pred + prev_from_eps * eps + prev_from_noise * z.
+/// y is x_prev, or the direction that a multistep sampler keeps. The defaults of eps are those of a
+/// network that predicts it.
 struct SamplerUpdate {
   double x0_from_x = 1.0;
-  double x0_from_eps = 0.0;
+  double x0_from_output = 0.0;
+  double clip = std::numeric_limits<double>::infinity();
+  double x0_scale = 1.0;
+  double eps_from_x = 0.0;
+  double eps_from_output = 1.0;
+  double eps_from_x0 = 0.0;
   double prev_from_x0 = 1.0;
   double prev_from_eps = 0.0;
   double prev_from_noise = 0.0;
-  double clip = std::numeric_limits<double>::infinity();
-  bool rederive_eps = false;
 };
 
 /// Adam (Kingma and Ba, algorithm 1), as PyTorch computes it, and the exponential moving average
@@ -205,10 +210,16 @@ class Kernels {
   /// dprediction = scale * 2 (prediction - target).
   virtual void squared_error_backward(const Tensor& prediction, const Tensor& target, double scale,
                                       Grad dprediction) = 0;
-  /// See SamplerUpdate. z may be undefined when prev_from_noise is 0; x0_pred may be undefined.
-  /// x_prev may be x_t.
-  virtual void sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& eps,
-                              const Tensor& z, Tensor& x_prev, Tensor& x0_pred) = 0;
+  /// See SamplerUpdate. z may be undefined when prev_from_noise is 0; x0_pred may be undefined. y
+  /// may be x_t.
+  virtual void sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& output,
+                              const Tensor& z, Tensor& y, Tensor& x0_pred) = 0;
+  /// y = sum_k factors[k] terms[k], any one shape, 1 to 16 terms. y may be one of the terms.
+  virtual void linear_combination(std::span<const double> factors, std::span<const Tensor> terms,
+                                  Tensor& y) = 0;
+  /// quantiles[n] = the `ratio` quantile (0..1) of |x| over image n, between two neighbours in the
+  /// sorted list by linear interpolation. x [N,...]; NaN when image n holds one.
+  virtual void absolute_quantile(const Tensor& x, double ratio, std::span<double> quantiles) = 0;
   /// See AdamUpdate. All of one shape; ema may be undefined. Marks parameter and ema as modified.
   virtual void adam(const AdamUpdate& update, const Tensor& grad, Tensor& parameter, Tensor& m,
                     Tensor& v, Tensor& ema) = 0;

@@ -132,12 +132,10 @@ fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& co
   DurableFolder folder(path, Manifest::write);
   std::vector<Tensor> average;
   for (const Parameter* parameter : state.average.parameters()) average.push_back(parameter->value);
-  const model::LinearSchedule schedule{.beta_start = config.diffusion.beta_start,
-                                       .beta_end = config.diffusion.beta_end,
-                                       .num_steps = config.diffusion.T};
-  model::write_model_files(folder, state.average.config(),
-                           model::weight_sources(state.average, average, io::StoredType::f32),
-                           model::file_config(schedule));
+  model::write_model_files(
+      folder, state.average.config(),
+      model::weight_sources(state.average, average, io::StoredType::f32),
+      model::file_config(schedule_options(config.diffusion), config.diffusion.prediction));
   folder.write_file("state.safetensors",
                     io::safetensors_content(std::move(sources), std::move(metadata)));
   folder.write_file("config.toml", to_toml(config));

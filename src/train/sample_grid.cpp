@@ -45,12 +45,12 @@ std::vector<double> classes_in_turn(const UNetConfig& model) {
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
                        int num_threads, const TrainingState& state) {
   const OutputConfig& output = config.output;
-  const auto schedule = diffusion::Schedule::linear(config.diffusion.beta_start,
-                                                    config.diffusion.beta_end, config.diffusion.T);
+  const diffusion::Schedule schedule = diffusion::make_schedule(schedule_options(config.diffusion));
   const diffusion::Tau tau =
       diffusion::make_tau(diffusion::TauKind::linear, output.sample_steps, config.diffusion.T);
   model::GenerateOptions options;
-  options.plan = diffusion::make_plan(schedule, tau.steps);
+  options.plan =
+      diffusion::make_plan(schedule, tau.steps, {.prediction = config.diffusion.prediction});
   options.count = output.sample_count;
   options.num_threads = num_threads;
   options.condition.classes = classes_in_turn(config.model);

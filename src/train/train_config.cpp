@@ -10,6 +10,7 @@
 #include <iterator>
 #include <limits>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -32,6 +33,13 @@ void set_classes(UNetConfig& model, std::int64_t num_classes, double label_dropo
   model.class_embed_type = ClassEmbedType::lookup;
   model.num_class_embeds = num_classes + (has_null_class ? 1 : 0);
   if (has_null_class) model.null_class = num_classes;
+}
+
+template <class Enum>
+Names<Enum> names_of(std::span<const Enum> values) {
+  Names<Enum> names;
+  for (const Enum value : values) names.emplace_back(diffusion::to_string(value), value);
+  return names;
 }
 
 /// The one description of the file: every section, key and range. `Visitor` reads them from a file
@@ -69,9 +77,13 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.integer("num_classes", num_classes, 0, 1000000);
 
   visit.section("diffusion");
+  visit.choice("schedule", config.diffusion.schedule, names_of(diffusion::beta_kinds()));
   visit.number("beta_start", config.diffusion.beta_start, kSmallest, 0.999);
   visit.number("beta_end", config.diffusion.beta_end, kSmallest, 0.999);
   visit.integer("T", config.diffusion.T, 1, 1000000);
+  visit.numbers("betas", config.diffusion.betas, kSmallest, 0.999);
+  visit.flag("zero_terminal_snr", config.diffusion.zero_terminal_snr);
+  visit.choice("prediction", config.diffusion.prediction, names_of(diffusion::predictions()));
 
   visit.section("data");
   visit.integer("resolution", model.sample_size, 1, 4096);
@@ -176,6 +188,16 @@ class Reader {
       values.push_back(in_range(element, key, **element.as_integer(), min, max));
     }
   }
+  void numbers(std::string_view key, std::vector<double>& values, double min, double max) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return;
+    if (!node->is_array()) reject(*node, full(key), "must be a list of numbers");
+    values.clear();
+    for (const toml::node& element : *node->as_array()) {
+      if (!element.is_number()) reject(element, full(key), "must hold numbers only");
+      values.push_back(in_range(element, key, *element.value<double>(), min, max));
+    }
+  }
 
   void refuse_unknown() const {
     for (const auto& [name, node] : root_) {
@@ -228,6 +250,25 @@ class Reader {
   std::set<std::string, std::less<>> known_keys_;
 };
 
+void validate(const DiffusionConfig& config) {
+  require(config.beta_start <= config.beta_end, "diffusion.beta_start (", config.beta_start,
+          ") must not be above beta_end (", config.beta_end, ")");
+  const bool is_list = config.schedule == diffusion::BetaKind::list;
+  require(is_list || config.betas.empty(),
+          "diffusion.betas holds numbers, but diffusion.schedule is \"", to_string(config.schedule),
+          "\"; it would have to be \"list\"");
+  require(!is_list || std::ssize(config.betas) == config.T, "diffusion.betas holds ",
+          config.betas.size(), " numbers, but diffusion.T is ", config.T);
+  require(!config.zero_terminal_snr || config.prediction != diffusion::Prediction::eps,
+          "diffusion.zero_terminal_snr leaves nothing of the image at T, where a network that "
+          "predicts eps learns nothing; set diffusion.prediction to \"v\" or \"x0\"");
+  try {
+    make_schedule(schedule_options(config));
+  } catch (const Error& error) {
+    fail(error.code(), "diffusion: ", error.what());
+  }
+}
+
 /// The configuration as text, key by key.
 struct Entry {
   std::string section, key, value;
@@ -241,13 +282,7 @@ class Writer {
   void integer(std::string_view key, std::int64_t value, std::int64_t, std::int64_t) {
     add(key, std::to_string(value));
   }
-  void number(std::string_view key, double value, double, double) {
-    std::array<char, 32> text;  // the shortest decimal that reads back as the same double
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-    std::string digits(text.data(), end);
-    if (digits.find_first_of(".en") == std::string::npos) digits += ".0";
-    add(key, digits);
-  }
+  void number(std::string_view key, double value, double, double) { add(key, exact(value)); }
   void flag(std::string_view key, bool value) { add(key, value ? "true" : "false"); }
   template <class Enum>
   void choice(std::string_view key, Enum value, const Names<Enum>& names) {
@@ -261,8 +296,21 @@ class Writer {
     for (const std::int64_t value : values) text += concat(text.empty() ? "" : ", ", value);
     add(key, "[" + text + "]");
   }
+  void numbers(std::string_view key, const std::vector<double>& values, double, double) {
+    std::string text;
+    for (const double value : values) text += concat(text.empty() ? "" : ", ", exact(value));
+    add(key, "[" + text + "]");
+  }
 
  private:
+  /// The shortest decimal that reads back as the same double, with a point.
+  static std::string exact(double value) {
+    std::array<char, 32> text;
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+    std::string digits(text.data(), end);
+    if (digits.find_first_of(".en") == std::string::npos) digits += ".0";
+    return digits;
+  }
   void add(std::string_view key, std::string value) {
     entries_.push_back({section_, std::string(key), std::move(value)});
   }
@@ -304,12 +352,18 @@ TrainConfig load_train_config(const std::filesystem::path& file) {
   return parse_train_config(text, file.string());
 }
 
+diffusion::ScheduleOptions schedule_options(const DiffusionConfig& config) {
+  using TerminalSnr = diffusion::ScheduleOptions::TerminalSnr;
+  return {.betas = config.schedule,
+          .range = {.start = config.beta_start, .end = config.beta_end, .T = config.T},
+          .list = config.betas,
+          .terminal_snr = config.zero_terminal_snr ? TerminalSnr::zero : TerminalSnr::as_it_is};
+}
+
 void validate(const TrainConfig& config) {
   const OptimisationConfig& training = config.training;
   ddim::validate(config.model);
-  require(config.diffusion.beta_start <= config.diffusion.beta_end, "diffusion.beta_start (",
-          config.diffusion.beta_start, ") must not be above beta_end (", config.diffusion.beta_end,
-          ")");
+  validate(config.diffusion);
   require(training.label_dropout == 0.0 || config.model.null_class, "training.label_dropout (",
           training.label_dropout, ") must be 0 for a network without classes (model.num_classes)");
   require(training.batch % training.shards == 0, "training.batch (", training.batch,

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "diffusion/prediction.h"
+#include "diffusion/schedule.h"
 #include "nn/initialisation.h"
 #include "nn/unet_config.h"
 
@@ -19,12 +21,20 @@ enum class Loss { mean, sum };
 /// learning_rate_final at the last step, beginning `decay_steps` before it.
 enum class Decay { constant, cosine };
 
-/// [diffusion] The betas, linear from beta_start to beta_end over T steps.
+/// [diffusion] The forward process and what the network learns to predict. `schedule` "linear",
+/// "scaled-linear" and "sigmoid" go from beta_start to beta_end over T steps, "cosine" looks at T
+/// alone, "list" takes `betas`, T numbers. zero_terminal_snr rescales any of them so that nothing
+/// of the image is left at T; a network that predicts eps cannot be trained with it.
 struct DiffusionConfig {
+  diffusion::BetaKind schedule = diffusion::BetaKind::linear;
   double beta_start = 1e-4;
   double beta_end = 0.02;
   std::int64_t T = 1000;
+  std::vector<double> betas = {};
+  bool zero_terminal_snr = false;
+  diffusion::Prediction prediction = diffusion::Prediction::eps;
 };
+diffusion::ScheduleOptions schedule_options(const DiffusionConfig& config);
 
 /// [data]
 struct DataConfig {

@@ -34,8 +34,7 @@ Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Da
       device_(device),
       images_(dataset.images),
       labels_(dataset.labels),
-      schedule_(diffusion::Schedule::linear(config.diffusion.beta_start, config.diffusion.beta_end,
-                                            config.diffusion.T)),
+      schedule_(diffusion::make_schedule(schedule_options(config.diffusion))),
       order_(images_.count, static_cast<std::uint64_t>(config.training.seed)),
       workers_(make_workers(device, config.training)),
       state_(device, config),
@@ -99,7 +98,7 @@ Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& bat
   const std::int64_t first = shard * n;
   const std::size_t image_size = images_.image_bytes();
   std::vector<float> pixels(static_cast<std::size_t>(n) * image_size);
-  std::vector<double> t, classes, image_factor, noise_factor;
+  std::vector<double> t, classes, image_factor, noise_factor, target_from_x0, target_from_eps;
   for (std::int64_t i = 0; i < n; ++i) {
     const auto place = static_cast<std::size_t>(first + i);
     const data::Flip flip =
@@ -112,6 +111,10 @@ Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& bat
     if (!batch.classes.empty()) classes.push_back(batch.classes[place]);
     image_factor.push_back(std::sqrt(alpha_bar));
     noise_factor.push_back(std::sqrt(1.0 - alpha_bar));
+    const diffusion::Target target =
+        diffusion::training_target(config_.diffusion.prediction, alpha_bar);
+    target_from_x0.push_back(target.from_x0);
+    target_from_eps.push_back(target.from_eps);
   }
   Kernels& k = worker.kernels();
   Tensor x_t(worker, {n, images_.height, images_.width, images_.channels});  // [n,H,W,C]
@@ -121,8 +124,13 @@ Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& bat
                      .purpose = Purpose::training_noise,
                      .step = static_cast<std::uint32_t>(batch.step)};
   k.normal_noise(key, static_cast<std::uint32_t>(first), eps);
+  Tensor target = eps;
+  if (config_.diffusion.prediction != diffusion::Prediction::eps) {
+    target = empty_like(x_t);
+    k.mix_per_image(target_from_x0, x_t, target_from_eps, eps, target);
+  }
   k.mix_per_image(image_factor, x_t, noise_factor, eps, x_t);  // eq. 4
-  return {.eps = std::move(eps),
+  return {.target = std::move(target),
           .x_t = std::move(x_t),
           .t = std::move(t),
           .classes = std::move(classes)};
@@ -137,18 +145,18 @@ void Trainer::run_shard(const Device& worker, const UNet& network, const Batch& 
                              .purpose = Purpose::dropout,
                              .step = static_cast<std::uint32_t>(batch.step)};
   Tape tape(gradients, dropout_key, static_cast<std::uint32_t>(shard * n));
-  const Var eps_pred = network(tape, inputs.x_t, inputs.t, inputs.labels());  // [n,H,W,C]
+  const Var output = network(tape, inputs.x_t, inputs.t, inputs.labels());  // [n,H,W,C]
 
   Kernels& k = worker.kernels();
   k.squared_error(
-      eps_pred.value(), inputs.eps,
+      output.value(), inputs.target,
       squared_errors.subspan(static_cast<std::size_t>(shard * n), static_cast<std::size_t>(n)));
   const double num_terms =
       static_cast<double>(config_.training.batch) *
       (config_.training.loss == Loss::mean ? static_cast<double>(images_.image_bytes()) : 1.0);
-  Tensor deps = empty_like(eps_pred.value());
-  k.squared_error_backward(eps_pred.value(), inputs.eps, 1.0 / num_terms, {deps});
-  tape.backward(eps_pred, deps);
+  Tensor doutput = empty_like(output.value());
+  k.squared_error_backward(output.value(), inputs.target, 1.0 / num_terms, {doutput});
+  tape.backward(output, doutput);
   gradients.finish();
 }
 

@@ -23,7 +23,8 @@ struct StepReport {
   std::string refused;  ///< why the weights were left as they are, naming the layer; empty if not
 };
 
-/// Trains eps(x_t, t) on E |eps - eps_pred|^2 (eq. 5 with gamma = 1), one step at a time. A step's
+/// Trains a network on E |target - output|^2, target being eps (eq. 5 with gamma = 1), x_0 or v as
+/// the configuration says, one step at a time. A step's
 /// batch is cut into `shards` parts of consecutive images; each is computed from the first to the
 /// last op by one of the workers, which run one thread each; then gradients are added by
 /// GradientTree, and Adam and the moving average run over the parameters. The state after a step is
@@ -49,8 +50,8 @@ class Trainer {
 
  private:
   struct ShardInputs {
-    Tensor eps;  // [n,H,W,C]
-    Tensor x_t;  // [n,H,W,C]
+    Tensor target;  // [n,H,W,C]
+    Tensor x_t;     // [n,H,W,C]
     std::vector<double> t;
     std::vector<double> classes;  // empty for a network that is told none
     ClassLabels labels() const { return {.numbers = classes, .vectors = {}}; }

@@ -114,8 +114,8 @@ TEST_F(Sampling, PlansOfAModelAreThoseOfItsBetas) {
   EXPECT_EQ(plan.steps.front().t, 999);
   EXPECT_EQ(plan.steps.back().t_prev, -1);
   EXPECT_GT(plan.steps.front().sigma, 0.9);
-  EXPECT_EQ(plan.json, make_plan(LinearBetas{}, options).json);
-  EXPECT_NE(plan.json, make_plan(LinearBetas{.beta_end = 0.01}, options).json);
+  EXPECT_EQ(plan.json, make_plan(ForwardProcess{}, options).json);
+  EXPECT_NE(plan.json, make_plan(ForwardProcess{.beta_end = 0.01}, options).json);
 }
 
 }  // namespace

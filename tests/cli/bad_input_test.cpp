@@ -14,7 +14,7 @@ using Json = nlohmann::json;
 // What a user can get wrong: the command, its exit code, and what the message must contain. The
 // folder @ holds: micro/ (a model), and copies of it that are damaged as their names say;
 // pictures/; empty/; small.toml; bad.toml (channels are no multiple of the groups); taken.png;
-// x_T.safetensors with 2 images.
+// x_T.safetensors with 2 images; empty.txt. AT stands for the letter @.
 struct BadInput {
   const char* name;
   const char* arguments;
@@ -34,6 +34,34 @@ const BadInput kBadInputs[] = {
     {"EtaNaN", "plan --eta nan", 1, {"eta", "nan"}},
     {"EtaAndSigmaHat", "plan --eta 1 --sigma-hat", 2, {"--eta", "--sigma-hat"}},
     {"TauUnknown", "plan --tau cubic", 2, {"--tau", "cubic", "quadratic"}},
+    {"TauFalls", "sample --model @/micro --out @/a.png --tau 5,3", 1, {"entry 1 is 3 after 5"}},
+    {"TauRepeats", "sample --model @/micro --out @/a.png --tau 5,5", 1, {"entry 1 is 5 after 5"}},
+    {"TauNegative", "plan --tau -1,5", 1, {"entry 0 is -1", "0 to 999"}},
+    {"TauAboveT", "plan --tau 5,1000", 1, {"entry 1 is 1000", "0 to 999"}},
+    {"TauNoNumbers", "plan --tau 5,x", 1, {"--tau", "\"x\" is not a number"}},
+    {"TauFileMissing", "plan --tau AT@/no.txt", 5, {"@/no.txt"}},
+    {"TauFileEmpty", "plan --tau AT@/empty.txt", 1, {"@/empty.txt: no numbers"}},
+    {"TauListAndSteps", "plan --tau 5,9 --steps 2", 1, {"--steps", "--tau"}},
+    {"SamplerUnknown", "plan --sampler magic", 2, {"--sampler", "magic", "unipc"}},
+    {"SamplerWithoutEta", "plan --sampler heun --eta 0", 1, {"--eta", "heun"}},
+    {"SamplerWithoutSigmaHat", "plan --sampler ab2 --sigma-hat", 1, {"sigma-hat", "ab2"}},
+    {"SamplerWithoutClip", "plan --sampler euler --clip", 1, {"keep-eps", "euler"}},
+    {"AdaptiveAndSteps", "plan --sampler adaptive --steps 5", 1, {"adaptive", "--steps"}},
+    {"ToleranceOfNobody", "plan --tolerance 0.1", 1, {"--tolerance", "adaptive"}},
+    {"ToleranceZero", "plan --sampler adaptive --tolerance 0", 1, {"tolerance: 0"}},
+    {"ThresholdZero", "plan --clip=threshold-keep-eps --threshold 0", 1, {"threshold: 0"}},
+    {"ThresholdAlone", "plan --threshold 0.9", 1, {"--threshold", "--clip=threshold-keep-eps"}},
+    {"ClipRangeAlone", "plan --clip-range 2", 1, {"--clip-range", "--clip"}},
+    {"ClipRangeZero", "plan --clip --clip-range 0", 1, {"clip: range 0"}},
+    {"StepsOffsetOfNobody", "plan --steps-offset 1", 1, {"steps_offset: 1", "diffusers-leading"}},
+    {"StepsOffsetBeyondT",
+     "plan --tau diffusers-leading --steps 1000 --steps-offset 1",
+     1,
+     {"1000", "999"}},
+    {"ZeroTerminalSnrAndEps", "plan --zero-terminal-snr", 1, {"alpha_bar is 0", "predicts eps"}},
+    {"BetasAndSchedule", "plan --betas 0.1,0.2 --schedule cosine", 2, {"--betas", "--schedule"}},
+    {"BetasOfAModel", "plan --betas 0.1,0.2 --model @/micro", 2, {"--betas", "--model"}},
+    {"BetasOutOfRange", "plan --betas 0.1,1.2,0.1", 1, {"beta at t = 1 is 1.2"}},
     {"ClipUnknown", "plan --clip=hard", 2, {"--clip", "hard", "rederive-eps"}},
     {"BetasImpossible", "plan --beta-start 2", 1, {"beta"}},
     {"FlagUnknown", "plan --stepz 3", 2, {"--stepz"}},
@@ -150,6 +178,7 @@ void fill(const TemporaryFolder& folder) {
   changed = config;
   replace_all(changed, "attention_levels = [1]", "attention_levels = [7]");
   write_file(folder / "level.toml", changed);
+  write_file(folder / "empty.txt", "");
   write_file(folder / "stepz.toml", "[plan]\nstepz = 3\n");
   write_file(folder / "taken.png", "precious");
   write_file(folder / "fake.png", "no picture");
@@ -166,6 +195,7 @@ TEST_P(BadInputs, SaysWhatIsWrongAndWritesNothing) {
   const std::vector<std::string> before = folder.list();
   std::string arguments = GetParam().arguments;
   replace_all(arguments, "@", folder.path().string());
+  replace_all(arguments, "AT/", "@/");  // a real @, before a path
 
   const Outcome run = run_ddim(arguments);
   EXPECT_EQ(run.exit_code, GetParam().exit_code) << run.err;

@@ -35,6 +35,35 @@ TEST(PlanCommand, TakesTheBetasOfAModel) {
   EXPECT_NE(run_ddim("plan --beta-end 0.01").out, run_ddim("plan").out);
 }
 
+TEST(PlanCommand, TakesListsFromTheCommandLineAndFromFiles) {
+  const TemporaryFolder folder;
+  write_file(folder / "tau.txt", "0\n10\n99.5\n999\n");
+  const Outcome listed = run_ddim("plan --tau 0,10,99.5,999");
+  EXPECT_EQ(run_ddim("plan --tau @" + (folder / "tau.txt")).out, listed.out);
+  EXPECT_NE(listed.out.find("\n99.500      10 "), std::string::npos) << listed.out;
+  EXPECT_NE(listed.out.find("nfe): 4"), std::string::npos);
+}
+
+TEST(PlanCommand, TakesEveryForwardProcess) {
+  const auto first = [](const std::string& arguments) {
+    return Json::parse(run_ddim("plan --steps 10 --json " + arguments).out).at("steps").at(0);
+  };
+  EXPECT_NEAR(first("").at("sqrt_alpha_bar"), 0.0063528, 1e-6);
+  EXPECT_NEAR(first("--schedule scaled-linear").at("sqrt_alpha_bar"), std::sqrt(7.33412e-4), 1e-6);
+  EXPECT_NEAR(first("--schedule cosine").at("sqrt_alpha_bar"), std::sqrt(2.428735e-9), 1e-8);
+  EXPECT_NEAR(first("--schedule sigmoid").at("sqrt_alpha_bar"), std::sqrt(3.968182e-5), 1e-6);
+  EXPECT_EQ(first("--zero-terminal-snr --prediction v").at("snr"), 0.0);
+  const Json betas = Json::parse(run_ddim("plan --steps 2 --json --betas 0.1,0.2").out);
+  EXPECT_NEAR(betas.at("steps").at(0).at("sqrt_alpha_bar"), std::sqrt(0.9 * 0.8), 1e-12);
+}
+
+TEST(PlanCommand, NamesTheSampler) {
+  for (const char* sampler : {"euler-t", "ab4", "heun", "dpmpp-3m", "unipc", "adaptive"}) {
+    const Json plan = Json::parse(run_ddim(std::string("plan --json --sampler ") + sampler).out);
+    EXPECT_EQ(plan.at("sampler"), sampler);
+  }
+}
+
 TEST(PlanCommand, SaysWhenAListIsNotWhatWasAskedFor) {
   const Outcome run = run_ddim("plan --steps 30 --tau linear-code");
   EXPECT_EQ(run.exit_code, 0);

@@ -94,6 +94,48 @@ TEST_F(Sample, LeavesItsRecipeInThePicture) {
   EXPECT_EQ(recipe.at("Software").get<std::string>().substr(0, 5), "ddim ");
 }
 
+TEST_F(Sample, DrawsWithEverySampler) {
+  for (const std::string sampler : {"ddim", "ddpm-small", "ddpm-large", "euler", "euler-t", "ab1",
+                                    "ab2", "ab3", "ab4", "heun", "dpmpp-2m", "dpmpp-3m", "unipc"}) {
+    const std::string file = folder_ / (sampler + ".png");
+    const Outcome run = sample("--count 1 --sampler " + sampler + " --out " + file);
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+    EXPECT_EQ(Json::parse(run_ddim("info --json " + file).out).at("sampler"), sampler);
+  }
+  // With other lists, thresholds and ends, all of which the recipe names.
+  const std::string file = folder_ / "list.png";
+  const Outcome listed = run_ddim("sample --model " + model_ +
+                                  " --count 1 --tau 3,99.5,999 --clip=threshold-rederive-eps "
+                                  "--threshold 0.9 --threshold-max 3 --final-alpha first --out " +
+                                  file);
+  ASSERT_EQ(listed.exit_code, 0) << listed.err;
+  const Json recipe = Json::parse(run_ddim("info --json " + file).out);
+  EXPECT_EQ(recipe.at("tau"), "3,99.5,999");
+  EXPECT_EQ(recipe.at("steps"), "3");
+  EXPECT_EQ(recipe.at("clip"), "threshold-rederive-eps");
+  EXPECT_EQ(recipe.at("threshold_ratio"), "0.9");
+  EXPECT_EQ(recipe.at("threshold_max"), "3");
+  EXPECT_EQ(recipe.at("final_alpha"), "first");
+}
+
+TEST_F(Sample, TheAdaptiveSamplerCountsItsCalls) {
+  const auto calls = [&](const std::string& tolerance) {
+    const Outcome run = run_ddim("sample --model " + model_ +
+                                 " --count 2 --sampler adaptive --clip=rederive-eps --json "
+                                 "--tolerance " +
+                                 tolerance + " --out " + (folder_ / ("t" + tolerance + ".png")));
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return Json::parse(run.out).at("nfe").get<int>();
+  };
+  const int few = calls("0.5"), many = calls("0.05");
+  EXPECT_GT(few, 4);
+  EXPECT_GT(many, few);
+  EXPECT_LT(many, 1000);
+  const Json recipe = Json::parse(run_ddim("info --json " + (folder_ / "t0.5.png")).out);
+  EXPECT_EQ(recipe.at("tolerance"), "0.5");
+  EXPECT_FALSE(recipe.contains("steps"));
+}
+
 TEST_F(Sample, StartsFromGivenNoiseAndSavesTensors) {
   FloatImages noise{.count = 2, .channels = 3, .height = 8, .width = 8};
   for (int i = 0; i < 2 * 3 * 64; ++i)

@@ -52,7 +52,7 @@ TEST(Plan, GoesDownTheListAndEndsAtTheCleanImage) {
     const Step& step = plan.steps[i];
     EXPECT_EQ(step.t, tau[tau.size() - 1 - i]);
     EXPECT_EQ(step.t_prev, i + 1 < tau.size() ? tau[tau.size() - 2 - i] : -1);
-    EXPECT_EQ(step.alpha_bar, schedule().alpha_bar(step.t));
+    EXPECT_EQ(step.alpha_bar, schedule().alpha_bar_at(step.t));
     EXPECT_EQ(step.update.prev_from_noise, step.sigma);
   }
   // DDIM's last step lands on the predicted x_0.
@@ -114,9 +114,9 @@ TEST(Plan, SigmaHatWithRederivedEpsIsTheOfficialDdpmNoisy) {
     const SamplerUpdate& u = step.update;
     for (const auto& [x, eps] : {std::pair{0.3, -0.2}, {1.7, -2.5}, {-0.4, 1.1}, {-2.2, 0.1}}) {
       // SamplerUpdate's contract, in scalars.
-      const double x0 = std::clamp(u.x0_from_x * x + u.x0_from_eps * eps, -u.clip, u.clip);
-      ASSERT_TRUE(u.rederive_eps);
-      const double derived_eps = (x0 - u.x0_from_x * x) / u.x0_from_eps;
+      const double x0 = std::clamp(u.x0_from_x * x + u.x0_from_output * eps, -u.clip, u.clip);
+      ASSERT_EQ(u.eps_from_output, 0.0);
+      const double derived_eps = u.eps_from_x * x + u.eps_from_x0 * x0;
       const double mean = u.prev_from_x0 * x0 + u.prev_from_eps * derived_eps;
 
       const double at = step.alpha_bar, atm1 = step.alpha_bar_prev, beta_t = 1.0 - at / atm1;
@@ -146,7 +146,7 @@ TEST(Plan, EveryEtaIsEulerAncestral) {
         const double scale = std::sqrt(step.alpha_bar_prev);
         ASSERT_NEAR(step.update.prev_from_eps, scale * s_down, kTolerance) << "t " << step.t;
         ASSERT_NEAR(step.update.prev_from_noise, scale * s_up, kTolerance) << "t " << step.t;
-        ASSERT_NEAR(step.update.x0_from_eps, -s, kTolerance * s) << "t " << step.t;
+        ASSERT_NEAR(step.update.x0_from_output, -s, kTolerance * s) << "t " << step.t;
       }
     }
   }
@@ -215,16 +215,139 @@ TEST(Plan, RefusesWhatCannotBeSampled) {
     refused("clip: range", {0, 999}, {.clip = Clip::keep_eps, .clip_range = range});
 }
 
+TEST(Plan, RefusesWhatASamplerCannotDo) {
+  const std::vector<std::int64_t> tau = {0, 99, 999};
+  const auto refused = [&](const std::string& part, const PlanOptions& options) {
+    expect_error(ErrorCode::user, part, [&] { make_plan(schedule(), tau, options); });
+  };
+  refused("eta: 0.5 has no meaning for the sampler ab2, which adds no noise",
+          {.noise = EtaNoise{0.5}, .sampler = SamplerKind::ab2});
+  refused("eta: 0.5 has no meaning for the sampler ddpm-small, which has a variance of its own",
+          {.noise = EtaNoise{0.5}, .sampler = SamplerKind::ddpm_small});
+  refused("sigma-hat: belongs to the sampler ddim, not to euler",
+          {.noise = SigmaHatNoise{}, .sampler = SamplerKind::euler});
+  refused("keep-eps changes nothing in the sampler heun",
+          {.clip = Clip::keep_eps, .sampler = SamplerKind::heun});
+  refused("keep-eps changes nothing in the sampler adaptive",
+          {.clip = Clip::threshold_keep_eps, .sampler = SamplerKind::adaptive});
+  for (const double ratio : {0.0, -0.1, 1.1})
+    refused("threshold: ", {.clip = Clip::threshold_keep_eps, .threshold = {.ratio = ratio}});
+  refused("a largest value of 0.5", {.clip = Clip::threshold_keep_eps, .threshold = {.max = 0.5}});
+  refused("tolerance: 0 is", {.sampler = SamplerKind::adaptive, .tolerance = 0.0});
+
+  const auto refused_trajectory = [](const std::string& part, const TrajectoryOptions& options) {
+    expect_error(ErrorCode::user, part, [&] {
+      make_plan(schedule(), make_trajectory(schedule(), options),
+                {.sampler = SamplerKind::dpmpp_2m});
+    });
+  };
+  refused_trajectory("dpmpp-2m looks back over several steps, which must meet",
+                     {.kind = TauKind::diffusers_trailing, .num_steps = 300});
+  refused_trajectory("the one at t = 0 stays there",
+                     {.kind = TauKind::leading, .num_steps = 10, .final_alpha = FinalAlpha::first});
+}
+
+TEST(Plan, ZeroTerminalSnrNeedsAnotherPredictionAndSampler) {
+  const Schedule zero = make_schedule({.terminal_snr = ScheduleOptions::TerminalSnr::zero});
+  const std::vector<std::int64_t> tau = {99, 499, 999};
+  expect_error(ErrorCode::user, "a network that predicts eps says nothing of the image",
+               [&] { make_plan(zero, tau); });
+  for (const SamplerKind sampler : sampler_kinds()) {
+    const PlanOptions options{.sampler = sampler, .prediction = Prediction::v};
+    const bool works = sampler == SamplerKind::ddim || sampler == SamplerKind::ddpm_small ||
+                       sampler == SamplerKind::ddpm_large || sampler == SamplerKind::dpmpp_2m;
+    if (!works) {
+      expect_error(ErrorCode::user, "the noise level, which is infinite",
+                   [&] { make_plan(zero, tau, options); });
+      continue;
+    }
+    for (const Step& step : make_plan(zero, tau, options).steps) {
+      const Combination next = step.multistep ? step.multistep->next : Combination{};
+      for (const double factor :
+           {step.update.x0_from_x, step.update.eps_from_x, step.update.prev_from_x0, step.sigma,
+            next.x, next.directions[0], next.directions[1], next.directions[2]})
+        EXPECT_TRUE(std::isfinite(factor)) << to_string(sampler) << " t " << step.t;
+    }
+  }
+  // Below the last step it is a schedule like others.
+  EXPECT_NO_THROW(make_plan(zero, std::vector<std::int64_t>{0, 998}));
+}
+
+// The factors of eps in y at the first steps of S = 10 "uniform": eq. 13 and eq. 15 go to the same
+// limit, but differ by a third here.
+TEST(Plan, EquationThirteenIsNotEquationFifteen) {
+  const auto factor = [](SamplerKind sampler, std::size_t i) {
+    const Step step = plan_of(TauKind::linear_code, 10, {.sampler = sampler}).steps[i];
+    return step.multistep->next.directions[0] / std::sqrt(step.alpha_bar_prev);
+  };
+  const double expected[3][2] = {{-35.09, -24.97}, {-13.71, -10.06}, {-5.85, -4.43}};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_NEAR(factor(SamplerKind::euler, i), expected[i][0], 5e-3);
+    EXPECT_NEAR(factor(SamplerKind::euler_t, i), expected[i][1], 5e-3);
+  }
+}
+
+// Theorem 1: the KL of a step is gamma |eps_pred - eps|^2, the mean differing by
+// from_x0 sqrt((1-alpha_bar)/alpha_bar) (eps_pred - eps). With DDPM's sigma that is eq. 66; the
+// printed 1 / (2 d sigma^2 alpha_bar), times d, is far larger.
+TEST(Plan, ExactWeightOfTheoremOne) {
+  const std::pair<std::int64_t, double> printed_over_exact[] = {
+      {10, 2.5e4}, {500, 1.2e5}, {999, 6e7}};
+  const Plan plan = plan_of(TauKind::linear, 1000, {.noise = EtaNoise{1.0}});
+  for (const auto& [t, ratio] : printed_over_exact) {
+    const Step& step = plan.steps[static_cast<std::size_t>(999 - t)];
+    const double a = step.alpha_bar, a_prev = step.alpha_bar_prev;
+    const double variance = step.sigma * step.sigma;
+    const double from_x0 = mean_in_x0_and_x(step).from_x0;
+    const double gamma = from_x0 * from_x0 * (1.0 - a) / a / (2.0 * variance);
+    const double alpha = a / a_prev, beta = 1.0 - alpha;
+    EXPECT_NEAR(gamma / (beta * beta / (2.0 * variance * (1.0 - a) * alpha)), 1.0, 1e-9);
+    const double root =
+        std::sqrt(a_prev) - std::sqrt(1.0 - a_prev - variance) * std::sqrt(a) / std::sqrt(1.0 - a);
+    EXPECT_NEAR(gamma / ((1.0 - a) / (2.0 * variance * a) * root * root), 1.0, 1e-9);
+    EXPECT_NEAR(1.0 / (2.0 * variance * a) / gamma / ratio, 1.0, 0.1) << t;
+  }
+}
+
+// A step of the official "quad" list that repeats its t does nothing, whatever the sampler.
+TEST(Plan, ARepeatedStepDoesNothing) {
+  Trajectory trajectory;
+  const double a = schedule().alpha_bar(7);
+  trajectory.legs = {{.t = 7, .t_prev = 7, .alpha_bar = a, .alpha_bar_prev = a},
+                     {.t = 7, .t_prev = -1, .alpha_bar = a, .alpha_bar_prev = 1}};
+  for (const NoiseRule& noise : {NoiseRule{EtaNoise{0.0}}, {EtaNoise{1.0}}, {SigmaHatNoise{}}}) {
+    const Step step = make_plan(schedule(), trajectory, {.noise = noise}).steps[0];
+    EXPECT_EQ(step.sigma, 0.0);
+    EXPECT_NEAR(step.update.prev_from_x0 * step.update.x0_from_x, 1.0, kTolerance);
+    EXPECT_NEAR(step.update.prev_from_x0 * step.update.x0_from_output + step.update.prev_from_eps,
+                0.0, kTolerance);
+  }
+}
+
+TEST(Plan, CallsOfTheNetwork) {
+  const auto nfe = [](SamplerKind sampler) {
+    return plan_of(TauKind::linear, 10, {.sampler = sampler}).nfe();
+  };
+  EXPECT_EQ(nfe(SamplerKind::ab2), 10);
+  EXPECT_EQ(nfe(SamplerKind::ab3), 11);
+  EXPECT_EQ(nfe(SamplerKind::ab4), 14);
+  EXPECT_EQ(nfe(SamplerKind::heun), 19);
+  EXPECT_EQ(nfe(SamplerKind::dpmpp_2m), 10);
+  EXPECT_EQ(nfe(SamplerKind::dpmpp_3m), 11);
+  EXPECT_EQ(nfe(SamplerKind::unipc), 10);
+}
+
 TEST(Plan, ClipIsWhatTheOptionSays) {
   const auto update = [](Clip clip) {
     return plan_of(TauKind::linear, 10, {.clip = clip, .clip_range = 2.0}).steps[3].update;
   };
   EXPECT_EQ(update(Clip::none).clip, std::numeric_limits<double>::infinity());
-  EXPECT_FALSE(update(Clip::none).rederive_eps);
+  EXPECT_EQ(update(Clip::none).eps_from_output, 1.0);
   EXPECT_EQ(update(Clip::keep_eps).clip, 2.0);
-  EXPECT_FALSE(update(Clip::keep_eps).rederive_eps);
+  EXPECT_EQ(update(Clip::keep_eps).eps_from_output, 1.0);
   EXPECT_EQ(update(Clip::rederive_eps).clip, 2.0);
-  EXPECT_TRUE(update(Clip::rederive_eps).rederive_eps);
+  EXPECT_EQ(update(Clip::rederive_eps).eps_from_output, 0.0);
+  EXPECT_LT(update(Clip::rederive_eps).eps_from_x0, 0.0);
 }
 
 }  // namespace

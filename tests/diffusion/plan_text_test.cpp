@@ -41,6 +41,23 @@ TEST(PlanText, JsonHoldsEveryNumberExactly) {
   }
 }
 
+TEST(PlanText, RealTimesAndTheAdaptiveSampler) {
+  const Schedule schedule = Schedule::linear();
+  const std::vector<double> tau = {0, 499.5};
+  const Plan real = make_plan(schedule, make_trajectory(schedule, tau));
+  EXPECT_THAT(to_table(real), testing::HasSubstr("\n499.500       0         0.279627"));
+  EXPECT_EQ(nlohmann::json::parse(to_json(real))["steps"][0]["t"], 499.5);
+
+  const Plan adaptive =
+      make_plan(schedule, make_trajectory(schedule, tau), {.sampler = SamplerKind::adaptive});
+  EXPECT_THAT(to_table(adaptive), testing::HasSubstr("tolerance 0.01"));
+  EXPECT_THAT(to_table(adaptive), testing::HasSubstr("(nfe): at most 1000"));
+  const auto json = nlohmann::json::parse(to_json(adaptive));
+  EXPECT_EQ(json["sampler"], "adaptive");
+  EXPECT_EQ(json["nfe_at_most"], 1000);
+  EXPECT_FALSE(json.contains("nfe"));
+}
+
 TEST(PlanText, JsonNamesTheRules) {
   const auto sigma_hat = nlohmann::json::parse(
       to_json(plan_of({.noise = SigmaHatNoise{}, .clip = Clip::rederive_eps})));

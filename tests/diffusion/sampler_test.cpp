@@ -44,7 +44,7 @@ class Sampler : public testing::Test {
 TEST_F(Sampler, AnOracleRecoversTheImageInAnyNumberOfSteps) {
   const Tensor x0 = normal(1, 0, shape, DType::f64);
   const Denoiser oracle = [&](const Tensor& x, double t) {
-    const double alpha_bar = schedule.alpha_bar(static_cast<std::int64_t>(t));
+    const double alpha_bar = schedule.alpha_bar_at(t);
     Tensor eps = empty_like(x);
     for (std::int64_t i = 0; i < x.size(); ++i)
       eps.data<double>()[i] = (x.data<double>()[i] - std::sqrt(alpha_bar) * x0.data<double>()[i]) /
@@ -74,6 +74,105 @@ TEST_F(Sampler, AnImageDependsOnItsIndexAndNotOnItsBatch) {
   parts.insert(parts.end(), rest.begin(), rest.end());
   EXPECT_EQ(all, parts);
   EXPECT_NE(all, draw(11, 3));
+}
+
+// Noise at a real t: another lane, so that it shares no number with that of a whole t.
+TEST_F(Sampler, NoiseKeysOfRealTimes) {
+  EXPECT_EQ(step_noise_key(7, 12.0).step, 12U);
+  EXPECT_EQ(step_noise_key(7, 12.0).lane, 0U);
+  EXPECT_EQ(step_noise_key(7, 12.5).step, 12U);
+  EXPECT_EQ(step_noise_key(7, 12.5).lane, 1U << 23);
+  EXPECT_LT(step_noise_key(7, std::nextafter(13.0, 0.0)).lane, 1U << 24);
+  const std::vector<double> tau = {10.0, 10.5, 900.25};
+  const Plan plan = make_plan(schedule, make_trajectory(schedule, tau), {.noise = EtaNoise{1.0}});
+  const auto draw = [&](std::uint32_t first, std::int64_t count) {
+    return to_host(sample(plan, mixing_denoiser, normal(5, first, shape.with(0, count)),
+                          DrawnNoise{.seed = 5, .first_image = first}));
+  };
+  std::vector<float> parts = draw(3, 1);
+  const std::vector<float> rest = draw(4, 1);
+  parts.insert(parts.end(), rest.begin(), rest.end());
+  EXPECT_EQ(draw(3, 2), parts);
+}
+
+// The determinism contract holds for samplers with memory and with steps of their own.
+TEST_F(Sampler, NoSamplerMixesImages) {
+  for (const SamplerKind sampler : sampler_kinds()) {
+    for (const Clip clip : {Clip::none, Clip::threshold_rederive_eps}) {
+      const Plan plan = plan_of(7, {.clip = clip, .sampler = sampler});
+      const auto draw = [&](std::uint32_t first, std::int64_t count) {
+        return to_host(sample(plan, mixing_denoiser, normal(5, first, shape.with(0, count)),
+                              DrawnNoise{.seed = 5, .first_image = first}));
+      };
+      const std::vector<float> all = draw(10, 3);
+      std::vector<float> parts = draw(10, 1);
+      const std::vector<float> rest = draw(11, 2);
+      parts.insert(parts.end(), rest.begin(), rest.end());
+      EXPECT_EQ(all, parts) << to_string(sampler) << " " << to_string(clip);
+    }
+  }
+}
+
+TEST_F(Sampler, EverySamplerRecoversWhatAnOracleKnows) {
+  const Tensor x0 = normal(1, 0, shape, DType::f64);
+  const Denoiser oracle = [&](const Tensor& x, double t) {
+    const double alpha_bar = schedule.alpha_bar_at(t);
+    Tensor eps = empty_like(x);
+    for (std::int64_t i = 0; i < x.size(); ++i)
+      eps.data<double>()[i] =
+          (x.data<double>()[i] - std::sqrt(alpha_bar) * x0.data<double>()[i % x0.size()]) /
+          std::sqrt(1.0 - alpha_bar);
+    return eps;
+  };
+  for (const SamplerKind sampler : sampler_kinds()) {
+    if (sampler == SamplerKind::euler_t) continue;  // eq. 15 ends short of the clean image
+    for (const std::int64_t S : {1, 2, 3, 4, 10, 50}) {
+      const Tensor x_T = normal(2, 0, shape, DType::f64).slice(0, 1);
+      const Tensor found = sample(plan_of(S, {.sampler = sampler}), oracle, x_T, DrawnNoise{});
+      for (std::int64_t i = 0; i < found.size(); ++i)
+        ASSERT_NEAR(found.data<double>()[i], x0.data<double>()[i], 1e-9)
+            << to_string(sampler) << " S " << S;
+    }
+  }
+}
+
+// Two ways of computing one thing, of which no line is shared: eq. 12 in x, and Euler's ancestral
+// method in y over noise levels.
+TEST_F(Sampler, DdimIsEulerAncestral) {
+  const Tensor x_T = normal(2, 0, shape, DType::f64);
+  const Denoiser denoiser = [](const Tensor& x, double t) {
+    Tensor eps = empty_like(x);
+    for (std::int64_t i = 0; i < x.size(); ++i)
+      eps.data<double>()[i] = std::tanh(x.data<double>()[i] + t / 1000.0);
+    return eps;
+  };
+  for (const double eta : {0.0, 0.4, 1.0}) {
+    for (const Clip clip : {Clip::none, Clip::rederive_eps}) {
+      const auto draw = [&](SamplerKind sampler) {
+        return sample(plan_of(50, {.noise = EtaNoise{eta}, .clip = clip, .sampler = sampler}),
+                      denoiser, x_T, DrawnNoise{.seed = 4});
+      };
+      const Tensor ddim = draw(SamplerKind::ddim), euler = draw(SamplerKind::euler);
+      for (std::int64_t i = 0; i < ddim.size(); ++i)
+        ASSERT_NEAR(euler.data<double>()[i], ddim.data<double>()[i], 1e-12) << eta;
+    }
+  }
+}
+
+// The posterior of Ho et al. is eta = 1; with its larger variance it is sigma-hat, whose eps is
+// derived from the clipped x_0.
+TEST_F(Sampler, DdpmIsEtaOneAndSigmaHat) {
+  const Tensor x_T = normal(2, 0, shape);
+  const auto draw = [&](const PlanOptions& options) {
+    return to_host(sample(plan_of(20, options), mixing_denoiser, x_T, DrawnNoise{.seed = 4}));
+  };
+  const auto expect_near = [](const std::vector<float>& a, const std::vector<float>& b) {
+    for (std::size_t i = 0; i < a.size(); ++i)
+      ASSERT_NEAR(a[i], b[i], 1e-5F * std::max(1.0F, std::abs(b[i])));
+  };
+  expect_near(draw({.sampler = SamplerKind::ddpm_small}), draw({.noise = EtaNoise{1.0}}));
+  expect_near(draw({.clip = Clip::keep_eps, .sampler = SamplerKind::ddpm_large}),
+              draw({.noise = SigmaHatNoise{}, .clip = Clip::rederive_eps}));
 }
 
 // The stream of z is part of the determinism contract: seed, step_noise, t, image.
@@ -114,7 +213,7 @@ TEST_F(Sampler, ObserverSeesEveryStateAndPrediction) {
     EXPECT_EQ(&seen.step, &plan.steps[seen.index]);
     const double alpha_bar = seen.step.alpha_bar;
     const Tensor before = from_host(device, shape, x);
-    const auto eps = to_host(mixing_denoiser(before, static_cast<double>(seen.step.t)));
+    const auto eps = to_host(mixing_denoiser(before, seen.step.t));
     const auto x0_pred = to_host(seen.x0_pred);
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double expected = (x[i] - std::sqrt(1.0 - alpha_bar) * eps[i]) / std::sqrt(alpha_bar);
@@ -221,17 +320,91 @@ Tensor diffusers_model(const Tensor& x, double t) {
   return eps;
 }
 
-TEST_F(Sampler, FullLoopOfDiffusers) {
-  const auto tau = make_tau(TauKind::linear_code, 10, 1000).steps;
-  const Tensor x_T = from_host(device, {4, 3, 8, 8}, diffusers_sample(false));
-  const auto loop = [&](double beta_start) {
-    const Plan plan = make_plan(Schedule::linear(beta_start), tau, {.clip = Clip::keep_eps});
-    return absolute_sums(sample(plan, diffusers_model, x_T, DrawnNoise{}));
-  };
-  EXPECT_NEAR(loop(1e-4).sum, 172.0067, 1e-3);
-  EXPECT_NEAR(loop(1e-4).mean, 0.223967, 1e-6);
-  EXPECT_NEAR(loop(0.01).sum, 149.8295, 1e-3);
-  EXPECT_NEAR(loop(0.01).mean, 0.1951, 5e-5);
+struct DiffusersLoop {
+  const char* name;
+  double sum;  // of |x|, as diffusers computes it in float
+  TauKind kind = TauKind::diffusers_leading;
+  std::int64_t num_steps = 10;
+  PlanOptions options = {.clip = Clip::keep_eps};
+  ScheduleOptions schedule = {};
+  FinalAlpha final_alpha = FinalAlpha::one;
+  std::int64_t steps_offset = 0;
+  float scale = 1.0F;  // of the sample
+};
+
+const ScheduleOptions kFromOneHundredth{.range = {.start = 0.01}};
+const ScheduleOptions kZeroTerminalSnr{.terminal_snr = ScheduleOptions::TerminalSnr::zero};
+const PlanOptions kThreshold{.clip = Clip::threshold_keep_eps,
+                             .threshold = {.ratio = 0.9, .max = 2}};
+const PlanOptions kThresholdRederived{.clip = Clip::threshold_rederive_eps,
+                                      .threshold = {.ratio = 0.9, .max = 2}};
+const PlanOptions kClippedV{.clip = Clip::keep_eps, .clip_range = 0.5, .prediction = Prediction::v};
+const PlanOptions kClippedVRederived{
+    .clip = Clip::rederive_eps, .clip_range = 0.5, .prediction = Prediction::v};
+
+// The first four are published in diffusers' tests; the others were computed with its 0.42.1.
+const DiffusersLoop kLoops[] = {
+    {.name = "full_loop", .sum = 172.0067},
+    {.name = "v", .sum = 52.5302, .options = {.clip = Clip::keep_eps, .prediction = Prediction::v}},
+    {.name = "alpha_to_one", .sum = 149.8295, .schedule = kFromOneHundredth},
+    {.name = "alpha_not_to_one",
+     .sum = 149.0784,
+     .schedule = kFromOneHundredth,
+     .final_alpha = FinalAlpha::first},
+    {.name = "scaled_linear", .sum = 178.98132, .schedule = {.betas = BetaKind::scaled_linear}},
+    {.name = "cosine", .sum = 181.36781, .schedule = {.betas = BetaKind::cosine}},
+    {.name = "zero_terminal_snr",
+     .sum = 50.55741,
+     .kind = TauKind::diffusers_trailing,
+     .options = {.clip = Clip::keep_eps, .prediction = Prediction::v},
+     .schedule = kZeroTerminalSnr},
+    {.name = "trailing_300",
+     .sum = 210.06815,
+     .kind = TauKind::diffusers_trailing,
+     .num_steps = 300},
+    {.name = "linspace_7", .sum = 193.13611, .kind = TauKind::diffusers_linspace, .num_steps = 7},
+    {.name = "steps_offset", .sum = 145.43311, .num_steps = 5, .steps_offset = 1},
+    {.name = "threshold", .sum = 423.25916, .options = kThreshold, .scale = 4},
+    {.name = "threshold_rederived", .sum = 423.17999, .options = kThresholdRederived, .scale = 4},
+    {.name = "clip", .sum = 553.46173, .scale = 4},
+    {.name = "clip_v", .sum = 276.84695, .options = kClippedV, .scale = 4},
+    {.name = "clip_v_rederived", .sum = 248.75395, .options = kClippedVRederived, .scale = 4},
+    {.name = "dpmpp_2m",
+     .sum = 185.26485,
+     .kind = TauKind::trailing,
+     .options = {.sampler = SamplerKind::dpmpp_2m}},
+    {.name = "dpmpp_2m_20",
+     .sum = 194.82938,
+     .kind = TauKind::trailing,
+     .num_steps = 20,
+     .options = {.sampler = SamplerKind::dpmpp_2m}},
+    {.name = "unipc",
+     .sum = 187.02293,
+     .kind = TauKind::trailing,
+     .options = {.sampler = SamplerKind::unipc}},
+    {.name = "unipc_20",
+     .sum = 194.53566,
+     .kind = TauKind::trailing,
+     .num_steps = 20,
+     .options = {.sampler = SamplerKind::unipc}},
+};
+
+TEST_F(Sampler, FullLoopsOfDiffusers) {
+  for (const DiffusersLoop& loop : kLoops) {
+    std::vector<float> values = diffusers_sample(false);
+    for (float& value : values) value *= loop.scale;
+    const Schedule of_loop = make_schedule(loop.schedule);
+    const Plan plan = make_plan(of_loop,
+                                make_trajectory(of_loop, {.kind = loop.kind,
+                                                          .num_steps = loop.num_steps,
+                                                          .final_alpha = loop.final_alpha,
+                                                          .steps_offset = loop.steps_offset}),
+                                loop.options);
+    const Tensor x_T = from_host(device, {4, 3, 8, 8}, values);
+    const Sums sums = absolute_sums(sample(plan, diffusers_model, x_T, DrawnNoise{}));
+    EXPECT_NEAR(sums.sum, loop.sum, 2e-3) << loop.name;
+    EXPECT_NEAR(sums.mean, loop.sum / 768.0, 3e-6) << loop.name;
+  }
 }
 
 TEST_F(Sampler, FullLoopOfDiffusersFromTheMiddle) {

@@ -105,9 +105,77 @@ TEST(Tau, CodeListsOfOneStepStartAtZeroAndSaySo) {
   }
 }
 
+TEST(Tau, ListsWithOneRuleAreWholeForEveryNumberOfSteps) {
+  struct Named {
+    TauKind kind;
+    bool starts_at_0, ends_at_last;
+  };
+  const Named kinds[] = {{TauKind::trailing, false, true},
+                         {TauKind::leading, true, false},
+                         {TauKind::linspace, true, true}};
+  for (const auto& [kind, starts_at_0, ends_at_last] : kinds) {
+    for (const std::int64_t T : {1, 2, 37, 1000}) {
+      for (std::int64_t S = 1; S <= T; ++S) {
+        const Tau tau = make_tau(kind, S, T);
+        ASSERT_EQ(std::ssize(tau.steps), S);
+        ASSERT_TRUE(strictly_increasing(tau.steps)) << to_string(kind) << " S " << S << " T " << T;
+        ASSERT_GE(tau.steps.front(), 0);
+        ASSERT_LT(tau.steps.back(), T);
+        if (ends_at_last) {
+          ASSERT_EQ(tau.steps.back(), T - 1) << to_string(kind) << " S " << S;
+        }
+        if (starts_at_0 && S > 1) {
+          ASSERT_EQ(tau.steps.front(), 0) << to_string(kind) << " S " << S;
+        }
+        ASSERT_FALSE(tau.stride.has_value());
+      }
+    }
+  }
+  EXPECT_THAT(steps(TauKind::trailing, 7), ElementsAre(142, 285, 428, 570, 713, 856, 999));
+  EXPECT_THAT(steps(TauKind::leading, 3), ElementsAre(0, 333, 666));
+  EXPECT_THAT(steps(TauKind::linspace, 7), ElementsAre(0, 167, 333, 500, 666, 833, 999));
+}
+
+/// FNV-1a over 64-bit words: of all entries, and one more after each list.
+std::uint64_t hash_of_all_lists(TauKind kind) {
+  std::uint64_t hash = 1469598103934665603ULL;
+  const auto add = [&](std::uint64_t word) { hash = (hash ^ word) * 1099511628211ULL; };
+  for (std::int64_t S = 1; S <= 1000; ++S) {
+    for (const std::int64_t t : make_tau(kind, S, 1000).steps) add(static_cast<std::uint64_t>(t));
+    add(0xfffffffffffffffULL);
+  }
+  return hash;
+}
+
+// The lists of diffusers 0.42.1 for S = 1..1000, t = -1 left out (tools/diffusers_lists.py).
+TEST(Tau, DiffusersListsAreDiffusersListsToTheDigit) {
+  EXPECT_EQ(hash_of_all_lists(TauKind::diffusers_leading), 13264279817510734470ULL);
+  EXPECT_EQ(hash_of_all_lists(TauKind::diffusers_trailing), 534450106331038599ULL);
+  EXPECT_EQ(hash_of_all_lists(TauKind::diffusers_linspace), 8732761450040738874ULL);
+  EXPECT_THAT(steps(TauKind::diffusers_linspace, 7), ElementsAre(0, 166, 333, 500, 666, 832, 999));
+  EXPECT_EQ(make_tau(TauKind::diffusers_linspace, 7, 1000).stride, 142);
+}
+
+TEST(Tau, DiffusersListsSayWhatIsOddAboutThem) {
+  EXPECT_EQ(make_tau(TauKind::diffusers_leading, 10, 1000).note, "");
+  EXPECT_THAT(make_tau(TauKind::diffusers_linspace, 7, 1000).note,
+              HasSubstr("the step at t = 166 leads to 24 although the next one is at 0"));
+  EXPECT_THAT(make_tau(TauKind::diffusers_trailing, 61, 1000).note, HasSubstr("t = -1"));
+}
+
+TEST(Tau, StepsOffset) {
+  EXPECT_THAT(make_tau(TauKind::diffusers_leading, 5, 1000, 1).steps,
+              ElementsAre(1, 201, 401, 601, 801));
+  // The crash at S = 1000 that users of diffusers know.
+  expect_error(ErrorCode::user, "goes up to t = 1000; expected at most 999",
+               [] { make_tau(TauKind::diffusers_leading, 1000, 1000, 1); });
+  expect_error(ErrorCode::user, "linear has none", [] { make_tau(TauKind::linear, 5, 1000, 1); });
+  expect_error(ErrorCode::user, "steps_offset: -1",
+               [] { make_tau(TauKind::diffusers_leading, 5, 1000, -1); });
+}
+
 TEST(Tau, RefusesStepsOutOfRange) {
-  for (const TauKind kind :
-       {TauKind::linear, TauKind::quadratic, TauKind::linear_code, TauKind::quadratic_code}) {
+  for (const TauKind kind : tau_kinds()) {
     for (const std::int64_t S : {-1, 0, 1001})
       expect_error(ErrorCode::user, "expected 1 to 1000", [&] { make_tau(kind, S, 1000); });
     expect_error(ErrorCode::user, "T is 0", [&] { make_tau(kind, 1, 0); });

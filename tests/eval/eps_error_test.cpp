@@ -101,6 +101,30 @@ TEST_F(EpsErrorTest, MeanAndIntervalOverTheInnerPixels) {
   }
 }
 
+// The same network, taken for one that predicts x_0 or v: what eps follows from its 0.25.
+TEST_F(EpsErrorTest, OtherPredictionsAreTurnedIntoEps) {
+  make_constant(0.25);
+  const std::int64_t t = 300;
+  const double a = schedule.alpha_bar(t);
+  for (const auto prediction : {diffusion::Prediction::x0, diffusion::Prediction::v}) {
+    const auto found =
+        eps_error(unet, schedule, images, {.t = {t}, .prediction = prediction, .seed = 5});
+    double sum = 0.0;
+    for (std::size_t image = 0; image < 7; ++image) {
+      const auto eps = noise_of(5, t, image);
+      for (std::size_t i = 0; i < kImageSize; ++i) {
+        const double x_0 = images[image * kImageSize + i];
+        const double x_t = std::sqrt(a) * x_0 + std::sqrt(1.0 - a) * eps[i];
+        const double eps_pred = prediction == diffusion::Prediction::x0
+                                    ? (x_t - std::sqrt(a) * 0.25) / std::sqrt(1.0 - a)
+                                    : std::sqrt(a) * 0.25 + std::sqrt(1.0 - a) * x_t;
+        sum += (eps_pred - eps[i]) * (eps_pred - eps[i]);
+      }
+    }
+    EXPECT_NEAR(found[0].mean_squared_error, sum / static_cast<double>(images.size()), 1e-6);
+  }
+}
+
 TEST_F(EpsErrorTest, ShowsTheNetworkTheNoisyImageAndItsStep) {
   const std::int64_t t = 300;
   const auto found = eps_error(unet, schedule, images, {.t = {t}, .seed = 5});

@@ -96,6 +96,34 @@ TEST_P(Generate, IsTheSamplerWithTheNetwork) {
   }
 }
 
+// Also for samplers that remember, and for the one that takes as many steps as an image needs.
+TEST_P(Generate, EverySamplerKeepsTheContract) {
+  const UNet unet = make_unet(device);
+  const diffusion::Schedule schedule = diffusion::Schedule::linear();
+  for (const diffusion::SamplerKind sampler :
+       {diffusion::SamplerKind::ab4, diffusion::SamplerKind::unipc,
+        diffusion::SamplerKind::adaptive}) {
+    const bool is_adaptive = sampler == diffusion::SamplerKind::adaptive;
+    const diffusion::Plan plan = make_plan(
+        schedule, make_trajectory(schedule, {.kind = diffusion::TauKind::linspace, .num_steps = 5}),
+        {.clip = diffusion::Clip::threshold_rederive_eps, .sampler = sampler, .tolerance = 0.3});
+    const auto draw = [&](std::int64_t batch, int num_threads) {
+      return generate(
+          unet, {.plan = plan, .count = 3, .batch = batch, .num_threads = num_threads, .seed = 7});
+    };
+    const Generated expected = draw(3, 1);
+    EXPECT_EQ(draw(2, 2).x_0, expected.x_0) << to_string(sampler);
+    EXPECT_EQ(draw(1, 1).x_0, expected.x_0) << to_string(sampler);
+    EXPECT_EQ(expected.num_step_allocations, 0) << to_string(sampler);
+    if (is_adaptive) {
+      EXPECT_GT(expected.nfe, 5);
+      EXPECT_LT(expected.nfe, plan.nfe());
+    } else {
+      EXPECT_EQ(expected.nfe, plan.nfe());
+    }
+  }
+}
+
 TEST_P(Generate, StartsFromGivenStates) {
   const UNet unet = make_unet(device);
   std::vector<float> x_T(3 * 3 * 64);  // [N,C,H,W], with the values that seed 7 draws

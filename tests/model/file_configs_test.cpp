@@ -139,18 +139,39 @@ TEST(FileConfigs, ScheduleOfTheFile) {
   EXPECT_EQ(schedule_of(ours, "s.json").betas().back(), 0.03);
 }
 
+// What a run writes, a model reads back: the same forward process and prediction.
+TEST(FileConfigs, EveryForwardProcessComesBackFromItsFile) {
+  using diffusion::BetaKind;
+  for (const BetaKind kind : diffusion::beta_kinds()) {
+    for (const diffusion::Prediction prediction : diffusion::predictions()) {
+      diffusion::ScheduleOptions options{.betas = kind,
+                                         .range = {.start = 0.001, .end = 0.3, .T = 20}};
+      if (kind == BetaKind::list) options.list = {0.1, 0.2, 0.3};
+      options.terminal_snr = prediction == diffusion::Prediction::v
+                                 ? diffusion::ScheduleOptions::TerminalSnr::zero
+                                 : diffusion::ScheduleOptions::TerminalSnr::as_it_is;
+      const io::SchedulerFileConfig file =
+          io::parse_scheduler_config(io::to_json(file_config(options, prediction)), "s.json");
+      EXPECT_EQ(schedule_of(file, "s.json").betas(), diffusion::make_schedule(options).betas());
+      EXPECT_EQ(prediction_of(file, "s.json"), prediction);
+      EXPECT_EQ(file.num_train_timesteps, diffusion::make_schedule(options).num_steps());
+      EXPECT_NE(file.beta_schedule, "sigmoid");  // unknown to diffusers' DDIMScheduler
+    }
+  }
+}
+
 TEST(FileConfigs, RefusesSchedulesThatItDoesNotHave) {
   const auto refuses = [](const auto& change, const std::vector<std::string>& message) {
     io::SchedulerFileConfig file;
     change(file);
     expect_error(ErrorCode::user, message, [&] { schedule_of(file, "s.json"); });
   };
-  refuses([](auto& c) { c.prediction_type = "v_prediction"; },
-          {"s.json: prediction_type is \"v_prediction\"", "epsilon"});
-  refuses([](auto& c) { c.beta_schedule = "squaredcos_cap_v2"; },
-          {"s.json: beta_schedule is \"squaredcos_cap_v2\"", "linear"});
-  refuses([](auto& c) { c.thresholding = true; }, {"s.json: thresholding is true"});
-  refuses([](auto& c) { c.rescale_betas_zero_snr = true; }, {"s.json: rescale_betas_zero_snr"});
+  refuses([](auto& c) { c.beta_schedule = "laplace"; },
+          {"s.json: beta_schedule is \"laplace\"", "squaredcos_cap_v2"});
+  io::SchedulerFileConfig flow;
+  flow.prediction_type = "flow_prediction";
+  expect_error(ErrorCode::user, {"s.json: prediction_type is \"flow_prediction\"", "v_prediction"},
+               [&] { prediction_of(flow, "s.json"); });
   refuses([](auto& c) { c.beta_end = 1.5; }, {"s.json: "});
 }
 

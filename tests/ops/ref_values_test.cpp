@@ -217,7 +217,7 @@ TEST_F(RefValues, SamplerUpdateClipsAndRederivesOnlyWhenTold) {
   Tensor x0 = result({1, 2});
   // x0 = 2 x - eps = 1, -9
   SamplerUpdate update{.x0_from_x = 2,
-                       .x0_from_eps = -1,
+                       .x0_from_output = -1,
                        .prev_from_x0 = 10,
                        .prev_from_eps = 3,
                        .prev_from_noise = 1};
@@ -228,9 +228,33 @@ TEST_F(RefValues, SamplerUpdateClipsAndRederivesOnlyWhenTold) {
   k.sampler_update(update, x, eps, z, x_prev, x0);
   EXPECT_THAT(to_host(x0), ElementsAre(1, -2));
   EXPECT_THAT(to_host(x_prev), ElementsAre(113, -20 + 3 + 200));
-  update.rederive_eps = true;  // eps = (-2 - 2 * -4) / -1 = -6
+  update.eps_from_output = 0;  // eps = (x0 - 2 x) / -1 = 1, (-2 - 2 * -4) / -1 = -6
+  update.eps_from_x = 2;
+  update.eps_from_x0 = -1;
   k.sampler_update(update, x, eps, z, x_prev, x0);
   EXPECT_THAT(to_host(x_prev), ElementsAre(113, -20 - 18 + 200));
+  update.x0_scale = 0.5;  // x0 = 0.5, -1; eps = 2 - 0.5, -8 + 1
+  k.sampler_update(update, x, eps, z, x_prev, x0);
+  EXPECT_THAT(to_host(x0), ElementsAre(0.5, -1));
+  EXPECT_THAT(to_host(x_prev), ElementsAre(5 + 4.5 + 100, -10 - 21 + 200));
+}
+
+TEST_F(RefValues, LinearCombination) {
+  const std::vector<Tensor> terms{tensor({1, 2}, {1, -4}), tensor({1, 2}, {3, 5})};
+  Tensor y = result({1, 2});
+  k.linear_combination(std::vector<double>{2, -1}, terms, y);
+  EXPECT_THAT(to_host(y), ElementsAre(2 - 3, -8 - 5));
+}
+
+// As torch.quantile: of 0 1 2 4 8, the quantile 0.7 stands at place 2.8.
+TEST_F(RefValues, AbsoluteQuantile) {
+  const Tensor x = tensor({2, 5}, {-8, 1, -2, 4, 0, 3, 3, 3, 3, NAN});
+  std::vector<double> quantiles(2);
+  k.absolute_quantile(x, 0.7, quantiles);
+  EXPECT_DOUBLE_EQ(quantiles[0], 2 + 0.8 * 2);
+  EXPECT_TRUE(std::isnan(quantiles[1]));
+  k.absolute_quantile(x, 1.0, quantiles);
+  EXPECT_EQ(quantiles[0], 8);
 }
 
 TEST_F(RefValues, AdamStep) {

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 
 #include "base/error.h"
@@ -70,7 +71,7 @@ void add_loss_cases(std::vector<KernelCase>& cases) {
 void add_sampler_cases(std::vector<KernelCase>& cases) {
   // Coefficients of a step from alpha_bar 0.3 to 0.5 with sigma 0.2.
   const SamplerUpdate ddim{.x0_from_x = 1.825741858350554,
-                           .x0_from_eps = -1.527525231651947,
+                           .x0_from_output = -1.527525231651947,
                            .prev_from_x0 = 0.7071067811865476,
                            .prev_from_eps = 0.6782329983125268};
   SamplerUpdate noisy = ddim;
@@ -78,14 +79,24 @@ void add_sampler_cases(std::vector<KernelCase>& cases) {
   SamplerUpdate clipped = noisy;
   clipped.clip = 1.0;
   SamplerUpdate rederived = clipped;
-  rederived.rederive_eps = true;
+  rederived.eps_from_output = 0.0;
+  rederived.eps_from_x = 1.1952286093343936;
+  rederived.eps_from_x0 = -0.6546536707079772;
+  SamplerUpdate velocity = rederived;  // x0 from v, every factor in use
+  velocity.x0_from_x = 0.5477225575051661;
+  velocity.x0_from_output = -0.8366600265340756;
+  velocity.eps_from_output = 0.5;
+  velocity.x0_scale = 0.8;
   struct Named {
     std::string name;
     SamplerUpdate update;
   };
   for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {2, 20011}}) {
-    for (const auto& [name, update] : std::vector<Named>{
-             {"ddim", ddim}, {"noisy", noisy}, {"clipped", clipped}, {"rederived", rederived}}) {
+    for (const auto& [name, update] : std::vector<Named>{{"ddim", ddim},
+                                                         {"noisy", noisy},
+                                                         {"clipped", clipped},
+                                                         {"rederived", rederived},
+                                                         {"velocity", velocity}}) {
       const std::vector<Input> x_eps_z{{.shape = x}, {.shape = x}, {.shape = x}};
       const std::string full_name = concat("sampler_update_", name, "_", shape_name(x));
       const SamplerUpdate u = update;
@@ -107,6 +118,42 @@ void add_sampler_cases(std::vector<KernelCase>& cases) {
                          Tensor no_x0_pred;
                          c.kernels.copy(c.in[0], c.y());
                          c.kernels.sampler_update(u, c.y(), c.in[1], noise(c), c.y(), no_x0_pred);
+                       }});
+    }
+  }
+}
+
+void add_combination_cases(std::vector<KernelCase>& cases) {
+  for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {2, 20011}}) {
+    const std::string on = concat("_", shape_name(x));
+    const std::vector<Input> three{{.shape = x}, {.shape = x}, {.shape = x}};
+    cases.push_back({.name = concat("linear_combination", on),
+                     .inputs = three,
+                     .outputs = {{.shape = x}},
+                     .tolerance = 1e-6,
+                     .run = [](Call& c) {
+                       const std::vector<double> factors{0.7, -1.3, 2.1};
+                       c.kernels.linear_combination(factors, c.in, c.y());
+                     }});
+    cases.push_back(
+        {.name = concat("linear_combination_in_place", on),
+         .inputs = {{.shape = x}, {.shape = x}},
+         .outputs = {{.shape = x}},
+         .tolerance = 1e-6,
+         .run = [](Call& c) {
+           c.kernels.copy(c.in[0], c.y());
+           const std::vector<double> factors{-0.4, 1.6};
+           c.kernels.linear_combination(factors, std::vector<Tensor>{c.in[1], c.y()}, c.y());
+         }});
+    for (const double ratio : {0.0, 0.37, 0.995, 1.0}) {
+      cases.push_back({.name = concat("absolute_quantile_", std::lround(1000 * ratio), on),
+                       .inputs = {{.shape = x}},
+                       .outputs = {{.shape = {x[0], 2}}},
+                       .tolerance = 0.0,
+                       .run = [ratio](Call& c) {
+                         std::vector<double> quantiles(static_cast<std::size_t>(c.in[0].dim(0)));
+                         c.kernels.absolute_quantile(c.in[0], ratio, quantiles);
+                         c.kernels.upload(as_floats(quantiles), c.y());
                        }});
     }
   }
@@ -157,6 +204,7 @@ std::vector<KernelCase> update_cases() {
   std::vector<KernelCase> cases;
   add_loss_cases(cases);
   add_sampler_cases(cases);
+  add_combination_cases(cases);
   add_adam_cases(cases);
   return cases;
 }

@@ -163,11 +163,14 @@ void add_loss_and_update_cases(Cases& cases) {
         full ? "sampler_update_noise_clip" : "sampler_update", 1e-6,
         [full](Lab& lab, const OpShape& s) {
           SamplerUpdate update = {
-              .x0_from_x = 1.7, .x0_from_eps = -1.2, .prev_from_x0 = 0.8, .prev_from_eps = 0.5};
+              .x0_from_x = 1.7, .x0_from_output = -1.2, .prev_from_x0 = 0.8, .prev_from_eps = 0.5};
           if (full) {
             update.prev_from_noise = 0.3;
             update.clip = 1.0;
-            update.rederive_eps = true;
+            update.x0_scale = 0.9;
+            update.eps_from_x = 1.3;
+            update.eps_from_output = -0.2;
+            update.eps_from_x0 = -0.6;
           }
           Tensor x = lab.result_of_images(lab.images(s.x));  // updated in place
           const Tensor eps = lab.images(s.x);
@@ -175,6 +178,12 @@ void add_loss_and_update_cases(Cases& cases) {
           Tensor x0_pred = full ? lab.result_of_images(lab.images(s.x)) : Tensor();
           lab.kernels().sampler_update(update, x, eps, z, x, x0_pred);
         });
+    cases.add(full ? "linear_combination_in_place" : "linear_combination", 1e-6,
+              [full](Lab& lab, const OpShape& s) {
+                Tensor y = lab.result_of_images(lab.images(s.x));
+                const std::vector<Tensor> terms{lab.images(s.x), full ? y : lab.images(s.x)};
+                lab.kernels().linear_combination(std::vector<double>{0.7, -1.3}, terms, y);
+              });
     cases.add(full ? "adam_ema" : "adam", 1e-6, [full](Lab& lab, const OpShape& s) {
       Tensor p = lab.result(lab.parameter(s.x));
       Tensor m = lab.result(lab.parameter(s.x, {.deviation = 0.0}));

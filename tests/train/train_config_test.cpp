@@ -86,6 +86,16 @@ TEST(TrainConfig, RefusesWithFileLineAndKey) {
       {"norm_num_groups = 48", "norm_num_groups"},
       {"[diffusion]\nbeta_start = 0.1\nbeta_end = 0.01", "diffusion.beta_start (0.1)"},
       {"[diffusion]\nT = 0", "diffusion.T must be in"},
+      {"[diffusion]\nschedule = \"quadratic\"",
+       "diffusion.schedule must be \"linear\" or \"scaled"},
+      {"[diffusion]\nprediction = \"noise\"", "diffusion.prediction must be \"eps\" or \"x0\" or"},
+      {"[diffusion]\nbetas = [0.1]", "diffusion.betas holds numbers, but diffusion.schedule is"},
+      {"[diffusion]\nbetas = [\"a\"]", "diffusion.betas must hold numbers only"},
+      {"[diffusion]\nbetas = [1.5]", "diffusion.betas must be in"},
+      {"[diffusion]\nschedule = \"list\"\nbetas = [0.1]",
+       "diffusion.betas holds 1 numbers, but diffusion.T is 1000"},
+      {"[diffusion]\nzero_terminal_snr = true", "set diffusion.prediction to \"v\" or \"x0\""},
+      {"[diffusion]\nbeta_start = 0.5\nbeta_end = 0.9", "f.toml: diffusion: schedule: alpha_bar"},
       {"[data]\nflip = 1", "f.toml:4: data.flip must be true or false, found 1"},
       {"[data]\nfit = \"stretch\"", "data.fit must be \"none\" or \"pad\" or \"crop-resize\""},
       {"[output]\nkeep_checkpoints = 1", "output.keep_checkpoints must be in 2 .."},
@@ -136,6 +146,25 @@ TEST(TrainConfig, ClassesAndLabelDropoutMakeTheTable) {
   EXPECT_EQ(parse_train_config(kSmallest, "f").model.class_embed_type, ClassEmbedType::none);
   expect_error(ErrorCode::user, "f: training.label_dropout (0.1) must be 0 for a network without",
                [] { parse_train_config(kSmallest + "[training]\nlabel_dropout = 0.1\n", "f"); });
+}
+
+TEST(TrainConfig, EveryForwardProcessComesBack) {
+  TrainConfig config = tiny_config();
+  config.diffusion = {.schedule = diffusion::BetaKind::list,
+                      .T = 3,
+                      .betas = {0.1, 0.25, 1.0 / 3.0},
+                      .zero_terminal_snr = true,
+                      .prediction = diffusion::Prediction::v};
+  const TrainConfig again = parse_train_config(to_toml(config), "f");
+  EXPECT_EQ(again.diffusion.schedule, diffusion::BetaKind::list);
+  EXPECT_EQ(again.diffusion.betas, config.diffusion.betas);
+  EXPECT_EQ(again.diffusion.prediction, diffusion::Prediction::v);
+  EXPECT_TRUE(again.diffusion.zero_terminal_snr);
+  EXPECT_THAT(differences(again, config, 10), IsEmpty());
+  TrainConfig other = config;
+  other.diffusion.prediction = diffusion::Prediction::x0;
+  EXPECT_THAT(differences(other, config, 10),
+              ::testing::ElementsAre("diffusion.prediction is \"x0\", the checkpoint has \"v\""));
 }
 
 TEST(TrainConfig, DifferencesNameWhatDecidesTheResult) {

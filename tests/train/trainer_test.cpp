@@ -3,8 +3,10 @@
 #include <cmath>
 #include <limits>
 
+#include "data/epoch_order.h"
 #include "tests/data/expect_error.h"
 #include "tests/train/tiny_run.h"
+#include "train/rules.h"
 
 namespace ddim::train {
 namespace {
@@ -82,6 +84,45 @@ TEST_F(TrainerTest, OverfitsFourImages) {
   }
   EXPECT_GT(first, 0.7);  // a fresh network knows nothing of the noise, whose variance is 1
   EXPECT_LT(last, 0.12);
+}
+
+// A network that returns 0 has the mean square of its target as its loss: computed here from the
+// documented draws of images, t and eps.
+TEST_F(TrainerTest, LearnsWhatTheConfigurationSays) {
+  for (const diffusion::Prediction prediction : diffusion::predictions()) {
+    TrainConfig config = tiny_config();
+    config.data.flip = false;
+    config.diffusion.schedule = diffusion::BetaKind::cosine;
+    config.diffusion.prediction = prediction;
+    Trainer trainer(config, device_, dataset_);
+    poison(trainer, "conv_out.weight", 0.0);
+    poison(trainer, "conv_out.bias", 0.0);
+
+    const auto seed = static_cast<std::uint64_t>(config.training.seed);
+    const std::int64_t batch = config.training.batch;
+    const auto order = data::EpochOrder(dataset_.images.count, seed).batch(0, batch);
+    const auto times = time_steps_at(seed, 0, batch, config.diffusion.T);
+    const auto schedule = diffusion::make_schedule({.betas = diffusion::BetaKind::cosine});
+    std::vector<float> x_0(dataset_.images.image_bytes()), eps(x_0.size());
+    double expected = 0.0;
+    for (std::int64_t n = 0; n < batch; ++n) {
+      const auto place = static_cast<std::size_t>(n);
+      data::to_floats(dataset_.images, order[place], data::Flip::no, x_0);
+      fill_normal({.seed = seed, .purpose = Purpose::training_noise}, static_cast<std::uint32_t>(n),
+                  eps);
+      const double alpha_bar = schedule.alpha_bar(times[place]);
+      for (std::size_t i = 0; i < x_0.size(); ++i) {
+        const double target =
+            prediction == diffusion::Prediction::eps ? eps[i]
+            : prediction == diffusion::Prediction::x0
+                ? x_0[i]
+                : std::sqrt(alpha_bar) * eps[i] - std::sqrt(1.0 - alpha_bar) * x_0[i];
+        expected +=
+            target * target / static_cast<double>(static_cast<std::size_t>(batch) * x_0.size());
+      }
+    }
+    EXPECT_NEAR(trainer.step().loss, expected, 1e-5) << to_string(prediction);
+  }
 }
 
 TEST_F(TrainerTest, ShardsArePartOfTheResultButOnlyInTheLastBits) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cassert>
 
 #include "backend/cpu/cpu_kernels.h"
@@ -103,16 +104,32 @@ void CpuKernels::squared_error_backward(const Tensor& prediction, const Tensor& 
                   });
 }
 
-void CpuKernels::sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& eps,
-                                const Tensor& z, Tensor& x_prev, Tensor& x0_pred) {
+void CpuKernels::sampler_update(const SamplerUpdate& update, const Tensor& x_t,
+                                const Tensor& output, const Tensor& z, Tensor& y, Tensor& x0_pred) {
   const float* x_in = x_t.data<float>();
-  const float* eps_in = eps.data<float>();
+  const float* output_in = output.data<float>();
   const float* z_in = z.defined() ? z.data<float>() : nullptr;
-  float* out = x_prev.data<float>();
+  float* out = y.data<float>();
   float* x0_out = x0_pred.defined() ? x0_pred.data<float>() : nullptr;
   parallel_blocks(num_threads_, x_t.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
-    simd::sampler_update(update, x_in + i, eps_in + i, z_in == nullptr ? nullptr : z_in + i,
+    simd::sampler_update(update, x_in + i, output_in + i, z_in == nullptr ? nullptr : z_in + i,
                          out + i, x0_out == nullptr ? nullptr : x0_out + i, n);
+  });
+}
+
+void CpuKernels::linear_combination(std::span<const double> factors, std::span<const Tensor> terms,
+                                    Tensor& y) {
+  constexpr std::size_t kMaxTerms = 16;
+  assert(!terms.empty() && terms.size() <= kMaxTerms && factors.size() == terms.size());
+  float* out = y.data<float>();
+  parallel_blocks(num_threads_, y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+    std::array<float, kMaxTerms> a{};
+    std::array<const float*, kMaxTerms> x{};
+    for (std::size_t k = 0; k < terms.size(); ++k) {
+      a[k] = static_cast<float>(factors[k]);
+      x[k] = terms[k].data<float>() + i;
+    }
+    simd::linear_combination(std::span(a).first(terms.size()), x.data(), out + i, n);
   });
 }
 

@@ -71,8 +71,11 @@ class CpuKernels final : public Kernels {
                      std::span<double> sums) override;
   void squared_error_backward(const Tensor& prediction, const Tensor& target, double scale,
                               Grad dprediction) override;
-  void sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& eps,
-                      const Tensor& z, Tensor& x_prev, Tensor& x0_pred) override;
+  void sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& output,
+                      const Tensor& z, Tensor& y, Tensor& x0_pred) override;
+  void linear_combination(std::span<const double> factors, std::span<const Tensor> terms,
+                          Tensor& y) override;
+  void absolute_quantile(const Tensor& x, double ratio, std::span<double> quantiles) override;
   void adam(const AdamUpdate& update, const Tensor& grad, Tensor& parameter, Tensor& m, Tensor& v,
             Tensor& ema) override;
   double sum_of_squares(const Tensor& x) override;

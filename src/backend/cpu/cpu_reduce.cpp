@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -29,6 +32,28 @@ void CpuKernels::squared_error(const Tensor& prediction, const Tensor& target,
   parallel_for(num_threads_, images, [&](std::int64_t n) {
     const std::int64_t i = n * image_elements;
     sums[static_cast<std::size_t>(n)] = simd::squared_distance(a + i, b + i, image_elements);
+  });
+}
+
+void CpuKernels::absolute_quantile(const Tensor& x, double ratio, std::span<double> quantiles) {
+  const auto images = static_cast<std::int64_t>(quantiles.size());
+  parallel_for(num_threads_, images, [&](std::int64_t n) {
+    const Tensor image = x.slice(n, 1);
+    std::vector<float> values(image.values<float>().begin(), image.values<float>().end());
+    for (float& value : values) value = std::abs(value);
+    double& quantile = quantiles[static_cast<std::size_t>(n)];
+    if (std::ranges::any_of(values, [](float value) { return std::isnan(value); })) {
+      quantile = std::numeric_limits<double>::quiet_NaN();
+      return;
+    }
+    const double place = ratio * static_cast<double>(values.size() - 1);
+    const auto below = values.begin() + static_cast<std::ptrdiff_t>(std::floor(place));
+    std::nth_element(values.begin(), below, values.end());
+    // What follows is not smaller; the least of it is the next in the sorted list.
+    const auto above = std::min_element(below + 1, values.end());
+    const double fraction = place - std::floor(place);
+    quantile = *below;
+    if (fraction > 0.0 && above != values.end()) quantile += fraction * (double{*above} - *below);
   });
 }
 

@@ -74,28 +74,44 @@ void scaled_difference(const float* prediction, const float* target, float facto
   });
 }
 
-void sampler_update(const SamplerUpdate& update, const float* x_t, const float* eps, const float* z,
-                    float* x_prev, float* x0_pred, std::int64_t n) {
+void sampler_update(const SamplerUpdate& update, const float* x_t, const float* output,
+                    const float* z, float* y, float* x0_pred, std::int64_t n) {
   const auto x0_from_x = static_cast<float>(update.x0_from_x);
-  const auto x0_from_eps = static_cast<float>(update.x0_from_eps);
-  const auto eps_from_x0 = static_cast<float>(1.0 / update.x0_from_eps);
+  const auto x0_from_output = static_cast<float>(update.x0_from_output);
+  const auto clip = static_cast<float>(update.clip);
+  const auto x0_scale = static_cast<float>(update.x0_scale);
+  const auto eps_from_x = static_cast<float>(update.eps_from_x);
+  const auto eps_from_output = static_cast<float>(update.eps_from_output);
+  const auto eps_from_x0 = static_cast<float>(update.eps_from_x0);
   const auto prev_from_x0 = static_cast<float>(update.prev_from_x0);
   const auto prev_from_eps = static_cast<float>(update.prev_from_eps);
   const auto prev_from_noise = static_cast<float>(update.prev_from_noise);
-  const auto clip = static_cast<float>(update.clip);
   for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
-    const auto scaled_x = hn::Mul(hn::Set(d, x0_from_x), hn::LoadU(d, x_t + i));
-    auto e = hn::LoadU(d, eps + i);
-    auto x0 = hn::MulAdd(hn::Set(d, x0_from_eps), e, scaled_x);
+    const auto x = hn::LoadU(d, x_t + i);
+    const auto out = hn::LoadU(d, output + i);
+    auto x0 = hn::MulAdd(hn::Set(d, x0_from_output), out, hn::Mul(hn::Set(d, x0_from_x), x));
     // Not Min and Max, which would turn a NaN into a number.
     x0 = hn::IfThenElse(hn::Gt(x0, hn::Set(d, clip)), hn::Set(d, clip), x0);
     x0 = hn::IfThenElse(hn::Lt(x0, hn::Set(d, -clip)), hn::Set(d, -clip), x0);
-    if (update.rederive_eps) e = hn::Mul(hn::Sub(x0, scaled_x), hn::Set(d, eps_from_x0));
-    auto prev = hn::Mul(hn::Set(d, prev_from_eps), e);
-    if (z != nullptr) prev = hn::MulAdd(hn::Set(d, prev_from_noise), hn::LoadU(d, z + i), prev);
-    prev = hn::MulAdd(hn::Set(d, prev_from_x0), x0, prev);
-    hn::StoreU(prev, d, x_prev + i);
+    x0 = hn::Mul(hn::Set(d, x0_scale), x0);
+    auto eps = hn::Mul(hn::Set(d, eps_from_x), x);
+    eps = hn::MulAdd(hn::Set(d, eps_from_x0), x0, eps);
+    eps = hn::MulAdd(hn::Set(d, eps_from_output), out, eps);
+    auto next = hn::Mul(hn::Set(d, prev_from_eps), eps);
+    if (z != nullptr) next = hn::MulAdd(hn::Set(d, prev_from_noise), hn::LoadU(d, z + i), next);
+    next = hn::MulAdd(hn::Set(d, prev_from_x0), x0, next);
+    hn::StoreU(next, d, y + i);
     if (x0_pred != nullptr) hn::StoreU(x0, d, x0_pred + i);
+  });
+}
+
+void linear_combination(std::span<const float> factors, const float* const* terms, float* y,
+                        std::int64_t n) {
+  for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
+    auto sum = hn::Mul(hn::Set(d, factors[0]), hn::LoadU(d, terms[0] + i));
+    for (std::size_t k = 1; k < factors.size(); ++k)
+      sum = hn::MulAdd(hn::Set(d, factors[k]), hn::LoadU(d, terms[k] + i), sum);
+    hn::StoreU(sum, d, y + i);
   });
 }
 
@@ -114,6 +130,7 @@ HWY_EXPORT(activate_backward);
 HWY_EXPORT(mix);
 HWY_EXPORT(scaled_difference);
 HWY_EXPORT(sampler_update);
+HWY_EXPORT(linear_combination);
 
 void fill(float value, float* y, std::int64_t n) { HWY_DYNAMIC_DISPATCH(fill)(value, y, n); }
 
@@ -147,9 +164,14 @@ void scaled_difference(const float* prediction, const float* target, float facto
   HWY_DYNAMIC_DISPATCH(scaled_difference)(prediction, target, factor, mode, dprediction, n);
 }
 
-void sampler_update(const SamplerUpdate& update, const float* x_t, const float* eps, const float* z,
-                    float* x_prev, float* x0_pred, std::int64_t n) {
-  HWY_DYNAMIC_DISPATCH(sampler_update)(update, x_t, eps, z, x_prev, x0_pred, n);
+void sampler_update(const SamplerUpdate& update, const float* x_t, const float* output,
+                    const float* z, float* y, float* x0_pred, std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(sampler_update)(update, x_t, output, z, y, x0_pred, n);
+}
+
+void linear_combination(std::span<const float> factors, const float* const* terms, float* y,
+                        std::int64_t n) {
+  HWY_DYNAMIC_DISPATCH(linear_combination)(factors, terms, y, n);
 }
 
 }  // namespace ddim::cpu::simd

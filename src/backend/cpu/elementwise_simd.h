@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "tensor/kernels.h"
 
@@ -26,7 +27,10 @@ void mix(float a, const float* x, float b, const float* z, float* y, std::int64_
 void scaled_difference(const float* prediction, const float* target, float factor, Write mode,
                        float* dprediction, std::int64_t n);
 /// See SamplerUpdate. z and x0_pred may be null. NaN passes through the clipping.
-void sampler_update(const SamplerUpdate& update, const float* x_t, const float* eps, const float* z,
-                    float* x_prev, float* x0_pred, std::int64_t n);
+void sampler_update(const SamplerUpdate& update, const float* x_t, const float* output,
+                    const float* z, float* y, float* x0_pred, std::int64_t n);
+/// y = sum_k factors[k] terms[k], added up from k = 0
+void linear_combination(std::span<const float> factors, const float* const* terms, float* y,
+                        std::int64_t n);
 
 }  // namespace ddim::cpu::simd

@@ -1,6 +1,8 @@
 // What runs once a step: the loss, the sampler's update, the optimizer's, and the checks on them.
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <vector>
 
 #include "backend/ref/elements.h"
 #include "backend/ref/ref_kernels.h"
@@ -36,22 +38,53 @@ void RefKernels::squared_error_backward(const Tensor& prediction, const Tensor& 
   });
 }
 
-void RefKernels::sampler_update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& eps,
-                                const Tensor& z, Tensor& x_prev, Tensor& x0_pred) {
+void RefKernels::sampler_update(const SamplerUpdate& update, const Tensor& x_t,
+                                const Tensor& output, const Tensor& z, Tensor& y, Tensor& x0_pred) {
   assert(z.defined() || update.prev_from_noise == 0.0);
   with_element_type(x_t, [&]<class T>() {
     const auto x = x_t.values<T>();
-    const auto predicted_eps = eps.values<T>();
-    const auto out = x_prev.values<T>();
+    const auto predicted = output.values<T>();
+    const auto out = y.values<T>();
     for (std::size_t i = 0; i < x.size(); ++i) {
-      const double unclipped = update.x0_from_x * x[i] + update.x0_from_eps * predicted_eps[i];
-      const double x0 = std::clamp(unclipped, -update.clip, update.clip);
-      const double e = update.rederive_eps ? (x0 - update.x0_from_x * x[i]) / update.x0_from_eps
-                                           : static_cast<double>(predicted_eps[i]);
+      const double unclipped = update.x0_from_x * x[i] + update.x0_from_output * predicted[i];
+      const double x0 = update.x0_scale * std::clamp(unclipped, -update.clip, update.clip);
+      const double eps = update.eps_from_x * x[i] + update.eps_from_output * predicted[i] +
+                         update.eps_from_x0 * x0;
       const double noise =
           update.prev_from_noise == 0.0 ? 0.0 : update.prev_from_noise * z.values<T>()[i];
-      out[i] = static_cast<T>(update.prev_from_x0 * x0 + update.prev_from_eps * e + noise);
+      out[i] = static_cast<T>(update.prev_from_x0 * x0 + update.prev_from_eps * eps + noise);
       if (x0_pred.defined()) x0_pred.values<T>()[i] = static_cast<T>(x0);
+    }
+  });
+}
+
+void RefKernels::linear_combination(std::span<const double> factors, std::span<const Tensor> terms,
+                                    Tensor& y) {
+  with_element_type(y, [&]<class T>() {
+    const auto out = y.values<T>();
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      double sum = 0.0;
+      for (std::size_t k = 0; k < terms.size(); ++k) sum += factors[k] * terms[k].values<T>()[i];
+      out[i] = static_cast<T>(sum);
+    }
+  });
+}
+
+void RefKernels::absolute_quantile(const Tensor& x, double ratio, std::span<double> quantiles) {
+  with_element_type(x, [&]<class T>() {
+    for (std::size_t n = 0; n < quantiles.size(); ++n) {
+      std::vector<double> sorted;
+      for (const T value : x.slice(static_cast<std::int64_t>(n), 1).values<T>())
+        sorted.push_back(std::abs(static_cast<double>(value)));
+      if (std::ranges::any_of(sorted, [](double value) { return std::isnan(value); })) {
+        quantiles[n] = std::numeric_limits<double>::quiet_NaN();
+        continue;
+      }
+      std::ranges::sort(sorted);
+      const double place = ratio * static_cast<double>(sorted.size() - 1);
+      const double below = sorted[static_cast<std::size_t>(std::floor(place))];
+      const double above = sorted[static_cast<std::size_t>(std::ceil(place))];
+      quantiles[n] = below + (place - std::floor(place)) * (above - below);
     }
   });
 }

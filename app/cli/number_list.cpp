@@ -1,0 +1,38 @@
+#include "number_list.h"
+
+#include <ddim/error.h>
+#include <fmt/core.h>
+
+#include <charconv>
+#include <fstream>
+#include <iterator>
+
+namespace ddim::cli {
+
+std::vector<double> parse_numbers(const std::string& text, const std::string& source) {
+  constexpr const char* kBetween = ", \t\r\n";
+  std::vector<double> numbers;
+  std::size_t begin = text.find_first_not_of(kBetween);
+  while (begin != std::string::npos) {
+    const std::size_t end = std::min(text.find_first_of(kBetween, begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    double& number = numbers.emplace_back();
+    const auto result = std::from_chars(word.data(), word.data() + word.size(), number);
+    if (result.ec != std::errc() || result.ptr != word.data() + word.size()) {
+      throw Error(ErrorCode::user,
+                  fmt::format("{}: \"{}\" is not a number", source, word.substr(0, 40)));
+    }
+    begin = text.find_first_not_of(kBetween, end);
+  }
+  if (numbers.empty()) throw Error(ErrorCode::user, fmt::format("{}: no numbers", source));
+  return numbers;
+}
+
+std::vector<double> read_numbers(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  if (!stream) throw Error(ErrorCode::io, fmt::format("{}: cannot be read", file.string()));
+  return parse_numbers(text, file.string());
+}
+
+}  // namespace ddim::cli

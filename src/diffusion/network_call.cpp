@@ -1,0 +1,55 @@
+#include "diffusion/network_call.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace ddim::diffusion {
+namespace {
+
+bool is_threshold(Clip clip) {
+  return clip == Clip::threshold_keep_eps || clip == Clip::threshold_rederive_eps;
+}
+
+Tensor image_of(const Tensor& x, std::int64_t n) { return x.defined() ? x.slice(n, 1) : Tensor(); }
+
+}  // namespace
+
+NetworkCall::NetworkCall(const PlanOptions& options, const Denoiser& denoiser, const Tensor& like)
+    : options_(options),
+      denoiser_(denoiser),
+      unclipped_x0_(is_threshold(options.clip) ? empty_like(like) : Tensor()) {}
+
+Tensor NetworkCall::output(const Tensor& x_t, double t, const std::string& where) const {
+  Tensor output = denoiser_(x_t, t);
+  require(output.shape() == x_t.shape(), "sample: the denoiser returned ", output.shape(), " for ",
+          x_t.shape());
+  if (!x_t.device().kernels().all_finite(output))
+    fail(ErrorCode::numeric, "sample: the network's output at ", where, " holds NaN or infinity");
+  return output;
+}
+
+void NetworkCall::update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& output,
+                         const Tensor& z, Tensor& y, Tensor& x0_pred) {
+  Kernels& kernels = x_t.device().kernels();
+  if (!is_threshold(options_.clip)) {
+    kernels.sampler_update(update, x_t, output, z, y, x0_pred);
+    return;
+  }
+  Tensor x0 = unclipped_x0_.slice(0, x_t.dim(0));
+  const double factors[] = {update.x0_from_x, update.x0_from_output};
+  const Tensor terms[] = {x_t, output};
+  kernels.linear_combination(factors, terms, x0);
+  std::vector<double> quantiles(static_cast<std::size_t>(x_t.dim(0)));
+  kernels.absolute_quantile(x0, options_.threshold.ratio, quantiles);
+  for (std::int64_t n = 0; n < x_t.dim(0); ++n) {
+    SamplerUpdate of_image = update;
+    of_image.clip = std::clamp(quantiles[static_cast<std::size_t>(n)], 1.0, options_.threshold.max);
+    of_image.x0_scale = 1.0 / of_image.clip;
+    Tensor y_n = image_of(y, n), x0_n = image_of(x0_pred, n);
+    kernels.sampler_update(of_image, x_t.slice(n, 1), output.slice(n, 1), image_of(z, n), y_n,
+                           x0_n);
+  }
+}
+
+}  // namespace ddim::diffusion

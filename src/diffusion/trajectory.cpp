@@ -1,0 +1,94 @@
+#include "diffusion/trajectory.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace ddim::diffusion {
+namespace {
+
+/// Entries nearer to each other could draw the same noise: its key has 24 bits of the fraction.
+constexpr double kLeastDistance = 1e-6;
+
+Leg last_leg(const Schedule& schedule, double t, FinalAlpha final_alpha) {
+  const double end = final_alpha == FinalAlpha::one ? -1.0 : 0.0;
+  return {.t = t,
+          .t_prev = end,
+          .alpha_bar = schedule.alpha_bar_at(t),
+          .alpha_bar_prev = schedule.alpha_bar_at(end)};
+}
+
+std::vector<double> equal_log_snr(const Schedule& schedule, std::int64_t S) {
+  const std::int64_t T = schedule.num_steps();
+  require(S >= 1 && S <= T, "steps: ", S, " sampling steps; expected 1 to ", T,
+          ", the number of training steps");
+  require(!schedule.has_zero_terminal_snr(),
+          "tau: log-snr has no equal distances to minus infinity, the log SNR at t = ", T - 1,
+          "; choose another spacing, such as trailing");
+  const double first = log_snr(schedule.alpha_bar(0)), last = log_snr(schedule.alpha_bar(T - 1));
+  std::vector<double> tau;
+  for (std::int64_t i = 0; i < S; ++i) {
+    const double fraction = S > 1 ? static_cast<double>(i) / static_cast<double>(S - 1) : 1.0;
+    // The ends exactly: rounding must not move them.
+    tau.push_back(i + 1 == S ? static_cast<double>(T - 1)
+                  : i == 0   ? 0.0
+                             : schedule.t_at_log_snr(first + fraction * (last - first)));
+  }
+  return tau;
+}
+
+}  // namespace
+
+Trajectory make_trajectory(const Schedule& schedule, std::span<const double> tau,
+                           FinalAlpha final_alpha) {
+  const double last = static_cast<double>(schedule.num_steps() - 1);
+  require(!tau.empty(), "tau: the list of steps is empty");
+  for (std::size_t i = 0; i < tau.size(); ++i) {
+    require(tau[i] >= 0.0 && tau[i] <= last, "tau: entry ", i, " is ", tau[i], "; expected 0 to ",
+            last);
+    require(i == 0 || tau[i] > tau[i - 1], "tau: entry ", i, " is ", tau[i], " after ", tau[i - 1],
+            "; expected an increasing list");
+    require(i == 0 || tau[i] - tau[i - 1] >= kLeastDistance, "tau: entry ", i, " is ", tau[i],
+            ", less than ", kLeastDistance, " above the one before");
+  }
+  Trajectory trajectory;
+  for (std::size_t i = tau.size(); i-- > 1;) {
+    trajectory.legs.push_back({.t = tau[i],
+                               .t_prev = tau[i - 1],
+                               .alpha_bar = schedule.alpha_bar_at(tau[i]),
+                               .alpha_bar_prev = schedule.alpha_bar_at(tau[i - 1])});
+  }
+  trajectory.legs.push_back(last_leg(schedule, tau[0], final_alpha));
+  return trajectory;
+}
+
+Trajectory make_trajectory(const Schedule& schedule, std::span<const std::int64_t> tau,
+                           FinalAlpha final_alpha) {
+  const std::vector<double> real(tau.begin(), tau.end());
+  return make_trajectory(schedule, real, final_alpha);
+}
+
+Trajectory make_trajectory(const Schedule& schedule, const TrajectoryOptions& options) {
+  if (options.kind == TauKind::log_snr) {
+    require(options.steps_offset == 0, "steps_offset: ", options.steps_offset,
+            " belongs to tau diffusers-leading; log-snr has none");
+    return make_trajectory(schedule, equal_log_snr(schedule, options.num_steps),
+                           options.final_alpha);
+  }
+  Tau tau = make_tau(options.kind, options.num_steps, schedule.num_steps(), options.steps_offset);
+  Trajectory trajectory = make_trajectory(schedule, tau.steps, options.final_alpha);
+  trajectory.note = std::move(tau.note);
+  if (!tau.stride) return trajectory;
+  for (Leg& leg : trajectory.legs) {
+    const auto t = static_cast<std::int64_t>(leg.t);
+    if (t < *tau.stride) {
+      leg = last_leg(schedule, leg.t, options.final_alpha);
+    } else {
+      leg.t_prev = static_cast<double>(t - *tau.stride);
+      leg.alpha_bar_prev = schedule.alpha_bar(t - *tau.stride);
+    }
+  }
+  return trajectory;
+}
+
+}  // namespace ddim::diffusion

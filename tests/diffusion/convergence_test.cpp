@@ -1,0 +1,112 @@
+// Order of convergence of every deterministic sampler, on a mixture whose eps is known in closed
+// form: the error at t = 0 after S steps of equal length in log SNR.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "backend/ref/ref_backend.h"
+#include "tests/diffusion/expect_error.h"
+#include "tests/diffusion/mixture.h"
+
+namespace ddim::diffusion {
+namespace {
+
+struct NamedOrder {
+  SamplerKind sampler;
+  double order;
+};
+
+std::ostream& operator<<(std::ostream& out, const NamedOrder& named) {
+  return out << to_string(named.sampler);
+}
+
+class Convergence : public testing::TestWithParam<NamedOrder> {
+ protected:
+  const Schedule schedule = Schedule::linear();
+  const Device device{make_ref_backend()};
+
+  /// The state at t = 0, before the last step to the clean image, which every sampler takes alike.
+  std::vector<double> state_at_zero(const PlanOptions& options, std::int64_t S) const {
+    Tensor x_T(device, {1, 9}, DType::f64);
+    for (std::int64_t i = 0; i < x_T.size(); ++i)
+      x_T.data<double>()[i] = -2.0 + 0.5 * static_cast<double>(i);
+    const Plan plan = make_plan(
+        schedule, make_trajectory(schedule, {.kind = TauKind::log_snr, .num_steps = S + 1}),
+        options);
+    std::vector<double> state;
+    sample(plan, Mixture(schedule, options.prediction), x_T, DrawnNoise{},
+           [&](const StepReport& report) {
+             if (report.step.t_prev >= 0.0) {
+               const auto values = report.x_prev.values<double>();
+               state.assign(values.begin(), values.end());
+             }
+             return Flow::proceed;
+           });
+    return state;
+  }
+
+  static double distance(const std::vector<double>& a, const std::vector<double>& b) {
+    double largest = 0.0;
+    for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
+    return largest;
+  }
+};
+
+TEST_P(Convergence, IsAsNamed) {
+  const auto exact = state_at_zero({.sampler = SamplerKind::ab4}, 999);
+  const PlanOptions options{.sampler = GetParam().sampler};
+  const double coarse = distance(state_at_zero(options, 120), exact);
+  const double fine = distance(state_at_zero(options, 240), exact);
+  EXPECT_NEAR(std::log2(coarse / fine), GetParam().order, 0.2) << coarse << " " << fine;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Samplers, Convergence,
+    testing::Values(NamedOrder{SamplerKind::ddim, 1}, NamedOrder{SamplerKind::euler, 1},
+                    NamedOrder{SamplerKind::euler_t, 1}, NamedOrder{SamplerKind::ab1, 1},
+                    NamedOrder{SamplerKind::ab2, 2}, NamedOrder{SamplerKind::ab3, 3},
+                    NamedOrder{SamplerKind::ab4, 4}, NamedOrder{SamplerKind::heun, 2},
+                    NamedOrder{SamplerKind::dpmpp_2m, 2}, NamedOrder{SamplerKind::dpmpp_3m, 3},
+                    NamedOrder{SamplerKind::unipc, 3}),
+    [](const auto& one) {
+      std::string name(to_string(one.param.sampler));
+      std::ranges::replace(name, '-', '_');
+      return name;
+    });
+
+using AdaptiveConvergence = Convergence;
+
+TEST_F(AdaptiveConvergence, ErrorsFallWithTheTolerance) {
+  const auto exact = state_at_zero({.sampler = SamplerKind::ab4}, 999);
+  double before = 1.0;
+  for (const double tolerance : {1e-2, 1e-3, 1e-4, 1e-5, 1e-6}) {
+    const double error = distance(
+        state_at_zero({.sampler = SamplerKind::adaptive, .tolerance = tolerance}, 2), exact);
+    EXPECT_LT(error, 100.0 * tolerance);
+    EXPECT_LT(error, before);
+    before = error;
+  }
+}
+
+TEST_F(AdaptiveConvergence, ATooSmallToleranceIsAnError) {
+  expect_error(ErrorCode::numeric, "tolerance 1e-12 needs more than 1000 network calls",
+               [&] { state_at_zero({.sampler = SamplerKind::adaptive, .tolerance = 1e-12}, 2); });
+}
+
+// What the network predicts is a matter of words: the same flow, so the same state.
+TEST_F(AdaptiveConvergence, EveryPredictionIsTheSameFlow) {
+  for (const SamplerKind sampler : sampler_kinds()) {
+    if (sampler == SamplerKind::ddpm_small || sampler == SamplerKind::ddpm_large) continue;
+    const auto expected = state_at_zero({.sampler = sampler}, 20);
+    for (const Prediction prediction : {Prediction::x0, Prediction::v}) {
+      EXPECT_LT(
+          distance(state_at_zero({.sampler = sampler, .prediction = prediction}, 20), expected),
+          1e-9)
+          << to_string(sampler) << " " << to_string(prediction);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ddim::diffusion
