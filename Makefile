@@ -8,7 +8,7 @@ SHELL := /bin/bash
 GENERATOR := $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
 SOURCES    = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help build demo test format format-check tidy asan tsan bench docs check install clean
+.PHONY: help build demo test format format-check tidy asan tsan fuzz bench docs check install clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,13 @@ asan: setup ## every test under the address and undefined-behaviour sanitizers
 
 tsan: setup ## every test under the thread sanitizer
 	cmake --preset tsan && cmake --build --preset tsan -j $(JOBS) && ctest --preset tsan -j $(JOBS)
+
+fuzz: ## feed the parsers with anything for FUZZ_SECONDS each (default 60); needs clang++
+	cmake --preset fuzz && cmake --build --preset fuzz -j $(JOBS)
+	@for target in $$(find build-fuzz/tests/fuzz -maxdepth 1 -type f -name 'fuzz_*' -executable); do \
+	  mkdir -p $$target.corpus; echo $$target; \
+	  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $$target -max_total_time=$(or $(FUZZ_SECONDS),60) -rss_limit_mb=512 -timeout=2 -max_len=65536 -verbosity=0 \
+	    -print_final_stats=1 $$target.corpus tests/fuzz/corpus/$${target##*fuzz_} || exit 1; done
 
 format: ## format the C++ files in place
 	clang-format -i $(SOURCES)

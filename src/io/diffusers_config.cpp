@@ -184,6 +184,12 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
     }
     fields.fail_field(name, expected, found);
   };
+  for (const std::string_view foreign : {"StableDiffusion", "LDM", "LatentDiffusion", "Flux"}) {
+    if (index.class_name.find(foreign) != std::string::npos)
+      fields.fail_file(concat("this is a ", index.class_name,
+                              ", whose network works on the codes of an autoencoder or follows a "
+                              "text: out of this program's scope"));
+  }
   require_one_of("_class_name", index.class_name,
                  {"DDIMPipeline", "DDPMPipeline", "PNDMPipeline", "DDPM"});
 

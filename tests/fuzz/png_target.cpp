@@ -1,0 +1,7 @@
+#include "io/png.h"
+#include "tests/fuzz/target.h"
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return ddim::fuzz::run(
+      data, size, [](std::span<const std::byte> file) { ddim::io::decode_png(file, "input"); });
+}
