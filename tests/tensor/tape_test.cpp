@@ -5,7 +5,7 @@
 
 #include "backend/make_device.h"
 #include "ops/add.h"
-#include "ops/silu.h"
+#include "ops/activate.h"
 
 namespace ddim {
 namespace {
@@ -109,7 +109,7 @@ TEST_F(Tapes, BackwardReturnsAllMemory) {
   const std::size_t before = device.arena().bytes_in_use();
   {
     Var h = tape.variable(x);
-    for (int i = 0; i < 10; ++i) h = silu(tape, h);
+    for (int i = 0; i < 10; ++i) h = activate(tape, h, Activation::silu);
     EXPECT_EQ(device.arena().bytes_in_use(), before + 10 * 64);
     tape.backward(h, dy);
   }
@@ -121,7 +121,7 @@ TEST_F(Tapes, BackwardReturnsActivationsAsItGoes) {
   device.kernels().fill(1.0, x);
   const Tensor dy = from_host(device, {1024}, std::vector<float>(1024, 1.0F));
   Var h = tape.variable(x);
-  for (int i = 0; i < 50; ++i) h = silu(tape, h);
+  for (int i = 0; i < 50; ++i) h = activate(tape, h, Activation::silu);
   const std::size_t forward = device.arena().bytes_in_use();
   const Var output = std::exchange(h, Var());
   device.arena().reset_peak();

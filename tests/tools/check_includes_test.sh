@@ -23,7 +23,7 @@ refuses() {
   esac
 }
 
-accepts src/nn '#include "ops/silu.h"'
+accepts src/nn '#include "ops/activate.h"'
 accepts src/nn '#include "nn/conv2d.h"'
 accepts src/base '#include <ddim/error.h>'
 accepts app/cli '#include "sample_command.h"'
