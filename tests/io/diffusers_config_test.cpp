@@ -292,7 +292,11 @@ TEST(ModelIndex, RefusesOtherPipelines) {
   const BadConfig cases[] = {
       {R"({"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DModel"],
            "scheduler": ["diffusers", "DDIMScheduler"]})",
-       "StableDiffusionPipeline"},
+       "this is a StableDiffusionPipeline, whose network works on the codes of an autoencoder"},
+      {R"({"_class_name": "LDMPipeline", "unet": ["diffusers", "UNet2DModel"]})",
+       "out of this program's scope"},
+      {R"({"_class_name": "ScoreSdeVePipeline", "unet": ["diffusers", "UNet2DModel"]})",
+       "one of DDIMPipeline"},
       {R"({"unet": ["diffusers", "UNet2DConditionModel"],
            "scheduler": ["diffusers", "DDIMScheduler"]})",
        "UNet2DConditionModel"},
