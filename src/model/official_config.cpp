@@ -169,6 +169,10 @@ std::string to_official_json(const OfficialConfig& config) {
   const io::SchedulerFileConfig& scheduler = config.scheduler;
   require(scheduler.beta_schedule == "linear" && !scheduler.trained_betas,
           "beta_schedule: the official code's betas are linear");
+  require(scheduler.prediction_type == "epsilon",
+          "prediction_type: the official code's network predicts the noise");
+  require(!scheduler.rescale_betas_zero_snr,
+          "rescale_betas_zero_snr: the official code does not rescale its betas");
   const json root = {
       {"data", {{"image_size", network.sample_size}, {"channels", network.in_channels}}},
       {"model",

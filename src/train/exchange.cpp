@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "model/file_configs.h"
 #include "train/rules.h"
 
 namespace ddim::train {
@@ -37,6 +38,13 @@ void require_same_network(const model::ModelFiles& files, const UNetConfig& conf
           " has another network: a field of [model] differs; ddim info shows it");
 }
 
+void require_same_prediction(const model::ModelFiles& files, const DiffusionConfig& config) {
+  const diffusion::Prediction found =
+      model::prediction_of(files.scheduler, files.scheduler_path.string());
+  require(found == config.prediction, "train: ", files.path.string(), " predicts ",
+          to_string(found), ", but diffusion.prediction is ", to_string(config.prediction));
+}
+
 std::vector<std::string> differences(const model::AdamSettings& theirs,
                                      const OptimisationConfig& ours, double learning_rate) {
   std::vector<std::string> lines;
@@ -69,6 +77,7 @@ model::ModelFiles open_checkpoint(const fs::path& path) {
 std::vector<std::string> take_over(const model::ModelFiles& files, const TrainConfig& config,
                                    TrainingState& state) {
   require_same_network(files, config.model);
+  require_same_prediction(files, config.diffusion);
   model::read_weights(files.trained.value_or(files.weights), state.network);
   model::read_weights(files.weights, state.average);
   if (!files.adam) return {};

@@ -222,6 +222,10 @@ TEST_F(OpenModel, ANetworkThatTheOfficialCodeHasNotIsRefused) {
   files.config.norm_num_groups = 16;
   expect_error(ErrorCode::user, {"model: norm_num_groups is not what the official code"},
                [&] { write_model(files, folder_ / "no.pth", {.target = Target::official}); });
+  files = files_;
+  files.scheduler.prediction_type = "v_prediction";
+  expect_error(ErrorCode::user, {"model: prediction_type: the official code's network predicts"},
+               [&] { write_model(files, folder_ / "no.pth", {.target = Target::official}); });
   EXPECT_FALSE(fs::exists(folder_ / "no.pth"));
 }
 

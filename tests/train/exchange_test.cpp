@@ -119,6 +119,10 @@ TEST_F(Exchange, AnotherNetworkIsRefusedBeforeAnythingIsMade) {
   config_.model.block_out_channels = {32, 64};
   expect_error(ErrorCode::user, "model.block_out_channels is [32, 32] there and [32, 64]",
                [&] { train("second", {.init = file}); });
+  config_ = official_config();
+  config_.diffusion.prediction = diffusion::Prediction::v;
+  expect_error(ErrorCode::user, "diffusion.prediction is",
+               [&] { train("second", {.init = file}); });
   EXPECT_FALSE(fs::exists(folder("second")));
 }
 
