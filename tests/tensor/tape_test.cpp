@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "backend/make_device.h"
-#include "ops/add.h"
 #include "ops/activate.h"
+#include "ops/add.h"
 
 namespace ddim {
 namespace {
