@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include "base/sha256_blocks.h"
+
 namespace ddim {
 
 /// SHA-256 (FIPS 180-4) of bytes that arrive in pieces.
@@ -16,10 +18,8 @@ class Sha256 {
   std::string finish_hex();
 
  private:
-  void compress(const std::byte* block);
-
-  std::array<std::uint32_t, 8> state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  Sha256State state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   std::array<std::byte, 64> block_{};
   std::size_t num_pending_ = 0;  ///< bytes in block_
   std::uint64_t num_bytes_ = 0;

@@ -47,5 +47,20 @@ TEST(Sha256, PiecesOfEverySizeGiveTheSame) {
   }
 }
 
+TEST(Sha256, TheProcessorsInstructionsComputeTheSame) {
+  const Sha256Blocks of_processor = sha256_blocks_of_processor();
+  if (of_processor == nullptr) GTEST_SKIP() << "this processor has no such instructions";
+  std::string text;
+  for (int i = 0; i < 64 * 9; ++i) text += static_cast<char>(i * i * 31);
+  const auto bytes = std::as_bytes(std::span(text));
+  for (std::size_t num_blocks = 0; num_blocks <= 9; ++num_blocks) {
+    Sha256State portable{1, 2, 3, 4, 5, 6, 7, 0xffffffff};
+    Sha256State quick = portable;
+    sha256_blocks_portable(portable, bytes.data(), num_blocks);
+    of_processor(quick, bytes.data(), num_blocks);
+    EXPECT_EQ(quick, portable) << num_blocks << " blocks";
+  }
+}
+
 }  // namespace
 }  // namespace ddim
