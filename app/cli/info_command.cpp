@@ -1,4 +1,3 @@
-#include <ddim/image.h>
 #include <ddim/model.h>
 #include <ddim/pull.h>
 #include <fmt/core.h>
@@ -9,6 +8,7 @@
 
 #include "commands.h"
 #include "json_object.h"
+#include "picture_info.h"
 
 namespace ddim::cli {
 namespace {
@@ -17,16 +17,6 @@ struct Flags {
   std::string path;
   bool json = false;
 };
-
-void print_picture(const Flags& flags) {
-  const std::map<std::string, std::string> recipe = read_png_text(flags.path);
-  JsonObject object;
-  for (const auto& [key, value] : recipe) {
-    if (!flags.json) fmt::print("{:<12} {}\n", key, value);
-    object.add(key, value);
-  }
-  if (flags.json) fmt::print("{}\n", object.text());
-}
 
 void print_model(const Flags& flags) {
   const ModelInfo info = describe_model(find_model(flags.path));
@@ -81,7 +71,7 @@ void print_model(const Flags& flags) {
 
 void run(const Flags& flags) {
   if (std::filesystem::path(flags.path).extension() == ".png") {
-    print_picture(flags);
+    print_picture_info(flags.path, flags.json ? InfoStyle::json : InfoStyle::text);
   } else {
     print_model(flags);
   }

@@ -12,11 +12,12 @@ namespace ddim::cli {
 class ModelFlag {
  public:
   CLI::Option* add_to(CLI::App& command) {
+    CLI::Option* model = add_model_to(command);
     add_pull_to(command);
-    return add_model_to(command);
+    return model;
   }
   CLI::Option* add_pull_to(CLI::App& command) {
-    return command.add_flag("--pull", pull_, "Fetch --model OWNER/NAME when the cache has it not");
+    return command.add_flag("--pull", pull_, "Fetch --model OWNER/NAME when it is not in the cache");
   }
   CLI::Option* add_model_to(CLI::App& command) {
     return command

@@ -9,6 +9,7 @@
 #include "device_flag.h"
 #include "interrupts.h"
 #include "json_object.h"
+#include "like_flag.h"
 #include "model_flag.h"
 #include "plan_flags.h"
 
@@ -19,6 +20,7 @@ namespace fs = std::filesystem;
 
 struct SampleFlags {
   ModelFlag model;
+  LikeFlag like;
   fs::path out;
   fs::path noise;
   fs::path tensors;
@@ -32,6 +34,7 @@ struct SampleFlags {
   std::int64_t first_image = 0;
   std::optional<std::int64_t> columns;
   bool overwrite = false;
+  bool no_metadata = false;
   bool json = false;
   bool quiet = false;
 };
@@ -77,7 +80,8 @@ void check_outputs(const SampleFlags& flags, std::int64_t count) {
   }
 }
 
-void write_pictures(const Samples& samples, const SampleFlags& flags) {
+void write_pictures(const Model& model, const SampleOptions& options, const Samples& samples,
+                    const SampleFlags& flags) {
   if (is_png(flags.out)) {
     write_png_grid(flags.out, samples, overwrite_of(flags), {.columns = flags.columns});
     return;
@@ -89,11 +93,13 @@ void write_pictures(const Samples& samples, const SampleFlags& flags) {
                                            error.message()));
   }
   for (std::int64_t k = 0; k < samples.x_0.count; ++k) {
-    const std::int64_t image = flags.first_image + k;
-    std::map<std::string, std::string> text = samples.recipe;
-    text["image"] = std::to_string(image);
-    write_png(file_in_folder(flags.out, image), to_image(samples.x_0, k),
-              {.text = text, .overwrite = overwrite_of(flags)});
+    Recipe recipe;
+    if (!samples.recipe.empty()) {
+      recipe = make_recipe(model, only_picture(options, k));
+      recipe["model"] = samples.recipe.at("model");
+    }
+    write_png(file_in_folder(flags.out, flags.first_image + k), to_image(samples.x_0, k),
+              {.text = recipe, .overwrite = overwrite_of(flags)});
   }
 }
 
@@ -142,10 +148,17 @@ void run(const SampleFlags& flags) {
   const Model model = Model::load(flags.model.folder(interrupts.token()), flags.device.kind());
   const std::string note = make_plan(model, plan).note;
   if (!note.empty() && !flags.quiet) fmt::print(stderr, "ddim: {}\n", note);
-  const Samples samples = sample(model, options);
+  Recipe recipe = make_recipe(model, options);
+  if (flags.like.given()) flags.like.check(recipe);
+  Samples samples = sample(model, options);
+  samples.recipe = flags.no_metadata ? Recipe{} : recipe;
   if (!flags.tensors.empty()) write_tensor(flags.tensors, "x_0", samples.x_0, overwrite_of(flags));
-  write_pictures(samples, flags);
+  write_pictures(model, options, samples, flags);
   print_result(samples, flags);
+  if (!flags.like.given()) return;
+  const std::string likeness = flags.like.compare(flags.out);
+  if (!likeness.empty() && !flags.quiet)
+    fmt::print(stderr, "ddim: {}: {}\n", flags.out.string(), likeness);
 }
 
 }  // namespace
@@ -154,7 +167,8 @@ void add_sample_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("sample", "Draw pictures with a trained model");
   command->fallthrough();
   const auto flags = std::make_shared<SampleFlags>();
-  flags->model.add_to(*command)->required();
+  CLI::Option* model = flags->model.add_to(*command);
+  flags->like.add_to(*command);
   command
       ->add_option("--out", flags->out,
                    "NAME.png for one picture of them all, or a folder for one file each")
@@ -191,7 +205,12 @@ void add_sample_command(CLI::App& app) {
   command->add_flag("--overwrite", flags->overwrite, "Replace output files that exist");
   command->add_flag("--json", flags->json, "Print the result as one JSON object");
   command->add_flag("--quiet", flags->quiet, "Show no progress");
-  command->callback([flags] { run(*flags); });
+  command->add_flag("--no-metadata", flags->no_metadata, "Leave the recipe out of the PNG files");
+  command->callback([flags, command, model] {
+    if (flags->like.given()) flags->like.set_flags(*command);
+    if (!flags->model.given()) throw CLI::RequiredError(model->get_name());
+    run(*flags);
+  });
 }
 
 }  // namespace ddim::cli

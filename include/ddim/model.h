@@ -59,6 +59,10 @@ class Model {
                     std::optional<WeightSet> weights = {});
 
   const ModelInfo& info() const;
+  /// A name for the weights, 64 hexadecimal digits, that does not depend on the file they came
+  /// from: the SHA-256 of a line "NAME [SHAPE] SHA-256 of the elements as fp32" for each parameter,
+  /// sorted.
+  const std::string& weights_hash() const;
 
   struct Implementation;
   const Implementation& implementation() const { return *implementation_; }

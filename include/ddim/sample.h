@@ -45,15 +45,20 @@ struct SampleOptions {
   std::stop_token stop = {};
 };
 
+/// What PNG files carry so that the same picture can be made again: the options that had a part in
+/// it, under the names of the flags of `ddim sample` with `_` for `-` (sampler, steps, tau, eta or
+/// sigma_hat, clip, seed, first_image, count, class, columns in a grid, ...), and what they were
+/// applied to: model (its name), model_hash (Model::weights_hash()), size ("32x32x3": width,
+/// height, channels), x_T ("drawn", or the SHA-256 of given states as fp32) and Software (the
+/// version).
+using Recipe = std::map<std::string, std::string>;
+
 struct Samples {
   FloatImages x_0 = {};  ///< as the sampler left them, not clamped
   std::int64_t nfe = 0;  ///< network evaluations for each image; of Sampler::adaptive the mean
   double seconds = 0.0;
   std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
-  /// What was done, so that it can be done again: model, sampler, steps, tau, eta or sigma_hat,
-  /// clip, seed, first_image, count, version; class, guidance and null_class where the model has
-  /// classes. What PNG files carry.
-  std::map<std::string, std::string> recipe = {};
+  Recipe recipe = {};                  ///< cleared, it is left out of files
 };
 
 /// Draws pictures. Error(user) for options that cannot be, before anything is computed;
@@ -61,7 +66,13 @@ struct Samples {
 /// requested.
 Samples sample(const Model& model, const SampleOptions& options);
 
-/// All pictures in one PNG with the recipe in its text. Errors as write_png().
+/// The recipe that sample() would return, without drawing anything.
+Recipe make_recipe(const Model& model, const SampleOptions& options);
+
+/// What draws picture `index` of `options.count` alone; it comes out the same.
+SampleOptions only_picture(const SampleOptions& options, std::int64_t index);
+
+/// All pictures in one PNG with the recipe in its text, if there is one. Errors as write_png().
 void write_png_grid(const std::filesystem::path& path, const Samples& samples,
                     Overwrite overwrite = Overwrite::refuse, const GridOptions& grid = {});
 

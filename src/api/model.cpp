@@ -3,11 +3,13 @@
 #include <set>
 
 #include "api/model_implementation.h"
+#include "api/num_threads.h"
 #include "api/weight_set.h"
 #include "backend/make_device.h"
 #include "base/error.h"
 #include "hub/cache.h"
 #include "model/file_configs.h"
+#include "model/weights_hash.h"
 
 namespace ddim {
 namespace {
@@ -75,9 +77,17 @@ Model Model::load(const std::filesystem::path& path, DeviceKind device,
   model::Model model = model::load_model(files, device_of(device), weight_set_of(weights));
   ModelInfo info = info_of(files);
   info.device = model.device.describe();
-  return Model(std::make_shared<const Implementation>(
-      Implementation{.model = std::move(model), .info = std::move(info)}));
+  return Model(std::make_shared<const Implementation>(std::move(model), std::move(info)));
 }
+
+const std::string& Model::Implementation::weights_hash() const {
+  std::call_once(hashed_, [this] {
+    weights_hash_ = model::weights_hash(model.unet, num_threads_of(/*threads=*/0));
+  });
+  return weights_hash_;
+}
+
+const std::string& Model::weights_hash() const { return implementation_->weights_hash(); }
 
 const ModelInfo& Model::info() const { return implementation_->info; }
 

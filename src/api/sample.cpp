@@ -1,5 +1,4 @@
 #include <ddim/sample.h>
-#include <ddim/version.h>
 
 #include <chrono>
 #include <iostream>
@@ -9,10 +8,10 @@
 #include "api/diffusion_plan.h"
 #include "api/model_implementation.h"
 #include "api/num_threads.h"
-#include "api/number_text.h"
 #include "api/progress_style.h"
 #include "base/error.h"
 #include "base/peak_memory.h"
+#include "io/image_grid.h"
 #include "model/generate.h"
 
 namespace ddim {
@@ -25,63 +24,6 @@ PlanOptions plan_options(const SampleOptions& options) {
           .clip = options.clip,
           .sampler = options.sampler,
           .details = options.details};
-}
-
-std::int64_t steps_of(const SampleOptions& options) {
-  const auto* list = std::get_if<std::vector<double>>(&options.tau);
-  return list != nullptr ? std::ssize(*list) : options.steps;
-}
-
-/// What of the details has a part in these pictures.
-void add_details(const SampleOptions& options, std::map<std::string, std::string>& recipe) {
-  const SamplerDetails& details = options.details;
-  if (options.clip == Clip::keep_eps || options.clip == Clip::rederive_eps)
-    recipe["clip_range"] = number_text(details.clip_range);
-  if (options.clip == Clip::threshold_keep_eps || options.clip == Clip::threshold_rederive_eps) {
-    recipe["threshold_ratio"] = number_text(details.threshold_ratio);
-    recipe["threshold_max"] = number_text(details.threshold_max);
-  }
-  if (details.final_alpha == FinalAlpha::first) recipe["final_alpha"] = "first";
-  if (details.steps_offset != 0) recipe["steps_offset"] = std::to_string(details.steps_offset);
-  if (options.sampler == Sampler::adaptive) {
-    recipe["tolerance"] = number_text(details.tolerance);
-    recipe.erase("tau");
-    recipe.erase("steps");
-  }
-}
-
-/// "3,1,4"
-std::string list_text(const std::vector<std::int64_t>& numbers) {
-  std::string text;
-  for (const std::int64_t number : numbers) text += concat(text.empty() ? "" : ",", number);
-  return text;
-}
-
-std::map<std::string, std::string> recipe_of(const ModelInfo& model, const SampleOptions& options) {
-  std::map<std::string, std::string> recipe = {
-      {"model", model.name},
-      {"sampler", to_string(options.sampler)},
-      {"steps", std::to_string(steps_of(options))},
-      {"tau", to_string(options.tau)},
-      {"clip", to_string(options.clip)},
-      {"seed", std::to_string(options.seed)},
-      {"first_image", std::to_string(options.first_image)},
-      {"count", std::to_string(options.count)},
-      {"x_T", options.x_T ? "given" : "drawn"},
-      {"Software", concat("ddim ", version())},
-  };
-  if (const double* eta = std::get_if<double>(&options.eta)) {
-    recipe["eta"] = number_text(*eta);
-  } else {
-    recipe["sigma_hat"] = "true";
-  }
-  const ClassChoice& choice = options.class_choice;
-  if (!choice.classes.empty()) recipe["class"] = list_text(choice.classes);
-  if (!choice.vectors.empty()) recipe["class"] = "given";
-  if (choice.guidance != 1.0) recipe["guidance"] = number_text(choice.guidance);
-  if (choice.null_class) recipe["null_class"] = std::to_string(*choice.null_class);
-  add_details(options, recipe);
-  return recipe;
 }
 
 void check_initial_state(const ModelInfo& model, const SampleOptions& options) {
@@ -139,14 +81,17 @@ Samples sample(const Model& model, const SampleOptions& options) {
           .nfe = generated.nfe,
           .seconds = seconds.count(),
           .peak_memory_bytes = peak_memory_bytes(),
-          .recipe = recipe_of(model.info(), options)};
+          .recipe = make_recipe(model, options)};
 }
 
 void write_png_grid(const std::filesystem::path& path, const Samples& samples, Overwrite overwrite,
                     const GridOptions& grid) {
   std::vector<Image> images;
   for (std::int64_t k = 0; k < samples.x_0.count; ++k) images.push_back(to_image(samples.x_0, k));
-  write_png(path, make_grid(images, grid), {.text = samples.recipe, .overwrite = overwrite});
+  Recipe recipe = samples.recipe;
+  if (!recipe.empty() && images.size() > 1)
+    recipe["columns"] = std::to_string(io::num_columns(samples.x_0.count, grid.columns));
+  write_png(path, make_grid(images, grid), {.text = recipe, .overwrite = overwrite});
 }
 
 }  // namespace ddim

@@ -25,6 +25,11 @@ Image to_bytes(std::span<const float> x, std::int64_t height, std::int64_t width
   return image;
 }
 
+std::int64_t num_columns(std::int64_t count, std::optional<std::int64_t> wanted) {
+  const auto square = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(count))));
+  return std::min(wanted.value_or(square), count);
+}
+
 Image make_grid(std::span<const Image> images, const GridOptions& options) {
   require(!images.empty(), "a grid needs at least one picture");
   require(options.padding >= 0 && options.columns.value_or(1) > 0, "a grid cannot have ",
@@ -40,8 +45,7 @@ Image make_grid(std::span<const Image> images, const GridOptions& options) {
   if (images.size() == 1) return first;
 
   const auto count = static_cast<std::int64_t>(images.size());
-  const auto square = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(count))));
-  const std::int64_t columns = std::min(options.columns.value_or(square), count);
+  const std::int64_t columns = num_columns(count, options.columns);
   const std::int64_t rows = (count + columns - 1) / columns;
   const std::int64_t pad = options.padding;
   Image grid{

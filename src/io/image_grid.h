@@ -20,6 +20,9 @@ struct GridOptions {
   std::uint8_t background = 0;
 };
 
+/// How many columns a grid of so many pictures has; none are empty.
+std::int64_t num_columns(std::int64_t count, std::optional<std::int64_t> wanted);
+
 /// Pictures of one size, row by row, with `padding` pixels around each, as torchvision's make_grid;
 /// a single picture comes back as it is. Error(user) for none, or for different sizes.
 Image make_grid(std::span<const Image> images, const GridOptions& options = {});

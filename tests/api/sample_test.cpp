@@ -106,6 +106,32 @@ TEST_F(Sampling, RefusesOptionsThatCannotBe) {
   EXPECT_EQ(code_of([&] { sample(model_, {.batch = 0}); }), ErrorCode::user);
 }
 
+TEST_F(Sampling, RecipesSayWhatIsDrawn) {
+  SampleOptions options{.steps = 3, .eta = 0.5, .count = 2, .seed = 7, .first_image = 4};
+  const Recipe recipe = make_recipe(model_, options);
+  EXPECT_EQ(recipe, sample(model_, options).recipe);
+  EXPECT_EQ(recipe.at("model_hash"), model_.weights_hash());
+  EXPECT_EQ(recipe.at("size"), "8x8x3");
+  EXPECT_EQ(recipe.at("x_T"), "drawn");
+  options.x_T = FloatImages{.count = 2, .channels = 3, .height = 8, .width = 8};
+  options.x_T->values.resize(384);
+  const std::string zeros = make_recipe(model_, options).at("x_T");
+  options.x_T->values[300] = 1.0F;
+  EXPECT_NE(make_recipe(model_, options).at("x_T"), zeros);
+}
+
+TEST_F(Sampling, OnePictureOfARunCanBeDrawnAlone) {
+  SampleOptions options{.steps = 3, .eta = 1.0, .count = 3, .seed = 7, .first_image = 4};
+  options.x_T = FloatImages{.count = 3, .channels = 3, .height = 8, .width = 8};
+  for (int i = 0; i < 3 * 192; ++i)
+    options.x_T->values.push_back(static_cast<float>((i * 37) % 101) / 50.0F - 1.0F);
+  const SampleOptions alone = only_picture(options, 2);
+  EXPECT_EQ(alone.first_image, 6);
+  EXPECT_EQ(to_image(sample(model_, alone).x_0, 0).pixels,
+            to_image(sample(model_, options).x_0, 2).pixels);
+  EXPECT_EQ(code_of([&] { only_picture(options, 3); }), ErrorCode::user);
+}
+
 TEST_F(Sampling, PlansOfAModelAreThoseOfItsBetas) {
   const PlanOptions options{.steps = 10, .tau = TauKind::quadratic, .eta = SigmaHat{}};
   const Plan plan = make_plan(model_, options);

@@ -131,6 +131,8 @@ const BadInput kBadInputs[] = {
      {"1000"}},
     {"BenchWhat", "bench", 2, {"--model", "--config"}},
     {"BenchBatchZero", "bench --model @/micro --batch 0", 1, {"batch", "0"}},
+    {"LikeNoPicture", "sample --like @/fake.png --out @/a.png", 4, {"@/fake.png"}},
+    {"LikeNoRecipe", "sample --like @/pictures/0.png --out @/a.png", 1, {"0.png", "no recipe"}},
     {"PullNoName", "pull ddpm-cifar10-32", 1, {"ddpm-cifar10-32", "OWNER/NAME"}},
     {"PullPath", "pull ../models/mine", 1, {"../models/mine"}},
     {"ModelNotPulled",

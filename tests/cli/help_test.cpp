@@ -20,7 +20,8 @@ TEST(Help, NamesEveryCommandAndExitCode) {
 TEST(Help, NamesEveryFlag) {
   expect_all(run_ddim("sample --help").out,
              {"--model", "--steps", "--tau", "--eta", "--sigma-hat", "--count", "--batch",
-              "--threads", "--seed", "--out", "--noise", "--save-tensors", "--clip", "--json"});
+              "--threads", "--seed", "--out", "--noise", "--save-tensors", "--clip", "--json",
+              "--like", "--no-metadata", "--pull"});
   expect_all(run_ddim("train --help").out,
              {"CONFIG.toml", "--data", "--out", "--resume", "--max-steps", "Ctrl-C"});
   expect_all(run_ddim("evaluate --help").out, {"--eps-error", "--model", "--data", "--json"});

@@ -80,7 +80,11 @@ Reply FakeHub::answer_as_hub(const Request& request) const {
   if (found == files_.end()) return not_found("EntryNotFound");
   const auto& [name, file] = *found;
   const std::string tag = etag(file.content, file.storage);
-  if (file.storage == Storage::git) return content_reply(request, file.content, tag);
+  if (file.storage == Storage::git) {
+    Reply reply = content_reply(request, file.content, tag);
+    reply.headers["X-Repo-Commit"] = kCommit;
+    return reply;
+  }
   return {.status = 302,
           .headers = {{"Location", storage_.url() + "/" + tag},
                       {"X-Linked-Etag", '"' + tag + '"'},

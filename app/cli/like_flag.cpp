@@ -1,0 +1,194 @@
+#include "like_flag.h"
+
+#include <ddim/error.h>
+#include <ddim/image.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "printable.h"
+
+namespace ddim::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What a recipe says besides the values of flags.
+const std::set<std::string> kNoFlags = {"model", "model_hash", "size", "x_T", "Software"};
+
+/// Other programs leave text of their own in PNG files; our names are of lower-case letters.
+bool is_ours(const std::string& key) {
+  return kNoFlags.contains(key) || std::ranges::all_of(key, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+         });
+}
+
+/// Flags that mean something together with some values of another: where that one is given, they
+/// are not taken from the recipe.
+const std::map<std::string, std::set<std::string>> kDependents = {
+    {"sampler", {"eta", "sigma_hat", "tolerance"}},
+    {"clip", {"clip_range", "threshold", "threshold_max"}},
+    {"tau", {"steps_offset"}}};
+
+std::string flag_name(std::string key) {
+  std::ranges::replace(key, '_', '-');
+  return "--" + key;
+}
+
+/// What a recipe calls the flag; "" for what is none.
+std::string key_of(const CLI::Option& option) {
+  if (option.get_lnames().empty()) return "";
+  std::string key = option.get_lnames().front();
+  std::ranges::replace(key, '-', '_');
+  return key;
+}
+
+/// Keys of the flags that stand on the command line, and of those that they decide about.
+std::set<std::string> keys_given(const CLI::App& command) {
+  std::set<std::string> keys;
+  for (const CLI::Option* option : command.parse_order()) {
+    keys.insert(key_of(*option));
+    for (const CLI::Option* excluded : option->get_excludes()) keys.insert(key_of(*excluded));
+    if (const auto dependents = kDependents.find(key_of(*option)); dependents != kDependents.end())
+      keys.insert(dependents->second.begin(), dependents->second.end());
+  }
+  return keys;
+}
+
+void set_value(CLI::Option& option, const std::string& value) {
+  option.clear();
+  option.add_result(value);
+  option.run_callback();
+}
+
+/// As if the environment and the configuration file had not set it.
+void set_default(CLI::Option& option) {
+  const bool is_switch = option.get_items_expected_max() == 0;
+  const std::string value = is_switch ? "false" : option.get_default_str();
+  if (!value.empty()) set_value(option, value);
+  option.clear();
+}
+
+std::string value_of(const Recipe& recipe, const std::string& key) {
+  const auto found = recipe.find(key);
+  return found == recipe.end() ? "not set" : found->second;
+}
+
+std::string bytes_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+void LikeFlag::add_to(CLI::App& command) {
+  command
+      .add_option(
+          "--like", file_,
+          "Draw the picture in this PNG again: its recipe sets all flags that are not given")
+      ->type_name("FILE.png");
+  command.add_flag(
+      "--other-weights", other_weights_,
+      "With --like: draw even though the model's weights are not those of the picture");
+}
+
+void LikeFlag::set_flags(CLI::App& command) {
+  recipe_ = read_png_text(file_);
+  std::erase_if(recipe_, [](const auto& entry) { return !is_ours(entry.first); });
+  for (const std::string& key : kNoFlags) {
+    if (recipe_.contains(key)) continue;
+    throw Error(ErrorCode::user,
+                fmt::format("{}: carries no recipe to draw it again: it was written with "
+                            "--no-metadata, by an earlier version, or not by ddim sample",
+                            file_.string()));
+  }
+  given_ = keys_given(command);
+  if (given_.contains("noise") && recipe_["x_T"] == "drawn") given_.insert("x_T");
+  for (const auto& [key, value] : recipe_) {
+    if (!kNoFlags.contains(key)) set_flag(command, key, value);
+  }
+  CLI::Option* model = command.get_option("--model");
+  if (model->count() > 0) return;
+  const std::string& name = recipe_["model"];
+  const bool is_of_hub = name.find('/') != std::string::npos;
+  if (!is_of_hub && !fs::exists(name)) {
+    throw Error(ErrorCode::user,
+                fmt::format("{}: was made by the model {}; say with --model where it is",
+                            file_.string(), printable(name)));
+  }
+  set_value(*model, name);
+}
+
+void LikeFlag::set_flag(CLI::App& command, const std::string& key, const std::string& value) {
+  CLI::Option* option = command.get_option_no_throw(flag_name(key));
+  if (option == nullptr) {
+    throw Error(ErrorCode::user,
+                fmt::format("{}: was made with {} = {}, which this version of ddim cannot do",
+                            file_.string(), key, printable(value)));
+  }
+  if (given_.contains(key)) return;
+  for (CLI::Option* other : option->get_excludes()) set_default(*other);
+  try {
+    set_value(*option, value);
+  } catch (const CLI::Error&) {
+    throw Error(ErrorCode::corrupt,
+                fmt::format("{}: its recipe says {} = {}, which {} does not take", file_.string(),
+                            key, printable(value), flag_name(key)));
+  }
+}
+
+void LikeFlag::check(Recipe& recipe) {
+  const auto fail = [this](const std::string& reason) {
+    throw Error(ErrorCode::user, file_.string() + ": " + reason);
+  };
+  const bool same_weights = recipe.at("model_hash") == recipe_.at("model_hash");
+  if (!same_weights && !other_weights_) {
+    fail(fmt::format(
+        "was made by the model {} with weights {:.12}; the weights of {} are {:.12}. "
+        "Say with --model where that model is, or draw with this one by --other-weights",
+        printable(recipe_.at("model")), printable(recipe_.at("model_hash")), recipe.at("model"),
+        recipe.at("model_hash")));
+  }
+  same_recipe_ = same_weights;
+  Recipe keys = recipe_;
+  keys.insert(recipe.begin(), recipe.end());
+  for (const char* key : {"model", "model_hash", "Software", "columns"}) keys.erase(key);
+  for (const auto& [key, ignored] : keys) {
+    const std::string before = value_of(recipe_, key);
+    const std::string now = value_of(recipe, key);
+    if (before == now) continue;
+    same_recipe_ = false;
+    if (given_.contains(key) || (key == "size" && other_weights_)) continue;
+    if (key == "x_T") fail("was made from noise of its own; give the same with --noise");
+    fail(fmt::format("was made with {} = {}, which is {} now", key, printable(before), now));
+  }
+  // The same model may be in a folder of another name.
+  if (same_weights) recipe["model"] = recipe_.at("model");
+}
+
+std::string LikeFlag::compare(const fs::path& path) const {
+  if (!same_recipe_ || path.extension() != ".png") return "";
+  if (bytes_of(path) == bytes_of(file_)) return "the same bytes as " + file_.string();
+  const Image drawn = read_png(path);
+  const Image wanted = read_png(file_);
+  if (drawn.pixels.size() != wanted.pixels.size())
+    return fmt::format("not the size of {}", file_.string());
+  std::int64_t num_different = 0;
+  int largest = 0;
+  for (std::size_t i = 0; i < drawn.pixels.size(); ++i) {
+    const int difference = std::abs(int{drawn.pixels[i]} - int{wanted.pixels[i]});
+    num_different += difference > 0 ? 1 : 0;
+    largest = std::max(largest, difference);
+  }
+  if (num_different == 0)
+    return fmt::format("the same picture as {}, with other text in the file", file_.string());
+  return fmt::format(
+      "{} of {} values differ from {}, by at most {} of 255: other weights, another "
+      "version of ddim, or another processor",
+      num_different, drawn.pixels.size(), file_.string(), largest);
+}
+
+}  // namespace ddim::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <ddim/sample.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <set>
+#include <string>
+
+namespace ddim::cli {
+
+/// --like FILE.png: the flags that made a picture, taken from the recipe in it. A recipe names
+/// flags, so there is no second list of them here.
+class LikeFlag {
+ public:
+  void add_to(CLI::App& command);
+  bool given() const { return !file_.empty(); }
+
+  /// Gives each flag of the command the recipe's value, unless it stands on the command line, or
+  /// one does that excludes it. To be called when the command line has been parsed. Error(user) for
+  /// a picture without a recipe, or one of a kind that this program does not have, Error(corrupt)
+  /// for values that the flags do not take.
+  void set_flags(CLI::App& command);
+
+  /// Error(user) unless what is about to be drawn has the recipe of the picture, but for the flags
+  /// on the command line; otherwise `recipe` gets the name by which the picture calls the model.
+  void check(Recipe& recipe);
+
+  /// A sentence about whether the file at `path` is the same picture; "" where flags were to make
+  /// it another.
+  std::string compare(const std::filesystem::path& path) const;
+
+ private:
+  void set_flag(CLI::App& command, const std::string& key, const std::string& value);
+
+  std::filesystem::path file_;
+  bool other_weights_ = false;
+  Recipe recipe_;
+  std::set<std::string> given_;  ///< keys that the command line decides
+  bool same_recipe_ = false;     ///< what check() found
+};
+
+}  // namespace ddim::cli

@@ -1,0 +1,201 @@
+#include <ddim/image.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/run_program.h"
+
+namespace ddim::cli_test {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+/// Pictures that are drawn again from the recipe in them.
+class Like : public testing::Test {
+ protected:
+  Like() : model_(folder_ / "micro") {
+    make_micro_model(model_);
+    write_file(folder_ / "ddim.toml", "[sample]\nsteps = 9\n");
+  }
+
+  /// Draws NAME.png, and fails when that fails.
+  std::string draw(const std::string& name, const std::string& flags,
+                   const std::string& environment = "") const {
+    const std::string file = folder_ / (name + ".png");
+    const Outcome run =
+        run_ddim("sample --model " + model_ + " --out " + file + " " + flags, environment);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return file;
+  }
+
+  /// Expects that this cannot be drawn, and that the message says why.
+  void refuse(const std::string& flags, int exit_code, const std::string& message) const {
+    const Outcome run = run_ddim("sample --out " + (folder_ / "refused.png") + " " + flags);
+    EXPECT_EQ(run.exit_code, exit_code) << run.err;
+    EXPECT_NE(run.err.find(message), std::string::npos) << run.err;
+    EXPECT_FALSE(fs::exists(folder_ / "refused.png"));
+  }
+
+  /// A copy of the picture whose recipe says `value` for `key`.
+  std::string forge(const std::string& file, const std::string& key,
+                    const std::string& value) const {
+    std::map<std::string, std::string> recipe = read_png_text(file);
+    recipe[key] = value;
+    const std::string forged = folder_ / ("forged-" + key + ".png");
+    write_png(forged, read_png(file), {.text = recipe, .overwrite = Overwrite::allow});
+    return forged;
+  }
+
+  TemporaryFolder folder_;
+  std::string model_;
+};
+
+TEST_F(Like, DrawsTheSameBytesAgain) {
+  const std::vector<std::string> plans = {
+      "--steps 4 --count 5 --columns 3 --seed 11 --first-image 7 --eta 0.3 --clip",
+      "--steps 5 --count 2 --tau quadratic --sigma-hat --clip=rederive-eps",
+      "--steps 3 --count 1 --tau linear-code --seed 18446744073709551615",
+      "--tau 0,10,99.5,999 --count 2 --sampler heun",
+      "--steps 4 --count 2 --sampler dpmpp-2m --tau trailing --clip --clip-range 0.8",
+      "--steps 4 --count 2 --clip=threshold-rederive-eps --threshold 0.9 --threshold-max 2",
+      "--steps 4 --count 2 --clip=threshold-keep-eps --final-alpha first",
+      "--steps 4 --count 2 --tau diffusers-leading --steps-offset 1",
+      "--count 2 --sampler adaptive --tolerance 0.5"};
+  for (const std::string& plan : plans) {
+    const std::string first = draw("first", plan + " --overwrite");
+    const std::string second = folder_ / "second.png";
+    const Outcome again = run_ddim("sample --overwrite --like " + first + " --model " + model_ +
+                                   " --out " + second + " --batch 3 --threads 2");
+    ASSERT_EQ(again.exit_code, 0) << again.err;
+    EXPECT_EQ(read_file(second), read_file(first)) << plan;
+    EXPECT_NE(again.err.find("the same bytes as " + first), std::string::npos) << again.err;
+  }
+}
+
+TEST_F(Like, TheRecipeWinsOverTheEnvironmentAndTheFile) {
+  const std::string first = draw("first", "--steps 4 --count 2 --eta 1");
+  const std::string second =
+      draw("second", "--like " + first + " --config " + (folder_ / "ddim.toml"),
+           "DDIM_STEPS=7 DDIM_SEED=5");
+  EXPECT_EQ(read_file(second), read_file(first));
+
+  // What the recipe does not speak of must not come from elsewhere.
+  write_file(folder_ / "guided.toml", "[sample]\nguidance = 2.0\n");
+  refuse("--model " + model_ + " --like " + first + " --config " + (folder_ / "guided.toml"), 1,
+         "guidance = not set, which is 2 now");
+}
+
+TEST_F(Like, FlagsWinOverTheRecipe) {
+  const std::string first = draw("first", "--steps 4 --count 2 --sigma-hat --seed 3");
+  const std::string like = "--like " + first;
+  EXPECT_EQ(read_file(draw("a", like + " --seed 8")),
+            read_file(draw("b", "--steps 4 --count 2 --sigma-hat --seed 8")));
+  EXPECT_EQ(read_file(draw("c", like + " --eta 0.5")),  // which sigma-hat cannot go with
+            read_file(draw("d", "--steps 4 --count 2 --seed 3 --eta 0.5")));
+  EXPECT_EQ(read_file(draw("g", like + " --sampler dpmpp-2m")),  // nor can this
+            read_file(draw("h", "--steps 4 --count 2 --seed 3 --sampler dpmpp-2m")));
+  EXPECT_EQ(read_file(draw("e", like + " --count 1 --first-image 1")),
+            read_file(draw("f", "--steps 4 --sigma-hat --seed 3 --count 1 --first-image 1")));
+}
+
+TEST_F(Like, APictureOfAFolderIsTheSameInEveryRun) {
+  const auto draw_folder = [&](const std::string& name, const std::string& flags) {
+    const Outcome run = run_ddim("sample --model " + model_ + " --steps 3 --eta 1 --out " +
+                                 (folder_ / name) + flags);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+  };
+  draw_folder("three", " --count 3");
+  draw_folder("one", " --count 1 --first-image 2");
+  const std::string file = folder_ / "three/000002.png";
+  EXPECT_EQ(read_file(folder_ / "one/000002.png"), read_file(file));
+  EXPECT_EQ(read_file(draw("again", "--like " + file)), read_file(file));
+}
+
+TEST_F(Like, TheModelIsKnownByItsWeights) {
+  const std::string first = draw("first", "--steps 3 --count 2");
+  fs::rename(model_, folder_ / "renamed");
+  refuse("--like " + first, 1, "model micro; say with --model");
+  model_ = folder_ / "renamed";
+  EXPECT_EQ(read_file(draw("second", "--like " + first)), read_file(first));
+
+  // Rounded to f16, they are others.
+  ASSERT_EQ(run_ddim("convert " + model_ + " " + (folder_ / "half") + " --dtype f16").exit_code, 0);
+  refuse("--like " + first + " --model " + (folder_ / "half"), 1, "--other-weights");
+  model_ = folder_ / "half";
+  const std::string other = draw("other", "--other-weights --like " + first);
+  EXPECT_NE(read_png_text(other).at("model_hash"), read_png_text(first).at("model_hash"));
+  EXPECT_EQ(read_png_text(other).at("model"), "half");
+}
+
+TEST_F(Like, NoiseOfOnesOwnHasToBeGivenAgain) {
+  FloatImages noise{.count = 2, .channels = 3, .height = 8, .width = 8};
+  for (int i = 0; i < 2 * 3 * 64; ++i)
+    noise.values.push_back(static_cast<float>((i * 37) % 101) / 50.0F - 1.0F);
+  write_tensor(folder_ / "x_T.safetensors", "x_T", noise);
+  noise.values[5] += 1.0F;
+  write_tensor(folder_ / "other.safetensors", "x_T", noise);
+  const std::string first = draw("first", "--steps 3 --noise " + (folder_ / "x_T.safetensors"));
+  const std::string like = "--model " + model_ + " --like " + first;
+  refuse(like, 1, "--noise");
+  refuse(like + " --noise " + (folder_ / "other.safetensors"), 1, "--noise");
+  EXPECT_EQ(
+      read_file(draw("second", "--like " + first + " --noise " + (folder_ / "x_T.safetensors"))),
+      read_file(first));
+}
+
+TEST_F(Like, WithoutMetadataThereIsNoRecipe) {
+  const std::string bare = draw("bare", "--steps 3 --count 2 --no-metadata");
+  EXPECT_TRUE(read_png_text(bare).empty());
+  EXPECT_NE(run_ddim("info " + bare).out.find("carries no recipe"), std::string::npos);
+  refuse("--like " + bare, 1, "carries no recipe");
+  const std::string first = draw("first", "--steps 3 --count 2");
+  EXPECT_EQ(read_png(first).pixels, read_png(bare).pixels);
+  const Outcome run = run_ddim("sample --no-metadata --model " + model_ +
+                               " --steps 2 --count 1 --out " + (folder_ / "bare"));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_TRUE(read_png_text(folder_ / "bare/000000.png").empty());
+}
+
+TEST_F(Like, RefusesWhatItCannotDrawAgain) {
+  const std::string first = draw("first", "--steps 3 --count 2");
+  const auto like = [&](const std::string& key, const std::string& value) {
+    return "--model " + model_ + " --like " + forge(first, key, value);
+  };
+  refuse(like("steps", "many"), 4, "steps = many");
+  refuse(like("seed", "-1"), 4, "seed = -1");
+  refuse(like("steps", "1001"), 1, "1001");
+  refuse(like("brush", "oil"), 1, "brush = oil");
+  refuse(like("size", "9x9x3"), 1, "size = 9x9x3, which is 8x8x3 now");
+  refuse(like("tau", "\x1b[31mred"), 4, "?[31mred");
+  refuse("--model " + model_ + " --like " + (folder_ / "absent.png"), 5, "absent.png");
+  // What other programs write into a PNG does not matter.
+  draw("second", "--like " + forge(first, "date:create", "today"));
+}
+
+TEST_F(Like, SaysWhenThePictureIsNotTheSame) {
+  const std::string first = draw("first", "--steps 3 --count 1");
+  Image changed = read_png(first);
+  changed.pixels[4] = static_cast<std::uint8_t>(changed.pixels[4] ^ 1);
+  write_png(folder_ / "changed.png", changed, {.text = read_png_text(first)});
+  const Outcome run = run_ddim("sample --model " + model_ + " --like " + (folder_ / "changed.png") +
+                               " --out " + (folder_ / "again.png"));
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.err.find("1 of 192 values differ"), std::string::npos) << run.err;
+}
+
+TEST_F(Like, InfoPrintsTheRecipe) {
+  const std::string first = draw("first", "--steps 4 --count 5 --seed 9 --eta 0.25");
+  const Json recipe = Json::parse(run_ddim("info --json " + first).out);
+  EXPECT_EQ(recipe.at("size"), "8x8x3");
+  EXPECT_EQ(recipe.at("columns"), "3");
+  EXPECT_EQ(recipe.at("eta"), "0.25");
+  EXPECT_EQ(recipe.at("x_T"), "drawn");
+  EXPECT_EQ(recipe.at("model_hash").get<std::string>().size(), 64U);
+  const std::string table = run_ddim("info " + first).out;
+  EXPECT_EQ(table.find("model        micro\nmodel_hash   "), 0U) << table;
+  EXPECT_NE(table.find("seed         9\n"), std::string::npos) << table;
+}
+
+}  // namespace
+}  // namespace ddim::cli_test
