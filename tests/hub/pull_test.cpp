@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <chrono>
 #include <random>
 #include <thread>
 
@@ -391,12 +391,22 @@ TEST_F(Pulling, StopsWhenAskedTo) {
   EXPECT_EQ(fs::file_size(blob(Storage::large, weights_).string() + ".incomplete"), 100'000U);
 }
 
-TEST_F(Pulling, TwoAtATimeFetchEachFileOnce) {
-  std::thread other([&] { pull_model(); });
-  pull_model();
-  other.join();
+TEST_F(Pulling, WaitsForAnotherProgramThatFetchesTheSameFile) {
+  const std::string etag = FakeHub::etag(weights_, Storage::large);
+  const fs::path lock_file = Cache(settings_.cache).lock(repository_, etag);
+  make_folders(lock_file.parent_path());
+  make_folders(kept() / "blobs");
+  std::thread waiting;
+  {
+    const FileLock other = FileLock::wait_for(lock_file, {});
+    waiting = std::thread([&] { EXPECT_NO_THROW(pull_model()); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    EXPECT_FALSE(fs::exists(kept() / "refs")) << "did not wait";
+    test::write_text(kept() / "blobs" / etag, weights_);
+  }
+  waiting.join();
   EXPECT_EQ(pulled_weights(), weights_);
-  EXPECT_EQ(hub_.storage_requests().size(), 1U);
+  EXPECT_TRUE(hub_.storage_requests().empty());
 }
 
 TEST_F(Pulling, WithoutANetworkTheCacheMustDo) {
