@@ -121,7 +121,7 @@ void print_result(const Samples& samples, const SampleFlags& flags) {
              samples.seconds, ms, samples.peak_memory_bytes / 1'000'000);
 }
 
-void run(const SampleFlags& flags) {
+void run(SampleFlags& flags) {
   const Interrupts interrupts;
   const PlanOptions plan = flags.plan.options();
   SampleOptions options{

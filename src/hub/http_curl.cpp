@@ -194,7 +194,8 @@ HttpHead HttpClient::Implementation::perform(const HttpRequest& request, Method 
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
 
   if (transfer.exchange.error) std::rethrow_exception(transfer.exchange.error);
-  if (code == CURLE_ABORTED_BY_CALLBACK) fail(ErrorCode::interrupted, "stopped");
+  if (code == CURLE_ABORTED_BY_CALLBACK)
+    fail(ErrorCode::interrupted, "stopped; run it again to go on where it ended");
   if (code != CURLE_OK) {
     const std::string message =
         concat(request.url, ": ", text[0] != '\0' ? text.data() : curl_easy_strerror(code));

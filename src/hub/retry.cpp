@@ -23,7 +23,8 @@ void Retry::wait_after(const TransientFailure& failure) {
   std::condition_variable_any never;
   std::unique_lock lock(mutex);
   never.wait_for(lock, stop_, delay, [] { return false; });
-  if (stop_.stop_requested()) fail(ErrorCode::interrupted, "stopped");
+  if (stop_.stop_requested())
+    fail(ErrorCode::interrupted, "stopped; run it again to go on where it ended");
 }
 
 }  // namespace ddim::hub
