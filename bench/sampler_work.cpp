@@ -33,8 +33,8 @@ void run_sampler(benchmark::State& state, const diffusion::PlanOptions& options)
   };
   for (auto _ : state)
     benchmark::DoNotOptimize(sample(plan, denoiser, x_T, diffusion::DrawnNoise{}, observer));
-  state.counters["ms_per_call"] = benchmark::Counter(
-      1e-3 * static_cast<double>(plan.nfe()),
+  state.counters["per_call"] = benchmark::Counter(
+      static_cast<double>(plan.nfe()),
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
