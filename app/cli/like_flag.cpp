@@ -59,6 +59,15 @@ std::set<std::string> keys_given(const CLI::App& command) {
   return keys;
 }
 
+/// Keys of the flags that the command line, the environment or a file says something about.
+std::set<std::string> keys_set(const CLI::App& command) {
+  std::set<std::string> keys;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() > 0) keys.insert(key_of(*option));
+  }
+  return keys;
+}
+
 void set_value(CLI::Option& option, const std::string& value) {
   option.clear();
   option.add_result(value);
@@ -107,6 +116,7 @@ void LikeFlag::set_flags(CLI::App& command) {
                             file_.string()));
   }
   given_ = keys_given(command);
+  elsewhere_ = keys_set(command);
   if (given_.contains("noise") && recipe_["x_T"] == "drawn") given_.insert("x_T");
   for (const auto& [key, value] : recipe_) {
     if (!kNoFlags.contains(key)) set_flag(command, key, value);
@@ -155,7 +165,9 @@ void LikeFlag::check(Recipe& recipe) {
   }
   same_recipe_ = same_weights;
   Recipe keys = recipe_;
-  keys.insert(recipe.begin(), recipe.end());
+  for (const auto& [key, value] : recipe) {  // what the recipe has no word for is the default
+    if (elsewhere_.contains(key)) keys.insert({key, value});
+  }
   for (const char* key : {"model", "model_hash", "Software", "columns"}) keys.erase(key);
   for (const auto& [key, ignored] : keys) {
     const std::string before = value_of(recipe_, key);

@@ -36,8 +36,9 @@ class LikeFlag {
   std::filesystem::path file_;
   bool other_weights_ = false;
   Recipe recipe_;
-  std::set<std::string> given_;  ///< keys that the command line decides
-  bool same_recipe_ = false;     ///< what check() found
+  std::set<std::string> given_;      ///< keys that the command line decides
+  std::set<std::string> elsewhere_;  ///< and those that the environment or a file does
+  bool same_recipe_ = false;         ///< what check() found
 };
 
 }  // namespace ddim::cli
