@@ -34,7 +34,7 @@ void run(const Flags& flags) {
                                             .weights = flags.weights.value()});
   const ModelInfo info = describe_model(flags.output);
   fmt::print("{}: {}, {} parameters as {}, pictures of {}x{}\n", flags.output.string(), info.format,
-             info.num_parameters, info.weight_type, info.resolution, info.resolution);
+             info.num_parameters, info.weight_type, info.resolution, info.width);
   fmt::print("the same noise through both: eps differs by {:.3g} at most, of {:.3g}\n",
              check.largest_difference, check.largest_eps);
 }

@@ -24,6 +24,7 @@ void print_model(const Flags& flags) {
     fmt::print("{}\n", JsonObject()
                            .add("name", info.name)
                            .add("resolution", info.resolution)
+                           .add("width", info.width)
                            .add("channels", info.channels)
                            .add("num_parameters", info.num_parameters)
                            .add_text("block_out_channels",
@@ -47,7 +48,7 @@ void print_model(const Flags& flags) {
   }
   fmt::print("model       {}\n", info.name);
   fmt::print("format      {}\n", info.format);
-  fmt::print("pictures    {0} x {0}, {1}\n", info.resolution,
+  fmt::print("pictures    {} x {}, {}\n", info.resolution, info.width,
              info.channels == 1 ? "grey" : fmt::format("{} channels", info.channels));
   fmt::print("network     {} parameters; channels {} per level, {} blocks each\n",
              info.num_parameters, fmt::join(info.block_out_channels, ", "), info.layers_per_block);

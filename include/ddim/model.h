@@ -18,8 +18,9 @@ enum class DeviceKind {
 /// What a model is, for people and programs.
 struct ModelInfo {
   std::string name = {};        ///< the last part of its folder's path; "owner/name" in a cache
-  std::int64_t resolution = 0;  ///< height and width of its pictures
-  std::int64_t channels = 0;    ///< of its pictures
+  std::int64_t resolution = 0;  ///< height of its pictures, and mostly their width
+  std::int64_t width = 0;
+  std::int64_t channels = 0;  ///< of its pictures
   std::int64_t num_parameters = 0;
   std::vector<std::int64_t> block_out_channels = {};  ///< per level, the finest first
   std::vector<std::int64_t> attention_levels = {};

@@ -27,6 +27,8 @@ data::Fit fit_for(const data::Images& images, std::int64_t resolution) {
 
 EvaluationImages load_images(const ModelInfo& model, const EpsErrorOptions& options,
                              data::Labels labels) {
+  require(model.width == model.resolution, "evaluate: the model's pictures are ", model.resolution,
+          "x", model.width, "; only square ones can be evaluated");
   data::Dataset dataset = data::load_dataset(
       options.data,
       {.split = options.split == DataSplit::train ? data::Split::train : data::Split::test,

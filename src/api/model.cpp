@@ -42,7 +42,8 @@ ModelInfo info_of(const model::ModelFiles& files) {
   for (const io::TensorEntry& entry : files.weights) num_parameters += entry.num_elements();
   return {
       .name = name_of(files.path),
-      .resolution = config.sample_size,
+      .resolution = config.height(),
+      .width = config.width(),
       .channels = config.in_channels,
       .num_parameters = num_parameters,
       .block_out_channels = config.block_out_channels,

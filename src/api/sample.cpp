@@ -28,7 +28,7 @@ PlanOptions plan_options(const SampleOptions& options) {
 
 void check_initial_state(const ModelInfo& model, const SampleOptions& options) {
   const FloatImages& x_T = *options.x_T;
-  const Shape needed{options.count, model.channels, model.resolution, model.resolution};
+  const Shape needed{options.count, model.channels, model.resolution, model.width};
   const Shape given{x_T.count, x_T.channels, x_T.height, x_T.width};
   require(given == needed, "sample: x_T is ", given, ", but ", options.count,
           " images of this model need ", needed);

@@ -90,8 +90,8 @@ Timings time_training(const BenchOptions& options, const Device& device, Profile
   config.training.shards = std::gcd(options.batch, std::int64_t{4});
   config.training.threads = options.num_threads;
   data::Dataset dataset{.images = {.count = 2 * options.batch,
-                                   .height = options.network.sample_size,
-                                   .width = options.network.sample_size,
+                                   .height = options.network.height(),
+                                   .width = options.network.width(),
                                    .channels = options.network.in_channels,
                                    .pixels = {}},
                         .kind = "noise"};

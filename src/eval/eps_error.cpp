@@ -25,6 +25,8 @@ std::int64_t check(const UNetConfig& config, const diffusion::Schedule& schedule
   require(config.in_channels == config.out_channels, "eps_error: the network turns ",
           config.in_channels, " channels into ", config.out_channels,
           "; a network that predicts noise keeps their number");
+  require(config.height() == config.width(), "eps_error: the network's images are ",
+          config.height(), "x", config.width(), "; only square ones are supported");
   const std::int64_t size = config.sample_size;
   const std::int64_t image_size = size * size * config.in_channels;
   const std::int64_t num_images = std::ssize(images) / image_size;

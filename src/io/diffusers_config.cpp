@@ -19,16 +19,29 @@ constexpr std::int64_t kMaxTrainTimesteps = 1'000'000;
 constexpr std::int64_t kMaxLevels = 16;
 
 /// diffusers writes a side, a pair of sides for height and width, or null.
-void read_sample_size(JsonFields& fields, std::optional<std::int64_t>& sample_size) {
+void read_sample_size(JsonFields& fields, UNetFileConfig& config) {
   const json* value = fields.take({"sample_size", "resolution", "image_size"});
   if (value == nullptr || value->is_null()) return;
-  const bool pair = value->is_array() && value->size() == 2 && (*value)[0] == (*value)[1];
-  const json& side = pair ? (*value)[0] : *value;
-  if (!side.is_number_unsigned() || side.get<std::uint64_t>() < 1 ||
-      side.get<std::uint64_t>() > static_cast<std::uint64_t>(kMaxSize)) {
-    fields.fail_field("sample_size", concat("null or a square side in 1..", kMaxSize), *value);
-  }
-  sample_size = side.get<std::int64_t>();
+  const auto side = [&](const json& number) {
+    if (!number.is_number_unsigned() || number.get<std::uint64_t>() < 1 ||
+        number.get<std::uint64_t>() > static_cast<std::uint64_t>(kMaxSize)) {
+      fields.fail_field("sample_size",
+                        concat("null, a side or a pair of height and width in 1..", kMaxSize),
+                        *value);
+    }
+    return number.get<std::int64_t>();
+  };
+  const bool is_pair = value->is_array() && value->size() == 2;
+  config.sample_size = side(is_pair ? (*value)[0] : *value);
+  if (is_pair) config.sample_width = side((*value)[1]);
+}
+
+/// As read_sample_size() reads it.
+ordered_json sample_size_of(const UNetFileConfig& config) {
+  if (!config.sample_size) return nullptr;
+  if (!config.sample_width || *config.sample_width == *config.sample_size)
+    return *config.sample_size;
+  return {*config.sample_size, *config.sample_width};
 }
 
 /// The spelling before diffusers 0.1: channels as a base and its multiples, attention by
@@ -97,7 +110,7 @@ UNetFileConfig parse_unet_config(std::string_view text, const std::string& file_
   UNetFileConfig config;
   fields.read({"_class_name"}, config.class_name);
   fields.read({"_diffusers_version"}, config.diffusers_version);
-  read_sample_size(fields, config.sample_size);
+  read_sample_size(fields, config);
   if (fields.has("ch_mult") || fields.has("ch")) {
     if (fields.has("block_out_channels") || fields.has("down_block_types")) {
       fields.fail_file("ch_mult and block_out_channels mean the same: leave one out");
@@ -235,7 +248,7 @@ std::string to_json(const UNetFileConfig& config) {
       {"num_train_timesteps", or_null(config.num_train_timesteps)},
       {"out_channels", config.out_channels},
       {"resnet_time_scale_shift", config.resnet_time_scale_shift},
-      {"sample_size", or_null(config.sample_size)},
+      {"sample_size", sample_size_of(config)},
       {"time_embedding_dim", or_null(config.time_embedding_dim)},
       {"time_embedding_type", config.time_embedding_type},
       {"up_block_types", config.up_block_types},

@@ -16,6 +16,7 @@ struct UNetFileConfig {
   std::string diffusers_version = "0.31.0";
 
   std::optional<std::int64_t> sample_size;
+  std::optional<std::int64_t> sample_width;  ///< where the file has a pair, height and width
   std::int64_t in_channels = 3;
   std::int64_t out_channels = 3;
   bool center_input_sample = false;

@@ -198,6 +198,7 @@ UNetConfig network_config(const io::UNetFileConfig& file, const std::string& fil
                     .num_class_embeds = file.num_class_embeds,
                     .null_class = file.null_class};
   // Two spellings of one network become one.
+  if (file.sample_width != file.sample_size) config.sample_width = file.sample_width;
   if (levels_with_attention(up) != config.attention_levels)
     config.up_attention_levels = levels_with_attention(up);
   if (file.attn_norm_num_groups != config.mid_attention_norm_groups())
@@ -223,6 +224,7 @@ io::UNetFileConfig file_config(const UNetConfig& config) {
 
   io::UNetFileConfig file;
   file.sample_size = config.sample_size;
+  file.sample_width = config.sample_width;
   file.in_channels = config.in_channels;
   file.out_channels = config.out_channels;
   file.layers_per_block = config.layers_per_block;

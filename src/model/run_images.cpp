@@ -17,12 +17,12 @@ using diffusion::Flow;
 
 /// [N,C,H,W]
 Shape image_shape(const UNetConfig& config, std::int64_t count) {
-  return {count, config.in_channels, config.sample_size, config.sample_size};
+  return {count, config.in_channels, config.height(), config.width()};
 }
 
 /// [N,H,W,C]
 Shape activation_shape(const UNetConfig& config, std::int64_t count) {
-  return {count, config.sample_size, config.sample_size, config.in_channels};
+  return {count, config.height(), config.width(), config.in_channels};
 }
 
 /// out[n,b,a] = in[n,a,b]. Between NCHW (a channels, b pixels) and NHWC (a pixels, b channels).

@@ -144,15 +144,17 @@ std::optional<std::int64_t> UNetConfig::mid_attention_norm_groups() const {
 }
 
 void validate(const UNetConfig& c) {
-  require_range("sample_size", c.sample_size, 1, kMaxSampleSize);
+  require_range("sample_size", c.height(), 1, kMaxSampleSize);
+  require_range("sample_width", c.width(), 1, kMaxSampleSize);
   require_range("in_channels", c.in_channels, 1, kMaxChannels);
   require_range("out_channels", c.out_channels, 1, kMaxChannels);
   require_range("layers_per_block", c.layers_per_block, 1, kMaxLayersPerBlock);
   validate_channels(c);
   const std::int64_t shrink = std::int64_t{1} << (c.num_levels() - 1);
-  require(c.sample_size % shrink == 0, "unet: sample_size (", c.sample_size,
-          ") must be a multiple of ", shrink, ": ", c.num_levels(), " levels halve it ",
-          c.num_levels() - 1, " times");
+  for (const std::int64_t side : {c.height(), c.width()}) {
+    require(side % shrink == 0, "unet: sample_size (", side, ") must be a multiple of ", shrink,
+            ": ", c.num_levels(), " levels halve it ", c.num_levels() - 1, " times");
+  }
   validate_resampling(c);
   validate_attention(c);
   require(std::isfinite(c.norm_eps) && c.norm_eps > 0 && c.norm_eps < 1, "unet: norm_eps (",

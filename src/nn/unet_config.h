@@ -37,7 +37,8 @@ struct BlockOptions {
 /// unet/config.json; the defaults are what google/ddpm-cifar10-32 says, not what diffusers assumes
 /// when a field is absent. A list of levels is ascending; 0 is the finest.
 struct UNetConfig {
-  std::int64_t sample_size = 32;  ///< height and width of an image
+  std::int64_t sample_size = 32;                  ///< height and width of an image
+  std::optional<std::int64_t> sample_width = {};  ///< its width, where that is not sample_size
   std::int64_t in_channels = 3;
   std::int64_t out_channels = 3;
   std::int64_t layers_per_block = 2;                  ///< residual blocks per level on the way down
@@ -78,6 +79,8 @@ struct UNetConfig {
   /// network was not trained with one. Our own field.
   std::optional<std::int64_t> null_class = {};
 
+  std::int64_t height() const { return sample_size; }  ///< of an image
+  std::int64_t width() const { return sample_width.value_or(sample_size); }
   std::int64_t num_levels() const { return static_cast<std::int64_t>(block_out_channels.size()); }
   std::int64_t conv_in_channels() const {
     return base_channels.value_or(block_out_channels.front());

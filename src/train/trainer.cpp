@@ -41,11 +41,11 @@ Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Da
       gradients_(device, state_.network.parameters(), config.training.shards, num_workers()) {
   validate(config);
   const UNetConfig& model = config.model;
-  require(images_.height == model.sample_size && images_.width == model.sample_size &&
+  require(images_.height == model.height() && images_.width == model.width() &&
               images_.channels == model.in_channels,
           "data: images are ", images_.height, "x", images_.width, "x", images_.channels,
-          " but the network takes ", model.sample_size, "x", model.sample_size, "x",
-          model.in_channels, "; change data.resolution, data.fit or model.channels");
+          " but the network takes ", model.height(), "x", model.width(), "x", model.in_channels,
+          "; change data.resolution, data.fit or model.channels");
   check_labels();
   reserve_memory();
 }

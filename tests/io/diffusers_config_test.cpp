@@ -125,6 +125,12 @@ TEST(UNetFileConfig, PreReleaseSpelling) {
                 .downsample_type,
             "pool");
   EXPECT_EQ(parse_unet_config(R"({"image_size": [64, 64]})", "c").sample_size, 64);
+  const UNetFileConfig wide = parse_unet_config(R"({"sample_size": [16, 32]})", "c");
+  EXPECT_EQ(wide.sample_size, 16);
+  EXPECT_EQ(wide.sample_width, 32);
+  EXPECT_EQ(parse_unet_config(to_json(wide), "c").sample_width, 32);
+  EXPECT_EQ(parse_unet_config(to_json(parse_unet_config("{}", "c")), "c").sample_size,
+            std::nullopt);
 }
 
 TEST(UNetFileConfig, TellsOfKeysItDoesNotKnow) {
@@ -150,7 +156,8 @@ TEST(UNetFileConfig, BadFilesAreRefusedByFieldName) {
       {R"({"dropout": 0, "dropout": 0})", "\"dropout\" stands there twice"},
       {R"({"a": {"b": 1, "b": 2}})", "\"b\" stands there twice"},
       {R"({"sample_size": 0})", "sample_size"},
-      {R"({"sample_size": [32, 64]})", "sample_size"},
+      {R"({"sample_size": [32, 64, 64]})", "sample_size"},
+      {R"({"sample_size": [32, 0]})", "sample_size"},
       {R"({"sample_size": "32"})", "sample_size"},
       {R"({"sample_size": 32, "resolution": 32})", "sample_size and resolution"},
       {R"({"in_channels": -3})", "in_channels"},

@@ -24,6 +24,7 @@ TEST(FileConfigs, NetworkSurvivesTheFile) {
   UNetConfig unusual = odd;
   unusual.attn_norm_num_groups = 2;
   unusual.time_embedding_dim = 11;
+  unusual.sample_width = 6;
   for (const UNetConfig& config :
        {cifar10_config(), celeba64_config(), lsun256_config(), odd, unusual, modulated_config(),
         learned_times_config(), fourier_config()}) {

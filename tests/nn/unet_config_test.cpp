@@ -53,6 +53,8 @@ const BadConfig kBadConfigs[] = {
     {"zero_size", [](UNetConfig& c) { c.sample_size = 0; }, "unet: sample_size (0)"},
     {"odd_size", [](UNetConfig& c) { c.sample_size = 28; },
      "unet: sample_size (28) must be a multiple of 8: 4 levels halve it 3 times"},
+    {"odd_width", [](UNetConfig& c) { c.sample_width = 20; },
+     "unet: sample_size (20) must be a multiple of 8"},
     {"attention_nowhere", [](UNetConfig& c) { c.attention_levels = {4}; },
      "unet: attention_levels[0] (4) does not exist: block_out_channels gives 4 levels"},
     {"attention_negative", [](UNetConfig& c) { c.attention_levels = {-1}; },
