@@ -1,3 +1,4 @@
+#include <ddim/error.h>
 #include <ddim/plan.h>
 #include <fmt/core.h>
 
@@ -5,6 +6,7 @@
 #include <memory>
 
 #include "commands.h"
+#include "convention_flag.h"
 #include "model_flag.h"
 #include "number_list.h"
 #include "plan_flags.h"
@@ -24,6 +26,7 @@ struct Flags {
   ChoiceFlag<Prediction> prediction{
       {{"eps", Prediction::eps}, {"x0", Prediction::x0}, {"v", Prediction::v}}};
   PlanFlags plan;
+  ConventionFlag convention;
   bool json = false;
 };
 
@@ -40,10 +43,19 @@ ForwardProcess process_of(const Flags& flags) {
   return process;
 }
 
+Plan plan_of_model(const Flags& flags) {
+  const Model model = Model::load(flags.model.folder());
+  const auto [options, convention] = flags.convention.preset(flags.plan, model);
+  if (!flags.json) fmt::print(stderr, "ddim: sampling {}\n", convention);
+  return make_plan(model, options);
+}
+
 void run(const Flags& flags) {
   const PlanOptions options = flags.plan.options();
-  const Plan plan = flags.model.given() ? make_plan(Model::load(flags.model.folder()), options)
-                                        : make_plan(process_of(flags), options);
+  if (flags.convention.given() && !flags.model.given())
+    throw Error(ErrorCode::user, "--as needs --model: it is about the model's scheduler file");
+  const Plan plan =
+      flags.model.given() ? plan_of_model(flags) : make_plan(process_of(flags), options);
   if (!plan.note.empty()) fmt::print(stderr, "ddim: {}\n", plan.note);
   if (flags.json) {
     fmt::print("{}\n", plan.json);
@@ -85,6 +97,7 @@ void add_plan_command(CLI::App& app) {
   flags->prediction
       .add_to(*command, "--prediction", "Without a model: what the network predicts; eps, x0 or v")
       ->excludes(model);
+  flags->convention.add_to(*command);
   flags->plan.add_to(*command);
   command->add_flag("--json", flags->json, "Print one JSON object");
   command->callback([flags] { run(*flags); });

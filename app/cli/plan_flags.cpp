@@ -40,6 +40,7 @@ bool takes_eta(Sampler sampler) { return sampler == Sampler::ddim || sampler == 
 PlanFlags::PlanFlags() : sampler_(choices_of(samplers())) {}
 
 void PlanFlags::add_to(CLI::App& command) {
+  const std::size_t num_before = command.get_options().size();
   steps_option_ = command.add_option("--steps", steps_, "Steps to take, 1 to T")
                       ->envname("DDIM_STEPS")
                       ->capture_default_str();
@@ -92,6 +93,16 @@ void PlanFlags::add_to(CLI::App& command) {
           .add_option("--tolerance", details_.tolerance,
                       "Of the sampler adaptive: largest error of a step, r.m.s. over the picture")
           ->capture_default_str();
+  const std::vector<CLI::Option*> options = command.get_options();
+  all_options_.assign(options.begin() + static_cast<std::ptrdiff_t>(num_before), options.end());
+}
+
+std::vector<std::string> PlanFlags::given() const {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : all_options_) {
+    if (option->count() > 0) names.push_back(option->get_name());
+  }
+  return names;
 }
 
 Tau PlanFlags::tau() const {

@@ -15,6 +15,8 @@ class PlanFlags {
   /// both, and for a file that holds something other than numbers; Error(io) when it cannot be
   /// read.
   PlanOptions options() const;
+  /// The names of those that the user gave, by whatever means: "--tau".
+  std::vector<std::string> given() const;
 
  private:
   Tau tau() const;
@@ -33,6 +35,7 @@ class PlanFlags {
   SamplerDetails details_;
   ChoiceFlag<FinalAlpha> final_alpha_{{{"one", FinalAlpha::one}, {"first", FinalAlpha::first}}};
 
+  std::vector<const CLI::Option*> all_options_;
   CLI::Option* steps_option_ = nullptr;
   CLI::Option* tau_option_ = nullptr;
   CLI::Option* eta_option_ = nullptr;

@@ -6,6 +6,7 @@
 
 #include "class_flags.h"
 #include "commands.h"
+#include "convention_flag.h"
 #include "device_flag.h"
 #include "interrupts.h"
 #include "json_object.h"
@@ -25,6 +26,7 @@ struct SampleFlags {
   fs::path noise;
   fs::path tensors;
   PlanFlags plan;
+  ConventionFlag convention;
   ClassFlags class_choice;
   DeviceFlag device;
   std::optional<std::int64_t> count;
@@ -123,14 +125,8 @@ void print_result(const Samples& samples, const SampleFlags& flags) {
 
 void run(SampleFlags& flags) {
   const Interrupts interrupts;
-  const PlanOptions plan = flags.plan.options();
+  flags.plan.options();  // refuses what cannot be, before a model is loaded
   SampleOptions options{
-      .steps = plan.steps,
-      .tau = plan.tau,
-      .eta = plan.eta,
-      .clip = plan.clip,
-      .sampler = plan.sampler,
-      .details = plan.details,
       .count = flags.count.value_or(kDefaultCount),
       .seed = flags.seed,
       .first_image = flags.first_image,
@@ -146,8 +142,16 @@ void run(SampleFlags& flags) {
   check_outputs(flags, options.count);
 
   const Model model = Model::load(flags.model.folder(interrupts.token()), flags.device.kind());
+  const auto [plan, convention] = flags.convention.preset(flags.plan, model);
   const std::string note = make_plan(model, plan).note;
+  if (!flags.quiet && !flags.json) fmt::print(stderr, "ddim: sampling {}\n", convention);
   if (!note.empty() && !flags.quiet) fmt::print(stderr, "ddim: {}\n", note);
+  options.steps = plan.steps;
+  options.tau = plan.tau;
+  options.eta = plan.eta;
+  options.clip = plan.clip;
+  options.sampler = plan.sampler;
+  options.details = plan.details;
   Recipe recipe = make_recipe(model, options);
   if (flags.like.given()) flags.like.check(recipe);
   Samples samples = sample(model, options);
@@ -200,6 +204,7 @@ void add_sample_command(CLI::App& app) {
                    "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
       ->type_name("FILE");
   flags->class_choice.add_to(*command);
+  flags->convention.add_to(*command);
   flags->plan.add_to(*command);
   flags->device.add_to(*command);
   command->add_flag("--overwrite", flags->overwrite, "Replace output files that exist");

@@ -16,6 +16,7 @@
 #include "ddim/image.h"
 #include "ddim/model.h"
 #include "ddim/plan.h"
+#include "ddim/preset.h"
 #include "ddim/pull.h"
 #include "ddim/sample.h"
 #include "ddim/show_progress.h"

@@ -1,0 +1,117 @@
+// Folders that ddim writes, in the diffusers package itself.
+
+#include <ddim/ddim.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <ostream>
+
+#include "api/model_implementation.h"
+#include "backend/make_device.h"
+#include "base/error.h"
+#include "base/philox.h"
+#include "io/safetensors.h"
+#include "model/file_configs.h"
+#include "model/model.h"
+#include "nn/initialisation.h"
+#include "tests/diffusers/expected.h"
+#include "tests/model/temporary_folder.h"
+#include "tests/nn/published_configs.h"
+
+namespace ddim {
+namespace {
+
+struct Written {
+  const char* name;
+  UNetConfig network;
+  io::SchedulerFileConfig scheduler;
+  std::vector<std::int64_t> classes;
+};
+
+std::ostream& operator<<(std::ostream& out, const Written& written) { return out << written.name; }
+
+UNetConfig for_pictures(UNetConfig config) {
+  config.out_channels = config.in_channels;
+  config.sample_size = 8;
+  return config;
+}
+
+std::vector<Written> written_models() {
+  UNetConfig learned = for_pictures(learned_times_config());
+  learned.class_embed_type = ClassEmbedType::none;
+  learned.num_train_timesteps = 1000;
+  io::SchedulerFileConfig trailing;
+  trailing.timestep_spacing = "trailing";
+  trailing.set_alpha_to_one = false;
+  io::SchedulerFileConfig unclipped;
+  unclipped.timestep_spacing = "linspace";
+  unclipped.clip_sample = false;
+  return {{"published", for_pictures(small_config()), unclipped, {}},
+          {"modulated", for_pictures(modulated_config()), {}, {2, 0}},
+          {"learned", learned, trailing, {}}};
+}
+
+class DiffusersPython : public testing::TestWithParam<Written> {};
+
+TEST_P(DiffusersPython, LoadsOurFoldersAndComputesTheSame) {
+  const char* python = std::getenv("DDIM_PYTHON");
+  if (python == nullptr)
+    GTEST_SKIP() << "set DDIM_PYTHON to a python3 that has torch, diffusers and safetensors";
+
+  const auto& [name, network, scheduler, classes] = GetParam();
+  const TemporaryFolder folder;
+  {
+    const Device device = make_device(BackendKind::cpu);
+    model::Model written{.device = device,
+                         .unet = UNet(device, network),
+                         .schedule = model::schedule_of(scheduler, "scheduler"),
+                         .scheduler_config = scheduler};
+    initialise(written.unet, Initialisation::pytorch, 3);
+    model::save_model(written, folder / "model", io::StoredType::f32);
+  }
+  const Model model = Model::load(folder / "model");
+  const model::Model& loaded = model.implementation().model;
+
+  FloatImages x{.count = 2, .channels = 3, .height = 8, .width = 8};
+  x.values.resize(2 * 3 * 8 * 8);
+  fill_normal({.seed = 8}, 0, x.values);
+  const std::vector<std::int64_t> shape{2, 3, 8, 8};
+  const std::vector<float> t{7.0F, 7.0F};
+  const std::vector<float> class_values(classes.begin(), classes.end());
+  std::vector<io::TensorSource> results{{.name = "x", .shape = shape, .values = x.values},
+                                        {.name = "x_T", .shape = shape, .values = x.values},
+                                        {.name = "t", .shape = {2}, .values = t}};
+  if (!classes.empty())
+    results.push_back({.name = "classes", .shape = {2}, .values = class_values});
+
+  const ClassChoice choice{.classes = classes};
+  const std::vector<float> eps = test::eps_of(loaded, x, t.front(), choice);
+  results.push_back({.name = "eps", .shape = shape, .values = eps});
+  std::vector<Samples> samples;
+  for (const std::int64_t steps : {10, 20, 50}) {
+    const PlanOptions plan = as_diffusers(model).options;
+    samples.push_back(sample(model, {.steps = steps,
+                                     .tau = plan.tau,
+                                     .clip = plan.clip,
+                                     .details = plan.details,
+                                     .count = 2,
+                                     .class_choice = choice,
+                                     .x_T = x}));
+    samples.back().recipe["name"] = concat("x_0.", steps);
+  }
+  for (const Samples& of_steps : samples)
+    results.push_back(
+        {.name = of_steps.recipe.at("name"), .shape = shape, .values = of_steps.x_0.values});
+  io::write_safetensors(folder / "results.safetensors", std::move(results), Existing::refuse);
+
+  const std::string command =
+      concat(python, " tools/check_with_diffusers.py ", (folder / "model").string(), " ",
+             (folder / "results.safetensors").string());
+  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, DiffusersPython, testing::ValuesIn(written_models()),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+}  // namespace
+}  // namespace ddim
