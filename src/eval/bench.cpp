@@ -28,21 +28,6 @@ struct Timings {
   double num_image_steps = 0.0;  ///< since the profile was cleared
 };
 
-/// A condition that the network accepts.
-model::ClassCondition any_class(const UNetConfig& network) {
-  const auto size = static_cast<std::size_t>(network.time_embedding_channels());
-  switch (network.class_embed_type) {
-    case ClassEmbedType::none:
-      return {};
-    case ClassEmbedType::lookup:
-    case ClassEmbedType::timestep:
-      return {.classes = {0.0}};
-    case ClassEmbedType::identity:
-      return {.vectors = std::vector<float>(size, 0.0F)};
-  }
-  return {};
-}
-
 /// Each repetition draws one batch. The first half of its steps warms the workers up.
 Timings time_sampling(const BenchOptions& options, const Device& device, Profile* profile) {
   constexpr std::int64_t kSteps = 6;
@@ -56,7 +41,7 @@ Timings time_sampling(const BenchOptions& options, const Device& device, Profile
       .count = options.batch,
       .batch = options.batch,
       .num_threads = options.num_threads,
-      .condition = any_class(options.network)};
+      .condition = model::any_condition(options.network)};
 
   Timings timings;
   for (int i = 0; i < options.repetitions; ++i) {

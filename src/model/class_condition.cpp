@@ -109,6 +109,21 @@ void check_condition(const UNetConfig& config, const ClassCondition& condition) 
           "guidance: only networks with a table of classes have a null class");
 }
 
+ClassCondition any_condition(const UNetConfig& config) {
+  switch (config.class_embed_type) {
+    case ClassEmbedType::none:
+      return {};
+    case ClassEmbedType::lookup:
+      return {.classes = {0.0}};
+    case ClassEmbedType::timestep:
+      return {.classes = {1.0}};  // a fourier embedding takes its logarithm
+    case ClassEmbedType::identity:
+      return {.vectors =
+                  std::vector<float>(static_cast<std::size_t>(config.time_embedding_channels()))};
+  }
+  return {};
+}
+
 Tensor predict(const UNet& unet, const Tensor& x, double t, std::uint32_t first_image,
                const ClassCondition& condition) {
   const auto num_images = static_cast<std::size_t>(x.dim(0));

@@ -31,6 +31,10 @@ struct ClassCondition {
 /// does not have, classes for a network without, none for one with, guidance without a null class.
 void check_condition(const UNetConfig& config, const ClassCondition& condition);
 
+/// A condition that the network accepts, whichever it is: class 0, or a vector of zeros. For
+/// timing and comparing.
+ClassCondition any_condition(const UNetConfig& config);
+
 /// The network's prediction for images first_image, first_image + 1, ... of a run under a condition
 /// that check_condition() has let pass: x [N,H,W,C], all at the same t -> [N,H,W,C_out]. What an
 /// image gets depends on itself, its number and the condition alone. Throws Error(numeric), naming

@@ -13,37 +13,21 @@ namespace {
 
 /// What both networks are asked.
 struct Question {
-  std::int64_t size, channels;  ///< of the picture
+  Shape picture;  ///< [1,H,W,C]
   double t;
 };
-
-/// What a class-conditional network has to be told.
-ClassCondition first_class(const UNetConfig& config) {
-  switch (config.class_embed_type) {
-    case ClassEmbedType::none:
-      return {};
-    case ClassEmbedType::lookup:
-    case ClassEmbedType::timestep:
-      return {.classes = {0.0}};
-    case ClassEmbedType::identity:
-      return {.vectors =
-                  std::vector<float>(static_cast<std::size_t>(config.time_embedding_channels()))};
-  }
-  return {};
-}
 
 std::vector<float> eps_of(const ModelChoice& choice, const Device& device,
                           std::optional<Question>& question) {
   const Model model = load_model(choice.path, device, choice.set);
   const UNetConfig& config = model.unet.config();
   if (!question) {
-    question = {.size = config.sample_size,
-                .channels = config.in_channels,
+    question = {.picture = {1, config.height(), config.width(), config.in_channels},
                 .t = static_cast<double>(model.schedule.num_steps() / 2)};
   }
-  Tensor x(device, {1, question->size, question->size, question->channels});  // [1,H,W,C]
+  Tensor x(device, question->picture);  // [1,H,W,C]
   device.kernels().normal_noise({.seed = 0, .purpose = Purpose::evaluation}, 0, x);
-  return to_host(predict(model.unet, x, question->t, 0, first_class(config)));
+  return to_host(predict(model.unet, x, question->t, 0, any_condition(config)));
 }
 
 }  // namespace
