@@ -177,8 +177,9 @@ TEST_F(RefValues, MovingKernels) {
   Tensor rows = result({3, 2});
   k.gather_rows(counting({3, 2}), std::vector<std::int64_t>{2, 0, 2}, rows);
   EXPECT_THAT(to_host(rows), ElementsAre(5, 6, 1, 2, 5, 6));
-  k.scale_per_image(rows, std::vector<double>{-2, 1, 10}, {rows});
-  EXPECT_THAT(to_host(rows), ElementsAre(-10, -12, 1, 2, 50, 60));
+  Tensor scaled = result({3, 2});
+  k.scale_per_image(rows, std::vector<double>{-2, 1, 10}, {scaled});
+  EXPECT_THAT(to_host(scaled), ElementsAre(-10, -12, 1, 2, 50, 60));
   Tensor sums = result({1, 2});
   k.sum_pixels(b, {sums});
   EXPECT_THAT(to_host(sums), ElementsAre(40, 60));
