@@ -44,10 +44,9 @@ std::vector<Written> written_models() {
   io::SchedulerFileConfig trailing;
   trailing.timestep_spacing = "trailing";
   trailing.set_alpha_to_one = false;
-  io::SchedulerFileConfig unclipped;
-  unclipped.timestep_spacing = "linspace";
-  unclipped.clip_sample = false;
-  return {{"published", for_pictures(small_config()), unclipped, {}},
+  io::SchedulerFileConfig linspace;
+  linspace.timestep_spacing = "linspace";
+  return {{"published", for_pictures(small_config()), linspace, {}},
           {"modulated", for_pictures(modulated_config()), {}, {2, 0}},
           {"learned", learned, trailing, {}}};
 }
