@@ -1,5 +1,7 @@
 #include "diffusion/trajectory.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/error.h"
@@ -88,6 +90,15 @@ Trajectory make_trajectory(const Schedule& schedule, const TrajectoryOptions& op
       leg.alpha_bar_prev = schedule.alpha_bar(t - *tau.stride);
     }
   }
+  return trajectory;
+}
+
+Trajectory last_part(Trajectory trajectory, double strength) {
+  require(strength > 0.0 && strength <= 1.0, "strength: ", strength,
+          "; expected a number above 0 and at most 1");
+  auto& legs = trajectory.legs;
+  const auto kept = std::max(1L, std::lround(strength * static_cast<double>(legs.size())));
+  legs.erase(legs.begin(), legs.end() - kept);
   return trajectory;
 }
 

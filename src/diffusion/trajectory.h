@@ -38,6 +38,10 @@ Trajectory make_trajectory(const Schedule& schedule, std::span<const double> tau
 Trajectory make_trajectory(const Schedule& schedule, std::span<const std::int64_t> tau,
                            FinalAlpha final_alpha = FinalAlpha::one);
 
+/// The way from the middle: its last legs, round(strength * legs) of them and at least one.
+/// Error(user) unless 0 < strength <= 1.
+Trajectory last_part(Trajectory trajectory, double strength);
+
 struct TrajectoryOptions {
   TauKind kind = TauKind::linear;
   std::int64_t num_steps = 50;

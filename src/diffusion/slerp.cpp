@@ -1,0 +1,44 @@
+#include "diffusion/slerp.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "base/error.h"
+
+namespace ddim::diffusion {
+namespace {
+
+double dot(std::span<const float> a, std::span<const float> b) {
+  return std::inner_product(
+      a.begin(), a.end(), b.begin(), 0.0, std::plus<>(),
+      [](float left, float right) { return static_cast<double>(left) * right; });
+}
+
+/// The factors of x_0 and x_1.
+std::pair<double, double> weights(double cosine, double w) {
+  constexpr double kSmallSine = 1e-6;
+  const double theta = std::acos(std::clamp(cosine, -1.0, 1.0));
+  if (std::sin(theta) < kSmallSine) {
+    require(cosine > 0.0, "interpolate: the two states are opposite; there is no way between them");
+    return {1.0 - w, w};
+  }
+  return {std::sin((1.0 - w) * theta) / std::sin(theta), std::sin(w * theta) / std::sin(theta)};
+}
+
+}  // namespace
+
+std::vector<float> slerp(std::span<const float> x_0, std::span<const float> x_1, double w) {
+  require(x_0.size() == x_1.size(), "interpolate: states of ", x_0.size(), " and ", x_1.size(),
+          " numbers");
+  const double norms = std::sqrt(dot(x_0, x_0)) * std::sqrt(dot(x_1, x_1));
+  require(norms > 0.0, "interpolate: a state is all zero and points nowhere");
+  const auto [from_0, from_1] = weights(dot(x_0, x_1) / norms, w);
+  std::vector<float> result(x_0.size());
+  for (std::size_t i = 0; i < result.size(); ++i)
+    result[i] = static_cast<float>(from_0 * x_0[i] + from_1 * x_1[i]);
+  return result;
+}
+
+}  // namespace ddim::diffusion
