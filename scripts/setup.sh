@@ -5,7 +5,7 @@ set -eu
 
 packages="make cmake ninja-build g++ libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev
   libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libpng-dev libjpeg62-turbo-dev zlib1g-dev
-  libcurl4-openssl-dev libgtest-dev libgmock-dev libbenchmark-dev"
+  libcurl4-openssl-dev libwebp-dev libgtest-dev libgmock-dev libbenchmark-dev"
 
 if ! command -v dpkg-query >/dev/null; then
   echo "setup: this is no Debian; ddim needs the equivalents of:" $packages >&2

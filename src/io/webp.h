@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "io/image.h"
+
+namespace ddim::io {
+
+/// Whether this build has libwebp; without it encode_webp_animation() fails.
+bool has_webp() noexcept;
+
+/// The bytes of a lossless WebP animation that repeats for ever and shows each picture for
+/// `frame_ms`. Error(user) without libwebp, saying what to install; for none or for different
+/// sizes; for pictures that are not grey or RGB or larger than 16383 pixels; for frame_ms outside
+/// 10 to 10,000.
+std::vector<std::byte> encode_webp_animation(std::span<const Image> frames, int frame_ms);
+
+}  // namespace ddim::io
