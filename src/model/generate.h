@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,6 +14,21 @@
 
 namespace ddim::model {
 
+/// Pixels that are known and stay as they are (diffusion/keep_known.h).
+struct Inpainting {
+  diffusion::Schedule schedule;
+  std::span<const float> known;  ///< [count,C,H,W]
+  std::span<const double> kept;  ///< [H,W]: 1 where a pixel is kept, else 0
+};
+
+/// What some images will become, as a step of theirs sees it.
+struct StepPreview {
+  std::uint32_t first_image;  ///< the index of the first
+  std::size_t index;          ///< of the step, from 0
+  const diffusion::Step& step;
+  std::span<const float> x0_pred;  ///< [n,C,H,W]
+};
+
 struct GenerateOptions {
   diffusion::Plan plan = {};
   std::int64_t count = 1;         ///< images to draw, all held in memory; call again for the next
@@ -23,6 +39,12 @@ struct GenerateOptions {
   ClassCondition condition = {};  ///< of which class the images are to be
   /// Start from these states, [count,C,H,W], instead of drawing them. Noise is drawn all the same.
   std::span<const float> x_T = {};
+  /// Start from these images, [count,C,H,W], as they are at the plan's first t: with the noise that
+  /// would else be x_T (eq. 4).
+  std::span<const float> noised = {};
+  std::optional<Inpainting> inpainting = {};
+  /// Told of every step of every micro-batch, by one thread at a time.
+  std::function<void(const StepPreview&)> preview = {};
   /// Told after every step of every micro-batch, by one thread at a time; may stop the run.
   std::function<diffusion::Flow(std::int64_t image_steps_done, std::int64_t image_steps_total)>
       progress = {};
@@ -38,10 +60,10 @@ struct Generated {
 
 /// Draws images with the network: sampler, workers and memory plan put together. Image k is bit for
 /// bit the same for every count, batch and num_threads. Throws Error(user) for an empty plan,
-/// counts below 1, an x_T of another size or with NaN, a t or a condition that the network has no
-/// meaning for (before it is called), and a network whose output is not the noise of its input;
-/// Error(numeric), naming image, step and layer, when the network produces NaN or infinity;
-/// Error(interrupted) when `progress` says stop.
+/// counts below 1, an x_T, images or a mask of another size or with NaN, x_T and `noised` together,
+/// a t or a condition that the network has no meaning for (before it is called), and a network
+/// whose output is not the noise of its input; Error(numeric), naming image, step and layer, when
+/// the network produces NaN or infinity; Error(interrupted) when `progress` says stop.
 Generated generate(const UNet& unet, const GenerateOptions& options);
 
 }  // namespace ddim::model

@@ -79,7 +79,8 @@ std::size_t bytes_of(const UNet& unet, const ClassCondition& condition, std::int
              .first = 0,
              .first_image = 0,
              .shape = activation_shape(unet.config(), num_images),
-             .step_done = step_done});
+             .step_done = step_done,
+             .is_rehearsal = true});
   });
 }
 
@@ -116,11 +117,16 @@ Tensor MicroBatch::upload(std::span<const float> images) const {
   return x;
 }
 
-void MicroBatch::download(const Tensor& x, std::span<float> images) const {
-  const auto [begin, size] = range_of(*this);
-  std::vector<float> host(size);
+std::vector<float> MicroBatch::planes_of(const Tensor& x) const {
+  std::vector<float> host(static_cast<std::size_t>(x.size())), planes(host.size());
   device.kernels().download(x, host);
-  swap_last_axes(host, shape[1] * shape[2], shape[3], images.subspan(begin, size));
+  swap_last_axes(host, shape[1] * shape[2], shape[3], planes);
+  return planes;
+}
+
+void MicroBatch::download(const Tensor& x, std::span<float> images) const {
+  std::ranges::copy(planes_of(x),
+                    images.begin() + static_cast<std::ptrdiff_t>(range_of(*this).begin));
 }
 
 ImageRun run_images(const UNet& unet, const RunOptions& options, const ImageProcess& process) {
@@ -146,7 +152,8 @@ ImageRun run_images(const UNet& unet, const RunOptions& options, const ImageProc
                            .first = first,
                            .first_image = first_image,
                            .shape = activation_shape(config, num_images),
-                           .step_done = step_done};
+                           .step_done = step_done,
+                           .is_rehearsal = false};
     batch.download(process(batch), result.images);
   });
   result.num_step_allocations = workers.num_allocations_since_reserve();

@@ -33,10 +33,13 @@ struct MicroBatch {
   Shape shape;                          ///< [N,H,W,C]
   /// To be called after each step; `stop` where RunOptions::progress said so.
   const std::function<diffusion::Flow()>& step_done;
+  bool is_rehearsal;  ///< on a dry device: nobody is to hear of it
 
   /// This part of the images [count,C,H,W] of the run, as [N,H,W,C].
   Tensor upload(std::span<const float> images) const;
-  /// The opposite: an [N,H,W,C] tensor into its part of [count,C,H,W].
+  /// An [n,H,W,C] tensor as [n,C,H,W].
+  std::vector<float> planes_of(const Tensor& x) const;
+  /// The opposite of upload(): an [N,H,W,C] tensor into its part of [count,C,H,W].
   void download(const Tensor& x, std::span<float> images) const;
 };
 

@@ -1,0 +1,70 @@
+#include "eval/code_statistics.h"
+
+#include <ddim/error.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "base/philox.h"
+
+namespace ddim::eval {
+namespace {
+
+std::vector<float> noise(std::size_t size) {
+  std::vector<float> values(size);
+  fill_normal({.seed = 11}, 0, values);
+  return values;
+}
+
+void expect_typical(const Statistic& statistic) {
+  EXPECT_NEAR(statistic.value, statistic.expected, 3.0 * statistic.standard_error);
+}
+
+TEST(CodeStatistics, FindNothingStrangeInNoise) {
+  const CodeStatistics found = code_statistics(noise(40 * 16 * 16), 16, 16);
+  expect_typical(found.mean);
+  expect_typical(found.variance);
+  expect_typical(found.kurtosis);
+  expect_typical(found.correlation);
+  EXPECT_NEAR(found.mean.standard_error, 1.0 / std::sqrt(10240.0), 1e-12);
+  EXPECT_NEAR(found.correlation.standard_error, 1.0 / std::sqrt(40.0 * 2 * 16 * 15), 1e-12);
+}
+
+// By hand: values 1 2 / 3 6 have mean 3, squares of 4 1 0 9, so a variance of 3.5 and a fourth
+// moment of 24.5; the neighbours' products are 2 0 0 -3 in rows 1-2, 3-6 and columns 1-3, 2-6.
+TEST(CodeStatistics, AreTheMomentsAndTheNeighboursProducts) {
+  const CodeStatistics found = code_statistics(std::vector<float>{1, 2, 3, 6}, 2, 2);
+  EXPECT_NEAR(found.mean.value, 3.0, 1e-12);
+  EXPECT_NEAR(found.variance.value, 3.5, 1e-12);
+  EXPECT_NEAR(found.kurtosis.value, 24.5 / (3.5 * 3.5), 1e-12);
+  EXPECT_NEAR(found.correlation.value, (2.0 + 0.0 + 0.0 - 3.0) / 4.0 / 3.5, 1e-12);
+}
+
+TEST(CodeStatistics, FindWhatIsNotGaussian) {
+  std::vector<float> uniform = noise(10240);
+  for (float& value : uniform) value = std::erf(value / std::sqrt(2.0F)) * std::sqrt(3.0F);
+  const CodeStatistics flat = code_statistics(uniform, 16, 16);
+  EXPECT_NEAR(flat.kurtosis.value, 1.8, 0.05);
+  expect_typical(flat.variance);
+
+  std::vector<float> smooth = noise(10240);
+  for (std::size_t i = 1; i < smooth.size(); ++i) smooth[i] = (smooth[i] + smooth[i - 1]) / 1.4F;
+  const Statistic correlation = code_statistics(smooth, 16, 16).correlation;
+  EXPECT_GT(correlation.value, 20.0 * correlation.standard_error);
+}
+
+// The last pixel of an image is no neighbour of the first of the next.
+TEST(CodeStatistics, KeepImagesApart) {
+  const std::vector<float> single_pixels = {1, 2, 3, 4};
+  EXPECT_EQ(code_statistics(single_pixels, 1, 1).correlation.standard_error, 0.0);
+}
+
+TEST(CodeStatistics, RefuseWhatHasNone) {
+  EXPECT_THROW(code_statistics({}, 2, 2), Error);
+  EXPECT_THROW(code_statistics(std::vector<float>(5), 2, 2), Error);
+  EXPECT_THROW(code_statistics(std::vector<float>(8, 1.0F), 2, 2), Error);
+}
+
+}  // namespace
+}  // namespace ddim::eval
