@@ -8,13 +8,19 @@
 ///
 /// What goes wrong throws ddim::Error.
 
+#include "ddim/animation.h"
 #include "ddim/bench.h"
 #include "ddim/class_choice.h"
+#include "ddim/consistency.h"
 #include "ddim/convert.h"
+#include "ddim/encode.h"
 #include "ddim/error.h"
 #include "ddim/evaluate.h"
 #include "ddim/image.h"
+#include "ddim/init_image.h"
+#include "ddim/interpolate.h"
 #include "ddim/model.h"
+#include "ddim/pictures.h"
 #include "ddim/plan.h"
 #include "ddim/preset.h"
 #include "ddim/pull.h"

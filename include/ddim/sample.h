@@ -10,6 +10,7 @@
 
 #include "ddim/class_choice.h"
 #include "ddim/image.h"
+#include "ddim/init_image.h"
 #include "ddim/plan.h"
 #include "ddim/show_progress.h"
 
@@ -19,6 +20,15 @@ namespace ddim {
 struct SampleProgress {
   std::int64_t evaluations_done = 0;  ///< of the network, summed over images
   std::int64_t evaluations = 0;       ///< count * nfe
+};
+
+/// What some pictures will become, as one of their steps sees it.
+struct StepPreview {
+  std::int64_t first_image = 0;  ///< number of the first
+  std::int64_t step = 0;         ///< which of the plan's, from 0
+  double t = 0.0;                ///< where it started
+  double t_prev = -1.0;          ///< and where it led; -1: the pictures are done
+  FloatImages x0_pred = {};      ///< the step's prediction of the finished pictures
 };
 
 /// A picture depends on the model, the plan (steps, tau, eta, clip, sampler, details), the class,
@@ -37,11 +47,16 @@ struct SampleOptions {
   ClassChoice class_choice = {};
   /// Start from these states [count,C,H,W] instead of drawing them from the seed.
   std::optional<FloatImages> x_T = {};
+  /// Start from pictures instead; not together with x_T.
+  std::optional<InitImage> init = {};
 
   std::int64_t batch = 16;  ///< at most so many pictures are worked on at the same time
   int threads = 0;          ///< 0: one per processor
   ShowProgress show_progress = ShowProgress::no;
   std::function<void(const SampleProgress&)> progress = {};  ///< one call at a time
+  /// Told of each step of some pictures; one call at a time, from any thread. Request a stop to end
+  /// the run.
+  std::function<void(const StepPreview&)> preview = {};
   std::stop_token stop = {};
 };
 
@@ -49,8 +64,8 @@ struct SampleOptions {
 /// it, under the names of the flags of `ddim sample` with `_` for `-` (sampler, steps, tau, eta or
 /// sigma_hat, clip, seed, first_image, count, class, columns in a grid, ...), and what they were
 /// applied to: model (its name), model_hash (Model::weights_hash()), size ("32x32x3": width,
-/// height, channels), x_T ("drawn", or the SHA-256 of given states as fp32) and Software (the
-/// version).
+/// height, channels), x_T ("drawn", or the SHA-256 of given states, or of pictures and mask, as
+/// fp32) and Software (the version).
 using Recipe = std::map<std::string, std::string>;
 
 struct Samples {

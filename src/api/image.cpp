@@ -2,34 +2,13 @@
 
 #include <algorithm>
 
+#include "api/io_image.h"
 #include "api/overwrite.h"
 #include "base/error.h"
 #include "io/image_grid.h"
 #include "io/png.h"
 
 namespace ddim {
-namespace {
-
-Image from_io(io::Image image) {
-  return {.width = image.width,
-          .height = image.height,
-          .channels = image.channels,
-          .pixels = std::move(image.pixels)};
-}
-
-io::Image to_io(const Image& image) {
-  io::Image result{.width = image.width,
-                   .height = image.height,
-                   .channels = image.channels,
-                   .pixels = image.pixels};
-  require(image.pixels.size() == result.num_samples(), "image: ", image.width, "x", image.height,
-          " pixels of ", image.channels, " channels are ", result.num_samples(), " bytes, not ",
-          image.pixels.size());
-  return result;
-}
-
-}  // namespace
-
 Image to_image(const FloatImages& images, std::int64_t index) {
   require(index >= 0 && index < images.count, "to_image: index ", index, " of ", images.count,
           " images");

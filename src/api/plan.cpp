@@ -60,8 +60,12 @@ Plan public_plan(const DiffusionPlan& diffusion_plan) {
 }  // namespace
 
 DiffusionPlan make_diffusion_plan(const diffusion::Schedule& schedule,
-                                  diffusion::Prediction prediction, const PlanOptions& options) {
-  const diffusion::Trajectory trajectory = trajectory_of(schedule, options);
+                                  diffusion::Prediction prediction, const PlanOptions& options,
+                                  double strength) {
+  require(strength == 1.0 || options.sampler != Sampler::adaptive, "strength: ", strength,
+          " has no meaning for the sampler adaptive, which starts at T-1");
+  const diffusion::Trajectory trajectory =
+      diffusion::last_part(trajectory_of(schedule, options), strength);
   return {.plan = diffusion::make_plan(schedule, trajectory,
                                        {.noise = noise_of(options.eta),
                                         .clip = of(options.clip),

@@ -11,6 +11,20 @@
 namespace ddim {
 namespace {
 
+/// "drawn", or the SHA-256 of what a sampler starts from instead of drawn noise.
+std::string start_text(const SampleOptions& options) {
+  std::vector<float> values;
+  if (options.x_T) values = options.x_T->values;
+  if (options.init) {
+    values = options.init->images.values;
+    if (options.init->mask) {
+      const std::vector<float>& mask = options.init->mask->values;
+      values.insert(values.end(), mask.begin(), mask.end());
+    }
+  }
+  return values.empty() ? "drawn" : sha256_hex(std::as_bytes(std::span(values)));
+}
+
 /// "3,1,4"
 std::string list_text(const std::vector<std::int64_t>& numbers) {
   std::string text;
@@ -59,6 +73,16 @@ void add_class(const ClassChoice& choice, Recipe& recipe) {
   if (choice.null_class) recipe["null_class"] = std::to_string(*choice.null_class);
 }
 
+/// Image `index` of them.
+FloatImages only_image(const FloatImages& images, std::int64_t index) {
+  FloatImages one = images;  // [1,C,H,W]
+  const std::int64_t size = images.channels * images.height * images.width;
+  const auto first = images.values.begin() + index * size;
+  one.values.assign(first, first + size);
+  one.count = 1;
+  return one;
+}
+
 }  // namespace
 
 Recipe make_recipe(const Model& model, const SampleOptions& options) {
@@ -70,13 +94,17 @@ Recipe make_recipe(const Model& model, const SampleOptions& options) {
       {"seed", std::to_string(options.seed)},
       {"first_image", std::to_string(options.first_image)},
       {"count", std::to_string(options.count)},
-      {"x_T", options.x_T ? sha256_hex(std::as_bytes(std::span(options.x_T->values))) : "drawn"},
+      {"x_T", start_text(options)},
       {"Software", concat("ddim ", version())},
   };
   add_steps(options, recipe);
   add_noise(options, recipe);
   add_clip(options, recipe);
   add_class(options.class_choice, recipe);
+  if (options.init) {
+    recipe["strength"] = number_text(options.init->strength);
+    recipe["init_by"] = options.init->by == InitBy::noise ? "noise" : "encoding";
+  }
   return recipe;
 }
 
@@ -86,13 +114,9 @@ SampleOptions only_picture(const SampleOptions& options, std::int64_t index) {
   SampleOptions result = options;
   result.first_image += index;
   result.count = 1;
-  if (result.x_T) {
-    FloatImages& x_T = *result.x_T;  // [1,C,H,W]
-    const std::int64_t size = x_T.channels * x_T.height * x_T.width;
-    const auto first = options.x_T->values.begin() + index * size;
-    x_T.values.assign(first, first + size);
-    x_T.count = 1;
-  }
+  if (result.x_T) result.x_T = only_image(*options.x_T, index);
+  if (result.init && options.init->images.count > 1)
+    result.init->images = only_image(options.init->images, index);
   return result;
 }
 

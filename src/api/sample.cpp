@@ -6,9 +6,10 @@
 
 #include "api/class_condition.h"
 #include "api/diffusion_plan.h"
+#include "api/init_start.h"
 #include "api/model_implementation.h"
 #include "api/num_threads.h"
-#include "api/progress_style.h"
+#include "api/run_progress.h"
 #include "base/error.h"
 #include "base/peak_memory.h"
 #include "io/image_grid.h"
@@ -34,6 +35,20 @@ void check_initial_state(const ModelInfo& model, const SampleOptions& options) {
           " images of this model need ", needed);
 }
 
+/// What the caller is told of a step.
+StepPreview public_preview(const ModelInfo& model, const model::StepPreview& preview) {
+  const std::int64_t size = model.channels * model.resolution * model.resolution;
+  return {.first_image = preview.first_image,
+          .step = static_cast<std::int64_t>(preview.index),
+          .t = preview.step.t,
+          .t_prev = preview.step.t_prev,
+          .x0_pred = {.count = std::ssize(preview.x0_pred) / size,
+                      .channels = model.channels,
+                      .height = model.resolution,
+                      .width = model.resolution,
+                      .values = {preview.x0_pred.begin(), preview.x0_pred.end()}}};
+}
+
 }  // namespace
 
 Samples sample(const Model& model, const SampleOptions& options) {
@@ -46,32 +61,41 @@ Samples sample(const Model& model, const SampleOptions& options) {
 
   const model::Model& loaded = model.implementation().model;
   const diffusion::Plan plan =
-      make_diffusion_plan(loaded.schedule, loaded.prediction, plan_options(options)).plan;
-  Progress display(std::clog, style_of(options.show_progress), "steps");
+      make_diffusion_plan(loaded.schedule, loaded.prediction, plan_options(options),
+                          options.init ? options.init->strength : 1.0)
+          .plan;
   const model::ClassCondition condition = condition_of(options.class_choice);
-  const auto report = [&](std::int64_t done, std::int64_t total) {
-    display.update(done, "");
-    if (options.progress) {
-      options.progress({.evaluations_done = done * condition.num_calls(),
-                        .evaluations = total * condition.num_calls()});
-    }
-    return options.stop.stop_requested() ? diffusion::Flow::stop : diffusion::Flow::proceed;
-  };
+  RunProgress progress(options.show_progress, options.progress, options.stop,
+                       condition.num_calls());
+  model::GenerateOptions generate{.plan = plan,
+                                  .count = options.count,
+                                  .first_image = static_cast<std::uint32_t>(options.first_image),
+                                  .batch = options.batch,
+                                  .num_threads = num_threads_of(options.threads),
+                                  .seed = options.seed,
+                                  .condition = condition,
+                                  .progress = std::ref(progress)};
+  if (options.preview) {
+    generate.preview = [&](const model::StepPreview& preview) {
+      options.preview(public_preview(model.info(), preview));
+    };
+  }
 
-  const auto start = std::chrono::steady_clock::now();
-  display.begin(0, options.count * plan.nfe());
-  model::Generated generated = model::generate(
-      loaded.unet,
-      {.plan = plan,
-       .count = options.count,
-       .first_image = static_cast<std::uint32_t>(options.first_image),
-       .batch = options.batch,
-       .num_threads = num_threads_of(options.threads),
-       .seed = options.seed,
-       .condition = condition,
-       .x_T = options.x_T ? std::span<const float>(options.x_T->values) : std::span<const float>(),
-       .progress = report});
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  const auto start_time = std::chrono::steady_clock::now();
+  InitStart init;
+  if (options.init) {
+    init = make_init_start(model, options, plan_options(options));
+    (options.init->by == InitBy::noise ? generate.noised : generate.x_T) =
+        options.init->by == InitBy::noise ? init.pictures : init.x_T;
+    if (options.init->mask) {
+      generate.inpainting = {
+          .schedule = loaded.schedule, .known = init.pictures, .kept = init.kept};
+    }
+  } else if (options.x_T) {
+    generate.x_T = options.x_T->values;
+  }
+  model::Generated generated = model::generate(loaded.unet, generate);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start_time;
 
   return {.x_0 = {.count = generated.shape[0],
                   .channels = generated.shape[1],

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+
+#include "ddim/image.h"
+
+namespace ddim {
+
+struct AnimationOptions {
+  int frame_ms = 80;  ///< how long each picture is shown, 10 to 10,000
+  Overwrite overwrite = Overwrite::refuse;
+};
+
+/// Whether this build can write animations: it needs libwebp.
+bool can_write_animations() noexcept;
+
+/// Writes pictures of one size as an animation that repeats for ever: lossless WebP, which browsers
+/// show. Error(user) without libwebp (saying what to install), for none or for different sizes;
+/// otherwise as write_png().
+void write_animation(const std::filesystem::path& path, std::span<const Image> frames,
+                     const AnimationOptions& options = {});
+
+}  // namespace ddim

@@ -1,0 +1,62 @@
+#include <ddim/encode.h>
+
+#include <charconv>
+
+#include "api/float_images.h"
+#include "api/number_text.h"
+#include "api/overwrite.h"
+#include "io/safetensors.h"
+
+namespace ddim {
+namespace {
+
+constexpr const char* kTau = "tau";  // of the file's metadata: "1,2.5,999"
+
+std::string to_text(const std::vector<double>& tau) {
+  std::string text;
+  for (const double t : tau) {
+    if (!text.empty()) text += ',';
+    text += number_text(t);
+  }
+  return text;
+}
+
+std::vector<double> parse_tau(const std::string& text, const std::filesystem::path& path) {
+  std::vector<double> tau;
+  const char* position = text.data();
+  const char* const end = position + text.size();
+  while (position != end) {
+    double t = 0.0;
+    const auto [next, error] = std::from_chars(position, end, t);
+    if (error != std::errc() || (next != end && *next != ','))
+      fail(ErrorCode::corrupt, path.string(), ": its tau is no list of numbers");
+    tau.push_back(t);
+    position = next == end ? end : next + 1;
+  }
+  return tau;
+}
+
+}  // namespace
+
+void write_codes(const std::filesystem::path& path, const Codes& codes, Overwrite overwrite) {
+  const FloatImages& x_T = codes.x_T;
+  check_values(x_T, "x_T");
+  io::Metadata metadata = io::default_metadata();
+  metadata[kTau] = to_text(codes.tau);
+  io::write_safetensors(path,
+                        {{.name = "x_T",
+                          .shape = {x_T.count, x_T.channels, x_T.height, x_T.width},
+                          .values = x_T.values}},
+                        existing_of(overwrite), metadata);
+}
+
+Codes read_codes(const std::filesystem::path& path) {
+  Codes codes{.x_T = read_tensor(path, "x_T")};
+  check_values(codes.x_T, path.string().c_str());
+  const io::SafetensorsFile file = io::SafetensorsFile::open(path);
+  const auto tau = file.metadata().find(kTau);
+  if (tau != file.metadata().end()) codes.tau = parse_tau(tau->second, path);
+  return codes;
+}
+
+}  // namespace ddim

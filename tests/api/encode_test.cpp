@@ -1,0 +1,131 @@
+#include <ddim/ddim.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include "tests/api/expect_error.h"
+#include "tests/api/small_models.h"
+
+namespace ddim::api_test {
+namespace {
+
+class Encoding : public MicroModel {};
+
+double largest_difference(const FloatImages& a, const FloatImages& b) {
+  double largest = 0.0;
+  for (std::size_t i = 0; i < a.values.size(); ++i)
+    largest = std::max(largest, std::abs(static_cast<double>(a.values[i]) - b.values[i]));
+  return largest;
+}
+
+/// The file of one number that another program might write.
+void write_foreign_codes(const std::filesystem::path& path, const std::string& tau, float value) {
+  std::string header = R"({"__metadata__":{"tau":")" + tau +
+                       R"("},"x_T":{"dtype":"F32","shape":[1,1,1,1],"data_offsets":[0,4]}})";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  std::ofstream out(path, std::ios::binary);
+  out << static_cast<char>(header.size()) << std::string(7, '\0') << header;
+  out.write(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+TEST_F(Encoding, CodesDoNotDependOnTheirNeighboursBatchesAndThreads) {
+  for (const EncodeMethod method : {EncodeMethod::euler, EncodeMethod::exact}) {
+    const auto codes_of = [&](std::int64_t batch, int threads) {
+      return encode(model_, pictures(3),
+                    {.steps = 1, .method = method, .batch = batch, .threads = threads})
+          .x_T.values;
+    };
+    const std::vector<float> expected = codes_of(3, 1);
+    EXPECT_EQ(codes_of(1, 1), expected);
+    EXPECT_EQ(codes_of(2, 2), expected);
+    EXPECT_EQ(codes_of(16, 4), expected);
+  }
+}
+
+TEST_F(Encoding, CodesKnowTheStepsThatLeadBack) {
+  EXPECT_EQ(encode(model_, pictures(1), {.steps = 4}).tau,
+            (std::vector<double>{249, 499, 749, 999}));
+  EXPECT_EQ(encode(model_, pictures(1), {.tau = std::vector<double>{0, 10.5, 700}}).tau,
+            (std::vector<double>{10.5, 700}));
+  EXPECT_EQ(encode(model_, pictures(1), {.steps = 4}).nfe, 4.0);
+}
+
+TEST_F(Encoding, CodesComeBackFromAFile) {
+  Codes codes = encode(model_, pictures(2), {.tau = std::vector<double>{10.5, 700}});
+  write_codes(folder_ / "a.safetensors", codes);
+  const Codes back = read_codes(folder_ / "a.safetensors");
+  EXPECT_EQ(back.x_T.values, codes.x_T.values);
+  EXPECT_EQ(back.x_T.width, 8);
+  EXPECT_EQ(back.tau, codes.tau);
+  EXPECT_EQ(decode(model_, back).x_0.values, decode(model_, codes).x_0.values);
+
+  expect_error(ErrorCode::user, "exists", [&] { write_codes(folder_ / "a.safetensors", codes); });
+  codes.x_T.values[3] = std::numeric_limits<float>::quiet_NaN();
+  expect_error(ErrorCode::user, "NaN", [&] { write_codes(folder_ / "b.safetensors", codes); });
+  write_foreign_codes(folder_ / "nan.safetensors", "1,2", std::nanf(""));
+  expect_error(ErrorCode::user, "NaN", [&] { read_codes(folder_ / "nan.safetensors"); });
+}
+
+TEST_F(Encoding, SaysWhatIsWrongWithATau) {
+  write_foreign_codes(folder_ / "tau.safetensors", "1,2,x", 0.0F);
+  expect_error(ErrorCode::corrupt, "tau", [&] { read_codes(folder_ / "tau.safetensors"); });
+}
+
+TEST_F(Encoding, RefusesPicturesThatAreNotTheModels) {
+  FloatImages odd = pictures(1);
+  odd.channels = 1;
+  odd.values.resize(64);
+  expect_error(ErrorCode::user, "[1,1,8,8]", [&] { encode(model_, odd); });
+  FloatImages broken = pictures(1);
+  broken.values[5] = std::numeric_limits<float>::infinity();
+  expect_error(ErrorCode::user, "NaN or infinity", [&] { encode(model_, broken); });
+  expect_error(ErrorCode::user, "steps", [&] { encode(model_, pictures(1), {.steps = 1001}); });
+}
+
+TEST_F(Encoding, CanBeStopped) {
+  std::stop_source stop;
+  std::int64_t done = 0;
+  const auto stopped = [&] {
+    encode(model_, pictures(1),
+           {.steps = 500,
+            .progress =
+                [&](const SampleProgress& now) {
+                  done = now.evaluations_done;
+                  if (done == 3) stop.request_stop();
+                },
+            .stop = stop.get_token()});
+  };
+  expect_error(ErrorCode::interrupted, "stopped", stopped);
+  EXPECT_EQ(done, 3);
+}
+
+class ShippedModel : public testing::Test {
+ protected:
+  const Model model_ = Model::load("models/fashion-mnist");
+  const FloatImages picture_ = load_pictures(model_, {"docs/pictures/shirt.png"}, Resize::pad);
+};
+
+TEST_F(ShippedModel, AnExactEncodingComesBackToFloatAccuracy) {
+  const Codes codes =
+      encode(model_, picture_, {.tau = TauKind::quadratic, .method = EncodeMethod::exact});
+  EXPECT_LT(codes.residual, 2e-6);
+  EXPECT_LT(largest_difference(decode(model_, codes).x_0, picture_), 1e-5);
+}
+
+TEST_F(ShippedModel, AReconstructionIsTheBetterTheMoreSteps) {
+  const auto table = reconstruct(model_, picture_, {.steps = {5, 10, 20}});
+  ASSERT_EQ(table.size(), 3U);
+  EXPECT_GT(table[0].mean_squared_error, table[1].mean_squared_error);
+  EXPECT_GT(table[1].mean_squared_error, table[2].mean_squared_error);
+  EXPECT_EQ(table[2].paper, 0.0065);
+  EXPECT_FALSE(table[0].paper);
+  EXPECT_EQ(table[2].nfe, 40.0);
+  EXPECT_EQ(table[2].mean_squared_error, mean_squared_differences(picture_, table[2].x_0).front());
+  EXPECT_NEAR(table[2].codes.variance.value, 1.0, 0.2);
+}
+
+}  // namespace
+}  // namespace ddim::api_test

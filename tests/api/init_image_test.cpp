@@ -1,0 +1,202 @@
+#include <ddim/ddim.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/api/expect_error.h"
+#include "tests/api/small_models.h"
+
+namespace ddim::api_test {
+namespace {
+
+class InitImages : public MicroModel {
+ protected:
+  /// White in the right half, or all of one shade.
+  static FloatImages mask(float left, float right) {
+    FloatImages images{.count = 1, .channels = 3, .height = 8, .width = 8};
+    for (int i = 0; i < 3 * 64; ++i) images.values.push_back(i % 8 < 4 ? left : right);
+    return images;
+  }
+  SampleOptions options() const {
+    return {.steps = 4, .count = 3, .seed = 6, .init = InitImage{.images = pictures(3)}};
+  }
+};
+
+TEST_F(InitImages, StrengthSaysHowManyStepsAreTaken) {
+  SampleOptions half = options();
+  for (const auto& [strength, nfe] : {std::pair{1.0, 4}, {0.8, 3}, {0.5, 2}, {0.01, 1}}) {
+    half.init->strength = strength;
+    EXPECT_EQ(sample(model_, half).nfe, nfe) << strength;
+  }
+  half.init->strength = 0.5;
+  EXPECT_EQ(sample(model_, half).recipe.at("strength"), "0.5");
+}
+
+TEST_F(InitImages, StartFromThePictureWithTheNoiseOfThatStep) {
+  // 2 of 4 steps: from t = 499, where eq. 4 puts the picture.
+  SampleOptions half = options();
+  half.init->strength = 0.5;
+  const Plan plan = make_plan(model_, {.steps = 4});
+  const double alpha_bar = plan.steps[2].alpha_bar;
+  FloatImages x_t = draw_noise(model_, 6, 3);
+  const FloatImages x_0 = pictures(3);
+  for (std::size_t i = 0; i < x_t.values.size(); ++i)
+    x_t.values[i] = static_cast<float>(std::sqrt(alpha_bar) * x_0.values[i] +
+                                       std::sqrt(1.0 - alpha_bar) * x_t.values[i]);
+  const Samples expected =
+      sample(model_, {.tau = std::vector<double>{249, 499}, .count = 3, .seed = 6, .x_T = x_t});
+  const Samples found = sample(model_, half);
+  for (std::size_t i = 0; i < found.x_0.values.size(); ++i)
+    ASSERT_NEAR(found.x_0.values[i], expected.x_0.values[i],
+                1e-4 * (1.0 + std::abs(expected.x_0.values[i])));
+}
+
+TEST_F(InitImages, OnePictureServesForAll) {
+  SampleOptions one = options();
+  one.init->images = pictures(1);
+  SampleOptions three = options();
+  three.init->images = join(join(pictures(1), pictures(1)), pictures(1));
+  EXPECT_EQ(sample(model_, one).x_0.values, sample(model_, three).x_0.values);
+  // Each has noise of its own.
+  const FloatImages drawn = sample(model_, one).x_0;
+  EXPECT_NE(to_image(drawn, 0).pixels, to_image(drawn, 1).pixels);
+}
+
+TEST_F(InitImages, AnEncodingIsNotRandom) {
+  SampleOptions encoded = options();
+  encoded.init->by = InitBy::encoding;
+  encoded.init->strength = 0.5;
+  const Samples found = sample(model_, encoded);
+  encoded.seed = 7;
+  EXPECT_EQ(sample(model_, encoded).x_0.values, found.x_0.values);
+  const Codes codes = encode(model_, pictures(3), {.tau = std::vector<double>{249, 499}});
+  EXPECT_EQ(sample(model_, {.tau = codes.tau, .count = 3, .x_T = codes.x_T}).x_0.values,
+            found.x_0.values);
+}
+
+TEST_F(InitImages, AMaskKeepsWhatIsBlackToTheBit) {
+  SampleOptions half = options();
+  half.init->mask = mask(-1.0F, 1.0F);
+  half.init->strength = 1.0;
+  const Samples found = sample(model_, half);
+  const FloatImages x_0 = pictures(3);
+  for (std::size_t i = 0; i < x_0.values.size(); ++i) {
+    if (i % 8 < 4) {
+      ASSERT_EQ(found.x_0.values[i], x_0.values[i]) << i;
+    } else {
+      ASSERT_NE(found.x_0.values[i], x_0.values[i]) << i;
+    }
+  }
+  for (const std::int64_t batch : {1, 2}) {
+    half.batch = batch;
+    EXPECT_EQ(sample(model_, half).x_0.values, found.x_0.values) << batch;
+  }
+  // What is drawn looks at what is kept.
+  half.init->images.values[0] += 0.5F;
+  EXPECT_NE(sample(model_, half).x_0.values[4], found.x_0.values[4]);
+
+  half.init->mask = mask(-1.0F, -1.0F);
+  EXPECT_EQ(sample(model_, half).x_0.values, half.init->images.values);
+}
+
+TEST_F(InitImages, AWhiteMaskKeepsNothing) {
+  SampleOptions all = options();
+  const Samples without = sample(model_, all);
+  all.init->mask = mask(1.0F, 1.0F);
+  EXPECT_EQ(sample(model_, all).x_0.values, without.x_0.values);
+}
+
+TEST_F(InitImages, RefusesWhatCannotBe) {
+  const auto refused = [&](const std::string& part, auto change) {
+    SampleOptions wrong = options();
+    change(wrong);
+    expect_error(ErrorCode::user, part, [&] { sample(model_, wrong); });
+  };
+  refused("strength: 0", [](SampleOptions& o) { o.init->strength = 0.0; });
+  refused("strength: 1.5", [](SampleOptions& o) { o.init->strength = 1.5; });
+  refused("strength: nan", [](SampleOptions& o) { o.init->strength = std::nan(""); });
+  refused("2 pictures for 3", [](SampleOptions& o) { o.init->images = pictures(2); });
+  refused("exclude", [](SampleOptions& o) { o.x_T = pictures(3); });
+  refused("adaptive", [](SampleOptions& o) { o.sampler = Sampler::adaptive; });
+  refused("[3,3,8,8]", [](SampleOptions& o) { o.init->mask = pictures(3); });
+  refused("[3,1,24,8]", [](SampleOptions& o) {
+    o.init->images.channels = 1;
+    o.init->images.height = 24;
+  });
+  refused("NaN", [](SampleOptions& o) { o.init->images.values[0] = std::nanf(""); });
+}
+
+class Previews : public MicroModel {};
+
+TEST_F(Previews, ShowEveryStepOfEveryPictureAndEndWithThePicture) {
+  std::map<std::int64_t, std::vector<double>> visited;  // picture -> t
+  FloatImages last;
+  const Samples samples =
+      sample(model_, {.steps = 4,
+                      .count = 3,
+                      .first_image = 10,
+                      .batch = 1,
+                      .preview = [&](const StepPreview& step) {
+                        ASSERT_EQ(step.x0_pred.count, 1);
+                        EXPECT_EQ(step.step, std::ssize(visited[step.first_image]));
+                        visited[step.first_image].push_back(step.t);
+                        if (step.first_image == 12) last = step.x0_pred;
+                      }});
+  EXPECT_EQ(visited.size(), 3U);
+  EXPECT_EQ(visited[11], (std::vector<double>{999, 749, 499, 249}));
+  // The last step lands on its own prediction (alpha_bar_prev is 1).
+  EXPECT_EQ(to_image(last, 0).pixels, to_image(samples.x_0, 2).pixels);
+}
+
+TEST_F(Previews, CanStopTheRun) {
+  std::stop_source stop;
+  int num_previews = 0;
+  const auto run = [&] {
+    sample(model_, {.steps = 100,
+                    .preview =
+                        [&](const StepPreview&) {
+                          if (++num_previews == 2) stop.request_stop();
+                        },
+                    .stop = stop.get_token()});
+  };
+  expect_error(ErrorCode::interrupted, "stopped", run);
+  EXPECT_EQ(num_previews, 2);
+}
+
+class Pictures : public MicroModel {
+ protected:
+  std::filesystem::path picture(std::int64_t width, std::int64_t height, std::int64_t channels) {
+    Image image{.width = width, .height = height, .channels = channels};
+    image.pixels.assign(static_cast<std::size_t>(width * height * channels), 255);
+    const std::filesystem::path file = folder_ / (std::to_string(width) + ".png");
+    write_png(file, image, {.overwrite = Overwrite::allow});
+    return file;
+  }
+};
+
+TEST_F(Pictures, HaveTheModelsSizeAndChannels) {
+  const FloatImages grey = load_pictures(model_, {picture(8, 8, 1), picture(8, 8, 3)});
+  EXPECT_EQ(grey.count, 2);
+  EXPECT_EQ(grey.values, std::vector<float>(2 * 3 * 64, 1.0F));
+}
+
+TEST_F(Pictures, OfAnotherSizeAreRefusedOrMadeToFit) {
+  expect_error(ErrorCode::user, "--resize", [&] { load_pictures(model_, {picture(6, 6, 3)}); });
+  const FloatImages padded = load_pictures(model_, {picture(6, 6, 3)}, Resize::pad);
+  EXPECT_EQ(padded.values[0], -1.0F);
+  EXPECT_EQ(padded.values[9], 1.0F);
+  EXPECT_EQ(load_pictures(model_, {picture(20, 16, 3)}, Resize::crop).values,
+            std::vector<float>(3 * 64, 1.0F));
+  expect_error(ErrorCode::user, "20x",
+               [&] { load_pictures(model_, {picture(20, 20, 3)}, Resize::pad); });
+}
+
+TEST_F(Pictures, SayWhatIsWrongWithAFile) {
+  expect_error(ErrorCode::user, "no file", [&] { load_pictures(model_, {}); });
+  expect_error(ErrorCode::io, "nowhere.png",
+               [&] { load_pictures(model_, {folder_ / "nowhere.png"}); });
+  expect_error(ErrorCode::user, ".jpg", [&] { load_pictures(model_, {folder_ / "a.gif"}); });
+}
+
+}  // namespace
+}  // namespace ddim::api_test
