@@ -175,7 +175,10 @@ void LikeFlag::check(Recipe& recipe) {
     if (before == now) continue;
     same_recipe_ = false;
     if (given_.contains(key) || (key == "size" && other_weights_)) continue;
-    if (key == "x_T") fail("was made from noise of its own; give the same with --noise");
+    if (key == "x_T")
+      fail(
+          "was made from noise of its own or from a picture; give the same with --noise, or with "
+          "--init-image");
     fail(fmt::format("was made with {} = {}, which is {} now", key, printable(before), now));
   }
   // The same model may be in a folder of another name.

@@ -20,6 +20,11 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", fmt::format("ddim {}", ddim::version()));
   app.require_subcommand(1);
   ddim::cli::add_sample_command(app);
+  ddim::cli::add_interpolate_command(app);
+  ddim::cli::add_encode_command(app);
+  ddim::cli::add_decode_command(app);
+  ddim::cli::add_reconstruct_command(app);
+  ddim::cli::add_consistency_command(app);
   ddim::cli::add_train_command(app);
   ddim::cli::add_plan_command(app);
   ddim::cli::add_info_command(app);

@@ -5,8 +5,6 @@
 
 #include <limits>
 
-#include "number_list.h"
-
 namespace ddim::cli {
 namespace {
 
@@ -18,21 +16,6 @@ std::vector<std::pair<std::string, Value>> choices_of(const std::vector<Value>& 
   return choices;
 }
 
-bool is_file(const std::string& tau) { return tau.starts_with('@'); }
-bool is_list(const std::string& tau) {
-  return tau.find_first_of("0123456789") == 0 || tau.starts_with('-') || tau.starts_with('.');
-}
-
-std::string check_tau(const std::string& tau) {
-  if (is_file(tau) || is_list(tau)) return "";
-  std::string names;
-  for (const TauKind kind : tau_kinds()) {
-    if (to_string(kind) == tau) return "";
-    names += to_string(kind) + ", ";
-  }
-  return fmt::format("{} is none of {}numbers with commas, or @FILE", tau, names);
-}
-
 bool takes_eta(Sampler sampler) { return sampler == Sampler::ddim || sampler == Sampler::euler; }
 
 }  // namespace
@@ -41,20 +24,7 @@ PlanFlags::PlanFlags() : sampler_(choices_of(samplers())) {}
 
 void PlanFlags::add_to(CLI::App& command) {
   const std::size_t num_before = command.get_options().size();
-  steps_option_ = command.add_option("--steps", steps_, "Steps to take, 1 to T")
-                      ->envname("DDIM_STEPS")
-                      ->capture_default_str();
-  tau_option_ =
-      command
-          .add_option(
-              "--tau", tau_,
-              "Which of the T steps: linear, quadratic (the paper's text), trailing, leading, "
-              "linspace, log-snr, linear-code, quadratic-code (its published code), "
-              "diffusers-leading, diffusers-trailing, diffusers-linspace (steps as diffusers' "
-              "DDIMScheduler computes them); a list such as 0,10,99.5,999; or @FILE with one")
-          ->check(CLI::Validator(check_tau, ""))
-          ->capture_default_str()
-          ->type_name("TAU");
+  tau_.add_to(command);
   sampler_.add_to(command, "--sampler",
                   "ddim (the paper's), ddpm-small, ddpm-large, euler (eq. 13), euler-t (eq. 15), "
                   "ab1 to ab4 (Adams-Bashforth), heun, dpmpp-2m, dpmpp-3m, unipc, or adaptive");
@@ -105,14 +75,6 @@ std::vector<std::string> PlanFlags::given() const {
   return names;
 }
 
-Tau PlanFlags::tau() const {
-  if (is_file(tau_)) return read_numbers(tau_.substr(1));
-  if (is_list(tau_)) return parse_numbers(tau_, "--tau");
-  for (const TauKind kind : tau_kinds())
-    if (to_string(kind) == tau_) return kind;
-  return TauKind::linear;
-}
-
 void PlanFlags::refuse_contradictions() const {
   const auto refuse_if = [](bool wrong, const std::string& message) {
     if (wrong) throw Error(ErrorCode::user, message);
@@ -124,9 +86,7 @@ void PlanFlags::refuse_contradictions() const {
   const bool is_threshold =
       clip == Clip::threshold_keep_eps || clip == Clip::threshold_rederive_eps;
 
-  refuse_if(given(steps_option_) && (is_file(tau_) || is_list(tau_)),
-            "--steps and a --tau that is a list contradict each other: the list says how many");
-  refuse_if(sampler == Sampler::adaptive && (given(steps_option_) || given(tau_option_)),
+  refuse_if(sampler == Sampler::adaptive && (tau_.steps_given() || tau_.tau_given()),
             "--sampler adaptive chooses its own steps; leave out --steps and --tau, or take "
             "another sampler");
   refuse_if(
@@ -145,8 +105,8 @@ PlanOptions PlanFlags::options() const {
   refuse_contradictions();
   SamplerDetails details = details_;
   details.final_alpha = final_alpha_.value();
-  return {.steps = steps_,
-          .tau = tau(),
+  return {.steps = tau_.steps(),
+          .tau = tau_.tau(),
           .eta = sigma_hat_ ? Eta(SigmaHat{}) : Eta(eta_),
           .clip = clip_.value(),
           .sampler = sampler_.value(),

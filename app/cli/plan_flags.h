@@ -3,6 +3,7 @@
 #include <ddim/plan.h>
 
 #include "choice_flag.h"
+#include "tau_flags.h"
 
 namespace ddim::cli {
 
@@ -19,11 +20,9 @@ class PlanFlags {
   std::vector<std::string> given() const;
 
  private:
-  Tau tau() const;
   void refuse_contradictions() const;
 
-  std::int64_t steps_ = PlanOptions{}.steps;
-  std::string tau_ = "linear";
+  TauFlags tau_;
   ChoiceFlag<Sampler> sampler_;
   double eta_ = 0.0;
   bool sigma_hat_ = false;
@@ -36,8 +35,6 @@ class PlanFlags {
   ChoiceFlag<FinalAlpha> final_alpha_{{{"one", FinalAlpha::one}, {"first", FinalAlpha::first}}};
 
   std::vector<const CLI::Option*> all_options_;
-  CLI::Option* steps_option_ = nullptr;
-  CLI::Option* tau_option_ = nullptr;
   CLI::Option* eta_option_ = nullptr;
   CLI::Option* clip_range_option_ = nullptr;
   CLI::Option* threshold_option_ = nullptr;

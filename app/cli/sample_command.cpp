@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "convention_flag.h"
 #include "device_flag.h"
+#include "init_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
 #include "like_flag.h"
@@ -28,6 +29,7 @@ struct SampleFlags {
   PlanFlags plan;
   ConventionFlag convention;
   ClassFlags class_choice;
+  InitFlags init;
   DeviceFlag device;
   std::optional<std::int64_t> count;
   std::int64_t batch = 16;
@@ -139,6 +141,7 @@ void run(SampleFlags& flags) {
     options.x_T = read_tensor(flags.noise, "x_T");
     options.count = flags.count.value_or(options.x_T->count);
   }
+  if (flags.init.count() > 0) options.count = flags.count.value_or(flags.init.count());
   check_outputs(flags, options.count);
 
   const Model model = Model::load(flags.model.folder(interrupts.token()), flags.device.kind());
@@ -152,6 +155,7 @@ void run(SampleFlags& flags) {
   options.clip = plan.clip;
   options.sampler = plan.sampler;
   options.details = plan.details;
+  options.init = flags.init.load(model);
   Recipe recipe = make_recipe(model, options);
   if (flags.like.given()) flags.like.check(recipe);
   Samples samples = sample(model, options);
@@ -205,6 +209,7 @@ void add_sample_command(CLI::App& app) {
       ->type_name("FILE");
   flags->class_choice.add_to(*command);
   flags->convention.add_to(*command);
+  flags->init.add_to(*command);
   flags->plan.add_to(*command);
   flags->device.add_to(*command);
   command->add_flag("--overwrite", flags->overwrite, "Replace output files that exist");

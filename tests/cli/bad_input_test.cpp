@@ -14,7 +14,8 @@ using Json = nlohmann::json;
 // What a user can get wrong: the command, its exit code, and what the message must contain. The
 // folder @ holds: micro/ (a model), and copies of it that are damaged as their names say;
 // pictures/; empty/; small.toml; bad.toml (channels are no multiple of the groups); taken.png;
-// x_T.safetensors with 2 images; empty.txt. AT stands for the letter @.
+// x_T.safetensors with 2 images; zero.safetensors, nan.safetensors and grey.safetensors with one;
+// small.png of 6x4 pixels; empty.txt. AT stands for the letter @.
 struct BadInput {
   const char* name;
   const char* arguments;
@@ -139,6 +140,94 @@ const BadInput kBadInputs[] = {
      "sample --model nobody/nothing --out @/a.png",
      1,
      {"nobody/nothing", "ddim pull nobody/nothing"}},
+    {"EncodeWrongSize",
+     "encode @/small.png --model @/micro --out @/c.safetensors",
+     1,
+     {"@/small.png", "4x6", "8x8", "--resize"}},
+    {"EncodeNothing", "encode --model @/micro --out @/c.safetensors", 1, {"--data"}},
+    {"EncodeMissing", "encode @/no.png --model @/micro --out @/c.safetensors", 5, {"@/no.png"}},
+    {"EncodeNoPicture",
+     "encode @/fake.png --model @/micro --out @/c.safetensors",
+     4,
+     {"@/fake.png"}},
+    {"EncodeStepsZero",
+     "encode @/pictures/0.png --model @/micro --steps 0 --out @/c.safetensors",
+     1,
+     {"steps", "1 to 1000"}},
+    {"EncodeTauFalls",
+     "encode @/pictures/0.png --model @/micro --tau 9,5 --out @/c.safetensors",
+     1,
+     {"tau", "5"}},
+    {"EncodeOutExists",
+     "encode @/pictures/0.png --model @/micro --out @/taken.png",
+     1,
+     {"@/taken.png exists"}},
+    {"EncodeResizeUnknown",
+     "encode @/small.png --model @/micro --resize=stretch --out @/c.safetensors",
+     2,
+     {"--resize", "stretch", "crop"}},
+    {"DecodeNaN", "decode @/nan.safetensors --model @/micro --out @/a.png", 1, {"NaN"}},
+    {"DecodeOtherShape",
+     "decode @/grey.safetensors --model @/micro --steps 3 --out @/a.png",
+     1,
+     {"[1,1,8,8]", "[1,3,8,8]"}},
+    {"DecodeMissing", "decode @/no.safetensors --model @/micro --out @/a.png", 5, {"@/no.s"}},
+    {"ReconstructStepsZero",
+     "reconstruct @/pictures/0.png --model @/micro --steps 5,0",
+     1,
+     {"steps", "1 to 1000"}},
+    {"ReconstructNoPng",
+     "reconstruct @/pictures/0.png --model @/micro --out @/a.jpg",
+     1,
+     {"--out", ".png"}},
+    {"InterpolateOneEnd",
+     "interpolate 1 --model @/micro --out @/a.png",
+     1,
+     {"1 ends", "two", "four"}},
+    {"InterpolateShapes",
+     "interpolate 1 @/grey.safetensors --model @/micro --out @/a.png",
+     1,
+     {"[1,3,8,8]", "[1,1,8,8]"}},
+    {"InterpolateNaN", "interpolate 1 @/nan.safetensors --model @/micro --out @/a.png", 1, {"NaN"}},
+    {"InterpolateZero",
+     "interpolate 1 @/zero.safetensors --model @/micro --out @/a.png",
+     1,
+     {"zero"}},
+    {"InterpolateOneFrame",
+     "interpolate 1 2 --frames 1 --model @/micro --out @/a.png",
+     1,
+     {"1 frames"}},
+    {"InterpolateEndUnknown",
+     "interpolate 1 two --model @/micro --out @/a.png",
+     1,
+     {"two", ".png"}},
+    {"InterpolateAnimationName",
+     "interpolate 1 2 --animation @/a.gif --model @/micro --out @/a.png",
+     1,
+     {"--animation", ".webp"}},
+    {"ConsistencyStepsAboveT",
+     "consistency --steps 2,1001 --model @/micro --out @/a.png",
+     1,
+     {"1001", "1000"}},
+    {"StrengthZero",
+     "sample --init-image @/pictures/0.png --strength 0 --model @/micro --out @/a.png",
+     1,
+     {"strength", "0"}},
+    {"StrengthAlone", "sample --strength 0.5 --model @/micro --out @/a.png", 1, {"--init-image"}},
+    {"MaskAlone", "sample --mask @/small.png --model @/micro --out @/a.png", 1, {"--init-image"}},
+    {"InitWrongSize",
+     "sample --init-image @/small.png --model @/micro --out @/a.png",
+     1,
+     {"@/small.png", "--resize"}},
+    {"InitAndNoise",
+     "sample --init-image @/pictures/0.png --noise @/x_T.safetensors --model @/micro --out @/a.png",
+     1,
+     {"exclude"}},
+    {"InitCount",
+     "sample --init-image @/pictures/0.png --init-image @/pictures/1.png --count 3 --model @/micro "
+     "--out @/a.png",
+     1,
+     {"2 pictures for 3"}},
     {"InfoMissing", "info @/nowhere", 1, {"@/nowhere"}},
     {"InfoNoPicture", "info @/fake.png", 4, {"@/fake.png"}},
 };
@@ -187,6 +276,18 @@ void fill(const TemporaryFolder& folder) {
   write_tensor(
       folder / "x_T.safetensors", "x_T",
       {.count = 2, .channels = 3, .height = 8, .width = 8, .values = std::vector<float>(384)});
+  write_tensor(
+      folder / "zero.safetensors", "x_T",
+      {.count = 1, .channels = 3, .height = 8, .width = 8, .values = std::vector<float>(192)});
+  write_tensor(
+      folder / "grey.safetensors", "x_T",
+      {.count = 1, .channels = 1, .height = 8, .width = 8, .values = std::vector<float>(64, 1.0F)});
+  // write_tensor() refuses NaN; another program does not.
+  std::string bytes = read_file(folder / "zero.safetensors");
+  bytes.replace(bytes.size() - 4, 4, std::string("\0\0\xc0\x7f", 4));
+  write_file(folder / "nan.safetensors", bytes);
+  write_png(folder / "small.png",
+            {.width = 6, .height = 4, .channels = 3, .pixels = std::vector<std::uint8_t>(72, 200)});
 }
 
 class BadInputs : public testing::TestWithParam<BadInput> {};

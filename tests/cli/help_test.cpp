@@ -13,8 +13,8 @@ void expect_all(const std::string& text, const std::vector<std::string>& parts) 
 TEST(Help, NamesEveryCommandAndExitCode) {
   const Outcome run = run_ddim("--help");
   EXPECT_EQ(run.exit_code, 0);
-  expect_all(run.out,
-             {"sample", "train", "plan", "info", "convert", "evaluate", "bench", "pull", "130"});
+  expect_all(run.out, {"sample", "train", "plan", "info", "convert", "evaluate", "bench", "encode",
+                       "decode", "reconstruct", "interpolate", "consistency", "pull", "130"});
 }
 
 TEST(Help, NamesEveryFlag) {
@@ -22,6 +22,14 @@ TEST(Help, NamesEveryFlag) {
              {"--model", "--steps", "--tau", "--eta", "--sigma-hat", "--count", "--batch",
               "--threads", "--seed", "--out", "--noise", "--save-tensors", "--clip", "--json",
               "--like", "--no-metadata", "--pull"});
+  expect_all(run_ddim("sample --help").out,
+             {"--init-image", "--strength", "--init-by", "--mask", "--resize"});
+  expect_all(run_ddim("encode --help").out, {"pictures", "--data", "--max-images", "--resize",
+                                             "--steps", "--tau", "--exact", "--out"});
+  expect_all(run_ddim("decode --help").out, {"codes", "--clip", "--save-tensors", "--out"});
+  expect_all(run_ddim("reconstruct --help").out, {"pictures", "--steps", "--exact", "--json"});
+  expect_all(run_ddim("interpolate --help").out, {"ends", "--frames", "--animation", "--out"});
+  expect_all(run_ddim("consistency --help").out, {"--steps", "--reference", "--count", "--out"});
   expect_all(run_ddim("train --help").out,
              {"CONFIG.toml", "--data", "--out", "--resume", "--max-steps", "Ctrl-C"});
   expect_all(run_ddim("evaluate --help").out, {"--eps-error", "--model", "--data", "--json"});

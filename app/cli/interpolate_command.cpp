@@ -1,0 +1,158 @@
+#include <ddim/animation.h>
+#include <ddim/encode.h>
+#include <ddim/error.h>
+#include <ddim/interpolate.h>
+#include <ddim/pictures.h>
+#include <ddim/sample.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+#include "commands.h"
+#include "interrupts.h"
+#include "output_file.h"
+#include "picture_flags.h"
+#include "plan_flags.h"
+#include "png_output.h"
+#include "run_flags.h"
+
+namespace ddim::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Flags {
+  RunFlags run;
+  PlanFlags plan;
+  ResizeFlag resize;
+  OverwriteFlag overwrite;
+  std::vector<std::string> ends;
+  std::int64_t frames = 11;
+  fs::path out;
+  fs::path animation;
+  int frame_ms = AnimationOptions{}.frame_ms;
+};
+
+std::optional<std::uint64_t> seed_of(const std::string& end) {
+  std::uint64_t seed = 0;
+  const char* const last = end.data() + end.size();
+  const auto [next, error] = std::from_chars(end.data(), last, seed);
+  if (error != std::errc() || next != last) return std::nullopt;
+  return seed;
+}
+
+/// The states of one argument: of a seed, of a file of codes, or of a picture, which is encoded.
+FloatImages states_of(const Model& model, const std::string& end, const Flags& flags,
+                      const PlanOptions& plan, const std::stop_token& stop) {
+  if (const auto seed = seed_of(end)) return draw_noise(model, *seed);
+  if (fs::path(end).extension() == ".safetensors") return read_codes(end).x_T;
+  return encode(model, load_pictures(model, {end}, flags.resize.value()),
+                {.steps = plan.steps,
+                 .tau = plan.tau,
+                 .class_choice = flags.run.class_choice(),
+                 .batch = flags.run.batch(),
+                 .threads = flags.run.threads(),
+                 .show_progress = flags.run.show_progress(),
+                 .stop = stop})
+      .x_T;
+}
+
+FloatImages states_of_all(const Model& model, const Flags& flags, const PlanOptions& plan,
+                          const std::stop_token& stop) {
+  std::optional<FloatImages> all;
+  for (const std::string& end : flags.ends) {
+    const FloatImages states = states_of(model, end, flags, plan, stop);
+    all = all ? join(*all, states) : states;
+  }
+  return *all;
+}
+
+/// Frames there and back; a grid row by row, every other from the right, so that neighbours follow
+/// each other.
+std::vector<Image> film_of(const std::vector<Image>& images, std::int64_t columns) {
+  std::vector<Image> film = images;
+  for (std::ptrdiff_t row = 1; row * columns < std::ssize(film); row += 2)
+    std::reverse(film.begin() + row * columns, film.begin() + (row + 1) * columns);
+  for (std::ptrdiff_t i = std::ssize(film) - 2; i > 0; --i)
+    film.push_back(film[static_cast<std::size_t>(i)]);
+  return film;
+}
+
+void run(const Flags& flags) {
+  const Interrupts interrupts;
+  check_png_output(flags.out, flags.overwrite.value());
+  if (!flags.animation.empty()) {
+    if (flags.animation.extension() != ".webp") {
+      throw Error(ErrorCode::user,
+                  fmt::format("--animation {}: must end in .webp", flags.animation.string()));
+    }
+    check_output(flags.animation, flags.overwrite.value());
+    if (!can_write_animations()) {
+      throw Error(ErrorCode::user,
+                  "--animation: this build cannot write WebP; install libwebp (Debian, Ubuntu: "
+                  "apt-get install libwebp-dev) and build again, or leave it out");
+    }
+  }
+  const PlanOptions plan = flags.plan.options();
+  const Model model = flags.run.load_model(interrupts.token());
+  make_plan(model, plan);  // refuses before anything is encoded
+  const FloatImages states =
+      interpolate(states_of_all(model, flags, plan, interrupts.token()), flags.frames);
+  const Samples samples = sample(model, {.steps = plan.steps,
+                                         .tau = plan.tau,
+                                         .eta = plan.eta,
+                                         .clip = plan.clip,
+                                         .sampler = plan.sampler,
+                                         .details = plan.details,
+                                         .count = states.count,
+                                         .class_choice = flags.run.class_choice(),
+                                         .x_T = states,
+                                         .batch = flags.run.batch(),
+                                         .threads = flags.run.threads(),
+                                         .show_progress = flags.run.show_progress(),
+                                         .stop = interrupts.token()});
+  write_png_grid(flags.out, samples, flags.overwrite.value(), {.columns = flags.frames});
+  if (!flags.animation.empty()) {
+    std::vector<Image> images;
+    for (std::int64_t k = 0; k < samples.x_0.count; ++k) images.push_back(to_image(samples.x_0, k));
+    write_animation(flags.animation, film_of(images, flags.frames),
+                    {.frame_ms = flags.frame_ms, .overwrite = flags.overwrite.value()});
+  }
+  print_drawn(samples, flags.out, flags.run.json());
+}
+
+}  // namespace
+
+void add_interpolate_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "interpolate", "Draw what lies between pictures, codes or seeds (the paper's figure 6)");
+  command->fallthrough();
+  const auto flags = std::make_shared<Flags>();
+  command
+      ->add_option("ends", flags->ends,
+                   "Two for a line, four for a grid (the paper's figures 11 to 13): seeds (7 is "
+                   "picture 0 of ddim sample --seed 7), safetensors files with x_T (all of their "
+                   "states), and PNG or JPEG pictures, which are encoded first")
+      ->required()
+      ->type_name("SEED|FILE");
+  command->add_option("--frames", flags->frames, "Pictures in a line; a grid has as many lines")
+      ->capture_default_str();
+  command->add_option("--out", flags->out, "PNG file of all pictures")
+      ->required()
+      ->type_name("NAME.png");
+  command
+      ->add_option("--animation", flags->animation,
+                   "Also write them as an animation, there and back, for ever")
+      ->type_name("NAME.webp");
+  command->add_option("--frame-ms", flags->frame_ms, "How long the animation shows each picture")
+      ->capture_default_str();
+  flags->resize.add_to(*command);
+  flags->plan.add_to(*command);
+  flags->run.add_to(*command);
+  flags->overwrite.add_to(*command);
+  command->callback([flags] { run(*flags); });
+}
+
+}  // namespace ddim::cli

@@ -1,0 +1,134 @@
+#include <ddim/encode.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/run_program.h"
+
+namespace ddim::cli_test {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+class EncodeCommands : public testing::Test {
+ protected:
+  EncodeCommands() : model_(" --quiet --model " + (folder_ / "micro")) {
+    make_micro_model(folder_ / "micro");
+    make_pictures(folder_ / "pictures", 3);
+  }
+  std::string picture(int k) const { return folder_ / ("pictures/" + std::to_string(k) + ".png "); }
+
+  TemporaryFolder folder_;
+  std::string model_;
+};
+
+TEST_F(EncodeCommands, DecodeGoesBackTheWayThatEncodeCame) {
+  const std::string codes = folder_ / "codes.safetensors";
+  const Outcome encoded = run_ddim("encode " + picture(0) + picture(2) +
+                                   "--steps 4 --tau quadratic --out " + codes + model_);
+  ASSERT_EQ(encoded.exit_code, 0) << encoded.err;
+  EXPECT_NE(encoded.out.find("2 codes, 4 network calls"), std::string::npos) << encoded.out;
+  EXPECT_EQ(read_codes(codes).x_T.count, 2);
+
+  const Outcome decoded = run_ddim("decode " + codes + " --out " + (folder_ / "a.png") +
+                                   " --save-tensors " + (folder_ / "a.safetensors") + model_);
+  ASSERT_EQ(decoded.exit_code, 0) << decoded.err;
+  EXPECT_EQ(decoded.err, "");
+  const Samples expected = decode(Model::load(folder_ / "micro"), read_codes(codes));
+  EXPECT_EQ(read_tensor(folder_ / "a.safetensors", "x_0").values, expected.x_0.values);
+  EXPECT_TRUE(fs::exists(folder_ / "a.png"));
+
+  // Other steps when asked to; a warning with --clip.
+  const Outcome other = run_ddim("decode " + codes + " --steps 2 --clip --json --out " +
+                                 (folder_ / "b.png") + model_);
+  EXPECT_EQ(Json::parse(other.out).at("nfe"), 2);
+  EXPECT_NE(other.err.find("--clip"), std::string::npos) << other.err;
+}
+
+TEST_F(EncodeCommands, TakeDataSetsAndMakePicturesFit) {
+  const std::string flags = "--max-images 2 --steps 2 --json --out " + (folder_ / "c.safetensors");
+  const Outcome run = run_ddim("encode --data " + (folder_ / "pictures") + " " + flags + model_);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Json result = Json::parse(run.out);
+  EXPECT_EQ(result.at("images"), 2);
+  EXPECT_EQ(result.at("residual"), 0.0);
+  EXPECT_TRUE(result.contains("kurtosis"));
+}
+
+TEST_F(EncodeCommands, ReconstructPrintsTheTableAndDrawsIt) {
+  const std::string run = "reconstruct " + picture(0) + picture(1) + "--steps 2,10 " + model_;
+  const Outcome table = run_ddim(run + " --out " + (folder_ / "r.png"));
+  ASSERT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_NE(table.out.find("0.014"), std::string::npos) << table.out;  // the paper's S = 10
+  EXPECT_NE(table.out.find('#'), std::string::npos) << table.out;
+  const Image grid = read_png(folder_ / "r.png");  // 2 columns; pictures, 2 and 10 steps
+  EXPECT_EQ(grid.width, 2 * 10 + 2);
+  EXPECT_EQ(grid.height, 3 * 10 + 2);
+
+  const Json result = Json::parse(run_ddim(run + " --json").out);
+  EXPECT_EQ(result.at("images"), 2);
+  EXPECT_EQ(result.at("table")[1].at("paper"), 0.014);
+  EXPECT_EQ(result.at("table")[1].at("nfe"), 20.0);
+  EXPECT_FALSE(result.at("table")[0].contains("paper"));
+}
+
+TEST_F(EncodeCommands, InterpolateTakesSeedsCodesAndPicturesTogether) {
+  const std::string codes = folder_ / "codes.safetensors";
+  ASSERT_EQ(run_ddim("encode " + picture(0) + "--steps 3 --out " + codes + model_).exit_code, 0);
+  const Outcome line = run_ddim("interpolate 7 " + codes + " --steps 3 --frames 4 --out " +
+                                (folder_ / "line.png") + model_);
+  ASSERT_EQ(line.exit_code, 0) << line.err;
+  const Image picture_of_line = read_png(folder_ / "line.png");
+  EXPECT_EQ(picture_of_line.width, 4 * 10 + 2);
+  EXPECT_EQ(picture_of_line.height, 10 + 2);
+  // Its first picture is the one of the seed.
+  ASSERT_EQ(run_ddim("sample --seed 7 --count 1 --steps 3 --out " + (folder_ / "seed") + model_)
+                .exit_code,
+            0);
+  const Image of_seed = read_png(folder_ / "seed/000000.png");
+  for (std::size_t i = 0; i < 8 * 3; ++i)
+    EXPECT_EQ(picture_of_line.pixels[(2 * 42 + 2) * 3 + i], of_seed.pixels[i]);
+
+  const Outcome grid = run_ddim("interpolate 7 " + codes + " " + picture(1) +
+                                "8 --steps 2 --frames 3 --out " + (folder_ / "grid.png") + model_);
+  ASSERT_EQ(grid.exit_code, 0) << grid.err;
+  EXPECT_EQ(read_png(folder_ / "grid.png").height, 3 * 10 + 2);
+}
+
+TEST_F(EncodeCommands, ConsistencyDrawsARowForEachNumberOfSteps) {
+  const Outcome run = run_ddim("consistency --steps 2,3 --reference 5 --count 2 --json --out " +
+                               (folder_ / "c.png") + model_);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Json result = Json::parse(run.out);
+  EXPECT_EQ(result.at("reference_steps"), 5);
+  EXPECT_EQ(result.at("distances").size(), 2U);
+  EXPECT_GT(result.at("distances")[0].at("distance"), 0.0);
+  EXPECT_EQ(read_png(folder_ / "c.png").height, 3 * 10 + 2);
+}
+
+TEST_F(EncodeCommands, SampleStartsFromAPictureAndKeepsWhatTheMaskSays) {
+  // White where x is 4 and more.
+  Image mask{.width = 8, .height = 8, .channels = 1};
+  for (int i = 0; i < 64; ++i)
+    mask.pixels.push_back(static_cast<std::uint8_t>(i % 8 < 4 ? 0 : 255));
+  write_png(folder_ / "mask.png", mask);
+  const Outcome run = run_ddim("sample --steps 3 --count 2 --init-image " + picture(1) + "--mask " +
+                               (folder_ / "mask.png") + " --out " + (folder_ / "drawn") + model_);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Image before = read_png(folder_ / "pictures/1.png");
+  const Image after = read_png(folder_ / "drawn/000001.png");
+  std::size_t changed = 0;
+  for (std::size_t i = 0; i < before.pixels.size(); ++i) {
+    const bool is_kept = i / 3 % 8 < 4;
+    if (is_kept) {
+      EXPECT_EQ(after.pixels[i], before.pixels[i]) << i;
+    } else {
+      changed += after.pixels[i] != before.pixels[i] ? 1 : 0;
+    }
+  }
+  EXPECT_GT(changed, 50U);
+}
+
+}  // namespace
+}  // namespace ddim::cli_test
