@@ -14,7 +14,6 @@ namespace {
 
 void check(const ModelInfo& model, const SampleOptions& options) {
   const InitImage& init = *options.init;
-  require(!options.x_T, "sample: noise (x_T) and pictures to start from exclude each other");
   require(init.images.count == 1 || init.images.count == options.count,
           "init image: ", init.images.count, " pictures for ", options.count,
           " to draw; expected one, or as many");

@@ -57,6 +57,8 @@ Samples sample(const Model& model, const SampleOptions& options) {
   require(options.first_image >= 0 && options.first_image <= kMaxImages - options.count,
           "sample: images ", options.first_image, " .. +", options.count,
           " are not all numbers of 32 bits");
+  require(!options.x_T || !options.init,
+          "sample: noise (x_T) and pictures to start from exclude each other");
   if (options.x_T) check_initial_state(model.info(), options);
 
   const model::Model& loaded = model.implementation().model;
