@@ -14,11 +14,11 @@ class ResizeFlag {
                    "Pictures of another size: --resize cuts out the middle square and resizes it, "
                    "--resize=pad puts black around smaller ones; without, they are refused");
   }
-  Resize value() const { return resize_.value(); }
+  SizeMismatch value() const { return resize_.value(); }
 
  private:
-  ChoiceFlag<Resize> resize_{
-      {{"refuse", Resize::refuse}, {"crop", Resize::crop}, {"pad", Resize::pad}}};
+  ChoiceFlag<SizeMismatch> resize_{
+      {{"refuse", SizeMismatch::refuse}, {"crop", SizeMismatch::crop}, {"pad", SizeMismatch::pad}}};
 };
 
 /// Pictures to work on: files, or --data with --split and --max-images; and --resize.

@@ -12,7 +12,7 @@
 namespace ddim {
 
 /// What to do with a picture that does not have a model's size.
-enum class Resize {
+enum class SizeMismatch {
   refuse,
   crop,  ///< the largest square in its middle, resized
   pad,   ///< black around it; for smaller ones only
@@ -22,7 +22,7 @@ enum class Resize {
 /// black to 1 white. Error(user) for none, for a file of another kind, and for another size unless
 /// `resize` says what to do; Error(io) and Error(corrupt), naming the file, when it cannot be read.
 FloatImages load_pictures(const Model& model, const std::vector<std::filesystem::path>& files,
-                          Resize resize = Resize::refuse);
+                          SizeMismatch resize = SizeMismatch::refuse);
 
 /// Which pictures of a data set.
 struct DataOptions {
@@ -33,7 +33,7 @@ struct DataOptions {
 
 /// The same from a data set.
 FloatImages load_data_set(const Model& model, const DataOptions& options,
-                          Resize resize = Resize::refuse);
+                          SizeMismatch resize = SizeMismatch::refuse);
 
 /// Mean of the squared difference per element, with black 0 and white 1 (the paper's table 2), of
 /// each picture. Nothing is clamped. Error(user) for different shapes.

@@ -12,22 +12,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-data::Fit fit_of(Resize resize) {
+data::Fit fit_of(SizeMismatch resize) {
   switch (resize) {
-    case Resize::refuse:
+    case SizeMismatch::refuse:
       return data::Fit::none;
-    case Resize::crop:
+    case SizeMismatch::crop:
       return data::Fit::crop_resize;
-    case Resize::pad:
+    case SizeMismatch::pad:
       return data::Fit::pad;
   }
   return {};
 }
 
-data::Images fit_to_model(data::Images images, const ModelInfo& model, Resize resize,
+data::Images fit_to_model(data::Images images, const ModelInfo& model, SizeMismatch resize,
                           const std::string& name) {
   const bool fits = images.height == model.resolution && images.width == model.resolution;
-  require(fits || resize != Resize::refuse, name, ": ", images.height, "x", images.width,
+  require(fits || resize != SizeMismatch::refuse, name, ": ", images.height, "x", images.width,
           " pixels, but this model's pictures are ", model.resolution, "x", model.resolution,
           "; add --resize to crop and resize, or --resize=pad for a black border");
   return data::fit_to(std::move(images), fits ? data::Fit::none : fit_of(resize), model.resolution,
@@ -68,7 +68,8 @@ data::Images read_picture(const fs::path& file, const ModelInfo& model) {
 
 }  // namespace
 
-FloatImages load_pictures(const Model& model, const std::vector<fs::path>& files, Resize resize) {
+FloatImages load_pictures(const Model& model, const std::vector<fs::path>& files,
+                          SizeMismatch resize) {
   require(!files.empty(), "pictures: no file given");
   FloatImages all = none_for(model.info());
   for (const fs::path& file : files)
@@ -77,7 +78,7 @@ FloatImages load_pictures(const Model& model, const std::vector<fs::path>& files
   return all;
 }
 
-FloatImages load_data_set(const Model& model, const DataOptions& options, Resize resize) {
+FloatImages load_data_set(const Model& model, const DataOptions& options, SizeMismatch resize) {
   require(!options.max_images || *options.max_images >= 1,
           "max-images: ", options.max_images.value_or(0), "; expected at least 1");
   data::Images images = data::load_dataset(options.data, {.split = options.split == DataSplit::train

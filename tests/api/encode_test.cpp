@@ -105,7 +105,8 @@ TEST_F(Encoding, CanBeStopped) {
 class ShippedModel : public testing::Test {
  protected:
   const Model model_ = Model::load("models/fashion-mnist");
-  const FloatImages picture_ = load_pictures(model_, {"docs/pictures/shirt.png"}, Resize::pad);
+  const FloatImages picture_ =
+      load_pictures(model_, {"docs/pictures/shirt.png"}, SizeMismatch::pad);
 };
 
 TEST_F(ShippedModel, AnExactEncodingComesBackToFloatAccuracy) {

@@ -182,13 +182,13 @@ TEST_F(Pictures, HaveTheModelsSizeAndChannels) {
 
 TEST_F(Pictures, OfAnotherSizeAreRefusedOrMadeToFit) {
   expect_error(ErrorCode::user, "--resize", [&] { load_pictures(model_, {picture(6, 6, 3)}); });
-  const FloatImages padded = load_pictures(model_, {picture(6, 6, 3)}, Resize::pad);
+  const FloatImages padded = load_pictures(model_, {picture(6, 6, 3)}, SizeMismatch::pad);
   EXPECT_EQ(padded.values[0], -1.0F);
   EXPECT_EQ(padded.values[9], 1.0F);
-  EXPECT_EQ(load_pictures(model_, {picture(20, 16, 3)}, Resize::crop).values,
+  EXPECT_EQ(load_pictures(model_, {picture(20, 16, 3)}, SizeMismatch::crop).values,
             std::vector<float>(3 * 64, 1.0F));
   expect_error(ErrorCode::user, "20x",
-               [&] { load_pictures(model_, {picture(20, 20, 3)}, Resize::pad); });
+               [&] { load_pictures(model_, {picture(20, 20, 3)}, SizeMismatch::pad); });
 }
 
 TEST_F(Pictures, SayWhatIsWrongWithAFile) {
