@@ -9,11 +9,16 @@
 
 namespace ddim {
 
-Device make_device(BackendKind kind, int num_threads, Profile* profile) {
-  require(num_threads >= 1, "device: threads must be at least 1, found ", num_threads);
+Device make_device(BackendKind kind, const DeviceOptions& options) {
+  require(options.num_threads >= 1, "device: threads must be at least 1, found ",
+          options.num_threads);
+  require(kind != BackendKind::ref || options.precision == Precision::fp32,
+          "device: the reference has no bf16; it is what bf16 is measured against");
   std::unique_ptr<Device::Backend> backend =
-      kind == BackendKind::ref ? make_ref_backend() : make_cpu_backend(num_threads);
-  if (profile != nullptr) backend = make_profiling_backend(std::move(backend), *profile);
+      kind == BackendKind::ref ? make_ref_backend()
+                               : make_cpu_backend(options.num_threads, options.precision);
+  if (options.profile != nullptr)
+    backend = make_profiling_backend(std::move(backend), *options.profile);
   return Device(std::move(backend));
 }
 

@@ -2,15 +2,25 @@
 
 #include "backend/profiling.h"
 #include "tensor/device.h"
+#include "tensor/precision.h"
 
 namespace ddim {
 
 enum class BackendKind { ref, cpu };
 
-/// A device on this machine whose ops use `num_threads` threads (see Device::worker for several
-/// workers). When `profile` is given, every op of the device and its workers is timed into it; it
-/// must outlive them. Throws Error(user) when the machine lacks what the backend needs.
-Device make_device(BackendKind kind, int num_threads = 1, Profile* profile = nullptr);
+struct DeviceOptions {
+  int num_threads = 1;  ///< that its ops use; see Device::worker for several workers
+  Precision precision = Precision::fp32;  ///< `ref` has fp32 only
+  /// Every op of the device and its workers is timed into it; it must outlive them.
+  Profile* profile = nullptr;
+};
+
+/// A device on this machine. Throws Error(user) when the machine or the backend lacks what is asked
+/// for.
+Device make_device(BackendKind kind, const DeviceOptions& options);
+inline Device make_device(BackendKind kind, int num_threads = 1) {
+  return make_device(kind, {.num_threads = num_threads});
+}
 
 /// A device whose kernels do nothing and whose memory is only counted: run a network on it to learn
 /// what its activations need (arena().peak_bytes()) before anything is allocated.

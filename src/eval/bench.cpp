@@ -128,7 +128,9 @@ BenchResult bench(const BenchOptions& options) {
   // One worker, so that the ops counted are those of whole steps.
   if (options.workload == Workload::sampling && options.batch > 1) profiled.num_threads = 1;
   const Timings timings = time_workload(
-      profiled, make_device(BackendKind::cpu, profiled.num_threads, &profile), &profile);
+      profiled,
+      make_device(BackendKind::cpu, {.num_threads = profiled.num_threads, .profile = &profile}),
+      &profile);
   result.ops = profile.entries();
   for (ProfileEntry& entry : result.ops) {
     entry.seconds /= timings.num_image_steps;

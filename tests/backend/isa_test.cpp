@@ -35,7 +35,8 @@ TEST_F(IsaDeathTest, EnvironmentCapsTheInstructionSet) {
 
 TEST_F(IsaDeathTest, OtherNamesAreRefused) {
   for (const char* name : {"avx9", "AVX2", "", "sse4 "}) {
-    EXPECT_EXIT(report_isa(name), testing::ExitedWithCode(1), "it must be sse4, avx2 or avx512");
+    EXPECT_EXIT(report_isa(name), testing::ExitedWithCode(1),
+                "it must be sse4, avx2, avx512 or avx512_bf16");
   }
 }
 

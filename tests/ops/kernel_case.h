@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tensor/kernels.h"
+#include "tensor/precision.h"
 
 namespace ddim::test {
 
@@ -50,6 +51,7 @@ struct KernelCase {
   /// `magnitude` if that is more: the size of terms that cancel.
   double tolerance = 0.0;
   double magnitude = 0.0;
+  Precision precision = Precision::fp32;  ///< of the backend; `ref` is fp32 always
   std::function<void(Call&)> run;
 };
 

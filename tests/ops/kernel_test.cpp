@@ -160,6 +160,22 @@ std::vector<Write> write_modes(const KernelCase& test) {
   return {Write::overwrite};
 }
 
+Device cpu_device(const KernelCase& test, int num_threads) {
+  return make_device(BackendKind::cpu, {.num_threads = num_threads, .precision = test.precision});
+}
+
+/// The same cases where products are made of bf16. Both factors of a product are off by up to
+/// 2^-9, and tiles of 2x2 multiply that, but random signs
+/// leave less of it: 4e-3 was seen.
+std::vector<KernelCase> in_bf16(std::vector<KernelCase> cases) {
+  for (KernelCase& test : cases) {
+    test.name += "_bf16";
+    test.precision = Precision::bf16;
+    test.tolerance = 1e-2;
+  }
+  return cases;
+}
+
 class CpuKernels : public testing::TestWithParam<KernelCase> {
  protected:
   void SetUp() override {
@@ -175,7 +191,7 @@ TEST_P(CpuKernels, AgreeWithRef) {
     SCOPED_TRACE(write == Write::accumulate ? "accumulate" : "overwrite");
     const std::vector<Values> truth =
         run_case(test, make_device(BackendKind::ref), {.write = write});
-    const Device cpu = make_device(BackendKind::cpu, 2);
+    const Device cpu = cpu_device(test, 2);
     for (const std::int64_t margin : {16, 19}) {
       SCOPED_TRACE(testing::Message() << "margin " << margin);
       const std::vector<Values> actual = run_case(test, cpu, {.write = write, .margin = margin});
@@ -188,7 +204,7 @@ TEST_P(CpuKernels, AgreeWithRef) {
 TEST_P(CpuKernels, SkipUnwantedGradients) {
   const KernelCase& test = GetParam();
   if (!takes_grads(test)) return;
-  const Device cpu = make_device(BackendKind::cpu, 1);
+  const Device cpu = cpu_device(test, 1);
   const std::vector<Values> all = run_case(test, cpu, {});
   for (std::size_t i = 0; i < all.size(); ++i) {
     const std::vector<Values> one = run_case(test, cpu, {.only_output = static_cast<int>(i)});
@@ -199,9 +215,9 @@ TEST_P(CpuKernels, SkipUnwantedGradients) {
 
 TEST_P(CpuKernels, GiveTheSameBitsOnAnyNumberOfThreads) {
   const KernelCase& test = GetParam();
-  const std::vector<Values> one_thread = run_case(test, make_device(BackendKind::cpu, 1), {});
+  const std::vector<Values> one_thread = run_case(test, cpu_device(test, 1), {});
   for (const int num_threads : {2, 4}) {
-    const std::vector<Values> more = run_case(test, make_device(BackendKind::cpu, num_threads), {});
+    const std::vector<Values> more = run_case(test, cpu_device(test, num_threads), {});
     for (std::size_t i = 0; i < one_thread.size(); ++i)
       EXPECT_TRUE(same_bits(one_thread[i], more[i])) << num_threads << " threads, output " << i;
   }
@@ -212,9 +228,9 @@ TEST_P(CpuKernels, GiveAnImageTheSameBitsInAnyBatch) {
   const bool has_images = std::ranges::all_of(
       test.outputs, [](const Output& o) { return o.first_axis == Input::Axis::images; });
   if (test.pass == KernelCase::Pass::backward || !has_images) return;
-  const std::vector<Values> batch = run_case(test, make_device(BackendKind::cpu, 2), {});
+  const std::vector<Values> batch = run_case(test, cpu_device(test, 2), {});
   const std::int64_t num_images = test.outputs.front().shape[0];
-  const Device cpu = make_device(BackendKind::cpu, 1);
+  const Device cpu = cpu_device(test, 1);
   for (const std::int64_t image : {std::int64_t{0}, num_images / 2, num_images - 1}) {
     const std::vector<Values> alone = run_case(test, cpu, {.only_image = image});
     for (std::size_t i = 0; i < alone.size(); ++i)
@@ -228,6 +244,9 @@ std::string case_name(const testing::TestParamInfo<KernelCase>& info) { return i
 INSTANTIATE_TEST_SUITE_P(Conv, CpuKernels, testing::ValuesIn(conv_cases()), case_name);
 INSTANTIATE_TEST_SUITE_P(Linear, CpuKernels, testing::ValuesIn(linear_cases()), case_name);
 INSTANTIATE_TEST_SUITE_P(Attention, CpuKernels, testing::ValuesIn(attention_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(ConvBf16, CpuKernels, testing::ValuesIn(in_bf16(conv_cases())), case_name);
+INSTANTIATE_TEST_SUITE_P(LinearBf16, CpuKernels, testing::ValuesIn(in_bf16(linear_cases())),
+                         case_name);
 INSTANTIATE_TEST_SUITE_P(Norm, CpuKernels, testing::ValuesIn(norm_cases()), case_name);
 INSTANTIATE_TEST_SUITE_P(Move, CpuKernels, testing::ValuesIn(move_cases()), case_name);
 INSTANTIATE_TEST_SUITE_P(Noise, CpuKernels, testing::ValuesIn(noise_cases()), case_name);

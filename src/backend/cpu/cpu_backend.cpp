@@ -24,7 +24,8 @@ class CpuBackend final : public Device::Backend {
   std::unique_ptr<MemorySource> memory() override { return make_host_memory(); }
   std::string describe() const override {
     const int n = kernels_.num_threads();
-    return concat("cpu ", cpu::to_string(cpu::active_isa()), ", ", n,
+    const bool bf16 = kernels_.engine().precision() == Precision::bf16;
+    return concat("cpu ", cpu::to_string(cpu::active_isa()), bf16 ? ", bf16" : "", ", ", n,
                   n == 1 ? " thread" : " threads");
   }
 
@@ -34,10 +35,11 @@ class CpuBackend final : public Device::Backend {
 
 }  // namespace
 
-std::unique_ptr<Device::Backend> make_cpu_backend(int num_threads) {
+std::unique_ptr<Device::Backend> make_cpu_backend(int num_threads, Precision precision) {
   require(num_threads >= 1, "cpu backend: number of threads (", num_threads,
           ") must be at least 1");
-  return std::make_unique<CpuBackend>(std::make_unique<cpu::Engine>(num_threads), num_threads);
+  return std::make_unique<CpuBackend>(std::make_unique<cpu::Engine>(num_threads, precision),
+                                      num_threads);
 }
 
 }  // namespace ddim

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "backend/cpu/bf16_linear.h"
 #include "backend/cpu/conv_shape.h"
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/elementwise_simd.h"
@@ -22,12 +23,30 @@ void combine_biases(const Tensor& bias, const Tensor& per_image_bias, float* sum
   }
 }
 
+/// Whether pixels do not see one another.
+bool is_linear(const ConvGeometry& geometry) {
+  return geometry.kernel == 1 && geometry.stride == 1 && geometry.pad_begin == 0 &&
+         geometry.pad_end == 0;
+}
+
 }  // namespace
 
 void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
                         const ConvGeometry& geometry, Tensor& y) {
-  if (winograd_applies(geometry, x.dim(1), x.dim(2), x.dim(3), y.dim(3))) {
+  if (winograd_applies(engine_->precision(), geometry, x.dim(1), x.dim(2), x.dim(3), y.dim(3))) {
     return winograd_conv2d(*engine_, num_threads_, x, weight, addends, y);
+  }
+  const float* plain_bias = addends.bias.defined() ? addends.bias.data<float>() : nullptr;
+  if (is_linear(geometry) && engine_->precision() == Precision::bf16 &&
+      !addends.per_image_bias.defined()) {
+    return bf16_linear(
+        *engine_, num_threads_,
+        {.x = x.data<float>(),
+         .num_rows = x.size() / x.dim(3),
+         .weight = weight,
+         .bias = plain_bias,
+         .residual = addends.residual.defined() ? addends.residual.data<float>() : nullptr,
+         .y = y.data<float>()});
   }
   const SingleThreadedOneDnn single_threaded;
   const ConvShape image = conv_shape(/*images=*/1, x.shape(), y.shape(), geometry);
@@ -52,7 +71,7 @@ void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
   const std::size_t thread_bytes = scratchpad_bytes + apart_bytes;
   std::byte* const workspace =
       engine_->workspace().get(sums_bytes + thread_bytes * static_cast<std::size_t>(num_threads_));
-  const float* bias = addends.bias.defined() ? addends.bias.data<float>() : nullptr;
+  const float* bias = plain_bias;
   std::int64_t bias_stride = 0;
   if (addends.per_image_bias.defined()) {
     float* const sums = reinterpret_cast<float*>(workspace);

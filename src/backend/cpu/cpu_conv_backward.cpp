@@ -10,7 +10,8 @@ namespace ddim::cpu {
 void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
                                        const ConvGeometry& geometry, Grad dx) {
   if (!dx) return;
-  if (winograd_applies(geometry, dy.dim(1), dy.dim(2), dx.tensor.dim(3), dy.dim(3))) {
+  if (winograd_applies(engine_->precision(), geometry, dy.dim(1), dy.dim(2), dx.tensor.dim(3),
+                       dy.dim(3))) {
     return winograd_backward_input(*engine_, num_threads_, dy, weight, dx);
   }
   const SingleThreadedOneDnn single_threaded;
@@ -49,7 +50,8 @@ void CpuKernels::conv2d_backward_weight(const Tensor& x, const Tensor& dy,
   const std::int64_t C_out = dy.dim(3);
   if (dbias) column_sums(dy.data<float>(), dy.size() / C_out, C_out, dbias);
   if (!dweight) return;
-  if (winograd_applies(geometry, x.dim(1), x.dim(2), x.dim(3), dy.dim(3))) {
+  // In fp32 also where other products are bf16: what Adam adds up over thousands of steps.
+  if (winograd_applies(Precision::fp32, geometry, x.dim(1), x.dim(2), x.dim(3), dy.dim(3))) {
     return winograd_backward_weight(*engine_, num_threads_, x, dy, dweight);
   }
   const SingleThreadedOneDnn single_threaded;

@@ -82,6 +82,7 @@ class CpuKernels final : public Kernels {
   bool all_finite(const Tensor& x) override;
 
   Engine& engine() { return *engine_; }
+  const Engine& engine() const { return *engine_; }
   int num_threads() const { return num_threads_; }
 
  private:

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "backend/cpu/bf16_linear.h"
 #include "backend/cpu/column_sums.h"
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/engine.h"
@@ -51,6 +52,14 @@ void multiply_in_parallel(int num_threads, const simd::Product& product) {
 }  // namespace
 
 void CpuKernels::linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
+  if (engine_->precision() == Precision::bf16) {
+    return bf16_linear(*engine_, num_threads_,
+                       {.x = x.data<float>(),
+                        .num_rows = x.dim(0),
+                        .weight = weight,
+                        .bias = bias.defined() ? bias.data<float>() : nullptr,
+                        .y = y.data<float>()});
+  }
   const std::int64_t K = weight.dim(1);
   const std::int64_t C_out = weight.dim(0);
   const auto packed = packed_transpose(*engine_, weight);
@@ -69,7 +78,15 @@ void CpuKernels::linear_backward(const Tensor& x, const Tensor& weight, const Te
   const std::int64_t M = x.dim(0);
   const std::int64_t K = weight.dim(1);
   const std::int64_t C_out = weight.dim(0);
-  if (dx) {  // dy weight: [M,C_out] [C_out,K]
+  if (dx && engine_->precision() == Precision::bf16) {
+    bf16_linear(*engine_, num_threads_,
+                {.x = dy.data<float>(),
+                 .num_rows = M,
+                 .weight = weight,
+                 .role = WeightRole::as_it_is,
+                 .write = dx.write,
+                 .y = dx.tensor.data<float>()});
+  } else if (dx) {  // dy weight: [M,C_out] [C_out,K]
     multiply_in_parallel(num_threads_,
                          {.a = {.data = dy.data<float>(), .row_stride = C_out},
                           .panels = packed_rows(*engine_, weight.data<float>(), C_out, K),

@@ -16,6 +16,7 @@ dnnl::cpu_isa onednn_isa(Isa isa) {
     case Isa::avx2:
       return dnnl::cpu_isa::avx2;
     case Isa::avx512:
+    case Isa::avx512_bf16:  // oneDNN computes in fp32 here
       return dnnl::cpu_isa::avx512_core;
   }
   return dnnl::cpu_isa::sse41;
@@ -25,7 +26,7 @@ dnnl::cpu_isa onednn_isa(Isa isa) {
 dnnl::engine make_onednn_engine() {
   const Isa isa = active_isa();
   static const dnnl::status capped = dnnl::set_max_cpu_isa(onednn_isa(isa));
-  require(capped == dnnl::status::success || isa == Isa::avx512 ||
+  require(capped == dnnl::status::success || isa >= Isa::avx512 ||
               dnnl::get_effective_cpu_isa() == onednn_isa(isa),
           "cpu backend: this process has used oneDNN before, so it cannot be held to ",
           to_string(isa), " as DDIM_ISA asks; make a ddim device first");
@@ -42,19 +43,22 @@ Value& find_or_make(std::map<Key, Value>& values, const Key& key, const Make& ma
 
 }  // namespace
 
-Engine::Engine(int num_threads)
-    : Engine(make_onednn_engine(), std::make_shared<PackedParameters>(), num_threads) {
+Engine::Engine(int num_threads, Precision precision)
+    : Engine(make_onednn_engine(), std::make_shared<PackedParameters>(), num_threads, precision) {
   cap_highway_targets(active_isa());
 }
 
 Engine::Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters,
-               int num_threads)
-    : num_threads_(num_threads), onednn_(onednn), packed_parameters_(std::move(packed_parameters)) {
+               int num_threads, Precision precision)
+    : num_threads_(num_threads),
+      precision_(precision),
+      onednn_(onednn),
+      packed_parameters_(std::move(packed_parameters)) {
   for (int thread = 0; thread < num_threads; ++thread) streams_.emplace_back(onednn_);
 }
 
 std::unique_ptr<Engine> Engine::fork(int num_threads) const {
-  return std::unique_ptr<Engine>(new Engine(onednn_, packed_parameters_, num_threads));
+  return std::unique_ptr<Engine>(new Engine(onednn_, packed_parameters_, num_threads, precision_));
 }
 
 ConvForward& Engine::conv_forward(const ConvForwardKey& key) {

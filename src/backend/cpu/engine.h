@@ -9,6 +9,7 @@
 #include "backend/cpu/conv_primitives.h"
 #include "backend/cpu/packed_parameters.h"
 #include "backend/cpu/workspace.h"
+#include "tensor/precision.h"
 
 namespace ddim::cpu {
 
@@ -17,10 +18,11 @@ namespace ddim::cpu {
 class Engine {
  public:
   /// Caps oneDNN and Highway at active_isa() for the whole process.
-  explicit Engine(int num_threads);
+  Engine(int num_threads, Precision precision);
   /// For another worker of the same device.
   std::unique_ptr<Engine> fork(int num_threads) const;
 
+  Precision precision() const { return precision_; }
   const dnnl::engine& onednn() const { return onednn_; }
   /// The stream of one of this worker's threads, 0..num_threads-1.
   dnnl::stream& stream(int thread) { return streams_[static_cast<std::size_t>(thread)]; }
@@ -34,9 +36,10 @@ class Engine {
 
  private:
   Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters,
-         int num_threads);
+         int num_threads, Precision precision);
 
   int num_threads_;
+  Precision precision_;
   dnnl::engine onednn_;
   std::shared_ptr<PackedParameters> packed_parameters_;
   std::vector<dnnl::stream> streams_;

@@ -12,7 +12,7 @@ Isa best_of_this_processor() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl")) {
-    return Isa::avx512;
+    return __builtin_cpu_supports("avx512bf16") ? Isa::avx512_bf16 : Isa::avx512;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
   require(__builtin_cpu_supports("sse4.2") != 0,
@@ -21,10 +21,11 @@ Isa best_of_this_processor() {
 }
 
 Isa parse(std::string_view name) {
-  for (const Isa isa : {Isa::sse4, Isa::avx2, Isa::avx512}) {
+  for (const Isa isa : {Isa::sse4, Isa::avx2, Isa::avx512, Isa::avx512_bf16}) {
     if (name == to_string(isa)) return isa;
   }
-  fail(ErrorCode::user, "DDIM_ISA is \"", name, "\"; it must be sse4, avx2 or avx512, or unset");
+  fail(ErrorCode::user, "DDIM_ISA is \"", name,
+       "\"; it must be sse4, avx2, avx512 or avx512_bf16, or unset");
 }
 
 }  // namespace
@@ -37,6 +38,8 @@ std::string_view to_string(Isa isa) {
       return "avx2";
     case Isa::avx512:
       return "avx512";
+    case Isa::avx512_bf16:
+      return "avx512_bf16";
   }
   return "";
 }

@@ -14,6 +14,7 @@ std::int64_t targets_above(Isa isa) {
     case Isa::avx2:
       return HWY_AVX2 - 1;
     case Isa::avx512:
+    case Isa::avx512_bf16:
       return HWY_AVX3 - 1;
   }
   return 0;

@@ -1,6 +1,7 @@
 #include "backend/cpu/winograd.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "backend/cpu/engine.h"
 #include "backend/cpu/parallel.h"
@@ -21,6 +22,9 @@ using winograd::Tiles;
 /// and with so few tiles reading them costs more than the products save.
 constexpr std::int64_t kMinPixels = 64;
 
+/// The same for bf16, whose weights are half as large.
+constexpr std::int64_t kMinPixelsBf16 = 16;
+
 /// Between narrower layers the forward convolution takes the smaller tile; see winograd_applies().
 constexpr std::int64_t kMinLargeTileChannels = 128;
 
@@ -30,10 +34,13 @@ Tile forward_tile(std::int64_t c_in, std::int64_t c_out) {
 
 /// Tiles that are transformed at once, so that they and their products stay in the second-level
 /// cache: whole slices of the kernel's twelve rows.
+template <class Element>
 std::int64_t tiles_per_block(const Problem& problem) {
   constexpr std::int64_t kSlice = 12;
-  constexpr std::int64_t kCacheFloats = 36 * 256 * kSlice;
-  const std::int64_t slices = kCacheFloats / (problem.num_points() * problem.c_in * kSlice);
+  constexpr std::int64_t kCacheBytes = 36 * 256 * kSlice * std::int64_t{sizeof(float)};
+  const std::int64_t slice_bytes =
+      problem.num_points() * problem.c_in * kSlice * std::int64_t{sizeof(Element)};
+  const std::int64_t slices = kCacheBytes / slice_bytes;
   return kSlice * std::clamp<std::int64_t>(slices, 1, problem.tile == Tile::f4x4 ? 2 : 8);
 }
 
@@ -71,31 +78,38 @@ Problem problem_of(const Tensor& x, std::int64_t c_out, Tile tile) {
           .tile = tile};
 }
 
-/// [panel][point][C_in][kPanel]. Turned weights have an axis more: the two packings of one weight
-/// with as many inputs as outputs must not be taken for each other.
+/// [panel][point][C_in][kPanel] of the type that products are made of. Turned weights have an axis
+/// more: the two packings of one weight with as many inputs as outputs must not be taken for each
+/// other.
+template <class Element>
 dnnl::memory::desc packed_format(const Problem& problem, Direction direction) {
   using dnnl::memory;
+  constexpr auto kType =
+      std::is_same_v<Element, Bf16> ? memory::data_type::bf16 : memory::data_type::f32;
   const memory::dims dims{problem.num_panels(), problem.num_points(), problem.c_in, kPanel};
   if (direction == Direction::forward) {
-    return {dims, memory::data_type::f32, memory::format_tag::abcd};
+    return {dims, kType, memory::format_tag::abcd};
   }
-  return {
-      {1, dims[0], dims[1], dims[2], dims[3]}, memory::data_type::f32, memory::format_tag::abcde};
+  return {{1, dims[0], dims[1], dims[2], dims[3]}, kType, memory::format_tag::abcde};
 }
 
-void convolve(Engine& engine, int num_threads, const Problem& problem, Direction direction,
-              const float* x, const Tensor& weight, const winograd::Addends& addends, float* y) {
+/// Element: what products are made of, float or Bf16.
+template <class Element>
+void convolve_with(Engine& engine, int num_threads, const Problem& problem, Direction direction,
+                   const float* x, const Tensor& weight, const winograd::Addends& addends,
+                   float* y) {
   const auto packed_weight = engine.packed_parameters().get(
-      weight, packed_format(problem, direction), engine.onednn(), [&](dnnl::memory& memory) {
-        auto* const to = static_cast<float*>(memory.get_data_handle());
+      weight, packed_format<Element>(problem, direction), engine.onednn(),
+      [&](dnnl::memory& memory) {
+        auto* const to = static_cast<Element*>(memory.get_data_handle());
         parallel_for(num_threads, problem.num_panels(), [&](std::int64_t panel) {
           winograd::pack_weights(problem, direction, weight.data<float>(), panel, to);
         });
       });
-  const auto* const packed = static_cast<const float*>(packed_weight->get_data_handle());
+  const auto* const packed = static_cast<const Element*>(packed_weight->get_data_handle());
 
   const std::int64_t num_tiles = problem.num_tiles();
-  const std::int64_t block = tiles_per_block(problem);
+  const std::int64_t block = tiles_per_block<Element>(problem);
   const std::int64_t num_blocks = (num_tiles + block - 1) / block;
   const bool by_blocks = num_blocks >= num_threads;
   const std::int64_t tiles_at_once = by_blocks ? std::min(block, num_tiles) : num_tiles;
@@ -111,7 +125,7 @@ void convolve(Engine& engine, int num_threads, const Problem& problem, Direction
 
   if (by_blocks) {  // each thread takes whole blocks of tiles
     share_out(num_threads, num_blocks, [&](int thread, std::int64_t item) {
-      float* const thread_v = workspace + v + thread * v_size;
+      auto* const thread_v = reinterpret_cast<Element*>(workspace + v + thread * v_size);
       const Tiles tiles{.first = item * block, .count = std::min(block, num_tiles - item * block)};
       winograd::transform_input(problem, x, tiles, workspace + zeros, thread_v);
       for (std::int64_t panel = 0; panel < problem.num_panels(); ++panel) {
@@ -121,21 +135,33 @@ void convolve(Engine& engine, int num_threads, const Problem& problem, Direction
     });
   } else {  // few tiles: the threads share their transforms, each takes some output channels
     const Tiles tiles{.first = 0, .count = num_tiles};
-    winograd::transform_input(problem, x, tiles, workspace + zeros, workspace + v);
+    auto* const shared_v = reinterpret_cast<Element*>(workspace + v);
+    winograd::transform_input(problem, x, tiles, workspace + zeros, shared_v);
     share_out(num_threads, problem.num_panels(), [&](int thread, std::int64_t panel) {
-      winograd::multiply_and_write(problem, workspace + v, tiles, packed, panel, addends,
+      winograd::multiply_and_write(problem, shared_v, tiles, packed, panel, addends,
                                    workspace + m + thread * m_size, y);
     });
   }
 }
 
+void convolve(Engine& engine, int num_threads, const Problem& problem, Direction direction,
+              const float* x, const Tensor& weight, const winograd::Addends& addends, float* y) {
+  if (engine.precision() == Precision::bf16) {
+    Problem small_tiles = problem;
+    small_tiles.tile = Tile::f2x2;
+    convolve_with<Bf16>(engine, num_threads, small_tiles, direction, x, weight, addends, y);
+  } else {
+    convolve_with<float>(engine, num_threads, problem, direction, x, weight, addends, y);
+  }
+}
+
 }  // namespace
 
-bool winograd_applies(const ConvGeometry& geometry, std::int64_t height, std::int64_t width,
-                      std::int64_t c_in, std::int64_t c_out) {
+bool winograd_applies(Precision precision, const ConvGeometry& geometry, std::int64_t height,
+                      std::int64_t width, std::int64_t c_in, std::int64_t c_out) {
   return geometry.kernel == 3 && geometry.stride == 1 && geometry.pad_begin == 1 &&
          geometry.pad_end == 1 && c_in % kPanel == 0 && c_out % kPanel == 0 &&
-         height * width >= kMinPixels;
+         height * width >= (precision == Precision::bf16 ? kMinPixelsBf16 : kMinPixels);
 }
 
 void winograd_conv2d(Engine& engine, int num_threads, const Tensor& x, const Tensor& weight,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tensor/kernels.h"
+#include "tensor/precision.h"
 
 namespace ddim::cpu {
 
@@ -15,8 +16,8 @@ class Engine;
 /// transforms cost half a digit (relative error 3e-6 in place of 1e-6), and a trajectory of a few
 /// large steps multiplies that: between narrow layers the convolution takes tiles of 2x2, which
 /// keep float32's accuracy.
-bool winograd_applies(const ConvGeometry& geometry, std::int64_t height, std::int64_t width,
-                      std::int64_t c_in, std::int64_t c_out);
+bool winograd_applies(Precision precision, const ConvGeometry& geometry, std::int64_t height,
+                      std::int64_t width, std::int64_t c_in, std::int64_t c_out);
 
 /// Kernels::conv2d and its gradients for convolutions that the rule above names.
 void winograd_conv2d(Engine& engine, int num_threads, const Tensor& x, const Tensor& weight,

@@ -9,6 +9,8 @@
 #include <hwy/foreach_target.h>  // includes this file once for each instruction set
 #include <hwy/highway.h>
 
+#include "backend/cpu/simd_bf16-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace ddim::cpu::winograd::HWY_NAMESPACE {
 
@@ -141,6 +143,9 @@ HWY_INLINE void transform_2d(const Transform& transform, const V (&in)[In][In],
   }
 }
 
+HWY_INLINE void store(V value, float* to) { hn::StoreU(value, d, to); }
+HWY_INLINE void store(V value, Bf16* to) { simd::HWY_NAMESPACE::store_bf16(d, value, to); }
+
 /// Where a tile lies.
 struct Place {
   std::int64_t image, y, x;
@@ -156,9 +161,9 @@ struct TransformedLayout {
   std::int64_t point, tile, channel_block;  // strides; a block holds kLanes channels
 };
 
-template <Tile kTile>
+template <Tile kTile, class Element>
 void transform_input_to(const Problem& problem, const float* x, const Tiles& tiles,
-                        const float* zeros, const TransformedLayout& stride, float* v) {
+                        const float* zeros, const TransformedLayout& stride, Element* v) {
   constexpr int kSide = kPointsOf<kTile>;
   for (std::int64_t i = 0; i < tiles.count; ++i) {
     const Place place = place_of(problem, tiles.first + i);
@@ -181,18 +186,18 @@ void transform_input_to(const Problem& problem, const float* x, const Tiles& til
       }
       V out[kSide][kSide];
       transform_2d(Transforms<kTile>::input, in, out);
-      float* to = v + i * stride.tile + c / kLanes * stride.channel_block + c % kLanes;
+      Element* to = v + i * stride.tile + c / kLanes * stride.channel_block + c % kLanes;
       for (int row = 0; row < kSide; ++row) {
-        for (int column = 0; column < kSide; ++column) {
-          hn::StoreU(out[row][column], d, to + (row * kSide + column) * stride.point);
-        }
+        for (int column = 0; column < kSide; ++column)
+          store(out[row][column], to + (row * kSide + column) * stride.point);
       }
     }
   }
 }
 
-void TransformInput(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
-                    float* v) {
+template <class Element>
+void transform_input_of(const Problem& problem, const float* x, const Tiles& tiles,
+                        const float* zeros, Element* v) {
   const TransformedLayout stride{
       .point = tiles.count * problem.c_in, .tile = problem.c_in, .channel_block = kLanes};
   if (problem.tile == Tile::f2x2) {
@@ -200,6 +205,15 @@ void TransformInput(const Problem& problem, const float* x, const Tiles& tiles, 
   } else {
     transform_input_to<Tile::f4x4>(problem, x, tiles, zeros, stride, v);
   }
+}
+
+void TransformInput(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
+                    float* v) {
+  transform_input_of(problem, x, tiles, zeros, v);
+}
+void TransformInputBf16(const Problem& problem, const float* x, const Tiles& tiles,
+                        const float* zeros, Bf16* v) {
+  transform_input_of(problem, x, tiles, zeros, v);
 }
 
 void TransformInputByChannel(const Problem& problem, const float* x, const Tiles& tiles,
@@ -335,6 +349,15 @@ void write_outputs(const Problem& problem, const float* m, const Tiles& tiles, s
   }
 }
 
+void WriteOutputs(const Problem& problem, const float* m, const Tiles& tiles, std::int64_t panel,
+                  const Addends& addends, float* y) {
+  if (problem.tile == Tile::f2x2) {
+    write_outputs<Tile::f2x2>(problem, m, tiles, panel, addends, y);
+  } else {
+    write_outputs<Tile::f4x4>(problem, m, tiles, panel, addends, y);
+  }
+}
+
 void MultiplyAndWrite(const Problem& problem, const float* v, const Tiles& tiles,
                       const float* packed, std::int64_t panel, const Addends& addends, float* m,
                       float* y) {
@@ -345,24 +368,31 @@ void MultiplyAndWrite(const Problem& problem, const float* v, const Tiles& tiles
                         {.row = problem.c_in, .k = 1}, weights + point * problem.c_in * kPanel,
                         m + point * tiles.count * kPanel);
   }
-  if (problem.tile == Tile::f2x2) {
-    write_outputs<Tile::f2x2>(problem, m, tiles, panel, addends, y);
-  } else {
-    write_outputs<Tile::f4x4>(problem, m, tiles, panel, addends, y);
-  }
+  WriteOutputs(problem, m, tiles, panel, addends, y);
 }
 
-template <Tile kTile>
-void pack_weights_of(const Problem& problem, Direction direction, const float* weight,
-                     std::int64_t panel, float* packed) {
+/// Writes part of row k of a panel of right factors.
+HWY_INLINE void put_row(V values, std::int64_t k, std::int64_t column, float* panel) {
+  hn::StoreU(values, d, panel + k * kPanel + column);
+}
+HWY_INLINE void put_row(V values, std::int64_t k, std::int64_t column, Bf16* panel) {
+  alignas(64) float row[kLanes];
+  hn::Store(values, d, row);
+  for (std::int64_t i = 0; i < kVector; ++i)
+    panel[(k / 2 * kPanel + column + i) * 2 + k % 2] = to_bf16(row[i]);
+}
+
+template <Tile kTile, class Element>
+void pack_weights_to(const Problem& problem, Direction direction, const float* weight,
+                     std::int64_t panel, Element* packed) {
   constexpr int kSide = kPointsOf<kTile>;
   constexpr std::int64_t kTaps = 9;
   const bool forward = direction == Direction::forward;
   // Strides of the convolution that is run, within weight [C_out,C_in,3,3] of the forward one.
   const std::int64_t stride_out = forward ? problem.c_in * kTaps : kTaps;
   const std::int64_t stride_in = forward ? kTaps : problem.c_out * kTaps;
-  float* to = packed + panel * problem.num_points() * problem.c_in * kPanel;
-  for (std::int64_t c = 0; c < problem.c_in; ++c, to += kPanel) {
+  Element* to = packed + panel * problem.num_points() * problem.c_in * kPanel;
+  for (std::int64_t c = 0; c < problem.c_in; ++c) {
     alignas(64) float taps[kTaps][kPanel];
     for (std::int64_t o = 0; o < kPanel; ++o) {
       const float* from = weight + (panel * kPanel + o) * stride_out + c * stride_in;
@@ -378,19 +408,29 @@ void pack_weights_of(const Problem& problem, Direction direction, const float* w
       transform_2d(Transforms<kTile>::weight, in, out);
       for (int i = 0; i < kSide; ++i) {
         for (int j = 0; j < kSide; ++j)
-          hn::StoreU(out[i][j], d, to + (i * kSide + j) * problem.c_in * kPanel + o);
+          put_row(out[i][j], c, o, to + (i * kSide + j) * problem.c_in * kPanel);
       }
     }
   }
 }
 
+template <class Element>
+void pack_weights_of(const Problem& problem, Direction direction, const float* weight,
+                     std::int64_t panel, Element* packed) {
+  if (problem.tile == Tile::f2x2) {
+    pack_weights_to<Tile::f2x2>(problem, direction, weight, panel, packed);
+  } else {
+    pack_weights_to<Tile::f4x4>(problem, direction, weight, panel, packed);
+  }
+}
+
 void PackWeights(const Problem& problem, Direction direction, const float* weight,
                  std::int64_t panel, float* packed) {
-  if (problem.tile == Tile::f2x2) {
-    pack_weights_of<Tile::f2x2>(problem, direction, weight, panel, packed);
-  } else {
-    pack_weights_of<Tile::f4x4>(problem, direction, weight, panel, packed);
-  }
+  pack_weights_of(problem, direction, weight, panel, packed);
+}
+void PackWeightsBf16(const Problem& problem, Direction direction, const float* weight,
+                     std::int64_t panel, Bf16* packed) {
+  pack_weights_of(problem, direction, weight, panel, packed);
 }
 
 void WeightGradient(const Problem& problem, std::int64_t num_tiles, const float* v, const float* m,
@@ -433,8 +473,11 @@ HWY_AFTER_NAMESPACE();
 namespace ddim::cpu::winograd {
 
 HWY_EXPORT(PackWeights);
+HWY_EXPORT(PackWeightsBf16);
 HWY_EXPORT(TransformInput);
+HWY_EXPORT(TransformInputBf16);
 HWY_EXPORT(MultiplyAndWrite);
+HWY_EXPORT(WriteOutputs);
 HWY_EXPORT(TransformInputByChannel);
 HWY_EXPORT(TransformGradient);
 HWY_EXPORT(WeightGradient);
@@ -442,6 +485,14 @@ HWY_EXPORT(WeightGradient);
 void pack_weights(const Problem& problem, Direction direction, const float* weight,
                   std::int64_t panel, float* packed) {
   HWY_DYNAMIC_DISPATCH(PackWeights)(problem, direction, weight, panel, packed);
+}
+void pack_weights(const Problem& problem, Direction direction, const float* weight,
+                  std::int64_t panel, Bf16* packed) {
+  HWY_DYNAMIC_DISPATCH(PackWeightsBf16)(problem, direction, weight, panel, packed);
+}
+void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
+                     Bf16* v) {
+  HWY_DYNAMIC_DISPATCH(TransformInputBf16)(problem, x, tiles, zeros, v);
 }
 void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
                      float* v) {
@@ -451,6 +502,19 @@ void multiply_and_write(const Problem& problem, const float* v, const Tiles& til
                         const float* packed, std::int64_t panel, const Addends& addends, float* m,
                         float* y) {
   HWY_DYNAMIC_DISPATCH(MultiplyAndWrite)(problem, v, tiles, packed, panel, addends, m, y);
+}
+void multiply_and_write(const Problem& problem, const Bf16* v, const Tiles& tiles,
+                        const Bf16* packed, std::int64_t panel, const Addends& addends, float* m,
+                        float* y) {
+  const Bf16* weights = packed + panel * problem.num_points() * problem.c_in * kPanel;
+  for (std::int64_t point = 0; point < problem.num_points(); ++point) {
+    bf16::multiply({.a = v + point * tiles.count * problem.c_in,
+                    .b = weights + point * problem.c_in * kPanel,
+                    .num_rows = tiles.count,
+                    .num_k = problem.c_in,
+                    .c = m + point * tiles.count * kPanel});
+  }
+  HWY_DYNAMIC_DISPATCH(WriteOutputs)(problem, m, tiles, panel, addends, y);
 }
 void transform_input_by_channel(const Problem& problem, const float* x, const Tiles& tiles,
                                 const float* zeros, float* v) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "backend/cpu/bf16.h"
 #include "tensor/kernels.h"
 
 /// Winograd's F(4x4,3x3) and F(2x2,3x3) for 3x3 convolutions of stride 1 and padding 1 (Lavin and
@@ -50,16 +51,22 @@ struct Tiles {
 /// takes dy to dx (weights turned by 180 degrees, the roles of the channels exchanged).
 enum class Direction { forward, backward_input };
 
+// The transforms are computed in fp32, and rounded to bf16 where products are to be made of that.
+
 /// packed[panel][point][C_in][kPanel] = G g G^T, for panel `panel` of the problem's output
-/// channels. `problem` is that of the convolution that is run: for backward_input its C_in is the
-/// weights' C_out.
+/// channels; in bf16, [panel][point][C_in/2][kPanel][2] (bf16.h). `problem` is that of the
+/// convolution that is run: for backward_input its C_in is the weights' C_out.
 void pack_weights(const Problem& problem, Direction direction, const float* weight,
                   std::int64_t panel, float* packed);
+void pack_weights(const Problem& problem, Direction direction, const float* weight,
+                  std::int64_t panel, Bf16* packed);
 
 /// v[point][tile][C_in] = B^T d B of the tiles. `zeros` holds C_in zeros: what lies beyond the
 /// border.
 void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
                      float* v);
+void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
+                     Bf16* v);
 
 /// What is added to the sums; null pointers are left out. See ConvAddends.
 struct Addends {
@@ -73,6 +80,9 @@ struct Addends {
 /// kPanel floats.
 void multiply_and_write(const Problem& problem, const float* v, const Tiles& tiles,
                         const float* packed, std::int64_t panel, const Addends& addends, float* m,
+                        float* y);
+void multiply_and_write(const Problem& problem, const Bf16* v, const Tiles& tiles,
+                        const Bf16* packed, std::int64_t panel, const Addends& addends, float* m,
                         float* y);
 
 // ---- the gradient of the weights: dg = G^T [ sum over tiles (B^T d B) . (A dY A^T) ] G ----
