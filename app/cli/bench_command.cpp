@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "choice_flag.h"
 #include "commands.h"
 #include "json_object.h"
 #include "model_flag.h"
@@ -14,6 +15,7 @@ struct Flags {
   BenchOptions options;
   ModelFlag model;
   std::filesystem::path config;
+  ChoiceFlag<Precision> precision{{{"fp32", Precision::fp32}, {"bf16", Precision::bf16}}};
   bool train = false;
   bool json = false;
 };
@@ -63,6 +65,7 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
 void run(const Flags& flags) {
   BenchOptions options = flags.options;
   options.network = flags.model.given() ? flags.model.folder() : flags.config;
+  options.precision = flags.precision.value();
   options.workload = flags.train ? Workload::training : Workload::sampling;
   const BenchResult result = bench(options);
   if (flags.json) {
@@ -87,6 +90,7 @@ void add_bench_command(CLI::App& app) {
   network->require_option(1);
   flags->model.add_pull_to(*command);
   command->add_flag("--train", flags->train, "Time training steps instead of network calls");
+  flags->precision.add_to(*command, "--precision", "Of the factors of products; sums are fp32");
   command->add_option("--batch", flags->options.batch, "Images that are worked on at a time")
       ->envname("DDIM_BATCH")
       ->capture_default_str();

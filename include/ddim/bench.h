@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "ddim/precision.h"
+
 namespace ddim {
 
 /// What is timed: network calls as a sampler makes them, or training steps with everything that
@@ -16,6 +18,7 @@ struct BenchOptions {
   /// counts; weights are random.
   std::filesystem::path network = {};
   Workload workload = Workload::sampling;
+  Precision precision = Precision::fp32;
   std::int64_t batch = 16;
   int threads = 0;  ///< 0: one per processor
   int repetitions = 5;

@@ -22,6 +22,7 @@
 #include "ddim/model.h"
 #include "ddim/pictures.h"
 #include "ddim/plan.h"
+#include "ddim/precision.h"
 #include "ddim/preset.h"
 #include "ddim/pull.h"
 #include "ddim/sample.h"

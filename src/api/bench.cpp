@@ -24,6 +24,7 @@ BenchResult bench(const BenchOptions& options) {
                                                                       : eval::Workload::training,
                    .batch = options.batch,
                    .num_threads = threads,
+                   .precision = options.precision,
                    .repetitions = options.repetitions});
   BenchResult result{.num_parameters = timed.num_parameters,
                      .threads = threads,

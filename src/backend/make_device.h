@@ -1,8 +1,8 @@
 #pragma once
 
+#include <ddim/precision.h>
 #include "backend/profiling.h"
 #include "tensor/device.h"
-#include "tensor/precision.h"
 
 namespace ddim {
 

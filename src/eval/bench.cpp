@@ -114,8 +114,13 @@ BenchResult bench(const BenchOptions& options) {
   require(options.repetitions >= 1, "bench: repetitions is ", options.repetitions,
           "; expected at least 1");
   BenchResult result;
+  const auto device_for = [](const BenchOptions& timed, Profile* profile) {
+    return make_device(
+        BackendKind::cpu,
+        {.num_threads = timed.num_threads, .precision = timed.precision, .profile = profile});
+  };
   std::vector<double> seconds =
-      time_workload(options, make_device(BackendKind::cpu, options.num_threads), nullptr).seconds;
+      time_workload(options, device_for(options, nullptr), nullptr).seconds;
   result.peak_memory_bytes = peak_memory_bytes();
   std::ranges::sort(seconds);
   result.least_ms = seconds.front() * 1e3;
@@ -127,10 +132,7 @@ BenchResult bench(const BenchOptions& options) {
   profiled.repetitions = 1;
   // One worker, so that the ops counted are those of whole steps.
   if (options.workload == Workload::sampling && options.batch > 1) profiled.num_threads = 1;
-  const Timings timings = time_workload(
-      profiled,
-      make_device(BackendKind::cpu, {.num_threads = profiled.num_threads, .profile = &profile}),
-      &profile);
+  const Timings timings = time_workload(profiled, device_for(profiled, &profile), &profile);
   result.ops = profile.entries();
   for (ProfileEntry& entry : result.ops) {
     entry.seconds /= timings.num_image_steps;

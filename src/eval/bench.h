@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <ddim/precision.h>
+
 #include "backend/profiling.h"
 #include "nn/unet_config.h"
 
@@ -16,6 +18,7 @@ struct BenchOptions {
   Workload workload = Workload::sampling;
   std::int64_t batch = 16;
   int num_threads = 1;
+  Precision precision = Precision::fp32;
   int repetitions = 5;
 };
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tensor/kernels.h"
-#include "tensor/precision.h"
+#include <ddim/precision.h>
 
 namespace ddim::test {
 

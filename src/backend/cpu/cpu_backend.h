@@ -2,8 +2,8 @@
 
 #include <memory>
 
+#include <ddim/precision.h>
 #include "tensor/device.h"
-#include "tensor/precision.h"
 
 namespace ddim {
 

@@ -6,10 +6,10 @@
 
 #include <dnnl.hpp>
 
+#include <ddim/precision.h>
 #include "backend/cpu/conv_primitives.h"
 #include "backend/cpu/packed_parameters.h"
 #include "backend/cpu/workspace.h"
-#include "tensor/precision.h"
 
 namespace ddim::cpu {
 

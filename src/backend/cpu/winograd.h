@@ -1,7 +1,7 @@
 #pragma once
 
+#include <ddim/precision.h>
 #include "tensor/kernels.h"
-#include "tensor/precision.h"
 
 namespace ddim::cpu {
 
