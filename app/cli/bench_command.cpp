@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include "choice_flag.h"
 #include "commands.h"
 #include "json_object.h"
 #include "model_flag.h"
+#include "precision_flag.h"
 
 namespace ddim::cli {
 namespace {
@@ -15,7 +15,7 @@ struct Flags {
   BenchOptions options;
   ModelFlag model;
   std::filesystem::path config;
-  ChoiceFlag<Precision> precision{{{"fp32", Precision::fp32}, {"bf16", Precision::bf16}}};
+  PrecisionFlag precision;
   bool train = false;
   bool json = false;
 };
@@ -90,7 +90,7 @@ void add_bench_command(CLI::App& app) {
   network->require_option(1);
   flags->model.add_pull_to(*command);
   command->add_flag("--train", flags->train, "Time training steps instead of network calls");
-  flags->precision.add_to(*command, "--precision", "Of the factors of products; sums are fp32");
+  flags->precision.add_to(*command);
   command->add_option("--batch", flags->options.batch, "Images that are worked on at a time")
       ->envname("DDIM_BATCH")
       ->capture_default_str();

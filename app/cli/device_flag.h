@@ -3,10 +3,11 @@
 #include <ddim/model.h>
 
 #include "choice_flag.h"
+#include "precision_flag.h"
 
 namespace ddim::cli {
 
-/// --device cpu|reference
+/// --device cpu|reference, --precision fp32|bf16
 class DeviceFlag {
  public:
   void add_to(CLI::App& command) {
@@ -14,11 +15,13 @@ class DeviceFlag {
         .add_to(command, "--device",
                 "cpu, or reference: plain loops to compare with, hundreds of times slower")
         ->envname("DDIM_DEVICE");
+    precision_.add_to(command);
   }
-  DeviceKind kind() const { return kind_.value(); }
+  LoadOptions options() const { return {.device = kind_.value(), .precision = precision_.value()}; }
 
  private:
   ChoiceFlag<DeviceKind> kind_{{{"cpu", DeviceKind::cpu}, {"reference", DeviceKind::reference}}};
+  PrecisionFlag precision_;
 };
 
 }  // namespace ddim::cli

@@ -57,7 +57,7 @@ void run(const Flags& flags) {
   options.split = flags.split.value();
   options.stop = interrupts.token();
   const EpsErrors errors =
-      eps_error(Model::load(flags.model.folder(interrupts.token()), flags.device.kind()), options);
+      eps_error(Model::load(flags.model.folder(interrupts.token()), flags.device.options()), options);
   if (flags.json) {
     print_json(errors);
   } else {

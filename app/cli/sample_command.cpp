@@ -144,7 +144,7 @@ void run(SampleFlags& flags) {
   if (flags.init.count() > 0) options.count = flags.count.value_or(flags.init.count());
   check_outputs(flags, options.count);
 
-  const Model model = Model::load(flags.model.folder(interrupts.token()), flags.device.kind());
+  const Model model = Model::load(flags.model.folder(interrupts.token()), flags.device.options());
   const auto [plan, convention] = flags.convention.preset(flags.plan, model);
   const std::string note = make_plan(model, plan).note;
   if (!flags.quiet && !flags.json) fmt::print(stderr, "ddim: sampling {}\n", convention);

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "ddim/precision.h"
+
 namespace ddim {
 
 /// What runs the network.
@@ -47,17 +49,23 @@ enum class WeightSet {
   raw,  ///< the weights behind it
 };
 
+struct LoadOptions {
+  DeviceKind device = DeviceKind::cpu;
+  Precision precision = Precision::fp32;  ///< DeviceKind::reference has fp32 only
+  std::optional<WeightSet> weights = {};  ///< of files that have both; default: the average
+};
+
 /// A trained network with the schedule that it was trained for. A handle: copies share the weights,
 /// which never change.
 class Model {
  public:
   /// Loads a diffusers folder (weights as safetensors, in parts too, or PyTorch's .bin), a
   /// checkpoint of ddim train, or a file of the DDIM paper's code (ckpt.pth, pesser's .ckpt).
-  /// Error(user) when `path` is none or has only one set of weights to choose from, Error(corrupt)
+  /// Error(user) when `path` is none or has only one set of weights to choose from, and for a
+  /// device that has not this precision; Error(corrupt)
   /// when files are damaged or do not belong together, Error(io) when the system refuses to read.
   /// Messages name the file. Nothing in a file is ever run.
-  static Model load(const std::filesystem::path& path, DeviceKind device = DeviceKind::cpu,
-                    std::optional<WeightSet> weights = {});
+  static Model load(const std::filesystem::path& path, const LoadOptions& options = {});
 
   const ModelInfo& info() const;
   /// A name for the weights, 64 hexadecimal digits, that does not depend on the file they came

@@ -14,8 +14,9 @@
 namespace ddim {
 namespace {
 
-Device device_of(DeviceKind kind) {
-  return make_device(kind == DeviceKind::cpu ? BackendKind::cpu : BackendKind::ref);
+Device device_of(const LoadOptions& options) {
+  return make_device(options.device == DeviceKind::cpu ? BackendKind::cpu : BackendKind::ref,
+                     {.precision = options.precision});
 }
 
 // "fashion-mnist" for models/fashion-mnist/ as well; "owner/name" for what ddim pull fetched.
@@ -71,11 +72,10 @@ ModelInfo describe_model(const std::filesystem::path& path) {
   return info_of(model::open_model(path, model::TrainingPart::read));
 }
 
-Model Model::load(const std::filesystem::path& path, DeviceKind device,
-                  std::optional<WeightSet> weights) {
-  const auto training = weights ? model::TrainingPart::read : model::TrainingPart::skip;
+Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
+  const auto training = options.weights ? model::TrainingPart::read : model::TrainingPart::skip;
   const model::ModelFiles files = model::open_model(path, training);
-  model::Model model = model::load_model(files, device_of(device), weight_set_of(weights));
+  model::Model model = model::load_model(files, device_of(options), weight_set_of(options.weights));
   ModelInfo info = info_of(files);
   info.device = model.device.describe();
   return Model(std::make_shared<const Implementation>(std::move(model), std::move(info)));

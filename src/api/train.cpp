@@ -36,7 +36,8 @@ TrainSummary train_model(const TrainOptions& options) {
   const std::stop_callback on_stop(options.stop, [&] { stop = true; });
   Progress progress(std::clog, style_of(options.show_progress), "steps");
   const train::TrainResult result = train::run_training(
-      config, {.data = options.data, .out = options.out}, make_device(BackendKind::cpu),
+      config, {.data = options.data, .out = options.out},
+      make_device(BackendKind::cpu, {.precision = config.training.precision}),
       {.start = options.start == Start::resume ? train::Start::resume : train::Start::fresh,
        .init = options.init,
        .max_steps = options.max_steps,

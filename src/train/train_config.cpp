@@ -120,6 +120,8 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.choice(
       "initialisation", training.initialisation,
       Names<Initialisation>{{"pytorch", Initialisation::pytorch}, {"ho", Initialisation::ho}});
+  visit.choice("precision", training.precision,
+               Names<Precision>{{"fp32", Precision::fp32}, {"bf16", Precision::bf16}});
   visit.integer("seed", training.seed, 0, std::numeric_limits<std::int64_t>::max());
   visit.integer("threads", training.threads, 0, 1024);
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ddim/precision.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -65,6 +67,9 @@ struct OptimisationConfig {
   /// the class num_classes: what guidance needs. 0 = none, and no such class.
   double label_dropout = 0.0;
   Initialisation initialisation = Initialisation::pytorch;
+  /// Of products on the way forward and of gradients of activations; gradients of weights, weights
+  /// and Adam are fp32 always.
+  Precision precision = Precision::fp32;
   std::int64_t seed = 0;
   std::int64_t threads = 0;  ///< 0 = one per processor; no influence on the result
 };
