@@ -34,8 +34,9 @@ struct ModelInfo {
   std::int64_t T = 0;                           ///< training steps of the forward process
   double beta_start = 0.0;
   double beta_end = 0.0;
-  std::string prediction = {};    ///< "eps", "x0" or "v"
-  std::string device = {};        ///< "cpu avx512, 2 threads"
+  std::string prediction = {};  ///< "eps", "x0" or "v"
+  std::string device = {};      ///< "cpu avx512, 2 threads"
+  Precision precision = Precision::fp32;
   std::string format = {};        ///< "diffusers folder", "checkpoint of the official code" ...
   std::string weight_type = {};   ///< as stored: "F32"; "F16, F32" where they differ
   bool has_both_weights = false;  ///< a moving average (EMA), and the trained weights behind it

@@ -78,6 +78,7 @@ Model Model::load(const std::filesystem::path& path, const LoadOptions& options)
   model::Model model = model::load_model(files, device_of(options), weight_set_of(options.weights));
   ModelInfo info = info_of(files);
   info.device = model.device.describe();
+  info.precision = options.precision;
   return Model(std::make_shared<const Implementation>(std::move(model), std::move(info)));
 }
 

@@ -91,6 +91,7 @@ Recipe make_recipe(const Model& model, const SampleOptions& options) {
       {"model", info.name},
       {"model_hash", model.weights_hash()},
       {"size", concat(info.resolution, "x", info.resolution, "x", info.channels)},
+      {"precision", info.precision == Precision::bf16 ? "bf16" : "fp32"},
       {"seed", std::to_string(options.seed)},
       {"first_image", std::to_string(options.first_image)},
       {"count", std::to_string(options.count)},
