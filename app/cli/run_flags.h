@@ -20,7 +20,7 @@ class RunFlags {
   void add_to(CLI::App& command);
 
   Model load_model(const std::stop_token& stop) const {
-    return Model::load(model_.folder(stop), device_.kind());
+    return Model::load(model_.folder(stop), device_.options());
   }
   ClassChoice class_choice() const { return class_choice_.choice(); }
   std::int64_t batch() const { return batch_; }

@@ -28,7 +28,7 @@ class DiffusersGoldens : public testing::TestWithParam<std::tuple<std::string, D
  protected:
   DiffusersGoldens()
       : folder_(kGoldens / std::get<0>(GetParam())),
-        model_(Model::load(folder_, std::get<1>(GetParam()))),
+        model_(Model::load(folder_, {.device = std::get<1>(GetParam())})),
         expected_(io::SafetensorsFile::open(folder_ / "expected.safetensors")) {}
 
   fs::path folder_;
