@@ -1,1 +1,2 @@
-// Has nothing in it: a target of CMake needs a source to precompile headers for (tests/CMakeLists.txt).
+// Has nothing in it: a target of CMake needs a source to precompile headers for
+// (tests/CMakeLists.txt).

@@ -56,8 +56,8 @@ void run(const Flags& flags) {
   options.show_progress = flags.quiet || flags.json ? ShowProgress::no : ShowProgress::on_stderr;
   options.split = flags.split.value();
   options.stop = interrupts.token();
-  const EpsErrors errors =
-      eps_error(Model::load(flags.model.folder(interrupts.token()), flags.device.options()), options);
+  const EpsErrors errors = eps_error(
+      Model::load(flags.model.folder(interrupts.token()), flags.device.options()), options);
   if (flags.json) {
     print_json(errors);
   } else {

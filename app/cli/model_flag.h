@@ -17,7 +17,8 @@ class ModelFlag {
     return model;
   }
   CLI::Option* add_pull_to(CLI::App& command) {
-    return command.add_flag("--pull", pull_, "Fetch --model OWNER/NAME when it is not in the cache");
+    return command.add_flag("--pull", pull_,
+                            "Fetch --model OWNER/NAME when it is not in the cache");
   }
   CLI::Option* add_model_to(CLI::App& command) {
     return command

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "tensor/kernels.h"
 #include <ddim/precision.h>
+#include "tensor/kernels.h"
 
 namespace ddim::test {
 
