@@ -12,19 +12,21 @@ if(DDIM_SANITIZE)
   target_link_options(ddim_settings INTERFACE -fsanitize=${DDIM_SANITIZE})
 endif()
 
-# ddim_room(NAME SOURCES a.cpp ... [DEPS rooms or libraries ...] [PRIVATE_DEPS ...])
-# One room of src/ as the static library ddim_NAME, listed in the global property DDIM_ROOMS.
-function(ddim_room name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
-  add_library(ddim_${name} STATIC ${ARG_SOURCES})
-  target_link_libraries(ddim_${name} PUBLIC ddim_settings ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
-  set_property(GLOBAL APPEND PROPERTY DDIM_ROOMS ddim_${name})
-endfunction()
-
-# What is parsed again and again (the test framework, CLI11) costs more to build than our own code in it gains from
-# optimisation: those targets are built at -O1, and the tests read their headers precompiled.
+# Where no time is spent but by the compiler (rooms that put others together, the command line, the tests), -O1 will do.
 # (At -O1, g++ 12 warns of strings that overrun where there are none.)
 set(DDIM_BUILT_QUICKLY $<$<CONFIG:Release>:-O1> $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>)
+
+# ddim_room(NAME [BUILT_QUICKLY] SOURCES a.cpp ... [DEPS rooms or libraries ...] [PRIVATE_DEPS ...])
+# One room of src/ as the static library ddim_NAME, listed in the global property DDIM_ROOMS.
+function(ddim_room name)
+  cmake_parse_arguments(ARG "BUILT_QUICKLY" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(ddim_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(ddim_${name} PUBLIC ddim_settings ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+  if(ARG_BUILT_QUICKLY)
+    target_compile_options(ddim_${name} PRIVATE ${DDIM_BUILT_QUICKLY})
+  endif()
+  set_property(GLOBAL APPEND PROPERTY DDIM_ROOMS ddim_${name})
+endfunction()
 
 # ddim_test(NAME SOURCES a.cpp ... DEPS ddim_io ...)
 # A GoogleTest program; every TEST in it becomes a ctest test.
