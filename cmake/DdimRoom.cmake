@@ -38,5 +38,7 @@ function(ddim_test name)
   target_link_libraries(${name} PRIVATE ddim_settings ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_precompile_headers(${name} REUSE_FROM ddim_test_headers)
   gtest_discover_tests(${name} NO_PRETTY_VALUES
-    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60
+    # Tests run side by side: threads that wait must not spin where others could work.
+    PROPERTIES TIMEOUT 300 ENVIRONMENT OMP_WAIT_POLICY=passive)
 endfunction()
