@@ -287,19 +287,23 @@ HWY_INLINE void multiply_rows(std::int64_t num_k, const float* HWY_RESTRICT a,
   }
 }
 
+/// Rows row, row+1, ... in slices of Rows as long as there are so many; returns the next row.
+template <int Rows>
+HWY_INLINE std::int64_t multiply_slices(std::int64_t row, std::int64_t num_rows, std::int64_t num_k,
+                                        const float* a, const LeftStrides& stride, const float* b,
+                                        float* c) {
+  for (; row + Rows <= num_rows; row += Rows)
+    multiply_rows<Rows>(num_k, a + row * stride.row, stride, b, c + row * kPanel);
+  return row;
+}
+
 /// c[num_rows][kPanel] = a b, in slices of MostRows rows, then 4, then 1.
 template <int MostRows>
 HWY_NOINLINE void multiply(std::int64_t num_rows, std::int64_t num_k, const float* a,
                            const LeftStrides& stride, const float* b, float* c) {
-  std::int64_t row = 0;
-  const auto in_slices = [&](auto multiply_slice, std::int64_t slice) HWY_ATTR {
-    for (; row + slice <= num_rows; row += slice) {
-      multiply_slice(num_k, a + row * stride.row, stride, b, c + row * kPanel);
-    }
-  };
-  in_slices(multiply_rows<MostRows>, MostRows);
-  in_slices(multiply_rows<4>, 4);
-  in_slices(multiply_rows<1>, 1);
+  std::int64_t row = multiply_slices<MostRows>(0, num_rows, num_k, a, stride, b, c);
+  row = multiply_slices<4>(row, num_rows, num_k, a, stride, b, c);
+  multiply_slices<1>(row, num_rows, num_k, a, stride, b, c);
 }
 
 /// Rows whose sums fill the registers: two vectors each, of 32 registers with AVX-512, else of 16.
