@@ -292,7 +292,7 @@ template <int Rows>
 HWY_INLINE std::int64_t multiply_slices(std::int64_t row, std::int64_t num_rows, std::int64_t num_k,
                                         const float* a, const LeftStrides& stride, const float* b,
                                         float* c) {
-  for (; row + Rows <= num_rows; row += Rows)
+  for (; num_rows - row >= Rows; row += Rows)
     multiply_rows<Rows>(num_k, a + row * stride.row, stride, b, c + row * kPanel);
   return row;
 }
