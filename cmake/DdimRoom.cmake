@@ -14,7 +14,8 @@ endif()
 
 # Where no time is spent but by the compiler (rooms that put others together, the command line, the tests), -O1 will do.
 # (At -O1, g++ 12 warns of strings that overrun where there are none.)
-set(DDIM_BUILT_QUICKLY $<$<CONFIG:Release>:-O1> $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>)
+set(DDIM_BUILT_QUICKLY $<$<CONFIG:Release>:-O1> $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread>)
 
 # ddim_room(NAME [BUILT_QUICKLY] SOURCES a.cpp ... [DEPS rooms or libraries ...] [PRIVATE_DEPS ...])
 # One room of src/ as the static library ddim_NAME, listed in the global property DDIM_ROOMS.

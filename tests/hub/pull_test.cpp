@@ -388,7 +388,9 @@ TEST_F(Pulling, StopsWhenAskedTo) {
   });
   test::expect_error(ErrorCode::interrupted, HasSubstr("stopped"),
                      [&] { pull(settings_, repository_, report, stop.get_token()); });
-  EXPECT_EQ(fs::file_size(blob(Storage::large, weights_).string() + ".incomplete"), 100'000U);
+  const auto kept = fs::file_size(blob(Storage::large, weights_).string() + ".incomplete");
+  EXPECT_GT(kept, 1000U);  // where exactly it stops is for the network to say
+  EXPECT_LE(kept, 100'000U);
 }
 
 TEST_F(Pulling, WaitsForAnotherProgramThatFetchesTheSameFile) {

@@ -131,8 +131,9 @@ TEST(Pickle, TextsOfEveryForm) {
 
 TEST(Pickle, OrderedDictionaries) {
   // Python 3: collections.OrderedDict(), then items, then attributes; Python 2: of a list of pairs.
-  const ParsedPickle three = parse("ccollections\nOrderedDict\n)R(X\x01\x00\x00\x00"s +
-                                   "aK\x01u}X\x09\x00\x00\x00"s + "_metadata}sb.");
+  const std::string of_python_3 = "ccollections\nOrderedDict\n)R(X\x01\x00\x00\x00"s +
+                                  "aK\x01u}X\x09\x00\x00\x00"s + "_metadata}sb.";
+  const ParsedPickle three = parse(of_python_3);  // its texts point into the pickle
   EXPECT_EQ(three.tree->root().find("a")->integer(), 1);
   EXPECT_EQ(three.tree->root().size(), 1U);
   const ParsedPickle two = parse("ccollections\nOrderedDict\n((lp0\n(lp1\nS'a'\naI1\naatR.");
