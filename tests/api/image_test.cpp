@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "tests/api/temporary_folder.h"
+#include "tests/base_files/temporary_folder.h"
 
 namespace ddim::api_test {
 namespace {
@@ -39,7 +39,7 @@ TEST(Image, RefusesWhatIsNoImage) {
 }
 
 TEST(Image, ComesBackFromAPngWithItsText) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const Image image = to_image(ramp(), 0);
   write_png(folder / "a.png", image, {.text = {{"model", "none \xC3\xA4"}}});
   EXPECT_EQ(read_png(folder / "a.png").pixels, image.pixels);
@@ -59,7 +59,7 @@ TEST(Image, GridsKeepTheirPicturesApart) {
 }
 
 TEST(Tensors, ComeBackFromAFile) {
-  const TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   write_tensor(folder / "a.safetensors", "x_0", ramp());
   const FloatImages back = read_tensor(folder / "a.safetensors", "x_0");
   EXPECT_EQ(back.values, ramp().values);

@@ -1,7 +1,7 @@
 #include <ddim/ddim.h>
 #include <gtest/gtest.h>
 
-#include "tests/api/temporary_folder.h"
+#include "tests/base_files/temporary_folder.h"
 
 namespace ddim::api_test {
 namespace {
@@ -15,7 +15,7 @@ class Sampling : public testing::Test {
     return Model::load(folder_ / "micro/");
   }
 
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   Model model_;
 };
 

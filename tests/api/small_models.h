@@ -3,7 +3,7 @@
 #include <ddim/ddim.h>
 #include <gtest/gtest.h>
 
-#include "tests/api/temporary_folder.h"
+#include "tests/base_files/temporary_folder.h"
 
 namespace ddim::api_test {
 
@@ -25,7 +25,7 @@ class MicroModel : public testing::Test {
     return Model::load(folder_ / "micro");
   }
 
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   Model model_;
 };
 

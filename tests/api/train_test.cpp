@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "tests/api/temporary_folder.h"
+#include "tests/base_files/temporary_folder.h"
 
 namespace ddim::api_test {
 namespace {
@@ -34,7 +34,7 @@ steps = 5
         .config = folder_ / "config.toml", .data = folder_ / "pictures", .out = folder_ / "run"};
   }
 
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   TrainOptions options_;
 };
 

@@ -2,8 +2,9 @@
 
 #include "data/labels.h"
 #include "io/png.h"
+#include "tests/base_files/temporary_folder.h"
 #include "tests/data/expect_error.h"
-#include "tests/data/temporary_folder.h"
+#include "tests/data/write_bytes.h"
 
 namespace ddim::data {
 namespace {

@@ -10,7 +10,8 @@
 #include "backend/make_device.h"
 #include "base/sha256.h"
 #include "data/dataset.h"
-#include "tests/data/temporary_folder.h"
+#include "tests/base_files/temporary_folder.h"
+#include "tests/data/write_bytes.h"
 #include "train/run.h"
 
 namespace ddim::train {
