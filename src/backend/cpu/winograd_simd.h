@@ -16,7 +16,8 @@
 /// first to the last: neither the batch nor the cutting into blocks changes a bit.
 namespace ddim::cpu::winograd {
 
-constexpr std::int64_t kPanel = 32;  ///< output channels that are computed together
+/// Output channels that are computed together: in fp32 as many as in bf16.
+constexpr std::int64_t kPanel = bf16::kPanel;
 constexpr std::int64_t kLanes = 16;  ///< input channels of a block in the weight gradient
 
 /// Outputs of a tile along one axis.
