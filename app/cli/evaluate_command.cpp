@@ -81,13 +81,7 @@ void add_evaluate_command(CLI::App& app) {
       ->envname("DDIM_DATA")
       ->required()
       ->type_name("DIR");
-  command->add_option("--split", options.split, "train or test")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, DataSplit>{{"train", DataSplit::train},
-                                                                   {"test", DataSplit::test}})
-              .description(""))
-      ->default_str("test")
-      ->type_name("NAME");
+  flags->split.add_to(*command, "--split", "train or test");
   command->add_option("--t", options.t, "Where, counted from 0")
       ->delimiter(',')
       ->default_str("10,100,500,900")
