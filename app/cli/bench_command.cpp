@@ -77,30 +77,29 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_bench_command(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("bench", "Time a network on this machine, per op and in sum");
+void add_bench_command(Command root) {
+  const Command command =
+      root.add_command("bench", "Time a network on this machine, per op and in sum");
   const auto flags = std::make_shared<Flags>();
-  CLI::Option_group* network = command->add_option_group("Network", "One of");
-  flags->model.add_model_to(*network);
+  const Command network = command.add_alternatives("Network", "One of");
+  flags->model.add_model_to(network);
   network
-      ->add_option("--config", flags->config,
-                   "Configuration for training, such as configs/cifar10.toml")
-      ->type_name("FILE");
-  network->require_option(1);
-  flags->model.add_pull_to(*command);
-  command->add_flag("--train", flags->train, "Time training steps instead of network calls");
-  flags->precision.add_to(*command);
-  command->add_option("--batch", flags->options.batch, "Images that are worked on at a time")
-      ->envname("DDIM_BATCH")
-      ->capture_default_str();
-  command->add_option("--threads", flags->options.threads, "0: one per processor")
-      ->envname("DDIM_THREADS")
-      ->capture_default_str();
-  command->add_option("--repetitions", flags->options.repetitions, "The median of these is shown")
-      ->capture_default_str();
-  command->add_flag("--json", flags->json, "Print one JSON object");
-  command->callback([flags] { run(*flags); });
+      .add_option("--config", flags->config,
+                  "Configuration for training, such as configs/cifar10.toml")
+      .type_name("FILE");
+  flags->model.add_pull_to(command);
+  command.add_flag("--train", flags->train, "Time training steps instead of network calls");
+  flags->precision.add_to(command);
+  command.add_option("--batch", flags->options.batch, "Images that are worked on at a time")
+      .envname("DDIM_BATCH")
+      .show_default();
+  command.add_option("--threads", flags->options.threads, "0: one per processor")
+      .envname("DDIM_THREADS")
+      .show_default();
+  command.add_option("--repetitions", flags->options.repetitions, "The median of these is shown")
+      .show_default();
+  command.add_flag("--json", flags->json, "Print one JSON object");
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli

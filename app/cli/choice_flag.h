@@ -1,9 +1,10 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "command_line.h"
 
 namespace ddim::cli {
 
@@ -17,14 +18,16 @@ class ChoiceFlag {
   ChoiceFlag(const ChoiceFlag&) = delete;
   ChoiceFlag& operator=(const ChoiceFlag&) = delete;
 
-  CLI::Option* add_to(CLI::App& command, const std::string& name, const std::string& description) {
-    return check(
-        command.add_option(name, word_, description)->capture_default_str()->type_name("NAME"));
+  Option add_to(Command command, const std::string& name, const std::string& description) {
+    return command.add_option(name, word_, description)
+        .show_default()
+        .type_name("NAME")
+        .one_of(words());
   }
   /// A flag that may stand alone: `word` is its value then.
-  CLI::Option* add_to(CLI::App& command, const std::string& name, const std::string& word,
-                      const std::string& description) {
-    return check(command.add_flag(name + "{" + word + "}", word_, description));
+  Option add_to(Command command, const std::string& name, const std::string& word,
+                const std::string& description) {
+    return command.add_flag(name, word, word_, description).one_of(words());
   }
 
   Value value() const {
@@ -34,10 +37,10 @@ class ChoiceFlag {
   }
 
  private:
-  CLI::Option* check(CLI::Option* option) const {
+  std::vector<std::string> words() const {
     std::vector<std::string> words;
     for (const auto& choice : choices_) words.push_back(choice.first);
-    return option->check(CLI::IsMember(words).description(""));
+    return words;
   }
 
   std::vector<std::pair<std::string, Value>> choices_;

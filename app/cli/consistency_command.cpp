@@ -89,34 +89,32 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_consistency_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_consistency_command(Command root) {
+  const Command command = root.add_command(
       "consistency", "Draw the same noise with many numbers of steps (the paper's figure 5)");
-  command->fallthrough();
+  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   ConsistencyOptions& options = flags->options;
-  command->add_option("--steps", options.steps, "Numbers of steps, each 1 to T; a row for each")
-      ->delimiter(',')
-      ->default_str("10,20,50,100,200,500")
-      ->type_name("LIST");
+  command.add_option("--steps", options.steps, "Numbers of steps, each 1 to T; a row for each")
+      .delimiter(',')
+      .show_default("10,20,50,100,200,500")
+      .type_name("LIST");
   command
-      ->add_option("--reference", options.reference_steps,
-                   "Steps of the last row, which the others are compared with")
-      ->capture_default_str();
-  command->add_option("--out", flags->out, "PNG file of all rows")
-      ->required()
-      ->type_name("NAME.png");
-  command->add_option("--count", options.count, "Pictures in a row")->capture_default_str();
-  command->add_option("--seed", options.seed, "Picture k is a function of the seed and k")
-      ->envname("DDIM_SEED")
-      ->check(CLI::NonNegativeNumber.description(""))
-      ->capture_default_str();
-  flags->tau.add_to(*command);
-  flags->clip.add_to(*command, "--clip", "keep-eps",
+      .add_option("--reference", options.reference_steps,
+                  "Steps of the last row, which the others are compared with")
+      .show_default();
+  command.add_option("--out", flags->out, "PNG file of all rows").required().type_name("NAME.png");
+  command.add_option("--count", options.count, "Pictures in a row").show_default();
+  command.add_option("--seed", options.seed, "Picture k is a function of the seed and k")
+      .envname("DDIM_SEED")
+      .non_negative()
+      .show_default();
+  flags->tau.add_to(command);
+  flags->clip.add_to(command, "--clip", "keep-eps",
                      "Clamp the predicted x_0 in each step, as in ddim sample");
-  flags->run.add_to(*command);
-  flags->overwrite.add_to(*command);
-  command->callback([flags] { run(*flags); });
+  flags->run.add_to(command);
+  flags->overwrite.add_to(command);
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli

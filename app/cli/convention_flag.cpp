@@ -15,7 +15,7 @@ constexpr std::string_view kFreeInThePaper[] = {"--tau", "--sampler", "--sigma-h
 
 }  // namespace
 
-void ConventionFlag::add_to(CLI::App& command) {
+void ConventionFlag::add_to(Command command) {
   option_ = convention_.add_to(
       command, "--as",
       "Whose sampler: paper (equal steps, nothing clipped), or diffusers (spacing, clipping and "

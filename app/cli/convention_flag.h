@@ -10,8 +10,8 @@ namespace ddim::cli {
 /// --as paper|diffusers: whose sampler is meant where no other flag says.
 class ConventionFlag {
  public:
-  void add_to(CLI::App& command);
-  bool given() const { return option_->count() > 0; }
+  void add_to(Command command);
+  bool given() const { return option_.given(); }
 
   /// The complete options for this model and one line that says what is in force. Throws
   /// Error(user), naming both, when --as and another flag contradict each other.
@@ -23,7 +23,7 @@ class ConventionFlag {
 
   ChoiceFlag<Convention> convention_{
       {{"paper", Convention::paper}, {"diffusers", Convention::diffusers}}};
-  CLI::Option* option_ = nullptr;
+  Option option_;
 };
 
 }  // namespace ddim::cli

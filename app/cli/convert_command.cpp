@@ -41,30 +41,30 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_convert_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_convert_command(Command root) {
+  const Command command = root.add_command(
       "convert", "Rewrite a model or checkpoint in another program's form, and compare the two");
-  command->fallthrough();
-  command->footer(
+  command.fallthrough();
+  command.footer(
       "Reads diffusers folders, checkpoints of ddim train, and ckpt.pth, .ckpt and .safetensors "
       "of\n"
       "the paper's own code and its followers. Nothing in a file is ever run.");
   const auto flags = std::make_shared<Flags>();
-  command->add_option("input", flags->input, "Any model that --model takes: a folder or a file")
-      ->required()
-      ->type_name("MODEL");
-  command->add_option("output", flags->output, "Folder or file to write; must not exist")
-      ->required()
-      ->type_name("OUT");
+  command.add_option("input", flags->input, "Any model that --model takes: a folder or a file")
+      .required()
+      .type_name("MODEL");
+  command.add_option("output", flags->output, "Folder or file to write; must not exist")
+      .required()
+      .type_name("OUT");
   flags->target.add_to(
-      *command, "--to",
+      command, "--to",
       "diffusers: a folder for DDIMPipeline; official: the paper's ckpt.pth, with Adam's state and "
       "average where the input has them; official-weights: the weights alone (pesser's .ckpt)");
-  flags->dtype.add_to(*command, "--dtype", "How weights are stored: f32, f16 or bf16");
-  flags->weights.add_to(*command, "--weights",
+  flags->dtype.add_to(command, "--dtype", "How weights are stored: f32, f16 or bf16");
+  flags->weights.add_to(command, "--weights",
                         "Of a checkpoint: ema, its moving average; raw, the weights behind it; all "
                         "that the output can hold, or else the average");
-  command->callback([flags] { run(*flags); });
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli

@@ -58,30 +58,30 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_decode_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_decode_command(Command root) {
+  const Command command = root.add_command(
       "decode", "Draw the pictures that codes of ddim encode stand for, with the same steps");
-  command->fallthrough();
+  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
-  command->add_option("codes", flags->codes, "Safetensors file with x_T [N,C,H,W]")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("--out", flags->out, "PNG file of all pictures")
-      ->required()
-      ->type_name("NAME.png");
-  command->add_option("--columns", flags->columns, "Columns of the grid; default: a square");
+  command.add_option("codes", flags->codes, "Safetensors file with x_T [N,C,H,W]")
+      .required()
+      .type_name("FILE");
+  command.add_option("--out", flags->out, "PNG file of all pictures")
+      .required()
+      .type_name("NAME.png");
+  command.add_option("--columns", flags->columns, "Columns of the grid; default: a square");
   command
-      ->add_option("--save-tensors", flags->tensors,
-                   "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
-      ->type_name("FILE");
-  flags->tau.add_to(*command);
-  flags->clip.add_to(*command, "--clip", "keep-eps",
+      .add_option("--save-tensors", flags->tensors,
+                  "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
+      .type_name("FILE");
+  flags->tau.add_to(command);
+  flags->clip.add_to(command, "--clip", "keep-eps",
                      "Clamp the predicted x_0 in each step, as in ddim sample; what it clamps is "
                      "lost to the code");
-  flags->run.add_to(*command);
-  flags->overwrite.add_to(*command);
-  command->footer("Without --steps and --tau, the steps are those that the file was encoded with.");
-  command->callback([flags] { run(*flags); });
+  flags->run.add_to(command);
+  flags->overwrite.add_to(command);
+  command.footer("Without --steps and --tau, the steps are those that the file was encoded with.");
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli

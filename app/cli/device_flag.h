@@ -10,11 +10,11 @@ namespace ddim::cli {
 /// --device cpu|reference, --precision fp32|bf16
 class DeviceFlag {
  public:
-  void add_to(CLI::App& command) {
+  void add_to(Command command) {
     kind_
         .add_to(command, "--device",
                 "cpu, or reference: plain loops to compare with, hundreds of times slower")
-        ->envname("DDIM_DEVICE");
+        .envname("DDIM_DEVICE");
     precision_.add_to(command);
   }
   LoadOptions options() const { return {.device = kind_.value(), .precision = precision_.value()}; }

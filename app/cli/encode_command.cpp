@@ -69,22 +69,22 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_encode_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_encode_command(Command root) {
+  const Command command = root.add_command(
       "encode", "Turn pictures into the noise that a model draws them from (the paper's 5.4)");
-  command->fallthrough();
+  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
-  flags->pictures.add_to(*command);
-  command->add_option("--out", flags->out, "Safetensors file to write: x_T [N,C,H,W] and tau")
-      ->required()
-      ->type_name("FILE");
-  flags->tau.add_to(*command);
-  command->add_flag("--exact", flags->exact,
-                    "Undo the decoder's steps one by one, some ten network calls each, so that "
-                    "decoding comes back to float accuracy; --tau is quadratic then unless given");
-  flags->run.add_to(*command);
-  flags->overwrite.add_to(*command);
-  command->callback([flags] { run(*flags); });
+  flags->pictures.add_to(command);
+  command.add_option("--out", flags->out, "Safetensors file to write: x_T [N,C,H,W] and tau")
+      .required()
+      .type_name("FILE");
+  flags->tau.add_to(command);
+  command.add_flag("--exact", flags->exact,
+                   "Undo the decoder's steps one by one, some ten network calls each, so that "
+                   "decoding comes back to float accuracy; --tau is quadratic then unless given");
+  flags->run.add_to(command);
+  flags->overwrite.add_to(command);
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli

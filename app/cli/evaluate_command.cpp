@@ -67,40 +67,40 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_evaluate_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("evaluate", "Measure how good a model is on a data set");
-  command->fallthrough();
+void add_evaluate_command(Command root) {
+  const Command command = root.add_command("evaluate", "Measure how good a model is on a data set");
+  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   EpsErrorOptions& options = flags->options;
   command
-      ->add_flag("--eps-error", flags->eps_error,
-                 "Mean squared error of the predicted noise at some t")
-      ->required();
-  flags->model.add_to(*command)->required();
-  command->add_option("--data", options.data, "Folder of the data set, as for ddim train")
-      ->envname("DDIM_DATA")
-      ->required()
-      ->type_name("DIR");
-  flags->split.add_to(*command, "--split", "train or test");
-  command->add_option("--t", options.t, "Where, counted from 0")
-      ->delimiter(',')
-      ->default_str("10,100,500,900")
-      ->type_name("LIST");
-  command->add_option("--max-images", options.max_images, "Only the first so many images");
-  command->add_option("--seed", options.seed, "Of the noise")
-      ->envname("DDIM_SEED")
-      ->check(CLI::NonNegativeNumber.description(""))
-      ->capture_default_str();
-  command->add_option("--batch", options.batch, "How many are worked on at a time")
-      ->envname("DDIM_BATCH")
-      ->capture_default_str();
-  command->add_option("--threads", options.threads, "0: one per processor")
-      ->envname("DDIM_THREADS")
-      ->capture_default_str();
-  flags->device.add_to(*command);
-  command->add_flag("--json", flags->json, "Print one JSON object");
-  command->add_flag("--quiet", flags->quiet, "Show no progress");
-  command->callback([flags] { run(*flags); });
+      .add_flag("--eps-error", flags->eps_error,
+                "Mean squared error of the predicted noise at some t")
+      .required();
+  flags->model.add_to(command).required();
+  command.add_option("--data", options.data, "Folder of the data set, as for ddim train")
+      .envname("DDIM_DATA")
+      .required()
+      .type_name("DIR");
+  flags->split.add_to(command, "--split", "train or test");
+  command.add_option("--t", options.t, "Where, counted from 0")
+      .delimiter(',')
+      .show_default("10,100,500,900")
+      .type_name("LIST");
+  command.add_option("--max-images", options.max_images, "Only the first so many images");
+  command.add_option("--seed", options.seed, "Of the noise")
+      .envname("DDIM_SEED")
+      .non_negative()
+      .show_default();
+  command.add_option("--batch", options.batch, "How many are worked on at a time")
+      .envname("DDIM_BATCH")
+      .show_default();
+  command.add_option("--threads", options.threads, "0: one per processor")
+      .envname("DDIM_THREADS")
+      .show_default();
+  flags->device.add_to(command);
+  command.add_flag("--json", flags->json, "Print one JSON object");
+  command.add_flag("--quiet", flags->quiet, "Show no progress");
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli

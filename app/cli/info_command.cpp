@@ -80,18 +80,18 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_info_command(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("info", "Print what a model is, or how a picture was made");
-  command->fallthrough();
+void add_info_command(Command root) {
+  const Command command =
+      root.add_command("info", "Print what a model is, or how a picture was made");
+  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   command
-      ->add_option("path", flags->path,
-                   "Folder of a model, OWNER/NAME of one that was pulled, or a PNG that ddim wrote")
-      ->required()
-      ->type_name("PATH");
-  command->add_flag("--json", flags->json, "Print one JSON object");
-  command->callback([flags] { run(*flags); });
+      .add_option("path", flags->path,
+                  "Folder of a model, OWNER/NAME of one that was pulled, or a PNG that ddim wrote")
+      .required()
+      .type_name("PATH");
+  command.add_flag("--json", flags->json, "Print one JSON object");
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli

@@ -10,11 +10,11 @@ constexpr double kStrengthWithMask = 1.0;
 
 }  // namespace
 
-void InitFlags::add_to(CLI::App& command) {
+void InitFlags::add_to(Command command) {
   command
       .add_option("--init-image", images_,
                   "Start from this picture instead of from noise; several make a picture each")
-      ->type_name("FILE");
+      .type_name("FILE");
   command.add_option("--strength", strength_,
                      "With --init-image: take the last so many of the steps, 0 to 1; the less, the "
                      "more stays of the picture. Default: 0.8, with --mask 1");
@@ -24,7 +24,7 @@ void InitFlags::add_to(CLI::App& command) {
   command
       .add_option("--mask", mask_,
                   "With --init-image: draw only what is white in this picture, to fit the rest")
-      ->type_name("FILE");
+      .type_name("FILE");
   resize_.add_to(command);
 }
 

@@ -14,7 +14,7 @@ namespace ddim::cli {
 /// Image-to-image and inpainting: --init-image, --strength, --init-by, --mask, --resize.
 class InitFlags {
  public:
-  void add_to(CLI::App& command);
+  void add_to(Command command);
 
   /// How many pictures were given.
   std::int64_t count() const { return static_cast<std::int64_t>(images_.size()); }

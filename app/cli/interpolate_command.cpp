@@ -125,34 +125,34 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_interpolate_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_interpolate_command(Command root) {
+  const Command command = root.add_command(
       "interpolate", "Draw what lies between pictures, codes or seeds (the paper's figure 6)");
-  command->fallthrough();
+  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   command
-      ->add_option("ends", flags->ends,
-                   "Two for a line, four for a grid (the paper's figures 11 to 13): seeds (7 is "
-                   "picture 0 of ddim sample --seed 7), safetensors files with x_T (all of their "
-                   "states), and PNG or JPEG pictures, which are encoded first")
-      ->required()
-      ->type_name("SEED|FILE");
-  command->add_option("--frames", flags->frames, "Pictures in a line; a grid has as many lines")
-      ->capture_default_str();
-  command->add_option("--out", flags->out, "PNG file of all pictures")
-      ->required()
-      ->type_name("NAME.png");
+      .add_option("ends", flags->ends,
+                  "Two for a line, four for a grid (the paper's figures 11 to 13): seeds (7 is "
+                  "picture 0 of ddim sample --seed 7), safetensors files with x_T (all of their "
+                  "states), and PNG or JPEG pictures, which are encoded first")
+      .required()
+      .type_name("SEED|FILE");
+  command.add_option("--frames", flags->frames, "Pictures in a line; a grid has as many lines")
+      .show_default();
+  command.add_option("--out", flags->out, "PNG file of all pictures")
+      .required()
+      .type_name("NAME.png");
   command
-      ->add_option("--animation", flags->animation,
-                   "Also write them as an animation, there and back, for ever")
-      ->type_name("NAME.webp");
-  command->add_option("--frame-ms", flags->frame_ms, "How long the animation shows each picture")
-      ->capture_default_str();
-  flags->resize.add_to(*command);
-  flags->plan.add_to(*command);
-  flags->run.add_to(*command);
-  flags->overwrite.add_to(*command);
-  command->callback([flags] { run(*flags); });
+      .add_option("--animation", flags->animation,
+                  "Also write them as an animation, there and back, for ever")
+      .type_name("NAME.webp");
+  command.add_option("--frame-ms", flags->frame_ms, "How long the animation shows each picture")
+      .show_default();
+  flags->resize.add_to(command);
+  flags->plan.add_to(command);
+  flags->run.add_to(command);
+  flags->overwrite.add_to(command);
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli

@@ -40,46 +40,33 @@ std::string flag_name(std::string key) {
 }
 
 /// What a recipe calls the flag; "" for what is none.
-std::string key_of(const CLI::Option& option) {
-  if (option.get_lnames().empty()) return "";
-  std::string key = option.get_lnames().front();
+std::string key_of(Option option) {
+  const std::string name = option.name();
+  if (!name.starts_with("--")) return "";
+  std::string key = name.substr(2);
   std::ranges::replace(key, '-', '_');
   return key;
 }
 
 /// Keys of the flags that stand on the command line, and of those that they decide about.
-std::set<std::string> keys_given(const CLI::App& command) {
+std::set<std::string> keys_given(Command command) {
   std::set<std::string> keys;
-  for (const CLI::Option* option : command.parse_order()) {
-    keys.insert(key_of(*option));
-    for (const CLI::Option* excluded : option->get_excludes()) keys.insert(key_of(*excluded));
-    if (const auto dependents = kDependents.find(key_of(*option)); dependents != kDependents.end())
+  for (const Option option : command.options_on_command_line()) {
+    keys.insert(key_of(option));
+    for (const Option excluded : option.excluded()) keys.insert(key_of(excluded));
+    if (const auto dependents = kDependents.find(key_of(option)); dependents != kDependents.end())
       keys.insert(dependents->second.begin(), dependents->second.end());
   }
   return keys;
 }
 
 /// Keys of the flags that the command line, the environment or a file says something about.
-std::set<std::string> keys_set(const CLI::App& command) {
+std::set<std::string> keys_set(Command command) {
   std::set<std::string> keys;
-  for (const CLI::Option* option : command.get_options()) {
-    if (option->count() > 0) keys.insert(key_of(*option));
+  for (const Option option : command.options()) {
+    if (option.given()) keys.insert(key_of(option));
   }
   return keys;
-}
-
-void set_value(CLI::Option& option, const std::string& value) {
-  option.clear();
-  option.add_result(value);
-  option.run_callback();
-}
-
-/// As if the environment and the configuration file had not set it.
-void set_default(CLI::Option& option) {
-  const bool is_switch = option.get_items_expected_max() == 0;
-  const std::string value = is_switch ? "false" : option.get_default_str();
-  if (!value.empty()) set_value(option, value);
-  option.clear();
 }
 
 std::string value_of(const Recipe& recipe, const std::string& key) {
@@ -94,18 +81,18 @@ std::string bytes_of(const fs::path& path) {
 
 }  // namespace
 
-void LikeFlag::add_to(CLI::App& command) {
+void LikeFlag::add_to(Command command) {
   command
       .add_option(
           "--like", file_,
           "Draw the picture in this PNG again: its recipe sets all flags that are not given")
-      ->type_name("FILE.png");
+      .type_name("FILE.png");
   command.add_flag(
       "--other-weights", other_weights_,
       "With --like: draw even though the model's weights are not those of the picture");
 }
 
-void LikeFlag::set_flags(CLI::App& command) {
+void LikeFlag::set_flags(Command command) {
   recipe_ = read_png_text(file_);
   std::erase_if(recipe_, [](const auto& entry) { return !is_ours(entry.first); });
   for (const std::string& key : kNoFlags) {
@@ -121,8 +108,8 @@ void LikeFlag::set_flags(CLI::App& command) {
   for (const auto& [key, value] : recipe_) {
     if (!kNoFlags.contains(key)) set_flag(command, key, value);
   }
-  CLI::Option* model = command.get_option("--model");
-  if (model->count() > 0) return;
+  const Option model = *command.find_option("--model");
+  if (model.given()) return;
   const std::string& name = recipe_["model"];
   const bool is_of_hub = name.find('/') != std::string::npos;
   if (!is_of_hub && !fs::exists(name)) {
@@ -130,21 +117,21 @@ void LikeFlag::set_flags(CLI::App& command) {
                 fmt::format("{}: was made by the model {}; say with --model where it is",
                             file_.string(), printable(name)));
   }
-  set_value(*model, name);
+  model.set(name);
 }
 
-void LikeFlag::set_flag(CLI::App& command, const std::string& key, const std::string& value) {
-  CLI::Option* option = command.get_option_no_throw(flag_name(key));
-  if (option == nullptr) {
+void LikeFlag::set_flag(Command command, const std::string& key, const std::string& value) {
+  const std::optional<Option> option = command.find_option(flag_name(key));
+  if (!option) {
     throw Error(ErrorCode::user,
                 fmt::format("{}: was made with {} = {}, which this version of ddim cannot do",
                             file_.string(), key, printable(value)));
   }
   if (given_.contains(key)) return;
-  for (CLI::Option* other : option->get_excludes()) set_default(*other);
+  for (const Option other : option->excluded()) other.reset();
   try {
-    set_value(*option, value);
-  } catch (const CLI::Error&) {
+    option->set(value);
+  } catch (const Error&) {
     throw Error(ErrorCode::corrupt,
                 fmt::format("{}: its recipe says {} = {}, which {} does not take", file_.string(),
                             key, printable(value), flag_name(key)));

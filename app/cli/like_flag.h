@@ -2,10 +2,11 @@
 
 #include <ddim/sample.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <set>
 #include <string>
+
+#include "command_line.h"
 
 namespace ddim::cli {
 
@@ -13,14 +14,14 @@ namespace ddim::cli {
 /// flags, so there is no second list of them here.
 class LikeFlag {
  public:
-  void add_to(CLI::App& command);
+  void add_to(Command command);
   bool given() const { return !file_.empty(); }
 
   /// Gives each flag of the command the recipe's value, unless it stands on the command line, or
   /// one does that excludes it. To be called when the command line has been parsed. Error(user) for
   /// a picture without a recipe, or one of a kind that this program does not have, Error(corrupt)
   /// for values that the flags do not take.
-  void set_flags(CLI::App& command);
+  void set_flags(Command command);
 
   /// Error(user) unless what is about to be drawn has the recipe of the picture, but for the flags
   /// on the command line; otherwise `recipe` gets the name by which the picture calls the model.
@@ -31,7 +32,7 @@ class LikeFlag {
   std::string compare(const std::filesystem::path& path) const;
 
  private:
-  void set_flag(CLI::App& command, const std::string& key, const std::string& value);
+  void set_flag(Command command, const std::string& key, const std::string& value);
 
   std::filesystem::path file_;
   bool other_weights_ = false;

@@ -5,7 +5,7 @@
 #include <new>
 
 #include "commands.h"
-#include "config_file.h"
+#include "program.h"
 
 namespace {
 
@@ -16,46 +16,30 @@ constexpr const char* kFooter =
     "5 reading or writing failed, 130 interrupted.";
 
 int run(int argc, char** argv) {
-  CLI::App app("Denoising diffusion implicit models (arXiv:2010.02502) on the CPU", "ddim");
-  app.set_version_flag("--version", fmt::format("ddim {}", ddim::version()));
-  app.require_subcommand(1);
-  ddim::cli::add_sample_command(app);
-  ddim::cli::add_interpolate_command(app);
-  ddim::cli::add_encode_command(app);
-  ddim::cli::add_decode_command(app);
-  ddim::cli::add_reconstruct_command(app);
-  ddim::cli::add_consistency_command(app);
-  ddim::cli::add_train_command(app);
-  ddim::cli::add_plan_command(app);
-  ddim::cli::add_info_command(app);
-  ddim::cli::add_convert_command(app);
-  ddim::cli::add_evaluate_command(app);
-  ddim::cli::add_bench_command(app);
-  ddim::cli::add_pull_command(app);
-  ddim::cli::add_config_file(app);
-  app.footer(kFooter);
+  ddim::cli::Program program("ddim",
+                             "Denoising diffusion implicit models (arXiv:2010.02502) on the CPU",
+                             fmt::format("ddim {}", ddim::version()));
+  const ddim::cli::Command root = program.root();
+  ddim::cli::add_sample_command(root);
+  ddim::cli::add_interpolate_command(root);
+  ddim::cli::add_encode_command(root);
+  ddim::cli::add_decode_command(root);
+  ddim::cli::add_reconstruct_command(root);
+  ddim::cli::add_consistency_command(root);
+  ddim::cli::add_train_command(root);
+  ddim::cli::add_plan_command(root);
+  ddim::cli::add_info_command(root);
+  ddim::cli::add_convert_command(root);
+  ddim::cli::add_evaluate_command(root);
+  ddim::cli::add_bench_command(root);
+  ddim::cli::add_pull_command(root);
+  program.add_config_file();
+  root.footer(kFooter);
   if (argc == 1) {
-    fmt::print(stderr, "{}", app.help());
+    fmt::print(stderr, "{}", root.help());
     return static_cast<int>(ddim::ErrorCode::usage);
   }
-
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::FileError& error) {
-    fmt::print(stderr, "ddim: {}\n", error.what());
-    return static_cast<int>(ddim::ErrorCode::io);
-  } catch (const CLI::ConfigError& error) {
-    fmt::print(stderr, "ddim: {}: not TOML, or not a setting of a command: {}\n",
-               app["--config"]->as<std::string>(), error.what());
-    return static_cast<int>(ddim::ErrorCode::usage);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
-    const std::string problem =
-        unknown.empty() ? error.what() : fmt::format("there is no {}", unknown.front());
-    fmt::print(stderr, "ddim: {}\nSee ddim --help, or ddim COMMAND --help.\n", problem);
-    return static_cast<int>(ddim::ErrorCode::usage);
-  }
+  program.run(argc, argv);
   return 0;
 }
 

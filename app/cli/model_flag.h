@@ -2,31 +2,32 @@
 
 #include <ddim/pull.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
+
+#include "command_line.h"
 
 namespace ddim::cli {
 
 /// --model FOLDER|OWNER/NAME[@REVISION], and --pull
 class ModelFlag {
  public:
-  CLI::Option* add_to(CLI::App& command) {
-    CLI::Option* model = add_model_to(command);
+  Option add_to(Command command) {
+    const Option model = add_model_to(command);
     add_pull_to(command);
     return model;
   }
-  CLI::Option* add_pull_to(CLI::App& command) {
+  Option add_pull_to(Command command) {
     return command.add_flag("--pull", pull_,
                             "Fetch --model OWNER/NAME when it is not in the cache");
   }
-  CLI::Option* add_model_to(CLI::App& command) {
+  Option add_model_to(Command command) {
     return command
         .add_option("--model", model_,
                     "Folder of the model (diffusers, or a checkpoint), or OWNER/NAME[@REVISION] of "
                     "one that ddim pull fetched")
-        ->envname("DDIM_MODEL")
-        ->type_name("MODEL");
+        .envname("DDIM_MODEL")
+        .type_name("MODEL");
   }
 
   bool given() const { return !model_.empty(); }

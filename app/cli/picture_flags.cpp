@@ -4,11 +4,11 @@
 
 namespace ddim::cli {
 
-void PictureFlags::add_to(CLI::App& command) {
-  command.add_option("pictures", files_, "PNG and JPEG files")->type_name("FILE");
+void PictureFlags::add_to(Command command) {
+  command.add_option("pictures", files_, "PNG and JPEG files").type_name("FILE");
   command.add_option("--data", data_, "Instead of files: folder of a data set, as for ddim train")
-      ->envname("DDIM_DATA")
-      ->type_name("DIR");
+      .envname("DDIM_DATA")
+      .type_name("DIR");
   split_.add_to(command, "--split", "With --data: test or train");
   command.add_option("--max-images", max_images_, "With --data: only the first so many");
   resize_.add_to(command);

@@ -9,7 +9,7 @@ namespace ddim::cli {
 /// --resize
 class ResizeFlag {
  public:
-  void add_to(CLI::App& command) {
+  void add_to(Command command) {
     resize_.add_to(command, "--resize", "crop",
                    "Pictures of another size: --resize cuts out the middle square and resizes it, "
                    "--resize=pad puts black around smaller ones; without, they are refused");
@@ -24,7 +24,7 @@ class ResizeFlag {
 /// Pictures to work on: files, or --data with --split and --max-images; and --resize.
 class PictureFlags {
  public:
-  void add_to(CLI::App& command);
+  void add_to(Command command);
   /// Files win over --data. Throws Error(user) when there are neither; otherwise as
   /// load_pictures() and load_data_set().
   FloatImages load(const Model& model) const;

@@ -66,41 +66,40 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_plan_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_plan_command(Command root) {
+  const Command command = root.add_command(
       "plan", "Print what a sampler will do: tau, sqrt(alpha_bar), sigma, network calls");
-  command->fallthrough();
+  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
-  CLI::Option* model = flags->model.add_to(*command);
+  const Option model = flags->model.add_to(command);
   ForwardProcess& process = flags->process;
-  const std::vector<CLI::Option*> without_model = {
-      command->add_option("--T", process.T, "Without a model: training steps")
-          ->capture_default_str(),
-      command->add_option("--beta-start", process.beta_start, "Without a model: the first beta")
-          ->capture_default_str(),
-      command->add_option("--beta-end", process.beta_end, "Without a model: the last beta")
-          ->capture_default_str(),
-      flags->schedule.add_to(*command, "--schedule",
+  const std::vector<Option> without_model = {
+      command.add_option("--T", process.T, "Without a model: training steps").show_default(),
+      command.add_option("--beta-start", process.beta_start, "Without a model: the first beta")
+          .show_default(),
+      command.add_option("--beta-end", process.beta_end, "Without a model: the last beta")
+          .show_default(),
+      flags->schedule.add_to(command, "--schedule",
                              "Without a model: how betas are spread; linear, scaled-linear, cosine "
                              "or sigmoid")};
-  for (CLI::Option* option : without_model) option->excludes(model);
-  CLI::Option* betas =
+  for (const Option option : without_model) option.excludes(model);
+  const Option betas =
       command
-          ->add_option("--betas", flags->betas, "Without a model: the betas, with commas, or @FILE")
-          ->type_name("LIST")
-          ->excludes(model);
-  for (CLI::Option* option : without_model) betas->excludes(option);
+          .add_option("--betas", flags->betas, "Without a model: the betas, with commas, or @FILE")
+          .type_name("LIST")
+          .excludes(model);
+  for (const Option option : without_model) betas.excludes(option);
   command
-      ->add_flag("--zero-terminal-snr", flags->zero_terminal_snr,
-                 "Without a model: rescale the betas so that nothing of the image is left at T")
-      ->excludes(model);
+      .add_flag("--zero-terminal-snr", flags->zero_terminal_snr,
+                "Without a model: rescale the betas so that nothing of the image is left at T")
+      .excludes(model);
   flags->prediction
-      .add_to(*command, "--prediction", "Without a model: what the network predicts; eps, x0 or v")
-      ->excludes(model);
-  flags->convention.add_to(*command);
-  flags->plan.add_to(*command);
-  command->add_flag("--json", flags->json, "Print one JSON object");
-  command->callback([flags] { run(*flags); });
+      .add_to(command, "--prediction", "Without a model: what the network predicts; eps, x0 or v")
+      .excludes(model);
+  flags->convention.add_to(command);
+  flags->plan.add_to(command);
+  command.add_flag("--json", flags->json, "Print one JSON object");
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli

@@ -22,8 +22,8 @@ bool takes_eta(Sampler sampler) { return sampler == Sampler::ddim || sampler == 
 
 PlanFlags::PlanFlags() : sampler_(choices_of(samplers())) {}
 
-void PlanFlags::add_to(CLI::App& command) {
-  const std::size_t num_before = command.get_options().size();
+void PlanFlags::add_to(Command command) {
+  const std::size_t num_before = command.options().size();
   tau_.add_to(command);
   sampler_.add_to(command, "--sampler",
                   "ddim (the paper's), ddpm-small, ddpm-large, euler (eq. 13), euler-t (eq. 15), "
@@ -31,11 +31,11 @@ void PlanFlags::add_to(CLI::App& command) {
   eta_option_ =
       command
           .add_option("--eta", eta_, "Noise of each step of ddim and euler: 0 is DDIM, 1 is DDPM")
-          ->capture_default_str();
+          .show_default();
   command
       .add_flag("--sigma-hat", sigma_hat_,
                 "With ddim: DDPM's larger variance instead of an eta (the paper's sigma-hat)")
-      ->excludes(eta_option_);
+      .excludes(eta_option_);
   clip_.add_to(
       command, "--clip", "keep-eps",
       "Clamp the predicted x_0 to [-1, 1] in each step. --clip keeps the network's eps, as "
@@ -43,11 +43,11 @@ void PlanFlags::add_to(CLI::App& command) {
       "sigma-hat; threshold-keep-eps and threshold-rederive-eps use a dynamic threshold");
   clip_range_option_ =
       command.add_option("--clip-range", details_.clip_range, "Clamp to another range")
-          ->capture_default_str();
+          .show_default();
   threshold_option_ = command
                           .add_option("--threshold", details_.threshold_ratio,
                                       "Of a dynamic threshold: which quantile of |x_0|")
-                          ->capture_default_str();
+                          .show_default();
   threshold_max_option_ =
       command.add_option("--threshold-max", details_.threshold_max,
                          "Of a dynamic threshold: its largest value; default: none");
@@ -57,20 +57,20 @@ void PlanFlags::add_to(CLI::App& command) {
   command
       .add_option("--steps-offset", details_.steps_offset,
                   "With --tau diffusers-leading: added to each step")
-      ->capture_default_str();
+      .show_default();
   tolerance_option_ =
       command
           .add_option("--tolerance", details_.tolerance,
                       "Of the sampler adaptive: largest error of a step, r.m.s. over the picture")
-          ->capture_default_str();
-  const std::vector<CLI::Option*> options = command.get_options();
+          .show_default();
+  const std::vector<Option> options = command.options();
   all_options_.assign(options.begin() + static_cast<std::ptrdiff_t>(num_before), options.end());
 }
 
 std::vector<std::string> PlanFlags::given() const {
   std::vector<std::string> names;
-  for (const CLI::Option* option : all_options_) {
-    if (option->count() > 0) names.push_back(option->get_name());
+  for (const Option option : all_options_) {
+    if (option.given()) names.push_back(option.name());
   }
   return names;
 }
@@ -79,7 +79,6 @@ void PlanFlags::refuse_contradictions() const {
   const auto refuse_if = [](bool wrong, const std::string& message) {
     if (wrong) throw Error(ErrorCode::user, message);
   };
-  const auto given = [](const CLI::Option* option) { return option->count() > 0; };
   const Sampler sampler = sampler_.value();
   const Clip clip = clip_.value();
   const bool clamps = clip == Clip::keep_eps || clip == Clip::rederive_eps;
@@ -90,13 +89,13 @@ void PlanFlags::refuse_contradictions() const {
             "--sampler adaptive chooses its own steps; leave out --steps and --tau, or take "
             "another sampler");
   refuse_if(
-      sampler != Sampler::adaptive && given(tolerance_option_),
+      sampler != Sampler::adaptive && tolerance_option_.given(),
       fmt::format("--tolerance belongs to --sampler adaptive, not to {}", to_string(sampler)));
-  refuse_if(given(eta_option_) && !takes_eta(sampler),
+  refuse_if(eta_option_.given() && !takes_eta(sampler),
             fmt::format("--eta belongs to --sampler ddim or euler, not to {}", to_string(sampler)));
-  refuse_if(given(clip_range_option_) && !clamps,
+  refuse_if(clip_range_option_.given() && !clamps,
             "--clip-range needs --clip or --clip=rederive-eps");
-  refuse_if((given(threshold_option_) || given(threshold_max_option_)) && !is_threshold,
+  refuse_if((threshold_option_.given() || threshold_max_option_.given()) && !is_threshold,
             "--threshold and --threshold-max need --clip=threshold-keep-eps or "
             "--clip=threshold-rederive-eps");
 }

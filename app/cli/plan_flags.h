@@ -11,7 +11,7 @@ namespace ddim::cli {
 /// --sigma-hat, --clip and what belongs to them.
 class PlanFlags {
  public:
-  void add_to(CLI::App& command);
+  void add_to(Command command);
   /// Reads the file of --tau @FILE. Throws Error(user) for flags that contradict each other, naming
   /// both, and for a file that holds something other than numbers; Error(io) when it cannot be
   /// read.
@@ -34,12 +34,12 @@ class PlanFlags {
   SamplerDetails details_;
   ChoiceFlag<FinalAlpha> final_alpha_{{{"one", FinalAlpha::one}, {"first", FinalAlpha::first}}};
 
-  std::vector<const CLI::Option*> all_options_;
-  CLI::Option* eta_option_ = nullptr;
-  CLI::Option* clip_range_option_ = nullptr;
-  CLI::Option* threshold_option_ = nullptr;
-  CLI::Option* threshold_max_option_ = nullptr;
-  CLI::Option* tolerance_option_ = nullptr;
+  std::vector<Option> all_options_;
+  Option eta_option_;
+  Option clip_range_option_;
+  Option threshold_option_;
+  Option threshold_max_option_;
+  Option tolerance_option_;
 
  public:
   PlanFlags();

@@ -40,23 +40,23 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_pull_command(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("pull", "Fetch a diffusers model from the Hugging Face hub");
-  command->fallthrough();
-  command->footer(
+void add_pull_command(Command root) {
+  const Command command =
+      root.add_command("pull", "Fetch a diffusers model from the Hugging Face hub");
+  command.fallthrough();
+  command.footer(
       "The cache is the one of the hub's own library, and the same environment variables count:\n"
       "HF_HOME, HF_HUB_CACHE, HF_TOKEN (or `token` in HF_HOME), HF_ENDPOINT, HF_HUB_OFFLINE.\n"
       "Interrupted, it goes on where it ended when it is run again.");
   const auto flags = std::make_shared<Flags>();
   command
-      ->add_option("model", flags->options.model,
-                   "Its name on the hub; a revision is a branch, a tag or a commit")
-      ->required()
-      ->type_name("OWNER/NAME[@REVISION]");
-  command->add_flag("--json", flags->json, "Print the result as one JSON object");
-  command->add_flag("--quiet", flags->quiet, "Show no progress");
-  command->callback([flags] { run(*flags); });
+      .add_option("model", flags->options.model,
+                  "Its name on the hub; a revision is a branch, a tag or a commit")
+      .required()
+      .type_name("OWNER/NAME[@REVISION]");
+  command.add_flag("--json", flags->json, "Print the result as one JSON object");
+  command.add_flag("--quiet", flags->quiet, "Show no progress");
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli

@@ -138,30 +138,30 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_reconstruct_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
+void add_reconstruct_command(Command root) {
+  const Command command = root.add_command(
       "reconstruct", "Measure what pictures lose by encoding and decoding (the paper's table 2)");
-  command->fallthrough();
+  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
-  flags->pictures.add_to(*command);
-  command->add_option("--steps", flags->options.steps, "Steps of both ways, each 1 to T")
-      ->delimiter(',')
-      ->default_str("10,20,50,100,200,500,1000")
-      ->type_name("LIST");
-  flags->tau.add_to(*command);
-  command->add_flag("--exact", flags->exact,
-                    "Undo the decoder's steps one by one, some ten network calls each; --tau is "
-                    "quadratic then unless given");
-  flags->clip.add_to(*command, "--clip", "keep-eps",
+  flags->pictures.add_to(command);
+  command.add_option("--steps", flags->options.steps, "Steps of both ways, each 1 to T")
+      .delimiter(',')
+      .show_default("10,20,50,100,200,500,1000")
+      .type_name("LIST");
+  flags->tau.add_to(command);
+  command.add_flag("--exact", flags->exact,
+                   "Undo the decoder's steps one by one, some ten network calls each; --tau is "
+                   "quadratic then unless given");
+  flags->clip.add_to(command, "--clip", "keep-eps",
                      "Clamp the predicted x_0 in each step of decoding, as in ddim sample; what it "
                      "clamps is lost to the code");
   command
-      ->add_option("--out", flags->out,
-                   "Also write a PNG: the pictures in a row, below them what came back for each S")
-      ->type_name("NAME.png");
-  flags->run.add_to(*command);
-  flags->overwrite.add_to(*command);
-  command->callback([flags] { run(*flags); });
+      .add_option("--out", flags->out,
+                  "Also write a PNG: the pictures in a row, below them what came back for each S")
+      .type_name("NAME.png");
+  flags->run.add_to(command);
+  flags->overwrite.add_to(command);
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli

@@ -17,7 +17,7 @@ namespace ddim::cli {
 /// --json, --quiet.
 class RunFlags {
  public:
-  void add_to(CLI::App& command);
+  void add_to(Command command);
 
   Model load_model(const std::stop_token& stop) const {
     return Model::load(model_.folder(stop), device_.options());
@@ -44,7 +44,7 @@ class RunFlags {
 /// --overwrite
 class OverwriteFlag {
  public:
-  void add_to(CLI::App& command) {
+  void add_to(Command command) {
     command.add_flag("--overwrite", overwrite_, "Replace output files that exist");
   }
   Overwrite value() const { return overwrite_ ? Overwrite::allow : Overwrite::refuse; }

@@ -171,54 +171,54 @@ void run(SampleFlags& flags) {
 
 }  // namespace
 
-void add_sample_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("sample", "Draw pictures with a trained model");
-  command->fallthrough();
+void add_sample_command(Command root) {
+  const Command command = root.add_command("sample", "Draw pictures with a trained model");
+  command.fallthrough();
   const auto flags = std::make_shared<SampleFlags>();
-  CLI::Option* model = flags->model.add_to(*command);
-  flags->like.add_to(*command);
+  const Option model = flags->model.add_to(command);
+  flags->like.add_to(command);
   command
-      ->add_option("--out", flags->out,
-                   "NAME.png for one picture of them all, or a folder for one file each")
-      ->required()
-      ->type_name("PATH");
-  command->add_option("--count", flags->count, "How many pictures")
-      ->default_str(std::to_string(kDefaultCount));
-  command->add_option("--seed", flags->seed, "Picture k is a function of the seed and k")
-      ->envname("DDIM_SEED")
-      ->check(CLI::NonNegativeNumber.description(""))
-      ->capture_default_str();
-  command->add_option("--first-image", flags->first_image, "Number of the first picture")
-      ->capture_default_str();
-  command->add_option("--columns", flags->columns, "Columns of the grid; default: a square");
+      .add_option("--out", flags->out,
+                  "NAME.png for one picture of them all, or a folder for one file each")
+      .required()
+      .type_name("PATH");
+  command.add_option("--count", flags->count, "How many pictures")
+      .show_default(std::to_string(kDefaultCount));
+  command.add_option("--seed", flags->seed, "Picture k is a function of the seed and k")
+      .envname("DDIM_SEED")
+      .non_negative()
+      .show_default();
+  command.add_option("--first-image", flags->first_image, "Number of the first picture")
+      .show_default();
+  command.add_option("--columns", flags->columns, "Columns of the grid; default: a square");
   command
-      ->add_option("--batch", flags->batch, "How many are worked on at a time; never changes them")
-      ->envname("DDIM_BATCH")
-      ->capture_default_str();
+      .add_option("--batch", flags->batch, "How many are worked on at a time; never changes them")
+      .envname("DDIM_BATCH")
+      .show_default();
   command
-      ->add_option("--threads", flags->threads, "0: one per processor; never changes the pictures")
-      ->envname("DDIM_THREADS")
-      ->capture_default_str();
+      .add_option("--threads", flags->threads, "0: one per processor; never changes the pictures")
+      .envname("DDIM_THREADS")
+      .show_default();
   command
-      ->add_option("--noise", flags->noise,
-                   "Start from the tensor x_T [N,C,H,W] of this safetensors file")
-      ->type_name("FILE");
+      .add_option("--noise", flags->noise,
+                  "Start from the tensor x_T [N,C,H,W] of this safetensors file")
+      .type_name("FILE");
   command
-      ->add_option("--save-tensors", flags->tensors,
-                   "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
-      ->type_name("FILE");
-  flags->class_choice.add_to(*command);
-  flags->convention.add_to(*command);
-  flags->init.add_to(*command);
-  flags->plan.add_to(*command);
-  flags->device.add_to(*command);
-  command->add_flag("--overwrite", flags->overwrite, "Replace output files that exist");
-  command->add_flag("--json", flags->json, "Print the result as one JSON object");
-  command->add_flag("--quiet", flags->quiet, "Show no progress");
-  command->add_flag("--no-metadata", flags->no_metadata, "Leave the recipe out of the PNG files");
-  command->callback([flags, command, model] {
-    if (flags->like.given()) flags->like.set_flags(*command);
-    if (!flags->model.given()) throw CLI::RequiredError(model->get_name());
+      .add_option("--save-tensors", flags->tensors,
+                  "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
+      .type_name("FILE");
+  flags->class_choice.add_to(command);
+  flags->convention.add_to(command);
+  flags->init.add_to(command);
+  flags->plan.add_to(command);
+  flags->device.add_to(command);
+  command.add_flag("--overwrite", flags->overwrite, "Replace output files that exist");
+  command.add_flag("--json", flags->json, "Print the result as one JSON object");
+  command.add_flag("--quiet", flags->quiet, "Show no progress");
+  command.add_flag("--no-metadata", flags->no_metadata, "Leave the recipe out of the PNG files");
+  command.callback([flags, command, model] {
+    if (flags->like.given()) flags->like.set_flags(command);
+    if (!flags->model.given()) model.throw_missing();
     run(*flags);
   });
 }

@@ -43,17 +43,17 @@ TauKind kind_of(const std::string& name) {
 
 }  // namespace
 
-void TauFlags::add_to(CLI::App& command) {
+void TauFlags::add_to(Command command) {
   steps_option_ = command.add_option("--steps", steps_, "Steps to take, 1 to T")
-                      ->envname("DDIM_STEPS")
-                      ->capture_default_str();
+                      .envname("DDIM_STEPS")
+                      .show_default();
   tau_option_ =
       command
           .add_option("--tau", tau_,
                       fmt::format("{}; a list such as 0,10,99.5,999; or @FILE with one", kNames))
-          ->check(CLI::Validator(check_tau, ""))
-          ->capture_default_str()
-          ->type_name("TAU");
+          .check(check_tau)
+          .show_default()
+          .type_name("TAU");
 }
 
 Tau TauFlags::tau() const {
@@ -67,11 +67,9 @@ Tau TauFlags::tau() const {
   return kind_of(tau_);
 }
 
-void TauKindFlag::add_to(CLI::App& command) {
-  option_ = command.add_option("--tau", tau_, kNames)
-                ->check(CLI::Validator(check_name, ""))
-                ->capture_default_str()
-                ->type_name("NAME");
+void TauKindFlag::add_to(Command command) {
+  option_ =
+      command.add_option("--tau", tau_, kNames).check(check_name).show_default().type_name("NAME");
 }
 
 TauKind TauKindFlag::value() const { return kind_of(tau_); }

@@ -2,19 +2,20 @@
 
 #include <ddim/plan.h>
 
-#include <CLI/CLI.hpp>
 #include <string>
+
+#include "command_line.h"
 
 namespace ddim::cli {
 
 /// Which steps are visited: --steps and --tau.
 class TauFlags {
  public:
-  void add_to(CLI::App& command);
+  void add_to(Command command);
 
   /// Whether one of them was given.
-  bool steps_given() const { return steps_option_->count() > 0; }
-  bool tau_given() const { return tau_option_->count() > 0; }
+  bool steps_given() const { return steps_option_.given(); }
+  bool tau_given() const { return tau_option_.given(); }
   std::int64_t steps() const { return steps_; }
   /// Reads the file of --tau @FILE. Error(user) for one that holds something other than numbers and
   /// for --steps beside a list; Error(io) when it cannot be read.
@@ -23,20 +24,20 @@ class TauFlags {
  private:
   std::int64_t steps_ = PlanOptions{}.steps;
   std::string tau_ = "linear";
-  CLI::Option* steps_option_ = nullptr;
-  CLI::Option* tau_option_ = nullptr;
+  Option steps_option_;
+  Option tau_option_;
 };
 
 /// --tau NAME alone, for commands that take many numbers of steps.
 class TauKindFlag {
  public:
-  void add_to(CLI::App& command);
-  bool given() const { return option_->count() > 0; }
+  void add_to(Command command);
+  bool given() const { return option_.given(); }
   TauKind value() const;
 
  private:
   std::string tau_ = "linear";
-  CLI::Option* option_ = nullptr;
+  Option option_;
 };
 
 }  // namespace ddim::cli

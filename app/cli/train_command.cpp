@@ -73,49 +73,49 @@ void run(const Flags& flags) {
 
 }  // namespace
 
-void add_train_command(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("train", "Train a model from scratch, or go on with a run");
-  command->fallthrough();
-  command->footer(
+void add_train_command(Command root) {
+  const Command command =
+      root.add_command("train", "Train a model from scratch, or go on with a run");
+  command.fallthrough();
+  command.footer(
       "Ctrl-C finishes the step under way, saves and exits with 130; a second one exits at once.\n"
       "SIGTERM and SIGUSR1 do the same and exit with 0.");
   const auto flags = std::make_shared<Flags>();
   TrainOptions& options = flags->options;
-  command->add_option("recipe", options.config, "What to train and how; see configs/")
-      ->required()
-      ->type_name("CONFIG.toml");
+  command.add_option("recipe", options.config, "What to train and how; see configs/")
+      .required()
+      .type_name("CONFIG.toml");
   command
-      ->add_option("--data", options.data,
-                   "Folder: idx files (MNIST), CIFAR-10's binary version, or PNG and JPEG files")
-      ->envname("DDIM_DATA")
-      ->required()
-      ->type_name("DIR");
+      .add_option("--data", options.data,
+                  "Folder: idx files (MNIST), CIFAR-10's binary version, or PNG and JPEG files")
+      .envname("DDIM_DATA")
+      .required()
+      .type_name("DIR");
   command
-      ->add_option("--out", options.out,
-                   "Folder of the run: configuration, checkpoints, samples, metrics")
-      ->required()
-      ->type_name("RUN");
-  CLI::Option* resume =
-      command->add_flag("--resume", flags->resume, "Go on from the newest complete checkpoint");
+      .add_option("--out", options.out,
+                  "Folder of the run: configuration, checkpoints, samples, metrics")
+      .required()
+      .type_name("RUN");
+  const Option resume =
+      command.add_flag("--resume", flags->resume, "Go on from the newest complete checkpoint");
   command
-      ->add_option(
+      .add_option(
           "--init", flags->init,
           "Begin with this model: any that --model takes elsewhere; a checkpoint of ddim or "
           "of the official code brings Adam's state, average and steps")
-      ->excludes(resume)
-      ->type_name("MODEL");
-  command->add_option("--max-steps", options.max_steps, "Stop when so many steps are done in all");
-  command->add_option("--seed", options.seed, "Instead of training.seed")
-      ->envname("DDIM_SEED")
-      ->check(CLI::NonNegativeNumber.description(""));
+      .excludes(resume)
+      .type_name("MODEL");
+  command.add_option("--max-steps", options.max_steps, "Stop when so many steps are done in all");
+  command.add_option("--seed", options.seed, "Instead of training.seed")
+      .envname("DDIM_SEED")
+      .non_negative();
   command
-      ->add_option("--threads", options.threads,
-                   "Instead of training.threads; 0: one per processor; never changes the result")
-      ->envname("DDIM_THREADS");
-  command->add_flag("--json", flags->json, "Print the result as one JSON object");
-  command->add_flag("--quiet", flags->quiet, "Show no progress");
-  command->callback([flags] { run(*flags); });
+      .add_option("--threads", options.threads,
+                  "Instead of training.threads; 0: one per processor; never changes the result")
+      .envname("DDIM_THREADS");
+  command.add_flag("--json", flags->json, "Print the result as one JSON object");
+  command.add_flag("--quiet", flags->quiet, "Show no progress");
+  command.callback([flags] { run(*flags); });
 }
 
 }  // namespace ddim::cli
