@@ -1,2 +1,0 @@
-// Has nothing in it: a target of CMake needs a source to precompile headers for
-// (tests/CMakeLists.txt).
