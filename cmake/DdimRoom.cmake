@@ -18,8 +18,7 @@ set(DDIM_BUILT_QUICKLY $<$<CONFIG:Release>:-O1> $<$<CXX_COMPILER_ID:GNU>:-Wno-ar
   $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread>)
 
 # What most rooms include, compiled once: a third of the time that building them would take. (Once for each level of
-# optimisation: g++ 12 crashes when they differ.) Rooms with compiler options of their own say OWN_HEADERS. The preset
-# tsan builds without it, and so finds a file that counts on it.
+# optimisation: g++ 12 crashes when they differ.) The preset tsan builds without it, and so finds a file that counts on it.
 foreach(headers IN ITEMS ddim_headers ddim_headers_built_quickly)
   add_library(${headers} STATIC ${PROJECT_SOURCE_DIR}/cmake/nothing.cpp)
   target_link_libraries(${headers} PRIVATE ddim_settings)
@@ -28,16 +27,16 @@ foreach(headers IN ITEMS ddim_headers ddim_headers_built_quickly)
 endforeach()
 target_compile_options(ddim_headers_built_quickly PRIVATE ${DDIM_BUILT_QUICKLY})
 
-# ddim_room(NAME [BUILT_QUICKLY | OWN_HEADERS] SOURCES a.cpp ... [DEPS rooms or libraries ...] [PRIVATE_DEPS ...])
+# ddim_room(NAME [BUILT_QUICKLY] SOURCES a.cpp ... [DEPS rooms or libraries ...] [PRIVATE_DEPS ...])
 # One room of src/ as the static library ddim_NAME, listed in the global property DDIM_ROOMS.
 function(ddim_room name)
-  cmake_parse_arguments(ARG "BUILT_QUICKLY;OWN_HEADERS" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "BUILT_QUICKLY" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
   add_library(ddim_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(ddim_${name} PUBLIC ddim_settings ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
   if(ARG_BUILT_QUICKLY)
     target_compile_options(ddim_${name} PRIVATE ${DDIM_BUILT_QUICKLY})
     target_precompile_headers(ddim_${name} REUSE_FROM ddim_headers_built_quickly)
-  elseif(NOT ARG_OWN_HEADERS)
+  else()
     target_precompile_headers(ddim_${name} REUSE_FROM ddim_headers)
   endif()
   set_property(GLOBAL APPEND PROPERTY DDIM_ROOMS ddim_${name})
@@ -54,6 +53,5 @@ function(ddim_test name)
   target_precompile_headers(${name} REUSE_FROM ddim_test_headers)
   gtest_discover_tests(${name} NO_PRETTY_VALUES
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60
-    # Tests run side by side: threads that wait must not spin where others could work.
-    PROPERTIES TIMEOUT 300 ENVIRONMENT OMP_WAIT_POLICY=passive)
+    PROPERTIES TIMEOUT 300)
 endfunction()

@@ -5,7 +5,7 @@
 #include "backend/cpu/conv_shape.h"
 #include "backend/cpu/engine.h"
 #include "backend/cpu/parallel.h"
-#include "backend/cpu/share_out.h"
+#include "base/thread_team.h"
 
 namespace ddim::cpu {
 namespace {
@@ -26,8 +26,7 @@ bf16::PanelSource source_of(const Bf16Linear& linear) {
 
 /// All panels of the weight, kept as long as it does not change. The two roles have formats of
 /// different rank, so that those of a square weight are not taken for each other.
-std::shared_ptr<const dnnl::memory> packed_weight(Engine& engine, int num_threads,
-                                                  const Bf16Linear& linear) {
+std::shared_ptr<const dnnl::memory> packed_weight(Engine& engine, const Bf16Linear& linear) {
   using dnnl::memory;
   const bf16::PanelSource source = source_of(linear);
   const std::int64_t num_panels = (source.num_columns + kPanel - 1) / kPanel;
@@ -40,7 +39,7 @@ std::shared_ptr<const dnnl::memory> packed_weight(Engine& engine, int num_thread
   return engine.packed_parameters().get(
       linear.weight, format, engine.onednn(), [&](memory& packed) {
         auto* const to = static_cast<Bf16*>(packed.get_data_handle());
-        parallel_for(num_threads, num_panels, [&](std::int64_t panel) {
+        parallel_for(engine.team(), num_panels, [&](std::int64_t panel) {
           bf16::pack_panel(source, panel, to + panel * panel_size);
         });
       });
@@ -48,30 +47,30 @@ std::shared_ptr<const dnnl::memory> packed_weight(Engine& engine, int num_thread
 
 }  // namespace
 
-void bf16_linear(Engine& engine, int num_threads, const Bf16Linear& linear) {
+void bf16_linear(Engine& engine, const Bf16Linear& linear) {
   const bf16::PanelSource source = source_of(linear);
   const std::int64_t num_k = bf16::padded(source.num_k);
   const std::int64_t num_columns = source.num_columns;
   const std::int64_t num_panels = (num_columns + kPanel - 1) / kPanel;
   const std::int64_t num_blocks = (linear.num_rows + kRowsPerBlock - 1) / kRowsPerBlock;
-  const auto packed = packed_weight(engine, num_threads, linear);
+  const auto packed = packed_weight(engine, linear);
   const auto* const panels = static_cast<const Bf16*>(packed->get_data_handle());
 
   // The rows of x as bf16, then each thread's products of one block and one panel.
   const std::size_t x_bytes = aligned(static_cast<std::size_t>(linear.num_rows * num_k) * 2);
   const std::size_t c_bytes = sizeof(float) * kRowsPerBlock * kPanel;
   std::byte* const workspace =
-      engine.workspace().get(x_bytes + c_bytes * static_cast<std::size_t>(num_threads));
+      engine.workspace().get(x_bytes + c_bytes * static_cast<std::size_t>(engine.team().size()));
   auto* const x = reinterpret_cast<Bf16*>(workspace);
   const auto rows_of = [&](std::int64_t block) {
     return std::min(kRowsPerBlock, linear.num_rows - block * kRowsPerBlock);
   };
-  parallel_for(num_threads, num_blocks, [&](std::int64_t block) {
+  parallel_for(engine.team(), num_blocks, [&](std::int64_t block) {
     const std::int64_t first = block * kRowsPerBlock;
     bf16::round_rows(linear.x + first * source.num_k, rows_of(block), source.num_k,
                      x + first * num_k);
   });
-  share_out(num_threads, num_blocks * num_panels, [&](int thread, std::int64_t item) {
+  engine.team().for_each(num_blocks * num_panels, [&](int thread, std::int64_t item) {
     auto* const c =
         reinterpret_cast<float*>(workspace + x_bytes + c_bytes * static_cast<std::size_t>(thread));
     const std::int64_t block = item / num_panels;

@@ -25,6 +25,6 @@ struct Bf16Linear {
   Write write = Write::overwrite;
   float* y = nullptr;
 };
-void bf16_linear(Engine& engine, int num_threads, const Bf16Linear& linear);
+void bf16_linear(Engine& engine, const Bf16Linear& linear);
 
 }  // namespace ddim::cpu

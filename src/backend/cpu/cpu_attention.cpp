@@ -1,11 +1,12 @@
 #include <algorithm>
+#include <vector>
 
 #include "backend/cpu/attention_simd.h"
 #include "backend/cpu/conv_shape.h"
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/engine.h"
 #include "backend/cpu/matmul_simd.h"
-#include "backend/cpu/share_out.h"
+#include "base/thread_team.h"
 
 namespace ddim::cpu {
 namespace {
@@ -41,8 +42,9 @@ float* workspace_of(std::byte* workspace, int thread, std::int64_t floats) {
   return reinterpret_cast<float*>(workspace) + thread * floats;
 }
 
-std::byte* get_workspace(Engine& engine, int num_threads, std::int64_t floats) {
-  return engine.workspace().get(static_cast<std::size_t>(num_threads * floats) * sizeof(float));
+std::byte* get_workspace(Engine& engine, std::int64_t floats) {
+  return engine.workspace().get(static_cast<std::size_t>(engine.team().size() * floats) *
+                                sizeof(float));
 }
 
 }  // namespace
@@ -53,45 +55,42 @@ void CpuKernels::attention(const Tensor& q, const Tensor& k, const Tensor& v,
   const std::int64_t k_floats = Sizes::panels(s.C_head, s.L);
   const std::int64_t v_floats = Sizes::panels(s.L, s.C_head);
   const std::int64_t thread_floats = k_floats + v_floats + kRowsPerBlock * s.L;
-  std::byte* const workspace = get_workspace(*engine_, num_threads_, thread_floats);
+  std::byte* const workspace = get_workspace(*engine_, thread_floats);
 
   const std::int64_t blocks = (s.L + kRowsPerBlock - 1) / kRowsPerBlock;
-  const std::int64_t items = s.num_matrices * blocks;
-  parallel_for(num_threads_, num_threads_, [&](std::int64_t thread) {
-    float* const k_panels = workspace_of(workspace, static_cast<int>(thread), thread_floats);
+  std::vector<std::int64_t> packed(static_cast<std::size_t>(team().size()), -1);  // by each thread
+  team().for_each(s.num_matrices * blocks, [&](int thread, std::int64_t item) {
+    float* const k_panels = workspace_of(workspace, thread, thread_floats);
     float* const v_panels = k_panels + k_floats;
     float* const scores = v_panels + v_floats;
-    std::int64_t packed = -1;
-    const std::int64_t end = items * (thread + 1) / num_threads_;
-    for (std::int64_t item = items * thread / num_threads_; item < end; ++item) {
-      const std::int64_t matrix = item / blocks;
-      const std::int64_t first_row = item % blocks * kRowsPerBlock;
-      const std::int64_t rows = std::min(kRowsPerBlock, s.L - first_row);
-      const std::int64_t head = s.offset(matrix);
-      if (packed != matrix) {
-        simd::pack_panels(s.transposed(k.data<float>() + head), s.C_head, s.L, k_panels);
-        simd::pack_panels(s.rows(v.data<float>() + head), s.L, s.C_head, v_panels);
-        packed = matrix;
-      }
-      simd::multiply({.a = s.rows(q.data<float>() + head + first_row * s.C),
-                      .panels = k_panels,
-                      .num_rows = rows,
-                      .num_columns = s.L,
-                      .K = s.C_head,
-                      .c = scores,
-                      .c_row_stride = s.L});
-      for (std::int64_t i = 0; i < rows; ++i) {
-        log_sum_exp.data<float>()[matrix * s.L + first_row + i] =
-            simd::softmax(static_cast<float>(scale), scores + i * s.L, s.L);
-      }
-      simd::multiply({.a = {.data = scores, .row_stride = s.L},
-                      .panels = v_panels,
-                      .num_rows = rows,
-                      .num_columns = s.C_head,
-                      .K = s.L,
-                      .c = y.data<float>() + head + first_row * s.C,
-                      .c_row_stride = s.C});
+    std::int64_t& packed_matrix = packed[static_cast<std::size_t>(thread)];
+    const std::int64_t matrix = item / blocks;
+    const std::int64_t first_row = item % blocks * kRowsPerBlock;
+    const std::int64_t rows = std::min(kRowsPerBlock, s.L - first_row);
+    const std::int64_t head = s.offset(matrix);
+    if (packed_matrix != matrix) {
+      simd::pack_panels(s.transposed(k.data<float>() + head), s.C_head, s.L, k_panels);
+      simd::pack_panels(s.rows(v.data<float>() + head), s.L, s.C_head, v_panels);
+      packed_matrix = matrix;
     }
+    simd::multiply({.a = s.rows(q.data<float>() + head + first_row * s.C),
+                    .panels = k_panels,
+                    .num_rows = rows,
+                    .num_columns = s.L,
+                    .K = s.C_head,
+                    .c = scores,
+                    .c_row_stride = s.L});
+    for (std::int64_t i = 0; i < rows; ++i) {
+      log_sum_exp.data<float>()[matrix * s.L + first_row + i] =
+          simd::softmax(static_cast<float>(scale), scores + i * s.L, s.L);
+    }
+    simd::multiply({.a = {.data = scores, .row_stride = s.L},
+                    .panels = v_panels,
+                    .num_rows = rows,
+                    .num_columns = s.C_head,
+                    .K = s.L,
+                    .c = y.data<float>() + head + first_row * s.C,
+                    .c_row_stride = s.C});
   });
 }
 
@@ -106,9 +105,9 @@ void CpuKernels::attention_backward(const Tensor& q, const Tensor& k, const Tens
   const std::int64_t panel_floats =
       std::max(Sizes::panels(s.C_head, s.L), Sizes::panels(s.L, s.C_head));
   const std::int64_t thread_floats = panel_floats + 2 * s.L * s.L;
-  std::byte* const workspace = get_workspace(*engine_, num_threads_, thread_floats);
+  std::byte* const workspace = get_workspace(*engine_, thread_floats);
 
-  share_out(num_threads_, s.num_matrices, [&](int thread, std::int64_t matrix) {
+  team().for_each(s.num_matrices, [&](int thread, std::int64_t matrix) {
     float* const panels = workspace_of(workspace, thread, thread_floats);
     float* const p = panels + panel_floats;  // [L,L] Q K^T, then P
     float* const ds = p + s.L * s.L;         // [L,L] dP, then scale dS

@@ -12,18 +12,17 @@ namespace {
 
 class CpuBackend final : public Device::Backend {
  public:
-  CpuBackend(std::unique_ptr<cpu::Engine> engine, int num_threads)
-      : kernels_(std::move(engine), num_threads) {}
+  explicit CpuBackend(std::unique_ptr<cpu::Engine> engine) : kernels_(std::move(engine)) {}
 
   Kernels& kernels() override { return kernels_; }
   std::unique_ptr<Device::Backend> fork(int num_threads) override {
     require(num_threads >= 1, "cpu backend: number of threads (", num_threads,
             ") must be at least 1");
-    return std::make_unique<CpuBackend>(kernels_.engine().fork(num_threads), num_threads);
+    return std::make_unique<CpuBackend>(kernels_.engine().fork(num_threads));
   }
   std::unique_ptr<MemorySource> memory() override { return make_host_memory(); }
   std::string describe() const override {
-    const int n = kernels_.num_threads();
+    const int n = kernels_.engine().team().size();
     const bool bf16 = kernels_.engine().precision() == Precision::bf16;
     return concat("cpu ", cpu::to_string(cpu::active_isa()), bf16 ? ", bf16" : "", ", ", n,
                   n == 1 ? " thread" : " threads");
@@ -38,8 +37,7 @@ class CpuBackend final : public Device::Backend {
 std::unique_ptr<Device::Backend> make_cpu_backend(int num_threads, Precision precision) {
   require(num_threads >= 1, "cpu backend: number of threads (", num_threads,
           ") must be at least 1");
-  return std::make_unique<CpuBackend>(std::make_unique<cpu::Engine>(num_threads, precision),
-                                      num_threads);
+  return std::make_unique<CpuBackend>(std::make_unique<cpu::Engine>(num_threads, precision));
 }
 
 }  // namespace ddim

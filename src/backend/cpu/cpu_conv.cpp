@@ -6,9 +6,9 @@
 #include "backend/cpu/elementwise_simd.h"
 #include "backend/cpu/engine.h"
 #include "backend/cpu/isa.h"
-#include "backend/cpu/share_out.h"
 #include "backend/cpu/single_threaded_onednn.h"
 #include "backend/cpu/winograd.h"
+#include "base/thread_team.h"
 
 namespace ddim::cpu {
 namespace {
@@ -34,13 +34,13 @@ bool is_linear(const ConvGeometry& geometry) {
 void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
                         const ConvGeometry& geometry, Tensor& y) {
   if (winograd_applies(engine_->precision(), geometry, x.dim(1), x.dim(2), x.dim(3), y.dim(3))) {
-    return winograd_conv2d(*engine_, num_threads_, x, weight, addends, y);
+    return winograd_conv2d(*engine_, x, weight, addends, y);
   }
   const float* plain_bias = addends.bias.defined() ? addends.bias.data<float>() : nullptr;
   if (is_linear(geometry) && engine_->precision() == Precision::bf16 &&
       !addends.per_image_bias.defined()) {
     return bf16_linear(
-        *engine_, num_threads_,
+        *engine_,
         {.x = x.data<float>(),
          .num_rows = x.size() / x.dim(3),
          .weight = weight,
@@ -70,7 +70,7 @@ void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
       apart ? aligned(y.num_bytes() / static_cast<std::size_t>(num_images)) : 0;
   const std::size_t thread_bytes = scratchpad_bytes + apart_bytes;
   std::byte* const workspace =
-      engine_->workspace().get(sums_bytes + thread_bytes * static_cast<std::size_t>(num_threads_));
+      engine_->workspace().get(sums_bytes + thread_bytes * static_cast<std::size_t>(team().size()));
   const float* bias = plain_bias;
   std::int64_t bias_stride = 0;
   if (addends.per_image_bias.defined()) {
@@ -83,7 +83,7 @@ void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
   const std::int64_t in_row = image.in_cols * image.in_channels;
   const std::int64_t out_row = image.out_cols * image.out_channels;
   const auto num_bands = static_cast<std::int64_t>(conv.bands.size());
-  share_out(num_threads_, num_images * num_bands, [&](int thread, std::int64_t item) {
+  team().for_each(num_images * num_bands, [&](int thread, std::int64_t item) {
     ConvForward::Band& band = conv.bands[static_cast<std::size_t>(item % num_bands)];
     const std::int64_t n = item / num_bands;
     const float* in = x.data<float>() + (n * image.in_rows + band.place.first_in_row) * in_row;

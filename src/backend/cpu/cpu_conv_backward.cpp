@@ -2,9 +2,9 @@
 #include "backend/cpu/conv_shape.h"
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/engine.h"
-#include "backend/cpu/share_out.h"
 #include "backend/cpu/single_threaded_onednn.h"
 #include "backend/cpu/winograd.h"
+#include "base/thread_team.h"
 
 namespace ddim::cpu {
 void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
@@ -12,7 +12,7 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
   if (!dx) return;
   if (winograd_applies(engine_->precision(), geometry, dy.dim(1), dy.dim(2), dx.tensor.dim(3),
                        dy.dim(3))) {
-    return winograd_backward_input(*engine_, num_threads_, dy, weight, dx);
+    return winograd_backward_input(*engine_, dy, weight, dx);
   }
   const SingleThreadedOneDnn single_threaded;
   const ConvShape image = conv_shape(/*images=*/1, dx.tensor.shape(), dy.shape(), geometry);
@@ -27,9 +27,9 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
       scratchpad_bytes +
       (accumulate ? aligned(static_cast<std::size_t>(in_size) * sizeof(float)) : 0);
   std::byte* const workspace =
-      engine_->workspace().get(thread_bytes * static_cast<std::size_t>(num_threads_));
+      engine_->workspace().get(thread_bytes * static_cast<std::size_t>(team().size()));
 
-  share_out(num_threads_, dy.dim(0), [&](int thread, std::int64_t n) {
+  team().for_each(dy.dim(0), [&](int thread, std::int64_t n) {
     std::byte* const scratchpad = workspace + thread_bytes * static_cast<std::size_t>(thread);
     float* const slot = dx.tensor.data<float>() + n * in_size;
     float* const fresh =
@@ -52,7 +52,7 @@ void CpuKernels::conv2d_backward_weight(const Tensor& x, const Tensor& dy,
   if (!dweight) return;
   // In fp32 also where other products are bf16: what Adam adds up over thousands of steps.
   if (winograd_applies(Precision::fp32, geometry, x.dim(1), x.dim(2), x.dim(3), dy.dim(3))) {
-    return winograd_backward_weight(*engine_, num_threads_, x, dy, dweight);
+    return winograd_backward_weight(*engine_, x, dy, dweight);
   }
   const SingleThreadedOneDnn single_threaded;
   const ConvShape batch = conv_shape(x.dim(0), x.shape(), dy.shape(), geometry);

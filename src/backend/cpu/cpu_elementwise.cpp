@@ -4,7 +4,7 @@
 
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/elementwise_simd.h"
-#include "backend/cpu/parallel_blocks.h"
+#include "backend/cpu/parallel.h"
 
 namespace ddim::cpu {
 
@@ -22,7 +22,7 @@ void CpuKernels::copy(const Tensor& x, Tensor& y) { accumulate(x, {y, Write::ove
 
 void CpuKernels::fill(double value, Tensor& y) {
   float* out = y.data<float>();
-  parallel_blocks(num_threads_, y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+  parallel_blocks(team(), y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
     simd::fill(static_cast<float>(value), out + i, n);
   });
 }
@@ -30,7 +30,7 @@ void CpuKernels::fill(double value, Tensor& y) {
 void CpuKernels::activate(Activation activation, const Tensor& x, Tensor& y) {
   const float* in = x.data<float>();
   float* out = y.data<float>();
-  parallel_blocks(num_threads_, y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+  parallel_blocks(team(), y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
     simd::activate(activation, in + i, out + i, n);
   });
 }
@@ -41,7 +41,7 @@ void CpuKernels::activate_backward(Activation activation, const Tensor& x, const
   const float* x_in = x.data<float>();
   const float* dy_in = dy.data<float>();
   float* out = dx.tensor.data<float>();
-  parallel_blocks(num_threads_, x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+  parallel_blocks(team(), x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
     simd::activate_backward(activation, x_in + i, dy_in + i, dx.write, out + i, n);
   });
 }
@@ -50,7 +50,7 @@ void CpuKernels::add(const Tensor& a, const Tensor& b, Tensor& y) {
   const float* a_in = a.data<float>();
   const float* b_in = b.data<float>();
   float* out = y.data<float>();
-  parallel_blocks(num_threads_, y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+  parallel_blocks(team(), y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
     simd::add(a_in + i, b_in + i, out + i, n);
   });
 }
@@ -59,7 +59,7 @@ void CpuKernels::accumulate(const Tensor& x, Grad y) {
   if (!y) return;
   const float* in = x.data<float>();
   float* out = y.tensor.data<float>();
-  parallel_blocks(num_threads_, x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+  parallel_blocks(team(), x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
     simd::accumulate(in + i, y.write, out + i, n);
   });
 }
@@ -69,7 +69,7 @@ void CpuKernels::scale_per_image(const Tensor& x, std::span<const double> factor
   const std::int64_t image_elements = x.dim(0) == 0 ? 0 : x.size() / x.dim(0);
   const float* in = x.data<float>();
   float* out = y.tensor.data<float>();
-  parallel_for(num_threads_, x.dim(0), [&](std::int64_t n) {
+  parallel_for(team(), x.dim(0), [&](std::int64_t n) {
     const std::int64_t i = n * image_elements;
     simd::scale(static_cast<float>(factors[static_cast<std::size_t>(n)]), in + i, y.write, out + i,
                 image_elements);
@@ -82,7 +82,7 @@ void CpuKernels::mix_per_image(std::span<const double> a, const Tensor& x,
   const float* x_in = x.data<float>();
   const float* z_in = z.data<float>();
   float* out = y.data<float>();
-  parallel_for(num_threads_, x.dim(0), [&](std::int64_t n) {
+  parallel_for(team(), x.dim(0), [&](std::int64_t n) {
     const std::int64_t i = n * image_elements;
     simd::mix(static_cast<float>(a[static_cast<std::size_t>(n)]), x_in + i,
               static_cast<float>(b[static_cast<std::size_t>(n)]), z_in + i, out + i,
@@ -97,11 +97,10 @@ void CpuKernels::squared_error_backward(const Tensor& prediction, const Tensor& 
   const float* target_in = target.data<float>();
   float* out = dprediction.tensor.data<float>();
   const auto factor = static_cast<float>(2.0 * scale);
-  parallel_blocks(num_threads_, prediction.size(), kBlockElements,
-                  [&](std::int64_t i, std::int64_t n) {
-                    simd::scaled_difference(prediction_in + i, target_in + i, factor,
-                                            dprediction.write, out + i, n);
-                  });
+  parallel_blocks(team(), prediction.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+    simd::scaled_difference(prediction_in + i, target_in + i, factor, dprediction.write, out + i,
+                            n);
+  });
 }
 
 void CpuKernels::sampler_update(const SamplerUpdate& update, const Tensor& x_t,
@@ -111,7 +110,7 @@ void CpuKernels::sampler_update(const SamplerUpdate& update, const Tensor& x_t,
   const float* z_in = z.defined() ? z.data<float>() : nullptr;
   float* out = y.data<float>();
   float* x0_out = x0_pred.defined() ? x0_pred.data<float>() : nullptr;
-  parallel_blocks(num_threads_, x_t.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+  parallel_blocks(team(), x_t.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
     simd::sampler_update(update, x_in + i, output_in + i, z_in == nullptr ? nullptr : z_in + i,
                          out + i, x0_out == nullptr ? nullptr : x0_out + i, n);
   });
@@ -122,7 +121,7 @@ void CpuKernels::linear_combination(std::span<const double> factors, std::span<c
   constexpr std::size_t kMaxTerms = 16;
   assert(!terms.empty() && terms.size() <= kMaxTerms && factors.size() == terms.size());
   float* out = y.data<float>();
-  parallel_blocks(num_threads_, y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+  parallel_blocks(team(), y.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
     std::array<float, kMaxTerms> a{};
     std::array<const float*, kMaxTerms> x{};
     for (std::size_t k = 0; k < terms.size(); ++k) {

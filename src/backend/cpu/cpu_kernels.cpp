@@ -6,9 +6,10 @@
 
 namespace ddim::cpu {
 
-CpuKernels::CpuKernels(std::unique_ptr<Engine> engine, int num_threads)
-    : engine_(std::move(engine)), num_threads_(num_threads) {}
+CpuKernels::CpuKernels(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
 CpuKernels::~CpuKernels() = default;
+
+ThreadTeam& CpuKernels::team() { return engine_->team(); }
 
 }  // namespace ddim::cpu

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "base/thread_team.h"
 #include "tensor/kernels.h"
 
 namespace ddim::cpu {
@@ -14,7 +15,7 @@ class Engine;  // oneDNN's engine and stream, primitive caches, packed parameter
 /// (cpu_*.cpp beside a *_simd.cpp that is compiled once for each instruction set).
 class CpuKernels final : public Kernels {
  public:
-  CpuKernels(std::unique_ptr<Engine> engine, int num_threads);
+  explicit CpuKernels(std::unique_ptr<Engine> engine);
   ~CpuKernels() override;
 
   // oneDNN
@@ -83,11 +84,11 @@ class CpuKernels final : public Kernels {
 
   Engine& engine() { return *engine_; }
   const Engine& engine() const { return *engine_; }
-  int num_threads() const { return num_threads_; }
 
  private:
+  ThreadTeam& team();
+
   std::unique_ptr<Engine> engine_;
-  int num_threads_;
 };
 
 }  // namespace ddim::cpu

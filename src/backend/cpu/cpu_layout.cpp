@@ -6,7 +6,7 @@
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/layout_simd.h"
 #include "backend/cpu/norm_simd.h"
-#include "backend/cpu/parallel_blocks.h"
+#include "backend/cpu/parallel.h"
 
 namespace ddim::cpu {
 
@@ -18,7 +18,7 @@ void CpuKernels::concat_channels(const Tensor& a, const Tensor& b, Tensor& y) {
   const float* b_in = b.data<float>();
   float* out = y.data<float>();
   parallel_blocks(
-      num_threads_, y.size() / channels, rows_per_block(channels),
+      team(), y.size() / channels, rows_per_block(channels),
       [&](std::int64_t pixel, std::int64_t pixels) {
         simd::move_rows({pixels, a_channels, a_channels, channels}, a_in + pixel * a_channels,
                         Write::overwrite, out + pixel * channels);
@@ -38,7 +38,7 @@ void CpuKernels::concat_channels_backward(const Tensor& dy, Grad da, Grad db) {
     simd::move_rows({pixels, width, channels, width}, in + pixel * channels + first_channel,
                     part.write, part.tensor.data<float>() + pixel * width);
   };
-  parallel_blocks(num_threads_, dy.size() / channels, rows_per_block(channels),
+  parallel_blocks(team(), dy.size() / channels, rows_per_block(channels),
                   [&](std::int64_t pixel, std::int64_t pixels) {
                     move_part(da, 0, pixel, pixels);
                     move_part(db, a_channels, pixel, pixels);
@@ -48,12 +48,12 @@ void CpuKernels::concat_channels_backward(const Tensor& dy, Grad da, Grad db) {
 namespace {
 
 /// large[n,i,j,c] = or += factor * small[n,i/2,j/2,c]. large [N,2H,2W,C], small [N,H,W,C].
-void spread_2x(int num_threads, const Tensor& small, float factor, Write mode, Tensor& large) {
+void spread_2x(ThreadTeam& team, const Tensor& small, float factor, Write mode, Tensor& large) {
   const simd::PixelRow row{.pixels = small.dim(2), .channels = small.dim(3), .factor = factor};
   const std::int64_t row_elements = row.pixels * row.channels;
   const float* in = small.data<float>();
   float* out = large.data<float>();
-  parallel_blocks(num_threads, small.dim(0) * small.dim(1), rows_per_block(4 * row_elements),
+  parallel_blocks(team, small.dim(0) * small.dim(1), rows_per_block(4 * row_elements),
                   [&](std::int64_t first, std::int64_t rows) {
                     for (std::int64_t r = first; r < first + rows; ++r) {
                       const float* small_row = in + r * row_elements;
@@ -65,12 +65,12 @@ void spread_2x(int num_threads, const Tensor& small, float factor, Write mode, T
 }
 
 /// small[n,i,j,c] = or += factor * (sum of large over the square of 2x2 pixels).
-void gather_2x(int num_threads, const Tensor& large, float factor, Write mode, Tensor& small) {
+void gather_2x(ThreadTeam& team, const Tensor& large, float factor, Write mode, Tensor& small) {
   const simd::PixelRow row{.pixels = small.dim(2), .channels = small.dim(3), .factor = factor};
   const std::int64_t row_elements = row.pixels * row.channels;
   const float* in = large.data<float>();
   float* out = small.data<float>();
-  parallel_blocks(num_threads, small.dim(0) * small.dim(1), rows_per_block(4 * row_elements),
+  parallel_blocks(team, small.dim(0) * small.dim(1), rows_per_block(4 * row_elements),
                   [&](std::int64_t first, std::int64_t rows) {
                     for (std::int64_t r = first; r < first + rows; ++r) {
                       const float* large_rows = in + 4 * r * row_elements;
@@ -83,19 +83,19 @@ void gather_2x(int num_threads, const Tensor& large, float factor, Write mode, T
 }  // namespace
 
 void CpuKernels::upsample_nearest_2x(const Tensor& x, Tensor& y) {
-  spread_2x(num_threads_, x, 1.0F, Write::overwrite, y);
+  spread_2x(team(), x, 1.0F, Write::overwrite, y);
 }
 
 void CpuKernels::upsample_nearest_2x_backward(const Tensor& dy, Grad dx) {
-  if (dx) gather_2x(num_threads_, dy, 1.0F, dx.write, dx.tensor);
+  if (dx) gather_2x(team(), dy, 1.0F, dx.write, dx.tensor);
 }
 
 void CpuKernels::downsample_mean_2x(const Tensor& x, Tensor& y) {
-  gather_2x(num_threads_, x, 0.25F, Write::overwrite, y);
+  gather_2x(team(), x, 0.25F, Write::overwrite, y);
 }
 
 void CpuKernels::downsample_mean_2x_backward(const Tensor& dy, Grad dx) {
-  if (dx) spread_2x(num_threads_, dy, 0.25F, dx.write, dx.tensor);
+  if (dx) spread_2x(team(), dy, 0.25F, dx.write, dx.tensor);
 }
 
 void CpuKernels::gather_rows(const Tensor& table, std::span<const std::int64_t> rows, Tensor& y) {
@@ -127,7 +127,7 @@ void CpuKernels::sum_pixels(const Tensor& x, Grad y) {
   const std::int64_t tasks = (channels + kMaxChannels - 1) / kMaxChannels;
   const float* in = x.data<float>();
   float* out = y.tensor.data<float>();
-  parallel_for(num_threads_, x.dim(0) * tasks, [&](std::int64_t task) {
+  parallel_for(team(), x.dim(0) * tasks, [&](std::int64_t task) {
     const std::int64_t n = task / tasks;
     const std::int64_t first = task % tasks * kMaxChannels;
     const std::int64_t count = std::min(kMaxChannels, channels - first);

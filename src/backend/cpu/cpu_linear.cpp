@@ -36,10 +36,10 @@ const float* packed_rows(Engine& engine, const float* b, std::int64_t K, std::in
 constexpr std::int64_t kRowsPerBlock = 240;
 
 /// The whole product, shared out among threads.
-void multiply_in_parallel(int num_threads, const simd::Product& product) {
+void multiply_in_parallel(ThreadTeam& team, const simd::Product& product) {
   const std::int64_t panels = simd::num_panels(product.num_columns);
   const std::int64_t blocks = (product.num_rows + kRowsPerBlock - 1) / kRowsPerBlock;
-  parallel_for(num_threads, blocks * panels, [&](std::int64_t item) {
+  parallel_for(team, blocks * panels, [&](std::int64_t item) {
     const std::int64_t first_row = item / panels * kRowsPerBlock;
     simd::Product block = product;
     block.a.data += first_row * product.a.row_stride;
@@ -53,24 +53,23 @@ void multiply_in_parallel(int num_threads, const simd::Product& product) {
 
 void CpuKernels::linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
   if (engine_->precision() == Precision::bf16) {
-    return bf16_linear(*engine_, num_threads_,
-                       {.x = x.data<float>(),
-                        .num_rows = x.dim(0),
-                        .weight = weight,
-                        .bias = bias.defined() ? bias.data<float>() : nullptr,
-                        .y = y.data<float>()});
+    return bf16_linear(*engine_, {.x = x.data<float>(),
+                                  .num_rows = x.dim(0),
+                                  .weight = weight,
+                                  .bias = bias.defined() ? bias.data<float>() : nullptr,
+                                  .y = y.data<float>()});
   }
   const std::int64_t K = weight.dim(1);
   const std::int64_t C_out = weight.dim(0);
   const auto packed = packed_transpose(*engine_, weight);
-  multiply_in_parallel(num_threads_, {.a = {.data = x.data<float>(), .row_stride = K},
-                                      .panels = static_cast<float*>(packed->get_data_handle()),
-                                      .num_rows = x.dim(0),
-                                      .num_columns = C_out,
-                                      .K = K,
-                                      .bias = bias.defined() ? bias.data<float>() : nullptr,
-                                      .c = y.data<float>(),
-                                      .c_row_stride = C_out});
+  multiply_in_parallel(team(), {.a = {.data = x.data<float>(), .row_stride = K},
+                                .panels = static_cast<float*>(packed->get_data_handle()),
+                                .num_rows = x.dim(0),
+                                .num_columns = C_out,
+                                .K = K,
+                                .bias = bias.defined() ? bias.data<float>() : nullptr,
+                                .c = y.data<float>(),
+                                .c_row_stride = C_out});
 }
 
 void CpuKernels::linear_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, Grad dx,
@@ -79,29 +78,27 @@ void CpuKernels::linear_backward(const Tensor& x, const Tensor& weight, const Te
   const std::int64_t K = weight.dim(1);
   const std::int64_t C_out = weight.dim(0);
   if (dx && engine_->precision() == Precision::bf16) {
-    bf16_linear(*engine_, num_threads_,
-                {.x = dy.data<float>(),
-                 .num_rows = M,
-                 .weight = weight,
-                 .role = WeightRole::as_it_is,
-                 .write = dx.write,
-                 .y = dx.tensor.data<float>()});
+    bf16_linear(*engine_, {.x = dy.data<float>(),
+                           .num_rows = M,
+                           .weight = weight,
+                           .role = WeightRole::as_it_is,
+                           .write = dx.write,
+                           .y = dx.tensor.data<float>()});
   } else if (dx) {  // dy weight: [M,C_out] [C_out,K]
-    multiply_in_parallel(num_threads_,
-                         {.a = {.data = dy.data<float>(), .row_stride = C_out},
-                          .panels = packed_rows(*engine_, weight.data<float>(), C_out, K),
-                          .num_rows = M,
-                          .num_columns = K,
-                          .K = C_out,
-                          .c = dx.tensor.data<float>(),
-                          .c_row_stride = K,
-                          .write = dx.write});
+    multiply_in_parallel(team(), {.a = {.data = dy.data<float>(), .row_stride = C_out},
+                                  .panels = packed_rows(*engine_, weight.data<float>(), C_out, K),
+                                  .num_rows = M,
+                                  .num_columns = K,
+                                  .K = C_out,
+                                  .c = dx.tensor.data<float>(),
+                                  .c_row_stride = K,
+                                  .write = dx.write});
   }
   // dy^T x: [C_out,M] [M,K], in pieces of the sum over M.
   for (std::int64_t first = 0; dweight && first < M; first += kRowsPerBlock) {
     const std::int64_t rows = std::min(kRowsPerBlock, M - first);
     multiply_in_parallel(
-        num_threads_,
+        team(),
         {.a = {.data = dy.data<float>() + first * C_out, .row_stride = 1, .column_stride = C_out},
          .panels = packed_rows(*engine_, x.data<float>() + first * K, rows, K),
          .num_rows = C_out,

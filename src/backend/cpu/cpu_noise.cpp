@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "backend/cpu/cpu_kernels.h"
-#include "backend/cpu/parallel_blocks.h"
+#include "backend/cpu/parallel.h"
 #include "backend/cpu/philox_simd.h"
 
 namespace ddim::cpu {
@@ -20,7 +20,7 @@ void CpuKernels::dropout(const Tensor& x, const DropoutKey& key, Grad y) {
   const std::int64_t tasks = (image_elements + kTaskElements - 1) / kTaskElements;
   const float* in = x.data<float>();
   float* out = y.tensor.data<float>();
-  parallel_for(num_threads_, images * tasks, [&](std::int64_t task) {
+  parallel_for(team(), images * tasks, [&](std::int64_t task) {
     const std::int64_t n = task / tasks;
     const std::int64_t first = task % tasks * kTaskElements;
     const std::int64_t count = std::min(kTaskElements, image_elements - first);
@@ -38,7 +38,7 @@ void CpuKernels::normal_noise(const NoiseKey& key, std::uint32_t first_image, Te
   if (z.size() == 0) return;
   const auto image_elements = static_cast<std::size_t>(z.size() / z.dim(0));
   const std::span<float> out = z.values<float>();
-  parallel_for(num_threads_, z.dim(0), [&](std::int64_t n) {
+  parallel_for(team(), z.dim(0), [&](std::int64_t n) {
     fill_normal(key, first_image + static_cast<std::uint32_t>(n),
                 out.subspan(static_cast<std::size_t>(n) * image_elements, image_elements));
   });

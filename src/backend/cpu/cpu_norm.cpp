@@ -112,11 +112,11 @@ void CpuKernels::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
                             const GroupNormOptions& options, Tensor& mean, Tensor& rstd,
                             Tensor& y) {
   const NormShape shape = norm_shape(x, options);
-  const std::int64_t task_groups = groups_per_task(shape, shape.images, num_threads_);
+  const std::int64_t task_groups = groups_per_task(shape, shape.images, team().size());
   const std::int64_t tasks = (shape.groups + task_groups - 1) / task_groups;
   const float* x_data = x.data<float>();
   float* y_data = y.data<float>();
-  parallel_for(num_threads_, shape.images * tasks, [&](std::int64_t task) {
+  parallel_for(team(), shape.images * tasks, [&](std::int64_t task) {
     const std::int64_t image = task / tasks;
     const std::int64_t first_group = task % tasks * task_groups;
     const std::int64_t end_group = std::min(shape.groups, first_group + task_groups);
@@ -215,9 +215,9 @@ void CpuKernels::group_norm_backward(const Tensor& x, const Tensor& gamma, const
   const NormShape shape = norm_shape(x, options);
   // A task takes its groups through all images, so that dgamma and dbeta have one writer, which
   // adds in the order of images.
-  const std::int64_t task_groups = groups_per_task(shape, 1, num_threads_);
+  const std::int64_t task_groups = groups_per_task(shape, 1, team().size());
   const std::int64_t tasks = (shape.groups + task_groups - 1) / task_groups;
-  parallel_for(num_threads_, tasks, [&](std::int64_t task) {
+  parallel_for(team(), tasks, [&](std::int64_t task) {
     const std::int64_t first_group = task * task_groups;
     const std::int64_t end_group = std::min(shape.groups, first_group + task_groups);
     for (std::int64_t n = 0; n < shape.images; ++n) {

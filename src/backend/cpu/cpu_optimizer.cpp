@@ -1,6 +1,6 @@
 #include "backend/cpu/adam_simd.h"
 #include "backend/cpu/cpu_kernels.h"
-#include "backend/cpu/parallel_blocks.h"
+#include "backend/cpu/parallel.h"
 
 namespace ddim::cpu {
 
@@ -11,7 +11,7 @@ void CpuKernels::adam(const AdamUpdate& update, const Tensor& grad, Tensor& para
   float* m_data = m.data<float>();
   float* v_data = v.data<float>();
   float* ema_data = ema.defined() ? ema.data<float>() : nullptr;
-  parallel_blocks(num_threads_, grad.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+  parallel_blocks(team(), grad.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
     simd::adam(update, grad_in + i, parameter_data + i, m_data + i, v_data + i,
                ema_data == nullptr ? nullptr : ema_data + i, n);
   });

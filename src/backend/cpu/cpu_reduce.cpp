@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "backend/cpu/cpu_kernels.h"
-#include "backend/cpu/parallel_blocks.h"
+#include "backend/cpu/parallel.h"
 #include "backend/cpu/reduce_simd.h"
 
 namespace ddim::cpu {
@@ -29,7 +29,7 @@ void CpuKernels::squared_error(const Tensor& prediction, const Tensor& target,
   const std::int64_t image_elements = images == 0 ? 0 : prediction.size() / images;
   const float* a = prediction.data<float>();
   const float* b = target.data<float>();
-  parallel_for(num_threads_, images, [&](std::int64_t n) {
+  parallel_for(team(), images, [&](std::int64_t n) {
     const std::int64_t i = n * image_elements;
     sums[static_cast<std::size_t>(n)] = simd::squared_distance(a + i, b + i, image_elements);
   });
@@ -37,7 +37,7 @@ void CpuKernels::squared_error(const Tensor& prediction, const Tensor& target,
 
 void CpuKernels::absolute_quantile(const Tensor& x, double ratio, std::span<double> quantiles) {
   const auto images = static_cast<std::int64_t>(quantiles.size());
-  parallel_for(num_threads_, images, [&](std::int64_t n) {
+  parallel_for(team(), images, [&](std::int64_t n) {
     const Tensor image = x.slice(n, 1);
     std::vector<float> values(image.values<float>().begin(), image.values<float>().end());
     for (float& value : values) value = std::abs(value);
@@ -61,7 +61,7 @@ double CpuKernels::sum_of_squares(const Tensor& x) {
   const float* in = x.data<float>();
   std::vector<double> blocks(
       static_cast<std::size_t>((x.size() + kBlockElements - 1) / kBlockElements));
-  parallel_blocks(num_threads_, x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+  parallel_blocks(team(), x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
     blocks[static_cast<std::size_t>(i / kBlockElements)] = simd::sum_of_squares(in + i, n);
   });
   return sum_by_tree(blocks);
@@ -70,7 +70,7 @@ double CpuKernels::sum_of_squares(const Tensor& x) {
 bool CpuKernels::all_finite(const Tensor& x) {
   const float* in = x.data<float>();
   std::atomic<bool> finite = true;
-  parallel_blocks(num_threads_, x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
+  parallel_blocks(team(), x.size(), kBlockElements, [&](std::int64_t i, std::int64_t n) {
     if (!simd::all_finite(in + i, n)) finite = false;
   });
   return finite;

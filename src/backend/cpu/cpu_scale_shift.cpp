@@ -23,10 +23,10 @@ struct Task {
 
 /// Calls body(task) for runs of channels that cover all images.
 template <class Body>
-void for_each_task(int num_threads, const Tensor& x, const Body& body) {
+void for_each_task(ThreadTeam& team, const Tensor& x, const Body& body) {
   const std::int64_t channels = x.dim(3);
   const std::int64_t runs = (channels + kMaxChannels - 1) / kMaxChannels;
-  parallel_for(num_threads, x.dim(0) * runs, [&](std::int64_t i) {
+  parallel_for(team, x.dim(0) * runs, [&](std::int64_t i) {
     const std::int64_t first = i % runs * kMaxChannels;
     body(Task{i / runs, first, std::min(kMaxChannels, channels - first)});
   });
@@ -65,7 +65,7 @@ void write_all(const ChannelDoubles& values, std::int64_t count, Write mode, flo
 
 void CpuKernels::scale_shift(const Tensor& x, const Tensor& modulation, Activation activation,
                              Tensor& y) {
-  for_each_task(num_threads_, x, [&](const Task& task) {
+  for_each_task(team(), x, [&](const Task& task) {
     const Place place(task, x, modulation);
     simd::normalise(place.block, place.norm(modulation), activation, x.data<float>() + place.offset,
                     y.data<float>() + place.offset);
@@ -75,7 +75,7 @@ void CpuKernels::scale_shift(const Tensor& x, const Tensor& modulation, Activati
 void CpuKernels::scale_shift_backward(const Tensor& x, const Tensor& modulation,
                                       Activation activation, const Tensor& dy, Grad dx,
                                       Grad dmodulation) {
-  for_each_task(num_threads_, x, [&](const Task& task) {
+  for_each_task(team(), x, [&](const Task& task) {
     const Place place(task, x, modulation);
     const simd::ChannelNorm norm = place.norm(modulation);
     const float* x_in = x.data<float>() + place.offset;

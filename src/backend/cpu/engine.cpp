@@ -50,7 +50,7 @@ Engine::Engine(int num_threads, Precision precision)
 
 Engine::Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters,
                int num_threads, Precision precision)
-    : num_threads_(num_threads),
+    : team_(num_threads),
       precision_(precision),
       onednn_(onednn),
       packed_parameters_(std::move(packed_parameters)) {
@@ -63,12 +63,12 @@ std::unique_ptr<Engine> Engine::fork(int num_threads) const {
 
 ConvForward& Engine::conv_forward(const ConvForwardKey& key) {
   return find_or_make(conv_forward_, key,
-                      [&] { return make_conv_forward(onednn_, key, num_threads_); });
+                      [&] { return make_conv_forward(onednn_, key, team_.size()); });
 }
 
 ConvBackward& Engine::conv_backward_input(const ConvShape& shape) {
   return find_or_make(conv_backward_input_, shape,
-                      [&] { return make_conv_backward_input(onednn_, shape, num_threads_); });
+                      [&] { return make_conv_backward_input(onednn_, shape, team_.size()); });
 }
 
 ConvBackward& Engine::conv_backward_weight(const ConvShape& shape) {

@@ -10,6 +10,7 @@
 #include "backend/cpu/conv_primitives.h"
 #include "backend/cpu/packed_parameters.h"
 #include "backend/cpu/workspace.h"
+#include "base/thread_team.h"
 
 namespace ddim::cpu {
 
@@ -22,6 +23,9 @@ class Engine {
   /// For another worker of the same device.
   std::unique_ptr<Engine> fork(int num_threads) const;
 
+  /// The threads that share out this worker's loops.
+  ThreadTeam& team() { return team_; }
+  const ThreadTeam& team() const { return team_; }
   Precision precision() const { return precision_; }
   const dnnl::engine& onednn() const { return onednn_; }
   /// The stream of one of this worker's threads, 0..num_threads-1.
@@ -38,7 +42,7 @@ class Engine {
   Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters,
          int num_threads, Precision precision);
 
-  int num_threads_;
+  ThreadTeam team_;
   Precision precision_;
   dnnl::engine onednn_;
   std::shared_ptr<PackedParameters> packed_parameters_;

@@ -1,25 +1,34 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+
+#include "base/thread_team.h"
 
 namespace ddim::cpu {
 
-/// Calls body(i) for i in 0..n-1 on up to `num_threads` threads. Iterations must be independent,
-/// and what one computes must not depend on the number of threads. Threads come from OpenMP, the
-/// pool that oneDNN uses, so that the two never compete; a build without OpenMP (thread sanitizer)
-/// runs serially.
+/// Calls body(i) for i in 0..n-1 on the threads of `team`. Iterations must be independent, and what
+/// one computes must not depend on the number of threads.
 template <class Body>
-void parallel_for(int num_threads, std::int64_t n, const Body& body) {
-#ifdef _OPENMP
-  if (num_threads > 1 && n > 1) {
-#pragma omp parallel for num_threads(num_threads) schedule(static)
-    for (std::int64_t i = 0; i < n; ++i) body(i);
-    return;
-  }
-#else
-  static_cast<void>(num_threads);
-#endif
-  for (std::int64_t i = 0; i < n; ++i) body(i);
+void parallel_for(ThreadTeam& team, std::int64_t n, const Body& body) {
+  team.for_each(n, [&body](int /*thread*/, std::int64_t i) { body(i); });
+}
+
+/// How many floats a piece of elementwise work has: 64 KB, large against the cost of a thread
+/// taking it, and cut at the same places whatever the number of threads.
+inline constexpr std::int64_t kBlockElements = 16384;
+
+/// Cuts 0..n-1 into blocks of `block` (the last may be shorter) and calls body(begin, count) for
+/// each, on the threads of `team`.
+template <class Body>
+void parallel_blocks(ThreadTeam& team, std::int64_t n, std::int64_t block, const Body& body) {
+  parallel_for(team, (n + block - 1) / block,
+               [&](std::int64_t i) { body(i * block, std::min(block, n - i * block)); });
+}
+
+/// How many rows of `row_elements` floats make about one block; at least 1.
+inline std::int64_t rows_per_block(std::int64_t row_elements) {
+  return std::max<std::int64_t>(1, kBlockElements / std::max<std::int64_t>(1, row_elements));
 }
 
 }  // namespace ddim::cpu

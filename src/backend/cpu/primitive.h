@@ -7,6 +7,8 @@
 
 #include <dnnl.hpp>
 
+#include "backend/cpu/single_threaded_onednn.h"
+
 namespace ddim::cpu {
 
 /// A oneDNN primitive and, for each thread that may run it, the memory objects of its arguments.
@@ -45,8 +47,8 @@ class Primitive {
     memories_[static_cast<std::size_t>(thread)].insert_or_assign(id, memory);
   }
 
-  /// Runs on `thread`'s stream with the other arguments at `data` and the scratchpad at
-  /// `scratchpad`. Threads may run it at the same time.
+  /// Runs on the calling thread, by `thread`'s stream, with the other arguments at `data` and the
+  /// scratchpad at `scratchpad`. Threads may run it at the same time.
   void run(int thread, dnnl::stream& stream, std::initializer_list<Data> data,
            std::byte* scratchpad) {
     auto& memories = memories_[static_cast<std::size_t>(thread)];
@@ -54,6 +56,7 @@ class Primitive {
       memories.at(argument.id).set_data_handle(const_cast<void*>(argument.data));
     }
     memories.at(DNNL_ARG_SCRATCHPAD).set_data_handle(scratchpad);
+    const SingleThreadedOneDnn single_threaded;
     primitive_.execute(stream, memories);
   }
 

@@ -5,8 +5,8 @@
 
 #include "backend/cpu/engine.h"
 #include "backend/cpu/parallel.h"
-#include "backend/cpu/share_out.h"
 #include "backend/cpu/winograd_simd.h"
+#include "base/thread_team.h"
 
 namespace ddim::cpu {
 namespace {
@@ -95,14 +95,14 @@ dnnl::memory::desc packed_format(const Problem& problem, Direction direction) {
 
 /// Element: what products are made of, float or Bf16.
 template <class Element>
-void convolve_with(Engine& engine, int num_threads, const Problem& problem, Direction direction,
-                   const float* x, const Tensor& weight, const winograd::Addends& addends,
-                   float* y) {
+void convolve_with(Engine& engine, const Problem& problem, Direction direction, const float* x,
+                   const Tensor& weight, const winograd::Addends& addends, float* y) {
+  ThreadTeam& team = engine.team();
   const auto packed_weight = engine.packed_parameters().get(
       weight, packed_format<Element>(problem, direction), engine.onednn(),
       [&](dnnl::memory& memory) {
         auto* const to = static_cast<Element*>(memory.get_data_handle());
-        parallel_for(num_threads, problem.num_panels(), [&](std::int64_t panel) {
+        parallel_for(team, problem.num_panels(), [&](std::int64_t panel) {
           winograd::pack_weights(problem, direction, weight.data<float>(), panel, to);
         });
       });
@@ -111,20 +111,20 @@ void convolve_with(Engine& engine, int num_threads, const Problem& problem, Dire
   const std::int64_t num_tiles = problem.num_tiles();
   const std::int64_t block = tiles_per_block<Element>(problem);
   const std::int64_t num_blocks = (num_tiles + block - 1) / block;
-  const bool by_blocks = num_blocks >= num_threads;
+  const bool by_blocks = num_blocks >= team.size();
   const std::int64_t tiles_at_once = by_blocks ? std::min(block, num_tiles) : num_tiles;
 
   Pieces pieces;
   const std::int64_t zeros = pieces.add(problem.c_in);
   const std::int64_t v_size = problem.num_points() * tiles_at_once * problem.c_in;
   const std::int64_t m_size = problem.num_points() * tiles_at_once * kPanel;
-  const std::int64_t v = pieces.add(by_blocks ? num_threads * v_size : v_size);
-  const std::int64_t m = pieces.add(num_threads * m_size);
+  const std::int64_t v = pieces.add(by_blocks ? team.size() * v_size : v_size);
+  const std::int64_t m = pieces.add(team.size() * m_size);
   float* const workspace = pieces.get(engine.workspace());
   std::fill_n(workspace + zeros, problem.c_in, 0.0F);
 
   if (by_blocks) {  // each thread takes whole blocks of tiles
-    share_out(num_threads, num_blocks, [&](int thread, std::int64_t item) {
+    team.for_each(num_blocks, [&](int thread, std::int64_t item) {
       auto* const thread_v = reinterpret_cast<Element*>(workspace + v + thread * v_size);
       const Tiles tiles{.first = item * block, .count = std::min(block, num_tiles - item * block)};
       winograd::transform_input(problem, x, tiles, workspace + zeros, thread_v);
@@ -137,21 +137,21 @@ void convolve_with(Engine& engine, int num_threads, const Problem& problem, Dire
     const Tiles tiles{.first = 0, .count = num_tiles};
     auto* const shared_v = reinterpret_cast<Element*>(workspace + v);
     winograd::transform_input(problem, x, tiles, workspace + zeros, shared_v);
-    share_out(num_threads, problem.num_panels(), [&](int thread, std::int64_t panel) {
+    team.for_each(problem.num_panels(), [&](int thread, std::int64_t panel) {
       winograd::multiply_and_write(problem, shared_v, tiles, packed, panel, addends,
                                    workspace + m + thread * m_size, y);
     });
   }
 }
 
-void convolve(Engine& engine, int num_threads, const Problem& problem, Direction direction,
-              const float* x, const Tensor& weight, const winograd::Addends& addends, float* y) {
+void convolve(Engine& engine, const Problem& problem, Direction direction, const float* x,
+              const Tensor& weight, const winograd::Addends& addends, float* y) {
   if (engine.precision() == Precision::bf16) {
     Problem small_tiles = problem;
     small_tiles.tile = Tile::f2x2;
-    convolve_with<Bf16>(engine, num_threads, small_tiles, direction, x, weight, addends, y);
+    convolve_with<Bf16>(engine, small_tiles, direction, x, weight, addends, y);
   } else {
-    convolve_with<float>(engine, num_threads, problem, direction, x, weight, addends, y);
+    convolve_with<float>(engine, problem, direction, x, weight, addends, y);
   }
 }
 
@@ -164,26 +164,25 @@ bool winograd_applies(Precision precision, const ConvGeometry& geometry, std::in
          height * width >= (precision == Precision::bf16 ? kMinPixelsBf16 : kMinPixels);
 }
 
-void winograd_conv2d(Engine& engine, int num_threads, const Tensor& x, const Tensor& weight,
+void winograd_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
                      const ConvAddends& addends, Tensor& y) {
-  convolve(engine, num_threads, problem_of(x, y.dim(3), forward_tile(x.dim(3), y.dim(3))),
-           Direction::forward, x.data<float>(), weight,
+  convolve(engine, problem_of(x, y.dim(3), forward_tile(x.dim(3), y.dim(3))), Direction::forward,
+           x.data<float>(), weight,
            {.bias = optional_data(addends.bias),
             .per_image_bias = optional_data(addends.per_image_bias),
             .residual = optional_data(addends.residual)},
            y.data<float>());
 }
 
-void winograd_backward_input(Engine& engine, int num_threads, const Tensor& dy,
-                             const Tensor& weight, Grad dx) {
+void winograd_backward_input(Engine& engine, const Tensor& dy, const Tensor& weight, Grad dx) {
   float* const to = dx.tensor.data<float>();
-  convolve(engine, num_threads, problem_of(dy, dx.tensor.dim(3), Tile::f4x4),
-           Direction::backward_input, dy.data<float>(), weight,
-           {.residual = dx.write == Write::accumulate ? to : nullptr}, to);
+  convolve(engine, problem_of(dy, dx.tensor.dim(3), Tile::f4x4), Direction::backward_input,
+           dy.data<float>(), weight, {.residual = dx.write == Write::accumulate ? to : nullptr},
+           to);
 }
 
-void winograd_backward_weight(Engine& engine, int num_threads, const Tensor& x, const Tensor& dy,
-                              Grad dweight) {
+void winograd_backward_weight(Engine& engine, const Tensor& x, const Tensor& dy, Grad dweight) {
+  ThreadTeam& team = engine.team();
   const Problem problem = problem_of(x, dy.dim(3), Tile::f4x4);
   const std::int64_t most_tiles = std::min(problem.num_tiles(), kGradientTiles);
   const std::int64_t u_size = problem.num_points() * kLanes * kPanel;
@@ -191,7 +190,7 @@ void winograd_backward_weight(Engine& engine, int num_threads, const Tensor& x, 
   const std::int64_t zeros = pieces.add(problem.c_in);
   const std::int64_t v = pieces.add(problem.num_points() * most_tiles * problem.c_in);
   const std::int64_t m = pieces.add(problem.num_points() * most_tiles * problem.c_out);
-  const std::int64_t u = pieces.add(num_threads * u_size);
+  const std::int64_t u = pieces.add(team.size() * u_size);
   float* const workspace = pieces.get(engine.workspace());
   std::fill_n(workspace + zeros, problem.c_in, 0.0F);
 
@@ -203,7 +202,7 @@ void winograd_backward_weight(Engine& engine, int num_threads, const Tensor& x, 
     winograd::transform_gradient(problem, dy.data<float>(), tiles, workspace + m);
     const Write write = first == 0 ? dweight.write : Write::accumulate;
     const std::int64_t num_blocks = problem.c_in / kLanes;
-    share_out(num_threads, num_blocks * problem.num_panels(), [&](int thread, std::int64_t item) {
+    team.for_each(num_blocks * problem.num_panels(), [&](int thread, std::int64_t item) {
       winograd::weight_gradient(problem, tiles.count, workspace + v, workspace + m,
                                 item % num_blocks, item / num_blocks, write,
                                 workspace + u + thread * u_size, dweight.tensor.data<float>());

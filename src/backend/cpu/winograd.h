@@ -20,11 +20,9 @@ bool winograd_applies(Precision precision, const ConvGeometry& geometry, std::in
                       std::int64_t width, std::int64_t c_in, std::int64_t c_out);
 
 /// Kernels::conv2d and its gradients for convolutions that the rule above names.
-void winograd_conv2d(Engine& engine, int num_threads, const Tensor& x, const Tensor& weight,
+void winograd_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
                      const ConvAddends& addends, Tensor& y);
-void winograd_backward_input(Engine& engine, int num_threads, const Tensor& dy,
-                             const Tensor& weight, Grad dx);
-void winograd_backward_weight(Engine& engine, int num_threads, const Tensor& x, const Tensor& dy,
-                              Grad dweight);
+void winograd_backward_input(Engine& engine, const Tensor& dy, const Tensor& weight, Grad dx);
+void winograd_backward_weight(Engine& engine, const Tensor& x, const Tensor& dy, Grad dweight);
 
 }  // namespace ddim::cpu

@@ -1,0 +1,98 @@
+#include "base/thread_team.h"
+
+namespace ddim {
+namespace {
+
+/// How often a thread looks before it sleeps: some 20 microseconds, a few times what waking costs.
+constexpr int kLooks = 1000;
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Returns once `value` is no longer `old`.
+void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t old) {
+  for (int i = 0; i < kLooks; ++i) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    pause();
+  }
+  value.wait(old, std::memory_order_acquire);
+}
+
+std::uint64_t pack(std::uint64_t begin, std::uint64_t end) { return begin << 32 | end; }
+
+/// The first of the range's items, which is the caller's from now on; -1 where none is left.
+std::int64_t take_first(std::atomic<std::uint64_t>& items) {
+  std::uint64_t range = items.load(std::memory_order_relaxed);
+  for (;;) {
+    const std::uint64_t begin = range >> 32;
+    const std::uint64_t end = range & 0xffffffff;
+    if (begin >= end) return -1;
+    // Nothing else needs comparing: as long as items are left, the loop that they belong to is the
+    // one that runs. Acquire: what for_each() wrote before it offered them.
+    if (items.compare_exchange_weak(range, pack(begin + 1, end), std::memory_order_acquire,
+                                    std::memory_order_relaxed))
+      return static_cast<std::int64_t>(begin);
+  }
+}
+
+}  // namespace
+
+ThreadTeam::ThreadTeam(int size) : ranges_(static_cast<std::size_t>(size)) {}
+
+ThreadTeam::~ThreadTeam() {
+  stopped_.store(true, std::memory_order_relaxed);
+  num_loops_.fetch_add(1, std::memory_order_release);
+  num_loops_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadTeam::run(std::int64_t num_items, const Loop& loop) {
+  if (threads_.empty())
+    for (int thread = 1; thread < size(); ++thread)
+      threads_.emplace_back(&ThreadTeam::work_until_stopped, this, thread);
+  loop_ = loop;
+  num_unfinished_.store(static_cast<std::uint32_t>(num_items), std::memory_order_relaxed);
+  const auto n = static_cast<std::uint64_t>(num_items);
+  for (std::uint64_t i = 0; i < ranges_.size(); ++i)
+    ranges_[i].items.store(pack(n * i / ranges_.size(), n * (i + 1) / ranges_.size()),
+                           std::memory_order_release);
+  num_loops_.fetch_add(1, std::memory_order_release);
+  num_loops_.notify_all();
+  const std::uint32_t done = take_items(0);
+  std::uint32_t unfinished = num_unfinished_.fetch_sub(done, std::memory_order_acq_rel) - done;
+  while (unfinished != 0) {
+    wait_for_change(num_unfinished_, unfinished);
+    unfinished = num_unfinished_.load(std::memory_order_acquire);
+  }
+}
+
+void ThreadTeam::work_until_stopped(int thread) {
+  for (;;) {
+    const std::uint32_t seen = num_loops_.load(std::memory_order_acquire);
+    if (stopped_.load(std::memory_order_relaxed)) return;
+    const std::uint32_t done = take_items(thread);
+    if (done != 0 && num_unfinished_.fetch_sub(done, std::memory_order_acq_rel) == done)
+      num_unfinished_.notify_one();
+    wait_for_change(num_loops_, seen);
+  }
+}
+
+std::uint32_t ThreadTeam::take_items(int thread) {
+  std::uint32_t count = 0;
+  for (int i = 0; i < size(); ++i) {
+    std::atomic<std::uint64_t>& items =
+        ranges_[static_cast<std::size_t>((thread + i) % size())].items;
+    for (std::int64_t item = take_first(items); item >= 0; item = take_first(items)) {
+      loop_.call(loop_.body, thread, item);
+      ++count;
+    }
+  }
+  return count;
+}
+
+}  // namespace ddim

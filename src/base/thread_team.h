@@ -1,0 +1,65 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace ddim {
+
+/// Threads that work on one loop after the other, for loops that take microseconds: they look out
+/// for the next one for a moment before they sleep. Nobody waits for a thread that the system has
+/// not let run: whoever is there takes the items that are left, so that a busy machine costs its
+/// share of time and no more. One caller at a time; a body must neither throw nor call its team.
+class ThreadTeam {
+ public:
+  /// A team of `size` threads (>= 1), the caller's among them; the others start with the first loop
+  /// that has work for them.
+  explicit ThreadTeam(int size);
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam&) = delete;
+  ThreadTeam& operator=(const ThreadTeam&) = delete;
+
+  int size() const { return static_cast<int>(ranges_.size()); }
+
+  /// Calls body(thread, item) once for every item in 0..num_items-1 (below 2^32); thread is
+  /// 0..size()-1, and two calls with the same thread never overlap. Each thread begins with a
+  /// contiguous part of its own, the same in every loop of so many items, so that data stays near
+  /// its core; who is done helps the others. What an item computes must not depend on the thread.
+  template <class Body>
+  void for_each(std::int64_t num_items, const Body& body) {
+    if (size() == 1 || num_items <= 1) {
+      for (std::int64_t item = 0; item < num_items; ++item) body(0, item);
+      return;
+    }
+    run(num_items,
+        {.call = [](const void* loop, int thread,
+                    std::int64_t item) { (*static_cast<const Body*>(loop))(thread, item); },
+         .body = &body});
+  }
+
+ private:
+  struct Loop {
+    void (*call)(const void* body, int thread, std::int64_t item) = nullptr;
+    const void* body = nullptr;
+  };
+  /// Items that nobody has taken: the first in the upper half, the end in the lower. A whole cache
+  /// line, so that threads which take from different ranges do not slow each other down.
+  struct alignas(64) Range {
+    std::atomic<std::uint64_t> items = 0;
+  };
+
+  void run(std::int64_t num_items, const Loop& loop);
+  void work_until_stopped(int thread);
+  /// Takes items, its own range's first, until there are none; returns how many.
+  std::uint32_t take_items(int thread);
+
+  std::vector<Range> ranges_;
+  Loop loop_;                                      ///< read only by those who hold an item of it
+  std::atomic<std::uint32_t> num_unfinished_ = 0;  ///< items of the loop; counted down in bunches
+  std::atomic<std::uint32_t> num_loops_ = 0;       ///< sleepers wait for it to change
+  std::atomic<bool> stopped_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace ddim

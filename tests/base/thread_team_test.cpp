@@ -1,0 +1,110 @@
+#include "base/thread_team.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+namespace ddim {
+namespace {
+
+class ThreadTeamOfSize : public testing::TestWithParam<int> {};
+
+TEST_P(ThreadTeamOfSize, CallsTheBodyOnceForEachItem) {
+  ThreadTeam team(GetParam());
+  for (const std::int64_t num_items : {0, 1, 2, 3, 7, 100, 1001}) {
+    std::vector<std::atomic<int>> calls(static_cast<std::size_t>(num_items));
+    team.for_each(num_items, [&](int thread, std::int64_t item) {
+      ASSERT_GE(thread, 0);
+      ASSERT_LT(thread, team.size());
+      ++calls[static_cast<std::size_t>(item)];
+    });
+    for (const std::atomic<int>& count : calls) EXPECT_EQ(count, 1) << num_items << " items";
+  }
+}
+
+/// Each loop reads what the one before wrote, mostly by another thread.
+TEST_P(ThreadTeamOfSize, LoopsFollowEachOther) {
+  constexpr std::size_t kNumItems = 64;
+  ThreadTeam team(GetParam());
+  std::vector<std::int64_t> values(kNumItems, 0);
+  std::vector<std::int64_t> next(kNumItems);
+  for (int loop = 0; loop < 5000; ++loop) {
+    team.for_each(kNumItems, [&](int, std::int64_t item) {
+      const auto i = static_cast<std::size_t>(item);
+      next[i] = values[(i + 17) % kNumItems] + 1;
+    });
+    std::swap(values, next);
+  }
+  for (const std::int64_t value : values) ASSERT_EQ(value, 5000);
+}
+
+TEST_P(ThreadTeamOfSize, CallsWithTheSameThreadDoNotOverlap) {
+  ThreadTeam team(GetParam());
+  std::vector<std::atomic<bool>> busy(static_cast<std::size_t>(team.size()));
+  std::atomic<int> overlaps = 0;
+  for (int loop = 0; loop < 200; ++loop) {
+    team.for_each(50, [&](int thread, std::int64_t) {
+      std::atomic<bool>& flag = busy[static_cast<std::size_t>(thread)];
+      if (flag.exchange(true)) ++overlaps;
+      flag = false;
+    });
+  }
+  EXPECT_EQ(overlaps, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, ThreadTeamOfSize, testing::Values(1, 2, 3, 8));
+
+TEST(ThreadTeam, OthersTakeTheItemsOfOneThatIsHeldUp) {
+  ThreadTeam team(2);
+  // Whoever takes item 0 is held up until all others are done, those of its own half too.
+  std::atomic<int> num_others = 0;
+  team.for_each(10, [&](int, std::int64_t item) {
+    if (item != 0) {
+      ++num_others;
+      return;
+    }
+    while (num_others < 9) std::this_thread::yield();
+  });
+  EXPECT_EQ(num_others, 9);
+}
+
+TEST(ThreadTeam, WakesThreadsThatHaveGoneToSleep) {
+  ThreadTeam team(2);
+  for (int loop = 0; loop < 3; ++loop) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    // Ends only when two threads are in it.
+    std::atomic<int> num_there = 0;
+    team.for_each(2, [&](int, std::int64_t) {
+      ++num_there;
+      while (num_there < 2) std::this_thread::yield();
+    });
+    EXPECT_EQ(num_there, 2);
+  }
+}
+
+TEST(ThreadTeam, TeamsOfDifferentCallersWorkSideBySide) {
+  const auto sum_of = [](std::int64_t n) {
+    ThreadTeam team(2);
+    std::int64_t sum = 0;
+    for (int loop = 0; loop < 500; ++loop) {
+      std::vector<std::int64_t> items(static_cast<std::size_t>(n));
+      team.for_each(n, [&](int, std::int64_t i) { items[static_cast<std::size_t>(i)] = i; });
+      sum += std::accumulate(items.begin(), items.end(), std::int64_t{0});
+    }
+    return sum;
+  };
+  std::int64_t sums[2] = {};
+  {
+    const std::jthread other([&] { sums[1] = sum_of(20); });
+    sums[0] = sum_of(30);
+  }
+  EXPECT_EQ(sums[0], 500 * 30 * 29 / 2);
+  EXPECT_EQ(sums[1], 500 * 20 * 19 / 2);
+}
+
+}  // namespace
+}  // namespace ddim
