@@ -16,6 +16,7 @@
 #include "nn/initialisation.h"
 #include "tensor/kernels.h"
 #include "tests/diffusers/expected.h"
+#include "tests/io/find_python.h"
 #include "tests/model/temporary_folder.h"
 #include "tests/nn/published_configs.h"
 
@@ -54,9 +55,8 @@ std::vector<Written> written_models() {
 class DiffusersPython : public testing::TestWithParam<Written> {};
 
 TEST_P(DiffusersPython, LoadsOurFoldersAndComputesTheSame) {
-  const char* python = std::getenv("DDIM_PYTHON");
-  if (python == nullptr)
-    GTEST_SKIP() << "set DDIM_PYTHON to a python3 that has torch, diffusers and safetensors";
+  const std::string python = test::find_python("torch diffusers safetensors");
+  if (python.empty()) GTEST_SKIP() << test::no_python_with("torch diffusers safetensors");
 
   const auto& [name, network, scheduler, classes] = GetParam();
   const TemporaryFolder folder;

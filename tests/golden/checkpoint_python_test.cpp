@@ -3,7 +3,7 @@
 #include "model/convert.h"
 #include "tests/base_files/temporary_folder.h"
 #include "tests/golden/golden_case.h"
-#include "tests/io/python_with_torch.h"
+#include "tests/io/find_python.h"
 
 namespace ddim {
 namespace {
@@ -34,8 +34,8 @@ optimizer.step()
 TEST(GoldenPython, PyTorchReadsTheCheckpointThatWeWriteBack) {
   const std::filesystem::path path = shared_folder() / "micro" / "ckpt.pth";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path.string() << " is not there";
-  const std::string python = test::python_with_torch();
-  if (python.empty()) GTEST_SKIP() << test::kNoTorch;
+  const std::string python = test::find_python("torch");
+  if (python.empty()) GTEST_SKIP() << test::no_python_with("torch");
   const test::TemporaryFolder folder;
   model::write_model(model::open_model(path), folder / "ckpt.pth",
                      {.target = model::Target::official});

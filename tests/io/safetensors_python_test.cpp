@@ -4,15 +4,15 @@
 #include <cstdlib>
 
 #include "tests/base_files/temporary_folder.h"
+#include "tests/io/find_python.h"
 #include "tests/io/safetensors_bytes.h"
 
 namespace ddim::io {
 namespace {
 
 TEST(SafetensorsPython, ReadsAndRewritesOurFiles) {
-  if (std::system("python3 -c 'import numpy, safetensors.numpy' >/dev/null 2>&1") != 0) {
-    GTEST_SKIP() << "python3 with numpy and safetensors is not installed";
-  }
+  const std::string python = ddim::test::find_python("numpy safetensors");
+  if (python.empty()) GTEST_SKIP() << ddim::test::no_python_with("numpy safetensors");
   const ddim::test::TemporaryFolder folder;
   std::vector<float> values;
   for (int i = 0; i < 600; ++i) values.push_back(static_cast<float>(i * i) * 0.001F - 100.0F);
@@ -28,7 +28,7 @@ TEST(SafetensorsPython, ReadsAndRewritesOurFiles) {
                          "t = load_file(sys.argv[1])\n"
                          "assert t['f32'].shape == (20, 30) and t['f16'].dtype == 'float16'\n"
                          "save_file(t, sys.argv[2], metadata={'format': 'pt'})\n");
-  const std::string command = "python3 " + (folder / "copy.py").string() + " " +
+  const std::string command = python + " " + (folder / "copy.py").string() + " " +
                               (folder / "ours.safetensors").string() + " " +
                               (folder / "theirs.safetensors").string();
   ASSERT_EQ(std::system(command.c_str()), 0);

@@ -7,7 +7,7 @@
 #include "io/torch_file.h"
 #include "io/torch_writer.h"
 #include "tests/base_files/temporary_folder.h"
-#include "tests/io/python_with_torch.h"
+#include "tests/io/find_python.h"
 
 namespace ddim::io {
 namespace {
@@ -97,8 +97,8 @@ void expect_same(const std::filesystem::path& path, const Tensors& tensors, Matr
 }
 
 TEST(TorchPython, RandomFilesThereAndBack) {
-  const std::string python = test::python_with_torch();
-  if (python.empty()) GTEST_SKIP() << test::kNoTorch;
+  const std::string python = test::find_python("torch");
+  if (python.empty()) GTEST_SKIP() << test::no_python_with("torch");
   const test::TemporaryFolder folder;
   std::mt19937 random(11);
   std::vector<Tensors> files;
