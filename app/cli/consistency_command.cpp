@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "clip_flag.h"
 #include "commands.h"
 #include "interrupts.h"
 #include "json_object.h"
@@ -17,8 +18,7 @@ struct Flags {
   RunFlags run;
   ConsistencyOptions options;
   TauKindFlag tau;
-  ChoiceFlag<Clip> clip{
-      {{"none", Clip::none}, {"keep-eps", Clip::keep_eps}, {"rederive-eps", Clip::rederive_eps}}};
+  ClipFlag clip;
   OverwriteFlag overwrite;
   std::filesystem::path out;
 };
@@ -110,8 +110,7 @@ void add_consistency_command(Command root) {
       .non_negative()
       .show_default();
   flags->tau.add_to(command);
-  flags->clip.add_to(command, "--clip", "keep-eps",
-                     "Clamp the predicted x_0 in each step, as in ddim sample");
+  flags->clip.add_to(command, "Clamp the predicted x_0 in each step, as in ddim sample");
   flags->run.add_to(command);
   flags->overwrite.add_to(command);
   command.callback([flags] { run(*flags); });

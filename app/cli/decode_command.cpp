@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "clip_flag.h"
 #include "commands.h"
 #include "interrupts.h"
 #include "json_object.h"
@@ -17,8 +18,7 @@ namespace {
 struct Flags {
   RunFlags run;
   TauFlags tau;
-  ChoiceFlag<Clip> clip{
-      {{"none", Clip::none}, {"keep-eps", Clip::keep_eps}, {"rederive-eps", Clip::rederive_eps}}};
+  ClipFlag clip;
   OverwriteFlag overwrite;
   std::filesystem::path codes;
   std::filesystem::path out;
@@ -75,7 +75,7 @@ void add_decode_command(Command root) {
                   "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
       .type_name("FILE");
   flags->tau.add_to(command);
-  flags->clip.add_to(command, "--clip", "keep-eps",
+  flags->clip.add_to(command,
                      "Clamp the predicted x_0 in each step, as in ddim sample; what it clamps is "
                      "lost to the code");
   flags->run.add_to(command);

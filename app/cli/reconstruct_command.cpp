@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 
+#include "clip_flag.h"
 #include "commands.h"
 #include "interrupts.h"
 #include "json_object.h"
@@ -23,8 +24,7 @@ struct Flags {
   PictureFlags pictures;
   ReconstructOptions options;
   TauKindFlag tau;
-  ChoiceFlag<Clip> clip{
-      {{"none", Clip::none}, {"keep-eps", Clip::keep_eps}, {"rederive-eps", Clip::rederive_eps}}};
+  ClipFlag clip;
   OverwriteFlag overwrite;
   std::filesystem::path out;
   bool exact = false;
@@ -152,7 +152,7 @@ void add_reconstruct_command(Command root) {
   command.add_flag("--exact", flags->exact,
                    "Undo the decoder's steps one by one, some ten network calls each; --tau is "
                    "quadratic then unless given");
-  flags->clip.add_to(command, "--clip", "keep-eps",
+  flags->clip.add_to(command,
                      "Clamp the predicted x_0 in each step of decoding, as in ddim sample; what it "
                      "clamps is lost to the code");
   command

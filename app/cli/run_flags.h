@@ -13,8 +13,7 @@
 namespace ddim::cli {
 
 /// The flags of every command that runs a model: --model, --pull, --device, --class and what
-/// belongs to it, --batch, --threads,
-/// --json, --quiet.
+/// belongs to it, --batch, --threads, --json, --quiet.
 class RunFlags {
  public:
   void add_to(Command command);

@@ -10,10 +10,12 @@
 #include "device_flag.h"
 #include "init_flags.h"
 #include "interrupts.h"
-#include "json_object.h"
 #include "like_flag.h"
 #include "model_flag.h"
+#include "output_file.h"
 #include "plan_flags.h"
+#include "png_output.h"
+#include "run_flags.h"
 
 namespace ddim::cli {
 namespace {
@@ -37,7 +39,7 @@ struct SampleFlags {
   std::uint64_t seed = 0;
   std::int64_t first_image = 0;
   std::optional<std::int64_t> columns;
-  bool overwrite = false;
+  OverwriteFlag overwrite;
   bool no_metadata = false;
   bool json = false;
   bool quiet = false;
@@ -45,49 +47,30 @@ struct SampleFlags {
 
 constexpr std::int64_t kDefaultCount = 16;
 
-Overwrite overwrite_of(const SampleFlags& flags) {
-  return flags.overwrite ? Overwrite::allow : Overwrite::refuse;
-}
-
 bool is_png(const fs::path& path) { return path.extension() == ".png"; }
 
 fs::path file_in_folder(const fs::path& folder, std::int64_t image) {
   return folder / fmt::format("{:06}.png", image);
 }
 
-// What can be known before hours of work.
-void check_output(const fs::path& file, const SampleFlags& flags) {
-  if (fs::is_directory(file))
-    throw Error(ErrorCode::user, fmt::format("{} is a folder, not a file", file.string()));
-  if (fs::exists(file) && !flags.overwrite) {
-    throw Error(ErrorCode::user,
-                fmt::format("{} exists; choose another name, or add --overwrite", file.string()));
-  }
-  const fs::path folder = fs::absolute(file).parent_path();
-  if (!fs::is_directory(folder)) {
-    throw Error(ErrorCode::user,
-                fmt::format("{}: there is no folder {}", file.string(), folder.string()));
-  }
-}
-
 void check_outputs(const SampleFlags& flags, std::int64_t count) {
-  if (!flags.tensors.empty()) check_output(flags.tensors, flags);
+  if (!flags.tensors.empty()) check_output(flags.tensors, flags.overwrite.value());
   if (is_png(flags.out)) {
-    check_output(flags.out, flags);
+    check_output(flags.out, flags.overwrite.value());
   } else if (fs::exists(flags.out)) {
     if (!fs::is_directory(flags.out)) {
       throw Error(ErrorCode::user,
                   fmt::format("--out {}: must end in .png, or be a folder", flags.out.string()));
     }
     for (std::int64_t k = 0; k < count; ++k)
-      check_output(file_in_folder(flags.out, flags.first_image + k), flags);
+      check_output(file_in_folder(flags.out, flags.first_image + k), flags.overwrite.value());
   }
 }
 
 void write_pictures(const Model& model, const SampleOptions& options, const Samples& samples,
                     const SampleFlags& flags) {
   if (is_png(flags.out)) {
-    write_png_grid(flags.out, samples, overwrite_of(flags), {.columns = flags.columns});
+    write_png_grid(flags.out, samples, flags.overwrite.value(), {.columns = flags.columns});
     return;
   }
   std::error_code error;
@@ -103,22 +86,13 @@ void write_pictures(const Model& model, const SampleOptions& options, const Samp
       recipe["model"] = samples.recipe.at("model");
     }
     write_png(file_in_folder(flags.out, flags.first_image + k), to_image(samples.x_0, k),
-              {.text = recipe, .overwrite = overwrite_of(flags)});
+              {.text = recipe, .overwrite = flags.overwrite.value()});
   }
 }
 
 void print_result(const Samples& samples, const SampleFlags& flags) {
+  if (flags.json) return print_drawn(samples, flags.out, flags.json);
   const std::int64_t images = samples.x_0.count;
-  if (flags.json) {
-    fmt::print("{}\n", JsonObject()
-                           .add("images", images)
-                           .add("nfe", samples.nfe)
-                           .add("seconds", samples.seconds)
-                           .add("peak_memory_bytes", samples.peak_memory_bytes)
-                           .add("out", flags.out.string())
-                           .text());
-    return;
-  }
   const double ms = 1000.0 * samples.seconds / static_cast<double>(images * samples.nfe);
   fmt::print("{}: {} {}, {} network calls each, {:.1f} s ({:.2f} ms per image and call), {} MB\n",
              flags.out.string(), images, images == 1 ? "picture" : "pictures", samples.nfe,
@@ -160,7 +134,8 @@ void run(SampleFlags& flags) {
   if (flags.like.given()) flags.like.check(recipe);
   Samples samples = sample(model, options);
   samples.recipe = flags.no_metadata ? Recipe{} : recipe;
-  if (!flags.tensors.empty()) write_tensor(flags.tensors, "x_0", samples.x_0, overwrite_of(flags));
+  if (!flags.tensors.empty())
+    write_tensor(flags.tensors, "x_0", samples.x_0, flags.overwrite.value());
   write_pictures(model, options, samples, flags);
   print_result(samples, flags);
   if (!flags.like.given()) return;
@@ -212,7 +187,7 @@ void add_sample_command(Command root) {
   flags->init.add_to(command);
   flags->plan.add_to(command);
   flags->device.add_to(command);
-  command.add_flag("--overwrite", flags->overwrite, "Replace output files that exist");
+  flags->overwrite.add_to(command);
   command.add_flag("--json", flags->json, "Print the result as one JSON object");
   command.add_flag("--quiet", flags->quiet, "Show no progress");
   command.add_flag("--no-metadata", flags->no_metadata, "Leave the recipe out of the PNG files");
