@@ -118,11 +118,12 @@ void pack_panel(const PanelSource& source, std::int64_t panel, Bf16* to) {
 }
 
 void multiply(const PanelProduct& product) {
+#if HWY_ARCH_X86
   if (active_isa() == Isa::avx512_bf16) {
-    multiply_avx512(product.a, product.b, product.num_rows, product.num_k / 2, product.c);
-  } else {
-    HWY_DYNAMIC_DISPATCH(Multiply)(product);
+    return multiply_avx512(product.a, product.b, product.num_rows, product.num_k / 2, product.c);
   }
+#endif
+  HWY_DYNAMIC_DISPATCH(Multiply)(product);
 }
 
 void finish(const float* c, std::int64_t num_rows, std::int64_t columns, const Finish& f) {

@@ -7,8 +7,8 @@
 
 namespace ddim {
 
-/// A backend for x86 processors whose ops use `num_threads` threads (>= 1). Throws Error(user) when
-/// the processor or DDIM_ISA is not one that it knows; see backend/cpu/isa.h.
+/// A backend for CPUs, x86 or aarch64, whose ops use `num_threads` threads (>= 1). Throws
+/// Error(user) when the processor or DDIM_ISA is not one that it knows; see backend/cpu/isa.h.
 std::unique_ptr<Device::Backend> make_cpu_backend(int num_threads,
                                                   Precision precision = Precision::fp32);
 

@@ -1,5 +1,6 @@
 #include "backend/cpu/engine.h"
 
+#include <optional>
 #include <utility>
 
 #include "backend/cpu/isa.h"
@@ -9,8 +10,11 @@
 namespace ddim::cpu {
 namespace {
 
-dnnl::cpu_isa onednn_isa(Isa isa) {
+/// What oneDNN is held to. On aarch64 it knows no cap, and may use SVE.
+std::optional<dnnl::cpu_isa> onednn_cap(Isa isa) {
   switch (isa) {
+    case Isa::neon:
+      return std::nullopt;
     case Isa::sse4:
       return dnnl::cpu_isa::sse41;
     case Isa::avx2:
@@ -19,17 +23,22 @@ dnnl::cpu_isa onednn_isa(Isa isa) {
     case Isa::avx512_bf16:  // oneDNN computes in fp32 here
       return dnnl::cpu_isa::avx512_core;
   }
-  return dnnl::cpu_isa::sse41;
+  return std::nullopt;
 }
 
 /// oneDNN takes a cap only before its first primitive, and keeps it for the whole process.
-dnnl::engine make_onednn_engine() {
-  const Isa isa = active_isa();
-  static const dnnl::status capped = dnnl::set_max_cpu_isa(onednn_isa(isa));
+void cap_onednn(Isa isa) {
+  const std::optional<dnnl::cpu_isa> cap = onednn_cap(isa);
+  if (!cap) return;
+  static const dnnl::status capped = dnnl::set_max_cpu_isa(*cap);
   require(capped == dnnl::status::success || isa >= Isa::avx512 ||
-              dnnl::get_effective_cpu_isa() == onednn_isa(isa),
+              dnnl::get_effective_cpu_isa() == *cap,
           "cpu backend: this process has used oneDNN before, so it cannot be held to ",
           to_string(isa), " as DDIM_ISA asks; make a ddim device first");
+}
+
+dnnl::engine make_onednn_engine() {
+  cap_onednn(active_isa());
   return {dnnl::engine::kind::cpu, 0};
 }
 

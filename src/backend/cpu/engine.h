@@ -18,7 +18,7 @@ namespace ddim::cpu {
 /// are shared with the worker that it was forked from; the rest is its own.
 class Engine {
  public:
-  /// Caps oneDNN and Highway at active_isa() for the whole process.
+  /// Caps Highway, and oneDNN where it can be, at active_isa() for the whole process.
   Engine(int num_threads, Precision precision);
   /// For another worker of the same device.
   std::unique_ptr<Engine> fork(int num_threads) const;

@@ -8,6 +8,15 @@
 namespace ddim::cpu {
 namespace {
 
+#if defined(__aarch64__)
+constexpr std::string_view kNames = "neon";
+constexpr Isa kIsas[] = {Isa::neon};
+
+Isa best_of_this_processor() { return Isa::neon; }
+#else
+constexpr std::string_view kNames = "sse4, avx2, avx512 or avx512_bf16";
+constexpr Isa kIsas[] = {Isa::sse4, Isa::avx2, Isa::avx512, Isa::avx512_bf16};
+
 Isa best_of_this_processor() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -19,19 +28,22 @@ Isa best_of_this_processor() {
           "cpu backend: this processor has no SSE4.2, which is the least it can run on");
   return Isa::sse4;
 }
+#endif
 
 Isa parse(std::string_view name) {
-  for (const Isa isa : {Isa::sse4, Isa::avx2, Isa::avx512, Isa::avx512_bf16}) {
+  for (const Isa isa : kIsas) {
     if (name == to_string(isa)) return isa;
   }
-  fail(ErrorCode::user, "DDIM_ISA is \"", name,
-       "\"; it must be sse4, avx2, avx512 or avx512_bf16, or unset");
+  fail(ErrorCode::user, "DDIM_ISA is \"", name, "\"; on this architecture it must be ", kNames,
+       ", or unset");
 }
 
 }  // namespace
 
 std::string_view to_string(Isa isa) {
   switch (isa) {
+    case Isa::neon:
+      return "neon";
     case Isa::sse4:
       return "sse4";
     case Isa::avx2:

@@ -4,16 +4,17 @@
 
 namespace ddim::cpu {
 
-/// Instruction sets that there are kernels for, the least first. avx512 means F, CD, BW, DQ and VL;
-/// avx512_bf16 multiplies bf16 too, and is otherwise the same.
-enum class Isa { sse4, avx2, avx512, avx512_bf16 };
+/// Instruction sets that there are kernels for: neon on aarch64, the others on x86, the least
+/// first. avx512 means F, CD, BW, DQ and VL; avx512_bf16 multiplies bf16 too, and is otherwise the
+/// same.
+enum class Isa { neon, sse4, avx2, avx512, avx512_bf16 };
 
 std::string_view to_string(Isa isa);
 
-/// The best set that this processor has, or what the environment variable DDIM_ISA (sse4, avx2,
-/// avx512 or avx512_bf16) names if that is less. The environment is read once: oneDNN and Highway
-/// fix their choice for the whole process at first use, so a later change could not be honoured.
-/// Throws Error(user) when DDIM_ISA is anything else, and when the processor has not even SSE4.2.
+/// The best set that this processor has, or what the environment variable DDIM_ISA names if that is
+/// less. The environment is read once: oneDNN and Highway fix their choice for the whole process at
+/// first use, so a later change could not be honoured. Throws Error(user) when DDIM_ISA is no set
+/// of this architecture, and when an x86 processor has not even SSE4.2.
 Isa active_isa();
 
 }  // namespace ddim::cpu

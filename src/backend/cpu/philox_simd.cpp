@@ -1,6 +1,5 @@
 #include "backend/cpu/philox_simd.h"
 
-#include <array>
 #include <cassert>
 #include <cstddef>
 
@@ -30,8 +29,8 @@ void random_words(const NoiseKey& key, std::uint32_t image, std::uint32_t first_
   const auto multiply = [&](auto word, std::uint64_t by) HWY_ATTR {
     return hn::MulEven(hn::BitCast(d32, word), hn::BitCast(d32, hn::Set(d, by)));
   };
-  std::array<hn::Vec<decltype(d)>, kRounds> keys0;
-  std::array<hn::Vec<decltype(d)>, kRounds> keys1;
+  hn::Vec<decltype(d)> keys0[kRounds];
+  hn::Vec<decltype(d)> keys1[kRounds];
   for (std::uint64_t round = 0; round < kRounds; ++round) {
     keys0[round] = hn::Set(d, key.seed + round * 0x9E3779B9);
     keys1[round] = hn::Set(d, (key.seed >> 32) + round * 0xBB67AE85);

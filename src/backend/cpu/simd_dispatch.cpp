@@ -8,9 +8,11 @@ namespace ddim::cpu {
 namespace {
 
 std::int64_t targets_above(Isa isa) {
-  switch (isa) {
+  switch (isa) {  // better targets have lower bits
+    case Isa::neon:
+      return HWY_NEON - 1;
     case Isa::sse4:
-      return HWY_SSE4 - 1;  // better targets have lower bits
+      return HWY_SSE4 - 1;
     case Isa::avx2:
       return HWY_AVX2 - 1;
     case Isa::avx512:
@@ -31,6 +33,7 @@ void cap_highway_targets(Isa isa) {
 
 Isa highway_isa() {
   const std::int64_t targets = hwy::SupportedTargets();
+  if ((targets & HWY_NEON) != 0) return Isa::neon;
   if ((targets & HWY_AVX3) != 0) return Isa::avx512;
   return (targets & HWY_AVX2) != 0 ? Isa::avx2 : Isa::sse4;
 }
