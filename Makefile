@@ -8,7 +8,7 @@ SHELL := /bin/bash
 GENERATOR := $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
 SOURCES    = $(shell git ls-files '*.h' '*.cpp')
 
-.PHONY: help build demo test format format-check tidy asan tsan fuzz bench docs check install clean
+.PHONY: help build demo test neon format format-check tidy asan tsan fuzz bench docs check install clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ demo: configure ## draw pictures with the model that ships, in demo/
 test: configure ## build everything and run every test
 	cmake --build $(BUILD) -j $(JOBS)
 	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+
+neon: ## build for aarch64 and run the tests of kernels, networks and files by qemu
+	@JOBS=$(JOBS) scripts/test_neon.sh
 
 bench: configure ## time the two networks, per op and in sum
 	cmake --build $(BUILD) -j $(JOBS)

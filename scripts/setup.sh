@@ -1,11 +1,19 @@
 #!/bin/sh
 # Installs what building and testing ddim needs on Debian and Ubuntu; does nothing when all is there.
 # As root or by sudo; otherwise prints the one line to run and exits 1.
+#   scripts/setup.sh [PACKAGE ...]      installs these packages too
+#   scripts/setup.sh --libraries        prints which libraries it would install
 set -eu
 
-packages="make cmake ninja-build g++ libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev
+tools="make cmake ninja-build g++"
+libraries="libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev
   libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libpng-dev libjpeg62-turbo-dev zlib1g-dev
   libcurl4-openssl-dev libwebp-dev libgtest-dev libgmock-dev libbenchmark-dev"
+if [ "${1:-}" = --libraries ]; then
+  echo $libraries
+  exit 0
+fi
+packages="$tools $libraries $*"
 
 if ! command -v dpkg-query >/dev/null; then
   echo "setup: this is no Debian; ddim needs the equivalents of:" $packages >&2

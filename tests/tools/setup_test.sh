@@ -1,5 +1,6 @@
 #!/bin/sh
-# With a package missing and neither root nor sudo, setup.sh prints the one apt line and exits 1.
+# With a package missing and neither root nor sudo, setup.sh prints the one apt line and exits 1. It lists the
+# libraries for those who install them elsewhere.
 set -eu
 setup=$1
 bin=$(mktemp -d)
@@ -28,3 +29,10 @@ echo "$message" | grep -q "apt-get install -y --no-install-recommends libpng-dev
 sed -i 's/ | libpng-dev//' "$bin/dpkg-query"
 message=$(PATH="$bin:$PATH" "$setup" 2>&1 </dev/null)
 [ -z "$message" ] || { echo "says something although all is there: $message"; exit 1; }
+
+case " $("$setup" --libraries) " in
+  *" cmake "* | *"
+"*) echo "tools or lines among the libraries"; exit 1 ;;
+  *" libpng-dev "*) ;;
+  *) echo "libpng-dev is not among the libraries"; exit 1 ;;
+esac
