@@ -51,6 +51,7 @@ struct KernelCase {
   /// `magnitude` if that is more: the size of terms that cancel.
   double tolerance = 0.0;
   double magnitude = 0.0;
+  double bf16_tolerance = 1e-2;           ///< the tolerance where products are made of bf16
   Precision precision = Precision::fp32;  ///< of the backend; `ref` is fp32 always
   std::function<void(Call&)> run;
 };

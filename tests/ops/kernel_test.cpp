@@ -171,7 +171,7 @@ std::vector<KernelCase> in_bf16(std::vector<KernelCase> cases) {
   for (KernelCase& test : cases) {
     test.name += "_bf16";
     test.precision = Precision::bf16;
-    test.tolerance = 1e-2;
+    test.tolerance = test.bf16_tolerance;
   }
   return cases;
 }
@@ -246,6 +246,8 @@ INSTANTIATE_TEST_SUITE_P(Linear, CpuKernels, testing::ValuesIn(linear_cases()), 
 INSTANTIATE_TEST_SUITE_P(Attention, CpuKernels, testing::ValuesIn(attention_cases()), case_name);
 INSTANTIATE_TEST_SUITE_P(ConvBf16, CpuKernels, testing::ValuesIn(in_bf16(conv_cases())), case_name);
 INSTANTIATE_TEST_SUITE_P(LinearBf16, CpuKernels, testing::ValuesIn(in_bf16(linear_cases())),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(AttentionBf16, CpuKernels, testing::ValuesIn(in_bf16(attention_cases())),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(Norm, CpuKernels, testing::ValuesIn(norm_cases()), case_name);
 INSTANTIATE_TEST_SUITE_P(Move, CpuKernels, testing::ValuesIn(move_cases()), case_name);

@@ -25,38 +25,41 @@ HWY_INLINE V exp_or_nan(D d, V x) {
   return hn::Add(exp_clamped(d, x), hn::Sub(x, x));
 }
 
-float max_of(const float* x, std::int64_t n) {
+/// The largest of scale x[i].
+float max_of(float scale, const float* x, std::int64_t n) {
   const Tag d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   auto most = hn::Set(d, -std::numeric_limits<float>::infinity());
   std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) most = hn::Max(most, hn::LoadU(d, x + i));
+  for (; i + lanes <= n; i += lanes)
+    most = hn::Max(most, hn::Mul(hn::Set(d, scale), hn::LoadU(d, x + i)));
   float result = hn::GetLane(hn::MaxOfLanes(d, most));
-  for (; i < n; ++i) result = std::max(result, x[i]);
+  for (; i < n; ++i) result = std::max(result, scale * x[i]);
   return result;
 }
 
-float sum_of(const float* x, std::int64_t n) {
+/// x[i] <- exp(scale x[i] - most); returns their sum.
+float exponentials(float scale, float most, float* x, std::int64_t n) {
+  const auto replace = [&](auto d, std::int64_t i) HWY_ATTR {
+    const auto scaled = hn::Mul(hn::Set(d, scale), hn::LoadU(d, x + i));
+    const auto result = exp_or_nan(d, hn::Sub(scaled, hn::Set(d, most)));
+    hn::StoreU(result, d, x + i);
+    return result;
+  };
   const Tag d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  auto sum = hn::Zero(d);
+  auto sums = hn::Zero(d);
   std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) sum = hn::Add(sum, hn::LoadU(d, x + i));
-  float result = hn::GetLane(hn::SumOfLanes(d, sum));
-  for (; i < n; ++i) result += x[i];
-  return result;
+  for (; i + lanes <= n; i += lanes) sums = hn::Add(sums, replace(d, i));
+  float sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  const hn::CappedTag<float, 1> one;
+  for (; i < n; ++i) sum += hn::GetLane(replace(one, i));
+  return sum;
 }
 
 float softmax(float scale, float* scores, std::int64_t n) {
-  for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
-    hn::StoreU(hn::Mul(hn::Set(d, scale), hn::LoadU(d, scores + i)), d, scores + i);
-  });
-  const float most = max_of(scores, n);
-  for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
-    const auto x = hn::Sub(hn::LoadU(d, scores + i), hn::Set(d, most));
-    hn::StoreU(exp_or_nan(d, x), d, scores + i);
-  });
-  const float sum = sum_of(scores, n);
+  const float most = max_of(scale, scores, n);
+  const float sum = exponentials(scale, most, scores, n);
   const float factor = 1.0F / sum;
   for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
     hn::StoreU(hn::Mul(hn::Set(d, factor), hn::LoadU(d, scores + i)), d, scores + i);

@@ -4,9 +4,21 @@
 
 namespace ddim::cpu::bf16 {
 
-/// multiply() by the instructions of AVX-512 BF16, which the processor must have: `a` and `b` are
-/// pairs of bf16.
-void multiply_avx512(const void* a, const void* b, std::int64_t num_rows, std::int64_t num_pairs,
-                     float* c);
+/// A PanelProduct in plain types; `a` and `b` are pairs of bf16.
+struct PairProduct {
+  const void* a;
+  const void* b;
+  std::int64_t num_rows;
+  std::int64_t num_pairs;
+  const float* bias;
+  const float* residual;
+  bool accumulate;
+  float* c;
+  std::int64_t c_row_stride;
+  std::int64_t num_columns;
+};
+
+/// multiply() by the instructions of AVX-512 BF16, which the processor must have.
+void multiply_avx512(const PairProduct& product);
 
 }  // namespace ddim::cpu::bf16

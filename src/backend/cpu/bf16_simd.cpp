@@ -2,38 +2,124 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/bf16_simd.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // includes this file once for each instruction set
 #include <hwy/highway.h>
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <cstring>
 
 #include "backend/cpu/bf16.h"
+#include "backend/cpu/matmul_simd.h"
 #include "backend/cpu/simd_bf16-inl.h"
 #include "backend/cpu/simd_loops-inl.h"
+#include "backend/cpu/simd_transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ddim::cpu::bf16::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 namespace loops = ddim::cpu::simd::HWY_NAMESPACE;
+using simd::MatrixView;
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 constexpr D d;
 constexpr std::int64_t kVector = hn::MaxLanes(d);
 
-void RoundRows(const float* from, std::int64_t num_rows, std::int64_t num_k, Bf16* to) {
-  if (num_k % 2 == 0) {
-    num_k *= num_rows;
-    num_rows = 1;
-  }
-  for (std::int64_t row = 0; row < num_rows; ++row, from += num_k) {
+/// How far ahead of what is read the next is asked for: between rows, and where pages end, the
+/// processor does not guess it.
+constexpr std::int64_t kFloatsAhead = 512;
+
+/// Rounds rows of num_k floats and pads each with a zero if num_k is odd.
+void RoundRows(const float* from, std::int64_t row_stride, std::int64_t num_rows,
+               std::int64_t num_k, Bf16* to) {
+  for (std::int64_t row = 0; row < num_rows; ++row, from += row_stride) {
     loops::for_each_vector<float>(num_k, [&](auto tag, std::int64_t k) HWY_ATTR {
-      simd::HWY_NAMESPACE::store_bf16(tag, hn::LoadU(tag, from + k), to + k);
+      hwy::Prefetch(from + k + kFloatsAhead);
+      loops::store_bf16(tag, hn::LoadU(tag, from + k), to + k);
     });
     to += num_k;
     if (num_k % 2 != 0) *to++ = Bf16{};
+  }
+}
+
+/// Rows k and k+1 of a matrix [num_k, columns], side by side, zeros for a row that does not exist.
+HWY_INLINE void pair_rows(const MatrixView& b, std::int64_t num_k, std::int64_t k,
+                          std::int64_t columns, std::uint32_t* to) {
+  const float* const even = b.data + k * b.row_stride;
+  const float* const odd = k + 1 < num_k ? even + b.row_stride : nullptr;
+  loops::for_each_vector<float>(columns, [&](auto tag, std::int64_t j) HWY_ATTR {
+    const auto second = odd == nullptr ? hn::Zero(tag) : hn::LoadU(tag, odd + j);
+    const hn::RebindToUnsigned<decltype(tag)> bits;
+    hwy::Prefetch(even + j + 2 * b.row_stride);
+    hwy::Prefetch(even + j + 3 * b.row_stride);
+    hn::StoreU(loops::bf16_pairs(tag, hn::LoadU(tag, even + j), second), bits, to + j);
+  });
+}
+
+/// Elements of a row that are packed at a time where columns become rows, on the stack.
+constexpr std::int64_t kElementsPerBlock = 256;
+
+/// The transpose of [num_k, num_rows], rounded, the rows dense: to[num_rows][padded(num_k)].
+void TransposeRounded(const MatrixView& from, std::int64_t num_rows, std::int64_t num_k, Bf16* to) {
+  constexpr std::int64_t kRows = 16;
+  const std::int64_t row_pairs = padded(num_k) / 2;
+  auto* const to_pairs = reinterpret_cast<std::uint32_t*>(to);
+  HWY_ALIGN std::uint32_t pairs[kElementsPerBlock / 2 * kRows];
+  for (std::int64_t row = 0; row < num_rows; row += kRows) {
+    const std::int64_t rows = std::min(kRows, num_rows - row);
+    for (std::int64_t first = 0; first < num_k; first += kElementsPerBlock) {
+      const std::int64_t count = std::min(kElementsPerBlock, num_k - first);
+      const MatrixView block{from.data + first * from.row_stride + row, from.row_stride};
+      for (std::int64_t k = 0; k < count; k += 2)
+        pair_rows(block, count, k, rows, pairs + k / 2 * kRows);
+      loops::transpose(pairs, kRows, padded(count) / 2, rows,
+                       to_pairs + row * row_pairs + first / 2, row_pairs);
+    }
+  }
+}
+
+/// A panel of a matrix whose columns are dense.
+void pack_columns(const MatrixView& b, std::int64_t num_k, std::int64_t columns,
+                  std::uint32_t* to) {
+  HWY_ALIGN Bf16 rounded[kPanel * kElementsPerBlock];
+  for (std::int64_t first = 0; first < num_k; first += kElementsPerBlock) {
+    const std::int64_t count = std::min(kElementsPerBlock, num_k - first);
+    const std::int64_t pairs = padded(count) / 2;
+    RoundRows(b.data + first, b.column_stride, columns, count, rounded);
+    loops::transpose(reinterpret_cast<const std::uint32_t*>(rounded), pairs, columns, pairs,
+                     to + first / 2 * kPanel, kPanel);
+  }
+}
+
+void PackPanels(const MatrixView& b, std::int64_t num_k, std::int64_t num_columns,
+                std::int64_t first_panel, std::int64_t count, Bf16* panels) {
+  const std::int64_t num_pairs = padded(num_k) / 2;
+  auto* const to = reinterpret_cast<std::uint32_t*>(panels);
+  const std::int64_t first_column = first_panel * kPanel;
+  const std::int64_t columns = std::min(count * kPanel, num_columns - first_column);
+  const MatrixView part{b.data + first_column * b.column_stride, b.row_stride, b.column_stride};
+  const auto for_each_panel = [&](const auto& body) {
+    for (std::int64_t i = 0; i < columns; i += kPanel)
+      body(MatrixView{part.data + i * b.column_stride, b.row_stride, b.column_stride},
+           std::min(kPanel, columns - i), to + i * num_pairs);
+  };
+  if (b.column_stride == 1) {  // row by row of the whole matrix, as it lies in memory
+    for (std::int64_t k = 0; k < num_k; k += 2) {
+      for_each_panel([&](const MatrixView& from, std::int64_t width, std::uint32_t* panel) {
+        pair_rows(from, num_k, k, width, panel + k / 2 * kPanel);
+      });
+    }
+  } else {
+    for_each_panel([&](const MatrixView& from, std::int64_t width, std::uint32_t* panel) {
+      pack_columns(from, num_k, width, panel);
+    });
+  }
+  for (std::int64_t k = 0; columns % kPanel != 0 && k < num_pairs; ++k) {
+    std::uint32_t* const last = to + columns / kPanel * num_pairs * kPanel + k * kPanel;
+    std::fill(last + columns % kPanel, last + kPanel, 0U);
   }
 }
 
@@ -65,21 +151,13 @@ void Multiply(const PanelProduct& p) {
           sums[row] = hn::MulAdd(a_odd, odd, hn::MulAdd(a_even, even, sums[row]));
         }
       }
-      for (std::int64_t row = 0; row < rows; ++row)
-        hn::StoreU(sums[row], d, p.c + (first + row) * kPanel + j);
+      for (std::int64_t row = 0; row < rows; ++row) {
+        const std::int64_t at = (first + row) * p.c_row_stride;
+        const loops::Finish f{p.bias, p.residual == nullptr ? nullptr : p.residual + at, p.write,
+                              p.c + at};
+        loops::finish(d, sums[row], p.num_columns - j, f.from_column(j));
+      }
     }
-  }
-}
-
-void FinishRows(const float* c, std::int64_t num_rows, std::int64_t columns, const Finish& f) {
-  for (std::int64_t row = 0; row < num_rows; ++row, c += kPanel) {
-    loops::for_each_vector<float>(columns, [&](auto tag, std::int64_t j) HWY_ATTR {
-      const std::int64_t at = row * f.row_stride + j;
-      auto sum = hn::LoadU(tag, c + j);
-      if (f.bias != nullptr) sum = hn::Add(sum, hn::LoadU(tag, f.bias + j));
-      if (f.residual != nullptr) sum = hn::Add(sum, hn::LoadU(tag, f.residual + at));
-      loops::write(tag, sum, f.write, f.y + at);
-    });
   }
 }
 
@@ -93,43 +171,79 @@ HWY_AFTER_NAMESPACE();
 
 namespace ddim::cpu::bf16 {
 
-HWY_EXPORT(RoundRows);
 HWY_EXPORT(Multiply);
-HWY_EXPORT(FinishRows);
+HWY_EXPORT(RoundRows);
+HWY_EXPORT(TransposeRounded);
+HWY_EXPORT(PackPanels);
 
-void round_rows(const float* from, std::int64_t num_rows, std::int64_t num_k, Bf16* to) {
-  HWY_DYNAMIC_DISPATCH(RoundRows)(from, num_rows, num_k, to);
-}
-
-void pack_panel(const PanelSource& source, std::int64_t panel, Bf16* to) {
-  const std::int64_t first = panel * kPanel;
-  const std::int64_t columns = std::min(kPanel, source.num_columns - first);
-  for (std::int64_t k = 0; k < padded(source.num_k); k += 2, to += 2 * kPanel) {
-    for (std::int64_t j = 0; j < kPanel; ++j) {
-      for (std::int64_t i = 0; i < 2; ++i) {
-        const bool exists = j < columns && k + i < source.num_k;
-        to[2 * j + i] =
-            exists ? to_bf16(
-                         source.b[(k + i) * source.row_stride + (first + j) * source.column_stride])
-                   : Bf16{};
-      }
-    }
-  }
-}
-
-void multiply(const PanelProduct& product) {
+void multiply(const PanelProduct& p) {
 #if HWY_ARCH_X86
   if (active_isa() == Isa::avx512_bf16) {
-    return multiply_avx512(product.a, product.b, product.num_rows, product.num_k / 2, product.c);
+    return multiply_avx512({.a = p.a,
+                            .b = p.b,
+                            .num_rows = p.num_rows,
+                            .num_pairs = p.num_k / 2,
+                            .bias = p.bias,
+                            .residual = p.residual,
+                            .accumulate = p.write == Write::accumulate,
+                            .c = p.c,
+                            .c_row_stride = p.c_row_stride,
+                            .num_columns = p.num_columns});
   }
 #endif
-  HWY_DYNAMIC_DISPATCH(Multiply)(product);
+  HWY_DYNAMIC_DISPATCH(Multiply)(p);
 }
 
-void finish(const float* c, std::int64_t num_rows, std::int64_t columns, const Finish& f) {
-  HWY_DYNAMIC_DISPATCH(FinishRows)(c, num_rows, columns, f);
+namespace {
+
+void pack_panels(const simd::MatrixView& b, std::int64_t num_k, std::int64_t num_columns,
+                 std::int64_t first_panel, std::int64_t count, Bf16* panels) {
+  HWY_DYNAMIC_DISPATCH(PackPanels)(b, num_k, num_columns, first_panel, count, panels);
 }
 
+/// Rows of `a`, rounded and dense.
+void round_left_factor(const simd::MatrixView& a, std::int64_t num_rows, std::int64_t num_k,
+                       Bf16* to) {
+  if (a.column_stride == 1) {
+    HWY_DYNAMIC_DISPATCH(RoundRows)(a.data, a.row_stride, num_rows, num_k, to);
+  } else {
+    HWY_DYNAMIC_DISPATCH(TransposeRounded)({a.data, a.column_stride}, num_rows, num_k, to);
+  }
+}
+
+}  // namespace
 }  // namespace ddim::cpu::bf16
+
+namespace ddim::cpu::simd {
+
+void pack_panels(const MatrixView& b, std::int64_t K, std::int64_t num_columns,
+                 std::int64_t first_panel, std::int64_t count, Bf16* panels) {
+  bf16::pack_panels(b, K, num_columns, first_panel, count, panels);
+}
+
+LeftFactor<Bf16> left_factor(const MatrixView& a, std::int64_t num_rows, std::int64_t K,
+                             Bf16* scratch) {
+  bf16::round_left_factor(a, num_rows, K, scratch);
+  return {scratch, bf16::padded(K)};
+}
+
+void multiply(const Product<Bf16>& p, std::int64_t first_panel, std::int64_t count) {
+  assert(p.a.row_stride == bf16::padded(p.K));
+  for (std::int64_t i = first_panel; i < first_panel + count; ++i) {
+    const std::int64_t column = i * bf16::kPanel;
+    bf16::multiply({.a = p.a.data,
+                    .b = p.panels + i * panel_size<Bf16>(p.K),
+                    .num_rows = p.num_rows,
+                    .num_k = bf16::padded(p.K),
+                    .bias = p.bias == nullptr ? nullptr : p.bias + column,
+                    .residual = p.residual == nullptr ? nullptr : p.residual + column,
+                    .write = p.write,
+                    .c = p.c + column,
+                    .c_row_stride = p.c_row_stride,
+                    .num_columns = std::min(bf16::kPanel, p.num_columns - column)});
+  }
+}
+
+}  // namespace ddim::cpu::simd
 
 #endif  // HWY_ONCE

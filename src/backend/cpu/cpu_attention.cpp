@@ -31,123 +31,223 @@ struct Sizes {
   simd::MatrixView transposed(const float* data) const {
     return {.data = data, .row_stride = 1, .column_stride = C};
   }
-  /// Floats of a matrix [rows, columns] packed in panels.
-  static std::int64_t panels(std::int64_t rows, std::int64_t columns) {
-    return rows * simd::num_panels(columns) * simd::panel_columns();
-  }
 };
 
-/// The part of a workspace that is thread `thread`'s own, `floats` long.
-float* workspace_of(std::byte* workspace, int thread, std::int64_t floats) {
-  return reinterpret_cast<float*>(workspace) + thread * floats;
+/// Bytes of a matrix [rows, columns] packed in panels.
+template <class Element>
+std::size_t panels_bytes(std::int64_t rows, std::int64_t columns) {
+  return aligned(static_cast<std::size_t>(simd::num_panels<Element>(columns) *
+                                          simd::panel_size<Element>(rows)) *
+                 sizeof(Element));
 }
 
-std::byte* get_workspace(Engine& engine, std::int64_t floats) {
-  return engine.workspace().get(static_cast<std::size_t>(engine.team().size() * floats) *
-                                sizeof(float));
+/// Bytes of a block of a left factor with `columns` columns.
+template <class Element>
+std::size_t left_bytes(std::int64_t columns) {
+  return aligned(static_cast<std::size_t>(kRowsPerBlock * simd::padded<Element>(columns)) *
+                 sizeof(Element));
 }
 
-}  // namespace
+std::size_t float_bytes(std::int64_t count) {
+  return aligned(static_cast<std::size_t>(count) * sizeof(float));
+}
 
-void CpuKernels::attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                           std::int64_t num_heads, double scale, Tensor& log_sum_exp, Tensor& y) {
-  const Sizes s(q.shape(), num_heads);
-  const std::int64_t k_floats = Sizes::panels(s.C_head, s.L);
-  const std::int64_t v_floats = Sizes::panels(s.L, s.C_head);
-  const std::int64_t thread_floats = k_floats + v_floats + kRowsPerBlock * s.L;
-  std::byte* const workspace = get_workspace(*engine_, thread_floats);
+/// The tensors and numbers of a forward pass.
+struct Forward {
+  const float *q, *k, *v;
+  float scale;
+  float *log_sum_exp, *y;
+};
+
+template <class Element>
+void attend(Engine& engine, const Sizes& s, const Forward& f) {
+  const std::size_t k_bytes = panels_bytes<Element>(s.C_head, s.L);
+  const std::size_t v_bytes = panels_bytes<Element>(s.L, s.C_head);
+  const std::size_t scratch_bytes = left_bytes<Element>(std::max(s.C_head, s.L));
+  const std::size_t thread_bytes =
+      k_bytes + v_bytes + scratch_bytes + float_bytes(kRowsPerBlock * s.L);
+  const auto num_threads = static_cast<std::size_t>(engine.team().size());
+  std::byte* const workspace = engine.workspace().get(thread_bytes * num_threads);
 
   const std::int64_t blocks = (s.L + kRowsPerBlock - 1) / kRowsPerBlock;
-  std::vector<std::int64_t> packed(static_cast<std::size_t>(team().size()), -1);  // by each thread
-  team().for_each(s.num_matrices * blocks, [&](int thread, std::int64_t item) {
-    float* const k_panels = workspace_of(workspace, thread, thread_floats);
-    float* const v_panels = k_panels + k_floats;
-    float* const scores = v_panels + v_floats;
+  std::vector<std::int64_t> packed(num_threads, -1);  // by each thread
+  engine.team().for_each(s.num_matrices * blocks, [&](int thread, std::int64_t item) {
+    std::byte* const own = workspace + thread_bytes * static_cast<std::size_t>(thread);
+    auto* const k_panels = reinterpret_cast<Element*>(own);
+    auto* const v_panels = reinterpret_cast<Element*>(own + k_bytes);
+    auto* const scratch = reinterpret_cast<Element*>(own + k_bytes + v_bytes);
+    auto* const scores = reinterpret_cast<float*>(own + k_bytes + v_bytes + scratch_bytes);
     std::int64_t& packed_matrix = packed[static_cast<std::size_t>(thread)];
     const std::int64_t matrix = item / blocks;
     const std::int64_t first_row = item % blocks * kRowsPerBlock;
     const std::int64_t rows = std::min(kRowsPerBlock, s.L - first_row);
     const std::int64_t head = s.offset(matrix);
     if (packed_matrix != matrix) {
-      simd::pack_panels(s.transposed(k.data<float>() + head), s.C_head, s.L, k_panels);
-      simd::pack_panels(s.rows(v.data<float>() + head), s.L, s.C_head, v_panels);
+      simd::pack_panels(s.transposed(f.k + head), s.C_head, s.L, k_panels);
+      simd::pack_panels(s.rows(f.v + head), s.L, s.C_head, v_panels);
       packed_matrix = matrix;
     }
-    simd::multiply({.a = s.rows(q.data<float>() + head + first_row * s.C),
-                    .panels = k_panels,
-                    .num_rows = rows,
-                    .num_columns = s.L,
-                    .K = s.C_head,
-                    .c = scores,
-                    .c_row_stride = s.L});
+    simd::multiply(simd::Product<Element>{
+        .a = simd::left_factor(s.rows(f.q + head).from_row(first_row), rows, s.C_head, scratch),
+        .panels = k_panels,
+        .num_rows = rows,
+        .num_columns = s.L,
+        .K = s.C_head,
+        .c = scores,
+        .c_row_stride = s.L});
     for (std::int64_t i = 0; i < rows; ++i) {
-      log_sum_exp.data<float>()[matrix * s.L + first_row + i] =
-          simd::softmax(static_cast<float>(scale), scores + i * s.L, s.L);
+      f.log_sum_exp[matrix * s.L + first_row + i] = simd::softmax(f.scale, scores + i * s.L, s.L);
     }
-    simd::multiply({.a = {.data = scores, .row_stride = s.L},
-                    .panels = v_panels,
-                    .num_rows = rows,
-                    .num_columns = s.C_head,
-                    .K = s.L,
-                    .c = y.data<float>() + head + first_row * s.C,
-                    .c_row_stride = s.C});
+    simd::multiply(simd::Product<Element>{
+        .a = simd::left_factor({.data = scores, .row_stride = s.L}, rows, s.L, scratch),
+        .panels = v_panels,
+        .num_rows = rows,
+        .num_columns = s.C_head,
+        .K = s.L,
+        .c = f.y + head + first_row * s.C,
+        .c_row_stride = s.C});
   });
 }
 
-// With S = scale Q K^T and P = softmax(S), both computed anew, and O = P V:
-//   dV = P^T dO,  dP = dO V^T,  dS = P o (dP - rowsum(dO o O)),  dQ = scale dS K,  dK = scale dS^T
-//   Q
+/// The tensors and numbers of a backward pass.
+struct Backward {
+  const float *q, *k, *v;
+  const float* log_sum_exp;
+  float scale;
+  const float* dy;
+  Grad dq, dk, dv;
+};
+
+/// The backward pass of one score matrix, on one thread.
+template <class Element>
+class MatrixBackward {
+ public:
+  static std::size_t workspace_bytes(const Sizes& s) {
+    return panels_bytes_of(s) + left_bytes<Element>(std::max(s.L, s.C_head)) +
+           2 * float_bytes(s.L * s.L);
+  }
+
+  MatrixBackward(const Sizes& sizes, std::int64_t matrix, std::byte* workspace)
+      : s_(sizes),
+        matrix_(matrix),
+        head_(sizes.offset(matrix)),
+        p_(reinterpret_cast<float*>(workspace)),
+        ds_(reinterpret_cast<float*>(workspace + float_bytes(s_.L * s_.L))),
+        panels_(reinterpret_cast<Element*>(workspace + 2 * float_bytes(s_.L * s_.L))),
+        scratch_(reinterpret_cast<Element*>(workspace + 2 * float_bytes(s_.L * s_.L) +
+                                            panels_bytes_of(s_))) {}
+
+  // With S = scale Q K^T and P = softmax(S), both computed anew, and O = P V:
+  //   dV = P^T dO,  dP = dO V^T,  dS = P o (dP - rowsum(dO o O)),  dQ = scale dS K,
+  //   dK = scale dS^T Q
+  void run(const Backward& b) {
+    outer(b.q, b.k, p_);
+    outer(b.dy, b.v, ds_);
+    for (std::int64_t i = 0; i < s_.L; ++i) {
+      simd::softmax_backward(b.scale, b.log_sum_exp[matrix_ * s_.L + i], p_ + i * s_.L,
+                             ds_ + i * s_.L, s_.L);
+    }
+    if (b.dv) into_slot(transposed(p_), b.dy, b.dv);
+    if (b.dq) into_slot({.data = ds_, .row_stride = s_.L}, b.k, b.dq);
+    if (b.dk) into_slot(transposed(ds_), b.q, b.dk);
+  }
+
+ private:
+  static std::size_t panels_bytes_of(const Sizes& s) {
+    return std::max(panels_bytes<Element>(s.C_head, s.L), panels_bytes<Element>(s.L, s.C_head));
+  }
+  simd::MatrixView transposed(const float* data) const {
+    return {.data = data, .row_stride = 1, .column_stride = s_.L};
+  }
+
+  /// left right^T, both [L,C_head] of this head, into the [L,L] matrix `c`.
+  void outer(const float* left, const float* right, float* c) {
+    simd::pack_panels(s_.transposed(right + head_), s_.C_head, s_.L, panels_);
+    multiply_blocks(
+        s_.rows(left + head_),
+        {.panels = panels_, .num_columns = s_.L, .K = s_.C_head, .c = c, .c_row_stride = s_.L});
+  }
+
+  /// The product of the [L,L] matrix `left` and the rows of `right`, into a gradient's slot.
+  void into_slot(const simd::MatrixView& left, const float* right, const Grad& slot) {
+    simd::pack_panels(s_.rows(right + head_), s_.L, s_.C_head, panels_);
+    Tensor gradient = slot.tensor;
+    multiply_blocks(left, {.panels = panels_,
+                           .num_columns = s_.C_head,
+                           .K = s_.L,
+                           .c = gradient.data<float>() + head_,
+                           .c_row_stride = s_.C,
+                           .write = slot.write});
+  }
+
+  /// All L rows of `left` times the panels of `product`, which lacks its left factor.
+  void multiply_blocks(const simd::MatrixView& left, simd::Product<Element> product) {
+    float* const c = product.c;
+    for (std::int64_t row = 0; row < s_.L; row += kRowsPerBlock) {
+      product.num_rows = std::min(kRowsPerBlock, s_.L - row);
+      product.a = simd::left_factor(left.from_row(row), product.num_rows, product.K, scratch_);
+      product.c = c + row * product.c_row_stride;
+      simd::multiply(product);
+    }
+  }
+
+  const Sizes& s_;
+  std::int64_t matrix_;
+  std::int64_t head_;
+  float* p_;   ///< [L,L] Q K^T, then P
+  float* ds_;  ///< [L,L] dP, then scale dS
+  Element* panels_;
+  Element* scratch_;
+};
+
+template <class Element>
+void attend_backward(Engine& engine, const Sizes& s, const Backward& b) {
+  const std::size_t thread_bytes = MatrixBackward<Element>::workspace_bytes(s);
+  std::byte* const workspace =
+      engine.workspace().get(thread_bytes * static_cast<std::size_t>(engine.team().size()));
+  engine.team().for_each(s.num_matrices, [&](int thread, std::int64_t matrix) {
+    std::byte* const own = workspace + thread_bytes * static_cast<std::size_t>(thread);
+    MatrixBackward<Element>(s, matrix, own).run(b);
+  });
+}
+
+}  // namespace
+
+void CpuKernels::attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                           std::int64_t num_heads, double scale, Tensor& log_sum_exp, Tensor& y) {
+  const Sizes sizes(q.shape(), num_heads);
+  const Forward forward{.q = q.data<float>(),
+                        .k = k.data<float>(),
+                        .v = v.data<float>(),
+                        .scale = static_cast<float>(scale),
+                        .log_sum_exp = log_sum_exp.data<float>(),
+                        .y = y.data<float>()};
+  if (engine_->precision() == Precision::bf16) {
+    attend<Bf16>(*engine_, sizes, forward);
+  } else {
+    attend<float>(*engine_, sizes, forward);
+  }
+}
+
 void CpuKernels::attention_backward(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const Tensor& /*y*/, const Tensor& log_sum_exp,
                                     std::int64_t num_heads, double scale, const Tensor& dy, Grad dq,
                                     Grad dk, Grad dv) {
-  const Sizes s(q.shape(), num_heads);
-  const std::int64_t panel_floats =
-      std::max(Sizes::panels(s.C_head, s.L), Sizes::panels(s.L, s.C_head));
-  const std::int64_t thread_floats = panel_floats + 2 * s.L * s.L;
-  std::byte* const workspace = get_workspace(*engine_, thread_floats);
-
-  team().for_each(s.num_matrices, [&](int thread, std::int64_t matrix) {
-    float* const panels = workspace_of(workspace, thread, thread_floats);
-    float* const p = panels + panel_floats;  // [L,L] Q K^T, then P
-    float* const ds = p + s.L * s.L;         // [L,L] dP, then scale dS
-    const std::int64_t head = s.offset(matrix);
-    /// The product of the [L,L] matrix `left` and the rows of `right`, into a gradient's slot.
-    const auto into_slot = [&](const simd::MatrixView& left, const Tensor& right, Grad& slot) {
-      simd::pack_panels(s.rows(right.data<float>() + head), s.L, s.C_head, panels);
-      simd::multiply({.a = left,
-                      .panels = panels,
-                      .num_rows = s.L,
-                      .num_columns = s.C_head,
-                      .K = s.L,
-                      .c = slot.tensor.data<float>() + head,
-                      .c_row_stride = s.C,
-                      .write = slot.write});
-    };
-    /// left right^T, both [L,C_head], into the [L,L] matrix `c`.
-    const auto outer = [&](const Tensor& left, const Tensor& right, float* c) {
-      simd::pack_panels(s.transposed(right.data<float>() + head), s.C_head, s.L, panels);
-      simd::multiply({.a = s.rows(left.data<float>() + head),
-                      .panels = panels,
-                      .num_rows = s.L,
-                      .num_columns = s.L,
-                      .K = s.C_head,
-                      .c = c,
-                      .c_row_stride = s.L});
-    };
-    outer(q, k, p);
-    outer(dy, v, ds);
-    for (std::int64_t i = 0; i < s.L; ++i) {
-      simd::softmax_backward(static_cast<float>(scale), log_sum_exp.data<float>()[matrix * s.L + i],
-                             p + i * s.L, ds + i * s.L, s.L);
-    }
-    const auto transposed = [&](const float* data) {
-      return simd::MatrixView{.data = data, .row_stride = 1, .column_stride = s.L};
-    };
-    if (dv) into_slot(transposed(p), dy, dv);
-    if (dq) into_slot({.data = ds, .row_stride = s.L}, k, dq);
-    if (dk) into_slot(transposed(ds), q, dk);
-  });
+  const Sizes sizes(q.shape(), num_heads);
+  const Backward backward{.q = q.data<float>(),
+                          .k = k.data<float>(),
+                          .v = v.data<float>(),
+                          .log_sum_exp = log_sum_exp.data<float>(),
+                          .scale = static_cast<float>(scale),
+                          .dy = dy.data<float>(),
+                          .dq = dq,
+                          .dk = dk,
+                          .dv = dv};
+  if (engine_->precision() == Precision::bf16) {
+    attend_backward<Bf16>(*engine_, sizes, backward);
+  } else {
+    attend_backward<float>(*engine_, sizes, backward);
+  }
 }
 
 }  // namespace ddim::cpu

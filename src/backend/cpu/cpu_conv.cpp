@@ -1,11 +1,11 @@
 #include <algorithm>
 
-#include "backend/cpu/bf16_linear.h"
 #include "backend/cpu/conv_shape.h"
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/elementwise_simd.h"
 #include "backend/cpu/engine.h"
 #include "backend/cpu/isa.h"
+#include "backend/cpu/linear_product.h"
 #include "backend/cpu/single_threaded_onednn.h"
 #include "backend/cpu/winograd.h"
 #include "base/thread_team.h"
@@ -39,7 +39,7 @@ void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
   const float* plain_bias = addends.bias.defined() ? addends.bias.data<float>() : nullptr;
   if (is_linear(geometry) && engine_->precision() == Precision::bf16 &&
       !addends.per_image_bias.defined()) {
-    return bf16_linear(
+    return linear_product(
         *engine_,
         {.x = x.data<float>(),
          .num_rows = x.size() / x.dim(3),

@@ -4,12 +4,14 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/matmul_simd.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // includes this file once for each instruction set
 #include <hwy/highway.h>
 
 #include <algorithm>
 
 #include "backend/cpu/simd_loops-inl.h"
+#include "backend/cpu/simd_transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ddim::cpu::simd::HWY_NAMESPACE {
@@ -23,76 +25,87 @@ constexpr std::int64_t kPanelColumns = 2 * kLanes;
 /// As many as leave their sums, two vectors of B and one element of A in registers: 32 or 16.
 constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
 
-std::int64_t panel_columns() { return kPanelColumns; }
+std::int64_t PanelColumns() { return kPanelColumns; }
 
-void pack_panels(const MatrixView& b, std::int64_t K, std::int64_t num_columns, float* panels) {
-  for (std::int64_t first = 0; first < num_columns; first += kPanelColumns) {
-    const std::int64_t columns = std::min(kPanelColumns, num_columns - first);
-    float* const panel = panels + first * K;
-    const float* const from = b.data + first * b.column_stride;
-    if (b.column_stride == 1) {
-      for (std::int64_t k = 0; k < K; ++k) {
-        std::copy_n(from + k * b.row_stride, columns, panel + k * kPanelColumns);
-      }
-    } else {
-      for (std::int64_t j = 0; j < columns; ++j) {
-        const float* const column = from + j * b.column_stride;
-        for (std::int64_t k = 0; k < K; ++k)
-          panel[k * kPanelColumns + j] = column[k * b.row_stride];
-      }
+void PackPanels(const MatrixView& b, std::int64_t K, std::int64_t num_columns,
+                std::int64_t first_panel, std::int64_t count, float* panels) {
+  const std::int64_t first_column = first_panel * kPanelColumns;
+  const std::int64_t columns = std::min(count * kPanelColumns, num_columns - first_column);
+  const float* const from = b.data + first_column * b.column_stride;
+  const auto for_each_panel = [&](const auto& body) {
+    for (std::int64_t i = 0; i < columns; i += kPanelColumns)
+      body(from + i * b.column_stride, std::min(kPanelColumns, columns - i), panels + i * K);
+  };
+  if (b.column_stride == 1) {  // row by row of the whole matrix, as it lies in memory
+    for (std::int64_t k = 0; k < K; ++k) {
+      for_each_panel([&](const float* part, std::int64_t width, float* panel) {
+        for_each_vector<float>(width, [&](auto d, std::int64_t j) HWY_ATTR {
+          const float* const element = part + k * b.row_stride + j;
+          hwy::Prefetch(element + 4 * b.row_stride);
+          hn::StoreU(hn::LoadU(d, element), d, panel + k * kPanelColumns + j);
+        });
+      });
     }
-    for (std::int64_t k = 0; columns < kPanelColumns && k < K; ++k) {
-      std::fill_n(panel + k * kPanelColumns + columns, kPanelColumns - columns, 0.0F);
-    }
+  } else {
+    for_each_panel([&](const float* part, std::int64_t width, float* panel) {
+      transpose(part, b.column_stride, width, K, panel, kPanelColumns);
+    });
+  }
+  for (std::int64_t k = 0; columns % kPanelColumns != 0 && k < K; ++k) {
+    float* const last = panels + columns / kPanelColumns * K * kPanelColumns + k * kPanelColumns;
+    std::fill(last + columns % kPanelColumns, last + kPanelColumns, 0.0F);
   }
 }
 
-/// c[j] (+)= sums[j] + bias[j] for `columns` columns. bias may be null.
-void finish_row(const float* sums, std::int64_t columns, const float* bias, Write mode, float* c) {
-  for_each_vector<float>(columns, [&](auto d, std::int64_t j) HWY_ATTR {
-    auto sum = hn::LoadU(d, sums + j);
-    if (bias != nullptr) sum = hn::Add(sum, hn::LoadU(d, bias + j));
-    HWY_NAMESPACE::write(d, sum, mode, c + j);
-  });
+void Transpose(const MatrixView& a, std::int64_t num_rows, std::int64_t K, float* to) {
+  transpose(a.data, a.column_stride, K, num_rows, to, K);
+}
+
+/// Asks for the part of the next kRows rows that stands where these do, one cache line of each.
+template <int kRows>
+HWY_INLINE void prefetch_next_rows(const float* a, std::int64_t row_stride) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) hwy::Prefetch(a + (kRows + i) * row_stride);
 }
 
 /// kRows rows and one panel of C, of which `columns` columns exist.
 template <int kRows>
-void multiply_tile(const Product& p, std::int64_t row, const float* panel, std::int64_t column,
-                   std::int64_t columns) {
+void multiply_tile(const Product<float>& p, std::int64_t row, const float* panel,
+                   std::int64_t column, std::int64_t columns) {
   const Tag d;
   Vector left[kRows];
   Vector right[kRows];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) left[i] = right[i] = hn::Zero(d);
-  const float* a = p.a.data + row * p.a.row_stride;
+  const std::int64_t row_stride = p.a.row_stride;
+  const float* a = p.a.data + row * row_stride;
+  constexpr std::int64_t kLineFloats = 16;
   for (std::int64_t k = 0; k < p.K; ++k) {
+    if (k % kLineFloats == 0) prefetch_next_rows<kRows>(a, row_stride);
     const Vector b_left = hn::LoadU(d, panel);
     const Vector b_right = hn::LoadU(d, panel + kLanes);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const Vector a_i = hn::Set(d, a[i * p.a.row_stride]);
+      const Vector a_i = hn::Set(d, a[i * row_stride]);
       left[i] = hn::MulAdd(a_i, b_left, left[i]);
       right[i] = hn::MulAdd(a_i, b_right, right[i]);
     }
-    a += p.a.column_stride;
+    ++a;
     panel += kPanelColumns;
   }
-  HWY_ALIGN float sums[kRows][kPanelColumns];
+  const float* const bias = p.bias == nullptr ? nullptr : p.bias + column;
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
-    hn::Store(left[i], d, sums[i]);
-    hn::Store(right[i], d, sums[i] + kLanes);
-  }
-  for (int i = 0; i < kRows; ++i) {
-    finish_row(sums[i], columns, p.bias == nullptr ? nullptr : p.bias + column, p.write,
-               p.c + (row + i) * p.c_row_stride + column);
+    const std::int64_t at = (row + i) * p.c_row_stride + column;
+    const Finish f{bias, p.residual == nullptr ? nullptr : p.residual + at, p.write, p.c + at};
+    finish(d, left[i], columns, f);
+    finish(d, right[i], columns - kLanes, f.from_column(kLanes));
   }
 }
 
 /// Rows row, row+1, ... in tiles of kRows as long as there are so many; returns the next row.
 template <int kRows>
-std::int64_t multiply_tiles(const Product& p, std::int64_t row, const float* panel,
+std::int64_t multiply_tiles(const Product<float>& p, std::int64_t row, const float* panel,
                             std::int64_t column, std::int64_t columns) {
   for (; row + kRows <= p.num_rows; row += kRows) {
     multiply_tile<kRows>(p, row, panel, column, columns);
@@ -100,7 +113,7 @@ std::int64_t multiply_tiles(const Product& p, std::int64_t row, const float* pan
   return row;
 }
 
-void multiply_panels(const Product& p, std::int64_t first_panel, std::int64_t count) {
+void Multiply(const Product<float>& p, std::int64_t first_panel, std::int64_t count) {
   for (std::int64_t i = first_panel; i < first_panel + count; ++i) {
     const std::int64_t column = i * kPanelColumns;
     const std::int64_t columns = std::min(kPanelColumns, p.num_columns - column);
@@ -118,16 +131,30 @@ HWY_AFTER_NAMESPACE();
 
 namespace ddim::cpu::simd {
 
-HWY_EXPORT(panel_columns);
-HWY_EXPORT(pack_panels);
-HWY_EXPORT(multiply_panels);
+HWY_EXPORT(PanelColumns);
+HWY_EXPORT(PackPanels);
+HWY_EXPORT(Transpose);
+HWY_EXPORT(Multiply);
 
-std::int64_t panel_columns() { return HWY_DYNAMIC_DISPATCH(panel_columns)(); }
-void pack_panels(const MatrixView& b, std::int64_t K, std::int64_t num_columns, float* panels) {
-  HWY_DYNAMIC_DISPATCH(pack_panels)(b, K, num_columns, panels);
+template <>
+std::int64_t panel_columns<float>() {
+  return HWY_DYNAMIC_DISPATCH(PanelColumns)();
 }
-void multiply(const Product& product, std::int64_t first_panel, std::int64_t count) {
-  HWY_DYNAMIC_DISPATCH(multiply_panels)(product, first_panel, count);
+
+void pack_panels(const MatrixView& b, std::int64_t K, std::int64_t num_columns,
+                 std::int64_t first_panel, std::int64_t count, float* panels) {
+  HWY_DYNAMIC_DISPATCH(PackPanels)(b, K, num_columns, first_panel, count, panels);
+}
+
+LeftFactor<float> left_factor(const MatrixView& a, std::int64_t num_rows, std::int64_t K,
+                              float* scratch) {
+  if (a.column_stride == 1) return {a.data, a.row_stride};
+  HWY_DYNAMIC_DISPATCH(Transpose)(a, num_rows, K, scratch);
+  return {scratch, K};
+}
+
+void multiply(const Product<float>& product, std::int64_t first_panel, std::int64_t count) {
+  HWY_DYNAMIC_DISPATCH(Multiply)(product, first_panel, count);
 }
 
 }  // namespace ddim::cpu::simd

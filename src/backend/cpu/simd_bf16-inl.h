@@ -16,19 +16,34 @@ namespace ddim::cpu::simd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Rounds to the nearest bf16, ties to even. NaN stays NaN.
+/// The nearest bf16, ties to even, in the upper half of each lane; what is in the lower half has no
+/// meaning. NaN stays NaN.
 template <class D, class Floats>
-HWY_INLINE void store_bf16(D /*d*/, Floats values, Bf16* to) {
+HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> rounded_bits(D /*d*/, Floats values) {
   const hn::RebindToUnsigned<D> bits;
   const auto value_bits = hn::BitCast(bits, values);
   const auto lowest_kept = hn::And(hn::ShiftRight<16>(value_bits), hn::Set(bits, 1));
   const auto rounded = hn::Add(value_bits, hn::Add(lowest_kept, hn::Set(bits, 0x7FFF)));
   // Rounding could carry a NaN's significand over to zero.
   const auto quiet = hn::Or(value_bits, hn::Set(bits, 0x00400000));
-  const auto kept = hn::IfThenElse(hn::RebindMask(bits, hn::IsNaN(values)), quiet, rounded);
+  return hn::IfThenElse(hn::RebindMask(bits, hn::IsNaN(values)), quiet, rounded);
+}
+
+/// Rounds to the nearest bf16, ties to even. NaN stays NaN.
+template <class D, class Floats>
+HWY_INLINE void store_bf16(D d, Floats values, Bf16* to) {
   const hn::Rebind<std::uint16_t, D> halves;
-  hn::StoreU(hn::DemoteTo(halves, hn::BitCast(hn::RebindToSigned<D>(), hn::ShiftRight<16>(kept))),
-             halves, reinterpret_cast<std::uint16_t*>(to));
+  const auto upper_half = hn::ShiftRight<16>(rounded_bits(d, values));
+  hn::StoreU(hn::DemoteTo(halves, hn::BitCast(hn::RebindToSigned<D>(), upper_half)), halves,
+             reinterpret_cast<std::uint16_t*>(to));
+}
+
+/// Rounds both to bf16: the first into the lower half of each lane, the second into the upper.
+template <class D, class Floats>
+HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> bf16_pairs(D d, Floats first, Floats second) {
+  const hn::RebindToUnsigned<D> bits;
+  return hn::Or(hn::ShiftRight<16>(rounded_bits(d, first)),
+                hn::And(rounded_bits(d, second), hn::Set(bits, 0xFFFF0000U)));
 }
 
 }  // namespace ddim::cpu::simd::HWY_NAMESPACE

@@ -39,6 +39,38 @@ HWY_INLINE void write(D d, V value, Write mode, float* y) {
   hn::StoreU(value, d, y);
 }
 
+/// What is done with the sums of products: c = sum + bias + residual, or c += that. The pointers
+/// are to the first of the sums' columns; bias and residual may be null.
+struct Finish {
+  const float* bias;
+  const float* residual;
+  Write write;
+  float* c;
+
+  Finish from_column(std::int64_t j) const {
+    return {bias == nullptr ? nullptr : bias + j, residual == nullptr ? nullptr : residual + j,
+            write, c + j};
+  }
+};
+
+/// Finishes the sums of one vector.
+template <class D>
+HWY_INLINE void finish(D d, hn::Vec<D> sum, const Finish& f) {
+  if (f.bias != nullptr) sum = hn::Add(sum, hn::LoadU(d, f.bias));
+  if (f.residual != nullptr) sum = hn::Add(sum, hn::LoadU(d, f.residual));
+  write(d, sum, f.write, f.c);
+}
+
+/// The same when only the first `columns` lanes have a column (no more than none: nothing is done).
+template <class D>
+HWY_INLINE void finish(D d, hn::Vec<D> sum, std::int64_t columns, const Finish& f) {
+  if (columns >= static_cast<std::int64_t>(hn::Lanes(d))) return finish(d, sum, f);
+  HWY_ALIGN float sums[hn::MaxLanes(d)];
+  hn::Store(sum, d, sums);
+  const hn::CappedTag<float, 1> one;
+  for (std::int64_t j = 0; j < columns; ++j) finish(one, hn::Load(one, sums + j), f.from_column(j));
+}
+
 }  // namespace ddim::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

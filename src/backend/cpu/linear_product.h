@@ -1,7 +1,6 @@
 #pragma once
 
-#include "backend/cpu/bf16.h"
-#include "tensor/tensor.h"
+#include "tensor/kernels.h"
 
 namespace ddim::cpu {
 
@@ -13,9 +12,9 @@ enum class WeightRole {
   as_it_is,    ///< dx = dy weight: x stands for dy [M,C_out]
 };
 
-/// y [M,columns] = x [M,k] B + bias + residual, or y += that, with products in bf16. A row of y
-/// depends on its row of x alone, bit for bit.
-struct Bf16Linear {
+/// y [M,columns] = x [M,k] B + bias + residual, or y += that, with products in the engine's
+/// precision. A row of y depends on its row of x alone, bit for bit.
+struct LinearProduct {
   const float* x = nullptr;
   std::int64_t num_rows = 0;  ///< M
   const Tensor& weight;       ///< a parameter: packed once
@@ -25,6 +24,11 @@ struct Bf16Linear {
   Write write = Write::overwrite;
   float* y = nullptr;
 };
-void bf16_linear(Engine& engine, const Bf16Linear& linear);
+void linear_product(Engine& engine, const LinearProduct& product);
+
+/// dweight [C_out,K] = or += dy^T x: x [M,K], dy [M,C_out]. In fp32 also where other products are
+/// bf16: what Adam adds up over thousands of steps.
+void linear_weight_gradient(Engine& engine, const float* x, const float* dy, std::int64_t num_rows,
+                            Grad dweight);
 
 }  // namespace ddim::cpu

@@ -1,0 +1,149 @@
+#include "backend/cpu/linear_product.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#include "backend/cpu/conv_shape.h"
+#include "backend/cpu/engine.h"
+#include "backend/cpu/matmul_simd.h"
+#include "backend/cpu/parallel.h"
+#include "base/thread_team.h"
+
+namespace ddim::cpu {
+namespace {
+
+/// B of a product.
+struct RightFactor {
+  simd::MatrixView view;
+  std::int64_t K;
+  std::int64_t num_columns;
+};
+RightFactor right_factor(const LinearProduct& product) {
+  const std::int64_t C_out = product.weight.dim(0);
+  const std::int64_t K = product.weight.dim(1);
+  const float* const data = product.weight.data<float>();
+  if (product.role == WeightRole::as_it_is)
+    return {.view = {.data = data, .row_stride = K}, .K = C_out, .num_columns = K};
+  return {
+      .view = {.data = data, .row_stride = 1, .column_stride = K}, .K = K, .num_columns = C_out};
+}
+
+/// All panels of the weight, kept as long as it does not change. The two roles have formats of
+/// different rank, so that those of a square weight are not taken for each other.
+template <class Element>
+std::shared_ptr<const dnnl::memory> packed_weight(Engine& engine, const LinearProduct& product) {
+  using dnnl::memory;
+  constexpr auto kType =
+      std::is_same_v<Element, Bf16> ? memory::data_type::bf16 : memory::data_type::f32;
+  const RightFactor b = right_factor(product);
+  const std::int64_t num_panels = simd::num_panels<Element>(b.num_columns);
+  const std::int64_t panel_size = simd::panel_size<Element>(b.K);
+  const memory::desc format =
+      product.role == WeightRole::transposed
+          ? memory::desc({num_panels, panel_size}, kType, memory::format_tag::ab)
+          : memory::desc({1, num_panels, panel_size}, kType, memory::format_tag::abc);
+  return engine.packed_parameters().get(
+      product.weight, format, engine.onednn(), [&](memory& packed) {
+        auto* const to = static_cast<Element*>(packed.get_data_handle());
+        parallel_for(engine.team(), num_panels, [&](std::int64_t panel) {
+          simd::pack_panels(b.view, b.K, b.num_columns, panel, 1, to + panel * panel_size);
+        });
+      });
+}
+
+/// Rows of A that are multiplied with all panels before the next are: they and the panels of a
+/// layer of 256 channels stay in the second-level cache. Whole tiles of twelve.
+std::int64_t rows_per_block(std::int64_t K) {
+  return std::clamp<std::int64_t>(61440 / K / 12 * 12, 12, 480);
+}
+
+template <class Element>
+void multiply(Engine& engine, const LinearProduct& product) {
+  const RightFactor b = right_factor(product);
+  const auto packed = packed_weight<Element>(engine, product);
+  const std::int64_t block_rows = std::min(rows_per_block(b.K), product.num_rows);
+  const std::int64_t num_blocks = (product.num_rows + block_rows - 1) / block_rows;
+  // Where blocks are few, threads share out the panels as well.
+  const std::int64_t num_panels = simd::num_panels<Element>(b.num_columns);
+  const std::int64_t wanted_groups = (engine.team().size() + num_blocks - 1) / num_blocks;
+  const std::int64_t group_panels = (num_panels + wanted_groups - 1) / wanted_groups;
+  const std::int64_t num_groups = (num_panels + group_panels - 1) / group_panels;
+
+  const std::size_t scratch_bytes =
+      aligned(static_cast<std::size_t>(block_rows * simd::padded<Element>(b.K)) * sizeof(Element));
+  std::byte* const workspace =
+      engine.workspace().get(scratch_bytes * static_cast<std::size_t>(engine.team().size()));
+  engine.team().for_each(num_blocks * num_groups, [&](int thread, std::int64_t item) {
+    auto* const scratch =
+        reinterpret_cast<Element*>(workspace + scratch_bytes * static_cast<std::size_t>(thread));
+    const std::int64_t row = item / num_groups * block_rows;
+    const std::int64_t rows = std::min(block_rows, product.num_rows - row);
+    const std::int64_t first_panel = item % num_groups * group_panels;
+    const std::int64_t at = row * b.num_columns;
+    simd::multiply(
+        simd::Product<Element>{
+            .a = simd::left_factor({.data = product.x + row * b.K, .row_stride = b.K}, rows, b.K,
+                                   scratch),
+            .panels = static_cast<const Element*>(packed->get_data_handle()),
+            .num_rows = rows,
+            .num_columns = b.num_columns,
+            .K = b.K,
+            .bias = product.bias,
+            .residual = product.residual == nullptr ? nullptr : product.residual + at,
+            .c = product.y + at,
+            .c_row_stride = b.num_columns,
+            .write = product.write},
+        first_panel, std::min(group_panels, num_panels - first_panel));
+  });
+}
+
+}  // namespace
+
+void linear_product(Engine& engine, const LinearProduct& product) {
+  if (engine.precision() == Precision::bf16) {
+    multiply<Bf16>(engine, product);
+  } else {
+    multiply<float>(engine, product);
+  }
+}
+
+void linear_weight_gradient(Engine& engine, const float* x, const float* dy, std::int64_t num_rows,
+                            Grad dweight) {
+  const std::int64_t C_out = dweight.tensor.dim(0);
+  const std::int64_t K = dweight.tensor.dim(1);
+  constexpr std::int64_t kPieceRows = 240;  // of the sum
+  constexpr std::int64_t kBlockRows = 48;   // of dweight
+  const std::int64_t num_panels = simd::num_panels<float>(K);
+  const std::int64_t panels_floats = num_panels * simd::panel_size<float>(kPieceRows);
+  constexpr std::int64_t kScratchFloats = kBlockRows * kPieceRows;
+  auto* const panels = reinterpret_cast<float*>(engine.workspace().get(
+      static_cast<std::size_t>(panels_floats + kScratchFloats * engine.team().size()) *
+      sizeof(float)));
+
+  for (std::int64_t first = 0; first < num_rows; first += kPieceRows) {
+    const std::int64_t rows = std::min(kPieceRows, num_rows - first);
+    parallel_for(engine.team(), num_panels, [&](std::int64_t panel) {
+      simd::pack_panels({.data = x + first * K, .row_stride = K}, rows, K, panel, 1,
+                        panels + panel * simd::panel_size<float>(rows));
+    });
+    const std::int64_t num_blocks = (C_out + kBlockRows - 1) / kBlockRows;
+    engine.team().for_each(num_blocks, [&](int thread, std::int64_t block) {
+      const std::int64_t row = block * kBlockRows;
+      const std::int64_t block_rows = std::min(kBlockRows, C_out - row);
+      const simd::MatrixView dy_transposed{
+          .data = dy + first * C_out + row, .row_stride = 1, .column_stride = C_out};
+      simd::multiply(simd::Product<float>{
+          .a = simd::left_factor(dy_transposed, block_rows, rows,
+                                 panels + panels_floats + thread * kScratchFloats),
+          .panels = panels,
+          .num_rows = block_rows,
+          .num_columns = K,
+          .K = rows,
+          .c = dweight.tensor.data<float>() + row * K,
+          .c_row_stride = K,
+          .write = first == 0 ? dweight.write : Write::accumulate});
+    });
+  }
+}
+
+}  // namespace ddim::cpu
