@@ -23,12 +23,6 @@ void combine_biases(const Tensor& bias, const Tensor& per_image_bias, float* sum
   }
 }
 
-/// Whether pixels do not see one another.
-bool is_linear(const ConvGeometry& geometry) {
-  return geometry.kernel == 1 && geometry.stride == 1 && geometry.pad_begin == 0 &&
-         geometry.pad_end == 0;
-}
-
 }  // namespace
 
 void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,

@@ -2,6 +2,7 @@
 #include "backend/cpu/conv_shape.h"
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/engine.h"
+#include "backend/cpu/linear_product.h"
 #include "backend/cpu/single_threaded_onednn.h"
 #include "backend/cpu/winograd.h"
 #include "base/thread_team.h"
@@ -13,6 +14,14 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
   if (winograd_applies(engine_->precision(), geometry, dy.dim(1), dy.dim(2), dx.tensor.dim(3),
                        dy.dim(3))) {
     return winograd_backward_input(*engine_, dy, weight, dx);
+  }
+  if (is_linear(geometry) && engine_->precision() == Precision::bf16) {
+    return linear_product(*engine_, {.x = dy.data<float>(),
+                                     .num_rows = dy.size() / dy.dim(3),
+                                     .weight = weight,
+                                     .role = WeightRole::as_it_is,
+                                     .write = dx.write,
+                                     .y = dx.tensor.data<float>()});
   }
   const SingleThreadedOneDnn single_threaded;
   const ConvShape image = conv_shape(/*images=*/1, dx.tensor.shape(), dy.shape(), geometry);
