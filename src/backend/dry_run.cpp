@@ -20,6 +20,7 @@ class DryKernels final : public Kernels {
                               Grad) override {}
   void linear(const Tensor&, const Tensor&, const Tensor&, Tensor&) override {}
   void linear_backward(const Tensor&, const Tensor&, const Tensor&, Grad, Grad, Grad) override {}
+  void matmul(const Factor&, const Factor&, Grad) override {}
   void attention(const Tensor&, const Tensor&, const Tensor&, std::int64_t, double, Tensor&,
                  Tensor&) override {}
   void attention_backward(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,

@@ -139,6 +139,12 @@ class ProfilingKernels final : public Kernels {
         matrix_flop(x, dy) * ((dx ? 1 : 0) + (dweight ? 1 : 0)));
     inner_.linear_backward(x, weight, dy, dx, dweight, dbias);
   }
+  void matmul(const Factor& a, const Factor& b, Grad y) override {
+    const Timer timer(
+        profile_, [&] { return label("matmul", y.tensor); },
+        y ? 2.0 * static_cast<double>(a.matrix.size()) * static_cast<double>(b.columns()) : 0.0);
+    inner_.matmul(a, b, y);
+  }
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t num_heads,
                  double scale, Tensor& log_sum_exp, Tensor& y) override {
     const Timer timer(

@@ -4,6 +4,7 @@
 
 #include "ops/add.h"
 #include "ops/attention.h"
+#include "ops/linear.h"
 #include "ops/reshape.h"
 #include "ops/scale.h"
 
@@ -26,22 +27,30 @@ Attention::Attention(ParameterList& parameters, const std::string& name,
       head_dim_(config.attention_head_dim.value_or(options.channels)),
       num_heads_(options.channels / head_dim_),
       group_norm_(make_norm(parameters, name, options, config)),
-      to_q_(parameters, name + ".to_q", options.channels, num_heads_ * head_dim_),
-      to_k_(parameters, name + ".to_k", options.channels, num_heads_ * head_dim_),
-      to_v_(parameters, name + ".to_v", options.channels, num_heads_ * head_dim_),
-      to_out_(parameters, name + ".to_out.0", num_heads_ * head_dim_, options.channels) {}
+      projections_(parameters, name, options.channels, num_heads_ * head_dim_) {}
+
+Var Attention::attended(Tape& tape, const Var& h) const {
+  const double softmax_scale = 1.0 / std::sqrt(static_cast<double>(head_dim_));
+  const std::int64_t num_tokens = h.value().dim(1);
+  const std::int64_t channels = h.value().dim(2);
+  // Folding costs two products of [C,C] matrices, and saves two of [L,C] by [C,C] for each image.
+  if (num_heads_ == 1 && head_dim_ == channels && num_tokens >= channels) {
+    const FoldedProjections folded = projections_.fold(tape, h.value().device());
+    const Var q = linear(tape, h, folded.query_weight, folded.query_bias);  // [N,L,C]
+    return linear(tape, attention(tape, q, h, h, 1, softmax_scale), folded.out_weight,
+                  folded.out_bias);
+  }
+  const Var q = projections_.to_q()(tape, h);  // [N,L,C_heads]
+  const Var k = projections_.to_k()(tape, h);  // [N,L,C_heads]
+  const Var v = projections_.to_v()(tape, h);  // [N,L,C_heads]
+  return projections_.to_out()(tape, attention(tape, q, k, v, num_heads_, softmax_scale));
+}
 
 Var Attention::operator()(Tape& tape, const Var& x) const {
   const Shape& image = x.value().shape();
   const Shape tokens{image[0], image[1] * image[2], image[3]};
-  const double softmax_scale = 1.0 / std::sqrt(static_cast<double>(head_dim_));
-
   Var h = reshape(tape, group_norm_ ? (*group_norm_)(tape, x) : x, tokens);  // [N,L,C]
-  const Var q = to_q_(tape, h);                                              // [N,L,C_heads]
-  const Var k = to_k_(tape, h);                                              // [N,L,C_heads]
-  const Var v = to_v_(tape, h);                                              // [N,L,C_heads]
-  h = attention(tape, q, k, v, num_heads_, softmax_scale);                   // [N,L,C_heads]
-  h = reshape(tape, to_out_(tape, h), image);                                // [N,H,W,C]
+  h = reshape(tape, attended(tape, h), image);                               // [N,H,W,C]
   Var y = scale(tape, add(tape, x, h), 1.0 / output_scale_factor_);          // [N,H,W,C]
   tape.observe(name_, y);
   return y;

@@ -17,6 +17,10 @@ class Linear {
 
   Var operator()(Tape& tape, const Var& x) const;  // [...,C_in] -> [...,C_out]
 
+  const std::string& name() const { return name_; }
+  const Parameter& weight() const { return weight_; }  // [C_out,C_in]
+  const Parameter& bias() const { return bias_; }      // [C_out]
+
  private:
   std::string name_;
   std::reference_wrapper<const Parameter> weight_, bias_;

@@ -39,6 +39,16 @@ struct ConvAddends {
   Tensor residual = {};        ///< [N,H_out,W_out,C_out]
 };
 
+/// A factor of a matrix product, as it is or transposed.
+struct Factor {
+  Tensor matrix;
+  bool transposed = false;
+
+  std::int64_t rows() const { return matrix.dim(transposed ? 1 : 0); }
+  std::int64_t columns() const { return matrix.dim(transposed ? 0 : 1); }
+  Factor transpose() const { return {matrix, !transposed}; }
+};
+
 /// silu: x sigmoid(x).  mish: x tanh(log(1 + e^x)).  gelu: x (1 + erf(x / sqrt 2)) / 2.
 /// relu: max(x, 0).  none: x.
 enum class Activation { none, silu, mish, gelu, relu };
@@ -137,6 +147,10 @@ class Kernels {
   /// dx = dy weight; dweight = dy^T x; dbias = column sums of dy.
   virtual void linear_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, Grad dx,
                                Grad dweight, Grad dbias) = 0;
+
+  /// y = op(a) op(b), where op is nothing or the transpose: op(a) [M,K], op(b) [K,N], y [M,N]. For
+  /// parameters, which are few and small: products are made in the tensors' own precision always.
+  virtual void matmul(const Factor& a, const Factor& b, Grad y) = 0;
 
   /// Softmax attention per image and head, softmax over keys of q.k * scale, with C = num_heads *
   /// C_head, head h being channels h*C_head ..: q, k, v, y [N,L,C]; log_sum_exp [N,num_heads,L] is

@@ -18,6 +18,7 @@
 #include "ops/gather_rows.h"
 #include "ops/group_norm.h"
 #include "ops/linear.h"
+#include "ops/matmul.h"
 #include "ops/reshape.h"
 #include "ops/scale.h"
 #include "ops/scale_shift.h"
@@ -231,6 +232,34 @@ std::vector<GradientCase> gradient_cases() {
       {.name = "linear_with_itself",
        .inputs = {{3, 3}},
        .op = [](Tape& tape, const Vars& v) { return linear(tape, v[0], v[0], {}); }},
+      {.name = "matmul",
+       .inputs = {{4, 3}, {3, 2}},
+       .op = [](Tape& tape,
+                const Vars& v) { return matmul(tape, v[0].value().device(), {v[0]}, {v[1]}); }},
+      {.name = "matmul_left_transposed",
+       .inputs = {{3, 4}, {3, 2}},
+       .op =
+           [](Tape& tape, const Vars& v) {
+             return matmul(tape, v[0].value().device(), transposed(v[0]), {v[1]});
+           }},
+      {.name = "matmul_right_transposed",
+       .inputs = {{4, 3}, {2, 3}},
+       .op =
+           [](Tape& tape, const Vars& v) {
+             return matmul(tape, v[0].value().device(), {v[0]}, transposed(v[1]));
+           }},
+      {.name = "matmul_both_transposed",
+       .inputs = {{3, 4}, {2, 3}},
+       .op =
+           [](Tape& tape, const Vars& v) {
+             return matmul(tape, v[0].value().device(), transposed(v[0]), transposed(v[1]));
+           }},
+      {.name = "matmul_with_itself",
+       .inputs = {{3, 4}},
+       .op =
+           [](Tape& tape, const Vars& v) {
+             return matmul(tape, v[0].value().device(), transposed(v[0]), {v[0]});
+           }},
       norm_case("plain", {2, 3, 2, 6}, {.num_groups = 3}),
       norm_case("silu", {2, 3, 2, 6}, {.num_groups = 3, .activation = Activation::silu}),
       norm_case("one_channel_per_group", {2, 3, 3, 4}, {.num_groups = 4}),

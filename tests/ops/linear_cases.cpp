@@ -44,6 +44,23 @@ std::vector<KernelCase> linear_cases() {
                                                  c.out[2]);
                      }});
   }
+  for (const bool a_transposed : {false, true}) {
+    for (const bool b_transposed : {false, true}) {
+      for (const auto& [m, k, n] : std::vector<LinearShape>{
+               {1, 1, 1}, {1, 256, 256}, {5, 17, 33}, {13, 3, 65}, {256, 256, 256}}) {
+        cases.push_back(
+            {.name = concat("matmul_", shape_name({m, k, n}), a_transposed ? "_t" : "_n",
+                            b_transposed ? "t" : "n"),
+             .inputs = {a_transposed ? parameter({k, m}) : parameter({m, k}),
+                        b_transposed ? parameter({n, k}) : parameter({k, n})},
+             .outputs = {parameter_grad({m, n})},
+             .tolerance = 3e-6,
+             .run = [=](Call& c) {
+               c.kernels.matmul({c.in[0], a_transposed}, {c.in[1], b_transposed}, c.out[0]);
+             }});
+      }
+    }
+  }
   return cases;
 }
 

@@ -13,6 +13,7 @@
 #include "ops/gather_rows.h"
 #include "ops/group_norm.h"
 #include "ops/linear.h"
+#include "ops/matmul.h"
 #include "ops/reshape.h"
 #include "ops/scale.h"
 #include "ops/scale_shift.h"
@@ -79,6 +80,14 @@ TEST_F(OpErrors, NameTheOpAndBothValues) {
               linear(tape, x, var({4, 48}), var({5}));
             }),
             "linear: bias must be [4], found [5]");
+  EXPECT_EQ(message([&] {
+              matmul(tape, device, {var({4, 3})}, {x});
+            }),
+            "matmul: factors must be matrices, found [4,3] and [2,8,8,48]");
+  EXPECT_EQ(message([&] {
+              matmul(tape, device, transposed(var({4, 3})), {var({3, 5})});
+            }),
+            "matmul: [4,3] transposed and [3,5] do not fit: 4 columns, 3 rows");
   EXPECT_EQ(message([&] { group_norm(tape, x, var({48}), var({48}), {.num_groups = 32}); }),
             "group_norm: channels (48) must be a multiple of groups (32)");
   EXPECT_EQ(message([&] { group_norm(tape, var({48}), var({48}), var({48}), {}); }),

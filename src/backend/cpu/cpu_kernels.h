@@ -28,6 +28,7 @@ class CpuKernels final : public Kernels {
   void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) override;
   void linear_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, Grad dx,
                        Grad dweight, Grad dbias) override;
+  void matmul(const Factor& a, const Factor& b, Grad y) override;
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t num_heads,
                  double scale, Tensor& log_sum_exp, Tensor& y) override;
   void attention_backward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& y,

@@ -60,4 +60,23 @@ void RefKernels::linear_backward(const Tensor& x, const Tensor& weight, const Te
   });
 }
 
+void RefKernels::matmul(const Factor& a, const Factor& b, Grad y) {
+  if (!y) return;
+  with_element_type(a.matrix, [&]<class T>() {
+    const auto left = elements<T, 2>(a.matrix);
+    const auto right = elements<T, 2>(b.matrix);
+    const auto out = elements<T, 2>(y.tensor);
+    for (std::int64_t m = 0; m < a.rows(); ++m) {
+      for (std::int64_t n = 0; n < b.columns(); ++n) {
+        double sum = 0.0;
+        for (std::int64_t k = 0; k < a.columns(); ++k) {
+          sum += static_cast<double>(a.transposed ? left(k, m) : left(m, k)) *
+                 (b.transposed ? right(n, k) : right(k, n));
+        }
+        put(sum, y.write, out(m, n));
+      }
+    }
+  });
+}
+
 }  // namespace ddim::ref
