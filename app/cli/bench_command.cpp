@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "json_object.h"
+#include "memory_flag.h"
 #include "model_flag.h"
 #include "precision_flag.h"
 
@@ -16,6 +17,7 @@ struct Flags {
   ModelFlag model;
   std::filesystem::path config;
   PrecisionFlag precision;
+  MemoryFlag memory_use;
   bool train = false;
   bool json = false;
 };
@@ -66,6 +68,7 @@ void run(const Flags& flags) {
   BenchOptions options = flags.options;
   options.network = flags.model.given() ? flags.model.folder() : flags.config;
   options.precision = flags.precision.value();
+  options.memory_use = flags.memory_use.value();
   options.workload = flags.train ? Workload::training : Workload::sampling;
   const BenchResult result = bench(options);
   if (flags.json) {
@@ -90,6 +93,7 @@ void add_bench_command(Command root) {
   flags->model.add_pull_to(command);
   command.add_flag("--train", flags->train, "Time training steps instead of network calls");
   flags->precision.add_to(command);
+  flags->memory_use.add_to(command);
   command.add_option("--batch", flags->options.batch, "Images that are worked on at a time")
       .envname("DDIM_BATCH")
       .show_default();

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ddim/memory_use.h"
 #include "ddim/precision.h"
 
 namespace ddim {
@@ -19,6 +20,7 @@ struct BenchOptions {
   std::filesystem::path network = {};
   Workload workload = Workload::sampling;
   Precision precision = Precision::fp32;
+  MemoryUse memory_use = MemoryUse::normal;
   std::int64_t batch = 16;
   int threads = 0;  ///< 0: one per processor
   int repetitions = 5;

@@ -19,6 +19,7 @@
 #include "ddim/image.h"
 #include "ddim/init_image.h"
 #include "ddim/interpolate.h"
+#include "ddim/memory_use.h"
 #include "ddim/model.h"
 #include "ddim/pictures.h"
 #include "ddim/plan.h"

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ddim/memory_use.h"
 #include "ddim/precision.h"
 
 namespace ddim {
@@ -53,6 +54,7 @@ enum class WeightSet {
 struct LoadOptions {
   DeviceKind device = DeviceKind::cpu;
   Precision precision = Precision::fp32;  ///< DeviceKind::reference has fp32 only
+  MemoryUse memory_use = MemoryUse::normal;
   std::optional<WeightSet> weights = {};  ///< of files that have both; default: the average
 };
 

@@ -25,6 +25,7 @@ BenchResult bench(const BenchOptions& options) {
                    .batch = options.batch,
                    .num_threads = threads,
                    .precision = options.precision,
+                   .memory_use = options.memory_use,
                    .repetitions = options.repetitions});
   BenchResult result{.num_parameters = timed.num_parameters,
                      .threads = threads,

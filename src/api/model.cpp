@@ -16,7 +16,7 @@ namespace {
 
 Device device_of(const LoadOptions& options) {
   return make_device(options.device == DeviceKind::cpu ? BackendKind::cpu : BackendKind::ref,
-                     {.precision = options.precision});
+                     {.precision = options.precision, .memory_use = options.memory_use});
 }
 
 // "fashion-mnist" for models/fashion-mnist/ as well; "owner/name" for what ddim pull fetched.

@@ -15,8 +15,9 @@ Device make_device(BackendKind kind, const DeviceOptions& options) {
   require(kind != BackendKind::ref || options.precision == Precision::fp32,
           "device: the reference has no bf16; it is what bf16 is measured against");
   std::unique_ptr<Device::Backend> backend =
-      kind == BackendKind::ref ? make_ref_backend()
-                               : make_cpu_backend(options.num_threads, options.precision);
+      kind == BackendKind::ref
+          ? make_ref_backend()
+          : make_cpu_backend(options.num_threads, options.precision, options.memory_use);
   if (options.profile != nullptr)
     backend = make_profiling_backend(std::move(backend), *options.profile);
   return Device(std::move(backend));

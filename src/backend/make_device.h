@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ddim/memory_use.h>
 #include <ddim/precision.h>
 #include "backend/profiling.h"
 #include "tensor/device.h"
@@ -10,7 +11,8 @@ enum class BackendKind { ref, cpu };
 
 struct DeviceOptions {
   int num_threads = 1;  ///< that its ops use; see Device::worker for several workers
-  Precision precision = Precision::fp32;  ///< `ref` has fp32 only
+  Precision precision = Precision::fp32;     ///< `ref` has fp32 only
+  MemoryUse memory_use = MemoryUse::normal;  ///< `ref` packs nothing
   /// Every op of the device and its workers is timed into it; it must outlive them.
   Profile* profile = nullptr;
 };

@@ -115,9 +115,10 @@ BenchResult bench(const BenchOptions& options) {
           "; expected at least 1");
   BenchResult result;
   const auto device_for = [](const BenchOptions& timed, Profile* profile) {
-    return make_device(
-        BackendKind::cpu,
-        {.num_threads = timed.num_threads, .precision = timed.precision, .profile = profile});
+    return make_device(BackendKind::cpu, {.num_threads = timed.num_threads,
+                                          .precision = timed.precision,
+                                          .memory_use = timed.memory_use,
+                                          .profile = profile});
   };
   std::vector<double> seconds =
       time_workload(options, device_for(options, nullptr), nullptr).seconds;

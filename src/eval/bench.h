@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <ddim/memory_use.h>
 #include <ddim/precision.h>
 
 #include "backend/profiling.h"
@@ -19,6 +20,7 @@ struct BenchOptions {
   std::int64_t batch = 16;
   int num_threads = 1;
   Precision precision = Precision::fp32;
+  MemoryUse memory_use = MemoryUse::normal;
   int repetitions = 5;
 };
 

@@ -77,6 +77,7 @@ AttentionProjections::AttentionProjections(ParameterList& parameters, const std:
       kept_(std::make_unique<Kept>()) {}
 
 AttentionProjections::AttentionProjections(AttentionProjections&&) noexcept = default;
+AttentionProjections& AttentionProjections::operator=(AttentionProjections&&) noexcept = default;
 AttentionProjections::~AttentionProjections() = default;
 
 FoldedProjections AttentionProjections::fold(Tape& tape, const Device& device) const {

@@ -28,6 +28,7 @@ class AttentionProjections {
   AttentionProjections(ParameterList& parameters, const std::string& name, std::int64_t channels,
                        std::int64_t head_channels);
   AttentionProjections(AttentionProjections&&) noexcept;
+  AttentionProjections& operator=(AttentionProjections&&) noexcept;
   ~AttentionProjections();
 
   const Linear& to_q() const { return to_q_; }

@@ -53,6 +53,27 @@ TEST_P(ConvDeterminism, AnImageHasTheSameBitsInAnyBatchOnAnyNumberOfThreads) {
   EXPECT_TRUE(same(run(4, 0, kImages), together));
 }
 
+TEST_P(ConvDeterminism, KeepingLessInMemoryChangesNoBit) {
+  const auto& [c_in, c_out, size, geometry] = GetParam();
+  const std::int64_t out_size = geometry.output_size(size);
+  const auto run = [&](std::int64_t num_images, MemoryUse memory_use, Precision precision) {
+    const Device device = make_device(
+        BackendKind::cpu, {.num_threads = 2, .precision = precision, .memory_use = memory_use});
+    Tensor y = Tensor::persistent(device, {num_images, out_size, out_size, c_out});
+    device.kernels().conv2d(
+        normal_tensor(device, {num_images, size, size, c_in}, 0),
+        normal_tensor(device, {c_out, c_in, geometry.kernel, geometry.kernel}, 1), {}, geometry, y);
+    return y;
+  };
+  for (const std::int64_t num_images : {1, 3}) {
+    for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+      EXPECT_TRUE(same(run(num_images, MemoryUse::low, precision),
+                       run(num_images, MemoryUse::normal, precision)))
+          << num_images << " images, precision " << static_cast<int>(precision);
+    }
+  }
+}
+
 TEST_P(ConvDeterminism, GradientsHaveTheSameBitsOnAnyNumberOfThreads) {
   const auto& [c_in, c_out, size, geometry] = GetParam();
   const std::int64_t out_size = geometry.output_size(size);

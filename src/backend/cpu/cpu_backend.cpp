@@ -34,10 +34,12 @@ class CpuBackend final : public Device::Backend {
 
 }  // namespace
 
-std::unique_ptr<Device::Backend> make_cpu_backend(int num_threads, Precision precision) {
+std::unique_ptr<Device::Backend> make_cpu_backend(int num_threads, Precision precision,
+                                                  MemoryUse memory_use) {
   require(num_threads >= 1, "cpu backend: number of threads (", num_threads,
           ") must be at least 1");
-  return std::make_unique<CpuBackend>(std::make_unique<cpu::Engine>(num_threads, precision));
+  return std::make_unique<CpuBackend>(
+      std::make_unique<cpu::Engine>(num_threads, precision, memory_use));
 }
 
 }  // namespace ddim

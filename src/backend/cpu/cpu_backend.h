@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include <ddim/memory_use.h>
 #include <ddim/precision.h>
 #include "tensor/device.h"
 
@@ -10,6 +11,7 @@ namespace ddim {
 /// A backend for CPUs, x86 or aarch64, whose ops use `num_threads` threads (>= 1). Throws
 /// Error(user) when the processor or DDIM_ISA is not one that it knows; see backend/cpu/isa.h.
 std::unique_ptr<Device::Backend> make_cpu_backend(int num_threads,
-                                                  Precision precision = Precision::fp32);
+                                                  Precision precision = Precision::fp32,
+                                                  MemoryUse memory_use = MemoryUse::normal);
 
 }  // namespace ddim

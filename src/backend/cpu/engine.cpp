@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "backend/cpu/conv_algorithm.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/simd_dispatch.h"
 #include "base/error.h"
@@ -52,22 +53,26 @@ Value& find_or_make(std::map<Key, Value>& values, const Key& key, const Make& ma
 
 }  // namespace
 
-Engine::Engine(int num_threads, Precision precision)
-    : Engine(make_onednn_engine(), std::make_shared<PackedParameters>(), num_threads, precision) {
+Engine::Engine(int num_threads, Precision precision, MemoryUse memory_use)
+    : Engine(make_onednn_engine(), std::make_shared<PackedParameters>(), num_threads, precision,
+             memory_use) {
   cap_highway_targets(active_isa());
+  allowed_conv_algorithm();  // says now what is wrong with the environment
 }
 
 Engine::Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters,
-               int num_threads, Precision precision)
+               int num_threads, Precision precision, MemoryUse memory_use)
     : team_(num_threads),
       precision_(precision),
+      memory_use_(memory_use),
       onednn_(onednn),
       packed_parameters_(std::move(packed_parameters)) {
   for (int thread = 0; thread < num_threads; ++thread) streams_.emplace_back(onednn_);
 }
 
 std::unique_ptr<Engine> Engine::fork(int num_threads) const {
-  return std::unique_ptr<Engine>(new Engine(onednn_, packed_parameters_, num_threads, precision_));
+  return std::unique_ptr<Engine>(
+      new Engine(onednn_, packed_parameters_, num_threads, precision_, memory_use_));
 }
 
 ConvForward& Engine::conv_forward(const ConvForwardKey& key) {

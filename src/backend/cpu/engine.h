@@ -6,6 +6,7 @@
 
 #include <dnnl.hpp>
 
+#include <ddim/memory_use.h>
 #include <ddim/precision.h>
 #include "backend/cpu/conv_primitives.h"
 #include "backend/cpu/packed_parameters.h"
@@ -19,7 +20,7 @@ namespace ddim::cpu {
 class Engine {
  public:
   /// Caps Highway, and oneDNN where it can be, at active_isa() for the whole process.
-  Engine(int num_threads, Precision precision);
+  Engine(int num_threads, Precision precision, MemoryUse memory_use);
   /// For another worker of the same device.
   std::unique_ptr<Engine> fork(int num_threads) const;
 
@@ -27,6 +28,7 @@ class Engine {
   ThreadTeam& team() { return team_; }
   const ThreadTeam& team() const { return team_; }
   Precision precision() const { return precision_; }
+  MemoryUse memory_use() const { return memory_use_; }
   const dnnl::engine& onednn() const { return onednn_; }
   /// The stream of one of this worker's threads, 0..num_threads-1.
   dnnl::stream& stream(int thread) { return streams_[static_cast<std::size_t>(thread)]; }
@@ -40,10 +42,11 @@ class Engine {
 
  private:
   Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters,
-         int num_threads, Precision precision);
+         int num_threads, Precision precision, MemoryUse memory_use);
 
   ThreadTeam team_;
   Precision precision_;
+  MemoryUse memory_use_;
   dnnl::engine onednn_;
   std::shared_ptr<PackedParameters> packed_parameters_;
   std::vector<dnnl::stream> streams_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "backend/cpu/conv_algorithm.h"
 #include "backend/cpu/engine.h"
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/winograd_simd.h"
@@ -78,80 +79,233 @@ Problem problem_of(const Tensor& x, std::int64_t c_out, Tile tile) {
           .tile = tile};
 }
 
-/// [panel][point][C_in][kPanel] of the type that products are made of. Turned weights have an axis
-/// more: the two packings of one weight with as many inputs as outputs must not be taken for each
-/// other.
+/// A piece of `panel_dims` for each panel of output channels, of the type that products are made
+/// of. Turned weights have an axis more: the two packings of one weight with as many inputs as
+/// outputs must not be taken for each other.
 template <class Element>
-dnnl::memory::desc packed_format(const Problem& problem, Direction direction) {
+dnnl::memory::desc format_of_panels(const Problem& problem, Direction direction,
+                                    const dnnl::memory::dims& panel_dims) {
   using dnnl::memory;
   constexpr auto kType =
       std::is_same_v<Element, Bf16> ? memory::data_type::bf16 : memory::data_type::f32;
-  const memory::dims dims{problem.num_panels(), problem.num_points(), problem.c_in, kPanel};
-  if (direction == Direction::forward) {
-    return {dims, kType, memory::format_tag::abcd};
+  memory::dims dims{problem.num_panels()};
+  if (direction == Direction::backward_input) dims.insert(dims.begin(), 1);
+  dims.insert(dims.end(), panel_dims.begin(), panel_dims.end());
+  constexpr memory::format_tag kDense[] = {memory::format_tag::abcd, memory::format_tag::abcde};
+  return {dims, kType, kDense[dims.size() - 4]};
+}
+
+/// The convolution that is run, and the weights [C_out,C_in,3,3] of the forward one.
+struct Convolution {
+  Problem problem;
+  Direction direction = Direction::forward;
+  const float* x = nullptr;
+  const Tensor& weight;
+  winograd::Addends addends;
+  float* y = nullptr;
+
+  std::int64_t panel_taps() const { return problem.c_in * winograd::kTaps * kPanel; }
+  /// Elements of a panel's transformed weights.
+  std::int64_t panel_size() const { return problem.num_points() * problem.u_stride(problem.c_in); }
+};
+
+/// The weights of one panel after the other. Kept [panel][C_in][tap][kPanel] as long as they do not
+/// change, or, to use less memory, gathered each time.
+class Taps {
+ public:
+  Taps(Engine& engine, const Convolution& conv) : conv_(conv) {
+    if (engine.memory_use() == MemoryUse::low) return;
+    const auto format = format_of_panels<float>(conv.problem, conv.direction,
+                                                {conv.problem.c_in, winograd::kTaps, kPanel});
+    kept_ = engine.packed_parameters().get(
+        conv.weight, format, engine.onednn(), [&](dnnl::memory& memory) {
+          auto* const to = static_cast<float*>(memory.get_data_handle());
+          parallel_for(engine.team(), conv.problem.num_panels(), [&](std::int64_t panel) {
+            gather(panel, {.count = conv.problem.c_in}, to + panel * conv.panel_taps());
+          });
+        });
   }
-  return {{1, dims[0], dims[1], dims[2], dims[3]}, kType, memory::format_tag::abcde};
+
+  /// The taps of some input channels; `scratch` has room for them.
+  const float* get(std::int64_t panel, const winograd::Channels& channels, float* scratch) const {
+    if (kept_ == nullptr) {
+      gather(panel, channels, scratch);
+      return scratch;
+    }
+    return static_cast<const float*>(kept_->get_data_handle()) + panel * conv_.panel_taps() +
+           channels.first * winograd::kTaps * kPanel;
+  }
+
+ private:
+  void gather(std::int64_t panel, const winograd::Channels& channels, float* taps) const {
+    winograd::gather_taps(conv_.problem, conv_.direction, conv_.weight.data<float>(), panel,
+                          channels, taps);
+  }
+
+  const Convolution& conv_;
+  std::shared_ptr<const dnnl::memory> kept_;
+};
+
+/// Transforms a panel's weights; `scratch` has room for its taps.
+template <class Element>
+void transform_panel(const Convolution& conv, std::int64_t panel, float* scratch, Element* u) {
+  const winograd::Channels all{.count = conv.problem.c_in};
+  winograd::gather_taps(conv.problem, conv.direction, conv.weight.data<float>(), panel, all,
+                        scratch);
+  winograd::transform_weights(conv.problem, scratch, all.count, u + panel * conv.panel_size());
+}
+
+/// [panel][point][C_in][kPanel], kept as long as the weights do not change.
+template <class Element>
+std::shared_ptr<const dnnl::memory> kept_transforms(Engine& engine, const Convolution& conv) {
+  const auto format = format_of_panels<Element>(
+      conv.problem, conv.direction, {conv.problem.num_points(), conv.problem.c_in, kPanel});
+  return engine.packed_parameters().get(
+      conv.weight, format, engine.onednn(), [&](dnnl::memory& memory) {
+        auto* const to = static_cast<Element*>(memory.get_data_handle());
+        Pieces pieces;
+        const std::int64_t taps = pieces.add(engine.team().size() * conv.panel_taps());
+        float* const workspace = pieces.get(engine.workspace());
+        engine.team().for_each(conv.problem.num_panels(), [&](int thread, std::int64_t panel) {
+          transform_panel(conv, panel, workspace + taps + thread * conv.panel_taps(), to);
+        });
+      });
+}
+
+/// v = the transforms of all tiles, which the threads share out.
+template <class Element>
+void transform_all_tiles(Engine& engine, const Convolution& conv, const float* zeros, Element* v) {
+  constexpr std::int64_t kTilesAtOnce = 4;
+  const Tiles tiles{.first = 0, .count = conv.problem.num_tiles()};
+  parallel_blocks(engine.team(), tiles.count, kTilesAtOnce,
+                  [&](std::int64_t first, std::int64_t count) {
+                    winograd::transform_input(conv.problem, conv.x, tiles,
+                                              {.first = first, .count = count}, zeros, v);
+                  });
+}
+
+/// Few tiles: reading transformed weights, four times as large as the weights, would take longer
+/// than the products. Each thread transforms the weights of some input channels of its panel when
+/// it needs them, into its second-level cache.
+void convolve_few_tiles(Engine& engine, const Convolution& conv) {
+  constexpr std::int64_t kChannels = 64;
+  const Problem& problem = conv.problem;
+  ThreadTeam& team = engine.team();
+  const Taps taps(engine, conv);
+  const Tiles tiles{.first = 0, .count = problem.num_tiles()};
+
+  Pieces pieces;
+  const std::int64_t u_size = problem.num_points() * problem.u_stride(kChannels);
+  const std::int64_t m_size = problem.num_points() * problem.m_stride(tiles.count);
+  const std::int64_t gathered_size = kChannels * winograd::kTaps * kPanel;
+  const std::int64_t zeros = pieces.add(problem.c_in);
+  const std::int64_t v = pieces.add(problem.num_points() * problem.v_stride(tiles.count));
+  const std::int64_t u = pieces.add(team.size() * u_size);
+  const std::int64_t m = pieces.add(team.size() * m_size);
+  const std::int64_t gathered = pieces.add(team.size() * gathered_size);
+  float* const workspace = pieces.get(engine.workspace());
+  std::fill_n(workspace + zeros, problem.c_in, 0.0F);
+
+  transform_all_tiles(engine, conv, workspace + zeros, workspace + v);
+  team.for_each(problem.num_panels(), [&](int thread, std::int64_t panel) {
+    float* const thread_u = workspace + u + thread * u_size;
+    float* const thread_m = workspace + m + thread * m_size;
+    for (std::int64_t c = 0; c < problem.c_in; c += kChannels) {
+      const winograd::Channels channels{.first = c, .count = std::min(kChannels, problem.c_in - c)};
+      winograd::transform_weights(
+          problem, taps.get(panel, channels, workspace + gathered + thread * gathered_size),
+          channels.count, thread_u);
+      winograd::multiply(problem, workspace + v, tiles.count, thread_u, channels, thread_m);
+    }
+    winograd::write_outputs(problem, thread_m, tiles, panel, conv.addends, conv.y);
+  });
+}
+
+/// How many tiles a thread takes at a time: as many as its cache holds, fewer where that shares
+/// them out evenly.
+template <class Element>
+std::int64_t even_block(const Problem& problem, int num_threads) {
+  constexpr std::int64_t kRounds = 4;  // of blocks for each thread, beyond which the rest is small
+  constexpr std::int64_t kSmallSlice = 4;
+  const std::int64_t block = tiles_per_block<Element>(problem);
+  const std::int64_t num_tiles = problem.num_tiles();
+  const std::int64_t num_blocks = (num_tiles + block - 1) / block;
+  if (num_blocks < num_threads || num_blocks > kRounds * num_threads) return block;
+  const std::int64_t even = (num_blocks + num_threads - 1) / num_threads * num_threads;
+  const std::int64_t even_tiles = (num_tiles + even - 1) / even;
+  return (even_tiles + kSmallSlice - 1) / kSmallSlice * kSmallSlice;
 }
 
 /// Element: what products are made of, float or Bf16.
 template <class Element>
-void convolve_with(Engine& engine, const Problem& problem, Direction direction, const float* x,
-                   const Tensor& weight, const winograd::Addends& addends, float* y) {
+void convolve_many_tiles(Engine& engine, const Convolution& conv) {
+  const Problem& problem = conv.problem;
   ThreadTeam& team = engine.team();
-  const auto packed_weight = engine.packed_parameters().get(
-      weight, packed_format<Element>(problem, direction), engine.onednn(),
-      [&](dnnl::memory& memory) {
-        auto* const to = static_cast<Element*>(memory.get_data_handle());
-        parallel_for(team, problem.num_panels(), [&](std::int64_t panel) {
-          winograd::pack_weights(problem, direction, weight.data<float>(), panel, to);
-        });
-      });
-  const auto* const packed = static_cast<const Element*>(packed_weight->get_data_handle());
+  // In bf16 transforms of 2x2 tiles are smaller than the weights themselves.
+  const bool keep = std::is_same_v<Element, Bf16> || engine.memory_use() == MemoryUse::normal;
+  const auto kept = keep ? kept_transforms<Element>(engine, conv) : nullptr;
 
   const std::int64_t num_tiles = problem.num_tiles();
-  const std::int64_t block = tiles_per_block<Element>(problem);
+  const std::int64_t block = even_block<Element>(problem, team.size());
   const std::int64_t num_blocks = (num_tiles + block - 1) / block;
   const bool by_blocks = num_blocks >= team.size();
   const std::int64_t tiles_at_once = by_blocks ? std::min(block, num_tiles) : num_tiles;
 
   Pieces pieces;
   const std::int64_t zeros = pieces.add(problem.c_in);
-  const std::int64_t v_size = problem.num_points() * tiles_at_once * problem.c_in;
-  const std::int64_t m_size = problem.num_points() * tiles_at_once * kPanel;
+  const std::int64_t v_size = problem.num_points() * problem.v_stride(tiles_at_once);
+  const std::int64_t m_size = problem.num_points() * problem.m_stride(tiles_at_once);
   const std::int64_t v = pieces.add(by_blocks ? team.size() * v_size : v_size);
   const std::int64_t m = pieces.add(team.size() * m_size);
+  const std::int64_t u = pieces.add(keep ? 0 : problem.num_panels() * conv.panel_size());
+  const std::int64_t taps = pieces.add(keep ? 0 : team.size() * conv.panel_taps());
   float* const workspace = pieces.get(engine.workspace());
   std::fill_n(workspace + zeros, problem.c_in, 0.0F);
+
+  auto* const made = reinterpret_cast<Element*>(workspace + u);
+  if (!keep) {
+    team.for_each(problem.num_panels(), [&](int thread, std::int64_t panel) {
+      transform_panel(conv, panel, workspace + taps + thread * conv.panel_taps(), made);
+    });
+  }
+  const auto* const weights = keep ? static_cast<const Element*>(kept->get_data_handle()) : made;
+  /// The outputs of some tiles in a panel, from their transforms.
+  const auto multiply_and_write = [&](int thread, const Tiles& tiles, const Element* tiles_v,
+                                      std::int64_t panel) {
+    float* const thread_m = workspace + m + thread * m_size;
+    winograd::multiply(problem, tiles_v, tiles.count, weights + panel * conv.panel_size(),
+                       {.count = problem.c_in}, thread_m);
+    winograd::write_outputs(problem, thread_m, tiles, panel, conv.addends, conv.y);
+  };
 
   if (by_blocks) {  // each thread takes whole blocks of tiles
     team.for_each(num_blocks, [&](int thread, std::int64_t item) {
       auto* const thread_v = reinterpret_cast<Element*>(workspace + v + thread * v_size);
       const Tiles tiles{.first = item * block, .count = std::min(block, num_tiles - item * block)};
-      winograd::transform_input(problem, x, tiles, workspace + zeros, thread_v);
-      for (std::int64_t panel = 0; panel < problem.num_panels(); ++panel) {
-        winograd::multiply_and_write(problem, thread_v, tiles, packed, panel, addends,
-                                     workspace + m + thread * m_size, y);
-      }
+      winograd::transform_input(problem, conv.x, tiles, {.count = tiles.count}, workspace + zeros,
+                                thread_v);
+      for (std::int64_t panel = 0; panel < problem.num_panels(); ++panel)
+        multiply_and_write(thread, tiles, thread_v, panel);
     });
-  } else {  // few tiles: the threads share their transforms, each takes some output channels
-    const Tiles tiles{.first = 0, .count = num_tiles};
+  } else {  // the threads share the tiles' transforms, each takes some output channels
     auto* const shared_v = reinterpret_cast<Element*>(workspace + v);
-    winograd::transform_input(problem, x, tiles, workspace + zeros, shared_v);
+    transform_all_tiles(engine, conv, workspace + zeros, shared_v);
     team.for_each(problem.num_panels(), [&](int thread, std::int64_t panel) {
-      winograd::multiply_and_write(problem, shared_v, tiles, packed, panel, addends,
-                                   workspace + m + thread * m_size, y);
+      multiply_and_write(thread, {.first = 0, .count = num_tiles}, shared_v, panel);
     });
   }
 }
 
-void convolve(Engine& engine, const Problem& problem, Direction direction, const float* x,
-              const Tensor& weight, const winograd::Addends& addends, float* y) {
+/// Which way is taken decides the time, never the bits.
+void convolve(Engine& engine, Convolution conv) {
+  constexpr std::int64_t kFewTiles = 32;
   if (engine.precision() == Precision::bf16) {
-    Problem small_tiles = problem;
-    small_tiles.tile = Tile::f2x2;
-    convolve_with<Bf16>(engine, small_tiles, direction, x, weight, addends, y);
+    conv.problem.tile = Tile::f2x2;
+    convolve_many_tiles<Bf16>(engine, conv);
+  } else if (conv.problem.num_tiles() <= kFewTiles) {
+    convolve_few_tiles(engine, conv);
   } else {
-    convolve_with<float>(engine, problem, direction, x, weight, addends, y);
+    convolve_many_tiles<float>(engine, conv);
   }
 }
 
@@ -159,37 +313,45 @@ void convolve(Engine& engine, const Problem& problem, Direction direction, const
 
 bool winograd_applies(Precision precision, const ConvGeometry& geometry, std::int64_t height,
                       std::int64_t width, std::int64_t c_in, std::int64_t c_out) {
-  return geometry.kernel == 3 && geometry.stride == 1 && geometry.pad_begin == 1 &&
-         geometry.pad_end == 1 && c_in % kPanel == 0 && c_out % kPanel == 0 &&
+  return allowed_conv_algorithm() == ConvAlgorithm::any && geometry.kernel == 3 &&
+         geometry.stride == 1 && geometry.pad_begin == 1 && geometry.pad_end == 1 &&
+         c_in % kPanel == 0 && c_out % kPanel == 0 &&
          height * width >= (precision == Precision::bf16 ? kMinPixelsBf16 : kMinPixels);
 }
 
 void winograd_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
                      const ConvAddends& addends, Tensor& y) {
-  convolve(engine, problem_of(x, y.dim(3), forward_tile(x.dim(3), y.dim(3))), Direction::forward,
-           x.data<float>(), weight,
-           {.bias = optional_data(addends.bias),
-            .per_image_bias = optional_data(addends.per_image_bias),
-            .residual = optional_data(addends.residual)},
-           y.data<float>());
+  convolve(engine, {.problem = problem_of(x, y.dim(3), forward_tile(x.dim(3), y.dim(3))),
+                    .direction = Direction::forward,
+                    .x = x.data<float>(),
+                    .weight = weight,
+                    .addends = {.bias = optional_data(addends.bias),
+                                .per_image_bias = optional_data(addends.per_image_bias),
+                                .residual = optional_data(addends.residual)},
+                    .y = y.data<float>()});
 }
 
 void winograd_backward_input(Engine& engine, const Tensor& dy, const Tensor& weight, Grad dx) {
   float* const to = dx.tensor.data<float>();
-  convolve(engine, problem_of(dy, dx.tensor.dim(3), Tile::f4x4), Direction::backward_input,
-           dy.data<float>(), weight, {.residual = dx.write == Write::accumulate ? to : nullptr},
-           to);
+  convolve(engine, {.problem = problem_of(dy, dx.tensor.dim(3), Tile::f4x4),
+                    .direction = Direction::backward_input,
+                    .x = dy.data<float>(),
+                    .weight = weight,
+                    .addends = {.residual = dx.write == Write::accumulate ? to : nullptr},
+                    .y = to});
 }
 
 void winograd_backward_weight(Engine& engine, const Tensor& x, const Tensor& dy, Grad dweight) {
   ThreadTeam& team = engine.team();
   const Problem problem = problem_of(x, dy.dim(3), Tile::f4x4);
   const std::int64_t most_tiles = std::min(problem.num_tiles(), kGradientTiles);
-  const std::int64_t u_size = problem.num_points() * kLanes * kPanel;
+  const std::int64_t u_size = problem.num_points() * problem.u_stride(kLanes);
   Pieces pieces;
   const std::int64_t zeros = pieces.add(problem.c_in);
-  const std::int64_t v = pieces.add(problem.num_points() * most_tiles * problem.c_in);
-  const std::int64_t m = pieces.add(problem.num_points() * most_tiles * problem.c_out);
+  const std::int64_t v =
+      pieces.add(problem.c_in / kLanes * problem.num_points() * problem.block_stride(most_tiles));
+  const std::int64_t m =
+      pieces.add(problem.num_panels() * problem.num_points() * problem.m_stride(most_tiles));
   const std::int64_t u = pieces.add(team.size() * u_size);
   float* const workspace = pieces.get(engine.workspace());
   std::fill_n(workspace + zeros, problem.c_in, 0.0F);

@@ -10,7 +10,7 @@ class Engine;
 /// Whether a convolution and its gradients are computed by Winograd's algorithm (winograd_simd.h):
 /// 3x3, stride 1, padding 1, whole blocks of channels, and images large enough that weights of four
 /// times the size pay. The answer depends on the shape of one image alone, never on the batch or
-/// the load: it decides the bits.
+/// the load: it decides the bits. DDIM_CONV=direct forbids it.
 ///
 /// Gradients take tiles of 4x4, and so does the convolution itself between wide layers. Those
 /// transforms cost half a digit (relative error 3e-6 in place of 1e-6), and a trajectory of a few

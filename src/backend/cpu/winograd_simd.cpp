@@ -6,6 +6,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/winograd_simd.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // includes this file once for each instruction set
 #include <hwy/highway.h>
 
@@ -163,9 +164,10 @@ struct TransformedLayout {
 
 template <Tile kTile, class Element>
 void transform_input_to(const Problem& problem, const float* x, const Tiles& tiles,
-                        const float* zeros, const TransformedLayout& stride, Element* v) {
+                        const Tiles& part, const float* zeros, const TransformedLayout& stride,
+                        Element* v) {
   constexpr int kSide = kPointsOf<kTile>;
-  for (std::int64_t i = 0; i < tiles.count; ++i) {
+  for (std::int64_t i = part.first; i < part.first + part.count; ++i) {
     const Place place = place_of(problem, tiles.first + i);
     const float* pixels[kSide][kSide];
     for (std::int64_t row = 0; row < kSide; ++row) {
@@ -197,35 +199,37 @@ void transform_input_to(const Problem& problem, const float* x, const Tiles& til
 
 template <class Element>
 void transform_input_of(const Problem& problem, const float* x, const Tiles& tiles,
-                        const float* zeros, Element* v) {
+                        const Tiles& part, const float* zeros, Element* v) {
   const TransformedLayout stride{
-      .point = tiles.count * problem.c_in, .tile = problem.c_in, .channel_block = kLanes};
+      .point = problem.v_stride(tiles.count), .tile = problem.c_in, .channel_block = kLanes};
   if (problem.tile == Tile::f2x2) {
-    transform_input_to<Tile::f2x2>(problem, x, tiles, zeros, stride, v);
+    transform_input_to<Tile::f2x2>(problem, x, tiles, part, zeros, stride, v);
   } else {
-    transform_input_to<Tile::f4x4>(problem, x, tiles, zeros, stride, v);
+    transform_input_to<Tile::f4x4>(problem, x, tiles, part, zeros, stride, v);
   }
 }
 
-void TransformInput(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
-                    float* v) {
-  transform_input_of(problem, x, tiles, zeros, v);
+void TransformInput(const Problem& problem, const float* x, const Tiles& tiles, const Tiles& part,
+                    const float* zeros, float* v) {
+  transform_input_of(problem, x, tiles, part, zeros, v);
 }
 void TransformInputBf16(const Problem& problem, const float* x, const Tiles& tiles,
-                        const float* zeros, Bf16* v) {
-  transform_input_of(problem, x, tiles, zeros, v);
+                        const Tiles& part, const float* zeros, Bf16* v) {
+  transform_input_of(problem, x, tiles, part, zeros, v);
 }
 
 void TransformInputByChannel(const Problem& problem, const float* x, const Tiles& tiles,
                              const float* zeros, float* v) {
-  transform_input_to<Tile::f4x4>(problem, x, tiles, zeros,
-                                 {.point = tiles.count * kLanes,
-                                  .tile = kLanes,
-                                  .channel_block = problem.num_points() * tiles.count * kLanes},
-                                 v);
+  transform_input_to<Tile::f4x4>(
+      problem, x, tiles, {.count = tiles.count}, zeros,
+      {.point = problem.block_stride(tiles.count),
+       .tile = kLanes,
+       .channel_block = problem.num_points() * problem.block_stride(tiles.count)},
+      v);
 }
 
 void TransformGradient(const Problem& problem, const float* dy, const Tiles& tiles, float* m) {
+  const std::int64_t stride = problem.m_stride(tiles.count);
   for (std::int64_t i = 0; i < tiles.count; ++i) {
     const Place place = place_of(problem, tiles.first + i);
     const float* tile =
@@ -242,11 +246,10 @@ void TransformGradient(const Problem& problem, const float* dy, const Tiles& til
       }
       V out[6][6];
       transform_2d(LargeTransforms::gradient, in, out);
-      float* to =
-          m + c / kPanel * problem.num_points() * tiles.count * kPanel + i * kPanel + c % kPanel;
+      float* to = m + c / kPanel * problem.num_points() * stride + i * kPanel + c % kPanel;
       for (int row = 0; row < 6; ++row) {
         for (int column = 0; column < 6; ++column) {
-          hn::StoreU(out[row][column], d, to + (row * 6 + column) * tiles.count * kPanel);
+          hn::StoreU(out[row][column], d, to + (row * 6 + column) * stride);
         }
       }
     }
@@ -258,16 +261,20 @@ struct LeftStrides {
   std::int64_t row, k;
 };
 
-/// c[Rows][kPanel] = a[Rows][num_k] b[num_k][kPanel], each sum in the order of k.
+/// c[Rows][kPanel] (+)= a[Rows][num_k] b[num_k][kPanel], each sum in the order of k.
 template <int Rows>
 HWY_INLINE void multiply_rows(std::int64_t num_k, const float* HWY_RESTRICT a,
-                              const LeftStrides& stride, const float* HWY_RESTRICT b,
+                              const LeftStrides& stride, const float* HWY_RESTRICT b, Write write,
                               float* HWY_RESTRICT c) {
   constexpr std::int64_t kColumns = 2;  // vectors
   for (std::int64_t first = 0; first < kPanel; first += kColumns * kVector) {
     V sum[Rows][kColumns];
     for (int row = 0; row < Rows; ++row) {
-      for (int column = 0; column < kColumns; ++column) sum[row][column] = hn::Zero(d);
+      for (int column = 0; column < kColumns; ++column) {
+        sum[row][column] = write == Write::overwrite
+                               ? hn::Zero(d)
+                               : hn::LoadU(d, c + row * kPanel + first + column * kVector);
+      }
     }
     const float* a_k = a;
     const float* b_k = b + first;
@@ -291,19 +298,19 @@ HWY_INLINE void multiply_rows(std::int64_t num_k, const float* HWY_RESTRICT a,
 template <int Rows>
 HWY_INLINE std::int64_t multiply_slices(std::int64_t row, std::int64_t num_rows, std::int64_t num_k,
                                         const float* a, const LeftStrides& stride, const float* b,
-                                        float* c) {
+                                        Write write, float* c) {
   for (; num_rows - row >= Rows; row += Rows)
-    multiply_rows<Rows>(num_k, a + row * stride.row, stride, b, c + row * kPanel);
+    multiply_rows<Rows>(num_k, a + row * stride.row, stride, b, write, c + row * kPanel);
   return row;
 }
 
-/// c[num_rows][kPanel] = a b, in slices of MostRows rows, then 4, then 1.
+/// c[num_rows][kPanel] (+)= a b, in slices of MostRows rows, then 4, then 1.
 template <int MostRows>
 HWY_NOINLINE void multiply(std::int64_t num_rows, std::int64_t num_k, const float* a,
-                           const LeftStrides& stride, const float* b, float* c) {
-  std::int64_t row = multiply_slices<MostRows>(0, num_rows, num_k, a, stride, b, c);
-  row = multiply_slices<4>(row, num_rows, num_k, a, stride, b, c);
-  multiply_slices<1>(row, num_rows, num_k, a, stride, b, c);
+                           const LeftStrides& stride, const float* b, Write write, float* c) {
+  std::int64_t row = multiply_slices<MostRows>(0, num_rows, num_k, a, stride, b, write, c);
+  row = multiply_slices<4>(row, num_rows, num_k, a, stride, b, write, c);
+  multiply_slices<1>(row, num_rows, num_k, a, stride, b, write, c);
 }
 
 /// Rows whose sums fill the registers: two vectors each, of 32 registers with AVX-512, else of 16.
@@ -313,8 +320,8 @@ constexpr int kChannelRows = kManyRegisters ? 8 : 4;  // divides kLanes
 
 /// y = A^T m A + addends for the tiles and one panel of output channels.
 template <Tile kTile>
-void write_outputs(const Problem& problem, const float* m, const Tiles& tiles, std::int64_t panel,
-                   const Addends& addends, float* y) {
+void write_outputs_of(const Problem& problem, const float* m, const Tiles& tiles,
+                      std::int64_t panel, const Addends& addends, float* y) {
   constexpr int kSide = kPointsOf<kTile>;
   constexpr int kSize = static_cast<int>(kTile);
   for (std::int64_t i = 0; i < tiles.count; ++i) {
@@ -325,8 +332,8 @@ void write_outputs(const Problem& problem, const float* m, const Tiles& tiles, s
       V in[kSide][kSide];
       for (int row = 0; row < kSide; ++row) {
         for (int column = 0; column < kSide; ++column) {
-          in[row][column] =
-              hn::LoadU(d, m + ((row * kSide + column) * tiles.count + i) * kPanel + c);
+          in[row][column] = hn::LoadU(
+              d, m + (row * kSide + column) * problem.m_stride(tiles.count) + i * kPanel + c);
         }
       }
       V out[kSize][kSize];
@@ -356,23 +363,37 @@ void write_outputs(const Problem& problem, const float* m, const Tiles& tiles, s
 void WriteOutputs(const Problem& problem, const float* m, const Tiles& tiles, std::int64_t panel,
                   const Addends& addends, float* y) {
   if (problem.tile == Tile::f2x2) {
-    write_outputs<Tile::f2x2>(problem, m, tiles, panel, addends, y);
+    write_outputs_of<Tile::f2x2>(problem, m, tiles, panel, addends, y);
   } else {
-    write_outputs<Tile::f4x4>(problem, m, tiles, panel, addends, y);
+    write_outputs_of<Tile::f4x4>(problem, m, tiles, panel, addends, y);
   }
 }
 
-void MultiplyAndWrite(const Problem& problem, const float* v, const Tiles& tiles,
-                      const float* packed, std::int64_t panel, const Addends& addends, float* m,
-                      float* y) {
-  const std::int64_t num_points = problem.num_points();
-  const float* weights = packed + panel * num_points * problem.c_in * kPanel;
-  for (std::int64_t point = 0; point < num_points; ++point) {
-    multiply<kTileRows>(tiles.count, problem.c_in, v + point * tiles.count * problem.c_in,
-                        {.row = problem.c_in, .k = 1}, weights + point * problem.c_in * kPanel,
-                        m + point * tiles.count * kPanel);
+void Multiply(const Problem& problem, const float* v, std::int64_t num_tiles, const float* u,
+              const Channels& channels, float* m) {
+  for (std::int64_t point = 0; point < problem.num_points(); ++point) {
+    multiply<kTileRows>(num_tiles, channels.count,
+                        v + point * problem.v_stride(num_tiles) + channels.first,
+                        {.row = problem.c_in, .k = 1}, u + point * problem.u_stride(channels.count),
+                        channels.first == 0 ? Write::overwrite : Write::accumulate,
+                        m + point * problem.m_stride(num_tiles));
   }
-  WriteOutputs(problem, m, tiles, panel, addends, y);
+}
+
+void GatherTaps(const Problem& problem, Direction direction, const float* weight,
+                std::int64_t panel, const Channels& channels, float* taps) {
+  const bool forward = direction == Direction::forward;
+  // Strides of the convolution that is run, within weight [C_out,C_in,3,3] of the forward one.
+  const std::int64_t stride_out = forward ? problem.c_in * kTaps : kTaps;
+  const std::int64_t stride_in = forward ? kTaps : problem.c_out * kTaps;
+  for (std::int64_t c = channels.first; c < channels.first + channels.count;
+       ++c, taps += kTaps * kPanel) {
+    for (std::int64_t o = 0; o < kPanel; ++o) {
+      const float* from = weight + (panel * kPanel + o) * stride_out + c * stride_in;
+      for (std::int64_t tap = 0; tap < kTaps; ++tap)
+        taps[(forward ? tap : kTaps - 1 - tap) * kPanel + o] = from[tap];
+    }
+  }
 }
 
 /// Writes part of row k of a panel of right factors.
@@ -386,66 +407,59 @@ HWY_INLINE void put_row(V values, std::int64_t k, std::int64_t column, Bf16* pan
     panel[(k / 2 * kPanel + column + i) * 2 + k % 2] = to_bf16(row[i]);
 }
 
+/// Channels whose taps are fetched ahead of their use: a cache's worth of products comes between.
+constexpr std::int64_t kPrefetchChannels = 64;
+constexpr std::int64_t kCacheLine = 16;  // floats
+
 template <Tile kTile, class Element>
-void pack_weights_to(const Problem& problem, Direction direction, const float* weight,
-                     std::int64_t panel, Element* packed) {
+void transform_weights_to(const float* taps, std::int64_t num_channels, Element* u) {
   constexpr int kSide = kPointsOf<kTile>;
-  constexpr std::int64_t kTaps = 9;
-  const bool forward = direction == Direction::forward;
-  // Strides of the convolution that is run, within weight [C_out,C_in,3,3] of the forward one.
-  const std::int64_t stride_out = forward ? problem.c_in * kTaps : kTaps;
-  const std::int64_t stride_in = forward ? kTaps : problem.c_out * kTaps;
-  Element* to = packed + panel * problem.num_points() * problem.c_in * kPanel;
-  for (std::int64_t c = 0; c < problem.c_in; ++c) {
-    alignas(64) float taps[kTaps][kPanel];
-    for (std::int64_t o = 0; o < kPanel; ++o) {
-      const float* from = weight + (panel * kPanel + o) * stride_out + c * stride_in;
-      for (std::int64_t tap = 0; tap < kTaps; ++tap)
-        taps[forward ? tap : kTaps - 1 - tap][o] = from[tap];
-    }
+  for (std::int64_t c = 0; c < num_channels; ++c) {
+    const float* const from = taps + c * kTaps * kPanel;
+    for (std::int64_t i = 0; i < kTaps * kPanel; i += kCacheLine)
+      hwy::Prefetch(from + kPrefetchChannels * kTaps * kPanel + i);
     for (std::int64_t o = 0; o < kPanel; o += kVector) {
       V in[3][3];
       for (int i = 0; i < 3; ++i) {
-        for (int j = 0; j < 3; ++j) in[i][j] = hn::Load(d, &taps[i * 3 + j][o]);
+        for (int j = 0; j < 3; ++j) in[i][j] = hn::LoadU(d, from + (i * 3 + j) * kPanel + o);
       }
       V out[kSide][kSide];
       transform_2d(Transforms<kTile>::weight, in, out);
       for (int i = 0; i < kSide; ++i) {
         for (int j = 0; j < kSide; ++j)
-          put_row(out[i][j], c, o, to + (i * kSide + j) * problem.c_in * kPanel);
+          put_row(out[i][j], c, o, u + (i * kSide + j) * Problem::u_stride(num_channels));
       }
     }
   }
 }
 
 template <class Element>
-void pack_weights_of(const Problem& problem, Direction direction, const float* weight,
-                     std::int64_t panel, Element* packed) {
+void transform_weights_of(const Problem& problem, const float* taps, std::int64_t num_channels,
+                          Element* u) {
   if (problem.tile == Tile::f2x2) {
-    pack_weights_to<Tile::f2x2>(problem, direction, weight, panel, packed);
+    transform_weights_to<Tile::f2x2>(taps, num_channels, u);
   } else {
-    pack_weights_to<Tile::f4x4>(problem, direction, weight, panel, packed);
+    transform_weights_to<Tile::f4x4>(taps, num_channels, u);
   }
 }
 
-void PackWeights(const Problem& problem, Direction direction, const float* weight,
-                 std::int64_t panel, float* packed) {
-  pack_weights_of(problem, direction, weight, panel, packed);
+void TransformWeights(const Problem& problem, const float* taps, std::int64_t num_channels,
+                      float* u) {
+  transform_weights_of(problem, taps, num_channels, u);
 }
-void PackWeightsBf16(const Problem& problem, Direction direction, const float* weight,
-                     std::int64_t panel, Bf16* packed) {
-  pack_weights_of(problem, direction, weight, panel, packed);
+void TransformWeightsBf16(const Problem& problem, const float* taps, std::int64_t num_channels,
+                          Bf16* u) {
+  transform_weights_of(problem, taps, num_channels, u);
 }
 
 void WeightGradient(const Problem& problem, std::int64_t num_tiles, const float* v, const float* m,
                     std::int64_t block, std::int64_t panel, Write write, float* u, float* dweight) {
-  constexpr std::int64_t kTaps = 9;
   const std::int64_t num_points = problem.num_points();
   for (std::int64_t point = 0; point < num_points; ++point) {
-    multiply<kChannelRows>(kLanes, num_tiles, v + (block * num_points + point) * num_tiles * kLanes,
-                           {.row = 1, .k = kLanes},
-                           m + (panel * num_points + point) * num_tiles * kPanel,
-                           u + point * kLanes * kPanel);
+    multiply<kChannelRows>(
+        kLanes, num_tiles, v + (block * num_points + point) * problem.block_stride(num_tiles),
+        {.row = 1, .k = kLanes}, m + (panel * num_points + point) * problem.m_stride(num_tiles),
+        Write::overwrite, u + point * problem.u_stride(kLanes));
   }
   for (std::int64_t c = 0; c < kLanes; ++c) {
     alignas(64) float taps[kTaps][kPanel];
@@ -453,7 +467,7 @@ void WeightGradient(const Problem& problem, std::int64_t num_tiles, const float*
       V in[6][6];
       for (int i = 0; i < 6; ++i) {
         for (int j = 0; j < 6; ++j)
-          in[i][j] = hn::LoadU(d, u + ((i * 6 + j) * kLanes + c) * kPanel + o);
+          in[i][j] = hn::LoadU(d, u + (i * 6 + j) * problem.u_stride(kLanes) + c * kPanel + o);
       }
       V out[3][3];
       transform_2d(LargeTransforms::weight_gradient, in, out);
@@ -476,48 +490,53 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace ddim::cpu::winograd {
 
-HWY_EXPORT(PackWeights);
-HWY_EXPORT(PackWeightsBf16);
+HWY_EXPORT(GatherTaps);
+HWY_EXPORT(TransformWeights);
+HWY_EXPORT(TransformWeightsBf16);
 HWY_EXPORT(TransformInput);
 HWY_EXPORT(TransformInputBf16);
-HWY_EXPORT(MultiplyAndWrite);
+HWY_EXPORT(Multiply);
 HWY_EXPORT(WriteOutputs);
 HWY_EXPORT(TransformInputByChannel);
 HWY_EXPORT(TransformGradient);
 HWY_EXPORT(WeightGradient);
 
-void pack_weights(const Problem& problem, Direction direction, const float* weight,
-                  std::int64_t panel, float* packed) {
-  HWY_DYNAMIC_DISPATCH(PackWeights)(problem, direction, weight, panel, packed);
+void gather_taps(const Problem& problem, Direction direction, const float* weight,
+                 std::int64_t panel, const Channels& channels, float* taps) {
+  HWY_DYNAMIC_DISPATCH(GatherTaps)(problem, direction, weight, panel, channels, taps);
 }
-void pack_weights(const Problem& problem, Direction direction, const float* weight,
-                  std::int64_t panel, Bf16* packed) {
-  HWY_DYNAMIC_DISPATCH(PackWeightsBf16)(problem, direction, weight, panel, packed);
+void transform_weights(const Problem& problem, const float* taps, std::int64_t num_channels,
+                       float* u) {
+  HWY_DYNAMIC_DISPATCH(TransformWeights)(problem, taps, num_channels, u);
 }
-void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
-                     Bf16* v) {
-  HWY_DYNAMIC_DISPATCH(TransformInputBf16)(problem, x, tiles, zeros, v);
+void transform_weights(const Problem& problem, const float* taps, std::int64_t num_channels,
+                       Bf16* u) {
+  HWY_DYNAMIC_DISPATCH(TransformWeightsBf16)(problem, taps, num_channels, u);
 }
-void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
-                     float* v) {
-  HWY_DYNAMIC_DISPATCH(TransformInput)(problem, x, tiles, zeros, v);
+void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const Tiles& part,
+                     const float* zeros, Bf16* v) {
+  HWY_DYNAMIC_DISPATCH(TransformInputBf16)(problem, x, tiles, part, zeros, v);
 }
-void multiply_and_write(const Problem& problem, const float* v, const Tiles& tiles,
-                        const float* packed, std::int64_t panel, const Addends& addends, float* m,
-                        float* y) {
-  HWY_DYNAMIC_DISPATCH(MultiplyAndWrite)(problem, v, tiles, packed, panel, addends, m, y);
+void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const Tiles& part,
+                     const float* zeros, float* v) {
+  HWY_DYNAMIC_DISPATCH(TransformInput)(problem, x, tiles, part, zeros, v);
 }
-void multiply_and_write(const Problem& problem, const Bf16* v, const Tiles& tiles,
-                        const Bf16* packed, std::int64_t panel, const Addends& addends, float* m,
-                        float* y) {
-  const Bf16* weights = packed + panel * problem.num_points() * problem.c_in * kPanel;
+void multiply(const Problem& problem, const float* v, std::int64_t num_tiles, const float* u,
+              const Channels& channels, float* m) {
+  HWY_DYNAMIC_DISPATCH(Multiply)(problem, v, num_tiles, u, channels, m);
+}
+void multiply(const Problem& problem, const Bf16* v, std::int64_t num_tiles, const Bf16* u,
+              const Channels& channels, float* m) {
   for (std::int64_t point = 0; point < problem.num_points(); ++point) {
-    bf16::multiply({.a = v + point * tiles.count * problem.c_in,
-                    .b = weights + point * problem.c_in * kPanel,
-                    .num_rows = tiles.count,
-                    .num_k = problem.c_in,
-                    .c = m + point * tiles.count * kPanel});
+    bf16::multiply({.a = v + point * problem.v_stride(num_tiles),
+                    .b = u + point * problem.u_stride(channels.count),
+                    .num_rows = num_tiles,
+                    .num_k = channels.count,
+                    .c = m + point * problem.m_stride(num_tiles)});
   }
+}
+void write_outputs(const Problem& problem, const float* m, const Tiles& tiles, std::int64_t panel,
+                   const Addends& addends, float* y) {
   HWY_DYNAMIC_DISPATCH(WriteOutputs)(problem, m, tiles, panel, addends, y);
 }
 void transform_input_by_channel(const Problem& problem, const float* x, const Tiles& tiles,

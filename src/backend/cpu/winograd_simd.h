@@ -40,10 +40,23 @@ struct Problem {
   std::int64_t tiles_per_image() const { return tiles_y() * tiles_x(); }
   std::int64_t num_tiles() const { return num_images * tiles_per_image(); }
   std::int64_t num_panels() const { return c_out / kPanel; }
+
+  // Elements from one point to the next.
+  std::int64_t v_stride(std::int64_t num_tiles) const { return num_tiles * c_in; }
+  static std::int64_t u_stride(std::int64_t num_channels) { return num_channels * kPanel; }
+  static std::int64_t m_stride(std::int64_t num_tiles) { return num_tiles * kPanel; }
+  /// In the gradient of the weights, of a block of input channels.
+  static std::int64_t block_stride(std::int64_t num_tiles) { return num_tiles * kLanes; }
 };
 
 /// Tiles first .. first+count-1, counted over all images, row by row.
 struct Tiles {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
+/// Some of the input channels.
+struct Channels {
   std::int64_t first = 0;
   std::int64_t count = 0;
 };
@@ -54,20 +67,27 @@ enum class Direction { forward, backward_input };
 
 // The transforms are computed in fp32, and rounded to bf16 where products are to be made of that.
 
-/// packed[panel][point][C_in][kPanel] = G g G^T, for panel `panel` of the problem's output
-/// channels; in bf16, [panel][point][C_in/2][kPanel][2] (bf16.h). `problem` is that of the
-/// convolution that is run: for backward_input its C_in is the weights' C_out.
-void pack_weights(const Problem& problem, Direction direction, const float* weight,
-                  std::int64_t panel, float* packed);
-void pack_weights(const Problem& problem, Direction direction, const float* weight,
-                  std::int64_t panel, Bf16* packed);
+constexpr std::int64_t kTaps = 9;  ///< of a 3x3 window
 
-/// v[point][tile][C_in] = B^T d B of the tiles. `zeros` holds C_in zeros: what lies beyond the
-/// border.
-void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
-                     float* v);
-void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const float* zeros,
-                     Bf16* v);
+/// taps[channels.count][tap][kPanel]: the weights themselves, of some input channels, for panel
+/// `panel` of the problem's output channels. `problem` is that of the convolution that is run: for
+/// backward_input its C_in is the weights' C_out.
+void gather_taps(const Problem& problem, Direction direction, const float* weight,
+                 std::int64_t panel, const Channels& channels, float* taps);
+
+/// u[point][num_channels][kPanel] = G g G^T of so many input channels' taps; in bf16,
+/// [point][num_channels/2][kPanel][2] (bf16.h).
+void transform_weights(const Problem& problem, const float* taps, std::int64_t num_channels,
+                       float* u);
+void transform_weights(const Problem& problem, const float* taps, std::int64_t num_channels,
+                       Bf16* u);
+
+/// v[point][tile][C_in] = B^T d B of the tiles, of which `part` (counted from the first of them) is
+/// computed. `zeros` holds C_in zeros: what lies beyond the border.
+void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const Tiles& part,
+                     const float* zeros, float* v);
+void transform_input(const Problem& problem, const float* x, const Tiles& tiles, const Tiles& part,
+                     const float* zeros, Bf16* v);
 
 /// What is added to the sums; null pointers are left out. See ConvAddends.
 struct Addends {
@@ -76,15 +96,17 @@ struct Addends {
   const float* residual = nullptr;        // [N,H,W,C_out], may be y
 };
 
-/// Writes the outputs of the tiles in panel `panel`: products of v with the panel's packed weights,
-/// A^T m A, addends. `m` is scratch for num_points * count *
-/// kPanel floats.
-void multiply_and_write(const Problem& problem, const float* v, const Tiles& tiles,
-                        const float* packed, std::int64_t panel, const Addends& addends, float* m,
-                        float* y);
-void multiply_and_write(const Problem& problem, const Bf16* v, const Tiles& tiles,
-                        const Bf16* packed, std::int64_t panel, const Addends& addends, float* m,
-                        float* y);
+/// m[point][tile][kPanel] = the products of v with transformed weights of some input channels. Sums
+/// begin at zero with the first channel and go on from m with later ones; in bf16, channels are all
+/// there are.
+void multiply(const Problem& problem, const float* v, std::int64_t num_tiles, const float* u,
+              const Channels& channels, float* m);
+void multiply(const Problem& problem, const Bf16* v, std::int64_t num_tiles, const Bf16* u,
+              const Channels& channels, float* m);
+
+/// Writes the outputs of the tiles in panel `panel`: y = A^T m A + addends.
+void write_outputs(const Problem& problem, const float* m, const Tiles& tiles, std::int64_t panel,
+                   const Addends& addends, float* y);
 
 // ---- the gradient of the weights: dg = G^T [ sum over tiles (B^T d B) . (A dY A^T) ] G ----
 
@@ -95,7 +117,7 @@ void transform_input_by_channel(const Problem& problem, const float* x, const Ti
 void transform_gradient(const Problem& problem, const float* dy, const Tiles& tiles, float* m);
 /// dweight[o,c,3,3] for the kLanes input channels of block `block` and all of panel `panel`, from
 /// the transforms of `num_tiles` tiles, which are summed in their order. `u` is scratch for
-/// num_points * kLanes * kPanel floats.
+/// num_points * u_stride(kLanes) floats.
 void weight_gradient(const Problem& problem, std::int64_t num_tiles, const float* v, const float* m,
                      std::int64_t block, std::int64_t panel, Write write, float* u, float* dweight);
 

@@ -1,0 +1,21 @@
+#include "backend/cpu/conv_algorithm.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace ddim::cpu {
+
+ConvAlgorithm allowed_conv_algorithm() {
+  static const ConvAlgorithm algorithm = [] {
+    const char* const value = std::getenv("DDIM_CONV");
+    const std::string_view wanted = value == nullptr ? "any" : value;
+    require(wanted == "any" || wanted == "direct", "DDIM_CONV is \"", wanted,
+            "\"; it must be any or direct, or unset");
+    return wanted == "direct" ? ConvAlgorithm::direct : ConvAlgorithm::any;
+  }();
+  return algorithm;
+}
+
+}  // namespace ddim::cpu
