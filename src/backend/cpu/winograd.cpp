@@ -109,43 +109,6 @@ struct Convolution {
   std::int64_t panel_size() const { return problem.num_points() * problem.u_stride(problem.c_in); }
 };
 
-/// The weights of one panel after the other. Kept [panel][C_in][tap][kPanel] as long as they do not
-/// change, or, to use less memory, gathered each time.
-class Taps {
- public:
-  Taps(Engine& engine, const Convolution& conv) : conv_(conv) {
-    if (engine.memory_use() == MemoryUse::low) return;
-    const auto format = format_of_panels<float>(conv.problem, conv.direction,
-                                                {conv.problem.c_in, winograd::kTaps, kPanel});
-    kept_ = engine.packed_parameters().get(
-        conv.weight, format, engine.onednn(), [&](dnnl::memory& memory) {
-          auto* const to = static_cast<float*>(memory.get_data_handle());
-          parallel_for(engine.team(), conv.problem.num_panels(), [&](std::int64_t panel) {
-            gather(panel, {.count = conv.problem.c_in}, to + panel * conv.panel_taps());
-          });
-        });
-  }
-
-  /// The taps of some input channels; `scratch` has room for them.
-  const float* get(std::int64_t panel, const winograd::Channels& channels, float* scratch) const {
-    if (kept_ == nullptr) {
-      gather(panel, channels, scratch);
-      return scratch;
-    }
-    return static_cast<const float*>(kept_->get_data_handle()) + panel * conv_.panel_taps() +
-           channels.first * winograd::kTaps * kPanel;
-  }
-
- private:
-  void gather(std::int64_t panel, const winograd::Channels& channels, float* taps) const {
-    winograd::gather_taps(conv_.problem, conv_.direction, conv_.weight.data<float>(), panel,
-                          channels, taps);
-  }
-
-  const Convolution& conv_;
-  std::shared_ptr<const dnnl::memory> kept_;
-};
-
 /// Transforms a panel's weights; `scratch` has room for its taps.
 template <class Element>
 void transform_panel(const Convolution& conv, std::int64_t panel, float* scratch, Element* u) {
@@ -184,25 +147,23 @@ void transform_all_tiles(Engine& engine, const Convolution& conv, const float* z
                   });
 }
 
-/// Few tiles: reading transformed weights, four times as large as the weights, would take longer
-/// than the products. Each thread transforms the weights of some input channels of its panel when
-/// it needs them, into its second-level cache.
+/// Few tiles, and no transformed weights kept: each thread transforms the weights of some input
+/// channels of its panel when it needs them, into its second-level cache.
 void convolve_few_tiles(Engine& engine, const Convolution& conv) {
   constexpr std::int64_t kChannels = 64;
   const Problem& problem = conv.problem;
   ThreadTeam& team = engine.team();
-  const Taps taps(engine, conv);
   const Tiles tiles{.first = 0, .count = problem.num_tiles()};
 
   Pieces pieces;
   const std::int64_t u_size = problem.num_points() * problem.u_stride(kChannels);
   const std::int64_t m_size = problem.num_points() * problem.m_stride(tiles.count);
-  const std::int64_t gathered_size = kChannels * winograd::kTaps * kPanel;
+  const std::int64_t taps_size = kChannels * winograd::kTaps * kPanel;
   const std::int64_t zeros = pieces.add(problem.c_in);
   const std::int64_t v = pieces.add(problem.num_points() * problem.v_stride(tiles.count));
   const std::int64_t u = pieces.add(team.size() * u_size);
   const std::int64_t m = pieces.add(team.size() * m_size);
-  const std::int64_t gathered = pieces.add(team.size() * gathered_size);
+  const std::int64_t taps = pieces.add(team.size() * taps_size);
   float* const workspace = pieces.get(engine.workspace());
   std::fill_n(workspace + zeros, problem.c_in, 0.0F);
 
@@ -210,11 +171,12 @@ void convolve_few_tiles(Engine& engine, const Convolution& conv) {
   team.for_each(problem.num_panels(), [&](int thread, std::int64_t panel) {
     float* const thread_u = workspace + u + thread * u_size;
     float* const thread_m = workspace + m + thread * m_size;
+    float* const thread_taps = workspace + taps + thread * taps_size;
     for (std::int64_t c = 0; c < problem.c_in; c += kChannels) {
       const winograd::Channels channels{.first = c, .count = std::min(kChannels, problem.c_in - c)};
-      winograd::transform_weights(
-          problem, taps.get(panel, channels, workspace + gathered + thread * gathered_size),
-          channels.count, thread_u);
+      winograd::gather_taps(problem, conv.direction, conv.weight.data<float>(), panel, channels,
+                            thread_taps);
+      winograd::transform_weights(problem, thread_taps, channels.count, thread_u);
       winograd::multiply(problem, workspace + v, tiles.count, thread_u, channels, thread_m);
     }
     winograd::write_outputs(problem, thread_m, tiles, panel, conv.addends, conv.y);
@@ -236,13 +198,19 @@ std::int64_t even_block(const Problem& problem, int num_threads) {
   return (even_tiles + kSmallSlice - 1) / kSmallSlice * kSmallSlice;
 }
 
+/// Whether transformed weights are kept beside the weights. In bf16 those of 2x2 tiles are smaller
+/// than the weights themselves.
+template <class Element>
+bool keeps_transforms(const Engine& engine) {
+  return std::is_same_v<Element, Bf16> || engine.memory_use() == MemoryUse::normal;
+}
+
 /// Element: what products are made of, float or Bf16.
 template <class Element>
 void convolve_many_tiles(Engine& engine, const Convolution& conv) {
   const Problem& problem = conv.problem;
   ThreadTeam& team = engine.team();
-  // In bf16 transforms of 2x2 tiles are smaller than the weights themselves.
-  const bool keep = std::is_same_v<Element, Bf16> || engine.memory_use() == MemoryUse::normal;
+  const bool keep = keeps_transforms<Element>(engine);
   const auto kept = keep ? kept_transforms<Element>(engine, conv) : nullptr;
 
   const std::int64_t num_tiles = problem.num_tiles();
@@ -302,10 +270,10 @@ void convolve(Engine& engine, Convolution conv) {
   if (engine.precision() == Precision::bf16) {
     conv.problem.tile = Tile::f2x2;
     convolve_many_tiles<Bf16>(engine, conv);
-  } else if (conv.problem.num_tiles() <= kFewTiles) {
-    convolve_few_tiles(engine, conv);
-  } else {
+  } else if (keeps_transforms<float>(engine) || conv.problem.num_tiles() > kFewTiles) {
     convolve_many_tiles<float>(engine, conv);
+  } else {
+    convolve_few_tiles(engine, conv);
   }
 }
 

@@ -6,7 +6,6 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/winograd_simd.cpp"
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // includes this file once for each instruction set
 #include <hwy/highway.h>
 
@@ -407,17 +406,11 @@ HWY_INLINE void put_row(V values, std::int64_t k, std::int64_t column, Bf16* pan
     panel[(k / 2 * kPanel + column + i) * 2 + k % 2] = to_bf16(row[i]);
 }
 
-/// Channels whose taps are fetched ahead of their use: a cache's worth of products comes between.
-constexpr std::int64_t kPrefetchChannels = 64;
-constexpr std::int64_t kCacheLine = 16;  // floats
-
 template <Tile kTile, class Element>
 void transform_weights_to(const float* taps, std::int64_t num_channels, Element* u) {
   constexpr int kSide = kPointsOf<kTile>;
   for (std::int64_t c = 0; c < num_channels; ++c) {
     const float* const from = taps + c * kTaps * kPanel;
-    for (std::int64_t i = 0; i < kTaps * kPanel; i += kCacheLine)
-      hwy::Prefetch(from + kPrefetchChannels * kTaps * kPanel + i);
     for (std::int64_t o = 0; o < kPanel; o += kVector) {
       V in[3][3];
       for (int i = 0; i < 3; ++i) {
