@@ -10,9 +10,9 @@ namespace ddim::cpu {
 class Engine;  // oneDNN's engine and stream, primitive caches, packed parameters, workspaces
                // (engine.h)
 
-/// Kernels on CPUs. Contracts: tensor/kernels.h. Convolutions and matrix products go to oneDNN
-/// (cpu_conv.cpp, cpu_linear.cpp, cpu_attention.cpp); the rest are our own SIMD kernels on Highway
-/// (cpu_*.cpp beside a *_simd.cpp that is compiled once for each instruction set).
+/// Kernels on CPUs. Contracts: tensor/kernels.h. Convolutions that Winograd's algorithm does not
+/// serve go to oneDNN (cpu_conv.cpp); the rest are our own SIMD kernels on Highway (cpu_*.cpp
+/// beside a *_simd.cpp that is compiled once for each instruction set).
 class CpuKernels final : public Kernels {
  public:
   explicit CpuKernels(std::unique_ptr<Engine> engine);

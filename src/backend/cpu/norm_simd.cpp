@@ -41,25 +41,49 @@ HWY_INLINE void add_to(D d, hn::Vec<D> value, double* sum) {
   }
 }
 
+/// Adds kVectors vectors of channels of some pixels, and their squares.
+template <int kVectors, class D>
+HWY_INLINE void add_moments(D d, std::int64_t pixels, std::int64_t pixel_stride,
+                            const float* HWY_RESTRICT x, double* sum, double* sum_of_squares) {
+  const hn::Rebind<float, D> df;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  hn::Vec<D> s[kVectors];
+  hn::Vec<D> squares[kVectors];
+#pragma GCC unroll 4
+  for (int i = 0; i < kVectors; ++i) s[i] = squares[i] = hn::Zero(d);
+  for (std::int64_t p = 0; p < pixels; ++p, x += pixel_stride) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kVectors; ++i) {
+      const auto v = hn::PromoteTo(d, hn::LoadU(df, x + i * lanes));
+      s[i] = hn::Add(s[i], v);
+      squares[i] = hn::MulAdd(v, v, squares[i]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < kVectors; ++i) {
+    add_to(d, s[i], sum + i * lanes);
+    add_to(d, squares[i], sum_of_squares + i * lanes);
+  }
+}
+
 void channel_moments(const ChannelBlock& block, const float* x, double* sum,
                      double* sum_of_squares) {
   std::fill_n(sum, block.channels, 0.0);
   std::fill_n(sum_of_squares, block.channels, 0.0);
   // In double throughout: squares of floats are exact, and nothing is lost when the mean is large
   // against the standard deviation.
+  const hn::ScalableTag<double> d;
+  constexpr std::int64_t kTogether = 4;  // vectors, as additions wait for those before them
+  const std::int64_t step = kTogether * static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t together = block.channels / step * step;
   for_each_pixel_tile(block, [&](std::int64_t pixels, std::int64_t offset) HWY_ATTR {
-    for_each_vector<double>(block.channels, [&](auto d, std::int64_t c) HWY_ATTR {
-      const hn::Rebind<float, decltype(d)> df;
-      auto s = hn::Zero(d);
-      auto squares = hn::Zero(d);
-      const float* HWY_RESTRICT column = x + offset + c;
-      for (std::int64_t p = 0; p < pixels; ++p) {
-        const auto v = hn::PromoteTo(d, hn::LoadU(df, column + p * block.pixel_stride));
-        s = hn::Add(s, v);
-        squares = hn::MulAdd(v, v, squares);
-      }
-      add_to(d, s, sum + c);
-      add_to(d, squares, sum_of_squares + c);
+    for (std::int64_t c = 0; c < together; c += step) {
+      add_moments<kTogether>(d, pixels, block.pixel_stride, x + offset + c, sum + c,
+                             sum_of_squares + c);
+    }
+    for_each_vector<double>(block.channels - together, [&](auto tag, std::int64_t i) HWY_ATTR {
+      const std::int64_t c = together + i;
+      add_moments<1>(tag, pixels, block.pixel_stride, x + offset + c, sum + c, sum_of_squares + c);
     });
   });
 }
