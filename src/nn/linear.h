@@ -17,7 +17,6 @@ class Linear {
 
   Var operator()(Tape& tape, const Var& x) const;  // [...,C_in] -> [...,C_out]
 
-  const std::string& name() const { return name_; }
   const Parameter& weight() const { return weight_; }  // [C_out,C_in]
   const Parameter& bias() const { return bias_; }      // [C_out]
 

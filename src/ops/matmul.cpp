@@ -23,23 +23,15 @@ Var matmul(Tape& tape, const Device& device, const FactorVar& a, const FactorVar
   k.matmul(factor(a), factor(b), {y});
   // y = A B:  dA = dy B^T, dB = A^T dy, and the transposes of these where a factor is one.
   return tape.record(y, [&k, a, b](const Tensor& dy) {
-    const Factor d{dy};
-    if (const Grad da = a.matrix.grad()) {
-      const Factor other = factor(b).transpose();
-      if (a.transposed) {
-        k.matmul(other.transpose(), d.transpose(), da);
+    const auto backward = [&k](const FactorVar& of, const Factor& left, const Factor& right) {
+      if (of.transposed) {
+        k.matmul(right.transpose(), left.transpose(), of.matrix.grad());
       } else {
-        k.matmul(d, other, da);
+        k.matmul(left, right, of.matrix.grad());
       }
-    }
-    if (const Grad db = b.matrix.grad()) {
-      const Factor other = factor(a).transpose();
-      if (b.transposed) {
-        k.matmul(d.transpose(), other.transpose(), db);
-      } else {
-        k.matmul(other, d, db);
-      }
-    }
+    };
+    backward(a, {dy}, factor(b).transpose());
+    backward(b, factor(a).transpose(), {dy});
   });
 }
 

@@ -79,20 +79,19 @@ Problem problem_of(const Tensor& x, std::int64_t c_out, Tile tile) {
           .tile = tile};
 }
 
-/// A piece of `panel_dims` for each panel of output channels, of the type that products are made
-/// of. Turned weights have an axis more: the two packings of one weight with as many inputs as
-/// outputs must not be taken for each other.
+/// [panel][point][C_in][kPanel] of the type that products are made of. Turned weights have an axis
+/// more: the two packings of one weight with as many inputs as outputs must not be taken for each
+/// other.
 template <class Element>
-dnnl::memory::desc format_of_panels(const Problem& problem, Direction direction,
-                                    const dnnl::memory::dims& panel_dims) {
+dnnl::memory::desc packed_format(const Problem& problem, Direction direction) {
   using dnnl::memory;
   constexpr auto kType =
       std::is_same_v<Element, Bf16> ? memory::data_type::bf16 : memory::data_type::f32;
-  memory::dims dims{problem.num_panels()};
-  if (direction == Direction::backward_input) dims.insert(dims.begin(), 1);
-  dims.insert(dims.end(), panel_dims.begin(), panel_dims.end());
-  constexpr memory::format_tag kDense[] = {memory::format_tag::abcd, memory::format_tag::abcde};
-  return {dims, kType, kDense[dims.size() - 4]};
+  const memory::dims dims{problem.num_panels(), problem.num_points(), problem.c_in, kPanel};
+  if (direction == Direction::forward) {
+    return {dims, kType, memory::format_tag::abcd};
+  }
+  return {{1, dims[0], dims[1], dims[2], dims[3]}, kType, memory::format_tag::abcde};
 }
 
 /// The convolution that is run, and the weights [C_out,C_in,3,3] of the forward one.
@@ -121,10 +120,9 @@ void transform_panel(const Convolution& conv, std::int64_t panel, float* scratch
 /// [panel][point][C_in][kPanel], kept as long as the weights do not change.
 template <class Element>
 std::shared_ptr<const dnnl::memory> kept_transforms(Engine& engine, const Convolution& conv) {
-  const auto format = format_of_panels<Element>(
-      conv.problem, conv.direction, {conv.problem.num_points(), conv.problem.c_in, kPanel});
   return engine.packed_parameters().get(
-      conv.weight, format, engine.onednn(), [&](dnnl::memory& memory) {
+      conv.weight, packed_format<Element>(conv.problem, conv.direction), engine.onednn(),
+      [&](dnnl::memory& memory) {
         auto* const to = static_cast<Element*>(memory.get_data_handle());
         Pieces pieces;
         const std::int64_t taps = pieces.add(engine.team().size() * conv.panel_taps());
