@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "commands.h"
+#include "dequantise_flag.h"
 #include "interrupts.h"
 #include "json_object.h"
 #include "output_file.h"
@@ -19,6 +20,7 @@ struct Flags {
   RunFlags run;
   PictureFlags pictures;
   TauFlags tau;
+  DequantiseFlag dequantise;
   OverwriteFlag overwrite;
   std::filesystem::path out;
   bool exact = false;
@@ -57,6 +59,7 @@ void run(const Flags& flags) {
                              {.steps = flags.tau.steps(),
                               .tau = is_default ? TauKind::quadratic : flags.tau.tau(),
                               .method = flags.exact ? EncodeMethod::exact : EncodeMethod::euler,
+                              .dequantise = flags.dequantise.value(),
                               .class_choice = flags.run.class_choice(),
                               .batch = flags.run.batch(),
                               .threads = flags.run.threads(),
@@ -82,6 +85,7 @@ void add_encode_command(Command root) {
   command.add_flag("--exact", flags->exact,
                    "Undo the decoder's steps one by one, some ten network calls each, so that "
                    "decoding comes back to float accuracy; --tau is quadratic then unless given");
+  flags->dequantise.add_to(command);
   flags->run.add_to(command);
   flags->overwrite.add_to(command);
   command.callback([flags] { run(*flags); });

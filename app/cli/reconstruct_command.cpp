@@ -8,6 +8,7 @@
 
 #include "clip_flag.h"
 #include "commands.h"
+#include "dequantise_flag.h"
 #include "interrupts.h"
 #include "json_object.h"
 #include "picture_flags.h"
@@ -24,6 +25,7 @@ struct Flags {
   PictureFlags pictures;
   ReconstructOptions options;
   TauKindFlag tau;
+  DequantiseFlag dequantise;
   ClipFlag clip;
   OverwriteFlag overwrite;
   std::filesystem::path out;
@@ -117,6 +119,7 @@ void run(const Flags& flags) {
   ReconstructOptions options = flags.options;
   options.method = flags.exact ? EncodeMethod::exact : EncodeMethod::euler;
   options.tau = flags.exact && !flags.tau.given() ? TauKind::quadratic : flags.tau.value();
+  options.dequantise = flags.dequantise.value();
   options.clip = flags.clip.value();
   options.class_choice = flags.run.class_choice();
   options.batch = flags.run.batch();
@@ -152,6 +155,7 @@ void add_reconstruct_command(Command root) {
   command.add_flag("--exact", flags->exact,
                    "Undo the decoder's steps one by one, some ten network calls each; --tau is "
                    "quadratic then unless given");
+  flags->dequantise.add_to(command);
   flags->clip.add_to(command,
                      "Clamp the predicted x_0 in each step of decoding, as in ddim sample; what it "
                      "clamps is lost to the code");

@@ -23,10 +23,21 @@ enum class EncodeMethod {
           ///< to float accuracy wherever a step has an inverse
 };
 
+/// Noise below a grey level, which makes pictures of 256 levels continuous as the official code's
+/// data transforms do (ermongroup/ddim, datasets/__init__.py). A picture without it has less noise
+/// than any image that a network was trained on: regions of one colour come out as codes that are
+/// not Gaussian, and are lost in few steps. Of x between 0 (black) and 1:
+enum class Dequantise {
+  none,
+  uniform,   ///< 255/256 x + u/256, u uniform in [0, 1)
+  gaussian,  ///< x + 0.01 z, z normal
+};
+
 struct EncodeOptions {
   std::int64_t steps = 50;  ///< the decoder's; 1..T
   Tau tau = TauKind::linear;
   EncodeMethod method = EncodeMethod::euler;
+  Dequantise dequantise = Dequantise::none;
   ClassChoice class_choice = {};  ///< of a model with classes
   std::int64_t batch = 16;        ///< at most so many pictures are worked on at the same time
   int threads = 0;                ///< 0: one per processor; neither changes a code
@@ -93,7 +104,8 @@ struct ReconstructOptions {
   std::vector<std::int64_t> steps = {10, 20, 50, 100, 200, 500, 1000};
   TauKind tau = TauKind::linear;
   EncodeMethod method = EncodeMethod::euler;
-  Clip clip = Clip::none;         ///< of decoding
+  Dequantise dequantise = Dequantise::none;  ///< before encoding; errors are from the pictures
+  Clip clip = Clip::none;                    ///< of decoding
   ClassChoice class_choice = {};  ///< of a model with classes
   std::int64_t batch = 16;
   int threads = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <span>
 
 #include "api/class_condition.h"
 #include "api/diffusion_plan.h"
@@ -10,6 +11,7 @@
 #include "api/model_implementation.h"
 #include "api/num_threads.h"
 #include "api/run_progress.h"
+#include "base/philox.h"
 #include "diffusion/encode.h"
 #include "model/encode.h"
 
@@ -21,6 +23,29 @@ void check_pictures(const ModelInfo& model, const FloatImages& pictures) {
   require(shape_of(pictures) == needed, "encode: pictures are ", shape_of(pictures),
           ", but this model's are ", needed);
   check_values(pictures, "encode");
+}
+
+/// The pictures with their noise: a function of a picture's place among them and of nothing else.
+std::vector<float> dequantised(const FloatImages& pictures, Dequantise dequantise) {
+  std::vector<float> values = pictures.values;
+  if (dequantise == Dequantise::none) return values;
+  const NoiseKey key{.seed = 0, .purpose = Purpose::dequantisation};
+  const auto picture_size = values.size() / static_cast<std::size_t>(pictures.count);
+  std::vector<float> noise(picture_size);
+  for (std::int64_t k = 0; k < pictures.count; ++k) {
+    const auto image = static_cast<std::uint32_t>(k);
+    const std::span<float> picture(values.data() + static_cast<std::size_t>(k) * picture_size,
+                                   picture_size);
+    if (dequantise == Dequantise::uniform) {
+      fill_uniform(key, image, noise);
+      for (std::size_t i = 0; i < picture_size; ++i)
+        picture[i] = (picture[i] * 255.0F - 1.0F) / 256.0F + noise[i] / 128.0F;
+    } else {
+      fill_normal(key, image, noise);
+      for (std::size_t i = 0; i < picture_size; ++i) picture[i] += 0.02F * noise[i];
+    }
+  }
+  return values;
 }
 
 }  // namespace
@@ -38,12 +63,13 @@ Codes encode(const Model& model, const FloatImages& pictures, const EncodeOption
     codes.tau.push_back(step.t);
 
   const model::ClassCondition condition = condition_of(options.class_choice);
+  const std::vector<float> images = dequantised(pictures, options.dequantise);
   RunProgress progress(options.show_progress, options.progress, options.stop,
                        condition.num_calls());
   const auto start = std::chrono::steady_clock::now();
   model::Encoded encoded = model::encode(
       loaded.unet, {.plan = plan,
-                    .images = pictures.values,
+                    .images = images,
                     .count = pictures.count,
                     .method = options.method == EncodeMethod::euler ? model::EncodeMethod::euler
                                                                     : model::EncodeMethod::exact,

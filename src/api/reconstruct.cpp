@@ -41,6 +41,7 @@ ReconstructedAt reconstruct_with(const Model& model, const FloatImages& pictures
                              {.steps = steps,
                               .tau = options.tau,
                               .method = options.method,
+                              .dequantise = options.dequantise,
                               .class_choice = options.class_choice,
                               .batch = options.batch,
                               .threads = options.threads,

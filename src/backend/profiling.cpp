@@ -39,7 +39,8 @@ std::string conv_label(const char* name, const ConvGeometry& geometry, const Ten
                        const Tensor& y) {
   if (!x.defined()) return name;
   return concat(name, ' ', geometry.kernel, 'x', geometry.kernel,
-                geometry.stride == 1 ? "" : " stride 2", ' ', x.dim(3), "->", y.dim(3), " @",
+                geometry.stride == 1 ? "" : " stride 2",
+                geometry.upsample == 1 ? "" : " upsampling", ' ', x.dim(3), "->", y.dim(3), " @",
                 y.dim(1), 'x', y.dim(2));
 }
 

@@ -24,6 +24,7 @@ enum class Purpose : std::uint32_t {
   shuffle = 7,
   evaluation = 8,
   label_dropout = 9,
+  dequantisation = 10,  ///< of pictures that are encoded
 };
 
 /// The stream that one image draws from: a value is a function of (seed, purpose, lane, image,

@@ -1,7 +1,5 @@
 #include "nn/resample.h"
 
-#include "ops/upsample.h"
-
 namespace ddim {
 
 Downsample::Downsample(ParameterList& parameters, const std::string& name, std::int64_t channels,
@@ -11,10 +9,6 @@ Downsample::Downsample(ParameterList& parameters, const std::string& name, std::
 
 Upsample::Upsample(ParameterList& parameters, const std::string& name, std::int64_t channels)
     : conv_(parameters, name + ".conv", {.in = channels, .out = channels},
-            {.kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1}) {}
-
-Var Upsample::operator()(Tape& tape, const Var& x) const {
-  return conv_(tape, upsample_nearest_2x(tape, x));  // [N,2H,2W,C]
-}
+            {.kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1, .upsample = 2}) {}
 
 }  // namespace ddim

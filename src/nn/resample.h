@@ -23,7 +23,7 @@ class Downsample {
 class Upsample {
  public:
   Upsample(ParameterList& parameters, const std::string& name, std::int64_t channels);
-  Var operator()(Tape& tape, const Var& x) const;  // [N,H,W,C] -> [N,2H,2W,C]
+  Var operator()(Tape& tape, const Var& x) const { return conv_(tape, x); }  // -> [N,2H,2W,C]
 
  private:
   Conv2d conv_;

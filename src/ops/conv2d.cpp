@@ -19,8 +19,12 @@ Shape output_shape(const Shape& x, const Shape& weight, const ConvGeometry& geom
   require(weight[1] == x[3], "conv2d: weight ", weight, " takes ", weight[1],
           " channels, but x is ", x);
   const std::int64_t padding = geometry.pad_begin + geometry.pad_end;
-  require(x[1] + padding >= geometry.kernel && x[2] + padding >= geometry.kernel, "conv2d: x ", x,
-          " with ", padding, " pixels of padding is smaller than the window of ", geometry.kernel);
+  require(geometry.upsample == 1 || geometry.upsample == 2,
+          "conv2d: upsample must be 1 or 2, found ", geometry.upsample);
+  require(geometry.upsample * x[1] + padding >= geometry.kernel &&
+              geometry.upsample * x[2] + padding >= geometry.kernel,
+          "conv2d: x ", x, " with ", padding, " pixels of padding is smaller than the window of ",
+          geometry.kernel);
   return {x[0], geometry.output_size(x[1]), geometry.output_size(x[2]), weight[0]};
 }
 

@@ -11,7 +11,8 @@ struct ConvVars {
   Var residual = {};        ///< [N,H_out,W_out,C_out]
 };
 
-/// Cross-correlation with a square window and zero padding, plus its addends:
+/// Cross-correlation with a square window and zero padding, plus its addends, of x or of x with
+/// its pixels repeated (geometry.upsample):
 /// x [N,H,W,C_in], weight [C_out,C_in,kernel,kernel] -> [N,H_out,W_out,C_out].
 /// Throws Error(user) when the shapes do not fit.
 Var conv2d(Tape& tape, const Var& x, const Var& weight, const ConvVars& addends,

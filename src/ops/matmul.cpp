@@ -23,11 +23,11 @@ Var matmul(Tape& tape, const Device& device, const FactorVar& a, const FactorVar
   k.matmul(factor(a), factor(b), {y});
   // y = A B:  dA = dy B^T, dB = A^T dy, and the transposes of these where a factor is one.
   return tape.record(y, [&k, a, b](const Tensor& dy) {
-    const auto backward = [&k](const FactorVar& of, const Factor& left, const Factor& right) {
+    const auto backward = [&k](const FactorVar& of, const Factor& p, const Factor& q) {
       if (of.transposed) {
-        k.matmul(right.transpose(), left.transpose(), of.matrix.grad());
+        k.matmul(q.transpose(), p.transpose(), of.matrix.grad());
       } else {
-        k.matmul(left, right, of.matrix.grad());
+        k.matmul(p, q, of.matrix.grad());
       }
     };
     backward(a, {dy}, factor(b).transpose());

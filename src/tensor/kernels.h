@@ -26,9 +26,10 @@ struct ConvGeometry {
   std::int64_t stride = 1;
   std::int64_t pad_begin = 1;  ///< zeros above and to the left
   std::int64_t pad_end = 1;    ///< zeros below and to the right
+  std::int64_t upsample = 1;   ///< 2: x with every row and column repeated is what it slides over
 
   std::int64_t output_size(std::int64_t input_size) const {
-    return (input_size + pad_begin + pad_end - kernel) / stride + 1;
+    return (input_size * upsample + pad_begin + pad_end - kernel) / stride + 1;
   }
 };
 
@@ -128,7 +129,8 @@ class Kernels {
   virtual void fill(double value, Tensor& y) = 0;
 
   // ---- convolution and matrix products ----
-  /// y[n,i,j,o] = addends + sum_{u,v,c} x[n, i*stride+u-pad, j*stride+v-pad, c] * weight[o,c,u,v].
+  /// y[n,i,j,o] = addends + sum_{u,v,c} x[n, i*stride+u-pad, j*stride+v-pad, c] * weight[o,c,u,v],
+  /// the places in x divided by `upsample`.
   /// x [N,H,W,C_in], weight [C_out,C_in,kernel,kernel], y [N,H_out,W_out,C_out]. The residual may
   /// be y itself.
   virtual void conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,

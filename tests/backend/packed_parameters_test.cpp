@@ -106,5 +106,28 @@ TEST(PackedParameters, KeepFormatsOfOneParameterApart) {
   EXPECT_EQ(packed.num_packs(), 2);
 }
 
+TEST(PackedParameters, MakeOptionalCopiesWhileThereIsRoom) {
+  const Device device = make_device(BackendKind::cpu, 1);
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  using dnnl::memory;
+  const memory::desc format({2, 3}, memory::data_type::f32, memory::format_tag::ab);
+  const std::size_t room = 2 * format.get_size();
+  cpu::PackedParameters packed;
+  const auto has_copy = [&](const Tensor& parameter) {
+    return packed.get_if_room(
+               parameter, format, engine, [](memory&) {}, room) != nullptr;
+  };
+  Tensor first = normal_tensor(device, {2, 3}, 0);
+  const Tensor second = normal_tensor(device, {2, 3}, 1);
+  const Tensor third = normal_tensor(device, {2, 3}, 2);
+  EXPECT_TRUE(has_copy(first));
+  EXPECT_TRUE(has_copy(second));
+  EXPECT_FALSE(has_copy(third));
+  EXPECT_FALSE(has_copy(third));
+  first.mark_modified();
+  EXPECT_TRUE(has_copy(first));
+  EXPECT_EQ(packed.num_packs(), 3);
+}
+
 }  // namespace
 }  // namespace ddim::test

@@ -14,6 +14,8 @@ constexpr ConvGeometry k3x3{.kernel = 3, .stride = 1, .pad_begin = 1, .pad_end =
 constexpr ConvGeometry k3x3Stride2Asymmetric{
     .kernel = 3, .stride = 2, .pad_begin = 0, .pad_end = 1};
 constexpr ConvGeometry k3x3Stride2{.kernel = 3, .stride = 2, .pad_begin = 1, .pad_end = 1};
+constexpr ConvGeometry k3x3Upsampling{
+    .kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1, .upsample = 2};
 constexpr ConvGeometry k1x1{.kernel = 1, .stride = 1, .pad_begin = 0, .pad_end = 0};
 
 std::vector<std::pair<ConvGeometry, std::vector<ConvShape>>> conv_shapes() {
@@ -37,6 +39,15 @@ std::vector<std::pair<ConvGeometry, std::vector<ConvShape>>> conv_shapes() {
       {k3x3Stride2Asymmetric,
        {{5, 2, 2, 16, 16}, {1, 5, 9, 3, 1}, {5, 7, 7, 48, 48}, {5, 8, 8, 32, 32}}},
       {k3x3Stride2, {{5, 1, 1, 16, 16}, {5, 8, 8, 32, 32}, {5, 7, 5, 96, 48}, {1, 9, 3, 1, 3}}},
+      {k3x3Upsampling,
+       {{5, 1, 1, 32, 32},
+        {5, 2, 3, 64, 96},
+        {1, 4, 4, 128, 160},
+        {3, 5, 7, 96, 64},
+        {2, 16, 9, 32, 32},
+        {5, 4, 4, 48, 32},
+        {1, 3, 5, 3, 17},
+        {5, 1, 2, 16, 3}}},
       {k1x1, {{5, 1, 1, 32, 64}, {5, 8, 8, 3, 1}, {5, 7, 5, 48, 96}, {1, 16, 16, 128, 64}}},
   };
 }
@@ -73,10 +84,10 @@ std::vector<KernelCase> conv_cases() {
   std::vector<KernelCase> cases;
   for (const auto& [geometry, shapes] : conv_shapes()) {
     for (const ConvShape& s : shapes) {
-      const std::string name =
-          concat("conv2d_", shape_name({geometry.kernel, geometry.kernel}), "_stride",
-                 geometry.stride, "_pad", geometry.pad_begin, geometry.pad_end, "_",
-                 shape_name({s.n, s.h, s.w, s.c_in}), "_to_", s.c_out);
+      const std::string name = concat(
+          "conv2d_", shape_name({geometry.kernel, geometry.kernel}), "_stride", geometry.stride,
+          geometry.upsample == 1 ? "" : "_upsampling", "_pad", geometry.pad_begin, geometry.pad_end,
+          "_", shape_name({s.n, s.h, s.w, s.c_in}), "_to_", s.c_out);
       const KernelCase all_addends = forward(s, geometry, name);
       cases.push_back(all_addends);
       const Shape out = all_addends.outputs[0].shape;

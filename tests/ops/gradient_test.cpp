@@ -212,6 +212,7 @@ std::vector<GradientCase> gradient_cases() {
       conv_case("3x3_one_pixel", {2, 1, 1, 2}, 3, k3x3),
       conv_case("3x3_stride2_pad01", {1, 5, 4, 2}, 3, {.stride = 2, .pad_begin = 0, .pad_end = 1}),
       conv_case("3x3_stride2_pad11", {1, 5, 4, 2}, 3, {.stride = 2, .pad_begin = 1, .pad_end = 1}),
+      conv_case("3x3_upsampling", {2, 3, 2, 3}, 2, {.upsample = 2}),
       conv_case("1x1", {2, 3, 2, 3}, 4, {.kernel = 1, .pad_begin = 0, .pad_end = 0}),
       {.name = "conv2d_without_addends",
        .inputs = {{1, 3, 3, 2}, {2, 2, 3, 3}},

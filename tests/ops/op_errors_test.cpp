@@ -68,6 +68,8 @@ TEST_F(OpErrors, NameTheOpAndBothValues) {
               conv2d(tape, var({2, 1, 8, 48}), weight, {}, {.pad_begin = 0, .pad_end = 1});
             }),
             "conv2d: x [2,1,8,48] with 1 pixels of padding is smaller than the window of 3");
+  EXPECT_EQ(message([&] { conv2d(tape, x, weight, {}, {.upsample = 3}); }),
+            "conv2d: upsample must be 1 or 2, found 3");
   EXPECT_EQ(message([&] {
               linear(tape, x, var({4, 3, 3}), {});
             }),

@@ -67,6 +67,15 @@ TEST_F(RefValues, StridedConvolutionPadsWhereItIsTold) {
               ElementsAre(1 + 2 + 5 + 6, 2 + 3 + 4 + 6 + 7 + 8, 5 + 6 + 9 + 10 + 13 + 14, 99));
 }
 
+TEST_F(RefValues, UpsamplingConvolutionSlidesOverRepeatedPixels) {
+  // x = 1 2, repeated to 1 1 2 2 / 1 1 2 2; all taps 1.
+  const Tensor x = counting({1, 1, 2, 1});
+  const Tensor weight = tensor({1, 1, 3, 3}, std::vector<float>(9, 1.0F));
+  Tensor y = result({1, 2, 4, 1});
+  k.conv2d(x, weight, {}, {.upsample = 2}, y);
+  EXPECT_THAT(to_host(y), ElementsAre(4, 8, 10, 8, 4, 8, 10, 8));
+}
+
 TEST_F(RefValues, LinearMultipliesByTheTransposedWeight) {
   const Tensor x = tensor({2, 2}, {1, 2, 3, 4});
   const Tensor weight = tensor({3, 2}, {1, 0, 0, 1, 1, 1});

@@ -6,6 +6,7 @@
 #include "backend/cpu/engine.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/linear_product.h"
+#include "backend/cpu/resample.h"
 #include "backend/cpu/single_threaded_onednn.h"
 #include "backend/cpu/winograd.h"
 #include "base/thread_team.h"
@@ -28,7 +29,7 @@ void combine_biases(const Tensor& bias, const Tensor& per_image_bias, float* sum
 void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
                         const ConvGeometry& geometry, Tensor& y) {
   if (winograd_applies(engine_->precision(), geometry, x.dim(1), x.dim(2), x.dim(3), y.dim(3))) {
-    return winograd_conv2d(*engine_, x, weight, addends, y);
+    return winograd_conv2d(*engine_, x, weight, addends, geometry, y);
   }
   const float* plain_bias = addends.bias.defined() ? addends.bias.data<float>() : nullptr;
   if (is_linear(geometry) && engine_->precision() == Precision::bf16 &&
@@ -43,7 +44,9 @@ void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
          .y = y.data<float>()});
   }
   const SingleThreadedOneDnn single_threaded;
-  const ConvShape image = conv_shape(/*images=*/1, x.shape(), y.shape(), geometry);
+  const float* const images = upsampled_images(*engine_, x, geometry);
+  const ConvShape image =
+      conv_shape(/*images=*/1, upsampled(x.shape(), geometry.upsample), y.shape(), geometry);
   const bool has_bias = addends.bias.defined() || addends.per_image_bias.defined();
   const bool has_residual = addends.residual.defined();
   // oneDNN's SSE4 kernels crash when they add to sums that are not aligned to 16 bytes.
@@ -80,7 +83,7 @@ void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
   team().for_each(num_images * num_bands, [&](int thread, std::int64_t item) {
     ConvForward::Band& band = conv.bands[static_cast<std::size_t>(item % num_bands)];
     const std::int64_t n = item / num_bands;
-    const float* in = x.data<float>() + (n * image.in_rows + band.place.first_in_row) * in_row;
+    const float* in = images + (n * image.in_rows + band.place.first_in_row) * in_row;
     const std::int64_t first_out = (n * image.out_rows + band.place.first_out_row) * out_row;
     const std::int64_t out_size = band.place.shape.out_rows * out_row;
     float* const out = y.data<float>() + first_out;

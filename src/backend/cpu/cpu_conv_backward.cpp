@@ -3,6 +3,7 @@
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/engine.h"
 #include "backend/cpu/linear_product.h"
+#include "backend/cpu/resample.h"
 #include "backend/cpu/single_threaded_onednn.h"
 #include "backend/cpu/winograd.h"
 #include "base/thread_team.h"
@@ -13,7 +14,7 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
   if (!dx) return;
   if (winograd_applies(engine_->precision(), geometry, dy.dim(1), dy.dim(2), dx.tensor.dim(3),
                        dy.dim(3))) {
-    return winograd_backward_input(*engine_, dy, weight, dx);
+    return winograd_backward_input(*engine_, dy, weight, geometry, dx);
   }
   if (is_linear(geometry) && engine_->precision() == Precision::bf16) {
     return linear_product(*engine_, {.x = dy.data<float>(),
@@ -24,13 +25,15 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
                                      .y = dx.tensor.data<float>()});
   }
   const SingleThreadedOneDnn single_threaded;
-  const ConvShape image = conv_shape(/*images=*/1, dx.tensor.shape(), dy.shape(), geometry);
+  const bool gather = geometry.upsample == 2;
+  const Shape in_shape = upsampled(dx.tensor.shape(), geometry.upsample);
+  const ConvShape image = conv_shape(/*images=*/1, in_shape, dy.shape(), geometry);
   ConvBackward& conv = engine_->conv_backward_input(image);
   const auto packed = packed_conv_weight(*engine_, weight, image, conv.weight_format);
 
   const std::int64_t in_size = image.in_rows * image.in_cols * image.in_channels;
   const std::int64_t out_size = image.out_rows * image.out_cols * image.out_channels;
-  const bool accumulate = dx.write == Write::accumulate;
+  const bool accumulate = dx.write == Write::accumulate && !gather;
   const std::size_t scratchpad_bytes = aligned(conv.primitive.scratchpad_bytes());
   const std::size_t thread_bytes =
       scratchpad_bytes +
@@ -38,9 +41,12 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
   std::byte* const workspace =
       engine_->workspace().get(thread_bytes * static_cast<std::size_t>(team().size()));
 
+  float* const images =
+      gather ? reinterpret_cast<float*>(engine_->upsampled().get(4 * dx.tensor.num_bytes()))
+             : dx.tensor.data<float>();
   team().for_each(dy.dim(0), [&](int thread, std::int64_t n) {
     std::byte* const scratchpad = workspace + thread_bytes * static_cast<std::size_t>(thread);
-    float* const slot = dx.tensor.data<float>() + n * in_size;
+    float* const slot = images + n * in_size;
     float* const fresh =
         accumulate ? reinterpret_cast<float*>(scratchpad + scratchpad_bytes) : slot;
     conv.primitive.set(thread, DNNL_ARG_WEIGHTS, *packed);
@@ -50,6 +56,7 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
         scratchpad);
     if (accumulate) simd::accumulate(fresh, Write::accumulate, slot, in_size);
   });
+  if (gather) gather_2x(team(), dx.tensor.shape(), images, 1.0F, dx.write, dx.tensor.data<float>());
 }
 
 // On one thread whatever the device has: oneDNN would divide the sum over pixels among threads.
@@ -61,17 +68,19 @@ void CpuKernels::conv2d_backward_weight(const Tensor& x, const Tensor& dy,
   if (!dweight) return;
   // In fp32 also where other products are bf16: what Adam adds up over thousands of steps.
   if (winograd_applies(Precision::fp32, geometry, x.dim(1), x.dim(2), x.dim(3), dy.dim(3))) {
-    return winograd_backward_weight(*engine_, x, dy, dweight);
+    return winograd_backward_weight(*engine_, x, dy, geometry, dweight);
   }
   const SingleThreadedOneDnn single_threaded;
-  const ConvShape batch = conv_shape(x.dim(0), x.shape(), dy.shape(), geometry);
+  const float* const images = upsampled_images(*engine_, x, geometry);
+  const ConvShape batch =
+      conv_shape(x.dim(0), upsampled(x.shape(), geometry.upsample), dy.shape(), geometry);
   ConvBackward& conv = engine_->conv_backward_weight(batch);
   const std::size_t scratchpad_bytes = aligned(conv.primitive.scratchpad_bytes());
   std::byte* const workspace =
       engine_->workspace().get(scratchpad_bytes + conv.weight_format.get_size());
   std::byte* const blocked = workspace + scratchpad_bytes;
   conv.primitive.run(0, engine_->stream(0),
-                     {{DNNL_ARG_SRC, x.data<float>()},
+                     {{DNNL_ARG_SRC, images},
                       {DNNL_ARG_DIFF_DST, dy.data<float>()},
                       {DNNL_ARG_DIFF_WEIGHTS, blocked}},
                      workspace);

@@ -7,6 +7,7 @@
 #include "backend/cpu/layout_simd.h"
 #include "backend/cpu/norm_simd.h"
 #include "backend/cpu/parallel.h"
+#include "backend/cpu/resample.h"
 
 namespace ddim::cpu {
 
@@ -45,57 +46,22 @@ void CpuKernels::concat_channels_backward(const Tensor& dy, Grad da, Grad db) {
                   });
 }
 
-namespace {
-
-/// large[n,i,j,c] = or += factor * small[n,i/2,j/2,c]. large [N,2H,2W,C], small [N,H,W,C].
-void spread_2x(ThreadTeam& team, const Tensor& small, float factor, Write mode, Tensor& large) {
-  const simd::PixelRow row{.pixels = small.dim(2), .channels = small.dim(3), .factor = factor};
-  const std::int64_t row_elements = row.pixels * row.channels;
-  const float* in = small.data<float>();
-  float* out = large.data<float>();
-  parallel_blocks(team, small.dim(0) * small.dim(1), rows_per_block(4 * row_elements),
-                  [&](std::int64_t first, std::int64_t rows) {
-                    for (std::int64_t r = first; r < first + rows; ++r) {
-                      const float* small_row = in + r * row_elements;
-                      float* large_rows = out + 4 * r * row_elements;
-                      simd::repeat_pixels(row, small_row, mode, large_rows);
-                      simd::repeat_pixels(row, small_row, mode, large_rows + 2 * row_elements);
-                    }
-                  });
-}
-
-/// small[n,i,j,c] = or += factor * (sum of large over the square of 2x2 pixels).
-void gather_2x(ThreadTeam& team, const Tensor& large, float factor, Write mode, Tensor& small) {
-  const simd::PixelRow row{.pixels = small.dim(2), .channels = small.dim(3), .factor = factor};
-  const std::int64_t row_elements = row.pixels * row.channels;
-  const float* in = large.data<float>();
-  float* out = small.data<float>();
-  parallel_blocks(team, small.dim(0) * small.dim(1), rows_per_block(4 * row_elements),
-                  [&](std::int64_t first, std::int64_t rows) {
-                    for (std::int64_t r = first; r < first + rows; ++r) {
-                      const float* large_rows = in + 4 * r * row_elements;
-                      simd::sum_pixel_quads(row, large_rows, large_rows + 2 * row_elements, mode,
-                                            out + r * row_elements);
-                    }
-                  });
-}
-
-}  // namespace
-
 void CpuKernels::upsample_nearest_2x(const Tensor& x, Tensor& y) {
-  spread_2x(team(), x, 1.0F, Write::overwrite, y);
+  spread_2x(team(), x.shape(), x.data<float>(), 1.0F, Write::overwrite, y.data<float>());
 }
 
 void CpuKernels::upsample_nearest_2x_backward(const Tensor& dy, Grad dx) {
-  if (dx) gather_2x(team(), dy, 1.0F, dx.write, dx.tensor);
+  if (!dx) return;
+  gather_2x(team(), dx.tensor.shape(), dy.data<float>(), 1.0F, dx.write, dx.tensor.data<float>());
 }
 
 void CpuKernels::downsample_mean_2x(const Tensor& x, Tensor& y) {
-  gather_2x(team(), x, 0.25F, Write::overwrite, y);
+  gather_2x(team(), y.shape(), x.data<float>(), 0.25F, Write::overwrite, y.data<float>());
 }
 
 void CpuKernels::downsample_mean_2x_backward(const Tensor& dy, Grad dx) {
-  if (dx) spread_2x(team(), dy, 0.25F, dx.write, dx.tensor);
+  if (!dx) return;
+  spread_2x(team(), dy.shape(), dy.data<float>(), 0.25F, dx.write, dx.tensor.data<float>());
 }
 
 void CpuKernels::gather_rows(const Tensor& table, std::span<const std::int64_t> rows, Tensor& y) {

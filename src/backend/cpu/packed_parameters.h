@@ -27,13 +27,20 @@ class PackedParameters {
   std::shared_ptr<const dnnl::memory> get(const Tensor& parameter, const dnnl::memory::desc& format,
                                           const dnnl::engine& engine, const Pack& pack);
 
+  /// The same of a copy that one can do without: none is made, and null returned, when such copies
+  /// would come to more than `max_bytes` with it. The answer for a parameter and format stays.
+  std::shared_ptr<const dnnl::memory> get_if_room(const Tensor& parameter,
+                                                  const dnnl::memory::desc& format,
+                                                  const dnnl::engine& engine, const Pack& pack,
+                                                  std::size_t max_bytes);
+
   /// How often a parameter was packed.
   std::int64_t num_packs() const { return num_packs_; }
 
  private:
   struct Copy {
     dnnl::memory::desc format;
-    std::shared_ptr<dnnl::memory> memory;
+    std::shared_ptr<dnnl::memory> memory;  // null: there was no room
     std::uint64_t version;
   };
   /// What is packed of the elements at one address. The storage's id tells whether they are still
@@ -43,11 +50,18 @@ class PackedParameters {
     std::mutex mutex;
     std::uint64_t storage_id = 0;
     std::vector<Copy> copies;
+    std::size_t optional_bytes = 0;
   };
+  /// Whether a copy of so many bytes may be made; takes them then.
+  using Admit = std::function<bool(Entry& entry, std::size_t num_bytes)>;
+  std::shared_ptr<const dnnl::memory> get(const Tensor& parameter, const dnnl::memory::desc& format,
+                                          const dnnl::engine& engine, const Pack& pack,
+                                          const Admit& admit);
 
   std::mutex mutex_;
   std::map<const float*, std::unique_ptr<Entry>> entries_;
   std::atomic<std::int64_t> num_packs_ = 0;
+  std::atomic<std::size_t> optional_bytes_ = 0;
 };
 
 }  // namespace ddim::cpu

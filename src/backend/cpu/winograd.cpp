@@ -47,7 +47,7 @@ std::int64_t tiles_per_block(const Problem& problem) {
 
 /// Tiles whose transforms the weight gradient keeps at once: enough to pay for writing the sums of
 /// a block of channels, few enough to stay in the last-level cache.
-constexpr std::int64_t kGradientTiles = 256;
+std::int64_t gradient_tiles(const Problem& problem) { return 256 * 36 / problem.num_points(); }
 
 /// Pieces of one workspace, each aligned; offsets are in floats.
 class Pieces {
@@ -70,12 +70,13 @@ const float* optional_data(const Tensor& tensor) {
   return tensor.defined() ? tensor.data<float>() : nullptr;
 }
 
-Problem problem_of(const Tensor& x, std::int64_t c_out, Tile tile) {
-  return {.num_images = x.dim(0),
-          .height = x.dim(1),
-          .width = x.dim(2),
+/// Of the convolution that makes y of x, or one gradient of the other.
+Problem problem_of(const Tensor& x, const Tensor& y, Tile tile) {
+  return {.num_images = y.dim(0),
+          .height = y.dim(1),
+          .width = y.dim(2),
           .c_in = x.dim(3),
-          .c_out = c_out,
+          .c_out = y.dim(3),
           .tile = tile};
 }
 
@@ -117,20 +118,31 @@ void transform_panel(const Convolution& conv, std::int64_t panel, float* scratch
   winograd::transform_weights(conv.problem, scratch, all.count, u + panel * conv.panel_size());
 }
 
-/// [panel][point][C_in][kPanel], kept as long as the weights do not change.
+/// What transformed weights may come to that are larger than the weights: enough for the networks
+/// of 32x32 and 64x64 images, half of what the one of 256x256 has.
+constexpr std::size_t kMaxTransformBytes = std::size_t{640} << 20;
+
+/// [panel][point][C_in][kPanel], kept as long as the weights do not change. Null when they are not
+/// to be kept: with MemoryUse::low, or because there are too many. Those of bf16 are smaller than
+/// the weights, and those of gradients are few beside the activations of training.
 template <class Element>
 std::shared_ptr<const dnnl::memory> kept_transforms(Engine& engine, const Convolution& conv) {
-  return engine.packed_parameters().get(
-      conv.weight, packed_format<Element>(conv.problem, conv.direction), engine.onednn(),
-      [&](dnnl::memory& memory) {
-        auto* const to = static_cast<Element*>(memory.get_data_handle());
-        Pieces pieces;
-        const std::int64_t taps = pieces.add(engine.team().size() * conv.panel_taps());
-        float* const workspace = pieces.get(engine.workspace());
-        engine.team().for_each(conv.problem.num_panels(), [&](int thread, std::int64_t panel) {
-          transform_panel(conv, panel, workspace + taps + thread * conv.panel_taps(), to);
-        });
-      });
+  constexpr bool kIsSmall = std::is_same_v<Element, Bf16>;
+  if (!kIsSmall && engine.memory_use() == MemoryUse::low) return nullptr;
+  const auto format = packed_format<Element>(conv.problem, conv.direction);
+  const auto pack = [&](dnnl::memory& memory) {
+    auto* const to = static_cast<Element*>(memory.get_data_handle());
+    Pieces pieces;
+    const std::int64_t taps = pieces.add(engine.team().size() * conv.panel_taps());
+    float* const workspace = pieces.get(engine.workspace());
+    engine.team().for_each(conv.problem.num_panels(), [&](int thread, std::int64_t panel) {
+      transform_panel(conv, panel, workspace + taps + thread * conv.panel_taps(), to);
+    });
+  };
+  PackedParameters& kept = engine.packed_parameters();
+  if (kIsSmall || conv.direction == Direction::backward_input)
+    return kept.get(conv.weight, format, engine.onednn(), pack);
+  return kept.get_if_room(conv.weight, format, engine.onednn(), pack, kMaxTransformBytes);
 }
 
 /// v = the transforms of all tiles, which the threads share out.
@@ -196,21 +208,12 @@ std::int64_t even_block(const Problem& problem, int num_threads) {
   return (even_tiles + kSmallSlice - 1) / kSmallSlice * kSmallSlice;
 }
 
-/// Whether transformed weights are kept beside the weights. In bf16 those of 2x2 tiles are smaller
-/// than the weights themselves.
+/// Element: what products are made of, float or Bf16. `kept`: transformed weights, or null.
 template <class Element>
-bool keeps_transforms(const Engine& engine) {
-  return std::is_same_v<Element, Bf16> || engine.memory_use() == MemoryUse::normal;
-}
-
-/// Element: what products are made of, float or Bf16.
-template <class Element>
-void convolve_many_tiles(Engine& engine, const Convolution& conv) {
+void convolve_many_tiles(Engine& engine, const Convolution& conv, const dnnl::memory* kept) {
   const Problem& problem = conv.problem;
   ThreadTeam& team = engine.team();
-  const bool keep = keeps_transforms<Element>(engine);
-  const auto kept = keep ? kept_transforms<Element>(engine, conv) : nullptr;
-
+  const bool keep = kept != nullptr;
   const std::int64_t num_tiles = problem.num_tiles();
   const std::int64_t block = even_block<Element>(problem, team.size());
   const std::int64_t num_blocks = (num_tiles + block - 1) / block;
@@ -266,10 +269,12 @@ void convolve_many_tiles(Engine& engine, const Convolution& conv) {
 void convolve(Engine& engine, Convolution conv) {
   constexpr std::int64_t kFewTiles = 32;
   if (engine.precision() == Precision::bf16) {
-    conv.problem.tile = Tile::f2x2;
-    convolve_many_tiles<Bf16>(engine, conv);
-  } else if (keeps_transforms<float>(engine) || conv.problem.num_tiles() > kFewTiles) {
-    convolve_many_tiles<float>(engine, conv);
+    if (conv.problem.tile == Tile::f4x4) conv.problem.tile = Tile::f2x2;
+    return convolve_many_tiles<Bf16>(engine, conv, kept_transforms<Bf16>(engine, conv).get());
+  }
+  const auto kept = kept_transforms<float>(engine, conv);
+  if (kept != nullptr || conv.problem.num_tiles() > kFewTiles) {
+    convolve_many_tiles<float>(engine, conv, kept.get());
   } else {
     convolve_few_tiles(engine, conv);
   }
@@ -279,15 +284,18 @@ void convolve(Engine& engine, Convolution conv) {
 
 bool winograd_applies(Precision precision, const ConvGeometry& geometry, std::int64_t height,
                       std::int64_t width, std::int64_t c_in, std::int64_t c_out) {
-  return allowed_conv_algorithm() == ConvAlgorithm::any && geometry.kernel == 3 &&
-         geometry.stride == 1 && geometry.pad_begin == 1 && geometry.pad_end == 1 &&
-         c_in % kPanel == 0 && c_out % kPanel == 0 &&
-         height * width >= (precision == Precision::bf16 ? kMinPixelsBf16 : kMinPixels);
+  if (allowed_conv_algorithm() == ConvAlgorithm::direct) return false;
+  if (geometry.kernel != 3 || geometry.stride != 1) return false;
+  if (geometry.pad_begin != 1 || geometry.pad_end != 1) return false;
+  if (c_in % kPanel != 0 || c_out % kPanel != 0) return false;
+  const std::int64_t min_pixels = precision == Precision::bf16 ? kMinPixelsBf16 : kMinPixels;
+  return geometry.upsample == 2 || height * width >= min_pixels;
 }
 
 void winograd_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
-                     const ConvAddends& addends, Tensor& y) {
-  convolve(engine, {.problem = problem_of(x, y.dim(3), forward_tile(x.dim(3), y.dim(3))),
+                     const ConvAddends& addends, const ConvGeometry& geometry, Tensor& y) {
+  const Tile tile = geometry.upsample == 2 ? Tile::upsample : forward_tile(x.dim(3), y.dim(3));
+  convolve(engine, {.problem = problem_of(x, y, tile),
                     .direction = Direction::forward,
                     .x = x.data<float>(),
                     .weight = weight,
@@ -297,9 +305,11 @@ void winograd_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
                     .y = y.data<float>()});
 }
 
-void winograd_backward_input(Engine& engine, const Tensor& dy, const Tensor& weight, Grad dx) {
+void winograd_backward_input(Engine& engine, const Tensor& dy, const Tensor& weight,
+                             const ConvGeometry& geometry, Grad dx) {
+  const Tile tile = geometry.upsample == 2 ? Tile::upsample_gradient : Tile::f4x4;
   float* const to = dx.tensor.data<float>();
-  convolve(engine, {.problem = problem_of(dy, dx.tensor.dim(3), Tile::f4x4),
+  convolve(engine, {.problem = problem_of(dy, dx.tensor, tile),
                     .direction = Direction::backward_input,
                     .x = dy.data<float>(),
                     .weight = weight,
@@ -307,24 +317,25 @@ void winograd_backward_input(Engine& engine, const Tensor& dy, const Tensor& wei
                     .y = to});
 }
 
-void winograd_backward_weight(Engine& engine, const Tensor& x, const Tensor& dy, Grad dweight) {
+void winograd_backward_weight(Engine& engine, const Tensor& x, const Tensor& dy,
+                              const ConvGeometry& geometry, Grad dweight) {
   ThreadTeam& team = engine.team();
-  const Problem problem = problem_of(x, dy.dim(3), Tile::f4x4);
-  const std::int64_t most_tiles = std::min(problem.num_tiles(), kGradientTiles);
+  const Problem problem = problem_of(x, dy, geometry.upsample == 2 ? Tile::upsample : Tile::f4x4);
+  const std::int64_t tiles_at_once = std::min(problem.num_tiles(), gradient_tiles(problem));
   const std::int64_t u_size = problem.num_points() * problem.u_stride(kLanes);
   Pieces pieces;
   const std::int64_t zeros = pieces.add(problem.c_in);
-  const std::int64_t v =
-      pieces.add(problem.c_in / kLanes * problem.num_points() * problem.block_stride(most_tiles));
+  const std::int64_t v = pieces.add(problem.c_in / kLanes * problem.num_points() *
+                                    problem.block_stride(tiles_at_once));
   const std::int64_t m =
-      pieces.add(problem.num_panels() * problem.num_points() * problem.m_stride(most_tiles));
+      pieces.add(problem.num_panels() * problem.num_points() * problem.m_stride(tiles_at_once));
   const std::int64_t u = pieces.add(team.size() * u_size);
   float* const workspace = pieces.get(engine.workspace());
   std::fill_n(workspace + zeros, problem.c_in, 0.0F);
 
-  for (std::int64_t first = 0; first < problem.num_tiles(); first += kGradientTiles) {
+  for (std::int64_t first = 0; first < problem.num_tiles(); first += tiles_at_once) {
     const Tiles tiles{.first = first,
-                      .count = std::min(kGradientTiles, problem.num_tiles() - first)};
+                      .count = std::min(tiles_at_once, problem.num_tiles() - first)};
     winograd::transform_input_by_channel(problem, x.data<float>(), tiles, workspace + zeros,
                                          workspace + v);
     winograd::transform_gradient(problem, dy.data<float>(), tiles, workspace + m);

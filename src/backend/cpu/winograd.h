@@ -9,8 +9,8 @@ class Engine;
 
 /// Whether a convolution and its gradients are computed by Winograd's algorithm (winograd_simd.h):
 /// 3x3, stride 1, padding 1, whole blocks of channels, and images large enough that weights of four
-/// times the size pay. The answer depends on the shape of one image alone, never on the batch or
-/// the load: it decides the bits. DDIM_CONV=direct forbids it.
+/// times the size pay, or an upsampling before it. The answer depends on the shape of one image
+/// alone, never on the batch or the load: it decides the bits. DDIM_CONV=direct forbids it.
 ///
 /// Gradients take tiles of 4x4, and so does the convolution itself between wide layers. Those
 /// transforms cost half a digit (relative error 3e-6 in place of 1e-6), and a trajectory of a few
@@ -21,8 +21,10 @@ bool winograd_applies(Precision precision, const ConvGeometry& geometry, std::in
 
 /// Kernels::conv2d and its gradients for convolutions that the rule above names.
 void winograd_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
-                     const ConvAddends& addends, Tensor& y);
-void winograd_backward_input(Engine& engine, const Tensor& dy, const Tensor& weight, Grad dx);
-void winograd_backward_weight(Engine& engine, const Tensor& x, const Tensor& dy, Grad dweight);
+                     const ConvAddends& addends, const ConvGeometry& geometry, Tensor& y);
+void winograd_backward_input(Engine& engine, const Tensor& dy, const Tensor& weight,
+                             const ConvGeometry& geometry, Grad dx);
+void winograd_backward_weight(Engine& engine, const Tensor& x, const Tensor& dy,
+                              const ConvGeometry& geometry, Grad dweight);
 
 }  // namespace ddim::cpu

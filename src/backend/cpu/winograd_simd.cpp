@@ -1,6 +1,7 @@
 #include "backend/cpu/winograd_simd.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "backend/cpu/simd_targets.h"
 
@@ -22,21 +23,15 @@ constexpr std::int64_t kVector = hn::MaxLanes(d);
 
 HWY_INLINE V constant(float value) { return hn::Set(d, value); }
 
-// The transforms of one row or column, for tiles of kSize outputs and kSize + 2 points. Those that
-// are not zero or infinity come in pairs +p, -p, which share the even and the odd part of each
-// polynomial.
+// The transforms of one row or column. Of Winograd's algorithm, those of points that are not zero
+// or infinity come in pairs +p, -p, which share the even and the odd part of each polynomial.
 //   input     t = B^T x: row p of B^T is the product of (z - q) over the other points q
 //   output    y = A^T m: y[j] = sum over points p of p^j m[p]
 //   weight    t = G g: row p of G is (1, p, p^2) / product of (p - q) over the other points q
-//   gradient  t = A y, the transpose of output          (the gradient of the weights has tiles of
-//   weight_gradient  g = G^T t, the transpose of weight                             4x4 only)
+//   gradient  t = A y, the transpose of output          (for the tiles that the gradient of the
+//   weight_gradient  g = G^T t, the transpose of weight  weights has)
 template <Tile kTile>
 struct Transforms;
-using LargeTransforms = Transforms<Tile::f4x4>;
-
-/// Along one axis: elements of a transformed tile.
-template <Tile kTile>
-constexpr int kPointsOf = static_cast<int>(kTile) + 2;
 
 /// Points 0, 1, -1, infinity.
 template <>
@@ -126,6 +121,52 @@ struct Transforms<Tile::f4x4> {
   }
 };
 
+/// See winograd_simd.h.
+template <>
+struct Transforms<Tile::upsample> {
+  static HWY_INLINE void input(const V* HWY_RESTRICT x, V* HWY_RESTRICT t) {
+    t[0] = hn::Sub(x[0], x[1]);
+    t[1] = x[1];
+    t[2] = hn::Sub(x[2], x[1]);
+  }
+  static HWY_INLINE void output(const V* HWY_RESTRICT m, V* HWY_RESTRICT y) {
+    y[0] = hn::Add(m[0], m[1]);
+    y[1] = hn::Add(m[1], m[2]);
+  }
+  static HWY_INLINE void gradient(const V* HWY_RESTRICT y, V* HWY_RESTRICT t) {
+    t[0] = y[0];
+    t[1] = hn::Add(y[0], y[1]);
+    t[2] = y[1];
+  }
+  static HWY_INLINE void weight(const V* HWY_RESTRICT g, V* HWY_RESTRICT t) {
+    t[0] = g[0];
+    t[1] = hn::Add(hn::Add(g[0], g[1]), g[2]);
+    t[2] = g[2];
+  }
+  static HWY_INLINE void weight_gradient(const V* HWY_RESTRICT t, V* HWY_RESTRICT g) {
+    g[0] = hn::Add(t[0], t[1]);
+    g[1] = t[1];
+    g[2] = hn::Add(t[2], t[1]);
+  }
+};
+
+/// Of a pixel that made y_2i and y_2i+1: x holds the gradients of y_2i-1 to y_2i+2, and the weights
+/// are turned.
+template <>
+struct Transforms<Tile::upsample_gradient> {
+  static HWY_INLINE void input(const V* HWY_RESTRICT x, V* HWY_RESTRICT t) {
+    t[0] = hn::Sub(x[0], x[2]);
+    t[1] = hn::Add(x[1], x[2]);
+    t[2] = hn::Sub(x[3], x[1]);
+  }
+  static HWY_INLINE void output(const V* HWY_RESTRICT m, V* HWY_RESTRICT y) {
+    y[0] = hn::Add(hn::Add(m[0], m[1]), m[2]);
+  }
+  static HWY_INLINE void weight(const V* HWY_RESTRICT g, V* HWY_RESTRICT t) {
+    Transforms<Tile::upsample>::weight(g, t);
+  }
+};
+
 /// out = T in T^T for a transform T that takes In numbers to Out.
 template <int In, int Out, class Transform>
 HWY_INLINE void transform_2d(const Transform& transform, const V (&in)[In][In],
@@ -146,14 +187,34 @@ HWY_INLINE void transform_2d(const Transform& transform, const V (&in)[In][In],
 HWY_INLINE void store(V value, float* to) { hn::StoreU(value, d, to); }
 HWY_INLINE void store(V value, Bf16* to) { simd::HWY_NAMESPACE::store_bf16(d, value, to); }
 
-/// Where a tile lies.
+/// Calls body(std::integral_constant<Tile, tile>()).
+template <class Body>
+HWY_INLINE void with_tile(Tile tile, const Body& body) {
+  switch (tile) {
+    case Tile::f2x2:
+      return body(std::integral_constant<Tile, Tile::f2x2>());
+    case Tile::f4x4:
+      return body(std::integral_constant<Tile, Tile::f4x4>());
+    case Tile::upsample:
+      return body(std::integral_constant<Tile, Tile::upsample>());
+    case Tile::upsample_gradient:
+      return body(std::integral_constant<Tile, Tile::upsample_gradient>());
+  }
+}
+
+/// Where a tile lies: it is the image's tile (y, x).
 struct Place {
   std::int64_t image, y, x;
 };
 HWY_INLINE Place place_of(const Problem& problem, std::int64_t tile) {
   const std::int64_t within = tile % problem.tiles_per_image();
-  return {tile / problem.tiles_per_image(), within / problem.tiles_x() * problem.tile_size(),
-          within % problem.tiles_x() * problem.tile_size()};
+  return {tile / problem.tiles_per_image(), within / problem.tiles_x(), within % problem.tiles_x()};
+}
+
+/// A pixel's place among those of all images.
+HWY_INLINE std::int64_t pixel_index(const Problem& problem, std::int64_t image, std::int64_t y,
+                                    std::int64_t x) {
+  return (image * problem.height + y) * problem.width + x;
 }
 
 /// Where element [point][tile][channel] of transformed tiles goes.
@@ -165,32 +226,35 @@ template <Tile kTile, class Element>
 void transform_input_to(const Problem& problem, const float* x, const Tiles& tiles,
                         const Tiles& part, const float* zeros, const TransformedLayout& stride,
                         Element* v) {
-  constexpr int kSide = kPointsOf<kTile>;
+  constexpr TileAxis kAxis = axis_of(kTile);
+  constexpr int kInputs = kAxis.inputs;
+  constexpr int kPoints = kAxis.points;
+  const std::int64_t height = problem.in_height();
+  const std::int64_t width = problem.in_width();
   for (std::int64_t i = part.first; i < part.first + part.count; ++i) {
     const Place place = place_of(problem, tiles.first + i);
-    const float* pixels[kSide][kSide];
-    for (std::int64_t row = 0; row < kSide; ++row) {
-      for (std::int64_t column = 0; column < kSide; ++column) {
-        const std::int64_t y = place.y + row - 1;
-        const std::int64_t xx = place.x + column - 1;
-        const bool inside = y >= 0 && y < problem.height && xx >= 0 && xx < problem.width;
+    const float* pixels[kInputs][kInputs];
+    for (std::int64_t row = 0; row < kInputs; ++row) {
+      for (std::int64_t column = 0; column < kInputs; ++column) {
+        const std::int64_t y = place.y * kAxis.step + row - 1;
+        const std::int64_t xx = place.x * kAxis.step + column - 1;
+        const bool inside = y >= 0 && y < height && xx >= 0 && xx < width;
         pixels[row][column] =
-            inside ? x + ((place.image * problem.height + y) * problem.width + xx) * problem.c_in
-                   : zeros;
+            inside ? x + ((place.image * height + y) * width + xx) * problem.c_in : zeros;
       }
     }
     for (std::int64_t c = 0; c < problem.c_in; c += kVector) {
-      V in[kSide][kSide];
-      for (int row = 0; row < kSide; ++row) {
-        for (int column = 0; column < kSide; ++column)
+      V in[kInputs][kInputs];
+      for (int row = 0; row < kInputs; ++row) {
+        for (int column = 0; column < kInputs; ++column)
           in[row][column] = hn::LoadU(d, pixels[row][column] + c);
       }
-      V out[kSide][kSide];
+      V out[kPoints][kPoints];
       transform_2d(Transforms<kTile>::input, in, out);
       Element* to = v + i * stride.tile + c / kLanes * stride.channel_block + c % kLanes;
-      for (int row = 0; row < kSide; ++row) {
-        for (int column = 0; column < kSide; ++column)
-          store(out[row][column], to + (row * kSide + column) * stride.point);
+      for (int row = 0; row < kPoints; ++row) {
+        for (int column = 0; column < kPoints; ++column)
+          store(out[row][column], to + (row * kPoints + column) * stride.point);
       }
     }
   }
@@ -201,11 +265,9 @@ void transform_input_of(const Problem& problem, const float* x, const Tiles& til
                         const Tiles& part, const float* zeros, Element* v) {
   const TransformedLayout stride{
       .point = problem.v_stride(tiles.count), .tile = problem.c_in, .channel_block = kLanes};
-  if (problem.tile == Tile::f2x2) {
-    transform_input_to<Tile::f2x2>(problem, x, tiles, part, zeros, stride, v);
-  } else {
-    transform_input_to<Tile::f4x4>(problem, x, tiles, part, zeros, stride, v);
-  }
+  with_tile(problem.tile, [&](auto tile) {
+    transform_input_to<tile()>(problem, x, tiles, part, zeros, stride, v);
+  });
 }
 
 void TransformInput(const Problem& problem, const float* x, const Tiles& tiles, const Tiles& part,
@@ -217,42 +279,58 @@ void TransformInputBf16(const Problem& problem, const float* x, const Tiles& til
   transform_input_of(problem, x, tiles, part, zeros, v);
 }
 
-void TransformInputByChannel(const Problem& problem, const float* x, const Tiles& tiles,
-                             const float* zeros, float* v) {
-  transform_input_to<Tile::f4x4>(
-      problem, x, tiles, {.count = tiles.count}, zeros,
-      {.point = problem.block_stride(tiles.count),
-       .tile = kLanes,
-       .channel_block = problem.num_points() * problem.block_stride(tiles.count)},
-      v);
+/// The tiles that the gradient of the weights can have.
+template <class Body>
+HWY_INLINE void with_gradient_tile(Tile tile, const Body& body) {
+  if (tile == Tile::upsample) return body(std::integral_constant<Tile, Tile::upsample>());
+  body(std::integral_constant<Tile, Tile::f4x4>());
 }
 
-void TransformGradient(const Problem& problem, const float* dy, const Tiles& tiles, float* m) {
+void TransformInputByChannel(const Problem& problem, const float* x, const Tiles& tiles,
+                             const float* zeros, float* v) {
+  const TransformedLayout stride{
+      .point = problem.block_stride(tiles.count),
+      .tile = kLanes,
+      .channel_block = problem.num_points() * problem.block_stride(tiles.count)};
+  with_gradient_tile(problem.tile, [&](auto tile) {
+    transform_input_to<tile()>(problem, x, tiles, {.count = tiles.count}, zeros, stride, v);
+  });
+}
+
+template <Tile kTile>
+void transform_gradient_of(const Problem& problem, const float* dy, const Tiles& tiles, float* m) {
+  constexpr int kOutputs = axis_of(kTile).outputs;
+  constexpr int kPoints = axis_of(kTile).points;
   const std::int64_t stride = problem.m_stride(tiles.count);
   for (std::int64_t i = 0; i < tiles.count; ++i) {
     const Place place = place_of(problem, tiles.first + i);
-    const float* tile =
-        dy + ((place.image * problem.height + place.y) * problem.width + place.x) * problem.c_out;
+    const std::int64_t y = place.y * kOutputs;
+    const std::int64_t x = place.x * kOutputs;
+    const float* tile = dy + pixel_index(problem, place.image, y, x) * problem.c_out;
     for (std::int64_t c = 0; c < problem.c_out; c += kVector) {
-      V in[4][4];
-      for (int row = 0; row < 4; ++row) {
-        for (int column = 0; column < 4; ++column) {
-          const bool inside = place.y + row < problem.height && place.x + column < problem.width;
+      V in[kOutputs][kOutputs];
+      for (int row = 0; row < kOutputs; ++row) {
+        for (int column = 0; column < kOutputs; ++column) {
+          const bool inside = y + row < problem.height && x + column < problem.width;
           in[row][column] =
               inside ? hn::LoadU(d, tile + (row * problem.width + column) * problem.c_out + c)
                      : hn::Zero(d);
         }
       }
-      V out[6][6];
-      transform_2d(LargeTransforms::gradient, in, out);
+      V out[kPoints][kPoints];
+      transform_2d(Transforms<kTile>::gradient, in, out);
       float* to = m + c / kPanel * problem.num_points() * stride + i * kPanel + c % kPanel;
-      for (int row = 0; row < 6; ++row) {
-        for (int column = 0; column < 6; ++column) {
-          hn::StoreU(out[row][column], d, to + (row * 6 + column) * stride);
-        }
+      for (int row = 0; row < kPoints; ++row) {
+        for (int column = 0; column < kPoints; ++column)
+          hn::StoreU(out[row][column], d, to + (row * kPoints + column) * stride);
       }
     }
   }
+}
+
+void TransformGradient(const Problem& problem, const float* dy, const Tiles& tiles, float* m) {
+  with_gradient_tile(problem.tile,
+                     [&](auto tile) { transform_gradient_of<tile()>(problem, dy, tiles, m); });
 }
 
 /// Strides of the left factor of a product.
@@ -321,21 +399,23 @@ constexpr int kChannelRows = kManyRegisters ? 8 : 4;  // divides kLanes
 template <Tile kTile>
 void write_outputs_of(const Problem& problem, const float* m, const Tiles& tiles,
                       std::int64_t panel, const Addends& addends, float* y) {
-  constexpr int kSide = kPointsOf<kTile>;
-  constexpr int kSize = static_cast<int>(kTile);
+  constexpr int kPoints = axis_of(kTile).points;
+  constexpr int kOutputs = axis_of(kTile).outputs;
   for (std::int64_t i = 0; i < tiles.count; ++i) {
     const Place place = place_of(problem, tiles.first + i);
-    const std::int64_t num_rows = std::min<std::int64_t>(kSize, problem.height - place.y);
-    const std::int64_t num_columns = std::min<std::int64_t>(kSize, problem.width - place.x);
+    const std::int64_t first_row = place.y * kOutputs;
+    const std::int64_t first_column = place.x * kOutputs;
+    const std::int64_t num_rows = std::min<std::int64_t>(kOutputs, problem.height - first_row);
+    const std::int64_t num_columns = std::min<std::int64_t>(kOutputs, problem.width - first_column);
     for (std::int64_t c = 0; c < kPanel; c += kVector) {
-      V in[kSide][kSide];
-      for (int row = 0; row < kSide; ++row) {
-        for (int column = 0; column < kSide; ++column) {
+      V in[kPoints][kPoints];
+      for (int row = 0; row < kPoints; ++row) {
+        for (int column = 0; column < kPoints; ++column) {
           in[row][column] = hn::LoadU(
-              d, m + (row * kSide + column) * problem.m_stride(tiles.count) + i * kPanel + c);
+              d, m + (row * kPoints + column) * problem.m_stride(tiles.count) + i * kPanel + c);
         }
       }
-      V out[kSize][kSize];
+      V out[kOutputs][kOutputs];
       transform_2d(Transforms<kTile>::output, in, out);
       const std::int64_t channel = panel * kPanel + c;
       V bias = addends.bias != nullptr ? hn::LoadU(d, addends.bias + channel) : hn::Zero(d);
@@ -345,8 +425,7 @@ void write_outputs_of(const Problem& problem, const float* m, const Tiles& tiles
       }
       for (std::int64_t row = 0; row < num_rows; ++row) {
         std::int64_t at =
-            ((place.image * problem.height + place.y + row) * problem.width + place.x) *
-                problem.c_out +
+            pixel_index(problem, place.image, first_row + row, first_column) * problem.c_out +
             channel;
         for (std::int64_t column = 0; column < num_columns; ++column, at += problem.c_out) {
           V value = hn::Add(out[row][column], bias);
@@ -361,11 +440,8 @@ void write_outputs_of(const Problem& problem, const float* m, const Tiles& tiles
 
 void WriteOutputs(const Problem& problem, const float* m, const Tiles& tiles, std::int64_t panel,
                   const Addends& addends, float* y) {
-  if (problem.tile == Tile::f2x2) {
-    write_outputs_of<Tile::f2x2>(problem, m, tiles, panel, addends, y);
-  } else {
-    write_outputs_of<Tile::f4x4>(problem, m, tiles, panel, addends, y);
-  }
+  with_tile(problem.tile,
+            [&](auto tile) { write_outputs_of<tile()>(problem, m, tiles, panel, addends, y); });
 }
 
 void Multiply(const Problem& problem, const float* v, std::int64_t num_tiles, const float* u,
@@ -408,7 +484,7 @@ HWY_INLINE void put_row(V values, std::int64_t k, std::int64_t column, Bf16* pan
 
 template <Tile kTile, class Element>
 void transform_weights_to(const float* taps, std::int64_t num_channels, Element* u) {
-  constexpr int kSide = kPointsOf<kTile>;
+  constexpr int kPoints = axis_of(kTile).points;
   for (std::int64_t c = 0; c < num_channels; ++c) {
     const float* const from = taps + c * kTaps * kPanel;
     for (std::int64_t o = 0; o < kPanel; o += kVector) {
@@ -416,11 +492,11 @@ void transform_weights_to(const float* taps, std::int64_t num_channels, Element*
       for (int i = 0; i < 3; ++i) {
         for (int j = 0; j < 3; ++j) in[i][j] = hn::LoadU(d, from + (i * 3 + j) * kPanel + o);
       }
-      V out[kSide][kSide];
+      V out[kPoints][kPoints];
       transform_2d(Transforms<kTile>::weight, in, out);
-      for (int i = 0; i < kSide; ++i) {
-        for (int j = 0; j < kSide; ++j)
-          put_row(out[i][j], c, o, u + (i * kSide + j) * Problem::u_stride(num_channels));
+      for (int i = 0; i < kPoints; ++i) {
+        for (int j = 0; j < kPoints; ++j)
+          put_row(out[i][j], c, o, u + (i * kPoints + j) * Problem::u_stride(num_channels));
       }
     }
   }
@@ -429,11 +505,7 @@ void transform_weights_to(const float* taps, std::int64_t num_channels, Element*
 template <class Element>
 void transform_weights_of(const Problem& problem, const float* taps, std::int64_t num_channels,
                           Element* u) {
-  if (problem.tile == Tile::f2x2) {
-    transform_weights_to<Tile::f2x2>(taps, num_channels, u);
-  } else {
-    transform_weights_to<Tile::f4x4>(taps, num_channels, u);
-  }
+  with_tile(problem.tile, [&](auto tile) { transform_weights_to<tile()>(taps, num_channels, u); });
 }
 
 void TransformWeights(const Problem& problem, const float* taps, std::int64_t num_channels,
@@ -445,25 +517,23 @@ void TransformWeightsBf16(const Problem& problem, const float* taps, std::int64_
   transform_weights_of(problem, taps, num_channels, u);
 }
 
-void WeightGradient(const Problem& problem, std::int64_t num_tiles, const float* v, const float* m,
-                    std::int64_t block, std::int64_t panel, Write write, float* u, float* dweight) {
-  const std::int64_t num_points = problem.num_points();
-  for (std::int64_t point = 0; point < num_points; ++point) {
-    multiply<kChannelRows>(
-        kLanes, num_tiles, v + (block * num_points + point) * problem.block_stride(num_tiles),
-        {.row = 1, .k = kLanes}, m + (panel * num_points + point) * problem.m_stride(num_tiles),
-        Write::overwrite, u + point * problem.u_stride(kLanes));
-  }
+/// dweight [C_out,C_in,3,3] of the block's and the panel's channels from the sums u.
+template <Tile kTile>
+void write_weight_gradient(const Problem& problem, const float* u, std::int64_t block,
+                           std::int64_t panel, Write write, float* dweight) {
+  constexpr int kPoints = axis_of(kTile).points;
   for (std::int64_t c = 0; c < kLanes; ++c) {
     alignas(64) float taps[kTaps][kPanel];
     for (std::int64_t o = 0; o < kPanel; o += kVector) {
-      V in[6][6];
-      for (int i = 0; i < 6; ++i) {
-        for (int j = 0; j < 6; ++j)
-          in[i][j] = hn::LoadU(d, u + (i * 6 + j) * problem.u_stride(kLanes) + c * kPanel + o);
+      V in[kPoints][kPoints];
+      for (int i = 0; i < kPoints; ++i) {
+        for (int j = 0; j < kPoints; ++j) {
+          in[i][j] =
+              hn::LoadU(d, u + (i * kPoints + j) * problem.u_stride(kLanes) + c * kPanel + o);
+        }
       }
       V out[3][3];
-      transform_2d(LargeTransforms::weight_gradient, in, out);
+      transform_2d(Transforms<kTile>::weight_gradient, in, out);
       for (int i = 0; i < 3; ++i) {
         for (int j = 0; j < 3; ++j) hn::Store(out[i][j], d, &taps[i * 3 + j][o]);
       }
@@ -475,6 +545,20 @@ void WeightGradient(const Problem& problem, std::int64_t num_tiles, const float*
       }
     }
   }
+}
+
+void WeightGradient(const Problem& problem, std::int64_t num_tiles, const float* v, const float* m,
+                    std::int64_t block, std::int64_t panel, Write write, float* u, float* dweight) {
+  const std::int64_t num_points = problem.num_points();
+  for (std::int64_t point = 0; point < num_points; ++point) {
+    multiply<kChannelRows>(
+        kLanes, num_tiles, v + (block * num_points + point) * problem.block_stride(num_tiles),
+        {.row = 1, .k = kLanes}, m + (panel * num_points + point) * problem.m_stride(num_tiles),
+        Write::overwrite, u + point * problem.u_stride(kLanes));
+  }
+  with_gradient_tile(problem.tile, [&](auto tile) {
+    write_weight_gradient<tile()>(problem, u, block, panel, write, dweight);
+  });
 }
 
 }  // namespace ddim::cpu::winograd::HWY_NAMESPACE

@@ -12,6 +12,12 @@
 /// hold exact binary fractions, and of the usual choices this one loses least in fp32. Those of the
 /// smaller are 0, 1, -1 and infinity, which lose next to nothing.
 ///
+/// A convolution after an upsampling has the same form and needs no interpolation: along one axis,
+/// pixel x_i of the small image makes two outputs,
+///   y_2i   = w0 x_{i-1} + (w1 + w2) x_i = w0 (x_{i-1} - x_i) + (w0 + w1 + w2) x_i
+///   y_2i+1 = (w0 + w1) x_i + w2 x_{i+1} = (w0 + w1 + w2) x_i + w2 (x_{i+1} - x_i),
+/// so a 2x2 tile costs 9 products in place of 36, with no more weights than there were.
+///
 /// A tile's result depends on its own inputs alone, and the sum over input channels runs from the
 /// first to the last: neither the batch nor the cutting into blocks changes a bit.
 namespace ddim::cpu::winograd {
@@ -20,10 +26,34 @@ namespace ddim::cpu::winograd {
 constexpr std::int64_t kPanel = bf16::kPanel;
 constexpr std::int64_t kLanes = 16;  ///< input channels of a block in the weight gradient
 
-/// Outputs of a tile along one axis.
-enum class Tile : std::int64_t { f2x2 = 2, f4x4 = 4 };
+/// What a tile is of.
+enum class Tile {
+  f2x2,
+  f4x4,
+  upsample,           ///< 2x2 outputs over one pixel of the image that is upsampled
+  upsample_gradient,  ///< one pixel of that image's gradient
+};
 
-/// Images [N,H,W,C_in] -> [N,H,W,C_out]; C_in a multiple of kLanes, C_out of kPanel.
+/// A tile along one axis: tile i makes outputs i * outputs, ... from inputs i * step - 1, ...
+struct TileAxis {
+  int inputs, points, outputs, step;
+};
+constexpr TileAxis axis_of(Tile tile) {
+  switch (tile) {
+    case Tile::f2x2:
+      return {.inputs = 4, .points = 4, .outputs = 2, .step = 2};
+    case Tile::f4x4:
+      return {.inputs = 6, .points = 6, .outputs = 4, .step = 4};
+    case Tile::upsample:
+      return {.inputs = 3, .points = 3, .outputs = 2, .step = 1};
+    case Tile::upsample_gradient:
+      break;
+  }
+  return {.inputs = 4, .points = 3, .outputs = 1, .step = 2};
+}
+
+/// Images [N,H,W,C_out] from as many with C_in channels; C_in a multiple of kLanes, C_out of
+/// kPanel. An image that is upsampled is half as high and wide, a gradient's twice.
 struct Problem {
   std::int64_t num_images = 0;
   std::int64_t height = 0;
@@ -32,11 +62,13 @@ struct Problem {
   std::int64_t c_out = 0;
   Tile tile = Tile::f4x4;
 
-  std::int64_t tile_size() const { return static_cast<std::int64_t>(tile); }
+  TileAxis axis() const { return axis_of(tile); }
+  std::int64_t in_height() const { return height * axis().step / axis().outputs; }
+  std::int64_t in_width() const { return width * axis().step / axis().outputs; }
   /// Elements of a transformed tile.
-  std::int64_t num_points() const { return (tile_size() + 2) * (tile_size() + 2); }
-  std::int64_t tiles_y() const { return (height + tile_size() - 1) / tile_size(); }
-  std::int64_t tiles_x() const { return (width + tile_size() - 1) / tile_size(); }
+  std::int64_t num_points() const { return std::int64_t{axis().points} * axis().points; }
+  std::int64_t tiles_y() const { return (height + axis().outputs - 1) / axis().outputs; }
+  std::int64_t tiles_x() const { return (width + axis().outputs - 1) / axis().outputs; }
   std::int64_t tiles_per_image() const { return tiles_y() * tiles_x(); }
   std::int64_t num_tiles() const { return num_images * tiles_per_image(); }
   std::int64_t num_panels() const { return c_out / kPanel; }

@@ -4,7 +4,11 @@
 namespace ddim::ref {
 namespace {
 
-bool inside(std::int64_t index, std::int64_t size) { return index >= 0 && index < size; }
+/// The place along an axis of x [size] that output `i` sees through tap `u`, or -1.
+std::int64_t seen(const ConvGeometry& geometry, std::int64_t i, std::int64_t u, std::int64_t size) {
+  const std::int64_t place = i * geometry.stride + u - geometry.pad_begin;  // in x upsampled
+  return place >= 0 && place < size * geometry.upsample ? place / geometry.upsample : -1;
+}
 
 }  // namespace
 
@@ -18,9 +22,9 @@ void RefKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
       double sum = 0.0;
       for (std::int64_t u = 0; u < geometry.kernel; ++u) {
         for (std::int64_t v = 0; v < geometry.kernel; ++v) {
-          const std::int64_t row = i * geometry.stride + u - geometry.pad_begin;
-          const std::int64_t column = j * geometry.stride + v - geometry.pad_begin;
-          if (!inside(row, x.dim(1)) || !inside(column, x.dim(2))) continue;
+          const std::int64_t row = seen(geometry, i, u, x.dim(1));
+          const std::int64_t column = seen(geometry, j, v, x.dim(2));
+          if (row < 0 || column < 0) continue;
           for (std::int64_t c = 0; c < x.dim(3); ++c)
             sum += static_cast<double>(in(n, row, column, c)) * w(o, c, u, v);
         }
@@ -44,21 +48,30 @@ void RefKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
     const auto dout = elements<T, 4>(dy);
     const auto w = elements<T, 4>(weight);
     const auto din = elements<T, 4>(dx.tensor);
-    // The output that pixel `p` of the input reaches through tap `u`, or -1.
-    const auto reached = [&](std::int64_t p, std::int64_t u, std::int64_t size) {
-      const std::int64_t strided = p + geometry.pad_begin - u;
-      if (strided % geometry.stride != 0) return std::int64_t{-1};
-      return inside(strided / geometry.stride, size) ? strided / geometry.stride : -1;
+    // The output that sees copy `copy` of pixel `p` through tap `u`, or -1.
+    const auto reached = [&](std::int64_t p, std::int64_t copy, std::int64_t u, std::int64_t size) {
+      const std::int64_t strided = p * geometry.upsample + copy + geometry.pad_begin - u;
+      if (strided < 0 || strided % geometry.stride != 0) return std::int64_t{-1};
+      return strided / geometry.stride < size ? strided / geometry.stride : -1;
+    };
+    const auto sum_over_outputs = [&](std::int64_t n, std::int64_t i, std::int64_t j,
+                                      std::int64_t c, std::int64_t u, std::int64_t v) {
+      double sum = 0.0;
+      for (std::int64_t o = 0; o < dy.dim(3); ++o)
+        sum += static_cast<double>(dout(n, i, j, o)) * w(o, c, u, v);
+      return sum;
     };
     const auto at = [&](std::int64_t n, std::int64_t row, std::int64_t column, std::int64_t c) {
       double sum = 0.0;
       for (std::int64_t u = 0; u < geometry.kernel; ++u) {
         for (std::int64_t v = 0; v < geometry.kernel; ++v) {
-          const std::int64_t i = reached(row, u, dy.dim(1));
-          const std::int64_t j = reached(column, v, dy.dim(2));
-          if (i < 0 || j < 0) continue;
-          for (std::int64_t o = 0; o < dy.dim(3); ++o)
-            sum += static_cast<double>(dout(n, i, j, o)) * w(o, c, u, v);
+          for (std::int64_t copy_y = 0; copy_y < geometry.upsample; ++copy_y) {
+            for (std::int64_t copy_x = 0; copy_x < geometry.upsample; ++copy_x) {
+              const std::int64_t i = reached(row, copy_y, u, dy.dim(1));
+              const std::int64_t j = reached(column, copy_x, v, dy.dim(2));
+              if (i >= 0 && j >= 0) sum += sum_over_outputs(n, i, j, c, u, v);
+            }
+          }
         }
       }
       return sum;
@@ -81,11 +94,11 @@ void RefKernels::conv2d_backward_weight(const Tensor& x, const Tensor& dy,
       double sum = 0.0;
       for (std::int64_t n = 0; n < dy.dim(0); ++n) {
         for (std::int64_t i = 0; i < dy.dim(1); ++i) {
-          const std::int64_t row = i * geometry.stride + u - geometry.pad_begin;
-          if (!inside(row, x.dim(1))) continue;
+          const std::int64_t row = seen(geometry, i, u, x.dim(1));
+          if (row < 0) continue;
           for (std::int64_t j = 0; j < dy.dim(2); ++j) {
-            const std::int64_t column = j * geometry.stride + v - geometry.pad_begin;
-            if (!inside(column, x.dim(2))) continue;
+            const std::int64_t column = seen(geometry, j, v, x.dim(2));
+            if (column < 0) continue;
             sum += static_cast<double>(dout(n, i, j, o)) * in(n, row, column, c);
           }
         }
