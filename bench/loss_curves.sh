@@ -62,6 +62,7 @@ set datafile separator ","
 set terminal pngcairo size 900,500 background "white"
 set output "$out/loss_curves.png"
 set logscale y
+set yrange [0.02:2]
 set xlabel "step"
 set ylabel "loss"
 plot "$out/direct/metrics.csv" using 1:3 with lines lw 3 lc rgb "#bbbbbb" title "fp32, direct", \\

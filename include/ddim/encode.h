@@ -106,7 +106,7 @@ struct ReconstructOptions {
   EncodeMethod method = EncodeMethod::euler;
   Dequantise dequantise = Dequantise::none;  ///< before encoding; errors are from the pictures
   Clip clip = Clip::none;                    ///< of decoding
-  ClassChoice class_choice = {};  ///< of a model with classes
+  ClassChoice class_choice = {};             ///< of a model with classes
   std::int64_t batch = 16;
   int threads = 0;
   ShowProgress show_progress = ShowProgress::no;

@@ -35,7 +35,11 @@ TEST_F(Encoding, CodesDoNotDependOnTheirNeighboursBatchesAndThreads) {
   for (const EncodeMethod method : {EncodeMethod::euler, EncodeMethod::exact}) {
     const auto codes_of = [&](std::int64_t batch, int threads) {
       return encode(model_, pictures(3),
-                    {.steps = 1, .method = method, .batch = batch, .threads = threads})
+                    {.steps = 1,
+                     .method = method,
+                     .dequantise = Dequantise::gaussian,
+                     .batch = batch,
+                     .threads = threads})
           .x_T.values;
     };
     const std::vector<float> expected = codes_of(3, 1);
@@ -114,6 +118,50 @@ TEST_F(ShippedModel, AnExactEncodingComesBackToFloatAccuracy) {
       encode(model_, picture_, {.tau = TauKind::quadratic, .method = EncodeMethod::exact});
   EXPECT_LT(codes.residual, 2e-6);
   EXPECT_LT(largest_difference(decode(model_, codes).x_0, picture_), 1e-5);
+}
+
+/// What noise an exact encoding began with: decoding comes back to the picture with it.
+std::vector<double> noise_of(const Model& model, const FloatImages& picture,
+                             Dequantise dequantise) {
+  const FloatImages back = decode(model, encode(model, picture,
+                                                {.tau = TauKind::quadratic,
+                                                 .method = EncodeMethod::exact,
+                                                 .dequantise = dequantise}))
+                               .x_0;
+  std::vector<double> noise;
+  for (std::size_t i = 0; i < back.values.size(); ++i)
+    noise.push_back(static_cast<double>(back.values[i]) - picture.values[i]);
+  return noise;
+}
+
+TEST_F(ShippedModel, DequantisingAddsNoiseBelowAGreyLevel) {
+  const std::vector<double> uniform = noise_of(model_, picture_, Dequantise::uniform);
+  double mean = 0.0;
+  for (std::size_t i = 0; i < uniform.size(); ++i) {
+    // From 256 x / 256 to 255/256 x + u/256, for x from 0 to 1.
+    const double x = (picture_.values[i] + 1.0) / 2.0;
+    const double u = 256.0 * uniform[i] / 2.0 + x;
+    EXPECT_GT(u, -2e-3);
+    EXPECT_LT(u, 1.0 + 2e-3);
+    mean += u / static_cast<double>(uniform.size());
+  }
+  EXPECT_NEAR(mean, 0.5, 0.04);  // 4 standard errors
+
+  const std::vector<double> gaussian = noise_of(model_, picture_, Dequantise::gaussian);
+  double squares = 0.0;
+  for (const double z : gaussian) squares += z * z / static_cast<double>(gaussian.size());
+  EXPECT_NEAR(std::sqrt(squares), 0.02, 0.002);
+}
+
+TEST_F(ShippedModel, DequantisingMakesCodesGaussianAndReconstructionsBetter) {
+  const auto at_20 = [&](Dequantise dequantise) {
+    return reconstruct(model_, picture_, {.steps = {20}, .dequantise = dequantise}).front();
+  };
+  const ReconstructedAt plain = at_20(Dequantise::none);
+  const ReconstructedAt dequantised = at_20(Dequantise::gaussian);
+  EXPECT_LT(dequantised.mean_squared_error, plain.mean_squared_error);
+  EXPECT_LT(std::abs(dequantised.codes.kurtosis.value - 3.0),
+            std::abs(plain.codes.kurtosis.value - 3.0));
 }
 
 TEST_F(ShippedModel, AReconstructionIsTheBetterTheMoreSteps) {

@@ -56,6 +56,36 @@ TEST_F(EncodeCommands, TakeDataSetsAndMakePicturesFit) {
   EXPECT_TRUE(result.contains("kurtosis"));
 }
 
+TEST_F(EncodeCommands, DequantiseChangesTheCodesAndTheTable) {
+  const auto variance = [&](const std::string& flags) {
+    const Outcome run = run_ddim("encode " + picture(0) + "--steps 2 --json --overwrite --out " +
+                                 (folder_ / "c.safetensors") + flags + model_);
+    return Json::parse(run.out).at("variance").get<double>();
+  };
+  EXPECT_EQ(variance(" --dequantise none"), variance(""));
+  EXPECT_NE(variance(" --dequantise uniform"), variance(""));
+  EXPECT_NE(variance(" --dequantise gaussian"), variance(" --dequantise uniform"));
+
+  const auto error = [&](const std::string& flags) {
+    const Outcome run = run_ddim("reconstruct " + picture(0) + "--steps 2 --json" + flags + model_);
+    return Json::parse(run.out).at("table")[0].at("mean_squared_error").get<double>();
+  };
+  EXPECT_NE(error(" --dequantise gaussian"), error(""));
+}
+
+TEST_F(EncodeCommands, MemoryLowNeverChangesTheCodes) {
+  const auto codes = [&](const std::string& flags) {
+    const std::string out = folder_ / "c.safetensors";
+    const Outcome run = run_ddim(
+        "encode docs/pictures/shirt.png --resize=pad --steps 1 "
+        "--overwrite --out " +
+        out + flags + " --model models/fashion-mnist");
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return read_codes(out).x_T.values;
+  };
+  EXPECT_EQ(codes(" --memory low"), codes(""));
+}
+
 TEST_F(EncodeCommands, ReconstructPrintsTheTableAndDrawsIt) {
   const std::string run = "reconstruct " + picture(0) + picture(1) + "--steps 2,10 " + model_;
   const Outcome table = run_ddim(run + " --out " + (folder_ / "r.png"));

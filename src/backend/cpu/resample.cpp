@@ -22,8 +22,7 @@ void for_each_row(ThreadTeam& team, const Shape& small, const Body& body) {
 
 void spread_2x(ThreadTeam& team, const Shape& small_shape, const float* small, float factor,
                Write mode, float* large) {
-  const simd::PixelRow row{
-      .pixels = small_shape[2], .channels = small_shape[3], .factor = factor};
+  const simd::PixelRow row{.pixels = small_shape[2], .channels = small_shape[3], .factor = factor};
   const std::int64_t large_row = 2 * row.pixels * row.channels;
   for_each_row(team, small_shape, [&](std::int64_t from, std::int64_t to) {
     simd::repeat_pixels(row, small + from, mode, large + to);
@@ -33,8 +32,7 @@ void spread_2x(ThreadTeam& team, const Shape& small_shape, const float* small, f
 
 void gather_2x(ThreadTeam& team, const Shape& small_shape, const float* large, float factor,
                Write mode, float* small) {
-  const simd::PixelRow row{
-      .pixels = small_shape[2], .channels = small_shape[3], .factor = factor};
+  const simd::PixelRow row{.pixels = small_shape[2], .channels = small_shape[3], .factor = factor};
   const std::int64_t large_row = 2 * row.pixels * row.channels;
   for_each_row(team, small_shape, [&](std::int64_t to, std::int64_t from) {
     simd::sum_pixel_quads(row, large + from, large + from + large_row, mode, small + to);
@@ -47,8 +45,7 @@ Shape upsampled(const Shape& x, std::int64_t upsample) {
 
 const float* upsampled_images(Engine& engine, const Tensor& x, const ConvGeometry& geometry) {
   if (geometry.upsample == 1) return x.data<float>();
-  auto* const images =
-      reinterpret_cast<float*>(engine.upsampled().get(4 * x.num_bytes()));
+  auto* const images = reinterpret_cast<float*>(engine.upsampled().get(4 * x.num_bytes()));
   spread_2x(engine.team(), x.shape(), x.data<float>(), 1.0F, Write::overwrite, images);
   return images;
 }
