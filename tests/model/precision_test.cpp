@@ -26,8 +26,8 @@ UNet reference_of(const UNet& unet) {
 std::vector<float> random_image(const UNetConfig& config) {
   std::mt19937 random(0);
   std::normal_distribution<float> normal;
-  std::vector<float> image(static_cast<std::size_t>(config.sample_size * config.sample_size *
-                                                    config.in_channels));
+  std::vector<float> image(
+      static_cast<std::size_t>(config.sample_size * config.sample_size * config.in_channels));
   for (float& value : image) value = normal(random);
   return image;
 }
@@ -35,9 +35,9 @@ std::vector<float> random_image(const UNetConfig& config) {
 std::vector<double> eps_of(const UNet& unet, double t) {
   const Tensor& weight = unet.parameters().front()->value;
   const UNetConfig& config = unet.config();
-  const Tensor x = from_host(weight.device(),
-                             {1, config.sample_size, config.sample_size, config.in_channels},
-                             random_image(config), weight.dtype());
+  const Tensor x =
+      from_host(weight.device(), {1, config.sample_size, config.sample_size, config.in_channels},
+                random_image(config), weight.dtype());
   Tape tape;
   const Tensor eps = unet(tape, x, std::vector<double>{t}).value();
   if (eps.dtype() == DType::f64) {
@@ -65,11 +65,10 @@ Device cpu(Precision precision) {
 
 UNet random_network(Precision precision) {
   // Wide enough for each algorithm: direct, F(2x2), F(4x4), upsampling, attention with one head.
-  UNet unet(cpu(precision),
-            {.sample_size = 16,
-             .layers_per_block = 1,
-             .block_out_channels = {64, 128, 128},
-             .attention_levels = {0}});
+  UNet unet(cpu(precision), {.sample_size = 16,
+                             .layers_per_block = 1,
+                             .block_out_channels = {64, 128, 128},
+                             .attention_levels = {0}});
   initialise(unet, Initialisation::pytorch, 1);
   return unet;
 }
