@@ -27,19 +27,21 @@ constexpr std::int64_t kPanel = 32;  ///< columns that are computed together
 /// The even number of elements that rows of `num_k` are padded to: products are made in pairs.
 constexpr std::int64_t padded(std::int64_t num_k) { return (num_k + 1) / 2 * 2; }
 
-/// c = a b + bias + residual, or c += that: a [num_rows, num_k], b [num_k, kPanel] as pairs of rows
-/// [num_k/2][kPanel][2].
+/// c = a b + bias + residual, or c += that: a [num_rows, num_k], b [num_k, num_columns] as panels
+/// of kPanel columns, each as pairs of rows [num_k/2][kPanel][2].
 struct PanelProduct {
   const Bf16* a = nullptr;  ///< dense rows
-  const Bf16* b = nullptr;  ///< a packed panel
+  const Bf16* b = nullptr;  ///< packed panels
   std::int64_t num_rows = 0;
   std::int64_t num_k = 0;           ///< even
-  const float* bias = nullptr;      ///< of the panel's columns; or null
+  std::int64_t num_columns = 0;     ///< that c has
+  std::int64_t b_panel_stride = 0;  ///< elements from one panel to the next
+  const float* bias = nullptr;      ///< [num_columns], or null
   const float* residual = nullptr;  ///< laid out as c, may be c; or null
   Write write = Write::overwrite;
   float* c = nullptr;
-  std::int64_t c_row_stride = kPanel;
-  std::int64_t num_columns = kPanel;  ///< of the panel that c has
+  std::int64_t c_row_stride = 0;
+  std::int64_t c_panel_stride = kPanel;  ///< from a panel's columns to the next one's
 };
 void multiply(const PanelProduct& product);
 

@@ -10,12 +10,14 @@ struct PairProduct {
   const void* b;
   std::int64_t num_rows;
   std::int64_t num_pairs;
+  std::int64_t b_panel_bytes;  // from one panel to the next
   const float* bias;
   const float* residual;
   bool accumulate;
   float* c;
   std::int64_t c_row_stride;
-  std::int64_t num_columns;
+  std::int64_t c_panel_stride;
+  std::int64_t num_columns;  // of all panels
 };
 
 /// multiply() by the instructions of AVX-512 BF16, which the processor must have.

@@ -129,19 +129,20 @@ HWY_INLINE std::uint32_t load_pair(const Bf16* from) {
   return pair;
 }
 
-/// For processors that cannot multiply bf16: as floats, whose products are exact.
-void Multiply(const PanelProduct& p) {
+/// One panel, for processors that cannot multiply bf16: as floats, whose products are exact.
+void multiply_panel(const PanelProduct& p, std::int64_t panel) {
   const hn::RebindToUnsigned<D> bits;
   const auto upper_half = hn::Set(bits, 0xFFFF0000U);
   constexpr std::int64_t kRows = 4;
+  const auto* const b = reinterpret_cast<const std::uint32_t*>(p.b + panel * p.b_panel_stride);
+  const std::int64_t first_column = panel * kPanel;
   for (std::int64_t first = 0; first < p.num_rows; first += kRows) {
     const std::int64_t rows = std::min(kRows, p.num_rows - first);
     for (std::int64_t j = 0; j < kPanel; j += kVector) {
       V sums[kRows];
       for (V& sum : sums) sum = hn::Zero(d);
       for (std::int64_t k = 0; k < p.num_k; k += 2) {
-        const auto* const panel_row = reinterpret_cast<const std::uint32_t*>(p.b) + k / 2 * kPanel;
-        const auto pairs = hn::LoadU(bits, panel_row + j);
+        const auto pairs = hn::LoadU(bits, b + k / 2 * kPanel + j);
         const V even = hn::BitCast(d, hn::ShiftLeft<16>(pairs));
         const V odd = hn::BitCast(d, hn::And(pairs, upper_half));
         for (std::int64_t row = 0; row < rows; ++row) {
@@ -152,13 +153,17 @@ void Multiply(const PanelProduct& p) {
         }
       }
       for (std::int64_t row = 0; row < rows; ++row) {
-        const std::int64_t at = (first + row) * p.c_row_stride;
-        const loops::Finish f{p.bias, p.residual == nullptr ? nullptr : p.residual + at, p.write,
-                              p.c + at};
-        loops::finish(d, sums[row], p.num_columns - j, f.from_column(j));
+        const std::int64_t at = (first + row) * p.c_row_stride + panel * p.c_panel_stride;
+        const loops::Finish f{p.bias == nullptr ? nullptr : p.bias + first_column,
+                              p.residual == nullptr ? nullptr : p.residual + at, p.write, p.c + at};
+        loops::finish(d, sums[row], p.num_columns - first_column - j, f.from_column(j));
       }
     }
   }
+}
+
+void Multiply(const PanelProduct& p) {
+  for (std::int64_t panel = 0; panel * kPanel < p.num_columns; ++panel) multiply_panel(p, panel);
 }
 
 }  // namespace ddim::cpu::bf16::HWY_NAMESPACE
@@ -179,16 +184,19 @@ HWY_EXPORT(PackPanels);
 void multiply(const PanelProduct& p) {
 #if HWY_ARCH_X86
   if (active_isa() == Isa::avx512_bf16) {
-    return multiply_avx512({.a = p.a,
-                            .b = p.b,
-                            .num_rows = p.num_rows,
-                            .num_pairs = p.num_k / 2,
-                            .bias = p.bias,
-                            .residual = p.residual,
-                            .accumulate = p.write == Write::accumulate,
-                            .c = p.c,
-                            .c_row_stride = p.c_row_stride,
-                            .num_columns = p.num_columns});
+    return multiply_avx512(
+        {.a = p.a,
+         .b = p.b,
+         .num_rows = p.num_rows,
+         .num_pairs = p.num_k / 2,
+         .b_panel_bytes = p.b_panel_stride * static_cast<std::int64_t>(sizeof(Bf16)),
+         .bias = p.bias,
+         .residual = p.residual,
+         .accumulate = p.write == Write::accumulate,
+         .c = p.c,
+         .c_row_stride = p.c_row_stride,
+         .c_panel_stride = p.c_panel_stride,
+         .num_columns = p.num_columns});
   }
 #endif
   HWY_DYNAMIC_DISPATCH(Multiply)(p);
@@ -229,19 +237,19 @@ LeftFactor<Bf16> left_factor(const MatrixView& a, std::int64_t num_rows, std::in
 
 void multiply(const Product<Bf16>& p, std::int64_t first_panel, std::int64_t count) {
   assert(p.a.row_stride == bf16::padded(p.K));
-  for (std::int64_t i = first_panel; i < first_panel + count; ++i) {
-    const std::int64_t column = i * bf16::kPanel;
-    bf16::multiply({.a = p.a.data,
-                    .b = p.panels + i * panel_size<Bf16>(p.K),
-                    .num_rows = p.num_rows,
-                    .num_k = bf16::padded(p.K),
-                    .bias = p.bias == nullptr ? nullptr : p.bias + column,
-                    .residual = p.residual == nullptr ? nullptr : p.residual + column,
-                    .write = p.write,
-                    .c = p.c + column,
-                    .c_row_stride = p.c_row_stride,
-                    .num_columns = std::min(bf16::kPanel, p.num_columns - column)});
-  }
+  const std::int64_t column = first_panel * bf16::kPanel;
+  const std::int64_t panel_stride = panel_size<Bf16>(p.K);
+  bf16::multiply({.a = p.a.data,
+                  .b = p.panels + first_panel * panel_stride,
+                  .num_rows = p.num_rows,
+                  .num_k = bf16::padded(p.K),
+                  .num_columns = std::min(count * bf16::kPanel, p.num_columns - column),
+                  .b_panel_stride = panel_stride,
+                  .bias = p.bias == nullptr ? nullptr : p.bias + column,
+                  .residual = p.residual == nullptr ? nullptr : p.residual + column,
+                  .write = p.write,
+                  .c = p.c + column,
+                  .c_row_stride = p.c_row_stride});
 }
 
 }  // namespace ddim::cpu::simd

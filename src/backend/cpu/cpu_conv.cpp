@@ -28,7 +28,7 @@ void combine_biases(const Tensor& bias, const Tensor& per_image_bias, float* sum
 
 void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
                         const ConvGeometry& geometry, Tensor& y) {
-  if (winograd_applies(engine_->precision(), geometry, x.dim(1), x.dim(2), x.dim(3), y.dim(3))) {
+  if (winograd_applies(geometry, x.dim(1), x.dim(2), x.dim(3), y.dim(3))) {
     return winograd_conv2d(*engine_, x, weight, addends, geometry, y);
   }
   const float* plain_bias = addends.bias.defined() ? addends.bias.data<float>() : nullptr;

@@ -12,8 +12,7 @@ namespace ddim::cpu {
 void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
                                        const ConvGeometry& geometry, Grad dx) {
   if (!dx) return;
-  if (winograd_applies(engine_->precision(), geometry, dy.dim(1), dy.dim(2), dx.tensor.dim(3),
-                       dy.dim(3))) {
+  if (winograd_applies(geometry, dy.dim(1), dy.dim(2), dx.tensor.dim(3), dy.dim(3))) {
     return winograd_backward_input(*engine_, dy, weight, geometry, dx);
   }
   if (is_linear(geometry) && engine_->precision() == Precision::bf16) {
@@ -67,7 +66,7 @@ void CpuKernels::conv2d_backward_weight(const Tensor& x, const Tensor& dy,
   if (dbias) column_sums(dy.data<float>(), dy.size() / C_out, C_out, dbias);
   if (!dweight) return;
   // In fp32 also where other products are bf16: what Adam adds up over thousands of steps.
-  if (winograd_applies(Precision::fp32, geometry, x.dim(1), x.dim(2), x.dim(3), dy.dim(3))) {
+  if (winograd_weight_gradient_applies(geometry, x.dim(1), x.dim(2), x.dim(3), dy.dim(3))) {
     return winograd_backward_weight(*engine_, x, dy, geometry, dweight);
   }
   const SingleThreadedOneDnn single_threaded;

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "backend/cpu/simd_loops-inl.h"
+#include "backend/cpu/simd_products-inl.h"
 #include "backend/cpu/simd_transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -22,8 +23,6 @@ using Vector = hn::Vec<Tag>;
 
 constexpr std::int64_t kLanes = HWY_LANES(float);
 constexpr std::int64_t kPanelColumns = 2 * kLanes;
-/// As many as leave their sums, two vectors of B and one element of A in registers: 32 or 16.
-constexpr int kTileRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
 
 std::int64_t PanelColumns() { return kPanelColumns; }
 
@@ -61,38 +60,17 @@ void Transpose(const MatrixView& a, std::int64_t num_rows, std::int64_t K, float
   transpose(a.data, a.column_stride, K, num_rows, to, K);
 }
 
-/// Asks for the part of the next kRows rows that stands where these do, one cache line of each.
+/// kRows rows of the panel of C that begins with `column`.
 template <int kRows>
-HWY_INLINE void prefetch_next_rows(const float* a, std::int64_t row_stride) {
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) hwy::Prefetch(a + (kRows + i) * row_stride);
-}
-
-/// kRows rows and one panel of C, of which `columns` columns exist.
-template <int kRows>
-void multiply_tile(const Product<float>& p, std::int64_t row, const float* panel,
-                   std::int64_t column, std::int64_t columns) {
+void multiply_tile(const Product<float>& p, std::int64_t row, std::int64_t column) {
   const Tag d;
   Vector left[kRows];
   Vector right[kRows];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) left[i] = right[i] = hn::Zero(d);
-  const std::int64_t row_stride = p.a.row_stride;
-  const float* a = p.a.data + row * row_stride;
-  constexpr std::int64_t kLineFloats = 16;
-  for (std::int64_t k = 0; k < p.K; ++k) {
-    if (k % kLineFloats == 0) prefetch_next_rows<kRows>(a, row_stride);
-    const Vector b_left = hn::LoadU(d, panel);
-    const Vector b_right = hn::LoadU(d, panel + kLanes);
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      const Vector a_i = hn::Set(d, a[i * row_stride]);
-      left[i] = hn::MulAdd(a_i, b_left, left[i]);
-      right[i] = hn::MulAdd(a_i, b_right, right[i]);
-    }
-    ++a;
-    panel += kPanelColumns;
-  }
+  add_products(d, p.K, p.a.data + row * p.a.row_stride, {.row = p.a.row_stride, .k = 1},
+               p.panels + column * p.K, kPanelColumns, left, right);
+  const std::int64_t columns = p.num_columns - column;
   const float* const bias = p.bias == nullptr ? nullptr : p.bias + column;
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
@@ -105,22 +83,17 @@ void multiply_tile(const Product<float>& p, std::int64_t row, const float* panel
 
 /// Rows row, row+1, ... in tiles of kRows as long as there are so many; returns the next row.
 template <int kRows>
-std::int64_t multiply_tiles(const Product<float>& p, std::int64_t row, const float* panel,
-                            std::int64_t column, std::int64_t columns) {
-  for (; row + kRows <= p.num_rows; row += kRows) {
-    multiply_tile<kRows>(p, row, panel, column, columns);
-  }
+std::int64_t multiply_tiles(const Product<float>& p, std::int64_t row, std::int64_t column) {
+  for (; row + kRows <= p.num_rows; row += kRows) multiply_tile<kRows>(p, row, column);
   return row;
 }
 
 void Multiply(const Product<float>& p, std::int64_t first_panel, std::int64_t count) {
-  for (std::int64_t i = first_panel; i < first_panel + count; ++i) {
-    const std::int64_t column = i * kPanelColumns;
-    const std::int64_t columns = std::min(kPanelColumns, p.num_columns - column);
-    const float* const panel = p.panels + column * p.K;
-    std::int64_t row = multiply_tiles<kTileRows>(p, 0, panel, column, columns);
-    row = multiply_tiles<kTileRows / 3>(p, row, panel, column, columns);
-    multiply_tiles<1>(p, row, panel, column, columns);
+  for (std::int64_t panel = first_panel; panel < first_panel + count; ++panel) {
+    const std::int64_t column = panel * kPanelColumns;
+    std::int64_t row = multiply_tiles<kTileRows>(p, 0, column);
+    row = multiply_tiles<kTileRows / 3>(p, row, column);
+    multiply_tiles<1>(p, row, column);
   }
 }
 

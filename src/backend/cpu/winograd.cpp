@@ -19,19 +19,27 @@ using winograd::Problem;
 using winograd::Tile;
 using winograd::Tiles;
 
-/// Images below this are left to direct convolution: transformed weights are four times as large,
-/// and with so few tiles reading them costs more than the products save.
-constexpr std::int64_t kMinPixels = 64;
+/// Images below this are left to direct convolution: transformed weights are larger than the
+/// weights, and with so few tiles reading them costs more than the products save.
+constexpr std::int64_t kMinPixels = 16;
 
-/// The same for bf16, whose weights are half as large.
-constexpr std::int64_t kMinPixelsBf16 = 16;
+/// Below this the smaller tile is taken, whose transformed weights are less than half as large, and
+/// the gradient of the weights is left to direct convolution: it writes as many sums, of few tiles.
+constexpr std::int64_t kMinLargeTilePixels = 64;
 
 /// Between narrower layers the forward convolution takes the smaller tile; see winograd_applies().
 constexpr std::int64_t kMinLargeTileChannels = 128;
 
-Tile forward_tile(std::int64_t c_in, std::int64_t c_out) {
-  return std::min(c_in, c_out) >= kMinLargeTileChannels ? Tile::f4x4 : Tile::f2x2;
+/// Of a convolution without an upsampling.
+Tile tile_of(Direction direction, const Tensor& x, const Tensor& y) {
+  const bool is_narrow = std::min(x.dim(3), y.dim(3)) < kMinLargeTileChannels;
+  if (y.dim(1) * y.dim(2) < kMinLargeTilePixels) return Tile::f2x2;
+  return direction == Direction::forward && is_narrow ? Tile::f2x2 : Tile::f4x4;
 }
+
+/// Panels that are multiplied at a time: in bf16, two fill the registers best.
+template <class Element>
+constexpr std::int64_t kMostPanelsAtOnce = std::is_same_v<Element, Bf16> ? 2 : 1;
 
 /// Tiles that are transformed at once, so that they and their products stay in the second-level
 /// cache: whole slices of the kernel's twelve rows.
@@ -187,7 +195,8 @@ void convolve_few_tiles(Engine& engine, const Convolution& conv) {
       winograd::gather_taps(problem, conv.direction, conv.weight.data<float>(), panel, channels,
                             thread_taps);
       winograd::transform_weights(problem, thread_taps, channels.count, thread_u);
-      winograd::multiply(problem, workspace + v, tiles.count, thread_u, channels, thread_m);
+      winograd::multiply(problem, workspace + v, tiles.count, thread_u, channels,
+                         /*num_panels=*/1, thread_m);
     }
     winograd::write_outputs(problem, thread_m, tiles, panel, conv.addends, conv.y);
   });
@@ -219,11 +228,15 @@ void convolve_many_tiles(Engine& engine, const Convolution& conv, const dnnl::me
   const std::int64_t num_blocks = (num_tiles + block - 1) / block;
   const bool by_blocks = num_blocks >= team.size();
   const std::int64_t tiles_at_once = by_blocks ? std::min(block, num_tiles) : num_tiles;
+  constexpr std::int64_t kMost = kMostPanelsAtOnce<Element>;
+  const bool few_panels = !by_blocks && problem.num_panels() < kMost * team.size();
+  const std::int64_t panels_at_once = few_panels ? 1 : kMost;
 
   Pieces pieces;
   const std::int64_t zeros = pieces.add(problem.c_in);
   const std::int64_t v_size = problem.num_points() * problem.v_stride(tiles_at_once);
-  const std::int64_t m_size = problem.num_points() * problem.m_stride(tiles_at_once);
+  const std::int64_t panel_m_size = problem.num_points() * problem.m_stride(tiles_at_once);
+  const std::int64_t m_size = panels_at_once * panel_m_size;
   const std::int64_t v = pieces.add(by_blocks ? team.size() * v_size : v_size);
   const std::int64_t m = pieces.add(team.size() * m_size);
   const std::int64_t u = pieces.add(keep ? 0 : problem.num_panels() * conv.panel_size());
@@ -238,14 +251,21 @@ void convolve_many_tiles(Engine& engine, const Convolution& conv, const dnnl::me
     });
   }
   const auto* const weights = keep ? static_cast<const Element*>(kept->get_data_handle()) : made;
-  /// The outputs of some tiles in a panel, from their transforms.
+  /// The outputs of some tiles in a group of panels, from their transforms.
   const auto multiply_and_write = [&](int thread, const Tiles& tiles, const Element* tiles_v,
-                                      std::int64_t panel) {
+                                      std::int64_t group) {
     float* const thread_m = workspace + m + thread * m_size;
-    winograd::multiply(problem, tiles_v, tiles.count, weights + panel * conv.panel_size(),
-                       {.count = problem.c_in}, thread_m);
-    winograd::write_outputs(problem, thread_m, tiles, panel, conv.addends, conv.y);
+    const std::int64_t first = group * panels_at_once;
+    const std::int64_t count = std::min(panels_at_once, problem.num_panels() - first);
+    winograd::multiply(problem, tiles_v, tiles.count, weights + first * conv.panel_size(),
+                       {.count = problem.c_in}, count, thread_m);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float* const panel_m =
+          thread_m + i * problem.num_points() * problem.m_stride(tiles.count);
+      winograd::write_outputs(problem, panel_m, tiles, first + i, conv.addends, conv.y);
+    }
   };
+  const std::int64_t num_groups = (problem.num_panels() + panels_at_once - 1) / panels_at_once;
 
   if (by_blocks) {  // each thread takes whole blocks of tiles
     team.for_each(num_blocks, [&](int thread, std::int64_t item) {
@@ -253,14 +273,14 @@ void convolve_many_tiles(Engine& engine, const Convolution& conv, const dnnl::me
       const Tiles tiles{.first = item * block, .count = std::min(block, num_tiles - item * block)};
       winograd::transform_input(problem, conv.x, tiles, {.count = tiles.count}, workspace + zeros,
                                 thread_v);
-      for (std::int64_t panel = 0; panel < problem.num_panels(); ++panel)
-        multiply_and_write(thread, tiles, thread_v, panel);
+      for (std::int64_t group = 0; group < num_groups; ++group)
+        multiply_and_write(thread, tiles, thread_v, group);
     });
   } else {  // the threads share the tiles' transforms, each takes some output channels
     auto* const shared_v = reinterpret_cast<Element*>(workspace + v);
     transform_all_tiles(engine, conv, workspace + zeros, shared_v);
-    team.for_each(problem.num_panels(), [&](int thread, std::int64_t panel) {
-      multiply_and_write(thread, {.first = 0, .count = num_tiles}, shared_v, panel);
+    team.for_each(num_groups, [&](int thread, std::int64_t group) {
+      multiply_and_write(thread, {.first = 0, .count = num_tiles}, shared_v, group);
     });
   }
 }
@@ -282,19 +302,24 @@ void convolve(Engine& engine, Convolution conv) {
 
 }  // namespace
 
-bool winograd_applies(Precision precision, const ConvGeometry& geometry, std::int64_t height,
-                      std::int64_t width, std::int64_t c_in, std::int64_t c_out) {
+bool winograd_applies(const ConvGeometry& geometry, std::int64_t height, std::int64_t width,
+                      std::int64_t c_in, std::int64_t c_out) {
   if (allowed_conv_algorithm() == ConvAlgorithm::direct) return false;
   if (geometry.kernel != 3 || geometry.stride != 1) return false;
   if (geometry.pad_begin != 1 || geometry.pad_end != 1) return false;
   if (c_in % kPanel != 0 || c_out % kPanel != 0) return false;
-  const std::int64_t min_pixels = precision == Precision::bf16 ? kMinPixelsBf16 : kMinPixels;
-  return geometry.upsample == 2 || height * width >= min_pixels;
+  return geometry.upsample == 2 || height * width >= kMinPixels;
+}
+
+bool winograd_weight_gradient_applies(const ConvGeometry& geometry, std::int64_t height,
+                                      std::int64_t width, std::int64_t c_in, std::int64_t c_out) {
+  return winograd_applies(geometry, height, width, c_in, c_out) &&
+         (geometry.upsample == 2 || height * width >= kMinLargeTilePixels);
 }
 
 void winograd_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
                      const ConvAddends& addends, const ConvGeometry& geometry, Tensor& y) {
-  const Tile tile = geometry.upsample == 2 ? Tile::upsample : forward_tile(x.dim(3), y.dim(3));
+  const Tile tile = geometry.upsample == 2 ? Tile::upsample : tile_of(Direction::forward, x, y);
   convolve(engine, {.problem = problem_of(x, y, tile),
                     .direction = Direction::forward,
                     .x = x.data<float>(),
@@ -307,7 +332,8 @@ void winograd_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
 
 void winograd_backward_input(Engine& engine, const Tensor& dy, const Tensor& weight,
                              const ConvGeometry& geometry, Grad dx) {
-  const Tile tile = geometry.upsample == 2 ? Tile::upsample_gradient : Tile::f4x4;
+  const Tile tile = geometry.upsample == 2 ? Tile::upsample_gradient
+                                           : tile_of(Direction::backward_input, dy, dx.tensor);
   float* const to = dx.tensor.data<float>();
   convolve(engine, {.problem = problem_of(dy, dx.tensor, tile),
                     .direction = Direction::backward_input,

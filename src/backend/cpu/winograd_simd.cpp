@@ -11,6 +11,7 @@
 #include <hwy/highway.h>
 
 #include "backend/cpu/simd_bf16-inl.h"
+#include "backend/cpu/simd_products-inl.h"
 #include "backend/cpu/winograd_transforms-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -165,67 +166,52 @@ void TransformGradient(const Problem& problem, const float* dy, const Tiles& til
                      [&](auto tile) { transform_gradient_of<tile()>(problem, dy, tiles, m); });
 }
 
-/// Strides of the left factor of a product.
-struct LeftStrides {
-  std::int64_t row, k;
-};
+namespace products = simd::HWY_NAMESPACE;
+using products::LeftStrides;
 
-/// c[Rows][kPanel] (+)= a[Rows][num_k] b[num_k][kPanel], each sum in the order of k.
-template <int Rows>
-HWY_INLINE void multiply_rows(std::int64_t num_k, const float* HWY_RESTRICT a,
-                              const LeftStrides& stride, const float* HWY_RESTRICT b, Write write,
-                              float* HWY_RESTRICT c) {
-  constexpr std::int64_t kColumns = 2;  // vectors
-  for (std::int64_t first = 0; first < kPanel; first += kColumns * kVector) {
-    V sum[Rows][kColumns];
-    for (int row = 0; row < Rows; ++row) {
-      for (int column = 0; column < kColumns; ++column) {
-        sum[row][column] = write == Write::overwrite
-                               ? hn::Zero(d)
-                               : hn::LoadU(d, c + row * kPanel + first + column * kVector);
-      }
+/// c[kRows][kPanel] (+)= a[kRows][num_k] b[num_k][kPanel], each sum in the order of k.
+template <int kRows>
+HWY_INLINE void multiply_rows(std::int64_t num_k, const float* a, const LeftStrides& stride,
+                              const float* b, Write write, float* c) {
+  for (std::int64_t first = 0; first < kPanel; first += 2 * kVector) {
+    V left[kRows];
+    V right[kRows];
+#pragma GCC unroll 16
+    for (int row = 0; row < kRows; ++row) {
+      float* const sums = c + row * kPanel + first;
+      left[row] = write == Write::overwrite ? hn::Zero(d) : hn::LoadU(d, sums);
+      right[row] = write == Write::overwrite ? hn::Zero(d) : hn::LoadU(d, sums + kVector);
     }
-    const float* a_k = a;
-    const float* b_k = b + first;
-    for (std::int64_t k = 0; k < num_k; ++k, a_k += stride.k, b_k += kPanel) {
-      const V b_0 = hn::LoadU(d, b_k);
-      const V b_1 = hn::LoadU(d, b_k + kVector);
-      for (int row = 0; row < Rows; ++row) {
-        const V left = hn::Set(d, a_k[row * stride.row]);
-        sum[row][0] = hn::MulAdd(left, b_0, sum[row][0]);
-        sum[row][1] = hn::MulAdd(left, b_1, sum[row][1]);
-      }
-    }
-    for (int row = 0; row < Rows; ++row) {
-      hn::StoreU(sum[row][0], d, c + row * kPanel + first);
-      hn::StoreU(sum[row][1], d, c + row * kPanel + first + kVector);
+    products::add_products(d, num_k, a, stride, b + first, kPanel, left, right);
+#pragma GCC unroll 16
+    for (int row = 0; row < kRows; ++row) {
+      hn::StoreU(left[row], d, c + row * kPanel + first);
+      hn::StoreU(right[row], d, c + row * kPanel + first + kVector);
     }
   }
 }
 
-/// Rows row, row+1, ... in slices of Rows as long as there are so many; returns the next row.
-template <int Rows>
+/// Rows row, row+1, ... in slices of kRows as long as there are so many; returns the next row.
+template <int kRows>
 HWY_INLINE std::int64_t multiply_slices(std::int64_t row, std::int64_t num_rows, std::int64_t num_k,
                                         const float* a, const LeftStrides& stride, const float* b,
                                         Write write, float* c) {
-  for (; num_rows - row >= Rows; row += Rows)
-    multiply_rows<Rows>(num_k, a + row * stride.row, stride, b, write, c + row * kPanel);
+  for (; num_rows - row >= kRows; row += kRows)
+    multiply_rows<kRows>(num_k, a + row * stride.row, stride, b, write, c + row * kPanel);
   return row;
 }
 
-/// c[num_rows][kPanel] (+)= a b, in slices of MostRows rows, then 4, then 1.
-template <int MostRows>
+/// c[num_rows][kPanel] (+)= a b, in slices of kMostRows rows, then 4, then 1.
+template <int kMostRows>
 HWY_NOINLINE void multiply(std::int64_t num_rows, std::int64_t num_k, const float* a,
                            const LeftStrides& stride, const float* b, Write write, float* c) {
-  std::int64_t row = multiply_slices<MostRows>(0, num_rows, num_k, a, stride, b, write, c);
+  std::int64_t row = multiply_slices<kMostRows>(0, num_rows, num_k, a, stride, b, write, c);
   row = multiply_slices<4>(row, num_rows, num_k, a, stride, b, write, c);
   multiply_slices<1>(row, num_rows, num_k, a, stride, b, write, c);
 }
 
-/// Rows whose sums fill the registers: two vectors each, of 32 registers with AVX-512, else of 16.
-constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
-constexpr int kTileRows = kManyRegisters ? 12 : 6;
-constexpr int kChannelRows = kManyRegisters ? 8 : 4;  // divides kLanes
+/// Divides kLanes.
+constexpr int kChannelRows = products::kManyRegisters ? 8 : 4;
 
 /// y = A^T m A + addends for the tiles and one panel of output channels.
 template <Tile kTile>
@@ -279,11 +265,11 @@ void WriteOutputs(const Problem& problem, const float* m, const Tiles& tiles, st
 void Multiply(const Problem& problem, const float* v, std::int64_t num_tiles, const float* u,
               const Channels& channels, float* m) {
   for (std::int64_t point = 0; point < problem.num_points(); ++point) {
-    multiply<kTileRows>(num_tiles, channels.count,
-                        v + point * problem.v_stride(num_tiles) + channels.first,
-                        {.row = problem.c_in, .k = 1}, u + point * problem.u_stride(channels.count),
-                        channels.first == 0 ? Write::overwrite : Write::accumulate,
-                        m + point * problem.m_stride(num_tiles));
+    multiply<products::kTileRows>(
+        num_tiles, channels.count, v + point * problem.v_stride(num_tiles) + channels.first,
+        {.row = problem.c_in, .k = 1}, u + point * problem.u_stride(channels.count),
+        channels.first == 0 ? Write::overwrite : Write::accumulate,
+        m + point * problem.m_stride(num_tiles));
   }
 }
 
@@ -431,17 +417,28 @@ void transform_input(const Problem& problem, const float* x, const Tiles& tiles,
   HWY_DYNAMIC_DISPATCH(TransformInput)(problem, x, tiles, part, zeros, v);
 }
 void multiply(const Problem& problem, const float* v, std::int64_t num_tiles, const float* u,
-              const Channels& channels, float* m) {
-  HWY_DYNAMIC_DISPATCH(Multiply)(problem, v, num_tiles, u, channels, m);
+              const Channels& channels, std::int64_t num_panels, float* m) {
+  const std::int64_t u_size = problem.num_points() * problem.u_stride(channels.count);
+  const std::int64_t m_size = problem.num_points() * problem.m_stride(num_tiles);
+  for (std::int64_t panel = 0; panel < num_panels; ++panel) {
+    HWY_DYNAMIC_DISPATCH(Multiply)
+    (problem, v, num_tiles, u + panel * u_size, channels, m + panel * m_size);
+  }
 }
 void multiply(const Problem& problem, const Bf16* v, std::int64_t num_tiles, const Bf16* u,
-              const Channels& channels, float* m) {
+              const Channels& channels, std::int64_t num_panels, float* m) {
+  const std::int64_t u_stride = problem.u_stride(channels.count);
+  const std::int64_t m_stride = problem.m_stride(num_tiles);
   for (std::int64_t point = 0; point < problem.num_points(); ++point) {
     bf16::multiply({.a = v + point * problem.v_stride(num_tiles),
-                    .b = u + point * problem.u_stride(channels.count),
+                    .b = u + point * u_stride,
                     .num_rows = num_tiles,
                     .num_k = channels.count,
-                    .c = m + point * problem.m_stride(num_tiles)});
+                    .num_columns = num_panels * kPanel,
+                    .b_panel_stride = problem.num_points() * u_stride,
+                    .c = m + point * m_stride,
+                    .c_row_stride = kPanel,
+                    .c_panel_stride = problem.num_points() * m_stride});
   }
 }
 void write_outputs(const Problem& problem, const float* m, const Tiles& tiles, std::int64_t panel,

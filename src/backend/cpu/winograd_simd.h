@@ -128,13 +128,13 @@ struct Addends {
   const float* residual = nullptr;        // [N,H,W,C_out], may be y
 };
 
-/// m[point][tile][kPanel] = the products of v with transformed weights of some input channels. Sums
-/// begin at zero with the first channel and go on from m with later ones; in bf16, channels are all
-/// there are.
+/// m[panel][point][tile][kPanel] = the products of v with transformed weights [panel][point]... of
+/// some input channels. Sums begin at zero with the first channel and go on from m with later ones;
+/// in bf16, channels are all there are.
 void multiply(const Problem& problem, const float* v, std::int64_t num_tiles, const float* u,
-              const Channels& channels, float* m);
+              const Channels& channels, std::int64_t num_panels, float* m);
 void multiply(const Problem& problem, const Bf16* v, std::int64_t num_tiles, const Bf16* u,
-              const Channels& channels, float* m);
+              const Channels& channels, std::int64_t num_panels, float* m);
 
 /// Writes the outputs of the tiles in panel `panel`: y = A^T m A + addends.
 void write_outputs(const Problem& problem, const float* m, const Tiles& tiles, std::int64_t panel,
