@@ -35,9 +35,16 @@ std::vector<std::pair<ConvGeometry, std::vector<ConvShape>>> conv_shapes() {
         {1, 8, 8, 64, 32},
         {3, 9, 11, 32, 96},
         {5, 10, 7, 96, 160},
-        {3, 9, 10, 128, 160}}},
+        {3, 9, 10, 128, 160},
+        {5, 1, 1, 32, 1},
+        {2, 19, 9, 64, 3},
+        {3, 8, 5, 33, 2}}},
       {k3x3Stride2Asymmetric,
-       {{5, 2, 2, 16, 16}, {1, 5, 9, 3, 1}, {5, 7, 7, 48, 48}, {5, 8, 8, 32, 32}}},
+       {{5, 2, 2, 16, 16},
+        {1, 5, 9, 3, 1},
+        {5, 7, 7, 48, 48},
+        {5, 8, 8, 32, 32},
+        {2, 23, 26, 48, 40}}},
       {k3x3Stride2, {{5, 1, 1, 16, 16}, {5, 8, 8, 32, 32}, {5, 7, 5, 96, 48}, {1, 9, 3, 1, 3}}},
       {k3x3Upsampling,
        {{5, 1, 1, 32, 32},
@@ -92,7 +99,7 @@ std::vector<KernelCase> conv_cases() {
       cases.push_back(all_addends);
       const Shape out = all_addends.outputs[0].shape;
       const ConvGeometry g = geometry;
-      if (s.c_in == 48 || s.c_in == 3) {
+      if (s.c_in == 48 || s.c_in == 3 || s.c_out <= 3) {
         cases.push_back(with_run(all_addends, "_no_addends", [g](Call& c) {
           c.kernels.conv2d(c.in[0], c.in[1], {}, g, c.y());
         }));

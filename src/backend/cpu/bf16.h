@@ -22,6 +22,9 @@ inline Bf16 to_bf16(float value) {
 
 namespace bf16 {
 
+/// The nearest bf16 of so many floats, ties to even. NaN stays NaN.
+void round(const float* from, std::int64_t count, Bf16* to);
+
 constexpr std::int64_t kPanel = 32;  ///< columns that are computed together
 
 /// The even number of elements that rows of `num_k` are padded to: products are made in pairs.

@@ -32,14 +32,18 @@ constexpr std::int64_t kVector = hn::MaxLanes(d);
 /// processor does not guess it.
 constexpr std::int64_t kFloatsAhead = 512;
 
+void Round(const float* from, std::int64_t count, Bf16* to) {
+  loops::for_each_vector<float>(count, [&](auto tag, std::int64_t k) HWY_ATTR {
+    hwy::Prefetch(from + k + kFloatsAhead);
+    loops::store_bf16(tag, hn::LoadU(tag, from + k), to + k);
+  });
+}
+
 /// Rounds rows of num_k floats and pads each with a zero if num_k is odd.
 void RoundRows(const float* from, std::int64_t row_stride, std::int64_t num_rows,
                std::int64_t num_k, Bf16* to) {
   for (std::int64_t row = 0; row < num_rows; ++row, from += row_stride) {
-    loops::for_each_vector<float>(num_k, [&](auto tag, std::int64_t k) HWY_ATTR {
-      hwy::Prefetch(from + k + kFloatsAhead);
-      loops::store_bf16(tag, hn::LoadU(tag, from + k), to + k);
-    });
+    Round(from, num_k, to);
     to += num_k;
     if (num_k % 2 != 0) *to++ = Bf16{};
   }
@@ -177,9 +181,14 @@ HWY_AFTER_NAMESPACE();
 namespace ddim::cpu::bf16 {
 
 HWY_EXPORT(Multiply);
+HWY_EXPORT(Round);
 HWY_EXPORT(RoundRows);
 HWY_EXPORT(TransposeRounded);
 HWY_EXPORT(PackPanels);
+
+void round(const float* from, std::int64_t count, Bf16* to) {
+  HWY_DYNAMIC_DISPATCH(Round)(from, count, to);
+}
 
 void multiply(const PanelProduct& p) {
 #if HWY_ARCH_X86

@@ -6,6 +6,7 @@
 #include "backend/cpu/engine.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/linear_product.h"
+#include "backend/cpu/product_conv.h"
 #include "backend/cpu/resample.h"
 #include "backend/cpu/single_threaded_onednn.h"
 #include "backend/cpu/winograd.h"
@@ -42,6 +43,12 @@ void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
          .bias = plain_bias,
          .residual = addends.residual.defined() ? addends.residual.data<float>() : nullptr,
          .y = y.data<float>()});
+  }
+  if (gathered_conv_applies(engine_->precision(), geometry, x.dim(3), addends)) {
+    return gathered_conv2d(*engine_, x, weight, addends, geometry, y);
+  }
+  if (scattered_conv_applies(geometry, x.dim(3), y.dim(3), addends)) {
+    return scattered_conv2d(*engine_, x, weight, addends, geometry, y);
   }
   const SingleThreadedOneDnn single_threaded;
   const float* const images = upsampled_images(*engine_, x, geometry);
