@@ -26,6 +26,8 @@ HWY_INLINE void with_tile(Tile tile, const Body& body) {
   switch (tile) {
     case Tile::f2x2:
       return body(std::integral_constant<Tile, Tile::f2x2>());
+    case Tile::f2x4:
+      return body(std::integral_constant<Tile, Tile::f2x4>());
     case Tile::f4x4:
       return body(std::integral_constant<Tile, Tile::f4x4>());
     case Tile::upsample:
@@ -34,6 +36,11 @@ HWY_INLINE void with_tile(Tile tile, const Body& body) {
       return body(std::integral_constant<Tile, Tile::upsample_gradient>());
   }
 }
+
+template <Tile kTile>
+using RowTransforms = Transforms<row_axis(kTile)>;
+template <Tile kTile>
+using ColumnTransforms = Transforms<column_axis(kTile)>;
 
 /// Where a tile lies: it is the image's tile (y, x).
 struct Place {
@@ -59,35 +66,34 @@ template <Tile kTile, class Element>
 void transform_input_to(const Problem& problem, const float* x, const Tiles& tiles,
                         const Tiles& part, const float* zeros, const TransformedLayout& stride,
                         Element* v) {
-  constexpr TileAxis kAxis = axis_of(kTile);
-  constexpr int kInputs = kAxis.inputs;
-  constexpr int kPoints = kAxis.points;
+  constexpr AxisSizes kRows = rows_of(kTile);
+  constexpr AxisSizes kColumns = columns_of(kTile);
   const std::int64_t height = problem.in_height();
   const std::int64_t width = problem.in_width();
   for (std::int64_t i = part.first; i < part.first + part.count; ++i) {
     const Place place = place_of(problem, tiles.first + i);
-    const float* pixels[kInputs][kInputs];
-    for (std::int64_t row = 0; row < kInputs; ++row) {
-      for (std::int64_t column = 0; column < kInputs; ++column) {
-        const std::int64_t y = place.y * kAxis.step + row - 1;
-        const std::int64_t xx = place.x * kAxis.step + column - 1;
+    const float* pixels[kRows.inputs][kColumns.inputs];
+    for (std::int64_t row = 0; row < kRows.inputs; ++row) {
+      for (std::int64_t column = 0; column < kColumns.inputs; ++column) {
+        const std::int64_t y = place.y * kRows.step + row - 1;
+        const std::int64_t xx = place.x * kColumns.step + column - 1;
         const bool inside = y >= 0 && y < height && xx >= 0 && xx < width;
         pixels[row][column] =
             inside ? x + ((place.image * height + y) * width + xx) * problem.c_in : zeros;
       }
     }
     for (std::int64_t c = 0; c < problem.c_in; c += kVector) {
-      V in[kInputs][kInputs];
-      for (int row = 0; row < kInputs; ++row) {
-        for (int column = 0; column < kInputs; ++column)
+      V in[kRows.inputs][kColumns.inputs];
+      for (int row = 0; row < kRows.inputs; ++row) {
+        for (int column = 0; column < kColumns.inputs; ++column)
           in[row][column] = hn::LoadU(d, pixels[row][column] + c);
       }
-      V out[kPoints][kPoints];
-      transform_2d(Transforms<kTile>::input, in, out);
+      V out[kRows.points][kColumns.points];
+      transform_2d(RowTransforms<kTile>::input, ColumnTransforms<kTile>::input, in, out);
       Element* to = v + i * stride.tile + c / kLanes * stride.channel_block + c % kLanes;
-      for (int row = 0; row < kPoints; ++row) {
-        for (int column = 0; column < kPoints; ++column)
-          store(out[row][column], to + (row * kPoints + column) * stride.point);
+      for (int row = 0; row < kRows.points; ++row) {
+        for (int column = 0; column < kColumns.points; ++column)
+          store(out[row][column], to + (row * kColumns.points + column) * stride.point);
       }
     }
   }
@@ -132,30 +138,30 @@ void TransformInputByChannel(const Problem& problem, const float* x, const Tiles
 
 template <Tile kTile>
 void transform_gradient_of(const Problem& problem, const float* dy, const Tiles& tiles, float* m) {
-  constexpr int kOutputs = axis_of(kTile).outputs;
-  constexpr int kPoints = axis_of(kTile).points;
+  constexpr AxisSizes kRows = rows_of(kTile);
+  constexpr AxisSizes kColumns = columns_of(kTile);
   const std::int64_t stride = problem.m_stride(tiles.count);
   for (std::int64_t i = 0; i < tiles.count; ++i) {
     const Place place = place_of(problem, tiles.first + i);
-    const std::int64_t y = place.y * kOutputs;
-    const std::int64_t x = place.x * kOutputs;
+    const std::int64_t y = place.y * kRows.outputs;
+    const std::int64_t x = place.x * kColumns.outputs;
     const float* tile = dy + pixel_index(problem, place.image, y, x) * problem.c_out;
     for (std::int64_t c = 0; c < problem.c_out; c += kVector) {
-      V in[kOutputs][kOutputs];
-      for (int row = 0; row < kOutputs; ++row) {
-        for (int column = 0; column < kOutputs; ++column) {
+      V in[kRows.outputs][kColumns.outputs];
+      for (int row = 0; row < kRows.outputs; ++row) {
+        for (int column = 0; column < kColumns.outputs; ++column) {
           const bool inside = y + row < problem.height && x + column < problem.width;
           in[row][column] =
               inside ? hn::LoadU(d, tile + (row * problem.width + column) * problem.c_out + c)
                      : hn::Zero(d);
         }
       }
-      V out[kPoints][kPoints];
-      transform_2d(Transforms<kTile>::gradient, in, out);
+      V out[kRows.points][kColumns.points];
+      transform_2d(RowTransforms<kTile>::gradient, ColumnTransforms<kTile>::gradient, in, out);
       float* to = m + c / kPanel * problem.num_points() * stride + i * kPanel + c % kPanel;
-      for (int row = 0; row < kPoints; ++row) {
-        for (int column = 0; column < kPoints; ++column)
-          hn::StoreU(out[row][column], d, to + (row * kPoints + column) * stride);
+      for (int row = 0; row < kRows.points; ++row) {
+        for (int column = 0; column < kColumns.points; ++column)
+          hn::StoreU(out[row][column], d, to + (row * kColumns.points + column) * stride);
       }
     }
   }
@@ -217,24 +223,26 @@ constexpr int kChannelRows = products::kManyRegisters ? 8 : 4;
 template <Tile kTile>
 void write_outputs_of(const Problem& problem, const float* m, const Tiles& tiles,
                       std::int64_t panel, const Addends& addends, float* y) {
-  constexpr int kPoints = axis_of(kTile).points;
-  constexpr int kOutputs = axis_of(kTile).outputs;
+  constexpr AxisSizes kRows = rows_of(kTile);
+  constexpr AxisSizes kColumns = columns_of(kTile);
   for (std::int64_t i = 0; i < tiles.count; ++i) {
     const Place place = place_of(problem, tiles.first + i);
-    const std::int64_t first_row = place.y * kOutputs;
-    const std::int64_t first_column = place.x * kOutputs;
-    const std::int64_t num_rows = std::min<std::int64_t>(kOutputs, problem.height - first_row);
-    const std::int64_t num_columns = std::min<std::int64_t>(kOutputs, problem.width - first_column);
+    const std::int64_t first_row = place.y * kRows.outputs;
+    const std::int64_t first_column = place.x * kColumns.outputs;
+    const std::int64_t num_rows = std::min<std::int64_t>(kRows.outputs, problem.height - first_row);
+    const std::int64_t num_columns =
+        std::min<std::int64_t>(kColumns.outputs, problem.width - first_column);
     for (std::int64_t c = 0; c < kPanel; c += kVector) {
-      V in[kPoints][kPoints];
-      for (int row = 0; row < kPoints; ++row) {
-        for (int column = 0; column < kPoints; ++column) {
-          in[row][column] = hn::LoadU(
-              d, m + (row * kPoints + column) * problem.m_stride(tiles.count) + i * kPanel + c);
+      V in[kRows.points][kColumns.points];
+      for (int row = 0; row < kRows.points; ++row) {
+        for (int column = 0; column < kColumns.points; ++column) {
+          const std::int64_t point = row * kColumns.points + column;
+          in[row][column] =
+              hn::LoadU(d, m + point * problem.m_stride(tiles.count) + i * kPanel + c);
         }
       }
-      V out[kOutputs][kOutputs];
-      transform_2d(Transforms<kTile>::output, in, out);
+      V out[kRows.outputs][kColumns.outputs];
+      transform_2d(RowTransforms<kTile>::output, ColumnTransforms<kTile>::output, in, out);
       const std::int64_t channel = panel * kPanel + c;
       V bias = addends.bias != nullptr ? hn::LoadU(d, addends.bias + channel) : hn::Zero(d);
       if (addends.per_image_bias != nullptr) {
@@ -302,7 +310,8 @@ HWY_INLINE void put_row(V values, std::int64_t k, std::int64_t column, Bf16* pan
 
 template <Tile kTile, class Element>
 void transform_weights_to(const float* taps, std::int64_t num_channels, Element* u) {
-  constexpr int kPoints = axis_of(kTile).points;
+  constexpr AxisSizes kRows = rows_of(kTile);
+  constexpr AxisSizes kColumns = columns_of(kTile);
   for (std::int64_t c = 0; c < num_channels; ++c) {
     const float* const from = taps + c * kTaps * kPanel;
     for (std::int64_t o = 0; o < kPanel; o += kVector) {
@@ -310,11 +319,11 @@ void transform_weights_to(const float* taps, std::int64_t num_channels, Element*
       for (int i = 0; i < 3; ++i) {
         for (int j = 0; j < 3; ++j) in[i][j] = hn::LoadU(d, from + (i * 3 + j) * kPanel + o);
       }
-      V out[kPoints][kPoints];
-      transform_2d(Transforms<kTile>::weight, in, out);
-      for (int i = 0; i < kPoints; ++i) {
-        for (int j = 0; j < kPoints; ++j)
-          put_row(out[i][j], c, o, u + (i * kPoints + j) * Problem::u_stride(num_channels));
+      V out[kRows.points][kColumns.points];
+      transform_2d(RowTransforms<kTile>::weight, ColumnTransforms<kTile>::weight, in, out);
+      for (int i = 0; i < kRows.points; ++i) {
+        for (int j = 0; j < kColumns.points; ++j)
+          put_row(out[i][j], c, o, u + (i * kColumns.points + j) * Problem::u_stride(num_channels));
       }
     }
   }
@@ -339,19 +348,21 @@ void TransformWeightsBf16(const Problem& problem, const float* taps, std::int64_
 template <Tile kTile>
 void write_weight_gradient(const Problem& problem, const float* u, std::int64_t block,
                            std::int64_t panel, Write write, float* dweight) {
-  constexpr int kPoints = axis_of(kTile).points;
+  constexpr AxisSizes kRows = rows_of(kTile);
+  constexpr AxisSizes kColumns = columns_of(kTile);
   for (std::int64_t c = 0; c < kLanes; ++c) {
     alignas(64) float taps[kTaps][kPanel];
     for (std::int64_t o = 0; o < kPanel; o += kVector) {
-      V in[kPoints][kPoints];
-      for (int i = 0; i < kPoints; ++i) {
-        for (int j = 0; j < kPoints; ++j) {
-          in[i][j] =
-              hn::LoadU(d, u + (i * kPoints + j) * problem.u_stride(kLanes) + c * kPanel + o);
+      V in[kRows.points][kColumns.points];
+      for (int i = 0; i < kRows.points; ++i) {
+        for (int j = 0; j < kColumns.points; ++j) {
+          const std::int64_t point = i * kColumns.points + j;
+          in[i][j] = hn::LoadU(d, u + point * problem.u_stride(kLanes) + c * kPanel + o);
         }
       }
       V out[3][3];
-      transform_2d(Transforms<kTile>::weight_gradient, in, out);
+      transform_2d(RowTransforms<kTile>::weight_gradient, ColumnTransforms<kTile>::weight_gradient,
+                   in, out);
       for (int i = 0; i < 3; ++i) {
         for (int j = 0; j < 3; ++j) hn::Store(out[i][j], d, &taps[i * 3 + j][o]);
       }

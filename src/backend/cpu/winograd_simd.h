@@ -5,12 +5,13 @@
 #include "backend/cpu/bf16.h"
 #include "tensor/kernels.h"
 
-/// Winograd's F(4x4,3x3) and F(2x2,3x3) for 3x3 convolutions of stride 1 and padding 1 (Lavin and
-/// Gray, arXiv:1509.09308): Y = A^T [ (G g G^T) . (B^T d B) ] A, where a 4x4 tile of outputs Y
-/// costs 36 products for each pair of channels in place of 144, and a 2x2 tile 16 in place of 36.
-/// The interpolation points of the larger tile are 0, 1/2, -1/2, 3/2, -3/2 and infinity: A and B
-/// hold exact binary fractions, and of the usual choices this one loses least in fp32. Those of the
-/// smaller are 0, 1, -1 and infinity, which lose next to nothing.
+/// Winograd's F(4x4,3x3), F(2x4,3x3) and F(2x2,3x3) for 3x3 convolutions of stride 1 and padding 1
+/// (Lavin and Gray, arXiv:1509.09308): Y = A^T [ (G g G^T) . (B^T d B) ] A, where a 4x4 tile of
+/// outputs Y costs 36 products for each pair of channels in place of 144, a 2x4 tile 24 in place of
+/// 72, and a 2x2 tile 16 in place of 36. The interpolation points along an axis of four outputs are
+/// 0, 1/2, -1/2, 3/2, -3/2 and infinity: A and B hold exact binary fractions, and of the usual
+/// choices this one loses least. Those of two are 0, 1, -1 and infinity, which lose next to
+/// nothing.
 ///
 /// A convolution after an upsampling has the same form and needs no interpolation: along one axis,
 /// pixel x_i of the small image makes two outputs,
@@ -26,31 +27,51 @@ namespace ddim::cpu::winograd {
 constexpr std::int64_t kPanel = bf16::kPanel;
 constexpr std::int64_t kLanes = 16;  ///< input channels of a block in the weight gradient
 
-/// What a tile is of.
-enum class Tile {
-  f2x2,
-  f4x4,
-  upsample,           ///< 2x2 outputs over one pixel of the image that is upsampled
+/// What is computed along one axis of a tile.
+enum class Axis {
+  f2,
+  f4,
+  upsample,           ///< two outputs over one pixel of the image that is upsampled
   upsample_gradient,  ///< one pixel of that image's gradient
 };
 
-/// A tile along one axis: tile i makes outputs i * outputs, ... from inputs i * step - 1, ...
-struct TileAxis {
+/// Tile i along an axis makes outputs i * outputs, ... from inputs i * step - 1, ...
+struct AxisSizes {
   int inputs, points, outputs, step;
 };
-constexpr TileAxis axis_of(Tile tile) {
-  switch (tile) {
-    case Tile::f2x2:
+constexpr AxisSizes sizes_of(Axis axis) {
+  switch (axis) {
+    case Axis::f2:
       return {.inputs = 4, .points = 4, .outputs = 2, .step = 2};
-    case Tile::f4x4:
+    case Axis::f4:
       return {.inputs = 6, .points = 6, .outputs = 4, .step = 4};
-    case Tile::upsample:
+    case Axis::upsample:
       return {.inputs = 3, .points = 3, .outputs = 2, .step = 1};
-    case Tile::upsample_gradient:
+    case Axis::upsample_gradient:
       break;
   }
   return {.inputs = 4, .points = 3, .outputs = 1, .step = 2};
 }
+
+/// By the outputs' rows and columns.
+enum class Tile { f2x2, f2x4, f4x4, upsample, upsample_gradient };
+constexpr Axis row_axis(Tile tile) {
+  switch (tile) {
+    case Tile::f2x2:
+    case Tile::f2x4:
+      return Axis::f2;
+    case Tile::f4x4:
+      return Axis::f4;
+    case Tile::upsample:
+      return Axis::upsample;
+    case Tile::upsample_gradient:
+      break;
+  }
+  return Axis::upsample_gradient;
+}
+constexpr Axis column_axis(Tile tile) { return tile == Tile::f2x4 ? Axis::f4 : row_axis(tile); }
+constexpr AxisSizes rows_of(Tile tile) { return sizes_of(row_axis(tile)); }
+constexpr AxisSizes columns_of(Tile tile) { return sizes_of(column_axis(tile)); }
 
 /// Images [N,H,W,C_out] from as many with C_in channels; C_in a multiple of kLanes, C_out of
 /// kPanel. An image that is upsampled is half as high and wide, a gradient's twice.
@@ -62,13 +83,14 @@ struct Problem {
   std::int64_t c_out = 0;
   Tile tile = Tile::f4x4;
 
-  TileAxis axis() const { return axis_of(tile); }
-  std::int64_t in_height() const { return height * axis().step / axis().outputs; }
-  std::int64_t in_width() const { return width * axis().step / axis().outputs; }
+  AxisSizes rows() const { return rows_of(tile); }
+  AxisSizes columns() const { return columns_of(tile); }
+  std::int64_t in_height() const { return height * rows().step / rows().outputs; }
+  std::int64_t in_width() const { return width * columns().step / columns().outputs; }
   /// Elements of a transformed tile.
-  std::int64_t num_points() const { return std::int64_t{axis().points} * axis().points; }
-  std::int64_t tiles_y() const { return (height + axis().outputs - 1) / axis().outputs; }
-  std::int64_t tiles_x() const { return (width + axis().outputs - 1) / axis().outputs; }
+  std::int64_t num_points() const { return std::int64_t{rows().points} * columns().points; }
+  std::int64_t tiles_y() const { return (height + rows().outputs - 1) / rows().outputs; }
+  std::int64_t tiles_x() const { return (width + columns().outputs - 1) / columns().outputs; }
   std::int64_t tiles_per_image() const { return tiles_y() * tiles_x(); }
   std::int64_t num_tiles() const { return num_images * tiles_per_image(); }
   std::int64_t num_panels() const { return c_out / kPanel; }

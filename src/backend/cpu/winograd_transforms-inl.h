@@ -29,12 +29,12 @@ HWY_INLINE V constant(float value) { return hn::Set(d, value); }
 //   weight    t = G g: row p of G is (1, p, p^2) / product of (p - q) over the other points q
 //   gradient  t = A y, the transpose of output          (for the tiles that the gradient of the
 //   weight_gradient  g = G^T t, the transpose of weight  weights has)
-template <Tile kTile>
+template <Axis kAxis>
 struct Transforms;
 
 /// Points 0, 1, -1, infinity.
 template <>
-struct Transforms<Tile::f2x2> {
+struct Transforms<Axis::f2> {
   static HWY_INLINE void input(const V* HWY_RESTRICT x, V* HWY_RESTRICT t) {
     t[0] = hn::Sub(x[2], x[0]);
     t[1] = hn::Add(x[2], x[1]);
@@ -57,7 +57,7 @@ struct Transforms<Tile::f2x2> {
 
 /// Points 0, 1/2, -1/2, 3/2, -3/2, infinity.
 template <>
-struct Transforms<Tile::f4x4> {
+struct Transforms<Axis::f4> {
   static HWY_INLINE void input(const V* HWY_RESTRICT x, V* HWY_RESTRICT t) {
     const V even_half = hn::NegMulAdd(constant(2.25F), x[2], x[4]);
     const V odd_half = hn::NegMulAdd(constant(1.125F), x[1], hn::Mul(constant(0.5F), x[3]));
@@ -122,7 +122,7 @@ struct Transforms<Tile::f4x4> {
 
 /// See winograd_simd.h.
 template <>
-struct Transforms<Tile::upsample> {
+struct Transforms<Axis::upsample> {
   static HWY_INLINE void input(const V* HWY_RESTRICT x, V* HWY_RESTRICT t) {
     t[0] = hn::Sub(x[0], x[1]);
     t[1] = x[1];
@@ -152,7 +152,7 @@ struct Transforms<Tile::upsample> {
 /// Of a pixel that made y_2i and y_2i+1: x holds the gradients of y_2i-1 to y_2i+2, and the weights
 /// are turned.
 template <>
-struct Transforms<Tile::upsample_gradient> {
+struct Transforms<Axis::upsample_gradient> {
   static HWY_INLINE void input(const V* HWY_RESTRICT x, V* HWY_RESTRICT t) {
     t[0] = hn::Sub(x[0], x[2]);
     t[1] = hn::Add(x[1], x[2]);
@@ -162,24 +162,24 @@ struct Transforms<Tile::upsample_gradient> {
     y[0] = hn::Add(hn::Add(m[0], m[1]), m[2]);
   }
   static HWY_INLINE void weight(const V* HWY_RESTRICT g, V* HWY_RESTRICT t) {
-    Transforms<Tile::upsample>::weight(g, t);
+    Transforms<Axis::upsample>::weight(g, t);
   }
 };
 
-/// out = T in T^T for a transform T that takes In numbers to Out.
-template <int In, int Out, class Transform>
-HWY_INLINE void transform_2d(const Transform& transform, const V (&in)[In][In],
-                             V (&out)[Out][Out]) {
-  V half[In][Out];  // [column][row of the result]
-  for (int j = 0; j < In; ++j) {
-    V column[In];
-    for (int i = 0; i < In; ++i) column[i] = in[i][j];
-    transform(column, half[j]);
+/// out = R in C^T for the transforms R of the rows' axis and C of the columns'.
+template <int kInRows, int kInColumns, int kOutRows, int kOutColumns, class Rows, class Columns>
+HWY_INLINE void transform_2d(const Rows& rows, const Columns& columns,
+                             const V (&in)[kInRows][kInColumns], V (&out)[kOutRows][kOutColumns]) {
+  V half[kInColumns][kOutRows];
+  for (int j = 0; j < kInColumns; ++j) {
+    V column[kInRows];
+    for (int i = 0; i < kInRows; ++i) column[i] = in[i][j];
+    rows(column, half[j]);
   }
-  for (int i = 0; i < Out; ++i) {
-    V row[In];
-    for (int j = 0; j < In; ++j) row[j] = half[j][i];
-    transform(row, out[i]);
+  for (int i = 0; i < kOutRows; ++i) {
+    V row[kInColumns];
+    for (int j = 0; j < kInColumns; ++j) row[j] = half[j][i];
+    columns(row, out[i]);
   }
 }
 
