@@ -39,6 +39,7 @@ void print_json(const BenchResult& result, const BenchOptions& options) {
                          .add("least_ms", result.least_ms)
                          .add("gflop", result.gflop)
                          .add("gflop_per_second", result.gflop_per_second)
+                         .add("product_gflop_per_second", result.product_gflop_per_second)
                          .add("peak_memory_bytes", result.peak_memory_bytes)
                          .add_text("ops", "[" + ops + "]")
                          .text());
@@ -49,19 +50,24 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
              result.num_parameters,
              options.workload == Workload::training ? "training steps" : "sampling steps",
              options.batch, result.threads, result.threads == 1 ? "thread" : "threads");
-  fmt::print("{:.2f} ms per image and step (best {:.2f}), {:.2f} GFLOP, {:.0f} GFLOP/s, {} MB\n\n",
+  fmt::print("{:.2f} ms per image and step (best {:.2f}), {:.2f} GFLOP, {:.0f} GFLOP/s, {} MB\n",
              result.median_ms, result.least_ms, result.gflop, result.gflop_per_second,
              result.peak_memory_bytes / 1'000'000);
+  fmt::print(
+      "peak: products in the cache reach {:.0f} GFLOP/s, {:.0f} a thread; convolutions with fewer "
+      "products can pass it\n\n",
+      result.product_gflop_per_second, result.product_gflop_per_second / result.threads);
   double sum_ms = 0.0;
   for (const OpTime& op : result.ops) sum_ms += op.ms;
-  fmt::print("{:<44} {:>9} {:>6} {:>9} {:>9}\n", "op, per image and step", "thread ms", "%",
-             "GFLOP", "GFLOP/s");
-  for (const OpTime& op : result.ops) {
-    fmt::print("{:<44} {:>9.3f} {:>6.1f} {:>9.3f} {:>9.0f}\n", op.op, op.ms, 100.0 * op.ms / sum_ms,
-               op.gflop, rate(op.gflop, op.ms));
-  }
-  fmt::print("{:<44} {:>9.3f} {:>6.1f} {:>9.3f} {:>9.0f}\n", "sum", sum_ms, 100.0, result.gflop,
-             rate(result.gflop, sum_ms));
+  fmt::print("{:<44} {:>9} {:>6} {:>9} {:>9} {:>8}\n", "op, per image and step", "thread ms", "%",
+             "GFLOP", "GFLOP/s", "of peak");
+  const auto print_row = [&](const std::string& op, double ms, double gflop) {
+    const double of_peak = rate(gflop, ms) * result.threads / result.product_gflop_per_second;
+    fmt::print("{:<44} {:>9.3f} {:>6.1f} {:>9.3f} {:>9.0f} {:>6.0f} %\n", op, ms,
+               100.0 * ms / sum_ms, gflop, rate(gflop, ms), 100.0 * of_peak);
+  };
+  for (const OpTime& op : result.ops) print_row(op.op, op.ms, op.gflop);
+  print_row("sum", sum_ms, result.gflop);
 }
 
 void run(const Flags& flags) {

@@ -33,6 +33,7 @@ BenchResult bench(const BenchOptions& options) {
                      .least_ms = timed.least_ms,
                      .gflop = timed.gflop,
                      .gflop_per_second = timed.gflop_per_second,
+                     .product_gflop_per_second = timed.product_gflop_per_second,
                      .peak_memory_bytes = timed.peak_memory_bytes};
   for (const ProfileEntry& entry : timed.ops)
     result.ops.push_back({.op = entry.op, .ms = 1e3 * entry.seconds, .gflop = 1e-9 * entry.flop});

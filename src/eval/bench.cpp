@@ -9,6 +9,7 @@
 #include "base/peak_memory.h"
 #include "base/philox.h"
 #include "diffusion/tau.h"
+#include "eval/product_rate.h"
 #include "model/generate.h"
 #include "nn/initialisation.h"
 #include "train/trainer.h"
@@ -141,6 +142,8 @@ BenchResult bench(const BenchOptions& options) {
     result.gflop += entry.flop * 1e-9;
   }
   result.gflop_per_second = result.gflop / (result.median_ms * 1e-3);
+  result.product_gflop_per_second =
+      1e-9 * product_rate(device_for(options, nullptr), options.num_threads);
   return result;
 }
 

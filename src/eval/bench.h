@@ -29,9 +29,10 @@ struct BenchResult {
   std::int64_t num_parameters = 0;
   double median_ms = 0.0;  ///< over the repetitions
   double least_ms = 0.0;
-  double gflop = 0.0;                  ///< of the direct algorithms, whatever is computed instead
-  double gflop_per_second = 0.0;       ///< gflop / median: effective, all threads together
-  std::int64_t peak_memory_bytes = 0;  ///< of the process
+  double gflop = 0.0;             ///< of the direct algorithms, whatever is computed instead
+  double gflop_per_second = 0.0;  ///< gflop / median: effective, all threads together
+  double product_gflop_per_second = 0.0;  ///< see product_rate(), of as many threads
+  std::int64_t peak_memory_bytes = 0;     ///< of the process
   /// Each kind of op, the most expensive first: calls, worker seconds and flop of one image and
   /// step. From a run of its own, so that taking the time of ops does not enter the figures above.
   std::vector<ProfileEntry> ops;

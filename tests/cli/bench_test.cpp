@@ -19,6 +19,7 @@ TEST(BenchCommand, TimesSamplingAndTraining) {
     const Json result = Json::parse(run.out);
     EXPECT_GT(result.at("median_ms"), 0.0);
     EXPECT_GT(result.at("gflop"), 0.0);
+    EXPECT_GT(result.at("product_gflop_per_second"), 0.1);
     double sum = 0.0;
     for (const Json& op : result.at("ops")) sum += op.at("gflop").get<double>();
     EXPECT_NEAR(sum, result.at("gflop"), 1e-9 + 1e-6 * sum);
@@ -26,6 +27,7 @@ TEST(BenchCommand, TimesSamplingAndTraining) {
   const Outcome table = run_ddim("bench --repetitions 1 --config " + (folder / "small.toml"));
   EXPECT_NE(table.out.find("GFLOP/s"), std::string::npos) << table.out;
   EXPECT_NE(table.out.find("conv2d"), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("of peak"), std::string::npos) << table.out;
 }
 
 }  // namespace
