@@ -13,10 +13,11 @@ class DryKernels final : public Kernels {
   void download(const Tensor&, std::span<float>) override {}
   void copy(const Tensor&, Tensor&) override {}
   void fill(double, Tensor&) override {}
-  void conv2d(const Tensor&, const Tensor&, const ConvAddends&, const ConvGeometry&,
+  void conv2d(const ChannelParts&, const Tensor&, const ConvAddends&, const ConvGeometry&,
               Tensor&) override {}
-  void conv2d_backward_input(const Tensor&, const Tensor&, const ConvGeometry&, Grad) override {}
-  void conv2d_backward_weight(const Tensor&, const Tensor&, const ConvGeometry&, Grad,
+  void conv2d_backward_input(const Tensor&, const Tensor&, const ConvGeometry&,
+                             const ChannelGrads&) override {}
+  void conv2d_backward_weight(const ChannelParts&, const Tensor&, const ConvGeometry&, Grad,
                               Grad) override {}
   void linear(const Tensor&, const Tensor&, const Tensor&, Tensor&) override {}
   void linear_backward(const Tensor&, const Tensor&, const Tensor&, Grad, Grad, Grad) override {}
@@ -25,11 +26,11 @@ class DryKernels final : public Kernels {
                  Tensor&) override {}
   void attention_backward(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
                           std::int64_t, double, const Tensor&, Grad, Grad, Grad) override {}
-  void group_norm(const Tensor&, const Tensor&, const Tensor&, const GroupNormOptions&, Tensor&,
-                  Tensor&, Tensor&) override {}
-  void group_norm_backward(const Tensor&, const Tensor&, const Tensor&, const Tensor&,
-                           const Tensor&, const GroupNormOptions&, const Tensor&, Grad, Grad,
-                           Grad) override {}
+  void group_norm(const ChannelParts&, const Tensor&, const Tensor&, const GroupNormOptions&,
+                  Tensor&, Tensor&, Tensor&) override {}
+  void group_norm_backward(const ChannelParts&, const Tensor&, const Tensor&, const Tensor&,
+                           const Tensor&, const GroupNormOptions&, const Tensor&,
+                           const ChannelGrads&, Grad, Grad) override {}
   void activate(Activation, const Tensor&, Tensor&) override {}
   void activate_backward(Activation, const Tensor&, const Tensor&, Grad) override {}
   void scale_shift(const Tensor&, const Tensor&, Activation, Tensor&) override {}
@@ -39,8 +40,6 @@ class DryKernels final : public Kernels {
   void add(const Tensor&, const Tensor&, Tensor&) override {}
   void accumulate(const Tensor&, Grad) override {}
   void scale_per_image(const Tensor&, std::span<const double>, Grad) override {}
-  void concat_channels(const Tensor&, const Tensor&, Tensor&) override {}
-  void concat_channels_backward(const Tensor&, Grad, Grad) override {}
   void upsample_nearest_2x(const Tensor&, Tensor&) override {}
   void upsample_nearest_2x_backward(const Tensor&, Grad) override {}
   void downsample_mean_2x(const Tensor&, Tensor&) override {}

@@ -35,12 +35,11 @@ std::vector<ProfileEntry> Profile::entries() const {
 namespace {
 
 /// "conv2d 3x3 128->256 @16x16": the name, then channels and pixels of one image, without N.
-std::string conv_label(const char* name, const ConvGeometry& geometry, const Tensor& x,
+std::string conv_label(const char* name, const ConvGeometry& geometry, std::int64_t in_channels,
                        const Tensor& y) {
-  if (!x.defined()) return name;
   return concat(name, ' ', geometry.kernel, 'x', geometry.kernel,
                 geometry.stride == 1 ? "" : " stride 2",
-                geometry.upsample == 1 ? "" : " upsampling", ' ', x.dim(3), "->", y.dim(3), " @",
+                geometry.upsample == 1 ? "" : " upsampling", ' ', in_channels, "->", y.dim(3), " @",
                 y.dim(1), 'x', y.dim(2));
 }
 
@@ -108,23 +107,26 @@ class ProfilingKernels final : public Kernels {
         profile_, [&] { return "fill"; }, 0.0);
     inner_.fill(value, y);
   }
-  void conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
+  void conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends& addends,
               const ConvGeometry& geometry, Tensor& y) override {
     const Timer timer(
-        profile_, [&] { return conv_label("conv2d", geometry, x, y); }, conv_flop(weight, y));
+        profile_, [&] { return conv_label("conv2d", geometry, x.channels(), y); },
+        conv_flop(weight, y));
     inner_.conv2d(x, weight, addends, geometry, y);
   }
   void conv2d_backward_input(const Tensor& dy, const Tensor& weight, const ConvGeometry& geometry,
-                             Grad dx) override {
+                             const ChannelGrads& dx) override {
+    constexpr const char* kName = "conv2d_backward_input";
     const Timer timer(
-        profile_, [&] { return conv_label("conv2d_backward_input", geometry, dx.tensor, dy); },
+        profile_,
+        [&] { return dx ? conv_label(kName, geometry, weight.dim(1), dy) : std::string(kName); },
         dx ? conv_flop(weight, dy) : 0.0);
     inner_.conv2d_backward_input(dy, weight, geometry, dx);
   }
-  void conv2d_backward_weight(const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+  void conv2d_backward_weight(const ChannelParts& x, const Tensor& dy, const ConvGeometry& geometry,
                               Grad dweight, Grad dbias) override {
     const Timer timer(
-        profile_, [&] { return conv_label("conv2d_backward_weight", geometry, x, dy); },
+        profile_, [&] { return conv_label("conv2d_backward_weight", geometry, x.channels(), dy); },
         dweight ? conv_flop(dweight.tensor, dy) : 0.0);
     inner_.conv2d_backward_weight(x, dy, geometry, dweight, dbias);
   }
@@ -159,15 +161,16 @@ class ProfilingKernels final : public Kernels {
         profile_, [&] { return label("attention_backward", dy); }, attention_flop(q, 5));
     inner_.attention_backward(q, k, v, y, log_sum_exp, num_heads, scale, dy, dq, dk, dv);
   }
-  void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+  void group_norm(const ChannelParts& x, const Tensor& gamma, const Tensor& beta,
                   const GroupNormOptions& options, Tensor& mean, Tensor& rstd, Tensor& y) override {
     const Timer timer(
         profile_, [&] { return label("group_norm", y); }, 0.0);
     inner_.group_norm(x, gamma, beta, options, mean, rstd, y);
   }
-  void group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+  void group_norm_backward(const ChannelParts& x, const Tensor& gamma, const Tensor& beta,
                            const Tensor& mean, const Tensor& rstd, const GroupNormOptions& options,
-                           const Tensor& dy, Grad dx, Grad dgamma, Grad dbeta) override {
+                           const Tensor& dy, const ChannelGrads& dx, Grad dgamma,
+                           Grad dbeta) override {
     const Timer timer(
         profile_, [&] { return label("group_norm_backward", dy); }, 0.0);
     inner_.group_norm_backward(x, gamma, beta, mean, rstd, options, dy, dx, dgamma, dbeta);
@@ -214,16 +217,6 @@ class ProfilingKernels final : public Kernels {
     const Timer timer(
         profile_, [&] { return "scale_per_image"; }, 0.0);
     inner_.scale_per_image(x, factors, y);
-  }
-  void concat_channels(const Tensor& a, const Tensor& b, Tensor& y) override {
-    const Timer timer(
-        profile_, [&] { return label("concat_channels", y); }, 0.0);
-    inner_.concat_channels(a, b, y);
-  }
-  void concat_channels_backward(const Tensor& dy, Grad da, Grad db) override {
-    const Timer timer(
-        profile_, [&] { return label("concat_channels_backward", dy); }, 0.0);
-    inner_.concat_channels_backward(dy, da, db);
   }
   void upsample_nearest_2x(const Tensor& x, Tensor& y) override {
     const Timer timer(

@@ -12,7 +12,7 @@ Conv2d::Conv2d(ParameterList& parameters, const std::string& name, Channels chan
                              {channels.out, channels.in, geometry.kernel, geometry.kernel})),
       bias_(parameters.add(name + ".bias", {channels.out})) {}
 
-Var Conv2d::operator()(Tape& tape, const Var& x, const Addends& addends) const {
+Var Conv2d::operator()(Tape& tape, const ChannelVars& x, const Addends& addends) const {
   Var y = conv2d(tape, x, tape.leaf(weight_),
                  {.bias = tape.leaf(bias_),
                   .per_image_bias = addends.per_image_bias,

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "nn/parameter_list.h"
+#include "ops/channel_vars.h"
 #include "tensor/kernels.h"
 #include "tensor/tape.h"
 
@@ -26,8 +27,8 @@ class Conv2d {
          const ConvGeometry& geometry);
 
   /// [N,H,W,C_in] -> [N,H_out,W_out,C_out]
-  Var operator()(Tape& tape, const Var& x) const { return (*this)(tape, x, {}); }
-  Var operator()(Tape& tape, const Var& x, const Addends& addends) const;
+  Var operator()(Tape& tape, const ChannelVars& x) const { return (*this)(tape, x, {}); }
+  Var operator()(Tape& tape, const ChannelVars& x, const Addends& addends) const;
 
  private:
   std::string name_;

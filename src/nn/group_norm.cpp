@@ -11,7 +11,7 @@ GroupNorm::GroupNorm(ParameterList& parameters, const std::string& name, std::in
       weight_(parameters.add(name + ".weight", {channels})),
       bias_(parameters.add(name + ".bias", {channels})) {}
 
-Var GroupNorm::operator()(Tape& tape, const Var& x) const {
+Var GroupNorm::operator()(Tape& tape, const ChannelVars& x) const {
   Var y = group_norm(tape, x, tape.leaf(weight_), tape.leaf(bias_), options_);  // [N,H,W,C]
   tape.observe(name_, y);
   return y;

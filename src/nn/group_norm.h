@@ -4,6 +4,7 @@
 #include <string>
 
 #include "nn/parameter_list.h"
+#include "ops/channel_vars.h"
 #include "tensor/kernels.h"
 #include "tensor/tape.h"
 
@@ -16,7 +17,7 @@ class GroupNorm {
   GroupNorm(ParameterList& parameters, const std::string& name, std::int64_t channels,
             const GroupNormOptions& options);
 
-  Var operator()(Tape& tape, const Var& x) const;  // [N,H,W,C] -> [N,H,W,C]
+  Var operator()(Tape& tape, const ChannelVars& x) const;  // [N,H,W,C] -> [N,H,W,C]
 
  private:
   std::string name_;

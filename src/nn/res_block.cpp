@@ -1,5 +1,7 @@
 #include "nn/res_block.h"
 
+#include <cassert>
+
 #include "ops/downsample.h"
 #include "ops/dropout.h"
 #include "ops/scale.h"
@@ -53,7 +55,8 @@ ResBlock::ResBlock(ParameterList& parameters, const std::string& name,
     conv_shortcut_.emplace(parameters, name + ".conv_shortcut", options.channels, kConv1x1);
 }
 
-Var ResBlock::operator()(Tape& tape, const Var& x, const Var& active_temb) const {
+Var ResBlock::operator()(Tape& tape, const ChannelVars& x, const Var& active_temb) const {
+  assert(!x.second.defined() || (options_.resize == Resize::none && conv_shortcut_));
   Var h = resized(tape, norm1_(tape, x), options_.resize);  // [N,H,W,C_in]
   const Var e = time_emb_proj_(tape, active_temb);          // [N,C_out] or [N,2C_out]
   if (time_scale_shift_ == TimeScaleShift::add) {
@@ -62,10 +65,12 @@ Var ResBlock::operator()(Tape& tape, const Var& x, const Var& active_temb) const
     h = scale_shift(tape, norm2_(tape, conv1_(tape, h)), e, act_fn_);  // [N,H,W,C_out]
   }
   h = dropout(tape, h, options_.dropout_layer, dropout_probability_);  // [N,H,W,C_out]
-  Var shortcut = resized(tape, x, options_.resize);                    // [N,H,W,C_in]
-  if (conv_shortcut_) shortcut = (*conv_shortcut_)(tape, shortcut);    // [N,H,W,C_out]
-  h = conv2_(tape, h, {.per_image_bias = {}, .residual = shortcut});   // [N,H,W,C_out]
-  return scale(tape, h, 1.0 / options_.output_scale_factor);           // [N,H,W,C_out]
+  const ChannelVars resized_x =
+      options_.resize == Resize::none ? x : resized(tape, x.first, options_.resize);
+  const Var shortcut =
+      conv_shortcut_ ? (*conv_shortcut_)(tape, resized_x) : resized_x.first;  // [N,H,W,C_out]
+  h = conv2_(tape, h, {.per_image_bias = {}, .residual = shortcut});          // [N,H,W,C_out]
+  return scale(tape, h, 1.0 / options_.output_scale_factor);                  // [N,H,W,C_out]
 }
 
 }  // namespace ddim

@@ -34,8 +34,8 @@ class ResBlock {
            const UNetConfig& config);
 
   /// x [N,H,W,C_in], active_temb = f(temb), shared by all blocks, [N,C_emb] -> [N,H,W,C_out], with
-  /// H and W resized.
-  Var operator()(Tape& tape, const Var& x, const Var& active_temb) const;
+  /// H and W resized. x may be in two parts where it keeps its size and C_in != C_out.
+  Var operator()(Tape& tape, const ChannelVars& x, const Var& active_temb) const;
 
  private:
   ResBlockOptions options_;

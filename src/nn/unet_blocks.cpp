@@ -1,7 +1,8 @@
 #include "nn/unet_blocks.h"
 
+#include <utility>
+
 #include "base/error.h"
-#include "ops/concat_channels.h"
 
 namespace ddim {
 
@@ -120,11 +121,21 @@ UpBlock::UpBlock(UNetBuilder& builder, std::int64_t level, std::int64_t in_chann
   }
 }
 
+namespace {
+
+/// The last of `skips`, taken off.
+Var take_last(std::vector<Var>& skips) {
+  Var last = std::move(skips.back());
+  skips.pop_back();
+  return last;
+}
+
+}  // namespace
+
 Var UpBlock::operator()(Tape& tape, Var h, const Var& active_temb, std::vector<Var>& skips) const {
   for (std::size_t i = 0; i < resnets_.size(); ++i) {
-    h = concat_channels(tape, h, skips.back());  // [N,H,W,C_h+C_skip]
-    skips.pop_back();
-    h = resnets_[i](tape, h, active_temb);                  // [N,H,W,C]
+    // [N,H,W,C_h] beside [N,H,W,C_skip], neither of which is kept any longer -> [N,H,W,C]
+    h = resnets_[i](tape, {std::move(h), take_last(skips)}, active_temb);
     if (!attentions_.empty()) h = attentions_[i](tape, h);  // [N,H,W,C]
   }
   if (upsampler_) return (*upsampler_)(tape, h);                             // [N,2H,2W,C]

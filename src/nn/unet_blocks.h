@@ -59,8 +59,9 @@ class MidBlock {
   ResBlock resnet_0_, resnet_1_;
 };
 
-/// One level on the way up: layers_per_block + 1 times [concatenate the last of `skips`, res block,
-/// attention if it has any], then, but for the finest level, an upsampler.
+/// One level on the way up: layers_per_block + 1 times [res block of what came before and the last
+/// of `skips`, side by side, attention if it has any], then, but for the finest level, an
+/// upsampler.
 class UpBlock {
  public:
   UpBlock(UNetBuilder& builder, std::int64_t level, std::int64_t in_channels);

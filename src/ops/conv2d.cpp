@@ -12,7 +12,6 @@ void require_addend(const Var& addend, const char* name, const Shape& expected) 
 
 /// [N,H_out,W_out,C_out]
 Shape output_shape(const Shape& x, const Shape& weight, const ConvGeometry& geometry) {
-  require(x.rank() == 4, "conv2d: x must be [N,H,W,C_in], found ", x);
   require(weight.rank() == 4 && weight[2] == geometry.kernel && weight[3] == geometry.kernel,
           "conv2d: weight must be [C_out,C_in,", geometry.kernel, ",", geometry.kernel, "], found ",
           weight);
@@ -30,22 +29,29 @@ Shape output_shape(const Shape& x, const Shape& weight, const ConvGeometry& geom
 
 }  // namespace
 
-Var conv2d(Tape& tape, const Var& x, const Var& weight, const ConvVars& addends,
+Var conv2d(Tape& tape, const ChannelVars& x, const Var& weight, const ConvVars& addends,
            const ConvGeometry& geometry) {
+  require_images("conv2d", "C_in", x);
   const Shape shape = output_shape(x.value().shape(), weight.value().shape(), geometry);
   require_addend(addends.bias, "bias", {shape[3]});
   require_addend(addends.per_image_bias, "per_image_bias", {shape[0], shape[3]});
   require_addend(addends.residual, "residual", shape);
+  require(
+      !x.second.defined() || (geometry.is_pointwise() && !addends.per_image_bias.defined()),
+      "conv2d: x in two parts needs a window of 1x1 without stride, padding and per_image_bias");
 
-  Kernels& k = x.value().device().kernels();
-  Tensor y(x.value().device(), shape, x.value().dtype());  // [N,H_out,W_out,C_out]
+  const Tensor& like = x.first.value();
+  Kernels& k = like.device().kernels();
+  Tensor y(like.device(), shape, like.dtype());  // [N,H_out,W_out,C_out]
   k.conv2d(x.value(), weight.value(),
            {.bias = addends.bias.value(),
             .per_image_bias = addends.per_image_bias.value(),
             .residual = addends.residual.value()},
            geometry, y);
   return tape.record(y, [&k, x, weight, addends, geometry](const Tensor& dy) {
-    k.conv2d_backward_input(dy, weight.value(), geometry, x.grad());
+    write_grads(x, [&](const ChannelGrads& dx) {
+      k.conv2d_backward_input(dy, weight.value(), geometry, dx);
+    });
     k.conv2d_backward_weight(x.value(), dy, geometry, weight.grad(), addends.bias.grad());
     k.sum_pixels(dy, addends.per_image_bias.grad());
     k.accumulate(dy, addends.residual.grad());

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/tape.h"
+#include "ops/channel_vars.h"
 
 namespace ddim {
 
@@ -13,9 +13,10 @@ struct ConvVars {
 
 /// Cross-correlation with a square window and zero padding, plus its addends, of x or of x with
 /// its pixels repeated (geometry.upsample):
-/// x [N,H,W,C_in], weight [C_out,C_in,kernel,kernel] -> [N,H_out,W_out,C_out].
-/// Throws Error(user) when the shapes do not fit.
-Var conv2d(Tape& tape, const Var& x, const Var& weight, const ConvVars& addends,
+/// x [N,H,W,C_in], weight [C_out,C_in,kernel,kernel] -> [N,H_out,W_out,C_out]. x may be in two
+/// parts where the window is pointwise and there is no per_image_bias. Throws Error(user) when the
+/// shapes do not fit.
+Var conv2d(Tape& tape, const ChannelVars& x, const Var& weight, const ConvVars& addends,
            const ConvGeometry& geometry);
 
 }  // namespace ddim

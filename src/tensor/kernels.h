@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "base/philox.h"
 #include "tensor/tensor.h"
@@ -20,6 +21,37 @@ struct Grad {
   explicit operator bool() const { return tensor.defined(); }
 };
 
+/// Images that lie in one tensor [N,H,W,C], or in two, side by side in their channels: those of
+/// `first` [N,H,W,C_first], then those of `second` [N,H,W,C-C_first].
+struct ChannelParts {
+  Tensor first;
+  Tensor second;  ///< undefined: there is one part
+
+  ChannelParts(Tensor whole) : first(std::move(whole)) {}
+  ChannelParts(Tensor first_part, Tensor second_part)
+      : first(std::move(first_part)), second(std::move(second_part)) {}
+
+  std::int64_t channels() const { return first.dim(3) + (second.defined() ? second.dim(3) : 0); }
+  Shape shape() const { return first.shape().with(3, channels()); }  ///< [N,H,W,C]
+};
+
+/// Where the gradient of ChannelParts goes. A part that nobody wants is undefined and skipped. The
+/// two are never one tensor.
+struct ChannelGrads {
+  Grad first;
+  Grad second = {};
+
+  ChannelGrads(Grad whole) : first(std::move(whole)) {}
+  ChannelGrads(Grad first_part, Grad second_part)
+      : first(std::move(first_part)), second(std::move(second_part)) {}
+
+  explicit operator bool() const { return first || second; }
+  /// How many of the C channels are the first part's, one of the two being wanted.
+  std::int64_t split(std::int64_t C) const {
+    return first ? first.tensor.dim(3) : C - second.tensor.dim(3);
+  }
+};
+
 /// A square window, the same on both axes.
 struct ConvGeometry {
   std::int64_t kernel = 3;
@@ -30,6 +62,10 @@ struct ConvGeometry {
 
   std::int64_t output_size(std::int64_t input_size) const {
     return (input_size * upsample + pad_begin + pad_end - kernel) / stride + 1;
+  }
+  /// Whether an output sees one pixel, its own: a linear layer of each.
+  bool is_pointwise() const {
+    return kernel == 1 && stride == 1 && pad_begin == 0 && pad_end == 0 && upsample == 1;
   }
 };
 
@@ -132,15 +168,16 @@ class Kernels {
   /// y[n,i,j,o] = addends + sum_{u,v,c} x[n, i*stride+u-pad, j*stride+v-pad, c] * weight[o,c,u,v],
   /// the places in x divided by `upsample`.
   /// x [N,H,W,C_in], weight [C_out,C_in,kernel,kernel], y [N,H_out,W_out,C_out]. The residual may
-  /// be y itself.
-  virtual void conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
+  /// be y itself. x is in two parts only where the window is pointwise and without a
+  /// per_image_bias.
+  virtual void conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends& addends,
                       const ConvGeometry& geometry, Tensor& y) = 0;
   /// dx of conv2d: dy [N,H_out,W_out,C_out], dx [N,H,W,C_in].
   virtual void conv2d_backward_input(const Tensor& dy, const Tensor& weight,
-                                     const ConvGeometry& geometry, Grad dx) = 0;
+                                     const ConvGeometry& geometry, const ChannelGrads& dx) = 0;
   /// dweight and dbias of conv2d, summed over images and pixels. Both grads may be undefined
   /// separately.
-  virtual void conv2d_backward_weight(const Tensor& x, const Tensor& dy,
+  virtual void conv2d_backward_weight(const ChannelParts& x, const Tensor& dy,
                                       const ConvGeometry& geometry, Grad dweight, Grad dbias) = 0;
 
   /// y = x weight^T + bias: x [M,K], weight [C_out,K], bias [C_out] or undefined, y [M,C_out]. A
@@ -166,14 +203,15 @@ class Kernels {
 
   // ---- normalisation and activation ----
   /// Group norm over (H, W, C/groups), biased variance, then gamma, beta [C], then the activation.
-  /// x, y [N,H,W,C]; mean, rstd [N,groups] are kept for the gradient.
-  virtual void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+  /// x, y [N,H,W,C]; mean, rstd [N,groups] are kept for the gradient. A group may have channels of
+  /// both parts of x.
+  virtual void group_norm(const ChannelParts& x, const Tensor& gamma, const Tensor& beta,
                           const GroupNormOptions& options, Tensor& mean, Tensor& rstd,
                           Tensor& y) = 0;
-  virtual void group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+  virtual void group_norm_backward(const ChannelParts& x, const Tensor& gamma, const Tensor& beta,
                                    const Tensor& mean, const Tensor& rstd,
-                                   const GroupNormOptions& options, const Tensor& dy, Grad dx,
-                                   Grad dgamma, Grad dbeta) = 0;
+                                   const GroupNormOptions& options, const Tensor& dy,
+                                   const ChannelGrads& dx, Grad dgamma, Grad dbeta) = 0;
   /// y = activation(x). Any shape.
   virtual void activate(Activation activation, const Tensor& x, Tensor& y) = 0;
   virtual void activate_backward(Activation activation, const Tensor& x, const Tensor& dy,
@@ -195,9 +233,6 @@ class Kernels {
   virtual void accumulate(const Tensor& x, Grad y) = 0;
   /// y[n,...] = factors[n] x[n,...]. x [N,...]. Its own gradient: call it with dy and dx.
   virtual void scale_per_image(const Tensor& x, std::span<const double> factors, Grad y) = 0;
-  /// y [N,H,W,C_a+C_b] = a's channels, then b's: a [N,H,W,C_a], b [N,H,W,C_b].
-  virtual void concat_channels(const Tensor& a, const Tensor& b, Tensor& y) = 0;
-  virtual void concat_channels_backward(const Tensor& dy, Grad da, Grad db) = 0;
   /// y[n,i,j,c] = x[n,i/2,j/2,c]: x [N,H,W,C], y [N,2H,2W,C].
   virtual void upsample_nearest_2x(const Tensor& x, Tensor& y) = 0;
   virtual void upsample_nearest_2x_backward(const Tensor& dy, Grad dx) = 0;

@@ -88,7 +88,7 @@ TEST_P(ConvDeterminism, GradientsHaveTheSameBitsOnAnyNumberOfThreads) {
     const Gradients grads{.dx = Tensor::persistent(device, x.shape()),
                           .dweight = Tensor::persistent(device, weight.shape()),
                           .dbias = Tensor::persistent(device, {c_out})};
-    device.kernels().conv2d_backward_input(dy, weight, geometry, {.tensor = grads.dx});
+    device.kernels().conv2d_backward_input(dy, weight, geometry, Grad{.tensor = grads.dx});
     device.kernels().conv2d_backward_weight(x, dy, geometry, {.tensor = grads.dweight},
                                             {.tensor = grads.dbias});
     return grads;

@@ -86,10 +86,75 @@ KernelCase with_run(KernelCase kernel_case, const std::string& suffix,
   return kernel_case;
 }
 
+/// Pointwise convolutions of two parts.
+void add_cases_of_two_parts(std::vector<KernelCase>& cases) {
+  struct PartsShape {
+    std::int64_t n, h, w, c_first, c_second, c_out;
+  };
+  for (const auto& [n, h, w, c_first, c_second, c_out] : std::vector<PartsShape>{
+           {5, 1, 1, 3, 5, 7},
+           {1, 3, 5, 1, 2, 1},
+           {5, 4, 4, 16, 16, 32},
+           {5, 7, 5, 17, 6, 19},
+           {3, 9, 11, 48, 31, 40},
+           {2, 16, 16, 128, 64, 65},
+           {1, 8, 8, 256, 256, 128},
+       }) {
+    const Shape first{n, h, w, c_first};
+    const Shape second{n, h, w, c_second};
+    const Shape out{n, h, w, c_out};
+    const Shape weight{c_out, c_first + c_second, 1, 1};
+    const double scale = 1.0 / std::sqrt(static_cast<double>(c_first + c_second));
+    const std::string name =
+        concat("conv2d_of_parts_", shape_name(first), "_and_", c_second, "_to_", c_out);
+    const KernelCase all_addends{.name = name,
+                                 .inputs = {{.shape = first},
+                                            {.shape = second},
+                                            parameter(weight, scale),
+                                            parameter({c_out}),
+                                            {.shape = out}},
+                                 .outputs = {{.shape = out}},
+                                 .tolerance = 1e-5,
+                                 .run = [](Call& c) {
+                                   c.kernels.conv2d({c.in[0], c.in[1]}, c.in[2],
+                                                    {.bias = c.in[3], .residual = c.in[4]}, k1x1,
+                                                    c.y());
+                                 }};
+    cases.push_back(all_addends);
+    cases.push_back(with_run(all_addends, "_no_addends", [](Call& c) {
+      c.kernels.conv2d({c.in[0], c.in[1]}, c.in[2], {}, k1x1, c.y());
+    }));
+    cases.push_back(with_run(all_addends, "_residual_in_place", [](Call& c) {
+      c.kernels.copy(c.in[4], c.y());
+      c.kernels.conv2d({c.in[0], c.in[1]}, c.in[2], {.bias = c.in[3], .residual = c.y()}, k1x1,
+                       c.y());
+    }));
+    cases.push_back(
+        {.name = concat(name, "_backward_input"),
+         .pass = KernelCase::Pass::backward,
+         .inputs = {{.shape = out}, parameter(weight, 1.0 / std::sqrt(static_cast<double>(c_out)))},
+         .outputs = {grad(first), grad(second)},
+         .tolerance = 1e-5,
+         .run = [](Call& c) {
+           c.kernels.conv2d_backward_input(c.in[0], c.in[1], k1x1, {c.out[0], c.out[1]});
+         }});
+    cases.push_back(
+        {.name = concat(name, "_backward_weight"),
+         .pass = KernelCase::Pass::backward,
+         .inputs = {{.shape = first}, {.shape = second}, {.shape = out}},
+         .outputs = {parameter_grad(weight), parameter_grad({c_out})},
+         .tolerance = 1e-5,
+         .run = [](Call& c) {
+           c.kernels.conv2d_backward_weight({c.in[0], c.in[1]}, c.in[2], k1x1, c.out[0], c.out[1]);
+         }});
+  }
+}
+
 }  // namespace
 
 std::vector<KernelCase> conv_cases() {
   std::vector<KernelCase> cases;
+  add_cases_of_two_parts(cases);
   for (const auto& [geometry, shapes] : conv_shapes()) {
     for (const ConvShape& s : shapes) {
       const std::string name = concat(

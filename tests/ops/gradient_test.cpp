@@ -11,7 +11,6 @@
 #include "ops/activate.h"
 #include "ops/add.h"
 #include "ops/attention.h"
-#include "ops/concat_channels.h"
 #include "ops/conv2d.h"
 #include "ops/downsample.h"
 #include "ops/dropout.h"
@@ -183,6 +182,27 @@ GradientCase norm_case(const std::string& name, const Shape& x, const GroupNormO
           }};
 }
 
+GradientCase conv_of_parts_case(const std::string& name, const Shape& first, const Shape& second,
+                                std::int64_t c_out) {
+  const ConvGeometry pointwise{.kernel = 1, .pad_begin = 0, .pad_end = 0};
+  return {
+      .name = "conv2d_" + name,
+      .inputs = {first, second, {c_out, first[3] + second[3], 1, 1}, {c_out}, first.with(3, c_out)},
+      .op = [pointwise](Tape& tape, const Vars& v) {
+        return conv2d(tape, {v[0], v[1]}, v[2], {.bias = v[3], .residual = v[4]}, pointwise);
+      }};
+}
+
+GradientCase norm_of_parts_case(const std::string& name, const Shape& first, const Shape& second,
+                                const GroupNormOptions& options) {
+  const Shape channels{first[3] + second[3]};
+  return {.name = "group_norm_" + name,
+          .inputs = {first, second, channels, channels},
+          .op = [options](Tape& tape, const Vars& v) {
+            return group_norm(tape, {v[0], v[1]}, v[2], v[3], options);
+          }};
+}
+
 GradientCase activation_case(const std::string& name, Activation activation) {
   return {.name = name, .inputs = {{3, 5}}, .op = [activation](Tape& tape, const Vars& v) {
             return activate(tape, v[0], activation);
@@ -214,6 +234,15 @@ std::vector<GradientCase> gradient_cases() {
       conv_case("3x3_stride2_pad11", {1, 5, 4, 2}, 3, {.stride = 2, .pad_begin = 1, .pad_end = 1}),
       conv_case("3x3_upsampling", {2, 3, 2, 3}, 2, {.upsample = 2}),
       conv_case("1x1", {2, 3, 2, 3}, 4, {.kernel = 1, .pad_begin = 0, .pad_end = 0}),
+      conv_of_parts_case("of_two_parts", {2, 3, 2, 3}, {2, 3, 2, 2}, 4),
+      conv_of_parts_case("of_two_parts_one_pixel", {1, 1, 1, 1}, {1, 1, 1, 4}, 2),
+      {.name = "conv2d_of_one_var_twice",
+       .inputs = {{1, 2, 3, 2}, {3, 4, 1, 1}},
+       .op =
+           [](Tape& tape, const Vars& v) {
+             return conv2d(tape, {v[0], v[0]}, v[1], {},
+                           {.kernel = 1, .pad_begin = 0, .pad_end = 0});
+           }},
       {.name = "conv2d_without_addends",
        .inputs = {{1, 3, 3, 2}, {2, 2, 3, 3}},
        .op = [=](Tape& tape, const Vars& v) { return conv2d(tape, v[0], v[1], {}, k3x3); }},
@@ -263,6 +292,16 @@ std::vector<GradientCase> gradient_cases() {
            }},
       norm_case("plain", {2, 3, 2, 6}, {.num_groups = 3}),
       norm_case("silu", {2, 3, 2, 6}, {.num_groups = 3, .activation = Activation::silu}),
+      norm_of_parts_case("of_two_parts", {2, 3, 2, 4}, {2, 3, 2, 2}, {.num_groups = 3}),
+      norm_of_parts_case("of_two_parts_with_a_group_in_both", {2, 2, 2, 5}, {2, 2, 2, 3},
+                         {.num_groups = 2, .activation = Activation::silu}),
+      {.name = "group_norm_of_one_var_twice",
+       .inputs = {{1, 2, 2, 3}, {6}, {6}},
+       .op =
+           [](Tape& tape, const Vars& v) {
+             return group_norm(tape, {v[0], v[0]}, v[1], v[2],
+                               {.num_groups = 2, .activation = Activation::silu});
+           }},
       norm_case("one_channel_per_group", {2, 3, 3, 4}, {.num_groups = 4}),
       norm_case("one_group_one_pixel", {3, 1, 1, 5}, {.num_groups = 1}),
       norm_case("mish", {2, 3, 2, 6}, {.num_groups = 2, .activation = Activation::mish}),
@@ -303,12 +342,6 @@ std::vector<GradientCase> gradient_cases() {
       {.name = "attention_with_shared_keys_and_values",
        .inputs = {{2, 3, 4}, {2, 3, 4}},
        .op = [](Tape& tape, const Vars& v) { return attention(tape, v[0], v[1], v[1], 1, 0.5); }},
-      {.name = "concat_channels",
-       .inputs = {{2, 3, 2, 3}, {2, 3, 2, 1}},
-       .op = [](Tape& tape, const Vars& v) { return concat_channels(tape, v[0], v[1]); }},
-      {.name = "concat_channels_with_itself",
-       .inputs = {{1, 2, 2, 3}},
-       .op = [](Tape& tape, const Vars& v) { return concat_channels(tape, v[0], v[0]); }},
       {.name = "upsample",
        .inputs = {{2, 3, 2, 2}},
        .op = [](Tape& tape, const Vars& v) { return upsample_nearest_2x(tape, v[0]); }},

@@ -74,35 +74,6 @@ void add_row_cases(std::vector<KernelCase>& cases) {
   }
 }
 
-void add_concat_cases(std::vector<KernelCase>& cases) {
-  struct ConcatShape {
-    std::int64_t n, h, w, c_a, c_b;
-  };
-  for (const auto& [n, h, w, c_a, c_b] : std::vector<ConcatShape>{{5, 1, 1, 1, 3},
-                                                                  {1, 3, 5, 5, 7},
-                                                                  {5, 4, 4, 16, 16},
-                                                                  {5, 7, 5, 48, 96},
-                                                                  {2, 8, 8, 96, 3},
-                                                                  {2, 16, 16, 40, 60}}) {
-    const Shape a{n, h, w, c_a};
-    const Shape b{n, h, w, c_b};
-    const Shape y{n, h, w, c_a + c_b};
-    const std::string name = concat("concat_channels_", shape_name(a), "_and_", c_b);
-    cases.push_back({.name = name,
-                     .inputs = {{.shape = a}, {.shape = b}},
-                     .outputs = {{.shape = y}},
-                     .tolerance = kExact,
-                     .run = [](Call& c) { c.kernels.concat_channels(c.in[0], c.in[1], c.y()); }});
-    cases.push_back(
-        {.name = concat(name, "_backward"),
-         .pass = KernelCase::Pass::backward,
-         .inputs = {{.shape = y}},
-         .outputs = {grad(a), grad(b)},
-         .tolerance = kExact,
-         .run = [](Call& c) { c.kernels.concat_channels_backward(c.in[0], c.out[0], c.out[1]); }});
-  }
-}
-
 void add_pixel_cases(std::vector<KernelCase>& cases) {
   for (const Shape& x : std::vector<Shape>{{5, 1, 1, 16},
                                            {1, 3, 5, 3},
@@ -149,7 +120,6 @@ void add_pixel_cases(std::vector<KernelCase>& cases) {
 std::vector<KernelCase> move_cases() {
   std::vector<KernelCase> cases;
   add_elementwise_cases(cases);
-  add_concat_cases(cases);
   add_pixel_cases(cases);
   add_row_cases(cases);
   return cases;

@@ -63,6 +63,59 @@ void add_group_norm_cases(std::vector<KernelCase>& cases) {
   }
 }
 
+void add_group_norm_of_parts_cases(std::vector<KernelCase>& cases) {
+  struct PartsShape {
+    std::int64_t n, h, w, c_first, c_second, num_groups;
+  };
+  for (const auto& [n, h, w, c_first, c_second, num_groups] : std::vector<PartsShape>{
+           {5, 1, 1, 3, 5, 2},         // a group in both parts, one pixel
+           {1, 1, 1, 7, 2, 1},         // one group of all
+           {3, 4, 5, 16, 16, 32},      // one channel a group
+           {5, 7, 5, 17, 31, 4},       // no part in whole vectors
+           {2, 8, 8, 256, 128, 32},    // groups of 12, one of them in both parts
+           {1, 16, 16, 64, 192, 2},    // groups of 128, more than a block of one part
+           {2, 5, 3, 130, 130, 1}}) {  // a group of more channels than a block
+    for (const Activation activation : {Activation::none, Activation::silu}) {
+      const Shape first{n, h, w, c_first};
+      const Shape second{n, h, w, c_second};
+      const Shape y{n, h, w, c_first + c_second};
+      const Shape channels{c_first + c_second};
+      const Shape statistics{n, num_groups};
+      const GroupNormOptions options{.num_groups = num_groups, .activation = activation};
+      const std::string name =
+          concat("group_norm_of_parts_", shape_name(first), "_and_", c_second, "_groups",
+                 num_groups, activation == Activation::silu ? "_silu" : "");
+      const Input gamma = parameter(channels, 0.5, 1.0);
+      const Input beta = parameter(channels);
+      cases.push_back({.name = name,
+                       .inputs = {{.shape = first}, {.shape = second, .offset = 1.0}, gamma, beta},
+                       .outputs = {{.shape = statistics}, {.shape = statistics}, {.shape = y}},
+                       .tolerance = 3e-6,
+                       .run = [=](Call& c) {
+                         c.kernels.group_norm({c.in[0], c.in[1]}, c.in[2], c.in[3], options, c.y(0),
+                                              c.y(1), c.y(2));
+                       }});
+      cases.push_back(
+          {.name = concat(name, "_backward"),
+           .pass = KernelCase::Pass::backward,
+           .inputs =
+               {{.shape = first}, {.shape = second, .offset = 1.0}, gamma, beta, {.shape = y}},
+           .outputs = {grad(first), grad(second), parameter_grad(channels),
+                       parameter_grad(channels)},
+           .tolerance = 6e-6,
+           .run = [=](Call& c) {
+             const ChannelParts x{c.in[0], c.in[1]};
+             Tensor mean(c.device(), statistics);
+             Tensor rstd(c.device(), statistics);
+             Tensor norm(c.device(), y);
+             c.kernels.group_norm(x, c.in[2], c.in[3], options, mean, rstd, norm);
+             c.kernels.group_norm_backward(x, c.in[2], c.in[3], mean, rstd, options, c.in[4],
+                                           {c.out[0], c.out[1]}, c.out[2], c.out[3]);
+           }});
+    }
+  }
+}
+
 struct NamedActivation {
   const char* name;
   Activation activation;
@@ -134,6 +187,7 @@ void add_scale_shift_cases(std::vector<KernelCase>& cases) {
 std::vector<KernelCase> norm_cases() {
   std::vector<KernelCase> cases;
   add_group_norm_cases(cases);
+  add_group_norm_of_parts_cases(cases);
   add_activation_cases(cases);
   add_scale_shift_cases(cases);
   return cases;

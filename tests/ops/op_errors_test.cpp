@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "ops/add.h"
 #include "ops/attention.h"
-#include "ops/concat_channels.h"
 #include "ops/conv2d.h"
 #include "ops/downsample.h"
 #include "ops/dropout.h"
@@ -70,6 +69,19 @@ TEST_F(OpErrors, NameTheOpAndBothValues) {
             "conv2d: x [2,1,8,48] with 1 pixels of padding is smaller than the window of 3");
   EXPECT_EQ(message([&] { conv2d(tape, x, weight, {}, {.upsample = 3}); }),
             "conv2d: upsample must be 1 or 2, found 3");
+  const Var narrow = var({2, 8, 7, 48});
+  EXPECT_EQ(message([&] {
+              conv2d(tape, {x, narrow}, weight, {}, k3x3);
+            }),
+            "conv2d: the parts of x must agree in N, H and W, found [2,8,8,48] and [2,8,7,48]");
+  const char* const kTwoParts =
+      "conv2d: x in two parts needs a window of 1x1 without stride, padding and per_image_bias";
+  EXPECT_EQ(message([&] { conv2d(tape, {x, x}, var({16, 96, 3, 3}), {}, k3x3); }), kTwoParts);
+  EXPECT_EQ(message([&] {
+              conv2d(tape, {x, x}, var({16, 96, 1, 1}), {.per_image_bias = var({2, 16})},
+                     {.kernel = 1, .pad_begin = 0, .pad_end = 0});
+            }),
+            kTwoParts);
   EXPECT_EQ(message([&] {
               linear(tape, x, var({4, 3, 3}), {});
             }),
@@ -98,6 +110,10 @@ TEST_F(OpErrors, NameTheOpAndBothValues) {
             "group_norm: gamma must be [48], found [4]");
   EXPECT_EQ(message([&] { group_norm(tape, x, var({48}), var({4}), {.num_groups = 16}); }),
             "group_norm: beta must be [48], found [4]");
+  EXPECT_EQ(message([&] {
+              group_norm(tape, {x, narrow}, var({96}), var({96}), {});
+            }),
+            "group_norm: the parts of x must agree in N, H and W, found [2,8,8,48] and [2,8,7,48]");
   const Var tokens = var({2, 64, 48});
   EXPECT_EQ(message([&] { attention(tape, x, x, x, 1, 1.0); }),
             "attention: q must be [N,L,C], found [2,8,8,48]");
@@ -107,11 +123,6 @@ TEST_F(OpErrors, NameTheOpAndBothValues) {
             "attention: q [2,64,48], k [2,64,48] and v [2,63,48] must have the same shape");
   EXPECT_EQ(message([&] { attention(tape, tokens, tokens, tokens, 5, 1.0); }),
             "attention: channels (48) must be a multiple of heads (5)");
-  EXPECT_EQ(message([&] {
-              concat_channels(tape, x, var({2, 8, 7, 48}));
-            }),
-            "concat_channels: a and b must be [N,H,W,C] and agree in N, H and W, found "
-            "[2,8,8,48] and [2,8,7,48]");
   EXPECT_EQ(message([&] { upsample_nearest_2x(tape, tokens); }),
             "upsample_nearest_2x: x must be [N,H,W,C], found [2,64,48]");
   EXPECT_EQ(message([&] {

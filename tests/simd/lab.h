@@ -72,8 +72,6 @@ struct OpShape {
   Shape channels() const { return {x[3]}; }
   Shape per_group() const { return {x[0], groups}; }
   Shape upsampled() const { return {x[0], 2 * x[1], 2 * x[2], x[3]}; }
-  Shape other() const { return x.with(3, 5); }        ///< to be concatenated with x ...
-  Shape both() const { return x.with(3, x[3] + 5); }  ///< ... to this
 };
 
 /// One op with all its arguments.

@@ -51,19 +51,19 @@ void add_norm_cases(Cases& cases) {
       const NormOutput out = group_norm(lab, s, options(s), x, gamma, beta);
       for (const Tensor& tensor : {out.mean, out.rstd, out.y}) lab.result_of_images(tensor);
     });
-    cases.add_gradient("group_norm_backward" + suffix, 1e-5,
-                       [=](Lab& lab, const OpShape& s, Write write) {
-                         const Tensor x = lab.images(s.x, {.mean = 1.0, .deviation = 2.0});
-                         const Tensor gamma = lab.parameter(s.channels());
-                         const Tensor beta = lab.parameter(s.channels());
-                         const NormOutput out = group_norm(lab, s, options(s), x, gamma, beta);
-                         const Tensor dx = lab.result_of_images(lab.images(s.x));
-                         const Tensor dgamma = lab.result(lab.parameter(s.channels()));
-                         const Tensor dbeta = lab.result(lab.parameter(s.channels()));
-                         lab.kernels().group_norm_backward(x, gamma, beta, out.mean, out.rstd,
-                                                           options(s), lab.images(s.x), {dx, write},
-                                                           {dgamma, write}, {dbeta, write});
-                       });
+    cases.add_gradient(
+        "group_norm_backward" + suffix, 1e-5, [=](Lab& lab, const OpShape& s, Write write) {
+          const Tensor x = lab.images(s.x, {.mean = 1.0, .deviation = 2.0});
+          const Tensor gamma = lab.parameter(s.channels());
+          const Tensor beta = lab.parameter(s.channels());
+          const NormOutput out = group_norm(lab, s, options(s), x, gamma, beta);
+          const Tensor dx = lab.result_of_images(lab.images(s.x));
+          const Tensor dgamma = lab.result(lab.parameter(s.channels()));
+          const Tensor dbeta = lab.result(lab.parameter(s.channels()));
+          lab.kernels().group_norm_backward(x, gamma, beta, out.mean, out.rstd, options(s),
+                                            lab.images(s.x), Grad{dx, write}, {dgamma, write},
+                                            {dbeta, write});
+        });
   }
 }
 
@@ -119,19 +119,6 @@ void add_elementwise_cases(Cases& cases) {
 }
 
 void add_layout_cases(Cases& cases) {
-  cases.add("concat_channels", 0.0, [](Lab& lab, const OpShape& s) {
-    Tensor y = lab.result_of_images(lab.images(s.both()));
-    lab.kernels().concat_channels(lab.images(s.x), lab.images(s.other()), y);
-  });
-  cases.add_gradient("concat_channels_backward", 1e-7, [](Lab& lab, const OpShape& s, Write write) {
-    const Tensor da = lab.result_of_images(lab.images(s.x));
-    const Tensor db = lab.result_of_images(lab.images(s.other()));
-    lab.kernels().concat_channels_backward(lab.images(s.both()), {da, write}, {db, write});
-  });
-  cases.add("concat_channels_backward_of_one", 0.0, [](Lab& lab, const OpShape& s) {
-    const Tensor db = lab.result_of_images(lab.images(s.other()));
-    lab.kernels().concat_channels_backward(lab.images(s.both()), {}, {db});
-  });
   cases.add("upsample_nearest_2x", 0.0, [](Lab& lab, const OpShape& s) {
     Tensor y = lab.result_of_images(lab.images(s.upsampled()));
     lab.kernels().upsample_nearest_2x(lab.images(s.x), y);

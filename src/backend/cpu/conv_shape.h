@@ -13,12 +13,6 @@ namespace ddim::cpu {
 ConvShape conv_shape(std::int64_t images, const Shape& x, const Shape& y,
                      const ConvGeometry& geometry);
 
-/// Whether pixels do not see one another: a linear layer of each.
-inline bool is_linear(const ConvGeometry& geometry) {
-  return geometry.kernel == 1 && geometry.stride == 1 && geometry.pad_begin == 0 &&
-         geometry.pad_end == 0 && geometry.upsample == 1;
-}
-
 /// `weight` in `format`, packed now if that has not been done for its present version.
 std::shared_ptr<const dnnl::memory> packed_conv_weight(Engine& engine, const Tensor& weight,
                                                        const ConvShape& shape,

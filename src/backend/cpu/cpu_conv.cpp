@@ -6,6 +6,7 @@
 #include "backend/cpu/engine.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/linear_product.h"
+#include "backend/cpu/pointwise_conv.h"
 #include "backend/cpu/product_conv.h"
 #include "backend/cpu/resample.h"
 #include "backend/cpu/single_threaded_onednn.h"
@@ -27,13 +28,15 @@ void combine_biases(const Tensor& bias, const Tensor& per_image_bias, float* sum
 
 }  // namespace
 
-void CpuKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
+void CpuKernels::conv2d(const ChannelParts& parts, const Tensor& weight, const ConvAddends& addends,
                         const ConvGeometry& geometry, Tensor& y) {
+  if (parts.second.defined()) return pointwise_conv2d(*engine_, parts, weight, addends, y);
+  const Tensor& x = parts.first;
   if (winograd_applies(geometry, x.dim(1), x.dim(2), x.dim(3), y.dim(3))) {
     return winograd_conv2d(*engine_, x, weight, addends, geometry, y);
   }
   const float* plain_bias = addends.bias.defined() ? addends.bias.data<float>() : nullptr;
-  if (is_linear(geometry) && engine_->precision() == Precision::bf16 &&
+  if (geometry.is_pointwise() && engine_->precision() == Precision::bf16 &&
       !addends.per_image_bias.defined()) {
     return linear_product(
         *engine_,

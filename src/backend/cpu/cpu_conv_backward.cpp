@@ -3,6 +3,7 @@
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/engine.h"
 #include "backend/cpu/linear_product.h"
+#include "backend/cpu/pointwise_conv.h"
 #include "backend/cpu/resample.h"
 #include "backend/cpu/single_threaded_onednn.h"
 #include "backend/cpu/winograd.h"
@@ -10,12 +11,16 @@
 
 namespace ddim::cpu {
 void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
-                                       const ConvGeometry& geometry, Grad dx) {
-  if (!dx) return;
+                                       const ConvGeometry& geometry, const ChannelGrads& parts) {
+  if (!parts) return;
+  Grad dx = parts.first;
+  if (!dx || dx.tensor.dim(3) != weight.dim(1)) {
+    return pointwise_backward_input(*engine_, dy, weight, parts);
+  }
   if (winograd_applies(geometry, dy.dim(1), dy.dim(2), dx.tensor.dim(3), dy.dim(3))) {
     return winograd_backward_input(*engine_, dy, weight, geometry, dx);
   }
-  if (is_linear(geometry) && engine_->precision() == Precision::bf16) {
+  if (geometry.is_pointwise() && engine_->precision() == Precision::bf16) {
     return linear_product(*engine_, {.x = dy.data<float>(),
                                      .num_rows = dy.size() / dy.dim(3),
                                      .weight = weight,
@@ -60,11 +65,13 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
 
 // On one thread whatever the device has: oneDNN would divide the sum over pixels among threads.
 // Training runs in parallel over shards of the batch.
-void CpuKernels::conv2d_backward_weight(const Tensor& x, const Tensor& dy,
+void CpuKernels::conv2d_backward_weight(const ChannelParts& parts, const Tensor& dy,
                                         const ConvGeometry& geometry, Grad dweight, Grad dbias) {
   const std::int64_t C_out = dy.dim(3);
   if (dbias) column_sums(dy.data<float>(), dy.size() / C_out, C_out, dbias);
   if (!dweight) return;
+  if (parts.second.defined()) return pointwise_backward_weight(*engine_, parts, dy, dweight);
+  const Tensor& x = parts.first;
   // In fp32 also where other products are bf16: what Adam adds up over thousands of steps.
   if (winograd_weight_gradient_applies(geometry, x.dim(1), x.dim(2), x.dim(3), dy.dim(3))) {
     return winograd_backward_weight(*engine_, x, dy, geometry, dweight);

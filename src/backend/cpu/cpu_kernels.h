@@ -19,11 +19,11 @@ class CpuKernels final : public Kernels {
   ~CpuKernels() override;
 
   // oneDNN
-  void conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
+  void conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends& addends,
               const ConvGeometry& geometry, Tensor& y) override;
   void conv2d_backward_input(const Tensor& dy, const Tensor& weight, const ConvGeometry& geometry,
-                             Grad dx) override;
-  void conv2d_backward_weight(const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                             const ChannelGrads& dx) override;
+  void conv2d_backward_weight(const ChannelParts& x, const Tensor& dy, const ConvGeometry& geometry,
                               Grad dweight, Grad dbias) override;
   void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) override;
   void linear_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, Grad dx,
@@ -40,11 +40,12 @@ class CpuKernels final : public Kernels {
   void download(const Tensor& x, std::span<float> values) override;
   void copy(const Tensor& x, Tensor& y) override;
   void fill(double value, Tensor& y) override;
-  void group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+  void group_norm(const ChannelParts& x, const Tensor& gamma, const Tensor& beta,
                   const GroupNormOptions& options, Tensor& mean, Tensor& rstd, Tensor& y) override;
-  void group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+  void group_norm_backward(const ChannelParts& x, const Tensor& gamma, const Tensor& beta,
                            const Tensor& mean, const Tensor& rstd, const GroupNormOptions& options,
-                           const Tensor& dy, Grad dx, Grad dgamma, Grad dbeta) override;
+                           const Tensor& dy, const ChannelGrads& dx, Grad dgamma,
+                           Grad dbeta) override;
   void activate(Activation activation, const Tensor& x, Tensor& y) override;
   void activate_backward(Activation activation, const Tensor& x, const Tensor& dy,
                          Grad dx) override;
@@ -56,8 +57,6 @@ class CpuKernels final : public Kernels {
   void add(const Tensor& a, const Tensor& b, Tensor& y) override;
   void accumulate(const Tensor& x, Grad y) override;
   void scale_per_image(const Tensor& x, std::span<const double> factors, Grad y) override;
-  void concat_channels(const Tensor& a, const Tensor& b, Tensor& y) override;
-  void concat_channels_backward(const Tensor& dy, Grad da, Grad db) override;
   void upsample_nearest_2x(const Tensor& x, Tensor& y) override;
   void upsample_nearest_2x_backward(const Tensor& dy, Grad dx) override;
   void downsample_mean_2x(const Tensor& x, Tensor& y) override;

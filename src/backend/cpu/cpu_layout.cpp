@@ -11,41 +11,6 @@
 
 namespace ddim::cpu {
 
-void CpuKernels::concat_channels(const Tensor& a, const Tensor& b, Tensor& y) {
-  const std::int64_t a_channels = a.dim(3);
-  const std::int64_t b_channels = b.dim(3);
-  const std::int64_t channels = a_channels + b_channels;
-  const float* a_in = a.data<float>();
-  const float* b_in = b.data<float>();
-  float* out = y.data<float>();
-  parallel_blocks(
-      team(), y.size() / channels, rows_per_block(channels),
-      [&](std::int64_t pixel, std::int64_t pixels) {
-        simd::move_rows({pixels, a_channels, a_channels, channels}, a_in + pixel * a_channels,
-                        Write::overwrite, out + pixel * channels);
-        simd::move_rows({pixels, b_channels, b_channels, channels}, b_in + pixel * b_channels,
-                        Write::overwrite, out + pixel * channels + a_channels);
-      });
-}
-
-void CpuKernels::concat_channels_backward(const Tensor& dy, Grad da, Grad db) {
-  const std::int64_t channels = dy.dim(3);
-  const std::int64_t a_channels = da ? da.tensor.dim(3) : db ? channels - db.tensor.dim(3) : 0;
-  const float* in = dy.data<float>();
-  const auto move_part = [&](Grad& part, std::int64_t first_channel, std::int64_t pixel,
-                             std::int64_t pixels) {
-    if (!part) return;
-    const std::int64_t width = part.tensor.dim(3);
-    simd::move_rows({pixels, width, channels, width}, in + pixel * channels + first_channel,
-                    part.write, part.tensor.data<float>() + pixel * width);
-  };
-  parallel_blocks(team(), dy.size() / channels, rows_per_block(channels),
-                  [&](std::int64_t pixel, std::int64_t pixels) {
-                    move_part(da, 0, pixel, pixels);
-                    move_part(db, a_channels, pixel, pixels);
-                  });
-}
-
 void CpuKernels::upsample_nearest_2x(const Tensor& x, Tensor& y) {
   spread_2x(team(), x.shape(), x.data<float>(), 1.0F, Write::overwrite, y.data<float>());
 }

@@ -24,7 +24,10 @@ void CpuKernels::linear_backward(const Tensor& x, const Tensor& weight, const Te
                               .write = dx.write,
                               .y = dx.tensor.data<float>()});
   }
-  if (dweight) linear_weight_gradient(*engine_, x.data<float>(), dy.data<float>(), M, dweight);
+  if (dweight) {
+    linear_weight_gradient(*engine_, {.data = x.data<float>(), .count = x.dim(1)}, dy.data<float>(),
+                           M, /*first_column=*/0, dweight);
+  }
   if (dbias) column_sums(dy.data<float>(), M, weight.dim(0), dbias);
 }
 

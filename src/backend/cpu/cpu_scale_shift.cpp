@@ -35,8 +35,11 @@ void for_each_task(ThreadTeam& team, const Tensor& x, const Body& body) {
 /// What a task reads and writes: pointers at its first channel of its image.
 struct Place {
   Place(const Task& task, const Tensor& x, const Tensor& modulation)
-      : block{x.dim(1) * x.dim(2), x.dim(3), task.channels},
-        offset(task.image * block.pixels * block.pixel_stride + task.first),
+      : block{.pixels = x.dim(1) * x.dim(2),
+              .channels = task.channels,
+              .x_stride = x.dim(3),
+              .y_stride = x.dim(3)},
+        offset(task.image * block.pixels * x.dim(3) + task.first),
         scale_offset(task.image * 2 * x.dim(3) + task.first),
         shift_offset(scale_offset + x.dim(3)) {
     const float* scale = modulation.data<float>() + scale_offset;
@@ -47,7 +50,7 @@ struct Place {
     return {kZeros.data(), factor.data(), modulation.data<float>() + shift_offset};
   }
 
-  simd::ChannelBlock block;
+  simd::NormBlock block;
   std::int64_t offset;        // in x
   std::int64_t scale_offset;  // in the modulation
   std::int64_t shift_offset;

@@ -5,6 +5,7 @@
 
 #include "backend/cpu/conv_shape.h"
 #include "backend/cpu/engine.h"
+#include "backend/cpu/layout_simd.h"
 #include "backend/cpu/matmul_simd.h"
 #include "backend/cpu/parallel.h"
 #include "base/thread_team.h"
@@ -57,43 +58,85 @@ std::int64_t rows_per_block(std::int64_t K) {
   return std::clamp<std::int64_t>(61440 / K / 12 * 12, 12, 480);
 }
 
+/// Rows first .. first+count-1 of a matrix.
+struct RowRange {
+  std::int64_t first, count;
+};
+
+/// Rows of x, whose columns are in two places, side by side.
+void gather(const LinearProduct& product, std::int64_t K, const RowRange& rows, float* to) {
+  const std::int64_t left = K - product.x_right.count;
+  const std::int64_t right = product.x_right.count;
+  simd::move_rows({rows.count, left, left, K}, product.x + rows.first * left, Write::overwrite, to);
+  simd::move_rows({rows.count, right, right, K}, product.x_right.data + rows.first * right,
+                  Write::overwrite, to + left);
+}
+
+/// Rows of y to the two places where its columns are.
+void scatter(const LinearProduct& product, std::int64_t num_columns, const RowRange& rows,
+             const float* from) {
+  const OutputColumns& right = product.y_right;
+  const std::int64_t left = num_columns - right.count;
+  if (product.y != nullptr) {
+    simd::move_rows({rows.count, left, num_columns, left}, from, product.write,
+                    product.y + rows.first * left);
+  }
+  if (right.data != nullptr) {
+    simd::move_rows({rows.count, right.count, num_columns, right.count}, from + left, right.write,
+                    right.data + rows.first * right.count);
+  }
+}
+
 template <class Element>
 void multiply(Engine& engine, const LinearProduct& product) {
   const RightFactor b = right_factor(product);
+  const bool gathers = product.x_right.count > 0;
+  const bool scatters = product.y_right.count > 0;
   const auto packed = packed_weight<Element>(engine, product);
   const std::int64_t block_rows = std::min(rows_per_block(b.K), product.num_rows);
   const std::int64_t num_blocks = (product.num_rows + block_rows - 1) / block_rows;
-  // Where blocks are few, threads share out the panels as well.
+  // Where blocks are few, threads share out the panels as well, but not of rows to be scattered.
   const std::int64_t num_panels = simd::num_panels<Element>(b.num_columns);
-  const std::int64_t wanted_groups = (engine.team().size() + num_blocks - 1) / num_blocks;
+  const std::int64_t wanted_groups =
+      scatters ? 1 : (engine.team().size() + num_blocks - 1) / num_blocks;
   const std::int64_t group_panels = (num_panels + wanted_groups - 1) / wanted_groups;
   const std::int64_t num_groups = (num_panels + group_panels - 1) / group_panels;
 
-  const std::size_t scratch_bytes =
-      aligned(static_cast<std::size_t>(block_rows * simd::padded<Element>(b.K)) * sizeof(Element));
+  const auto rows_bytes = [&](std::int64_t row_elements, std::size_t element_bytes) {
+    return aligned(static_cast<std::size_t>(block_rows * row_elements) * element_bytes);
+  };
+  const std::size_t ready_bytes = rows_bytes(simd::padded<Element>(b.K), sizeof(Element));
+  const std::size_t gathered_bytes = gathers ? rows_bytes(b.K, sizeof(float)) : 0;
+  const std::size_t made_bytes = scatters ? rows_bytes(b.num_columns, sizeof(float)) : 0;
+  const std::size_t thread_bytes = ready_bytes + gathered_bytes + made_bytes;
   std::byte* const workspace =
-      engine.workspace().get(scratch_bytes * static_cast<std::size_t>(engine.team().size()));
+      engine.workspace().get(thread_bytes * static_cast<std::size_t>(engine.team().size()));
   engine.team().for_each(num_blocks * num_groups, [&](int thread, std::int64_t item) {
-    auto* const scratch =
-        reinterpret_cast<Element*>(workspace + scratch_bytes * static_cast<std::size_t>(thread));
+    std::byte* const scratch = workspace + thread_bytes * static_cast<std::size_t>(thread);
+    auto* const ready = reinterpret_cast<Element*>(scratch);
+    auto* const gathered = reinterpret_cast<float*>(scratch + ready_bytes);
+    auto* const made = reinterpret_cast<float*>(scratch + ready_bytes + gathered_bytes);
     const std::int64_t row = item / num_groups * block_rows;
-    const std::int64_t rows = std::min(block_rows, product.num_rows - row);
+    const RowRange rows = {row, std::min(block_rows, product.num_rows - row)};
     const std::int64_t first_panel = item % num_groups * group_panels;
     const std::int64_t at = row * b.num_columns;
+    if (gathers) gather(product, b.K, rows, gathered);
     simd::multiply(
         simd::Product<Element>{
-            .a = simd::left_factor({.data = product.x + row * b.K, .row_stride = b.K}, rows, b.K,
-                                   scratch),
+            .a = simd::left_factor(
+                {.data = gathers ? gathered : product.x + row * b.K, .row_stride = b.K}, rows.count,
+                b.K, ready),
             .panels = static_cast<const Element*>(packed->get_data_handle()),
-            .num_rows = rows,
+            .num_rows = rows.count,
             .num_columns = b.num_columns,
             .K = b.K,
             .bias = product.bias,
             .residual = product.residual == nullptr ? nullptr : product.residual + at,
-            .c = product.y + at,
+            .c = scatters ? made : product.y + at,
             .c_row_stride = b.num_columns,
-            .write = product.write},
+            .write = scatters ? Write::overwrite : product.write},
         first_panel, std::min(group_panels, num_panels - first_panel));
+    if (scatters) scatter(product, b.num_columns, rows, made);
   });
 }
 
@@ -107,13 +150,14 @@ void linear_product(Engine& engine, const LinearProduct& product) {
   }
 }
 
-void linear_weight_gradient(Engine& engine, const float* x, const float* dy, std::int64_t num_rows,
-                            Grad dweight) {
+void linear_weight_gradient(Engine& engine, const InputColumns& x, const float* dy,
+                            std::int64_t num_rows, std::int64_t first_column, Grad dweight) {
   const std::int64_t C_out = dweight.tensor.dim(0);
   const std::int64_t K = dweight.tensor.dim(1);
+  const std::int64_t num_columns = x.count;
   constexpr std::int64_t kPieceRows = 240;  // of the sum
   constexpr std::int64_t kBlockRows = 48;   // of dweight
-  const std::int64_t num_panels = simd::num_panels<float>(K);
+  const std::int64_t num_panels = simd::num_panels<float>(num_columns);
   const std::int64_t panels_floats = num_panels * simd::panel_size<float>(kPieceRows);
   constexpr std::int64_t kScratchFloats = kBlockRows * kPieceRows;
   auto* const panels = reinterpret_cast<float*>(engine.workspace().get(
@@ -123,8 +167,8 @@ void linear_weight_gradient(Engine& engine, const float* x, const float* dy, std
   for (std::int64_t first = 0; first < num_rows; first += kPieceRows) {
     const std::int64_t rows = std::min(kPieceRows, num_rows - first);
     parallel_for(engine.team(), num_panels, [&](std::int64_t panel) {
-      simd::pack_panels({.data = x + first * K, .row_stride = K}, rows, K, panel, 1,
-                        panels + panel * simd::panel_size<float>(rows));
+      simd::pack_panels({.data = x.data + first * num_columns, .row_stride = num_columns}, rows,
+                        num_columns, panel, 1, panels + panel * simd::panel_size<float>(rows));
     });
     const std::int64_t num_blocks = (C_out + kBlockRows - 1) / kBlockRows;
     engine.team().for_each(num_blocks, [&](int thread, std::int64_t block) {
@@ -137,9 +181,9 @@ void linear_weight_gradient(Engine& engine, const float* x, const float* dy, std
                                  panels + panels_floats + thread * kScratchFloats),
           .panels = panels,
           .num_rows = block_rows,
-          .num_columns = K,
+          .num_columns = num_columns,
           .K = rows,
-          .c = dweight.tensor.data<float>() + row * K,
+          .c = dweight.tensor.data<float>() + row * K + first_column,
           .c_row_stride = K,
           .write = first == 0 ? dweight.write : Write::accumulate});
     });

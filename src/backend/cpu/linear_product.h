@@ -12,10 +12,23 @@ enum class WeightRole {
   as_it_is,    ///< dx = dy weight: x stands for dy [M,C_out]
 };
 
+/// Columns of a matrix that lie in one of their own, with dense rows.
+struct InputColumns {
+  const float* data = nullptr;
+  std::int64_t count = 0;
+};
+struct OutputColumns {
+  float* data = nullptr;  ///< null: nobody wants them
+  std::int64_t count = 0;
+  Write write = Write::overwrite;
+};
+
 /// y [M,columns] = x [M,k] B + bias + residual, or y += that, with products in the engine's
-/// precision. A row of y depends on its row of x alone, bit for bit.
+/// precision. A row of y depends on its row of x alone, bit for bit: not on how x and y are
+/// divided.
 struct LinearProduct {
   const float* x = nullptr;
+  InputColumns x_right = {};  ///< the last columns of x, where they are apart from the others
   std::int64_t num_rows = 0;  ///< M
   const Tensor& weight;       ///< a parameter: packed once
   WeightRole role = WeightRole::transposed;
@@ -23,12 +36,15 @@ struct LinearProduct {
   const float* residual = nullptr;  ///< [M,columns], may be y; or null
   Write write = Write::overwrite;
   float* y = nullptr;
+  /// The last columns of y, where they are apart; then y may be null, and nothing is added.
+  OutputColumns y_right = {};
 };
 void linear_product(Engine& engine, const LinearProduct& product);
 
-/// dweight [C_out,K] = or += dy^T x: x [M,K], dy [M,C_out]. In fp32 also where other products are
-/// bf16: what Adam adds up over thousands of steps.
-void linear_weight_gradient(Engine& engine, const float* x, const float* dy, std::int64_t num_rows,
-                            Grad dweight);
+/// Columns first_column .. of dweight [C_out,K] = or += dy^T x, as many as x [M,count] has:
+/// dy [M,C_out]. In fp32 also where other products are bf16: what Adam adds up over thousands of
+/// steps.
+void linear_weight_gradient(Engine& engine, const InputColumns& x, const float* dy,
+                            std::int64_t num_rows, std::int64_t first_column, Grad dweight);
 
 }  // namespace ddim::cpu

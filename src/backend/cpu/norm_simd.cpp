@@ -15,13 +15,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace ddim::cpu::simd::HWY_NAMESPACE {
 
-/// Calls body(pixels, offset of the first) for tiles of a few pixels, which stay in the first-level
-/// cache while the channels are gone through one vector after the other.
+/// Calls body(pixels, first) for tiles of a few pixels, which stay in the first-level cache while
+/// the channels are gone through one vector after the other.
 template <class Body>
-HWY_INLINE void for_each_pixel_tile(const ChannelBlock& block, const Body& body) {
+HWY_INLINE void for_each_pixel_tile(std::int64_t num_pixels, const Body& body) {
   constexpr std::int64_t kTilePixels = 16;
-  for (std::int64_t p = 0; p < block.pixels; p += kTilePixels) {
-    body(std::min(kTilePixels, block.pixels - p), p * block.pixel_stride);
+  for (std::int64_t p = 0; p < num_pixels; p += kTilePixels) {
+    body(std::min(kTilePixels, num_pixels - p), p);
   }
 }
 
@@ -76,7 +76,8 @@ void channel_moments(const ChannelBlock& block, const float* x, double* sum,
   constexpr std::int64_t kTogether = 4;  // vectors, as additions wait for those before them
   const std::int64_t step = kTogether * static_cast<std::int64_t>(hn::Lanes(d));
   const std::int64_t together = block.channels / step * step;
-  for_each_pixel_tile(block, [&](std::int64_t pixels, std::int64_t offset) HWY_ATTR {
+  for_each_pixel_tile(block.pixels, [&](std::int64_t pixels, std::int64_t first) HWY_ATTR {
+    const std::int64_t offset = first * block.pixel_stride;
     for (std::int64_t c = 0; c < together; c += step) {
       add_moments<kTogether>(d, pixels, block.pixel_stride, x + offset + c, sum + c,
                              sum_of_squares + c);
@@ -90,7 +91,8 @@ void channel_moments(const ChannelBlock& block, const float* x, double* sum,
 
 void channel_sums(const ChannelBlock& block, const float* x, double* sum) {
   std::fill_n(sum, block.channels, 0.0);
-  for_each_pixel_tile(block, [&](std::int64_t pixels, std::int64_t offset) HWY_ATTR {
+  for_each_pixel_tile(block.pixels, [&](std::int64_t pixels, std::int64_t first) HWY_ATTR {
+    const std::int64_t offset = first * block.pixel_stride;
     for_each_vector<double>(block.channels, [&](auto d, std::int64_t c) HWY_ATTR {
       const hn::Rebind<float, decltype(d)> df;
       auto s = hn::Zero(d);
@@ -120,10 +122,10 @@ HWY_INLINE Centred<V> centre(D d, const ChannelNorm& norm, std::int64_t c, const
 }
 
 template <Activation activation>
-void normalise_as(const ChannelBlock& block, const ChannelNorm& norm, const float* x, float* y) {
+void normalise_as(const NormBlock& block, const ChannelNorm& norm, const float* x, float* y) {
   for (std::int64_t p = 0; p < block.pixels; ++p) {
-    const float* x_p = x + p * block.pixel_stride;
-    float* y_p = y + p * block.pixel_stride;
+    const float* x_p = x + p * block.x_stride;
+    float* y_p = y + p * block.y_stride;
     for_each_vector<float>(block.channels, [&](auto d, std::int64_t c) HWY_ATTR {
       const auto centred = hn::Sub(hn::LoadU(d, x_p + c), hn::LoadU(d, norm.mean + c));
       const auto u =
@@ -134,16 +136,16 @@ void normalise_as(const ChannelBlock& block, const ChannelNorm& norm, const floa
 }
 
 template <Activation activation>
-void gradient_sums_as(const ChannelBlock& block, const ChannelNorm& norm, const float* x,
+void gradient_sums_as(const NormBlock& block, const ChannelNorm& norm, const float* x,
                       const float* dy, double* sum_du, double* sum_du_centred) {
   // In float within a tile, in double over the tiles.
-  for_each_pixel_tile(block, [&](std::int64_t pixels, std::int64_t offset) HWY_ATTR {
+  for_each_pixel_tile(block.pixels, [&](std::int64_t pixels, std::int64_t first) HWY_ATTR {
     for_each_vector<float>(block.channels, [&](auto d, std::int64_t c) HWY_ATTR {
       auto sum = hn::Zero(d);
       auto sum_centred = hn::Zero(d);
-      for (std::int64_t p = 0; p < pixels; ++p) {
-        const std::int64_t i = offset + p * block.pixel_stride + c;
-        const auto [centred, du] = centre<activation>(d, norm, c, x + i, dy + i);
+      for (std::int64_t p = first; p < first + pixels; ++p) {
+        const auto [centred, du] =
+            centre<activation>(d, norm, c, x + p * block.x_stride + c, dy + p * block.y_stride + c);
         sum = hn::Add(sum, du);
         sum_centred = hn::MulAdd(du, centred, sum_centred);
       }
@@ -154,26 +156,27 @@ void gradient_sums_as(const ChannelBlock& block, const ChannelNorm& norm, const 
 }
 
 template <Activation activation>
-void gradient_as(const ChannelBlock& block, const ChannelNorm& norm, const NormGradient& gradient,
+void gradient_as(const NormBlock& block, const ChannelNorm& norm, const NormGradient& gradient,
                  const float* x, const float* dy, Write mode, float* dx) {
   for (std::int64_t p = 0; p < block.pixels; ++p) {
-    const std::int64_t row = p * block.pixel_stride;
+    const std::int64_t x_row = p * block.x_stride;
+    const std::int64_t dy_row = p * block.y_stride;
     for_each_vector<float>(block.channels, [&](auto d, std::int64_t c) HWY_ATTR {
-      const auto [centred, du] = centre<activation>(d, norm, c, x + row + c, dy + row + c);
+      const auto [centred, du] = centre<activation>(d, norm, c, x + x_row + c, dy + dy_row + c);
       auto result = hn::MulAdd(centred, hn::LoadU(d, gradient.from_centred + c),
                                hn::LoadU(d, gradient.constant + c));
       result = hn::MulAdd(du, hn::LoadU(d, norm.u_scale + c), result);
-      write(d, result, mode, dx + row + c);
+      write(d, result, mode, dx + x_row + c);
     });
   }
 }
 
-void normalise(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+void normalise(const NormBlock& block, const ChannelNorm& norm, Activation activation,
                const float* x, float* y) {
   with_activation(activation, [&](auto a) { normalise_as<a()>(block, norm, x, y); });
 }
 
-void norm_gradient_sums(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+void norm_gradient_sums(const NormBlock& block, const ChannelNorm& norm, Activation activation,
                         const float* x, const float* dy, double* sum_du, double* sum_du_centred) {
   std::fill_n(sum_du, block.channels, 0.0);
   std::fill_n(sum_du_centred, block.channels, 0.0);
@@ -182,7 +185,7 @@ void norm_gradient_sums(const ChannelBlock& block, const ChannelNorm& norm, Acti
   });
 }
 
-void norm_gradient(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+void norm_gradient(const NormBlock& block, const ChannelNorm& norm, Activation activation,
                    const NormGradient& gradient, const float* x, const float* dy, Write mode,
                    float* dx) {
   with_activation(activation,
@@ -210,17 +213,17 @@ void channel_sums(const ChannelBlock& block, const float* x, double* sum) {
   HWY_DYNAMIC_DISPATCH(channel_sums)(block, x, sum);
 }
 
-void normalise(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+void normalise(const NormBlock& block, const ChannelNorm& norm, Activation activation,
                const float* x, float* y) {
   HWY_DYNAMIC_DISPATCH(normalise)(block, norm, activation, x, y);
 }
 
-void norm_gradient_sums(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+void norm_gradient_sums(const NormBlock& block, const ChannelNorm& norm, Activation activation,
                         const float* x, const float* dy, double* sum_du, double* sum_du_centred) {
   HWY_DYNAMIC_DISPATCH(norm_gradient_sums)(block, norm, activation, x, dy, sum_du, sum_du_centred);
 }
 
-void norm_gradient(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+void norm_gradient(const NormBlock& block, const ChannelNorm& norm, Activation activation,
                    const NormGradient& gradient, const float* x, const float* dy, Write mode,
                    float* dx) {
   HWY_DYNAMIC_DISPATCH(norm_gradient)(block, norm, activation, gradient, x, dy, mode, dx);

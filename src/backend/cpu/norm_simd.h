@@ -33,13 +33,22 @@ struct ChannelNorm {
   const float* beta;
 };
 
+/// A block of channels of an image x and of its norm y, or of their gradients. The rows of the two
+/// may differ: x may be a part of what is normalised.
+struct NormBlock {
+  std::int64_t pixels;
+  std::int64_t channels;
+  std::int64_t x_stride;  ///< floats from one pixel to the next, of x and dx
+  std::int64_t y_stride;  ///< of y and dy
+};
+
 /// y = activation(u)
-void normalise(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+void normalise(const NormBlock& block, const ChannelNorm& norm, Activation activation,
                const float* x, float* y);
 
 /// With du = dy activation'(u): sum_du[c] = sum over pixels of du, sum_du_centred[c] = of
 /// du (x - mean).
-void norm_gradient_sums(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+void norm_gradient_sums(const NormBlock& block, const ChannelNorm& norm, Activation activation,
                         const float* x, const float* dy, double* sum_du, double* sum_du_centred);
 
 /// dx = or += u_scale du + from_centred[c] (x - mean) + constant[c]
@@ -47,7 +56,7 @@ struct NormGradient {
   const float* from_centred;
   const float* constant;
 };
-void norm_gradient(const ChannelBlock& block, const ChannelNorm& norm, Activation activation,
+void norm_gradient(const NormBlock& block, const ChannelNorm& norm, Activation activation,
                    const NormGradient& gradient, const float* x, const float* dy, Write mode,
                    float* dx);
 

@@ -1,4 +1,4 @@
-#include "backend/ref/elements.h"
+#include "backend/ref/channel_elements.h"
 #include "backend/ref/ref_kernels.h"
 
 namespace ddim::ref {
@@ -12,20 +12,21 @@ std::int64_t seen(const ConvGeometry& geometry, std::int64_t i, std::int64_t u, 
 
 }  // namespace
 
-void RefKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends& addends,
+void RefKernels::conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends& addends,
                         const ConvGeometry& geometry, Tensor& y) {
-  with_element_type(x, [&]<class T>() {
-    const auto in = elements<T, 4>(x);
+  const Shape in_shape = x.shape();
+  with_element_type(y, [&]<class T>() {
+    const ChannelElements<T> in(x);
     const auto w = elements<T, 4>(weight);
     const auto out = elements<T, 4>(y);
     const auto at = [&](std::int64_t n, std::int64_t i, std::int64_t j, std::int64_t o) {
       double sum = 0.0;
       for (std::int64_t u = 0; u < geometry.kernel; ++u) {
         for (std::int64_t v = 0; v < geometry.kernel; ++v) {
-          const std::int64_t row = seen(geometry, i, u, x.dim(1));
-          const std::int64_t column = seen(geometry, j, v, x.dim(2));
+          const std::int64_t row = seen(geometry, i, u, in_shape[1]);
+          const std::int64_t column = seen(geometry, j, v, in_shape[2]);
           if (row < 0 || column < 0) continue;
-          for (std::int64_t c = 0; c < x.dim(3); ++c)
+          for (std::int64_t c = 0; c < in_shape[3]; ++c)
             sum += static_cast<double>(in(n, row, column, c)) * w(o, c, u, v);
         }
       }
@@ -42,12 +43,13 @@ void RefKernels::conv2d(const Tensor& x, const Tensor& weight, const ConvAddends
 }
 
 void RefKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
-                                       const ConvGeometry& geometry, Grad dx) {
+                                       const ConvGeometry& geometry, const ChannelGrads& dx) {
   if (!dx) return;
   with_element_type(dy, [&]<class T>() {
     const auto dout = elements<T, 4>(dy);
     const auto w = elements<T, 4>(weight);
-    const auto din = elements<T, 4>(dx.tensor);
+    const std::int64_t C_in = weight.dim(1);
+    ChannelGradients<T> din(dx, C_in);
     // The output that sees copy `copy` of pixel `p` through tap `u`, or -1.
     const auto reached = [&](std::int64_t p, std::int64_t copy, std::int64_t u, std::int64_t size) {
       const std::int64_t strided = p * geometry.upsample + copy + geometry.pad_begin - u;
@@ -76,28 +78,28 @@ void RefKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
       }
       return sum;
     };
-    const Shape& shape = dx.tensor.shape();
+    const Shape& shape = (dx.first ? dx.first : dx.second).tensor.shape();
     for (std::int64_t n = 0; n < shape[0]; ++n)
       for (std::int64_t row = 0; row < shape[1]; ++row)
         for (std::int64_t column = 0; column < shape[2]; ++column)
-          for (std::int64_t c = 0; c < shape[3]; ++c)
-            put(at(n, row, column, c), dx.write, din(n, row, column, c));
+          for (std::int64_t c = 0; c < C_in; ++c) din.put(at(n, row, column, c), n, row, column, c);
   });
 }
 
-void RefKernels::conv2d_backward_weight(const Tensor& x, const Tensor& dy,
+void RefKernels::conv2d_backward_weight(const ChannelParts& x, const Tensor& dy,
                                         const ConvGeometry& geometry, Grad dweight, Grad dbias) {
-  with_element_type(x, [&]<class T>() {
-    const auto in = elements<T, 4>(x);
+  const Shape in_shape = x.shape();
+  with_element_type(dy, [&]<class T>() {
+    const ChannelElements<T> in(x);
     const auto dout = elements<T, 4>(dy);
     const auto weight_at = [&](std::int64_t o, std::int64_t c, std::int64_t u, std::int64_t v) {
       double sum = 0.0;
       for (std::int64_t n = 0; n < dy.dim(0); ++n) {
         for (std::int64_t i = 0; i < dy.dim(1); ++i) {
-          const std::int64_t row = seen(geometry, i, u, x.dim(1));
+          const std::int64_t row = seen(geometry, i, u, in_shape[1]);
           if (row < 0) continue;
           for (std::int64_t j = 0; j < dy.dim(2); ++j) {
-            const std::int64_t column = seen(geometry, j, v, x.dim(2));
+            const std::int64_t column = seen(geometry, j, v, in_shape[2]);
             if (column < 0) continue;
             sum += static_cast<double>(dout(n, i, j, o)) * in(n, row, column, c);
           }
@@ -115,7 +117,7 @@ void RefKernels::conv2d_backward_weight(const Tensor& x, const Tensor& dy,
     if (dweight) {
       const auto dw = elements<T, 4>(dweight.tensor);
       for (std::int64_t o = 0; o < dy.dim(3); ++o)
-        for (std::int64_t c = 0; c < x.dim(3); ++c)
+        for (std::int64_t c = 0; c < in_shape[3]; ++c)
           for (std::int64_t u = 0; u < geometry.kernel; ++u)
             for (std::int64_t v = 0; v < geometry.kernel; ++v)
               put(weight_at(o, c, u, v), dweight.write, dw(o, c, u, v));

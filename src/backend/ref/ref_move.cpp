@@ -56,36 +56,6 @@ void RefKernels::scale_per_image(const Tensor& x, std::span<const double> factor
   });
 }
 
-void RefKernels::concat_channels(const Tensor& a, const Tensor& b, Tensor& y) {
-  with_element_type(a, [&]<class T>() {
-    const auto first = elements<T, 4>(a);
-    const auto second = elements<T, 4>(b);
-    const auto out = elements<T, 4>(y);
-    const std::int64_t split = a.dim(3);
-    for (std::int64_t n = 0; n < y.dim(0); ++n)
-      for (std::int64_t i = 0; i < y.dim(1); ++i)
-        for (std::int64_t j = 0; j < y.dim(2); ++j)
-          for (std::int64_t c = 0; c < y.dim(3); ++c)
-            out(n, i, j, c) = c < split ? first(n, i, j, c) : second(n, i, j, c - split);
-  });
-}
-
-void RefKernels::concat_channels_backward(const Tensor& dy, Grad da, Grad db) {
-  with_element_type(dy, [&]<class T>() {
-    const auto dout = elements<T, 4>(dy);
-    const auto put_channels = [&](Grad& grad, std::int64_t first_channel) {
-      const auto slots = elements<T, 4>(grad.tensor);
-      for (std::int64_t n = 0; n < dy.dim(0); ++n)
-        for (std::int64_t i = 0; i < dy.dim(1); ++i)
-          for (std::int64_t j = 0; j < dy.dim(2); ++j)
-            for (std::int64_t c = 0; c < grad.tensor.dim(3); ++c)
-              put(dout(n, i, j, first_channel + c), grad.write, slots(n, i, j, c));
-    };
-    if (da) put_channels(da, 0);
-    if (db) put_channels(db, dy.dim(3) - db.tensor.dim(3));
-  });
-}
-
 void RefKernels::upsample_nearest_2x(const Tensor& x, Tensor& y) {
   with_element_type(x, [&]<class T>() {
     const auto in = elements<T, 4>(x);

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "backend/ref/elements.h"
+#include "backend/ref/channel_elements.h"
 #include "backend/ref/ref_kernels.h"
 
 namespace ddim::ref {
@@ -26,28 +26,26 @@ struct Group {
   }
 };
 
-Group group_of(const Tensor& x, std::int64_t g, std::int64_t num_groups) {
-  const std::int64_t size = x.dim(3) / num_groups;
-  return {.height = x.dim(1),
-          .width = x.dim(2),
-          .first_channel = g * size,
-          .last_channel = (g + 1) * size};
+Group group_of(const Shape& x, std::int64_t g, std::int64_t num_groups) {
+  const std::int64_t size = x[3] / num_groups;
+  return {.height = x[1], .width = x[2], .first_channel = g * size, .last_channel = (g + 1) * size};
 }
 
 }  // namespace
 
-void RefKernels::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+void RefKernels::group_norm(const ChannelParts& x, const Tensor& gamma, const Tensor& beta,
                             const GroupNormOptions& options, Tensor& mean, Tensor& rstd,
                             Tensor& y) {
-  with_element_type(x, [&]<class T>() {
+  const Shape shape = x.shape();
+  with_element_type(y, [&]<class T>() {
     using Index = std::int64_t;
-    const auto in = elements<T, 4>(x);
+    const ChannelElements<T> in(x);
     const auto scale = elements<T, 1>(gamma);
     const auto shift = elements<T, 1>(beta);
     const auto out = elements<T, 4>(y);
-    for (Index n = 0; n < x.dim(0); ++n) {
+    for (Index n = 0; n < shape[0]; ++n) {
       for (Index g = 0; g < options.num_groups; ++g) {
-        const Group group = group_of(x, g, options.num_groups);
+        const Group group = group_of(shape, g, options.num_groups);
         const auto count = static_cast<double>(group.size());
         const double mu =
             group.sum([&](Index i, Index j, Index c) { return in(n, i, j, c); }) / count;
@@ -69,19 +67,20 @@ void RefKernels::group_norm(const Tensor& x, const Tensor& gamma, const Tensor& 
 
 // With x_hat = (x - mean) rstd, pre = gamma x_hat + beta, d_pre = dy * slope(pre) and averages over
 // a group:  dx = rstd (gamma d_pre - avg(gamma d_pre) - x_hat avg(gamma d_pre x_hat)).
-void RefKernels::group_norm_backward(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+void RefKernels::group_norm_backward(const ChannelParts& x, const Tensor& gamma, const Tensor& beta,
                                      const Tensor& mean, const Tensor& rstd,
-                                     const GroupNormOptions& options, const Tensor& dy, Grad dx,
-                                     Grad dgamma, Grad dbeta) {
-  with_element_type(x, [&]<class T>() {
+                                     const GroupNormOptions& options, const Tensor& dy,
+                                     const ChannelGrads& dx, Grad dgamma, Grad dbeta) {
+  const Shape shape = x.shape();
+  with_element_type(dy, [&]<class T>() {
     using Index = std::int64_t;
-    const auto in = elements<T, 4>(x);
+    const ChannelElements<T> in(x);
     const auto dout = elements<T, 4>(dy);
     const auto scale = elements<T, 1>(gamma);
     const auto shift = elements<T, 1>(beta);
     const auto means = elements<T, 2>(mean);
     const auto rstds = elements<T, 2>(rstd);
-    const Index group_size = x.dim(3) / options.num_groups;
+    const Index group_size = shape[3] / options.num_groups;
     const auto x_hat = [&](Index n, Index i, Index j, Index c) {
       const Index g = c / group_size;
       return (static_cast<double>(in(n, i, j, c)) - means(n, g)) * rstds(n, g);
@@ -91,10 +90,10 @@ void RefKernels::group_norm_backward(const Tensor& x, const Tensor& gamma, const
       return dout(n, i, j, c) * activation_slope(options.activation, pre);
     };
     if (dx) {
-      const auto din = elements<T, 4>(dx.tensor);
-      for (Index n = 0; n < x.dim(0); ++n) {
+      ChannelGradients<T> din(dx, shape[3]);
+      for (Index n = 0; n < shape[0]; ++n) {
         for (Index g = 0; g < options.num_groups; ++g) {
-          const Group group = group_of(x, g, options.num_groups);
+          const Group group = group_of(shape, g, options.num_groups);
           const auto count = static_cast<double>(group.size());
           const double average = group.sum([&](Index i, Index j, Index c) {
             return scale(c) * d_pre(n, i, j, c);
@@ -103,19 +102,19 @@ void RefKernels::group_norm_backward(const Tensor& x, const Tensor& gamma, const
             return scale(c) * d_pre(n, i, j, c) * x_hat(n, i, j, c);
           }) / count;
           group.for_each([&](Index i, Index j, Index c) {
-            put(rstds(n, g) * (scale(c) * d_pre(n, i, j, c) - average -
-                               x_hat(n, i, j, c) * average_with_x_hat),
-                dx.write, din(n, i, j, c));
+            din.put(rstds(n, g) * (scale(c) * d_pre(n, i, j, c) - average -
+                                   x_hat(n, i, j, c) * average_with_x_hat),
+                    n, i, j, c);
           });
         }
       }
     }
-    for (Index c = 0; c < x.dim(3); ++c) {
+    for (Index c = 0; c < shape[3]; ++c) {
       const Group channel{
-          .height = x.dim(1), .width = x.dim(2), .first_channel = c, .last_channel = c + 1};
+          .height = shape[1], .width = shape[2], .first_channel = c, .last_channel = c + 1};
       double d_scale = 0.0;
       double d_shift = 0.0;
-      for (Index n = 0; n < x.dim(0); ++n) {
+      for (Index n = 0; n < shape[0]; ++n) {
         d_scale += channel.sum(
             [&](Index i, Index j, Index) { return d_pre(n, i, j, c) * x_hat(n, i, j, c); });
         d_shift += channel.sum([&](Index i, Index j, Index) { return d_pre(n, i, j, c); });
