@@ -9,14 +9,12 @@ mkdir -p demo
 echo
 echo "64 pictures by a network that ddim trained from scratch. The same 64 noise images are turned into"
 echo "clothing in 10, 20 and 50 steps: with DDIM (eta 0) what they show hardly depends on the number."
-echo "--clip keeps the predicted picture within black and white in each step, which so small a network"
-echo "needs: without it, some pictures run away."
 echo
 "$build/ddim" info "$model"
 for steps in 10 20 50; do
   echo
-  echo "\$ $build/ddim sample --model $model --steps $steps --clip --count 64 --seed 1 --out demo/fashion-$steps.png"
-  "$build/ddim" sample --model "$model" --steps "$steps" --clip --count 64 --seed 1 \
+  echo "\$ $build/ddim sample --model $model --steps $steps --count 64 --seed 1 --out demo/fashion-$steps.png"
+  "$build/ddim" sample --model "$model" --steps "$steps" --count 64 --seed 1 \
     --out "demo/fashion-$steps.png" --overwrite
 done
 "$build/examples/join_pictures" demo/demo.png demo/fashion-10.png demo/fashion-20.png demo/fashion-50.png

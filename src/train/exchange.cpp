@@ -38,11 +38,19 @@ void require_same_network(const model::ModelFiles& files, const UNetConfig& conf
           " has another network: a field of [model] differs; ddim info shows it");
 }
 
-void require_same_prediction(const model::ModelFiles& files, const DiffusionConfig& config) {
+/// Weights alone may learn to predict something else, which is said; moments belong to what they
+/// were gathered for.
+std::vector<std::string> changed_prediction(const model::ModelFiles& files,
+                                            const DiffusionConfig& config) {
   const diffusion::Prediction found =
       model::prediction_of(files.scheduler, files.scheduler_path.string());
-  require(found == config.prediction, "train: ", files.path.string(), " predicts ",
-          to_string(found), ", but diffusion.prediction is ", to_string(config.prediction));
+  if (found == config.prediction) return {};
+  require(!files.adam, "train: ", files.path.string(), " predicts ", to_string(found),
+          ", but diffusion.prediction is ", to_string(config.prediction),
+          ", and the moments of Adam that it holds are those of the former. Convert it to a model "
+          "without them first (ddim convert)");
+  return {concat("the network predicted ", to_string(found), " and learns to predict ",
+                 to_string(config.prediction), " now")};
 }
 
 std::vector<std::string> differences(const model::AdamSettings& theirs,
@@ -77,10 +85,10 @@ model::ModelFiles open_checkpoint(const fs::path& path) {
 std::vector<std::string> take_over(const model::ModelFiles& files, const TrainConfig& config,
                                    TrainingState& state) {
   require_same_network(files, config.model);
-  require_same_prediction(files, config.diffusion);
+  std::vector<std::string> lines = changed_prediction(files, config.diffusion);
   model::read_weights(files.trained.value_or(files.weights), state.network);
   model::read_weights(files.weights, state.average);
-  if (!files.adam) return {};
+  if (!files.adam) return lines;
   model::read_tensors(files.adam->m, state.m);
   model::read_tensors(files.adam->v, state.v);
   state.updates = files.adam->num_updates;

@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::expect_error;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -108,6 +109,10 @@ TEST_F(Exchange, AModelWithoutAdamBeginsAtStepZero) {
   std::vector<float> stored(static_cast<std::size_t>(files.weights[0].num_elements()));
   io::read_f32(files.weights[0], stored);
   EXPECT_EQ(to_host(state.network.parameters()[0]->value), stored);
+
+  config_.diffusion.prediction = diffusion::Prediction::v;
+  EXPECT_THAT(take_over(files, config_, state),
+              ElementsAre("the network predicted eps and learns to predict v now"));
 }
 
 TEST_F(Exchange, AnotherNetworkIsRefusedBeforeAnythingIsMade) {
@@ -121,7 +126,7 @@ TEST_F(Exchange, AnotherNetworkIsRefusedBeforeAnythingIsMade) {
                [&] { train("second", {.init = file}); });
   config_ = official_config();
   config_.diffusion.prediction = diffusion::Prediction::v;
-  expect_error(ErrorCode::user, "diffusion.prediction is",
+  expect_error(ErrorCode::user, "diffusion.prediction is v, and the moments of Adam",
                [&] { train("second", {.init = file}); });
   EXPECT_FALSE(fs::exists(folder("second")));
 }
