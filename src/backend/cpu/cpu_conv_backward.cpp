@@ -4,6 +4,7 @@
 #include "backend/cpu/engine.h"
 #include "backend/cpu/linear_product.h"
 #include "backend/cpu/pointwise_conv.h"
+#include "backend/cpu/product_conv.h"
 #include "backend/cpu/resample.h"
 #include "backend/cpu/single_threaded_onednn.h"
 #include "backend/cpu/winograd.h"
@@ -46,7 +47,7 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
       engine_->workspace().get(thread_bytes * static_cast<std::size_t>(team().size()));
 
   float* const images =
-      gather ? reinterpret_cast<float*>(engine_->upsampled().get(4 * dx.tensor.num_bytes()))
+      gather ? reinterpret_cast<float*>(engine_->rearranged().get(4 * dx.tensor.num_bytes()))
              : dx.tensor.data<float>();
   team().for_each(dy.dim(0), [&](int thread, std::int64_t n) {
     std::byte* const scratchpad = workspace + thread_bytes * static_cast<std::size_t>(thread);
@@ -75,6 +76,9 @@ void CpuKernels::conv2d_backward_weight(const ChannelParts& parts, const Tensor&
   // In fp32 also where other products are bf16: what Adam adds up over thousands of steps.
   if (winograd_weight_gradient_applies(geometry, x.dim(1), x.dim(2), x.dim(3), dy.dim(3))) {
     return winograd_backward_weight(*engine_, x, dy, geometry, dweight);
+  }
+  if (gathered_weight_gradient_applies(geometry, x.dim(3), dy.dim(3))) {
+    return gathered_weight_gradient(*engine_, x, dy, geometry, dweight);
   }
   const SingleThreadedOneDnn single_threaded;
   const float* const images = upsampled_images(*engine_, x, geometry);

@@ -34,8 +34,8 @@ class Engine {
   dnnl::stream& stream(int thread) { return streams_[static_cast<std::size_t>(thread)]; }
   PackedParameters& packed_parameters() { return *packed_parameters_; }
   Workspace& workspace() { return workspace_; }
-  /// Where a convolution that cannot do without them keeps upsampled images.
-  Workspace& upsampled() { return upsampled_; }
+  /// What a convolution makes of its input first: repeated pixels, or windows side by side.
+  Workspace& rearranged() { return rearranged_; }
 
   // Primitives, made at the first call with a shape.
   ConvForward& conv_forward(const ConvForwardKey& key);
@@ -53,7 +53,7 @@ class Engine {
   std::shared_ptr<PackedParameters> packed_parameters_;
   std::vector<dnnl::stream> streams_;
   Workspace workspace_;
-  Workspace upsampled_;
+  Workspace rearranged_;
   std::map<ConvForwardKey, ConvForward> conv_forward_;
   std::map<ConvShape, ConvBackward> conv_backward_input_;
   std::map<ConvShape, ConvBackward> conv_backward_weight_;

@@ -153,10 +153,10 @@ void linear_product(Engine& engine, const LinearProduct& product) {
 void linear_weight_gradient(Engine& engine, const InputColumns& x, const float* dy,
                             std::int64_t num_rows, std::int64_t first_column, Grad dweight) {
   const std::int64_t C_out = dweight.tensor.dim(0);
-  const std::int64_t K = dweight.tensor.dim(1);
+  const std::int64_t K = dweight.tensor.size() / C_out;
   const std::int64_t num_columns = x.count;
-  constexpr std::int64_t kPieceRows = 240;  // of the sum
-  constexpr std::int64_t kBlockRows = 48;   // of dweight
+  constexpr std::int64_t kPieceRows = kWeightGradientRows;
+  constexpr std::int64_t kBlockRows = 48;  // of dweight
   const std::int64_t num_panels = simd::num_panels<float>(num_columns);
   const std::int64_t panels_floats = num_panels * simd::panel_size<float>(kPieceRows);
   constexpr std::int64_t kScratchFloats = kBlockRows * kPieceRows;

@@ -1,11 +1,15 @@
 #include "backend/cpu/product_conv.h"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <vector>
 
 #include "backend/cpu/conv_shape.h"
 #include "backend/cpu/engine.h"
+#include "backend/cpu/linear_product.h"
 #include "backend/cpu/matmul_simd.h"
+#include "backend/cpu/parallel.h"
 #include "base/thread_team.h"
 
 namespace ddim::cpu {
@@ -37,6 +41,27 @@ std::shared_ptr<const dnnl::memory> packed_columns(Engine& engine, const Tensor&
 
 const float* optional_data(const Tensor& tensor, std::int64_t offset = 0) {
   return tensor.defined() ? tensor.data<float>() + offset : nullptr;
+}
+
+/// Writes what the window sees of `image` where it begins at (y, x): [C][kernel][kernel], zeros
+/// beyond the border. `zeros` [C].
+void gather_window_by_channel(const ConvShape& s, const float* image, std::int64_t y,
+                              std::int64_t x, const float* zeros, float* to) {
+  constexpr std::int64_t kMostTaps = 9;
+  const std::int64_t num_taps = s.kernel * s.kernel;
+  assert(num_taps <= kMostTaps);
+  std::array<const float*, kMostTaps> taps{};
+  for (std::int64_t tap = 0; tap < num_taps; ++tap) {
+    const std::int64_t row = y + tap / s.kernel;
+    const std::int64_t column = x + tap % s.kernel;
+    const bool inside = row >= 0 && row < s.in_rows && column >= 0 && column < s.in_cols;
+    taps[static_cast<std::size_t>(tap)] =
+        inside ? image + (row * s.in_cols + column) * s.in_channels : zeros;
+  }
+  for (std::int64_t c = 0; c < s.in_channels; ++c, to += num_taps) {
+    for (std::int64_t tap = 0; tap < num_taps; ++tap)
+      to[tap] = taps[static_cast<std::size_t>(tap)][c];
+  }
 }
 
 /// Writes what the window sees of `image` where it begins at (y, x): [kernel][kernel][C], zeros
@@ -172,6 +197,41 @@ void scattered_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
       }
     }
   });
+}
+
+bool gathered_weight_gradient_applies(const ConvGeometry& geometry, std::int64_t c_in,
+                                      std::int64_t c_out) {
+  constexpr std::int64_t kMinChannels = 16;
+  return geometry.kernel == 3 && geometry.upsample == 1 && c_in >= kMinChannels &&
+         c_out >= kMinChannels;
+}
+
+void gathered_weight_gradient(Engine& engine, const Tensor& x, const Tensor& dy,
+                              const ConvGeometry& geometry, Grad dweight) {
+  const ConvShape s = conv_shape(/*images=*/1, x.shape(), dy.shape(), geometry);
+  const std::int64_t row_size = s.in_channels * s.kernel * s.kernel;
+  const std::int64_t pixels = s.out_rows * s.out_cols;
+  const std::int64_t num_rows = x.dim(0) * pixels;
+  const std::int64_t rows_at_once = std::min(num_rows, kWeightGradientRows);
+  auto* const zeros = reinterpret_cast<float*>(engine.rearranged().get(
+      static_cast<std::size_t>(s.in_channels + rows_at_once * row_size) * sizeof(float)));
+  float* const windows = zeros + s.in_channels;
+  std::fill_n(zeros, s.in_channels, 0.0F);
+  for (std::int64_t first = 0; first < num_rows; first += rows_at_once) {
+    const std::int64_t count = std::min(rows_at_once, num_rows - first);
+    parallel_for(engine.team(), count, [&](std::int64_t i) {
+      const std::int64_t n = (first + i) / pixels;
+      const std::int64_t pixel = (first + i) % pixels;
+      gather_window_by_channel(s, x.data<float>() + n * s.in_rows * s.in_cols * s.in_channels,
+                               pixel / s.out_cols * s.stride - s.pad_top,
+                               pixel % s.out_cols * s.stride - s.pad_left, zeros,
+                               windows + i * row_size);
+    });
+    if (first > 0) dweight.write = Write::accumulate;
+    linear_weight_gradient(engine, {.data = windows, .count = row_size},
+                           dy.data<float>() + first * s.out_channels, count, /*first_column=*/0,
+                           dweight);
+  }
 }
 
 }  // namespace ddim::cpu

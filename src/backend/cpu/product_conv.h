@@ -7,8 +7,8 @@ namespace ddim::cpu {
 
 class Engine;
 
-// Convolutions as one matrix product, for shapes that Winograd's algorithm is not for. Both depend
-// on an image alone, bit for bit, and the choice on the shape of one image.
+// Convolutions as one matrix product, for shapes that Winograd's algorithm is not for. Images that
+// they make depend on an image alone, bit for bit, and the choice on the shape of one image.
 
 /// Whether gathered_conv2d() computes a convolution: one that skips pixels, where products are of
 /// bf16, without a bias for each image.
@@ -28,5 +28,14 @@ bool scattered_conv_applies(const ConvGeometry& geometry, std::int64_t c_in, std
 /// what its window's pixels have for it.
 void scattered_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
                       const ConvAddends& addends, const ConvGeometry& geometry, Tensor& y);
+
+/// Whether gathered_weight_gradient() computes the gradient of a convolution's weights: between
+/// layers of many channels. It is for what Winograd's algorithm leaves.
+bool gathered_weight_gradient_applies(const ConvGeometry& geometry, std::int64_t c_in,
+                                      std::int64_t c_out);
+/// dweight [C_out,C_in,kernel,kernel] = or += the gradient, in fp32: what the window sees at a pixel
+/// is a row [C_in,kernel,kernel], and a linear layer's gradient is taken of such rows.
+void gathered_weight_gradient(Engine& engine, const Tensor& x, const Tensor& dy,
+                              const ConvGeometry& geometry, Grad dweight);
 
 }  // namespace ddim::cpu

@@ -45,7 +45,7 @@ Shape upsampled(const Shape& x, std::int64_t upsample) {
 
 const float* upsampled_images(Engine& engine, const Tensor& x, const ConvGeometry& geometry) {
   if (geometry.upsample == 1) return x.data<float>();
-  auto* const images = reinterpret_cast<float*>(engine.upsampled().get(4 * x.num_bytes()));
+  auto* const images = reinterpret_cast<float*>(engine.rearranged().get(4 * x.num_bytes()));
   spread_2x(engine.team(), x.shape(), x.data<float>(), 1.0F, Write::overwrite, images);
   return images;
 }

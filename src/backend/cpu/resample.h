@@ -20,7 +20,7 @@ void gather_2x(ThreadTeam& team, const Shape& small_shape, const float* large, f
 Shape upsampled(const Shape& x, std::int64_t upsample);
 
 /// The images that a convolution's window slides over, for algorithms that need them in memory: x,
-/// or a copy in Engine::upsampled() with its pixels repeated.
+/// or a copy in Engine::rearranged() with its pixels repeated.
 const float* upsampled_images(Engine& engine, const Tensor& x, const ConvGeometry& geometry);
 
 }  // namespace ddim::cpu
