@@ -1,3 +1,4 @@
+#include "backend/cpu/isa.h"
 #include "backend/cpu/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -33,6 +34,14 @@ constexpr std::int64_t kVector = hn::MaxLanes(d);
 constexpr std::int64_t kFloatsAhead = 512;
 
 void Round(const float* from, std::int64_t count, Bf16* to) {
+#if HWY_TARGET == HWY_AVX3
+  if (active_isa() == Isa::avx512_bf16) {
+    return loops::for_each_vector<float>(count, [&](auto tag, std::int64_t k) HWY_ATTR {
+      hwy::Prefetch(from + k + kFloatsAhead);
+      loops::store_bf16_by_instruction(tag, hn::LoadU(tag, from + k), to + k);
+    });
+  }
+#endif
   loops::for_each_vector<float>(count, [&](auto tag, std::int64_t k) HWY_ATTR {
     hwy::Prefetch(from + k + kFloatsAhead);
     loops::store_bf16(tag, hn::LoadU(tag, from + k), to + k);
@@ -176,7 +185,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 
 #include "backend/cpu/bf16_avx512.h"
-#include "backend/cpu/isa.h"
 
 namespace ddim::cpu::bf16 {
 

@@ -38,6 +38,22 @@ HWY_INLINE void store_bf16(D d, Floats values, Bf16* to) {
              reinterpret_cast<std::uint16_t*>(to));
 }
 
+#if HWY_TARGET == HWY_AVX3
+/// The same by the instruction that avx512_bf16 has for it (isa.h), which takes what is smaller
+/// than any normal number for zero, as products of bf16 do. In words of the assembler, as a
+/// function that is compiled for these instructions could not be part of one that is not.
+template <class D, class Floats>
+HWY_INLINE void store_bf16_by_instruction(D d, Floats values, Bf16* to) {
+  if constexpr (hn::MaxLanes(d) == 16) {
+    __m256i halves;
+    asm("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(values.raw));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), halves);
+  } else {
+    store_bf16(d, values, to);
+  }
+}
+#endif
+
 /// Rounds both to bf16: the first into the lower half of each lane, the second into the upper.
 template <class D, class Floats>
 HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> bf16_pairs(D d, Floats first, Floats second) {
