@@ -1,7 +1,7 @@
 #!/bin/sh
 # Does Winograd's algorithm or bf16 change what training comes to? Trains one small network from one seed with direct convolutions,
 # with Winograd's and in bf16, and once more from another seed, which says how far apart runs are that differ in nothing that matters.
-# Draws the four loss curves and prints the mean loss of the last tenth of the steps.
+# Draws the four loss curves (with gnuplot) and prints the mean loss of the last tenth of the steps.
 #   bench/loss_curves.sh BUILD_FOLDER DATA OUTPUT_FOLDER [STEPS]
 set -eu
 program=$1/ddim
