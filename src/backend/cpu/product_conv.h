@@ -33,8 +33,8 @@ void scattered_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
 /// layers of many channels. It is for what Winograd's algorithm leaves.
 bool gathered_weight_gradient_applies(const ConvGeometry& geometry, std::int64_t c_in,
                                       std::int64_t c_out);
-/// dweight [C_out,C_in,kernel,kernel] = or += the gradient, in fp32: what the window sees at a pixel
-/// is a row [C_in,kernel,kernel], and a linear layer's gradient is taken of such rows.
+/// dweight [C_out,C_in,kernel,kernel] = or += the gradient, in fp32: what the window sees at a
+/// pixel is a row [C_in,kernel,kernel], and a linear layer's gradient is taken of such rows.
 void gathered_weight_gradient(Engine& engine, const Tensor& x, const Tensor& dy,
                               const ConvGeometry& geometry, Grad dweight);
 
