@@ -5,7 +5,6 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -167,6 +166,17 @@ TEST_F(ShippedModel, DequantisingMakesCodesGaussianAndReconstructionsBetter) {
             std::abs(plain.codes.kurtosis.value - 3.0));
 }
 
+TEST_F(ShippedModel, AReconstructionIsTheBetterTheMoreSteps) {
+  const auto table = reconstruct(model_, picture_, {.steps = {5, 10, 20}});
+  ASSERT_EQ(table.size(), 3U);
+  EXPECT_GT(table[0].mean_squared_error, table[1].mean_squared_error);
+  EXPECT_GT(table[1].mean_squared_error, table[2].mean_squared_error);
+  EXPECT_EQ(table[2].paper, 0.0065);
+  EXPECT_FALSE(table[0].paper);
+  EXPECT_EQ(table[2].nfe, 40.0);
+  EXPECT_EQ(table[2].mean_squared_error, mean_squared_differences(picture_, table[2].x_0).front());
+}
+
 TEST_F(ShippedModel, ReconstructsAtLeastAsWellAsThePapersNetwork) {
   const std::string folder = "docs/pictures/";
   const FloatImages pictures = load_pictures(
@@ -174,19 +184,14 @@ TEST_F(ShippedModel, ReconstructsAtLeastAsWellAsThePapersNetwork) {
       {folder + "boot.png", folder + "pullover.png", folder + "trousers.png", folder + "shirt.png"},
       SizeMismatch::pad);
   const auto table =
-      reconstruct(model_, pictures, {.steps = {5, 10, 20}, .dequantise = Dequantise::gaussian});
-  ASSERT_EQ(table.size(), 3U);
-  EXPECT_GT(table[0].mean_squared_error, table[1].mean_squared_error);
-  EXPECT_GT(table[1].mean_squared_error, table[2].mean_squared_error);
-  EXPECT_EQ(table[2].paper, 0.0065);
-  EXPECT_LT(table[1].mean_squared_error, table[1].paper);
-  EXPECT_LT(table[2].mean_squared_error, table[2].paper);
-  EXPECT_FALSE(table[0].paper);
-  EXPECT_EQ(table[2].nfe, 40.0);
-  const std::vector<double> errors = mean_squared_differences(pictures, table[2].x_0);
-  EXPECT_NEAR(table[2].mean_squared_error, std::accumulate(errors.begin(), errors.end(), 0.0) / 4.0,
-              1e-12);
-  EXPECT_NEAR(table[2].codes.variance.value, 1.0, 0.2);
+      reconstruct(model_, pictures, {.steps = {10, 20}, .dequantise = Dequantise::gaussian});
+  ASSERT_EQ(table.size(), 2U);
+  for (const ReconstructedAt& row : table) {
+    ASSERT_TRUE(row.paper);
+    EXPECT_LT(row.mean_squared_error, *row.paper);
+  }
+  EXPECT_LT(table[1].mean_squared_error, table[0].mean_squared_error);
+  EXPECT_NEAR(table[1].codes.variance.value, 1.0, 0.2);
 }
 
 }  // namespace

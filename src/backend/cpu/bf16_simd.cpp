@@ -34,18 +34,19 @@ constexpr std::int64_t kVector = hn::MaxLanes(d);
 constexpr std::int64_t kFloatsAhead = 512;
 
 void Round(const float* from, std::int64_t count, Bf16* to) {
+  const auto round_by = [&](const auto& store) HWY_ATTR {
+    loops::for_each_vector<float>(count, [&](auto tag, std::int64_t k) HWY_ATTR {
+      hwy::Prefetch(from + k + kFloatsAhead);
+      store(tag, hn::LoadU(tag, from + k), to + k);
+    });
+  };
 #if HWY_TARGET == HWY_AVX3
   if (active_isa() == Isa::avx512_bf16) {
-    return loops::for_each_vector<float>(count, [&](auto tag, std::int64_t k) HWY_ATTR {
-      hwy::Prefetch(from + k + kFloatsAhead);
-      loops::store_bf16_by_instruction(tag, hn::LoadU(tag, from + k), to + k);
-    });
+    return round_by([](auto tag, auto values, Bf16* at)
+                        HWY_ATTR { loops::store_bf16_by_instruction(tag, values, at); });
   }
 #endif
-  loops::for_each_vector<float>(count, [&](auto tag, std::int64_t k) HWY_ATTR {
-    hwy::Prefetch(from + k + kFloatsAhead);
-    loops::store_bf16(tag, hn::LoadU(tag, from + k), to + k);
-  });
+  round_by([](auto tag, auto values, Bf16* at) HWY_ATTR { loops::store_bf16(tag, values, at); });
 }
 
 /// Rounds rows of num_k floats and pads each with a zero if num_k is odd.

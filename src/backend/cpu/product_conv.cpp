@@ -1,8 +1,6 @@
 #include "backend/cpu/product_conv.h"
 
 #include <algorithm>
-#include <array>
-#include <cassert>
 #include <vector>
 
 #include "backend/cpu/conv_shape.h"
@@ -43,24 +41,20 @@ const float* optional_data(const Tensor& tensor, std::int64_t offset = 0) {
   return tensor.defined() ? tensor.data<float>() + offset : nullptr;
 }
 
-/// Writes what the window sees of `image` where it begins at (y, x): [C][kernel][kernel], zeros
-/// beyond the border. `zeros` [C].
+/// Writes what a window of 3x3 sees of `image` where it begins at (y, x): [C][3][3], zeros beyond
+/// the border. `zeros` [C].
 void gather_window_by_channel(const ConvShape& s, const float* image, std::int64_t y,
                               std::int64_t x, const float* zeros, float* to) {
-  constexpr std::int64_t kMostTaps = 9;
-  const std::int64_t num_taps = s.kernel * s.kernel;
-  assert(num_taps <= kMostTaps);
-  std::array<const float*, kMostTaps> taps{};
-  for (std::int64_t tap = 0; tap < num_taps; ++tap) {
-    const std::int64_t row = y + tap / s.kernel;
-    const std::int64_t column = x + tap % s.kernel;
+  constexpr std::int64_t kTaps = 9;
+  const float* taps[kTaps];
+  for (std::int64_t tap = 0; tap < kTaps; ++tap) {
+    const std::int64_t row = y + tap / 3;
+    const std::int64_t column = x + tap % 3;
     const bool inside = row >= 0 && row < s.in_rows && column >= 0 && column < s.in_cols;
-    taps[static_cast<std::size_t>(tap)] =
-        inside ? image + (row * s.in_cols + column) * s.in_channels : zeros;
+    taps[tap] = inside ? image + (row * s.in_cols + column) * s.in_channels : zeros;
   }
-  for (std::int64_t c = 0; c < s.in_channels; ++c, to += num_taps) {
-    for (std::int64_t tap = 0; tap < num_taps; ++tap)
-      to[tap] = taps[static_cast<std::size_t>(tap)][c];
+  for (std::int64_t c = 0; c < s.in_channels; ++c, to += kTaps) {
+    for (std::int64_t tap = 0; tap < kTaps; ++tap) to[tap] = taps[tap][c];
   }
 }
 

@@ -29,12 +29,12 @@ bool scattered_conv_applies(const ConvGeometry& geometry, std::int64_t c_in, std
 void scattered_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
                       const ConvAddends& addends, const ConvGeometry& geometry, Tensor& y);
 
-/// Whether gathered_weight_gradient() computes the gradient of a convolution's weights: between
-/// layers of many channels. It is for what Winograd's algorithm leaves.
+/// Whether gathered_weight_gradient() computes the gradient of a convolution's weights: 3x3
+/// between layers of many channels. It is for what Winograd's algorithm leaves.
 bool gathered_weight_gradient_applies(const ConvGeometry& geometry, std::int64_t c_in,
                                       std::int64_t c_out);
-/// dweight [C_out,C_in,kernel,kernel] = or += the gradient, in fp32: what the window sees at a
-/// pixel is a row [C_in,kernel,kernel], and a linear layer's gradient is taken of such rows.
+/// dweight [C_out,C_in,3,3] = or += the gradient, in fp32: what the window sees at a
+/// pixel is a row [C_in,3,3], and a linear layer's gradient is taken of such rows.
 void gathered_weight_gradient(Engine& engine, const Tensor& x, const Tensor& dy,
                               const ConvGeometry& geometry, Grad dweight);
 
