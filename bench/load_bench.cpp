@@ -100,7 +100,7 @@ void measure_network(const char* name, const UNetConfig& config, const fs::path&
   report("write the same bytes, durably", measure(2, [&] {
            fs::remove_all(output);
            const std::vector<std::byte> bytes(static_cast<std::size_t>(weights));
-           write_file_durably(output, std::span(bytes), Existing::refuse);
+           write_file_durably(output, std::span(bytes), Overwrite::refuse);
          }));
   report("convert to PyTorch", rewrite(folder, {.target = model::Target::official_weights}));
   report("convert to safetensors, f16",

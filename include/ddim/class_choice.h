@@ -6,20 +6,21 @@
 
 namespace ddim {
 
-/// Of which class pictures are to be, for models that were trained with classes, and how strongly
-/// they are drawn to it. ModelInfo says which classes there are.
+/// The class of pictures, for models that were trained with classes, and how strongly they are
+/// drawn to it by classifier-free guidance (Ho and Salimans, arXiv:2207.12598, eq. 6),
+///   eps = eps(null) + guidance (eps(class) - eps(null)).
+/// ModelInfo says which classes there are.
 struct ClassChoice {
-  /// Picture k is of class classes[k mod n]: one for all, or several in turn. Empty for models that
-  /// were trained without.
+  /// Picture k has class classes[k mod n], k being its number in the run of a seed: one class for
+  /// all, or several in turn. Empty for models that were trained without classes.
   std::vector<std::int64_t> classes = {};
-  /// Instead, for models with class_embed_type "identity": n rows of as many numbers as the model's
-  /// time embedding has, one after the other.
+  /// Instead, for models with class_embed_type "identity": n rows, one after the other, each as
+  /// long as the model's time embedding.
   std::vector<float> vectors = {};
-  /// Classifier-free guidance: eps(none) + guidance (eps(class) - eps(none)). 1 is none, as in
-  /// diffusers, and costs one network call a step; others cost two. The paper's w
-  /// (arXiv:2207.12598) is guidance - 1.
+  /// 1 is none, as in diffusers, and costs one network call a step; others cost two. The paper's w
+  /// is guidance - 1.
   double guidance = 1.0;
-  /// The class that stands for "none", where the model itself does not say it.
+  /// The class that stands for "no class", where the model itself does not say it.
   std::optional<std::int64_t> null_class = {};
 };
 

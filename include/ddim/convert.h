@@ -3,12 +3,20 @@
 #include <filesystem>
 #include <optional>
 
-#include "ddim/model.h"
+#include "ddim/names.h"
+#include "ddim/weight_set.h"
 
 namespace ddim {
 
 /// How weights are stored; in memory they are always fp32.
 enum class WeightType { f32, f16, bf16 };
+
+template <>
+struct Names<WeightType> {
+  static constexpr Named<WeightType> kAll[] = {
+      {WeightType::f32, "f32"}, {WeightType::f16, "f16"}, {WeightType::bf16, "bf16"}};
+  static constexpr std::span<const Named<WeightType>> all() { return kAll; }
+};
 
 /// What a model is rewritten as.
 enum class ConvertTarget {
@@ -17,13 +25,22 @@ enum class ConvertTarget {
   official_weights,  ///< the weights alone under the official names (pesser's .ckpt)
 };
 
+template <>
+struct Names<ConvertTarget> {
+  static constexpr Named<ConvertTarget> kAll[] = {
+      {ConvertTarget::diffusers, "diffusers"},
+      {ConvertTarget::official, "official"},
+      {ConvertTarget::official_weights, "official-weights"}};
+  static constexpr std::span<const Named<ConvertTarget>> all() { return kAll; }
+};
+
 struct ConvertOptions {
   ConvertTarget target = ConvertTarget::diffusers;
   WeightType type = WeightType::f32;
   std::optional<WeightSet> weights = {};  ///< no choice: all that the target can hold
 };
 
-/// What the written model answers, compared with the one it was made from, for the same noise.
+/// The written model compared with the one it was made from, for the same noise.
 struct ConvertCheck {
   double largest_difference = 0.0;  ///< between their eps
   double largest_eps = 0.0;         ///< of the first, to compare with

@@ -3,30 +3,43 @@
 /// Denoising diffusion implicit models (arXiv:2010.02502): the whole public library.
 ///
 ///     auto model = ddim::Model::load("models/fashion-mnist");
-///     auto images = ddim::sample(model, {.steps = 50, .eta = 0.0, .count = 16, .seed = 7});
+///     auto images = ddim::sample(model, {.plan = {.steps = 50}, .count = 16, .seed = 7});
 ///     ddim::write_png_grid("grid.png", images);
 ///
 /// What goes wrong throws ddim::Error.
 
+#include "ddim/activation.h"
 #include "ddim/animation.h"
 #include "ddim/bench.h"
 #include "ddim/class_choice.h"
 #include "ddim/consistency.h"
 #include "ddim/convert.h"
+#include "ddim/data_options.h"
+#include "ddim/denoiser.h"
+#include "ddim/device_kind.h"
 #include "ddim/encode.h"
 #include "ddim/error.h"
 #include "ddim/evaluate.h"
+#include "ddim/forward_process.h"
 #include "ddim/image.h"
 #include "ddim/init_image.h"
 #include "ddim/interpolate.h"
 #include "ddim/memory_use.h"
 #include "ddim/model.h"
+#include "ddim/names.h"
+#include "ddim/overwrite.h"
+#include "ddim/picture_shape.h"
 #include "ddim/pictures.h"
 #include "ddim/plan.h"
 #include "ddim/precision.h"
 #include "ddim/preset.h"
 #include "ddim/pull.h"
+#include "ddim/reconstruct.h"
+#include "ddim/run_options.h"
 #include "ddim/sample.h"
-#include "ddim/show_progress.h"
+#include "ddim/sampler.h"
 #include "ddim/train.h"
+#include "ddim/train_config.h"
+#include "ddim/unet_config.h"
 #include "ddim/version.h"
+#include "ddim/weight_set.h"

@@ -1,39 +1,33 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <optional>
-#include <stop_token>
 #include <vector>
 
-#include "ddim/model.h"
-#include "ddim/show_progress.h"
+#include "ddim/data_options.h"
+#include "ddim/run_options.h"
 
 namespace ddim {
 
-enum class DataSplit { train, test };
+class Model;
 
 struct EpsErrorOptions {
-  std::filesystem::path data = {};  ///< a folder, as for training
-  DataSplit split = DataSplit::test;
+  DataOptions data = {};
   std::vector<std::int64_t> t = {10, 100, 500, 900};  ///< counted from 0
-  std::optional<std::int64_t> max_images = {};        ///< the first so many; default: all
-  std::uint64_t seed = 0;
-  std::int64_t batch = 16;
-  int threads = 0;  ///< 0: one per processor
-  ShowProgress show_progress = ShowProgress::no;
-  std::stop_token stop = {};
+  std::uint64_t seed = 0;                             ///< of the noise
+  RunOptions run = {};
 };
 
+/// How well a network predicts the noise at one t.
 struct EpsErrorAt {
   std::int64_t t = 0;
   double mean_squared_error = 0.0;  ///< per element
-  double half_width_95 = 0.0;       ///< of the 95 % interval over images
+  double half_width_95 = 0.0;  ///< of the 95 % interval: 1.96 standard errors of the mean over images
 };
 
 struct EpsErrors {
   std::int64_t images = 0;
-  std::int64_t inner_size = 0;      ///< only the square of this size in the middle counts
+  std::int64_t inner_height = 0;    ///< only the part of this size in the middle counts
+  std::int64_t inner_width = 0;
   std::vector<EpsErrorAt> at = {};  ///< in the order of options.t
 };
 

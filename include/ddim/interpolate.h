@@ -3,12 +3,13 @@
 #include <cstdint>
 
 #include "ddim/image.h"
-#include "ddim/model.h"
 
 namespace ddim {
 
-/// The noise x_T [count,C,H,W] that sample() starts from: that of pictures first_image,
-/// first_image + 1, ... of `seed`.
+class Model;
+
+/// The noise x_T that sample() starts from: that of pictures first_image, first_image + 1, ... of
+/// `seed`. Error(user) for numbers below 0 or beyond 32 bits.
 FloatImages draw_noise(const Model& model, std::uint64_t seed, std::int64_t count = 1,
                        std::int64_t first_image = 0);
 

@@ -1,12 +1,21 @@
 #pragma once
 
+#include "ddim/names.h"
+
 namespace ddim {
 
-/// What a network may keep beside its weights. Never changes a result.
+/// What a network may keep beside its weights. Does not affect results.
 enum class MemoryUse {
-  normal,  ///< 3x3 weights as Winograd's algorithm wants them too: up to four times their size, and
-           ///< up to 0.7 GB of them
-  low,     ///< those are made anew in each call, which takes a little longer
+  normal,  ///< also keeps transformed weights of 3x3 convolutions: up to four times the size of
+           ///< those weights, and at most 0.7 GB
+  low,     ///< transforms them again in each call, which takes a little longer
+};
+
+template <>
+struct Names<MemoryUse> {
+  static constexpr Named<MemoryUse> kAll[] = {{MemoryUse::normal, "normal"},
+                                              {MemoryUse::low, "low"}};
+  static constexpr std::span<const Named<MemoryUse>> all() { return kAll; }
 };
 
 }  // namespace ddim

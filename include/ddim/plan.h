@@ -1,147 +1,123 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
-#include "ddim/model.h"
+#include "ddim/forward_process.h"
+#include "ddim/sampler.h"
 
 namespace ddim {
 
-/// How the visited steps are spread over the T training steps; `ddim plan` prints the list. S is
-/// the number of steps; t counts from 0.
-enum class TauKind {
-  linear,             ///< equal distances, ending at T-1
-  quadratic,          ///< the distances grow with t: the paper's choice for CIFAR-10; ends at T-1
-  trailing,           ///< equal distances, rounded, ending at T-1
-  leading,            ///< equal distances, starting at 0
-  linspace,           ///< equal distances, from 0 to T-1
-  log_snr,            ///< equal distances in the logarithm of the SNR, from 0 to T-1; real-valued t
-  linear_code,        ///< "uniform" of the paper's published code, which differs from its text
-  quadratic_code,     ///< "quad" of the published code; ends at 0.8 T
-  diffusers_leading,  ///< the lists of diffusers' DDIMScheduler, with the steps that it computes:
-  diffusers_trailing,  ///< each leads to t - T/S, whatever the next entry is
-  diffusers_linspace,
-};
+class Model;
 
-/// The list by its name, or as it is: strictly increasing, each entry real and in 0..T-1.
-using Tau = std::variant<TauKind, std::vector<double>>;
-
-/// The sampler with the larger variance sigma-hat of the paper's table 1: no eta is equal to it.
-struct SigmaHat {};
-
-/// How random the samplers ddim and euler are: a number eta >= 0 (0 is DDIM, 1 is DDPM); or, with
-/// ddim only, SigmaHat{}.
-using Eta = std::variant<double, SigmaHat>;
-
-/// The rules for going from one step to the next. s is the noise level
-/// sqrt((1 - alpha_bar) / alpha_bar), y = x / sqrt(alpha_bar).
-enum class Sampler {
-  ddim,        ///< the paper's eq. 12: the eta family, and sigma-hat
-  ddpm_small,  ///< Ho et al.'s DDPM, variance beta-tilde ("fixed small")
-  ddpm_large,  ///< the same with variance beta ("fixed large")
-  euler,       ///< eq. 13 as Euler's method for dy = eps ds; with eta: Euler-ancestral
-  euler_t,     ///< eq. 15: Euler's method for the same flow in t
-  ab1,         ///< Adams-Bashforth of order 1 to 4 for dy = eps ds
-  ab2,
-  ab3,
-  ab4,
-  heun,      ///< Heun's method of order 2: two network calls a step
-  dpmpp_2m,  ///< DPM-Solver++ of order 2
-  dpmpp_3m,  ///< and 3
-  unipc,     ///< UniPC: predictor of order 2 with a corrector
-  adaptive,  ///< of order 3, chooses its own steps from T-1 to 0 by a tolerance
-};
-
-/// What happens to the predicted x_0 in each step: different samplers. `keep_eps`: the direction
-/// uses the network's eps, as in diffusers; `rederive_eps`: the eps that leads from the clipped x_0
-/// to x_t. Samplers that use x_0 alone (ddpm, dpmpp, unipc) draw the same with both; those that use
-/// eps alone (euler, ab, heun, adaptive) refuse keep_eps, which would change nothing.
-enum class Clip {
-  none,                    ///< nothing: the paper's samples
-  keep_eps,                ///< clamped to [-clip_range, clip_range]
-  rederive_eps,            ///< the same
-  threshold_keep_eps,      ///< dynamic threshold: clamped to [-s, s] and divided by s, s being the
-  threshold_rederive_eps,  ///< threshold_ratio quantile of |x_0| in the picture, at least 1
-};
-
-/// Where the last step leads: to the clean image, or only to the first training step, as
-/// set_alpha_to_one = false makes diffusers do.
-enum class FinalAlpha { one, first };
-
-/// What few samplers need to be told.
-struct SamplerDetails {
-  double clip_range = 1.0;         ///< of Clip::keep_eps and rederive_eps; positive
-  double threshold_ratio = 0.995;  ///< of the dynamic threshold; above 0, at most 1
-  /// The largest s of the dynamic threshold; at least 1. diffusers' default is 1.
-  double threshold_max = std::numeric_limits<double>::infinity();
-  FinalAlpha final_alpha = FinalAlpha::one;
-  std::int64_t steps_offset = 0;  ///< of TauKind::diffusers_leading, which adds it to each t
-  double tolerance = 0.01;        ///< of Sampler::adaptive: r.m.s. error of a step
-};
-
+/// Which steps a sampler takes, and how.
 struct PlanOptions {
-  std::int64_t steps = 50;    ///< 1..T; a list of one's own has its own number
+  std::int64_t steps = 50;    ///< 1..T; a custom tau has its own number
   Tau tau = TauKind::linear;  ///< not looked at by Sampler::adaptive
   Eta eta = 0.0;
-  Clip clip = Clip::none;
+  Clip clip = {};
   Sampler sampler = Sampler::ddim;
-  SamplerDetails details = {};
+  FinalAlpha final_alpha = FinalAlpha::one;
+  std::int64_t steps_offset = 0;  ///< of TauKind::diffusers_leading, which adds it to each t
+  double tolerance = 0.01;  ///< of Sampler::adaptive: error of a step, r.m.s. over a picture of x
+  /// Fraction of the steps to take, the last ones, rounded, at least one: above 0, at most 1. Below
+  /// 1 a run starts from pictures (InitImage); lower values keep more of them.
+  double strength = 1.0;
+
+  friend bool operator==(const PlanOptions&, const PlanOptions&) = default;
 };
 
-/// How the variances of a forward process are spread: `list` are numbers of one's own.
-enum class BetaKind { linear, scaled_linear, cosine, sigmoid, list };
-
-/// What a network predicts.
-enum class Prediction { eps, x0, v };
-
-/// A forward process without a model.
-struct ForwardProcess {
-  BetaKind betas = BetaKind::linear;
-  double beta_start = 1e-4;  ///< of linear, scaled_linear and sigmoid
-  double beta_end = 0.02;
-  std::int64_t T = 1000;
-  std::vector<double> list = {};  ///< of BetaKind::list: T is its length
-  /// Rescaled so that alpha_bar is 0 at T-1; a network that predicts eps cannot begin there.
-  enum class TerminalSnr { as_it_is, zero } terminal_snr = TerminalSnr::as_it_is;
-  Prediction prediction = Prediction::eps;
+/// What a sampler makes of the network's output at x_t, folded to scalars in double. With
+///   x0_pred = x0_scale * (x0_from_x * x_t + x0_from_output * output, clamped to [-clip, clip]),
+///   eps     = eps_from_x * x_t + eps_from_output * output + eps_from_x0 * x0_pred,
+///   y       = prev_from_x0 * x0_pred + prev_from_eps * eps + prev_from_noise * z.
+/// y is x_prev, or the direction that a multistep sampler keeps. The defaults of eps are those of a
+/// network that predicts it.
+struct SamplerUpdate {
+  double x0_from_x = 1.0;
+  double x0_from_output = 0.0;
+  double clip = std::numeric_limits<double>::infinity();
+  double x0_scale = 1.0;
+  double eps_from_x = 0.0;
+  double eps_from_output = 1.0;
+  double eps_from_x0 = 0.0;
+  double prev_from_x0 = 1.0;
+  double prev_from_eps = 0.0;
+  double prev_from_noise = 0.0;
 };
 
-/// From x_t to x_{t_prev}: one call of the network.
+/// What a multistep sampler does after a call of the network: puts the direction d that
+/// PlanStep::update makes into `slot`, then sets x_base if `base` says so, then x = next, from the
+/// x_base of that moment.
+struct Multistep {
+  /// How many directions can be kept.
+  static constexpr std::size_t kNumSlots = 6;
+  /// x x_t + base x_base + sum_k directions[k] d_k + noise z
+  struct Combination {
+    double x = 0.0;
+    double base = 0.0;
+    std::array<double, kNumSlots> directions = {};
+    double noise = 0.0;
+  };
+
+  std::size_t slot = 0;
+  std::optional<Combination> base = {};
+  Combination next = {};
+};
+
+/// One call of the network, at (x_t, t), and the way from there to x_{t_prev}. Without `multistep`,
+/// `update` makes x_prev itself (eq. 12).
 struct PlanStep {
-  double t = 0.0;        ///< counts from 0; whole but for real-valued lists
-  double t_prev = -1.0;  ///< -1 after the last step: the clean image
+  double t = 0.0;         ///< counts from 0; whole except in real-valued lists
+  double t_prev = -1.0;   ///< -1 is the clean image; in a stage of Heun and others it may be t
   double alpha_bar = 1.0;
   double alpha_bar_prev = 1.0;
-  double sigma = 0.0;  ///< standard deviation of the noise that the step adds
+  double sigma = 0.0;         ///< standard deviation of the noise that the step adds
+  SamplerUpdate update = {};  ///< the same as coefficients
+  std::optional<Multistep> multistep = {};
 };
 
-/// What a sampler will do, step by step.
+/// The steps are taken as listed.
+struct ListedSteps {};
+/// Sampler::adaptive finds its own way from the first step's t to the last step, within
+/// PlanOptions::tolerance, and asks the network between them.
+struct AdaptiveSteps {
+  std::vector<double> betas = {};  ///< of the forward process
+};
+
+/// Everything about a sampling run that depends on neither the network nor the pictures. Made by
+/// make_plan().
 struct Plan {
-  std::vector<PlanStep> steps = {};  ///< in the order they are taken: t falls
-  std::int64_t nfe = 0;  ///< network evaluations for each image; for adaptive the most there may be
-  std::string note = {};   ///< why it is not what was asked for to the letter; mostly empty
-  std::string table = {};  ///< for people
-  std::string json = {};   ///< for programs: one object
+  PlanOptions options = {};
+  Prediction prediction = Prediction::eps;  ///< what the network returns
+  std::vector<PlanStep> steps = {};         ///< in the order they are taken: t falls
+  std::variant<ListedSteps, AdaptiveSteps> stepping = {};
+  std::int64_t nfe = 0;   ///< network evaluations per picture; for AdaptiveSteps the most allowed
+  std::string note = {};  ///< why the plan differs from the request; mostly empty
+
+  bool is_adaptive() const { return std::holds_alternative<AdaptiveSteps>(stepping); }
 };
 
-/// Error(user), saying what is allowed, for options that no sampler can follow.
+/// The plan for a model or a forward process. Finds everything that can be wrong with the numbers
+/// of a run: Error(user), saying what is allowed, for options that no sampler can follow.
 Plan make_plan(const Model& model, const PlanOptions& options);
 Plan make_plan(const ForwardProcess& process, const PlanOptions& options);
 
-/// All values, and how the command line and recipes spell them: "diffusers-leading", "dpmpp-2m".
-std::vector<TauKind> tau_kinds();
-std::vector<Sampler> samplers();
-std::vector<BetaKind> beta_kinds();
-std::string to_string(TauKind kind);
-std::string to_string(Sampler sampler);
-std::string to_string(Clip clip);
-std::string to_string(BetaKind kind);
-std::string to_string(Prediction prediction);
-/// The name, or the numbers with commas between them.
-std::string to_string(const Tau& tau);
+/// A line per step: t, t_prev, sqrt(alpha_bar), signal-to-noise ratio alpha_bar / (1 - alpha_bar),
+/// sigma; then the number of network calls.
+std::string to_table(const Plan& plan);
+
+/// The same as one JSON object, numbers with all their digits:
+///   {"sampler": name, "noise": "eta" | "sigma-hat", "eta": number (left out for sigma-hat),
+///    "prediction": "eps" | "x0" | "v", "clip": name, "nfe": S, "steps": [{"t", "t_prev",
+///    "sqrt_alpha_bar", "snr", "sigma"}]}
+/// The sampler adaptive has "tolerance" and "nfe_at_most" in place of "nfe".
+std::string to_json(const Plan& plan);
 
 }  // namespace ddim

@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "ddim/model.h"
 #include "ddim/plan.h"
 
 namespace ddim {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ddim/show_progress.h"
+#include "ddim/run_options.h"
 
 namespace ddim {
 

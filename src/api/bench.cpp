@@ -1,17 +1,16 @@
 #include <ddim/bench.h>
-#include <ddim/model.h>
+#include <ddim/train_config.h>
 
-#include "api/model_implementation.h"
-#include "api/num_threads.h"
+#include "base/workers.h"
 #include "eval/bench.h"
-#include "train/train_config.h"
+#include "model/model_files.h"
 
 namespace ddim {
 namespace {
 
 UNetConfig network_of(const std::filesystem::path& path) {
-  if (path.extension() == ".toml") return train::load_train_config(path).model;
-  return Model::load(path).implementation().model.unet.config();
+  if (path.extension() == ".toml") return load_train_config(path).model;
+  return model::open_model(path).config;
 }
 
 }  // namespace

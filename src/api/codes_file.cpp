@@ -2,10 +2,10 @@
 
 #include <charconv>
 
-#include "api/float_images.h"
 #include "api/number_text.h"
-#include "api/overwrite.h"
-#include "io/safetensors.h"
+#include "base/error.h"
+#include "io/picture_tensor.h"
+#include "run/run_images.h"
 
 namespace ddim {
 namespace {
@@ -29,7 +29,7 @@ std::vector<double> parse_tau(const std::string& text, const std::filesystem::pa
     double t = 0.0;
     const auto [next, error] = std::from_chars(position, end, t);
     if (error != std::errc() || (next != end && *next != ','))
-      fail(ErrorCode::corrupt, path.string(), ": its tau is no list of numbers");
+      fail(ErrorCode::corrupt, path.string(), ": its tau is not a list of numbers");
     tau.push_back(t);
     position = next == end ? end : next + 1;
   }
@@ -39,20 +39,15 @@ std::vector<double> parse_tau(const std::string& text, const std::filesystem::pa
 }  // namespace
 
 void write_codes(const std::filesystem::path& path, const Codes& codes, Overwrite overwrite) {
-  const FloatImages& x_T = codes.x_T;
-  check_values(x_T, "x_T");
+  run::check_values(codes.x_T, "x_T");
   io::Metadata metadata = io::default_metadata();
   metadata[kTau] = to_text(codes.tau);
-  io::write_safetensors(path,
-                        {{.name = "x_T",
-                          .shape = {x_T.count, x_T.channels, x_T.height, x_T.width},
-                          .values = x_T.values}},
-                        existing_of(overwrite), metadata);
+  io::write_pictures(path, "x_T", codes.x_T, overwrite, metadata);
 }
 
 Codes read_codes(const std::filesystem::path& path) {
   Codes codes{.x_T = read_tensor(path, "x_T")};
-  check_values(codes.x_T, path.string().c_str());
+  run::check_values(codes.x_T, path.string());
   const io::SafetensorsFile file = io::SafetensorsFile::open(path);
   const auto tau = file.metadata().find(kTau);
   if (tau != file.metadata().end()) codes.tau = parse_tau(tau->second, path);

@@ -1,44 +1,52 @@
 #include <ddim/image.h>
 
-#include <algorithm>
-
-#include "api/io_image.h"
-#include "api/overwrite.h"
 #include "base/error.h"
-#include "io/image_grid.h"
+#include "base/file_output.h"
+#include "io/npz.h"
+#include "io/picture_tensor.h"
 #include "io/png.h"
 
 namespace ddim {
-Image to_image(const FloatImages& images, std::int64_t index) {
-  require(index >= 0 && index < images.count, "to_image: index ", index, " of ", images.count,
-          " images");
-  const auto size = static_cast<std::size_t>(images.height * images.width * images.channels);
-  require(images.values.size() == size * static_cast<std::size_t>(images.count),
-          "to_image: count, height, width and channels need ",
-          size * static_cast<std::size_t>(images.count), " values, not ", images.values.size());
-  const float* planes = images.values.data() + static_cast<std::size_t>(index) * size;  // [C,H,W]
-  std::vector<float> pixels(size);                                                      // [H,W,C]
-  const std::int64_t plane = images.height * images.width;
-  for (std::int64_t c = 0; c < images.channels; ++c)
-    for (std::int64_t p = 0; p < plane; ++p)
-      pixels[static_cast<std::size_t>(p * images.channels + c)] = planes[c * plane + p];
-  return from_io(io::to_bytes(pixels, images.height, images.width, images.channels));
-}
 
 void write_png(const std::filesystem::path& path, const Image& image, const PngOptions& options) {
-  io::write_png(path, to_io(image), options.text, existing_of(options.overwrite));
+  io::write_png(path, image, options.text, options.overwrite);
 }
 
-Image read_png(const std::filesystem::path& path) { return from_io(io::read_png(path).image); }
+Image read_png(const std::filesystem::path& path) { return io::read_png(path).image; }
 
 std::map<std::string, std::string> read_png_text(const std::filesystem::path& path) {
   return io::read_png(path).text;
 }
 
-Image make_grid(std::span<const Image> images, const GridOptions& options) {
-  std::vector<io::Image> pictures;
-  std::ranges::transform(images, std::back_inserter(pictures), to_io);
-  return from_io(io::make_grid(pictures, {.columns = options.columns, .padding = options.padding}));
+FloatImages read_tensor(const std::filesystem::path& path, const std::string& name) {
+  return io::read_pictures(path, name);
+}
+
+void write_tensor(const std::filesystem::path& path, const std::string& name,
+                  const FloatImages& images, Overwrite overwrite) {
+  io::write_pictures(path, name, images, overwrite);
+}
+
+void write_npz(const std::filesystem::path& path, const FloatImages& images,
+               std::span<const std::int64_t> labels, Overwrite overwrite) {
+  require(labels.empty() || std::ssize(labels) == images.count, "write_npz: ", labels.size(),
+          " labels for ", images.count, " pictures");
+  std::vector<std::uint8_t> pixels;  // [N,H,W,C]
+  for (std::int64_t k = 0; k < images.count; ++k) {
+    const Image image = to_image(images, k);
+    pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
+  }
+  const auto& [channels, height, width] = images.shape;
+  std::vector<io::NpzArray> arrays{{.name = "arr_0",
+                                    .type = "|u1",
+                                    .shape = {images.count, height, width, channels},
+                                    .bytes = std::as_bytes(std::span(pixels))}};
+  if (!labels.empty())
+    arrays.push_back({.name = "arr_1",
+                      .type = "<i8",
+                      .shape = {images.count},
+                      .bytes = std::as_bytes(labels)});
+  write_file_durably(path, io::npz_content(std::move(arrays)), overwrite);
 }
 
 }  // namespace ddim

@@ -3,10 +3,9 @@
 #include <set>
 
 #include "api/model_implementation.h"
-#include "api/num_threads.h"
-#include "api/weight_set.h"
 #include "backend/make_device.h"
 #include "base/error.h"
+#include "base/workers.h"
 #include "hub/cache.h"
 #include "model/file_configs.h"
 #include "model/weights_hash.h"
@@ -37,15 +36,11 @@ std::string types_of(const model::StoredWeights& weights) {
 
 ModelInfo info_of(const model::ModelFiles& files) {
   const UNetConfig& config = files.config;
-  const diffusion::Schedule schedule =
-      model::schedule_of(files.scheduler, files.scheduler_path.string());
   std::int64_t num_parameters = 0;
   for (const io::TensorEntry& entry : files.weights) num_parameters += entry.num_elements();
   return {
       .name = name_of(files.path),
-      .resolution = config.height(),
-      .width = config.width(),
-      .channels = config.in_channels,
+      .shape = config.picture_shape(),
       .num_parameters = num_parameters,
       .block_out_channels = config.block_out_channels,
       .attention_levels = config.attention_levels,
@@ -53,11 +48,7 @@ ModelInfo info_of(const model::ModelFiles& files) {
       .num_classes =
           config.class_embed_type == ClassEmbedType::lookup ? *config.num_class_embeds : 0,
       .null_class = config.null_class,
-      .T = schedule.num_steps(),
-      .beta_start = schedule.betas().front(),
-      .beta_end = schedule.betas().back(),
-      .prediction = std::string(diffusion::to_string(
-          model::prediction_of(files.scheduler, files.scheduler_path.string()))),
+      .process = model::process_of(files.scheduler, files.scheduler_path.string()),
       .format = files.kind,
       .weight_type = types_of(files.weights),
       .has_both_weights = files.trained.has_value(),
@@ -73,20 +64,39 @@ ModelInfo describe_model(const std::filesystem::path& path) {
 }
 
 Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
-  const auto training = options.weights ? model::TrainingPart::read : model::TrainingPart::skip;
-  const model::ModelFiles files = model::open_model(path, training);
-  model::Model model = model::load_model(files, device_of(options), weight_set_of(options.weights));
+  const model::ModelFiles files = model::open_model(path, model::TrainingPart::read);
+  model::Model model = model::load_model(files, device_of(options), options.weights);
   ModelInfo info = info_of(files);
   info.device = model.device.describe();
   info.precision = options.precision;
   return Model(std::make_shared<const Implementation>(std::move(model), std::move(info)));
 }
 
+Model Model::from(Denoiser denoiser) {
+  const ForwardProcess process = denoiser.process;
+  ModelInfo info{.name = denoiser.name,
+                 .shape = denoiser.shape,
+                 .process = process,
+                 .format = "custom denoiser"};
+  run::TrainedNetwork trained{.network = run::make_network(std::move(denoiser)),
+                              .schedule = diffusion::make_schedule(process),
+                              .prediction = process.prediction};
+  info.device = trained.network->device().describe();
+  return Model(std::make_shared<const Implementation>(std::move(trained), std::move(info)));
+}
+
 const std::string& Model::Implementation::weights_hash() const {
   std::call_once(hashed_, [this] {
-    weights_hash_ = model::weights_hash(model.unet, num_threads_of(/*threads=*/0));
+    weights_hash_ =
+        loaded ? model::weights_hash(loaded->unet, num_threads_of(/*threads=*/0)) : "custom";
   });
   return weights_hash_;
+}
+
+const model::Model& ModelAccess::loaded(const Model& model, const char* what) {
+  const auto& loaded = model.implementation_->loaded;
+  require(loaded.has_value(), what, ": a custom denoiser has no scheduler file");
+  return *loaded;
 }
 
 const std::string& Model::weights_hash() const { return implementation_->weights_hash(); }

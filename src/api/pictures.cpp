@@ -2,109 +2,87 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
-#include "api/float_images.h"
+#include "base/error.h"
 #include "data/dataset.h"
 #include "data/image_folder.h"
+#include "data/npz_set.h"
+#include "io/picture_tensor.h"
+#include "run/run_images.h"
 
 namespace ddim {
 namespace {
 
 namespace fs = std::filesystem;
 
-data::Fit fit_of(SizeMismatch resize) {
-  switch (resize) {
-    case SizeMismatch::refuse:
-      return data::Fit::none;
-    case SizeMismatch::crop:
-      return data::Fit::crop_resize;
-    case SizeMismatch::pad:
-      return data::Fit::pad;
-  }
-  return {};
+/// The first `max_count` pictures with the model's size; `name` is for errors.
+FloatImages fit_to_model(data::Images images, const PictureShape& shape, Fit fit,
+                         std::int64_t max_count, const std::string& name) {
+  require(images.channels == shape.channels, name, ": ", images.channels,
+          images.channels == 1 ? " channel" : " channels", ", but this model's pictures have ",
+          shape.channels);
+  const bool fits = images.height == shape.height && images.width == shape.width;
+  require(fits || fit != Fit::none, name, ": ", images.width, "x", images.height,
+          " pixels, but this model's pictures are ", shape.width, "x", shape.height,
+          " (width, height); crop and resize it, or pad it with black");
+  images = data::fit_to(std::move(images), fit, shape.height, shape.width, name);
+  return data::to_floats(images, std::min(images.count, max_count));
 }
 
-data::Images fit_to_model(data::Images images, const ModelInfo& model, SizeMismatch resize,
-                          const std::string& name) {
-  const bool fits = images.height == model.resolution && images.width == model.resolution;
-  require(fits || resize != SizeMismatch::refuse, name, ": ", images.height, "x", images.width,
-          " pixels, but this model's pictures are ", model.resolution, "x", model.resolution,
-          "; add --resize to crop and resize, or --resize=pad for a black border");
-  return data::fit_to(std::move(images), fits ? data::Fit::none : fit_of(resize), model.resolution,
-                      name);
-}
-
-/// Appends the first `count` of `images` to `all`, colour planes first.
-void append(const data::Images& images, std::int64_t count, FloatImages& all) {
-  const auto num_pixels = static_cast<std::size_t>(images.height * images.width);
-  const auto channels = static_cast<std::size_t>(images.channels);
-  std::vector<float> pixels(images.image_bytes());  // [H,W,C]
-  for (std::int64_t k = 0; k < count; ++k) {
-    data::to_floats(images, k, data::Flip::no, pixels);
-    for (std::size_t c = 0; c < channels; ++c)
-      for (std::size_t p = 0; p < num_pixels; ++p) all.values.push_back(pixels[p * channels + c]);
-  }
-  all.count += count;
-}
-
-FloatImages none_for(const ModelInfo& model) {
-  return {.count = 0,
-          .channels = model.channels,
-          .height = model.resolution,
-          .width = model.resolution};
-}
-
-/// The one picture of a file, with the model's channels.
-data::Images read_picture(const fs::path& file, const ModelInfo& model) {
+std::string extension_of(const fs::path& file) {
   std::string extension = file.extension().string();
   std::ranges::transform(extension, extension.begin(), [](unsigned char letter) {
     return static_cast<char>(std::tolower(letter));
   });
-  require(extension == ".png" || extension == ".jpg" || extension == ".jpeg", file.string(),
-          ": expected a picture whose name ends in .png, .jpg or .jpeg");
+  return extension;
+}
+
+/// The pictures of a file, with the model's shape.
+FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit) {
+  const std::string extension = extension_of(file);
+  const bool is_picture = extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+  require(is_picture || extension == ".npz" || extension == ".safetensors", file.string(),
+          ": expected a name that ends in .png, .jpg, .jpeg, .npz or .safetensors");
   if (!fs::exists(file)) fail(ErrorCode::io, file.string(), ": no such file");
-  return data::load_image_files(file.parent_path(), {file}, {.channels = model.channels}).images;
+  if (extension == ".safetensors") {
+    FloatImages images = io::read_pictures(file, "x_0");
+    run::check_values(images, file.string());
+    require(images.shape == shape, file.string(), ": x_0 holds pictures of ",
+            to_string(images.shape), ", but this model's are ", to_string(shape),
+            " (width, height, channels)");
+    return images;
+  }
+  data::Images images =
+      extension == ".npz"
+          ? data::load_npz(file, data::Labels::ignore).images
+          : data::load_image_files(file.parent_path(), {file}, {.channels = shape.channels}).images;
+  const std::int64_t count = images.count;
+  return fit_to_model(std::move(images), shape, fit, count, file.string());
 }
 
 }  // namespace
 
-FloatImages load_pictures(const Model& model, const std::vector<fs::path>& files,
-                          SizeMismatch resize) {
+FloatImages load_pictures(const Model& model, const std::vector<fs::path>& files, Fit fit) {
   require(!files.empty(), "pictures: no file given");
-  FloatImages all = none_for(model.info());
-  for (const fs::path& file : files)
-    append(fit_to_model(read_picture(file, model.info()), model.info(), resize, file.string()), 1,
-           all);
-  return all;
-}
-
-FloatImages load_data_set(const Model& model, const DataOptions& options, SizeMismatch resize) {
-  require(!options.max_images || *options.max_images >= 1,
-          "max-images: ", options.max_images.value_or(0), "; expected at least 1");
-  data::Images images = data::load_dataset(options.data, {.split = options.split == DataSplit::train
-                                                                       ? data::Split::train
-                                                                       : data::Split::test,
-                                                          .channels = model.info().channels})
-                            .images;
-  images = fit_to_model(std::move(images), model.info(), resize, options.data.string());
-  FloatImages all = none_for(model.info());
-  append(images, std::min(images.count, options.max_images.value_or(images.count)), all);
-  return all;
-}
-
-std::vector<double> mean_squared_differences(const FloatImages& a, const FloatImages& b) {
-  require(shape_of(a) == shape_of(b), "mean_squared_differences: pictures of ", shape_of(a),
-          " and of ", shape_of(b));
-  check_values(a, "mean_squared_differences");
-  check_values(b, "mean_squared_differences");
-  const std::size_t size =
-      a.values.size() / static_cast<std::size_t>(std::max<std::int64_t>(a.count, 1));
-  std::vector<double> means(static_cast<std::size_t>(a.count));
-  for (std::size_t i = 0; i < a.values.size(); ++i) {
-    const double difference = (static_cast<double>(a.values[i]) - b.values[i]) / 2.0;
-    means[i / size] += difference * difference / static_cast<double>(size);
+  FloatImages all{.count = 0, .shape = model.info().shape, .values = {}};
+  for (const fs::path& file : files) {
+    const FloatImages images = read_file(file, all.shape, fit);
+    all.count += images.count;
+    all.values.insert(all.values.end(), images.values.begin(), images.values.end());
   }
-  return means;
+  return all;
+}
+
+FloatImages load_data_set(const Model& model, const DataOptions& options, Fit fit) {
+  require(options.max_images.value_or(1) >= 1, "max-images must be at least 1; got ",
+          options.max_images.value_or(0));
+  data::Images images =
+      data::load_dataset(options.data,
+                         {.split = options.split, .channels = model.info().shape.channels})
+          .images;
+  const std::int64_t count = options.max_images.value_or(images.count);
+  return fit_to_model(std::move(images), model.info().shape, fit, count, options.data.string());
 }
 
 }  // namespace ddim

@@ -20,43 +20,41 @@ std::string clipping_text(const io::SchedulerFileConfig& file) {
     return concat("x0 thresholded at its ", file.dynamic_thresholding_ratio, " quantile");
   if (file.clip_sample)
     return concat("x0 clipped to [-", file.clip_sample_range, ", ", file.clip_sample_range, "]");
-  return "nothing clipped";
+  return "no clipping";
 }
 
 }  // namespace
 
 Preset as_diffusers(const Model& model) {
-  const io::SchedulerFileConfig& file = model.implementation().model.scheduler_config;
+  const io::SchedulerFileConfig& file = ModelAccess::loaded(model, "as_diffusers").scheduler_config;
   Preset preset;
   const TauKind tau = tau_of(file);
   preset.options.tau = tau;
-  SamplerDetails& details = preset.options.details;
-  if (tau == TauKind::diffusers_leading) details.steps_offset = file.steps_offset;
-  if (!file.set_alpha_to_one) details.final_alpha = FinalAlpha::first;
+  PlanOptions& options = preset.options;
+  if (tau == TauKind::diffusers_leading) options.steps_offset = file.steps_offset;
+  if (!file.set_alpha_to_one) options.final_alpha = FinalAlpha::first;
   if (file.thresholding) {
-    preset.options.clip = Clip::threshold_keep_eps;
-    details.threshold_ratio = file.dynamic_thresholding_ratio;
-    details.threshold_max = file.sample_max_value;
+    options.clip = {.bound = Clip::Bound::quantile,
+                    .quantile = file.dynamic_thresholding_ratio,
+                    .max = file.sample_max_value};
   } else if (file.clip_sample) {
-    preset.options.clip = Clip::keep_eps;
-    details.clip_range = file.clip_sample_range;
+    options.clip = {.bound = Clip::Bound::range, .range = file.clip_sample_range};
   }
   preset.description =
       concat("as diffusers' DDIMScheduler: ", file.timestep_spacing, " steps",
-             details.steps_offset == 0 ? "" : concat(" with offset ", details.steps_offset), ", ",
+             options.steps_offset == 0 ? "" : concat(" with offset ", options.steps_offset), ", ",
              clipping_text(file), ", last step to ",
              file.set_alpha_to_one ? "the clean image"
-                                   : "the first training step, which leaves a little noise");
+                                   : "the first training step (a little noise remains)");
   return preset;
 }
 
 Preset as_paper(const Model& model) {
-  const io::SchedulerFileConfig& file = model.implementation().model.scheduler_config;
-  Preset preset;
-  preset.description = "as the DDIM paper: equal steps up to the last, nothing clipped";
+  Preset preset{.description = "as in the DDIM paper: evenly spaced steps, no clipping"};
+  if (!ModelAccess::is_loaded(model)) return preset;
+  const io::SchedulerFileConfig& file = ModelAccess::loaded(model, "as_paper").scheduler_config;
   if (file.thresholding || file.clip_sample)
-    preset.description +=
-        concat("; its scheduler file has ", clipping_text(file), ", which --as diffusers does");
+    preset.description += concat("; the model's scheduler file asks for ", clipping_text(file));
   return preset;
 }
 

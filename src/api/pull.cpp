@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "api/progress_style.h"
 #include "base/error.h"
 #include "hub/pull.h"
+#include "run/reporter.h"
 
 namespace ddim {
 namespace {
@@ -26,7 +26,7 @@ PullResult pull_model(const PullOptions& options) {
   const auto repository = hub::parse_repository(options.model);
   require(repository.has_value(), "\"", options.model,
           "\" is not the name of a model on the hub; expected OWNER/NAME or OWNER/NAME@REVISION");
-  Progress display(std::clog, style_of(options.show_progress), "kB");
+  Progress display(std::clog, run::style_of(options.show_progress), "kB");
   bool begun = false;
   const auto report = [&](const hub::PullState& state) {
     const auto bytes = static_cast<std::int64_t>(state.bytes);

@@ -1,28 +1,29 @@
+#include <ddim/model.h>
 #include <ddim/sample.h>
 #include <ddim/version.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <span>
 
 #include "api/number_text.h"
 #include "base/error.h"
 #include "base/sha256.h"
+#include "io/picture_tensor.h"
 
 namespace ddim {
 namespace {
 
 /// "drawn", or the SHA-256 of what a sampler starts from instead of drawn noise.
 std::string start_text(const SampleOptions& options) {
-  std::vector<float> values;
-  if (options.x_T) values = options.x_T->values;
-  if (options.init) {
-    values = options.init->images.values;
-    if (options.init->mask) {
-      const std::vector<float>& mask = options.init->mask->values;
-      values.insert(values.end(), mask.begin(), mask.end());
-    }
+  if (!options.x_T && !options.init) return "drawn";
+  std::vector<float> values = io::to_planes(options.x_T ? *options.x_T : options.init->images);
+  if (options.init && options.init->mask) {
+    const std::vector<float> mask = io::to_planes(*options.init->mask);
+    values.insert(values.end(), mask.begin(), mask.end());
   }
-  return values.empty() ? "drawn" : sha256_hex(std::as_bytes(std::span(values)));
+  return sha256_hex(std::as_bytes(std::span(values)));
 }
 
 /// "3,1,4"
@@ -32,38 +33,35 @@ std::string list_text(const std::vector<std::int64_t>& numbers) {
   return text;
 }
 
-void add_steps(const SampleOptions& options, Recipe& recipe) {
-  recipe["sampler"] = to_string(options.sampler);
-  if (options.sampler == Sampler::adaptive) {  // which chooses them
-    recipe["tolerance"] = number_text(options.details.tolerance);
+void add_steps(const PlanOptions& plan, Recipe& recipe) {
+  recipe["sampler"] = to_string(plan.sampler);
+  if (plan.sampler == Sampler::adaptive) {  // which chooses them
+    recipe["tolerance"] = number_text(plan.tolerance);
     return;
   }
-  recipe["tau"] = to_string(options.tau);
-  const bool is_list = std::holds_alternative<std::vector<double>>(options.tau);
-  if (!is_list) recipe["steps"] = std::to_string(options.steps);
-  if (options.details.steps_offset != 0)
-    recipe["steps_offset"] = std::to_string(options.details.steps_offset);
+  recipe["tau"] = to_string(plan.tau);
+  const bool is_list = std::holds_alternative<std::vector<double>>(plan.tau);
+  if (!is_list) recipe["steps"] = std::to_string(plan.steps);
+  if (plan.steps_offset != 0) recipe["steps_offset"] = std::to_string(plan.steps_offset);
 }
 
-void add_noise(const SampleOptions& options, Recipe& recipe) {
-  if (std::holds_alternative<SigmaHat>(options.eta)) {
+void add_noise(const PlanOptions& plan, Recipe& recipe) {
+  if (std::holds_alternative<SigmaHat>(plan.eta)) {
     recipe["sigma_hat"] = "true";
-  } else if (options.sampler == Sampler::ddim || options.sampler == Sampler::euler) {
-    recipe["eta"] = number_text(std::get<double>(options.eta));
+  } else if (plan.sampler == Sampler::ddim || plan.sampler == Sampler::euler) {
+    recipe["eta"] = number_text(std::get<double>(plan.eta));
   }
 }
 
-void add_clip(const SampleOptions& options, Recipe& recipe) {
-  const SamplerDetails& details = options.details;
-  recipe["clip"] = to_string(options.clip);
-  if (options.clip == Clip::keep_eps || options.clip == Clip::rederive_eps)
-    recipe["clip_range"] = number_text(details.clip_range);
-  if (options.clip == Clip::threshold_keep_eps || options.clip == Clip::threshold_rederive_eps) {
-    recipe["threshold"] = number_text(details.threshold_ratio);
-    if (std::isfinite(details.threshold_max))
-      recipe["threshold_max"] = number_text(details.threshold_max);
+void add_clip(const PlanOptions& plan, Recipe& recipe) {
+  const Clip& clip = plan.clip;
+  recipe["clip"] = to_string(clip);
+  if (clip.bound == Clip::Bound::range) recipe["clip_range"] = number_text(clip.range);
+  if (clip.bound == Clip::Bound::quantile) {
+    recipe["threshold"] = number_text(clip.quantile);
+    if (std::isfinite(clip.max)) recipe["threshold_max"] = number_text(clip.max);
   }
-  if (details.final_alpha == FinalAlpha::first) recipe["final_alpha"] = "first";
+  if (plan.final_alpha == FinalAlpha::first) recipe["final_alpha"] = "first";
 }
 
 void add_class(const ClassChoice& choice, Recipe& recipe) {
@@ -75,12 +73,93 @@ void add_class(const ClassChoice& choice, Recipe& recipe) {
 
 /// Image `index` of them.
 FloatImages only_image(const FloatImages& images, std::int64_t index) {
-  FloatImages one = images;  // [1,C,H,W]
-  const std::int64_t size = images.channels * images.height * images.width;
-  const auto first = images.values.begin() + index * size;
-  one.values.assign(first, first + size);
-  one.count = 1;
-  return one;
+  const std::span<const float> image = images[index];
+  return {.count = 1, .shape = images.shape, .values = {image.begin(), image.end()}};
+}
+
+/// Takes entries out of a recipe, one after the other, as the values of options.
+class RecipeReader {
+ public:
+  explicit RecipeReader(Recipe recipe) : rest_(std::move(recipe)) {}
+
+  void ignore(const std::string& key) { rest_.erase(key); }
+  bool has(const std::string& key) const { return rest_.contains(key); }
+
+  std::optional<std::string> text(const std::string& key) {
+    const auto node = rest_.extract(key);
+    return node ? std::optional(node.mapped()) : std::nullopt;
+  }
+  template <class Number>
+  void number(const std::string& key, Number& value) {
+    if (const auto entry = text(key)) value = parse<Number>(key, *entry);
+  }
+  template <class Number>
+  std::vector<Number> numbers(const std::string& key, const std::string& list) const {
+    std::vector<Number> values;
+    std::size_t begin = 0;
+    while (begin <= list.size()) {
+      const std::size_t end = std::min(list.find(',', begin), list.size());
+      values.push_back(parse<Number>(key, list.substr(begin, end - begin)));
+      begin = end + 1;
+    }
+    return values;
+  }
+  template <HasNames Value>
+  void choice(const std::string& key, Value& value) {
+    const auto entry = text(key);
+    if (!entry) return;
+    const auto named = value_named<Value>(*entry);
+    if (!named) refuse(key, *entry);
+    value = *named;
+  }
+  [[noreturn]] static void refuse(const std::string& key, const std::string& value) {
+    fail(ErrorCode::corrupt, "recipe: ", key, " = ", value.substr(0, 60), " is not a valid value");
+  }
+  void refuse_rest() const {
+    for (const auto& [key, value] : rest_)
+      fail(ErrorCode::user, "recipe: ", key, " = ", value.substr(0, 60),
+           " is not supported by this version of ddim");
+  }
+
+ private:
+  template <class Number>
+  static Number parse(const std::string& key, const std::string& text) {
+    Number value{};
+    const char* const end = text.data() + text.size();
+    const auto [next, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || next != end) refuse(key, text);
+    return value;
+  }
+
+  Recipe rest_;
+};
+
+void read_plan(RecipeReader& recipe, PlanOptions& plan) {
+  recipe.choice("sampler", plan.sampler);
+  recipe.number("steps", plan.steps);
+  if (const auto tau = recipe.text("tau")) {
+    if (const auto kind = value_named<TauKind>(*tau)) {
+      plan.tau = *kind;
+    } else {
+      plan.tau = recipe.numbers<double>("tau", *tau);
+    }
+  }
+  recipe.number("steps_offset", plan.steps_offset);
+  recipe.number("tolerance", plan.tolerance);
+  if (const auto sigma_hat = recipe.text("sigma_hat")) {
+    if (*sigma_hat != "true") recipe.refuse("sigma_hat", *sigma_hat);
+    plan.eta = SigmaHat{};
+  } else {
+    double eta = 0.0;
+    recipe.number("eta", eta);
+    plan.eta = eta;
+  }
+  recipe.choice("clip", plan.clip);
+  recipe.number("clip_range", plan.clip.range);
+  recipe.number("threshold", plan.clip.quantile);
+  recipe.number("threshold_max", plan.clip.max);
+  recipe.choice("final_alpha", plan.final_alpha);
+  recipe.number("strength", plan.strength);
 }
 
 }  // namespace
@@ -90,23 +169,48 @@ Recipe make_recipe(const Model& model, const SampleOptions& options) {
   Recipe recipe = {
       {"model", info.name},
       {"model_hash", model.weights_hash()},
-      {"size", concat(info.resolution, "x", info.resolution, "x", info.channels)},
-      {"precision", info.precision == Precision::bf16 ? "bf16" : "fp32"},
+      {"size", to_string(info.shape)},
+      {"precision", std::string(to_string(info.precision))},
       {"seed", std::to_string(options.seed)},
       {"first_image", std::to_string(options.first_image)},
       {"count", std::to_string(options.count)},
       {"x_T", start_text(options)},
       {"Software", concat("ddim ", version())},
   };
-  add_steps(options, recipe);
-  add_noise(options, recipe);
-  add_clip(options, recipe);
+  add_steps(options.plan, recipe);
+  add_noise(options.plan, recipe);
+  add_clip(options.plan, recipe);
   add_class(options.class_choice, recipe);
   if (options.init) {
-    recipe["strength"] = number_text(options.init->strength);
-    recipe["init_by"] = options.init->by == InitBy::noise ? "noise" : "encoding";
+    recipe["strength"] = number_text(options.plan.strength);
+    recipe["init_by"] = to_string(options.init->by);
   }
   return recipe;
+}
+
+SampleOptions options_of(const Recipe& recipe) {
+  RecipeReader reader(recipe);
+  for (const char* key : {"model", "model_hash", "size", "precision", "x_T", "Software", "columns"})
+    reader.ignore(key);
+  SampleOptions options;
+  read_plan(reader, options.plan);
+  reader.number("seed", options.seed);
+  reader.number("first_image", options.first_image);
+  reader.number("count", options.count);
+  reader.number("guidance", options.class_choice.guidance);
+  if (reader.has("null_class"))
+    reader.number("null_class", options.class_choice.null_class.emplace());
+  if (const auto classes = reader.text("class")) {
+    require(*classes != "given", "recipe: the class vectors are not in it; give them again");
+    options.class_choice.classes = reader.numbers<std::int64_t>("class", *classes);
+  }
+  InitImage init;
+  if (reader.has("init_by")) {
+    reader.choice("init_by", init.by);
+    options.init = init;
+  }
+  reader.refuse_rest();
+  return options;
 }
 
 SampleOptions only_picture(const SampleOptions& options, std::int64_t index) {

@@ -130,14 +130,14 @@ void sync_folder(FileSystem& file_system, const Output& output, const fs::path& 
 
 /// Gives what is complete at `temporary` its name.
 void move_into_place(FileSystem& file_system, const Output& output, const fs::path& temporary,
-                     Existing existing) {
+                     Overwrite overwrite) {
   const int result = uninterrupted([&] {
-    return existing == Existing::replace
+    return overwrite == Overwrite::allow
                ? file_system.rename(temporary.c_str(), output.path.c_str())
                : file_system.rename_no_replace(temporary.c_str(), output.path.c_str());
   });
   if (result == 0) return;
-  if (errno == EEXIST && existing == Existing::refuse) fail_existing(output.path);
+  if (errno == EEXIST && overwrite == Overwrite::refuse) fail_existing(output.path);
   fail_call(output, "renaming", temporary);
 }
 
@@ -176,11 +176,11 @@ FileContent::FileContent(std::span<const std::byte> bytes) : FileContent(content
 FileContent::FileContent(std::string_view text)
     : FileContent(std::as_bytes(std::span(text.data(), text.size()))) {}
 
-void write_file_durably(const fs::path& path, const FileContent& content, Existing existing,
+void write_file_durably(const fs::path& path, const FileContent& content, Overwrite overwrite,
                         FileSystem& file_system) {
   const Output output{path, content.size_bytes};
   require(path.has_filename(), "\"", path.string(), "\" does not name a file");
-  if (existing == Existing::refuse && is_taken(path)) fail_existing(path);
+  if (overwrite == Overwrite::refuse && is_taken(path)) fail_existing(path);
 
   const auto [descriptor, temporary] = create_temporary(
       path, [&](const fs::path& name) { return file_system.open(name.c_str(), kCreate, 0666); });
@@ -189,7 +189,7 @@ void write_file_durably(const fs::path& path, const FileContent& content, Existi
     OpenFile file(file_system, descriptor, output, temporary);
     content.write_to([&file](std::span<const std::byte> bytes) { file.write(bytes); });
     file.finish();
-    move_into_place(file_system, output, temporary, existing);
+    move_into_place(file_system, output, temporary, overwrite);
   } catch (...) {
     const auto& name = temporary;
     uninterrupted([&] { return file_system.unlink(name.c_str()); });
@@ -269,7 +269,7 @@ void DurableFolder::commit() {
     sync_folder(*file_system_, output, temporary_ / *it);
   }
   sync_folder(*file_system_, output, temporary_);
-  move_into_place(*file_system_, output, temporary_, Existing::refuse);
+  move_into_place(*file_system_, output, temporary_, Overwrite::refuse);
   committed_ = true;
   sync_new_name(*file_system_, output);
 }

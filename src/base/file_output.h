@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ddim/overwrite.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -32,19 +34,13 @@ struct FileContent {
   std::function<void(const ByteSink&)> write_to;
 };
 
-/// What to do when the output is there already.
-enum class Existing {
-  refuse,   ///< Error(user) that names it
-  replace,  ///< the old content stays readable until the new one is complete on the disk
-};
-
 /// Writes a file that is either complete or not there, whatever happens: into `path.tmp-<id>`
 /// beside it, fsync, rename to `path`, fsync of the folder. After a failure the temporary file is
 /// gone, the old file is untouched, and Error(io) names the path, the system's reason and the bytes
 /// needed. (If only the last fsync fails, the new content is in place and Error(io) says that it
 /// may not survive a loss of power.) The parent folder must exist.
 void write_file_durably(const std::filesystem::path& path, const FileContent& content,
-                        Existing existing, FileSystem& file_system = system_calls());
+                        Overwrite overwrite, FileSystem& file_system = system_calls());
 
 /// Whether a folder ends with manifest.json, the sizes and SHA-256 of its files.
 enum class Manifest { leave_out, write };

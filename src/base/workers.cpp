@@ -7,7 +7,15 @@
 #include <thread>
 #include <vector>
 
+#include "base/error.h"
+
 namespace ddim {
+
+int num_threads_of(int threads) {
+  require(threads >= 0, "threads must be 0 or greater; got ", threads);
+  if (threads > 0) return threads;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
 
 void run_workers(int num_workers, std::int64_t num_items,
                  const std::function<void(int worker, std::int64_t item)>& task) {

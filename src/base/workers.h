@@ -5,6 +5,9 @@
 
 namespace ddim {
 
+/// The number of threads that options mean: 0 is one per processor. Error(user) below 0.
+int num_threads_of(int threads);
+
 /// Calls task(worker, item) for every item in 0..num_items-1 on `num_workers` threads, the caller's
 /// among them; worker is 0..num_workers-1. Which worker gets which item is unspecified (the next
 /// free one), so what an item computes must not depend on it. The first exception is rethrown here

@@ -13,6 +13,7 @@
 #include "data/idx.h"
 #include "data/image_folder.h"
 #include "data/labels.h"
+#include "data/npz_set.h"
 #include "io/read_file.h"
 
 namespace ddim::data {
@@ -27,9 +28,9 @@ std::span<const std::uint8_t> as_bytes(const std::string& text) {
 }
 
 /// An idx file of a split, packed or not: `what` is "images" or "labels", `type` "idx3" or "idx1".
-std::optional<fs::path> find_idx(const fs::path& dir, Split split, const char* what,
+std::optional<fs::path> find_idx(const fs::path& dir, DataSplit split, const char* what,
                                  const char* type) {
-  const std::string prefix = concat(split == Split::train ? "train-" : "t10k-", what);
+  const std::string prefix = concat(split == DataSplit::train ? "train-" : "t10k-", what);
   for (const std::string& name :
        {concat(prefix, "-", type, "-ubyte"), concat(prefix, "-", type, "-ubyte.gz"),
         concat(prefix, ".", type, "-ubyte")}) {
@@ -52,7 +53,7 @@ Dataset load_idx(const fs::path& path, const DatasetOptions& options) {
   if (options.labels == Labels::ignore) return dataset;
   const auto labels = find_idx(path.parent_path(), options.split, "labels", "idx1");
   require(labels.has_value(), "data: ", path.parent_path().string(), " has no labels: looked for ",
-          options.split == Split::train ? "train" : "t10k", "-labels-idx1-ubyte[.gz]");
+          options.split == DataSplit::train ? "train" : "t10k", "-labels-idx1-ubyte[.gz]");
   dataset.labels = parse_idx_file(*labels, parse_idx_labels);
   if (std::ssize(dataset.labels) != dataset.images.count)
     fail(ErrorCode::corrupt, labels->string(), ": ", dataset.labels.size(), " labels for ",
@@ -60,8 +61,8 @@ Dataset load_idx(const fs::path& path, const DatasetOptions& options) {
   return dataset;
 }
 
-std::vector<fs::path> cifar10_files(const fs::path& dir, Split split) {
-  if (split == Split::test) return {dir / "test_batch.bin"};
+std::vector<fs::path> cifar10_files(const fs::path& dir, DataSplit split) {
+  if (split == DataSplit::test) return {dir / "test_batch.bin"};
   std::vector<fs::path> files;
   for (int i = 1; i <= 5; ++i) files.push_back(dir / concat("data_batch_", i, ".bin"));
   return files;
@@ -102,17 +103,17 @@ Dataset load_any(const fs::path& dir, const DatasetOptions& options) {
     fail(ErrorCode::user, "data: ", dir.string(),
          " holds packed CIFAR-10 files (.bin.xz); unpack them first: xz -dk *.xz");
   fail(ErrorCode::user, "data: no images in ", dir.string(), " for the ", to_string(options.split),
-       " split: looked for ", options.split == Split::train ? "train" : "t10k",
+       " split: looked for ", options.split == DataSplit::train ? "train" : "t10k",
        "-images-idx3-ubyte[.gz], ",
-       options.split == Split::train ? "data_batch_*.bin" : "test_batch.bin",
+       options.split == DataSplit::train ? "data_batch_*.bin" : "test_batch.bin",
        ", *.png, *.jpg, *.jpeg");
 }
 
 /// Grey to three equal channels.
 void spread_channels(Images& images, std::int64_t channels) {
   if (channels == 0 || channels == images.channels) return;
-  require(images.channels == 1 && channels == 3, "data: images have ", images.channels,
-          " channels but ", channels, " are asked for; change model.channels");
+  require(images.channels == 1 && channels == 3, "data: the images have ", images.channels,
+          images.channels == 1 ? " channel" : " channels", ", but the model takes ", channels);
   std::vector<std::uint8_t> pixels;
   pixels.reserve(3 * images.pixels.size());
   for (const std::uint8_t byte : images.pixels) pixels.insert(pixels.end(), 3, byte);
@@ -122,20 +123,20 @@ void spread_channels(Images& images, std::int64_t channels) {
 
 }  // namespace
 
-std::string_view to_string(Split split) { return split == Split::train ? "train" : "test"; }
-
 Dataset load_dataset(const fs::path& dir, const DatasetOptions& options) {
-  require(fs::is_directory(dir), "data: ", dir.string(), " is not a folder");
+  const bool is_npz = dir.extension() == ".npz" && fs::is_regular_file(dir);
+  require(is_npz || fs::is_directory(dir), "data: ", dir.string(),
+          " is neither a folder nor an .npz file");
   Dataset dataset;
   try {
-    dataset = load_any(dir, options);
+    dataset = is_npz ? load_npz(dir, options.labels) : load_any(dir, options);
   } catch (const fs::filesystem_error& error) {
     fail(ErrorCode::io, "data: ", error.what());
   }
   spread_channels(dataset.images, options.channels);
-  if (options.resolution != 0)
-    dataset.images =
-        fit_to(std::move(dataset.images), options.fit, options.resolution, dir.string());
+  if (options.height != 0)
+    dataset.images = fit_to(std::move(dataset.images), options.fit, options.height, options.width,
+                            dir.string());
   return dataset;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ddim/data_options.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -11,17 +13,15 @@
 
 namespace ddim::data {
 
-enum class Split { train, test };
-std::string_view to_string(Split split);
-
 /// Whether the class of each image is wanted too.
 enum class Labels { ignore, read };
 
 struct DatasetOptions {
-  Split split = Split::train;
+  DataSplit split = DataSplit::train;
   Fit fit = Fit::none;
-  std::int64_t resolution = 0;  ///< height and width of every image; 0 = as they are (Fit::none)
-  std::int64_t channels = 0;    ///< 1 or 3; 0 = as they are
+  std::int64_t height = 0;    ///< of every image; 0 = as they are (Fit::none)
+  std::int64_t width = 0;
+  std::int64_t channels = 0;  ///< 0 = as they are
   bool skip_corrupt = false;    ///< leave out files that cannot be read, instead of stopping
   Labels labels = Labels::ignore;
 };
@@ -29,7 +29,7 @@ struct DatasetOptions {
 struct Dataset {
   Images images = {};
   std::vector<std::int64_t> labels = {};  ///< the class of each image, from 0; empty when ignored
-  std::string kind;                       ///< "idx", "cifar10" or "folder"
+  std::string kind;                       ///< "idx", "cifar10", "folder" or "npz"
   std::vector<std::string> skipped = {};  ///< one line for each file left out: name and reason
 };
 
@@ -37,10 +37,11 @@ struct Dataset {
 ///   idx       train-images-idx3-ubyte[.gz], t10k-images-idx3-ubyte[.gz]   (MNIST, Fashion-MNIST)
 ///   cifar10   data_batch_1.bin .. data_batch_5.bin, test_batch.bin
 ///   folder    *.png, *.jpg, *.jpeg, searched through all sub-folders, sorted by name; when there
-///   is
-///             a sub-folder named "train" or "test" like the split, only that one
+///             is a sub-folder named "train" or "test" like the split, only that one
+/// or `dir` is an .npz file (load_npz()), which knows no splits.
 /// Labels come from train-labels-idx1-ubyte[.gz] (t10k-...) beside the images, from the records of
-/// CIFAR-10, or are the sub-folder that an image lies in, the sub-folders being counted by name.
+/// CIFAR-10, are the sub-folder that an image lies in, the sub-folders being counted by name, or arr_1 of an
+/// .npz file.
 /// Throws Error(user) when none of them is there (saying what was looked for), the images do not
 /// have the size asked for, or labels are wanted and there are none; Error(corrupt) naming the file
 /// that is damaged, Error(io) when the system refuses to read.

@@ -71,18 +71,6 @@ Images window(const Images& images, std::int64_t top, std::int64_t left, std::in
 
 }  // namespace
 
-std::string_view to_string(Fit fit) {
-  switch (fit) {
-    case Fit::none:
-      return "none";
-    case Fit::pad:
-      return "pad";
-    case Fit::crop_resize:
-      return "crop-resize";
-  }
-  return "?";
-}
-
 Images resize(const Images& images, std::int64_t height, std::int64_t width) {
   const std::vector<Taps> rows = make_taps(images.height, height);
   const std::vector<Taps> columns = make_taps(images.width, width);
@@ -120,24 +108,28 @@ Images resize(const Images& images, std::int64_t height, std::int64_t width) {
   return result;
 }
 
-Images fit_to(Images images, Fit fit, std::int64_t resolution, const std::string& name) {
-  if (images.height == resolution && images.width == resolution) return images;
+Images fit_to(Images images, Fit fit, std::int64_t height, std::int64_t width,
+              const std::string& name) {
+  if (images.height == height && images.width == width) return images;
   switch (fit) {
     case Fit::none:
-      fail(ErrorCode::user, name, ": images are ", images.height, "x", images.width,
-           " but the resolution is ", resolution,
-           "; set data.fit to \"pad\" or \"crop-resize\", or change data.resolution");
+      fail(ErrorCode::user, name, ": images are ", images.width, "x", images.height, ", not ", width,
+           "x", height, " (width, height); pad them or crop and resize them");
     case Fit::pad:
-      require(images.height <= resolution && images.width <= resolution, name, ": images are ",
-              images.height, "x", images.width, ", too large to be padded to ", resolution,
-              "; set data.fit to \"crop-resize\", or change data.resolution");
-      return window(images, -(resolution - images.height) / 2, -(resolution - images.width) / 2,
-                    resolution, resolution);
+      require(images.height <= height && images.width <= width, name, ": images are ", images.width,
+              "x", images.height, ", too large to be padded to ", width, "x", height,
+              "; crop and resize them");
+      return window(images, -(height - images.height) / 2, -(width - images.width) / 2, height,
+                    width);
     case Fit::crop_resize: {
-      const std::int64_t side = std::min(images.height, images.width);
-      const Images square =
-          window(images, (images.height - side) / 2, (images.width - side) / 2, side, side);
-      return resize(square, resolution, resolution);
+      // The largest part of the wanted proportions: all of one side.
+      const std::int64_t part_height =
+          std::min(images.height, std::max<std::int64_t>(1, images.width * height / width));
+      const std::int64_t part_width =
+          std::min(images.width, std::max<std::int64_t>(1, images.height * width / height));
+      const Images part = window(images, (images.height - part_height) / 2,
+                                 (images.width - part_width) / 2, part_height, part_width);
+      return resize(part, height, width);
     }
   }
   return images;

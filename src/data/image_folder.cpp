@@ -23,10 +23,8 @@ std::string lower_extension(const fs::path& path) {
   return extension;
 }
 
-io::Image read_image(const fs::path& file, std::int64_t channels) {
-  const io::Channels wanted = channels == 1   ? io::Channels::grey
-                              : channels == 3 ? io::Channels::rgb
-                                              : io::Channels::as_stored;
+Image read_image(const fs::path& file, std::int64_t channels) {
+  const io::Channels wanted = io::channels_of(channels);
   if (lower_extension(file) == ".png") return io::read_png(file, wanted).image;
   return io::read_jpeg(file, wanted);
 }
@@ -74,14 +72,14 @@ Dataset load_image_files(const fs::path& dir, const std::vector<fs::path>& files
   for (std::size_t i = 0; i < files.size(); ++i) {
     const fs::path& file = files[i];
     try {
-      io::Image image = read_image(file, all.count == 0 ? options.channels : all.channels);
+      Image image = read_image(file, all.count == 0 ? options.channels : all.channels);
       Images one{.count = 1,
                  .height = image.height,
                  .width = image.width,
                  .channels = image.channels,
                  .pixels = std::move(image.pixels)};
-      if (options.resolution != 0)
-        one = fit_to(std::move(one), options.fit, options.resolution, file.string());
+      if (options.height != 0)
+        one = fit_to(std::move(one), options.fit, options.height, options.width, file.string());
       require(all.count == 0 || (one.height == all.height && one.width == all.width), file.string(),
               ": ", one.height, "x", one.width, ", but the images before it are ", all.height, "x",
               all.width);

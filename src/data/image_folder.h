@@ -10,7 +10,7 @@ namespace ddim::data {
 /// The PNG and JPEG files in `dir` and its sub-folders, in the order of their names.
 std::vector<std::filesystem::path> find_image_files(const std::filesystem::path& dir);
 
-/// Reads `files` (at least one) and fits each to options.resolution; without one, all must have the
+/// Reads `files` (at least one) and fits each to the options' height and width; without them, all must have the
 /// size of the first. Channels are converted to options.channels, or to the first file's; alpha is
 /// dropped. Files that cannot be used are collected: Error(corrupt) with the list of them, or, with
 /// options.skip_corrupt, lines of Dataset::skipped (Error(corrupt) when no file is left). An

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ddim/image.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -27,5 +29,7 @@ enum class Flip { no, horizontal };
 /// One image as a network wants it: out[h,w,c] = byte / 127.5 - 1, in [-1, 1], mirrored if asked
 /// for. `out` holds height * width * channels values.
 void to_floats(const Images& images, std::int64_t index, Flip flip, std::span<float> out);
+/// The first `count` images.
+FloatImages to_floats(const Images& images, std::int64_t count);
 
 }  // namespace ddim::data

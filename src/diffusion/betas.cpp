@@ -24,15 +24,15 @@ std::vector<double> equal_distances(double start, double end, std::int64_t T) {
 
 }  // namespace
 
-std::vector<double> linear_betas(const BetaRange& range) {
-  return equal_distances(range.start, range.end, range.T);
+std::vector<double> linear_betas(const ForwardProcess& process) {
+  return equal_distances(process.beta_start, process.beta_end, process.T);
 }
 
-std::vector<double> scaled_linear_betas(const BetaRange& range) {
-  require(range.start >= 0.0 && range.end >= 0.0, "schedule: scaled linear betas from ",
-          range.start, " to ", range.end, " have no real roots");
+std::vector<double> scaled_linear_betas(const ForwardProcess& process) {
+  require(process.beta_start >= 0.0 && process.beta_end >= 0.0, "schedule: scaled linear betas from ",
+          process.beta_start, " to ", process.beta_end, " have no real roots");
   std::vector<double> betas =
-      equal_distances(std::sqrt(range.start), std::sqrt(range.end), range.T);
+      equal_distances(std::sqrt(process.beta_start), std::sqrt(process.beta_end), process.T);
   for (double& beta : betas) beta *= beta;
   return betas;
 }
@@ -49,33 +49,11 @@ std::vector<double> cosine_betas(std::int64_t T) {
   return betas;
 }
 
-std::vector<double> sigmoid_betas(const BetaRange& range) {
-  std::vector<double> betas = equal_distances(-6.0, 6.0, range.T);
+std::vector<double> sigmoid_betas(const ForwardProcess& process) {
+  std::vector<double> betas = equal_distances(-6.0, 6.0, process.T);
   for (double& beta : betas)
-    beta = range.start + (range.end - range.start) / (1.0 + std::exp(-beta));
+    beta = process.beta_start + (process.beta_end - process.beta_start) / (1.0 + std::exp(-beta));
   return betas;
-}
-
-std::span<const BetaKind> beta_kinds() {
-  static constexpr BetaKind kKinds[] = {BetaKind::linear, BetaKind::scaled_linear, BetaKind::cosine,
-                                        BetaKind::sigmoid, BetaKind::list};
-  return kKinds;
-}
-
-std::string_view to_string(BetaKind kind) {
-  switch (kind) {
-    case BetaKind::linear:
-      return "linear";
-    case BetaKind::scaled_linear:
-      return "scaled-linear";
-    case BetaKind::cosine:
-      return "cosine";
-    case BetaKind::sigmoid:
-      return "sigmoid";
-    case BetaKind::list:
-      return "list";
-  }
-  return "";
 }
 
 std::vector<double> with_zero_terminal_snr(const std::vector<double>& betas) {

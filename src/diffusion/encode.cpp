@@ -11,10 +11,10 @@ namespace {
 
 void check(const Plan& plan) {
   const PlanOptions& options = plan.options;
-  const auto* eta = std::get_if<EtaNoise>(&options.noise);
-  require(options.sampler == SamplerKind::ddim && eta != nullptr && eta->eta == 0.0,
+  const double* eta = std::get_if<double>(&options.eta);
+  require(options.sampler == Sampler::ddim && eta != nullptr && *eta == 0.0,
           "encode: only DDIM's steps (sampler ddim, eta 0) can be taken upwards");
-  require(options.clip == Clip::none,
+  require(options.clip.bound == Clip::Bound::none,
           "encode: a step that clips cannot be undone; encode without clipping");
   require(
       !plan.steps.empty() && plan.steps.back().alpha_bar_prev < 1.0,
@@ -27,7 +27,7 @@ void check(const Plan& plan) {
   }
 }
 
-EncodeStep undo(const Step& step, Prediction prediction) {
+EncodeStep undo(const PlanStep& step, Prediction prediction) {
   const double x_from_prev = std::sqrt(step.alpha_bar / step.alpha_bar_prev);
   return {.t_prev = std::max(step.t_prev, 0.0),
           .t = step.t,
@@ -45,8 +45,8 @@ std::vector<EncodeStep> make_encoding(const Plan& plan) {
   check(plan);
   std::vector<EncodeStep> steps;
   for (std::size_t i = plan.steps.size(); i-- > 0;) {
-    const Step& step = plan.steps[i];
-    if (step.alpha_bar < step.alpha_bar_prev) steps.push_back(undo(step, plan.options.prediction));
+    const PlanStep& step = plan.steps[i];
+    if (step.alpha_bar < step.alpha_bar_prev) steps.push_back(undo(step, plan.prediction));
   }
   return steps;
 }

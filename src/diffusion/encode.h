@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "diffusion/prediction.h"
 #include "diffusion/sampler.h"
 
 namespace ddim::diffusion {

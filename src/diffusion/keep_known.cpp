@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "diffusion/prediction.h"
 
 namespace ddim::diffusion {
 namespace {

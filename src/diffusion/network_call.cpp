@@ -7,18 +7,14 @@
 namespace ddim::diffusion {
 namespace {
 
-bool is_threshold(Clip clip) {
-  return clip == Clip::threshold_keep_eps || clip == Clip::threshold_rederive_eps;
-}
-
 Tensor image_of(const Tensor& x, std::int64_t n) { return x.defined() ? x.slice(n, 1) : Tensor(); }
 
 }  // namespace
 
-NetworkCall::NetworkCall(const PlanOptions& options, const Denoiser& denoiser, const Tensor& like)
-    : options_(options),
+NetworkCall::NetworkCall(const Clip& clip, const Denoiser& denoiser, const Tensor& like)
+    : clip_(clip),
       denoiser_(denoiser),
-      unclipped_x0_(is_threshold(options.clip) ? empty_like(like) : Tensor()) {}
+      unclipped_x0_(clip.bound == Clip::Bound::quantile ? empty_like(like) : Tensor()) {}
 
 Tensor NetworkCall::output(const Tensor& x_t, double t, const std::string& where) const {
   Tensor output = denoiser_(x_t, t);
@@ -32,7 +28,7 @@ Tensor NetworkCall::output(const Tensor& x_t, double t, const std::string& where
 void NetworkCall::update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& output,
                          const Tensor& z, Tensor& y, Tensor& x0_pred) {
   Kernels& kernels = x_t.device().kernels();
-  if (!is_threshold(options_.clip)) {
+  if (clip_.bound != Clip::Bound::quantile) {
     kernels.sampler_update(update, x_t, output, z, y, x0_pred);
     return;
   }
@@ -41,10 +37,10 @@ void NetworkCall::update(const SamplerUpdate& update, const Tensor& x_t, const T
   const Tensor terms[] = {x_t, output};
   kernels.linear_combination(factors, terms, x0);
   std::vector<double> quantiles(static_cast<std::size_t>(x_t.dim(0)));
-  kernels.absolute_quantile(x0, options_.threshold.ratio, quantiles);
+  kernels.absolute_quantile(x0, clip_.quantile, quantiles);
   for (std::int64_t n = 0; n < x_t.dim(0); ++n) {
     SamplerUpdate of_image = update;
-    of_image.clip = std::clamp(quantiles[static_cast<std::size_t>(n)], 1.0, options_.threshold.max);
+    of_image.clip = std::clamp(quantiles[static_cast<std::size_t>(n)], 1.0, clip_.max);
     of_image.x0_scale = 1.0 / of_image.clip;
     Tensor y_n = image_of(y, n), x0_n = image_of(x0_pred, n);
     kernels.sampler_update(of_image, x_t.slice(n, 1), output.slice(n, 1), image_of(z, n), y_n,

@@ -22,14 +22,14 @@ double largest_eta_of(const Trajectory& trajectory) {
 void check_noise(const Trajectory& trajectory, const PlanOptions& options) {
   using Noise = SamplerTraits::Noise;
   const Noise allowed = traits_of(options.sampler).noise;
-  const auto* noise = std::get_if<EtaNoise>(&options.noise);
-  if (noise == nullptr) {
+  const double* eta_number = std::get_if<double>(&options.eta);
+  if (eta_number == nullptr) {
     require(allowed == Noise::eta_or_sigma_hat, "sigma-hat: belongs to the sampler ddim, not to ",
             to_string(options.sampler),
             allowed == Noise::own ? ", which has a variance of its own" : "");
     return;
   }
-  const double eta = noise->eta;
+  const double eta = *eta_number;
   require(std::isfinite(eta) && eta >= 0.0, "eta: ", eta, " is not a number from 0 upward");
   require(eta == 0.0 || allowed == Noise::eta || allowed == Noise::eta_or_sigma_hat, "eta: ", eta,
           " has no meaning for the sampler ", to_string(options.sampler),
@@ -43,25 +43,25 @@ void check_noise(const Trajectory& trajectory, const PlanOptions& options) {
 }
 
 void check_clip(const PlanOptions& options) {
-  require(std::isfinite(options.clip_range) && options.clip_range > 0.0, "clip: range ",
-          options.clip_range, " is not a positive number");
-  const auto& [ratio, max] = options.threshold;
-  require(ratio > 0.0 && ratio <= 1.0, "threshold: ", ratio,
+  const Clip& clip = options.clip;
+  require(std::isfinite(clip.range) && clip.range > 0.0, "clip: range ", clip.range,
+          " is not a positive number");
+  require(clip.quantile > 0.0 && clip.quantile <= 1.0, "threshold: ", clip.quantile,
           " is not a part of the pixels; expected a number above 0 and at most 1, such as 0.995");
-  require(max >= 1.0, "threshold: a largest value of ", max, "; expected at least 1");
-  const bool keeps_eps = options.clip == Clip::keep_eps || options.clip == Clip::threshold_keep_eps;
+  require(clip.max >= 1.0, "threshold: a largest value of ", clip.max, "; expected at least 1");
+  const bool keeps_eps = clip.bound != Clip::Bound::none && clip.eps == Clip::EpsRule::keep;
   require(!keeps_eps || traits_of(options.sampler).uses != SamplerTraits::Uses::eps,
           "clip: keep-eps changes nothing in the sampler ", to_string(options.sampler),
           ", which uses eps alone; take rederive-eps, or the sampler ddim");
 }
 
-void check_legs(const Trajectory& trajectory, const PlanOptions& options) {
+void check_legs(const Trajectory& trajectory, Sampler sampler, Prediction prediction) {
   const std::vector<Leg>& legs = trajectory.legs;
-  const SamplerTraits& traits = traits_of(options.sampler);
+  const SamplerTraits& traits = traits_of(sampler);
   require(!legs.empty(), "tau: the list of steps is empty");
   if (legs.front().alpha_bar == 0.0) {
     require(
-        options.prediction != Prediction::eps, "schedule: alpha_bar is 0 at t = ", legs.front().t,
+        prediction != Prediction::eps, "schedule: alpha_bar is 0 at t = ", legs.front().t,
         " (zero terminal SNR), where a network that predicts eps says nothing of "
         "the image; such a schedule needs one that predicts v or x0, or a tau that begins below");
     require(!traits.needs_noise_level, "sampler: ", traits.name,
@@ -82,46 +82,39 @@ void check_legs(const Trajectory& trajectory, const PlanOptions& options) {
 
 }  // namespace
 
-std::string_view to_string(Clip clip) {
-  switch (clip) {
-    case Clip::none:
-      return "none";
-    case Clip::keep_eps:
-      return "keep-eps";
-    case Clip::rederive_eps:
-      return "rederive-eps";
-    case Clip::threshold_keep_eps:
-      return "threshold-keep-eps";
-    case Clip::threshold_rederive_eps:
-      return "threshold-rederive-eps";
-  }
-  return "";
-}
-
-std::int64_t Plan::nfe() const {
-  return schedule ? kMaxAdaptiveCalls : static_cast<std::int64_t>(steps.size());
-}
-
 double largest_eta(const Schedule& schedule, std::span<const std::int64_t> tau) {
   return largest_eta_of(make_trajectory(schedule, tau));
 }
 
-Plan make_plan(const Schedule& schedule, const Trajectory& trajectory, const PlanOptions& options) {
-  check_legs(trajectory, options);
+Plan make_plan(const Schedule& schedule, Prediction prediction, const Trajectory& trajectory,
+               const PlanOptions& options) {
+  check_legs(trajectory, options.sampler, prediction);
   check_noise(trajectory, options);
   check_clip(options);
   require(options.tolerance > 0.0 && std::isfinite(options.tolerance),
           "tolerance: ", options.tolerance, " is not a positive number");
-  Plan plan{.options = options};
+  Plan plan{.options = options, .prediction = prediction, .note = trajectory.note};
   plan.steps = traits_of(options.sampler)
-                   .make_steps({.schedule = schedule, .legs = trajectory.legs, .options = options});
-  if (options.sampler == SamplerKind::adaptive) plan.schedule = schedule;
+                   .make_steps({.schedule = schedule,
+                                .legs = trajectory.legs,
+                                .prediction = prediction,
+                                .options = options});
+  if (options.sampler == Sampler::adaptive) {
+    plan.stepping = AdaptiveSteps{.betas = schedule.betas()};
+    plan.nfe = kMaxAdaptiveCalls;
+  } else {
+    plan.nfe = std::ssize(plan.steps);
+  }
   return plan;
 }
 
+Plan make_plan(const Schedule& schedule, Prediction prediction, const PlanOptions& options) {
+  return make_plan(schedule, prediction, make_trajectory(schedule, options), options);
+}
+
 Plan make_plan(const Schedule& schedule, std::span<const std::int64_t> tau,
-               const PlanOptions& options) {
-  return make_plan(schedule, make_trajectory(schedule, tau), options);
+               const PlanOptions& options, Prediction prediction) {
+  return make_plan(schedule, prediction, make_trajectory(schedule, tau), options);
 }
 
 }  // namespace ddim::diffusion

@@ -1,4 +1,4 @@
-#include "diffusion/plan_text.h"
+#include <ddim/plan.h>
 
 #include <array>
 #include <charconv>
@@ -7,10 +7,10 @@
 #include <sstream>
 #include <string_view>
 
-namespace ddim::diffusion {
+namespace ddim {
 namespace {
 
-double signal_to_noise(const Step& step) { return step.alpha_bar / (1.0 - step.alpha_bar); }
+double signal_to_noise(const PlanStep& step) { return step.alpha_bar / (1.0 - step.alpha_bar); }
 
 /// The shortest text that reads back as the same double, whatever the locale.
 std::string exact(double value) {
@@ -28,22 +28,30 @@ std::string short_time(double t) {
 }
 
 std::string calls_of(const Plan& plan) {
-  return (plan.schedule ? "at most " : "") + std::to_string(plan.nfe());
+  return (plan.is_adaptive() ? "at most " : "") + std::to_string(plan.nfe);
 }
 
 }  // namespace
+
+std::string to_string(const Tau& tau) {
+  if (const auto* kind = std::get_if<TauKind>(&tau)) return std::string(to_string(*kind));
+  std::string text;
+  for (const double t : std::get<std::vector<double>>(tau))
+    text.append(text.empty() ? "" : ",").append(exact(t));
+  return text;
+}
 
 std::string to_table(const Plan& plan) {
   std::ostringstream out;
   out.imbue(std::locale::classic());
   out << "     t  t_prev  sqrt(alpha_bar)           SNR     sigma\n";
-  for (const Step& step : plan.steps) {
+  for (const PlanStep& step : plan.steps) {
     out << std::setw(6) << short_time(step.t) << std::setw(8) << short_time(step.t_prev)
         << std::fixed << std::setprecision(6) << std::setw(17) << std::sqrt(step.alpha_bar)
         << std::scientific << std::setprecision(4) << std::setw(14) << signal_to_noise(step)
         << std::fixed << std::setw(10) << step.sigma << "\n";
   }
-  if (plan.schedule)
+  if (plan.is_adaptive())
     out << "adaptive: the first line is gone in steps that are chosen on the way, tolerance "
         << std::defaultfloat << plan.options.tolerance << "\n";
   out << "network calls per image (nfe): " << calls_of(plan) << "\n";
@@ -53,21 +61,21 @@ std::string to_table(const Plan& plan) {
 std::string to_json(const Plan& plan) {
   const PlanOptions& options = plan.options;
   std::string text = "{\"sampler\":\"" + std::string(to_string(options.sampler)) + "\"";
-  if (const auto* noise = std::get_if<EtaNoise>(&options.noise)) {
-    text += ",\"noise\":\"eta\",\"eta\":" + exact(noise->eta);
+  if (const double* eta = std::get_if<double>(&options.eta)) {
+    text += ",\"noise\":\"eta\",\"eta\":" + exact(*eta);
   } else {
     text += ",\"noise\":\"sigma-hat\"";
   }
-  text += ",\"prediction\":\"" + std::string(to_string(options.prediction)) + "\",\"clip\":\"" +
+  text += ",\"prediction\":\"" + std::string(to_string(plan.prediction)) + "\",\"clip\":\"" +
           std::string(to_string(options.clip)) + "\"";
-  if (plan.schedule) {
+  if (plan.is_adaptive()) {
     text += ",\"tolerance\":" + exact(options.tolerance) +
-            ",\"nfe_at_most\":" + std::to_string(plan.nfe());
+            ",\"nfe_at_most\":" + std::to_string(plan.nfe);
   } else {
-    text += ",\"nfe\":" + std::to_string(plan.nfe());
+    text += ",\"nfe\":" + std::to_string(plan.nfe);
   }
   text += ",\"steps\":[";
-  for (const Step& step : plan.steps) {
+  for (const PlanStep& step : plan.steps) {
     if (text.back() == '}') text += ',';
     text += "{\"t\":" + exact(step.t) + ",\"t_prev\":" + exact(step.t_prev) +
             ",\"sqrt_alpha_bar\":" + exact(std::sqrt(step.alpha_bar)) +
@@ -76,4 +84,4 @@ std::string to_json(const Plan& plan) {
   return text + "]}";
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim

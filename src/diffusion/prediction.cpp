@@ -4,23 +4,6 @@
 
 namespace ddim::diffusion {
 
-std::span<const Prediction> predictions() {
-  static constexpr Prediction kPredictions[] = {Prediction::eps, Prediction::x0, Prediction::v};
-  return kPredictions;
-}
-
-std::string_view to_string(Prediction prediction) {
-  switch (prediction) {
-    case Prediction::eps:
-      return "eps";
-    case Prediction::x0:
-      return "x0";
-    case Prediction::v:
-      return "v";
-  }
-  return "";
-}
-
 FromOutput x0_from_output(Prediction prediction, double alpha_bar) {
   switch (prediction) {
     case Prediction::eps:

@@ -1,22 +1,8 @@
 #pragma once
 
-#include <span>
-#include <string_view>
+#include <ddim/forward_process.h>
 
 namespace ddim::diffusion {
-
-/// What a network's output stands for.
-enum class Prediction {
-  eps,  ///< the noise: Ho et al. and the DDIM paper
-  x0,   ///< the clean image; diffusers: "sample"
-  v,    ///< sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 (Salimans and Ho 2022)
-};
-
-/// All of them, in this order.
-std::span<const Prediction> predictions();
-
-/// "eps", "x0", "v": how commands, configurations and recipes spell it.
-std::string_view to_string(Prediction prediction);
 
 /// A linear function of the state and the network's output: from_x x_t + from_output output.
 struct FromOutput {

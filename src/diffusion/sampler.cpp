@@ -84,7 +84,7 @@ void draw_initial_state(std::uint64_t seed, std::uint32_t first_image, Tensor& x
 
 Tensor sample(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
               const NoiseSource& noise, const StepObserver& observer) {
-  if (plan.schedule) return sample_adaptively(plan, denoiser, x_T, observer);
+  if (plan.is_adaptive()) return sample_adaptively(plan, denoiser, x_T, observer);
   const auto* drawn = std::get_if<DrawnNoise>(&noise);
   if (drawn == nullptr) check_given_noise(std::get<GivenNoise>(noise), plan, x_T);
 
@@ -92,12 +92,12 @@ Tensor sample(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
   Tensor x = empty_like(x_T);                              // x_t, then x_prev in its place
   Tensor x0_pred = observer ? empty_like(x_T) : Tensor();  // nobody else looks at it
   Tensor z_buffer = drawn != nullptr ? empty_like(x_T) : Tensor();
-  NetworkCall network(plan.options, denoiser, x_T);
+  NetworkCall network(plan.options.clip, denoiser, x_T);
   History history(plan, x_T);
   kernels.copy(x_T, x);
 
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-    const Step& step = plan.steps[i];
+    const PlanStep& step = plan.steps[i];
     const Tensor output = network.output(x, step.t, describe(i, plan));
     Tensor z;
     if (step.sigma > 0.0 && drawn != nullptr) {

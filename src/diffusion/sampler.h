@@ -7,11 +7,11 @@
 #include <variant>
 
 #include "diffusion/plan.h"
-#include "tensor/tensor.h"
+#include "tensor/kernels.h"
 
 namespace ddim::diffusion {
 
-/// What the network says of x_t: PlanOptions::prediction says what it stands for (mostly the
+/// What the network says of x_t: Plan::prediction says what it stands for (mostly the
 /// noise). Of x_t's shape, on its device. A sampler knows nothing else of a network.
 using Denoiser = std::function<Tensor(const Tensor& x_t, double t)>;
 
@@ -36,8 +36,8 @@ using NoiseSource = std::variant<DrawnNoise, GivenNoise>;
 /// What an observer sees after each step. The tensors are the sampler's own and change with the
 /// next step.
 struct StepReport {
-  std::size_t index;           ///< 0 .. nfe-1; for SamplerKind::adaptive the steps of one image
-  const Step& step;            ///< the step that was taken
+  std::size_t index;           ///< 0 .. nfe-1; for Sampler::adaptive the steps of one image
+  const PlanStep& step;            ///< the step that was taken
   const Tensor& x_prev;        ///< the state it led to; after the last step, x_0
   const Tensor& x0_pred;       ///< the prediction it used, clipped if the plan clips
   std::int64_t first_row = 0;  ///< x_prev and x0_pred are this and the following rows of x_T

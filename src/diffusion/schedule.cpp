@@ -29,7 +29,7 @@ Schedule::Schedule(std::vector<double> betas) : betas_(std::move(betas)) {
 }
 
 Schedule Schedule::linear(double beta_start, double beta_end, std::int64_t T) {
-  return Schedule(linear_betas({.start = beta_start, .end = beta_end, .T = T}));
+  return Schedule(linear_betas({.beta_start = beta_start, .beta_end = beta_end, .T = T}));
 }
 
 double Schedule::alpha_bar(std::int64_t t) const {
@@ -62,28 +62,27 @@ double Schedule::t_at_log_snr(double wanted) const {
   return index - (wanted - below) / (above - below);
 }
 
-Schedule make_schedule(const ScheduleOptions& options) {
-  require(options.list.empty() == (options.betas != BetaKind::list),
-          options.list.empty() ? "schedule: the list of betas is empty"
-                               : "schedule: a list of betas is given, but the schedule is ",
-          options.list.empty() ? "" : to_string(options.betas));
+Schedule make_schedule(const ForwardProcess& process) {
+  const bool is_list = process.schedule == BetaKind::list;
+  require(!is_list || !process.betas.empty(), "schedule: the list of betas is empty");
+  require(is_list || process.betas.empty(), "schedule: a list of betas is given, but the schedule is ",
+          to_string(process.schedule));
   std::vector<double> betas = [&] {
-    switch (options.betas) {
+    switch (process.schedule) {
       case BetaKind::linear:
-        return linear_betas(options.range);
+        return linear_betas(process);
       case BetaKind::scaled_linear:
-        return scaled_linear_betas(options.range);
+        return scaled_linear_betas(process);
       case BetaKind::cosine:
-        return cosine_betas(options.range.T);
+        return cosine_betas(process.T);
       case BetaKind::sigmoid:
-        return sigmoid_betas(options.range);
+        return sigmoid_betas(process);
       case BetaKind::list:
         break;
     }
-    return options.list;
+    return process.betas;
   }();
-  if (options.terminal_snr == ScheduleOptions::TerminalSnr::zero)
-    betas = with_zero_terminal_snr(betas);
+  if (process.terminal_snr == TerminalSnr::zero) betas = with_zero_terminal_snr(betas);
   return Schedule(std::move(betas));
 }
 

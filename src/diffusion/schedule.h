@@ -1,9 +1,9 @@
 #pragma once
 
+#include <ddim/forward_process.h>
+
 #include <cstdint>
 #include <vector>
-
-#include "diffusion/betas.h"
 
 namespace ddim::diffusion {
 
@@ -42,16 +42,9 @@ class Schedule {
   std::vector<double> alpha_bars_;
 };
 
-/// A forward process in words.
-struct ScheduleOptions {
-  BetaKind betas = BetaKind::linear;
-  BetaRange range = {};           ///< `cosine` looks at T alone, `list` at nothing of it
-  std::vector<double> list = {};  ///< of BetaKind::list, else empty
-  enum class TerminalSnr { as_it_is, zero } terminal_snr = TerminalSnr::as_it_is;
-};
-
-/// Error(user) as Schedule() and for a list where none belongs.
-Schedule make_schedule(const ScheduleOptions& options);
+/// The schedule of a forward process. Error(user) as Schedule(), and for a list of betas where none
+/// belongs or none where one does.
+Schedule make_schedule(const ForwardProcess& process);
 
 /// log(alpha_bar / (1 - alpha_bar)), the logarithm of the signal-to-noise ratio; -2
 /// log(noise_level).

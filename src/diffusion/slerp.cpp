@@ -41,4 +41,26 @@ std::vector<float> slerp(std::span<const float> x_0, std::span<const float> x_1,
   return result;
 }
 
+std::vector<float> interpolate(std::span<const float> ends, std::int64_t num_ends,
+                               std::int64_t frames) {
+  require(num_ends == 2 || num_ends == 4,
+          "interpolate needs two endpoints (a line) or four (a grid); got ", num_ends);
+  require(frames >= 2, "interpolate needs at least 2 frames, the endpoints; got ", frames);
+  const bool is_grid = num_ends == 4;
+  const std::size_t size = ends.size() / static_cast<std::size_t>(num_ends);
+  const auto end = [&](std::size_t index) { return ends.subspan(index * size, size); };
+  const auto w_of = [&](std::int64_t i) {
+    return static_cast<double>(i) / static_cast<double>(frames - 1);
+  };
+  std::vector<float> states;
+  for (std::int64_t row = 0; row < (is_grid ? frames : 1); ++row) {
+    for (std::int64_t column = 0; column < frames; ++column) {
+      std::vector<float> state = slerp(end(0), end(1), w_of(column));
+      if (is_grid) state = slerp(state, slerp(end(2), end(3), w_of(column)), w_of(row));
+      states.insert(states.end(), state.begin(), state.end());
+    }
+  }
+  return states;
+}
+
 }  // namespace ddim::diffusion

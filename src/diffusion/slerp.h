@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -12,5 +13,12 @@ namespace ddim::diffusion {
 /// for sizes that differ, a state that is all zero, and opposite ones, between which there is no
 /// shortest way.
 std::vector<float> slerp(std::span<const float> x_0, std::span<const float> x_1, double w);
+
+/// States between 2 ends, a line of `frames`, or between 4, a grid of frames x frames, row by row:
+/// slerp from end 0 to end 1 and from end 2 to end 3 along a row, and from the one to the other
+/// down a column. `ends` holds the states one after the other. Error(user) for another number of
+/// ends, for fewer than 2 frames, and as slerp().
+std::vector<float> interpolate(std::span<const float> ends, std::int64_t num_ends,
+                               std::int64_t frames);
 
 }  // namespace ddim::diffusion

@@ -101,8 +101,8 @@ std::vector<std::int64_t> diffusers_linspace(std::int64_t S, std::int64_t T) {
   return tau;
 }
 
-Tau of_diffusers(std::vector<std::int64_t> steps, std::int64_t S, std::int64_t T) {
-  Tau tau{.steps = std::move(steps), .note = "", .stride = T / S};
+VisitedSteps of_diffusers(std::vector<std::int64_t> steps, std::int64_t S, std::int64_t T) {
+  VisitedSteps tau{.steps = std::move(steps), .note = "", .stride = T / S};
   // Rounding lets numpy.arange run one value further for some S: a step at t = -1.
   if (tau.steps.front() < 0) {
     tau.steps.erase(tau.steps.begin());
@@ -118,9 +118,9 @@ Tau of_diffusers(std::vector<std::int64_t> steps, std::int64_t S, std::int64_t T
   return tau;
 }
 
-Tau of_official_code(TauKind kind, std::int64_t num_steps, std::int64_t T) {
+VisitedSteps of_official_code(TauKind kind, std::int64_t num_steps, std::int64_t T) {
   const bool is_linear = kind == TauKind::linear_code;
-  Tau tau{is_linear ? linear_code(num_steps, T) : quadratic_code(num_steps, T), ""};
+  VisitedSteps tau{is_linear ? linear_code(num_steps, T) : quadratic_code(num_steps, T), ""};
   if (num_steps == 1) {
     tau.note = concat(to_string(kind),
                       ": with one step the official code starts at t = 0, from noise that it takes "
@@ -133,51 +133,9 @@ Tau of_official_code(TauKind kind, std::int64_t num_steps, std::int64_t T) {
   return tau;
 }
 
-constexpr TauKind kKinds[] = {TauKind::linear,
-                              TauKind::quadratic,
-                              TauKind::trailing,
-                              TauKind::leading,
-                              TauKind::linspace,
-                              TauKind::log_snr,
-                              TauKind::linear_code,
-                              TauKind::quadratic_code,
-                              TauKind::diffusers_leading,
-                              TauKind::diffusers_trailing,
-                              TauKind::diffusers_linspace};
-
 }  // namespace
 
-std::span<const TauKind> tau_kinds() { return kKinds; }
-
-std::string_view to_string(TauKind kind) {
-  switch (kind) {
-    case TauKind::linear:
-      return "linear";
-    case TauKind::quadratic:
-      return "quadratic";
-    case TauKind::trailing:
-      return "trailing";
-    case TauKind::leading:
-      return "leading";
-    case TauKind::linspace:
-      return "linspace";
-    case TauKind::log_snr:
-      return "log-snr";
-    case TauKind::linear_code:
-      return "linear-code";
-    case TauKind::quadratic_code:
-      return "quadratic-code";
-    case TauKind::diffusers_leading:
-      return "diffusers-leading";
-    case TauKind::diffusers_trailing:
-      return "diffusers-trailing";
-    case TauKind::diffusers_linspace:
-      return "diffusers-linspace";
-  }
-  return "";
-}
-
-Tau make_tau(TauKind kind, std::int64_t num_steps, std::int64_t T, std::int64_t steps_offset) {
+VisitedSteps make_tau(TauKind kind, std::int64_t num_steps, std::int64_t T, std::int64_t steps_offset) {
   require(T >= 1 && T <= Schedule::kMaxSteps, "tau: T is ", T, "; expected 1 to ",
           Schedule::kMaxSteps);
   require(num_steps >= 1 && num_steps <= T, "steps: ", num_steps, " sampling steps; expected 1 to ",

@@ -70,14 +70,24 @@ Trajectory make_trajectory(const Schedule& schedule, std::span<const std::int64_
   return make_trajectory(schedule, real, final_alpha);
 }
 
-Trajectory make_trajectory(const Schedule& schedule, const TrajectoryOptions& options) {
-  if (options.kind == TauKind::log_snr) {
+Trajectory last_part(Trajectory trajectory, double strength) {
+  require(strength > 0.0 && strength <= 1.0, "strength: ", strength,
+          "; expected a number above 0 and at most 1");
+  auto& legs = trajectory.legs;
+  const auto kept = std::max(1L, std::lround(strength * static_cast<double>(legs.size())));
+  legs.erase(legs.begin(), legs.end() - kept);
+  return trajectory;
+}
+
+namespace {
+
+Trajectory named_trajectory(const Schedule& schedule, TauKind kind, const PlanOptions& options) {
+  if (kind == TauKind::log_snr) {
     require(options.steps_offset == 0, "steps_offset: ", options.steps_offset,
             " belongs to tau diffusers-leading; log-snr has none");
-    return make_trajectory(schedule, equal_log_snr(schedule, options.num_steps),
-                           options.final_alpha);
+    return make_trajectory(schedule, equal_log_snr(schedule, options.steps), options.final_alpha);
   }
-  Tau tau = make_tau(options.kind, options.num_steps, schedule.num_steps(), options.steps_offset);
+  VisitedSteps tau = make_tau(kind, options.steps, schedule.num_steps(), options.steps_offset);
   Trajectory trajectory = make_trajectory(schedule, tau.steps, options.final_alpha);
   trajectory.note = std::move(tau.note);
   if (!tau.stride) return trajectory;
@@ -93,13 +103,26 @@ Trajectory make_trajectory(const Schedule& schedule, const TrajectoryOptions& op
   return trajectory;
 }
 
-Trajectory last_part(Trajectory trajectory, double strength) {
-  require(strength > 0.0 && strength <= 1.0, "strength: ", strength,
-          "; expected a number above 0 and at most 1");
-  auto& legs = trajectory.legs;
-  const auto kept = std::max(1L, std::lround(strength * static_cast<double>(legs.size())));
-  legs.erase(legs.begin(), legs.end() - kept);
-  return trajectory;
+Trajectory whole_trajectory(const Schedule& schedule, const PlanOptions& options) {
+  const auto* list = std::get_if<std::vector<double>>(&options.tau);
+  if (options.sampler == Sampler::adaptive) {
+    require(list == nullptr, "tau: the sampler adaptive chooses its own steps; leave out the list");
+    require(options.strength == 1.0, "strength: ", options.strength,
+            " has no meaning for the sampler adaptive, which starts at T-1");
+    require(schedule.num_steps() >= 2, "sampler: adaptive needs a schedule of at least 2 steps");
+    const std::int64_t ends[] = {0, schedule.num_steps() - 1};
+    return make_trajectory(schedule, ends, options.final_alpha);
+  }
+  if (list == nullptr) return named_trajectory(schedule, std::get<TauKind>(options.tau), options);
+  require(options.steps_offset == 0, "steps_offset: ", options.steps_offset,
+          " belongs to tau diffusers-leading, not to a list");
+  return make_trajectory(schedule, *list, options.final_alpha);
+}
+
+}  // namespace
+
+Trajectory make_trajectory(const Schedule& schedule, const PlanOptions& options) {
+  return last_part(whole_trajectory(schedule, options), options.strength);
 }
 
 }  // namespace ddim::diffusion

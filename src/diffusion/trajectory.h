@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ddim/plan.h>
+
 #include <cstdint>
 #include <span>
 #include <string>
@@ -25,12 +27,6 @@ struct Trajectory {
   std::string note = {};  ///< one sentence when it is not what was asked for; mostly empty
 };
 
-/// Where the last step leads.
-enum class FinalAlpha {
-  one,    ///< to the clean image, alpha_bar_prev = 1
-  first,  ///< only to alpha_bar(0): diffusers' set_alpha_to_one = false
-};
-
 /// Over a list that somebody wrote: strictly increasing, each entry real and in 0..T-1, entries at
 /// least 1e-6 apart. Error(user) naming the entry otherwise.
 Trajectory make_trajectory(const Schedule& schedule, std::span<const double> tau,
@@ -42,15 +38,10 @@ Trajectory make_trajectory(const Schedule& schedule, std::span<const std::int64_
 /// Error(user) unless 0 < strength <= 1.
 Trajectory last_part(Trajectory trajectory, double strength);
 
-struct TrajectoryOptions {
-  TauKind kind = TauKind::linear;
-  std::int64_t num_steps = 50;
-  FinalAlpha final_alpha = FinalAlpha::one;
-  /// Of TauKind::diffusers_leading, which adds it to each t; 0 for all others.
-  std::int64_t steps_offset = 0;
-};
-/// Over a list that has a name. Error(user) for what make_tau() refuses, and for log_snr where the
-/// schedule's terminal SNR is zero.
-Trajectory make_trajectory(const Schedule& schedule, const TrajectoryOptions& options);
+/// The way that options ask for: over a tau with a name or a custom one, or for Sampler::adaptive from
+/// T-1 to 0; its last part where options.strength is below 1. Error(user) for what make_tau()
+/// refuses, for log_snr where the schedule's terminal SNR is zero, and for a custom tau or a strength
+/// beside Sampler::adaptive.
+Trajectory make_trajectory(const Schedule& schedule, const PlanOptions& options);
 
 }  // namespace ddim::diffusion

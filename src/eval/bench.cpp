@@ -8,10 +8,10 @@
 #include "base/error.h"
 #include "base/peak_memory.h"
 #include "base/philox.h"
-#include "diffusion/tau.h"
+#include "diffusion/plan.h"
 #include "eval/product_rate.h"
-#include "model/generate.h"
 #include "nn/initialisation.h"
+#include "run/generate.h"
 #include "train/trainer.h"
 
 namespace ddim::eval {
@@ -31,18 +31,11 @@ struct Timings {
 
 /// Each repetition draws one batch. The first half of its steps warms the workers up.
 Timings time_sampling(const BenchOptions& options, const Device& device, Profile* profile) {
-  constexpr std::int64_t kSteps = 6;
   UNet unet(device, options.network);
   initialise(unet, Initialisation::pytorch, /*seed=*/0);
-  const diffusion::Schedule schedule = diffusion::Schedule::linear();
-  const model::GenerateOptions generate_options{
-      .plan = diffusion::make_plan(
-          schedule,
-          diffusion::make_tau(diffusion::TauKind::linear, kSteps, schedule.num_steps()).steps),
-      .count = options.batch,
-      .batch = options.batch,
-      .num_threads = options.num_threads,
-      .condition = model::any_condition(options.network)};
+  const run::TrainedNetwork model{.network = run::make_network(unet),
+                                  .schedule = diffusion::Schedule::linear()};
+  const Plan plan = diffusion::make_plan(model.schedule, model.prediction, {.steps = 6});
 
   Timings timings;
   for (int i = 0; i < options.repetitions; ++i) {
@@ -50,19 +43,22 @@ Timings time_sampling(const BenchOptions& options, const Device& device, Profile
     double last = 0.0;
     std::int64_t first_counted = 0;
     std::int64_t counted = 0;
-    model::GenerateOptions run = generate_options;
-    run.progress = [&](std::int64_t done, std::int64_t total) {
-      if (first_counted == 0 && done >= total / 2) {
-        first_counted = done;
+    const auto progress = [&](const RunProgress& now) {
+      if (first_counted == 0 && now.evaluations_done >= now.evaluations / 2) {
+        first_counted = now.evaluations_done;
         start = Clock::now();
         if (profile != nullptr) profile->clear();
       } else if (first_counted > 0) {
-        counted = done - first_counted;
+        counted = now.evaluations_done - first_counted;
         last = seconds_since(start);
       }
-      return diffusion::Flow::proceed;
     };
-    model::generate(unet, run);
+    run::generate(model, plan,
+                  {.count = options.batch,
+                   .class_choice = run::any_class(options.network),
+                   .run = {.batch = options.batch,
+                           .threads = options.num_threads,
+                           .progress = progress}});
     timings.seconds.push_back(last / static_cast<double>(counted));
     timings.num_image_steps = static_cast<double>(counted);
   }
@@ -70,7 +66,7 @@ Timings time_sampling(const BenchOptions& options, const Device& device, Profile
 }
 
 Timings time_training(const BenchOptions& options, const Device& device, Profile* profile) {
-  train::TrainConfig config;
+  TrainConfig config;
   config.model = options.network;
   config.training.batch = options.batch;
   config.training.shards = std::gcd(options.batch, std::int64_t{4});

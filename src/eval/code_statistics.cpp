@@ -1,8 +1,10 @@
 #include "eval/code_statistics.h"
 
 #include <cmath>
+#include <span>
 
 #include "base/error.h"
+#include "run/run_images.h"
 
 namespace ddim::eval {
 namespace {
@@ -24,21 +26,20 @@ Moments moments_of(std::span<const float> values) {
 }
 
 /// Of all pairs of neighbours, in rows and in columns.
-Statistic neighbour_correlation(std::span<const float> codes, std::int64_t height,
-                                std::int64_t width, const Moments& moments) {
+CodeStatistic neighbour_correlation(const FloatImages& codes, const Moments& moments) {
+  const auto& [channels, height, width] = codes.shape;
   double sum = 0.0;
   std::int64_t num_pairs = 0;
   const auto add_pair = [&](std::int64_t i, std::int64_t j) {
-    sum += (codes[static_cast<std::size_t>(i)] - moments.mean) *
-           (codes[static_cast<std::size_t>(j)] - moments.mean);
+    sum += (codes.values[static_cast<std::size_t>(i)] - moments.mean) *
+           (codes.values[static_cast<std::size_t>(j)] - moments.mean);
     ++num_pairs;
   };
-  for (std::int64_t row = 0; row < std::ssize(codes) / width; ++row) {
-    for (std::int64_t column = 0; column < width; ++column) {
-      const std::int64_t i = row * width + column;
-      if (column + 1 < width) add_pair(i, i + 1);
-      if (row % height + 1 < height) add_pair(i, i + width);
-    }
+  for (std::int64_t i = 0; i < std::ssize(codes.values); ++i) {
+    const std::int64_t column = i / channels % width;
+    const std::int64_t row = i / (channels * width) % height;
+    if (column + 1 < width) add_pair(i, i + channels);
+    if (row + 1 < height) add_pair(i, i + channels * width);
   }
   if (num_pairs == 0) return {};
   const auto n = static_cast<double>(num_pairs);
@@ -48,18 +49,17 @@ Statistic neighbour_correlation(std::span<const float> codes, std::int64_t heigh
 
 }  // namespace
 
-CodeStatistics code_statistics(std::span<const float> codes, std::int64_t height,
-                               std::int64_t width) {
-  require(!codes.empty() && height > 0 && width > 0 && std::ssize(codes) % (height * width) == 0,
-          "code_statistics: ", codes.size(), " numbers are no images of ", height, "x", width);
-  const auto n = static_cast<double>(codes.size());
-  const Moments moments = moments_of(codes);
+CodeStatistics code_statistics(const FloatImages& codes) {
+  run::check_values(codes, "code_statistics");
+  require(!codes.values.empty(), "code_statistics: no codes");
+  const auto n = static_cast<double>(codes.values.size());
+  const Moments moments = moments_of(codes.values);
   require(moments.variance > 0.0, "code_statistics: all numbers are the same");
   return {.mean = {moments.mean, 0.0, 1.0 / std::sqrt(n)},
           .variance = {moments.variance, 1.0, std::sqrt(2.0 / n)},
           .kurtosis = {moments.fourth / (moments.variance * moments.variance), 3.0,
                        std::sqrt(24.0 / n)},
-          .correlation = neighbour_correlation(codes, height, width, moments)};
+          .correlation = neighbour_correlation(codes, moments)};
 }
 
 }  // namespace ddim::eval

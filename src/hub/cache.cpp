@@ -58,7 +58,7 @@ void Cache::store_commit(const Repository& repository, const std::string& commit
   if (is_commit(repository.revision)) return;
   const fs::path file = folder(repository) / "refs" / repository.revision;
   make_folders(file.parent_path());
-  write_file_durably(file, commit, Existing::replace);
+  write_file_durably(file, commit, Overwrite::allow);
 }
 
 void Cache::link(const Repository& repository, const std::string& commit, const std::string& file,

@@ -30,10 +30,25 @@ std::int64_t num_columns(std::int64_t count, std::optional<std::int64_t> wanted)
   return std::min(wanted.value_or(square), count);
 }
 
+}  // namespace ddim::io
+
+namespace ddim {
+
+Image to_image(const FloatImages& images, std::int64_t index) {
+  const PictureShape& shape = images.shape;
+  require(index >= 0 && index < images.count, "to_image: index ", index, " of ", images.count,
+          " images");
+  const std::size_t size = static_cast<std::size_t>(images.count) * shape.size();
+  require(images.values.size() == size, "to_image: ", images.count, " pictures of ",
+          to_string(shape), " need ", size, " values, not ", images.values.size());
+  return io::to_bytes(images[index], shape.height, shape.width, shape.channels);
+}
+
 Image make_grid(std::span<const Image> images, const GridOptions& options) {
   require(!images.empty(), "a grid needs at least one picture");
-  require(options.padding >= 0 && options.columns.value_or(1) > 0, "a grid cannot have ",
-          options.columns.value_or(1), " columns with padding ", options.padding);
+  require(options.columns.value_or(1) > 0, "columns must be 1 or greater; got ",
+          options.columns.value_or(1));
+  require(options.padding >= 0, "padding must be 0 or greater; got ", options.padding);
   const Image& first = images.front();
   for (const Image& image : images) {
     require(image.width == first.width && image.height == first.height &&
@@ -45,12 +60,12 @@ Image make_grid(std::span<const Image> images, const GridOptions& options) {
   if (images.size() == 1) return first;
 
   const auto count = static_cast<std::int64_t>(images.size());
-  const std::int64_t columns = num_columns(count, options.columns);
+  const std::int64_t columns = io::num_columns(count, options.columns);
   const std::int64_t rows = (count + columns - 1) / columns;
   const std::int64_t pad = options.padding;
   Image grid{
       columns * (first.width + pad) + pad, rows * (first.height + pad) + pad, first.channels, {}};
-  grid.pixels.assign(grid.num_samples(), options.background);
+  grid.pixels.assign(grid.num_samples(), 0);
   const auto row_bytes = static_cast<std::ptrdiff_t>(first.width * first.channels);
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t left = pad + i % columns * (first.width + pad);
@@ -64,4 +79,4 @@ Image make_grid(std::span<const Image> images, const GridOptions& options) {
   return grid;
 }
 
-}  // namespace ddim::io
+}  // namespace ddim

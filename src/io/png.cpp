@@ -97,11 +97,7 @@ class Reader {
     run([this, wanted] {
       png_set_expand(png_);
       png_set_scale_16(png_);
-      if (wanted == Channels::rgba) {
-        png_set_gray_to_rgb(png_);
-      } else {
-        png_set_strip_alpha(png_);
-      }
+      if (wanted != Channels::rgba && wanted != Channels::grey_alpha) png_set_strip_alpha(png_);
       png_set_interlace_handling(png_);
       png_read_update_info(png_, info_);
     });
@@ -228,9 +224,9 @@ class Writer {
     for (std::size_t at = 0; at < image.pixels.size(); at += row_bytes) {
       rows.push_back(&image.pixels[at]);
     }
-    const int color = image.channels == 1   ? PNG_COLOR_TYPE_GRAY
-                      : image.channels == 3 ? PNG_COLOR_TYPE_RGB
-                                            : PNG_COLOR_TYPE_RGB_ALPHA;
+    constexpr int kColorTypes[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA,
+                                   PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
+    const int color = kColorTypes[image.channels - 1];
     std::vector<std::byte> bytes;
     const bool done = guarded(png_, [&, color] {
       png_set_write_fn(png_, &bytes, append_bytes, flush_nothing);
@@ -268,8 +264,8 @@ PngFile read_png(const std::filesystem::path& path, Channels channels) {
 }
 
 std::vector<std::byte> encode_png(const Image& image, const PngText& text) {
-  require(image.channels == 1 || image.channels == 3 || image.channels == 4,
-          "a PNG has 1, 3 or 4 channels, not ", image.channels);
+  require(image.channels >= 1 && image.channels <= 4, "a PNG has 1 to 4 channels, not ",
+          image.channels);
   require(image.width > 0 && image.height > 0 && image.pixels.size() == image.num_samples(),
           "an image of ", image.width, "x", image.height, "x", image.channels, " does not have ",
           image.pixels.size(), " samples");
@@ -279,9 +275,9 @@ std::vector<std::byte> encode_png(const Image& image, const PngText& text) {
 }
 
 void write_png(const std::filesystem::path& path, const Image& image, const PngText& text,
-               Existing existing) {
+               Overwrite overwrite) {
   const std::vector<std::byte> bytes = encode_png(image, text);
-  write_file_durably(path, std::span<const std::byte>(bytes), existing);
+  write_file_durably(path, std::span<const std::byte>(bytes), overwrite);
 }
 
 }  // namespace ddim::io

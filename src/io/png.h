@@ -35,6 +35,6 @@ PngFile read_png(const std::filesystem::path& path, Channels channels = Channels
 std::vector<std::byte> encode_png(const Image& image, const PngText& text = {});
 /// write_file_durably of encode_png.
 void write_png(const std::filesystem::path& path, const Image& image, const PngText& text = {},
-               Existing existing = Existing::refuse);
+               Overwrite overwrite = Overwrite::refuse);
 
 }  // namespace ddim::io

@@ -47,6 +47,6 @@ FileContent safetensors_content(std::vector<TensorSource> tensors,
 
 /// write_file_durably of safetensors_content.
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorSource> tensors,
-                       Existing existing, Metadata metadata = default_metadata());
+                       Overwrite overwrite, Metadata metadata = default_metadata());
 
 }  // namespace ddim::io

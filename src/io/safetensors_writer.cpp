@@ -92,8 +92,8 @@ FileContent safetensors_content(std::vector<TensorSource> tensors, Metadata meta
 }
 
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorSource> tensors,
-                       Existing existing, Metadata metadata) {
-  write_file_durably(path, safetensors_content(std::move(tensors), std::move(metadata)), existing);
+                       Overwrite overwrite, Metadata metadata) {
+  write_file_durably(path, safetensors_content(std::move(tensors), std::move(metadata)), overwrite);
 }
 
 }  // namespace ddim::io

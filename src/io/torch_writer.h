@@ -19,7 +19,7 @@ namespace ddim::io {
 ///     writer.text("conv.weight");
 ///     writer.tensor({.name = ..., .shape = {8, 3, 3, 3}, .values = values});
 ///     writer.close_dict();
-///     write_file_durably("ckpt.pth", std::move(writer).content(), Existing::refuse);
+///     write_file_durably("ckpt.pth", std::move(writer).content(), Overwrite::refuse);
 class TorchWriter {
  public:
   /// `folder` is the name of the one folder in the archive.

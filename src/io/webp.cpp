@@ -42,18 +42,23 @@ void check(std::span<const Image> frames, int frame_ms) {
   for (const Image& frame : frames) {
     require(frame.width == first.width && frame.height == first.height, "animation: a picture of ",
             frame.width, "x", frame.height, " among pictures of ", first.width, "x", first.height);
-    require(frame.channels == 1 || frame.channels == 3, "animation: a picture of ", frame.channels,
-            " channels; expected grey or RGB");
+    require(frame.channels >= 1 && frame.channels <= 4, "animation: a picture of ",
+            frame.channels, " channels; expected 1 to 4");
   }
 }
 
 void add(WebPAnimEncoder& encoder, const Image& frame, int timestamp_ms, const WebPConfig& config) {
-  const Image rgb = convert_channels(frame, Channels::rgb);
+  const bool has_alpha = frame.channels == 2 || frame.channels == 4;
+  const Image colour = convert_channels(frame, has_alpha ? Channels::rgba : Channels::rgb);
   Picture picture;
   picture.use_argb = 1;
-  picture.width = static_cast<int>(rgb.width);
-  picture.height = static_cast<int>(rgb.height);
-  if (WebPPictureImportRGB(&picture, rgb.pixels.data(), 3 * picture.width) == 0 ||
+  picture.width = static_cast<int>(colour.width);
+  picture.height = static_cast<int>(colour.height);
+  const int row_bytes = static_cast<int>(colour.channels) * picture.width;
+  const int imported = has_alpha
+                           ? WebPPictureImportRGBA(&picture, colour.pixels.data(), row_bytes)
+                           : WebPPictureImportRGB(&picture, colour.pixels.data(), row_bytes);
+  if (imported == 0 ||
       WebPAnimEncoderAdd(&encoder, &picture, timestamp_ms, &config) == 0) {
     fail(ErrorCode::user,
          "animation: libwebp refuses a picture: ", WebPAnimEncoderGetError(&encoder));

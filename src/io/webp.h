@@ -13,7 +13,7 @@ bool has_webp() noexcept;
 
 /// The bytes of a lossless WebP animation that repeats for ever and shows each picture for
 /// `frame_ms`. Error(user) without libwebp, saying what to install; for none or for different
-/// sizes; for pictures that are not grey or RGB or larger than 16383 pixels; for frame_ms outside
+/// sizes; for pictures with more than 4 channels or larger than 16383 pixels; for frame_ms outside
 /// 10 to 10,000.
 std::vector<std::byte> encode_webp_animation(std::span<const Image> frames, int frame_ms);
 

@@ -12,15 +12,27 @@ namespace fs = std::filesystem;
 
 namespace {
 
+io::StoredType stored_type_of(WeightType type) {
+  switch (type) {
+    case WeightType::f32:
+      return io::StoredType::f32;
+    case WeightType::f16:
+      return io::StoredType::f16;
+    case WeightType::bf16:
+      return io::StoredType::bf16;
+  }
+  return {};
+}
+
 void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
                             const ConvertOptions& options) {
   std::vector<io::TensorSource> sources;
-  for (const io::TensorEntry& entry : files.weights_of(options.set))
+  for (const io::TensorEntry& entry : files.weights_of(options.weights))
     sources.push_back(
-        {.name = entry.name, .type = options.type, .shape = entry.shape, .entry = &entry});
+        {.name = entry.name, .type = stored_type_of(options.type), .shape = entry.shape, .entry = &entry});
   DurableFolder folder(output, Manifest::leave_out);
   write_model_files(folder, files.config, std::move(sources), files.scheduler);
-  folder.write_file("README.md", model_card(files, options.set));
+  folder.write_file("README.md", model_card(files, options.weights));
   folder.commit();
 }
 
@@ -28,16 +40,18 @@ void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
 
 void write_model(const ModelFiles& files, const fs::path& output, const ConvertOptions& options) {
   require(!fs::exists(output), output.string(), ": exists already; it is not overwritten");
-  schedule_of(files.scheduler, files.scheduler_path.string());  // refuses what cannot be sampled
+  // Refuses what cannot be sampled.
+  const std::string scheduler_file = files.scheduler_path.string();
+  schedule_of(process_of(files.scheduler, scheduler_file), scheduler_file);
   switch (options.target) {
-    case Target::diffusers:
+    case ConvertTarget::diffusers:
       return write_diffusers_folder(files, output, options);
-    case Target::official:
-      return write_file_durably(output, official_checkpoint(files, options.set, options.type),
-                                Existing::refuse);
-    case Target::official_weights:
-      return write_file_durably(output, official_weights(files, options.set, options.type),
-                                Existing::refuse);
+    case ConvertTarget::official:
+      return write_file_durably(output, official_checkpoint(files, options.weights, stored_type_of(options.type)),
+                                Overwrite::refuse);
+    case ConvertTarget::official_weights:
+      return write_file_durably(output, official_weights(files, options.weights, stored_type_of(options.type)),
+                                Overwrite::refuse);
   }
 }
 

@@ -22,14 +22,16 @@ Model load_model(const fs::path& path, const Device& device, std::optional<Weigh
 }
 
 Model load_model(const ModelFiles& files, const Device& device, std::optional<WeightSet> set) {
-  diffusion::Schedule schedule = schedule_of(files.scheduler, files.scheduler_path.string());
+  const std::string scheduler_file = files.scheduler_path.string();
+  const ForwardProcess process = process_of(files.scheduler, scheduler_file);
+  diffusion::Schedule schedule = schedule_of(process, scheduler_file);
   UNet unet(device, files.config);
   read_weights(files.weights_of(set), unet);
   return {.device = device,
           .unet = std::move(unet),
           .schedule = std::move(schedule),
-          .scheduler_config = files.scheduler,
-          .prediction = prediction_of(files.scheduler, files.scheduler_path.string())};
+          .prediction = process.prediction,
+          .scheduler_config = files.scheduler};
 }
 
 std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const Tensor> weights,

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/file_output.h"
-#include "diffusion/prediction.h"
 #include "diffusion/schedule.h"
 #include "io/diffusers_config.h"
 #include "io/tensor_source.h"
@@ -20,8 +19,8 @@ struct Model {
   Device device;
   UNet unet;
   diffusion::Schedule schedule;
+  Prediction prediction = Prediction::eps;   ///< what the network returns
   io::SchedulerFileConfig scheduler_config;  ///< as the file says: clipping, spacing of steps ...
-  diffusion::Prediction prediction = diffusion::Prediction::eps;  ///< what the network returns
 };
 
 /// Reads what open_model() finds, with all weights as fp32: one set of them, by default the one

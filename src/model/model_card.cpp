@@ -18,7 +18,7 @@ std::string name_of(const std::filesystem::path& path) {
 
 std::string which_weights(const ModelFiles& files, std::optional<WeightSet> set) {
   if (!files.trained) return "";
-  return set == WeightSet::trained ? ", the weights as trained" : ", their moving average (EMA)";
+  return set == WeightSet::raw ? ", the weights as trained" : ", their moving average (EMA)";
 }
 
 }  // namespace

@@ -168,7 +168,7 @@ FoundConfig find_config(const TorchCheckpoint& checkpoint) {
   if (!checkpoint.config_json.empty())
     return {.config = parse_official_config(checkpoint.config_json, path.string()), .path = path};
   return {.config = {.network = official_config_of(checkpoint.weights),
-                     .scheduler = file_config(LinearSchedule{})},
+                     .scheduler = file_config(ForwardProcess{})},
           .path = path};
 }
 
@@ -229,7 +229,7 @@ const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const 
   if (!set) return weights;
   require(trained.has_value(), path.string(),
           ": there is one set of weights only, so none can be chosen");
-  return *set == WeightSet::trained ? *trained : weights;
+  return *set == WeightSet::raw ? *trained : weights;
 }
 
 ModelFiles open_model(const fs::path& path, TrainingPart training) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ddim/weight_set.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -13,12 +15,6 @@
 #include "nn/unet_config.h"
 
 namespace ddim::model {
-
-/// A checkpoint of a training run has two sets of weights.
-enum class WeightSet {
-  average,  ///< the exponential moving average (EMA): what pictures are made with
-  trained,  ///< the weights behind it, as the optimizer left them
-};
 
 /// The moments of Adam, in the order of the parameters.
 struct StoredAdam {

@@ -201,7 +201,7 @@ UNetConfig network_config(const io::UNetFileConfig& file, const std::string& fil
   if (file.sample_width != file.sample_size) config.sample_width = file.sample_width;
   if (levels_with_attention(up) != config.attention_levels)
     config.up_attention_levels = levels_with_attention(up);
-  if (file.attn_norm_num_groups != config.mid_attention_norm_groups())
+  if (file.attn_norm_num_groups != mid_attention_norm_groups(config))
     config.attn_norm_num_groups = file.attn_norm_num_groups;
   if (file.time_embedding_dim != config.time_embedding_channels())
     config.time_embedding_dim = file.time_embedding_dim;
@@ -216,8 +216,8 @@ UNetConfig network_config(const io::UNetFileConfig& file, const std::string& fil
 io::UNetFileConfig file_config(const UNetConfig& config) {
   std::vector<BlockOptions> down, up;
   for (std::int64_t level = 0; level < config.num_levels(); ++level) {
-    down.push_back(config.down_block(level));
-    up.push_back(config.up_block(level));
+    down.push_back(down_block(config, level));
+    up.push_back(up_block(config, level));
   }
   std::ranges::reverse(up);
   const std::size_t last = down.size() - 1;

@@ -111,9 +111,9 @@ UNetConfig network_config(const OfficialFields& file) {
 io::SchedulerFileConfig scheduler_config(const OfficialFields& file) {
   file.require_text("diffusion", "beta_schedule", "linear");
   return file_config(
-      LinearSchedule{.beta_start = file.number("diffusion", "beta_start"),
+      ForwardProcess{.beta_start = file.number("diffusion", "beta_start"),
                      .beta_end = file.number("diffusion", "beta_end"),
-                     .num_steps = file.count("diffusion", "num_diffusion_timesteps")});
+                     .T = file.count("diffusion", "num_diffusion_timesteps")});
 }
 
 /// Refuses what the configuration has no words for.

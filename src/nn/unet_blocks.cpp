@@ -32,7 +32,7 @@ std::vector<Attention> UNetBuilder::attentions(const std::string& block, std::in
 
 DownBlock::DownBlock(UNetBuilder& builder, std::int64_t level, std::int64_t in_channels) {
   const std::string name = concat("down_blocks.", level);
-  const BlockOptions options = builder.config.down_block(level);
+  const BlockOptions options = down_block(builder.config, level);
   const std::int64_t num_layers = builder.config.layers_per_block;
   const std::int64_t channels = builder.channels(level);
   if (options.has_attention) attentions_ = builder.attentions(name, channels, num_layers);
@@ -74,7 +74,7 @@ std::optional<Attention> make_mid_attention(UNetBuilder& builder) {
   if (config.mid_block_type != MidBlockType::attention) return std::nullopt;
   return builder.attention("mid_block.attentions.0",
                            {.channels = config.block_out_channels.back(),
-                            .norm_num_groups = config.mid_attention_norm_groups(),
+                            .norm_num_groups = mid_attention_norm_groups(config),
                             .output_scale_factor = config.mid_block_scale_factor});
 }
 
@@ -99,7 +99,7 @@ Var MidBlock::operator()(Tape& tape, Var h, const Var& active_temb) const {
 
 UpBlock::UpBlock(UNetBuilder& builder, std::int64_t level, std::int64_t in_channels) {
   const std::string name = concat("up_blocks.", builder.config.num_levels() - 1 - level);
-  const BlockOptions options = builder.config.up_block(level);
+  const BlockOptions options = up_block(builder.config, level);
   const std::int64_t num_layers = builder.config.layers_per_block + 1;
   const std::int64_t channels = builder.channels(level);
   if (options.has_attention) attentions_ = builder.attentions(name, channels, num_layers);

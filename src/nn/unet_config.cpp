@@ -71,8 +71,8 @@ void validate_attention(const UNetConfig& c) {
   validate_levels("attention_levels", c.attention_levels, c.num_levels());
   if (c.up_attention_levels)
     validate_levels("up_attention_levels", *c.up_attention_levels, c.num_levels());
-  if (c.mid_block_type == MidBlockType::attention && c.mid_attention_norm_groups()) {
-    const std::int64_t groups = *c.mid_attention_norm_groups();
+  if (c.mid_block_type == MidBlockType::attention && mid_attention_norm_groups(c)) {
+    const std::int64_t groups = *mid_attention_norm_groups(c);
     require_range("attn_norm_num_groups", groups, 1, kMaxChannels);
     require(c.block_out_channels.back() % groups == 0, "unet: the channels in the middle (",
             c.block_out_channels.back(), ") must be a multiple of attn_norm_num_groups (", groups,
@@ -83,7 +83,7 @@ void validate_attention(const UNetConfig& c) {
   for (std::int64_t level = 0; level < c.num_levels(); ++level) {
     const bool in_the_middle =
         level == c.num_levels() - 1 && c.mid_block_type == MidBlockType::attention;
-    if (!c.down_block(level).has_attention && !c.up_block(level).has_attention && !in_the_middle)
+    if (!down_block(c, level).has_attention && !up_block(c, level).has_attention && !in_the_middle)
       continue;
     const auto i = static_cast<std::size_t>(level);
     require(c.block_out_channels[i] >= *c.attention_head_dim,
@@ -125,22 +125,22 @@ void validate_classes(const UNetConfig& c) {
 
 }  // namespace
 
-BlockOptions UNetConfig::down_block(std::int64_t level) const {
-  return {
-      .has_attention = holds(attention_levels, level),
-      .resampling = holds(resnet_downsample_levels, level) ? Resampling::resnet : Resampling::conv};
+BlockOptions down_block(const UNetConfig& c, std::int64_t level) {
+  return {.has_attention = holds(c.attention_levels, level),
+          .resampling =
+              holds(c.resnet_downsample_levels, level) ? Resampling::resnet : Resampling::conv};
 }
 
-BlockOptions UNetConfig::up_block(std::int64_t level) const {
-  return {
-      .has_attention = holds(up_attention_levels.value_or(attention_levels), level),
-      .resampling = holds(resnet_upsample_levels, level) ? Resampling::resnet : Resampling::conv};
+BlockOptions up_block(const UNetConfig& c, std::int64_t level) {
+  return {.has_attention = holds(c.up_attention_levels.value_or(c.attention_levels), level),
+          .resampling =
+              holds(c.resnet_upsample_levels, level) ? Resampling::resnet : Resampling::conv};
 }
 
-std::optional<std::int64_t> UNetConfig::mid_attention_norm_groups() const {
-  if (attn_norm_num_groups) return attn_norm_num_groups;
-  if (resnet_time_scale_shift == TimeScaleShift::scale_shift) return std::nullopt;
-  return norm_num_groups;
+std::optional<std::int64_t> mid_attention_norm_groups(const UNetConfig& c) {
+  if (c.attn_norm_num_groups) return c.attn_norm_num_groups;
+  if (c.resnet_time_scale_shift == TimeScaleShift::scale_shift) return std::nullopt;
+  return c.norm_num_groups;
 }
 
 void validate(const UNetConfig& c) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <ddim/activation.h>
+#include <ddim/plan.h>
+
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <utility>
 
@@ -86,10 +88,6 @@ struct Factor {
   Factor transpose() const { return {matrix, !transposed}; }
 };
 
-/// silu: x sigmoid(x).  mish: x tanh(log(1 + e^x)).  gelu: x (1 + erf(x / sqrt 2)) / 2.
-/// relu: max(x, 0).  none: x.
-enum class Activation { none, silu, mish, gelu, relu };
-
 struct GroupNormOptions {
   std::int64_t num_groups = 32;
   double epsilon = 1e-6;
@@ -102,26 +100,6 @@ struct DropoutKey {
   NoiseKey noise;  ///< purpose dropout, lane = layer
   std::uint32_t first_image = 0;
   double probability = 0.0;
-};
-
-/// What a sampler makes of the network's output at x_t, everything folded to scalars by the host in
-/// double. With
-///   x0_pred = x0_scale * (x0_from_x * x_t + x0_from_output * output, clamped to [-clip, clip]),
-///   eps     = eps_from_x * x_t + eps_from_output * output + eps_from_x0 * x0_pred,
-///   y       = prev_from_x0 * x0_pred + prev_from_eps * eps + prev_from_noise * z.
-/// y is x_prev, or the direction that a multistep sampler keeps. The defaults of eps are those of a
-/// network that predicts it.
-struct SamplerUpdate {
-  double x0_from_x = 1.0;
-  double x0_from_output = 0.0;
-  double clip = std::numeric_limits<double>::infinity();
-  double x0_scale = 1.0;
-  double eps_from_x = 0.0;
-  double eps_from_output = 1.0;
-  double eps_from_x0 = 0.0;
-  double prev_from_x0 = 1.0;
-  double prev_from_eps = 0.0;
-  double prev_from_noise = 0.0;
 };
 
 /// Adam (Kingma and Ba, algorithm 1), as PyTorch computes it, and the exponential moving average

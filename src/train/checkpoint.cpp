@@ -135,7 +135,7 @@ fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& co
   model::write_model_files(
       folder, state.average.config(),
       model::weight_sources(state.average, average, io::StoredType::f32),
-      model::file_config(schedule_options(config.diffusion), config.diffusion.prediction));
+      model::file_config(config.diffusion));
   folder.write_file("state.safetensors",
                     io::safetensors_content(std::move(sources), std::move(metadata)));
   folder.write_file("config.toml", to_toml(config));

@@ -31,6 +31,7 @@ void require_same_network(const model::ModelFiles& files, const UNetConfig& conf
   need("attention_levels", shown(found.attention_levels), shown(config.attention_levels));
   UNetConfig same = found;
   same.sample_size = config.sample_size;
+  same.sample_width = config.sample_width;
   same.base_channels = config.base_channels;
   same.dropout = config.dropout;
   same.null_class = config.null_class;
@@ -41,16 +42,16 @@ void require_same_network(const model::ModelFiles& files, const UNetConfig& conf
 /// Weights alone may learn to predict something else, which is said; moments belong to what they
 /// were gathered for.
 std::vector<std::string> changed_prediction(const model::ModelFiles& files,
-                                            const DiffusionConfig& config) {
-  const diffusion::Prediction found =
-      model::prediction_of(files.scheduler, files.scheduler_path.string());
-  if (found == config.prediction) return {};
+                                            const ForwardProcess& process) {
+  const Prediction found =
+      model::process_of(files.scheduler, files.scheduler_path.string()).prediction;
+  if (found == process.prediction) return {};
   require(!files.adam, "train: ", files.path.string(), " predicts ", to_string(found),
-          ", but diffusion.prediction is ", to_string(config.prediction),
+          ", but diffusion.prediction is ", to_string(process.prediction),
           ", and the moments of Adam that it holds are those of the former. Convert it to a model "
           "without them first (ddim convert)");
   return {concat("the network predicted ", to_string(found), " and learns to predict ",
-                 to_string(config.prediction), " now")};
+                 to_string(process.prediction), " now")};
 }
 
 std::vector<std::string> differences(const model::AdamSettings& theirs,

@@ -70,7 +70,7 @@ std::string cut_after(const fs::path& path, std::string_view header, std::string
     kept += line + '\n';
     last = std::move(line);
   }
-  write_file_durably(path, kept, Existing::replace);
+  write_file_durably(path, kept, Overwrite::allow);
   return last;
 }
 

@@ -9,11 +9,16 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/file_output.h"
+#include "base/peak_memory.h"
+#include "base/progress.h"
 #include "data/dataset.h"
+#include "run/reporter.h"
 #include "train/checkpoint.h"
 #include "train/exchange.h"
 #include "train/metrics.h"
 #include "train/sample_grid.h"
+#include "train/train_config.h"
+#include "train/trainer.h"
 
 namespace ddim::train {
 namespace {
@@ -68,17 +73,17 @@ class LogInterval {
   double seconds_ = 0.0;
 };
 
-TrainResult train(const TrainConfig& config, const TrainPaths& paths, const Device& device,
-                  const TrainOptions& options) {
+TrainSummary train(const TrainOptions& options, const Device& device) {
+  const TrainConfig& config = options.config;
   validate(config);
-  Progress silent(std::clog, ProgressStyle::silent, "steps");
-  Progress& progress = options.progress != nullptr ? *options.progress : silent;
+  Progress progress(std::clog, run::style_of(options.show_progress), "steps");
 
   const data::Dataset dataset = data::load_dataset(
-      paths.data,
+      options.data,
       {.split = config.data.split,
        .fit = config.data.fit,
-       .resolution = config.model.sample_size,
+       .height = config.model.height(),
+       .width = config.model.width(),
        .channels = config.model.in_channels,
        .skip_corrupt = config.data.skip_corrupt,
        .labels = config.model.class_embed_type == ClassEmbedType::none ? data::Labels::ignore
@@ -86,7 +91,7 @@ TrainResult train(const TrainConfig& config, const TrainPaths& paths, const Devi
   for (const std::string& skipped : dataset.skipped) progress.line("data: left out: " + skipped);
   progress.line(concat("data: ", dataset.images.count, " images of ", dataset.images.height, "x",
                        dataset.images.width, "x", dataset.images.channels, " (", dataset.kind,
-                       ") from ", paths.data.string()));
+                       ") from ", options.data.string()));
   const std::uint32_t fingerprint = data::fingerprint(dataset);
   Trainer trainer(config, device, dataset);
   TrainingState& state = trainer.state();
@@ -99,9 +104,9 @@ TrainResult train(const TrainConfig& config, const TrainPaths& paths, const Devi
     progress.line(concat("init: from ", options.init->string(), " (", files.kind, "), ", state.step,
                          " steps done"));
   }
-  prepare_folder(paths.out, options.start);
-  const FileLock lock(paths.out);
-  CheckpointStore checkpoints(paths.out / "checkpoints");
+  prepare_folder(options.out, options.start);
+  const FileLock lock(options.out);
+  CheckpointStore checkpoints(options.out / "checkpoints");
   if (options.init) checkpoints.save(state, config, fingerprint);  // what a resumed run begins with
   if (options.start == Start::resume) {
     const CheckpointStore::Newest newest = checkpoints.find_newest();
@@ -110,23 +115,22 @@ TrainResult train(const TrainConfig& config, const TrainPaths& paths, const Devi
       load_checkpoint(*newest.folder, config, fingerprint, state);
       progress.line("resume: from " + newest.folder->string());
     } else if (!newest.skipped.empty()) {
-      fail(ErrorCode::corrupt, "train: no checkpoint in ", paths.out.string(),
+      fail(ErrorCode::corrupt, "train: no checkpoint in ", options.out.string(),
            " is complete; the newest: ", newest.skipped.front());
     } else {
       progress.line("resume: no checkpoint yet, from the start");
     }
   }
-  write_file_durably(paths.out / "config.toml", to_toml(config), Existing::replace);
-  MetricsLog metrics(paths.out, state.step);
+  write_file_durably(options.out / "config.toml", to_toml(config), Overwrite::allow);
+  MetricsLog metrics(options.out, state.step);
 
   const OptimisationConfig& training = config.training;
   const OutputConfig& output = config.output;
   const std::int64_t last_step =
       std::min(training.steps, options.max_steps.value_or(training.steps));
-  TrainResult result;
+  TrainSummary result;
   double seconds_here = 0.0;
   LogInterval interval;
-  const auto stopped = [&] { return options.stop != nullptr && options.stop->load(); };
   const auto save = [&] {
     result.checkpoint = checkpoints.save(state, config, fingerprint);
     checkpoints.remove_old(output.keep_checkpoints);
@@ -134,7 +138,7 @@ TrainResult train(const TrainConfig& config, const TrainPaths& paths, const Devi
   };
 
   progress.begin(state.step, last_step);
-  while (state.step < last_step && !stopped()) {
+  while (state.step < last_step && !options.stop.stop_requested()) {
     const Clock::time_point start = Clock::now();
     const StepReport report = trainer.step();
     const double seconds = seconds_since(start);
@@ -149,30 +153,32 @@ TrainResult train(const TrainConfig& config, const TrainPaths& paths, const Devi
       interval = {};
     }
     if (output.sample_every_steps > 0 && state.step % output.sample_every_steps == 0)
-      write_sample_grid(paths.out / "samples", config, trainer.num_workers(), state);
+      write_sample_grid(options.out / "samples", config, trainer.num_workers(), state);
     if (state.step % output.checkpoint_every_steps == 0) save();
     progress.update(state.step, concat("loss ", report.loss));
+    if (options.progress)
+      options.progress({.step = state.step, .last_step = last_step, .loss = report.loss});
   }
   // After the last step of the configuration, and whenever there is something unsaved.
   if (result.checkpoint.empty() || state.step % output.checkpoint_every_steps != 0) save();
 
-  result.ending = state.step >= training.steps ? Ending::finished
-                  : state.step >= last_step    ? Ending::step_limit
-                                               : Ending::interrupted;
+  result.ending = state.step >= training.steps ? TrainEnding::finished
+                  : state.step >= last_step    ? TrainEnding::step_limit
+                                               : TrainEnding::interrupted;
   result.steps = state.step;
-  result.refused = state.step - state.updates;
+  result.steps_refused = state.step - state.updates;
   if (result.steps_here > 0)
     result.ms_per_image =
         1000.0 * seconds_here / static_cast<double>(result.steps_here * training.batch);
+  result.peak_memory_bytes = peak_memory_bytes();
   return result;
 }
 
 }  // namespace
 
-TrainResult run_training(const TrainConfig& config, const TrainPaths& paths, const Device& device,
-                         const TrainOptions& options) {
+TrainSummary run_training(const TrainOptions& options, const Device& device) {
   try {
-    return train(config, paths, device, options);
+    return train(options, device);
   } catch (const fs::filesystem_error& error) {
     fail(ErrorCode::io, "train: ", error.what());
   }

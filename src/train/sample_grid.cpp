@@ -7,36 +7,20 @@
 
 #include "base/error.h"
 #include "diffusion/plan.h"
-#include "diffusion/tau.h"
 #include "io/image_grid.h"
+#include "io/picture_tensor.h"
 #include "io/png.h"
-#include "model/generate.h"
+#include "run/generate.h"
 
 namespace ddim::train {
 namespace {
 
-/// [N,C,H,W] floats as N pictures.
-std::vector<io::Image> to_pictures(const std::vector<float>& x_0, const Shape& shape) {
-  const auto channels = static_cast<std::size_t>(shape[1]);
-  const auto num_pixels = static_cast<std::size_t>(shape[2] * shape[3]);
-  std::vector<io::Image> pictures;
-  std::vector<float> pixels(num_pixels * channels);  // [H,W,C]
-  for (std::size_t n = 0; n < static_cast<std::size_t>(shape[0]); ++n) {
-    for (std::size_t channel = 0; channel < channels; ++channel) {
-      for (std::size_t pixel = 0; pixel < num_pixels; ++pixel)
-        pixels[pixel * channels + channel] = x_0[(n * channels + channel) * num_pixels + pixel];
-    }
-    pictures.push_back(io::to_bytes(pixels, shape[2], shape[3], shape[1]));
-  }
-  return pictures;
-}
-
 /// Every class that the data have, for a network that is told it; otherwise empty.
-std::vector<double> classes_in_turn(const UNetConfig& model) {
-  std::vector<double> classes;
+std::vector<std::int64_t> classes_in_turn(const UNetConfig& model) {
+  std::vector<std::int64_t> classes;
   if (model.class_embed_type == ClassEmbedType::none) return classes;
   const std::int64_t num_classes = model.null_class.value_or(*model.num_class_embeds);
-  for (std::int64_t k = 0; k < num_classes; ++k) classes.push_back(static_cast<double>(k));
+  for (std::int64_t k = 0; k < num_classes; ++k) classes.push_back(k);
   return classes;
 }
 
@@ -45,26 +29,33 @@ std::vector<double> classes_in_turn(const UNetConfig& model) {
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
                        int num_threads, const TrainingState& state) {
   const OutputConfig& output = config.output;
-  const diffusion::Schedule schedule = diffusion::make_schedule(schedule_options(config.diffusion));
-  const diffusion::Tau tau =
-      diffusion::make_tau(diffusion::TauKind::linear, output.sample_steps, config.diffusion.T);
-  model::GenerateOptions options;
-  options.plan =
-      diffusion::make_plan(schedule, tau.steps, {.prediction = config.diffusion.prediction});
-  options.count = output.sample_count;
-  options.num_threads = num_threads;
-  options.condition.classes = classes_in_turn(config.model);
-  options.seed = static_cast<std::uint64_t>(config.training.seed);
-  const model::Generated generated = model::generate(state.average, options);
+  const run::TrainedNetwork model{.network = run::make_network(state.average),
+                                  .schedule = diffusion::make_schedule(config.diffusion),
+                                  .prediction = config.diffusion.prediction};
+  const Plan plan =
+      diffusion::make_plan(model.schedule, model.prediction, {.steps = output.sample_steps});
+  const FloatImages x_0 =
+      run::generate(model, plan,
+                    {.count = output.sample_count,
+                     .seed = static_cast<std::uint64_t>(config.training.seed),
+                     .class_choice = {.classes = classes_in_turn(config.model)},
+                     .run = {.threads = num_threads}})
+          .samples.x_0;
 
   std::ostringstream name;
-  name << "step-" << std::setw(8) << std::setfill('0') << state.step << ".png";
+  name << "step-" << std::setw(8) << std::setfill('0') << state.step;
   std::filesystem::create_directories(folder);
-  io::write_png(folder / name.str(), io::make_grid(to_pictures(generated.x_0, generated.shape)),
+  if (x_0.shape.channels > 4) {  // more than a PNG can hold
+    io::write_pictures(folder / (name.str() + ".safetensors"), "x_0", x_0, Overwrite::allow);
+    return;
+  }
+  std::vector<Image> pictures;
+  for (std::int64_t k = 0; k < x_0.count; ++k) pictures.push_back(to_image(x_0, k));
+  io::write_png(folder / (name.str() + ".png"), make_grid(pictures),
                 {{"ddim", concat("averaged weights after ", state.step, " training steps; ",
                                  output.sample_steps, " steps, tau linear, eta 0, seed ",
                                  config.training.seed, ", images 0 to ", output.sample_count - 1)}},
-                Existing::replace);
+                Overwrite::allow);
 }
 
 }  // namespace ddim::train

@@ -9,8 +9,8 @@ namespace ddim::train {
 
 /// Writes folder/step-00001000.png: output.sample_count images from the averaged weights of
 /// `state`, by DDIM (eta 0) in output.sample_steps steps (linear tau), from the noise of
-/// training.seed. A network that is told
-/// classes draws one after the other. The recipe stands in a text chunk. A file of this name is
+/// training.seed; classes are cycled through. Pictures of more than 4 channels go
+/// into a .safetensors file instead. The recipe stands in a text chunk. A file of this name is
 /// replaced: it had the same content.
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
                        int num_threads, const TrainingState& state);

@@ -14,13 +14,12 @@
 #include <utility>
 
 #include "base/error.h"
+#include "diffusion/schedule.h"
+#include "nn/unet_config.h"
 #include "train/rules.h"
 
 namespace ddim::train {
 namespace {
-
-template <class Enum>
-using Names = std::vector<std::pair<std::string_view, Enum>>;
 
 /// The classes of the data that a network knows, without the null class.
 std::int64_t num_real_classes(const UNetConfig& model) {
@@ -35,13 +34,6 @@ void set_classes(UNetConfig& model, std::int64_t num_classes, double label_dropo
   if (has_null_class) model.null_class = num_classes;
 }
 
-template <class Enum>
-Names<Enum> names_of(std::span<const Enum> values) {
-  Names<Enum> names;
-  for (const Enum value : values) names.emplace_back(diffusion::to_string(value), value);
-  return names;
-}
-
 /// The one description of the file: every section, key and range. `Visitor` reads them from a file
 /// or writes them down.
 template <class Visitor>
@@ -51,7 +43,7 @@ void describe(TrainConfig& config, Visitor& visit) {
 
   visit.section("model");
   UNetConfig& model = config.model;
-  visit.integer("channels", model.in_channels, 1, 3);
+  visit.integer("channels", model.in_channels, 1, 64);
   model.out_channels = model.in_channels;
   visit.integers("block_out_channels", model.block_out_channels, 1, 65536);
   visit.integer("layers_per_block", model.layers_per_block, 1, 64);
@@ -65,34 +57,26 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.integer("downsample_padding", model.downsample_padding, 0, 1);
   visit.flag("flip_sin_to_cos", model.flip_sin_to_cos);
   visit.integer("freq_shift", model.freq_shift, 0, 1);
-  visit.choice("act_fn", model.act_fn,
-               Names<Activation>{{"silu", Activation::silu},
-                                 {"mish", Activation::mish},
-                                 {"gelu", Activation::gelu},
-                                 {"relu", Activation::relu}});
-  visit.choice("resnet_time_scale_shift", model.resnet_time_scale_shift,
-               Names<TimeScaleShift>{{"default", TimeScaleShift::add},
-                                     {"scale_shift", TimeScaleShift::scale_shift}});
+  visit.choice("act_fn", model.act_fn);
+  visit.choice("resnet_time_scale_shift", model.resnet_time_scale_shift);
   std::int64_t num_classes = num_real_classes(model);
   visit.integer("num_classes", num_classes, 0, 1000000);
 
   visit.section("diffusion");
-  visit.choice("schedule", config.diffusion.schedule, names_of(diffusion::beta_kinds()));
+  visit.choice("schedule", config.diffusion.schedule);
   visit.number("beta_start", config.diffusion.beta_start, kSmallest, 0.999);
   visit.number("beta_end", config.diffusion.beta_end, kSmallest, 0.999);
   visit.integer("T", config.diffusion.T, 1, 1000000);
   visit.numbers("betas", config.diffusion.betas, kSmallest, 0.999);
-  visit.flag("zero_terminal_snr", config.diffusion.zero_terminal_snr);
-  visit.choice("prediction", config.diffusion.prediction, names_of(diffusion::predictions()));
+  bool zero_terminal_snr = config.diffusion.terminal_snr == TerminalSnr::zero;
+  visit.flag("zero_terminal_snr", zero_terminal_snr);
+  config.diffusion.terminal_snr = zero_terminal_snr ? TerminalSnr::zero : TerminalSnr::as_is;
+  visit.choice("prediction", config.diffusion.prediction);
 
   visit.section("data");
-  visit.integer("resolution", model.sample_size, 1, 4096);
-  visit.choice("split", config.data.split,
-               Names<data::Split>{{"train", data::Split::train}, {"test", data::Split::test}});
-  visit.choice("fit", config.data.fit,
-               Names<data::Fit>{{"none", data::Fit::none},
-                                {"pad", data::Fit::pad},
-                                {"crop-resize", data::Fit::crop_resize}});
+  visit.size("resolution", model.sample_size, model.sample_width, 1, 4096);
+  visit.choice("split", config.data.split);
+  visit.choice("fit", config.data.fit);
   visit.flag("flip", config.data.flip);
   visit.flag("skip_corrupt", config.data.skip_corrupt);
 
@@ -103,8 +87,7 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.integer("steps", training.steps, 1, kMaxSteps);
   visit.number("learning_rate", training.learning_rate, kSmallest, 1e6);
   visit.integer("warmup_steps", training.warmup_steps, 0, kMaxSteps);
-  visit.choice("decay", training.decay,
-               Names<Decay>{{"constant", Decay::constant}, {"cosine", Decay::cosine}});
+  visit.choice("decay", training.decay);
   visit.integer("decay_steps", training.decay_steps, 0, kMaxSteps);
   visit.number("learning_rate_final", training.learning_rate_final, 0.0, 1e6);
   constexpr double kBelowOne = 1.0 - std::numeric_limits<double>::epsilon();
@@ -112,16 +95,13 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.number("beta2", training.beta2, 0.0, kBelowOne);
   visit.number("epsilon", training.epsilon, kSmallest, 1.0);
   visit.number("clip_norm", training.clip_norm, 0.0, 1e30);
-  visit.choice("loss", training.loss, Names<Loss>{{"mean", Loss::mean}, {"sum", Loss::sum}});
+  visit.choice("loss", training.loss);
   visit.number("ema_decay", training.ema_decay, 0.0, kBelowOne);
   visit.flag("ema_warmup", training.ema_warmup);
   visit.number("label_dropout", training.label_dropout, 0.0, kBelowOne);
   set_classes(model, num_classes, training.label_dropout);
-  visit.choice(
-      "initialisation", training.initialisation,
-      Names<Initialisation>{{"pytorch", Initialisation::pytorch}, {"ho", Initialisation::ho}});
-  visit.choice("precision", training.precision,
-               Names<Precision>{{"fp32", Precision::fp32}, {"bf16", Precision::bf16}});
+  visit.choice("initialisation", training.initialisation);
+  visit.choice("precision", training.precision);
   visit.integer("seed", training.seed, 0, std::numeric_limits<std::int64_t>::max());
   visit.integer("threads", training.threads, 0, 1024);
 
@@ -165,18 +145,36 @@ class Reader {
     if (!node->is_boolean()) reject(*node, full(key), "must be true or false");
     value = **node->as_boolean();
   }
-  template <class Enum>
-  void choice(std::string_view key, Enum& value, const Names<Enum>& names) {
+  /// One number for both sides, or [height, width].
+  void size(std::string_view key, std::int64_t& height, std::optional<std::int64_t>& width,
+            std::int64_t min, std::int64_t max) {
     const toml::node* node = find(key);
     if (node == nullptr) return;
-    std::string wanted;
-    for (const auto& [name, candidate] : names) {
-      if (node->is_string() && **node->as_string() == name) {
-        value = candidate;
-        return;
-      }
-      wanted += concat(wanted.empty() ? "" : " or ", '"', name, '"');
+    if (!node->is_array()) {
+      if (!node->is_integer()) reject(*node, full(key), "must be a whole number or [height, width]");
+      height = in_range(*node, key, **node->as_integer(), min, max);
+      width.reset();
+      return;
     }
+    const toml::array& sides = *node->as_array();
+    if (sides.size() != 2 || !sides[0].is_integer() || !sides[1].is_integer())
+      reject(*node, full(key), "must be a whole number or [height, width]");
+    height = in_range(sides[0], key, **sides[0].as_integer(), min, max);
+    const std::int64_t second = in_range(sides[1], key, **sides[1].as_integer(), min, max);
+    width = second == height ? std::nullopt : std::optional(second);
+  }
+  template <HasNames Enum>
+  void choice(std::string_view key, Enum& value) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return;
+    const auto named = node->is_string() ? value_named<Enum>(**node->as_string()) : std::nullopt;
+    if (named) {
+      value = *named;
+      return;
+    }
+    std::string wanted;
+    for (const Named<Enum>& entry : Names<Enum>::all())
+      wanted += concat(wanted.empty() ? "" : " or ", '"', entry.name, '"');
     reject(*node, full(key), "must be " + wanted);
   }
   void integers(std::string_view key, std::vector<std::int64_t>& values, std::int64_t min,
@@ -252,20 +250,20 @@ class Reader {
   std::set<std::string, std::less<>> known_keys_;
 };
 
-void validate(const DiffusionConfig& config) {
-  require(config.beta_start <= config.beta_end, "diffusion.beta_start (", config.beta_start,
-          ") must not be above beta_end (", config.beta_end, ")");
-  const bool is_list = config.schedule == diffusion::BetaKind::list;
-  require(is_list || config.betas.empty(),
-          "diffusion.betas holds numbers, but diffusion.schedule is \"", to_string(config.schedule),
-          "\"; it would have to be \"list\"");
-  require(!is_list || std::ssize(config.betas) == config.T, "diffusion.betas holds ",
-          config.betas.size(), " numbers, but diffusion.T is ", config.T);
-  require(!config.zero_terminal_snr || config.prediction != diffusion::Prediction::eps,
+void validate(const ForwardProcess& process) {
+  require(process.beta_start <= process.beta_end, "diffusion.beta_start (", process.beta_start,
+          ") must not be above beta_end (", process.beta_end, ")");
+  const bool is_list = process.schedule == BetaKind::list;
+  require(is_list || process.betas.empty(),
+          "diffusion.betas holds numbers, but diffusion.schedule is \"",
+          to_string(process.schedule), "\"; it would have to be \"list\"");
+  require(!is_list || std::ssize(process.betas) == process.T, "diffusion.betas holds ",
+          process.betas.size(), " numbers, but diffusion.T is ", process.T);
+  require(process.terminal_snr == TerminalSnr::as_is || process.prediction != Prediction::eps,
           "diffusion.zero_terminal_snr leaves nothing of the image at T, where a network that "
           "predicts eps learns nothing; set diffusion.prediction to \"v\" or \"x0\"");
   try {
-    make_schedule(schedule_options(config));
+    diffusion::make_schedule(process);
   } catch (const Error& error) {
     fail(error.code(), "diffusion: ", error.what());
   }
@@ -286,11 +284,13 @@ class Writer {
   }
   void number(std::string_view key, double value, double, double) { add(key, exact(value)); }
   void flag(std::string_view key, bool value) { add(key, value ? "true" : "false"); }
-  template <class Enum>
-  void choice(std::string_view key, Enum value, const Names<Enum>& names) {
-    for (const auto& [name, candidate] : names) {
-      if (candidate == value) add(key, concat('"', name, '"'));
-    }
+  void size(std::string_view key, std::int64_t height, std::optional<std::int64_t> width,
+            std::int64_t, std::int64_t) {
+    add(key, width ? concat("[", height, ", ", *width, "]") : std::to_string(height));
+  }
+  template <HasNames Enum>
+  void choice(std::string_view key, Enum value) {
+    add(key, concat('"', to_string(value), '"'));
   }
   void integers(std::string_view key, const std::vector<std::int64_t>& values, std::int64_t,
                 std::int64_t) {
@@ -346,22 +346,6 @@ TrainConfig parse_train_config(std::string_view toml, std::string_view file_name
   return config;
 }
 
-TrainConfig load_train_config(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) fail(ErrorCode::io, file.string(), ": cannot be opened");
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (stream.bad()) fail(ErrorCode::io, file.string(), ": cannot be read");
-  return parse_train_config(text, file.string());
-}
-
-diffusion::ScheduleOptions schedule_options(const DiffusionConfig& config) {
-  using TerminalSnr = diffusion::ScheduleOptions::TerminalSnr;
-  return {.betas = config.schedule,
-          .range = {.start = config.beta_start, .end = config.beta_end, .T = config.T},
-          .list = config.betas,
-          .terminal_snr = config.zero_terminal_snr ? TerminalSnr::zero : TerminalSnr::as_it_is};
-}
-
 void validate(const TrainConfig& config) {
   const OptimisationConfig& training = config.training;
   ddim::validate(config.model);
@@ -383,19 +367,6 @@ void validate(const TrainConfig& config) {
   require(config.output.sample_every_steps == 0 || config.output.sample_steps <= config.diffusion.T,
           "output.sample_steps (", config.output.sample_steps, ") must not be above diffusion.T (",
           config.diffusion.T, ")");
-}
-
-std::string to_toml(const TrainConfig& config) {
-  std::string text;
-  std::string section;
-  for (const Entry& entry : entries_of(config)) {
-    if (entry.section != section) {
-      text += concat(section.empty() ? "" : "\n", "[", entry.section, "]\n");
-      section = entry.section;
-    }
-    text += concat(entry.key, " = ", entry.value, "\n");
-  }
-  return text;
 }
 
 std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before,
@@ -423,3 +394,28 @@ std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& 
 }
 
 }  // namespace ddim::train
+
+namespace ddim {
+
+TrainConfig load_train_config(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) fail(ErrorCode::io, file.string(), ": cannot be opened");
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  if (stream.bad()) fail(ErrorCode::io, file.string(), ": cannot be read");
+  return train::parse_train_config(text, file.string());
+}
+
+std::string to_toml(const TrainConfig& config) {
+  std::string text;
+  std::string section;
+  for (const train::Entry& entry : train::entries_of(config)) {
+    if (entry.section != section) {
+      text += concat(section.empty() ? "" : "\n", "[", entry.section, "]\n");
+      section = entry.section;
+    }
+    text += concat(entry.key, " = ", entry.value, "\n");
+  }
+  return text;
+}
+
+}  // namespace ddim

@@ -7,7 +7,8 @@
 
 #include "base/error.h"
 #include "base/workers.h"
-#include "model/activation_memory.h"
+#include "diffusion/prediction.h"
+#include "run/activation_memory.h"
 #include "nn/find_nonfinite.h"
 #include "train/rules.h"
 
@@ -34,7 +35,7 @@ Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Da
       device_(device),
       images_(dataset.images),
       labels_(dataset.labels),
-      schedule_(diffusion::make_schedule(schedule_options(config.diffusion))),
+      schedule_(diffusion::make_schedule(config.diffusion)),
       order_(images_.count, static_cast<std::uint64_t>(config.training.seed)),
       workers_(make_workers(device, config.training)),
       state_(device, config),
@@ -83,7 +84,7 @@ void Trainer::reserve_memory() {
                     .t = std::vector<std::int64_t>(batch_size, 0),
                     .classes = classes_of(0, first_images)};
   std::vector<double> squared_errors(batch_size);
-  const std::size_t num_bytes = model::activation_bytes([&](const Device& dry) {
+  const std::size_t num_bytes = run::activation_bytes([&](const Device& dry) {
     const UNet network(dry, config_.model);
     Gradients gradients(dry, network.parameters());
     run_shard(dry, network, batch, 0, gradients, squared_errors);
@@ -125,7 +126,7 @@ Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& bat
                      .step = static_cast<std::uint32_t>(batch.step)};
   k.normal_noise(key, static_cast<std::uint32_t>(first), eps);
   Tensor target = eps;
-  if (config_.diffusion.prediction != diffusion::Prediction::eps) {
+  if (config_.diffusion.prediction != Prediction::eps) {
     target = empty_like(x_t);
     k.mix_per_image(target_from_x0, x_t, target_from_eps, eps, target);
   }

@@ -1,5 +1,7 @@
 #include "train/training_state.h"
 
+#include "nn/initialisation.h"
+
 namespace ddim::train {
 
 TrainingState::TrainingState(const Device& device, const TrainConfig& config)

@@ -43,11 +43,11 @@ FileContent new_content() {
 TEST(WriteFileDurably, WritesAndReplaces) {
   const TemporaryFolder folder;
   const fs::path path = folder / "a.bin";
-  write_file_durably(path, kOld, Existing::refuse);
+  write_file_durably(path, kOld, Overwrite::refuse);
   EXPECT_EQ(read_text(path), kOld);
-  write_file_durably(path, new_content(), Existing::replace);
+  write_file_durably(path, new_content(), Overwrite::allow);
   EXPECT_EQ(read_text(path), kNew);
-  write_file_durably(path, "", Existing::replace);
+  write_file_durably(path, "", Overwrite::allow);
   EXPECT_EQ(read_text(path), "");
   EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
 }
@@ -56,7 +56,7 @@ TEST(WriteFileDurably, WritesIntoTheWorkingFolder) {
   const TemporaryFolder folder;
   const fs::path before = fs::current_path();
   fs::current_path(folder.path());
-  write_file_durably("plain.txt", kNew, Existing::refuse);
+  write_file_durably("plain.txt", kNew, Overwrite::refuse);
   fs::current_path(before);
   EXPECT_EQ(read_text(folder / "plain.txt"), kNew);
 }
@@ -65,7 +65,7 @@ TEST(WriteFileDurably, RefusesToOverwrite) {
   const TemporaryFolder folder;
   const fs::path path = folder / "a.bin";
   write_text(path, kOld);
-  const auto write = [&] { write_file_durably(path, new_content(), Existing::refuse); };
+  const auto write = [&] { write_file_durably(path, new_content(), Overwrite::refuse); };
   test::expect_error(ErrorCode::user, AllOf(HasSubstr(path.string()), HasSubstr("exists")), write);
   // A dangling link is something that exists, too.
   fs::remove(path);
@@ -82,7 +82,7 @@ TEST(WriteFileDurably, RefusesWhatAppearsWhileItWrites) {
                            sink(std::as_bytes(std::span("new", 3)));
                          }};
   test::expect_error(ErrorCode::user, HasSubstr("exists"),
-                     [&] { write_file_durably(path, slow, Existing::refuse); });
+                     [&] { write_file_durably(path, slow, Overwrite::refuse); });
   EXPECT_EQ(read_text(path), kOld);
   EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
 }
@@ -94,7 +94,7 @@ TEST(WriteFileDurably, LeavesNothingWhenTheContentThrows) {
                           fail(ErrorCode::numeric, "NaN in the middle");
                         }};
   test::expect_error(ErrorCode::numeric, HasSubstr("NaN in the middle"),
-                     [&] { write_file_durably(folder / "a.bin", bad, Existing::refuse); });
+                     [&] { write_file_durably(folder / "a.bin", bad, Overwrite::refuse); });
   EXPECT_THAT(names_in(folder.path()), IsEmpty());
 }
 
@@ -102,7 +102,7 @@ TEST(WriteFileDurably, NamesWhatAKilledProcessLeftAreSteppedOver) {
   const TemporaryFolder folder;
   const std::string leftover = "a.bin.tmp-" + std::to_string(::getpid()) + "-0";
   write_text(folder / leftover, "half");
-  write_file_durably(folder / "a.bin", kNew, Existing::refuse);
+  write_file_durably(folder / "a.bin", kNew, Overwrite::refuse);
   EXPECT_EQ(read_text(folder / "a.bin"), kNew);
   EXPECT_EQ(read_text(folder / leftover), "half");
   EXPECT_TRUE(is_temporary_name(leftover));
@@ -177,12 +177,12 @@ class FaultTest : public testing::TestWithParam<FaultCase> {
 };
 
 TEST_P(FaultTest, FileIsOldOrNewAndNothingIsLeft) {
-  for (const Existing existing : {Existing::refuse, Existing::replace}) {
+  for (const Overwrite overwrite : {Overwrite::refuse, Overwrite::allow}) {
     std::optional<TemporaryFolder> folder;
     for_every_call(
         [&](FileSystem& file_system) {
           folder.emplace();
-          if (existing == Existing::replace) write_text(*folder / "a.bin", kOld);
+          if (existing == Overwrite::allow) write_text(*folder / "a.bin", kOld);
           write_file_durably(*folder / "a.bin", new_content(), existing, file_system);
         },
         [&](const FaultyFileSystem& file_system, const std::optional<Error>& error) {
@@ -198,7 +198,7 @@ TEST_P(FaultTest, FileIsOldOrNewAndNothingIsLeft) {
             EXPECT_EQ(read_text(path), kNew);
           } else {
             EXPECT_FALSE(survives(file_system.hit_name())) << error->what();
-            const bool replacing = existing == Existing::replace;
+            const bool replacing = existing == Overwrite::allow;
             EXPECT_EQ(names,
                       replacing ? std::vector<std::string>{"a.bin"} : std::vector<std::string>{});
             EXPECT_EQ(read_text(path), replacing ? kOld : "");
@@ -291,7 +291,7 @@ TEST(WriteFileDurably, RealLimitOfTheSystem) {
   const auto handler = ::signal(SIGXFSZ, SIG_IGN);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
   try {
-    write_file_durably(path, new_content(), Existing::replace);
+    write_file_durably(path, new_content(), Overwrite::allow);
     ADD_FAILURE() << "the limit did not bite";
   } catch (const Error& error) {
     ::setrlimit(RLIMIT_FSIZE, &before);
@@ -314,14 +314,14 @@ TEST(WriteFileDurably, FolderThatCannotBeWritten) {
   const fs::path path = locked / "a.bin";
   test::expect_error(ErrorCode::io,
                      AllOf(HasSubstr("cannot write " + path.string()), HasSubstr("5000 bytes")),
-                     [&] { write_file_durably(path, new_content(), Existing::replace); });
+                     [&] { write_file_durably(path, new_content(), Overwrite::allow); });
   test::expect_error(ErrorCode::io, HasSubstr(path.string()),
                      [&] { DurableFolder output(path, Manifest::leave_out); });
   test::expect_error(ErrorCode::io, HasSubstr("No such file"), [&] {
-    write_file_durably(folder / "absent" / "a.bin", kNew, Existing::refuse);
+    write_file_durably(folder / "absent" / "a.bin", kNew, Overwrite::refuse);
   });
   test::expect_error(ErrorCode::user, HasSubstr("does not name a file"),
-                     [&] { write_file_durably(folder / "x/", kNew, Existing::refuse); });
+                     [&] { write_file_durably(folder / "x/", kNew, Overwrite::refuse); });
 }
 
 }  // namespace

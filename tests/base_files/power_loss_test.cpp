@@ -50,7 +50,7 @@ TEST(PowerLoss, ReplacedFileIsOldOrNewInEveryState) {
   const TemporaryFolder folder;
   write_text(folder / "a.bin", kOld);
   RecordingFileSystem recorded(folder.path());
-  write_file_durably(folder / "a.bin", in_pieces(kNew), Existing::replace, recorded);
+  write_file_durably(folder / "a.bin", in_pieces(kNew), Overwrite::allow, recorded);
   const Tally tally = tally_file(recorded, "a.bin");
   EXPECT_GE(tally.states, 100);
   EXPECT_EQ(tally.broken, 0);

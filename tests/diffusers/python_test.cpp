@@ -108,7 +108,7 @@ TEST_P(DiffusersPython, LoadsOurFoldersAndComputesTheSame) {
   for (const Samples& of_steps : samples)
     results.push_back(
         {.name = of_steps.recipe.at("name"), .shape = shape, .values = of_steps.x_0.values});
-  io::write_safetensors(folder / "results.safetensors", std::move(results), Existing::refuse);
+  io::write_safetensors(folder / "results.safetensors", std::move(results), Overwrite::refuse);
 
   const std::string command =
       concat(python, " tools/check_with_diffusers.py ", (folder / "model").string(), " ",

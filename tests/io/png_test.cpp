@@ -98,7 +98,7 @@ TEST(Png, FilesRefuseToOverwrite) {
   EXPECT_EQ(read_png(folder / "a.png").image, image);
   EXPECT_EQ(read_png(folder / "a.png").text.at("k"), "v");
   expect_error(ErrorCode::user, HasSubstr("exists"), [&] { write_png(folder / "a.png", image); });
-  EXPECT_NO_THROW(write_png(folder / "a.png", image, {}, Existing::replace));
+  EXPECT_NO_THROW(write_png(folder / "a.png", image, {}, Overwrite::allow));
   expect_error(ErrorCode::io, HasSubstr("absent.png"), [&] { read_png(folder / "absent.png"); });
 }
 

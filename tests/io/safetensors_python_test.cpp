@@ -21,7 +21,7 @@ TEST(SafetensorsPython, ReadsAndRewritesOurFiles) {
       {{.name = "f32", .shape = {20, 30}, .values = values},
        {.name = "f16", .type = StoredType::f16, .shape = {600}, .values = values},
        {.name = "a.f64", .type = StoredType::f64, .shape = {1, 600}, .values = values}},
-      Existing::refuse);
+      Overwrite::refuse);
   ddim::test::write_text(folder / "copy.py",
                          "import sys\n"
                          "from safetensors.numpy import load_file, save_file\n"

@@ -31,7 +31,7 @@ class SafetensorsTest : public testing::Test {
     }
     tensors.push_back({.name = "steps", .type = StoredType::i64, .shape = {2}, .bytes = integers_});
     tensors.push_back({.name = "empty", .shape = {4, 0}});
-    write_safetensors(path_, tensors, Existing::refuse, {{"format", "pt"}, {"x", "\xC3\xA4"}});
+    write_safetensors(path_, tensors, Overwrite::refuse, {{"format", "pt"}, {"x", "\xC3\xA4"}});
   }
 
   TemporaryFolder folder_;

@@ -84,7 +84,7 @@ TEST(SafetensorsWriter, NeverWritesWhatIsNotFinite) {
   const auto write = [&](StoredType type) {
     write_safetensors(folder / "w.safetensors",
                       {{.name = "w", .type = type, .shape = {100'000}, .values = values}},
-                      Existing::refuse);
+                      Overwrite::refuse);
   };
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
@@ -103,13 +103,13 @@ TEST(SafetensorsWriter, NeverWritesWhatIsNotFinite) {
 TEST(SafetensorsWriter, RefusesToOverwriteUnlessTold) {
   const TemporaryFolder folder;
   const std::vector<float> one = {1};
-  const auto write = [&](Existing existing) {
+  const auto write = [&](Overwrite overwrite) {
     write_safetensors(folder / "w.safetensors", {{.name = "w", .shape = {1}, .values = one}},
                       existing);
   };
-  write(Existing::refuse);
-  expect_error(ErrorCode::user, HasSubstr("exists"), [&] { write(Existing::refuse); });
-  EXPECT_NO_THROW(write(Existing::replace));
+  write(Overwrite::refuse);
+  expect_error(ErrorCode::user, HasSubstr("exists"), [&] { write(Overwrite::refuse); });
+  EXPECT_NO_THROW(write(Overwrite::allow));
 }
 
 }  // namespace

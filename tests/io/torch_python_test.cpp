@@ -66,7 +66,7 @@ void write(const std::filesystem::path& path, const Tensors& tensors) {
                    .values = tensors.values[i]});
   }
   writer.close_dict();
-  write_file_durably(path, std::move(writer).content(), Existing::refuse);
+  write_file_durably(path, std::move(writer).content(), Overwrite::refuse);
 }
 
 enum class Matrices { as_written, transposed };

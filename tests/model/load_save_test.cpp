@@ -55,7 +55,7 @@ void write_all(const fs::path& path, const std::vector<StoredTensor>& tensors) {
   std::vector<io::TensorSource> sources;
   for (const StoredTensor& t : tensors)
     sources.push_back({.name = t.name, .type = t.type, .shape = t.shape, .values = t.values});
-  io::write_safetensors(path, sources, Existing::replace);
+  io::write_safetensors(path, sources, Overwrite::allow);
 }
 
 /// Rewrites a file of weights, each tensor changed by `change`.
@@ -206,7 +206,7 @@ TEST_F(LoadModel, IntegersAreNoWeights) {
     else
       sources.push_back({.name = t.name, .type = t.type, .shape = t.shape, .values = t.values});
   }
-  io::write_safetensors(path_ / kWeights, sources, Existing::replace);
+  io::write_safetensors(path_ / kWeights, sources, Overwrite::allow);
   expect_load_error(ErrorCode::corrupt, {kWeights, "conv_in.bias holds I32"});
 }
 

@@ -140,7 +140,7 @@ TEST_F(OpenModel, TheNetworkIsFoundOutFromTheWeights) {
                        .entry = &entry});
   }
   const fs::path path = folder_ / "official.safetensors";
-  io::write_safetensors(path, sources, Existing::refuse);
+  io::write_safetensors(path, sources, Overwrite::refuse);
   const ModelFiles found = open_model(path);
   EXPECT_EQ(found.config, official_network());
   EXPECT_EQ(values_of(found.weights), values_of(files_.weights));
@@ -148,7 +148,7 @@ TEST_F(OpenModel, TheNetworkIsFoundOutFromTheWeights) {
   std::erase_if(sources, [](const io::TensorSource& source) {
     return source.name.find("down.1.attn") != std::string::npos;
   });
-  io::write_safetensors(path, sources, Existing::replace);
+  io::write_safetensors(path, sources, Overwrite::allow);
   expect_error(ErrorCode::user, {"official.safetensors", "put the network's config.json"},
                [&] { open_model(path); });
 }
@@ -156,10 +156,10 @@ TEST_F(OpenModel, TheNetworkIsFoundOutFromTheWeights) {
 TEST_F(OpenModel, ASetOfWeightsIsChosenWhereThereAreTwo) {
   const ModelFiles two = open_model(written("ckpt.pth", {.target = Target::official}));
   EXPECT_EQ(&two.weights_of({}), &two.weights);
-  EXPECT_EQ(&two.weights_of(WeightSet::average), &two.weights);
-  EXPECT_EQ(&two.weights_of(WeightSet::trained), &*two.trained);
+  EXPECT_EQ(&two.weights_of(WeightSet::ema), &two.weights);
+  EXPECT_EQ(&two.weights_of(WeightSet::raw), &*two.trained);
   expect_error(ErrorCode::user, {"model: there is one set of weights only"},
-               [&] { files_.weights_of(WeightSet::trained); });
+               [&] { files_.weights_of(WeightSet::raw); });
 }
 
 TEST_F(OpenModel, PyTorchsBinInADiffusersFolder) {
@@ -174,7 +174,7 @@ TEST_F(OpenModel, PyTorchsBinInADiffusersFolder) {
   }
   writer.close_dict();
   write_file_durably(unet / "diffusion_pytorch_model.bin", std::move(writer).content(),
-                     Existing::refuse);
+                     Overwrite::refuse);
   fs::remove(unet / "diffusion_pytorch_model.safetensors");
   EXPECT_EQ(values_of(open_model(folder_ / "model").weights), values_of(files_.weights));
   EXPECT_EQ(values_of(open_model(unet / "diffusion_pytorch_model.bin").weights),
@@ -197,7 +197,7 @@ TEST_F(OpenModel, WeightsInParts) {
                "{\"metadata\":{\"total_size\":1},\"weight_map\":{" + weight_map + "}}");
   };
   for (int i = 0; i < 2; ++i)
-    io::write_safetensors(unet / concat("part-", i, ".safetensors"), parts[i], Existing::refuse);
+    io::write_safetensors(unet / concat("part-", i, ".safetensors"), parts[i], Overwrite::refuse);
   write_index(map);
   fs::remove(unet / "diffusion_pytorch_model.safetensors");
   EXPECT_EQ(values_of(open_model(folder_ / "model").weights), values_of(files_.weights));
@@ -242,7 +242,7 @@ TEST_F(OpenModel, OtherProgramsWeightsAreNamed) {
         Case{"lm_head.weight", "1 tensors (\"lm_head.weight\")"}}) {
     const fs::path path = folder_ / "other.safetensors";
     io::write_safetensors(path, {{.name = other.tensor, .shape = {1}, .values = {&value, 1}}},
-                          Existing::replace);
+                          Overwrite::allow);
     expect_error(ErrorCode::corrupt, {"other.safetensors", other.message},
                  [&] { open_model(path); });
   }
@@ -262,7 +262,7 @@ TEST_F(OpenModel, LucidrainsCheckpointsAreNamed) {
     writer.close_dict();
   }
   writer.close_dict();
-  write_file_durably(folder_ / "model-1.pt", std::move(writer).content(), Existing::refuse);
+  write_file_durably(folder_ / "model-1.pt", std::move(writer).content(), Overwrite::refuse);
   expect_error(ErrorCode::corrupt, {"model-1.pt", "lucidrains' denoising-diffusion-pytorch"},
                [&] { open_model(folder_ / "model-1.pt"); });
 }

@@ -28,9 +28,9 @@ std::array<double, kMaxOrder> integration_weights(std::span<const double> nodes,
 }
 
 /// The leg number `index` by the polynomial through its own beginning and those of the legs before.
-Step adams_bashforth_step(const Route& route, std::size_t index, std::size_t order) {
+PlanStep adams_bashforth_step(const Route& route, std::size_t index, std::size_t order) {
   const Leg& leg = route.legs[index];
-  Step step = begin_multistep(leg, route.options, Direction::eps, index % kMaxOrder);
+  PlanStep step = begin_multistep(route, leg, Direction::eps, index % kMaxOrder);
   std::vector<double> nodes;
   for (std::size_t k = 0; k < std::min(order, index + 1); ++k)
     nodes.push_back(noise_level(route.legs[index - k].alpha_bar));
@@ -43,8 +43,8 @@ Step adams_bashforth_step(const Route& route, std::size_t index, std::size_t ord
   return step;
 }
 
-std::vector<Step> adams_bashforth_steps(const Route& route, std::size_t order) {
-  std::vector<Step> steps;
+std::vector<PlanStep> adams_bashforth_steps(const Route& route, std::size_t order) {
+  std::vector<PlanStep> steps;
   for (std::size_t i = 0; i < route.legs.size(); ++i) {
     const Leg& leg = route.legs[i];
     const bool can_ask_at_the_end = leg.t_prev >= 0.0;
@@ -61,9 +61,9 @@ std::vector<Step> adams_bashforth_steps(const Route& route, std::size_t order) {
 
 }  // namespace
 
-std::vector<Step> ab1_steps(const Route& route) { return adams_bashforth_steps(route, 1); }
-std::vector<Step> ab2_steps(const Route& route) { return adams_bashforth_steps(route, 2); }
-std::vector<Step> ab3_steps(const Route& route) { return adams_bashforth_steps(route, 3); }
-std::vector<Step> ab4_steps(const Route& route) { return adams_bashforth_steps(route, 4); }
+std::vector<PlanStep> ab1_steps(const Route& route) { return adams_bashforth_steps(route, 1); }
+std::vector<PlanStep> ab2_steps(const Route& route) { return adams_bashforth_steps(route, 2); }
+std::vector<PlanStep> ab3_steps(const Route& route) { return adams_bashforth_steps(route, 3); }
+std::vector<PlanStep> ab4_steps(const Route& route) { return adams_bashforth_steps(route, 4); }
 
 }  // namespace ddim::diffusion

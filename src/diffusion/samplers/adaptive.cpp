@@ -15,8 +15,9 @@ class AdaptiveSampler {
   AdaptiveSampler(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
                   const StepObserver& observer)
       : plan_(plan),
+        schedule_(std::get<AdaptiveSteps>(plan.stepping).betas),
         observer_(observer),
-        network_(plan.options, denoiser, x_T.slice(0, 1)),
+        network_(plan.options.clip, denoiser, x_T.slice(0, 1)),
         stage_(empty_like(x_T.slice(0, 1))),
         error_(empty_like(stage_)),
         x0_pred_(empty_like(stage_)) {
@@ -25,7 +26,7 @@ class AdaptiveSampler {
 
   /// Image `row`, in place.
   void run(Tensor& x, std::int64_t row) {
-    const Step& last = plan_.steps.back();
+    const PlanStep& last = plan_.steps.back();
     const double end = noise_level(last.alpha_bar);
     row_ = row;
     num_calls_ = num_reported_ = 0;
@@ -56,8 +57,8 @@ class AdaptiveSampler {
   Place place_at(double s) const {
     const double end = noise_level(plan_.steps.back().alpha_bar);
     if (s <= end) return {plan_.steps.back().t, plan_.steps.back().alpha_bar, end};
-    const double t = plan_.schedule->t_at_log_snr(-2.0 * std::log(s));
-    return {t, plan_.schedule->alpha_bar_at(t), s};
+    const double t = schedule_.t_at_log_snr(-2.0 * std::log(s));
+    return {t, schedule_.alpha_bar_at(t), s};
   }
 
   Tensor call(const Tensor& x, double t) {
@@ -69,8 +70,8 @@ class AdaptiveSampler {
 
   /// k = eps at `place`; x0_pred_ follows.
   void ask(const Tensor& x, const Place& place, Tensor& k) {
-    const Step step = begin_multistep({.t = place.t, .alpha_bar = place.alpha_bar}, plan_.options,
-                                      Direction::eps, 0);
+    const PlanStep step = begin_multistep({.t = place.t, .alpha_bar = place.alpha_bar}, plan_.prediction,
+                                          plan_.options.clip, Direction::eps, 0);
     network_.update(step.update, x, call(x, place.t), Tensor(), k, x0_pred_);
   }
 
@@ -103,7 +104,7 @@ class AdaptiveSampler {
   }
 
   void accept(Tensor& x) {
-    const Step step{.t = place_.t,
+    const PlanStep step{.t = place_.t,
                     .t_prev = next_.t,
                     .alpha_bar = place_.alpha_bar,
                     .alpha_bar_prev = next_.alpha_bar};
@@ -113,7 +114,7 @@ class AdaptiveSampler {
     report(step, x);
   }
 
-  void report(const Step& step, const Tensor& x) {
+  void report(const PlanStep& step, const Tensor& x) {
     if (!observer_) return;
     const StepReport report{.index = index_++,
                             .step = step,
@@ -127,6 +128,7 @@ class AdaptiveSampler {
   }
 
   const Plan& plan_;
+  const Schedule schedule_;
   const StepObserver& observer_;
   NetworkCall network_;
   Tensor stage_, error_, x0_pred_;
@@ -138,13 +140,13 @@ class AdaptiveSampler {
 
 }  // namespace
 
-std::vector<Step> adaptive_steps(const Route& route) {
+std::vector<PlanStep> adaptive_steps(const Route& route) {
   const Leg& first = route.legs.front();
   const Leg& last = route.legs.back();
-  Step step = begin_step(last, route.options);
+  PlanStep step = begin_step(route, last);
   step.update.prev_from_x0 = std::sqrt(last.alpha_bar_prev);
   step.update.prev_from_eps = std::sqrt(1.0 - last.alpha_bar_prev);
-  return {Step{.t = first.t,
+  return {PlanStep{.t = first.t,
                .t_prev = last.t,
                .alpha_bar = first.alpha_bar,
                .alpha_bar_prev = last.alpha_bar},

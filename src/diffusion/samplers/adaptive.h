@@ -7,7 +7,7 @@ namespace ddim::diffusion {
 /// More calls for one image are an error: the tolerance is too small for float.
 constexpr std::int64_t kMaxAdaptiveCalls = 1000;
 
-/// Runs a plan of SamplerKind::adaptive, image by image, each with steps of its own (so that an
+/// Runs a plan of Sampler::adaptive, image by image, each with steps of its own (so that an
 /// image does not depend on its neighbours). For dy = eps ds from the noise level of plan.steps[0]
 /// to that of its last step, with k1..k4 the values of eps at the stages and h = s_prev - s:
 ///   y_prev = y + h (2 k1 + 3 k2 + 4 k3) / 9              (Bogacki and Shampine 1989, order 3)

@@ -6,18 +6,18 @@
 
 namespace ddim::diffusion {
 
-std::vector<Step> ddim_steps(const Route& route) {
-  const auto* eta_noise = std::get_if<EtaNoise>(&route.options.noise);
-  const double eta = eta_noise != nullptr ? eta_noise->eta : 1.0;
-  std::vector<Step> steps;
+std::vector<PlanStep> ddim_steps(const Route& route) {
+  const double* given_eta = std::get_if<double>(&route.options.eta);  // else sigma-hat
+  const double eta = given_eta != nullptr ? *given_eta : 1.0;
+  std::vector<PlanStep> steps;
   for (const Leg& leg : route.legs) {
-    Step& step = steps.emplace_back(begin_step(leg, route.options));
+    PlanStep& step = steps.emplace_back(begin_step(route, leg));
     // Of the direction to x_t. Equal to 1 - alpha_bar_prev - sigma(eta)^2, in a form that does not
     // cancel to a negative number at the largest legal eta.
     const double ratio = eta / largest_eta(leg.alpha_bar, leg.alpha_bar_prev);
     const double direction_variance =
         (1.0 - leg.alpha_bar_prev) * std::max(0.0, 1.0 - ratio * ratio);
-    if (eta_noise != nullptr) {
+    if (given_eta != nullptr) {
       step.sigma = sigma_of_eta(eta, leg.alpha_bar, leg.alpha_bar_prev);
     } else if (&leg != &route.legs.back()) {
       step.sigma = sigma_hat(leg.alpha_bar, leg.alpha_bar_prev);

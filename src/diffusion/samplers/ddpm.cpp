@@ -7,13 +7,13 @@ namespace {
 
 enum class Variance { beta_tilde, beta };
 
-std::vector<Step> ddpm_steps(const Route& route, Variance variance) {
-  std::vector<Step> steps;
+std::vector<PlanStep> ddpm_steps(const Route& route, Variance variance) {
+  std::vector<PlanStep> steps;
   for (const Leg& leg : route.legs) {
     const double alpha = leg.alpha_bar / leg.alpha_bar_prev;
     const double beta = 1.0 - alpha;
     const double noise_ratio = (1.0 - leg.alpha_bar_prev) / (1.0 - leg.alpha_bar);
-    Step step = begin_multistep(leg, route.options, Direction::x0, 0);
+    PlanStep step = begin_multistep(route, leg, Direction::x0, 0);
     if (variance == Variance::beta_tilde) {
       step.sigma = std::sqrt(noise_ratio * beta);
     } else if (&leg != &route.legs.back()) {
@@ -30,10 +30,10 @@ std::vector<Step> ddpm_steps(const Route& route, Variance variance) {
 
 }  // namespace
 
-std::vector<Step> ddpm_small_steps(const Route& route) {
+std::vector<PlanStep> ddpm_small_steps(const Route& route) {
   return ddpm_steps(route, Variance::beta_tilde);
 }
 
-std::vector<Step> ddpm_large_steps(const Route& route) { return ddpm_steps(route, Variance::beta); }
+std::vector<PlanStep> ddpm_large_steps(const Route& route) { return ddpm_steps(route, Variance::beta); }
 
 }  // namespace ddim::diffusion

@@ -56,7 +56,7 @@ std::array<double, kNumSlots> multistep_weights(const Route& route, std::size_t 
 }
 
 /// DPM-Solver++(2S) with r = 1/2: to the middle in lambda, then all the way by what is found there.
-void append_singlestep(const Route& route, const Leg& leg, std::vector<Step>& steps) {
+void append_singlestep(const Route& route, const Leg& leg, std::vector<PlanStep>& steps) {
   const double middle_log_snr = 0.5 * (log_snr(leg.alpha_bar) + log_snr(leg.alpha_bar_prev));
   const double t = route.schedule.t_at_log_snr(middle_log_snr);
   const Leg to_middle{.t = leg.t,
@@ -69,19 +69,19 @@ void append_singlestep(const Route& route, const Leg& leg, std::vector<Step>& st
                         .alpha_bar_prev = leg.alpha_bar_prev};
   std::array<double, kNumSlots> first = {}, middle = {};
   first[0] = middle[kMiddleSlot] = 1.0;
-  Step step = begin_multistep(to_middle, route.options, Direction::x0, 0);
+  PlanStep step = begin_multistep(route, to_middle, Direction::x0, 0);
   step.multistep->base = Combination{.x = 1.0};
   step.multistep->next = exponential_step(leg.alpha_bar, to_middle.alpha_bar_prev, first);
   steps.push_back(step);
-  step = begin_multistep(from_middle, route.options, Direction::x0, kMiddleSlot);
+  step = begin_multistep(route, from_middle, Direction::x0, kMiddleSlot);
   step.multistep->next = exponential_step(leg.alpha_bar, leg.alpha_bar_prev, middle);
   std::swap(step.multistep->next.x, step.multistep->next.base);
   steps.push_back(step);
 }
 
 /// A leg to the clean image is one of order 1: it lands on the predicted x_0.
-std::vector<Step> dpmpp_steps(const Route& route, std::size_t max_order) {
-  std::vector<Step> steps;
+std::vector<PlanStep> dpmpp_steps(const Route& route, std::size_t max_order) {
+  std::vector<PlanStep> steps;
   for (std::size_t i = 0; i < route.legs.size(); ++i) {
     const Leg& leg = route.legs[i];
     const bool is_last = leg.t_prev < 0.0;
@@ -90,7 +90,7 @@ std::vector<Step> dpmpp_steps(const Route& route, std::size_t max_order) {
       continue;
     }
     const std::size_t order = is_last ? 1 : std::min(max_order, i + 1);
-    Step step = begin_multistep(leg, route.options, Direction::x0, i % kHistory);
+    PlanStep step = begin_multistep(route, leg, Direction::x0, i % kHistory);
     step.multistep->next =
         exponential_step(leg.alpha_bar, leg.alpha_bar_prev, multistep_weights(route, i, order));
     steps.push_back(step);
@@ -100,7 +100,7 @@ std::vector<Step> dpmpp_steps(const Route& route, std::size_t max_order) {
 
 }  // namespace
 
-std::vector<Step> dpmpp_2m_steps(const Route& route) { return dpmpp_steps(route, 2); }
-std::vector<Step> dpmpp_3m_steps(const Route& route) { return dpmpp_steps(route, 3); }
+std::vector<PlanStep> dpmpp_2m_steps(const Route& route) { return dpmpp_steps(route, 2); }
+std::vector<PlanStep> dpmpp_3m_steps(const Route& route) { return dpmpp_steps(route, 3); }
 
 }  // namespace ddim::diffusion

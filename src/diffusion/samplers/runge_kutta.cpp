@@ -19,14 +19,15 @@ struct Stage {
 };
 
 void append(const Route& route, const Leg& leg, const std::vector<Stage>& stages,
-            std::vector<Step>& steps) {
+            std::vector<PlanStep>& steps) {
   const double h = noise_level(leg.alpha_bar_prev) - noise_level(leg.alpha_bar);
   for (const Stage& stage : stages) {
-    Step step = begin_multistep({.t = stage.from.t,
-                                 .t_prev = stage.to.t,
-                                 .alpha_bar = stage.from.alpha_bar,
-                                 .alpha_bar_prev = stage.to.alpha_bar},
-                                route.options, Direction::eps, stage.slot);
+    PlanStep step = begin_multistep(route,
+                                    {.t = stage.from.t,
+                                     .t_prev = stage.to.t,
+                                     .alpha_bar = stage.from.alpha_bar,
+                                     .alpha_bar_prev = stage.to.alpha_bar},
+                                    Direction::eps, stage.slot);
     Multistep& multistep = *step.multistep;
     if (&stage == &stages.front()) multistep.base = Combination{.x = 1.0};
     const double scale = std::sqrt(stage.to.alpha_bar);
@@ -42,7 +43,7 @@ constexpr std::size_t kSecond = kNumSlots - 2, kThird = kNumSlots - 1;
 }  // namespace
 
 void append_heun(const Route& route, const Leg& leg, std::size_t first_slot,
-                 std::vector<Step>& steps) {
+                 std::vector<PlanStep>& steps) {
   const Place begin{leg.t, leg.alpha_bar}, end{leg.t_prev, leg.alpha_bar_prev};
   std::vector<Stage> stages = {{.from = begin, .to = end, .slot = first_slot},
                                {.from = end, .to = end, .slot = kSecond}};
@@ -52,7 +53,7 @@ void append_heun(const Route& route, const Leg& leg, std::size_t first_slot,
 }
 
 void append_kutta(const Route& route, const Leg& leg, std::size_t first_slot,
-                  std::vector<Step>& steps) {
+                  std::vector<PlanStep>& steps) {
   const double middle_level = 0.5 * (noise_level(leg.alpha_bar) + noise_level(leg.alpha_bar_prev));
   const double t = route.schedule.t_at_log_snr(-2.0 * std::log(middle_level));
   const Place begin{leg.t, leg.alpha_bar}, end{leg.t_prev, leg.alpha_bar_prev};

@@ -66,10 +66,10 @@ Combination corrector(const Route& route, std::size_t index) {
 
 }  // namespace
 
-std::vector<Step> unipc_steps(const Route& route) {
-  std::vector<Step> steps;
+std::vector<PlanStep> unipc_steps(const Route& route) {
+  std::vector<PlanStep> steps;
   for (std::size_t i = 0; i < route.legs.size(); ++i) {
-    Step step = begin_multistep(route.legs[i], route.options, Direction::x0, i % kHistory);
+    PlanStep step = begin_multistep(route, route.legs[i], Direction::x0, i % kHistory);
     step.multistep->base = i > 0 ? corrector(route, i - 1) : Combination{.x = 1.0};
     step.multistep->next = predictor(route, i);
     steps.push_back(step);

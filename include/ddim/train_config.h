@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "ddim/data_options.h"
+#include "ddim/forward_process.h"
+#include "ddim/names.h"
+#include "ddim/precision.h"
+#include "ddim/unet_config.h"
+
+namespace ddim {
+
+enum class Loss {
+  mean,  ///< squared error averaged over images, pixels and channels (Ho et al.)
+  sum,   ///< summed over pixels and channels, averaged over images (the DDIM paper's code)
+};
+
+template <>
+struct Names<Loss> {
+  static constexpr Named<Loss> kAll[] = {{Loss::mean, "mean"}, {Loss::sum, "sum"}};
+  static constexpr std::span<const Named<Loss>> all() { return kAll; }
+};
+
+/// How the learning rate goes on after its warm-up: it stays, or falls along half a cosine to
+/// learning_rate_final at the last step, beginning `decay_steps` before it.
+enum class Decay { constant, cosine };
+
+template <>
+struct Names<Decay> {
+  static constexpr Named<Decay> kAll[] = {{Decay::constant, "constant"}, {Decay::cosine, "cosine"}};
+  static constexpr std::span<const Named<Decay>> all() { return kAll; }
+};
+
+/// Both: norms 1 and 0; fan_in = C_in * kernel^2, fan_out = C_out * kernel^2; learned rows of times
+/// and classes standard normal, frequencies of a fourier embedding 16 times that.
+enum class Initialisation {
+  pytorch,  ///< what the DDIM paper's code starts from: weights and biases of convolutions and
+            ///< linear layers uniform in +-1/sqrt(fan_in)
+  ho,       ///< what Ho et al. start from: weights uniform in +-sqrt(3 scale / ((fan_in + fan_out) /
+            ///< 2)), biases 0; scale is 1, but 1e-10 for the last layer of each residual block and
+            ///< attention and for conv_out, so that a fresh network is almost the identity and
+            ///< predicts almost nothing
+};
+
+template <>
+struct Names<Initialisation> {
+  static constexpr Named<Initialisation> kAll[] = {{Initialisation::pytorch, "pytorch"},
+                                                   {Initialisation::ho, "ho"}};
+  static constexpr std::span<const Named<Initialisation>> all() { return kAll; }
+};
+
+/// [data]
+struct DataConfig {
+  DataSplit split = DataSplit::train;
+  Fit fit = Fit::none;
+  bool flip = false;          ///< mirror each image with probability 1/2
+  bool skip_corrupt = false;  ///< leave out files that cannot be read, instead of stopping
+};
+
+/// [training]
+struct OptimisationConfig {
+  std::int64_t batch = 128;
+  std::int64_t shards = 4;  ///< parts of a batch, each computed by one thread; part of the result
+  std::int64_t steps = 800000;
+  double learning_rate = 2e-4;
+  std::int64_t warmup_steps = 0;
+  Decay decay = Decay::constant;
+  std::int64_t decay_steps = 0;      ///< of Decay::cosine; 0 = all that come after the warm-up
+  double learning_rate_final = 0.0;  ///< of Decay::cosine
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double clip_norm = 1.0;  ///< of the whole gradient; 0 = not clipped
+  Loss loss = Loss::mean;
+  double ema_decay = 0.9999;
+  bool ema_warmup = false;  ///< decay of update k is min(ema_decay, (1 + k) / (10 + k))
+  /// The fraction of images of a class-conditional network that are shown without their class, as
+  /// of the class num_classes: what guidance needs. 0 = none, and no such class.
+  double label_dropout = 0.0;
+  Initialisation initialisation = Initialisation::pytorch;
+  /// Of products on the way forward and of gradients of activations; gradients of weights, weights
+  /// and Adam are always fp32.
+  Precision precision = Precision::fp32;
+  std::int64_t seed = 0;
+  std::int64_t threads = 0;  ///< 0 = one per processor; does not affect the result
+};
+
+/// [output] None of it affects the result. 0 = never.
+struct OutputConfig {
+  std::int64_t checkpoint_every_steps = 1000;
+  std::int64_t keep_checkpoints = 2;
+  std::int64_t log_every_steps = 50;
+  std::int64_t sample_every_steps = 0;
+  std::int64_t sample_count = 36;
+  std::int64_t sample_steps = 50;
+};
+
+/// All that decides what a training run computes. As a TOML file, [model] holds fields of
+/// UNetConfig under their names, with `channels` for in_channels and out_channels, and with
+/// `num_classes` for the table of class embeddings: the classes of the data, 0 for a network
+/// without; with training.label_dropout the table has one more row, the null class. The size of
+/// pictures is `resolution` in [data]: one number, or [height, width].
+struct TrainConfig {
+  UNetConfig model = {};
+  ForwardProcess diffusion = {};
+  DataConfig data = {};
+  OptimisationConfig training = {};
+  OutputConfig output = {};
+};
+
+/// Reads a configuration; what it does not name keeps its default. Error(io) when the file cannot
+/// be read; Error(user) with the file, the line and the key for an unknown key, a value of the
+/// wrong type or out of range, and values that do not go together.
+TrainConfig load_train_config(const std::filesystem::path& file);
+
+/// The complete configuration as TOML: load_train_config() gives the same one back.
+std::string to_toml(const TrainConfig& config);
+
+}  // namespace ddim

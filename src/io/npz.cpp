@@ -1,0 +1,143 @@
+#include "io/npz.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "io/zip_reader.h"
+#include "io/zip_writer.h"
+
+namespace ddim::io {
+namespace {
+
+constexpr std::string_view kMagic{"\x93NUMPY\x01\x00", 8};
+constexpr std::string_view kEnding = ".npy";
+
+std::size_t size_of_type(std::string_view type) {
+  if (type == "|u1") return 1;
+  if (type == "<i8") return 8;
+  if (type == "<f4") return 4;
+  return 0;
+}
+
+/// Magic, length and the dictionary in Python's spelling, padded to a multiple of 64 bytes.
+std::string npy_header(const NpzArray& array) {
+  std::string shape;
+  for (const std::int64_t size : array.shape) shape += concat(size, ", ");
+  if (array.shape.size() > 1) shape.resize(shape.size() - 2);
+  std::string text = concat("{'descr': '", array.type, "', 'fortran_order': False, 'shape': (",
+                            array.shape.size() == 1 ? shape.substr(0, shape.size() - 1) : shape,
+                            "), }");
+  const std::size_t unpadded = kMagic.size() + 2 + text.size() + 1;
+  text.append((64 - unpadded % 64) % 64, ' ');
+  text += '\n';
+  std::string header(kMagic);
+  header += static_cast<char>(text.size() & 0xFF);
+  header += static_cast<char>(text.size() >> 8);
+  return header + text;
+}
+
+/// What stands after `key` in the dictionary, up to the next comma outside of brackets.
+std::string_view field(std::string_view dictionary, std::string_view key) {
+  const std::size_t at = dictionary.find(key);
+  if (at == std::string_view::npos) return {};
+  std::string_view rest = dictionary.substr(at + key.size());
+  rest.remove_prefix(std::min(rest.find_first_not_of(": "), rest.size()));
+  const std::size_t end = rest.starts_with('(') ? rest.find(')') + 1 : rest.find_first_of(",}");
+  return rest.substr(0, end);
+}
+
+/// Nothing for a text that is no tuple of sizes.
+std::optional<std::vector<std::int64_t>> parse_shape(std::string_view text) {
+  if (text.size() < 2 || text.front() != '(' || text.back() != ')') return std::nullopt;
+  std::vector<std::int64_t> shape;
+  const char* position = text.data() + 1;
+  const char* const end = text.data() + text.size() - 1;
+  while (true) {
+    while (position != end && (*position == ' ' || *position == ',')) ++position;
+    if (position == end) return shape;
+    std::int64_t size = 0;
+    const auto [next, error] = std::from_chars(position, end, size);
+    if (error != std::errc() || size < 0) return std::nullopt;
+    shape.push_back(size);
+    position = next;
+  }
+}
+
+/// Bytes of an array of this shape; nothing where they are more than any file has.
+std::optional<std::size_t> bytes_of(const std::vector<std::int64_t>& shape, std::size_t type_size) {
+  constexpr std::size_t kMaxBytes = std::size_t{1} << 48;
+  std::size_t bytes = type_size;
+  for (const std::int64_t size : shape) {
+    if (size != 0 && bytes > kMaxBytes / static_cast<std::size_t>(size)) return std::nullopt;
+    bytes *= static_cast<std::size_t>(size);
+  }
+  return bytes;
+}
+
+NpzArray parse_npy(std::string name, std::span<const std::byte> file, const std::string& where) {
+  const auto damaged = [&](const std::string& reason) {
+    fail(ErrorCode::corrupt, where, ": array ", name, ": ", reason);
+  };
+  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+  const std::size_t length_at = kMagic.size();
+  // Versions 2 and 3 have a length of 4 bytes; NumPy writes them for long lists of fields only.
+  if (!text.starts_with(kMagic) || text.size() < length_at + 2)
+    damaged("not the start of a .npy file, version 1.0");
+  const std::size_t length = std::to_integer<std::size_t>(file[length_at]) |
+                             std::to_integer<std::size_t>(file[length_at + 1]) << 8;
+  const std::size_t data_at = length_at + 2 + length;
+  if (data_at > text.size()) damaged("the header is cut off");
+  const std::string_view dictionary = text.substr(length_at + 2, length);
+
+  std::string_view type = field(dictionary, "'descr'");
+  if (type.size() > 2) type = type.substr(1, type.size() - 2);  // without quotes
+  const auto shape = parse_shape(field(dictionary, "'shape'"));
+  if (size_of_type(type) == 0)
+    damaged(concat("its type is ", type, "; expected |u1 (bytes), <i8 or <f4"));
+  if (field(dictionary, "'fortran_order'") != "False")
+    damaged("it is not in C order (rows first); save numpy.ascontiguousarray of it");
+  if (!shape) damaged("its shape cannot be read");
+  const auto size = bytes_of(*shape, size_of_type(type));
+  if (!size || *size != file.size() - data_at)
+    damaged(concat(file.size() - data_at, " bytes do not fit its shape"));
+  return {.name = std::move(name),
+          .type = std::string(type),
+          .shape = *shape,
+          .bytes = file.subspan(data_at)};
+}
+
+}  // namespace
+
+FileContent npz_content(std::vector<NpzArray> arrays) {
+  std::vector<ZipMember> members;
+  for (NpzArray& array : arrays) {
+    auto header = std::make_shared<const std::string>(npy_header(array));
+    members.push_back(
+        {.name = concat(array.name, kEnding),
+         .content = FileContent(header->size() + array.bytes.size(),
+                                [header, bytes = array.bytes](const ByteSink& sink) {
+                                  sink(std::as_bytes(std::span(*header)));
+                                  sink(bytes);
+                                })});
+  }
+  return zip_content(std::move(members));
+}
+
+std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name) {
+  std::vector<NpzArray> arrays;
+  for (const ZipEntry& entry : parse_zip(file, file_name)) {
+    if (!entry.name.ends_with(kEnding)) continue;
+    const std::string_view name = entry.name.substr(0, entry.name.size() - kEnding.size());
+    arrays.push_back(parse_npy(std::string(name), entry.bytes, file_name));
+  }
+  if (arrays.empty()) fail(ErrorCode::corrupt, file_name, ": holds no arrays (.npy)");
+  return arrays;
+}
+
+}  // namespace ddim::io

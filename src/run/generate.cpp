@@ -1,0 +1,123 @@
+#include "run/generate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+#include "base/error.h"
+#include "base/peak_memory.h"
+#include "base/workers.h"
+#include "diffusion/keep_known.h"
+#include "run/init_start.h"
+#include "run/run_images.h"
+#include "tensor/kernels.h"
+
+namespace ddim::run {
+namespace {
+
+void check(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options) {
+  constexpr std::int64_t kMaxImages = std::numeric_limits<std::uint32_t>::max();
+  require(options.count >= 1, "sample: count must be at least 1; got ", options.count);
+  require(options.first_image >= 0, "sample: first_image must not be negative; got ",
+          options.first_image);
+  require(options.first_image <= kMaxImages - options.count, "sample: images ",
+          options.first_image, " to ", options.first_image + options.count - 1,
+          ": numbers of images end at ", kMaxImages);
+  require(!options.x_T || !options.init,
+          "sample: noise (x_T) and pictures to start from exclude each other");
+  require(!plan.steps.empty(), "sample: the plan has no steps; see make_plan");
+  for (const PlanStep& step : plan.steps)
+    model.network->check_times(std::vector<double>{step.t});
+  if (options.x_T) check_images(*model.network, options.count, *options.x_T, "x_T");
+}
+
+/// Where the sampler begins: [N,H,W,C].
+Tensor initial_state(const Plan& plan, const SampleOptions& options, const InitStart& init,
+                     const MicroBatch& batch) {
+  if (options.x_T) return batch.upload(options.x_T->values);
+  if (!init.x_T.empty()) return batch.upload(init.x_T);
+  Tensor x(batch.device, batch.shape);
+  diffusion::draw_initial_state(options.seed, batch.first_image, x);
+  if (!options.init) return x;
+  // Eq. 4: the pictures as they are at the plan's first t, with the noise that would else be x_T.
+  const double alpha_bar = plan.steps.front().alpha_bar;
+  const double factors[] = {std::sqrt(alpha_bar), std::sqrt(1.0 - alpha_bar)};
+  const Tensor terms[] = {batch.upload(init.pictures), x};
+  batch.device.kernels().linear_combination(factors, terms, x);
+  return x;
+}
+
+/// Passes the steps of all workers on, one at a time.
+class Previews {
+ public:
+  Previews(const std::function<void(const StepPreview&)>& callback, const PictureShape& shape)
+      : callback_(callback), shape_(shape) {}
+
+  void show(const MicroBatch& batch, const diffusion::StepReport& report) {
+    if (!callback_ || batch.is_rehearsal) return;
+    const StepPreview preview{
+        .first_image = static_cast<std::int64_t>(batch.first_image) + report.first_row,
+        .step = static_cast<std::int64_t>(report.index),
+        .t = report.step.t,
+        .t_prev = report.step.t_prev,
+        .x0_pred = {.count = report.x0_pred.dim(0),
+                    .shape = shape_,
+                    .values = to_host(report.x0_pred)}};
+    const std::lock_guard lock(mutex_);
+    callback_(preview);
+  }
+
+ private:
+  const std::function<void(const StepPreview&)>& callback_;
+  const PictureShape shape_;
+  std::mutex mutex_;
+};
+
+}  // namespace
+
+Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options) {
+  check(model, plan, options);
+  const auto start = std::chrono::steady_clock::now();
+  const InitStart init = options.init ? make_init_start(model, plan, options) : InitStart{};
+  Previews previews(options.preview, model.network->shape());
+  const ImageProcess draw = [&](const MicroBatch& batch) {
+    const auto observer = [&](const diffusion::StepReport& report) {
+      previews.show(batch, report);
+      diffusion::Flow flow = diffusion::Flow::proceed;
+      for (std::int64_t call = 0; call < report.num_calls; ++call) flow = batch.step_done();
+      return flow;
+    };
+    const diffusion::DrawnNoise noise{.seed = options.seed, .first_image = batch.first_image};
+    const Tensor x_T = initial_state(plan, options, init, batch);
+    if (init.kept.empty()) return diffusion::sample(plan, batch.denoiser, x_T, noise, observer);
+    const Tensor known = batch.upload(init.pictures);
+    const diffusion::Denoiser denoiser = diffusion::keep_known(
+        model.schedule, plan.prediction, batch.denoiser, known, init.kept);
+    return diffusion::restore_known(diffusion::sample(plan, denoiser, x_T, noise, observer), known,
+                                    init.kept);
+  };
+  RunOptions run_options = options.run;
+  // The adaptive sampler takes image by image, each with calls of its own.
+  if (plan.is_adaptive() && run_options.batch > 0)
+    run_options.batch = std::min<std::int64_t>(run_options.batch, num_threads_of(run_options.threads));
+  ImageRun run = run_images(*model.network,
+                            {.count = options.count,
+                             .first_image = static_cast<std::uint32_t>(options.first_image),
+                             .class_choice = options.class_choice,
+                             .steps_per_image = plan.nfe,
+                             .run = run_options},
+                            draw);
+  const std::int64_t steps_per_image =
+      plan.is_adaptive() ? (run.steps_done + options.count - 1) / options.count : plan.nfe;
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return {.samples = {.x_0 = std::move(run.images),
+                      .nfe = steps_per_image * num_calls(options.class_choice),
+                      .seconds = seconds.count(),
+                      .peak_memory_bytes = peak_memory_bytes()},
+          .num_step_allocations = run.num_step_allocations};
+}
+
+}  // namespace ddim::run

@@ -1,0 +1,62 @@
+#include "run/image_workers.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/workers.h"
+
+namespace ddim::run {
+namespace {
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+ImageWorkers::ImageWorkers(const Device& device, const ImageWorkersOptions& options)
+    : num_images_(options.num_images) {
+  require(options.num_images >= 1, "count: ", options.num_images, " images; expected at least 1");
+  require(options.batch >= 1, "batch: ", options.batch, " images; expected at least 1");
+  require(options.num_threads >= 1, "threads: ", options.num_threads, "; expected at least 1");
+
+  const std::int64_t num_at_once = std::min(options.batch, options.num_images);
+  const std::int64_t num_workers = std::min<std::int64_t>(options.num_threads, num_at_once);
+  const std::int64_t size = std::min(num_at_once / num_workers, kLargestMicroBatch);
+  // A multiple of the workers, so that none is left waiting for the last micro-batch.
+  const std::int64_t rounds = divide_up(divide_up(num_images_, size), num_workers);
+  num_micro_batches_ = std::min(rounds * num_workers, num_images_);
+  for (std::int64_t i = 0; i < num_workers; ++i) {
+    const bool has_one_more = i < options.num_threads % num_workers;
+    workers_.push_back(device.worker(static_cast<int>(options.num_threads / num_workers) +
+                                     (has_one_more ? 1 : 0)));
+  }
+}
+
+std::int64_t ImageWorkers::largest_micro_batch() const {
+  return divide_up(num_images_, num_micro_batches_);
+}
+
+void ImageWorkers::reserve(std::size_t num_bytes) {
+  for (const Device& worker : workers_) worker.arena().reserve(num_bytes);
+  num_allocations_at_reserve_ = num_system_allocations();
+}
+
+std::int64_t ImageWorkers::num_allocations_since_reserve() const {
+  return num_system_allocations() - num_allocations_at_reserve_;
+}
+
+std::int64_t ImageWorkers::num_system_allocations() const {
+  std::int64_t sum = 0;
+  for (const Device& worker : workers_) sum += worker.arena().num_system_allocations();
+  return sum;
+}
+
+void ImageWorkers::run(const Task& task) const {
+  run_workers(static_cast<int>(workers_.size()), num_micro_batches_,
+              [&](int worker, std::int64_t i) {
+                const std::int64_t first = i * num_images_ / num_micro_batches_;
+                const std::int64_t end = (i + 1) * num_images_ / num_micro_batches_;
+                task(workers_[static_cast<std::size_t>(worker)], first, end - first);
+              });
+}
+
+}  // namespace ddim::run

@@ -1,0 +1,71 @@
+#include "run/init_start.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "run/encode.h"
+#include "run/run_images.h"
+
+namespace ddim::run {
+namespace {
+
+void check(const Network& network, const SampleOptions& options) {
+  const InitImage& init = *options.init;
+  require(init.images.count == 1 || init.images.count == options.count,
+          "init image: ", init.images.count, " pictures for ", options.count,
+          " to draw; expected one, or as many");
+  check_images(network, init.images.count, init.images, "init image");
+  if (!init.mask) return;
+  const PictureShape& shape = init.mask->shape;
+  require(init.mask->count == 1 && shape.height == network.shape().height &&
+              shape.width == network.shape().width,
+          "mask: ", init.mask->count, init.mask->count == 1 ? " picture of " : " pictures of ",
+          shape.width, "x", shape.height, "; expected one of ", network.shape().width, "x",
+          network.shape().height, " (width, height)");
+  check_values(*init.mask, "mask");
+}
+
+/// The one picture `count` times, or all of them.
+std::vector<float> repeat(const FloatImages& images, std::int64_t count) {
+  if (images.count == count) return images.values;
+  std::vector<float> all;
+  for (std::int64_t k = 0; k < count; ++k)
+    all.insert(all.end(), images.values.begin(), images.values.end());
+  return all;
+}
+
+/// 1 where the mean over the mask's channels is black.
+std::vector<double> kept_pixels(const FloatImages& mask) {
+  const auto channels = static_cast<std::size_t>(mask.shape.channels);
+  std::vector<double> sums(static_cast<std::size_t>(mask.shape.num_pixels()));
+  for (std::size_t i = 0; i < mask.values.size(); ++i) sums[i / channels] += mask.values[i];
+  std::ranges::transform(sums, sums.begin(), [](double sum) { return sum < 0.0 ? 1.0 : 0.0; });
+  return sums;
+}
+
+}  // namespace
+
+InitStart make_init_start(const TrainedNetwork& model, const Plan& plan,
+                          const SampleOptions& options) {
+  check(*model.network, options);
+  const InitImage& init = *options.init;
+  InitStart start{.pictures = repeat(init.images, options.count)};
+  if (init.mask) start.kept = kept_pixels(*init.mask);
+  if (init.by == InitBy::noise) return start;
+  const FloatImages pictures{
+      .count = options.count, .shape = init.images.shape, .values = start.pictures};
+  RunOptions quiet = options.run;  // the display is for the drawing that follows
+  quiet.show_progress = ShowProgress::no;
+  quiet.progress = {};
+  start.x_T = encode(model, pictures,
+                     {.plan = {.steps = plan.options.steps,
+                               .tau = plan.options.tau,
+                               .steps_offset = plan.options.steps_offset,
+                               .strength = plan.options.strength},
+                      .class_choice = options.class_choice,
+                      .run = quiet})
+                  .x_T.values;
+  return start;
+}
+
+}  // namespace ddim::run

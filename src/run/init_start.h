@@ -1,0 +1,23 @@
+#pragma once
+
+#include <ddim/sample.h>
+
+#include <vector>
+
+#include "run/network.h"
+
+namespace ddim::run {
+
+/// What SampleOptions::init means to generate().
+struct InitStart {
+  std::vector<float> pictures = {};  ///< [count,H,W,C]
+  std::vector<float> x_T = {};       ///< their encoding, with InitBy::encoding
+  std::vector<double> kept = {};     ///< [H,W], with a mask: 1 where a pixel is kept
+};
+
+/// Error(user) for pictures or a mask that do not fit; errors as encode(). `options.init` must be
+/// there.
+InitStart make_init_start(const TrainedNetwork& model, const Plan& plan,
+                          const SampleOptions& options);
+
+}  // namespace ddim::run

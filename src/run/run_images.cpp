@@ -1,0 +1,124 @@
+#include "run/run_images.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "base/workers.h"
+#include "run/activation_memory.h"
+#include "run/image_workers.h"
+#include "run/reporter.h"
+#include "tensor/kernels.h"
+
+namespace ddim::run {
+namespace {
+
+using diffusion::Flow;
+
+/// Where the images of a micro-batch begin in the run's, and how many numbers they are.
+struct Range {
+  std::size_t begin, size;
+};
+Range range_of(const MicroBatch& batch) {
+  const auto size = static_cast<std::size_t>(batch.shape.size());
+  return {static_cast<std::size_t>(batch.first) * (size / static_cast<std::size_t>(batch.shape[0])),
+          size};
+}
+
+void check(const ImageRunOptions& options) {
+  require(options.count >= 1, "count: ", options.count, " images; expected at least 1");
+  constexpr std::int64_t kMaxIndex = std::numeric_limits<std::uint32_t>::max();
+  require(options.first_image + (options.count - 1) <= kMaxIndex, "count: image indices end at ",
+          kMaxIndex, "; ", options.count, " images from ", options.first_image, " go beyond");
+}
+
+/// The network as a sampler sees it, for the images from `first_image`.
+diffusion::Denoiser make_denoiser(const Network& network, const ClassChoice& choice,
+                                  std::uint32_t first_image) {
+  return [&network, &choice, first_image](const Tensor& x, double t) {
+    return network.predict(x, t, first_image, choice);
+  };
+}
+
+/// What the process asks for on a dry device, which is what it asks for in its first calls of the
+/// network: no process keeps more than a few of their results.
+std::size_t bytes_of(const Network& network, const ClassChoice& choice, std::int64_t num_images,
+                     const ImageProcess& process) {
+  return activation_bytes([&](const Device& device) {
+    constexpr int kRehearsedCalls = 8;
+    const diffusion::Denoiser denoiser = [&network, &choice, num_calls = 0](const Tensor& x,
+                                                                            double t) mutable {
+      return ++num_calls <= kRehearsedCalls ? network.rehearse(x, t, choice) : empty_like(x);
+    };
+    const std::function<Flow()> step_done = [] { return Flow::proceed; };
+    process({.device = device,
+             .denoiser = denoiser,
+             .first = 0,
+             .first_image = 0,
+             .shape = activation_shape(network.shape(), num_images),
+             .step_done = step_done,
+             .is_rehearsal = true});
+  });
+}
+
+}  // namespace
+
+Tensor MicroBatch::upload(std::span<const float> images) const {
+  const auto [begin, size] = range_of(*this);
+  Tensor x(device, shape);  // [N,H,W,C]
+  device.kernels().upload(images.subspan(begin, size), x);
+  return x;
+}
+
+ImageRun run_images(const Network& network, const ImageRunOptions& options,
+                    const ImageProcess& process) {
+  check(options);
+  network.check_classes(options.class_choice);
+  ImageRun result{.images = {.count = options.count, .shape = network.shape(), .values = {}}};
+  result.images.values.resize(static_cast<std::size_t>(options.count) * network.shape().size());
+
+  ImageWorkers workers(network.device(), {.num_images = options.count,
+                                          .batch = options.run.batch,
+                                          .num_threads = num_threads_of(options.run.threads)});
+  workers.reserve(bytes_of(network, options.class_choice, workers.largest_micro_batch(), process));
+
+  Reporter reporter(options.run, options.count * options.steps_per_image,
+                    num_calls(options.class_choice));
+  workers.run([&](const Device& device, std::int64_t first, std::int64_t num_images) {
+    const auto first_image = options.first_image + static_cast<std::uint32_t>(first);
+    const diffusion::Denoiser denoiser =
+        make_denoiser(network, options.class_choice, first_image);
+    const std::function<Flow()> step_done = [&] { return reporter.add(num_images); };
+    const MicroBatch batch{.device = device,
+                           .denoiser = denoiser,
+                           .first = first,
+                           .first_image = first_image,
+                           .shape = activation_shape(network.shape(), num_images),
+                           .step_done = step_done,
+                           .is_rehearsal = false};
+    const auto [begin, size] = range_of(batch);
+    device.kernels().download(process(batch), std::span(result.images.values).subspan(begin, size));
+  });
+  result.steps_done = reporter.num_done();
+  result.num_step_allocations = workers.num_allocations_since_reserve();
+  return result;
+}
+
+void check_values(const FloatImages& images, std::string_view name) {
+  const std::size_t size = static_cast<std::size_t>(images.count) * images.shape.size();
+  require(images.values.size() == size, name, ": ", images.values.size(), " numbers; expected ",
+          size, " for ", images.count, " pictures of ", to_string(images.shape));
+  require(std::ranges::all_of(images.values, [](float x) { return std::isfinite(x); }), name,
+          ": holds NaN or infinity");
+}
+
+void check_images(const Network& network, std::int64_t count, const FloatImages& images,
+                  std::string_view name) {
+  require(images.count == count && images.shape == network.shape(), name, ": ", images.count,
+          " pictures of ", to_string(images.shape), "; expected ", count, " of ",
+          to_string(network.shape()), " (width, height, channels)");
+  check_values(images, name);
+}
+
+}  // namespace ddim::run

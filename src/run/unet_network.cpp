@@ -1,0 +1,161 @@
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "nn/find_nonfinite.h"
+#include "run/network.h"
+#include "tensor/kernels.h"
+
+namespace ddim::run {
+namespace {
+
+/// The labels of the images of one call.
+struct CallLabels {
+  std::vector<double> numbers;
+  Tensor vectors;
+  ClassLabels view() const { return {.numbers = numbers, .vectors = vectors}; }
+};
+
+CallLabels labels_of(const UNetConfig& config, const Tensor& x, std::uint32_t first_image,
+                     const ClassChoice& choice) {
+  CallLabels labels;
+  const auto num_images = static_cast<std::size_t>(x.dim(0));
+  for (std::size_t n = 0; n < num_images && !choice.classes.empty(); ++n)
+    labels.numbers.push_back(
+        static_cast<double>(choice.classes[(first_image + n) % choice.classes.size()]));
+  if (choice.vectors.empty()) return labels;
+  const auto row_size = static_cast<std::size_t>(config.time_embedding_channels());
+  const std::size_t num_rows = choice.vectors.size() / row_size;
+  std::vector<float> rows;
+  for (std::size_t n = 0; n < num_images; ++n) {
+    const auto row = choice.vectors.begin() +
+                     static_cast<std::ptrdiff_t>((first_image + n) % num_rows * row_size);
+    rows.insert(rows.end(), row, row + static_cast<std::ptrdiff_t>(row_size));
+  }
+  labels.vectors = Tensor(x.device(), {x.dim(0), config.time_embedding_channels()}, x.dtype());
+  x.device().kernels().upload(rows, labels.vectors);
+  return labels;
+}
+
+Tensor call(const UNet& unet, const Tensor& x, std::span<const double> times,
+            std::uint32_t first_image, const ClassLabels& labels) {
+  Tape tape;
+  Tensor prediction = unet(tape, x, times, labels).value();  // [N,H,W,C]
+  if (!x.device().kernels().all_finite(prediction)) {
+    fail(ErrorCode::numeric, "NaN or infinity in layer ",
+         find_nonfinite(unet, x, times, labels).value_or("unknown"), " at t = ", times.front(),
+         ", images ", first_image, " to ", first_image + (x.dim(0) - 1));
+  }
+  return prediction;
+}
+
+double null_class_of(const UNetConfig& config, const ClassChoice& choice) {
+  return static_cast<double>(choice.null_class ? *choice.null_class : *config.null_class);
+}
+
+void check_lookup(const UNetConfig& config, const ClassChoice& choice) {
+  const std::int64_t K = *config.num_class_embeds;
+  require(choice.vectors.empty(), "class: this network takes the numbers of classes, 0 to ",
+          K - 1, ", not vectors");
+  require(!choice.classes.empty(),
+          "class: this network was trained with classes: say which of 0 to ", K - 1, " to draw");
+  for (const std::int64_t k : choice.classes)
+    require(k >= 0 && k < K, "class: ", k, " does not exist; this network knows 0 to ", K - 1);
+  if (!choice.null_class) return;
+  require(*choice.null_class >= 0 && *choice.null_class < K,
+          "null class: ", *choice.null_class, " does not exist; this network knows 0 to ",
+          K - 1);
+}
+
+void check(const UNetConfig& config, const ClassChoice& choice) {
+  require(std::isfinite(choice.guidance) && choice.guidance >= 0.0,
+          "guidance: ", choice.guidance, " is not a number from 0 upward");
+  const bool is_guided = choice.guidance != 1.0;
+  switch (config.class_embed_type) {
+    case ClassEmbedType::none:
+      require(choice.classes.empty() && choice.vectors.empty(),
+              "class: this network was trained without classes");
+      require(!is_guided && !choice.null_class,
+              "guidance: this network was trained without classes");
+      return;
+    case ClassEmbedType::lookup:
+      check_lookup(config, choice);
+      require(!is_guided || choice.null_class || config.null_class,
+              "guidance: this network's configuration does not say which class means \"none\"; "
+              "name it as the null class if it was trained with one");
+      return;
+    case ClassEmbedType::timestep:
+      require(!choice.classes.empty() && choice.vectors.empty(),
+              "class: this network was trained with a number for each image: give one");
+      break;
+    case ClassEmbedType::identity: {
+      const std::int64_t row_size = config.time_embedding_channels();
+      require(choice.classes.empty() && !choice.vectors.empty() &&
+                  std::ssize(choice.vectors) % row_size == 0,
+              "class: this network takes a vector of ", row_size, " numbers for each image, found ",
+              choice.vectors.size(), " numbers");
+      require(std::ranges::all_of(choice.vectors, [](float v) { return std::isfinite(v); }),
+              "class: the vectors hold NaN or infinity");
+      break;
+    }
+  }
+  require(!is_guided && !choice.null_class,
+          "guidance: only networks with a table of classes have a null class");
+}
+
+class UNetNetwork final : public Network {
+ public:
+  explicit UNetNetwork(const UNet& unet) : unet_(unet) {
+    const UNetConfig& config = unet.config();
+    require(config.in_channels == config.out_channels, "the network turns ", config.in_channels,
+            " channels into ", config.out_channels,
+            "; a network that predicts noise keeps their number");
+  }
+
+  PictureShape shape() const override { return unet_.config().picture_shape(); }
+  const Device& device() const override { return unet_.parameters().front()->value.device(); }
+  void check_times(std::span<const double> t) const override { unet_.check_times(t); }
+  void check_classes(const ClassChoice& choice) const override { check(unet_.config(), choice); }
+
+  Tensor predict(const Tensor& x, double t, std::uint32_t first_image,
+                 const ClassChoice& choice) const override {
+    const auto num_images = static_cast<std::size_t>(x.dim(0));
+    const std::vector<double> times(num_images, t);
+    const CallLabels labels = labels_of(unet_.config(), x, first_image, choice);
+    Tensor prediction = call(unet_, x, times, first_image, labels.view());
+    if (choice.guidance == 1.0) return prediction;
+    const std::vector<double> none(num_images, null_class_of(unet_.config(), choice));
+    const Tensor of_none = call(unet_, x, times, first_image, {.numbers = none});
+    const std::vector<double> weight(num_images, choice.guidance);
+    const std::vector<double> rest(num_images, 1.0 - choice.guidance);
+    x.device().kernels().mix_per_image(weight, prediction, rest, of_none, prediction);
+    return prediction;
+  }
+
+ private:
+  const UNet& unet_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Network> make_network(const UNet& unet) {
+  return std::make_unique<UNetNetwork>(unet);
+}
+
+ClassChoice any_class(const UNetConfig& config) {
+  switch (config.class_embed_type) {
+    case ClassEmbedType::none:
+      return {};
+    case ClassEmbedType::lookup:
+      return {.classes = {0}};
+    case ClassEmbedType::timestep:
+      return {.classes = {1}};  // a fourier embedding takes its logarithm
+    case ClassEmbedType::identity:
+      return {.vectors =
+                  std::vector<float>(static_cast<std::size_t>(config.time_embedding_channels()))};
+  }
+  return {};
+}
+
+}  // namespace ddim::run
