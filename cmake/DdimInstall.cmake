@@ -1,11 +1,13 @@
-# What `cmake --install` leaves: the program, the library, its headers, and how CMake and pkg-config
-# find them.
+# What `cmake --install` leaves: the program (if it was built), the library, its headers, and how CMake and
+# pkg-config find them.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/ddim)
 
-install(TARGETS ddim_program)
+if(TARGET ddim_program)
+  install(TARGETS ddim_program)
+endif()
 install(TARGETS ddim EXPORT ddimTargets)
 install(DIRECTORY include/ddim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
@@ -17,17 +19,15 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/ddimConfigVersion.cmake C
 install(FILES ${PROJECT_BINARY_DIR}/ddimConfig.cmake ${PROJECT_BINARY_DIR}/ddimConfigVersion.cmake
         DESTINATION ${config_dir})
 
-# A static library needs its libraries named, a shared one knows them.
-set(ddim_pc_libraries "libhwy libpng libjpeg zlib tomlplusplus")
-if(CURL_FOUND)
-  string(APPEND ddim_pc_libraries " libcurl")
-endif()
-if(WebP_FOUND)
-  string(APPEND ddim_pc_libraries " libwebpmux libwebp")
-endif()
-if(BUILD_SHARED_LIBS)
-  set(ddim_pc_suffix ".private")
-else()
+# Who links a static library links its libraries too; a shared one knows them.
+if(NOT BUILD_SHARED_LIBS)
+  set(ddim_pc_requires "Requires: libhwy libpng libjpeg zlib tomlplusplus")
+  if(CURL_FOUND)
+    string(APPEND ddim_pc_requires " libcurl")
+  endif()
+  if(WebP_FOUND)
+    string(APPEND ddim_pc_requires " libwebpmux libwebp")
+  endif()
   set(ddim_pc_link "-ldnnl -lgomp -lpthread")
 endif()
 file(RELATIVE_PATH ddim_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)

@@ -1,12 +1,15 @@
 # Settings that every target of the project gets, and the two functions that declare targets.
 
+add_library(ddim_warnings INTERFACE)
+if(DDIM_WARNINGS)
+  target_compile_options(ddim_warnings INTERFACE -Wall -Wextra -Wconversion -Wshadow)
+endif()
+
 add_library(ddim_settings INTERFACE)
+target_link_libraries(ddim_settings INTERFACE ddim_warnings)
 target_compile_features(ddim_settings INTERFACE cxx_std_20)
 target_include_directories(ddim_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
-target_compile_options(ddim_settings INTERFACE -Wall -Wextra -Wconversion -Wshadow -ffp-contract=off)
-if(DDIM_WERROR)
-  target_compile_options(ddim_settings INTERFACE -Werror)
-endif()
+target_compile_options(ddim_settings INTERFACE -ffp-contract=off)
 if(DDIM_SANITIZE)
   target_compile_options(ddim_settings INTERFACE -fsanitize=${DDIM_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(ddim_settings INTERFACE -fsanitize=${DDIM_SANITIZE})
@@ -27,12 +30,15 @@ foreach(headers IN ITEMS ddim_headers ddim_headers_built_quickly)
 endforeach()
 target_compile_options(ddim_headers_built_quickly PRIVATE ${DDIM_BUILT_QUICKLY})
 
-# ddim_room(NAME [BUILT_QUICKLY] SOURCES a.cpp ... [DEPS rooms or libraries ...] [PRIVATE_DEPS ...])
-# One room of src/ as the static library ddim_NAME, listed in the global property DDIM_ROOMS.
+# ddim_room(NAME [BUILT_QUICKLY] SOURCES a.cpp ... [DEPS rooms ...] [PRIVATE_DEPS rooms ...]
+#           [LIBRARIES others' libraries ...] [HEADERS others' libraries that are headers only ...])
+# One room of src/ as the static library ddim_NAME, listed in the global property DDIM_ROOMS. LIBRARIES are in
+# DDIM_LIBRARIES too: whoever links a static libddim links them.
 function(ddim_room name)
-  cmake_parse_arguments(ARG "BUILT_QUICKLY" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "BUILT_QUICKLY" "" "SOURCES;DEPS;PRIVATE_DEPS;LIBRARIES;HEADERS" ${ARGN})
   add_library(ddim_${name} STATIC ${ARG_SOURCES})
-  target_link_libraries(ddim_${name} PUBLIC ddim_settings ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+  target_link_libraries(ddim_${name} PUBLIC ddim_settings ${ARG_DEPS}
+                        PRIVATE ${ARG_PRIVATE_DEPS} ${ARG_LIBRARIES} ${ARG_HEADERS})
   if(ARG_BUILT_QUICKLY)
     target_compile_options(ddim_${name} PRIVATE ${DDIM_BUILT_QUICKLY})
     target_precompile_headers(ddim_${name} REUSE_FROM ddim_headers_built_quickly)
@@ -40,6 +46,9 @@ function(ddim_room name)
     target_precompile_headers(ddim_${name} REUSE_FROM ddim_headers)
   endif()
   set_property(GLOBAL APPEND PROPERTY DDIM_ROOMS ddim_${name})
+  foreach(library IN LISTS ARG_LIBRARIES)
+    set_property(GLOBAL APPEND PROPERTY DDIM_LIBRARIES $<LINK_ONLY:${library}>)
+  endforeach()
 endfunction()
 
 # ddim_test(NAME SOURCES a.cpp ... DEPS ddim_io ...)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Times both networks, sampling and training, and the kernels by themselves.
+# Times both networks, sampling and training, and then convolutions and a sampler's own work by themselves.
 #   scripts/bench.sh BUILD_FOLDER      (called by make bench)
 set -eu
 build=$1
@@ -12,8 +12,7 @@ for network in "--model models/fashion-mnist" "--config configs/cifar10.toml"; d
     "$build/ddim" bench $network $flags
   done
 done
-for program in "$build"/bench/*_bench; do
-  [ -x "$program" ] || continue
+for program in "$build/bench/conv_shapes" "$build/bench/sampler_work"; do
   echo
   echo "\$ $program"
   "$program"

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "ddim/export.h"
+
 namespace ddim {
 
 /// What went wrong, in the classes that a caller can act on. The values are the program's exit
@@ -18,7 +20,7 @@ enum class ErrorCode {
 
 /// Everything that a user can cause is reported as an Error. The message names the operation or the
 /// file, what was expected, what was found and, where there is one, the remedy.
-class Error : public std::runtime_error {
+class DDIM_API Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ErrorCode code() const noexcept { return code_; }

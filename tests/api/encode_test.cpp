@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "tests/api/expect_error.h"
 #include "tests/api/small_models.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::api_test {
 namespace {
+
+using test::expect_error;
 
 class Encoding : public MicroModel {};
 

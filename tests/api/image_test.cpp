@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "tests/base_files/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ddim::api_test {
 namespace {

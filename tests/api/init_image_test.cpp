@@ -3,11 +3,13 @@
 
 #include <cmath>
 
-#include "tests/api/expect_error.h"
 #include "tests/api/small_models.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::api_test {
 namespace {
+
+using test::expect_error;
 
 class InitImages : public MicroModel {
  protected:

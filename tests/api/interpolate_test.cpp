@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/api/expect_error.h"
 #include "tests/api/small_models.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::api_test {
 namespace {
+
+using test::expect_error;
 
 class Interpolation : public MicroModel {
  protected:

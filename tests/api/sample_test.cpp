@@ -1,7 +1,8 @@
 #include <ddim/ddim.h>
 #include <gtest/gtest.h>
 
-#include "tests/base_files/temporary_folder.h"
+#include "tests/support/noise.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ddim::api_test {
 namespace {
@@ -123,8 +124,7 @@ TEST_F(Sampling, RecipesSayWhatIsDrawn) {
 TEST_F(Sampling, OnePictureOfARunCanBeDrawnAlone) {
   SampleOptions options{.steps = 3, .eta = 1.0, .count = 3, .seed = 7, .first_image = 4};
   options.x_T = FloatImages{.count = 3, .channels = 3, .height = 8, .width = 8};
-  for (int i = 0; i < 3 * 192; ++i)
-    options.x_T->values.push_back(static_cast<float>((i * 37) % 101) / 50.0F - 1.0F);
+  options.x_T->values = test::noise(3 * 192);
   const SampleOptions alone = only_picture(options, 2);
   EXPECT_EQ(alone.first_image, 6);
   EXPECT_EQ(to_image(sample(model_, alone).x_0, 0).pixels,

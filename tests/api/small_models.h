@@ -3,7 +3,8 @@
 #include <ddim/ddim.h>
 #include <gtest/gtest.h>
 
-#include "tests/base_files/temporary_folder.h"
+#include "tests/support/noise.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ddim::api_test {
 
@@ -14,10 +15,11 @@ class MicroModel : public testing::Test {
 
   /// [count,3,8,8], all different, within -1 and 1.
   static FloatImages pictures(std::int64_t count) {
-    FloatImages images{.count = count, .channels = 3, .height = 8, .width = 8};
-    for (std::int64_t i = 0; i < count * 3 * 64; ++i)
-      images.values.push_back(static_cast<float>((i * 37) % 101) / 50.0F - 1.0F);
-    return images;
+    return {.count = count,
+            .channels = 3,
+            .height = 8,
+            .width = 8,
+            .values = test::noise(count * 3 * 64)};
   }
 
   Model load() const {

@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "tests/base_files/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ddim::api_test {
 namespace {

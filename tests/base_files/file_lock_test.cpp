@@ -10,8 +10,8 @@
 #include <chrono>
 #include <thread>
 
-#include "tests/base_files/expect_error.h"
-#include "tests/base_files/temporary_folder.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ddim {
 namespace {

@@ -9,9 +9,10 @@
 #include <system_error>
 
 #include "base/error.h"
-#include "tests/base_files/expect_error.h"
 #include "tests/base_files/faulty_file_system.h"
-#include "tests/base_files/temporary_folder.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim {
 namespace {

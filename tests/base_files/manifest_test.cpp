@@ -1,8 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "base/file_output.h"
-#include "tests/base_files/expect_error.h"
-#include "tests/base_files/temporary_folder.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim {
 namespace {

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "tests/base_files/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::test {
 

@@ -4,7 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "base/file_output.h"
-#include "tests/base_files/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim {
 namespace {

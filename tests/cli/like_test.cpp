@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/run_program.h"
+#include "tests/support/noise.h"
 
 namespace ddim::cli_test {
 namespace {
@@ -130,8 +131,7 @@ TEST_F(Like, TheModelIsKnownByItsWeights) {
 
 TEST_F(Like, NoiseOfOnesOwnHasToBeGivenAgain) {
   FloatImages noise{.count = 2, .channels = 3, .height = 8, .width = 8};
-  for (int i = 0; i < 2 * 3 * 64; ++i)
-    noise.values.push_back(static_cast<float>((i * 37) % 101) / 50.0F - 1.0F);
+  noise.values = test::noise(2 * 3 * 64);
   write_tensor(folder_ / "x_T.safetensors", "x_T", noise);
   noise.values[5] += 1.0F;
   write_tensor(folder_ / "other.safetensors", "x_T", noise);

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/temporary_folder.h"
+
 namespace ddim::cli_test {
 
 /// What a run of the program left behind.
@@ -13,21 +15,12 @@ struct Outcome {
   std::string err;  ///< standard error
 };
 
-/// An empty folder that is removed in the end.
-class TemporaryFolder {
+/// A folder whose paths are words of a command line.
+class TemporaryFolder : public test::TemporaryFolder {
  public:
-  TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder();
-
-  const std::filesystem::path& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  std::string operator/(const std::string& name) const { return (path() / name).string(); }
   /// Every file and folder in it, relative to it, sorted.
   std::vector<std::string> list() const;
-
- private:
-  std::filesystem::path path_;
 };
 
 /// Runs the built program by the shell: `arguments` stand behind its name, `environment` (A=1 B=2)

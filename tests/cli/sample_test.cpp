@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/run_program.h"
+#include "tests/support/noise.h"
 
 namespace ddim::cli_test {
 namespace {
@@ -138,8 +139,7 @@ TEST_F(Sample, TheAdaptiveSamplerCountsItsCalls) {
 
 TEST_F(Sample, StartsFromGivenNoiseAndSavesTensors) {
   FloatImages noise{.count = 2, .channels = 3, .height = 8, .width = 8};
-  for (int i = 0; i < 2 * 3 * 64; ++i)
-    noise.values.push_back(static_cast<float>((i * 37) % 101) / 50.0F - 1.0F);
+  noise.values = test::noise(2 * 3 * 64);
   write_tensor(folder_ / "x_T.safetensors", "x_T", noise);
   const std::string flags = "--noise " + (folder_ / "x_T.safetensors") + " --save-tensors ";
   ASSERT_EQ(sample(flags + (folder_ / "a.safetensors") + " --out " + (folder_ / "a.png")).exit_code,

@@ -2,9 +2,9 @@
 
 #include "data/labels.h"
 #include "io/png.h"
-#include "tests/base_files/temporary_folder.h"
-#include "tests/data/expect_error.h"
 #include "tests/data/write_bytes.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ddim::data {
 namespace {

@@ -1,6 +1,6 @@
 #include "data/fit.h"
 
-#include "tests/data/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::data {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <zlib.h>
 
-#include "tests/data/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::data {
 namespace {

@@ -16,12 +16,14 @@
 #include "nn/initialisation.h"
 #include "tensor/kernels.h"
 #include "tests/diffusers/expected.h"
-#include "tests/io/find_python.h"
-#include "tests/model/temporary_folder.h"
 #include "tests/nn/published_configs.h"
+#include "tests/support/find_python.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ddim {
 namespace {
+
+using test::TemporaryFolder;
 
 struct Written {
   const char* name;

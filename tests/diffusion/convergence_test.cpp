@@ -6,11 +6,13 @@
 #include <cmath>
 
 #include "backend/ref/ref_backend.h"
-#include "tests/diffusion/expect_error.h"
 #include "tests/diffusion/mixture.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::diffusion {
 namespace {
+
+using test::expect_error;
 
 struct NamedOrder {
   SamplerKind sampler;

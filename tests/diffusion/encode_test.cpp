@@ -6,10 +6,12 @@
 #include "backend/ref/ref_backend.h"
 #include "diffusion/invert.h"
 #include "diffusion/tau.h"
-#include "tests/diffusion/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::diffusion {
 namespace {
+
+using test::expect_error;
 
 constexpr double kWide = 0.8, kNarrow = 0.05;  // standard deviations of the data
 

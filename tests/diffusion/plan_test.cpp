@@ -8,10 +8,12 @@
 
 #include "diffusion/sigma.h"
 #include "diffusion/tau.h"
-#include "tests/diffusion/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::diffusion {
 namespace {
+
+using test::expect_error;
 
 constexpr double kTolerance = 1e-12;
 

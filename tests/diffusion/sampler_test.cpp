@@ -7,10 +7,12 @@
 
 #include "backend/ref/ref_backend.h"
 #include "diffusion/tau.h"
-#include "tests/diffusion/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::diffusion {
 namespace {
+
+using test::expect_error;
 
 class Sampler : public testing::Test {
  protected:

@@ -4,10 +4,12 @@
 #include <numbers>
 
 #include "base/philox.h"
-#include "tests/diffusion/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::diffusion {
 namespace {
+
+using test::expect_error;
 
 std::vector<float> noise(std::uint32_t image) {
   std::vector<float> x(500);

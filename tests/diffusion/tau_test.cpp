@@ -5,10 +5,12 @@
 
 #include <algorithm>
 
-#include "tests/diffusion/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::diffusion {
 namespace {
+
+using test::expect_error;
 
 using testing::ElementsAre;
 using testing::HasSubstr;

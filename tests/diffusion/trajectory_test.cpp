@@ -5,10 +5,12 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/diffusion/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::diffusion {
 namespace {
+
+using test::expect_error;
 
 const Schedule& schedule() {
   static const Schedule linear = Schedule::linear();

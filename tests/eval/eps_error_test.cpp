@@ -1,7 +1,6 @@
 #include "eval/eps_error.h"
 
 #include <ddim/error.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -10,11 +9,10 @@
 #include "backend/make_device.h"
 #include "nn/initialisation.h"
 #include "tensor/kernels.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::eval {
 namespace {
-
-using testing::HasSubstr;
 
 constexpr std::int64_t kSize = 8;
 constexpr std::int64_t kChannels = 2;
@@ -50,13 +48,9 @@ class EpsErrorTest : public testing::Test {
       parameter->value.mark_modified();
     }
   }
-  std::pair<ErrorCode, std::string> error_of(const EpsErrorOptions& options) const {
-    try {
-      eps_error(unet, schedule, images, options);
-    } catch (const Error& error) {
-      return {error.code(), error.what()};
-    }
-    throw std::logic_error("no error was thrown");
+  void expect_eps_error_throws(ErrorCode code, const std::string& part,
+                               const EpsErrorOptions& options) const {
+    test::expect_error(code, part, [&] { eps_error(unet, schedule, images, options); });
   }
 
   const Device device = make_device(BackendKind::ref);
@@ -163,9 +157,7 @@ TEST_F(EpsErrorTest, SameBitsForEveryBatchAndNumberOfThreads) {
 
 TEST_F(EpsErrorTest, NamesTheLayerOfANan) {
   make_constant(std::numeric_limits<double>::quiet_NaN());
-  const auto [code, message] = error_of({});
-  EXPECT_EQ(code, ErrorCode::numeric);
-  EXPECT_THAT(message, HasSubstr("layer conv_out at t = 10"));
+  expect_eps_error_throws(ErrorCode::numeric, "layer conv_out at t = 10", {});
 }
 
 TEST_F(EpsErrorTest, ProgressCountsAndCanStop) {
@@ -179,14 +171,12 @@ TEST_F(EpsErrorTest, ProgressCountsAndCanStop) {
              }});
   EXPECT_EQ(last, 28);
   const auto stop = [](std::int64_t, std::int64_t) { return diffusion::Flow::stop; };
-  EXPECT_EQ(error_of({.progress = stop}).first, ErrorCode::interrupted);
+  expect_eps_error_throws(ErrorCode::interrupted, "stopped", {.progress = stop});
 }
 
 TEST_F(EpsErrorTest, RefusesWhatDoesNotFit) {
   const auto refused = [&](const std::string& part, const EpsErrorOptions& options) {
-    const auto [code, message] = error_of(options);
-    EXPECT_EQ(code, ErrorCode::user);
-    EXPECT_THAT(message, HasSubstr(part));
+    expect_eps_error_throws(ErrorCode::user, part, options);
   };
   refused("no t given", {.t = {}});
   refused("t is 1000; expected 0 to 999", {.t = {10, 1000}});

@@ -6,11 +6,13 @@
 #include "diffusion/tau.h"
 #include "model/generate.h"
 #include "nn/initialisation.h"
-#include "tests/model/expect_error.h"
 #include "tests/nn/published_configs.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::model {
 namespace {
+
+using test::expect_error;
 
 UNetConfig conditional_config() {
   UNetConfig config = modulated_config();  // 4 classes, of which 3 is the null class

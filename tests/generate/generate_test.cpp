@@ -1,21 +1,20 @@
 #include "model/generate.h"
 
 #include <ddim/error.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <stdexcept>
 
 #include "backend/make_device.h"
 #include "diffusion/tau.h"
 #include "nn/initialisation.h"
 #include "tensor/kernels.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::model {
 namespace {
 
-using testing::HasSubstr;
+using test::expect_error;
 
 UNetConfig config_of(std::int64_t sample_size, std::int64_t channels) {
   return {.sample_size = sample_size,
@@ -35,17 +34,6 @@ diffusion::Plan plan_of(std::int64_t S, double eta) {
   return diffusion::make_plan(diffusion::Schedule::linear(),
                               diffusion::make_tau(diffusion::TauKind::linear, S, 1000).steps,
                               {.noise = diffusion::EtaNoise{eta}});
-}
-
-/// The code and message of the Error that `action` throws.
-template <class Action>
-std::pair<ErrorCode, std::string> error_of(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return {error.code(), error.what()};
-  }
-  throw std::logic_error("no error was thrown");
 }
 
 class Generate : public testing::TestWithParam<BackendKind> {
@@ -155,11 +143,9 @@ TEST_P(Generate, NamesTheLayerOfANan) {
     device.kernels().fill(std::numeric_limits<double>::quiet_NaN(), parameter->value);
     parameter->value.mark_modified();
   }
-  const auto [code, message] = error_of(
-      [&] { generate(unet, {.plan = plan_of(4, 0.0), .count = 2, .first_image = 5, .batch = 2}); });
-  EXPECT_EQ(code, ErrorCode::numeric);
-  EXPECT_THAT(message, HasSubstr("mid_block.resnets.0"));
-  EXPECT_THAT(message, HasSubstr("t = 999, images 5 to 6"));
+  expect_error(ErrorCode::numeric, {"mid_block.resnets.0", "t = 999, images 5 to 6"}, [&] {
+    generate(unet, {.plan = plan_of(4, 0.0), .count = 2, .first_image = 5, .batch = 2});
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, Generate, testing::Values(BackendKind::ref, BackendKind::cpu),
@@ -184,7 +170,7 @@ TEST(GenerateOptions, ProgressCountsImageStepsAndCanStop) {
   options.progress = [&](std::int64_t, std::int64_t) {
     return ++num_calls == 3 ? diffusion::Flow::stop : diffusion::Flow::proceed;
   };
-  EXPECT_EQ(error_of([&] { generate(unet, options); }).first, ErrorCode::interrupted);
+  expect_error(ErrorCode::interrupted, "stopped", [&] { generate(unet, options); });
   EXPECT_EQ(num_calls, 3);
 }
 
@@ -192,9 +178,7 @@ TEST(GenerateOptions, RefusesWhatDoesNotFit) {
   const Device device = make_device(BackendKind::ref);
   const UNet unet = make_unet(device);
   const auto refused = [&](const std::string& part, const GenerateOptions& options) {
-    const auto [code, message] = error_of([&] { generate(unet, options); });
-    EXPECT_EQ(code, ErrorCode::user);
-    EXPECT_THAT(message, HasSubstr(part));
+    expect_error(ErrorCode::user, part, [&] { generate(unet, options); });
   };
   const diffusion::Plan plan = plan_of(2, 0.0);
   refused("plan has no steps", {});
@@ -210,8 +194,8 @@ TEST(GenerateOptions, RefusesWhatDoesNotFit) {
   UNetConfig two_outputs = config_of(8, 8);
   two_outputs.out_channels = 6;
   const UNet learned_variance = make_unet(device, two_outputs);
-  EXPECT_THAT(error_of([&] { generate(learned_variance, {.plan = plan}); }).second,
-              HasSubstr("3 channels into 6"));
+  expect_error(ErrorCode::user, "3 channels into 6",
+               [&] { generate(learned_variance, {.plan = plan}); });
 }
 
 }  // namespace

@@ -1,9 +1,10 @@
 // The official checkpoint, written back by us, read by PyTorch: where both are there.
 #include "io/torch_file.h"
 #include "model/convert.h"
-#include "tests/base_files/temporary_folder.h"
 #include "tests/golden/golden_case.h"
-#include "tests/io/find_python.h"
+#include "tests/support/find_python.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim {
 namespace {

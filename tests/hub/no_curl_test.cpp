@@ -1,6 +1,6 @@
 #include "hub/pull.h"
-#include "tests/base_files/expect_error.h"
-#include "tests/base_files/temporary_folder.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ddim::hub {
 namespace {

@@ -9,9 +9,10 @@
 #include "base/file_lock.h"
 #include "hub/cache.h"
 #include "io/read_file.h"
-#include "tests/base_files/expect_error.h"
-#include "tests/base_files/temporary_folder.h"
 #include "tests/hub/fake_hub.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::hub {
 namespace {

@@ -5,8 +5,8 @@
 #include <fstream>
 #include <map>
 
-#include "tests/base_files/expect_error.h"
-#include "tests/base_files/temporary_folder.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ddim::hub {
 namespace {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/base_files/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::io {
 namespace {

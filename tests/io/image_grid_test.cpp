@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "tests/base_files/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::io {
 namespace {

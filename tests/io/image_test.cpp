@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/base_files/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::io {
 namespace {

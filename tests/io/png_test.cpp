@@ -6,9 +6,9 @@
 
 #include <random>
 
-#include "tests/base_files/expect_error.h"
-#include "tests/base_files/temporary_folder.h"
 #include "tests/io/safetensors_bytes.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace ddim::io {
 namespace {

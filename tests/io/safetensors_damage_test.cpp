@@ -4,8 +4,9 @@
 
 #include <random>
 
-#include "tests/base_files/temporary_folder.h"
 #include "tests/io/safetensors_bytes.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::io {
 namespace {

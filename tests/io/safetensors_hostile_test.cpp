@@ -5,8 +5,8 @@
 #include <functional>
 
 #include "io/safetensors_header.h"
-#include "tests/base_files/expect_error.h"
 #include "tests/io/safetensors_bytes.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::io {
 namespace {

@@ -3,9 +3,10 @@
 
 #include <cstdlib>
 
-#include "tests/base_files/temporary_folder.h"
-#include "tests/io/find_python.h"
 #include "tests/io/safetensors_bytes.h"
+#include "tests/support/find_python.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::io {
 namespace {

@@ -2,9 +2,10 @@
 
 #include <limits>
 
-#include "tests/base_files/expect_error.h"
-#include "tests/base_files/temporary_folder.h"
 #include "tests/io/safetensors_bytes.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::io {
 namespace {

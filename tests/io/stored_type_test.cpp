@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "tests/base_files/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::io {
 namespace {

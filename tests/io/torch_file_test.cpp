@@ -6,9 +6,9 @@
 #include <random>
 
 #include "io/torch_writer.h"
-#include "tests/base_files/expect_error.h"
-#include "tests/base_files/temporary_folder.h"
 #include "tests/io/safetensors_bytes.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::io {
 namespace {

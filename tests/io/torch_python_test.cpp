@@ -6,8 +6,9 @@
 #include "base/error.h"
 #include "io/torch_file.h"
 #include "io/torch_writer.h"
-#include "tests/base_files/temporary_folder.h"
-#include "tests/io/find_python.h"
+#include "tests/support/find_python.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::io {
 namespace {

@@ -8,11 +8,19 @@
 #include "io/safetensors.h"
 #include "model/model.h"
 #include "model/official_names.h"
-#include "tests/model/expect_error.h"
-#include "tests/model/temporary_folder.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::model {
 namespace {
+
+using test::edit_text;
+using test::expect_error;
+using test::names_in;
+using test::read_text;
+using test::TemporaryFolder;
+using test::write_text;
 
 namespace fs = std::filesystem;
 
@@ -33,7 +41,7 @@ class Convert : public testing::Test {
   }
   void expect_refused(ErrorCode code, const std::vector<std::string>& parts) {
     expect_error(code, parts, [&] { convert_model(input_, output_, io::StoredType::f32); });
-    EXPECT_EQ(folder_.num_entries(), 1U) << "something was written";
+    EXPECT_EQ(names_in(folder_.path()).size(), 1U) << "something was written";
   }
 
   TemporaryFolder folder_;

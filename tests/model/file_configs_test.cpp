@@ -6,11 +6,13 @@
 
 #include <functional>
 
-#include "tests/model/expect_error.h"
 #include "tests/nn/published_configs.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::model {
 namespace {
+
+using test::expect_error;
 
 TEST(FileConfigs, NetworkSurvivesTheFile) {
   UNetConfig odd = small_config();

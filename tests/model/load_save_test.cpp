@@ -5,12 +5,20 @@
 #include "model/file_configs.h"
 #include "model/model.h"
 #include "nn/initialisation.h"
-#include "tests/model/expect_error.h"
-#include "tests/model/temporary_folder.h"
 #include "tests/nn/published_configs.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::model {
 namespace {
+
+using test::edit_text;
+using test::expect_error;
+using test::names_in;
+using test::read_text;
+using test::TemporaryFolder;
+using test::write_text;
 
 namespace fs = std::filesystem;
 using io::StoredType;
@@ -250,7 +258,7 @@ TEST(SaveModel, DoesNotOverwrite) {
   expect_error(ErrorCode::user, {"model"},
                [&] { save_model(model, folder / "model", StoredType::f32); });
   EXPECT_EQ(read_text(folder / "model/notes.txt"), "precious");
-  EXPECT_EQ(folder.num_entries(), 1U);
+  EXPECT_EQ(names_in(folder.path()).size(), 1U);
 }
 
 TEST(SaveModel, LeavesNothingBehindWhenAWeightIsNotFinite) {
@@ -259,7 +267,7 @@ TEST(SaveModel, LeavesNothingBehindWhenAWeightIsNotFinite) {
   model.unet.mutable_parameters()[5]->value.values<float>()[0] = NAN;
   expect_error(ErrorCode::numeric, {model.unet.parameters()[5]->name},
                [&] { save_model(model, folder / "model", StoredType::f32); });
-  EXPECT_EQ(folder.num_entries(), 0U);
+  EXPECT_EQ(names_in(folder.path()).size(), 0U);
 }
 
 TEST(SaveModel, LeavesNothingBehindWhenHalfPrecisionCannotHoldAWeight) {
@@ -268,7 +276,7 @@ TEST(SaveModel, LeavesNothingBehindWhenHalfPrecisionCannotHoldAWeight) {
   model.unet.mutable_parameters()[5]->value.values<float>()[0] = 1e6F;
   expect_error(ErrorCode::numeric, {model.unet.parameters()[5]->name},
                [&] { save_model(model, folder / "model", StoredType::f16); });
-  EXPECT_EQ(folder.num_entries(), 0U);
+  EXPECT_EQ(names_in(folder.path()).size(), 0U);
   EXPECT_NO_THROW(save_model(model, folder / "model", StoredType::f32));
 }
 
@@ -276,7 +284,7 @@ TEST(SaveModel, OtherTypesAreRefused) {
   const TemporaryFolder folder;
   expect_error(ErrorCode::user, {"F64", "F32, F16 or BF16"},
                [&] { save_model(small_model(), folder / "model", StoredType::f64); });
-  EXPECT_EQ(folder.num_entries(), 0U);
+  EXPECT_EQ(names_in(folder.path()).size(), 0U);
 }
 
 TEST(SaveModel, AveragesInsteadOfTheNetworksOwnWeights) {

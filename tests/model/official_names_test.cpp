@@ -7,11 +7,13 @@
 
 #include "backend/make_device.h"
 #include "nn/unet.h"
-#include "tests/model/expect_error.h"
 #include "tests/nn/published_configs.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::model {
 namespace {
+
+using test::expect_error;
 
 TEST(OfficialNames, AreThoseOfTheCifar10Checkpoint) {
   std::ifstream file("tests/nn/cifar10_parameters.txt");

@@ -8,11 +8,13 @@
 #include "backend/make_device.h"
 #include "model/official_names.h"
 #include "nn/unet.h"
-#include "tests/model/expect_error.h"
 #include "tests/nn/published_configs.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::model {
 namespace {
+
+using test::expect_error;
 
 std::vector<std::string> official_names_of(const UNetConfig& config) {
   std::vector<std::string> names;

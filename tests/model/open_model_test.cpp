@@ -11,12 +11,18 @@
 #include "model/model.h"
 #include "model/official_names.h"
 #include "nn/initialisation.h"
-#include "tests/model/expect_error.h"
-#include "tests/model/temporary_folder.h"
 #include "tests/nn/published_configs.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::model {
 namespace {
+
+using test::expect_error;
+using test::read_text;
+using test::TemporaryFolder;
+using test::write_text;
 
 namespace fs = std::filesystem;
 using io::StoredType;

@@ -1,6 +1,5 @@
 #include "nn/unet_config.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -8,6 +7,7 @@
 
 #include "base/error.h"
 #include "tests/nn/published_configs.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim {
 namespace {
@@ -25,13 +25,7 @@ class BadUNetConfig : public testing::TestWithParam<BadConfig> {};
 TEST_P(BadUNetConfig, IsRefusedByName) {
   UNetConfig config = cifar10_config();
   GetParam().spoil(config);
-  try {
-    validate(config);
-    FAIL() << "accepted";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::user);
-    EXPECT_THAT(error.what(), testing::HasSubstr(GetParam().message));
-  }
+  test::expect_error(ErrorCode::user, GetParam().message, [&] { validate(config); });
 }
 
 const BadConfig kBadConfigs[] = {

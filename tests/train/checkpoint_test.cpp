@@ -5,11 +5,15 @@
 #include <limits>
 
 #include "model/model.h"
-#include "tests/data/expect_error.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 #include "tests/train/tiny_run.h"
 
 namespace ddim::train {
 namespace {
+
+using test::read_text;
 
 namespace fs = std::filesystem;
 using test::expect_error;

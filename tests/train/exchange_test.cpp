@@ -6,7 +6,8 @@
 #include <sstream>
 
 #include "model/convert.h"
-#include "tests/data/expect_error.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/train/tiny_run.h"
 #include "train/checkpoint.h"
 

@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "tests/support/temporary_folder.h"
 #include "tests/train/killable_run.h"
 #include "train/checkpoint.h"
 

@@ -4,10 +4,14 @@
 
 #include <limits>
 
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 #include "tests/train/tiny_run.h"
 
 namespace ddim::train {
 namespace {
+
+using test::read_text;
 
 MetricsLine line_at(std::int64_t step) {
   return {.step = step,

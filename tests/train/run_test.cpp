@@ -5,12 +5,16 @@
 #include <sstream>
 
 #include "base/file_lock.h"
-#include "tests/data/expect_error.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 #include "tests/train/tiny_run.h"
 #include "train/checkpoint.h"
 
 namespace ddim::train {
 namespace {
+
+using test::read_text;
 
 namespace fs = std::filesystem;
 using test::expect_error;

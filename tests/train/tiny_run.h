@@ -10,8 +10,8 @@
 #include "backend/make_device.h"
 #include "base/sha256.h"
 #include "data/dataset.h"
-#include "tests/base_files/temporary_folder.h"
 #include "tests/data/write_bytes.h"
+#include "tests/support/text_files.h"
 #include "train/run.h"
 
 namespace ddim::train {
@@ -70,13 +70,8 @@ inline void write_tiny_data(const std::filesystem::path& folder) {
   test::write_bytes(folder / "train-images-idx3-ubyte", bytes);
 }
 
-inline std::string read_text(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 inline std::string sha256_of_file(const std::filesystem::path& path) {
-  const std::string text = read_text(path);
+  const std::string text = test::read_text(path);
   EXPECT_FALSE(text.empty()) << path;
   return sha256_hex(std::as_bytes(std::span(text)));
 }

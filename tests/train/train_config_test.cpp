@@ -2,7 +2,7 @@
 
 #include "backend/make_device.h"
 #include "nn/unet.h"
-#include "tests/data/expect_error.h"
+#include "tests/support/expect_error.h"
 #include "tests/train/tiny_run.h"
 
 namespace ddim::train {

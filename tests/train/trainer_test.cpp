@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "data/epoch_order.h"
-#include "tests/data/expect_error.h"
+#include "tests/support/expect_error.h"
 #include "tests/train/tiny_run.h"
 #include "train/rules.h"
 
