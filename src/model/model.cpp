@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include "base/error.h"
+#include "io/diffusers_layout.h"
 #include "io/safetensors.h"
 #include "model/file_configs.h"
 #include "model/network_config.h"
@@ -9,10 +10,6 @@ namespace ddim::model {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kUNetConfig = "config.json";
-constexpr const char* kWeights = "diffusion_pytorch_model.safetensors";
-constexpr const char* kSchedulerConfig = "scheduler_config.json";
 
 }  // namespace
 
@@ -58,10 +55,11 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
             "save_model: weights as ", io::to_string(weight.type), "; expected F32, F16 or BF16");
   }
   const io::ModelIndex index{.scheduler_class = scheduler_config.class_name};
-  folder.write_file("model_index.json", io::to_json(index));
-  folder.write_file(concat("unet/", kUNetConfig), io::to_json(file_config(config)));
-  folder.write_file(concat("unet/", kWeights), io::safetensors_content(std::move(weights)));
-  folder.write_file(concat("scheduler/", kSchedulerConfig), io::to_json(scheduler_config));
+  const io::DiffusersLayout layout;
+  folder.write_file(io::kModelIndexFile, io::to_json(index));
+  folder.write_file(layout.unet_config(), io::to_json(file_config(config)));
+  folder.write_file(layout.weights().front(), io::safetensors_content(std::move(weights)));
+  folder.write_file(layout.scheduler_config(), io::to_json(scheduler_config));
 }
 
 void save_model(const Model& model, const fs::path& folder, io::StoredType type) {

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "io/diffusers_layout.h"
 #include "io/read_file.h"
 #include "io/safetensors.h"
 #include "io/sharded_safetensors.h"
@@ -36,30 +37,25 @@ void keep(ModelFiles& files, const io::TensorTable& table) {
 
 // --- diffusers folders ---
 
-/// folder/part/name, or folder/name where the part has no folder of its own.
-fs::path locate(const fs::path& folder, const char* part, const char* name) {
-  const fs::path foldered = folder / part;
-  return (fs::is_directory(foldered) ? foldered : folder) / name;
+io::DiffusersLayout layout_of(const fs::path& folder) {
+  return io::find_diffusers_layout(
+      [&](const std::string& name) { return fs::exists(folder / name); });
 }
 
-void require_model_folder(const fs::path& folder) {
-  const fs::path config = locate(folder, "unet", "config.json");
-  require(!fs::is_directory(folder / "checkpoints") || fs::exists(config), folder.string(),
-          ": is the folder of a training run; name one of its checkpoints, such as ",
+void require_model_folder(const fs::path& folder, const io::DiffusersLayout& layout) {
+  const bool has_config = fs::exists(folder / layout.unet_config());
+  require(has_config || !fs::is_directory(folder / "checkpoints"), folder.string(),
+          ": this is the folder of a training run; name one of its checkpoints, such as ",
           (folder / "checkpoints" / "step-N").string());
-  require(fs::exists(config), folder.string(),
-          ": is not a model's folder: it has neither unet/config.json nor config.json");
+  require(has_config, folder.string(), ": not a model's folder: it has neither ",
+          io::DiffusersLayout{}.unet_config(), " nor ", layout.unet_config());
 }
 
-/// The first of the files that diffusers looks for too.
-fs::path diffusers_weights_path(const fs::path& folder) {
-  constexpr const char* kNames[] = {
-      "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json",
-      "diffusion_pytorch_model.bin", "diffusion_pytorch_model.fp16.safetensors",
-      "diffusion_pytorch_model.fp16.bin"};
-  for (const char* name : kNames)
-    if (const fs::path path = locate(folder, "unet", name); fs::exists(path)) return path;
-  fail(ErrorCode::user, locate(folder, "unet", kNames[0]).string(),
+fs::path diffusers_weights_path(const fs::path& folder, const io::DiffusersLayout& layout) {
+  const std::vector<std::string> names = layout.weights();
+  for (const std::string& name : names)
+    if (fs::exists(folder / name)) return folder / name;
+  fail(ErrorCode::user, (folder / names.front()).string(),
        ": no such file; the weights of the model are missing");
 }
 
@@ -102,20 +98,22 @@ void add_training_state(const fs::path& path, ModelFiles& files) {
 /// With the weights of `weights_path`, or, if that is empty, with those that diffusers would take.
 ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights_path,
                                  TrainingPart training) {
-  require_model_folder(folder);
-  const fs::path index_path = folder / "model_index.json";
+  const io::DiffusersLayout layout = layout_of(folder);
+  require_model_folder(folder, layout);
+  const fs::path index_path = folder / io::kModelIndexFile;
   if (fs::exists(index_path))
     io::parse_model_index(io::read_file(index_path, kMaxJsonBytes), index_path.string());
 
-  const fs::path config_path = locate(folder, "unet", "config.json");
+  const fs::path config_path = folder / layout.unet_config();
   const io::UNetFileConfig unet_config =
       io::parse_unet_config(io::read_file(config_path, kMaxJsonBytes), config_path.string());
   const UNetConfig config = network_config(unet_config, config_path.string());
-  const fs::path scheduler_path = locate(folder, "scheduler", "scheduler_config.json");
+  const fs::path scheduler_path = folder / layout.scheduler_config();
   require(fs::exists(scheduler_path), scheduler_path.string(),
           ": no such file; it says which noise the model was trained with");
   const io::TensorTable table =
-      open_weights(weights_path.empty() ? diffusers_weights_path(folder) : weights_path).weights;
+      open_weights(weights_path.empty() ? diffusers_weights_path(folder, layout) : weights_path)
+          .weights;
   ModelFiles files{.kind = "diffusers folder",
                    .path = folder,
                    .config = config,
@@ -216,7 +214,7 @@ ModelFiles open_file(const fs::path& path, const fs::path& named, TrainingPart t
   if (naming_of(checkpoint.weights) == Naming::official) return official_model(named, checkpoint);
   // diffusers' weights say nothing without their folder: unet/ of a model, or a flat one.
   const fs::path folder = fs::absolute(path).parent_path();
-  const bool in_unet = folder.filename() == "unet";
+  const bool in_unet = folder.filename() / "" == io::DiffusersLayout{}.unet;
   require(fs::exists(folder / "config.json"), path.string(),
           ": these are the weights of a diffusers network without its config.json; name the "
           "model's folder");
@@ -235,7 +233,8 @@ const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const 
 ModelFiles open_model(const fs::path& path, TrainingPart training) {
   require(fs::exists(path), path.string(), ": no such file or folder");
   if (!fs::is_directory(path)) return open_file(path, path, training);
-  const bool is_diffusers = fs::exists(path / "model_index.json") || fs::exists(path / "unet");
+  const bool is_diffusers =
+      fs::exists(path / io::kModelIndexFile) || fs::exists(path / io::DiffusersLayout{}.unet);
   const fs::path official = is_diffusers ? fs::path() : official_weights_path(path);
   return official.empty() ? open_diffusers_folder(path, {}, training)
                           : open_file(official, path, training);

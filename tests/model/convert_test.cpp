@@ -68,7 +68,7 @@ TEST_F(Convert, MissingFilesAreNamed) {
   fs::remove(input_ / "unet.safetensors");
   expect_refused(ErrorCode::user, {"official/unet.safetensors: no such file"});
   fs::remove(input_ / "config.json");
-  expect_refused(ErrorCode::user, {"official: is not a model's folder"});
+  expect_refused(ErrorCode::user, {"official: not a model's folder"});
 }
 
 TEST_F(Convert, AMissingFolderIsNamed) {

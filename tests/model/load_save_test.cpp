@@ -223,7 +223,7 @@ TEST_F(LoadModel, MissingFilesAreNamed) {
   fs::remove(path_ / "scheduler/scheduler_config.json");
   expect_load_error(ErrorCode::user, {"scheduler/scheduler_config.json", "no such file"});
   fs::remove(path_ / "unet/config.json");
-  expect_load_error(ErrorCode::user, {"is not a model's folder", "unet/config.json"});
+  expect_load_error(ErrorCode::user, {"not a model's folder", "unet/config.json"});
   fs::create_directories(path_ / "checkpoints/step-5");
   expect_load_error(ErrorCode::user, {"is the folder of a training run", "checkpoints/step-N"});
   fs::remove_all(path_);

@@ -181,6 +181,18 @@ TEST_F(OpenModel, PyTorchsBinInADiffusersFolder) {
             values_of(files_.weights));
 }
 
+TEST_F(OpenModel, BothLayoutsAndHalfPrecision) {
+  const fs::path flat = folder_ / "flat";
+  fs::create_directory(flat);
+  for (const char* file : {"unet/config.json", "scheduler/scheduler_config.json"})
+    fs::copy_file(folder_ / "model" / file, flat / fs::path(file).filename());
+  fs::copy_file(folder_ / "model/unet/diffusion_pytorch_model.safetensors",
+                flat / "diffusion_pytorch_model.fp16.safetensors");
+  const ModelFiles found = open_model(flat);
+  EXPECT_EQ(found.scheduler_path, flat / "scheduler_config.json");
+  EXPECT_EQ(values_of(found.weights), values_of(files_.weights));
+}
+
 TEST_F(OpenModel, WeightsInParts) {
   const fs::path unet = folder_ / "model/unet";
   const io::SafetensorsFile file =
