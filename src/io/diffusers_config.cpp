@@ -191,11 +191,7 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
   const auto require_one_of = [&](const char* name, const std::string& found,
                                   std::initializer_list<std::string_view> known) {
     if (std::find(known.begin(), known.end(), found) != known.end()) return;
-    std::string expected;
-    for (const std::string_view item : known) {
-      expected += concat(expected.empty() ? "one of " : ", ", item);
-    }
-    fields.fail_field(name, expected, found);
+    fields.fail_field(name, "one of " + join(known, ", "), found);
   };
   for (const std::string_view foreign : {"StableDiffusion", "LDM", "LatentDiffusion", "Flux"}) {
     if (index.class_name.find(foreign) != std::string::npos)
@@ -208,7 +204,7 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
 
   const auto read_class = [&fields](const char* name, std::string& class_name) {
     const json* value = fields.take({name});
-    if (value == nullptr) fields.fail_file(concat("field ", name, " is missing"));
+    if (value == nullptr) fields.fail_missing(name);
     if (!value->is_array() || value->size() != 2 || !(*value)[1].is_string()) {
       fields.fail_field(name, "a pair of library and class", *value);
     }

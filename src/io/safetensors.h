@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ class SafetensorsFile : public TensorTable {
  public:
   /// Error(io) when the file cannot be opened, Error(corrupt) as parse_safetensors.
   static SafetensorsFile open(const std::filesystem::path& path);
+  /// The same of `file`, which is mapped already and which messages call `path`.
+  static SafetensorsFile open(const std::filesystem::path& path,
+                              std::shared_ptr<const MappedFile> file);
 
  private:
   using TensorTable::TensorTable;

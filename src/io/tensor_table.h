@@ -63,6 +63,9 @@ class TensorTable {
   /// In the order of the file.
   const std::vector<TensorEntry>& entries() const { return entries_; }
   const Metadata& metadata() const { return metadata_; }
+  /// A whole number from 0 upward in the metadata. Error(corrupt), naming file and key, for
+  /// anything else.
+  std::int64_t metadata_count(const std::string& key) const;
   const std::vector<std::shared_ptr<const MappedFile>>& files() const { return files_; }
 
   /// nullptr when there is no tensor of that name.

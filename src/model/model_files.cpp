@@ -1,7 +1,5 @@
 #include "model/model_files.h"
 
-#include <charconv>
-
 #include "base/error.h"
 #include "io/diffusers_layout.h"
 #include "io/read_file.h"
@@ -27,8 +25,9 @@ constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{16} << 20;  // trained_bet
 TorchCheckpoint open_weights(const fs::path& path) {
   if (path.extension() == ".json")
     return {.kind = "safetensors in parts", .weights = io::open_sharded_safetensors(path)};
-  if (io::looks_like_torch(io::MappedFile(path).bytes())) return open_torch_checkpoint(path);
-  return {.kind = "safetensors", .weights = io::SafetensorsFile::open(path)};
+  auto file = std::make_shared<const io::MappedFile>(path);
+  if (io::looks_like_torch(file->bytes())) return open_torch_checkpoint(path, std::move(file));
+  return {.kind = "safetensors", .weights = io::SafetensorsFile::open(path, std::move(file))};
 }
 
 void keep(ModelFiles& files, const io::TensorTable& table) {
@@ -59,17 +58,6 @@ fs::path diffusers_weights_path(const fs::path& folder, const io::DiffusersLayou
        ": no such file; the weights of the model are missing");
 }
 
-std::int64_t count_in(const io::TensorTable& table, const std::string& key) {
-  const auto found = table.metadata().find(key);
-  const std::string text = found == table.metadata().end() ? "" : found->second;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0)
-    fail(ErrorCode::corrupt, table.path().string(), ": metadata ", key,
-         " must be a count, found \"", text, '"');
-  return value;
-}
-
 /// The tensors whose names begin with `prefix`, without it.
 io::TensorTable part_of(const io::TensorTable& table, std::string_view prefix) {
   std::vector<io::TensorEntry> entries;
@@ -89,9 +77,10 @@ void add_training_state(const fs::path& path, ModelFiles& files) {
   };
   files.kind = "checkpoint of ddim train";
   files.trained = part(kTrainedPrefix);
-  files.adam = StoredAdam{
-      .m = part(kAdamMPrefix), .v = part(kAdamVPrefix), .num_updates = count_in(state, "updates")};
-  files.step = count_in(state, "step");
+  files.adam = StoredAdam{.m = part(kAdamMPrefix),
+                          .v = part(kAdamVPrefix),
+                          .num_updates = state.metadata_count("updates")};
+  files.step = state.metadata_count("step");
   keep(files, state);
 }
 
@@ -149,7 +138,7 @@ std::optional<std::string> official_config_text(const fs::path& folder) {
   const fs::path path = folder / "config.json";
   if (!fs::exists(path)) return std::nullopt;
   std::string text = io::read_file(path, kMaxJsonBytes);
-  return is_official_config(text) ? std::optional(std::move(text)) : std::nullopt;
+  return is_official_config(text, path.string()) ? std::optional(std::move(text)) : std::nullopt;
 }
 
 /// Network and schedule, from config.json beside the file, else in it, else from the weights.

@@ -15,8 +15,9 @@ struct OfficialConfig {
   io::SchedulerFileConfig scheduler;
 };
 
-/// Whether the text of a config.json is of that kind, and not diffusers'.
-bool is_official_config(std::string_view text);
+/// Whether the text of a config.json is of that kind, and not diffusers'. Error(corrupt), naming
+/// the file, for text that is not a JSON object.
+bool is_official_config(std::string_view text, const std::string& file_name);
 
 /// Throws, naming file and field: Error(corrupt) for text that is not JSON and for fields that are
 /// missing or of the wrong kind, Error(user) for a network that this program does not have.

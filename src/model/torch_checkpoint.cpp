@@ -14,8 +14,8 @@ using io::PickleValue;
 
 class CheckpointReader {
  public:
-  explicit CheckpointReader(const std::filesystem::path& path)
-      : file_(io::open_torch_file(path)), name_(path.string()) {}
+  CheckpointReader(const std::filesystem::path& path, std::shared_ptr<const io::MappedFile> file)
+      : file_(io::open_torch_file(path, std::move(file))), name_(path.string()) {}
 
   TorchCheckpoint read() {
     const PickleValue root = file_.root();
@@ -161,8 +161,9 @@ class CheckpointReader {
 
 }  // namespace
 
-TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path) {
-  CheckpointReader reader(path);
+TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path,
+                                      std::shared_ptr<const io::MappedFile> file) {
+  CheckpointReader reader(path, std::move(file));
   TorchCheckpoint checkpoint = reader.read();
   checkpoint.config_json = reader.config_json();
   return checkpoint;
