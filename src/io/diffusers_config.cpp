@@ -45,7 +45,7 @@ ordered_json sample_size_of(const UNetFileConfig& config) {
 }
 
 /// The spelling before diffusers 0.1: channels as a base and its multiples, attention by
-/// resolution. What that code had no field for, it did as the DDPM models do.
+/// resolution. Where that code had no field, it did as the DDPM models do.
 void read_pre_release_blocks(JsonFields& fields, UNetFileConfig& config) {
   config.norm_eps = 1e-6;
   config.flip_sin_to_cos = false;
@@ -196,8 +196,7 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
   for (const std::string_view foreign : {"StableDiffusion", "LDM", "LatentDiffusion", "Flux"}) {
     if (index.class_name.find(foreign) != std::string::npos)
       fields.fail_file(concat("this is a ", index.class_name,
-                              ", whose network works on the codes of an autoencoder or follows a "
-                              "text: out of this program's scope"));
+                              ", a latent or text-to-image model, which ddim does not support"));
   }
   require_one_of("_class_name", index.class_name,
                  {"DDIMPipeline", "DDPMPipeline", "PNDMPipeline", "DDPM"});

@@ -38,8 +38,8 @@ std::int64_t TensorEntry::num_elements() const {
 }
 
 void read_f32(const TensorEntry& entry, std::span<float> out) {
-  require(static_cast<std::int64_t>(out.size()) == entry.num_elements(), "tensor ",
-          display_name(entry.name), " has ", entry.num_elements(), " elements, not ", out.size());
+  ensure(static_cast<std::int64_t>(out.size()) == entry.num_elements(), "tensor ",
+         display_name(entry.name), " has ", entry.num_elements(), " elements, not ", out.size());
   try {
     if (entry.strides.empty()) {
       to_f32(entry.type, entry.bytes, out);

@@ -30,7 +30,7 @@ struct TensorEntry {
 };
 
 /// out[i] = element i, in row-major order, as a float. Error(user), naming the tensor, when the
-/// type is not a float type or `out` has another number of elements.
+/// type is not a float type; Error(internal) when `out` has another number of elements.
 void read_f32(const TensorEntry& entry, std::span<float> out);
 /// The elements as they stand in memory, where these are row-major floats at an address that a
 /// float may have; empty otherwise. Saves a copy.

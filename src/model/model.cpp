@@ -32,8 +32,8 @@ Model load_model(const ModelFiles& files, const Device& device, std::optional<We
 std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const Tensor> weights,
                                              io::StoredType type) {
   const std::vector<const Parameter*>& parameters = unet.parameters();
-  require(weights.size() == parameters.size(), "save_model: ", weights.size(),
-          " tensors for a network of ", parameters.size());
+  ensure(weights.size() == parameters.size(), "save_model: ", weights.size(),
+         " tensors for a network of ", parameters.size());
   std::vector<io::TensorSource> sources;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const auto dims = parameters[i]->value.shape().dims();
@@ -50,9 +50,9 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
                        const io::SchedulerFileConfig& scheduler_config) {
   for (const io::TensorSource& weight : weights) {
     using io::StoredType;
-    require(weight.type == StoredType::f32 || weight.type == StoredType::f16 ||
-                weight.type == StoredType::bf16,
-            "save_model: weights as ", io::to_string(weight.type), "; expected F32, F16 or BF16");
+    ensure(weight.type == StoredType::f32 || weight.type == StoredType::f16 ||
+               weight.type == StoredType::bf16,
+           "save_model: weights as ", io::to_string(weight.type), "; expected F32, F16 or BF16");
   }
   const io::ModelIndex index{.scheduler_class = scheduler_config.class_name};
   const io::DiffusersLayout layout;

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{16} << 20;  // trained_betas may be long
 
-/// What a file of weights holds, under its own names.
+/// The contents of a file of weights, under the file's own names.
 TorchCheckpoint open_weights(const fs::path& path) {
   if (path.extension() == ".json")
     return {.kind = "safetensors in parts", .weights = io::open_sharded_safetensors(path)};
@@ -69,7 +69,7 @@ io::TensorTable part_of(const io::TensorTable& table, std::string_view prefix) {
   return {table.path(), table.files(), std::move(entries)};
 }
 
-/// What our checkpoints add to a diffusers folder.
+/// Adds what our checkpoints have beyond a diffusers folder.
 void add_training_state(const fs::path& path, ModelFiles& files) {
   const io::TensorTable state = io::SafetensorsFile::open(path);
   const auto part = [&](std::string_view prefix) {
@@ -84,7 +84,7 @@ void add_training_state(const fs::path& path, ModelFiles& files) {
   keep(files, state);
 }
 
-/// With the weights of `weights_path`, or, if that is empty, with those that diffusers would take.
+/// With the weights in `weights_path` or, if that is empty, those that diffusers would load.
 ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights_path,
                                  TrainingPart training) {
   const io::DiffusersLayout layout = layout_of(folder);
@@ -99,7 +99,7 @@ ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights
   const UNetConfig config = network_config(unet_config, config_path.string());
   const fs::path scheduler_path = folder / layout.scheduler_config();
   require(fs::exists(scheduler_path), scheduler_path.string(),
-          ": no such file; it says which noise the model was trained with");
+          ": no such file; it says what noise the model was trained with");
   const io::TensorTable table =
       open_weights(weights_path.empty() ? diffusers_weights_path(folder, layout) : weights_path)
           .weights;
@@ -141,10 +141,10 @@ std::optional<std::string> official_config_text(const fs::path& folder) {
   return is_official_config(text, path.string()) ? std::optional(std::move(text)) : std::nullopt;
 }
 
-/// Network and schedule, from config.json beside the file, else in it, else from the weights.
+/// Network and schedule: from config.json beside the file, else in it, else from the weights.
 struct FoundConfig {
   OfficialConfig config;
-  fs::path path;  ///< where it is from
+  fs::path path;  ///< the file that it is from
 };
 FoundConfig find_config(const TorchCheckpoint& checkpoint) {
   const fs::path path = checkpoint.weights.path();
@@ -185,7 +185,7 @@ ModelFiles official_model(const fs::path& path, const TorchCheckpoint& checkpoin
   return files;
 }
 
-/// The file with the weights in a folder of the official code; empty for another folder.
+/// The file of weights in a folder of the official code; empty for other folders.
 fs::path official_weights_path(const fs::path& folder) {
   const bool official = official_config_text(folder).has_value();
   for (const char* name : {"unet.safetensors", "ckpt.pth"})
@@ -201,12 +201,12 @@ fs::path official_weights_path(const fs::path& folder) {
 ModelFiles open_file(const fs::path& path, const fs::path& named, TrainingPart training) {
   const TorchCheckpoint checkpoint = open_weights(path);
   if (naming_of(checkpoint.weights) == Naming::official) return official_model(named, checkpoint);
-  // diffusers' weights say nothing without their folder: unet/ of a model, or a flat one.
+  // diffusers' weights need the files of their folder: a model's unet/, or a flat one.
   const fs::path folder = fs::absolute(path).parent_path();
   const bool in_unet = folder.filename() / "" == io::DiffusersLayout{}.unet;
   require(fs::exists(folder / "config.json"), path.string(),
-          ": these are the weights of a diffusers network without its config.json; name the "
-          "model's folder");
+          ": the weights of a diffusers network, without its config.json; name the model's "
+          "folder");
   return open_diffusers_folder(in_unet ? folder.parent_path() : folder, path, training);
 }
 
@@ -215,7 +215,7 @@ ModelFiles open_file(const fs::path& path, const fs::path& named, TrainingPart t
 const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const {
   if (!set) return weights;
   require(trained.has_value(), path.string(),
-          ": there is one set of weights only, so none can be chosen");
+          ": has only one set of weights, so none can be chosen");
   return *set == WeightSet::trained ? *trained : weights;
 }
 

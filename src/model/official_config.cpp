@@ -81,7 +81,7 @@ io::SchedulerFileConfig scheduler_config(JsonFields& file) {
   return file_config(schedule);
 }
 
-/// Refuses what the configuration has no words for.
+/// Refuses networks that the configuration cannot describe.
 void require_official_network(const UNetConfig& config) {
   const UNetConfig official{.sample_size = config.sample_size,
                             .in_channels = config.in_channels,
@@ -92,8 +92,7 @@ void require_official_network(const UNetConfig& config) {
                             .attention_levels = config.attention_levels,
                             .dropout = config.dropout};
   const auto need = [](const char* field, bool same) {
-    require(same, field,
-            " is not what the official code's network has; it cannot be written for it");
+    require(same, field, " is not what the official code uses, so it cannot read this network");
   };
   need("norm_num_groups", config.norm_num_groups == official.norm_num_groups);
   need("norm_eps", config.norm_eps == official.norm_eps);
@@ -124,7 +123,7 @@ std::string to_official_json(const OfficialConfig& config) {
   std::vector<std::int64_t> factors, resolutions;
   for (const std::int64_t level_channels : network.block_out_channels) {
     require(level_channels % channels == 0, "block_out_channels: ", level_channels,
-            " is no multiple of the first, as the official code needs it");
+            " is not a multiple of the first, which the official code requires");
     factors.push_back(level_channels / channels);
   }
   for (const std::int64_t level : network.attention_levels)
@@ -133,7 +132,7 @@ std::string to_official_json(const OfficialConfig& config) {
   require(scheduler.beta_schedule == "linear" && !scheduler.trained_betas,
           "beta_schedule: the official code's betas are linear");
   require(scheduler.prediction_type == "epsilon",
-          "prediction_type: the official code's network predicts the noise");
+          "prediction_type: the official code's network predicts the noise only");
   require(!scheduler.rescale_betas_zero_snr,
           "rescale_betas_zero_snr: the official code does not rescale its betas");
   const json root = {

@@ -23,8 +23,8 @@ class CheckpointReader {
     if (!root.is(PickleKind::dict)) refuse("it holds ", root.describe());
     if (root.find("model") && (root.find("ema") || root.find("opt"))) {
       refuse(
-          "this is a checkpoint of lucidrains' denoising-diffusion-pytorch, whose network is "
-          "another one");
+          "this is a checkpoint of lucidrains' denoising-diffusion-pytorch, whose network is not "
+          "supported");
     }
     const PickleValue weights = root.find("state_dict").value_or(root);
     return {.kind = "dictionary of weights (PyTorch)", .weights = table_of(weights, "its weights")};

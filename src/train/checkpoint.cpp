@@ -154,16 +154,14 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
   const std::vector<std::string> different =
       differences(config, load_train_config(folder / "config.toml"), step);
   if (!different.empty()) {
-    std::string list;
-    for (const std::string& line : different) list += "\n  " + line;
     fail(ErrorCode::user, "train: cannot resume from ", folder.string(),
-         ", the configuration is another one:", list,
+         ": the configuration has changed:\n  ", join(different, "\n  "),
          "\nResume with the old values, or start a new run in another folder.");
   }
   const std::int64_t stored_fingerprint = file.metadata_count("data_crc32");
   require(stored_fingerprint == data_fingerprint, "train: cannot resume from ", folder.string(),
-          ", the data are others: their CRC-32 is ", data_fingerprint, ", the checkpoint has ",
-          stored_fingerprint);
+          ": the training data have changed (CRC-32 ", data_fingerprint, " instead of ",
+          stored_fingerprint, ")");
 
   std::vector<std::pair<std::string, Tensor>> tensors = named_tensors(state);
   if (file.entries().size() != tensors.size())

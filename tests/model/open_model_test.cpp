@@ -158,7 +158,7 @@ TEST_F(OpenModel, ASetOfWeightsIsChosenWhereThereAreTwo) {
   EXPECT_EQ(&two.weights_of({}), &two.weights);
   EXPECT_EQ(&two.weights_of(WeightSet::average), &two.weights);
   EXPECT_EQ(&two.weights_of(WeightSet::trained), &*two.trained);
-  expect_error(ErrorCode::user, {"model: there is one set of weights only"},
+  expect_error(ErrorCode::user, {"model: has only one set of weights"},
                [&] { files_.weights_of(WeightSet::trained); });
 }
 
