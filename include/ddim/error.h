@@ -15,11 +15,13 @@ enum class ErrorCode {
   numeric = 3,        ///< NaN or infinity in weights, activations or gradients
   corrupt = 4,        ///< a file that is not what it claims to be
   io = 5,             ///< the operating system refused to read or write, or the disk is full
+  internal = 70,      ///< a defect in ddim itself; please report it
   interrupted = 130,  ///< the user asked to stop
 };
 
 /// Everything that a user can cause is reported as an Error. The message names the operation or the
-/// file, what was expected, what was found and, where there is one, the remedy.
+/// file, what was expected, what was found and, where there is one, the remedy. A defect in ddim is
+/// an Error too: its code is `internal` and its message starts with "internal error: ".
 class DDIM_API Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}

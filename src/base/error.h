@@ -2,18 +2,9 @@
 
 #include <ddim/error.h>
 
-#include <sstream>
-#include <string>
+#include "base/text.h"
 
 namespace ddim {
-
-/// Joins its arguments as an output stream would print them.
-template <class... Parts>
-std::string concat(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
-}
 
 /// Throws Error(code) with the joined parts as its message.
 template <class... Parts>
@@ -21,10 +12,17 @@ template <class... Parts>
   throw Error(code, concat(parts...));
 }
 
-/// fail(ErrorCode::user, ...) unless `condition` holds.
+/// Checks a request of the user: fail(ErrorCode::user, ...) unless `condition` holds.
 template <class... Parts>
 void require(bool condition, const Parts&... parts) {
   if (!condition) fail(ErrorCode::user, parts...);
+}
+
+/// Checks what only a defect in ddim can break, in every build: fail(ErrorCode::internal,
+/// "internal error: ", ...) unless `condition` holds.
+template <class... Parts>
+void ensure(bool condition, const Parts&... parts) {
+  if (!condition) fail(ErrorCode::internal, "internal error: ", parts...);
 }
 
 }  // namespace ddim

@@ -9,6 +9,7 @@
 #include "hub/hub_client.h"
 #include "hub/model_files.h"
 #include "io/diffusers_config.h"
+#include "io/diffusers_layout.h"
 #include "io/read_file.h"
 
 namespace ddim::hub {
@@ -34,7 +35,7 @@ class Pull {
                   .commit = listing.commit,
                   .files = model_files(listing.files, to_string(repository_))};
     commit_ = listing.commit;
-    if (pulled.files.front() == kModelIndex) require_our_pipeline();
+    if (pulled.files.front() == io::kModelIndexFile) require_our_pipeline();
 
     std::vector<RemoteFile> missing;
     for (const std::string& name : pulled.files) {
@@ -62,11 +63,11 @@ class Pull {
  private:
   /// Before anything large is fetched.
   void require_our_pipeline() {
-    const RemoteFile index = client_.look_up(repository_, commit_, kModelIndex);
+    const RemoteFile index = client_.look_up(repository_, commit_, io::kModelIndexFile);
     if (!is_in_cache(index)) fetch(index, [](std::uint64_t) {});
     constexpr std::uint64_t kMaxIndexBytes = 1 << 20;
     io::parse_model_index(io::read_file(cache_.blob(repository_, index.etag), kMaxIndexBytes),
-                          concat(to_string(repository_), ", ", kModelIndex));
+                          concat(to_string(repository_), ", ", io::kModelIndexFile));
   }
 
   bool is_in_cache(const RemoteFile& file) const {

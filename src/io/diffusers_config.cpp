@@ -45,7 +45,7 @@ ordered_json sample_size_of(const UNetFileConfig& config) {
 }
 
 /// The spelling before diffusers 0.1: channels as a base and its multiples, attention by
-/// resolution. What that code had no field for, it did as the DDPM models do.
+/// resolution. Where that code had no field, it did as the DDPM models do.
 void read_pre_release_blocks(JsonFields& fields, UNetFileConfig& config) {
   config.norm_eps = 1e-6;
   config.flip_sin_to_cos = false;
@@ -191,24 +191,19 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
   const auto require_one_of = [&](const char* name, const std::string& found,
                                   std::initializer_list<std::string_view> known) {
     if (std::find(known.begin(), known.end(), found) != known.end()) return;
-    std::string expected;
-    for (const std::string_view item : known) {
-      expected += concat(expected.empty() ? "one of " : ", ", item);
-    }
-    fields.fail_field(name, expected, found);
+    fields.fail_field(name, "one of " + join(known, ", "), found);
   };
   for (const std::string_view foreign : {"StableDiffusion", "LDM", "LatentDiffusion", "Flux"}) {
     if (index.class_name.find(foreign) != std::string::npos)
       fields.fail_file(concat("this is a ", index.class_name,
-                              ", whose network works on the codes of an autoencoder or follows a "
-                              "text: out of this program's scope"));
+                              ", a latent or text-to-image model, which ddim does not support"));
   }
   require_one_of("_class_name", index.class_name,
                  {"DDIMPipeline", "DDPMPipeline", "PNDMPipeline", "DDPM"});
 
   const auto read_class = [&fields](const char* name, std::string& class_name) {
     const json* value = fields.take({name});
-    if (value == nullptr) fields.fail_file(concat("field ", name, " is missing"));
+    if (value == nullptr) fields.fail_missing(name);
     if (!value->is_array() || value->size() != 2 || !(*value)[1].is_string()) {
       fields.fail_field(name, "a pair of library and class", *value);
     }

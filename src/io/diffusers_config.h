@@ -8,9 +8,9 @@
 
 namespace ddim::io {
 
-/// unet/config.json as diffusers' UNet2DModel reads it; the initial values are what diffusers takes
-/// for an absent key (spec D.2), so not those of the DDPM models. Strings are kept as they stand:
-/// what is supported is for the model room to say.
+/// unet/config.json as diffusers' UNet2DModel reads it. The initial values are those that diffusers
+/// takes for absent keys, not those of the DDPM models. Strings are kept as they are: the model
+/// room knows which are supported.
 struct UNetFileConfig {
   std::string class_name = "UNet2DModel";
   std::string diffusers_version = "0.31.0";
@@ -60,7 +60,7 @@ struct UNetFileConfig {
   std::vector<std::string> unknown_keys;
 };
 
-/// scheduler_config.json (spec D.3); initial values are what diffusers takes for an absent key.
+/// scheduler_config.json; the initial values are those that diffusers takes for absent keys.
 struct SchedulerFileConfig {
   std::string class_name = "DDIMScheduler";
   std::string diffusers_version = "0.31.0";
@@ -85,7 +85,7 @@ struct SchedulerFileConfig {
   std::vector<std::string> unknown_keys;  ///< as in UNetFileConfig
 };
 
-/// model_index.json (spec D.1): the classes a pipeline is made of.
+/// model_index.json: the classes of a pipeline's parts.
 struct ModelIndex {
   std::string class_name = "DDIMPipeline";
   std::string diffusers_version = "0.31.0";
@@ -94,11 +94,12 @@ struct ModelIndex {
 };
 
 /// The texts as values. Error(corrupt) naming `file_name` and the field for text that is not JSON,
-/// a duplicate key, a wrong type or a number out of range. Accepts the pre-release spellings of D.2
-/// and D.3.
+/// a duplicate key, a wrong type or a number out of range. Accepts the spellings of before
+/// diffusers 0.1 too, such as ch and ch_mult, or timesteps.
 UNetFileConfig parse_unet_config(std::string_view text, const std::string& file_name);
 SchedulerFileConfig parse_scheduler_config(std::string_view text, const std::string& file_name);
-/// Refuses (Error(corrupt)) pipelines and networks other than those of D.1.
+/// Error(corrupt) also for pipelines other than DDIM, DDPM and PNDM and for networks other than
+/// UNet2DModel, of today's or of earlier names.
 ModelIndex parse_model_index(std::string_view text, const std::string& file_name);
 
 /// Indented JSON with every field, in diffusers' spelling, and a newline at the end.

@@ -31,7 +31,7 @@ JsonFields::JsonFields(std::string_view text, std::string file_name)
     if (event == json::parse_event_t::object_end) open_objects.pop_back();
     if (event == json::parse_event_t::key &&
         !open_objects.back().insert(parsed.get<std::string>()).second) {
-      fail_file(concat("the key ", shown(parsed), " stands there twice"));
+      fail_file(concat("the key ", shown(parsed), " occurs twice"));
     }
     return true;
   };
@@ -47,14 +47,21 @@ JsonFields::JsonFields(std::string_view text, std::string file_name)
   if (!object_.is_object()) fail_file("it is not a JSON object");
 }
 
+JsonFields::JsonFields(json object, std::string file_name, std::string prefix)
+    : file_name_(std::move(file_name)), prefix_(std::move(prefix)), object_(std::move(object)) {}
+
 void JsonFields::fail_file(const std::string& reason) const {
   fail(ErrorCode::corrupt, file_name_, ": ", reason);
 }
 
 void JsonFields::fail_field(std::string_view name, const std::string& expected,
                             const json& found) const {
-  fail(ErrorCode::corrupt, file_name_, ": field ", name, " must be ", expected, ", not ",
+  fail(ErrorCode::corrupt, file_name_, ": field ", prefix_, name, " must be ", expected, ", not ",
        shown(found));
+}
+
+void JsonFields::fail_missing(std::string_view name) const {
+  fail_file(concat("field ", prefix_, name, " is missing"));
 }
 
 JsonFields::Field JsonFields::find(Names names) {
@@ -63,7 +70,8 @@ JsonFields::Field JsonFields::find(Names names) {
     const auto found = object_.find(name);
     if (found == object_.end()) continue;
     if (field.value != nullptr) {
-      fail_file(concat("fields ", field.name, " and ", name, " mean the same: leave one out"));
+      fail_file(concat("fields ", prefix_, field.name, " and ", prefix_, name,
+                       " mean the same: leave one out"));
     }
     field = {name, &*found};
     taken_.insert(name);
@@ -72,6 +80,13 @@ JsonFields::Field JsonFields::find(Names names) {
 }
 
 const json* JsonFields::take(Names names) { return find(names).value; }
+
+JsonFields JsonFields::section(const char* name) {
+  const json* value = take({name});
+  if (value == nullptr) fail_missing(name);
+  if (!value->is_object()) fail_field(name, "an object", *value);
+  return {*value, file_name_, concat(prefix_, name, ".")};
+}
 
 std::vector<std::string> JsonFields::keys_not_taken() const {
   std::vector<std::string> keys;
@@ -109,7 +124,7 @@ std::string JsonFields::string(const Field& field) const {
 
 const json& JsonFields::list(const Field& field) const {
   if (!field.value->is_array() || field.value->size() > kMaxListLength) {
-    fail_field(field.name, concat("a list of at most ", kMaxListLength), *field.value);
+    fail_field(field.name, concat("a list of at most ", kMaxListLength, " elements"), *field.value);
   }
   return *field.value;
 }

@@ -12,9 +12,10 @@
 
 namespace ddim::io {
 
-/// The fields of one JSON object, taken one by one. Each read names the field and, after it, other
-/// spellings that are accepted; an absent field leaves the target as it is. Error(corrupt) naming
-/// file and field for a wrong type, a number out of range, or two spellings at once.
+/// Reads the fields of a JSON object one by one. Each read names the field and, after it, the other
+/// spellings that are accepted; an absent field leaves the target as it is. Error(corrupt), which
+/// names the file, the field, what was expected and what was found, for a wrong type, a number out
+/// of range, or two spellings at once.
 class JsonFields {
  public:
   /// Error(corrupt) for text that is not one JSON object, that nests deeper than 32, or that has
@@ -36,18 +37,32 @@ class JsonFields {
   void read(Names names, std::vector<std::string>& value);
   void read(Names names, std::vector<std::int64_t>& value, Range<std::int64_t> range);
   void read(Names names, std::optional<std::vector<double>>& value, Range<double> range);
+  /// The same, but Error(corrupt) for an absent field.
+  template <class Value, class... Limits>
+  void read_required(Names names, Value& value, Limits... limits) {
+    if (take(names) == nullptr) fail_missing(*names.begin());
+    read(names, value, limits...);
+  }
   /// Field `name` as it stands, nullptr when absent.
   const nlohmann::json* take(Names names);
+  /// The fields of the object `name`, which messages call NAME.FIELD. Error(corrupt) where it is
+  /// absent or no object.
+  JsonFields section(const char* name);
 
+  const std::string& file_name() const { return file_name_; }
   bool has(const char* name) const { return object_.contains(name); }
+  bool has_section(const char* name) const { return has(name) && object_[name].is_object(); }
   /// Sorted; without those that begin with `_`.
   std::vector<std::string> keys_not_taken() const;
 
   [[noreturn]] void fail_field(std::string_view name, const std::string& expected,
                                const nlohmann::json& found) const;
+  [[noreturn]] void fail_missing(std::string_view name) const;
   [[noreturn]] void fail_file(const std::string& reason) const;
 
  private:
+  JsonFields(nlohmann::json object, std::string file_name, std::string prefix);
+
   struct Field {
     const char* name;
     const nlohmann::json* value;  ///< nullptr when absent
@@ -59,6 +74,7 @@ class JsonFields {
   const nlohmann::json& list(const Field& field) const;
 
   std::string file_name_;
+  std::string prefix_;  ///< "model." in that section
   nlohmann::json object_;
   std::set<std::string> taken_;
 };

@@ -101,7 +101,11 @@ SafetensorsContents parse_safetensors(std::span<const std::byte> file,
 }
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
-  auto file = std::make_shared<const MappedFile>(path);
+  return open(path, std::make_shared<const MappedFile>(path));
+}
+
+SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path,
+                                      std::shared_ptr<const MappedFile> file) {
   SafetensorsContents contents = parse_safetensors(file->bytes(), path.string());
   return {path, {std::move(file)}, std::move(contents.entries), std::move(contents.metadata)};
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ class SafetensorsFile : public TensorTable {
  public:
   /// Error(io) when the file cannot be opened, Error(corrupt) as parse_safetensors.
   static SafetensorsFile open(const std::filesystem::path& path);
+  /// The same of `file`, which is mapped already and which messages call `path`.
+  static SafetensorsFile open(const std::filesystem::path& path,
+                              std::shared_ptr<const MappedFile> file);
 
  private:
   using TensorTable::TensorTable;
@@ -40,8 +44,9 @@ inline Metadata default_metadata() { return {{"format", "pt"}}; }
 
 /// The bytes of a safetensors file as the Rust writer orders them: by type alignment descending,
 /// then by name; the header padded with spaces to a multiple of 8. Converts while it streams; the
-/// sources' spans must outlive it. Error(user) for names, shapes and sizes that do not fit; while
-/// writing, Error(numeric) for a value that is NaN, infinite or too large for `type`.
+/// sources' spans must outlive it. Errors as check_source(), and Error(internal) for two tensors of
+/// one name; while writing, Error(numeric) for a value that is NaN, infinite or too large for
+/// `type`.
 FileContent safetensors_content(std::vector<TensorSource> tensors,
                                 Metadata metadata = default_metadata());
 

@@ -20,21 +20,6 @@ std::string json_string(std::string_view text) {
   }
 }
 
-std::string with_commas(const std::vector<std::string>& items) {
-  std::string text;
-  for (const std::string& item : items) {
-    if (!text.empty()) text += ',';
-    text += item;
-  }
-  return text;
-}
-
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::vector<std::string> dims;
-  for (const std::int64_t dim : shape) dims.push_back(std::to_string(dim));
-  return concat('[', with_commas(dims), ']');
-}
-
 /// The length and the JSON, padded so that the data begin at a multiple of 8 bytes.
 std::string header_bytes(const std::vector<TensorSource>& tensors, const Metadata& metadata) {
   std::vector<std::string> entries;
@@ -43,17 +28,17 @@ std::string header_bytes(const std::vector<TensorSource>& tensors, const Metadat
     for (const auto& [key, value] : metadata) {
       pairs.push_back(concat(json_string(key), ':', json_string(value)));
     }
-    entries.push_back(concat("\"__metadata__\":{", with_commas(pairs), '}'));
+    entries.push_back(concat("\"__metadata__\":{", join(pairs, ","), '}'));
   }
   std::int64_t begin = 0;
   for (const TensorSource& tensor : tensors) {
     const std::int64_t end = begin + num_bytes_of(tensor.type, tensor.shape);
     entries.push_back(concat(json_string(tensor.name), ":{\"dtype\":\"", to_string(tensor.type),
-                             "\",\"shape\":", shape_text(tensor.shape), ",\"data_offsets\":[",
+                             "\",\"shape\":[", join(tensor.shape, ","), "],\"data_offsets\":[",
                              begin, ",", end, "]}"));
     begin = end;
   }
-  std::string text = concat('{', with_commas(entries), '}');
+  std::string text = concat('{', join(entries, ","), '}');
   text.resize((text.size() + 7) / 8 * 8, ' ');
   require(text.size() <= kMaxHeaderBytes, "safetensors: a header of ", text.size(),
           " bytes is too long");
@@ -72,8 +57,8 @@ FileContent safetensors_content(std::vector<TensorSource> tensors, Metadata meta
   std::set<std::string_view> names;
   for (const TensorSource& tensor : tensors) {
     check_source(tensor);
-    require(names.insert(tensor.name).second, "safetensors: there are two tensors ",
-            display_name(tensor.name));
+    ensure(names.insert(tensor.name).second, "safetensors: there are two tensors ",
+           display_name(tensor.name));
   }
   names.clear();  // sorting moves the strings
   std::sort(tensors.begin(), tensors.end(), [](const TensorSource& a, const TensorSource& b) {

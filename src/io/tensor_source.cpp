@@ -92,13 +92,13 @@ void check_source(const TensorSource& tensor) {
   const int num_sources = static_cast<int>(!tensor.values.empty()) +
                           static_cast<int>(!tensor.bytes.empty()) +
                           static_cast<int>(tensor.entry != nullptr);
-  require(num_sources <= 1, "tensor ", name, " is given both as values and as bytes");
+  ensure(num_sources <= 1, "tensor ", name, " is given both as values and as bytes");
   require(tensor.shape.size() <= kMaxRank, "tensor ", name, " has more than ", kMaxRank,
           " dimensions");
-  require((tensor.values.empty() && tensor.entry == nullptr) || is_float(tensor.type), "tensor ",
-          name, ": float values cannot be written as ", to_string(tensor.type));
-  require(tensor.entry == nullptr || is_float(tensor.entry->type), "tensor ", name,
-          ": what is stored cannot be taken as floats");
+  ensure((tensor.values.empty() && tensor.entry == nullptr) || is_float(tensor.type), "tensor ",
+         name, ": float values cannot be written as ", to_string(tensor.type));
+  ensure(tensor.entry == nullptr || is_float(tensor.entry->type), "tensor ", name,
+         ": what is stored cannot be taken as floats");
   const std::int64_t expected = num_bytes_of(tensor.type, tensor.shape);
   const std::size_t num_values =
       tensor.values.size() +

@@ -23,12 +23,12 @@ struct TensorSource {
   const TensorEntry* entry = nullptr;
 };
 
-/// Error(user) for a name that no file can hold, for more than one source, and for a source whose
-/// size or type does not fit.
+/// Error(user) for a name or a shape that no file can hold and for a source of another size;
+/// Error(internal) for more than one source and for a source whose type cannot be converted.
 void check_source(const TensorSource& tensor);
 
 /// Hands the num_bytes_of(type, shape) bytes of a tensor to `sink`, converting piece by piece: no
-/// second copy of it exists (but of an entry whose axes stand in another order), and the pages of
+/// second copy of it exists (except of an entry whose axes are in another order), and the pages of
 /// an entry's file are given back. Error(numeric) for a value that is NaN, infinite or too large
 /// for `type`.
 void write_elements(const TensorSource& tensor, const ByteSink& sink);

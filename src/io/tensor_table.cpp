@@ -1,6 +1,7 @@
 #include "io/tensor_table.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "base/error.h"
@@ -37,8 +38,8 @@ std::int64_t TensorEntry::num_elements() const {
 }
 
 void read_f32(const TensorEntry& entry, std::span<float> out) {
-  require(static_cast<std::int64_t>(out.size()) == entry.num_elements(), "tensor ",
-          display_name(entry.name), " has ", entry.num_elements(), " elements, not ", out.size());
+  ensure(static_cast<std::int64_t>(out.size()) == entry.num_elements(), "tensor ",
+         display_name(entry.name), " has ", entry.num_elements(), " elements, not ", out.size());
   try {
     if (entry.strides.empty()) {
       to_f32(entry.type, entry.bytes, out);
@@ -98,6 +99,17 @@ TensorTable::TensorTable(std::filesystem::path path,
            display_name(entries_[i].name));
     }
   }
+}
+
+std::int64_t TensorTable::metadata_count(const std::string& key) const {
+  const auto found = metadata_.find(key);
+  const std::string text = found == metadata_.end() ? "" : found->second;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0)
+    fail(ErrorCode::corrupt, path_.string(), ": metadata ", key, " must be a count, not \"", text,
+         '"');
+  return value;
 }
 
 const TensorEntry* TensorTable::find(std::string_view name) const {

@@ -30,7 +30,7 @@ struct TensorEntry {
 };
 
 /// out[i] = element i, in row-major order, as a float. Error(user), naming the tensor, when the
-/// type is not a float type or `out` has another number of elements.
+/// type is not a float type; Error(internal) when `out` has another number of elements.
 void read_f32(const TensorEntry& entry, std::span<float> out);
 /// The elements as they stand in memory, where these are row-major floats at an address that a
 /// float may have; empty otherwise. Saves a copy.
@@ -63,6 +63,9 @@ class TensorTable {
   /// In the order of the file.
   const std::vector<TensorEntry>& entries() const { return entries_; }
   const Metadata& metadata() const { return metadata_; }
+  /// A whole number from 0 upward in the metadata. Error(corrupt), naming file and key, for
+  /// anything else.
+  std::int64_t metadata_count(const std::string& key) const;
   const std::vector<std::shared_ptr<const MappedFile>>& files() const { return files_; }
 
   /// nullptr when there is no tensor of that name.

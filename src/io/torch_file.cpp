@@ -224,7 +224,11 @@ TensorEntry tensor_of(const TorchContents& contents, const PickleValue& value,
 }
 
 TorchFile open_torch_file(const std::filesystem::path& path) {
-  auto file = std::make_shared<const MappedFile>(path);
+  return open_torch_file(path, std::make_shared<const MappedFile>(path));
+}
+
+TorchFile open_torch_file(const std::filesystem::path& path,
+                          std::shared_ptr<const MappedFile> file) {
   TorchContents contents = parse_torch(file->bytes(), path.string());
   return {.path = path, .file = std::move(file), .contents = std::move(contents)};
 }

@@ -58,5 +58,8 @@ struct TorchFile {
 };
 /// Error(io) when the file cannot be opened, Error(corrupt) as parse_torch().
 TorchFile open_torch_file(const std::filesystem::path& path);
+/// The same of `file`, which is mapped already and which messages call `path`.
+TorchFile open_torch_file(const std::filesystem::path& path,
+                          std::shared_ptr<const MappedFile> file);
 
 }  // namespace ddim::io

@@ -1,6 +1,7 @@
 #include "model/load_weights.h"
 
 #include <map>
+#include <ranges>
 #include <set>
 
 #include "backend/make_device.h"
@@ -50,10 +51,8 @@ EntriesByName entries_by_name(const io::TensorTable& table, Naming naming) {
 /// "3 missing (a, b, c)"
 std::string listed(const std::vector<std::string>& names, const char* what) {
   constexpr std::size_t kMaxNamesShown = 5;
-  std::string text = concat(names.size(), " ", what, " (");
-  for (std::size_t i = 0; i < names.size() && i < kMaxNamesShown; ++i)
-    text += concat(i == 0 ? "" : ", ", names[i]);
-  return concat(text, names.size() > kMaxNamesShown ? ", ...)" : ")");
+  return concat(names.size(), " ", what, " (", join(names | std::views::take(kMaxNamesShown), ", "),
+                names.size() > kMaxNamesShown ? ", ...)" : ")");
 }
 
 void check_names(const std::string& file_name, const EntriesByName& entries,
@@ -69,20 +68,17 @@ void check_names(const std::string& file_name, const EntriesByName& entries,
     if (!expected.contains(name)) unexpected.push_back(name);
   }
   if (missing.empty() && unexpected.empty()) return;
-  std::string what = missing.empty() ? "" : listed(missing, "missing");
-  if (!unexpected.empty()) {
-    if (!what.empty()) what += ", ";
-    what += listed(unexpected, "unexpected");
-  }
-  fail(ErrorCode::corrupt, file_name, ": the tensors do not match the configuration: ", what);
+  std::vector<std::string> problems;
+  if (!missing.empty()) problems.push_back(listed(missing, "missing"));
+  if (!unexpected.empty()) problems.push_back(listed(unexpected, "unexpected"));
+  fail(ErrorCode::corrupt, file_name,
+       ": the tensors do not match the configuration: ", join(problems, ", "));
 }
 
 void check_tensor(const std::string& file_name, const io::TensorEntry& entry, const Slot& slot) {
   using io::StoredType;
   const auto text = [](const std::vector<std::int64_t>& shape) {
-    std::string result = "[";
-    for (const std::int64_t dim : shape) result += concat(result.size() > 1 ? "," : "", dim);
-    return concat(result, "]");
+    return concat("[", join(shape, ","), "]");
   };
   if (entry.shape != slot.stored_shape)
     fail(ErrorCode::corrupt, file_name, ": tensor ", entry.name, " is ", text(entry.shape),
@@ -106,7 +102,7 @@ io::TensorEntry renamed(const io::TensorEntry& entry, const Parameter& parameter
 }  // namespace
 
 StoredWeights match_weights(const io::TensorTable& table, Naming naming, const UNetConfig& config) {
-  const UNet unet(make_dry_device(), config);
+  const UNet unet(make_dry_device(), config);  // for the list of parameters; has no values
   const std::string file_name = table.path().string();
   const std::vector<Slot> slots = slots_of(unet, naming);
   const EntriesByName entries = entries_by_name(table, naming);
@@ -121,8 +117,8 @@ StoredWeights match_weights(const io::TensorTable& table, Naming naming, const U
 }
 
 void read_tensors(const StoredWeights& weights, std::span<Tensor> tensors) {
-  require(weights.size() == tensors.size(), "read_tensors: ", weights.size(), " for ",
-          tensors.size());
+  ensure(weights.size() == tensors.size(), "read_tensors: ", weights.size(), " stored weights for ",
+         tensors.size(), " tensors");
   std::vector<float> values;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     std::span<const float> floats = io::floats_in_place(weights[i]);

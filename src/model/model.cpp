@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include "base/error.h"
+#include "io/diffusers_layout.h"
 #include "io/safetensors.h"
 #include "model/file_configs.h"
 #include "model/network_config.h"
@@ -9,10 +10,6 @@ namespace ddim::model {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kUNetConfig = "config.json";
-constexpr const char* kWeights = "diffusion_pytorch_model.safetensors";
-constexpr const char* kSchedulerConfig = "scheduler_config.json";
 
 }  // namespace
 
@@ -37,8 +34,8 @@ Model load_model(const ModelFiles& files, const Device& device, std::optional<We
 std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const Tensor> weights,
                                              io::StoredType type) {
   const std::vector<const Parameter*>& parameters = unet.parameters();
-  require(weights.size() == parameters.size(), "save_model: ", weights.size(),
-          " tensors for a network of ", parameters.size());
+  ensure(weights.size() == parameters.size(), "save_model: ", weights.size(),
+         " tensors for a network of ", parameters.size());
   std::vector<io::TensorSource> sources;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const auto dims = parameters[i]->value.shape().dims();
@@ -55,15 +52,16 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
                        const io::SchedulerFileConfig& scheduler_config) {
   for (const io::TensorSource& weight : weights) {
     using io::StoredType;
-    require(weight.type == StoredType::f32 || weight.type == StoredType::f16 ||
-                weight.type == StoredType::bf16,
-            "save_model: weights as ", io::to_string(weight.type), "; expected F32, F16 or BF16");
+    ensure(weight.type == StoredType::f32 || weight.type == StoredType::f16 ||
+               weight.type == StoredType::bf16,
+           "save_model: weights as ", io::to_string(weight.type), "; expected F32, F16 or BF16");
   }
   const io::ModelIndex index{.scheduler_class = scheduler_config.class_name};
-  folder.write_file("model_index.json", io::to_json(index));
-  folder.write_file(concat("unet/", kUNetConfig), io::to_json(file_config(config)));
-  folder.write_file(concat("unet/", kWeights), io::safetensors_content(std::move(weights)));
-  folder.write_file(concat("scheduler/", kSchedulerConfig), io::to_json(scheduler_config));
+  const io::DiffusersLayout layout;
+  folder.write_file(io::kModelIndexFile, io::to_json(index));
+  folder.write_file(layout.unet_config(), io::to_json(file_config(config)));
+  folder.write_file(layout.weights().front(), io::safetensors_content(std::move(weights)));
+  folder.write_file(layout.scheduler_config(), io::to_json(scheduler_config));
 }
 
 void save_model(const Model& model, const fs::path& folder, io::StoredType type) {

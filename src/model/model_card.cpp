@@ -5,12 +5,6 @@
 namespace ddim::model {
 namespace {
 
-std::string joined(const std::vector<std::int64_t>& numbers) {
-  std::string text;
-  for (const std::int64_t number : numbers) text += concat(text.empty() ? "" : ", ", number);
-  return text;
-}
-
 /// The last part of the path, for "model/" as well.
 std::string name_of(const std::filesystem::path& path) {
   return std::filesystem::weakly_canonical(path).filename().string();
@@ -37,7 +31,7 @@ std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
       "| | |\n|---|---|\n| weights | from ", name, " (", files.kind, ")", which_weights(files, set),
       files.step > 0 ? concat("; ", files.step, " training steps") : std::string(),
       " |\n| network | ", num_parameters, " parameters; channels ",
-      joined(config.block_out_channels), "; ", config.layers_per_block,
+      join(config.block_out_channels, ", "), "; ", config.layers_per_block,
       " res blocks per level; `unet/config.json` has the rest |\n", "| forward process | ",
       files.scheduler.num_train_timesteps, " steps, betas ",
       files.scheduler.trained_betas

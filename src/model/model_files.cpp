@@ -1,8 +1,7 @@
 #include "model/model_files.h"
 
-#include <charconv>
-
 #include "base/error.h"
+#include "io/diffusers_layout.h"
 #include "io/read_file.h"
 #include "io/safetensors.h"
 #include "io/sharded_safetensors.h"
@@ -22,12 +21,13 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{16} << 20;  // trained_betas may be long
 
-/// What a file of weights holds, under its own names.
+/// The contents of a file of weights, under the file's own names.
 TorchCheckpoint open_weights(const fs::path& path) {
   if (path.extension() == ".json")
     return {.kind = "safetensors in parts", .weights = io::open_sharded_safetensors(path)};
-  if (io::looks_like_torch(io::MappedFile(path).bytes())) return open_torch_checkpoint(path);
-  return {.kind = "safetensors", .weights = io::SafetensorsFile::open(path)};
+  auto file = std::make_shared<const io::MappedFile>(path);
+  if (io::looks_like_torch(file->bytes())) return open_torch_checkpoint(path, std::move(file));
+  return {.kind = "safetensors", .weights = io::SafetensorsFile::open(path, std::move(file))};
 }
 
 void keep(ModelFiles& files, const io::TensorTable& table) {
@@ -36,42 +36,26 @@ void keep(ModelFiles& files, const io::TensorTable& table) {
 
 // --- diffusers folders ---
 
-/// folder/part/name, or folder/name where the part has no folder of its own.
-fs::path locate(const fs::path& folder, const char* part, const char* name) {
-  const fs::path foldered = folder / part;
-  return (fs::is_directory(foldered) ? foldered : folder) / name;
+io::DiffusersLayout layout_of(const fs::path& folder) {
+  return io::find_diffusers_layout(
+      [&](const std::string& name) { return fs::exists(folder / name); });
 }
 
-void require_model_folder(const fs::path& folder) {
-  const fs::path config = locate(folder, "unet", "config.json");
-  require(!fs::is_directory(folder / "checkpoints") || fs::exists(config), folder.string(),
-          ": is the folder of a training run; name one of its checkpoints, such as ",
+void require_model_folder(const fs::path& folder, const io::DiffusersLayout& layout) {
+  const bool has_config = fs::exists(folder / layout.unet_config());
+  require(has_config || !fs::is_directory(folder / "checkpoints"), folder.string(),
+          ": this is the folder of a training run; name one of its checkpoints, such as ",
           (folder / "checkpoints" / "step-N").string());
-  require(fs::exists(config), folder.string(),
-          ": is not a model's folder: it has neither unet/config.json nor config.json");
+  require(has_config, folder.string(), ": not a model's folder: it has neither ",
+          io::DiffusersLayout{}.unet_config(), " nor ", layout.unet_config());
 }
 
-/// The first of the files that diffusers looks for too.
-fs::path diffusers_weights_path(const fs::path& folder) {
-  constexpr const char* kNames[] = {
-      "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json",
-      "diffusion_pytorch_model.bin", "diffusion_pytorch_model.fp16.safetensors",
-      "diffusion_pytorch_model.fp16.bin"};
-  for (const char* name : kNames)
-    if (const fs::path path = locate(folder, "unet", name); fs::exists(path)) return path;
-  fail(ErrorCode::user, locate(folder, "unet", kNames[0]).string(),
+fs::path diffusers_weights_path(const fs::path& folder, const io::DiffusersLayout& layout) {
+  const std::vector<std::string> names = layout.weights();
+  for (const std::string& name : names)
+    if (fs::exists(folder / name)) return folder / name;
+  fail(ErrorCode::user, (folder / names.front()).string(),
        ": no such file; the weights of the model are missing");
-}
-
-std::int64_t count_in(const io::TensorTable& table, const std::string& key) {
-  const auto found = table.metadata().find(key);
-  const std::string text = found == table.metadata().end() ? "" : found->second;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0)
-    fail(ErrorCode::corrupt, table.path().string(), ": metadata ", key,
-         " must be a count, found \"", text, '"');
-  return value;
 }
 
 /// The tensors whose names begin with `prefix`, without it.
@@ -85,7 +69,7 @@ io::TensorTable part_of(const io::TensorTable& table, std::string_view prefix) {
   return {table.path(), table.files(), std::move(entries)};
 }
 
-/// What our checkpoints add to a diffusers folder.
+/// Adds what our checkpoints have beyond a diffusers folder.
 void add_training_state(const fs::path& path, ModelFiles& files) {
   const io::TensorTable state = io::SafetensorsFile::open(path);
   const auto part = [&](std::string_view prefix) {
@@ -93,29 +77,32 @@ void add_training_state(const fs::path& path, ModelFiles& files) {
   };
   files.kind = "checkpoint of ddim train";
   files.trained = part(kTrainedPrefix);
-  files.adam = StoredAdam{
-      .m = part(kAdamMPrefix), .v = part(kAdamVPrefix), .num_updates = count_in(state, "updates")};
-  files.step = count_in(state, "step");
+  files.adam = StoredAdam{.m = part(kAdamMPrefix),
+                          .v = part(kAdamVPrefix),
+                          .num_updates = state.metadata_count("updates")};
+  files.step = state.metadata_count("step");
   keep(files, state);
 }
 
-/// With the weights of `weights_path`, or, if that is empty, with those that diffusers would take.
+/// With the weights in `weights_path` or, if that is empty, those that diffusers would load.
 ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights_path,
                                  TrainingPart training) {
-  require_model_folder(folder);
-  const fs::path index_path = folder / "model_index.json";
+  const io::DiffusersLayout layout = layout_of(folder);
+  require_model_folder(folder, layout);
+  const fs::path index_path = folder / io::kModelIndexFile;
   if (fs::exists(index_path))
     io::parse_model_index(io::read_file(index_path, kMaxJsonBytes), index_path.string());
 
-  const fs::path config_path = locate(folder, "unet", "config.json");
+  const fs::path config_path = folder / layout.unet_config();
   const io::UNetFileConfig unet_config =
       io::parse_unet_config(io::read_file(config_path, kMaxJsonBytes), config_path.string());
   const UNetConfig config = network_config(unet_config, config_path.string());
-  const fs::path scheduler_path = locate(folder, "scheduler", "scheduler_config.json");
+  const fs::path scheduler_path = folder / layout.scheduler_config();
   require(fs::exists(scheduler_path), scheduler_path.string(),
-          ": no such file; it says which noise the model was trained with");
+          ": no such file; it says what noise the model was trained with");
   const io::TensorTable table =
-      open_weights(weights_path.empty() ? diffusers_weights_path(folder) : weights_path).weights;
+      open_weights(weights_path.empty() ? diffusers_weights_path(folder, layout) : weights_path)
+          .weights;
   ModelFiles files{.kind = "diffusers folder",
                    .path = folder,
                    .config = config,
@@ -151,13 +138,13 @@ std::optional<std::string> official_config_text(const fs::path& folder) {
   const fs::path path = folder / "config.json";
   if (!fs::exists(path)) return std::nullopt;
   std::string text = io::read_file(path, kMaxJsonBytes);
-  return is_official_config(text) ? std::optional(std::move(text)) : std::nullopt;
+  return is_official_config(text, path.string()) ? std::optional(std::move(text)) : std::nullopt;
 }
 
-/// Network and schedule, from config.json beside the file, else in it, else from the weights.
+/// Network and schedule: from config.json beside the file, else in it, else from the weights.
 struct FoundConfig {
   OfficialConfig config;
-  fs::path path;  ///< where it is from
+  fs::path path;  ///< the file that it is from
 };
 FoundConfig find_config(const TorchCheckpoint& checkpoint) {
   const fs::path path = checkpoint.weights.path();
@@ -198,7 +185,7 @@ ModelFiles official_model(const fs::path& path, const TorchCheckpoint& checkpoin
   return files;
 }
 
-/// The file with the weights in a folder of the official code; empty for another folder.
+/// The file of weights in a folder of the official code; empty for other folders.
 fs::path official_weights_path(const fs::path& folder) {
   const bool official = official_config_text(folder).has_value();
   for (const char* name : {"unet.safetensors", "ckpt.pth"})
@@ -214,12 +201,12 @@ fs::path official_weights_path(const fs::path& folder) {
 ModelFiles open_file(const fs::path& path, const fs::path& named, TrainingPart training) {
   const TorchCheckpoint checkpoint = open_weights(path);
   if (naming_of(checkpoint.weights) == Naming::official) return official_model(named, checkpoint);
-  // diffusers' weights say nothing without their folder: unet/ of a model, or a flat one.
+  // diffusers' weights need the files of their folder: a model's unet/, or a flat one.
   const fs::path folder = fs::absolute(path).parent_path();
-  const bool in_unet = folder.filename() == "unet";
+  const bool in_unet = folder.filename() / "" == io::DiffusersLayout{}.unet;
   require(fs::exists(folder / "config.json"), path.string(),
-          ": these are the weights of a diffusers network without its config.json; name the "
-          "model's folder");
+          ": the weights of a diffusers network, without its config.json; name the model's "
+          "folder");
   return open_diffusers_folder(in_unet ? folder.parent_path() : folder, path, training);
 }
 
@@ -228,14 +215,15 @@ ModelFiles open_file(const fs::path& path, const fs::path& named, TrainingPart t
 const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const {
   if (!set) return weights;
   require(trained.has_value(), path.string(),
-          ": there is one set of weights only, so none can be chosen");
+          ": has only one set of weights, so none can be chosen");
   return *set == WeightSet::raw ? *trained : weights;
 }
 
 ModelFiles open_model(const fs::path& path, TrainingPart training) {
   require(fs::exists(path), path.string(), ": no such file or folder");
   if (!fs::is_directory(path)) return open_file(path, path, training);
-  const bool is_diffusers = fs::exists(path / "model_index.json") || fs::exists(path / "unet");
+  const bool is_diffusers =
+      fs::exists(path / io::kModelIndexFile) || fs::exists(path / io::DiffusersLayout{}.unet);
   const fs::path official = is_diffusers ? fs::path() : official_weights_path(path);
   return official.empty() ? open_diffusers_folder(path, {}, training)
                           : open_file(official, path, training);

@@ -1,5 +1,7 @@
 #include "model/naming.h"
 
+#include <ranges>
+
 #include "base/error.h"
 
 namespace ddim::model {
@@ -30,9 +32,9 @@ bool has_start(const io::TensorTable& table, std::string_view start) {
 
 std::string first_names(const io::TensorTable& table) {
   constexpr std::size_t kMaxShown = 5;
-  std::string names;
-  for (std::size_t i = 0; i < table.entries().size() && i < kMaxShown; ++i)
-    names += concat(i > 0 ? ", " : "", io::display_name(table.entries()[i].name));
+  const std::string names =
+      join(table.entries() | std::views::take(kMaxShown), ", ",
+           [](const io::TensorEntry& entry) { return io::display_name(entry.name); });
   return names + (table.entries().size() > kMaxShown ? ", ..." : "");
 }
 
@@ -43,13 +45,12 @@ Naming naming_of(const io::TensorTable& table) {
   for (const Stranger& stranger : kStrangers) {
     if (has_start(table, stranger.start))
       fail(ErrorCode::corrupt, table.path().string(), ": these are weights of ", stranger.what,
-           ", whose network is another one and is not supported");
+           ", whose network is not supported");
   }
   if (table.find("time_embedding.linear_1.weight") != nullptr) return Naming::diffusers;
   fail(ErrorCode::corrupt, table.path().string(),
-       ": these are not the weights of a network that "
-       "is known here: ",
-       table.entries().size(), " tensors (", first_names(table), ")");
+       ": not the weights of a supported network: ", table.entries().size(), " tensors (",
+       first_names(table), ")");
 }
 
 UNetConfig official_config_of(const io::TensorTable& table) {
@@ -81,8 +82,8 @@ UNetConfig official_config_of(const io::TensorTable& table) {
   const std::int64_t base = channels_of("conv_in.weight", 0);
   if (base != config.block_out_channels.front()) config.base_channels = base;
   require(!config.attention_levels.empty(), file_name,
-          ": the size of its pictures cannot be seen from the weights; put the network's "
-          "config.json beside it");
+          ": the weights do not tell the size of the pictures; put the network's config.json "
+          "beside this file");
   config.sample_size = kAttentionResolution << config.attention_levels.front();
   try {
     validate(config);

@@ -54,12 +54,11 @@ class Reader {
 
   template <class Value, std::size_t N>
   Value choice(const char* field, const std::string& found, const Named<Value> (&known)[N]) const {
-    std::string names;
-    for (const auto& [name, value] : known) {
+    for (const auto& [name, value] : known)
       if (found == name) return value;
-      names += concat(names.empty() ? "" : ", ", '"', name, '"');
-    }
-    fail(ErrorCode::user, file_name_, ": ", field, " is \"", found, "\"; supported are ", names);
+    const auto quoted = [](const Named<Value>& named) { return concat('"', named.name, '"'); };
+    fail(ErrorCode::user, file_name_, ": ", field, " is \"", found, "\"; supported are ",
+         join(known, ", ", quoted));
   }
 
   /// The blocks of one direction, by level.

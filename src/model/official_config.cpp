@@ -4,90 +4,51 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "io/json_fields.h"
 #include "model/file_configs.h"
 
 namespace ddim::model {
 namespace {
 
+using io::JsonFields;
 using nlohmann::json;
 
-constexpr std::int64_t kMaxDim = 65536;  // of a number of channels, levels, blocks or pixels
+/// Of a number of channels, levels, blocks, steps or pixels.
+constexpr JsonFields::Range<std::int64_t> kCount{1, 65536};
+constexpr JsonFields::Range<double> kFraction{0.0, 1.0};
 
-/// The fields of config.json, by path: "model.ch_mult".
-class OfficialFields {
- public:
-  OfficialFields(std::string_view text, std::string file_name) : file_name_(std::move(file_name)) {
-    try {
-      root_ = json::parse(text);
-    } catch (const json::exception& error) {
-      fail(ErrorCode::corrupt, file_name_, ": not JSON: ", error.what());
-    }
-  }
+template <class Value>
+void require_only(const JsonFields& file, const char* field, const Value& found,
+                  const Value& supported) {
+  require(found == supported, file.file_name(), ": ", field, " is ", json(found).dump(), "; only ",
+          json(supported).dump(), " is supported");
+}
 
-  const std::string& file_name() const { return file_name_; }
+UNetConfig network_config(JsonFields& file) {
+  JsonFields model = file.section("model"), data = file.section("data");
+  std::string type;
+  model.read_required({"type"}, type);
+  require_only<std::string>(file, "model.type", type, "simple");
+  bool resamp_with_conv = false;
+  model.read_required({"resamp_with_conv"}, resamp_with_conv);
+  require_only(file, "model.resamp_with_conv", resamp_with_conv, true);
 
-  std::int64_t count(const char* section, const char* field) const {
-    return as_count(find(section, field), section, field);
-  }
-  std::vector<std::int64_t> counts(const char* section, const char* field) const {
-    const json& value = find(section, field);
-    expect(value.is_array(), section, field, "a list of numbers");
-    std::vector<std::int64_t> result;
-    for (const json& element : value) result.push_back(as_count(element, section, field));
-    return result;
-  }
-  double number(const char* section, const char* field) const {
-    const json& value = find(section, field);
-    expect(value.is_number(), section, field, "a number");
-    return value.get<double>();
-  }
-  void require_text(const char* section, const char* field, const char* supported) const {
-    const json& value = find(section, field);
-    require(value == supported, file_name_, ": ", section, ".", field, " is ", value.dump(),
-            "; only \"", supported, "\" is supported");
-  }
-  void require_true(const char* section, const char* field) const {
-    const json& value = find(section, field);
-    require(value == true, file_name_, ": ", section, ".", field, " is ", value.dump(),
-            "; only true is supported");
-  }
+  UNetConfig config;
+  std::int64_t channels = 0;
+  std::vector<std::int64_t> factors, resolutions;
+  data.read_required({"image_size"}, config.sample_size, kCount);
+  model.read_required({"in_channels"}, config.in_channels, kCount);
+  model.read_required({"out_ch"}, config.out_channels, kCount);
+  model.read_required({"num_res_blocks"}, config.layers_per_block, kCount);
+  model.read_required({"dropout"}, config.dropout, kFraction);
+  model.read_required({"ch"}, channels, kCount);
+  model.read_required({"ch_mult"}, factors, kCount);
+  model.read_required({"attn_resolutions"}, resolutions, kCount);
 
- private:
-  const json& find(const char* section, const char* field) const {
-    const bool present = root_.is_object() && root_.contains(section) &&
-                         root_[section].is_object() && root_[section].contains(field);
-    if (!present) fail(ErrorCode::corrupt, file_name_, ": ", section, ".", field, " is missing");
-    return root_[section][field];
-  }
-  std::int64_t as_count(const json& value, const char* section, const char* field) const {
-    expect(value.is_number_integer() && value >= 1 && value <= kMaxDim, section, field,
-           "a whole number from 1 to 65536");
-    return value.get<std::int64_t>();
-  }
-  void expect(bool condition, const char* section, const char* field, const char* expected) const {
-    if (!condition)
-      fail(ErrorCode::corrupt, file_name_, ": ", section, ".", field, " must be ", expected);
-  }
-
-  std::string file_name_;
-  json root_;
-};
-
-UNetConfig network_config(const OfficialFields& file) {
-  file.require_text("model", "type", "simple");
-  file.require_true("model", "resamp_with_conv");
-  UNetConfig config{.sample_size = file.count("data", "image_size"),
-                    .in_channels = file.count("model", "in_channels"),
-                    .out_channels = file.count("model", "out_ch"),
-                    .layers_per_block = file.count("model", "num_res_blocks"),
-                    .dropout = file.number("model", "dropout")};
-  const std::int64_t channels = file.count("model", "ch");
-  for (const std::int64_t factor : file.counts("model", "ch_mult"))
-    config.block_out_channels.push_back(channels * factor);
-  require(!config.block_out_channels.empty(), file.file_name(), ": model.ch_mult is empty");
+  for (const std::int64_t factor : factors) config.block_out_channels.push_back(channels * factor);
+  require(!factors.empty(), file.file_name(), ": model.ch_mult is empty");
   if (config.block_out_channels.front() != channels) config.base_channels = channels;
 
-  const std::vector<std::int64_t> resolutions = file.counts("model", "attn_resolutions");
   std::vector<std::int64_t> known;
   std::int64_t resolution = config.sample_size;
   for (std::int64_t level = 0; level < config.num_levels(); ++level, resolution /= 2) {
@@ -97,8 +58,8 @@ UNetConfig network_config(const OfficialFields& file) {
   }
   for (const std::int64_t wanted : resolutions) {
     require(std::ranges::find(known, wanted) != known.end(), file.file_name(),
-            ": model.attn_resolutions holds ", wanted, ", which no level has: from ", known.front(),
-            " they are halved to ", known.back());
+            ": model.attn_resolutions contains ", wanted, ", but the levels have ",
+            join(known, ", "));
   }
   try {
     validate(config);
@@ -108,15 +69,19 @@ UNetConfig network_config(const OfficialFields& file) {
   return config;
 }
 
-io::SchedulerFileConfig scheduler_config(const OfficialFields& file) {
-  file.require_text("diffusion", "beta_schedule", "linear");
-  return file_config(
-      ForwardProcess{.beta_start = file.number("diffusion", "beta_start"),
-                     .beta_end = file.number("diffusion", "beta_end"),
-                     .T = file.count("diffusion", "num_diffusion_timesteps")});
+io::SchedulerFileConfig scheduler_config(JsonFields& file) {
+  JsonFields diffusion = file.section("diffusion");
+  std::string beta_schedule;
+  diffusion.read_required({"beta_schedule"}, beta_schedule);
+  require_only<std::string>(file, "diffusion.beta_schedule", beta_schedule, "linear");
+  ForwardProcess process;
+  diffusion.read_required({"beta_start"}, process.beta_start, kFraction);
+  diffusion.read_required({"beta_end"}, process.beta_end, kFraction);
+  diffusion.read_required({"num_diffusion_timesteps"}, process.T, kCount);
+  return file_config(process);
 }
 
-/// Refuses what the configuration has no words for.
+/// Refuses networks that the configuration cannot describe.
 void require_official_network(const UNetConfig& config) {
   const UNetConfig official{.sample_size = config.sample_size,
                             .in_channels = config.in_channels,
@@ -127,8 +92,7 @@ void require_official_network(const UNetConfig& config) {
                             .attention_levels = config.attention_levels,
                             .dropout = config.dropout};
   const auto need = [](const char* field, bool same) {
-    require(same, field,
-            " is not what the official code's network has; it cannot be written for it");
+    require(same, field, " is not what the official code uses, so it cannot read this network");
   };
   need("norm_num_groups", config.norm_num_groups == official.norm_num_groups);
   need("norm_eps", config.norm_eps == official.norm_eps);
@@ -141,16 +105,14 @@ void require_official_network(const UNetConfig& config) {
 
 }  // namespace
 
-bool is_official_config(std::string_view text) {
-  const json root = json::parse(text, nullptr, false);
-  const auto has = [&root](const char* section) {
-    return root.contains(section) && root[section].is_object();
-  };
-  return root.is_object() && (has("model") || has("data") || has("diffusion"));
+bool is_official_config(std::string_view text, const std::string& file_name) {
+  const JsonFields fields(text, file_name);
+  return fields.has_section("model") || fields.has_section("data") ||
+         fields.has_section("diffusion");
 }
 
 OfficialConfig parse_official_config(std::string_view text, const std::string& file_name) {
-  const OfficialFields fields(text, file_name);
+  JsonFields fields(text, file_name);
   return {.network = network_config(fields), .scheduler = scheduler_config(fields)};
 }
 
@@ -161,7 +123,7 @@ std::string to_official_json(const OfficialConfig& config) {
   std::vector<std::int64_t> factors, resolutions;
   for (const std::int64_t level_channels : network.block_out_channels) {
     require(level_channels % channels == 0, "block_out_channels: ", level_channels,
-            " is no multiple of the first, as the official code needs it");
+            " is not a multiple of the first, which the official code requires");
     factors.push_back(level_channels / channels);
   }
   for (const std::int64_t level : network.attention_levels)
@@ -170,7 +132,7 @@ std::string to_official_json(const OfficialConfig& config) {
   require(scheduler.beta_schedule == "linear" && !scheduler.trained_betas,
           "beta_schedule: the official code's betas are linear");
   require(scheduler.prediction_type == "epsilon",
-          "prediction_type: the official code's network predicts the noise");
+          "prediction_type: the official code's network predicts the noise only");
   require(!scheduler.rescale_betas_zero_snr,
           "rescale_betas_zero_snr: the official code does not rescale its betas");
   const json root = {

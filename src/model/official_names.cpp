@@ -11,7 +11,7 @@ struct Renaming {
   std::string_view diffusers, official;
 };
 
-/// What stands for itself, not inside a level.
+/// Layers outside the levels.
 constexpr Renaming kTopLevel[] = {
     {"conv_in.", "conv_in."},
     {"time_embedding.linear_1.", "temb.dense.0."},
@@ -29,7 +29,7 @@ constexpr Renaming kParts[] = {
     {"downsamplers.0.", "downsample."},
     {"upsamplers.0.", "upsample."},
 };
-/// Layers of a res block and of an attention that have another name.
+/// Layers of a res block and of an attention whose names differ.
 constexpr Renaming kLayers[] = {
     {"time_emb_proj.", "temb_proj."},
     {"conv_shortcut.", "nin_shortcut."},
@@ -74,9 +74,9 @@ std::string official_name(std::string_view diffusers_name, std::int64_t num_leve
     const bool known = consume(rest, "up_blocks.") || consume(rest, "down_blocks.");
     const std::int64_t block = consume_number(rest);
     const std::string part = renamed_start(rest, kParts);
-    require(known && block >= 0 && block < num_levels && !part.empty(),
-            "official_name: ", diffusers_name, " is not a parameter of a U-Net with ", num_levels,
-            " levels");
+    ensure(known && block >= 0 && block < num_levels && !part.empty(),
+           "official_name: ", diffusers_name, " is not a parameter of a U-Net with ", num_levels,
+           " levels");
     result =
         up ? concat("up.", num_levels - 1 - block, ".", part) : concat("down.", block, ".", part);
     if (part == "block." || part == "attn.") result += concat(consume_number(rest), ".");

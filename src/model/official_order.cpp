@@ -37,7 +37,7 @@ int rank_of(std::string_view part, std::string_view name) {
   const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
   if (error == std::errc() && end == part.data() + part.size()) return number;
   const auto* const found = std::ranges::find(kSiblings, part);
-  require(found != kSiblings.end(), "official_order: ", name, " is not a parameter's name");
+  ensure(found != kSiblings.end(), "official_order: ", name, " is not a parameter's name");
   return static_cast<int>(found - kSiblings.begin());
 }
 

@@ -14,8 +14,8 @@ using io::PickleValue;
 
 class CheckpointReader {
  public:
-  explicit CheckpointReader(const std::filesystem::path& path)
-      : file_(io::open_torch_file(path)), name_(path.string()) {}
+  CheckpointReader(const std::filesystem::path& path, std::shared_ptr<const io::MappedFile> file)
+      : file_(io::open_torch_file(path, std::move(file))), name_(path.string()) {}
 
   TorchCheckpoint read() {
     const PickleValue root = file_.root();
@@ -23,8 +23,8 @@ class CheckpointReader {
     if (!root.is(PickleKind::dict)) refuse("it holds ", root.describe());
     if (root.find("model") && (root.find("ema") || root.find("opt"))) {
       refuse(
-          "this is a checkpoint of lucidrains' denoising-diffusion-pytorch, whose network is "
-          "another one");
+          "this is a checkpoint of lucidrains' denoising-diffusion-pytorch, whose network is not "
+          "supported");
     }
     const PickleValue weights = root.find("state_dict").value_or(root);
     return {.kind = "dictionary of weights (PyTorch)", .weights = table_of(weights, "its weights")};
@@ -161,8 +161,9 @@ class CheckpointReader {
 
 }  // namespace
 
-TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path) {
-  CheckpointReader reader(path);
+TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path,
+                                      std::shared_ptr<const io::MappedFile> file) {
+  CheckpointReader reader(path, std::move(file));
   TorchCheckpoint checkpoint = reader.read();
   checkpoint.config_json = reader.config_json();
   return checkpoint;

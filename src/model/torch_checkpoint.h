@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,13 +33,14 @@ struct TorchCheckpoint {
   std::string config_json = {};  ///< io::TorchContents::config_json
 };
 
-/// Reads
+/// Reads a mapped file, which messages call `path`:
 ///   - the list [model, adam, epoch, step] or [model, adam, epoch, step, average] of the DDIM
 ///     paper's code, without the `module.` that DataParallel puts before the model's names
 ///   - a dictionary of weights (pesser's .ckpt, diffusers' .bin), also one below `state_dict`
 /// Error(corrupt) naming the file: as io::open_torch_file(), for anything else (by name where it is
 /// known: lucidrains' model-N.pt), and for an optimizer that is not Adam without weight decay and
 /// amsgrad, or whose parameters have made different numbers of updates.
-TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path);
+TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path,
+                                      std::shared_ptr<const io::MappedFile> file);
 
 }  // namespace ddim::model

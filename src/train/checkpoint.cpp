@@ -56,17 +56,6 @@ std::vector<std::int64_t> dims_of(const Tensor& tensor) {
   return {dims.begin(), dims.end()};
 }
 
-std::int64_t read_count(const io::SafetensorsFile& file, const std::string& key) {
-  const auto found = file.metadata().find(key);
-  const std::string text = found == file.metadata().end() ? "" : found->second;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0)
-    fail(ErrorCode::corrupt, file.path().string(), ": metadata ", key, " must be a count, found \"",
-         text, '"');
-  return value;
-}
-
 }  // namespace
 
 CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
@@ -161,20 +150,18 @@ void CheckpointStore::remove_old(std::int64_t keep) {
 void load_checkpoint(const fs::path& folder, const TrainConfig& config,
                      std::uint32_t data_fingerprint, TrainingState& state) {
   const io::SafetensorsFile file = io::SafetensorsFile::open(folder / "state.safetensors");
-  const std::int64_t step = read_count(file, "step");
+  const std::int64_t step = file.metadata_count("step");
   const std::vector<std::string> different =
       differences(config, load_train_config(folder / "config.toml"), step);
   if (!different.empty()) {
-    std::string list;
-    for (const std::string& line : different) list += "\n  " + line;
     fail(ErrorCode::user, "train: cannot resume from ", folder.string(),
-         ", the configuration is another one:", list,
+         ": the configuration has changed:\n  ", join(different, "\n  "),
          "\nResume with the old values, or start a new run in another folder.");
   }
-  const std::int64_t stored_fingerprint = read_count(file, "data_crc32");
+  const std::int64_t stored_fingerprint = file.metadata_count("data_crc32");
   require(stored_fingerprint == data_fingerprint, "train: cannot resume from ", folder.string(),
-          ", the data are others: their CRC-32 is ", data_fingerprint, ", the checkpoint has ",
-          stored_fingerprint);
+          ": the training data have changed (CRC-32 ", data_fingerprint, " instead of ",
+          stored_fingerprint, ")");
 
   std::vector<std::pair<std::string, Tensor>> tensors = named_tensors(state);
   if (file.entries().size() != tensors.size())
@@ -190,8 +177,8 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
     tensor.mark_modified();
   }
   state.step = step;
-  state.updates = read_count(file, "updates");
-  state.refused_in_a_row = read_count(file, "refused_in_a_row");
+  state.updates = file.metadata_count("updates");
+  state.refused_in_a_row = file.metadata_count("refused_in_a_row");
 }
 
 }  // namespace ddim::train

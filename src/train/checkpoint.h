@@ -20,10 +20,11 @@ namespace ddim::train {
 ///                       bytes are a function of the state alone
 ///   config.toml         the configuration
 ///   manifest.json       sizes and SHA-256 of all these
-/// A folder gets its name when it is complete and on the disk. One process at a time (FileLock).
+/// A folder gets its name once it is complete and on the disk. For one process at a time
+/// (FileLock).
 class CheckpointStore {
  public:
-  /// Makes `folder` if it is not there, and removes what interrupted writes left in it.
+  /// Creates `folder` if needed, and removes the leftovers of interrupted writes.
   explicit CheckpointStore(std::filesystem::path folder);
 
   struct Newest {
@@ -32,18 +33,18 @@ class CheckpointStore {
   };
   Newest find_newest();
 
-  /// Writes the checkpoint of state.step, unless a complete one is there; a damaged one of this
-  /// name is set aside as NAME.damaged. Error(numeric), and nothing written, when a value is not
+  /// Writes the checkpoint of state.step unless it is there and complete; a damaged one of this
+  /// name is renamed to NAME.damaged. Error(numeric), and nothing written, when a value is not
   /// finite; Error(io) when the system refuses.
   std::filesystem::path save(const TrainingState& state, const TrainConfig& config,
                              std::uint32_t data_fingerprint);
 
-  /// Removes complete checkpoints but for the newest `keep` complete ones; anything that does not
-  /// verify is left alone.
+  /// Removes all complete checkpoints except the newest `keep`; does not touch those that do not
+  /// verify.
   void remove_old(std::int64_t keep);
 
  private:
-  /// nullopt when the folder is complete, else why not. Remembers the good ones.
+  /// nullopt when the folder is complete, otherwise the reason. Remembers complete ones.
   std::optional<std::string> verify(const std::filesystem::path& folder);
   /// The folders named step-N, newest first.
   std::vector<std::filesystem::path> list() const;
@@ -52,9 +53,9 @@ class CheckpointStore {
   std::set<std::filesystem::path> verified_;
 };
 
-/// Fills `state` from a checkpoint that verifies. Throws Error(user), listing what differs, when
-/// the configuration or the data do not agree with those the checkpoint was made with,
-/// Error(corrupt) when the files do not hold what they should.
+/// Fills `state` from a checkpoint that verifies. Error(user), listing the differences, when the
+/// configuration or the data have changed since; Error(corrupt) when the files do not contain what
+/// they should.
 void load_checkpoint(const std::filesystem::path& folder, const TrainConfig& config,
                      std::uint32_t data_fingerprint, TrainingState& state);
 

@@ -12,17 +12,15 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string shown(const std::vector<std::int64_t>& numbers) {
-  std::string text;
-  for (const std::int64_t number : numbers) text += concat(text.empty() ? "" : ", ", number);
-  return "[" + text + "]";
+  return concat("[", join(numbers, ", "), "]");
 }
 
-/// The size of the pictures may be another one: no weight depends on it.
+/// The size of the pictures may differ: no weight depends on it.
 void require_same_network(const model::ModelFiles& files, const UNetConfig& config) {
   const UNetConfig& found = files.config;
   const auto need = [&](const char* field, const auto& theirs, const auto& ours) {
-    require(theirs == ours, "train: ", files.path.string(), " has another network: model.", field,
-            " is ", theirs, " there and ", ours, " in the configuration");
+    require(theirs == ours, "train: ", files.path.string(), " has a different network: model.",
+            field, " is ", theirs, " there but ", ours, " in the configuration");
   };
   need("channels", found.in_channels, config.in_channels);
   need("block_out_channels", shown(found.block_out_channels), shown(config.block_out_channels));
@@ -36,11 +34,11 @@ void require_same_network(const model::ModelFiles& files, const UNetConfig& conf
   same.dropout = config.dropout;
   same.null_class = config.null_class;
   require(same == config, "train: ", files.path.string(),
-          " has another network: a field of [model] differs; ddim info shows it");
+          " has a different network: a field of [model] differs; see ddim info");
 }
 
-/// Weights alone may learn to predict something else, which is said; moments belong to what they
-/// were gathered for.
+/// Weights alone may learn to predict something else, and a line says so; Adam's moments belong to
+/// the prediction that they were gathered for.
 std::vector<std::string> changed_prediction(const model::ModelFiles& files,
                                             const ForwardProcess& process) {
   const Prediction found =
@@ -48,17 +46,17 @@ std::vector<std::string> changed_prediction(const model::ModelFiles& files,
   if (found == process.prediction) return {};
   require(!files.adam, "train: ", files.path.string(), " predicts ", to_string(found),
           ", but diffusion.prediction is ", to_string(process.prediction),
-          ", and the moments of Adam that it holds are those of the former. Convert it to a model "
-          "without them first (ddim convert)");
-  return {concat("the network predicted ", to_string(found), " and learns to predict ",
-                 to_string(process.prediction), " now")};
+          ", which does not suit the moments of Adam in that file. Convert it to a model without "
+          "them first (ddim convert)");
+  return {concat("the network predicted ", to_string(found), " and now learns to predict ",
+                 to_string(process.prediction))};
 }
 
 std::vector<std::string> differences(const model::AdamSettings& theirs,
                                      const OptimisationConfig& ours, double learning_rate) {
   std::vector<std::string> lines;
   const auto compare = [&](const char* name, double before, double now) {
-    if (before != now) lines.push_back(concat(name, " was ", before, " and is ", now, " now"));
+    if (before != now) lines.push_back(concat(name, " was ", before, " and is now ", now));
   };
   compare("the learning rate", theirs.learning_rate, learning_rate);
   compare("training.beta1", theirs.beta1, ours.beta1);

@@ -10,16 +10,16 @@
 
 namespace ddim::train {
 
-/// model::open_model(), and for a checkpoint of ours what only its config.toml says: the settings
-/// of Adam, with the learning rate of its last step.
+/// model::open_model() and, for a checkpoint of ours, Adam's settings from its config.toml, with
+/// the learning rate of its last step.
 model::ModelFiles open_checkpoint(const std::filesystem::path& path);
 
-/// Goes on from `files`, made by this program or another: weights, and, where they are there, their
-/// average, Adam's moments, the number of updates and of steps. Without an average this begins at
-/// the weights; without moments training begins at step 0, and what the network predicts may
-/// change. Returns a line for that, and for each setting of Adam in which the files and `config`
-/// differ: `config` is what counts. Error(user), naming the first field that differs, when the
-/// network is another one than config.model, or predicts something else and brings moments.
+/// Continues from `files`, made by this program or another: takes the weights and, where there are
+/// any, their average, Adam's moments and the numbers of updates and steps. Without an average, it
+/// starts at the weights. Without moments, training starts at step 0, and the network may predict
+/// something else from now on. Returns a line for that, and one for each setting of Adam that
+/// differs between the files and `config`, which wins. Error(user), naming the first field that
+/// differs, when the network is not config.model, or predicts something else and has moments.
 std::vector<std::string> take_over(const model::ModelFiles& files, const TrainConfig& config,
                                    TrainingState& state);
 

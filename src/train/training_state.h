@@ -8,18 +8,18 @@
 
 namespace ddim::train {
 
-/// All that a run knows beyond its configuration and its data: what a checkpoint holds.
+/// The state of a run beyond its configuration and data: the contents of a checkpoint.
 struct TrainingState {
   /// A freshly initialised network, its average equal to it, Adam's moments zero.
   TrainingState(const Device& device, const TrainConfig& config);
 
   UNet network;           ///< the weights being trained
-  UNet average;           ///< their exponential moving average: what samples are made with
+  UNet average;           ///< their exponential moving average, which samples are made with
   std::vector<Tensor> m;  ///< Adam's moments, one per parameter
   std::vector<Tensor> v;
   std::int64_t step = 0;              ///< steps done
   std::int64_t updates = 0;           ///< steps that changed the weights; the others were refused
-  std::int64_t refused_in_a_row = 0;  ///< the last so many
+  std::int64_t refused_in_a_row = 0;  ///< how many of the last steps were refused
 };
 
 }  // namespace ddim::train

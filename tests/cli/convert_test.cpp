@@ -144,7 +144,7 @@ TEST_F(Convert, RequestsThatAreImpossible) {
     EXPECT_EQ(folder_.list(), before);
   };
   expect_refused(model_ + " " + model_, 1, "exists already");
-  expect_refused(model_ + " " + (folder_ / "a") + " --weights raw", 1, "one set of weights only");
+  expect_refused(model_ + " " + (folder_ / "a") + " --weights raw", 1, "only one set of weights");
   expect_refused(model_ + " " + (folder_ / "a") + " --dtype f8", 2, "--dtype");
   expect_refused(model_ + " " + (folder_ / "a") + " --to onnx", 2, "--to");
   expect_refused(model_ + " " + (folder_ / "no/a.pth") + " --to official", 5, "no");

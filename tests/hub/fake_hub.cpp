@@ -40,6 +40,11 @@ void FakeHub::add(const std::string& file, const std::string& content, Storage s
   files_[file] = {.content = content, .storage = storage};
 }
 
+void FakeHub::remove(const std::string& file) {
+  const std::lock_guard lock(mutex_);
+  files_.erase(file);
+}
+
 void FakeHub::on_reply(std::function<void(const Request&, Reply&)> change) {
   const std::lock_guard lock(mutex_);
   change_ = std::move(change);

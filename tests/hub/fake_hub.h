@@ -21,6 +21,7 @@ class FakeHub {
   static constexpr const char* kCommit = "0123456789abcdef0123456789abcdef01234567";
 
   void add(const std::string& file, const std::string& content, Storage storage);
+  void remove(const std::string& file);
   /// Looks at, and may change, what is about to be answered: from the hub, or from the other host.
   void on_reply(std::function<void(const Request&, Reply&)> change);
 

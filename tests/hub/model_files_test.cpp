@@ -56,14 +56,27 @@ TEST(ModelFiles, SaysWhatIsMissingAndWhatIsThere) {
     test::expect_error(ErrorCode::user, AllOf(HasSubstr("a/b"), HasSubstr(what)),
                        [&] { model_files(files, "a/b"); });
   };
-  expect_missing({}, "it has 0 files");
+  expect_missing({}, "it has no files");
   expect_missing({"a", "b", "c", "d", "e", "f"}, "6 files: a, b, c, d, e, ...");
   expect_missing({"config.json"}, "scheduler_config.json");
   expect_missing({"config.json", "scheduler_config.json", "model.safetensors"},
                  "diffusion_pytorch_model.safetensors");
   expect_missing(
       {"config.json", "scheduler_config.json", "diffusion_pytorch_model.safetensors.index.json"},
-      "no weights");
+      "the weights are missing");
+}
+
+TEST(ModelFiles, HalfPrecisionOnlyWhereThereIsNothingElse) {
+  const std::string base = "unet/diffusion_pytorch_model";
+  std::set<std::string> available = {"scheduler/scheduler_config.json", "unet/config.json",
+                                     base + ".fp16.bin", base + ".fp16.safetensors",
+                                     base + ".non_ema.safetensors"};
+  const auto weights = [&] { return model_files(available, "a/b").back(); };
+  EXPECT_EQ(weights(), base + ".fp16.safetensors");
+  available.erase(base + ".fp16.safetensors");
+  EXPECT_EQ(weights(), base + ".fp16.bin");
+  available.insert(base + ".bin");
+  EXPECT_EQ(weights(), base + ".bin");
 }
 
 }  // namespace

@@ -104,6 +104,16 @@ TEST_F(Pulling, FetchesNothingTwice) {
   EXPECT_EQ(hub_.storage_requests().size(), num_requests);
 }
 
+TEST_F(Pulling, FetchesHalfPrecisionWhereThereIsNothingElse) {
+  const std::string half = "unet/diffusion_pytorch_model.fp16.safetensors";
+  hub_.add(half, random_bytes(1000), Storage::large);
+  EXPECT_EQ(pull_model().files.back(), kWeights);
+  hub_.remove(kWeights);
+  const Pulled pulled = pull_model();
+  EXPECT_EQ(pulled.files.back(), half);
+  EXPECT_EQ(io::read_file(pulled.snapshot / half, 1 << 20), random_bytes(1000));
+}
+
 TEST_F(Pulling, ACommitNeedsNoReference) {
   repository_.revision = FakeHub::kCommit;
   const Pulled pulled = pull_model();

@@ -13,7 +13,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// google/ddpm-cifar10-32's, as spec D.2 lists it.
+// unet/config.json of google/ddpm-cifar10-32.
 const char* const kCifar10 = R"({
   "_class_name": "UNet2DModel", "_diffusers_version": "0.0.4",
   "sample_size": 32, "in_channels": 3, "out_channels": 3, "layers_per_block": 2,
@@ -153,8 +153,8 @@ TEST(UNetFileConfig, BadFilesAreRefusedByFieldName) {
       {"{\"a\": NaN}", "not valid JSON"},
       {"{\"a\": 1e999}", "too large"},
       {"{\"a\": \"\xFF\"}", "not valid JSON"},
-      {R"({"dropout": 0, "dropout": 0})", "\"dropout\" stands there twice"},
-      {R"({"a": {"b": 1, "b": 2}})", "\"b\" stands there twice"},
+      {R"({"dropout": 0, "dropout": 0})", "\"dropout\" occurs twice"},
+      {R"({"a": {"b": 1, "b": 2}})", "\"b\" occurs twice"},
       {R"({"sample_size": 0})", "sample_size"},
       {R"({"sample_size": [32, 64, 64]})", "sample_size"},
       {R"({"sample_size": [32, 0]})", "sample_size"},
@@ -299,9 +299,9 @@ TEST(ModelIndex, RefusesOtherPipelines) {
   const BadConfig cases[] = {
       {R"({"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DModel"],
            "scheduler": ["diffusers", "DDIMScheduler"]})",
-       "this is a StableDiffusionPipeline, whose network works on the codes of an autoencoder"},
+       "this is a StableDiffusionPipeline, a latent or text-to-image model"},
       {R"({"_class_name": "LDMPipeline", "unet": ["diffusers", "UNet2DModel"]})",
-       "out of this program's scope"},
+       "which ddim does not support"},
       {R"({"_class_name": "ScoreSdeVePipeline", "unet": ["diffusers", "UNet2DModel"]})",
        "one of DDIMPipeline"},
       {R"({"unet": ["diffusers", "UNet2DConditionModel"],

@@ -59,9 +59,9 @@ TEST(SafetensorsWriter, AnnouncesItsSize) {
 TEST(SafetensorsWriter, RefusesWhatDoesNotFit) {
   const std::vector<float> two = {1, 2};
   const std::vector<std::byte> bytes(8);
-  const auto refused = [](std::vector<TensorSource> tensors, const std::string& message) {
-    expect_error(ErrorCode::user, HasSubstr(message),
-                 [&] { safetensors_content(std::move(tensors)); });
+  const auto refused = [](std::vector<TensorSource> tensors, const std::string& message,
+                          ErrorCode code = ErrorCode::user) {
+    expect_error(code, HasSubstr(message), [&] { safetensors_content(std::move(tensors)); });
   };
   refused({{.name = "a", .shape = {3}, .values = two}}, "need 12");
   refused({{.name = "a", .shape = {-2}, .values = two}}, "\"a\"");
@@ -70,13 +70,15 @@ TEST(SafetensorsWriter, RefusesWhatDoesNotFit) {
   refused({{.name = "a\n", .shape = {2}, .values = two}}, "control characters");
   refused({{.name = "__metadata__", .shape = {2}, .values = two}}, "__metadata__");
   refused({{.name = "\xFF", .shape = {2}, .values = two}}, "UTF-8");
-  refused({{.name = "a", .type = StoredType::i32, .shape = {2}, .values = two}}, "as I32");
-  refused({{.name = "a", .shape = {2}, .values = two, .bytes = bytes}}, "both");
+  refused({{.name = "a", .type = StoredType::i32, .shape = {2}, .values = two}}, "as I32",
+          ErrorCode::internal);
+  refused({{.name = "a", .shape = {2}, .values = two, .bytes = bytes}}, "both",
+          ErrorCode::internal);
   refused({{.name = "a", .shape = std::vector<std::int64_t>(33, 1), .values = two}},
           "more than 32");
   refused({{.name = "a", .shape = {2}, .values = two},
            {.name = "a", .type = StoredType::f16, .shape = {2}, .values = two}},
-          "two tensors \"a\"");
+          "two tensors \"a\"", ErrorCode::internal);
 }
 
 TEST(SafetensorsWriter, NeverWritesWhatIsNotFinite) {

@@ -76,7 +76,7 @@ TEST_F(Convert, MissingFilesAreNamed) {
   fs::remove(input_ / "unet.safetensors");
   expect_refused(ErrorCode::user, {"official/unet.safetensors: no such file"});
   fs::remove(input_ / "config.json");
-  expect_refused(ErrorCode::user, {"official: is not a model's folder"});
+  expect_refused(ErrorCode::user, {"official: not a model's folder"});
 }
 
 TEST_F(Convert, AMissingFolderIsNamed) {
@@ -102,19 +102,23 @@ TEST_F(Convert, BadConfigurationsAreRefusedByField) {
       {"\"ch\": 32", "\"ch\": 33", ErrorCode::user,
        "unet: block_out_channels[0] (66) must be a multiple of norm_num_groups (32)"},
       {"\"ch\": 32", "\"ch\": \"32\"", ErrorCode::corrupt,
-       "model.ch must be a whole number from 1 to 65536"},
-      {"\"ch\": 32", "\"ch\": 0", ErrorCode::corrupt, "model.ch must be a whole number from 1"},
-      {"\"ch\": 32,", "", ErrorCode::corrupt, "model.ch is missing"},
-      {"\"model\"", "\"modell\"", ErrorCode::corrupt, "is missing"},
+       "field model.ch must be a whole number in 1..65536, not \"32\""},
+      {"\"ch\": 32", "\"ch\": 0", ErrorCode::corrupt,
+       "field model.ch must be a whole number in 1..65536, not 0"},
+      {"\"ch\": 32,", "", ErrorCode::corrupt, "field model.ch is missing"},
+      {"\"model\"", "\"modell\"", ErrorCode::corrupt, "field model is missing"},
       {"\"attn_resolutions\": [\n   4\n  ]", "\"attn_resolutions\": [5]", ErrorCode::user,
-       "model.attn_resolutions holds 5, which no level has: from 8 they are halved to 4"},
+       "model.attn_resolutions contains 5, but the levels have 8, 4"},
       {"\"attn_resolutions\": [\n   4\n  ]", "\"attn_resolutions\": 4", ErrorCode::corrupt,
-       "model.attn_resolutions must be a list of numbers"},
+       "field model.attn_resolutions must be a list of at most 1000000 elements, not 4"},
       {"\"ch_mult\": [\n   2,\n   2\n  ]", "\"ch_mult\": []", ErrorCode::user,
        "model.ch_mult is empty"},
       {"\"dropout\": 0.0", "\"dropout\": null", ErrorCode::corrupt,
-       "model.dropout must be a number"},
-      {"\"beta_end\": 0.02", "\"beta_end\": 2", ErrorCode::user, "official/config.json: "},
+       "field model.dropout must be a number in 0..1, not null"},
+      {"\"beta_end\": 0.02", "\"beta_end\": 2", ErrorCode::corrupt,
+       "field diffusion.beta_end must be a number in 0..1, not 2"},
+      {"\"data\": {", "\"data\": 3, \"more\": {", ErrorCode::corrupt,
+       "field data must be an object, not 3"},
       {"{", "[", ErrorCode::corrupt, "not valid JSON"},
   };
   for (const BadField& bad : cases) {

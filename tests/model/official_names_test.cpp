@@ -44,7 +44,7 @@ TEST(OfficialNames, AttentionWeightsAreConvolutionsThere) {
 TEST(OfficialNames, RefusesWhatIsNoParameter) {
   for (const char* name : {"", "weights", "down_blocks.4.resnets.0.conv1.weight",
                            "down_blocks.x.resnets.0.conv1.weight", "up_blocks.0.other.weight"})
-    expect_error(ErrorCode::user, {"is not a parameter of a U-Net with 4 levels"},
+    expect_error(ErrorCode::internal, {"is not a parameter of a U-Net with 4 levels"},
                  [&] { official_name(name, 4); });
 }
 

@@ -75,7 +75,7 @@ TEST(OfficialOrder, LevelsAreNumbersNotText) {
 }
 
 TEST(OfficialOrder, OtherNamesAreRefused) {
-  expect_error(ErrorCode::user, {"conv_in.strength", "is not a parameter's name"},
+  expect_error(ErrorCode::internal, {"conv_in.strength", "is not a parameter's name"},
                [] { official_order({"conv_in.strength"}); });
 }
 

@@ -164,7 +164,7 @@ TEST_F(OpenModel, ASetOfWeightsIsChosenWhereThereAreTwo) {
   EXPECT_EQ(&two.weights_of({}), &two.weights);
   EXPECT_EQ(&two.weights_of(WeightSet::ema), &two.weights);
   EXPECT_EQ(&two.weights_of(WeightSet::raw), &*two.trained);
-  expect_error(ErrorCode::user, {"model: there is one set of weights only"},
+  expect_error(ErrorCode::user, {"model: has only one set of weights"},
                [&] { files_.weights_of(WeightSet::raw); });
 }
 
@@ -185,6 +185,18 @@ TEST_F(OpenModel, PyTorchsBinInADiffusersFolder) {
   EXPECT_EQ(values_of(open_model(folder_ / "model").weights), values_of(files_.weights));
   EXPECT_EQ(values_of(open_model(unet / "diffusion_pytorch_model.bin").weights),
             values_of(files_.weights));
+}
+
+TEST_F(OpenModel, BothLayoutsAndHalfPrecision) {
+  const fs::path flat = folder_ / "flat";
+  fs::create_directory(flat);
+  for (const char* file : {"unet/config.json", "scheduler/scheduler_config.json"})
+    fs::copy_file(folder_ / "model" / file, flat / fs::path(file).filename());
+  fs::copy_file(folder_ / "model/unet/diffusion_pytorch_model.safetensors",
+                flat / "diffusion_pytorch_model.fp16.safetensors");
+  const ModelFiles found = open_model(flat);
+  EXPECT_EQ(found.scheduler_path, flat / "scheduler_config.json");
+  EXPECT_EQ(values_of(found.weights), values_of(files_.weights));
 }
 
 TEST_F(OpenModel, WeightsInParts) {

@@ -135,7 +135,7 @@ TEST_F(CheckpointTest, RefusesAnotherConfigurationAndOtherData) {
   other.training.shards = 2;
   expect_error(ErrorCode::user, "training.shards is 2, the checkpoint has 4",
                [&] { load_checkpoint(path, other, 5, state_); });
-  expect_error(ErrorCode::user, "the data are others",
+  expect_error(ErrorCode::user, "the training data have changed (CRC-32 6 instead of 5)",
                [&] { load_checkpoint(path, config_, 6, state_); });
   other = config_;
   other.training.threads = 9;

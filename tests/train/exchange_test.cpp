@@ -79,8 +79,8 @@ TEST_F(Exchange, TheSettingsOfAdamGoAlong) {
   config_.training.beta2 = 0.9;
   config_.training.learning_rate = 2e-3;
   EXPECT_THAT(take_over(files, config_, state),
-              testing::ElementsAre(HasSubstr("learning rate was 0.0006 and is 0.0012 now"),
-                                   HasSubstr("training.beta2 was 0.99 and is 0.9 now")));
+              testing::ElementsAre(HasSubstr("learning rate was 0.0006 and is now 0.0012"),
+                                   HasSubstr("training.beta2 was 0.99 and is now 0.9")));
 }
 
 // Stopped before its first step, a run still knows what it began with.
@@ -113,21 +113,21 @@ TEST_F(Exchange, AModelWithoutAdamBeginsAtStepZero) {
 
   config_.diffusion.prediction = diffusion::Prediction::v;
   EXPECT_THAT(take_over(files, config_, state),
-              ElementsAre("the network predicted eps and learns to predict v now"));
+              ElementsAre("the network predicted eps and now learns to predict v"));
 }
 
 TEST_F(Exchange, AnotherNetworkIsRefusedBeforeAnythingIsMade) {
   const fs::path file = official_file(1);
   config_.model.layers_per_block = 2;
-  expect_error(ErrorCode::user, "model.layers_per_block is 1 there and 2",
+  expect_error(ErrorCode::user, "model.layers_per_block is 1 there but 2",
                [&] { train("second", {.init = file}); });
   config_.model.layers_per_block = 1;
   config_.model.block_out_channels = {32, 64};
-  expect_error(ErrorCode::user, "model.block_out_channels is [32, 32] there and [32, 64]",
+  expect_error(ErrorCode::user, "model.block_out_channels is [32, 32] there but [32, 64]",
                [&] { train("second", {.init = file}); });
   config_ = official_config();
   config_.diffusion.prediction = diffusion::Prediction::v;
-  expect_error(ErrorCode::user, "diffusion.prediction is v, and the moments of Adam",
+  expect_error(ErrorCode::user, "diffusion.prediction is v, which does not suit the moments of Adam",
                [&] { train("second", {.init = file}); });
   EXPECT_FALSE(fs::exists(folder("second")));
 }

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <array>
+#include <charconv>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+namespace ddim {
+
+/// Joins its arguments as an output stream would print them.
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
+}
+
+/// text_of(item) for each item of `list`, with `separator` between them.
+template <class List, class TextOf>
+std::string join(const List& list, std::string_view separator, TextOf text_of) {
+  std::ostringstream out;
+  std::string_view before;
+  for (const auto& item : list) {
+    out << before << text_of(item);
+    before = separator;
+  }
+  return out.str();
+}
+
+/// The items of `list` as an output stream would print them, with `separator` between them.
+template <class List>
+std::string join(const List& list, std::string_view separator) {
+  return join(list, separator, std::identity{});
+}
+
+/// The shortest text that reads back as the same number, whatever the locale.
+inline std::string number_text(double value) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {text.data(), end};
+}
+
+}  // namespace ddim

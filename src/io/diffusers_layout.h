@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ddim::io {
+
+/// Names the kind of pipeline, at the top of a diffusers model; the oldest models have none.
+inline constexpr const char* kModelIndexFile = "model_index.json";
+
+/// Where the files of a diffusers model are, relative to its folder and with `/`. There are two
+/// layouts: unet/ and scheduler/, in which models are saved today and which is the initial value,
+/// or all files at the top (google/ddpm-*).
+struct DiffusersLayout {
+  std::string unet = "unet/";            ///< the folder of the network; empty for the top
+  std::string scheduler = "scheduler/";  ///< the folder of the schedule; empty for the top
+
+  std::string unet_config() const { return unet + "config.json"; }
+  std::string scheduler_config() const { return scheduler + "scheduler_config.json"; }
+
+  /// What the weights can be called, best first: full precision before fp16, and safetensors,
+  /// whole or as the index of its shards, before PyTorch's .bin. The first is what we write.
+  std::vector<std::string> weights() const;
+  /// Whether `name` is a shard such as unet/diffusion_pytorch_model-00001-of-00003.safetensors.
+  bool is_shard(std::string_view name) const;
+};
+
+/// Whether a file of weights is an index, which lists the shards with the tensors.
+bool is_shard_index(std::string_view name);
+
+/// The layout of the model whose files `has_file` knows, by names relative to its folder.
+DiffusersLayout find_diffusers_layout(const std::function<bool(const std::string&)>& has_file);
+
+}  // namespace ddim::io
