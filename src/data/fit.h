@@ -8,22 +8,22 @@
 
 namespace ddim::data {
 
-/// How an image gets to the resolution of a run.
+/// How an image is brought to the resolution of a run.
 enum class Fit {
-  none,         ///< it must have it already
+  none,         ///< it must have that size
   pad,          ///< a border of zero bytes (-1 after scaling: Fashion-MNIST's background), centred
   crop_resize,  ///< the largest centred square, resized
 };
 std::string_view to_string(Fit fit);
 
-/// All images at `resolution` x `resolution`. `name` is for errors: Error(user) when Fit::none
-/// meets another size, or Fit::pad a larger one. When an odd number of pixels is padded, the extra
-/// one is at the right and the bottom.
+/// All images at `resolution` x `resolution`. `name` is for messages: Error(user) if Fit::none gets
+/// another size, or Fit::pad a larger one. If the number of added pixels is odd, the extra one is
+/// at the right and at the bottom.
 Images fit_to(Images images, Fit fit, std::int64_t resolution, const std::string& name);
 
-/// Images of height x width resized: each output pixel is the mean over the area that it covers in
-/// the input (shrinking; what box filters do), or interpolated linearly between pixel centres with
-/// the border repeated (enlarging); the choice is made for each axis. Rounded to the nearest byte.
+/// Images resized to height x width. To shrink, each output pixel is the mean over its area in the
+/// input, as in box filters. To enlarge, it is interpolated linearly between pixel centres, with
+/// the border repeated. Each axis is treated separately. Results are rounded to the nearest byte.
 Images resize(const Images& images, std::int64_t height, std::int64_t width);
 
 }  // namespace ddim::data
