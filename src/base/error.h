@@ -7,7 +7,7 @@
 
 namespace ddim {
 
-/// Joins its arguments as an output stream prints them.
+/// Joins its arguments as an output stream would print them.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream out;
