@@ -1,5 +1,5 @@
-// How an application with a window samples: in a thread of its own, with progress, a time limit
-// after which it is stopped, and the pixels in memory.
+// Samples as an application with a window would: in its own thread, with progress, with a time
+// limit that stops it, and with the pixels in memory.
 //   watch_sampling MODEL SECONDS
 #include <ddim/ddim.h>
 
@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
 
     auto samples = std::async(std::launch::async, [&] { return ddim::sample(model, options); });
     if (samples.wait_for(limit) == std::future_status::timeout) stop.request_stop();
-    const double brightness = mean_brightness(samples.get());  // throws when it was stopped
+    const double brightness = mean_brightness(samples.get());  // throws if it was stopped
     std::cout << "mean brightness of the first picture: " << brightness << '\n';
   } catch (const ddim::Error& error) {
     std::cerr << error.what() << '\n';

@@ -29,13 +29,13 @@ void write_owner(int descriptor) {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   const std::string owner = concat("process ", ::getpid(), " on host ", host.data(), "\n");
-  // The text only helps a person to find the owner: on a full disk the lock holds without it.
+  // The text only helps a person to find the owner. On a full disk, the lock works without it.
   if (::ftruncate(descriptor, 0) == 0) {
     [[maybe_unused]] const ssize_t written = ::pwrite(descriptor, owner.data(), owner.size(), 0);
   }
 }
 
-/// Opens the lock file that says whether `what` is in use.
+/// Opens the lock file of `what`.
 int open_lock_file(const std::filesystem::path& path, const std::filesystem::path& what) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor < 0) {
@@ -45,7 +45,7 @@ int open_lock_file(const std::filesystem::path& path, const std::filesystem::pat
   return descriptor;
 }
 
-/// Whether the open file still has this name: its owner of before may have removed it.
+/// Whether the open file still has this name: its previous owner may have removed it.
 bool still_has_name(int descriptor, const std::filesystem::path& path) {
   struct stat opened {};
   struct stat named {};

@@ -5,16 +5,16 @@
 
 namespace ddim {
 
-/// An advisory flock, which the system releases when the process ends, however it ends; the locked
-/// file itself stays.
+/// An advisory flock. The system releases it when the process ends, however it ends. The locked
+/// file stays.
 class FileLock {
  public:
   /// Marks a run's folder as in use by this process, through `folder/.lock`. Does not wait:
-  /// Error(user) naming the owner's process and host when another has the folder. Error(io) when
-  /// the lock file cannot be opened.
+  /// throws Error(user) with the owner's process and host if another process has the folder.
+  /// Error(io) if the lock file cannot be opened.
   explicit FileLock(const std::filesystem::path& folder);
-  /// Locks `file`, which is made if need be, and waits while another process has it. Error(io) when
-  /// it cannot be opened, Error(interrupted) when `stop` was requested before it was free.
+  /// Locks `file`, creating it if necessary, and waits while another process has it. Error(io) if
+  /// it cannot be opened, Error(interrupted) if `stop` is requested before it is free.
   static FileLock wait_for(const std::filesystem::path& file, const std::stop_token& stop);
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;

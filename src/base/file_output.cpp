@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kManifestName = "manifest.json";
 
-/// Repeats a call that a signal interrupted; gives up when that never ends.
+/// Repeats a call that a signal interrupted; gives up after many times.
 template <class Call>
 auto uninterrupted(const Call& call) {
   constexpr int kMaxAttempts = 100;
@@ -29,13 +29,13 @@ auto uninterrupted(const Call& call) {
   return result;
 }
 
-/// What is being written, for messages.
+/// The output that is being written, for messages.
 struct Output {
   const fs::path& path;
   std::uint64_t size_bytes;
 };
 
-/// Reports the system call that has just failed.
+/// Throws an error about the system call that has just failed.
 [[noreturn]] void fail_call(const Output& output, std::string_view call, const fs::path& where) {
   const std::string reason = std::system_category().message(errno);
   const std::string needed =
@@ -50,7 +50,7 @@ struct Output {
 }
 
 bool is_taken(const fs::path& path) {
-  std::error_code ignored;  // what cannot be looked at cannot be written either: that call reports
+  std::error_code ignored;  // if this call fails, so does the write, which reports the error
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
@@ -58,9 +58,8 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-/// Calls create(name) with names derived from `path` until one is free; it returns < 0 with
-/// errno == EEXIST for a name that is taken. Only what a process that was killed left behind, or
-/// another host, can have taken one.
+/// Calls create(name) with names derived from `path` until one is free. create() returns < 0 with
+/// errno == EEXIST for a name that is taken: by a process that was killed, or by another host.
 template <class Create>
 std::pair<int, fs::path> create_temporary(const fs::path& path, const Create& create) {
   constexpr int kMaxNames = 1000;
@@ -72,7 +71,7 @@ std::pair<int, fs::path> create_temporary(const fs::path& path, const Create& cr
   }
 }
 
-/// An open file that is being written. Closes it at the end, but only finish() makes it durable.
+/// An open file that is being written. The destructor closes it; only finish() makes it durable.
 class OpenFile {
  public:
   OpenFile(FileSystem& file_system, int descriptor, const Output& output, const fs::path& where)
@@ -87,7 +86,7 @@ class OpenFile {
     while (!bytes.empty()) {
       const ssize_t written = uninterrupted(
           [&] { return file_system_.write(descriptor_, bytes.data(), bytes.size()); });
-      if (written == 0) errno = ENOSPC;  // no progress and no reason: as good as full
+      if (written == 0) errno = ENOSPC;  // no progress and no reason: treat it as full
       if (written <= 0) fail_call(output_, "writing", where_);
       num_written_ += static_cast<std::uint64_t>(written);
       bytes = bytes.subspan(static_cast<std::size_t>(written));
@@ -99,7 +98,7 @@ class OpenFile {
     if (uninterrupted([&] { return file_system_.fsync(descriptor_); }) < 0) {
       fail_call(output_, "fsync of", where_);
     }
-    // Linux closes the descriptor even when it reports an interruption: never twice.
+    // Linux closes the descriptor even if it reports an interruption: never close it twice.
     if (file_system_.close(std::exchange(descriptor_, -1)) < 0 && errno != EINTR) {
       fail_call(output_, "closing", where_);
     }
@@ -124,11 +123,11 @@ void sync_folder(FileSystem& file_system, const Output& output, const fs::path& 
   const int reason = errno;
   file_system.close(descriptor);
   errno = reason;
-  // EINVAL: the file system has no such thing as the fsync of a folder.
+  // EINVAL: the file system does not support fsync of a folder.
   if (result < 0 && reason != EINVAL) fail_call(output, "fsync of folder", folder);
 }
 
-/// Gives what is complete at `temporary` its name.
+/// Renames the complete file or folder `temporary` to its final name.
 void move_into_place(FileSystem& file_system, const Output& output, const fs::path& temporary,
                      Overwrite overwrite) {
   const int result = uninterrupted([&] {
@@ -150,7 +149,7 @@ void sync_new_name(FileSystem& file_system, const Output& output) {
   }
 }
 
-/// A name that stays inside its folder and needs no escape in JSON.
+/// Whether a name stays inside its folder and needs no escape in JSON.
 void require_plain_name(const std::string& name) {
   const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
     return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
@@ -160,7 +159,7 @@ void require_plain_name(const std::string& name) {
       path.is_relative() && std::none_of(path.begin(), path.end(), [](const fs::path& part) {
         return part.empty() || part == "." || part == "..";
       });
-  const bool single = name.find("//") == std::string::npos;  // which std::filesystem forgives
+  const bool single = name.find("//") == std::string::npos;  // std::filesystem would accept it
   require(!name.empty() && plain && inside && single, "\"", plain ? name : "?",
           "\" cannot name a file of an output folder: a relative path without .. is expected");
 }

@@ -17,11 +17,12 @@
 
 namespace ddim {
 
-/// Takes the next bytes of a file.
+/// Receives the next bytes of a file.
 using ByteSink = std::function<void(std::span<const std::byte>)>;
 
-/// What a file is to hold: the number of bytes, known beforehand, and a function that hands exactly
-/// so many to the sink, in order and in pieces of any size. What it refers to must outlive it.
+/// The content of a file to be written: the number of bytes, known beforehand, and a function that
+/// hands exactly this number to the sink, in order and in pieces of any size. The objects that it
+/// refers to must outlive it.
 struct FileContent {
   FileContent(std::span<const std::byte> bytes);  // NOLINT: converts on purpose
   FileContent(std::string_view text);             // NOLINT: converts on purpose
@@ -34,15 +35,15 @@ struct FileContent {
   std::function<void(const ByteSink&)> write_to;
 };
 
-/// Writes a file that is either complete or not there, whatever happens: into `path.tmp-<id>`
-/// beside it, fsync, rename to `path`, fsync of the folder. After a failure the temporary file is
-/// gone, the old file is untouched, and Error(io) names the path, the system's reason and the bytes
-/// needed. (If only the last fsync fails, the new content is in place and Error(io) says that it
-/// may not survive a loss of power.) The parent folder must exist.
+/// Writes a file. Whatever happens, `path` is either complete or not there: the content goes to
+/// `path.tmp-<id>` beside it, then fsync, rename to `path`, fsync of the folder. After a failure,
+/// the temporary file is gone, the old file is unchanged, and Error(io) contains the path, the
+/// system's reason and the bytes needed. (If only the last fsync fails, the new content is in
+/// place, and Error(io) says that it may not survive a power loss.) The parent folder must exist.
 void write_file_durably(const std::filesystem::path& path, const FileContent& content,
                         Overwrite overwrite, FileSystem& file_system = system_calls());
 
-/// Whether a folder ends with manifest.json, the sizes and SHA-256 of its files.
+/// Whether the folder gets a manifest.json with the sizes and SHA-256 of its files.
 enum class Manifest { leave_out, write };
 
 /// A folder that is either complete or not there. Files go into `path.tmp-<id>/`; commit() makes
@@ -53,20 +54,20 @@ enum class Manifest { leave_out, write };
 ///     folder.commit();
 class DurableFolder {
  public:
-  /// Makes the temporary folder. Error(user) when `path` exists, Error(io) when the system refuses.
+  /// Creates the temporary folder. Error(user) if `path` exists, Error(io) if the system refuses.
   DurableFolder(std::filesystem::path path, Manifest manifest,
                 FileSystem& file_system = system_calls());
   DurableFolder(const DurableFolder&) = delete;
   DurableFolder& operator=(const DurableFolder&) = delete;
-  /// Removes the temporary folder unless it was committed.
+  /// Removes the temporary folder, unless it was committed.
   ~DurableFolder();
 
-  /// Writes and fsyncs one new file. `name` is relative, with `/` between the parts; the folders on
-  /// its way are made. Error(user) for a name that leaves the folder or is there already; Error(io)
-  /// as write_file_durably, after which only destruction makes sense.
+  /// Writes and fsyncs one new file. `name` is relative, with `/` between the parts; missing
+  /// folders are created. Error(user) for a name that leaves the folder or exists; Error(io) as
+  /// write_file_durably. After an error, only destroy the object.
   void write_file(const std::string& name, const FileContent& content);
 
-  /// Makes the folder durable under its final name. Errors as write_file_durably.
+  /// Makes the folder durable under its final name. Errors as for write_file_durably.
   void commit();
 
  private:
@@ -82,16 +83,17 @@ class DurableFolder {
   std::filesystem::path temporary_;
   Manifest manifest_;
   FileSystem* file_system_;
-  std::vector<File> files_;              ///< in the order written
+  std::vector<File> files_;              ///< in the order of writing
   std::vector<std::string> subfolders_;  ///< parents before children
   bool committed_ = false;
 };
 
-/// Reads every file that `folder`/manifest.json lists and compares size and SHA-256. nullopt when
-/// all is well, else one line that says what is wrong. Never throws for what the folder holds.
+/// Reads every file that `folder`/manifest.json lists and compares size and SHA-256. Returns
+/// nullopt if all agree, otherwise one line with the first difference. No content of the folder
+/// makes it throw.
 std::optional<std::string> verify_manifest(const std::filesystem::path& folder);
 
-/// Whether a file or folder of this name is what an interrupted write left behind.
+/// Whether an interrupted write left behind a file or folder of this name.
 bool is_temporary_name(std::string_view name);
 
 }  // namespace ddim

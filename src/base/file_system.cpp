@@ -26,7 +26,7 @@ int FileSystem::rename(const char* from, const char* to) { return ::rename(from,
 int FileSystem::rename_no_replace(const char* from, const char* to) {
   const int result = ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
   if (result == 0 || (errno != EINVAL && errno != ENOSYS)) return result;
-  // A file system without the flag (some network ones): the next best is to look first.
+  // Some network file systems do not have the flag: then check first.
   struct stat status {};
   if (::lstat(to, &status) == 0) {
     errno = EEXIST;

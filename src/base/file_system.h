@@ -6,9 +6,9 @@
 
 namespace ddim {
 
-/// The system calls that writing a file needs. Each returns what the call of the same name returns
-/// and leaves the reason of a failure in errno. File output goes through this seam so that a test
-/// can fail the k-th call, or record the calls and replay a loss of power after each of them.
+/// The system calls for writing a file. Each returns the same as the system call of its name, and
+/// leaves the reason for a failure in errno. File output goes through this seam so that a test can
+/// make the k-th call fail, or record the calls and replay a power loss after each of them.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -18,7 +18,7 @@ class FileSystem {
   virtual int close(int descriptor);
   virtual int mkdir(const char* path, mode_t mode);
   virtual int rename(const char* from, const char* to);
-  /// A rename that fails with EEXIST where `to` exists.
+  /// A rename that fails with EEXIST if `to` exists.
   virtual int rename_no_replace(const char* from, const char* to);
   virtual int unlink(const char* path);
   virtual int rmdir(const char* path);

@@ -1,5 +1,5 @@
-// The manifest of an output folder. It is JSON for whoever wants to read it, but only the exact
-// text that manifest_text() writes is accepted back, so that any damage to it shows.
+// The manifest of an output folder. It is JSON, so other programs can read it. This program accepts
+// only the exact text that manifest_text() writes, so that it detects any damage.
 #include <exception>
 #include <fstream>
 #include <iterator>
@@ -20,7 +20,7 @@ constexpr std::string_view kHash = ", \"sha256\": \"";
 constexpr std::string_view kEnd = "\"}";
 constexpr std::string_view kTail = "\n  ]\n}\n";
 
-/// Takes the text apart from the front.
+/// Parses a text from the front.
 class Cursor {
  public:
   explicit Cursor(std::string_view text) : rest_(text) {}
@@ -30,7 +30,7 @@ class Cursor {
     rest_.remove_prefix(expected.size());
     return true;
   }
-  /// What stands before `end`, which is skipped; empty when it does not come.
+  /// Returns the text before `end` and skips both; empty if there is no `end`.
   std::string_view take_until(std::string_view end) {
     const std::string_view taken = rest_.substr(0, rest_.find(end));
     rest_.remove_prefix(taken.size());

@@ -4,7 +4,7 @@
 
 namespace ddim {
 
-/// The most physical memory that this process has held so far, in bytes.
+/// The peak of the physical memory of this process so far, in bytes.
 std::int64_t peak_memory_bytes();
 
 }  // namespace ddim

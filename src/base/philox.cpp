@@ -36,7 +36,7 @@ std::array<std::uint32_t, 4> random_block(const NoiseKey& key, std::uint32_t ima
 
 namespace {
 
-/// Calls fill(bits, values) for each block of four elements; the last block may be cut.
+/// Calls fill(bits, values) for each block of four elements; the last block may be shorter.
 template <class Convert>
 void fill_blocks(const NoiseKey& key, std::uint32_t image, std::span<float> out, Convert convert) {
   for (std::size_t i = 0; i < out.size(); i += 4) {

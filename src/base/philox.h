@@ -11,8 +11,8 @@ namespace ddim {
 std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
                                            std::array<std::uint32_t, 2> key);
 
-/// What a random number is for. Part of its counter, so two purposes never share a number.
-/// The values are part of the determinism contract: append, never renumber.
+/// The purpose of a random number. It is part of the counter, so two purposes never share a number.
+/// The values are part of the determinism contract: append new ones, never renumber.
 enum class Purpose : std::uint32_t {
   initial_state = 0,   ///< x_T
   step_noise = 1,      ///< z of a sampling step
@@ -24,18 +24,18 @@ enum class Purpose : std::uint32_t {
   shuffle = 7,
   evaluation = 8,
   label_dropout = 9,
-  dequantisation = 10,  ///< of pictures that are encoded
+  dequantisation = 10,  ///< noise added to pictures before encoding
 };
 
-/// The stream that one image draws from: a value is a function of (seed, purpose, lane, image,
-/// step, element) and of nothing else, so there is no generator state to save, and batch size,
-/// thread count and resume cannot change a number.
+/// The random numbers of one image. A value is a function of (seed, purpose, lane, image, step,
+/// element) and of nothing else. So there is no generator state to save, and batch size, number of
+/// threads and resuming cannot change a number.
 struct NoiseKey {
   std::uint64_t seed = 0;
   Purpose purpose = Purpose::initial_state;
   std::uint32_t step = 0;  ///< sampling step, or training step
   std::uint32_t lane =
-      0;  ///< which of several streams of this purpose (a dropout layer, a parameter); < 2^24
+      0;  ///< one of several streams of this purpose (a dropout layer, a parameter); < 2^24
 };
 
 /// Four random words: element 4*block .. 4*block+3 of the stream of image `image`.

@@ -8,22 +8,22 @@
 
 namespace ddim {
 
-/// How progress is shown: a bar that is redrawn in place (a terminal), a plain line now and then
-/// (a file, a pipe), or not at all.
+/// How progress is shown: as a bar that is redrawn in place (on a terminal), as a plain line now
+/// and then (in a file or pipe), or not at all.
 enum class ProgressStyle { bar, lines, silent };
 
 /// `bar` when the file descriptor is a terminal, otherwise `lines`.
 ProgressStyle progress_style_for(int file_descriptor);
 
-/// A moment of a long task.
+/// The state of a long task at one moment.
 struct ProgressPoint {
   std::int64_t done = 0;
   std::int64_t total = 0;
-  std::int64_t done_at_start = 0;  ///< what was there before this process began (a resumed run)
+  std::int64_t done_at_start = 0;  ///< done before this process began (a resumed run)
   double seconds = 0.0;            ///< since this process began
 };
 
-/// " 12%  1200/10000 steps, 3.1 steps/s, 47 min left": the rate is that of this process.
+/// " 12%  1200/10000 steps, 3.1 steps/s, 47 min left": the rate is of this process.
 std::string describe_progress(const ProgressPoint& point, std::string_view unit);
 
 /// "[####......]" with `width` characters between the brackets.
@@ -32,7 +32,7 @@ std::string progress_bar(std::int64_t done, std::int64_t total, int width);
 /// "8 s", "47 min", "2 h 10 min", "3 d 4 h"
 std::string describe_duration(double seconds);
 
-/// Tells somebody who waits how far a long task is. Not thread-safe.
+/// Shows the progress of a long task. Not thread-safe.
 class Progress {
  public:
   /// `unit` is a plural: "steps", "images". `out` must outlive this.
@@ -44,10 +44,10 @@ class Progress {
 
   /// Starts the clock.
   void begin(std::int64_t done, std::int64_t total);
-  /// May show the new state, with `note` ("loss 0.0312") after it: a bar at most ten times a
-  /// second, lines at most every 30 seconds; the last one (done == total) always.
+  /// Shows the new state with `note` ("loss 0.0312") after it: a bar at most ten times a second,
+  /// lines at most every 30 seconds, but always the last state (done == total).
   void update(std::int64_t done, std::string_view note);
-  /// A line that stays, above the bar; silent ones drop it.
+  /// Prints a line that stays, above the bar; nothing if silent.
   void line(std::string_view text);
 
  private:
@@ -60,7 +60,7 @@ class Progress {
   ProgressPoint point_;
   Clock::time_point start_;
   Clock::time_point last_shown_;
-  std::size_t bar_length_ = 0;  ///< of what stands in the bar's line
+  std::size_t bar_length_ = 0;  ///< characters in the line of the bar
 };
 
 }  // namespace ddim

@@ -9,11 +9,11 @@
 namespace ddim {
 
 /// SHA-1 (FIPS 180-4) of bytes that arrive in pieces. It protects against accidents, not against
-/// attackers: it is here because git names files by it.
+/// attackers. It is here because git names files by their SHA-1.
 class Sha1 {
  public:
   void update(std::span<const std::byte> bytes);
-  /// The digest as 40 lower-case hexadecimal digits. Nothing may be added afterwards.
+  /// The digest as 40 lower-case hexadecimal digits. Do not update afterwards.
   std::string finish_hex();
 
  private:

@@ -14,7 +14,7 @@ namespace ddim {
 class Sha256 {
  public:
   void update(std::span<const std::byte> bytes);
-  /// The digest as 64 lower-case hexadecimal digits. Nothing may be added afterwards.
+  /// The digest as 64 lower-case hexadecimal digits. Do not update afterwards.
   std::string finish_hex();
 
  private:

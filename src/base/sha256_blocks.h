@@ -13,7 +13,7 @@ using Sha256Blocks = void (*)(Sha256State& state, const std::byte* blocks, std::
 
 void sha256_blocks_portable(Sha256State& state, const std::byte* blocks, std::size_t num_blocks);
 
-/// By the processor's own instructions; nullptr where it has none. Four times as quick.
+/// Uses the processor's own instructions, four times as fast; nullptr if it has none.
 Sha256Blocks sha256_blocks_of_processor();
 
 }  // namespace ddim

@@ -10,7 +10,7 @@
 
 namespace ddim {
 
-/// The sizes of a tensor's axes, slowest first. At most kMaxRank axes; holds no heap memory.
+/// The sizes of a tensor's axes, slowest first. At most kMaxRank axes; no heap memory.
 class Shape {
  public:
   static constexpr int kMaxRank = 6;
@@ -29,7 +29,7 @@ class Shape {
   }
   /// The product of all axes; 1 for rank 0.
   std::int64_t size() const;
-  /// The same shape with axis `axis` of size `dim`.
+  /// The same shape, but with axis `axis` of size `dim`.
   Shape with(int axis, std::int64_t dim) const;
 
   friend bool operator==(const Shape& a, const Shape& b) = default;

@@ -3,7 +3,8 @@
 namespace ddim {
 namespace {
 
-/// How often a thread looks before it sleeps: some 20 microseconds, a few times what waking costs.
+/// How often a thread looks before it sleeps: about 20 microseconds, a few times the cost of
+/// waking.
 constexpr int kLooks = 1000;
 
 void pause() {
@@ -25,15 +26,15 @@ void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t old)
 
 std::uint64_t pack(std::uint64_t begin, std::uint64_t end) { return begin << 32 | end; }
 
-/// The first of the range's items, which is the caller's from now on; -1 where none is left.
+/// Takes the first item of the range for the caller; -1 if none is left.
 std::int64_t take_first(std::atomic<std::uint64_t>& items) {
   std::uint64_t range = items.load(std::memory_order_relaxed);
   for (;;) {
     const std::uint64_t begin = range >> 32;
     const std::uint64_t end = range & 0xffffffff;
     if (begin >= end) return -1;
-    // Nothing else needs comparing: as long as items are left, the loop that they belong to is the
-    // one that runs. Acquire: what for_each() wrote before it offered them.
+    // No other comparison is necessary: as long as items are left, their loop is the one that runs.
+    // Acquire: for_each() wrote the loop before it offered the items.
     if (items.compare_exchange_weak(range, pack(begin + 1, end), std::memory_order_acquire,
                                     std::memory_order_relaxed))
       return static_cast<std::int64_t>(begin);

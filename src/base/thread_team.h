@@ -7,13 +7,13 @@
 
 namespace ddim {
 
-/// Threads that work on one loop after the other, for loops that take microseconds: they look out
-/// for the next one for a moment before they sleep. Nobody waits for a thread that the system has
-/// not let run: whoever is there takes the items that are left, so that a busy machine costs its
-/// share of time and no more. One caller at a time; a body must neither throw nor call its team.
+/// Threads for many loops that take microseconds each. After a loop, they look for the next one for
+/// a moment before they sleep. No thread waits for one that the system does not run: running
+/// threads take all remaining items, so a busy machine costs no more than its share of the time.
+/// One caller at a time. A body must not throw and must not call its team.
 class ThreadTeam {
  public:
-  /// A team of `size` threads (>= 1), the caller's among them; the others start with the first loop
+  /// A team of `size` threads (>= 1), including the caller's. The others start with the first loop
   /// that has work for them.
   explicit ThreadTeam(int size);
   ~ThreadTeam();
@@ -22,10 +22,10 @@ class ThreadTeam {
 
   int size() const { return static_cast<int>(ranges_.size()); }
 
-  /// Calls body(thread, item) once for every item in 0..num_items-1 (below 2^32); thread is
-  /// 0..size()-1, and two calls with the same thread never overlap. Each thread begins with a
-  /// contiguous part of its own, the same in every loop of so many items, so that data stays near
-  /// its core; who is done helps the others. What an item computes must not depend on the thread.
+  /// Calls body(thread, item) once for every item in 0..num_items-1 (below 2^32). thread is
+  /// 0..size()-1, and two calls with the same thread never overlap. Each thread begins with its own
+  /// contiguous part, which is the same in every loop with this number of items, so that data stays
+  /// near its core; then it helps the others. The result of an item must not depend on the thread.
   template <class Body>
   void for_each(std::int64_t num_items, const Body& body) {
     if (size() == 1 || num_items <= 1) {
@@ -43,20 +43,20 @@ class ThreadTeam {
     void (*call)(const void* body, int thread, std::int64_t item) = nullptr;
     const void* body = nullptr;
   };
-  /// Items that nobody has taken: the first in the upper half, the end in the lower. A whole cache
-  /// line, so that threads which take from different ranges do not slow each other down.
+  /// Items that no thread has taken: the first in the upper half, the end in the lower. A whole
+  /// cache line, so that threads that take from different ranges do not slow each other down.
   struct alignas(64) Range {
     std::atomic<std::uint64_t> items = 0;
   };
 
   void run(std::int64_t num_items, const Loop& loop);
   void work_until_stopped(int thread);
-  /// Takes items, its own range's first, until there are none; returns how many.
+  /// Takes items, first from its own range, until there are none left. Returns their number.
   std::uint32_t take_items(int thread);
 
   std::vector<Range> ranges_;
-  Loop loop_;                                      ///< read only by those who hold an item of it
-  std::atomic<std::uint32_t> num_unfinished_ = 0;  ///< items of the loop; counted down in bunches
+  Loop loop_;                                      ///< read only by threads that hold an item
+  std::atomic<std::uint32_t> num_unfinished_ = 0;  ///< items of the loop; counted down in groups
   std::atomic<std::uint32_t> num_loops_ = 0;       ///< sleepers wait for it to change
   std::atomic<bool> stopped_ = false;
   std::vector<std::thread> threads_;

@@ -16,8 +16,8 @@ struct Cifar10 {
   std::vector<std::int64_t> labels;  ///< 0..9
 };
 
-/// Reads a file of CIFAR-10's binary version: `num_records` times a label (0..9) and 32x32 red,
-/// then green, then blue bytes. Throws Error(corrupt) with `name`.
+/// Reads a file of CIFAR-10's binary version: `num_records` records of a label (0..9) and 32x32
+/// red, then green, then blue bytes. Throws Error(corrupt) with `name` for anything else.
 Cifar10 parse_cifar10(std::span<const std::uint8_t> bytes, std::string_view name,
                       std::int64_t num_records = kCifar10RecordsPerFile);
 

@@ -27,7 +27,8 @@ std::span<const std::uint8_t> as_bytes(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-/// An idx file of a split, packed or not: `what` is "images" or "labels", `type` "idx3" or "idx1".
+/// An idx file of a split, compressed or not: `what` is "images" or "labels", `type` "idx3" or
+/// "idx1".
 std::optional<fs::path> find_idx(const fs::path& dir, DataSplit split, const char* what,
                                  const char* type) {
   const std::string prefix = concat(split == DataSplit::train ? "train-" : "t10k-", what);
@@ -39,7 +40,7 @@ std::optional<fs::path> find_idx(const fs::path& dir, DataSplit split, const cha
   return std::nullopt;
 }
 
-/// What parse(bytes, name) makes of a file, unpacked first if need be.
+/// The result of parse(bytes, name) for a file, which is unpacked first if necessary.
 template <class Parse>
 auto parse_idx_file(const fs::path& path, const Parse& parse) {
   const std::string file = io::read_file(path, kMaxFileBytes);

@@ -13,7 +13,7 @@
 
 namespace ddim::data {
 
-/// Whether the class of each image is wanted too.
+/// Whether to read the class of each image too.
 enum class Labels { ignore, read };
 
 struct DatasetOptions {
@@ -22,7 +22,7 @@ struct DatasetOptions {
   std::int64_t height = 0;    ///< of every image; 0 = as they are (Fit::none)
   std::int64_t width = 0;
   std::int64_t channels = 0;  ///< 0 = as they are
-  bool skip_corrupt = false;    ///< leave out files that cannot be read, instead of stopping
+  bool skip_corrupt = false;  ///< skip files that cannot be read, instead of stopping
   Labels labels = Labels::ignore;
 };
 
@@ -30,25 +30,23 @@ struct Dataset {
   Images images = {};
   std::vector<std::int64_t> labels = {};  ///< the class of each image, from 0; empty when ignored
   std::string kind;                       ///< "idx", "cifar10", "folder" or "npz"
-  std::vector<std::string> skipped = {};  ///< one line for each file left out: name and reason
+  std::vector<std::string> skipped = {};  ///< one line for each skipped file: name and reason
 };
 
-/// Loads the data set in `dir` into memory; its kind follows from the files that are there:
+/// Loads the data set in `dir` into memory; its files determine its kind:
 ///   idx       train-images-idx3-ubyte[.gz], t10k-images-idx3-ubyte[.gz]   (MNIST, Fashion-MNIST)
 ///   cifar10   data_batch_1.bin .. data_batch_5.bin, test_batch.bin
-///   folder    *.png, *.jpg, *.jpeg, searched through all sub-folders, sorted by name; when there
-///             is a sub-folder named "train" or "test" like the split, only that one
-/// or `dir` is an .npz file (load_npz()), which knows no splits.
-/// Labels come from train-labels-idx1-ubyte[.gz] (t10k-...) beside the images, from the records of
-/// CIFAR-10, are the sub-folder that an image lies in, the sub-folders being counted by name, or arr_1 of an
-/// .npz file.
-/// Throws Error(user) when none of them is there (saying what was looked for), the images do not
-/// have the size asked for, or labels are wanted and there are none; Error(corrupt) naming the file
-/// that is damaged, Error(io) when the system refuses to read.
+///   folder    *.png, *.jpg, *.jpeg in all sub-folders, sorted by name
+/// If a folder has a sub-folder with the name of the split, "train" or "test", only that one is
+/// read. Labels come from train-labels-idx1-ubyte[.gz] (t10k-...) beside the images, or from the
+/// records of CIFAR-10. In a folder, each sub-folder is a class, numbered in the order of the
+/// names. `dir` can also be an .npz file (load_npz()), which has no splits. Throws Error(user) if the folder holds none of these (the message lists them), if images
+/// do not have the requested size, or if labels are requested and there are none; Error(corrupt)
+/// with the name of a damaged file; Error(io) if the system refuses to read.
 Dataset load_dataset(const std::filesystem::path& dir, const DatasetOptions& options);
 
-/// A number that differs between data sets: CRC-32 over sizes, pixels and, where they were read,
-/// labels. What a checkpoint keeps to notice that a run is resumed on other data.
+/// A number that identifies a data set: the CRC-32 of sizes, pixels and, if they were read, labels.
+/// A checkpoint keeps it, to detect that a run is resumed with different data.
 std::uint32_t fingerprint(const Dataset& dataset);
 
 }  // namespace ddim::data

@@ -17,7 +17,7 @@ std::vector<std::int64_t> epoch_permutation(std::int64_t num_images, std::uint64
   for (std::size_t i = order.size(); i-- > 1;) {
     const auto bits = random_block(key, 0, static_cast<std::uint32_t>(i));
     const std::uint64_t random = (std::uint64_t{bits[0]} << 32) | bits[1];
-    // i < 2^32, so the remainder's bias is below 2^-32.
+    // i < 2^32, so the bias of the remainder is below 2^-32.
     std::swap(order[i], order[random % (i + 1)]);
   }
   return order;

@@ -10,7 +10,7 @@
 namespace ddim::data {
 namespace {
 
-/// One output pixel along one axis: the first input pixel that it sees, and its weights from there.
+/// One output pixel along one axis: its first input pixel, and the weights from there on.
 struct Taps {
   std::int64_t first = 0;
   std::vector<double> weights;
@@ -44,8 +44,7 @@ std::vector<Taps> make_taps(std::int64_t size_in, std::int64_t size_out) {
   return taps;
 }
 
-/// A copy of the window [top, top+height) x [left, left+width); zero bytes where it leaves the
-/// image.
+/// A copy of the window [top, top+height) x [left, left+width); zero bytes outside the image.
 Images window(const Images& images, std::int64_t top, std::int64_t left, std::int64_t height,
               std::int64_t width) {
   Images result{.count = images.count,

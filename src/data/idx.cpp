@@ -58,7 +58,7 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, std::size_
     ~End() { inflateEnd(stream); }
   } end{&stream};
 
-  stream.next_in = const_cast<Bytef*>(bytes.data());  // zlib's interface; it does not write there
+  stream.next_in = const_cast<Bytef*>(bytes.data());  // zlib does not write there
   stream.avail_in = static_cast<uInt>(bytes.size());
   std::vector<std::uint8_t> result;
   std::array<std::uint8_t, 1 << 16> chunk;

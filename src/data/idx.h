@@ -10,12 +10,12 @@
 namespace ddim::data {
 
 /// Reads an idx3-ubyte file (MNIST's format): the bytes 0 0 8 3, then count, height and width as
-/// big-endian 32-bit numbers, then count*height*width bytes, and nothing after them. One channel.
+/// big-endian 32-bit numbers, then count*height*width bytes, and nothing else. One channel.
 /// Throws Error(corrupt) with `name` for anything else.
 Images parse_idx(std::span<const std::uint8_t> bytes, std::string_view name);
 
-/// Unpacks one gzip member that fills `bytes` to the end; its checksum is verified. Throws
-/// Error(corrupt) with `name`, also when the content is larger than `max_bytes`.
+/// Unpacks `bytes`, exactly one gzip member, and verifies its checksum. Throws Error(corrupt) with
+/// `name` for anything else, and if the content is larger than `max_bytes`.
 std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, std::size_t max_bytes,
                                  std::string_view name);
 

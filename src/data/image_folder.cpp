@@ -29,7 +29,7 @@ Image read_image(const fs::path& file, std::int64_t channels) {
   return io::read_jpeg(file, wanted);
 }
 
-/// For each file the place of its sub-folder of `dir` among all of them, by name.
+/// For each file, the number of its sub-folder of `dir` among all of them, in the order of names.
 std::vector<std::int64_t> labels_by_folder(const fs::path& dir,
                                            const std::vector<fs::path>& files) {
   std::map<std::string, std::int64_t> places;

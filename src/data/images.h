@@ -9,7 +9,7 @@
 
 namespace ddim::data {
 
-/// A set of images of one size in memory, 8 bits a channel, [count,height,width,channels].
+/// A set of images of one size in memory, 8 bits per channel, [count,height,width,channels].
 struct Images {
   std::int64_t count = 0;
   std::int64_t height = 0;
@@ -26,8 +26,8 @@ struct Images {
 
 enum class Flip { no, horizontal };
 
-/// One image as a network wants it: out[h,w,c] = byte / 127.5 - 1, in [-1, 1], mirrored if asked
-/// for. `out` holds height * width * channels values.
+/// One image as input of a network: out[h,w,c] = byte / 127.5 - 1, in [-1, 1], mirrored on request.
+/// `out` holds height * width * channels values.
 void to_floats(const Images& images, std::int64_t index, Flip flip, std::span<float> out);
 /// The first `count` images.
 FloatImages to_floats(const Images& images, std::int64_t count);
