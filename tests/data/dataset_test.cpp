@@ -108,7 +108,8 @@ TEST(Dataset, FitsFilesOfDifferentSizes) {
   write_png(dir.path() / "b.png", 2, 1, 8);
   const Dataset dataset = load_dataset(dir.path(), {.fit = Fit::crop_resize, .resolution = 2});
   EXPECT_THAT(dataset.images.pixels, ElementsAre(7, 7, 7, 7, 8, 8, 8, 8));
-  expect_error(ErrorCode::corrupt, "b.png: 2x2, but the images before it are 4x4",
+  expect_error(ErrorCode::corrupt,
+               "\n  " + (dir.path() / "b.png").string() + ": 2x2, but the images before it are 4x4",
                [&] { load_dataset(dir.path(), {}); });
 }
 
@@ -117,14 +118,15 @@ TEST(Dataset, ListsFilesThatCannotBeRead) {
   write_png(dir.path() / "a.png", 1, 1, 7);
   write_bytes(dir.path() / "bad.png", idx_of_one_pixel(0));
   write_bytes(dir.path() / "empty.jpg", {});
-  expect_error(ErrorCode::corrupt, "2 of 3 image files cannot be used",
+  expect_error(ErrorCode::corrupt,
+               "2 of 3 image files cannot be used (data.skip_corrupt = true leaves them out):\n",
                [&] { load_dataset(dir.path(), {}); });
   const Dataset dataset = load_dataset(dir.path(), {.skip_corrupt = true});
   EXPECT_THAT(dataset.images.pixels, ElementsAre(7));
   EXPECT_THAT(dataset.skipped, ElementsAre(HasSubstr("bad.png"), HasSubstr("empty.jpg")));
 
   std::filesystem::remove(dir.path() / "a.png");
-  expect_error(ErrorCode::corrupt, "2 of 2 image files cannot be used",
+  expect_error(ErrorCode::corrupt, "2 of 2 image files cannot be used:\n",
                [&] { load_dataset(dir.path(), {.skip_corrupt = true}); });
 }
 

@@ -133,7 +133,7 @@ TEST_F(CheckpointTest, RefusesAnotherConfigurationAndOtherData) {
   const fs::path path = save_at(store, 1);
   TrainConfig other = config_;
   other.training.shards = 2;
-  expect_error(ErrorCode::user, "training.shards is 2, the checkpoint has 4",
+  expect_error(ErrorCode::user, "\n  training.shards is 2, the checkpoint has 4\n",
                [&] { load_checkpoint(path, other, 5, state_); });
   expect_error(ErrorCode::user, "the training data have changed (CRC-32 6 instead of 5)",
                [&] { load_checkpoint(path, config_, 6, state_); });

@@ -161,7 +161,7 @@ TEST_F(RunTest, RefusesAnotherConfiguration) {
   train("run", tiny_config(), {.max_steps = 1});
   TrainConfig config = tiny_config();
   config.training.batch = 16;
-  expect_error(ErrorCode::user, "training.batch is 16, the checkpoint has 8",
+  expect_error(ErrorCode::user, "\n  training.batch is 16, the checkpoint has 8\n",
                [&] { train("run", config, {.start = Start::resume}); });
   EXPECT_EQ(read_text(folder("run") / "config.toml"), to_toml(tiny_config()));
 }
