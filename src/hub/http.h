@@ -29,7 +29,7 @@ class TransientFailure : public std::runtime_error {
   std::optional<std::chrono::seconds> retry_after_;
 };
 
-/// What stands above the body of an answer.
+/// The status and headers of an answer.
 struct HttpHead {
   int status = 0;
   std::map<std::string, std::string> headers = {};  ///< names in lower case

@@ -58,14 +58,13 @@ std::optional<std::chrono::seconds> retry_after_of(const HttpHead& head) {
 /// What the user can do about an answer that refuses.
 std::string advice_for(int status, const std::string& code) {
   if (code == "RepoNotFound" || status == 401)
-    return "there is no such model, or it is private: check the name; for a private one set "
-           "HF_TOKEN to a token that may read it";
-  if (code == "RevisionNotFound") return "there is no such revision";
-  if (code == "EntryNotFound") return "there is no such file";
+    return "no such model, or it is private: check the name; for a private one, set HF_TOKEN to a "
+           "token that may read it";
+  if (code == "RevisionNotFound") return "no such revision";
+  if (code == "EntryNotFound") return "no such file";
   if (code == "GatedRepo" || status == 403)
-    return "access is refused: ask for it on the model's page, and set HF_TOKEN to a token of "
-           "yours";
-  return "there is no such thing on this server: check the name and HF_ENDPOINT";
+    return "access is refused: request it on the model's page, and set HF_TOKEN to your token";
+  return "not found on this server: check the name and HF_ENDPOINT";
 }
 
 /// Throws unless `head` is a success or a redirect.
@@ -164,8 +163,8 @@ RemoteFile HubClient::look_up(const Repository& repository, const std::string& c
       number_of<std::uint64_t>(head.header(linked ? "x-linked-size" : "content-length"));
   RemoteFile remote{.name = file, .etag = without_quotes(etag)};
   if (!is_checksum(remote.etag) || !size) {
-    fail(ErrorCode::io, what, ": the server tells no ", size ? "checksum" : "size",
-         " of it, as a hub does; check HF_ENDPOINT");
+    fail(ErrorCode::io, what, ": the server sends no ", size ? "checksum" : "size",
+         ", which a hub does; check HF_ENDPOINT");
   }
   remote.size_bytes = *size;
   if (head.redirect.empty()) remote.http_etag = head.header("etag");

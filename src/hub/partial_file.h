@@ -9,11 +9,11 @@
 
 namespace ddim::hub {
 
-/// A file that arrives in pieces, over several connections and processes. What is there stays when
-/// this object goes. Error(io), naming the file, when the system refuses.
+/// A file that arrives in pieces, over several connections and processes. It stays when this object
+/// is destroyed. Error(io), naming the file, when the system refuses.
 class PartialFile {
  public:
-  /// Opens it, and makes it if need be.
+  /// Opens the file, or creates it.
   explicit PartialFile(std::filesystem::path path, FileSystem& file_system = system_calls());
   PartialFile(const PartialFile&) = delete;
   PartialFile& operator=(const PartialFile&) = delete;
@@ -22,9 +22,9 @@ class PartialFile {
   const std::filesystem::path& path() const { return path_; }
   std::uint64_t size_bytes() const { return size_bytes_; }
   void append(std::span<const std::byte> bytes);
-  /// Drops everything that is there.
+  /// Empties the file.
   void clear();
-  /// Makes it durable and gives it its name. Nothing can be appended afterwards.
+  /// Makes it durable and gives it its final name. Nothing can be appended afterwards.
   void move_to(const std::filesystem::path& name);
 
  private:

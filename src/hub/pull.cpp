@@ -81,8 +81,8 @@ class Pull {
     std::error_code error;
     const fs::space_info space = fs::space(cache_.root(), error);
     if (!error && space.available < bytes) {
-      fail(ErrorCode::io, cache_.root().string(), ": has room for ", space.available,
-           " bytes, and ", bytes, " are needed; make room, or set HF_HOME to another folder");
+      fail(ErrorCode::io, cache_.root().string(), ": ", bytes, " bytes are needed but only ",
+           space.available, " are free; make room, or set HF_HOME to another folder");
     }
   }
 
@@ -110,7 +110,7 @@ class Pull {
       part.clear();
     }
     fail(ErrorCode::corrupt, file.name, " of ", to_string(repository_),
-         ": what the server sends does not have the checksum that it announces, ", file.etag);
+         ": the content does not have the checksum that the server announced, ", file.etag);
   }
 
   Cache cache_;

@@ -7,13 +7,13 @@
 
 namespace ddim::hub {
 
-/// Decides how long to go on after failures.
+/// Decides whether and when to try again after a failure.
 class Retry {
  public:
   Retry(const Patience& patience, std::stop_token stop)
       : patience_(patience), stop_(std::move(stop)) {}
 
-  /// Something went well: failures are counted anew.
+  /// Something succeeded: starts counting failures again.
   void progress() { num_failures_ = 0; }
   /// Waits until it is time to try again: 1, 2, 4 ... seconds, or what the server asked for.
   /// Error(io) with the failure's message when there have been too many in a row,
@@ -26,7 +26,7 @@ class Retry {
   int num_failures_ = 0;
 };
 
-/// What `work` returns, after as many trials as it takes.
+/// Calls `work` until it succeeds, and returns what it returns.
 template <class Work>
 auto with_retries(Retry retry, const Work& work) {
   for (;;) {

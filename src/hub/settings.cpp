@@ -23,7 +23,7 @@ std::string first_set(const Environment& environment, std::initializer_list<cons
 fs::path home_of(const Environment& environment) {
   const std::string home = first_set(environment, {"HOME"});
   require(!home.empty(),
-          "there is no home folder to keep models in: set HF_HOME to the folder to use");
+          "there is no home folder to keep models in; set HF_HOME to a folder for them");
   return home;
 }
 
@@ -70,7 +70,7 @@ std::string token_of(const Environment& environment) {
   }
   // A control character would end the header that it is sent in. Tokens are not shown.
   require(std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; }),
-          "the token for the hub holds characters that no token has: check HF_TOKEN");
+          "the token for the hub contains characters that no token has; check HF_TOKEN");
   return token;
 }
 
@@ -79,7 +79,7 @@ std::string endpoint_of(const Environment& environment) {
   if (endpoint.empty()) return Settings{}.endpoint;
   while (endpoint.ends_with('/')) endpoint.pop_back();
   require(endpoint.starts_with("https://") || endpoint.starts_with("http://"),
-          "HF_ENDPOINT must begin with https:// or http://, is \"", endpoint, '"');
+          "HF_ENDPOINT must begin with https:// or http://, not \"", endpoint, '"');
   return endpoint;
 }
 

@@ -10,7 +10,7 @@ namespace ddim::hub {
 /// Whether the hub may be asked at all.
 enum class Network { allowed, forbidden };
 
-/// How long an unwilling server is borne with.
+/// How long to keep trying a server that fails.
 struct Patience {
   int max_failures = 5;  ///< in a row, none of which brought a byte; then it is an error
   std::chrono::milliseconds first_delay{1000};  ///< doubles with each failure in a row
@@ -32,11 +32,11 @@ struct Settings {
 /// The value of an environment variable, nullptr when it is not set.
 using Environment = std::function<const char*(const char*)>;
 
-/// What huggingface_hub would take from the same environment, so that both programs share one
-/// cache: HF_ENDPOINT; HF_HUB_CACHE or HUGGINGFACE_HUB_CACHE, else `hub` in HF_HOME, which is by
-/// default `huggingface` in XDG_CACHE_HOME or ~/.cache; HF_TOKEN or HUGGING_FACE_HUB_TOKEN, else
-/// the file HF_TOKEN_PATH or `token` in HF_HOME; HF_HUB_OFFLINE. Error(user) for a value that
-/// cannot be, or when there is no home folder.
+/// The settings that huggingface_hub takes from the same environment, so that both programs share
+/// one cache: HF_ENDPOINT; HF_HUB_CACHE or HUGGINGFACE_HUB_CACHE, else `hub` in HF_HOME, which is
+/// by default `huggingface` in XDG_CACHE_HOME or ~/.cache; HF_TOKEN or HUGGING_FACE_HUB_TOKEN, else
+/// the file HF_TOKEN_PATH or `token` in HF_HOME; HF_HUB_OFFLINE. Error(user) for an
+/// invalid value, or when there is no home folder.
 Settings settings_from(const Environment& environment);
 
 }  // namespace ddim::hub

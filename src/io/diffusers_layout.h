@@ -20,8 +20,8 @@ struct DiffusersLayout {
   std::string unet_config() const { return unet + "config.json"; }
   std::string scheduler_config() const { return scheduler + "scheduler_config.json"; }
 
-  /// What the weights can be called, best first: full precision before fp16, and safetensors,
-  /// whole or as the index of its shards, before PyTorch's .bin. The first is what we write.
+  /// The possible names of the weights, best first: full precision before fp16, and safetensors,
+  /// whole or as the index of its shards, before PyTorch's .bin. We write the first.
   std::vector<std::string> weights() const;
   /// Whether `name` is a shard such as unet/diffusion_pytorch_model-00001-of-00003.safetensors.
   bool is_shard(std::string_view name) const;

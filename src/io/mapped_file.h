@@ -23,7 +23,7 @@ class MappedFile {
 };
 
 /// Gives back the physical memory behind the pages of a mapping that lie wholly in `bytes`, which
-/// can still be read: so a model is loaded without holding its file in memory beside it.
+/// can still be read, so that loading a model does not also keep its file in memory.
 void release_pages(std::span<const std::byte> bytes);
 
 }  // namespace ddim::io

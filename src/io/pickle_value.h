@@ -11,8 +11,8 @@
 
 namespace ddim::io {
 
-/// What a value in a pickle is. Nothing in a pickle is ever run: a `call` is only the written wish
-/// to call a function, a `persistent` the wish to be given an object from outside.
+/// The kind of a value in a pickle. Nothing in a pickle is ever run: a `call` is only a record of a
+/// function and its arguments, a `persistent` only a reference to an object outside the pickle.
 enum class PickleKind : std::uint8_t {
   none,
   boolean,
@@ -31,9 +31,8 @@ enum class PickleKind : std::uint8_t {
 
 class PickleValue;
 
-/// The values of one pickle. Texts point into the pickle's bytes where they stand there literally.
-/// Values that are
-/// shared appear once.
+/// The values of one pickle. Texts point into the pickle's bytes where they are literal there.
+/// Shared values appear once.
 class PickleTree {
  public:
   PickleTree() = default;
@@ -44,8 +43,8 @@ class PickleTree {
   std::uint32_t num_values() const { return static_cast<std::uint32_t>(nodes_.size()); }
   PickleValue value(std::uint32_t id) const;
 
-  /// Why this is no tree that can be walked: a value that contains itself, nesting deeper than 64,
-  /// a dictionary with a key twice.
+  /// Why this tree cannot be walked: a value that contains itself, nesting deeper than 64, a
+  /// dictionary with a repeated key.
   std::optional<std::string> problem() const;
 
  private:
@@ -70,8 +69,8 @@ class PickleTree {
   Id root_ = 0;
 };
 
-/// A handle on a value, valid as long as its tree. Accessors of another kind than the value's are
-/// a mistake of the caller (assert).
+/// A handle to a value, valid as long as its tree. Using the accessor of another kind is a mistake
+/// of the caller (assert).
 class PickleValue {
  public:
   PickleKind kind() const { return node().kind; }

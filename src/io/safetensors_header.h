@@ -9,7 +9,7 @@
 
 namespace ddim::io {
 
-/// The most that a header may say: the Rust reader's limit.
+/// The maximum size of a header: the Rust reader's limit.
 inline constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 
 /// A tensor as the header declares it, before any check against the data.

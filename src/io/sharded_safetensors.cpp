@@ -44,13 +44,13 @@ TensorTable open_sharded_safetensors(const std::filesystem::path& index) {
     for (const std::string& tensor : tensors) {
       if (shard.find(tensor) == nullptr) {
         fail(ErrorCode::corrupt, shard.path().string(), " has no tensor ", display_name(tensor),
-             ", which ", index.filename().string(), " says is in it");
+             ", although ", index.filename().string(), " lists it there");
       }
     }
     for (const TensorEntry& entry : shard.entries()) {
       if (!tensors.contains(entry.name)) {
         fail(ErrorCode::corrupt, shard.path().string(), " holds tensor ", display_name(entry.name),
-             ", of which ", index.filename().string(), " does not know");
+             ", which ", index.filename().string(), " does not list");
       }
       entries.push_back(entry);
     }

@@ -8,8 +8,8 @@ namespace ddim::io {
 
 /// Weights in several safetensors files, as NAME.safetensors.index.json lists them: an object with
 /// `weight_map`, tensor -> file. Files must be plain names of files beside the index, and each must
-/// hold just the tensors that the index says. Error(corrupt) naming the file and what differs,
-/// Error(io) when one cannot be read.
+/// contain exactly the tensors that the index lists. Error(corrupt) naming the file and what
+/// differs, Error(io) when one cannot be read.
 TensorTable open_sharded_safetensors(const std::filesystem::path& index);
 
 }  // namespace ddim::io

@@ -36,7 +36,7 @@ std::optional<StoredType> stored_type_from(std::string_view spelling);
 /// Error(user)). Exact except for f64, which is rounded to nearest even.
 void to_f32(StoredType type, std::span<const std::byte> bytes, std::span<float> out);
 
-/// The opposite: rounds to nearest even into f64, f32, f16 or bf16. A value that is infinite in the
+/// The inverse: rounds to nearest even into f64, f32, f16 or bf16. A value that is infinite in the
 /// target stays infinite: the caller checks ranges.
 void from_f32(StoredType type, std::span<const float> values, std::span<std::byte> out);
 

@@ -20,7 +20,7 @@ constexpr Stranger kStrangers[] = {
     {"\xfd"
      "7zXZ",
      "this is an xz archive: unpack it first"},
-    {"\x89HDF\r\n", "this is an HDF5 file (of Keras?), which holds no network of ours"},
+    {"\x89HDF\r\n", "this is an HDF5 file (from Keras?), which is not supported"},
     {"\x89PNG\r\n", "this is a picture, not weights"},
     {"\xff\xd8\xff", "this is a picture, not weights"},
 };

@@ -32,17 +32,17 @@ struct TensorEntry {
 /// out[i] = element i, in row-major order, as a float. Error(user), naming the tensor, when the
 /// type is not a float type; Error(internal) when `out` has another number of elements.
 void read_f32(const TensorEntry& entry, std::span<float> out);
-/// The elements as they stand in memory, where these are row-major floats at an address that a
-/// float may have; empty otherwise. Saves a copy.
+/// The elements in place, without a copy, if they are row-major floats at an aligned address;
+/// otherwise empty.
 std::span<const float> floats_in_place(const TensorEntry& entry);
 using Metadata = std::map<std::string, std::string>;
 
-/// What no file may exceed, so that a hostile one costs no more memory than its own size.
+/// Limits of every file, so that a hostile one costs no more memory than its own size.
 inline constexpr std::size_t kMaxTensors = 100'000;
 inline constexpr std::size_t kMaxRank = 32;
 inline constexpr std::size_t kMaxNameBytes = 1024;
 
-/// A name in quotes for a message: cut to 60 bytes, what is not printable ASCII as `?`.
+/// A name in quotes for a message: cut to 60 bytes, with `?` for all but printable ASCII.
 std::string display_name(std::string_view name);
 
 /// Why a tensor may not have this name (empty, too long, control characters); empty when it may.

@@ -25,18 +25,19 @@ struct TorchStorage {
 struct TorchContents {
   std::unique_ptr<const PickleTree> tree;
   std::map<std::string, TorchStorage, std::less<>> storages;
-  /// "config.json", which our own files carry and PyTorch passes over; empty where there is none.
+  /// The entry config.json, which our own files have and PyTorch ignores; empty where there is
+  /// none.
   std::string_view config_json = {};
 };
 
 /// Reads a whole file in memory and runs nothing of it. Error(corrupt) naming `file_name`: as
 /// parse_zip() and parse_pickle(); storages that are missing, or whose number of bytes is not that
 /// of their type and count, or which two places describe differently; big-endian files; a pickle
-/// whose CRC-32 is not the archive's; bytes after the end; files that are no checkpoint of PyTorch,
-/// or one of Stable Diffusion, each by its name. Storages point into `file`.
+/// whose CRC-32 is not the archive's; bytes after the end; files that are not PyTorch checkpoints;
+/// checkpoints of Stable Diffusion, whose name the message tells. Storages point into `file`.
 TorchContents parse_torch(std::span<const std::byte> file, const std::string& file_name);
 
-/// Whether a file begins as one that parse_torch() is for.
+/// Whether a file begins like one that parse_torch() reads.
 bool looks_like_torch(std::span<const std::byte> file);
 
 /// Whether a value is a tensor (or a parameter that holds one).

@@ -10,19 +10,19 @@
 
 namespace ddim::io {
 
-/// What a pickle says of the numbers behind its tensors: their type and count, by key.
+/// The numbers behind a tensor as its pickle declares them: type and count.
 struct DeclaredStorage {
   StoredType type;
   std::int64_t num_elements;
 };
 using DeclaredStorages = std::map<std::string, DeclaredStorage, std::less<>>;
 
-/// All that the persistent references of a pickle declare: ("storage", type, key, location, count).
-/// Error(corrupt) naming `file_name` for one that is written otherwise, and for two of one key that
-/// differ.
+/// The storages that the persistent references ("storage", type, key, location, count) of a pickle
+/// declare, by key. Error(corrupt) naming `file_name` for a reference of another form, and for two
+/// that have one key but differ.
 DeclaredStorages declared_storages(const PickleTree& tree, const std::string& file_name);
 
-/// The key of one reference; nullopt for what is none.
+/// The key of a reference; nullopt for any other value.
 std::optional<std::string> storage_key(const PickleValue& persistent);
 
 }  // namespace ddim::io

@@ -19,7 +19,7 @@ struct ZipEntry {
 /// The files of a zip archive, in the order of its directory, as PyTorch writes them: stored, not
 /// compressed, with or without zip64. Error(corrupt) naming `file_name` and the entry: archives of
 /// several volumes, compressed or encrypted entries, links, names that are absolute, lead upwards
-/// (`..`), stand there twice or hold control characters; a directory that does not end where the
+/// (`..`), occur twice or contain control characters; a directory that does not end where the
 /// archive's end says, sizes or places that the local headers contradict, entries that overlap one
 /// another or the directory. Takes no memory beyond the list.
 std::vector<ZipEntry> parse_zip(std::span<const std::byte> file, const std::string& file_name);

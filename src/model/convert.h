@@ -8,8 +8,8 @@
 
 namespace ddim::model {
 
-/// Writes a model as something else. Weights stream from file to file, never all in memory. The
-/// output appears complete or not at all and must not exist: Error(user); Error(numeric) for
+/// Writes a model in another form. Weights stream from file to file and are never all in memory.
+/// The output appears complete or not at all and must not exist: Error(user); Error(numeric) for
 /// weights that the type cannot hold, or that are not numbers; Error(io) when the system refuses.
 void write_model(const ModelFiles& files, const std::filesystem::path& output,
                  const ConvertOptions& options);

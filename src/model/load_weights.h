@@ -9,15 +9,14 @@
 
 namespace ddim::model {
 
-/// Whose names the tensors of a file bear.
+/// The naming scheme of a file's tensors.
 enum class Naming {
   diffusers,  ///< of any age
   official,   ///< of the DDIM paper's code (see official_name())
 };
 
-/// A network's weights where a file holds them: in the order of UNet::parameters(), under
-/// diffusers' names of today and with the shapes that parameters have. They point into mapped
-/// files.
+/// A network's weights in a file, in the order of UNet::parameters(), under today's diffusers names
+/// and with the shapes of the parameters. They point into mapped files.
 using StoredWeights = std::vector<io::TensorEntry>;
 
 /// The weights of the network `config` among the tensors of `table`. Throws Error(corrupt), naming

@@ -11,7 +11,7 @@
 
 namespace ddim::model {
 
-/// What Adam is set to.
+/// Adam's hyperparameters.
 struct AdamSettings {
   double learning_rate = 2e-4, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
 };
@@ -23,7 +23,7 @@ struct TorchAdam {
   AdamSettings settings = {};
 };
 
-/// What a file of torch.save holds, under its own names.
+/// The contents of a file of torch.save, under the file's own names.
 struct TorchCheckpoint {
   std::string kind;
   io::TensorTable weights;                      ///< the average where there are two sets

@@ -4,7 +4,7 @@
 
 namespace ddim::model {
 
-/// What stands before the names of tensors in state.safetensors, the part of our checkpoints that
+/// Prefixes of the names of tensors in state.safetensors, the part of our checkpoints that
 /// diffusers does not know (train/checkpoint.h).
 inline constexpr std::string_view kTrainedPrefix = "network/";
 inline constexpr std::string_view kAveragePrefix = "average/";

@@ -112,7 +112,8 @@ TEST_F(Convert, FilesThatAreNoCheckpointAreRefused) {
            command + "'\ntR.",
        "\"posix.system\""},
       {"short.pth", read_file("tests/io/torch/official.pth").substr(0, 2000), "truncated"},
-      {"list.pth", read_file("tests/io/torch/official.pth"), "not the weights of a network"},
+      {"list.pth", read_file("tests/io/torch/official.pth"),
+       "not the weights of a supported network"},
       {"empty.ckpt", "", "too short"},
   };
   for (const Stranger& stranger : strangers) {

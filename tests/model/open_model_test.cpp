@@ -226,7 +226,7 @@ TEST_F(OpenModel, WeightsInParts) {
   write_index(map + ",\"more\":\"part-0.safetensors\"");
   expect_refused("part-0.safetensors has no tensor \"more\"");
   write_index("\"" + file.entries()[0].name + "\":\"part-0.safetensors\"");
-  expect_refused("of which diffusion_pytorch_model.safetensors.index.json does not know");
+  expect_refused("which diffusion_pytorch_model.safetensors.index.json does not list");
   write_index("\"a\":\"../part-0.safetensors\"");
   expect_refused("names of files beside the index");
   write_index("\"a\":7");
