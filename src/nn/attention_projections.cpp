@@ -46,7 +46,8 @@ AttentionProjections::AttentionProjections(ParameterList& parameters, const std:
     : to_q_(parameters, name + ".to_q", channels, head_channels),
       to_k_(parameters, name + ".to_k", channels, head_channels),
       to_v_(parameters, name + ".to_v", channels, head_channels),
-      to_out_(parameters, name + ".to_out.0", head_channels, channels) {}
+      to_out_(parameters, name + ".to_out.0", head_channels, channels, ParameterRole::last_weight) {
+}
 
 FoldedProjections AttentionProjections::fold(Tape& tape, const Device& device) const {
   if (tape.recording()) return computed(tape, device, *this);

@@ -7,12 +7,13 @@
 namespace ddim {
 
 Conv2d::Conv2d(ParameterList& parameters, const std::string& name, Channels channels,
-               const ConvGeometry& geometry)
+               const ConvGeometry& geometry, ParameterRole weight_role)
     : name_(name),
       geometry_(geometry),
       weight_(parameters.add(name + ".weight",
-                             {channels.out, channels.in, geometry.kernel, geometry.kernel})),
-      bias_(parameters.add(name + ".bias", {channels.out})) {}
+                             {channels.out, channels.in, geometry.kernel, geometry.kernel},
+                             weight_role)),
+      bias_(parameters.add(name + ".bias", {channels.out}, ParameterRole::bias)) {}
 
 Var Conv2d::operator()(Tape& tape, const ChannelVars& x, ConvAddends<Var> addends) const {
   assert(!addends.bias.defined());

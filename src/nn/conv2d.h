@@ -19,7 +19,7 @@ class Conv2d {
 
   /// Parameters name.weight [C_out,C_in,kernel,kernel] and name.bias [C_out].
   Conv2d(ParameterList& parameters, const std::string& name, Channels channels,
-         const ConvGeometry& geometry);
+         const ConvGeometry& geometry, ParameterRole weight_role = ParameterRole::weight);
 
   /// [N,H,W,C_in] -> [N,H_out,W_out,C_out]
   Var operator()(Tape& tape, const ChannelVars& x) const { return (*this)(tape, x, {}); }

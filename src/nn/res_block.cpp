@@ -50,7 +50,7 @@ ResBlock::ResBlock(ParameterList& parameters, const std::string& name,
       norm2_(parameters, name + ".norm2", options.channels.out,
              norm_and(modulates(config) ? Activation::none : config.act_fn, config)),
       conv2_(parameters, name + ".conv2", {.in = options.channels.out, .out = options.channels.out},
-             kConv3x3) {
+             kConv3x3, ParameterRole::last_weight) {
   if (options.channels.in != options.channels.out)
     conv_shortcut_.emplace(parameters, name + ".conv_shortcut", options.channels, kConv1x1);
 }
