@@ -19,8 +19,6 @@ struct ConvCase {
   ConvGeometry geometry;
 };
 
-enum class Pass { forward, backward_input, backward_weight };
-
 const char* name(Pass pass) {
   switch (pass) {
     case Pass::forward:
@@ -72,8 +70,7 @@ void run(benchmark::State& state, const ConvCase& c, Pass pass, std::int64_t N, 
   const auto step = [&] {
     Kernels& kernels = device.kernels();
     if (pass == Pass::forward) {
-      kernels.conv2d(x, weight, {.bias = bias, .per_image_bias = {}, .residual = {}}, c.geometry,
-                     y);
+      kernels.conv2d(x, weight, {.bias = bias}, c.geometry, y);
     } else if (pass == Pass::backward_input) {
       kernels.conv2d_backward_input(y, weight, c.geometry, dx);
     } else {

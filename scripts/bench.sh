@@ -1,6 +1,8 @@
 #!/bin/sh
-# Times both networks, sampling and training, and then convolutions and a sampler's own work by themselves.
+# Times both networks, sampling and training.
 #   scripts/bench.sh BUILD_FOLDER      (called by make bench)
+# The programs of bench/ are run by name: build/bench/conv_shapes and build/bench/sampler_work time
+# kernels, build/bench/load_bench the loading of models, for which it writes 1.5 GB.
 set -eu
 build=$1
 
@@ -11,9 +13,4 @@ for network in "--model models/fashion-mnist" "--config configs/cifar10.toml"; d
     # shellcheck disable=SC2086 # several words on purpose
     "$build/ddim" bench $network $flags
   done
-done
-for program in "$build/bench/conv_shapes" "$build/bench/sampler_work"; do
-  echo
-  echo "\$ $program"
-  "$program"
 done

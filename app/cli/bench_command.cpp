@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <memory>
+#include <set>
 
 #include "commands.h"
 #include "json_object.h"
@@ -28,7 +29,10 @@ void print_json(const BenchResult& result, const BenchOptions& options) {
   std::string ops;
   for (const OpTime& op : result.ops) {
     if (!ops.empty()) ops += ",";
-    ops += JsonObject().add("op", op.op).add("ms", op.ms).add("gflop", op.gflop).text();
+    JsonObject row;
+    row.add("op", op.op);
+    if (!op.algorithm.empty()) row.add("algorithm", op.algorithm).add("reason", op.reason);
+    ops += row.add("ms", op.ms).add("gflop", op.gflop).text();
   }
   fmt::print("{}\n", JsonObject()
                          .add("network", options.network.string())
@@ -59,15 +63,23 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
       result.product_gflop_per_second, result.product_gflop_per_second / result.threads);
   double sum_ms = 0.0;
   for (const OpTime& op : result.ops) sum_ms += op.ms;
-  fmt::print("{:<44} {:>9} {:>6} {:>9} {:>9} {:>8}\n", "op, per image and step", "thread ms", "%",
-             "GFLOP", "GFLOP/s", "of peak");
-  const auto print_row = [&](const std::string& op, double ms, double gflop) {
-    const double of_peak = rate(gflop, ms) * result.threads / result.product_gflop_per_second;
-    fmt::print("{:<44} {:>9.3f} {:>6.1f} {:>9.3f} {:>9.0f} {:>6.0f} %\n", op, ms,
-               100.0 * ms / sum_ms, gflop, rate(gflop, ms), 100.0 * of_peak);
+  fmt::print("{:<48} {:>9} {:>6} {:>9} {:>9} {:>8}  {}\n", "op, per image and step", "thread ms",
+             "%", "GFLOP", "GFLOP/s", "of peak", "algorithm");
+  const auto print_row = [&](const OpTime& op) {
+    const double of_peak = rate(op.gflop, op.ms) * result.threads / result.product_gflop_per_second;
+    const std::string line =
+        fmt::format("{:<48} {:>9.3f} {:>6.1f} {:>9.3f} {:>9.0f} {:>6.0f} %", op.op, op.ms,
+                    100.0 * op.ms / sum_ms, op.gflop, rate(op.gflop, op.ms), 100.0 * of_peak);
+    fmt::print("{}{}{}\n", line, op.algorithm.empty() ? "" : "  ", op.algorithm);
   };
-  for (const OpTime& op : result.ops) print_row(op.op, op.ms, op.gflop);
-  print_row("sum", sum_ms, result.gflop);
+  std::set<std::string> algorithms;
+  for (const OpTime& op : result.ops) {
+    print_row(op);
+    if (!op.algorithm.empty()) algorithms.insert(fmt::format("{}: {}", op.algorithm, op.reason));
+  }
+  print_row({.op = "sum", .ms = sum_ms, .gflop = result.gflop});
+  fmt::print("\n");
+  for (const std::string& algorithm : algorithms) fmt::print("{}\n", algorithm);
 }
 
 void run(const Flags& flags) {

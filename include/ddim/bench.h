@@ -28,9 +28,11 @@ struct BenchOptions {
 
 /// What one kind of op took, per image and step.
 struct OpTime {
-  std::string op;      ///< "conv2d 3x3 128->256 @16x16"
-  double ms = 0.0;     ///< of all threads together; measured in a run of its own
-  double gflop = 0.0;  ///< 0 where memory is what counts
+  std::string op;         ///< "conv2d 3x3 128->256 @16x16"
+  std::string algorithm;  ///< of a convolution: "winograd_f4x4"; empty for other ops
+  std::string reason;     ///< what that algorithm is for, in words
+  double ms = 0.0;        ///< of all threads together; measured in a run of its own
+  double gflop = 0.0;     ///< 0 where memory is what counts
 };
 
 /// Per image and step: one network call, or one image's share of a training step.

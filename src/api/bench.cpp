@@ -35,7 +35,11 @@ BenchResult bench(const BenchOptions& options) {
                      .product_gflop_per_second = timed.product_gflop_per_second,
                      .peak_memory_bytes = timed.peak_memory_bytes};
   for (const ProfileEntry& entry : timed.ops)
-    result.ops.push_back({.op = entry.op, .ms = 1e3 * entry.seconds, .gflop = 1e-9 * entry.flop});
+    result.ops.push_back({.op = entry.op,
+                          .algorithm = std::string(entry.conv.algorithm),
+                          .reason = std::string(entry.conv.reason),
+                          .ms = 1e3 * entry.seconds,
+                          .gflop = 1e-9 * entry.flop});
   return result;
 }
 

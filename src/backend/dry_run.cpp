@@ -13,12 +13,13 @@ class DryKernels final : public Kernels {
   void download(const Tensor&, std::span<float>) override {}
   void copy(const Tensor&, Tensor&) override {}
   void fill(double, Tensor&) override {}
-  void conv2d(const ChannelParts&, const Tensor&, const ConvAddends&, const ConvGeometry&,
+  void conv2d(const ChannelParts&, const Tensor&, const ConvAddends<Tensor>&, const ConvGeometry&,
               Tensor&) override {}
   void conv2d_backward_input(const Tensor&, const Tensor&, const ConvGeometry&,
                              const ChannelGrads&) override {}
   void conv2d_backward_weight(const ChannelParts&, const Tensor&, const ConvGeometry&, Grad,
                               Grad) override {}
+  ConvChoice conv_choice(const ConvProblem&) const override { return {"none", "a dry run"}; }
   void linear(const Tensor&, const Tensor&, const Tensor&, Tensor&) override {}
   void linear_backward(const Tensor&, const Tensor&, const Tensor&, Grad, Grad, Grad) override {}
   void matmul(const Factor&, const Factor&, Grad) override {}

@@ -6,17 +6,18 @@
 #include <utility>
 
 #include "base/error.h"
-#include "tensor/kernels.h"
+#include "tensor/conv_problem.h"
 
 namespace ddim {
 
-void Profile::add(const std::string& op, double seconds, double flop) {
+void Profile::add(const ProfileEntry& entry) {
   const std::lock_guard lock(mutex_);
-  ProfileEntry& entry = entries_[op];
-  entry.op = op;
-  ++entry.calls;
-  entry.seconds += seconds;
-  entry.flop += flop;
+  const auto [place, is_new] = entries_.try_emplace({entry.op, entry.conv}, entry);
+  if (is_new) return;
+  ProfileEntry& sum = place->second;
+  sum.calls += entry.calls;
+  sum.seconds += entry.seconds;
+  sum.flop += entry.flop;
 }
 
 void Profile::clear() {
@@ -64,14 +65,19 @@ double attention_flop(const Tensor& q, int num_products) {
 template <class Label>
 class Timer {
  public:
-  Timer(Profile& profile, Label make_label, double flop)
+  Timer(Profile& profile, Label make_label, double flop, const ConvChoice& conv = {})
       : profile_(profile),
         make_label_(make_label),
         flop_(flop),
+        conv_(conv),
         start_(std::chrono::steady_clock::now()) {}
   ~Timer() {
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
-    profile_.add(make_label_(), elapsed.count(), flop_);
+    profile_.add({.op = make_label_(),
+                  .conv = conv_,
+                  .calls = 1,
+                  .seconds = elapsed.count(),
+                  .flop = flop_});
   }
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
@@ -80,6 +86,7 @@ class Timer {
   Profile& profile_;
   Label make_label_;
   double flop_;
+  ConvChoice conv_;
   std::chrono::steady_clock::time_point start_;
 };
 
@@ -107,28 +114,31 @@ class ProfilingKernels final : public Kernels {
         profile_, [&] { return "fill"; }, 0.0);
     inner_.fill(value, y);
   }
-  void conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends& addends,
+  void conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends<Tensor>& addends,
               const ConvGeometry& geometry, Tensor& y) override {
     const Timer timer(
         profile_, [&] { return conv_label("conv2d", geometry, x.channels(), y); },
-        conv_flop(weight, y));
+        conv_flop(weight, y), conv_choice(conv_problem(x, addends, geometry, y)));
     inner_.conv2d(x, weight, addends, geometry, y);
   }
   void conv2d_backward_input(const Tensor& dy, const Tensor& weight, const ConvGeometry& geometry,
                              const ChannelGrads& dx) override {
-    constexpr const char* kName = "conv2d_backward_input";
+    if (!dx) return;
     const Timer timer(
-        profile_,
-        [&] { return dx ? conv_label(kName, geometry, weight.dim(1), dy) : std::string(kName); },
-        dx ? conv_flop(weight, dy) : 0.0);
+        profile_, [&] { return conv_label("conv2d_backward_input", geometry, weight.dim(1), dy); },
+        conv_flop(weight, dy), conv_choice(conv_backward_input_problem(dy, weight, geometry, dx)));
     inner_.conv2d_backward_input(dy, weight, geometry, dx);
   }
   void conv2d_backward_weight(const ChannelParts& x, const Tensor& dy, const ConvGeometry& geometry,
                               Grad dweight, Grad dbias) override {
     const Timer timer(
         profile_, [&] { return conv_label("conv2d_backward_weight", geometry, x.channels(), dy); },
-        dweight ? conv_flop(dweight.tensor, dy) : 0.0);
+        dweight ? conv_flop(dweight.tensor, dy) : 0.0,
+        conv_choice(conv_backward_weight_problem(x, dy, geometry)));
     inner_.conv2d_backward_weight(x, dy, geometry, dweight, dbias);
+  }
+  ConvChoice conv_choice(const ConvProblem& problem) const override {
+    return inner_.conv_choice(problem);
   }
   void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) override {
     const Timer timer(

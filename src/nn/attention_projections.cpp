@@ -1,11 +1,12 @@
 #include "nn/attention_projections.h"
 
 #include <array>
-#include <mutex>
+#include <memory>
 
 #include "ops/add.h"
 #include "ops/matmul.h"
 #include "ops/reshape.h"
+#include "tensor/derived_parameters.h"
 
 namespace ddim {
 namespace {
@@ -28,71 +29,65 @@ FoldedProjections computed(Tape& tape, const Device& device, const AttentionProj
   };
 }
 
-/// A copy that outlives the activations.
-Var kept_copy(const Tape& tape, const Var& x) {
-  const Tensor& from = x.value();
-  Tensor copy = Tensor::persistent(from.device(), from.shape(), from.dtype());
-  from.device().kernels().copy(from, copy);
-  return tape.constant(copy);
+/// The folded projections as the device keeps them.
+struct KeptProjections {
+  Tensor query_weight, query_bias, out_weight, out_bias;
+};
+
+void copy(Kernels& kernels, const Var& from, Tensor& to) {
+  kernels.copy(from.value(), to);
+  to.mark_modified();  // packed copies are made of it
 }
 
 }  // namespace
-
-/// What was folded last, and of what.
-struct AttentionProjections::Kept {
-  struct Version {
-    std::uint64_t storage_id = 0;
-    std::uint64_t version = 0;
-    friend bool operator==(const Version&, const Version&) = default;
-  };
-  /// Where it lies, and the state of the parameters that it was made of. A dry device has memory of
-  /// its own.
-  struct Origin {
-    const Arena* memory = nullptr;
-    std::array<Version, 7> parameters = {};
-    friend bool operator==(const Origin&, const Origin&) = default;
-  };
-  static Origin origin(const AttentionProjections& p, const Device& device) {
-    const auto version = [](const Parameter& parameter) {
-      return Version{parameter.value.storage_id(), parameter.value.version()};
-    };
-    return {.memory = &device.persistent_memory(),
-            .parameters = {version(p.to_q_.weight()), version(p.to_q_.bias()),
-                           version(p.to_k_.weight()), version(p.to_v_.weight()),
-                           version(p.to_v_.bias()), version(p.to_out_.weight()),
-                           version(p.to_out_.bias())}};
-  }
-
-  std::mutex mutex;
-  Origin origin_of_folded;
-  FoldedProjections folded;
-};
 
 AttentionProjections::AttentionProjections(ParameterList& parameters, const std::string& name,
                                            std::int64_t channels, std::int64_t head_channels)
     : to_q_(parameters, name + ".to_q", channels, head_channels),
       to_k_(parameters, name + ".to_k", channels, head_channels),
       to_v_(parameters, name + ".to_v", channels, head_channels),
-      to_out_(parameters, name + ".to_out.0", head_channels, channels),
-      kept_(std::make_unique<Kept>()) {}
-
-AttentionProjections::AttentionProjections(AttentionProjections&&) noexcept = default;
-AttentionProjections& AttentionProjections::operator=(AttentionProjections&&) noexcept = default;
-AttentionProjections::~AttentionProjections() = default;
+      to_out_(parameters, name + ".to_out.0", head_channels, channels, ParameterRole::last_weight) {
+}
 
 FoldedProjections AttentionProjections::fold(Tape& tape, const Device& device) const {
   if (tape.recording()) return computed(tape, device, *this);
-  const std::lock_guard lock(kept_->mutex);
-  const Kept::Origin origin = Kept::origin(*this, device);
-  if (origin != kept_->origin_of_folded) {
-    const FoldedProjections now = computed(tape, device, *this);
-    kept_->folded = {.query_weight = kept_copy(tape, now.query_weight),
-                     .query_bias = kept_copy(tape, now.query_bias),
-                     .out_weight = kept_copy(tape, now.out_weight),
-                     .out_bias = kept_copy(tape, now.out_bias)};
-    kept_->origin_of_folded = origin;
-  }
-  return kept_->folded;
+  const Tensor& first = to_q_.weight().value;
+  const std::array sources{&first,
+                           &to_q_.bias().value,
+                           &to_k_.weight().value,
+                           &to_v_.weight().value,
+                           &to_v_.bias().value,
+                           &to_out_.weight().value,
+                           &to_out_.bias().value};
+  const std::int64_t C = first.dim(1);
+  const DType dtype = first.dtype();
+  const DerivedKey key{
+      .purpose = "folded_attention",
+      .element = dtype == DType::f32 ? DerivedKey::Element::f32 : DerivedKey::Element::f64};
+  DerivedParameters& derived = device.derived_parameters();
+  const Device& home =
+      derived.keeps(first) ? first.device() : device;  // a worker may be gone sooner
+  const auto kept = derived.get<KeptProjections>(
+      sources, key,
+      [&] {
+        const auto persistent = [&](const Shape& shape) {
+          return Tensor::persistent(home, shape, dtype);
+        };
+        return std::make_shared<KeptProjections>(KeptProjections{
+            persistent({C, C}), persistent({C}), persistent({C, C}), persistent({C})});
+      },
+      [&](KeptProjections& to) {
+        const FoldedProjections now = computed(tape, device, *this);
+        Kernels& k = device.kernels();
+        copy(k, now.query_weight, to.query_weight);
+        copy(k, now.query_bias, to.query_bias);
+        copy(k, now.out_weight, to.out_weight);
+        copy(k, now.out_bias, to.out_bias);
+      });
+  return {.query_weight = tape.constant(kept->query_weight),
+          .query_bias = tape.constant(kept->query_bias),
+          .out_weight = tape.constant(kept->out_weight),
+          .out_bias = tape.constant(kept->out_bias)};
 }
 
 }  // namespace ddim

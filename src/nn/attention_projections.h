@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "nn/linear.h"
@@ -27,9 +26,6 @@ class AttentionProjections {
   /// C channels of the tokens, C_heads of the queries, keys and values.
   AttentionProjections(ParameterList& parameters, const std::string& name, std::int64_t channels,
                        std::int64_t head_channels);
-  AttentionProjections(AttentionProjections&&) noexcept;
-  AttentionProjections& operator=(AttentionProjections&&) noexcept;
-  ~AttentionProjections();
 
   const Linear& to_q() const { return to_q_; }
   const Linear& to_k() const { return to_k_; }
@@ -37,14 +33,11 @@ class AttentionProjections {
   const Linear& to_out() const { return to_out_; }
 
   /// On a recording tape, computed with gradients for the parameters. Else computed once for each
-  /// state of the parameters, and kept on the device. Thread-safe.
+  /// state of the parameters, and kept among DerivedParameters. Thread-safe.
   FoldedProjections fold(Tape& tape, const Device& device) const;
 
  private:
-  struct Kept;
-
   Linear to_q_, to_k_, to_v_, to_out_;
-  std::unique_ptr<Kept> kept_;
 };
 
 }  // namespace ddim

@@ -11,7 +11,8 @@ ClassEmbedding::ClassEmbedding(ParameterList& parameters, const UNetConfig& conf
     : config_(config) {
   if (config.class_embed_type == ClassEmbedType::lookup)
     weight_ = parameters.add("class_embedding.weight",
-                             {*config.num_class_embeds, config.time_embedding_channels()});
+                             {*config.num_class_embeds, config.time_embedding_channels()},
+                             ParameterRole::table);
   if (config.class_embed_type == ClassEmbedType::timestep)
     mlp_.emplace(parameters, "class_embedding", config);
 }

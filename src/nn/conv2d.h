@@ -10,25 +10,21 @@
 
 namespace ddim {
 
-/// A convolution with bias, and with what else its caller wants added to the result.
+/// A convolution with a bias of its own, and with what else its caller wants added to the result.
 class Conv2d {
  public:
   struct Channels {
     std::int64_t in, out;
   };
-  /// Added to the result before it is written; undefined ones are left out.
-  struct Addends {
-    Var per_image_bias;  ///< [N,C_out]
-    Var residual;        ///< [N,H_out,W_out,C_out]
-  };
 
   /// Parameters name.weight [C_out,C_in,kernel,kernel] and name.bias [C_out].
   Conv2d(ParameterList& parameters, const std::string& name, Channels channels,
-         const ConvGeometry& geometry);
+         const ConvGeometry& geometry, ParameterRole weight_role = ParameterRole::weight);
 
   /// [N,H,W,C_in] -> [N,H_out,W_out,C_out]
   Var operator()(Tape& tape, const ChannelVars& x) const { return (*this)(tape, x, {}); }
-  Var operator()(Tape& tape, const ChannelVars& x, const Addends& addends) const;
+  /// The addends are without a bias: that is the layer's.
+  Var operator()(Tape& tape, const ChannelVars& x, ConvAddends<Var> addends) const;
 
  private:
   std::string name_;

@@ -8,8 +8,8 @@ GroupNorm::GroupNorm(ParameterList& parameters, const std::string& name, std::in
                      const GroupNormOptions& options)
     : name_(name),
       options_(options),
-      weight_(parameters.add(name + ".weight", {channels})),
-      bias_(parameters.add(name + ".bias", {channels})) {}
+      weight_(parameters.add(name + ".weight", {channels}, ParameterRole::scale)),
+      bias_(parameters.add(name + ".bias", {channels}, ParameterRole::shift)) {}
 
 Var GroupNorm::operator()(Tape& tape, const ChannelVars& x) const {
   Var y = group_norm(tape, x, tape.leaf(weight_), tape.leaf(bias_), options_);  // [N,H,W,C]

@@ -1,7 +1,6 @@
 #include "nn/initialisation.h"
 
 #include <cmath>
-#include <string_view>
 
 namespace ddim {
 namespace {
@@ -19,31 +18,12 @@ Fan fan_of(const Shape& weight) {
           .out = static_cast<double>(weight[0]) * window};
 }
 
-bool is_norm(std::string_view layer) {
-  return layer.ends_with("norm1") || layer.ends_with("norm2") || layer.ends_with("group_norm") ||
-         layer == "conv_norm_out";
-}
-
-bool ends_a_residual(std::string_view layer) {
-  return layer.ends_with(".conv2") || layer.ends_with(".to_out.0") || layer == "conv_out";
-}
-
-std::string_view layer_of(const Parameter& parameter) {
-  return std::string_view(parameter.name).substr(0, parameter.name.rfind('.'));
-}
-
-/// Values are uniform in [-bound, bound); what a layer's weight and bias get.
-struct Bounds {
-  double weight, bias;
-};
-
-Bounds bounds_of(std::string_view layer, const Fan& fan, Initialisation initialisation) {
-  if (initialisation == Initialisation::pytorch) {
-    const double bound = 1.0 / std::sqrt(fan.in);
-    return {.weight = bound, .bias = bound};
-  }
-  const double scale = ends_a_residual(layer) ? kNearZeroScale : 1.0;
-  return {.weight = std::sqrt(3.0 * scale / ((fan.in + fan.out) / 2.0)), .bias = 0.0};
+/// Values are uniform in [-bound, bound): the bound for a layer's weight, or its bias.
+double bound_of(ParameterRole role, const Fan& fan, Initialisation initialisation) {
+  if (initialisation == Initialisation::pytorch) return 1.0 / std::sqrt(fan.in);
+  if (role == ParameterRole::bias) return 0.0;
+  const double scale = role == ParameterRole::last_weight ? kNearZeroScale : 1.0;
+  return std::sqrt(3.0 * scale / ((fan.in + fan.out) / 2.0));
 }
 
 NoiseKey noise_of(const Parameter& parameter, std::uint64_t seed) {
@@ -76,31 +56,39 @@ void set_constant(Parameter& parameter, double value) {
   parameter.value.mark_modified();
 }
 
-/// A table of rows, or the frequencies of a fourier embedding: weights without a bias.
-bool is_embedding(const Parameter& parameter) {
-  return parameter.name == "time_proj.weight" || parameter.name == "class_embedding.weight";
-}
-
 }  // namespace
 
 void initialise(UNet& unet, Initialisation initialisation, std::uint64_t seed) {
   Fan fan{};  // of the last weight: what its bias goes by
+  const auto set_bounded = [&](Parameter& parameter) {
+    const double bound = bound_of(parameter.role, fan, initialisation);
+    if (bound > 0.0)
+      set_uniform(parameter, bound, seed);
+    else
+      set_constant(parameter, 0.0);
+  };
   for (Parameter* parameter : unet.mutable_parameters()) {
-    const std::string_view layer = layer_of(*parameter);
-    const bool is_weight = parameter->name.ends_with(".weight");
-    if (is_norm(layer)) {
-      set_constant(*parameter, is_weight ? 1.0 : 0.0);
-    } else if (is_embedding(*parameter)) {
-      const bool is_table = parameter->value.shape().rank() == 2;
-      set_normal(*parameter, is_table ? 1.0 : kFourierScale, seed);
-    } else {
-      if (is_weight) fan = fan_of(parameter->value.shape());
-      const Bounds bounds = bounds_of(layer, fan, initialisation);
-      const double bound = is_weight ? bounds.weight : bounds.bias;
-      if (bound > 0.0)
-        set_uniform(*parameter, bound, seed);
-      else
+    switch (parameter->role) {
+      case ParameterRole::weight:
+      case ParameterRole::last_weight:
+        fan = fan_of(parameter->value.shape());
+        set_bounded(*parameter);
+        break;
+      case ParameterRole::bias:
+        set_bounded(*parameter);
+        break;
+      case ParameterRole::scale:
+        set_constant(*parameter, 1.0);
+        break;
+      case ParameterRole::shift:
         set_constant(*parameter, 0.0);
+        break;
+      case ParameterRole::table:
+        set_normal(*parameter, 1.0, seed);
+        break;
+      case ParameterRole::frequencies:
+        set_normal(*parameter, kFourierScale, seed);
+        break;
     }
   }
 }

@@ -13,7 +13,7 @@ class Linear {
  public:
   /// Parameters name.weight [C_out,C_in] and name.bias [C_out].
   Linear(ParameterList& parameters, const std::string& name, std::int64_t in_channels,
-         std::int64_t out_channels);
+         std::int64_t out_channels, ParameterRole weight_role = ParameterRole::weight);
 
   Var operator()(Tape& tape, const Var& x) const;  // [...,C_in] -> [...,C_out]
 

@@ -2,9 +2,10 @@
 
 namespace ddim {
 
-const Parameter& ParameterList::add(const std::string& name, const Shape& shape) {
+const Parameter& ParameterList::add(const std::string& name, const Shape& shape,
+                                    ParameterRole role) {
   parameters_.push_back(std::make_unique<Parameter>(
-      Parameter{name, Tensor::persistent(device_, shape, dtype_), parameters_.size()}));
+      Parameter{name, Tensor::persistent(device_, shape, dtype_), parameters_.size(), role}));
   constant_view_.push_back(parameters_.back().get());
   mutable_view_.push_back(parameters_.back().get());
   return *parameters_.back();

@@ -15,7 +15,7 @@ class ParameterList {
   ParameterList(const Device& device, DType dtype) : device_(device), dtype_(dtype) {}
 
   /// A new parameter, uninitialised, persistent on the device.
-  const Parameter& add(const std::string& name, const Shape& shape);
+  const Parameter& add(const std::string& name, const Shape& shape, ParameterRole role);
 
   const std::vector<const Parameter*>& all() const { return constant_view_; }
   const std::vector<Parameter*>& all_mutable() { return mutable_view_; }

@@ -50,7 +50,7 @@ ResBlock::ResBlock(ParameterList& parameters, const std::string& name,
       norm2_(parameters, name + ".norm2", options.channels.out,
              norm_and(modulates(config) ? Activation::none : config.act_fn, config)),
       conv2_(parameters, name + ".conv2", {.in = options.channels.out, .out = options.channels.out},
-             kConv3x3) {
+             kConv3x3, ParameterRole::last_weight) {
   if (options.channels.in != options.channels.out)
     conv_shortcut_.emplace(parameters, name + ".conv_shortcut", options.channels, kConv1x1);
 }
@@ -60,7 +60,7 @@ Var ResBlock::operator()(Tape& tape, const ChannelVars& x, const Var& active_tem
   Var h = resized(tape, norm1_(tape, x), options_.resize);  // [N,H,W,C_in]
   const Var e = time_emb_proj_(tape, active_temb);          // [N,C_out] or [N,2C_out]
   if (time_scale_shift_ == TimeScaleShift::add) {
-    h = norm2_(tape, conv1_(tape, h, {.per_image_bias = e, .residual = {}}));  // [N,H,W,C_out]
+    h = norm2_(tape, conv1_(tape, h, {.per_image_bias = e}));  // [N,H,W,C_out]
   } else {
     h = scale_shift(tape, norm2_(tape, conv1_(tape, h)), e, act_fn_);  // [N,H,W,C_out]
   }
@@ -69,7 +69,7 @@ Var ResBlock::operator()(Tape& tape, const ChannelVars& x, const Var& active_tem
       options_.resize == Resize::none ? x : resized(tape, x.first, options_.resize);
   const Var shortcut =
       conv_shortcut_ ? (*conv_shortcut_)(tape, resized_x) : resized_x.first;  // [N,H,W,C_out]
-  h = conv2_(tape, h, {.per_image_bias = {}, .residual = shortcut});          // [N,H,W,C_out]
+  h = conv2_(tape, h, {.residual = shortcut});                                // [N,H,W,C_out]
   return scale(tape, h, 1.0 / options_.output_scale_factor);                  // [N,H,W,C_out]
 }
 

@@ -18,9 +18,10 @@ std::optional<std::reference_wrapper<const Parameter>> make_weight(ParameterList
     case TimeEmbeddingType::positional:
       return std::nullopt;
     case TimeEmbeddingType::fourier:
-      return parameters.add(kName, {config.conv_in_channels()});
+      return parameters.add(kName, {config.conv_in_channels()}, ParameterRole::frequencies);
     case TimeEmbeddingType::learned:
-      return parameters.add(kName, {*config.num_train_timesteps, config.conv_in_channels()});
+      return parameters.add(kName, {*config.num_train_timesteps, config.conv_in_channels()},
+                            ParameterRole::table);
   }
   return std::nullopt;
 }

@@ -80,7 +80,7 @@ UNet::UNet(UNetBuilder b, DType dtype)
                       .epsilon = config_.norm_eps,
                       .activation = Activation::silu}),
       conv_out_(b.parameters, "conv_out", {.in = b.channels(0), .out = config_.out_channels},
-                kConv3x3),
+                kConv3x3, ParameterRole::last_weight),
       parameters_(std::move(b.parameters)) {}
 
 std::int64_t UNet::num_parameters() const {

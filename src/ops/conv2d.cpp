@@ -17,6 +17,9 @@ Shape output_shape(const Shape& x, const Shape& weight, const ConvGeometry& geom
           weight);
   require(weight[1] == x[3], "conv2d: weight ", weight, " takes ", weight[1],
           " channels, but x is ", x);
+  require(geometry.pad_begin < geometry.kernel && geometry.pad_end < geometry.kernel,
+          "conv2d: padding (", geometry.pad_begin, ", ", geometry.pad_end,
+          ") must be less than the kernel (", geometry.kernel, ")");
   const std::int64_t padding = geometry.pad_begin + geometry.pad_end;
   require(geometry.upsample == 1 || geometry.upsample == 2,
           "conv2d: upsample must be 1 or 2, found ", geometry.upsample);
@@ -29,7 +32,7 @@ Shape output_shape(const Shape& x, const Shape& weight, const ConvGeometry& geom
 
 }  // namespace
 
-Var conv2d(Tape& tape, const ChannelVars& x, const Var& weight, const ConvVars& addends,
+Var conv2d(Tape& tape, const ChannelVars& x, const Var& weight, const ConvAddends<Var>& addends,
            const ConvGeometry& geometry) {
   require_images("conv2d", "C_in", x);
   const Shape shape = output_shape(x.value().shape(), weight.value().shape(), geometry);

@@ -4,19 +4,12 @@
 
 namespace ddim {
 
-/// What conv2d adds to its sums. Undefined ones are left out.
-struct ConvVars {
-  Var bias = {};            ///< [C_out]
-  Var per_image_bias = {};  ///< [N,C_out]: the projected time embedding
-  Var residual = {};        ///< [N,H_out,W_out,C_out]
-};
-
 /// Cross-correlation with a square window and zero padding, plus its addends, of x or of x with
 /// its pixels repeated (geometry.upsample):
 /// x [N,H,W,C_in], weight [C_out,C_in,kernel,kernel] -> [N,H_out,W_out,C_out]. x may be in two
 /// parts where the window is pointwise and there is no per_image_bias. Throws Error(user) when the
-/// shapes do not fit.
-Var conv2d(Tape& tape, const ChannelVars& x, const Var& weight, const ConvVars& addends,
+/// shapes do not fit, and when an output could see padding alone.
+Var conv2d(Tape& tape, const ChannelVars& x, const Var& weight, const ConvAddends<Var>& addends,
            const ConvGeometry& geometry);
 
 }  // namespace ddim

@@ -19,8 +19,8 @@ class HostMemory final : public MemorySource {
   std::byte* allocate(std::size_t num_bytes) override {
     void* data = ::operator new (num_bytes, std::align_val_t{Arena::kAlignment}, std::nothrow);
     if (data == nullptr)
-      fail(ErrorCode::user, "memory: ", num_bytes,
-           " bytes are not to be had; try a smaller --batch");
+      fail(ErrorCode::user, "memory: the system has no ", num_bytes,
+           " bytes left; a smaller batch needs less");
     return static_cast<std::byte*>(data);
   }
   void deallocate(std::byte* data, std::size_t) noexcept override {
@@ -111,6 +111,7 @@ Storage* Arena::allocate(std::size_t num_bytes) {
   storage->num_bytes = needed;
   storage->id = next_storage_id();
   storage->version = 0;
+  storage->has_derived = false;
   storage->arena = this;
   bytes_in_use_ += needed;
   return storage;

@@ -15,9 +15,9 @@ class Arena;
 struct Storage {
   std::byte* data = nullptr;
   std::size_t num_bytes = 0;
-  std::uint64_t id = 0;  ///< unique over the process, never reused
-  std::atomic<std::uint64_t> version{
-      0};  ///< rises with each in-place change; packed copies are keyed by it
+  std::uint64_t id = 0;                   ///< unique over the process, never reused
+  std::atomic<std::uint64_t> version{0};  ///< rises with each change in place
+  std::atomic<bool> has_derived{false};   ///< see DerivedParameters
   std::atomic<int> num_handles{0};
   Arena* arena = nullptr;
 };

@@ -7,24 +7,23 @@
 
 namespace ddim {
 
+class DerivedParameters;
 class Kernels;
 class Tensor;
 
-/// A place where tensors live and ops run: a handle, cheap to copy. It owns everything that a
-/// backend keeps between calls (packed weights, primitive caches, workspaces); there is none
-/// outside.
+/// A place where tensors live and ops run: a handle, cheap to copy. It owns everything that is kept
+/// between calls: what was derived from parameters, and a backend's primitives and workspaces.
 ///
 /// One device is used by one thread at a time. To run on several threads, give each its own
-/// worker(): workers see the same parameters and share their packed copies, and have their own
-/// arena, caches and workspaces.
+/// worker(): workers share the parameters and what is derived from them, and have their own arena,
+/// primitives and workspaces.
 class Device {
  public:
   /// What a backend provides for one worker.
   struct Backend {
     virtual ~Backend() = default;
     virtual Kernels& kernels() = 0;
-    /// A backend for another thread, sharing packed parameters, using `num_threads` threads in an
-    /// op.
+    /// A backend for another thread, using `num_threads` threads in an op.
     virtual std::unique_ptr<Backend> fork(int num_threads) = 0;
     virtual std::unique_ptr<MemorySource> memory() = 0;
     /// "cpu avx512, 2 threads"
@@ -37,6 +36,7 @@ class Device {
   Kernels& kernels() const { return *state_->kernels; }
   Arena& arena() const { return *state_->arena; }
   Arena& persistent_memory() const { return *state_->persistent_memory; }
+  DerivedParameters& derived_parameters() const { return *state_->derived_parameters; }
   std::string describe() const { return state_->backend->describe(); }
   /// A device for another thread, whose ops use `num_threads` threads.
   Device worker(int num_threads) const;
@@ -45,7 +45,9 @@ class Device {
 
  private:
   struct State {
-    std::shared_ptr<Arena> persistent_memory;  // shared with the workers; dies last
+    // Shared with the workers. Memory dies last.
+    std::shared_ptr<Arena> persistent_memory;
+    std::shared_ptr<DerivedParameters> derived_parameters;
     std::unique_ptr<Arena> arena;
     std::unique_ptr<Backend> backend;
     Kernels* kernels = nullptr;

@@ -3,11 +3,14 @@
 #include <ddim/activation.h>
 #include <ddim/plan.h>
 
+#include <compare>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "base/philox.h"
+#include "tensor/pass.h"
 #include "tensor/tensor.h"
 
 namespace ddim {
@@ -58,8 +61,8 @@ struct ChannelGrads {
 struct ConvGeometry {
   std::int64_t kernel = 3;
   std::int64_t stride = 1;
-  std::int64_t pad_begin = 1;  ///< zeros above and to the left
-  std::int64_t pad_end = 1;    ///< zeros below and to the right
+  std::int64_t pad_begin = 1;  ///< zeros above and to the left, fewer than the kernel
+  std::int64_t pad_end = 1;    ///< zeros below and to the right, fewer than the kernel
   std::int64_t upsample = 1;   ///< 2: x with every row and column repeated is what it slides over
 
   std::int64_t output_size(std::int64_t input_size) const {
@@ -71,11 +74,34 @@ struct ConvGeometry {
   }
 };
 
-/// What a convolution adds to its sums before it writes them. Undefined tensors are left out.
+/// What a convolution adds to its sums before it writes them: a Tensor each for a kernel, a Var for
+/// an op. Undefined ones are left out.
+template <class Value>
 struct ConvAddends {
-  Tensor bias = {};            ///< [C_out]
-  Tensor per_image_bias = {};  ///< [N,C_out]: the projected time embedding
-  Tensor residual = {};        ///< [N,H_out,W_out,C_out]
+  Value bias = {};            ///< [C_out]
+  Value per_image_bias = {};  ///< [N,C_out]: the projected time embedding
+  Value residual = {};        ///< [N,H_out,W_out,C_out]
+};
+
+/// A convolution, or one of its gradients, by all that may decide how it is computed: the shape of
+/// one image, never the batch or the load, because the way decides the bits.
+struct ConvProblem {
+  Pass pass = Pass::forward;
+  ConvGeometry geometry;
+  std::int64_t height = 0;  ///< of x, as is the width
+  std::int64_t width = 0;
+  std::int64_t c_in = 0;
+  std::int64_t c_out = 0;
+  bool is_in_parts = false;  ///< x is, or the gradient of x as it is wanted
+  bool adds_per_image_bias = false;
+  bool adds_residual = false;
+};
+
+/// How a backend computes a convolution.
+struct ConvChoice {
+  std::string_view algorithm;  ///< "winograd_f4x4"
+  std::string_view reason;     ///< what it is for, in words
+  auto operator<=>(const ConvChoice&) const = default;
 };
 
 /// A factor of a matrix product, as it is or transposed.
@@ -119,16 +145,18 @@ struct AdamUpdate {
 
 /// The seam to a backend: the numerical work of the whole program. Three rules hold for every
 /// function.
-///  - Tensors are dense, on this backend's device, of one dtype (f32; `ref` also f64), and have the
-///  shapes
-///    written beside them. ops/ checks shapes and says what is wrong; a backend may assert only.
-///  - Outputs come last and are overwritten. Inputs and outputs do not overlap unless a line says
-///  so.
-///    A Grad is written as it says, and skipped when it is undefined.
-///  - Determinism: what an image n of [N,...] gets in a forward function is bit for bit the same
-///  whatever
-///    N is and however many threads there are. Gradients of parameters (sums over images) depend on
-///    N and on the order of images, never on the number of threads.
+///
+/// Arguments: tensors are dense, on this backend's device, of one dtype (f32; `ref` also f64), and
+/// have the shapes written beside them. ops/ checks shapes and says what is wrong; a backend may
+/// assert only.
+///
+/// Results: outputs come last and are overwritten. Inputs and outputs do not overlap unless a line
+/// says so. A Grad is written as it says, and skipped when it is undefined.
+///
+/// Determinism: what image n of [N,...] gets in a forward function is bit for bit the same for
+/// every N and every number of threads. Gradients of parameters (sums over images) depend on N and
+/// on the order of images, never on the number of threads.
+///
 /// Letters: N images, H W pixels, C channels, L tokens (H*W), M rows, K inputs. See
 /// docs/notation.md.
 class Kernels {
@@ -148,8 +176,9 @@ class Kernels {
   /// x [N,H,W,C_in], weight [C_out,C_in,kernel,kernel], y [N,H_out,W_out,C_out]. The residual may
   /// be y itself. x is in two parts only where the window is pointwise and without a
   /// per_image_bias.
-  virtual void conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends& addends,
-                      const ConvGeometry& geometry, Tensor& y) = 0;
+  virtual void conv2d(const ChannelParts& x, const Tensor& weight,
+                      const ConvAddends<Tensor>& addends, const ConvGeometry& geometry,
+                      Tensor& y) = 0;
   /// dx of conv2d: dy [N,H_out,W_out,C_out], dx [N,H,W,C_in].
   virtual void conv2d_backward_input(const Tensor& dy, const Tensor& weight,
                                      const ConvGeometry& geometry, const ChannelGrads& dx) = 0;
@@ -157,6 +186,9 @@ class Kernels {
   /// separately.
   virtual void conv2d_backward_weight(const ChannelParts& x, const Tensor& dy,
                                       const ConvGeometry& geometry, Grad dweight, Grad dbias) = 0;
+
+  /// How the function of the problem's pass computes it.
+  virtual ConvChoice conv_choice(const ConvProblem& problem) const = 0;
 
   /// y = x weight^T + bias: x [M,K], weight [C_out,K], bias [C_out] or undefined, y [M,C_out]. A
   /// row of y depends on its row of x alone, bit for bit.

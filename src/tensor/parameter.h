@@ -9,12 +9,24 @@
 
 namespace ddim {
 
+/// What a parameter does in its layer: what its first values go by.
+enum class ParameterRole {
+  weight,       ///< of a convolution or a linear layer
+  last_weight,  ///< the same, of the layer that ends a residual branch or the network
+  bias,         ///< of the layer whose weight precedes it
+  scale,        ///< of a norm
+  shift,        ///< of a norm
+  table,        ///< rows to be looked up
+  frequencies,  ///< of a fourier embedding
+};
+
 /// A trainable tensor under its checkpoint name ("down_blocks.0.resnets.0.conv1.weight"), in the
 /// checkpoint's shape. `index` is its place in the network's list of parameters.
 struct Parameter {
   std::string name;
   Tensor value;
   std::size_t index = 0;
+  ParameterRole role = ParameterRole::weight;
 };
 
 /// One gradient buffer for each parameter of a network, in its order: what one shard of a training

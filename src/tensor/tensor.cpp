@@ -1,6 +1,7 @@
 #include "tensor/tensor.h"
 
 #include "base/error.h"
+#include "tensor/derived_parameters.h"
 #include "tensor/kernels.h"
 
 namespace ddim {
@@ -35,7 +36,9 @@ Tensor::Tensor(const Tensor& other)
 }
 
 Tensor::~Tensor() {
-  if (storage_ != nullptr && --storage_->num_handles == 0) storage_->arena->release(storage_);
+  if (storage_ == nullptr || --storage_->num_handles > 0) return;
+  if (storage_->has_derived) device_.derived_parameters().forget(storage_->id);
+  storage_->arena->release(storage_);
 }
 
 Tensor Tensor::view(const Shape& shape) const {

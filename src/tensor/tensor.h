@@ -27,8 +27,8 @@ constexpr DType dtype_of() {
 }
 
 /// A handle on a dense row-major array on a device. Copies share the elements; activations are
-/// [N,H,W,C], parameters keep their checkpoint's shape. Never holds an uninitialised handle of the
-/// system: destroying the last handle returns the memory to the arena it came from.
+/// [N,H,W,C], parameters keep their checkpoint's shape. The last copy to be destroyed returns the
+/// memory to the arena it came from, and frees what the device derived from the elements.
 class Tensor {
  public:
   Tensor() = default;
@@ -65,6 +65,15 @@ class Tensor {
     assert(defined() && dtype_of<T>() == dtype_);
     return reinterpret_cast<T*>(storage_->data + byte_offset_);
   }
+  /// The same, but null for an undefined tensor.
+  template <class T>
+  const T* data_or_null() const {
+    return defined() ? data<T>() : nullptr;
+  }
+  template <class T>
+  T* data_or_null() {
+    return defined() ? data<T>() : nullptr;
+  }
   template <class T>
   std::span<const T> values() const {
     return {data<T>(), static_cast<std::size_t>(size())};
@@ -79,11 +88,14 @@ class Tensor {
   /// Rows first .. first+count-1 of the slowest axis, sharing the elements.
   Tensor slice(std::int64_t first, std::int64_t count) const;
 
-  /// The identity of the elements and how often they were changed in place: what a backend's packed
-  /// copy of a parameter is keyed by. Whoever writes into a parameter calls mark_modified().
+  /// The identity of the elements, and how often they were changed in place: what tells
+  /// DerivedParameters whether its values are up to date. Whoever writes into a parameter calls
+  /// mark_modified().
   std::uint64_t storage_id() const { return storage_->id; }
   std::uint64_t version() const { return storage_->version; }
   void mark_modified() { ++storage_->version; }
+  /// Called by DerivedParameters: it is to be told when the elements are freed.
+  void mark_derived_from() const { storage_->has_derived = true; }
 
   void swap(Tensor& other) noexcept {
     std::swap(device_, other.device_);

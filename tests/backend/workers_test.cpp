@@ -4,9 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "backend/cpu/cpu_kernels.h"
-#include "backend/cpu/engine.h"
 #include "backend/make_device.h"
+#include "tensor/derived_parameters.h"
 #include "tests/backend/tensors.h"
 
 namespace ddim::test {
@@ -47,8 +46,8 @@ TEST(Workers, ComputeWhatOneDeviceComputes) {
 
   for (int repeat = 0; repeat < 5; ++repeat) {
     const Network network(device);  // nothing of it is packed
-    auto& packed = dynamic_cast<cpu::CpuKernels&>(device.kernels()).engine().packed_parameters();
-    const std::int64_t packs_before = packed.num_packs();
+    const DerivedParameters& packed = device.derived_parameters();
+    const std::int64_t packs_before = packed.num_fills();
     std::vector<Device> workers;
     for (int i = 0; i < kWorkers; ++i) workers.push_back(device.worker(1 + i % 2));
     std::vector<int> right(kImages, 0);
@@ -57,7 +56,7 @@ TEST(Workers, ComputeWhatOneDeviceComputes) {
       right[static_cast<std::size_t>(image)] = same(y, expected.slice(image * 16, 16)) ? 1 : 0;
     });
     EXPECT_EQ(right, std::vector<int>(kImages, 1));
-    EXPECT_EQ(packed.num_packs() - packs_before, 3);
+    EXPECT_EQ(packed.num_fills() - packs_before, 3);
   }
 }
 

@@ -42,7 +42,6 @@ std::vector<KernelCase> attention_cases() {
                      }});
     cases.push_back(
         {.name = concat(name, "_backward"),
-         .pass = KernelCase::Pass::backward,
          .inputs = {{.shape = shape}, {.shape = shape}, {.shape = shape}, {.shape = shape}},
          .outputs = {grad(shape), grad(shape), grad(shape)},
          .tolerance = 3 * tolerance,

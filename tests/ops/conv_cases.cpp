@@ -131,7 +131,6 @@ void add_cases_of_two_parts(std::vector<KernelCase>& cases) {
     }));
     cases.push_back(
         {.name = concat(name, "_backward_input"),
-         .pass = KernelCase::Pass::backward,
          .inputs = {{.shape = out}, parameter(weight, 1.0 / std::sqrt(static_cast<double>(c_out)))},
          .outputs = {grad(first), grad(second)},
          .tolerance = 1e-5,
@@ -140,7 +139,6 @@ void add_cases_of_two_parts(std::vector<KernelCase>& cases) {
          }});
     cases.push_back(
         {.name = concat(name, "_backward_weight"),
-         .pass = KernelCase::Pass::backward,
          .inputs = {{.shape = first}, {.shape = second}, {.shape = out}},
          .outputs = {parameter_grad(weight), parameter_grad({c_out})},
          .tolerance = 1e-5,
@@ -184,7 +182,6 @@ std::vector<KernelCase> conv_cases() {
       const Shape weight{s.c_out, s.c_in, g.kernel, g.kernel};
       const double fan_out = static_cast<double>(s.c_out * g.kernel * g.kernel);
       cases.push_back({.name = concat(name, "_backward_input"),
-                       .pass = KernelCase::Pass::backward,
                        .inputs = {{.shape = out}, parameter(weight, 1.0 / std::sqrt(fan_out))},
                        .outputs = {grad(in)},
                        .tolerance = 1e-5,
@@ -192,7 +189,6 @@ std::vector<KernelCase> conv_cases() {
                          c.kernels.conv2d_backward_input(c.in[0], c.in[1], g, c.out[0]);
                        }});
       cases.push_back({.name = concat(name, "_backward_weight"),
-                       .pass = KernelCase::Pass::backward,
                        .inputs = {{.shape = in}, {.shape = out}},
                        .outputs = {parameter_grad(weight), parameter_grad({s.c_out})},
                        .tolerance = 1e-5,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -21,7 +22,9 @@ struct Input {
 
 /// A tensor that a kernel writes.
 struct Output {
-  enum class Kind { tensor, grad };  ///< always overwritten, or as its slot says
+  /// Always overwritten; as its slot says; overwritten, with numbers of double precision
+  /// (as_floats).
+  enum class Kind { tensor, grad, doubles };
   Shape shape;
   Kind kind = Kind::tensor;
   Input::Axis first_axis = Input::Axis::images;
@@ -36,21 +39,23 @@ struct Call {
 
   const Device& device() const { return in.front().device(); }
   Tensor& y(std::size_t i = 0) { return out[i].tensor; }
+  /// What the case needs between two kernels.
+  Tensor scratch(const Shape& shape) const { return {device(), shape, in.front().dtype()}; }
 };
 
 /// A function of Kernels on given shapes, some of them larger than what the backend gives to a
 /// thread at a time (tens of thousands of elements): what the harness in kernel_test.cpp compares
 /// with `ref`, surrounds with sentinels and repeats for other batches and threads.
 struct KernelCase {
-  enum class Pass { forward, backward };
   std::string name;
-  Pass pass = Pass::forward;
   std::vector<Input> inputs;
   std::vector<Output> outputs;
   /// Largest difference from `ref`, relative to the largest absolute value of the output, or to
   /// `magnitude` if that is more: the size of terms that cancel.
   double tolerance = 0.0;
   double magnitude = 0.0;
+  /// Largest difference of each element from `ref` in double, relative to one more than its value.
+  std::optional<double> element_tolerance = {};
   double bf16_tolerance = 1e-2;           ///< the tolerance where products are made of bf16
   Precision precision = Precision::fp32;  ///< of the backend; `ref` is fp32 always
   std::function<void(Call&)> run;
@@ -67,6 +72,13 @@ inline Output grad(const Shape& shape) { return {.shape = shape, .kind = Output:
 inline Output parameter_grad(const Shape& shape) {
   return {.shape = shape, .kind = Output::Kind::grad, .first_axis = Input::Axis::none};
 }
+
+/// A double as two floats that add up to it, for each of `values`: an output of Kind::doubles.
+std::vector<float> as_floats(const std::vector<double>& values);
+
+/// `shapes`, and images of one pixel, of one channel, of channels that are no multiple of a vector
+/// or more than the kernels' blocks of them, of odd widths, and of several blocks of elements.
+std::vector<Shape> and_odd_images(std::vector<Shape> shapes);
 
 /// "5x8x8x32"
 std::string shape_name(const Shape& shape);

@@ -21,6 +21,28 @@ std::string shape_name(const Shape& shape) {
   return name;
 }
 
+std::vector<float> as_floats(const std::vector<double>& values) {
+  std::vector<float> floats;
+  for (const double value : values) {
+    floats.push_back(static_cast<float>(value));
+    floats.push_back(static_cast<float>(value - floats.back()));
+  }
+  return floats;
+}
+
+std::vector<Shape> and_odd_images(std::vector<Shape> shapes) {
+  shapes.insert(shapes.end(), {{2, 1, 1, 1},
+                               {2, 1, 1, 3},
+                               {3, 5, 7, 3},
+                               {2, 3, 5, 48},
+                               {3, 4, 4, 33},
+                               {2, 12, 12, 64},
+                               {3, 9, 7, 130},
+                               {2, 4, 4, 300},
+                               {2, 3, 3, 272}});
+  return shapes;
+}
+
 namespace {
 
 using Values = std::vector<float>;
@@ -28,37 +50,49 @@ using Values = std::vector<float>;
 /// A quiet NaN with a payload of its own: one that is read where it should not be spoils the
 /// result.
 const float kSentinel = std::bit_cast<float>(0x7FC0DEADU);
+const double kDoubleSentinel = std::bit_cast<double>(std::uint64_t{0x7FF8'0000'0000'DEAD});
 
 bool same_bits(std::span<const float> a, std::span<const float> b) {
   return std::ranges::equal(a, b, [](float x, float y) {
     return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
   });
 }
+bool same_bits(std::span<const double> a, std::span<const double> b) {
+  return std::ranges::equal(a, b, [](double x, double y) {
+    return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y);
+  });
+}
 
-/// A tensor in the middle of a larger buffer whose other elements nobody may touch.
+/// A tensor of T in the middle of a larger buffer whose other elements nobody may touch.
+template <class T>
 class GuardedTensor {
  public:
   /// `margin` elements on both sides; a margin that is no multiple of 16 misaligns the tensor.
   GuardedTensor(const Device& device, const Shape& shape, const Values& values, std::int64_t margin)
-      : buffer_(device, {shape.size() + 2 * margin}), margin_(margin) {
-    std::ranges::fill(buffer_.values<float>(), kSentinel);
+      : buffer_(device, {shape.size() + 2 * margin}, dtype_of<T>()), margin_(margin) {
+    std::ranges::fill(buffer_.values<T>(), sentinel());
     tensor_ = buffer_.slice(margin, shape.size()).view(shape);
-    std::ranges::copy(values, tensor_.values<float>().begin());
+    std::ranges::copy(values, tensor_.template values<T>().begin());
   }
 
   const Tensor& tensor() const { return tensor_; }
-  Values values() const {
-    const auto span = tensor_.values<float>();
+  std::vector<T> values() const {
+    const auto span = tensor_.template values<T>();
     return {span.begin(), span.end()};
   }
   bool margins_intact() const {
-    const auto all = buffer_.values<float>();
+    const auto all = buffer_.values<T>();
     const auto margin = static_cast<std::size_t>(margin_);
-    const Values sentinels(margin, kSentinel);
+    const std::vector<T> sentinels(margin, sentinel());
     return same_bits(all.first(margin), sentinels) && same_bits(all.last(margin), sentinels);
   }
 
  private:
+  static T sentinel() {
+    if constexpr (std::is_same_v<T, float>) return kSentinel;
+    if constexpr (std::is_same_v<T, double>) return kDoubleSentinel;
+  }
+
   Tensor buffer_;
   Tensor tensor_;
   std::int64_t margin_;
@@ -85,11 +119,12 @@ Values normal_values(const Shape& shape, std::uint32_t stream) {
   return values;
 }
 
-/// Runs the case and returns the outputs; the empty ones were not wanted.
-std::vector<Values> run_case(const KernelCase& test, const Device& device,
-                             const RunOptions& options) {
+/// Runs the case on tensors of T and returns the outputs; the empty ones were not wanted.
+template <class T = float>
+std::vector<std::vector<T>> run_case(const KernelCase& test, const Device& device,
+                                     const RunOptions& options) {
   const bool one_image = options.only_image >= 0;
-  std::vector<GuardedTensor> inputs;
+  std::vector<GuardedTensor<T>> inputs;
   std::uint32_t stream = 0;
   for (const Input& input : test.inputs) {
     Values values = normal_values(input.shape, stream++);
@@ -101,9 +136,10 @@ std::vector<Values> run_case(const KernelCase& test, const Device& device,
       inputs.emplace_back(device, input.shape, values, options.margin);
     }
   }
-  std::vector<GuardedTensor> outputs;
+  std::vector<GuardedTensor<T>> outputs;
   for (const Output& output : test.outputs) {
-    const Shape shape = one_image ? of_one_image(output.shape) : output.shape;
+    const bool of_one = one_image && output.first_axis == Input::Axis::images;
+    const Shape shape = of_one ? of_one_image(output.shape) : output.shape;
     // What an overwritten output held before must not matter.
     Values before(static_cast<std::size_t>(shape.size()), std::numeric_limits<float>::quiet_NaN());
     if (options.write == Write::accumulate) before = normal_values(shape, 100 + stream++);
@@ -115,8 +151,8 @@ std::vector<Values> run_case(const KernelCase& test, const Device& device,
       .in = {},
       .out = {},
       .first_image = static_cast<std::uint32_t>(std::max<std::int64_t>(0, options.only_image))};
-  std::vector<Values> inputs_before;
-  for (const GuardedTensor& input : inputs) {
+  std::vector<std::vector<T>> inputs_before;
+  for (const GuardedTensor<T>& input : inputs) {
     call.in.push_back(input.tensor());
     inputs_before.push_back(input.values());
   }
@@ -131,10 +167,10 @@ std::vector<Values> run_case(const KernelCase& test, const Device& device,
     EXPECT_TRUE(same_bits(inputs[i].values(), inputs_before[i])) << "input " << i << " was changed";
     EXPECT_TRUE(inputs[i].margins_intact()) << "memory around input " << i << " was changed";
   }
-  std::vector<Values> results;
+  std::vector<std::vector<T>> results;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     EXPECT_TRUE(outputs[i].margins_intact()) << "memory around output " << i << " was changed";
-    results.push_back(wanted(i) ? outputs[i].values() : Values());
+    results.push_back(wanted(i) ? outputs[i].values() : std::vector<T>());
   }
   return results;
 }
@@ -151,6 +187,17 @@ void expect_close(const KernelCase& test, const Values& actual, const Values& tr
         << "; off by " << difference / largest << " of the largest value, allowed "
         << test.tolerance;
   }
+}
+
+/// The numbers that `values` stand for in an output of a kind.
+template <class T>
+std::vector<double> numbers_of(const std::vector<T>& values, Output::Kind kind) {
+  std::vector<double> numbers(values.begin(), values.end());
+  if (kind != Output::Kind::doubles) return numbers;
+  for (std::size_t i = 0; i < numbers.size() / 2; ++i)
+    numbers[i] = numbers[2 * i] + numbers[2 * i + 1];
+  numbers.resize(numbers.size() / 2);
+  return numbers;
 }
 
 bool takes_grads(const KernelCase& test) { return test.outputs.front().kind == Output::Kind::grad; }
@@ -200,6 +247,25 @@ TEST_P(CpuKernels, AgreeWithRef) {
   }
 }
 
+TEST_P(CpuKernels, AgreeWithRefInDouble) {
+  const KernelCase& test = GetParam();
+  if (!test.element_tolerance) return;
+  for (const Write write : write_modes(test)) {
+    SCOPED_TRACE(write == Write::accumulate ? "accumulate" : "overwrite");
+    const auto truth = run_case<double>(test, make_device(BackendKind::ref), {.write = write});
+    const auto actual = run_case(test, cpu_device(test, 1), {.write = write, .margin = 19});
+    for (std::size_t i = 0; i < truth.size(); ++i) {
+      const std::vector<double> expected = numbers_of(truth[i], test.outputs[i].kind);
+      const std::vector<double> found = numbers_of(actual[i], test.outputs[i].kind);
+      ASSERT_EQ(found.size(), expected.size());
+      for (std::size_t j = 0; j < found.size(); ++j) {
+        ASSERT_NEAR(found[j], expected[j], *test.element_tolerance * (1.0 + std::abs(expected[j])))
+            << "output " << i << ", element " << j;
+      }
+    }
+  }
+}
+
 // Asking for one gradient gives what asking for all of them gives.
 TEST_P(CpuKernels, SkipUnwantedGradients) {
   const KernelCase& test = GetParam();
@@ -223,19 +289,21 @@ TEST_P(CpuKernels, GiveTheSameBitsOnAnyNumberOfThreads) {
   }
 }
 
+// Gradients of what belongs to an image, too.
 TEST_P(CpuKernels, GiveAnImageTheSameBitsInAnyBatch) {
   const KernelCase& test = GetParam();
-  const bool has_images = std::ranges::all_of(
-      test.outputs, [](const Output& o) { return o.first_axis == Input::Axis::images; });
-  if (test.pass == KernelCase::Pass::backward || !has_images) return;
+  const auto of_images = [](const Output& o) { return o.first_axis == Input::Axis::images; };
+  if (std::ranges::none_of(test.outputs, of_images)) return;
   const std::vector<Values> batch = run_case(test, cpu_device(test, 2), {});
-  const std::int64_t num_images = test.outputs.front().shape[0];
+  const std::int64_t num_images = std::ranges::find_if(test.outputs, of_images)->shape[0];
   const Device cpu = cpu_device(test, 1);
   for (const std::int64_t image : {std::int64_t{0}, num_images / 2, num_images - 1}) {
     const std::vector<Values> alone = run_case(test, cpu, {.only_image = image});
-    for (std::size_t i = 0; i < alone.size(); ++i)
+    for (std::size_t i = 0; i < alone.size(); ++i) {
+      if (!of_images(test.outputs[i])) continue;
       EXPECT_TRUE(same_bits(alone[i], slice_of(batch[i], test.outputs[i].shape, image)))
           << "image " << image << ", output " << i;
+    }
   }
 }
 

@@ -35,7 +35,6 @@ std::vector<KernelCase> linear_cases() {
                      .tolerance = 3e-6,
                      .run = [](Call& c) { c.kernels.linear(c.in[0], c.in[1], {}, c.y()); }});
     cases.push_back({.name = concat(name, "_backward"),
-                     .pass = KernelCase::Pass::backward,
                      .inputs = {x, weight, dy},
                      .outputs = {grad({m, k}), parameter_grad({c_out, k}), parameter_grad({c_out})},
                      .tolerance = 3e-6,

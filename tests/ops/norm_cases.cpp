@@ -45,20 +45,61 @@ void add_group_norm_cases(std::vector<KernelCase>& cases) {
                                               c.y(2));
                        }});
       cases.push_back({.name = concat(name, "_backward"),
-                       .pass = KernelCase::Pass::backward,
                        .inputs = {in, gamma, beta, {.shape = x}},
                        .outputs = {grad(x), parameter_grad({s.c}), parameter_grad({s.c})},
                        .tolerance = 2 * tolerance,
                        .magnitude = of_one_element ? 1.0 / std::sqrt(options.epsilon) : 0.0,
                        .run = [=](Call& c) {
-                         Tensor mean(c.device(), statistics);
-                         Tensor rstd(c.device(), statistics);
-                         Tensor y(c.device(), x);
+                         Tensor mean = c.scratch(statistics);
+                         Tensor rstd = c.scratch(statistics);
+                         Tensor y = c.scratch(x);
                          c.kernels.group_norm(c.in[0], c.in[1], c.in[2], options, mean, rstd, y);
                          c.kernels.group_norm_backward(c.in[0], c.in[1], c.in[2], mean, rstd,
                                                        options, c.in[3], c.out[0], c.out[1],
                                                        c.out[2]);
                        }});
+    }
+  }
+}
+
+/// Each element against `ref` in double, on groups whose variance is not far below epsilon.
+void add_group_norm_element_cases(std::vector<KernelCase>& cases) {
+  const std::vector<Shape> shapes = and_odd_images({});
+  const std::vector<std::int64_t> num_groups{1, 3, 1, 16, 11, 32, 2, 1, 16};
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    const Shape x = shapes[i];
+    for (const Activation activation : {Activation::none, Activation::silu}) {
+      const Shape statistics{x[0], num_groups[i]};
+      const GroupNormOptions options{
+          .num_groups = num_groups[i], .epsilon = 1e-3, .activation = activation};
+      const std::string name = concat("group_norm_elements_", shape_name(x), "_groups",
+                                      num_groups[i], activation == Activation::silu ? "_silu" : "");
+      const Input gamma = parameter({x[3]});
+      const Input beta = parameter({x[3]});
+      cases.push_back({.name = name,
+                       .inputs = {{.shape = x, .scale = 2.0, .offset = 3.0}, gamma, beta},
+                       .outputs = {{.shape = statistics}, {.shape = statistics}, {.shape = x}},
+                       .tolerance = 3e-6,
+                       .element_tolerance = 2e-6,
+                       .run = [=](Call& c) {
+                         c.kernels.group_norm(c.in[0], c.in[1], c.in[2], options, c.y(0), c.y(1),
+                                              c.y(2));
+                       }});
+      cases.push_back(
+          {.name = concat(name, "_backward"),
+           .inputs = {{.shape = x, .scale = 2.0, .offset = 1.0}, gamma, beta, {.shape = x}},
+           .outputs = {grad(x), parameter_grad({x[3]}), parameter_grad({x[3]})},
+           .tolerance = 6e-6,
+           .magnitude = 1.0,
+           .element_tolerance = 1e-5,
+           .run = [=](Call& c) {
+             Tensor mean = c.scratch(statistics);
+             Tensor rstd = c.scratch(statistics);
+             Tensor y = c.scratch(x);
+             c.kernels.group_norm(c.in[0], c.in[1], c.in[2], options, mean, rstd, y);
+             c.kernels.group_norm_backward(c.in[0], c.in[1], c.in[2], mean, rstd, options, c.in[3],
+                                           c.out[0], c.out[1], c.out[2]);
+           }});
     }
   }
 }
@@ -97,7 +138,6 @@ void add_group_norm_of_parts_cases(std::vector<KernelCase>& cases) {
                        }});
       cases.push_back(
           {.name = concat(name, "_backward"),
-           .pass = KernelCase::Pass::backward,
            .inputs =
                {{.shape = first}, {.shape = second, .offset = 1.0}, gamma, beta, {.shape = y}},
            .outputs = {grad(first), grad(second), parameter_grad(channels),
@@ -105,9 +145,9 @@ void add_group_norm_of_parts_cases(std::vector<KernelCase>& cases) {
            .tolerance = 6e-6,
            .run = [=](Call& c) {
              const ChannelParts x{c.in[0], c.in[1]};
-             Tensor mean(c.device(), statistics);
-             Tensor rstd(c.device(), statistics);
-             Tensor norm(c.device(), y);
+             Tensor mean = c.scratch(statistics);
+             Tensor rstd = c.scratch(statistics);
+             Tensor norm = c.scratch(y);
              c.kernels.group_norm(x, c.in[2], c.in[3], options, mean, rstd, norm);
              c.kernels.group_norm_backward(x, c.in[2], c.in[3], mean, rstd, options, c.in[4],
                                            {c.out[0], c.out[1]}, c.out[2], c.out[3]);
@@ -130,27 +170,32 @@ void add_activation_cases(std::vector<KernelCase>& cases) {
     Shape shape;
     double scale;  // 60: far into both tails, where exp overflows or vanishes
   };
+  const std::vector<ActivationShape> shapes{{{1}, 1.0},       {{5, 7}, 1.0},   {{5, 3, 7, 5}, 4.0},
+                                            {{2, 1003}, 1.0}, {{5, 64}, 60.0}, {{2, 20011}, 1.0}};
   for (const auto& [kind, activation] : kActivations) {
-    for (const auto& [shape, scale] : std::vector<ActivationShape>{{{1}, 1.0},
-                                                                   {{5, 7}, 1.0},
-                                                                   {{5, 3, 7, 5}, 4.0},
-                                                                   {{2, 1003}, 1.0},
-                                                                   {{5, 64}, 60.0},
-                                                                   {{2, 20011}, 1.0}}) {
+    const auto if_silu = [of = activation](double tolerance) {
+      return of == Activation::silu ? std::optional(tolerance) : std::nullopt;
+    };
+    std::vector<ActivationShape> of_this = shapes;
+    if (activation == Activation::silu) {
+      for (const Shape& x : and_odd_images({})) of_this.push_back({x, 4.0});
+    }
+    for (const auto& [shape, scale] : of_this) {
       const std::string name = concat(kind, "_", shape_name(shape), scale > 4.0 ? "_tails" : "");
       const Activation a = activation;
       cases.push_back({.name = name,
                        .inputs = {{.shape = shape, .scale = scale}},
                        .outputs = {{.shape = shape}},
                        .tolerance = 1e-6,
+                       .element_tolerance = if_silu(5e-7),
                        .run = [a](Call& c) { c.kernels.activate(a, c.in[0], c.y()); }});
       cases.push_back(
           {.name = concat(name, "_backward"),
-           .pass = KernelCase::Pass::backward,
            .inputs = {{.shape = shape, .scale = scale}, {.shape = shape}},
            .outputs = {grad(shape)},
            .tolerance = 1e-6,
            .magnitude = 1.0,  // where a slope crosses zero, its terms cancel
+           .element_tolerance = if_silu(1e-6),
            .run = [a](Call& c) { c.kernels.activate_backward(a, c.in[0], c.in[1], c.out[0]); }});
     }
   }
@@ -170,7 +215,6 @@ void add_scale_shift_cases(std::vector<KernelCase>& cases) {
                        .tolerance = 1e-6,
                        .run = [a](Call& c) { c.kernels.scale_shift(c.in[0], c.in[1], a, c.y()); }});
       cases.push_back({.name = concat(name, "_backward"),
-                       .pass = KernelCase::Pass::backward,
                        .inputs = {{.shape = x}, {.shape = modulation}, {.shape = x}},
                        .outputs = {grad(x), grad(modulation)},
                        .tolerance = 2e-6,
@@ -187,6 +231,7 @@ void add_scale_shift_cases(std::vector<KernelCase>& cases) {
 std::vector<KernelCase> norm_cases() {
   std::vector<KernelCase> cases;
   add_group_norm_cases(cases);
+  add_group_norm_element_cases(cases);
   add_group_norm_of_parts_cases(cases);
   add_activation_cases(cases);
   add_scale_shift_cases(cases);

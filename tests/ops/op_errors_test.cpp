@@ -67,6 +67,10 @@ TEST_F(OpErrors, NameTheOpAndBothValues) {
               conv2d(tape, var({2, 1, 8, 48}), weight, {}, {.pad_begin = 0, .pad_end = 1});
             }),
             "conv2d: x [2,1,8,48] with 1 pixels of padding is smaller than the window of 3");
+  EXPECT_EQ(message([&] { conv2d(tape, x, weight, {}, {.pad_begin = 3}); }),
+            "conv2d: padding (3, 1) must be less than the kernel (3)");
+  EXPECT_EQ(message([&] { conv2d(tape, x, weight, {}, {.pad_end = 3}); }),
+            "conv2d: padding (1, 3) must be less than the kernel (3)");
   EXPECT_EQ(message([&] { conv2d(tape, x, weight, {}, {.upsample = 3}); }),
             "conv2d: upsample must be 1 or 2, found 3");
   const Var narrow = var({2, 8, 7, 48});

@@ -45,9 +45,9 @@ TEST_F(RefValues, ConvolutionIsCrossCorrelationWithRowsBeforeColumns) {
 TEST_F(RefValues, ConvolutionSumsInputChannelsAndAddsEverything) {
   const Tensor x = tensor({2, 1, 1, 2}, {1, 2, 3, 4});
   const Tensor weight = tensor({2, 2, 1, 1}, {1, 10, 100, 1000});
-  const ConvAddends addends{.bias = tensor({2}, {0.5F, 0.25F}),
-                            .per_image_bias = tensor({2, 2}, {10000, 20000, 30000, 40000}),
-                            .residual = tensor({2, 1, 1, 2}, {-1, -2, -3, -4})};
+  const ConvAddends<Tensor> addends{.bias = tensor({2}, {0.5F, 0.25F}),
+                                    .per_image_bias = tensor({2, 2}, {10000, 20000, 30000, 40000}),
+                                    .residual = tensor({2, 1, 1, 2}, {-1, -2, -3, -4})};
   Tensor y = result({2, 1, 1, 2});
   k.conv2d(x, weight, addends, {.kernel = 1, .pad_begin = 0, .pad_end = 0}, y);
   EXPECT_THAT(to_host(y), ElementsAre(21 + 0.5 + 10000 - 1, 2100 + 0.25 + 20000 - 2,

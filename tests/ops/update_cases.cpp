@@ -7,16 +7,6 @@
 namespace ddim::test {
 namespace {
 
-/// Doubles as pairs of floats that add up to them, so that all their bits are compared.
-std::vector<float> as_floats(const std::vector<double>& values) {
-  std::vector<float> floats;
-  for (const double value : values) {
-    floats.push_back(static_cast<float>(value));
-    floats.push_back(static_cast<float>(value - floats.back()));
-  }
-  return floats;
-}
-
 /// all_finite of `x` (1 or 0), and of `x` with one bad element: the first, the middle, the last.
 std::vector<float> finite_with_poison(const Tensor& x) {
   Kernels& k = x.device().kernels();
@@ -34,12 +24,13 @@ std::vector<float> finite_with_poison(const Tensor& x) {
 }
 
 void add_loss_cases(std::vector<KernelCase>& cases) {
-  for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {2, 20011}}) {
+  for (const Shape& x : and_odd_images({{5, 1}, {5, 7, 5, 3}, {2, 20011}})) {
     const std::string on = concat("_", shape_name(x));
     cases.push_back({.name = concat("squared_error", on),
                      .inputs = {{.shape = x}, {.shape = x}},
-                     .outputs = {{.shape = {x[0], 2}}},
+                     .outputs = {{.shape = {x[0], 2}, .kind = Output::Kind::doubles}},
                      .tolerance = 1e-7,
+                     .element_tolerance = 1e-12,
                      .run = [](Call& c) {
                        std::vector<double> sums(static_cast<std::size_t>(c.in[0].dim(0)));
                        c.kernels.squared_error(c.in[0], c.in[1], sums);
@@ -47,8 +38,11 @@ void add_loss_cases(std::vector<KernelCase>& cases) {
                      }});
     cases.push_back({.name = concat("sum_of_squares", on),
                      .inputs = {parameter(x)},
-                     .outputs = {{.shape = {2}, .first_axis = Input::Axis::none}},
+                     .outputs = {{.shape = {2},
+                                  .kind = Output::Kind::doubles,
+                                  .first_axis = Input::Axis::none}},
                      .tolerance = 1e-7,
+                     .element_tolerance = 1e-12,
                      .run = [](Call& c) {
                        const double sum = c.kernels.sum_of_squares(c.in[0]);
                        c.kernels.upload(as_floats(std::vector<double>{sum}), c.y());
@@ -58,12 +52,12 @@ void add_loss_cases(std::vector<KernelCase>& cases) {
                      .outputs = {{.shape = {4}, .first_axis = Input::Axis::none}},
                      .run = [](Call& c) { c.kernels.upload(finite_with_poison(c.in[0]), c.y()); }});
     cases.push_back({.name = concat("squared_error_backward", on),
-                     .pass = KernelCase::Pass::backward,
                      .inputs = {{.shape = x}, {.shape = x}},
                      .outputs = {grad(x)},
                      .tolerance = 5e-7,
+                     .element_tolerance = 4e-7,
                      .run = [](Call& c) {
-                       c.kernels.squared_error_backward(c.in[0], c.in[1], 1.0 / 48.0, c.out[0]);
+                       c.kernels.squared_error_backward(c.in[0], c.in[1], 0.3, c.out[0]);
                      }});
   }
 }
@@ -87,16 +81,30 @@ void add_sampler_cases(std::vector<KernelCase>& cases) {
   velocity.x0_from_output = -0.8366600265340756;
   velocity.eps_from_output = 0.5;
   velocity.x0_scale = 0.8;
+  const SamplerUpdate plain{
+      .x0_from_x = 1.7, .x0_from_output = -1.2, .prev_from_x0 = 0.8, .prev_from_eps = 0.5};
+  const SamplerUpdate full{.x0_from_x = 1.7,
+                           .x0_from_output = -1.2,
+                           .clip = 1.0,
+                           .x0_scale = 0.9,
+                           .eps_from_x = 1.3,
+                           .eps_from_output = -0.2,
+                           .eps_from_x0 = -0.6,
+                           .prev_from_x0 = 0.8,
+                           .prev_from_eps = 0.5,
+                           .prev_from_noise = 0.3};
   struct Named {
     std::string name;
     SamplerUpdate update;
   };
-  for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {2, 20011}}) {
+  for (const Shape& x : and_odd_images({{5, 1}, {5, 7, 5, 3}, {2, 20011}})) {
     for (const auto& [name, update] : std::vector<Named>{{"ddim", ddim},
                                                          {"noisy", noisy},
                                                          {"clipped", clipped},
                                                          {"rederived", rederived},
-                                                         {"velocity", velocity}}) {
+                                                         {"velocity", velocity},
+                                                         {"plain", plain},
+                                                         {"full", full}}) {
       const std::vector<Input> x_eps_z{{.shape = x}, {.shape = x}, {.shape = x}};
       const std::string full_name = concat("sampler_update_", name, "_", shape_name(x));
       const SamplerUpdate u = update;
@@ -107,6 +115,7 @@ void add_sampler_cases(std::vector<KernelCase>& cases) {
                        .inputs = x_eps_z,
                        .outputs = {{.shape = x}, {.shape = x}},
                        .tolerance = 1e-6,
+                       .element_tolerance = 1e-6,
                        .run = [=](Call& c) {
                          c.kernels.sampler_update(u, c.in[0], c.in[1], noise(c), c.y(0), c.y(1));
                        }});
@@ -114,6 +123,7 @@ void add_sampler_cases(std::vector<KernelCase>& cases) {
                        .inputs = x_eps_z,
                        .outputs = {{.shape = x}},
                        .tolerance = 1e-6,
+                       .element_tolerance = 1e-6,
                        .run = [=](Call& c) {
                          Tensor no_x0_pred;
                          c.kernels.copy(c.in[0], c.y());
@@ -124,13 +134,14 @@ void add_sampler_cases(std::vector<KernelCase>& cases) {
 }
 
 void add_combination_cases(std::vector<KernelCase>& cases) {
-  for (const Shape& x : std::vector<Shape>{{5, 1}, {5, 7, 5, 3}, {2, 20011}}) {
+  for (const Shape& x : and_odd_images({{5, 1}, {5, 7, 5, 3}, {2, 20011}})) {
     const std::string on = concat("_", shape_name(x));
     const std::vector<Input> three{{.shape = x}, {.shape = x}, {.shape = x}};
     cases.push_back({.name = concat("linear_combination", on),
                      .inputs = three,
                      .outputs = {{.shape = x}},
                      .tolerance = 1e-6,
+                     .element_tolerance = 1e-6,
                      .run = [](Call& c) {
                        const std::vector<double> factors{0.7, -1.3, 2.1};
                        c.kernels.linear_combination(factors, c.in, c.y());
@@ -140,6 +151,7 @@ void add_combination_cases(std::vector<KernelCase>& cases) {
          .inputs = {{.shape = x}, {.shape = x}},
          .outputs = {{.shape = x}},
          .tolerance = 1e-6,
+         .element_tolerance = 1e-6,
          .run = [](Call& c) {
            c.kernels.copy(c.in[0], c.y());
            const std::vector<double> factors{-0.4, 1.6};
@@ -164,7 +176,7 @@ void add_adam_cases(std::vector<KernelCase>& cases) {
     std::string name;
     AdamUpdate update;
   };
-  for (const Shape& shape : std::vector<Shape>{{1}, {64, 48, 3, 3}, {1003}}) {
+  for (const Shape& shape : and_odd_images({{1}, {64, 48, 3, 3}, {1003}})) {
     for (const auto& [name, update] : std::vector<Named>{
              {"first_step", {.step = 1}},
              {"later", {.learning_rate = 1e-2, .beta1 = 0.8, .step = 1000, .grad_scale = 0.03}}}) {
@@ -181,6 +193,7 @@ void add_adam_cases(std::vector<KernelCase>& cases) {
                        .inputs = inputs,
                        .outputs = {output, output, output, output},
                        .tolerance = 1e-6,
+                       .element_tolerance = 1e-6,
                        .run = [=](Call& c) {
                          start(c);
                          c.kernels.adam(u, c.in[4], c.y(0), c.y(1), c.y(2), c.y(3));
@@ -189,12 +202,45 @@ void add_adam_cases(std::vector<KernelCase>& cases) {
                        .inputs = inputs,
                        .outputs = {output, output, output},
                        .tolerance = 1e-6,
+                       .element_tolerance = 1e-6,
                        .run = [=](Call& c) {
                          Tensor no_ema;
                          start(c);
                          c.kernels.adam(u, c.in[4], c.y(0), c.y(1), c.y(2), no_ema);
                        }});
     }
+  }
+}
+
+/// Three steps from moments of zero.
+void add_adam_steps_cases(std::vector<KernelCase>& cases) {
+  for (const Shape& shape : and_odd_images({})) {
+    const std::vector<Input> inputs{parameter(shape), parameter(shape), parameter(shape),
+                                    parameter(shape), parameter(shape)};
+    const Output output{.shape = shape, .first_axis = Input::Axis::none};
+    const auto run = [](Call& c, Tensor ema) {
+      c.kernels.copy(c.in[0], c.y(0));
+      for (const std::size_t moment : {1, 2}) c.kernels.fill(0.0, c.y(moment));
+      for (std::int64_t step = 1; step <= 3; ++step) {
+        c.kernels.adam({.learning_rate = 0.01, .step = step, .grad_scale = 0.5, .ema_decay = 0.99},
+                       c.in[static_cast<std::size_t>(step) + 1], c.y(0), c.y(1), c.y(2), ema);
+      }
+    };
+    cases.push_back({.name = concat("adam_three_steps_", shape_name(shape)),
+                     .inputs = inputs,
+                     .outputs = {output, output, output, output},
+                     .tolerance = 1e-6,
+                     .element_tolerance = 1e-6,
+                     .run = [run](Call& c) {
+                       c.kernels.copy(c.in[1], c.y(3));
+                       run(c, c.y(3));
+                     }});
+    cases.push_back({.name = concat("adam_three_steps_no_ema_", shape_name(shape)),
+                     .inputs = inputs,
+                     .outputs = {output, output, output},
+                     .tolerance = 1e-6,
+                     .element_tolerance = 1e-6,
+                     .run = [run](Call& c) { run(c, Tensor()); }});
   }
 }
 
@@ -206,6 +252,7 @@ std::vector<KernelCase> update_cases() {
   add_sampler_cases(cases);
   add_combination_cases(cases);
   add_adam_cases(cases);
+  add_adam_steps_cases(cases);
   return cases;
 }
 

@@ -7,15 +7,12 @@
 
 namespace ddim::cpu {
 
-ConvAlgorithm allowed_conv_algorithm() {
-  static const ConvAlgorithm algorithm = [] {
-    const char* const value = std::getenv("DDIM_CONV");
-    const std::string_view wanted = value == nullptr ? "any" : value;
-    require(wanted == "any" || wanted == "direct", "DDIM_CONV is \"", wanted,
-            "\"; it must be any or direct, or unset");
-    return wanted == "direct" ? ConvAlgorithm::direct : ConvAlgorithm::any;
-  }();
-  return algorithm;
+ConvAlgorithm conv_algorithm_of_environment() {
+  const char* const value = std::getenv("DDIM_CONV");
+  const std::string_view wanted = value == nullptr ? "any" : value;
+  require(wanted == "any" || wanted == "direct", "DDIM_CONV is \"", wanted,
+          "\"; it must be any or direct, or unset");
+  return wanted == "direct" ? ConvAlgorithm::direct : ConvAlgorithm::any;
 }
 
 }  // namespace ddim::cpu

@@ -8,8 +8,8 @@ enum class ConvAlgorithm {
   direct  ///< as a sum of products, to compare with
 };
 
-/// What the environment variable DDIM_CONV (any or direct; unset: any) says. It is read once.
-/// Throws Error(user) when it is anything else.
-ConvAlgorithm allowed_conv_algorithm();
+/// What the environment variable DDIM_CONV says: any or direct; unset: any. A device reads it when
+/// it is made. Throws Error(user) when it is anything else.
+ConvAlgorithm conv_algorithm_of_environment();
 
 }  // namespace ddim::cpu

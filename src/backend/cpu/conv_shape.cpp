@@ -1,14 +1,14 @@
 #include "backend/cpu/conv_shape.h"
 
-#include "base/error.h"
+#include <cassert>
+
+#include "tensor/derived_parameters.h"
 
 namespace ddim::cpu {
 
 ConvShape conv_shape(std::int64_t images, const Shape& x, const Shape& y,
                      const ConvGeometry& geometry) {
-  require(geometry.pad_begin < geometry.kernel && geometry.pad_end < geometry.kernel,
-          "conv2d: padding (", geometry.pad_begin, ", ", geometry.pad_end,
-          ") must be less than the kernel (", geometry.kernel, ")");
+  assert(geometry.pad_begin < geometry.kernel && geometry.pad_end < geometry.kernel);
   return {.images = images,
           .in_rows = x[1],
           .in_cols = x[2],
@@ -24,14 +24,17 @@ ConvShape conv_shape(std::int64_t images, const Shape& x, const Shape& y,
           .pad_right = geometry.pad_end};
 }
 
-std::shared_ptr<const dnnl::memory> packed_conv_weight(Engine& engine, const Tensor& weight,
-                                                       const ConvShape& shape,
+std::shared_ptr<const dnnl::memory> packed_conv_weight(Engine& engine, Pass pass,
+                                                       const Tensor& weight, const ConvShape& shape,
                                                        const dnnl::memory::desc& format) {
-  return engine.packed_parameters().get(weight, format, engine.onednn(), [&](dnnl::memory& packed) {
-    dnnl::memory plain(plain_weight(shape), engine.onednn(),
-                       const_cast<float*>(weight.data<float>()));
-    dnnl::reorder(plain, packed).execute(engine.stream(0), plain, packed);
-  });
+  return weight.device().derived_parameters().get<dnnl::memory>(
+      weight, {.purpose = "onednn", .pass = pass, .layout = engine.format_numbers().of(format)},
+      [&] { return std::make_shared<dnnl::memory>(format, engine.onednn()); },
+      [&](dnnl::memory& packed) {
+        dnnl::memory plain(plain_weight(shape), engine.onednn(),
+                           const_cast<float*>(weight.data<float>()));
+        dnnl::reorder(plain, packed).execute(engine.stream(0), plain, packed);
+      });
 }
 
 void unpack_conv_weight(Engine& engine, const ConvShape& shape, const dnnl::memory::desc& format,

@@ -8,21 +8,17 @@
 
 namespace ddim::cpu {
 
-/// `images` images of a convolution from x [N,H,W,C_in] to y [N,H_out,W_out,C_out]. Throws
-/// Error(user) when the padding is not less than the kernel (an output that sees padding alone).
+/// `images` images of a convolution from x [N,H,W,C_in] to y [N,H_out,W_out,C_out].
 ConvShape conv_shape(std::int64_t images, const Shape& x, const Shape& y,
                      const ConvGeometry& geometry);
 
 /// `weight` in `format`, packed now if that has not been done for its present version.
-std::shared_ptr<const dnnl::memory> packed_conv_weight(Engine& engine, const Tensor& weight,
-                                                       const ConvShape& shape,
+std::shared_ptr<const dnnl::memory> packed_conv_weight(Engine& engine, Pass pass,
+                                                       const Tensor& weight, const ConvShape& shape,
                                                        const dnnl::memory::desc& format);
 
 /// A weight gradient in `format` into its slot, in the checkpoint's format.
 void unpack_conv_weight(Engine& engine, const ConvShape& shape, const dnnl::memory::desc& format,
                         std::byte* packed, Grad& dweight);
-
-/// Rounded up to the alignment of a workspace.
-constexpr std::size_t aligned(std::size_t num_bytes) { return (num_bytes + 63) / 64 * 64; }
 
 }  // namespace ddim::cpu

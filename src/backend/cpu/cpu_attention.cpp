@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "backend/cpu/aligned_bytes.h"
 #include "backend/cpu/attention_simd.h"
-#include "backend/cpu/conv_shape.h"
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/engine.h"
 #include "backend/cpu/matmul_simd.h"

@@ -7,24 +7,23 @@
 
 namespace ddim::cpu {
 
-class Engine;  // oneDNN's engine and stream, primitive caches, packed parameters, workspaces
-               // (engine.h)
+class Engine;  // primitives, workspaces, and how to compute (engine.h)
 
-/// Kernels on CPUs. Contracts: tensor/kernels.h. Convolutions that Winograd's algorithm does not
-/// serve go to oneDNN (cpu_conv.cpp); the rest are our own SIMD kernels on Highway (cpu_*.cpp
+/// Kernels on CPUs. Contracts: tensor/kernels.h. conv_choice.cpp lists the ways to compute a
+/// convolution, of which one is oneDNN's; the rest are our own SIMD kernels on Highway (cpu_*.cpp
 /// beside a *_simd.cpp that is compiled once for each instruction set).
 class CpuKernels final : public Kernels {
  public:
   explicit CpuKernels(std::unique_ptr<Engine> engine);
   ~CpuKernels() override;
 
-  // oneDNN
-  void conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends& addends,
+  void conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends<Tensor>& addends,
               const ConvGeometry& geometry, Tensor& y) override;
   void conv2d_backward_input(const Tensor& dy, const Tensor& weight, const ConvGeometry& geometry,
                              const ChannelGrads& dx) override;
   void conv2d_backward_weight(const ChannelParts& x, const Tensor& dy, const ConvGeometry& geometry,
                               Grad dweight, Grad dbias) override;
+  ConvChoice conv_choice(const ConvProblem& problem) const override;
   void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) override;
   void linear_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, Grad dx,
                        Grad dweight, Grad dbias) override;
@@ -35,7 +34,6 @@ class CpuKernels final : public Kernels {
                           const Tensor& log_sum_exp, std::int64_t num_heads, double scale,
                           const Tensor& dy, Grad dq, Grad dk, Grad dv) override;
 
-  // Highway
   void upload(std::span<const float> values, Tensor& y) override;
   void download(const Tensor& x, std::span<float> values) override;
   void copy(const Tensor& x, Tensor& y) override;

@@ -9,7 +9,7 @@ void CpuKernels::linear(const Tensor& x, const Tensor& weight, const Tensor& bia
   linear_product(*engine_, {.x = x.data<float>(),
                             .num_rows = x.dim(0),
                             .weight = weight,
-                            .bias = bias.defined() ? bias.data<float>() : nullptr,
+                            .bias = bias.data_or_null<float>(),
                             .y = y.data<float>()});
 }
 
@@ -20,7 +20,7 @@ void CpuKernels::linear_backward(const Tensor& x, const Tensor& weight, const Te
     linear_product(*engine_, {.x = dy.data<float>(),
                               .num_rows = M,
                               .weight = weight,
-                              .role = WeightRole::as_it_is,
+                              .pass = Pass::backward_input,
                               .write = dx.write,
                               .y = dx.tensor.data<float>()});
   }

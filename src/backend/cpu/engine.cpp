@@ -1,9 +1,8 @@
 #include "backend/cpu/engine.h"
 
+#include <algorithm>
 #include <optional>
-#include <utility>
 
-#include "backend/cpu/conv_algorithm.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/simd_dispatch.h"
 #include "base/error.h"
@@ -27,7 +26,8 @@ std::optional<dnnl::cpu_isa> onednn_cap(Isa isa) {
   return std::nullopt;
 }
 
-/// oneDNN takes a cap only before its first primitive, and keeps it for the whole process.
+/// oneDNN takes a cap only before its first primitive, and keeps it for the whole process: so does
+/// this function remember whether it was taken, as a constant of the process and not of a device.
 void cap_onednn(Isa isa) {
   const std::optional<dnnl::cpu_isa> cap = onednn_cap(isa);
   if (!cap) return;
@@ -53,26 +53,41 @@ Value& find_or_make(std::map<Key, Value>& values, const Key& key, const Make& ma
 
 }  // namespace
 
-Engine::Engine(int num_threads, Precision precision, MemoryUse memory_use)
-    : Engine(make_onednn_engine(), std::make_shared<PackedParameters>(), num_threads, precision,
-             memory_use) {
-  cap_highway_targets(active_isa());
-  allowed_conv_algorithm();  // says now what is wrong with the environment
+int FormatNumbers::of(const dnnl::memory::desc& format) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(formats_, format);
+  const auto number = static_cast<int>(found - formats_.begin());
+  if (found == formats_.end()) formats_.push_back(format);
+  return number;
 }
 
-Engine::Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters,
-               int num_threads, Precision precision, MemoryUse memory_use)
+Engine::Engine(int num_threads, Precision precision, MemoryUse memory_use)
     : team_(num_threads),
       precision_(precision),
       memory_use_(memory_use),
-      onednn_(onednn),
-      packed_parameters_(std::move(packed_parameters)) {
-  for (int thread = 0; thread < num_threads; ++thread) streams_.emplace_back(onednn_);
+      conv_algorithm_(conv_algorithm_of_environment()),
+      onednn_(make_onednn_engine()),
+      format_numbers_(std::make_shared<FormatNumbers>()) {
+  cap_highway_targets(active_isa());
+  make_streams();
+}
+
+Engine::Engine(const Engine& other, int num_threads)
+    : team_(num_threads),
+      precision_(other.precision_),
+      memory_use_(other.memory_use_),
+      conv_algorithm_(other.conv_algorithm_),
+      onednn_(other.onednn_),
+      format_numbers_(other.format_numbers_) {
+  make_streams();
+}
+
+void Engine::make_streams() {
+  for (int thread = 0; thread < team_.size(); ++thread) streams_.emplace_back(onednn_);
 }
 
 std::unique_ptr<Engine> Engine::fork(int num_threads) const {
-  return std::unique_ptr<Engine>(
-      new Engine(onednn_, packed_parameters_, num_threads, precision_, memory_use_));
+  return std::unique_ptr<Engine>(new Engine(*this, num_threads));
 }
 
 ConvForward& Engine::conv_forward(const ConvForwardKey& key) {

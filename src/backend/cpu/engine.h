@@ -2,24 +2,38 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include <dnnl.hpp>
 
 #include <ddim/memory_use.h>
 #include <ddim/precision.h>
+#include "backend/cpu/conv_algorithm.h"
 #include "backend/cpu/conv_primitives.h"
-#include "backend/cpu/packed_parameters.h"
 #include "backend/cpu/workspace.h"
 #include "base/thread_team.h"
 
 namespace ddim::cpu {
 
-/// What the kernels of one worker keep between calls. The oneDNN engine and the packed parameters
-/// are shared with the worker that it was forked from; the rest is its own.
+/// Numbers for the weight formats that oneDNN chooses, which tell packed weights apart.
+/// Thread-safe.
+class FormatNumbers {
+ public:
+  int of(const dnnl::memory::desc& format);
+
+ private:
+  std::mutex mutex_;
+  std::vector<dnnl::memory::desc> formats_;
+};
+
+/// What the kernels of one worker keep between calls, and how they are to compute. The oneDNN
+/// engine and the numbers of its formats are shared with the worker that it was forked from;
+/// primitives and scratch are its own.
 class Engine {
  public:
-  /// Caps Highway, and oneDNN where it can be, at active_isa() for the whole process.
+  /// Caps Highway, and oneDNN where it can be, at active_isa() for the whole process. Reads
+  /// DDIM_CONV.
   Engine(int num_threads, Precision precision, MemoryUse memory_use);
   /// For another worker of the same device.
   std::unique_ptr<Engine> fork(int num_threads) const;
@@ -29,10 +43,12 @@ class Engine {
   const ThreadTeam& team() const { return team_; }
   Precision precision() const { return precision_; }
   MemoryUse memory_use() const { return memory_use_; }
+  /// Which algorithms convolutions may be computed by.
+  ConvAlgorithm conv_algorithm() const { return conv_algorithm_; }
   const dnnl::engine& onednn() const { return onednn_; }
   /// The stream of one of this worker's threads, 0..num_threads-1.
   dnnl::stream& stream(int thread) { return streams_[static_cast<std::size_t>(thread)]; }
-  PackedParameters& packed_parameters() { return *packed_parameters_; }
+  FormatNumbers& format_numbers() { return *format_numbers_; }
   Workspace& workspace() { return workspace_; }
   /// What a convolution makes of its input first: repeated pixels, or windows side by side.
   Workspace& rearranged() { return rearranged_; }
@@ -43,14 +59,16 @@ class Engine {
   ConvBackward& conv_backward_weight(const ConvShape& shape);
 
  private:
-  Engine(const dnnl::engine& onednn, std::shared_ptr<PackedParameters> packed_parameters,
-         int num_threads, Precision precision, MemoryUse memory_use);
+  /// Shares what workers share.
+  Engine(const Engine& other, int num_threads);
+  void make_streams();
 
   ThreadTeam team_;
   Precision precision_;
   MemoryUse memory_use_;
+  ConvAlgorithm conv_algorithm_;
   dnnl::engine onednn_;
-  std::shared_ptr<PackedParameters> packed_parameters_;
+  std::shared_ptr<FormatNumbers> format_numbers_;
   std::vector<dnnl::stream> streams_;
   Workspace workspace_;
   Workspace rearranged_;

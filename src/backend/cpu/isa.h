@@ -12,9 +12,10 @@ enum class Isa { neon, sse4, avx2, avx512, avx512_bf16 };
 std::string_view to_string(Isa isa);
 
 /// The best set that this processor has, or what the environment variable DDIM_ISA names if that is
-/// less. The environment is read once: oneDNN and Highway fix their choice for the whole process at
-/// first use, so a later change could not be honoured. Throws Error(user) when DDIM_ISA is no set
-/// of this architecture, and when an x86 processor has not even SSE4.2.
+/// less. A constant of the process, not of a device: oneDNN and Highway fix their choice for the
+/// whole process at first use, so the environment is read once and a later change has no effect.
+/// Throws Error(user) when DDIM_ISA is no set of this architecture, and when an x86 processor has
+/// not even SSE4.2.
 Isa active_isa();
 
 }  // namespace ddim::cpu

@@ -1,12 +1,11 @@
 #include "backend/cpu/linear_product.h"
 
 #include <algorithm>
-#include <type_traits>
 
-#include "backend/cpu/conv_shape.h"
 #include "backend/cpu/engine.h"
 #include "backend/cpu/layout_simd.h"
 #include "backend/cpu/matmul_simd.h"
+#include "backend/cpu/packed_weight.h"
 #include "backend/cpu/parallel.h"
 #include "base/thread_team.h"
 
@@ -23,33 +22,25 @@ RightFactor right_factor(const LinearProduct& product) {
   const std::int64_t C_out = product.weight.dim(0);
   const std::int64_t K = product.weight.dim(1);
   const float* const data = product.weight.data<float>();
-  if (product.role == WeightRole::as_it_is)
+  if (product.pass == Pass::backward_input)
     return {.view = {.data = data, .row_stride = K}, .K = C_out, .num_columns = K};
   return {
       .view = {.data = data, .row_stride = 1, .column_stride = K}, .K = K, .num_columns = C_out};
 }
 
-/// All panels of the weight, kept as long as it does not change. The two roles have formats of
-/// different rank, so that those of a square weight are not taken for each other.
+/// All panels of the weight, kept as long as it does not change.
 template <class Element>
-std::shared_ptr<const dnnl::memory> packed_weight(Engine& engine, const LinearProduct& product) {
-  using dnnl::memory;
-  constexpr auto kType =
-      std::is_same_v<Element, Bf16> ? memory::data_type::bf16 : memory::data_type::f32;
+std::shared_ptr<const PackedWeight> packed_panels(Engine& engine, const LinearProduct& product) {
   const RightFactor b = right_factor(product);
   const std::int64_t num_panels = simd::num_panels<Element>(b.num_columns);
   const std::int64_t panel_size = simd::panel_size<Element>(b.K);
-  const memory::desc format =
-      product.role == WeightRole::transposed
-          ? memory::desc({num_panels, panel_size}, kType, memory::format_tag::ab)
-          : memory::desc({1, num_panels, panel_size}, kType, memory::format_tag::abc);
-  return engine.packed_parameters().get(
-      product.weight, format, engine.onednn(), [&](memory& packed) {
-        auto* const to = static_cast<Element*>(packed.get_data_handle());
-        parallel_for(engine.team(), num_panels, [&](std::int64_t panel) {
-          simd::pack_panels(b.view, b.K, b.num_columns, panel, 1, to + panel * panel_size);
-        });
-      });
+  const DerivedKey key{
+      .purpose = "linear_product", .pass = product.pass, .element = element_of<Element>()};
+  return packed_weight<Element>(product.weight, key, num_panels * panel_size, [&](Element* to) {
+    parallel_for(engine.team(), num_panels, [&](std::int64_t panel) {
+      simd::pack_panels(b.view, b.K, b.num_columns, panel, 1, to + panel * panel_size);
+    });
+  });
 }
 
 /// Rows of A that are multiplied with all panels before the next are: they and the panels of a
@@ -92,7 +83,7 @@ void multiply(Engine& engine, const LinearProduct& product) {
   const RightFactor b = right_factor(product);
   const bool gathers = product.x_right.count > 0;
   const bool scatters = product.y_right.count > 0;
-  const auto packed = packed_weight<Element>(engine, product);
+  const auto packed = packed_panels<Element>(engine, product);
   const std::int64_t block_rows = std::min(rows_per_block(b.K), product.num_rows);
   const std::int64_t num_blocks = (product.num_rows + block_rows - 1) / block_rows;
   // Where blocks are few, threads share out the panels as well, but not of rows to be scattered.
@@ -126,7 +117,7 @@ void multiply(Engine& engine, const LinearProduct& product) {
             .a = simd::left_factor(
                 {.data = gathers ? gathered : product.x + row * b.K, .row_stride = b.K}, rows.count,
                 b.K, ready),
-            .panels = static_cast<const Element*>(packed->get_data_handle()),
+            .panels = packed->template elements<Element>(),
             .num_rows = rows.count,
             .num_columns = b.num_columns,
             .K = b.K,

@@ -6,12 +6,6 @@ namespace ddim::cpu {
 
 class Engine;
 
-/// Which matrix a weight [C_out,K] (or [C_out,K,1,1]) is.
-enum class WeightRole {
-  transposed,  ///< y = x weight^T: x [M,K]
-  as_it_is,    ///< dx = dy weight: x stands for dy [M,C_out]
-};
-
 /// Columns of a matrix that lie in one of their own, with dense rows.
 struct InputColumns {
   const float* data = nullptr;
@@ -24,14 +18,15 @@ struct OutputColumns {
 };
 
 /// y [M,columns] = x [M,k] B + bias + residual, or y += that, with products in the engine's
-/// precision. A row of y depends on its row of x alone, bit for bit: not on how x and y are
-/// divided.
+/// precision, B being a weight [C_out,K] (or [C_out,K,1,1]) or its transpose. A row of y depends on
+/// its row of x alone, bit for bit: not on how x and y are divided.
 struct LinearProduct {
   const float* x = nullptr;
   InputColumns x_right = {};  ///< the last columns of x, where they are apart from the others
   std::int64_t num_rows = 0;  ///< M
   const Tensor& weight;       ///< a parameter: packed once
-  WeightRole role = WeightRole::transposed;
+  /// forward: B = weight^T, x [M,K]. backward_input: B = weight, and x stands for dy [M,C_out].
+  Pass pass = Pass::forward;
   const float* bias = nullptr;      ///< [columns]; or null
   const float* residual = nullptr;  ///< [M,columns], may be y; or null
   Write write = Write::overwrite;

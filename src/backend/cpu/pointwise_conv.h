@@ -1,22 +1,22 @@
 #pragma once
 
-#include "tensor/kernels.h"
+#include "backend/cpu/conv_choice.h"
 
 namespace ddim::cpu {
 
-class Engine;
+// Convolutions that see one pixel, as a matrix product (linear_product.h).
 
-// Pointwise convolutions of two parts, as one matrix product: blocks of their rows are put side by
-// side in scratch that stays in the second-level cache, and nobody writes the whole.
+/// Whether they are one in bf16, of an x in one part: in fp32 oneDNN is as fast.
+bool pointwise_product_applies(const ConvProblem& problem, const Engine& engine);
+void pointwise_product(Engine& engine, const ConvForwardArguments& arguments);
+void pointwise_product(Engine& engine, const ConvBackwardInputArguments& arguments);
 
-/// Kernels::conv2d.
-void pointwise_conv2d(Engine& engine, const ChannelParts& x, const Tensor& weight,
-                      const ConvAddends& addends, Tensor& y);
-/// Kernels::conv2d_backward_input.
-void pointwise_backward_input(Engine& engine, const Tensor& dy, const Tensor& weight,
-                              const ChannelGrads& dx);
-/// The dweight of Kernels::conv2d_backward_weight.
-void pointwise_backward_weight(Engine& engine, const ChannelParts& x, const Tensor& dy,
-                               Grad dweight);
+// Those of two parts, always: blocks of their rows are put side by side in scratch that stays in
+// the second-level cache, and nobody writes the whole.
+
+bool product_of_parts_applies(const ConvProblem& problem, const Engine& engine);
+void product_of_parts(Engine& engine, const ConvForwardArguments& arguments);
+void product_of_parts(Engine& engine, const ConvBackwardInputArguments& arguments);
+void product_of_parts(Engine& engine, const ConvBackwardWeightArguments& arguments);
 
 }  // namespace ddim::cpu

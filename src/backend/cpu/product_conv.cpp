@@ -7,6 +7,7 @@
 #include "backend/cpu/engine.h"
 #include "backend/cpu/linear_product.h"
 #include "backend/cpu/matmul_simd.h"
+#include "backend/cpu/packed_weight.h"
 #include "backend/cpu/parallel.h"
 #include "base/thread_team.h"
 
@@ -16,16 +17,13 @@ namespace {
 /// All panels of a right factor [K, num_columns] that is made of a weight, kept as long as that
 /// does not change. element(k, column) is where it stands in the weight.
 template <class Element, class Where>
-std::shared_ptr<const dnnl::memory> packed_columns(Engine& engine, const Tensor& weight,
+std::shared_ptr<const PackedWeight> packed_columns(std::string_view purpose, const Tensor& weight,
                                                    std::int64_t K, std::int64_t num_columns,
                                                    const Where& element) {
-  using dnnl::memory;
-  constexpr auto kType =
-      std::is_same_v<Element, Bf16> ? memory::data_type::bf16 : memory::data_type::f32;
-  const std::int64_t num_panels = simd::num_panels<Element>(num_columns);
-  const memory::desc format({1, 1, num_panels, simd::panel_size<Element>(K)}, kType,
-                            memory::format_tag::abcd);
-  return engine.packed_parameters().get(weight, format, engine.onednn(), [&](memory& packed) {
+  const DerivedKey key{.purpose = purpose, .element = element_of<Element>()};
+  const std::int64_t num_elements =
+      simd::num_panels<Element>(num_columns) * simd::panel_size<Element>(K);
+  return packed_weight<Element>(weight, key, num_elements, [&](Element* to) {
     std::vector<float> columns(static_cast<std::size_t>(K * num_columns));
     for (std::int64_t column = 0; column < num_columns; ++column) {
       for (std::int64_t k = 0; k < K; ++k)
@@ -33,12 +31,8 @@ std::shared_ptr<const dnnl::memory> packed_columns(Engine& engine, const Tensor&
             weight.data<float>()[element(k, column)];
     }
     simd::pack_panels({.data = columns.data(), .row_stride = 1, .column_stride = K}, K, num_columns,
-                      static_cast<Element*>(packed.get_data_handle()));
+                      to);
   });
-}
-
-const float* optional_data(const Tensor& tensor, std::int64_t offset = 0) {
-  return tensor.defined() ? tensor.data<float>() + offset : nullptr;
 }
 
 /// Writes what a window of 3x3 sees of `image` where it begins at (y, x): [C][3][3], zeros beyond
@@ -79,19 +73,22 @@ void gather_window(const ConvShape& s, const float* image, std::int64_t y, std::
 
 }  // namespace
 
-bool gathered_conv_applies(Precision precision, const ConvGeometry& geometry, std::int64_t c_in,
-                           const ConvAddends& addends) {
-  return precision == Precision::bf16 && geometry.stride > 1 && geometry.upsample == 1 &&
-         c_in % 2 == 0 && !addends.per_image_bias.defined();
+bool gathered_product_applies(const ConvProblem& problem, const Engine& engine) {
+  return engine.precision() == Precision::bf16 && problem.geometry.stride > 1 &&
+         problem.geometry.upsample == 1 && problem.c_in % 2 == 0 && !problem.adds_per_image_bias;
 }
 
-void gathered_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
-                     const ConvAddends& addends, const ConvGeometry& geometry, Tensor& y) {
+void gathered_product(Engine& engine, const ConvForwardArguments& arguments) {
+  const Tensor& x = arguments.x.first;
+  const Tensor& weight = arguments.weight;
+  const ConvAddends<Tensor>& addends = arguments.addends;
+  const ConvGeometry& geometry = arguments.geometry;
+  Tensor& y = arguments.y;
   constexpr std::int64_t kBlockPixels = 48;
   const ConvShape s = conv_shape(/*images=*/1, x.shape(), y.shape(), geometry);
   const std::int64_t K = s.kernel * s.kernel * s.in_channels;
   const auto packed = packed_columns<Bf16>(
-      engine, weight, K, s.out_channels, [&](std::int64_t k, std::int64_t column) {
+      "gathered_product", weight, K, s.out_channels, [&](std::int64_t k, std::int64_t column) {
         const std::int64_t tap = k / s.in_channels;
         return (column * s.in_channels + k % s.in_channels) * s.kernel * s.kernel + tap;
       });
@@ -100,6 +97,7 @@ void gathered_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
   const std::int64_t num_blocks = (s.out_rows + block_rows - 1) / block_rows;
   const std::size_t thread_bytes =
       aligned(static_cast<std::size_t>(block_rows * s.out_cols * K) * sizeof(Bf16));
+  const float* const residual = addends.residual.data_or_null<float>();
   ThreadTeam& team = engine.team();
   std::byte* const workspace =
       engine.workspace().get(thread_bytes * static_cast<std::size_t>(team.size()));
@@ -116,40 +114,44 @@ void gathered_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
         gather_window(s, image, i * s.stride - s.pad_top, j * s.stride - s.pad_left, window);
     }
     const std::int64_t at = (n * s.out_rows + first) * s.out_cols * s.out_channels;
-    simd::multiply(
-        simd::Product<Bf16>{.a = {windows, K},
-                            .panels = static_cast<const Bf16*>(packed->get_data_handle()),
-                            .num_rows = (end - first) * s.out_cols,
-                            .num_columns = s.out_channels,
-                            .K = K,
-                            .bias = optional_data(addends.bias),
-                            .residual = optional_data(addends.residual, at),
-                            .c = y.data<float>() + at,
-                            .c_row_stride = s.out_channels});
+    simd::multiply(simd::Product<Bf16>{.a = {windows, K},
+                                       .panels = packed->elements<Bf16>(),
+                                       .num_rows = (end - first) * s.out_cols,
+                                       .num_columns = s.out_channels,
+                                       .K = K,
+                                       .bias = addends.bias.data_or_null<float>(),
+                                       .residual = residual == nullptr ? nullptr : residual + at,
+                                       .c = y.data<float>() + at,
+                                       .c_row_stride = s.out_channels});
   });
 }
 
-bool scattered_conv_applies(const ConvGeometry& geometry, std::int64_t c_in, std::int64_t c_out,
-                            const ConvAddends& addends) {
+bool scattered_product_applies(const ConvProblem& problem, const Engine&) {
   constexpr std::int64_t kMostColumns = 32;
   constexpr std::int64_t kMinChannels = 32;
+  const ConvGeometry& geometry = problem.geometry;
   const bool is_same = geometry.kernel == 3 && geometry.stride == 1 && geometry.pad_begin == 1 &&
                        geometry.pad_end == 1 && geometry.upsample == 1;
-  return is_same && 9 * c_out <= kMostColumns && c_in >= kMinChannels &&
-         !addends.per_image_bias.defined() && !addends.residual.defined();
+  return is_same && 9 * problem.c_out <= kMostColumns && problem.c_in >= kMinChannels &&
+         !problem.adds_per_image_bias && !problem.adds_residual;
 }
 
-void scattered_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
-                      const ConvAddends& addends, const ConvGeometry& geometry, Tensor& y) {
+void scattered_product(Engine& engine, const ConvForwardArguments& arguments) {
+  const Tensor& x = arguments.x.first;
+  const Tensor& weight = arguments.weight;
+  const ConvAddends<Tensor>& addends = arguments.addends;
+  const ConvGeometry& geometry = arguments.geometry;
+  Tensor& y = arguments.y;
   constexpr std::int64_t kBandRows = 8;
   const ConvShape s = conv_shape(/*images=*/1, x.shape(), y.shape(), geometry);
   const std::int64_t num_taps = s.kernel * s.kernel;
   const std::int64_t num_columns = num_taps * s.out_channels;  // [tap][C_out]
-  const auto packed = packed_columns<float>(
-      engine, weight, s.in_channels, num_columns, [&](std::int64_t k, std::int64_t column) {
-        const std::int64_t tap = column / s.out_channels;
-        return (column % s.out_channels * s.in_channels + k) * num_taps + tap;
-      });
+  const auto packed =
+      packed_columns<float>("scattered_product", weight, s.in_channels, num_columns,
+                            [&](std::int64_t k, std::int64_t column) {
+                              const std::int64_t tap = column / s.out_channels;
+                              return (column % s.out_channels * s.in_channels + k) * num_taps + tap;
+                            });
   const std::int64_t num_bands = (s.out_rows + kBandRows - 1) / kBandRows;
   const std::size_t thread_bytes =
       aligned(static_cast<std::size_t>((kBandRows + 2) * s.in_cols * num_columns) * sizeof(float));
@@ -167,7 +169,7 @@ void scattered_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
     const std::int64_t first_pixel = (n * s.in_rows + first_in) * s.in_cols;
     simd::multiply(
         simd::Product<float>{.a = {x.data<float>() + first_pixel * s.in_channels, s.in_channels},
-                             .panels = static_cast<const float*>(packed->get_data_handle()),
+                             .panels = packed->elements<float>(),
                              .num_rows = (end_in - first_in) * s.in_cols,
                              .num_columns = num_columns,
                              .K = s.in_channels,
@@ -193,15 +195,17 @@ void scattered_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
   });
 }
 
-bool gathered_weight_gradient_applies(const ConvGeometry& geometry, std::int64_t c_in,
-                                      std::int64_t c_out) {
+bool gathered_weight_gradient_applies(const ConvProblem& problem, const Engine&) {
   constexpr std::int64_t kMinChannels = 16;
-  return geometry.kernel == 3 && geometry.upsample == 1 && c_in >= kMinChannels &&
-         c_out >= kMinChannels;
+  return problem.geometry.kernel == 3 && problem.geometry.upsample == 1 &&
+         problem.c_in >= kMinChannels && problem.c_out >= kMinChannels;
 }
 
-void gathered_weight_gradient(Engine& engine, const Tensor& x, const Tensor& dy,
-                              const ConvGeometry& geometry, Grad dweight) {
+void gathered_weight_gradient(Engine& engine, const ConvBackwardWeightArguments& arguments) {
+  const Tensor& x = arguments.x.first;
+  const Tensor& dy = arguments.dy;
+  const ConvGeometry& geometry = arguments.geometry;
+  Grad dweight = arguments.dweight;
   const ConvShape s = conv_shape(/*images=*/1, x.shape(), dy.shape(), geometry);
   const std::int64_t row_size = s.in_channels * s.kernel * s.kernel;
   const std::int64_t pixels = s.out_rows * s.out_cols;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "backend/cpu/conv_algorithm.h"
 #include "backend/cpu/engine.h"
+#include "backend/cpu/packed_weight.h"
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/winograd_simd.h"
 #include "base/thread_team.h"
@@ -12,7 +12,6 @@
 namespace ddim::cpu {
 namespace {
 
-using winograd::Direction;
 using winograd::kLanes;
 using winograd::kPanel;
 using winograd::Problem;
@@ -23,38 +22,15 @@ using winograd::Tiles;
 /// weights, and with so few tiles reading them costs more than the products save.
 constexpr std::int64_t kMinPixels = 16;
 
-/// Below this the smaller tile is taken, whose transformed weights are less than half as large, and
-/// the gradient of the weights is left to direct convolution: it writes as many sums, of few tiles.
-constexpr std::int64_t kMinLargeTilePixels = 64;
+/// Images below this are small: the smaller tile is taken, whose transformed weights are less than
+/// half as large.
+constexpr std::int64_t kMinPixelsOfLarge = 64;
 
-/// Between narrower layers the forward convolution takes the smaller tile; see winograd_applies().
-constexpr std::int64_t kMinLargeTileChannels = 128;
+/// Layers below this, on either side, are narrow.
+constexpr std::int64_t kMinChannelsOfBroad = 128;
 
-/// Input channels from which the products of bf16 mode are of bf16, of tiles of 2x4, which need
-/// three for an output where those of 2x2 need four.
-constexpr std::int64_t kMinWideTileChannels = 256;
-
-/// How a convolution without an upsampling is computed.
-struct Algorithm {
-  Tile tile;
-  Precision products;
-};
-
-Algorithm algorithm_of(Precision precision, Direction direction, const Tensor& x, const Tensor& y) {
-  const bool is_small = y.dim(1) * y.dim(2) < kMinLargeTilePixels;
-  const bool is_narrow = std::min(x.dim(3), y.dim(3)) < kMinLargeTileChannels;
-  if (is_small) return {Tile::f2x2, precision};
-  if (precision == Precision::bf16) {
-    // Tiles of 2x4 are twice as coarse as those of 2x2: with them in all layers, eps of the
-    // CIFAR-10 network would be off by 1.3e-2 in place of 7e-3. So they are for wide layers, where
-    // products are most of the work. Of what is left, layers that are not narrow take as long in
-    // fp32 with tiles of 4x4, and make up for it.
-    if (x.dim(3) >= kMinWideTileChannels) return {Tile::f2x4, precision};
-    if (is_narrow) return {Tile::f2x2, precision};
-    return {Tile::f4x4, Precision::fp32};
-  }
-  return {direction == Direction::forward && is_narrow ? Tile::f2x2 : Tile::f4x4, precision};
-}
+/// Layers that read this many channels are wide.
+constexpr std::int64_t kMinChannelsOfWide = 256;
 
 /// Panels that are multiplied at a time: in bf16, two fill the registers best.
 template <class Element>
@@ -93,10 +69,6 @@ class Pieces {
   std::int64_t total_ = 0;
 };
 
-const float* optional_data(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data<float>() : nullptr;
-}
-
 /// Of the convolution that makes y of x, or one gradient of the other.
 Problem problem_of(const Tensor& x, const Tensor& y, Tile tile) {
   return {.num_images = y.dim(0),
@@ -107,25 +79,10 @@ Problem problem_of(const Tensor& x, const Tensor& y, Tile tile) {
           .tile = tile};
 }
 
-/// [panel][point][C_in][kPanel] of the type that products are made of. Turned weights have an axis
-/// more: the two packings of one weight with as many inputs as outputs must not be taken for each
-/// other.
-template <class Element>
-dnnl::memory::desc packed_format(const Problem& problem, Direction direction) {
-  using dnnl::memory;
-  constexpr auto kType =
-      std::is_same_v<Element, Bf16> ? memory::data_type::bf16 : memory::data_type::f32;
-  const memory::dims dims{problem.num_panels(), problem.num_points(), problem.c_in, kPanel};
-  if (direction == Direction::forward) {
-    return {dims, kType, memory::format_tag::abcd};
-  }
-  return {{1, dims[0], dims[1], dims[2], dims[3]}, kType, memory::format_tag::abcde};
-}
-
 /// The convolution that is run, and the weights [C_out,C_in,3,3] of the forward one.
 struct Convolution {
   Problem problem;
-  Direction direction = Direction::forward;
+  Pass pass = Pass::forward;
   const float* x = nullptr;
   const Tensor& weight;
   Precision products = Precision::fp32;
@@ -141,8 +98,7 @@ struct Convolution {
 template <class Element>
 void transform_panel(const Convolution& conv, std::int64_t panel, float* scratch, Element* u) {
   const winograd::Channels all{.count = conv.problem.c_in};
-  winograd::gather_taps(conv.problem, conv.direction, conv.weight.data<float>(), panel, all,
-                        scratch);
+  winograd::gather_taps(conv.problem, conv.pass, conv.weight.data<float>(), panel, all, scratch);
   winograd::transform_weights(conv.problem, scratch, all.count, u + panel * conv.panel_size());
 }
 
@@ -154,12 +110,15 @@ constexpr std::size_t kMaxTransformBytes = std::size_t{640} << 20;
 /// to be kept: with MemoryUse::low, or because there are too many. Those of bf16 are smaller than
 /// the weights, and those of gradients are few beside the activations of training.
 template <class Element>
-std::shared_ptr<const dnnl::memory> kept_transforms(Engine& engine, const Convolution& conv) {
+std::shared_ptr<const PackedWeight> kept_transforms(Engine& engine, const Convolution& conv) {
   constexpr bool kIsSmall = std::is_same_v<Element, Bf16>;
   if (!kIsSmall && engine.memory_use() == MemoryUse::low) return nullptr;
-  const auto format = packed_format<Element>(conv.problem, conv.direction);
-  const auto pack = [&](dnnl::memory& memory) {
-    auto* const to = static_cast<Element*>(memory.get_data_handle());
+  const DerivedKey key{.purpose = "winograd",
+                       .pass = conv.pass,
+                       .element = element_of<Element>(),
+                       .layout = static_cast<int>(conv.problem.tile)};
+  const std::int64_t num_elements = conv.problem.num_panels() * conv.panel_size();
+  const auto pack = [&](Element* to) {
     Pieces pieces;
     const std::int64_t taps = pieces.add(engine.team().size() * conv.panel_taps());
     float* const workspace = pieces.get(engine.workspace());
@@ -167,10 +126,9 @@ std::shared_ptr<const dnnl::memory> kept_transforms(Engine& engine, const Convol
       transform_panel(conv, panel, workspace + taps + thread * conv.panel_taps(), to);
     });
   };
-  PackedParameters& kept = engine.packed_parameters();
-  if (kIsSmall || conv.direction == Direction::backward_input)
-    return kept.get(conv.weight, format, engine.onednn(), pack);
-  return kept.get_if_room(conv.weight, format, engine.onednn(), pack, kMaxTransformBytes);
+  if (kIsSmall || conv.pass == Pass::backward_input)
+    return packed_weight<Element>(conv.weight, key, num_elements, pack);
+  return packed_weight_if_room<Element>(conv.weight, key, num_elements, kMaxTransformBytes, pack);
 }
 
 /// v = the transforms of all tiles, which the threads share out.
@@ -212,7 +170,7 @@ void convolve_few_tiles(Engine& engine, const Convolution& conv) {
     float* const thread_taps = workspace + taps + thread * taps_size;
     for (std::int64_t c = 0; c < problem.c_in; c += kChannels) {
       const winograd::Channels channels{.first = c, .count = std::min(kChannels, problem.c_in - c)};
-      winograd::gather_taps(problem, conv.direction, conv.weight.data<float>(), panel, channels,
+      winograd::gather_taps(problem, conv.pass, conv.weight.data<float>(), panel, channels,
                             thread_taps);
       winograd::transform_weights(problem, thread_taps, channels.count, thread_u);
       winograd::multiply(problem, workspace + v, tiles.count, thread_u, channels,
@@ -239,7 +197,7 @@ std::int64_t even_block(const Problem& problem, int num_threads) {
 
 /// Element: what products are made of, float or Bf16. `kept`: transformed weights, or null.
 template <class Element>
-void convolve_many_tiles(Engine& engine, const Convolution& conv, const dnnl::memory* kept) {
+void convolve_many_tiles(Engine& engine, const Convolution& conv, const PackedWeight* kept) {
   const Problem& problem = conv.problem;
   ThreadTeam& team = engine.team();
   const bool keep = kept != nullptr;
@@ -270,7 +228,7 @@ void convolve_many_tiles(Engine& engine, const Convolution& conv, const dnnl::me
       transform_panel(conv, panel, workspace + taps + thread * conv.panel_taps(), made);
     });
   }
-  const auto* const weights = keep ? static_cast<const Element*>(kept->get_data_handle()) : made;
+  const auto* const weights = keep ? kept->elements<Element>() : made;
   /// The outputs of some tiles in a group of panels, from their transforms.
   const auto multiply_and_write = [&](int thread, const Tiles& tiles, const Element* tiles_v,
                                       std::int64_t group) {
@@ -319,59 +277,39 @@ void convolve(Engine& engine, const Convolution& conv) {
   }
 }
 
-}  // namespace
-
-bool winograd_applies(const ConvGeometry& geometry, std::int64_t height, std::int64_t width,
-                      std::int64_t c_in, std::int64_t c_out) {
-  if (allowed_conv_algorithm() == ConvAlgorithm::direct) return false;
-  if (geometry.kernel != 3 || geometry.stride != 1) return false;
-  if (geometry.pad_begin != 1 || geometry.pad_end != 1) return false;
-  if (c_in % kPanel != 0 || c_out % kPanel != 0) return false;
-  return geometry.upsample == 2 || height * width >= kMinPixels;
+template <Tile kTile>
+void convolve(Engine& engine, Precision products, const ConvForwardArguments& conv) {
+  convolve(engine, {.problem = problem_of(conv.x.first, conv.y, kTile),
+                    .pass = Pass::forward,
+                    .x = conv.x.first.data<float>(),
+                    .weight = conv.weight,
+                    .products = products,
+                    .addends = {.bias = conv.addends.bias.data_or_null<float>(),
+                                .per_image_bias = conv.addends.per_image_bias.data_or_null<float>(),
+                                .residual = conv.addends.residual.data_or_null<float>()},
+                    .y = conv.y.data<float>()});
 }
 
-bool winograd_weight_gradient_applies(const ConvGeometry& geometry, std::int64_t height,
-                                      std::int64_t width, std::int64_t c_in, std::int64_t c_out) {
-  return winograd_applies(geometry, height, width, c_in, c_out) &&
-         (geometry.upsample == 2 || height * width >= kMinLargeTilePixels);
-}
-
-void winograd_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
-                     const ConvAddends& addends, const ConvGeometry& geometry, Tensor& y) {
-  const Algorithm algorithm = geometry.upsample == 2
-                                  ? Algorithm{Tile::upsample, engine.precision()}
-                                  : algorithm_of(engine.precision(), Direction::forward, x, y);
-  convolve(engine, {.problem = problem_of(x, y, algorithm.tile),
-                    .direction = Direction::forward,
-                    .x = x.data<float>(),
-                    .weight = weight,
-                    .products = algorithm.products,
-                    .addends = {.bias = optional_data(addends.bias),
-                                .per_image_bias = optional_data(addends.per_image_bias),
-                                .residual = optional_data(addends.residual)},
-                    .y = y.data<float>()});
-}
-
-void winograd_backward_input(Engine& engine, const Tensor& dy, const Tensor& weight,
-                             const ConvGeometry& geometry, Grad dx) {
-  const Algorithm algorithm =
-      geometry.upsample == 2
-          ? Algorithm{Tile::upsample_gradient, engine.precision()}
-          : algorithm_of(engine.precision(), Direction::backward_input, dy, dx.tensor);
+template <Tile kTile>
+void convolve(Engine& engine, Precision products, const ConvBackwardInputArguments& conv) {
+  Grad dx = conv.dx.first;
   float* const to = dx.tensor.data<float>();
-  convolve(engine, {.problem = problem_of(dy, dx.tensor, algorithm.tile),
-                    .direction = Direction::backward_input,
-                    .x = dy.data<float>(),
-                    .weight = weight,
-                    .products = algorithm.products,
+  convolve(engine, {.problem = problem_of(conv.dy, dx.tensor, kTile),
+                    .pass = Pass::backward_input,
+                    .x = conv.dy.data<float>(),
+                    .weight = conv.weight,
+                    .products = products,
                     .addends = {.residual = dx.write == Write::accumulate ? to : nullptr},
                     .y = to});
 }
 
-void winograd_backward_weight(Engine& engine, const Tensor& x, const Tensor& dy,
-                              const ConvGeometry& geometry, Grad dweight) {
+template <Tile kTile>
+void weight_gradient(Engine& engine, const ConvBackwardWeightArguments& conv) {
+  const Tensor& x = conv.x.first;
+  const Tensor& dy = conv.dy;
+  Grad dweight = conv.dweight;
   ThreadTeam& team = engine.team();
-  const Problem problem = problem_of(x, dy, geometry.upsample == 2 ? Tile::upsample : Tile::f4x4);
+  const Problem problem = problem_of(x, dy, kTile);
   const std::int64_t tiles_at_once = std::min(problem.num_tiles(), gradient_tiles(problem));
   const std::int64_t u_size = problem.num_points() * problem.u_stride(kLanes);
   Pieces pieces;
@@ -398,6 +336,79 @@ void winograd_backward_weight(Engine& engine, const Tensor& x, const Tensor& dy,
                                 workspace + u + thread * u_size, dweight.tensor.data<float>());
     });
   }
+}
+
+bool is_small(const ConvProblem& problem) {
+  return problem.height * problem.width < kMinPixelsOfLarge;
+}
+
+}  // namespace
+
+bool winograd_applies(const ConvProblem& problem, const Engine& engine) {
+  const ConvGeometry& geometry = problem.geometry;
+  if (engine.conv_algorithm() == ConvAlgorithm::direct) return false;
+  if (geometry.kernel != 3 || geometry.stride != 1) return false;
+  if (geometry.pad_begin != 1 || geometry.pad_end != 1) return false;
+  if (problem.c_in % kPanel != 0 || problem.c_out % kPanel != 0) return false;
+  return geometry.upsample == 2 || problem.height * problem.width >= kMinPixels;
+}
+
+bool winograd_upsample_applies(const ConvProblem& problem, const Engine& engine) {
+  return winograd_applies(problem, engine) && problem.geometry.upsample == 2;
+}
+
+bool winograd_of_small_applies(const ConvProblem& problem, const Engine& engine) {
+  return winograd_applies(problem, engine) && is_small(problem);
+}
+
+bool winograd_of_large_applies(const ConvProblem& problem, const Engine& engine) {
+  return winograd_applies(problem, engine) && !is_small(problem);
+}
+
+bool winograd_of_wide_applies(const ConvProblem& problem, const Engine& engine) {
+  const std::int64_t read = problem.pass == Pass::forward ? problem.c_in : problem.c_out;
+  return winograd_applies(problem, engine) && engine.precision() == Precision::bf16 &&
+         read >= kMinChannelsOfWide;
+}
+
+bool winograd_of_narrow_applies(const ConvProblem& problem, const Engine& engine) {
+  const bool wants_accuracy =
+      problem.pass == Pass::forward || engine.precision() == Precision::bf16;
+  return winograd_applies(problem, engine) && wants_accuracy &&
+         std::min(problem.c_in, problem.c_out) < kMinChannelsOfBroad;
+}
+
+void winograd_upsample(Engine& engine, const ConvForwardArguments& arguments) {
+  convolve<Tile::upsample>(engine, engine.precision(), arguments);
+}
+void winograd_f2x2(Engine& engine, const ConvForwardArguments& arguments) {
+  convolve<Tile::f2x2>(engine, engine.precision(), arguments);
+}
+void winograd_f2x4(Engine& engine, const ConvForwardArguments& arguments) {
+  convolve<Tile::f2x4>(engine, engine.precision(), arguments);
+}
+void winograd_f4x4(Engine& engine, const ConvForwardArguments& arguments) {
+  convolve<Tile::f4x4>(engine, Precision::fp32, arguments);
+}
+
+void winograd_upsample(Engine& engine, const ConvBackwardInputArguments& arguments) {
+  convolve<Tile::upsample_gradient>(engine, engine.precision(), arguments);
+}
+void winograd_f2x2(Engine& engine, const ConvBackwardInputArguments& arguments) {
+  convolve<Tile::f2x2>(engine, engine.precision(), arguments);
+}
+void winograd_f2x4(Engine& engine, const ConvBackwardInputArguments& arguments) {
+  convolve<Tile::f2x4>(engine, engine.precision(), arguments);
+}
+void winograd_f4x4(Engine& engine, const ConvBackwardInputArguments& arguments) {
+  convolve<Tile::f4x4>(engine, Precision::fp32, arguments);
+}
+
+void winograd_upsample(Engine& engine, const ConvBackwardWeightArguments& arguments) {
+  weight_gradient<Tile::upsample>(engine, arguments);
+}
+void winograd_f4x4(Engine& engine, const ConvBackwardWeightArguments& arguments) {
+  weight_gradient<Tile::f4x4>(engine, arguments);
 }
 
 }  // namespace ddim::cpu

@@ -1,32 +1,42 @@
 #pragma once
 
-#include "tensor/kernels.h"
+#include "backend/cpu/conv_choice.h"
 
 namespace ddim::cpu {
 
-class Engine;
+// Convolutions by Winograd's algorithm (winograd_simd.h).
 
-/// Whether a convolution and the gradient of its input are computed by Winograd's algorithm
-/// (winograd_simd.h): 3x3, stride 1, padding 1, whole blocks of channels, and images large enough
-/// that larger weights pay, or an upsampling before it. The answer depends on the shape of one
-/// image alone, never on the batch or the load: it decides the bits. DDIM_CONV=direct forbids it.
-///
-/// Gradients take tiles of 4x4, and so does the convolution itself between wide layers. Those
-/// transforms cost half a digit (relative error 3e-6 in place of 1e-6), and a trajectory of a few
-/// large steps multiplies that: between narrow layers the convolution takes tiles of 2x2, which
-/// keep float32's accuracy. So do the smallest images.
-bool winograd_applies(const ConvGeometry& geometry, std::int64_t height, std::int64_t width,
-                      std::int64_t c_in, std::int64_t c_out);
-/// The same for the gradient of the weights.
-bool winograd_weight_gradient_applies(const ConvGeometry& geometry, std::int64_t height,
-                                      std::int64_t width, std::int64_t c_in, std::int64_t c_out);
+/// Whether it serves a convolution and the gradient of its input: 3x3, stride 1, padding 1, whole
+/// blocks of channels, and images large enough that larger weights pay, or an upsampling before it.
+/// DDIM_CONV=direct forbids it.
+bool winograd_applies(const ConvProblem& problem, const Engine& engine);
 
-/// Kernels::conv2d and its gradients for convolutions that the rule above names.
-void winograd_conv2d(Engine& engine, const Tensor& x, const Tensor& weight,
-                     const ConvAddends& addends, const ConvGeometry& geometry, Tensor& y);
-void winograd_backward_input(Engine& engine, const Tensor& dy, const Tensor& weight,
-                             const ConvGeometry& geometry, Grad dx);
-void winograd_backward_weight(Engine& engine, const Tensor& x, const Tensor& dy,
-                              const ConvGeometry& geometry, Grad dweight);
+// Whether it does, and the convolution is one ...
+
+bool winograd_upsample_applies(const ConvProblem& problem, const Engine& engine);
+/// ... of so small images that transformed weights cost more than the products save.
+bool winograd_of_small_applies(const ConvProblem& problem, const Engine& engine);
+/// ... of larger ones.
+bool winograd_of_large_applies(const ConvProblem& problem, const Engine& engine);
+/// ... of many input channels, in bf16.
+bool winograd_of_wide_applies(const ConvProblem& problem, const Engine& engine);
+/// ... of few channels, where the accuracy of small tiles is wanted: not in gradients of fp32.
+bool winograd_of_narrow_applies(const ConvProblem& problem, const Engine& engine);
+
+// With the tiles that they are named for. Products are of the engine's precision, those of f4x4 and
+// of all gradients of weights in fp32.
+
+void winograd_upsample(Engine& engine, const ConvForwardArguments& arguments);
+void winograd_f2x2(Engine& engine, const ConvForwardArguments& arguments);
+void winograd_f2x4(Engine& engine, const ConvForwardArguments& arguments);
+void winograd_f4x4(Engine& engine, const ConvForwardArguments& arguments);
+
+void winograd_upsample(Engine& engine, const ConvBackwardInputArguments& arguments);
+void winograd_f2x2(Engine& engine, const ConvBackwardInputArguments& arguments);
+void winograd_f2x4(Engine& engine, const ConvBackwardInputArguments& arguments);
+void winograd_f4x4(Engine& engine, const ConvBackwardInputArguments& arguments);
+
+void winograd_upsample(Engine& engine, const ConvBackwardWeightArguments& arguments);
+void winograd_f4x4(Engine& engine, const ConvBackwardWeightArguments& arguments);
 
 }  // namespace ddim::cpu

@@ -297,9 +297,9 @@ void Multiply(const Problem& problem, const float* v, std::int64_t num_tiles, co
   }
 }
 
-void GatherTaps(const Problem& problem, Direction direction, const float* weight,
-                std::int64_t panel, const Channels& channels, float* taps) {
-  const bool forward = direction == Direction::forward;
+void GatherTaps(const Problem& problem, Pass pass, const float* weight, std::int64_t panel,
+                const Channels& channels, float* taps) {
+  const bool forward = pass == Pass::forward;
   // Strides of the convolution that is run, within weight [C_out,C_in,3,3] of the forward one.
   const std::int64_t stride_out = forward ? problem.c_in * kTaps : kTaps;
   const std::int64_t stride_in = forward ? kTaps : problem.c_out * kTaps;
@@ -423,9 +423,9 @@ HWY_EXPORT(TransformInputByChannel);
 HWY_EXPORT(TransformGradient);
 HWY_EXPORT(WeightGradient);
 
-void gather_taps(const Problem& problem, Direction direction, const float* weight,
-                 std::int64_t panel, const Channels& channels, float* taps) {
-  HWY_DYNAMIC_DISPATCH(GatherTaps)(problem, direction, weight, panel, channels, taps);
+void gather_taps(const Problem& problem, Pass pass, const float* weight, std::int64_t panel,
+                 const Channels& channels, float* taps) {
+  HWY_DYNAMIC_DISPATCH(GatherTaps)(problem, pass, weight, panel, channels, taps);
 }
 void transform_weights(const Problem& problem, const float* taps, std::int64_t num_channels,
                        float* u) {

@@ -115,10 +115,6 @@ struct Channels {
   std::int64_t count = 0;
 };
 
-/// Which convolution the weights [C_out,C_in,3,3] are packed for: the forward one, or the one that
-/// takes dy to dx (weights turned by 180 degrees, the roles of the channels exchanged).
-enum class Direction { forward, backward_input };
-
 // The transforms are computed in fp32, and rounded to bf16 where products are to be made of that.
 
 constexpr std::int64_t kTaps = 9;  ///< of a 3x3 window
@@ -126,8 +122,8 @@ constexpr std::int64_t kTaps = 9;  ///< of a 3x3 window
 /// taps[channels.count][tap][kPanel]: the weights themselves, of some input channels, for panel
 /// `panel` of the problem's output channels. `problem` is that of the convolution that is run: for
 /// backward_input its C_in is the weights' C_out.
-void gather_taps(const Problem& problem, Direction direction, const float* weight,
-                 std::int64_t panel, const Channels& channels, float* taps);
+void gather_taps(const Problem& problem, Pass pass, const float* weight, std::int64_t panel,
+                 const Channels& channels, float* taps);
 
 /// u[point][num_channels][kPanel] = G g G^T of so many input channels' taps; in bf16,
 /// [point][num_channels/2][kPanel][2] (bf16.h).

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
-#include <span>
+
+#include "backend/cpu/aligned_bytes.h"
 
 namespace ddim::cpu {
 
@@ -10,14 +10,11 @@ namespace ddim::cpu {
 /// before is lost with each request, so a kernel asks once and divides what it gets.
 class Workspace {
  public:
-  /// `num_bytes` bytes aligned to 64, contents undefined. Never fewer than one byte.
+  /// `num_bytes` aligned bytes, contents undefined. Never fewer than one byte.
   std::byte* get(std::size_t num_bytes);
 
  private:
-  struct Free {
-    void operator()(std::byte* data) const;
-  };
-  std::unique_ptr<std::byte, Free> data_;
+  AlignedBytes data_;
   std::size_t capacity_ = 0;
 };
 

@@ -12,8 +12,9 @@ std::int64_t seen(const ConvGeometry& geometry, std::int64_t i, std::int64_t u, 
 
 }  // namespace
 
-void RefKernels::conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends& addends,
-                        const ConvGeometry& geometry, Tensor& y) {
+void RefKernels::conv2d(const ChannelParts& x, const Tensor& weight,
+                        const ConvAddends<Tensor>& addends, const ConvGeometry& geometry,
+                        Tensor& y) {
   const Shape in_shape = x.shape();
   with_element_type(y, [&]<class T>() {
     const ChannelElements<T> in(x);

@@ -11,12 +11,15 @@ class RefKernels final : public Kernels {
   void download(const Tensor& x, std::span<float> values) override;
   void copy(const Tensor& x, Tensor& y) override;
   void fill(double value, Tensor& y) override;
-  void conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends& addends,
+  void conv2d(const ChannelParts& x, const Tensor& weight, const ConvAddends<Tensor>& addends,
               const ConvGeometry& geometry, Tensor& y) override;
   void conv2d_backward_input(const Tensor& dy, const Tensor& weight, const ConvGeometry& geometry,
                              const ChannelGrads& dx) override;
   void conv2d_backward_weight(const ChannelParts& x, const Tensor& dy, const ConvGeometry& geometry,
                               Grad dweight, Grad dbias) override;
+  ConvChoice conv_choice(const ConvProblem&) const override {
+    return {"loops", "the reference: sums as the formula writes them"};
+  }
   void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) override;
   void linear_backward(const Tensor& x, const Tensor& weight, const Tensor& dy, Grad dx,
                        Grad dweight, Grad dbias) override;

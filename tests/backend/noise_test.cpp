@@ -5,7 +5,7 @@
 
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/philox_simd.h"
-#include "tests/simd/lab.h"
+#include "tensor/kernels.h"
 
 namespace ddim {
 namespace {
@@ -29,15 +29,15 @@ TEST(PhiloxSimd, EqualsTheScalarGenerator) {
 TEST(Dropout, KeepsExactlyWhatTheContractKeeps) {
   Device device(make_cpu_backend(2));
   constexpr std::int64_t kElements = 10001;
-  Lab lab(device, DType::f32);
-  const Tensor x = lab.parameter({2, kElements}, {.mean = 1.0, .deviation = 0.0});
+  Tensor x(device, {2, kElements});
+  device.kernels().fill(1.0, x);
   const NoiseKey noise = {.seed = 9, .purpose = Purpose::dropout, .step = 3, .lane = 2};
   std::vector<float> uniform(kElements);
   fill_uniform(noise, 4, uniform);
   const double exactly_one_of_them = double{uniform[17]};
   for (const double probability : {0.0, 0.1, 0.5, 0.9999, exactly_one_of_them}) {
     const DropoutKey key = {.noise = noise, .first_image = 4, .probability = probability};
-    const Tensor y = lab.parameter({2, kElements});
+    const Tensor y(device, {2, kElements});
     device.kernels().dropout(x, key, {y});
     for (std::uint32_t n = 0; n < 2; ++n) {
       fill_uniform(noise, key.first_image + n, uniform);

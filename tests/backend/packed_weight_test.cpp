@@ -1,18 +1,14 @@
-#include "backend/cpu/packed_parameters.h"
-
+// What the cpu backend derives from weights: packed once, again after a change, and freed.
 #include <gtest/gtest.h>
 
-#include "backend/cpu/cpu_kernels.h"
-#include "backend/cpu/engine.h"
 #include "backend/make_device.h"
+#include "tensor/derived_parameters.h"
 #include "tests/backend/tensors.h"
 
 namespace ddim::test {
 namespace {
 
-std::int64_t num_packs(const Device& device) {
-  return dynamic_cast<cpu::CpuKernels&>(device.kernels()).engine().packed_parameters().num_packs();
-}
+std::int64_t num_packs(const Device& device) { return device.derived_parameters().num_fills(); }
 
 const Shape kImages{2, 4, 4, 64};
 const Shape kWeight{32, 64, 3, 3};
@@ -29,7 +25,7 @@ Tensor multiply(const Device& device, const Tensor& weight) {
   return y;
 }
 
-TEST(PackedParameters, PackOnceForAllCallsAndWorkers) {
+TEST(PackedWeights, PackOnceForAllCallsAndWorkers) {
   const Device device = make_device(BackendKind::cpu, 1);
   Tensor conv_weight = normal_tensor(device, kWeight, 1);
   const Tensor linear_weight = normal_tensor(device, {48, 64}, 1);
@@ -47,7 +43,7 @@ TEST(PackedParameters, PackOnceForAllCallsAndWorkers) {
   EXPECT_EQ(num_packs(device), 3);
 }
 
-TEST(PackedParameters, PackAgainWhatWasModified) {
+TEST(PackedWeights, PackAgainWhatWasModified) {
   const Device device = make_device(BackendKind::cpu, 1);
   Tensor changed = normal_tensor(device, kWeight, 1);
   const Tensor other = normal_tensor(device, kWeight, 2);
@@ -70,7 +66,7 @@ TEST(PackedParameters, PackAgainWhatWasModified) {
   EXPECT_EQ(num_packs(device), 6);
 }
 
-TEST(PackedParameters, DoNotTakeNewElementsAtAnOldAddressForTheOldOnes) {
+TEST(PackedWeights, DoNotTakeNewElementsAtAnOldAddressForTheOldOnes) {
   const Device device = make_device(BackendKind::cpu, 1);
   const Tensor other = normal_tensor(device, kWeight, 2);
   const Tensor expected = convolve(device, other);
@@ -84,49 +80,42 @@ TEST(PackedParameters, DoNotTakeNewElementsAtAnOldAddressForTheOldOnes) {
   EXPECT_TRUE(same(convolve(device, weight), expected));
 }
 
-TEST(PackedParameters, KeepFormatsOfOneParameterApart) {
-  const Device device = make_device(BackendKind::cpu, 1);
-  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  const Tensor parameter = normal_tensor(device, {2, 3}, 0);
-  using dnnl::memory;
-  const memory::desc rows({2, 3}, memory::data_type::f32, memory::format_tag::ab);
-  const memory::desc columns({2, 3}, memory::data_type::f32, memory::format_tag::ba);
-  cpu::PackedParameters packed;
-  const auto mark = [](float value) {
-    return [value](memory& to) { *static_cast<float*>(to.get_data_handle()) = value; };
-  };
-  const auto get = [&](const memory::desc& format, float value) {
-    const auto copy = packed.get(parameter, format, engine, mark(value));
-    return *static_cast<const float*>(copy->get_data_handle());
-  };
-  EXPECT_EQ(get(rows, 1.0F), 1.0F);
-  EXPECT_EQ(get(columns, 2.0F), 2.0F);
-  EXPECT_EQ(get(rows, 3.0F), 1.0F);
-  EXPECT_EQ(get(columns, 4.0F), 2.0F);
-  EXPECT_EQ(packed.num_packs(), 2);
+TEST(PackedWeights, KeepTheTwoPassesOfASquareWeightApart) {
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+    const Device device = make_device(BackendKind::cpu, {.precision = precision});
+    const Tensor weight = normal_tensor(device, {64, 64, 3, 3}, 1);
+    const Tensor dy = normal_tensor(device, {1, 16, 16, 64}, 0);
+    const auto backward = [&] {
+      Tensor dx = Tensor::persistent(device, dy.shape());
+      device.kernels().conv2d_backward_input(dy, weight, {}, Grad{dx});
+      return dx;
+    };
+    const Tensor expected = backward();
+    Tensor y = Tensor::persistent(device, dy.shape());
+    device.kernels().conv2d(dy, weight, {}, {}, y);
+    EXPECT_FALSE(same(y, expected));
+    EXPECT_TRUE(same(backward(), expected));
+    EXPECT_EQ(num_packs(device), 2);
+  }
 }
 
-TEST(PackedParameters, MakeOptionalCopiesWhileThereIsRoom) {
+TEST(PackedWeights, AreFreedWithTheWeight) {
   const Device device = make_device(BackendKind::cpu, 1);
-  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  using dnnl::memory;
-  const memory::desc format({2, 3}, memory::data_type::f32, memory::format_tag::ab);
-  const std::size_t room = 2 * format.get_size();
-  cpu::PackedParameters packed;
-  const auto has_copy = [&](const Tensor& parameter) {
-    return packed.get_if_room(
-               parameter, format, engine, [](memory&) {}, room) != nullptr;
-  };
-  Tensor first = normal_tensor(device, {2, 3}, 0);
-  const Tensor second = normal_tensor(device, {2, 3}, 1);
-  const Tensor third = normal_tensor(device, {2, 3}, 2);
-  EXPECT_TRUE(has_copy(first));
-  EXPECT_TRUE(has_copy(second));
-  EXPECT_FALSE(has_copy(third));
-  EXPECT_FALSE(has_copy(third));
-  first.mark_modified();
-  EXPECT_TRUE(has_copy(first));
-  EXPECT_EQ(packed.num_packs(), 3);
+  {
+    const Tensor conv_weight = normal_tensor(device, kWeight, 1);
+    const Tensor linear_weight = normal_tensor(device, {48, 64}, 1);
+    convolve(device.worker(1), conv_weight);
+    multiply(device, linear_weight);
+    EXPECT_EQ(device.derived_parameters().num_values(), 2);
+  }
+  EXPECT_EQ(device.derived_parameters().num_values(), 0);
+}
+
+TEST(PackedWeights, WinogradsAreNotKeptWhereMemoryIsShort) {
+  const Device device =
+      make_device(BackendKind::cpu, {.num_threads = 1, .memory_use = MemoryUse::low});
+  convolve(device, normal_tensor(device, kWeight, 1));
+  EXPECT_EQ(num_packs(device), 0);
 }
 
 }  // namespace
