@@ -5,10 +5,9 @@
 #include <set>
 
 #include "commands.h"
+#include "device_flags.h"
 #include "json_object.h"
-#include "memory_flag.h"
 #include "model_flag.h"
-#include "precision_flag.h"
 
 namespace ddim::cli {
 namespace {
@@ -17,8 +16,7 @@ struct Flags {
   BenchOptions options;
   ModelFlag model;
   std::filesystem::path config;
-  PrecisionFlag precision;
-  MemoryFlag memory_use;
+  PrecisionFlags precision;
   bool train = false;
   bool json = false;
 };
@@ -58,8 +56,8 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
              result.median_ms, result.least_ms, result.gflop, result.gflop_per_second,
              result.peak_memory_bytes / 1'000'000);
   fmt::print(
-      "peak: products in the cache reach {:.0f} GFLOP/s, {:.0f} a thread; convolutions with fewer "
-      "products can pass it\n\n",
+      "peak: products in the cache reach {:.0f} GFLOP/s, {:.0f} per thread; Winograd "
+      "convolutions can exceed it\n\n",
       result.product_gflop_per_second, result.product_gflop_per_second / result.threads);
   double sum_ms = 0.0;
   for (const OpTime& op : result.ops) sum_ms += op.ms;
@@ -85,8 +83,8 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
 void run(const Flags& flags) {
   BenchOptions options = flags.options;
   options.network = flags.model.given() ? flags.model.folder() : flags.config;
-  options.precision = flags.precision.value();
-  options.memory_use = flags.memory_use.value();
+  options.precision = flags.precision.precision();
+  options.memory_use = flags.precision.memory_use();
   options.workload = flags.train ? Workload::training : Workload::sampling;
   const BenchResult result = bench(options);
   if (flags.json) {
@@ -100,25 +98,28 @@ void run(const Flags& flags) {
 
 void add_bench_command(Command root) {
   const Command command =
-      root.add_command("bench", "Time a network on this machine, per op and in sum");
+      root.add_command("bench", "Time a network on this machine, per op and in total");
   const auto flags = std::make_shared<Flags>();
   const Command network = command.add_alternatives("Network", "One of");
   flags->model.add_model_to(network);
   network
       .add_option("--config", flags->config,
-                  "Configuration for training, such as configs/cifar10.toml")
+                  "Training configuration of the network, for example configs/cifar10.toml")
       .type_name("FILE");
   flags->model.add_pull_to(command);
   command.add_flag("--train", flags->train, "Time training steps instead of network calls");
   flags->precision.add_to(command);
-  flags->memory_use.add_to(command);
-  command.add_option("--batch", flags->options.batch, "Images that are worked on at a time")
+  command.add_option("--batch", flags->options.batch, "Pictures processed at once")
       .envname("DDIM_BATCH")
       .show_default();
-  command.add_option("--threads", flags->options.threads, "0: one per processor")
+  command
+      .add_option("--threads", flags->options.threads,
+                  "Number of threads; 0 means one per processor")
       .envname("DDIM_THREADS")
       .show_default();
-  command.add_option("--repetitions", flags->options.repetitions, "The median of these is shown")
+  command
+      .add_option("--repetitions", flags->options.repetitions,
+                  "Number of measurements; the median is shown")
       .show_default();
   command.add_flag("--json", flags->json, "Print one JSON object");
   command.callback([flags] { run(*flags); });

@@ -1,49 +1,46 @@
 #pragma once
 
+#include <ddim/names.h>
+
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "command_line.h"
 
 namespace ddim::cli {
 
-/// A flag whose value is one of some words, each of which stands for a value of `Value`.
-template <class Value>
+/// A flag whose value is one of the names of a vocabulary type.
+template <HasNames Value>
 class ChoiceFlag {
  public:
-  /// The first choice is the default.
-  explicit ChoiceFlag(std::vector<std::pair<std::string, Value>> choices)
-      : choices_(std::move(choices)), word_(choices_.front().first) {}
+  /// All values; the default is `initial`, else the first.
+  explicit ChoiceFlag(std::optional<Value> initial = {}) {
+    for (const Named<Value>& entry : Names<Value>::all()) words_.emplace_back(entry.name);
+    word_ = initial ? std::string(to_string(*initial)) : words_.front();
+  }
   ChoiceFlag(const ChoiceFlag&) = delete;
   ChoiceFlag& operator=(const ChoiceFlag&) = delete;
+
+  /// Leaves a value out.
+  void leave_out(const Value& value) { std::erase(words_, std::string(to_string(value))); }
 
   Option add_to(Command command, const std::string& name, const std::string& description) {
     return command.add_option(name, word_, description)
         .show_default()
         .type_name("NAME")
-        .one_of(words());
+        .one_of(words_);
   }
-  /// A flag that may stand alone: `word` is its value then.
-  Option add_to(Command command, const std::string& name, const std::string& word,
+  /// A flag that may stand alone: `--name` means this value.
+  Option add_to(Command command, const std::string& name, const Value& alone,
                 const std::string& description) {
-    return command.add_flag(name, word, word_, description).one_of(words());
+    return command.add_flag(name, std::string(to_string(alone)), word_, description).one_of(words_);
   }
 
-  Value value() const {
-    for (const auto& [word, value] : choices_)
-      if (word == word_) return value;
-    return choices_.front().second;
-  }
+  Value value() const { return *value_named<Value>(word_); }
 
  private:
-  std::vector<std::string> words() const {
-    std::vector<std::string> words;
-    for (const auto& choice : choices_) words.push_back(choice.first);
-    return words;
-  }
-
-  std::vector<std::pair<std::string, Value>> choices_;
+  std::vector<std::string> words_;
   std::string word_;
 };
 

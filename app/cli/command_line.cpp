@@ -3,6 +3,8 @@
 #include <ddim/error.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <filesystem>
 #include <utility>
@@ -33,8 +35,21 @@ Option Option::excludes(Option other) const { return Option(option_->excludes(ot
 Option Option::non_negative() const {
   return Option(option_->check(CLI::NonNegativeNumber.description("")));
 }
+Option Option::positive() const {
+  return check([](const std::string& text) -> std::string {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool is_whole = error == std::errc() && end == text.data() + text.size();
+    return is_whole && value >= 1 ? "" : "must be 1 or greater; got " + text;
+  });
+}
 Option Option::one_of(const std::vector<std::string>& words) const {
-  return Option(option_->check(CLI::IsMember(words).description("")));
+  return check([words](const std::string& word) -> std::string {
+    if (std::ranges::find(words, word) != words.end()) return "";
+    std::string all;
+    for (const std::string& each : words) all += (all.empty() ? "" : ", ") + each;
+    return "unknown value \"" + word + "\"; choose one of " + all;
+  });
 }
 Option Option::check(std::function<std::string(const std::string&)> problem_of) const {
   return Option(option_->check(std::move(problem_of)));

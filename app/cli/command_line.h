@@ -29,6 +29,7 @@ class Option {
   Option delimiter(char between) const;  ///< of values in one word
   Option excludes(Option other) const;
   Option non_negative() const;
+  Option positive() const;  ///< a whole number, 1 or greater
   Option one_of(const std::vector<std::string>& words) const;
   /// `problem_of` says what is wrong with a value, "" for nothing.
   Option check(std::function<std::string(const std::string&)> problem_of) const;

@@ -1,13 +1,14 @@
 #include <ddim/consistency.h>
+#include <ddim/interpolate.h>
 #include <fmt/core.h>
 
 #include <memory>
 
-#include "clip_flag.h"
 #include "commands.h"
 #include "interrupts.h"
 #include "json_object.h"
-#include "png_output.h"
+#include "picture_output.h"
+#include "plan_flags.h"
 #include "run_flags.h"
 #include "tau_flags.h"
 
@@ -20,22 +21,21 @@ struct Flags {
   TauKindFlag tau;
   ClipFlag clip;
   OverwriteFlag overwrite;
-  std::filesystem::path out;
+  PictureOutput out;
 };
 
 /// A row for each number of steps.
-void write_grid(const Flags& flags, const ConsistencyOptions& options,
-                const std::vector<ConsistencyAt>& rows) {
-  std::vector<Image> images;
-  std::string steps;
-  for (const ConsistencyAt& row : rows) {
-    for (std::int64_t k = 0; k < row.x_0.count; ++k) images.push_back(to_image(row.x_0, k));
-    steps += (steps.empty() ? "" : ",") + std::to_string(row.steps);
+void write_rows(const Flags& flags, const std::vector<ConsistencyAt>& rows) {
+  FloatImages pictures = rows.front().x_0;
+  std::string steps = std::to_string(rows.front().steps);
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    pictures = join(pictures, rows[i].x_0);
+    steps += "," + std::to_string(rows[i].steps);
   }
-  write_png(flags.out, make_grid(images, {.columns = options.count}),
-            {.text = {{"ddim", "consistency: seed " + std::to_string(options.seed) + ", rows of " +
-                                   steps + " steps"}},
-             .overwrite = flags.overwrite.value()});
+  flags.out.write(pictures, rows.front().x_0.count,
+                  {{"ddim", "consistency: seed " + std::to_string(flags.options.sample.seed) +
+                                ", rows of " + steps + " steps"}},
+                  flags.overwrite.value());
 }
 
 void print_table(const std::vector<ConsistencyAt>& rows) {
@@ -68,20 +68,17 @@ void print_json(const std::vector<ConsistencyAt>& rows, const std::string& out) 
 
 void run(const Flags& flags) {
   const Interrupts interrupts;
-  check_png_output(flags.out, flags.overwrite.value());
+  flags.out.check(flags.overwrite.value());
   ConsistencyOptions options = flags.options;
-  options.tau = flags.tau.value();
-  options.clip = flags.clip.value();
-  options.class_choice = flags.run.class_choice();
-  options.batch = flags.run.batch();
-  options.threads = flags.run.threads();
-  options.show_progress = flags.run.show_progress();
-  options.stop = interrupts.token();
-  const std::vector<ConsistencyAt> rows =
-      consistency(flags.run.load_model(interrupts.token()), options);
-  write_grid(flags, options, rows);
+  options.sample.plan = {.tau = flags.tau.value(), .clip = flags.clip.value()};
+  options.sample.class_choice = flags.run.class_choice();
+  options.sample.run = flags.run.options(interrupts.token());
+  const Model model = flags.run.load_model(interrupts.token());
+  flags.out.check(model.info().shape);
+  const std::vector<ConsistencyAt> rows = consistency(model, options);
+  write_rows(flags, rows);
   if (flags.run.json()) {
-    print_json(rows, flags.out.string());
+    print_json(rows, flags.out.path().string());
   } else {
     print_table(rows);
   }
@@ -91,27 +88,27 @@ void run(const Flags& flags) {
 
 void add_consistency_command(Command root) {
   const Command command = root.add_command(
-      "consistency", "Draw the same noise with many numbers of steps (the paper's figure 5)");
+      "consistency", "Draw the same noise with different numbers of steps (the paper's figure 5)");
   command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   ConsistencyOptions& options = flags->options;
-  command.add_option("--steps", options.steps, "Numbers of steps, each 1 to T; a row for each")
+  command.add_option("--steps", options.steps, "Numbers of steps, each 1 to T; one row each")
       .delimiter(',')
       .show_default("10,20,50,100,200,500")
       .type_name("LIST");
   command
       .add_option("--reference", options.reference_steps,
-                  "Steps of the last row, which the others are compared with")
+                  "Number of steps of the last row, the reference for the others")
       .show_default();
-  command.add_option("--out", flags->out, "PNG file of all rows").required().type_name("NAME.png");
-  command.add_option("--count", options.count, "Pictures in a row").show_default();
-  command.add_option("--seed", options.seed, "Picture k is a function of the seed and k")
+  flags->out.add_to(command, "one row per number of steps").required();
+  command.add_option("--count", options.sample.count, "Pictures per row").show_default();
+  command.add_option("--seed", options.sample.seed, "Random seed")
       .envname("DDIM_SEED")
       .non_negative()
       .show_default();
   flags->tau.add_to(command);
   flags->clip.add_to(command, "Clamp the predicted x_0 in each step, as in ddim sample");
-  flags->run.add_to(command);
+  flags->run.add_to(command).required();
   flags->overwrite.add_to(command);
   command.callback([flags] { run(*flags); });
 }

@@ -13,13 +13,27 @@ namespace {
 constexpr std::string_view kAlwaysFree[] = {"--steps", "--eta"};
 constexpr std::string_view kFreeInThePaper[] = {"--tau", "--sampler", "--sigma-hat", "--tolerance"};
 
+/// "sampler unipc, 10 steps, linear, no clipping"
+std::string description_of(const PlanOptions& options) {
+  std::string text = fmt::format("with sampler {}", to_string(options.sampler));
+  if (options.sampler != Sampler::adaptive) {
+    const auto* list = std::get_if<std::vector<double>>(&options.tau);
+    const std::size_t steps =
+        list != nullptr ? list->size() : static_cast<std::size_t>(options.steps);
+    text += fmt::format(", {} {}, {}", steps, steps == 1 ? "step" : "steps",
+                        list != nullptr ? "custom" : to_string(options.tau));
+  }
+  const bool clips = options.clip.bound != Clip::Bound::none;
+  return text + (clips ? fmt::format(", clipping {}", to_string(options.clip)) : ", no clipping");
+}
+
 }  // namespace
 
 void ConventionFlag::add_to(Command command) {
   option_ = convention_.add_to(
       command, "--as",
-      "Whose sampler: paper (equal steps, nothing clipped), or diffusers (spacing, clipping and "
-      "last step as the model's scheduler file says and DDIMScheduler computes them)");
+      "Sampling convention: paper (evenly spaced steps, no clipping) or diffusers (spacing, "
+      "clipping and last step from the model's scheduler file, as in DDIMScheduler)");
 }
 
 void ConventionFlag::refuse_contradictions(const PlanFlags& plan) const {
@@ -30,27 +44,29 @@ void ConventionFlag::refuse_contradictions(const PlanFlags& plan) const {
         std::ranges::find(kAlwaysFree, flag) != std::end(kAlwaysFree) ||
         (is_paper && std::ranges::find(kFreeInThePaper, flag) != std::end(kFreeInThePaper));
     if (is_free) continue;
-    throw Error(ErrorCode::user, fmt::format("--as {} and {} contradict each other: {}",
-                                             is_paper ? "paper" : "diffusers", flag,
-                                             is_paper ? "the paper's sampler has no such thing"
-                                                      : "the model's scheduler file says it"));
+    throw Error(
+        ErrorCode::user,
+        fmt::format("--as {} and {} cannot be combined: {}", is_paper ? "paper" : "diffusers", flag,
+                    is_paper ? "the paper's sampler does not have this option"
+                             : "--as diffusers takes this from the scheduler "
+                               "file"));
   }
 }
 
-Preset ConventionFlag::preset(const PlanFlags& plan, const Model& model) const {
+Preset ConventionFlag::preset(const PlanFlags& plan, const PlanOptions& options,
+                              const Model& model) const {
   refuse_contradictions(plan);
   if (convention_.value() == Convention::diffusers) {
-    const PlanOptions free = plan.options();
     Preset preset = as_diffusers(model);
-    preset.options.steps = free.steps;
-    preset.options.eta = free.eta;
+    preset.options.steps = options.steps;
+    preset.options.eta = options.eta;
     return preset;
   }
   const bool flags_say_all = !given() && std::ranges::any_of(plan.given(), [](const auto& flag) {
     return std::ranges::find(kAlwaysFree, flag) == std::end(kAlwaysFree);
   });
-  return {.options = plan.options(),
-          .description = flags_say_all ? "as the flags say" : as_paper(model).description};
+  return {.options = options,
+          .description = flags_say_all ? description_of(options) : as_paper(model).description};
 }
 
 }  // namespace ddim::cli

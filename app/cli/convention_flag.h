@@ -7,22 +7,35 @@
 
 namespace ddim::cli {
 
+enum class Convention { paper, diffusers };
+
+}  // namespace ddim::cli
+
+template <>
+struct ddim::Names<ddim::cli::Convention> {
+  using Convention = cli::Convention;
+  static constexpr Named<Convention> kAll[] = {{Convention::paper, "paper"},
+                                               {Convention::diffusers, "diffusers"}};
+  static constexpr std::span<const Named<Convention>> all() { return kAll; }
+};
+
+namespace ddim::cli {
+
 /// --as paper|diffusers: whose sampler is meant where no other flag says.
 class ConventionFlag {
  public:
   void add_to(Command command);
   bool given() const { return option_.given(); }
 
-  /// The complete options for this model and one line that says what is in force. Throws
+  /// The complete options for this model and one line that says what is in force. Errors as
+  /// refuse_contradictions().
+  /// `options` are those of the flags.
+  Preset preset(const PlanFlags& plan, const PlanOptions& options, const Model& model) const;
   /// Error(user), naming both, when --as and another flag contradict each other.
-  Preset preset(const PlanFlags& plan, const Model& model) const;
-
- private:
-  enum class Convention { paper, diffusers };
   void refuse_contradictions(const PlanFlags& plan) const;
 
-  ChoiceFlag<Convention> convention_{
-      {{"paper", Convention::paper}, {"diffusers", Convention::diffusers}}};
+ private:
+  ChoiceFlag<Convention> convention_;
   Option option_;
 };
 

@@ -3,14 +3,11 @@
 
 #include <memory>
 
-#include "clip_flag.h"
 #include "commands.h"
 #include "interrupts.h"
-#include "json_object.h"
-#include "output_file.h"
-#include "png_output.h"
+#include "picture_output.h"
+#include "plan_flags.h"
 #include "run_flags.h"
-#include "tau_flags.h"
 
 namespace ddim::cli {
 namespace {
@@ -21,7 +18,7 @@ struct Flags {
   ClipFlag clip;
   OverwriteFlag overwrite;
   std::filesystem::path codes;
-  std::filesystem::path out;
+  PictureOutput out;
   std::filesystem::path tensors;
   std::optional<std::int64_t> columns;
 };
@@ -38,49 +35,48 @@ Codes codes_of(const Flags& flags, const Model& model) {
 
 void run(const Flags& flags) {
   const Interrupts interrupts;
-  check_png_output(flags.out, flags.overwrite.value());
-  if (!flags.tensors.empty()) check_output(flags.tensors, flags.overwrite.value());
+  const Overwrite overwrite = flags.overwrite.value();
+  flags.out.check(overwrite);
+  if (!flags.tensors.empty()) check_output(flags.tensors, overwrite);
   const Model model = flags.run.load_model(interrupts.token());
+  flags.out.check(model.info().shape);
   const Codes codes = codes_of(flags, model);
-  if (flags.clip.value() != Clip::none) warn_of_clipping();
+  if (flags.clip.value().bound != Clip::Bound::none) warn_of_clipping();
   const Samples samples = decode(model, codes,
                                  {.clip = flags.clip.value(),
                                   .class_choice = flags.run.class_choice(),
-                                  .batch = flags.run.batch(),
-                                  .threads = flags.run.threads(),
-                                  .show_progress = flags.run.show_progress(),
-                                  .stop = interrupts.token()});
-  if (!flags.tensors.empty())
-    write_tensor(flags.tensors, "x_0", samples.x_0, flags.overwrite.value());
-  write_png_grid(flags.out, samples, flags.overwrite.value(), {.columns = flags.columns});
-  print_drawn(samples, flags.out, flags.run.json());
+                                  .run = flags.run.options(interrupts.token())});
+  if (!flags.tensors.empty()) write_tensor(flags.tensors, "x_0", samples.x_0, overwrite);
+  flags.out.write(samples, flags.columns, overwrite);
+  print_drawn(samples, flags.out.path(), flags.run.json());
 }
 
 }  // namespace
 
 void add_decode_command(Command root) {
   const Command command = root.add_command(
-      "decode", "Draw the pictures that codes of ddim encode stand for, with the same steps");
+      "decode", "Decode the codes of ddim encode to pictures, with the same steps");
   command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   command.add_option("codes", flags->codes, "Safetensors file with x_T [N,C,H,W]")
       .required()
       .type_name("FILE");
-  command.add_option("--out", flags->out, "PNG file of all pictures")
-      .required()
-      .type_name("NAME.png");
-  command.add_option("--columns", flags->columns, "Columns of the grid; default: a square");
+  flags->out.add_to(command, "all pictures").required();
+  command
+      .add_option("--columns", flags->columns,
+                  "Columns of the grid (default: as square as possible)")
+      .positive();
   command
       .add_option("--save-tensors", flags->tensors,
                   "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
       .type_name("FILE");
   flags->tau.add_to(command);
   flags->clip.add_to(command,
-                     "Clamp the predicted x_0 in each step, as in ddim sample; what it clamps is "
-                     "lost to the code");
-  flags->run.add_to(command);
+                     "Clamp the predicted x_0 in each step, as in ddim sample; the clamped part "
+                     "cannot be recovered from the code");
+  flags->run.add_to(command).required();
   flags->overwrite.add_to(command);
-  command.footer("Without --steps and --tau, the steps are those that the file was encoded with.");
+  command.footer("Without --steps and --tau, the steps stored in the file are used.");
   command.callback([flags] { run(*flags); });
 }
 

@@ -1,15 +1,14 @@
-#include <ddim/encode.h>
+#include <ddim/reconstruct.h>
 #include <fmt/core.h>
 
 #include <memory>
 
 #include "commands.h"
-#include "dequantise_flag.h"
+#include "encode_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
-#include "output_file.h"
 #include "picture_flags.h"
-#include "residual_warning.h"
+#include "picture_output.h"
 #include "run_flags.h"
 #include "tau_flags.h"
 
@@ -20,10 +19,9 @@ struct Flags {
   RunFlags run;
   PictureFlags pictures;
   TauFlags tau;
-  DequantiseFlag dequantise;
+  EncodeFlags encode;
   OverwriteFlag overwrite;
   std::filesystem::path out;
-  bool exact = false;
 };
 
 void print_result(const Codes& codes, const Flags& flags) {
@@ -42,9 +40,10 @@ void print_result(const Codes& codes, const Flags& flags) {
                            .text());
     return;
   }
-  fmt::print("{}: {} {}, {:.0f} network calls each, {:.1f} s\n", flags.out.string(),
-             codes.x_T.count, codes.x_T.count == 1 ? "code" : "codes", codes.nfe, codes.seconds);
-  fmt::print("mean {:.4f}, variance {:.4f}, kurtosis {:.4f}, neighbours' correlation {:.4f}\n",
+  fmt::print("{}: {} {}, {:.0f} network {} each, {:.1f} s\n", flags.out.string(), codes.x_T.count,
+             codes.x_T.count == 1 ? "code" : "codes", codes.nfe,
+             codes.nfe == 1.0 ? "call" : "calls", codes.seconds);
+  fmt::print("mean {:.4f}, variance {:.4f}, kurtosis {:.4f}, correlation of neighbours {:.4f}\n",
              statistics.mean.value, statistics.variance.value, statistics.kurtosis.value,
              statistics.correlation.value);
 }
@@ -52,19 +51,14 @@ void print_result(const Codes& codes, const Flags& flags) {
 void run(const Flags& flags) {
   const Interrupts interrupts;
   check_output(flags.out, flags.overwrite.value());
+  flags.pictures.check();
+  EncodeOptions options = flags.encode.options();
+  options.plan.steps = flags.tau.steps();
+  if (flags.tau.tau_given()) options.plan.tau = flags.tau.tau();
+  options.class_choice = flags.run.class_choice();
+  options.run = flags.run.options(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
-  // The steps of the other kinds are too long at their lower end to be undone.
-  const bool is_default = flags.exact && !flags.tau.tau_given();
-  const Codes codes = encode(model, flags.pictures.load(model),
-                             {.steps = flags.tau.steps(),
-                              .tau = is_default ? TauKind::quadratic : flags.tau.tau(),
-                              .method = flags.exact ? EncodeMethod::exact : EncodeMethod::euler,
-                              .dequantise = flags.dequantise.value(),
-                              .class_choice = flags.run.class_choice(),
-                              .batch = flags.run.batch(),
-                              .threads = flags.run.threads(),
-                              .show_progress = flags.run.show_progress(),
-                              .stop = interrupts.token()});
+  const Codes codes = encode(model, flags.pictures.load(model), options);
   warn_of_residual(codes.residual);
   write_codes(flags.out, codes, flags.overwrite.value());
   print_result(codes, flags);
@@ -74,7 +68,7 @@ void run(const Flags& flags) {
 
 void add_encode_command(Command root) {
   const Command command = root.add_command(
-      "encode", "Turn pictures into the noise that a model draws them from (the paper's 5.4)");
+      "encode", "Encode pictures: find the noise that the model draws them from (the paper's 5.4)");
   command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   flags->pictures.add_to(command);
@@ -82,11 +76,8 @@ void add_encode_command(Command root) {
       .required()
       .type_name("FILE");
   flags->tau.add_to(command);
-  command.add_flag("--exact", flags->exact,
-                   "Undo the decoder's steps one by one, some ten network calls each, so that "
-                   "decoding comes back to float accuracy; --tau is quadratic then unless given");
-  flags->dequantise.add_to(command);
-  flags->run.add_to(command);
+  flags->encode.add_to(command);
+  flags->run.add_to(command).required();
   flags->overwrite.add_to(command);
   command.callback([flags] { run(*flags); });
 }

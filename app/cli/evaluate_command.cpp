@@ -3,23 +3,20 @@
 
 #include <memory>
 
+#include "choice_flag.h"
 #include "commands.h"
-#include "device_flag.h"
 #include "interrupts.h"
 #include "json_object.h"
-#include "model_flag.h"
+#include "run_flags.h"
 
 namespace ddim::cli {
 namespace {
 
 struct Flags {
-  ModelFlag model;
-  DeviceFlag device;
-  ChoiceFlag<DataSplit> split{{{"test", DataSplit::test}, {"train", DataSplit::train}}};
+  RunFlags run;
+  ChoiceFlag<DataSplit> split{DataSplit::test};
   EpsErrorOptions options;
   bool eps_error = false;
-  bool json = false;
-  bool quiet = false;
 };
 
 void print_json(const EpsErrors& errors) {
@@ -34,7 +31,8 @@ void print_json(const EpsErrors& errors) {
   }
   fmt::print("{}\n", JsonObject()
                          .add("images", errors.images)
-                         .add("inner_size", errors.inner_size)
+                         .add("inner_height", errors.inner_height)
+                         .add("inner_width", errors.inner_width)
                          .add_text("eps_error", "[" + rows + "]")
                          .text());
 }
@@ -42,7 +40,7 @@ void print_json(const EpsErrors& errors) {
 void print_table(const EpsErrors& errors) {
   fmt::print(
       "Mean squared error of the predicted noise per element, {} images, inner {}x{} pixels\n",
-      errors.images, errors.inner_size, errors.inner_size);
+      errors.images, errors.inner_width, errors.inner_height);
   fmt::print("{:>6}  {:>10}  {}\n", "t", "error", "95 % interval");
   for (const EpsErrorAt& error : errors.at) {
     fmt::print("{:>6}  {:>10.6f}  +- {:.6f}\n", error.t, error.mean_squared_error,
@@ -53,12 +51,10 @@ void print_table(const EpsErrors& errors) {
 void run(const Flags& flags) {
   const Interrupts interrupts;
   EpsErrorOptions options = flags.options;
-  options.show_progress = flags.quiet || flags.json ? ShowProgress::no : ShowProgress::on_stderr;
-  options.split = flags.split.value();
-  options.stop = interrupts.token();
-  const EpsErrors errors = eps_error(
-      Model::load(flags.model.folder(interrupts.token()), flags.device.options()), options);
-  if (flags.json) {
+  options.data.split = flags.split.value();
+  options.run = flags.run.options(interrupts.token());
+  const EpsErrors errors = eps_error(flags.run.load_model(interrupts.token()), options);
+  if (flags.run.json()) {
     print_json(errors);
   } else {
     print_table(errors);
@@ -68,38 +64,29 @@ void run(const Flags& flags) {
 }  // namespace
 
 void add_evaluate_command(Command root) {
-  const Command command = root.add_command("evaluate", "Measure how good a model is on a data set");
+  const Command command = root.add_command("evaluate", "Evaluate a model on a data set");
   command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   EpsErrorOptions& options = flags->options;
   command
       .add_flag("--eps-error", flags->eps_error,
-                "Mean squared error of the predicted noise at some t")
+                "Mean squared error of the predicted noise at the t of --t")
       .required();
-  flags->model.add_to(command).required();
-  command.add_option("--data", options.data, "Folder of the data set, as for ddim train")
+  command.add_option("--data", options.data.data, "Folder of the data set, as for ddim train")
       .envname("DDIM_DATA")
       .required()
       .type_name("DIR");
   flags->split.add_to(command, "--split", "train or test");
-  command.add_option("--t", options.t, "Where, counted from 0")
+  command.add_option("--t", options.t, "Values of t, counted from 0")
       .delimiter(',')
       .show_default("10,100,500,900")
       .type_name("LIST");
-  command.add_option("--max-images", options.max_images, "Only the first so many images");
-  command.add_option("--seed", options.seed, "Of the noise")
+  command.add_option("--max-images", options.data.max_images, "Use only the first N pictures");
+  command.add_option("--seed", options.seed, "Random seed of the noise")
       .envname("DDIM_SEED")
       .non_negative()
       .show_default();
-  command.add_option("--batch", options.batch, "How many are worked on at a time")
-      .envname("DDIM_BATCH")
-      .show_default();
-  command.add_option("--threads", options.threads, "0: one per processor")
-      .envname("DDIM_THREADS")
-      .show_default();
-  flags->device.add_to(command);
-  command.add_flag("--json", flags->json, "Print one JSON object");
-  command.add_flag("--quiet", flags->quiet, "Show no progress");
+  flags->run.add_to(command, RunFlags::Classes::from_data).required();
   command.callback([flags] { run(*flags); });
 }
 

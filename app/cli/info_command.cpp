@@ -1,14 +1,16 @@
+#include <ddim/image.h>
 #include <ddim/model.h>
 #include <ddim/pull.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include "commands.h"
 #include "json_object.h"
-#include "picture_info.h"
+#include "printable.h"
 
 namespace ddim::cli {
 namespace {
@@ -18,14 +20,22 @@ struct Flags {
   bool json = false;
 };
 
+/// "linear, T = 1000, beta from 0.0001 to 0.02"
+std::string schedule_text(const ForwardProcess& process) {
+  std::string text = fmt::format("{}, T = {}", to_string(process.schedule), process.T);
+  if (process.schedule != BetaKind::list && process.schedule != BetaKind::cosine)
+    text += fmt::format(", beta from {} to {}", process.beta_start, process.beta_end);
+  return process.terminal_snr == TerminalSnr::zero ? text + ", zero terminal SNR" : text;
+}
+
 void print_model(const Flags& flags) {
   const ModelInfo info = describe_model(find_model(flags.path));
   if (flags.json) {
     fmt::print("{}\n", JsonObject()
                            .add("name", info.name)
-                           .add("resolution", info.resolution)
-                           .add("width", info.width)
-                           .add("channels", info.channels)
+                           .add("height", info.shape.height)
+                           .add("width", info.shape.width)
+                           .add("channels", info.shape.channels)
                            .add("num_parameters", info.num_parameters)
                            .add_text("block_out_channels",
                                      fmt::format("[{}]", fmt::join(info.block_out_channels, ",")))
@@ -34,10 +44,11 @@ void print_model(const Flags& flags) {
                            .add("layers_per_block", info.layers_per_block)
                            .add("num_classes", info.num_classes)
                            .add("null_class", info.null_class.value_or(-1))
-                           .add("T", info.T)
-                           .add("beta_start", info.beta_start)
-                           .add("beta_end", info.beta_end)
-                           .add("prediction", info.prediction)
+                           .add("schedule", to_string(info.process.schedule))
+                           .add("T", info.process.T)
+                           .add("beta_start", info.process.beta_start)
+                           .add("beta_end", info.process.beta_end)
+                           .add("prediction", to_string(info.process.prediction))
                            .add("format", info.format)
                            .add("weight_type", info.weight_type)
                            .add_text("has_both_weights", info.has_both_weights ? "true" : "false")
@@ -48,10 +59,11 @@ void print_model(const Flags& flags) {
   }
   fmt::print("model       {}\n", info.name);
   fmt::print("format      {}\n", info.format);
-  fmt::print("pictures    {} x {}, {}\n", info.resolution, info.width,
-             info.channels == 1 ? "grey" : fmt::format("{} channels", info.channels));
-  fmt::print("network     {} parameters; channels {} per level, {} blocks each\n",
-             info.num_parameters, fmt::join(info.block_out_channels, ", "), info.layers_per_block);
+  fmt::print("pictures    {} x {}, {}\n", info.shape.width, info.shape.height,
+             info.shape.channels == 1 ? "grey" : fmt::format("{} channels", info.shape.channels));
+  fmt::print("network     {} parameters; channels {} per level, {} {} each\n", info.num_parameters,
+             fmt::join(info.block_out_channels, ", "), info.layers_per_block,
+             info.layers_per_block == 1 ? "block" : "blocks");
   fmt::print("attention   {}\n", info.attention_levels.empty()
                                      ? "in the middle"
                                      : fmt::format("in the middle and at level {}",
@@ -60,19 +72,39 @@ void print_model(const Flags& flags) {
     fmt::print("classes     0 to {}{}\n", info.num_classes - 1,
                info.null_class ? fmt::format("; {} means none", *info.null_class) : "");
   }
-  fmt::print("schedule    T = {}, beta from {} to {}; the network predicts {}\n", info.T,
-             info.beta_start, info.beta_end, info.prediction);
-  fmt::print("weights     {}, {}\n", info.weight_type,
-             info.has_both_weights ? "moving average (EMA) and as trained" : "one set");
+  fmt::print("schedule    {}; the network predicts {}\n", schedule_text(info.process),
+             to_string(info.process.prediction));
+  fmt::print("weights     {}{}\n", info.weight_type,
+             info.has_both_weights ? ", moving average (EMA) and trained weights" : "");
   if (info.has_adam || info.step > 0) {
-    fmt::print("training    {} steps done{}\n", info.step,
-               info.has_adam ? ", with Adam's state to go on" : "");
+    fmt::print("training    {} {} done{}\n", info.step, info.step == 1 ? "step" : "steps",
+               info.has_adam ? ", with optimizer state (can be resumed)" : "");
   }
+}
+
+/// The text of a PNG, in those of ddim the recipe: the most telling first.
+void print_picture(const Flags& flags) {
+  std::map<std::string, std::string> text = read_png_text(flags.path);
+  if (flags.json) {
+    JsonObject object;
+    for (const auto& [key, value] : text) object.add(key, value);
+    fmt::print("{}\n", object.text());
+    return;
+  }
+  if (text.empty()) fmt::print("{}: contains no recipe\n", flags.path);
+  const auto print = [](const std::string& key, const std::string& value) {
+    fmt::print("{:<12} {}\n", printable(key), printable(value));
+  };
+  for (const char* key : {"model", "model_hash", "size", "steps", "sampler", "tau", "eta", "clip",
+                          "seed", "first_image", "count"}) {
+    if (const auto entry = text.extract(key)) print(entry.key(), entry.mapped());
+  }
+  for (const auto& [key, value] : text) print(key, value);
 }
 
 void run(const Flags& flags) {
   if (std::filesystem::path(flags.path).extension() == ".png") {
-    print_picture_info(flags.path, flags.json ? InfoStyle::json : InfoStyle::text);
+    print_picture(flags);
   } else {
     print_model(flags);
   }
@@ -87,7 +119,7 @@ void add_info_command(Command root) {
   const auto flags = std::make_shared<Flags>();
   command
       .add_option("path", flags->path,
-                  "Folder of a model, OWNER/NAME of one that was pulled, or a PNG that ddim wrote")
+                  "Model folder, OWNER/NAME of a pulled model, or a PNG written by ddim")
       .required()
       .type_name("PATH");
   command.add_flag("--json", flags->json, "Print one JSON object");

@@ -6,37 +6,43 @@ namespace ddim::cli {
 namespace {
 
 constexpr double kStrength = 0.8;
-constexpr double kStrengthWithMask = 1.0;
 
 }  // namespace
 
 void InitFlags::add_to(Command command) {
   command
       .add_option("--init-image", images_,
-                  "Start from this picture instead of from noise; several make a picture each")
+                  "Start from this picture instead of noise; with several files, one result for "
+                  "each")
       .type_name("FILE");
-  command.add_option("--strength", strength_,
-                     "With --init-image: take the last so many of the steps, 0 to 1; the less, the "
-                     "more stays of the picture. Default: 0.8, with --mask 1");
-  by_.add_to(command, "--init-by",
-             "With --init-image: noise (added to it, from the seed), or encoding (the noise that "
-             "the picture is drawn from)");
-  command
-      .add_option("--mask", mask_,
-                  "With --init-image: draw only what is white in this picture, to fit the rest")
-      .type_name("FILE");
-  resize_.add_to(command);
+  dependents_.push_back(command.add_option(
+      "--strength", strength_,
+      "With --init-image: fraction of the steps to run (0 to 1); lower values keep more of the "
+      "picture. Default: 0.8, or 1 with --mask"));
+  dependents_.push_back(by_.add_to(command, "--init-by",
+                                   "With --init-image, how to start: noise (add noise from the "
+                                   "seed) or encoding (encode the picture)"));
+  dependents_.push_back(
+      command
+          .add_option("--mask", mask_, "With --init-image: redraw only the white area of this mask")
+          .type_name("FILE"));
+  dependents_.push_back(resize_.add_to(command));
+}
+
+void InitFlags::check() const {
+  if (given()) return;
+  for (const Option option : dependents_)
+    if (option.given()) throw Error(ErrorCode::user, option.name() + " needs --init-image");
+}
+
+double InitFlags::strength() const {
+  return given() ? strength_.value_or(mask_.empty() ? kStrength : 1.0) : 1.0;
 }
 
 std::optional<InitImage> InitFlags::load(const Model& model) const {
-  if (images_.empty()) {
-    if (strength_) throw Error(ErrorCode::user, "--strength needs --init-image");
-    if (!mask_.empty()) throw Error(ErrorCode::user, "--mask needs --init-image");
-    return std::nullopt;
-  }
+  if (!given()) return std::nullopt;
   InitImage init{.images = load_pictures(model, images_, resize_.value()), .by = by_.value()};
   if (!mask_.empty()) init.mask = load_pictures(model, {mask_}, resize_.value());
-  init.strength = strength_.value_or(init.mask ? kStrengthWithMask : kStrength);
   return init;
 }
 

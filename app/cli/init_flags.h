@@ -16,18 +16,23 @@ class InitFlags {
  public:
   void add_to(Command command);
 
+  /// Error(user) for a flag that needs --init-image and has none.
+  void check() const;
+  bool given() const { return !images_.empty(); }
   /// How many pictures were given.
   std::int64_t count() const { return static_cast<std::int64_t>(images_.size()); }
-  /// Nothing without --init-image. Errors as load_pictures(); Error(user) for a flag that needs
-  /// --init-image and has none.
+  /// PlanOptions::strength: 1 without --init-image.
+  double strength() const;
+  /// Nothing without --init-image. Errors as load_pictures().
   std::optional<InitImage> load(const Model& model) const;
 
  private:
   std::vector<std::filesystem::path> images_;
   std::optional<double> strength_;
-  ChoiceFlag<InitBy> by_{{{"noise", InitBy::noise}, {"encoding", InitBy::encoding}}};
+  ChoiceFlag<InitBy> by_;
   std::filesystem::path mask_;
   ResizeFlag resize_;
+  std::vector<Option> dependents_;
 };
 
 }  // namespace ddim::cli

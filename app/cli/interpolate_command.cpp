@@ -12,10 +12,9 @@
 
 #include "commands.h"
 #include "interrupts.h"
-#include "output_file.h"
 #include "picture_flags.h"
+#include "picture_output.h"
 #include "plan_flags.h"
-#include "png_output.h"
 #include "run_flags.h"
 
 namespace ddim::cli {
@@ -30,7 +29,7 @@ struct Flags {
   OverwriteFlag overwrite;
   std::vector<std::string> ends;
   std::int64_t frames = 11;
-  fs::path out;
+  PictureOutput out;
   fs::path animation;
   int frame_ms = AnimationOptions{}.frame_ms;
 };
@@ -49,13 +48,9 @@ FloatImages states_of(const Model& model, const std::string& end, const Flags& f
   if (const auto seed = seed_of(end)) return draw_noise(model, *seed);
   if (fs::path(end).extension() == ".safetensors") return read_codes(end).x_T;
   return encode(model, load_pictures(model, {end}, flags.resize.value()),
-                {.steps = plan.steps,
-                 .tau = plan.tau,
+                {.plan = {.steps = plan.steps, .tau = plan.tau},
                  .class_choice = flags.run.class_choice(),
-                 .batch = flags.run.batch(),
-                 .threads = flags.run.threads(),
-                 .show_progress = flags.run.show_progress(),
-                 .stop = stop})
+                 .run = flags.run.options(stop)})
       .x_T;
 }
 
@@ -80,77 +75,75 @@ std::vector<Image> film_of(const std::vector<Image>& images, std::int64_t column
   return film;
 }
 
+/// Before anything is computed: what --animation asks for can be written.
+void check_animation(const Flags& flags) {
+  if (flags.animation.empty()) return;
+  if (flags.animation.extension() != ".webp") {
+    throw Error(ErrorCode::user,
+                fmt::format("--animation must end in .webp; got {}", flags.animation.string()));
+  }
+  check_output(flags.animation, flags.overwrite.value());
+  if (!can_write_animations()) {
+    throw Error(ErrorCode::user,
+                "--animation: this build cannot write WebP; install libwebp (Debian, Ubuntu: "
+                "apt-get install libwebp-dev) and build again, or leave out --animation");
+  }
+}
+
 void run(const Flags& flags) {
   const Interrupts interrupts;
-  check_png_output(flags.out, flags.overwrite.value());
-  if (!flags.animation.empty()) {
-    if (flags.animation.extension() != ".webp") {
-      throw Error(ErrorCode::user,
-                  fmt::format("--animation {}: must end in .webp", flags.animation.string()));
-    }
-    check_output(flags.animation, flags.overwrite.value());
-    if (!can_write_animations()) {
-      throw Error(ErrorCode::user,
-                  "--animation: this build cannot write WebP; install libwebp (Debian, Ubuntu: "
-                  "apt-get install libwebp-dev) and build again, or leave it out");
-    }
-  }
-  const PlanOptions plan = flags.plan.options();
+  const Overwrite overwrite = flags.overwrite.value();
+  flags.out.check(overwrite);
+  check_animation(flags);
+  SampleOptions options{.plan = flags.plan.options(),
+                        .class_choice = flags.run.class_choice(),
+                        .run = flags.run.options(interrupts.token())};
   const Model model = flags.run.load_model(interrupts.token());
-  make_plan(model, plan);  // refuses before anything is encoded
-  const FloatImages states =
-      interpolate(states_of_all(model, flags, plan, interrupts.token()), flags.frames);
-  const Samples samples = sample(model, {.steps = plan.steps,
-                                         .tau = plan.tau,
-                                         .eta = plan.eta,
-                                         .clip = plan.clip,
-                                         .sampler = plan.sampler,
-                                         .details = plan.details,
-                                         .count = states.count,
-                                         .class_choice = flags.run.class_choice(),
-                                         .x_T = states,
-                                         .batch = flags.run.batch(),
-                                         .threads = flags.run.threads(),
-                                         .show_progress = flags.run.show_progress(),
-                                         .stop = interrupts.token()});
-  write_png_grid(flags.out, samples, flags.overwrite.value(), {.columns = flags.frames});
+  flags.out.check(model.info().shape);
+  if (!flags.animation.empty()) check_png_shape(model.info().shape, "--animation");
+  const Plan plan = make_plan(model, options.plan);  // refuses before anything is encoded
+  options.x_T =
+      interpolate(states_of_all(model, flags, options.plan, interrupts.token()), flags.frames);
+  options.count = options.x_T->count;
+  const Samples samples = sample(model, plan, options);
+  flags.out.write(samples, flags.frames, overwrite);
   if (!flags.animation.empty()) {
     std::vector<Image> images;
     for (std::int64_t k = 0; k < samples.x_0.count; ++k) images.push_back(to_image(samples.x_0, k));
     write_animation(flags.animation, film_of(images, flags.frames),
-                    {.frame_ms = flags.frame_ms, .overwrite = flags.overwrite.value()});
+                    {.frame_ms = flags.frame_ms, .overwrite = overwrite});
   }
-  print_drawn(samples, flags.out, flags.run.json());
+  print_drawn(samples, flags.out.path(), flags.run.json());
 }
 
 }  // namespace
 
 void add_interpolate_command(Command root) {
   const Command command = root.add_command(
-      "interpolate", "Draw what lies between pictures, codes or seeds (the paper's figure 6)");
+      "interpolate", "Draw a transition between pictures, codes or seeds (the paper's figure 6)");
   command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   command
-      .add_option("ends", flags->ends,
+      .add_option("endpoints", flags->ends,
                   "Two for a line, four for a grid (the paper's figures 11 to 13): seeds (7 is "
-                  "picture 0 of ddim sample --seed 7), safetensors files with x_T (all of their "
-                  "states), and PNG or JPEG pictures, which are encoded first")
+                  "picture 0 of ddim sample --seed 7), safetensors files with x_T (every state "
+                  "counts as an endpoint), and pictures, which are encoded first")
       .required()
       .type_name("SEED|FILE");
-  command.add_option("--frames", flags->frames, "Pictures in a line; a grid has as many lines")
+  command.add_option("--frames", flags->frames, "Pictures per line, and lines in a grid")
       .show_default();
-  command.add_option("--out", flags->out, "PNG file of all pictures")
-      .required()
-      .type_name("NAME.png");
+  flags->out.add_to(command, "all pictures").required();
   command
       .add_option("--animation", flags->animation,
-                  "Also write them as an animation, there and back, for ever")
+                  "Also write the pictures as a looping back-and-forth animation")
       .type_name("NAME.webp");
-  command.add_option("--frame-ms", flags->frame_ms, "How long the animation shows each picture")
+  command
+      .add_option("--frame-ms", flags->frame_ms,
+                  "Duration of each picture of the animation in milliseconds")
       .show_default();
   flags->resize.add_to(command);
   flags->plan.add_to(command);
-  flags->run.add_to(command);
+  flags->run.add_to(command).required();
   flags->overwrite.add_to(command);
   command.callback([flags] { run(*flags); });
 }

@@ -85,11 +85,10 @@ void LikeFlag::add_to(Command command) {
   command
       .add_option(
           "--like", file_,
-          "Draw the picture in this PNG again: its recipe sets all flags that are not given")
+          "Redraw the picture in this PNG; its recipe supplies all flags that you do not give")
       .type_name("FILE.png");
-  command.add_flag(
-      "--other-weights", other_weights_,
-      "With --like: draw even though the model's weights are not those of the picture");
+  command.add_flag("--other-weights", other_weights_,
+                   "With --like: draw even if the model has different weights");
 }
 
 void LikeFlag::set_flags(Command command) {
@@ -98,8 +97,8 @@ void LikeFlag::set_flags(Command command) {
   for (const std::string& key : kNoFlags) {
     if (recipe_.contains(key)) continue;
     throw Error(ErrorCode::user,
-                fmt::format("{}: carries no recipe to draw it again: it was written with "
-                            "--no-metadata, by an earlier version, or not by ddim sample",
+                fmt::format("{}: contains no recipe, so it cannot be redrawn: it was written "
+                            "with --no-metadata, by an earlier version, or not by ddim sample",
                             file_.string()));
   }
   given_ = keys_given(command);
@@ -114,7 +113,7 @@ void LikeFlag::set_flags(Command command) {
   const bool is_of_hub = name.find('/') != std::string::npos;
   if (!is_of_hub && !fs::exists(name)) {
     throw Error(ErrorCode::user,
-                fmt::format("{}: was made by the model {}; say with --model where it is",
+                fmt::format("{}: was made with the model {}; give its location with --model",
                             file_.string(), printable(name)));
   }
   model.set(name);
@@ -123,9 +122,10 @@ void LikeFlag::set_flags(Command command) {
 void LikeFlag::set_flag(Command command, const std::string& key, const std::string& value) {
   const std::optional<Option> option = command.find_option(flag_name(key));
   if (!option) {
-    throw Error(ErrorCode::user,
-                fmt::format("{}: was made with {} = {}, which this version of ddim cannot do",
-                            file_.string(), key, printable(value)));
+    throw Error(
+        ErrorCode::user,
+        fmt::format("{}: was made with {} = {}, which this version of ddim does not support",
+                    file_.string(), key, printable(value)));
   }
   if (given_.contains(key)) return;
   for (const Option other : option->excluded()) other.reset();
@@ -133,8 +133,8 @@ void LikeFlag::set_flag(Command command, const std::string& key, const std::stri
     option->set(value);
   } catch (const Error&) {
     throw Error(ErrorCode::corrupt,
-                fmt::format("{}: its recipe says {} = {}, which {} does not take", file_.string(),
-                            key, printable(value), flag_name(key)));
+                fmt::format("{}: its recipe has {} = {}, which is not a valid value of {}",
+                            file_.string(), key, printable(value), flag_name(key)));
   }
 }
 
@@ -145,8 +145,9 @@ void LikeFlag::check(Recipe& recipe) {
   const bool same_weights = recipe.at("model_hash") == recipe_.at("model_hash");
   if (!same_weights && !other_weights_) {
     fail(fmt::format(
-        "was made by the model {} with weights {:.12}; the weights of {} are {:.12}. "
-        "Say with --model where that model is, or draw with this one by --other-weights",
+        "was made with the model {} with weights {:.12}; the weights of {} are {:.12}. "
+        "Give the location of that model with --model, or use --other-weights to draw with this "
+        "model anyway",
         printable(recipe_.at("model")), printable(recipe_.at("model_hash")), recipe.at("model"),
         recipe.at("model_hash")));
   }
@@ -164,9 +165,9 @@ void LikeFlag::check(Recipe& recipe) {
     if (given_.contains(key) || (key == "size" && other_weights_)) continue;
     if (key == "x_T")
       fail(
-          "was made from noise of its own or from a picture; give the same with --noise, or with "
-          "--init-image");
-    fail(fmt::format("was made with {} = {}, which is {} now", key, printable(before), now));
+          "did not start from seeded noise; supply the original noise with --noise or the picture "
+          "with --init-image");
+    fail(fmt::format("was made with {0} = {1}, but {0} is now {2}", key, printable(before), now));
   }
   // The same model may be in a folder of another name.
   if (same_weights) recipe["model"] = recipe_.at("model");
@@ -178,7 +179,7 @@ std::string LikeFlag::compare(const fs::path& path) const {
   const Image drawn = read_png(path);
   const Image wanted = read_png(file_);
   if (drawn.pixels.size() != wanted.pixels.size())
-    return fmt::format("not the size of {}", file_.string());
+    return fmt::format("has a different size than {}", file_.string());
   std::int64_t num_different = 0;
   int largest = 0;
   for (std::size_t i = 0; i < drawn.pixels.size(); ++i) {
@@ -187,7 +188,7 @@ std::string LikeFlag::compare(const fs::path& path) const {
     largest = std::max(largest, difference);
   }
   if (num_different == 0)
-    return fmt::format("the same picture as {}, with other text in the file", file_.string());
+    return fmt::format("the same picture as {}, but the text in the file differs", file_.string());
   return fmt::format(
       "{} of {} values differ from {}, by at most {} of 255: other weights, another "
       "version of ddim, or another processor",

@@ -10,10 +10,11 @@
 namespace {
 
 constexpr const char* kFooter =
-    "A flag wins over its environment variable, that over the file of --config, that over the\n"
-    "default. Exit codes: 0 done, 1 impossible request, 2 usage, 3 NaN or infinity, 4 damaged "
-    "file,\n"
-    "5 reading or writing failed, 130 interrupted.";
+    "A flag overrides its environment variable, which overrides the file of --config, which\n"
+    "overrides the default. Exit codes: 0 done, 1 request impossible, 2 command line wrong, 3 NaN\n"
+    "or infinity, 4 file damaged, 5 reading or writing failed, 70 internal error (a defect of "
+    "ddim),\n"
+    "130 interrupted.";
 
 int run(int argc, char** argv) {
   ddim::cli::Program program("ddim",
@@ -52,10 +53,10 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "ddim: {}\n", error.what());
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "ddim: not enough memory; a smaller --batch needs less\n");
+    fmt::print(stderr, "ddim: not enough memory; try a smaller --batch or --memory low\n");
     return static_cast<int>(ddim::ErrorCode::user);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "ddim: {}\n", error.what());
-    return static_cast<int>(ddim::ErrorCode::user);
+    fmt::print(stderr, "ddim: internal error: {}; please report it\n", error.what());
+    return static_cast<int>(ddim::ErrorCode::internal);
   }
 }

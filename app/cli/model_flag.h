@@ -18,14 +18,12 @@ class ModelFlag {
     return model;
   }
   Option add_pull_to(Command command) {
-    return command.add_flag("--pull", pull_,
-                            "Fetch --model OWNER/NAME when it is not in the cache");
+    return command.add_flag("--pull", pull_, "Download the model if it is not in the cache");
   }
   Option add_model_to(Command command) {
     return command
         .add_option("--model", model_,
-                    "Folder of the model (diffusers, or a checkpoint), or OWNER/NAME[@REVISION] of "
-                    "one that ddim pull fetched")
+                    "Model folder, checkpoint or file, or OWNER/NAME[@REVISION] of a pulled model")
         .envname("DDIM_MODEL")
         .type_name("MODEL");
   }

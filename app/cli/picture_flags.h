@@ -9,31 +9,32 @@ namespace ddim::cli {
 /// --resize
 class ResizeFlag {
  public:
-  void add_to(Command command) {
-    resize_.add_to(command, "--resize", "crop",
-                   "Pictures of another size: --resize cuts out the middle square and resizes it, "
-                   "--resize=pad puts black around smaller ones; without, they are refused");
+  Option add_to(Command command) {
+    return fit_.add_to(
+        command, "--resize", Fit::crop_resize,
+        "How to fit pictures of another size: --resize=crop-resize, or --resize alone (centre of "
+        "the model's proportions, resized), or --resize=pad (black border); otherwise they are "
+        "refused");
   }
-  SizeMismatch value() const { return resize_.value(); }
+  Fit value() const { return fit_.value(); }
 
  private:
-  ChoiceFlag<SizeMismatch> resize_{
-      {{"refuse", SizeMismatch::refuse}, {"crop", SizeMismatch::crop}, {"pad", SizeMismatch::pad}}};
+  ChoiceFlag<Fit> fit_;
 };
 
 /// Pictures to work on: files, or --data with --split and --max-images; and --resize.
 class PictureFlags {
  public:
   void add_to(Command command);
-  /// Files win over --data. Throws Error(user) when there are neither; otherwise as
-  /// load_pictures() and load_data_set().
+  /// Error(user) when there are neither files nor --data.
+  void check() const;
+  /// Files win over --data. Errors as check(), load_pictures() and load_data_set().
   FloatImages load(const Model& model) const;
 
  private:
   std::vector<std::filesystem::path> files_;
-  std::filesystem::path data_;
-  ChoiceFlag<DataSplit> split_{{{"test", DataSplit::test}, {"train", DataSplit::train}}};
-  std::optional<std::int64_t> max_images_;
+  DataOptions data_;
+  ChoiceFlag<DataSplit> split_{DataSplit::test};
   ResizeFlag resize_;
 };
 

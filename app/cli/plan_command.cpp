@@ -1,4 +1,5 @@
 #include <ddim/error.h>
+#include <ddim/model.h>
 #include <ddim/plan.h>
 #include <fmt/core.h>
 
@@ -17,14 +18,10 @@ namespace {
 struct Flags {
   ModelFlag model;
   ForwardProcess process;
-  ChoiceFlag<BetaKind> schedule{{{"linear", BetaKind::linear},
-                                 {"scaled-linear", BetaKind::scaled_linear},
-                                 {"cosine", BetaKind::cosine},
-                                 {"sigmoid", BetaKind::sigmoid}}};
+  ChoiceFlag<BetaKind> schedule;
   std::string betas;
   bool zero_terminal_snr = false;
-  ChoiceFlag<Prediction> prediction{
-      {{"eps", Prediction::eps}, {"x0", Prediction::x0}, {"v", Prediction::v}}};
+  ChoiceFlag<Prediction> prediction;
   PlanFlags plan;
   ConventionFlag convention;
   bool json = false;
@@ -32,20 +29,20 @@ struct Flags {
 
 ForwardProcess process_of(const Flags& flags) {
   ForwardProcess process = flags.process;
-  process.betas = flags.schedule.value();
+  process.schedule = flags.schedule.value();
   if (!flags.betas.empty()) {
-    process.betas = BetaKind::list;
-    process.list = flags.betas.starts_with('@') ? read_numbers(flags.betas.substr(1))
-                                                : parse_numbers(flags.betas, "--betas");
+    process.schedule = BetaKind::list;
+    process.betas = flags.betas.starts_with('@') ? read_numbers(flags.betas.substr(1))
+                                                 : parse_numbers(flags.betas, "--betas");
   }
-  if (flags.zero_terminal_snr) process.terminal_snr = ForwardProcess::TerminalSnr::zero;
+  if (flags.zero_terminal_snr) process.terminal_snr = TerminalSnr::zero;
   process.prediction = flags.prediction.value();
   return process;
 }
 
-Plan plan_of_model(const Flags& flags) {
+Plan plan_of_model(const Flags& flags, const PlanOptions& asked) {
   const Model model = Model::load(flags.model.folder());
-  const auto [options, convention] = flags.convention.preset(flags.plan, model);
+  const auto [options, convention] = flags.convention.preset(flags.plan, asked, model);
   if (!flags.json) fmt::print(stderr, "ddim: sampling {}\n", convention);
   return make_plan(model, options);
 }
@@ -53,14 +50,14 @@ Plan plan_of_model(const Flags& flags) {
 void run(const Flags& flags) {
   const PlanOptions options = flags.plan.options();
   if (flags.convention.given() && !flags.model.given())
-    throw Error(ErrorCode::user, "--as needs --model: it is about the model's scheduler file");
+    throw Error(ErrorCode::user, "--as needs --model, because it reads the model's scheduler file");
   const Plan plan =
-      flags.model.given() ? plan_of_model(flags) : make_plan(process_of(flags), options);
+      flags.model.given() ? plan_of_model(flags, options) : make_plan(process_of(flags), options);
   if (!plan.note.empty()) fmt::print(stderr, "ddim: {}\n", plan.note);
   if (flags.json) {
-    fmt::print("{}\n", plan.json);
+    fmt::print("{}\n", to_json(plan));
   } else {
-    fmt::print("{}", plan.table);
+    fmt::print("{}", to_table(plan));
   }
 }
 
@@ -68,33 +65,36 @@ void run(const Flags& flags) {
 
 void add_plan_command(Command root) {
   const Command command = root.add_command(
-      "plan", "Print what a sampler will do: tau, sqrt(alpha_bar), sigma, network calls");
+      "plan",
+      "Print the steps of a sampler: t, sqrt(alpha_bar), sigma and number of network calls");
   command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   const Option model = flags->model.add_to(command);
+  flags->schedule.leave_out(BetaKind::list);
   ForwardProcess& process = flags->process;
   const std::vector<Option> without_model = {
-      command.add_option("--T", process.T, "Without a model: training steps").show_default(),
-      command.add_option("--beta-start", process.beta_start, "Without a model: the first beta")
+      command.add_option("--T", process.T, "Number of training steps, if no --model is given")
           .show_default(),
-      command.add_option("--beta-end", process.beta_end, "Without a model: the last beta")
+      command.add_option("--beta-start", process.beta_start, "First beta, if no --model is given")
+          .show_default(),
+      command.add_option("--beta-end", process.beta_end, "Last beta, if no --model is given")
           .show_default(),
       flags->schedule.add_to(command, "--schedule",
-                             "Without a model: how betas are spread; linear, scaled-linear, cosine "
+                             "Beta schedule, if no --model is given: linear, scaled-linear, cosine "
                              "or sigmoid")};
   for (const Option option : without_model) option.excludes(model);
-  const Option betas =
-      command
-          .add_option("--betas", flags->betas, "Without a model: the betas, with commas, or @FILE")
-          .type_name("LIST")
-          .excludes(model);
+  const Option betas = command
+                           .add_option("--betas", flags->betas,
+                                       "Comma-separated betas, or @FILE, if no --model is given")
+                           .type_name("LIST")
+                           .excludes(model);
   for (const Option option : without_model) betas.excludes(option);
   command
       .add_flag("--zero-terminal-snr", flags->zero_terminal_snr,
-                "Without a model: rescale the betas so that nothing of the image is left at T")
+                "Without --model: rescale the betas so that the last step is pure noise")
       .excludes(model);
   flags->prediction
-      .add_to(command, "--prediction", "Without a model: what the network predicts; eps, x0 or v")
+      .add_to(command, "--prediction", "Without --model: what the network predicts; eps, x0 or v")
       .excludes(model);
   flags->convention.add_to(command);
   flags->plan.add_to(command);

@@ -12,11 +12,10 @@ namespace ddim::cli {
 class PlanFlags {
  public:
   void add_to(Command command);
-  /// Reads the file of --tau @FILE. Throws Error(user) for flags that contradict each other, naming
-  /// both, and for a file that holds something other than numbers; Error(io) when it cannot be
-  /// read.
+  /// Reads the file of --tau @FILE. Error(user) for flags that contradict each other, naming both,
+  /// and for a file that holds something other than numbers; Error(io) when it cannot be read.
   PlanOptions options() const;
-  /// The names of those that the user gave, by whatever means: "--tau".
+  /// The names of the flags that the user gave, by whatever means: "--tau".
   std::vector<std::string> given() const;
 
  private:
@@ -26,13 +25,10 @@ class PlanFlags {
   ChoiceFlag<Sampler> sampler_;
   double eta_ = 0.0;
   bool sigma_hat_ = false;
-  ChoiceFlag<Clip> clip_{{{"none", Clip::none},
-                          {"keep-eps", Clip::keep_eps},
-                          {"rederive-eps", Clip::rederive_eps},
-                          {"threshold-keep-eps", Clip::threshold_keep_eps},
-                          {"threshold-rederive-eps", Clip::threshold_rederive_eps}}};
-  SamplerDetails details_;
-  ChoiceFlag<FinalAlpha> final_alpha_{{{"one", FinalAlpha::one}, {"first", FinalAlpha::first}}};
+  ChoiceFlag<Clip> clip_;
+  Clip clip_numbers_;
+  ChoiceFlag<FinalAlpha> final_alpha_;
+  PlanOptions others_;
 
   std::vector<Option> all_options_;
   Option eta_option_;
@@ -40,9 +36,17 @@ class PlanFlags {
   Option threshold_option_;
   Option threshold_max_option_;
   Option tolerance_option_;
+};
 
+/// --clip of the commands that have no dynamic threshold: none, keep-eps (--clip alone),
+/// rederive-eps.
+class ClipFlag {
  public:
-  PlanFlags();
+  void add_to(Command command, const std::string& description);
+  Clip value() const { return clip_.value(); }
+
+ private:
+  ChoiceFlag<Clip> clip_;
 };
 
 }  // namespace ddim::cli

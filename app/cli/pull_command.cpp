@@ -45,13 +45,13 @@ void add_pull_command(Command root) {
       root.add_command("pull", "Fetch a diffusers model from the Hugging Face hub");
   command.fallthrough();
   command.footer(
-      "The cache is the one of the hub's own library, and the same environment variables count:\n"
+      "Uses the cache and the environment variables of the hub's own library:\n"
       "HF_HOME, HF_HUB_CACHE, HF_TOKEN (or `token` in HF_HOME), HF_ENDPOINT, HF_HUB_OFFLINE.\n"
-      "Interrupted, it goes on where it ended when it is run again.");
+      "An interrupted download continues when you run the command again.");
   const auto flags = std::make_shared<Flags>();
   command
       .add_option("model", flags->options.model,
-                  "Its name on the hub; a revision is a branch, a tag or a commit")
+                  "Name of the model on the hub; a revision is a branch, a tag or a commit")
       .required()
       .type_name("OWNER/NAME[@REVISION]");
   command.add_flag("--json", flags->json, "Print the result as one JSON object");

@@ -1,19 +1,18 @@
-#include <ddim/encode.h>
-#include <ddim/pictures.h>
+#include <ddim/interpolate.h>
+#include <ddim/reconstruct.h>
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
 #include <memory>
 
-#include "clip_flag.h"
 #include "commands.h"
-#include "dequantise_flag.h"
+#include "encode_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
 #include "picture_flags.h"
-#include "png_output.h"
-#include "residual_warning.h"
+#include "picture_output.h"
+#include "plan_flags.h"
 #include "run_flags.h"
 #include "tau_flags.h"
 
@@ -23,16 +22,15 @@ namespace {
 struct Flags {
   RunFlags run;
   PictureFlags pictures;
-  ReconstructOptions options;
+  std::vector<std::int64_t> steps = ReconstructOptions{}.steps;
   TauKindFlag tau;
-  DequantiseFlag dequantise;
+  EncodeFlags encode;
   ClipFlag clip;
   OverwriteFlag overwrite;
-  std::filesystem::path out;
-  bool exact = false;
+  PictureOutput out;
 };
 
-/// A bar for each row, on a logarithmic scale of eight steps a decade.
+/// A bar for each row, on a logarithmic scale of eight characters per decade.
 std::string bar(double error, double smallest) {
   constexpr double kPerDecade = 8.0;
   if (!(error > 0.0)) return "";
@@ -46,7 +44,7 @@ void print_table(const std::vector<ReconstructedAt>& table, std::int64_t num_pic
     if (row.mean_squared_error > 0.0) smallest = std::min(smallest, row.mean_squared_error);
   fmt::print(
       "Reconstruction error of {} {}: mean squared error per element, black 0 and white 1\n\n"
-      "{:>6}  {:>9}  {:>9}  {:>9}  {:>6}  log scale, 8 # a decade\n",
+      "{:>6}  {:>9}  {:>9}  {:>9}  {:>6}  log scale, 8 # per decade\n",
       num_pictures, num_pictures == 1 ? "picture" : "pictures", "S", "error", "paper*", "largest",
       "calls");
   for (const ReconstructedAt& row : table) {
@@ -55,7 +53,7 @@ void print_table(const std::vector<ReconstructedAt>& table, std::int64_t num_pic
                row.largest_error, row.nfe, bar(row.mean_squared_error, smallest));
   }
   fmt::print(
-      "\nAre the codes Gaussian? What noise of the same size shows is in the last row.\n\n"
+      "\nAre the codes Gaussian? The last row shows the values expected of pure noise.\n\n"
       "{:>6}  {:>8}  {:>8}  {:>8}  {:>11}\n",
       "S", "mean", "variance", "kurtosis", "correlation");
   for (const ReconstructedAt& row : table) {
@@ -68,7 +66,7 @@ void print_table(const std::vector<ReconstructedAt>& table, std::int64_t num_pic
              fmt::format("1+-{:.4f}", codes.variance.standard_error),
              fmt::format("3+-{:.4f}", codes.kurtosis.standard_error),
              fmt::format("+-{:.4f}", codes.correlation.standard_error));
-  fmt::print("\n* table 2 of arXiv:2010.02502, CIFAR-10's test set and network\n");
+  fmt::print("\n* table 2 of arXiv:2010.02502, the CIFAR-10 network and test set\n");
 }
 
 void print_json(const std::vector<ReconstructedAt>& table, std::int64_t num_pictures) {
@@ -93,45 +91,38 @@ void print_json(const std::vector<ReconstructedAt>& table, std::int64_t num_pict
 }
 
 /// A row of originals, then a row for each S.
-void write_grid(const Flags& flags, const FloatImages& pictures,
+void write_rows(const Flags& flags, const FloatImages& pictures,
                 const std::vector<ReconstructedAt>& table) {
-  std::vector<Image> images;
-  const auto add_row = [&](const FloatImages& row) {
-    for (std::int64_t k = 0; k < row.count; ++k) images.push_back(to_image(row, k));
-  };
-  add_row(pictures);
+  FloatImages rows = pictures;
   std::string steps;
   for (const ReconstructedAt& row : table) {
-    add_row(row.x_0);
+    rows = join(rows, row.x_0);
     steps += (steps.empty() ? "" : ",") + std::to_string(row.steps);
   }
-  write_png(
-      flags.out, make_grid(images, {.columns = pictures.count}),
-      {.text = {{"ddim", "reconstruct: pictures, then encoded and decoded in " + steps + " steps"}},
-       .overwrite = flags.overwrite.value()});
+  flags.out.write(
+      rows, pictures.count,
+      {{"ddim", "reconstruct: pictures, then encoded and decoded in " + steps + " steps"}},
+      flags.overwrite.value());
 }
 
 void run(const Flags& flags) {
   const Interrupts interrupts;
-  if (!flags.out.empty()) check_png_output(flags.out, flags.overwrite.value());
+  if (flags.out.given()) flags.out.check(flags.overwrite.value());
+  flags.pictures.check();
+  ReconstructOptions options{
+      .steps = flags.steps, .encode = flags.encode.options(), .clip = flags.clip.value()};
+  if (flags.tau.given()) options.encode.plan.tau = flags.tau.value();
+  options.encode.class_choice = flags.run.class_choice();
+  options.encode.run = flags.run.options(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
+  if (flags.out.given()) flags.out.check(model.info().shape);
   const FloatImages pictures = flags.pictures.load(model);
-  ReconstructOptions options = flags.options;
-  options.method = flags.exact ? EncodeMethod::exact : EncodeMethod::euler;
-  options.tau = flags.exact && !flags.tau.given() ? TauKind::quadratic : flags.tau.value();
-  options.dequantise = flags.dequantise.value();
-  options.clip = flags.clip.value();
-  options.class_choice = flags.run.class_choice();
-  options.batch = flags.run.batch();
-  options.threads = flags.run.threads();
-  options.show_progress = flags.run.show_progress();
-  options.stop = interrupts.token();
-  if (options.clip != Clip::none) warn_of_clipping();
+  if (options.clip.bound != Clip::Bound::none) warn_of_clipping();
   const std::vector<ReconstructedAt> table = reconstruct(model, pictures, options);
   double residual = 0.0;
   for (const ReconstructedAt& row : table) residual = std::max(residual, row.residual);
   warn_of_residual(residual);
-  if (!flags.out.empty()) write_grid(flags, pictures, table);
+  if (flags.out.given()) write_rows(flags, pictures, table);
   if (flags.run.json()) {
     print_json(table, pictures.count);
   } else {
@@ -143,27 +134,23 @@ void run(const Flags& flags) {
 
 void add_reconstruct_command(Command root) {
   const Command command = root.add_command(
-      "reconstruct", "Measure what pictures lose by encoding and decoding (the paper's table 2)");
+      "reconstruct", "Measure the error of encoding and decoding pictures (the paper's table 2)");
   command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   flags->pictures.add_to(command);
-  command.add_option("--steps", flags->options.steps, "Steps of both ways, each 1 to T")
+  command
+      .add_option("--steps", flags->steps,
+                  "Numbers of steps, for both encoding and decoding, each 1 to T")
       .delimiter(',')
       .show_default("10,20,50,100,200,500,1000")
       .type_name("LIST");
   flags->tau.add_to(command);
-  command.add_flag("--exact", flags->exact,
-                   "Undo the decoder's steps one by one, some ten network calls each; --tau is "
-                   "quadratic then unless given");
-  flags->dequantise.add_to(command);
+  flags->encode.add_to(command);
   flags->clip.add_to(command,
-                     "Clamp the predicted x_0 in each step of decoding, as in ddim sample; what it "
-                     "clamps is lost to the code");
-  command
-      .add_option("--out", flags->out,
-                  "Also write a PNG: the pictures in a row, below them what came back for each S")
-      .type_name("NAME.png");
-  flags->run.add_to(command);
+                     "Clamp the predicted x_0 in each step of decoding, as in ddim sample; the "
+                     "clamped part cannot be recovered from the code");
+  flags->out.add_to(command, "the pictures, then one row of reconstructions per S");
+  flags->run.add_to(command).required();
   flags->overwrite.add_to(command);
   command.callback([flags] { run(*flags); });
 }

@@ -1,19 +1,45 @@
 #include "run_flags.h"
 
 namespace ddim::cli {
+namespace {
 
-void RunFlags::add_to(Command command) {
-  model_.add_to(command).required();
-  command.add_option("--batch", batch_, "How many are worked on at a time; never changes them")
+void add_class_flags(Command command, ClassChoice& choice) {
+  command
+      .add_option("--class", choice.classes,
+                  "Class to draw, counted from 0, for a model with classes; a comma-separated list "
+                  "is cycled through")
+      .delimiter(',')
+      .type_name("K[,K...]");
+  command
+      .add_option("--guidance", choice.guidance,
+                  "Classifier-free guidance: eps of no class + W (eps of the class - eps of no "
+                  "class); 1 means no guidance; other values call the network twice per step")
+      .type_name("W")
+      .show_default();
+  command
+      .add_option("--null-class", choice.null_class,
+                  "Class that stands for \"no class\", if the model's configuration does not name "
+                  "it")
+      .type_name("K");
+}
+
+}  // namespace
+
+Option RunFlags::add_to(Command command, Classes classes) {
+  const Option model = model_.add_to(command);
+  command.add_option("--batch", batch_, "Pictures processed at once; does not affect the result")
       .envname("DDIM_BATCH")
       .show_default();
-  command.add_option("--threads", threads_, "0: one per processor; never changes the result")
+  command
+      .add_option("--threads", threads_,
+                  "Number of threads; 0 means one per processor; does not affect the result")
       .envname("DDIM_THREADS")
       .show_default();
-  class_choice_.add_to(command);
+  if (classes == Classes::chosen) add_class_flags(command, class_choice_);
   device_.add_to(command);
   command.add_flag("--json", json_, "Print the result as one JSON object");
   command.add_flag("--quiet", quiet_, "Show no progress");
+  return model;
 }
 
 }  // namespace ddim::cli

@@ -1,40 +1,45 @@
 #pragma once
 
-#include <ddim/image.h>
+#include <ddim/class_choice.h>
 #include <ddim/model.h>
-#include <ddim/show_progress.h>
+#include <ddim/overwrite.h>
+#include <ddim/run_options.h>
 
 #include <stop_token>
 
-#include "class_flags.h"
-#include "device_flag.h"
+#include "device_flags.h"
 #include "model_flag.h"
 
 namespace ddim::cli {
 
-/// The flags of every command that runs a model: --model, --pull, --device, --class and what
-/// belongs to it, --batch, --threads, --json, --quiet.
+/// The flags of every command that runs a model: --model, --pull, --device and what belongs to it,
+/// --batch, --threads, --json, --quiet; and --class, --guidance, --null-class where the pictures'
+/// class is the user's choice.
 class RunFlags {
  public:
-  void add_to(Command command);
+  enum class Classes { chosen, from_data };
+  /// Returns --model.
+  Option add_to(Command command, Classes classes = Classes::chosen);
 
   Model load_model(const std::stop_token& stop) const {
     return Model::load(model_.folder(stop), device_.options());
   }
-  ClassChoice class_choice() const { return class_choice_.choice(); }
-  std::int64_t batch() const { return batch_; }
-  int threads() const { return threads_; }
+  bool has_model() const { return model_.given(); }
+  const ClassChoice& class_choice() const { return class_choice_; }
+  RunOptions options(const std::stop_token& stop) const {
+    return {.batch = batch_,
+            .threads = threads_,
+            .show_progress = quiet() ? ShowProgress::no : ShowProgress::on_stderr,
+            .stop = stop};
+  }
   bool json() const { return json_; }
   bool quiet() const { return quiet_ || json_; }
-  ShowProgress show_progress() const {
-    return quiet() ? ShowProgress::no : ShowProgress::on_stderr;
-  }
 
  private:
   ModelFlag model_;
-  DeviceFlag device_;
-  ClassFlags class_choice_;
-  std::int64_t batch_ = 16;
+  DeviceFlags device_;
+  ClassChoice class_choice_;
+  std::int64_t batch_ = RunOptions{}.batch;
   int threads_ = 0;
   bool json_ = false;
   bool quiet_ = false;
@@ -44,7 +49,7 @@ class RunFlags {
 class OverwriteFlag {
  public:
   void add_to(Command command) {
-    command.add_flag("--overwrite", overwrite_, "Replace output files that exist");
+    command.add_flag("--overwrite", overwrite_, "Replace existing output files");
   }
   Overwrite value() const { return overwrite_ ? Overwrite::allow : Overwrite::refuse; }
 

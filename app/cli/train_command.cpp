@@ -15,23 +15,14 @@ namespace {
 
 struct Flags {
   TrainOptions options;
+  std::filesystem::path config;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::int64_t> threads;
   std::string init;
   bool resume = false;
   bool json = false;
   bool quiet = false;
 };
-
-const char* to_string(TrainEnding ending) {
-  switch (ending) {
-    case TrainEnding::finished:
-      return "finished";
-    case TrainEnding::step_limit:
-      return "step limit reached";
-    case TrainEnding::interrupted:
-      return "interrupted";
-  }
-  return "";
-}
 
 void print_result(const TrainSummary& summary, const Flags& flags) {
   if (flags.json) {
@@ -58,6 +49,9 @@ void print_result(const TrainSummary& summary, const Flags& flags) {
 void run(const Flags& flags) {
   const Interrupts interrupts;
   TrainOptions options = flags.options;
+  options.config = load_train_config(flags.config);
+  if (flags.seed) options.config.training.seed = static_cast<std::int64_t>(*flags.seed);
+  if (flags.threads) options.config.training.threads = *flags.threads;
   options.start = flags.resume ? Start::resume : Start::fresh;
   if (!flags.init.empty()) options.init = find_model(flags.init);
   options.show_progress = flags.quiet ? ShowProgress::no : ShowProgress::on_stderr;
@@ -66,28 +60,30 @@ void run(const Flags& flags) {
   print_result(summary, flags);
   if (summary.ending == TrainEnding::interrupted && interrupts.by_keyboard()) {
     throw Error(ErrorCode::interrupted,
-                fmt::format("saved; go on with: ddim train {} --data {} --out {} --resume",
-                            options.config.string(), options.data.string(), options.out.string()));
+                fmt::format("saved; to continue: ddim train {} --data {} --out {} --resume",
+                            flags.config.string(), options.data.string(), options.out.string()));
   }
 }
 
 }  // namespace
 
 void add_train_command(Command root) {
-  const Command command =
-      root.add_command("train", "Train a model from scratch, or go on with a run");
+  const Command command = root.add_command("train", "Train a model from scratch, or resume a run");
   command.fallthrough();
   command.footer(
-      "Ctrl-C finishes the step under way, saves and exits with 130; a second one exits at once.\n"
-      "SIGTERM and SIGUSR1 do the same and exit with 0.");
+      "Ctrl-C finishes the current step, saves and exits with code 130; a second Ctrl-C exits at "
+      "once.\n"
+      "SIGTERM and SIGUSR1 do the same as the first Ctrl-C, but exit with code 0.");
   const auto flags = std::make_shared<Flags>();
   TrainOptions& options = flags->options;
-  command.add_option("recipe", options.config, "What to train and how; see configs/")
+  command.add_option("config", flags->config, "Training configuration; examples are in configs/")
       .required()
       .type_name("CONFIG.toml");
   command
-      .add_option("--data", options.data,
-                  "Folder: idx files (MNIST), CIFAR-10's binary version, or PNG and JPEG files")
+      .add_option(
+          "--data", options.data,
+          "Folder with idx files (MNIST), CIFAR-10's binary version, or PNG and JPEG files; or an "
+          ".npz file of bytes [N,H,W,C]")
       .envname("DDIM_DATA")
       .required()
       .type_name("DIR");
@@ -97,21 +93,22 @@ void add_train_command(Command root) {
       .required()
       .type_name("RUN");
   const Option resume =
-      command.add_flag("--resume", flags->resume, "Go on from the newest complete checkpoint");
+      command.add_flag("--resume", flags->resume, "Resume from the newest complete checkpoint");
   command
       .add_option(
           "--init", flags->init,
-          "Begin with this model: any that --model takes elsewhere; a checkpoint of ddim or "
-          "of the official code brings Adam's state, average and steps")
+          "Start from this model; a checkpoint of ddim or of the official code also supplies "
+          "Adam's state, the average and the step count")
       .excludes(resume)
       .type_name("MODEL");
-  command.add_option("--max-steps", options.max_steps, "Stop when so many steps are done in all");
-  command.add_option("--seed", options.seed, "Instead of training.seed")
+  command.add_option("--max-steps", options.max_steps, "Train until this step");
+  command.add_option("--seed", flags->seed, "Overrides training.seed")
       .envname("DDIM_SEED")
       .non_negative();
   command
-      .add_option("--threads", options.threads,
-                  "Instead of training.threads; 0: one per processor; never changes the result")
+      .add_option(
+          "--threads", flags->threads,
+          "Overrides training.threads; 0 means one per processor; does not affect the result")
       .envname("DDIM_THREADS");
   command.add_flag("--json", flags->json, "Print the result as one JSON object");
   command.add_flag("--quiet", flags->quiet, "Show no progress");

@@ -15,7 +15,7 @@ namespace ddim {
 struct Denoiser {
   /// One call: `count` pictures, all at the same t.
   struct Call {
-    std::span<const float> x_t;    ///< [count, height, width, channels]
+    std::span<const float> x_t;  ///< [count, height, width, channels]
     std::int64_t count = 0;
     double t = 0.0;                ///< 0 to T-1, real-valued for some plans
     std::int64_t first_image = 0;  ///< number of the first picture

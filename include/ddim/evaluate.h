@@ -21,12 +21,13 @@ struct EpsErrorOptions {
 struct EpsErrorAt {
   std::int64_t t = 0;
   double mean_squared_error = 0.0;  ///< per element
-  double half_width_95 = 0.0;  ///< of the 95 % interval: 1.96 standard errors of the mean over images
+  double half_width_95 =
+      0.0;  ///< of the 95 % interval: 1.96 standard errors of the mean over images
 };
 
 struct EpsErrors {
   std::int64_t images = 0;
-  std::int64_t inner_height = 0;    ///< only the part of this size in the middle counts
+  std::int64_t inner_height = 0;  ///< only the part of this size in the middle counts
   std::int64_t inner_width = 0;
   std::vector<EpsErrorAt> at = {};  ///< in the order of options.t
 };

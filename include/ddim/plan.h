@@ -74,8 +74,8 @@ struct Multistep {
 /// One call of the network, at (x_t, t), and the way from there to x_{t_prev}. Without `multistep`,
 /// `update` makes x_prev itself (eq. 12).
 struct PlanStep {
-  double t = 0.0;         ///< counts from 0; whole except in real-valued lists
-  double t_prev = -1.0;   ///< -1 is the clean image; in a stage of Heun and others it may be t
+  double t = 0.0;        ///< counts from 0; whole except in real-valued lists
+  double t_prev = -1.0;  ///< -1 is the clean image; in a stage of Heun and others it may be t
   double alpha_bar = 1.0;
   double alpha_bar_prev = 1.0;
   double sigma = 0.0;         ///< standard deviation of the noise that the step adds

@@ -22,7 +22,7 @@ struct RunOptions {
   int threads = 0;          ///< 0: one per processor
   ShowProgress show_progress = ShowProgress::no;
   std::function<void(const RunProgress&)> progress = {};  ///< one call at a time, from any thread
-  std::stop_token stop = {};  ///< ends the run with Error(interrupted)
+  std::stop_token stop = {};                              ///< ends the run with Error(interrupted)
 };
 
 }  // namespace ddim

@@ -13,8 +13,8 @@ namespace ddim {
 
 enum class Start {
   fresh,   ///< the run's folder must not exist, or be empty
-  resume,  ///< go on from the newest complete checkpoint in it; a run that was stopped ends with the
-           ///< same bits as one that was not
+  resume,  ///< go on from the newest complete checkpoint in it; a run that was stopped ends with
+           ///< the same bits as one that was not
 };
 
 /// How far a training run is, after one of its steps.
@@ -34,7 +34,8 @@ struct TrainOptions {
   /// takes, of the network that the configuration names. A checkpoint of ddim train or of the DDIM
   /// paper's code brings its average, Adam's state and its number of steps.
   std::optional<std::filesystem::path> init = {};
-  std::optional<std::int64_t> max_steps = {};  ///< stop at this step; it counts from the run's start
+  std::optional<std::int64_t> max_steps =
+      {};  ///< stop at this step; it counts from the run's start
   ShowProgress show_progress = ShowProgress::no;
   std::function<void(const TrainProgress&)> progress = {};  ///< after each step
   std::stop_token stop = {};  ///< finishes the step under way, saves and returns
@@ -56,20 +57,20 @@ struct Names<TrainEnding> {
 
 struct TrainSummary {
   TrainEnding ending = TrainEnding::finished;
-  std::int64_t steps = 0;          ///< done in all
-  std::int64_t steps_here = 0;     ///< done in this call
-  std::int64_t steps_refused = 0;  ///< of `steps`: loss or gradient not finite, weights kept
-  double loss = 0.0;               ///< of the last step done here
-  double ms_per_image = 0.0;       ///< of the steps done here, without samples and checkpoints
-  std::int64_t peak_memory_bytes = 0;     ///< of the process, so far
+  std::int64_t steps = 0;              ///< done in all
+  std::int64_t steps_here = 0;         ///< done in this call
+  std::int64_t steps_refused = 0;      ///< of `steps`: loss or gradient not finite, weights kept
+  double loss = 0.0;                   ///< of the last step done here
+  double ms_per_image = 0.0;           ///< of the steps done here, without samples and checkpoints
+  std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
   std::filesystem::path checkpoint = {};  ///< complete; Model::load() takes it
 };
 
 /// Trains a network from scratch, and keeps in options.out:
 ///   config.toml                  the resolved configuration
 ///   metrics.csv, metrics.jsonl   a line every output.log_every_steps
-///   checkpoints/                 the newest output.keep_checkpoints, and one at the end in any case
-///   samples/step-00001000.png    a grid from the averaged weights, always from the same noise
+///   checkpoints/                 the newest output.keep_checkpoints, and one at the end in any
+///   case samples/step-00001000.png    a grid from the averaged weights, always from the same noise
 ///   .lock                        held while training
 /// Error(user) for a configuration, data or folder that cannot be, or when another process trains
 /// there; Error(corrupt) for damaged data or checkpoints; Error(numeric) when training diverges,

@@ -38,10 +38,10 @@ struct Names<Decay> {
 enum class Initialisation {
   pytorch,  ///< what the DDIM paper's code starts from: weights and biases of convolutions and
             ///< linear layers uniform in +-1/sqrt(fan_in)
-  ho,       ///< what Ho et al. start from: weights uniform in +-sqrt(3 scale / ((fan_in + fan_out) /
-            ///< 2)), biases 0; scale is 1, but 1e-10 for the last layer of each residual block and
-            ///< attention and for conv_out, so that a fresh network is almost the identity and
-            ///< predicts almost nothing
+  ho,  ///< what Ho et al. start from: weights uniform in +-sqrt(3 scale / ((fan_in + fan_out) /
+       ///< 2)), biases 0; scale is 1, but 1e-10 for the last layer of each residual block and
+       ///< attention and for conv_out, so that a fresh network is almost the identity and
+       ///< predicts almost nothing
 };
 
 template <>

@@ -50,11 +50,10 @@ eval::EvaluationImages load_images(const PictureShape& shape, const DataOptions&
 EpsErrors eps_error(const Model& model, const EpsErrorOptions& options) {
   const bool is_told_classes = model.info().num_classes > 0;
   const run::TrainedNetwork& trained = ModelAccess::trained(model);
-  return eval::eps_error(
-      trained,
-      load_images(trained.network->shape(), options.data,
-                  is_told_classes ? data::Labels::read : data::Labels::ignore),
-      options);
+  return eval::eps_error(trained,
+                         load_images(trained.network->shape(), options.data,
+                                     is_told_classes ? data::Labels::read : data::Labels::ignore),
+                         options);
 }
 
 std::vector<ReconstructedAt> reconstruct(const Model& model, const FloatImages& pictures,

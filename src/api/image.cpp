@@ -42,10 +42,8 @@ void write_npz(const std::filesystem::path& path, const FloatImages& images,
                                     .shape = {images.count, height, width, channels},
                                     .bytes = std::as_bytes(std::span(pixels))}};
   if (!labels.empty())
-    arrays.push_back({.name = "arr_1",
-                      .type = "<i8",
-                      .shape = {images.count},
-                      .bytes = std::as_bytes(labels)});
+    arrays.push_back(
+        {.name = "arr_1", .type = "<i8", .shape = {images.count}, .bytes = std::as_bytes(labels)});
   write_file_durably(path, io::npz_content(std::move(arrays)), overwrite);
 }
 

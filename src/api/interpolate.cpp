@@ -14,7 +14,8 @@ FloatImages draw_noise(const Model& model, std::uint64_t seed, std::int64_t coun
                        std::int64_t first_image) {
   constexpr std::int64_t kMaxImages = std::numeric_limits<std::uint32_t>::max();
   require(count >= 1 && first_image >= 0 && first_image <= kMaxImages - count, "noise: images ",
-          first_image, " to ", first_image + count - 1, ": numbers of images are 0 to ", kMaxImages);
+          first_image, " to ", first_image + count - 1, ": numbers of images are 0 to ",
+          kMaxImages);
   FloatImages noise{.count = count, .shape = model.info().shape, .values = {}};
   const std::size_t size = noise.shape.size();
   noise.values.resize(static_cast<std::size_t>(count) * size);

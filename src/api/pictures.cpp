@@ -77,10 +77,9 @@ FloatImages load_pictures(const Model& model, const std::vector<fs::path>& files
 FloatImages load_data_set(const Model& model, const DataOptions& options, Fit fit) {
   require(options.max_images.value_or(1) >= 1, "max-images must be at least 1; got ",
           options.max_images.value_or(0));
-  data::Images images =
-      data::load_dataset(options.data,
-                         {.split = options.split, .channels = model.info().shape.channels})
-          .images;
+  data::Images images = data::load_dataset(options.data, {.split = options.split,
+                                                          .channels = model.info().shape.channels})
+                            .images;
   const std::int64_t count = options.max_images.value_or(images.count);
   return fit_to_model(std::move(images), model.info().shape, fit, count, options.data.string());
 }

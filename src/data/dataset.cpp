@@ -136,8 +136,8 @@ Dataset load_dataset(const fs::path& dir, const DatasetOptions& options) {
   }
   spread_channels(dataset.images, options.channels);
   if (options.height != 0)
-    dataset.images = fit_to(std::move(dataset.images), options.fit, options.height, options.width,
-                            dir.string());
+    dataset.images =
+        fit_to(std::move(dataset.images), options.fit, options.height, options.width, dir.string());
   return dataset;
 }
 

@@ -19,7 +19,7 @@ enum class Labels { ignore, read };
 struct DatasetOptions {
   DataSplit split = DataSplit::train;
   Fit fit = Fit::none;
-  std::int64_t height = 0;    ///< of every image; 0 = as they are (Fit::none)
+  std::int64_t height = 0;  ///< of every image; 0 = as they are (Fit::none)
   std::int64_t width = 0;
   std::int64_t channels = 0;  ///< 0 = as they are
   bool skip_corrupt = false;  ///< skip files that cannot be read, instead of stopping
@@ -40,9 +40,10 @@ struct Dataset {
 /// If a folder has a sub-folder with the name of the split, "train" or "test", only that one is
 /// read. Labels come from train-labels-idx1-ubyte[.gz] (t10k-...) beside the images, or from the
 /// records of CIFAR-10. In a folder, each sub-folder is a class, numbered in the order of the
-/// names. `dir` can also be an .npz file (load_npz()), which has no splits. Throws Error(user) if the folder holds none of these (the message lists them), if images
-/// do not have the requested size, or if labels are requested and there are none; Error(corrupt)
-/// with the name of a damaged file; Error(io) if the system refuses to read.
+/// names. `dir` can also be an .npz file (load_npz()), which has no splits. Throws Error(user) if
+/// the folder holds none of these (the message lists them), if images do not have the requested
+/// size, or if labels are requested and there are none; Error(corrupt) with the name of a damaged
+/// file; Error(io) if the system refuses to read.
 Dataset load_dataset(const std::filesystem::path& dir, const DatasetOptions& options);
 
 /// A number that identifies a data set: the CRC-32 of sizes, pixels and, if they were read, labels.

@@ -112,8 +112,8 @@ Images fit_to(Images images, Fit fit, std::int64_t height, std::int64_t width,
   if (images.height == height && images.width == width) return images;
   switch (fit) {
     case Fit::none:
-      fail(ErrorCode::user, name, ": images are ", images.width, "x", images.height, ", not ", width,
-           "x", height, " (width, height); pad them or crop and resize them");
+      fail(ErrorCode::user, name, ": images are ", images.width, "x", images.height, ", not ",
+           width, "x", height, " (width, height); pad them or crop and resize them");
     case Fit::pad:
       require(images.height <= height && images.width <= width, name, ": images are ", images.width,
               "x", images.height, ", too large to be padded to ", width, "x", height,

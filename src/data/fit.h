@@ -9,8 +9,8 @@
 
 namespace ddim::data {
 
-/// All images at height x width. `name` is for messages: Error(user) if Fit::none gets another size,
-/// or Fit::pad a larger one. The border is bytes of zero (-1 after scaling: Fashion-MNIST's
+/// All images at height x width. `name` is for messages: Error(user) if Fit::none gets another
+/// size, or Fit::pad a larger one. The border is bytes of zero (-1 after scaling: Fashion-MNIST's
 /// background). If the number of added pixels is odd, the extra one is at the right and at the
 /// bottom.
 Images fit_to(Images images, Fit fit, std::int64_t height, std::int64_t width,

@@ -24,10 +24,10 @@ FloatImages to_floats(const Images& images, std::int64_t count) {
       .shape = {.channels = images.channels, .height = images.height, .width = images.width},
       .values = std::vector<float>(static_cast<std::size_t>(count) * images.image_bytes())};
   for (std::int64_t k = 0; k < count; ++k) {
-    to_floats(images, k, Flip::no,
-              std::span(result.values)
-                  .subspan(static_cast<std::size_t>(k) * images.image_bytes(),
-                           images.image_bytes()));
+    to_floats(
+        images, k, Flip::no,
+        std::span(result.values)
+            .subspan(static_cast<std::size_t>(k) * images.image_bytes(), images.image_bytes()));
   }
   return result;
 }

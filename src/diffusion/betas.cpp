@@ -29,8 +29,9 @@ std::vector<double> linear_betas(const ForwardProcess& process) {
 }
 
 std::vector<double> scaled_linear_betas(const ForwardProcess& process) {
-  require(process.beta_start >= 0.0 && process.beta_end >= 0.0, "schedule: scaled linear betas from ",
-          process.beta_start, " to ", process.beta_end, " have no real roots");
+  require(process.beta_start >= 0.0 && process.beta_end >= 0.0,
+          "schedule: scaled linear betas from ", process.beta_start, " to ", process.beta_end,
+          " have no real roots");
   std::vector<double> betas =
       equal_distances(std::sqrt(process.beta_start), std::sqrt(process.beta_end), process.T);
   for (double& beta : betas) beta *= beta;

@@ -37,7 +37,7 @@ using NoiseSource = std::variant<DrawnNoise, GivenNoise>;
 /// next step.
 struct StepReport {
   std::size_t index;           ///< 0 .. nfe-1; for Sampler::adaptive the steps of one image
-  const PlanStep& step;            ///< the step that was taken
+  const PlanStep& step;        ///< the step that was taken
   const Tensor& x_prev;        ///< the state it led to; after the last step, x_0
   const Tensor& x0_pred;       ///< the prediction it used, clipped if the plan clips
   std::int64_t first_row = 0;  ///< x_prev and x0_pred are this and the following rows of x_T

@@ -65,8 +65,8 @@ double Schedule::t_at_log_snr(double wanted) const {
 Schedule make_schedule(const ForwardProcess& process) {
   const bool is_list = process.schedule == BetaKind::list;
   require(!is_list || !process.betas.empty(), "schedule: the list of betas is empty");
-  require(is_list || process.betas.empty(), "schedule: a list of betas is given, but the schedule is ",
-          to_string(process.schedule));
+  require(is_list || process.betas.empty(),
+          "schedule: a list of betas is given, but the schedule is ", to_string(process.schedule));
   std::vector<double> betas = [&] {
     switch (process.schedule) {
       case BetaKind::linear:

@@ -135,7 +135,8 @@ VisitedSteps of_official_code(TauKind kind, std::int64_t num_steps, std::int64_t
 
 }  // namespace
 
-VisitedSteps make_tau(TauKind kind, std::int64_t num_steps, std::int64_t T, std::int64_t steps_offset) {
+VisitedSteps make_tau(TauKind kind, std::int64_t num_steps, std::int64_t T,
+                      std::int64_t steps_offset) {
   require(T >= 1 && T <= Schedule::kMaxSteps, "tau: T is ", T, "; expected 1 to ",
           Schedule::kMaxSteps);
   require(num_steps >= 1 && num_steps <= T, "steps: ", num_steps, " sampling steps; expected 1 to ",

@@ -23,6 +23,7 @@ struct VisitedSteps {
 /// For linear, quadratic, trailing, leading and linspace the list has exactly `num_steps` entries.
 /// `steps_offset` belongs to diffusers_leading. Throws Error(user) unless 1 <= num_steps <= T, for
 /// steps_offset of another kind, and when it takes an entry beyond T-1, where diffusers fails too.
-VisitedSteps make_tau(TauKind kind, std::int64_t num_steps, std::int64_t T, std::int64_t steps_offset = 0);
+VisitedSteps make_tau(TauKind kind, std::int64_t num_steps, std::int64_t T,
+                      std::int64_t steps_offset = 0);
 
 }  // namespace ddim::diffusion

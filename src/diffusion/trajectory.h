@@ -38,10 +38,10 @@ Trajectory make_trajectory(const Schedule& schedule, std::span<const std::int64_
 /// Error(user) unless 0 < strength <= 1.
 Trajectory last_part(Trajectory trajectory, double strength);
 
-/// The way that options ask for: over a tau with a name or a custom one, or for Sampler::adaptive from
-/// T-1 to 0; its last part where options.strength is below 1. Error(user) for what make_tau()
-/// refuses, for log_snr where the schedule's terminal SNR is zero, and for a custom tau or a strength
-/// beside Sampler::adaptive.
+/// The way that options ask for: over a tau with a name or a custom one, or for Sampler::adaptive
+/// from T-1 to 0; its last part where options.strength is below 1. Error(user) for what make_tau()
+/// refuses, for log_snr where the schedule's terminal SNR is zero, and for a custom tau or a
+/// strength beside Sampler::adaptive.
 Trajectory make_trajectory(const Schedule& schedule, const PlanOptions& options);
 
 }  // namespace ddim::diffusion

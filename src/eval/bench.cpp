@@ -53,12 +53,11 @@ Timings time_sampling(const BenchOptions& options, const Device& device, Profile
         last = seconds_since(start);
       }
     };
-    run::generate(model, plan,
-                  {.count = options.batch,
-                   .class_choice = run::any_class(options.network),
-                   .run = {.batch = options.batch,
-                           .threads = options.num_threads,
-                           .progress = progress}});
+    run::generate(
+        model, plan,
+        {.count = options.batch,
+         .class_choice = run::any_class(options.network),
+         .run = {.batch = options.batch, .threads = options.num_threads, .progress = progress}});
     timings.seconds.push_back(last / static_cast<double>(counted));
     timings.num_image_steps = static_cast<double>(counted);
   }

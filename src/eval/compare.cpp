@@ -20,8 +20,7 @@ std::vector<float> output_of(const MakeUNet& make_unet, std::int64_t t,
   if (!shape) shape = run::activation_shape(network->shape(), 1);
   Tensor x(network->device(), *shape);  // [1,H,W,C]
   x.device().kernels().normal_noise({.seed = 0, .purpose = Purpose::evaluation}, 0, x);
-  return to_host(
-      network->predict(x, static_cast<double>(t), 0, run::any_class(unet.config())));
+  return to_host(network->predict(x, static_cast<double>(t), 0, run::any_class(unet.config())));
 }
 
 }  // namespace

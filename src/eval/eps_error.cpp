@@ -95,9 +95,9 @@ EpsErrors eps_error(const run::TrainedNetwork& model, const EvaluationImages& ev
       }
       batch.device.kernels().download(eps_pred, host);
       for (std::size_t k = 0; k < count && !batch.is_rehearsal; ++k)
-        errors[i][begin + k] = mean_squared_difference(
-            std::span(host).subspan(k * image_size, image_size),
-            std::span(eps).subspan(k * image_size, image_size), evaluated);
+        errors[i][begin + k] =
+            mean_squared_difference(std::span(host).subspan(k * image_size, image_size),
+                                    std::span(eps).subspan(k * image_size, image_size), evaluated);
       if (batch.step_done() == diffusion::Flow::stop)
         fail(ErrorCode::interrupted, "eps_error: stopped");
     }

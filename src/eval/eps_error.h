@@ -23,8 +23,8 @@ struct EvaluationImages {
 ///   x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps (eq. 4),  e_k = mean (eps_pred - eps)^2,
 /// eps being the stream {seed, Purpose::evaluation, step = t} of image k, in NHWC order. One entry
 /// per options.t, in its order; bit for bit the same for every batch and number of threads;
-/// options.data is not looked at. Throws Error(user) for values that do not fit, Error(numeric) when
-/// the network produces NaN or infinity, Error(interrupted) when a stop was requested.
+/// options.data is not looked at. Throws Error(user) for values that do not fit, Error(numeric)
+/// when the network produces NaN or infinity, Error(interrupted) when a stop was requested.
 EpsErrors eps_error(const run::TrainedNetwork& model, const EvaluationImages& images,
                     const EpsErrorOptions& options);
 

@@ -31,10 +31,9 @@ ReconstructedAt reconstruct_with(const run::TrainedNetwork& model, const FloatIm
   EncodeOptions encode = options.encode;
   encode.plan.steps = steps;
   const Codes codes = run::encode(model, pictures, encode);
-  const SampleOptions decoding =
-      run::decoding(codes, {.clip = options.clip,
-                            .class_choice = options.encode.class_choice,
-                            .run = options.encode.run});
+  const SampleOptions decoding = run::decoding(codes, {.clip = options.clip,
+                                                       .class_choice = options.encode.class_choice,
+                                                       .run = options.encode.run});
   Samples decoded =
       run::generate(model, diffusion::make_plan(model.schedule, model.prediction, decoding.plan),
                     decoding)

@@ -30,9 +30,9 @@ std::string npy_header(const NpzArray& array) {
   std::string shape;
   for (const std::int64_t size : array.shape) shape += concat(size, ", ");
   if (array.shape.size() > 1) shape.resize(shape.size() - 2);
-  std::string text = concat("{'descr': '", array.type, "', 'fortran_order': False, 'shape': (",
-                            array.shape.size() == 1 ? shape.substr(0, shape.size() - 1) : shape,
-                            "), }");
+  std::string text =
+      concat("{'descr': '", array.type, "', 'fortran_order': False, 'shape': (",
+             array.shape.size() == 1 ? shape.substr(0, shape.size() - 1) : shape, "), }");
   const std::size_t unpadded = kMagic.size() + 2 + text.size() + 1;
   text.append((64 - unpadded % 64) % 64, ' ');
   text += '\n';
@@ -118,13 +118,12 @@ FileContent npz_content(std::vector<NpzArray> arrays) {
   std::vector<ZipMember> members;
   for (NpzArray& array : arrays) {
     auto header = std::make_shared<const std::string>(npy_header(array));
-    members.push_back(
-        {.name = concat(array.name, kEnding),
-         .content = FileContent(header->size() + array.bytes.size(),
-                                [header, bytes = array.bytes](const ByteSink& sink) {
-                                  sink(std::as_bytes(std::span(*header)));
-                                  sink(bytes);
-                                })});
+    members.push_back({.name = concat(array.name, kEnding),
+                       .content = FileContent(header->size() + array.bytes.size(),
+                                              [header, bytes = array.bytes](const ByteSink& sink) {
+                                                sink(std::as_bytes(std::span(*header)));
+                                                sink(bytes);
+                                              })});
   }
   return zip_content(std::move(members));
 }

@@ -12,8 +12,8 @@ namespace ddim::io {
 
 /// An array of an .npz file, in C order.
 struct NpzArray {
-  std::string name;                 ///< "arr_0"
-  std::string type;                 ///< NumPy's: "|u1" bytes, "<i8" 64-bit integers, "<f4" floats
+  std::string name;  ///< "arr_0"
+  std::string type;  ///< NumPy's: "|u1" bytes, "<i8" 64-bit integers, "<f4" floats
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;
 };

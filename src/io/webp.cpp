@@ -42,8 +42,8 @@ void check(std::span<const Image> frames, int frame_ms) {
   for (const Image& frame : frames) {
     require(frame.width == first.width && frame.height == first.height, "animation: a picture of ",
             frame.width, "x", frame.height, " among pictures of ", first.width, "x", first.height);
-    require(frame.channels >= 1 && frame.channels <= 4, "animation: a picture of ",
-            frame.channels, " channels; expected 1 to 4");
+    require(frame.channels >= 1 && frame.channels <= 4, "animation: a picture of ", frame.channels,
+            " channels; expected 1 to 4");
   }
 }
 
@@ -55,11 +55,9 @@ void add(WebPAnimEncoder& encoder, const Image& frame, int timestamp_ms, const W
   picture.width = static_cast<int>(colour.width);
   picture.height = static_cast<int>(colour.height);
   const int row_bytes = static_cast<int>(colour.channels) * picture.width;
-  const int imported = has_alpha
-                           ? WebPPictureImportRGBA(&picture, colour.pixels.data(), row_bytes)
-                           : WebPPictureImportRGB(&picture, colour.pixels.data(), row_bytes);
-  if (imported == 0 ||
-      WebPAnimEncoderAdd(&encoder, &picture, timestamp_ms, &config) == 0) {
+  const int imported = has_alpha ? WebPPictureImportRGBA(&picture, colour.pixels.data(), row_bytes)
+                                 : WebPPictureImportRGB(&picture, colour.pixels.data(), row_bytes);
+  if (imported == 0 || WebPAnimEncoderAdd(&encoder, &picture, timestamp_ms, &config) == 0) {
     fail(ErrorCode::user,
          "animation: libwebp refuses a picture: ", WebPAnimEncoderGetError(&encoder));
   }

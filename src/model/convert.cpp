@@ -28,8 +28,10 @@ void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
                             const ConvertOptions& options) {
   std::vector<io::TensorSource> sources;
   for (const io::TensorEntry& entry : files.weights_of(options.weights))
-    sources.push_back(
-        {.name = entry.name, .type = stored_type_of(options.type), .shape = entry.shape, .entry = &entry});
+    sources.push_back({.name = entry.name,
+                       .type = stored_type_of(options.type),
+                       .shape = entry.shape,
+                       .entry = &entry});
   DurableFolder folder(output, Manifest::leave_out);
   write_model_files(folder, files.config, std::move(sources), files.scheduler);
   folder.write_file("README.md", model_card(files, options.weights));
@@ -47,11 +49,13 @@ void write_model(const ModelFiles& files, const fs::path& output, const ConvertO
     case ConvertTarget::diffusers:
       return write_diffusers_folder(files, output, options);
     case ConvertTarget::official:
-      return write_file_durably(output, official_checkpoint(files, options.weights, stored_type_of(options.type)),
-                                Overwrite::refuse);
+      return write_file_durably(
+          output, official_checkpoint(files, options.weights, stored_type_of(options.type)),
+          Overwrite::refuse);
     case ConvertTarget::official_weights:
-      return write_file_durably(output, official_weights(files, options.weights, stored_type_of(options.type)),
-                                Overwrite::refuse);
+      return write_file_durably(
+          output, official_weights(files, options.weights, stored_type_of(options.type)),
+          Overwrite::refuse);
   }
 }
 

@@ -17,9 +17,7 @@ constexpr std::pair<const char*, BetaKind> kBetaSchedules[] = {
     {"squaredcos_cap_v2", BetaKind::cosine},
     {"sigmoid", BetaKind::sigmoid}};
 constexpr std::pair<const char*, Prediction> kPredictionTypes[] = {
-    {"epsilon", Prediction::eps},
-    {"sample", Prediction::x0},
-    {"v_prediction", Prediction::v}};
+    {"epsilon", Prediction::eps}, {"sample", Prediction::x0}, {"v_prediction", Prediction::v}};
 
 BetaKind beta_kind_of(const std::string& beta_schedule, const std::string& file_name) {
   for (const auto& [name, kind] : kBetaSchedules)
@@ -38,12 +36,12 @@ Prediction prediction_of(const std::string& prediction_type, const std::string& 
 }  // namespace
 
 ForwardProcess process_of(const io::SchedulerFileConfig& file, const std::string& file_name) {
-  ForwardProcess process{.beta_start = file.beta_start,
-                         .beta_end = file.beta_end,
-                         .T = file.num_train_timesteps,
-                         .terminal_snr =
-                             file.rescale_betas_zero_snr ? TerminalSnr::zero : TerminalSnr::as_is,
-                         .prediction = prediction_of(file.prediction_type, file_name)};
+  ForwardProcess process{
+      .beta_start = file.beta_start,
+      .beta_end = file.beta_end,
+      .T = file.num_train_timesteps,
+      .terminal_snr = file.rescale_betas_zero_snr ? TerminalSnr::zero : TerminalSnr::as_is,
+      .prediction = prediction_of(file.prediction_type, file_name)};
   if (file.trained_betas) {
     process.schedule = BetaKind::list;
     process.betas = *file.trained_betas;

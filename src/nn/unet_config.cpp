@@ -132,9 +132,9 @@ BlockOptions down_block(const UNetConfig& c, std::int64_t level) {
 }
 
 BlockOptions up_block(const UNetConfig& c, std::int64_t level) {
-  return {.has_attention = holds(c.up_attention_levels.value_or(c.attention_levels), level),
-          .resampling =
-              holds(c.resnet_upsample_levels, level) ? Resampling::resnet : Resampling::conv};
+  return {
+      .has_attention = holds(c.up_attention_levels.value_or(c.attention_levels), level),
+      .resampling = holds(c.resnet_upsample_levels, level) ? Resampling::resnet : Resampling::conv};
 }
 
 std::optional<std::int64_t> mid_attention_norm_groups(const UNetConfig& c) {

@@ -14,8 +14,8 @@ class CustomNetwork final : public Network {
       : denoiser_(std::move(denoiser)), device_(make_device(BackendKind::cpu)) {
     const PictureShape& shape = denoiser_.shape;
     require(denoiser_.predict != nullptr, "denoiser: no function to predict with");
-    require(shape.channels >= 1 && shape.height >= 1 && shape.width >= 1,
-            "denoiser: pictures of ", to_string(shape), " (width, height, channels) are empty");
+    require(shape.channels >= 1 && shape.height >= 1 && shape.width >= 1, "denoiser: pictures of ",
+            to_string(shape), " (width, height, channels) are empty");
   }
 
   PictureShape shape() const override { return denoiser_.shape; }

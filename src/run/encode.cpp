@@ -50,8 +50,7 @@ Codes encode(const TrainedNetwork& model, const FloatImages& pictures,
     codes.nfe += static_cast<double>(steps_taken * num_calls(options.class_choice));
   codes.nfe /= static_cast<double>(count);
   codes.residual = std::ranges::max(residuals);
-  codes.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  codes.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return codes;
 }
 

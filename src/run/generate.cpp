@@ -23,14 +23,13 @@ void check(const TrainedNetwork& model, const Plan& plan, const SampleOptions& o
   require(options.count >= 1, "sample: count must be at least 1; got ", options.count);
   require(options.first_image >= 0, "sample: first_image must not be negative; got ",
           options.first_image);
-  require(options.first_image <= kMaxImages - options.count, "sample: images ",
-          options.first_image, " to ", options.first_image + options.count - 1,
-          ": numbers of images end at ", kMaxImages);
+  require(options.first_image <= kMaxImages - options.count, "sample: images ", options.first_image,
+          " to ", options.first_image + options.count - 1, ": numbers of images end at ",
+          kMaxImages);
   require(!options.x_T || !options.init,
           "sample: noise (x_T) and pictures to start from exclude each other");
   require(!plan.steps.empty(), "sample: the plan has no steps; see make_plan");
-  for (const PlanStep& step : plan.steps)
-    model.network->check_times(std::vector<double>{step.t});
+  for (const PlanStep& step : plan.steps) model.network->check_times(std::vector<double>{step.t});
   if (options.x_T) check_images(*model.network, options.count, *options.x_T, "x_T");
 }
 
@@ -63,9 +62,8 @@ class Previews {
         .step = static_cast<std::int64_t>(report.index),
         .t = report.step.t,
         .t_prev = report.step.t_prev,
-        .x0_pred = {.count = report.x0_pred.dim(0),
-                    .shape = shape_,
-                    .values = to_host(report.x0_pred)}};
+        .x0_pred = {
+            .count = report.x0_pred.dim(0), .shape = shape_, .values = to_host(report.x0_pred)}};
     const std::lock_guard lock(mutex_);
     callback_(preview);
   }
@@ -94,15 +92,16 @@ Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOp
     const Tensor x_T = initial_state(plan, options, init, batch);
     if (init.kept.empty()) return diffusion::sample(plan, batch.denoiser, x_T, noise, observer);
     const Tensor known = batch.upload(init.pictures);
-    const diffusion::Denoiser denoiser = diffusion::keep_known(
-        model.schedule, plan.prediction, batch.denoiser, known, init.kept);
+    const diffusion::Denoiser denoiser =
+        diffusion::keep_known(model.schedule, plan.prediction, batch.denoiser, known, init.kept);
     return diffusion::restore_known(diffusion::sample(plan, denoiser, x_T, noise, observer), known,
                                     init.kept);
   };
   RunOptions run_options = options.run;
   // The adaptive sampler takes image by image, each with calls of its own.
   if (plan.is_adaptive() && run_options.batch > 0)
-    run_options.batch = std::min<std::int64_t>(run_options.batch, num_threads_of(run_options.threads));
+    run_options.batch =
+        std::min<std::int64_t>(run_options.batch, num_threads_of(run_options.threads));
   ImageRun run = run_images(*model.network,
                             {.count = options.count,
                              .first_image = static_cast<std::uint32_t>(options.first_image),

@@ -14,12 +14,12 @@ struct Generated {
   std::int64_t num_step_allocations = 0;
 };
 
-/// Draws pictures along `plan` (options.plan is not looked at): sampler, workers and memory plan put
-/// together, from noise, given states or pictures. Picture k is bit for bit the same for every
+/// Draws pictures along `plan` (options.plan is not looked at): sampler, workers and memory plan
+/// put together, from noise, given states or pictures. Picture k is bit for bit the same for every
 /// count, batch and number of threads. Throws Error(user) for an empty plan, for counts, states,
-/// pictures or a mask that do not fit the network, and for a t or a class that it has no meaning for
-/// (before it is called); Error(numeric), naming image, step and layer, when the network produces
-/// NaN or infinity; Error(interrupted) when a stop was requested.
+/// pictures or a mask that do not fit the network, and for a t or a class that it has no meaning
+/// for (before it is called); Error(numeric), naming image, step and layer, when the network
+/// produces NaN or infinity; Error(interrupted) when a stop was requested.
 Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options);
 
 }  // namespace ddim::run

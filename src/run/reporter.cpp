@@ -13,8 +13,8 @@ ProgressStyle style_of(ShowProgress show) {
   return show == ShowProgress::no ? ProgressStyle::silent : progress_style_for(STDERR_FILENO);
 }
 
-Reporter::Reporter(const RunOptions& options, std::int64_t total,
-                   std::int64_t evaluations_per_step, std::string unit)
+Reporter::Reporter(const RunOptions& options, std::int64_t total, std::int64_t evaluations_per_step,
+                   std::string unit)
     : options_(options),
       total_(total),
       evaluations_per_step_(evaluations_per_step),

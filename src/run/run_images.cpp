@@ -87,8 +87,7 @@ ImageRun run_images(const Network& network, const ImageRunOptions& options,
                     num_calls(options.class_choice));
   workers.run([&](const Device& device, std::int64_t first, std::int64_t num_images) {
     const auto first_image = options.first_image + static_cast<std::uint32_t>(first);
-    const diffusion::Denoiser denoiser =
-        make_denoiser(network, options.class_choice, first_image);
+    const diffusion::Denoiser denoiser = make_denoiser(network, options.class_choice, first_image);
     const std::function<Flow()> step_done = [&] { return reporter.add(num_images); };
     const MicroBatch batch{.device = device,
                            .denoiser = denoiser,

@@ -16,8 +16,9 @@ namespace ddim::run {
 
 /// Pictures to take through a process.
 struct ImageRunOptions {
-  std::int64_t count = 1;         ///< images of the whole run, all held in memory
-  std::uint32_t first_image = 0;  ///< number of the first: its noise is a function of seed and number
+  std::int64_t count = 1;  ///< images of the whole run, all held in memory
+  std::uint32_t first_image =
+      0;  ///< number of the first: its noise is a function of seed and number
   const ClassChoice& class_choice;
   std::int64_t steps_per_image = 1;  ///< how often the process calls MicroBatch::step_done
   const RunOptions& run;
@@ -44,8 +45,8 @@ struct MicroBatch {
 using ImageProcess = std::function<Tensor(const MicroBatch&)>;
 
 struct ImageRun {
-  FloatImages images;            ///< the results of the process
-  std::int64_t steps_done = 0;   ///< summed over images
+  FloatImages images;           ///< the results of the process
+  std::int64_t steps_done = 0;  ///< summed over images
   /// How often a step asked the system for activation memory: 0, since all is planned before.
   std::int64_t num_step_allocations = 0;
 };

@@ -56,21 +56,20 @@ double null_class_of(const UNetConfig& config, const ClassChoice& choice) {
 
 void check_lookup(const UNetConfig& config, const ClassChoice& choice) {
   const std::int64_t K = *config.num_class_embeds;
-  require(choice.vectors.empty(), "class: this network takes the numbers of classes, 0 to ",
-          K - 1, ", not vectors");
+  require(choice.vectors.empty(), "class: this network takes the numbers of classes, 0 to ", K - 1,
+          ", not vectors");
   require(!choice.classes.empty(),
           "class: this network was trained with classes: say which of 0 to ", K - 1, " to draw");
   for (const std::int64_t k : choice.classes)
     require(k >= 0 && k < K, "class: ", k, " does not exist; this network knows 0 to ", K - 1);
   if (!choice.null_class) return;
-  require(*choice.null_class >= 0 && *choice.null_class < K,
-          "null class: ", *choice.null_class, " does not exist; this network knows 0 to ",
-          K - 1);
+  require(*choice.null_class >= 0 && *choice.null_class < K, "null class: ", *choice.null_class,
+          " does not exist; this network knows 0 to ", K - 1);
 }
 
 void check(const UNetConfig& config, const ClassChoice& choice) {
-  require(std::isfinite(choice.guidance) && choice.guidance >= 0.0,
-          "guidance: ", choice.guidance, " is not a number from 0 upward");
+  require(std::isfinite(choice.guidance) && choice.guidance >= 0.0, "guidance: ", choice.guidance,
+          " is not a number from 0 upward");
   const bool is_guided = choice.guidance != 1.0;
   switch (config.class_embed_type) {
     case ClassEmbedType::none:

@@ -121,10 +121,9 @@ fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& co
   DurableFolder folder(path, Manifest::write);
   std::vector<Tensor> average;
   for (const Parameter* parameter : state.average.parameters()) average.push_back(parameter->value);
-  model::write_model_files(
-      folder, state.average.config(),
-      model::weight_sources(state.average, average, io::StoredType::f32),
-      model::file_config(config.diffusion));
+  model::write_model_files(folder, state.average.config(),
+                           model::weight_sources(state.average, average, io::StoredType::f32),
+                           model::file_config(config.diffusion));
   folder.write_file("state.safetensors",
                     io::safetensors_content(std::move(sources), std::move(metadata)));
   folder.write_file("config.toml", to_toml(config));

@@ -34,13 +34,12 @@ void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& c
                                   .prediction = config.diffusion.prediction};
   const Plan plan =
       diffusion::make_plan(model.schedule, model.prediction, {.steps = output.sample_steps});
-  const FloatImages x_0 =
-      run::generate(model, plan,
-                    {.count = output.sample_count,
-                     .seed = static_cast<std::uint64_t>(config.training.seed),
-                     .class_choice = {.classes = classes_in_turn(config.model)},
-                     .run = {.threads = num_threads}})
-          .samples.x_0;
+  const FloatImages x_0 = run::generate(model, plan,
+                                        {.count = output.sample_count,
+                                         .seed = static_cast<std::uint64_t>(config.training.seed),
+                                         .class_choice = {.classes = classes_in_turn(config.model)},
+                                         .run = {.threads = num_threads}})
+                              .samples.x_0;
 
   std::ostringstream name;
   name << "step-" << std::setw(8) << std::setfill('0') << state.step;

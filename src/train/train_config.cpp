@@ -151,7 +151,8 @@ class Reader {
     const toml::node* node = find(key);
     if (node == nullptr) return;
     if (!node->is_array()) {
-      if (!node->is_integer()) reject(*node, full(key), "must be a whole number or [height, width]");
+      if (!node->is_integer())
+        reject(*node, full(key), "must be a whole number or [height, width]");
       height = in_range(*node, key, **node->as_integer(), min, max);
       width.reset();
       return;

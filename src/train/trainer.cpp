@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/workers.h"
 #include "diffusion/prediction.h"
-#include "run/activation_memory.h"
 #include "nn/find_nonfinite.h"
+#include "run/activation_memory.h"
 #include "train/rules.h"
 
 namespace ddim::train {

@@ -70,8 +70,8 @@ class AdaptiveSampler {
 
   /// k = eps at `place`; x0_pred_ follows.
   void ask(const Tensor& x, const Place& place, Tensor& k) {
-    const PlanStep step = begin_multistep({.t = place.t, .alpha_bar = place.alpha_bar}, plan_.prediction,
-                                          plan_.options.clip, Direction::eps, 0);
+    const PlanStep step = begin_multistep({.t = place.t, .alpha_bar = place.alpha_bar},
+                                          plan_.prediction, plan_.options.clip, Direction::eps, 0);
     network_.update(step.update, x, call(x, place.t), Tensor(), k, x0_pred_);
   }
 
@@ -105,9 +105,9 @@ class AdaptiveSampler {
 
   void accept(Tensor& x) {
     const PlanStep step{.t = place_.t,
-                    .t_prev = next_.t,
-                    .alpha_bar = place_.alpha_bar,
-                    .alpha_bar_prev = next_.alpha_bar};
+                        .t_prev = next_.t,
+                        .alpha_bar = place_.alpha_bar,
+                        .alpha_bar_prev = next_.alpha_bar};
     x.device().kernels().copy(stage_, x);
     std::swap(k_[0], k_[3]);  // the last stage of a step is the first of the next
     place_ = next_;
@@ -147,9 +147,9 @@ std::vector<PlanStep> adaptive_steps(const Route& route) {
   step.update.prev_from_x0 = std::sqrt(last.alpha_bar_prev);
   step.update.prev_from_eps = std::sqrt(1.0 - last.alpha_bar_prev);
   return {PlanStep{.t = first.t,
-               .t_prev = last.t,
-               .alpha_bar = first.alpha_bar,
-               .alpha_bar_prev = last.alpha_bar},
+                   .t_prev = last.t,
+                   .alpha_bar = first.alpha_bar,
+                   .alpha_bar_prev = last.alpha_bar},
           step};
 }
 

@@ -34,6 +34,8 @@ std::vector<PlanStep> ddpm_small_steps(const Route& route) {
   return ddpm_steps(route, Variance::beta_tilde);
 }
 
-std::vector<PlanStep> ddpm_large_steps(const Route& route) { return ddpm_steps(route, Variance::beta); }
+std::vector<PlanStep> ddpm_large_steps(const Route& route) {
+  return ddpm_steps(route, Variance::beta);
+}
 
 }  // namespace ddim::diffusion

@@ -36,8 +36,7 @@ std::vector<PlanStep> euler_t_steps(const Route& route) {
   std::vector<PlanStep> steps;
   for (const Leg& leg : route.legs) {
     const double s = noise_level(leg.alpha_bar), s_prev = noise_level(leg.alpha_bar_prev);
-    steps.push_back(
-        step_of_y(route, leg, 0.5 * (s_prev - s) * (s_prev + s) / s, /*up=*/0.0));
+    steps.push_back(step_of_y(route, leg, 0.5 * (s_prev - s) * (s_prev + s) / s, /*up=*/0.0));
   }
   return steps;
 }

@@ -5,9 +5,9 @@
 namespace ddim::diffusion {
 PlanStep begin_step(const Leg& leg, Prediction prediction, const Clip& clip) {
   PlanStep step{.t = leg.t,
-            .t_prev = leg.t_prev,
-            .alpha_bar = leg.alpha_bar,
-            .alpha_bar_prev = leg.alpha_bar_prev};
+                .t_prev = leg.t_prev,
+                .alpha_bar = leg.alpha_bar,
+                .alpha_bar_prev = leg.alpha_bar_prev};
   const FromOutput x0 = x0_from_output(prediction, leg.alpha_bar);
   const FromOutput eps = eps_from_output(prediction, leg.alpha_bar);
   SamplerUpdate& update = step.update;

@@ -26,8 +26,8 @@ using MakeSteps = std::vector<PlanStep> (*)(const Route& route);
 /// What a multistep sampler keeps of each call.
 enum class Direction { eps, x0 };
 
-/// The step of `leg` with what follows from the place, the network's output and clipping alone: how x0_pred and eps
-/// come from the network's output at alpha_bar, and clipping. prev_from_... are 0.
+/// The step of `leg` with what follows from the place, the network's output and clipping alone: how
+/// x0_pred and eps come from the network's output at alpha_bar, and clipping. prev_from_... are 0.
 PlanStep begin_step(const Leg& leg, Prediction prediction, const Clip& clip);
 
 /// The same step, which keeps a direction in `slot`, with Multistep::next still to be set.

@@ -1,0 +1,35 @@
+#include "encode_flags.h"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+
+namespace ddim::cli {
+
+void EncodeFlags::add_to(Command command) {
+  command.add_flag("--exact", exact_,
+                   "Invert the decoder's steps exactly, with about ten network calls each; the "
+                   "default of --tau is then quadratic");
+  dequantise_.add_to(
+      command, "--dequantise",
+      "Add noise before encoding: none, uniform (within one grey level) or gaussian (0.01 of the "
+      "range). It makes the codes of flat regions Gaussian and reduces the error with few steps");
+}
+
+EncodeOptions EncodeFlags::options() const {
+  EncodeOptions options{.method = exact_ ? EncodeMethod::exact : EncodeMethod::euler,
+                        .dequantise = dequantise_.value()};
+  if (exact_) options.plan.tau = TauKind::quadratic;
+  return options;
+}
+
+void warn_of_residual(double residual) {
+  constexpr double kFloatAccuracy = 1e-5;
+  if (residual <= kFloatAccuracy) return;
+  fmt::print(stderr,
+             "ddim: encoding is not exact: the largest remaining error is {:.2g} (black is -1, "
+             "white is 1); use more --steps, or --tau quadratic\n",
+             residual);
+}
+
+}  // namespace ddim::cli
