@@ -23,10 +23,12 @@ FloatImages fit_to_model(data::Images images, const PictureShape& shape, Fit fit
           images.channels == 1 ? " channel" : " channels", ", but this model's pictures have ",
           shape.channels);
   const bool fits = images.height == shape.height && images.width == shape.width;
-  require(fits || fit != Fit::none, name, ": ", images.width, "x", images.height,
+  require(fits || fit != Fit::none, "resize: ", name, " has ", images.width, "x", images.height,
           " pixels, but this model's pictures are ", shape.width, "x", shape.height,
-          " (width, height); crop and resize it, or pad it with black");
-  images = data::fit_to(std::move(images), fit, shape.height, shape.width, name);
+          " (width, height); choose crop-resize or pad");
+  crop and resize it,
+      or pad it with black ");
+          images = data::fit_to(std::move(images), fit, shape.height, shape.width, name);
   return data::to_floats(images, std::min(images.count, max_count));
 }
 

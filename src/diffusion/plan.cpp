@@ -30,7 +30,7 @@ void check_noise(const Trajectory& trajectory, const PlanOptions& options) {
     return;
   }
   const double eta = *eta_number;
-  require(std::isfinite(eta) && eta >= 0.0, "eta: ", eta, " is not a number from 0 upward");
+  require(std::isfinite(eta) && eta >= 0.0, "eta must be 0 or greater; got ", eta);
   require(eta == 0.0 || allowed == Noise::eta || allowed == Noise::eta_or_sigma_hat, "eta: ", eta,
           " has no meaning for the sampler ", to_string(options.sampler),
           allowed == Noise::own ? ", which has a variance of its own" : ", which adds no noise",
@@ -44,15 +44,15 @@ void check_noise(const Trajectory& trajectory, const PlanOptions& options) {
 
 void check_clip(const PlanOptions& options) {
   const Clip& clip = options.clip;
-  require(std::isfinite(clip.range) && clip.range > 0.0, "clip: range ", clip.range,
-          " is not a positive number");
-  require(clip.quantile > 0.0 && clip.quantile <= 1.0, "threshold: ", clip.quantile,
-          " is not a part of the pixels; expected a number above 0 and at most 1, such as 0.995");
-  require(clip.max >= 1.0, "threshold: a largest value of ", clip.max, "; expected at least 1");
+  require(std::isfinite(clip.range) && clip.range > 0.0, "clip_range must be greater than 0; got ",
+          clip.range);
+  require(clip.quantile > 0.0 && clip.quantile <= 1.0,
+          "threshold must be above 0 and at most 1, such as 0.995; got ", clip.quantile);
+  require(clip.max >= 1.0, "threshold_max must be at least 1; got ", clip.max);
   const bool keeps_eps = clip.bound != Clip::Bound::none && clip.eps == Clip::EpsRule::keep;
   require(!keeps_eps || traits_of(options.sampler).uses != SamplerTraits::Uses::eps,
-          "clip: keep-eps changes nothing in the sampler ", to_string(options.sampler),
-          ", which uses eps alone; take rederive-eps, or the sampler ddim");
+          "clip has no effect with the sampler ", to_string(options.sampler),
+          ", which uses only eps; use rederive-eps, or the sampler ddim");
 }
 
 void check_legs(const Trajectory& trajectory, Sampler sampler, Prediction prediction) {
@@ -92,7 +92,7 @@ Plan make_plan(const Schedule& schedule, Prediction prediction, const Trajectory
   check_noise(trajectory, options);
   check_clip(options);
   require(options.tolerance > 0.0 && std::isfinite(options.tolerance),
-          "tolerance: ", options.tolerance, " is not a positive number");
+          "tolerance must be greater than 0; got ", options.tolerance);
   Plan plan{.options = options, .prediction = prediction, .note = trajectory.note};
   plan.steps = traits_of(options.sampler)
                    .make_steps({.schedule = schedule,

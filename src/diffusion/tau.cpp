@@ -139,12 +139,12 @@ VisitedSteps make_tau(TauKind kind, std::int64_t num_steps, std::int64_t T,
                       std::int64_t steps_offset) {
   require(T >= 1 && T <= Schedule::kMaxSteps, "tau: T is ", T, "; expected 1 to ",
           Schedule::kMaxSteps);
-  require(num_steps >= 1 && num_steps <= T, "steps: ", num_steps, " sampling steps; expected 1 to ",
-          T, ", the number of training steps");
+  require(num_steps >= 1 && num_steps <= T, "steps must be between 1 and ", T,
+          " (the training steps); got ", num_steps);
   require(steps_offset >= 0 && steps_offset < T, "steps_offset: ", steps_offset, "; expected 0 to ",
           T - 1);
-  require(steps_offset == 0 || kind == TauKind::diffusers_leading, "steps_offset: ", steps_offset,
-          " belongs to tau diffusers-leading; ", to_string(kind), " has none");
+  require(steps_offset == 0 || kind == TauKind::diffusers_leading,
+          "steps_offset works only with tau diffusers-leading; got ", steps_offset);
   switch (kind) {
     case TauKind::linear:
       return {linear(num_steps, T), ""};

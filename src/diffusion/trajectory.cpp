@@ -83,8 +83,8 @@ namespace {
 
 Trajectory named_trajectory(const Schedule& schedule, TauKind kind, const PlanOptions& options) {
   if (kind == TauKind::log_snr) {
-    require(options.steps_offset == 0, "steps_offset: ", options.steps_offset,
-            " belongs to tau diffusers-leading; log-snr has none");
+    require(options.steps_offset == 0, "steps_offset works only with tau diffusers-leading; got ",
+            options.steps_offset);
     return make_trajectory(schedule, equal_log_snr(schedule, options.steps), options.final_alpha);
   }
   VisitedSteps tau = make_tau(kind, options.steps, schedule.num_steps(), options.steps_offset);
@@ -114,8 +114,8 @@ Trajectory whole_trajectory(const Schedule& schedule, const PlanOptions& options
     return make_trajectory(schedule, ends, options.final_alpha);
   }
   if (list == nullptr) return named_trajectory(schedule, std::get<TauKind>(options.tau), options);
-  require(options.steps_offset == 0, "steps_offset: ", options.steps_offset,
-          " belongs to tau diffusers-leading, not to a list");
+  require(options.steps_offset == 0, "steps_offset works only with tau diffusers-leading; got ",
+          options.steps_offset);
   return make_trajectory(schedule, *list, options.final_alpha);
 }
 

@@ -20,9 +20,8 @@ namespace {
 
 void check(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options) {
   constexpr std::int64_t kMaxImages = std::numeric_limits<std::uint32_t>::max();
-  require(options.count >= 1, "sample: count must be at least 1; got ", options.count);
-  require(options.first_image >= 0, "sample: first_image must not be negative; got ",
-          options.first_image);
+  require(options.count >= 1, "count must be 1 or greater; got ", options.count);
+  require(options.first_image >= 0, "first_image must not be negative; got ", options.first_image);
   require(options.first_image <= kMaxImages - options.count, "sample: images ", options.first_image,
           " to ", options.first_image + options.count - 1, ": numbers of images end at ",
           kMaxImages);

@@ -14,9 +14,9 @@ std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b;
 
 ImageWorkers::ImageWorkers(const Device& device, const ImageWorkersOptions& options)
     : num_images_(options.num_images) {
-  require(options.num_images >= 1, "count: ", options.num_images, " images; expected at least 1");
-  require(options.batch >= 1, "batch: ", options.batch, " images; expected at least 1");
-  require(options.num_threads >= 1, "threads: ", options.num_threads, "; expected at least 1");
+  require(options.num_images >= 1, "count must be 1 or greater; got ", options.num_images);
+  require(options.batch >= 1, "batch must be 1 or greater; got ", options.batch);
+  require(options.num_threads >= 1, "threads must be 1 or greater; got ", options.num_threads);
 
   const std::int64_t num_at_once = std::min(options.batch, options.num_images);
   const std::int64_t num_workers = std::min<std::int64_t>(options.num_threads, num_at_once);

@@ -27,7 +27,7 @@ Range range_of(const MicroBatch& batch) {
 }
 
 void check(const ImageRunOptions& options) {
-  require(options.count >= 1, "count: ", options.count, " images; expected at least 1");
+  require(options.count >= 1, "count must be 1 or greater; got ", options.count);
   constexpr std::int64_t kMaxIndex = std::numeric_limits<std::uint32_t>::max();
   require(options.first_image + (options.count - 1) <= kMaxIndex, "count: image indices end at ",
           kMaxIndex, "; ", options.count, " images from ", options.first_image, " go beyond");

@@ -58,8 +58,7 @@ void check_lookup(const UNetConfig& config, const ClassChoice& choice) {
   const std::int64_t K = *config.num_class_embeds;
   require(choice.vectors.empty(), "class: this network takes the numbers of classes, 0 to ", K - 1,
           ", not vectors");
-  require(!choice.classes.empty(),
-          "class: this network was trained with classes: say which of 0 to ", K - 1, " to draw");
+  require(!choice.classes.empty(), "class: this model has classes; choose one of 0 to ", K - 1);
   for (const std::int64_t k : choice.classes)
     require(k >= 0 && k < K, "class: ", k, " does not exist; this network knows 0 to ", K - 1);
   if (!choice.null_class) return;
@@ -73,10 +72,8 @@ void check(const UNetConfig& config, const ClassChoice& choice) {
   const bool is_guided = choice.guidance != 1.0;
   switch (config.class_embed_type) {
     case ClassEmbedType::none:
-      require(choice.classes.empty() && choice.vectors.empty(),
-              "class: this network was trained without classes");
-      require(!is_guided && !choice.null_class,
-              "guidance: this network was trained without classes");
+      require(choice.classes.empty() && choice.vectors.empty(), "class: this model has no classes");
+      require(!is_guided && !choice.null_class, "guidance: this model has no classes");
       return;
     case ClassEmbedType::lookup:
       check_lookup(config, choice);

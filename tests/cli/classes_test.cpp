@@ -56,9 +56,10 @@ TEST_F(Classes, AreTrainedDrawnAndRefusedByName) {
   EXPECT_NE(recipe.out.find("guidance"), std::string::npos) << recipe.out;
 
   const std::string out = "--out " + (folder_ / "a.png");
-  expect_refused(sample(model, out), "say which of 0 to 2 to draw");
+  expect_refused(sample(model, out), "this model has classes; choose one of 0 to 2");
   expect_refused(sample(model, "--class 3 " + out), "class: 3 does not exist");
-  expect_refused(sample(model, "--class 0 --guidance -1 " + out), "guidance: -1");
+  expect_refused(sample(model, "--class 0 --guidance -1 " + out),
+                 "--guidance must be 0 or greater; got -1");
   EXPECT_EQ(sample(model, "--class cat " + out).exit_code, 2);
 
   const Outcome evaluation = run_ddim("evaluate --eps-error --json --t 900 --split train --model " +
@@ -70,9 +71,9 @@ TEST_F(Classes, AreRefusedWhereThereAreNone) {
   make_micro_model(folder_ / "micro");
   const std::string out = "--out " + (folder_ / "a.png");
   expect_refused(sample(folder_ / "micro", "--class 0 " + out),
-                 "class: this network was trained without classes");
+                 "--class: this model has no classes");
   expect_refused(sample(folder_ / "micro", "--guidance 2 " + out),
-                 "guidance: this network was trained without classes");
+                 "--guidance: this model has no classes");
   make_pictures(folder_ / "flat", 3);
   expect_refused(train("flat"), "lies in no sub-folder");
 }

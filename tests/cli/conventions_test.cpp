@@ -33,7 +33,7 @@ TEST_F(Conventions, OfDiffusersTakesTheSchedulerFileAtItsWord) {
   ASSERT_EQ(run.exit_code, 0) << run.err;
   expect_in(run.err,
             "as diffusers' DDIMScheduler: leading steps with offset 1, x0 clipped to [-1, 1], last "
-            "step to the first training step, which leaves a little noise");
+            "step to the first training step (a little noise remains)");
   const auto pixels = read_png(folder_ / "a.png").pixels;
   ASSERT_EQ(sample("--tau diffusers-leading --steps-offset 1 --clip --final-alpha first").exit_code,
             0);
@@ -47,12 +47,12 @@ TEST_F(Conventions, OfThePaperIsTheDefaultAndSaysWhatItLeavesOut) {
   const Outcome run = sample("");
   ASSERT_EQ(run.exit_code, 0) << run.err;
   expect_in(run.err,
-            "as the DDIM paper: equal steps up to the last, nothing clipped; its scheduler file "
-            "has x0 clipped to [-1, 1], which --as diffusers does");
+            "as in the DDIM paper: evenly spaced steps, no clipping; the model's scheduler file "
+            "asks for x0 clipped to [-1, 1]");
   const std::string pixels = read_file(folder_ / "a.png");
   EXPECT_EQ(sample("--as paper").exit_code, 0);
   EXPECT_EQ(read_file(folder_ / "a.png"), pixels);
-  expect_in(sample("--clip").err, "as the flags say");
+  expect_in(sample("--clip").err, "with sampler ddim, 3 steps, linear, clipping keep-eps");
   EXPECT_EQ(sample("--as paper --tau quadratic").exit_code, 0);
   EXPECT_EQ(Json::parse(plan("").out).at("steps")[0].at("t"), 999);
 }
@@ -62,11 +62,11 @@ TEST_F(Conventions, ContradictionsAreRefusedByName) {
     EXPECT_EQ(run.exit_code, 1);
     expect_in(run.err, message);
   };
-  refused(sample("--as diffusers --tau linear"), "--as diffusers and --tau contradict each other");
-  refused(sample("--as diffusers --clip"), "--as diffusers and --clip contradict each other");
-  refused(sample("--as diffusers --sampler heun"), "--as diffusers and --sampler contradict");
-  refused(sample("--as paper --clip"), "--as paper and --clip contradict each other");
-  refused(plan("--as paper --final-alpha first"), "--as paper and --final-alpha contradict");
+  refused(sample("--as diffusers --tau linear"), "--as diffusers and --tau cannot be combined");
+  refused(sample("--as diffusers --clip"), "--as diffusers and --clip cannot be combined");
+  refused(sample("--as diffusers --sampler heun"), "--as diffusers and --sampler cannot");
+  refused(sample("--as paper --clip"), "--as paper and --clip cannot be combined");
+  refused(plan("--as paper --final-alpha first"), "--as paper and --final-alpha cannot");
   refused(run_ddim("plan --as diffusers"), "--as needs --model");
   EXPECT_EQ(sample("--as others").exit_code, 2);
 }

@@ -20,7 +20,7 @@ class Convert : public testing::Test {
   Json convert(const std::string& input, const std::string& output, const std::string& flags) {
     const Outcome run = run_ddim("convert " + input + " " + output + " " + flags);
     EXPECT_EQ(run.exit_code, 0) << run.err;
-    EXPECT_NE(run.out.find("eps differs by"), std::string::npos) << run.out;
+    EXPECT_NE(run.out.find("check: largest difference of eps"), std::string::npos) << run.out;
     return Json::parse(run_ddim("info --json " + output).out);
   }
   std::vector<std::uint8_t> pixels_of(const std::string& model) {
@@ -39,7 +39,7 @@ TEST_F(Convert, ThereAndBackAgain) {
   const Json info = convert(model_, official, "--to official");
   EXPECT_EQ(info["format"], "checkpoint of the official code");
   EXPECT_EQ(info["num_parameters"], 967427);
-  EXPECT_EQ(info["resolution"], 8);
+  EXPECT_EQ(info["height"], 8);
   EXPECT_EQ(info["has_both_weights"], true);
   EXPECT_EQ(info["has_adam"], false);
   EXPECT_EQ(convert(official, back, "")["format"], "diffusers folder");

@@ -1,4 +1,5 @@
 #include <ddim/encode.h>
+#include <ddim/model.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>

@@ -14,7 +14,7 @@ TEST(Help, NamesEveryCommandAndExitCode) {
   const Outcome run = run_ddim("--help");
   EXPECT_EQ(run.exit_code, 0);
   expect_all(run.out, {"sample", "train", "plan", "info", "convert", "evaluate", "bench", "encode",
-                       "decode", "reconstruct", "interpolate", "consistency", "pull", "130"});
+                       "decode", "reconstruct", "interpolate", "consistency", "pull", "70", "130"});
 }
 
 TEST(Help, NamesEveryFlag) {
@@ -28,7 +28,7 @@ TEST(Help, NamesEveryFlag) {
                                              "--steps", "--tau", "--exact", "--out"});
   expect_all(run_ddim("decode --help").out, {"codes", "--clip", "--save-tensors", "--out"});
   expect_all(run_ddim("reconstruct --help").out, {"pictures", "--steps", "--exact", "--json"});
-  expect_all(run_ddim("interpolate --help").out, {"ends", "--frames", "--animation", "--out"});
+  expect_all(run_ddim("interpolate --help").out, {"endpoints", "--frames", "--animation", "--out"});
   expect_all(run_ddim("consistency --help").out, {"--steps", "--reference", "--count", "--out"});
   expect_all(run_ddim("train --help").out,
              {"CONFIG.toml", "--data", "--out", "--resume", "--max-steps", "Ctrl-C"});

@@ -84,7 +84,7 @@ TEST_F(Like, TheRecipeWinsOverTheEnvironmentAndTheFile) {
   // What the recipe does not speak of must not come from elsewhere.
   write_file(folder_ / "guided.toml", "[sample]\nguidance = 2.0\n");
   refuse("--model " + model_ + " --like " + first + " --config " + (folder_ / "guided.toml"), 1,
-         "guidance = not set, which is 2 now");
+         "guidance = not set, but guidance is now 2");
 }
 
 TEST_F(Like, FlagsWinOverTheRecipe) {
@@ -116,7 +116,7 @@ TEST_F(Like, APictureOfAFolderIsTheSameInEveryRun) {
 TEST_F(Like, TheModelIsKnownByItsWeights) {
   const std::string first = draw("first", "--steps 3 --count 2");
   fs::rename(model_, folder_ / "renamed");
-  refuse("--like " + first, 1, "model micro; say with --model");
+  refuse("--like " + first, 1, "model micro; give its location with --model");
   model_ = folder_ / "renamed";
   EXPECT_EQ(read_file(draw("second", "--like " + first)), read_file(first));
 
@@ -130,7 +130,7 @@ TEST_F(Like, TheModelIsKnownByItsWeights) {
 }
 
 TEST_F(Like, NoiseOfOnesOwnHasToBeGivenAgain) {
-  FloatImages noise{.count = 2, .channels = 3, .height = 8, .width = 8};
+  FloatImages noise{.count = 2, .shape = {.channels = 3, .height = 8, .width = 8}};
   noise.values = test::noise(2 * 3 * 64);
   write_tensor(folder_ / "x_T.safetensors", "x_T", noise);
   noise.values[5] += 1.0F;
@@ -147,8 +147,8 @@ TEST_F(Like, NoiseOfOnesOwnHasToBeGivenAgain) {
 TEST_F(Like, WithoutMetadataThereIsNoRecipe) {
   const std::string bare = draw("bare", "--steps 3 --count 2 --no-metadata");
   EXPECT_TRUE(read_png_text(bare).empty());
-  EXPECT_NE(run_ddim("info " + bare).out.find("carries no recipe"), std::string::npos);
-  refuse("--like " + bare, 1, "carries no recipe");
+  EXPECT_NE(run_ddim("info " + bare).out.find("contains no recipe"), std::string::npos);
+  refuse("--like " + bare, 1, "contains no recipe");
   const std::string first = draw("first", "--steps 3 --count 2");
   EXPECT_EQ(read_png(first).pixels, read_png(bare).pixels);
   const Outcome run = run_ddim("sample --no-metadata --model " + model_ +
@@ -166,7 +166,7 @@ TEST_F(Like, RefusesWhatItCannotDrawAgain) {
   refuse(like("seed", "-1"), 4, "seed = -1");
   refuse(like("steps", "1001"), 1, "1001");
   refuse(like("brush", "oil"), 1, "brush = oil");
-  refuse(like("size", "9x9x3"), 1, "size = 9x9x3, which is 8x8x3 now");
+  refuse(like("size", "9x9x3"), 1, "size = 9x9x3, but size is now 8x8x3");
   refuse(like("tau", "\x1b[31mred"), 4, "?[31mred");
   refuse("--model " + model_ + " --like " + (folder_ / "absent.png"), 5, "absent.png");
   // An older version may have had no word for something that is now said always.

@@ -138,7 +138,7 @@ TEST_F(Sample, TheAdaptiveSamplerCountsItsCalls) {
 }
 
 TEST_F(Sample, StartsFromGivenNoiseAndSavesTensors) {
-  FloatImages noise{.count = 2, .channels = 3, .height = 8, .width = 8};
+  FloatImages noise{.count = 2, .shape = {.channels = 3, .height = 8, .width = 8}};
   noise.values = test::noise(2 * 3 * 64);
   write_tensor(folder_ / "x_T.safetensors", "x_T", noise);
   const std::string flags = "--noise " + (folder_ / "x_T.safetensors") + " --save-tensors ";

@@ -39,7 +39,7 @@ TEST_F(Train, MakesAModelToSampleFrom) {
   EXPECT_EQ(result.at("ending"), "finished");
   EXPECT_EQ(result.at("steps"), 6);
   const std::string checkpoint = result.at("checkpoint");
-  EXPECT_EQ(Json::parse(run_ddim("info --json " + checkpoint).out).at("resolution"), 8);
+  EXPECT_EQ(Json::parse(run_ddim("info --json " + checkpoint).out).at("height"), 8);
   EXPECT_EQ(
       run_ddim("sample --steps 2 --count 2 --model " + checkpoint + " --out " + (folder_ / "a.png"))
           .exit_code,
