@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
   }
   try {
     auto model = ddim::Model::load(argv[1]);
-    auto images = ddim::sample(model, {.steps = 50, .eta = 0.0, .count = 16, .seed = 7});
+    auto images = ddim::sample(model, {.plan = {.steps = 50}, .count = 16, .seed = 7});
     ddim::write_png_grid(argv[2], images);
   } catch (const ddim::Error& error) {
     std::cerr << error.what() << '\n';

@@ -13,7 +13,7 @@ namespace {
 double mean_brightness(const ddim::Samples& samples) {
   double sum = 0.0;
   for (const std::uint8_t pixel : ddim::to_image(samples.x_0, 0).pixels) sum += pixel;
-  return sum / static_cast<double>(samples.x_0.height * samples.x_0.width * samples.x_0.channels);
+  return sum / static_cast<double>(samples.x_0.shape.size());
 }
 
 }  // namespace
@@ -27,16 +27,16 @@ int main(int argc, char** argv) {
     const auto model = ddim::Model::load(argv[1]);
     const auto limit = std::chrono::duration<double>(std::stod(argv[2]));
     std::stop_source stop;
-    const ddim::SampleOptions options{.steps = 20,
-                                      .eta = ddim::SigmaHat{},  // DDPM's larger variance
-                                      .clip = ddim::Clip::keep_eps,
+    const ddim::SampleOptions options{.plan = {.steps = 20,
+                                               .eta = ddim::SigmaHat{},  // DDPM's larger variance
+                                               .clip = {.bound = ddim::Clip::Bound::range}},
                                       .count = 4,
-                                      .progress =
-                                          [](const ddim::SampleProgress& now) {
-                                            std::cout << now.evaluations_done << " of "
-                                                      << now.evaluations << '\n';
-                                          },
-                                      .stop = stop.get_token()};
+                                      .run = {.progress =
+                                                  [](const ddim::RunProgress& now) {
+                                                    std::cout << now.evaluations_done << " of "
+                                                              << now.evaluations << '\n';
+                                                  },
+                                              .stop = stop.get_token()}};
 
     auto samples = std::async(std::launch::async, [&] { return ddim::sample(model, options); });
     if (samples.wait_for(limit) == std::future_status::timeout) stop.request_stop();

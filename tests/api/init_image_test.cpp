@@ -13,31 +13,34 @@ using test::expect_error;
 
 class InitImages : public MicroModel {
  protected:
+  /// Whether element i of [N,H,W,C] is in the left half.
+  static bool is_left(std::size_t i) { return i / 3 % 8 < 4; }
   /// White in the right half, or all of one shade.
   static FloatImages mask(float left, float right) {
-    FloatImages images{.count = 1, .channels = 3, .height = 8, .width = 8};
-    for (int i = 0; i < 3 * 64; ++i) images.values.push_back(i % 8 < 4 ? left : right);
+    FloatImages images{.count = 1, .shape = {.channels = 3, .height = 8, .width = 8}};
+    for (int i = 0; i < 3 * 64; ++i)
+      images.values.push_back(is_left(static_cast<std::size_t>(i)) ? left : right);
     return images;
   }
   SampleOptions options() const {
-    return {.steps = 4, .count = 3, .seed = 6, .init = InitImage{.images = pictures(3)}};
+    return {.plan = {.steps = 4}, .count = 3, .seed = 6, .init = InitImage{.images = pictures(3)}};
   }
 };
 
 TEST_F(InitImages, StrengthSaysHowManyStepsAreTaken) {
   SampleOptions half = options();
   for (const auto& [strength, nfe] : {std::pair{1.0, 4}, {0.8, 3}, {0.5, 2}, {0.01, 1}}) {
-    half.init->strength = strength;
+    half.plan.strength = strength;
     EXPECT_EQ(sample(model_, half).nfe, nfe) << strength;
   }
-  half.init->strength = 0.5;
+  half.plan.strength = 0.5;
   EXPECT_EQ(sample(model_, half).recipe.at("strength"), "0.5");
 }
 
 TEST_F(InitImages, StartFromThePictureWithTheNoiseOfThatStep) {
   // 2 of 4 steps: from t = 499, where eq. 4 puts the picture.
   SampleOptions half = options();
-  half.init->strength = 0.5;
+  half.plan.strength = 0.5;
   const Plan plan = make_plan(model_, {.steps = 4});
   const double alpha_bar = plan.steps[2].alpha_bar;
   FloatImages x_t = draw_noise(model_, 6, 3);
@@ -45,8 +48,8 @@ TEST_F(InitImages, StartFromThePictureWithTheNoiseOfThatStep) {
   for (std::size_t i = 0; i < x_t.values.size(); ++i)
     x_t.values[i] = static_cast<float>(std::sqrt(alpha_bar) * x_0.values[i] +
                                        std::sqrt(1.0 - alpha_bar) * x_t.values[i]);
-  const Samples expected =
-      sample(model_, {.tau = std::vector<double>{249, 499}, .count = 3, .seed = 6, .x_T = x_t});
+  const Samples expected = sample(
+      model_, {.plan = {.tau = std::vector<double>{249, 499}}, .count = 3, .seed = 6, .x_T = x_t});
   const Samples found = sample(model_, half);
   for (std::size_t i = 0; i < found.x_0.values.size(); ++i)
     ASSERT_NEAR(found.x_0.values[i], expected.x_0.values[i],
@@ -67,35 +70,35 @@ TEST_F(InitImages, OnePictureServesForAll) {
 TEST_F(InitImages, AnEncodingIsNotRandom) {
   SampleOptions encoded = options();
   encoded.init->by = InitBy::encoding;
-  encoded.init->strength = 0.5;
+  encoded.plan.strength = 0.5;
   const Samples found = sample(model_, encoded);
   encoded.seed = 7;
   EXPECT_EQ(sample(model_, encoded).x_0.values, found.x_0.values);
-  const Codes codes = encode(model_, pictures(3), {.tau = std::vector<double>{249, 499}});
-  EXPECT_EQ(sample(model_, {.tau = codes.tau, .count = 3, .x_T = codes.x_T}).x_0.values,
+  const Codes codes = encode(model_, pictures(3), {.plan = {.tau = std::vector<double>{249, 499}}});
+  EXPECT_EQ(sample(model_, {.plan = {.tau = codes.tau}, .count = 3, .x_T = codes.x_T}).x_0.values,
             found.x_0.values);
 }
 
 TEST_F(InitImages, AMaskKeepsWhatIsBlackToTheBit) {
   SampleOptions half = options();
   half.init->mask = mask(-1.0F, 1.0F);
-  half.init->strength = 1.0;
+  half.plan.strength = 1.0;
   const Samples found = sample(model_, half);
   const FloatImages x_0 = pictures(3);
   for (std::size_t i = 0; i < x_0.values.size(); ++i) {
-    if (i % 8 < 4) {
+    if (is_left(i)) {
       ASSERT_EQ(found.x_0.values[i], x_0.values[i]) << i;
     } else {
       ASSERT_NE(found.x_0.values[i], x_0.values[i]) << i;
     }
   }
   for (const std::int64_t batch : {1, 2}) {
-    half.batch = batch;
+    half.run.batch = batch;
     EXPECT_EQ(sample(model_, half).x_0.values, found.x_0.values) << batch;
   }
   // What is drawn looks at what is kept.
   half.init->images.values[0] += 0.5F;
-  EXPECT_NE(sample(model_, half).x_0.values[4], found.x_0.values[4]);
+  EXPECT_NE(sample(model_, half).x_0.values[12], found.x_0.values[12]);
 
   half.init->mask = mask(-1.0F, -1.0F);
   EXPECT_EQ(sample(model_, half).x_0.values, half.init->images.values);
@@ -114,16 +117,16 @@ TEST_F(InitImages, RefusesWhatCannotBe) {
     change(wrong);
     expect_error(ErrorCode::user, part, [&] { sample(model_, wrong); });
   };
-  refused("strength: 0", [](SampleOptions& o) { o.init->strength = 0.0; });
-  refused("strength: 1.5", [](SampleOptions& o) { o.init->strength = 1.5; });
-  refused("strength: nan", [](SampleOptions& o) { o.init->strength = std::nan(""); });
+  refused("strength: 0", [](SampleOptions& o) { o.plan.strength = 0.0; });
+  refused("strength: 1.5", [](SampleOptions& o) { o.plan.strength = 1.5; });
+  refused("strength: nan", [](SampleOptions& o) { o.plan.strength = std::nan(""); });
   refused("2 pictures for 3", [](SampleOptions& o) { o.init->images = pictures(2); });
   refused("exclude", [](SampleOptions& o) { o.x_T = pictures(3); });
-  refused("adaptive", [](SampleOptions& o) { o.sampler = Sampler::adaptive; });
+  refused("adaptive", [](SampleOptions& o) { o.plan.sampler = Sampler::adaptive; });
   refused("[3,3,8,8]", [](SampleOptions& o) { o.init->mask = pictures(3); });
   refused("[3,1,24,8]", [](SampleOptions& o) {
-    o.init->images.channels = 1;
-    o.init->images.height = 24;
+    o.init->images.shape.channels = 1;
+    o.init->images.shape.height = 24;
   });
   refused("NaN", [](SampleOptions& o) { o.init->images.values[0] = std::nanf(""); });
 }
@@ -134,10 +137,10 @@ TEST_F(Previews, ShowEveryStepOfEveryPictureAndEndWithThePicture) {
   std::map<std::int64_t, std::vector<double>> visited;  // picture -> t
   FloatImages last;
   const Samples samples =
-      sample(model_, {.steps = 4,
+      sample(model_, {.plan = {.steps = 4},
                       .count = 3,
                       .first_image = 10,
-                      .batch = 1,
+                      .run = {.batch = 1},
                       .preview = [&](const StepPreview& step) {
                         ASSERT_EQ(step.x0_pred.count, 1);
                         EXPECT_EQ(step.step, std::ssize(visited[step.first_image]));
@@ -154,12 +157,11 @@ TEST_F(Previews, CanStopTheRun) {
   std::stop_source stop;
   int num_previews = 0;
   const auto run = [&] {
-    sample(model_, {.steps = 100,
-                    .preview =
-                        [&](const StepPreview&) {
-                          if (++num_previews == 2) stop.request_stop();
-                        },
-                    .stop = stop.get_token()});
+    sample(model_, {.plan = {.steps = 100},
+                    .run = {.stop = stop.get_token()},
+                    .preview = [&](const StepPreview&) {
+                      if (++num_previews == 2) stop.request_stop();
+                    }});
   };
   expect_error(ErrorCode::interrupted, "stopped", run);
   EXPECT_EQ(num_previews, 2);
@@ -184,13 +186,13 @@ TEST_F(Pictures, HaveTheModelsSizeAndChannels) {
 
 TEST_F(Pictures, OfAnotherSizeAreRefusedOrMadeToFit) {
   expect_error(ErrorCode::user, "--resize", [&] { load_pictures(model_, {picture(6, 6, 3)}); });
-  const FloatImages padded = load_pictures(model_, {picture(6, 6, 3)}, SizeMismatch::pad);
+  const FloatImages padded = load_pictures(model_, {picture(6, 6, 3)}, Fit::pad);
   EXPECT_EQ(padded.values[0], -1.0F);
-  EXPECT_EQ(padded.values[9], 1.0F);
-  EXPECT_EQ(load_pictures(model_, {picture(20, 16, 3)}, SizeMismatch::crop).values,
+  EXPECT_EQ(padded.values[9 * 3], 1.0F);
+  EXPECT_EQ(load_pictures(model_, {picture(20, 16, 3)}, Fit::crop_resize).values,
             std::vector<float>(3 * 64, 1.0F));
   expect_error(ErrorCode::user, "20x",
-               [&] { load_pictures(model_, {picture(20, 20, 3)}, SizeMismatch::pad); });
+               [&] { load_pictures(model_, {picture(20, 20, 3)}, Fit::pad); });
 }
 
 TEST_F(Pictures, SayWhatIsWrongWithAFile) {

@@ -15,15 +15,15 @@ using test::expect_error;
 class Interpolation : public MicroModel {
  protected:
   static std::vector<float> state(const FloatImages& states, std::int64_t index) {
-    const std::int64_t size = states.channels * states.height * states.width;
+    const std::int64_t size = static_cast<std::int64_t>(states.shape.size());
     return {states.values.begin() + index * size, states.values.begin() + (index + 1) * size};
   }
   FloatImages noise(std::int64_t count) const { return draw_noise(model_, 5, count); }
 };
 
 TEST_F(Interpolation, NoiseOfASeedIsWhatSamplingStartsFrom) {
-  const SampleOptions options{.steps = 2, .count = 2, .seed = 9, .first_image = 3};
-  SampleOptions given{.steps = 2, .count = 2};
+  const SampleOptions options{.plan = {.steps = 2}, .count = 2, .seed = 9, .first_image = 3};
+  SampleOptions given{.plan = {.steps = 2}, .count = 2};
   given.x_T = draw_noise(model_, 9, 2, 3);
   EXPECT_EQ(sample(model_, given).x_0.values, sample(model_, options).x_0.values);
 }
@@ -57,7 +57,7 @@ TEST_F(Interpolation, RefusesWhatHasNothingBetweenIt) {
   std::fill(zero.values.begin(), zero.values.begin() + 192, 0.0F);
   expect_error(ErrorCode::user, "zero", [&] { interpolate(zero, 5); });
   FloatImages small = noise(1);
-  small.channels = 1;
+  small.shape.channels = 1;
   small.values.resize(64);
   expect_error(ErrorCode::user, "[1,1,8,8]", [&] { join(noise(1), small); });
   expect_error(ErrorCode::user, "32 bits", [&] { draw_noise(model_, 1, 2, 4294967295); });
@@ -77,13 +77,15 @@ TEST_F(Interpolation, FramesMakeAFilm) {
 }
 
 TEST_F(Interpolation, ConsistencyMeasuresTheDistanceToTheReference) {
-  const ConsistencyOptions options{.steps = {2, 4}, .reference_steps = 4, .count = 3, .seed = 2};
+  const ConsistencyOptions options{
+      .steps = {2, 4}, .reference_steps = 4, .sample = {.count = 3, .seed = 2}};
   const auto rows = consistency(model_, options);
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_GT(rows[0].distance, 0.0);
   EXPECT_GT(rows[0].half_width_95, 0.0);
   EXPECT_EQ(rows[1].distance, 0.0);
-  EXPECT_EQ(rows[2].x_0.values, sample(model_, {.steps = 4, .count = 3, .seed = 2}).x_0.values);
+  EXPECT_EQ(rows[2].x_0.values,
+            sample(model_, {.plan = {.steps = 4}, .count = 3, .seed = 2}).x_0.values);
   const auto differences = mean_squared_differences(rows[0].x_0, rows[2].x_0);
   EXPECT_NEAR(
       rows[0].distance,

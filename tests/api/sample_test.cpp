@@ -33,15 +33,16 @@ ErrorCode code_of(const std::function<void()>& action) {
 TEST_F(Sampling, ModelsSayWhatTheyAre) {
   const ModelInfo& info = model_.info();
   EXPECT_EQ(info.name, "micro");
-  EXPECT_EQ(info.resolution, 8);
-  EXPECT_EQ(info.channels, 3);
-  EXPECT_EQ(info.T, 1000);
-  EXPECT_DOUBLE_EQ(info.beta_end, 0.02);
+  EXPECT_EQ(info.shape.height, 8);
+  EXPECT_EQ(info.shape.width, 8);
+  EXPECT_EQ(info.shape.channels, 3);
+  EXPECT_EQ(info.process.T, 1000);
+  EXPECT_DOUBLE_EQ(info.process.beta_end, 0.02);
   EXPECT_GT(info.num_parameters, 1000);
 }
 
 TEST_F(Sampling, PicturesDoNotDependOnTheirNeighbours) {
-  const SampleOptions options{.steps = 3, .eta = 1.0, .count = 5, .seed = 7};
+  const SampleOptions options{.plan = {.steps = 3, .eta = 1.0}, .count = 5, .seed = 7};
   const Samples all = sample(model_, options);
   EXPECT_EQ(all.nfe, 3);
   EXPECT_EQ(all.x_0.count, 5);
@@ -55,11 +56,13 @@ TEST_F(Sampling, PicturesDoNotDependOnTheirNeighbours) {
 TEST_F(Sampling, TellsHowFarItIs) {
   std::int64_t done = 0;
   std::int64_t total = 0;
-  sample(model_, {.steps = 4, .count = 3, .batch = 1, .progress = [&](const SampleProgress& now) {
-                    EXPECT_GT(now.evaluations_done, done);
-                    done = now.evaluations_done;
-                    total = now.evaluations;
-                  }});
+  sample(model_, {.plan = {.steps = 4},
+                  .count = 3,
+                  .run = {.batch = 1, .progress = [&](const RunProgress& now) {
+                            EXPECT_GT(now.evaluations_done, done);
+                            done = now.evaluations_done;
+                            total = now.evaluations;
+                          }}});
   EXPECT_EQ(done, 12);
   EXPECT_EQ(total, 12);
 }
@@ -68,13 +71,13 @@ TEST_F(Sampling, StopsWhenAskedTo) {
   std::stop_source stop;
   std::int64_t done = 0;
   const auto stopped = [&] {
-    sample(model_, {.steps = 1000,
-                    .progress =
-                        [&](const SampleProgress& now) {
-                          done = now.evaluations_done;
-                          if (done == 2) stop.request_stop();
-                        },
-                    .stop = stop.get_token()});
+    sample(model_, {.plan = {.steps = 1000},
+                    .run = {.progress =
+                                [&](const RunProgress& now) {
+                                  done = now.evaluations_done;
+                                  if (done == 2) stop.request_stop();
+                                },
+                            .stop = stop.get_token()}});
   };
   EXPECT_EQ(code_of(stopped), ErrorCode::interrupted);
   EXPECT_EQ(done, 2);
@@ -82,39 +85,41 @@ TEST_F(Sampling, StopsWhenAskedTo) {
 
 TEST_F(Sampling, EachKindOfClippingIsASamplerOfItsOwn) {
   const auto with = [&](Clip clip) {
-    return sample(model_, {.steps = 3, .clip = clip, .seed = 1}).x_0.values;
+    return sample(model_, {.plan = {.steps = 3, .clip = clip}, .seed = 1}).x_0.values;
   };
-  EXPECT_NE(with(Clip::none), with(Clip::keep_eps));
-  EXPECT_NE(with(Clip::keep_eps), with(Clip::rederive_eps));
-  EXPECT_EQ(with(Clip::none), with(Clip::none));
+  const Clip none, keep_eps{.bound = Clip::Bound::range},
+      rederive_eps{.bound = Clip::Bound::range, .eps = Clip::EpsRule::rederive};
+  EXPECT_NE(with(none), with(keep_eps));
+  EXPECT_NE(with(keep_eps), with(rederive_eps));
+  EXPECT_EQ(with(none), with(none));
 }
 
 TEST_F(Sampling, RefusesStatesOfAnotherShape) {
-  FloatImages x_T{.count = 1, .channels = 1, .height = 8, .width = 8};
+  FloatImages x_T{.count = 1, .shape = {.channels = 1, .height = 8, .width = 8}};
   x_T.values.resize(64);
-  EXPECT_EQ(code_of([&] { sample(model_, {.steps = 2, .x_T = x_T}); }), ErrorCode::user);
-  x_T.channels = 3;  // but still 64 values
-  EXPECT_EQ(code_of([&] { sample(model_, {.steps = 2, .x_T = x_T}); }), ErrorCode::user);
+  EXPECT_EQ(code_of([&] { sample(model_, {.plan = {.steps = 2}, .x_T = x_T}); }), ErrorCode::user);
+  x_T.shape.channels = 3;  // but still 64 values
+  EXPECT_EQ(code_of([&] { sample(model_, {.plan = {.steps = 2}, .x_T = x_T}); }), ErrorCode::user);
   x_T.values.resize(192);
-  EXPECT_NO_THROW(sample(model_, {.steps = 2, .x_T = x_T}));
+  EXPECT_NO_THROW(sample(model_, {.plan = {.steps = 2}, .x_T = x_T}));
 }
 
 TEST_F(Sampling, RefusesOptionsThatCannotBe) {
   EXPECT_EQ(code_of([&] { sample(model_, {.count = 0}); }), ErrorCode::user);
   EXPECT_EQ(code_of([&] { sample(model_, {.first_image = -1}); }), ErrorCode::user);
   EXPECT_EQ(code_of([&] { sample(model_, {.first_image = 4294967295}); }), ErrorCode::user);
-  EXPECT_EQ(code_of([&] { sample(model_, {.threads = -1}); }), ErrorCode::user);
-  EXPECT_EQ(code_of([&] { sample(model_, {.batch = 0}); }), ErrorCode::user);
+  EXPECT_EQ(code_of([&] { sample(model_, {.run = {.threads = -1}}); }), ErrorCode::user);
+  EXPECT_EQ(code_of([&] { sample(model_, {.run = {.batch = 0}}); }), ErrorCode::user);
 }
 
 TEST_F(Sampling, RecipesSayWhatIsDrawn) {
-  SampleOptions options{.steps = 3, .eta = 0.5, .count = 2, .seed = 7, .first_image = 4};
+  SampleOptions options{.plan = {.steps = 3, .eta = 0.5}, .count = 2, .seed = 7, .first_image = 4};
   const Recipe recipe = make_recipe(model_, options);
   EXPECT_EQ(recipe, sample(model_, options).recipe);
   EXPECT_EQ(recipe.at("model_hash"), model_.weights_hash());
   EXPECT_EQ(recipe.at("size"), "8x8x3");
   EXPECT_EQ(recipe.at("x_T"), "drawn");
-  options.x_T = FloatImages{.count = 2, .channels = 3, .height = 8, .width = 8};
+  options.x_T = FloatImages{.count = 2, .shape = {.channels = 3, .height = 8, .width = 8}};
   options.x_T->values.resize(384);
   const std::string zeros = make_recipe(model_, options).at("x_T");
   options.x_T->values[300] = 1.0F;
@@ -122,8 +127,8 @@ TEST_F(Sampling, RecipesSayWhatIsDrawn) {
 }
 
 TEST_F(Sampling, OnePictureOfARunCanBeDrawnAlone) {
-  SampleOptions options{.steps = 3, .eta = 1.0, .count = 3, .seed = 7, .first_image = 4};
-  options.x_T = FloatImages{.count = 3, .channels = 3, .height = 8, .width = 8};
+  SampleOptions options{.plan = {.steps = 3, .eta = 1.0}, .count = 3, .seed = 7, .first_image = 4};
+  options.x_T = FloatImages{.count = 3, .shape = {.channels = 3, .height = 8, .width = 8}};
   options.x_T->values = test::noise(3 * 192);
   const SampleOptions alone = only_picture(options, 2);
   EXPECT_EQ(alone.first_image, 6);
@@ -140,8 +145,8 @@ TEST_F(Sampling, PlansOfAModelAreThoseOfItsBetas) {
   EXPECT_EQ(plan.steps.front().t, 999);
   EXPECT_EQ(plan.steps.back().t_prev, -1);
   EXPECT_GT(plan.steps.front().sigma, 0.9);
-  EXPECT_EQ(plan.json, make_plan(ForwardProcess{}, options).json);
-  EXPECT_NE(plan.json, make_plan(ForwardProcess{.beta_end = 0.01}, options).json);
+  EXPECT_EQ(to_json(plan), to_json(make_plan(ForwardProcess{}, options)));
+  EXPECT_NE(to_json(plan), to_json(make_plan(ForwardProcess{.beta_end = 0.01}, options)));
 }
 
 }  // namespace

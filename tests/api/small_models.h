@@ -16,9 +16,7 @@ class MicroModel : public testing::Test {
   /// [count,3,8,8], all different, within -1 and 1.
   static FloatImages pictures(std::int64_t count) {
     return {.count = count,
-            .channels = 3,
-            .height = 8,
-            .width = 8,
+            .shape = {.channels = 3, .height = 8, .width = 8},
             .values = test::noise(count * 3 * 64)};
   }
 

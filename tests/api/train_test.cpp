@@ -30,8 +30,9 @@ batch = 2
 shards = 1
 steps = 5
 )";
-    options_ = {
-        .config = folder_ / "config.toml", .data = folder_ / "pictures", .out = folder_ / "run"};
+    options_ = {.config = load_train_config(folder_ / "config.toml"),
+                .data = folder_ / "pictures",
+                .out = folder_ / "run"};
   }
 
   test::TemporaryFolder folder_;
@@ -43,17 +44,18 @@ TEST_F(Training, EndsWithAModelThatCanBeMeasured) {
   EXPECT_EQ(summary.ending, TrainEnding::finished);
   EXPECT_EQ(summary.steps, 5);
   const Model model = Model::load(summary.checkpoint);
-  const EpsErrorOptions options{.data = folder_ / "pictures", .t = {500, 3}};
+  const EpsErrorOptions options{.data = {.data = folder_ / "pictures"}, .t = {500, 3}};
   const EpsErrors errors = eps_error(model, options);
   EXPECT_EQ(errors.images, 4);
-  EXPECT_EQ(errors.inner_size, 8);
+  EXPECT_EQ(errors.inner_height, 8);
+  EXPECT_EQ(errors.inner_width, 8);
   ASSERT_EQ(errors.at.size(), 2U);
   EXPECT_EQ(errors.at[1].t, 3);
   EXPECT_GT(errors.at[1].mean_squared_error, 0.0);
 
   EpsErrorOptions fewer = options;
-  fewer.max_images = 2;
-  fewer.batch = 1;
+  fewer.data.max_images = 2;
+  fewer.run.batch = 1;
   EXPECT_EQ(eps_error(model, fewer).images, 2);
   EXPECT_NE(eps_error(model, fewer).at[0].mean_squared_error, errors.at[0].mean_squared_error);
 }
@@ -66,13 +68,15 @@ TEST_F(Training, SmallerPicturesArePaddedAndTheBorderDoesNotCount) {
     image.pixels.assign(36, static_cast<std::uint8_t>(100 + k));
     write_png(folder_ / ("small/" + std::to_string(k) + ".png"), image);
   }
-  EXPECT_EQ(eps_error(model, {.data = folder_ / "small"}).inner_size, 6);
+  const EpsErrors errors = eps_error(model, {.data = {.data = folder_ / "small"}});
+  EXPECT_EQ(errors.inner_height, 6);
+  EXPECT_EQ(errors.inner_width, 6);
 }
 
-TEST_F(Training, SeedsOverrideTheFile) {
-  const auto loss = [&](std::uint64_t seed, const std::string& run) {
+TEST_F(Training, TheSeedDecidesTheResult) {
+  const auto loss = [&](std::int64_t seed, const std::string& run) {
     TrainOptions options = options_;
-    options.seed = seed;
+    options.config.training.seed = seed;
     options.out = folder_ / run;
     options.max_steps = 1;
     return train_model(options).loss;

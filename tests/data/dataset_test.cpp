@@ -22,7 +22,7 @@ std::vector<std::uint8_t> idx_of_one_pixel(std::uint8_t value) {
 void write_png(const std::filesystem::path& path, std::int64_t side, std::int64_t channels,
                std::uint8_t value) {
   std::filesystem::create_directories(path.parent_path());
-  io::Image image{.width = side, .height = side, .channels = channels, .pixels = {}};
+  Image image{.width = side, .height = side, .channels = channels, .pixels = {}};
   image.pixels.assign(image.num_samples(), value);
   io::write_png(path, image);
 }
@@ -31,10 +31,10 @@ TEST(Dataset, FindsIdxFilesOfBothSplits) {
   const TemporaryFolder dir;
   write_bytes(dir.path() / "train-images-idx3-ubyte", idx_of_one_pixel(1));
   write_bytes(dir.path() / "t10k-images-idx3-ubyte", idx_of_one_pixel(2));
-  const Dataset train = load_dataset(dir.path(), {.split = Split::train});
+  const Dataset train = load_dataset(dir.path(), {.split = DataSplit::train});
   EXPECT_EQ(train.kind, "idx");
   EXPECT_THAT(train.images.pixels, ElementsAre(1));
-  EXPECT_THAT(load_dataset(dir.path(), {.split = Split::test}).images.pixels, ElementsAre(2));
+  EXPECT_THAT(load_dataset(dir.path(), {.split = DataSplit::test}).images.pixels, ElementsAre(2));
 }
 
 TEST(Dataset, NamesADamagedFile) {
@@ -53,7 +53,7 @@ TEST(Dataset, SaysWhatItLookedFor) {
                    "data_batch_*.bin, *.png, *.jpg, *.jpeg",
                [&] { load_dataset(dir.path(), {}); });
   expect_error(ErrorCode::user, "t10k-images-idx3-ubyte",
-               [&] { load_dataset(dir.path(), {.split = Split::test}); });
+               [&] { load_dataset(dir.path(), {.split = DataSplit::test}); });
   expect_error(ErrorCode::user, "is not a folder",
                [&] { load_dataset(dir.path() / "missing", {}); });
 }
@@ -85,8 +85,8 @@ TEST(Dataset, PrefersTheSubFolderOfTheSplit) {
   const TemporaryFolder dir;
   write_png(dir.path() / "train" / "a.png", 1, 1, 1);
   write_png(dir.path() / "test" / "a.png", 1, 1, 2);
-  EXPECT_THAT(load_dataset(dir.path(), {.split = Split::train}).images.pixels, ElementsAre(1));
-  EXPECT_THAT(load_dataset(dir.path(), {.split = Split::test}).images.pixels, ElementsAre(2));
+  EXPECT_THAT(load_dataset(dir.path(), {.split = DataSplit::train}).images.pixels, ElementsAre(1));
+  EXPECT_THAT(load_dataset(dir.path(), {.split = DataSplit::test}).images.pixels, ElementsAre(2));
 }
 
 TEST(Dataset, ConvertsChannels) {
@@ -106,7 +106,8 @@ TEST(Dataset, FitsFilesOfDifferentSizes) {
   const TemporaryFolder dir;
   write_png(dir.path() / "a.png", 4, 1, 7);
   write_png(dir.path() / "b.png", 2, 1, 8);
-  const Dataset dataset = load_dataset(dir.path(), {.fit = Fit::crop_resize, .resolution = 2});
+  const Dataset dataset =
+      load_dataset(dir.path(), {.fit = Fit::crop_resize, .height = 2, .width = 2});
   EXPECT_THAT(dataset.images.pixels, ElementsAre(7, 7, 7, 7, 8, 8, 8, 8));
   expect_error(ErrorCode::corrupt,
                "\n  " + (dir.path() / "b.png").string() + ": 2x2, but the images before it are 4x4",
@@ -148,13 +149,13 @@ TEST(Dataset, FingerprintChangesWithPixelsAndShape) {
 TEST(Labels, StandBesideIdxImages) {
   const TemporaryFolder dir;
   write_bytes(dir.path() / "t10k-images-idx3-ubyte", idx_of_one_pixel(1));
-  const DatasetOptions options{.split = Split::test, .labels = Labels::read};
+  const DatasetOptions options{.split = DataSplit::test, .labels = Labels::read};
   expect_error(ErrorCode::user, "has no labels: looked for t10k-labels-idx1-ubyte[.gz]",
                [&] { load_dataset(dir.path(), options); });
   write_bytes(dir.path() / "t10k-labels-idx1-ubyte",
               std::vector<std::uint8_t>{0, 0, 8, 1, 0, 0, 0, 1, 7});
   EXPECT_THAT(load_dataset(dir.path(), options).labels, ElementsAre(7));
-  EXPECT_THAT(load_dataset(dir.path(), {.split = Split::test}).labels, ElementsAre());
+  EXPECT_THAT(load_dataset(dir.path(), {.split = DataSplit::test}).labels, ElementsAre());
   write_bytes(dir.path() / "t10k-labels-idx1-ubyte",
               std::vector<std::uint8_t>{0, 0, 8, 1, 0, 0, 0, 2, 7, 7});
   expect_error(ErrorCode::corrupt, "t10k-labels-idx1-ubyte: 2 labels for 1 images",

@@ -18,30 +18,30 @@ Images grey(std::int64_t height, std::int64_t width, std::vector<std::uint8_t> p
 }
 
 TEST(Fit, PadCentresAndFillsWithZeroBytes) {
-  const Images padded = fit_to(grey(2, 2, {1, 2, 3, 4, 5, 6, 7, 8}), Fit::pad, 4, "f");
+  const Images padded = fit_to(grey(2, 2, {1, 2, 3, 4, 5, 6, 7, 8}), Fit::pad, 4, 4, "f");
   EXPECT_EQ(padded.count, 2);
   EXPECT_THAT(padded[0], ElementsAre(0, 0, 0, 0, 0, 1, 2, 0, 0, 3, 4, 0, 0, 0, 0, 0));
   EXPECT_THAT(padded[1], ElementsAre(0, 0, 0, 0, 0, 5, 6, 0, 0, 7, 8, 0, 0, 0, 0, 0));
 }
 
 TEST(Fit, PadPutsTheOddPixelAtTheEnd) {
-  EXPECT_THAT(fit_to(grey(2, 2, {1, 2, 3, 4}), Fit::pad, 3, "f").pixels,
+  EXPECT_THAT(fit_to(grey(2, 2, {1, 2, 3, 4}), Fit::pad, 3, 3, "f").pixels,
               ElementsAre(1, 2, 0, 3, 4, 0, 0, 0, 0));
 }
 
 TEST(Fit, NoneRefusesAnotherSize) {
-  EXPECT_EQ(fit_to(grey(2, 2, {1, 2, 3, 4}), Fit::none, 2, "f").pixels.size(), 4U);
-  expect_error(ErrorCode::user, "f: images are 2x2 but the resolution is 4", [] {
-    fit_to(grey(2, 2, {1, 2, 3, 4}), Fit::none, 4, "f");
+  EXPECT_EQ(fit_to(grey(2, 2, {1, 2, 3, 4}), Fit::none, 2, 2, "f").pixels.size(), 4U);
+  expect_error(ErrorCode::user, "f: images are 2x2, not 4x4 (width, height)", [] {
+    fit_to(grey(2, 2, {1, 2, 3, 4}), Fit::none, 4, 4, "f");
   });
-  expect_error(ErrorCode::user, "too large to be padded to 1", [] {
-    fit_to(grey(2, 2, {1, 2, 3, 4}), Fit::pad, 1, "f");
+  expect_error(ErrorCode::user, "too large to be padded to 1x1", [] {
+    fit_to(grey(2, 2, {1, 2, 3, 4}), Fit::pad, 1, 1, "f");
   });
 }
 
 TEST(Fit, CropTakesTheCentredSquare) {
-  EXPECT_THAT(fit_to(grey(1, 3, {1, 2, 3}), Fit::crop_resize, 1, "f").pixels, ElementsAre(2));
-  EXPECT_THAT(fit_to(grey(4, 2, {1, 2, 3, 4, 5, 6, 7, 8}), Fit::crop_resize, 2, "f").pixels,
+  EXPECT_THAT(fit_to(grey(1, 3, {1, 2, 3}), Fit::crop_resize, 1, 1, "f").pixels, ElementsAre(2));
+  EXPECT_THAT(fit_to(grey(4, 2, {1, 2, 3, 4, 5, 6, 7, 8}), Fit::crop_resize, 2, 2, "f").pixels,
               ElementsAre(3, 4, 5, 6));
 }
 

@@ -28,7 +28,7 @@ constexpr const char* kMicro = "tests/golden/micro";
 
 Device ref_device() { return make_device(BackendKind::ref); }
 
-void convert_model(const fs::path& input, const fs::path& output, io::StoredType type) {
+void convert_model(const fs::path& input, const fs::path& output, WeightType type) {
   write_model(open_model(input), output, {.type = type});
 }
 
@@ -40,7 +40,7 @@ class Convert : public testing::Test {
       fs::copy_file(fs::path(kMicro) / name, input_ / name);
   }
   void expect_refused(ErrorCode code, const std::vector<std::string>& parts) {
-    expect_error(code, parts, [&] { convert_model(input_, output_, io::StoredType::f32); });
+    expect_error(code, parts, [&] { convert_model(input_, output_, WeightType::f32); });
     EXPECT_EQ(names_in(folder_.path()).size(), 1U) << "something was written";
   }
 
@@ -49,7 +49,7 @@ class Convert : public testing::Test {
 };
 
 TEST_F(Convert, KeepsEveryWeight) {
-  convert_model(input_, output_, io::StoredType::f32);
+  convert_model(input_, output_, WeightType::f32);
   const Model model = load_model(output_, ref_device());
   const io::SafetensorsFile file = io::SafetensorsFile::open(input_ / "unet.safetensors");
   EXPECT_EQ(file.entries().size(), model.unet.parameters().size());
@@ -68,7 +68,7 @@ TEST_F(Convert, KeepsEveryWeight) {
 TEST_F(Convert, DoesNotOverwrite) {
   write_text(output_ / "notes.txt", "precious");
   expect_error(ErrorCode::user, {"model", "exists"},
-               [&] { convert_model(input_, output_, io::StoredType::f32); });
+               [&] { convert_model(input_, output_, WeightType::f32); });
   EXPECT_EQ(read_text(output_ / "notes.txt"), "precious");
 }
 
@@ -81,7 +81,7 @@ TEST_F(Convert, MissingFilesAreNamed) {
 
 TEST_F(Convert, AMissingFolderIsNamed) {
   expect_error(ErrorCode::user, {"nowhere: no such file or folder"},
-               [&] { convert_model(folder_ / "nowhere", output_, io::StoredType::f32); });
+               [&] { convert_model(folder_ / "nowhere", output_, WeightType::f32); });
 }
 
 struct BadField {
@@ -130,9 +130,9 @@ TEST_F(Convert, BadConfigurationsAreRefusedByField) {
 }
 
 TEST_F(Convert, HalvesADiffusersFolder) {
-  convert_model(input_, output_, io::StoredType::f32);
+  convert_model(input_, output_, WeightType::f32);
   const fs::path half = folder_ / "half";
-  convert_model(output_, half, io::StoredType::f16);
+  convert_model(output_, half, WeightType::f16);
   const Model whole = load_model(output_, ref_device());
   const Model halved = load_model(half, ref_device());
   const std::vector<float> a = to_host(whole.unet.parameters().front()->value);

@@ -126,38 +126,41 @@ TEST(FileConfigs, WhatDiffusersTakesForAbsentFields) {
   EXPECT_EQ(config.act_fn, Activation::silu);
 }
 
+diffusion::Schedule schedule_in(const io::SchedulerFileConfig& file) {
+  return schedule_of(process_of(file, "s.json"), "s.json");
+}
+
 TEST(FileConfigs, ScheduleOfTheFile) {
-  const diffusion::Schedule linear = schedule_of(io::SchedulerFileConfig{}, "s.json");
+  const diffusion::Schedule linear = schedule_in(io::SchedulerFileConfig{});
   EXPECT_EQ(linear.num_steps(), 1000);
   EXPECT_EQ(linear.betas().back(), 0.02);
 
   io::SchedulerFileConfig trained;
   trained.trained_betas = std::vector<double>{0.1, 0.2};
-  EXPECT_DOUBLE_EQ(schedule_of(trained, "s.json").alpha_bar(1), 0.9 * 0.8);
+  EXPECT_DOUBLE_EQ(schedule_in(trained).alpha_bar(1), 0.9 * 0.8);
 
-  const io::SchedulerFileConfig ours =
-      file_config(LinearSchedule{.beta_end = 0.03, .num_steps = 500});
+  const io::SchedulerFileConfig ours = file_config(ForwardProcess{.beta_end = 0.03, .T = 500});
   EXPECT_FALSE(ours.clip_sample);
-  EXPECT_EQ(schedule_of(ours, "s.json").num_steps(), 500);
-  EXPECT_EQ(schedule_of(ours, "s.json").betas().back(), 0.03);
+  EXPECT_EQ(schedule_in(ours).num_steps(), 500);
+  EXPECT_EQ(schedule_in(ours).betas().back(), 0.03);
 }
 
 // What a run writes, a model reads back: the same forward process and prediction.
 TEST(FileConfigs, EveryForwardProcessComesBackFromItsFile) {
-  using diffusion::BetaKind;
-  for (const BetaKind kind : diffusion::beta_kinds()) {
-    for (const diffusion::Prediction prediction : diffusion::predictions()) {
-      diffusion::ScheduleOptions options{.betas = kind,
-                                         .range = {.start = 0.001, .end = 0.3, .T = 20}};
-      if (kind == BetaKind::list) options.list = {0.1, 0.2, 0.3};
-      options.terminal_snr = prediction == diffusion::Prediction::v
-                                 ? diffusion::ScheduleOptions::TerminalSnr::zero
-                                 : diffusion::ScheduleOptions::TerminalSnr::as_it_is;
+  for (const auto& [kind, kind_name] : Names<BetaKind>::all()) {
+    for (const auto& [prediction, prediction_name] : Names<Prediction>::all()) {
+      ForwardProcess process{.schedule = kind,
+                             .beta_start = 0.001,
+                             .beta_end = 0.3,
+                             .T = 20,
+                             .prediction = prediction};
+      if (kind == BetaKind::list) process.betas = {0.1, 0.2, 0.3};
+      if (prediction == Prediction::v) process.terminal_snr = TerminalSnr::zero;
       const io::SchedulerFileConfig file =
-          io::parse_scheduler_config(io::to_json(file_config(options, prediction)), "s.json");
-      EXPECT_EQ(schedule_of(file, "s.json").betas(), diffusion::make_schedule(options).betas());
-      EXPECT_EQ(prediction_of(file, "s.json"), prediction);
-      EXPECT_EQ(file.num_train_timesteps, diffusion::make_schedule(options).num_steps());
+          io::parse_scheduler_config(io::to_json(file_config(process)), "s.json");
+      EXPECT_EQ(schedule_in(file).betas(), diffusion::make_schedule(process).betas());
+      EXPECT_EQ(process_of(file, "s.json").prediction, prediction);
+      EXPECT_EQ(file.num_train_timesteps, diffusion::make_schedule(process).num_steps());
       EXPECT_NE(file.beta_schedule, "sigmoid");  // unknown to diffusers' DDIMScheduler
     }
   }
@@ -167,14 +170,14 @@ TEST(FileConfigs, RefusesSchedulesThatItDoesNotHave) {
   const auto refuses = [](const auto& change, const std::vector<std::string>& message) {
     io::SchedulerFileConfig file;
     change(file);
-    expect_error(ErrorCode::user, message, [&] { schedule_of(file, "s.json"); });
+    expect_error(ErrorCode::user, message, [&] { schedule_in(file); });
   };
   refuses([](auto& c) { c.beta_schedule = "laplace"; },
           {"s.json: beta_schedule is \"laplace\"", "squaredcos_cap_v2"});
   io::SchedulerFileConfig flow;
   flow.prediction_type = "flow_prediction";
   expect_error(ErrorCode::user, {"s.json: prediction_type is \"flow_prediction\"", "v_prediction"},
-               [&] { prediction_of(flow, "s.json"); });
+               [&] { process_of(flow, "s.json"); });
   refuses([](auto& c) { c.beta_end = 1.5; }, {"s.json: "});
 }
 

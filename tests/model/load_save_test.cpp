@@ -32,7 +32,7 @@ Model small_model() {
   Model model{.device = device,
               .unet = UNet(device, small_config()),
               .schedule = diffusion::Schedule::linear(),
-              .scheduler_config = file_config(LinearSchedule{})};
+              .scheduler_config = file_config(ForwardProcess{})};
   initialise(model.unet, Initialisation::pytorch, 3);
   return model;
 }

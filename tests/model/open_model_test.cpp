@@ -53,7 +53,7 @@ class OpenModel : public testing::Test {
     Model model{.device = device,
                 .unet = UNet(device, official_network()),
                 .schedule = diffusion::Schedule::linear(),
-                .scheduler_config = file_config(LinearSchedule{})};
+                .scheduler_config = file_config(ForwardProcess{})};
     initialise(model.unet, Initialisation::pytorch, seed);
     save_model(model, folder_ / name, StoredType::f32);
     return open_model(folder_ / name);
@@ -87,7 +87,7 @@ class OpenModel : public testing::Test {
 };
 
 TEST_F(OpenModel, OfficialCheckpointsKeepEverything) {
-  const ModelFiles found = open_model(written("ckpt.pth", {.target = Target::official}));
+  const ModelFiles found = open_model(written("ckpt.pth", {.target = ConvertTarget::official}));
   EXPECT_EQ(found.kind, "checkpoint of the official code");
   EXPECT_EQ(found.config, files_.config);
   EXPECT_EQ(found.step, 42);
@@ -104,17 +104,18 @@ TEST_F(OpenModel, OfficialCheckpointsKeepEverything) {
 }
 
 TEST_F(OpenModel, WritingTwiceGivesTheSameBytes) {
-  const fs::path first = written("1.pth", {.target = Target::official});
-  const fs::path second = written("2.pth", {.target = Target::official});
+  const fs::path first = written("1.pth", {.target = ConvertTarget::official});
+  const fs::path second = written("2.pth", {.target = ConvertTarget::official});
   EXPECT_EQ(read_text(first), read_text(second));
-  write_model(open_model(first), folder_ / "3.pth", {.target = Target::official});
+  write_model(open_model(first), folder_ / "3.pth", {.target = ConvertTarget::official});
   EXPECT_EQ(read_text(folder_ / "3.pth"), read_text(first));
 }
 
 TEST_F(OpenModel, BareDictionariesAndEveryType) {
   for (const StoredType type : {StoredType::f32, StoredType::f16, StoredType::bf16}) {
     const std::string name = concat("model-", io::to_string(type), ".ckpt");
-    const fs::path path = written(name.c_str(), {.target = Target::official_weights, .type = type});
+    const fs::path path =
+        written(name.c_str(), {.target = ConvertTarget::official_weights, .type = type});
     const ModelFiles found = open_model(path);
     EXPECT_EQ(found.kind, "dictionary of weights (PyTorch)");
     EXPECT_EQ(found.weights.front().type, type);
@@ -128,7 +129,7 @@ TEST_F(OpenModel, BareDictionariesAndEveryType) {
 }
 
 TEST_F(OpenModel, BackToADiffusersFolder) {
-  const fs::path official = written("ckpt.pth", {.target = Target::official});
+  const fs::path official = written("ckpt.pth", {.target = ConvertTarget::official});
   write_model(open_model(official), folder_ / "back", {});
   EXPECT_EQ(read_text(folder_ / "back/unet/diffusion_pytorch_model.safetensors"),
             read_text(folder_ / "model/unet/diffusion_pytorch_model.safetensors"));
@@ -160,7 +161,7 @@ TEST_F(OpenModel, TheNetworkIsFoundOutFromTheWeights) {
 }
 
 TEST_F(OpenModel, ASetOfWeightsIsChosenWhereThereAreTwo) {
-  const ModelFiles two = open_model(written("ckpt.pth", {.target = Target::official}));
+  const ModelFiles two = open_model(written("ckpt.pth", {.target = ConvertTarget::official}));
   EXPECT_EQ(&two.weights_of({}), &two.weights);
   EXPECT_EQ(&two.weights_of(WeightSet::ema), &two.weights);
   EXPECT_EQ(&two.weights_of(WeightSet::raw), &*two.trained);
@@ -238,12 +239,14 @@ TEST_F(OpenModel, WeightsInParts) {
 TEST_F(OpenModel, ANetworkThatTheOfficialCodeHasNotIsRefused) {
   ModelFiles files = files_;
   files.config.norm_num_groups = 16;
-  expect_error(ErrorCode::user, {"model: norm_num_groups is not what the official code"},
-               [&] { write_model(files, folder_ / "no.pth", {.target = Target::official}); });
+  expect_error(ErrorCode::user, {"model: norm_num_groups is not what the official code"}, [&] {
+    write_model(files, folder_ / "no.pth", {.target = ConvertTarget::official});
+  });
   files = files_;
   files.scheduler.prediction_type = "v_prediction";
-  expect_error(ErrorCode::user, {"model: prediction_type: the official code's network predicts"},
-               [&] { write_model(files, folder_ / "no.pth", {.target = Target::official}); });
+  expect_error(
+      ErrorCode::user, {"model: prediction_type: the official code's network predicts"},
+      [&] { write_model(files, folder_ / "no.pth", {.target = ConvertTarget::official}); });
   EXPECT_FALSE(fs::exists(folder_ / "no.pth"));
 }
 

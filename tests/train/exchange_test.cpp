@@ -36,17 +36,19 @@ class Exchange : public ::testing::Test {
  protected:
   Exchange() { write_tiny_data(temporary_.path() / "data"); }
 
-  TrainResult train(const std::string& run, TrainOptions options) {
-    return run_training(config_, {.data = temporary_.path() / "data", .out = folder(run)},
-                        make_device(BackendKind::cpu), options);
+  TrainSummary train(const std::string& run, TrainOptions options) {
+    options.config = config_;
+    options.data = temporary_.path() / "data";
+    options.out = folder(run);
+    return run_training(options, make_device(BackendKind::cpu));
   }
   fs::path folder(const std::string& name) const { return temporary_.path() / name; }
   /// A run of `steps` steps, as the official code's file.
   fs::path official_file(std::int64_t steps) {
-    const TrainResult first = train("first", {.max_steps = steps});
+    const TrainSummary first = train("first", {.max_steps = steps});
     const fs::path file = folder("ckpt.pth");
     model::write_model(open_checkpoint(first.checkpoint), file,
-                       {.target = model::Target::official});
+                       {.target = ConvertTarget::official});
     return file;
   }
 
@@ -56,10 +58,10 @@ class Exchange : public ::testing::Test {
 
 TEST_F(Exchange, ThroughAnOfficialCheckpointBitForBit) {
   const fs::path file = official_file(3);
-  const TrainResult second = train("second", {.init = file});
+  const TrainSummary second = train("second", {.init = file});
   EXPECT_EQ(second.steps, 6);
   EXPECT_EQ(second.steps_here, 3);
-  const TrainResult whole = train("whole", {});
+  const TrainSummary whole = train("whole", {});
   EXPECT_EQ(sha256_of_file(second.checkpoint / "state.safetensors"),
             sha256_of_file(whole.checkpoint / "state.safetensors"));
 }
@@ -87,15 +89,15 @@ TEST_F(Exchange, TheSettingsOfAdamGoAlong) {
 TEST_F(Exchange, ARunFromAModelCanBeResumedFromItsBeginning) {
   const fs::path file = official_file(3);
   EXPECT_EQ(train("second", {.init = file, .max_steps = 3}).steps_here, 0);
-  const TrainResult resumed = train("second", {.start = Start::resume});
+  const TrainSummary resumed = train("second", {.start = Start::resume});
   EXPECT_EQ(resumed.steps, 6);
-  const TrainResult whole = train("whole", {});
+  const TrainSummary whole = train("whole", {});
   EXPECT_EQ(sha256_of_file(resumed.checkpoint / "state.safetensors"),
             sha256_of_file(whole.checkpoint / "state.safetensors"));
 }
 
 TEST_F(Exchange, AModelWithoutAdamBeginsAtStepZero) {
-  const TrainResult first = train("first", {.max_steps = 3});
+  const TrainSummary first = train("first", {.max_steps = 3});
   model::write_model(open_checkpoint(first.checkpoint), folder("model"), {});
   const model::ModelFiles files = model::open_model(folder("model"));
   TrainingState state(make_device(BackendKind::cpu), config_);
@@ -111,7 +113,7 @@ TEST_F(Exchange, AModelWithoutAdamBeginsAtStepZero) {
   io::read_f32(files.weights[0], stored);
   EXPECT_EQ(to_host(state.network.parameters()[0]->value), stored);
 
-  config_.diffusion.prediction = diffusion::Prediction::v;
+  config_.diffusion.prediction = Prediction::v;
   EXPECT_THAT(take_over(files, config_, state),
               ElementsAre("the network predicted eps and now learns to predict v"));
 }
@@ -126,8 +128,9 @@ TEST_F(Exchange, AnotherNetworkIsRefusedBeforeAnythingIsMade) {
   expect_error(ErrorCode::user, "model.block_out_channels is [32, 32] there but [32, 64]",
                [&] { train("second", {.init = file}); });
   config_ = official_config();
-  config_.diffusion.prediction = diffusion::Prediction::v;
-  expect_error(ErrorCode::user, "diffusion.prediction is v, which does not suit the moments of Adam",
+  config_.diffusion.prediction = Prediction::v;
+  expect_error(ErrorCode::user,
+               "diffusion.prediction is v, which does not suit the moments of Adam",
                [&] { train("second", {.init = file}); });
   EXPECT_FALSE(fs::exists(folder("second")));
 }

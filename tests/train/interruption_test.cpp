@@ -85,8 +85,8 @@ TEST(Interruption, KilledAtAnyMomentItLosesNothingThatWasSaved) {
   EXPECT_GE(kills, 5);
   EXPECT_GE(kills_after_a_save, 3);
   const Start start = fs::exists(folder / "run") ? Start::resume : Start::fresh;
-  const TrainResult resumed = train_in(folder, "run", start);
-  const TrainResult whole = train_in(folder, "whole", Start::fresh);
+  const TrainSummary resumed = train_in(folder, "run", start);
+  const TrainSummary whole = train_in(folder, "whole", Start::fresh);
   EXPECT_EQ(sha256_of_file(resumed.checkpoint / "state.safetensors"),
             sha256_of_file(whole.checkpoint / "state.safetensors"));
   EXPECT_EQ(newest_step(folder / "run"), 120);

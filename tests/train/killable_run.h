@@ -1,7 +1,9 @@
 #pragma once
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <filesystem>
-#include <fstream>
 
 #include "tests/train/tiny_run.h"
 
@@ -15,12 +17,21 @@ inline TrainConfig config_with_many_saves() {
 }
 
 /// Trains in folder/run on folder/data; what it says goes to folder/log.txt.
-inline TrainResult train_in(const std::filesystem::path& folder, const std::string& run,
-                            Start start) {
-  std::ofstream log(folder / "log.txt", std::ios::app);
-  Progress progress(log, ProgressStyle::lines, "steps");
-  return run_training(config_with_many_saves(), {.data = folder / "data", .out = folder / run},
-                      make_device(BackendKind::cpu), {.start = start, .progress = &progress});
+inline TrainSummary train_in(const std::filesystem::path& folder, const std::string& run,
+                             Start start) {
+  const int log = ::open((folder / "log.txt").c_str(), O_WRONLY | O_APPEND | O_CREAT, 0600);
+  const int before = ::dup(STDERR_FILENO);
+  ::dup2(log, STDERR_FILENO);
+  ::close(log);
+  const TrainSummary summary = run_training({.config = config_with_many_saves(),
+                                             .data = folder / "data",
+                                             .out = folder / run,
+                                             .start = start,
+                                             .show_progress = ShowProgress::on_stderr},
+                                            make_device(BackendKind::cpu));
+  ::dup2(before, STDERR_FILENO);
+  ::close(before);
+  return summary;
 }
 
 }  // namespace ddim::train

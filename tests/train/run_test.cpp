@@ -24,12 +24,14 @@ class RunTest : public ::testing::Test {
  protected:
   RunTest() { write_tiny_data(temporary_.path() / "data"); }
 
-  TrainResult train(const std::string& run, const TrainConfig& config, TrainOptions options) {
-    return run_training(config, {.data = temporary_.path() / "data", .out = folder(run)},
-                        make_device(BackendKind::cpu), options);
+  TrainSummary train(const std::string& run, const TrainConfig& config, TrainOptions options) {
+    options.config = config;
+    options.data = temporary_.path() / "data";
+    options.out = folder(run);
+    return run_training(options, make_device(BackendKind::cpu));
   }
   fs::path folder(const std::string& run) const { return temporary_.path() / run; }
-  static std::string state_hash(const TrainResult& result) {
+  static std::string state_hash(const TrainSummary& result) {
     return sha256_of_file(result.checkpoint / "state.safetensors");
   }
   std::string metrics_without_times(const std::string& run) const {
@@ -55,8 +57,8 @@ TEST_F(RunTest, LeavesEverythingInItsFolder) {
   config.output.sample_every_steps = 10;
   config.output.sample_count = 5;
   config.output.sample_steps = 3;
-  const TrainResult result = train("run", config, {});
-  EXPECT_EQ(result.ending, Ending::finished);
+  const TrainSummary result = train("run", config, {});
+  EXPECT_EQ(result.ending, TrainEnding::finished);
   EXPECT_EQ(result.steps, 20);
   EXPECT_EQ(result.checkpoint, folder("run") / "checkpoints" / "step-00000020");
   EXPECT_GT(result.ms_per_image, 0.0);
@@ -71,17 +73,17 @@ TEST_F(RunTest, LeavesEverythingInItsFolder) {
 
 TEST_F(RunTest, StoppedAndResumedIsTheSameAsUninterrupted) {
   const TrainConfig config = tiny_config();
-  const TrainResult whole = train("whole", config, {});
+  const TrainSummary whole = train("whole", config, {});
   const std::string expected = state_hash(whole);
   for (const std::int64_t stop : {1, 4, 5, 12, 19}) {
     const std::string run = "stopped-" + std::to_string(stop);
-    const TrainResult first = train(run, config, {.max_steps = stop});
-    EXPECT_EQ(first.ending, Ending::step_limit);
+    const TrainSummary first = train(run, config, {.max_steps = stop});
+    EXPECT_EQ(first.ending, TrainEnding::step_limit);
     EXPECT_EQ(first.steps, stop);
     TrainConfig other_threads = config;
     other_threads.training.threads = 1 + stop % 3;
-    const TrainResult second = train(run, other_threads, {.start = Start::resume});
-    EXPECT_EQ(second.ending, Ending::finished);
+    const TrainSummary second = train(run, other_threads, {.start = Start::resume});
+    EXPECT_EQ(second.ending, TrainEnding::finished);
     EXPECT_EQ(second.steps_here, 20 - stop);
     EXPECT_EQ(state_hash(second), expected) << "stopped at " << stop;
     EXPECT_EQ(metrics_without_times(run), metrics_without_times("whole"));
@@ -89,40 +91,41 @@ TEST_F(RunTest, StoppedAndResumedIsTheSameAsUninterrupted) {
 }
 
 TEST_F(RunTest, StopsWhenAskedAndSaves) {
-  const std::atomic<bool> stop{true};
-  const TrainResult result = train("run", tiny_config(), {.stop = &stop});
-  EXPECT_EQ(result.ending, Ending::interrupted);
+  std::stop_source stop;
+  stop.request_stop();
+  const TrainSummary result = train("run", tiny_config(), {.stop = stop.get_token()});
+  EXPECT_EQ(result.ending, TrainEnding::interrupted);
   EXPECT_EQ(result.steps, 0);
   EXPECT_EQ(result.checkpoint.filename(), "step-00000000");
-  const TrainResult rest = train("run", tiny_config(), {.start = Start::resume});
+  const TrainSummary rest = train("run", tiny_config(), {.start = Start::resume});
   EXPECT_EQ(state_hash(rest), state_hash(train("whole", tiny_config(), {})));
 }
 
 TEST_F(RunTest, ResumingAFinishedRunDoesNothing) {
-  const TrainResult first = train("run", tiny_config(), {});
-  const TrainResult again = train("run", tiny_config(), {.start = Start::resume});
-  EXPECT_EQ(again.ending, Ending::finished);
+  const TrainSummary first = train("run", tiny_config(), {});
+  const TrainSummary again = train("run", tiny_config(), {.start = Start::resume});
+  EXPECT_EQ(again.ending, TrainEnding::finished);
   EXPECT_EQ(again.steps_here, 0);
   EXPECT_EQ(again.checkpoint, first.checkpoint);
 }
 
 TEST_F(RunTest, FallsBackToThePreviousCheckpoint) {
   const std::string expected = state_hash(train("whole", tiny_config(), {}));
-  const TrainResult first = train("run", tiny_config(), {.max_steps = 12});
+  const TrainSummary first = train("run", tiny_config(), {.max_steps = 12});
   fs::resize_file(first.checkpoint / "state.safetensors", 100);
-  std::ostringstream log;
-  Progress progress(log, ProgressStyle::lines, "steps");
-  const TrainResult second =
-      train("run", tiny_config(), {.start = Start::resume, .progress = &progress});
+  testing::internal::CaptureStderr();
+  const TrainSummary second = train(
+      "run", tiny_config(), {.start = Start::resume, .show_progress = ShowProgress::on_stderr});
+  const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_EQ(second.steps_here, 10);
   EXPECT_EQ(state_hash(second), expected);
-  EXPECT_THAT(log.str(), HasSubstr("step-00000012 is skipped: "));
-  EXPECT_THAT(log.str(), HasSubstr("resume: from " + (folder("run") / "checkpoints").string() +
-                                   "/step-00000010"));
+  EXPECT_THAT(log, HasSubstr("step-00000012 is skipped: "));
+  EXPECT_THAT(log, HasSubstr("resume: from " + (folder("run") / "checkpoints").string() +
+                             "/step-00000010"));
 }
 
 TEST_F(RunTest, DoesNotStartOverWhenAllCheckpointsAreDamaged) {
-  const TrainResult first = train("run", tiny_config(), {.max_steps = 3});
+  const TrainSummary first = train("run", tiny_config(), {.max_steps = 3});
   fs::resize_file(first.checkpoint / "state.safetensors", 100);
   expect_error(ErrorCode::corrupt, "no checkpoint in ",
                [&] { train("run", tiny_config(), {.start = Start::resume}); });

@@ -41,7 +41,7 @@ decay = "cosine"
   EXPECT_EQ(config.model.in_channels, 1);
   EXPECT_EQ(config.model.out_channels, 1);
   EXPECT_EQ(config.model.sample_size, 16);
-  EXPECT_EQ(config.data.fit, data::Fit::crop_resize);
+  EXPECT_EQ(config.data.fit, Fit::crop_resize);
   EXPECT_TRUE(config.data.flip);
   EXPECT_EQ(config.training.learning_rate, 1.0);
   EXPECT_EQ(config.training.loss, Loss::sum);
@@ -119,11 +119,11 @@ TEST(TrainConfig, WritesAllOfItself) {
   config.training.learning_rate = 0.1 + 0.2;  // needs 17 digits
   config.model.attention_head_dim = 8;
   config.diffusion.beta_start = 1e-7;
-  config.data.fit = data::Fit::pad;
+  config.data.fit = Fit::pad;
   const TrainConfig again = parse_train_config(to_toml(config), "f");
   EXPECT_EQ(again.model, config.model);
   EXPECT_EQ(again.training.learning_rate, 0.1 + 0.2);
-  EXPECT_EQ(again.data.fit, data::Fit::pad);
+  EXPECT_EQ(again.data.fit, Fit::pad);
   EXPECT_EQ(to_toml(again), to_toml(config));
   EXPECT_THAT(to_toml(config), ::testing::HasSubstr("beta_start = 1e-07\n"));
   EXPECT_THAT(to_toml(config), ::testing::HasSubstr("clip_norm = 1.0\n"));
@@ -150,19 +150,19 @@ TEST(TrainConfig, ClassesAndLabelDropoutMakeTheTable) {
 
 TEST(TrainConfig, EveryForwardProcessComesBack) {
   TrainConfig config = tiny_config();
-  config.diffusion = {.schedule = diffusion::BetaKind::list,
+  config.diffusion = {.schedule = BetaKind::list,
                       .T = 3,
                       .betas = {0.1, 0.25, 1.0 / 3.0},
-                      .zero_terminal_snr = true,
-                      .prediction = diffusion::Prediction::v};
+                      .terminal_snr = TerminalSnr::zero,
+                      .prediction = Prediction::v};
   const TrainConfig again = parse_train_config(to_toml(config), "f");
-  EXPECT_EQ(again.diffusion.schedule, diffusion::BetaKind::list);
+  EXPECT_EQ(again.diffusion.schedule, BetaKind::list);
   EXPECT_EQ(again.diffusion.betas, config.diffusion.betas);
-  EXPECT_EQ(again.diffusion.prediction, diffusion::Prediction::v);
-  EXPECT_TRUE(again.diffusion.zero_terminal_snr);
+  EXPECT_EQ(again.diffusion.prediction, Prediction::v);
+  EXPECT_EQ(again.diffusion.terminal_snr, TerminalSnr::zero);
   EXPECT_THAT(differences(again, config, 10), IsEmpty());
   TrainConfig other = config;
-  other.diffusion.prediction = diffusion::Prediction::x0;
+  other.diffusion.prediction = Prediction::x0;
   EXPECT_THAT(differences(other, config, 10),
               ::testing::ElementsAre("diffusion.prediction is \"x0\", the checkpoint has \"v\""));
 }

@@ -89,10 +89,10 @@ TEST_F(TrainerTest, OverfitsFourImages) {
 // A network that returns 0 has the mean square of its target as its loss: computed here from the
 // documented draws of images, t and eps.
 TEST_F(TrainerTest, LearnsWhatTheConfigurationSays) {
-  for (const diffusion::Prediction prediction : diffusion::predictions()) {
+  for (const auto& [prediction, name] : Names<Prediction>::all()) {
     TrainConfig config = tiny_config();
     config.data.flip = false;
-    config.diffusion.schedule = diffusion::BetaKind::cosine;
+    config.diffusion.schedule = BetaKind::cosine;
     config.diffusion.prediction = prediction;
     Trainer trainer(config, device_, dataset_);
     poison(trainer, "conv_out.weight", 0.0);
@@ -102,7 +102,7 @@ TEST_F(TrainerTest, LearnsWhatTheConfigurationSays) {
     const std::int64_t batch = config.training.batch;
     const auto order = data::EpochOrder(dataset_.images.count, seed).batch(0, batch);
     const auto times = time_steps_at(seed, 0, batch, config.diffusion.T);
-    const auto schedule = diffusion::make_schedule({.betas = diffusion::BetaKind::cosine});
+    const auto schedule = diffusion::make_schedule({.schedule = BetaKind::cosine});
     std::vector<float> x_0(dataset_.images.image_bytes()), eps(x_0.size());
     double expected = 0.0;
     for (std::int64_t n = 0; n < batch; ++n) {
@@ -113,8 +113,8 @@ TEST_F(TrainerTest, LearnsWhatTheConfigurationSays) {
       const double alpha_bar = schedule.alpha_bar(times[place]);
       for (std::size_t i = 0; i < x_0.size(); ++i) {
         const double target =
-            prediction == diffusion::Prediction::eps ? eps[i]
-            : prediction == diffusion::Prediction::x0
+            prediction == Prediction::eps ? eps[i]
+            : prediction == Prediction::x0
                 ? x_0[i]
                 : std::sqrt(alpha_bar) * eps[i] - std::sqrt(1.0 - alpha_bar) * x_0[i];
         expected +=
