@@ -45,6 +45,31 @@ TEST(Fit, CropTakesTheCentredSquare) {
               ElementsAre(3, 4, 5, 6));
 }
 
+TEST(Fit, PadCentresInARectangle) {
+  EXPECT_THAT(fit_to(grey(1, 2, {1, 2}), Fit::pad, 2, 5, "f").pixels,
+              ElementsAre(0, 1, 2, 0, 0, 0, 0, 0, 0, 0));
+  expect_error(ErrorCode::user, "images are 2x1, too large to be padded to 1x4", [] {
+    fit_to(grey(1, 2, {1, 2}), Fit::pad, 4, 1, "f");
+  });
+  expect_error(ErrorCode::user, "images are 2x1, not 1x2 (width, height)", [] {
+    fit_to(grey(1, 2, {1, 2}), Fit::none, 2, 1, "f");
+  });
+}
+
+TEST(Fit, CropTakesThePartOfTheWantedProportions) {
+  // Of 4 x 4, rows 1 and 2 have the proportions 1:2.
+  std::vector<std::uint8_t> rows{1, 1, 1, 1, 2, 2, 4, 4, 6, 6, 8, 8, 9, 9, 9, 9};
+  EXPECT_THAT(fit_to(grey(4, 4, rows), Fit::crop_resize, 1, 2, "f").pixels, ElementsAre(4, 6));
+  // Of 2 x 6, the four columns in the middle; nothing is resized.
+  EXPECT_THAT(
+      fit_to(grey(2, 6, {0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15}), Fit::crop_resize, 2, 4, "f")
+          .pixels,
+      ElementsAre(1, 2, 3, 4, 11, 12, 13, 14));
+  // A picture of the wanted proportions is resized as a whole.
+  EXPECT_EQ(fit_to(grey(2, 4, {0, 10, 20, 30, 40, 50, 60, 70}), Fit::crop_resize, 1, 2, "f").pixels,
+            resize(grey(2, 4, {0, 10, 20, 30, 40, 50, 60, 70}), 1, 2).pixels);
+}
+
 TEST(Resize, ShrinkingTakesAreaMeans) {
   EXPECT_THAT(resize(grey(2, 4, {0, 10, 20, 30, 40, 50, 60, 70}), 1, 2).pixels,
               ElementsAre(25, 45));

@@ -49,14 +49,14 @@ std::vector<Image> numbered(int count) {
 }
 
 TEST(MakeGrid, PlacesPicturesRowByRow) {
-  const Image grid = make_grid(numbered(3), {.columns = 2, .padding = 1, .background = 9});
+  const Image grid = make_grid(numbered(3), {.columns = 2, .padding = 1});
   EXPECT_EQ(grid.width, 7);
   EXPECT_EQ(grid.height, 5);
-  EXPECT_THAT(grid.pixels, ElementsAre(9, 9, 9, 9, 9, 9, 9,      //
-                                       9, 1, 101, 9, 2, 102, 9,  //
-                                       9, 9, 9, 9, 9, 9, 9,      //
-                                       9, 3, 103, 9, 9, 9, 9,    //
-                                       9, 9, 9, 9, 9, 9, 9));
+  EXPECT_THAT(grid.pixels, ElementsAre(0, 0, 0, 0, 0, 0, 0,      //
+                                       0, 1, 101, 0, 2, 102, 0,  //
+                                       0, 0, 0, 0, 0, 0, 0,      //
+                                       0, 3, 103, 0, 0, 0, 0,    //
+                                       0, 0, 0, 0, 0, 0, 0));
 }
 
 TEST(MakeGrid, ChoosesASquareAndKeepsASinglePicture) {

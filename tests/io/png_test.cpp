@@ -94,12 +94,14 @@ TEST(Png, RoundTripOfPixelsAndText) {
 TEST(Png, FilesRefuseToOverwrite) {
   const TemporaryFolder folder;
   const Image image = gradient(4, 4, 3);
-  write_png(folder / "a.png", image, {{"k", "v"}});
-  EXPECT_EQ(read_png(folder / "a.png").image, image);
-  EXPECT_EQ(read_png(folder / "a.png").text.at("k"), "v");
-  expect_error(ErrorCode::user, HasSubstr("exists"), [&] { write_png(folder / "a.png", image); });
-  EXPECT_NO_THROW(write_png(folder / "a.png", image, {}, Overwrite::allow));
-  expect_error(ErrorCode::io, HasSubstr("absent.png"), [&] { read_png(folder / "absent.png"); });
+  io::write_png(folder / "a.png", image, {{"k", "v"}});
+  EXPECT_EQ(io::read_png(folder / "a.png").image, image);
+  EXPECT_EQ(io::read_png(folder / "a.png").text.at("k"), "v");
+  expect_error(ErrorCode::user, HasSubstr("exists"),
+               [&] { io::write_png(folder / "a.png", image); });
+  EXPECT_NO_THROW(io::write_png(folder / "a.png", image, {}, Overwrite::allow));
+  expect_error(ErrorCode::io, HasSubstr("absent.png"),
+               [&] { io::read_png(folder / "absent.png"); });
 }
 
 TEST(Png, EveryKindOfSampleBecomesEightBits) {
@@ -247,6 +249,23 @@ TEST(Png, RefusesToWriteWhatIsNoPicture) {
     refused({1, 1, 1, {1}}, {{key, "v"}}, "keyword");
   }
   refused({1, 1, 1, {1}}, {{"k", std::string("a\0b", 3)}}, "NUL");
+}
+
+TEST(Png, AlphaComesBackWhereItIsWanted) {
+  const TemporaryFolder folder;
+  for (const std::int64_t channels : {2, 4}) {
+    const Image image = gradient(5, 3, channels);
+    const auto path = folder / (std::to_string(channels) + ".png");
+    io::write_png(path, image);
+    EXPECT_EQ(io::read_png(path, channels == 2 ? Channels::grey_alpha : Channels::rgba).image,
+              image);
+    EXPECT_EQ(io::read_png(path).image.channels, channels - 1);
+  }
+  // Grey spreads, and a file without alpha gets 255.
+  const Image grey{1, 1, 1, {7}};
+  io::write_png(folder / "grey.png", grey);
+  EXPECT_THAT(io::read_png(folder / "grey.png", Channels::rgba).image.pixels,
+              ElementsAre(7, 7, 7, 255));
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ TEST(SafetensorsWriter, RefusesToOverwriteUnlessTold) {
   const std::vector<float> one = {1};
   const auto write = [&](Overwrite overwrite) {
     write_safetensors(folder / "w.safetensors", {{.name = "w", .shape = {1}, .values = one}},
-                      existing);
+                      overwrite);
   };
   write(Overwrite::refuse);
   expect_error(ErrorCode::user, HasSubstr("exists"), [&] { write(Overwrite::refuse); });

@@ -5,5 +5,6 @@ int main(int num_arguments, char** arguments) {
   using namespace ddim::train;
   if (num_arguments != 2) return 2;
   const std::filesystem::path folder = arguments[1];
-  train_in(folder, "run", std::filesystem::exists(folder / "run") ? Start::resume : Start::fresh);
+  train_in(folder, "run",
+           std::filesystem::exists(folder / "run") ? ddim::Start::resume : ddim::Start::fresh);
 }

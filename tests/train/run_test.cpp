@@ -5,6 +5,10 @@
 #include <sstream>
 
 #include "base/file_lock.h"
+#include "base/file_output.h"
+#include "io/npz.h"
+#include "io/picture_tensor.h"
+#include "io/png.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
@@ -174,6 +178,47 @@ TEST_F(RunTest, ASecondTrainerIsRefusedAndToldWho) {
   const FileLock lock(folder("run"));
   expect_error(ErrorCode::user, "is in use by process " + std::to_string(::getpid()),
                [&] { train("run", tiny_config(), {.start = Start::resume}); });
+}
+
+TEST_F(RunTest, LearnsPicturesThatAreNotSquareAndHaveAnyChannels) {
+  for (const std::int64_t channels : {2, 5}) {
+    std::vector<std::uint8_t> pixels;
+    for (std::int64_t i = 0; i < 4 * 16 * 32 * channels; ++i)
+      pixels.push_back(static_cast<std::uint8_t>(i * 37 % 251));
+    const std::string name = std::to_string(channels);
+    write_file_durably(folder(name + ".npz"),
+                       io::npz_content({{.name = "arr_0",
+                                         .type = "|u1",
+                                         .shape = {4, 16, 32, channels},
+                                         .bytes = std::as_bytes(std::span(pixels))}}),
+                       Overwrite::refuse);
+    TrainConfig config = tiny_config();
+    config.model.sample_size = 16;
+    config.model.sample_width = 32;
+    config.model.in_channels = config.model.out_channels = channels;
+    config.training.batch = 4;
+    config.training.steps = 2;
+    config.training.warmup_steps = 0;
+    config.output.sample_every_steps = 2;
+    config.output.sample_count = 2;
+    config.output.sample_steps = 2;
+    const TrainSummary result =
+        run_training({.config = config, .data = folder(name + ".npz"), .out = folder(name)},
+                     make_device(BackendKind::cpu));
+    EXPECT_EQ(result.steps, 2);
+    EXPECT_EQ(result.steps_refused, 0);
+    EXPECT_GT(result.loss, 0.0);
+    const auto grid = folder(name) / "samples" / "step-00000002";
+    if (channels == 2) {
+      const Image image = io::read_png(grid.string() + ".png", io::Channels::grey_alpha).image;
+      EXPECT_EQ(image.width, 2 + 2 * (32 + 2));
+      EXPECT_EQ(image.height, 2 + 16 + 2);
+    } else {
+      const FloatImages images = io::read_pictures(grid.string() + ".safetensors", "x_0");
+      EXPECT_EQ(images.shape, config.model.picture_shape());
+      EXPECT_EQ(images.count, 2);
+    }
+  }
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "tests/data/write_bytes.h"
 #include "tests/support/text_files.h"
 #include "train/run.h"
+#include "train/training_state.h"
 
 namespace ddim::train {
 

@@ -129,6 +129,19 @@ TEST(TrainConfig, WritesAllOfItself) {
   EXPECT_THAT(to_toml(config), ::testing::HasSubstr("clip_norm = 1.0\n"));
 }
 
+TEST(TrainConfig, AResolutionCanBeHeightAndWidth) {
+  const TrainConfig config = parse_train_config(kSmallest + "[data]\nresolution = [16, 32]\n", "f");
+  EXPECT_EQ(config.model.height(), 16);
+  EXPECT_EQ(config.model.width(), 32);
+  EXPECT_THAT(to_toml(config), ::testing::HasSubstr("resolution = [16, 32]\n"));
+  EXPECT_EQ(parse_train_config(to_toml(config), "f").model, config.model);
+  EXPECT_THAT(to_toml(tiny_config()), ::testing::HasSubstr("resolution = 8\n"));
+  for (const char* bad : {"[16]", "[16, 32, 3]", "[16, 0]", "\"16x32\"", "[]"})
+    expect_error(ErrorCode::user, "data.resolution", [&] {
+      parse_train_config(kSmallest + "[data]\nresolution = " + bad + "\n", "f");
+    });
+}
+
 TEST(TrainConfig, ClassesAndLabelDropoutMakeTheTable) {
   const TrainConfig plain = parse_train_config(kSmallest + "num_classes = 10\n", "f");
   EXPECT_EQ(plain.model.class_embed_type, ClassEmbedType::lookup);

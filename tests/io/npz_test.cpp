@@ -1,0 +1,162 @@
+#include "io/npz.h"
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+
+#include "io/read_file.h"
+#include "io/zip_writer.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/find_python.h"
+#include "tests/support/temporary_folder.h"
+
+namespace ddim::io {
+namespace {
+
+using test::expect_error;
+using ::testing::ElementsAre;
+
+constexpr std::array<std::uint8_t, 6> kBytes{0, 1, 2, 253, 254, 255};
+constexpr std::array<std::int64_t, 3> kNumbers{-1, 0, std::int64_t{1} << 40};
+constexpr std::array<float, 2> kFloats{-0.5F, 1e-30F};
+
+std::string bytes_of(const FileContent& content) {
+  std::string bytes;
+  content.write_to([&](std::span<const std::byte> part) {
+    bytes.append(reinterpret_cast<const char*>(part.data()), part.size());
+  });
+  return bytes;
+}
+
+/// One array of each type, of 3, 1 and 2 axes.
+std::string three_arrays() {
+  return bytes_of(npz_content(
+      {{.name = "arr_0",
+        .type = "|u1",
+        .shape = {1, 3, 2},
+        .bytes = std::as_bytes(std::span(kBytes))},
+       {.name = "arr_1", .type = "<i8", .shape = {3}, .bytes = std::as_bytes(std::span(kNumbers))},
+       {.name = "x", .type = "<f4", .shape = {2, 1}, .bytes = std::as_bytes(std::span(kFloats))}}));
+}
+
+std::vector<NpzArray> parse(std::string_view file) {
+  return parse_npz(std::as_bytes(std::span(file)), "a.npz");
+}
+
+void expect_three_arrays(std::string_view file) {
+  const std::vector<NpzArray> arrays = parse(file);
+  ASSERT_EQ(arrays.size(), 3U);
+  const auto expect = [](const NpzArray& array, const char* name, const char* type,
+                         const auto& values) {
+    EXPECT_EQ(array.name, name);
+    EXPECT_EQ(array.type, type);
+    ASSERT_EQ(array.bytes.size(), sizeof values);
+    EXPECT_EQ(std::memcmp(array.bytes.data(), values.data(), sizeof values), 0) << name;
+  };
+  expect(arrays[0], "arr_0", "|u1", kBytes);
+  expect(arrays[1], "arr_1", "<i8", kNumbers);
+  expect(arrays[2], "x", "<f4", kFloats);
+  EXPECT_THAT(arrays[0].shape, ElementsAre(1, 3, 2));
+  EXPECT_THAT(arrays[1].shape, ElementsAre(3));
+  EXPECT_THAT(arrays[2].shape, ElementsAre(2, 1));
+}
+
+/// An .npz file with the array a.npy: this dictionary and these bytes.
+std::string archive_of(const std::string& dictionary, const std::string& data,
+                       const std::string& magic = std::string("\x93NUMPY\x01\x00", 8)) {
+  auto text = magic + static_cast<char>(dictionary.size()) + '\0' + dictionary + data;
+  std::vector<ZipMember> members;
+  members.push_back(
+      {.name = "a.npy", .content = FileContent(text.size(), [text](const ByteSink& sink) {
+                          sink(std::as_bytes(std::span(text)));
+                        })});
+  return bytes_of(zip_content(std::move(members)));
+}
+
+TEST(Npz, ArraysOfEachTypeComeBack) { expect_three_arrays(three_arrays()); }
+
+TEST(Npz, AFileThatIsCutOffIsRefused) {
+  const std::string whole = three_arrays();
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_THROW(parse(std::string_view(whole).substr(0, size)), Error) << size;
+}
+
+TEST(Npz, AnArrayThatIsCutOffIsRefused) {
+  const std::string data(3, 'x');
+  const std::string dictionary = "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }\n";
+  EXPECT_THAT(parse(archive_of(dictionary, data))[0].shape, ElementsAre(3));
+  for (std::size_t size = 0; size < dictionary.size(); ++size)
+    EXPECT_THROW(parse(archive_of(dictionary.substr(0, size), "")), Error) << size;
+  for (std::size_t size = 0; size < data.size(); ++size)
+    expect_error(ErrorCode::corrupt,
+                 "a.npz: array a: ", [&] { parse(archive_of(dictionary, data.substr(0, size))); });
+}
+
+TEST(Npz, ReadsArraysWithoutElementsOrAxes) {
+  EXPECT_THAT(
+      parse(archive_of("{'descr': '|u1', 'fortran_order': False, 'shape': (0, 7), }", ""))[0].shape,
+      ElementsAre(0, 7));
+  EXPECT_THAT(
+      parse(archive_of("{'descr': '|u1', 'fortran_order': False, 'shape': (), }", "x"))[0].shape,
+      ElementsAre());
+}
+
+TEST(Npz, SaysWhatIsWrongWithAnArray) {
+  struct Case {
+    const char *dictionary, *message;
+  };
+  for (const Case& bad : {
+           Case{"{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", "its type is <f8"},
+           Case{"{'descr': '>i8', 'fortran_order': False, 'shape': (1,), }", "its type is >i8"},
+           Case{"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }",
+                "its type is"},
+           Case{"{'fortran_order': False, 'shape': (8,), }", "its type is"},
+           Case{"{'descr': '|u1', 'fortran_order': True, 'shape': (8,), }", "not in C order"},
+           Case{"{'descr': '|u1', 'shape': (8,), }", "not in C order"},
+           Case{"{'descr': '|u1', 'fortran_order': False, }", "its shape cannot be read"},
+           Case{"{'descr': '|u1', 'fortran_order': False, 'shape': 8, }", "its shape cannot"},
+           Case{"{'descr': '|u1', 'fortran_order': False, 'shape': (8", "its shape cannot"},
+           Case{"{'descr': '|u1', 'fortran_order': False, 'shape': (-8,), }", "its shape cannot"},
+           Case{"{'descr': '|u1', 'fortran_order': False, 'shape': (8x,), }", "its shape cannot"},
+           Case{"{'descr': '|u1', 'fortran_order': False, 'shape': (9,), }", "8 bytes do not fit"},
+           Case{"{'descr': '|u1', 'fortran_order': False, 'shape': (7,), }", "8 bytes do not fit"},
+           Case{"{'descr': '<i8', 'fortran_order': False, 'shape': (2,), }", "8 bytes do not fit"},
+           // 2^64 + 8 bytes, were they not counted with care.
+           Case{"{'descr': '|u1', 'fortran_order': False, 'shape': (4294967296, 4294967296), }",
+                "8 bytes do not fit"},
+           Case{"{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999999999,), }",
+                "its shape cannot"},
+       })
+    expect_error(ErrorCode::corrupt, std::vector<std::string>{"a.npz: array a: ", bad.message},
+                 [&] { parse(archive_of(bad.dictionary, "12345678")); });
+  expect_error(ErrorCode::corrupt, "a.npz: array a: not the start of a .npy file", [] {
+    parse(archive_of("{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }", "x",
+                     std::string("\x93NUMPY\x02\x00", 8)));
+  });
+  expect_error(ErrorCode::corrupt, "a.npz: holds no arrays",
+               [] { parse(bytes_of(zip_content({}))); });
+}
+
+TEST(Npz, NumPyReadsOursAndWeReadNumPys) {
+  const std::string python = test::find_python("numpy");
+  if (python.empty()) GTEST_SKIP() << test::no_python_with("numpy");
+  const test::TemporaryFolder folder;
+  write_file_durably(folder / "ours.npz", three_arrays(), Overwrite::refuse);
+  const std::string command =
+      python +
+      " -c \"import numpy as n, sys; f = n.load(sys.argv[1]); "
+      "assert f['arr_0'].tolist() == [[[0, 1], [2, 253], [254, 255]]], f['arr_0']; "
+      "assert f['arr_1'].tolist() == [-1, 0, 2**40], f['arr_1']; "
+      "assert f['x'].dtype == n.float32 and f['x'].shape == (2, 1); "
+      "assert f['x'][1, 0] == n.float32(1e-30); "
+      "n.savez(sys.argv[2], f['arr_0'], f['arr_1'], x=f['x'])\" '" +
+      (folder / "ours.npz").string() + "' '" + (folder / "theirs.npz").string() + "'";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  std::string theirs = read_file(folder / "theirs.npz", 1 << 20);
+  std::vector<NpzArray> arrays = parse(theirs);
+  std::ranges::sort(arrays, {}, &NpzArray::name);
+  expect_three_arrays(bytes_of(npz_content(arrays)));
+}
+
+}  // namespace
+}  // namespace ddim::io
