@@ -18,6 +18,17 @@ status=0
 "$build/examples/watch_sampling" "$root/model" 0 >/dev/null 2>&1 || status=$?
 test "$status" = 130
 
+"$build/examples/custom_denoiser" >"$root/statistics.txt"
+grep -q '^ddim: mean 0\.2' "$root/statistics.txt"
+grep -q '^dpmpp-2m: mean 0\.2.*standard deviation 0\.[45]' "$root/statistics.txt"
+
+"$build/examples/encode_and_interpolate" "$root/model" docs/pictures/shirt.png \
+  docs/pictures/boot.png "$root/line.png"
+"$build/ddim" info "$root/line.png" | grep -q '^columns *5$'
+
+"$build/examples/train_model" docs/pictures "$root/run" | grep -q '^step 5 of 5: loss [0-9]'
+test -s "$root/run/config.toml"
+
 status=0
 message=$("$build/examples/draw_pictures" "$root/nothing" "$root/no.png" 2>&1) || status=$?
 test "$status" = 1
