@@ -85,7 +85,8 @@ TEST_F(Encoding, RefusesPicturesThatAreNotTheModels) {
   FloatImages odd = pictures(1);
   odd.shape.channels = 1;
   odd.values.resize(64);
-  expect_error(ErrorCode::user, "[1,1,8,8]", [&] { encode(model_, odd); });
+  expect_error(ErrorCode::user, "1 pictures of 8x8x1; expected 1 of 8x8x3",
+               [&] { encode(model_, odd); });
   FloatImages broken = pictures(1);
   broken.values[5] = std::numeric_limits<float>::infinity();
   expect_error(ErrorCode::user, "NaN or infinity", [&] { encode(model_, broken); });

@@ -123,8 +123,9 @@ TEST_F(InitImages, RefusesWhatCannotBe) {
   refused("2 pictures for 3", [](SampleOptions& o) { o.init->images = pictures(2); });
   refused("exclude", [](SampleOptions& o) { o.x_T = pictures(3); });
   refused("adaptive", [](SampleOptions& o) { o.plan.sampler = Sampler::adaptive; });
-  refused("[3,3,8,8]", [](SampleOptions& o) { o.init->mask = pictures(3); });
-  refused("[3,1,24,8]", [](SampleOptions& o) {
+  refused("3 pictures of 8x8; expected one of 8x8",
+          [](SampleOptions& o) { o.init->mask = pictures(3); });
+  refused("3 pictures of 8x24x1; expected 3 of 8x8x3", [](SampleOptions& o) {
     o.init->images.shape.channels = 1;
     o.init->images.shape.height = 24;
   });
@@ -185,7 +186,8 @@ TEST_F(Pictures, HaveTheModelsSizeAndChannels) {
 }
 
 TEST_F(Pictures, OfAnotherSizeAreRefusedOrMadeToFit) {
-  expect_error(ErrorCode::user, "--resize", [&] { load_pictures(model_, {picture(6, 6, 3)}); });
+  expect_error(ErrorCode::user, "crop and resize it, or pad it",
+               [&] { load_pictures(model_, {picture(6, 6, 3)}); });
   const FloatImages padded = load_pictures(model_, {picture(6, 6, 3)}, Fit::pad);
   EXPECT_EQ(padded.values[0], -1.0F);
   EXPECT_EQ(padded.values[9 * 3], 1.0F);

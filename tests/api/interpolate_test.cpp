@@ -51,16 +51,19 @@ TEST_F(Interpolation, AGridHasItsEndsInItsCorners) {
 }
 
 TEST_F(Interpolation, RefusesWhatHasNothingBetweenIt) {
-  expect_error(ErrorCode::user, "3 ends", [&] { interpolate(noise(3), 5); });
-  expect_error(ErrorCode::user, "1 frames", [&] { interpolate(noise(2), 1); });
+  expect_error(ErrorCode::user, "two endpoints (a line) or four (a grid); got 3",
+               [&] { interpolate(noise(3), 5); });
+  expect_error(ErrorCode::user, "at least 2 frames, the endpoints; got 1",
+               [&] { interpolate(noise(2), 1); });
   FloatImages zero = noise(2);
   std::fill(zero.values.begin(), zero.values.begin() + 192, 0.0F);
   expect_error(ErrorCode::user, "zero", [&] { interpolate(zero, 5); });
   FloatImages small = noise(1);
   small.shape.channels = 1;
   small.values.resize(64);
-  expect_error(ErrorCode::user, "[1,1,8,8]", [&] { join(noise(1), small); });
-  expect_error(ErrorCode::user, "32 bits", [&] { draw_noise(model_, 1, 2, 4294967295); });
+  expect_error(ErrorCode::user, "got 8x8x3 and 8x8x1", [&] { join(noise(1), small); });
+  expect_error(ErrorCode::user, "numbers of images are 0 to 4294967295",
+               [&] { draw_noise(model_, 1, 2, 4294967295); });
 }
 
 TEST_F(Interpolation, FramesMakeAFilm) {

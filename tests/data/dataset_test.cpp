@@ -54,7 +54,7 @@ TEST(Dataset, SaysWhatItLookedFor) {
                [&] { load_dataset(dir.path(), {}); });
   expect_error(ErrorCode::user, "t10k-images-idx3-ubyte",
                [&] { load_dataset(dir.path(), {.split = DataSplit::test}); });
-  expect_error(ErrorCode::user, "is not a folder",
+  expect_error(ErrorCode::user, "missing is neither a folder nor an .npz file",
                [&] { load_dataset(dir.path() / "missing", {}); });
 }
 

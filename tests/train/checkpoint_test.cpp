@@ -9,6 +9,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 #include "tests/train/tiny_run.h"
+#include "train/trainer.h"
 
 namespace ddim::train {
 namespace {
