@@ -23,7 +23,10 @@ class InitImages : public MicroModel {
     return images;
   }
   SampleOptions options() const {
-    return {.plan = {.steps = 4}, .count = 3, .seed = 6, .init = InitImage{.images = pictures(3)}};
+    return {.plan = {.steps = 4, .strength = 0.8},
+            .count = 3,
+            .seed = 6,
+            .init = InitImage{.images = pictures(3)}};
   }
 };
 

@@ -76,7 +76,7 @@ TEST(MakeGrid, RefusesNoneAndMixedSizes) {
   expect_error(ErrorCode::user, HasSubstr("at least one"), [] { make_grid({}); });
   const std::vector<Image> mixed = {{2, 1, 1, {1, 2}}, {1, 1, 1, {1}}};
   expect_error(ErrorCode::user, HasSubstr("2x1x1 and 1x1x1"), [&] { make_grid(mixed); });
-  expect_error(ErrorCode::user, HasSubstr("0 columns"),
+  expect_error(ErrorCode::user, HasSubstr("columns must be 1 or greater; got 0"),
                [] { make_grid(numbered(2), {.columns = 0}); });
 }
 

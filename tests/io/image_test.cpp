@@ -29,7 +29,7 @@ TEST(ConvertChannels, EveryPair) {
 }
 
 TEST(ConvertChannels, RefusesWhatIsNoImage) {
-  for (const Image& bad : {Image{}, Image{1, 1, 2, {0, 0}}, Image{2, 2, 1, {0}}}) {
+  for (const Image& bad : {Image{}, Image{1, 1, 5, {0, 0, 0, 0, 0}}, Image{2, 2, 1, {0}}}) {
     ddim::test::expect_error(ErrorCode::user, testing::HasSubstr("image"),
                              [&] { convert_channels(bad, Channels::rgb); });
   }

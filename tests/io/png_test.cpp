@@ -242,7 +242,7 @@ TEST(Png, RefusesToWriteWhatIsNoPicture) {
   refused({}, {}, "channels");
   refused({0, 0, 1, {}}, {}, "samples");
   refused({2, 2, 1, {1}}, {}, "samples");
-  refused({1, 1, 2, {1, 2}}, {}, "channels");
+  refused({1, 1, 5, {1, 2, 3, 4, 5}}, {}, "channels");
   for (const std::string& key :
        {std::string(), std::string(80, 'k'), std::string(" k"), std::string("k "),
         std::string("a  b"), std::string("\xC3\xA4"), std::string("a\nb")}) {
