@@ -26,9 +26,7 @@ FloatImages fit_to_model(data::Images images, const PictureShape& shape, Fit fit
   require(fits || fit != Fit::none, "resize: ", name, " has ", images.width, "x", images.height,
           " pixels, but this model's pictures are ", shape.width, "x", shape.height,
           " (width, height); choose crop-resize or pad");
-  crop and resize it,
-      or pad it with black ");
-          images = data::fit_to(std::move(images), fit, shape.height, shape.width, name);
+  images = data::fit_to(std::move(images), fit, shape.height, shape.width, name);
   return data::to_floats(images, std::min(images.count, max_count));
 }
 
