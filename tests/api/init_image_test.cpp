@@ -189,7 +189,7 @@ TEST_F(Pictures, HaveTheModelsSizeAndChannels) {
 }
 
 TEST_F(Pictures, OfAnotherSizeAreRefusedOrMadeToFit) {
-  expect_error(ErrorCode::user, "crop and resize it, or pad it",
+  expect_error(ErrorCode::user, "choose crop-resize or pad",
                [&] { load_pictures(model_, {picture(6, 6, 3)}); });
   const FloatImages padded = load_pictures(model_, {picture(6, 6, 3)}, Fit::pad);
   EXPECT_EQ(padded.values[0], -1.0F);
