@@ -65,12 +65,12 @@ void write_network(const UNetConfig& config, const fs::path& folder) {
   model::Model model{.device = device,
                      .unet = UNet(device, config),
                      .schedule = diffusion::Schedule::linear(),
-                     .scheduler_config = model::file_config(model::LinearSchedule{})};
+                     .scheduler_config = model::file_config({})};
   for (Parameter* parameter : model.unet.mutable_parameters())
     device.kernels().fill(0.5, parameter->value);
   model::save_model(model, folder, io::StoredType::f32);
   model::write_model(model::open_model(folder), folder.string() + ".ckpt",
-                     {.target = model::Target::official_weights});
+                     {.target = ConvertTarget::official_weights});
 }
 
 void measure_network(const char* name, const UNetConfig& config, const fs::path& folder) {
@@ -91,7 +91,7 @@ void measure_network(const char* name, const UNetConfig& config, const fs::path&
            measure(5, [&] { model::load_model(path, make_device(BackendKind::cpu)); }));
   }
   const fs::path output = folder.string() + "-out";
-  const auto rewrite = [&](const fs::path& input, model::ConvertOptions options) {
+  const auto rewrite = [&](const fs::path& input, ConvertOptions options) {
     return measure(2, [&] {
       fs::remove_all(output);
       model::write_model(model::open_model(input), output, options);
@@ -102,9 +102,9 @@ void measure_network(const char* name, const UNetConfig& config, const fs::path&
            const std::vector<std::byte> bytes(static_cast<std::size_t>(weights));
            write_file_durably(output, std::span(bytes), Overwrite::refuse);
          }));
-  report("convert to PyTorch", rewrite(folder, {.target = model::Target::official_weights}));
+  report("convert to PyTorch", rewrite(folder, {.target = ConvertTarget::official_weights}));
   report("convert to safetensors, f16",
-         rewrite(folder.string() + ".ckpt", {.type = io::StoredType::f16}));
+         rewrite(folder.string() + ".ckpt", {.type = WeightType::f16}));
 }
 
 }  // namespace

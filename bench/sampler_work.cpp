@@ -11,53 +11,51 @@
 namespace ddim {
 namespace {
 
-using diffusion::Clip;
-using diffusion::SamplerKind;
-
-diffusion::Plan plan_of(const diffusion::PlanOptions& options, std::int64_t num_steps) {
-  const diffusion::Schedule schedule = diffusion::Schedule::linear();
-  return make_plan(schedule, make_trajectory(schedule, {.num_steps = num_steps}), options);
+Plan plan_of(const PlanOptions& options) {
+  return diffusion::make_plan(diffusion::Schedule::linear(), Prediction::eps, options);
 }
 
 /// A network that costs nothing: its answer is there already.
-void run_sampler(benchmark::State& state, const diffusion::PlanOptions& options) {
+void run_sampler(benchmark::State& state, PlanOptions options) {
+  options.steps = 100;
   const Device device = make_device(BackendKind::cpu, 1);
   Tensor x_T(device, {16, 32, 32, 3});  // [N,H,W,C]
   Tensor eps = empty_like(x_T);
   diffusion::draw_initial_state(0, 0, x_T);
   diffusion::draw_initial_state(1, 0, eps);
   const diffusion::Denoiser denoiser = [&](const Tensor&, double) { return eps; };
-  const diffusion::Plan plan = plan_of(options, 100);
+  const Plan plan = plan_of(options);
   const diffusion::StepObserver observer = [](const diffusion::StepReport&) {
     return diffusion::Flow::proceed;
   };
   for (auto _ : state)
     benchmark::DoNotOptimize(sample(plan, denoiser, x_T, diffusion::DrawnNoise{}, observer));
   state.counters["per_call"] = benchmark::Counter(
-      static_cast<double>(plan.nfe()),
+      static_cast<double>(plan.nfe),
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
-void run_plan(benchmark::State& state, SamplerKind sampler) {
-  for (auto _ : state) benchmark::DoNotOptimize(plan_of({.sampler = sampler}, 1000));
+void run_plan(benchmark::State& state, Sampler sampler) {
+  for (auto _ : state) benchmark::DoNotOptimize(plan_of({.steps = 1000, .sampler = sampler}));
 }
 
 void register_all() {
-  const auto add = [](const std::string& name, const diffusion::PlanOptions& options) {
+  const auto add = [](const std::string& name, const PlanOptions& options) {
     benchmark::RegisterBenchmark(("sample/" + name).c_str(), [options](benchmark::State& state) {
       run_sampler(state, options);
     })->Unit(benchmark::kMillisecond);
   };
-  for (const SamplerKind sampler : diffusion::sampler_kinds()) {
+  for (const Named<Sampler>& named : Names<Sampler>::all()) {
+    const Sampler sampler = named.value;
     const std::string name(to_string(sampler));
-    if (sampler != SamplerKind::adaptive) add(name, {.sampler = sampler});
+    if (sampler != Sampler::adaptive) add(name, {.sampler = sampler});
     benchmark::RegisterBenchmark(("plan/" + name).c_str(), [sampler](benchmark::State& state) {
       run_plan(state, sampler);
     })->Unit(benchmark::kMillisecond);
   }
-  add("ddim/eta:1", {.noise = diffusion::EtaNoise{1.0}});
-  add("ddim/clip", {.clip = Clip::rederive_eps});
-  add("ddim/threshold", {.clip = Clip::threshold_rederive_eps});
+  add("ddim/eta:1", {.eta = 1.0});
+  add("ddim/clip", {.clip = {.bound = Clip::Bound::range, .eps = Clip::EpsRule::rederive}});
+  add("ddim/threshold", {.clip = {.bound = Clip::Bound::quantile, .eps = Clip::EpsRule::rederive}});
 }
 
 }  // namespace

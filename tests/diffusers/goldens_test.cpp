@@ -37,7 +37,7 @@ class DiffusersGoldens : public testing::TestWithParam<std::tuple<std::string, D
 };
 
 TEST_P(DiffusersGoldens, EpsIsThatOfDiffusers) {
-  EXPECT_LE(expected_.eps_distance(model_.implementation().model), 1e-5);
+  EXPECT_LE(expected_.eps_distance(*ModelAccess::trained(model_).network), 1e-5);
 }
 
 TEST_P(DiffusersGoldens, TenStepsAreThoseOfDiffusers) {
@@ -49,14 +49,10 @@ TEST_P(DiffusersGoldens, TenStepsAreThoseOfDiffusers) {
   EXPECT_EQ(times, expected_.read("timesteps"));
 
   const FloatImages x_T = expected_.images("x_T");
-  const Samples samples = sample(model_, {.steps = plan.steps,
-                                          .tau = plan.tau,
-                                          .clip = plan.clip,
-                                          .details = plan.details,
-                                          .count = x_T.count,
-                                          .class_choice = expected_.class_choice(),
-                                          .x_T = x_T});
-  EXPECT_LE(test::largest_difference(samples.x_0.values, expected_.read("x_0")), 1e-4);
+  const Samples samples = sample(
+      model_,
+      {.plan = plan, .count = x_T.count, .class_choice = expected_.class_choice(), .x_T = x_T});
+  EXPECT_LE(test::largest_difference(samples.x_0.values, expected_.images("x_0").values), 1e-4);
 }
 
 std::string name_of(const testing::TestParamInfo<DiffusersGoldens::ParamType>& info) {

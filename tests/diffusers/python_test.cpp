@@ -10,6 +10,7 @@
 #include "backend/make_device.h"
 #include "base/error.h"
 #include "base/philox.h"
+#include "io/picture_tensor.h"
 #include "io/safetensors.h"
 #include "model/file_configs.h"
 #include "model/model.h"
@@ -64,10 +65,11 @@ TEST_P(DiffusersPython, LoadsOurFoldersAndComputesTheSame) {
   const TemporaryFolder folder;
   {
     const Device device = make_device(BackendKind::cpu);
-    model::Model written{.device = device,
-                         .unet = UNet(device, network),
-                         .schedule = model::schedule_of(scheduler, "scheduler"),
-                         .scheduler_config = scheduler};
+    model::Model written{
+        .device = device,
+        .unet = UNet(device, network),
+        .schedule = model::schedule_of(model::process_of(scheduler, "scheduler"), "scheduler"),
+        .scheduler_config = scheduler};
     initialise(written.unet, Initialisation::pytorch, 3);
     // A sampler multiplies the rounding errors of a network, the more the wilder it is.
     Tensor& last = written.unet.mutable_parameters()[written.unet.parameters().size() - 2]->value;
@@ -78,38 +80,36 @@ TEST_P(DiffusersPython, LoadsOurFoldersAndComputesTheSame) {
     model::save_model(written, folder / "model", io::StoredType::f32);
   }
   const Model model = Model::load(folder / "model");
-  const model::Model& loaded = model.implementation().model;
 
-  FloatImages x{.count = 2, .channels = 3, .height = 8, .width = 8};
-  x.values.resize(2 * 3 * 8 * 8);
-  fill_normal({.seed = 8}, 0, x.values);
+  std::vector<float> noise(2 * 3 * 8 * 8);  // [N,C,H,W], as everything in the file
+  fill_normal({.seed = 8}, 0, noise);
+  const FloatImages x = io::from_planes(noise, 2, {.channels = 3, .height = 8, .width = 8});
   const std::vector<std::int64_t> shape{2, 3, 8, 8};
   const std::vector<float> t{7.0F, 7.0F};
   const std::vector<float> class_values(classes.begin(), classes.end());
-  std::vector<io::TensorSource> results{{.name = "x", .shape = shape, .values = x.values},
-                                        {.name = "x_T", .shape = shape, .values = x.values},
+  std::vector<io::TensorSource> results{{.name = "x", .shape = shape, .values = noise},
+                                        {.name = "x_T", .shape = shape, .values = noise},
                                         {.name = "t", .shape = {2}, .values = t}};
   if (!classes.empty())
     results.push_back({.name = "classes", .shape = {2}, .values = class_values});
 
   const ClassChoice choice{.classes = classes};
-  const std::vector<float> eps = test::eps_of(loaded, x, t.front(), choice);
+  const std::vector<float> eps = io::to_planes(
+      {.count = 2,
+       .shape = x.shape,
+       .values = test::eps_of(*ModelAccess::trained(model).network, x, t.front(), choice)});
   results.push_back({.name = "eps", .shape = shape, .values = eps});
-  std::vector<Samples> samples;
-  for (const std::int64_t steps : {10, 20, 50}) {
-    const PlanOptions plan = as_diffusers(model).options;
-    samples.push_back(sample(model, {.steps = steps,
-                                     .tau = plan.tau,
-                                     .clip = plan.clip,
-                                     .details = plan.details,
-                                     .count = 2,
-                                     .class_choice = choice,
-                                     .x_T = x}));
-    samples.back().recipe["name"] = concat("x_0.", steps);
+  const std::int64_t numbers_of_steps[] = {10, 20, 50};
+  std::vector<std::vector<float>> x_0;
+  for (const std::int64_t steps : numbers_of_steps) {
+    PlanOptions plan = as_diffusers(model).options;
+    plan.steps = steps;
+    x_0.push_back(io::to_planes(
+        sample(model, {.plan = plan, .count = 2, .class_choice = choice, .x_T = x}).x_0));
   }
-  for (const Samples& of_steps : samples)
+  for (std::size_t i = 0; i < x_0.size(); ++i)
     results.push_back(
-        {.name = of_steps.recipe.at("name"), .shape = shape, .values = of_steps.x_0.values});
+        {.name = concat("x_0.", numbers_of_steps[i]), .shape = shape, .values = x_0[i]});
   io::write_safetensors(folder / "results.safetensors", std::move(results), Overwrite::refuse);
 
   const std::string command =

@@ -15,7 +15,7 @@ namespace {
 using test::expect_error;
 
 struct NamedOrder {
-  SamplerKind sampler;
+  Sampler sampler;
   double order;
 };
 
@@ -29,22 +29,22 @@ class Convergence : public testing::TestWithParam<NamedOrder> {
   const Device device{make_ref_backend()};
 
   /// The state at t = 0, before the last step to the clean image, which every sampler takes alike.
-  std::vector<double> state_at_zero(const PlanOptions& options, std::int64_t S) const {
+  std::vector<double> state_at_zero(const PlanOptions& options, std::int64_t S,
+                                    Prediction prediction = Prediction::eps) const {
     Tensor x_T(device, {1, 9}, DType::f64);
     for (std::int64_t i = 0; i < x_T.size(); ++i)
       x_T.data<double>()[i] = -2.0 + 0.5 * static_cast<double>(i);
-    const Plan plan = make_plan(
-        schedule, make_trajectory(schedule, {.kind = TauKind::log_snr, .num_steps = S + 1}),
-        options);
+    const Plan plan =
+        make_plan(schedule, prediction,
+                  make_trajectory(schedule, {.steps = S + 1, .tau = TauKind::log_snr}), options);
     std::vector<double> state;
-    sample(plan, Mixture(schedule, options.prediction), x_T, DrawnNoise{},
-           [&](const StepReport& report) {
-             if (report.step.t_prev >= 0.0) {
-               const auto values = report.x_prev.values<double>();
-               state.assign(values.begin(), values.end());
-             }
-             return Flow::proceed;
-           });
+    sample(plan, Mixture(schedule, prediction), x_T, DrawnNoise{}, [&](const StepReport& report) {
+      if (report.step.t_prev >= 0.0) {
+        const auto values = report.x_prev.values<double>();
+        state.assign(values.begin(), values.end());
+      }
+      return Flow::proceed;
+    });
     return state;
   }
 
@@ -56,7 +56,7 @@ class Convergence : public testing::TestWithParam<NamedOrder> {
 };
 
 TEST_P(Convergence, IsAsNamed) {
-  const auto exact = state_at_zero({.sampler = SamplerKind::ab4}, 999);
+  const auto exact = state_at_zero({.sampler = Sampler::ab4}, 999);
   const PlanOptions options{.sampler = GetParam().sampler};
   const double coarse = distance(state_at_zero(options, 120), exact);
   const double fine = distance(state_at_zero(options, 240), exact);
@@ -65,12 +65,12 @@ TEST_P(Convergence, IsAsNamed) {
 
 INSTANTIATE_TEST_SUITE_P(
     Samplers, Convergence,
-    testing::Values(NamedOrder{SamplerKind::ddim, 1}, NamedOrder{SamplerKind::euler, 1},
-                    NamedOrder{SamplerKind::euler_t, 1}, NamedOrder{SamplerKind::ab1, 1},
-                    NamedOrder{SamplerKind::ab2, 2}, NamedOrder{SamplerKind::ab3, 3},
-                    NamedOrder{SamplerKind::ab4, 4}, NamedOrder{SamplerKind::heun, 2},
-                    NamedOrder{SamplerKind::dpmpp_2m, 2}, NamedOrder{SamplerKind::dpmpp_3m, 3},
-                    NamedOrder{SamplerKind::unipc, 3}),
+    testing::Values(NamedOrder{Sampler::ddim, 1}, NamedOrder{Sampler::euler, 1},
+                    NamedOrder{Sampler::euler_t, 1}, NamedOrder{Sampler::ab1, 1},
+                    NamedOrder{Sampler::ab2, 2}, NamedOrder{Sampler::ab3, 3},
+                    NamedOrder{Sampler::ab4, 4}, NamedOrder{Sampler::heun, 2},
+                    NamedOrder{Sampler::dpmpp_2m, 2}, NamedOrder{Sampler::dpmpp_3m, 3},
+                    NamedOrder{Sampler::unipc, 3}),
     [](const auto& one) {
       std::string name(to_string(one.param.sampler));
       std::ranges::replace(name, '-', '_');
@@ -80,11 +80,11 @@ INSTANTIATE_TEST_SUITE_P(
 using AdaptiveConvergence = Convergence;
 
 TEST_F(AdaptiveConvergence, ErrorsFallWithTheTolerance) {
-  const auto exact = state_at_zero({.sampler = SamplerKind::ab4}, 999);
+  const auto exact = state_at_zero({.sampler = Sampler::ab4}, 999);
   double before = 1.0;
   for (const double tolerance : {1e-2, 1e-3, 1e-4, 1e-5, 1e-6}) {
-    const double error = distance(
-        state_at_zero({.sampler = SamplerKind::adaptive, .tolerance = tolerance}, 2), exact);
+    const double error =
+        distance(state_at_zero({.sampler = Sampler::adaptive, .tolerance = tolerance}, 2), exact);
     EXPECT_LT(error, 100.0 * tolerance);
     EXPECT_LT(error, before);
     before = error;
@@ -93,18 +93,17 @@ TEST_F(AdaptiveConvergence, ErrorsFallWithTheTolerance) {
 
 TEST_F(AdaptiveConvergence, ATooSmallToleranceIsAnError) {
   expect_error(ErrorCode::numeric, "tolerance 1e-12 needs more than 1000 network calls",
-               [&] { state_at_zero({.sampler = SamplerKind::adaptive, .tolerance = 1e-12}, 2); });
+               [&] { state_at_zero({.sampler = Sampler::adaptive, .tolerance = 1e-12}, 2); });
 }
 
 // What the network predicts is a matter of words: the same flow, so the same state.
 TEST_F(AdaptiveConvergence, EveryPredictionIsTheSameFlow) {
-  for (const SamplerKind sampler : sampler_kinds()) {
-    if (sampler == SamplerKind::ddpm_small || sampler == SamplerKind::ddpm_large) continue;
+  for (const Named<Sampler>& named : Names<Sampler>::all()) {
+    const Sampler sampler = named.value;
+    if (sampler == Sampler::ddpm_small || sampler == Sampler::ddpm_large) continue;
     const auto expected = state_at_zero({.sampler = sampler}, 20);
     for (const Prediction prediction : {Prediction::x0, Prediction::v}) {
-      EXPECT_LT(
-          distance(state_at_zero({.sampler = sampler, .prediction = prediction}, 20), expected),
-          1e-9)
+      EXPECT_LT(distance(state_at_zero({.sampler = sampler}, 20, prediction), expected), 1e-9)
           << to_string(sampler) << " " << to_string(prediction);
     }
   }

@@ -20,11 +20,11 @@ class Encode : public testing::Test {
   const Schedule schedule = Schedule::linear();
   const Device device{make_ref_backend()};
 
-  Plan plan_of(std::int64_t S, PlanOptions options = {}, TauKind kind = TauKind::linear) const {
-    return make_plan(
-        schedule,
-        make_trajectory(schedule, {.kind = kind, .num_steps = S, .final_alpha = FinalAlpha::first}),
-        options);
+  Plan plan_of(std::int64_t S, PlanOptions options = {},
+               Prediction prediction = Prediction::eps) const {
+    options.steps = S;
+    options.final_alpha = FinalAlpha::first;
+    return make_plan(schedule, prediction, options);
   }
 
   /// Where element i of the data lies: two clusters in every second direction, so that eps is not
@@ -99,7 +99,7 @@ TEST_F(Encode, StepsAreThoseOfTheSamplerTheOtherWayRound) {
     EXPECT_NEAR(step.x_from_eps, std::sqrt(high) * (noise_level(high) - noise_level(low)), 1e-12);
   }
   // A list that starts at 0 has a last step that does not move.
-  EXPECT_EQ(make_encoding(plan_of(4, {}, TauKind::linspace)).size(), 3U);
+  EXPECT_EQ(make_encoding(plan_of(4, {.tau = TauKind::linspace})).size(), 3U);
 }
 
 TEST_F(Encode, AnEncodingComesBackTheBetterTheMoreSteps) {
@@ -119,7 +119,7 @@ TEST_F(Encode, IsTheSameForEveryPrediction) {
   const Tensor x_0 = data(2);
   const Tensor expected = encode(make_encoding(plan_of(20)), oracle(), x_0);
   for (const Prediction prediction : {Prediction::x0, Prediction::v}) {
-    const Plan plan = plan_of(20, {.prediction = prediction});
+    const Plan plan = plan_of(20, {}, prediction);
     EXPECT_LT(largest(encode(make_encoding(plan), oracle(prediction), x_0), expected), 1e-3);
     const Inverted exact = invert(make_encoding(plan), oracle(prediction), x_0);
     const Tensor back = sample(plan, oracle(prediction), exact.x_T, DrawnNoise{});
@@ -192,14 +192,13 @@ TEST_F(Encode, ObserversSeeEachStepAndCanStop) {
 }
 
 TEST_F(Encode, RefusesWhatCannotBeUndone) {
-  expect_error(ErrorCode::user, "eta 0",
-               [&] { make_encoding(plan_of(5, {.noise = EtaNoise{0.5}})); });
+  expect_error(ErrorCode::user, "eta 0", [&] { make_encoding(plan_of(5, {.eta = 0.5})); });
   expect_error(ErrorCode::user, "clip",
-               [&] { make_encoding(plan_of(5, {.clip = Clip::keep_eps})); });
+               [&] { make_encoding(plan_of(5, {.clip = {.bound = Clip::Bound::range}})); });
   expect_error(ErrorCode::user, "sampler ddim",
-               [&] { make_encoding(plan_of(5, {.sampler = SamplerKind::heun})); });
+               [&] { make_encoding(plan_of(5, {.sampler = Sampler::heun})); });
   expect_error(ErrorCode::user, "another tau",
-               [&] { make_encoding(plan_of(7, {}, TauKind::diffusers_trailing)); });
+               [&] { make_encoding(plan_of(7, {.tau = TauKind::diffusers_trailing})); });
   const std::vector<std::int64_t> tau = {99, 999};
   expect_error(ErrorCode::user, "clean image", [&] { make_encoding(make_plan(schedule, tau)); });
 }

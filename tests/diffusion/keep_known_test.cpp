@@ -22,8 +22,8 @@ class KeepKnown : public testing::Test {
     draw_initial_state(seed, 0, x);
     return x;
   }
-  Plan plan_of(const PlanOptions& options) const {
-    return make_plan(schedule, make_tau(TauKind::linear, 12, 1000).steps, options);
+  Plan plan_of(const PlanOptions& options, Prediction prediction = Prediction::eps) const {
+    return make_plan(schedule, make_tau(TauKind::linear, 12, 1000).steps, options, prediction);
   }
   /// Element i of an image belongs to pixel i / 2.
   bool is_kept(std::int64_t i) const { return kept_[static_cast<std::size_t>(i % 32 / 2)] == 1.0; }
@@ -47,13 +47,13 @@ Tensor network(const Tensor& x, double t) {
 
 TEST_F(KeepKnown, KeptPixelsComeOutAsTheyAreInEverySampler) {
   const Denoiser denoiser = network;
-  for (const auto& options :
-       {PlanOptions{}, PlanOptions{.noise = EtaNoise{1.0}}, PlanOptions{.noise = SigmaHatNoise{}},
-        PlanOptions{.sampler = SamplerKind::heun}, PlanOptions{.sampler = SamplerKind::dpmpp_2m},
-        PlanOptions{.prediction = Prediction::x0}, PlanOptions{.prediction = Prediction::v}}) {
-    const Denoiser keeping = keep_known(schedule, options.prediction, denoiser, known_, kept_);
-    const Tensor x = sample(plan_of(options), keeping, normal(1), DrawnNoise{.seed = 2});
-    const Tensor free = sample(plan_of(options), denoiser, normal(1), DrawnNoise{.seed = 2});
+  for (const Plan& plan :
+       {plan_of({}), plan_of({.eta = 1.0}), plan_of({.eta = SigmaHat{}}),
+        plan_of({.sampler = Sampler::heun}), plan_of({.sampler = Sampler::dpmpp_2m}),
+        plan_of({}, Prediction::x0), plan_of({}, Prediction::v)}) {
+    const Denoiser keeping = keep_known(schedule, plan.prediction, denoiser, known_, kept_);
+    const Tensor x = sample(plan, keeping, normal(1), DrawnNoise{.seed = 2});
+    const Tensor free = sample(plan, denoiser, normal(1), DrawnNoise{.seed = 2});
     double drawn = 0.0;
     for (std::int64_t i = 0; i < x.size(); ++i) {
       if (is_kept(i)) {

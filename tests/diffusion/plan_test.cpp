@@ -30,7 +30,7 @@ Plan plan_of(TauKind kind, std::int64_t S, const PlanOptions& options = {}) {
 struct Posterior {
   double from_x0, from_x, variance;
 };
-Posterior ddpm_posterior(const Step& step) {
+Posterior ddpm_posterior(const PlanStep& step) {
   const double alpha = step.alpha_bar / step.alpha_bar_prev;
   const double beta = 1.0 - alpha;
   return {.from_x0 = std::sqrt(step.alpha_bar_prev) * beta / (1.0 - step.alpha_bar),
@@ -39,7 +39,7 @@ Posterior ddpm_posterior(const Step& step) {
 }
 
 /// The same mean of our update, with eps = (x_t - sqrt(alpha_bar) x_0) / sqrt(1 - alpha_bar).
-Posterior mean_in_x0_and_x(const Step& step) {
+Posterior mean_in_x0_and_x(const PlanStep& step) {
   const double from_x = step.update.prev_from_eps / std::sqrt(1.0 - step.alpha_bar);
   return {.from_x0 = step.update.prev_from_x0 - from_x * std::sqrt(step.alpha_bar),
           .from_x = from_x,
@@ -49,9 +49,9 @@ Posterior mean_in_x0_and_x(const Step& step) {
 TEST(Plan, GoesDownTheListAndEndsAtTheCleanImage) {
   const Plan plan = plan_of(TauKind::quadratic, 10);
   const auto tau = make_tau(TauKind::quadratic, 10, 1000).steps;
-  EXPECT_EQ(plan.nfe(), 10);
+  EXPECT_EQ(plan.nfe, 10);
   for (std::size_t i = 0; i < tau.size(); ++i) {
-    const Step& step = plan.steps[i];
+    const PlanStep& step = plan.steps[i];
     EXPECT_EQ(step.t, tau[tau.size() - 1 - i]);
     EXPECT_EQ(step.t_prev, i + 1 < tau.size() ? tau[tau.size() - 2 - i] : -1);
     EXPECT_EQ(step.alpha_bar, schedule().alpha_bar_at(step.t));
@@ -74,10 +74,10 @@ TEST(Plan, SigmaListsOfThePaper) {
                          {0, .0100, .2853, .4761, .6183, .7232, .7971, .8471, .8811, .9054},
                          {.0100, .3237, .5165, .6322, .7132, .7734, .8194, .8552, .8835, .9059}}};
   for (const Case& expected : cases) {
-    const Plan eta1 = plan_of(expected.kind, 10, {.noise = EtaNoise{1.0}});
-    const Plan hat = plan_of(expected.kind, 10, {.noise = SigmaHatNoise{}});
+    const Plan eta1 = plan_of(expected.kind, 10, {.eta = 1.0});
+    const Plan hat = plan_of(expected.kind, 10, {.eta = SigmaHat{}});
     for (std::size_t i = 0; i < 10; ++i) {
-      const Step& step = eta1.steps[9 - i];
+      const PlanStep& step = eta1.steps[9 - i];
       EXPECT_NEAR(step.sigma, expected.eta1[i], 5.1e-5) << "t " << step.t;
       EXPECT_NEAR(sigma_hat(step.alpha_bar, step.alpha_bar_prev), expected.hat[i], 5.1e-5);
       EXPECT_NEAR(hat.steps[9 - i].sigma, i == 0 ? 0.0 : expected.hat[i], 5.1e-5);
@@ -97,7 +97,7 @@ TEST(Plan, VariancesOfDiffusers) {
 
 TEST(Plan, EtaOneIsTheDdpmPosterior) {
   for (const std::int64_t S : {1, 10, 50, 1000}) {
-    for (const Step& step : plan_of(TauKind::linear, S, {.noise = EtaNoise{1.0}}).steps) {
+    for (const PlanStep& step : plan_of(TauKind::linear, S, {.eta = 1.0}).steps) {
       const Posterior expected = ddpm_posterior(step);
       const Posterior found = mean_in_x0_and_x(step);
       ASSERT_NEAR(found.from_x0, expected.from_x0, kTolerance) << "t " << step.t;
@@ -111,8 +111,9 @@ TEST(Plan, EtaOneIsTheDdpmPosterior) {
 // standard deviation exp(log(beta_t) / 2), no noise at t = 0. Our clip with an eps derived anew is
 // the same in other words.
 TEST(Plan, SigmaHatWithRederivedEpsIsTheOfficialDdpmNoisy) {
-  const PlanOptions options{.noise = SigmaHatNoise{}, .clip = Clip::rederive_eps};
-  for (const Step& step : plan_of(TauKind::linear_code, 10, options).steps) {
+  const PlanOptions options{.eta = SigmaHat{},
+                            .clip = {.bound = Clip::Bound::range, .eps = Clip::EpsRule::rederive}};
+  for (const PlanStep& step : plan_of(TauKind::linear_code, 10, options).steps) {
     const SamplerUpdate& u = step.update;
     for (const auto& [x, eps] : {std::pair{0.3, -0.2}, {1.7, -2.5}, {-0.4, 1.1}, {-2.2, 0.1}}) {
       // SamplerUpdate's contract, in scalars.
@@ -140,7 +141,7 @@ TEST(Plan, SigmaHatWithRederivedEpsIsTheOfficialDdpmNoisy) {
 TEST(Plan, EveryEtaIsEulerAncestral) {
   for (const double eta : {0.0, 0.2, 0.5, 1.0}) {
     for (const std::int64_t S : {10, 50, 1000}) {
-      for (const Step& step : plan_of(TauKind::quadratic, S, {.noise = EtaNoise{eta}}).steps) {
+      for (const PlanStep& step : plan_of(TauKind::quadratic, S, {.eta = eta}).steps) {
         const double s = std::sqrt((1.0 - step.alpha_bar) / step.alpha_bar);
         const double s_prev = std::sqrt((1.0 - step.alpha_bar_prev) / step.alpha_bar_prev);
         const double s_up = eta * s_prev * std::sqrt((s - s_prev) * (s + s_prev)) / s;
@@ -159,7 +160,7 @@ TEST(Plan, EveryEtaIsEulerAncestral) {
 double largest_marginal_error(const Plan& plan) {
   double variance = 1.0 - plan.steps.front().alpha_bar;
   double largest = 0.0;
-  for (const Step& step : plan.steps) {
+  for (const PlanStep& step : plan.steps) {
     // The mean sqrt(alpha_bar) x_0 is kept by x0_pred = x_0; only the deviation, eps, is scaled.
     const double factor = step.update.prev_from_eps / std::sqrt(1.0 - step.alpha_bar);
     variance = factor * factor * variance + step.sigma * step.sigma;
@@ -170,9 +171,8 @@ double largest_marginal_error(const Plan& plan) {
 
 TEST(Plan, EveryEtaKeepsTheMarginalsAndSigmaHatDoesNot) {
   for (const double eta : {0.0, 0.3, 1.0})
-    EXPECT_LT(largest_marginal_error(plan_of(TauKind::linear, 10, {.noise = EtaNoise{eta}})),
-              kTolerance);
-  EXPECT_GT(largest_marginal_error(plan_of(TauKind::linear, 10, {.noise = SigmaHatNoise{}})), 0.02);
+    EXPECT_LT(largest_marginal_error(plan_of(TauKind::linear, 10, {.eta = eta})), kTolerance);
+  EXPECT_GT(largest_marginal_error(plan_of(TauKind::linear, 10, {.eta = SigmaHat{}})), 0.02);
 }
 
 TEST(Plan, LargestEta) {
@@ -182,21 +182,20 @@ TEST(Plan, LargestEta) {
     const auto tau = make_tau(TauKind::linear_code, S, 1000).steps;
     const double largest = largest_eta(schedule(), tau);
     EXPECT_NEAR(largest, expected, S == 1000 || S == 50 ? 5e-4 : 5e-5) << S;
-    for (const Step& step : make_plan(schedule(), tau, {.noise = EtaNoise{largest}}).steps) {
+    for (const PlanStep& step : make_plan(schedule(), tau, {.eta = largest}).steps) {
       EXPECT_GE(step.update.prev_from_eps, 0.0);
       EXPECT_NEAR(std::pow(step.update.prev_from_eps, 2) + std::pow(step.sigma, 2),
                   1.0 - step.alpha_bar_prev, kTolerance);
     }
-    expect_error(ErrorCode::user, "allow at most 1.", [&] {
-      make_plan(schedule(), tau, {.noise = EtaNoise{std::nextafter(largest, 2.0)}});
-    });
+    expect_error(ErrorCode::user, "allow at most 1.",
+                 [&] { make_plan(schedule(), tau, {.eta = std::nextafter(largest, 2.0)}); });
   }
   expect_error(ErrorCode::user, "eta: 1.2 makes",
-               [] { plan_of(TauKind::linear_code, 10, {.noise = EtaNoise{1.2}}); });
+               [] { plan_of(TauKind::linear_code, 10, {.eta = 1.2}); });
   expect_error(ErrorCode::user, "at most 1.0004",
-               [] { plan_of(TauKind::linear_code, 10, {.noise = EtaNoise{1.2}}); });
+               [] { plan_of(TauKind::linear_code, 10, {.eta = 1.2}); });
   // A single step adds no noise whatever eta is.
-  EXPECT_EQ(plan_of(TauKind::linear, 1, {.noise = EtaNoise{7.0}}).steps[0].sigma, 0.0);
+  EXPECT_EQ(plan_of(TauKind::linear, 1, {.eta = 7.0}).steps[0].sigma, 0.0);
 }
 
 TEST(Plan, RefusesWhatCannotBeSampled) {
@@ -211,10 +210,9 @@ TEST(Plan, RefusesWhatCannotBeSampled) {
   refused("entry 1 is 1000; expected 0 to 999", {0, 1000}, {});
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double infinity = std::numeric_limits<double>::infinity();
-  for (const double eta : {-0.1, nan, infinity})
-    refused("eta: ", {0, 999}, {.noise = EtaNoise{eta}});
+  for (const double eta : {-0.1, nan, infinity}) refused("eta: ", {0, 999}, {.eta = eta});
   for (const double range : {0.0, -1.0, nan, infinity})
-    refused("clip: range", {0, 999}, {.clip = Clip::keep_eps, .clip_range = range});
+    refused("clip: range", {0, 999}, {.clip = {.bound = Clip::Bound::range, .range = range}});
 }
 
 TEST(Plan, RefusesWhatASamplerCannotDo) {
@@ -223,48 +221,50 @@ TEST(Plan, RefusesWhatASamplerCannotDo) {
     expect_error(ErrorCode::user, part, [&] { make_plan(schedule(), tau, options); });
   };
   refused("eta: 0.5 has no meaning for the sampler ab2, which adds no noise",
-          {.noise = EtaNoise{0.5}, .sampler = SamplerKind::ab2});
+          {.eta = 0.5, .sampler = Sampler::ab2});
   refused("eta: 0.5 has no meaning for the sampler ddpm-small, which has a variance of its own",
-          {.noise = EtaNoise{0.5}, .sampler = SamplerKind::ddpm_small});
+          {.eta = 0.5, .sampler = Sampler::ddpm_small});
   refused("sigma-hat: belongs to the sampler ddim, not to euler",
-          {.noise = SigmaHatNoise{}, .sampler = SamplerKind::euler});
+          {.eta = SigmaHat{}, .sampler = Sampler::euler});
   refused("keep-eps changes nothing in the sampler heun",
-          {.clip = Clip::keep_eps, .sampler = SamplerKind::heun});
+          {.clip = {.bound = Clip::Bound::range}, .sampler = Sampler::heun});
   refused("keep-eps changes nothing in the sampler adaptive",
-          {.clip = Clip::threshold_keep_eps, .sampler = SamplerKind::adaptive});
-  for (const double ratio : {0.0, -0.1, 1.1})
-    refused("threshold: ", {.clip = Clip::threshold_keep_eps, .threshold = {.ratio = ratio}});
-  refused("a largest value of 0.5", {.clip = Clip::threshold_keep_eps, .threshold = {.max = 0.5}});
-  refused("tolerance: 0 is", {.sampler = SamplerKind::adaptive, .tolerance = 0.0});
+          {.clip = {.bound = Clip::Bound::quantile}, .sampler = Sampler::adaptive});
+  for (const double quantile : {0.0, -0.1, 1.1})
+    refused("threshold: ", {.clip = {.bound = Clip::Bound::quantile, .quantile = quantile}});
+  refused("a largest value of 0.5", {.clip = {.bound = Clip::Bound::quantile, .max = 0.5}});
+  refused("tolerance: 0 is", {.sampler = Sampler::adaptive, .tolerance = 0.0});
 
-  const auto refused_trajectory = [](const std::string& part, const TrajectoryOptions& options) {
-    expect_error(ErrorCode::user, part, [&] {
-      make_plan(schedule(), make_trajectory(schedule(), options),
-                {.sampler = SamplerKind::dpmpp_2m});
-    });
+  const auto refused_trajectory = [](const std::string& part, const PlanOptions& options) {
+    expect_error(ErrorCode::user, part, [&] { make_plan(schedule(), Prediction::eps, options); });
   };
-  refused_trajectory("dpmpp-2m looks back over several steps, which must meet",
-                     {.kind = TauKind::diffusers_trailing, .num_steps = 300});
-  refused_trajectory("the one at t = 0 stays there",
-                     {.kind = TauKind::leading, .num_steps = 10, .final_alpha = FinalAlpha::first});
+  refused_trajectory(
+      "dpmpp-2m looks back over several steps, which must meet",
+      {.steps = 300, .tau = TauKind::diffusers_trailing, .sampler = Sampler::dpmpp_2m});
+  refused_trajectory("the one at t = 0 stays there", {.steps = 10,
+                                                      .tau = TauKind::leading,
+                                                      .sampler = Sampler::dpmpp_2m,
+                                                      .final_alpha = FinalAlpha::first});
 }
 
 TEST(Plan, ZeroTerminalSnrNeedsAnotherPredictionAndSampler) {
-  const Schedule zero = make_schedule({.terminal_snr = ScheduleOptions::TerminalSnr::zero});
+  const Schedule zero = make_schedule({.terminal_snr = TerminalSnr::zero});
   const std::vector<std::int64_t> tau = {99, 499, 999};
   expect_error(ErrorCode::user, "a network that predicts eps says nothing of the image",
                [&] { make_plan(zero, tau); });
-  for (const SamplerKind sampler : sampler_kinds()) {
-    const PlanOptions options{.sampler = sampler, .prediction = Prediction::v};
-    const bool works = sampler == SamplerKind::ddim || sampler == SamplerKind::ddpm_small ||
-                       sampler == SamplerKind::ddpm_large || sampler == SamplerKind::dpmpp_2m;
+  for (const Named<Sampler>& named : Names<Sampler>::all()) {
+    const Sampler sampler = named.value;
+    const PlanOptions options{.sampler = sampler};
+    const bool works = sampler == Sampler::ddim || sampler == Sampler::ddpm_small ||
+                       sampler == Sampler::ddpm_large || sampler == Sampler::dpmpp_2m;
     if (!works) {
       expect_error(ErrorCode::user, "the noise level, which is infinite",
-                   [&] { make_plan(zero, tau, options); });
+                   [&] { make_plan(zero, tau, options, Prediction::v); });
       continue;
     }
-    for (const Step& step : make_plan(zero, tau, options).steps) {
-      const Combination next = step.multistep ? step.multistep->next : Combination{};
+    for (const PlanStep& step : make_plan(zero, tau, options, Prediction::v).steps) {
+      const Multistep::Combination next =
+          step.multistep ? step.multistep->next : Multistep::Combination{};
       for (const double factor :
            {step.update.x0_from_x, step.update.eps_from_x, step.update.prev_from_x0, step.sigma,
             next.x, next.directions[0], next.directions[1], next.directions[2]})
@@ -278,14 +278,14 @@ TEST(Plan, ZeroTerminalSnrNeedsAnotherPredictionAndSampler) {
 // The factors of eps in y at the first steps of S = 10 "uniform": eq. 13 and eq. 15 go to the same
 // limit, but differ by a third here.
 TEST(Plan, EquationThirteenIsNotEquationFifteen) {
-  const auto factor = [](SamplerKind sampler, std::size_t i) {
-    const Step step = plan_of(TauKind::linear_code, 10, {.sampler = sampler}).steps[i];
+  const auto factor = [](Sampler sampler, std::size_t i) {
+    const PlanStep step = plan_of(TauKind::linear_code, 10, {.sampler = sampler}).steps[i];
     return step.multistep->next.directions[0] / std::sqrt(step.alpha_bar_prev);
   };
   const double expected[3][2] = {{-35.09, -24.97}, {-13.71, -10.06}, {-5.85, -4.43}};
   for (std::size_t i = 0; i < 3; ++i) {
-    EXPECT_NEAR(factor(SamplerKind::euler, i), expected[i][0], 5e-3);
-    EXPECT_NEAR(factor(SamplerKind::euler_t, i), expected[i][1], 5e-3);
+    EXPECT_NEAR(factor(Sampler::euler, i), expected[i][0], 5e-3);
+    EXPECT_NEAR(factor(Sampler::euler_t, i), expected[i][1], 5e-3);
   }
 }
 
@@ -295,9 +295,9 @@ TEST(Plan, EquationThirteenIsNotEquationFifteen) {
 TEST(Plan, ExactWeightOfTheoremOne) {
   const std::pair<std::int64_t, double> printed_over_exact[] = {
       {10, 2.5e4}, {500, 1.2e5}, {999, 6e7}};
-  const Plan plan = plan_of(TauKind::linear, 1000, {.noise = EtaNoise{1.0}});
+  const Plan plan = plan_of(TauKind::linear, 1000, {.eta = 1.0});
   for (const auto& [t, ratio] : printed_over_exact) {
-    const Step& step = plan.steps[static_cast<std::size_t>(999 - t)];
+    const PlanStep& step = plan.steps[static_cast<std::size_t>(999 - t)];
     const double a = step.alpha_bar, a_prev = step.alpha_bar_prev;
     const double variance = step.sigma * step.sigma;
     const double from_x0 = mean_in_x0_and_x(step).from_x0;
@@ -317,8 +317,8 @@ TEST(Plan, ARepeatedStepDoesNothing) {
   const double a = schedule().alpha_bar(7);
   trajectory.legs = {{.t = 7, .t_prev = 7, .alpha_bar = a, .alpha_bar_prev = a},
                      {.t = 7, .t_prev = -1, .alpha_bar = a, .alpha_bar_prev = 1}};
-  for (const NoiseRule& noise : {NoiseRule{EtaNoise{0.0}}, {EtaNoise{1.0}}, {SigmaHatNoise{}}}) {
-    const Step step = make_plan(schedule(), trajectory, {.noise = noise}).steps[0];
+  for (const Eta& eta : {Eta{0.0}, {1.0}, {SigmaHat{}}}) {
+    const PlanStep step = make_plan(schedule(), Prediction::eps, trajectory, {.eta = eta}).steps[0];
     EXPECT_EQ(step.sigma, 0.0);
     EXPECT_NEAR(step.update.prev_from_x0 * step.update.x0_from_x, 1.0, kTolerance);
     EXPECT_NEAR(step.update.prev_from_x0 * step.update.x0_from_output + step.update.prev_from_eps,
@@ -327,29 +327,31 @@ TEST(Plan, ARepeatedStepDoesNothing) {
 }
 
 TEST(Plan, CallsOfTheNetwork) {
-  const auto nfe = [](SamplerKind sampler) {
-    return plan_of(TauKind::linear, 10, {.sampler = sampler}).nfe();
+  const auto nfe = [](Sampler sampler) {
+    return plan_of(TauKind::linear, 10, {.sampler = sampler}).nfe;
   };
-  EXPECT_EQ(nfe(SamplerKind::ab2), 10);
-  EXPECT_EQ(nfe(SamplerKind::ab3), 11);
-  EXPECT_EQ(nfe(SamplerKind::ab4), 14);
-  EXPECT_EQ(nfe(SamplerKind::heun), 19);
-  EXPECT_EQ(nfe(SamplerKind::dpmpp_2m), 10);
-  EXPECT_EQ(nfe(SamplerKind::dpmpp_3m), 11);
-  EXPECT_EQ(nfe(SamplerKind::unipc), 10);
+  EXPECT_EQ(nfe(Sampler::ab2), 10);
+  EXPECT_EQ(nfe(Sampler::ab3), 11);
+  EXPECT_EQ(nfe(Sampler::ab4), 14);
+  EXPECT_EQ(nfe(Sampler::heun), 19);
+  EXPECT_EQ(nfe(Sampler::dpmpp_2m), 10);
+  EXPECT_EQ(nfe(Sampler::dpmpp_3m), 11);
+  EXPECT_EQ(nfe(Sampler::unipc), 10);
 }
 
 TEST(Plan, ClipIsWhatTheOptionSays) {
   const auto update = [](Clip clip) {
-    return plan_of(TauKind::linear, 10, {.clip = clip, .clip_range = 2.0}).steps[3].update;
+    clip.range = 2.0;
+    return plan_of(TauKind::linear, 10, {.clip = clip}).steps[3].update;
   };
-  EXPECT_EQ(update(Clip::none).clip, std::numeric_limits<double>::infinity());
-  EXPECT_EQ(update(Clip::none).eps_from_output, 1.0);
-  EXPECT_EQ(update(Clip::keep_eps).clip, 2.0);
-  EXPECT_EQ(update(Clip::keep_eps).eps_from_output, 1.0);
-  EXPECT_EQ(update(Clip::rederive_eps).clip, 2.0);
-  EXPECT_EQ(update(Clip::rederive_eps).eps_from_output, 0.0);
-  EXPECT_LT(update(Clip::rederive_eps).eps_from_x0, 0.0);
+  EXPECT_EQ(update({}).clip, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(update({}).eps_from_output, 1.0);
+  EXPECT_EQ(update({.bound = Clip::Bound::range}).clip, 2.0);
+  EXPECT_EQ(update({.bound = Clip::Bound::range}).eps_from_output, 1.0);
+  EXPECT_EQ(update({.bound = Clip::Bound::range, .eps = Clip::EpsRule::rederive}).clip, 2.0);
+  EXPECT_EQ(update({.bound = Clip::Bound::range, .eps = Clip::EpsRule::rederive}).eps_from_output,
+            0.0);
+  EXPECT_LT(update({.bound = Clip::Bound::range, .eps = Clip::EpsRule::rederive}).eps_from_x0, 0.0);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "diffusion/plan_text.h"
+#include "diffusion/plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@ Plan plan_of(const PlanOptions& options) {
 }
 
 TEST(PlanText, Table) {
-  EXPECT_EQ(to_table(plan_of({.noise = EtaNoise{1.0}})),
+  EXPECT_EQ(to_table(plan_of({.eta = 1.0})),
             "     t  t_prev  sqrt(alpha_bar)           SNR     sigma\n"
             "   999     499         0.006353    4.0360e-05    0.9597\n"
             "   499      -1         0.280334    8.5290e-02    0.0000\n"
@@ -24,7 +24,7 @@ TEST(PlanText, Table) {
 }
 
 TEST(PlanText, JsonHoldsEveryNumberExactly) {
-  const Plan plan = plan_of({.noise = EtaNoise{0.3}, .clip = Clip::keep_eps});
+  const Plan plan = plan_of({.eta = 0.3, .clip = {.bound = Clip::Bound::range}});
   const auto json = nlohmann::json::parse(to_json(plan));
   EXPECT_EQ(json["noise"], "eta");
   EXPECT_EQ(json["eta"], 0.3);
@@ -32,7 +32,7 @@ TEST(PlanText, JsonHoldsEveryNumberExactly) {
   EXPECT_EQ(json["nfe"], 2);
   ASSERT_EQ(json["steps"].size(), 2);
   for (std::size_t i = 0; i < 2; ++i) {
-    const Step& step = plan.steps[i];
+    const PlanStep& step = plan.steps[i];
     EXPECT_EQ(json["steps"][i]["t"], step.t);
     EXPECT_EQ(json["steps"][i]["t_prev"], step.t_prev);
     EXPECT_EQ(json["steps"][i]["sqrt_alpha_bar"], std::sqrt(step.alpha_bar));
@@ -44,12 +44,12 @@ TEST(PlanText, JsonHoldsEveryNumberExactly) {
 TEST(PlanText, RealTimesAndTheAdaptiveSampler) {
   const Schedule schedule = Schedule::linear();
   const std::vector<double> tau = {0, 499.5};
-  const Plan real = make_plan(schedule, make_trajectory(schedule, tau));
+  const Plan real = make_plan(schedule, Prediction::eps, {.tau = tau});
   EXPECT_THAT(to_table(real), testing::HasSubstr("\n499.500       0         0.279627"));
   EXPECT_EQ(nlohmann::json::parse(to_json(real))["steps"][0]["t"], 499.5);
 
-  const Plan adaptive =
-      make_plan(schedule, make_trajectory(schedule, tau), {.sampler = SamplerKind::adaptive});
+  const Plan adaptive = make_plan(schedule, Prediction::eps, make_trajectory(schedule, tau),
+                                  {.sampler = Sampler::adaptive});
   EXPECT_THAT(to_table(adaptive), testing::HasSubstr("tolerance 0.01"));
   EXPECT_THAT(to_table(adaptive), testing::HasSubstr("(nfe): at most 1000"));
   const auto json = nlohmann::json::parse(to_json(adaptive));
@@ -59,8 +59,8 @@ TEST(PlanText, RealTimesAndTheAdaptiveSampler) {
 }
 
 TEST(PlanText, JsonNamesTheRules) {
-  const auto sigma_hat = nlohmann::json::parse(
-      to_json(plan_of({.noise = SigmaHatNoise{}, .clip = Clip::rederive_eps})));
+  const auto sigma_hat = nlohmann::json::parse(to_json(plan_of(
+      {.eta = SigmaHat{}, .clip = {.bound = Clip::Bound::range, .eps = Clip::EpsRule::rederive}})));
   EXPECT_EQ(sigma_hat["noise"], "sigma-hat");
   EXPECT_FALSE(sigma_hat.contains("eta"));
   EXPECT_EQ(sigma_hat["clip"], "rederive-eps");

@@ -14,7 +14,7 @@ namespace {
 
 using test::expect_error;
 
-class Sampler : public testing::Test {
+class DiffusionSampler : public testing::Test {
  protected:
   const Schedule schedule = Schedule::linear();
   const Device device{make_ref_backend()};
@@ -43,7 +43,7 @@ class Sampler : public testing::Test {
   }
 };
 
-TEST_F(Sampler, AnOracleRecoversTheImageInAnyNumberOfSteps) {
+TEST_F(DiffusionSampler, AnOracleRecoversTheImageInAnyNumberOfSteps) {
   const Tensor x0 = normal(1, 0, shape, DType::f64);
   const Denoiser oracle = [&](const Tensor& x, double t) {
     const double alpha_bar = schedule.alpha_bar_at(t);
@@ -53,10 +53,10 @@ TEST_F(Sampler, AnOracleRecoversTheImageInAnyNumberOfSteps) {
                               std::sqrt(1.0 - alpha_bar);
     return eps;
   };
-  const NoiseRule rules[] = {EtaNoise{0.0}, EtaNoise{0.5}, EtaNoise{1.0}, SigmaHatNoise{}};
-  for (const NoiseRule& rule : rules) {
+  const Eta rules[] = {0.0, 0.5, 1.0, SigmaHat{}};
+  for (const Eta& rule : rules) {
     for (const std::int64_t S : {1, 10, 50}) {
-      const Tensor found = sample(plan_of(S, {.noise = rule}), oracle,
+      const Tensor found = sample(plan_of(S, {.eta = rule}), oracle,
                                   normal(2, 0, shape, DType::f64), DrawnNoise{.seed = 3});
       for (std::int64_t i = 0; i < x0.size(); ++i)
         ASSERT_NEAR(found.data<double>()[i], x0.data<double>()[i], 1e-11) << "S " << S;
@@ -64,8 +64,8 @@ TEST_F(Sampler, AnOracleRecoversTheImageInAnyNumberOfSteps) {
   }
 }
 
-TEST_F(Sampler, AnImageDependsOnItsIndexAndNotOnItsBatch) {
-  const Plan plan = plan_of(7, {.noise = EtaNoise{0.8}});
+TEST_F(DiffusionSampler, AnImageDependsOnItsIndexAndNotOnItsBatch) {
+  const Plan plan = plan_of(7, {.eta = 0.8});
   const auto draw = [&](std::uint32_t first, std::int64_t count) {
     return to_host(sample(plan, mixing_denoiser, normal(5, first, shape.with(0, count)),
                           DrawnNoise{.seed = 5, .first_image = first}));
@@ -79,14 +79,14 @@ TEST_F(Sampler, AnImageDependsOnItsIndexAndNotOnItsBatch) {
 }
 
 // Noise at a real t: another lane, so that it shares no number with that of a whole t.
-TEST_F(Sampler, NoiseKeysOfRealTimes) {
+TEST_F(DiffusionSampler, NoiseKeysOfRealTimes) {
   EXPECT_EQ(step_noise_key(7, 12.0).step, 12U);
   EXPECT_EQ(step_noise_key(7, 12.0).lane, 0U);
   EXPECT_EQ(step_noise_key(7, 12.5).step, 12U);
   EXPECT_EQ(step_noise_key(7, 12.5).lane, 1U << 23);
   EXPECT_LT(step_noise_key(7, std::nextafter(13.0, 0.0)).lane, 1U << 24);
   const std::vector<double> tau = {10.0, 10.5, 900.25};
-  const Plan plan = make_plan(schedule, make_trajectory(schedule, tau), {.noise = EtaNoise{1.0}});
+  const Plan plan = make_plan(schedule, Prediction::eps, {.tau = tau, .eta = 1.0});
   const auto draw = [&](std::uint32_t first, std::int64_t count) {
     return to_host(sample(plan, mixing_denoiser, normal(5, first, shape.with(0, count)),
                           DrawnNoise{.seed = 5, .first_image = first}));
@@ -98,9 +98,11 @@ TEST_F(Sampler, NoiseKeysOfRealTimes) {
 }
 
 // The determinism contract holds for samplers with memory and with steps of their own.
-TEST_F(Sampler, NoSamplerMixesImages) {
-  for (const SamplerKind sampler : sampler_kinds()) {
-    for (const Clip clip : {Clip::none, Clip::threshold_rederive_eps}) {
+TEST_F(DiffusionSampler, NoSamplerMixesImages) {
+  for (const Named<Sampler>& named : Names<Sampler>::all()) {
+    const Sampler sampler = named.value;
+    for (const Clip& clip :
+         {Clip{}, Clip{.bound = Clip::Bound::quantile, .eps = Clip::EpsRule::rederive}}) {
       const Plan plan = plan_of(7, {.clip = clip, .sampler = sampler});
       const auto draw = [&](std::uint32_t first, std::int64_t count) {
         return to_host(sample(plan, mixing_denoiser, normal(5, first, shape.with(0, count)),
@@ -115,7 +117,7 @@ TEST_F(Sampler, NoSamplerMixesImages) {
   }
 }
 
-TEST_F(Sampler, EverySamplerRecoversWhatAnOracleKnows) {
+TEST_F(DiffusionSampler, EverySamplerRecoversWhatAnOracleKnows) {
   const Tensor x0 = normal(1, 0, shape, DType::f64);
   const Denoiser oracle = [&](const Tensor& x, double t) {
     const double alpha_bar = schedule.alpha_bar_at(t);
@@ -126,8 +128,9 @@ TEST_F(Sampler, EverySamplerRecoversWhatAnOracleKnows) {
           std::sqrt(1.0 - alpha_bar);
     return eps;
   };
-  for (const SamplerKind sampler : sampler_kinds()) {
-    if (sampler == SamplerKind::euler_t) continue;  // eq. 15 ends short of the clean image
+  for (const Named<Sampler>& named : Names<Sampler>::all()) {
+    const Sampler sampler = named.value;
+    if (sampler == Sampler::euler_t) continue;  // eq. 15 ends short of the clean image
     for (const std::int64_t S : {1, 2, 3, 4, 10, 50}) {
       const Tensor x_T = normal(2, 0, shape, DType::f64).slice(0, 1);
       const Tensor found = sample(plan_of(S, {.sampler = sampler}), oracle, x_T, DrawnNoise{});
@@ -140,7 +143,7 @@ TEST_F(Sampler, EverySamplerRecoversWhatAnOracleKnows) {
 
 // Two ways of computing one thing, of which no line is shared: eq. 12 in x, and Euler's ancestral
 // method in y over noise levels.
-TEST_F(Sampler, DdimIsEulerAncestral) {
+TEST_F(DiffusionSampler, DdimIsEulerAncestral) {
   const Tensor x_T = normal(2, 0, shape, DType::f64);
   const Denoiser denoiser = [](const Tensor& x, double t) {
     Tensor eps = empty_like(x);
@@ -149,12 +152,13 @@ TEST_F(Sampler, DdimIsEulerAncestral) {
     return eps;
   };
   for (const double eta : {0.0, 0.4, 1.0}) {
-    for (const Clip clip : {Clip::none, Clip::rederive_eps}) {
-      const auto draw = [&](SamplerKind sampler) {
-        return sample(plan_of(50, {.noise = EtaNoise{eta}, .clip = clip, .sampler = sampler}),
-                      denoiser, x_T, DrawnNoise{.seed = 4});
+    for (const Clip& clip :
+         {Clip{}, Clip{.bound = Clip::Bound::range, .eps = Clip::EpsRule::rederive}}) {
+      const auto draw = [&](Sampler sampler) {
+        return sample(plan_of(50, {.eta = eta, .clip = clip, .sampler = sampler}), denoiser, x_T,
+                      DrawnNoise{.seed = 4});
       };
-      const Tensor ddim = draw(SamplerKind::ddim), euler = draw(SamplerKind::euler);
+      const Tensor ddim = draw(Sampler::ddim), euler = draw(Sampler::euler);
       for (std::int64_t i = 0; i < ddim.size(); ++i)
         ASSERT_NEAR(euler.data<double>()[i], ddim.data<double>()[i], 1e-12) << eta;
     }
@@ -163,7 +167,7 @@ TEST_F(Sampler, DdimIsEulerAncestral) {
 
 // The posterior of Ho et al. is eta = 1; with its larger variance it is sigma-hat, whose eps is
 // derived from the clipped x_0.
-TEST_F(Sampler, DdpmIsEtaOneAndSigmaHat) {
+TEST_F(DiffusionSampler, DdpmIsEtaOneAndSigmaHat) {
   const Tensor x_T = normal(2, 0, shape);
   const auto draw = [&](const PlanOptions& options) {
     return to_host(sample(plan_of(20, options), mixing_denoiser, x_T, DrawnNoise{.seed = 4}));
@@ -172,16 +176,17 @@ TEST_F(Sampler, DdpmIsEtaOneAndSigmaHat) {
     for (std::size_t i = 0; i < a.size(); ++i)
       ASSERT_NEAR(a[i], b[i], 1e-5F * std::max(1.0F, std::abs(b[i])));
   };
-  expect_near(draw({.sampler = SamplerKind::ddpm_small}), draw({.noise = EtaNoise{1.0}}));
-  expect_near(draw({.clip = Clip::keep_eps, .sampler = SamplerKind::ddpm_large}),
-              draw({.noise = SigmaHatNoise{}, .clip = Clip::rederive_eps}));
+  expect_near(draw({.sampler = Sampler::ddpm_small}), draw({.eta = 1.0}));
+  expect_near(draw({.clip = {.bound = Clip::Bound::range}, .sampler = Sampler::ddpm_large}),
+              draw({.eta = SigmaHat{},
+                    .clip = {.bound = Clip::Bound::range, .eps = Clip::EpsRule::rederive}}));
 }
 
 // The stream of z is part of the determinism contract: seed, step_noise, t, image.
-TEST_F(Sampler, DrawnNoiseIsTheDocumentedStream) {
-  const Plan plan = plan_of(5, {.noise = EtaNoise{1.0}});
+TEST_F(DiffusionSampler, DrawnNoiseIsTheDocumentedStream) {
+  const Plan plan = plan_of(5, {.eta = 1.0});
   std::vector<Tensor> z;
-  for (const Step& step : plan.steps) {
+  for (const PlanStep& step : plan.steps) {
     Tensor& noise = z.emplace_back(device, shape);
     const std::int64_t image_size = noise.size() / noise.dim(0);
     for (std::int64_t image = 0; image < noise.dim(0); ++image)
@@ -197,7 +202,7 @@ TEST_F(Sampler, DrawnNoiseIsTheDocumentedStream) {
             to_host(sample(plan, mixing_denoiser, x_T, DrawnNoise{.seed = 11, .first_image = 20})));
 }
 
-TEST_F(Sampler, LeavesTheInitialStateAlone) {
+TEST_F(DiffusionSampler, LeavesTheInitialStateAlone) {
   const Tensor x_T = normal(5, 0, shape);
   const std::vector<float> before = to_host(x_T);
   const Tensor x_0 = sample(plan_of(3), mixing_denoiser, x_T, DrawnNoise{});
@@ -205,7 +210,7 @@ TEST_F(Sampler, LeavesTheInitialStateAlone) {
   EXPECT_NE(to_host(x_0), before);
 }
 
-TEST_F(Sampler, ObserverSeesEveryStateAndPrediction) {
+TEST_F(DiffusionSampler, ObserverSeesEveryStateAndPrediction) {
   const Plan plan = plan_of(4);
   const Tensor x_T = normal(5, 0, shape);
   std::vector<float> x = to_host(x_T);
@@ -228,7 +233,7 @@ TEST_F(Sampler, ObserverSeesEveryStateAndPrediction) {
   EXPECT_EQ(x, to_host(x_0));
 }
 
-TEST_F(Sampler, ObserverCanStop) {
+TEST_F(DiffusionSampler, ObserverCanStop) {
   int num_calls = 0;
   const auto stop_after_two = [&](const StepReport&) {
     return ++num_calls == 2 ? Flow::stop : Flow::proceed;
@@ -239,7 +244,7 @@ TEST_F(Sampler, ObserverCanStop) {
   EXPECT_EQ(num_calls, 2);
 }
 
-TEST_F(Sampler, NamesTheStepOfANan) {
+TEST_F(DiffusionSampler, NamesTheStepOfANan) {
   for (const float bad :
        {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     const Denoiser denoiser = [&](const Tensor& x, double t) {
@@ -252,7 +257,7 @@ TEST_F(Sampler, NamesTheStepOfANan) {
   }
 }
 
-TEST_F(Sampler, FindsAnOverflowInTheLastStep) {
+TEST_F(DiffusionSampler, FindsAnOverflowInTheLastStep) {
   const Denoiser huge = [&](const Tensor& x, double) {
     Tensor eps = empty_like(x);
     x.device().kernels().fill(3e38, eps);
@@ -262,8 +267,8 @@ TEST_F(Sampler, FindsAnOverflowInTheLastStep) {
                [&] { sample(plan_of(1), huge, normal(5, 0, shape), DrawnNoise{}); });
 }
 
-TEST_F(Sampler, RefusesNoiseThatDoesNotFit) {
-  const Plan plan = plan_of(3, {.noise = EtaNoise{1.0}});
+TEST_F(DiffusionSampler, RefusesNoiseThatDoesNotFit) {
+  const Plan plan = plan_of(3, {.eta = 1.0});
   const Tensor x_T = normal(5, 0, shape);
   std::vector<Tensor> z(2, x_T);
   expect_error(ErrorCode::user, "noise for 2 steps; the plan has 3",
@@ -280,10 +285,10 @@ TEST_F(Sampler, RefusesNoiseThatDoesNotFit) {
   });
 }
 
-TEST_F(Sampler, AsksTheSystemForNoMemoryInsideAStep) {
+TEST_F(DiffusionSampler, AsksTheSystemForNoMemoryInsideAStep) {
   const Shape large{2, 128, 128, 8};  // one tensor is an arena chunk of its own
   std::vector<std::int64_t> allocations;
-  sample(plan_of(4, {.noise = EtaNoise{1.0}}), mixing_denoiser, normal(5, 0, large), DrawnNoise{},
+  sample(plan_of(4, {.eta = 1.0}), mixing_denoiser, normal(5, 0, large), DrawnNoise{},
          [&](const StepReport&) {
            allocations.push_back(device.arena().num_system_allocations());
            return Flow::proceed;
@@ -325,83 +330,86 @@ Tensor diffusers_model(const Tensor& x, double t) {
 struct DiffusersLoop {
   const char* name;
   double sum;  // of |x|, as diffusers computes it in float
-  TauKind kind = TauKind::diffusers_leading;
-  std::int64_t num_steps = 10;
-  PlanOptions options = {.clip = Clip::keep_eps};
-  ScheduleOptions schedule = {};
-  FinalAlpha final_alpha = FinalAlpha::one;
-  std::int64_t steps_offset = 0;
+  PlanOptions options = {};
+  ForwardProcess process = {};
   float scale = 1.0F;  // of the sample
 };
 
-const ScheduleOptions kFromOneHundredth{.range = {.start = 0.01}};
-const ScheduleOptions kZeroTerminalSnr{.terminal_snr = ScheduleOptions::TerminalSnr::zero};
-const PlanOptions kThreshold{.clip = Clip::threshold_keep_eps,
-                             .threshold = {.ratio = 0.9, .max = 2}};
-const PlanOptions kThresholdRederived{.clip = Clip::threshold_rederive_eps,
-                                      .threshold = {.ratio = 0.9, .max = 2}};
-const PlanOptions kClippedV{.clip = Clip::keep_eps, .clip_range = 0.5, .prediction = Prediction::v};
-const PlanOptions kClippedVRederived{
-    .clip = Clip::rederive_eps, .clip_range = 0.5, .prediction = Prediction::v};
+constexpr Clip kKeepEps{.bound = Clip::Bound::range};
+constexpr Clip kThreshold{.bound = Clip::Bound::quantile, .quantile = 0.9, .max = 2};
+constexpr Clip kThresholdRederived{
+    .bound = Clip::Bound::quantile, .eps = Clip::EpsRule::rederive, .quantile = 0.9, .max = 2};
+constexpr Clip kHalf{.bound = Clip::Bound::range, .range = 0.5};
+constexpr Clip kHalfRederived{
+    .bound = Clip::Bound::range, .eps = Clip::EpsRule::rederive, .range = 0.5};
+
+/// Ten steps of diffusers, clipped.
+PlanOptions leading(const Clip& clip = kKeepEps) {
+  return {.steps = 10, .tau = TauKind::diffusers_leading, .clip = clip};
+}
+PlanOptions trailing(std::int64_t steps, Sampler sampler) {
+  return {.steps = steps, .tau = TauKind::trailing, .sampler = sampler};
+}
+const ForwardProcess kFromOneHundredth{.beta_start = 0.01};
+const ForwardProcess kV{.prediction = Prediction::v};
 
 // The first four are published in diffusers' tests; the others were computed with its 0.42.1.
 const DiffusersLoop kLoops[] = {
-    {.name = "full_loop", .sum = 172.0067},
-    {.name = "v", .sum = 52.5302, .options = {.clip = Clip::keep_eps, .prediction = Prediction::v}},
-    {.name = "alpha_to_one", .sum = 149.8295, .schedule = kFromOneHundredth},
+    {.name = "full_loop", .sum = 172.0067, .options = leading()},
+    {.name = "v", .sum = 52.5302, .options = leading(), .process = kV},
+    {.name = "alpha_to_one", .sum = 149.8295, .options = leading(), .process = kFromOneHundredth},
     {.name = "alpha_not_to_one",
      .sum = 149.0784,
-     .schedule = kFromOneHundredth,
-     .final_alpha = FinalAlpha::first},
-    {.name = "scaled_linear", .sum = 178.98132, .schedule = {.betas = BetaKind::scaled_linear}},
-    {.name = "cosine", .sum = 181.36781, .schedule = {.betas = BetaKind::cosine}},
+     .options = {.steps = 10,
+                 .tau = TauKind::diffusers_leading,
+                 .clip = kKeepEps,
+                 .final_alpha = FinalAlpha::first},
+     .process = kFromOneHundredth},
+    {.name = "scaled_linear",
+     .sum = 178.98132,
+     .options = leading(),
+     .process = {.schedule = BetaKind::scaled_linear}},
+    {.name = "cosine",
+     .sum = 181.36781,
+     .options = leading(),
+     .process = {.schedule = BetaKind::cosine}},
     {.name = "zero_terminal_snr",
      .sum = 50.55741,
-     .kind = TauKind::diffusers_trailing,
-     .options = {.clip = Clip::keep_eps, .prediction = Prediction::v},
-     .schedule = kZeroTerminalSnr},
+     .options = {.steps = 10, .tau = TauKind::diffusers_trailing, .clip = kKeepEps},
+     .process = {.terminal_snr = TerminalSnr::zero, .prediction = Prediction::v}},
     {.name = "trailing_300",
      .sum = 210.06815,
-     .kind = TauKind::diffusers_trailing,
-     .num_steps = 300},
-    {.name = "linspace_7", .sum = 193.13611, .kind = TauKind::diffusers_linspace, .num_steps = 7},
-    {.name = "steps_offset", .sum = 145.43311, .num_steps = 5, .steps_offset = 1},
-    {.name = "threshold", .sum = 423.25916, .options = kThreshold, .scale = 4},
-    {.name = "threshold_rederived", .sum = 423.17999, .options = kThresholdRederived, .scale = 4},
-    {.name = "clip", .sum = 553.46173, .scale = 4},
-    {.name = "clip_v", .sum = 276.84695, .options = kClippedV, .scale = 4},
-    {.name = "clip_v_rederived", .sum = 248.75395, .options = kClippedVRederived, .scale = 4},
-    {.name = "dpmpp_2m",
-     .sum = 185.26485,
-     .kind = TauKind::trailing,
-     .options = {.sampler = SamplerKind::dpmpp_2m}},
-    {.name = "dpmpp_2m_20",
-     .sum = 194.82938,
-     .kind = TauKind::trailing,
-     .num_steps = 20,
-     .options = {.sampler = SamplerKind::dpmpp_2m}},
-    {.name = "unipc",
-     .sum = 187.02293,
-     .kind = TauKind::trailing,
-     .options = {.sampler = SamplerKind::unipc}},
-    {.name = "unipc_20",
-     .sum = 194.53566,
-     .kind = TauKind::trailing,
-     .num_steps = 20,
-     .options = {.sampler = SamplerKind::unipc}},
+     .options = {.steps = 300, .tau = TauKind::diffusers_trailing, .clip = kKeepEps}},
+    {.name = "linspace_7",
+     .sum = 193.13611,
+     .options = {.steps = 7, .tau = TauKind::diffusers_linspace, .clip = kKeepEps}},
+    {.name = "steps_offset",
+     .sum = 145.43311,
+     .options =
+         {.steps = 5, .tau = TauKind::diffusers_leading, .clip = kKeepEps, .steps_offset = 1}},
+    {.name = "threshold", .sum = 423.25916, .options = leading(kThreshold), .scale = 4},
+    {.name = "threshold_rederived",
+     .sum = 423.17999,
+     .options = leading(kThresholdRederived),
+     .scale = 4},
+    {.name = "clip", .sum = 553.46173, .options = leading(), .scale = 4},
+    {.name = "clip_v", .sum = 276.84695, .options = leading(kHalf), .process = kV, .scale = 4},
+    {.name = "clip_v_rederived",
+     .sum = 248.75395,
+     .options = leading(kHalfRederived),
+     .process = kV,
+     .scale = 4},
+    {.name = "dpmpp_2m", .sum = 185.26485, .options = trailing(10, Sampler::dpmpp_2m)},
+    {.name = "dpmpp_2m_20", .sum = 194.82938, .options = trailing(20, Sampler::dpmpp_2m)},
+    {.name = "unipc", .sum = 187.02293, .options = trailing(10, Sampler::unipc)},
+    {.name = "unipc_20", .sum = 194.53566, .options = trailing(20, Sampler::unipc)},
 };
 
-TEST_F(Sampler, FullLoopsOfDiffusers) {
+TEST_F(DiffusionSampler, FullLoopsOfDiffusers) {
   for (const DiffusersLoop& loop : kLoops) {
     std::vector<float> values = diffusers_sample(false);
     for (float& value : values) value *= loop.scale;
-    const Schedule of_loop = make_schedule(loop.schedule);
-    const Plan plan = make_plan(of_loop,
-                                make_trajectory(of_loop, {.kind = loop.kind,
-                                                          .num_steps = loop.num_steps,
-                                                          .final_alpha = loop.final_alpha,
-                                                          .steps_offset = loop.steps_offset}),
-                                loop.options);
+    const Plan plan = make_plan(make_schedule(loop.process), loop.process.prediction, loop.options);
     const Tensor x_T = from_host(device, {4, 3, 8, 8}, values);
     const Sums sums = absolute_sums(sample(plan, diffusers_model, x_T, DrawnNoise{}));
     EXPECT_NEAR(sums.sum, loop.sum, 2e-3) << loop.name;
@@ -409,7 +417,7 @@ TEST_F(Sampler, FullLoopsOfDiffusers) {
   }
 }
 
-TEST_F(Sampler, FullLoopOfDiffusersFromTheMiddle) {
+TEST_F(DiffusionSampler, FullLoopOfDiffusersFromTheMiddle) {
   const std::vector<std::int64_t> tau = {0, 100};
   const Tensor clean = from_host(device, {4, 3, 8, 8}, diffusers_sample(false));
   const Tensor noise = from_host(device, {4, 3, 8, 8}, diffusers_sample(true));
@@ -417,7 +425,7 @@ TEST_F(Sampler, FullLoopOfDiffusersFromTheMiddle) {
   const std::vector<double> a(4, std::sqrt(schedule.alpha_bar(100)));
   const std::vector<double> b(4, std::sqrt(1.0 - schedule.alpha_bar(100)));
   device.kernels().mix_per_image(a, clean, b, noise, x);
-  const Plan plan = make_plan(schedule, tau, {.clip = Clip::keep_eps});
+  const Plan plan = make_plan(schedule, tau, {.clip = {.bound = Clip::Bound::range}});
   const Sums sums = absolute_sums(sample(plan, diffusers_model, x, DrawnNoise{}));
   EXPECT_NEAR(sums.sum, 354.5418, 1e-3);
   EXPECT_NEAR(sums.mean, 0.4616, 5e-5);

@@ -57,21 +57,22 @@ TEST(Schedule, KindsAreThoseOfDiffusers) {
       {BetaKind::cosine, 0.9999586939811707, 0.4922850430011749, 2.4287349909002387e-09},
       {BetaKind::sigmoid, 0.9998508095741272, 0.29888758063316345, 3.9681821363046765e-05}};
   for (const Case& expected : cases) {
-    const Schedule schedule = make_schedule({.betas = expected.betas});
+    const Schedule schedule = make_schedule({.schedule = expected.betas});
     EXPECT_NEAR(schedule.alpha_bar(0), expected.at_0, 1e-6) << to_string(expected.betas);
     EXPECT_NEAR(schedule.alpha_bar(500) / expected.at_500, 1.0, 1e-5) << to_string(expected.betas);
     EXPECT_NEAR(schedule.alpha_bar(999) / expected.at_999, 1.0, 1e-4) << to_string(expected.betas);
   }
-  const Schedule listed = make_schedule({.betas = BetaKind::list, .list = {0.1, 0.2}});
+  const Schedule listed = make_schedule({.schedule = BetaKind::list, .betas = {0.1, 0.2}});
   EXPECT_DOUBLE_EQ(listed.alpha_bar(1), 0.9 * 0.8);
 }
 
 TEST(Schedule, ZeroTerminalSnr) {
-  for (const BetaKind kind : beta_kinds()) {
-    ScheduleOptions options{.betas = kind, .terminal_snr = ScheduleOptions::TerminalSnr::zero};
-    if (kind == BetaKind::list) options.list = {0.1, 0.2, 0.3};
+  for (const Named<BetaKind>& named : Names<BetaKind>::all()) {
+    const BetaKind kind = named.value;
+    ForwardProcess options{.schedule = kind, .terminal_snr = TerminalSnr::zero};
+    if (kind == BetaKind::list) options.betas = {0.1, 0.2, 0.3};
     const Schedule zero = make_schedule(options);
-    options.terminal_snr = ScheduleOptions::TerminalSnr::as_it_is;
+    options.terminal_snr = TerminalSnr::as_is;
     const Schedule before = make_schedule(options);
     const std::int64_t last = zero.num_steps() - 1;
     EXPECT_TRUE(zero.has_zero_terminal_snr());
@@ -84,21 +85,20 @@ TEST(Schedule, ZeroTerminalSnr) {
                  [&] { zero.alpha_bar_at(static_cast<double>(last) - 0.5); });
   }
   // diffusers 0.42.1
-  const Schedule linear = make_schedule({.terminal_snr = ScheduleOptions::TerminalSnr::zero});
+  const Schedule linear = make_schedule({.terminal_snr = TerminalSnr::zero});
   EXPECT_NEAR(linear.alpha_bar(500), 0.07524619996547699, 1e-6);
   EXPECT_NEAR(linear.alpha_bar(998), 4.213273285813557e-09, 1e-12);
-  expect_error(ErrorCode::user, "needs at least 2 steps", [] {
-    make_schedule({.range = {.T = 1}, .terminal_snr = ScheduleOptions::TerminalSnr::zero});
-  });
+  expect_error(ErrorCode::user, "needs at least 2 steps",
+               [] { make_schedule({.T = 1, .terminal_snr = TerminalSnr::zero}); });
 }
 
 TEST(Schedule, RefusesListsThatDoNotBelong) {
   expect_error(ErrorCode::user, "the list of betas is empty",
-               [] { make_schedule({.betas = BetaKind::list}); });
+               [] { make_schedule({.schedule = BetaKind::list}); });
   expect_error(ErrorCode::user, "but the schedule is cosine",
-               [] { make_schedule({.betas = BetaKind::cosine, .list = {0.1}}); });
+               [] { make_schedule({.schedule = BetaKind::cosine, .betas = {0.1}}); });
   expect_error(ErrorCode::user, "no real roots",
-               [] { make_schedule({.betas = BetaKind::scaled_linear, .range = {.start = -0.1}}); });
+               [] { make_schedule({.schedule = BetaKind::scaled_linear, .beta_start = -0.1}); });
 }
 
 TEST(Schedule, RefusesWhatCannotBeSampled) {

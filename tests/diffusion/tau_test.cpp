@@ -38,7 +38,7 @@ TEST(Tau, PaperListsAreWholeForEveryNumberOfSteps) {
   for (const TauKind kind : {TauKind::linear, TauKind::quadratic}) {
     for (const std::int64_t T : {1, 2, 37, 1000}) {
       for (std::int64_t S = 1; S <= T; ++S) {
-        const Tau tau = make_tau(kind, S, T);
+        const VisitedSteps tau = make_tau(kind, S, T);
         ASSERT_EQ(std::ssize(tau.steps), S);
         ASSERT_TRUE(strictly_increasing(tau.steps)) << "S " << S << " T " << T;
         ASSERT_GE(tau.steps.front(), 0);
@@ -73,7 +73,7 @@ TEST(Tau, LinearCodeRunsTheWrongNumberOfStepsAndSaysSo) {
   EXPECT_EQ(steps(TauKind::linear_code, 501).size(), 1000);
   int num_wrong = 0;
   for (std::int64_t S = 1; S <= 1000; ++S) {
-    const Tau tau = make_tau(TauKind::linear_code, S, 1000);
+    const VisitedSteps tau = make_tau(TauKind::linear_code, S, 1000);
     ASSERT_TRUE(strictly_increasing(tau.steps));
     ASSERT_LT(tau.steps.back(), 1000);
     const bool wrong = std::ssize(tau.steps) != S;
@@ -90,7 +90,7 @@ TEST(Tau, QuadraticCodeLeavesOutDuplicatesAndSaysSo) {
   const std::pair<std::int64_t, std::int64_t> cases[] = {
       {10, 10}, {20, 20}, {50, 49}, {100, 96}, {200, 187}, {500, 422}, {1000, 688}};
   for (const auto& [S, num_distinct] : cases) {
-    const Tau tau = make_tau(TauKind::quadratic_code, S, 1000);
+    const VisitedSteps tau = make_tau(TauKind::quadratic_code, S, 1000);
     EXPECT_EQ(std::ssize(tau.steps), num_distinct);
     EXPECT_TRUE(strictly_increasing(tau.steps));
     EXPECT_EQ(tau.steps.back(), 800);
@@ -118,7 +118,7 @@ TEST(Tau, ListsWithOneRuleAreWholeForEveryNumberOfSteps) {
   for (const auto& [kind, starts_at_0, ends_at_last] : kinds) {
     for (const std::int64_t T : {1, 2, 37, 1000}) {
       for (std::int64_t S = 1; S <= T; ++S) {
-        const Tau tau = make_tau(kind, S, T);
+        const VisitedSteps tau = make_tau(kind, S, T);
         ASSERT_EQ(std::ssize(tau.steps), S);
         ASSERT_TRUE(strictly_increasing(tau.steps)) << to_string(kind) << " S " << S << " T " << T;
         ASSERT_GE(tau.steps.front(), 0);
@@ -177,7 +177,8 @@ TEST(Tau, StepsOffset) {
 }
 
 TEST(Tau, RefusesStepsOutOfRange) {
-  for (const TauKind kind : tau_kinds()) {
+  for (const Named<TauKind>& named : Names<TauKind>::all()) {
+    const TauKind kind = named.value;
     for (const std::int64_t S : {-1, 0, 1001})
       expect_error(ErrorCode::user, "expected 1 to 1000", [&] { make_tau(kind, S, 1000); });
     expect_error(ErrorCode::user, "T is 0", [&] { make_tau(kind, 1, 0); });

@@ -18,12 +18,13 @@ const Schedule& schedule() {
 }
 
 Trajectory of_kind(TauKind kind, std::int64_t S, FinalAlpha final_alpha = FinalAlpha::one) {
-  return make_trajectory(schedule(), {.kind = kind, .num_steps = S, .final_alpha = final_alpha});
+  return make_trajectory(schedule(), {.steps = S, .tau = kind, .final_alpha = final_alpha});
 }
 
 // Issue 11347 of diffusers and its family: the previous step is the one in the list.
 TEST(Trajectory, LegsMeetForEveryNumberOfStepsAndSpacing) {
-  for (const TauKind kind : tau_kinds()) {
+  for (const Named<TauKind>& named : Names<TauKind>::all()) {
+    const TauKind kind = named.value;
     if (kind >= TauKind::diffusers_leading) continue;
     for (std::int64_t S = 1; S <= 1000; ++S) {
       const Trajectory trajectory = of_kind(kind, S);
@@ -56,9 +57,9 @@ TEST(Trajectory, LogSnrHasEqualDistances) {
       ASSERT_NEAR(log_snr(legs[i].alpha_bar_prev) - log_snr(legs[i].alpha_bar), distance, 1e-9);
   }
   EXPECT_EQ(of_kind(TauKind::log_snr, 1).legs.front().t, 999.0);
-  const Schedule zero = make_schedule({.terminal_snr = ScheduleOptions::TerminalSnr::zero});
+  const Schedule zero = make_schedule({.terminal_snr = TerminalSnr::zero});
   expect_error(ErrorCode::user, "log-snr has no equal distances to minus infinity",
-               [&] { make_trajectory(zero, {.kind = TauKind::log_snr, .num_steps = 10}); });
+               [&] { make_trajectory(zero, {.steps = 10, .tau = TauKind::log_snr}); });
 }
 
 TEST(Trajectory, AListMayHoldRealNumbers) {

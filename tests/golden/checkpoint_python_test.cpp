@@ -39,7 +39,7 @@ TEST(GoldenPython, PyTorchReadsTheCheckpointThatWeWriteBack) {
   if (python.empty()) GTEST_SKIP() << test::no_python_with("torch");
   const test::TemporaryFolder folder;
   model::write_model(model::open_model(path), folder / "ckpt.pth",
-                     {.target = model::Target::official});
+                     {.target = ConvertTarget::official});
   test::write_text(folder / "compare.py", kScript);
   const std::string command = python + " " + (folder / "compare.py").string() + " " +
                               path.string() + " " + (folder / "ckpt.pth").string();

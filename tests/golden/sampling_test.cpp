@@ -11,32 +11,28 @@
 namespace ddim {
 namespace {
 
-using diffusion::Clip;
-using diffusion::EtaNoise;
-using diffusion::SigmaHatNoise;
-using diffusion::TauKind;
-
 struct Trajectory {
   const char* tau;
   TauKind kind;
   std::int64_t num_steps;
   const char* sampler;
-  diffusion::PlanOptions options;
+  PlanOptions options;
   double state_tolerance = kTrajectoryTolerance;
   double prediction_tolerance = kTrajectoryTolerance;
 };
 
-const diffusion::PlanOptions kSigmaHat{.noise = SigmaHatNoise{}, .clip = Clip::rederive_eps};
+const PlanOptions kSigmaHat{.eta = SigmaHat{},
+                            .clip = {.bound = Clip::Bound::range, .eps = Clip::EpsRule::rederive}};
 
 const Trajectory kTrajectories[] = {
-    {"uniform10", TauKind::linear_code, 10, "eta0.0", {.noise = EtaNoise{0.0}}},
-    {"uniform10", TauKind::linear_code, 10, "eta0.5", {.noise = EtaNoise{0.5}}},
-    {"uniform10", TauKind::linear_code, 10, "eta1.0", {.noise = EtaNoise{1.0}}},
-    {"quad10", TauKind::quadratic_code, 10, "eta0.0", {.noise = EtaNoise{0.0}}},
-    {"quad10", TauKind::quadratic_code, 10, "eta0.5", {.noise = EtaNoise{0.5}}},
-    {"quad10", TauKind::quadratic_code, 10, "eta1.0", {.noise = EtaNoise{1.0}}},
-    {"uniform20", TauKind::linear_code, 20, "eta0.0", {.noise = EtaNoise{0.0}}},
-    {"quad20", TauKind::quadratic_code, 20, "eta0.0", {.noise = EtaNoise{0.0}}},
+    {"uniform10", TauKind::linear_code, 10, "eta0.0", {.eta = 0.0}},
+    {"uniform10", TauKind::linear_code, 10, "eta0.5", {.eta = 0.5}},
+    {"uniform10", TauKind::linear_code, 10, "eta1.0", {.eta = 1.0}},
+    {"quad10", TauKind::quadratic_code, 10, "eta0.0", {.eta = 0.0}},
+    {"quad10", TauKind::quadratic_code, 10, "eta0.5", {.eta = 0.5}},
+    {"quad10", TauKind::quadratic_code, 10, "eta1.0", {.eta = 1.0}},
+    {"uniform20", TauKind::linear_code, 20, "eta0.0", {.eta = 0.0}},
+    {"quad20", TauKind::quadratic_code, 20, "eta0.0", {.eta = 0.0}},
     {"uniform10", TauKind::linear_code, 10, "ddpm_noisy", kSigmaHat, kClippedTrajectoryTolerance,
      kClippedPredictionTolerance},
 };
@@ -58,12 +54,13 @@ TEST_P(GoldenSampling, Trajectory) {
   const std::string name = tau_name + "." + trajectory.sampler;
 
   const diffusion::Schedule& schedule = golden_model().schedule;
-  const diffusion::Tau tau = make_tau(trajectory.kind, trajectory.num_steps, schedule.num_steps());
+  const diffusion::VisitedSteps tau =
+      diffusion::make_tau(trajectory.kind, trajectory.num_steps, schedule.num_steps());
   EXPECT_EQ(tau.steps, read_i64(file, tau_name + ".tau"));
-  const diffusion::Plan plan = make_plan(schedule, tau.steps, trajectory.options);
+  const Plan plan = diffusion::make_plan(schedule, tau.steps, trajectory.options);
 
   std::vector<Tensor> z;
-  for (std::int64_t i = 0; i < plan.nfe(); ++i) z.push_back(images(file, name + ".noise", i));
+  for (std::int64_t i = 0; i < plan.nfe; ++i) z.push_back(images(file, name + ".noise", i));
   const Tensor x_T = images(file, "x_T");
   const auto denoiser = [&](const Tensor& x_t, double t) {
     Tape tape;

@@ -1,11 +1,11 @@
-#include "model/activation_memory.h"
+#include "run/activation_memory.h"
 
 #include <gtest/gtest.h>
 
 #include "backend/make_device.h"
 #include "tensor/tensor.h"
 
-namespace ddim::model {
+namespace ddim::run {
 namespace {
 
 constexpr std::int64_t kMiB = std::int64_t{1} << 18;  // in floats
@@ -40,4 +40,4 @@ TEST(ActivationMemory, NothingNeedsNothing) {
 }
 
 }  // namespace
-}  // namespace ddim::model
+}  // namespace ddim::run

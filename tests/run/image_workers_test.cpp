@@ -1,4 +1,4 @@
-#include "model/image_workers.h"
+#include "run/image_workers.h"
 
 #include <ddim/error.h>
 #include <gmock/gmock.h>
@@ -9,7 +9,7 @@
 #include "backend/make_device.h"
 #include "tensor/tensor.h"
 
-namespace ddim::model {
+namespace ddim::run {
 namespace {
 
 struct Cut {
@@ -81,4 +81,4 @@ TEST(ImageWorkers, RefusesNumbersBelowOne) {
 }
 
 }  // namespace
-}  // namespace ddim::model
+}  // namespace ddim::run

@@ -1,0 +1,111 @@
+#include "run/run_images.h"
+
+#include <ddim/error.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <numeric>
+
+#include "backend/make_device.h"
+#include "nn/initialisation.h"
+#include "tensor/kernels.h"
+
+namespace ddim::run {
+namespace {
+
+class RunImages : public testing::Test {
+ protected:
+  RunImages()
+      : unet_(make_device(BackendKind::cpu), {.sample_size = 8,
+                                              .layers_per_block = 1,
+                                              .block_out_channels = {8, 16},
+                                              .attention_levels = {1},
+                                              .norm_num_groups = 4}) {
+    initialise(unet_, Initialisation::pytorch, 1);
+    network = make_network(unet_);
+  }
+
+  /// [count,8,8,3], all different.
+  static FloatImages make_images(std::int64_t count) {
+    FloatImages images{.count = count, .shape = {.channels = 3, .height = 8, .width = 8}};
+    images.values.resize(static_cast<std::size_t>(count) * 3 * 64);
+    std::iota(images.values.begin(), images.values.end(), 0.0F);
+    return images;
+  }
+
+  std::unique_ptr<const Network> network;
+  const ClassChoice no_class;
+
+ private:
+  UNet unet_;
+};
+
+TEST_F(RunImages, HandsEachMicroBatchItsImagesAndPutsThemBack) {
+  const FloatImages images = make_images(5);
+  for (const std::int64_t batch : {1, 2, 16}) {
+    for (const int num_threads : {1, 2, 4}) {
+      const RunOptions options{.batch = batch, .threads = num_threads};
+      const ImageRun run = run_images(
+          *network, {.count = 5, .first_image = 30, .class_choice = no_class, .run = options},
+          [&](const MicroBatch& micro_batch) {
+            const Tensor x = micro_batch.upload(images.values);
+            EXPECT_EQ(x.shape(), micro_batch.shape);
+            if (micro_batch.first > 0) {
+              EXPECT_EQ(micro_batch.first_image, 30 + micro_batch.first);
+            }
+            return x;
+          });
+      EXPECT_EQ(run.images.values, images.values) << batch << " " << num_threads;
+      EXPECT_EQ(run.images.count, 5);
+      EXPECT_EQ(run.images.shape, images.shape);
+    }
+  }
+}
+
+TEST_F(RunImages, KeepsChannelsLast) {
+  const RunOptions options{.threads = 1};
+  run_images(*network, {.count = 1, .class_choice = no_class, .run = options},
+             [&](const MicroBatch& batch) {
+               const Tensor x = batch.upload(make_images(1).values);
+               EXPECT_EQ(x.shape(), (Shape{1, 8, 8, 3}));
+               EXPECT_EQ(batch.is_rehearsal, batch.device.describe() == "dry run");
+               if (!batch.is_rehearsal) {
+                 EXPECT_EQ(to_host(x)[3 * 9 + 2], 3 * 9 + 2);
+               }
+               return x;
+             });
+}
+
+TEST_F(RunImages, PlansTheMemoryOfWhatTheProcessKeeps) {
+  const FloatImages images = make_images(4);
+  const RunOptions options{.threads = 2};
+  const ImageRun run = run_images(*network, {.count = 4, .class_choice = no_class, .run = options},
+                                  [&](const MicroBatch& batch) {
+                                    std::vector<Tensor> kept;
+                                    Tensor x = batch.upload(images.values);
+                                    for (int i = 0; i < 5; ++i) {
+                                      kept.push_back(batch.denoiser(x, 10.0));
+                                      kept.emplace_back(batch.device, Shape{1 << 19});
+                                    }
+                                    return x;
+                                  });
+  EXPECT_EQ(run.num_step_allocations, 0);
+}
+
+TEST_F(RunImages, RefusesImagesThatDoNotFit) {
+  FloatImages images = make_images(2);
+  EXPECT_NO_THROW(check_images(*network, 2, images, "x_T"));
+  images.values.back() = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THROW(check_images(*network, 2, images, "x_T"), Error);
+  images.values.back() = 0.0F;
+  EXPECT_THROW(check_images(*network, 3, images, "x_T"), Error);
+  std::swap(images.shape.channels, images.shape.width);
+  EXPECT_THROW(check_images(*network, 2, images, "x_T"), Error);
+  std::swap(images.shape.channels, images.shape.width);
+  images.values.pop_back();
+  EXPECT_THROW(check_images(*network, 2, images, "x_T"), Error);
+}
+
+}  // namespace
+}  // namespace ddim::run
