@@ -183,8 +183,8 @@ TEST_P(FaultTest, FileIsOldOrNewAndNothingIsLeft) {
     for_every_call(
         [&](FileSystem& file_system) {
           folder.emplace();
-          if (existing == Overwrite::allow) write_text(*folder / "a.bin", kOld);
-          write_file_durably(*folder / "a.bin", new_content(), existing, file_system);
+          if (overwrite == Overwrite::allow) write_text(*folder / "a.bin", kOld);
+          write_file_durably(*folder / "a.bin", new_content(), overwrite, file_system);
         },
         [&](const FaultyFileSystem& file_system, const std::optional<Error>& error) {
           const fs::path path = *folder / "a.bin";
@@ -199,7 +199,7 @@ TEST_P(FaultTest, FileIsOldOrNewAndNothingIsLeft) {
             EXPECT_EQ(read_text(path), kNew);
           } else {
             EXPECT_FALSE(survives(file_system.hit_name())) << error->what();
-            const bool replacing = existing == Overwrite::allow;
+            const bool replacing = overwrite == Overwrite::allow;
             EXPECT_EQ(names,
                       replacing ? std::vector<std::string>{"a.bin"} : std::vector<std::string>{});
             EXPECT_EQ(read_text(path), replacing ? kOld : "");

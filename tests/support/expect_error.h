@@ -28,7 +28,9 @@ void expect_error(ErrorCode code, const Message& message, const Work& work) {
     } else {
       EXPECT_THAT(what, message);
     }
-    if (is_one_line) EXPECT_THAT(what, testing::Not(testing::HasSubstr("\n")));
+    if (is_one_line) {
+      EXPECT_THAT(what, testing::Not(testing::HasSubstr("\n")));
+    }
     return;
   }
   ADD_FAILURE() << "no error; expected one about: " << testing::PrintToString(message);
