@@ -210,9 +210,11 @@ TEST(Plan, RefusesWhatCannotBeSampled) {
   refused("entry 1 is 1000; expected 0 to 999", {0, 1000}, {});
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double infinity = std::numeric_limits<double>::infinity();
-  for (const double eta : {-0.1, nan, infinity}) refused("eta: ", {0, 999}, {.eta = eta});
+  for (const double eta : {-0.1, nan, infinity})
+    refused("eta must be 0 or greater; got ", {0, 999}, {.eta = eta});
   for (const double range : {0.0, -1.0, nan, infinity})
-    refused("clip: range", {0, 999}, {.clip = {.bound = Clip::Bound::range, .range = range}});
+    refused("clip_range must be greater than 0; got ", {0, 999},
+            {.clip = {.bound = Clip::Bound::range, .range = range}});
 }
 
 TEST(Plan, RefusesWhatASamplerCannotDo) {
@@ -226,14 +228,17 @@ TEST(Plan, RefusesWhatASamplerCannotDo) {
           {.eta = 0.5, .sampler = Sampler::ddpm_small});
   refused("sigma-hat: belongs to the sampler ddim, not to euler",
           {.eta = SigmaHat{}, .sampler = Sampler::euler});
-  refused("keep-eps changes nothing in the sampler heun",
+  refused("clip has no effect with the sampler heun",
           {.clip = {.bound = Clip::Bound::range}, .sampler = Sampler::heun});
-  refused("keep-eps changes nothing in the sampler adaptive",
+  refused("clip has no effect with the sampler adaptive",
           {.clip = {.bound = Clip::Bound::quantile}, .sampler = Sampler::adaptive});
   for (const double quantile : {0.0, -0.1, 1.1})
-    refused("threshold: ", {.clip = {.bound = Clip::Bound::quantile, .quantile = quantile}});
-  refused("a largest value of 0.5", {.clip = {.bound = Clip::Bound::quantile, .max = 0.5}});
-  refused("tolerance: 0 is", {.sampler = Sampler::adaptive, .tolerance = 0.0});
+    refused("threshold must be above 0 and at most 1, such as 0.995; got ",
+            {.clip = {.bound = Clip::Bound::quantile, .quantile = quantile}});
+  refused("threshold_max must be at least 1; got 0.5",
+          {.clip = {.bound = Clip::Bound::quantile, .max = 0.5}});
+  refused("tolerance must be greater than 0; got 0",
+          {.sampler = Sampler::adaptive, .tolerance = 0.0});
 
   const auto refused_trajectory = [](const std::string& part, const PlanOptions& options) {
     expect_error(ErrorCode::user, part, [&] { make_plan(schedule(), Prediction::eps, options); });

@@ -171,7 +171,8 @@ TEST(Tau, StepsOffset) {
   // The crash at S = 1000 that users of diffusers know.
   expect_error(ErrorCode::user, "goes up to t = 1000; expected at most 999",
                [] { make_tau(TauKind::diffusers_leading, 1000, 1000, 1); });
-  expect_error(ErrorCode::user, "linear has none", [] { make_tau(TauKind::linear, 5, 1000, 1); });
+  expect_error(ErrorCode::user, "steps_offset works only with tau diffusers-leading; got 1",
+               [] { make_tau(TauKind::linear, 5, 1000, 1); });
   expect_error(ErrorCode::user, "steps_offset: -1",
                [] { make_tau(TauKind::diffusers_leading, 5, 1000, -1); });
 }
@@ -180,7 +181,8 @@ TEST(Tau, RefusesStepsOutOfRange) {
   for (const Named<TauKind>& named : Names<TauKind>::all()) {
     const TauKind kind = named.value;
     for (const std::int64_t S : {-1, 0, 1001})
-      expect_error(ErrorCode::user, "expected 1 to 1000", [&] { make_tau(kind, S, 1000); });
+      expect_error(ErrorCode::user, "steps must be between 1 and 1000 (the training steps); got ",
+                   [&] { make_tau(kind, S, 1000); });
     expect_error(ErrorCode::user, "T is 0", [&] { make_tau(kind, 1, 0); });
   }
 }

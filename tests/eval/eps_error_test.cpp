@@ -216,7 +216,7 @@ TEST_F(EpsErrorTest, RefusesWhatDoesNotFit) {
   refused_part(8, 0);
   evaluated.inner_height = kHeight;
   evaluated.inner_width = kWidth;
-  refused("batch: 0", {.run = {.batch = 0}});
+  refused("batch must be 1 or greater; got 0", {.run = {.batch = 0}});
   images[9] = 1.5F;
   refused("[-1, 1]", {});
   images[9] = std::numeric_limits<float>::quiet_NaN();

@@ -112,13 +112,9 @@ TEST(ClassChoice, WhatANetworkCannotBeToldIsRefusedByName) {
   UNetConfig without_null = conditional_config();
   without_null.null_class.reset();
   const Refused cases[] = {
-      {for_pictures(small_config()),
-       {.classes = {1}},
-       "class: this network was trained without classes"},
-      {for_pictures(small_config()),
-       {.guidance = 2},
-       "guidance: this network was trained without classes"},
-      {conditional_config(), {}, "say which of 0 to 3 to draw"},
+      {for_pictures(small_config()), {.classes = {1}}, "class: this model has no classes"},
+      {for_pictures(small_config()), {.guidance = 2}, "guidance: this model has no classes"},
+      {conditional_config(), {}, "class: this model has classes; choose one of 0 to 3"},
       {conditional_config(), {.classes = {0, 4}}, "class: 4 does not exist; this network knows 0"},
       {conditional_config(), {.classes = {-1}}, "class: -1 does not exist"},
       {conditional_config(), {.classes = {0}, .guidance = -1}, "guidance: -1 is not a number from"},

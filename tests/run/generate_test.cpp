@@ -192,11 +192,11 @@ TEST(GenerateChecks, RefuseWhatDoesNotFit) {
     expect_error(ErrorCode::user, part, [&] { run_of(unet, options); });
   };
   expect_error(ErrorCode::user, "plan has no steps", [&] { generate(model, {}, {}); });
-  refused("count must be at least 1; got 0", {.plan = plan, .count = 0});
+  refused("count must be 1 or greater; got 0", {.plan = plan, .count = 0});
   refused("images 4294967295 to 4294967296: numbers of images end at 4294967295",
           {.plan = plan, .count = 2, .first_image = 0xFFFFFFFF});
   refused("first_image must not be negative; got -1", {.plan = plan, .first_image = -1});
-  refused("batch: 0", {.plan = plan, .run = {.batch = 0}});
+  refused("batch must be 1 or greater; got 0", {.plan = plan, .run = {.batch = 0}});
   refused("threads must be 0 or greater; got -1", {.plan = plan, .run = {.threads = -1}});
   FloatImages x_T{.count = 1, .shape = {.channels = 3, .height = 8, .width = 8}};
   x_T.values.resize(191);
