@@ -2,44 +2,24 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/error.h"
 #include "io/zip_reader.h"
-#include "io/zip_writer.h"
 
 namespace ddim::io {
 namespace {
 
-constexpr std::string_view kMagic{"\x93NUMPY\x01\x00", 8};
-constexpr std::string_view kEnding = ".npy";
+constexpr std::string_view kNpyMagic{"\x93NUMPY\x01\x00", 8};
+constexpr std::string_view kNpyEnding = ".npy";
 
 std::size_t size_of_type(std::string_view type) {
   if (type == "|u1") return 1;
   if (type == "<i8") return 8;
   if (type == "<f4") return 4;
   return 0;
-}
-
-/// Magic, length and the dictionary in Python's spelling, padded to a multiple of 64 bytes.
-std::string npy_header(const NpzArray& array) {
-  std::string shape;
-  for (const std::int64_t size : array.shape) shape += concat(size, ", ");
-  if (array.shape.size() > 1) shape.resize(shape.size() - 2);
-  std::string text =
-      concat("{'descr': '", array.type, "', 'fortran_order': False, 'shape': (",
-             array.shape.size() == 1 ? shape.substr(0, shape.size() - 1) : shape, "), }");
-  const std::size_t unpadded = kMagic.size() + 2 + text.size() + 1;
-  text.append((64 - unpadded % 64) % 64, ' ');
-  text += '\n';
-  std::string header(kMagic);
-  header += static_cast<char>(text.size() & 0xFF);
-  header += static_cast<char>(text.size() >> 8);
-  return header + text;
 }
 
 /// What stands after `key` in the dictionary, up to the next comma outside of brackets.
@@ -85,9 +65,9 @@ NpzArray parse_npy(std::string name, std::span<const std::byte> file, const std:
     fail(ErrorCode::corrupt, where, ": array ", name, ": ", reason);
   };
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  const std::size_t length_at = kMagic.size();
+  const std::size_t length_at = kNpyMagic.size();
   // Versions 2 and 3 have a length of 4 bytes; NumPy writes them for long lists of fields only.
-  if (!text.starts_with(kMagic) || text.size() < length_at + 2)
+  if (!text.starts_with(kNpyMagic) || text.size() < length_at + 2)
     damaged("not the start of a .npy file, version 1.0");
   const std::size_t length = std::to_integer<std::size_t>(file[length_at]) |
                              std::to_integer<std::size_t>(file[length_at + 1]) << 8;
@@ -114,25 +94,11 @@ NpzArray parse_npy(std::string name, std::span<const std::byte> file, const std:
 
 }  // namespace
 
-FileContent npz_content(std::vector<NpzArray> arrays) {
-  std::vector<ZipMember> members;
-  for (NpzArray& array : arrays) {
-    auto header = std::make_shared<const std::string>(npy_header(array));
-    members.push_back({.name = concat(array.name, kEnding),
-                       .content = FileContent(header->size() + array.bytes.size(),
-                                              [header, bytes = array.bytes](const ByteSink& sink) {
-                                                sink(std::as_bytes(std::span(*header)));
-                                                sink(bytes);
-                                              })});
-  }
-  return zip_content(std::move(members));
-}
-
 std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name) {
   std::vector<NpzArray> arrays;
   for (const ZipEntry& entry : parse_zip(file, file_name)) {
-    if (!entry.name.ends_with(kEnding)) continue;
-    const std::string_view name = entry.name.substr(0, entry.name.size() - kEnding.size());
+    if (!entry.name.ends_with(kNpyEnding)) continue;
+    const std::string_view name = entry.name.substr(0, entry.name.size() - kNpyEnding.size());
     arrays.push_back(parse_npy(std::string(name), entry.bytes, file_name));
   }
   if (arrays.empty()) fail(ErrorCode::corrupt, file_name, ": holds no arrays (.npy)");

@@ -67,8 +67,8 @@ void check_lookup(const UNetConfig& config, const ClassChoice& choice) {
 }
 
 void check(const UNetConfig& config, const ClassChoice& choice) {
-  require(std::isfinite(choice.guidance) && choice.guidance >= 0.0, "guidance: ", choice.guidance,
-          " is not a number from 0 upward");
+  require(std::isfinite(choice.guidance) && choice.guidance >= 0.0,
+          "guidance must be 0 or greater; got ", choice.guidance);
   const bool is_guided = choice.guidance != 1.0;
   switch (config.class_embed_type) {
     case ClassEmbedType::none:

@@ -1,0 +1,47 @@
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "io/npz.h"
+#include "io/zip_writer.h"
+
+namespace ddim::io {
+namespace {
+
+constexpr std::string_view kMagic{"\x93NUMPY\x01\x00", 8};
+
+/// Magic, length and the dictionary in Python's spelling, padded to a multiple of 64 bytes.
+std::string npy_header(const NpzArray& array) {
+  std::string shape;
+  for (const std::int64_t size : array.shape) shape += concat(size, ", ");
+  if (array.shape.size() > 1) shape.resize(shape.size() - 2);
+  std::string text =
+      concat("{'descr': '", array.type, "', 'fortran_order': False, 'shape': (",
+             array.shape.size() == 1 ? shape.substr(0, shape.size() - 1) : shape, "), }");
+  const std::size_t unpadded = kMagic.size() + 2 + text.size() + 1;
+  text.append((64 - unpadded % 64) % 64, ' ');
+  text += '\n';
+  std::string header(kMagic);
+  header += static_cast<char>(text.size() & 0xFF);
+  header += static_cast<char>(text.size() >> 8);
+  return header + text;
+}
+
+}  // namespace
+
+FileContent npz_content(std::vector<NpzArray> arrays) {
+  std::vector<ZipMember> members;
+  for (NpzArray& array : arrays) {
+    auto header = std::make_shared<const std::string>(npy_header(array));
+    members.push_back({.name = array.name + ".npy",
+                       .content = FileContent(header->size() + array.bytes.size(),
+                                              [header, bytes = array.bytes](const ByteSink& sink) {
+                                                sink(std::as_bytes(std::span(*header)));
+                                                sink(bytes);
+                                              })});
+  }
+  return zip_content(std::move(members));
+}
+
+}  // namespace ddim::io
