@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <span>
 
+#include "ddim/export.h"
 #include "ddim/image.h"
 
 namespace ddim {
@@ -13,12 +14,12 @@ struct AnimationOptions {
 };
 
 /// Whether this build can write animations: it needs libwebp.
-bool can_write_animations() noexcept;
+DDIM_API bool can_write_animations() noexcept;
 
 /// Writes pictures of one size as an animation that repeats for ever: lossless WebP, which browsers
 /// show. Error(user) without libwebp (saying what to install), for none or for different sizes;
 /// otherwise as write_png().
-void write_animation(const std::filesystem::path& path, std::span<const Image> frames,
-                     const AnimationOptions& options = {});
+DDIM_API void write_animation(const std::filesystem::path& path, std::span<const Image> frames,
+                              const AnimationOptions& options = {});
 
 }  // namespace ddim

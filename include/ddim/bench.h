@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ddim/export.h"
 #include "ddim/memory_use.h"
 #include "ddim/precision.h"
 
@@ -52,6 +53,6 @@ struct BenchResult {
 
 /// Times a network on this machine. Error(user) for options that cannot be, Error(io) and
 /// Error(corrupt) for files that cannot be read.
-BenchResult bench(const BenchOptions& options);
+DDIM_API BenchResult bench(const BenchOptions& options);
 
 }  // namespace ddim

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "ddim/export.h"
 #include "ddim/sample.h"
 
 namespace ddim {
@@ -26,6 +27,7 @@ struct ConsistencyAt {
 
 /// Figure 5: whether pictures from the same noise stay the same for any number of steps. One entry
 /// for each of options.steps and, last, the reference with distance 0. Errors as sample().
-std::vector<ConsistencyAt> consistency(const Model& model, const ConsistencyOptions& options = {});
+DDIM_API std::vector<ConsistencyAt> consistency(const Model& model,
+                                                const ConsistencyOptions& options = {});
 
 }  // namespace ddim

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "ddim/export.h"
 #include "ddim/names.h"
 #include "ddim/weight_set.h"
 
@@ -52,7 +53,8 @@ struct ConvertCheck {
 /// input: errors as Model::load(); Error(user) for a network that the official code does not have,
 /// and for a choice of weights where there is only one set; Error(numeric) for weights that the
 /// type cannot hold.
-ConvertCheck convert_model(const std::filesystem::path& input, const std::filesystem::path& output,
-                           const ConvertOptions& options = {});
+DDIM_API ConvertCheck convert_model(const std::filesystem::path& input,
+                                    const std::filesystem::path& output,
+                                    const ConvertOptions& options = {});
 
 }  // namespace ddim

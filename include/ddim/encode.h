@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ddim/class_choice.h"
+#include "ddim/export.h"
 #include "ddim/image.h"
 #include "ddim/names.h"
 #include "ddim/plan.h"
@@ -62,7 +63,8 @@ struct Codes {
 /// Encodes pictures of the model's shape, -1 black to 1 white. Error(user) for another shape, NaN,
 /// or impossible steps; Error(numeric) when the network returns NaN or infinity;
 /// Error(interrupted) when a stop was requested.
-Codes encode(const Model& model, const FloatImages& pictures, const EncodeOptions& options = {});
+DDIM_API Codes encode(const Model& model, const FloatImages& pictures,
+                      const EncodeOptions& options = {});
 
 struct DecodeOptions {
   /// Clipping makes pictures that no encoder leads back to the same code.
@@ -73,13 +75,13 @@ struct DecodeOptions {
 
 /// Draws the pictures that codes stand for: sample() from codes.x_T over codes.tau with eta 0, down
 /// to t = 0, where encode() began. Errors as sample().
-Samples decode(const Model& model, const Codes& codes, const DecodeOptions& options = {});
+DDIM_API Samples decode(const Model& model, const Codes& codes, const DecodeOptions& options = {});
 
 /// Keeps x_T [N,C,H,W] and tau in a safetensors file. Errors as write_tensor() and read_tensor();
 /// Error(user) for NaN, Error(corrupt) for a file whose tau is not a list of numbers. A file with
 /// x_T alone has an empty tau.
-void write_codes(const std::filesystem::path& path, const Codes& codes,
-                 Overwrite overwrite = Overwrite::refuse);
-Codes read_codes(const std::filesystem::path& path);
+DDIM_API void write_codes(const std::filesystem::path& path, const Codes& codes,
+                          Overwrite overwrite = Overwrite::refuse);
+DDIM_API Codes read_codes(const std::filesystem::path& path);
 
 }  // namespace ddim

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ddim/data_options.h"
+#include "ddim/export.h"
 #include "ddim/run_options.h"
 
 namespace ddim {
@@ -36,6 +37,6 @@ struct EpsErrors {
 /// images of |eps - eps_pred|^2 per element. Images that are smaller than the model's are padded
 /// with black, and the border does not count; larger ones are cropped and resized. The same for
 /// every batch and number of threads. Errors as sample() and train_model().
-EpsErrors eps_error(const Model& model, const EpsErrorOptions& options);
+DDIM_API EpsErrors eps_error(const Model& model, const EpsErrorOptions& options);
 
 }  // namespace ddim

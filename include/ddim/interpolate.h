@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "ddim/export.h"
 #include "ddim/image.h"
 
 namespace ddim {
@@ -10,11 +11,11 @@ class Model;
 
 /// The noise x_T that sample() starts from: that of pictures first_image, first_image + 1, ... of
 /// `seed`. Error(user) for numbers below 0 or beyond 32 bits.
-FloatImages draw_noise(const Model& model, std::uint64_t seed, std::int64_t count = 1,
-                       std::int64_t first_image = 0);
+DDIM_API FloatImages draw_noise(const Model& model, std::uint64_t seed, std::int64_t count = 1,
+                                std::int64_t first_image = 0);
 
 /// The states of `a`, then those of `b`. Error(user) when their shapes differ.
-FloatImages join(const FloatImages& a, const FloatImages& b);
+DDIM_API FloatImages join(const FloatImages& a, const FloatImages& b);
 
 /// States between states, by spherical interpolation over all of their elements (eq. 67), to be
 /// drawn with SampleOptions::x_T. Two ends make a line of `frames` (figure 6). Four make a grid of
@@ -22,6 +23,6 @@ FloatImages join(const FloatImages& a, const FloatImages& b);
 /// 3 along a row, and from the one to the other down a column. The ends themselves are in it to
 /// the bit. Error(user) for another number of ends, for fewer than 2 frames, for an end that is all
 /// zero or holds NaN, and for ends that are opposite.
-FloatImages interpolate(const FloatImages& ends, std::int64_t frames);
+DDIM_API FloatImages interpolate(const FloatImages& ends, std::int64_t frames);
 
 }  // namespace ddim

@@ -1,17 +1,15 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "ddim/denoiser.h"
 #include "ddim/device_kind.h"
+#include "ddim/export.h"
 #include "ddim/forward_process.h"
 #include "ddim/memory_use.h"
 #include "ddim/picture_shape.h"
@@ -49,14 +47,9 @@ struct LoadOptions {
   std::optional<WeightSet> weights = {};  ///< of files that have both; default: the average
 };
 
-/// The files of a diffusers folder in memory: "unet/config.json",
-/// "unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json". Not needed after
-/// loading.
-using FilesInMemory = std::map<std::string, std::span<const std::byte>>;
-
 /// A trained network, or a custom denoiser, with its forward process. A handle: copies share the
 /// weights, which never change. Several threads may use one Model at the same time, in any calls.
-class Model {
+class DDIM_API Model {
  public:
   /// Loads a diffusers folder (weights as safetensors, also in several parts, or PyTorch's .bin), a
   /// checkpoint of ddim train, or a file of the DDIM paper's code (ckpt.pth, pesser's .ckpt).
@@ -65,9 +58,6 @@ class Model {
   /// together; Error(io) when the system refuses to read. Messages name the file. Nothing in a file
   /// is ever executed.
   static Model load(const std::filesystem::path& path, const LoadOptions& options = {});
-  /// The same from memory, under a name for recipes.
-  static Model load(const FilesInMemory& files, const std::string& name,
-                    const LoadOptions& options = {});
   /// A custom denoiser as a model. Error(user) without `predict`, for an empty shape, and for a
   /// forward process that cannot be.
   static Model from(Denoiser denoiser);
@@ -89,6 +79,6 @@ class Model {
 
 /// Describes a model without reading its weights: milliseconds, whatever its size. The same as
 /// Model::load().info(), but `device` stays empty. Errors as Model::load().
-ModelInfo describe_model(const std::filesystem::path& path);
+DDIM_API ModelInfo describe_model(const std::filesystem::path& path);
 
 }  // namespace ddim

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "ddim/export.h"
 #include "ddim/forward_process.h"
 #include "ddim/sampler.h"
 
@@ -106,18 +107,18 @@ struct Plan {
 
 /// The plan for a model or a forward process. Finds everything that can be wrong with the numbers
 /// of a run: Error(user), saying what is allowed, for options that no sampler can follow.
-Plan make_plan(const Model& model, const PlanOptions& options);
-Plan make_plan(const ForwardProcess& process, const PlanOptions& options);
+DDIM_API Plan make_plan(const Model& model, const PlanOptions& options);
+DDIM_API Plan make_plan(const ForwardProcess& process, const PlanOptions& options);
 
 /// A line per step: t, t_prev, sqrt(alpha_bar), signal-to-noise ratio alpha_bar / (1 - alpha_bar),
 /// sigma; then the number of network calls.
-std::string to_table(const Plan& plan);
+DDIM_API std::string to_table(const Plan& plan);
 
 /// The same as one JSON object, numbers with all their digits:
 ///   {"sampler": name, "noise": "eta" | "sigma-hat", "eta": number (left out for sigma-hat),
 ///    "prediction": "eps" | "x0" | "v", "clip": name, "nfe": S, "steps": [{"t", "t_prev",
 ///    "sqrt_alpha_bar", "snr", "sigma"}]}
 /// The sampler adaptive has "tolerance" and "nfe_at_most" in place of "nfe".
-std::string to_json(const Plan& plan);
+DDIM_API std::string to_json(const Plan& plan);
 
 }  // namespace ddim

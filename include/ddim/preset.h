@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "ddim/export.h"
 #include "ddim/plan.h"
 
 namespace ddim {
@@ -18,10 +19,10 @@ struct Preset {
 /// predicted x_0 clipped or thresholded as the file says, eps as the network returned it; the last
 /// step to the clean image or, without set_alpha_to_one, only to the first training step.
 /// Error(user) for a spacing that diffusers does not know.
-Preset as_diffusers(const Model& model);
+DDIM_API Preset as_diffusers(const Model& model);
 
 /// What the DDIM paper describes: steps with equal distances up to T-1, nothing clipped, the last
 /// step to the clean image. The description says so when the scheduler file differs.
-Preset as_paper(const Model& model);
+DDIM_API Preset as_paper(const Model& model);
 
 }  // namespace ddim

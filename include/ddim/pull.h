@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ddim/export.h"
 #include "ddim/run_options.h"
 
 namespace ddim {
@@ -39,7 +40,7 @@ struct PullResult {
 /// that is not there or not for this user, and for a build without libcurl; Error(io) when the
 /// server cannot be reached; Error(corrupt) when it sends something else than it announced, or
 /// another kind of model; Error(interrupted) when `stop` was requested.
-PullResult pull_model(const PullOptions& options);
+DDIM_API PullResult pull_model(const PullOptions& options);
 
 /// What to do about a model that is not in the cache.
 enum class MissingModel { refuse, pull };
@@ -48,8 +49,8 @@ enum class MissingModel { refuse, pull };
 /// of the hub's; otherwise where the cache has the model "owner/name[@revision]". Error(user),
 /// naming the command that fetches it, when the cache has not; with MissingModel::pull it is
 /// fetched instead, as by pull_model(), whose other options are `options`.
-std::filesystem::path find_model(const std::string& model,
-                                 MissingModel missing = MissingModel::refuse,
-                                 PullOptions options = {});
+DDIM_API std::filesystem::path find_model(const std::string& model,
+                                          MissingModel missing = MissingModel::refuse,
+                                          PullOptions options = {});
 
 }  // namespace ddim

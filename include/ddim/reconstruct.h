@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ddim/encode.h"
+#include "ddim/export.h"
 
 namespace ddim {
 
@@ -23,7 +24,7 @@ struct CodeStatistics {
   CodeStatistic correlation = {};  ///< of neighbours in a row and in a column: 0 +- 1/sqrt(pairs)
 };
 /// Error(user) for none, and for codes that are all the same number.
-CodeStatistics code_statistics(const FloatImages& x_T);
+DDIM_API CodeStatistics code_statistics(const FloatImages& x_T);
 
 struct ReconstructOptions {
   std::vector<std::int64_t> steps = {10, 20, 50, 100, 200, 500, 1000};
@@ -45,7 +46,7 @@ struct ReconstructedAt {
 };
 
 /// Section 5.4: the table of reconstruction errors. Errors as encode() and sample().
-std::vector<ReconstructedAt> reconstruct(const Model& model, const FloatImages& pictures,
-                                         const ReconstructOptions& options = {});
+DDIM_API std::vector<ReconstructedAt> reconstruct(const Model& model, const FloatImages& pictures,
+                                                  const ReconstructOptions& options = {});
 
 }  // namespace ddim

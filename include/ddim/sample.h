@@ -8,6 +8,7 @@
 #include <string>
 
 #include "ddim/class_choice.h"
+#include "ddim/export.h"
 #include "ddim/image.h"
 #include "ddim/init_image.h"
 #include "ddim/plan.h"
@@ -62,25 +63,25 @@ struct Samples {
 
 /// Draws pictures. Error(user) for impossible options, before anything is computed; Error(numeric)
 /// when the network returns NaN or infinity; Error(interrupted) when a stop was requested.
-Samples sample(const Model& model, const SampleOptions& options);
+DDIM_API Samples sample(const Model& model, const SampleOptions& options);
 
 /// The same along a plan that make_plan() made for this model. Error(user) unless options.plan is
 /// left at its default or says the same.
-Samples sample(const Model& model, const Plan& plan, const SampleOptions& options);
+DDIM_API Samples sample(const Model& model, const Plan& plan, const SampleOptions& options);
 
 /// The recipe that sample() would return, without drawing anything.
-Recipe make_recipe(const Model& model, const SampleOptions& options);
+DDIM_API Recipe make_recipe(const Model& model, const SampleOptions& options);
 
 /// The opposite: the options that a recipe states. `x_T` and `init` hold pictures, which no recipe
 /// has: where it says that a picture started from some, add them. Error(user) for a recipe with an
 /// entry that this version does not know, Error(corrupt) for a value that cannot be.
-SampleOptions options_of(const Recipe& recipe);
+DDIM_API SampleOptions options_of(const Recipe& recipe);
 
 /// Options that draw picture `index` of `options.count` alone; it comes out the same.
-SampleOptions only_picture(const SampleOptions& options, std::int64_t index);
+DDIM_API SampleOptions only_picture(const SampleOptions& options, std::int64_t index);
 
 /// All pictures in one PNG, with the recipe in its text if there is one. Errors as write_png().
-void write_png_grid(const std::filesystem::path& path, const Samples& samples,
-                    Overwrite overwrite = Overwrite::refuse, const GridOptions& grid = {});
+DDIM_API void write_png_grid(const std::filesystem::path& path, const Samples& samples,
+                             Overwrite overwrite = Overwrite::refuse, const GridOptions& grid = {});
 
 }  // namespace ddim

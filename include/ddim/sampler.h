@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "ddim/export.h"
 #include "ddim/names.h"
 
 namespace ddim {
@@ -60,7 +61,7 @@ struct Names<TauKind> {
 using Tau = std::variant<TauKind, std::vector<double>>;
 
 /// The name, or the numbers separated by commas.
-std::string to_string(const Tau& tau);
+DDIM_API std::string to_string(const Tau& tau);
 
 /// The variance sigma-hat of the paper's table 1. Mean and direction are those of eta = 1, but the
 /// noise has standard deviation sigma-hat and the direction does not shrink to match, so the
@@ -97,7 +98,7 @@ enum class Sampler {
 /// The names stand in the samplers' own table (src/diffusion/samplers/table.cpp).
 template <>
 struct Names<Sampler> {
-  static std::span<const Named<Sampler>> all();
+  DDIM_API static std::span<const Named<Sampler>> all();
 };
 
 /// What happens to the predicted x_0 (eq. 9) in each step before it is used: different samplers,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 
+#include "ddim/export.h"
 #include "ddim/run_options.h"
 #include "ddim/train_config.h"
 
@@ -75,6 +76,6 @@ struct TrainSummary {
 /// Error(user) for a configuration, data or folder that cannot be, or when another process trains
 /// there; Error(corrupt) for damaged data or checkpoints; Error(numeric) when training diverges,
 /// with the checkpoints of before left as they are; Error(io) when the system refuses.
-TrainSummary train_model(const TrainOptions& options);
+DDIM_API TrainSummary train_model(const TrainOptions& options);
 
 }  // namespace ddim

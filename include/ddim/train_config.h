@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ddim/data_options.h"
+#include "ddim/export.h"
 #include "ddim/forward_process.h"
 #include "ddim/names.h"
 #include "ddim/precision.h"
@@ -113,9 +114,9 @@ struct TrainConfig {
 /// Reads a configuration; what it does not name keeps its default. Error(io) when the file cannot
 /// be read; Error(user) with the file, the line and the key for an unknown key, a value of the
 /// wrong type or out of range, and values that do not go together.
-TrainConfig load_train_config(const std::filesystem::path& file);
+DDIM_API TrainConfig load_train_config(const std::filesystem::path& file);
 
 /// The complete configuration as TOML: load_train_config() gives the same one back.
-std::string to_toml(const TrainConfig& config);
+DDIM_API std::string to_toml(const TrainConfig& config);
 
 }  // namespace ddim

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "ddim/export.h"
+
 namespace ddim {
 
 /// "0.1.0"
-const char* version() noexcept;
+DDIM_API const char* version() noexcept;
 
 }  // namespace ddim
