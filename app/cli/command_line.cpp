@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <utility>
 
@@ -117,6 +118,15 @@ Option Command::add_flag(const std::string& name, bool& value,
 Option Command::add_flag(const std::string& name, const std::string& word, std::string& value,
                          const std::string& description) const {
   return Option(app_->add_flag(name + "{" + word + "}", value, description));
+}
+
+void Command::add_help(const std::string& name, std::string (*text)(),
+                       const std::string& description) const {
+  const auto print = [text](std::int64_t) {
+    std::fputs(text().c_str(), stdout);
+    throw CLI::Success();
+  };
+  app_->add_flag_function(name, print, description)->trigger_on_parse();
 }
 
 void Command::callback(std::function<void()> run) const { app_->callback(std::move(run)); }

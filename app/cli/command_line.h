@@ -71,6 +71,10 @@ class Command {
   Option add_flag(const std::string& name, const std::string& word, std::string& value,
                   const std::string& description) const;
 
+  /// A switch that prints a text instead of doing the command's work, whatever else is missing.
+  void add_help(const std::string& name, std::string (*text)(),
+                const std::string& description) const;
+
   void callback(std::function<void()> run) const;  ///< what the command does, once parsed
   void footer(const std::string& text) const;      ///< below its help
   void fallthrough() const;                        ///< takes the program's options too

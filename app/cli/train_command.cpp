@@ -110,6 +110,8 @@ void add_train_command(Command root) {
           "--threads", flags->threads,
           "Overrides training.threads; 0 means one per processor; does not affect the result")
       .envname("DDIM_THREADS");
+  command.add_help("--help-config", train_config_reference,
+                   "Print a reference of the configuration's keys and exit");
   command.add_flag("--json", flags->json, "Print the result as one JSON object");
   command.add_flag("--quiet", flags->quiet, "Show no progress");
   command.callback([flags] { run(*flags); });

@@ -119,4 +119,7 @@ DDIM_API TrainConfig load_train_config(const std::filesystem::path& file);
 /// The complete configuration as TOML: load_train_config() gives the same one back.
 DDIM_API std::string to_toml(const TrainConfig& config);
 
+/// All keys of that TOML file with default, allowed values and meaning, as Markdown tables.
+DDIM_API std::string train_config_reference();
+
 }  // namespace ddim

@@ -43,76 +43,113 @@ void describe(TrainConfig& config, Visitor& visit) {
 
   visit.section("model");
   UNetConfig& model = config.model;
-  visit.integer("channels", model.in_channels, 1, 64);
+  visit.integer("channels", model.in_channels, 1, 64,
+                "Channels of a picture: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA, or more");
   model.out_channels = model.in_channels;
-  visit.integers("block_out_channels", model.block_out_channels, 1, 65536);
-  visit.integer("layers_per_block", model.layers_per_block, 1, 64);
-  visit.integers("attention_levels", model.attention_levels, 0, 63);
-  visit.integer("norm_num_groups", model.norm_num_groups, 1, 65536);
-  visit.number("norm_eps", model.norm_eps, kSmallest, 1.0);
-  visit.number("dropout", model.dropout, 0.0, 0.99);
+  visit.integers("block_out_channels", model.block_out_channels, 1, 65536,
+                 "Channels of each level, the finest first; each level halves height and width");
+  visit.integer("layers_per_block", model.layers_per_block, 1, 64,
+                "Residual blocks per level on the way down");
+  visit.integers("attention_levels", model.attention_levels, 0, 63,
+                 "Levels whose blocks have attention; 0 is the finest");
+  visit.integer("norm_num_groups", model.norm_num_groups, 1, 65536,
+                "Groups of the group norms; every entry of block_out_channels is a multiple");
+  visit.number("norm_eps", model.norm_eps, kSmallest, 1.0, "Added to the variance in norms");
+  visit.number("dropout", model.dropout, 0.0, 0.99, "Dropout probability in residual blocks");
   std::int64_t head_dim = model.attention_head_dim.value_or(0);  // 0 = one head
-  visit.integer("attention_head_dim", head_dim, 0, 65536);
+  visit.integer("attention_head_dim", head_dim, 0, 65536,
+                "Channels of an attention head; 0 means one head");
   if (head_dim != 0) model.attention_head_dim = head_dim;
-  visit.integer("downsample_padding", model.downsample_padding, 0, 1);
-  visit.flag("flip_sin_to_cos", model.flip_sin_to_cos);
-  visit.integer("freq_shift", model.freq_shift, 0, 1);
-  visit.choice("act_fn", model.act_fn);
-  visit.choice("resnet_time_scale_shift", model.resnet_time_scale_shift);
+  visit.integer("downsample_padding", model.downsample_padding, 0, 1,
+                "0 pads one row and column at the end, 1 pads every side");
+  visit.flag("flip_sin_to_cos", model.flip_sin_to_cos,
+             "Time embedding [cos, sin] instead of [sin, cos]");
+  visit.integer("freq_shift", model.freq_shift, 0, 1,
+                "Frequencies of the time embedding are 10000^(-i / (half - freq_shift))");
+  visit.choice("act_fn", model.act_fn, "Activation of the residual blocks");
+  visit.choice("resnet_time_scale_shift", model.resnet_time_scale_shift,
+               "How a residual block uses the time embedding: added, or as scale and shift");
   std::int64_t num_classes = num_real_classes(model);
-  visit.integer("num_classes", num_classes, 0, 1000000);
+  visit.integer("num_classes", num_classes, 0, 1000000,
+                "Classes of the data; 0 for a network without classes");
 
   visit.section("diffusion");
-  visit.choice("schedule", config.diffusion.schedule);
-  visit.number("beta_start", config.diffusion.beta_start, kSmallest, 0.999);
-  visit.number("beta_end", config.diffusion.beta_end, kSmallest, 0.999);
-  visit.integer("T", config.diffusion.T, 1, 1000000);
-  visit.numbers("betas", config.diffusion.betas, kSmallest, 0.999);
+  visit.choice("schedule", config.diffusion.schedule, "How the betas are spread over the steps");
+  visit.number("beta_start", config.diffusion.beta_start, kSmallest, 0.999,
+               "First beta of linear, scaled-linear and sigmoid");
+  visit.number("beta_end", config.diffusion.beta_end, kSmallest, 0.999,
+               "Last beta of linear, scaled-linear and sigmoid");
+  visit.integer("T", config.diffusion.T, 1, 1000000, "Training steps of the forward process");
+  visit.numbers("betas", config.diffusion.betas, kSmallest, 0.999,
+                "The T betas of schedule \"list\"");
   bool zero_terminal_snr = config.diffusion.terminal_snr == TerminalSnr::zero;
-  visit.flag("zero_terminal_snr", zero_terminal_snr);
+  visit.flag("zero_terminal_snr", zero_terminal_snr,
+             "Rescale the betas so that the last step is pure noise; not with prediction \"eps\"");
   config.diffusion.terminal_snr = zero_terminal_snr ? TerminalSnr::zero : TerminalSnr::as_is;
-  visit.choice("prediction", config.diffusion.prediction);
+  visit.choice("prediction", config.diffusion.prediction, "What the network learns to predict");
 
   visit.section("data");
-  visit.size("resolution", model.sample_size, model.sample_width, 1, 4096);
-  visit.choice("split", config.data.split);
-  visit.choice("fit", config.data.fit);
-  visit.flag("flip", config.data.flip);
-  visit.flag("skip_corrupt", config.data.skip_corrupt);
+  visit.size("resolution", model.sample_size, model.sample_width, 1, 4096,
+             "Size of the pictures: one number, or [height, width]; a multiple of 2^(levels - 1)");
+  visit.choice("split", config.data.split, "Which part of the data set to train on");
+  visit.choice("fit", config.data.fit, "How pictures of another size are fitted");
+  visit.flag("flip", config.data.flip, "Mirror each picture with probability 1/2");
+  visit.flag("skip_corrupt", config.data.skip_corrupt,
+             "Skip files that cannot be read, instead of stopping");
 
   visit.section("training");
   OptimisationConfig& training = config.training;
-  visit.integer("batch", training.batch, 1, 65536);
-  visit.integer("shards", training.shards, 1, 1024);
-  visit.integer("steps", training.steps, 1, kMaxSteps);
-  visit.number("learning_rate", training.learning_rate, kSmallest, 1e6);
-  visit.integer("warmup_steps", training.warmup_steps, 0, kMaxSteps);
-  visit.choice("decay", training.decay);
-  visit.integer("decay_steps", training.decay_steps, 0, kMaxSteps);
-  visit.number("learning_rate_final", training.learning_rate_final, 0.0, 1e6);
+  visit.integer("batch", training.batch, 1, 65536, "Pictures per step; a multiple of shards");
+  visit.integer("shards", training.shards, 1, 1024,
+                "Parts of a batch, each computed by one thread; part of the result");
+  visit.integer("steps", training.steps, 1, kMaxSteps, "Steps of the whole run");
+  visit.number("learning_rate", training.learning_rate, kSmallest, 1e6,
+               "Learning rate of Adam after the warm-up");
+  visit.integer("warmup_steps", training.warmup_steps, 0, kMaxSteps,
+                "Steps over which the learning rate rises linearly");
+  visit.choice("decay", training.decay,
+               "Whether the learning rate stays or falls along half a cosine");
+  visit.integer("decay_steps", training.decay_steps, 0, kMaxSteps,
+                "Last steps over which the learning rate falls; 0 means all after the warm-up");
+  visit.number("learning_rate_final", training.learning_rate_final, 0.0, 1e6,
+               "Learning rate at the end of the decay");
   constexpr double kBelowOne = 1.0 - std::numeric_limits<double>::epsilon();
-  visit.number("beta1", training.beta1, 0.0, kBelowOne);
-  visit.number("beta2", training.beta2, 0.0, kBelowOne);
-  visit.number("epsilon", training.epsilon, kSmallest, 1.0);
-  visit.number("clip_norm", training.clip_norm, 0.0, 1e30);
-  visit.choice("loss", training.loss);
-  visit.number("ema_decay", training.ema_decay, 0.0, kBelowOne);
-  visit.flag("ema_warmup", training.ema_warmup);
-  visit.number("label_dropout", training.label_dropout, 0.0, kBelowOne);
+  visit.number("beta1", training.beta1, 0.0, kBelowOne, "Adam: decay of the first moment");
+  visit.number("beta2", training.beta2, 0.0, kBelowOne, "Adam: decay of the second moment");
+  visit.number("epsilon", training.epsilon, kSmallest, 1.0,
+               "Adam: added to the root of the second moment");
+  visit.number("clip_norm", training.clip_norm, 0.0, 1e30,
+               "Largest norm of the whole gradient; 0 means no clipping");
+  visit.choice("loss", training.loss,
+               "Squared error averaged over pixels and channels (mean), or summed over them (sum)");
+  visit.number("ema_decay", training.ema_decay, 0.0, kBelowOne,
+               "Decay of the moving average of the weights");
+  visit.flag("ema_warmup", training.ema_warmup,
+             "Use the decay min(ema_decay, (1 + k) / (10 + k)) at update k");
+  visit.number("label_dropout", training.label_dropout, 0.0, kBelowOne,
+               "Fraction of pictures shown without their class, which guidance needs");
   set_classes(model, num_classes, training.label_dropout);
-  visit.choice("initialisation", training.initialisation);
-  visit.choice("precision", training.precision);
-  visit.integer("seed", training.seed, 0, std::numeric_limits<std::int64_t>::max());
-  visit.integer("threads", training.threads, 0, 1024);
+  visit.choice("initialisation", training.initialisation,
+               "Random weights at the start: as PyTorch, or as Ho et al.");
+  visit.choice("precision", training.precision,
+               "What products are computed in; weights and Adam are always fp32");
+  visit.integer("seed", training.seed, 0, std::numeric_limits<std::int64_t>::max(), "Random seed");
+  visit.integer("threads", training.threads, 0, 1024,
+                "Number of threads; 0 means one per processor; does not affect the result");
 
   visit.section("output");
   OutputConfig& output = config.output;
-  visit.integer("checkpoint_every_steps", output.checkpoint_every_steps, 1, kMaxSteps);
-  visit.integer("keep_checkpoints", output.keep_checkpoints, 2, 1000000);
-  visit.integer("log_every_steps", output.log_every_steps, 1, kMaxSteps);
-  visit.integer("sample_every_steps", output.sample_every_steps, 0, kMaxSteps);
-  visit.integer("sample_count", output.sample_count, 1, 10000);
-  visit.integer("sample_steps", output.sample_steps, 1, 1000000);
+  visit.integer("checkpoint_every_steps", output.checkpoint_every_steps, 1, kMaxSteps,
+                "Steps between checkpoints");
+  visit.integer("keep_checkpoints", output.keep_checkpoints, 2, 1000000,
+                "Newest checkpoints to keep");
+  visit.integer("log_every_steps", output.log_every_steps, 1, kMaxSteps,
+                "Steps between lines of metrics.csv");
+  visit.integer("sample_every_steps", output.sample_every_steps, 0, kMaxSteps,
+                "Steps between grids of samples; 0 means never");
+  visit.integer("sample_count", output.sample_count, 1, 10000, "Pictures in a grid of samples");
+  visit.integer("sample_steps", output.sample_steps, 1, 1000000,
+                "Sampling steps of these pictures");
 }
 
 /// Takes values from a parsed file, and finds what it does not know.
@@ -127,19 +164,20 @@ class Reader {
     if (node != nullptr && !node->is_table()) reject(*node, name, "must be a section");
     table_ = node == nullptr ? nullptr : node->as_table();
   }
-  void integer(std::string_view key, std::int64_t& value, std::int64_t min, std::int64_t max) {
+  void integer(std::string_view key, std::int64_t& value, std::int64_t min, std::int64_t max,
+               std::string_view) {
     const toml::node* node = find(key);
     if (node == nullptr) return;
     if (!node->is_integer()) reject(*node, full(key), "must be a whole number");
     value = in_range(*node, key, **node->as_integer(), min, max);
   }
-  void number(std::string_view key, double& value, double min, double max) {
+  void number(std::string_view key, double& value, double min, double max, std::string_view) {
     const toml::node* node = find(key);
     if (node == nullptr) return;
     if (!node->is_number()) reject(*node, full(key), "must be a number");
     value = in_range(*node, key, *node->value<double>(), min, max);
   }
-  void flag(std::string_view key, bool& value) {
+  void flag(std::string_view key, bool& value, std::string_view) {
     const toml::node* node = find(key);
     if (node == nullptr) return;
     if (!node->is_boolean()) reject(*node, full(key), "must be true or false");
@@ -147,7 +185,7 @@ class Reader {
   }
   /// One number for both sides, or [height, width].
   void size(std::string_view key, std::int64_t& height, std::optional<std::int64_t>& width,
-            std::int64_t min, std::int64_t max) {
+            std::int64_t min, std::int64_t max, std::string_view) {
     const toml::node* node = find(key);
     if (node == nullptr) return;
     if (!node->is_array()) {
@@ -165,7 +203,7 @@ class Reader {
     width = second == height ? std::nullopt : std::optional(second);
   }
   template <HasNames Enum>
-  void choice(std::string_view key, Enum& value) {
+  void choice(std::string_view key, Enum& value, std::string_view) {
     const toml::node* node = find(key);
     if (node == nullptr) return;
     const auto named = node->is_string() ? value_named<Enum>(**node->as_string()) : std::nullopt;
@@ -179,7 +217,7 @@ class Reader {
     reject(*node, full(key), "must be " + wanted);
   }
   void integers(std::string_view key, std::vector<std::int64_t>& values, std::int64_t min,
-                std::int64_t max) {
+                std::int64_t max, std::string_view) {
     const toml::node* node = find(key);
     if (node == nullptr) return;
     if (!node->is_array()) reject(*node, full(key), "must be a list of whole numbers");
@@ -189,7 +227,8 @@ class Reader {
       values.push_back(in_range(element, key, **element.as_integer(), min, max));
     }
   }
-  void numbers(std::string_view key, std::vector<double>& values, double min, double max) {
+  void numbers(std::string_view key, std::vector<double>& values, double min, double max,
+               std::string_view) {
     const toml::node* node = find(key);
     if (node == nullptr) return;
     if (!node->is_array()) reject(*node, full(key), "must be a list of numbers");
@@ -273,6 +312,7 @@ void validate(const ForwardProcess& process) {
 /// The configuration as text, key by key.
 struct Entry {
   std::string section, key, value;
+  std::string kind, text;  // for people
 };
 
 class Writer {
@@ -280,29 +320,39 @@ class Writer {
   const std::vector<Entry>& entries() const { return entries_; }
 
   void section(std::string_view name) { section_ = name; }
-  void integer(std::string_view key, std::int64_t value, std::int64_t, std::int64_t) {
-    add(key, std::to_string(value));
+  void integer(std::string_view key, std::int64_t value, std::int64_t min, std::int64_t max,
+               std::string_view text) {
+    add(key, std::to_string(value), concat("whole number, ", range(min, max)), text);
   }
-  void number(std::string_view key, double value, double, double) { add(key, exact(value)); }
-  void flag(std::string_view key, bool value) { add(key, value ? "true" : "false"); }
+  void number(std::string_view key, double value, double min, double max, std::string_view text) {
+    add(key, exact(value), concat("number, ", range(min, max)), text);
+  }
+  void flag(std::string_view key, bool value, std::string_view text) {
+    add(key, value ? "true" : "false", "true or false", text);
+  }
   void size(std::string_view key, std::int64_t height, std::optional<std::int64_t> width,
-            std::int64_t, std::int64_t) {
-    add(key, width ? concat("[", height, ", ", *width, "]") : std::to_string(height));
+            std::int64_t min, std::int64_t max, std::string_view text) {
+    add(key, width ? concat("[", height, ", ", *width, "]") : std::to_string(height),
+        concat("whole number or two, ", range(min, max)), text);
   }
   template <HasNames Enum>
-  void choice(std::string_view key, Enum value) {
-    add(key, concat('"', to_string(value), '"'));
+  void choice(std::string_view key, Enum value, std::string_view text) {
+    std::string kind;
+    for (const Named<Enum>& entry : Names<Enum>::all())
+      kind += concat(kind.empty() ? "" : ", ", '"', entry.name, '"');
+    add(key, concat('"', to_string(value), '"'), kind, text);
   }
-  void integers(std::string_view key, const std::vector<std::int64_t>& values, std::int64_t,
-                std::int64_t) {
+  void integers(std::string_view key, const std::vector<std::int64_t>& values, std::int64_t min,
+                std::int64_t max, std::string_view explanation) {
     std::string text;
     for (const std::int64_t value : values) text += concat(text.empty() ? "" : ", ", value);
-    add(key, "[" + text + "]");
+    add(key, "[" + text + "]", concat("list of whole numbers, ", range(min, max)), explanation);
   }
-  void numbers(std::string_view key, const std::vector<double>& values, double, double) {
+  void numbers(std::string_view key, const std::vector<double>& values, double min, double max,
+               std::string_view explanation) {
     std::string text;
     for (const double value : values) text += concat(text.empty() ? "" : ", ", exact(value));
-    add(key, "[" + text + "]");
+    add(key, "[" + text + "]", concat("list of numbers, ", range(min, max)), explanation);
   }
 
  private:
@@ -314,8 +364,16 @@ class Writer {
     if (digits.find_first_of(".en") == std::string::npos) digits += ".0";
     return digits;
   }
-  void add(std::string_view key, std::string value) {
-    entries_.push_back({section_, std::string(key), std::move(value)});
+  static std::string range(std::int64_t min, std::int64_t max) { return concat(min, " to ", max); }
+  static std::string range(double min, double max) {
+    const bool above_0 = min == std::numeric_limits<double>::min();
+    const bool below_1 = max < 1.0 && max > 0.9999;
+    return concat(above_0 ? "above 0" : concat("from ", min),
+                  below_1 ? " and below 1" : concat(" to ", max));
+  }
+  void add(std::string_view key, std::string value, std::string kind, std::string_view text) {
+    entries_.push_back(
+        {section_, std::string(key), std::move(value), std::move(kind), std::string(text)});
   }
   std::string section_;
   std::vector<Entry> entries_;
@@ -415,6 +473,21 @@ std::string to_toml(const TrainConfig& config) {
       section = entry.section;
     }
     text += concat(entry.key, " = ", entry.value, "\n");
+  }
+  return text;
+}
+
+std::string train_config_reference() {
+  std::string text;
+  std::string section;
+  for (const train::Entry& entry : train::entries_of({})) {
+    if (entry.section != section) {
+      text += concat(section.empty() ? "" : "\n", "## [", entry.section, "]\n\n",
+                     "| key | default | values | meaning |\n|---|---|---|---|\n");
+      section = entry.section;
+    }
+    text += concat("| `", entry.key, "` | `", entry.value, "` | ", entry.kind, " | ", entry.text,
+                   " |\n");
   }
   return text;
 }
