@@ -1,6 +1,8 @@
 #include <ddim/ddim.h>
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "tests/support/noise.h"
 #include "tests/support/temporary_folder.h"
 
@@ -39,6 +41,17 @@ TEST_F(Sampling, ModelsSayWhatTheyAre) {
   EXPECT_EQ(info.process.T, 1000);
   EXPECT_DOUBLE_EQ(info.process.beta_end, 0.02);
   EXPECT_GT(info.num_parameters, 1000);
+}
+
+TEST_F(Sampling, OneModelServesSeveralCallsAtTheSameTime) {
+  const auto draw = [&](std::uint64_t seed) {
+    return sample(model_, {.plan = {.steps = 4}, .count = 3, .seed = seed, .run = {.threads = 2}})
+        .x_0.values;
+  };
+  std::vector<std::future<std::vector<float>>> calls;
+  for (std::uint64_t seed = 0; seed < 4; ++seed)
+    calls.push_back(std::async(std::launch::async, draw, seed));
+  for (std::uint64_t seed = 0; seed < 4; ++seed) EXPECT_EQ(calls[seed].get(), draw(seed));
 }
 
 TEST_F(Sampling, PicturesDoNotDependOnTheirNeighbours) {
