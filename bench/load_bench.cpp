@@ -61,7 +61,7 @@ void read_whole(const fs::path& path) {
 }
 
 void write_network(const UNetConfig& config, const fs::path& folder) {
-  const Device device = make_device(BackendKind::cpu);
+  const Device device = make_device(DeviceKind::cpu);
   model::Model model{.device = device,
                      .unet = UNet(device, config),
                      .schedule = diffusion::Schedule::linear(),
@@ -88,7 +88,7 @@ void measure_network(const char* name, const UNetConfig& config, const fs::path&
     const std::string kind = path == folder ? "safetensors" : "PyTorch";
     report("describe, " + kind, measure(5, [&] { model::open_model(path); }));
     report("load, " + kind,
-           measure(5, [&] { model::load_model(path, make_device(BackendKind::cpu)); }));
+           measure(5, [&] { model::load_model(path, make_device(DeviceKind::cpu)); }));
   }
   const fs::path output = folder.string() + "-out";
   const auto rewrite = [&](const fs::path& input, ConvertOptions options) {

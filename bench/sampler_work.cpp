@@ -18,7 +18,7 @@ Plan plan_of(const PlanOptions& options) {
 /// A network that costs nothing: its answer is there already.
 void run_sampler(benchmark::State& state, PlanOptions options) {
   options.steps = 100;
-  const Device device = make_device(BackendKind::cpu, 1);
+  const Device device = make_device(DeviceKind::cpu, 1);
   Tensor x_T(device, {16, 32, 32, 3});  // [N,H,W,C]
   Tensor eps = empty_like(x_T);
   diffusion::draw_initial_state(0, 0, x_T);

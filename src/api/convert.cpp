@@ -13,7 +13,7 @@ ConvertCheck convert_model(const std::filesystem::path& input, const std::filesy
                            const ConvertOptions& options) {
   const model::ModelFiles files = train::open_checkpoint(input);
   model::write_model(files, output, options);
-  const Device device = make_device(BackendKind::cpu);
+  const Device device = make_device(DeviceKind::cpu);
   const std::int64_t T = model::process_of(files.scheduler, files.scheduler_path.string()).T;
   const eval::OutputDistance distance =
       eval::compare_networks([&] { return model::load_model(input, device, options.weights).unet; },

@@ -14,7 +14,7 @@ namespace ddim {
 namespace {
 
 Device device_of(const LoadOptions& options) {
-  return make_device(options.device == DeviceKind::cpu ? BackendKind::cpu : BackendKind::ref,
+  return make_device(options.device,
                      {.precision = options.precision, .memory_use = options.memory_use});
 }
 

@@ -7,7 +7,7 @@ namespace ddim {
 
 TrainSummary train_model(const TrainOptions& options) {
   return train::run_training(
-      options, make_device(BackendKind::cpu, {.precision = options.config.training.precision}));
+      options, make_device(DeviceKind::cpu, {.precision = options.config.training.precision}));
 }
 
 }  // namespace ddim

@@ -9,13 +9,13 @@
 
 namespace ddim {
 
-Device make_device(BackendKind kind, const DeviceOptions& options) {
+Device make_device(DeviceKind kind, const DeviceOptions& options) {
   require(options.num_threads >= 1, "device: threads must be at least 1, found ",
           options.num_threads);
-  require(kind != BackendKind::ref || options.precision == Precision::fp32,
+  require(kind != DeviceKind::reference || options.precision == Precision::fp32,
           "device: the reference has no bf16; it is what bf16 is measured against");
   std::unique_ptr<Device::Backend> backend =
-      kind == BackendKind::ref
+      kind == DeviceKind::reference
           ? make_ref_backend()
           : make_cpu_backend(options.num_threads, options.precision, options.memory_use);
   if (options.profile != nullptr)

@@ -1,13 +1,12 @@
 #pragma once
 
+#include <ddim/device_kind.h>
 #include <ddim/memory_use.h>
 #include <ddim/precision.h>
 #include "backend/profiling.h"
 #include "tensor/device.h"
 
 namespace ddim {
-
-enum class BackendKind { ref, cpu };
 
 struct DeviceOptions {
   int num_threads = 1;  ///< that its ops use; see Device::worker for several workers
@@ -19,8 +18,8 @@ struct DeviceOptions {
 
 /// A device on this machine. Throws Error(user) when the machine or the backend lacks what is asked
 /// for.
-Device make_device(BackendKind kind, const DeviceOptions& options);
-inline Device make_device(BackendKind kind, int num_threads = 1) {
+Device make_device(DeviceKind kind, const DeviceOptions& options);
+inline Device make_device(DeviceKind kind, int num_threads = 1) {
   return make_device(kind, {.num_threads = num_threads});
 }
 

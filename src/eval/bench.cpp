@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/peak_memory.h"
 #include "base/philox.h"
+#include "base/workers.h"
 #include "diffusion/plan.h"
 #include "eval/product_rate.h"
 #include "nn/initialisation.h"
@@ -30,8 +31,9 @@ struct Timings {
 };
 
 /// Each repetition draws one batch. The first half of its steps warms the workers up.
-Timings time_sampling(const BenchOptions& options, const Device& device, Profile* profile) {
-  UNet unet(device, options.network);
+Timings time_sampling(const UNetConfig& network, const BenchOptions& options, const Device& device,
+                      Profile* profile) {
+  UNet unet(device, network);
   initialise(unet, Initialisation::pytorch, /*seed=*/0);
   const run::TrainedNetwork model{.network = run::make_network(unet),
                                   .schedule = diffusion::Schedule::linear()};
@@ -56,28 +58,29 @@ Timings time_sampling(const BenchOptions& options, const Device& device, Profile
     run::generate(
         model, plan,
         {.count = options.batch,
-         .class_choice = run::any_class(options.network),
-         .run = {.batch = options.batch, .threads = options.num_threads, .progress = progress}});
+         .class_choice = run::any_class(network),
+         .run = {.batch = options.batch, .threads = options.threads, .progress = progress}});
     timings.seconds.push_back(last / static_cast<double>(counted));
     timings.num_image_steps = static_cast<double>(counted);
   }
   return timings;
 }
 
-Timings time_training(const BenchOptions& options, const Device& device, Profile* profile) {
+Timings time_training(const UNetConfig& network, const BenchOptions& options, const Device& device,
+                      Profile* profile) {
   TrainConfig config;
-  config.model = options.network;
+  config.model = network;
   config.training.batch = options.batch;
   config.training.shards = std::gcd(options.batch, std::int64_t{4});
-  config.training.threads = options.num_threads;
+  config.training.threads = options.threads;
   data::Dataset dataset{.images = {.count = 2 * options.batch,
-                                   .height = options.network.height(),
-                                   .width = options.network.width(),
-                                   .channels = options.network.in_channels,
+                                   .height = network.height(),
+                                   .width = network.width(),
+                                   .channels = network.in_channels,
                                    .pixels = {}},
                         .kind = "noise"};
   data::Images& images = dataset.images;
-  if (options.network.class_embed_type != ClassEmbedType::none)
+  if (network.class_embed_type != ClassEmbedType::none)
     dataset.labels.assign(static_cast<std::size_t>(images.count), 0);
   images.pixels.resize(static_cast<std::size_t>(images.count) * images.image_bytes());
   std::vector<float> noise(images.pixels.size());
@@ -98,47 +101,51 @@ Timings time_training(const BenchOptions& options, const Device& device, Profile
   return timings;
 }
 
-Timings time_workload(const BenchOptions& options, const Device& device, Profile* profile) {
-  return options.workload == Workload::sampling ? time_sampling(options, device, profile)
-                                                : time_training(options, device, profile);
+Timings time_workload(const UNetConfig& network, const BenchOptions& options, const Device& device,
+                      Profile* profile) {
+  return options.workload == Workload::sampling ? time_sampling(network, options, device, profile)
+                                                : time_training(network, options, device, profile);
 }
 
 }  // namespace
 
-BenchResult bench(const BenchOptions& options) {
-  require(options.batch >= 1, "bench: batch is ", options.batch, "; expected at least 1");
-  require(options.repetitions >= 1, "bench: repetitions is ", options.repetitions,
-          "; expected at least 1");
-  BenchResult result;
-  const auto device_for = [](const BenchOptions& timed, Profile* profile) {
-    return make_device(BackendKind::cpu, {.num_threads = timed.num_threads,
-                                          .precision = timed.precision,
-                                          .memory_use = timed.memory_use,
-                                          .profile = profile});
+BenchResult bench(const UNetConfig& network, const BenchOptions& options) {
+  require(options.batch >= 1, "batch must be 1 or greater; got ", options.batch);
+  require(options.repetitions >= 1, "repetitions must be 1 or greater; got ", options.repetitions);
+  BenchOptions timed = options;
+  timed.threads = num_threads_of(options.threads);
+  BenchResult result{.threads = timed.threads};
+  const auto device_for = [](const BenchOptions& chosen, Profile* profile) {
+    return make_device(DeviceKind::cpu, {.num_threads = chosen.threads,
+                                         .precision = chosen.precision,
+                                         .memory_use = chosen.memory_use,
+                                         .profile = profile});
   };
   std::vector<double> seconds =
-      time_workload(options, device_for(options, nullptr), nullptr).seconds;
+      time_workload(network, timed, device_for(timed, nullptr), nullptr).seconds;
   result.peak_memory_bytes = peak_memory_bytes();
   std::ranges::sort(seconds);
   result.least_ms = seconds.front() * 1e3;
   result.median_ms = seconds[seconds.size() / 2] * 1e3;
-  result.num_parameters = UNet(make_dry_device(), options.network).num_parameters();
+  result.num_parameters = UNet(make_dry_device(), network).num_parameters();
 
   Profile profile;
-  BenchOptions profiled = options;
+  BenchOptions profiled = timed;
   profiled.repetitions = 1;
   // One worker, so that the ops counted are those of whole steps.
-  if (options.workload == Workload::sampling && options.batch > 1) profiled.num_threads = 1;
-  const Timings timings = time_workload(profiled, device_for(profiled, &profile), &profile);
-  result.ops = profile.entries();
-  for (ProfileEntry& entry : result.ops) {
-    entry.seconds /= timings.num_image_steps;
-    entry.flop /= timings.num_image_steps;
-    result.gflop += entry.flop * 1e-9;
+  if (timed.workload == Workload::sampling && timed.batch > 1) profiled.threads = 1;
+  const Timings timings =
+      time_workload(network, profiled, device_for(profiled, &profile), &profile);
+  for (const ProfileEntry& entry : profile.entries()) {
+    result.ops.push_back({.op = entry.op,
+                          .algorithm = std::string(entry.conv.algorithm),
+                          .reason = std::string(entry.conv.reason),
+                          .ms = 1e3 * entry.seconds / timings.num_image_steps,
+                          .gflop = 1e-9 * entry.flop / timings.num_image_steps});
+    result.gflop += result.ops.back().gflop;
   }
   result.gflop_per_second = result.gflop / (result.median_ms * 1e-3);
-  result.product_gflop_per_second =
-      1e-9 * product_rate(device_for(options, nullptr), options.num_threads);
+  result.product_gflop_per_second = 1e-9 * product_rate(device_for(timed, nullptr), timed.threads);
   return result;
 }
 

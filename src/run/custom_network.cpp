@@ -11,7 +11,7 @@ namespace {
 class CustomNetwork final : public Network {
  public:
   explicit CustomNetwork(Denoiser denoiser)
-      : denoiser_(std::move(denoiser)), device_(make_device(BackendKind::cpu)) {
+      : denoiser_(std::move(denoiser)), device_(make_device(DeviceKind::cpu)) {
     const PictureShape& shape = denoiser_.shape;
     require(denoiser_.predict != nullptr, "denoiser: no function to predict with");
     require(shape.channels >= 1 && shape.height >= 1 && shape.width >= 1, "denoiser: pictures of ",

@@ -106,7 +106,7 @@ ConvProblem problem_of(const Row& row) {
 }
 
 Device device_of(Precision precision) {
-  return make_device(BackendKind::cpu, {.precision = precision});
+  return make_device(DeviceKind::cpu, {.precision = precision});
 }
 
 class ConvChoiceOf : public testing::TestWithParam<Row> {};

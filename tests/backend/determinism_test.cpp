@@ -18,7 +18,7 @@ constexpr ConvGeometry kPointwise{.kernel = 1, .stride = 1, .pad_begin = 0, .pad
 /// and so for oneDNN, is another number: that must not matter.
 Device make_cpu_device(int num_threads) {
   omp_set_num_threads(5 - num_threads);
-  return make_device(BackendKind::cpu, num_threads);
+  return make_device(DeviceKind::cpu, num_threads);
 }
 
 struct ConvCase {
@@ -58,7 +58,7 @@ TEST_P(ConvDeterminism, KeepingLessInMemoryChangesNoBit) {
   const std::int64_t out_size = geometry.output_size(size);
   const auto run = [&](std::int64_t num_images, MemoryUse memory_use, Precision precision) {
     const Device device = make_device(
-        BackendKind::cpu, {.num_threads = 2, .precision = precision, .memory_use = memory_use});
+        DeviceKind::cpu, {.num_threads = 2, .precision = precision, .memory_use = memory_use});
     Tensor y = Tensor::persistent(device, {num_images, out_size, out_size, c_out});
     device.kernels().conv2d(
         normal_tensor(device, {num_images, size, size, c_in}, 0),

@@ -20,7 +20,7 @@ namespace {
 [[noreturn]] void report_isa(const char* wanted) {
   setenv("DDIM_ISA", wanted, /*overwrite=*/1);
   try {
-    std::fputs(make_device(BackendKind::cpu, 2).describe().c_str(), stderr);
+    std::fputs(make_device(DeviceKind::cpu, 2).describe().c_str(), stderr);
   } catch (const Error& error) {
     std::fputs(error.what(), stderr);
     std::exit(static_cast<int>(error.code()));
@@ -61,7 +61,7 @@ TEST_F(IsaDeathTest, OtherNamesAreRefused) {
 [[noreturn]] void report_conv(const char* wanted) {
   setenv("DDIM_CONV", wanted, /*overwrite=*/1);
   try {
-    const auto conv = [](BackendKind kind) {
+    const auto conv = [](DeviceKind kind) {
       const Device device = make_device(kind);
       Tensor y = Tensor::persistent(device, {1, 16, 16, 128});
       device.kernels().conv2d(test::normal_tensor(device, {1, 16, 16, 128}, 0),
@@ -69,8 +69,8 @@ TEST_F(IsaDeathTest, OtherNamesAreRefused) {
                               y);
       return to_host(y);
     };
-    const std::vector<float> expected = conv(BackendKind::ref);
-    const std::vector<float> actual = conv(BackendKind::cpu);
+    const std::vector<float> expected = conv(DeviceKind::reference);
+    const std::vector<float> actual = conv(DeviceKind::cpu);
     double most = 0.0;
     for (std::size_t i = 0; i < actual.size(); ++i)
       most = std::max(most, std::abs(double{actual[i]} - expected[i]));
@@ -92,13 +92,13 @@ TEST_F(IsaDeathTest, EnvironmentChoosesDirectConvolution) {
 
 TEST(Isa, DeviceDescribesItself) {
   const std::string isa(to_string(active_isa()));
-  EXPECT_EQ(make_device(BackendKind::cpu, 1).describe(), "cpu " + isa + ", 1 thread");
-  EXPECT_EQ(make_device(BackendKind::cpu, 3).worker(2).describe(), "cpu " + isa + ", 2 threads");
+  EXPECT_EQ(make_device(DeviceKind::cpu, 1).describe(), "cpu " + isa + ", 1 thread");
+  EXPECT_EQ(make_device(DeviceKind::cpu, 3).worker(2).describe(), "cpu " + isa + ", 2 threads");
 }
 
 TEST(Isa, DeviceNeedsAThread) {
-  EXPECT_THROW(make_device(BackendKind::cpu, 0), Error);
-  EXPECT_THROW(make_device(BackendKind::cpu, 1).worker(-1), Error);
+  EXPECT_THROW(make_device(DeviceKind::cpu, 0), Error);
+  EXPECT_THROW(make_device(DeviceKind::cpu, 1).worker(-1), Error);
 }
 
 }  // namespace

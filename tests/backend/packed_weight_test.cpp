@@ -26,7 +26,7 @@ Tensor multiply(const Device& device, const Tensor& weight) {
 }
 
 TEST(PackedWeights, PackOnceForAllCallsAndWorkers) {
-  const Device device = make_device(BackendKind::cpu, 1);
+  const Device device = make_device(DeviceKind::cpu, 1);
   Tensor conv_weight = normal_tensor(device, kWeight, 1);
   const Tensor linear_weight = normal_tensor(device, {48, 64}, 1);
   const Tensor y = convolve(device, conv_weight);
@@ -44,7 +44,7 @@ TEST(PackedWeights, PackOnceForAllCallsAndWorkers) {
 }
 
 TEST(PackedWeights, PackAgainWhatWasModified) {
-  const Device device = make_device(BackendKind::cpu, 1);
+  const Device device = make_device(DeviceKind::cpu, 1);
   Tensor changed = normal_tensor(device, kWeight, 1);
   const Tensor other = normal_tensor(device, kWeight, 2);
   Tensor changed_matrix = normal_tensor(device, {48, 64}, 1);
@@ -67,7 +67,7 @@ TEST(PackedWeights, PackAgainWhatWasModified) {
 }
 
 TEST(PackedWeights, DoNotTakeNewElementsAtAnOldAddressForTheOldOnes) {
-  const Device device = make_device(BackendKind::cpu, 1);
+  const Device device = make_device(DeviceKind::cpu, 1);
   const Tensor other = normal_tensor(device, kWeight, 2);
   const Tensor expected = convolve(device, other);
   Tensor weight = normal_tensor(device, kWeight, 1);
@@ -82,7 +82,7 @@ TEST(PackedWeights, DoNotTakeNewElementsAtAnOldAddressForTheOldOnes) {
 
 TEST(PackedWeights, KeepTheTwoPassesOfASquareWeightApart) {
   for (const Precision precision : {Precision::fp32, Precision::bf16}) {
-    const Device device = make_device(BackendKind::cpu, {.precision = precision});
+    const Device device = make_device(DeviceKind::cpu, {.precision = precision});
     const Tensor weight = normal_tensor(device, {64, 64, 3, 3}, 1);
     const Tensor dy = normal_tensor(device, {1, 16, 16, 64}, 0);
     const auto backward = [&] {
@@ -100,7 +100,7 @@ TEST(PackedWeights, KeepTheTwoPassesOfASquareWeightApart) {
 }
 
 TEST(PackedWeights, AreFreedWithTheWeight) {
-  const Device device = make_device(BackendKind::cpu, 1);
+  const Device device = make_device(DeviceKind::cpu, 1);
   {
     const Tensor conv_weight = normal_tensor(device, kWeight, 1);
     const Tensor linear_weight = normal_tensor(device, {48, 64}, 1);
@@ -113,7 +113,7 @@ TEST(PackedWeights, AreFreedWithTheWeight) {
 
 TEST(PackedWeights, WinogradsAreNotKeptWhereMemoryIsShort) {
   const Device device =
-      make_device(BackendKind::cpu, {.num_threads = 1, .memory_use = MemoryUse::low});
+      make_device(DeviceKind::cpu, {.num_threads = 1, .memory_use = MemoryUse::low});
   convolve(device, normal_tensor(device, kWeight, 1));
   EXPECT_EQ(num_packs(device), 0);
 }

@@ -40,7 +40,7 @@ struct Network {
 TEST(Workers, ComputeWhatOneDeviceComputes) {
   constexpr int kWorkers = 4;
   constexpr std::int64_t kImages = 12;
-  const Device device = make_device(BackendKind::cpu, 1);
+  const Device device = make_device(DeviceKind::cpu, 1);
   const Tensor x = normal_tensor(device, {kImages, 8, 8, 16}, 0);
   const Tensor expected = Network(device)(device, x);
 

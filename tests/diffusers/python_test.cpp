@@ -64,7 +64,7 @@ TEST_P(DiffusersPython, LoadsOurFoldersAndComputesTheSame) {
   const auto& [name, network, scheduler, classes] = GetParam();
   const TemporaryFolder folder;
   {
-    const Device device = make_device(BackendKind::cpu);
+    const Device device = make_device(DeviceKind::cpu);
     model::Model written{
         .device = device,
         .unet = UNet(device, network),

@@ -65,7 +65,7 @@ class EpsErrorTest : public testing::Test {
     test::expect_error(code, part, [&] { eps_error(model, evaluated, options); });
   }
 
-  const Device device = make_device(BackendKind::ref);
+  const Device device = make_device(DeviceKind::reference);
   UNet unet;
   run::TrainedNetwork model;
   EvaluationImages evaluated;

@@ -114,14 +114,14 @@ std::vector<float> thinned(const std::vector<float>& values, std::size_t num_kep
 }
 
 std::vector<GoldenCase> golden_cases() {
-  return {{"micro", BackendKind::ref},
-          {"micro", BackendKind::cpu},
-          {"tiny", BackendKind::ref},
-          {"tiny", BackendKind::cpu}};
+  return {{"micro", DeviceKind::reference},
+          {"micro", DeviceKind::cpu},
+          {"tiny", DeviceKind::reference},
+          {"tiny", DeviceKind::cpu}};
 }
 
 std::string name_of(const GoldenCase& golden) {
-  return std::string(golden.folder) + (golden.backend == BackendKind::ref ? "_ref" : "_cpu");
+  return std::string(golden.folder) + (golden.backend == DeviceKind::reference ? "_ref" : "_cpu");
 }
 
 }  // namespace ddim

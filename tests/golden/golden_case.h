@@ -15,7 +15,7 @@ namespace ddim {
 /// Which network, on which backend.
 struct GoldenCase {
   const char* folder;  ///< "micro" is beside this file, "tiny" is looked for outside
-  BackendKind backend;
+  DeviceKind backend;
 };
 
 /// Three times what the official float32 code is off from the same in double.

@@ -258,7 +258,7 @@ TEST_P(GoldenCheckpoint, ThreeMoreSteps) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Micro, GoldenCheckpoint,
-                         testing::Values(GoldenCase{"micro", BackendKind::cpu}),
+                         testing::Values(GoldenCase{"micro", DeviceKind::cpu}),
                          [](const auto& golden) { return name_of(golden.param); });
 
 INSTANTIATE_TEST_SUITE_P(All, GoldenTraining, testing::ValuesIn(golden_cases()),

@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kMicro = "tests/golden/micro";
 
-Device ref_device() { return make_device(BackendKind::ref); }
+Device ref_device() { return make_device(DeviceKind::reference); }
 
 void convert_model(const fs::path& input, const fs::path& output, WeightType type) {
   write_model(open_model(input), output, {.type = type});

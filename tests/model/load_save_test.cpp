@@ -25,7 +25,7 @@ using io::StoredType;
 
 constexpr const char* kWeights = "unet/diffusion_pytorch_model.safetensors";
 
-Device ref_device() { return make_device(BackendKind::ref); }
+Device ref_device() { return make_device(DeviceKind::reference); }
 
 Model small_model() {
   const Device device = ref_device();

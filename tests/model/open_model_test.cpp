@@ -49,7 +49,7 @@ class OpenModel : public testing::Test {
   OpenModel() { files_ = saved("model", 3); }
 
   ModelFiles saved(const char* name, std::uint64_t seed) {
-    const Device device = make_device(BackendKind::ref);
+    const Device device = make_device(DeviceKind::reference);
     Model model{.device = device,
                 .unet = UNet(device, official_network()),
                 .schedule = diffusion::Schedule::linear(),
@@ -113,7 +113,7 @@ TEST_F(OpenModel, WritingTwiceGivesTheSameBytes) {
 
 TEST_F(OpenModel, BareDictionariesAndEveryType) {
   const auto unet_of = [](const fs::path& path) {
-    return [path] { return std::move(load_model(path, make_device(BackendKind::cpu)).unet); };
+    return [path] { return std::move(load_model(path, make_device(DeviceKind::cpu)).unet); };
   };
   for (const auto& [type, stored] : {std::pair{WeightType::f32, StoredType::f32},
                                      {WeightType::f16, StoredType::f16},

@@ -14,7 +14,7 @@ namespace {
 
 /// The same network in double, by plain loops.
 UNet reference_of(const UNet& unet) {
-  UNet reference(make_device(BackendKind::ref), unet.config(), DType::f64);
+  UNet reference(make_device(DeviceKind::reference), unet.config(), DType::f64);
   for (std::size_t i = 0; i < unet.parameters().size(); ++i) {
     Parameter& parameter = *reference.mutable_parameters()[i];
     parameter.value.device().kernels().upload(to_host(unet.parameters()[i]->value),
@@ -60,7 +60,7 @@ double distance(const std::vector<double>& eps, const std::vector<double>& refer
 }
 
 Device cpu(Precision precision) {
-  return make_device(BackendKind::cpu, {.num_threads = 2, .precision = precision});
+  return make_device(DeviceKind::cpu, {.num_threads = 2, .precision = precision});
 }
 
 UNet random_network(Precision precision) {

@@ -12,26 +12,26 @@
 namespace ddim::model {
 namespace {
 
-UNet network(BackendKind kind, std::uint64_t seed) {
+UNet network(DeviceKind kind, std::uint64_t seed) {
   UNet unet(make_device(kind), small_config());
   initialise(unet, Initialisation::pytorch, seed);
   return unet;
 }
 
 TEST(WeightsHash, IsAFunctionOfTheWeightsAlone) {
-  const std::string hash = weights_hash(network(BackendKind::ref, 3), 1);
+  const std::string hash = weights_hash(network(DeviceKind::reference, 3), 1);
   EXPECT_EQ(hash.size(), 64U);
-  EXPECT_EQ(weights_hash(network(BackendKind::cpu, 3), 2), hash);
-  EXPECT_NE(weights_hash(network(BackendKind::cpu, 4), 2), hash);
+  EXPECT_EQ(weights_hash(network(DeviceKind::cpu, 3), 2), hash);
+  EXPECT_NE(weights_hash(network(DeviceKind::cpu, 4), 2), hash);
 
-  UNet changed = network(BackendKind::ref, 3);
+  UNet changed = network(DeviceKind::reference, 3);
   changed.mutable_parameters().back()->value.values<float>().back() += 1e-6F;
   EXPECT_NE(weights_hash(changed, 1), hash);
 }
 
 // The definition, written out for somebody who wants to compute it elsewhere.
 TEST(WeightsHash, IsWhatItsDescriptionSays) {
-  const UNet unet = network(BackendKind::cpu, 5);
+  const UNet unet = network(DeviceKind::cpu, 5);
   std::set<std::string> lines;
   for (const Parameter* parameter : unet.parameters()) {
     std::string shape;

@@ -22,7 +22,7 @@ constexpr std::int64_t kSide = 5;  // 25 tokens, more than channels
 constexpr std::int64_t kImages = 2;
 
 struct Layer {
-  explicit Layer(BackendKind kind, DType dtype = DType::f32)
+  explicit Layer(DeviceKind kind, DType dtype = DType::f32)
       : device(make_device(kind)),
         parameters(device, dtype),
         attention(parameters, "layer", {.channels = kChannels}, UNetConfig{}) {
@@ -71,7 +71,7 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
 }
 
 TEST(Attention, FoldedProjectionsComputeTheSame) {
-  for (const BackendKind kind : {BackendKind::ref, BackendKind::cpu}) {
+  for (const DeviceKind kind : {DeviceKind::reference, DeviceKind::cpu}) {
     const Layer layer(kind);
     Tape tape;
     const std::vector<float> plain = to_host(layer.plain(tape).value());
@@ -81,7 +81,7 @@ TEST(Attention, FoldedProjectionsComputeTheSame) {
 }
 
 TEST(Attention, FoldedProjectionsHaveTheSameGradients) {
-  const Layer layer(BackendKind::ref, DType::f64);
+  const Layer layer(DeviceKind::reference, DType::f64);
   Tensor dy = Tensor::persistent(layer.device, layer.x.shape(), DType::f64);
   layer.fill(dy, 1.0, 100);
   Gradients folded(layer.device, layer.parameters.all());
@@ -106,14 +106,14 @@ TEST(Attention, FoldedProjectionsHaveTheSameGradients) {
 }
 
 TEST(Attention, ARecordingTapeComputesTheSameBits) {
-  const Layer layer(BackendKind::cpu);
+  const Layer layer(DeviceKind::cpu);
   Gradients gradients(layer.device, layer.parameters.all());
   Tape tape(gradients, {}, 0);
   EXPECT_EQ(to_host(layer.attention(tape, tape.constant(layer.x)).value()), layer.output());
 }
 
 TEST(Attention, FollowsItsParametersAndItsDevice) {
-  Layer layer(BackendKind::cpu);
+  Layer layer(DeviceKind::cpu);
   const std::vector<float> before = layer.output();
   for (Parameter* p : layer.parameters.all_mutable()) {
     const std::vector<float> values = to_host(p->value);

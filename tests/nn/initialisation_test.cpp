@@ -18,7 +18,7 @@ struct Extremes {
 
 std::map<std::string, Extremes> extremes_after(Initialisation initialisation,
                                                const UNetConfig& config = small_config()) {
-  UNet unet(make_device(BackendKind::ref), config);
+  UNet unet(make_device(DeviceKind::reference), config);
   initialise(unet, initialisation, 7);
   std::map<std::string, Extremes> result;
   for (const Parameter* p : unet.parameters()) {
@@ -88,7 +88,7 @@ TEST(Initialisation, EmbeddingsAreNormal) {
 
 TEST(Initialisation, DependsOnTheSeedAlone) {
   const auto weights = [](std::uint64_t seed) {
-    UNet unet(make_device(BackendKind::ref), small_config());
+    UNet unet(make_device(DeviceKind::reference), small_config());
     initialise(unet, Initialisation::pytorch, seed);
     return to_host(unet.parameters()[0]->value);
   };
@@ -97,7 +97,7 @@ TEST(Initialisation, DependsOnTheSeedAlone) {
 }
 
 TEST(Initialisation, NoTwoParametersShareNumbers) {
-  UNet unet(make_device(BackendKind::ref), small_config());
+  UNet unet(make_device(DeviceKind::reference), small_config());
   initialise(unet, Initialisation::pytorch, 1);
   std::map<std::string, std::vector<float>> values;
   for (const Parameter* p : unet.parameters()) values[p->name] = to_host(p->value);

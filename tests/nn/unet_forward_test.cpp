@@ -12,7 +12,7 @@
 namespace ddim {
 namespace {
 
-class UNetForward : public testing::TestWithParam<BackendKind> {
+class UNetForward : public testing::TestWithParam<DeviceKind> {
  protected:
   UNetForward() : device_(make_device(GetParam())), unet_(device_, small_config()) {
     initialise(unet_, Initialisation::pytorch, 1);
@@ -153,9 +153,10 @@ TEST_P(UNetForward, RefusesLabelsAndTimesItHasNoMeaningFor) {
             "unet: the vectors of the classes are [1,31], expected [1,32]");
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, UNetForward, testing::Values(BackendKind::ref, BackendKind::cpu),
+INSTANTIATE_TEST_SUITE_P(Backends, UNetForward,
+                         testing::Values(DeviceKind::reference, DeviceKind::cpu),
                          [](const auto& test) {
-                           return test.param == BackendKind::ref ? "ref" : "cpu";
+                           return test.param == DeviceKind::reference ? "ref" : "cpu";
                          });
 
 }  // namespace

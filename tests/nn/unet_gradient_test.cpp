@@ -18,7 +18,7 @@ constexpr std::uint32_t kFirstImage = 11;
 class Network {
  public:
   explicit Network(const UNetConfig& config)
-      : device_(make_device(BackendKind::ref)),
+      : device_(make_device(DeviceKind::reference)),
         unet_(device_, config, DType::f64),
         gradients_(device_, unet_.parameters()) {
     initialise(unet_, Initialisation::pytorch, 1);

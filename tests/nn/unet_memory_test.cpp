@@ -27,7 +27,7 @@ UNetConfig wider_config() {
   return config;
 }
 
-class UNetMemory : public testing::TestWithParam<BackendKind> {};
+class UNetMemory : public testing::TestWithParam<DeviceKind> {};
 
 TEST_P(UNetMemory, ForwardStaysWithinWhatTheDryRunCounted) {
   const Device dry_device = make_dry_device();
@@ -46,9 +46,10 @@ TEST_P(UNetMemory, ForwardStaysWithinWhatTheDryRunCounted) {
   EXPECT_EQ(device.arena().bytes_in_use(), 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, UNetMemory, testing::Values(BackendKind::ref, BackendKind::cpu),
+INSTANTIATE_TEST_SUITE_P(Backends, UNetMemory,
+                         testing::Values(DeviceKind::reference, DeviceKind::cpu),
                          [](const auto& test) {
-                           return test.param == BackendKind::ref ? "ref" : "cpu";
+                           return test.param == DeviceKind::reference ? "ref" : "cpu";
                          });
 
 }  // namespace

@@ -12,11 +12,11 @@ namespace ddim {
 namespace {
 
 TEST(Devices, RefSaysWhatItIs) {
-  EXPECT_EQ(make_device(BackendKind::ref).describe(), "ref, 1 thread");
+  EXPECT_EQ(make_device(DeviceKind::reference).describe(), "ref, 1 thread");
 }
 
 TEST(Devices, AThreadCountBelowOneIsRefused) {
-  EXPECT_THROW(make_device(BackendKind::ref, 0), Error);
+  EXPECT_THROW(make_device(DeviceKind::reference, 0), Error);
 }
 
 /// A few ops that leave activations behind, and the peak of the arena.
@@ -37,7 +37,7 @@ std::size_t peak_bytes(const Device& device) {
 TEST(Devices, ADryRunNeedsTheMemoryOfARealOne) {
   const std::size_t dry = peak_bytes(make_dry_device());
   EXPECT_GT(dry, 3U * 18 * 18 * 16 * 4);
-  EXPECT_EQ(dry, peak_bytes(make_device(BackendKind::ref)));
+  EXPECT_EQ(dry, peak_bytes(make_device(DeviceKind::reference)));
 }
 
 TEST(Devices, ADryRunTouchesNoMemory) {

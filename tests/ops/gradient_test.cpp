@@ -111,7 +111,7 @@ class Differentiation {
   }
 
   const GradientCase& test_;
-  Device device_ = make_device(BackendKind::ref);
+  Device device_ = make_device(DeviceKind::reference);
   std::vector<Tensor> inputs_;
   Tensor dy_;
 };

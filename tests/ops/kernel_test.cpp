@@ -208,7 +208,7 @@ std::vector<Write> write_modes(const KernelCase& test) {
 }
 
 Device cpu_device(const KernelCase& test, int num_threads) {
-  return make_device(BackendKind::cpu, {.num_threads = num_threads, .precision = test.precision});
+  return make_device(DeviceKind::cpu, {.num_threads = num_threads, .precision = test.precision});
 }
 
 /// The same cases where products are made of bf16. Both factors of a product are off by up to
@@ -237,7 +237,7 @@ TEST_P(CpuKernels, AgreeWithRef) {
   for (const Write write : write_modes(test)) {
     SCOPED_TRACE(write == Write::accumulate ? "accumulate" : "overwrite");
     const std::vector<Values> truth =
-        run_case(test, make_device(BackendKind::ref), {.write = write});
+        run_case(test, make_device(DeviceKind::reference), {.write = write});
     const Device cpu = cpu_device(test, 2);
     for (const std::int64_t margin : {16, 19}) {
       SCOPED_TRACE(testing::Message() << "margin " << margin);
@@ -252,7 +252,7 @@ TEST_P(CpuKernels, AgreeWithRefInDouble) {
   if (!test.element_tolerance) return;
   for (const Write write : write_modes(test)) {
     SCOPED_TRACE(write == Write::accumulate ? "accumulate" : "overwrite");
-    const auto truth = run_case<double>(test, make_device(BackendKind::ref), {.write = write});
+    const auto truth = run_case<double>(test, make_device(DeviceKind::reference), {.write = write});
     const auto actual = run_case(test, cpu_device(test, 1), {.write = write, .margin = 19});
     for (std::size_t i = 0; i < truth.size(); ++i) {
       const std::vector<double> expected = numbers_of(truth[i], test.outputs[i].kind);

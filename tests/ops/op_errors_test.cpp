@@ -171,7 +171,7 @@ TEST_F(OpErrors, DropoutIsTheIdentityWithoutRecordingOrProbability) {
 // The mask belongs to the tape's seed and step, to the layer and to the image: nothing else may
 // choose it, or a resumed or differently split step would drop other elements.
 TEST(Dropout, DrawsFromTheTapesNoiseInTheLanesOfItsLayer) {
-  const Device ref = make_device(BackendKind::ref);
+  const Device ref = make_device(DeviceKind::reference);
   const Tensor x = from_host(ref, {2, 50}, std::vector<float>(100, 1.0F));
   Gradients no_parameters(ref, {});
   const NoiseKey noise{.seed = 8, .purpose = Purpose::dropout, .step = 6};

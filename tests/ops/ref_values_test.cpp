@@ -29,7 +29,7 @@ class RefValues : public testing::Test {
   }
   Tensor result(const Shape& shape) { return {device, shape}; }
 
-  Device device = make_device(BackendKind::ref);
+  Device device = make_device(DeviceKind::reference);
   Kernels& k = device.kernels();
 };
 

@@ -29,7 +29,7 @@ TEST(ActivationMemory, CountsTheGaps) {
   const std::size_t planned = activation_bytes(with_a_gap);
   EXPECT_EQ(planned, std::size_t{8} << 20);
 
-  const Device device = make_device(BackendKind::ref);
+  const Device device = make_device(DeviceKind::reference);
   device.arena().reserve(planned);
   for (int i = 0; i < 3; ++i) with_a_gap(device);
   EXPECT_EQ(device.arena().num_system_allocations(), 1);

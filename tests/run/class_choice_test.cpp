@@ -23,7 +23,7 @@ UNetConfig conditional_config() {
 }
 
 UNet make_unet(const UNetConfig& config) {
-  UNet unet(make_device(BackendKind::cpu), config);
+  UNet unet(make_device(DeviceKind::cpu), config);
   initialise(unet, Initialisation::pytorch, 1);
   return unet;
 }
@@ -106,7 +106,7 @@ struct Refused {
 
 TEST(ClassChoice, WhatANetworkCannotBeToldIsRefusedByName) {
   const auto check = [](const UNetConfig& config, const ClassChoice& choice) {
-    const UNet unet(make_device(BackendKind::cpu), config);
+    const UNet unet(make_device(DeviceKind::cpu), config);
     make_network(unet)->check_classes(choice);
   };
   UNetConfig without_null = conditional_config();

@@ -54,7 +54,7 @@ TEST_P(CustomNetwork, IsTheSamplerWithTheFunction) {
   const PlanOptions options{.steps = 5, .sampler = GetParam(), .tolerance = 0.05};
   const Plan plan = diffusion::make_plan(model.schedule, Prediction::eps, options);
 
-  const Device device = make_device(BackendKind::cpu);
+  const Device device = make_device(DeviceKind::cpu);
   std::vector<float> expected;
   for (std::uint32_t n = kFirst; n < kFirst + 3; ++n) {
     const diffusion::Denoiser function = [&](const Tensor& x, double t) {

@@ -39,7 +39,7 @@ Generated run_of(const UNet& unet, const SampleOptions& options) {
   return generate(model, plan, options);
 }
 
-class Generate : public testing::TestWithParam<BackendKind> {
+class Generate : public testing::TestWithParam<DeviceKind> {
  protected:
   const Device device = make_device(GetParam());
 };
@@ -155,13 +155,14 @@ TEST_P(Generate, NamesTheLayerOfANan) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, Generate, testing::Values(BackendKind::ref, BackendKind::cpu),
+INSTANTIATE_TEST_SUITE_P(Backends, Generate,
+                         testing::Values(DeviceKind::reference, DeviceKind::cpu),
                          [](const auto& test) {
-                           return test.param == BackendKind::ref ? "ref" : "cpu";
+                           return test.param == DeviceKind::reference ? "ref" : "cpu";
                          });
 
 TEST(GenerateProgress, CountsEvaluationsAndCanStop) {
-  const UNet unet = make_unet(make_device(BackendKind::ref));
+  const UNet unet = make_unet(make_device(DeviceKind::reference));
   SampleOptions options{.plan = {.steps = 3}, .count = 4, .run = {.batch = 2, .threads = 2}};
   std::int64_t last = 0;
   options.run.progress = [&](const RunProgress& progress) {
@@ -183,7 +184,7 @@ TEST(GenerateProgress, CountsEvaluationsAndCanStop) {
 }
 
 TEST(GenerateChecks, RefuseWhatDoesNotFit) {
-  const Device device = make_device(BackendKind::ref);
+  const Device device = make_device(DeviceKind::reference);
   const UNet unet = make_unet(device);
   const TrainedNetwork model{.network = make_network(unet),
                              .schedule = diffusion::Schedule::linear()};

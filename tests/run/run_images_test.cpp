@@ -17,11 +17,11 @@ namespace {
 class RunImages : public testing::Test {
  protected:
   RunImages()
-      : unet_(make_device(BackendKind::cpu), {.sample_size = 8,
-                                              .layers_per_block = 1,
-                                              .block_out_channels = {8, 16},
-                                              .attention_levels = {1},
-                                              .norm_num_groups = 4}) {
+      : unet_(make_device(DeviceKind::cpu), {.sample_size = 8,
+                                             .layers_per_block = 1,
+                                             .block_out_channels = {8, 16},
+                                             .attention_levels = {1},
+                                             .norm_num_groups = 4}) {
     initialise(unet_, Initialisation::pytorch, 1);
     network = make_network(unet_);
   }

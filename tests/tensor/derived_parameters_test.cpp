@@ -27,7 +27,7 @@ Tensor parameter_of(const Device& device, float value) {
 
 class DerivedParametersTest : public testing::Test {
  protected:
-  Device device_ = make_device(BackendKind::ref);
+  Device device_ = make_device(DeviceKind::reference);
   DerivedParameters& derived_ = device_.derived_parameters();
 };
 
@@ -122,7 +122,7 @@ TEST_F(DerivedParametersTest, MayHoldTensorsOfTheDevice) {
 
 TEST_F(DerivedParametersTest, ADeviceKeepsNothingOfAnothersParameters) {
   const Tensor parameter = parameter_of(device_, 1.0F);
-  const Device other = make_device(BackendKind::ref);
+  const Device other = make_device(DeviceKind::reference);
   const DerivedKey key{.purpose = "double"};
   EXPECT_EQ((*multiple(other, parameter, key, 2.0F))[0], 2.0F);
   EXPECT_EQ((*multiple(other, parameter, key, 3.0F))[0], 3.0F);

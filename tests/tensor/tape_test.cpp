@@ -37,7 +37,7 @@ class Tapes : public testing::Test {
   /// The gradient that arrived.
   std::vector<float> gradient(const Var& x) { return to_host(x.grad().tensor); }
 
-  Device device = make_device(BackendKind::ref);
+  Device device = make_device(DeviceKind::reference);
   Parameter p{.name = "p", .value = tensor({1, 2}), .index = 0};
   Parameter q{.name = "q", .value = tensor({3}), .index = 1};
   Gradients gradients{device, {&p, &q}};

@@ -13,7 +13,7 @@ using testing::ElementsAre;
 
 class Tensors : public testing::Test {
  protected:
-  Device device = make_device(BackendKind::ref);
+  Device device = make_device(DeviceKind::reference);
 };
 
 TEST_F(Tensors, AHandleSharesAndTheLastOneReturnsTheMemory) {
@@ -73,7 +73,7 @@ TEST_F(Tensors, PersistentMemoryIsApartFromActivationsAndSharedWithWorkers) {
 TEST_F(Tensors, ATensorKeepsItsDeviceAlive) {
   Tensor x;
   {
-    const Device other = make_device(BackendKind::ref);
+    const Device other = make_device(DeviceKind::reference);
     x = from_host(other.worker(1), {2}, std::vector<float>{1, 2});
   }
   EXPECT_THAT(to_host(x), ElementsAre(1, 2));

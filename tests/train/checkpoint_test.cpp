@@ -44,7 +44,7 @@ class CheckpointTest : public ::testing::Test {
   test::TemporaryFolder temporary_;
   fs::path folder_ = temporary_.path() / "checkpoints";
   TrainConfig config_ = tiny_config();
-  Device device_ = make_device(BackendKind::cpu);
+  Device device_ = make_device(DeviceKind::cpu);
   TrainingState state_{device_, config_};
 };
 

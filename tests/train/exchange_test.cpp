@@ -40,7 +40,7 @@ class Exchange : public ::testing::Test {
     options.config = config_;
     options.data = temporary_.path() / "data";
     options.out = folder(run);
-    return run_training(options, make_device(BackendKind::cpu));
+    return run_training(options, make_device(DeviceKind::cpu));
   }
   fs::path folder(const std::string& name) const { return temporary_.path() / name; }
   /// A run of `steps` steps, as the official code's file.
@@ -74,7 +74,7 @@ TEST_F(Exchange, TheSettingsOfAdamGoAlong) {
   EXPECT_EQ(files.adam->settings.beta2, 0.99);
   EXPECT_DOUBLE_EQ(files.adam->settings.learning_rate, 1e-3 * 3 / 5);  // of the warm-up's step 2
 
-  TrainingState state(make_device(BackendKind::cpu), config_);
+  TrainingState state(make_device(DeviceKind::cpu), config_);
   EXPECT_THAT(take_over(files, config_, state), IsEmpty());
   EXPECT_EQ(state.step, 3);
   EXPECT_EQ(state.updates, 3);
@@ -100,7 +100,7 @@ TEST_F(Exchange, AModelWithoutAdamBeginsAtStepZero) {
   const TrainSummary first = train("first", {.max_steps = 3});
   model::write_model(open_checkpoint(first.checkpoint), folder("model"), {});
   const model::ModelFiles files = model::open_model(folder("model"));
-  TrainingState state(make_device(BackendKind::cpu), config_);
+  TrainingState state(make_device(DeviceKind::cpu), config_);
   EXPECT_THAT(take_over(files, config_, state), IsEmpty());
   EXPECT_EQ(state.step, 0);
   EXPECT_EQ(state.updates, 0);

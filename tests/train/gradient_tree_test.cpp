@@ -25,7 +25,7 @@ float tree_sum(std::int64_t first, std::int64_t count, std::int64_t num_shards) 
 
 /// What the tree gives when shards are handed in in this order.
 float sum_in_order(const std::vector<std::int64_t>& order) {
-  const Device device = make_device(BackendKind::ref);
+  const Device device = make_device(DeviceKind::reference);
   const Parameter parameter{.name = "p", .value = Tensor::persistent(device, {2}), .index = 0};
   GradientTree tree(device, {&parameter}, static_cast<std::int64_t>(order.size()), 1);
   for (int step = 0; step < 2; ++step) {  // the second shows that nothing of the first is left

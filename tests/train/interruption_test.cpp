@@ -40,7 +40,7 @@ std::int64_t newest_step(const fs::path& run) {
   const auto newest = CheckpointStore(run / "checkpoints").find_newest();
   EXPECT_TRUE(newest.skipped.empty()) << newest.skipped.front();
   if (!newest.folder) return -1;
-  TrainingState state(make_device(BackendKind::cpu), config_with_many_saves());
+  TrainingState state(make_device(DeviceKind::cpu), config_with_many_saves());
   const std::uint32_t fingerprint = data::fingerprint({.images = tiny_images(10), .kind = "idx"});
   load_checkpoint(*newest.folder, config_with_many_saves(), fingerprint, state);
   return state.step;

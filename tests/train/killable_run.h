@@ -28,7 +28,7 @@ inline TrainSummary train_in(const std::filesystem::path& folder, const std::str
                                              .out = folder / run,
                                              .start = start,
                                              .show_progress = ShowProgress::on_stderr},
-                                            make_device(BackendKind::cpu));
+                                            make_device(DeviceKind::cpu));
   ::dup2(before, STDERR_FILENO);
   ::close(before);
   return summary;

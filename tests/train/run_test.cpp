@@ -32,7 +32,7 @@ class RunTest : public ::testing::Test {
     options.config = config;
     options.data = temporary_.path() / "data";
     options.out = folder(run);
-    return run_training(options, make_device(BackendKind::cpu));
+    return run_training(options, make_device(DeviceKind::cpu));
   }
   fs::path folder(const std::string& run) const { return temporary_.path() / run; }
   static std::string state_hash(const TrainSummary& result) {
@@ -205,7 +205,7 @@ TEST_F(RunTest, LearnsPicturesThatAreNotSquareAndHaveAnyChannels) {
     config.output.sample_steps = 2;
     const TrainSummary result =
         run_training({.config = config, .data = folder(name + ".npz"), .out = folder(name)},
-                     make_device(BackendKind::cpu));
+                     make_device(DeviceKind::cpu));
     EXPECT_EQ(result.steps, 2);
     EXPECT_EQ(result.steps_refused, 0);
     EXPECT_GT(result.loss, 0.0);

@@ -14,7 +14,7 @@ namespace {
 using test::expect_error;
 using ::testing::HasSubstr;
 
-class TrainerOnBackend : public ::testing::TestWithParam<BackendKind> {
+class TrainerOnBackend : public ::testing::TestWithParam<DeviceKind> {
  protected:
   Device device_ = make_device(GetParam());
 };
@@ -44,9 +44,9 @@ TEST_P(TrainerOnBackend, AStepAfterTheFirstAsksTheSystemForNoMemory) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, TrainerOnBackend,
-                         ::testing::Values(BackendKind::ref, BackendKind::cpu),
+                         ::testing::Values(DeviceKind::reference, DeviceKind::cpu),
                          [](const auto& backend) {
-                           return backend.param == BackendKind::ref ? "ref" : "cpu";
+                           return backend.param == DeviceKind::reference ? "ref" : "cpu";
                          });
 
 class TrainerTest : public ::testing::Test {
@@ -62,7 +62,7 @@ class TrainerTest : public ::testing::Test {
     weight(trainer, name).mark_modified();
   }
 
-  Device device_ = make_device(BackendKind::cpu);
+  Device device_ = make_device(DeviceKind::cpu);
   data::Dataset dataset_ = tiny_dataset(10);
 };
 
