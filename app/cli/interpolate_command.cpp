@@ -100,7 +100,12 @@ void run(const Flags& flags) {
                         .run = flags.run.options(interrupts.token())};
   const Model model = flags.run.load_model(interrupts.token());
   flags.out.check(model.info().shape);
-  if (!flags.animation.empty()) check_png_shape(model.info().shape, "--animation");
+  if (const std::int64_t channels = model.info().shape.channels;
+      !flags.animation.empty() && channels > 4)
+    throw Error(ErrorCode::user,
+                fmt::format("--animation: a WebP holds 1 to 4 channels, but this model's pictures "
+                            "have {}; leave --animation out",
+                            channels));
   const Plan plan = make_plan(model, options.plan);  // refuses before anything is encoded
   options.x_T =
       interpolate(states_of_all(model, flags, options.plan, interrupts.token()), flags.frames);
