@@ -109,10 +109,7 @@ HWY_EXPORT(PackPanels);
 HWY_EXPORT(Transpose);
 HWY_EXPORT(Multiply);
 
-template <>
-std::int64_t panel_columns<float>() {
-  return HWY_DYNAMIC_DISPATCH(PanelColumns)();
-}
+std::int64_t panel_columns_of_float() { return HWY_DYNAMIC_DISPATCH(PanelColumns)(); }
 
 void pack_panels(const MatrixView& b, std::int64_t K, std::int64_t num_columns,
                  std::int64_t first_panel, std::int64_t count, float* panels) {

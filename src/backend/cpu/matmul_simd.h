@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "backend/cpu/bf16.h"
 #include "tensor/kernels.h"
@@ -25,14 +26,16 @@ struct MatrixView {
   }
 };
 
+/// Two vectors of the instruction set in use.
+std::int64_t panel_columns_of_float();
 /// How many columns of B a panel holds: two vectors of the instruction set in use, or 32.
 template <class Element>
-std::int64_t panel_columns();
-template <>
-std::int64_t panel_columns<float>();
-template <>
-inline std::int64_t panel_columns<Bf16>() {
-  return bf16::kPanel;
+std::int64_t panel_columns() {
+  if constexpr (std::is_same_v<Element, float>) {
+    return panel_columns_of_float();
+  } else {
+    return bf16::kPanel;
+  }
 }
 
 /// Elements of a row of A or a column of B that is made ready for multiply(): pairs, if Bf16.
