@@ -72,7 +72,9 @@ void add_evaluate_command(Command root) {
       .add_flag("--eps-error", flags->eps_error,
                 "Mean squared error of the predicted noise at the t of --t")
       .required();
-  command.add_option("--data", options.data.data, "Folder or .npz file of the data set, as for ddim train")
+  command
+      .add_option("--data", options.data.data,
+                  "Folder or .npz file of the data set, as for ddim train")
       .envname("DDIM_DATA")
       .required()
       .type_name("DIR");

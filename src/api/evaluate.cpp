@@ -48,7 +48,10 @@ eval::EvaluationImages load_images(const PictureShape& shape, const DataOptions&
 }  // namespace
 
 EpsErrors eps_error(const Model& model, const EpsErrorOptions& options) {
-  const bool is_told_classes = model.info().num_classes > 0;
+  const bool is_told_classes =
+      ModelAccess::is_loaded(model) &&
+      ModelAccess::loaded(model, "eps_error").unet.config().class_embed_type !=
+          ClassEmbedType::none;
   const run::TrainedNetwork& trained = ModelAccess::trained(model);
   return eval::eps_error(trained,
                          load_images(trained.network->shape(), options.data,

@@ -43,6 +43,20 @@ TEST_F(Sampling, ModelsSayWhatTheyAre) {
   EXPECT_GT(info.num_parameters, 1000);
 }
 
+// Also a network that takes the class as a number, without a table of classes.
+TEST_F(Sampling, TheErrorOfANetworkWithClassesIsMeasuredWithTheClassesOfTheData) {
+  FloatImages images{.count = 3, .shape = {.channels = 3, .height = 8, .width = 8}, .values = {}};
+  images.values = test::noise(3 * 192);
+  const std::string data = (folder_ / "set.npz").string();
+  write_npz(data, images, std::vector<std::int64_t>{1, 3, 0});
+  for (const char* model : {"class_as_time", "classes"}) {
+    const EpsErrors errors = eps_error(Model::load(std::string("tests/diffusers/goldens/") + model),
+                                       {.data = {.data = data}, .t = {10}});
+    EXPECT_EQ(errors.images, 3) << model;
+    EXPECT_GT(errors.at.at(0).mean_squared_error, 0.0) << model;
+  }
+}
+
 TEST_F(Sampling, OneModelServesSeveralCallsAtTheSameTime) {
   const auto draw = [&](std::uint64_t seed) {
     return sample(model_, {.plan = {.steps = 4}, .count = 3, .seed = seed, .run = {.threads = 2}})
