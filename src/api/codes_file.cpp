@@ -2,8 +2,8 @@
 
 #include <charconv>
 
-#include "api/number_text.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "io/picture_tensor.h"
 #include "run/run_images.h"
 
@@ -11,15 +11,6 @@ namespace ddim {
 namespace {
 
 constexpr const char* kTau = "tau";  // of the file's metadata: "1,2.5,999"
-
-std::string to_text(const std::vector<double>& tau) {
-  std::string text;
-  for (const double t : tau) {
-    if (!text.empty()) text += ',';
-    text += number_text(t);
-  }
-  return text;
-}
 
 std::vector<double> parse_tau(const std::string& text, const std::filesystem::path& path) {
   std::vector<double> tau;
@@ -41,7 +32,7 @@ std::vector<double> parse_tau(const std::string& text, const std::filesystem::pa
 void write_codes(const std::filesystem::path& path, const Codes& codes, Overwrite overwrite) {
   run::check_values(codes.x_T, "x_T");
   io::Metadata metadata = io::default_metadata();
-  metadata[kTau] = to_text(codes.tau);
+  metadata[kTau] = join(codes.tau, ",", number_text);
   io::write_pictures(path, "x_T", codes.x_T, overwrite, metadata);
 }
 

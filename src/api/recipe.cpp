@@ -7,9 +7,9 @@
 #include <cmath>
 #include <span>
 
-#include "api/number_text.h"
 #include "base/error.h"
 #include "base/sha256.h"
+#include "base/text.h"
 #include "io/picture_tensor.h"
 
 namespace ddim {
@@ -24,13 +24,6 @@ std::string start_text(const SampleOptions& options) {
     values.insert(values.end(), mask.begin(), mask.end());
   }
   return sha256_hex(std::as_bytes(std::span(values)));
-}
-
-/// "3,1,4"
-std::string list_text(const std::vector<std::int64_t>& numbers) {
-  std::string text;
-  for (const std::int64_t number : numbers) text += concat(text.empty() ? "" : ",", number);
-  return text;
 }
 
 void add_steps(const PlanOptions& plan, Recipe& recipe) {
@@ -65,7 +58,7 @@ void add_clip(const PlanOptions& plan, Recipe& recipe) {
 }
 
 void add_class(const ClassChoice& choice, Recipe& recipe) {
-  if (!choice.classes.empty()) recipe["class"] = list_text(choice.classes);
+  if (!choice.classes.empty()) recipe["class"] = join(choice.classes, ",");
   if (!choice.vectors.empty()) recipe["class"] = "given";
   if (choice.guidance != 1.0) recipe["guidance"] = number_text(choice.guidance);
   if (choice.null_class) recipe["null_class"] = std::to_string(*choice.null_class);

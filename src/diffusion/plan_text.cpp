@@ -1,23 +1,16 @@
 #include <ddim/plan.h>
 
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <iomanip>
 #include <sstream>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace ddim {
 namespace {
 
 double signal_to_noise(const PlanStep& step) { return step.alpha_bar / (1.0 - step.alpha_bar); }
-
-/// The shortest text that reads back as the same double, whatever the locale.
-std::string exact(double value) {
-  std::array<char, 32> buffer{};
-  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return {buffer.data(), result.ptr};
-}
 
 /// 999, or 12.345 for a real t.
 std::string short_time(double t) {
@@ -35,10 +28,7 @@ std::string calls_of(const Plan& plan) {
 
 std::string to_string(const Tau& tau) {
   if (const auto* kind = std::get_if<TauKind>(&tau)) return std::string(to_string(*kind));
-  std::string text;
-  for (const double t : std::get<std::vector<double>>(tau))
-    text.append(text.empty() ? "" : ",").append(exact(t));
-  return text;
+  return join(std::get<std::vector<double>>(tau), ",", number_text);
 }
 
 std::string to_table(const Plan& plan) {
@@ -62,14 +52,14 @@ std::string to_json(const Plan& plan) {
   const PlanOptions& options = plan.options;
   std::string text = "{\"sampler\":\"" + std::string(to_string(options.sampler)) + "\"";
   if (const double* eta = std::get_if<double>(&options.eta)) {
-    text += ",\"noise\":\"eta\",\"eta\":" + exact(*eta);
+    text += ",\"noise\":\"eta\",\"eta\":" + number_text(*eta);
   } else {
     text += ",\"noise\":\"sigma-hat\"";
   }
   text += ",\"prediction\":\"" + std::string(to_string(plan.prediction)) + "\",\"clip\":\"" +
           std::string(to_string(options.clip)) + "\"";
   if (plan.is_adaptive()) {
-    text += ",\"tolerance\":" + exact(options.tolerance) +
+    text += ",\"tolerance\":" + number_text(options.tolerance) +
             ",\"nfe_at_most\":" + std::to_string(plan.nfe);
   } else {
     text += ",\"nfe\":" + std::to_string(plan.nfe);
@@ -77,9 +67,10 @@ std::string to_json(const Plan& plan) {
   text += ",\"steps\":[";
   for (const PlanStep& step : plan.steps) {
     if (text.back() == '}') text += ',';
-    text += "{\"t\":" + exact(step.t) + ",\"t_prev\":" + exact(step.t_prev) +
-            ",\"sqrt_alpha_bar\":" + exact(std::sqrt(step.alpha_bar)) +
-            ",\"snr\":" + exact(signal_to_noise(step)) + ",\"sigma\":" + exact(step.sigma) + "}";
+    text += "{\"t\":" + number_text(step.t) + ",\"t_prev\":" + number_text(step.t_prev) +
+            ",\"sqrt_alpha_bar\":" + number_text(std::sqrt(step.alpha_bar)) +
+            ",\"snr\":" + number_text(signal_to_noise(step)) +
+            ",\"sigma\":" + number_text(step.sigma) + "}";
   }
   return text + "]}";
 }
