@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 struct ConvCase {
@@ -104,11 +104,11 @@ void register_all() {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  ddim::register_all();
+  ddim::engine::register_all();
   benchmark::RunSpecifiedBenchmarks();
 }

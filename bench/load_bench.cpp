@@ -19,7 +19,7 @@
 #include "tensor/kernels.h"
 #include "tests/nn/published_configs.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 namespace fs = std::filesystem;
@@ -108,15 +108,16 @@ void measure_network(const char* name, const UNetConfig& config, const fs::path&
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine
 
 int main(int argc, char** argv) {
   namespace fs = std::filesystem;
   const fs::path folder =
       argc > 1 ? fs::path(argv[1]) : fs::temp_directory_path() / "ddim-load-bench";
   fs::create_directories(folder);
-  ddim::measure_network("CIFAR-10 network", ddim::cifar10_config(), folder / "cifar10");
-  ddim::measure_network("256x256 network", ddim::lsun256_config(), folder / "lsun");
+  ddim::engine::measure_network("CIFAR-10 network", ddim::engine::cifar10_config(),
+                                folder / "cifar10");
+  ddim::engine::measure_network("256x256 network", ddim::engine::lsun256_config(), folder / "lsun");
   fs::remove_all(folder / "cifar10");
   for (const char* name : {"cifar10.ckpt", "cifar10-out", "lsun", "lsun.ckpt", "lsun-out"})
     fs::remove_all(folder / name);

@@ -8,7 +8,7 @@
 #include "backend/make_device.h"
 #include "diffusion/sampler.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 Plan plan_of(const PlanOptions& options) {
@@ -59,11 +59,11 @@ void register_all() {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  ddim::register_all();
+  ddim::engine::register_all();
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -60,6 +60,11 @@ find src include app examples -name '*.h' -o -name '*.cpp' | sort | xargs awk '
     if (index(calls, " " header " ")) wrong(room " must not look at the calls of <ddim/" header ".h>")
   }
 
+  # Internals live in ddim::engine; a room opens ddim itself only to define what include/ddim declares of it.
+  room !~ /^(api|include|app|examples|diffusion|io|train)$/ && /^namespace ddim( |::[^e])/ {
+    wrong("internals live in namespace ddim::engine")
+  }
+
   # The kernels of a backend know what machine they run on; nothing above them does.
   deviceless && tolower($0) ~ /cuda|cudnn|cublas|dnnl|onednn|omp\.h|#pragma omp|hwy|immintrin/ {
     wrong(room " must not name a device or a library of one")

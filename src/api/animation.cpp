@@ -5,6 +5,8 @@
 
 namespace ddim {
 
+using namespace engine;
+
 bool can_write_animations() noexcept { return io::has_webp(); }
 
 void write_animation(const std::filesystem::path& path, std::span<const Image> frames,

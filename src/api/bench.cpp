@@ -5,6 +5,8 @@
 #include "model/model_files.h"
 
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 UNetConfig network_of(const std::filesystem::path& path) {

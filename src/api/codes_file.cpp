@@ -8,6 +8,8 @@
 #include "run/run_images.h"
 
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 constexpr const char* kTau = "tau";  // of the file's metadata: "1,2.5,999"

@@ -9,6 +9,8 @@
 
 namespace ddim {
 
+using namespace engine;
+
 ConvertCheck convert_model(const std::filesystem::path& input, const std::filesystem::path& output,
                            const ConvertOptions& options) {
   const model::ModelFiles files = train::open_checkpoint(input);

@@ -5,6 +5,8 @@
 
 namespace ddim {
 
+using namespace engine;
+
 Codes encode(const Model& model, const FloatImages& pictures, const EncodeOptions& options) {
   return run::encode(ModelAccess::trained(model), pictures, options);
 }

@@ -16,6 +16,8 @@
 #include "eval/reconstruct.h"
 
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 Fit fit_for(const data::Images& images, const PictureShape& shape) {

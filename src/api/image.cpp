@@ -8,6 +8,8 @@
 
 namespace ddim {
 
+using namespace engine;
+
 void write_png(const std::filesystem::path& path, const Image& image, const PngOptions& options) {
   io::write_png(path, image, options.text, options.overwrite);
 }

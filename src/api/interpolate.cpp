@@ -10,6 +10,8 @@
 
 namespace ddim {
 
+using namespace engine;
+
 FloatImages draw_noise(const Model& model, std::uint64_t seed, std::int64_t count,
                        std::int64_t first_image) {
   constexpr std::int64_t kMaxImages = std::numeric_limits<std::uint32_t>::max();

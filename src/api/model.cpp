@@ -11,6 +11,8 @@
 #include "model/weights_hash.h"
 
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 Device device_of(const LoadOptions& options) {

@@ -12,20 +12,20 @@ namespace ddim {
 
 /// What a public Model refers to.
 struct Model::Implementation {
-  Implementation(model::Model loaded_model, ModelInfo described)
+  Implementation(engine::model::Model loaded_model, ModelInfo described)
       : loaded(std::move(loaded_model)),
-        trained{.network = run::make_network(loaded->unet),
+        trained{.network = engine::run::make_network(loaded->unet),
                 .schedule = loaded->schedule,
                 .prediction = loaded->prediction},
         info(std::move(described)) {}
-  Implementation(run::TrainedNetwork custom, ModelInfo described)
+  Implementation(engine::run::TrainedNetwork custom, ModelInfo described)
       : trained(std::move(custom)), info(std::move(described)) {}
 
   /// Computed when it is first asked for.
   const std::string& weights_hash() const;
 
-  const std::optional<model::Model> loaded;  ///< none for a custom denoiser
-  const run::TrainedNetwork trained;
+  const std::optional<engine::model::Model> loaded;  ///< none for a custom denoiser
+  const engine::run::TrainedNetwork trained;
   const ModelInfo info;
 
  private:
@@ -35,12 +35,12 @@ struct Model::Implementation {
 
 /// What the public functions see of a Model.
 struct ModelAccess {
-  static const run::TrainedNetwork& trained(const Model& model) {
+  static const engine::run::TrainedNetwork& trained(const Model& model) {
     return model.implementation_->trained;
   }
   static bool is_loaded(const Model& model) { return model.implementation_->loaded.has_value(); }
   /// Error(user), naming `what`, for a custom denoiser, which has none of what a file has.
-  static const model::Model& loaded(const Model& model, const char* what);
+  static const engine::model::Model& loaded(const Model& model, const char* what);
 };
 
 }  // namespace ddim

@@ -12,6 +12,8 @@
 #include "run/run_images.h"
 
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 namespace fs = std::filesystem;

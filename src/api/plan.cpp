@@ -5,6 +5,8 @@
 
 namespace ddim {
 
+using namespace engine;
+
 Plan make_plan(const Model& model, const PlanOptions& options) {
   const run::TrainedNetwork& trained = ModelAccess::trained(model);
   return diffusion::make_plan(trained.schedule, trained.prediction, options);

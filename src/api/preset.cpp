@@ -4,6 +4,8 @@
 #include "base/error.h"
 
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 TauKind tau_of(const io::SchedulerFileConfig& file) {

@@ -9,6 +9,8 @@
 #include "run/reporter.h"
 
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 hub::Settings settings() {

@@ -13,6 +13,8 @@
 #include "io/picture_tensor.h"
 
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 /// "drawn", or the SHA-256 of what a sampler starts from instead of drawn noise.

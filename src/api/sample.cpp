@@ -6,6 +6,8 @@
 #include "run/generate.h"
 
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 Samples draw(const Model& model, const Plan& plan, const SampleOptions& options) {

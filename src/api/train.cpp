@@ -5,6 +5,8 @@
 
 namespace ddim {
 
+using namespace engine;
+
 TrainSummary train_model(const TrainOptions& options) {
   return train::run_training(
       options, make_device(DeviceKind::cpu, {.precision = options.config.training.precision}));

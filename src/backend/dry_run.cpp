@@ -4,7 +4,7 @@
 
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 class DryKernels final : public Kernels {
@@ -81,4 +81,4 @@ class DryBackend final : public Device::Backend {
 
 std::unique_ptr<Device::Backend> make_dry_backend() { return std::make_unique<DryBackend>(); }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,11 +4,11 @@
 
 #include "tensor/device.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Kernels that do nothing on memory that is only counted: see make_dry_device(). Reductions return
 /// what an ordinary run could: 0 for sums of squares, true for all_finite; downloads leave the
 /// host's values as they are.
 std::unique_ptr<Device::Backend> make_dry_backend();
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -7,7 +7,7 @@
 #include "backend/ref/ref_backend.h"
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Device make_device(DeviceKind kind, const DeviceOptions& options) {
   require(options.num_threads >= 1, "device: threads must be at least 1, found ",
@@ -25,4 +25,4 @@ Device make_device(DeviceKind kind, const DeviceOptions& options) {
 
 Device make_dry_device() { return Device(make_dry_backend()); }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -6,7 +6,7 @@
 #include "backend/profiling.h"
 #include "tensor/device.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 struct DeviceOptions {
   int num_threads = 1;  ///< that its ops use; see Device::worker for several workers
@@ -27,4 +27,4 @@ inline Device make_device(DeviceKind kind, int num_threads = 1) {
 /// what its activations need (arena().peak_bytes()) before anything is allocated.
 Device make_dry_device();
 
-}  // namespace ddim
+}  // namespace ddim::engine

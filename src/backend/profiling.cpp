@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "tensor/conv_problem.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 void Profile::add(const ProfileEntry& entry) {
   const std::lock_guard lock(mutex_);
@@ -351,4 +351,4 @@ std::unique_ptr<Device::Backend> make_profiling_backend(std::unique_ptr<Device::
   return std::make_unique<ProfilingBackend>(std::move(inner), profile);
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -10,7 +10,7 @@
 
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// What was spent in one kind of op on one shape.
 struct ProfileEntry {
@@ -40,4 +40,4 @@ class Profile {
 std::unique_ptr<Device::Backend> make_profiling_backend(std::unique_ptr<Device::Backend> inner,
                                                         Profile& profile);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Throws Error(code) with the joined parts as its message.
 template <class... Parts>
@@ -25,4 +25,4 @@ void ensure(bool condition, const Parts&... parts) {
   if (!condition) fail(ErrorCode::internal, "internal error: ", parts...);
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 std::string read_owner(int descriptor) {
@@ -92,4 +92,4 @@ FileLock FileLock::wait_for(const std::filesystem::path& file, const std::stop_t
 
 FileLock::~FileLock() { ::close(descriptor_); }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <stop_token>
 
-namespace ddim {
+namespace ddim::engine {
 
 /// An advisory flock. The system releases it when the process ends, however it ends. The locked
 /// file stays.
@@ -26,4 +26,4 @@ class FileLock {
   int descriptor_ = -1;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/sha256.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 namespace fs = std::filesystem;
@@ -280,4 +280,4 @@ bool is_temporary_name(std::string_view name) {
   return !id.empty() && id.find_first_not_of("0123456789-") == std::string_view::npos;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -15,7 +15,7 @@
 
 #include "base/file_system.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Receives the next bytes of a file.
 using ByteSink = std::function<void(std::span<const std::byte>)>;
@@ -96,4 +96,4 @@ std::optional<std::string> verify_manifest(const std::filesystem::path& folder);
 /// Whether an interrupted write left behind a file or folder of this name.
 bool is_temporary_name(std::string_view name);
 
-}  // namespace ddim
+}  // namespace ddim::engine

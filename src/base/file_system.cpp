@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 
-namespace ddim {
+namespace ddim::engine {
 
 int FileSystem::open(const char* path, int flags, mode_t mode) { return ::open(path, flags, mode); }
 
@@ -44,4 +44,4 @@ FileSystem& system_calls() {
   return stateless;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-namespace ddim {
+namespace ddim::engine {
 
 /// The system calls for writing a file. Each returns the same as the system call of its name, and
 /// leaves the reason for a failure in errno. File output goes through this seam so that a test can
@@ -27,4 +27,4 @@ class FileSystem {
 /// The real system calls.
 FileSystem& system_calls();
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -8,7 +8,7 @@
 #include "base/file_output.h"
 #include "base/sha256.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 namespace fs = std::filesystem;
@@ -101,4 +101,4 @@ std::optional<std::string> verify_manifest(const fs::path& folder) {
   }
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include <sys/resource.h>
 
-namespace ddim {
+namespace ddim::engine {
 
 std::int64_t peak_memory_bytes() {
   rusage usage{};
@@ -10,4 +10,4 @@ std::int64_t peak_memory_bytes() {
   return std::int64_t{usage.ru_maxrss} * 1024;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-namespace ddim {
+namespace ddim::engine {
 
 std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
                                            std::array<std::uint32_t, 2> key) {
@@ -70,4 +70,4 @@ void fill_uniform(const NoiseKey& key, std::uint32_t image, std::span<float> out
   });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Philox4x32-10 (Salmon et al., SC 2011): 128 random bits as a pure function of a counter and a
 /// key.
@@ -54,4 +54,4 @@ void fill_normal(const NoiseKey& key, std::uint32_t image, std::span<float> out)
 /// Fills `out` with uniform values in [0, 1): out[i] is element i of image `image`'s stream.
 void fill_uniform(const NoiseKey& key, std::uint32_t image, std::span<float> out);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 ProgressStyle progress_style_for(int file_descriptor) {
   return ::isatty(file_descriptor) == 1 ? ProgressStyle::bar : ProgressStyle::lines;
@@ -92,4 +92,4 @@ void Progress::erase_bar() {
   bar_length_ = 0;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace ddim {
+namespace ddim::engine {
 
 /// How progress is shown: as a bar that is redrawn in place (on a terminal), as a plain line now
 /// and then (in a file or pipe), or not at all.
@@ -63,4 +63,4 @@ class Progress {
   std::size_t bar_length_ = 0;  ///< characters in the line of the bar
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

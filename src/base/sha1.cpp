@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace ddim {
+namespace ddim::engine {
 
 void Sha1::compress(const std::byte* block) {
   std::array<std::uint32_t, 80> w;
@@ -67,4 +67,4 @@ std::string Sha1::finish_hex() {
   return hex;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

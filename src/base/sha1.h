@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-namespace ddim {
+namespace ddim::engine {
 
 /// SHA-1 (FIPS 180-4) of bytes that arrive in pieces. It protects against accidents, not against
 /// attackers. It is here because git names files by their SHA-1.
@@ -25,4 +25,4 @@ class Sha1 {
   std::uint64_t num_bytes_ = 0;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

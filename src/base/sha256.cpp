@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace ddim {
+namespace ddim::engine {
 
 void Sha256::update(std::span<const std::byte> bytes) {
   static const Sha256Blocks of_processor = sha256_blocks_of_processor();
@@ -48,4 +48,4 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
   return hash.finish_hex();
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -8,7 +8,7 @@
 
 #include "base/sha256_blocks.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// SHA-256 (FIPS 180-4) of bytes that arrive in pieces.
 class Sha256 {
@@ -28,4 +28,4 @@ class Sha256 {
 /// The SHA-256 of `bytes` in hexadecimal.
 std::string sha256_hex(std::span<const std::byte> bytes);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -7,7 +7,7 @@
 #include <immintrin.h>
 #endif
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 // The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
@@ -122,4 +122,4 @@ Sha256Blocks sha256_blocks_of_processor() {
 Sha256Blocks sha256_blocks_of_processor() { return nullptr; }
 #endif
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace ddim {
+namespace ddim::engine {
 
 using Sha256State = std::array<std::uint32_t, 8>;
 
@@ -16,4 +16,4 @@ void sha256_blocks_portable(Sha256State& state, const std::byte* blocks, std::si
 /// Uses the processor's own instructions, four times as fast; nullptr if it has none.
 Sha256Blocks sha256_blocks_of_processor();
 
-}  // namespace ddim
+}  // namespace ddim::engine

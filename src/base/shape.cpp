@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Shape::Shape(std::span<const std::int64_t> dims) : rank_(static_cast<int>(dims.size())) {
   require(dims.size() <= kMaxRank, "shape: ", dims.size(), " axes, at most ", kMaxRank);
@@ -39,4 +39,4 @@ std::string to_string(const Shape& shape) {
   return out.str();
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

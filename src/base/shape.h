@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-namespace ddim {
+namespace ddim::engine {
 
 /// The sizes of a tensor's axes, slowest first. At most kMaxRank axes; no heap memory.
 class Shape {
@@ -43,4 +43,4 @@ class Shape {
 std::string to_string(const Shape& shape);
 std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
-}  // namespace ddim
+}  // namespace ddim::engine

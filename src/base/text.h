@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Joins its arguments as an output stream would print them.
 template <class... Parts>
@@ -42,4 +42,4 @@ inline std::string number_text(double value) {
   return {text.data(), end};
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -1,6 +1,6 @@
 #include "base/thread_team.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 /// How often a thread looks before it sleeps: about 20 microseconds, a few times the cost of
@@ -96,4 +96,4 @@ std::uint32_t ThreadTeam::take_items(int thread) {
   return count;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Threads for many loops that take microseconds each. After a loop, they look for the next one for
 /// a moment before they sleep. No thread waits for one that the system does not run: running
@@ -62,4 +62,4 @@ class ThreadTeam {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 int num_threads_of(int threads) {
   require(threads >= 0, "threads must be 0 or greater; got ", threads);
@@ -39,4 +39,4 @@ void run_workers(int num_workers, std::int64_t num_items,
   if (failure != nullptr) std::rethrow_exception(failure);
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

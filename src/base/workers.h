@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <functional>
 
-namespace ddim {
+namespace ddim::engine {
 
 /// The number of threads that options mean: 0 is one per processor. Error(user) below 0.
 int num_threads_of(int threads);
@@ -15,4 +15,4 @@ int num_threads_of(int threads);
 void run_workers(int num_workers, std::int64_t num_items,
                  const std::function<void(int worker, std::int64_t item)>& task);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 Cifar10 parse_cifar10(std::span<const std::uint8_t> bytes, std::string_view name,
                       std::int64_t num_records) {
@@ -33,4 +33,4 @@ Cifar10 parse_cifar10(std::span<const std::uint8_t> bytes, std::string_view name
   return {.images = std::move(images), .labels = std::move(labels)};
 }
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -7,7 +7,7 @@
 
 #include "data/images.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 inline constexpr std::int64_t kCifar10RecordsPerFile = 10000;
 
@@ -21,4 +21,4 @@ struct Cifar10 {
 Cifar10 parse_cifar10(std::span<const std::uint8_t> bytes, std::string_view name,
                       std::int64_t num_records = kCifar10RecordsPerFile);
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -16,7 +16,7 @@
 #include "data/npz_set.h"
 #include "io/read_file.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 namespace {
 
 namespace fs = std::filesystem;
@@ -152,4 +152,4 @@ std::uint32_t fingerprint(const Dataset& dataset) {
   return static_cast<std::uint32_t>(crc);
 }
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

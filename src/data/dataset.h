@@ -11,7 +11,7 @@
 #include "data/fit.h"
 #include "data/images.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 /// Whether to read the class of each image too.
 enum class Labels { ignore, read };
@@ -50,4 +50,4 @@ Dataset load_dataset(const std::filesystem::path& dir, const DatasetOptions& opt
 /// A checkpoint keeps it, to detect that a run is resumed with different data.
 std::uint32_t fingerprint(const Dataset& dataset);
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/philox.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 std::vector<std::int64_t> epoch_permutation(std::int64_t num_images, std::uint64_t seed,
                                             std::int64_t epoch) {
@@ -45,4 +45,4 @@ std::vector<std::int64_t> EpochOrder::batch(std::int64_t step, std::int64_t batc
   return images;
 }
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 /// The order of the images in training: one endless sequence of shuffled passes over the data set.
 /// Step s of batch size B uses its places s*B .. s*B+B-1. Each pass is a permutation that depends
@@ -30,4 +30,4 @@ class EpochOrder {
 std::vector<std::int64_t> epoch_permutation(std::int64_t num_images, std::uint64_t seed,
                                             std::int64_t epoch);
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 namespace {
 
 /// One output pixel along one axis: its first input pixel, and the weights from there on.
@@ -134,4 +134,4 @@ Images fit_to(Images images, Fit fit, std::int64_t height, std::int64_t width,
   return images;
 }
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

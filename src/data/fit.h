@@ -7,7 +7,7 @@
 
 #include "data/images.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 /// All images at height x width. `name` is for messages: Error(user) if Fit::none gets another
 /// size, or Fit::pad a larger one. The border is bytes of zero (-1 after scaling: Fashion-MNIST's
@@ -21,4 +21,4 @@ Images fit_to(Images images, Fit fit, std::int64_t height, std::int64_t width,
 /// the border repeated. Each axis is treated separately. Results are rounded to the nearest byte.
 Images resize(const Images& images, std::int64_t height, std::int64_t width);
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

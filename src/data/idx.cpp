@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 16;
@@ -84,4 +84,4 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, std::size_
   return result;
 }
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -7,7 +7,7 @@
 
 #include "data/images.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 /// Reads an idx3-ubyte file (MNIST's format): the bytes 0 0 8 3, then count, height and width as
 /// big-endian 32-bit numbers, then count*height*width bytes, and nothing else. One channel.
@@ -19,4 +19,4 @@ Images parse_idx(std::span<const std::uint8_t> bytes, std::string_view name);
 std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, std::size_t max_bytes,
                                  std::string_view name);
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -10,7 +10,7 @@
 #include "io/jpeg.h"
 #include "io/png.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 namespace {
 
 namespace fs = std::filesystem;
@@ -107,4 +107,4 @@ Dataset load_image_files(const fs::path& dir, const std::vector<fs::path>& files
   return dataset;
 }
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

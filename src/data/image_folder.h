@@ -5,7 +5,7 @@
 
 #include "data/dataset.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 /// The PNG and JPEG files in `dir` and its sub-folders, in the order of their names.
 std::vector<std::filesystem::path> find_image_files(const std::filesystem::path& dir);
@@ -20,4 +20,4 @@ Dataset load_image_files(const std::filesystem::path& dir,
                          const std::vector<std::filesystem::path>& files,
                          const DatasetOptions& options);
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

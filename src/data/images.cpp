@@ -2,7 +2,7 @@
 
 #include <cassert>
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 void to_floats(const Images& images, std::int64_t index, Flip flip, std::span<float> out) {
   assert(index >= 0 && index < images.count && out.size() == images.image_bytes());
@@ -32,4 +32,4 @@ FloatImages to_floats(const Images& images, std::int64_t count) {
   return result;
 }
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 /// A set of images of one size in memory, 8 bits per channel, [count,height,width,channels].
 struct Images {
@@ -32,4 +32,4 @@ void to_floats(const Images& images, std::int64_t index, Flip flip, std::span<fl
 /// The first `count` images.
 FloatImages to_floats(const Images& images, std::int64_t count);
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 std::vector<std::int64_t> parse_idx_labels(std::span<const std::uint8_t> bytes,
                                            std::string_view name) {
@@ -22,4 +22,4 @@ std::vector<std::int64_t> parse_idx_labels(std::span<const std::uint8_t> bytes,
   return {body.begin(), body.end()};
 }
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

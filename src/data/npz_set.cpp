@@ -7,7 +7,7 @@
 #include "io/npz.h"
 #include "io/read_file.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{16} << 30;
@@ -63,4 +63,4 @@ Dataset load_npz(const std::filesystem::path& path, Labels labels) {
   fail(ErrorCode::user, "data: ", file, " has no labels: looked for an array arr_1");
 }
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

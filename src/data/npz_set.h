@@ -4,7 +4,7 @@
 
 #include "data/dataset.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 
 /// Pictures of any number of channels in an .npz file: bytes [N,H,W,C] as the array arr_0 (or the
 /// only one of that kind), and the class of each as the integers arr_1 [N]. Error(corrupt) naming
@@ -12,4 +12,4 @@ namespace ddim::data {
 /// Error(io) when it cannot be read.
 Dataset load_npz(const std::filesystem::path& file, Labels labels);
 
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

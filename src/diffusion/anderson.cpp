@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numeric>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 double dot(std::span<const double> a, std::span<const double> b) {
@@ -56,4 +56,4 @@ void Anderson::advance(std::span<const double> residual, std::span<double> x) {
   add(1.0, rest, x);
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// Anderson's acceleration (J. ACM 12, 1965) of the fixed-point iteration x <- x + r(x): finds x
 /// with r(x) = 0, also where the iteration itself runs away, from the last `depth` steps. On a
@@ -27,4 +27,4 @@ class Anderson {
   std::vector<double> last_x_, last_residual_;
 };
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

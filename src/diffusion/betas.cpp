@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "diffusion/schedule.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 /// T numbers with equal distances, as numpy.linspace computes them.
@@ -73,4 +73,4 @@ std::vector<double> with_zero_terminal_snr(const std::vector<double>& betas) {
   return rescaled;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

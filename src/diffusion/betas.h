@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 // The variances of the forward process' steps, in double and in the spelling of diffusers'
 // scheduler_config.json. All throw Error(user) unless T is 1..Schedule::kMaxSteps; what the
@@ -30,4 +30,4 @@ std::vector<double> sigmoid_betas(const ForwardProcess& process = {});
 /// two betas.
 std::vector<double> with_zero_terminal_snr(const std::vector<double>& betas);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 void check(const Plan& plan) {
@@ -69,4 +69,4 @@ Tensor encode(std::span<const EncodeStep> steps, const Denoiser& denoiser, const
   return x;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -8,7 +8,7 @@
 #include "diffusion/prediction.h"
 #include "diffusion/sampler.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// One DDIM step taken upwards, from x_{t_prev} to x_t: eq. 13 solved for x_t,
 ///   x_t = x_from_prev x_prev + x_from_eps eps,
@@ -47,4 +47,4 @@ using EncodeObserver = std::function<Flow(const EncodeReport&)>;
 Tensor encode(std::span<const EncodeStep> steps, const Denoiser& denoiser, const Tensor& x_0,
               const EncodeObserver& observer = {});
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

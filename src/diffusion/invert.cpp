@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "diffusion/anderson.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 /// One image on its way up one step.
@@ -136,4 +136,4 @@ Inverted invert(std::span<const EncodeStep> steps, const Denoiser& denoiser, con
   return result;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

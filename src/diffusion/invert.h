@@ -6,7 +6,7 @@
 
 #include "diffusion/encode.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 struct InvertOptions {
   /// An image's step is done when F(x_t) is as near to x_prev in every element.
@@ -32,4 +32,4 @@ struct Inverted {
 Inverted invert(std::span<const EncodeStep> steps, const Denoiser& denoiser, const Tensor& x_0,
                 const InvertOptions& options = {}, const EncodeObserver& observer = {});
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "diffusion/prediction.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 /// For each pixel of N images, factor * kept, or rest where it is not.
@@ -60,4 +60,4 @@ Tensor restore_known(const Tensor& x, const Tensor& known, std::span<const doubl
   return result;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

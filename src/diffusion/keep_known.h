@@ -4,7 +4,7 @@
 
 #include "diffusion/sampler.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// Inpainting: a denoiser that knows a part of the image. At kept pixels it returns what a network
 /// would that knows their x_0, at all others what `denoiser` returns:
@@ -19,4 +19,4 @@ Denoiser keep_known(const Schedule& schedule, Prediction prediction, const Denoi
 /// x with the kept pixels of `known`, to the bit.
 Tensor restore_known(const Tensor& x, const Tensor& known, std::span<const double> kept);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 Tensor image_of(const Tensor& x, std::int64_t n) { return x.defined() ? x.slice(n, 1) : Tensor(); }
@@ -48,4 +48,4 @@ void NetworkCall::update(const SamplerUpdate& update, const Tensor& x_t, const T
   }
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

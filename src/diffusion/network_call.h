@@ -5,7 +5,7 @@
 
 #include "diffusion/sampler.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// A call of the network and what a sampler makes of the answer. Takes all its memory when made.
 class NetworkCall {
@@ -27,4 +27,4 @@ class NetworkCall {
   Tensor unclipped_x0_;  // with a dynamic threshold only
 };
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -9,7 +9,7 @@
 #include "diffusion/samplers/samplers.h"
 #include "diffusion/sigma.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 double largest_eta_of(const Trajectory& trajectory) {
@@ -117,4 +117,4 @@ Plan make_plan(const Schedule& schedule, std::span<const std::int64_t> tau,
   return make_plan(schedule, prediction, make_trajectory(schedule, tau), options);
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

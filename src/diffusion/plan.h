@@ -8,7 +8,7 @@
 #include "diffusion/schedule.h"
 #include "diffusion/trajectory.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// The plan of one sampler for a network that returns `prediction`. All that can be wrong with a
 /// run's numbers is found here: throws Error(user) as make_trajectory() does, and when eta is
@@ -29,4 +29,4 @@ Plan make_plan(const Schedule& schedule, std::span<const std::int64_t> tau,
 /// The largest eta that make_plan accepts for this tau; infinite for a single step.
 double largest_eta(const Schedule& schedule, std::span<const std::int64_t> tau);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -8,6 +8,8 @@
 #include "base/text.h"
 
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 double signal_to_noise(const PlanStep& step) { return step.alpha_bar / (1.0 - step.alpha_bar); }

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 FromOutput x0_from_output(Prediction prediction, double alpha_bar) {
   switch (prediction) {
@@ -42,4 +42,4 @@ Target training_target(Prediction prediction, double alpha_bar) {
   return {};
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -2,7 +2,7 @@
 
 #include <ddim/forward_process.h>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// A linear function of the state and the network's output: from_x x_t + from_output output.
 struct FromOutput {
@@ -24,4 +24,4 @@ struct Target {
 };
 Target training_target(Prediction prediction, double alpha_bar);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

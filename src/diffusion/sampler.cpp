@@ -9,7 +9,7 @@
 #include "diffusion/samplers/adaptive.h"
 #include "diffusion/samplers/samplers.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 void check_given_noise(const GivenNoise& noise, const Plan& plan, const Tensor& x_T) {
@@ -121,4 +121,4 @@ Tensor sample(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
   return x;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

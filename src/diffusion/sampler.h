@@ -9,7 +9,7 @@
 #include "diffusion/plan.h"
 #include "tensor/kernels.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// What the network says of x_t: Plan::prediction says what it stands for (mostly the
 /// noise). Of x_t's shape, on its device. A sampler knows nothing else of a network.
@@ -59,4 +59,4 @@ void draw_initial_state(std::uint64_t seed, std::uint32_t first_image, Tensor& x
 Tensor sample(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
               const NoiseSource& noise, const StepObserver& observer = {});
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "diffusion/betas.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 Schedule::Schedule(std::vector<double> betas) : betas_(std::move(betas)) {
   constexpr double kMinAlphaBar = 1e-30;
@@ -92,4 +92,4 @@ double alpha_bar_of_log_snr(double log_snr) { return 1.0 / (1.0 + std::exp(-log_
 
 double noise_level(double alpha_bar) { return std::sqrt((1.0 - alpha_bar) / alpha_bar); }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// The forward process: how much of the image is left after each training step, in double.
 ///   q(x_t | x_0) = N(sqrt(alpha_bar(t)) x_0, 1 - alpha_bar(t))        (DDIM paper, above eq. 4)
@@ -55,4 +55,4 @@ double alpha_bar_of_log_snr(double log_snr);
 /// sqrt(alpha_bar) (eq. 14's sigma). Infinite for alpha_bar 0.
 double noise_level(double alpha_bar);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

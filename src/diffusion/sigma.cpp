@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 double sigma_of_eta(double eta, double alpha_bar, double alpha_bar_prev) {
   return eta * std::sqrt((1.0 - alpha_bar_prev) / (1.0 - alpha_bar)) *
@@ -20,4 +20,4 @@ double largest_eta(double alpha_bar, double alpha_bar_prev) {
   return std::sqrt((1.0 - alpha_bar) / (1.0 - alpha_bar / alpha_bar_prev));
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -1,6 +1,6 @@
 #pragma once
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// eq. 16: the standard deviation of a step's noise,
 ///   eta sqrt((1 - alpha_bar_prev) / (1 - alpha_bar)) sqrt(1 - alpha_bar / alpha_bar_prev);
@@ -15,4 +15,4 @@ double sigma_hat(double alpha_bar, double alpha_bar_prev);
 /// direction. Infinite for alpha_bar_prev = 1, where every eta gives sigma 0.
 double largest_eta(double alpha_bar, double alpha_bar_prev);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

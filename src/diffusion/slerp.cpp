@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 double dot(std::span<const float> a, std::span<const float> b) {
@@ -63,4 +63,4 @@ std::vector<float> interpolate(std::span<const float> ends, std::int64_t num_end
   return states;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// Spherical interpolation (eq. 67) between two states, taken as vectors of all their elements:
 ///   sin((1 - w) theta) / sin(theta) x_0 + sin(w theta) / sin(theta) x_1,
@@ -21,4 +21,4 @@ std::vector<float> slerp(std::span<const float> x_0, std::span<const float> x_1,
 std::vector<float> interpolate(std::span<const float> ends, std::int64_t num_ends,
                                std::int64_t frames);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "diffusion/schedule.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 // The paper's lists are made in integers: floor(c i) in floating point misses by one for some S.
@@ -171,4 +171,4 @@ VisitedSteps make_tau(TauKind kind, std::int64_t num_steps, std::int64_t T,
   fail(ErrorCode::user, "tau: ", to_string(kind), " has no whole numbers; see make_trajectory");
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// tau, the sub-sequence of training steps that a sampler visits.
 struct VisitedSteps {
@@ -26,4 +26,4 @@ struct VisitedSteps {
 VisitedSteps make_tau(TauKind kind, std::int64_t num_steps, std::int64_t T,
                       std::int64_t steps_offset = 0);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 /// Entries nearer to each other could draw the same noise: its key has 24 bits of the fraction.
@@ -125,4 +125,4 @@ Trajectory make_trajectory(const Schedule& schedule, const PlanOptions& options)
   return last_part(whole_trajectory(schedule, options), options.strength);
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

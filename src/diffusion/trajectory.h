@@ -10,7 +10,7 @@
 #include "diffusion/schedule.h"
 #include "diffusion/tau.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// Where a step begins and where it leads.
 struct Leg {
@@ -44,4 +44,4 @@ Trajectory last_part(Trajectory trajectory, double strength);
 /// strength beside Sampler::adaptive.
 Trajectory make_trajectory(const Schedule& schedule, const PlanOptions& options);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

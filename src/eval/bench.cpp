@@ -15,7 +15,7 @@
 #include "run/generate.h"
 #include "train/trainer.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -149,4 +149,4 @@ BenchResult bench(const UNetConfig& network, const BenchOptions& options) {
   return result;
 }
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

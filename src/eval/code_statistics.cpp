@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "run/run_images.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 namespace {
 
 struct Moments {
@@ -62,4 +62,4 @@ CodeStatistics code_statistics(const FloatImages& codes) {
           .correlation = neighbour_correlation(codes, moments)};
 }
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

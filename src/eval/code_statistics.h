@@ -2,10 +2,10 @@
 
 #include <ddim/reconstruct.h>
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 
 /// How Gaussian codes are, over all elements together. Error(user) for none, and for codes that are
 /// all the same number.
 CodeStatistics code_statistics(const FloatImages& codes);
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

@@ -9,7 +9,7 @@
 #include "run/network.h"
 #include "tensor/kernels.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 namespace {
 
 /// The answer to noise of a shape, that of the network's own pictures where none is given yet.
@@ -39,4 +39,4 @@ OutputDistance compare_networks(const MakeUNet& first, const MakeUNet& second, s
   return distance;
 }
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

@@ -5,7 +5,7 @@
 
 #include "nn/unet.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 
 /// How far apart two networks are: the largest difference between their outputs for the same noise,
 /// of the size of the first one's pictures, at one t; and the largest |output| of the first.
@@ -22,4 +22,4 @@ using MakeUNet = std::function<UNet()>;
 /// finite.
 OutputDistance compare_networks(const MakeUNet& first, const MakeUNet& second, std::int64_t t);
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

@@ -9,7 +9,7 @@
 #include "eval/interval.h"
 #include "run/generate.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 
 std::vector<ConsistencyAt> consistency(const run::TrainedNetwork& model,
                                        const ConsistencyOptions& options) {
@@ -37,4 +37,4 @@ std::vector<ConsistencyAt> consistency(const run::TrainedNetwork& model,
   return rows;
 }
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

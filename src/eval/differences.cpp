@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "run/run_images.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 
 std::vector<double> mean_squared_differences(const FloatImages& a, const FloatImages& b) {
   require(a.count == b.count && a.shape == b.shape, "mean_squared_differences: ", a.count,
@@ -29,4 +29,4 @@ double largest_difference(const FloatImages& a, const FloatImages& b) {
   return largest;
 }
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

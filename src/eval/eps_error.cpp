@@ -9,7 +9,7 @@
 #include "run/run_images.h"
 #include "tensor/kernels.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 namespace {
 
 void check(const run::TrainedNetwork& model, const EvaluationImages& evaluated,
@@ -122,4 +122,4 @@ EpsErrors eps_error(const run::TrainedNetwork& model, const EvaluationImages& ev
   return result;
 }
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

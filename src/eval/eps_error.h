@@ -8,7 +8,7 @@
 
 #include "run/network.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 
 struct EvaluationImages {
   FloatImages images = {};  ///< in [-1, 1], of the network's shape, at least 2
@@ -28,4 +28,4 @@ struct EvaluationImages {
 EpsErrors eps_error(const run::TrainedNetwork& model, const EvaluationImages& images,
                     const EpsErrorOptions& options);
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 
 Interval mean_interval(std::span<const double> values) {
   const auto n = static_cast<double>(values.size());
@@ -14,4 +14,4 @@ Interval mean_interval(std::span<const double> values) {
   return {.mean = mean, .half_width_95 = 1.96 * std::sqrt(variance / n)};
 }
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

@@ -2,7 +2,7 @@
 
 #include <span>
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 
 /// The mean of some numbers and half the width of its 95 % interval: 1.96 standard errors.
 struct Interval {
@@ -11,4 +11,4 @@ struct Interval {
 };
 Interval mean_interval(std::span<const double> values);
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

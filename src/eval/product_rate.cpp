@@ -9,7 +9,7 @@
 #include "tensor/kernels.h"
 #include "tensor/tensor.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 namespace {
 
 /// Of one thread, by a linear layer.
@@ -46,4 +46,4 @@ double product_rate(const Device& device, int num_threads) {
   return std::accumulate(rates.begin(), rates.end(), 0.0);
 }
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

@@ -11,7 +11,7 @@
 #include "run/encode.h"
 #include "run/generate.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 namespace {
 
 /// Table 2, CIFAR-10's test set.
@@ -68,4 +68,4 @@ std::vector<ReconstructedAt> reconstruct(const run::TrainedNetwork& model,
   return table;
 }
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

@@ -4,7 +4,7 @@
 
 #include "run/network.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 
 /// Section 5.4: pictures encoded and decoded with each number of steps. Refuses before anything is
 /// computed. Errors as run::encode() and run::generate().
@@ -12,4 +12,4 @@ std::vector<ReconstructedAt> reconstruct(const run::TrainedNetwork& model,
                                          const FloatImages& pictures,
                                          const ReconstructOptions& options);
 
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

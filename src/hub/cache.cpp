@@ -6,7 +6,7 @@
 #include "base/file_output.h"
 #include "io/read_file.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 namespace fs = std::filesystem;
@@ -104,4 +104,4 @@ std::optional<std::string> repository_of_snapshot(const fs::path& folder) {
   return parse_repository(id) ? std::optional(std::move(id)) : std::nullopt;
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -7,7 +7,7 @@
 
 #include "hub/repository.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 /// The folder in which huggingface_hub and this program keep what they fetched:
 ///
@@ -48,4 +48,4 @@ std::optional<std::string> repository_of_snapshot(const std::filesystem::path& f
 /// Makes a folder and those above it. Error(io) when the system refuses.
 void make_folders(const std::filesystem::path& folder);
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

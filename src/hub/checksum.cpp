@@ -13,7 +13,7 @@
 #include "hub/repository.h"
 #include "io/read_file.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 constexpr std::size_t kSha256Digits = 64;
@@ -40,4 +40,4 @@ bool has_content(const std::filesystem::path& file, const std::string& etag) {
   return hash.finish_hex() == etag;
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

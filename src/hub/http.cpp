@@ -1,6 +1,6 @@
 #include "hub/http.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 const std::string& HttpHead::header(const std::string& name) const {
   static const std::string none;
@@ -8,4 +8,4 @@ const std::string& HttpHead::header(const std::string& name) const {
   return found == headers.end() ? none : found->second;
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -14,7 +14,7 @@
 
 #include "hub/settings.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 /// Something that may be gone when it is tried again: a broken connection, an overloaded server.
 class TransientFailure : public std::runtime_error {
@@ -72,4 +72,4 @@ class HttpClient {
 /// Whether two URLs have the same scheme, host and port.
 bool same_origin(const std::string& url, const std::string& other);
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "hub/http.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 template <auto destroy>
@@ -235,4 +235,4 @@ bool same_origin(const std::string& url, const std::string& other) {
   return !origin.empty() && origin == origin_of(other);
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

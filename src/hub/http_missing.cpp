@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "hub/http.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 [[noreturn]] void fail_missing() {
@@ -23,4 +23,4 @@ HttpHead HttpClient::head(const HttpRequest&) { fail_missing(); }
 HttpHead HttpClient::get(const HttpRequest&, const BodySink&) { fail_missing(); }
 bool same_origin(const std::string&, const std::string&) { fail_missing(); }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -8,7 +8,7 @@
 #include "hub/checksum.h"
 #include "io/json_fields.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 constexpr std::size_t kMaxListingBytes = 64 << 20;
@@ -225,4 +225,4 @@ void HubClient::fetch(const Repository& repository, const std::string& commit,
   }
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

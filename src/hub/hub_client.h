@@ -12,7 +12,7 @@
 #include "hub/retry.h"
 #include "hub/settings.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 /// What a repository holds at a revision.
 struct Listing {
@@ -61,4 +61,4 @@ class HubClient {
   Retry retry_;
 };
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

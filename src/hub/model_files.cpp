@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "io/diffusers_layout.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 /// "it has 7 files: README.md, a, b, c, d, ..."
@@ -59,4 +59,4 @@ std::vector<std::string> model_files(const std::set<std::string>& available,
   return files;
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 /// The files of a repository that are needed to load its model, in the order to fetch them: the
 /// small ones, which tell what it is (io::kModelIndexFile first, if any), before the weights. Of
@@ -13,4 +13,4 @@ namespace ddim::hub {
 std::vector<std::string> model_files(const std::set<std::string>& available,
                                      const std::string& repository);
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 PartialFile::PartialFile(std::filesystem::path path, FileSystem& file_system)
     : path_(std::move(path)), file_system_(file_system) {
@@ -66,4 +66,4 @@ void PartialFile::move_to(const std::filesystem::path& name) {
   file_system_.close(folder);
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -7,7 +7,7 @@
 
 #include "base/file_system.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 /// A file that arrives in pieces, over several connections and processes. It stays when this object
 /// is destroyed. Error(io), naming the file, when the system refuses.
@@ -38,4 +38,4 @@ class PartialFile {
   std::uint64_t size_bytes_ = 0;
 };
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -12,7 +12,7 @@
 #include "io/diffusers_layout.h"
 #include "io/read_file.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 namespace fs = std::filesystem;
@@ -153,4 +153,4 @@ Pulled pull(const Settings& settings, const Repository& repository,
   }
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

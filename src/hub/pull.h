@@ -10,7 +10,7 @@
 #include "hub/repository.h"
 #include "hub/settings.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 /// The progress of a pull.
 struct PullState {
@@ -38,4 +38,4 @@ Pulled pull(const Settings& settings, const Repository& repository,
 /// command that fetches it.
 std::filesystem::path find_snapshot(const Settings& settings, const Repository& repository);
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

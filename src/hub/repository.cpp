@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 constexpr std::size_t kMaxIdLength = 96;
@@ -63,4 +63,4 @@ bool is_commit(std::string_view revision) {
   return revision.size() == 40 && is_hexadecimal(revision);
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

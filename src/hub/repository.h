@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 /// A model on the hub, as people write it: "owner/name", or "owner/name@revision".
 struct Repository {
@@ -25,4 +25,4 @@ bool is_commit(std::string_view revision);
 /// Whether all of `text` are lower-case hexadecimal digits.
 bool is_hexadecimal(std::string_view text);
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

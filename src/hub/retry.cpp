@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 void Retry::wait_after(const TransientFailure& failure) {
   ++num_failures_;
@@ -27,4 +27,4 @@ void Retry::wait_after(const TransientFailure& failure) {
     fail(ErrorCode::interrupted, "stopped; run it again to go on where it ended");
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -5,7 +5,7 @@
 #include "hub/http.h"
 #include "hub/settings.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 /// Decides whether and when to try again after a failure.
 class Retry {
@@ -38,4 +38,4 @@ auto with_retries(Retry retry, const Work& work) {
   }
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "io/read_file.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 namespace fs = std::filesystem;
@@ -93,4 +93,4 @@ Settings settings_from(const Environment& environment) {
           .network = offline ? Network::forbidden : Network::allowed};
 }
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

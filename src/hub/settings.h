@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 
 /// Whether the hub may be asked at all.
 enum class Network { allowed, forbidden };
@@ -39,4 +39,4 @@ using Environment = std::function<const char*(const char*)>;
 /// invalid value, or when there is no home folder.
 Settings settings_from(const Environment& environment);
 
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "io/json_fields.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using nlohmann::json;
@@ -287,4 +287,4 @@ std::string to_json(const ModelIndex& index) {
   });
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

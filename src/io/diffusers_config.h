@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// unet/config.json as diffusers' UNet2DModel reads it. The initial values are those that diffusers
 /// takes for absent keys, not those of the DDPM models. Strings are kept as they are: the model
@@ -107,4 +107,4 @@ std::string to_json(const UNetFileConfig& config);
 std::string to_json(const SchedulerFileConfig& config);
 std::string to_json(const ModelIndex& index);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 constexpr std::string_view kWeights = "diffusion_pytorch_model";
@@ -40,4 +40,4 @@ DiffusersLayout find_diffusers_layout(const std::function<bool(const std::string
   return layout;
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

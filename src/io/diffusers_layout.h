@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// Names the kind of pipeline, at the top of a diffusers model; the oldest models have none.
 inline constexpr const char* kModelIndexFile = "model_index.json";
@@ -33,4 +33,4 @@ bool is_shard_index(std::string_view name);
 /// The layout of the model whose files `has_file` knows, by names relative to its folder.
 DiffusersLayout find_diffusers_layout(const std::function<bool(const std::string&)>& has_file);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

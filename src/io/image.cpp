@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 bool has_alpha(std::int64_t channels) { return channels == 2 || channels == 4; }
@@ -75,4 +75,4 @@ Image convert_channels(Image image, Channels wanted) {
   return out;
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

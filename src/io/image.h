@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// Files that declare more are refused before anything is decoded.
 inline constexpr std::int64_t kMaxPixels = 64'000'000;
@@ -21,4 +21,4 @@ Channels channels_of(std::int64_t count);
 /// The picture with the wanted channels.
 Image convert_channels(Image image, Channels wanted);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

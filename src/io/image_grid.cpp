@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 Image to_bytes(std::span<const float> x, std::int64_t height, std::int64_t width,
                std::int64_t channels) {
@@ -30,9 +30,11 @@ std::int64_t num_columns(std::int64_t count, std::optional<std::int64_t> wanted)
   return std::min(wanted.value_or(square), count);
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io
 
 namespace ddim {
+
+using namespace engine;
 
 Image to_image(const FloatImages& images, std::int64_t index) {
   const PictureShape& shape = images.shape;

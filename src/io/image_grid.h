@@ -6,7 +6,7 @@
 
 #include "io/image.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// A network's output as a picture: floor(255 y + 0.5) with y = (x + 1) / 2 clamped to [0, 1], as
 /// torchvision's save_image. `x` is [height, width, channels].
@@ -17,4 +17,4 @@ Image to_bytes(std::span<const float> x, std::int64_t height, std::int64_t width
 /// Columns of a grid of `count` pictures; none are empty.
 std::int64_t num_columns(std::int64_t count, std::optional<std::int64_t> wanted);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

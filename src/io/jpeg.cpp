@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "io/read_file.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 /// libjpeg reports errors by a callback that must not return. It jumps, so that no exception passes
@@ -122,4 +122,4 @@ Image read_jpeg(const std::filesystem::path& path, Channels channels) {
   return decode_jpeg(std::as_bytes(std::span(bytes)), path.string(), channels);
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

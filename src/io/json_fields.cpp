@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using nlohmann::json;
@@ -183,4 +183,4 @@ void JsonFields::read(Names names, std::optional<std::vector<double>>& value, Ra
   for (const json& item : list(field)) value->push_back(number({field.name, &item}, range));
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

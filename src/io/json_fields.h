@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// Reads the fields of a JSON object one by one. Each read names the field and, after it, the other
 /// spellings that are accepted; an absent field leaves the target as it is. Error(corrupt), which
@@ -79,4 +79,4 @@ class JsonFields {
   std::set<std::string> taken_;
 };
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

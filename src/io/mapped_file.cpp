@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -48,4 +48,4 @@ void release_pages(std::span<const std::byte> bytes) {
   if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

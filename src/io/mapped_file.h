@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <span>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// The bytes of a whole file, mapped read-only for as long as this lives. A file that another
 /// program shortens in the meantime ends the process with SIGBUS.
@@ -26,4 +26,4 @@ class MappedFile {
 /// can still be read, so that loading a model does not also keep its file in memory.
 void release_pages(std::span<const std::byte> bytes);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

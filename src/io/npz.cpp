@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "io/zip_reader.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 constexpr std::string_view kNpyMagic{"\x93NUMPY\x01\x00", 8};
@@ -105,4 +105,4 @@ std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::stri
   return arrays;
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -8,7 +8,7 @@
 
 #include "base/file_output.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// An array of an .npz file, in C order.
 struct NpzArray {
@@ -27,4 +27,4 @@ FileContent npz_content(std::vector<NpzArray> arrays);
 /// as parse_zip(), for compressed archives (write them with numpy.savez).
 std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

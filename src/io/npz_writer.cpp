@@ -6,7 +6,7 @@
 #include "io/npz.h"
 #include "io/zip_writer.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 constexpr std::string_view kMagic{"\x93NUMPY\x01\x00", 8};
@@ -44,4 +44,4 @@ FileContent npz_content(std::vector<NpzArray> arrays) {
   return zip_content(std::move(members));
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

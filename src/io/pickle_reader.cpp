@@ -11,7 +11,7 @@
 #include "io/pickle_text.h"
 #include "io/tensor_table.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 constexpr std::size_t kMaxValues = 500'000;
@@ -553,4 +553,4 @@ ParsedPickle parse_pickle(std::span<const std::byte> bytes, const std::string& f
   return PickleReader(bytes, file_name).read();
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -7,7 +7,7 @@
 
 #include "io/pickle_value.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 struct ParsedPickle {
   std::unique_ptr<const PickleTree> tree;
@@ -24,4 +24,4 @@ struct ParsedPickle {
 /// pickle, never for a size that it merely states. `bytes` must outlive the tree.
 ParsedPickle parse_pickle(std::span<const std::byte> bytes, const std::string& file_name);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cstdint>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 void append_utf8(std::string& text, std::uint32_t code) {
@@ -86,4 +86,4 @@ std::optional<std::string> decoded_quoted(std::string_view text) {
   return result;
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "io/tensor_table.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 PickleValue PickleTree::root() const { return {*this, root_}; }
 PickleValue PickleTree::value(std::uint32_t id) const { return {*this, id}; }
@@ -146,4 +146,4 @@ std::string PickleValue::describe() const {
   return {};
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// The kind of a value in a pickle. Nothing in a pickle is ever run: a `call` is only a record of a
 /// function and its arguments, a `persistent` only a reference to an object outside the pickle.
@@ -102,4 +102,4 @@ class PickleValue {
   PickleTree::Id id_;
 };
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 /// out[n,b,a] = in[n,a,b]
@@ -55,4 +55,4 @@ void write_pictures(const std::filesystem::path& path, const std::string& name,
       overwrite, std::move(metadata));
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

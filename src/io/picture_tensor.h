@@ -8,7 +8,7 @@
 
 #include "io/safetensors.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 // The one border between [N,H,W,C], the order of everything inside, and [N,C,H,W], the order of
 // pictures in tensor files.
@@ -25,4 +25,4 @@ void write_pictures(const std::filesystem::path& path, const std::string& name,
                     const FloatImages& images, Overwrite overwrite,
                     Metadata metadata = default_metadata());
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

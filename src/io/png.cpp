@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "io/read_file.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 /// libpng reports errors by longjmp, which must not pass over an object that has a destructor. So
@@ -280,4 +280,4 @@ void write_png(const std::filesystem::path& path, const Image& image, const PngT
   write_file_durably(path, std::span<const std::byte>(bytes), overwrite);
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

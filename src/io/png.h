@@ -10,7 +10,7 @@
 #include "base/file_output.h"
 #include "io/image.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// Keyword -> value. Keywords to be written are 1-79 printable ASCII characters;
 /// values are UTF-8.
@@ -37,4 +37,4 @@ std::vector<std::byte> encode_png(const Image& image, const PngText& text = {});
 void write_png(const std::filesystem::path& path, const Image& image, const PngText& text = {},
                Overwrite overwrite = Overwrite::refuse);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

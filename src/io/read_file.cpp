@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 void read_pieces(const std::filesystem::path& path, const ByteSink& sink) {
   struct Close {
@@ -43,4 +43,4 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
   return text;
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

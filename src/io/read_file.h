@@ -6,7 +6,7 @@
 
 #include "base/file_output.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// The bytes of a whole regular file. Error(io) when it cannot be read, Error(corrupt) when it is
 /// larger than `max_bytes`; both name the file.
@@ -16,4 +16,4 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
 /// read_file(); what `sink` throws is passed on.
 void read_pieces(const std::filesystem::path& path, const ByteSink& sink);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

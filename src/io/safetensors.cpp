@@ -9,7 +9,7 @@
 #include "io/safetensors_header.h"
 #include "io/strangers.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 /// Turns what the header declares into spans, having checked that they tile `data`.
@@ -110,4 +110,4 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path,
   return {path, {std::move(file)}, std::move(contents.entries), std::move(contents.metadata)};
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -11,7 +11,7 @@
 #include "io/tensor_source.h"
 #include "io/tensor_table.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// What a safetensors file declares: entries in the order of their data.
 struct SafetensorsContents {
@@ -54,4 +54,4 @@ FileContent safetensors_content(std::vector<TensorSource> tensors,
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorSource> tensors,
                        Overwrite overwrite, Metadata metadata = default_metadata());
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

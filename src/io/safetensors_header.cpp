@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using nlohmann::json;
@@ -173,4 +173,4 @@ SafetensorsHeader parse_safetensors_header(std::string_view json_text,
   return reader.take();
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -7,7 +7,7 @@
 
 #include "io/tensor_table.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// The maximum size of a header: the Rust reader's limit.
 inline constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
@@ -30,4 +30,4 @@ struct SafetensorsHeader {
 /// Error(corrupt) naming `file_name`.
 SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file_name);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -9,7 +9,7 @@
 #include "io/safetensors.h"
 #include "io/safetensors_header.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 std::string json_string(std::string_view text) {
@@ -81,4 +81,4 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorSour
   write_file_durably(path, safetensors_content(std::move(tensors), std::move(metadata)), overwrite);
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -8,7 +8,7 @@
 #include "io/read_file.h"
 #include "io/safetensors.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 constexpr std::uint64_t kMaxIndexBytes = std::uint64_t{16} << 20;
@@ -59,4 +59,4 @@ TensorTable open_sharded_safetensors(const std::filesystem::path& index) {
   return {index, std::move(files), std::move(entries)};
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -4,7 +4,7 @@
 
 #include "io/tensor_table.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// Weights in several safetensors files, as NAME.safetensors.index.json lists them: an object with
 /// `weight_map`, tensor -> file. Files must be plain names of files beside the index, and each must
@@ -12,4 +12,4 @@ namespace ddim::io {
 /// differs, Error(io) when one cannot be read.
 TensorTable open_sharded_safetensors(const std::filesystem::path& index);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

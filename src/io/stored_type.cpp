@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "files are little-endian, and so are we");
@@ -140,4 +140,4 @@ void from_f32(StoredType type, std::span<const float> values, std::span<std::byt
   }
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// The element types of safetensors files that are whole bytes wide, in the order of the Rust
 /// library: it writes tensors of the last type first.
@@ -40,4 +40,4 @@ void to_f32(StoredType type, std::span<const std::byte> bytes, std::span<float> 
 /// target stays infinite: the caller checks ranges.
 void from_f32(StoredType type, std::span<const float> values, std::span<std::byte> out);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 struct Stranger {
@@ -46,4 +46,4 @@ void refuse_strangers(std::span<const std::byte> file, const std::string& file_n
   }
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 constexpr std::size_t kPiece = 1 << 16;  // elements
@@ -118,4 +118,4 @@ void write_elements(const TensorSource& tensor, const ByteSink& sink) {
   }
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

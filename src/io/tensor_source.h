@@ -8,7 +8,7 @@
 #include "base/file_output.h"
 #include "io/tensor_table.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// A tensor to be written, from one of three sources: `values`, converted to `type` (f64, f32, f16,
 /// bf16) on the way; `entry`, a tensor of another file, likewise unless it has that type already;
@@ -33,4 +33,4 @@ void check_source(const TensorSource& tensor);
 /// for `type`.
 void write_elements(const TensorSource& tensor, const ByteSink& sink);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

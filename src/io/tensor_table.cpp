@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 /// Elements of `entry` in row-major order, without gaps.
@@ -140,4 +140,4 @@ std::vector<float> TensorTable::read(std::string_view name) const {
   return values;
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

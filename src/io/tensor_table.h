@@ -13,7 +13,7 @@
 #include "io/mapped_file.h"
 #include "io/stored_type.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// One tensor of a file, of any rank, little-endian. `bytes` point into the file's memory, from the
 /// first element to the last.
@@ -74,7 +74,7 @@ class TensorTable {
   const TensorEntry& at(std::string_view name) const;
   /// The elements of at(name) as floats; errors as at() and read_f32().
   std::vector<float> read(std::string_view name) const;
-  /// ddim::io::read_f32, whose errors then name the file too.
+  /// ddim::engine::io::read_f32, whose errors then name the file too.
   void read_f32(const TensorEntry& entry, std::span<float> out) const;
 
  private:
@@ -85,4 +85,4 @@ class TensorTable {
   std::map<std::string, std::size_t, std::less<>> index_;  ///< name -> position in entries()
 };
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -13,7 +13,7 @@
 #include "io/torch_stream.h"
 #include "io/zip_reader.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 constexpr std::string_view kRebuildTensor = "torch._utils _rebuild_tensor";
@@ -233,4 +233,4 @@ TorchFile open_torch_file(const std::filesystem::path& path,
   return {.path = path, .file = std::move(file), .contents = std::move(contents)};
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -11,7 +11,7 @@
 #include "io/pickle_value.h"
 #include "io/tensor_table.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// The numbers behind one or more tensors of a file.
 struct TorchStorage {
@@ -63,4 +63,4 @@ TorchFile open_torch_file(const std::filesystem::path& path);
 TorchFile open_torch_file(const std::filesystem::path& path,
                           std::shared_ptr<const MappedFile> file);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

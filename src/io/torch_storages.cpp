@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "io/tensor_table.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 struct NamedType {
@@ -68,4 +68,4 @@ DeclaredStorages declared_storages(const PickleTree& tree, const std::string& fi
   return storages;
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -8,7 +8,7 @@
 #include "io/pickle_value.h"
 #include "io/stored_type.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// The numbers behind a tensor as its pickle declares them: type and count.
 struct DeclaredStorage {
@@ -25,4 +25,4 @@ DeclaredStorages declared_storages(const PickleTree& tree, const std::string& fi
 /// The key of a reference; nullopt for any other value.
 std::optional<std::string> storage_key(const PickleValue& persistent);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -6,7 +6,7 @@
 #include "io/pickle_reader.h"
 #include "io/torch_storages.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 constexpr std::string_view kMagic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);
@@ -90,4 +90,4 @@ TorchContents parse_torch_stream(std::span<const std::byte> file, const std::str
   return StreamReader(file, file_name).read();
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

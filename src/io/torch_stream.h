@@ -6,7 +6,7 @@
 
 #include "io/torch_file.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// Whether a file begins with the magic number of torch.save before PyTorch 1.6.
 bool is_torch_stream(std::span<const std::byte> file);
@@ -16,4 +16,4 @@ bool is_torch_stream(std::span<const std::byte> file);
 /// elements. Errors as parse_torch().
 TorchContents parse_torch_stream(std::span<const std::byte> file, const std::string& file_name);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "io/zip_writer.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 // The operations, by the names of Python's pickletools.
@@ -164,4 +164,4 @@ FileContent TorchWriter::content() && {
   return zip_content(std::move(members));
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -9,7 +9,7 @@
 #include "base/file_output.h"
 #include "io/tensor_source.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// Writes what torch.load reads: values one after the other as a pickle of protocol 2, with the
 /// numbers of tensors beside it in a zip archive. A list or dict is opened, filled, closed:
@@ -59,4 +59,4 @@ class TorchWriter {
   std::vector<TensorSource> tensors_;
 };
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using Encoder = std::unique_ptr<WebPAnimEncoder, decltype(&WebPAnimEncoderDelete)>;
@@ -96,4 +96,4 @@ std::vector<std::byte> encode_webp_animation(std::span<const Image> frames, int 
   return bytes;
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -6,7 +6,7 @@
 
 #include "io/image.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// Whether this build has libwebp; without it encode_webp_animation() fails.
 bool has_webp() noexcept;
@@ -17,4 +17,4 @@ bool has_webp() noexcept;
 /// 10 to 10,000.
 std::vector<std::byte> encode_webp_animation(std::span<const Image> frames, int frame_ms);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

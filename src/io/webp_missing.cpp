@@ -1,7 +1,7 @@
 #include "base/error.h"
 #include "io/webp.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 bool has_webp() noexcept { return false; }
 
@@ -11,4 +11,4 @@ std::vector<std::byte> encode_webp_animation(std::span<const Image>, int) {
        "libwebp-dev) and build again");
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

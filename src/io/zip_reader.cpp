@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "io/tensor_table.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 // PKWARE's APPNOTE.TXT, sections 4.3.7 to 4.3.16; all numbers are little-endian.
@@ -272,4 +272,4 @@ std::vector<ZipEntry> parse_zip(std::span<const std::byte> file, const std::stri
   return ZipParser(file, file_name).parse();
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 /// One file in an archive; both views point into the archive.
 struct ZipEntry {
@@ -24,4 +24,4 @@ struct ZipEntry {
 /// another or the directory. Takes no memory beyond the list.
 std::vector<ZipEntry> parse_zip(std::span<const std::byte> file, const std::string& file_name);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 // PKWARE's APPNOTE.TXT, sections 4.3.7 to 4.3.16.
@@ -157,4 +157,4 @@ FileContent zip_content(std::vector<ZipMember> members) {
           [members = std::move(members)](const ByteSink& sink) { write_archive(members, sink); }};
 }
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

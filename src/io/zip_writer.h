@@ -5,7 +5,7 @@
 
 #include "base/file_output.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 
 struct ZipMember {
   std::string name;
@@ -19,4 +19,4 @@ struct ZipMember {
 /// of 4 GiB or more, whose size would need another form.
 FileContent zip_content(std::vector<ZipMember> members);
 
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

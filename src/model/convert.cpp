@@ -6,7 +6,7 @@
 #include "model/model_card.h"
 #include "model/official_checkpoint.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 namespace fs = std::filesystem;
 
@@ -59,4 +59,4 @@ void write_model(const ModelFiles& files, const fs::path& output, const ConvertO
   }
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -6,7 +6,7 @@
 
 #include "model/model_files.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// Writes a model in another form. Weights stream from file to file and are never all in memory.
 /// The output appears complete or not at all and must not exist: Error(user); Error(numeric) for
@@ -14,4 +14,4 @@ namespace ddim::model {
 void write_model(const ModelFiles& files, const std::filesystem::path& output,
                  const ConvertOptions& options);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 void replace_part(std::string& name, std::string_view old_part, std::string_view new_part) {
@@ -38,4 +38,4 @@ std::map<std::string, const io::TensorEntry*> entries_by_current_name(
   return result;
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

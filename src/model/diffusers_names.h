@@ -5,7 +5,7 @@
 
 #include "io/tensor_table.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// The tensors of a diffusers file of any age under today's names: attentions' query, key, value
 /// and proj_attn are to_q, to_k, to_v and to_out.0, and a downsampler's op is conv. Files of
@@ -13,4 +13,4 @@ namespace ddim::model {
 /// other tensor under two names.
 std::map<std::string, const io::TensorEntry*> entries_by_current_name(const io::TensorTable& table);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

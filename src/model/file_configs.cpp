@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "diffusion/betas.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 std::string quoted(const std::string& text) { return '"' + text + '"'; }
@@ -81,4 +81,4 @@ io::SchedulerFileConfig file_config(const ForwardProcess& process) {
   return file;
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -7,7 +7,7 @@
 #include "diffusion/schedule.h"
 #include "io/diffusers_config.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// The forward process that scheduler_config.json describes: trained_betas, or its beta_schedule;
 /// rescaled to a zero terminal SNR where it says so; and the network's prediction. Error(user),
@@ -23,4 +23,4 @@ diffusion::Schedule schedule_of(const ForwardProcess& process, const std::string
 /// not know, are written as trained_betas.
 io::SchedulerFileConfig file_config(const ForwardProcess& process);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

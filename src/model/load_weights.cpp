@@ -10,7 +10,7 @@
 #include "model/official_names.h"
 #include "tensor/kernels.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 using EntriesByName = std::map<std::string, const io::TensorEntry*>;
@@ -139,4 +139,4 @@ void read_weights(const StoredWeights& weights, UNet& unet) {
   read_tensors(weights, tensors);
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

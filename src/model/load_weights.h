@@ -7,7 +7,7 @@
 #include "io/tensor_table.h"
 #include "nn/unet.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// The naming scheme of a file's tensors.
 enum class Naming {
@@ -30,4 +30,4 @@ void read_weights(const StoredWeights& weights, UNet& unet);
 /// The same for other tensors in the order of its parameters.
 void read_tensors(const StoredWeights& weights, std::span<Tensor> tensors);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -6,7 +6,7 @@
 #include "model/file_configs.h"
 #include "model/network_config.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 namespace fs = std::filesystem;
@@ -73,4 +73,4 @@ void save_model(const Model& model, const fs::path& folder, io::StoredType type)
   output.commit();
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -12,7 +12,7 @@
 #include "model/model_files.h"
 #include "nn/unet.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// A network with the forward process that it was trained for.
 struct Model {
@@ -45,4 +45,4 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
 std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const Tensor> weights,
                                              io::StoredType type);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

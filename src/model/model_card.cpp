@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 /// The last part of the path, for "model/" as well.
@@ -45,4 +45,4 @@ std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
       "pipeline(num_inference_steps=50).images[0].save(\"picture.png\")\n```\n");
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

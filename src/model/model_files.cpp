@@ -14,7 +14,7 @@
 #include "model/official_order.h"
 #include "model/training_names.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 namespace fs = std::filesystem;
@@ -229,4 +229,4 @@ ModelFiles open_model(const fs::path& path, TrainingPart training) {
                           : open_file(official, path, training);
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -14,7 +14,7 @@
 #include "model/torch_checkpoint.h"
 #include "nn/unet_config.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// The moments of Adam, in the order of the parameters.
 struct StoredAdam {
@@ -59,4 +59,4 @@ enum class TrainingPart { skip, read };
 ModelFiles open_model(const std::filesystem::path& path,
                       TrainingPart training = TrainingPart::skip);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 struct Stranger {
@@ -93,4 +93,4 @@ UNetConfig official_config_of(const io::TensorTable& table) {
   return config;
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

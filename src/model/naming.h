@@ -4,7 +4,7 @@
 #include "model/load_weights.h"
 #include "nn/unet_config.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// The naming scheme of these tensors. Error(corrupt), naming the file: for networks of other
 /// programs, with the program's name (OpenAI's guided diffusion, lucidrains'
@@ -18,4 +18,4 @@ Naming naming_of(const io::TensorTable& table);
 /// that the size is unknown and a config.json beside the file must tell it.
 UNetConfig official_config_of(const io::TensorTable& table);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 /// What diffusers calls the values of a choice. The first name is the one that is written.
@@ -257,4 +257,4 @@ io::UNetFileConfig file_config(const UNetConfig& config) {
   return file;
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

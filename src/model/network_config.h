@@ -5,7 +5,7 @@
 #include "io/diffusers_config.h"
 #include "nn/unet_config.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// The network that unet/config.json asks for, as diffusers' UNet2DModel understands it. Throws
 /// Error(user), naming `file_name` and the field, for what UNet does not have (blocks with FIR
@@ -16,4 +16,4 @@ UNetConfig network_config(const io::UNetFileConfig& file, const std::string& fil
 /// for a mixture of resamplings that diffusers has no words for.
 io::UNetFileConfig file_config(const UNetConfig& config);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -6,7 +6,7 @@
 #include "model/official_names.h"
 #include "model/official_order.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 /// The configuration, which is refused when the official code has no such network.
@@ -128,4 +128,4 @@ FileContent official_weights(const ModelFiles& files, std::optional<WeightSet> s
   return std::move(official.writer()).content();
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -4,7 +4,7 @@
 #include "io/stored_type.h"
 #include "model/model_files.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// The file that the DDIM paper's code saves and resumes from, [model, adam, epoch, step, average]:
 /// the model's names with `module.` before them, in the order of official_order(). Where `files`
@@ -19,4 +19,4 @@ FileContent official_checkpoint(const ModelFiles& files, std::optional<WeightSet
 FileContent official_weights(const ModelFiles& files, std::optional<WeightSet> set,
                              io::StoredType type);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

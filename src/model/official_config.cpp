@@ -7,7 +7,7 @@
 #include "io/json_fields.h"
 #include "model/file_configs.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 using io::JsonFields;
@@ -155,4 +155,4 @@ std::string to_official_json(const OfficialConfig& config) {
   return root.dump(2) + "\n";
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

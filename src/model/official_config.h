@@ -6,7 +6,7 @@
 #include "io/diffusers_config.h"
 #include "nn/unet_config.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// The configuration of the DDIM paper's code, with its sections model, data and diffusion, as
 /// JSON.
@@ -26,4 +26,4 @@ OfficialConfig parse_official_config(std::string_view text, const std::string& f
 /// The opposite. Error(user), naming the field, for a network or betas that the code cannot build.
 std::string to_official_json(const OfficialConfig& config);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 struct Renaming {
@@ -93,4 +93,4 @@ std::vector<std::int64_t> official_shape(std::string_view diffusers_name, const 
   return result;
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

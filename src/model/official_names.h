@@ -7,7 +7,7 @@
 
 #include "base/shape.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// The name that the DDIM paper's code (ermongroup/ddim; also pesser/pytorch_diffusion) gives to
 /// the parameter `diffusers_name` of a network with `num_levels` levels:
@@ -19,4 +19,4 @@ std::string official_name(std::string_view diffusers_name, std::int64_t num_leve
 /// Its shape there: attention weights are 1x1 convolutions, [C,C,1,1]; all others are as here.
 std::vector<std::int64_t> official_shape(std::string_view diffusers_name, const Shape& shape);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

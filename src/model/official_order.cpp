@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 /// The parts of a name, each as its place among its siblings.
@@ -63,4 +63,4 @@ std::vector<std::size_t> official_order(const std::vector<std::string>& official
   return order;
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// The order in which the DDIM paper's code registers its parameters, by which its optimizer
 /// numbers them: temb, conv_in, down (each level: blocks, attentions, downsample), mid (block_1,
@@ -14,4 +14,4 @@ namespace ddim::model {
 /// name that no parameter has.
 std::vector<std::size_t> official_order(const std::vector<std::string>& official_names);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "io/torch_file.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 using io::PickleKind;
@@ -169,4 +169,4 @@ TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path,
   return checkpoint;
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -9,7 +9,7 @@
 
 #include "io/tensor_table.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// Adam's hyperparameters.
 struct AdamSettings {
@@ -43,4 +43,4 @@ struct TorchCheckpoint {
 TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path,
                                       std::shared_ptr<const io::MappedFile> file);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// Prefixes of the names of tensors in state.safetensors, the part of our checkpoints that
 /// diffusers does not know (train/checkpoint.h).
@@ -11,4 +11,4 @@ inline constexpr std::string_view kAveragePrefix = "average/";
 inline constexpr std::string_view kAdamMPrefix = "adam_m/";
 inline constexpr std::string_view kAdamVPrefix = "adam_v/";
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -9,7 +9,7 @@
 #include "base/sha256.h"
 #include "base/workers.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 static_assert(std::endian::native == std::endian::little);
 
@@ -28,4 +28,4 @@ std::string weights_hash(const UNet& unet, int num_threads) {
   return hash.finish_hex();
 }
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

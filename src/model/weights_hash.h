@@ -4,7 +4,7 @@
 
 #include "nn/unet.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 
 /// A name for a network's weights that does not depend on the file they came from: the SHA-256, in
 /// hexadecimal, of one line for each parameter, sorted,
@@ -15,4 +15,4 @@ namespace ddim::model {
 /// have a different one.
 std::string weights_hash(const UNet& unet, int num_threads);
 
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -8,7 +8,7 @@
 #include "ops/reshape.h"
 #include "ops/scale.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 std::optional<GroupNorm> make_norm(ParameterList& parameters, const std::string& name,
@@ -56,4 +56,4 @@ Var Attention::operator()(Tape& tape, const Var& x) const {
   return y;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -7,7 +7,7 @@
 #include "nn/group_norm.h"
 #include "nn/unet_config.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 struct AttentionOptions {
   std::int64_t channels = 0;
@@ -40,4 +40,4 @@ class Attention {
   AttentionProjections projections_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

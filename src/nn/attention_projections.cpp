@@ -8,7 +8,7 @@
 #include "ops/reshape.h"
 #include "tensor/derived_parameters.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 /// b as the matrix of one row.
@@ -90,4 +90,4 @@ FoldedProjections AttentionProjections::fold(Tape& tape, const Device& device) c
           .out_bias = tape.constant(kept->out_bias)};
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -5,7 +5,7 @@
 
 #include "nn/linear.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// The four projections of an attention with one head, folded into two. With tokens h,
 ///   q k^T = h (W_q^T W_k) h^T + (b_q W_k) h^T + terms that are the same for all keys, which
@@ -40,4 +40,4 @@ class AttentionProjections {
   Linear to_q_, to_k_, to_v_, to_out_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "ops/gather_rows.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 ClassEmbedding::ClassEmbedding(ParameterList& parameters, const UNetConfig& config)
     : config_(config) {
@@ -46,4 +46,4 @@ Var ClassEmbedding::operator()(Tape& tape, const Device& device, const ClassLabe
                      {labels.numbers.begin(), labels.numbers.end()});  // [N,C_emb]
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

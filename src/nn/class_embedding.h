@@ -7,7 +7,7 @@
 #include "nn/embedding_mlp.h"
 #include "nn/time_projection.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// What each image of a batch shows, for networks that were told so in training; empty for others.
 struct ClassLabels {
@@ -39,4 +39,4 @@ class ClassEmbedding {
   std::optional<EmbeddingMlp> mlp_;                                // timestep
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 
 #include "ops/conv2d.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Conv2d::Conv2d(ParameterList& parameters, const std::string& name, Channels channels,
                const ConvGeometry& geometry, ParameterRole weight_role)
@@ -23,4 +23,4 @@ Var Conv2d::operator()(Tape& tape, const ChannelVars& x, ConvAddends<Var> addend
   return y;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -8,7 +8,7 @@
 #include "tensor/kernels.h"
 #include "tensor/tape.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// A convolution with a bias of its own, and with what else its caller wants added to the result.
 class Conv2d {
@@ -32,4 +32,4 @@ class Conv2d {
   std::reference_wrapper<const Parameter> weight_, bias_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -3,7 +3,7 @@
 #include "nn/time_projection.h"
 #include "ops/activate.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 EmbeddingMlp::EmbeddingMlp(ParameterList& parameters, const std::string& name,
                            const UNetConfig& config)
@@ -17,4 +17,4 @@ Var EmbeddingMlp::operator()(Tape& tape, const Var& x) const {
   return linear_2_(tape, h);                                           // [N,C_emb]
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -5,7 +5,7 @@
 #include "nn/linear.h"
 #include "nn/unet_config.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// y = linear_2(silu(linear_1(x))): what makes the time embedding out of the numbers that stand
 /// for t.
@@ -19,4 +19,4 @@ class EmbeddingMlp {
   Linear linear_1_, linear_2_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 std::optional<std::string> find_nonfinite(const UNet& unet, const Tensor& x,
                                           std::span<const double> t, const ClassLabels& labels) {
@@ -17,4 +17,4 @@ std::optional<std::string> find_nonfinite(const UNet& unet, const Tensor& x,
   return first;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

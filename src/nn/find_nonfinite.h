@@ -6,7 +6,7 @@
 
 #include "nn/unet.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Runs the network forward once more and returns the checkpoint name of the first layer whose
 /// output holds NaN or infinity ("down_blocks.1.attentions.0.to_q"), "x" when the input does, or
@@ -15,4 +15,4 @@ std::optional<std::string> find_nonfinite(const UNet& unet, const Tensor& x,
                                           std::span<const double> t,
                                           const ClassLabels& labels = {});
 
-}  // namespace ddim
+}  // namespace ddim::engine

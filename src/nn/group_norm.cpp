@@ -2,7 +2,7 @@
 
 #include "ops/group_norm.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 GroupNorm::GroupNorm(ParameterList& parameters, const std::string& name, std::int64_t channels,
                      const GroupNormOptions& options)
@@ -17,4 +17,4 @@ Var GroupNorm::operator()(Tape& tape, const ChannelVars& x) const {
   return y;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -8,7 +8,7 @@
 #include "tensor/kernels.h"
 #include "tensor/tape.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Group norm with a scale and a shift per channel, then an activation.
 class GroupNorm {
@@ -25,4 +25,4 @@ class GroupNorm {
   std::reference_wrapper<const Parameter> weight_, bias_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 constexpr double kNearZeroScale = 1e-10;
@@ -93,4 +93,4 @@ void initialise(UNet& unet, Initialisation initialisation, std::uint64_t seed) {
   }
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

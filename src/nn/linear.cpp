@@ -2,7 +2,7 @@
 
 #include "ops/linear.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Linear::Linear(ParameterList& parameters, const std::string& name, std::int64_t in_channels,
                std::int64_t out_channels, ParameterRole weight_role)
@@ -16,4 +16,4 @@ Var Linear::operator()(Tape& tape, const Var& x) const {
   return y;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

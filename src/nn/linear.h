@@ -6,7 +6,7 @@
 #include "nn/parameter_list.h"
 #include "tensor/tape.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// y = x weight^T + bias, over the last axis.
 class Linear {
@@ -25,4 +25,4 @@ class Linear {
   std::reference_wrapper<const Parameter> weight_, bias_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

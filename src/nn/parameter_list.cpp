@@ -1,6 +1,6 @@
 #include "nn/parameter_list.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 const Parameter& ParameterList::add(const std::string& name, const Shape& shape,
                                     ParameterRole role) {
@@ -11,4 +11,4 @@ const Parameter& ParameterList::add(const std::string& name, const Shape& shape,
   return *parameters_.back();
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

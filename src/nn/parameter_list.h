@@ -6,7 +6,7 @@
 
 #include "tensor/parameter.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// The parameters of a network in the order of their making, at addresses that stay. Layers make
 /// theirs here and keep references.
@@ -28,4 +28,4 @@ class ParameterList {
   std::vector<Parameter*> mutable_view_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

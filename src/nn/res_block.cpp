@@ -8,7 +8,7 @@
 #include "ops/scale_shift.h"
 #include "ops/upsample.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 constexpr ConvGeometry kConv3x3{.kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1};
@@ -73,4 +73,4 @@ Var ResBlock::operator()(Tape& tape, const ChannelVars& x, const Var& active_tem
   return scale(tape, h, 1.0 / options_.output_scale_factor);                  // [N,H,W,C_out]
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

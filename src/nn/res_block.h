@@ -9,7 +9,7 @@
 #include "nn/linear.h"
 #include "nn/unet_config.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// What a residual block does to height and width, between its first norm and its first
 /// convolution and on its shortcut: nothing, halves them by means of 2x2 pixels, or doubles them by
@@ -50,4 +50,4 @@ class ResBlock {
   std::optional<Conv2d> conv_shortcut_;  // 1x1, only when C_in != C_out
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

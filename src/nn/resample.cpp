@@ -1,6 +1,6 @@
 #include "nn/resample.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Downsample::Downsample(ParameterList& parameters, const std::string& name, std::int64_t channels,
                        const UNetConfig& config)
@@ -11,4 +11,4 @@ Upsample::Upsample(ParameterList& parameters, const std::string& name, std::int6
     : conv_(parameters, name + ".conv", {.in = channels, .out = channels},
             {.kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1, .upsample = 2}) {}
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -5,7 +5,7 @@
 #include "nn/conv2d.h"
 #include "nn/unet_config.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Halves height and width by a 3x3 convolution of stride 2. With downsample_padding 0 the zeros
 /// are below and to the right only, as in the official code.
@@ -29,4 +29,4 @@ class Upsample {
   Conv2d conv_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -7,7 +7,7 @@
 #include "ops/gather_rows.h"
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 constexpr const char* kName = "time_proj.weight";
@@ -97,4 +97,4 @@ Var TimeProjection::operator()(Tape& tape, const Device& device, std::span<const
   return tape.constant(waves);
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -9,7 +9,7 @@
 #include "nn/unet_config.h"
 #include "tensor/tape.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// How many numbers stand for one t.
 std::int64_t time_projection_channels(const UNetConfig& config);
@@ -46,4 +46,4 @@ class TimeProjection {
   std::optional<std::reference_wrapper<const Parameter>> weight_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

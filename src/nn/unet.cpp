@@ -5,7 +5,7 @@
 #include "ops/add.h"
 #include "ops/scale.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 constexpr ConvGeometry kConv3x3{.kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1};
@@ -128,4 +128,4 @@ Var UNet::operator()(Tape& tape, const Tensor& x, std::span<const double> t,
   return h;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

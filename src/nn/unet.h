@@ -10,7 +10,7 @@
 #include "nn/unet_blocks.h"
 #include "nn/unet_config.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// The U-Net of Ho et al. (arXiv:2006.11239, appendix B) and of the DDIM paper's code, for any
 /// UNetConfig. Parameters bear diffusers' names and shapes and stand in the order in which
@@ -63,4 +63,4 @@ class UNet {
   ParameterList parameters_;  // owns what the layers refer to
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

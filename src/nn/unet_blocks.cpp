@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 UNetBuilder::UNetBuilder(const Device& device, const UNetConfig& unet_config, DType dtype)
     : config(unet_config), parameters(device, dtype) {
@@ -143,4 +143,4 @@ Var UpBlock::operator()(Tape& tape, Var h, const Var& active_temb, std::vector<V
   return h;                                                                  // [N,H,W,C]
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

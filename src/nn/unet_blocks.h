@@ -8,7 +8,7 @@
 #include "nn/res_block.h"
 #include "nn/resample.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// A U-Net while it is being made: what its blocks need to know of one another.
 struct UNetBuilder {
@@ -74,4 +74,4 @@ class UpBlock {
   std::optional<ResBlock> resnet_upsampler_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 // Far beyond any network of this kind, and small enough that no product of sizes overflows.
@@ -169,4 +169,4 @@ void validate(const UNetConfig& c) {
   validate_classes(c);
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

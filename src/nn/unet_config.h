@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace ddim {
+namespace ddim::engine {
 
 /// What halves or doubles height and width between two levels: one convolution, or a whole residual
 /// block with the resampling inside it.
@@ -26,4 +26,4 @@ std::optional<std::int64_t> mid_attention_norm_groups(const UNetConfig& config);
 /// value and what it must be.
 void validate(const UNetConfig& config);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -1,6 +1,6 @@
 #include "ops/activate.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Var activate(Tape& tape, const Var& x, Activation activation) {
   if (activation == Activation::none) return x;
@@ -12,4 +12,4 @@ Var activate(Tape& tape, const Var& x, Activation activation) {
   });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Var add(Tape& tape, const Var& a, const Var& b) {
   require(a.value().shape() == b.value().shape(), "add: shapes must be equal, found ",
@@ -17,4 +17,4 @@ Var add(Tape& tape, const Var& a, const Var& b) {
   });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 /// A buffer of its own for the gradient of `x`, when somebody wants it.
@@ -46,4 +46,4 @@ Var attention(Tape& tape, const Var& q, const Var& k, const Var& v, std::int64_t
   });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

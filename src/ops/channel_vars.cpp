@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 void require_images(const char* op, const char* channels, const ChannelVars& x) {
   const Shape& first = x.first.value().shape();
@@ -13,4 +13,4 @@ void require_images(const char* op, const char* channels, const ChannelVars& x) 
           ": the parts of x must agree in N, H and W, found ", first, " and ", second);
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -5,7 +5,7 @@
 #include "tensor/kernels.h"
 #include "tensor/tape.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// A value [N,H,W,C], or two that lie side by side in their channels: ChannelParts on a tape.
 /// Nobody writes the two together.
@@ -36,4 +36,4 @@ void write_grads(const ChannelVars& x, const WriteGrads& write) {
   apart.device().kernels().accumulate(apart, x.second.grad());
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 void require_addend(const Var& addend, const char* name, const Shape& expected) {
@@ -61,4 +61,4 @@ Var conv2d(Tape& tape, const ChannelVars& x, const Var& weight, const ConvAddend
   });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "ops/channel_vars.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Cross-correlation with a square window and zero padding, plus its addends, of x or of x with
 /// its pixels repeated (geometry.upsample):
@@ -12,4 +12,4 @@ namespace ddim {
 Var conv2d(Tape& tape, const ChannelVars& x, const Var& weight, const ConvAddends<Var>& addends,
            const ConvGeometry& geometry);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Var downsample_mean_2x(Tape& tape, const Var& x) {
   const Shape& shape = x.value().shape();
@@ -16,4 +16,4 @@ Var downsample_mean_2x(Tape& tape, const Var& x) {
   return tape.record(y, [&k, x](const Tensor& dy) { k.downsample_mean_2x_backward(dy, x.grad()); });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

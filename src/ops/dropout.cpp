@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Var dropout(Tape& tape, const Var& x, std::uint32_t layer, double probability) {
   require(probability >= 0.0 && probability < 1.0,
@@ -22,4 +22,4 @@ Var dropout(Tape& tape, const Var& x, std::uint32_t layer, double probability) {
   return tape.record(y, [&k, x, key](const Tensor& dy) { k.dropout(dy, key, x.grad()); });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

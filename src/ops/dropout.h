@@ -4,7 +4,7 @@
 
 #include "tensor/tape.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// y = x * mask / (1 - probability): x [N,...]. An element is dropped with `probability`; the mask
 /// is a function of the tape's dropout noise, `layer`, the image and the element (see DropoutKey).
@@ -12,4 +12,4 @@ namespace ddim {
 /// Throws Error(user) unless 0 <= probability < 1 and layer < 2^24.
 Var dropout(Tape& tape, const Var& x, std::uint32_t layer, double probability);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Var gather_rows(Tape& tape, const Device& device, const Var& table,
                 std::vector<std::int64_t> rows) {
@@ -22,4 +22,4 @@ Var gather_rows(Tape& tape, const Device& device, const Var& table,
   });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

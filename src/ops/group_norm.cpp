@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Var group_norm(Tape& tape, const ChannelVars& x, const Var& gamma, const Var& beta,
                const GroupNormOptions& options) {
@@ -35,4 +35,4 @@ Var group_norm(Tape& tape, const ChannelVars& x, const Var& gamma, const Var& be
   });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "ops/channel_vars.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// y = activation(gamma * (x - mean) / sqrt(variance + epsilon) + beta), mean and biased variance
 /// over the pixels of an image and the channels of a group (Wu and He, 2018):
@@ -11,4 +11,4 @@ namespace ddim {
 Var group_norm(Tape& tape, const ChannelVars& x, const Var& gamma, const Var& beta,
                const GroupNormOptions& options);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 /// `grad` as the matrix [rows,columns] that the kernel knows.
@@ -40,4 +40,4 @@ Var linear(Tape& tape, const Var& x, const Var& weight, const Var& bias) {
   });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

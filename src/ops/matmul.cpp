@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 Factor factor(const FactorVar& var) { return {var.matrix.value(), var.transposed}; }
@@ -35,4 +35,4 @@ Var matmul(Tape& tape, const Device& device, const FactorVar& a, const FactorVar
   });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "tensor/tape.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// A factor of a product, as it is or transposed.
 struct FactorVar {
@@ -16,4 +16,4 @@ inline FactorVar transposed(Var matrix) { return {std::move(matrix), true}; }
 /// `device` is the one that computes.
 Var matmul(Tape& tape, const Device& device, const FactorVar& a, const FactorVar& b);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Var reshape(Tape& tape, const Var& x, const Shape& shape) {
   require(x.value().size() == shape.size(), "reshape: ", x.value().shape(), " has ",
@@ -14,4 +14,4 @@ Var reshape(Tape& tape, const Var& x, const Shape& shape) {
   });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

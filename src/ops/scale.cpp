@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Var scale_per_image(Tape& tape, const Var& x, std::vector<double> factors) {
   const Shape& shape = x.value().shape();
@@ -24,4 +24,4 @@ Var scale(Tape& tape, const Var& x, double factor) {
                          std::vector<double>(static_cast<std::size_t>(x.value().dim(0)), factor));
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 
 #include "tensor/tape.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// y[n,...] = factors[n] x[n,...]: x [N,...]. Throws Error(user) unless there are N factors.
 Var scale_per_image(Tape& tape, const Var& x, std::vector<double> factors);
@@ -12,4 +12,4 @@ Var scale_per_image(Tape& tape, const Var& x, std::vector<double> factors);
 /// y = factor * x: x [N,...]. Returns x itself when the factor is 1.
 Var scale(Tape& tape, const Var& x, double factor);
 
-}  // namespace ddim
+}  // namespace ddim::engine

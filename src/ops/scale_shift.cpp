@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Var scale_shift(Tape& tape, const Var& x, const Var& modulation, Activation activation) {
   const Shape& shape = x.value().shape();
@@ -20,4 +20,4 @@ Var scale_shift(Tape& tape, const Var& x, const Var& modulation, Activation acti
   });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Var upsample_nearest_2x(Tape& tape, const Var& x) {
   const Shape& shape = x.value().shape();
@@ -16,4 +16,4 @@ Var upsample_nearest_2x(Tape& tape, const Var& x) {
                      [&k, x](const Tensor& dy) { k.upsample_nearest_2x_backward(dy, x.grad()); });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "backend/make_device.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 
 std::size_t activation_bytes(const std::function<void(const Device&)>& run) {
   const Device device = make_dry_device();
@@ -10,4 +10,4 @@ std::size_t activation_bytes(const std::function<void(const Device&)>& run) {
   return device.arena().peak_bytes();
 }
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -5,7 +5,7 @@
 #include "run/network.h"
 #include "tensor/kernels.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 class CustomNetwork final : public Network {
@@ -51,4 +51,4 @@ std::unique_ptr<const Network> make_network(Denoiser denoiser) {
   return std::make_unique<CustomNetwork>(std::move(denoiser));
 }
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -2,7 +2,7 @@
 
 #include "base/philox.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 
 FloatImages dequantised(const FloatImages& pictures, Dequantise dequantise) {
   FloatImages result = pictures;
@@ -28,4 +28,4 @@ FloatImages dequantised(const FloatImages& pictures, Dequantise dequantise) {
   return result;
 }
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

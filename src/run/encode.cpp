@@ -11,7 +11,7 @@
 #include "run/dequantise.h"
 #include "run/run_images.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 
 Codes encode(const TrainedNetwork& model, const FloatImages& pictures,
              const EncodeOptions& options) {
@@ -62,4 +62,4 @@ SampleOptions decoding(const Codes& codes, const DecodeOptions& options) {
           .run = options.run};
 }
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -4,7 +4,7 @@
 
 #include "run/network.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 
 /// Encodes pictures as the noise that the network draws them from. The code of a picture does not
 /// depend on batch and threads. Errors as make_plan(), diffusion::make_encoding, invert and
@@ -15,4 +15,4 @@ Codes encode(const TrainedNetwork& model, const FloatImages& pictures,
 /// How codes are drawn: from x_T over their own tau, down to t = 0.
 SampleOptions decoding(const Codes& codes, const DecodeOptions& options);
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -15,7 +15,7 @@
 #include "run/run_images.h"
 #include "tensor/kernels.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 void check(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options) {
@@ -118,4 +118,4 @@ Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOp
           .num_step_allocations = run.num_step_allocations};
 }
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

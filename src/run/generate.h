@@ -6,7 +6,7 @@
 
 #include "run/network.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 
 struct Generated {
   Samples samples;  ///< without a recipe
@@ -22,4 +22,4 @@ struct Generated {
 /// produces NaN or infinity; Error(interrupted) when a stop was requested.
 Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options);
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

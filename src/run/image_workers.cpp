@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/workers.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -59,4 +59,4 @@ void ImageWorkers::run(const Task& task) const {
               });
 }
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

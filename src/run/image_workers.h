@@ -7,7 +7,7 @@
 
 #include "tensor/device.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 
 struct ImageWorkersOptions {
   std::int64_t num_images = 1;  ///< of the whole task
@@ -51,4 +51,4 @@ class ImageWorkers {
   std::int64_t num_allocations_at_reserve_ = 0;
 };
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -6,7 +6,7 @@
 #include "run/encode.h"
 #include "run/run_images.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 void check(const Network& network, const SampleOptions& options) {
@@ -68,4 +68,4 @@ InitStart make_init_start(const TrainedNetwork& model, const Plan& plan,
   return start;
 }
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -6,7 +6,7 @@
 
 #include "run/network.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 
 /// What SampleOptions::init means to generate().
 struct InitStart {
@@ -20,4 +20,4 @@ struct InitStart {
 InitStart make_init_start(const TrainedNetwork& model, const Plan& plan,
                           const SampleOptions& options);
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -12,7 +12,7 @@
 #include "diffusion/schedule.h"
 #include "nn/unet.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 
 /// A network as a run sees it: something that predicts what is noise in pictures.
 class Network {
@@ -65,4 +65,4 @@ inline Shape activation_shape(const PictureShape& shape, std::int64_t count) {
   return {count, shape.height, shape.width, shape.channels};
 }
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -5,7 +5,7 @@
 #include <iostream>
 #include <utility>
 
-namespace ddim::run {
+namespace ddim::engine::run {
 
 using diffusion::Flow;
 
@@ -34,4 +34,4 @@ Flow Reporter::add(std::int64_t num_steps) {
   return flow_;
 }
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

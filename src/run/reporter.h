@@ -9,7 +9,7 @@
 #include "base/progress.h"
 #include "diffusion/sampler.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 
 /// Adds up the steps of all workers and tells the caller: a display on the standard error stream,
 /// the caller's own function, and whether a stop was requested.
@@ -37,4 +37,4 @@ class Reporter {
 /// The style of a display on the standard error stream.
 ProgressStyle style_of(ShowProgress show);
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

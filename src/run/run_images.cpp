@@ -11,7 +11,7 @@
 #include "run/reporter.h"
 #include "tensor/kernels.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 using diffusion::Flow;
@@ -120,4 +120,4 @@ void check_images(const Network& network, std::int64_t count, const FloatImages&
   check_values(images, name);
 }
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -12,7 +12,7 @@
 #include "diffusion/sampler.h"
 #include "run/network.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 
 /// Pictures to take through a process.
 struct ImageRunOptions {
@@ -66,4 +66,4 @@ void check_images(const Network& network, std::int64_t count, const FloatImages&
 /// Error(user), naming the images `name`, unless the values fit the shape and are finite.
 void check_values(const FloatImages& images, std::string_view name);
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -7,7 +7,7 @@
 #include "run/network.h"
 #include "tensor/kernels.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 /// The labels of the images of one call.
@@ -154,4 +154,4 @@ ClassChoice any_class(const UNetConfig& config) {
   return {};
 }
 
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

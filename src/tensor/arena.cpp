@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 std::size_t round_up(std::size_t num_bytes) {
@@ -172,4 +172,4 @@ std::int64_t Arena::num_system_allocations() const {
   return num_system_allocations_;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

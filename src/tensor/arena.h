@@ -7,7 +7,7 @@
 #include <mutex>
 #include <vector>
 
-namespace ddim {
+namespace ddim::engine {
 
 class Arena;
 
@@ -91,4 +91,4 @@ class Arena {
   std::int64_t num_system_allocations_ = 0;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

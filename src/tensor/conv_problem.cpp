@@ -1,6 +1,6 @@
 #include "tensor/conv_problem.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 ConvProblem conv_problem(const ChannelParts& x, const ConvAddends<Tensor>& addends,
                          const ConvGeometry& geometry, const Tensor& y) {
@@ -38,4 +38,4 @@ ConvProblem conv_backward_weight_problem(const ChannelParts& x, const Tensor& dy
           .is_in_parts = x.second.defined()};
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

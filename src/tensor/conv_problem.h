@@ -2,7 +2,7 @@
 
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 // What a convolution's problem is, from the arguments of the function of Kernels that computes it.
 
@@ -14,4 +14,4 @@ ConvProblem conv_backward_input_problem(const Tensor& dy, const Tensor& weight,
 ConvProblem conv_backward_weight_problem(const ChannelParts& x, const Tensor& dy,
                                          const ConvGeometry& geometry);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
-namespace ddim {
+namespace ddim::engine {
 
 DerivedParameters::Entry& DerivedParameters::entry_of(const Tensor& parameter) {
   assert(keeps(parameter) && "a parameter of another device");
@@ -56,4 +56,4 @@ void DerivedParameters::forget(std::uint64_t storage_id) noexcept {
       entry.slots, [](const Slot& slot) { return slot.value.value_or(nullptr) != nullptr; });
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

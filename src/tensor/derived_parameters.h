@@ -15,7 +15,7 @@
 #include "tensor/pass.h"
 #include "tensor/tensor.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Which of the values derived from a parameter is meant. With the parameter's storage, this is
 /// their whole identity.
@@ -147,4 +147,4 @@ std::shared_ptr<const Value> DerivedParameters::get_if_room(const Tensor& parame
   return filled<Value>(slot, Sources(&source, 1), fill);
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -3,7 +3,7 @@
 #include "tensor/derived_parameters.h"
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 Device::Device(std::unique_ptr<Backend> backend) : state_(std::make_shared<State>()) {
   state_->persistent_memory = std::make_shared<Arena>(backend->memory());
@@ -23,4 +23,4 @@ Device Device::worker(int num_threads) const {
   return Device(std::move(state));
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

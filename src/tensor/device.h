@@ -5,7 +5,7 @@
 
 #include "tensor/arena.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 class DerivedParameters;
 class Kernels;
@@ -57,4 +57,4 @@ class Device {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -13,7 +13,7 @@
 #include "tensor/pass.h"
 #include "tensor/tensor.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Whether a gradient is the first to arrive in its slot or is added to what is there.
 enum class Write { overwrite, accumulate };
@@ -289,4 +289,4 @@ class Kernels {
   virtual bool all_finite(const Tensor& x) = 0;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

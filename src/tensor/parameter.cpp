@@ -2,7 +2,7 @@
 
 #include <cassert>
 
-namespace ddim {
+namespace ddim::engine {
 
 Gradients::Gradients(const Device& device, const std::vector<const Parameter*>& parameters)
     : written_(parameters.size(), false) {
@@ -29,4 +29,4 @@ void Gradients::finish() {
   }
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

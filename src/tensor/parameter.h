@@ -7,7 +7,7 @@
 #include "tensor/kernels.h"
 #include "tensor/tensor.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// What a parameter does in its layer: what its first values go by.
 enum class ParameterRole {
@@ -52,4 +52,4 @@ class Gradients {
   std::vector<bool> written_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

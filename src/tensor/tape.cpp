@@ -2,7 +2,7 @@
 
 #include <cassert>
 
-namespace ddim {
+namespace ddim::engine {
 
 Grad Var::grad() const {
   if (slot_ == nullptr) return {};
@@ -38,4 +38,4 @@ void Tape::backward(const Var& output, const Tensor& dy) {
   }
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -9,7 +9,7 @@
 #include "tensor/parameter.h"
 #include "tensor/tensor.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 class Tape;
 
@@ -98,4 +98,4 @@ class Tape {
   Observer observer_;
 };
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 #include "tensor/derived_parameters.h"
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 std::size_t size_of(DType dtype) { return dtype == DType::f32 ? 4 : 8; }
 std::string_view to_string(DType dtype) { return dtype == DType::f32 ? "f32" : "f64"; }
@@ -75,4 +75,4 @@ std::vector<float> to_host(const Tensor& tensor) {
   return values;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -13,7 +13,7 @@
 #include "tensor/arena.h"
 #include "tensor/device.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// `f64` exists on the reference backend only, where it is what finite differences are taken in.
 enum class DType : std::uint8_t { f32, f64 };
@@ -124,4 +124,4 @@ Tensor from_host(const Device& device, const Shape& shape, std::span<const float
 /// The elements as floats on the host.
 std::vector<float> to_host(const Tensor& tensor);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -13,7 +13,7 @@
 #include "model/model.h"
 #include "model/training_names.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 namespace fs = std::filesystem;
@@ -180,4 +180,4 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
   state.refused_in_a_row = file.metadata_count("refused_in_a_row");
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

@@ -10,7 +10,7 @@
 #include "train/train_config.h"
 #include "train/training_state.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 /// The checkpoints of a run, in folders step-00001234:
 ///   model_index.json, unet/, scheduler/   the averaged weights as a diffusers folder: load it as a
@@ -59,4 +59,4 @@ class CheckpointStore {
 void load_checkpoint(const std::filesystem::path& folder, const TrainConfig& config,
                      std::uint32_t data_fingerprint, TrainingState& state);
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

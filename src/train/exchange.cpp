@@ -6,7 +6,7 @@
 #include "model/file_configs.h"
 #include "train/rules.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 namespace fs = std::filesystem;
@@ -96,4 +96,4 @@ std::vector<std::string> take_over(const model::ModelFiles& files, const TrainCo
                      learning_rate_at(config.training, std::max<std::int64_t>(state.step - 1, 0)));
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

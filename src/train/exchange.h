@@ -8,7 +8,7 @@
 #include "train/train_config.h"
 #include "train/training_state.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 /// model::open_model() and, for a checkpoint of ours, Adam's settings from its config.toml, with
 /// the learning rate of its last step.
@@ -23,4 +23,4 @@ model::ModelFiles open_checkpoint(const std::filesystem::path& path);
 std::vector<std::string> take_over(const model::ModelFiles& files, const TrainConfig& config,
                                    TrainingState& state);
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

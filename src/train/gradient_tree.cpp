@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 GradientTree::GradientTree(const Device& device, const std::vector<const Parameter*>& parameters,
                            std::int64_t num_shards, int num_workers)
@@ -63,4 +63,4 @@ void GradientTree::add(std::int64_t shard, Gradients& gradients, Kernels& kernel
   sum_ = buffer;
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

@@ -10,7 +10,7 @@
 
 #include "tensor/parameter.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 /// Adds the gradients of a step's shards along a fixed binary tree over shard indices,
 /// ((0 + 1) + (2 + 3)) + ..., so that the sum is the same bit for bit whichever worker computes
@@ -44,4 +44,4 @@ class GradientTree {
   Gradients* sum_ = nullptr;
 };
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/file_output.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 namespace fs = std::filesystem;
@@ -107,4 +107,4 @@ void MetricsLog::write(const MetricsLine& line) {
   if (!jsonl_) fail(ErrorCode::io, jsonl_path_.string(), ": cannot be written; is the disk full?");
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

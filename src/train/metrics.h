@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 /// One line of a run's record.
 struct MetricsLine {
@@ -37,4 +37,4 @@ class MetricsLog {
   double seconds_before_ = 0.0;
 };
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

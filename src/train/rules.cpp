@@ -6,7 +6,7 @@
 
 #include "base/philox.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 std::uint32_t random_word(Purpose purpose, std::uint64_t seed, std::int64_t step,
@@ -57,4 +57,4 @@ data::Flip flip_at(std::uint64_t seed, std::int64_t step, std::int64_t image) {
   return (random & 1) != 0 ? data::Flip::horizontal : data::Flip::no;
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

@@ -6,7 +6,7 @@
 #include "data/images.h"
 #include "train/train_config.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 // What of a training step is a function of the configuration and the step number alone. Steps count
 // from 0; images are numbered by their place in the batch.
@@ -33,4 +33,4 @@ bool label_dropped_at(std::uint64_t seed, std::int64_t step, std::int64_t image,
 /// Whether image `image` of the batch is mirrored. Philox purpose augmentation.
 data::Flip flip_at(std::uint64_t seed, std::int64_t step, std::int64_t image);
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

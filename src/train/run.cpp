@@ -20,7 +20,7 @@
 #include "train/train_config.h"
 #include "train/trainer.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 namespace fs = std::filesystem;
@@ -184,4 +184,4 @@ TrainSummary run_training(const TrainOptions& options, const Device& device) {
   }
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

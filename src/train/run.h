@@ -4,9 +4,9 @@
 
 #include "tensor/device.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 /// train_model() on a device of the configuration's precision.
 TrainSummary run_training(const TrainOptions& options, const Device& device);
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

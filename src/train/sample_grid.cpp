@@ -12,7 +12,7 @@
 #include "io/png.h"
 #include "run/generate.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 /// Every class that the data have, for a network that is told it; otherwise empty.
@@ -57,4 +57,4 @@ void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& c
                 Overwrite::allow);
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

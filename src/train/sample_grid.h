@@ -5,7 +5,7 @@
 #include "train/train_config.h"
 #include "train/training_state.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 /// Writes folder/step-00001000.png: output.sample_count images from the averaged weights of
 /// `state`, by DDIM (eta 0) in output.sample_steps steps (linear tau), from the noise of
@@ -15,4 +15,4 @@ namespace ddim::train {
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
                        int num_threads, const TrainingState& state);
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

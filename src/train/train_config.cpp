@@ -18,7 +18,7 @@
 #include "nn/unet_config.h"
 #include "train/rules.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 /// The classes of the data that a network knows, without the null class.
@@ -407,7 +407,7 @@ TrainConfig parse_train_config(std::string_view toml, std::string_view file_name
 
 void validate(const TrainConfig& config) {
   const OptimisationConfig& training = config.training;
-  ddim::validate(config.model);
+  engine::validate(config.model);
   validate(config.diffusion);
   require(training.label_dropout == 0.0 || config.model.null_class, "training.label_dropout (",
           training.label_dropout, ") must be 0 for a network without classes (model.num_classes)");
@@ -452,9 +452,11 @@ std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& 
   return result;
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train
 
 namespace ddim {
+
+using namespace engine;
 
 TrainConfig load_train_config(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 /// load_train_config() of a text.
 TrainConfig parse_train_config(std::string_view toml, std::string_view file_name);
@@ -24,4 +24,4 @@ void validate(const TrainConfig& config);
 std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before,
                                      std::int64_t steps_done);
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

@@ -12,7 +12,7 @@
 #include "run/activation_memory.h"
 #include "train/rules.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 constexpr std::int64_t kMaxRefusedInARow = 10;
@@ -265,4 +265,4 @@ std::int64_t Trainer::num_system_allocations() const {
   return count;
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

@@ -12,7 +12,7 @@
 #include "train/train_config.h"
 #include "train/training_state.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 /// What one step did.
 struct StepReport {
@@ -85,4 +85,4 @@ class Trainer {
   GradientTree gradients_;
 };
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

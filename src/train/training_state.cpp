@@ -2,7 +2,7 @@
 
 #include "nn/initialisation.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 TrainingState::TrainingState(const Device& device, const TrainConfig& config)
     : network(device, config.model), average(device, config.model) {
@@ -20,4 +20,4 @@ TrainingState::TrainingState(const Device& device, const TrainConfig& config)
   }
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

@@ -6,7 +6,7 @@
 #include "nn/unet.h"
 #include "train/train_config.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 /// The state of a run beyond its configuration and data: the contents of a checkpoint.
 struct TrainingState {
@@ -22,4 +22,4 @@ struct TrainingState {
   std::int64_t refused_in_a_row = 0;  ///< how many of the last steps were refused
 };
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

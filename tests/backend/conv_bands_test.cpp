@@ -4,7 +4,7 @@
 
 #include "backend/cpu/conv_primitives.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 ConvShape image_of(std::int64_t rows, std::int64_t kernel, std::int64_t stride,
@@ -57,4 +57,4 @@ TEST(ConvBands, GiveFourThreadsWorkInOneImageOf32Rows) {
 }
 
 }  // namespace
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

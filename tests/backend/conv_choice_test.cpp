@@ -10,7 +10,7 @@
 
 #include "backend/make_device.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 constexpr ConvGeometry kSame{};
@@ -200,4 +200,4 @@ TEST(ConvChoices, AreAllPinned) {
 }
 
 }  // namespace
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

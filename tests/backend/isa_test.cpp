@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "tests/backend/tensors.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 /// Asks for the instruction set with DDIM_ISA set to `wanted` and leaves the process: with the
@@ -102,4 +102,4 @@ TEST(Isa, DeviceNeedsAThread) {
 }
 
 }  // namespace
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

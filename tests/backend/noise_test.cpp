@@ -7,7 +7,7 @@
 #include "backend/cpu/philox_simd.h"
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 TEST(PhiloxSimd, EqualsTheScalarGenerator) {
@@ -52,4 +52,4 @@ TEST(Dropout, KeepsExactlyWhatTheContractKeeps) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

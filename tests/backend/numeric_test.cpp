@@ -11,7 +11,7 @@
 #include "backend/cpu/simd_dispatch.h"
 #include "tests/backend/tensors.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -152,4 +152,4 @@ TEST_F(Numeric, UploadAndDownloadKeepEveryBit) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -8,6 +8,8 @@
 
 namespace ddim::test {
 
+using namespace engine;
+
 /// A tensor of normal values, other ones for another `stream`; image n of [N,...] has the same
 /// values whatever N is.
 inline Tensor normal_tensor(const Device& device, const Shape& shape, std::uint32_t stream) {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 TEST(Workspace, GrowsAndIsReused) {
@@ -21,4 +21,4 @@ TEST(Workspace, GrowsAndIsReused) {
 }
 
 }  // namespace
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 TEST(Error, RequireBlamesTheRequest) {
@@ -29,4 +29,4 @@ TEST(Error, EnsureBlamesTheProgram) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

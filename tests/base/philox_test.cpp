@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 using testing::ElementsAre;
@@ -129,4 +129,4 @@ TEST(Philox, UniformsFillTheUnitInterval) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

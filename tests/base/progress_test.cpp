@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 using ::testing::HasSubstr;
@@ -73,4 +73,4 @@ TEST(Progress, SilentSaysNothing) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 TEST(Shape, KnowsItsSizeAndText) {
@@ -38,4 +38,4 @@ TEST(Shape, RefusesWhatIsNoShape) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 TEST(Text, ConcatPrintsEachPart) { EXPECT_EQ(concat("a", 1, 'b', 2.5), "a1b2.5"); }
@@ -27,4 +27,4 @@ TEST(Text, NumberIsTheShortestThatReadsBack) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 class ThreadTeamOfSize : public testing::TestWithParam<int> {};
@@ -107,4 +107,4 @@ TEST(ThreadTeam, TeamsOfDifferentCallersWorkSideBySide) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

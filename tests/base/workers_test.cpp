@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 TEST(Workers, RunEveryItemOnceUnderAValidWorker) {
@@ -81,4 +81,4 @@ TEST(Workers, RethrowOneOfManyFailures) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -10,6 +10,8 @@
 
 namespace ddim::test {
 
+using namespace engine;
+
 enum class Repeat { once, persistent };
 enum class Fault { error, short_write };
 

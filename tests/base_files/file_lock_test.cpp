@@ -13,7 +13,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 using testing::AllOf;
@@ -97,4 +97,4 @@ TEST(FileLock, FolderThatIsNotThere) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -14,7 +14,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 namespace fs = std::filesystem;
@@ -326,4 +326,4 @@ TEST(WriteFileDurably, FolderThatCannotBeWritten) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

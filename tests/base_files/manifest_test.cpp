@@ -5,7 +5,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 using test::read_text;
@@ -84,4 +84,4 @@ TEST_F(ManifestTest, SaysWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

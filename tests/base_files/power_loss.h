@@ -11,6 +11,8 @@
 
 namespace ddim::test {
 
+using namespace engine;
+
 /// What a disk may hold after a loss of power: path below the recorded folder -> content. Folders
 /// appear through the files in them.
 using DiskFiles = std::map<std::string, std::string>;

@@ -7,7 +7,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 using test::DiskFiles;
@@ -152,4 +152,4 @@ TEST(PowerLoss, AbandonedFolderLeavesTheOthersAlone) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

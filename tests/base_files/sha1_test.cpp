@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 std::string sha1_of(const std::string& text) {
@@ -40,4 +40,4 @@ TEST(Sha1, NamesFilesAsGitDoes) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

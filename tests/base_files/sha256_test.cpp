@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 std::string hash_of(std::string_view text) {
@@ -63,4 +63,4 @@ TEST(Sha256, TheProcessorsInstructionsComputeTheSame) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

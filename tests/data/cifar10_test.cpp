@@ -2,7 +2,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 namespace {
 
 using test::expect_error;
@@ -44,4 +44,4 @@ TEST(Cifar10, RejectsLabelsAbove9) {
 }
 
 }  // namespace
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -6,7 +6,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 namespace {
 
 using test::expect_error;
@@ -195,4 +195,4 @@ TEST(Labels, AreThePlacesOfSubFolders) {
 }
 
 }  // namespace
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -6,7 +6,7 @@
 #include <map>
 #include <numeric>
 
-namespace ddim::data {
+namespace ddim::engine::data {
 namespace {
 
 TEST(EpochOrder, EveryEpochIsAPermutationAndNoTwoAreEqual) {
@@ -59,4 +59,4 @@ TEST(EpochOrder, ABatchDependsOnItsStepAlone) {
 }
 
 }  // namespace
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

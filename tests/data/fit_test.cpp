@@ -2,7 +2,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 namespace {
 
 using test::expect_error;
@@ -94,4 +94,4 @@ TEST(Resize, KeepsAConstantAndTheChannelsApart) {
 }
 
 }  // namespace
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

@@ -4,7 +4,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 namespace {
 
 using test::expect_error;
@@ -103,4 +103,4 @@ TEST(Gunzip, StopsAtTheLimit) {
 }
 
 }  // namespace
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

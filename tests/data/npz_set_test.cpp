@@ -5,7 +5,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
-namespace ddim::data {
+namespace ddim::engine::data {
 namespace {
 
 using test::expect_error;
@@ -80,4 +80,4 @@ TEST_F(NpzSet, SaysWhatIsMissing) {
 }
 
 }  // namespace
-}  // namespace ddim::data
+}  // namespace ddim::engine::data

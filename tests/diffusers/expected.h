@@ -16,6 +16,8 @@
 
 namespace ddim::test {
 
+using namespace engine;
+
 /// NaN if there is one.
 inline double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
   EXPECT_EQ(a.size(), b.size());

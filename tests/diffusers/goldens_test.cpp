@@ -9,7 +9,7 @@
 #include "api/model_implementation.h"
 #include "tests/diffusers/expected.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 namespace fs = std::filesystem;
@@ -68,4 +68,4 @@ INSTANTIATE_TEST_SUITE_P(All, DiffusersGoldens,
 TEST(DiffusersGoldensFolder, HoldsThemAll) { EXPECT_GE(golden_names().size(), 15U); }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

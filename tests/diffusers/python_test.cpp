@@ -21,7 +21,7 @@
 #include "tests/support/find_python.h"
 #include "tests/support/temporary_folder.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 using test::TemporaryFolder;
@@ -122,4 +122,4 @@ INSTANTIATE_TEST_SUITE_P(All, DiffusersPython, testing::ValuesIn(written_models(
                          [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 // x <- x + r(x) with r(x) = b - A x runs away, since A has the eigenvalues 3 and 0.1 and more.
@@ -43,4 +43,4 @@ TEST(Anderson, StaysWhereItHasArrived) {
 }
 
 }  // namespace
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -9,7 +9,7 @@
 #include "tests/diffusion/mixture.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 using test::expect_error;
@@ -110,4 +110,4 @@ TEST_F(AdaptiveConvergence, EveryPredictionIsTheSameFlow) {
 }
 
 }  // namespace
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

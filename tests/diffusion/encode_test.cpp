@@ -8,7 +8,7 @@
 #include "diffusion/tau.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 using test::expect_error;
@@ -204,4 +204,4 @@ TEST_F(Encode, RefusesWhatCannotBeUndone) {
 }
 
 }  // namespace
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

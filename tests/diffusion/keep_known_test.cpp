@@ -6,7 +6,7 @@
 #include "diffusion/tau.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 using test::expect_error;
@@ -98,4 +98,4 @@ TEST_F(KeepKnown, RefusesAMaskOfAnotherSize) {
 }
 
 }  // namespace
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -7,7 +7,7 @@
 #include "diffusion/sampler.h"
 #include "diffusion/schedule.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// A mixture of two normal distributions on the line, for every element of a tensor by itself: the
 /// exact eps(x_t, t) is known in closed form.
@@ -55,4 +55,4 @@ class Mixture {
   Prediction prediction_;
 };
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

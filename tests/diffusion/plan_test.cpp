@@ -10,7 +10,7 @@
 #include "diffusion/tau.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 using test::expect_error;
@@ -360,4 +360,4 @@ TEST(Plan, ClipIsWhatTheOptionSays) {
 }
 
 }  // namespace
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -8,7 +8,7 @@
 
 #include "diffusion/tau.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 Plan plan_of(const PlanOptions& options) {
@@ -68,4 +68,4 @@ TEST(PlanText, JsonNamesTheRules) {
 }
 
 }  // namespace
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -9,7 +9,7 @@
 #include "diffusion/tau.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 using test::expect_error;
@@ -432,4 +432,4 @@ TEST_F(DiffusionSampler, FullLoopOfDiffusersFromTheMiddle) {
 }
 
 }  // namespace
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -7,7 +7,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 using test::expect_error;
@@ -118,4 +118,4 @@ TEST(Schedule, RefusesWhatCannotBeSampled) {
 }
 
 }  // namespace
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -6,7 +6,7 @@
 #include "base/philox.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 using test::expect_error;
@@ -56,4 +56,4 @@ TEST(Slerp, RefusesStatesWithoutAWayBetweenThem) {
 }
 
 }  // namespace
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -7,7 +7,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 using test::expect_error;
@@ -188,4 +188,4 @@ TEST(Tau, RefusesStepsOutOfRange) {
 }
 
 }  // namespace
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -7,7 +7,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 using test::expect_error;
@@ -105,4 +105,4 @@ TEST(Trajectory, StepsOfDiffusersLeadWhereItComputesThemTo) {
 }
 
 }  // namespace
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -9,7 +9,7 @@
 
 #include "base/philox.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 namespace {
 
 std::vector<float> noise(std::size_t size) {
@@ -75,4 +75,4 @@ TEST(CodeStatistics, RefuseWhatHasNone) {
 }
 
 }  // namespace
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

@@ -14,7 +14,7 @@
 #include "tensor/kernels.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 namespace {
 
 constexpr std::int64_t kHeight = 8;
@@ -234,4 +234,4 @@ TEST_F(EpsErrorTest, RefusesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

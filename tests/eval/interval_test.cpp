@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-namespace ddim::eval {
+namespace ddim::engine::eval {
 namespace {
 
 // By hand: 1 2 3 6 have mean 3 and squares 4 1 0 9, so the variance of one is 14 / 3 and that of
@@ -26,4 +26,4 @@ TEST(MeanInterval, HasNoWidthWhereNothingVaries) {
 }
 
 }  // namespace
-}  // namespace ddim::eval
+}  // namespace ddim::engine::eval

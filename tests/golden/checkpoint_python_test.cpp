@@ -6,7 +6,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 constexpr const char* kScript = R"(
@@ -47,4 +47,4 @@ TEST(GoldenPython, PyTorchReadsTheCheckpointThatWeWriteBack) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -1,6 +1,6 @@
 #include "tests/golden/golden_case.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 class GoldenForward : public GoldenTest, public testing::WithParamInterface<GoldenCase> {
@@ -22,4 +22,4 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenForward, testing::ValuesIn(golden_cases()),
                          [](const auto& golden) { return name_of(golden.param); });
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -7,7 +7,7 @@
 
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 namespace fs = std::filesystem;
@@ -124,4 +124,4 @@ std::string name_of(const GoldenCase& golden) {
   return std::string(golden.folder) + (golden.backend == DeviceKind::reference ? "_ref" : "_cpu");
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -10,7 +10,7 @@
 #include "io/safetensors.h"
 #include "model/model.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// Which network, on which backend.
 struct GoldenCase {
@@ -71,4 +71,4 @@ std::vector<float> thinned(const std::vector<float>& values, std::size_t num_kep
 std::vector<GoldenCase> golden_cases();
 std::string name_of(const GoldenCase& golden);
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -8,7 +8,7 @@
 #include "diffusion/tau.h"
 #include "tests/golden/golden_case.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 struct Trajectory {
@@ -105,4 +105,4 @@ TEST(GoldenTrajectories, ListIsComplete) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

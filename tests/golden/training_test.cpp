@@ -5,7 +5,7 @@
 #include "tensor/kernels.h"
 #include "tests/golden/golden_case.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 constexpr double kMaxGradNorm = 1.0;
@@ -265,4 +265,4 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenTraining, testing::ValuesIn(golden_cases()),
                          [](const auto& golden) { return name_of(golden.param); });
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -7,7 +7,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 namespace fs = std::filesystem;
@@ -73,4 +73,4 @@ TEST(HubCache, SaysWhatTheSystemRefuses) {
 }
 
 }  // namespace
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -6,6 +6,8 @@
 #include "base/sha256.h"
 
 namespace ddim::hub_test {
+
+using namespace engine;
 namespace {
 
 /// The content, or the part of it from where a Range header asks for it.

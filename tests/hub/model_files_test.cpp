@@ -4,7 +4,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 using testing::AllOf;
@@ -80,4 +80,4 @@ TEST(ModelFiles, HalfPrecisionOnlyWhereThereIsNothingElse) {
 }
 
 }  // namespace
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

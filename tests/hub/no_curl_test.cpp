@@ -2,7 +2,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 TEST(PullWithoutLibcurl, SaysWhatToInstall) {
@@ -13,4 +13,4 @@ TEST(PullWithoutLibcurl, SaysWhatToInstall) {
 }
 
 }  // namespace
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

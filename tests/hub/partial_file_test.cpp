@@ -9,7 +9,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 using testing::AllOf;
@@ -79,4 +79,4 @@ TEST(PartialFile, SaysWhatCannotBeOpened) {
 }
 
 }  // namespace
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

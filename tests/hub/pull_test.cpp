@@ -14,7 +14,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 namespace fs = std::filesystem;
@@ -451,4 +451,4 @@ TEST_F(Pulling, AModelOfWhichOnlyAPartIsThereIsNotUsed) {
 }
 
 }  // namespace
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

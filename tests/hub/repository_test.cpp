@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 TEST(Repository, IsAnOwnerAndANameWithARevision) {
@@ -35,4 +35,4 @@ TEST(Repository, CommitsAreFortyDigits) {
 }
 
 }  // namespace
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

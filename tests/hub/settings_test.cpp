@@ -8,7 +8,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
-namespace ddim::hub {
+namespace ddim::engine::hub {
 namespace {
 
 using testing::HasSubstr;
@@ -72,4 +72,4 @@ TEST(HubSettings, EndpointAndOffline) {
 }
 
 }  // namespace
-}  // namespace ddim::hub
+}  // namespace ddim::engine::hub

@@ -5,7 +5,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using ddim::test::expect_error;
@@ -320,4 +320,4 @@ TEST(ModelIndex, RefusesOtherPipelines) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -4,7 +4,7 @@
 
 #include <set>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 DiffusersLayout layout_of(const std::set<std::string>& files) {
@@ -34,4 +34,4 @@ TEST(DiffusersLayout, AMissingScheduleIsExpectedBesideTheNetwork) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -8,7 +8,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using ddim::test::expect_error;
@@ -81,4 +81,4 @@ TEST(MakeGrid, RefusesNoneAndMixedSizes) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

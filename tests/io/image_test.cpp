@@ -4,7 +4,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 TEST(ConvertChannels, EveryPair) {
@@ -36,4 +36,4 @@ TEST(ConvertChannels, RefusesWhatIsNoImage) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -14,7 +14,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using ddim::test::expect_error;
@@ -171,4 +171,4 @@ TEST(Jpeg, FlippedBitsAndRandomMutationsDoNotCrash) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -10,7 +10,7 @@
 #include "tests/support/find_python.h"
 #include "tests/support/temporary_folder.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using test::expect_error;
@@ -159,4 +159,4 @@ TEST(Npz, NumPyReadsOursAndWeReadNumPys) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

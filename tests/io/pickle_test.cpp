@@ -8,7 +8,7 @@
 #include "tests/io/safetensors_bytes.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using namespace std::string_literals;
@@ -292,4 +292,4 @@ TEST(Pickle, RunsNothing) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -4,7 +4,7 @@
 #include "tests/support/noise.h"
 #include "tests/support/temporary_folder.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using ::testing::ElementsAre;
@@ -62,4 +62,4 @@ TEST(PictureTensor, OfAnotherRankIsRefused) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

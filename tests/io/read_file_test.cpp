@@ -6,7 +6,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using testing::AllOf;
@@ -28,4 +28,4 @@ TEST(ReadFile, ReadsAllOrSaysWhyNot) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

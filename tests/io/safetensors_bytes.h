@@ -7,7 +7,7 @@
 
 #include "io/safetensors.h"
 
-namespace ddim::io::test {
+namespace ddim::engine::io::test {
 
 inline std::string length_bytes(std::uint64_t length) {
   std::string bytes(sizeof length, '\0');
@@ -33,4 +33,4 @@ inline std::string text_of(const FileContent& content) {
   return text;
 }
 
-}  // namespace ddim::io::test
+}  // namespace ddim::engine::io::test

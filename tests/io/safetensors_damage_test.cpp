@@ -8,7 +8,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using test::bytes_of;
@@ -112,4 +112,4 @@ TEST(SafetensorsDamage, RandomMutationsAreRefusedOrHarmless) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

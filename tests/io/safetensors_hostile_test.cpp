@@ -8,7 +8,7 @@
 #include "tests/io/safetensors_bytes.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using ddim::test::expect_error;
@@ -240,4 +240,4 @@ TEST(SafetensorsOddities, AreAccepted) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

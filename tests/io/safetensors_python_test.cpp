@@ -8,7 +8,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 TEST(SafetensorsPython, ReadsAndRewritesOurFiles) {
@@ -38,4 +38,4 @@ TEST(SafetensorsPython, ReadsAndRewritesOurFiles) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -7,7 +7,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using ddim::test::expect_error;
@@ -116,4 +116,4 @@ TEST(SafetensorsWriter, RefusesToOverwriteUnlessTold) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

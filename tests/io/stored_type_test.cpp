@@ -10,7 +10,7 @@
 
 #include "tests/support/expect_error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 float read_one(StoredType type, std::uint16_t bits) {
@@ -131,4 +131,4 @@ TEST(StoredType, NamesAndSizes) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

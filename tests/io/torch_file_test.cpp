@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using ddim::test::expect_error;
@@ -266,4 +266,4 @@ TEST(TorchWriter, RefusesWhatPyTorchHasNoStorageFor) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 Image picture(std::uint8_t first, std::int64_t channels) {
@@ -71,4 +71,4 @@ TEST(WebpAnimation, RefusesWhatIsNoFilm) {
 }
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

@@ -8,7 +8,7 @@
 #include "tests/io/safetensors_bytes.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::io {
+namespace ddim::engine::io {
 namespace {
 
 using namespace std::string_literals;
@@ -200,4 +200,4 @@ INSTANTIATE_TEST_SUITE_P(Io, HostileZip, testing::ValuesIn(hostile_archives()),
                          [](const auto& file) { return std::string(file.param.name); });
 
 }  // namespace
-}  // namespace ddim::io
+}  // namespace ddim::engine::io

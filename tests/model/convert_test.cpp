@@ -12,7 +12,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 using test::edit_text;
@@ -153,4 +153,4 @@ TEST_F(Convert, AttentionOfAnotherShapeIsRefused) {
 }
 
 }  // namespace
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

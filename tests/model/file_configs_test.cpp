@@ -9,7 +9,7 @@
 #include "tests/nn/published_configs.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 using test::expect_error;
@@ -182,4 +182,4 @@ TEST(FileConfigs, RefusesSchedulesThatItDoesNotHave) {
 }
 
 }  // namespace
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -10,7 +10,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 using test::edit_text;
@@ -306,4 +306,4 @@ TEST(SaveModel, AveragesInsteadOfTheNetworksOwnWeights) {
 }
 
 }  // namespace
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

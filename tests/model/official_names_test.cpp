@@ -10,7 +10,7 @@
 #include "tests/nn/published_configs.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 using test::expect_error;
@@ -49,4 +49,4 @@ TEST(OfficialNames, RefusesWhatIsNoParameter) {
 }
 
 }  // namespace
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

@@ -11,7 +11,7 @@
 #include "tests/nn/published_configs.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 using test::expect_error;
@@ -80,4 +80,4 @@ TEST(OfficialOrder, OtherNamesAreRefused) {
 }
 
 }  // namespace
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

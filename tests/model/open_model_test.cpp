@@ -16,7 +16,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 using test::expect_error;
@@ -301,4 +301,4 @@ TEST_F(OpenModel, WeightsWithoutTheirConfigurationAreRefused) {
 }
 
 }  // namespace
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

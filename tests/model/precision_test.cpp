@@ -9,7 +9,7 @@
 #include "model/model.h"
 #include "nn/initialisation.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 /// The same network in double, by plain loops.
@@ -94,4 +94,4 @@ TEST(PrecisionOfANetwork, OfTrainedWeights) {
 }
 
 }  // namespace
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

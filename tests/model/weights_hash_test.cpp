@@ -9,7 +9,7 @@
 #include "nn/initialisation.h"
 #include "tests/nn/published_configs.h"
 
-namespace ddim::model {
+namespace ddim::engine::model {
 namespace {
 
 UNet network(DeviceKind kind, std::uint64_t seed) {
@@ -48,4 +48,4 @@ TEST(WeightsHash, IsWhatItsDescriptionSays) {
 }
 
 }  // namespace
-}  // namespace ddim::model
+}  // namespace ddim::engine::model

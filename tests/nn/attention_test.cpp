@@ -14,7 +14,7 @@
 #include "ops/linear.h"
 #include "ops/reshape.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 constexpr std::int64_t kChannels = 16;
@@ -53,8 +53,8 @@ struct Layer {
                     tape.leaf(parameter(name + ".bias")));
     };
     const Var h = reshape(tape, tape.variable(x), {kImages, kSide * kSide, kChannels});
-    const Var y = ddim::attention(tape, projected(h, "to_q"), projected(h, "to_k"),
-                                  projected(h, "to_v"), 1, 0.25);
+    const Var y = engine::attention(tape, projected(h, "to_q"), projected(h, "to_k"),
+                                    projected(h, "to_v"), 1, 0.25);
     return add(tape, tape.variable(x), reshape(tape, projected(y, "to_out.0"), x.shape()));
   }
 
@@ -135,4 +135,4 @@ TEST(Attention, FollowsItsParametersAndItsDevice) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

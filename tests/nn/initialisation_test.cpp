@@ -9,7 +9,7 @@
 #include "backend/make_device.h"
 #include "tests/nn/published_configs.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 struct Extremes {
@@ -106,4 +106,4 @@ TEST(Initialisation, NoTwoParametersShareNumbers) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -2,7 +2,7 @@
 
 #include "nn/unet_config.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// The three networks of the DDIM paper.
 inline UNetConfig cifar10_config() {
@@ -66,4 +66,4 @@ inline UNetConfig fourier_config() {
   return config;
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

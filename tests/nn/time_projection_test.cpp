@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 UNetConfig with_eight_channels() { return {.block_out_channels = {8}, .norm_num_groups = 4}; }
@@ -53,4 +53,4 @@ TEST(FourierEmbedding, IsSinesThenCosinesOfTurnsTimesTheLogarithm) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -9,7 +9,7 @@
 #include "tests/nn/published_configs.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 struct BadConfig {
@@ -141,4 +141,4 @@ TEST(UNetConfig, PublishedOnesAreAccepted) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

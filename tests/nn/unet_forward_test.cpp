@@ -9,7 +9,7 @@
 #include "nn/initialisation.h"
 #include "tests/nn/published_configs.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 class UNetForward : public testing::TestWithParam<DeviceKind> {
@@ -160,4 +160,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, UNetForward,
                          });
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

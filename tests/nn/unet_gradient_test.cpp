@@ -9,7 +9,7 @@
 #include "nn/initialisation.h"
 #include "tests/nn/published_configs.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 constexpr NoiseKey kDropoutNoise{.seed = 3, .purpose = Purpose::dropout, .step = 5};
@@ -142,4 +142,4 @@ TEST(UNetGradient, MatchesFiniteDifferencesWithFourierTimesAndClassVectors) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

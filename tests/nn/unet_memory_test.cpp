@@ -6,7 +6,7 @@
 #include "nn/initialisation.h"
 #include "tests/nn/published_configs.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 constexpr std::int64_t kNumImages = 3;
@@ -53,4 +53,4 @@ INSTANTIATE_TEST_SUITE_P(Backends, UNetMemory,
                          });
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -9,7 +9,7 @@
 #include "nn/unet.h"
 #include "tests/nn/published_configs.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 std::string shape_text(const Shape& shape) {
@@ -133,4 +133,4 @@ TEST(UNetParameters, WithoutAMiddleThereIsNone) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -8,7 +8,7 @@
 #include "ops/upsample.h"
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 TEST(Devices, RefSaysWhatItIs) {
@@ -55,4 +55,4 @@ TEST(Devices, ADryRunTouchesNoMemory) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

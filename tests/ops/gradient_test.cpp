@@ -23,7 +23,7 @@
 #include "ops/scale_shift.h"
 #include "ops/upsample.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 constexpr double kTolerance = 1e-6;  // of the largest element of a gradient
@@ -364,4 +364,4 @@ INSTANTIATE_TEST_SUITE_P(Ref, OpGradients, testing::ValuesIn(gradient_cases()),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

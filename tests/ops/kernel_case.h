@@ -11,6 +11,8 @@
 
 namespace ddim::test {
 
+using namespace engine;
+
 /// A tensor that a case hands to a kernel: normal values times `scale` plus `offset`.
 struct Input {
   enum class Axis { images, none };

@@ -18,7 +18,7 @@
 #include "ops/scale_shift.h"
 #include "ops/upsample.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 class OpErrors : public testing::Test {
@@ -193,4 +193,4 @@ TEST_F(OpErrors, ReshapeSharesItsElements) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -9,7 +9,7 @@
 #include "backend/make_device.h"
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 using testing::ElementsAre;
@@ -313,4 +313,4 @@ TEST_F(RefValues, Reductions) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

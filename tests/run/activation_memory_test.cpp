@@ -5,7 +5,7 @@
 #include "backend/make_device.h"
 #include "tensor/tensor.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 constexpr std::int64_t kMiB = std::int64_t{1} << 18;  // in floats
@@ -40,4 +40,4 @@ TEST(ActivationMemory, NothingNeedsNothing) {
 }
 
 }  // namespace
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

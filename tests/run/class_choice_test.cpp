@@ -9,7 +9,7 @@
 #include "tests/nn/published_configs.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 using test::expect_error;
@@ -153,4 +153,4 @@ TEST(ClassChoice, ATimeWithoutMeaningIsRefusedBeforeTheFirstCall) {
 }
 
 }  // namespace
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

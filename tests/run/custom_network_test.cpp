@@ -14,7 +14,7 @@
 #include "tensor/kernels.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 using test::expect_error;
@@ -152,4 +152,4 @@ TEST(CustomNetworkErrors, ReachTheCaller) {
 }
 
 }  // namespace
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -13,7 +13,7 @@
 #include "tensor/kernels.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 using test::expect_error;
@@ -212,4 +212,4 @@ TEST(GenerateChecks, RefuseWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -9,7 +9,7 @@
 #include "backend/make_device.h"
 #include "tensor/tensor.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 struct Cut {
@@ -81,4 +81,4 @@ TEST(ImageWorkers, RefusesNumbersBelowOne) {
 }
 
 }  // namespace
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -11,7 +11,7 @@
 #include "nn/initialisation.h"
 #include "tensor/kernels.h"
 
-namespace ddim::run {
+namespace ddim::engine::run {
 namespace {
 
 class RunImages : public testing::Test {
@@ -108,4 +108,4 @@ TEST_F(RunImages, RefusesImagesThatDoNotFit) {
 }
 
 }  // namespace
-}  // namespace ddim::run
+}  // namespace ddim::engine::run

@@ -9,7 +9,7 @@
 
 #include "base/workers.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 /// A fixed sequence of requests and releases of random sizes.
@@ -171,4 +171,4 @@ TEST(Arena, ManyThreadsMayShareIt) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -8,7 +8,7 @@
 #include "backend/make_device.h"
 #include "tensor/kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 using Value = std::vector<float>;
@@ -157,4 +157,4 @@ TEST_F(DerivedParametersTest, OptionalOnesAreMadeWhileThereIsRoom) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

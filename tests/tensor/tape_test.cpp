@@ -7,7 +7,7 @@
 #include "ops/activate.h"
 #include "ops/add.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 using testing::Each;
@@ -156,4 +156,4 @@ TEST_F(Tapes, AnObserverSeesLayersByName) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -6,7 +6,7 @@
 #include "backend/make_device.h"
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 using testing::ElementsAre;
@@ -97,4 +97,4 @@ TEST_F(Tensors, DoubleElementsRoundTripAsFloats) {
 }
 
 }  // namespace
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -11,7 +11,7 @@
 #include "tests/train/tiny_run.h"
 #include "train/trainer.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 using test::read_text;
@@ -154,4 +154,4 @@ TEST_F(CheckpointTest, BytesAreAFunctionOfTheState) {
 }
 
 }  // namespace
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

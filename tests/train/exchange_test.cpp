@@ -11,7 +11,7 @@
 #include "tests/train/tiny_run.h"
 #include "train/checkpoint.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 namespace fs = std::filesystem;
@@ -141,4 +141,4 @@ TEST_F(Exchange, AResumedRunGoesOnFromItsOwnCheckpoint) {
 }
 
 }  // namespace
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

@@ -7,7 +7,7 @@
 
 #include "backend/make_device.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 float shard_value(std::int64_t shard) {
@@ -62,4 +62,4 @@ TEST(GradientTree, SumDoesNotDependOnTheOrderOfArrival) {
 }
 
 }  // namespace
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

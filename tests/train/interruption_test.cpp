@@ -12,7 +12,7 @@
 #include "tests/train/killable_run.h"
 #include "train/checkpoint.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 namespace fs = std::filesystem;
@@ -93,4 +93,4 @@ TEST(Interruption, KilledAtAnyMomentItLosesNothingThatWasSaved) {
 }
 
 }  // namespace
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

@@ -2,7 +2,7 @@
 #include "tests/train/killable_run.h"
 
 int main(int num_arguments, char** arguments) {
-  using namespace ddim::train;
+  using namespace ddim::engine::train;
   if (num_arguments != 2) return 2;
   const std::filesystem::path folder = arguments[1];
   train_in(folder, "run",

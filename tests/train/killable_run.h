@@ -7,7 +7,7 @@
 
 #include "tests/train/tiny_run.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 inline TrainConfig config_with_many_saves() {
   TrainConfig config = tiny_config();
@@ -34,4 +34,4 @@ inline TrainSummary train_in(const std::filesystem::path& folder, const std::str
   return summary;
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

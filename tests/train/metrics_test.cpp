@@ -8,7 +8,7 @@
 #include "tests/support/text_files.h"
 #include "tests/train/tiny_run.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 using test::read_text;
@@ -67,4 +67,4 @@ TEST(Metrics, ResumeCutsLaterAndTornLines) {
 }
 
 }  // namespace
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

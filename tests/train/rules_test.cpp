@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 TEST(LearningRate, WarmsUpLinearlyAndStays) {
@@ -93,4 +93,4 @@ TEST(LabelDropout, HappensWithItsProbability) {
 }
 
 }  // namespace
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

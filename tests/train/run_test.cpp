@@ -15,7 +15,7 @@
 #include "tests/train/tiny_run.h"
 #include "train/checkpoint.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 using test::read_text;
@@ -223,4 +223,4 @@ TEST_F(RunTest, LearnsPicturesThatAreNotSquareAndHaveAnyChannels) {
 }
 
 }  // namespace
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

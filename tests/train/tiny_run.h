@@ -15,7 +15,7 @@
 #include "train/run.h"
 #include "train/training_state.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 
 /// A network of a few thousand parameters for 8x8 grey images, all of a training step in it:
 /// two levels, attention, dropout, flips, clipping, warm-up, decay.
@@ -90,4 +90,4 @@ inline std::string sha256_of_state(const TrainingState& state) {
   return hash.finish_hex();
 }
 
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

@@ -5,7 +5,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/train/tiny_run.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 using test::expect_error;
@@ -218,4 +218,4 @@ TEST(TrainConfig, ShippedOnesAreReadAndHaveTheirNetworks) {
 }
 
 }  // namespace
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

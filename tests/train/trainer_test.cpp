@@ -8,7 +8,7 @@
 #include "tests/train/tiny_run.h"
 #include "train/rules.h"
 
-namespace ddim::train {
+namespace ddim::engine::train {
 namespace {
 
 using test::expect_error;
@@ -308,4 +308,4 @@ TEST_F(TrainerTest, ImagesMustFitTheNetwork) {
 }
 
 }  // namespace
-}  // namespace ddim::train
+}  // namespace ddim::engine::train

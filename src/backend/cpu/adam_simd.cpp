@@ -12,7 +12,7 @@
 #include "backend/cpu/simd_loops-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 /// average + weight (value - average): an exponential moving average written so that rounding
 /// `weight` to float moves no fixed point. With decay * average + (1 - decay) * value the two
@@ -47,11 +47,11 @@ void adam(const AdamUpdate& update, const float* grad, float* parameter, float* 
   });
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 HWY_EXPORT(adam);
 
@@ -60,5 +60,5 @@ void adam(const AdamUpdate& update, const float* grad, float* parameter, float* 
   HWY_DYNAMIC_DISPATCH(adam)(update, grad, parameter, m, v, ema, n);
 }
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd
 #endif  // HWY_ONCE

@@ -4,10 +4,10 @@
 
 #include "tensor/kernels.h"
 
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 /// AdamUpdate on n consecutive floats. ema may be null.
 void adam(const AdamUpdate& update, const float* grad, float* parameter, float* m, float* v,
           float* ema, std::int64_t n);
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd

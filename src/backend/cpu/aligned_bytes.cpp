@@ -2,7 +2,7 @@
 
 #include <new>
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 void FreeAlignedBytes::operator()(std::byte* data) const {
   ::operator delete (data, std::align_val_t{kAlignment});
@@ -13,4 +13,4 @@ AlignedBytes allocate_aligned(std::size_t num_bytes) {
       static_cast<std::byte*>(::operator new (num_bytes, std::align_val_t{kAlignment})));
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <memory>
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// What memory of the kernels is aligned to, in bytes.
 inline constexpr std::size_t kAlignment = 64;
@@ -20,4 +20,4 @@ struct FreeAlignedBytes {
 using AlignedBytes = std::unique_ptr<std::byte, FreeAlignedBytes>;
 AlignedBytes allocate_aligned(std::size_t num_bytes);
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

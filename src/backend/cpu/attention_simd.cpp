@@ -15,7 +15,7 @@
 #include "backend/cpu/simd_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 using Tag = hn::ScalableTag<float>;
 
@@ -94,12 +94,12 @@ void softmax_backward(float scale, float log_sum_exp, float* scores, float* dsco
   });
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 HWY_EXPORT(softmax);
 HWY_EXPORT(softmax_backward);
@@ -112,6 +112,6 @@ void softmax_backward(float scale, float log_sum_exp, float* scores, float* dsco
   HWY_DYNAMIC_DISPATCH(softmax_backward)(scale, log_sum_exp, scores, dscores, n);
 }
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd
 
 #endif  // HWY_ONCE

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 /// The parts of attention between the matrix products, one row of n scores at a time.
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 /// scores[j] = exp(scale scores[j]) / sum_j exp(scale scores[j]); returns the sum's logarithm. NaN
 /// among the scores makes the whole row NaN.
@@ -14,4 +14,4 @@ float softmax(float scale, float* scores, std::int64_t n);
 void softmax_backward(float scale, float log_sum_exp, float* scores, float* dscores,
                       std::int64_t n);
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd

@@ -7,7 +7,7 @@
 
 /// Products of bf16 numbers with sums in fp32. An element of the result is one chain of additions
 /// over k = 0, 1, ..., so it depends on its row and its column and on nothing else.
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// The upper half of a float.
 struct Bf16 {
@@ -49,4 +49,4 @@ struct PanelProduct {
 void multiply(const PanelProduct& product);
 
 }  // namespace bf16
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -5,7 +5,7 @@
 // the linker keeps for everyone.
 #include <immintrin.h>
 
-namespace ddim::cpu::bf16 {
+namespace ddim::engine::cpu::bf16 {
 namespace {
 
 constexpr std::int64_t kLanes = 16;
@@ -112,4 +112,4 @@ void multiply_avx512(const PairProduct& product) {
   if (panel < num_panels) multiply_panels<12, 1>(product, panel);
 }
 
-}  // namespace ddim::cpu::bf16
+}  // namespace ddim::engine::cpu::bf16

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace ddim::cpu::bf16 {
+namespace ddim::engine::cpu::bf16 {
 
 /// A PanelProduct in plain types; `a` and `b` are pairs of bf16.
 struct PairProduct {
@@ -23,4 +23,4 @@ struct PairProduct {
 /// multiply() by the instructions of AVX-512 BF16, which the processor must have.
 void multiply_avx512(const PairProduct& product);
 
-}  // namespace ddim::cpu::bf16
+}  // namespace ddim::engine::cpu::bf16

@@ -19,10 +19,10 @@
 #include "backend/cpu/simd_transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::bf16::HWY_NAMESPACE {
+namespace ddim::engine::cpu::bf16::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-namespace loops = ddim::cpu::simd::HWY_NAMESPACE;
+namespace loops = ddim::engine::cpu::simd::HWY_NAMESPACE;
 using simd::MatrixView;
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
@@ -180,14 +180,14 @@ void Multiply(const PanelProduct& p) {
   for (std::int64_t panel = 0; panel * kPanel < p.num_columns; ++panel) multiply_panel(p, panel);
 }
 
-}  // namespace ddim::cpu::bf16::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::bf16::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 
 #include "backend/cpu/bf16_avx512.h"
 
-namespace ddim::cpu::bf16 {
+namespace ddim::engine::cpu::bf16 {
 
 HWY_EXPORT(Multiply);
 HWY_EXPORT(Round);
@@ -238,9 +238,9 @@ void round_left_factor(const simd::MatrixView& a, std::int64_t num_rows, std::in
 }
 
 }  // namespace
-}  // namespace ddim::cpu::bf16
+}  // namespace ddim::engine::cpu::bf16
 
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 void pack_panels(const MatrixView& b, std::int64_t K, std::int64_t num_columns,
                  std::int64_t first_panel, std::int64_t count, Bf16* panels) {
@@ -270,6 +270,6 @@ void multiply(const Product<Bf16>& p, std::int64_t first_panel, std::int64_t cou
                   .c_row_stride = p.c_row_stride});
 }
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd
 
 #endif  // HWY_ONCE

@@ -4,7 +4,7 @@
 
 #include "backend/cpu/elementwise_simd.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// sums[c] = or += sum over rows of x[r,c], first row to last: the gradient of a bias.
 /// x [num_rows, num_columns].
@@ -17,4 +17,4 @@ inline void column_sums(const float* x, std::int64_t num_rows, std::int64_t num_
   }
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 ConvAlgorithm conv_algorithm_of_environment() {
   const char* const value = std::getenv("DDIM_CONV");
@@ -15,4 +15,4 @@ ConvAlgorithm conv_algorithm_of_environment() {
   return wanted == "direct" ? ConvAlgorithm::direct : ConvAlgorithm::any;
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

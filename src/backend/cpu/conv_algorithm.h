@@ -1,6 +1,6 @@
 #pragma once
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// How 3x3 convolutions may be computed.
 enum class ConvAlgorithm {
@@ -12,4 +12,4 @@ enum class ConvAlgorithm {
 /// it is made. Throws Error(user) when it is anything else.
 ConvAlgorithm conv_algorithm_of_environment();
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

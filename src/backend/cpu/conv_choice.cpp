@@ -7,7 +7,7 @@
 #include "backend/cpu/product_conv.h"
 #include "backend/cpu/winograd.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 // Why the choice depends on widths: tiles of 4x4 lose half a digit (relative error 3e-6 in place of
@@ -95,4 +95,4 @@ ConvChoice CpuKernels::conv_choice(const ConvProblem& problem) const {
   return chosen(conv_backward_weight_implementations(), problem, *engine_).choice;
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -5,7 +5,7 @@
 
 #include "tensor/conv_problem.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 class Engine;
 
@@ -59,4 +59,4 @@ const ConvImplementation<Arguments>& chosen(
   return implementations[i];
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 /// Large enough that the halo and the weights read anew for each band cost 1 to 2 %, small enough
@@ -71,4 +71,4 @@ ConvBackward make_conv_backward_weight(const dnnl::engine& engine, const ConvSha
                                  engine, 1)};
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

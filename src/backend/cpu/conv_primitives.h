@@ -8,7 +8,7 @@
 #include "backend/cpu/onednn_conv.h"
 #include "backend/cpu/primitive.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// The rows [first_out_row, first_out_row + shape.out_rows) of a convolution's output, computed
 /// from the rows of the input that they see.
@@ -56,4 +56,4 @@ ConvBackward make_conv_backward_input(const dnnl::engine& engine, const ConvShap
                                       int num_threads);
 ConvBackward make_conv_backward_weight(const dnnl::engine& engine, const ConvShape& shape);
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -4,7 +4,7 @@
 
 #include "tensor/derived_parameters.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 ConvShape conv_shape(std::int64_t images, const Shape& x, const Shape& y,
                      const ConvGeometry& geometry) {
@@ -50,4 +50,4 @@ void unpack_conv_weight(Engine& engine, const ConvShape& shape, const dnnl::memo
   dnnl::reorder(from, to, attr).execute(engine.stream(0), from, to);
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -6,7 +6,7 @@
 #include "base/shape.h"
 #include "tensor/kernels.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// `images` images of a convolution from x [N,H,W,C_in] to y [N,H_out,W_out,C_out].
 ConvShape conv_shape(std::int64_t images, const Shape& x, const Shape& y,
@@ -21,4 +21,4 @@ std::shared_ptr<const dnnl::memory> packed_conv_weight(Engine& engine, Pass pass
 void unpack_conv_weight(Engine& engine, const ConvShape& shape, const dnnl::memory::desc& format,
                         std::byte* packed, Grad& dweight);
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -8,7 +8,7 @@
 #include "backend/cpu/matmul_simd.h"
 #include "base/thread_team.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 /// Rows of the score matrix that are worked on at a time: its memory, and the piece of work that
@@ -250,4 +250,4 @@ void CpuKernels::attention_backward(const Tensor& q, const Tensor& k, const Tens
   }
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -7,7 +7,7 @@
 #include "backend/cpu/isa.h"
 #include "base/error.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 class CpuBackend final : public Device::Backend {
@@ -42,4 +42,4 @@ std::unique_ptr<Device::Backend> make_cpu_backend(int num_threads, Precision pre
       std::make_unique<cpu::Engine>(num_threads, precision, memory_use));
 }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -3,7 +3,7 @@
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/engine.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 void CpuKernels::conv2d(const ChannelParts& x, const Tensor& weight,
                         const ConvAddends<Tensor>& addends, const ConvGeometry& geometry,
@@ -30,4 +30,4 @@ void CpuKernels::conv2d_backward_weight(const ChannelParts& x, const Tensor& dy,
       .run(*engine_, {x, dy, geometry, dweight});
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -6,7 +6,7 @@
 #include "backend/cpu/elementwise_simd.h"
 #include "backend/cpu/parallel.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 void CpuKernels::upload(std::span<const float> values, Tensor& y) {
   assert(static_cast<std::int64_t>(values.size()) == y.size());
@@ -132,4 +132,4 @@ void CpuKernels::linear_combination(std::span<const double> factors, std::span<c
   });
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -4,7 +4,7 @@
 
 #include "backend/cpu/engine.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 CpuKernels::CpuKernels(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
 
@@ -12,4 +12,4 @@ CpuKernels::~CpuKernels() = default;
 
 ThreadTeam& CpuKernels::team() { return engine_->team(); }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

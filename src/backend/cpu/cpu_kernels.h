@@ -5,7 +5,7 @@
 #include "base/thread_team.h"
 #include "tensor/kernels.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 class Engine;  // primitives, workspaces, and how to compute (engine.h)
 
@@ -89,4 +89,4 @@ class CpuKernels final : public Kernels {
   std::unique_ptr<Engine> engine_;
 };
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -9,7 +9,7 @@
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/resample.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 void CpuKernels::upsample_nearest_2x(const Tensor& x, Tensor& y) {
   spread_2x(team(), x.shape(), x.data<float>(), 1.0F, Write::overwrite, y.data<float>());
@@ -72,4 +72,4 @@ void CpuKernels::sum_pixels(const Tensor& x, Grad y) {
   });
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -3,7 +3,7 @@
 #include "backend/cpu/engine.h"
 #include "backend/cpu/linear_product.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 void CpuKernels::linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
   linear_product(*engine_, {.x = x.data<float>(),
@@ -31,4 +31,4 @@ void CpuKernels::linear_backward(const Tensor& x, const Tensor& weight, const Te
   if (dbias) column_sums(dy.data<float>(), M, weight.dim(0), dbias);
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -3,7 +3,7 @@
 #include "backend/cpu/matmul_simd.h"
 #include "backend/cpu/parallel.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 simd::MatrixView view_of(const Factor& factor) {
@@ -37,4 +37,4 @@ void CpuKernels::matmul(const Factor& a, const Factor& b, Grad y) {
                [&](std::int64_t panel) { simd::multiply(product, panel, 1); });
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -6,7 +6,7 @@
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/philox_simd.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 void CpuKernels::dropout(const Tensor& x, const DropoutKey& key, Grad y) {
   if (!y || x.size() == 0) return;
@@ -44,4 +44,4 @@ void CpuKernels::normal_noise(const NoiseKey& key, std::uint32_t first_image, Te
   });
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

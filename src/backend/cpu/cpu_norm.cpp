@@ -12,7 +12,7 @@
 // order and those of a group over its channels in one order, so it does not matter where the cuts
 // are, and they may depend on the number of threads.
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 /// Channels whose per-channel numbers are held on the stack at a time. A run of this many channels
@@ -259,4 +259,4 @@ void CpuKernels::group_norm_backward(const ChannelParts& x, const Tensor& gamma,
   });
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -2,7 +2,7 @@
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/parallel.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 void CpuKernels::adam(const AdamUpdate& update, const Tensor& grad, Tensor& parameter, Tensor& m,
                       Tensor& v, Tensor& ema) {
@@ -19,4 +19,4 @@ void CpuKernels::adam(const AdamUpdate& update, const Tensor& grad, Tensor& para
   if (ema.defined()) ema.mark_modified();
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

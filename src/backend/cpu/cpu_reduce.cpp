@@ -10,7 +10,7 @@
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/reduce_simd.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 /// Adds the values by a binary tree over their indices.
@@ -76,4 +76,4 @@ bool CpuKernels::all_finite(const Tensor& x) {
   return finite;
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

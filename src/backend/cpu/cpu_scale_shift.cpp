@@ -7,7 +7,7 @@
 
 // A normalisation with mean 0, u_scale 1 + scale and beta shift: the loops of group norm do it.
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 /// Channels of a task, whose numbers are held on the stack.
@@ -99,4 +99,4 @@ void CpuKernels::scale_shift_backward(const Tensor& x, const Tensor& modulation,
   });
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -10,7 +10,7 @@
 #include "backend/cpu/single_threaded_onednn.h"
 #include "base/thread_team.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 /// bias[c] + per_image_bias[n,c], for all images. bias may be undefined.
@@ -157,4 +157,4 @@ void direct_conv(Engine& engine, const ConvBackwardWeightArguments& arguments) {
   unpack_conv_weight(engine, batch, conv.weight_format, blocked, dweight);
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

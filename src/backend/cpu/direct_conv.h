@@ -2,7 +2,7 @@
 
 #include "backend/cpu/conv_choice.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 // Convolutions as oneDNN computes them: sums over the window.
 
@@ -15,4 +15,4 @@ void direct_conv(Engine& engine, const ConvBackwardInputArguments& arguments);
 /// Training runs in parallel over shards of the batch.
 void direct_conv(Engine& engine, const ConvBackwardWeightArguments& arguments);
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

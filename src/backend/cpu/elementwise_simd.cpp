@@ -11,7 +11,7 @@
 #include "backend/cpu/simd_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 void fill(float value, float* y, std::int64_t n) {
   for_each_vector<float>(
@@ -115,11 +115,11 @@ void linear_combination(std::span<const float> factors, const float* const* term
   });
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 HWY_EXPORT(fill);
 HWY_EXPORT(add);
@@ -174,5 +174,5 @@ void linear_combination(std::span<const float> factors, const float* const* term
   HWY_DYNAMIC_DISPATCH(linear_combination)(factors, terms, y, n);
 }
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd
 #endif  // HWY_ONCE

@@ -6,7 +6,7 @@
 #include "tensor/kernels.h"
 
 /// Loops over n consecutive floats; index i is left out of the formulas. Outputs may be inputs.
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 /// y = value
 void fill(float value, float* y, std::int64_t n);
@@ -33,4 +33,4 @@ void sampler_update(const SamplerUpdate& update, const float* x_t, const float* 
 void linear_combination(std::span<const float> factors, const float* const* terms, float* y,
                         std::int64_t n);
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd

@@ -7,7 +7,7 @@
 #include "backend/cpu/simd_dispatch.h"
 #include "base/error.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 /// What oneDNN is held to. On aarch64 it knows no cap, and may use SVE.
@@ -105,4 +105,4 @@ ConvBackward& Engine::conv_backward_weight(const ConvShape& shape) {
                       [&] { return make_conv_backward_weight(onednn_, shape); });
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -14,7 +14,7 @@
 #include "backend/cpu/workspace.h"
 #include "base/thread_team.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// Numbers for the weight formats that oneDNN chooses, which tell packed weights apart.
 /// Thread-safe.
@@ -77,4 +77,4 @@ class Engine {
   std::map<ConvShape, ConvBackward> conv_backward_weight_;
 };
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

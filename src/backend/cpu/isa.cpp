@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 #if defined(__aarch64__)
@@ -65,4 +65,4 @@ Isa active_isa() {
   return isa;
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// Instruction sets that there are kernels for: neon on aarch64, the others on x86, the least
 /// first. avx512 means F, CD, BW, DQ and VL; avx512_bf16 multiplies bf16 too, and is otherwise the
@@ -18,4 +18,4 @@ std::string_view to_string(Isa isa);
 /// not even SSE4.2.
 Isa active_isa();
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -10,7 +10,7 @@
 #include "backend/cpu/simd_loops-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 void move_rows(const Rows& rows, const float* from, Write mode, float* to) {
   for (std::int64_t r = 0; r < rows.rows; ++r) {
@@ -50,11 +50,11 @@ void sum_pixel_quads(const PixelRow& row, const float* y0, const float* y1, Writ
   }
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 HWY_EXPORT(move_rows);
 HWY_EXPORT(repeat_pixels);
@@ -72,5 +72,5 @@ void sum_pixel_quads(const PixelRow& row, const float* y0, const float* y1, Writ
   HWY_DYNAMIC_DISPATCH(sum_pixel_quads)(row, y0, y1, mode, x);
 }
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd
 #endif  // HWY_ONCE

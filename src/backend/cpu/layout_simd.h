@@ -5,7 +5,7 @@
 #include "tensor/kernels.h"
 
 /// Loops that move rows of channels.
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 /// `rows` runs of `width` floats, their starts from_stride and to_stride floats apart.
 struct Rows {
@@ -31,4 +31,4 @@ void repeat_pixels(const PixelRow& row, const float* x, Write mode, float* y);
 /// x[j,c] = or += factor (y0[2j,c] + y0[2j+1,c] + y1[2j,c] + y1[2j+1,c]). x [pixels,channels].
 void sum_pixel_quads(const PixelRow& row, const float* y0, const float* y1, Write mode, float* x);
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd

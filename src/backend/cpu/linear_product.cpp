@@ -9,7 +9,7 @@
 #include "backend/cpu/parallel.h"
 #include "base/thread_team.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 /// B of a product.
@@ -181,4 +181,4 @@ void linear_weight_gradient(Engine& engine, const InputColumns& x, const float* 
   }
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -2,7 +2,7 @@
 
 #include "tensor/kernels.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 class Engine;
 
@@ -45,4 +45,4 @@ inline constexpr std::int64_t kWeightGradientRows = 240;
 void linear_weight_gradient(Engine& engine, const InputColumns& x, const float* dy,
                             std::int64_t num_rows, std::int64_t first_column, Grad dweight);
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

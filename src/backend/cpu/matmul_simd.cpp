@@ -15,7 +15,7 @@
 #include "backend/cpu/simd_transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::ScalableTag<float>;
@@ -97,12 +97,12 @@ void Multiply(const Product<float>& p, std::int64_t first_panel, std::int64_t co
   }
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 HWY_EXPORT(PanelColumns);
 HWY_EXPORT(PackPanels);
@@ -127,6 +127,6 @@ void multiply(const Product<float>& product, std::int64_t first_panel, std::int6
   HWY_DYNAMIC_DISPATCH(Multiply)(product, first_panel, count);
 }
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd
 
 #endif  // HWY_ONCE

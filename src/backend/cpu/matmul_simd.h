@@ -11,7 +11,7 @@
 /// on its row of A and its column of B and on nothing else: not on how many rows there are, where
 /// the row stands, or how the work is cut. (The products of a BLAS do not promise that, and
 /// oneDNN's do not keep it.)
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 /// A matrix within other data: element (i, j) is data[i * row_stride + j * column_stride]. One of
 /// the strides is 1.
@@ -109,4 +109,4 @@ void multiply(const Product<Element>& product) {
   multiply(product, 0, num_panels<Element>(product.num_columns));
 }
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd

@@ -13,7 +13,7 @@
 #include "backend/cpu/simd_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 /// Calls body(pixels, first) for tiles of a few pixels, which stay in the first-level cache while
 /// the channels are gone through one vector after the other.
@@ -192,11 +192,11 @@ void norm_gradient(const NormBlock& block, const ChannelNorm& norm, Activation a
                   [&](auto a) { gradient_as<a()>(block, norm, gradient, x, dy, mode, dx); });
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 HWY_EXPORT(channel_moments);
 HWY_EXPORT(channel_sums);
@@ -229,5 +229,5 @@ void norm_gradient(const NormBlock& block, const ChannelNorm& norm, Activation a
   HWY_DYNAMIC_DISPATCH(norm_gradient)(block, norm, activation, gradient, x, dy, mode, dx);
 }
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd
 #endif  // HWY_ONCE

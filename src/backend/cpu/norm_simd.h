@@ -7,7 +7,7 @@
 /// The loops of group norm and of sums over pixels: over a block of channels of one image. Sums run
 /// over the pixels in memory order, for each channel on its own, so that they do not depend on how
 /// the channels were cut into blocks.
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 /// Channels first .. first+channels-1 of an image, the pointers of an image being at channel
 /// `first` of its pixel 0.
@@ -60,4 +60,4 @@ void norm_gradient(const NormBlock& block, const ChannelNorm& norm, Activation a
                    const NormGradient& gradient, const float* x, const float* dy, Write mode,
                    float* dx);
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd

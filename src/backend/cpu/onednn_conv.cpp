@@ -1,6 +1,6 @@
 #include "backend/cpu/onednn_conv.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 using dnnl::algorithm;
@@ -150,4 +150,4 @@ dnnl::convolution_backward_weights::primitive_desc describe_conv_backward_weight
 
 #endif
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

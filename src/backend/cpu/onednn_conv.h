@@ -5,7 +5,7 @@
 
 #include <dnnl.hpp>
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// One convolution as oneDNN sees it: `images` images of in_rows x in_cols pixels. Activations are
 /// [N,H,W,C]; weights are in whatever format the primitive likes best.
@@ -44,4 +44,4 @@ dnnl::convolution_backward_weights::primitive_desc describe_conv_backward_weight
 /// The checkpoint's format of a weight: [C_out,C_in,kernel,kernel], dense.
 dnnl::memory::desc plain_weight(const ConvShape& shape);
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

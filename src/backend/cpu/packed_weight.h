@@ -8,7 +8,7 @@
 #include "backend/cpu/bf16.h"
 #include "tensor/derived_parameters.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// A weight in the layout that one of our own kernels reads, of float or Bf16: a value of
 /// DerivedParameters.
@@ -58,4 +58,4 @@ std::shared_ptr<const PackedWeight> packed_weight_if_room(const Tensor& weight,
       [&](PackedWeight& packed) { pack(packed.elements<Element>()); });
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -5,7 +5,7 @@
 
 #include "base/thread_team.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// Calls body(i) for i in 0..n-1 on the threads of `team`. Iterations must be independent, and what
 /// one computes must not depend on the number of threads.
@@ -31,4 +31,4 @@ inline std::int64_t rows_per_block(std::int64_t row_elements) {
   return std::max<std::int64_t>(1, kBlockElements / std::max<std::int64_t>(1, row_elements));
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -13,7 +13,7 @@
 #include "backend/cpu/simd_loops-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 constexpr std::size_t kRounds = 10;
 
@@ -71,11 +71,11 @@ void apply_dropout(const DropoutRule& rule, const std::uint32_t* words, const fl
   });
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 HWY_EXPORT(random_words);
 HWY_EXPORT(apply_dropout);
@@ -90,5 +90,5 @@ void apply_dropout(const DropoutRule& rule, const std::uint32_t* words, const fl
   HWY_DYNAMIC_DISPATCH(apply_dropout)(rule, words, x, mode, y, n);
 }
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd
 #endif  // HWY_ONCE

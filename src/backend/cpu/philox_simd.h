@@ -6,7 +6,7 @@
 #include "base/philox.h"
 #include "tensor/kernels.h"
 
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 /// words = the stream of image `image` (see random_block) from element 4 * first_block on; its size
 /// is a multiple of kWordsMultiple.
@@ -22,4 +22,4 @@ struct DropoutRule {
 void apply_dropout(const DropoutRule& rule, const std::uint32_t* words, const float* x, Write mode,
                    float* y, std::int64_t n);
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd

@@ -3,7 +3,7 @@
 #include "backend/cpu/engine.h"
 #include "backend/cpu/linear_product.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 std::int64_t num_pixels(const Tensor& x) { return x.dim(0) * x.dim(1) * x.dim(2); }
@@ -74,4 +74,4 @@ void product_of_parts(Engine& engine, const ConvBackwardWeightArguments& conv) {
   }
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

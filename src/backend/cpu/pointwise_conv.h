@@ -2,7 +2,7 @@
 
 #include "backend/cpu/conv_choice.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 // Convolutions that see one pixel, as a matrix product (linear_product.h).
 
@@ -19,4 +19,4 @@ void product_of_parts(Engine& engine, const ConvForwardArguments& arguments);
 void product_of_parts(Engine& engine, const ConvBackwardInputArguments& arguments);
 void product_of_parts(Engine& engine, const ConvBackwardWeightArguments& arguments);
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

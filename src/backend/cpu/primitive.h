@@ -9,7 +9,7 @@
 
 #include "backend/cpu/single_threaded_onednn.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// A oneDNN primitive and, for each thread that may run it, the memory objects of its arguments.
 /// These are made once; a run only points them at data.
@@ -66,4 +66,4 @@ class Primitive {
   std::vector<std::unordered_map<int, dnnl::memory>> memories_;
 };
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -11,7 +11,7 @@
 #include "backend/cpu/parallel.h"
 #include "base/thread_team.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 /// All panels of a right factor [K, num_columns] that is made of a weight, kept as long as that
@@ -232,4 +232,4 @@ void gathered_weight_gradient(Engine& engine, const ConvBackwardWeightArguments&
   }
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -2,7 +2,7 @@
 
 #include "backend/cpu/conv_choice.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 // Convolutions as one matrix product, for shapes that Winograd's algorithm is not for.
 
@@ -25,4 +25,4 @@ bool gathered_weight_gradient_applies(const ConvProblem& problem, const Engine& 
 /// such rows.
 void gathered_weight_gradient(Engine& engine, const ConvBackwardWeightArguments& arguments);
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

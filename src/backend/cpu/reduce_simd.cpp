@@ -12,7 +12,7 @@
 #include "backend/cpu/simd_loops-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 /// Sum of value(d, i)^2 over i < n, in two vectors of doubles so that additions overlap.
 template <class Value>
@@ -70,11 +70,11 @@ bool all_finite(const float* x, std::int64_t n) {
   return hn::GetLane(hn::MaxOfLanes(d_all, largest)) < kInfinity && largest_of_tail < kInfinity;
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddim::cpu::simd {
+namespace ddim::engine::cpu::simd {
 
 HWY_EXPORT(squared_distance);
 HWY_EXPORT(sum_of_squares);
@@ -90,5 +90,5 @@ double sum_of_squares(const float* x, std::int64_t n) {
 
 bool all_finite(const float* x, std::int64_t n) { return HWY_DYNAMIC_DISPATCH(all_finite)(x, n); }
 
-}  // namespace ddim::cpu::simd
+}  // namespace ddim::engine::cpu::simd
 #endif  // HWY_ONCE

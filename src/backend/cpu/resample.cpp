@@ -4,7 +4,7 @@
 #include "backend/cpu/layout_simd.h"
 #include "backend/cpu/parallel.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 /// Calls body(first element of a small row, first element of the two large rows that it makes).
@@ -50,4 +50,4 @@ const float* upsampled_images(Engine& engine, const Tensor& x, const ConvGeometr
   return images;
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -4,7 +4,7 @@
 #include "base/thread_team.h"
 #include "tensor/kernels.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 class Engine;
 
@@ -23,4 +23,4 @@ Shape upsampled(const Shape& x, std::int64_t upsample);
 /// or a copy in Engine::rearranged() with its pixels repeated.
 const float* upsampled_images(Engine& engine, const Tensor& x, const ConvGeometry& geometry);
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

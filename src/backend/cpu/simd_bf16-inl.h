@@ -12,7 +12,7 @@
 #include "backend/cpu/bf16.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -62,7 +62,7 @@ HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> bf16_pairs(D d, Floats first, Floats
                 hn::And(rounded_bits(d, second), hn::Set(bits, 0xFFFF0000U)));
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #endif  // per-target include guard

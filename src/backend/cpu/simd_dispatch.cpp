@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 std::int64_t targets_above(Isa isa) {
@@ -38,4 +38,4 @@ Isa highway_isa() {
   return (targets & HWY_AVX2) != 0 ? Isa::avx2 : Isa::sse4;
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -2,7 +2,7 @@
 
 #include "backend/cpu/isa.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// Makes the Highway kernels use no instruction set above `isa`. Highway keeps one choice for the
 /// whole process, so the first call decides and later ones have no effect. Thread-safe.
@@ -11,4 +11,4 @@ void cap_highway_targets(Isa isa);
 /// The instruction set that the Highway kernels use.
 Isa highway_isa();
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -14,7 +14,7 @@
 #include "tensor/kernels.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -71,7 +71,7 @@ HWY_INLINE void finish(D d, hn::Vec<D> sum, std::int64_t columns, const Finish& 
   for (std::int64_t j = 0; j < columns; ++j) finish(one, hn::Load(one, sums + j), f.from_column(j));
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #endif  // per-target include guard

@@ -15,7 +15,7 @@
 #include "tensor/kernels.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -133,7 +133,7 @@ HWY_INLINE void with_activation(Activation activation, const Body& body) {
   }
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #endif  // per-target include guard

@@ -13,7 +13,7 @@
 #include <cstdint>
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::simd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -51,7 +51,7 @@ HWY_INLINE void add_products(D d, std::int64_t num_k, const float* HWY_RESTRICT 
   }
 }
 
-}  // namespace ddim::cpu::simd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #endif  // per-target include guard

@@ -8,7 +8,7 @@
     "This oneDNN was not built for OpenMP (ONEDNN_CPU_RUNTIME=OMP), so ddim cannot set its threads"
 #endif
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// While it lives, oneDNN's primitives that this thread makes or runs use one thread: their
 /// blocking, and with it the order of sums, would depend on the number otherwise. Our kernels
@@ -24,4 +24,4 @@ class SingleThreadedOneDnn {
   int before_;
 };
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

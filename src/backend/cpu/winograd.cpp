@@ -9,7 +9,7 @@
 #include "backend/cpu/winograd_simd.h"
 #include "base/thread_team.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 namespace {
 
 using winograd::kLanes;
@@ -411,4 +411,4 @@ void winograd_f4x4(Engine& engine, const ConvBackwardWeightArguments& arguments)
   weight_gradient<Tile::f4x4>(engine, arguments);
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -2,7 +2,7 @@
 
 #include "backend/cpu/conv_choice.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 // Convolutions by Winograd's algorithm (winograd_simd.h).
 
@@ -39,4 +39,4 @@ void winograd_f4x4(Engine& engine, const ConvBackwardInputArguments& arguments);
 void winograd_upsample(Engine& engine, const ConvBackwardWeightArguments& arguments);
 void winograd_f4x4(Engine& engine, const ConvBackwardWeightArguments& arguments);
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -16,7 +16,7 @@
 #include "backend/cpu/winograd_transforms-inl.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::winograd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::winograd::HWY_NAMESPACE {
 
 HWY_INLINE void store(V value, float* to) { hn::StoreU(value, d, to); }
 HWY_INLINE void store(V value, Bf16* to) { simd::HWY_NAMESPACE::store_bf16(d, value, to); }
@@ -406,11 +406,11 @@ void WeightGradient(const Problem& problem, std::int64_t num_tiles, const float*
   });
 }
 
-}  // namespace ddim::cpu::winograd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::winograd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace ddim::cpu::winograd {
+namespace ddim::engine::cpu::winograd {
 
 HWY_EXPORT(GatherTaps);
 HWY_EXPORT(TransformWeights);
@@ -485,5 +485,5 @@ void weight_gradient(const Problem& problem, std::int64_t num_tiles, const float
   HWY_DYNAMIC_DISPATCH(WeightGradient)(problem, num_tiles, v, m, block, panel, write, u, dweight);
 }
 
-}  // namespace ddim::cpu::winograd
+}  // namespace ddim::engine::cpu::winograd
 #endif  // HWY_ONCE

@@ -21,7 +21,7 @@
 ///
 /// A tile's result depends on its own inputs alone, and the sum over input channels runs from the
 /// first to the last: neither the batch nor the cutting into blocks changes a bit.
-namespace ddim::cpu::winograd {
+namespace ddim::engine::cpu::winograd {
 
 /// Output channels that are computed together: in fp32 as many as in bf16.
 constexpr std::int64_t kPanel = bf16::kPanel;
@@ -171,4 +171,4 @@ void transform_gradient(const Problem& problem, const float* dy, const Tiles& ti
 void weight_gradient(const Problem& problem, std::int64_t num_tiles, const float* v, const float* m,
                      std::int64_t block, std::int64_t panel, Write write, float* u, float* dweight);
 
-}  // namespace ddim::cpu::winograd
+}  // namespace ddim::engine::cpu::winograd

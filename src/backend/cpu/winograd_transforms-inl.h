@@ -12,7 +12,7 @@
 #include "backend/cpu/winograd_simd.h"
 
 HWY_BEFORE_NAMESPACE();
-namespace ddim::cpu::winograd::HWY_NAMESPACE {
+namespace ddim::engine::cpu::winograd::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, kLanes>;
@@ -183,7 +183,7 @@ HWY_INLINE void transform_2d(const Rows& rows, const Columns& columns,
   }
 }
 
-}  // namespace ddim::cpu::winograd::HWY_NAMESPACE
+}  // namespace ddim::engine::cpu::winograd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #endif  // per-target include guard

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 std::byte* Workspace::get(std::size_t num_bytes) {
   num_bytes = std::max<std::size_t>(num_bytes, 1);
@@ -15,4 +15,4 @@ std::byte* Workspace::get(std::size_t num_bytes) {
   return data_.get();
 }
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

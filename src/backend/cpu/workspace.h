@@ -4,7 +4,7 @@
 
 #include "backend/cpu/aligned_bytes.h"
 
-namespace ddim::cpu {
+namespace ddim::engine::cpu {
 
 /// Scratch memory of one worker: grows to the largest request, then is reused. What was handed out
 /// before is lost with each request, so a kernel asks once and divides what it gets.
@@ -18,4 +18,4 @@ class Workspace {
   std::size_t capacity_ = 0;
 };
 
-}  // namespace ddim::cpu
+}  // namespace ddim::engine::cpu

@@ -2,7 +2,7 @@
 
 #include "backend/ref/elements.h"
 
-namespace ddim::ref {
+namespace ddim::engine::ref {
 
 /// The elements of one or two parts that lie side by side: x(n, i, j, c).
 template <class T>
@@ -47,4 +47,4 @@ class ChannelGradients {
   std::int64_t split_;
 };
 
-}  // namespace ddim::ref
+}  // namespace ddim::engine::ref

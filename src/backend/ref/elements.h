@@ -9,7 +9,7 @@
 
 #include "tensor/kernels.h"
 
-namespace ddim::ref {
+namespace ddim::engine::ref {
 
 /// The elements of a dense tensor by their indices: x(n, i, j, c).
 template <class T, std::size_t Rank>
@@ -103,4 +103,4 @@ inline double activation_slope(Activation activation, double x) {
   return 1.0;
 }
 
-}  // namespace ddim::ref
+}  // namespace ddim::engine::ref

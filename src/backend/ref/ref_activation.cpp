@@ -1,7 +1,7 @@
 #include "backend/ref/elements.h"
 #include "backend/ref/ref_kernels.h"
 
-namespace ddim::ref {
+namespace ddim::engine::ref {
 
 void RefKernels::activate(Activation activation, const Tensor& x, Tensor& y) {
   with_element_type(x, [&]<class T>() {
@@ -72,4 +72,4 @@ void RefKernels::scale_shift_backward(const Tensor& x, const Tensor& modulation,
   });
 }
 
-}  // namespace ddim::ref
+}  // namespace ddim::engine::ref

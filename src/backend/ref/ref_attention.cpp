@@ -6,7 +6,7 @@
 #include "backend/ref/elements.h"
 #include "backend/ref/ref_kernels.h"
 
-namespace ddim::ref {
+namespace ddim::engine::ref {
 namespace {
 
 /// The matrix [rows,columns] whose (i, j) is sum_c a(n, i, c) b(n, j, c) over the channels of one
@@ -125,4 +125,4 @@ void RefKernels::attention_backward(const Tensor& q, const Tensor& k, const Tens
   });
 }
 
-}  // namespace ddim::ref
+}  // namespace ddim::engine::ref

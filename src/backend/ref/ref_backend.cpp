@@ -2,7 +2,7 @@
 
 #include "backend/ref/ref_kernels.h"
 
-namespace ddim {
+namespace ddim::engine {
 namespace {
 
 class RefBackend final : public Device::Backend {
@@ -20,4 +20,4 @@ class RefBackend final : public Device::Backend {
 
 std::unique_ptr<Device::Backend> make_ref_backend() { return std::make_unique<RefBackend>(); }
 
-}  // namespace ddim
+}  // namespace ddim::engine

@@ -4,7 +4,7 @@
 
 #include "tensor/device.h"
 
-namespace ddim {
+namespace ddim::engine {
 
 /// The reference: every function of tensor/kernels.h in plain loops, for f32 and f64 tensors. Sums
 /// are taken in double in index order and rounded once, so a result does not depend on anything but
@@ -12,4 +12,4 @@ namespace ddim {
 /// for it.
 std::unique_ptr<Device::Backend> make_ref_backend();
 
-}  // namespace ddim
+}  // namespace ddim::engine

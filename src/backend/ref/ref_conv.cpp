@@ -1,7 +1,7 @@
 #include "backend/ref/channel_elements.h"
 #include "backend/ref/ref_kernels.h"
 
-namespace ddim::ref {
+namespace ddim::engine::ref {
 namespace {
 
 /// The place along an axis of x [size] that output `i` sees through tap `u`, or -1.
@@ -130,4 +130,4 @@ void RefKernels::conv2d_backward_weight(const ChannelParts& x, const Tensor& dy,
   });
 }
 
-}  // namespace ddim::ref
+}  // namespace ddim::engine::ref

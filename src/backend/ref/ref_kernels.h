@@ -2,7 +2,7 @@
 
 #include "tensor/kernels.h"
 
-namespace ddim::ref {
+namespace ddim::engine::ref {
 
 /// Contracts: tensor/kernels.h. One file per topic: ref_conv.cpp, ref_norm.cpp, ...
 class RefKernels final : public Kernels {
@@ -72,4 +72,4 @@ class RefKernels final : public Kernels {
   bool all_finite(const Tensor& x) override;
 };
 
-}  // namespace ddim::ref
+}  // namespace ddim::engine::ref

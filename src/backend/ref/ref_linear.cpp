@@ -1,7 +1,7 @@
 #include "backend/ref/elements.h"
 #include "backend/ref/ref_kernels.h"
 
-namespace ddim::ref {
+namespace ddim::engine::ref {
 
 void RefKernels::linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
   with_element_type(x, [&]<class T>() {
@@ -79,4 +79,4 @@ void RefKernels::matmul(const Factor& a, const Factor& b, Grad y) {
   });
 }
 
-}  // namespace ddim::ref
+}  // namespace ddim::engine::ref

@@ -1,7 +1,7 @@
 #include "backend/ref/elements.h"
 #include "backend/ref/ref_kernels.h"
 
-namespace ddim::ref {
+namespace ddim::engine::ref {
 
 void RefKernels::upload(std::span<const float> values, Tensor& y) {
   assert(static_cast<std::int64_t>(values.size()) == y.size());
@@ -162,4 +162,4 @@ void RefKernels::sum_pixels(const Tensor& x, Grad y) {
   });
 }
 
-}  // namespace ddim::ref
+}  // namespace ddim::engine::ref

@@ -3,7 +3,7 @@
 #include "backend/ref/elements.h"
 #include "backend/ref/ref_kernels.h"
 
-namespace ddim::ref {
+namespace ddim::engine::ref {
 namespace {
 
 std::size_t image_size(const Tensor& x) {
@@ -51,4 +51,4 @@ void RefKernels::mix_per_image(std::span<const double> a, const Tensor& x,
   });
 }
 
-}  // namespace ddim::ref
+}  // namespace ddim::engine::ref

@@ -3,7 +3,7 @@
 #include "backend/ref/channel_elements.h"
 #include "backend/ref/ref_kernels.h"
 
-namespace ddim::ref {
+namespace ddim::engine::ref {
 namespace {
 
 /// The elements of one group of one image, as ranges of pixels and channels.
@@ -125,4 +125,4 @@ void RefKernels::group_norm_backward(const ChannelParts& x, const Tensor& gamma,
   });
 }
 
-}  // namespace ddim::ref
+}  // namespace ddim::engine::ref

@@ -7,7 +7,7 @@
 #include "backend/ref/elements.h"
 #include "backend/ref/ref_kernels.h"
 
-namespace ddim::ref {
+namespace ddim::engine::ref {
 
 void RefKernels::squared_error(const Tensor& prediction, const Tensor& target,
                                std::span<double> sums) {
@@ -129,4 +129,4 @@ bool RefKernels::all_finite(const Tensor& x) {
   });
 }
 
-}  // namespace ddim::ref
+}  // namespace ddim::engine::ref

@@ -4,7 +4,7 @@
 #include "diffusion/samplers/runge_kutta.h"
 #include "diffusion/samplers/samplers.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 constexpr std::size_t kMaxOrder = 4;
@@ -66,4 +66,4 @@ std::vector<PlanStep> ab2_steps(const Route& route) { return adams_bashforth_ste
 std::vector<PlanStep> ab3_steps(const Route& route) { return adams_bashforth_steps(route, 3); }
 std::vector<PlanStep> ab4_steps(const Route& route) { return adams_bashforth_steps(route, 4); }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -7,7 +7,7 @@
 #include "diffusion/network_call.h"
 #include "diffusion/samplers/samplers.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 class AdaptiveSampler {
@@ -165,4 +165,4 @@ Tensor sample_adaptively(const Plan& plan, const Denoiser& denoiser, const Tenso
   return x;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

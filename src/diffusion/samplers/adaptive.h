@@ -2,7 +2,7 @@
 
 #include "diffusion/sampler.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// More calls for one image are an error: the tolerance is too small for float.
 constexpr std::int64_t kMaxAdaptiveCalls = 1000;
@@ -18,4 +18,4 @@ constexpr std::int64_t kMaxAdaptiveCalls = 1000;
 Tensor sample_adaptively(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
                          const StepObserver& observer);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -4,7 +4,7 @@
 #include "diffusion/samplers/samplers.h"
 #include "diffusion/sigma.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 std::vector<PlanStep> ddim_steps(const Route& route) {
   const double* given_eta = std::get_if<double>(&route.options.eta);  // else sigma-hat
@@ -29,4 +29,4 @@ std::vector<PlanStep> ddim_steps(const Route& route) {
   return steps;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

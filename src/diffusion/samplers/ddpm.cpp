@@ -2,7 +2,7 @@
 
 #include "diffusion/samplers/samplers.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 enum class Variance { beta_tilde, beta };
@@ -38,4 +38,4 @@ std::vector<PlanStep> ddpm_large_steps(const Route& route) {
   return ddpm_steps(route, Variance::beta);
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

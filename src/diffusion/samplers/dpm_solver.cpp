@@ -4,7 +4,7 @@
 
 #include "diffusion/samplers/samplers.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 constexpr std::size_t kHistory = 3, kMiddleSlot = 3;
@@ -103,4 +103,4 @@ std::vector<PlanStep> dpmpp_steps(const Route& route, std::size_t max_order) {
 std::vector<PlanStep> dpmpp_2m_steps(const Route& route) { return dpmpp_steps(route, 2); }
 std::vector<PlanStep> dpmpp_3m_steps(const Route& route) { return dpmpp_steps(route, 3); }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -3,7 +3,7 @@
 
 #include "diffusion/samplers/samplers.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 /// x_prev = sqrt(alpha_bar_prev) (y + change eps + up z)
@@ -41,4 +41,4 @@ std::vector<PlanStep> euler_t_steps(const Route& route) {
   return steps;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

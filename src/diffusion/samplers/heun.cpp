@@ -3,7 +3,7 @@
 #include "diffusion/samplers/runge_kutta.h"
 #include "diffusion/samplers/samplers.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 std::vector<PlanStep> heun_steps(const Route& route) {
   std::vector<PlanStep> steps;
@@ -20,4 +20,4 @@ std::vector<PlanStep> heun_steps(const Route& route) {
   return steps;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

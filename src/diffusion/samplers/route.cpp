@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 PlanStep begin_step(const Leg& leg, Prediction prediction, const Clip& clip) {
   PlanStep step{.t = leg.t,
                 .t_prev = leg.t_prev,
@@ -33,4 +33,4 @@ PlanStep begin_multistep(const Leg& leg, Prediction prediction, const Clip& clip
   return step;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

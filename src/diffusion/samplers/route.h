@@ -6,7 +6,7 @@
 #include "diffusion/plan.h"
 #include "diffusion/prediction.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 using Combination = Multistep::Combination;
 inline constexpr std::size_t kNumSlots = Multistep::kNumSlots;
@@ -42,4 +42,4 @@ inline PlanStep begin_multistep(const Route& route, const Leg& leg, Direction di
   return begin_multistep(leg, route.prediction, route.options.clip, direction, slot);
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 /// A place on the way that a network can be asked at.
@@ -69,4 +69,4 @@ void append_kutta(const Route& route, const Leg& leg, std::size_t first_slot,
   append(route, leg, stages, steps);
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

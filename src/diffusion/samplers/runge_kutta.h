@@ -2,7 +2,7 @@
 
 #include "diffusion/samplers/route.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// The stages of one step of a Runge-Kutta method for dy = eps ds along `leg`, which must not end
 /// at the clean image. The first stage keeps its eps, that of the leg's beginning, in `first_slot`;
@@ -16,4 +16,4 @@ void append_heun(const Route& route, const Leg& leg, std::size_t first_slot,
 void append_kutta(const Route& route, const Leg& leg, std::size_t first_slot,
                   std::vector<PlanStep>& steps);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

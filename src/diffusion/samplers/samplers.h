@@ -5,7 +5,7 @@
 
 #include "diffusion/samplers/route.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 
 /// eq. 12 with sigma of eq. 16 or sigma-hat.
 std::vector<PlanStep> ddim_steps(const Route& route);
@@ -61,4 +61,4 @@ struct SamplerTraits {
 };
 const SamplerTraits& traits_of(Sampler sampler);
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion

@@ -4,7 +4,7 @@
 
 #include "diffusion/samplers/samplers.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 using Uses = SamplerTraits::Uses;
@@ -49,9 +49,11 @@ const SamplerTraits& traits_of(Sampler sampler) {
   return *row;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion
 
 namespace ddim {
+
+using namespace engine;
 
 std::span<const Named<Sampler>> Names<Sampler>::all() { return diffusion::kNames; }
 

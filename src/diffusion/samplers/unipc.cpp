@@ -2,7 +2,7 @@
 
 #include "diffusion/samplers/samplers.h"
 
-namespace ddim::diffusion {
+namespace ddim::engine::diffusion {
 namespace {
 
 constexpr std::size_t kHistory = 3;
@@ -77,4 +77,4 @@ std::vector<PlanStep> unipc_steps(const Route& route) {
   return steps;
 }
 
-}  // namespace ddim::diffusion
+}  // namespace ddim::engine::diffusion
