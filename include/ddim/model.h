@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -58,6 +61,11 @@ class DDIM_API Model {
   /// together; Error(io) when the system refuses to read. Messages name the file. Nothing in a file
   /// is ever executed.
   static Model load(const std::filesystem::path& path, const LoadOptions& options = {});
+  /// The same from memory: the contents of a model's files by their names relative to its folder,
+  /// such as "unet/config.json", or "ckpt.pth" alone. The bytes are needed during this call only.
+  /// Messages name these names; info().name is empty.
+  static Model load_from_memory(const std::map<std::string, std::span<const std::byte>>& files,
+                                const LoadOptions& options = {});
   /// A custom denoiser as a model. Error(user) without `predict`, for an empty shape, and for a
   /// forward process that cannot be.
   static Model from(Denoiser denoiser);

@@ -65,13 +65,22 @@ ModelInfo describe_model(const std::filesystem::path& path) {
   return info_of(model::open_model(path, model::TrainingPart::read));
 }
 
-Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
-  const model::ModelFiles files = model::open_model(path, model::TrainingPart::read);
+Model ModelAccess::load(const model::ModelFiles& files, const LoadOptions& options) {
   model::Model model = model::load_model(files, device_of(options), options.weights);
   ModelInfo info = info_of(files);
   info.device = model.device.describe();
   info.precision = options.precision;
-  return Model(std::make_shared<const Implementation>(std::move(model), std::move(info)));
+  return Model(std::make_shared<const Model::Implementation>(std::move(model), std::move(info)));
+}
+
+Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
+  return ModelAccess::load(model::open_model(path, model::TrainingPart::read), options);
+}
+
+Model Model::load_from_memory(const std::map<std::string, std::span<const std::byte>>& files,
+                              const LoadOptions& options) {
+  const io::FilesInMemory tree(files);
+  return ModelAccess::load(model::open_model({}, model::TrainingPart::read, tree), options);
 }
 
 Model Model::from(Denoiser denoiser) {

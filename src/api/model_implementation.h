@@ -38,6 +38,7 @@ struct ModelAccess {
   static const engine::run::TrainedNetwork& trained(const Model& model) {
     return model.implementation_->trained;
   }
+  static Model load(const engine::model::ModelFiles& files, const LoadOptions& options);
   static bool is_loaded(const Model& model) { return model.implementation_->loaded.has_value(); }
   /// Error(user), naming `what`, for a custom denoiser, which has none of what a file has.
   static const engine::model::Model& loaded(const Model& model, const char* what);

@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "io/json_fields.h"
-#include "io/read_file.h"
 #include "io/safetensors.h"
 
 namespace ddim::engine::io {
@@ -15,8 +14,9 @@ constexpr std::uint64_t kMaxIndexBytes = std::uint64_t{16} << 20;
 constexpr std::size_t kMaxShards = 1000;
 
 /// Shard -> its tensors.
-std::map<std::string, std::set<std::string>> read_index(const std::filesystem::path& index) {
-  JsonFields fields(read_file(index, kMaxIndexBytes), index.string());
+std::map<std::string, std::set<std::string>> read_index(const std::filesystem::path& index,
+                                                        const FileTree& tree) {
+  JsonFields fields(tree.read(index, kMaxIndexBytes), index.string());
   const nlohmann::json* weight_map = fields.take({"weight_map"});
   if (weight_map == nullptr || !weight_map->is_object() || weight_map->empty())
     fields.fail_file("weight_map must be an object that names a file for each tensor");
@@ -36,11 +36,12 @@ std::map<std::string, std::set<std::string>> read_index(const std::filesystem::p
 
 }  // namespace
 
-TensorTable open_sharded_safetensors(const std::filesystem::path& index) {
+TensorTable open_sharded_safetensors(const std::filesystem::path& index, const FileTree& tree) {
   std::vector<std::shared_ptr<const MappedFile>> files;
   std::vector<TensorEntry> entries;
-  for (const auto& [name, tensors] : read_index(index)) {
-    const SafetensorsFile shard = SafetensorsFile::open(index.parent_path() / name);
+  for (const auto& [name, tensors] : read_index(index, tree)) {
+    const SafetensorsFile shard =
+        SafetensorsFile::open(index.parent_path() / name, tree.map(index.parent_path() / name));
     for (const std::string& tensor : tensors) {
       if (shard.find(tensor) == nullptr) {
         fail(ErrorCode::corrupt, shard.path().string(), " has no tensor ", display_name(tensor),

@@ -116,7 +116,7 @@ StoredWeights match_weights(const io::TensorTable& table, Naming naming, const U
   return weights;
 }
 
-void read_tensors(const StoredWeights& weights, std::span<Tensor> tensors) {
+void read_tensors(const StoredWeights& weights, std::span<Tensor> tensors, AfterReading after) {
   ensure(weights.size() == tensors.size(), "read_tensors: ", weights.size(), " stored weights for ",
          tensors.size(), " tensors");
   std::vector<float> values;
@@ -129,14 +129,14 @@ void read_tensors(const StoredWeights& weights, std::span<Tensor> tensors) {
     }
     tensors[i].device().kernels().upload(floats, tensors[i]);
     tensors[i].mark_modified();
-    io::release_pages(weights[i].bytes);
+    if (after == AfterReading::release) io::release_pages(weights[i].bytes);
   }
 }
 
-void read_weights(const StoredWeights& weights, UNet& unet) {
+void read_weights(const StoredWeights& weights, UNet& unet, AfterReading after) {
   std::vector<Tensor> tensors;
   for (const Parameter* parameter : unet.mutable_parameters()) tensors.push_back(parameter->value);
-  read_tensors(weights, tensors);
+  read_tensors(weights, tensors, after);
 }
 
 }  // namespace ddim::engine::model

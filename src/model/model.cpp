@@ -1,5 +1,7 @@
 #include "model/model.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "io/diffusers_layout.h"
 #include "io/safetensors.h"
@@ -7,11 +9,8 @@
 #include "model/network_config.h"
 
 namespace ddim::engine::model {
-namespace {
 
 namespace fs = std::filesystem;
-
-}  // namespace
 
 Model load_model(const fs::path& path, const Device& device, std::optional<WeightSet> set) {
   const TrainingPart training = set ? TrainingPart::read : TrainingPart::skip;
@@ -23,7 +22,10 @@ Model load_model(const ModelFiles& files, const Device& device, std::optional<We
   const ForwardProcess process = process_of(files.scheduler, scheduler_file);
   diffusion::Schedule schedule = schedule_of(process, scheduler_file);
   UNet unet(device, files.config);
-  read_weights(files.weights_of(set), unet);
+  const bool mapped =
+      std::ranges::all_of(files.files, &io::MappedFile::is_mapped,
+                          [](const auto& file) -> const io::MappedFile& { return *file; });
+  read_weights(files.weights_of(set), unet, mapped ? AfterReading::release : AfterReading::keep);
   return {.device = device,
           .unet = std::move(unet),
           .schedule = std::move(schedule),

@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "io/diffusers_layout.h"
-#include "io/read_file.h"
 #include "io/safetensors.h"
 #include "io/sharded_safetensors.h"
 #include "io/torch_file.h"
@@ -22,10 +21,10 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{16} << 20;  // trained_betas may be long
 
 /// The contents of a file of weights, under the file's own names.
-TorchCheckpoint open_weights(const fs::path& path) {
+TorchCheckpoint open_weights(const io::FileTree& tree, const fs::path& path) {
   if (path.extension() == ".json")
-    return {.kind = "safetensors in parts", .weights = io::open_sharded_safetensors(path)};
-  auto file = std::make_shared<const io::MappedFile>(path);
+    return {.kind = "safetensors in parts", .weights = io::open_sharded_safetensors(path, tree)};
+  std::shared_ptr<const io::MappedFile> file = tree.map(path);
   if (io::looks_like_torch(file->bytes())) return open_torch_checkpoint(path, std::move(file));
   return {.kind = "safetensors", .weights = io::SafetensorsFile::open(path, std::move(file))};
 }
@@ -36,24 +35,26 @@ void keep(ModelFiles& files, const io::TensorTable& table) {
 
 // --- diffusers folders ---
 
-io::DiffusersLayout layout_of(const fs::path& folder) {
+io::DiffusersLayout layout_of(const io::FileTree& tree, const fs::path& folder) {
   return io::find_diffusers_layout(
-      [&](const std::string& name) { return fs::exists(folder / name); });
+      [&](const std::string& name) { return tree.exists(folder / name); });
 }
 
-void require_model_folder(const fs::path& folder, const io::DiffusersLayout& layout) {
-  const bool has_config = fs::exists(folder / layout.unet_config());
-  require(has_config || !fs::is_directory(folder / "checkpoints"), folder.string(),
+void require_model_folder(const io::FileTree& tree, const fs::path& folder,
+                          const io::DiffusersLayout& layout) {
+  const bool has_config = tree.exists(folder / layout.unet_config());
+  require(has_config || !tree.is_folder(folder / "checkpoints"), folder.string(),
           ": this is the folder of a training run; name one of its checkpoints, such as ",
           (folder / "checkpoints" / "step-N").string());
   require(has_config, folder.string(), ": not a model's folder: it has neither ",
           io::DiffusersLayout{}.unet_config(), " nor ", layout.unet_config());
 }
 
-fs::path diffusers_weights_path(const fs::path& folder, const io::DiffusersLayout& layout) {
+fs::path diffusers_weights_path(const io::FileTree& tree, const fs::path& folder,
+                                const io::DiffusersLayout& layout) {
   const std::vector<std::string> names = layout.weights();
   for (const std::string& name : names)
-    if (fs::exists(folder / name)) return folder / name;
+    if (tree.exists(folder / name)) return folder / name;
   fail(ErrorCode::user, (folder / names.front()).string(),
        ": no such file; the weights of the model are missing");
 }
@@ -70,8 +71,8 @@ io::TensorTable part_of(const io::TensorTable& table, std::string_view prefix) {
 }
 
 /// Adds what our checkpoints have beyond a diffusers folder.
-void add_training_state(const fs::path& path, ModelFiles& files) {
-  const io::TensorTable state = io::SafetensorsFile::open(path);
+void add_training_state(const io::FileTree& tree, const fs::path& path, ModelFiles& files) {
+  const io::TensorTable state = io::SafetensorsFile::open(path, tree.map(path));
   const auto part = [&](std::string_view prefix) {
     return match_weights(part_of(state, prefix), Naming::diffusers, files.config);
   };
@@ -85,35 +86,36 @@ void add_training_state(const fs::path& path, ModelFiles& files) {
 }
 
 /// With the weights in `weights_path` or, if that is empty, those that diffusers would load.
-ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights_path,
-                                 TrainingPart training) {
-  const io::DiffusersLayout layout = layout_of(folder);
-  require_model_folder(folder, layout);
+ModelFiles open_diffusers_folder(const io::FileTree& tree, const fs::path& folder,
+                                 const fs::path& weights_path, TrainingPart training) {
+  const io::DiffusersLayout layout = layout_of(tree, folder);
+  require_model_folder(tree, folder, layout);
   const fs::path index_path = folder / io::kModelIndexFile;
-  if (fs::exists(index_path))
-    io::parse_model_index(io::read_file(index_path, kMaxJsonBytes), index_path.string());
+  if (tree.exists(index_path))
+    io::parse_model_index(tree.read(index_path, kMaxJsonBytes), index_path.string());
 
   const fs::path config_path = folder / layout.unet_config();
   const io::UNetFileConfig unet_config =
-      io::parse_unet_config(io::read_file(config_path, kMaxJsonBytes), config_path.string());
+      io::parse_unet_config(tree.read(config_path, kMaxJsonBytes), config_path.string());
   const UNetConfig config = network_config(unet_config, config_path.string());
   const fs::path scheduler_path = folder / layout.scheduler_config();
-  require(fs::exists(scheduler_path), scheduler_path.string(),
+  require(tree.exists(scheduler_path), scheduler_path.string(),
           ": no such file; it says what noise the model was trained with");
   const io::TensorTable table =
-      open_weights(weights_path.empty() ? diffusers_weights_path(folder, layout) : weights_path)
+      open_weights(
+          tree, weights_path.empty() ? diffusers_weights_path(tree, folder, layout) : weights_path)
           .weights;
   ModelFiles files{.kind = "diffusers folder",
                    .path = folder,
                    .config = config,
-                   .scheduler = io::parse_scheduler_config(
-                       io::read_file(scheduler_path, kMaxJsonBytes), scheduler_path.string()),
+                   .scheduler = io::parse_scheduler_config(tree.read(scheduler_path, kMaxJsonBytes),
+                                                           scheduler_path.string()),
                    .scheduler_path = scheduler_path,
                    .weights = match_weights(table, Naming::diffusers, config),
                    .files = {}};
   keep(files, table);
   const fs::path state = folder / "state.safetensors";
-  if (training == TrainingPart::read && fs::exists(state)) add_training_state(state, files);
+  if (training == TrainingPart::read && tree.exists(state)) add_training_state(tree, state, files);
   return files;
 }
 
@@ -134,10 +136,10 @@ StoredWeights by_name(std::vector<io::TensorEntry> numbered, const TorchCheckpoi
   return match_weights(table, Naming::official, config);
 }
 
-std::optional<std::string> official_config_text(const fs::path& folder) {
+std::optional<std::string> official_config_text(const io::FileTree& tree, const fs::path& folder) {
   const fs::path path = folder / "config.json";
-  if (!fs::exists(path)) return std::nullopt;
-  std::string text = io::read_file(path, kMaxJsonBytes);
+  if (!tree.exists(path)) return std::nullopt;
+  std::string text = tree.read(path, kMaxJsonBytes);
   return is_official_config(text, path.string()) ? std::optional(std::move(text)) : std::nullopt;
 }
 
@@ -146,9 +148,9 @@ struct FoundConfig {
   OfficialConfig config;
   fs::path path;  ///< the file that it is from
 };
-FoundConfig find_config(const TorchCheckpoint& checkpoint) {
+FoundConfig find_config(const io::FileTree& tree, const TorchCheckpoint& checkpoint) {
   const fs::path path = checkpoint.weights.path();
-  if (const auto text = official_config_text(path.parent_path())) {
+  if (const auto text = official_config_text(tree, path.parent_path())) {
     const fs::path config_path = path.parent_path() / "config.json";
     return {.config = parse_official_config(*text, config_path.string()), .path = config_path};
   }
@@ -159,8 +161,9 @@ FoundConfig find_config(const TorchCheckpoint& checkpoint) {
           .path = path};
 }
 
-ModelFiles official_model(const fs::path& path, const TorchCheckpoint& checkpoint) {
-  const auto [config, config_path] = find_config(checkpoint);
+ModelFiles official_model(const io::FileTree& tree, const fs::path& path,
+                          const TorchCheckpoint& checkpoint) {
+  const auto [config, config_path] = find_config(tree, checkpoint);
   const UNetConfig& network = config.network;
   const auto matched = [&](const io::TensorTable& table) {
     return match_weights(table, Naming::official, network);
@@ -186,10 +189,10 @@ ModelFiles official_model(const fs::path& path, const TorchCheckpoint& checkpoin
 }
 
 /// The file of weights in a folder of the official code; empty for other folders.
-fs::path official_weights_path(const fs::path& folder) {
-  const bool official = official_config_text(folder).has_value();
+fs::path official_weights_path(const io::FileTree& tree, const fs::path& folder) {
+  const bool official = official_config_text(tree, folder).has_value();
   for (const char* name : {"unet.safetensors", "ckpt.pth"})
-    if (fs::exists(folder / name) && (official || !fs::exists(folder / "config.json")))
+    if (tree.exists(folder / name) && (official || !tree.exists(folder / "config.json")))
       return folder / name;
   require(!official, (folder / "unet.safetensors").string(),
           ": no such file, nor ckpt.pth; expected the official weights");
@@ -198,16 +201,18 @@ fs::path official_weights_path(const fs::path& folder) {
 
 // --- files ---
 
-ModelFiles open_file(const fs::path& path, const fs::path& named, TrainingPart training) {
-  const TorchCheckpoint checkpoint = open_weights(path);
-  if (naming_of(checkpoint.weights) == Naming::official) return official_model(named, checkpoint);
+ModelFiles open_file(const io::FileTree& tree, const fs::path& path, const fs::path& named,
+                     TrainingPart training) {
+  const TorchCheckpoint checkpoint = open_weights(tree, path);
+  if (naming_of(checkpoint.weights) == Naming::official)
+    return official_model(tree, named, checkpoint);
   // diffusers' weights need the files of their folder: a model's unet/, or a flat one.
   const fs::path folder = fs::absolute(path).parent_path();
   const bool in_unet = folder.filename() / "" == io::DiffusersLayout{}.unet;
-  require(fs::exists(folder / "config.json"), path.string(),
+  require(tree.exists(folder / "config.json"), path.string(),
           ": the weights of a diffusers network, without its config.json; name the model's "
           "folder");
-  return open_diffusers_folder(in_unet ? folder.parent_path() : folder, path, training);
+  return open_diffusers_folder(tree, in_unet ? folder.parent_path() : folder, path, training);
 }
 
 }  // namespace
@@ -219,14 +224,14 @@ const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const 
   return *set == WeightSet::raw ? *trained : weights;
 }
 
-ModelFiles open_model(const fs::path& path, TrainingPart training) {
-  require(fs::exists(path), path.string(), ": no such file or folder");
-  if (!fs::is_directory(path)) return open_file(path, path, training);
+ModelFiles open_model(const fs::path& path, TrainingPart training, const io::FileTree& tree) {
+  require(tree.exists(path), path.string(), ": no such file or folder");
+  if (!tree.is_folder(path)) return open_file(tree, path, path, training);
   const bool is_diffusers =
-      fs::exists(path / io::kModelIndexFile) || fs::exists(path / io::DiffusersLayout{}.unet);
-  const fs::path official = is_diffusers ? fs::path() : official_weights_path(path);
-  return official.empty() ? open_diffusers_folder(path, {}, training)
-                          : open_file(official, path, training);
+      tree.exists(path / io::kModelIndexFile) || tree.exists(path / io::DiffusersLayout{}.unet);
+  const fs::path official = is_diffusers ? fs::path() : official_weights_path(tree, path);
+  return official.empty() ? open_diffusers_folder(tree, path, {}, training)
+                          : open_file(tree, official, path, training);
 }
 
 }  // namespace ddim::engine::model

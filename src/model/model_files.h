@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/diffusers_config.h"
+#include "io/file_tree.h"
 #include "model/load_weights.h"
 #include "model/torch_checkpoint.h"
 #include "nn/unet_config.h"
@@ -46,7 +47,7 @@ struct ModelFiles {
 /// of weights need it.
 enum class TrainingPart { skip, read };
 
-/// Opens a model and reads everything but its weights. The path can be
+/// Opens a model in `tree` and reads everything but its weights. The path can be
 ///   - a diffusers folder (our checkpoints too) in either io::DiffusersLayout; its weights as one
 ///     safetensors file, as several, or as PyTorch's .bin; in fp16 where there are no others
 ///   - a file of the official code (ckpt.pth) or of its names (pesser's .ckpt, safetensors), with
@@ -56,7 +57,7 @@ enum class TrainingPart { skip, read };
 /// Errors name the file: Error(user) for any other path and for a configuration that cannot be
 /// built, Error(corrupt) for files that are damaged or do not belong together, Error(io) when the
 /// system refuses.
-ModelFiles open_model(const std::filesystem::path& path,
-                      TrainingPart training = TrainingPart::skip);
+ModelFiles open_model(const std::filesystem::path& path, TrainingPart training = TrainingPart::skip,
+                      const io::FileTree& tree = io::files_on_disk());
 
 }  // namespace ddim::engine::model
