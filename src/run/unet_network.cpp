@@ -79,7 +79,7 @@ void check(const UNetConfig& config, const ClassChoice& choice) {
       check_lookup(config, choice);
       require(!is_guided || choice.null_class || config.null_class,
               "guidance: this network's configuration does not say which class means \"none\"; "
-              "name it as the null class if it was trained with one");
+              "if it was trained with one, give its number as the null class");
       return;
     case ClassEmbedType::timestep:
       require(!choice.classes.empty() && choice.vectors.empty(),
