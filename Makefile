@@ -1,4 +1,4 @@
-# The door to the project. `make help` lists what it opens.
+# The commands of the project; `make help` lists them.
 
 BUILD ?= build
 JOBS  ?= $(shell nproc)
@@ -22,7 +22,7 @@ configure: setup
 build: configure ## the program, as build/ddim
 	cmake --build $(BUILD) -j $(JOBS) --target ddim_program
 
-demo: configure ## draw pictures with the model that ships, in demo/
+demo: configure ## draw pictures with the included model, in demo/
 	cmake --build $(BUILD) -j $(JOBS) --target ddim_program join_pictures
 	@scripts/demo.sh $(BUILD)
 
@@ -30,10 +30,10 @@ test: configure ## build everything and run every test
 	cmake --build $(BUILD) -j $(JOBS)
 	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
-neon: ## build for aarch64 and run the tests of kernels, networks and files by qemu
+neon: ## build for aarch64 and run the tests of kernels, networks and files with qemu
 	@JOBS=$(JOBS) scripts/test_neon.sh
 
-bench: configure ## time the two networks, per op and in sum
+bench: configure ## time two networks, per op and in total
 	cmake --build $(BUILD) -j $(JOBS)
 	@scripts/bench.sh $(BUILD)
 
@@ -43,7 +43,7 @@ asan: setup ## every test under the address and undefined-behaviour sanitizers
 tsan: setup ## every test under the thread sanitizer
 	cmake --preset tsan && cmake --build --preset tsan -j $(JOBS) && ctest --preset tsan -j $(JOBS)
 
-fuzz: ## feed the parsers with anything for FUZZ_SECONDS each (default 60); needs clang++
+fuzz: ## feed the parsers with damaged files, FUZZ_SECONDS for each (default 60); needs clang++
 	cmake --preset fuzz && cmake --build --preset fuzz -j $(JOBS)
 	@for target in $$(find build-fuzz/tests/fuzz -maxdepth 1 -type f -name 'fuzz_*' -executable); do \
 	  mkdir -p $$target.corpus; echo $$target; \

@@ -100,11 +100,11 @@ void add_bench_command(Command root) {
   const Command command =
       root.add_command("bench", "Time a network on this machine, per op and in total");
   const auto flags = std::make_shared<Flags>();
-  const Command network = command.add_alternatives("Network", "One of");
+  const Command network = command.add_alternatives("Network", "The network to time");
   flags->model.add_model_to(network);
   network
       .add_option("--config", flags->config,
-                  "Training configuration of the network, for example configs/cifar10.toml")
+                  "Training configuration (.toml) of the network, for example configs/cifar10.toml")
       .type_name("FILE");
   flags->model.add_pull_to(command);
   command.add_flag("--train", flags->train, "Time training steps instead of network calls");

@@ -12,13 +12,13 @@ class PrecisionFlags {
   void add_to(Command command) {
     precision_
         .add_to(command, "--precision",
-                "fp32, or bf16: multiply in bfloat16 (8-bit mantissa), which is faster on "
-                "processors with AVX-512 BF16; eps is then off by 1e-2 of its size")
+                "Precision of products: fp32, or bf16 (8-bit mantissa), which is faster on "
+                "processors with AVX-512 BF16; the relative error of eps is then about 1e-2")
         .envname("DDIM_PRECISION");
     memory_use_
         .add_to(command, "--memory",
-                "normal, or low: recompute transformed weights in each call; needs less memory, "
-                "takes a little longer, does not affect the result")
+                "Memory use: normal, or low (transform weights again in each call), which needs "
+                "less memory and a little more time; does not affect the result")
         .envname("DDIM_MEMORY");
   }
   Precision precision() const { return precision_.value(); }
@@ -35,7 +35,7 @@ class DeviceFlags {
   void add_to(Command command) {
     kind_
         .add_to(command, "--device",
-                "cpu, or reference: simple loops for comparison, hundreds of times slower")
+                "Device: cpu, or reference (simple loops for comparison, hundreds of times slower)")
         .envname("DDIM_DEVICE");
     precision_.add_to(command);
   }

@@ -70,7 +70,7 @@ void add_evaluate_command(Command root) {
   EpsErrorOptions& options = flags->options;
   command
       .add_flag("--eps-error", flags->eps_error,
-                "Mean squared error of the predicted noise at the t of --t")
+                "Measure the mean squared error of the predicted noise at each t of --t")
       .required();
   command
       .add_option("--data", options.data.data,
@@ -78,7 +78,7 @@ void add_evaluate_command(Command root) {
       .envname("DDIM_DATA")
       .required()
       .type_name("DIR");
-  flags->split.add_to(command, "--split", "train or test");
+  flags->split.add_to(command, "--split", "Which part of the data set: train or test");
   command.add_option("--t", options.t, "Values of t, counted from 0")
       .delimiter(',')
       .show_default("10,100,500,900")

@@ -118,8 +118,9 @@ void add_info_command(Command root) {
   command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   command
-      .add_option("path", flags->path,
-                  "Model folder, OWNER/NAME of a pulled model, or a PNG written by ddim")
+      .add_option(
+          "path", flags->path,
+          "Any model that --model takes: a folder, a file or OWNER/NAME; or a PNG written by ddim")
       .required()
       .type_name("PATH");
   command.add_flag("--json", flags->json, "Print one JSON object");

@@ -131,11 +131,13 @@ void add_interpolate_command(Command root) {
   command
       .add_option("endpoints", flags->ends,
                   "Two for a line, four for a grid (the paper's figures 11 to 13): seeds (7 is "
-                  "picture 0 of ddim sample --seed 7), safetensors files with x_T (every state "
-                  "counts as an endpoint), and pictures, which are encoded first")
+                  "picture 0 of ddim sample --seed 7), safetensors files with x_T (each state in "
+                  "them is an endpoint), and pictures, which are encoded first")
       .required()
       .type_name("SEED|FILE");
-  command.add_option("--frames", flags->frames, "Pictures per line, and lines in a grid")
+  command
+      .add_option("--frames", flags->frames,
+                  "Pictures in a line; in a grid, also the number of lines")
       .show_default();
   flags->out.add_to(command, "all pictures").required();
   command

@@ -11,8 +11,8 @@ namespace {
 
 constexpr const char* kFooter =
     "A flag overrides its environment variable, which overrides the file of --config, which\n"
-    "overrides the default. Exit codes: 0 done, 1 request impossible, 2 command line wrong, 3 NaN\n"
-    "or infinity, 4 file damaged, 5 reading or writing failed, 70 internal error (a defect of "
+    "overrides the default. Exit codes: 0 done, 1 impossible request, 2 wrong command line, 3 NaN\n"
+    "or infinity, 4 damaged file, 5 reading or writing failed, 70 internal error (a defect of "
     "ddim),\n"
     "130 interrupted.";
 

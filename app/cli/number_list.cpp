@@ -24,14 +24,16 @@ std::vector<double> parse_numbers(const std::string& text, const std::string& so
     }
     begin = text.find_first_not_of(kBetween, end);
   }
-  if (numbers.empty()) throw Error(ErrorCode::user, fmt::format("{}: no numbers", source));
+  if (numbers.empty())
+    throw Error(ErrorCode::user, fmt::format("{}: no numbers; expected a list of numbers", source));
   return numbers;
 }
 
 std::vector<double> read_numbers(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream) throw Error(ErrorCode::io, fmt::format("{}: cannot be read", file.string()));
+  if (!stream)
+    throw Error(ErrorCode::io, fmt::format("{}: cannot be read; check the path", file.string()));
   return parse_numbers(text, file.string());
 }
 

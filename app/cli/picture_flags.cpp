@@ -12,7 +12,7 @@ void PictureFlags::add_to(Command command) {
   command.add_option("--data", data_.data, "Folder or .npz file with a data set, instead of files")
       .envname("DDIM_DATA")
       .type_name("DIR");
-  split_.add_to(command, "--split", "With --data: test or train");
+  split_.add_to(command, "--split", "With --data: which part of the data set, test or train");
   command.add_option("--max-images", data_.max_images,
                      "With --data: use only the first N pictures");
   resize_.add_to(command);

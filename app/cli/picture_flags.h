@@ -12,9 +12,9 @@ class ResizeFlag {
   Option add_to(Command command) {
     return fit_.add_to(
         command, "--resize", Fit::crop_resize,
-        "How to fit pictures of another size: --resize=crop-resize, or --resize alone (centre of "
-        "the model's proportions, resized), or --resize=pad (black border); otherwise they are "
-        "refused");
+        "Fit pictures of another size: --resize or --resize=crop-resize (crop to the model's "
+        "proportions around the centre, then resize), or --resize=pad (add a black border); "
+        "without this flag, such pictures are refused");
   }
   Fit value() const { return fit_.value(); }
 

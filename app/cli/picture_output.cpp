@@ -42,7 +42,7 @@ Option PictureOutput::add_to(Command command, const std::string& contents) {
   return command
       .add_option("--out", path_,
                   fmt::format("PNG grid of {}; or NAME.npz (bytes) or NAME.safetensors (floats), "
-                              "for pictures of any number of channels",
+                              "which can hold any number of channels",
                               contents))
       .type_name("NAME.png");
 }

@@ -94,7 +94,7 @@ void add_plan_command(Command root) {
                 "Without --model: rescale the betas so that the last step is pure noise")
       .excludes(model);
   flags->prediction
-      .add_to(command, "--prediction", "Without --model: what the network predicts; eps, x0 or v")
+      .add_to(command, "--prediction", "Without --model: what the network predicts: eps, x0 or v")
       .excludes(model);
   flags->convention.add_to(command);
   flags->plan.add_to(command);

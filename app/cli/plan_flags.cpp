@@ -15,9 +15,10 @@ bool takes_eta(Sampler sampler) { return sampler == Sampler::ddim || sampler == 
 void PlanFlags::add_to(Command command) {
   const std::size_t num_before = command.options().size();
   tau_.add_to(command);
-  sampler_.add_to(command, "--sampler",
-                  "ddim (the paper's), ddpm-small, ddpm-large, euler (eq. 13), euler-t (eq. 15), "
-                  "ab1 to ab4 (Adams-Bashforth), heun, dpmpp-2m, dpmpp-3m, unipc, or adaptive");
+  sampler_.add_to(
+      command, "--sampler",
+      "Sampler: ddim (the paper's), ddpm-small, ddpm-large, euler (eq. 13), euler-t (eq. "
+      "15), ab1 to ab4 (Adams-Bashforth), heun, dpmpp-2m, dpmpp-3m, unipc, or adaptive");
   eta_option_ =
       command
           .add_option(
@@ -53,8 +54,8 @@ void PlanFlags::add_to(Command command) {
       .show_default();
   tolerance_option_ = command
                           .add_option("--tolerance", others_.tolerance,
-                                      "Error tolerance per step for --sampler adaptive, r.m.s. "
-                                      "over the picture")
+                                      "Error tolerance per step for --sampler adaptive (root "
+                                      "mean square over the picture)")
                           .show_default();
   const std::vector<Option> options = command.options();
   all_options_.assign(options.begin() + static_cast<std::ptrdiff_t>(num_before), options.end());

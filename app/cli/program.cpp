@@ -97,7 +97,7 @@ std::string problem_of(const CLI::ParseError& error, const CLI::App& app) {
   const std::size_t equals = message.find(" = ");
   if (message.starts_with(kConversion) && equals != std::string::npos) {
     const std::string name = message.substr(kConversion.size(), equals - kConversion.size());
-    return fmt::format("{}: \"{}\" is not a number of the kind that it takes", name,
+    return fmt::format("{}: \"{}\" is not a valid number for this flag", name,
                        message.substr(equals + 3));
   }
   // "--out: 1 required PATH missing"
@@ -147,7 +147,7 @@ void Program::run(int argc, char** argv) {
     throw Error(ErrorCode::io, error.what());
   } catch (const CLI::ConfigError& error) {
     throw Error(ErrorCode::usage,
-                fmt::format("{}: not TOML, or not a setting of a command: {}",
+                fmt::format("{}: not valid TOML, or a key that is not a flag of its command: {}",
                             (*app_)["--config"]->as<std::string>(), error.what()));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {  // --help, --version

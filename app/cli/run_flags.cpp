@@ -6,8 +6,8 @@ namespace {
 void add_class_flags(Command command, ClassChoice& choice) {
   command
       .add_option("--class", choice.classes,
-                  "Class to draw, counted from 0, for a model with classes; a comma-separated list "
-                  "is cycled through")
+                  "Class to draw, counted from 0, for a model with classes; with a comma-separated "
+                  "list, the pictures take its classes in turn")
       .delimiter(',')
       .type_name("K[,K...]");
   command

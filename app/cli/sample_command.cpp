@@ -150,7 +150,7 @@ void add_sample_command(Command root) {
       .show_default(std::to_string(kDefaultCount));
   command
       .add_option("--seed", flags->options.seed,
-                  "Random seed; picture k depends only on the model, the plan, the seed and k")
+                  "Random seed; picture k of a seed does not depend on --count or --batch")
       .envname("DDIM_SEED")
       .non_negative()
       .show_default();

@@ -11,9 +11,9 @@ namespace ddim::cli {
 namespace {
 
 constexpr const char* kNames =
-    "Training steps to visit: linear, quadratic (the paper's text), trailing, leading, linspace, "
-    "log-snr, linear-code, quadratic-code (its published code), diffusers-leading, "
-    "diffusers-trailing, diffusers-linspace (steps as diffusers' DDIMScheduler computes them)";
+    "Training steps to visit: linear or quadratic (as in the paper's text), linear-code or "
+    "quadratic-code (as in its published code), trailing, leading, linspace, log-snr, or "
+    "diffusers-leading, diffusers-trailing or diffusers-linspace (as in diffusers' DDIMScheduler)";
 
 bool is_file(const std::string& tau) { return tau.starts_with('@'); }
 bool is_list(const std::string& tau) {

@@ -101,7 +101,8 @@ void add_train_command(Command root) {
           "Adam's state, the average and the step count")
       .excludes(resume)
       .type_name("MODEL");
-  command.add_option("--max-steps", options.max_steps, "Train until this step");
+  command.add_option("--max-steps", options.max_steps,
+                     "Stop at this step, even if training.steps is larger");
   command.add_option("--seed", flags->seed, "Overrides training.seed")
       .envname("DDIM_SEED")
       .non_negative();
@@ -111,7 +112,7 @@ void add_train_command(Command root) {
           "Overrides training.threads; 0 means one per processor; does not affect the result")
       .envname("DDIM_THREADS");
   command.add_help("--help-config", train_config_reference,
-                   "Print a reference of the configuration's keys and exit");
+                   "Print every key of the configuration, with its meaning, and exit");
   command.add_flag("--json", flags->json, "Print the result as one JSON object");
   command.add_flag("--quiet", flags->quiet, "Show no progress");
   command.callback([flags] { run(*flags); });

@@ -7,7 +7,7 @@ namespace ddim {
 /// Where the network runs.
 enum class DeviceKind {
   cpu,        ///< optimised kernels
-  reference,  ///< plain loops, very slow: the law that `cpu` is tested against
+  reference,  ///< plain loops, very slow: what `cpu` is tested against
 };
 
 template <>

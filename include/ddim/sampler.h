@@ -25,8 +25,8 @@ enum class TauKind {
               ///< is T-1
   log_snr,    ///< equal distances in the logarithm of the signal-to-noise ratio, from 0 to T-1;
               ///< real-valued t; a single step is T-1
-  /// "uniform" of the paper's published code: range(0, T, T/S rounded down). Starts at 0, never
-  /// reaches T-1, and holds more than S steps unless S is one of T's few fitting values.
+  /// "uniform" of the paper's published code: range(0, T, T/S rounded down). Starts at 0, rarely
+  /// reaches T-1, and has more than S steps unless S fits T.
   linear_code,
   /// "quad" of the published code: floor(linspace(0, sqrt(0.8 T), S)^2). Ends at 0.8 T; duplicates
   /// at the low end are left out, since such a step does nothing.

@@ -84,7 +84,8 @@ FileLock FileLock::wait_for(const std::filesystem::path& file, const std::stop_t
            std::system_category().message(reason));
     }
     if (stop.stop_requested()) {
-      fail(ErrorCode::interrupted, "stopped while another process had ", file.string());
+      fail(ErrorCode::interrupted, "stopped while waiting for another process to release ",
+           file.string());
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }

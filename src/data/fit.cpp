@@ -113,11 +113,12 @@ Images fit_to(Images images, Fit fit, std::int64_t height, std::int64_t width,
   switch (fit) {
     case Fit::none:
       fail(ErrorCode::user, name, ": images are ", images.width, "x", images.height, ", not ",
-           width, "x", height, " (width, height); pad them or crop and resize them");
+           width, "x", height,
+           " (width, height); choose pad or crop-resize (--resize, or data.fit in ddim train)");
     case Fit::pad:
       require(images.height <= height && images.width <= width, name, ": images are ", images.width,
               "x", images.height, ", too large to be padded to ", width, "x", height,
-              "; crop and resize them");
+              "; choose crop-resize (--resize, or data.fit in ddim train)");
       return window(images, -(height - images.height) / 2, -(width - images.width) / 2, height,
                     width);
     case Fit::crop_resize: {

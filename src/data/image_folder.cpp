@@ -36,9 +36,8 @@ std::vector<std::int64_t> labels_by_folder(const fs::path& dir,
   std::vector<std::string> folders;
   for (const fs::path& file : files) {
     const fs::path below = file.lexically_relative(dir);
-    require(below.has_parent_path(), file.string(),
-            ": lies in no sub-folder; the class of a picture is the sub-folder of ", dir.string(),
-            " that it is in");
+    require(below.has_parent_path(), file.string(), ": not in a sub-folder of ", dir.string(),
+            "; the sub-folder of a picture is its class");
     folders.push_back(below.begin()->string());
     places.emplace(folders.back(), 0);
   }
@@ -102,7 +101,7 @@ Dataset load_image_files(const fs::path& dir, const std::vector<fs::path>& files
       list += concat("\n  and ", dataset.skipped.size() - kMaxListed, " more");
     fail(ErrorCode::corrupt, "data: ", dataset.skipped.size(), " of ", files.size(),
          " image files cannot be used",
-         all.count == 0 ? "" : " (data.skip_corrupt = true leaves them out)", ":", list);
+         all.count == 0 ? "" : " (in ddim train, data.skip_corrupt = true skips them)", ":", list);
   }
   return dataset;
 }

@@ -27,7 +27,7 @@ const io::NpzArray& pictures_of(const std::vector<io::NpzArray>& arrays, const s
     found = &array;
   }
   if (found == nullptr)
-    fail(ErrorCode::corrupt, file, ": no array of bytes [N,H,W,C] (uint8 with 4 axes) in it");
+    fail(ErrorCode::corrupt, file, ": has no array of bytes [N,H,W,C] (uint8 with 4 axes)");
   return *found;
 }
 

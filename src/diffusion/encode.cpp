@@ -13,7 +13,7 @@ void check(const Plan& plan) {
   const PlanOptions& options = plan.options;
   const double* eta = std::get_if<double>(&options.eta);
   require(options.sampler == Sampler::ddim && eta != nullptr && *eta == 0.0,
-          "encode: only DDIM's steps (sampler ddim, eta 0) can be taken upwards");
+          "encode: only DDIM's steps (sampler ddim, eta 0) can be reversed");
   require(options.clip.bound == Clip::Bound::none,
           "encode: a step that clips cannot be undone; encode without clipping");
   require(
@@ -22,8 +22,8 @@ void check(const Plan& plan) {
   for (std::size_t i = 1; i < plan.steps.size(); ++i) {
     require(plan.steps[i].alpha_bar == plan.steps[i - 1].alpha_bar_prev,
             "encode: the step from t = ", plan.steps[i - 1].t,
-            " leads to another place than where the one at ", plan.steps[i].t,
-            " begins, as diffusers' lists do; take another tau");
+            " does not lead to the beginning of the one at ", plan.steps[i].t,
+            ", as in diffusers' lists; use another tau");
   }
 }
 

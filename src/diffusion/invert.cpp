@@ -86,7 +86,7 @@ Inverted invert(std::span<const EncodeStep> steps, const Denoiser& denoiser, con
 
   require(!steps.empty(), "encode: no steps");
   require(steps.back().x_from_prev > 0.0,
-          "encode: where alpha_bar is 0 a step has no exact inverse");
+          "encode: a step has no exact inverse where alpha_bar is 0; encode without --exact");
   kernels.copy(x_0, x);
   kernels.download(denoiser(x, steps.front().t_prev), eps_host);
   to_eps(steps.front().eps_at_prev, x_host, eps_host);

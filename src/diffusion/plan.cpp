@@ -24,8 +24,8 @@ void check_noise(const Trajectory& trajectory, const PlanOptions& options) {
   const Noise allowed = traits_of(options.sampler).noise;
   const double* eta_number = std::get_if<double>(&options.eta);
   if (eta_number == nullptr) {
-    require(allowed == Noise::eta_or_sigma_hat, "sigma-hat: belongs to the sampler ddim, not to ",
-            to_string(options.sampler),
+    require(allowed == Noise::eta_or_sigma_hat,
+            "sigma-hat works only with the sampler ddim, not with ", to_string(options.sampler),
             allowed == Noise::own ? ", which has a variance of its own" : "");
     return;
   }
@@ -60,23 +60,24 @@ void check_legs(const Trajectory& trajectory, Sampler sampler, Prediction predic
   const SamplerTraits& traits = traits_of(sampler);
   require(!legs.empty(), "tau: the list of steps is empty");
   if (legs.front().alpha_bar == 0.0) {
-    require(
-        prediction != Prediction::eps, "schedule: alpha_bar is 0 at t = ", legs.front().t,
-        " (zero terminal SNR), where a network that predicts eps says nothing of "
-        "the image; such a schedule needs one that predicts v or x0, or a tau that begins below");
+    require(prediction != Prediction::eps, "schedule: alpha_bar is 0 at t = ", legs.front().t,
+            " (zero terminal SNR), where a network that predicts eps says nothing about "
+            "the image; use a network that predicts v or x0, or a tau that starts at a smaller t");
     require(!traits.needs_noise_level, "sampler: ", traits.name,
             " works with the noise level, which is infinite where alpha_bar is 0 (t = ",
-            legs.front().t, ", zero terminal SNR); take ddim, ddpm-small, ddpm-large or dpmpp-2m");
+            legs.front().t, ", zero terminal SNR); use ddim, ddpm-small, ddpm-large or dpmpp-2m");
   }
   if (!traits.needs_chain) return;
   for (std::size_t i = 0; i < legs.size(); ++i) {
-    require(legs[i].alpha_bar_prev > legs[i].alpha_bar, "sampler: ", traits.name,
-            " needs steps that lead somewhere; the one at t = ", legs[i].t,
-            " stays there (final alpha \"first\"). Take ddim, or the final alpha \"one\"");
+    require(
+        legs[i].alpha_bar_prev > legs[i].alpha_bar, "sampler: ", traits.name,
+        " needs steps that lead to a smaller t; the one at t = ", legs[i].t,
+        " stays there (final alpha \"first\"); use the sampler ddim, or the final alpha \"one\"");
     require(i == 0 || legs[i].t == legs[i - 1].t_prev, "sampler: ", traits.name,
-            " looks back over several steps, which must meet; here one leads to t = ",
+            " uses earlier steps, so each step must begin where the one before it ends; here one "
+            "leads to t = ",
             legs[i - 1].t_prev, " and the next begins at ", legs[i].t,
-            ". Take ddim, or a tau that is not diffusers'");
+            "; use the sampler ddim, or a tau other than diffusers-*");
   }
 }
 

@@ -44,7 +44,8 @@ std::string to_table(const Plan& plan) {
         << std::fixed << std::setw(10) << step.sigma << "\n";
   }
   if (plan.is_adaptive())
-    out << "adaptive: the first line is gone in steps that are chosen on the way, tolerance "
+    out << "adaptive: the first line stands for steps that the sampler chooses on the way; "
+           "tolerance "
         << std::defaultfloat << plan.options.tolerance << "\n";
   out << "network calls per image (nfe): " << calls_of(plan) << "\n";
   return out.str();

@@ -21,7 +21,8 @@ std::pair<double, double> weights(double cosine, double w) {
   constexpr double kSmallSine = 1e-6;
   const double theta = std::acos(std::clamp(cosine, -1.0, 1.0));
   if (std::sin(theta) < kSmallSine) {
-    require(cosine > 0.0, "interpolate: the two states are opposite; there is no way between them");
+    require(cosine > 0.0,
+            "interpolate: the two states are opposite, so there is no shortest way between them");
     return {1.0 - w, w};
   }
   return {std::sin((1.0 - w) * theta) / std::sin(theta), std::sin(w * theta) / std::sin(theta)};
@@ -45,7 +46,7 @@ std::vector<float> interpolate(std::span<const float> ends, std::int64_t num_end
                                std::int64_t frames) {
   require(num_ends == 2 || num_ends == 4,
           "interpolate needs two endpoints (a line) or four (a grid); got ", num_ends);
-  require(frames >= 2, "interpolate needs at least 2 frames, the endpoints; got ", frames);
+  require(frames >= 2, "interpolate needs at least 2 frames (the endpoints); got ", frames);
   const bool is_grid = num_ends == 4;
   const std::size_t size = ends.size() / static_cast<std::size_t>(num_ends);
   const auto end = [&](std::size_t index) { return ends.subspan(index * size, size); };

@@ -72,7 +72,7 @@ std::vector<std::int64_t> diffusers_leading(std::int64_t S, std::int64_t T, std:
   for (std::int64_t i = 0; i < S; ++i) tau.push_back(i * (T / S) + offset);
   require(tau.back() < T, "tau: diffusers-leading with ", S, " steps and steps_offset ", offset,
           " goes up to t = ", tau.back(), "; expected at most ", T - 1,
-          ". diffusers fails here too: take fewer steps, a smaller offset, or leading");
+          ". diffusers fails here too; use fewer steps, a smaller offset, or the tau leading");
   return tau;
 }
 
@@ -107,7 +107,7 @@ VisitedSteps of_diffusers(std::vector<std::int64_t> steps, std::int64_t S, std::
   if (tau.steps.front() < 0) {
     tau.steps.erase(tau.steps.begin());
     tau.note = concat("diffusers-trailing: diffusers' list for ", S,
-                      " steps has one more at t = -1, which is left out");
+                      " steps has one more, at t = -1, which is omitted");
   }
   for (std::size_t i = 1; i < tau.steps.size() && tau.note.empty(); ++i) {
     if (tau.steps[i] - tau.steps[i - 1] == *tau.stride) continue;
@@ -127,8 +127,8 @@ VisitedSteps of_official_code(TauKind kind, std::int64_t num_steps, std::int64_t
                       "for an almost clean image");
   } else if (std::ssize(tau.steps) != num_steps) {
     tau.note =
-        concat(to_string(kind), ": the official code's list holds ", tau.steps.size(),
-               is_linear ? " steps" : " distinct steps", " where ", num_steps, " were asked for");
+        concat(to_string(kind), ": the official code's list has ", tau.steps.size(),
+               is_linear ? " steps" : " distinct steps", ", not the ", num_steps, " requested");
   }
   return tau;
 }

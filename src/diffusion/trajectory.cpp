@@ -25,8 +25,8 @@ std::vector<double> equal_log_snr(const Schedule& schedule, std::int64_t S) {
   require(S >= 1 && S <= T, "steps: ", S, " sampling steps; expected 1 to ", T,
           ", the number of training steps");
   require(!schedule.has_zero_terminal_snr(),
-          "tau: log-snr has no equal distances to minus infinity, the log SNR at t = ", T - 1,
-          "; choose another spacing, such as trailing");
+          "tau: log-snr is impossible here, because the log SNR is minus infinity at t = ", T - 1,
+          "; choose another tau, such as trailing");
   const double first = log_snr(schedule.alpha_bar(0)), last = log_snr(schedule.alpha_bar(T - 1));
   std::vector<double> tau;
   for (std::int64_t i = 0; i < S; ++i) {

@@ -76,7 +76,7 @@ void Cache::link(const Repository& repository, const std::string& commit, const 
   if (!error) fs::rename(temporary, link, error);
   if (error) {
     fail(ErrorCode::io, "cannot make the symbolic link ", link.string(), ": ", error.message(),
-         "; the cache must be on a file system that has them: set HF_HOME to another folder");
+         "; the cache must be on a file system that supports them: set HF_HOME to another folder");
   }
 }
 

@@ -195,7 +195,7 @@ HttpHead HttpClient::Implementation::perform(const HttpRequest& request, Method 
 
   if (transfer.exchange.error) std::rethrow_exception(transfer.exchange.error);
   if (code == CURLE_ABORTED_BY_CALLBACK)
-    fail(ErrorCode::interrupted, "stopped; run it again to go on where it ended");
+    fail(ErrorCode::interrupted, "stopped; run the command again to continue");
   if (code != CURLE_OK) {
     const std::string message =
         concat(request.url, ": ", text[0] != '\0' ? text.data() : curl_easy_strerror(code));

@@ -194,7 +194,7 @@ void HubClient::fetch_rest(const HttpRequest& request, const Repository& reposit
   const HttpHead head = http_.get(request, take);
   if (head.status == 416) {
     part.clear();
-    throw TransientFailure(request.url + ": has nothing behind what was fetched already");
+    throw TransientFailure(request.url + ": sends nothing after the part that was already fetched");
   }
   require_willing(head, concat(to_string(repository), ", file ", file.name));
   if (part.size_bytes() < file.size_bytes) {

@@ -149,7 +149,7 @@ Pulled pull(const Settings& settings, const Repository& repository,
     for (const std::string& name : pulled.files) pulled.bytes += fs::file_size(snapshot / name);
     return pulled;
   } catch (const Error& error) {
-    fail(error.code(), error.what(), ", without HF_HUB_OFFLINE");
+    fail(error.code(), error.what(), " (HF_HUB_OFFLINE forbids it now; unset it first)");
   }
 }
 

@@ -12,7 +12,7 @@ void Retry::wait_after(const TransientFailure& failure) {
   ++num_failures_;
   if (num_failures_ >= patience_.max_failures) {
     fail(ErrorCode::io, failure.what(), " (attempt ", num_failures_, " of ", patience_.max_failures,
-         "; what has arrived is kept: run it again to go on)");
+         "; the part that has arrived is kept: run the command again to continue)");
   }
   std::chrono::milliseconds delay = patience_.first_delay * (1 << (num_failures_ - 1));
   if (failure.retry_after())
@@ -24,7 +24,7 @@ void Retry::wait_after(const TransientFailure& failure) {
   std::unique_lock lock(mutex);
   never.wait_for(lock, stop_, delay, [] { return false; });
   if (stop_.stop_requested())
-    fail(ErrorCode::interrupted, "stopped; run it again to go on where it ended");
+    fail(ErrorCode::interrupted, "stopped; run the command again to continue");
 }
 
 }  // namespace ddim::engine::hub

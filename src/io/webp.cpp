@@ -33,7 +33,7 @@ struct Data : WebPData {
 void check(std::span<const Image> frames, int frame_ms) {
   require(!frames.empty(), "animation: no pictures");
   require(frame_ms >= 10 && frame_ms <= 10'000, "animation: ", frame_ms,
-          " ms for each picture; expected 10 to 10000");
+          " ms for each picture; expected 10 to 10000 ms");
   const Image& first = frames.front();
   require(first.width >= 1 && first.height >= 1 && first.width <= WEBP_MAX_DIMENSION &&
               first.height <= WEBP_MAX_DIMENSION,
@@ -72,7 +72,7 @@ std::vector<std::byte> encode_webp_animation(std::span<const Image> frames, int 
   WebPAnimEncoderOptions options;
   WebPConfig config;
   if (WebPAnimEncoderOptionsInit(&options) == 0 || WebPConfigInit(&config) == 0)
-    fail(ErrorCode::user, "animation: libwebp is another version than this program was built with");
+    fail(ErrorCode::user, "animation: this program was built with another version of libwebp");
   options.anim_params.loop_count = 0;
   config.lossless = 1;
   config.exact = 1;

@@ -41,7 +41,8 @@ void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
 }  // namespace
 
 void write_model(const ModelFiles& files, const fs::path& output, const ConvertOptions& options) {
-  require(!fs::exists(output), output.string(), ": exists already; it is not overwritten");
+  require(!fs::exists(output), output.string(),
+          ": exists already; remove it or choose another name");
   // Refuses what cannot be sampled.
   const std::string scheduler_file = files.scheduler_path.string();
   schedule_of(process_of(files.scheduler, scheduler_file), scheduler_file);

@@ -219,8 +219,7 @@ ModelFiles open_file(const io::FileTree& tree, const fs::path& path, const fs::p
 
 const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const {
   if (!set) return weights;
-  require(trained.has_value(), path.string(),
-          ": has only one set of weights, so none can be chosen");
+  require(trained.has_value(), path.string(), ": has only one set of weights; leave out --weights");
   return *set == WeightSet::raw ? *trained : weights;
 }
 

@@ -23,10 +23,10 @@ void check(const TrainedNetwork& model, const Plan& plan, const SampleOptions& o
   require(options.count >= 1, "count must be 1 or greater; got ", options.count);
   require(options.first_image >= 0, "first_image must not be negative; got ", options.first_image);
   require(options.first_image <= kMaxImages - options.count, "sample: images ", options.first_image,
-          " to ", options.first_image + options.count - 1, ": numbers of images end at ",
+          " to ", options.first_image + options.count - 1, " do not all exist; the last image is ",
           kMaxImages);
   require(!options.x_T || !options.init,
-          "sample: noise (x_T) and pictures to start from exclude each other");
+          "sample: give either noise (x_T) or pictures to start from, not both");
   require(!plan.steps.empty(), "sample: the plan has no steps; see make_plan");
   for (const PlanStep& step : plan.steps) model.network->check_times(std::vector<double>{step.t});
   if (options.x_T) check_images(*model.network, options.count, *options.x_T, "x_T");

@@ -29,7 +29,7 @@ Range range_of(const MicroBatch& batch) {
 void check(const ImageRunOptions& options) {
   require(options.count >= 1, "count must be 1 or greater; got ", options.count);
   constexpr std::int64_t kMaxIndex = std::numeric_limits<std::uint32_t>::max();
-  require(options.first_image + (options.count - 1) <= kMaxIndex, "count: image indices end at ",
+  require(options.first_image + (options.count - 1) <= kMaxIndex, "count: the last image is ",
           kMaxIndex, "; ", options.count, " images from ", options.first_image, " go beyond");
 }
 

@@ -72,14 +72,16 @@ void check(const UNetConfig& config, const ClassChoice& choice) {
   const bool is_guided = choice.guidance != 1.0;
   switch (config.class_embed_type) {
     case ClassEmbedType::none:
-      require(choice.classes.empty() && choice.vectors.empty(), "class: this model has no classes");
-      require(!is_guided && !choice.null_class, "guidance: this model has no classes");
+      require(choice.classes.empty() && choice.vectors.empty(),
+              "class: this model has no classes; leave it out");
+      require(!is_guided && !choice.null_class,
+              "guidance: this model has no classes; leave out the guidance and the null class");
       return;
     case ClassEmbedType::lookup:
       check_lookup(config, choice);
       require(!is_guided || choice.null_class || config.null_class,
               "guidance: this network's configuration does not say which class means \"none\"; "
-              "name it as the null class if it was trained with one");
+              "if it was trained with one, give its number as the null class");
       return;
     case ClassEmbedType::timestep:
       require(!choice.classes.empty() && choice.vectors.empty(),

@@ -160,7 +160,7 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
   const std::int64_t stored_fingerprint = file.metadata_count("data_crc32");
   require(stored_fingerprint == data_fingerprint, "train: cannot resume from ", folder.string(),
           ": the training data have changed (CRC-32 ", data_fingerprint, " instead of ",
-          stored_fingerprint, ")");
+          stored_fingerprint, "); use the data of the run, or start a new run in another folder");
 
   std::vector<std::pair<std::string, Tensor>> tensors = named_tensors(state);
   if (file.entries().size() != tensors.size())

@@ -46,8 +46,8 @@ std::vector<std::string> changed_prediction(const model::ModelFiles& files,
   if (found == process.prediction) return {};
   require(!files.adam, "train: ", files.path.string(), " predicts ", to_string(found),
           ", but diffusion.prediction is ", to_string(process.prediction),
-          ", which does not suit the moments of Adam in that file. Convert it to a model without "
-          "them first (ddim convert)");
+          ", which does not suit the moments of Adam in that file. First write a model without "
+          "them (ddim convert)");
   return {concat("the network predicted ", to_string(found), " and now learns to predict ",
                  to_string(process.prediction))};
 }

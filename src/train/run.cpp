@@ -88,7 +88,7 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
        .skip_corrupt = config.data.skip_corrupt,
        .labels = config.model.class_embed_type == ClassEmbedType::none ? data::Labels::ignore
                                                                        : data::Labels::read});
-  for (const std::string& skipped : dataset.skipped) progress.line("data: left out: " + skipped);
+  for (const std::string& skipped : dataset.skipped) progress.line("data: skipped: " + skipped);
   progress.line(concat("data: ", dataset.images.count, " images of ", dataset.images.height, "x",
                        dataset.images.width, "x", dataset.images.channels, " (", dataset.kind,
                        ") from ", options.data.string()));
@@ -97,7 +97,7 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   TrainingState& state = trainer.state();
 
   require(!options.init || options.start == Start::fresh,
-          "train: a run that is resumed goes on from its own checkpoint, not from another model");
+          "train: a resumed run continues from its own checkpoint, not from another model");
   if (options.init) {
     const model::ModelFiles files = open_checkpoint(*options.init);
     for (const std::string& line : take_over(files, config, state)) progress.line("init: " + line);
@@ -118,7 +118,7 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
       fail(ErrorCode::corrupt, "train: no checkpoint in ", options.out.string(),
            " is complete; the newest: ", newest.skipped.front());
     } else {
-      progress.line("resume: no checkpoint yet, from the start");
+      progress.line("resume: no checkpoint yet; starting from the beginning");
     }
   }
   write_file_durably(options.out / "config.toml", to_toml(config), Overwrite::allow);

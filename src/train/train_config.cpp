@@ -52,8 +52,9 @@ void describe(TrainConfig& config, Visitor& visit) {
                 "Residual blocks per level on the way down");
   visit.integers("attention_levels", model.attention_levels, 0, 63,
                  "Levels whose blocks have attention; 0 is the finest");
-  visit.integer("norm_num_groups", model.norm_num_groups, 1, 65536,
-                "Groups of the group norms; every entry of block_out_channels is a multiple");
+  visit.integer(
+      "norm_num_groups", model.norm_num_groups, 1, 65536,
+      "Groups of each group norm; every entry of block_out_channels must be a multiple of it");
   visit.number("norm_eps", model.norm_eps, kSmallest, 1.0, "Added to the variance in norms");
   visit.number("dropout", model.dropout, 0.0, 0.99, "Dropout probability in residual blocks");
   std::int64_t head_dim = model.attention_head_dim.value_or(0);  // 0 = one head
@@ -65,7 +66,7 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.flag("flip_sin_to_cos", model.flip_sin_to_cos,
              "Time embedding [cos, sin] instead of [sin, cos]");
   visit.integer("freq_shift", model.freq_shift, 0, 1,
-                "Frequencies of the time embedding are 10000^(-i / (half - freq_shift))");
+                "Time embedding of size 2n: its frequencies are 10000^(-i / (n - freq_shift))");
   visit.choice("act_fn", model.act_fn, "Activation of the residual blocks");
   visit.choice("resnet_time_scale_shift", model.resnet_time_scale_shift,
                "How a residual block uses the time embedding: added, or as scale and shift");
@@ -90,7 +91,7 @@ void describe(TrainConfig& config, Visitor& visit) {
 
   visit.section("data");
   visit.size("resolution", model.sample_size, model.sample_width, 1, 4096,
-             "Size of the pictures: one number, or [height, width]; a multiple of 2^(levels - 1)");
+             "Size of the pictures: one number, or [height, width]; multiples of 2^(levels - 1)");
   visit.choice("split", config.data.split, "Which part of the data set to train on");
   visit.choice("fit", config.data.fit, "How pictures of another size are fitted");
   visit.flag("flip", config.data.flip, "Mirror each picture with probability 1/2");
@@ -100,15 +101,16 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.section("training");
   OptimisationConfig& training = config.training;
   visit.integer("batch", training.batch, 1, 65536, "Pictures per step; a multiple of shards");
-  visit.integer("shards", training.shards, 1, 1024,
-                "Parts of a batch, each computed by one thread; part of the result");
+  visit.integer(
+      "shards", training.shards, 1, 1024,
+      "Parts of a batch, each computed by one thread; the result depends on their number");
   visit.integer("steps", training.steps, 1, kMaxSteps, "Steps of the whole run");
   visit.number("learning_rate", training.learning_rate, kSmallest, 1e6,
                "Learning rate of Adam after the warm-up");
   visit.integer("warmup_steps", training.warmup_steps, 0, kMaxSteps,
                 "Steps over which the learning rate rises linearly");
   visit.choice("decay", training.decay,
-               "Whether the learning rate stays or falls along half a cosine");
+               "Learning rate after the warm-up: constant, or falling along half a cosine");
   visit.integer("decay_steps", training.decay_steps, 0, kMaxSteps,
                 "Last steps over which the learning rate falls; 0 means all after the warm-up");
   visit.number("learning_rate_final", training.learning_rate_final, 0.0, 1e6,
@@ -125,14 +127,14 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.number("ema_decay", training.ema_decay, 0.0, kBelowOne,
                "Decay of the moving average of the weights");
   visit.flag("ema_warmup", training.ema_warmup,
-             "Use the decay min(ema_decay, (1 + k) / (10 + k)) at update k");
+             "Use a lower decay at first: min(ema_decay, (1 + k) / (10 + k)) at update k");
   visit.number("label_dropout", training.label_dropout, 0.0, kBelowOne,
                "Fraction of pictures shown without their class, which guidance needs");
   set_classes(model, num_classes, training.label_dropout);
   visit.choice("initialisation", training.initialisation,
-               "Random weights at the start: as PyTorch, or as Ho et al.");
+               "Random weights at the start: as PyTorch or as Ho et al. initialise them");
   visit.choice("precision", training.precision,
-               "What products are computed in; weights and Adam are always fp32");
+               "Precision of products; weights and Adam are always fp32");
   visit.integer("seed", training.seed, 0, std::numeric_limits<std::int64_t>::max(), "Random seed");
   visit.integer("threads", training.threads, 0, 1024,
                 "Number of threads; 0 means one per processor; does not affect the result");
@@ -142,7 +144,7 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.integer("checkpoint_every_steps", output.checkpoint_every_steps, 1, kMaxSteps,
                 "Steps between checkpoints");
   visit.integer("keep_checkpoints", output.keep_checkpoints, 2, 1000000,
-                "Newest checkpoints to keep");
+                "How many of the newest checkpoints to keep");
   visit.integer("log_every_steps", output.log_every_steps, 1, kMaxSteps,
                 "Steps between lines of metrics.csv");
   visit.integer("sample_every_steps", output.sample_every_steps, 0, kMaxSteps,
@@ -262,14 +264,14 @@ class Reader {
   [[noreturn]] void reject(const toml::node& node, std::string_view key,
                            const std::string& what) const {
     std::ostringstream found;
-    if (!node.is_table()) found << ", found " << toml::node_view<const toml::node>(node);
+    if (!node.is_table()) found << "; found " << toml::node_view<const toml::node>(node);
     fail(ErrorCode::user, file_, ":", node.source().begin.line, ": ", key, " ", what, found.str());
   }
   template <class Number>
   Number in_range(const toml::node& node, std::string_view key, Number value, Number min,
                   Number max) const {
     if (!(value >= min && value <= max))
-      reject(node, full(key), concat("must be in ", min, " .. ", max));
+      reject(node, full(key), concat("must be from ", min, " to ", max));
     return value;
   }
   template <class Set>
@@ -296,7 +298,7 @@ void validate(const ForwardProcess& process) {
   const bool is_list = process.schedule == BetaKind::list;
   require(is_list || process.betas.empty(),
           "diffusion.betas holds numbers, but diffusion.schedule is \"",
-          to_string(process.schedule), "\"; it would have to be \"list\"");
+          to_string(process.schedule), "\"; set it to \"list\", or leave out the betas");
   require(!is_list || std::ssize(process.betas) == process.T, "diffusion.betas holds ",
           process.betas.size(), " numbers, but diffusion.T is ", process.T);
   require(process.terminal_snr == TerminalSnr::as_is || process.prediction != Prediction::eps,
@@ -333,7 +335,7 @@ class Writer {
   void size(std::string_view key, std::int64_t height, std::optional<std::int64_t> width,
             std::int64_t min, std::int64_t max, std::string_view text) {
     add(key, width ? concat("[", height, ", ", *width, "]") : std::to_string(height),
-        concat("whole number or two, ", range(min, max)), text);
+        concat("one or two whole numbers, ", range(min, max)), text);
   }
   template <HasNames Enum>
   void choice(std::string_view key, Enum value, std::string_view text) {
@@ -369,7 +371,7 @@ class Writer {
     const bool above_0 = min == std::numeric_limits<double>::min();
     const bool below_1 = max < 1.0 && max > 0.9999;
     return concat(above_0 ? "above 0" : concat("from ", min),
-                  below_1 ? " and below 1" : concat(" to ", max));
+                  below_1 ? " and below 1" : concat(" up to ", max));
   }
   void add(std::string_view key, std::string value, std::string kind, std::string_view text) {
     entries_.push_back(
@@ -460,7 +462,7 @@ using namespace engine;
 
 TrainConfig load_train_config(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
-  if (!stream) fail(ErrorCode::io, file.string(), ": cannot be opened");
+  if (!stream) fail(ErrorCode::io, file.string(), ": cannot be opened; check the path");
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   if (stream.bad()) fail(ErrorCode::io, file.string(), ": cannot be read");
   return train::parse_train_config(text, file.string());

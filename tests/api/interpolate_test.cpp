@@ -53,7 +53,7 @@ TEST_F(Interpolation, AGridHasItsEndsInItsCorners) {
 TEST_F(Interpolation, RefusesWhatHasNothingBetweenIt) {
   expect_error(ErrorCode::user, "two endpoints (a line) or four (a grid); got 3",
                [&] { interpolate(noise(3), 5); });
-  expect_error(ErrorCode::user, "at least 2 frames, the endpoints; got 1",
+  expect_error(ErrorCode::user, "at least 2 frames (the endpoints); got 1",
                [&] { interpolate(noise(2), 1); });
   FloatImages zero = noise(2);
   std::fill(zero.values.begin(), zero.values.begin() + 192, 0.0F);

@@ -75,7 +75,7 @@ TEST_F(Classes, AreRefusedWhereThereAreNone) {
   expect_refused(sample(folder_ / "micro", "--guidance 2 " + out),
                  "--guidance: this model has no classes");
   make_pictures(folder_ / "flat", 3);
-  expect_refused(train("flat"), "lies in no sub-folder");
+  expect_refused(train("flat"), "not in a sub-folder");
 }
 
 }  // namespace

@@ -119,9 +119,10 @@ TEST(Dataset, ListsFilesThatCannotBeRead) {
   write_png(dir.path() / "a.png", 1, 1, 7);
   write_bytes(dir.path() / "bad.png", idx_of_one_pixel(0));
   write_bytes(dir.path() / "empty.jpg", {});
-  expect_error(ErrorCode::corrupt,
-               "2 of 3 image files cannot be used (data.skip_corrupt = true leaves them out):\n",
-               [&] { load_dataset(dir.path(), {}); });
+  expect_error(
+      ErrorCode::corrupt,
+      "2 of 3 image files cannot be used (in ddim train, data.skip_corrupt = true skips them):\n",
+      [&] { load_dataset(dir.path(), {}); });
   const Dataset dataset = load_dataset(dir.path(), {.skip_corrupt = true});
   EXPECT_THAT(dataset.images.pixels, ElementsAre(7));
   EXPECT_THAT(dataset.skipped, ElementsAre(HasSubstr("bad.png"), HasSubstr("empty.jpg")));
@@ -190,7 +191,7 @@ TEST(Labels, AreThePlacesOfSubFolders) {
   EXPECT_EQ(dataset.images[0][0], 10);
   EXPECT_EQ(dataset.skipped.size(), 1U);
   write_png(dir.path() / "train/c.png", 2, 1, 30);
-  expect_error(ErrorCode::user, "c.png: lies in no sub-folder",
+  expect_error(ErrorCode::user, "c.png: not in a sub-folder",
                [&] { load_dataset(dir.path(), options); });
 }
 

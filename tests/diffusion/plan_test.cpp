@@ -226,7 +226,7 @@ TEST(Plan, RefusesWhatASamplerCannotDo) {
           {.eta = 0.5, .sampler = Sampler::ab2});
   refused("eta: 0.5 has no meaning for the sampler ddpm-small, which has a variance of its own",
           {.eta = 0.5, .sampler = Sampler::ddpm_small});
-  refused("sigma-hat: belongs to the sampler ddim, not to euler",
+  refused("sigma-hat works only with the sampler ddim, not with euler",
           {.eta = SigmaHat{}, .sampler = Sampler::euler});
   refused("clip has no effect with the sampler heun",
           {.clip = {.bound = Clip::Bound::range}, .sampler = Sampler::heun});
@@ -244,7 +244,7 @@ TEST(Plan, RefusesWhatASamplerCannotDo) {
     expect_error(ErrorCode::user, part, [&] { make_plan(schedule(), Prediction::eps, options); });
   };
   refused_trajectory(
-      "dpmpp-2m looks back over several steps, which must meet",
+      "dpmpp-2m uses earlier steps, so each step must begin where the one before it ends",
       {.steps = 300, .tau = TauKind::diffusers_trailing, .sampler = Sampler::dpmpp_2m});
   refused_trajectory("the one at t = 0 stays there", {.steps = 10,
                                                       .tau = TauKind::leading,
@@ -255,7 +255,7 @@ TEST(Plan, RefusesWhatASamplerCannotDo) {
 TEST(Plan, ZeroTerminalSnrNeedsAnotherPredictionAndSampler) {
   const Schedule zero = make_schedule({.terminal_snr = TerminalSnr::zero});
   const std::vector<std::int64_t> tau = {99, 499, 999};
-  expect_error(ErrorCode::user, "a network that predicts eps says nothing of the image",
+  expect_error(ErrorCode::user, "a network that predicts eps says nothing about the image",
                [&] { make_plan(zero, tau); });
   for (const Named<Sampler>& named : Names<Sampler>::all()) {
     const Sampler sampler = named.value;

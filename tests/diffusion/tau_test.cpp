@@ -149,7 +149,7 @@ std::uint64_t hash_of_all_lists(TauKind kind) {
   return hash;
 }
 
-// The lists of diffusers 0.42.1 for S = 1..1000, t = -1 left out (tools/diffusers_lists.py).
+// The lists of diffusers 0.42.1 for S = 1..1000, without t = -1.
 TEST(Tau, DiffusersListsAreDiffusersListsToTheDigit) {
   EXPECT_EQ(hash_of_all_lists(TauKind::diffusers_leading), 13264279817510734470ULL);
   EXPECT_EQ(hash_of_all_lists(TauKind::diffusers_trailing), 534450106331038599ULL);

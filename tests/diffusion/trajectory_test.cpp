@@ -58,7 +58,7 @@ TEST(Trajectory, LogSnrHasEqualDistances) {
   }
   EXPECT_EQ(of_kind(TauKind::log_snr, 1).legs.front().t, 999.0);
   const Schedule zero = make_schedule({.terminal_snr = TerminalSnr::zero});
-  expect_error(ErrorCode::user, "log-snr has no equal distances to minus infinity",
+  expect_error(ErrorCode::user, "log-snr is impossible here, because the log SNR is minus infinity",
                [&] { make_trajectory(zero, {.steps = 10, .tau = TauKind::log_snr}); });
 }
 

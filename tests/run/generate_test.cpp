@@ -194,7 +194,7 @@ TEST(GenerateChecks, RefuseWhatDoesNotFit) {
   };
   expect_error(ErrorCode::user, "plan has no steps", [&] { generate(model, {}, {}); });
   refused("count must be 1 or greater; got 0", {.plan = plan, .count = 0});
-  refused("images 4294967295 to 4294967296: numbers of images end at 4294967295",
+  refused("images 4294967295 to 4294967296 do not all exist; the last image is 4294967295",
           {.plan = plan, .count = 2, .first_image = 0xFFFFFFFF});
   refused("first_image must not be negative; got -1", {.plan = plan, .first_image = -1});
   refused("batch must be 1 or greater; got 0", {.plan = plan, .run = {.batch = 0}});

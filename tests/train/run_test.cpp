@@ -149,7 +149,7 @@ TEST_F(RunTest, RefusesAFolderThatExistsOrIsMissing) {
 TEST_F(RunTest, BadInputLeavesNothingBehind) {
   TrainConfig config = tiny_config();
   config.model.sample_size = 32;
-  expect_error(ErrorCode::user, "not 32x32 (width, height); pad them or crop and resize them",
+  expect_error(ErrorCode::user, "not 32x32 (width, height); choose pad or crop-resize",
                [&] { train("run", config, {}); });
   EXPECT_FALSE(fs::exists(folder("run")));
 }

@@ -33,7 +33,7 @@ constexpr ConvChoice kGatheredProduct{"gathered_product",
                                       "windows as the rows of one matrix product"};
 constexpr ConvChoice kScatteredProduct{
     "scattered_product", "so few output channels that the products of all taps fit a panel"};
-constexpr ConvChoice kDirect{"onednn_direct", "what no other algorithm is for"};
+constexpr ConvChoice kDirect{"onednn_direct", "no other algorithm applies"};
 
 constexpr ConvImplementation<ConvForwardArguments> kForward[] = {
     {kProductOfParts, product_of_parts_applies, product_of_parts},

@@ -25,7 +25,7 @@ Isa best_of_this_processor() {
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
   require(__builtin_cpu_supports("sse4.2") != 0,
-          "cpu backend: this processor has no SSE4.2, which is the least it can run on");
+          "cpu backend: this processor has no SSE4.2; ddim needs at least that");
   return Isa::sse4;
 }
 #endif
