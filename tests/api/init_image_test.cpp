@@ -124,7 +124,7 @@ TEST_F(InitImages, RefusesWhatCannotBe) {
   refused("strength: 1.5", [](SampleOptions& o) { o.plan.strength = 1.5; });
   refused("strength: nan", [](SampleOptions& o) { o.plan.strength = std::nan(""); });
   refused("2 pictures for 3", [](SampleOptions& o) { o.init->images = pictures(2); });
-  refused("exclude", [](SampleOptions& o) { o.x_T = pictures(3); });
+  refused("not both", [](SampleOptions& o) { o.x_T = pictures(3); });
   refused("adaptive", [](SampleOptions& o) { o.plan.sampler = Sampler::adaptive; });
   refused("3 pictures of 8x8; expected one of 8x8",
           [](SampleOptions& o) { o.init->mask = pictures(3); });

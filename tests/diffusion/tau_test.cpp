@@ -83,7 +83,7 @@ TEST(Tau, LinearCodeRunsTheWrongNumberOfStepsAndSaysSo) {
     }
   }
   EXPECT_EQ(num_wrong, 984);
-  EXPECT_THAT(make_tau(TauKind::linear_code, 300, 1000).note, HasSubstr("334 steps where 300"));
+  EXPECT_THAT(make_tau(TauKind::linear_code, 300, 1000).note, HasSubstr("334 steps, not the 300"));
 }
 
 TEST(Tau, QuadraticCodeLeavesOutDuplicatesAndSaysSo) {
@@ -97,7 +97,7 @@ TEST(Tau, QuadraticCodeLeavesOutDuplicatesAndSaysSo) {
     EXPECT_EQ(tau.note.empty(), S == num_distinct);
   }
   EXPECT_THAT(make_tau(TauKind::quadratic_code, 50, 1000).note,
-              HasSubstr("49 distinct steps where 50"));
+              HasSubstr("49 distinct steps, not the 50"));
 }
 
 TEST(Tau, CodeListsOfOneStepStartAtZeroAndSaySo) {

@@ -157,7 +157,8 @@ TEST_F(Pulling, AnotherProcessGoesOnWhereTheFirstWasStopped) {
     if (is_get_of_storage(request)) reply.cut_after = 70'000;
   });
   for (int i = 0; i < 2; ++i) {
-    test::expect_error(ErrorCode::io, AllOf(HasSubstr("remaining"), HasSubstr("run it again")),
+    test::expect_error(ErrorCode::io,
+                       AllOf(HasSubstr("remaining"), HasSubstr("run the command again")),
                        [&] { pull_model(); });
     EXPECT_FALSE(fs::exists(kept() / "refs")) << "an incomplete model has a name";
   }
