@@ -1,6 +1,7 @@
 #include <ddim/ddim.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -8,6 +9,7 @@
 #include "convention_flag.h"
 #include "init_flags.h"
 #include "interrupts.h"
+#include "json_object.h"
 #include "like_flag.h"
 #include "picture_output.h"
 #include "plan_flags.h"
@@ -34,16 +36,13 @@ struct Flags {
   std::optional<std::int64_t> columns;
   OverwriteFlag overwrite;
   bool no_metadata = false;
+  bool resume = false;
 
   /// Whether --out names a folder with a file for each picture.
   bool is_folder() const { return out.path().extension().empty() || fs::is_directory(out.path()); }
 };
 
-fs::path file_in_folder(const fs::path& folder, std::int64_t image) {
-  return folder / fmt::format("{:06}.png", image);
-}
-
-void check_outputs(const Flags& flags, const SampleOptions& options) {
+void check_outputs(const Flags& flags) {
   const Overwrite overwrite = flags.overwrite.value();
   if (!flags.tensors.empty()) check_output(flags.tensors, overwrite);
   if (!flags.is_folder()) return flags.out.check(overwrite);
@@ -52,39 +51,46 @@ void check_outputs(const Flags& flags, const SampleOptions& options) {
                                              "a folder; {} is none of these",
                                              flags.out.path().string()));
   }
-  if (!fs::exists(flags.out.path())) return;
-  for (std::int64_t k = 0; k < options.count; ++k)
-    check_output(file_in_folder(flags.out.path(), options.first_image + k), overwrite);
 }
 
-void write_folder(const Model& model, const SampleOptions& options, const Samples& samples,
-                  const Flags& flags) {
-  const fs::path& folder = flags.out.path();
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) {
-    throw Error(ErrorCode::io,
-                fmt::format("{}: cannot create this folder: {}", folder.string(), error.message()));
+void print_result(const DrawnFiles& drawn, const Flags& flags) {
+  const std::int64_t images = drawn.num_drawn + drawn.num_found;
+  if (flags.run.json()) {
+    fmt::print("{}\n", JsonObject()
+                           .add("images", images)
+                           .add("drawn", drawn.num_drawn)
+                           .add("nfe", drawn.nfe)
+                           .add("seconds", drawn.seconds)
+                           .add("peak_memory_bytes", drawn.peak_memory_bytes)
+                           .add("out", flags.out.path().string())
+                           .text());
+    return;
   }
-  Recipe recipe = samples.recipe;
-  for (std::int64_t k = 0; k < samples.x_0.count; ++k) {
-    if (!recipe.empty()) {
-      recipe = make_recipe(model, only_picture(options, k));
-      recipe["model"] = samples.recipe.at("model");
-    }
-    write_png(file_in_folder(folder, options.first_image + k), to_image(samples.x_0, k),
-              {.text = recipe, .overwrite = flags.overwrite.value()});
+  const std::string out = flags.out.path().string();
+  const std::string pictures = count_of(images, "pictures");
+  if (drawn.num_drawn == 0) {
+    fmt::print("{}: {}, all of which were there already\n", out, pictures);
+    return;
   }
+  const double ms = 1000.0 * drawn.seconds /
+                    static_cast<double>(drawn.num_drawn * std::max<std::int64_t>(1, drawn.nfe));
+  const std::string found =
+      drawn.num_found == 0 ? "" : fmt::format(" ({} of them there already)", drawn.num_found);
+  fmt::print("{}: {}{}, {} each, {:.1f} s ({:.2f} ms per image and call), {} MB\n", out, pictures,
+             found, count_of(drawn.nfe, "network calls"), drawn.seconds, ms,
+             drawn.peak_memory_bytes / 1'000'000);
 }
 
-void print_result(const Samples& samples, const Flags& flags) {
-  if (flags.run.json()) return print_drawn(samples, flags.out.path(), flags.run.json());
-  const std::int64_t images = samples.x_0.count;
-  const double ms = 1000.0 * samples.seconds / static_cast<double>(images * samples.nfe);
-  fmt::print("{}: {} {}, {} network {} each, {:.1f} s ({:.2f} ms per image and call), {} MB\n",
-             flags.out.path().string(), images, images == 1 ? "picture" : "pictures", samples.nfe,
-             samples.nfe == 1 ? "call" : "calls", samples.seconds, ms,
-             samples.peak_memory_bytes / 1'000'000);
+/// Draws, and says how to go on when that is stopped.
+DrawnFiles draw(const Model& model, const Plan& plan, const SampleOptions& options,
+                const SampleFiles& files) {
+  try {
+    return sample_to_files(model, plan, options, files);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::interrupted) throw;
+    throw Error(error.code(),
+                fmt::format("{}; add --resume to the same command to draw the rest", error.what()));
+  }
 }
 
 void run(Flags& flags) {
@@ -103,7 +109,7 @@ void run(Flags& flags) {
     options.count = flags.count.value_or(options.x_T->count);
   }
   if (flags.init.given()) options.count = flags.count.value_or(flags.init.count());
-  check_outputs(flags, options);
+  check_outputs(flags);
 
   const Model model = flags.run.load_model(interrupts.token());
   if (flags.is_folder()) {
@@ -120,16 +126,14 @@ void run(Flags& flags) {
   options.init = flags.init.load(model);
   Recipe recipe = make_recipe(model, options);
   if (flags.like.given()) flags.like.check(recipe);
-  Samples samples = sample(model, plan, options);
-  samples.recipe = flags.no_metadata ? Recipe{} : recipe;
-  if (!flags.tensors.empty())
-    write_tensor(flags.tensors, "x_0", samples.x_0, flags.overwrite.value());
-  if (flags.is_folder()) {
-    write_folder(model, options, samples, flags);
-  } else {
-    flags.out.write(samples, flags.columns, flags.overwrite.value());
-  }
-  print_result(samples, flags);
+  const DrawnFiles drawn = draw(model, plan, options,
+                                {.out = flags.out.path(),
+                                 .tensors = flags.tensors,
+                                 .columns = flags.columns,
+                                 .recipe = flags.no_metadata ? Recipe{} : recipe,
+                                 .overwrite = flags.overwrite.value(),
+                                 .resume = flags.resume});
+  print_result(drawn, flags);
   if (!flags.like.given()) return;
   const std::string likeness = flags.like.compare(flags.out.path());
   if (!likeness.empty() && !flags.run.quiet())
@@ -174,6 +178,8 @@ void add_sample_command(Command root) {
   flags->plan.add_to(command);
   const Option model = flags->run.add_to(command);
   flags->overwrite.add_to(command);
+  command.add_flag("--resume", flags->resume,
+                   "Go on with a run that was stopped: draw only the pictures that are missing");
   command.add_flag("--no-metadata", flags->no_metadata, "Leave the recipe out of the PNG files");
   command.callback([flags, command, model] {
     if (flags->like.given()) flags->like.set_flags(command);

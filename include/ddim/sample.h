@@ -11,6 +11,7 @@
 #include "ddim/export.h"
 #include "ddim/image.h"
 #include "ddim/init_image.h"
+#include "ddim/picture_sink.h"
 #include "ddim/plan.h"
 #include "ddim/run_options.h"
 
@@ -69,6 +70,11 @@ DDIM_API Samples sample(const Model& model, const SampleOptions& options);
 /// left at its default or says the same.
 DDIM_API Samples sample(const Model& model, const Plan& plan, const SampleOptions& options);
 
+/// The same, handing pictures to `sink` as they are finished, so that memory does not grow with
+/// their number. Samples::x_0 is empty.
+DDIM_API Samples sample(const Model& model, const Plan& plan, const SampleOptions& options,
+                        const PictureSink& sink);
+
 /// The recipe that sample() would return, without drawing anything.
 DDIM_API Recipe make_recipe(const Model& model, const SampleOptions& options);
 
@@ -77,8 +83,10 @@ DDIM_API Recipe make_recipe(const Model& model, const SampleOptions& options);
 /// entry that this version does not know, Error(corrupt) for a value that cannot be.
 DDIM_API SampleOptions options_of(const Recipe& recipe);
 
-/// Options that draw picture `index` of `options.count` alone; it comes out the same.
-DDIM_API SampleOptions only_picture(const SampleOptions& options, std::int64_t index);
+/// Options that draw the `count` pictures from `first` on of those of `options` alone; they come
+/// out the same. Error(user) when there are not so many.
+DDIM_API SampleOptions only_pictures(const SampleOptions& options, std::int64_t first,
+                                     std::int64_t count = 1);
 
 /// All pictures in one PNG, with the recipe in its text if there is one. Errors as write_png().
 DDIM_API void write_png_grid(const std::filesystem::path& path, const Samples& samples,

@@ -66,10 +66,13 @@ void add_class(const ClassChoice& choice, Recipe& recipe) {
   if (choice.null_class) recipe["null_class"] = std::to_string(*choice.null_class);
 }
 
-/// Image `index` of them.
-FloatImages only_image(const FloatImages& images, std::int64_t index) {
-  const std::span<const float> image = images[index];
-  return {.count = 1, .shape = images.shape, .values = {image.begin(), image.end()}};
+/// `count` of them, from `first` on.
+FloatImages slice(const FloatImages& images, std::int64_t first, std::int64_t count) {
+  const std::span<const float> values =
+      std::span(images.values)
+          .subspan(static_cast<std::size_t>(first) * images.shape.size(),
+                   static_cast<std::size_t>(count) * images.shape.size());
+  return {.count = count, .shape = images.shape, .values = {values.begin(), values.end()}};
 }
 
 /// Takes entries out of a recipe, one after the other, as the values of options.
@@ -208,15 +211,21 @@ SampleOptions options_of(const Recipe& recipe) {
   return options;
 }
 
-SampleOptions only_picture(const SampleOptions& options, std::int64_t index) {
-  require(index >= 0 && index < options.count, "only_picture: index ", index, " of ", options.count,
-          " pictures");
+SampleOptions only_pictures(const SampleOptions& options, std::int64_t first, std::int64_t count) {
+  require(first >= 0 && count >= 1 && first <= options.count - count, "only_pictures: ", count,
+          " from ", first, " on, of ", options.count, " pictures");
+  require(!options.x_T || options.x_T->count == options.count,
+          "x_T: ", options.x_T ? options.x_T->count : 0, " states; expected ", options.count);
+  require(!options.init || options.init->images.count == 1 ||
+              options.init->images.count == options.count,
+          "init image: ", options.init ? options.init->images.count : 0, " pictures for ",
+          options.count, " to draw; expected one, or as many");
   SampleOptions result = options;
-  result.first_image += index;
-  result.count = 1;
-  if (result.x_T) result.x_T = only_image(*options.x_T, index);
+  result.first_image += first;
+  result.count = count;
+  if (result.x_T) result.x_T = slice(*options.x_T, first, count);
   if (result.init && options.init->images.count > 1)
-    result.init->images = only_image(options.init->images, index);
+    result.init->images = slice(options.init->images, first, count);
   return result;
 }
 

@@ -10,8 +10,9 @@ namespace ddim {
 using namespace engine;
 namespace {
 
-Samples draw(const Model& model, const Plan& plan, const SampleOptions& options) {
-  Samples samples = run::generate(ModelAccess::trained(model), plan, options).samples;
+Samples draw(const Model& model, const Plan& plan, const SampleOptions& options,
+             const PictureSink& sink) {
+  Samples samples = run::generate(ModelAccess::trained(model), plan, options, sink).samples;
   samples.recipe = make_recipe(model, options);
   return samples;
 }
@@ -19,15 +20,20 @@ Samples draw(const Model& model, const Plan& plan, const SampleOptions& options)
 }  // namespace
 
 Samples sample(const Model& model, const SampleOptions& options) {
-  return draw(model, make_plan(model, options.plan), options);
+  return draw(model, make_plan(model, options.plan), options, {});
 }
 
 Samples sample(const Model& model, const Plan& plan, const SampleOptions& options) {
+  return sample(model, plan, options, {});
+}
+
+Samples sample(const Model& model, const Plan& plan, const SampleOptions& options,
+               const PictureSink& sink) {
   require(options.plan == PlanOptions{} || options.plan == plan.options,
           "sample: options.plan contradicts the plan; leave it at its default");
   SampleOptions complete = options;
   complete.plan = plan.options;
-  return draw(model, plan, complete);
+  return draw(model, plan, complete, sink);
 }
 
 void write_png_grid(const std::filesystem::path& path, const Samples& samples, Overwrite overwrite,

@@ -93,9 +93,10 @@ class OpenFile {
     }
   }
 
-  void finish() {
+  void finish(Durability durability) {
     assert(num_written_ == output_.size_bytes);
-    if (uninterrupted([&] { return file_system_.fsync(descriptor_); }) < 0) {
+    if (durability == Durability::now &&
+        uninterrupted([&] { return file_system_.fsync(descriptor_); }) < 0) {
       fail_call(output_, "fsync of", where_);
     }
     // Linux closes the descriptor even if it reports an interruption: never close it twice.
@@ -177,6 +178,11 @@ FileContent::FileContent(std::string_view text)
 
 void write_file_durably(const fs::path& path, const FileContent& content, Overwrite overwrite,
                         FileSystem& file_system) {
+  write_file(path, content, overwrite, Durability::now, file_system);
+}
+
+void write_file(const fs::path& path, const FileContent& content, Overwrite overwrite,
+                Durability durability, FileSystem& file_system) {
   const Output output{path, content.size_bytes};
   require(path.has_filename(), "\"", path.string(), "\" does not name a file");
   if (overwrite == Overwrite::refuse && is_taken(path)) fail_existing(path);
@@ -187,14 +193,26 @@ void write_file_durably(const fs::path& path, const FileContent& content, Overwr
   try {
     OpenFile file(file_system, descriptor, output, temporary);
     content.write_to([&file](std::span<const std::byte> bytes) { file.write(bytes); });
-    file.finish();
+    file.finish(durability);
     move_into_place(file_system, output, temporary, overwrite);
   } catch (...) {
     const auto& name = temporary;
     uninterrupted([&] { return file_system.unlink(name.c_str()); });
     throw;
   }
-  sync_new_name(file_system, output);
+  if (durability == Durability::now) sync_new_name(file_system, output);
+}
+
+void sync_file_system(const fs::path& folder, FileSystem& file_system) {
+  const Output output{folder, 0};
+  const int descriptor = uninterrupted(
+      [&] { return file_system.open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
+  if (descriptor < 0) fail_call(output, "opening folder", folder);
+  const int result = uninterrupted([&] { return file_system.syncfs(descriptor); });
+  const int reason = errno;
+  file_system.close(descriptor);
+  errno = reason;
+  if (result < 0) fail_call(output, "syncfs of", folder);
 }
 
 DurableFolder::DurableFolder(fs::path path, Manifest manifest, FileSystem& file_system)
@@ -253,7 +271,7 @@ void DurableFolder::write_file(const std::string& name, const FileContent& conte
     if (manifest_ == Manifest::write) hash.update(bytes);
     file.write(bytes);
   });
-  file.finish();
+  file.finish(Durability::now);
   files_.back().sha256 = hash.finish_hex();
 }
 

@@ -35,6 +35,10 @@ struct FileContent {
   std::function<void(const ByteSink&)> write_to;
 };
 
+/// When a written file is safe from a loss of power: at once, or only after sync_file_system(). (It
+/// survives the end of the process, however it ends, in both cases.)
+enum class Durability { now, later };
+
 /// Writes a file. Whatever happens, `path` is either complete or not there: the content goes to
 /// `path.tmp-<id>` beside it, then fsync, rename to `path`, fsync of the folder. After a failure,
 /// the temporary file is gone, the old file is unchanged, and Error(io) contains the path, the
@@ -42,6 +46,16 @@ struct FileContent {
 /// place, and Error(io) says that it may not survive a power loss.) The parent folder must exist.
 void write_file_durably(const std::filesystem::path& path, const FileContent& content,
                         Overwrite overwrite, FileSystem& file_system = system_calls());
+
+/// The same, but with Durability::later without either fsync: for many small files, each of which
+/// is complete or not there as long as the power stays.
+void write_file(const std::filesystem::path& path, const FileContent& content, Overwrite overwrite,
+                Durability durability, FileSystem& file_system = system_calls());
+
+/// Makes all that was written into `folder` durable, by one call for many files. Error(io) when the
+/// system refuses.
+void sync_file_system(const std::filesystem::path& folder,
+                      FileSystem& file_system = system_calls());
 
 /// Whether the folder gets a manifest.json with the sizes and SHA-256 of its files.
 enum class Manifest { leave_out, write };

@@ -17,6 +17,8 @@ ssize_t FileSystem::write(int descriptor, const std::byte* bytes, std::size_t si
 
 int FileSystem::fsync(int descriptor) { return ::fsync(descriptor); }
 
+int FileSystem::syncfs(int descriptor) { return ::syncfs(descriptor); }
+
 int FileSystem::close(int descriptor) { return ::close(descriptor); }
 
 int FileSystem::mkdir(const char* path, mode_t mode) { return ::mkdir(path, mode); }

@@ -15,6 +15,8 @@ class FileSystem {
   virtual int open(const char* path, int flags, mode_t mode);
   virtual ssize_t write(int descriptor, const std::byte* bytes, std::size_t size);
   virtual int fsync(int descriptor);
+  /// Everything of the file system that the descriptor is in.
+  virtual int syncfs(int descriptor);
   virtual int close(int descriptor);
   virtual int mkdir(const char* path, mode_t mode);
   virtual int rename(const char* from, const char* to);

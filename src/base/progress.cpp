@@ -1,5 +1,7 @@
 #include "base/progress.h"
 
+#include <ddim/counts.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,16 +28,45 @@ std::string describe_duration(double seconds) {
   return concat(minutes / (24 * 60), " d ", minutes / 60 % 24, " h");
 }
 
-std::string describe_progress(const ProgressPoint& point, std::string_view unit) {
+namespace {
+
+/// Three digits, without an exponent: "0.0312", "3.1", "312", "31,200".
+std::string describe_rate(double rate) {
+  if (rate >= 1000.0) return with_thousands(std::llround(std::min(rate, 1e15)));
+  std::ostringstream text;
+  text << std::setprecision(3) << rate;
+  return text.str();
+}
+
+/// Columns of the terminal that shows the standard error stream; 80 where it does not say.
+int terminal_columns() {
+  struct winsize size {};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
+}
+
+}  // namespace
+
+std::string describe_progress(const ProgressPoint& point, std::string_view unit,
+                              std::string_view head) {
   std::ostringstream text;
   const std::int64_t total = std::max<std::int64_t>(point.total, 1);
-  text << std::setw(3) << 100 * point.done / total << "%  " << point.done << '/' << point.total
-       << ' ' << unit;
+  text << std::setw(3) << 100 * point.done / total << "%  ";
+  if (head.empty()) {
+    text << with_thousands(point.done) << '/' << with_thousands(point.total) << ' ' << unit;
+  } else {
+    text << head;
+  }
   const std::int64_t done_here = point.done - point.done_at_start;
-  if (done_here > 0 && point.seconds > 0.0) {
-    const double rate = static_cast<double>(done_here) / point.seconds;
-    text << ", " << std::setprecision(3) << rate << ' ' << unit << "/s, "
-         << describe_duration(static_cast<double>(point.total - point.done) / rate) << " left";
+  if (done_here <= 0 || point.seconds <= 0.0) return text.str();
+  const double rate =
+      point.rate > 0.0 ? point.rate : static_cast<double>(done_here) / point.seconds;
+  if (head.empty()) text << ", " << describe_rate(rate) << ' ' << unit << "/s";
+  if (point.done >= point.total) {
+    text << ", took " << describe_duration(point.seconds);
+  } else {
+    text << ", " << describe_duration(static_cast<double>(point.total - point.done) / rate)
+         << " left";
   }
   return text.str();
 }
@@ -47,8 +78,13 @@ std::string progress_bar(std::int64_t done, std::int64_t total, int width) {
          std::string(static_cast<std::size_t>(width - filled), '.') + ']';
 }
 
-Progress::Progress(std::ostream& out, ProgressStyle style, std::string unit)
-    : out_(out), style_(style), unit_(std::move(unit)), start_(Clock::now()), last_shown_() {}
+Progress::Progress(std::ostream& out, ProgressStyle style, std::string unit, int columns)
+    : out_(out),
+      style_(style),
+      unit_(std::move(unit)),
+      columns_(columns),
+      start_(Clock::now()),
+      last_shown_() {}
 
 Progress::~Progress() {
   if (bar_length_ > 0) out_ << std::endl;
@@ -58,9 +94,23 @@ void Progress::begin(std::int64_t done, std::int64_t total) {
   point_ = {.done = done, .total = total, .done_at_start = done, .seconds = 0.0};
   start_ = Clock::now();
   last_shown_ = start_;
+  rate_measured_ = start_;
+  done_at_rate_ = done;
 }
 
-void Progress::update(std::int64_t done, std::string_view note) {
+/// The mean over some seconds: recent enough to follow a change, long enough not to jump.
+void Progress::measure_rate(Clock::time_point now) {
+  constexpr double kMemorySeconds = 15.0;
+  const double seconds = std::chrono::duration<double>(now - rate_measured_).count();
+  if (seconds < 0.1 || point_.done == done_at_rate_) return;
+  const double now_rate = static_cast<double>(point_.done - done_at_rate_) / seconds;
+  const double share = point_.rate > 0.0 ? 1.0 - std::exp(-seconds / kMemorySeconds) : 1.0;
+  point_.rate += share * (now_rate - point_.rate);
+  rate_measured_ = now;
+  done_at_rate_ = point_.done;
+}
+
+void Progress::update(std::int64_t done, std::string_view note, std::string_view head) {
   if (style_ == ProgressStyle::silent) return;
   const Clock::time_point now = Clock::now();
   const auto pause = style_ == ProgressStyle::bar ? std::chrono::milliseconds(100)
@@ -69,14 +119,31 @@ void Progress::update(std::int64_t done, std::string_view note) {
   last_shown_ = now;
   point_.done = done;
   point_.seconds = std::chrono::duration<double>(now - start_).count();
-  std::string text = describe_progress(point_, unit_);
+  measure_rate(now);
+  ProgressPoint shown = point_;
+  // The mean of the first seconds is steadier than a rate of a few points, and that of all is true
+  // at the end.
+  if (point_.seconds < 10.0 || done == point_.total) shown.rate = 0.0;
+  std::string text = describe_progress(shown, unit_, head);
   if (!note.empty()) text += concat(", ", note);
   if (style_ == ProgressStyle::lines) {
     out_ << text << std::endl;
     return;
   }
   erase_bar();
-  text = progress_bar(done, point_.total, 24) + text;
+  // A line that wraps could not be erased: in a narrow window the rate goes, then the note, then
+  // the bar, and then the text is cut.
+  const int columns = (columns_ > 0 ? columns_ : terminal_columns()) - 1;
+  const auto fits = [&] { return static_cast<int>(text.size()) <= columns; };
+  const std::string count =
+      concat(with_thousands(done), '/', with_thousands(point_.total), ' ', unit_);
+  const std::string brief = describe_progress(shown, unit_, head.empty() ? count : head);
+  if (!fits()) text = note.empty() ? brief : concat(brief, ", ", note);
+  if (!fits()) text = brief;
+  const int width = std::min(24, columns - static_cast<int>(text.size()) - 2);
+  constexpr int kNarrowest = 4;
+  if (width >= kNarrowest) text = progress_bar(done, point_.total, width) + text;
+  text.resize(std::min(text.size(), static_cast<std::size_t>(std::max(columns, 1))));
   bar_length_ = text.size();
   out_ << text << std::flush;
 }

@@ -21,10 +21,13 @@ struct ProgressPoint {
   std::int64_t total = 0;
   std::int64_t done_at_start = 0;  ///< done before this process began (a resumed run)
   double seconds = 0.0;            ///< since this process began
+  double rate = 0.0;               ///< per second, lately; 0 while it is unknown
 };
 
-/// " 12%  1200/10000 steps, 3.1 steps/s, 47 min left": the rate is of this process.
-std::string describe_progress(const ProgressPoint& point, std::string_view unit);
+/// " 12%  1,200/10,000 steps, 3.1 steps/s, 47 min left"; at the end "took 50 min" instead of what
+/// is left. `head` stands for "1,200/10,000 steps, 3.1 steps/s" where it is not empty.
+std::string describe_progress(const ProgressPoint& point, std::string_view unit,
+                              std::string_view head = "");
 
 /// "[####......]" with `width` characters between the brackets.
 std::string progress_bar(std::int64_t done, std::int64_t total, int width);
@@ -35,8 +38,9 @@ std::string describe_duration(double seconds);
 /// Shows the progress of a long task. Not thread-safe.
 class Progress {
  public:
-  /// `unit` is a plural: "steps", "images". `out` must outlive this.
-  Progress(std::ostream& out, ProgressStyle style, std::string unit);
+  /// `unit` is a plural: "steps", "images". `out` must outlive this. `columns` is the width that a
+  /// bar has to fit in; 0: that of the terminal, asked for each time, since windows change.
+  Progress(std::ostream& out, ProgressStyle style, std::string unit, int columns = 0);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   /// Ends the bar's line.
@@ -44,20 +48,25 @@ class Progress {
 
   /// Starts the clock.
   void begin(std::int64_t done, std::int64_t total);
-  /// Shows the new state with `note` ("loss 0.0312") after it: a bar at most ten times a second,
-  /// lines at most every 30 seconds, but always the last state (done == total).
-  void update(std::int64_t done, std::string_view note);
+  /// Shows the new state with `note` ("loss 0.0312") after it, and `head` as describe_progress(): a
+  /// bar at most ten times a second, lines at most every 30 seconds, but always the last state
+  /// (done == total).
+  void update(std::int64_t done, std::string_view note, std::string_view head = "");
   /// Prints a line that stays, above the bar; nothing if silent.
   void line(std::string_view text);
 
  private:
   using Clock = std::chrono::steady_clock;
   void erase_bar();
+  void measure_rate(Clock::time_point now);
 
   std::ostream& out_;
   ProgressStyle style_;
   std::string unit_;
+  const int columns_;
   ProgressPoint point_;
+  std::int64_t done_at_rate_ = 0;  ///< when the rate was measured last
+  Clock::time_point rate_measured_;
   Clock::time_point start_;
   Clock::time_point last_shown_;
   std::size_t bar_length_ = 0;  ///< characters in the line of the bar

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,11 +16,13 @@ struct NpzArray {
   std::string name;  ///< "arr_0"
   std::string type;  ///< NumPy's: "|u1" bytes, "<i8" 64-bit integers, "<f4" floats
   std::vector<std::int64_t> shape;
-  std::span<const std::byte> bytes;
+  std::span<const std::byte> bytes = {};
+  /// For writing, in place of `bytes`: hands over as many as shape and type need.
+  std::function<void(const ByteSink&)> produce = {};
 };
 
 /// The bytes of an .npz file, as numpy.savez() arranges them: a zip archive of stored .npy files.
-/// The arrays' bytes must outlive it.
+/// What the arrays refer to must outlive it.
 FileContent npz_content(std::vector<NpzArray> arrays);
 
 /// The arrays of an .npz file; their bytes point into it. Error(corrupt) naming `file_name` and the

@@ -34,12 +34,21 @@ FileContent npz_content(std::vector<NpzArray> arrays) {
   std::vector<ZipMember> members;
   for (NpzArray& array : arrays) {
     auto header = std::make_shared<const std::string>(npy_header(array));
-    members.push_back({.name = array.name + ".npy",
-                       .content = FileContent(header->size() + array.bytes.size(),
-                                              [header, bytes = array.bytes](const ByteSink& sink) {
-                                                sink(std::as_bytes(std::span(*header)));
-                                                sink(bytes);
-                                              })});
+    std::uint64_t size = array.type == "|u1" ? 1 : array.type == "<f4" ? 4 : 8;
+    for (const std::int64_t axis : array.shape) size *= static_cast<std::uint64_t>(axis);
+    ensure(array.produce || array.bytes.size() == size, "npz: ", array.bytes.size(), " bytes in ",
+           array.name, "; its shape and type need ", size);
+    const auto produce = [header, bytes = array.bytes,
+                          produce = std::move(array.produce)](const ByteSink& sink) {
+      sink(std::as_bytes(std::span(*header)));
+      if (produce) {
+        produce(sink);
+      } else {
+        sink(bytes);
+      }
+    };
+    members.push_back(
+        {.name = array.name + ".npy", .content = FileContent(header->size() + size, produce)});
   }
   return zip_content(std::move(members));
 }

@@ -275,9 +275,9 @@ std::vector<std::byte> encode_png(const Image& image, const PngText& text) {
 }
 
 void write_png(const std::filesystem::path& path, const Image& image, const PngText& text,
-               Overwrite overwrite) {
+               Overwrite overwrite, Durability durability) {
   const std::vector<std::byte> bytes = encode_png(image, text);
-  write_file_durably(path, std::span<const std::byte>(bytes), overwrite);
+  write_file(path, std::span<const std::byte>(bytes), overwrite, durability);
 }
 
 }  // namespace ddim::engine::io

@@ -33,8 +33,8 @@ PngFile read_png(const std::filesystem::path& path, Channels channels = Channels
 /// before the pixels, uncompressed, as tEXt if it is ASCII and as iTXt if not.
 /// Error(user) for an image without pixels, or a keyword that PNG does not allow.
 std::vector<std::byte> encode_png(const Image& image, const PngText& text = {});
-/// write_file_durably of encode_png.
+/// write_file() of encode_png().
 void write_png(const std::filesystem::path& path, const Image& image, const PngText& text = {},
-               Overwrite overwrite = Overwrite::refuse);
+               Overwrite overwrite = Overwrite::refuse, Durability durability = Durability::now);
 
 }  // namespace ddim::engine::io

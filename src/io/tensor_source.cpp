@@ -89,10 +89,10 @@ void check_source(const TensorSource& tensor) {
   const std::string name = display_name(tensor.name);
   require(reason.empty(), "a tensor cannot be written: its name ", name, " ", reason);
   require(tensor.name != "__metadata__", "a tensor cannot be named __metadata__");
-  const int num_sources = static_cast<int>(!tensor.values.empty()) +
-                          static_cast<int>(!tensor.bytes.empty()) +
-                          static_cast<int>(tensor.entry != nullptr);
-  ensure(num_sources <= 1, "tensor ", name, " is given both as values and as bytes");
+  const int num_sources =
+      static_cast<int>(!tensor.values.empty()) + static_cast<int>(!tensor.bytes.empty()) +
+      static_cast<int>(tensor.entry != nullptr) + static_cast<int>(tensor.produce != nullptr);
+  ensure(num_sources <= 1, "tensor ", name, " is given by more than one source");
   require(tensor.shape.size() <= kMaxRank, "tensor ", name, " has more than ", kMaxRank,
           " dimensions");
   ensure((tensor.values.empty() && tensor.entry == nullptr) || is_float(tensor.type), "tensor ",
@@ -100,6 +100,7 @@ void check_source(const TensorSource& tensor) {
   ensure(tensor.entry == nullptr || is_float(tensor.entry->type), "tensor ", name,
          ": what is stored cannot be taken as floats");
   const std::int64_t expected = num_bytes_of(tensor.type, tensor.shape);
+  if (tensor.produce && expected >= 0) return;
   const std::size_t num_values =
       tensor.values.size() +
       (tensor.entry == nullptr ? 0 : static_cast<std::size_t>(tensor.entry->num_elements()));
@@ -113,6 +114,8 @@ void write_elements(const TensorSource& tensor, const ByteSink& sink) {
     write_entry(tensor, sink);
   } else if (!tensor.values.empty()) {
     ElementWriter(tensor, sink).write(tensor.values);
+  } else if (tensor.produce) {
+    tensor.produce(sink);
   } else {
     sink(tensor.bytes);
   }

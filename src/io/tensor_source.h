@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,10 +11,10 @@
 
 namespace ddim::engine::io {
 
-/// A tensor to be written, from one of three sources: `values`, converted to `type` (f64, f32, f16,
+/// A tensor to be written, from one of four sources: `values`, converted to `type` (f64, f32, f16,
 /// bf16) on the way; `entry`, a tensor of another file, likewise unless it has that type already;
-/// or `bytes`, copied as they are (little-endian elements of `type`, row-major). The source must
-/// outlive the writing.
+/// or `bytes`, copied as they are (little-endian elements of `type`, row-major), or `produce`,
+/// which hands these bytes over. The source must outlive the writing.
 struct TensorSource {
   std::string name;
   StoredType type = StoredType::f32;
@@ -21,6 +22,7 @@ struct TensorSource {
   std::span<const float> values = {};
   std::span<const std::byte> bytes = {};
   const TensorEntry* entry = nullptr;
+  std::function<void(const ByteSink&)> produce = {};
 };
 
 /// Error(user) for a name or a shape that no file can hold and for a source of another size;

@@ -18,20 +18,6 @@
 namespace ddim::engine::run {
 namespace {
 
-void check(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options) {
-  constexpr std::int64_t kMaxImages = std::numeric_limits<std::uint32_t>::max();
-  require(options.count >= 1, "count must be 1 or greater; got ", options.count);
-  require(options.first_image >= 0, "first_image must not be negative; got ", options.first_image);
-  require(options.first_image <= kMaxImages - options.count, "sample: images ", options.first_image,
-          " to ", options.first_image + options.count - 1, " do not all exist; the last image is ",
-          kMaxImages);
-  require(!options.x_T || !options.init,
-          "sample: give either noise (x_T) or pictures to start from, not both");
-  require(!plan.steps.empty(), "sample: the plan has no steps; see make_plan");
-  for (const PlanStep& step : plan.steps) model.network->check_times(std::vector<double>{step.t});
-  if (options.x_T) check_images(*model.network, options.count, *options.x_T, "x_T");
-}
-
 /// Where the sampler begins: [N,H,W,C].
 Tensor initial_state(const Plan& plan, const SampleOptions& options, const InitStart& init,
                      const MicroBatch& batch) {
@@ -75,8 +61,24 @@ class Previews {
 
 }  // namespace
 
-Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options) {
-  check(model, plan, options);
+void check_options(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options) {
+  constexpr std::int64_t kMaxImages = std::numeric_limits<std::uint32_t>::max();
+  require(options.count >= 1, "count must be 1 or greater; got ", options.count);
+  require(options.first_image >= 0, "first_image must not be negative; got ", options.first_image);
+  require(options.first_image <= kMaxImages - options.count, "sample: images ", options.first_image,
+          " to ", options.first_image + options.count - 1, " do not all exist; the last image is ",
+          kMaxImages);
+  require(!options.x_T || !options.init,
+          "sample: give either noise (x_T) or pictures to start from, not both");
+  require(!plan.steps.empty(), "sample: the plan has no steps; see make_plan");
+  for (const PlanStep& step : plan.steps) model.network->check_times(std::vector<double>{step.t});
+  if (options.x_T) check_images(*model.network, options.count, *options.x_T, "x_T");
+  if (options.init) check_init(*model.network, options);
+}
+
+Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options,
+                   const PictureSink& sink) {
+  check_options(model, plan, options);
   const auto start = std::chrono::steady_clock::now();
   const InitStart init = options.init ? make_init_start(model, plan, options) : InitStart{};
   Previews previews(options.preview, model.network->shape());
@@ -107,7 +109,7 @@ Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOp
                              .class_choice = options.class_choice,
                              .steps_per_image = plan.nfe,
                              .run = run_options},
-                            draw);
+                            draw, sink);
   const std::int64_t steps_per_image =
       plan.is_adaptive() ? (run.steps_done + options.count - 1) / options.count : plan.nfe;
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

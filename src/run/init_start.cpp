@@ -9,22 +9,6 @@
 namespace ddim::engine::run {
 namespace {
 
-void check(const Network& network, const SampleOptions& options) {
-  const InitImage& init = *options.init;
-  require(init.images.count == 1 || init.images.count == options.count,
-          "init image: ", init.images.count, " pictures for ", options.count,
-          " to draw; expected one, or as many");
-  check_images(network, init.images.count, init.images, "init image");
-  if (!init.mask) return;
-  const PictureShape& shape = init.mask->shape;
-  require(init.mask->count == 1 && shape.height == network.shape().height &&
-              shape.width == network.shape().width,
-          "mask: ", init.mask->count, init.mask->count == 1 ? " picture of " : " pictures of ",
-          shape.width, "x", shape.height, "; expected one of ", network.shape().width, "x",
-          network.shape().height, " (width, height)");
-  check_values(*init.mask, "mask");
-}
-
 /// The one picture `count` times, or all of them.
 std::vector<float> repeat(const FloatImages& images, std::int64_t count) {
   if (images.count == count) return images.values;
@@ -45,9 +29,25 @@ std::vector<double> kept_pixels(const FloatImages& mask) {
 
 }  // namespace
 
+void check_init(const Network& network, const SampleOptions& options) {
+  const InitImage& init = *options.init;
+  require(init.images.count == 1 || init.images.count == options.count,
+          "init image: ", init.images.count, " pictures for ", options.count,
+          " to draw; expected one, or as many");
+  check_images(network, init.images.count, init.images, "init image");
+  if (!init.mask) return;
+  const PictureShape& shape = init.mask->shape;
+  require(init.mask->count == 1 && shape.height == network.shape().height &&
+              shape.width == network.shape().width,
+          "mask: ", init.mask->count, init.mask->count == 1 ? " picture of " : " pictures of ",
+          shape.width, "x", shape.height, "; expected one of ", network.shape().width, "x",
+          network.shape().height, " (width, height)");
+  check_values(*init.mask, "mask");
+}
+
 InitStart make_init_start(const TrainedNetwork& model, const Plan& plan,
                           const SampleOptions& options) {
-  check(*model.network, options);
+  check_init(*model.network, options);
   const InitImage& init = *options.init;
   InitStart start{.pictures = repeat(init.images, options.count)};
   if (init.mask) start.kept = kept_pixels(*init.mask);

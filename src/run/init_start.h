@@ -15,7 +15,10 @@ struct InitStart {
   std::vector<double> kept = {};     ///< [H,W], with a mask: 1 where a pixel is kept
 };
 
-/// Error(user) for pictures or a mask that do not fit; errors as encode(). `options.init` must be
+/// Error(user) for pictures or a mask that do not fit. `options.init` must be there.
+void check_init(const Network& network, const SampleOptions& options);
+
+/// Errors as check_init() and encode(). `options.init` must be
 /// there.
 InitStart make_init_start(const TrainedNetwork& model, const Plan& plan,
                           const SampleOptions& options);

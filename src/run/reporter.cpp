@@ -1,9 +1,11 @@
 #include "run/reporter.h"
 
+#include <ddim/counts.h>
 #include <unistd.h>
 
 #include <iostream>
-#include <utility>
+
+#include "base/error.h"
 
 namespace ddim::engine::run {
 
@@ -13,19 +15,28 @@ ProgressStyle style_of(ShowProgress show) {
   return show == ShowProgress::no ? ProgressStyle::silent : progress_style_for(STDERR_FILENO);
 }
 
-Reporter::Reporter(const RunOptions& options, std::int64_t total, std::int64_t evaluations_per_step,
-                   std::string unit)
+std::string describe_pictures(std::int64_t num_finished, std::int64_t count, std::int64_t steps,
+                              const RunOptions& options) {
+  if (count <= options.batch)
+    return concat(count_of(count, "pictures"), " x ", count_of(steps, "steps"));
+  return concat(with_thousands(num_finished), '/', count_of(count, "pictures"));
+}
+
+Reporter::Reporter(const RunOptions& options, std::int64_t count, std::int64_t steps,
+                   std::int64_t evaluations_per_step)
     : options_(options),
-      total_(total),
+      count_(count),
+      steps_(steps),
+      total_(count * steps),
       evaluations_per_step_(evaluations_per_step),
-      display_(std::clog, style_of(options.show_progress), std::move(unit)) {}
+      display_(std::clog, style_of(options.show_progress), "steps") {}
 
 Flow Reporter::add(std::int64_t num_steps) {
   const std::lock_guard lock(mutex_);
   if (done_ == 0) display_.begin(0, total_);
   done_ += num_steps;
   if (flow_ == Flow::stop) return flow_;
-  display_.update(done_, "");
+  display_.update(done_, "", describe_pictures(done_ / steps_, count_, steps_, options_));
   if (options_.progress) {
     options_.progress({.evaluations_done = done_ * evaluations_per_step_,
                        .evaluations = total_ * evaluations_per_step_});

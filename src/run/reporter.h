@@ -15,10 +15,10 @@ namespace ddim::engine::run {
 /// the caller's own function, and whether a stop was requested.
 class Reporter {
  public:
-  /// `total` steps of pictures, each of which costs so many network evaluations. `unit` is a
-  /// plural: "steps". `options` must outlive this.
-  Reporter(const RunOptions& options, std::int64_t total, std::int64_t evaluations_per_step,
-           std::string unit = "steps");
+  /// `count` pictures of `steps` steps, each of which costs so many network evaluations.
+  /// `options` must outlive this.
+  Reporter(const RunOptions& options, std::int64_t count, std::int64_t steps,
+           std::int64_t evaluations_per_step);
 
   /// Once stopped, the other workers stop at their next step without asking again. Thread-safe.
   diffusion::Flow add(std::int64_t num_steps);
@@ -26,6 +26,8 @@ class Reporter {
 
  private:
   const RunOptions& options_;
+  const std::int64_t count_;
+  const std::int64_t steps_;
   const std::int64_t total_;
   const std::int64_t evaluations_per_step_;
   Progress display_;
@@ -33,6 +35,11 @@ class Reporter {
   std::int64_t done_ = 0;
   diffusion::Flow flow_ = diffusion::Flow::proceed;
 };
+
+/// What a display says of `count` pictures: "16 pictures x 20 steps" where all are in work at once,
+/// and else how many have been finished, "1,200/50,000 pictures".
+std::string describe_pictures(std::int64_t num_finished, std::int64_t count, std::int64_t steps,
+                              const RunOptions& options);
 
 /// The style of a display on the standard error stream.
 ProgressStyle style_of(ShowProgress show);

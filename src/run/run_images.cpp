@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <mutex>
 
 #include "base/error.h"
 #include "base/workers.h"
@@ -72,19 +73,21 @@ Tensor MicroBatch::upload(std::span<const float> images) const {
 }
 
 ImageRun run_images(const Network& network, const ImageRunOptions& options,
-                    const ImageProcess& process) {
+                    const ImageProcess& process, const PictureSink& sink) {
   check(options);
   network.check_classes(options.class_choice);
-  ImageRun result{.images = {.count = options.count, .shape = network.shape(), .values = {}}};
-  result.images.values.resize(static_cast<std::size_t>(options.count) * network.shape().size());
+  const std::int64_t num_kept = sink ? 0 : options.count;
+  ImageRun result{.images = {.count = num_kept, .shape = network.shape(), .values = {}}};
+  result.images.values.resize(static_cast<std::size_t>(num_kept) * network.shape().size());
 
   ImageWorkers workers(network.device(), {.num_images = options.count,
                                           .batch = options.run.batch,
                                           .num_threads = num_threads_of(options.run.threads)});
   workers.reserve(bytes_of(network, options.class_choice, workers.largest_micro_batch(), process));
 
-  Reporter reporter(options.run, options.count * options.steps_per_image,
+  Reporter reporter(options.run, options.count, options.steps_per_image,
                     num_calls(options.class_choice));
+  std::mutex sink_mutex;
   workers.run([&](const Device& device, std::int64_t first, std::int64_t num_images) {
     const auto first_image = options.first_image + static_cast<std::uint32_t>(first);
     const diffusion::Denoiser denoiser = make_denoiser(network, options.class_choice, first_image);
@@ -96,8 +99,17 @@ ImageRun run_images(const Network& network, const ImageRunOptions& options,
                            .shape = activation_shape(network.shape(), num_images),
                            .step_done = step_done,
                            .is_rehearsal = false};
+    const Tensor images = process(batch);
     const auto [begin, size] = range_of(batch);
-    device.kernels().download(process(batch), std::span(result.images.values).subspan(begin, size));
+    if (!sink) {
+      device.kernels().download(images, std::span(result.images.values).subspan(begin, size));
+      return;
+    }
+    FloatImages finished{.count = num_images, .shape = network.shape(), .values = {}};
+    finished.values.resize(size);
+    device.kernels().download(images, finished.values);
+    const std::lock_guard lock(sink_mutex);
+    sink(first, finished);
   });
   result.steps_done = reporter.num_done();
   result.num_step_allocations = workers.num_allocations_since_reserve();

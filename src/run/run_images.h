@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ddim/image.h>
+#include <ddim/picture_sink.h>
 #include <ddim/run_options.h>
 
 #include <cstdint>
@@ -16,7 +17,7 @@ namespace ddim::engine::run {
 
 /// Pictures to take through a process.
 struct ImageRunOptions {
-  std::int64_t count = 1;  ///< images of the whole run, all held in memory
+  std::int64_t count = 1;  ///< images of the whole run
   std::uint32_t first_image =
       0;  ///< number of the first: its noise is a function of seed and number
   const ClassChoice& class_choice;
@@ -45,7 +46,7 @@ struct MicroBatch {
 using ImageProcess = std::function<Tensor(const MicroBatch&)>;
 
 struct ImageRun {
-  FloatImages images;           ///< the results of the process
+  FloatImages images;           ///< the results of the process; none where a sink takes them
   std::int64_t steps_done = 0;  ///< summed over images
   /// How often a step asked the system for activation memory: 0, since all is planned before.
   std::int64_t num_step_allocations = 0;
@@ -54,9 +55,10 @@ struct ImageRun {
 /// Takes images through a process that calls a network: workers, micro-batches and memory plan put
 /// together. Image k is bit for bit the same for every count, batch and number of threads. Throws
 /// Error(user) for counts and threads that cannot be, and as Network::check_classes() does;
-/// Error(interrupted) when the process heeds `stop`; and what the process throws.
+/// Error(interrupted) when the process heeds `stop`; and what the process and `sink` throw.
+/// With a sink, memory does not grow with the number of images.
 ImageRun run_images(const Network& network, const ImageRunOptions& options,
-                    const ImageProcess& process);
+                    const ImageProcess& process, const PictureSink& sink = {});
 
 /// Error(user), naming them `name`, unless there are `count` images of the network's shape and all
 /// numbers are finite.

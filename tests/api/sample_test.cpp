@@ -157,11 +157,15 @@ TEST_F(Sampling, OnePictureOfARunCanBeDrawnAlone) {
   SampleOptions options{.plan = {.steps = 3, .eta = 1.0}, .count = 3, .seed = 7, .first_image = 4};
   options.x_T = FloatImages{.count = 3, .shape = {.channels = 3, .height = 8, .width = 8}};
   options.x_T->values = test::noise(3 * 192);
-  const SampleOptions alone = only_picture(options, 2);
+  const SampleOptions alone = only_pictures(options, 2);
   EXPECT_EQ(alone.first_image, 6);
   EXPECT_EQ(to_image(sample(model_, alone).x_0, 0).pixels,
             to_image(sample(model_, options).x_0, 2).pixels);
-  EXPECT_EQ(code_of([&] { only_picture(options, 3); }), ErrorCode::user);
+  EXPECT_EQ(code_of([&] { only_pictures(options, 3); }), ErrorCode::user);
+  EXPECT_EQ(code_of([&] { only_pictures(options, 2, 2); }), ErrorCode::user);
+  SampleOptions short_of_states = options;
+  short_of_states.x_T = FloatImages{.count = 2, .shape = {1, 1, 1}, .values = {0.0F, 0.0F}};
+  EXPECT_EQ(code_of([&] { only_pictures(short_of_states, 0); }), ErrorCode::user);
 }
 
 TEST_F(Sampling, PlansOfAModelAreThoseOfItsBetas) {

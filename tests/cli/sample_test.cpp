@@ -1,7 +1,9 @@
 #include <ddim/image.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/run_program.h"
@@ -12,6 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
+using testing::HasSubstr;
 
 class Sample : public testing::Test {
  protected:
@@ -55,6 +58,51 @@ TEST_F(Sample, WritesAFilePerPictureIntoAFolder) {
   ASSERT_EQ(sample("--count 1 --first-image 2 --out " + (folder_ / "again")).exit_code, 0);
   EXPECT_EQ(read_png(folder_ / "again/000002.png").pixels, picture.pixels);
   EXPECT_EQ(sample("--count 1 --first-image 3 --out " + (folder_ / "pictures")).exit_code, 0);
+}
+
+/// "/000017.png"
+std::string file_name(int number) {
+  const std::string digits = std::to_string(number);
+  return "/" + std::string(6 - digits.size(), '0') + digits + ".png";
+}
+
+// Ctrl-C, SIGTERM and a kill, then --resume: the same bytes as a run without a stop.
+TEST_F(Sample, GoesOnAfterAnyStop) {
+  const auto command = [&](const std::string& name) {
+    return "sample --model " + model_ + " --steps 40 --count 300 --batch 8 --quiet --out " +
+           (folder_ / name);
+  };
+  EXPECT_EQ(run_ddim(command("whole")).exit_code, 0);
+  int number = 20;
+  std::string resume;
+  for (const int signal : {SIGINT, SIGKILL, SIGTERM}) {
+    const std::string file = folder_ / ("parts" + file_name(number));
+    const Outcome stopped = run_ddim_and_signal(command("parts") + resume, file, signal);
+    if (signal == SIGINT) {
+      EXPECT_EQ(stopped.exit_code, 130);
+      EXPECT_THAT(stopped.err, HasSubstr("of 300 pictures are finished and kept in"));
+      EXPECT_THAT(stopped.err, HasSubstr("add --resume to the same command to draw the rest"));
+    }
+    resume = " --resume";
+    number += 60;
+  }
+  const Outcome last = run_ddim(command("parts") + resume);
+  EXPECT_EQ(last.exit_code, 0) << last.err;
+  EXPECT_THAT(last.out, HasSubstr("of them there already)"));
+  for (int k = 0; k < 300; ++k) {
+    ASSERT_EQ(read_file(folder_ / ("parts" + file_name(k))),
+              read_file(folder_ / ("whole" + file_name(k))))
+        << k;
+  }
+  EXPECT_THAT(run_ddim(command("parts") + resume).out,
+              HasSubstr("all of which were there already"));
+
+  const Outcome stopped = run_ddim_and_signal(command("a.npz"), folder_ / "a.npz.partial", SIGKILL);
+  const Outcome resumed = run_ddim(command("a.npz") + resume);
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(run_ddim(command("b.npz")).exit_code, 0);
+  EXPECT_EQ(read_file(folder_ / "a.npz"), read_file(folder_ / "b.npz"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "a.npz.partial"));
 }
 
 TEST_F(Sample, RefusesToOverwriteUnlessTold) {

@@ -72,7 +72,7 @@ TEST(SafetensorsWriter, RefusesWhatDoesNotFit) {
   refused({{.name = "\xFF", .shape = {2}, .values = two}}, "UTF-8");
   refused({{.name = "a", .type = StoredType::i32, .shape = {2}, .values = two}}, "as I32",
           ErrorCode::internal);
-  refused({{.name = "a", .shape = {2}, .values = two, .bytes = bytes}}, "both",
+  refused({{.name = "a", .shape = {2}, .values = two, .bytes = bytes}}, "more than one source",
           ErrorCode::internal);
   refused({{.name = "a", .shape = std::vector<std::int64_t>(33, 1), .values = two}},
           "more than 32");

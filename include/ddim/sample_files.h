@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "ddim/export.h"
+#include "ddim/overwrite.h"
+#include "ddim/sample.h"
+
+namespace ddim {
+
+/// Where pictures go as they are finished, and how.
+struct SampleFiles {
+  /// What its name says:
+  ///   - NAME.png: one grid of all pictures
+  ///   - NAME.npz: arr_0 [N,H,W,C] of bytes, as ADM's evaluator reads it, and arr_1 [N], the
+  ///     classes, where some were chosen
+  ///   - NAME.safetensors: x_0 [N,C,H,W] as floats, not clamped
+  ///   - anything else: a folder with a PNG for each picture, its number (six digits) as its name
+  std::filesystem::path out;
+  /// Also x_0 [N,C,H,W] as floats, not clamped: a .safetensors file.
+  std::filesystem::path tensors = {};
+  std::optional<std::int64_t> columns = {};  ///< of the grid
+  /// What PNG files say about themselves: make_recipe() where it is not given, nothing where it is
+  /// empty.
+  std::optional<Recipe> recipe = {};
+  Overwrite overwrite = Overwrite::refuse;
+  /// Go on with a run that was stopped, whose finished pictures are in `out`.partial or in the
+  /// folder, and draw the missing ones only. Where there is none, begin.
+  bool resume = false;
+};
+
+/// The pictures of a run that is not finished, unless they go into a folder.
+DDIM_API std::filesystem::path unfinished_file(const SampleFiles& files);
+
+/// What a call drew, beside what was there already.
+struct DrawnFiles {
+  std::int64_t num_drawn = 0;
+  std::int64_t num_found = 0;  ///< pictures of the run that was resumed
+  std::int64_t nfe = 0;        ///< network evaluations for each drawn picture, as Samples::nfe
+  double seconds = 0.0;
+  std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
+};
+
+/// Draws pictures into files. Memory does not grow with their number, except for a grid. Every
+/// picture is kept as soon as it is finished: in the folder, or in `out`.partial, from which `out`
+/// is made at the end. When the run is stopped in any way, another with `resume` draws the missing
+/// ones, and the files are the same bytes as those of a run without a stop. Errors as sample() and
+/// write_png(); Error(user) also for pictures that the kind of file cannot hold, for an unfinished
+/// run that is neither resumed nor overwritten, and for one that had other options; Error(corrupt)
+/// for one whose file is damaged.
+DDIM_API DrawnFiles sample_to_files(const Model& model, const Plan& plan,
+                                    const SampleOptions& options, const SampleFiles& files);
+
+}  // namespace ddim

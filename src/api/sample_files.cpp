@@ -1,0 +1,506 @@
+#include <ddim/counts.h>
+#include <ddim/sample_files.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <sstream>
+#include <utility>
+
+#include "api/model_implementation.h"
+#include "base/error.h"
+#include "base/peak_memory.h"
+#include "base/progress.h"
+#include "io/image.h"
+#include "io/image_grid.h"
+#include "io/npz.h"
+#include "io/picture_log.h"
+#include "io/picture_tensor.h"
+#include "io/png.h"
+#include "run/generate.h"
+#include "run/reporter.h"
+
+namespace ddim {
+
+using namespace engine;
+namespace {
+
+namespace fs = std::filesystem;
+using io::PictureRange;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t kMaxPngChannels = 4;
+
+enum class Kind { grid, npz, safetensors, folder };
+
+Kind kind_of(const fs::path& out) {
+  if (fs::is_directory(out)) return Kind::folder;
+  const fs::path extension = out.extension();
+  if (extension == ".png") return Kind::grid;
+  if (extension == ".npz") return Kind::npz;
+  if (extension == ".safetensors") return Kind::safetensors;
+  require(extension.empty(), "out must end in .png, .npz or .safetensors, or be a folder; got ",
+          out.string());
+  return Kind::folder;
+}
+
+fs::path log_path(const fs::path& out) { return out.string() + ".partial"; }
+
+/// Everything about the run that a call has to know.
+struct Job {
+  const Model& model;
+  const SampleOptions& options;  ///< with the plan
+  const SampleFiles& files;
+  const Recipe recipe;  ///< of the whole run
+  PictureShape shape() const { return model.info().shape; }
+  std::int64_t count() const { return options.count; }
+};
+
+/// What an unfinished run must have in common with one that goes on with it.
+io::PictureLog::Settings settings_of(const Job& job) {
+  io::PictureLog::Settings settings = job.recipe;
+  const std::string& device = job.model.info().device;  // "cpu avx512, 2 threads"
+  settings["device"] = device.substr(0, device.find(','));
+  settings.erase("model");  // the folder's name; its weights are known by their hash
+  return settings;
+}
+
+/// "seed is 1 there and 2 here", or nothing.
+std::string first_difference(const io::PictureLog::Settings& there,
+                             const io::PictureLog::Settings& here) {
+  const auto value_in = [](const io::PictureLog::Settings& settings, const std::string& key) {
+    const auto entry = settings.find(key);
+    return entry == settings.end() ? "not set" : entry->second.substr(0, 60);
+  };
+  io::PictureLog::Settings keys = there;
+  keys.insert(here.begin(), here.end());
+  for (const auto& [key, ignored] : keys)
+    if (value_in(there, key) != value_in(here, key))
+      return concat(key, " is ", value_in(there, key), " there and ", value_in(here, key), " here");
+  return "";
+}
+
+/// Where finished pictures are kept.
+class Destination {
+ public:
+  virtual ~Destination() = default;
+  virtual std::vector<PictureRange> missing() const = 0;
+  virtual void add(std::int64_t first, const FloatImages& pictures) = 0;
+  /// Makes what was added safe from a loss of power.
+  virtual void sync() = 0;
+  /// Makes the output of all pictures.
+  virtual void finish() = 0;
+  /// Where a person finds them.
+  virtual std::string place() const = 0;
+  /// Leaves nothing behind when no picture was finished.
+  virtual void give_up_if_empty() = 0;
+};
+
+/// One file for all pictures, which are kept in a log until the last one is there.
+class FileDestination : public Destination {
+ public:
+  enum class Element { byte, f32 };
+
+  FileDestination(const Job& job, fs::path out, Kind kind)
+      : job_(job),
+        out_(std::move(out)),
+        kind_(kind),
+        element_(kind == Kind::safetensors ? Element::f32 : Element::byte),
+        log_(open_log()) {}
+
+  std::vector<PictureRange> missing() const override { return log_.missing(); }
+
+  void add(std::int64_t first, const FloatImages& pictures) override {
+    for (const PictureRange& range : wanted(first, pictures.count))
+      add_range(range, first, pictures);
+  }
+  void sync() override { log_.sync(); }
+  std::string place() const override { return log_.path().string(); }
+  void give_up_if_empty() override {
+    if (log_.num_done() == 0) log_.remove();
+  }
+
+  void finish() override {
+    switch (kind_) {
+      case Kind::grid:
+        write_grid();
+        break;
+      case Kind::npz:
+        write_npz();
+        break;
+      default:
+        write_tensor();
+    }
+    log_.remove();
+  }
+
+ private:
+  io::PictureLog open_log() {
+    const PictureShape shape = job_.shape();
+    const std::uint64_t size = shape.size() * (element_ == Element::f32 ? sizeof(float) : 1);
+    const io::PictureLog::Header header{
+        .count = job_.count(), .picture_bytes = size, .settings = settings_of(job_)};
+    const fs::path path = log_path(out_);
+    if (!fs::exists(path)) {
+      refuse_existing();
+      return io::PictureLog::create(path, header);
+    }
+    io::PictureLog log = io::PictureLog::open(path);
+    if (job_.files.resume) {
+      const std::string difference = first_difference(log.header().settings, header.settings);
+      require(difference.empty(), path.string(),
+              ": holds an unfinished run with other options: ", difference,
+              "; give the same options, or remove the file to begin again");
+      require(log.header().picture_bytes == size && log.header().count == header.count,
+              path.string(), ": holds pictures of another size or number");
+      // A stop between the output and the removal of the log.
+      was_complete_ = log.missing().empty();
+      if (!was_complete_) refuse_existing();
+      return log;
+    }
+    require(log.num_done() == 0 || job_.files.overwrite == Overwrite::allow, path.string(),
+            " holds ", with_thousands(log.num_done()), " of ",
+            count_of(log.header().count, "pictures"),
+            " of a run that was stopped; resume that run, or remove the file to begin again");
+    refuse_existing();
+    log.remove();
+    return io::PictureLog::create(path, header);
+  }
+
+  void refuse_existing() const {
+    require(job_.files.overwrite == Overwrite::allow || !fs::exists(out_), out_.string(),
+            " exists already and is not overwritten: remove it or choose another name");
+  }
+
+  /// What the log lacks of these pictures.
+  std::vector<PictureRange> wanted(std::int64_t first, std::int64_t count) const {
+    std::vector<PictureRange> ranges;
+    for (const PictureRange& gap : log_.missing()) {
+      const std::int64_t begin = std::max(gap.first, first);
+      const std::int64_t end = std::min(gap.first + gap.count, first + count);
+      if (begin < end) ranges.push_back({begin, end - begin});
+    }
+    return ranges;
+  }
+
+  void add_range(const PictureRange& range, std::int64_t first, const FloatImages& pictures) {
+    if (element_ == Element::f32) {
+      const auto size = static_cast<std::int64_t>(pictures.shape.size());
+      const auto values = std::span(pictures.values)
+                              .subspan(static_cast<std::size_t>((range.first - first) * size),
+                                       static_cast<std::size_t>(range.count * size));
+      return log_.add(range.first, std::as_bytes(values));
+    }
+    std::vector<std::uint8_t> pixels;
+    for (std::int64_t k = 0; k < range.count; ++k) {
+      const Image image = to_image(pictures, range.first - first + k);
+      pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
+    }
+    log_.add(range.first, std::as_bytes(std::span(pixels)));
+  }
+
+  Overwrite overwrite() const { return was_complete_ ? Overwrite::allow : job_.files.overwrite; }
+  PictureRange all() const { return {0, job_.count()}; }
+
+  void write_grid() {
+    const PictureShape shape = job_.shape();
+    std::vector<Image> images;
+    log_.read(all(), [&](std::span<const std::byte> piece) {
+      for (; !piece.empty(); piece = piece.subspan(shape.size())) {
+        const auto* pixels = reinterpret_cast<const std::uint8_t*>(piece.data());
+        images.push_back({.width = shape.width,
+                          .height = shape.height,
+                          .channels = shape.channels,
+                          .pixels = {pixels, pixels + shape.size()}});
+      }
+    });
+    Recipe recipe = job_.files.recipe.value_or(job_.recipe);
+    if (!recipe.empty() && images.size() > 1)
+      recipe["columns"] = std::to_string(io::num_columns(job_.count(), job_.files.columns));
+    io::write_png(out_, make_grid(images, {.columns = job_.files.columns}), recipe, overwrite());
+  }
+
+  void write_npz() {
+    const auto& [channels, height, width] = job_.shape();
+    std::vector<io::NpzArray> arrays(1);
+    arrays[0] = {.name = "arr_0",
+                 .type = "|u1",
+                 .shape = {job_.count(), height, width, channels},
+                 .produce = [this](const ByteSink& sink) { log_.read(all(), sink); }};
+    const std::vector<std::int64_t>& classes = job_.options.class_choice.classes;
+    std::vector<std::int64_t> labels;
+    if (!classes.empty()) {
+      for (std::int64_t k = 0; k < job_.count(); ++k)
+        labels.push_back(
+            classes[static_cast<std::size_t>(job_.options.first_image + k) % classes.size()]);
+      arrays.push_back({.name = "arr_1",
+                        .type = "<i8",
+                        .shape = {job_.count()},
+                        .bytes = std::as_bytes(std::span(labels))});
+    }
+    write_file_durably(out_, io::npz_content(std::move(arrays)), overwrite());
+  }
+
+  void write_tensor() {
+    const PictureShape shape = job_.shape();
+    const auto produce = [this, shape](const ByteSink& sink) {
+      log_.read(all(), [&](std::span<const std::byte> piece) {
+        const auto* values = reinterpret_cast<const float*>(piece.data());
+        const std::size_t size = piece.size() / sizeof(float);
+        const std::vector<float> planes =
+            io::to_planes({.count = static_cast<std::int64_t>(size / shape.size()),
+                           .shape = shape,
+                           .values = {values, values + size}});
+        sink(std::as_bytes(std::span(planes)));
+      });
+    };
+    std::vector<io::TensorSource> tensors(1);
+    tensors[0] = {.name = "x_0",
+                  .shape = {job_.count(), shape.channels, shape.height, shape.width},
+                  .produce = produce};
+    io::write_safetensors(out_, std::move(tensors), overwrite());
+  }
+
+  const Job& job_;
+  const fs::path out_;
+  const Kind kind_;
+  const Element element_;
+  bool was_complete_ = false;
+  io::PictureLog log_;
+};
+
+/// A folder with a PNG file for each picture.
+class FolderDestination : public Destination {
+ public:
+  explicit FolderDestination(const Job& job) : job_(job), folder_(job.files.out) {
+    std::error_code error;
+    created_ = fs::create_directories(folder_, error);
+    if (error)
+      fail(ErrorCode::io, folder_.string(), ": cannot create this folder: ", error.message());
+    if (job.files.resume) remove_leftovers();
+    std::vector<PictureRange> there;
+    for (std::int64_t k = 0; k < job.count(); ++k)
+      if (fs::exists(file_of(k)) && is_finished(k)) there.push_back({k, 1});
+    missing_ = io::gaps_between(std::move(there), job.count());
+  }
+
+  std::vector<PictureRange> missing() const override { return missing_; }
+  void add(std::int64_t first, const FloatImages& pictures) override {
+    for (std::int64_t k = 0; k < pictures.count; ++k) {
+      // What is there and was not finished is replaced: it is damaged, or may be overwritten.
+      io::write_png(file_of(first + k), to_image(pictures, k), text_of(first + k), Overwrite::allow,
+                    Durability::later);
+    }
+  }
+  void sync() override { sync_file_system(folder_); }
+  void finish() override { sync(); }
+  std::string place() const override { return folder_.string(); }
+  void give_up_if_empty() override {
+    std::error_code ignored;  // a folder that is not empty stays
+    if (created_) fs::remove(folder_, ignored);
+  }
+
+ private:
+  fs::path file_of(std::int64_t k) const {
+    std::ostringstream name;
+    name << std::setfill('0') << std::setw(6) << job_.options.first_image + k << ".png";
+    return folder_ / name.str();
+  }
+
+  /// The recipe of picture k alone.
+  Recipe text_of(std::int64_t k) const {
+    const std::optional<Recipe>& given = job_.files.recipe;
+    if (given && given->empty()) return {};
+    Recipe recipe = make_recipe(job_.model, only_pictures(job_.options, k));
+    if (given) recipe["model"] = given->at("model");
+    return recipe;
+  }
+
+  /// Whether picture k need not be drawn.
+  bool is_finished(std::int64_t k) const {
+    const fs::path file = file_of(k);
+    if (!job_.files.resume) {
+      require(job_.files.overwrite == Overwrite::allow, file.string(),
+              " exists already and is not overwritten: choose another folder, or resume the run "
+              "that made it");
+      return false;
+    }
+    io::PngFile found;
+    try {
+      found = io::read_png(file, io::channels_of(job_.shape().channels));
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::corrupt) return false;  // a loss of power: drawn again
+      throw;
+    }
+    const std::string difference = first_difference(found.text, text_of(k));
+    require(difference.empty(), file.string(), ": was drawn with other options: ", difference,
+            "; choose another folder, or give the same options");
+    const PictureShape shape = job_.shape();
+    return found.image.width == shape.width && found.image.height == shape.height;
+  }
+
+  /// What a process left behind that was killed while it wrote a file.
+  void remove_leftovers() const {
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+      const std::string name = entry.path().filename().string();
+      const std::size_t mark = name.rfind(".png.tmp-");
+      if (mark == std::string::npos || !is_temporary_name(name)) continue;
+      const int owner = std::stoi("0" + name.substr(mark + 9).substr(0, 9));
+      const bool is_gone = ::kill(owner, 0) != 0 && errno == ESRCH;
+      std::error_code ignored;
+      if (is_gone) fs::remove(entry.path(), ignored);
+    }
+  }
+
+  const Job& job_;
+  const fs::path folder_;
+  bool created_ = false;
+  std::vector<PictureRange> missing_;
+};
+
+/// Refuses what the kind of file cannot hold, before anything is drawn.
+void check(const Job& job, Kind kind) {
+  const PictureShape shape = job.shape();
+  require(shape.channels <= kMaxPngChannels || kind == Kind::npz || kind == Kind::safetensors,
+          "out ", job.files.out.string(), ": a PNG holds 1 to ", kMaxPngChannels,
+          " channels, but this model's pictures have ", shape.channels,
+          "; choose a name that ends in .safetensors or .npz");
+  const std::uint64_t num_bytes = static_cast<std::uint64_t>(job.count()) * shape.size();
+  constexpr std::uint64_t kMaxNpz = (std::uint64_t{4} << 30) - 4096;
+  require(kind != Kind::npz || num_bytes <= kMaxNpz, "out ", job.files.out.string(), ": ",
+          count_of(job.count(), "pictures"), " of ", to_string(shape), " need ",
+          with_thousands(static_cast<std::int64_t>(num_bytes)),
+          " bytes, and a .npz holds 4 GiB; choose .safetensors or a folder");
+  require(kind != Kind::grid || static_cast<std::uint64_t>(job.count()) *
+                                        static_cast<std::uint64_t>(shape.num_pixels()) <=
+                                    static_cast<std::uint64_t>(io::kMaxPixels),
+          "out ", job.files.out.string(), ": a grid of ", count_of(job.count(), "pictures"), " of ",
+          to_string(shape), " is too large; choose a folder, .npz or .safetensors");
+}
+
+/// Shows and reports the progress of all pictures, those of earlier runs too.
+class PictureProgress {
+ public:
+  PictureProgress(const RunOptions& options, std::int64_t count, std::int64_t steps,
+                  std::int64_t num_found)
+      : options_(options),
+        count_(count),
+        steps_(steps),
+        num_found_(num_found),
+        display_(std::clog, run::style_of(options.show_progress), "pictures") {}
+
+  /// The options of a part of the run: `num_pictures`, when `num_before` are there already.
+  RunOptions part(std::int64_t num_before, std::int64_t num_pictures) {
+    RunOptions options = options_;
+    options.show_progress = ShowProgress::no;
+    options.progress = [this, num_before, num_pictures](const RunProgress& progress) {
+      const std::int64_t per_step = progress.evaluations / (num_pictures * steps_);
+      show(num_before * steps_ + progress.evaluations_done / per_step, per_step);
+    };
+    return options;
+  }
+
+ private:
+  void show(std::int64_t num_steps, std::int64_t evaluations_per_step) {
+    if (!begun_) display_.begin(num_found_ * steps_, count_ * steps_);
+    begun_ = true;
+    display_.update(num_steps, "",
+                    run::describe_pictures(num_steps / steps_, count_, steps_, options_));
+    if (options_.progress)
+      options_.progress({.evaluations_done = num_steps * evaluations_per_step,
+                         .evaluations = count_ * steps_ * evaluations_per_step});
+  }
+
+  const RunOptions& options_;
+  const std::int64_t count_;
+  const std::int64_t steps_;
+  const std::int64_t num_found_;
+  Progress display_;
+  bool begun_ = false;
+};
+
+/// The pictures that any destination lacks, in parts.
+std::vector<PictureRange> missing_in(const std::vector<std::unique_ptr<Destination>>& all,
+                                     std::int64_t count) {
+  std::vector<PictureRange> missing;
+  for (const auto& destination : all)
+    for (const PictureRange& range : destination->missing()) missing.push_back(range);
+  const std::vector<PictureRange> complete = io::gaps_between(std::move(missing), count);
+  // In blocks, since a part of a run with pictures to start from holds these in memory.
+  constexpr std::int64_t kBlock = 4096;
+  std::vector<PictureRange> blocks;
+  for (const PictureRange& gap : io::gaps_between(complete, count))
+    for (std::int64_t first = 0; first < gap.count; first += kBlock)
+      blocks.push_back({gap.first + first, std::min(kBlock, gap.count - first)});
+  return blocks;
+}
+
+}  // namespace
+
+fs::path unfinished_file(const SampleFiles& files) { return log_path(files.out); }
+
+DrawnFiles sample_to_files(const Model& model, const Plan& plan, const SampleOptions& options,
+                           const SampleFiles& files) {
+  const auto start = Clock::now();
+  SampleOptions complete = options;
+  complete.plan = plan.options;
+  const Job job{
+      .model = model, .options = complete, .files = files, .recipe = make_recipe(model, complete)};
+  run::check_options(ModelAccess::trained(model), plan, complete);
+  const Kind kind = kind_of(files.out);
+  check(job, kind);
+
+  std::vector<std::unique_ptr<Destination>> destinations;
+  DrawnFiles drawn;
+  double evaluations = 0.0;
+  try {
+    if (kind == Kind::folder) {
+      destinations.push_back(std::make_unique<FolderDestination>(job));
+    } else {
+      destinations.push_back(std::make_unique<FileDestination>(job, files.out, kind));
+    }
+    if (!files.tensors.empty())
+      destinations.push_back(
+          std::make_unique<FileDestination>(job, files.tensors, Kind::safetensors));
+    const std::vector<PictureRange> missing = missing_in(destinations, options.count);
+    drawn.num_found = options.count;
+    for (const PictureRange& range : missing) drawn.num_found -= range.count;
+
+    PictureProgress progress(options.run, options.count, plan.nfe, drawn.num_found);
+    auto last_sync = Clock::now();
+    for (const PictureRange& range : missing) {
+      const auto keep = [&](std::int64_t first, const FloatImages& pictures) {
+        constexpr auto kBetweenSyncs = std::chrono::seconds(30);
+        for (const auto& each : destinations) each->add(range.first + first, pictures);
+        drawn.num_drawn += pictures.count;
+        if (Clock::now() - last_sync < kBetweenSyncs) return;
+        for (const auto& each : destinations) each->sync();
+        last_sync = Clock::now();
+      };
+      SampleOptions part = only_pictures(complete, range.first, range.count);
+      part.run = progress.part(drawn.num_found + drawn.num_drawn, range.count);
+      const Samples samples = sample(model, plan, part, keep);
+      evaluations += static_cast<double>(samples.nfe * range.count);
+    }
+  } catch (const Error& error) {
+    const std::int64_t num_kept = drawn.num_found + drawn.num_drawn;
+    if (num_kept == 0)
+      for (const auto& each : destinations) each->give_up_if_empty();
+    if (num_kept == 0 || error.code() != ErrorCode::interrupted) throw;
+    for (const auto& each : destinations) each->sync();
+    fail(ErrorCode::interrupted, "stopped: ", with_thousands(num_kept), " of ",
+         count_of(options.count, "pictures"), " are finished and kept in ",
+         destinations.front()->place());
+  }
+  for (const auto& destination : destinations) destination->finish();
+  if (drawn.num_drawn > 0)
+    drawn.nfe = static_cast<std::int64_t>(evaluations / static_cast<double>(drawn.num_drawn) + 0.5);
+  drawn.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  drawn.peak_memory_bytes = peak_memory_bytes();
+  return drawn;
+}
+
+}  // namespace ddim

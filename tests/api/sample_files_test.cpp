@@ -1,0 +1,221 @@
+#include <ddim/ddim.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <random>
+#include <set>
+#include <stop_token>
+#include <string>
+
+#include "tests/api/small_models.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/text_files.h"
+
+namespace ddim::api_test {
+namespace {
+
+namespace fs = std::filesystem;
+using test::expect_error;
+
+constexpr std::int64_t kCount = 23;
+
+class SampleFilesTest : public MicroModel {
+ protected:
+  static SampleOptions options() {
+    return {.plan = {.steps = 3},
+            .count = kCount,
+            .seed = 5,
+            .first_image = 100,
+            .run = {.batch = 4, .threads = 2}};
+  }
+  DrawnFiles draw(const SampleFiles& files, SampleOptions options = SampleFilesTest::options()) {
+    return sample_to_files(model_, make_plan(model_, options.plan), options, files);
+  }
+  /// Stops after `num_evaluations` of the network.
+  void draw_and_stop(const SampleFiles& files, std::int64_t num_evaluations) {
+    std::stop_source source;
+    SampleOptions stopped = options();
+    stopped.run.stop = source.get_token();
+    stopped.run.progress = [&, left = num_evaluations](const RunProgress&) mutable {
+      if (--left <= 0) source.request_stop();
+    };
+    try {
+      draw(files, stopped);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::interrupted) << error.what();
+    }
+  }
+  /// Everything in the folder, by name.
+  std::map<std::string, std::string> contents(const fs::path& folder) const {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (entry.is_regular_file())
+        files[fs::relative(entry.path(), folder).generic_string()] = test::read_text(entry.path());
+    return files;
+  }
+};
+
+/// What is drawn, as names in a folder.
+struct Form {
+  const char* out;
+  const char* tensors;
+};
+
+class SampleFilesForms : public SampleFilesTest, public testing::WithParamInterface<Form> {
+ protected:
+  SampleFiles files_in(const fs::path& folder) const {
+    fs::create_directories(folder);
+    const std::string tensors = GetParam().tensors;
+    return {.out = folder / GetParam().out,
+            .tensors = tensors.empty() ? fs::path() : folder / tensors};
+  }
+};
+
+TEST_P(SampleFilesForms, AreTheSameBytesAfterFiveStops) {
+  draw(files_in(folder_ / "whole"));
+  const auto whole = contents(folder_ / "whole");
+  EXPECT_FALSE(whole.empty());
+
+  std::mt19937 random(1);
+  SampleFiles files = files_in(folder_ / "parts");
+  std::int64_t num_kept_before = 0;
+  for (int stop = 0; stop < 5; ++stop) {
+    files.resume = stop > 0;
+    draw_and_stop(files, std::uniform_int_distribution<std::int64_t>(1, 12)(random));
+  }
+  files.resume = true;
+  const DrawnFiles drawn = draw(files);
+  EXPECT_EQ(drawn.num_drawn + drawn.num_found, kCount);
+  EXPECT_GT(drawn.num_found, num_kept_before);
+  EXPECT_EQ(contents(folder_ / "parts"), whole);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SampleFilesForms,
+                         testing::Values(Form{"grid.png", ""}, Form{"set.npz", ""},
+                                         Form{"x.safetensors", ""}, Form{"pictures", ""},
+                                         Form{"pictures", "t.safetensors"},
+                                         Form{"set.npz", "t.safetensors"}),
+                         [](const auto& test) {
+                           std::string name = test.param.out;
+                           if (*test.param.tensors != '\0') name += "AndTensors";
+                           std::erase_if(name, [](char c) { return c == '.'; });
+                           return name;
+                         });
+
+TEST_F(SampleFilesTest, HoldWhatSampleReturns) {
+  const Samples samples = sample(model_, options());
+  draw({.out = folder_ / "x.safetensors"});
+  EXPECT_EQ(read_tensor(folder_ / "x.safetensors", "x_0").values, samples.x_0.values);
+  draw({.out = folder_ / "grid.png", .columns = 5});
+  write_png_grid(folder_ / "other.png", samples, Overwrite::refuse, {.columns = 5});
+  EXPECT_EQ(test::read_text(folder_ / "grid.png"), test::read_text(folder_ / "other.png"));
+  draw({.out = folder_ / "set.npz"});
+  write_npz(folder_ / "other.npz", samples.x_0);
+  EXPECT_EQ(test::read_text(folder_ / "set.npz"), test::read_text(folder_ / "other.npz"));
+  draw({.out = folder_ / "folder"});
+  for (std::int64_t k = 0; k < kCount; ++k) {
+    const fs::path file = folder_ / "folder" / ("000" + std::to_string(100 + k) + ".png");
+    EXPECT_EQ(read_png(file).pixels, to_image(samples.x_0, k).pixels);
+    EXPECT_EQ(read_png_text(file), make_recipe(model_, only_pictures(options(), k)));
+  }
+}
+
+TEST_F(SampleFilesTest, GoToASinkInPiecesThatCoverAllPicturesOnce) {
+  const Samples samples = sample(model_, options());
+  std::vector<float> values(samples.x_0.values.size());
+  std::multiset<std::int64_t> seen;
+  const Samples none =
+      sample(model_, make_plan(model_, options().plan), options(),
+             [&](std::int64_t first, const FloatImages& pictures) {
+               for (std::int64_t k = 0; k < pictures.count; ++k) seen.insert(first + k);
+               std::ranges::copy(
+                   pictures.values,
+                   values.begin() + first * static_cast<std::int64_t>(pictures.shape.size()));
+             });
+  EXPECT_EQ(values, samples.x_0.values);
+  EXPECT_EQ(none.x_0.count, 0);
+  EXPECT_EQ(none.nfe, samples.nfe);
+  EXPECT_EQ(std::ssize(seen), kCount);
+  EXPECT_EQ(std::set(seen.begin(), seen.end()).size(), seen.size());
+}
+
+TEST_F(SampleFilesTest, AFolderDrawsOnlyWhatIsMissingOrDamaged) {
+  const SampleFiles files{.out = folder_ / "d", .resume = true};
+  draw(files);
+  const auto whole = contents(folder_ / "d");
+  fs::remove(folder_ / "d/000103.png");
+  test::write_text(folder_ / "d/000110.png", whole.at("000110.png").substr(0, 60));
+  test::write_text(folder_ / "d/000111.png", "");
+  test::write_text(folder_ / "d/000112.png.tmp-999999999-0", "half");
+  const DrawnFiles drawn = draw(files);
+  EXPECT_EQ(drawn.num_drawn, 3);
+  EXPECT_EQ(drawn.num_found, kCount - 3);
+  EXPECT_EQ(contents(folder_ / "d"), whole);
+  EXPECT_EQ(draw(files).num_drawn, 0);
+
+  SampleOptions more = options();
+  more.count = kCount + 2;
+  EXPECT_EQ(draw(files, more).num_drawn, 2);
+}
+
+TEST_F(SampleFilesTest, OtherOptionsAreNotMixedIn) {
+  SampleOptions other = options();
+  other.seed = 6;
+  draw({.out = folder_ / "d"});
+  expect_error(ErrorCode::user, "seed is 5 there and 6 here",
+               [&] { draw({.out = folder_ / "d", .resume = true}, other); });
+  expect_error(ErrorCode::user, "exists already", [&] { draw({.out = folder_ / "d"}); });
+
+  draw_and_stop({.out = folder_ / "a.npz"}, 20);
+  ASSERT_TRUE(fs::exists(folder_ / "a.npz.partial"));
+  EXPECT_EQ(unfinished_file({.out = folder_ / "a.npz"}), folder_ / "a.npz.partial");
+  expect_error(ErrorCode::user, "seed is 5 there and 6 here",
+               [&] { draw({.out = folder_ / "a.npz", .resume = true}, other); });
+  expect_error(ErrorCode::user, "of a run that was stopped",
+               [&] { draw({.out = folder_ / "a.npz"}, other); });
+  draw({.out = folder_ / "a.npz", .overwrite = Overwrite::allow}, other);
+  EXPECT_FALSE(fs::exists(folder_ / "a.npz.partial"));
+  expect_error(ErrorCode::user, "exists already",
+               [&] { draw({.out = folder_ / "a.npz", .resume = true}); });
+}
+
+TEST_F(SampleFilesTest, LeaveNothingBehindWhenNoPictureWasFinished) {
+  draw_and_stop({.out = folder_ / "a.npz"}, 1);
+  draw_and_stop({.out = folder_ / "new"}, 1);
+  SampleOptions impossible = options();
+  impossible.x_T = pictures(2);
+  expect_error(ErrorCode::user, "x_T", [&] { draw({.out = folder_ / "b.png"}, impossible); });
+  for (const char* name : {"a.npz", "a.npz.partial", "new", "b.png", "b.png.partial"})
+    EXPECT_FALSE(fs::exists(folder_ / name)) << name;
+}
+
+TEST_F(SampleFilesTest, RefuseWhatAFileCannotHold) {
+  expect_error(ErrorCode::user, "must end in .png", [&] { draw({.out = folder_ / "a.jpg"}); });
+  SampleOptions many = options();
+  many.count = 30'000'000;
+  expect_error(ErrorCode::user, "4 GiB", [&] { draw({.out = folder_ / "a.npz"}, many); });
+  expect_error(ErrorCode::user, "too large", [&] { draw({.out = folder_ / "a.png"}, many); });
+  EXPECT_FALSE(fs::exists(folder_ / "a.npz.partial"));
+}
+
+TEST_F(SampleFilesTest, ProgressCountsTheWholeRun) {
+  SampleFiles files{.out = folder_ / "a.npz"};
+  draw_and_stop(files, 20);
+  files.resume = true;
+  SampleOptions rest = options();
+  std::int64_t first = -1, last = 0, total = 0;
+  rest.run.progress = [&](const RunProgress& progress) {
+    if (first < 0) first = progress.evaluations_done;
+    last = progress.evaluations_done;
+    total = progress.evaluations;
+  };
+  const DrawnFiles drawn = draw(files, rest);
+  EXPECT_EQ(total, kCount * 3);
+  EXPECT_EQ(last, total);
+  EXPECT_GT(first, drawn.num_found * 3);
+}
+
+}  // namespace
+}  // namespace ddim::api_test
