@@ -156,7 +156,7 @@ void LikeFlag::check(Recipe& recipe) {
   for (const auto& [key, value] : recipe) {  // what the recipe has no word for is the default
     if (elsewhere_.contains(key)) keys.insert({key, value});
   }
-  for (const char* key : {"model", "model_hash", "Software", "columns"}) keys.erase(key);
+  for (const char* key : {"model", "model_hash", "Software", "columns", "scale"}) keys.erase(key);
   for (const auto& [key, ignored] : keys) {
     const std::string before = value_of(recipe_, key);
     const std::string now = value_of(recipe, key);

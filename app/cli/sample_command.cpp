@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kDefaultCount = 16;
+constexpr const char* kReadable = "auto";
 
 struct Flags {
   RunFlags run;
@@ -34,6 +35,7 @@ struct Flags {
   std::optional<std::int64_t> count;
   SampleOptions options;  // seed and first_image
   std::optional<std::int64_t> columns;
+  std::string scale = "1";
   OverwriteFlag overwrite;
   bool no_metadata = false;
   bool resume = false;
@@ -126,10 +128,14 @@ void run(Flags& flags) {
   options.init = flags.init.load(model);
   Recipe recipe = make_recipe(model, options);
   if (flags.like.given()) flags.like.check(recipe);
+  const std::int64_t scale = flags.scale == kReadable
+                                 ? readable_scale(options.count, model.info().shape, flags.columns)
+                                 : std::stoll(flags.scale);
+  const GridOptions grid{.columns = flags.columns, .scale = scale};
   const DrawnFiles drawn = draw(model, plan, options,
                                 {.out = flags.out.path(),
                                  .tensors = flags.tensors,
-                                 .columns = flags.columns,
+                                 .grid = grid,
                                  .recipe = flags.no_metadata ? Recipe{} : recipe,
                                  .overwrite = flags.overwrite.value(),
                                  .resume = flags.resume});
@@ -165,6 +171,21 @@ void add_sample_command(Command root) {
       .add_option("--columns", flags->columns,
                   "Columns of the grid (default: as square as possible)")
       .positive();
+  command
+      .add_option(
+          "--scale", flags->scale,
+          "Enlarge each pixel of the grid N times, with grey between the pictures; \"auto\" "
+          "chooses a readable size")
+      .type_name("N")
+      .check([](const std::string& text) -> std::string {
+        const bool is_number =
+            text.size() <= 2 && text.find_first_not_of("0123456789") == std::string::npos;
+        return text == kReadable ||
+                       (is_number && !text.empty() && std::stoi(text) >= 1 && std::stoi(text) <= 64)
+                   ? ""
+                   : "must be a number from 1 to 64, or auto; got " + text;
+      })
+      .show_default();
   command
       .add_option("--noise", flags->noise,
                   "Start from the noise x_T [N,C,H,W] in this safetensors file")

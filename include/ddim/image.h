@@ -61,12 +61,28 @@ DDIM_API std::map<std::string, std::string> read_png_text(const std::filesystem:
 
 struct GridOptions {
   std::optional<std::int64_t> columns = {};  ///< default: the smallest square that holds all
-  std::int64_t padding = 2;                  ///< black pixels around each picture
+  std::int64_t padding = 2;                  ///< pixels around each picture
+  /// Each pixel becomes scale x scale pixels. The padding keeps its width; it is black at scale 1,
+  /// as torchvision's, and else grey, so that dark pictures can be told apart.
+  std::int64_t scale = 1;
 };
 
 /// Pictures of one size, row by row, with a border around each, as torchvision's make_grid; a
-/// single picture comes back as it is. Error(user) for none, or for different sizes.
+/// single picture has none. Error(user) for no picture, for different sizes, and for numbers below
+/// 1 (padding: below 0).
 DDIM_API Image make_grid(std::span<const Image> images, const GridOptions& options = {});
+
+/// The largest scale from 1 to 8 at which a grid of so many pictures is at most 1,024 pixels wide
+/// and high.
+DDIM_API std::int64_t readable_scale(std::int64_t count, const PictureShape& shape,
+                                     const std::optional<std::int64_t>& columns = {});
+
+/// Pictures of one size in rows and columns on white, with a label before each row and above each
+/// column (printable ASCII; what does not fit over a column is cut off). `cells` are row by row.
+/// Error(user) unless there are rows x columns cells.
+DDIM_API Image make_labelled_table(std::span<const Image> cells,
+                                   const std::vector<std::string>& rows,
+                                   const std::vector<std::string>& columns);
 
 /// Reads and writes pictures as the tensor `name` [N,C,H,W] of a safetensors file. Error(corrupt)
 /// when a file does not hold such a tensor; other errors as for PNG files.

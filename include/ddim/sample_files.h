@@ -21,7 +21,7 @@ struct SampleFiles {
   std::filesystem::path out;
   /// Also x_0 [N,C,H,W] as floats, not clamped: a .safetensors file.
   std::filesystem::path tensors = {};
-  std::optional<std::int64_t> columns = {};  ///< of the grid
+  GridOptions grid = {};
   /// What PNG files say about themselves: make_recipe() where it is not given, nothing where it is
   /// empty.
   std::optional<Recipe> recipe = {};

@@ -188,7 +188,8 @@ Recipe make_recipe(const Model& model, const SampleOptions& options) {
 
 SampleOptions options_of(const Recipe& recipe) {
   RecipeReader reader(recipe);
-  for (const char* key : {"model", "model_hash", "size", "precision", "x_T", "Software", "columns"})
+  for (const char* key :
+       {"model", "model_hash", "size", "precision", "x_T", "Software", "columns", "scale"})
     reader.ignore(key);
   SampleOptions options;
   read_plan(reader, options.plan);

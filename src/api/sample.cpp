@@ -40,10 +40,9 @@ void write_png_grid(const std::filesystem::path& path, const Samples& samples, O
                     const GridOptions& grid) {
   std::vector<Image> images;
   for (std::int64_t k = 0; k < samples.x_0.count; ++k) images.push_back(to_image(samples.x_0, k));
-  Recipe recipe = samples.recipe;
-  if (!recipe.empty() && images.size() > 1)
-    recipe["columns"] = std::to_string(io::num_columns(samples.x_0.count, grid.columns));
-  write_png(path, make_grid(images, grid), {.text = recipe, .overwrite = overwrite});
+  write_png(
+      path, make_grid(images, grid),
+      {.text = io::with_grid(samples.recipe, samples.x_0.count, grid), .overwrite = overwrite});
 }
 
 }  // namespace ddim

@@ -114,7 +114,7 @@ class FileDestination : public Destination {
   std::vector<PictureRange> missing() const override { return log_.missing(); }
 
   void add(std::int64_t first, const FloatImages& pictures) override {
-    for (const PictureRange& range : wanted(first, pictures.count))
+    for (const PictureRange& range : log_.missing_in({first, pictures.count}))
       add_range(range, first, pictures);
   }
   void sync() override { log_.sync(); }
@@ -175,17 +175,6 @@ class FileDestination : public Destination {
             " exists already and is not overwritten: remove it or choose another name");
   }
 
-  /// What the log lacks of these pictures.
-  std::vector<PictureRange> wanted(std::int64_t first, std::int64_t count) const {
-    std::vector<PictureRange> ranges;
-    for (const PictureRange& gap : log_.missing()) {
-      const std::int64_t begin = std::max(gap.first, first);
-      const std::int64_t end = std::min(gap.first + gap.count, first + count);
-      if (begin < end) ranges.push_back({begin, end - begin});
-    }
-    return ranges;
-  }
-
   void add_range(const PictureRange& range, std::int64_t first, const FloatImages& pictures) {
     if (element_ == Element::f32) {
       const auto size = static_cast<std::int64_t>(pictures.shape.size());
@@ -217,10 +206,9 @@ class FileDestination : public Destination {
                           .pixels = {pixels, pixels + shape.size()}});
       }
     });
-    Recipe recipe = job_.files.recipe.value_or(job_.recipe);
-    if (!recipe.empty() && images.size() > 1)
-      recipe["columns"] = std::to_string(io::num_columns(job_.count(), job_.files.columns));
-    io::write_png(out_, make_grid(images, {.columns = job_.files.columns}), recipe, overwrite());
+    const Recipe recipe =
+        io::with_grid(job_.files.recipe.value_or(job_.recipe), job_.count(), job_.files.grid);
+    io::write_png(out_, make_grid(images, job_.files.grid), recipe, overwrite());
   }
 
   void write_npz() {
@@ -374,11 +362,11 @@ void check(const Job& job, Kind kind) {
           count_of(job.count(), "pictures"), " of ", to_string(shape), " need ",
           with_thousands(static_cast<std::int64_t>(num_bytes)),
           " bytes, and a .npz holds 4 GiB; choose .safetensors or a folder");
-  require(kind != Kind::grid || static_cast<std::uint64_t>(job.count()) *
-                                        static_cast<std::uint64_t>(shape.num_pixels()) <=
-                                    static_cast<std::uint64_t>(io::kMaxPixels),
-          "out ", job.files.out.string(), ": a grid of ", count_of(job.count(), "pictures"), " of ",
-          to_string(shape), " is too large; choose a folder, .npz or .safetensors");
+  const std::int64_t scale = std::clamp<std::int64_t>(job.files.grid.scale, 1, 1000);
+  require(
+      kind != Kind::grid || job.count() <= io::kMaxPixels / (shape.num_pixels() * scale * scale),
+      "out ", job.files.out.string(), ": a grid of ", count_of(job.count(), "pictures"), " of ",
+      to_string(shape), " is too large; choose a folder, .npz or .safetensors");
 }
 
 /// Shows and reports the progress of all pictures, those of earlier runs too.

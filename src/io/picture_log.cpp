@@ -219,10 +219,20 @@ void PictureLog::note(const Record& record) {
   num_done_ += record.range.count;
 }
 
-std::vector<PictureRange> PictureLog::missing() const {
-  std::vector<PictureRange> done;
-  for (const Record& record : records_) done.push_back(record.range);
-  return gaps_between(std::move(done), header_.count);
+std::vector<PictureRange> PictureLog::missing_in(PictureRange range) const {
+  auto record = std::ranges::upper_bound(records_, range.first, {},
+                                         [](const Record& each) { return each.range.first; });
+  if (record != records_.begin()) --record;
+  std::vector<PictureRange> done;  // counted from range.first
+  for (; record != records_.end() && record->range.first < range.first + range.count; ++record) {
+    const std::int64_t begin = std::max(record->range.first, range.first);
+    const std::int64_t end =
+        std::min(record->range.first + record->range.count, range.first + range.count);
+    if (begin < end) done.push_back({begin - range.first, end - begin});
+  }
+  std::vector<PictureRange> gaps = gaps_between(std::move(done), range.count);
+  for (PictureRange& gap : gaps) gap.first += range.first;
+  return gaps;
 }
 
 void PictureLog::write(std::span<const std::byte> bytes) {

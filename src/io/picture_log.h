@@ -52,7 +52,9 @@ class PictureLog {
   const Header& header() const { return header_; }
   const std::filesystem::path& path() const { return path_; }
   std::int64_t num_done() const { return num_done_; }
-  std::vector<PictureRange> missing() const;
+  std::vector<PictureRange> missing() const { return missing_in({0, header_.count}); }
+  /// Those among the pictures `range`.
+  std::vector<PictureRange> missing_in(PictureRange range) const;
 
   /// Adds the pictures from number `first` on; none of them may be there already. Error(io) when
   /// the system refuses; the log can then only be destroyed.

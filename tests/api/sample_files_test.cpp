@@ -108,7 +108,7 @@ TEST_F(SampleFilesTest, HoldWhatSampleReturns) {
   const Samples samples = sample(model_, options());
   draw({.out = folder_ / "x.safetensors"});
   EXPECT_EQ(read_tensor(folder_ / "x.safetensors", "x_0").values, samples.x_0.values);
-  draw({.out = folder_ / "grid.png", .columns = 5});
+  draw({.out = folder_ / "grid.png", .grid = {.columns = 5}});
   write_png_grid(folder_ / "other.png", samples, Overwrite::refuse, {.columns = 5});
   EXPECT_EQ(test::read_text(folder_ / "grid.png"), test::read_text(folder_ / "other.png"));
   draw({.out = folder_ / "set.npz"});

@@ -4,8 +4,11 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
+#include <string>
 #include <vector>
 
+#include "io/image_text.h"
 #include "tests/support/expect_error.h"
 
 namespace ddim::engine::io {
@@ -70,6 +73,94 @@ TEST(MakeGrid, ChoosesASquareAndKeepsASinglePicture) {
   const std::vector<Image> colour(2, Image{1, 1, 3, {1, 2, 3}});
   EXPECT_THAT(make_grid(colour, {.columns = 2, .padding = 0}).pixels,
               ElementsAre(1, 2, 3, 1, 2, 3));
+}
+
+TEST(MakeGrid, EnlargesPixelsWithGreyBetweenThePictures) {
+  const Image grid = make_grid(numbered(2), {.columns = 1, .padding = 1, .scale = 2});
+  EXPECT_EQ(grid.width, 6);
+  EXPECT_EQ(grid.height, 7);
+  constexpr int g = 128;
+  EXPECT_THAT(grid.pixels, ElementsAre(g, g, g, g, g, g,      //
+                                       g, 1, 1, 101, 101, g,  //
+                                       g, 1, 1, 101, 101, g,  //
+                                       g, g, g, g, g, g,      //
+                                       g, 2, 2, 102, 102, g,  //
+                                       g, 2, 2, 102, 102, g,  //
+                                       g, g, g, g, g, g));
+  EXPECT_THAT(make_grid(numbered(1), {.scale = 2}).pixels,
+              ElementsAre(1, 1, 101, 101, 1, 1, 101, 101));
+  const std::vector<Image> alpha(2, Image{1, 1, 2, {7, 9}});
+  EXPECT_THAT(make_grid(alpha, {.columns = 2, .padding = 1, .scale = 1}).pixels,
+              ElementsAre(0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  //
+                          0, 0, 7, 9, 0, 0, 7, 9, 0, 0,  //
+                          0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+  const Image enlarged = make_grid(alpha, {.columns = 2, .padding = 1, .scale = 2});
+  EXPECT_EQ(enlarged.pixels[0], g);
+  EXPECT_EQ(enlarged.pixels[1], 255);
+  expect_error(ErrorCode::user, HasSubstr("scale must be 1 or greater; got 0"),
+               [] { make_grid(numbered(2), {.scale = 0}); });
+}
+
+TEST(MakeGrid, AReadableScaleFillsAThousandPixels) {
+  const PictureShape small{.channels = 1, .height = 28, .width = 28};
+  EXPECT_EQ(readable_scale(1, small), 8);
+  EXPECT_EQ(readable_scale(16, small), 8);
+  EXPECT_EQ(readable_scale(64, small), 4);
+  EXPECT_EQ(readable_scale(64, small, 16), 2);
+  EXPECT_EQ(readable_scale(64, small, 1), 1);
+  EXPECT_EQ(readable_scale(16, {.channels = 3, .height = 256, .width = 256}), 1);
+  EXPECT_EQ(readable_scale(1, {.channels = 3, .height = 2000, .width = 10}), 1);
+}
+
+/// Pixels darker than `level` in a rectangle.
+std::int64_t num_dark(const Image& image, std::int64_t left, std::int64_t top, std::int64_t width,
+                      std::int64_t height) {
+  std::int64_t count = 0;
+  for (std::int64_t y = top; y < top + height; ++y)
+    for (std::int64_t x = left; x < left + width; ++x)
+      count += image.pixels[static_cast<std::size_t>((y * image.width + x) * image.channels)] < 50;
+  return count;
+}
+
+TEST(LabelledTable, HasLabelsBesideRowsAndAboveColumns) {
+  std::vector<Image> cells;
+  for (int i = 0; i < 6; ++i)
+    cells.push_back({40, 30, 3, std::vector<std::uint8_t>(40 * 30 * 3, 100)});
+  const Image table = make_labelled_table(cells, {"row", "r"}, {"A", "", "a label that is cut"});
+  // Letters of 5x8 dots and a gap of 8 pixels: 3 letters before, one line above.
+  const std::int64_t left = 3 * 6 + 2 * 8, top = 8 + 2 * 8;
+  EXPECT_EQ(table.width, left + 3 * 48);
+  EXPECT_EQ(table.height, top + 2 * 38);
+  EXPECT_EQ(table.channels, 3);
+  EXPECT_EQ(num_dark(table, left, 0, 40, top), 18) << "the dots of an A";
+  EXPECT_EQ(num_dark(table, left + 48, 0, 40, top), 0);
+  EXPECT_GT(num_dark(table, left + 96, 0, 40, top), 30);
+  EXPECT_GT(num_dark(table, 0, top, left, 30), num_dark(table, 0, top + 38, left, 30));
+  EXPECT_EQ(num_dark(table, left, top, table.width - left, table.height - top), 0);
+  for (std::int64_t cell = 0; cell < 6; ++cell) {
+    const std::int64_t x = left + cell % 3 * 48, y = top + cell / 3 * 38;
+    EXPECT_EQ(table.pixels[static_cast<std::size_t>((y * table.width + x) * 3)], 100);
+    EXPECT_EQ(table.pixels[static_cast<std::size_t>(((y + 29) * table.width + x + 39) * 3)], 100);
+  }
+  expect_error(ErrorCode::user, HasSubstr("2 rows and 2 columns does not have 6 cells"), [&] {
+    make_labelled_table(cells, {"a", "b"}, {"c", "d"});
+  });
+  expect_error(ErrorCode::user, HasSubstr("0 rows"), [&] { make_labelled_table({}, {}, {}); });
+}
+
+TEST(ImageText, AllLettersDifferAndStayInTheirCell) {
+  std::set<std::vector<std::uint8_t>> seen;
+  for (char letter = ' '; letter <= '~'; ++letter) {
+    Image image{kTextWidth, kTextHeight, 1, std::vector<std::uint8_t>(kTextWidth * kTextHeight)};
+    draw_text(image, 0, 0, std::string(1, letter), 1, 255);
+    for (std::int64_t y = 0; y < kTextHeight; ++y)
+      EXPECT_EQ(image.pixels[static_cast<std::size_t>(y * kTextWidth + 5)], 0) << letter;
+    EXPECT_TRUE(seen.insert(image.pixels).second) << letter;
+  }
+  Image unknown{kTextWidth, kTextHeight, 1, std::vector<std::uint8_t>(kTextWidth * kTextHeight)};
+  draw_text(unknown, 0, 0, "\n", 1, 255);
+  EXPECT_FALSE(seen.insert(unknown.pixels).second);
+  draw_text(unknown, -3, 5, "cut off on all sides", 3, 9);  // nothing is written beside the picture
 }
 
 TEST(MakeGrid, RefusesNoneAndMixedSizes) {
