@@ -33,16 +33,29 @@ Reporter::Reporter(const RunOptions& options, std::int64_t count, std::int64_t s
 
 Flow Reporter::add(std::int64_t num_steps) {
   const std::lock_guard lock(mutex_);
-  if (done_ == 0) display_.begin(0, total_);
   done_ += num_steps;
   if (flow_ == Flow::stop) return flow_;
-  display_.update(done_, "", describe_pictures(done_ / steps_, count_, steps_, options_));
-  if (options_.progress) {
-    options_.progress({.evaluations_done = done_ * evaluations_per_step_,
-                       .evaluations = total_ * evaluations_per_step_});
-  }
+  show();
   if (options_.stop.stop_requested()) flow_ = Flow::stop;
   return flow_;
+}
+
+void Reporter::leave_out(std::int64_t num_steps) {
+  if (num_steps <= 0) return;
+  const std::lock_guard lock(mutex_);
+  left_out_ += num_steps;
+  if (flow_ == Flow::proceed) show();
+}
+
+void Reporter::show() {
+  const std::int64_t done = done_ + left_out_;
+  if (!begun_) display_.begin(0, total_);
+  begun_ = true;
+  display_.update(done, "", describe_pictures(done / steps_, count_, steps_, options_));
+  if (options_.progress) {
+    options_.progress({.evaluations_done = done * evaluations_per_step_,
+                       .evaluations = total_ * evaluations_per_step_});
+  }
 }
 
 }  // namespace ddim::engine::run

@@ -22,9 +22,13 @@ class Reporter {
 
   /// Once stopped, the other workers stop at their next step without asking again. Thread-safe.
   diffusion::Flow add(std::int64_t num_steps);
+  /// Pictures were finished in fewer steps than was said: the rest counts as shown, not as done.
+  void leave_out(std::int64_t num_steps);
   std::int64_t num_done() const { return done_; }
 
  private:
+  void show();
+
   const RunOptions& options_;
   const std::int64_t count_;
   const std::int64_t steps_;
@@ -33,6 +37,8 @@ class Reporter {
   Progress display_;
   std::mutex mutex_;
   std::int64_t done_ = 0;
+  std::int64_t left_out_ = 0;
+  bool begun_ = false;
   diffusion::Flow flow_ = diffusion::Flow::proceed;
 };
 

@@ -91,7 +91,11 @@ ImageRun run_images(const Network& network, const ImageRunOptions& options,
   workers.run([&](const Device& device, std::int64_t first, std::int64_t num_images) {
     const auto first_image = options.first_image + static_cast<std::uint32_t>(first);
     const diffusion::Denoiser denoiser = make_denoiser(network, options.class_choice, first_image);
-    const std::function<Flow()> step_done = [&] { return reporter.add(num_images); };
+    std::int64_t steps_left = num_images * options.steps_per_image;
+    const std::function<Flow()> step_done = [&] {
+      steps_left -= num_images;
+      return reporter.add(num_images);
+    };
     const MicroBatch batch{.device = device,
                            .denoiser = denoiser,
                            .first = first,
@@ -100,6 +104,7 @@ ImageRun run_images(const Network& network, const ImageRunOptions& options,
                            .step_done = step_done,
                            .is_rehearsal = false};
     const Tensor images = process(batch);
+    reporter.leave_out(steps_left);
     const auto [begin, size] = range_of(batch);
     if (!sink) {
       device.kernels().download(images, std::span(result.images.values).subspan(begin, size));

@@ -93,6 +93,24 @@ TEST_F(RunImages, PlansTheMemoryOfWhatTheProcessKeeps) {
   EXPECT_EQ(run.num_step_allocations, 0);
 }
 
+TEST_F(RunImages, ProgressIsCompleteThoughPicturesNeedFewerStepsThanWasSaid) {
+  std::vector<std::int64_t> seen;
+  RunOptions options{.batch = 1, .threads = 1};
+  options.progress = [&](const RunProgress& progress) {
+    EXPECT_EQ(progress.evaluations, 3 * 10);
+    seen.push_back(progress.evaluations_done);
+  };
+  const FloatImages images = make_images(3);
+  const ImageRun run = run_images(
+      *network, {.count = 3, .class_choice = no_class, .steps_per_image = 10, .run = options},
+      [&](const MicroBatch& batch) {
+        for (int i = 0; i < 2; ++i) batch.step_done();
+        return batch.upload(images.values);
+      });
+  EXPECT_EQ(run.steps_done, 6);
+  EXPECT_THAT(seen, testing::ElementsAre(1, 2, 10, 11, 12, 20, 21, 22, 30));
+}
+
 TEST_F(RunImages, RefusesImagesThatDoNotFit) {
   FloatImages images = make_images(2);
   EXPECT_NO_THROW(check_images(*network, 2, images, "x_T"));
