@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <iomanip>
 #include <iostream>
@@ -378,7 +379,10 @@ class PictureProgress {
         count_(count),
         steps_(steps),
         num_found_(num_found),
+        num_finished_(num_found),
         display_(std::clog, run::style_of(options.show_progress), "pictures") {}
+
+  void finished(std::int64_t num_pictures) { num_finished_ += num_pictures; }
 
   /// The options of a part of the run: `num_pictures`, when `num_before` are there already.
   RunOptions part(std::int64_t num_before, std::int64_t num_pictures) {
@@ -395,8 +399,8 @@ class PictureProgress {
   void show(std::int64_t num_steps, std::int64_t evaluations_per_step) {
     if (!begun_) display_.begin(num_found_ * steps_, count_ * steps_);
     begun_ = true;
-    display_.update(num_steps, "",
-                    run::describe_pictures(num_steps / steps_, count_, steps_, options_));
+    const std::int64_t num_finished = num_steps >= count_ * steps_ ? count_ : num_finished_.load();
+    display_.update(num_steps, "", run::describe_pictures(num_finished, count_, steps_, options_));
     if (options_.progress)
       options_.progress({.evaluations_done = num_steps * evaluations_per_step,
                          .evaluations = count_ * steps_ * evaluations_per_step});
@@ -406,6 +410,7 @@ class PictureProgress {
   const std::int64_t count_;
   const std::int64_t steps_;
   const std::int64_t num_found_;
+  std::atomic<std::int64_t> num_finished_;
   Progress display_;
   bool begun_ = false;
 };
@@ -464,6 +469,7 @@ DrawnFiles sample_to_files(const Model& model, const Plan& plan, const SampleOpt
         constexpr auto kBetweenSyncs = std::chrono::seconds(30);
         for (const auto& each : destinations) each->add(range.first + first, pictures);
         drawn.num_drawn += pictures.count;
+        progress.finished(pictures.count);
         if (Clock::now() - last_sync < kBetweenSyncs) return;
         for (const auto& each : destinations) each->sync();
         last_sync = Clock::now();

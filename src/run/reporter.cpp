@@ -3,6 +3,7 @@
 #include <ddim/counts.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "base/error.h"
@@ -40,18 +41,20 @@ Flow Reporter::add(std::int64_t num_steps) {
   return flow_;
 }
 
-void Reporter::leave_out(std::int64_t num_steps) {
-  if (num_steps <= 0) return;
+void Reporter::finish(std::int64_t num_pictures, std::int64_t num_steps_left_out) {
   const std::lock_guard lock(mutex_);
-  left_out_ += num_steps;
-  if (flow_ == Flow::proceed) show();
+  num_finished_ += num_pictures;
+  left_out_ += std::max<std::int64_t>(num_steps_left_out, 0);
+  if (flow_ == Flow::proceed && num_steps_left_out > 0) show();
 }
 
 void Reporter::show() {
   const std::int64_t done = done_ + left_out_;
   if (!begun_) display_.begin(0, total_);
   begun_ = true;
-  display_.update(done, "", describe_pictures(done / steps_, count_, steps_, options_));
+  display_.update(
+      done, "",
+      describe_pictures(done >= total_ ? count_ : num_finished_, count_, steps_, options_));
   if (options_.progress) {
     options_.progress({.evaluations_done = done * evaluations_per_step_,
                        .evaluations = total_ * evaluations_per_step_});

@@ -22,8 +22,9 @@ class Reporter {
 
   /// Once stopped, the other workers stop at their next step without asking again. Thread-safe.
   diffusion::Flow add(std::int64_t num_steps);
-  /// Pictures were finished in fewer steps than was said: the rest counts as shown, not as done.
-  void leave_out(std::int64_t num_steps);
+  /// Pictures were finished, perhaps in fewer steps than was said: those left out count as shown,
+  /// not as done.
+  void finish(std::int64_t num_pictures, std::int64_t num_steps_left_out);
   std::int64_t num_done() const { return done_; }
 
  private:
@@ -38,6 +39,7 @@ class Reporter {
   std::mutex mutex_;
   std::int64_t done_ = 0;
   std::int64_t left_out_ = 0;
+  std::int64_t num_finished_ = 0;
   bool begun_ = false;
   diffusion::Flow flow_ = diffusion::Flow::proceed;
 };

@@ -104,7 +104,7 @@ ImageRun run_images(const Network& network, const ImageRunOptions& options,
                            .step_done = step_done,
                            .is_rehearsal = false};
     const Tensor images = process(batch);
-    reporter.leave_out(steps_left);
+    reporter.finish(num_images, steps_left);
     const auto [begin, size] = range_of(batch);
     if (!sink) {
       device.kernels().download(images, std::span(result.images.values).subspan(begin, size));
