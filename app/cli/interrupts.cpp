@@ -11,10 +11,16 @@ namespace {
 
 constexpr int kStopWaiting = SIGUSR2;  // sent by the destructor to its own thread
 
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 sigset_t watched_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1, kStopWaiting}) sigaddset(&signals, signal);
+  if (!is_ignored(SIGHUP)) sigaddset(&signals, SIGHUP);  // nohup
   return signals;
 }
 
@@ -22,6 +28,7 @@ sigset_t watched_signals() {
 
 // Blocked here, so in all threads to come: signals reach the one that waits for them.
 Interrupts::Interrupts() {
+  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   const sigset_t signals = watched_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   thread_ = std::thread([this] { wait_for_signals(); });
@@ -38,7 +45,7 @@ void Interrupts::wait_for_signals() {
   const sigset_t signals = watched_signals();
   int signal = 0;
   while (sigwait(&signals, &signal) == 0 && signal != kStopWaiting) {
-    if (signal == SIGINT && by_keyboard_) _exit(130);
+    if (signal != SIGUSR1 && source_.stop_requested()) _exit(128 + signal);
     if (signal == SIGINT) by_keyboard_ = true;
     source_.request_stop();
   }

@@ -6,8 +6,12 @@
 
 namespace ddim::cli {
 
-/// While this lives, SIGINT (Ctrl-C), SIGTERM and SIGUSR1 request a stop instead of ending the
-/// process. A second SIGINT ends it at once with exit code 130. Make it before other threads start.
+/// While this lives, SIGINT (Ctrl-C), SIGTERM, SIGUSR1 and SIGHUP (a closed terminal; not under
+/// nohup) request a stop instead of ending the process. A second SIGINT, SIGTERM or SIGHUP ends it
+/// at once, also where it waits for a file, with exit code 128 + the signal's number (130 for
+/// Ctrl-C). A closed pipe and a file that may not grow are errors of the write, not the end of the
+/// process: nobody who reads the progress of a run can end it by going away. Make it before other
+/// threads start.
 class Interrupts {
  public:
   Interrupts();
@@ -16,7 +20,7 @@ class Interrupts {
   ~Interrupts();
 
   std::stop_token token() const { return source_.get_token(); }
-  /// Whether the stop was asked for by SIGINT, not by SIGTERM or SIGUSR1.
+  /// Whether the stop was asked for by SIGINT, not by another signal.
   bool by_keyboard() const { return by_keyboard_; }
 
  private:

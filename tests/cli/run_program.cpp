@@ -23,6 +23,17 @@ int exit_code_of(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/// Whether the process keeps SIGINT from ending it; also once it is gone.
+bool watches_signals(pid_t process) {
+  std::istringstream status(read_file("/proc/" + std::to_string(process) + "/status"));
+  std::string word;
+  while (status >> word && word != "SigBlk:") {
+  }
+  std::uint64_t blocked = 0;
+  status >> std::hex >> blocked;
+  return status.fail() || (blocked >> (SIGINT - 1) & 1U) != 0;
+}
+
 }  // namespace
 
 std::vector<std::string> TemporaryFolder::list() const {
@@ -43,7 +54,8 @@ Outcome run_ddim(const std::string& arguments, const std::string& environment) {
           .err = read_file(streams / "err")};
 }
 
-Outcome run_ddim_and_signal(const std::string& arguments, const fs::path& file, int signal) {
+Outcome run_ddim_and_signal(const std::string& arguments, const fs::path& file, int signal,
+                            int second) {
   const TemporaryFolder streams;
   const std::string command = "exec '" DDIM_PROGRAM "' " + arguments + " >" + (streams / "out") +
                               " 2>" + (streams / "err") + " </dev/null";
@@ -54,12 +66,16 @@ Outcome run_ddim_and_signal(const std::string& arguments, const fs::path& file, 
   }
   int status = 0;
   pid_t ended = 0;
-  while (!fs::exists(file) && ended == 0) {
+  while ((!fs::exists(file) || !watches_signals(child)) && ended == 0) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ended = waitpid(child, &status, WNOHANG);
   }
   if (ended == 0) {
     kill(child, signal);
+    if (second != 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      kill(child, second);
+    }
     waitpid(child, &status, 0);
   }
   return {.exit_code = exit_code_of(status),

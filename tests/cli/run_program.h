@@ -27,9 +27,10 @@ class TemporaryFolder : public test::TemporaryFolder {
 /// before it.
 Outcome run_ddim(const std::string& arguments, const std::string& environment = "");
 
-/// Starts the program, sends `signal` as soon as `file` is there, and waits for its end.
+/// Starts the program, sends `signal` as soon as `file` is there (and after 0.2 seconds `second`,
+/// where it is not 0), and waits for its end.
 Outcome run_ddim_and_signal(const std::string& arguments, const std::filesystem::path& file,
-                            int signal);
+                            int signal, int second = 0);
 
 std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, const std::string& text);

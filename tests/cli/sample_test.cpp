@@ -69,7 +69,7 @@ std::string file_name(int number) {
 // Ctrl-C, SIGTERM and a kill, then --resume: the same bytes as a run without a stop.
 TEST_F(Sample, GoesOnAfterAnyStop) {
   const auto command = [&](const std::string& name) {
-    return "sample --model " + model_ + " --steps 40 --count 300 --batch 8 --quiet --out " +
+    return "sample --model " + model_ + " --steps 20 --count 120 --batch 8 --quiet --out " +
            (folder_ / name);
   };
   EXPECT_EQ(run_ddim(command("whole")).exit_code, 0);
@@ -80,16 +80,16 @@ TEST_F(Sample, GoesOnAfterAnyStop) {
     const Outcome stopped = run_ddim_and_signal(command("parts") + resume, file, signal);
     if (signal == SIGINT) {
       EXPECT_EQ(stopped.exit_code, 130);
-      EXPECT_THAT(stopped.err, HasSubstr("of 300 pictures are finished and kept in"));
+      EXPECT_THAT(stopped.err, HasSubstr("of 120 pictures are finished and kept in"));
       EXPECT_THAT(stopped.err, HasSubstr("add --resume to the same command to draw the rest"));
     }
     resume = " --resume";
-    number += 60;
+    number += 25;
   }
   const Outcome last = run_ddim(command("parts") + resume);
   EXPECT_EQ(last.exit_code, 0) << last.err;
   EXPECT_THAT(last.out, HasSubstr("of them there already)"));
-  for (int k = 0; k < 300; ++k) {
+  for (int k = 0; k < 120; ++k) {
     ASSERT_EQ(read_file(folder_ / ("parts" + file_name(k))),
               read_file(folder_ / ("whole" + file_name(k))))
         << k;
