@@ -56,13 +56,14 @@ ModelInfo info_of(const model::ModelFiles& files) {
       .has_both_weights = files.trained.has_value(),
       .has_adam = files.adam.has_value(),
       .step = files.step,
+      .notes = files.notes,
   };
 }
 
 }  // namespace
 
-ModelInfo describe_model(const std::filesystem::path& path) {
-  return info_of(model::open_model(path, model::TrainingPart::read));
+ModelInfo describe_model(const std::filesystem::path& path, const ModelOverrides& overrides) {
+  return info_of(model::open_model(path, model::TrainingPart::read, overrides));
 }
 
 Model ModelAccess::load(const model::ModelFiles& files, const LoadOptions& options) {
@@ -74,13 +75,15 @@ Model ModelAccess::load(const model::ModelFiles& files, const LoadOptions& optio
 }
 
 Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
-  return ModelAccess::load(model::open_model(path, model::TrainingPart::read), options);
+  return ModelAccess::load(model::open_model(path, model::TrainingPart::read, options.overrides),
+                           options);
 }
 
 Model Model::load_from_memory(const std::map<std::string, std::span<const std::byte>>& files,
                               const LoadOptions& options) {
   const io::FilesInMemory tree(files);
-  return ModelAccess::load(model::open_model({}, model::TrainingPart::read, tree), options);
+  return ModelAccess::load(
+      model::open_model({}, model::TrainingPart::read, options.overrides, tree), options);
 }
 
 Model Model::from(Denoiser denoiser) {
