@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "json_object.h"
+#include "model_override_flags.h"
 #include "printable.h"
 
 namespace ddim::cli {
@@ -17,6 +18,7 @@ namespace {
 
 struct Flags {
   std::string path;
+  ModelOverrideFlags overrides;
   bool json = false;
 };
 
@@ -29,7 +31,7 @@ std::string schedule_text(const ForwardProcess& process) {
 }
 
 void print_model(const Flags& flags) {
-  const ModelInfo info = describe_model(find_model(flags.path));
+  const ModelInfo info = describe_model(find_model(flags.path), flags.overrides.overrides());
   if (flags.json) {
     fmt::print("{}\n", JsonObject()
                            .add("name", info.name)
@@ -54,6 +56,7 @@ void print_model(const Flags& flags) {
                            .add_text("has_both_weights", info.has_both_weights ? "true" : "false")
                            .add_text("has_adam", info.has_adam ? "true" : "false")
                            .add("step", info.step)
+                           .add("notes", fmt::format("{}", fmt::join(info.notes, "; ")))
                            .text());
     return;
   }
@@ -80,6 +83,7 @@ void print_model(const Flags& flags) {
     fmt::print("training    {} {} done{}\n", info.step, info.step == 1 ? "step" : "steps",
                info.has_adam ? ", with optimizer state (can be resumed)" : "");
   }
+  for (const std::string& note : info.notes) fmt::print("note        {}\n", printable(note));
 }
 
 /// The text of a PNG, in those of ddim the recipe: the most telling first.
@@ -123,6 +127,7 @@ void add_info_command(Command root) {
           "Any model that --model takes: a folder, a file or OWNER/NAME; or a PNG written by ddim")
       .required()
       .type_name("PATH");
+  flags->overrides.add_to(command);
   command.add_flag("--json", flags->json, "Print one JSON object");
   command.callback([flags] { run(*flags); });
 }

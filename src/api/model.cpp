@@ -71,6 +71,8 @@ Model ModelAccess::load(const model::ModelFiles& files, const LoadOptions& optio
   ModelInfo info = info_of(files);
   info.device = model.device.describe();
   info.precision = options.precision;
+  info.weights = options.weights;
+  info.overrides = options.overrides;
   return Model(std::make_shared<const Model::Implementation>(std::move(model), std::move(info)));
 }
 

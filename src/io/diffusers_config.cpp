@@ -143,7 +143,7 @@ void read_betas(JsonFields& fields, SchedulerFileConfig& config) {
   const bool is_cosine =
       fields.has("beta_schedule") && config.beta_schedule == "squaredcos_cap_v2";  // no ends
   if (!is_known && !has_all && !is_cosine && !config.trained_betas)
-    config.without_betas = config.class_name + " has no betas of its own";
+    config.without_betas = concat(config.class_name, " has no betas of its own");
 
   bool use_flow_sigmas = false;
   double snr_shift_scale = config.class_name.starts_with("CogVideoX") ? 3.0 : 1.0;

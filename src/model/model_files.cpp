@@ -25,7 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{16} << 20;  // trained_betas may be long
 constexpr std::uint64_t kMaxYamlBytes = std::uint64_t{1} << 20;
-constexpr const char* kAverageFolder = "unet_ema/";
 constexpr const char* kCheckpointPrefix = "checkpoint-";  // of accelerate; then the step
 
 void keep(ModelFiles& files, const io::TensorTable& table) {
@@ -82,7 +81,7 @@ class ModelOpener {
     if (!tree_.is_folder(path)) return open_file(path, path);
     const bool is_diffusers = tree_.exists(path / io::kModelIndexFile) ||
                               tree_.exists(path / io::DiffusersLayout{}.unet) ||
-                              tree_.exists(path / kAverageFolder);
+                              tree_.exists(path / io::kAverageFolder);
     const fs::path official = is_diffusers ? fs::path() : official_weights_path(path);
     return official.empty() ? open_diffusers_folder(path, {}) : open_file(official, path);
   }
@@ -113,7 +112,7 @@ class ModelOpener {
     io::DiffusersLayout layout = io::find_diffusers_layout(
         [&](const std::string& name) { return tree_.exists(folder / name); });
     io::DiffusersLayout average = layout;
-    average.unet = kAverageFolder;
+    average.unet = io::kAverageFolder;
     return tree_.exists(folder / average.unet_config()) ? average : layout;
   }
 
@@ -186,7 +185,7 @@ class ModelOpener {
   /// With the weights in `weights_path` or, if that is empty, those that diffusers would load.
   ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights_path) const {
     io::DiffusersLayout layout = layout_of(folder);
-    if (!weights_path.empty() && layout.unet == kAverageFolder)
+    if (!weights_path.empty() && layout.unet == io::kAverageFolder)
       layout.unet = io::DiffusersLayout{}.unet;  // whose file was named
     require_model_folder(folder, layout);
     const fs::path index_path = folder / io::kModelIndexFile;
@@ -218,7 +217,7 @@ class ModelOpener {
   void add_accelerate_parts(const fs::path& folder, const io::DiffusersLayout& layout,
                             ModelFiles& files) const {
     const io::DiffusersLayout trained;
-    if (layout.unet == kAverageFolder && tree_.exists(folder / trained.unet_config())) {
+    if (layout.unet == io::kAverageFolder && tree_.exists(folder / trained.unet_config())) {
       const OpenedWeights opened = open_weights(diffusers_weights_path(folder, trained));
       files.trained = match_weights(opened.chosen.weights, Naming::diffusers,
                                     network_in(folder / trained.unet_config()));
@@ -226,7 +225,7 @@ class ModelOpener {
       files.notes.emplace_back(
           "two sets of weights: unet_ema/ is the moving average, unet/ as trained; choose with "
           "--weights ema (the default) or raw");
-    } else if (layout.unet == kAverageFolder) {
+    } else if (layout.unet == io::kAverageFolder) {
       files.notes.emplace_back("the weights are those in unet_ema/, a moving average");
     }
     const std::string name = folder_name(folder);
