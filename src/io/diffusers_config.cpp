@@ -142,7 +142,7 @@ void read_betas(JsonFields& fields, SchedulerFileConfig& config) {
   fields.read({"trained_betas", "timestep_values"}, config.trained_betas, Real{0.0, 1.0});
   const bool is_cosine =
       fields.has("beta_schedule") && config.beta_schedule == "squaredcos_cap_v2";  // no ends
-  if (!is_known && !has_all && !is_cosine && !config.trained_betas)
+  if (!is_known && !has_all && !is_cosine)
     config.without_betas = concat(config.class_name, " has no betas of its own");
 
   bool use_flow_sigmas = false;

@@ -54,10 +54,10 @@ std::string with_stand_ins(std::string_view text) {
 void restore_numbers(json& value) {
   if (value.is_structured())
     for (json& item : value) restore_numbers(item);
-  if (!value.is_string()) return;
-  for (const PythonNumber& number : kPythonNumbers)
-    if (value.get_ref<const std::string&>() == std::string(1, '\0') + std::string(number.word))
-      value = number.value;
+  const auto* number = std::ranges::find_if(kPythonNumbers, [&](const PythonNumber& candidate) {
+    return value == std::string(1, '\0') + std::string(candidate.word);
+  });
+  if (number != std::end(kPythonNumbers)) value = number->value;
 }
 
 /// A value for a message: on one line and not too long.

@@ -192,20 +192,21 @@ class ModelOpener {
     if (tree_.exists(index_path)) io::parse_model_index(read_json(index_path), index_path.string());
 
     const UNetConfig config = network_in(folder / layout.unet_config());
-    const OpenedWeights opened =
-        open_weights(weights_path.empty() ? diffusers_weights_path(folder, layout) : weights_path);
     ModelFiles files{.kind = "diffusers folder",
                      .path = folder,
                      .config = config,
                      .scheduler = {},
                      .scheduler_path = {},
-                     .weights = match_weights(opened.chosen.weights, Naming::diffusers, config),
-                     .notes = opened.chosen.notes,
+                     .weights = {},
                      .files = {}};
-    keep(files, opened.chosen.weights);
+    read_scheduler(folder, layout, files);
+    const OpenedWeights opened =
+        open_weights(weights_path.empty() ? diffusers_weights_path(folder, layout) : weights_path);
+    files.weights = match_weights(opened.chosen.weights, Naming::diffusers, config);
     if (opened.chosen.trained)
       files.trained = match_weights(*opened.chosen.trained, Naming::diffusers, config);
-    read_scheduler(folder, layout, files);
+    append(files.notes, opened.chosen.notes);
+    keep(files, opened.chosen.weights);
     if (weights_path.empty()) add_accelerate_parts(folder, layout, files);
     const fs::path state = folder / "state.safetensors";
     if (training_ == TrainingPart::read && tree_.exists(state)) add_training_state(state, files);
