@@ -44,6 +44,7 @@ void print_model(const Flags& flags) {
                            .add_text("attention_levels",
                                      fmt::format("[{}]", fmt::join(info.attention_levels, ",")))
                            .add("layers_per_block", info.layers_per_block)
+                           .add_text("learns_variance", info.learns_variance ? "true" : "false")
                            .add("num_classes", info.num_classes)
                            .add("null_class", info.null_class.value_or(-1))
                            .add("schedule", to_string(info.process.schedule))
@@ -77,6 +78,8 @@ void print_model(const Flags& flags) {
   }
   fmt::print("schedule    {}; the network predicts {}\n", schedule_text(info.process),
              to_string(info.process.prediction));
+  if (info.learns_variance)
+    fmt::print("variance    predicted, too; --sampler ddpm-learned uses it\n");
   fmt::print("weights     {}{}\n", info.weight_type,
              info.has_both_weights ? ", moving average (EMA) and trained weights" : "");
   if (info.has_adam || info.step > 0) {

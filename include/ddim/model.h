@@ -30,6 +30,7 @@ struct ModelInfo {
   std::vector<std::int64_t> block_out_channels = {};  ///< per level, the finest first
   std::vector<std::int64_t> attention_levels = {};
   std::int64_t layers_per_block = 0;
+  bool learns_variance = false;  ///< predicts a variance, too: Sampler::ddpm_learned
   /// Rows of the class table of a model that was trained with classes, 0 to num_classes - 1, the
   /// null class among them; 0 for other models.
   std::int64_t num_classes = 0;

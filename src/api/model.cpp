@@ -47,6 +47,7 @@ ModelInfo info_of(const model::ModelFiles& files) {
       .block_out_channels = config.block_out_channels,
       .attention_levels = config.attention_levels,
       .layers_per_block = config.layers_per_block,
+      .learns_variance = config.out_channels == 2 * config.in_channels,
       .num_classes =
           config.class_embed_type == ClassEmbedType::lookup ? *config.num_class_embeds : 0,
       .null_class = config.null_class,
