@@ -187,8 +187,8 @@ TEST_F(DiffusionSampler, ALearnedVarianceLiesBetweenTheFixedOnes) {
       largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
     return largest;
   };
-  EXPECT_LT(distance(draw(Sampler::ddpm_learned, 1.0), draw(Sampler::ddpm_large, 0.0)), 1e-5);
-  EXPECT_LT(distance(draw(Sampler::ddpm_learned, -1.0), draw(Sampler::ddpm_small, 0.0)), 1e-5);
+  EXPECT_LT(distance(draw(Sampler::ddpm_learned, 1.0), draw(Sampler::ddpm_large, 0.0)), 1e-4);
+  EXPECT_LT(distance(draw(Sampler::ddpm_learned, -1.0), draw(Sampler::ddpm_small, 0.0)), 1e-4);
   EXPECT_GT(distance(draw(Sampler::ddpm_learned, 0.0), draw(Sampler::ddpm_large, 0.0)), 1e-3);
 }
 
