@@ -54,9 +54,11 @@ std::string with_stand_ins(std::string_view text) {
 void restore_numbers(json& value) {
   if (value.is_structured())
     for (json& item : value) restore_numbers(item);
-  const auto* number = std::ranges::find_if(kPythonNumbers, [&](const PythonNumber& candidate) {
-    return value == std::string(1, '\0') + std::string(candidate.word);
-  });
+  if (!value.is_string()) return;
+  std::string_view text = value.get_ref<const std::string&>();
+  if (!text.starts_with('\0')) return;
+  text.remove_prefix(1);
+  const auto* number = std::ranges::find(kPythonNumbers, text, &PythonNumber::word);
   if (number != std::end(kPythonNumbers)) value = number->value;
 }
 
