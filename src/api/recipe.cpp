@@ -201,8 +201,8 @@ Recipe make_recipe(const Model& model, const SampleOptions& options) {
 SampleOptions options_of(const Recipe& recipe) {
   RecipeReader reader(recipe);
   for (const char* key :
-       {"model", "model_hash", "size", "precision", "x_T", "Software", "columns", "scale", "weights",
-        "schedule", "beta_start", "beta_end", "T", "prediction"})
+       {"model", "model_hash", "size", "precision", "x_T", "Software", "columns", "scale",
+        "weights", "schedule", "beta_start", "beta_end", "T", "prediction"})
     reader.ignore(key);
   SampleOptions options;
   read_plan(reader, options.plan);
