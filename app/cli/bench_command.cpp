@@ -8,6 +8,7 @@
 #include "device_flags.h"
 #include "json_object.h"
 #include "model_flag.h"
+#include "model_override_flags.h"
 
 namespace ddim::cli {
 namespace {
@@ -15,6 +16,7 @@ namespace {
 struct Flags {
   BenchOptions options;
   ModelFlag model;
+  ModelOverrideFlags overrides;
   std::filesystem::path config;
   PrecisionFlags precision;
   bool train = false;
@@ -83,6 +85,7 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
 void run(const Flags& flags) {
   BenchOptions options = flags.options;
   options.network = flags.model.given() ? flags.model.folder() : flags.config;
+  options.overrides = flags.overrides.overrides();
   options.precision = flags.precision.precision();
   options.memory_use = flags.precision.memory_use();
   options.workload = flags.train ? Workload::training : Workload::sampling;
@@ -107,6 +110,7 @@ void add_bench_command(Command root) {
                   "Training configuration (.toml) of the network, for example configs/cifar10.toml")
       .type_name("FILE");
   flags->model.add_pull_to(command);
+  flags->overrides.add_to(command);
   command.add_flag("--train", flags->train, "Time training steps instead of network calls");
   flags->precision.add_to(command);
   command.add_option("--batch", flags->options.batch, "Pictures processed at once")

@@ -10,6 +10,7 @@
 
 #include "choice_flag.h"
 #include "commands.h"
+#include "model_override_flags.h"
 
 namespace ddim::cli {
 namespace {
@@ -20,13 +21,21 @@ struct Flags {
   ChoiceFlag<ConvertTarget> target;
   ChoiceFlag<WeightType> dtype;
   std::string weights = "all";
+  bool old_attention_names = false;
+  bool unet_ema = false;
+  ModelOverrideFlags overrides;
 };
 
 void run(const Flags& flags) {
-  const ConvertCheck check = convert_model(find_model(flags.input), flags.output,
-                                           {.target = flags.target.value(),
-                                            .type = flags.dtype.value(),
-                                            .weights = value_named<WeightSet>(flags.weights)});
+  const ConvertCheck check =
+      convert_model(find_model(flags.input), flags.output,
+                    {.target = flags.target.value(),
+                     .type = flags.dtype.value(),
+                     .weights = value_named<WeightSet>(flags.weights),
+                     .attention_names = flags.old_attention_names ? AttentionNames::of_2022
+                                                                  : AttentionNames::current,
+                     .average = flags.unet_ema ? AverageFolder::unet_ema : AverageFolder::none,
+                     .overrides = flags.overrides.overrides()});
   const ModelInfo info = describe_model(flags.output);
   fmt::print("{}: {}, {} parameters as {}, pictures of {}x{}\n", flags.output.string(), info.format,
              info.num_parameters, info.weight_type, info.shape.width, info.shape.height);
@@ -64,6 +73,13 @@ void add_convert_command(Command root) {
       .show_default()
       .type_name("NAME")
       .one_of({"all", "ema", "raw"});
+  command.add_flag("--unet-ema", flags->unet_ema,
+                   "With --to diffusers: write both sets of weights, the moving average to "
+                   "unet_ema/ and those as trained to unet/");
+  command.add_flag("--old-attention-names", flags->old_attention_names,
+                   "With --to diffusers: name attention weights as in 2022 (query, key, value, "
+                   "proj_attn), for programs that know no others");
+  flags->overrides.add_to(command);
   command.callback([flags] { run(*flags); });
 }
 

@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "json_object.h"
+#include "model_override_flags.h"
 #include "printable.h"
 
 namespace ddim::cli {
@@ -17,6 +18,7 @@ namespace {
 
 struct Flags {
   std::string path;
+  ModelOverrideFlags overrides;
   bool json = false;
 };
 
@@ -29,7 +31,7 @@ std::string schedule_text(const ForwardProcess& process) {
 }
 
 void print_model(const Flags& flags) {
-  const ModelInfo info = describe_model(find_model(flags.path));
+  const ModelInfo info = describe_model(find_model(flags.path), flags.overrides.overrides());
   if (flags.json) {
     fmt::print("{}\n", JsonObject()
                            .add("name", info.name)
@@ -42,6 +44,7 @@ void print_model(const Flags& flags) {
                            .add_text("attention_levels",
                                      fmt::format("[{}]", fmt::join(info.attention_levels, ",")))
                            .add("layers_per_block", info.layers_per_block)
+                           .add_text("learns_variance", info.learns_variance ? "true" : "false")
                            .add("num_classes", info.num_classes)
                            .add("null_class", info.null_class.value_or(-1))
                            .add("schedule", to_string(info.process.schedule))
@@ -54,6 +57,7 @@ void print_model(const Flags& flags) {
                            .add_text("has_both_weights", info.has_both_weights ? "true" : "false")
                            .add_text("has_adam", info.has_adam ? "true" : "false")
                            .add("step", info.step)
+                           .add("notes", fmt::format("{}", fmt::join(info.notes, "; ")))
                            .text());
     return;
   }
@@ -74,12 +78,15 @@ void print_model(const Flags& flags) {
   }
   fmt::print("schedule    {}; the network predicts {}\n", schedule_text(info.process),
              to_string(info.process.prediction));
+  if (info.learns_variance)
+    fmt::print("variance    predicted, too; --sampler ddpm-learned uses it\n");
   fmt::print("weights     {}{}\n", info.weight_type,
              info.has_both_weights ? ", moving average (EMA) and trained weights" : "");
   if (info.has_adam || info.step > 0) {
     fmt::print("training    {} {} done{}\n", info.step, info.step == 1 ? "step" : "steps",
                info.has_adam ? ", with optimizer state (can be resumed)" : "");
   }
+  for (const std::string& note : info.notes) fmt::print("note        {}\n", printable(note));
 }
 
 /// The text of a PNG, in those of ddim the recipe: the most telling first.
@@ -123,6 +130,7 @@ void add_info_command(Command root) {
           "Any model that --model takes: a folder, a file or OWNER/NAME; or a PNG written by ddim")
       .required()
       .type_name("PATH");
+  flags->overrides.add_to(command);
   command.add_flag("--json", flags->json, "Print one JSON object");
   command.callback([flags] { run(*flags); });
 }

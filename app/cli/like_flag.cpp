@@ -22,7 +22,7 @@ const std::set<std::string> kNoFlags = {"model", "model_hash", "size", "x_T", "S
 
 /// Other programs leave text of their own in PNG files; our names are of lower-case letters.
 bool is_ours(const std::string& key) {
-  return kNoFlags.contains(key) || std::ranges::all_of(key, [](char c) {
+  return kNoFlags.contains(key) || key == "T" || std::ranges::all_of(key, [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
          });
 }

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "convention_flag.h"
 #include "model_flag.h"
+#include "model_override_flags.h"
 #include "number_list.h"
 #include "plan_flags.h"
 
@@ -17,31 +18,35 @@ namespace {
 
 struct Flags {
   ModelFlag model;
-  ForwardProcess process;
-  ChoiceFlag<BetaKind> schedule;
+  ModelOverrideFlags overrides;
   std::string betas;
   bool zero_terminal_snr = false;
-  ChoiceFlag<Prediction> prediction;
   PlanFlags plan;
   ConventionFlag convention;
   bool json = false;
 };
 
 ForwardProcess process_of(const Flags& flags) {
-  ForwardProcess process = flags.process;
-  process.schedule = flags.schedule.value();
+  const ModelOverrides given = flags.overrides.overrides();
+  if (given.height)
+    throw Error(ErrorCode::user, "--size needs --model: a plan does not depend on the size");
+  ForwardProcess process;
+  process.schedule = given.schedule.value_or(process.schedule);
+  process.beta_start = given.beta_start.value_or(process.beta_start);
+  process.beta_end = given.beta_end.value_or(process.beta_end);
+  process.T = given.T.value_or(process.T);
+  process.prediction = given.prediction.value_or(process.prediction);
   if (!flags.betas.empty()) {
     process.schedule = BetaKind::list;
     process.betas = flags.betas.starts_with('@') ? read_numbers(flags.betas.substr(1))
                                                  : parse_numbers(flags.betas, "--betas");
   }
   if (flags.zero_terminal_snr) process.terminal_snr = TerminalSnr::zero;
-  process.prediction = flags.prediction.value();
   return process;
 }
 
 Plan plan_of_model(const Flags& flags, const PlanOptions& asked) {
-  const Model model = Model::load(flags.model.folder());
+  const Model model = Model::load(flags.model.folder(), {.overrides = flags.overrides.overrides()});
   const auto [options, convention] = flags.convention.preset(flags.plan, asked, model);
   if (!flags.json) fmt::print(stderr, "ddim: sampling {}\n", convention);
   return make_plan(model, options);
@@ -70,31 +75,17 @@ void add_plan_command(Command root) {
   command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   const Option model = flags->model.add_to(command);
-  flags->schedule.leave_out(BetaKind::list);
-  ForwardProcess& process = flags->process;
-  const std::vector<Option> without_model = {
-      command.add_option("--T", process.T, "Number of training steps, if no --model is given")
-          .show_default(),
-      command.add_option("--beta-start", process.beta_start, "First beta, if no --model is given")
-          .show_default(),
-      command.add_option("--beta-end", process.beta_end, "Last beta, if no --model is given")
-          .show_default(),
-      flags->schedule.add_to(command, "--schedule",
-                             "Beta schedule, if no --model is given: linear, scaled-linear, cosine "
-                             "or sigmoid")};
-  for (const Option option : without_model) option.excludes(model);
+  flags->overrides.add_to(command);
   const Option betas = command
                            .add_option("--betas", flags->betas,
                                        "Comma-separated betas, or @FILE, if no --model is given")
                            .type_name("LIST")
                            .excludes(model);
-  for (const Option option : without_model) betas.excludes(option);
+  for (const char* name : {"--T", "--beta-start", "--beta-end", "--schedule"})
+    betas.excludes(*command.find_option(name));
   command
       .add_flag("--zero-terminal-snr", flags->zero_terminal_snr,
                 "Without --model: rescale the betas so that the last step is pure noise")
-      .excludes(model);
-  flags->prediction
-      .add_to(command, "--prediction", "Without --model: what the network predicts: eps, x0 or v")
       .excludes(model);
   flags->convention.add_to(command);
   flags->plan.add_to(command);

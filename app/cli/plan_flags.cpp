@@ -17,8 +17,9 @@ void PlanFlags::add_to(Command command) {
   tau_.add_to(command);
   sampler_.add_to(
       command, "--sampler",
-      "Sampler: ddim (the paper's), ddpm-small, ddpm-large, euler (eq. 13), euler-t (eq. "
-      "15), ab1 to ab4 (Adams-Bashforth), heun, dpmpp-2m, dpmpp-3m, unipc, or adaptive");
+      "Sampler: ddim (the paper's), ddpm-small, ddpm-large, ddpm-learned (the network's own "
+      "variance), euler (eq. 13), euler-t (eq. 15), ab1 to ab4 (Adams-Bashforth), heun, dpmpp-2m, "
+      "dpmpp-3m, unipc, or adaptive");
   eta_option_ =
       command
           .add_option(

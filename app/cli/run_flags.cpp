@@ -1,5 +1,7 @@
 #include "run_flags.h"
 
+#include <fmt/core.h>
+
 namespace ddim::cli {
 namespace {
 
@@ -27,6 +29,13 @@ void add_class_flags(Command command, ClassChoice& choice) {
 
 Option RunFlags::add_to(Command command, Classes classes) {
   const Option model = model_.add_to(command);
+  command
+      .add_option("--weights", weights_,
+                  "Weights of a checkpoint that has both: ema (moving average, the default) or raw "
+                  "(as trained)")
+      .type_name("NAME")
+      .one_of({"ema", "raw"});
+  overrides_.add_to(command);
   command.add_option("--batch", batch_, "Pictures processed at once; does not affect the result")
       .envname("DDIM_BATCH")
       .show_default();
@@ -39,6 +48,16 @@ Option RunFlags::add_to(Command command, Classes classes) {
   device_.add_to(command);
   command.add_flag("--json", json_, "Print the result as one JSON object");
   command.add_flag("--quiet", quiet_, "Show no progress");
+  return model;
+}
+
+Model RunFlags::load_model(const std::stop_token& stop) const {
+  LoadOptions options = device_.options();
+  options.weights = value_named<WeightSet>(weights_);
+  options.overrides = overrides_.overrides();
+  Model model = Model::load(model_.folder(stop), options);
+  if (!quiet())
+    for (const std::string& note : model.info().notes) fmt::print(stderr, "ddim: {}\n", note);
   return model;
 }
 

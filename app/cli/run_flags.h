@@ -9,21 +9,21 @@
 
 #include "device_flags.h"
 #include "model_flag.h"
+#include "model_override_flags.h"
 
 namespace ddim::cli {
 
-/// The flags of every command that runs a model: --model, --pull, --device and what belongs to it,
-/// --batch, --threads, --json, --quiet; and --class, --guidance, --null-class where the pictures'
-/// class is the user's choice.
+/// The flags of every command that runs a model: --model, --pull, --weights, --size, --schedule and
+/// what belongs to it, --device and what belongs to it, --batch, --threads, --json, --quiet; and
+/// --class, --guidance, --null-class where the pictures' class is the user's choice.
 class RunFlags {
  public:
   enum class Classes { chosen, from_data };
   /// Returns --model.
   Option add_to(Command command, Classes classes = Classes::chosen);
 
-  Model load_model(const std::stop_token& stop) const {
-    return Model::load(model_.folder(stop), device_.options());
-  }
+  /// Prints what was chosen among the model's weights to stderr, unless quiet().
+  Model load_model(const std::stop_token& stop) const;
   bool has_model() const { return model_.given(); }
   const ClassChoice& class_choice() const { return class_choice_; }
   RunOptions options(const std::stop_token& stop) const {
@@ -37,6 +37,8 @@ class RunFlags {
 
  private:
   ModelFlag model_;
+  std::string weights_;
+  ModelOverrideFlags overrides_;
   DeviceFlags device_;
   ClassChoice class_choice_;
   std::int64_t batch_ = RunOptions{}.batch;

@@ -7,6 +7,7 @@
 
 #include "ddim/export.h"
 #include "ddim/memory_use.h"
+#include "ddim/model_overrides.h"
 #include "ddim/precision.h"
 
 namespace ddim {
@@ -19,6 +20,7 @@ struct BenchOptions {
   /// Whose network: the folder of a model, or a configuration for training (*.toml). Only its shape
   /// counts; weights are random.
   std::filesystem::path network = {};
+  ModelOverrides overrides = {};  ///< of a model
   Workload workload = Workload::sampling;
   Precision precision = Precision::fp32;
   MemoryUse memory_use = MemoryUse::normal;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "ddim/export.h"
+#include "ddim/model_overrides.h"
 #include "ddim/names.h"
 #include "ddim/weight_set.h"
 
@@ -35,10 +36,26 @@ struct Names<ConvertTarget> {
   static constexpr std::span<const Named<ConvertTarget>> all() { return kAll; }
 };
 
+/// What a diffusers folder calls the projections of its attentions.
+enum class AttentionNames {
+  current,  ///< to_q, to_k, to_v, to_out.0
+  of_2022,  ///< query, key, value, proj_attn, as in google/ddpm-*; today's diffusers reads them,
+            ///< too
+};
+
+/// Where a diffusers folder has its weights.
+enum class AverageFolder {
+  none,      ///< one set of weights, in unet/
+  unet_ema,  ///< both: the average in unet_ema/, as diffusers' EMAModel saves it, unet/ as trained
+};
+
 struct ConvertOptions {
   ConvertTarget target = ConvertTarget::diffusers;
   WeightType type = WeightType::f32;
   std::optional<WeightSet> weights = {};  ///< no choice: all that the target can hold
+  AttentionNames attention_names = AttentionNames::current;  ///< of ConvertTarget::diffusers
+  AverageFolder average = AverageFolder::none;               ///< of ConvertTarget::diffusers
+  ModelOverrides overrides = {};  ///< what to take in place of what the input's files say
 };
 
 /// The written model compared with the one it was made from, for the same noise.

@@ -27,6 +27,7 @@
 #include "ddim/interpolate.h"
 #include "ddim/memory_use.h"
 #include "ddim/model.h"
+#include "ddim/model_overrides.h"
 #include "ddim/names.h"
 #include "ddim/overwrite.h"
 #include "ddim/picture_shape.h"

@@ -15,6 +15,7 @@
 #include "ddim/export.h"
 #include "ddim/forward_process.h"
 #include "ddim/memory_use.h"
+#include "ddim/model_overrides.h"
 #include "ddim/picture_shape.h"
 #include "ddim/precision.h"
 #include "ddim/weight_set.h"
@@ -29,6 +30,7 @@ struct ModelInfo {
   std::vector<std::int64_t> block_out_channels = {};  ///< per level, the finest first
   std::vector<std::int64_t> attention_levels = {};
   std::int64_t layers_per_block = 0;
+  bool learns_variance = false;  ///< predicts a variance, too: Sampler::ddpm_learned
   /// Rows of the class table of a model that was trained with classes, 0 to num_classes - 1, the
   /// null class among them; 0 for other models.
   std::int64_t num_classes = 0;
@@ -41,6 +43,10 @@ struct ModelInfo {
   bool has_both_weights = false;  ///< a moving average (EMA), and the trained weights behind it
   bool has_adam = false;          ///< the optimizer state that training needs to go on
   std::int64_t step = 0;          ///< training steps done, where the files say so
+  std::optional<WeightSet> weights = {};  ///< where LoadOptions chose
+  ModelOverrides overrides = {};          ///< what was given in place of what the files say
+  /// Sentences about what was chosen among a file's weights, and what was left out or given.
+  std::vector<std::string> notes = {};
 };
 
 struct LoadOptions {
@@ -48,6 +54,7 @@ struct LoadOptions {
   Precision precision = Precision::fp32;  ///< DeviceKind::reference has fp32 only
   MemoryUse memory_use = MemoryUse::normal;
   std::optional<WeightSet> weights = {};  ///< of files that have both; default: the average
+  ModelOverrides overrides = {};          ///< what to take in place of what the files say
 };
 
 /// A trained network, or a custom denoiser, with its forward process. A handle: copies share the
@@ -55,7 +62,8 @@ struct LoadOptions {
 class DDIM_API Model {
  public:
   /// Loads a diffusers folder (weights as safetensors, also in several parts, or PyTorch's .bin), a
-  /// checkpoint of ddim train, or a file of the DDIM paper's code (ckpt.pth, pesser's .ckpt).
+  /// checkpoint of ddim train or accelerate, or a file of the DDIM paper's code (ckpt.pth, pesser's
+  /// .ckpt); weights below any prefix, or below a key of a dictionary.
   /// Error(user) when `path` is none of these or has only one set of weights to choose from, and
   /// for a device without this precision; Error(corrupt) when files are damaged or do not belong
   /// together; Error(io) when the system refuses to read. Messages name the file. Nothing in a file
@@ -87,6 +95,7 @@ class DDIM_API Model {
 
 /// Describes a model without reading its weights: milliseconds, whatever its size. The same as
 /// Model::load().info(), but `device` stays empty. Errors as Model::load().
-DDIM_API ModelInfo describe_model(const std::filesystem::path& path);
+DDIM_API ModelInfo describe_model(const std::filesystem::path& path,
+                                  const ModelOverrides& overrides = {});
 
 }  // namespace ddim

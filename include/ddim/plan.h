@@ -72,6 +72,14 @@ struct Multistep {
   Combination next = {};
 };
 
+/// The standard deviation of a step's noise, number by number, where the network predicts it as v
+/// in [-1, 1] (Nichol and Dhariwal 2021, eq. 15, with (v + 1) / 2 in place of their v):
+///   exp(((v + 1) / 2 log largest + (1 - v) / 2 log smallest) / 2)
+/// of these two variances, beta and beta-tilde.
+struct LearnedVariance {
+  double largest = 0.0, smallest = 0.0;
+};
+
 /// One call of the network, at (x_t, t), and the way from there to x_{t_prev}. Without `multistep`,
 /// `update` makes x_prev itself (eq. 12).
 struct PlanStep {
@@ -79,9 +87,11 @@ struct PlanStep {
   double t_prev = -1.0;  ///< -1 is the clean image; in a stage of Heun and others it may be t
   double alpha_bar = 1.0;
   double alpha_bar_prev = 1.0;
-  double sigma = 0.0;         ///< standard deviation of the noise that the step adds
+  double sigma = 0.0;         ///< standard deviation of the noise that the step adds; at most so
+                              ///< large where it is learned
   SamplerUpdate update = {};  ///< the same as coefficients
   std::optional<Multistep> multistep = {};
+  std::optional<LearnedVariance> learned_variance = {};
 };
 
 /// The steps are taken as listed.

@@ -78,12 +78,14 @@ using Eta = std::variant<double, SigmaHat>;
 /// The rule for going from one step to the next. With the noise level
 /// s = sqrt((1 - alpha_bar) / alpha_bar) and y = x / sqrt(alpha_bar):
 enum class Sampler {
-  ddim,        ///< eq. 12: the eta family, and sigma-hat
-  ddpm_small,  ///< Ho et al.'s posterior mean, its variance beta-tilde ("fixed small")
-  ddpm_large,  ///< the same mean, variance beta ("fixed large"); no noise in the last step
-  euler,       ///< eq. 13 as Euler's method for dy = eps ds; with eta: Euler-ancestral
-  euler_t,     ///< eq. 15: Euler's method for the same flow in t
-  ab1,         ///< Adams-Bashforth of order 1 to 4 for dy = eps ds, with unequal steps
+  ddim,          ///< eq. 12: the eta family, and sigma-hat
+  ddpm_small,    ///< Ho et al.'s posterior mean, its variance beta-tilde ("fixed small")
+  ddpm_large,    ///< the same mean, variance beta ("fixed large"); no noise in the last step
+  ddpm_learned,  ///< the same mean, the variance that the network predicts beside it (Nichol and
+                 ///< Dhariwal 2021, eq. 15); no noise in the last step
+  euler,         ///< eq. 13 as Euler's method for dy = eps ds; with eta: Euler-ancestral
+  euler_t,       ///< eq. 15: Euler's method for the same flow in t
+  ab1,           ///< Adams-Bashforth of order 1 to 4 for dy = eps ds, with unequal steps
   ab2,
   ab3,
   ab4,

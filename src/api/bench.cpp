@@ -9,15 +9,14 @@ namespace ddim {
 using namespace engine;
 namespace {
 
-UNetConfig network_of(const std::filesystem::path& path) {
+UNetConfig network_of(const BenchOptions& options) {
+  const std::filesystem::path& path = options.network;
   if (path.extension() == ".toml") return load_train_config(path).model;
-  return model::open_model(path).config;
+  return model::open_model(path, model::TrainingPart::skip, options.overrides).config;
 }
 
 }  // namespace
 
-BenchResult bench(const BenchOptions& options) {
-  return eval::bench(network_of(options.network), options);
-}
+BenchResult bench(const BenchOptions& options) { return eval::bench(network_of(options), options); }
 
 }  // namespace ddim

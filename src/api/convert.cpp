@@ -13,12 +13,12 @@ using namespace engine;
 
 ConvertCheck convert_model(const std::filesystem::path& input, const std::filesystem::path& output,
                            const ConvertOptions& options) {
-  const model::ModelFiles files = train::open_checkpoint(input);
+  const model::ModelFiles files = train::open_checkpoint(input, options.overrides);
   model::write_model(files, output, options);
   const Device device = make_device(DeviceKind::cpu);
   const std::int64_t T = model::process_of(files.scheduler, files.scheduler_path.string()).T;
   const eval::OutputDistance distance =
-      eval::compare_networks([&] { return model::load_model(input, device, options.weights).unet; },
+      eval::compare_networks([&] { return model::load_model(files, device, options.weights).unet; },
                              [&] { return model::load_model(output, device).unet; }, T / 2);
   return {.largest_difference = distance.largest_difference,
           .largest_eps = distance.largest_output};

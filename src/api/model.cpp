@@ -47,6 +47,7 @@ ModelInfo info_of(const model::ModelFiles& files) {
       .block_out_channels = config.block_out_channels,
       .attention_levels = config.attention_levels,
       .layers_per_block = config.layers_per_block,
+      .learns_variance = config.out_channels == 2 * config.in_channels,
       .num_classes =
           config.class_embed_type == ClassEmbedType::lookup ? *config.num_class_embeds : 0,
       .null_class = config.null_class,
@@ -56,13 +57,14 @@ ModelInfo info_of(const model::ModelFiles& files) {
       .has_both_weights = files.trained.has_value(),
       .has_adam = files.adam.has_value(),
       .step = files.step,
+      .notes = files.notes,
   };
 }
 
 }  // namespace
 
-ModelInfo describe_model(const std::filesystem::path& path) {
-  return info_of(model::open_model(path, model::TrainingPart::read));
+ModelInfo describe_model(const std::filesystem::path& path, const ModelOverrides& overrides) {
+  return info_of(model::open_model(path, model::TrainingPart::read, overrides));
 }
 
 Model ModelAccess::load(const model::ModelFiles& files, const LoadOptions& options) {
@@ -70,17 +72,21 @@ Model ModelAccess::load(const model::ModelFiles& files, const LoadOptions& optio
   ModelInfo info = info_of(files);
   info.device = model.device.describe();
   info.precision = options.precision;
+  info.weights = options.weights;
+  info.overrides = options.overrides;
   return Model(std::make_shared<const Model::Implementation>(std::move(model), std::move(info)));
 }
 
 Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
-  return ModelAccess::load(model::open_model(path, model::TrainingPart::read), options);
+  return ModelAccess::load(model::open_model(path, model::TrainingPart::read, options.overrides),
+                           options);
 }
 
 Model Model::load_from_memory(const std::map<std::string, std::span<const std::byte>>& files,
                               const LoadOptions& options) {
   const io::FilesInMemory tree(files);
-  return ModelAccess::load(model::open_model({}, model::TrainingPart::read, tree), options);
+  return ModelAccess::load(
+      model::open_model({}, model::TrainingPart::read, options.overrides, tree), options);
 }
 
 Model Model::from(Denoiser denoiser) {

@@ -66,6 +66,17 @@ void add_class(const ClassChoice& choice, Recipe& recipe) {
   if (choice.null_class) recipe["null_class"] = std::to_string(*choice.null_class);
 }
 
+/// What the model's files do not say; the size is in every recipe.
+void add_model_choices(const ModelInfo& info, Recipe& recipe) {
+  if (info.weights == WeightSet::raw) recipe["weights"] = "raw";
+  const ModelOverrides& given = info.overrides;
+  if (given.schedule) recipe["schedule"] = to_string(*given.schedule);
+  if (given.beta_start) recipe["beta_start"] = number_text(*given.beta_start);
+  if (given.beta_end) recipe["beta_end"] = number_text(*given.beta_end);
+  if (given.T) recipe["T"] = std::to_string(*given.T);
+  if (given.prediction) recipe["prediction"] = to_string(*given.prediction);
+}
+
 /// `count` of them, from `first` on.
 FloatImages slice(const FloatImages& images, std::int64_t first, std::int64_t count) {
   const std::span<const float> values =
@@ -175,6 +186,7 @@ Recipe make_recipe(const Model& model, const SampleOptions& options) {
       {"x_T", start_text(options)},
       {"Software", concat("ddim ", version())},
   };
+  add_model_choices(info, recipe);
   add_steps(options.plan, recipe);
   add_noise(options.plan, recipe);
   add_clip(options.plan, recipe);
@@ -189,7 +201,8 @@ Recipe make_recipe(const Model& model, const SampleOptions& options) {
 SampleOptions options_of(const Recipe& recipe) {
   RecipeReader reader(recipe);
   for (const char* key :
-       {"model", "model_hash", "size", "precision", "x_T", "Software", "columns", "scale"})
+       {"model", "model_hash", "size", "precision", "x_T", "Software", "columns", "scale",
+        "weights", "schedule", "beta_start", "beta_end", "T", "prediction"})
     reader.ignore(key);
   SampleOptions options;
   read_plan(reader, options.plan);

@@ -58,6 +58,7 @@ class DryKernels final : public Kernels {
   void sampler_update(const SamplerUpdate&, const Tensor&, const Tensor&, const Tensor&, Tensor&,
                       Tensor&) override {}
   void linear_combination(std::span<const double>, std::span<const Tensor>, Tensor&) override {}
+  void scale_by_learned_deviation(const LearnedVariance&, const Tensor&, Tensor&) override {}
   void absolute_quantile(const Tensor&, double, std::span<double> quantiles) override {
     std::ranges::fill(quantiles, 0.0);
   }

@@ -299,6 +299,12 @@ class ProfilingKernels final : public Kernels {
         profile_, [&] { return label("linear_combination", y); }, 0.0);
     inner_.linear_combination(factors, terms, y);
   }
+  void scale_by_learned_deviation(const LearnedVariance& variance, const Tensor& v,
+                                  Tensor& z) override {
+    const Timer timer(
+        profile_, [&] { return label("scale_by_learned_deviation", z); }, 0.0);
+    inner_.scale_by_learned_deviation(variance, v, z);
+  }
   void absolute_quantile(const Tensor& x, double ratio, std::span<double> quantiles) override {
     const Timer timer(
         profile_, [&] { return label("absolute_quantile", x); }, 0.0);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "diffusion/half_of_channels.h"
 
 namespace ddim::engine::diffusion {
 namespace {
@@ -11,18 +12,24 @@ Tensor image_of(const Tensor& x, std::int64_t n) { return x.defined() ? x.slice(
 
 }  // namespace
 
-NetworkCall::NetworkCall(const Clip& clip, const Denoiser& denoiser, const Tensor& like)
-    : clip_(clip),
+NetworkCall::NetworkCall(const PlanOptions& options, const Denoiser& denoiser, const Tensor& like)
+    : clip_(options.clip),
+      learns_variance_(options.sampler == Sampler::ddpm_learned),
       denoiser_(denoiser),
-      unclipped_x0_(clip.bound == Clip::Bound::quantile ? empty_like(like) : Tensor()) {}
+      unclipped_x0_(clip_.bound == Clip::Bound::quantile ? empty_like(like) : Tensor()) {}
 
-Tensor NetworkCall::output(const Tensor& x_t, double t, const std::string& where) const {
-  Tensor output = denoiser_(x_t, t);
-  require(output.shape() == x_t.shape(), "sample: the denoiser returned ", output.shape(), " for ",
-          x_t.shape());
+NetworkCall::Output NetworkCall::output(const Tensor& x_t, double t,
+                                        const std::string& where) const {
+  const Tensor output = denoiser_(x_t, t);
+  std::vector<std::int64_t> dims(x_t.shape().dims().begin(), x_t.shape().dims().end());
+  if (learns_variance_) dims.back() *= 2;
+  require(output.shape() == Shape(dims), "sample: the denoiser returned ", output.shape(), " for ",
+          x_t.shape(), learns_variance_ ? ", not as many channels again for the variance" : "");
   if (!x_t.device().kernels().all_finite(output))
     fail(ErrorCode::numeric, "sample: the network's output at ", where, " holds NaN or infinity");
-  return output;
+  if (!learns_variance_) return {.prediction = output};
+  return {.prediction = half_of_channels(output, Half::first),
+          .variance = half_of_channels(output, Half::second)};
 }
 
 void NetworkCall::update(const SamplerUpdate& update, const Tensor& x_t, const Tensor& output,

@@ -91,20 +91,26 @@ Tensor sample(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
   Kernels& kernels = x_T.device().kernels();
   Tensor x = empty_like(x_T);                              // x_t, then x_prev in its place
   Tensor x0_pred = observer ? empty_like(x_T) : Tensor();  // nobody else looks at it
-  Tensor z_buffer = drawn != nullptr ? empty_like(x_T) : Tensor();
-  NetworkCall network(plan.options.clip, denoiser, x_T);
+  const bool learned = plan.options.sampler == Sampler::ddpm_learned;
+  Tensor z_buffer = drawn != nullptr || learned ? empty_like(x_T) : Tensor();
+  NetworkCall network(plan.options, denoiser, x_T);
   History history(plan, x_T);
   kernels.copy(x_T, x);
 
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const PlanStep& step = plan.steps[i];
-    const Tensor output = network.output(x, step.t, describe(i, plan));
+    const auto [output, v] = network.output(x, step.t, describe(i, plan));
     Tensor z;
     if (step.sigma > 0.0 && drawn != nullptr) {
       kernels.normal_noise(step_noise_key(drawn->seed, step.t), drawn->first_image, z_buffer);
       z = z_buffer;
     } else if (step.sigma > 0.0) {
       z = std::get<GivenNoise>(noise).z[i];
+    }
+    if (step.learned_variance) {
+      if (drawn == nullptr) kernels.copy(z, z_buffer);
+      z = z_buffer;
+      kernels.scale_by_learned_deviation(*step.learned_variance, v, z);
     }
     if (step.multistep) {
       network.update(step.update, x, output, Tensor(), history.slot(step.multistep->slot), x0_pred);

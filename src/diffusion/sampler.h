@@ -12,7 +12,8 @@
 namespace ddim::engine::diffusion {
 
 /// What the network says of x_t: Plan::prediction says what it stands for (mostly the
-/// noise). Of x_t's shape, on its device. A sampler knows nothing else of a network.
+/// noise). Of x_t's shape, on its device; for Sampler::ddpm_learned [N,...,2C], and channels C to
+/// 2C say what the variance is (LearnedVariance). A sampler knows nothing else of a network.
 using Denoiser = std::function<Tensor(const Tensor& x_t, double t)>;
 
 /// z of the step at t for row k is the stream step_noise_key(seed, t) of image first_image + k.

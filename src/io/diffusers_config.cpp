@@ -1,6 +1,7 @@
 #include "io/diffusers_config.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -90,6 +91,71 @@ void check_level_counts(const JsonFields& fields, const UNetFileConfig& config) 
   }
 }
 
+/// The betas of a scheduler's class where its file does not have them.
+struct ClassBetas {
+  std::string_view class_name;
+  double start = 1e-4, end = 0.02;
+  const char* schedule = "linear";
+};
+constexpr ClassBetas kClassBetas[] = {
+    {"DDIMScheduler"},
+    {"DDIMInverseScheduler"},
+    {"DDIMParallelScheduler"},
+    {"DDPMScheduler"},
+    {"DDPMParallelScheduler"},
+    {"DEISMultistepScheduler"},
+    {"DPMSolverMultistepScheduler"},
+    {"DPMSolverMultistepInverseScheduler"},
+    {"DPMSolverSinglestepScheduler"},
+    {"EulerDiscreteScheduler"},
+    {"EulerAncestralDiscreteScheduler"},
+    {"GaussianDDPMScheduler"},  // as of mid-2022
+    {"LMSDiscreteScheduler"},
+    {"PNDMScheduler"},
+    {"RePaintScheduler"},
+    {"SASolverScheduler"},
+    {"UniPCMultistepScheduler"},
+    {"DPMSolverSDEScheduler", 0.00085, 0.012},
+    {"HeunDiscreteScheduler", 0.00085, 0.012},
+    {"KDPM2AncestralDiscreteScheduler", 0.00085, 0.012},
+    {"KDPM2DiscreteScheduler", 0.00085, 0.012},
+    {"CogVideoXDDIMScheduler", 0.00085, 0.012, "scaled_linear"},
+    {"CogVideoXDPMScheduler", 0.00085, 0.012, "scaled_linear"},
+    {"LCMScheduler", 0.00085, 0.012, "scaled_linear"},
+    {"TCDScheduler", 0.00085, 0.012, "scaled_linear"},
+};
+
+/// Reads the betas and says where the file does not describe them.
+void read_betas(JsonFields& fields, SchedulerFileConfig& config) {
+  const auto* known = std::ranges::find(kClassBetas, config.class_name, &ClassBetas::class_name);
+  const bool is_known = known != std::end(kClassBetas);
+  if (is_known) {
+    config.beta_start = known->start;
+    config.beta_end = known->end;
+    config.beta_schedule = known->schedule;
+  }
+  const bool has_all =
+      fields.has("beta_start") && fields.has("beta_end") && fields.has("beta_schedule");
+  fields.read({"beta_start"}, config.beta_start, Real{0.0, 1.0});
+  fields.read({"beta_end"}, config.beta_end, Real{0.0, 1.0});
+  fields.read({"beta_schedule"}, config.beta_schedule);
+  fields.read({"trained_betas", "timestep_values"}, config.trained_betas, Real{0.0, 1.0});
+  const bool is_cosine =
+      fields.has("beta_schedule") && config.beta_schedule == "squaredcos_cap_v2";  // no ends
+  if (!is_known && !has_all && !is_cosine)
+    config.without_betas = concat(config.class_name, " has no betas of its own");
+
+  bool use_flow_sigmas = false;
+  double snr_shift_scale = config.class_name.starts_with("CogVideoX") ? 3.0 : 1.0;
+  fields.read({"use_flow_sigmas"}, use_flow_sigmas);
+  fields.read({"snr_shift_scale"}, snr_shift_scale, Real{0.0, 1e6});
+  if (use_flow_sigmas)
+    config.without_betas = "use_flow_sigmas is true: such a network was trained without betas";
+  if (snr_shift_scale != 1.0)
+    config.without_betas = concat("snr_shift_scale is ", snr_shift_scale,
+                                  ", which changes the betas in a way that is not supported");
+}
+
 std::string dump(const ordered_json& object) {
   try {
     return object.dump(2) + "\n";
@@ -164,17 +230,17 @@ SchedulerFileConfig parse_scheduler_config(std::string_view text, const std::str
   fields.read({"_diffusers_version"}, config.diffusers_version);
   fields.read({"num_train_timesteps", "timesteps"}, config.num_train_timesteps,
               Whole{1, kMaxTrainTimesteps});
-  fields.read({"beta_start"}, config.beta_start, Real{0.0, 1.0});
-  fields.read({"beta_end"}, config.beta_end, Real{0.0, 1.0});
-  fields.read({"beta_schedule"}, config.beta_schedule);
-  fields.read({"trained_betas", "timestep_values"}, config.trained_betas, Real{0.0, 1.0});
-  fields.read({"variance_type"}, config.variance_type);
+  read_betas(fields, config);
+  std::optional<std::string> variance_type;  // null in schedulers that have no choice
+  fields.read({"variance_type"}, variance_type);
+  if (variance_type) config.variance_type = *variance_type;
   fields.read({"clip_sample"}, config.clip_sample);
   fields.read({"clip_sample_range"}, config.clip_sample_range, Real{0.0, 1e6});
   fields.read({"prediction_type"}, config.prediction_type);
   fields.read({"thresholding"}, config.thresholding);
   fields.read({"dynamic_thresholding_ratio"}, config.dynamic_thresholding_ratio, Real{0.0, 1.0});
-  fields.read({"sample_max_value"}, config.sample_max_value, Real{0.0, 1e6});
+  fields.read({"sample_max_value"}, config.sample_max_value,
+              Real{0.0, std::numeric_limits<double>::infinity()});
   fields.read({"timestep_spacing"}, config.timestep_spacing);
   fields.read({"steps_offset"}, config.steps_offset, Whole{0, kMaxTrainTimesteps});
   fields.read({"rescale_betas_zero_snr"}, config.rescale_betas_zero_snr);
@@ -274,7 +340,8 @@ std::string to_json(const SchedulerFileConfig& config) {
       {"trained_betas", or_null(config.trained_betas)},
   };
   if (config.class_name == "DDPMScheduler") object["variance_type"] = config.variance_type;
-  if (config.class_name == "DDIMScheduler") object["set_alpha_to_one"] = config.set_alpha_to_one;
+  if (config.class_name == "DDIMScheduler" || !config.set_alpha_to_one)
+    object["set_alpha_to_one"] = config.set_alpha_to_one;
   return dump(object);
 }
 

@@ -60,7 +60,8 @@ struct UNetFileConfig {
   std::vector<std::string> unknown_keys;
 };
 
-/// scheduler_config.json; the initial values are those that diffusers takes for absent keys.
+/// scheduler_config.json of any class; the initial values are those that diffusers takes for absent
+/// keys of a DDIMScheduler.
 struct SchedulerFileConfig {
   std::string class_name = "DDIMScheduler";
   std::string diffusers_version = "0.31.0";
@@ -80,7 +81,11 @@ struct SchedulerFileConfig {
   std::string timestep_spacing = "leading";
   std::int64_t steps_offset = 0;
   bool rescale_betas_zero_snr = false;
-  bool set_alpha_to_one = true;  ///< DDIMScheduler only; written only there
+  bool set_alpha_to_one = true;  ///< written by DDIMScheduler, and where it is false
+
+  /// Why the file does not say what betas the network was trained with, "FooScheduler has no betas
+  /// of its own"; empty where it does. Not written.
+  std::string without_betas;
 
   std::vector<std::string> unknown_keys;  ///< as in UNetFileConfig
 };
@@ -95,7 +100,8 @@ struct ModelIndex {
 
 /// The texts as values. Error(corrupt) naming `file_name` and the field for text that is not JSON,
 /// a duplicate key, a wrong type or a number out of range. Accepts the spellings of before
-/// diffusers 0.1 too, such as ch and ch_mult, or timesteps.
+/// diffusers 0.1 too, such as ch and ch_mult, or timesteps. Absent betas of a scheduler are those
+/// of its class.
 UNetFileConfig parse_unet_config(std::string_view text, const std::string& file_name);
 SchedulerFileConfig parse_scheduler_config(std::string_view text, const std::string& file_name);
 /// Error(corrupt) also for pipelines other than DDIM, DDPM and PNDM and for networks other than

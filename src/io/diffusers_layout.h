@@ -10,6 +10,9 @@ namespace ddim::engine::io {
 /// Names the kind of pipeline, at the top of a diffusers model; the oldest models have none.
 inline constexpr const char* kModelIndexFile = "model_index.json";
 
+/// The folder of the average of the weights, beside unet/, in a checkpoint of accelerate.
+inline constexpr const char* kAverageFolder = "unet_ema/";
+
 /// Where the files of a diffusers model are, relative to its folder and with `/`. There are two
 /// layouts: unet/ and scheduler/, in which models are saved today and which is the initial value,
 /// or all files at the top (google/ddpm-*).

@@ -1,5 +1,8 @@
 #include "io/json_fields.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "base/error.h"
@@ -11,8 +14,59 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxListLength = 1'000'000;
 
+/// Numbers that Python writes and JSON does not have.
+struct PythonNumber {
+  std::string_view word;
+  double value;
+};
+constexpr PythonNumber kPythonNumbers[] = {
+    {"NaN", std::numeric_limits<double>::quiet_NaN()},
+    {"-Infinity", -std::numeric_limits<double>::infinity()},
+    {"Infinity", std::numeric_limits<double>::infinity()},
+};
+
+/// The string that stands for such a number while the text is parsed. Whoever writes it himself,
+/// with the escape of a NUL, has written a number.
+std::string stand_in(std::string_view word) { return concat("\\u0000", word); }
+
+/// The text with strings in place of such numbers.
+std::string with_stand_ins(std::string_view text) {
+  std::string result;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto* number = std::ranges::find_if(kPythonNumbers, [&](const PythonNumber& candidate) {
+      return text.substr(i).starts_with(candidate.word);
+    });
+    if (!in_string && number != std::end(kPythonNumbers)) {
+      result += concat('"', stand_in(number->word), '"');
+      i += number->word.size();
+      continue;
+    }
+    const bool escapes = in_string && text[i] == '\\' && i + 1 < text.size();
+    if (text[i] == '"') in_string = !in_string;
+    result += text.substr(i, escapes ? 2 : 1);
+    i += escapes ? 2 : 1;
+  }
+  return result;
+}
+
+/// The numbers back in their places. The text nests no deeper than its check allows.
+void restore_numbers(json& value) {
+  if (value.is_structured())
+    for (json& item : value) restore_numbers(item);
+  if (!value.is_string()) return;
+  std::string_view text = value.get_ref<const std::string&>();
+  if (!text.starts_with('\0')) return;
+  text.remove_prefix(1);
+  const auto* number = std::ranges::find(kPythonNumbers, text, &PythonNumber::word);
+  if (number != std::end(kPythonNumbers)) value = number->value;
+}
+
 /// A value for a message: on one line and not too long.
 std::string shown(const json& value) {
+  if (value.is_number_float() && std::isnan(value.get<double>())) return "NaN";
+  if (value.is_number_float() && std::isinf(value.get<double>()))
+    return value.get<double>() > 0 ? "Infinity" : "-Infinity";
   std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
   constexpr std::size_t kMaxShown = 60;
   if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
@@ -38,13 +92,14 @@ JsonFields::JsonFields(std::string_view text, std::string file_name)
   // The library would take it for the end of the text.
   if (text.find('\0') != std::string_view::npos) fail_file("it is not valid JSON: it holds a NUL");
   try {
-    object_ = json::parse(text, check);
+    object_ = json::parse(with_stand_ins(text), check);
   } catch (const json::parse_error& error) {
     fail_file(concat("it is not valid JSON at byte ", error.byte));
   } catch (const json::out_of_range&) {
     fail_file("it has a number that is too large");
   }
   if (!object_.is_object()) fail_file("it is not a JSON object");
+  restore_numbers(object_);
 }
 
 JsonFields::JsonFields(json object, std::string file_name, std::string prefix)
@@ -132,8 +187,9 @@ const json& JsonFields::list(const Field& field) const {
 void JsonFields::read(Names names, bool& value) {
   const Field field = find(names);
   if (field.value == nullptr) return;
-  if (!field.value->is_boolean()) fail_field(field.name, "true or false", *field.value);
-  value = field.value->get<bool>();
+  const bool is_null = field.value->is_null();
+  if (!field.value->is_boolean() && !is_null) fail_field(field.name, "true or false", *field.value);
+  value = !is_null && field.value->get<bool>();
 }
 
 void JsonFields::read(Names names, std::string& value) {

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ddim::engine::io {
@@ -15,12 +16,18 @@ namespace ddim::engine::io {
 /// Reads the fields of a JSON object one by one. Each read names the field and, after it, the other
 /// spellings that are accepted; an absent field leaves the target as it is. Error(corrupt), which
 /// names the file, the field, what was expected and what was found, for a wrong type, a number out
-/// of range, or two spellings at once.
+/// of range, or two spellings at once. NaN, Infinity and -Infinity are numbers, as Python writes
+/// them.
 class JsonFields {
  public:
   /// Error(corrupt) for text that is not one JSON object, that nests deeper than 32, or that has
   /// two equal keys in one object.
   JsonFields(std::string_view text, std::string file_name);
+
+  /// Those of an object that another parser has read.
+  static JsonFields of(nlohmann::json object, std::string file_name) {
+    return {std::move(object), std::move(file_name), ""};
+  }
 
   using Names = std::initializer_list<const char*>;
   template <class T>
@@ -28,7 +35,7 @@ class JsonFields {
     T low, high;
   };
 
-  void read(Names names, bool& value);
+  void read(Names names, bool& value);  ///< null is false, as Python sees it
   void read(Names names, std::string& value);
   void read(Names names, std::optional<std::string>& value);
   void read(Names names, std::int64_t& value, Range<std::int64_t> range);

@@ -1,9 +1,15 @@
 #include "model/convert.h"
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
+#include "io/diffusers_layout.h"
+#include "io/safetensors.h"
+#include "model/diffusers_names.h"
 #include "model/file_configs.h"
 #include "model/model.h"
 #include "model/model_card.h"
+#include "model/network_config.h"
 #include "model/official_checkpoint.h"
 
 namespace ddim::engine::model {
@@ -24,16 +30,39 @@ io::StoredType stored_type_of(WeightType type) {
   return {};
 }
 
-void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
-                            const ConvertOptions& options) {
+std::vector<io::TensorSource> sources_of(const StoredWeights& weights,
+                                         const ConvertOptions& options) {
   std::vector<io::TensorSource> sources;
-  for (const io::TensorEntry& entry : files.weights_of(options.weights))
-    sources.push_back({.name = entry.name,
+  for (const io::TensorEntry& entry : weights)
+    sources.push_back({.name = options.attention_names == AttentionNames::of_2022
+                                   ? attention_name_of_2022(entry.name)
+                                   : entry.name,
                        .type = stored_type_of(options.type),
                        .shape = entry.shape,
                        .entry = &entry});
+  return sources;
+}
+
+/// unet_ema/ as diffusers' EMAModel.save_pretrained() writes it: the network's configuration with
+/// keys of the average, of which only the number of updates is known.
+void write_average(DurableFolder& folder, const ModelFiles& files, const ConvertOptions& options) {
+  const io::DiffusersLayout layout{.unet = io::kAverageFolder};
+  auto config = nlohmann::ordered_json::parse(io::to_json(file_config(files.config)));
+  config["optimization_step"] = files.step;
+  folder.write_file(layout.unet_config(), config.dump(2) + "\n");
+  folder.write_file(layout.weights().front(),
+                    io::safetensors_content(sources_of(files.weights, options)));
+}
+
+void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
+                            const ConvertOptions& options) {
+  const bool both = options.average == AverageFolder::unet_ema;
+  require(!both || !options.weights, "convert: --unet-ema writes both sets of weights; --weights ",
+          options.weights ? to_string(*options.weights) : "", " asks for one");
+  const StoredWeights& weights = files.weights_of(both ? WeightSet::raw : options.weights);
   DurableFolder folder(output, Manifest::leave_out);
-  write_model_files(folder, files.config, std::move(sources), files.scheduler);
+  write_model_files(folder, files.config, sources_of(weights, options), files.scheduler);
+  if (both) write_average(folder, files, options);
   folder.write_file("README.md", model_card(files, options.weights));
   folder.commit();
 }
@@ -46,6 +75,11 @@ void write_model(const ModelFiles& files, const fs::path& output, const ConvertO
   // Refuses what cannot be sampled.
   const std::string scheduler_file = files.scheduler_path.string();
   schedule_of(process_of(files.scheduler, scheduler_file), scheduler_file);
+  require(options.target == ConvertTarget::diffusers ||
+              (options.average == AverageFolder::none &&
+               options.attention_names == AttentionNames::current),
+          "convert: --unet-ema and --old-attention-names are about diffusers folders, not about ",
+          to_string(options.target));
   switch (options.target) {
     case ConvertTarget::diffusers:
       return write_diffusers_folder(files, output, options);

@@ -1,5 +1,7 @@
 #include "model/diffusers_names.h"
 
+#include <utility>
+
 #include "base/error.h"
 
 namespace ddim::engine::model {
@@ -10,18 +12,31 @@ void replace_part(std::string& name, std::string_view old_part, std::string_view
   if (position != std::string::npos) name.replace(position, old_part.size(), new_part);
 }
 
+/// Old and new names of the layers of an attention.
+constexpr std::pair<std::string_view, std::string_view> kAttentionLayers[] = {
+    {".query.", ".to_q."},
+    {".key.", ".to_k."},
+    {".value.", ".to_v."},
+    {".proj_attn.", ".to_out.0."}};
+
+bool is_of_attention(const std::string& name) {
+  return name.find("attentions.") != std::string::npos;
+}
+
 std::string current_name(std::string name) {
-  if (name.find("attentions.") != std::string::npos) {
-    replace_part(name, ".query.", ".to_q.");
-    replace_part(name, ".key.", ".to_k.");
-    replace_part(name, ".value.", ".to_v.");
-    replace_part(name, ".proj_attn.", ".to_out.0.");
-  }
+  if (is_of_attention(name))
+    for (const auto& [of_2022, current] : kAttentionLayers) replace_part(name, of_2022, current);
   replace_part(name, ".downsamplers.0.op.", ".downsamplers.0.conv.");
   return name;
 }
 
 }  // namespace
+
+std::string attention_name_of_2022(std::string name) {
+  if (is_of_attention(name))
+    for (const auto& [of_2022, current] : kAttentionLayers) replace_part(name, current, of_2022);
+  return name;
+}
 
 std::map<std::string, const io::TensorEntry*> entries_by_current_name(
     const io::TensorTable& table) {

@@ -13,4 +13,7 @@ namespace ddim::engine::model {
 /// other tensor under two names.
 std::map<std::string, const io::TensorEntry*> entries_by_current_name(const io::TensorTable& table);
 
+/// The name of a parameter with the attention names of 2022; others are as they are.
+std::string attention_name_of_2022(std::string name);
+
 }  // namespace ddim::engine::model

@@ -36,6 +36,10 @@ Prediction prediction_of(const std::string& prediction_type, const std::string& 
 }  // namespace
 
 ForwardProcess process_of(const io::SchedulerFileConfig& file, const std::string& file_name) {
+  require(file.without_betas.empty(), file_name, ": ", file.without_betas,
+          ". If you know what noise the network was trained with, give --schedule, and "
+          "--beta-start, --beta-end, --T and --prediction where they are not 0.0001, 0.02, 1000 "
+          "and eps");
   ForwardProcess process{
       .beta_start = file.beta_start,
       .beta_end = file.beta_end,

@@ -11,8 +11,8 @@ namespace ddim::engine::model {
 
 /// The forward process that scheduler_config.json describes: trained_betas, or its beta_schedule;
 /// rescaled to a zero terminal SNR where it says so; and the network's prediction. Error(user),
-/// naming `file_name` and the field, for a schedule that is none of BetaKind and for a
-/// prediction_type that is none of Prediction.
+/// naming `file_name` and the field, for a class without betas, a schedule that is none of BetaKind
+/// and a prediction_type that is none of Prediction.
 ForwardProcess process_of(const io::SchedulerFileConfig& file, const std::string& file_name);
 
 /// Its schedule. Error(user), naming `file_name`, for numbers that cannot be.

@@ -1,17 +1,22 @@
 #include "model/model_files.h"
 
+#include <charconv>
+
 #include "base/error.h"
 #include "io/diffusers_layout.h"
 #include "io/safetensors.h"
 #include "io/sharded_safetensors.h"
 #include "io/torch_file.h"
+#include "io/yaml.h"
 #include "model/file_configs.h"
 #include "model/naming.h"
 #include "model/network_config.h"
 #include "model/official_config.h"
 #include "model/official_names.h"
 #include "model/official_order.h"
+#include "model/overrides.h"
 #include "model/training_names.h"
+#include "model/weight_choice.h"
 
 namespace ddim::engine::model {
 namespace {
@@ -19,44 +24,20 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{16} << 20;  // trained_betas may be long
-
-/// The contents of a file of weights, under the file's own names.
-TorchCheckpoint open_weights(const io::FileTree& tree, const fs::path& path) {
-  if (path.extension() == ".json")
-    return {.kind = "safetensors in parts", .weights = io::open_sharded_safetensors(path, tree)};
-  std::shared_ptr<const io::MappedFile> file = tree.map(path);
-  if (io::looks_like_torch(file->bytes())) return open_torch_checkpoint(path, std::move(file));
-  return {.kind = "safetensors", .weights = io::SafetensorsFile::open(path, std::move(file))};
-}
+constexpr std::uint64_t kMaxYamlBytes = std::uint64_t{1} << 20;
+constexpr const char* kCheckpointPrefix = "checkpoint-";  // of accelerate; then the step
 
 void keep(ModelFiles& files, const io::TensorTable& table) {
   files.files.insert(files.files.end(), table.files().begin(), table.files().end());
 }
 
-// --- diffusers folders ---
-
-io::DiffusersLayout layout_of(const io::FileTree& tree, const fs::path& folder) {
-  return io::find_diffusers_layout(
-      [&](const std::string& name) { return tree.exists(folder / name); });
+void append(std::vector<std::string>& notes, std::vector<std::string> more) {
+  notes.insert(notes.end(), more.begin(), more.end());
 }
 
-void require_model_folder(const io::FileTree& tree, const fs::path& folder,
-                          const io::DiffusersLayout& layout) {
-  const bool has_config = tree.exists(folder / layout.unet_config());
-  require(has_config || !tree.is_folder(folder / "checkpoints"), folder.string(),
-          ": this is the folder of a training run; name one of its checkpoints, such as ",
-          (folder / "checkpoints" / "step-N").string());
-  require(has_config, folder.string(), ": not a model's folder: it has neither ",
-          io::DiffusersLayout{}.unet_config(), " nor ", layout.unet_config());
-}
-
-fs::path diffusers_weights_path(const io::FileTree& tree, const fs::path& folder,
-                                const io::DiffusersLayout& layout) {
-  const std::vector<std::string> names = layout.weights();
-  for (const std::string& name : names)
-    if (tree.exists(folder / name)) return folder / name;
-  fail(ErrorCode::user, (folder / names.front()).string(),
-       ": no such file; the weights of the model are missing");
+/// "checkpoint-500" of "runs/x/checkpoint-500/" too.
+std::string folder_name(const fs::path& folder) {
+  return (fs::absolute(folder) / "").lexically_normal().parent_path().filename().string();
 }
 
 /// The tensors whose names begin with `prefix`, without it.
@@ -70,150 +51,308 @@ io::TensorTable part_of(const io::TensorTable& table, std::string_view prefix) {
   return {table.path(), table.files(), std::move(entries)};
 }
 
-/// Adds what our checkpoints have beyond a diffusers folder.
-void add_training_state(const io::FileTree& tree, const fs::path& path, ModelFiles& files) {
-  const io::TensorTable state = io::SafetensorsFile::open(path, tree.map(path));
-  const auto part = [&](std::string_view prefix) {
-    return match_weights(part_of(state, prefix), Naming::diffusers, files.config);
-  };
-  files.kind = "checkpoint of ddim train";
-  files.trained = part(kTrainedPrefix);
-  files.adam = StoredAdam{.m = part(kAdamMPrefix),
-                          .v = part(kAdamVPrefix),
-                          .num_updates = state.metadata_count("updates")};
-  files.step = state.metadata_count("step");
-  keep(files, state);
-}
-
-/// With the weights in `weights_path` or, if that is empty, those that diffusers would load.
-ModelFiles open_diffusers_folder(const io::FileTree& tree, const fs::path& folder,
-                                 const fs::path& weights_path, TrainingPart training) {
-  const io::DiffusersLayout layout = layout_of(tree, folder);
-  require_model_folder(tree, folder, layout);
-  const fs::path index_path = folder / io::kModelIndexFile;
-  if (tree.exists(index_path))
-    io::parse_model_index(tree.read(index_path, kMaxJsonBytes), index_path.string());
-
-  const fs::path config_path = folder / layout.unet_config();
-  const io::UNetFileConfig unet_config =
-      io::parse_unet_config(tree.read(config_path, kMaxJsonBytes), config_path.string());
-  const UNetConfig config = network_config(unet_config, config_path.string());
-  const fs::path scheduler_path = folder / layout.scheduler_config();
-  require(tree.exists(scheduler_path), scheduler_path.string(),
-          ": no such file; it says what noise the model was trained with");
-  const io::TensorTable table =
-      open_weights(
-          tree, weights_path.empty() ? diffusers_weights_path(tree, folder, layout) : weights_path)
-          .weights;
-  ModelFiles files{.kind = "diffusers folder",
-                   .path = folder,
-                   .config = config,
-                   .scheduler = io::parse_scheduler_config(tree.read(scheduler_path, kMaxJsonBytes),
-                                                           scheduler_path.string()),
-                   .scheduler_path = scheduler_path,
-                   .weights = match_weights(table, Naming::diffusers, config),
-                   .files = {}};
-  keep(files, table);
-  const fs::path state = folder / "state.safetensors";
-  if (training == TrainingPart::read && tree.exists(state)) add_training_state(tree, state, files);
-  return files;
-}
-
-// --- files of the official code ---
-
 /// Adam's moments, which are numbered in the official order, under the names of the parameters.
-StoredWeights by_name(std::vector<io::TensorEntry> numbered, const TorchCheckpoint& checkpoint,
+StoredWeights by_name(std::vector<io::TensorEntry> numbered, const io::TensorTable& weights,
                       const UNetConfig& config) {
-  const std::string file_name = checkpoint.weights.path().string();
   std::vector<std::string> names;
-  for (const io::TensorEntry& entry : checkpoint.weights.entries()) names.push_back(entry.name);
+  for (const io::TensorEntry& entry : weights.entries()) names.push_back(entry.name);
   if (names.size() != numbered.size())
-    fail(ErrorCode::corrupt, file_name, ": the optimizer has ", numbered.size(),
+    fail(ErrorCode::corrupt, weights.path().string(), ": the optimizer has ", numbered.size(),
          " parameters, the model ", names.size());
   const std::vector<std::size_t> order = official_order(names);
   for (std::size_t i = 0; i < numbered.size(); ++i) numbered[i].name = names[order[i]];
-  const io::TensorTable table(checkpoint.weights.path(), {}, std::move(numbered));
+  const io::TensorTable table(weights.path(), {}, std::move(numbered));
   return match_weights(table, Naming::official, config);
 }
 
-std::optional<std::string> official_config_text(const io::FileTree& tree, const fs::path& folder) {
-  const fs::path path = folder / "config.json";
-  if (!tree.exists(path)) return std::nullopt;
-  std::string text = tree.read(path, kMaxJsonBytes);
-  return is_official_config(text, path.string()) ? std::optional(std::move(text)) : std::nullopt;
-}
-
-/// Network and schedule: from config.json beside the file, else in it, else from the weights.
-struct FoundConfig {
-  OfficialConfig config;
-  fs::path path;  ///< the file that it is from
+/// A file of weights, and what of them is used.
+struct OpenedWeights {
+  TorchCheckpoint checkpoint;
+  ChosenWeights chosen;
 };
-FoundConfig find_config(const io::FileTree& tree, const TorchCheckpoint& checkpoint) {
-  const fs::path path = checkpoint.weights.path();
-  if (const auto text = official_config_text(tree, path.parent_path())) {
-    const fs::path config_path = path.parent_path() / "config.json";
-    return {.config = parse_official_config(*text, config_path.string()), .path = config_path};
-  }
-  if (!checkpoint.config_json.empty())
-    return {.config = parse_official_config(checkpoint.config_json, path.string()), .path = path};
-  return {.config = {.network = official_config_of(checkpoint.weights),
-                     .scheduler = file_config(ForwardProcess{})},
-          .path = path};
-}
 
-ModelFiles official_model(const io::FileTree& tree, const fs::path& path,
-                          const TorchCheckpoint& checkpoint) {
-  const auto [config, config_path] = find_config(tree, checkpoint);
-  const UNetConfig& network = config.network;
-  const auto matched = [&](const io::TensorTable& table) {
-    return match_weights(table, Naming::official, network);
+class ModelOpener {
+ public:
+  ModelOpener(TrainingPart training, const ModelOverrides& overrides, const io::FileTree& tree)
+      : training_(training), overrides_(overrides), tree_(tree) {}
+
+  ModelFiles open(const fs::path& path) const {
+    require(tree_.exists(path), path.string(), ": no such file or folder");
+    if (!tree_.is_folder(path)) return open_file(path, path);
+    const bool is_diffusers = tree_.exists(path / io::kModelIndexFile) ||
+                              tree_.exists(path / io::DiffusersLayout{}.unet) ||
+                              tree_.exists(path / io::kAverageFolder);
+    const fs::path official = is_diffusers ? fs::path() : official_weights_path(path);
+    return official.empty() ? open_diffusers_folder(path, {}) : open_file(official, path);
+  }
+
+ private:
+  std::string read_json(const fs::path& path) const { return tree_.read(path, kMaxJsonBytes); }
+
+  OpenedWeights open_weights(const fs::path& path) const {
+    TorchCheckpoint checkpoint = contents_of(path);
+    ChosenWeights chosen = choose_weights(checkpoint.dictionaries);
+    return {std::move(checkpoint), std::move(chosen)};
+  }
+
+  /// The contents of a file of weights, under the file's own names.
+  TorchCheckpoint contents_of(const fs::path& path) const {
+    if (path.extension() == ".json")
+      return {.kind = "safetensors in parts",
+              .dictionaries = {{.tensors = io::open_sharded_safetensors(path, tree_)}}};
+    std::shared_ptr<const io::MappedFile> file = tree_.map(path);
+    if (io::looks_like_torch(file->bytes())) return open_torch_checkpoint(path, std::move(file));
+    return {.kind = "safetensors",
+            .dictionaries = {{.tensors = io::SafetensorsFile::open(path, std::move(file))}}};
+  }
+
+  // --- diffusers folders ---
+
+  io::DiffusersLayout layout_of(const fs::path& folder) const {
+    io::DiffusersLayout layout = io::find_diffusers_layout(
+        [&](const std::string& name) { return tree_.exists(folder / name); });
+    io::DiffusersLayout average = layout;
+    average.unet = io::kAverageFolder;
+    return tree_.exists(folder / average.unet_config()) ? average : layout;
+  }
+
+  void require_model_folder(const fs::path& folder, const io::DiffusersLayout& layout) const {
+    const bool has_config = tree_.exists(folder / layout.unet_config());
+    require(has_config || !tree_.is_folder(folder / "checkpoints"), folder.string(),
+            ": this is the folder of a training run; name one of its checkpoints, such as ",
+            (folder / "checkpoints" / "step-N").string());
+    require(has_config, folder.string(), ": not a model's folder: it has neither ",
+            io::DiffusersLayout{}.unet_config(), " nor ", layout.unet_config());
+  }
+
+  fs::path diffusers_weights_path(const fs::path& folder, const io::DiffusersLayout& layout) const {
+    const std::vector<std::string> names = layout.weights();
+    for (const std::string& name : names)
+      if (tree_.exists(folder / name)) return folder / name;
+    fail(ErrorCode::user, (folder / names.front()).string(),
+         ": no such file; the weights of the model are missing");
+  }
+
+  UNetConfig network_in(const fs::path& config_path) const {
+    io::UNetFileConfig file = io::parse_unet_config(read_json(config_path), config_path.string());
+    apply_size(overrides_, file);
+    return network_config(file, config_path.string());
+  }
+
+  /// The scheduler's file: in the folder or, for a checkpoint of accelerate or a network's own
+  /// folder, in the model's folder above. The first place where there is none.
+  fs::path scheduler_path(const fs::path& folder, const io::DiffusersLayout& layout) const {
+    const fs::path own = folder / layout.scheduler_config();
+    if (tree_.exists(own) || folder.empty()) return own;
+    for (fs::path place = folder; folder_name(place).starts_with("unet") ||
+                                  folder_name(place).starts_with(kCheckpointPrefix);) {
+      place = (place / "..").lexically_normal();
+      const fs::path above = place / io::DiffusersLayout{}.scheduler_config();
+      if (tree_.exists(above)) return above;
+    }
+    return own;
+  }
+
+  void read_scheduler(const fs::path& folder, const io::DiffusersLayout& layout,
+                      ModelFiles& files) const {
+    files.scheduler_path = scheduler_path(folder, layout);
+    const std::string name = files.scheduler_path.string();
+    if (!tree_.exists(files.scheduler_path)) {
+      files.scheduler = scheduler_from(overrides_, name);
+      return;
+    }
+    files.scheduler = io::parse_scheduler_config(read_json(files.scheduler_path), name);
+    apply_process(overrides_, files.scheduler, name);
+    if (files.scheduler_path != folder / layout.scheduler_config())
+      files.notes.push_back("the schedule is that of the finished model, " + name);
+  }
+
+  /// Adds what our checkpoints have beyond a diffusers folder.
+  void add_training_state(const fs::path& path, ModelFiles& files) const {
+    const io::TensorTable state = io::SafetensorsFile::open(path, tree_.map(path));
+    const auto part = [&](std::string_view prefix) {
+      return match_weights(part_of(state, prefix), Naming::diffusers, files.config);
+    };
+    files.kind = "checkpoint of ddim train";
+    files.trained = part(kTrainedPrefix);
+    files.adam = StoredAdam{.m = part(kAdamMPrefix),
+                            .v = part(kAdamVPrefix),
+                            .num_updates = state.metadata_count("updates")};
+    files.step = state.metadata_count("step");
+    keep(files, state);
+  }
+
+  /// With the weights in `weights_path` or, if that is empty, those that diffusers would load.
+  ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights_path) const {
+    io::DiffusersLayout layout = layout_of(folder);
+    if (!weights_path.empty() && layout.unet == io::kAverageFolder)
+      layout.unet = io::DiffusersLayout{}.unet;  // whose file was named
+    require_model_folder(folder, layout);
+    const fs::path index_path = folder / io::kModelIndexFile;
+    if (tree_.exists(index_path)) io::parse_model_index(read_json(index_path), index_path.string());
+
+    const UNetConfig config = network_in(folder / layout.unet_config());
+    ModelFiles files{.kind = "diffusers folder",
+                     .path = folder,
+                     .config = config,
+                     .scheduler = {},
+                     .scheduler_path = {},
+                     .weights = {},
+                     .files = {}};
+    read_scheduler(folder, layout, files);
+    const OpenedWeights opened =
+        open_weights(weights_path.empty() ? diffusers_weights_path(folder, layout) : weights_path);
+    files.weights = match_weights(opened.chosen.weights, Naming::diffusers, config);
+    if (opened.chosen.trained)
+      files.trained = match_weights(*opened.chosen.trained, Naming::diffusers, config);
+    append(files.notes, opened.chosen.notes);
+    keep(files, opened.chosen.weights);
+    if (weights_path.empty()) add_accelerate_parts(folder, layout, files);
+    const fs::path state = folder / "state.safetensors";
+    if (training_ == TrainingPart::read && tree_.exists(state)) add_training_state(state, files);
+    append(files.notes, notes_on(overrides_));
+    return files;
+  }
+
+  /// Adds the trained weights beside an average, and what the name of a checkpoint-N tells.
+  void add_accelerate_parts(const fs::path& folder, const io::DiffusersLayout& layout,
+                            ModelFiles& files) const {
+    const io::DiffusersLayout trained;
+    if (layout.unet == io::kAverageFolder && tree_.exists(folder / trained.unet_config())) {
+      const OpenedWeights opened = open_weights(diffusers_weights_path(folder, trained));
+      files.trained = match_weights(opened.chosen.weights, Naming::diffusers,
+                                    network_in(folder / trained.unet_config()));
+      keep(files, opened.chosen.weights);
+      files.notes.emplace_back(
+          "two sets of weights: unet_ema/ is the moving average, unet/ as trained; choose with "
+          "--weights ema (the default) or raw");
+    } else if (layout.unet == io::kAverageFolder) {
+      files.notes.emplace_back("the weights are those in unet_ema/, a moving average");
+    }
+    const std::string name = folder_name(folder);
+    if (!name.starts_with(kCheckpointPrefix)) return;
+    files.kind = "checkpoint of accelerate";
+    const char* const number = name.data() + std::string_view(kCheckpointPrefix).size();
+    std::from_chars(number, name.data() + name.size(), files.step);
+    if (tree_.exists(folder / "optimizer.bin"))
+      files.adam_problem = (folder / "optimizer.bin").string() + ": this state is not read";
+  }
+
+  // --- files of the official code ---
+
+  struct FoundConfig {
+    OfficialConfig config;
+    fs::path path;  ///< the file that it is from
   };
-  ModelFiles files{.kind = checkpoint.kind,
-                   .path = path,
-                   .config = network,
-                   .scheduler = config.scheduler,
-                   .scheduler_path = config_path,
-                   .weights = matched(checkpoint.weights),
-                   .epoch = checkpoint.epoch,
-                   .step = checkpoint.step,
-                   .files = {}};
-  keep(files, checkpoint.weights);
-  if (checkpoint.trained) files.trained = matched(*checkpoint.trained);
-  if (checkpoint.adam) {
-    files.adam = StoredAdam{.m = by_name(checkpoint.adam->m, checkpoint, files.config),
-                            .v = by_name(checkpoint.adam->v, checkpoint, files.config),
-                            .num_updates = checkpoint.adam->num_updates,
-                            .settings = checkpoint.adam->settings};
+
+  /// config.json or config.yml of the official code in a folder.
+  std::optional<FoundConfig> official_config_in(const fs::path& folder) const {
+    if (const fs::path path = folder / "config.json"; tree_.exists(path)) {
+      io::JsonFields fields(read_json(path), path.string());
+      if (!is_official_config(fields)) return std::nullopt;
+      return FoundConfig{parse_official_config(std::move(fields), overrides_), path};
+    }
+    for (const char* name : {"config.yml", "config.yaml"}) {
+      const fs::path path = folder / name;
+      if (!tree_.exists(path)) continue;
+      io::JsonFields fields = io::parse_yaml(tree_.read(path, kMaxYamlBytes), path.string());
+      if (!is_official_config(fields)) continue;
+      return FoundConfig{parse_official_config(std::move(fields), overrides_), path};
+    }
+    return std::nullopt;
   }
-  return files;
-}
 
-/// The file of weights in a folder of the official code; empty for other folders.
-fs::path official_weights_path(const io::FileTree& tree, const fs::path& folder) {
-  const bool official = official_config_text(tree, folder).has_value();
-  for (const char* name : {"unet.safetensors", "ckpt.pth"})
-    if (tree.exists(folder / name) && (official || !tree.exists(folder / "config.json")))
-      return folder / name;
-  require(!official, (folder / "unet.safetensors").string(),
-          ": no such file, nor ckpt.pth; expected the official weights");
-  return {};
-}
+  /// Network and schedule: from a configuration beside the file, else in it, else from the weights.
+  FoundConfig find_config(const TorchCheckpoint& checkpoint, const io::TensorTable& weights,
+                          std::vector<std::string>& notes) const {
+    const fs::path path = weights.path();
+    if (auto found = official_config_in(path.parent_path())) return std::move(*found);
+    if (!checkpoint.config_json.empty())
+      return {.config = parse_official_config(io::JsonFields(checkpoint.config_json, path.string()),
+                                              overrides_),
+              .path = path};
+    const UNetConfig network = official_config_of(weights, overrides_);
+    notes.push_back(concat("there is no configuration beside the file: pictures of ",
+                           network.width(), "x", network.height(),
+                           " and the schedule of the DDIM paper"));
+    return {.config = {.network = network, .scheduler = file_config(ForwardProcess{})},
+            .path = path};
+  }
 
-// --- files ---
+  ModelFiles official_model(const fs::path& named, const OpenedWeights& opened) const {
+    const auto& [checkpoint, chosen] = opened;
+    std::vector<std::string> notes;
+    if (!is_official_list(checkpoint)) notes = chosen.notes;
+    auto [config, config_path] = find_config(checkpoint, chosen.weights, notes);
+    apply_process(overrides_, config.scheduler, config_path.string());
+    const UNetConfig& network = config.network;
+    ModelFiles files{.kind = checkpoint.kind,
+                     .path = named,
+                     .config = network,
+                     .scheduler = config.scheduler,
+                     .scheduler_path = config_path,
+                     .weights = match_weights(chosen.weights, Naming::official, network),
+                     .adam_problem = checkpoint.adam_problem,
+                     .epoch = checkpoint.epoch,
+                     .step = checkpoint.step,
+                     .notes = std::move(notes),
+                     .files = {}};
+    keep(files, chosen.weights);
+    if (chosen.trained) files.trained = match_weights(*chosen.trained, Naming::official, network);
+    if (checkpoint.adam) add_adam(*checkpoint.adam, chosen.weights, files);
+    append(files.notes, notes_on(overrides_));
+    return files;
+  }
 
-ModelFiles open_file(const io::FileTree& tree, const fs::path& path, const fs::path& named,
-                     TrainingPart training) {
-  const TorchCheckpoint checkpoint = open_weights(tree, path);
-  if (naming_of(checkpoint.weights) == Naming::official)
-    return official_model(tree, named, checkpoint);
-  // diffusers' weights need the files of their folder: a model's unet/, or a flat one.
-  const fs::path folder = fs::absolute(path).parent_path();
-  const bool in_unet = folder.filename() / "" == io::DiffusersLayout{}.unet;
-  require(tree.exists(folder / "config.json"), path.string(),
-          ": the weights of a diffusers network, without its config.json; name the model's "
-          "folder");
-  return open_diffusers_folder(tree, in_unet ? folder.parent_path() : folder, path, training);
-}
+  /// Whose two sets of weights need no explanation.
+  static bool is_official_list(const TorchCheckpoint& checkpoint) {
+    return checkpoint.kind == kOfficialCheckpoint;
+  }
+
+  static void add_adam(const TorchAdam& adam, const io::TensorTable& weights, ModelFiles& files) {
+    try {
+      files.adam = StoredAdam{.m = by_name(adam.m, weights, files.config),
+                              .v = by_name(adam.v, weights, files.config),
+                              .num_updates = adam.num_updates,
+                              .settings = adam.settings};
+    } catch (const Error& error) {
+      files.adam_problem = error.what();
+    }
+  }
+
+  /// The file of weights in a folder of the official code; empty for other folders.
+  fs::path official_weights_path(const fs::path& folder) const {
+    const bool official = official_config_in(folder).has_value();
+    for (const char* name : {"unet.safetensors", "ckpt.pth"})
+      if (tree_.exists(folder / name) && (official || !tree_.exists(folder / "config.json")))
+        return folder / name;
+    require(!official, (folder / "unet.safetensors").string(),
+            ": no such file, nor ckpt.pth; expected the official weights");
+    return {};
+  }
+
+  // --- files ---
+
+  ModelFiles open_file(const fs::path& path, const fs::path& named) const {
+    const OpenedWeights opened = open_weights(path);
+    if (naming_of(opened.chosen.weights) == Naming::official) return official_model(named, opened);
+    // diffusers' weights need the files of their folder: a model's unet/, or a flat one.
+    const fs::path folder = fs::absolute(path).parent_path();
+    const bool in_unet = folder.filename() / "" == io::DiffusersLayout{}.unet;
+    require(tree_.exists(folder / "config.json"), path.string(),
+            ": the weights of a diffusers network, without its config.json; name the model's "
+            "folder");
+    ModelFiles files = open_diffusers_folder(in_unet ? folder.parent_path() : folder, path);
+    files.adam_problem = opened.checkpoint.adam_problem;
+    if (opened.checkpoint.adam)
+      files.adam_problem = path.string() + ": Adam's state is read in the official order only";
+    return files;
+  }
+
+  TrainingPart training_;
+  const ModelOverrides& overrides_;
+  const io::FileTree& tree_;
+};
 
 }  // namespace
 
@@ -223,14 +362,9 @@ const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const 
   return *set == WeightSet::raw ? *trained : weights;
 }
 
-ModelFiles open_model(const fs::path& path, TrainingPart training, const io::FileTree& tree) {
-  require(tree.exists(path), path.string(), ": no such file or folder");
-  if (!tree.is_folder(path)) return open_file(tree, path, path, training);
-  const bool is_diffusers =
-      tree.exists(path / io::kModelIndexFile) || tree.exists(path / io::DiffusersLayout{}.unet);
-  const fs::path official = is_diffusers ? fs::path() : official_weights_path(tree, path);
-  return official.empty() ? open_diffusers_folder(tree, path, {}, training)
-                          : open_file(tree, official, path, training);
+ModelFiles open_model(const fs::path& path, TrainingPart training, const ModelOverrides& overrides,
+                      const io::FileTree& tree) {
+  return ModelOpener(training, overrides, tree).open(path);
 }
 
 }  // namespace ddim::engine::model

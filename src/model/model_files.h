@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ddim/model_overrides.h>
 #include <ddim/weight_set.h>
 
 #include <cstdint>
@@ -35,8 +36,11 @@ struct ModelFiles {
   StoredWeights weights;                      ///< the average where there are two sets
   std::optional<StoredWeights> trained = {};  ///< the other set then
   std::optional<StoredAdam> adam = {};
-  std::int64_t epoch = 0;  ///< 0 where unknown
-  std::int64_t step = 0;   ///< training steps done; 0 where unknown
+  std::string adam_problem = {};  ///< why an optimizer's state is not `adam`; empty without one
+  std::int64_t epoch = 0;         ///< 0 where unknown
+  std::int64_t step = 0;          ///< training steps done; 0 where unknown
+  /// Sentences about what was chosen among the weights, and what was left out or given.
+  std::vector<std::string> notes = {};
   std::vector<std::shared_ptr<const io::MappedFile>> files;
 
   /// The chosen set, by default `weights`. Error(user) for a choice where there is only one set.
@@ -51,13 +55,18 @@ enum class TrainingPart { skip, read };
 ///   - a diffusers folder (our checkpoints too) in either io::DiffusersLayout; its weights as one
 ///     safetensors file, as several, or as PyTorch's .bin; in fp16 where there are no others
 ///   - a file of the official code (ckpt.pth) or of its names (pesser's .ckpt, safetensors), with
-///     its configuration in config.json beside it or deduced from the weights
-///   - a folder with config.json of the official code and unet.safetensors or ckpt.pth
+///     its configuration in config.json or config.yml beside it or deduced from the weights
+///   - a folder with config.json or config.yml of the official code and unet.safetensors or
+///   ckpt.pth
 ///   - a file of weights in a diffusers folder
+///   - a checkpoint-N of accelerate, with unet/ or unet_ema/ or both, or one of these folders; its
+///     scheduler in the finished model's folder, which is above it
+/// Weights are found as choose_weights() does. What `overrides` say counts, whatever files say.
 /// Errors name the file: Error(user) for any other path and for a configuration that cannot be
 /// built, Error(corrupt) for files that are damaged or do not belong together, Error(io) when the
 /// system refuses.
 ModelFiles open_model(const std::filesystem::path& path, TrainingPart training = TrainingPart::skip,
+                      const ModelOverrides& overrides = {},
                       const io::FileTree& tree = io::files_on_disk());
 
 }  // namespace ddim::engine::model

@@ -1,33 +1,50 @@
 #include "model/naming.h"
 
+#include <algorithm>
+#include <array>
 #include <ranges>
 
 #include "base/error.h"
+#include "model/overrides.h"
+#include "model/weight_choice.h"
 
 namespace ddim::engine::model {
 namespace {
 
+/// Parts of names that only this program uses, all of which its files have, below any prefix.
 struct Stranger {
-  std::string_view start;  ///< of a tensor's name that only this program uses
+  std::array<std::string_view, 2> parts;
   std::string_view what;
 };
 
 constexpr Stranger kStrangers[] = {
-    {"input_blocks.0.", "OpenAI's improved or guided diffusion"},
-    {"init_conv.", "lucidrains' denoising-diffusion-pytorch"},
-    {"model.init_conv.", "lucidrains' denoising-diffusion-pytorch"},
-    {"ema_model.model.init_conv.", "lucidrains' denoising-diffusion-pytorch"},
-    {"denoise_fn.", "lucidrains' denoising-diffusion-pytorch"},
-    {"model.diffusion_model.", "latent diffusion (Stable Diffusion)"},
-    {"first_stage_model.", "latent diffusion (Stable Diffusion)"},
-    {"down_blocks.0.attentions.0.transformer_blocks.", "a text-to-image network of diffusers"},
-    {"model.map_layer0.", "EDM (Karras et al.)"},
+    {{"model.diffusion_model."}, "latent diffusion (Stable Diffusion)"},
+    {{"first_stage_model."}, "latent diffusion (Stable Diffusion)"},
+    {{"input_blocks.0."}, "OpenAI's improved or guided diffusion"},
+    {{"init_conv.", "downs.0."}, "lucidrains' denoising-diffusion-pytorch"},
+    {{"init_conv.", "final_res_block."}, "lucidrains' denoising-diffusion-pytorch"},
+    {{"denoise_fn.downs."}, "lucidrains' denoising-diffusion-pytorch"},
+    {{"down_blocks.0.attentions.0.transformer_blocks."}, "a text-to-image network of diffusers"},
+    {{"add_embedding.linear_1."}, "a text-to-image network of diffusers"},
+    {{"map_layer0."}, "EDM (Karras et al.)"},
 };
 
-bool has_start(const io::TensorTable& table, std::string_view start) {
-  for (const io::TensorEntry& entry : table.entries())
-    if (entry.name.starts_with(start)) return true;
-  return false;
+/// At the start of a name, or behind a dot in it.
+bool has_part(const io::TensorTable& table, std::string_view part) {
+  return std::ranges::any_of(table.entries(), [&](const io::TensorEntry& entry) {
+    const std::size_t at = entry.name.find(part);
+    return at == 0 || (at != std::string::npos && entry.name[at - 1] == '.');
+  });
+}
+
+const Stranger* stranger_with(const io::TensorTable& table) {
+  for (const Stranger& stranger : kStrangers) {
+    const auto is_there = [&](std::string_view part) {
+      return part.empty() || has_part(table, part);
+    };
+    if (std::ranges::all_of(stranger.parts, is_there)) return &stranger;
+  }
+  return nullptr;
 }
 
 std::string first_names(const io::TensorTable& table) {
@@ -38,23 +55,51 @@ std::string first_names(const io::TensorTable& table) {
   return names + (table.entries().size() > kMaxShown ? ", ..." : "");
 }
 
+/// The networks of the paper: channels of the levels as multiples of the first, the level with
+/// attention, and the size of the pictures.
+struct PaperNetwork {
+  std::vector<std::int64_t> multiples;
+  std::int64_t attention_level, size;
+};
+
+std::optional<std::int64_t> paper_size_of(const UNetConfig& config) {
+  const PaperNetwork networks[] = {
+      {{1, 2, 2, 2}, 1, 32},         // CIFAR-10
+      {{1, 2, 2, 2, 4}, 2, 64},      // CelebA
+      {{1, 1, 2, 2, 4, 4}, 4, 256},  // LSUN, CelebA-HQ
+  };
+  const std::int64_t first = config.conv_in_channels();
+  for (const PaperNetwork& network : networks) {
+    std::vector<std::int64_t> channels;
+    for (const std::int64_t multiple : network.multiples) channels.push_back(multiple * first);
+    if (channels == config.block_out_channels &&
+        config.attention_levels == std::vector{network.attention_level})
+      return network.size;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Naming naming_of(const io::TensorTable& table) {
-  if (table.find("temb.dense.0.weight") != nullptr) return Naming::official;
-  for (const Stranger& stranger : kStrangers) {
-    if (has_start(table, stranger.start))
-      fail(ErrorCode::corrupt, table.path().string(), ": these are weights of ", stranger.what,
-           ", whose network is not supported");
-  }
-  if (table.find("time_embedding.linear_1.weight") != nullptr) return Naming::diffusers;
-  fail(ErrorCode::corrupt, table.path().string(),
+  if (table.find(kOfficialAnchor) != nullptr) return Naming::official;
+  const bool is_diffusers = table.find(kDiffusersAnchor) != nullptr;
+  if (!is_diffusers || stranger_with(table) != nullptr) refuse_unknown_network(table);
+  return Naming::diffusers;
+}
+
+void refuse_unknown_network(const io::TensorTable& table) {
+  const std::string file_name = table.path().string();
+  if (const Stranger* stranger = stranger_with(table))
+    fail(ErrorCode::corrupt, file_name, ": these are weights of ", stranger->what,
+         ", whose network is not supported");
+  fail(ErrorCode::corrupt, file_name,
        ": not the weights of a supported network: ", table.entries().size(), " tensors (",
        first_names(table), ")");
 }
 
-UNetConfig official_config_of(const io::TensorTable& table) {
-  constexpr std::int64_t kMaxLevels = 12, kMaxBlocks = 64, kAttentionResolution = 16;
+UNetConfig official_config_of(const io::TensorTable& table, const ModelOverrides& size) {
+  constexpr std::int64_t kMaxLevels = 12, kMaxBlocks = 64;
   const std::string file_name = table.path().string();
   const auto channels_of = [&](const std::string& name, std::size_t axis) {
     const io::TensorEntry& entry = table.at(name);
@@ -81,10 +126,12 @@ UNetConfig official_config_of(const io::TensorTable& table) {
     ++config.layers_per_block;
   const std::int64_t base = channels_of("conv_in.weight", 0);
   if (base != config.block_out_channels.front()) config.base_channels = base;
-  require(!config.attention_levels.empty(), file_name,
-          ": the weights do not tell the size of the pictures; put the network's config.json "
-          "beside this file");
-  config.sample_size = kAttentionResolution << config.attention_levels.front();
+  const std::optional<std::int64_t> known = paper_size_of(config);
+  require(known || size.height, file_name,
+          ": the weights do not tell the size of the pictures; put the network's config.json or "
+          "config.yml beside this file, or give --size, such as --size 64");
+  config.sample_size = known.value_or(0);
+  apply_size(size, config);
   try {
     validate(config);
   } catch (const Error& error) {

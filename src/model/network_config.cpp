@@ -155,7 +155,10 @@ UNetConfig network_config(const io::UNetFileConfig& file, const std::string& fil
   const Reader read(file_name);
   const std::size_t num_levels = file.block_out_channels.size();
   require(num_levels > 0, file_name, ": block_out_channels is empty");
-  require(file.sample_size.has_value(), file_name, ": sample_size is missing");
+  require(
+      file.sample_size.has_value(), file_name,
+      ": sample_size is missing or null, so the size of the pictures is not known; give it with "
+      "--size, such as --size 64 or --size 96x64 (width and height)");
   const std::vector<BlockOptions> down =
       read.blocks(file.down_block_types, kDown, num_levels,
                   read.choice("downsample_type", file.downsample_type, kResamplings));

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "io/json_fields.h"
 #include "model/file_configs.h"
+#include "model/overrides.h"
 
 namespace ddim::engine::model {
 namespace {
@@ -24,7 +25,7 @@ void require_only(const JsonFields& file, const char* field, const Value& found,
           json(supported).dump(), " is supported");
 }
 
-UNetConfig network_config(JsonFields& file) {
+UNetConfig network_config(JsonFields& file, const ModelOverrides& size) {
   JsonFields model = file.section("model"), data = file.section("data");
   std::string type;
   model.read_required({"type"}, type);
@@ -61,6 +62,7 @@ UNetConfig network_config(JsonFields& file) {
             ": model.attn_resolutions contains ", wanted, ", but the levels have ",
             join(known, ", "));
   }
+  apply_size(size, config);
   try {
     validate(config);
   } catch (const Error& error) {
@@ -69,15 +71,27 @@ UNetConfig network_config(JsonFields& file) {
   return config;
 }
 
+/// What the code calls its betas.
+constexpr std::pair<const char*, BetaKind> kBetaSchedules[] = {{"linear", BetaKind::linear},
+                                                               {"quad", BetaKind::scaled_linear},
+                                                               {"sigmoid", BetaKind::sigmoid},
+                                                               {"const", BetaKind::list}};
+
 io::SchedulerFileConfig scheduler_config(JsonFields& file) {
   JsonFields diffusion = file.section("diffusion");
   std::string beta_schedule;
   diffusion.read_required({"beta_schedule"}, beta_schedule);
-  require_only<std::string>(file, "diffusion.beta_schedule", beta_schedule, "linear");
   ForwardProcess process;
   diffusion.read_required({"beta_start"}, process.beta_start, kFraction);
   diffusion.read_required({"beta_end"}, process.beta_end, kFraction);
   diffusion.read_required({"num_diffusion_timesteps"}, process.T, kCount);
+  const auto* known = std::ranges::find_if(
+      kBetaSchedules, [&](const auto& named) { return beta_schedule == named.first; });
+  require(known != std::end(kBetaSchedules), file.file_name(), ": diffusion.beta_schedule is \"",
+          beta_schedule, "\"; supported are linear, quad, sigmoid and const");
+  process.schedule = known->second;
+  if (process.schedule == BetaKind::list)
+    process.betas.assign(static_cast<std::size_t>(process.T), process.beta_end);
   return file_config(process);
 }
 
@@ -105,15 +119,14 @@ void require_official_network(const UNetConfig& config) {
 
 }  // namespace
 
-bool is_official_config(std::string_view text, const std::string& file_name) {
-  const JsonFields fields(text, file_name);
+bool is_official_config(const JsonFields& fields) {
   return fields.has_section("model") || fields.has_section("data") ||
          fields.has_section("diffusion");
 }
 
-OfficialConfig parse_official_config(std::string_view text, const std::string& file_name) {
-  JsonFields fields(text, file_name);
-  return {.network = network_config(fields), .scheduler = scheduler_config(fields)};
+OfficialConfig parse_official_config(JsonFields fields, const ModelOverrides& size) {
+  UNetConfig network = network_config(fields, size);
+  return {.network = std::move(network), .scheduler = scheduler_config(fields)};
 }
 
 std::string to_official_json(const OfficialConfig& config) {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "io/torch_file.h"
+#include "model/naming.h"
 
 namespace ddim::engine::model {
 namespace {
@@ -21,13 +22,7 @@ class CheckpointReader {
     const PickleValue root = file_.root();
     if (root.is(PickleKind::list) || root.is(PickleKind::tuple)) return read_list(root);
     if (!root.is(PickleKind::dict)) refuse("it holds ", root.describe());
-    if (root.find("model") && (root.find("ema") || root.find("opt"))) {
-      refuse(
-          "this is a checkpoint of lucidrains' denoising-diffusion-pytorch, whose network is not "
-          "supported");
-    }
-    const PickleValue weights = root.find("state_dict").value_or(root);
-    return {.kind = "dictionary of weights (PyTorch)", .weights = table_of(weights, "its weights")};
+    return read_dictionary(root);
   }
 
   std::string config_json() const { return std::string(file_.contents.config_json); }
@@ -42,13 +37,115 @@ class CheckpointReader {
     if (list.size() != 4 && list.size() != 5)
       refuse("a list of ", list.size(),
              "; the official code writes [model, adam, epoch, step] and may add an average");
-    TorchCheckpoint result{.kind = "checkpoint of the official code",
-                           .weights = table_of(list[list.size() == 5 ? 4 : 0], "the weights")};
-    if (list.size() == 5) result.trained = table_of(list[0], "the first element");
-    result.adam = read_adam(list[1]);
+    TorchCheckpoint result{.kind = kOfficialCheckpoint, .dictionaries = {}};
+    result.dictionaries.push_back({"model", table_of(list[0], "the first element")});
+    if (list.size() == 5)
+      result.dictionaries.push_back({"average", table_of(list[4], "the average")});
+    read_adam(list[1], result);
     result.epoch = count(list[2], "the epoch");
     result.step = count(list[3], "the step");
     return result;
+  }
+
+  /// A dictionary of weights, or with such dictionaries below its keys.
+  TorchCheckpoint read_dictionary(const PickleValue& root) {
+    visit(root, "", 0);
+    name_shadow_weights();
+    if (dictionaries_.empty()) refuse_without_weights(root);
+    TorchCheckpoint result{.kind = "dictionary of weights (PyTorch)",
+                           .dictionaries = std::move(dictionaries_)};
+    if (optimizer_) read_adam(*optimizer_, result);
+    result.epoch = first_count(root, {"epoch"});
+    result.step = first_count(root, {"step", "global_step", "iteration", "iter"});
+    return result;
+  }
+
+  /// Collects dictionaries with a supported network's tensors in what the keys of `dict` lead to.
+  void visit(const PickleValue& dict, const std::string& place, int depth) {
+    constexpr int kMaxDepth = 4;
+    // Shared values can be reached on many ways.
+    if (++num_visited_ > io::kMaxTensors) refuse("it has more than ", io::kMaxTensors, " parts");
+    if (dict.find("state") && dict.find("param_groups")) {
+      if (!optimizer_) optimizer_ = dict;
+      return;
+    }
+    bool has_network = false;
+    for (std::size_t i = 0; i < dict.size(); ++i) {
+      const auto [key, value] = dict.pair(i);
+      if (!key.is(PickleKind::text)) continue;
+      if (io::is_tensor(value)) {
+        has_network = has_network || prefix_before_anchor(key.text()).has_value();
+        continue;
+      }
+      const std::string below = place + (place.empty() ? "" : ".") + std::string(key.text());
+      if (value.is(PickleKind::dict) && depth < kMaxDepth) visit(value, below, depth + 1);
+      if (value.is(PickleKind::list) && key.text() == "shadow_params")
+        shadow_weights_.emplace_back(below, value);
+    }
+    if (has_network) dictionaries_.push_back({place, tensors_in(dict)});
+  }
+
+  /// diffusers' EMAModel keeps its weights as a list in the order of the network's parameters,
+  /// which is that of the dictionary beside it.
+  void name_shadow_weights() {
+    if (dictionaries_.size() != 1 || shadow_weights_.size() != 1) return;
+    const auto& [place, list] = shadow_weights_.front();
+    std::vector<io::TensorEntry> entries = dictionaries_.front().tensors.entries();
+    bool fits = list.size() == entries.size();
+    for (std::size_t i = 0; fits && i < entries.size(); ++i) {
+      fits = io::is_tensor(list[i]);
+      if (!fits) break;
+      io::TensorEntry entry = tensor(list[i], entries[i].name);
+      fits = entry.shape == entries[i].shape;
+      entries[i] = std::move(entry);
+    }
+    if (fits) dictionaries_.push_back({"ema." + place, {file_.path, {file_.file}, entries}});
+  }
+
+  [[noreturn]] void refuse_without_weights(const PickleValue& root) const {
+    const auto has = [&](const char* key) { return root.find(key).has_value(); };
+    const char* const other = "; name the file or folder of the network's weights beside it";
+    if (optimizer_) refuse("this is the state of an optimizer, without a network's weights", other);
+    if (!shadow_weights_.empty())
+      refuse("this is the state of diffusers' EMAModel, a list of weights without names", other);
+    if (has("last_epoch") && has("_step_count"))
+      refuse("this is the state of a learning rate's schedule", other);
+    if (has("growth_factor") && has("scale"))
+      refuse("this is the state of a gradient scaler", other);
+    std::vector<io::TensorEntry> tensors = all_tensors(root);
+    if (tensors.empty()) refuse("there are no weights in it");
+    refuse_unknown_network({file_.path, {file_.file}, std::move(tensors)});
+  }
+
+  /// The tensors of the first dictionary that has some.
+  std::vector<io::TensorEntry> all_tensors(const PickleValue& root) const {
+    std::vector<io::TensorEntry> entries = tensors_in(root).entries();
+    for (std::size_t i = 0; entries.empty() && i < root.size(); ++i)
+      if (root.pair(i).second.is(PickleKind::dict))
+        entries = tensors_in(root.pair(i).second).entries();
+    return entries;
+  }
+
+  /// What can be named of `dict`: the tensors below its text keys.
+  io::TensorTable tensors_in(const PickleValue& dict) const {
+    if (dict.size() > io::kMaxTensors) refuse("a dictionary has ", dict.size(), " entries");
+    std::vector<io::TensorEntry> entries;
+    for (std::size_t i = 0; i < dict.size(); ++i) {
+      const auto [key, value] = dict.pair(i);
+      if (key.is(PickleKind::text) && io::is_tensor(value))
+        entries.push_back(tensor(value, std::string(key.text())));
+    }
+    return {file_.path, {file_.file}, std::move(entries)};
+  }
+
+  /// The first of these keys whose value is a count; 0 without any.
+  static std::int64_t first_count(const PickleValue& dict,
+                                  std::initializer_list<const char*> keys) {
+    for (const char* key : keys) {
+      const auto value = dict.find(key);
+      if (value && value->is(PickleKind::integer) && value->integer() >= 0) return value->integer();
+    }
+    return 0;
   }
 
   std::int64_t count(const PickleValue& value, const char* what) const {
@@ -57,40 +154,39 @@ class CheckpointReader {
     return value.integer();
   }
 
-  /// A dictionary of tensors; `module.` is dropped where all names begin with it.
+  /// A dictionary of tensors and nothing else.
   io::TensorTable table_of(const PickleValue& dict, const char* what) const {
-    constexpr std::string_view kModule = "module.";
     if (!dict.is(PickleKind::dict) || dict.size() == 0)
       refuse(what, " should be a dictionary of tensors, not ", dict.describe());
-    if (dict.size() > io::kMaxTensors) refuse(what, " has more than ", io::kMaxTensors, " tensors");
-    bool all_in_module = true;
     for (std::size_t i = 0; i < dict.size(); ++i) {
       const auto [key, value] = dict.pair(i);
       if (!key.is(PickleKind::text)) refuse(what, " names a tensor by ", key.describe());
       if (!io::is_tensor(value))
         refuse(what, " holds under ", io::display_name(key.text()), " ", value.describe(),
                ", not a tensor");
-      all_in_module = all_in_module && key.text().starts_with(kModule);
     }
-    std::vector<io::TensorEntry> entries;
-    for (std::size_t i = 0; i < dict.size(); ++i) {
-      const auto [key, value] = dict.pair(i);
-      const std::string name(key.text().substr(all_in_module ? kModule.size() : 0));
-      entries.push_back(tensor(value, name));
-    }
-    return {file_.path, {file_.file}, std::move(entries)};
+    return tensors_in(dict);
   }
   io::TensorEntry tensor(const PickleValue& value, const std::string& name) const {
     return io::tensor_of(file_.contents, value, name, name_);
   }
 
+  /// Sets `adam` or `adam_problem`; an optimizer never keeps anybody from its weights.
+  void read_adam(const PickleValue& optimizer, TorchCheckpoint& result) const {
+    try {
+      result.adam = adam_of(optimizer);
+    } catch (const Error& error) {
+      result.adam_problem = error.what();
+    }
+  }
+
   /// {state: {i: {step, exp_avg, exp_avg_sq}}, param_groups: [{lr, betas, eps, ..., params}]}.
-  std::optional<TorchAdam> read_adam(const PickleValue& adam) const {
+  std::optional<TorchAdam> adam_of(const PickleValue& adam) const {
     const auto state = adam.find("state");
     const auto groups = adam.find("param_groups");
     if (!state || !state->is(PickleKind::dict) || !groups || !groups->is(PickleKind::list) ||
         groups->size() != 1)
-      refuse("the second element should be the state of an optimizer with one group");
+      refuse("the optimizer should have a state and one group of parameters");
     const PickleValue group = (*groups)[0];
     TorchAdam result{.settings = read_settings(group)};
     if (state->size() == 0) return std::nullopt;  // it has made no step yet
@@ -106,21 +202,23 @@ class CheckpointReader {
       const PickleValue key = (*parameters)[i];
       const auto found = key.is(PickleKind::integer) ? states.find(key.integer()) : states.end();
       if (found == states.end()) refuse("the optimizer has no state for ", key.describe());
-      const PickleValue of_parameter = found->second;
-      const auto m = of_parameter.find("exp_avg");
-      const auto v = of_parameter.find("exp_avg_sq");
-      const auto step = of_parameter.find("step");
-      if (!m || !v || !step)
-        refuse("the optimizer is not Adam: its parameter ", i, " has no state");
-      result.m.push_back(tensor(*m, concat("exp_avg ", i)));
-      result.v.push_back(tensor(*v, concat("exp_avg_sq ", i)));
-      const std::int64_t updates = number_of_updates(*step);
-      if (i > 0 && updates != result.num_updates)
-        refuse("the optimizer's parameters have made ", result.num_updates, " and ", updates,
-               " updates; all should have made as many");
-      result.num_updates = updates;
+      add_moments(found->second, i, result);
     }
     return result;
+  }
+
+  void add_moments(const PickleValue& of_parameter, std::size_t i, TorchAdam& adam) const {
+    const auto m = of_parameter.find("exp_avg");
+    const auto v = of_parameter.find("exp_avg_sq");
+    const auto step = of_parameter.find("step");
+    if (!m || !v || !step) refuse("the optimizer is not Adam: its parameter ", i, " has no state");
+    adam.m.push_back(tensor(*m, concat("exp_avg ", i)));
+    adam.v.push_back(tensor(*v, concat("exp_avg_sq ", i)));
+    const std::int64_t updates = number_of_updates(*step);
+    if (i > 0 && updates != adam.num_updates)
+      refuse("the optimizer's parameters have made ", adam.num_updates, " and ", updates,
+             " updates; all should have made as many");
+    adam.num_updates = updates;
   }
 
   /// Older PyTorch stores a number, newer a tensor of one element.
@@ -157,6 +255,11 @@ class CheckpointReader {
 
   io::TorchFile file_;
   std::string name_;
+  // What visit() finds.
+  std::size_t num_visited_ = 0;
+  std::vector<TensorDictionary> dictionaries_;
+  std::vector<std::pair<std::string, PickleValue>> shadow_weights_;  ///< places and lists
+  std::optional<PickleValue> optimizer_;
 };
 
 }  // namespace

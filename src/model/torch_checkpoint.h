@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "io/tensor_table.h"
+#include "model/weight_choice.h"
 
 namespace ddim::engine::model {
 
@@ -23,23 +24,28 @@ struct TorchAdam {
   AdamSettings settings = {};
 };
 
-/// The contents of a file of torch.save, under the file's own names.
+/// TorchCheckpoint::kind of the list that the DDIM paper's code writes.
+inline constexpr const char* kOfficialCheckpoint = "checkpoint of the official code";
+
+/// The contents of a file of weights, under the file's own names.
 struct TorchCheckpoint {
   std::string kind;
-  io::TensorTable weights;                      ///< the average where there are two sets
-  std::optional<io::TensorTable> trained = {};  ///< the other set then
+  std::vector<TensorDictionary> dictionaries;
   std::optional<TorchAdam> adam = {};
+  std::string adam_problem = {};  ///< why the optimizer's state is not `adam`; empty without one
   std::int64_t epoch = 0, step = 0;
   std::string config_json = {};  ///< io::TorchContents::config_json
 };
 
 /// Reads a mapped file, which messages call `path`:
 ///   - the list [model, adam, epoch, step] or [model, adam, epoch, step, average] of the DDIM
-///     paper's code, without the `module.` that DataParallel puts before the model's names
-///   - a dictionary of weights (pesser's .ckpt, diffusers' .bin), also one below `state_dict`
-/// Error(corrupt) naming the file: as io::open_torch_file(), for anything else (by name where it is
-/// known: lucidrains' model-N.pt), and for an optimizer that is not Adam without weight decay and
-/// amsgrad, or whose parameters have made different numbers of updates.
+///     paper's code
+///   - a dictionary of weights (pesser's .ckpt, diffusers' .bin), or one that holds some below
+///     whatever keys, with an optimizer and counts of epochs and steps beside them
+/// An optimizer that is not Adam without weight decay and amsgrad, or whose parameters have made
+/// different numbers of updates, is left out. Error(corrupt) naming the file: as
+/// io::open_torch_file(), and for anything else: states of optimizers and the like by what they
+/// are.
 TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path,
                                       std::shared_ptr<const io::MappedFile> file);
 

@@ -72,6 +72,14 @@ void check_options(const TrainedNetwork& model, const Plan& plan, const SampleOp
           "sample: give either noise (x_T) or pictures to start from, not both");
   require(!plan.steps.empty(), "sample: the plan has no steps; see make_plan");
   for (const PlanStep& step : plan.steps) model.network->check_times(std::vector<double>{step.t});
+  if (plan.options.sampler == Sampler::ddpm_learned) {
+    require(model.network->learns_variance(),
+            "sampler: ddpm-learned needs a network that predicts a variance, with twice as many "
+            "output channels as input channels; this one does not. Take ddpm-small or ddpm-large");
+    require(!options.init || !options.init->mask,
+            "sampler: ddpm-learned cannot keep the pixels outside of a mask; take ddpm-small or "
+            "ddpm-large");
+  }
   if (options.x_T) check_images(*model.network, options.count, *options.x_T, "x_T");
   if (options.init) check_init(*model.network, options);
 }
@@ -107,6 +115,9 @@ Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOp
                             {.count = options.count,
                              .first_image = static_cast<std::uint32_t>(options.first_image),
                              .class_choice = options.class_choice,
+                             .output = plan.options.sampler == Sampler::ddpm_learned
+                                           ? ImageRunOptions::Output::with_variance
+                                           : ImageRunOptions::Output::prediction,
                              .steps_per_image = plan.nfe,
                              .run = run_options},
                             draw, sink);

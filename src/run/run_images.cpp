@@ -16,6 +16,7 @@ namespace ddim::engine::run {
 namespace {
 
 using diffusion::Flow;
+using Output = ImageRunOptions::Output;
 
 /// Where the images of a micro-batch begin in the run's, and how many numbers they are.
 struct Range {
@@ -35,22 +36,38 @@ void check(const ImageRunOptions& options) {
 }
 
 /// The network as a sampler sees it, for the images from `first_image`.
-diffusion::Denoiser make_denoiser(const Network& network, const ClassChoice& choice,
+diffusion::Denoiser make_denoiser(const Network& network, const ImageRunOptions& options,
                                   std::uint32_t first_image) {
-  return [&network, &choice, first_image](const Tensor& x, double t) {
-    return network.predict(x, t, first_image, choice);
+  return [&network, &choice = options.class_choice, output = options.output, first_image](
+             const Tensor& x, double t) {
+    return output == Output::prediction ? network.predict(x, t, first_image, choice)
+                                        : network.predict_with_variance(x, t, first_image, choice);
   };
+}
+
+/// An output that nobody computes.
+Tensor empty_output(const Tensor& x, Output output) {
+  if (output == Output::prediction) return empty_like(x);
+  return Tensor(x.device(), {x.dim(0), x.dim(1), x.dim(2), 2 * x.dim(3)}, x.dtype());
+}
+
+/// A call on a dry device.
+Tensor rehearse(const Network& network, const ImageRunOptions& options, const Tensor& x, double t) {
+  return options.output == Output::prediction
+             ? network.rehearse(x, t, options.class_choice)
+             : network.predict_with_variance(x, t, 0, options.class_choice);
 }
 
 /// What the process asks for on a dry device, which is what it asks for in its first calls of the
 /// network: no process keeps more than a few of their results.
-std::size_t bytes_of(const Network& network, const ClassChoice& choice, std::int64_t num_images,
-                     const ImageProcess& process) {
+std::size_t bytes_of(const Network& network, const ImageRunOptions& options,
+                     std::int64_t num_images, const ImageProcess& process) {
   return activation_bytes([&](const Device& device) {
     constexpr int kRehearsedCalls = 8;
-    const diffusion::Denoiser denoiser = [&network, &choice, num_calls = 0](const Tensor& x,
-                                                                            double t) mutable {
-      return ++num_calls <= kRehearsedCalls ? network.rehearse(x, t, choice) : empty_like(x);
+    const diffusion::Denoiser denoiser = [&network, &options, num_calls = 0](const Tensor& x,
+                                                                             double t) mutable {
+      return ++num_calls <= kRehearsedCalls ? rehearse(network, options, x, t)
+                                            : empty_output(x, options.output);
     };
     const std::function<Flow()> step_done = [] { return Flow::proceed; };
     process({.device = device,
@@ -83,14 +100,14 @@ ImageRun run_images(const Network& network, const ImageRunOptions& options,
   ImageWorkers workers(network.device(), {.num_images = options.count,
                                           .batch = options.run.batch,
                                           .num_threads = num_threads_of(options.run.threads)});
-  workers.reserve(bytes_of(network, options.class_choice, workers.largest_micro_batch(), process));
+  workers.reserve(bytes_of(network, options, workers.largest_micro_batch(), process));
 
   Reporter reporter(options.run, options.count, options.steps_per_image,
                     num_calls(options.class_choice));
   std::mutex sink_mutex;
   workers.run([&](const Device& device, std::int64_t first, std::int64_t num_images) {
     const auto first_image = options.first_image + static_cast<std::uint32_t>(first);
-    const diffusion::Denoiser denoiser = make_denoiser(network, options.class_choice, first_image);
+    const diffusion::Denoiser denoiser = make_denoiser(network, options, first_image);
     std::int64_t steps_left = num_images * options.steps_per_image;
     const std::function<Flow()> step_done = [&] {
       steps_left -= num_images;

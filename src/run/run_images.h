@@ -21,6 +21,8 @@ struct ImageRunOptions {
   std::uint32_t first_image =
       0;  ///< number of the first: its noise is a function of seed and number
   const ClassChoice& class_choice;
+  /// What MicroBatch::denoiser gives: [N,H,W,C], or [N,H,W,2C] for Sampler::ddpm_learned.
+  enum class Output { prediction, with_variance } output = Output::prediction;
   std::int64_t steps_per_image = 1;  ///< how often the process calls MicroBatch::step_done
   const RunOptions& run;
 };

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "diffusion/half_of_channels.h"
 #include "nn/find_nonfinite.h"
 #include "run/network.h"
 #include "tensor/kernels.h"
@@ -106,9 +107,10 @@ class UNetNetwork final : public Network {
  public:
   explicit UNetNetwork(const UNet& unet) : unet_(unet) {
     const UNetConfig& config = unet.config();
-    require(config.in_channels == config.out_channels, "the network turns ", config.in_channels,
-            " channels into ", config.out_channels,
-            "; a network that predicts noise keeps their number");
+    require(config.out_channels == config.in_channels || learns_variance(), "the network turns ",
+            config.in_channels, " channels into ", config.out_channels,
+            "; a network that predicts noise keeps their number, or doubles it where it predicts a "
+            "variance, too");
   }
 
   PictureShape shape() const override { return unet_.config().picture_shape(); }
@@ -116,8 +118,18 @@ class UNetNetwork final : public Network {
   void check_times(std::span<const double> t) const override { unet_.check_times(t); }
   void check_classes(const ClassChoice& choice) const override { check(unet_.config(), choice); }
 
+  bool learns_variance() const override {
+    return unet_.config().out_channels == 2 * unet_.config().in_channels;
+  }
+
   Tensor predict(const Tensor& x, double t, std::uint32_t first_image,
                  const ClassChoice& choice) const override {
+    const Tensor output = predict_with_variance(x, t, first_image, choice);
+    return learns_variance() ? diffusion::half_of_channels(output, diffusion::Half::first) : output;
+  }
+
+  Tensor predict_with_variance(const Tensor& x, double t, std::uint32_t first_image,
+                               const ClassChoice& choice) const override {
     const auto num_images = static_cast<std::size_t>(x.dim(0));
     const std::vector<double> times(num_images, t);
     const CallLabels labels = labels_of(unet_.config(), x, first_image, choice);
@@ -125,13 +137,32 @@ class UNetNetwork final : public Network {
     if (choice.guidance == 1.0) return prediction;
     const std::vector<double> none(num_images, null_class_of(unet_.config(), choice));
     const Tensor of_none = call(unet_, x, times, first_image, {.numbers = none});
-    const std::vector<double> weight(num_images, choice.guidance);
-    const std::vector<double> rest(num_images, 1.0 - choice.guidance);
-    x.device().kernels().mix_per_image(weight, prediction, rest, of_none, prediction);
+    guide(choice.guidance, of_none, prediction);
     return prediction;
   }
 
  private:
+  /// prediction = weight prediction + (1 - weight) of_none; the half that says the variance stays.
+  void guide(double weight, const Tensor& of_none, Tensor& prediction) const {
+    Kernels& kernels = prediction.device().kernels();
+    const auto num_images = static_cast<std::size_t>(prediction.dim(0));
+    if (!learns_variance()) {
+      kernels.mix_per_image(std::vector<double>(num_images, weight), prediction,
+                            std::vector<double>(num_images, 1.0 - weight), of_none, prediction);
+      return;
+    }
+    // Half a pixel after the other, as if each were an image.
+    const std::int64_t channels = unet_.config().in_channels;
+    const std::int64_t num_halves = prediction.size() / channels;
+    std::vector<double> own, others;
+    for (std::int64_t i = 0; i < num_halves; ++i) {
+      own.push_back(i % 2 == 0 ? weight : 1.0);
+      others.push_back(i % 2 == 0 ? 1.0 - weight : 0.0);
+    }
+    Tensor halves = prediction.view({num_halves, channels});
+    kernels.mix_per_image(own, halves, others, of_none.view({num_halves, channels}), halves);
+  }
+
   const UNet& unet_;
 };
 

@@ -278,6 +278,9 @@ class Kernels {
   /// y = sum_k factors[k] terms[k], any one shape, 1 to 16 terms. y may be one of the terms.
   virtual void linear_combination(std::span<const double> factors, std::span<const Tensor> terms,
                                   Tensor& y) = 0;
+  /// z = z * the standard deviation that LearnedVariance says of v, any one shape; in place.
+  virtual void scale_by_learned_deviation(const LearnedVariance& variance, const Tensor& v,
+                                          Tensor& z) = 0;
   /// quantiles[n] = the `ratio` quantile (0..1) of |x| over image n, between two neighbours in the
   /// sorted list by linear interpolation. x [N,...]; NaN when image n holds one.
   virtual void absolute_quantile(const Tensor& x, double ratio, std::span<double> quantiles) = 0;

@@ -67,8 +67,8 @@ std::vector<std::string> differences(const model::AdamSettings& theirs,
 
 }  // namespace
 
-model::ModelFiles open_checkpoint(const fs::path& path) {
-  model::ModelFiles files = model::open_model(path, model::TrainingPart::read);
+model::ModelFiles open_checkpoint(const fs::path& path, const ModelOverrides& overrides) {
+  model::ModelFiles files = model::open_model(path, model::TrainingPart::read, overrides);
   const fs::path config_path = path / "config.toml";
   if (files.adam && fs::exists(config_path)) {
     const OptimisationConfig training = load_train_config(config_path).training;
@@ -87,7 +87,11 @@ std::vector<std::string> take_over(const model::ModelFiles& files, const TrainCo
   std::vector<std::string> lines = changed_prediction(files, config.diffusion);
   model::read_weights(files.trained.value_or(files.weights), state.network);
   model::read_weights(files.weights, state.average);
-  if (!files.adam) return lines;
+  if (!files.adam) {
+    if (!files.adam_problem.empty())
+      lines.push_back("the optimizer's state is not taken over: " + files.adam_problem);
+    return lines;
+  }
   model::read_tensors(files.adam->m, state.m);
   model::read_tensors(files.adam->v, state.v);
   state.updates = files.adam->num_updates;

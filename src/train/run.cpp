@@ -99,7 +99,8 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   require(!options.init || options.start == Start::fresh,
           "train: a resumed run continues from its own checkpoint, not from another model");
   if (options.init) {
-    const model::ModelFiles files = open_checkpoint(*options.init);
+    const model::ModelFiles files = open_checkpoint(
+        *options.init, {.height = config.model.height(), .width = config.model.width()});
     for (const std::string& line : take_over(files, config, state)) progress.line("init: " + line);
     progress.line(concat("init: from ", options.init->string(), " (", files.kind, "), ", state.step,
                          " steps done"));

@@ -55,9 +55,9 @@ std::vector<Written> written_models() {
           {"learned", learned, trailing, {}}};
 }
 
-class DiffusersPython : public testing::TestWithParam<Written> {};
+class DiffusersFolders : public testing::TestWithParam<Written> {};
 
-TEST_P(DiffusersPython, LoadsOurFoldersAndComputesTheSame) {
+TEST_P(DiffusersFolders, LoadsOurFoldersAndComputesTheSame) {
   const std::string python = test::find_python("torch diffusers safetensors");
   if (python.empty()) GTEST_SKIP() << test::no_python_with("torch diffusers safetensors");
 
@@ -118,8 +118,26 @@ TEST_P(DiffusersPython, LoadsOurFoldersAndComputesTheSame) {
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, DiffusersPython, testing::ValuesIn(written_models()),
+INSTANTIATE_TEST_SUITE_P(Python, DiffusersFolders, testing::ValuesIn(written_models()),
                          [](const auto& test) { return std::string(test.param.name); });
+
+// Every class of the package, with settings of each kind, as it saves itself.
+TEST(DiffusersPython, EverySchedulerLoadsOrIsRefusedByName) {
+  const std::string python = test::find_python("torch diffusers");
+  if (python.empty()) GTEST_SKIP() << test::no_python_with("torch diffusers");
+  const std::string command =
+      concat(python, " tools/check_schedulers.py tests/diffusers/goldens/ddpm " DDIM_PROGRAM);
+  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+}
+
+// Files and folders as training scripts write them, and back.
+TEST(DiffusersPython, TrainingCheckpointsHoldTheSameWeights) {
+  const std::string python = test::find_python("torch diffusers safetensors accelerate");
+  if (python.empty())
+    GTEST_SKIP() << test::no_python_with("torch diffusers safetensors accelerate");
+  const std::string command = concat(python, " tools/check_training_checkpoints.py " DDIM_PROGRAM);
+  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+}
 
 }  // namespace
 }  // namespace ddim::engine

@@ -261,7 +261,8 @@ TEST(Plan, ZeroTerminalSnrNeedsAnotherPredictionAndSampler) {
     const Sampler sampler = named.value;
     const PlanOptions options{.sampler = sampler};
     const bool works = sampler == Sampler::ddim || sampler == Sampler::ddpm_small ||
-                       sampler == Sampler::ddpm_large || sampler == Sampler::dpmpp_2m;
+                       sampler == Sampler::ddpm_large || sampler == Sampler::ddpm_learned ||
+                       sampler == Sampler::dpmpp_2m;
     if (!works) {
       expect_error(ErrorCode::user, "the noise level, which is infinite",
                    [&] { make_plan(zero, tau, options, Prediction::v); });

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "backend/ref/ref_backend.h"
@@ -40,6 +41,31 @@ class DiffusionSampler : public testing::Test {
           std::tanh(x.data<float>()[i] + 0.1F * x.data<float>()[neighbour] + t / 1000.0));
     }
     return eps;
+  }
+  /// The denoiser with what ddpm-learned wants behind its answer: v in [-1, 1] of every kind.
+  static Denoiser for_sampler(Sampler sampler, const Denoiser& denoiser) {
+    if (sampler != Sampler::ddpm_learned) return denoiser;
+    return [denoiser](const Tensor& x, double t) {
+      return with_variance(denoiser(x, t),
+                           [](std::int64_t i) { return std::sin(static_cast<double>(i % 32)); });
+    };
+  }
+  static Tensor with_variance(const Tensor& eps, const std::function<double(std::int64_t)>& v) {
+    const std::int64_t channels = eps.dim(3);
+    Tensor both(eps.device(), eps.shape().with(3, 2 * channels), eps.dtype());
+    const auto fill = [&]<class T>(T* out, const T* in) {
+      for (std::int64_t i = 0; i < eps.size(); ++i) {
+        const std::int64_t at = i / channels * 2 * channels + i % channels;
+        out[at] = in[i];
+        out[at + channels] = static_cast<T>(v(i));
+      }
+    };
+    if (eps.dtype() == DType::f64) {
+      fill(both.data<double>(), eps.data<double>());
+    } else {
+      fill(both.data<float>(), eps.data<float>());
+    }
+    return both;
   }
 };
 
@@ -105,7 +131,8 @@ TEST_F(DiffusionSampler, NoSamplerMixesImages) {
          {Clip{}, Clip{.bound = Clip::Bound::quantile, .eps = Clip::EpsRule::rederive}}) {
       const Plan plan = plan_of(7, {.clip = clip, .sampler = sampler});
       const auto draw = [&](std::uint32_t first, std::int64_t count) {
-        return to_host(sample(plan, mixing_denoiser, normal(5, first, shape.with(0, count)),
+        return to_host(sample(plan, for_sampler(sampler, mixing_denoiser),
+                              normal(5, first, shape.with(0, count)),
                               DrawnNoise{.seed = 5, .first_image = first}));
       };
       const std::vector<float> all = draw(10, 3);
@@ -133,12 +160,74 @@ TEST_F(DiffusionSampler, EverySamplerRecoversWhatAnOracleKnows) {
     if (sampler == Sampler::euler_t) continue;  // eq. 15 ends short of the clean image
     for (const std::int64_t S : {1, 2, 3, 4, 10, 50}) {
       const Tensor x_T = normal(2, 0, shape, DType::f64).slice(0, 1);
-      const Tensor found = sample(plan_of(S, {.sampler = sampler}), oracle, x_T, DrawnNoise{});
+      const Tensor found =
+          sample(plan_of(S, {.sampler = sampler}), for_sampler(sampler, oracle), x_T, DrawnNoise{});
       for (std::int64_t i = 0; i < found.size(); ++i)
         ASSERT_NEAR(found.data<double>()[i], x0.data<double>()[i], 1e-9)
             << to_string(sampler) << " S " << S;
     }
   }
+}
+
+// Nichol and Dhariwal 2021, eq. 15: v = 1 is beta, v = -1 beta-tilde.
+TEST_F(DiffusionSampler, ALearnedVarianceLiesBetweenTheFixedOnes) {
+  const auto draw = [&](Sampler sampler, double v) {
+    Denoiser denoiser = mixing_denoiser;
+    if (sampler == Sampler::ddpm_learned) {
+      denoiser = [v](const Tensor& x, double t) {
+        return with_variance(mixing_denoiser(x, t), [v](std::int64_t) { return v; });
+      };
+    }
+    return to_host(sample(plan_of(6, {.sampler = sampler}), denoiser, normal(5, 0, shape),
+                          DrawnNoise{.seed = 5}));
+  };
+  const auto distance = [](const std::vector<float>& a, const std::vector<float>& b) {
+    double largest = 0.0;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
+    return largest;
+  };
+  EXPECT_LT(distance(draw(Sampler::ddpm_learned, 1.0), draw(Sampler::ddpm_large, 0.0)), 1e-4);
+  EXPECT_LT(distance(draw(Sampler::ddpm_learned, -1.0), draw(Sampler::ddpm_small, 0.0)), 1e-4);
+  EXPECT_GT(distance(draw(Sampler::ddpm_learned, 0.0), draw(Sampler::ddpm_large, 0.0)), 1e-3);
+}
+
+// DDPMScheduler._get_variance() of diffusers 0.42 with variance_type "learned_range", alphas in
+// double, ten steps: exp(log variance / 2).
+TEST_F(DiffusionSampler, LearnedDeviationsAreThoseOfDiffusers) {
+  const double v[] = {-1.0, -0.3, 0.25, 1.0, 1.5};
+  const std::pair<double, std::vector<double>> expected[] = {
+      {900,
+       {0.9053839367902214, 0.9055801692900203, 0.9057343818050102, 0.9059447139206032,
+        0.906084962465798}},
+      {500,
+       {0.7231963492714134, 0.7403752926784208, 0.7541588265808811, 0.7733690259912667,
+        0.7864469120769846}},
+      {100,
+       {0.009995730326829237, 0.03376137315653716, 0.08785228281095017, 0.32368022181014183,
+        0.7721320346527815}}};
+  const Plan plan =
+      make_plan(schedule, Prediction::eps,
+                {.steps = 10, .tau = TauKind::leading, .sampler = Sampler::ddpm_learned});
+  EXPECT_FALSE(plan.steps.back().learned_variance);
+  EXPECT_EQ(plan.steps.back().sigma, 0.0);
+  for (const auto& [t, deviations] : expected) {
+    const PlanStep& step = plan.steps[static_cast<std::size_t>(9 - t / 100)];
+    ASSERT_EQ(step.t, t);
+    for (std::size_t i = 0; i < std::size(v); ++i) {
+      Tensor z(device, {1, 1}, DType::f64), of_v(device, {1, 1}, DType::f64);
+      z.data<double>()[0] = -2.0;
+      of_v.data<double>()[0] = v[i];
+      device.kernels().scale_by_learned_deviation(*step.learned_variance, of_v, z);
+      EXPECT_NEAR(z.data<double>()[0], -2.0 * deviations[i], 1e-9) << t << " " << v[i];
+    }
+  }
+}
+
+TEST_F(DiffusionSampler, ALearnedVarianceHasItsChannels) {
+  const Plan plan = plan_of(3, {.sampler = Sampler::ddpm_learned});
+  expect_error(ErrorCode::user, "the denoiser returned [3,4,4,2] for [3,4,4,2]",
+               [&] { sample(plan, mixing_denoiser, normal(1, 0, shape), DrawnNoise{}); });
 }
 
 // Two ways of computing one thing, of which no line is shared: eq. 12 in x, and Euler's ancestral

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
+#include "base/error.h"
 #include "tests/support/expect_error.h"
 
 namespace ddim::engine::io {
@@ -150,7 +153,10 @@ TEST(UNetFileConfig, BadFilesAreRefusedByFieldName) {
       {"{", "not valid JSON"},
       {"[]", "not a JSON object"},
       {"<html>", "not valid JSON"},
-      {"{\"a\": NaN}", "not valid JSON"},
+      {"{\"a\": NaNs}", "not valid JSON"},
+      {"{\"a\": --Infinity}", "not valid JSON"},
+      {"{\"norm_eps\": NaN}", "field norm_eps must be a number in 0..1, not NaN"},
+      {"{\"in_channels\": -Infinity}", "field in_channels must be a whole number"},
       {"{\"a\": 1e999}", "too large"},
       {"{\"a\": \"\xFF\"}", "not valid JSON"},
       {R"({"dropout": 0, "dropout": 0})", "\"dropout\" occurs twice"},
@@ -317,6 +323,68 @@ TEST(ModelIndex, RefusesOtherPipelines) {
     expect_error(ErrorCode::corrupt, AllOf(HasSubstr("index.json"), HasSubstr(bad.message)),
                  [&] { parse_model_index(bad.text, "index.json"); });
   }
+}
+
+// What save_pretrained of diffusers 0.42 writes, in part.
+TEST(SchedulerFileConfig, NumbersAndNullsOfPython) {
+  const SchedulerFileConfig config = parse_scheduler_config(
+      R"({"_class_name": "DPMSolverMultistepScheduler", "beta_end": 0.02, "beta_schedule": "linear",
+          "beta_start": 0.0001, "lambda_min_clipped": -Infinity, "variance_type": null,
+          "clip_sample": null, "thresholding": null, "sample_max_value": Infinity,
+          "other": [NaN, {"deep": Infinity, "text": "NaN and \"Infinity\""}]})",
+      "s.json");
+  EXPECT_EQ(config.without_betas, "");
+  EXPECT_FALSE(config.clip_sample);
+  EXPECT_FALSE(config.thresholding);
+  EXPECT_EQ(config.variance_type, "fixed_small");
+  EXPECT_EQ(config.sample_max_value, std::numeric_limits<double>::infinity());
+  EXPECT_THAT(config.unknown_keys, ElementsAre("lambda_min_clipped", "other"));
+}
+
+TEST(SchedulerFileConfig, AbsentBetasAreThoseOfTheClass) {
+  struct Class {
+    const char* name;
+    double start, end;
+    const char* schedule;
+  };
+  for (const auto& [name, start, end, schedule] :
+       {Class{"UniPCMultistepScheduler", 1e-4, 0.02, "linear"},
+        Class{"HeunDiscreteScheduler", 0.00085, 0.012, "linear"},
+        Class{"KDPM2AncestralDiscreteScheduler", 0.00085, 0.012, "linear"},
+        Class{"LCMScheduler", 0.00085, 0.012, "scaled_linear"},
+        Class{"TCDScheduler", 0.00085, 0.012, "scaled_linear"},
+        Class{"PNDMScheduler", 1e-4, 0.02, "linear"},
+        // A class of tomorrow or of one's own, with all of them.
+        Class{"MyScheduler\", \"beta_start\": 0.1, \"beta_end\": 0.2, \"beta_schedule\": \"linear",
+              0.1, 0.2, "linear"}}) {
+    SCOPED_TRACE(name);
+    const SchedulerFileConfig config =
+        parse_scheduler_config(concat("{\"_class_name\": \"", name, "\"}"), "s.json");
+    EXPECT_EQ(config.without_betas, "");
+    EXPECT_EQ(config.beta_start, start);
+    EXPECT_EQ(config.beta_end, end);
+    EXPECT_EQ(config.beta_schedule, schedule);
+  }
+}
+
+TEST(SchedulerFileConfig, ClassesWithoutBetasAreNotTakenAsLinear) {
+  const auto reason = [](const std::string& fields) {
+    return parse_scheduler_config("{" + fields + "}", "s.json").without_betas;
+  };
+  EXPECT_EQ(reason(R"("_class_name": "EDMEulerScheduler")"),
+            "EDMEulerScheduler has no betas of its own");
+  EXPECT_EQ(reason(R"("_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 1.0)"),
+            "FlowMatchEulerDiscreteScheduler has no betas of its own");
+  EXPECT_EQ(reason(R"("_class_name": "IPNDMScheduler", "trained_betas": [0.1, 0.2])"),
+            "IPNDMScheduler has no betas of its own");  // which squares them
+  EXPECT_EQ(reason(R"("_class_name": "MyScheduler", "beta_start": 0.1)"),
+            "MyScheduler has no betas of its own");
+  EXPECT_THAT(reason(R"("_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": true)"),
+              HasSubstr("use_flow_sigmas is true"));
+  EXPECT_THAT(reason(R"("_class_name": "CogVideoXDDIMScheduler")"),
+              HasSubstr("snr_shift_scale is 3"));
+  EXPECT_EQ(reason(R"("_class_name": "UnCLIPScheduler", "beta_schedule": "squaredcos_cap_v2")"),
+            "");
 }
 
 }  // namespace

@@ -27,11 +27,11 @@ using test::write_text;
 namespace fs = std::filesystem;
 using io::StoredType;
 
-/// As the official code has them: 32 groups, attention at 16x16.
+/// As the official code has them: 32 groups, the levels of its network for CIFAR-10.
 UNetConfig official_network() {
   return {.sample_size = 32,
           .layers_per_block = 1,
-          .block_out_channels = {32, 64},
+          .block_out_channels = {32, 64, 64, 64},
           .attention_levels = {1}};
 }
 
@@ -147,7 +147,7 @@ TEST_F(OpenModel, BackToADiffusersFolder) {
 TEST_F(OpenModel, TheNetworkIsFoundOutFromTheWeights) {
   std::vector<io::TensorSource> sources;
   for (const io::TensorEntry& entry : files_.weights) {
-    sources.push_back({.name = official_name(entry.name, 2),
+    sources.push_back({.name = official_name(entry.name, official_network().num_levels()),
                        .shape = official_shape(entry.name, Shape(entry.shape)),
                        .entry = &entry});
   }
@@ -258,16 +258,25 @@ TEST_F(OpenModel, ANetworkThatTheOfficialCodeHasNotIsRefused) {
 TEST_F(OpenModel, OtherProgramsWeightsAreNamed) {
   struct Case {
     const char *tensor, *message;
+    const char* other_tensor = "other";
   };
   const float value = 1;
   for (const Case& other :
        {Case{"input_blocks.0.0.weight", "OpenAI's improved or guided"},
-        Case{"init_conv.weight", "lucidrains'"}, Case{"denoise_fn.downs.0.weight", "lucidrains'"},
+        Case{"init_conv.weight", "lucidrains'", "downs.0.0.block1.proj.weight"},
+        Case{"ema_model.model.init_conv.weight", "lucidrains'",
+             "ema_model.model.final_res_block.block1.proj.weight"},
+        Case{"map_layer0.weight", "EDM"}, Case{"denoise_fn.downs.0.weight", "lucidrains'"},
         Case{"model.diffusion_model.out.2.bias", "Stable Diffusion"},
         Case{"first_stage_model.encoder.conv_in.weight", "latent diffusion"},
-        Case{"lm_head.weight", "1 tensors (\"lm_head.weight\")"}}) {
+        // Of anybody's network: nobody's name is given to it.
+        Case{"init_conv.weight", "2 tensors (\"init_conv.weight\", \"other\")"},
+        Case{"my_denoise_fn.downs.0.weight", "not the weights of a supported network"},
+        Case{"lm_head.weight", "2 tensors (\"lm_head.weight\", \"other\")"}}) {
     const fs::path path = folder_ / "other.safetensors";
-    io::write_safetensors(path, {{.name = other.tensor, .shape = {1}, .values = {&value, 1}}},
+    io::write_safetensors(path,
+                          {{.name = other.tensor, .shape = {1}, .values = {&value, 1}},
+                           {.name = other.other_tensor, .shape = {1}, .values = {&value, 1}}},
                           Overwrite::allow);
     expect_error(ErrorCode::corrupt, {"other.safetensors", other.message},
                  [&] { open_model(path); });
@@ -283,8 +292,10 @@ TEST_F(OpenModel, LucidrainsCheckpointsAreNamed) {
   for (const char* part : {"model", "ema"}) {
     writer.text(part);
     writer.open_dict();
-    writer.text("init_conv.bias");
-    writer.tensor({.name = "init_conv.bias", .shape = {1}, .values = {&value, 1}});
+    for (const char* name : {"init_conv.bias", "downs.0.0.block1.proj.bias"}) {
+      writer.text(name);
+      writer.tensor({.name = name, .shape = {1}, .values = {&value, 1}});
+    }
     writer.close_dict();
   }
   writer.close_dict();

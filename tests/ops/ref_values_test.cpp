@@ -270,6 +270,15 @@ TEST_F(RefValues, LinearCombination) {
   EXPECT_THAT(to_host(y), ElementsAre(2 - 3, -8 - 5));
 }
 
+// Of the variances 0.25 and 4: 2, 0.5, and 1 halfway.
+TEST_F(RefValues, LearnedDeviation) {
+  Tensor z = tensor({1, 4}, {10, 10, -10, 1});
+  k.scale_by_learned_deviation({.largest = 4.0, .smallest = 0.25}, tensor({1, 4}, {1, -1, 0, 3}),
+                               z);
+  EXPECT_THAT(to_host(z), ElementsAre(testing::FloatEq(20), testing::FloatEq(5),
+                                      testing::FloatEq(-10), testing::FloatEq(8)));
+}
+
 // As torch.quantile: of 0 1 2 4 8, the quantile 0.7 stands at place 2.8.
 TEST_F(RefValues, AbsoluteQuantile) {
   const Tensor x = tensor({2, 5}, {-8, 1, -2, 4, 0, 3, 3, 3, 3, NAN});

@@ -157,6 +157,16 @@ void add_combination_cases(std::vector<KernelCase>& cases) {
            const std::vector<double> factors{-0.4, 1.6};
            c.kernels.linear_combination(factors, std::vector<Tensor>{c.in[1], c.y()}, c.y());
          }});
+    cases.push_back({.name = concat("scale_by_learned_deviation", on),
+                     .inputs = {{.shape = x}, {.shape = x}},
+                     .outputs = {{.shape = x}},
+                     .tolerance = 1e-6,
+                     .element_tolerance = 1e-6,
+                     .run = [](Call& c) {
+                       c.kernels.copy(c.in[0], c.y());
+                       c.kernels.scale_by_learned_deviation({.largest = 0.02, .smallest = 1e-4},
+                                                            c.in[1], c.y());
+                     }});
     for (const double ratio : {0.0, 0.37, 0.995, 1.0}) {
       cases.push_back({.name = concat("absolute_quantile_", std::lround(1000 * ratio), on),
                        .inputs = {{.shape = x}},

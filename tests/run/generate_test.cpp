@@ -206,9 +206,9 @@ TEST(GenerateChecks, RefuseWhatDoesNotFit) {
   refused("x_T: holds NaN or infinity", {.plan = plan, .x_T = x_T});
 
   UNetConfig two_outputs = config_of(8, 8);
-  two_outputs.out_channels = 6;
-  const UNet learned_variance = make_unet(device, two_outputs);
-  expect_error(ErrorCode::user, "3 channels into 6", [&] { make_network(learned_variance); });
+  two_outputs.out_channels = 5;
+  const UNet five = make_unet(device, two_outputs);
+  expect_error(ErrorCode::user, "3 channels into 5", [&] { make_network(five); });
 }
 
 }  // namespace

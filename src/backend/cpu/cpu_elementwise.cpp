@@ -132,4 +132,17 @@ void CpuKernels::linear_combination(std::span<const double> factors, std::span<c
   });
 }
 
+void CpuKernels::scale_by_learned_deviation(const LearnedVariance& variance, const Tensor& v,
+                                            Tensor& z) {
+  // log of the deviation = middle + slope v, rounded once.
+  const double low = std::log(variance.smallest), high = std::log(variance.largest);
+  const double middle = (high + low) / 4.0, slope = (high - low) / 4.0;
+  const float* in = v.data<float>();
+  float* out = z.data<float>();
+  parallel_blocks(team(), z.size(), kBlockElements, [&](std::int64_t first, std::int64_t n) {
+    for (std::int64_t i = first; i < first + n; ++i)
+      out[i] = static_cast<float>(out[i] * std::exp(middle + slope * in[i]));
+  });
+}
+
 }  // namespace ddim::engine::cpu

@@ -74,6 +74,8 @@ class CpuKernels final : public Kernels {
                       const Tensor& z, Tensor& y, Tensor& x0_pred) override;
   void linear_combination(std::span<const double> factors, std::span<const Tensor> terms,
                           Tensor& y) override;
+  void scale_by_learned_deviation(const LearnedVariance& variance, const Tensor& v,
+                                  Tensor& z) override;
   void absolute_quantile(const Tensor& x, double ratio, std::span<double> quantiles) override;
   void adam(const AdamUpdate& update, const Tensor& grad, Tensor& parameter, Tensor& m, Tensor& v,
             Tensor& ema) override;

@@ -70,6 +70,20 @@ void RefKernels::linear_combination(std::span<const double> factors, std::span<c
   });
 }
 
+void RefKernels::scale_by_learned_deviation(const LearnedVariance& variance, const Tensor& v,
+                                            Tensor& z) {
+  const double low = std::log(variance.smallest), high = std::log(variance.largest);
+  with_element_type(z, [&]<class T>() {
+    const auto out = z.values<T>();
+    const auto in = v.values<T>();
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const double fraction = (static_cast<double>(in[i]) + 1.0) / 2.0;
+      const double log_variance = fraction * high + (1.0 - fraction) * low;
+      out[i] = static_cast<T>(static_cast<double>(out[i]) * std::exp(log_variance / 2.0));
+    }
+  });
+}
+
 void RefKernels::absolute_quantile(const Tensor& x, double ratio, std::span<double> quantiles) {
   with_element_type(x, [&]<class T>() {
     for (std::size_t n = 0; n < quantiles.size(); ++n) {

@@ -17,7 +17,7 @@ class AdaptiveSampler {
       : plan_(plan),
         schedule_(std::get<AdaptiveSteps>(plan.stepping).betas),
         observer_(observer),
-        network_(plan.options.clip, denoiser, x_T.slice(0, 1)),
+        network_(plan.options, denoiser, x_T.slice(0, 1)),
         stage_(empty_like(x_T.slice(0, 1))),
         error_(empty_like(stage_)),
         x0_pred_(empty_like(stage_)) {
@@ -65,7 +65,7 @@ class AdaptiveSampler {
     if (++num_calls_ > kMaxAdaptiveCalls)
       fail(ErrorCode::numeric, "sample: tolerance ", plan_.options.tolerance, " needs more than ",
            kMaxAdaptiveCalls, " network calls for an image (", concat("at t = ", t), "); raise it");
-    return network_.output(x, t, concat("t = ", t));
+    return network_.output(x, t, concat("t = ", t)).prediction;
   }
 
   /// k = eps at `place`; x0_pred_ follows.

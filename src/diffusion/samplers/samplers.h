@@ -14,6 +14,8 @@ std::vector<PlanStep> ddim_steps(const Route& route);
 /// beta-tilde or beta; beta = 1 - alpha_bar / alpha_bar_prev.
 std::vector<PlanStep> ddpm_small_steps(const Route& route);
 std::vector<PlanStep> ddpm_large_steps(const Route& route);
+/// The same with a sigma that the network predicts, between the two (see LearnedVariance).
+std::vector<PlanStep> ddpm_learned_steps(const Route& route);
 
 /// What follows keeps no marginals in x but works on y = x / sqrt(alpha_bar) and the noise level s,
 /// dy = eps ds (eq. 14).

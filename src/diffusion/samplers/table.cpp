@@ -20,6 +20,8 @@ constexpr SamplerTraits kTraits[] = {
      kAnyLegs},
     {Sampler::ddpm_large, "ddpm-large", ddpm_large_steps, 1, Uses::x0, Noise::own, kAnyLevel,
      kAnyLegs},
+    {Sampler::ddpm_learned, "ddpm-learned", ddpm_learned_steps, 1, Uses::x0, Noise::own, kAnyLevel,
+     kAnyLegs},
     {Sampler::euler, "euler", euler_steps, 1, Uses::eps, Noise::eta, kNoiseLevel, kAnyLegs},
     {Sampler::euler_t, "euler-t", euler_t_steps, 1, Uses::eps, Noise::none, kNoiseLevel, kAnyLegs},
     {Sampler::ab1, "ab1", ab1_steps, 4, Uses::eps, Noise::none, kNoiseLevel, kChain},
