@@ -62,6 +62,7 @@ void run(const Flags& flags) {
   warn_of_residual(codes.residual);
   write_codes(flags.out, codes, flags.overwrite.value());
   print_result(codes, flags);
+  flags.pictures.print_skipped();
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "choice_flag.h"
 #include "commands.h"
+#include "data_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
 #include "run_flags.h"
@@ -14,7 +14,7 @@ namespace {
 
 struct Flags {
   RunFlags run;
-  ChoiceFlag<DataSplit> split{DataSplit::test};
+  DataFlags data;
   EpsErrorOptions options;
   bool eps_error = false;
 };
@@ -51,7 +51,7 @@ void print_table(const EpsErrors& errors) {
 void run(const Flags& flags) {
   const Interrupts interrupts;
   EpsErrorOptions options = flags.options;
-  options.data.split = flags.split.value();
+  options.data = flags.data.options();
   options.run = flags.run.options(interrupts.token());
   const EpsErrors errors = eps_error(flags.run.load_model(interrupts.token()), options);
   if (flags.run.json()) {
@@ -59,6 +59,7 @@ void run(const Flags& flags) {
   } else {
     print_table(errors);
   }
+  flags.data.print_skipped();
 }
 
 }  // namespace
@@ -72,18 +73,12 @@ void add_evaluate_command(Command root) {
       .add_flag("--eps-error", flags->eps_error,
                 "Measure the mean squared error of the predicted noise at each t of --t")
       .required();
-  command
-      .add_option("--data", options.data.data,
-                  "Folder or .npz file of the data set, as for ddim train")
-      .envname("DDIM_DATA")
-      .required()
-      .type_name("DIR");
-  flags->split.add_to(command, "--split", "Which part of the data set: train or test");
+  flags->data.add_to(command, "Folder, .npz or .npy file of the data set, as for ddim train")
+      .required();
   command.add_option("--t", options.t, "Values of t, counted from 0")
       .delimiter(',')
       .show_default("10,100,500,900")
       .type_name("LIST");
-  command.add_option("--max-images", options.data.max_images, "Use only the first N pictures");
   command.add_option("--seed", options.seed, "Random seed of the noise")
       .envname("DDIM_SEED")
       .non_negative()

@@ -24,7 +24,9 @@ void InitFlags::add_to(Command command) {
                                    "seed) or encoding (encode the picture)"));
   dependents_.push_back(
       command
-          .add_option("--mask", mask_, "With --init-image: redraw only the white area of this mask")
+          .add_option("--mask", mask_,
+                      "With --init-image: redraw only the white area of this mask; what is "
+                      "transparent in it counts as black, grey is mixed")
           .type_name("FILE"));
   dependents_.push_back(resize_.add_to(command));
 }
@@ -42,7 +44,7 @@ double InitFlags::strength() const {
 std::optional<InitImage> InitFlags::load(const Model& model) const {
   if (!given()) return std::nullopt;
   InitImage init{.images = load_pictures(model, images_, resize_.value()), .by = by_.value()};
-  if (!mask_.empty()) init.mask = load_pictures(model, {mask_}, resize_.value());
+  if (!mask_.empty()) init.mask = load_mask(model, mask_, resize_.value());
   return init;
 }
 

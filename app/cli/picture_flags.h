@@ -3,6 +3,7 @@
 #include <ddim/pictures.h>
 
 #include "choice_flag.h"
+#include "data_flags.h"
 
 namespace ddim::cli {
 
@@ -22,7 +23,7 @@ class ResizeFlag {
   ChoiceFlag<Fit> fit_;
 };
 
-/// Pictures to work on: files, or --data with --split and --max-images; and --resize.
+/// Pictures to work on: files, or --data with its flags; and --resize.
 class PictureFlags {
  public:
   void add_to(Command command);
@@ -30,11 +31,12 @@ class PictureFlags {
   void check() const;
   /// Files win over --data. Errors as check(), load_pictures() and load_data_set().
   FloatImages load(const Model& model) const;
+  /// After the command's work: DataFlags::print_skipped().
+  void print_skipped() const { data_.print_skipped(); }
 
  private:
   std::vector<std::filesystem::path> files_;
-  DataOptions data_;
-  ChoiceFlag<DataSplit> split_{DataSplit::test};
+  DataFlags data_;
   ResizeFlag resize_;
 };
 

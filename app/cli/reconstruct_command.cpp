@@ -128,6 +128,7 @@ void run(const Flags& flags) {
   } else {
     print_table(table, pictures.count);
   }
+  flags.pictures.print_skipped();
 }
 
 }  // namespace

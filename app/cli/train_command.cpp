@@ -7,6 +7,7 @@
 #include <string>
 
 #include "commands.h"
+#include "data_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
 
@@ -20,6 +21,7 @@ struct Flags {
   std::optional<std::int64_t> threads;
   std::string init;
   bool resume = false;
+  bool skip_corrupt = false;
   bool json = false;
   bool quiet = false;
 };
@@ -52,12 +54,14 @@ void run(const Flags& flags) {
   options.config = load_train_config(flags.config);
   if (flags.seed) options.config.training.seed = static_cast<std::int64_t>(*flags.seed);
   if (flags.threads) options.config.training.threads = *flags.threads;
+  if (flags.skip_corrupt) options.config.data.skip_corrupt = true;
   options.start = flags.resume ? Start::resume : Start::fresh;
   if (!flags.init.empty()) options.init = find_model(flags.init);
   options.show_progress = flags.quiet ? ShowProgress::no : ShowProgress::on_stderr;
   options.stop = interrupts.token();
   const TrainSummary summary = train_model(options);
   print_result(summary, flags);
+  print_skipped_files(summary.skipped_files);
   if (summary.ending == TrainEnding::interrupted && interrupts.by_keyboard()) {
     throw Error(ErrorCode::interrupted,
                 fmt::format("saved; to continue: ddim train {} --data {} --out {} --resume",
@@ -82,8 +86,8 @@ void add_train_command(Command root) {
   command
       .add_option(
           "--data", options.data,
-          "Folder with idx files (MNIST), CIFAR-10's binary version, or PNG and JPEG files; or an "
-          ".npz file of bytes [N,H,W,C]")
+          "Folder with idx files (MNIST), CIFAR-10's binary version, or pictures; or an .npz or "
+          ".npy file of bytes or floats [N,H,W,C]")
       .envname("DDIM_DATA")
       .required()
       .type_name("DIR");
@@ -101,8 +105,10 @@ void add_train_command(Command root) {
           "Adam's state, the average and the step count")
       .excludes(resume)
       .type_name("MODEL");
-  command.add_option("--max-steps", options.max_steps,
-                     "Stop at this step, even if training.steps is larger");
+  command.add_flag("--skip-corrupt", flags->skip_corrupt,
+                   "Leave out files that cannot be read, instead of stopping, and name them in the "
+                   "end; as data.skip_corrupt");
+  command.add_option("--max-steps", options.max_steps, "Stop at this step, even if training.steps is larger");
   command.add_option("--seed", flags->seed, "Overrides training.seed")
       .envname("DDIM_SEED")
       .non_negative();

@@ -5,6 +5,8 @@
 #include <functional>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "ddim/export.h"
 #include "ddim/run_options.h"
@@ -27,7 +29,7 @@ struct TrainProgress {
 
 struct TrainOptions {
   TrainConfig config = {};
-  std::filesystem::path data = {};  ///< idx files, CIFAR-10 binary, PNG and JPEG files, or an .npz
+  std::filesystem::path data = {};  ///< as DataOptions::data
   /// The run's folder: configuration, checkpoints, samples, metrics.
   std::filesystem::path out = {};
   Start start = Start::fresh;
@@ -65,10 +67,13 @@ struct TrainSummary {
   double ms_per_image = 0.0;           ///< of the steps done here, without samples and checkpoints
   std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
   std::filesystem::path checkpoint = {};  ///< complete; Model::load() takes it
+  /// A line for each file of the data that was left out as it cannot be read.
+  std::vector<std::string> skipped_files = {};
 };
 
 /// Trains a network from scratch, and keeps in options.out:
 ///   config.toml                  the resolved configuration
+///   classes.csv                  number, name and pictures of each class, where they have names
 ///   metrics.csv, metrics.jsonl   a line every output.log_every_steps
 ///   checkpoints/                 the newest output.keep_checkpoints, and one at the end in any
 ///   case samples/step-00001000.png    a grid from the averaged weights, always from the same noise

@@ -58,6 +58,7 @@ struct DataConfig {
   Fit fit = Fit::none;
   bool flip = false;          ///< mirror each image with probability 1/2
   bool skip_corrupt = false;  ///< leave out files that cannot be read, instead of stopping
+  Colour background = {};     ///< behind pictures with alpha, for a network without
 };
 
 /// [training]

@@ -16,10 +16,10 @@ constexpr std::string_view kNpyMagic{"\x93NUMPY\x01\x00", 8};
 constexpr std::string_view kNpyEnding = ".npy";
 
 std::size_t size_of_type(std::string_view type) {
-  if (type == "|u1") return 1;
-  if (type == "<i8") return 8;
-  if (type == "<f4") return 4;
-  return 0;
+  constexpr std::string_view kTypes[] = {"|u1", "|i1", "<u2", "<i2", "<u4",
+                                         "<i4", "<u8", "<i8", "<f4", "<f8"};
+  const bool is_known = std::ranges::find(kTypes, type) != std::end(kTypes);
+  return is_known ? static_cast<std::size_t>(type.back() - '0') : 0;
 }
 
 /// What stands after `key` in the dictionary, up to the next comma outside of brackets.
@@ -60,7 +60,7 @@ std::optional<std::size_t> bytes_of(const std::vector<std::int64_t>& shape, std:
   return bytes;
 }
 
-NpzArray parse_npy(std::string name, std::span<const std::byte> file, const std::string& where) {
+NpzArray parse_array(std::string name, std::span<const std::byte> file, const std::string& where) {
   const auto damaged = [&](const std::string& reason) {
     fail(ErrorCode::corrupt, where, ": array ", name, ": ", reason);
   };
@@ -79,7 +79,8 @@ NpzArray parse_npy(std::string name, std::span<const std::byte> file, const std:
   if (type.size() > 2) type = type.substr(1, type.size() - 2);  // without quotes
   const auto shape = parse_shape(field(dictionary, "'shape'"));
   if (size_of_type(type) == 0)
-    damaged(concat("its type is ", type, "; expected |u1 (bytes), <i8 or <f4"));
+    damaged(concat("its type is ", type,
+                   "; expected |u1 (bytes), <i8 or <f4, or other integers and floats"));
   if (field(dictionary, "'fortran_order'") != "False")
     damaged("it is not in C order (rows first); save numpy.ascontiguousarray of it");
   if (!shape) damaged("its shape cannot be read");
@@ -94,12 +95,16 @@ NpzArray parse_npy(std::string name, std::span<const std::byte> file, const std:
 
 }  // namespace
 
+NpzArray parse_npy(std::span<const std::byte> file, const std::string& file_name) {
+  return parse_array("arr_0", file, file_name);
+}
+
 std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name) {
   std::vector<NpzArray> arrays;
   for (const ZipEntry& entry : parse_zip(file, file_name)) {
     if (!entry.name.ends_with(kNpyEnding)) continue;
     const std::string_view name = entry.name.substr(0, entry.name.size() - kNpyEnding.size());
-    arrays.push_back(parse_npy(std::string(name), entry.bytes, file_name));
+    arrays.push_back(parse_array(std::string(name), entry.bytes, file_name));
   }
   if (arrays.empty()) fail(ErrorCode::corrupt, file_name, ": holds no arrays (.npy)");
   return arrays;

@@ -26,8 +26,12 @@ struct NpzArray {
 FileContent npz_content(std::vector<NpzArray> arrays);
 
 /// The arrays of an .npz file; their bytes point into it. Error(corrupt) naming `file_name` and the
-/// array for what is not such a file, for Fortran order and for types other than those three, and,
-/// as parse_zip(), for compressed archives (write them with numpy.savez).
+/// array for what is not such a file, for Fortran order and for types other than whole numbers of 8
+/// to 64 bits and floats of 32 and 64, and, as parse_zip(), for compressed archives (write them
+/// with numpy.savez).
 std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name);
+
+/// The array of an .npy file, as numpy.save() writes it, by the name arr_0. Errors as parse_npz().
+NpzArray parse_npy(std::span<const std::byte> file, const std::string& file_name);
 
 }  // namespace ddim::engine::io

@@ -11,6 +11,7 @@
 #include "base/file_output.h"
 #include "base/peak_memory.h"
 #include "base/progress.h"
+#include "data/class_list.h"
 #include "data/dataset.h"
 #include "run/reporter.h"
 #include "train/checkpoint.h"
@@ -86,12 +87,19 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
        .width = config.model.width(),
        .channels = config.model.in_channels,
        .skip_corrupt = config.data.skip_corrupt,
+       .background = config.data.background,
        .labels = config.model.class_embed_type == ClassEmbedType::none ? data::Labels::ignore
                                                                        : data::Labels::read});
-  for (const std::string& skipped : dataset.skipped) progress.line("data: skipped: " + skipped);
+  for (const std::string& notice : dataset.report.notices) progress.line("data: " + notice);
+  for (const std::string& skipped : dataset.report.skipped)
+    progress.line("data: skipped: " + skipped);
   progress.line(concat("data: ", dataset.images.count, " images of ", dataset.images.height, "x",
                        dataset.images.width, "x", dataset.images.channels, " (", dataset.kind,
                        ") from ", options.data.string()));
+  const std::vector<DataClass>& classes = dataset.report.classes;
+  for (std::size_t k = 0; k < classes.size(); ++k)
+    progress.line(concat("data: class ", k, ": ", classes[k].name, ", ", classes[k].images,
+                         classes[k].images == 1 ? " image" : " images"));
   const std::uint32_t fingerprint = data::fingerprint(dataset);
   Trainer trainer(config, device, dataset);
   TrainingState& state = trainer.state();
@@ -123,13 +131,15 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
     }
   }
   write_file_durably(options.out / "config.toml", to_toml(config), Overwrite::allow);
+  if (!classes.empty())
+    write_file_durably(options.out / "classes.csv", data::class_table(classes), Overwrite::allow);
   MetricsLog metrics(options.out, state.step);
 
   const OptimisationConfig& training = config.training;
   const OutputConfig& output = config.output;
   const std::int64_t last_step =
       std::min(training.steps, options.max_steps.value_or(training.steps));
-  TrainSummary result;
+  TrainSummary result{.skipped_files = dataset.report.skipped};
   double seconds_here = 0.0;
   LogInterval interval;
   const auto save = [&] {

@@ -97,6 +97,8 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.flag("flip", config.data.flip, "Mirror each picture with probability 1/2");
   visit.flag("skip_corrupt", config.data.skip_corrupt,
              "Skip files that cannot be read, instead of stopping");
+  visit.colour("background", config.data.background,
+               "Colour behind pictures with transparency, for a network without alpha");
 
   visit.section("training");
   OptimisationConfig& training = config.training;
@@ -184,6 +186,16 @@ class Reader {
     if (node == nullptr) return;
     if (!node->is_boolean()) reject(*node, full(key), "must be true or false");
     value = **node->as_boolean();
+  }
+  void colour(std::string_view key, Colour& value, std::string_view) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return;
+    if (!node->is_string()) reject(*node, full(key), "must be a colour, such as \"white\"");
+    try {
+      value = parse_colour(**node->as_string());
+    } catch (const Error&) {
+      reject(*node, full(key), "must be \"white\", \"black\", \"grey\" or \"#rrggbb\"");
+    }
   }
   /// One number for both sides, or [height, width].
   void size(std::string_view key, std::int64_t& height, std::optional<std::int64_t>& width,
@@ -331,6 +343,9 @@ class Writer {
   }
   void flag(std::string_view key, bool value, std::string_view text) {
     add(key, value ? "true" : "false", "true or false", text);
+  }
+  void colour(std::string_view key, const Colour& value, std::string_view text) {
+    add(key, concat('"', to_string(value), '"'), "white, black, grey or #rrggbb", text);
   }
   void size(std::string_view key, std::int64_t height, std::optional<std::int64_t> width,
             std::int64_t min, std::int64_t max, std::string_view text) {

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/workers.h"
+#include "data/class_list.h"
 #include "diffusion/prediction.h"
 #include "nn/find_nonfinite.h"
 #include "run/activation_memory.h"
@@ -47,17 +48,19 @@ Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Da
           "data: images are ", images_.height, "x", images_.width, "x", images_.channels,
           " but the network takes ", model.height(), "x", model.width(), "x", model.in_channels,
           "; change data.resolution, data.fit or model.channels");
-  check_labels();
+  check_labels(dataset.report.classes);
   reserve_memory();
 }
 
-void Trainer::check_labels() const {
+void Trainer::check_labels(const std::vector<DataClass>& classes) const {
   const UNetConfig& model = config_.model;
   if (model.class_embed_type == ClassEmbedType::none) return;
   require(std::ssize(labels_) == images_.count, "data: ", labels_.size(), " labels for ",
           images_.count, " images; a network with model.num_classes is told the class of each");
   const std::int64_t num_classes = model.null_class.value_or(*model.num_class_embeds);
   const std::int64_t largest = *std::ranges::max_element(labels_);
+  require(std::ssize(classes) <= num_classes, "data: ", classes.size(),
+          " classes, but model.num_classes is ", num_classes, ": ", data::name_classes(classes));
   require(largest < num_classes, "data: an image is of class ", largest,
           ", but model.num_classes is ", num_classes, "; classes count from 0");
 }

@@ -64,7 +64,7 @@ class Trainer {
     std::vector<double> classes;  // with the null class where a label is dropped; or empty
   };
 
-  void check_labels() const;
+  void check_labels(const std::vector<DataClass>& classes) const;
   void reserve_memory();
   std::vector<double> classes_of(std::int64_t step, std::span<const std::int64_t> images) const;
   ShardInputs make_inputs(const Device& worker, const Batch& batch, std::int64_t shard) const;

@@ -163,7 +163,7 @@ const BadInput kBadInputs[] = {
     {"EvaluateSplitUnknown",
      "evaluate --eps-error --model @/micro --data @/pictures --split valid",
      2,
-     {"--split", "valid", "train, test"}},
+     {"--split", "valid", "train, val, test"}},
     {"BenchWhat", "bench", 2, {"--model", "--config"}},
     {"BenchBatchZero", "bench --model @/micro --batch 0", 1, {"batch", "0"}},
     {"LikeNoPicture", "sample --like @/fake.png --out @/a.png", 4, {"@/fake.png"}},
