@@ -37,7 +37,7 @@ void run(const Flags& flags) {
   const Interrupts interrupts;
   const Overwrite overwrite = flags.overwrite.value();
   flags.out.check(overwrite);
-  if (!flags.tensors.empty()) check_output(flags.tensors, overwrite);
+  if (!flags.tensors.empty()) check_tensor_output("--save-tensors", flags.tensors, overwrite);
   const Model model = flags.run.load_model(interrupts.token());
   flags.out.check(model.info().shape);
   const Codes codes = codes_of(flags, model);

@@ -50,7 +50,7 @@ void print_result(const Codes& codes, const Flags& flags) {
 
 void run(const Flags& flags) {
   const Interrupts interrupts;
-  check_output(flags.out, flags.overwrite.value());
+  check_tensor_output("--out", flags.out, flags.overwrite.value());
   flags.pictures.check();
   EncodeOptions options = flags.encode.options();
   options.plan.steps = flags.tau.steps();

@@ -30,6 +30,15 @@ void check_output(const fs::path& file, Overwrite overwrite) {
   }
 }
 
+void check_tensor_output(const std::string& flag, const fs::path& file, Overwrite overwrite) {
+  check_output(file, overwrite);
+  if (file.has_extension() && !is(file, ".safetensors")) {
+    throw Error(ErrorCode::user, fmt::format("{} writes a safetensors file, whose name ends in "
+                                             ".safetensors; got {}",
+                                             flag, file.string()));
+  }
+}
+
 void check_png_shape(const PictureShape& shape, const std::string& flag) {
   if (shape.channels <= kMaxPngChannels) return;
   throw Error(ErrorCode::user,

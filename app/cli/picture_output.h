@@ -15,6 +15,10 @@ namespace ddim::cli {
 /// lies in none, or exists and may not be replaced.
 void check_output(const std::filesystem::path& file, Overwrite overwrite);
 
+/// The same for the tensor file that `flag` names; and it may not end as another kind does.
+void check_tensor_output(const std::string& flag, const std::filesystem::path& file,
+                         Overwrite overwrite);
+
 /// --out: one PNG grid of all pictures; or, for any number of channels, all as bytes in an .npz
 /// file or as floats in a .safetensors file.
 class PictureOutput {

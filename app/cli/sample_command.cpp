@@ -46,7 +46,7 @@ struct Flags {
 
 void check_outputs(const Flags& flags) {
   const Overwrite overwrite = flags.overwrite.value();
-  if (!flags.tensors.empty()) check_output(flags.tensors, overwrite);
+  if (!flags.tensors.empty()) check_tensor_output("--save-tensors", flags.tensors, overwrite);
   if (!flags.is_folder()) return flags.out.check(overwrite);
   if (fs::exists(flags.out.path()) && !fs::is_directory(flags.out.path())) {
     throw Error(ErrorCode::user, fmt::format("--out must be a .png, .npz or .safetensors file, or "

@@ -53,6 +53,28 @@ TEST_F(Train, MakesAModelToSampleFrom) {
   EXPECT_GT(errors[1].at("mean_squared_error"), 0.0);
 }
 
+TEST_F(Train, ClassesAreNamedAndKept) {
+  for (const char* name : {"10", "9", "bird"})
+    make_pictures(folder_ / ("classes/" + std::string(name)), 2);
+  const auto train = [&](const std::string& run, int num_classes) {
+    std::string config = small_training_config();
+    config.insert(config.find("[model]") + 7, "\nnum_classes = " + std::to_string(num_classes));
+    write_file(folder_ / "classes.toml", config);
+    return run_ddim("train " + (folder_ / "classes.toml") + " --max-steps 1 --data " +
+                    (folder_ / "classes") + " --out " + (folder_ / run));
+  };
+  const Outcome run = train("run", 3);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.err.find("data: class 1: 10, 2 images"), std::string::npos) << run.err;
+  EXPECT_EQ(read_file(folder_ / "run/classes.csv"),
+            "class,number,count\n9,0,2\n10,1,2\nbird,2,2\n");
+  const Outcome refused = train("other", 2);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.err.find("0 9 (2 images), 1 10 (2 images), 2 bird (2 images)"),
+            std::string::npos)
+      << refused.err;
+}
+
 TEST_F(Train, GoesOnWhereItStopped) {
   ASSERT_EQ(run_ddim(arguments("whole", "--threads 1")).exit_code, 0);
   const Outcome part = run_ddim(arguments("parts", "--threads 2 --max-steps 3"));
