@@ -37,10 +37,10 @@ Option DataFlags::add_to(Command command, const std::string& description, const 
                          "leave out files that cannot be read, instead of stopping, and name "
                          "them in the end"));
   command
-      .add_option("--background", background_,
-                  after(when,
-                        "colour behind transparent pictures, for models without alpha: white, "
-                        "black, grey or #rrggbb"))
+      .add_option(
+          "--background", background_,
+          "Colour behind transparent pictures, for models without alpha: white, black, grey or "
+          "#rrggbb")
       .type_name("COLOUR")
       .show_default();
   return data;

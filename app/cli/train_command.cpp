@@ -84,10 +84,9 @@ void add_train_command(Command root) {
       .required()
       .type_name("CONFIG.toml");
   command
-      .add_option(
-          "--data", options.data,
-          "Folder with idx files (MNIST), CIFAR-10's binary version, or pictures; or an .npz or "
-          ".npy file of bytes or floats [N,H,W,C]")
+      .add_option("--data", options.data,
+                  "Folder with idx files (MNIST), CIFAR-10's files, or pictures; or an .npz or "
+                  ".npy file of bytes or floats [N,H,W,C]")
       .envname("DDIM_DATA")
       .required()
       .type_name("DIR");
@@ -108,7 +107,8 @@ void add_train_command(Command root) {
   command.add_flag("--skip-corrupt", flags->skip_corrupt,
                    "Leave out files that cannot be read, instead of stopping, and name them in the "
                    "end; as data.skip_corrupt");
-  command.add_option("--max-steps", options.max_steps, "Stop at this step, even if training.steps is larger");
+  command.add_option("--max-steps", options.max_steps,
+                     "Stop at this step, even if training.steps is larger");
   command.add_option("--seed", flags->seed, "Overrides training.seed")
       .envname("DDIM_SEED")
       .non_negative();

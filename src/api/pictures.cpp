@@ -50,7 +50,13 @@ void add_to(DataReport& all, const DataReport& more) {
 /// The pictures of a file, with the model's shape.
 FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit,
                       const ReadOptions& read, DataReport& report) {
-  if (!fs::exists(file)) fail(ErrorCode::io, file.string(), ": no such file");
+  if (!fs::exists(file)) {
+    require(
+        file.has_extension(), file.string(),
+        ": no such file; expected the name of a picture's, such as NAME.png, NAME.jpg, NAME.npz "
+        "or NAME.safetensors");
+    fail(ErrorCode::io, file.string(), ": no such file");
+  }
   const std::string extension = extension_of(file);
   if (extension == ".safetensors") {
     FloatImages images = io::read_pictures(file, "x_0");

@@ -72,22 +72,27 @@ Dataset load_idx(const fs::path& path, const DatasetOptions& options) {
   return dataset;
 }
 
-std::vector<fs::path> cifar10_files(const fs::path& dir, DataSplit split) {
+/// `ending` is ".bin" for the binary version, nothing for the Python version.
+std::vector<fs::path> cifar10_files(const fs::path& dir, DataSplit split, const char* ending) {
   if (split == DataSplit::val) return {};
-  if (split == DataSplit::test) return {dir / "test_batch.bin"};
+  if (split == DataSplit::test) return {dir / concat("test_batch", ending)};
   std::vector<fs::path> files;
-  for (int i = 1; i <= 5; ++i) files.push_back(dir / concat("data_batch_", i, ".bin"));
+  for (int i = 1; i <= 5; ++i) files.push_back(dir / concat("data_batch_", i, ending));
   return files;
 }
 
 Dataset load_cifar10(const std::vector<fs::path>& files, const DatasetOptions& options) {
   Dataset dataset{.kind = "cifar10"};
   for (const fs::path& file : files) {
+    const bool is_binary = file.extension() == ".bin";
     require(fs::is_regular_file(file), file.string(),
-            ": missing; a CIFAR-10 folder has data_batch_1.bin to data_batch_5.bin and "
-            "test_batch.bin");
-    const auto [part, labels] =
-        parse_cifar10(as_bytes(io::read_file(file, kMaxFileBytes)), file.string());
+            is_binary ? ": missing; a CIFAR-10 folder has data_batch_1.bin to data_batch_5.bin and "
+                        "test_batch.bin"
+                      : ": missing; a CIFAR-10 folder has data_batch_1 to data_batch_5 and "
+                        "test_batch");
+    const std::string text = io::read_file(file, kMaxFileBytes);
+    const auto [part, labels] = is_binary ? parse_cifar10(as_bytes(text), file.string())
+                                          : parse_cifar10_pickle(as_bytes(text), file.string());
     if (options.labels == Labels::read)
       dataset.labels.insert(dataset.labels.end(), labels.begin(), labels.end());
     append(dataset.images, part);
@@ -97,7 +102,8 @@ Dataset load_cifar10(const std::vector<fs::path>& files, const DatasetOptions& o
 
 /// `dir` and the folders below it where torchvision puts files.
 std::vector<fs::path> places_of_files(const fs::path& dir) {
-  std::vector<fs::path> places{dir, dir / "raw", dir / "cifar-10-batches-bin"};
+  std::vector<fs::path> places{dir, dir / "raw", dir / "cifar-10-batches-bin",
+                               dir / "cifar-10-batches-py"};
   for (const fs::path& folder : sub_folders(dir)) places.push_back(folder / "raw");
   return places;
 }
@@ -110,7 +116,8 @@ std::optional<Dataset> load_files(const fs::path& dir, const DatasetOptions& opt
   std::optional<Dataset> dataset;
   for (const fs::path& place : places_of_files(dir)) {
     const auto idx = find_idx(place, split, "images", "idx3");
-    const std::vector<fs::path> cifar = cifar10_files(place, split);
+    std::vector<fs::path> cifar = cifar10_files(place, split, ".bin");
+    if (!std::ranges::any_of(cifar, is_file)) cifar = cifar10_files(place, split, "");
     if (!idx && !std::ranges::any_of(cifar, is_file)) continue;
     found.push_back(place);
     if (found.size() > 1) {

@@ -38,7 +38,7 @@ struct Dataset {
 
 /// Loads the data set in `dir` into memory; its files determine its kind:
 ///   idx       train-images-idx3-ubyte[.gz], t10k-images-idx3-ubyte[.gz]   (MNIST, Fashion-MNIST)
-///   cifar10   data_batch_1.bin .. data_batch_5.bin, test_batch.bin
+///   cifar10   data_batch_1.bin .. data_batch_5.bin, test_batch.bin; or, without .bin, the pickles
 ///   folder    pictures in all sub-folders, sorted by name (folder_walk.h)
 /// The first two are also found where torchvision puts them: in `dir`/FashionMNIST/raw,
 /// `dir`/cifar-10-batches-bin. If the sub-folders of a folder are splits ("train"; "val", "valid",

@@ -15,13 +15,6 @@ namespace {
 constexpr std::string_view kNpyMagic{"\x93NUMPY\x01\x00", 8};
 constexpr std::string_view kNpyEnding = ".npy";
 
-std::size_t size_of_type(std::string_view type) {
-  constexpr std::string_view kTypes[] = {"|u1", "|i1", "<u2", "<i2", "<u4",
-                                         "<i4", "<u8", "<i8", "<f4", "<f8"};
-  const bool is_known = std::ranges::find(kTypes, type) != std::end(kTypes);
-  return is_known ? static_cast<std::size_t>(type.back() - '0') : 0;
-}
-
 /// What stands after `key` in the dictionary, up to the next comma outside of brackets.
 std::string_view field(std::string_view dictionary, std::string_view key) {
   const std::size_t at = dictionary.find(key);
@@ -78,13 +71,13 @@ NpzArray parse_array(std::string name, std::span<const std::byte> file, const st
   std::string_view type = field(dictionary, "'descr'");
   if (type.size() > 2) type = type.substr(1, type.size() - 2);  // without quotes
   const auto shape = parse_shape(field(dictionary, "'shape'"));
-  if (size_of_type(type) == 0)
+  if (npz_type_size(type) == 0)
     damaged(concat("its type is ", type,
                    "; expected |u1 (bytes), <i8 or <f4, or other integers and floats"));
   if (field(dictionary, "'fortran_order'") != "False")
     damaged("it is not in C order (rows first); save numpy.ascontiguousarray of it");
   if (!shape) damaged("its shape cannot be read");
-  const auto size = bytes_of(*shape, size_of_type(type));
+  const auto size = bytes_of(*shape, npz_type_size(type));
   if (!size || *size != file.size() - data_at)
     damaged(concat(file.size() - data_at, " bytes do not fit its shape"));
   return {.name = std::move(name),
@@ -94,6 +87,13 @@ NpzArray parse_array(std::string name, std::span<const std::byte> file, const st
 }
 
 }  // namespace
+
+std::size_t npz_type_size(std::string_view type) {
+  constexpr std::string_view kTypes[] = {"|u1", "|i1", "<u2", "<i2", "<u4",
+                                         "<i4", "<u8", "<i8", "<f4", "<f8"};
+  const bool is_known = std::ranges::find(kTypes, type) != std::end(kTypes);
+  return is_known ? static_cast<std::size_t>(type.back() - '0') : 0;
+}
 
 NpzArray parse_npy(std::span<const std::byte> file, const std::string& file_name) {
   return parse_array("arr_0", file, file_name);

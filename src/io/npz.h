@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file_output.h"
@@ -20,6 +21,10 @@ struct NpzArray {
   /// For writing, in place of `bytes`: hands over as many as shape and type need.
   std::function<void(const ByteSink&)> produce = {};
 };
+
+/// Bytes of a number of a type that is understood: whole numbers of 8 to 64 bits, floats of 32 and
+/// 64; 0 for others.
+std::size_t npz_type_size(std::string_view type);
 
 /// The bytes of an .npz file, as numpy.savez() arranges them: a zip archive of stored .npy files.
 /// What the arrays refer to must outlive it.

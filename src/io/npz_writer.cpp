@@ -34,7 +34,7 @@ FileContent npz_content(std::vector<NpzArray> arrays) {
   std::vector<ZipMember> members;
   for (NpzArray& array : arrays) {
     auto header = std::make_shared<const std::string>(npy_header(array));
-    std::uint64_t size = array.type == "|u1" ? 1 : array.type == "<f4" ? 4 : 8;
+    std::uint64_t size = npz_type_size(array.type);
     for (const std::int64_t axis : array.shape) size *= static_cast<std::uint64_t>(axis);
     ensure(array.produce || array.bytes.size() == size, "npz: ", array.bytes.size(), " bytes in ",
            array.name, "; its shape and type need ", size);
