@@ -22,10 +22,10 @@ std::vector<std::string> folders_of(const fs::path& dir, const std::vector<fs::p
   std::vector<std::string> folders;
   for (const fs::path& file : files) {
     const fs::path below = file.lexically_relative(dir);
-    require(below.has_parent_path(), file.string(),
-            ": not in a sub-folder of ", dir.string(),
-            "; the sub-folder of a picture is its class, unless a file labels.csv there (file,label) "
-            "says the classes");
+    require(
+        below.has_parent_path(), file.string(), ": not in a sub-folder of ", dir.string(),
+        "; the sub-folder of a picture is its class, unless a file labels.csv there (file,label) "
+        "says the classes");
     folders.push_back(below.begin()->string());
   }
   return folders;

@@ -37,6 +37,7 @@ void append(std::vector<std::string>& notes, std::vector<std::string> more) {
 
 /// "checkpoint-500" of "runs/x/checkpoint-500/" too.
 std::string folder_name(const fs::path& folder) {
+  if (folder.empty()) return "";  // of a model in memory
   return (fs::absolute(folder) / "").lexically_normal().parent_path().filename().string();
 }
 
