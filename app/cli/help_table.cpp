@@ -51,6 +51,8 @@ constexpr HelpRow kRows[] = {
     {"Pictures", "--data"},
     {"Pictures", "--split"},
     {"Pictures", "--max-images"},
+    {"Pictures", "--skip-corrupt", kRare},
+    {"Pictures", "--background", kRare},
     {"Pictures", "--resize"},
     {"Pictures", "--eps-error"},
     {"Output", "--out"},
