@@ -104,9 +104,9 @@ void check_ends(const Flags& flags) {
   }
   for (const std::string& end : flags.ends) {
     if (!seed_of(end) && !fs::exists(end)) {
-      throw Error(ErrorCode::user,
-                  fmt::format("{}: neither a seed nor a file, such as 7, a.png or code.safetensors",
-                              end));
+      throw Error(
+          ErrorCode::user,
+          fmt::format("{}: neither a seed nor a file, such as 7, a.png or code.safetensors", end));
     }
   }
 }

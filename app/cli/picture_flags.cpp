@@ -10,8 +10,9 @@ void PictureFlags::add_to(Command command) {
                                        "Files: PNG, JPEG, BMP, WebP, GIF, TIFF; .npz (bytes "
                                        "[N,H,W,C]) and .safetensors (x_0 [N,C,H,W])")
                            .type_name("FILE");
-  data_.add_to(command, "Folder, .npz or .npy file with a data set, instead of files",
-               "With --data: ")
+  data_
+      .add_to(command, "Folder, .npz or .npy file with a data set, instead of files",
+              "With --data: ")
       .excludes(files);
   resize_.add_to(command);
 }
