@@ -30,12 +30,15 @@ Option DataFlags::add_to(Command command, const std::string& description, const 
   split_ = command.add_option("--split", split_name_, after(when, kSplit))
                .type_name("NAME")
                .one_of(names);
-  command.add_option("--max-images", options_.max_images,
-                     after(when, "use only the first N pictures"));
-  command.add_flag("--skip-corrupt", options_.read.skip_corrupt,
-                   after(when,
-                         "leave out files that cannot be read, instead of stopping, and name "
-                         "them in the end"));
+  const Option max_images = command
+                                .add_option("--max-images", options_.max_images,
+                                            after(when, "use only the first N pictures"))
+                                .positive();
+  const Option skip_corrupt = command.add_flag(
+      "--skip-corrupt", options_.read.skip_corrupt,
+      after(when,
+            "leave out files that cannot be read, instead of stopping, and name them in the end"));
+  for (const Option option : {split_, max_images, skip_corrupt}) option.needs(data);
   command
       .add_option(
           "--background", background_,

@@ -16,6 +16,7 @@ class DataFlags {
   /// `when`.
   Option add_to(Command command, const std::string& description, const std::string& when = "");
 
+  const std::filesystem::path& data() const { return options_.data; }
   bool given() const { return !options_.data.empty(); }
   /// Notices are printed when the data set has been read.
   DataOptions options() const;

@@ -7,6 +7,7 @@
 #include "data_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
+#include "outputs.h"
 #include "run_flags.h"
 
 namespace ddim::cli {
@@ -39,7 +40,8 @@ void print_json(const EpsErrors& errors) {
 
 void print_table(const EpsErrors& errors) {
   fmt::print(
-      "Mean squared error of the predicted noise per element, {} images, inner {}x{} pixels\n",
+      "Mean squared error of the predicted noise per element, {} images, inner {}x{} pixels "
+      "(width x height)\n",
       errors.images, errors.inner_width, errors.inner_height);
   fmt::print("{:>6}  {:>10}  {}\n", "t", "error", "95 % interval");
   for (const EpsErrorAt& error : errors.at) {
@@ -53,6 +55,7 @@ void run(const Flags& flags) {
   EpsErrorOptions options = flags.options;
   options.data = flags.data.options();
   options.run = flags.run.options(interrupts.token());
+  check_input(options.data.data);
   const EpsErrors errors = eps_error(flags.run.load_model(interrupts.token()), options);
   if (flags.run.json()) {
     print_json(errors);
@@ -66,7 +69,6 @@ void run(const Flags& flags) {
 
 void add_evaluate_command(Command root) {
   const Command command = root.add_command("evaluate", "Evaluate a model on a data set");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   EpsErrorOptions& options = flags->options;
   command
@@ -77,6 +79,7 @@ void add_evaluate_command(Command root) {
       .required();
   command.add_option("--t", options.t, "Values of t, counted from 0")
       .delimiter(',')
+      .non_negative()
       .show_default("10,100,500,900")
       .type_name("LIST");
   command.add_option("--seed", options.seed, "Random seed of the noise")

@@ -122,7 +122,6 @@ void run(const Flags& flags) {
 void add_info_command(Command root) {
   const Command command =
       root.add_command("info", "Print what a model is, or how a picture was made");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   command
       .add_option(

@@ -31,7 +31,12 @@ class ModelFlag {
   bool given() const { return !model_.empty(); }
   /// Where the model is; fetched first when --pull says so. Errors as find_model().
   std::filesystem::path folder(const std::stop_token& stop = {}) const {
-    return find_model(model_, pull_ ? MissingModel::pull : MissingModel::refuse,
+    return folder(model_, stop);
+  }
+  /// Where another model is, which is named instead of --model where it is not empty.
+  std::filesystem::path folder(const std::string& model, const std::stop_token& stop = {}) const {
+    return find_model(model.empty() ? model_ : model,
+                      pull_ ? MissingModel::pull : MissingModel::refuse,
                       {.show_progress = ShowProgress::on_stderr, .stop = stop});
   }
 

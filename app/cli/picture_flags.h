@@ -4,6 +4,7 @@
 
 #include "choice_flag.h"
 #include "data_flags.h"
+#include "outputs.h"
 
 namespace ddim::cli {
 
@@ -13,8 +14,8 @@ class ResizeFlag {
   Option add_to(Command command) {
     return fit_.add_to(
         command, "--resize", Fit::crop_resize,
-        "Fit pictures of another size: --resize or --resize=crop-resize (crop to the model's "
-        "proportions around the centre, then resize), or --resize=pad (add a black border); "
+        "Fit pictures of another size: --resize or --resize crop-resize (crop to the model's "
+        "proportions around the centre, then resize), or --resize pad (add a black border); "
         "without this flag, such pictures are refused");
   }
   Fit value() const { return fit_.value(); }
@@ -29,7 +30,9 @@ class PictureFlags {
   void add_to(Command command);
   /// Error(user) when there are neither files nor --data.
   void check() const;
-  /// Files win over --data. Errors as check(), load_pictures() and load_data_set().
+  /// Among the files of a command.
+  void add_to(Files& files) const;
+  /// Errors as check(), load_pictures() and load_data_set().
   FloatImages load(const Model& model) const;
   /// After the command's work: DataFlags::print_skipped().
   void print_skipped() const { data_.print_skipped(); }

@@ -73,7 +73,6 @@ void run(const Flags& flags) {
 
 void add_train_command(Command root) {
   const Command command = root.add_command("train", "Train a model from scratch, or resume a run");
-  command.fallthrough();
   command.footer(
       "Ctrl-C finishes the current step, saves and exits with code 130; a second Ctrl-C exits at "
       "once.\n"

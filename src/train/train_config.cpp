@@ -424,7 +424,14 @@ TrainConfig parse_train_config(std::string_view toml, std::string_view file_name
 
 void validate(const TrainConfig& config) {
   const OptimisationConfig& training = config.training;
-  engine::validate(config.model);
+  try {
+    engine::validate(config.model);
+  } catch (const Error& error) {
+    constexpr std::string_view kUnet = "unet: ";  // of which this file knows nothing
+    const std::string_view message = error.what();
+    fail(error.code(), "model.",
+         message.starts_with(kUnet) ? message.substr(kUnet.size()) : message);
+  }
   validate(config.diffusion);
   require(training.label_dropout == 0.0 || config.model.null_class, "training.label_dropout (",
           training.label_dropout, ") must be 0 for a network without classes (model.num_classes)");

@@ -148,7 +148,7 @@ TEST_F(Convert, RequestsThatAreImpossible) {
   expect_refused(model_ + " " + (folder_ / "a") + " --weights raw", 1, "only one set of weights");
   expect_refused(model_ + " " + (folder_ / "a") + " --dtype f8", 2, "--dtype");
   expect_refused(model_ + " " + (folder_ / "a") + " --to onnx", 2, "--to");
-  expect_refused(model_ + " " + (folder_ / "no/a.pth") + " --to official", 5, "no");
+  expect_refused(model_ + " " + (folder_ / "no/a.pth") + " --to official", 1, "does not exist");
 }
 
 }  // namespace
