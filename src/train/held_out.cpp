@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "data/class_list.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -91,8 +90,10 @@ TrainingData load_training_data(const std::filesystem::path& folder, const Train
             "data.validation: ", validation.source, " holds the training pictures");
   }
   if (data.held_out) {
-    const std::string ours = data::name_classes(data.training.report.classes);
-    const std::string theirs = data::name_classes(data.held_out->report.classes);
+    const auto names = [](const data::Dataset& dataset) {
+      return join(dataset.report.classes, ", ", [](const DataClass& each) { return each.name; });
+    };
+    const std::string ours = names(data.training), theirs = names(*data.held_out);
     require(ours == theirs, "data.validation: its classes are ", theirs,
             ", but those of the training pictures are ", ours);
   }

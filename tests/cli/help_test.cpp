@@ -30,8 +30,8 @@ TEST(Help, NamesEveryFlag) {
   expect_all(run_ddim("reconstruct --help").out, {"pictures", "--steps", "--exact", "--json"});
   expect_all(run_ddim("interpolate --help").out, {"endpoints", "--frames", "--animation", "--out"});
   expect_all(run_ddim("consistency --help").out, {"--steps", "--reference", "--count", "--out"});
-  expect_all(run_ddim("train --help").out,
-             {"CONFIG.toml", "--data", "--out", "--resume", "--max-steps", "Ctrl-C"});
+  expect_all(run_ddim("train --help").out, {"CONFIG.toml", "--data", "--out", "--resume",
+                                            "--max-steps", "--name", "--keys", "Ctrl-C"});
   expect_all(run_ddim("evaluate --help").out, {"--eps-error", "--model", "--data", "--json"});
   expect_all(run_ddim("bench --help").out,
              {"--model", "--config", "--batch", "--threads", "--train"});
