@@ -306,6 +306,7 @@ template Option Command::add_option(Text, std::optional<int>&, Text) const;
 template Option Command::add_option(Text, std::optional<std::int64_t>&, Text) const;
 template Option Command::add_option(Text, std::optional<std::uint64_t>&, Text) const;
 template Option Command::add_option(Text, std::optional<double>&, Text) const;
+template Option Command::add_option(Text, std::optional<std::string>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::int64_t>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::string>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::filesystem::path>&, Text) const;

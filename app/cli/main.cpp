@@ -30,6 +30,7 @@ int run(int argc, char** argv) {
   ddim::cli::add_reconstruct_command(root);
   ddim::cli::add_consistency_command(root);
   ddim::cli::add_train_command(root);
+  ddim::cli::add_plot_command(root);
   ddim::cli::add_plan_command(root);
   ddim::cli::add_info_command(root);
   ddim::cli::add_convert_command(root);

@@ -41,7 +41,7 @@ ModelInfo info_of(const model::ModelFiles& files) {
   std::int64_t num_parameters = 0;
   for (const io::TensorEntry& entry : files.weights) num_parameters += entry.num_elements();
   return {
-      .name = name_of(files.path),
+      .name = files.names.model.empty() ? name_of(files.path) : files.names.model,
       .shape = config.picture_shape(),
       .num_parameters = num_parameters,
       .block_out_channels = config.block_out_channels,
@@ -50,6 +50,7 @@ ModelInfo info_of(const model::ModelFiles& files) {
       .learns_variance = config.out_channels == 2 * config.in_channels,
       .num_classes =
           config.class_embed_type == ClassEmbedType::lookup ? *config.num_class_embeds : 0,
+      .class_names = files.names.classes,
       .null_class = config.null_class,
       .process = model::process_of(files.scheduler, files.scheduler_path.string()),
       .format = files.kind,

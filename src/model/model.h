@@ -39,7 +39,8 @@ void save_model(const Model& model, const std::filesystem::path& folder, io::Sto
 /// The same files into a folder that is being written together with others.
 void write_model_files(DurableFolder& folder, const UNetConfig& config,
                        std::vector<io::TensorSource> weights,
-                       const io::SchedulerFileConfig& scheduler_config);
+                       const io::SchedulerFileConfig& scheduler_config,
+                       const io::ModelNames& names = {});
 /// What to write: `weights` are in the order of unet.parameters(), their own values or averages of
 /// them, and must outlive the writing.
 std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const Tensor> weights,

@@ -35,8 +35,8 @@ TEST(Help, NamesEveryFlag) {
              {"SEED|FILE", "--frames", "--animation", "--out"});
   expect_all(run_ddim("consistency --help-all").out,
              {"--steps", "--reference", "--count", "--out"});
-  expect_all(run_ddim("train --help-all").out,
-             {"CONFIG.toml", "--data", "--out", "--resume", "--max-steps", "Ctrl-C"});
+  expect_all(run_ddim("train --help-all").out, {"CONFIG.toml", "--data", "--out", "--resume",
+                                                "--max-steps", "--name", "--keys", "Ctrl-C"});
   expect_all(run_ddim("evaluate --help-all").out, {"--eps-error", "--model", "--data", "--json"});
   expect_all(run_ddim("bench --help-all").out,
              {"NETWORK", "--model", "--config", "--batch", "--threads", "--train"});

@@ -232,9 +232,11 @@ TEST_F(LoadModel, MissingFilesAreNamed) {
   expect_load_error(ErrorCode::user, {"scheduler/scheduler_config.json", "no such file"});
   fs::remove(path_ / "unet/config.json");
   expect_load_error(ErrorCode::user, {"not a model's folder", "unet/config.json"});
-  fs::create_directories(path_ / "checkpoints/step-5");
-  expect_load_error(ErrorCode::user,
-                    {"this is the folder of a training run", "checkpoints/step-N"});
+  fs::remove_all(path_ / "unet");
+  fs::remove(path_ / "model_index.json");
+  fs::create_directories(path_ / "checkpoints/step-5");  // not a name of ours
+  expect_load_error(ErrorCode::user, {"this is the folder of a training run", "no checkpoint yet",
+                                      "checkpoints/step-"});
   fs::remove_all(path_);
   expect_load_error(ErrorCode::user, {"no such file or folder"});
   write_text(path_, "");
