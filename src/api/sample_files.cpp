@@ -103,13 +103,11 @@ class Destination {
 /// One file for all pictures, which are kept in a log until the last one is there.
 class FileDestination : public Destination {
  public:
-  enum class Element { byte, f32 };
-
   FileDestination(const Job& job, fs::path out, Kind kind)
       : job_(job),
         out_(std::move(out)),
         kind_(kind),
-        element_(kind == Kind::safetensors ? Element::f32 : Element::byte),
+        keeps_floats_(kind == Kind::safetensors),
         log_(open_log()) {}
 
   std::vector<PictureRange> missing() const override { return log_.missing(); }
@@ -141,7 +139,7 @@ class FileDestination : public Destination {
  private:
   io::PictureLog open_log() {
     const PictureShape shape = job_.shape();
-    const std::uint64_t size = shape.size() * (element_ == Element::f32 ? sizeof(float) : 1);
+    const std::uint64_t size = shape.size() * (keeps_floats_ ? sizeof(float) : 1);
     const io::PictureLog::Header header{
         .count = job_.count(), .picture_bytes = size, .settings = settings_of(job_)};
     const fs::path path = log_path(out_);
@@ -177,7 +175,7 @@ class FileDestination : public Destination {
   }
 
   void add_range(const PictureRange& range, std::int64_t first, const FloatImages& pictures) {
-    if (element_ == Element::f32) {
+    if (keeps_floats_) {
       const auto size = static_cast<std::int64_t>(pictures.shape.size());
       const auto values = std::span(pictures.values)
                               .subspan(static_cast<std::size_t>((range.first - first) * size),
@@ -256,7 +254,7 @@ class FileDestination : public Destination {
   const Job& job_;
   const fs::path out_;
   const Kind kind_;
-  const Element element_;
+  const bool keeps_floats_;  ///< bytes else
   bool was_complete_ = false;
   io::PictureLog log_;
 };
