@@ -65,7 +65,8 @@ TEST(Help, IsReachedInFourWays) {
 
 const std::vector<std::string> kCommands = {
     "",      "sample", "sweep", "interpolate", "encode",   "decode", "reconstruct", "consistency",
-    "train", "plan",   "info",  "convert",     "evaluate", "bench",  "pull",        "help"};
+    "train", "plan",   "info",  "convert",     "evaluate", "bench",  "pull",        "help",
+    "plot"};
 
 TEST(Help, EveryFlagStandsInAGroupAndEveryCommandHasTwoExamples) {
   for (const std::string& command : kCommands) {
