@@ -28,6 +28,8 @@ void check_grid(const PictureShape& shape, std::int64_t count, const GridOptions
   require(count >= 1, "count must be 1 or greater; got ", count);
   require(options.columns.value_or(1) >= 1, "columns must be 1 or greater; got ",
           options.columns.value_or(1));
+  require(options.scale >= 1, "scale must be 1 or greater; got ", options.scale);
+  require(options.scale <= kMaxSide, "scale must be at most ", kMaxSide, "; got ", options.scale);
   const std::int64_t width = options.scale * shape.width, height = options.scale * shape.height;
   const std::int64_t columns = io::num_columns(count, options.columns);
   const std::int64_t rows = (count + columns - 1) / columns;
@@ -62,15 +64,9 @@ void write_npz(const std::filesystem::path& path, const FloatImages& images,
     const Image image = to_image(images, k);
     pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
   }
-  const auto& [channels, height, width] = images.shape;
-  std::vector<io::NpzArray> arrays{{.name = "arr_0",
-                                    .type = "|u1",
-                                    .shape = {images.count, height, width, channels},
-                                    .bytes = std::as_bytes(std::span(pixels))}};
-  if (!labels.empty())
-    arrays.push_back(
-        {.name = "arr_1", .type = "<i8", .shape = {images.count}, .bytes = std::as_bytes(labels)});
-  write_file_durably(path, io::npz_content(std::move(arrays)), overwrite);
+  const auto produce = [&](const ByteSink& sink) { sink(std::as_bytes(std::span(pixels))); };
+  write_file_durably(path, io::picture_npz_content(images.count, images.shape, produce, labels),
+                     overwrite);
 }
 
 }  // namespace ddim

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ddim/picture_shape.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -29,6 +31,12 @@ std::size_t npz_type_size(std::string_view type);
 /// The bytes of an .npz file, as numpy.savez() arranges them: a zip archive of stored .npy files.
 /// What the arrays refer to must outlive it.
 FileContent npz_content(std::vector<NpzArray> arrays);
+
+/// The same for `count` pictures: arr_0 [N,H,W,C] of bytes, which `produce` hands over, and, where
+/// there are some, their labels as arr_1 [N]. What the arguments refer to must outlive it.
+FileContent picture_npz_content(std::int64_t count, const PictureShape& shape,
+                                std::function<void(const ByteSink&)> produce,
+                                std::span<const std::int64_t> labels);
 
 /// The arrays of an .npz file; their bytes point into it. Error(corrupt) naming `file_name` and the
 /// array for what is not such a file, for Fortran order and for types other than whole numbers of 8

@@ -53,4 +53,17 @@ FileContent npz_content(std::vector<NpzArray> arrays) {
   return zip_content(std::move(members));
 }
 
+FileContent picture_npz_content(std::int64_t count, const PictureShape& shape,
+                                std::function<void(const ByteSink&)> produce,
+                                std::span<const std::int64_t> labels) {
+  std::vector<NpzArray> arrays{{.name = "arr_0",
+                                .type = "|u1",
+                                .shape = {count, shape.height, shape.width, shape.channels},
+                                .produce = std::move(produce)}};
+  if (!labels.empty())
+    arrays.push_back(
+        {.name = "arr_1", .type = "<i8", .shape = {count}, .bytes = std::as_bytes(labels)});
+  return npz_content(std::move(arrays));
+}
+
 }  // namespace ddim::engine::io
