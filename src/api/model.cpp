@@ -69,7 +69,7 @@ ModelInfo describe_model(const std::filesystem::path& path, const ModelOverrides
 }
 
 Model ModelAccess::load(const model::ModelFiles& files, const LoadOptions& options) {
-  model::Model model = model::load_model(files, device_of(options), options.weights);
+  model::LoadedModel model = model::load_model(files, device_of(options), options.weights);
   ModelInfo info = info_of(files);
   info.device = model.device.describe();
   info.precision = options.precision;
@@ -111,7 +111,7 @@ const std::string& Model::Implementation::weights_hash() const {
   return weights_hash_;
 }
 
-const model::Model& ModelAccess::loaded(const Model& model, const char* what) {
+const model::LoadedModel& ModelAccess::loaded(const Model& model, const char* what) {
   const auto& loaded = model.implementation_->loaded;
   require(loaded.has_value(), what, ": a custom denoiser has no scheduler file");
   return *loaded;

@@ -12,12 +12,13 @@ namespace ddim::engine::model {
 
 namespace fs = std::filesystem;
 
-Model load_model(const fs::path& path, const Device& device, std::optional<WeightSet> set) {
+LoadedModel load_model(const fs::path& path, const Device& device, std::optional<WeightSet> set) {
   const TrainingPart training = set ? TrainingPart::read : TrainingPart::skip;
   return load_model(open_model(path, training), device, set);
 }
 
-Model load_model(const ModelFiles& files, const Device& device, std::optional<WeightSet> set) {
+LoadedModel load_model(const ModelFiles& files, const Device& device,
+                       std::optional<WeightSet> set) {
   const std::string scheduler_file = files.scheduler_path.string();
   const ForwardProcess process = process_of(files.scheduler, scheduler_file);
   diffusion::Schedule schedule = schedule_of(process, scheduler_file);
@@ -67,7 +68,7 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
   folder.write_file(layout.scheduler_config(), io::to_json(scheduler_config));
 }
 
-void save_model(const Model& model, const fs::path& folder, io::StoredType type) {
+void save_model(const LoadedModel& model, const fs::path& folder, io::StoredType type) {
   std::vector<Tensor> weights;
   for (const Parameter* parameter : model.unet.parameters()) weights.push_back(parameter->value);
   DurableFolder output(folder, Manifest::leave_out);
