@@ -61,7 +61,9 @@ std::string run_ddim_in_terminal(const std::string& arguments, int columns,
                                  const std::string& environment) {
   const std::string command =
       "unset COLUMNS NO_COLOR; " + environment + " '" DDIM_PROGRAM "' " + arguments;
-  winsize window{.ws_row = 24, .ws_col = static_cast<unsigned short>(columns)};
+  winsize window{};
+  window.ws_row = 24;
+  window.ws_col = static_cast<unsigned short>(columns);
   int terminal = -1;
   const pid_t child = forkpty(&terminal, nullptr, nullptr, &window);
   if (child == 0) {
