@@ -18,12 +18,13 @@ constexpr NamedType kStorageTypes[] = {
     {"LongStorage", StoredType::i64},      {"ShortStorage", StoredType::i16},
 };
 
-/// Of the global "torch FloatStorage".
-std::optional<StoredType> storage_type(const PickleValue& value) {
-  if (!value.is(PickleKind::global)) return std::nullopt;
-  const std::string_view name = value.text().substr(value.text().find(' ') + 1);
+/// Of the global "torch FloatStorage" or "torch.cuda FloatStorage"; nullopt for other types.
+std::optional<StoredType> storage_type(const PickleValue& global) {
+  const std::size_t space = global.text().find(' ');
+  const std::string_view module = global.text().substr(0, space);
+  if (module != "torch" && module != "torch.cuda") return std::nullopt;
   for (const NamedType& type : kStorageTypes)
-    if (type.name == name) return type.type;
+    if (type.name == global.text().substr(space + 1)) return type.type;
   return std::nullopt;
 }
 
@@ -33,9 +34,10 @@ std::optional<PickleValue> reference(const PickleValue& persistent) {
   const PickleValue tuple = persistent[0];
   const bool well_formed =
       tuple.is(PickleKind::tuple) && (tuple.size() == 5 || tuple.size() == 6) &&
-      tuple[0].is(PickleKind::text) && tuple[0].text() == "storage" && storage_type(tuple[1]) &&
-      tuple[2].is(PickleKind::text) && tuple[3].is(PickleKind::text) &&
-      tuple[4].is(PickleKind::integer) && tuple[4].integer() >= 0 &&
+      tuple[0].is(PickleKind::text) && tuple[0].text() == "storage" &&
+      tuple[1].is(PickleKind::global) && tuple[2].is(PickleKind::text) &&
+      tuple[3].is(PickleKind::text) && tuple[4].is(PickleKind::integer) &&
+      tuple[4].integer() >= 0 &&
       (tuple.size() == 5 || tuple[5].is(PickleKind::none));  // a view of another storage
   return well_formed ? std::optional(tuple) : std::nullopt;
 }
@@ -57,8 +59,9 @@ DeclaredStorages declared_storages(const PickleTree& tree, const std::string& fi
       fail(ErrorCode::corrupt, file_name, ": a tensor refers to its numbers by ",
            value[0].describe(), ", which PyTorch does not write");
     const std::string key((*tuple)[2].text());
-    const DeclaredStorage storage{.type = *storage_type((*tuple)[1]),
-                                  .num_elements = (*tuple)[4].integer()};
+    const std::optional<StoredType> type = storage_type((*tuple)[1]);
+    if (!type) continue;  // complex numbers and others that no weights are
+    const DeclaredStorage storage{.type = *type, .num_elements = (*tuple)[4].integer()};
     const auto [found, is_new] = storages.emplace(key, storage);
     if (!is_new &&
         (found->second.type != storage.type || found->second.num_elements != storage.num_elements))

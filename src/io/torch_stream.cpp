@@ -53,7 +53,8 @@ class StreamReader {
       if (!keys[i].is(PickleKind::text)) refuse("the key of a storage is ", keys[i].describe());
       const std::string key(keys[i].text());
       const auto storage = declared.find(key);
-      if (storage == declared.end()) refuse("storage ", display_name(key), " belongs to no tensor");
+      if (storage == declared.end())
+        refuse("storage ", display_name(key), " belongs to no tensor of a type that is supported");
       const auto [type, count] = storage->second;
       std::int64_t stated = 0;
       if (rest_.size() < sizeof stated)

@@ -21,6 +21,7 @@ class CheckpointReader {
   TorchCheckpoint read() {
     const PickleValue root = file_.root();
     if (root.is(PickleKind::list) || root.is(PickleKind::tuple)) return read_list(root);
+    if (root.is(PickleKind::call) && !io::is_tensor(root)) refuse("it holds ", needs_program(root));
     if (!root.is(PickleKind::dict)) refuse("it holds ", root.describe());
     return read_dictionary(root);
   }
@@ -31,6 +32,13 @@ class CheckpointReader {
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
     fail(ErrorCode::corrupt, name_, ": ", parts...);
+  }
+
+  /// Of an object, in whose state weights may be.
+  static std::string needs_program(const PickleValue& object) {
+    return concat(object.describe(),
+                  ", which only the program that made it can read: save its "
+                  "state_dict() with torch.save, or the model with save_pretrained()");
   }
 
   TorchCheckpoint read_list(const PickleValue& list) {
@@ -113,6 +121,12 @@ class CheckpointReader {
     if (has("growth_factor") && has("scale"))
       refuse("this is the state of a gradient scaler", other);
     std::vector<io::TensorEntry> tensors = all_tensors(root);
+    for (std::size_t i = 0; tensors.empty() && i < root.size(); ++i) {
+      const auto [key, value] = root.pair(i);
+      if (key.is(PickleKind::text) && value.is(PickleKind::call) && !io::is_tensor(value))
+        refuse("there are no weights in it; under ", io::display_name(key.text()), " is ",
+               needs_program(value));
+    }
     if (tensors.empty()) refuse("there are no weights in it");
     refuse_unknown_network({file_.path, {file_.file}, std::move(tensors)});
   }
