@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -285,6 +286,7 @@ class PickleReader {
     if (!is_object(id)) return;
     tree_->nodes_[id].kind = kind;
     items_of(id).clear();
+    made_from_objects_.insert(id);
   }
   /// Whether a value is an object that says nothing about weights.
   bool is_object(Id id) {
@@ -391,16 +393,15 @@ class PickleReader {
   void build() {
     const Id state = pop();
     const Id id = top();
-    if (is_object(id)) return;
+    if (is_object(id) || made_from_objects_.contains(id)) return;
     if (kind_of(id) == Kind::call && is_one_of(text_of(items_of(id)[0]), kArrayFunctions)) {
       if (kind_of(state) != Kind::tuple) fail_here("BUILD with ", described(state));
       if (items_of(id).size() != 2) fail_here("a second BUILD of the same object");
       items_of(id).push_back(state);
       return;
     }
-    if (kind_of(state) != Kind::dict && kind_of(state) != Kind::tuple)
-      fail_here("BUILD with ", described(state));
-    if (kind_of(id) != Kind::list) require_top(Kind::dict, "BUILD");
+    if (kind_of(state) != Kind::dict) fail_here("BUILD with ", described(state));
+    require_top(Kind::dict, "BUILD");
   }
 
   void push_long(std::string_view little_endian) {
@@ -630,6 +631,7 @@ class PickleReader {
   std::vector<Id> memo_;
   std::uint64_t num_memoized_ = 0;
   std::map<std::string, Id> globals_;
+  std::set<Id> made_from_objects_;  ///< by make_into()
 };
 
 ParsedPickle parse_pickle(std::span<const std::byte> bytes, const std::string& file_name) {

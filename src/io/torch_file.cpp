@@ -39,6 +39,21 @@ void refuse_stable_diffusion(std::span<const std::byte> pickle, const std::strin
          "codes of an autoencoder, which is not supported");
 }
 
+/// A pickle that torch.save did not write, if it is one: by what the objects in it are.
+void refuse_pickle(std::span<const std::byte> file, const std::string& file_name) {
+  const ParsedPickle parsed = parse_pickle(file, file_name);
+  for (std::uint32_t id = 0; id < parsed.tree->num_values(); ++id) {
+    const PickleValue value = parsed.tree->value(id);
+    if (!value.is(PickleKind::global)) continue;
+    std::string type(value.text());
+    std::ranges::replace(type, ' ', '.');
+    fail(ErrorCode::corrupt, file_name, ": this is a pickle of Python with objects of ",
+         display_name(type),
+         ", which only the program that made it can read: save the network's state_dict() with "
+         "torch.save");
+  }
+}
+
 /// The entries of an archive of torch.save, which all stand below one folder.
 class Archive {
  public:
@@ -103,13 +118,14 @@ TorchContents parse_torch_archive(std::span<const std::byte> file, const std::st
     const ZipEntry* entry = archive.find("data/" + key);
     if (entry == nullptr)
       fail(ErrorCode::corrupt, file_name, ": storage ", display_name(key), " is missing");
-    const std::int64_t num_bytes = num_bytes_of(declared.type, {declared.num_elements});
+    if (!declared.type) continue;
+    const std::int64_t num_bytes = num_bytes_of(*declared.type, {declared.num_elements});
     if (num_bytes < 0 || static_cast<std::uint64_t>(num_bytes) != entry->bytes.size())
       fail(ErrorCode::corrupt, file_name, ": storage ", display_name(key), " has ",
            entry->bytes.size(), " bytes, but ", declared.num_elements, " elements of ",
-           to_string(declared.type), " are declared");
+           to_string(*declared.type), " are declared");
     contents.storages.emplace(key,
-                              TorchStorage{declared.type, declared.num_elements, entry->bytes});
+                              TorchStorage{*declared.type, declared.num_elements, entry->bytes});
   }
   if (const ZipEntry* config = archive.find("config.json"))
     contents.config_json = text_of(config->bytes);
@@ -177,7 +193,7 @@ TorchContents parse_torch(std::span<const std::byte> file, const std::string& fi
     fail(ErrorCode::corrupt, file_name,
          ": this is a tar archive, as PyTorch wrote before 2017, or a folder packed: unpack it, or "
          "load and save it with a newer PyTorch");
-  if (looks_like_torch(file)) parse_pickle(file, file_name);  // says so if it asks for programs
+  if (looks_like_torch(file)) refuse_pickle(file, file_name);
   fail(ErrorCode::corrupt, file_name, ": this is no file of torch.save");
 }
 

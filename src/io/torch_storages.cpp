@@ -8,7 +8,8 @@ namespace {
 
 struct NamedType {
   std::string_view name;
-  StoredType type;
+  std::optional<StoredType> type;
+  std::int64_t complex_bytes = 0;  ///< where there is no type
 };
 constexpr NamedType kStorageTypes[] = {
     {"BFloat16Storage", StoredType::bf16}, {"BoolStorage", StoredType::boolean},
@@ -16,16 +17,17 @@ constexpr NamedType kStorageTypes[] = {
     {"DoubleStorage", StoredType::f64},    {"FloatStorage", StoredType::f32},
     {"HalfStorage", StoredType::f16},      {"IntStorage", StoredType::i32},
     {"LongStorage", StoredType::i64},      {"ShortStorage", StoredType::i16},
+    {"ComplexFloatStorage", {}, 8},        {"ComplexDoubleStorage", {}, 16},
 };
 
-/// Of the global "torch FloatStorage" or "torch.cuda FloatStorage"; nullopt for other types.
-std::optional<StoredType> storage_type(const PickleValue& global) {
+/// Of the global "torch FloatStorage" or "torch.cuda FloatStorage"; nullptr for other types.
+const NamedType* storage_type(const PickleValue& global) {
   const std::size_t space = global.text().find(' ');
   const std::string_view module = global.text().substr(0, space);
-  if (module != "torch" && module != "torch.cuda") return std::nullopt;
+  if (module != "torch" && module != "torch.cuda") return nullptr;
   for (const NamedType& type : kStorageTypes)
-    if (type.name == global.text().substr(space + 1)) return type.type;
-  return std::nullopt;
+    if (type.name == global.text().substr(space + 1)) return &type;
+  return nullptr;
 }
 
 /// The tuple of a reference, or nullopt for something that PyTorch does not write.
@@ -59,9 +61,13 @@ DeclaredStorages declared_storages(const PickleTree& tree, const std::string& fi
       fail(ErrorCode::corrupt, file_name, ": a tensor refers to its numbers by ",
            value[0].describe(), ", which PyTorch does not write");
     const std::string key((*tuple)[2].text());
-    const std::optional<StoredType> type = storage_type((*tuple)[1]);
-    if (!type) continue;  // complex numbers and others that no weights are
-    const DeclaredStorage storage{.type = *type, .num_elements = (*tuple)[4].integer()};
+    const NamedType* const type = storage_type((*tuple)[1]);
+    if (type == nullptr) continue;
+    const DeclaredStorage storage{
+        .type = type->type,
+        .element_bytes =
+            type->type ? static_cast<std::int64_t>(size_of(*type->type)) : type->complex_bytes,
+        .num_elements = (*tuple)[4].integer()};
     const auto [found, is_new] = storages.emplace(key, storage);
     if (!is_new &&
         (found->second.type != storage.type || found->second.num_elements != storage.num_elements))

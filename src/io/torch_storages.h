@@ -12,13 +12,14 @@ namespace ddim::engine::io {
 
 /// The numbers behind a tensor as its pickle declares them: type and count.
 struct DeclaredStorage {
-  StoredType type;
+  std::optional<StoredType> type;  ///< nullopt: complex numbers
+  std::int64_t element_bytes;
   std::int64_t num_elements;
 };
 using DeclaredStorages = std::map<std::string, DeclaredStorage, std::less<>>;
 
 /// The storages that the persistent references ("storage", type, key, location, count) of a pickle
-/// declare, by key, without those of types that StoredType lacks. Error(corrupt) naming `file_name`
+/// declare, by key, without those of types that are unknown. Error(corrupt) naming `file_name`
 /// for a reference of another form, and for two that have one key but differ.
 DeclaredStorages declared_storages(const PickleTree& tree, const std::string& file_name);
 

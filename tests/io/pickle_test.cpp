@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/error.h"
 #include "io/pickle_reader.h"
 #include "tests/io/safetensors_bytes.h"
 #include "tests/support/expect_error.h"
@@ -183,7 +184,7 @@ TEST(Pickle, TypesMadeFromDictAndListAreRead) {
   const ParsedPickle dict =
       parse("ccollections\ndefaultdict\nc__builtin__\nint\n\x85R(S'a'\nK\x05u}b.");
   EXPECT_EQ(dict.tree->root().find("a")->integer(), 5);
-  const ParsedPickle list = parse("ccollections\ndeque\n)R(K\x01K\x02"s + "eNb.");
+  const ParsedPickle list = parse("ccollections\ndeque\n)R(K\x01K\x02"s + "e}b.");
   EXPECT_EQ(list.tree->root().describe(), "a list of 2");
   // A node of OmegaConf: its state names the parent, whose state it is in.
   EXPECT_EQ(described("](com\nNode\n)\x81q\1}(U\7_parenth\1U\1aK\1ube."),
