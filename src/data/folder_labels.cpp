@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 #include <optional>
 #include <string_view>
 
@@ -38,35 +37,9 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-/// File -> label, as the list has them.
-std::map<std::string, std::string, std::less<>> read_list(const fs::path& list) {
-  std::map<std::string, std::string, std::less<>> label_of;
-  const std::string text = io::read_file(list, kMaxListBytes);
-  std::string_view rest = text;
-  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a byte-order mark
-  for (std::int64_t line = 1; !rest.empty(); ++line) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view row = trimmed(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (row.empty()) continue;
-    // A file's name may hold a comma; a label may not.
-    const std::size_t comma = row.rfind(',');
-    if (comma == std::string_view::npos)
-      fail(ErrorCode::corrupt, list.string(), ": line ", line, ": expected file,label");
-    const std::string_view file = trimmed(row.substr(0, comma));
-    const std::string_view label = trimmed(row.substr(comma + 1));
-    const bool is_heading =
-        line == 1 && (label == "label" || label == "class" || label == "labels");
-    if (is_heading) continue;
-    if (!label_of.emplace(file, label).second)
-      fail(ErrorCode::corrupt, list.string(), ": line ", line, ": ", file, " is listed twice");
-  }
-  return label_of;
-}
-
 std::vector<std::string> labels_of_list(const fs::path& dir, const fs::path& list,
                                         const std::vector<fs::path>& files) {
-  const auto label_of = read_list(list);
+  const LabelList label_of = parse_label_list(io::read_file(list, kMaxListBytes), list.string());
   std::vector<std::string> labels;
   for (const fs::path& file : files) {
     auto found = label_of.find(file.lexically_relative(dir).generic_string());
@@ -98,6 +71,30 @@ FolderLabels by_name(const std::vector<std::string>& name_of) {
 }
 
 }  // namespace
+
+LabelList parse_label_list(std::string_view text, const std::string& file_name) {
+  LabelList label_of;
+  std::string_view rest = text;
+  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a byte-order mark
+  for (std::int64_t line = 1; !rest.empty(); ++line) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view row = trimmed(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (row.empty()) continue;
+    // A file's name may hold a comma; a label may not.
+    const std::size_t comma = row.rfind(',');
+    if (comma == std::string_view::npos)
+      fail(ErrorCode::corrupt, file_name, ": line ", line, ": expected file,label");
+    const std::string_view file = trimmed(row.substr(0, comma));
+    const std::string_view label = trimmed(row.substr(comma + 1));
+    const bool is_heading =
+        line == 1 && (label == "label" || label == "class" || label == "labels");
+    if (is_heading) continue;
+    if (!label_of.emplace(file, label).second)
+      fail(ErrorCode::corrupt, file_name, ": line ", line, ": ", file, " is listed twice");
+  }
+  return label_of;
+}
 
 FolderLabels folder_labels(const fs::path& dir, const std::vector<fs::path>& files) {
   const fs::path list = dir / "labels.csv";

@@ -4,7 +4,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ddim::engine::data {
@@ -14,6 +17,13 @@ struct FolderLabels {
   std::vector<std::int64_t> labels = {};  ///< in the order of the files
   std::vector<std::string> names = {};    ///< of the classes, by number
 };
+
+/// Labels by file, as they are written.
+using LabelList = std::map<std::string, std::string, std::less<>>;
+
+/// Reads the text of a labels.csv: lines `file,label`, of which the first may be these words.
+/// Error(corrupt) naming `file_name` for another line, and for a file that is listed twice.
+LabelList parse_label_list(std::string_view text, const std::string& file_name);
 
 /// If `dir` has a file `labels.csv` of lines `file,label` (the first line may be these words), the
 /// class is the label: whole numbers from 0 are taken as they are, names are numbered in natural

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "io/npz.h"
 #include "io/read_file.h"
+#include "io/stored_type.h"
 
 namespace ddim::engine::data {
 namespace {
@@ -21,7 +22,8 @@ constexpr std::size_t kMaxFileBytes = std::size_t{16} << 30;
 bool is_whole(const io::NpzArray& array) { return array.type[1] == 'u' || array.type[1] == 'i'; }
 
 bool are_pictures(const io::NpzArray& array) {
-  const bool fits = array.type == "|u1" || array.type == "<u2" || array.type[1] == 'f';
+  const bool fits =
+      array.type == "|u1" || array.type == "|b1" || array.type == "<u2" || array.type[1] == 'f';
   return fits && (array.shape.size() == 4 || array.shape.size() == 3);
 }
 
@@ -73,6 +75,12 @@ std::vector<Number> numbers_of(const io::NpzArray& array) {
   return numbers;
 }
 
+std::vector<float> numbers_of_halves(const io::NpzArray& array) {
+  std::vector<float> numbers(array.bytes.size() / 2);
+  io::to_f32(io::StoredType::f16, array.bytes, numbers);
+  return numbers;
+}
+
 /// Hands the numbers of an array of any type to work(vector); false for a type that is none.
 template <class Work>
 bool on_numbers(const io::NpzArray& array, const Work& work) {
@@ -85,6 +93,7 @@ bool on_numbers(const io::NpzArray& array, const Work& work) {
   if (type == "<i4") return work(numbers_of<std::int32_t>(array)), true;
   if (type == "<u8") return work(numbers_of<std::uint64_t>(array)), true;
   if (type == "<i8") return work(numbers_of<std::int64_t>(array)), true;
+  if (type == "<f2") return work(numbers_of_halves(array)), true;
   if (type == "<f4") return work(numbers_of<float>(array)), true;
   if (type == "<f8") return work(numbers_of<double>(array)), true;
   return false;
@@ -121,6 +130,9 @@ Images read_pictures(const io::NpzArray& array, const std::string& file) {
   const std::string where = concat(file, ": array ", array.name);
   if (array.type == "|u1") {
     images.pixels = numbers_of<std::uint8_t>(array);
+  } else if (array.type == "|b1") {
+    for (const std::uint8_t sample : numbers_of<std::uint8_t>(array))
+      images.pixels.push_back(sample != 0 ? 255 : 0);
   } else if (array.type == "<u2") {
     for (const std::uint16_t sample : numbers_of<std::uint16_t>(array))
       images.values.push_back(static_cast<float>(sample / 32767.5 - 1.0));
@@ -129,7 +141,7 @@ Images read_pictures(const io::NpzArray& array, const std::string& file) {
       images.values = values_of_floats({numbers.begin(), numbers.end()}, where);
     });
     if (images.values.empty())
-      fail(ErrorCode::corrupt, where, " is of type ", array.type, "; expected <f4 or <f8");
+      fail(ErrorCode::corrupt, where, " is of type ", array.type, "; expected <f2, <f4 or <f8");
   }
   return images;
 }
@@ -156,11 +168,9 @@ bool holds_arrays(const std::filesystem::path& file) {
   return file.extension() == ".npz" || file.extension() == ".npy";
 }
 
-Dataset load_npz(const std::filesystem::path& path, Labels labels, std::optional<DataSplit> split) {
-  const std::string file = path.string();
-  const std::string text = io::read_file(path, kMaxFileBytes);
-  const auto bytes = std::as_bytes(std::span(text));
-  const bool is_one_array = path.extension() == ".npy";
+Dataset parse_arrays(std::span<const std::byte> bytes, const std::string& file, Labels labels,
+                     std::optional<DataSplit> split) {
+  const bool is_one_array = file.ends_with(".npy");
   const Arrays arrays =
       is_one_array ? Arrays{io::parse_npy(bytes, file)} : io::parse_npz(bytes, file);
   const std::string ending = ending_of(arrays, split, file);
@@ -172,6 +182,11 @@ Dataset load_npz(const std::filesystem::path& path, Labels labels, std::optional
           " has no labels: looked for an array arr_1, labels or y");
   dataset.labels = read_labels(*classes, dataset.images.count, file);
   return dataset;
+}
+
+Dataset load_npz(const std::filesystem::path& path, Labels labels, std::optional<DataSplit> split) {
+  const std::string text = io::read_file(path, kMaxFileBytes);
+  return parse_arrays(std::as_bytes(std::span(text)), path.string(), labels, split);
 }
 
 }  // namespace ddim::engine::data

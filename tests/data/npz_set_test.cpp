@@ -151,5 +151,45 @@ TEST_F(NpzSet, ReadsOneArray) {
   }
 }
 
+// The files are NumPy's (tools/make_npz_fixtures.py).
+TEST(NpzOfNumPy, CompressedArraysAndHalvesAreRead) {
+  const std::filesystem::path folder = "tests/data/arrays";
+  const Dataset bytes = load_npz(folder / "compressed.npz", Labels::read);
+  EXPECT_THAT(bytes.images.pixels,
+              ElementsAre(0, 20, 40, 60, 80, 100, 120, 140, 160, 180, 200, 220));
+  EXPECT_THAT(bytes.labels, ElementsAre(3, 1));
+  const Dataset many = load_npz(folder / "compressed_many.npz", Labels::read);
+  EXPECT_EQ(many.images.height, 60);
+  EXPECT_EQ(many.images.width, 90);
+  EXPECT_EQ(many.images.channels, 3);
+  EXPECT_EQ(many.images[1].front(), 120);
+  EXPECT_EQ(many.images[1].back(), 220);
+  EXPECT_THAT(many.labels, ElementsAre(3, 1));
+  const Dataset halves = load_npz(folder / "compressed_halves.npz", Labels::read);
+  const Dataset one = load_npz(folder / "halves.npy", Labels::ignore);
+  for (std::size_t i = 0; i < 12; ++i) {
+    EXPECT_NEAR(halves.images.values[i], static_cast<double>(i) / 6.0 - 1.0, 1e-3);
+    EXPECT_NEAR(one.images.values[i], static_cast<double>(i) / 8.0 - 0.75, 1e-3);
+  }
+}
+
+TEST(NpzOfNumPy, BooleansAreBlackAndWhite) {
+  EXPECT_THAT(load_npz("tests/data/arrays/booleans.npz", Labels::ignore).images.pixels,
+              ElementsAre(255, 0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0));
+}
+
+TEST(NpzOfNumPy, OthersAreRefusedByName) {
+  for (const auto& [name, message] :
+       {std::pair("big_endian.npy", "its type is >f4 (of a big-endian machine)"),
+        {"fortran.npy", "it is not in C order"},
+        {"objects.npy", "its type is |O"},
+        {"fields.npy", "its type is"},
+        {"complex.npy", "its type is <c8"}}) {
+    expect_error(ErrorCode::corrupt, std::vector<std::string>{name, message}, [&name = name] {
+      load_npz(std::filesystem::path("tests/data/arrays") / name, Labels::ignore);
+    });
+  }
+}
+
 }  // namespace
 }  // namespace ddim::engine::data
