@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "io/torch_file.h"
 #include "model/naming.h"
 
@@ -277,6 +278,59 @@ class CheckpointReader {
 };
 
 }  // namespace
+
+namespace {
+
+/// Optimizers by a key that they have for every parameter.
+constexpr std::pair<const char*, const char*> kOptimizers[] = {
+    {"exp_avg_sq", "Adam"},
+    {"state1", "Adam with 8 bits"},
+    {"momentum_buffer", "SGD with momentum"},
+    {"square_avg", "RMSprop"},
+    {"exp_avg_sq_row", "Adafactor"},
+    {"sum", "Adagrad"},
+    {"exp_avg", "Lion"}};
+
+std::string optimizer_text(const PickleValue& root) {
+  const auto state = root.find("state"), groups = root.find("param_groups");
+  if (!state || !groups || !state->is(PickleKind::dict) || !groups->is(PickleKind::list) ||
+      groups->size() == 0)
+    return concat("it holds ", root.describe(), ", not an optimizer's state");
+  std::string name = "an optimizer that has made no step";
+  if (state->size() > 0) {
+    name = "an unknown optimizer";
+    const PickleValue first = state->pair(0).second;
+    for (const auto& [key, known] : kOptimizers) {
+      if (!first.find(key)) continue;
+      name = known;
+      break;
+    }
+  }
+  std::vector<std::string> settings;
+  const PickleValue group = (*groups)[0];
+  for (const auto& [key, shown] :
+       {std::pair("lr", "learning rate"), {"weight_decay", "weight decay"}}) {
+    const auto value = group.find(key);
+    if (value && value->is(PickleKind::real) && value->real() != 0.0)
+      settings.push_back(concat(shown, " ", number_text(value->real())));
+  }
+  if (const auto amsgrad = group.find("amsgrad");
+      amsgrad && amsgrad->is(PickleKind::boolean) && amsgrad->integer() != 0)
+    settings.emplace_back("amsgrad");
+  return concat("the state of ", name, settings.empty() ? "" : " (", join(settings, ", "),
+                settings.empty() ? "" : ")", ", of ", state->size(), " parameters");
+}
+
+}  // namespace
+
+std::string describe_optimizer(const std::filesystem::path& path,
+                               std::shared_ptr<const io::MappedFile> file) {
+  try {
+    return optimizer_text(io::open_torch_file(path, std::move(file)).root());
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
 
 TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path,
                                       std::shared_ptr<const io::MappedFile> file) {
