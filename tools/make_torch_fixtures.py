@@ -73,6 +73,16 @@ class Meter:
         self.owner = self
 
 
+def optimizer_state(kind):
+    """What accelerate keeps as optimizer.bin."""
+    model = torch.nn.Linear(3, 2)
+    settings = {"momentum": 0.9} if kind is torch.optim.SGD else {"amsgrad": True}
+    optimizer = kind(model.parameters(), lr=1e-3, weight_decay=0.01, **settings)
+    model(numbers(4, 3)).pow(2).sum().backward()
+    optimizer.step()
+    return optimizer.state_dict()
+
+
 def with_extras():
     """Weights, and beside them what training scripts keep."""
     tensor, parameter = numbers(2, 3), torch.nn.Parameter(numbers(3))
@@ -103,6 +113,8 @@ def main():
     torch.save(official_list(), f"{folder}/official.pth")
     torch.save(official_list(), f"{folder}/official_legacy.pth",
                _use_new_zipfile_serialization=False)
+    for name, kind in (("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)):
+        torch.save(optimizer_state(kind), f"{folder}/{name}.bin")
     torch.save(with_extras(), f"{folder}/extras.pth")
     torch.save(with_extras(), f"{folder}/extras_protocol4.pth", pickle_protocol=4)
     torch.save(with_extras(), f"{folder}/extras_legacy.pth", _use_new_zipfile_serialization=False)

@@ -217,6 +217,10 @@ class ModelOpener {
       files.trained = match_weights(*opened.chosen.trained, Naming::diffusers, config);
     append(files.notes, opened.chosen.notes);
     keep(files, opened.chosen.weights);
+    files.adam_problem = opened.checkpoint.adam_problem;
+    if (opened.checkpoint.adam)
+      files.adam_problem = opened.chosen.weights.path().string() +
+                           ": Adam's state is read in the official order only";
     if (weights_path.empty()) add_accelerate_parts(folder, layout, files);
     const fs::path state = folder / "state.safetensors";
     if (training_ == TrainingPart::read && tree_.exists(state)) add_training_state(state, files);
@@ -245,8 +249,8 @@ class ModelOpener {
     const char* const number = name.data() + std::string_view(kCheckpointPrefix).size();
     std::from_chars(number, name.data() + name.size(), files.step);
     if (const fs::path path = folder / "optimizer.bin"; tree_.exists(path))
-      files.adam_problem = concat(path.string(), ": ", describe_optimizer(path, tree_.map(path)),
-                                  ", numbered as in diffusers, which is not read");
+      files.adam_problem = concat(
+          path.string(), ": this state is not read: ", describe_optimizer(path, tree_.map(path)));
   }
 
   // --- files of the official code ---
@@ -353,11 +357,7 @@ class ModelOpener {
     require(tree_.exists(folder / "config.json"), path.string(),
             ": the weights of a diffusers network, without its config.json; name the model's "
             "folder");
-    ModelFiles files = open_diffusers_folder(in_unet ? folder.parent_path() : folder, path);
-    files.adam_problem = opened.checkpoint.adam_problem;
-    if (opened.checkpoint.adam)
-      files.adam_problem = path.string() + ": Adam's state is read in the official order only";
-    return files;
+    return open_diffusers_folder(in_unet ? folder.parent_path() : folder, path);
   }
 
   TrainingPart training_;

@@ -317,8 +317,9 @@ std::string optimizer_text(const PickleValue& root) {
   if (const auto amsgrad = group.find("amsgrad");
       amsgrad && amsgrad->is(PickleKind::boolean) && amsgrad->integer() != 0)
     settings.emplace_back("amsgrad");
-  return concat("the state of ", name, settings.empty() ? "" : " (", join(settings, ", "),
-                settings.empty() ? "" : ")", ", of ", state->size(), " parameters");
+  return concat("it is of ", name, settings.empty() ? "" : " (", join(settings, ", "),
+                settings.empty() ? "" : ")", ", for ", state->size(),
+                " parameters in the order of their module");
 }
 
 }  // namespace

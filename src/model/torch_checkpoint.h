@@ -49,8 +49,9 @@ struct TorchCheckpoint {
 TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path,
                                       std::shared_ptr<const io::MappedFile> file);
 
-/// What the state of an optimizer in a mapped file is of, for a message: "the state of Adam
-/// (learning rate 0.0001, weight decay 0.01), of 328 parameters"; or why that cannot be said.
+/// Whose the state in a mapped optimizer.bin is, for a message: "it is of Adam (learning rate
+/// 0.0001, weight decay 0.01), for 328 parameters in the order of their module"; or why that cannot
+/// be said.
 std::string describe_optimizer(const std::filesystem::path& path,
                                std::shared_ptr<const io::MappedFile> file);
 

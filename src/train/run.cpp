@@ -17,6 +17,7 @@
 #include "base/progress.h"
 #include "data/class_list.h"
 #include "data/dataset.h"
+#include "model/overrides.h"
 #include "model/run_folder.h"
 #include "run/reporter.h"
 #include "train/checkpoint.h"
@@ -171,10 +172,10 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   TrainingState& state = trainer.state();
 
   if (options.init) {
-    const model::ModelFiles files = open_checkpoint(
-        *options.init, {.height = config.model.height(), .width = config.model.width()},
-        config.diffusion);
-    for (const std::string& note : files.notes) progress.line("init: " + note);
+    const ModelOverrides size{.height = config.model.height(), .width = config.model.width()};
+    const model::ModelFiles files = open_checkpoint(*options.init, size, config.diffusion);
+    for (const std::string& note : files.notes)
+      if (note != model::notes_on(size).front()) progress.line("init: " + note);
     for (const std::string& line : take_over(files, config, state)) progress.line("init: " + line);
     progress.line(concat("init: from ", options.init->string(), " (", files.kind, "), ", state.step,
                          " steps done"));
