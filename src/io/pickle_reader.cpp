@@ -326,7 +326,7 @@ class PickleReader {
   }
 
   void remember(std::uint64_t place) {
-    if (place >= kMaxOperations) fail_here("memo ", place, " is out of range");
+    if (place >= bytes_.size()) fail_here("memo ", place, " is out of range");
     if (place >= memo_.size()) memo_.resize(place + 1, kNothing);
     memo_[place] = top();
   }
