@@ -115,6 +115,9 @@ def main():
                _use_new_zipfile_serialization=False)
     for name, kind in (("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)):
         torch.save(optimizer_state(kind), f"{folder}/{name}.bin")
+    torch.save(torch.nn.Linear(2, 1), f"{folder}/whole.pth")
+    torch.save({"w": numbers(3).to(torch.float8_e4m3fn)}, f"{folder}/eighths.pth")
+    torch.save({"w": numpy.arange(3)}, f"{folder}/arrays.pth")
     torch.save(with_extras(), f"{folder}/extras.pth")
     torch.save(with_extras(), f"{folder}/extras_protocol4.pth", pickle_protocol=4)
     torch.save(with_extras(), f"{folder}/extras_legacy.pth", _use_new_zipfile_serialization=False)

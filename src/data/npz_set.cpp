@@ -171,8 +171,9 @@ bool holds_arrays(const std::filesystem::path& file) {
 Dataset parse_arrays(std::span<const std::byte> bytes, const std::string& file, Labels labels,
                      std::optional<DataSplit> split) {
   const bool is_one_array = file.ends_with(".npy");
-  const Arrays arrays =
-      is_one_array ? Arrays{io::parse_npy(bytes, file)} : io::parse_npz(bytes, file);
+  Arrays arrays = is_one_array ? Arrays{io::parse_npy(bytes, file)} : io::parse_npz(bytes, file);
+  if (is_one_array && arrays.front().shape.size() == 2)  // one grey picture
+    arrays.front().shape.insert(arrays.front().shape.begin(), 1);
   const std::string ending = ending_of(arrays, split, file);
   Dataset dataset{.images = read_pictures(pictures_of(arrays, ending, file), file),
                   .kind = is_one_array ? "npy" : "npz"};

@@ -223,6 +223,13 @@ std::optional<TensorCall> tensor_call(PickleValue value) {
 
 bool is_tensor(const PickleValue& value) { return tensor_call(value).has_value(); }
 
+bool has_numbers(const TorchContents& contents, const PickleValue& tensor) {
+  const std::optional<TensorCall> call = tensor_call(tensor);
+  if (!call || call->arguments.size() == 0) return false;
+  const auto key = storage_key(call->arguments[0]);
+  return key && contents.storages.contains(*key);
+}
+
 TensorEntry tensor_of(const TorchContents& contents, const PickleValue& value,
                       const std::string& name, const std::string& file_name) {
   const auto refuse = [&](const auto&... parts) {

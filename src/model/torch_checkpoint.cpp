@@ -21,7 +21,7 @@ class CheckpointReader {
 
   TorchCheckpoint read() {
     const PickleValue root = file_.root();
-    if (root.is(PickleKind::list) || root.is(PickleKind::tuple)) return read_list(root);
+    if (is_list(root)) return is_official(root) ? read_list(root) : read_dictionary(root);
     if (root.is(PickleKind::call) && !io::is_tensor(root)) refuse("it holds ", needs_program(root));
     if (!root.is(PickleKind::dict)) refuse("it holds ", root.describe());
     return read_dictionary(root);
@@ -35,17 +35,30 @@ class CheckpointReader {
     fail(ErrorCode::corrupt, name_, ": ", parts...);
   }
 
+  static bool is_list(const PickleValue& value) {
+    return value.is(PickleKind::list) || value.is(PickleKind::tuple);
+  }
+
+  /// Other lists hold dictionaries of weights.
+  static bool is_official(const PickleValue& list) {
+    return (list.size() == 4 || list.size() == 5) && list[2].is(PickleKind::integer) &&
+           list[3].is(PickleKind::integer);
+  }
+
   /// Of an object, in whose state weights may be.
   static std::string needs_program(const PickleValue& object) {
+    const std::string_view function = object[0].text();
+    if (function.ends_with(" _reconstruct"))
+      return "an array of NumPy: save tensors (torch.from_numpy) in place of arrays";
+    if (function.starts_with("torch._utils _rebuild_"))
+      return "a tensor of a kind that is not read (8 bits, sparse, quantized ...): save it as "
+             "float32 or float16";
     return concat(object.describe(),
                   ", which only the program that made it can read: save its "
                   "state_dict() with torch.save, or the model with save_pretrained()");
   }
 
   TorchCheckpoint read_list(const PickleValue& list) {
-    if (list.size() != 4 && list.size() != 5)
-      refuse("a list of ", list.size(),
-             "; the official code writes [model, adam, epoch, step] and may add an average");
     TorchCheckpoint result{.kind = kOfficialCheckpoint, .dictionaries = {}};
     result.dictionaries.push_back({"model", table_of(list[0], "the first element")});
     if (list.size() == 5)
@@ -59,6 +72,9 @@ class CheckpointReader {
   /// A dictionary of weights, or with such dictionaries below its keys.
   TorchCheckpoint read_dictionary(const PickleValue& root) {
     visit(root, "", 0);
+    if (is_list(root) && dictionaries_.empty())
+      refuse("a list of ", root.size(),
+             "; the official code writes [model, adam, epoch, step] and may add an average");
     name_shadow_weights();
     if (dictionaries_.empty()) refuse_without_weights(root);
     TorchCheckpoint result{.kind = "dictionary of weights (PyTorch)",
@@ -74,6 +90,13 @@ class CheckpointReader {
     constexpr int kMaxDepth = 4;
     // Shared values can be reached on many ways.
     if (++num_visited_ > io::kMaxTensors) refuse("it has more than ", io::kMaxTensors, " parts");
+    if (is_list(dict)) {
+      constexpr std::size_t kMaxItems = 16;  // others are no lists of networks
+      for (std::size_t i = 0; i < std::min(kMaxItems, dict.size()); ++i)
+        if (dict[i].is(PickleKind::dict))
+          visit(dict[i], concat(place, place.empty() ? "" : ".", i), depth + 1);
+      return;
+    }
     if (dict.find("state") && dict.find("param_groups")) {
       if (!optimizer_) optimizer_ = dict;
       return;
@@ -87,7 +110,8 @@ class CheckpointReader {
         continue;
       }
       const std::string below = place + (place.empty() ? "" : ".") + std::string(key.text());
-      if (value.is(PickleKind::dict) && depth < kMaxDepth) visit(value, below, depth + 1);
+      if ((value.is(PickleKind::dict) || is_list(value)) && depth < kMaxDepth)
+        visit(value, below, depth + 1);
       if (value.is(PickleKind::list) && key.text() == "shadow_params")
         shadow_weights_.emplace_back(below, value);
     }
@@ -147,7 +171,8 @@ class CheckpointReader {
     std::vector<io::TensorEntry> entries;
     for (std::size_t i = 0; i < dict.size(); ++i) {
       const auto [key, value] = dict.pair(i);
-      if (key.is(PickleKind::text) && io::is_tensor(value))
+      if (key.is(PickleKind::text) && io::is_tensor(value) &&
+          io::has_numbers(file_.contents, value))
         entries.push_back(tensor(value, std::string(key.text())));
     }
     return {file_.path, {file_.file}, std::move(entries)};

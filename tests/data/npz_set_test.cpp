@@ -173,6 +173,18 @@ TEST(NpzOfNumPy, CompressedArraysAndHalvesAreRead) {
   }
 }
 
+TEST_F(NpzSet, AnArrayOfTwoAxesIsOneGreyPicture) {
+  std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }";
+  header.resize(117, ' ');
+  test::write_text(folder_ / "one.npy",
+                   std::string("\x93NUMPY\1\0\x76\0", 10) + header + "\n\1\2\3\4\5\6");
+  const Dataset dataset = load_dataset(folder_ / "one.npy", {.channels = 3});
+  EXPECT_EQ(dataset.images.count, 1);
+  EXPECT_EQ(dataset.images.width, 3);
+  EXPECT_EQ(dataset.images.channels, 3);
+  EXPECT_EQ(dataset.images.pixels[3], 2);
+}
+
 TEST(NpzOfNumPy, BooleansAreBlackAndWhite) {
   EXPECT_THAT(load_npz("tests/data/arrays/booleans.npz", Labels::ignore).images.pixels,
               ElementsAre(255, 0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0));
