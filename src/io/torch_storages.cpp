@@ -62,15 +62,18 @@ DeclaredStorages declared_storages(const PickleTree& tree, const std::string& fi
            value[0].describe(), ", which PyTorch does not write");
     const std::string key((*tuple)[2].text());
     const NamedType* const type = storage_type((*tuple)[1]);
-    if (type == nullptr) continue;
-    const DeclaredStorage storage{
-        .type = type->type,
-        .element_bytes =
-            type->type ? static_cast<std::int64_t>(size_of(*type->type)) : type->complex_bytes,
-        .num_elements = (*tuple)[4].integer()};
+    DeclaredStorage storage{.type = std::nullopt,
+                            .element_bytes = 0,
+                            .num_elements = (*tuple)[4].integer(),
+                            .type_name = (*tuple)[1].text()};
+    if (type != nullptr) {
+      storage.type = type->type;
+      storage.element_bytes =
+          type->type ? static_cast<std::int64_t>(size_of(*type->type)) : type->complex_bytes;
+    }
     const auto [found, is_new] = storages.emplace(key, storage);
-    if (!is_new &&
-        (found->second.type != storage.type || found->second.num_elements != storage.num_elements))
+    if (!is_new && (found->second.type_name != storage.type_name ||
+                    found->second.num_elements != storage.num_elements))
       fail(ErrorCode::corrupt, file_name, ": storage ", display_name(key),
            " is described in two ways");
   }

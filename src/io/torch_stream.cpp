@@ -55,9 +55,10 @@ class StreamReader {
       if (!keys[i].is(PickleKind::text)) refuse("the key of a storage is ", keys[i].describe());
       const std::string key(keys[i].text());
       const auto storage = declared.find(key);
-      if (storage == declared.end())
-        refuse("storage ", display_name(key), " belongs to no tensor of a type that is supported");
-      const auto [type, element_bytes, count] = storage->second;
+      if (storage == declared.end()) refuse("storage ", display_name(key), " belongs to no tensor");
+      const auto [type, element_bytes, count, type_name] = storage->second;
+      if (element_bytes == 0)
+        refuse("storage ", display_name(key), " is a ", type_name, ", whose size is not known");
       std::int64_t stated = 0;
       if (rest_.size() < sizeof stated)
         refuse("it is cut short before storage ", display_name(key));
