@@ -18,6 +18,10 @@ def main():
     np.savez_compressed(f"{folder}/compressed.npz", (20 * count).astype(np.uint8), labels)
     np.savez_compressed(f"{folder}/compressed_many.npz", images=many, labels=labels.astype(np.uint8))
     np.savez_compressed(f"{folder}/compressed_halves.npz", x=(count / 12).astype(np.float16), y=labels)
+    pictures = (20 * count).astype(np.uint8)
+    np.savez(f"{folder}/splits.npz", names=np.array(["a", "b"]), train_images=pictures, train_labels=labels[:, None],
+             test_images=pictures[1:], about=np.array({"license": "none"}, dtype=object))
+    np.savez(f"{folder}/texts.npz", x=pictures, y=np.array(["cat", "dog"]))
     np.save(f"{folder}/halves.npy", (count / 8 - 0.75).astype(np.float16))
     np.savez(f"{folder}/booleans.npz", count % 3 == 0)
     np.save(f"{folder}/big_endian.npy", count.astype(">f4"))

@@ -101,7 +101,19 @@ NpzArray parse_npy(std::span<const std::byte> file, const std::string& file_name
   return parse_array("arr_0", file, file_name);
 }
 
-std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name) {
+std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name,
+                                OddArrays odd) {
+  std::string first_problem;
+  std::size_t num_odd = 0;
+  const auto add = [&](const std::string& name, std::span<const std::byte> bytes) {
+    try {
+      return parse_array(name, bytes, file_name);
+    } catch (const Error& error) {
+      if (odd == OddArrays::refuse) throw;
+      if (num_odd++ == 0) first_problem = error.what();
+      return NpzArray{.name = name, .type = "??", .shape = {}, .problem = error.what()};
+    }
+  };
   constexpr std::uint64_t kMaxUnpacked = std::uint64_t{16} << 30;
   std::vector<NpzArray> arrays;
   std::uint64_t size = 0;
@@ -110,15 +122,16 @@ std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::stri
     if (entry.size > kMaxUnpacked - size)
       fail(ErrorCode::corrupt, file_name, ": its arrays are larger than 16 GiB; split the file");
     size += entry.size;
-    std::string name(entry.name.substr(0, entry.name.size() - kNpyEnding.size()));
+    const std::string name(entry.name.substr(0, entry.name.size() - kNpyEnding.size()));
     if (entry.method == ZipMethod::stored) {
-      arrays.push_back(parse_array(std::move(name), entry.bytes, file_name));
+      arrays.push_back(add(name, entry.bytes));
       continue;
     }
     const auto unpacked = std::make_shared<const std::string>(inflated(entry, file_name));
-    arrays.push_back(parse_array(std::move(name), std::as_bytes(std::span(*unpacked)), file_name));
+    arrays.push_back(add(name, std::as_bytes(std::span(*unpacked))));
     arrays.back().unpacked = unpacked;
   }
+  if (num_odd > 0 && num_odd == arrays.size()) fail(ErrorCode::corrupt, first_problem);
   if (arrays.empty()) fail(ErrorCode::corrupt, file_name, ": holds no arrays (.npy)");
   return arrays;
 }

@@ -24,6 +24,7 @@ struct NpzArray {
   /// For writing, in place of `bytes`: hands over as many as shape and type need.
   std::function<void(const ByteSink&)> produce = {};
   std::shared_ptr<const std::string> unpacked = {};  ///< what `bytes` are of, in a compressed file
+  std::string problem = {};                          ///< why it is not read; see OddArrays
 };
 
 /// Bytes of a number of a type that is understood: whole numbers of 8 to 64 bits, floats of 16
@@ -40,11 +41,16 @@ FileContent picture_npz_content(std::int64_t count, const PictureShape& shape,
                                 std::function<void(const ByteSink&)> produce,
                                 std::span<const std::int64_t> labels);
 
+/// What becomes of arrays that are not read (texts, objects, other orders): the file is refused, or
+/// they are kept without their bytes, with `problem` set, unless all are odd.
+enum class OddArrays { refuse, keep };
+
 /// The arrays of an .npz file; their bytes point into it or, of compressed ones, are kept by the
 /// arrays. Error(corrupt) naming `file_name` and the array for what is not such a file, for Fortran
 /// order, numbers of big-endian machines, and types other than whole numbers of 8 to 64 bits,
 /// floats of 16 to 64 and booleans; and as parse_zip().
-std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name);
+std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name,
+                                OddArrays odd = OddArrays::refuse);
 
 /// The array of an .npy file, as numpy.save() writes it, by the name arr_0. Errors as parse_npz().
 NpzArray parse_npy(std::span<const std::byte> file, const std::string& file_name);

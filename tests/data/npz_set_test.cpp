@@ -173,6 +173,22 @@ TEST(NpzOfNumPy, CompressedArraysAndHalvesAreRead) {
   }
 }
 
+TEST_F(NpzSet, ArraysThatNeedAnotherTypeOrOrderSaySo) {
+  const std::vector<std::uint8_t> samples(2 * 3 * 5 * 5);
+  const auto refused = [&](const char* type, std::vector<std::int64_t> shape, const char* message) {
+    expect_error(ErrorCode::corrupt, message, [&] {
+      load_npz(write({{.name = "x",
+                       .type = type,
+                       .shape = std::move(shape),
+                       .bytes = std::as_bytes(std::span(samples))}}),
+               Labels::ignore);
+    });
+  };
+  refused("|u1", {2, 3, 5, 5}, "array x is [2,3,5,5], which looks like [N,C,H,W]");
+  refused("|i1", {2, 5, 5, 3}, "array x is of type |i1; pictures are |u1");
+  refused("<i2", {3, 5, 5}, "array x is of type <i2");
+}
+
 TEST_F(NpzSet, AnArrayOfTwoAxesIsOneGreyPicture) {
   std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }";
   header.resize(117, ' ');
@@ -183,6 +199,18 @@ TEST_F(NpzSet, AnArrayOfTwoAxesIsOneGreyPicture) {
   EXPECT_EQ(dataset.images.width, 3);
   EXPECT_EQ(dataset.images.channels, 3);
   EXPECT_EQ(dataset.images.pixels[3], 2);
+}
+
+// MedMNIST's names; texts and objects beside the pictures.
+TEST(NpzOfNumPy, ArraysOfOtherKindsHinderNobody) {
+  const std::filesystem::path path = "tests/data/arrays/splits.npz";
+  EXPECT_THAT(load_dataset(path, {.labels = Labels::read}).labels, ElementsAre(3, 1));
+  EXPECT_THAT(load_dataset(path, {.split = DataSplit::test}).images.pixels,
+              ElementsAre(120, 140, 160, 180, 200, 220));
+  const std::filesystem::path texts = "tests/data/arrays/texts.npz";
+  EXPECT_EQ(load_npz(texts, Labels::ignore).images.count, 2);
+  expect_error(ErrorCode::corrupt, "texts.npz: array y: its type is <U3",
+               [&] { load_npz(texts, Labels::read); });
 }
 
 TEST(NpzOfNumPy, BooleansAreBlackAndWhite) {
