@@ -137,14 +137,14 @@ TEST(Npz, SaysWhatIsWrongWithAnArray) {
 
 TEST(Npz, CompressedFilesThatAreDamagedAreRefused) {
   const std::string whole = read_file("tests/data/arrays/compressed_many.npz", 1 << 20);
-  EXPECT_EQ(parse(whole).size(), 2U);
+  EXPECT_EQ(parse_file(whole).size(), 2U);
   for (std::size_t size = 0; size < whole.size(); ++size)
-    EXPECT_THROW(parse(std::string_view(whole).substr(0, size)), Error) << size;
+    EXPECT_THROW(parse_file(std::string_view(whole).substr(0, size)), Error) << size;
   const std::size_t data_at = whole.find(".npy") + 40;
   for (std::size_t at = data_at; at < whole.find("PK", data_at); ++at) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
-    EXPECT_THROW(parse(damaged), Error) << at;
+    EXPECT_THROW(parse_file(damaged), Error) << at;
   }
   // An entry that claims to unpack to 4 GB, in both of its headers.
   std::string bomb = whole;
@@ -152,7 +152,7 @@ TEST(Npz, CompressedFilesThatAreDamagedAreRefused) {
     const std::size_t local = std::string_view(header)[2] == 3 ? 22 : 24;
     bomb.replace(bomb.find(header) + local, 4, "\xff\xff\xff\xf0");
   }
-  EXPECT_THROW(parse(bomb), Error);
+  EXPECT_THROW(parse_file(bomb), Error);
 }
 
 TEST(Npz, NumPyReadsOursAndWeReadNumPys) {

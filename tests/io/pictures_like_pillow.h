@@ -27,7 +27,7 @@ inline int expect_all_look_as_in_pillow(const std::filesystem::path& folder) {
     std::memcpy(size, expected.data(), sizeof size);
     try {
       const engine::io::AnyImage image = engine::io::convert_channels(
-          engine::io::read_picture(path).image, Channels::rgb, Colour{255, 255, 255});
+          engine::io::read_picture(path).image, engine::io::Channels::rgb, Colour{255, 255, 255});
       std::visit(
           [&](const auto& found) {
             ASSERT_EQ(found.width, size[0]) << path;
