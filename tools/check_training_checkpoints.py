@@ -9,17 +9,28 @@ and with --weights raw the other set; what has no weights must be refused by wha
 otherwise.
 """
 
+import argparse
+import enum
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
 from diffusers.training_utils import EMAModel
 from safetensors.torch import load_file, save_file
 
 FAILURES = []
+
+
+class Phase(enum.Enum):
+    TRAIN = 1
+
+
+class Configuration(dict):
+    pass
 
 
 def network(seed):
@@ -97,6 +108,11 @@ def main():
         "deep": {"checkpoint": {"network": {"weights": plain}}},
         "in double": {"model": {k: v.double() for k, v in plain.items()}},
         "legacy": {"model": plain},
+        "list": [plain, {"epoch": 3}],
+        "with objects": {"model": plain, "args": argparse.Namespace(lr=1e-4, out=Path("x")), "phase": Phase.TRAIN,
+                         "best": numpy.float64(0.5), "step": numpy.int64(7), "random": numpy.random.get_state()},
+        "of another dict": {"model": Configuration(plain), "config": Configuration(a=[1, Path("x")])},
+        "parameters": dict(unet.named_parameters()),
         **{f"with {name}": {"model": plain, "optimizer": o.state_dict(), "scheduler": {"last_epoch": 2}}
            for name, o in optimizers.items()},
     }
@@ -136,6 +152,8 @@ def main():
         check(program, "accelerate, finished", checkpoint, averaged)
         check(program, "accelerate, unet", checkpoint / "unet", plain)
         check_refused(program, "optimizer.bin", checkpoint / "optimizer.bin", "the state of an optimizer")
+        torch.save(unet, root / "whole.pt")
+        check_refused(program, "torch.save(model)", root / "whole.pt", "an object of diffusers.")
         torch.save(ema.state_dict(), root / "ema.pt")
         check_refused(program, "EMAModel alone", root / "ema.pt", "EMAModel")
 

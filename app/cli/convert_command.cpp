@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "model_override_flags.h"
 #include "outputs.h"
+#include "printable.h"
 
 namespace ddim::cli {
 namespace {
@@ -41,6 +42,7 @@ void run(const Flags& flags) {
   const ModelInfo info = describe_model(flags.output);
   fmt::print("{}: {}, {} parameters as {}, pictures of {}x{}\n", flags.output.string(), info.format,
              info.num_parameters, info.weight_type, info.shape.width, info.shape.height);
+  for (const std::string& note : check.notes) fmt::print("note: {}\n", printable(note));
   fmt::print("check: largest difference of eps {:.3g} (largest eps {:.3g})\n",
              check.largest_difference, check.largest_eps);
 }

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "ddim/export.h"
 #include "ddim/model_overrides.h"
@@ -60,8 +62,9 @@ struct ConvertOptions {
 
 /// The written model compared with the one it was made from, for the same noise.
 struct ConvertCheck {
-  double largest_difference = 0.0;  ///< between their eps
-  double largest_eps = 0.0;         ///< of the first, to compare with
+  double largest_difference = 0.0;      ///< between their eps
+  double largest_eps = 0.0;             ///< of the first, to compare with
+  std::vector<std::string> notes = {};  ///< what of the input the output does not have
 };
 
 /// Rewrites anything that Model::load() takes as `output`, which must not exist, then runs both.

@@ -20,8 +20,11 @@ ConvertCheck convert_model(const std::filesystem::path& input, const std::filesy
   const eval::OutputDistance distance =
       eval::compare_networks([&] { return model::load_model(files, device, options.weights).unet; },
                              [&] { return model::load_model(output, device).unet; }, T / 2);
-  return {.largest_difference = distance.largest_difference,
-          .largest_eps = distance.largest_output};
+  ConvertCheck check{.largest_difference = distance.largest_difference,
+                     .largest_eps = distance.largest_output};
+  if (!files.adam_problem.empty())
+    check.notes.push_back("the optimizer's state is left out: " + files.adam_problem);
+  return check;
 }
 
 }  // namespace ddim

@@ -65,7 +65,11 @@ ModelInfo info_of(const model::ModelFiles& files) {
 }  // namespace
 
 ModelInfo describe_model(const std::filesystem::path& path, const ModelOverrides& overrides) {
-  return info_of(model::open_model(path, model::TrainingPart::read, overrides));
+  const model::ModelFiles files = model::open_model(path, model::TrainingPart::read, overrides);
+  ModelInfo info = info_of(files);
+  if (!files.adam_problem.empty())
+    info.notes.push_back("training cannot take over the optimizer's state: " + files.adam_problem);
+  return info;
 }
 
 Model ModelAccess::load(const model::ModelFiles& files, const LoadOptions& options) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <set>
 #include <utility>
 
@@ -47,9 +48,13 @@ void add_to(DataReport& all, const DataReport& more) {
   all.notices.insert(all.notices.end(), more.notices.begin(), more.notices.end());
 }
 
+/// What grey pictures in files of arrays are good for.
+enum class GreyArrays { for_rgb, for_all_channels };
+
 /// The pictures of a file, with the model's shape.
 FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit,
-                      const ReadOptions& read, DataReport& report) {
+                      const ReadOptions& read, DataReport& report,
+                      GreyArrays grey = GreyArrays::for_rgb) {
   if (!fs::exists(file)) {
     require(
         file.has_extension(), file.string(),
@@ -73,6 +78,8 @@ FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit,
                                    {.channels = shape.channels, .background = read.background});
   add_to(report, dataset.report);
   const std::int64_t count = dataset.images.count;
+  if (dataset.images.channels == 1 && (shape.channels == 3 || grey == GreyArrays::for_all_channels))
+    data::repeat_channel(dataset.images, shape.channels);
   return fit_to_model(std::move(dataset.images), shape, fit, count, file.string());
 }
 
@@ -125,8 +132,14 @@ FloatImages load_mask(const Model& model, const fs::path& file, Fit fit) {
   PictureShape shape = model.info().shape;
   DataReport report;
   const Colour black{0, 0, 0};
-  if (!fs::exists(file) || data::holds_arrays(file) || extension_of(file) == ".safetensors")
-    return read_file(file, shape, fit, {}, report);
+  if (!fs::exists(file) || data::holds_arrays(file) || extension_of(file) == ".safetensors") {
+    FloatImages mask = read_file(file, shape, fit, {}, report, GreyArrays::for_all_channels);
+    Image image{.width = mask.shape.width, .height = mask.count * mask.shape.height};
+    for (const float value : mask.values)
+      image.pixels.push_back(static_cast<std::uint8_t>(std::lround((value + 1.0F) * 127.5F)));
+    check_mask(image, file.string());
+    return mask;
+  }
   check_mask(
       io::to_bytes(io::convert_channels(io::read_picture(file).image, io::Channels::grey, black)),
       file.string());

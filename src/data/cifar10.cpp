@@ -49,8 +49,7 @@ std::string_view bytes_of_array(const PickleValue& array) {
 }  // namespace
 
 Cifar10 parse_cifar10_pickle(std::span<const std::uint8_t> bytes, const std::string& name) {
-  const io::ParsedPickle parsed =
-      io::parse_pickle(std::as_bytes(bytes), name, io::PickleGlobals::arrays);
+  const io::ParsedPickle parsed = io::parse_pickle(std::as_bytes(bytes), name);
   const PickleValue root = parsed.tree->root();
   const auto data = root.find("data"), labels = root.find("labels");
   const std::string_view planes = data ? bytes_of_array(*data) : std::string_view();

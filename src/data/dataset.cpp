@@ -161,15 +161,7 @@ void spread_channels(Images& images, std::int64_t channels) {
   if (channels == 0 || channels == images.channels) return;
   require(images.channels == 1 && channels == 3, "data: the images have ", images.channels,
           images.channels == 1 ? " channel" : " channels", ", but the model takes ", channels);
-  const auto thrice = [](auto& samples) {
-    std::remove_cvref_t<decltype(samples)> spread;
-    spread.reserve(3 * samples.size());
-    for (const auto sample : samples) spread.insert(spread.end(), 3, sample);
-    samples = std::move(spread);
-  };
-  thrice(images.pixels);
-  thrice(images.values);
-  images.channels = 3;
+  repeat_channel(images, channels);
 }
 
 }  // namespace

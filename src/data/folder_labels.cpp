@@ -1,9 +1,10 @@
 #include "data/folder_labels.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
-#include <map>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/error.h"
@@ -38,39 +39,80 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-/// File -> label, as the list has them.
-std::map<std::string, std::string, std::less<>> read_list(const fs::path& list) {
-  std::map<std::string, std::string, std::less<>> label_of;
-  const std::string text = io::read_file(list, kMaxListBytes);
-  std::string_view rest = text;
-  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a byte-order mark
-  for (std::int64_t line = 1; !rest.empty(); ++line) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view row = trimmed(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (row.empty()) continue;
-    // A file's name may hold a comma; a label may not.
-    const std::size_t comma = row.rfind(',');
-    if (comma == std::string_view::npos)
-      fail(ErrorCode::corrupt, list.string(), ": line ", line, ": expected file,label");
-    const std::string_view file = trimmed(row.substr(0, comma));
-    const std::string_view label = trimmed(row.substr(comma + 1));
-    const bool is_heading =
-        line == 1 && (label == "label" || label == "class" || label == "labels");
-    if (is_heading) continue;
-    if (!label_of.emplace(file, label).second)
-      fail(ErrorCode::corrupt, list.string(), ": line ", line, ": ", file, " is listed twice");
+constexpr std::string_view kLabelNames[] = {"label",    "labels", "class", "classes",
+                                            "category", "target", "breed"};
+constexpr std::string_view kFileNames[] = {"file",  "filename", "file_name", "files",
+                                           "image", "image_id", "img",       "id",
+                                           "path",  "name",     "picture"};
+
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::ranges::any_of(names, [name](std::string_view known) {
+    return std::ranges::equal(
+        name, known, [](unsigned char a, unsigned char b) { return std::tolower(a) == b; });
+  });
+}
+
+/// Of a list: which is the separator, and what stands where.
+struct Columns {
+  char separator = ',';
+  std::size_t file = 0, label = 1;
+  bool have_names = false;
+  bool are_two = true;
+};
+
+/// Fields of a row without their quotes.
+std::vector<std::string_view> split_row(std::string_view row, char separator) {
+  std::vector<std::string_view> fields;
+  bool quoted = false;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= row.size(); ++i) {
+    if (i < row.size() && row[i] == '"') quoted = !quoted;
+    if (i < row.size() && (quoted || row[i] != separator)) continue;
+    fields.push_back(trimmed(row.substr(begin, i - begin)));
+    begin = i + 1;
   }
-  return label_of;
+  return fields;
+}
+
+/// From the first row, which may have names of columns.
+Columns columns_of(std::string_view row) {
+  Columns columns;
+  for (const char separator : {',', ';', '\t'}) {
+    const std::vector<std::string_view> names = split_row(row, separator);
+    if (names.size() < 2) continue;
+    columns.separator = separator;
+    columns.are_two = names.size() == 2;
+    const auto label = std::ranges::find_if(
+        names, [](std::string_view name) { return is_one_of(name, kLabelNames); });
+    const auto file = std::ranges::find_if(
+        names, [](std::string_view name) { return is_one_of(name, kFileNames); });
+    columns.have_names = label != names.end();
+    if (!columns.have_names) break;
+    columns.label = static_cast<std::size_t>(label - names.begin());
+    columns.file = file != names.end() ? static_cast<std::size_t>(file - names.begin())
+                                       : (columns.label == 0 ? 1 : 0);
+    break;
+  }
+  if (!columns.have_names) columns.are_two = true;
+  return columns;
+}
+
+/// A file's name may hold a comma without quotes where there are two columns; a label may not.
+std::vector<std::string_view> fields_of(std::string_view row, const Columns& columns) {
+  if (!columns.are_two || columns.label == 0) return split_row(row, columns.separator);
+  const std::size_t last = row.rfind(columns.separator);
+  if (last == std::string_view::npos) return {};
+  return {trimmed(row.substr(0, last)), trimmed(row.substr(last + 1))};
 }
 
 std::vector<std::string> labels_of_list(const fs::path& dir, const fs::path& list,
                                         const std::vector<fs::path>& files) {
-  const auto label_of = read_list(list);
+  const LabelList label_of = parse_label_list(io::read_file(list, kMaxListBytes), list.string());
   std::vector<std::string> labels;
   for (const fs::path& file : files) {
     auto found = label_of.find(file.lexically_relative(dir).generic_string());
     if (found == label_of.end()) found = label_of.find(file.filename().string());
+    if (found == label_of.end()) found = label_of.find(file.stem().string());
     require(found != label_of.end(), file.string(), ": is not listed in ", list.string());
     labels.push_back(found->second);
   }
@@ -98,6 +140,29 @@ FolderLabels by_name(const std::vector<std::string>& name_of) {
 }
 
 }  // namespace
+
+LabelList parse_label_list(std::string_view text, const std::string& file_name) {
+  LabelList label_of;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte-order mark
+  std::optional<Columns> columns;
+  for (std::int64_t line = 1; !text.empty(); ++line) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view row = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (trimmed(row).empty()) continue;
+    if (!columns) {
+      columns = columns_of(row);
+      if (columns->have_names) continue;
+    }
+    const std::vector<std::string_view> fields = fields_of(row, *columns);
+    if (fields.size() <= std::max(columns->file, columns->label))
+      fail(ErrorCode::corrupt, file_name, ": line ", line, ": expected file,label");
+    const std::string_view file = fields[columns->file];
+    if (!label_of.emplace(file, fields[columns->label]).second)
+      fail(ErrorCode::corrupt, file_name, ": line ", line, ": ", file, " is listed twice");
+  }
+  return label_of;
+}
 
 FolderLabels folder_labels(const fs::path& dir, const std::vector<fs::path>& files) {
   const fs::path list = dir / "labels.csv";

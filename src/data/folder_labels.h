@@ -4,7 +4,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ddim::engine::data {
@@ -15,10 +18,20 @@ struct FolderLabels {
   std::vector<std::string> names = {};    ///< of the classes, by number
 };
 
+/// Labels by file, as they are written.
+using LabelList = std::map<std::string, std::string, std::less<>>;
+
+/// Reads the text of a labels.csv: lines `file,label`, separated by commas, semicolons or tabs. The
+/// first may have names of columns, such as these words, `filename` or `class`; then there may be
+/// more columns, in any order. Error(corrupt) naming `file_name` for another line, and for a file
+/// that is listed twice.
+LabelList parse_label_list(std::string_view text, const std::string& file_name);
+
 /// If `dir` has a file `labels.csv` of lines `file,label` (the first line may be these words), the
 /// class is the label: whole numbers from 0 are taken as they are, names are numbered in natural
-/// order; a file is its path below `dir`, or its name. Otherwise the class is the sub-folder of
-/// `dir`, numbered in natural order (2 before 10). Error(user) for a file without a class.
+/// order; a file is its path below `dir`, its name, or that without ending. Otherwise the class is
+/// the sub-folder of `dir`, numbered in natural order (2 before 10). Error(user) for a file without
+/// a class.
 FolderLabels folder_labels(const std::filesystem::path& dir,
                            const std::vector<std::filesystem::path>& files);
 

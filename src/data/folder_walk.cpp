@@ -106,6 +106,8 @@ class Walk {
     } else if (start.kind != io::PictureKind::none ||
                std::ranges::find(kPictureEndings, ending) != std::end(kPictureEndings)) {
       found_.pictures.push_back(path);
+    } else if (path.filename().string().ends_with("-idx3-ubyte")) {
+      leave_out(path, "idx", " (they are called train-images-idx3-ubyte and t10k-...)");
     } else if (std::ranges::find(kDataEndings, ending) != std::end(kDataEndings)) {
       leave_out(path, ending.substr(1), "");
     }
@@ -136,7 +138,8 @@ FolderFiles find_pictures(const fs::path& dir) { return Walk().find(dir); }
 std::vector<fs::path> sub_folders(const fs::path& dir) {
   std::vector<fs::path> folders;
   for (const fs::directory_entry& entry : fs::directory_iterator(dir)) {
-    if (!is_system_name(entry.path().filename().string()) && fs::is_directory(entry.path()))
+    std::error_code code;  // a link may lead nowhere, or to itself
+    if (!is_system_name(entry.path().filename().string()) && fs::is_directory(entry.path(), code))
       folders.push_back(entry.path());
   }
   std::ranges::sort(folders);

@@ -1,6 +1,7 @@
 #include "data/images.h"
 
 #include <cassert>
+#include <type_traits>
 #include <utility>
 
 namespace ddim::engine::data {
@@ -15,6 +16,19 @@ void make_values(Images& images) {
 }
 
 }  // namespace
+
+void repeat_channel(Images& images, std::int64_t channels) {
+  const auto repeat = [channels](auto& samples) {
+    std::remove_cvref_t<decltype(samples)> all;
+    all.reserve(static_cast<std::size_t>(channels) * samples.size());
+    for (const auto sample : samples)
+      all.insert(all.end(), static_cast<std::size_t>(channels), sample);
+    samples = std::move(all);
+  };
+  repeat(images.pixels);
+  repeat(images.values);
+  images.channels = channels;
+}
 
 void append(Images& images, Images more) {
   if (images.count == 0) {

@@ -32,6 +32,9 @@ struct Images {
 /// Adds images of the same size. If only one side has bytes, all become values.
 void append(Images& images, Images more);
 
+/// Makes grey images have `channels` equal channels.
+void repeat_channel(Images& images, std::int64_t channels);
+
 enum class Flip { no, horizontal };
 
 /// One image as input of a network: out[h,w,c] = byte / 127.5 - 1, in [-1, 1], mirrored on request.

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <initializer_list>
 #include <span>
 #include <string_view>
 
 #include "base/error.h"
 #include "io/npz.h"
 #include "io/read_file.h"
+#include "io/stored_type.h"
 
 namespace ddim::engine::data {
 namespace {
@@ -18,39 +18,51 @@ using Arrays = std::vector<io::NpzArray>;
 
 constexpr std::size_t kMaxFileBytes = std::size_t{16} << 30;
 
+constexpr std::string_view kPictures[] = {"arr_0", "images", "x", "X"};
+constexpr std::string_view kSplitPictures[] = {"x", "X", "images"};
+constexpr std::string_view kLabels[] = {"arr_1", "labels", "label", "y", "Y", "targets"};
+
 bool is_whole(const io::NpzArray& array) { return array.type[1] == 'u' || array.type[1] == 'i'; }
 
 bool are_pictures(const io::NpzArray& array) {
-  const bool fits = array.type == "|u1" || array.type == "<u2" || array.type[1] == 'f';
+  const bool fits =
+      array.type == "|u1" || array.type == "|b1" || array.type == "<u2" || array.type[1] == 'f';
   return fits && (array.shape.size() == 4 || array.shape.size() == 3);
 }
 
-const io::NpzArray* named(const Arrays& arrays, std::initializer_list<std::string_view> names,
-                          const std::string& ending) {
+/// "x_train" or, as MedMNIST has it, "train_images"; `split` is "train", or empty.
+const io::NpzArray* named(const Arrays& arrays, std::span<const std::string_view> names,
+                          std::string_view split) {
   for (const std::string_view name : names) {
-    for (const io::NpzArray& array : arrays)
-      if (array.name == concat(name, ending)) return &array;
+    for (const io::NpzArray& array : arrays) {
+      const bool fits = split.empty() ? array.name == name
+                                      : array.name == concat(name, '_', split) ||
+                                            array.name == concat(split, '_', name);
+      if (!fits) continue;
+      if (!array.problem.empty()) fail(ErrorCode::corrupt, array.problem);
+      return &array;
+    }
   }
   return nullptr;
 }
 
-/// "_test" in a file whose arrays are splits, "" in one that is not split.
-std::string ending_of(const Arrays& arrays, std::optional<DataSplit> split,
-                      const std::string& file) {
+/// "test" in a file whose arrays are splits, "" in one that is not split.
+std::string split_of(const Arrays& arrays, std::optional<DataSplit> split,
+                     const std::string& file) {
   const auto has = [&](DataSplit part) {
-    return named(arrays, {"x", "images"}, concat("_", to_string(part))) != nullptr;
+    return named(arrays, kSplitPictures, to_string(part)) != nullptr;
   };
   const bool is_split = has(DataSplit::train) || has(DataSplit::val) || has(DataSplit::test);
   const DataSplit wanted = split.value_or(is_split ? DataSplit::test : DataSplit::train);
   require(is_split ? has(wanted) : wanted == DataSplit::train, "data: ", file, " has no ",
           to_string(wanted), " split",
           is_split ? "" : "; it is not split, and its pictures count as training data");
-  return is_split ? concat("_", to_string(wanted)) : "";
+  return is_split ? std::string(to_string(wanted)) : "";
 }
 
-const io::NpzArray& pictures_of(const Arrays& arrays, const std::string& ending,
+const io::NpzArray& pictures_of(const Arrays& arrays, const std::string& part,
                                 const std::string& file) {
-  const io::NpzArray* known = named(arrays, {"arr_0", "images", "x"}, ending);
+  const io::NpzArray* known = named(arrays, kPictures, part);
   if (known != nullptr && are_pictures(*known)) return *known;
   const io::NpzArray* found = nullptr;
   for (const io::NpzArray& array : arrays) {
@@ -59,6 +71,13 @@ const io::NpzArray& pictures_of(const Arrays& arrays, const std::string& ending,
       fail(ErrorCode::corrupt, file, ": ", found->name, " and ", array.name,
            " both hold pictures; expected one array of bytes [N,H,W,C], or arr_0");
     found = &array;
+  }
+  for (const io::NpzArray& array : arrays) {
+    if (found != nullptr) break;
+    if (!array.problem.empty()) fail(ErrorCode::corrupt, array.problem);
+    if (array.shape.size() == 3 || array.shape.size() == 4)
+      fail(ErrorCode::corrupt, file, ": array ", array.name, " is of type ", array.type,
+           "; pictures are |u1 (bytes), <u2 or floats: save array.astype('uint8') of it");
   }
   if (found == nullptr)
     fail(ErrorCode::corrupt, file,
@@ -70,6 +89,12 @@ template <class Number>
 std::vector<Number> numbers_of(const io::NpzArray& array) {
   std::vector<Number> numbers(array.bytes.size() / sizeof(Number));
   std::memcpy(numbers.data(), array.bytes.data(), array.bytes.size());
+  return numbers;
+}
+
+std::vector<float> numbers_of_halves(const io::NpzArray& array) {
+  std::vector<float> numbers(array.bytes.size() / 2);
+  io::to_f32(io::StoredType::f16, array.bytes, numbers);
   return numbers;
 }
 
@@ -85,6 +110,7 @@ bool on_numbers(const io::NpzArray& array, const Work& work) {
   if (type == "<i4") return work(numbers_of<std::int32_t>(array)), true;
   if (type == "<u8") return work(numbers_of<std::uint64_t>(array)), true;
   if (type == "<i8") return work(numbers_of<std::int64_t>(array)), true;
+  if (type == "<f2") return work(numbers_of_halves(array)), true;
   if (type == "<f4") return work(numbers_of<float>(array)), true;
   if (type == "<f8") return work(numbers_of<double>(array)), true;
   return false;
@@ -119,8 +145,15 @@ Images read_pictures(const io::NpzArray& array, const std::string& file) {
                 .width = array.shape[2],
                 .channels = array.shape.size() == 4 ? array.shape[3] : 1};
   const std::string where = concat(file, ": array ", array.name);
+  const auto& shape = array.shape;
+  if (shape.size() == 4 && shape[1] <= 4 && shape[3] > 4 && shape[2] == shape[3])
+    fail(ErrorCode::corrupt, where, " is [", join(shape, ","),
+         "], which looks like [N,C,H,W]; save numpy.moveaxis(array, 1, -1) of it");
   if (array.type == "|u1") {
     images.pixels = numbers_of<std::uint8_t>(array);
+  } else if (array.type == "|b1") {
+    for (const std::uint8_t sample : numbers_of<std::uint8_t>(array))
+      images.pixels.push_back(sample != 0 ? 255 : 0);
   } else if (array.type == "<u2") {
     for (const std::uint16_t sample : numbers_of<std::uint16_t>(array))
       images.values.push_back(static_cast<float>(sample / 32767.5 - 1.0));
@@ -129,7 +162,7 @@ Images read_pictures(const io::NpzArray& array, const std::string& file) {
       images.values = values_of_floats({numbers.begin(), numbers.end()}, where);
     });
     if (images.values.empty())
-      fail(ErrorCode::corrupt, where, " is of type ", array.type, "; expected <f4 or <f8");
+      fail(ErrorCode::corrupt, where, " is of type ", array.type, "; expected <f2, <f4 or <f8");
   }
   return images;
 }
@@ -156,22 +189,27 @@ bool holds_arrays(const std::filesystem::path& file) {
   return file.extension() == ".npz" || file.extension() == ".npy";
 }
 
-Dataset load_npz(const std::filesystem::path& path, Labels labels, std::optional<DataSplit> split) {
-  const std::string file = path.string();
-  const std::string text = io::read_file(path, kMaxFileBytes);
-  const auto bytes = std::as_bytes(std::span(text));
-  const bool is_one_array = path.extension() == ".npy";
-  const Arrays arrays =
-      is_one_array ? Arrays{io::parse_npy(bytes, file)} : io::parse_npz(bytes, file);
-  const std::string ending = ending_of(arrays, split, file);
-  Dataset dataset{.images = read_pictures(pictures_of(arrays, ending, file), file),
+Dataset parse_arrays(std::span<const std::byte> bytes, const std::string& file, Labels labels,
+                     std::optional<DataSplit> split) {
+  const bool is_one_array = file.ends_with(".npy");
+  Arrays arrays = is_one_array ? Arrays{io::parse_npy(bytes, file)}
+                               : io::parse_npz(bytes, file, io::OddArrays::keep);
+  if (is_one_array && arrays.front().shape.size() == 2)  // one grey picture
+    arrays.front().shape.insert(arrays.front().shape.begin(), 1);
+  const std::string part = split_of(arrays, split, file);
+  Dataset dataset{.images = read_pictures(pictures_of(arrays, part, file), file),
                   .kind = is_one_array ? "npy" : "npz"};
   if (labels == Labels::ignore) return dataset;
-  const io::NpzArray* classes = named(arrays, {"arr_1", "labels", "label", "y"}, ending);
+  const io::NpzArray* classes = named(arrays, kLabels, part);
   require(classes != nullptr, "data: ", file,
           " has no labels: looked for an array arr_1, labels or y");
   dataset.labels = read_labels(*classes, dataset.images.count, file);
   return dataset;
+}
+
+Dataset load_npz(const std::filesystem::path& path, Labels labels, std::optional<DataSplit> split) {
+  const std::string text = io::read_file(path, kMaxFileBytes);
+  return parse_arrays(std::as_bytes(std::span(text)), path.string(), labels, split);
 }
 
 }  // namespace ddim::engine::data

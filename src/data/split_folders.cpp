@@ -17,6 +17,8 @@ std::optional<DataSplit> split_called(std::string name) {
     return static_cast<char>(std::tolower(letter));
   });
   if (name == "valid" || name == "validation") return DataSplit::val;
+  if (name == "training") return DataSplit::train;
+  if (name == "testing") return DataSplit::test;
   return value_named<DataSplit>(name);
 }
 

@@ -281,6 +281,7 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
   read_class(fields.has("scheduler") ? "scheduler" : "noise_scheduler", index.scheduler_class);
   fields.read({"_model_name"}, index.names.model);
   fields.read({"_class_names"}, index.names.classes);
+  fields.read({"_class_images"}, index.names.class_images, {0, INT64_MAX});
   return index;
 }
 
@@ -356,6 +357,7 @@ std::string to_json(const ModelIndex& index) {
   };
   if (!index.names.model.empty()) object["_model_name"] = index.names.model;
   if (!index.names.classes.empty()) object["_class_names"] = index.names.classes;
+  if (!index.names.class_images.empty()) object["_class_images"] = index.names.class_images;
   return dump(object);
 }
 

@@ -94,6 +94,7 @@ struct SchedulerFileConfig {
 struct ModelNames {
   std::string model = {};                 ///< empty where there is none
   std::vector<std::string> classes = {};  ///< in the order of their numbers; empty where unknown
+  std::vector<std::int64_t> class_images = {};  ///< that each was trained with; empty where unknown
 };
 
 /// model_index.json: the classes of a pipeline's parts.

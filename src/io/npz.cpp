@@ -73,7 +73,9 @@ NpzArray parse_array(std::string name, std::span<const std::byte> file, const st
   const auto shape = parse_shape(field(dictionary, "'shape'"));
   if (npz_type_size(type) == 0)
     damaged(concat("its type is ", type,
-                   "; expected |u1 (bytes), <i8 or <f4, or other integers and floats"));
+                   type.starts_with('>')
+                       ? " (of a big-endian machine); save array.astype('<f4') of it"
+                       : "; expected |u1 (bytes), <i8 or <f4, or other integers and floats"));
   if (field(dictionary, "'fortran_order'") != "False")
     damaged("it is not in C order (rows first); save numpy.ascontiguousarray of it");
   if (!shape) damaged("its shape cannot be read");
@@ -89,8 +91,8 @@ NpzArray parse_array(std::string name, std::span<const std::byte> file, const st
 }  // namespace
 
 std::size_t npz_type_size(std::string_view type) {
-  constexpr std::string_view kTypes[] = {"|u1", "|i1", "<u2", "<i2", "<u4",
-                                         "<i4", "<u8", "<i8", "<f4", "<f8"};
+  constexpr std::string_view kTypes[] = {"|u1", "|i1", "|b1", "<u2", "<i2", "<u4",
+                                         "<i4", "<u8", "<i8", "<f2", "<f4", "<f8"};
   const bool is_known = std::ranges::find(kTypes, type) != std::end(kTypes);
   return is_known ? static_cast<std::size_t>(type.back() - '0') : 0;
 }
@@ -99,13 +101,37 @@ NpzArray parse_npy(std::span<const std::byte> file, const std::string& file_name
   return parse_array("arr_0", file, file_name);
 }
 
-std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name) {
+std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name,
+                                OddArrays odd) {
+  std::string first_problem;
+  std::size_t num_odd = 0;
+  const auto add = [&](const std::string& name, std::span<const std::byte> bytes) {
+    try {
+      return parse_array(name, bytes, file_name);
+    } catch (const Error& error) {
+      if (odd == OddArrays::refuse) throw;
+      if (num_odd++ == 0) first_problem = error.what();
+      return NpzArray{.name = name, .type = "??", .shape = {}, .problem = error.what()};
+    }
+  };
+  constexpr std::uint64_t kMaxUnpacked = std::uint64_t{16} << 30;
   std::vector<NpzArray> arrays;
-  for (const ZipEntry& entry : parse_zip(file, file_name)) {
+  std::uint64_t size = 0;
+  for (const ZipEntry& entry : parse_zip(file, file_name, ZipMethods::stored_or_deflated)) {
     if (!entry.name.ends_with(kNpyEnding)) continue;
-    const std::string_view name = entry.name.substr(0, entry.name.size() - kNpyEnding.size());
-    arrays.push_back(parse_array(std::string(name), entry.bytes, file_name));
+    if (entry.size > kMaxUnpacked - size)
+      fail(ErrorCode::corrupt, file_name, ": its arrays are larger than 16 GiB; split the file");
+    size += entry.size;
+    const std::string name(entry.name.substr(0, entry.name.size() - kNpyEnding.size()));
+    if (entry.method == ZipMethod::stored) {
+      arrays.push_back(add(name, entry.bytes));
+      continue;
+    }
+    const auto unpacked = std::make_shared<const std::string>(inflated(entry, file_name));
+    arrays.push_back(add(name, std::as_bytes(std::span(*unpacked))));
+    arrays.back().unpacked = unpacked;
   }
+  if (num_odd > 0 && num_odd == arrays.size()) fail(ErrorCode::corrupt, first_problem);
   if (arrays.empty()) fail(ErrorCode::corrupt, file_name, ": holds no arrays (.npy)");
   return arrays;
 }

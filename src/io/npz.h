@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,10 +23,12 @@ struct NpzArray {
   std::span<const std::byte> bytes = {};
   /// For writing, in place of `bytes`: hands over as many as shape and type need.
   std::function<void(const ByteSink&)> produce = {};
+  std::shared_ptr<const std::string> unpacked = {};  ///< what `bytes` are of, in a compressed file
+  std::string problem = {};                          ///< why it is not read; see OddArrays
 };
 
-/// Bytes of a number of a type that is understood: whole numbers of 8 to 64 bits, floats of 32 and
-/// 64; 0 for others.
+/// Bytes of a number of a type that is understood: whole numbers of 8 to 64 bits, floats of 16
+/// to 64, booleans; 0 for others.
 std::size_t npz_type_size(std::string_view type);
 
 /// The bytes of an .npz file, as numpy.savez() arranges them: a zip archive of stored .npy files.
@@ -38,11 +41,16 @@ FileContent picture_npz_content(std::int64_t count, const PictureShape& shape,
                                 std::function<void(const ByteSink&)> produce,
                                 std::span<const std::int64_t> labels);
 
-/// The arrays of an .npz file; their bytes point into it. Error(corrupt) naming `file_name` and the
-/// array for what is not such a file, for Fortran order and for types other than whole numbers of 8
-/// to 64 bits and floats of 32 and 64, and, as parse_zip(), for compressed archives (write them
-/// with numpy.savez).
-std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name);
+/// What becomes of arrays that are not read (texts, objects, other orders): the file is refused, or
+/// they are kept without their bytes, with `problem` set, unless all are odd.
+enum class OddArrays { refuse, keep };
+
+/// The arrays of an .npz file; their bytes point into it or, of compressed ones, are kept by the
+/// arrays. Error(corrupt) naming `file_name` and the array for what is not such a file, for Fortran
+/// order, numbers of big-endian machines, and types other than whole numbers of 8 to 64 bits,
+/// floats of 16 to 64 and booleans; and as parse_zip().
+std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name,
+                                OddArrays odd = OddArrays::refuse);
 
 /// The array of an .npy file, as numpy.save() writes it, by the name arr_0. Errors as parse_npz().
 NpzArray parse_npy(std::span<const std::byte> file, const std::string& file_name);

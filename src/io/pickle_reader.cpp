@@ -1,10 +1,12 @@
 #include "io/pickle_reader.h"
 
 #include <algorithm>
-#include <array>
+#include <cctype>
 #include <charconv>
 #include <cstring>
 #include <limits>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -17,39 +19,70 @@ namespace {
 constexpr std::size_t kMaxValues = 500'000;
 constexpr std::size_t kMaxOperations = 4'000'000;
 
-constexpr std::array<std::string_view, 25> kAllowedGlobals = {
-    "collections OrderedDict",
-    "torch._utils _rebuild_parameter",
-    "torch._utils _rebuild_tensor",
-    "torch._utils _rebuild_tensor_v2",
-    "torch BFloat16Storage",
-    "torch BoolStorage",
-    "torch ByteStorage",
-    "torch CharStorage",
-    "torch DoubleStorage",
-    "torch FloatStorage",
-    "torch HalfStorage",
-    "torch IntStorage",
-    "torch LongStorage",
-    "torch ShortStorage",
-    "torch Size",
-    "torch.cuda BFloat16Storage",
-    "torch.cuda BoolStorage",
-    "torch.cuda ByteStorage",
-    "torch.cuda CharStorage",
-    "torch.cuda DoubleStorage",
-    "torch.cuda FloatStorage",
-    "torch.cuda HalfStorage",
-    "torch.cuda IntStorage",
-    "torch.cuda LongStorage",
-    "torch.cuda ShortStorage",
-};
+constexpr std::size_t kMaxGlobals = 10'000;
+constexpr std::size_t kMaxNameSize = 256;
 
-constexpr std::array<std::string_view, 3> kArrayGlobals = {
-    "numpy dtype",
-    "numpy ndarray",
-    "numpy.core.multiarray _reconstruct",
-};
+constexpr std::string_view kOrderedDict = "collections OrderedDict";
+constexpr std::string_view kSize = "torch Size";
+constexpr std::string_view kTensorFunctions[] = {
+    "torch._utils _rebuild_parameter", "torch._utils _rebuild_parameter_with_state",
+    "torch._utils _rebuild_tensor", "torch._utils _rebuild_tensor_v2"};
+/// Their state belongs to what they are: of an array, its shape and bytes.
+constexpr std::string_view kArrayFunctions[] = {"numpy dtype", "numpy.core.multiarray _reconstruct",
+                                                "numpy._core.multiarray _reconstruct"};
+
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+/// What no file of weights or arrays has and what attacks have: whoever loads them with Python runs
+/// programs. (Here nothing runs, so that the list need not be complete.)
+constexpr std::string_view kAttackModules[] = {"_pickle",   "_posixsubprocess",
+                                               "asyncio",   "bdb",
+                                               "cPickle",   "code",
+                                               "codeop",    "commands",
+                                               "ctypes",    "http",
+                                               "httplib",   "importlib",
+                                               "marshal",   "nt",
+                                               "os",        "pdb",
+                                               "pickle",    "posix",
+                                               "pty",       "requests",
+                                               "runpy",     "shutil",
+                                               "smtplib",   "socket",
+                                               "ssl",       "subprocess",
+                                               "sys",       "timeit",
+                                               "trace",     "urllib",
+                                               "webbrowser"};
+constexpr std::string_view kAttackFunctions[] = {"torch load",
+                                                 "torch.hub load",
+                                                 "torch.serialization load",
+                                                 "torch.hub load_state_dict_from_url",
+                                                 "torch.storage _load_from_bytes",
+                                                 "torch.jit load",
+                                                 "numpy load",
+                                                 "pandas read_pickle",
+                                                 "joblib load",
+                                                 "operator methodcaller"};
+/// The types of Python's own module; its functions are no data.
+constexpr std::string_view kBuiltinTypes[] = {
+    "NotImplemented", "Ellipsis", "bool",   "bytearray", "bytes",
+    "complex",        "dict",     "float",  "frozenset", "int",
+    "list",           "long",     "object", "range",     "set",
+    "slice",          "str",      "tuple",  "unicode",   "xrange"};
+
+bool is_attack(std::string_view module, std::string_view name) {
+  if (module == "builtins" || module == "__builtin__") return !is_one_of(name, kBuiltinTypes);
+  return is_one_of(module.substr(0, module.find('.')), kAttackModules) ||
+         is_one_of(concat(module, ' ', name), kAttackFunctions);
+}
+
+/// Whether a name is one of Python's: "torch.nn.modules", "Outer.Inner".
+bool is_dotted_name(std::string_view name) {
+  const auto fits = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
+  };
+  return !name.empty() && name.size() <= kMaxNameSize && std::ranges::all_of(name, fits);
+}
 
 /// The operations, by the names of Python's pickletools.
 enum Op : std::uint8_t {
@@ -105,6 +138,10 @@ enum Op : std::uint8_t {
   SHORT_BINUNICODE = 0x8c,
   BINUNICODE8 = 0x8d,
   BINBYTES8 = 0x8e,
+  EMPTY_SET = 0x8f,
+  ADDITEMS = 0x90,
+  FROZENSET = 0x91,
+  NEWOBJ_EX = 0x92,
   STACK_GLOBAL = 0x93,
   MEMOIZE = 0x94,
   FRAME = 0x95,
@@ -117,9 +154,8 @@ struct NamedOp {
   const char* name;
 };
 constexpr NamedOp kRefusedOps[] = {
-    {'P', "PERSID"},     {'i', "INST"},       {'o', "OBJ"},          {0x82, "EXT1"},
-    {0x83, "EXT2"},      {0x84, "EXT4"},      {0x8f, "EMPTY_SET"},   {0x90, "ADDITEMS"},
-    {0x91, "FROZENSET"}, {0x92, "NEWOBJ_EX"}, {0x97, "NEXT_BUFFER"}, {0x98, "READONLY_BUFFER"},
+    {'P', "PERSID"}, {'i', "INST"},  {'o', "OBJ"},          {0x82, "EXT1"},
+    {0x83, "EXT2"},  {0x84, "EXT4"}, {0x97, "NEXT_BUFFER"}, {0x98, "READONLY_BUFFER"},
 };
 
 }  // namespace
@@ -127,9 +163,8 @@ constexpr NamedOp kRefusedOps[] = {
 /// The stack machine that a pickle is a program of, with values in place of objects.
 class PickleReader {
  public:
-  PickleReader(std::span<const std::byte> bytes, const std::string& file_name,
-               PickleGlobals globals)
-      : bytes_(bytes), file_name_(file_name), globals_(globals) {}
+  PickleReader(std::span<const std::byte> bytes, const std::string& file_name)
+      : bytes_(bytes), file_name_(file_name) {}
 
   ParsedPickle read() {
     while (step()) {
@@ -245,6 +280,21 @@ class PickleReader {
     return id;
   }
 
+  /// An object on top that is given items is of a type that is made from dict or list, and is one.
+  void make_into(Kind kind) {
+    const Id id = top();
+    if (!is_object(id)) return;
+    tree_->nodes_[id].kind = kind;
+    items_of(id).clear();
+    made_from_objects_.insert(id);
+  }
+  /// Whether a value is an object that says nothing about weights.
+  bool is_object(Id id) {
+    if (kind_of(id) != Kind::call) return false;
+    const std::string_view type = text_of(items_of(id)[0]);
+    return !is_one_of(type, kTensorFunctions) && !is_one_of(type, kArrayFunctions);
+  }
+
   /// A list can be made into dictionaries many times over, so their items are counted too.
   void count_items(std::size_t count) {
     num_items_ += count;
@@ -252,6 +302,7 @@ class PickleReader {
   }
   void append(std::span<const Id> values) {
     count_items(values.size());
+    make_into(Kind::list);
     std::vector<Id>& items = items_of(require_top(Kind::list, "APPEND"));
     items.insert(items.end(), values.begin(), values.end());
   }
@@ -260,9 +311,10 @@ class PickleReader {
     count_items(pairs.size());
     for (std::size_t i = 0; i < pairs.size(); i += 2) {
       const Kind kind = kind_of(pairs[i]);
-      if (kind != Kind::text && kind != Kind::integer)
-        fail_here("a key is ", described(pairs[i]), "; expected text or a whole number");
+      if (kind == Kind::list || kind == Kind::dict || kind == Kind::persistent)
+        fail_here("a key is ", described(pairs[i]), ", which Python takes for none");
     }
+    make_into(Kind::dict);
     std::vector<Id>& items = items_of(require_top(Kind::dict, "SETITEM"));
     items.insert(items.end(), pairs.begin(), pairs.end());
   }
@@ -274,7 +326,8 @@ class PickleReader {
   }
 
   void remember(std::uint64_t place) {
-    if (place >= kMaxOperations) fail_here("memo ", place, " is out of range");
+    constexpr std::size_t kFewPlaces = 256;  // Python numbers them from 0
+    if (place >= bytes_.size() + kFewPlaces) fail_here("memo ", place, " is out of range");
     if (place >= memo_.size()) memo_.resize(place + 1, kNothing);
     memo_[place] = top();
   }
@@ -285,30 +338,34 @@ class PickleReader {
   }
 
   void push_global(std::string_view module, std::string_view name) {
-    const std::string full = concat(module, ' ', name);
-    const std::span<const std::string_view> allowed =
-        globals_ == PickleGlobals::weights ? std::span<const std::string_view>(kAllowedGlobals)
-                                           : std::span<const std::string_view>(kArrayGlobals);
-    const auto found = std::ranges::find(allowed, full);
-    if (found == allowed.end()) {
-      fail_here("it asks for ", display_name(concat(module, '.', name)),
-                ", which is not needed for ",
-                globals_ == PickleGlobals::weights ? "weights" : "arrays",
-                "; a file that asks for such things can run "
-                "programs and is refused");
+    const std::string shown = display_name(concat(module, '.', name));
+    if (!is_dotted_name(module) || !is_dotted_name(name))
+      fail_here("it asks for ", shown, ", which is no name of Python's");
+    if (is_attack(module, name)) {
+      fail_here("it asks for ", shown,
+                ", which is not needed for weights or arrays; a file that asks for such things can "
+                "run programs and is refused");
     }
-    push(add_text(Kind::global, *found));
+    const auto [found, is_new] = globals_.emplace(concat(module, ' ', name), 0);
+    if (globals_.size() > kMaxGlobals)
+      fail_here("it asks for more than ", kMaxGlobals, " types and functions");
+    if (is_new) {
+      tree_->owned_texts_.push_back(found->first);
+      found->second = add_text(Kind::global, tree_->owned_texts_.back());
+    }
+    push(found->second);
   }
 
   /// A call is kept as it is written, but that an OrderedDict is a dict, a Size a tuple.
   void call() {
     const Id arguments = pop();
-    const Id callee = pop();
+    Id callee = pop();
+    if (is_object(callee)) callee = items_of(callee)[0];  // calls what a call has made
     if (kind_of(callee) != Kind::global) fail_here("a call of ", described(callee));
     if (kind_of(arguments) != Kind::tuple)
       fail_here("a call with ", described(arguments), " for its arguments");
-    if (text_of(callee) == "collections OrderedDict") return push_ordered_dict(arguments);
-    if (text_of(callee) == "torch Size") {
+    if (text_of(callee) == kOrderedDict) return push_ordered_dict(arguments);
+    if (text_of(callee) == kSize) {
       const std::vector<Id>& given = items_of(arguments);
       if (given.size() != 1 || kind_of(given[0]) != Kind::tuple)
         fail_here("torch.Size of ", described(arguments));
@@ -332,14 +389,16 @@ class PickleReader {
       set_items(key_and_value);
     }
   }
-  /// PyTorch hangs `_metadata` on a dictionary of weights; it says nothing about them. The state of
-  /// an array is what it holds.
+  /// PyTorch hangs `_metadata` on a dictionary of weights; it says nothing about them, nor does the
+  /// state of an object. The state of an array is what it holds.
   void build() {
     const Id state = pop();
-    if (globals_ == PickleGlobals::arrays && kind_of(state) == Kind::tuple) {
-      std::vector<Id>& items = items_of(require_top(Kind::call, "BUILD"));
-      if (items.size() != 2) fail_here("a second BUILD of the same object");
-      items.push_back(state);
+    const Id id = top();
+    if (is_object(id) || made_from_objects_.contains(id)) return;
+    if (kind_of(id) == Kind::call && is_one_of(text_of(items_of(id)[0]), kArrayFunctions)) {
+      if (kind_of(state) != Kind::tuple) fail_here("BUILD with ", described(state));
+      if (items_of(id).size() != 2) fail_here("a second BUILD of the same object");
+      items_of(id).push_back(state);
       return;
     }
     if (kind_of(state) != Kind::dict) fail_here("BUILD with ", described(state));
@@ -473,6 +532,7 @@ class PickleReader {
       case BYTEARRAY8:
         return push(add_text(Kind::bytes, take(number<std::uint64_t>())));
       case EMPTY_LIST:
+      case EMPTY_SET:
         return push(add_container(Kind::list));
       case EMPTY_DICT:
         return push(add_container(Kind::dict));
@@ -491,6 +551,7 @@ class PickleReader {
       case TUPLE3:
         return push_tuple(op - TUPLE1 + std::size_t{1});
       case TUPLE:
+      case FROZENSET:
         return push(add_container(Kind::tuple, pop_to_mark()));
       case LIST:
         return push(add_container(Kind::list, pop_to_mark()));
@@ -504,6 +565,7 @@ class PickleReader {
         return append({&value, 1});
       }
       case APPENDS:
+      case ADDITEMS:
         return append(pop_to_mark());
       case SETITEM: {
         const Id value = pop();
@@ -540,6 +602,9 @@ class PickleReader {
       case REDUCE:
       case NEWOBJ:
         return call();
+      case NEWOBJ_EX:
+        pop();  // arguments by name
+        return call();
       case BUILD:
         return build();
       case BINPERSID: {
@@ -557,7 +622,6 @@ class PickleReader {
 
   std::span<const std::byte> bytes_;
   const std::string& file_name_;
-  PickleGlobals globals_;
   std::size_t at_ = 0;
   std::size_t op_at_ = 0;  ///< of the operation under way, for messages
   std::size_t num_operations_ = 0;
@@ -567,11 +631,12 @@ class PickleReader {
   std::vector<std::size_t> marks_;
   std::vector<Id> memo_;
   std::uint64_t num_memoized_ = 0;
+  std::map<std::string, Id> globals_;
+  std::set<Id> made_from_objects_;  ///< by make_into()
 };
 
-ParsedPickle parse_pickle(std::span<const std::byte> bytes, const std::string& file_name,
-                          PickleGlobals globals) {
-  return PickleReader(bytes, file_name, globals).read();
+ParsedPickle parse_pickle(std::span<const std::byte> bytes, const std::string& file_name) {
+  return PickleReader(bytes, file_name).read();
 }
 
 }  // namespace ddim::engine::io

@@ -138,8 +138,11 @@ std::string PickleValue::describe() const {
       return concat("a dictionary of ", size());
     case PickleKind::global:
       return std::string(text());
-    case PickleKind::call:
-      return concat("a call of ", (*this)[0].text());
+    case PickleKind::call: {
+      std::string type((*this)[0].text());
+      std::ranges::replace(type, ' ', '.');
+      return "an object of " + type;
+    }
     case PickleKind::persistent:
       return "a reference";
   }

@@ -24,8 +24,9 @@ enum class PickleKind : std::uint8_t {
   list,
   tuple,
   dict,        ///< an OrderedDict too
-  global,      ///< a function or type of the allow-list: "module name" as text()
-  call,        ///< items: the global, the tuple of arguments
+  global,      ///< a function or type: "module name" as text()
+  call,        ///< what one would return. Items: the global, the tuple of arguments; of an array of
+               ///< NumPy, its state
   persistent,  ///< item: what identifies it
 };
 

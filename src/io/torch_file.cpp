@@ -18,7 +18,12 @@ namespace {
 
 constexpr std::string_view kRebuildTensor = "torch._utils _rebuild_tensor";
 constexpr std::string_view kRebuildTensor2 = "torch._utils _rebuild_tensor_v2";
+/// (tensor, requires_grad, hooks); the second has attributes too.
 constexpr std::string_view kRebuildParameter = "torch._utils _rebuild_parameter";
+constexpr std::string_view kRebuildParameterWithState =
+    "torch._utils _rebuild_parameter_with_state";
+/// A tensor with attributes: (function, type, its arguments, attributes).
+constexpr std::string_view kRebuildFromType = "torch._tensor _rebuild_from_type_v2";
 
 std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -32,6 +37,21 @@ void refuse_stable_diffusion(std::span<const std::byte> pickle, const std::strin
     fail(ErrorCode::corrupt, file_name,
          ": this is a checkpoint of latent diffusion (Stable Diffusion): its network works on the "
          "codes of an autoencoder, which is not supported");
+}
+
+/// A pickle that torch.save did not write, if it is one: by what the objects in it are.
+void refuse_pickle(std::span<const std::byte> file, const std::string& file_name) {
+  const ParsedPickle parsed = parse_pickle(file, file_name);
+  for (std::uint32_t id = 0; id < parsed.tree->num_values(); ++id) {
+    const PickleValue value = parsed.tree->value(id);
+    if (!value.is(PickleKind::global)) continue;
+    std::string type(value.text());
+    std::ranges::replace(type, ' ', '.');
+    fail(ErrorCode::corrupt, file_name, ": this is a pickle of Python with objects of ",
+         display_name(type),
+         ", which only the program that made it can read: save the network's state_dict() with "
+         "torch.save");
+  }
 }
 
 /// The entries of an archive of torch.save, which all stand below one folder.
@@ -98,13 +118,14 @@ TorchContents parse_torch_archive(std::span<const std::byte> file, const std::st
     const ZipEntry* entry = archive.find("data/" + key);
     if (entry == nullptr)
       fail(ErrorCode::corrupt, file_name, ": storage ", display_name(key), " is missing");
-    const std::int64_t num_bytes = num_bytes_of(declared.type, {declared.num_elements});
+    if (!declared.type) continue;
+    const std::int64_t num_bytes = num_bytes_of(*declared.type, {declared.num_elements});
     if (num_bytes < 0 || static_cast<std::uint64_t>(num_bytes) != entry->bytes.size())
       fail(ErrorCode::corrupt, file_name, ": storage ", display_name(key), " has ",
            entry->bytes.size(), " bytes, but ", declared.num_elements, " elements of ",
-           to_string(declared.type), " are declared");
+           to_string(*declared.type), " are declared");
     contents.storages.emplace(key,
-                              TorchStorage{declared.type, declared.num_elements, entry->bytes});
+                              TorchStorage{*declared.type, declared.num_elements, entry->bytes});
   }
   if (const ZipEntry* config = archive.find("config.json"))
     contents.config_json = text_of(config->bytes);
@@ -172,13 +193,41 @@ TorchContents parse_torch(std::span<const std::byte> file, const std::string& fi
     fail(ErrorCode::corrupt, file_name,
          ": this is a tar archive, as PyTorch wrote before 2017, or a folder packed: unpack it, or "
          "load and save it with a newer PyTorch");
-  if (looks_like_torch(file)) parse_pickle(file, file_name);  // says so if it asks for programs
+  if (looks_like_torch(file)) refuse_pickle(file, file_name);
   fail(ErrorCode::corrupt, file_name, ": this is no file of torch.save");
 }
 
-bool is_tensor(const PickleValue& value) {
-  if (is_call_of(value, kRebuildParameter) && value[1].size() >= 1) return is_tensor(value[1][0]);
-  return is_call_of(value, kRebuildTensor) || is_call_of(value, kRebuildTensor2);
+namespace {
+
+/// The call of a function that makes a tensor.
+struct TensorCall {
+  std::string_view function;
+  PickleValue arguments;
+};
+
+std::optional<TensorCall> tensor_call(PickleValue value) {
+  if (is_call_of(value, kRebuildParameter) || is_call_of(value, kRebuildParameterWithState)) {
+    if (value[1].size() == 0) return std::nullopt;
+    value = value[1][0];
+  }
+  if (is_call_of(value, kRebuildTensor) || is_call_of(value, kRebuildTensor2))
+    return TensorCall{value[0].text(), value[1]};
+  if (!is_call_of(value, kRebuildFromType) || value[1].size() < 3) return std::nullopt;
+  const PickleValue function = value[1][0], arguments = value[1][2];
+  const bool fits = function.is(PickleKind::global) && arguments.is(PickleKind::tuple) &&
+                    (function.text() == kRebuildTensor || function.text() == kRebuildTensor2);
+  return fits ? std::optional(TensorCall{function.text(), arguments}) : std::nullopt;
+}
+
+}  // namespace
+
+bool is_tensor(const PickleValue& value) { return tensor_call(value).has_value(); }
+
+bool has_numbers(const TorchContents& contents, const PickleValue& tensor) {
+  const std::optional<TensorCall> call = tensor_call(tensor);
+  if (!call || call->arguments.size() == 0) return false;
+  const auto key = storage_key(call->arguments[0]);
+  return key && contents.storages.contains(*key);
 }
 
 TensorEntry tensor_of(const TorchContents& contents, const PickleValue& value,
@@ -186,15 +235,14 @@ TensorEntry tensor_of(const TorchContents& contents, const PickleValue& value,
   const auto refuse = [&](const auto&... parts) {
     fail(ErrorCode::corrupt, file_name, ": tensor ", display_name(name), " ", parts...);
   };
-  if (!is_tensor(value)) refuse("is ", value.describe());
-  if (is_call_of(value, kRebuildParameter))
-    return tensor_of(contents, value[1][0], name, file_name);
+  const std::optional<TensorCall> call = tensor_call(value);
+  if (!call) refuse("is ", value.describe());
   if (const auto reason = reason_against_name(name); !reason.empty())
     refuse("has a name that ", reason);
 
   // (storage, offset, size, stride[, requires_grad, hooks[, metadata]])
-  const PickleValue arguments = value[1];
-  const bool second = value[0].text() == kRebuildTensor2;
+  const PickleValue& arguments = call->arguments;
+  const bool second = call->function == kRebuildTensor2;
   const std::size_t num_arguments = arguments.size();
   if (second ? num_arguments < 6 || num_arguments > 7 : num_arguments != 4)
     refuse("has ", num_arguments, " arguments");
@@ -205,7 +253,9 @@ TensorEntry tensor_of(const TorchContents& contents, const PickleValue& value,
       !strides || shape->size() != strides->size())
     refuse("is not described as PyTorch does");
 
-  const TorchStorage& storage = contents.storages.find(*key)->second;
+  const auto found = contents.storages.find(*key);
+  if (found == contents.storages.end()) refuse("holds numbers of a type that is not supported");
+  const TorchStorage& storage = found->second;
   const std::int64_t offset = arguments[1].integer();
   const std::int64_t num_bytes = num_bytes_of(storage.type, *shape);
   const auto size = static_cast<std::int64_t>(size_of(storage.type));

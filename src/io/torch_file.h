@@ -43,6 +43,9 @@ bool looks_like_torch(std::span<const std::byte> file);
 /// Whether a value is a tensor (or a parameter that holds one).
 bool is_tensor(const PickleValue& value);
 
+/// Whether the numbers of a tensor are of a type that is read: complex ones are not.
+bool has_numbers(const TorchContents& contents, const PickleValue& tensor);
+
 /// A tensor under `name`. Error(corrupt) naming file and tensor for a call of other arguments than
 /// PyTorch writes, for elements that lie outside of the storage, and for a tensor with more
 /// elements than its storage.

@@ -8,7 +8,8 @@ namespace {
 
 struct NamedType {
   std::string_view name;
-  StoredType type;
+  std::optional<StoredType> type;
+  std::int64_t complex_bytes = 0;  ///< where there is no type
 };
 constexpr NamedType kStorageTypes[] = {
     {"BFloat16Storage", StoredType::bf16}, {"BoolStorage", StoredType::boolean},
@@ -16,15 +17,17 @@ constexpr NamedType kStorageTypes[] = {
     {"DoubleStorage", StoredType::f64},    {"FloatStorage", StoredType::f32},
     {"HalfStorage", StoredType::f16},      {"IntStorage", StoredType::i32},
     {"LongStorage", StoredType::i64},      {"ShortStorage", StoredType::i16},
+    {"ComplexFloatStorage", {}, 8},        {"ComplexDoubleStorage", {}, 16},
 };
 
-/// Of the global "torch FloatStorage".
-std::optional<StoredType> storage_type(const PickleValue& value) {
-  if (!value.is(PickleKind::global)) return std::nullopt;
-  const std::string_view name = value.text().substr(value.text().find(' ') + 1);
+/// Of the global "torch FloatStorage" or "torch.cuda FloatStorage"; nullptr for other types.
+const NamedType* storage_type(const PickleValue& global) {
+  const std::size_t space = global.text().find(' ');
+  const std::string_view module = global.text().substr(0, space);
+  if (module != "torch" && module != "torch.cuda") return nullptr;
   for (const NamedType& type : kStorageTypes)
-    if (type.name == name) return type.type;
-  return std::nullopt;
+    if (type.name == global.text().substr(space + 1)) return &type;
+  return nullptr;
 }
 
 /// The tuple of a reference, or nullopt for something that PyTorch does not write.
@@ -33,9 +36,10 @@ std::optional<PickleValue> reference(const PickleValue& persistent) {
   const PickleValue tuple = persistent[0];
   const bool well_formed =
       tuple.is(PickleKind::tuple) && (tuple.size() == 5 || tuple.size() == 6) &&
-      tuple[0].is(PickleKind::text) && tuple[0].text() == "storage" && storage_type(tuple[1]) &&
-      tuple[2].is(PickleKind::text) && tuple[3].is(PickleKind::text) &&
-      tuple[4].is(PickleKind::integer) && tuple[4].integer() >= 0 &&
+      tuple[0].is(PickleKind::text) && tuple[0].text() == "storage" &&
+      tuple[1].is(PickleKind::global) && tuple[2].is(PickleKind::text) &&
+      tuple[3].is(PickleKind::text) && tuple[4].is(PickleKind::integer) &&
+      tuple[4].integer() >= 0 &&
       (tuple.size() == 5 || tuple[5].is(PickleKind::none));  // a view of another storage
   return well_formed ? std::optional(tuple) : std::nullopt;
 }
@@ -57,11 +61,19 @@ DeclaredStorages declared_storages(const PickleTree& tree, const std::string& fi
       fail(ErrorCode::corrupt, file_name, ": a tensor refers to its numbers by ",
            value[0].describe(), ", which PyTorch does not write");
     const std::string key((*tuple)[2].text());
-    const DeclaredStorage storage{.type = *storage_type((*tuple)[1]),
-                                  .num_elements = (*tuple)[4].integer()};
+    const NamedType* const type = storage_type((*tuple)[1]);
+    DeclaredStorage storage{.type = std::nullopt,
+                            .element_bytes = 0,
+                            .num_elements = (*tuple)[4].integer(),
+                            .type_name = (*tuple)[1].text()};
+    if (type != nullptr) {
+      storage.type = type->type;
+      storage.element_bytes =
+          type->type ? static_cast<std::int64_t>(size_of(*type->type)) : type->complex_bytes;
+    }
     const auto [found, is_new] = storages.emplace(key, storage);
-    if (!is_new &&
-        (found->second.type != storage.type || found->second.num_elements != storage.num_elements))
+    if (!is_new && (found->second.type_name != storage.type_name ||
+                    found->second.num_elements != storage.num_elements))
       fail(ErrorCode::corrupt, file_name, ": storage ", display_name(key),
            " is described in two ways");
   }

@@ -1,6 +1,7 @@
 #include "io/torch_stream.h"
 
 #include <cstring>
+#include <set>
 
 #include "base/error.h"
 #include "io/pickle_reader.h"
@@ -49,28 +50,31 @@ class StreamReader {
   void read_storages(const PickleValue& keys, const DeclaredStorages& declared,
                      TorchContents& contents) {
     if (!keys.is(PickleKind::list)) refuse("its list of storages is ", keys.describe());
+    std::set<std::string> seen;
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (!keys[i].is(PickleKind::text)) refuse("the key of a storage is ", keys[i].describe());
       const std::string key(keys[i].text());
       const auto storage = declared.find(key);
       if (storage == declared.end()) refuse("storage ", display_name(key), " belongs to no tensor");
-      const auto [type, count] = storage->second;
+      const auto [type, element_bytes, count, type_name] = storage->second;
+      if (element_bytes == 0)
+        refuse("storage ", display_name(key), " is a ", type_name, ", whose size is not known");
       std::int64_t stated = 0;
       if (rest_.size() < sizeof stated)
         refuse("it is cut short before storage ", display_name(key));
       std::memcpy(&stated, rest_.data(), sizeof stated);
       rest_ = rest_.subspan(sizeof stated);
-      const std::int64_t num_bytes = num_bytes_of(type, {count});
-      if (stated != count || num_bytes < 0 || static_cast<std::uint64_t>(num_bytes) > rest_.size())
+      const auto num_left = static_cast<std::int64_t>(rest_.size()) / element_bytes;
+      if (stated != count || count > num_left)
         refuse("storage ", display_name(key), " has ", count, " elements, but the file ", stated,
                " in ", rest_.size(), " bytes");
-      const auto bytes = rest_.first(static_cast<std::size_t>(num_bytes));
-      if (!contents.storages.emplace(key, TorchStorage{type, count, bytes}).second)
-        refuse("storage ", display_name(key), " is there twice");
+      const auto bytes = rest_.first(static_cast<std::size_t>(count * element_bytes));
+      if (!seen.insert(key).second) refuse("storage ", display_name(key), " is there twice");
+      if (type) contents.storages.emplace(key, TorchStorage{*type, count, bytes});
       rest_ = rest_.subspan(bytes.size());
     }
     for (const auto& [key, storage] : declared)
-      if (!contents.storages.contains(key)) refuse("storage ", display_name(key), " is missing");
+      if (!seen.contains(key)) refuse("storage ", display_name(key), " is missing");
   }
 
   std::span<const std::byte> rest_;

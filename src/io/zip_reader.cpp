@@ -1,5 +1,7 @@
 #include "io/zip_reader.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cstring>
 #include <optional>
@@ -20,12 +22,13 @@ constexpr std::size_t kMaxCommentSize = 0xFFFF;
 constexpr std::uint16_t kZip64Field = 0x0001;
 constexpr std::uint16_t kEncrypted = 1U << 0 | 1U << 6 | 1U << 13;
 constexpr std::uint16_t kSizesFollowData = 1U << 3;
+constexpr std::uint16_t kDeflated = 8;
 constexpr std::size_t kMaxEntries = 400'000;
 
 class ZipParser {
  public:
-  ZipParser(std::span<const std::byte> file, const std::string& file_name)
-      : file_(file), file_name_(file_name) {}
+  ZipParser(std::span<const std::byte> file, const std::string& file_name, ZipMethods methods)
+      : file_(file), file_name_(file_name), methods_(methods) {}
 
   std::vector<ZipEntry> parse() {
     const Directory directory = find_directory();
@@ -193,16 +196,24 @@ class ZipParser {
     const std::string shown = display_name(name);
     if (disk != 0) fail_file("entry ", shown, " is said to be on another volume");
     if ((flags & kEncrypted) != 0) fail_file("entry ", shown, " is encrypted");
-    if (method != 0) {
+    const bool deflated = method == kDeflated && methods_ == ZipMethods::stored_or_deflated;
+    if (method != 0 && !deflated) {
       fail_file("entry ", shown, " is compressed (method ", method,
-                "), which torch.save never does: this is no file of PyTorch");
+                methods_ == ZipMethods::stored
+                    ? "), which torch.save never does: this is no file of PyTorch"
+                    : "); only deflated entries (method 8) are read, as NumPy writes them");
     }
-    if (sizes.size != sizes.stored_size)
+    if (!deflated && sizes.size != sizes.stored_size)
       fail_file("entry ", shown, " has ", sizes.stored_size, " bytes but claims ", sizes.size);
     constexpr std::uint32_t kUnix = 3, kTypeMask = 0170000, kLink = 0120000;
     if (system == kUnix && (attributes >> 16 & kTypeMask) == kLink)
       fail_file("entry ", shown, " is a symbolic link");
-    return locate({.name = name, .bytes = {}, .crc32 = crc32}, sizes, flags, directory);
+    return locate({.name = name,
+                   .bytes = {},
+                   .crc32 = crc32,
+                   .method = deflated ? ZipMethod::deflated : ZipMethod::stored,
+                   .size = sizes.size},
+                  sizes, flags, directory);
   }
 
   /// Follows the directory to the local header, which must say the same.
@@ -216,22 +227,23 @@ class ZipParser {
     const std::uint64_t name_size = number<std::uint16_t>(header + 26);
     const std::uint64_t extra_size = number<std::uint16_t>(header + 28);
     const std::uint64_t data = header + kLocalHeaderSize + name_size + extra_size;
-    if (data > directory.begin || sizes.size > directory.begin - data)
-      fail_file("entry ", shown, " reaches beyond the directory: ", sizes.size,
+    if (data > directory.begin || sizes.stored_size > directory.begin - data)
+      fail_file("entry ", shown, " reaches beyond the directory: ", sizes.stored_size,
                 " bytes are too many");
     const auto local_flags = number<std::uint16_t>(header + 6);
     Sizes local{.size = number<std::uint32_t>(header + 22),
                 .stored_size = number<std::uint32_t>(header + 18),
                 .begin = 0};
     read_zip64_field(header + kLocalHeaderSize + name_size, extra_size, local, entry.name);
-    const bool same_sizes = local.size == sizes.size && local.stored_size == sizes.size &&
+    const bool same_sizes = local.size == sizes.size && local.stored_size == sizes.stored_size &&
                             number<std::uint32_t>(header + 14) == entry.crc32;
-    if (local_flags != flags || number<std::uint16_t>(header + 8) != 0 ||
+    const std::uint16_t method = entry.method == ZipMethod::deflated ? kDeflated : 0;
+    if (local_flags != flags || number<std::uint16_t>(header + 8) != method ||
         text(header + kLocalHeaderSize, name_size) != entry.name ||
         (!same_sizes && (flags & kSizesFollowData) == 0))
       fail_file("entry ", shown, " contradicts the directory");
-    entry.bytes = file_.subspan(data, sizes.size);
-    return {.entry = entry, .begin = header, .end = data + sizes.size};
+    entry.bytes = file_.subspan(data, sizes.stored_size);
+    return {.entry = entry, .begin = header, .end = data + sizes.stored_size};
   }
 
   std::string_view text(std::uint64_t offset, std::uint64_t size) const {
@@ -257,12 +269,55 @@ class ZipParser {
 
   std::span<const std::byte> file_;
   const std::string& file_name_;
+  ZipMethods methods_;
 };
 
 }  // namespace
 
-std::vector<ZipEntry> parse_zip(std::span<const std::byte> file, const std::string& file_name) {
-  return ZipParser(file, file_name).parse();
+std::vector<ZipEntry> parse_zip(std::span<const std::byte> file, const std::string& file_name,
+                                ZipMethods methods) {
+  return ZipParser(file, file_name, methods).parse();
+}
+
+std::string inflated(const ZipEntry& entry, const std::string& file_name) {
+  const auto damaged = [&](const auto&... reason) {
+    fail(ErrorCode::corrupt, file_name, ": bad zip archive: entry ", display_name(entry.name), " ",
+         reason...);
+  };
+  constexpr std::uint64_t kMaxRatio = 1032;  // of deflate
+  if (entry.size / kMaxRatio > entry.bytes.size())
+    damaged("has ", entry.bytes.size(), " bytes, which cannot unpack to ", entry.size);
+  z_stream stream{};
+  constexpr int kRawDeflate = -15;
+  if (inflateInit2(&stream, kRawDeflate) != Z_OK)
+    fail(ErrorCode::io, file_name, ": zlib has no memory");
+  struct End {
+    z_stream* stream;
+    ~End() { inflateEnd(stream); }
+  } end{&stream};
+  std::string text(entry.size, '\0');
+  // zlib counts in 32 bits.
+  constexpr std::size_t kPiece = std::size_t{1} << 30;
+  std::size_t taken = 0, made = 0;
+  int status = Z_OK;
+  while (status == Z_OK) {
+    const std::size_t in = std::min(kPiece, entry.bytes.size() - taken);
+    const std::size_t out = std::min(kPiece, text.size() - made);
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(entry.bytes.data() + taken));
+    stream.avail_in = static_cast<uInt>(in);
+    stream.next_out = reinterpret_cast<Bytef*>(text.data() + made);
+    stream.avail_out = static_cast<uInt>(out);
+    status = inflate(&stream, Z_NO_FLUSH);
+    taken += in - stream.avail_in;
+    made += out - stream.avail_out;
+  }
+  if (status == Z_DATA_ERROR || status == Z_NEED_DICT) damaged("is damaged");
+  if (status == Z_MEM_ERROR) fail(ErrorCode::io, file_name, ": zlib has no memory");
+  if (status != Z_STREAM_END || taken != entry.bytes.size() || made != text.size())
+    damaged("does not unpack to ", text.size(), " bytes, as the directory says");
+  if (crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size()) != entry.crc32)
+    damaged("is damaged (its CRC-32 is not as stated)");
+  return text;
 }
 
 }  // namespace ddim::engine::io

@@ -15,6 +15,15 @@ std::string which_weights(const ModelFiles& files, std::optional<WeightSet> set)
   return set == WeightSet::raw ? ", the weights as trained" : ", their moving average (EMA)";
 }
 
+/// Where it is known with how many pictures each was trained.
+std::string class_table(const io::ModelNames& names) {
+  if (names.classes.empty() || names.class_images.size() != names.classes.size()) return "";
+  std::string table = "| class | number | pictures |\n|---|---|---|\n";
+  for (std::size_t k = 0; k < names.classes.size(); ++k)
+    table += concat("| ", names.classes[k], " | ", k, " | ", names.class_images[k], " |\n");
+  return table + "\n";
+}
+
 }  // namespace
 
 std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
@@ -42,7 +51,7 @@ std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
       files.names.classes.empty()
           ? std::string()
           : concat("| classes | ", join(files.names.classes, ", "), " (numbered from 0) |\n"),
-      "| written by | `ddim convert` |\n\n",
+      "| written by | `ddim convert` |\n\n", class_table(files.names),
       "```\nddim sample --model . --steps 50 --count 16 --out grid.png\n```\n\n",
       "```python\nfrom diffusers import DDIMPipeline\n\npipeline = "
       "DDIMPipeline.from_pretrained(\".\")\n"

@@ -75,8 +75,9 @@ struct OpenedWeights {
 
 class ModelOpener {
  public:
-  ModelOpener(TrainingPart training, const ModelOverrides& overrides, const io::FileTree& tree)
-      : training_(training), overrides_(overrides), tree_(tree) {}
+  ModelOpener(TrainingPart training, const ModelOverrides& overrides, const io::FileTree& tree,
+              const std::optional<ForwardProcess>& process)
+      : training_(training), overrides_(overrides), tree_(tree), process_(process) {}
 
   ModelFiles open(const fs::path& named) const {
     require(tree_.exists(named), named.string(), ": no such file or folder");
@@ -157,6 +158,12 @@ class ModelOpener {
                       ModelFiles& files) const {
     files.scheduler_path = scheduler_path(folder, layout);
     const std::string name = files.scheduler_path.string();
+    if (!tree_.exists(files.scheduler_path) && process_) {
+      files.scheduler = file_config(*process_);
+      apply_process(overrides_, files.scheduler, name);
+      files.notes.push_back("the schedule is that of the configuration; there is no " + name);
+      return;
+    }
     if (!tree_.exists(files.scheduler_path)) {
       files.scheduler = scheduler_from(overrides_, name);
       return;
@@ -210,6 +217,10 @@ class ModelOpener {
       files.trained = match_weights(*opened.chosen.trained, Naming::diffusers, config);
     append(files.notes, opened.chosen.notes);
     keep(files, opened.chosen.weights);
+    files.adam_problem = opened.checkpoint.adam_problem;
+    if (opened.checkpoint.adam)
+      files.adam_problem = opened.chosen.weights.path().string() +
+                           ": Adam's state is read in the official order only";
     if (weights_path.empty()) add_accelerate_parts(folder, layout, files);
     const fs::path state = folder / "state.safetensors";
     if (training_ == TrainingPart::read && tree_.exists(state)) add_training_state(state, files);
@@ -237,8 +248,9 @@ class ModelOpener {
     files.kind = "checkpoint of accelerate";
     const char* const number = name.data() + std::string_view(kCheckpointPrefix).size();
     std::from_chars(number, name.data() + name.size(), files.step);
-    if (tree_.exists(folder / "optimizer.bin"))
-      files.adam_problem = (folder / "optimizer.bin").string() + ": this state is not read";
+    if (const fs::path path = folder / "optimizer.bin"; tree_.exists(path))
+      files.adam_problem = concat(
+          path.string(), ": this state is not read: ", describe_optimizer(path, tree_.map(path)));
   }
 
   // --- files of the official code ---
@@ -345,16 +357,13 @@ class ModelOpener {
     require(tree_.exists(folder / "config.json"), path.string(),
             ": the weights of a diffusers network, without its config.json; name the model's "
             "folder");
-    ModelFiles files = open_diffusers_folder(in_unet ? folder.parent_path() : folder, path);
-    files.adam_problem = opened.checkpoint.adam_problem;
-    if (opened.checkpoint.adam)
-      files.adam_problem = path.string() + ": Adam's state is read in the official order only";
-    return files;
+    return open_diffusers_folder(in_unet ? folder.parent_path() : folder, path);
   }
 
   TrainingPart training_;
   const ModelOverrides& overrides_;
   const io::FileTree& tree_;
+  const std::optional<ForwardProcess>& process_;
 };
 
 }  // namespace
@@ -366,8 +375,8 @@ const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const 
 }
 
 ModelFiles open_model(const fs::path& path, TrainingPart training, const ModelOverrides& overrides,
-                      const io::FileTree& tree) {
-  return ModelOpener(training, overrides, tree).open(path);
+                      const io::FileTree& tree, const std::optional<ForwardProcess>& process) {
+  return ModelOpener(training, overrides, tree, process).open(path);
 }
 
 }  // namespace ddim::engine::model

@@ -63,12 +63,14 @@ enum class TrainingPart { skip, read };
 ///   - a checkpoint-N of accelerate, with unet/ or unet_ema/ or both, or one of these folders; its
 ///     scheduler in the finished model's folder, which is above it
 ///   - the folder of a training run: its newest checkpoint (newest_checkpoint())
-/// Weights are found as choose_weights() does. What `overrides` say counts, whatever files say.
+/// Weights are found as choose_weights() does. What `overrides` say counts, whatever files say;
+/// `process` is that of a model whose scheduler's file is missing.
 /// Errors name the file: Error(user) for any other path and for a configuration that cannot be
 /// built, Error(corrupt) for files that are damaged or do not belong together, Error(io) when the
 /// system refuses.
 ModelFiles open_model(const std::filesystem::path& path, TrainingPart training = TrainingPart::skip,
                       const ModelOverrides& overrides = {},
-                      const io::FileTree& tree = io::files_on_disk());
+                      const io::FileTree& tree = io::files_on_disk(),
+                      const std::optional<ForwardProcess>& process = {});
 
 }  // namespace ddim::engine::model

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "io/torch_file.h"
 #include "model/naming.h"
 
@@ -20,7 +21,8 @@ class CheckpointReader {
 
   TorchCheckpoint read() {
     const PickleValue root = file_.root();
-    if (root.is(PickleKind::list) || root.is(PickleKind::tuple)) return read_list(root);
+    if (is_list(root)) return is_official(root) ? read_list(root) : read_dictionary(root);
+    if (root.is(PickleKind::call) && !io::is_tensor(root)) refuse("it holds ", needs_program(root));
     if (!root.is(PickleKind::dict)) refuse("it holds ", root.describe());
     return read_dictionary(root);
   }
@@ -33,10 +35,30 @@ class CheckpointReader {
     fail(ErrorCode::corrupt, name_, ": ", parts...);
   }
 
+  static bool is_list(const PickleValue& value) {
+    return value.is(PickleKind::list) || value.is(PickleKind::tuple);
+  }
+
+  /// Other lists hold dictionaries of weights.
+  static bool is_official(const PickleValue& list) {
+    return (list.size() == 4 || list.size() == 5) && list[2].is(PickleKind::integer) &&
+           list[3].is(PickleKind::integer);
+  }
+
+  /// Of an object, in whose state weights may be.
+  static std::string needs_program(const PickleValue& object) {
+    const std::string_view function = object[0].text();
+    if (function.ends_with(" _reconstruct"))
+      return "an array of NumPy: save tensors (torch.from_numpy) in place of arrays";
+    if (function.starts_with("torch._utils _rebuild_"))
+      return "a tensor of a kind that is not read (8 bits, sparse, quantized ...): save it as "
+             "float32 or float16";
+    return concat(object.describe(),
+                  ", which only the program that made it can read: save its "
+                  "state_dict() with torch.save, or the model with save_pretrained()");
+  }
+
   TorchCheckpoint read_list(const PickleValue& list) {
-    if (list.size() != 4 && list.size() != 5)
-      refuse("a list of ", list.size(),
-             "; the official code writes [model, adam, epoch, step] and may add an average");
     TorchCheckpoint result{.kind = kOfficialCheckpoint, .dictionaries = {}};
     result.dictionaries.push_back({"model", table_of(list[0], "the first element")});
     if (list.size() == 5)
@@ -50,6 +72,9 @@ class CheckpointReader {
   /// A dictionary of weights, or with such dictionaries below its keys.
   TorchCheckpoint read_dictionary(const PickleValue& root) {
     visit(root, "", 0);
+    if (is_list(root) && dictionaries_.empty())
+      refuse("a list of ", root.size(),
+             "; the official code writes [model, adam, epoch, step] and may add an average");
     name_shadow_weights();
     if (dictionaries_.empty()) refuse_without_weights(root);
     TorchCheckpoint result{.kind = "dictionary of weights (PyTorch)",
@@ -65,6 +90,13 @@ class CheckpointReader {
     constexpr int kMaxDepth = 4;
     // Shared values can be reached on many ways.
     if (++num_visited_ > io::kMaxTensors) refuse("it has more than ", io::kMaxTensors, " parts");
+    if (is_list(dict)) {
+      constexpr std::size_t kMaxItems = 16;  // others are no lists of networks
+      for (std::size_t i = 0; i < std::min(kMaxItems, dict.size()); ++i)
+        if (dict[i].is(PickleKind::dict))
+          visit(dict[i], concat(place, place.empty() ? "" : ".", i), depth + 1);
+      return;
+    }
     if (dict.find("state") && dict.find("param_groups")) {
       if (!optimizer_) optimizer_ = dict;
       return;
@@ -78,7 +110,8 @@ class CheckpointReader {
         continue;
       }
       const std::string below = place + (place.empty() ? "" : ".") + std::string(key.text());
-      if (value.is(PickleKind::dict) && depth < kMaxDepth) visit(value, below, depth + 1);
+      if ((value.is(PickleKind::dict) || is_list(value)) && depth < kMaxDepth)
+        visit(value, below, depth + 1);
       if (value.is(PickleKind::list) && key.text() == "shadow_params")
         shadow_weights_.emplace_back(below, value);
     }
@@ -113,6 +146,12 @@ class CheckpointReader {
     if (has("growth_factor") && has("scale"))
       refuse("this is the state of a gradient scaler", other);
     std::vector<io::TensorEntry> tensors = all_tensors(root);
+    for (std::size_t i = 0; tensors.empty() && i < root.size(); ++i) {
+      const auto [key, value] = root.pair(i);
+      if (key.is(PickleKind::text) && value.is(PickleKind::call) && !io::is_tensor(value))
+        refuse("there are no weights in it; under ", io::display_name(key.text()), " is ",
+               needs_program(value));
+    }
     if (tensors.empty()) refuse("there are no weights in it");
     refuse_unknown_network({file_.path, {file_.file}, std::move(tensors)});
   }
@@ -132,7 +171,8 @@ class CheckpointReader {
     std::vector<io::TensorEntry> entries;
     for (std::size_t i = 0; i < dict.size(); ++i) {
       const auto [key, value] = dict.pair(i);
-      if (key.is(PickleKind::text) && io::is_tensor(value))
+      if (key.is(PickleKind::text) && io::is_tensor(value) &&
+          io::has_numbers(file_.contents, value))
         entries.push_back(tensor(value, std::string(key.text())));
     }
     return {file_.path, {file_.file}, std::move(entries)};
@@ -263,6 +303,60 @@ class CheckpointReader {
 };
 
 }  // namespace
+
+namespace {
+
+/// Optimizers by a key that they have for every parameter.
+constexpr std::pair<const char*, const char*> kOptimizers[] = {
+    {"exp_avg_sq", "Adam"},
+    {"state1", "Adam with 8 bits"},
+    {"momentum_buffer", "SGD with momentum"},
+    {"square_avg", "RMSprop"},
+    {"exp_avg_sq_row", "Adafactor"},
+    {"sum", "Adagrad"},
+    {"exp_avg", "Lion"}};
+
+std::string optimizer_text(const PickleValue& root) {
+  const auto state = root.find("state"), groups = root.find("param_groups");
+  if (!state || !groups || !state->is(PickleKind::dict) || !groups->is(PickleKind::list) ||
+      groups->size() == 0)
+    return concat("it holds ", root.describe(), ", not an optimizer's state");
+  std::string name = "an optimizer that has made no step";
+  if (state->size() > 0) {
+    name = "an unknown optimizer";
+    const PickleValue first = state->pair(0).second;
+    for (const auto& [key, known] : kOptimizers) {
+      if (!first.find(key)) continue;
+      name = known;
+      break;
+    }
+  }
+  std::vector<std::string> settings;
+  const PickleValue group = (*groups)[0];
+  for (const auto& [key, shown] :
+       {std::pair("lr", "learning rate"), {"weight_decay", "weight decay"}}) {
+    const auto value = group.find(key);
+    if (value && value->is(PickleKind::real) && value->real() != 0.0)
+      settings.push_back(concat(shown, " ", number_text(value->real())));
+  }
+  if (const auto amsgrad = group.find("amsgrad");
+      amsgrad && amsgrad->is(PickleKind::boolean) && amsgrad->integer() != 0)
+    settings.emplace_back("amsgrad");
+  return concat("it is of ", name, settings.empty() ? "" : " (", join(settings, ", "),
+                settings.empty() ? "" : ")", ", for ", state->size(),
+                " parameters in the order of their module");
+}
+
+}  // namespace
+
+std::string describe_optimizer(const std::filesystem::path& path,
+                               std::shared_ptr<const io::MappedFile> file) {
+  try {
+    return optimizer_text(io::open_torch_file(path, std::move(file)).root());
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
 
 TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path,
                                       std::shared_ptr<const io::MappedFile> file) {

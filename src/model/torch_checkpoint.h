@@ -49,4 +49,10 @@ struct TorchCheckpoint {
 TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path,
                                       std::shared_ptr<const io::MappedFile> file);
 
+/// Whose the state in a mapped optimizer.bin is, for a message: "it is of Adam (learning rate
+/// 0.0001, weight decay 0.01), for 328 parameters in the order of their module"; or why that cannot
+/// be said.
+std::string describe_optimizer(const std::filesystem::path& path,
+                               std::shared_ptr<const io::MappedFile> file);
+
 }  // namespace ddim::engine::model

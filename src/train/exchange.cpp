@@ -67,8 +67,10 @@ std::vector<std::string> differences(const model::AdamSettings& theirs,
 
 }  // namespace
 
-model::ModelFiles open_checkpoint(const fs::path& path, const ModelOverrides& overrides) {
-  model::ModelFiles files = model::open_model(path, model::TrainingPart::read, overrides);
+model::ModelFiles open_checkpoint(const fs::path& path, const ModelOverrides& overrides,
+                                  const std::optional<ForwardProcess>& process) {
+  model::ModelFiles files =
+      model::open_model(path, model::TrainingPart::read, overrides, io::files_on_disk(), process);
   const fs::path config_path = path / "config.toml";
   if (files.adam && fs::exists(config_path)) {
     const OptimisationConfig training = load_train_config(config_path).training;

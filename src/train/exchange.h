@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,10 @@
 namespace ddim::engine::train {
 
 /// model::open_model() and, for a checkpoint of ours, Adam's settings from its config.toml, with
-/// the learning rate of its last step.
+/// the learning rate of its last step. `process` is that of a model whose files do not say it.
 model::ModelFiles open_checkpoint(const std::filesystem::path& path,
-                                  const ModelOverrides& overrides = {});
+                                  const ModelOverrides& overrides = {},
+                                  const std::optional<ForwardProcess>& process = {});
 
 /// Continues from `files`, made by this program or another: takes the weights and, where there are
 /// any, their average, Adam's moments and the numbers of updates and steps. Without an average, it

@@ -17,6 +17,7 @@
 #include "base/progress.h"
 #include "data/class_list.h"
 #include "data/dataset.h"
+#include "model/overrides.h"
 #include "model/run_folder.h"
 #include "run/reporter.h"
 #include "train/checkpoint.h"
@@ -75,12 +76,24 @@ std::vector<std::string> names_of(const std::vector<DataClass>& classes) {
   return names;
 }
 
+std::vector<std::int64_t> images_of(const std::vector<DataClass>& classes) {
+  std::vector<std::int64_t> images;
+  for (const DataClass& each : classes) images.push_back(each.images);
+  return images;
+}
+
 void write_run_files(const TrainOptions& options, const fs::path& data, const TrainConfig& config,
                      const std::vector<DataClass>& classes) {
   write_file_durably(options.out / "config.toml", to_toml(config), Overwrite::allow);
   write_file_durably(options.out / kDataFile, data.string() + "\n", Overwrite::allow);
   if (!classes.empty())
     write_file_durably(options.out / "classes.csv", data::class_table(classes), Overwrite::allow);
+}
+
+/// Without the class that means none; 0 for a network without classes.
+std::int64_t classes_of_network(const UNetConfig& model) {
+  if (model.class_embed_type == ClassEmbedType::none) return 0;
+  return model.null_class.value_or(*model.num_class_embeds);
 }
 
 /// Sums up the steps between two lines of the log.
@@ -142,6 +155,13 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   for (std::size_t k = 0; k < classes.size(); ++k)
     progress.line(concat("data: class ", k, ": ", classes[k].name, ", ", classes[k].images,
                          classes[k].images == 1 ? " image" : " images"));
+  if (const std::int64_t rows = classes_of_network(config.model);
+      !classes.empty() && rows > std::ssize(classes))
+    progress.line(concat("data: model.num_classes is ", rows, ", and the data have ",
+                         classes.size(), classes.size() == 1 ? " class (" : " classes (",
+                         data::name_classes(classes), "): from class ", classes.size(),
+                         " on, nothing is learnt; set model.num_classes = ", classes.size(),
+                         " unless those are to come"));
   if (held_out) {
     const std::int64_t measured = std::min(held_out->images.count, config.output.validation_count);
     progress.line(concat("validation: ", measured == held_out->images.count ? "" : "the first ",
@@ -152,8 +172,10 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   TrainingState& state = trainer.state();
 
   if (options.init) {
-    const model::ModelFiles files = open_checkpoint(
-        *options.init, {.height = config.model.height(), .width = config.model.width()});
+    const ModelOverrides size{.height = config.model.height(), .width = config.model.width()};
+    const model::ModelFiles files = open_checkpoint(*options.init, size, config.diffusion);
+    for (const std::string& note : files.notes)
+      if (note != model::notes_on(size).front()) progress.line("init: " + note);
     for (const std::string& line : take_over(files, config, state)) progress.line("init: " + line);
     progress.line(concat("init: from ", options.init->string(), " (", files.kind, "), ", state.step,
                          " steps done"));
@@ -162,7 +184,8 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   const FileLock lock(options.out);
   CheckpointStore checkpoints(options.out / model::kCheckpointsFolder);
   const io::ModelNames names{.model = name_of_run(options.out, config),
-                             .classes = names_of(classes)};
+                             .classes = names_of(classes),
+                             .class_images = images_of(classes)};
   if (options.init)  // what a resumed run begins with
     checkpoints.save(state, config, fingerprint, names);
   if (options.start == Start::resume) {

@@ -262,6 +262,19 @@ TEST_F(Masks, ThatCannotBeMeantAreRefused) {
   refused("selects everything: it has 2 different values, from 250 to 255", mask(1, {250, 255}));
 }
 
+TEST_F(Masks, OfOneChannelInArraysCountForAll) {
+  FloatImages grey{.count = 1, .shape = {.channels = 1, .height = 8, .width = 8}};
+  for (int i = 0; i < 64; ++i) grey.values.push_back(i % 8 < 4 ? -1.0F : 1.0F);
+  write_npz(folder_ / "mask.npz", grey);
+  const FloatImages loaded = load_mask(model_, folder_ / "mask.npz");
+  EXPECT_EQ(loaded.shape, model_.info().shape);
+  for (std::size_t i = 0; i < 192; ++i) ASSERT_EQ(loaded.values[i], grey.values[i / 3]) << i;
+  EXPECT_EQ(load_pictures(model_, {folder_ / "mask.npz"}).values, loaded.values);
+  for (float& value : grey.values) value = value < 0.0F ? -1.0F : -1.0F + 1.0F / 127.5F;
+  write_npz(folder_ / "dark.npz", grey);
+  refused("dark.npz selects nothing: it has 2 different values, from 0 to 1", folder_ / "dark.npz");
+}
+
 TEST_F(Masks, OfGreyMixWhatIsKeptAndDrawn) {
   const auto drawn = [&](std::uint8_t level) {
     FloatImages mask = load_mask(model_, this->mask(1, {level, 255, 0}));

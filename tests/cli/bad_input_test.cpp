@@ -380,8 +380,9 @@ TEST_P(BadInputs, SaysWhatIsWrongAndWritesNothing) {
   fill(folder);
   const std::vector<std::string> before = folder.list();
   std::string arguments = GetParam().arguments;
+  replace_all(arguments, "AT/", "\1/");  // a real @, before a path
   replace_all(arguments, "@", folder.path().string());
-  replace_all(arguments, "AT/", "@/");  // a real @, before a path
+  replace_all(arguments, "\1", "@");
 
   const Outcome run = run_ddim(arguments);
   EXPECT_EQ(run.exit_code, GetParam().exit_code) << run.err;

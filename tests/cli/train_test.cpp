@@ -68,11 +68,44 @@ TEST_F(Train, ClassesAreNamedAndKept) {
   EXPECT_NE(run.err.find("data: class 1: 10, 2 images"), std::string::npos) << run.err;
   EXPECT_EQ(read_file(folder_ / "run/classes.csv"),
             "class,number,count\n9,0,2\n10,1,2\nbird,2,2\n");
+  ASSERT_EQ(run_ddim("convert " + (folder_ / "run") + " " + (folder_ / "model")).exit_code, 0);
+  EXPECT_NE(
+      read_file(folder_ / "model/README.md")
+          .find("| class | number | pictures |\n|---|---|---|\n| 9 | 0 | 2 |\n| 10 | 1 | 2 |\n"),
+      std::string::npos);
+  const Outcome more = train("more", 5);
+  ASSERT_EQ(more.exit_code, 0) << more.err;
+  EXPECT_NE(more.err.find("data: model.num_classes is 5, and the data have 3 classes (0 9 (2 "
+                          "images), 1 10 (2 images), 2 bird (2 images)): from class 3 on"),
+            std::string::npos)
+      << more.err;
   const Outcome refused = train("other", 2);
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_NE(refused.err.find("0 9 (2 images), 1 10 (2 images), 2 bird (2 images)"),
             std::string::npos)
       << refused.err;
+}
+
+// A checkpoint of accelerate has no schedule; the configuration says it.
+TEST_F(Train, BeginsWithACheckpointOfAccelerate) {
+  ASSERT_EQ(run_ddim(arguments("first", "--max-steps 1")).exit_code, 0);
+  const fs::path checkpoint = folder_ / "theirs/checkpoint-40";
+  fs::create_directories(checkpoint);
+  fs::copy(folder_ / "first/checkpoints/step-00000001/unet", checkpoint / "unet");
+  fs::copy_file("tests/io/torch/adamw.bin", checkpoint / "optimizer.bin");
+  const Outcome run = run_ddim(arguments("second", "--init " + checkpoint.string()));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  for (const char* line : {"init: the schedule is that of the configuration",
+                           "init: the optimizer's state is not taken over: ", "it is of Adam ("})
+    EXPECT_NE(run.err.find(line), std::string::npos) << run.err;
+
+  const std::string given = "--schedule linear " + checkpoint.string();
+  const Outcome info = run_ddim("info " + given);
+  EXPECT_NE(info.out.find("training cannot take over the optimizer's state"), std::string::npos)
+      << info.out << info.err;
+  const Outcome converted = run_ddim("convert " + given + " " + (folder_ / "model"));
+  EXPECT_NE(converted.out.find("note: the optimizer's state is left out: "), std::string::npos)
+      << converted.out << converted.err;
 }
 
 TEST_F(Train, GoesOnWhereItStopped) {

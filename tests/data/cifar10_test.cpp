@@ -1,6 +1,7 @@
 #include "data/cifar10.h"
 
 #include "tests/support/expect_error.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::engine::data {
 namespace {
@@ -84,6 +85,16 @@ TEST(Cifar10, ReadsThePythonVersion) {
   const std::string good = python_batch(planes);
   for (std::size_t size = 0; size < good.size(); size += 97)
     EXPECT_THROW(parse_python(good.substr(0, size)), Error) << size;
+}
+
+// pickle.dumps({"data": numpy.tile(numpy.arange(256, dtype=uint8), 24).reshape(2, 3072), "labels":
+// [9, 3], ...}, protocol=4) of NumPy 2, whose functions have moved.
+TEST(Cifar10, ReadsWhatNumPy2Pickles) {
+  const auto [images, labels] =
+      parse_python(test::read_text("tests/fuzz/corpus/cifar10/protocol4.pkl"));
+  EXPECT_THAT(labels, ::testing::ElementsAre(9, 3));
+  EXPECT_EQ(images.count, 2);
+  EXPECT_THAT(images[1].subspan(3 * 34, 3), ::testing::ElementsAre(34, 34, 34));
 }
 
 }  // namespace

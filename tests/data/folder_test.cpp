@@ -61,6 +61,8 @@ TEST_F(Folders, LinksAreFollowedAndLoopsNoticed) {
   fs::create_directory_symlink(dir_.path() / "store", dir_.path() / "train/a");
   fs::create_directory_symlink(dir_.path() / "train", dir_.path() / "train/b/again");
   fs::create_symlink(dir_.path() / "nowhere.png", dir_.path() / "train/c.png");
+  fs::create_symlink(dir_.path() / "itself", dir_.path() / "itself");
+  EXPECT_THAT(load().images.pixels, ElementsAre(1, 1, 2));  // of store, train/a and train/b
   const Dataset dataset = load_dataset(dir_.path() / "train", {});
   EXPECT_THAT(dataset.images.pixels, ElementsAre(1, 2));
   EXPECT_THAT(dataset.report.notices,
@@ -120,6 +122,20 @@ TEST_F(Folders, SplitsHaveSeveralNames) {
   picture("extra/a.png", 4);
   EXPECT_THAT(load_split(DataSplit::train).report.notices,
               ElementsAre(HasSubstr("extra: left out: it is no split")));
+}
+
+TEST_F(Folders, TrainingAndTestingAreSplits) {
+  picture("Training/cat/a.png", 1);
+  picture("Testing/cat/a.png", 2);
+  EXPECT_THAT(pixels(DataSplit::train), ElementsAre(1));
+  EXPECT_THAT(pixels(DataSplit::test), ElementsAre(2));
+  EXPECT_THAT(class_names(), ElementsAre("cat"));
+}
+
+TEST_F(Folders, IdxFilesOfOtherNamesAreLeftOut) {
+  write_text(dir_ / "emnist-letters-train-images-idx3-ubyte", "x");
+  expect_error(ErrorCode::user, "1 idx file left out (they are called train-images-idx3-ubyte",
+               [&] { load(); });
 }
 
 TEST_F(Folders, ASplitThatIsNotThereIsRefused) {
@@ -182,6 +198,23 @@ TEST_F(Folders, AListCanSayTheClasses) {
   write_text(dir_ / "labels.csv", "a.png\n");
   expect_error(ErrorCode::corrupt, "line 1: expected file,label",
                [&] { load({.labels = Labels::read}); });
+}
+
+TEST_F(Folders, AListMayHaveMoreColumns) {
+  picture("a.png", 1);
+  picture("b,c.png", 2);
+  const auto labels = [&](const std::string& list) {
+    write_text(dir_ / "labels.csv", list);
+    return load({.labels = Labels::read}).labels;
+  };
+  for (const char* list :
+       {"filename,class\na.png,dog\nb,c.png,cat\n",
+        "image_id,label,width\na,dog,7\n\"b,c\",cat,8\n",
+        ",Label,File\n0,dog,a.png\n1,cat,\"b,c.png\"\n", "id;breed\na;dog\nb,c;cat\n",
+        "class\tpath\ndog\ta.png\ncat\tb,c.png\n", "a.png;dog\nb,c.png;cat\n"})
+    EXPECT_THAT(labels(list), ElementsAre(1, 0)) << list;
+  expect_error(ErrorCode::corrupt, "labels.csv: line 3: expected file,label",
+               [&] { labels("file,label,size\na.png,dog,1\nb.png\n"); });
 }
 
 TEST_F(Folders, AlphaLiesOverTheBackground) {

@@ -151,5 +151,85 @@ TEST_F(NpzSet, ReadsOneArray) {
   }
 }
 
+// The files are NumPy's (tools/make_npz_fixtures.py).
+TEST(NpzOfNumPy, CompressedArraysAndHalvesAreRead) {
+  const std::filesystem::path folder = "tests/data/arrays";
+  const Dataset bytes = load_npz(folder / "compressed.npz", Labels::read);
+  EXPECT_THAT(bytes.images.pixels,
+              ElementsAre(0, 20, 40, 60, 80, 100, 120, 140, 160, 180, 200, 220));
+  EXPECT_THAT(bytes.labels, ElementsAre(3, 1));
+  const Dataset many = load_npz(folder / "compressed_many.npz", Labels::read);
+  EXPECT_EQ(many.images.height, 60);
+  EXPECT_EQ(many.images.width, 90);
+  EXPECT_EQ(many.images.channels, 3);
+  EXPECT_EQ(many.images[1].front(), 120);
+  EXPECT_EQ(many.images[1].back(), 220);
+  EXPECT_THAT(many.labels, ElementsAre(3, 1));
+  const Dataset halves = load_npz(folder / "compressed_halves.npz", Labels::read);
+  const Dataset one = load_npz(folder / "halves.npy", Labels::ignore);
+  for (std::size_t i = 0; i < 12; ++i) {
+    EXPECT_NEAR(halves.images.values[i], static_cast<double>(i) / 6.0 - 1.0, 1e-3);
+    EXPECT_NEAR(one.images.values[i], static_cast<double>(i) / 8.0 - 0.75, 1e-3);
+  }
+}
+
+TEST_F(NpzSet, ArraysThatNeedAnotherTypeOrOrderSaySo) {
+  const std::vector<std::uint8_t> samples(2 * 3 * 5 * 5);
+  const auto refused = [&](const char* type, std::vector<std::int64_t> shape, const char* message) {
+    expect_error(ErrorCode::corrupt, message, [&] {
+      load_npz(write({{.name = "x",
+                       .type = type,
+                       .shape = std::move(shape),
+                       .bytes = std::as_bytes(std::span(samples))}}),
+               Labels::ignore);
+    });
+  };
+  refused("|u1", {2, 3, 5, 5}, "array x is [2,3,5,5], which looks like [N,C,H,W]");
+  refused("|i1", {2, 5, 5, 3}, "array x is of type |i1; pictures are |u1");
+  refused("<i2", {3, 5, 5}, "array x is of type <i2");
+}
+
+TEST_F(NpzSet, AnArrayOfTwoAxesIsOneGreyPicture) {
+  std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }";
+  header.resize(117, ' ');
+  test::write_text(folder_ / "one.npy",
+                   std::string("\x93NUMPY\1\0\x76\0", 10) + header + "\n\1\2\3\4\5\6");
+  const Dataset dataset = load_dataset(folder_ / "one.npy", {.channels = 3});
+  EXPECT_EQ(dataset.images.count, 1);
+  EXPECT_EQ(dataset.images.width, 3);
+  EXPECT_EQ(dataset.images.channels, 3);
+  EXPECT_EQ(dataset.images.pixels[3], 2);
+}
+
+// MedMNIST's names; texts and objects beside the pictures.
+TEST(NpzOfNumPy, ArraysOfOtherKindsHinderNobody) {
+  const std::filesystem::path path = "tests/data/arrays/splits.npz";
+  EXPECT_THAT(load_dataset(path, {.labels = Labels::read}).labels, ElementsAre(3, 1));
+  EXPECT_THAT(load_dataset(path, {.split = DataSplit::test}).images.pixels,
+              ElementsAre(120, 140, 160, 180, 200, 220));
+  const std::filesystem::path texts = "tests/data/arrays/texts.npz";
+  EXPECT_EQ(load_npz(texts, Labels::ignore).images.count, 2);
+  expect_error(ErrorCode::corrupt, "texts.npz: array y: its type is <U3",
+               [&] { load_npz(texts, Labels::read); });
+}
+
+TEST(NpzOfNumPy, BooleansAreBlackAndWhite) {
+  EXPECT_THAT(load_npz("tests/data/arrays/booleans.npz", Labels::ignore).images.pixels,
+              ElementsAre(255, 0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0));
+}
+
+TEST(NpzOfNumPy, OthersAreRefusedByName) {
+  for (const auto& [name, message] :
+       {std::pair("big_endian.npy", "its type is >f4 (of a big-endian machine)"),
+        {"fortran.npy", "it is not in C order"},
+        {"objects.npy", "its type is |O"},
+        {"fields.npy", "its type is"},
+        {"complex.npy", "its type is <c8"}}) {
+    expect_error(ErrorCode::corrupt, std::vector<std::string>{name, message}, [&name = name] {
+      load_npz(std::filesystem::path("tests/data/arrays") / name, Labels::ignore);
+    });
+  }
+}
+
 }  // namespace
 }  // namespace ddim::engine::data

@@ -104,7 +104,8 @@ TEST(Npz, SaysWhatIsWrongWithAnArray) {
   };
   for (const Case& bad : {
            Case{"{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", "its type is <c8"},
-           Case{"{'descr': '>i8', 'fortran_order': False, 'shape': (1,), }", "its type is >i8"},
+           Case{"{'descr': '>i8', 'fortran_order': False, 'shape': (1,), }",
+                "its type is >i8 (of a big-endian machine)"},
            Case{"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }",
                 "its type is"},
            Case{"{'fortran_order': False, 'shape': (8,), }", "its type is"},
@@ -132,6 +133,26 @@ TEST(Npz, SaysWhatIsWrongWithAnArray) {
   });
   expect_error(ErrorCode::corrupt, "a.npz: holds no arrays",
                [] { parse_file(text_of(zip_content({}))); });
+}
+
+TEST(Npz, CompressedFilesThatAreDamagedAreRefused) {
+  const std::string whole = read_file("tests/data/arrays/compressed_many.npz", 1 << 20);
+  EXPECT_EQ(parse_file(whole).size(), 2U);
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_THROW(parse_file(std::string_view(whole).substr(0, size)), Error) << size;
+  const std::size_t data_at = whole.find(".npy") + 40;
+  for (std::size_t at = data_at; at < whole.find("PK", data_at); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    EXPECT_THROW(parse_file(damaged), Error) << at;
+  }
+  // An entry that claims to unpack to 4 GB, in both of its headers.
+  std::string bomb = whole;
+  for (const char* header : {"PK\x03\x04", "PK\x01\x02"}) {
+    const std::size_t local = std::string_view(header)[2] == 3 ? 22 : 24;
+    bomb.replace(bomb.find(header) + local, 4, "\xff\xff\xff\xf0");
+  }
+  EXPECT_THROW(parse_file(bomb), Error);
 }
 
 TEST(Npz, NumPyReadsOursAndWeReadNumPys) {

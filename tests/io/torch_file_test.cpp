@@ -73,6 +73,44 @@ INSTANTIATE_TEST_SUITE_P(TorchFile, State,
                          testing::Values("state.pth", "state_protocol3.pth", "state_protocol4.pth",
                                          "state_protocol5.pth", "state_legacy.pth"));
 
+class Extras : public testing::TestWithParam<const char*> {};
+
+// What training scripts keep beside weights hinders nobody; a dict of another type is a dict.
+TEST_P(Extras, AreKeptUnopened) {
+  const TorchFile file = open_torch_file(kFolder / GetParam());
+  const TorchContents& contents = file.contents;
+  const PickleValue weights = file.root().find("weights").value();
+  ASSERT_EQ(weights.size(), 3U);
+  for (const auto& [name, count] : {std::pair("tensor", 6), {"parameter", 3}, {"plain", 4}}) {
+    const TensorEntry entry = tensor_of(contents, *weights.find(name), name, "a.pth");
+    std::vector<float> values(static_cast<std::size_t>(entry.num_elements()));
+    read_f32(entry, values);
+    EXPECT_EQ(values, numbers(0, count)) << name;
+  }
+  const auto described = [&](const char* key) { return file.root().find(key)->describe(); };
+  EXPECT_EQ(described("epoch"), "the number 3");
+  EXPECT_EQ(described("args"), "an object of argparse.Namespace");
+  EXPECT_THAT(described("best"), testing::EndsWith("core.multiarray.scalar"));
+  EXPECT_THAT(described("mean"), testing::EndsWith("core.multiarray._reconstruct"));
+  EXPECT_EQ(described("dtype"), "an object of numpy.dtype");
+  EXPECT_EQ(described("device"), "an object of torch.device");
+  EXPECT_EQ(described("shape"), "a tuple of 2");
+  EXPECT_EQ(described("type"), "torch bfloat16");
+  EXPECT_EQ(described("counts"), "a dictionary of 1");
+  EXPECT_EQ(described("when"), "an object of datetime.datetime");
+  EXPECT_EQ(described("phase"), "an object of __main__.Phase");
+  EXPECT_EQ(described("meter"), "an object of __main__.Meter");
+  EXPECT_EQ(described("class"), "__main__ Meter");
+  EXPECT_EQ(described("keys"), "a dictionary of 5");
+  EXPECT_EQ(contents.storages.size(), 4U);
+  expect_error(ErrorCode::corrupt, HasSubstr("tensor \"z\" holds numbers of a type that is not"),
+               [&] { tensor_of(contents, *file.root().find("complex"), "z", "a.pth"); });
+}
+
+INSTANTIATE_TEST_SUITE_P(TorchFile, Extras,
+                         testing::Values("extras.pth", "extras_protocol4.pth",
+                                         "extras_legacy.pth"));
+
 /// Touches every element that a file gives access to, so that a sanitizer sees one too many.
 /// Whether the file was accepted.
 bool is_well_formed(const std::string& file) {

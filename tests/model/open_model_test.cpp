@@ -1,4 +1,5 @@
 // What a path can be, and what is said of paths that are none of it.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "backend/make_device.h"
@@ -10,6 +11,7 @@
 #include "model/file_configs.h"
 #include "model/model.h"
 #include "model/official_names.h"
+#include "model/torch_checkpoint.h"
 #include "nn/initialisation.h"
 #include "tests/model/saved_networks.h"
 #include "tests/nn/published_configs.h"
@@ -288,6 +290,52 @@ TEST_F(OpenModel, LucidrainsCheckpointsAreNamed) {
   write_file_durably(folder_ / "model-1.pt", std::move(writer).content(), Overwrite::refuse);
   expect_error(ErrorCode::corrupt, {"model-1.pt", "lucidrains' denoising-diffusion-pytorch"},
                [&] { open_model(folder_ / "model-1.pt"); });
+}
+
+TEST_F(OpenModel, SetsOfWeightsInListsAreFound) {
+  const float value = 1;
+  const auto places_in = [&](int count, const char* key) {
+    io::TorchWriter writer("m");
+    if (*key != '\0') {
+      writer.open_dict();
+      writer.text(key);
+    }
+    writer.open_list();
+    for (int i = 0; i < count; ++i) {
+      writer.open_dict();
+      writer.text("temb.dense.0.weight");
+      writer.tensor({.name = "temb.dense.0.weight", .shape = {1}, .values = {&value, 1}});
+      writer.close_dict();
+    }
+    writer.close_list();
+    if (*key != '\0') writer.close_dict();
+    const fs::path path = folder_ / "list.pt";
+    write_file_durably(path, std::move(writer).content(), Overwrite::allow);
+    std::vector<std::string> places;
+    for (const TensorDictionary& found :
+         open_torch_checkpoint(path, std::make_shared<const io::MappedFile>(path)).dictionaries)
+      places.push_back(found.place);
+    return places;
+  };
+  EXPECT_THAT(places_in(1, ""), testing::ElementsAre("0"));
+  EXPECT_THAT(places_in(2, ""), testing::ElementsAre("0", "1"));
+  EXPECT_THAT(places_in(2, "models"), testing::ElementsAre("models.0", "models.1"));
+  expect_error(ErrorCode::corrupt, {"list.pt", "a list of 0; the official code writes"},
+               [&] { places_in(0, ""); });
+}
+
+// What PyTorch wrote (tools/make_torch_fixtures.py), none of it a network.
+TEST_F(OpenModel, ObjectsInPlaceOfWeightsAreNamed) {
+  expect_error(ErrorCode::corrupt, {"extras.pth", "not the weights of a supported network"},
+               [&] { open_model("tests/io/torch/extras.pth"); });
+  expect_error(
+      ErrorCode::corrupt,
+      {"whole.pth", "it holds an object of torch.nn.modules.linear.Linear", "state_dict()"},
+      [&] { open_model("tests/io/torch/whole.pth"); });
+  expect_error(ErrorCode::corrupt, {"eighths.pth", "under \"w\" is a tensor of a kind"},
+               [&] { open_model("tests/io/torch/eighths.pth"); });
+  expect_error(ErrorCode::corrupt, {"arrays.pth", "under \"w\" is an array of NumPy"},
+               [&] { open_model("tests/io/torch/arrays.pth"); });
 }
 
 TEST_F(OpenModel, WeightsWithoutTheirConfigurationAreRefused) {

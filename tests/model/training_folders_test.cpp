@@ -130,6 +130,37 @@ TEST_F(TrainingFolders, OptimizersOfAccelerateAreNotTakenOver) {
   EXPECT_THAT(found.adam_problem, HasSubstr("optimizer.bin: this state is not read"));
 }
 
+// The files are PyTorch's (tools/make_torch_fixtures.py).
+TEST_F(TrainingFolders, OptimizersAreCalledByTheirNames) {
+  const auto problem = [&](const char* file) {
+    fs::copy_file(fs::path("tests/io/torch") / file, checkpoint_ / "optimizer.bin",
+                  fs::copy_options::overwrite_existing);
+    return open_model(checkpoint_).adam_problem;
+  };
+  EXPECT_THAT(problem("adamw.bin"), HasSubstr("it is of Adam (learning rate 0.001, weight decay "
+                                              "0.01, amsgrad), for 2 parameters"));
+  EXPECT_THAT(problem("sgd.bin"), HasSubstr("it is of SGD with momentum (learning rate 0.001, "
+                                            "weight decay 0.01), for 2 parameters"));
+  EXPECT_THAT(problem("state.pth"), HasSubstr("it holds a dictionary of 11, not an optimizer's"));
+  EXPECT_THAT(problem("extras.pth"), HasSubstr("not an optimizer's state"));
+}
+
+TEST_F(TrainingFolders, AMissingScheduleIsThatOfTheTraining) {
+  fs::remove_all(folder_ / "run/scheduler");
+  ForwardProcess process{.schedule = BetaKind::scaled_linear, .T = 300};
+  process.prediction = Prediction::v;
+  const auto open = [&](const fs::path& path, const ModelOverrides& overrides = {}) {
+    return open_model(path, TrainingPart::read, overrides, io::files_on_disk(), process);
+  };
+  for (const fs::path& path : {checkpoint_, checkpoint_ / "unet", checkpoint_ / "unet_ema"}) {
+    const ModelFiles found = open(path);
+    EXPECT_EQ(process_of(found), process);
+    EXPECT_THAT(found.notes, Contains(HasSubstr("the schedule is that of the configuration")));
+  }
+  EXPECT_EQ(process_of(open(checkpoint_, {.T = 400})).T, 400);
+  EXPECT_EQ(process_of(open(folder_ / "trained")).T, 1000);  // which says its own
+}
+
 TEST_F(TrainingFolders, WhatIsGivenCountsWhateverTheFilesSay) {
   const fs::path path = folder_ / "trained";
   EXPECT_EQ(process_of(open_with(path, {.T = 300})).T, 300);
