@@ -308,6 +308,8 @@ template Option Command::add_option(Text, std::optional<std::uint64_t>&, Text) c
 template Option Command::add_option(Text, std::optional<double>&, Text) const;
 template Option Command::add_option(Text, std::optional<std::string>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::int64_t>&, Text) const;
+template Option Command::add_option(Text, std::vector<std::uint64_t>&, Text) const;
+template Option Command::add_option(Text, std::vector<double>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::string>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::filesystem::path>&, Text) const;
 

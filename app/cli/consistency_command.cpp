@@ -72,7 +72,7 @@ void run(const Flags& flags) {
   flags.out.check(flags.overwrite.value());
   ConsistencyOptions options = flags.options;
   options.sample.plan = {.tau = flags.tau.value(), .clip = flags.clip.value()};
-  options.sample.class_choice = flags.run.class_choice();
+  options.sample.class_choice = flags.run.class_choice(interrupts.token());
   options.sample.run = flags.run.options(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
   const std::int64_t count = options.sample.count;

@@ -41,13 +41,14 @@ void run(const Flags& flags) {
   files.reads(flags.codes).writes("--save-tensors", flags.tensors, {".safetensors"}).check();
   flags.out.check_columns(flags.columns);
   flags.tau.check();
+  const ClassChoice class_choice = flags.run.class_choice(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
   const Codes codes = codes_of(flags, model);
   flags.out.check(model.info().shape, codes.x_T.count, flags.columns);
   if (flags.clip.value().bound != Clip::Bound::none) warn_of_clipping();
   const Samples samples = decode(model, codes,
                                  {.clip = flags.clip.value(),
-                                  .class_choice = flags.run.class_choice(),
+                                  .class_choice = class_choice,
                                   .run = flags.run.options(interrupts.token())});
   if (!flags.tensors.empty()) write_tensor(flags.tensors, "x_0", samples.x_0, overwrite);
   flags.out.write(samples, flags.columns, overwrite);

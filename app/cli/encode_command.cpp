@@ -58,7 +58,7 @@ void run(const Flags& flags) {
   EncodeOptions options = flags.encode.options();
   options.plan.steps = flags.tau.steps();
   if (flags.tau.tau_given()) options.plan.tau = flags.tau.tau();
-  options.class_choice = flags.run.class_choice();
+  options.class_choice = flags.run.class_choice(interrupts.token());
   options.run = flags.run.options(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
   const Codes codes = encode(model, flags.pictures.load(model), options);

@@ -49,7 +49,7 @@ FloatImages states_of(const Model& model, const std::string& end, const Flags& f
   if (fs::path(end).extension() == ".safetensors") return read_codes(end).x_T;
   return encode(model, load_pictures(model, {end}, flags.resize.value()),
                 {.plan = {.steps = plan.steps, .tau = plan.tau},
-                 .class_choice = flags.run.class_choice(),
+                 .class_choice = flags.run.class_choice(stop),
                  .run = flags.run.options(stop)})
       .x_T;
 }
@@ -117,7 +117,7 @@ void run(const Flags& flags) {
   check_files(flags);
   check_ends(flags);
   SampleOptions options{.plan = flags.plan.options(),
-                        .class_choice = flags.run.class_choice(),
+                        .class_choice = flags.run.class_choice(interrupts.token()),
                         .run = flags.run.options(interrupts.token())};
   const Model model = flags.run.load_model(interrupts.token());
   const bool is_line = flags.ends.size() == 2;

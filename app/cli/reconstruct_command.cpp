@@ -115,7 +115,7 @@ void run(const Flags& flags) {
   ReconstructOptions options{
       .steps = flags.steps, .encode = flags.encode.options(), .clip = flags.clip.value()};
   if (flags.tau.given()) options.encode.plan.tau = flags.tau.value();
-  options.encode.class_choice = flags.run.class_choice();
+  options.encode.class_choice = flags.run.class_choice(interrupts.token());
   options.encode.run = flags.run.options(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
   if (flags.out.given()) flags.out.check(model.info().shape);

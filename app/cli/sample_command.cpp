@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <span>
 
 #include "commands.h"
 #include "convention_flag.h"
@@ -33,7 +34,8 @@ struct Flags {
   ConventionFlag convention;
   InitFlags init;
   std::optional<std::int64_t> count;
-  SampleOptions options;  // seed and first_image
+  std::vector<std::uint64_t> seeds = {SampleOptions{}.seed};
+  std::int64_t first_image = 0;
   std::optional<std::int64_t> columns;
   std::string scale = "1";
   OverwriteFlag overwrite;
@@ -92,10 +94,10 @@ void print_result(const DrawnFiles& drawn, const Flags& flags) {
 }
 
 /// Draws, and says how to go on when that is stopped.
-DrawnFiles draw(const Model& model, const Plan& plan, const SampleOptions& options,
+DrawnFiles draw(const Model& model, const Plan& plan, std::span<const SampleOptions> runs,
                 const SampleFiles& files) {
   try {
-    return sample_to_files(model, plan, options, files);
+    return sample_runs_to_files(model, plan, runs, files);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::interrupted) throw;
     throw Error(error.code(),
@@ -103,16 +105,69 @@ DrawnFiles draw(const Model& model, const Plan& plan, const SampleOptions& optio
   }
 }
 
+template <class Value>
+void refuse_repeated(const char* flag, const std::vector<Value>& values) {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (std::find(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(i), values[i]) !=
+        values.begin() + static_cast<std::ptrdiff_t>(i))
+      throw Error(ErrorCode::user, fmt::format("{}: {} is given twice", flag, values[i]));
+}
+
+/// One for each seed and each value of guidance.
+std::vector<SampleOptions> runs_of(const Flags& flags, const SampleOptions& options) {
+  std::vector<SampleOptions> runs;
+  for (const std::uint64_t seed : flags.seeds) {
+    for (const double guidance : flags.run.guidances()) {
+      runs.push_back(options);
+      runs.back().seed = seed;
+      runs.back().class_choice.guidance = guidance;
+    }
+  }
+  return runs;
+}
+
+/// Of a run of `count` pictures for each seed and each value of guidance. With several of these
+/// each begins a row, which says what it is.
+GridOptions grid_of(const Flags& flags, std::int64_t count) {
+  const bool several_seeds = flags.seeds.size() > 1;
+  const bool several_guidances = flags.run.guidances().size() > 1;
+  GridOptions grid{.columns = flags.columns};
+  if (!several_guidances && (!several_seeds || count == 1)) return grid;
+  grid.columns = std::min(flags.columns.value_or(count), count);
+  if (count % *grid.columns != 0)
+    throw Error(ErrorCode::user,
+                fmt::format("--columns must divide the number of pictures, so that each {} begins "
+                            "a row; got {} for {}",
+                            several_seeds ? "seed" : "value of --guidance", *grid.columns,
+                            count_of(count, "pictures")));
+  for (const std::uint64_t seed : flags.seeds) {
+    for (const double guidance : flags.run.guidances()) {
+      std::string label = several_seeds ? fmt::format("seed {}", seed) : "";
+      if (several_guidances)
+        label += fmt::format("{}guidance {}", several_seeds ? ", " : "", guidance);
+      grid.row_labels.push_back(label);
+      for (std::int64_t row = 1; row < count / *grid.columns; ++row) grid.row_labels.emplace_back();
+    }
+  }
+  return grid;
+}
+
+std::int64_t scale_of(const Flags& flags, std::int64_t count, const PictureShape& shape,
+                      const GridOptions& grid) {
+  return flags.scale == kReadable ? readable_scale(count, shape, grid.columns)
+                                  : std::stoll(flags.scale);
+}
+
 void run(Flags& flags) {
   const Interrupts interrupts;
   const PlanOptions plan_options = flags.plan.options();
   flags.convention.refuse_contradictions(flags.plan);
   flags.init.check();
-  SampleOptions options = flags.options;
-  options.class_choice = flags.run.class_choice();
-  options.run = flags.run.options(interrupts.token());
-  options.count = flags.count.value_or(kDefaultCount);
+  refuse_repeated("--seed", flags.seeds);
+  refuse_repeated("--guidance", flags.run.guidances());
   check_outputs(flags);
+  SampleOptions options{.first_image = flags.first_image};
+  options.count = flags.count.value_or(kDefaultCount);
   if (!flags.noise.empty()) {
     if (flags.init.given())
       throw Error(ErrorCode::user, "use either --noise or --init-image, not both");
@@ -121,12 +176,12 @@ void run(Flags& flags) {
   }
   if (flags.init.given()) options.count = flags.count.value_or(flags.init.count());
 
+  GridOptions grid = grid_of(flags, options.count);
+  options.class_choice = flags.run.class_choice(interrupts.token());
+  options.run = flags.run.options(interrupts.token());
+
   const Model model = flags.run.load_model(interrupts.token());
-  if (flags.is_folder()) {
-    check_png_shape(model.info().shape, fmt::format("--out {}", flags.out.path().string()));
-  } else {
-    flags.out.check(model.info().shape, options.count, flags.columns);
-  }
+  const PictureShape shape = model.info().shape;
   const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, model);
   options.plan = preset;
   options.plan.strength = flags.init.strength();
@@ -134,13 +189,17 @@ void run(Flags& flags) {
   if (!flags.run.quiet()) fmt::print(stderr, "ddim: sampling {}\n", convention);
   if (!plan.note.empty() && !flags.run.quiet()) fmt::print(stderr, "ddim: {}\n", plan.note);
   options.init = flags.init.load(model);
-  Recipe recipe = make_recipe(model, options);
+  const std::vector<SampleOptions> runs = runs_of(flags, options);
+  const std::int64_t num_pictures = options.count * std::ssize(runs);
+  grid.scale = scale_of(flags, num_pictures, shape, grid);
+  if (flags.is_folder()) {
+    check_png_shape(shape, fmt::format("--out {}", flags.out.path().string()));
+  } else {
+    flags.out.check(shape, num_pictures, grid.columns);
+  }
+  Recipe recipe = recipe_of_runs(model, runs);
   if (flags.like.given()) flags.like.check(recipe);
-  const std::int64_t scale = flags.scale == kReadable
-                                 ? readable_scale(options.count, model.info().shape, flags.columns)
-                                 : std::stoll(flags.scale);
-  const GridOptions grid{.columns = flags.columns, .scale = scale};
-  const DrawnFiles drawn = draw(model, plan, options,
+  const DrawnFiles drawn = draw(model, plan, runs,
                                 {.out = flags.out.path(),
                                  .tensors = flags.tensors,
                                  .grid = grid,
@@ -167,12 +226,15 @@ void add_sample_command(Command root) {
       .positive()
       .show_default(std::to_string(kDefaultCount));
   command
-      .add_option("--seed", flags->options.seed,
-                  "Random seed; picture k of a seed does not depend on --count or --batch")
+      .add_option("--seed", flags->seeds,
+                  "Random seed; picture k of a seed does not depend on --count or --batch. With a "
+                  "comma-separated list, --count pictures of each, a row for each in a grid")
       .envname("DDIM_SEED")
+      .delimiter(',')
+      .type_name("N[,N...]")
       .non_negative()
       .show_default();
-  command.add_option("--first-image", flags->options.first_image, "Number of the first picture")
+  command.add_option("--first-image", flags->first_image, "Number of the first picture")
       .non_negative()
       .show_default();
   command
@@ -205,7 +267,7 @@ void add_sample_command(Command root) {
   flags->convention.add_to(command);
   flags->init.add_to(command);
   flags->plan.add_to(command);
-  const Option model = flags->run.add_to(command);
+  const Option model = flags->run.add_to(command, RunFlags::Classes::chosen_with_guidances);
   flags->overwrite.add_to(command);
   command.add_flag("--resume", flags->resume,
                    "Go on with a run that was stopped: draw only the pictures that are missing");

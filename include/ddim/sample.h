@@ -5,7 +5,9 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "ddim/class_choice.h"
 #include "ddim/export.h"
@@ -78,9 +80,18 @@ DDIM_API Samples sample(const Model& model, const Plan& plan, const SampleOption
 /// The recipe that sample() would return, without drawing anything.
 DDIM_API Recipe make_recipe(const Model& model, const SampleOptions& options);
 
-/// The opposite: the options that a recipe states. `x_T` and `init` hold pictures, which no recipe
-/// has: where it says that a picture started from some, add them. Error(user) for a recipe with an
-/// entry that this version does not know, Error(corrupt) for a value that cannot be.
+/// The recipe of several runs whose pictures belong together: each of some seeds with each of some
+/// values of guidance, all values of guidance of the first seed first, and alike in all else.
+/// `seed` and `guidance` are lists with commas; `count` is that of one run. Error(user) for others.
+DDIM_API Recipe recipe_of_runs(const Model& model, std::span<const SampleOptions> runs);
+
+/// The opposite: the options that a recipe states, for each of its runs. Errors as options_of().
+DDIM_API std::vector<SampleOptions> runs_of(const Recipe& recipe);
+
+/// The same of a single run: the options that a recipe states. `x_T` and `init` hold pictures,
+/// which no recipe has: where it says that a picture started from some, add them. Error(user) for a
+/// recipe with an entry that this version does not know, and for one of several runs;
+/// Error(corrupt) for a value that cannot be.
 DDIM_API SampleOptions options_of(const Recipe& recipe);
 
 /// Options that draw the `count` pictures from `first` on of those of `options` alone; they come

@@ -62,7 +62,9 @@ TEST_F(Like, DrawsTheSameBytesAgain) {
       "--steps 4 --count 2 --clip=threshold-rederive-eps --threshold 0.9 --threshold-max 2",
       "--steps 4 --count 2 --clip=threshold-keep-eps --final-alpha first",
       "--steps 4 --count 2 --tau diffusers-leading --steps-offset 1",
-      "--count 2 --sampler adaptive --tolerance 0.5"};
+      "--count 2 --sampler adaptive --tolerance 0.5",
+      "--steps 3 --seed 7,1,9 --count 2 --scale 2",
+      "--steps 3 --seed 7,1,9 --count 1"};
   for (const std::string& plan : plans) {
     const std::string first = draw("first", plan + " --overwrite");
     const std::string second = folder_ / "second.png";
