@@ -270,7 +270,10 @@ std::vector<Option> Option::excluded() const {
   return options;
 }
 
-void Option::set(const std::string& value) const { data_->set({value}, Source::recipe, ""); }
+void Option::set(const std::string& value) const { set(std::vector{value}); }
+void Option::set(const std::vector<std::string>& values) const {
+  data_->set(values, Source::recipe, "");
+}
 void Option::reset() const { data_->reset(); }
 
 void Option::throw_missing() const {

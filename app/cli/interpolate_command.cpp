@@ -12,6 +12,7 @@
 
 #include "commands.h"
 #include "interrupts.h"
+#include "like_flag.h"
 #include "picture_flags.h"
 #include "picture_output.h"
 #include "plan_flags.h"
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 struct Flags {
   RunFlags run;
   PlanFlags plan;
+  LikeFlag like;
   ResizeFlag resize;
   OverwriteFlag overwrite;
   std::vector<std::string> ends;
@@ -111,7 +113,18 @@ void check_ends(const Flags& flags) {
   }
 }
 
-void run(const Flags& flags) {
+/// With what --like needs to find these states again.
+Recipe recipe_of(const Model& model, const SampleOptions& options, const Flags& flags) {
+  Recipe recipe = make_recipe(model, options);
+  std::string& endpoints = recipe["endpoints"];
+  for (const std::string& end : flags.ends)
+    endpoints += (endpoints.empty() ? "" : ",") + fs::path(end).filename().string();
+  recipe["frames"] = std::to_string(flags.frames);
+  if (flags.resize.value() != Fit::none) recipe["resize"] = to_string(flags.resize.value());
+  return recipe;
+}
+
+void run(Flags& flags) {
   const Interrupts interrupts;
   const Overwrite overwrite = flags.overwrite.value();
   check_files(flags);
@@ -133,7 +146,10 @@ void run(const Flags& flags) {
   options.x_T =
       interpolate(states_of_all(model, flags, options.plan, interrupts.token()), flags.frames);
   options.count = options.x_T->count;
-  const Samples samples = sample(model, plan, options);
+  Recipe recipe = recipe_of(model, options, flags);
+  if (flags.like.given()) flags.like.check(recipe);
+  Samples samples = sample(model, plan, options);
+  samples.recipe = recipe;
   flags.out.write(samples, flags.frames, overwrite);
   if (!flags.animation.empty()) {
     std::vector<Image> images;
@@ -142,6 +158,7 @@ void run(const Flags& flags) {
                     {.frame_ms = flags.frame_ms, .overwrite = overwrite});
   }
   print_drawn(samples, flags.out.path(), flags.run.json());
+  if (flags.like.given() && !flags.run.quiet()) flags.like.print_likeness(flags.out.path());
 }
 
 }  // namespace
@@ -150,13 +167,15 @@ void add_interpolate_command(Command root) {
   const Command command = root.add_command(
       "interpolate", "Draw a transition between pictures, codes or seeds (the paper's figure 6)");
   const auto flags = std::make_shared<Flags>();
-  command
-      .add_option("endpoints", flags->ends,
-                  "Two for a line, four for a grid (the paper's figures 11 to 13): seeds (7 is "
-                  "picture 0 of ddim sample --seed 7), safetensors files with x_T (each state in "
-                  "them is an endpoint), and pictures, which are encoded first")
-      .required()
-      .type_name("SEED|FILE");
+  const Option endpoints =
+      command
+          .add_option(
+              "endpoints", flags->ends,
+              "Two for a line, four for a grid (the paper's figures 11 to 13): seeds (7 is "
+              "picture 0 of ddim sample --seed 7), safetensors files with x_T (each state in "
+              "them is an endpoint), and pictures, which are encoded first")
+          .type_name("SEED|FILE");
+  flags->like.add_to(command);
   command
       .add_option("--frames", flags->frames,
                   "Pictures in a line; in a grid, also the number of lines")
@@ -176,9 +195,14 @@ void add_interpolate_command(Command root) {
       .show_default();
   flags->resize.add_to(command);
   flags->plan.add_to(command);
-  flags->run.add_to(command).required();
+  const Option model = flags->run.add_to(command);
   flags->overwrite.add_to(command);
-  command.callback([flags] { run(*flags); });
+  command.callback([flags, command, endpoints, model] {
+    if (flags->like.given()) flags->like.set_flags(command);
+    if (flags->ends.empty()) endpoints.throw_missing();
+    if (!flags->run.has_model()) model.throw_missing();
+    run(*flags);
+  });
 }
 
 }  // namespace ddim::cli

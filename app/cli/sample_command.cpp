@@ -207,10 +207,7 @@ void run(Flags& flags) {
                                  .overwrite = flags.overwrite.value(),
                                  .resume = flags.resume});
   print_result(drawn, flags);
-  if (!flags.like.given()) return;
-  const std::string likeness = flags.like.compare(flags.out.path());
-  if (!likeness.empty() && !flags.run.quiet())
-    fmt::print(stderr, "ddim: {}: {}\n", flags.out.path().string(), likeness);
+  if (flags.like.given() && !flags.run.quiet()) flags.like.print_likeness(flags.out.path());
 }
 
 }  // namespace

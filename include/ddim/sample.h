@@ -53,7 +53,8 @@ struct SampleOptions {
 /// sigma_hat, clip, seed, first_image, count, class, columns in a grid, ...), and what they were
 /// applied to: model (its name), model_hash (Model::weights_hash()), size ("32x32x3": width,
 /// height, channels), x_T ("drawn", or the SHA-256 of given states, or of pictures and mask, as
-/// fp32 in the order [N,C,H,W]) and Software (the version).
+/// fp32 in the order [N,C,H,W]), init_image, mask and resize (where these pictures are from) and
+/// Software (the version). `ddim interpolate` adds endpoints and frames.
 using Recipe = std::map<std::string, std::string>;
 
 struct Samples {

@@ -66,6 +66,12 @@ void add_class(const ClassChoice& choice, Recipe& recipe) {
   if (choice.null_class) recipe["null_class"] = std::to_string(*choice.null_class);
 }
 
+void add_origin(const InitImage::Origin& origin, Recipe& recipe) {
+  if (!origin.images.empty()) recipe["init_image"] = join(origin.images, ",");
+  if (!origin.mask.empty()) recipe["mask"] = origin.mask;
+  if (origin.fit != Fit::none) recipe["resize"] = to_string(origin.fit);
+}
+
 /// What the model's files do not say; the size is in every recipe.
 void add_model_choices(const ModelInfo& info, Recipe& recipe) {
   if (info.weights == WeightSet::raw) recipe["weights"] = "raw";
@@ -207,6 +213,7 @@ Recipe make_recipe(const Model& model, const SampleOptions& options) {
   if (options.init) {
     recipe["strength"] = number_text(options.plan.strength);
     recipe["init_by"] = to_string(options.init->by);
+    add_origin(options.init->origin, recipe);
   }
   return recipe;
 }
@@ -241,8 +248,9 @@ std::vector<SampleOptions> runs_of(const Recipe& recipe) {
   RecipeReader reader(recipe);
   for (const char* key :
        {"model", "model_hash", "size", "precision", "x_T", "Software", "columns", "scale",
-        "weights", "schedule", "beta_start", "beta_end", "T", "prediction"})
+        "weights", "schedule", "beta_start", "beta_end", "T", "prediction", "endpoints", "frames"})
     reader.ignore(key);
+  if (!reader.has("init_by")) reader.ignore("resize");  // of endpoints
   SampleOptions options;
   read_plan(reader, options.plan);
   reader.number("first_image", options.first_image);
@@ -257,6 +265,9 @@ std::vector<SampleOptions> runs_of(const Recipe& recipe) {
   InitImage init;
   if (reader.has("init_by")) {
     reader.choice("init_by", init.by);
+    if (const auto names = reader.text("init_image")) init.origin.images = {*names};
+    init.origin.mask = reader.text("mask").value_or("");
+    reader.choice("resize", init.origin.fit);
     options.init = init;
   }
   reader.refuse_rest();
@@ -290,8 +301,12 @@ SampleOptions only_pictures(const SampleOptions& options, std::int64_t first, st
   result.first_image += first;
   result.count = count;
   if (result.x_T) result.x_T = slice(*options.x_T, first, count);
-  if (result.init && options.init->images.count > 1)
+  if (result.init && options.init->images.count > 1) {
     result.init->images = slice(options.init->images, first, count);
+    std::vector<std::string>& names = result.init->origin.images;
+    if (std::ssize(names) == options.count)
+      names = {names.begin() + first, names.begin() + first + count};
+  }
   return result;
 }
 

@@ -75,7 +75,8 @@ io::PictureLog::Settings settings_of(const Job& job) {
   io::PictureLog::Settings settings = job.recipe;
   const std::string& device = job.model.info().device;  // "cpu avx512, 2 threads"
   settings["device"] = device.substr(0, device.find(','));
-  settings.erase("model");  // the folder's name; its weights are known by their hash
+  // Names of files, whose contents are known by their hashes.
+  for (const char* key : {"model", "init_image", "mask"}) settings.erase(key);
   return settings;
 }
 
