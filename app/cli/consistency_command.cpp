@@ -24,15 +24,27 @@ struct Flags {
   PictureOutput out;
 };
 
-/// A row for each number of steps.
-void write_rows(const Flags& flags, const std::vector<ConsistencyAt>& rows) {
+/// A row for each number of steps, which says it.
+GridOptions grid_of(const Flags& flags, const PictureShape& shape) {
+  const std::int64_t count = flags.options.sample.count;
+  std::vector<std::string> labels;
+  for (const std::int64_t steps : flags.options.steps)
+    labels.push_back(fmt::format("S = {}", steps));
+  labels.push_back(fmt::format("S = {}", flags.options.reference_steps));
+  GridOptions grid = flags.out.grid(count * std::ssize(labels), shape, count);
+  grid.row_labels = labels;
+  return grid;
+}
+
+void write_rows(const Flags& flags, const std::vector<ConsistencyAt>& rows,
+                const GridOptions& grid) {
   FloatImages pictures = rows.front().x_0;
   std::string steps = std::to_string(rows.front().steps);
   for (std::size_t i = 1; i < rows.size(); ++i) {
     pictures = join(pictures, rows[i].x_0);
     steps += "," + std::to_string(rows[i].steps);
   }
-  flags.out.write(pictures, rows.front().x_0.count,
+  flags.out.write(pictures, grid,
                   {{"ddim", "consistency: seed " + std::to_string(flags.options.sample.seed) +
                                 ", rows of " + steps + " steps"}},
                   flags.overwrite.value());
@@ -75,10 +87,10 @@ void run(const Flags& flags) {
   options.sample.class_choice = flags.run.class_choice(interrupts.token());
   options.sample.run = flags.run.options(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
-  const std::int64_t count = options.sample.count;
-  flags.out.check(model.info().shape, count * (std::ssize(options.steps) + 1), count);
+  const GridOptions grid = grid_of(flags, model.info().shape);
+  flags.out.check(model.info().shape, options.sample.count * std::ssize(grid.row_labels), grid);
   const std::vector<ConsistencyAt> rows = consistency(model, options);
-  write_rows(flags, rows);
+  write_rows(flags, rows, grid);
   if (flags.run.json()) {
     print_json(rows, flags.out.path().string());
   } else {

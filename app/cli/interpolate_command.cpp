@@ -134,8 +134,9 @@ void run(Flags& flags) {
                         .run = flags.run.options(interrupts.token())};
   const Model model = flags.run.load_model(interrupts.token());
   const bool is_line = flags.ends.size() == 2;
-  flags.out.check(model.info().shape, is_line ? flags.frames : flags.frames * flags.frames,
-                  flags.frames);
+  const std::int64_t count = is_line ? flags.frames : flags.frames * flags.frames;
+  const GridOptions grid = flags.out.grid(count, model.info().shape, flags.frames);
+  flags.out.check(model.info().shape, count, grid);
   if (const std::int64_t channels = model.info().shape.channels;
       !flags.animation.empty() && channels > 4)
     throw Error(ErrorCode::user,
@@ -150,7 +151,7 @@ void run(Flags& flags) {
   if (flags.like.given()) flags.like.check(recipe);
   Samples samples = sample(model, plan, options);
   samples.recipe = recipe;
-  flags.out.write(samples, flags.frames, overwrite);
+  flags.out.write(samples, grid, overwrite);
   if (!flags.animation.empty()) {
     std::vector<Image> images;
     for (std::int64_t k = 0; k < samples.x_0.count; ++k) images.push_back(to_image(samples.x_0, k));

@@ -91,6 +91,15 @@ void print_json(const std::vector<ReconstructedAt>& table, std::int64_t num_pict
 }
 
 /// A row of originals, then a row for each S.
+GridOptions grid_of(const Flags& flags, const FloatImages& pictures) {
+  std::vector<std::string> labels = {pictures.count == 1 ? "picture" : "pictures"};
+  for (const std::int64_t steps : flags.steps) labels.push_back(fmt::format("S = {}", steps));
+  GridOptions grid =
+      flags.out.grid(pictures.count * std::ssize(labels), pictures.shape, pictures.count);
+  grid.row_labels = labels;
+  return grid;
+}
+
 void write_rows(const Flags& flags, const FloatImages& pictures,
                 const std::vector<ReconstructedAt>& table) {
   FloatImages rows = pictures;
@@ -100,7 +109,7 @@ void write_rows(const Flags& flags, const FloatImages& pictures,
     steps += (steps.empty() ? "" : ",") + std::to_string(row.steps);
   }
   flags.out.write(
-      rows, pictures.count,
+      rows, grid_of(flags, pictures),
       {{"ddim", "reconstruct: pictures, then encoded and decoded in " + steps + " steps"}},
       flags.overwrite.value());
 }
@@ -121,7 +130,8 @@ void run(const Flags& flags) {
   if (flags.out.given()) flags.out.check(model.info().shape);
   const FloatImages pictures = flags.pictures.load(model);
   if (flags.out.given())
-    flags.out.check(pictures.shape, pictures.count * (std::ssize(flags.steps) + 1), pictures.count);
+    flags.out.check(pictures.shape, pictures.count * (std::ssize(flags.steps) + 1),
+                    grid_of(flags, pictures));
   if (options.clip.bound != Clip::Bound::none) warn_of_clipping();
   const std::vector<ReconstructedAt> table = reconstruct(model, pictures, options);
   double residual = 0.0;

@@ -22,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kDefaultCount = 16;
-constexpr const char* kReadable = "auto";
 
 struct Flags {
   RunFlags run;
@@ -36,8 +35,6 @@ struct Flags {
   std::optional<std::int64_t> count;
   std::vector<std::uint64_t> seeds = {SampleOptions{}.seed};
   std::int64_t first_image = 0;
-  std::optional<std::int64_t> columns;
-  std::string scale = "1";
   OverwriteFlag overwrite;
   bool no_metadata = false;
   bool resume = false;
@@ -51,6 +48,7 @@ void check_outputs(const Flags& flags) {
   Files files(overwrite);
   files.reads(flags.noise);
   const bool is_folder = flags.is_folder() && flags.out.path() != "-";
+  if (is_folder) flags.out.refuse_grid_flags();
   if (!is_folder) flags.out.add_to(files);
   files.writes("--save-tensors", flags.tensors, {".safetensors"}).check();
   if (!is_folder) return;
@@ -131,9 +129,9 @@ std::vector<SampleOptions> runs_of(const Flags& flags, const SampleOptions& opti
 GridOptions grid_of(const Flags& flags, std::int64_t count) {
   const bool several_seeds = flags.seeds.size() > 1;
   const bool several_guidances = flags.run.guidances().size() > 1;
-  GridOptions grid{.columns = flags.columns};
+  GridOptions grid{.columns = flags.out.columns()};
   if (!several_guidances && (!several_seeds || count == 1)) return grid;
-  grid.columns = std::min(flags.columns.value_or(count), count);
+  grid.columns = std::min(flags.out.columns().value_or(count), count);
   if (count % *grid.columns != 0)
     throw Error(ErrorCode::user,
                 fmt::format("--columns must divide the number of pictures, so that each {} begins "
@@ -150,12 +148,6 @@ GridOptions grid_of(const Flags& flags, std::int64_t count) {
     }
   }
   return grid;
-}
-
-std::int64_t scale_of(const Flags& flags, std::int64_t count, const PictureShape& shape,
-                      const GridOptions& grid) {
-  return flags.scale == kReadable ? readable_scale(count, shape, grid.columns)
-                                  : std::stoll(flags.scale);
 }
 
 void run(Flags& flags) {
@@ -191,11 +183,11 @@ void run(Flags& flags) {
   options.init = flags.init.load(model);
   const std::vector<SampleOptions> runs = runs_of(flags, options);
   const std::int64_t num_pictures = options.count * std::ssize(runs);
-  grid.scale = scale_of(flags, num_pictures, shape, grid);
+  grid.scale = flags.out.grid(num_pictures, shape, grid.columns).scale;
   if (flags.is_folder()) {
     check_png_shape(shape, fmt::format("--out {}", flags.out.path().string()));
   } else {
-    flags.out.check(shape, num_pictures, grid.columns);
+    flags.out.check(shape, num_pictures, grid);
   }
   Recipe recipe = recipe_of_runs(model, runs);
   if (flags.like.given()) flags.like.check(recipe);
@@ -234,25 +226,7 @@ void add_sample_command(Command root) {
   command.add_option("--first-image", flags->first_image, "Number of the first picture")
       .non_negative()
       .show_default();
-  command
-      .add_option("--columns", flags->columns,
-                  "Columns of the grid (default: as square as possible)")
-      .positive();
-  command
-      .add_option(
-          "--scale", flags->scale,
-          "Enlarge each pixel of the grid N times, with grey between the pictures; \"auto\" "
-          "chooses a readable size")
-      .type_name("N")
-      .check([](const std::string& text) -> std::string {
-        const bool is_number =
-            text.size() <= 2 && text.find_first_not_of("0123456789") == std::string::npos;
-        return text == kReadable ||
-                       (is_number && !text.empty() && std::stoi(text) >= 1 && std::stoi(text) <= 64)
-                   ? ""
-                   : "must be a number from 1 to 64, or auto; got " + text;
-      })
-      .show_default();
+  flags->out.add_columns_to(command);
   command
       .add_option("--noise", flags->noise,
                   "Start from the noise x_T [N,C,H,W] in this safetensors file")

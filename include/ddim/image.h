@@ -65,8 +65,10 @@ struct GridOptions {
   /// Each pixel becomes scale x scale pixels. The padding keeps its width; it is black at scale 1,
   /// as torchvision's, and else grey, so that dark pictures can be told apart.
   std::int64_t scale = 1;
-  /// In a white margin before the rows and above the columns: none, or one for each (printable
-  /// ASCII; "" for none; what does not fit over a column is cut off).
+  /// In a white margin above the grid: printable ASCII, "" for none.
+  std::string title = {};
+  /// The same before the rows and above the columns: none, or one for each. What does not fit over
+  /// a column is cut off.
   std::vector<std::string> row_labels = {};
   std::vector<std::string> column_labels = {};
 };

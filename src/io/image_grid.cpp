@@ -116,13 +116,14 @@ std::int64_t top_margin(const std::vector<std::string>& columns, std::int64_t sc
   return columns.empty() ? 0 : io::kTextHeight * scale + 2 * kMargin;
 }
 
+/// Those of the columns are at the height `top`.
 void draw_labels(Image& table, const Cells& cells, const std::vector<std::string>& rows,
-                 const std::vector<std::string>& columns, std::int64_t scale) {
+                 const std::vector<std::string>& columns, std::int64_t top, std::int64_t scale) {
   const auto most = static_cast<std::size_t>(cells.width / (io::kTextWidth * scale));
   for (std::int64_t c = 0; c < std::ssize(columns); ++c) {
     const std::string label = columns[static_cast<std::size_t>(c)].substr(0, most);
     const std::int64_t middle = (cells.width - width_of(label, scale) + scale) / 2;
-    io::draw_text(table, cells.x(c) + middle, kMargin, label, scale, 0);
+    io::draw_text(table, cells.x(c) + middle, top, label, scale, 0);
   }
   for (std::int64_t r = 0; r < std::ssize(rows); ++r) {
     const std::int64_t middle = (cells.height - io::kTextHeight * scale) / 2;
@@ -131,17 +132,20 @@ void draw_labels(Image& table, const Cells& cells, const std::vector<std::string
 }
 
 /// The grid with white margins that hold the labels, in letters that fit the cells.
-Image with_labels(const Image& grid, Cells cells, const std::vector<std::string>& rows,
-                  const std::vector<std::string>& columns) {
+Image with_labels(const Image& grid, Cells cells, const GridOptions& options) {
+  const std::vector<std::string>&rows = options.row_labels, &columns = options.column_labels;
   std::int64_t scale = std::clamp<std::int64_t>(cells.height / 40, 1, 2);
   for (const std::string& column : columns)
     if (width_of(column, scale) > cells.width) scale = 1;
-  const std::int64_t left = left_margin(rows, scale), top = top_margin(columns, scale);
+  const std::int64_t left = left_margin(rows, scale);
+  const std::int64_t title = options.title.empty() ? 0 : io::kTextHeight * scale + 2 * kMargin;
+  const std::int64_t top = title + top_margin(columns, scale);
   Image table = blank(left + grid.width, top + grid.height, grid.channels, kWhite);
   put(grid, 1, left, top, table);
   cells.left += left;
   cells.top += top;
-  draw_labels(table, cells, rows, columns, scale);
+  draw_labels(table, cells, rows, columns, title + kMargin, scale);
+  io::draw_text(table, left + kMargin, kMargin, options.title, scale, 0);
   return table;
 }
 
@@ -176,8 +180,9 @@ Image make_grid(std::span<const Image> images, const GridOptions& options) {
   for (std::int64_t i = 0; i < count; ++i)
     put(images[static_cast<std::size_t>(i)], options.scale, cells.x(i % columns),
         cells.y(i / columns), grid);
-  if (options.row_labels.empty() && options.column_labels.empty()) return grid;
-  return with_labels(grid, cells, options.row_labels, options.column_labels);
+  const bool is_plain =
+      options.title.empty() && options.row_labels.empty() && options.column_labels.empty();
+  return is_plain ? grid : with_labels(grid, cells, options);
 }
 
 std::int64_t readable_scale(std::int64_t count, const PictureShape& shape,
@@ -209,7 +214,7 @@ Image make_labelled_table(std::span<const Image> cells, const std::vector<std::s
   for (std::size_t i = 0; i < cells.size(); ++i)
     put(cells[i], 1, places.x(static_cast<std::int64_t>(i % columns.size())),
         places.y(static_cast<std::int64_t>(i / columns.size())), table);
-  draw_labels(table, places, rows, columns, text);
+  draw_labels(table, places, rows, columns, kMargin, text);
   return table;
 }
 

@@ -1,3 +1,4 @@
+#include <ddim/image.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -18,6 +19,7 @@ class Classes : public testing::Test {
     std::string config = small_training_config();
     config.insert(config.find("channels"), "num_classes = 2\n");
     config.insert(config.find("batch"), "label_dropout = 0.25\n");
+    config += "sample_every_steps = 2\nsample_count = 4\nsample_steps = 2\n";
     write_file(folder_ / "classes.toml", config);
   }
   Outcome train(const std::string& data) const {
@@ -41,6 +43,11 @@ TEST_F(Classes, AreTrainedDrawnAndRefusedByName) {
   const std::string model = Json::parse(training.out).at("checkpoint");
   const Outcome info = run_ddim("info " + model);
   EXPECT_NE(info.out.find("classes     0 to 2; 2 means none"), std::string::npos) << info.out;
+
+  // Two rows of both classes, eight times as large, under their names and the step.
+  const Image grid = read_png(folder_ / "run/samples/step-00000002.png");
+  EXPECT_EQ(grid.width, 2 * (8 * 8 + 2) + 2);
+  EXPECT_EQ(grid.height, 2 * (8 * 8 + 2) + 2 + 2 * (8 + 2 * 8));
 
   const std::string cats = folder_ / "cats.png", guided = folder_ / "guided.png",
                     turns = folder_ / "turns";
