@@ -11,6 +11,7 @@
 #include "plan_flags.h"
 #include "run_flags.h"
 #include "tau_flags.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -51,14 +52,14 @@ void write_rows(const Flags& flags, const std::vector<ConsistencyAt>& rows,
 }
 
 void print_table(const std::vector<ConsistencyAt>& rows) {
-  fmt::print(
+  print_out(
       "Distance to the {}-step pictures from the same noise: root mean squared error per element,\n"
       "black 0 and white 1, mean of {} {} with its 95 % interval\n\n{:>6}  {:>8}\n",
       rows.back().steps, rows.back().x_0.count, rows.back().x_0.count == 1 ? "picture" : "pictures",
       "S", "distance");
   for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
-    fmt::print("{:>6}  {:>8.4f}  +- {:.4f}\n", rows[i].steps, rows[i].distance,
-               rows[i].half_width_95);
+    print_out("{:>6}  {:>8.4f}  +- {:.4f}\n", rows[i].steps, rows[i].distance,
+              rows[i].half_width_95);
   }
 }
 
@@ -71,12 +72,12 @@ void print_json(const std::vector<ConsistencyAt>& rows, const std::string& out) 
                                       .add("half_width_95", rows[i].half_width_95)
                                       .text();
   }
-  fmt::print("{}\n", JsonObject()
-                         .add("images", rows.back().x_0.count)
-                         .add("reference_steps", rows.back().steps)
-                         .add_text("distances", "[" + text + "]")
-                         .add("out", out)
-                         .text());
+  print_out("{}\n", JsonObject()
+                        .add("images", rows.back().x_0.count)
+                        .add("reference_steps", rows.back().steps)
+                        .add_text("distances", "[" + text + "]")
+                        .add("out", out)
+                        .text());
 }
 
 void run(const Flags& flags) {

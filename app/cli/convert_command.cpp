@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "model_override_flags.h"
 #include "outputs.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -39,10 +40,10 @@ void run(const Flags& flags) {
                      .average = flags.unet_ema ? AverageFolder::unet_ema : AverageFolder::none,
                      .overrides = flags.overrides.overrides()});
   const ModelInfo info = describe_model(flags.output);
-  fmt::print("{}: {}, {} parameters as {}, pictures of {}x{}\n", flags.output.string(), info.format,
-             info.num_parameters, info.weight_type, info.shape.width, info.shape.height);
-  fmt::print("check: largest difference of eps {:.3g} (largest eps {:.3g})\n",
-             check.largest_difference, check.largest_eps);
+  print_out("{}: {}, {} parameters as {}, pictures of {}x{}\n", flags.output.string(), info.format,
+            info.num_parameters, info.weight_type, info.shape.width, info.shape.height);
+  print_out("check: largest difference of eps {:.3g} (largest eps {:.3g})\n",
+            check.largest_difference, check.largest_eps);
 }
 
 }  // namespace

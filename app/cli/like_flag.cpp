@@ -11,6 +11,7 @@
 #include <map>
 
 #include "printable.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -270,7 +271,7 @@ void LikeFlag::fail_of_start(const std::string& now) const {
 
 void LikeFlag::print_likeness(const fs::path& path) const {
   const std::string likeness = compare(path);
-  if (!likeness.empty()) fmt::print(stderr, "ddim: {}: {}\n", path.string(), likeness);
+  if (!likeness.empty()) print_err("ddim: {}: {}\n", path.string(), likeness);
 }
 
 std::string LikeFlag::compare(const fs::path& path) const {

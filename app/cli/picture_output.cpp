@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "json_object.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -121,24 +122,24 @@ void PictureOutput::write(const FloatImages& pictures, const GridOptions& grid, 
 void print_drawn(const Samples& samples, const fs::path& out, bool json) {
   const std::int64_t images = samples.x_0.count;
   if (json) {
-    fmt::print("{}\n", JsonObject()
-                           .add("images", images)
-                           .add("nfe", samples.nfe)
-                           .add("seconds", samples.seconds)
-                           .add("peak_memory_bytes", samples.peak_memory_bytes)
-                           .add("out", out.string())
-                           .text());
+    print_out("{}\n", JsonObject()
+                          .add("images", images)
+                          .add("nfe", samples.nfe)
+                          .add("seconds", samples.seconds)
+                          .add("peak_memory_bytes", samples.peak_memory_bytes)
+                          .add("out", out.string())
+                          .text());
     return;
   }
-  fmt::print("{}: {} {}, {} network {} each, {:.1f} s\n", out.string(), images,
-             images == 1 ? "picture" : "pictures", samples.nfe, samples.nfe == 1 ? "call" : "calls",
-             samples.seconds);
+  print_out("{}: {} {}, {} network {} each, {:.1f} s\n", out.string(), images,
+            images == 1 ? "picture" : "pictures", samples.nfe, samples.nfe == 1 ? "call" : "calls",
+            samples.seconds);
 }
 
 void warn_of_clipping() {
-  fmt::print(stderr,
-             "ddim: --clip: clamping cannot be undone, so codes and pictures no longer correspond "
-             "exactly\n");
+  print_err(
+      "ddim: --clip: clamping cannot be undone, so codes and pictures no longer correspond "
+      "exactly\n");
 }
 
 }  // namespace ddim::cli

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "commands.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -23,7 +24,7 @@ void plot(const Flags& flags) {
   std::ofstream file(out, std::ios::binary);
   file << svg << std::flush;
   if (!file) throw Error(ErrorCode::io, fmt::format("{}: cannot be written", out.string()));
-  fmt::print("{}\n", out.string());
+  print_out("{}\n", out.string());
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "printable.h"
 #include "suggestion.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -120,7 +121,7 @@ Model RunFlags::load_model(const std::stop_token& stop) const {
   options.overrides = overrides_.overrides();
   Model model = Model::load(folder(stop), options);
   if (!quiet())
-    for (const std::string& note : model.info().notes) fmt::print(stderr, "ddim: {}\n", note);
+    for (const std::string& note : model.info().notes) print_err("ddim: {}\n", note);
   return model;
 }
 

@@ -15,6 +15,7 @@
 #include "picture_output.h"
 #include "plan_flags.h"
 #include "run_flags.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -66,29 +67,29 @@ void check_outputs(const Flags& flags) {
 void print_result(const DrawnFiles& drawn, const Flags& flags) {
   const std::int64_t images = drawn.num_drawn + drawn.num_found;
   if (flags.run.json()) {
-    fmt::print("{}\n", JsonObject()
-                           .add("images", images)
-                           .add("drawn", drawn.num_drawn)
-                           .add("nfe", drawn.nfe)
-                           .add("seconds", drawn.seconds)
-                           .add("peak_memory_bytes", drawn.peak_memory_bytes)
-                           .add("out", flags.out.path().string())
-                           .text());
+    print_out("{}\n", JsonObject()
+                          .add("images", images)
+                          .add("drawn", drawn.num_drawn)
+                          .add("nfe", drawn.nfe)
+                          .add("seconds", drawn.seconds)
+                          .add("peak_memory_bytes", drawn.peak_memory_bytes)
+                          .add("out", flags.out.path().string())
+                          .text());
     return;
   }
   const std::string out = flags.out.path().string();
   const std::string pictures = count_of(images, "pictures");
   if (drawn.num_drawn == 0) {
-    fmt::print("{}: {}, all of which were there already\n", out, pictures);
+    print_out("{}: {}, all of which were there already\n", out, pictures);
     return;
   }
   const double ms = 1000.0 * drawn.seconds /
                     static_cast<double>(drawn.num_drawn * std::max<std::int64_t>(1, drawn.nfe));
   const std::string found =
       drawn.num_found == 0 ? "" : fmt::format(" ({} of them there already)", drawn.num_found);
-  fmt::print("{}: {}{}, {} each, {:.1f} s ({:.2f} ms per image and call), {} MB\n", out, pictures,
-             found, count_of(drawn.nfe, "network calls"), drawn.seconds, ms,
-             drawn.peak_memory_bytes / 1'000'000);
+  print_out("{}: {}{}, {} each, {:.1f} s ({:.2f} ms per image and call), {} MB\n", out, pictures,
+            found, count_of(drawn.nfe, "network calls"), drawn.seconds, ms,
+            drawn.peak_memory_bytes / 1'000'000);
 }
 
 /// Draws, and says how to go on when that is stopped.
@@ -178,8 +179,8 @@ void run(Flags& flags) {
   options.plan = preset;
   options.plan.strength = flags.init.strength();
   const Plan plan = make_plan(model, options.plan);
-  if (!flags.run.quiet()) fmt::print(stderr, "ddim: sampling {}\n", convention);
-  if (!plan.note.empty() && !flags.run.quiet()) fmt::print(stderr, "ddim: {}\n", plan.note);
+  if (!flags.run.quiet()) print_err("ddim: sampling {}\n", convention);
+  if (!plan.note.empty() && !flags.run.quiet()) print_err("ddim: {}\n", plan.note);
   options.init = flags.init.load(model);
   const std::vector<SampleOptions> runs = runs_of(flags, options);
   const std::int64_t num_pictures = options.count * std::ssize(runs);

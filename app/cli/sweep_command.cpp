@@ -16,6 +16,7 @@
 #include "plan_flags.h"
 #include "run_flags.h"
 #include "tau_flags.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -120,14 +121,14 @@ struct Drawn {
 };
 
 void print_table(const std::vector<Drawn>& all, const std::string& out) {
-  fmt::print("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8} {:>11}\n", "sampler", "eta", "guidance", "S",
-             "calls", "seconds", "s/picture");
+  print_out("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8} {:>11}\n", "sampler", "eta", "guidance", "S",
+            "calls", "seconds", "s/picture");
   for (const Drawn& drawn : all) {
-    fmt::print("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8.2f} {:>11.4f}\n", drawn.cell[kSampler],
-               drawn.cell[kEta], drawn.cell[kGuidance], drawn.cell[kSteps], drawn.nfe,
-               drawn.seconds, drawn.seconds_per_picture);
+    print_out("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8.2f} {:>11.4f}\n", drawn.cell[kSampler],
+              drawn.cell[kEta], drawn.cell[kGuidance], drawn.cell[kSteps], drawn.nfe, drawn.seconds,
+              drawn.seconds_per_picture);
   }
-  fmt::print("\n{}\n", out);
+  print_out("\n{}\n", out);
 }
 
 void print_json(const std::vector<Drawn>& all, const Flags& flags) {
@@ -142,12 +143,12 @@ void print_json(const std::vector<Drawn>& all, const Flags& flags) {
                                             .add("seconds", drawn.seconds)
                                             .text();
   }
-  fmt::print("{}\n", JsonObject()
-                         .add("images", flags.count)
-                         .add("seed", flags.seed)
-                         .add_text("cells", "[" + text + "]")
-                         .add("out", flags.out.string())
-                         .text());
+  print_out("{}\n", JsonObject()
+                        .add("images", flags.count)
+                        .add("seed", flags.seed)
+                        .add_text("cells", "[" + text + "]")
+                        .add("out", flags.out.string())
+                        .text());
 }
 
 void run(Flags& flags) {

@@ -12,6 +12,7 @@
 #include "data_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -32,24 +33,24 @@ struct Flags {
 
 void print_result(const TrainSummary& summary, const Flags& flags) {
   if (flags.json) {
-    fmt::print("{}\n", JsonObject()
-                           .add("ending", to_string(summary.ending))
-                           .add("steps", summary.steps)
-                           .add("steps_here", summary.steps_here)
-                           .add("steps_refused", summary.steps_refused)
-                           .add("loss", summary.loss)
-                           .add("ms_per_image", summary.ms_per_image)
-                           .add("peak_memory_bytes", summary.peak_memory_bytes)
-                           .add("checkpoint", summary.checkpoint.string())
-                           .text());
+    print_out("{}\n", JsonObject()
+                          .add("ending", to_string(summary.ending))
+                          .add("steps", summary.steps)
+                          .add("steps_here", summary.steps_here)
+                          .add("steps_refused", summary.steps_refused)
+                          .add("loss", summary.loss)
+                          .add("ms_per_image", summary.ms_per_image)
+                          .add("peak_memory_bytes", summary.peak_memory_bytes)
+                          .add("checkpoint", summary.checkpoint.string())
+                          .text());
     return;
   }
   const std::string speed =
       summary.steps_here == 0
           ? ""
           : fmt::format(", loss {:.5g}, {:.1f} ms per image", summary.loss, summary.ms_per_image);
-  fmt::print("{} after step {}{}, {} MB; {}\n", to_string(summary.ending), summary.steps, speed,
-             summary.peak_memory_bytes / 1'000'000, summary.checkpoint.string());
+  print_out("{} after step {}{}, {} MB; {}\n", to_string(summary.ending), summary.steps, speed,
+            summary.peak_memory_bytes / 1'000'000, summary.checkpoint.string());
 }
 
 void run(const Flags& flags) {

@@ -205,5 +205,62 @@ TEST_F(Requests, AGridTooLargeForAPngIsRefusedBeforeAnythingIsDrawn) {
                  {"a grid of 10000000 pictures of 8x8", "too large for a PNG"});
 }
 
+// Every command prints something, and says so when it is lost; its files are there all the same.
+TEST_F(Requests, ALostStandardOutputIsAnError) {
+  make_micro_model(folder_ / "micro");
+  write_file(folder_ / "small.toml", small_training_config());
+  const char* const commands[] = {
+      "--help",
+      "--version",
+      "help sample",
+      "sample --help-all",
+      "train --keys",
+      "plan --steps 5",
+      "plan --steps 1000",
+      "plan --steps 5 --json",
+      "info @/micro",
+      "info @/pictures/0.png",
+      "sample --model @/micro --steps 2 --count 1 --out @/sample.png",
+      "sample --model @/micro --steps 2 --count 1 --json --out @/sample.npz",
+      "sweep --model @/micro --steps 2 --count 1 --out @/sweep.png",
+      "interpolate 1 2 --model @/micro --steps 2 --frames 2 --out @/line.png",
+      "encode @/pictures/0.png --model @/micro --steps 2 --out @/code.safetensors",
+      "decode @/code.safetensors --model @/micro --out @/decoded.png",
+      "reconstruct @/pictures/0.png --model @/micro --steps 2 --out @/rows.png",
+      "consistency --model @/micro --steps 2 --reference 3 --count 1 --out @/steps.png",
+      "train @/small.toml --data @/set --out @/run --max-steps 1",
+      "plot @/run --out @/loss.svg",
+      "convert @/micro @/half --dtype f16",
+      "evaluate --eps-error --data @/set --split train --t 900 --model @/micro",
+      "bench @/micro --repetitions 1",
+  };
+  make_pictures(folder_ / "set", 4);
+  for (std::string command : commands) {
+    replace_all(command, "@", folder_.path().string());
+    const Outcome run = run_ddim(command, "", "/dev/full");
+    EXPECT_EQ(run.exit_code, 5) << command << "\n" << run.err;
+    EXPECT_NE(run.err.find("standard output: cannot be written: No space left on device"),
+              std::string::npos)
+        << command << "\n"
+        << run.err;
+    EXPECT_EQ(run.err.find("internal error"), std::string::npos) << command;
+  }
+  for (const char* made : {"sample.png", "sample.npz", "sweep.png", "line.png", "code.safetensors",
+                           "decoded.png", "rows.png", "steps.png", "loss.svg", "half"})
+    EXPECT_TRUE(fs::exists(folder_ / made)) << made;
+
+  // What is told besides may be lost, and a closed stream is never a file that was opened.
+  const std::string sample = "sample --model " + (folder_ / "micro") + " --steps 2 --count 1 ";
+  EXPECT_EQ(std::system((std::string("'" DDIM_PROGRAM "' ") + sample + "--out " +
+                         (folder_ / "a.png") + " >/dev/null 2>/dev/full")
+                            .c_str()),
+            0);
+  EXPECT_NE(std::system((std::string("'" DDIM_PROGRAM "' ") + sample + "--out " +
+                         (folder_ / "b.png") + " >&- 2>&-")
+                            .c_str()),
+            0);
+  EXPECT_EQ(read_file(folder_ / "a.png"), read_file(folder_ / "b.png"));
+}
+
 }  // namespace
 }  // namespace ddim::cli_test
