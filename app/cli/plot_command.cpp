@@ -8,6 +8,7 @@
 #include <string>
 
 #include "commands.h"
+#include "outputs.h"
 #include "terminal.h"
 
 namespace ddim::cli {
@@ -20,6 +21,7 @@ struct Flags {
 
 void plot(const Flags& flags) {
   const std::filesystem::path out = flags.out.empty() ? flags.run / "loss.svg" : flags.out;
+  Files(Overwrite::allow).writes("--out", flags.out, {".svg"}).check();
   const std::string svg = plot_run(flags.run);
   std::ofstream file(out, std::ios::binary);
   file << svg << std::flush;

@@ -48,20 +48,13 @@ void check_outputs(const Flags& flags) {
   const Overwrite overwrite = flags.overwrite.value();
   Files files(overwrite);
   files.reads(flags.noise);
-  const bool is_folder = flags.is_folder() && flags.out.path() != "-";
-  if (is_folder) flags.out.refuse_grid_flags();
-  if (!is_folder) flags.out.add_to(files);
-  files.writes("--save-tensors", flags.tensors, {".safetensors"}).check();
-  if (!is_folder) return;
-  if (fs::exists(flags.out.path()) && !fs::is_directory(flags.out.path())) {
-    throw Error(ErrorCode::user, fmt::format("--out must be a .png, .npz or .safetensors file, or "
-                                             "a folder; {} is none of these",
-                                             flags.out.path().string()));
+  if (flags.is_folder() && flags.out.path() != "-") {
+    flags.out.refuse_grid_flags();
+    files.fills("--out", flags.out.path());
+  } else {
+    flags.out.add_to(files);
   }
-  // The folder, or the one that it is made in.
-  fs::path above = fs::absolute(flags.out.path());
-  while (!fs::exists(above)) above = above.parent_path();
-  check_folder_takes_files(above, flags.out.path().string());
+  files.writes("--save-tensors", flags.tensors, {".safetensors"}).check();
 }
 
 void print_result(const DrawnFiles& drawn, const Flags& flags) {

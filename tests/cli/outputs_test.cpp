@@ -28,6 +28,7 @@ class Requests : public testing::Test {
     fs::create_directories(folder_ / "folder.png");
     fs::create_directories(folder_ / "folder.safetensors");
     fs::create_directories(folder_ / "folder.webp");
+    fs::create_directories(folder_ / "folder.svg");
   }
 
   void expect_refused(std::string arguments, std::vector<std::string> parts) {
@@ -46,6 +47,11 @@ class Requests : public testing::Test {
   }
 
   TemporaryFolder folder_;
+};
+
+struct Value {
+  const char* arguments;
+  std::vector<const char*> message;
 };
 
 struct OutputOf {
@@ -90,6 +96,37 @@ TEST_F(Requests, OutputsOfSampleAndConvertToo) {
   expect_refused("convert @/nowhere @/pictures/", {"exists already"});
 }
 
+// Of these the data would be read first: what they hold is no data set, and no message says so.
+TEST_F(Requests, OutputsAndValuesOfTrainingAreRefusedFirst) {
+  write_file(folder_ / "a.toml", small_training_config());
+  write_file(folder_ / "held-out.toml", [config = small_training_config()]() mutable {
+    return config.insert(config.find("resolution"), "validation = \"no-such-folder\"\n");
+  }());
+  fs::create_directories(folder_ / "empty");
+  const std::string train = "train @/a.toml --data @/empty ";
+  const Value cases[] = {
+      {"--out @/pictures", {"@/pictures exists; resume it with --resume @/pictures, or choose"}},
+      {"--out @/taken.png", {"--out must be a folder; @/taken.png is a file"}},
+      {"--out @/taken.png/run", {"--out @/taken.png/run cannot be made: @/taken.png is a file"}},
+      {"--out /proc/run", {"no file can be made in /proc"}},
+      {"--out @/runs/new --max-steps 0", {"--max-steps must be 1 or greater; got 0"}},
+      {"--out @/runs/new --threads -1", {"--threads must be from 0 to 1024; got -1"}},
+      {"--out @/runs/new --seed -1", {"--seed must be 0 or greater; got -1"}},
+      {"--out @/runs/new --init @/absent", {"@/absent"}},
+      {"--out @/runs/new --init @/pictures", {"@/pictures"}},
+  };
+  for (const Value& value : cases)
+    expect_refused(train + value.arguments, {value.message.begin(), value.message.end()});
+  expect_refused("train @/a.toml --data @/no --out @/new", {"@/no: no such file"});
+  expect_refused("train @/no.toml --data @/empty --out @/new", {"@/no.toml"});
+  expect_refused("train @/held-out.toml --data @/empty --out @/new", {"no-such-folder"});
+  expect_refused("train --resume @/pictures", {"@/pictures: not the folder of a training run"});
+  expect_refused("plot @/pictures --out @/no/a.svg", {"@/no does not exist"});
+  expect_refused("plot @/pictures --out @/folder.svg", {"is a folder"});
+  expect_refused("plot @/pictures --out /proc/a.svg", {"no file can be made in /proc"});
+  expect_refused("plot @/pictures --out @/a.png", {"--out must end with .svg; got @/a.png"});
+}
+
 TEST_F(Requests, AnOutputIsNeitherAnInputNorAnotherOutput) {
   expect_refused(
       "decode @/x_T.safetensors --model @/nowhere --overwrite --out @/pictures/../x_T.safetensors",
@@ -110,11 +147,6 @@ TEST_F(Requests, OverwriteAllowsAFileOnly) {
   EXPECT_NE(run.err.find("nowhere"), std::string::npos) << run.err;  // all else was right
   expect_refused("consistency --model @/nowhere --overwrite --out @/folder.png", {"is a folder"});
 }
-
-struct Value {
-  const char* arguments;
-  std::vector<const char*> message;
-};
 
 TEST_F(Requests, ValuesThatCannotBeAreRefusedFirst) {
   const std::string sample = "sample --model @/nowhere --out @/a.png ";
