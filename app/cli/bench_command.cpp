@@ -80,10 +80,8 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
     if (!op.algorithm.empty()) algorithms.insert(fmt::format("{}: {}", op.algorithm, op.reason));
   }
   print_row({.op = "sum", .algorithm = {}, .reason = {}, .ms = sum_ms, .gflop = result.gflop});
-  print_out("
-");
-  for (const std::string& algorithm : algorithms) print_out("{}
-", algorithm);
+  print_out("\n");
+  for (const std::string& algorithm : algorithms) print_out("{}\n", algorithm);
 }
 
 void run(const Flags& flags) {
