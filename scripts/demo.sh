@@ -13,16 +13,16 @@ echo
 "$build/ddim" info "$model"
 for steps in 10 20 50; do
   echo
-  echo "\$ $build/ddim sample --model $model --steps $steps --count 64 --seed 1 --out demo/fashion-$steps.png"
-  "$build/ddim" sample --model "$model" --steps "$steps" --count 64 --seed 1 \
-    --out "demo/fashion-$steps.png" --overwrite
+  echo "\$ $build/ddim sample --model $model --steps $steps --count 64 --seed 1 --scale 2 --out demo/$steps-steps.png"
+  "$build/ddim" sample --model "$model" --steps "$steps" --count 64 --seed 1 --scale 2 \
+    --out "demo/$steps-steps.png" --overwrite
 done
-"$build/examples/join_pictures" demo/demo.png demo/fashion-10.png demo/fashion-20.png demo/fashion-50.png
+"$build/examples/join_pictures" demo/demo.png demo/10-steps.png demo/20-steps.png demo/50-steps.png
 echo
 echo "Look at demo/demo.png: 64 pictures in 10 steps (left), 20 (middle) and 50 (right)."
 echo
 echo "Next, let this shell find the program, and draw pictures of your own:"
 echo "  export PATH=\"\$PWD/$build:\$PATH\""
-echo "  ddim sample --model $model --seed 7 --out mine.png"
-echo "  ddim interpolate 3 24 --model $model --out line.png"
+echo "  ddim sample --model $model --seed 7 --scale auto --out mine.png"
+echo "  ddim interpolate 3 24 --model $model --scale 3 --out line.png"
 echo "  ddim help"

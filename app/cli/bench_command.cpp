@@ -10,6 +10,7 @@
 #include "json_object.h"
 #include "model_flag.h"
 #include "model_override_flags.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -35,43 +36,43 @@ void print_json(const BenchResult& result, const BenchOptions& options) {
     if (!op.algorithm.empty()) row.add("algorithm", op.algorithm).add("reason", op.reason);
     ops += row.add("ms", op.ms).add("gflop", op.gflop).text();
   }
-  fmt::print("{}\n", JsonObject()
-                         .add("network", options.network.string())
-                         .add("num_parameters", result.num_parameters)
-                         .add("batch", options.batch)
-                         .add("threads", result.threads)
-                         .add("median_ms", result.median_ms)
-                         .add("least_ms", result.least_ms)
-                         .add("gflop", result.gflop)
-                         .add("gflop_per_second", result.gflop_per_second)
-                         .add("product_gflop_per_second", result.product_gflop_per_second)
-                         .add("peak_memory_bytes", result.peak_memory_bytes)
-                         .add_text("ops", "[" + ops + "]")
-                         .text());
+  print_out("{}\n", JsonObject()
+                        .add("network", options.network.string())
+                        .add("num_parameters", result.num_parameters)
+                        .add("batch", options.batch)
+                        .add("threads", result.threads)
+                        .add("median_ms", result.median_ms)
+                        .add("least_ms", result.least_ms)
+                        .add("gflop", result.gflop)
+                        .add("gflop_per_second", result.gflop_per_second)
+                        .add("product_gflop_per_second", result.product_gflop_per_second)
+                        .add("peak_memory_bytes", result.peak_memory_bytes)
+                        .add_text("ops", "[" + ops + "]")
+                        .text());
 }
 
 void print_table(const BenchResult& result, const BenchOptions& options) {
-  fmt::print("{}, {} parameters, {}, batch {}, {} {}\n", options.network.string(),
-             result.num_parameters,
-             options.workload == Workload::training ? "training steps" : "sampling steps",
-             options.batch, result.threads, result.threads == 1 ? "thread" : "threads");
-  fmt::print("{:.2f} ms per image and step (best {:.2f}), {:.2f} GFLOP, {:.0f} GFLOP/s, {} MB\n",
-             result.median_ms, result.least_ms, result.gflop, result.gflop_per_second,
-             result.peak_memory_bytes / 1'000'000);
-  fmt::print(
+  print_out("{}, {} parameters, {}, batch {}, {} {}\n", options.network.string(),
+            result.num_parameters,
+            options.workload == Workload::training ? "training steps" : "sampling steps",
+            options.batch, result.threads, result.threads == 1 ? "thread" : "threads");
+  print_out("{:.2f} ms per image and step (best {:.2f}), {:.2f} GFLOP, {:.0f} GFLOP/s, {} MB\n",
+            result.median_ms, result.least_ms, result.gflop, result.gflop_per_second,
+            result.peak_memory_bytes / 1'000'000);
+  print_out(
       "peak: products in the cache reach {:.0f} GFLOP/s, {:.0f} per thread; Winograd "
       "convolutions can exceed it\n\n",
       result.product_gflop_per_second, result.product_gflop_per_second / result.threads);
   double sum_ms = 0.0;
   for (const OpTime& op : result.ops) sum_ms += op.ms;
-  fmt::print("{:<48} {:>9} {:>6} {:>9} {:>9} {:>8}  {}\n", "op, per image and step", "thread ms",
-             "%", "GFLOP", "GFLOP/s", "of peak", "algorithm");
+  print_out("{:<48} {:>9} {:>6} {:>9} {:>9} {:>8}  {}\n", "op, per image and step", "thread ms",
+            "%", "GFLOP", "GFLOP/s", "of peak", "algorithm");
   const auto print_row = [&](const OpTime& op) {
     const double of_peak = rate(op.gflop, op.ms) * result.threads / result.product_gflop_per_second;
     const std::string line =
         fmt::format("{:<48} {:>9.3f} {:>6.1f} {:>9.3f} {:>9.0f} {:>6.0f} %", op.op, op.ms,
                     100.0 * op.ms / sum_ms, op.gflop, rate(op.gflop, op.ms), 100.0 * of_peak);
-    fmt::print("{}{}{}\n", line, op.algorithm.empty() ? "" : "  ", op.algorithm);
+    print_out("{}{}{}\n", line, op.algorithm.empty() ? "" : "  ", op.algorithm);
   };
   std::set<std::string> algorithms;
   for (const OpTime& op : result.ops) {
@@ -79,8 +80,8 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
     if (!op.algorithm.empty()) algorithms.insert(fmt::format("{}: {}", op.algorithm, op.reason));
   }
   print_row({.op = "sum", .algorithm = {}, .reason = {}, .ms = sum_ms, .gflop = result.gflop});
-  fmt::print("\n");
-  for (const std::string& algorithm : algorithms) fmt::print("{}\n", algorithm);
+  print_out("\n");
+  for (const std::string& algorithm : algorithms) print_out("{}\n", algorithm);
 }
 
 void run(const Flags& flags) {

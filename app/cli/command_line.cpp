@@ -270,7 +270,10 @@ std::vector<Option> Option::excluded() const {
   return options;
 }
 
-void Option::set(const std::string& value) const { data_->set({value}, Source::recipe, ""); }
+void Option::set(const std::string& value) const { set(std::vector{value}); }
+void Option::set(const std::vector<std::string>& values) const {
+  data_->set(values, Source::recipe, "");
+}
 void Option::reset() const { data_->reset(); }
 
 void Option::throw_missing() const {
@@ -308,6 +311,8 @@ template Option Command::add_option(Text, std::optional<std::uint64_t>&, Text) c
 template Option Command::add_option(Text, std::optional<double>&, Text) const;
 template Option Command::add_option(Text, std::optional<std::string>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::int64_t>&, Text) const;
+template Option Command::add_option(Text, std::vector<std::uint64_t>&, Text) const;
+template Option Command::add_option(Text, std::vector<double>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::string>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::filesystem::path>&, Text) const;
 

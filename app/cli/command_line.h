@@ -52,6 +52,7 @@ class Option {
   /// Sets the variable as if the recipe had said `value`. Error(usage) when the option does not
   /// take it.
   void set(const std::string& value) const;
+  void set(const std::vector<std::string>& values) const;
   /// Sets the variable to its default, as if nobody had said anything.
   void reset() const;
   /// Fails as parsing does when a required option is not there.

@@ -11,6 +11,7 @@
 #include "plan_flags.h"
 #include "run_flags.h"
 #include "tau_flags.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -24,29 +25,41 @@ struct Flags {
   PictureOutput out;
 };
 
-/// A row for each number of steps.
-void write_rows(const Flags& flags, const std::vector<ConsistencyAt>& rows) {
+/// A row for each number of steps, which says it.
+GridOptions grid_of(const Flags& flags, const PictureShape& shape) {
+  const std::int64_t count = flags.options.sample.count;
+  std::vector<std::string> labels;
+  for (const std::int64_t steps : flags.options.steps)
+    labels.push_back(fmt::format("S = {}", steps));
+  labels.push_back(fmt::format("S = {}", flags.options.reference_steps));
+  GridOptions grid = flags.out.grid(count * std::ssize(labels), shape, count);
+  grid.row_labels = labels;
+  return grid;
+}
+
+void write_rows(const Flags& flags, const std::vector<ConsistencyAt>& rows,
+                const GridOptions& grid) {
   FloatImages pictures = rows.front().x_0;
   std::string steps = std::to_string(rows.front().steps);
   for (std::size_t i = 1; i < rows.size(); ++i) {
     pictures = join(pictures, rows[i].x_0);
     steps += "," + std::to_string(rows[i].steps);
   }
-  flags.out.write(pictures, rows.front().x_0.count,
+  flags.out.write(pictures, grid,
                   {{"ddim", "consistency: seed " + std::to_string(flags.options.sample.seed) +
                                 ", rows of " + steps + " steps"}},
                   flags.overwrite.value());
 }
 
 void print_table(const std::vector<ConsistencyAt>& rows) {
-  fmt::print(
+  print_out(
       "Distance to the {}-step pictures from the same noise: root mean squared error per element,\n"
       "black 0 and white 1, mean of {} {} with its 95 % interval\n\n{:>6}  {:>8}\n",
       rows.back().steps, rows.back().x_0.count, rows.back().x_0.count == 1 ? "picture" : "pictures",
       "S", "distance");
   for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
-    fmt::print("{:>6}  {:>8.4f}  +- {:.4f}\n", rows[i].steps, rows[i].distance,
-               rows[i].half_width_95);
+    print_out("{:>6}  {:>8.4f}  +- {:.4f}\n", rows[i].steps, rows[i].distance,
+              rows[i].half_width_95);
   }
 }
 
@@ -59,12 +72,12 @@ void print_json(const std::vector<ConsistencyAt>& rows, const std::string& out) 
                                       .add("half_width_95", rows[i].half_width_95)
                                       .text();
   }
-  fmt::print("{}\n", JsonObject()
-                         .add("images", rows.back().x_0.count)
-                         .add("reference_steps", rows.back().steps)
-                         .add_text("distances", "[" + text + "]")
-                         .add("out", out)
-                         .text());
+  print_out("{}\n", JsonObject()
+                        .add("images", rows.back().x_0.count)
+                        .add("reference_steps", rows.back().steps)
+                        .add_text("distances", "[" + text + "]")
+                        .add("out", out)
+                        .text());
 }
 
 void run(const Flags& flags) {
@@ -72,13 +85,13 @@ void run(const Flags& flags) {
   flags.out.check(flags.overwrite.value());
   ConsistencyOptions options = flags.options;
   options.sample.plan = {.tau = flags.tau.value(), .clip = flags.clip.value()};
-  options.sample.class_choice = flags.run.class_choice();
+  options.sample.class_choice = flags.run.class_choice(interrupts.token());
   options.sample.run = flags.run.options(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
-  const std::int64_t count = options.sample.count;
-  flags.out.check(model.info().shape, count * (std::ssize(options.steps) + 1), count);
+  const GridOptions grid = grid_of(flags, model.info().shape);
+  flags.out.check(model.info().shape, options.sample.count * std::ssize(grid.row_labels), grid);
   const std::vector<ConsistencyAt> rows = consistency(model, options);
-  write_rows(flags, rows);
+  write_rows(flags, rows, grid);
   if (flags.run.json()) {
     print_json(rows, flags.out.path().string());
   } else {

@@ -13,6 +13,7 @@
 #include "model_override_flags.h"
 #include "outputs.h"
 #include "printable.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -40,11 +41,11 @@ void run(const Flags& flags) {
                      .average = flags.unet_ema ? AverageFolder::unet_ema : AverageFolder::none,
                      .overrides = flags.overrides.overrides()});
   const ModelInfo info = describe_model(flags.output);
-  fmt::print("{}: {}, {} parameters as {}, pictures of {}x{}\n", flags.output.string(), info.format,
-             info.num_parameters, info.weight_type, info.shape.width, info.shape.height);
-  for (const std::string& note : check.notes) fmt::print("note: {}\n", printable(note));
-  fmt::print("check: largest difference of eps {:.3g} (largest eps {:.3g})\n",
-             check.largest_difference, check.largest_eps);
+  print_out("{}: {}, {} parameters as {}, pictures of {}x{}\n", flags.output.string(), info.format,
+            info.num_parameters, info.weight_type, info.shape.width, info.shape.height);
+  for (const std::string& note : check.notes) print_out("note: {}\n", printable(note));
+  print_out("check: largest difference of eps {:.3g} (largest eps {:.3g})\n",
+            check.largest_difference, check.largest_eps);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <cctype>
 #include <cstdio>
 
+#include "terminal.h"
+
 namespace ddim::cli {
 namespace {
 
@@ -55,7 +57,7 @@ DataOptions DataFlags::options() const {
   options.read.background = parse_colour(background_);
   options.read.report = [report = report_](const DataReport& found) {
     *report = found;
-    for (const std::string& notice : found.notices) fmt::print(stderr, "ddim: data: {}\n", notice);
+    for (const std::string& notice : found.notices) print_err("ddim: data: {}\n", notice);
   };
   return options;
 }
@@ -64,9 +66,9 @@ void DataFlags::print_skipped() const { print_skipped_files(report_->skipped); }
 
 void print_skipped_files(const std::vector<std::string>& skipped) {
   if (skipped.empty()) return;
-  fmt::print(stderr, "ddim: data: {} {} left out, as {} cannot be read:\n", skipped.size(),
-             skipped.size() == 1 ? "file was" : "files were", skipped.size() == 1 ? "it" : "they");
-  for (const std::string& file : skipped) fmt::print(stderr, "  {}\n", file);
+  print_err("ddim: data: {} {} left out, as {} cannot be read:\n", skipped.size(),
+            skipped.size() == 1 ? "file was" : "files were", skipped.size() == 1 ? "it" : "they");
+  for (const std::string& file : skipped) print_err("  {}\n", file);
 }
 
 }  // namespace ddim::cli

@@ -20,7 +20,6 @@ struct Flags {
   std::filesystem::path codes;
   PictureOutput out;
   std::filesystem::path tensors;
-  std::optional<std::int64_t> columns;
 };
 
 /// The file's own steps, unless flags name others.
@@ -39,18 +38,19 @@ void run(const Flags& flags) {
   Files files(overwrite);
   flags.out.add_to(files);
   files.reads(flags.codes).writes("--save-tensors", flags.tensors, {".safetensors"}).check();
-  flags.out.check_columns(flags.columns);
   flags.tau.check();
+  const ClassChoice class_choice = flags.run.class_choice(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
   const Codes codes = codes_of(flags, model);
-  flags.out.check(model.info().shape, codes.x_T.count, flags.columns);
+  const GridOptions grid = flags.out.grid(codes.x_T.count, model.info().shape);
+  flags.out.check(model.info().shape, codes.x_T.count, grid);
   if (flags.clip.value().bound != Clip::Bound::none) warn_of_clipping();
   const Samples samples = decode(model, codes,
                                  {.clip = flags.clip.value(),
-                                  .class_choice = flags.run.class_choice(),
+                                  .class_choice = class_choice,
                                   .run = flags.run.options(interrupts.token())});
   if (!flags.tensors.empty()) write_tensor(flags.tensors, "x_0", samples.x_0, overwrite);
-  flags.out.write(samples, flags.columns, overwrite);
+  flags.out.write(samples, grid, overwrite);
   print_drawn(samples, flags.out.path(), flags.run.json());
 }
 
@@ -64,10 +64,7 @@ void add_decode_command(Command root) {
       .required()
       .type_name("FILE");
   flags->out.add_to(command, "all pictures").required();
-  command
-      .add_option("--columns", flags->columns,
-                  "Columns of the grid (default: as square as possible)")
-      .positive();
+  flags->out.add_columns_to(command);
   command
       .add_option("--save-tensors", flags->tensors,
                   "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")

@@ -11,6 +11,7 @@
 #include "picture_flags.h"
 #include "run_flags.h"
 #include "tau_flags.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -27,25 +28,25 @@ struct Flags {
 void print_result(const Codes& codes, const Flags& flags) {
   const CodeStatistics statistics = code_statistics(codes.x_T);
   if (flags.run.json()) {
-    fmt::print("{}\n", JsonObject()
-                           .add("images", codes.x_T.count)
-                           .add("nfe", codes.nfe)
-                           .add("residual", codes.residual)
-                           .add("mean", statistics.mean.value)
-                           .add("variance", statistics.variance.value)
-                           .add("kurtosis", statistics.kurtosis.value)
-                           .add("correlation", statistics.correlation.value)
-                           .add("seconds", codes.seconds)
-                           .add("out", flags.out.string())
-                           .text());
+    print_out("{}\n", JsonObject()
+                          .add("images", codes.x_T.count)
+                          .add("nfe", codes.nfe)
+                          .add("residual", codes.residual)
+                          .add("mean", statistics.mean.value)
+                          .add("variance", statistics.variance.value)
+                          .add("kurtosis", statistics.kurtosis.value)
+                          .add("correlation", statistics.correlation.value)
+                          .add("seconds", codes.seconds)
+                          .add("out", flags.out.string())
+                          .text());
     return;
   }
-  fmt::print("{}: {} {}, {:.0f} network {} each, {:.1f} s\n", flags.out.string(), codes.x_T.count,
-             codes.x_T.count == 1 ? "code" : "codes", codes.nfe,
-             codes.nfe == 1.0 ? "call" : "calls", codes.seconds);
-  fmt::print("mean {:.4f}, variance {:.4f}, kurtosis {:.4f}, correlation of neighbours {:.4f}\n",
-             statistics.mean.value, statistics.variance.value, statistics.kurtosis.value,
-             statistics.correlation.value);
+  print_out("{}: {} {}, {:.0f} network {} each, {:.1f} s\n", flags.out.string(), codes.x_T.count,
+            codes.x_T.count == 1 ? "code" : "codes", codes.nfe, codes.nfe == 1.0 ? "call" : "calls",
+            codes.seconds);
+  print_out("mean {:.4f}, variance {:.4f}, kurtosis {:.4f}, correlation of neighbours {:.4f}\n",
+            statistics.mean.value, statistics.variance.value, statistics.kurtosis.value,
+            statistics.correlation.value);
 }
 
 void run(const Flags& flags) {
@@ -58,7 +59,7 @@ void run(const Flags& flags) {
   EncodeOptions options = flags.encode.options();
   options.plan.steps = flags.tau.steps();
   if (flags.tau.tau_given()) options.plan.tau = flags.tau.tau();
-  options.class_choice = flags.run.class_choice();
+  options.class_choice = flags.run.class_choice(interrupts.token());
   options.run = flags.run.options(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
   const Codes codes = encode(model, flags.pictures.load(model), options);

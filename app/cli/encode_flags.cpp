@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "terminal.h"
+
 namespace ddim::cli {
 
 void EncodeFlags::add_to(Command command) {
@@ -26,10 +28,10 @@ EncodeOptions EncodeFlags::options() const {
 void warn_of_residual(double residual) {
   constexpr double kFloatAccuracy = 1e-5;
   if (residual <= kFloatAccuracy) return;
-  fmt::print(stderr,
-             "ddim: encoding is not exact: the largest remaining error is {:.2g} (black is -1, "
-             "white is 1); use more --steps, or --tau quadratic\n",
-             residual);
+  print_err(
+      "ddim: encoding is not exact: the largest remaining error is {:.2g} (black is -1, "
+      "white is 1); use more --steps, or --tau quadratic\n",
+      residual);
 }
 
 }  // namespace ddim::cli

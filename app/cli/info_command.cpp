@@ -12,6 +12,7 @@
 #include "json_object.h"
 #include "model_override_flags.h"
 #include "printable.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -33,64 +34,64 @@ std::string schedule_text(const ForwardProcess& process) {
 void print_model(const Flags& flags) {
   const ModelInfo info = describe_model(find_model(flags.path), flags.overrides.overrides());
   if (flags.json) {
-    fmt::print("{}\n", JsonObject()
-                           .add("name", info.name)
-                           .add("height", info.shape.height)
-                           .add("width", info.shape.width)
-                           .add("channels", info.shape.channels)
-                           .add("num_parameters", info.num_parameters)
-                           .add_text("block_out_channels",
-                                     fmt::format("[{}]", fmt::join(info.block_out_channels, ",")))
-                           .add_text("attention_levels",
-                                     fmt::format("[{}]", fmt::join(info.attention_levels, ",")))
-                           .add("layers_per_block", info.layers_per_block)
-                           .add_text("learns_variance", info.learns_variance ? "true" : "false")
-                           .add("num_classes", info.num_classes)
-                           .add("class_names", info.class_names)
-                           .add("null_class", info.null_class.value_or(-1))
-                           .add("schedule", to_string(info.process.schedule))
-                           .add("T", info.process.T)
-                           .add("beta_start", info.process.beta_start)
-                           .add("beta_end", info.process.beta_end)
-                           .add("prediction", to_string(info.process.prediction))
-                           .add("format", info.format)
-                           .add("weight_type", info.weight_type)
-                           .add_text("has_both_weights", info.has_both_weights ? "true" : "false")
-                           .add_text("has_adam", info.has_adam ? "true" : "false")
-                           .add("step", info.step)
-                           .add("notes", fmt::format("{}", fmt::join(info.notes, "; ")))
-                           .text());
+    print_out("{}\n", JsonObject()
+                          .add("name", info.name)
+                          .add("height", info.shape.height)
+                          .add("width", info.shape.width)
+                          .add("channels", info.shape.channels)
+                          .add("num_parameters", info.num_parameters)
+                          .add_text("block_out_channels",
+                                    fmt::format("[{}]", fmt::join(info.block_out_channels, ",")))
+                          .add_text("attention_levels",
+                                    fmt::format("[{}]", fmt::join(info.attention_levels, ",")))
+                          .add("layers_per_block", info.layers_per_block)
+                          .add_text("learns_variance", info.learns_variance ? "true" : "false")
+                          .add("num_classes", info.num_classes)
+                          .add("class_names", info.class_names)
+                          .add("null_class", info.null_class.value_or(-1))
+                          .add("schedule", to_string(info.process.schedule))
+                          .add("T", info.process.T)
+                          .add("beta_start", info.process.beta_start)
+                          .add("beta_end", info.process.beta_end)
+                          .add("prediction", to_string(info.process.prediction))
+                          .add("format", info.format)
+                          .add("weight_type", info.weight_type)
+                          .add_text("has_both_weights", info.has_both_weights ? "true" : "false")
+                          .add_text("has_adam", info.has_adam ? "true" : "false")
+                          .add("step", info.step)
+                          .add("notes", fmt::format("{}", fmt::join(info.notes, "; ")))
+                          .text());
     return;
   }
-  fmt::print("model       {}\n", info.name);
-  fmt::print("format      {}\n", info.format);
-  fmt::print("pictures    {} x {}, {}\n", info.shape.width, info.shape.height,
-             info.shape.channels == 1 ? "grey" : fmt::format("{} channels", info.shape.channels));
-  fmt::print("network     {} parameters; channels {} per level, {} {} each\n", info.num_parameters,
-             fmt::join(info.block_out_channels, ", "), info.layers_per_block,
-             info.layers_per_block == 1 ? "block" : "blocks");
-  fmt::print("attention   {}\n", info.attention_levels.empty()
-                                     ? "in the middle"
-                                     : fmt::format("in the middle and at level {}",
-                                                   fmt::join(info.attention_levels, ", ")));
+  print_out("model       {}\n", info.name);
+  print_out("format      {}\n", info.format);
+  print_out("pictures    {} x {}, {}\n", info.shape.width, info.shape.height,
+            info.shape.channels == 1 ? "grey" : fmt::format("{} channels", info.shape.channels));
+  print_out("network     {} parameters; channels {} per level, {} {} each\n", info.num_parameters,
+            fmt::join(info.block_out_channels, ", "), info.layers_per_block,
+            info.layers_per_block == 1 ? "block" : "blocks");
+  print_out("attention   {}\n", info.attention_levels.empty()
+                                    ? "in the middle"
+                                    : fmt::format("in the middle and at level {}",
+                                                  fmt::join(info.attention_levels, ", ")));
   if (info.num_classes > 0) {
-    fmt::print("classes     0 to {}{}\n", info.num_classes - 1,
-               info.null_class ? fmt::format("; {} means none", *info.null_class) : "");
+    print_out("classes     0 to {}{}\n", info.num_classes - 1,
+              info.null_class ? fmt::format("; {} means none", *info.null_class) : "");
     if (!info.class_names.empty())
-      fmt::print("            {}\n",
-                 printable(fmt::format("{}", fmt::join(info.class_names, ", "))));
+      print_out("            {}\n",
+                printable(fmt::format("{}", fmt::join(info.class_names, ", "))));
   }
-  fmt::print("schedule    {}; the network predicts {}\n", schedule_text(info.process),
-             to_string(info.process.prediction));
+  print_out("schedule    {}; the network predicts {}\n", schedule_text(info.process),
+            to_string(info.process.prediction));
   if (info.learns_variance)
-    fmt::print("variance    predicted, too; --sampler ddpm-learned uses it\n");
-  fmt::print("weights     {}{}\n", info.weight_type,
-             info.has_both_weights ? ", moving average (EMA) and trained weights" : "");
+    print_out("variance    predicted, too; --sampler ddpm-learned uses it\n");
+  print_out("weights     {}{}\n", info.weight_type,
+            info.has_both_weights ? ", moving average (EMA) and trained weights" : "");
   if (info.has_adam || info.step > 0) {
-    fmt::print("training    {} {} done{}\n", info.step, info.step == 1 ? "step" : "steps",
-               info.has_adam ? ", with optimizer state (can be resumed)" : "");
+    print_out("training    {} {} done{}\n", info.step, info.step == 1 ? "step" : "steps",
+              info.has_adam ? ", with optimizer state (can be resumed)" : "");
   }
-  for (const std::string& note : info.notes) fmt::print("note        {}\n", printable(note));
+  for (const std::string& note : info.notes) print_out("note        {}\n", printable(note));
 }
 
 /// The text of a PNG, in those of ddim the recipe: the most telling first.
@@ -99,12 +100,12 @@ void print_picture(const Flags& flags) {
   if (flags.json) {
     JsonObject object;
     for (const auto& [key, value] : text) object.add(key, value);
-    fmt::print("{}\n", object.text());
+    print_out("{}\n", object.text());
     return;
   }
-  if (text.empty()) fmt::print("{}: contains no recipe\n", flags.path);
+  if (text.empty()) print_out("{}: contains no recipe\n", flags.path);
   const auto print = [](const std::string& key, const std::string& value) {
-    fmt::print("{:<12} {}\n", printable(key), printable(value));
+    print_out("{:<12} {}\n", printable(key), printable(value));
   };
   for (const char* key : {"model", "model_hash", "size", "steps", "sampler", "tau", "eta", "clip",
                           "seed", "first_image", "count"}) {

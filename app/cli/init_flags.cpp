@@ -54,6 +54,10 @@ double InitFlags::strength() const {
 std::optional<InitImage> InitFlags::load(const Model& model) const {
   if (!given()) return std::nullopt;
   InitImage init{.images = load_pictures(model, images_, resize_.value()), .by = by_.value()};
+  for (const std::filesystem::path& image : images_)
+    init.origin.images.push_back(image.filename().string());
+  init.origin.mask = mask_.filename().string();
+  init.origin.fit = resize_.value();
   if (!mask_.empty()) init.mask = load_mask(model, mask_, resize_.value());
   return init;
 }

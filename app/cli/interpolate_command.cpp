@@ -12,6 +12,7 @@
 
 #include "commands.h"
 #include "interrupts.h"
+#include "like_flag.h"
 #include "picture_flags.h"
 #include "picture_output.h"
 #include "plan_flags.h"
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 struct Flags {
   RunFlags run;
   PlanFlags plan;
+  LikeFlag like;
   ResizeFlag resize;
   OverwriteFlag overwrite;
   std::vector<std::string> ends;
@@ -49,7 +51,7 @@ FloatImages states_of(const Model& model, const std::string& end, const Flags& f
   if (fs::path(end).extension() == ".safetensors") return read_codes(end).x_T;
   return encode(model, load_pictures(model, {end}, flags.resize.value()),
                 {.plan = {.steps = plan.steps, .tau = plan.tau},
-                 .class_choice = flags.run.class_choice(),
+                 .class_choice = flags.run.class_choice(stop),
                  .run = flags.run.options(stop)})
       .x_T;
 }
@@ -111,18 +113,30 @@ void check_ends(const Flags& flags) {
   }
 }
 
-void run(const Flags& flags) {
+/// With what --like needs to find these states again.
+Recipe recipe_of(const Model& model, const SampleOptions& options, const Flags& flags) {
+  Recipe recipe = make_recipe(model, options);
+  std::string& endpoints = recipe["endpoints"];
+  for (const std::string& end : flags.ends)
+    endpoints += (endpoints.empty() ? "" : ",") + fs::path(end).filename().string();
+  recipe["frames"] = std::to_string(flags.frames);
+  if (flags.resize.value() != Fit::none) recipe["resize"] = to_string(flags.resize.value());
+  return recipe;
+}
+
+void run(Flags& flags) {
   const Interrupts interrupts;
   const Overwrite overwrite = flags.overwrite.value();
   check_files(flags);
   check_ends(flags);
   SampleOptions options{.plan = flags.plan.options(),
-                        .class_choice = flags.run.class_choice(),
+                        .class_choice = flags.run.class_choice(interrupts.token()),
                         .run = flags.run.options(interrupts.token())};
   const Model model = flags.run.load_model(interrupts.token());
   const bool is_line = flags.ends.size() == 2;
-  flags.out.check(model.info().shape, is_line ? flags.frames : flags.frames * flags.frames,
-                  flags.frames);
+  const std::int64_t count = is_line ? flags.frames : flags.frames * flags.frames;
+  const GridOptions grid = flags.out.grid(count, model.info().shape, flags.frames);
+  flags.out.check(model.info().shape, count, grid);
   if (const std::int64_t channels = model.info().shape.channels;
       !flags.animation.empty() && channels > 4)
     throw Error(ErrorCode::user,
@@ -133,8 +147,11 @@ void run(const Flags& flags) {
   options.x_T =
       interpolate(states_of_all(model, flags, options.plan, interrupts.token()), flags.frames);
   options.count = options.x_T->count;
-  const Samples samples = sample(model, plan, options);
-  flags.out.write(samples, flags.frames, overwrite);
+  Recipe recipe = recipe_of(model, options, flags);
+  if (flags.like.given()) flags.like.check(recipe);
+  Samples samples = sample(model, plan, options);
+  samples.recipe = recipe;
+  flags.out.write(samples, grid, overwrite);
   if (!flags.animation.empty()) {
     std::vector<Image> images;
     for (std::int64_t k = 0; k < samples.x_0.count; ++k) images.push_back(to_image(samples.x_0, k));
@@ -142,6 +159,7 @@ void run(const Flags& flags) {
                     {.frame_ms = flags.frame_ms, .overwrite = overwrite});
   }
   print_drawn(samples, flags.out.path(), flags.run.json());
+  if (flags.like.given() && !flags.run.quiet()) flags.like.print_likeness(flags.out.path());
 }
 
 }  // namespace
@@ -150,13 +168,15 @@ void add_interpolate_command(Command root) {
   const Command command = root.add_command(
       "interpolate", "Draw a transition between pictures, codes or seeds (the paper's figure 6)");
   const auto flags = std::make_shared<Flags>();
-  command
-      .add_option("endpoints", flags->ends,
-                  "Two for a line, four for a grid (the paper's figures 11 to 13): seeds (7 is "
-                  "picture 0 of ddim sample --seed 7), safetensors files with x_T (each state in "
-                  "them is an endpoint), and pictures, which are encoded first")
-      .required()
-      .type_name("SEED|FILE");
+  const Option endpoints =
+      command
+          .add_option(
+              "endpoints", flags->ends,
+              "Two for a line, four for a grid (the paper's figures 11 to 13): seeds (7 is "
+              "picture 0 of ddim sample --seed 7), safetensors files with x_T (each state in "
+              "them is an endpoint), and pictures, which are encoded first")
+          .type_name("SEED|FILE");
+  flags->like.add_to(command);
   command
       .add_option("--frames", flags->frames,
                   "Pictures in a line; in a grid, also the number of lines")
@@ -176,9 +196,14 @@ void add_interpolate_command(Command root) {
       .show_default();
   flags->resize.add_to(command);
   flags->plan.add_to(command);
-  flags->run.add_to(command).required();
+  const Option model = flags->run.add_to(command);
   flags->overwrite.add_to(command);
-  command.callback([flags] { run(*flags); });
+  command.callback([flags, command, endpoints, model] {
+    if (flags->like.given()) flags->like.set_flags(command);
+    if (flags->ends.empty()) endpoints.throw_missing();
+    if (!flags->run.has_model()) model.throw_missing();
+    run(*flags);
+  });
 }
 
 }  // namespace ddim::cli

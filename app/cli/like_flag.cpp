@@ -11,6 +11,7 @@
 #include <map>
 
 #include "printable.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -19,6 +20,12 @@ namespace fs = std::filesystem;
 
 /// What a recipe says besides the values of flags.
 const std::set<std::string> kNoFlags = {"model", "model_hash", "size", "x_T", "Software"};
+
+/// Names of files that pictures were made from: known by their content, x_T.
+const std::set<std::string> kFileNames = {"init_image", "mask", "endpoints"};
+
+/// What follows from the endpoints and the number of frames.
+const std::set<std::string> kOfInterpolation = {"count", "seed", "first_image", "columns"};
 
 /// Other programs leave text of their own in PNG files; our names are of lower-case letters.
 bool is_ours(const std::string& key) {
@@ -74,6 +81,11 @@ std::string value_of(const Recipe& recipe, const std::string& key) {
   return found == recipe.end() ? "not set" : found->second;
 }
 
+/// "3,24", and not names of files.
+bool are_seeds(const std::string& endpoints) {
+  return endpoints.find_first_not_of("0123456789,") == std::string::npos;
+}
+
 std::string bytes_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -104,11 +116,17 @@ void LikeFlag::set_flags(Command command) {
                             "with --no-metadata, by an earlier version, or not by ddim sample",
                             file_.string()));
   }
+  refuse_other_command(command);
   given_ = keys_given(command);
   elsewhere_ = keys_set(command);
   if (given_.contains("noise") && recipe_["x_T"] == "drawn") given_.insert("x_T");
+  const bool is_interpolation = recipe_.contains("endpoints");
+  if (is_interpolation) set_endpoints(command);
+  if (recipe_.contains("init_by")) ask_for_init_image();
   for (const auto& [key, value] : recipe_) {
-    if (!kNoFlags.contains(key)) set_flag(command, key, value);
+    if (kNoFlags.contains(key) || kFileNames.contains(key)) continue;
+    if (is_interpolation && kOfInterpolation.contains(key)) continue;
+    set_flag(command, key, value);
   }
   const Option model = *command.find_option("--model");
   if (model.given()) return;
@@ -120,6 +138,52 @@ void LikeFlag::set_flags(Command command) {
                             file_.string(), printable(name)));
   }
   model.set(name);
+}
+
+void LikeFlag::refuse_other_command(Command command) const {
+  const bool is_interpolation = recipe_.contains("endpoints");
+  if (is_interpolation == command.find_option("endpoints").has_value()) return;
+  throw Error(ErrorCode::user,
+              fmt::format("{0}: was drawn by ddim {1}; redraw it with ddim {1} "
+                          "--like {0}",
+                          file_.string(), is_interpolation ? "interpolate" : "sample"));
+}
+
+void LikeFlag::set_endpoints(Command command) {
+  const Option option = *command.find_option("endpoints");
+  const std::string& endpoints = recipe_["endpoints"];
+  if (option.given()) {
+    given_.insert("endpoints");
+    return;
+  }
+  std::vector<std::string> words(1);
+  for (const char c : endpoints) {
+    if (c == ',') {
+      words.emplace_back();
+    } else {
+      words.back() += c;
+    }
+  }
+  if (!are_seeds(endpoints)) {
+    std::string all;
+    for (const std::string& word : words) all += word + " ";
+    throw Error(ErrorCode::user,
+                fmt::format("{0}: was drawn between the endpoints {1}; give them again: ddim "
+                            "interpolate {2}--like {0}",
+                            file_.string(), printable(endpoints), printable(all)));
+  }
+  option.set(words);
+}
+
+void LikeFlag::ask_for_init_image() const {
+  const auto ask = [this](const char* key, const char* what) {
+    const auto name = recipe_.find(key);
+    const std::string named = name == recipe_.end() ? "" : " " + printable(name->second);
+    throw Error(ErrorCode::user, fmt::format("{}: was drawn from {}{}; give it again with {}",
+                                             file_.string(), what, named, flag_name(key)));
+  };
+  if (!given_.contains("init_image")) ask("init_image", "the picture");
+  if (recipe_.contains("mask") && !given_.contains("mask")) ask("mask", "the mask");
 }
 
 void LikeFlag::set_flag(Command command, const std::string& key, const std::string& value) {
@@ -160,20 +224,54 @@ void LikeFlag::check(Recipe& recipe) {
     if (elsewhere_.contains(key)) keys.insert({key, value});
   }
   for (const char* key : {"model", "model_hash", "Software", "columns", "scale"}) keys.erase(key);
+  for (const std::string& key : kFileNames) keys.erase(key);
+  if (recipe_.contains("endpoints"))
+    for (const std::string& key : kOfInterpolation) keys.erase(key);
   for (const auto& [key, ignored] : keys) {
     const std::string before = value_of(recipe_, key);
     const std::string now = value_of(recipe, key);
     if (before == now) continue;
     same_recipe_ = false;
     if (given_.contains(key) || (key == "size" && other_weights_)) continue;
-    if (key == "x_T")
-      fail(
-          "did not start from seeded noise; supply the original noise with --noise or the picture "
-          "with --init-image");
+    if (key == "x_T") {
+      if (begins_elsewhere()) continue;
+      fail_of_start(now);
+    }
     fail(fmt::format("was made with {0} = {1}, but {0} is now {2}", key, printable(before), now));
   }
-  // The same model may be in a folder of another name.
+  // The same model may be in a folder of another name, and the same picture in another file.
   if (same_weights) recipe["model"] = recipe_.at("model");
+  for (const std::string& key : kFileNames)
+    if (recipe.contains(key) && recipe_.contains(key) && recipe.at("x_T") == recipe_.at("x_T"))
+      recipe[key] = recipe_.at(key);
+}
+
+bool LikeFlag::begins_elsewhere() const {
+  if (!recipe_.contains("endpoints")) return false;
+  return given_.contains("frames") || given_.contains("size") ||
+         (given_.contains("endpoints") && are_seeds(recipe_.at("endpoints")));
+}
+
+void LikeFlag::fail_of_start(const std::string& now) const {
+  const std::string hashes =
+      fmt::format("their SHA-256 is {:.12} instead of {:.12}", now, printable(recipe_.at("x_T")));
+  const auto named = [this](const char* key) {
+    return recipe_.contains(key) ? " " + printable(recipe_.at(key)) : std::string();
+  };
+  std::string reason =
+      "did not start from seeded noise; supply the original noise with --noise or the picture with "
+      "--init-image";
+  if (recipe_.contains("endpoints"))
+    reason = fmt::format("was drawn between other endpoints,{}: {}", named("endpoints"), hashes);
+  if (recipe_.contains("init_by"))
+    reason = fmt::format("was drawn from another picture{}{}, or with another --resize: {}",
+                         named("init_image"), recipe_.contains("mask") ? " or mask" : "", hashes);
+  throw Error(ErrorCode::user, file_.string() + ": " + reason);
+}
+
+void LikeFlag::print_likeness(const fs::path& path) const {
+  const std::string likeness = compare(path);
+  if (!likeness.empty()) print_err("ddim: {}: {}\n", path.string(), likeness);
 }
 
 std::string LikeFlag::compare(const fs::path& path) const {

@@ -19,19 +19,27 @@ class LikeFlag {
 
   /// Gives each flag of the command the recipe's value, unless it stands on the command line, or
   /// one does that excludes it. To be called when the command line has been parsed. Error(user) for
-  /// a picture without a recipe, or one of a kind that this program does not have, Error(corrupt)
-  /// for values that the flags do not take.
+  /// a picture without a recipe, of another command, or with a recipe of a kind that this program
+  /// does not have, and for one that was made from files that the command line does not name;
+  /// Error(corrupt) for values that the flags do not take.
   void set_flags(Command command);
 
   /// Error(user) unless what is about to be drawn has the recipe of the picture, but for the flags
   /// on the command line; otherwise `recipe` gets the name by which the picture calls the model.
   void check(Recipe& recipe);
 
-  /// A sentence about whether the file at `path` is the same picture; "" where flags were to make
-  /// it another.
-  std::string compare(const std::filesystem::path& path) const;
+  /// Says on stderr whether the file at `path` is the same picture, unless flags were to make it
+  /// another.
+  void print_likeness(const std::filesystem::path& path) const;
 
  private:
+  std::string compare(const std::filesystem::path& path) const;
+  void refuse_other_command(Command command) const;
+  void set_endpoints(Command command);
+  void ask_for_init_image() const;
+  /// Whether the command line says where the pictures begin.
+  bool begins_elsewhere() const;
+  [[noreturn]] void fail_of_start(const std::string& now) const;
   void set_flag(Command command, const std::string& key, const std::string& value);
 
   std::filesystem::path file_;

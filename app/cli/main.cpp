@@ -39,27 +39,29 @@ int run(int argc, char** argv) {
   ddim::cli::add_pull_command(root);
   root.footer(kFooter);
   if (argc == 1) {
-    fmt::print(stderr, "{}", program.help());
+    ddim::cli::write_err(program.help());
     return static_cast<int>(ddim::ErrorCode::usage);
   }
   program.run({argv + 1, argv + argc});
+  ddim::cli::flush_output();
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  ddim::cli::hold_closed_streams();
   try {
     return run(argc, argv);
   } catch (const ddim::Error& error) {
-    fmt::print(stderr, "{} {}\n", ddim::cli::red("ddim:", ddim::cli::has_colour(STDERR_FILENO)),
-               error.what());
+    ddim::cli::print_err("{} {}\n", ddim::cli::red("ddim:", ddim::cli::has_colour(STDERR_FILENO)),
+                         error.what());
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "ddim: not enough memory; try a smaller --batch or --memory low\n");
+    ddim::cli::print_err("ddim: not enough memory; try a smaller --batch or --memory low\n");
     return static_cast<int>(ddim::ErrorCode::user);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "ddim: internal error: {}; please report it\n", error.what());
+    ddim::cli::print_err("ddim: internal error: {}; please report it\n", error.what());
     return static_cast<int>(ddim::ErrorCode::internal);
   }
 }

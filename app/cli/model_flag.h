@@ -7,6 +7,7 @@
 #include <string>
 
 #include "command_line.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 
@@ -42,7 +43,7 @@ class ModelFlag {
         find_model(name, pull_ ? MissingModel::pull : MissingModel::refuse,
                    {.show_progress = ShowProgress::on_stderr, .stop = stop});
     if (folder != name && std::filesystem::is_directory(name))
-      fmt::print(stderr, "model: {}, the newest checkpoint\n", folder.string());
+      print_err("model: {}, the newest checkpoint\n", folder.string());
     return folder;
   }
 

@@ -43,17 +43,8 @@ fs::path normal(const fs::path& path) {
   return error ? fs::absolute(path).lexically_normal() : whole;
 }
 
-}  // namespace
-
-void check_input(const fs::path& path) {
-  if (access(path.c_str(), R_OK) == 0) return;
-  throw Error(ErrorCode::io, errno == ENOENT ? fmt::format("{}: no such file", path.string())
-                                             : fmt::format("{}: cannot be read: {}", path.string(),
-                                                           std::strerror(errno)));
-}
-
-// By a trial: rights alone do not say it (a folder may be mounted read-only, or be of a system that
-// makes no files), and they say nothing to root.
+// Leaves nothing behind. By a trial: rights alone do not say it (a folder may be mounted read-only,
+// or be of a system that makes no files), and they say nothing to root.
 void check_folder_takes_files(const fs::path& folder, const std::string& file) {
   int trial = open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
   if (trial < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
@@ -66,6 +57,26 @@ void check_folder_takes_files(const fs::path& folder, const std::string& file) {
                                            folder.string(), std::strerror(errno)));
   }
   close(trial);
+}
+
+/// A folder that is there, or that can be made.
+void check_folder(const std::string& flag, const fs::path& folder) {
+  if (fs::exists(folder) && !fs::is_directory(folder))
+    refuse("{} must be a folder; {} is a file", flag, folder.string());
+  fs::path above = fs::absolute(folder);
+  while (!fs::exists(above)) above = above.parent_path();
+  if (!fs::is_directory(above))
+    refuse("{} {} cannot be made: {} is a file", flag, folder.string(), above.string());
+  check_folder_takes_files(above, folder.string());
+}
+
+}  // namespace
+
+void check_input(const fs::path& path) {
+  if (access(path.c_str(), R_OK) == 0) return;
+  throw Error(ErrorCode::io, errno == ENOENT ? fmt::format("{}: no such file", path.string())
+                                             : fmt::format("{}: cannot be read: {}", path.string(),
+                                                           std::strerror(errno)));
 }
 
 void check_output(const fs::path& file, Overwrite overwrite) {
@@ -95,6 +106,18 @@ Files& Files::creates(const std::string& flag, const fs::path& path) {
   return *this;
 }
 
+Files& Files::fills(const std::string& flag, const fs::path& folder) {
+  if (!folder.empty()) outputs_.push_back({flag, folder, {}, Output::May::be_a_folder});
+  return *this;
+}
+
+Files& Files::fills_empty(const std::string& flag, const fs::path& folder,
+                          const std::string& advice) {
+  if (!folder.empty())
+    outputs_.push_back({flag, folder, {}, Output::May::be_an_empty_folder, advice});
+  return *this;
+}
+
 void Files::check() const {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const Output& output = outputs_[i];
@@ -110,7 +133,15 @@ void Files::check() const {
     }
     if (output.may == Output::May::not_exist && fs::exists(output.path))
       refuse("{} exists already; remove it or choose another name", output.path.string());
-    check_output(output.path, overwrite_);
+    using enum Output::May;
+    if (output.may == be_an_empty_folder && fs::is_directory(output.path) &&
+        !fs::is_empty(output.path))
+      refuse("{} exists; {}", output.path.string(), output.advice);
+    if (output.may == be_a_folder || output.may == be_an_empty_folder) {
+      check_folder(output.flag, output.path);
+    } else {
+      check_output(output.path, overwrite_);
+    }
   }
   std::ranges::for_each(inputs_, check_input);
 }

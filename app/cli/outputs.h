@@ -20,9 +20,15 @@ class Files {
                 const std::vector<std::string>& endings);
   /// A file or a folder that does not exist yet, with any name.
   Files& creates(const std::string& flag, const std::filesystem::path& path);
+  /// A folder for files, which is made where it is not there, with those that it lies in.
+  Files& fills(const std::string& flag, const std::filesystem::path& folder);
+  /// The same, which must be empty where it is there. `advice` says what to do else.
+  Files& fills_empty(const std::string& flag, const std::filesystem::path& folder,
+                     const std::string& advice);
 
   /// Error(user) for an output with another ending, one that is a folder, that lies in none, that
-  /// exists and may not be replaced, that is an input or another output too; Error(io) for a folder
+  /// exists and may not be replaced, that is an input or another output too, and for a file where a
+  /// folder is wanted; Error(io) for a folder
   /// in which no file can be made, and for an input that cannot be read.
   void check() const;
 
@@ -31,7 +37,8 @@ class Files {
     std::string flag;
     std::filesystem::path path;
     std::vector<std::string> endings;
-    enum class May { be_replaced, not_exist } may;
+    enum class May { be_replaced, not_exist, be_a_folder, be_an_empty_folder } may;
+    std::string advice = {};
   };
 
   Overwrite overwrite_;
@@ -41,9 +48,6 @@ class Files {
 
 /// The same for one output with any ending.
 void check_output(const std::filesystem::path& file, Overwrite overwrite);
-
-/// Error(io) when no file can be made in this folder; leaves nothing behind.
-void check_folder_takes_files(const std::filesystem::path& folder, const std::string& file);
 
 /// The paths that a command reads, which exist: Error(io) otherwise.
 void check_input(const std::filesystem::path& path);

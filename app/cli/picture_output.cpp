@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "json_object.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -11,6 +12,16 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kMaxPngChannels = 4;
+constexpr const char* kReadable = "auto";
+
+std::string problem_of_scale(const std::string& text) {
+  if (text == kReadable) return "";
+  const bool is_number =
+      text.size() <= 2 && text.find_first_not_of("0123456789") == std::string::npos;
+  const bool is_in_range =
+      is_number && !text.empty() && std::stoi(text) >= 1 && std::stoi(text) <= 64;
+  return is_in_range ? "" : "must be a number from 1 to 64, or auto; got " + text;
+}
 
 bool is(const fs::path& path, const char* extension) { return path.extension() == extension; }
 
@@ -25,6 +36,14 @@ void check_png_shape(const PictureShape& shape, const std::string& flag) {
 }
 
 Option PictureOutput::add_to(Command command, const std::string& contents) {
+  grid_flags_.push_back(
+      command
+          .add_option("--scale", scale_,
+                      "Enlarge each pixel of the grid N times, with grey between the pictures; "
+                      "\"auto\" chooses a readable size")
+          .type_name("N")
+          .check(problem_of_scale)
+          .show_default());
   return command
       .add_option("--out", path_,
                   fmt::format("PNG grid of {}; or NAME.npz (bytes) or NAME.safetensors (floats), "
@@ -33,7 +52,30 @@ Option PictureOutput::add_to(Command command, const std::string& contents) {
       .type_name("NAME.png");
 }
 
+void PictureOutput::add_columns_to(Command command) {
+  grid_flags_.push_back(
+      command
+          .add_option("--columns", columns_, "Columns of the grid (default: as square as possible)")
+          .positive());
+}
+
+void PictureOutput::refuse_grid_flags() const {
+  if (!given() || is(path_, ".png")) return;
+  for (const Option& flag : grid_flags_)
+    if (flag.source() == Source::command_line)
+      throw Error(ErrorCode::user, fmt::format("{} is for a grid in a PNG; --out {} has none",
+                                               flag.name(), path_.string()));
+}
+
+GridOptions PictureOutput::grid(std::int64_t count, const PictureShape& shape,
+                                std::optional<std::int64_t> columns) const {
+  return {
+      .columns = columns,
+      .scale = scale_ == kReadable ? readable_scale(count, shape, columns) : std::stoll(scale_)};
+}
+
 void PictureOutput::add_to(Files& files) const {
+  refuse_grid_flags();
   files.writes("--out", path_, {".png", ".npz", ".safetensors"});
 }
 
@@ -43,20 +85,14 @@ void PictureOutput::check(Overwrite overwrite) const {
   files.check();
 }
 
-void PictureOutput::check_columns(std::optional<std::int64_t> columns) const {
-  if (!columns || is(path_, ".png")) return;
-  throw Error(ErrorCode::user,
-              fmt::format("--columns is for a grid in a PNG; --out {} has none", path_.string()));
-}
-
 void PictureOutput::check(const PictureShape& shape) const {
   if (is(path_, ".png")) check_png_shape(shape, fmt::format("--out {}", path_.string()));
 }
 
 void PictureOutput::check(const PictureShape& shape, std::int64_t count,
-                          std::optional<std::int64_t> columns) const {
+                          const GridOptions& grid) const {
   check(shape);
-  if (is(path_, ".png")) check_grid(shape, count, {.columns = columns});
+  if (is(path_, ".png")) check_grid(shape, count, grid);
 }
 
 /// Writes what is no PNG.
@@ -70,41 +106,40 @@ bool PictureOutput::write_other(const FloatImages& pictures, Overwrite overwrite
   return true;
 }
 
-void PictureOutput::write(const Samples& samples, std::optional<std::int64_t> columns,
+void PictureOutput::write(const Samples& samples, const GridOptions& grid,
                           Overwrite overwrite) const {
-  if (!write_other(samples.x_0, overwrite))
-    write_png_grid(path_, samples, overwrite, {.columns = columns});
+  if (!write_other(samples.x_0, overwrite)) write_png_grid(path_, samples, overwrite, grid);
 }
 
-void PictureOutput::write(const FloatImages& pictures, std::int64_t columns, const Text& text,
+void PictureOutput::write(const FloatImages& pictures, const GridOptions& grid, const Text& text,
                           Overwrite overwrite) const {
   if (write_other(pictures, overwrite)) return;
   std::vector<Image> images;
   for (std::int64_t k = 0; k < pictures.count; ++k) images.push_back(to_image(pictures, k));
-  write_png(path_, make_grid(images, {.columns = columns}), {.text = text, .overwrite = overwrite});
+  write_png(path_, make_grid(images, grid), {.text = text, .overwrite = overwrite});
 }
 
 void print_drawn(const Samples& samples, const fs::path& out, bool json) {
   const std::int64_t images = samples.x_0.count;
   if (json) {
-    fmt::print("{}\n", JsonObject()
-                           .add("images", images)
-                           .add("nfe", samples.nfe)
-                           .add("seconds", samples.seconds)
-                           .add("peak_memory_bytes", samples.peak_memory_bytes)
-                           .add("out", out.string())
-                           .text());
+    print_out("{}\n", JsonObject()
+                          .add("images", images)
+                          .add("nfe", samples.nfe)
+                          .add("seconds", samples.seconds)
+                          .add("peak_memory_bytes", samples.peak_memory_bytes)
+                          .add("out", out.string())
+                          .text());
     return;
   }
-  fmt::print("{}: {} {}, {} network {} each, {:.1f} s\n", out.string(), images,
-             images == 1 ? "picture" : "pictures", samples.nfe, samples.nfe == 1 ? "call" : "calls",
-             samples.seconds);
+  print_out("{}: {} {}, {} network {} each, {:.1f} s\n", out.string(), images,
+            images == 1 ? "picture" : "pictures", samples.nfe, samples.nfe == 1 ? "call" : "calls",
+            samples.seconds);
 }
 
 void warn_of_clipping() {
-  fmt::print(stderr,
-             "ddim: --clip: clamping cannot be undone, so codes and pictures no longer correspond "
-             "exactly\n");
+  print_err(
+      "ddim: --clip: clamping cannot be undone, so codes and pictures no longer correspond "
+      "exactly\n");
 }
 
 }  // namespace ddim::cli

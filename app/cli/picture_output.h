@@ -13,37 +13,47 @@
 namespace ddim::cli {
 
 /// --out: one PNG grid of all pictures; or, for any number of channels, all as bytes in an .npz
-/// file or as floats in a .safetensors file.
+/// file or as floats in a .safetensors file. --scale, and --columns where these can be chosen, say
+/// what the grid looks like.
 class PictureOutput {
  public:
   using Text = std::map<std::string, std::string>;
 
   /// `contents` completes "PNG grid of ".
   Option add_to(Command command, const std::string& contents);
+  void add_columns_to(Command command);
   bool given() const { return !path_.empty(); }
   const std::filesystem::path& path() const { return path_; }
 
-  /// Among the files of a command, which are checked before a model is loaded.
+  /// Among the files of a command, which are checked before a model is loaded. Error(user) for
+  /// --columns and --scale on the command line where there is no grid.
   void add_to(Files& files) const;
+  void refuse_grid_flags() const;
+  std::optional<std::int64_t> columns() const { return columns_; }
+  /// Of so many pictures: with --columns, unless the command says how many there are.
+  GridOptions grid(std::int64_t count, const PictureShape& shape,
+                   std::optional<std::int64_t> columns) const;
+  GridOptions grid(std::int64_t count, const PictureShape& shape) const {
+    return grid(count, shape, columns_);
+  }
   /// The same as a check of its own.
   void check(Overwrite overwrite) const;
-  /// Error(user) for a number of columns where there is no grid.
-  void check_columns(std::optional<std::int64_t> columns) const;
   /// Before anything is computed: Error(user) when a PNG cannot hold such pictures.
   void check(const PictureShape& shape) const;
   /// The same, also when a grid of `count` of them is too large for a PNG.
-  void check(const PictureShape& shape, std::int64_t count,
-             std::optional<std::int64_t> columns) const;
-  /// `columns`, the recipe and `text` are for a PNG.
-  void write(const Samples& samples, std::optional<std::int64_t> columns,
-             Overwrite overwrite) const;
-  void write(const FloatImages& pictures, std::int64_t columns, const Text& text,
+  void check(const PictureShape& shape, std::int64_t count, const GridOptions& grid) const;
+  /// `grid`, the recipe and `text` are for a PNG.
+  void write(const Samples& samples, const GridOptions& grid, Overwrite overwrite) const;
+  void write(const FloatImages& pictures, const GridOptions& grid, const Text& text,
              Overwrite overwrite) const;
 
  private:
   bool write_other(const FloatImages& pictures, Overwrite overwrite) const;
 
   std::filesystem::path path_;
+  std::optional<std::int64_t> columns_;
+  std::string scale_ = "1";
+  std::vector<Option> grid_flags_;
 };
 
 /// Error(user) when a PNG cannot hold such pictures; `flag` is for the message.

@@ -12,6 +12,7 @@
 #include "model_override_flags.h"
 #include "number_list.h"
 #include "plan_flags.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -48,7 +49,7 @@ ForwardProcess process_of(const Flags& flags) {
 Plan plan_of_model(const Flags& flags, const PlanOptions& asked) {
   const Model model = Model::load(flags.model.folder(), {.overrides = flags.overrides.overrides()});
   const auto [options, convention] = flags.convention.preset(flags.plan, asked, model);
-  if (!flags.json) fmt::print(stderr, "ddim: sampling {}\n", convention);
+  if (!flags.json) print_err("ddim: sampling {}\n", convention);
   return make_plan(model, options);
 }
 
@@ -58,11 +59,11 @@ void run(const Flags& flags) {
     throw Error(ErrorCode::user, "--as needs --model, because it reads the model's scheduler file");
   const Plan plan =
       flags.model.given() ? plan_of_model(flags, options) : make_plan(process_of(flags), options);
-  if (!plan.note.empty()) fmt::print(stderr, "ddim: {}\n", plan.note);
+  if (!plan.note.empty()) print_err("ddim: {}\n", plan.note);
   if (flags.json) {
-    fmt::print("{}\n", to_json(plan));
+    print_out("{}\n", to_json(plan));
   } else {
-    fmt::print("{}", to_table(plan));
+    print_out("{}", to_table(plan));
   }
 }
 

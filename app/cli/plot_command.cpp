@@ -8,6 +8,8 @@
 #include <string>
 
 #include "commands.h"
+#include "outputs.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -19,11 +21,12 @@ struct Flags {
 
 void plot(const Flags& flags) {
   const std::filesystem::path out = flags.out.empty() ? flags.run / "loss.svg" : flags.out;
+  Files(Overwrite::allow).writes("--out", flags.out, {".svg"}).check();
   const std::string svg = plot_run(flags.run);
   std::ofstream file(out, std::ios::binary);
   file << svg << std::flush;
   if (!file) throw Error(ErrorCode::io, fmt::format("{}: cannot be written", out.string()));
-  fmt::print("{}\n", out.string());
+  print_out("{}\n", out.string());
 }
 
 }  // namespace

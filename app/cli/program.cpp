@@ -61,10 +61,10 @@ void Program::print_help_of(const std::string& command_name) {
     throw Error(ErrorCode::usage, fmt::format("unknown command \"{}\"{}", command_name,
                                               suggestion(command_name, names)));
   }
-  fmt::print("{}", help_of(*command, data_,
-                           {.width = text_width(),
-                            .colour = has_colour(STDOUT_FILENO),
-                            .flags = help_all_ ? Flags::all : Flags::common}));
+  print_out("{}", help_of(*command, data_,
+                          {.width = text_width(),
+                           .colour = has_colour(STDOUT_FILENO),
+                           .flags = help_all_ ? Flags::all : Flags::common}));
 }
 
 void Program::run_command(CommandData& command) {
@@ -83,7 +83,7 @@ void Program::run(const std::vector<std::string>& words) {
   CommandData* command = &data_;
   try {
     if (const OptionData* option = parse_words(words, data_, command)) {
-      fmt::print("{}", option->text());
+      print_out("{}", option->text());
     } else if ((help_ || help_all_) && command->name != "help") {
       print_help_of(command == &data_ ? "" : command->name);
     } else if (command == &data_) {

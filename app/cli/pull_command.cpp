@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "interrupts.h"
 #include "json_object.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -23,19 +24,19 @@ void run(const Flags& flags) {
   options.stop = interrupts.token();
   const PullResult result = pull_model(options);
   if (flags.json) {
-    fmt::print("{}\n", JsonObject()
-                           .add("model", options.model)
-                           .add("commit", result.commit)
-                           .add("files", result.files.size())
-                           .add("bytes", result.bytes)
-                           .add("bytes_fetched", result.bytes_fetched)
-                           .add("folder", result.folder.string())
-                           .text());
+    print_out("{}\n", JsonObject()
+                          .add("model", options.model)
+                          .add("commit", result.commit)
+                          .add("files", result.files.size())
+                          .add("bytes", result.bytes)
+                          .add("bytes_fetched", result.bytes_fetched)
+                          .add("folder", result.folder.string())
+                          .text());
     return;
   }
-  fmt::print("{}: commit {:.12}, {} files of {:.1f} MB, {:.1f} MB fetched\n{}\n", options.model,
-             result.commit, result.files.size(), static_cast<double>(result.bytes) / 1e6,
-             static_cast<double>(result.bytes_fetched) / 1e6, result.folder.string());
+  print_out("{}: commit {:.12}, {} files of {:.1f} MB, {:.1f} MB fetched\n{}\n", options.model,
+            result.commit, result.files.size(), static_cast<double>(result.bytes) / 1e6,
+            static_cast<double>(result.bytes_fetched) / 1e6, result.folder.string());
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "plan_flags.h"
 #include "run_flags.h"
 #include "tau_flags.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -42,31 +43,31 @@ void print_table(const std::vector<ReconstructedAt>& table, std::int64_t num_pic
   double smallest = INFINITY;
   for (const ReconstructedAt& row : table)
     if (row.mean_squared_error > 0.0) smallest = std::min(smallest, row.mean_squared_error);
-  fmt::print(
+  print_out(
       "Reconstruction error of {} {}: mean squared error per element, black 0 and white 1\n\n"
       "{:>6}  {:>9}  {:>9}  {:>9}  {:>6}  log scale, 8 # per decade\n",
       num_pictures, num_pictures == 1 ? "picture" : "pictures", "S", "error", "paper*", "largest",
       "calls");
   for (const ReconstructedAt& row : table) {
-    fmt::print("{:>6}  {:>9.3g}  {:>9}  {:>9.3g}  {:>6.0f}  {}\n", row.steps,
-               row.mean_squared_error, row.paper ? fmt::format("{:g}", *row.paper) : "",
-               row.largest_error, row.nfe, bar(row.mean_squared_error, smallest));
+    print_out("{:>6}  {:>9.3g}  {:>9}  {:>9.3g}  {:>6.0f}  {}\n", row.steps, row.mean_squared_error,
+              row.paper ? fmt::format("{:g}", *row.paper) : "", row.largest_error, row.nfe,
+              bar(row.mean_squared_error, smallest));
   }
-  fmt::print(
+  print_out(
       "\nAre the codes Gaussian? The last row shows the values expected of pure noise.\n\n"
       "{:>6}  {:>8}  {:>8}  {:>8}  {:>11}\n",
       "S", "mean", "variance", "kurtosis", "correlation");
   for (const ReconstructedAt& row : table) {
-    fmt::print("{:>6}  {:>8.4f}  {:>8.4f}  {:>8.4f}  {:>11.4f}\n", row.steps, row.codes.mean.value,
-               row.codes.variance.value, row.codes.kurtosis.value, row.codes.correlation.value);
+    print_out("{:>6}  {:>8.4f}  {:>8.4f}  {:>8.4f}  {:>11.4f}\n", row.steps, row.codes.mean.value,
+              row.codes.variance.value, row.codes.kurtosis.value, row.codes.correlation.value);
   }
   const CodeStatistics& codes = table.front().codes;
-  fmt::print("{:>6}  {:>8}  {:>8}  {:>8}  {:>11}\n", "noise",
-             fmt::format("+-{:.4f}", codes.mean.standard_error),
-             fmt::format("1+-{:.4f}", codes.variance.standard_error),
-             fmt::format("3+-{:.4f}", codes.kurtosis.standard_error),
-             fmt::format("+-{:.4f}", codes.correlation.standard_error));
-  fmt::print("\n* table 2 of arXiv:2010.02502, the CIFAR-10 network and test set\n");
+  print_out("{:>6}  {:>8}  {:>8}  {:>8}  {:>11}\n", "noise",
+            fmt::format("+-{:.4f}", codes.mean.standard_error),
+            fmt::format("1+-{:.4f}", codes.variance.standard_error),
+            fmt::format("3+-{:.4f}", codes.kurtosis.standard_error),
+            fmt::format("+-{:.4f}", codes.correlation.standard_error));
+  print_out("\n* table 2 of arXiv:2010.02502, the CIFAR-10 network and test set\n");
 }
 
 void print_json(const std::vector<ReconstructedAt>& table, std::int64_t num_pictures) {
@@ -86,11 +87,20 @@ void print_json(const std::vector<ReconstructedAt>& table, std::int64_t num_pict
     if (row.paper) object.add("paper", *row.paper);
     rows += (rows.empty() ? "" : ",") + object.text();
   }
-  fmt::print("{}\n",
-             JsonObject().add("images", num_pictures).add_text("table", "[" + rows + "]").text());
+  print_out("{}\n",
+            JsonObject().add("images", num_pictures).add_text("table", "[" + rows + "]").text());
 }
 
 /// A row of originals, then a row for each S.
+GridOptions grid_of(const Flags& flags, const FloatImages& pictures) {
+  std::vector<std::string> labels = {pictures.count == 1 ? "picture" : "pictures"};
+  for (const std::int64_t steps : flags.steps) labels.push_back(fmt::format("S = {}", steps));
+  GridOptions grid =
+      flags.out.grid(pictures.count * std::ssize(labels), pictures.shape, pictures.count);
+  grid.row_labels = labels;
+  return grid;
+}
+
 void write_rows(const Flags& flags, const FloatImages& pictures,
                 const std::vector<ReconstructedAt>& table) {
   FloatImages rows = pictures;
@@ -100,7 +110,7 @@ void write_rows(const Flags& flags, const FloatImages& pictures,
     steps += (steps.empty() ? "" : ",") + std::to_string(row.steps);
   }
   flags.out.write(
-      rows, pictures.count,
+      rows, grid_of(flags, pictures),
       {{"ddim", "reconstruct: pictures, then encoded and decoded in " + steps + " steps"}},
       flags.overwrite.value());
 }
@@ -115,13 +125,14 @@ void run(const Flags& flags) {
   ReconstructOptions options{
       .steps = flags.steps, .encode = flags.encode.options(), .clip = flags.clip.value()};
   if (flags.tau.given()) options.encode.plan.tau = flags.tau.value();
-  options.encode.class_choice = flags.run.class_choice();
+  options.encode.class_choice = flags.run.class_choice(interrupts.token());
   options.encode.run = flags.run.options(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
   if (flags.out.given()) flags.out.check(model.info().shape);
   const FloatImages pictures = flags.pictures.load(model);
   if (flags.out.given())
-    flags.out.check(pictures.shape, pictures.count * (std::ssize(flags.steps) + 1), pictures.count);
+    flags.out.check(pictures.shape, pictures.count * (std::ssize(flags.steps) + 1),
+                    grid_of(flags, pictures));
   if (options.clip.bound != Clip::Bound::none) warn_of_clipping();
   const std::vector<ReconstructedAt> table = reconstruct(model, pictures, options);
   double residual = 0.0;

@@ -18,15 +18,22 @@ namespace ddim::cli {
 /// --class, --guidance, --null-class where the pictures' class is the user's choice.
 class RunFlags {
  public:
-  enum class Classes { chosen, from_data };
+  enum class Classes {
+    chosen,
+    chosen_with_guidances,  ///< --guidance is a list
+    from_data
+  };
   /// Returns --model.
   Option add_to(Command command, Classes classes = Classes::chosen);
 
   /// Prints what was chosen among the model's weights to stderr, unless quiet().
   Model load_model(const std::stop_token& stop) const;
   bool has_model() const { return model_.given(); }
-  /// Looks into the model's files for --class all. Errors as find_model() and describe_model().
-  ClassChoice class_choice(const std::stop_token& stop = {}) const;
+  /// Looks into the model's files for names and for all. Error(user) for a name that they do not
+  /// have; other errors as find_model() and describe_model().
+  ClassChoice class_choice(const std::stop_token& stop) const;
+  /// The values of --guidance, one or more.
+  const std::vector<double>& guidances() const { return guidances_; }
   RunOptions options(const std::stop_token& stop) const {
     return {.batch = batch_,
             .threads = threads_,
@@ -37,12 +44,18 @@ class RunFlags {
   bool quiet() const { return quiet_ || json_; }
 
  private:
+  void add_classes_to(Command command, Classes classes);
+  /// Where the model is; fetched first when --pull says so. Looked for once.
+  const std::filesystem::path& folder(const std::stop_token& stop) const;
+
   ModelFlag model_;
+  mutable std::filesystem::path folder_;
   std::string weights_;
   ModelOverrideFlags overrides_;
   DeviceFlags device_;
   ClassChoice class_choice_;
   std::vector<std::string> classes_;
+  std::vector<double> guidances_ = {ClassChoice{}.guidance};
   std::int64_t batch_ = RunOptions{}.batch;
   int threads_ = 0;
   bool json_ = false;

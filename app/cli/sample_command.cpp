@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <span>
 
 #include "commands.h"
 #include "convention_flag.h"
@@ -14,6 +15,7 @@
 #include "picture_output.h"
 #include "plan_flags.h"
 #include "run_flags.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -21,7 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kDefaultCount = 16;
-constexpr const char* kReadable = "auto";
 
 struct Flags {
   RunFlags run;
@@ -33,9 +34,8 @@ struct Flags {
   ConventionFlag convention;
   InitFlags init;
   std::optional<std::int64_t> count;
-  SampleOptions options;  // seed and first_image
-  std::optional<std::int64_t> columns;
-  std::string scale = "1";
+  std::vector<std::uint64_t> seeds = {SampleOptions{}.seed};
+  std::int64_t first_image = 0;
   OverwriteFlag overwrite;
   bool no_metadata = false;
   bool resume = false;
@@ -48,54 +48,48 @@ void check_outputs(const Flags& flags) {
   const Overwrite overwrite = flags.overwrite.value();
   Files files(overwrite);
   files.reads(flags.noise);
-  const bool is_folder = flags.is_folder() && flags.out.path() != "-";
-  if (!is_folder) flags.out.add_to(files);
-  files.writes("--save-tensors", flags.tensors, {".safetensors"}).check();
-  if (!is_folder) return;
-  if (fs::exists(flags.out.path()) && !fs::is_directory(flags.out.path())) {
-    throw Error(ErrorCode::user, fmt::format("--out must be a .png, .npz or .safetensors file, or "
-                                             "a folder; {} is none of these",
-                                             flags.out.path().string()));
+  if (flags.is_folder() && flags.out.path() != "-") {
+    flags.out.refuse_grid_flags();
+    files.fills("--out", flags.out.path());
+  } else {
+    flags.out.add_to(files);
   }
-  // The folder, or the one that it is made in.
-  fs::path above = fs::absolute(flags.out.path());
-  while (!fs::exists(above)) above = above.parent_path();
-  check_folder_takes_files(above, flags.out.path().string());
+  files.writes("--save-tensors", flags.tensors, {".safetensors"}).check();
 }
 
 void print_result(const DrawnFiles& drawn, const Flags& flags) {
   const std::int64_t images = drawn.num_drawn + drawn.num_found;
   if (flags.run.json()) {
-    fmt::print("{}\n", JsonObject()
-                           .add("images", images)
-                           .add("drawn", drawn.num_drawn)
-                           .add("nfe", drawn.nfe)
-                           .add("seconds", drawn.seconds)
-                           .add("peak_memory_bytes", drawn.peak_memory_bytes)
-                           .add("out", flags.out.path().string())
-                           .text());
+    print_out("{}\n", JsonObject()
+                          .add("images", images)
+                          .add("drawn", drawn.num_drawn)
+                          .add("nfe", drawn.nfe)
+                          .add("seconds", drawn.seconds)
+                          .add("peak_memory_bytes", drawn.peak_memory_bytes)
+                          .add("out", flags.out.path().string())
+                          .text());
     return;
   }
   const std::string out = flags.out.path().string();
   const std::string pictures = count_of(images, "pictures");
   if (drawn.num_drawn == 0) {
-    fmt::print("{}: {}, all of which were there already\n", out, pictures);
+    print_out("{}: {}, all of which were there already\n", out, pictures);
     return;
   }
   const double ms = 1000.0 * drawn.seconds /
                     static_cast<double>(drawn.num_drawn * std::max<std::int64_t>(1, drawn.nfe));
   const std::string found =
       drawn.num_found == 0 ? "" : fmt::format(" ({} of them there already)", drawn.num_found);
-  fmt::print("{}: {}{}, {} each, {:.1f} s ({:.2f} ms per image and call), {} MB\n", out, pictures,
-             found, count_of(drawn.nfe, "network calls"), drawn.seconds, ms,
-             drawn.peak_memory_bytes / 1'000'000);
+  print_out("{}: {}{}, {} each, {:.1f} s ({:.2f} ms per image and call), {} MB\n", out, pictures,
+            found, count_of(drawn.nfe, "network calls"), drawn.seconds, ms,
+            drawn.peak_memory_bytes / 1'000'000);
 }
 
 /// Draws, and says how to go on when that is stopped.
-DrawnFiles draw(const Model& model, const Plan& plan, const SampleOptions& options,
+DrawnFiles draw(const Model& model, const Plan& plan, std::span<const SampleOptions> runs,
                 const SampleFiles& files) {
   try {
-    return sample_to_files(model, plan, options, files);
+    return sample_runs_to_files(model, plan, runs, files);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::interrupted) throw;
     throw Error(error.code(),
@@ -103,16 +97,63 @@ DrawnFiles draw(const Model& model, const Plan& plan, const SampleOptions& optio
   }
 }
 
+template <class Value>
+void refuse_repeated(const char* flag, const std::vector<Value>& values) {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (std::find(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(i), values[i]) !=
+        values.begin() + static_cast<std::ptrdiff_t>(i))
+      throw Error(ErrorCode::user, fmt::format("{}: {} is given twice", flag, values[i]));
+}
+
+/// One for each seed and each value of guidance.
+std::vector<SampleOptions> runs_of(const Flags& flags, const SampleOptions& options) {
+  std::vector<SampleOptions> runs;
+  for (const std::uint64_t seed : flags.seeds) {
+    for (const double guidance : flags.run.guidances()) {
+      runs.push_back(options);
+      runs.back().seed = seed;
+      runs.back().class_choice.guidance = guidance;
+    }
+  }
+  return runs;
+}
+
+/// Of a run of `count` pictures for each seed and each value of guidance. With several of these
+/// each begins a row, which says what it is.
+GridOptions grid_of(const Flags& flags, std::int64_t count) {
+  const bool several_seeds = flags.seeds.size() > 1;
+  const bool several_guidances = flags.run.guidances().size() > 1;
+  GridOptions grid{.columns = flags.out.columns()};
+  if (!several_guidances && (!several_seeds || count == 1)) return grid;
+  grid.columns = std::min(flags.out.columns().value_or(count), count);
+  if (count % *grid.columns != 0)
+    throw Error(ErrorCode::user,
+                fmt::format("--columns must divide the number of pictures, so that each {} begins "
+                            "a row; got {} for {}",
+                            several_seeds ? "seed" : "value of --guidance", *grid.columns,
+                            count_of(count, "pictures")));
+  for (const std::uint64_t seed : flags.seeds) {
+    for (const double guidance : flags.run.guidances()) {
+      std::string label = several_seeds ? fmt::format("seed {}", seed) : "";
+      if (several_guidances)
+        label += fmt::format("{}guidance {}", several_seeds ? ", " : "", guidance);
+      grid.row_labels.push_back(label);
+      for (std::int64_t row = 1; row < count / *grid.columns; ++row) grid.row_labels.emplace_back();
+    }
+  }
+  return grid;
+}
+
 void run(Flags& flags) {
   const Interrupts interrupts;
   const PlanOptions plan_options = flags.plan.options();
   flags.convention.refuse_contradictions(flags.plan);
   flags.init.check();
-  SampleOptions options = flags.options;
-  options.class_choice = flags.run.class_choice();
-  options.run = flags.run.options(interrupts.token());
-  options.count = flags.count.value_or(kDefaultCount);
+  refuse_repeated("--seed", flags.seeds);
+  refuse_repeated("--guidance", flags.run.guidances());
   check_outputs(flags);
+  SampleOptions options{.first_image = flags.first_image};
+  options.count = flags.count.value_or(kDefaultCount);
   if (!flags.noise.empty()) {
     if (flags.init.given())
       throw Error(ErrorCode::user, "use either --noise or --init-image, not both");
@@ -121,26 +162,30 @@ void run(Flags& flags) {
   }
   if (flags.init.given()) options.count = flags.count.value_or(flags.init.count());
 
+  GridOptions grid = grid_of(flags, options.count);
+  options.class_choice = flags.run.class_choice(interrupts.token());
+  options.run = flags.run.options(interrupts.token());
+
   const Model model = flags.run.load_model(interrupts.token());
-  if (flags.is_folder()) {
-    check_png_shape(model.info().shape, fmt::format("--out {}", flags.out.path().string()));
-  } else {
-    flags.out.check(model.info().shape, options.count, flags.columns);
-  }
+  const PictureShape shape = model.info().shape;
   const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, model);
   options.plan = preset;
   options.plan.strength = flags.init.strength();
   const Plan plan = make_plan(model, options.plan);
-  if (!flags.run.quiet()) fmt::print(stderr, "ddim: sampling {}\n", convention);
-  if (!plan.note.empty() && !flags.run.quiet()) fmt::print(stderr, "ddim: {}\n", plan.note);
+  if (!flags.run.quiet()) print_err("ddim: sampling {}\n", convention);
+  if (!plan.note.empty() && !flags.run.quiet()) print_err("ddim: {}\n", plan.note);
   options.init = flags.init.load(model);
-  Recipe recipe = make_recipe(model, options);
+  const std::vector<SampleOptions> runs = runs_of(flags, options);
+  const std::int64_t num_pictures = options.count * std::ssize(runs);
+  grid.scale = flags.out.grid(num_pictures, shape, grid.columns).scale;
+  if (flags.is_folder()) {
+    check_png_shape(shape, fmt::format("--out {}", flags.out.path().string()));
+  } else {
+    flags.out.check(shape, num_pictures, grid);
+  }
+  Recipe recipe = recipe_of_runs(model, runs);
   if (flags.like.given()) flags.like.check(recipe);
-  const std::int64_t scale = flags.scale == kReadable
-                                 ? readable_scale(options.count, model.info().shape, flags.columns)
-                                 : std::stoll(flags.scale);
-  const GridOptions grid{.columns = flags.columns, .scale = scale};
-  const DrawnFiles drawn = draw(model, plan, options,
+  const DrawnFiles drawn = draw(model, plan, runs,
                                 {.out = flags.out.path(),
                                  .tensors = flags.tensors,
                                  .grid = grid,
@@ -148,10 +193,7 @@ void run(Flags& flags) {
                                  .overwrite = flags.overwrite.value(),
                                  .resume = flags.resume});
   print_result(drawn, flags);
-  if (!flags.like.given()) return;
-  const std::string likeness = flags.like.compare(flags.out.path());
-  if (!likeness.empty() && !flags.run.quiet())
-    fmt::print(stderr, "ddim: {}: {}\n", flags.out.path().string(), likeness);
+  if (flags.like.given() && !flags.run.quiet()) flags.like.print_likeness(flags.out.path());
 }
 
 }  // namespace
@@ -167,33 +209,18 @@ void add_sample_command(Command root) {
       .positive()
       .show_default(std::to_string(kDefaultCount));
   command
-      .add_option("--seed", flags->options.seed,
-                  "Random seed; picture k of a seed does not depend on --count or --batch")
+      .add_option("--seed", flags->seeds,
+                  "Random seed; picture k of a seed does not depend on --count or --batch. With a "
+                  "comma-separated list, --count pictures of each, a row for each in a grid")
       .envname("DDIM_SEED")
+      .delimiter(',')
+      .type_name("N[,N...]")
       .non_negative()
       .show_default();
-  command.add_option("--first-image", flags->options.first_image, "Number of the first picture")
+  command.add_option("--first-image", flags->first_image, "Number of the first picture")
       .non_negative()
       .show_default();
-  command
-      .add_option("--columns", flags->columns,
-                  "Columns of the grid (default: as square as possible)")
-      .positive();
-  command
-      .add_option(
-          "--scale", flags->scale,
-          "Enlarge each pixel of the grid N times, with grey between the pictures; \"auto\" "
-          "chooses a readable size")
-      .type_name("N")
-      .check([](const std::string& text) -> std::string {
-        const bool is_number =
-            text.size() <= 2 && text.find_first_not_of("0123456789") == std::string::npos;
-        return text == kReadable ||
-                       (is_number && !text.empty() && std::stoi(text) >= 1 && std::stoi(text) <= 64)
-                   ? ""
-                   : "must be a number from 1 to 64, or auto; got " + text;
-      })
-      .show_default();
+  flags->out.add_columns_to(command);
   command
       .add_option("--noise", flags->noise,
                   "Start from the noise x_T [N,C,H,W] in this safetensors file")
@@ -205,7 +232,7 @@ void add_sample_command(Command root) {
   flags->convention.add_to(command);
   flags->init.add_to(command);
   flags->plan.add_to(command);
-  const Option model = flags->run.add_to(command);
+  const Option model = flags->run.add_to(command, RunFlags::Classes::chosen_with_guidances);
   flags->overwrite.add_to(command);
   command.add_flag("--resume", flags->resume,
                    "Go on with a run that was stopped: draw only the pictures that are missing");

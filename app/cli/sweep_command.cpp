@@ -16,6 +16,7 @@
 #include "plan_flags.h"
 #include "run_flags.h"
 #include "tau_flags.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -27,10 +28,8 @@ struct Flags {
   std::vector<std::int64_t> steps = {10, 20, 50};
   std::vector<std::string> eta = {"0"};
   std::vector<std::string> samplers = {"ddim"};
-  std::vector<std::string> guidance = {"1"};
   TauKindFlag tau;
   ClipFlag clip;
-  ClassChoice class_choice;
   std::int64_t count = 4;
   std::uint64_t seed = 0;
   std::filesystem::path out;
@@ -53,7 +52,9 @@ enum AxisIndex { kSampler, kEta, kGuidance, kSteps, kNumAxes };
 std::array<Axis, kNumAxes> axes_of(const Flags& flags) {
   std::vector<std::string> steps;
   for (const std::int64_t value : flags.steps) steps.push_back(std::to_string(value));
-  return {Axis{"", flags.samplers}, Axis{"eta = ", flags.eta}, Axis{"guidance = ", flags.guidance},
+  std::vector<std::string> guidances;
+  for (const double value : flags.run.guidances()) guidances.push_back(fmt::format("{}", value));
+  return {Axis{"", flags.samplers}, Axis{"eta = ", flags.eta}, Axis{"guidance = ", guidances},
           Axis{"S = ", steps}};
 }
 
@@ -74,8 +75,7 @@ SampleOptions options_of_cell(const Flags& flags, const Cell& cell) {
   options.plan.tau = flags.tau.value();
   options.plan.clip = flags.clip.value();
   options.plan.eta = cell[kEta] == kSigmaHat ? Eta(SigmaHat{}) : Eta(number(cell[kEta], "--eta"));
-  options.class_choice = flags.class_choice;
-  options.class_choice.guidance = number(cell[kGuidance], "--guidance");
+  options.class_choice.guidance = std::stod(cell[kGuidance]);
   return options;
 }
 
@@ -121,14 +121,14 @@ struct Drawn {
 };
 
 void print_table(const std::vector<Drawn>& all, const std::string& out) {
-  fmt::print("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8} {:>11}\n", "sampler", "eta", "guidance", "S",
-             "calls", "seconds", "s/picture");
+  print_out("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8} {:>11}\n", "sampler", "eta", "guidance", "S",
+            "calls", "seconds", "s/picture");
   for (const Drawn& drawn : all) {
-    fmt::print("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8.2f} {:>11.4f}\n", drawn.cell[kSampler],
-               drawn.cell[kEta], drawn.cell[kGuidance], drawn.cell[kSteps], drawn.nfe,
-               drawn.seconds, drawn.seconds_per_picture);
+    print_out("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8.2f} {:>11.4f}\n", drawn.cell[kSampler],
+              drawn.cell[kEta], drawn.cell[kGuidance], drawn.cell[kSteps], drawn.nfe, drawn.seconds,
+              drawn.seconds_per_picture);
   }
-  fmt::print("\n{}\n", out);
+  print_out("\n{}\n", out);
 }
 
 void print_json(const std::vector<Drawn>& all, const Flags& flags) {
@@ -143,12 +143,12 @@ void print_json(const std::vector<Drawn>& all, const Flags& flags) {
                                             .add("seconds", drawn.seconds)
                                             .text();
   }
-  fmt::print("{}\n", JsonObject()
-                         .add("images", flags.count)
-                         .add("seed", flags.seed)
-                         .add_text("cells", "[" + text + "]")
-                         .add("out", flags.out.string())
-                         .text());
+  print_out("{}\n", JsonObject()
+                        .add("images", flags.count)
+                        .add("seed", flags.seed)
+                        .add_text("cells", "[" + text + "]")
+                        .add("out", flags.out.string())
+                        .text());
 }
 
 void run(Flags& flags) {
@@ -166,6 +166,7 @@ void run(Flags& flags) {
   Files(flags.overwrite.value()).writes("--out", flags.out, {".png"}).check();
   for (const Cell& cell : cells) check_for_some_model(options_of_cell(flags, cell).plan);
 
+  const ClassChoice classes = flags.run.class_choice(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
   const PictureShape shape = model.info().shape;
   check_png_shape(shape, fmt::format("--out {}", flags.out.string()));
@@ -179,6 +180,8 @@ void run(Flags& flags) {
   std::vector<Drawn> all;
   for (const Cell& cell : cells) {
     SampleOptions options = options_of_cell(flags, cell);
+    options.class_choice.classes = classes.classes;
+    options.class_choice.null_class = classes.null_class;
     options.run = flags.run.options(interrupts.token());
     const Samples samples = sample(model, options);
     std::vector<Image> images;
@@ -229,18 +232,6 @@ void add_sweep_command(Command root) {
       .show_default("ddim");
   flags->tau.add_to(command);
   flags->clip.add_to(command, "Clamp the predicted x_0 in each step, as in ddim sample");
-  command
-      .add_option("--class", flags->class_choice.classes,
-                  "Classes of the pictures in each cell, separated by commas, for a model with "
-                  "classes")
-      .delimiter(',')
-      .type_name("LIST");
-  command
-      .add_option("--guidance", flags->guidance,
-                  "Values of classifier-free guidance, separated by commas")
-      .delimiter(',')
-      .type_name("LIST")
-      .show_default("1");
   command.add_option("--count", flags->count, "Pictures in each cell").positive().show_default();
   command.add_option("--seed", flags->seed, "Random seed")
       .envname("DDIM_SEED")
@@ -249,7 +240,7 @@ void add_sweep_command(Command root) {
   command.add_option("--out", flags->out, "The labelled table of pictures")
       .required()
       .type_name("NAME.png");
-  flags->run.add_to(command, RunFlags::Classes::from_data).required();
+  flags->run.add_to(command, RunFlags::Classes::chosen_with_guidances).required();
   flags->overwrite.add_to(command);
   command.callback([flags] { run(*flags); });
 }

@@ -1,10 +1,15 @@
 #include "terminal.h"
 
+#include <ddim/error.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 namespace ddim::cli {
@@ -14,7 +19,27 @@ std::string styled(const char* code, const std::string& text, bool colour) {
   return colour ? "\033[" + std::string(code) + "m" + text + "\033[0m" : text;
 }
 
+[[noreturn]] void fail_of_output() {
+  throw Error(ErrorCode::io,
+              fmt::format("standard output: cannot be written: {}", std::strerror(errno)));
+}
+
 }  // namespace
+
+void hold_closed_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != stream) return;
+}
+
+void write_out(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size()) fail_of_output();
+}
+
+void write_err(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
+void flush_output() {
+  if (std::fflush(stdout) != 0) fail_of_output();
+}
 
 int text_width() {
   constexpr int kDefault = 80, kLeast = 20, kMost = 100;

@@ -1,8 +1,33 @@
 #pragma once
 
+#include <fmt/core.h>
+
 #include <string>
+#include <utility>
 
 namespace ddim::cli {
+
+/// Takes the numbers of standard streams that are closed, so that no file gets them and is printed
+/// into. To be called first of all.
+void hold_closed_streams();
+
+/// What the user asked for, on standard output. Error(io) when it cannot be written, which may show
+/// only in flush_output().
+void write_out(const std::string& text);
+template <class... Parts>
+void print_out(fmt::format_string<Parts...> text, Parts&&... parts) {
+  write_out(fmt::format(text, std::forward<Parts>(parts)...));
+}
+
+/// What the user is told besides, on standard error. Lost when it cannot be written.
+void write_err(const std::string& text);
+template <class... Parts>
+void print_err(fmt::format_string<Parts...> text, Parts&&... parts) {
+  write_err(fmt::format(text, std::forward<Parts>(parts)...));
+}
+
+/// To be called when all is printed. Error(io) when something of it cannot be written.
+void flush_output();
 
 /// Columns of a window of text: COLUMNS, else those of the terminal that standard output is, else
 /// 80; at most 100, since longer lines are hard to read.

@@ -1,4 +1,5 @@
 #include <ddim/error.h>
+#include <ddim/model.h>
 #include <ddim/pull.h>
 #include <ddim/train.h>
 #include <fmt/core.h>
@@ -12,6 +13,8 @@
 #include "data_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
+#include "outputs.h"
+#include "terminal.h"
 
 namespace ddim::cli {
 namespace {
@@ -19,7 +22,7 @@ namespace {
 struct Flags {
   TrainOptions options;
   std::filesystem::path config;
-  std::optional<std::uint64_t> seed;
+  std::optional<std::int64_t> seed;
   std::optional<std::int64_t> threads;
   std::string init;
   std::optional<std::string> name;
@@ -32,44 +35,56 @@ struct Flags {
 
 void print_result(const TrainSummary& summary, const Flags& flags) {
   if (flags.json) {
-    fmt::print("{}\n", JsonObject()
-                           .add("ending", to_string(summary.ending))
-                           .add("steps", summary.steps)
-                           .add("steps_here", summary.steps_here)
-                           .add("steps_refused", summary.steps_refused)
-                           .add("loss", summary.loss)
-                           .add("ms_per_image", summary.ms_per_image)
-                           .add("peak_memory_bytes", summary.peak_memory_bytes)
-                           .add("checkpoint", summary.checkpoint.string())
-                           .text());
+    print_out("{}\n", JsonObject()
+                          .add("ending", to_string(summary.ending))
+                          .add("steps", summary.steps)
+                          .add("steps_here", summary.steps_here)
+                          .add("steps_refused", summary.steps_refused)
+                          .add("loss", summary.loss)
+                          .add("ms_per_image", summary.ms_per_image)
+                          .add("peak_memory_bytes", summary.peak_memory_bytes)
+                          .add("checkpoint", summary.checkpoint.string())
+                          .text());
     return;
   }
   const std::string speed =
       summary.steps_here == 0
           ? ""
           : fmt::format(", loss {:.5g}, {:.1f} ms per image", summary.loss, summary.ms_per_image);
-  fmt::print("{} after step {}{}, {} MB; {}\n", to_string(summary.ending), summary.steps, speed,
-             summary.peak_memory_bytes / 1'000'000, summary.checkpoint.string());
+  print_out("{} after step {}{}, {} MB; {}\n", to_string(summary.ending), summary.steps, speed,
+            summary.peak_memory_bytes / 1'000'000, summary.checkpoint.string());
 }
 
 void run(const Flags& flags) {
   const Interrupts interrupts;
   TrainOptions options = flags.options;
-  const bool resumes = !flags.resume.empty();
-  if (resumes) {
+  Files files;
+  files.reads(options.data);
+  if (!flags.resume.empty()) {
     options.start = Start::resume;
     options.out = flags.resume;
   } else {
     for (const Option& option : {flags.config_option, flags.data_option, flags.out_option})
       if (!option.given()) option.throw_missing();
+    files.fills_empty(
+        "--out", options.out,
+        fmt::format("resume it with --resume {}, or choose another folder", options.out.string()));
   }
   options.config =
       flags.config_option.given() ? load_train_config(flags.config) : config_of_run(options.out);
-  if (flags.seed) options.config.training.seed = static_cast<std::int64_t>(*flags.seed);
+  if (options.start == Start::resume) files.fills("--resume", options.out);
+  const std::string& validation = options.config.data.validation.source;
+  if (!value_named<DataSplit>(validation)) files.reads(validation);
+  files.check();
+  if (flags.seed) options.config.training.seed = *flags.seed;
   if (flags.threads) options.config.training.threads = *flags.threads;
   if (flags.skip_corrupt) options.config.data.skip_corrupt = true;
   if (flags.name) options.config.output.name = *flags.name;
-  if (!flags.init.empty()) options.init = find_model(flags.init);
+  if (!flags.init.empty()) {
+    options.init = find_model(flags.init);
+    const UNetConfig& network = options.config.model;
+    describe_model(*options.init, {.height = network.height(), .width = network.width()});
+  }
   options.show_progress = flags.quiet ? ShowProgress::no : ShowProgress::on_stderr;
   options.stop = interrupts.token();
   const TrainSummary summary = train_model(options);
@@ -124,8 +139,10 @@ void add_train_command(Command root) {
   command.add_flag("--skip-corrupt", flags->skip_corrupt,
                    "Leave out files that cannot be read, instead of stopping, and name them in the "
                    "end; as data.skip_corrupt");
-  command.add_option("--max-steps", options.max_steps,
-                     "Stop at this step, even if training.steps is larger");
+  command
+      .add_option("--max-steps", options.max_steps,
+                  "Stop at this step, even if training.steps is larger")
+      .positive();
   command.add_option("--name", flags->name, "Name of the model; overrides output.name")
       .type_name("NAME");
   command.add_option("--seed", flags->seed, "Overrides training.seed")
@@ -135,7 +152,8 @@ void add_train_command(Command root) {
       .add_option(
           "--threads", flags->threads,
           "Overrides training.threads; 0 means one per processor; does not affect the result")
-      .envname("DDIM_THREADS");
+      .envname("DDIM_THREADS")
+      .within(0, kMaxThreads);
   command.add_help("--keys", train_config_reference,
                    "Print every key of the configuration, with its meaning, and exit");
   command.add_flag("--json", flags->json, "Print the result as one JSON object");

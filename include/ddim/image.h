@@ -65,11 +65,17 @@ struct GridOptions {
   /// Each pixel becomes scale x scale pixels. The padding keeps its width; it is black at scale 1,
   /// as torchvision's, and else grey, so that dark pictures can be told apart.
   std::int64_t scale = 1;
+  /// In a white margin above the grid: printable ASCII, "" for none.
+  std::string title = {};
+  /// The same before the rows and above the columns: none, or one for each. What does not fit over
+  /// a column is cut off.
+  std::vector<std::string> row_labels = {};
+  std::vector<std::string> column_labels = {};
 };
 
 /// Pictures of one size, row by row, with a border around each, as torchvision's make_grid; a
-/// single picture has none. Error(user) for no picture, for different sizes, and for numbers below
-/// 1 (padding: below 0).
+/// single picture has none. Error(user) for no picture, for different sizes, for numbers below 1
+/// (padding: below 0), and for another number of labels than there are rows or columns.
 DDIM_API Image make_grid(std::span<const Image> images, const GridOptions& options = {});
 
 /// The largest scale from 1 to 8 at which a grid of so many pictures is at most 1,024 pixels wide

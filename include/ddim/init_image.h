@@ -1,7 +1,10 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
+#include "ddim/data_options.h"
 #include "ddim/image.h"
 #include "ddim/names.h"
 
@@ -30,6 +33,14 @@ struct InitImage {
   /// mixed of both (darker than 1/16 is black, lighter than 15/16 white). Kept pixels go through
   /// the same steps from their own values (eq. 7), so every sampler can inpaint.
   std::optional<FloatImages> mask = {};
+
+  /// Where the pictures are from, for the recipe and nothing else.
+  struct Origin {
+    std::vector<std::string> images = {};  ///< names of their files, as many as these, or none
+    std::string mask = {};                 ///< that of the mask
+    Fit fit = Fit::none;                   ///< how they got the model's size
+  };
+  Origin origin = {};
 };
 
 }  // namespace ddim

@@ -5,7 +5,9 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "ddim/class_choice.h"
 #include "ddim/export.h"
@@ -51,7 +53,8 @@ struct SampleOptions {
 /// sigma_hat, clip, seed, first_image, count, class, columns in a grid, ...), and what they were
 /// applied to: model (its name), model_hash (Model::weights_hash()), size ("32x32x3": width,
 /// height, channels), x_T ("drawn", or the SHA-256 of given states, or of pictures and mask, as
-/// fp32 in the order [N,C,H,W]) and Software (the version).
+/// fp32 in the order [N,C,H,W]), init_image, mask and resize (where these pictures are from) and
+/// Software (the version). `ddim interpolate` adds endpoints and frames.
 using Recipe = std::map<std::string, std::string>;
 
 struct Samples {
@@ -78,9 +81,18 @@ DDIM_API Samples sample(const Model& model, const Plan& plan, const SampleOption
 /// The recipe that sample() would return, without drawing anything.
 DDIM_API Recipe make_recipe(const Model& model, const SampleOptions& options);
 
-/// The opposite: the options that a recipe states. `x_T` and `init` hold pictures, which no recipe
-/// has: where it says that a picture started from some, add them. Error(user) for a recipe with an
-/// entry that this version does not know, Error(corrupt) for a value that cannot be.
+/// The recipe of several runs whose pictures belong together: each of some seeds with each of some
+/// values of guidance, all values of guidance of the first seed first, and alike in all else.
+/// `seed` and `guidance` are lists with commas; `count` is that of one run. Error(user) for others.
+DDIM_API Recipe recipe_of_runs(const Model& model, std::span<const SampleOptions> runs);
+
+/// The opposite: the options that a recipe states, for each of its runs. Errors as options_of().
+DDIM_API std::vector<SampleOptions> runs_of(const Recipe& recipe);
+
+/// The same of a single run: the options that a recipe states. `x_T` and `init` hold pictures,
+/// which no recipe has: where it says that a picture started from some, add them. Error(user) for a
+/// recipe with an entry that this version does not know, and for one of several runs;
+/// Error(corrupt) for a value that cannot be.
 DDIM_API SampleOptions options_of(const Recipe& recipe);
 
 /// Options that draw the `count` pictures from `first` on of those of `options` alone; they come

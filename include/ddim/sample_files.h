@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 
 #include "ddim/export.h"
 #include "ddim/overwrite.h"
@@ -23,7 +24,7 @@ struct SampleFiles {
   std::filesystem::path tensors = {};
   GridOptions grid = {};
   /// What PNG files say about themselves: make_recipe() where it is not given, nothing where it is
-  /// empty.
+  /// empty. In a folder it counts for the name of the model only.
   std::optional<Recipe> recipe = {};
   Overwrite overwrite = Overwrite::refuse;
   /// Go on with a run that was stopped, whose finished pictures are in `out`.partial or in the
@@ -52,5 +53,12 @@ struct DrawnFiles {
 /// for one whose file is damaged.
 DDIM_API DrawnFiles sample_to_files(const Model& model, const Plan& plan,
                                     const SampleOptions& options, const SampleFiles& files);
+
+/// The same for several runs, as recipe_of_runs() takes them: their pictures one after the other,
+/// each what its run alone would draw. A folder gets a folder for each run, "seed-5", "guidance-2"
+/// or "seed-5-guidance-2", whose files are those of this run alone.
+DDIM_API DrawnFiles sample_runs_to_files(const Model& model, const Plan& plan,
+                                         std::span<const SampleOptions> runs,
+                                         const SampleFiles& files);
 
 }  // namespace ddim

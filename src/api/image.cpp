@@ -33,6 +33,11 @@ void check_grid(const PictureShape& shape, std::int64_t count, const GridOptions
   const std::int64_t width = options.scale * shape.width, height = options.scale * shape.height;
   const std::int64_t columns = io::num_columns(count, options.columns);
   const std::int64_t rows = (count + columns - 1) / columns;
+  require(options.row_labels.empty() || std::ssize(options.row_labels) == rows, "a grid of ", rows,
+          " rows does not have ", options.row_labels.size(), " labels for them");
+  require(options.column_labels.empty() || std::ssize(options.column_labels) == columns,
+          "a grid of ", columns, " columns does not have ", options.column_labels.size(),
+          " labels for them");
   // Sides first: their product could overflow.
   const std::int64_t most_columns = kMaxSide / (width + options.padding);
   const std::int64_t most_rows = kMaxSide / (height + options.padding);

@@ -66,6 +66,12 @@ void add_class(const ClassChoice& choice, Recipe& recipe) {
   if (choice.null_class) recipe["null_class"] = std::to_string(*choice.null_class);
 }
 
+void add_origin(const InitImage::Origin& origin, Recipe& recipe) {
+  if (!origin.images.empty()) recipe["init_image"] = join(origin.images, ",");
+  if (!origin.mask.empty()) recipe["mask"] = origin.mask;
+  if (origin.fit != Fit::none) recipe["resize"] = to_string(origin.fit);
+}
+
 /// What the model's files do not say; the size is in every recipe.
 void add_model_choices(const ModelInfo& info, Recipe& recipe) {
   if (info.weights == WeightSet::raw) recipe["weights"] = "raw";
@@ -75,6 +81,11 @@ void add_model_choices(const ModelInfo& info, Recipe& recipe) {
   if (given.beta_end) recipe["beta_end"] = number_text(*given.beta_end);
   if (given.T) recipe["T"] = std::to_string(*given.T);
   if (given.prediction) recipe["prediction"] = to_string(*given.prediction);
+}
+
+template <class Value>
+void add_if_new(const Value& value, std::vector<Value>& values) {
+  if (std::ranges::find(values, value) == values.end()) values.push_back(value);
 }
 
 /// `count` of them, from `first` on.
@@ -102,16 +113,23 @@ class RecipeReader {
   void number(const std::string& key, Number& value) {
     if (const auto entry = text(key)) value = parse<Number>(key, *entry);
   }
+  /// A list with commas; `otherwise` where there is none.
   template <class Number>
-  std::vector<Number> numbers(const std::string& key, const std::string& list) const {
+  std::vector<Number> numbers(const std::string& key, std::vector<Number> otherwise) {
+    const auto list = text(key);
+    if (!list) return otherwise;
     std::vector<Number> values;
     std::size_t begin = 0;
-    while (begin <= list.size()) {
-      const std::size_t end = std::min(list.find(',', begin), list.size());
-      values.push_back(parse<Number>(key, list.substr(begin, end - begin)));
+    while (begin <= list->size()) {
+      const std::size_t end = std::min(list->find(',', begin), list->size());
+      values.push_back(parse<Number>(key, list->substr(begin, end - begin)));
       begin = end + 1;
     }
     return values;
+  }
+  bool text_is(const std::string& key, std::string_view value) const {
+    const auto entry = rest_.find(key);
+    return entry != rest_.end() && entry->second == value;
   }
   template <HasNames Value>
   void choice(const std::string& key, Value& value) {
@@ -146,12 +164,13 @@ class RecipeReader {
 void read_plan(RecipeReader& recipe, PlanOptions& plan) {
   recipe.choice("sampler", plan.sampler);
   recipe.number("steps", plan.steps);
-  if (const auto tau = recipe.text("tau")) {
-    if (const auto kind = value_named<TauKind>(*tau)) {
-      plan.tau = *kind;
-    } else {
-      plan.tau = recipe.numbers<double>("tau", *tau);
-    }
+  const auto is_said = [&](const Named<TauKind>& kind) { return recipe.text_is("tau", kind.name); };
+  const auto kinds = Names<TauKind>::all();
+  if (const auto kind = std::ranges::find_if(kinds, is_said); kind != kinds.end()) {
+    recipe.ignore("tau");
+    plan.tau = kind->value;
+  } else if (recipe.has("tau")) {
+    plan.tau = recipe.numbers<double>("tau", {});
   }
   recipe.number("steps_offset", plan.steps_offset);
   recipe.number("tolerance", plan.tolerance);
@@ -194,35 +213,79 @@ Recipe make_recipe(const Model& model, const SampleOptions& options) {
   if (options.init) {
     recipe["strength"] = number_text(options.plan.strength);
     recipe["init_by"] = to_string(options.init->by);
+    add_origin(options.init->origin, recipe);
   }
   return recipe;
 }
 
-SampleOptions options_of(const Recipe& recipe) {
+Recipe recipe_of_runs(const Model& model, std::span<const SampleOptions> runs) {
+  require(!runs.empty(), "recipe: there is no run");
+  std::vector<std::uint64_t> seeds;
+  std::vector<double> guidances;
+  for (const SampleOptions& run : runs) {
+    add_if_new(run.seed, seeds);
+    add_if_new(run.class_choice.guidance, guidances);
+  }
+  Recipe recipe = make_recipe(model, runs.front());
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    require(runs.size() == seeds.size() * guidances.size() &&
+                runs[i].seed == seeds[i / guidances.size()] &&
+                runs[i].class_choice.guidance == guidances[i % guidances.size()],
+            "several runs must be each of some seeds with each of some values of guidance, none "
+            "of them twice");
+    SampleOptions alike = runs[i];
+    alike.seed = runs.front().seed;
+    alike.class_choice.guidance = runs.front().class_choice.guidance;
+    require(i == 0 || make_recipe(model, alike) == recipe,
+            "several runs may differ in seed and guidance only");
+  }
+  if (seeds.size() > 1) recipe["seed"] = join(seeds, ",");
+  if (guidances.size() > 1) recipe["guidance"] = join(guidances, ",", number_text);
+  return recipe;
+}
+
+std::vector<SampleOptions> runs_of(const Recipe& recipe) {
   RecipeReader reader(recipe);
   for (const char* key :
        {"model", "model_hash", "size", "precision", "x_T", "Software", "columns", "scale",
-        "weights", "schedule", "beta_start", "beta_end", "T", "prediction"})
+        "weights", "schedule", "beta_start", "beta_end", "T", "prediction", "endpoints", "frames"})
     reader.ignore(key);
+  if (!reader.has("init_by")) reader.ignore("resize");  // of endpoints
   SampleOptions options;
   read_plan(reader, options.plan);
-  reader.number("seed", options.seed);
   reader.number("first_image", options.first_image);
   reader.number("count", options.count);
-  reader.number("guidance", options.class_choice.guidance);
+  const auto seeds = reader.numbers<std::uint64_t>("seed", {options.seed});
+  const auto guidances = reader.numbers<double>("guidance", {options.class_choice.guidance});
   if (reader.has("null_class"))
     reader.number("null_class", options.class_choice.null_class.emplace());
-  if (const auto classes = reader.text("class")) {
-    require(*classes != "given", "recipe: the class vectors are not in it; give them again");
-    options.class_choice.classes = reader.numbers<std::int64_t>("class", *classes);
-  }
+  if (reader.text_is("class", "given"))
+    fail(ErrorCode::user, "recipe: the class vectors are not in it; give them again");
+  options.class_choice.classes = reader.numbers<std::int64_t>("class", {});
   InitImage init;
   if (reader.has("init_by")) {
     reader.choice("init_by", init.by);
+    if (const auto names = reader.text("init_image")) init.origin.images = {*names};
+    init.origin.mask = reader.text("mask").value_or("");
+    reader.choice("resize", init.origin.fit);
     options.init = init;
   }
   reader.refuse_rest();
-  return options;
+  std::vector<SampleOptions> runs;
+  for (const std::uint64_t seed : seeds) {
+    for (const double guidance : guidances) {
+      options.seed = seed;
+      options.class_choice.guidance = guidance;
+      runs.push_back(options);
+    }
+  }
+  return runs;
+}
+
+SampleOptions options_of(const Recipe& recipe) {
+  std::vector<SampleOptions> runs = runs_of(recipe);
+  require(runs.size() == 1, "recipe: is that of ", runs.size(), " runs; see runs_of()");
+  return std::move(runs.front());
 }
 
 SampleOptions only_pictures(const SampleOptions& options, std::int64_t first, std::int64_t count) {
@@ -238,8 +301,12 @@ SampleOptions only_pictures(const SampleOptions& options, std::int64_t first, st
   result.first_image += first;
   result.count = count;
   if (result.x_T) result.x_T = slice(*options.x_T, first, count);
-  if (result.init && options.init->images.count > 1)
+  if (result.init && options.init->images.count > 1) {
     result.init->images = slice(options.init->images, first, count);
+    std::vector<std::string>& names = result.init->origin.images;
+    if (std::ssize(names) == options.count)
+      names = {names.begin() + first, names.begin() + first + count};
+  }
   return result;
 }
 

@@ -8,6 +8,7 @@
 #include <iomanip>
 #include <iostream>
 #include <memory>
+#include <ranges>
 #include <sstream>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "base/error.h"
 #include "base/peak_memory.h"
 #include "base/progress.h"
+#include "base/text.h"
 #include "io/image.h"
 #include "io/image_grid.h"
 #include "io/npz.h"
@@ -53,11 +55,19 @@ fs::path log_path(const fs::path& out) { return out.string() + ".partial"; }
 /// Everything about the run that a call has to know.
 struct Job {
   const Model& model;
-  const SampleOptions& options;  ///< with the plan
+  std::vector<SampleOptions> runs;  ///< with the plan
   const SampleFiles& files;
-  const Recipe recipe;  ///< of the whole run
+  Recipe recipe;  ///< of all runs
   PictureShape shape() const { return model.info().shape; }
-  std::int64_t count() const { return options.count; }
+  std::int64_t count_of_run() const { return runs.front().count; }
+  std::int64_t count() const { return std::ssize(runs) * count_of_run(); }
+  /// The run of picture k of all, and its place in that run.
+  const SampleOptions& run_of(std::int64_t k) const {
+    return runs[static_cast<std::size_t>(k / count_of_run())];
+  }
+  std::int64_t place(std::int64_t k) const { return k % count_of_run(); }
+  /// Its number, as its run counts.
+  std::int64_t number(std::int64_t k) const { return run_of(k).first_image + place(k); }
 };
 
 /// What an unfinished run must have in common with one that goes on with it.
@@ -65,7 +75,8 @@ io::PictureLog::Settings settings_of(const Job& job) {
   io::PictureLog::Settings settings = job.recipe;
   const std::string& device = job.model.info().device;  // "cpu avx512, 2 threads"
   settings["device"] = device.substr(0, device.find(','));
-  settings.erase("model");  // the folder's name; its weights are known by their hash
+  // Names of files, whose contents are known by their hashes.
+  for (const char* key : {"model", "init_image", "mask"}) settings.erase(key);
   return settings;
 }
 
@@ -211,11 +222,10 @@ class FileDestination : public Destination {
   }
 
   void write_npz() {
-    const std::vector<std::int64_t>& classes = job_.options.class_choice.classes;
+    const std::vector<std::int64_t>& classes = job_.runs.front().class_choice.classes;
     std::vector<std::int64_t> labels;
     for (std::int64_t k = 0; k < job_.count() && !classes.empty(); ++k)
-      labels.push_back(
-          classes[static_cast<std::size_t>(job_.options.first_image + k) % classes.size()]);
+      labels.push_back(classes[static_cast<std::size_t>(job_.number(k)) % classes.size()]);
     const auto produce = [this](const ByteSink& sink) { log_.read(all(), sink); };
     write_file_durably(out_, io::picture_npz_content(job_.count(), job_.shape(), produce, labels),
                        overwrite());
@@ -254,10 +264,14 @@ class FolderDestination : public Destination {
  public:
   explicit FolderDestination(const Job& job) : job_(job), folder_(job.files.out) {
     std::error_code error;
-    created_ = fs::create_directories(folder_, error);
+    if (fs::create_directories(folder_, error)) created_.push_back(folder_);
+    for (std::int64_t k = 0; !error && k < job.count(); k += job.count_of_run()) {
+      const fs::path folder = folder_of(k);
+      if (fs::create_directories(folder, error)) created_.push_back(folder);
+      if (!error && job.files.resume) remove_leftovers(folder);
+    }
     if (error)
       fail(ErrorCode::io, folder_.string(), ": cannot create this folder: ", error.message());
-    if (job.files.resume) remove_leftovers();
     std::vector<PictureRange> there;
     for (std::int64_t k = 0; k < job.count(); ++k)
       if (fs::exists(file_of(k)) && is_finished(k)) there.push_back({k, 1});
@@ -277,21 +291,31 @@ class FolderDestination : public Destination {
   std::string place() const override { return folder_.string(); }
   void give_up_if_empty() override {
     std::error_code ignored;  // a folder that is not empty stays
-    if (created_) fs::remove(folder_, ignored);
+    for (const fs::path& folder : created_ | std::views::reverse) fs::remove(folder, ignored);
   }
 
  private:
+  /// Of picture k's run.
+  fs::path folder_of(std::int64_t k) const {
+    const SampleOptions &first = job_.runs.front(), &last = job_.runs.back(), &run = job_.run_of(k);
+    std::string name;
+    if (first.seed != last.seed) name += concat("-seed-", run.seed);
+    if (first.class_choice.guidance != last.class_choice.guidance)
+      name += "-guidance-" + number_text(run.class_choice.guidance);
+    return name.empty() ? folder_ : folder_ / name.substr(1);
+  }
+
   fs::path file_of(std::int64_t k) const {
     std::ostringstream name;
-    name << std::setfill('0') << std::setw(6) << job_.options.first_image + k << ".png";
-    return folder_ / name.str();
+    name << std::setfill('0') << std::setw(6) << job_.number(k) << ".png";
+    return folder_of(k) / name.str();
   }
 
   /// The recipe of picture k alone.
   Recipe text_of(std::int64_t k) const {
     const std::optional<Recipe>& given = job_.files.recipe;
     if (given && given->empty()) return {};
-    Recipe recipe = make_recipe(job_.model, only_pictures(job_.options, k));
+    Recipe recipe = make_recipe(job_.model, only_pictures(job_.run_of(k), job_.place(k)));
     if (given) recipe["model"] = given->at("model");
     return recipe;
   }
@@ -320,8 +344,8 @@ class FolderDestination : public Destination {
   }
 
   /// What a process left behind that was killed while it wrote a file.
-  void remove_leftovers() const {
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+  static void remove_leftovers(const fs::path& folder) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
       const std::string name = entry.path().filename().string();
       const std::size_t mark = name.rfind(".png.tmp-");
       if (mark == std::string::npos || !is_temporary_name(name)) continue;
@@ -334,7 +358,7 @@ class FolderDestination : public Destination {
 
   const Job& job_;
   const fs::path folder_;
-  bool created_ = false;
+  std::vector<fs::path> created_;
   std::vector<PictureRange> missing_;
 };
 
@@ -399,19 +423,22 @@ class PictureProgress {
   bool begun_ = false;
 };
 
-/// The pictures that any destination lacks, in parts.
+/// The pictures that any destination lacks, in parts of one run each.
 std::vector<PictureRange> missing_in(const std::vector<std::unique_ptr<Destination>>& all,
-                                     std::int64_t count) {
+                                     const Job& job) {
   std::vector<PictureRange> missing;
   for (const auto& destination : all)
     for (const PictureRange& range : destination->missing()) missing.push_back(range);
-  const std::vector<PictureRange> complete = io::gaps_between(std::move(missing), count);
+  const std::vector<PictureRange> complete = io::gaps_between(std::move(missing), job.count());
   // In blocks, since a part of a run with pictures to start from holds these in memory.
   constexpr std::int64_t kBlock = 4096;
   std::vector<PictureRange> blocks;
-  for (const PictureRange& gap : io::gaps_between(complete, count))
-    for (std::int64_t first = 0; first < gap.count; first += kBlock)
-      blocks.push_back({gap.first + first, std::min(kBlock, gap.count - first)});
+  for (const PictureRange& gap : io::gaps_between(complete, job.count())) {
+    const std::int64_t end = gap.first + gap.count;
+    for (std::int64_t first = gap.first; first < end; first += blocks.back().count)
+      blocks.push_back(
+          {first, std::min({kBlock, end - first, job.count_of_run() - job.place(first)})});
+  }
   return blocks;
 }
 
@@ -421,12 +448,19 @@ fs::path unfinished_file(const SampleFiles& files) { return log_path(files.out);
 
 DrawnFiles sample_to_files(const Model& model, const Plan& plan, const SampleOptions& options,
                            const SampleFiles& files) {
+  return sample_runs_to_files(model, plan, std::span(&options, 1), files);
+}
+
+DrawnFiles sample_runs_to_files(const Model& model, const Plan& plan,
+                                std::span<const SampleOptions> runs, const SampleFiles& files) {
   const auto start = Clock::now();
-  SampleOptions complete = options;
-  complete.plan = plan.options;
-  const Job job{
-      .model = model, .options = complete, .files = files, .recipe = make_recipe(model, complete)};
-  run::check_options(ModelAccess::trained(model), plan, complete);
+  Job job{.model = model, .runs = {runs.begin(), runs.end()}, .files = files, .recipe = {}};
+  for (SampleOptions& run : job.runs) {
+    run.plan = plan.options;
+    run::check_options(ModelAccess::trained(model), plan, run);
+  }
+  job.recipe = recipe_of_runs(model, job.runs);
+  const RunOptions& run_options = job.runs.front().run;
   const Kind kind = kind_of(files.out);
   check(job, kind);
 
@@ -442,11 +476,11 @@ DrawnFiles sample_to_files(const Model& model, const Plan& plan, const SampleOpt
     if (!files.tensors.empty())
       destinations.push_back(
           std::make_unique<FileDestination>(job, files.tensors, Kind::safetensors));
-    const std::vector<PictureRange> missing = missing_in(destinations, options.count);
-    drawn.num_found = options.count;
+    const std::vector<PictureRange> missing = missing_in(destinations, job);
+    drawn.num_found = job.count();
     for (const PictureRange& range : missing) drawn.num_found -= range.count;
 
-    PictureProgress progress(options.run, options.count, plan.nfe, drawn.num_found);
+    PictureProgress progress(run_options, job.count(), plan.nfe, drawn.num_found);
     auto last_sync = Clock::now();
     for (const PictureRange& range : missing) {
       const auto keep = [&](std::int64_t first, const FloatImages& pictures) {
@@ -458,7 +492,8 @@ DrawnFiles sample_to_files(const Model& model, const Plan& plan, const SampleOpt
         for (const auto& each : destinations) each->sync();
         last_sync = Clock::now();
       };
-      SampleOptions part = only_pictures(complete, range.first, range.count);
+      SampleOptions part =
+          only_pictures(job.run_of(range.first), job.place(range.first), range.count);
       part.run = progress.part(drawn.num_found + drawn.num_drawn, range.count);
       const Samples samples = sample(model, plan, part, keep);
       evaluations += static_cast<double>(samples.nfe * range.count);
@@ -470,7 +505,7 @@ DrawnFiles sample_to_files(const Model& model, const Plan& plan, const SampleOpt
     if (num_kept == 0 || error.code() != ErrorCode::interrupted) throw;
     for (const auto& each : destinations) each->sync();
     fail(ErrorCode::interrupted, "stopped: ", with_thousands(num_kept), " of ",
-         count_of(options.count, "pictures"), " are finished and kept in ",
+         count_of(job.count(), "pictures"), " are finished and kept in ",
          destinations.front()->place());
   }
   for (const auto& destination : destinations) destination->finish();

@@ -1,5 +1,6 @@
 #include "data/idx.h"
 
+#include <ddim/counts.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -32,13 +33,14 @@ Images parse_idx(std::span<const std::uint8_t> bytes, std::string_view name) {
   const std::uint64_t height = big_endian_32(bytes.subspan(8));
   const std::uint64_t width = big_endian_32(bytes.subspan(12));
   if (count == 0 || height == 0 || width == 0 || height > kMaxSide || width > kMaxSide)
-    fail(ErrorCode::corrupt, name, ": the header asks for ", count, " images of ", height, "x",
-         width, "; each must be at least 1, sides at most ", kMaxSide);
+    fail(ErrorCode::corrupt, name, ": the header asks for ", count, " images of ", width, "x",
+         height, "; each must be at least 1, sides at most ", kMaxSide);
   const std::uint64_t expected = count * height * width;  // < 2^60
   const std::span<const std::uint8_t> body = bytes.subspan(kHeaderBytes);
   if (body.size() != expected)
-    fail(ErrorCode::corrupt, name, ": ", count, " images of ", height, "x", width, " are ",
-         expected, " bytes, found ", body.size(), "; the file is incomplete or damaged");
+    fail(ErrorCode::corrupt, name, ": ", count_of(static_cast<std::int64_t>(count), "images"),
+         " of ", width, "x", height, count == 1 ? " is " : " are ", expected, " bytes, found ",
+         body.size(), "; the file is incomplete or damaged");
   return {.count = static_cast<std::int64_t>(count),
           .height = static_cast<std::int64_t>(height),
           .width = static_cast<std::int64_t>(width),

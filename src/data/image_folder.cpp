@@ -66,8 +66,8 @@ Dataset load_image_files(const fs::path& dir, const std::vector<fs::path>& files
       if (options.height != 0)
         one = fit_to(std::move(one), options.fit, options.height, options.width, file.string());
       require(all.count == 0 || (one.height == all.height && one.width == all.width), file.string(),
-              ": ", one.height, "x", one.width, ", but the images before it are ", all.height, "x",
-              all.width);
+              ": ", one.width, "x", one.height, ", but the images before it are ", all.width, "x",
+              all.height);
       append(all, std::move(one));
       if (!picture.warning.empty() && num_odd++ == 0)
         first_odd = concat(file.string(), ": ", picture.warning);

@@ -90,6 +90,70 @@ void put(const Image& image, std::int64_t scale, std::int64_t left, std::int64_t
   }
 }
 
+/// Where the cells of a table are.
+struct Cells {
+  std::int64_t left, top;  ///< of the first
+  std::int64_t width, height;
+  std::int64_t gap;  ///< between them
+  std::int64_t x(std::int64_t column) const { return left + column * (width + gap); }
+  std::int64_t y(std::int64_t row) const { return top + row * (height + gap); }
+};
+
+constexpr std::int64_t kMargin = 8;  ///< around labels
+constexpr std::uint8_t kWhite = 255;
+
+std::int64_t width_of(const std::string& label, std::int64_t scale) {
+  return std::ssize(label) * io::kTextWidth * scale;
+}
+
+/// The place that labels of rows and of columns need.
+std::int64_t left_margin(const std::vector<std::string>& rows, std::int64_t scale) {
+  std::int64_t width = 0;
+  for (const std::string& row : rows) width = std::max(width, width_of(row, scale));
+  return rows.empty() ? 0 : width + 2 * kMargin;
+}
+std::int64_t top_margin(const std::vector<std::string>& columns, std::int64_t scale) {
+  return columns.empty() ? 0 : io::kTextHeight * scale + 2 * kMargin;
+}
+
+/// Those of the columns are at the height `top`.
+void draw_labels(Image& table, const Cells& cells, const std::vector<std::string>& rows,
+                 const std::vector<std::string>& columns, std::int64_t top, std::int64_t scale) {
+  const auto most = static_cast<std::size_t>(cells.width / (io::kTextWidth * scale));
+  for (std::int64_t c = 0; c < std::ssize(columns); ++c) {
+    const std::string label = columns[static_cast<std::size_t>(c)].substr(0, most);
+    const std::int64_t middle = (cells.width - width_of(label, scale) + scale) / 2;
+    io::draw_text(table, cells.x(c) + middle, top, label, scale, 0);
+  }
+  for (std::int64_t r = 0; r < std::ssize(rows); ++r) {
+    const std::int64_t middle = (cells.height - io::kTextHeight * scale) / 2;
+    io::draw_text(table, kMargin, cells.y(r) + middle, rows[static_cast<std::size_t>(r)], scale, 0);
+  }
+}
+
+/// The grid with white margins that hold the labels, in letters that fit the cells.
+Image with_labels(const Image& grid, Cells cells, const GridOptions& options) {
+  const std::vector<std::string>&rows = options.row_labels, &columns = options.column_labels;
+  std::int64_t scale = std::clamp<std::int64_t>(cells.height / 40, 1, 2);
+  for (const std::string& column : columns)
+    if (width_of(column, scale) > cells.width) scale = 1;
+  const std::int64_t left = left_margin(rows, scale);
+  const std::int64_t title = options.title.empty() ? 0 : io::kTextHeight * scale + 2 * kMargin;
+  const std::int64_t top = title + top_margin(columns, scale);
+  Image table = blank(left + grid.width, top + grid.height, grid.channels, kWhite);
+  put(grid, 1, left, top, table);
+  cells.left += left;
+  cells.top += top;
+  draw_labels(table, cells, rows, columns, title + kMargin, scale);
+  io::draw_text(table, left + kMargin, kMargin, options.title, scale, 0);
+  return table;
+}
+
+void require_labels(const std::vector<std::string>& labels, std::int64_t count, const char* what) {
+  require(labels.empty() || std::ssize(labels) == count, "a grid of ", count, " ", what,
+          " does not have ", labels.size(), " labels for them");
+}
+
 }  // namespace
 
 Image make_grid(std::span<const Image> images, const GridOptions& options) {
@@ -104,14 +168,21 @@ Image make_grid(std::span<const Image> images, const GridOptions& options) {
   const std::int64_t pad = count == 1 ? 0 : options.padding;
   const std::int64_t columns = io::num_columns(count, options.columns);
   const std::int64_t rows = (count + columns - 1) / columns;
-  const std::int64_t width = first.width * options.scale + pad;
-  const std::int64_t height = first.height * options.scale + pad;
-  Image grid = blank(columns * width + pad, rows * height + pad, first.channels,
-                     options.scale > 1 ? kGrey : 0);
+  require_labels(options.row_labels, rows, "rows");
+  require_labels(options.column_labels, columns, "columns");
+  const Cells cells{.left = pad,
+                    .top = pad,
+                    .width = first.width * options.scale,
+                    .height = first.height * options.scale,
+                    .gap = pad};
+  Image grid = blank(columns * (cells.width + pad) + pad, rows * (cells.height + pad) + pad,
+                     first.channels, options.scale > 1 ? kGrey : 0);
   for (std::int64_t i = 0; i < count; ++i)
-    put(images[static_cast<std::size_t>(i)], options.scale, pad + i % columns * width,
-        pad + i / columns * height, grid);
-  return grid;
+    put(images[static_cast<std::size_t>(i)], options.scale, cells.x(i % columns),
+        cells.y(i / columns), grid);
+  const bool is_plain =
+      options.title.empty() && options.row_labels.empty() && options.column_labels.empty();
+  return is_plain ? grid : with_labels(grid, cells, options);
 }
 
 std::int64_t readable_scale(std::int64_t count, const PictureShape& shape,
@@ -131,33 +202,19 @@ Image make_labelled_table(std::span<const Image> cells, const std::vector<std::s
           cells.size(), " cells");
   require_one_size(cells);
   const Image& first = cells.front();
-  constexpr std::int64_t kGap = 8;
   constexpr std::int64_t kNarrowCell = 120;
   const std::int64_t text = first.width < kNarrowCell ? 1 : 2;
-  const auto width_of = [text](const std::string& label) {
-    return std::ssize(label) * io::kTextWidth * text;
-  };
-  std::int64_t left = 0;
-  for (const std::string& row : rows) left = std::max(left, width_of(row));
-  left += 2 * kGap;
-  const std::int64_t top = io::kTextHeight * text + 2 * kGap;
-  const std::int64_t width = first.width + kGap;
-  const std::int64_t height = first.height + kGap;
-  Image table = blank(left + std::ssize(columns) * width, top + std::ssize(rows) * height,
-                      first.channels, 255);
-  const auto characters = static_cast<std::size_t>(first.width / (io::kTextWidth * text));
-  for (std::size_t c = 0; c < columns.size(); ++c) {
-    const std::string label = columns[c].substr(0, characters);
-    const std::int64_t middle = (first.width - width_of(label) + text) / 2;
-    io::draw_text(table, left + static_cast<std::int64_t>(c) * width + middle, kGap, label, text,
-                  0);
-  }
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    const std::int64_t y = top + static_cast<std::int64_t>(r) * height;
-    io::draw_text(table, kGap, y + (first.height - io::kTextHeight * text) / 2, rows[r], text, 0);
-    for (std::size_t c = 0; c < columns.size(); ++c)
-      put(cells[r * columns.size() + c], 1, left + static_cast<std::int64_t>(c) * width, y, table);
-  }
+  const Cells places{.left = left_margin(rows, text),
+                     .top = top_margin(columns, text),
+                     .width = first.width,
+                     .height = first.height,
+                     .gap = kMargin};
+  Image table =
+      blank(places.x(std::ssize(columns)), places.y(std::ssize(rows)), first.channels, kWhite);
+  for (std::size_t i = 0; i < cells.size(); ++i)
+    put(cells[i], 1, places.x(static_cast<std::int64_t>(i % columns.size())),
+        places.y(static_cast<std::int64_t>(i / columns.size())), table);
+  draw_labels(table, places, rows, columns, kMargin, text);
   return table;
 }
 

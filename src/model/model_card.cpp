@@ -34,7 +34,7 @@ std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
   return concat(
       "---\nlibrary_name: diffusers\npipeline_tag: unconditional-image-generation\n"
       "tags: [ddim, ddpm, unconditional-image-generation]\n---\n\n# ",
-      name, "\n\nA U-Net that predicts the noise in pictures of ", config.height(), "x",
+      name, "\n\nA U-Net that predicts the noise in pictures of ", config.width(), "x",
       config.width(),
       ", to be sampled by DDIM ([arXiv:2010.02502](https://arxiv.org/abs/2010.02502)).\n\n",
       "| | |\n|---|---|\n| weights | from ", name, " (", files.kind, ")", which_weights(files, set),

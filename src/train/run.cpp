@@ -1,5 +1,7 @@
 #include "train/run.h"
 
+#include <ddim/counts.h>
+
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -148,13 +150,14 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   for (const std::string& notice : dataset.report.notices) progress.line("data: " + notice);
   for (const std::string& skipped : dataset.report.skipped)
     progress.line("data: skipped: " + skipped);
-  progress.line(concat("data: ", dataset.images.count, " images of ", dataset.images.height, "x",
-                       dataset.images.width, "x", dataset.images.channels, " (", dataset.kind,
-                       ") from ", data_path.string()));
+  const data::Images& images = dataset.images;
+  progress.line(concat("data: ", count_of(images.count, "images"), " of ", images.width, "x",
+                       images.height, " pixels, ", count_of(images.channels, "channels"), " (",
+                       dataset.kind, "), from ", data_path.string()));
   const std::vector<DataClass>& classes = dataset.report.classes;
   for (std::size_t k = 0; k < classes.size(); ++k)
-    progress.line(concat("data: class ", k, ": ", classes[k].name, ", ", classes[k].images,
-                         classes[k].images == 1 ? " image" : " images"));
+    progress.line(concat("data: class ", k, ": ", classes[k].name, ", ",
+                         count_of(classes[k].images, "images")));
   if (const std::int64_t rows = classes_of_network(config.model);
       !classes.empty() && rows > std::ssize(classes))
     progress.line(concat("data: model.num_classes is ", rows, ", and the data have ",
@@ -165,7 +168,7 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   if (held_out) {
     const std::int64_t measured = std::min(held_out->images.count, config.output.validation_count);
     progress.line(concat("validation: ", measured == held_out->images.count ? "" : "the first ",
-                         measured, " held-out ", measured == 1 ? "image" : "images"));
+                         count_of(measured, "held-out images")));
   }
   const std::uint32_t fingerprint = data::fingerprint(dataset);
   Trainer trainer(config, device, dataset);
@@ -252,7 +255,8 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
       interval = {};
     }
     if (output.sample_every_steps > 0 && state.step % output.sample_every_steps == 0)
-      write_sample_grid(options.out / "samples", config, trainer.num_workers(), state);
+      write_sample_grid(options.out / "samples", config, names.classes, trainer.num_workers(),
+                        state);
     if (state.step % output.checkpoint_every_steps == 0) save();
     recent.add(report);
     const auto point = [&] {

@@ -1,5 +1,7 @@
 #include "train/sample_grid.h"
 
+#include <ddim/counts.h>
+
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
@@ -38,10 +40,25 @@ std::optional<std::int64_t> columns_for(const std::vector<std::int64_t>& classes
          std::max<std::int64_t>(1, std::llround(square / static_cast<double>(num_classes)));
 }
 
+GridOptions grid_of(const FloatImages& pictures, const std::vector<std::int64_t>& classes,
+                    const std::vector<std::string>& class_names, std::int64_t step) {
+  GridOptions grid{.columns = columns_for(classes, pictures.count),
+                   .title = "step " + with_thousands(step)};
+  grid.scale = readable_scale(pictures.count, pictures.shape, grid.columns);
+  for (std::int64_t column = 0; column < grid.columns.value_or(0); ++column) {
+    const std::int64_t number = classes[static_cast<std::size_t>(column % std::ssize(classes))];
+    const bool has_name = number < std::ssize(class_names);
+    grid.column_labels.push_back(has_name ? class_names[static_cast<std::size_t>(number)]
+                                          : concat("class ", number));
+  }
+  return grid;
+}
+
 }  // namespace
 
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
-                       int num_threads, const TrainingState& state) {
+                       const std::vector<std::string>& class_names, int num_threads,
+                       const TrainingState& state) {
   const OutputConfig& output = config.output;
   const run::TrainedNetwork model{.network = run::make_network(state.average),
                                   .schedule = diffusion::make_schedule(config.diffusion),
@@ -66,7 +83,7 @@ void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& c
   std::vector<Image> pictures;
   for (std::int64_t k = 0; k < x_0.count; ++k) pictures.push_back(to_image(x_0, k));
   io::write_png(folder / (name.str() + ".png"),
-                make_grid(pictures, {.columns = columns_for(classes, output.sample_count)}),
+                make_grid(pictures, grid_of(x_0, classes, class_names, state.step)),
                 {{"ddim", concat("averaged weights after ", state.step, " training steps; ",
                                  output.sample_steps, " steps, tau linear, eta 0, clip ",
                                  to_string(output.sample_clip), ", seed ", config.training.seed,

@@ -16,6 +16,9 @@ TrainConfig parse_train_config(std::string_view toml, std::string_view file_name
 /// multiple of shards, a network that cannot be built ...).
 void validate(const TrainConfig& config);
 
+/// TOML has escapes for these; files and terminals have not.
+bool has_control_character(std::string_view text);
+
 /// What keeps a run with configuration `now` from going on where one with `before` stopped after
 /// `steps_done` steps: one line for each key that decides the result and differs, "training.batch
 /// is 64, the checkpoint has 128". [output] and training.threads may differ, and so may what sets

@@ -54,8 +54,8 @@ void Trainer::check_suits(const data::Dataset& dataset) const {
   const data::Images& images = dataset.images;
   require(images.height == model.height() && images.width == model.width() &&
               images.channels == model.in_channels,
-          "data: images are ", images.height, "x", images.width, "x", images.channels,
-          " but the network takes ", model.height(), "x", model.width(), "x", model.in_channels,
+          "data: images are ", images.width, "x", images.height, "x", images.channels,
+          " but the network takes ", model.width(), "x", model.height(), "x", model.in_channels,
           "; change data.resolution, data.fit or model.channels");
   if (model.class_embed_type == ClassEmbedType::none) return;
   require(std::ssize(dataset.labels) == images.count, "data: ", dataset.labels.size(),

@@ -51,6 +51,25 @@ TEST_F(Recipes, GiveTheOptionsBack) {
   }
 }
 
+TEST_F(Recipes, OfSeveralRunsListSeedsAndGuidance) {
+  std::vector<SampleOptions> runs;
+  for (const std::uint64_t seed : {9, 4})
+    for (const double guidance : {1.0, 2.5})
+      runs.push_back({.seed = seed, .class_choice = {.classes = {3}, .guidance = guidance}});
+  const Recipe recipe = recipe_of_runs(model_, runs);
+  EXPECT_EQ(recipe.at("seed"), "9,4");
+  EXPECT_EQ(recipe.at("guidance"), "1,2.5");
+  const std::vector<SampleOptions> back = runs_of(recipe);
+  ASSERT_EQ(back.size(), 4U);
+  for (std::size_t i = 0; i < back.size(); ++i) {
+    EXPECT_EQ(back[i].seed, runs[i].seed);
+    EXPECT_EQ(back[i].class_choice.guidance, runs[i].class_choice.guidance);
+  }
+  EXPECT_EQ(recipe_of_runs(model_, back), recipe);
+  EXPECT_EQ(recipe_of_runs(model_, std::span(runs).first(1)), make_recipe(model_, runs.front()));
+  expect_error(ErrorCode::user, "4 runs", [&] { options_of(recipe); });
+}
+
 TEST_F(Recipes, SayWhatIsWrongWithThem) {
   Recipe recipe = make_recipe(model_, {});
   recipe["steps"] = "5x";

@@ -160,6 +160,64 @@ TEST_F(SampleFilesTest, AFolderDrawsOnlyWhatIsMissingOrDamaged) {
   EXPECT_EQ(draw(files, more).num_drawn, 2);
 }
 
+/// Runs of two seeds, of 4 pictures each.
+TEST_F(SampleFilesTest, SeveralRunsFollowEachOther) {
+  const auto small = [](std::uint64_t seed) {
+    SampleOptions options = SampleFilesTest::options();
+    options.seed = seed;
+    options.count = 4;
+    return options;
+  };
+  const std::vector<SampleOptions> runs = {small(5), small(1)};
+  const Plan plan = make_plan(model_, options().plan);
+  const auto draw_all = [&](const SampleFiles& files, const std::vector<SampleOptions>& all) {
+    return sample_runs_to_files(model_, plan, all, files);
+  };
+  const FloatImages expected = join(sample(model_, runs[0]).x_0, sample(model_, runs[1]).x_0);
+  EXPECT_EQ(draw_all({.out = folder_ / "x.safetensors"}, runs).num_drawn, 8);
+  EXPECT_EQ(read_tensor(folder_ / "x.safetensors", "x_0").values, expected.values);
+
+  draw_all({.out = folder_ / "d"}, runs);
+  draw({.out = folder_ / "seed-1"}, runs[1]);
+  const auto pictures = contents(folder_ / "d");
+  EXPECT_EQ(pictures.size(), 8U);
+  for (const auto& [name, content] : contents(folder_ / "seed-1"))
+    EXPECT_EQ(pictures.at("seed-1/" + name), content) << name;
+
+  const GridOptions grid{.columns = 4, .row_labels = {"five", "one"}};
+  draw_all({.out = folder_ / "a.png", .grid = grid}, runs);
+  const Recipe recipe = read_png_text(folder_ / "a.png");
+  EXPECT_EQ(recipe.at("seed"), "5,1");
+  EXPECT_EQ(recipe.at("count"), "4");
+  draw_all({.out = folder_ / "b.png", .grid = grid}, runs_of(recipe));
+  EXPECT_EQ(test::read_text(folder_ / "a.png"), test::read_text(folder_ / "b.png"));
+
+  // Stopped in the second run, the rest is drawn.
+  std::stop_source source;
+  std::vector<SampleOptions> stopped = runs;
+  stopped.front().run.stop = source.get_token();
+  stopped.front().run.progress = [&](const RunProgress& progress) {
+    if (progress.evaluations_done > 4 * 3) source.request_stop();
+  };
+  const SampleFiles parts{.out = folder_ / "parts.png", .grid = grid, .resume = true};
+  expect_error(ErrorCode::interrupted, "of 8 pictures", [&] { draw_all(parts, stopped); });
+  EXPECT_GE(draw_all(parts, runs).num_found, 4);
+  EXPECT_EQ(test::read_text(folder_ / "a.png"), test::read_text(folder_ / "parts.png"));
+
+  std::vector<SampleOptions> others = runs;
+  others[1].first_image = 7;
+  expect_error(ErrorCode::user, "may differ in seed and guidance only",
+               [&] { draw_all({.out = folder_ / "c.png"}, others); });
+  expect_error(ErrorCode::user, "none of them twice", [&] {
+    draw_all({.out = folder_ / "c.png"}, {runs[0], runs[0]});
+  });
+  expect_error(ErrorCode::user, "no run", [&] { draw_all({.out = folder_ / "c.png"}, {}); });
+  expect_error(ErrorCode::user, "2 rows does not have 1 labels", [&] {
+    draw_all({.out = folder_ / "c.png", .grid = {.columns = 4, .row_labels = {"five"}}}, runs);
+  });
+  EXPECT_FALSE(fs::exists(folder_ / "c.png.partial"));
+}
+
 TEST_F(SampleFilesTest, OtherOptionsAreNotMixedIn) {
   SampleOptions other = options();
   other.seed = 6;

@@ -1,3 +1,4 @@
+#include <ddim/image.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -18,6 +19,7 @@ class Classes : public testing::Test {
     std::string config = small_training_config();
     config.insert(config.find("channels"), "num_classes = 2\n");
     config.insert(config.find("batch"), "label_dropout = 0.25\n");
+    config += "sample_every_steps = 2\nsample_count = 4\nsample_steps = 2\n";
     write_file(folder_ / "classes.toml", config);
   }
   Outcome train(const std::string& data) const {
@@ -41,6 +43,11 @@ TEST_F(Classes, AreTrainedDrawnAndRefusedByName) {
   const std::string model = Json::parse(training.out).at("checkpoint");
   const Outcome info = run_ddim("info " + model);
   EXPECT_NE(info.out.find("classes     0 to 2; 2 means none"), std::string::npos) << info.out;
+
+  // Two rows of both classes, eight times as large, under their names and the step.
+  const Image grid = read_png(folder_ / "run/samples/step-00000002.png");
+  EXPECT_EQ(grid.width, 2 * (8 * 8 + 2) + 2);
+  EXPECT_EQ(grid.height, 2 * (8 * 8 + 2) + 2 + 2 * (8 + 2 * 8));
 
   const std::string cats = folder_ / "cats.png", guided = folder_ / "guided.png",
                     turns = folder_ / "turns";
@@ -66,7 +73,32 @@ TEST_F(Classes, AreTrainedDrawnAndRefusedByName) {
   expect_refused(sample(model, "--class 3 " + out), "class: 3 does not exist");
   expect_refused(sample(model, "--class 0 --guidance -1 " + out),
                  "--guidance must be 0 or greater; got -1");
-  EXPECT_EQ(sample(model, "--class cat " + out).exit_code, 2);
+  expect_refused(
+      sample(model, "--class cats " + out),
+      "no class \"cats\"; did you mean cat? Choose from cat, dog, or numbers from 0 to 2");
+
+  // By name, as training found them.
+  const std::string named = folder_ / "named.png";
+  EXPECT_EQ(sample(model, "--class cat,dog --out " + named).exit_code, 0);
+  EXPECT_EQ(read_file(named), read_file(listed));
+
+  // A row for each value of guidance, which the recipe knows.
+  const std::string rows = folder_ / "rows.png", again = folder_ / "again.png";
+  const Outcome lists = sample(model, "--class 0 --guidance 1,3 --seed 0,2 --out " + rows);
+  ASSERT_EQ(lists.exit_code, 0) << lists.err;
+  EXPECT_EQ(Json::parse(lists.out).at("images"), 12);
+  EXPECT_EQ(sample(model, "--like " + rows + " --out " + again).exit_code, 0);
+  EXPECT_EQ(read_file(again), read_file(rows));
+  EXPECT_EQ(sample(model, "--class 0 --guidance 1,3 --out " + (folder_ / "each")).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "each/guidance-3/000002.png"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "each/guidance-1/000000.png"));
+
+  const Outcome sweep = run_ddim(
+      "sweep --steps 2 --class all --guidance 1,2 --json --count 2 "
+      "--model " +
+      model + " --out " + (folder_ / "sweep.png"));
+  EXPECT_EQ(sweep.exit_code, 0) << sweep.err;
+  expect_refused(run_ddim("sweep --class fish --model " + model + " " + out), "no class \"fish\"");
 
   const Outcome evaluation = run_ddim("evaluate --eps-error --json --t 900 --split train --model " +
                                       model + " --data " + (folder_ / "pictures"));
@@ -81,6 +113,10 @@ TEST_F(Classes, AreRefusedWhereThereAreNone) {
   expect_refused(sample(folder_ / "micro", "--guidance 2 " + out),
                  "--guidance: this model has no classes");
   expect_refused(sample(folder_ / "micro", "--class all " + out),
+                 "--class all: this model has no classes");
+  expect_refused(sample(folder_ / "micro", "--class cat " + out),
+                 "--class cat: this model has no classes");
+  expect_refused(run_ddim("sweep --class all --model " + (folder_ / "micro") + " " + out),
                  "--class all: this model has no classes");
   expect_refused(sample(folder_ / "micro", "--null-class 0 " + out),
                  "--null-class: this model has no classes");

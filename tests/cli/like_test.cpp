@@ -62,7 +62,9 @@ TEST_F(Like, DrawsTheSameBytesAgain) {
       "--steps 4 --count 2 --clip=threshold-rederive-eps --threshold 0.9 --threshold-max 2",
       "--steps 4 --count 2 --clip=threshold-keep-eps --final-alpha first",
       "--steps 4 --count 2 --tau diffusers-leading --steps-offset 1",
-      "--count 2 --sampler adaptive --tolerance 0.5"};
+      "--count 2 --sampler adaptive --tolerance 0.5",
+      "--steps 3 --seed 7,1,9 --count 2 --scale 2",
+      "--steps 3 --seed 7,1,9 --count 1"};
   for (const std::string& plan : plans) {
     const std::string first = draw("first", plan + " --overwrite");
     const std::string second = folder_ / "second.png";
@@ -142,6 +144,73 @@ TEST_F(Like, NoiseOfOnesOwnHasToBeGivenAgain) {
   EXPECT_EQ(
       read_file(draw("second", "--like " + first + " --noise " + (folder_ / "x_T.safetensors"))),
       read_file(first));
+}
+
+TEST_F(Like, APictureFromAPictureAsksForItAndChecksIt) {
+  make_pictures(folder_ / "pictures", 2);
+  const std::string init = " --init-image " + (folder_ / "pictures/0.png");
+  const std::string first = draw("first", "--steps 4 --count 2 --init-by encoding" + init);
+  EXPECT_EQ(read_png_text(first).at("init_image"), "0.png");
+  const std::string like = "--model " + model_ + " --like " + first;
+  refuse(like, 1, "was drawn from the picture 0.png; give it again with --init-image");
+  refuse(like + " --init-image " + (folder_ / "pictures/1.png"), 1,
+         "was drawn from another picture 0.png, or with another --resize: their SHA-256 is ");
+  fs::rename(folder_ / "pictures/0.png", folder_ / "pictures/renamed.png");
+  const std::string renamed = " --init-image " + (folder_ / "pictures/renamed.png");
+  EXPECT_EQ(read_file(draw("second", "--like " + first + renamed)), read_file(first));
+
+  // A mask, and pictures that are fitted.
+  write_png(folder_ / "mask.png", {.width = 8, .height = 8, .channels = 1, .pixels = [] {
+                                     std::vector<std::uint8_t> half(64, 0);
+                                     std::fill(half.begin() + 32, half.end(), 255);
+                                     return half;
+                                   }()});
+  write_png(folder_ / "small.png",
+            {.width = 6, .height = 6, .channels = 3, .pixels = std::vector<std::uint8_t>(108, 90)});
+  const std::string small = " --init-image " + (folder_ / "small.png");
+  const std::string masked =
+      draw("masked", "--steps 3 --count 1 --resize pad --mask " + (folder_ / "mask.png") + renamed);
+  refuse("--model " + model_ + " --like " + masked + renamed, 1,
+         "was drawn from the mask mask.png; give it again with --mask");
+  const std::string fitted = draw("fitted", "--steps 3 --count 1 --resize pad" + small);
+  EXPECT_EQ(read_file(draw("fitted-again", "--like " + fitted + small)), read_file(fitted));
+}
+
+TEST_F(Like, AnInterpolationKnowsItsEndpoints) {
+  const auto interpolate = [this](const std::string& flags, const std::string& name) {
+    const Outcome run = run_ddim("interpolate --model " + model_ + " --out " +
+                                 (folder_ / (name + ".png")) + " " + flags);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return read_file(folder_ / (name + ".png"));
+  };
+  const auto refused = [this](const std::string& arguments, const std::string& message) {
+    const Outcome run =
+        run_ddim(arguments + " --model " + model_ + " --out " + (folder_ / "refused.png"));
+    EXPECT_EQ(run.exit_code, 1) << run.err;
+    EXPECT_NE(run.err.find(message), std::string::npos) << run.err;
+    EXPECT_FALSE(fs::exists(folder_ / "refused.png"));
+  };
+  const std::string line = folder_ / "line.png";
+  const std::string bytes = interpolate("3 24 --steps 4 --frames 5 --eta 0.5", "line");
+  EXPECT_EQ(interpolate("--like " + line, "again"), bytes);
+  EXPECT_EQ(interpolate("3 7 --like " + line, "other"),
+            interpolate("3 7 --steps 4 --frames 5 --eta 0.5", "same"));
+  EXPECT_EQ(interpolate("--like " + line + " --frames 3", "short"),
+            interpolate("3 24 --steps 4 --frames 3 --eta 0.5", "short-too"));
+  refused("sample --like " + line,
+          "was drawn by ddim interpolate; redraw it with ddim interpolate");
+  const std::string sample = draw("sample", "--steps 2 --count 1");
+  refused("interpolate --like " + sample, "was drawn by ddim sample; redraw it with ddim sample");
+
+  make_pictures(folder_ / "pictures", 2);
+  const std::string between = folder_ / "between.png";
+  const std::string ends = (folder_ / "pictures/0.png") + " 9 --resize";
+  const std::string first = interpolate(ends + " --steps 4 --frames 3", "between");
+  refused("interpolate --like " + between,
+          "between the endpoints 0.png,9; give them again: ddim interpolate 0.png 9 --like");
+  refused("interpolate " + (folder_ / "pictures/1.png") + " 9 --like " + between,
+          "was drawn between other endpoints, 0.png,9: their SHA-256 is");
+  EXPECT_EQ(interpolate((folder_ / "pictures/0.png") + " 9 --like " + between, "b"), first);
 }
 
 TEST_F(Like, WithoutMetadataThereIsNoRecipe) {

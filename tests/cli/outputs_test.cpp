@@ -28,6 +28,7 @@ class Requests : public testing::Test {
     fs::create_directories(folder_ / "folder.png");
     fs::create_directories(folder_ / "folder.safetensors");
     fs::create_directories(folder_ / "folder.webp");
+    fs::create_directories(folder_ / "folder.svg");
   }
 
   void expect_refused(std::string arguments, std::vector<std::string> parts) {
@@ -46,6 +47,11 @@ class Requests : public testing::Test {
   }
 
   TemporaryFolder folder_;
+};
+
+struct Value {
+  const char* arguments;
+  std::vector<const char*> message;
 };
 
 struct OutputOf {
@@ -90,6 +96,37 @@ TEST_F(Requests, OutputsOfSampleAndConvertToo) {
   expect_refused("convert @/nowhere @/pictures/", {"exists already"});
 }
 
+// Of these the data would be read first: what they hold is no data set, and no message says so.
+TEST_F(Requests, OutputsAndValuesOfTrainingAreRefusedFirst) {
+  write_file(folder_ / "a.toml", small_training_config());
+  write_file(folder_ / "held-out.toml", [config = small_training_config()]() mutable {
+    return config.insert(config.find("resolution"), "validation = \"no-such-folder\"\n");
+  }());
+  fs::create_directories(folder_ / "empty");
+  const std::string train = "train @/a.toml --data @/empty ";
+  const Value cases[] = {
+      {"--out @/pictures", {"@/pictures exists; resume it with --resume @/pictures, or choose"}},
+      {"--out @/taken.png", {"--out must be a folder; @/taken.png is a file"}},
+      {"--out @/taken.png/run", {"--out @/taken.png/run cannot be made: @/taken.png is a file"}},
+      {"--out /proc/run", {"no file can be made in /proc"}},
+      {"--out @/runs/new --max-steps 0", {"--max-steps must be 1 or greater; got 0"}},
+      {"--out @/runs/new --threads -1", {"--threads must be from 0 to 1024; got -1"}},
+      {"--out @/runs/new --seed -1", {"--seed must be 0 or greater; got -1"}},
+      {"--out @/runs/new --init @/absent", {"@/absent"}},
+      {"--out @/runs/new --init @/pictures", {"@/pictures"}},
+  };
+  for (const Value& value : cases)
+    expect_refused(train + value.arguments, {value.message.begin(), value.message.end()});
+  expect_refused("train @/a.toml --data @/no --out @/new", {"@/no: no such file"});
+  expect_refused("train @/no.toml --data @/empty --out @/new", {"@/no.toml"});
+  expect_refused("train @/held-out.toml --data @/empty --out @/new", {"no-such-folder"});
+  expect_refused("train --resume @/pictures", {"@/pictures: not the folder of a training run"});
+  expect_refused("plot @/pictures --out @/no/a.svg", {"@/no does not exist"});
+  expect_refused("plot @/pictures --out @/folder.svg", {"is a folder"});
+  expect_refused("plot @/pictures --out /proc/a.svg", {"no file can be made in /proc"});
+  expect_refused("plot @/pictures --out @/a.png", {"--out must end with .svg; got @/a.png"});
+}
+
 TEST_F(Requests, AnOutputIsNeitherAnInputNorAnotherOutput) {
   expect_refused(
       "decode @/x_T.safetensors --model @/nowhere --overwrite --out @/pictures/../x_T.safetensors",
@@ -110,11 +147,6 @@ TEST_F(Requests, OverwriteAllowsAFileOnly) {
   EXPECT_NE(run.err.find("nowhere"), std::string::npos) << run.err;  // all else was right
   expect_refused("consistency --model @/nowhere --overwrite --out @/folder.png", {"is a folder"});
 }
-
-struct Value {
-  const char* arguments;
-  std::vector<const char*> message;
-};
 
 TEST_F(Requests, ValuesThatCannotBeAreRefusedFirst) {
   const std::string sample = "sample --model @/nowhere --out @/a.png ";
@@ -142,7 +174,10 @@ TEST_F(Requests, ValuesThatCannotBeAreRefusedFirst) {
       {"--batch 0", {"--batch must be 1 or greater; got 0"}},
       {"--threads 100000", {"--threads must be from 0 to 1024; got 100000"}},
       {"--guidance -1", {"--guidance must be 0 or greater"}},
-      {"--class three", {"--class", "three", "all"}},
+      {"--seed 1,x", {"--seed", "\"x\" is not a whole number"}},
+      {"--seed 1,5,1", {"--seed: 1 is given twice"}},
+      {"--guidance 1,-2", {"--guidance must be 0 or greater; got -2"}},
+      {"--seed 1,2 --count 8 --columns 3", {"--columns must divide", "got 3 for 8 pictures"}},
       {"--precision fp8", {"--precision", "fp8", "fp32, bf16"}},
       {"--other-weights", {"--other-weights needs --like"}},
       {"--resize", {"--resize needs --init-image"}},
@@ -200,6 +235,63 @@ TEST_F(Requests, AGridTooLargeForAPngIsRefusedBeforeAnythingIsDrawn) {
   make_micro_model(folder_ / "micro");
   expect_refused("consistency --steps 2 --count 5000000 --model @/micro --out @/a.png",
                  {"a grid of 10000000 pictures of 8x8", "too large for a PNG"});
+}
+
+// Every command prints something, and says so when it is lost; its files are there all the same.
+TEST_F(Requests, ALostStandardOutputIsAnError) {
+  make_micro_model(folder_ / "micro");
+  write_file(folder_ / "small.toml", small_training_config());
+  const char* const commands[] = {
+      "--help",
+      "--version",
+      "help sample",
+      "sample --help-all",
+      "train --keys",
+      "plan --steps 5",
+      "plan --steps 1000",
+      "plan --steps 5 --json",
+      "info @/micro",
+      "info @/pictures/0.png",
+      "sample --model @/micro --steps 2 --count 1 --out @/sample.png",
+      "sample --model @/micro --steps 2 --count 1 --json --out @/sample.npz",
+      "sweep --model @/micro --steps 2 --count 1 --out @/sweep.png",
+      "interpolate 1 2 --model @/micro --steps 2 --frames 2 --out @/line.png",
+      "encode @/pictures/0.png --model @/micro --steps 2 --out @/code.safetensors",
+      "decode @/code.safetensors --model @/micro --out @/decoded.png",
+      "reconstruct @/pictures/0.png --model @/micro --steps 2 --out @/rows.png",
+      "consistency --model @/micro --steps 2 --reference 3 --count 1 --out @/steps.png",
+      "train @/small.toml --data @/set --out @/run --max-steps 1",
+      "plot @/run --out @/loss.svg",
+      "convert @/micro @/half --dtype f16",
+      "evaluate --eps-error --data @/set --split train --t 900 --model @/micro",
+      "bench @/micro --repetitions 1",
+  };
+  make_pictures(folder_ / "set", 4);
+  for (std::string command : commands) {
+    replace_all(command, "@", folder_.path().string());
+    const Outcome run = run_ddim(command, "", "/dev/full");
+    EXPECT_EQ(run.exit_code, 5) << command << "\n" << run.err;
+    EXPECT_NE(run.err.find("standard output: cannot be written: No space left on device"),
+              std::string::npos)
+        << command << "\n"
+        << run.err;
+    EXPECT_EQ(run.err.find("internal error"), std::string::npos) << command;
+  }
+  for (const char* made : {"sample.png", "sample.npz", "sweep.png", "line.png", "code.safetensors",
+                           "decoded.png", "rows.png", "steps.png", "loss.svg", "half"})
+    EXPECT_TRUE(fs::exists(folder_ / made)) << made;
+
+  // What is told besides may be lost, and a closed stream is never a file that was opened.
+  const std::string sample = "sample --model " + (folder_ / "micro") + " --steps 2 --count 1 ";
+  EXPECT_EQ(std::system((std::string("'" DDIM_PROGRAM "' ") + sample + "--out " +
+                         (folder_ / "a.png") + " >/dev/null 2>/dev/full")
+                            .c_str()),
+            0);
+  EXPECT_NE(std::system((std::string("'" DDIM_PROGRAM "' ") + sample + "--out " +
+                         (folder_ / "b.png") + " >&- 2>&-")
+                            .c_str()),
+            0);
+  EXPECT_EQ(read_file(folder_ / "a.png"), read_file(folder_ / "b.png"));
 }
 
 }  // namespace

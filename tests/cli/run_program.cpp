@@ -47,13 +47,15 @@ std::vector<std::string> TemporaryFolder::list() const {
   return names;
 }
 
-Outcome run_ddim(const std::string& arguments, const std::string& environment) {
+Outcome run_ddim(const std::string& arguments, const std::string& environment,
+                 const std::string& out_file) {
   const TemporaryFolder streams;
   const std::string command = environment + " '" DDIM_PROGRAM "' " + arguments + " >" +
-                              (streams / "out") + " 2>" + (streams / "err") + " </dev/null";
+                              (out_file.empty() ? streams / "out" : out_file) + " 2>" +
+                              (streams / "err") + " </dev/null";
   const int status = std::system(command.c_str());
   return {.exit_code = exit_code_of(status),
-          .out = read_file(streams / "out"),
+          .out = out_file.empty() ? read_file(streams / "out") : "",
           .err = read_file(streams / "err")};
 }
 

@@ -24,8 +24,9 @@ class TemporaryFolder : public test::TemporaryFolder {
 };
 
 /// Runs the built program by the shell: `arguments` stand behind its name, `environment` (A=1 B=2)
-/// before it.
-Outcome run_ddim(const std::string& arguments, const std::string& environment = "");
+/// before it. Standard output may go to a file (/dev/full), and is not returned then.
+Outcome run_ddim(const std::string& arguments, const std::string& environment = "",
+                 const std::string& out_file = "");
 
 /// The same on a terminal of so many columns, without the variable COLUMNS: all that it shows.
 std::string run_ddim_in_terminal(const std::string& arguments, int columns,

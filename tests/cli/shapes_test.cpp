@@ -179,7 +179,8 @@ TEST_P(Shapes, EncodeDecodeAndReconstruct) {
   const FloatImages rows = pictures("rows", 3 * 4);
   const FloatImages set = load_pictures(Model::load(model_), {data_});
   EXPECT_TRUE(std::equal(set.values.begin(), set.values.end(), rows.values.begin()));
-  expect_png(reconstruct, 4 * (shape_.width + 2) + 2, 3 * (shape_.height + 2) + 2);
+  const std::int64_t labels = 8 * 6 + 16;  // "pictures"
+  expect_png(reconstruct, labels + 4 * (shape_.width + 2) + 2, 3 * (shape_.height + 2) + 2);
 }
 
 TEST_P(Shapes, InterpolateAndConsistency) {
@@ -197,7 +198,8 @@ TEST_P(Shapes, InterpolateAndConsistency) {
   const std::string consistency = "consistency --steps 2,3 --reference 4 --count 2";
   run(consistency + out("consistency"));
   pictures("consistency", 3 * 2);
-  expect_png(consistency, 2 * (shape_.width + 2) + 2, 3 * (shape_.height + 2) + 2);
+  const std::int64_t labels = 5 * 6 + 16;  // "S = 2"
+  expect_png(consistency, labels + 2 * (shape_.width + 2) + 2, 3 * (shape_.height + 2) + 2);
 }
 
 TEST_P(Shapes, AConvertedModelDrawsTheSame) {

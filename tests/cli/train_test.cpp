@@ -167,7 +167,8 @@ TEST_F(Train, PlotDrawsTheCurvesOfARun) {
   EXPECT_NE(no_run.err.find("not the folder of a training run"), std::string::npos) << no_run.err;
   const Outcome unwritable =
       run_ddim("plot " + (folder_ / "run") + " --out " + (folder_ / "no/a.svg"));
-  EXPECT_EQ(unwritable.exit_code, 5);
+  EXPECT_EQ(unwritable.exit_code, 1);
+  EXPECT_NE(unwritable.err.find("no does not exist"), std::string::npos) << unwritable.err;
 }
 
 TEST_F(Train, WhatIsMissingIsSaidAsForEveryFlag) {

@@ -9,7 +9,7 @@ namespace {
 
 using test::expect_error;
 
-/// Two images of 2x3: bytes 0..11.
+/// Two images of 3x2 pixels: bytes 0..11.
 std::vector<std::uint8_t> small_idx() {
   std::vector<std::uint8_t> bytes{0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3};
   for (std::uint8_t i = 0; i < 12; ++i) bytes.push_back(i);
@@ -57,9 +57,9 @@ TEST(Idx, RejectsWrongHeaders) {
                                 {2, 9, "0 0 8 3"},
                                 {3, 1, "found 0 0 8 1"},
                                 {7, 0, "asks for 0"},
-                                {7, 1, "1 images of 2x3 are 6 bytes, found 12"},
+                                {7, 1, "1 image of 3x2 is 6 bytes, found 12"},
                                 {4, 255, "found 12"},
-                                {11, 0, "0x3"},
+                                {11, 0, "images of 3x0"},
                                 {8, 255, "at most"},
                                 {12, 1, "at most"},
                                 {15, 4, "are 16 bytes, found 12"}};

@@ -122,6 +122,35 @@ std::int64_t num_dark(const Image& image, std::int64_t left, std::int64_t top, s
   return count;
 }
 
+TEST(MakeGrid, HasLabelsInAMarginOfItsOwn) {
+  std::vector<Image> pictures(6, {40, 30, 3, std::vector<std::uint8_t>(40 * 30 * 3, 100)});
+  const GridOptions plain{.columns = 3, .padding = 2, .scale = 2};
+  GridOptions labelled = plain;
+  labelled.row_labels = {"S = 10", ""};
+  const Image grid = make_grid(pictures, plain);
+  const Image rows = make_grid(pictures, labelled);
+  ASSERT_EQ(rows.height, grid.height);
+  const std::int64_t left = rows.width - grid.width;
+  EXPECT_EQ(left, 6 * 6 + 2 * 8);  // 6 letters
+  EXPECT_GT(num_dark(rows, 0, 2, left, 60), 40);
+  EXPECT_EQ(num_dark(rows, 0, 64, left, 60), 0);
+  for (std::int64_t y = 0; y < grid.height; ++y) {
+    const auto* expected = &grid.pixels[static_cast<std::size_t>(y * grid.width * 3)];
+    const auto* found = &rows.pixels[static_cast<std::size_t>((y * rows.width + left) * 3)];
+    ASSERT_TRUE(std::equal(expected, expected + grid.width * 3, found)) << y;
+  }
+  labelled.column_labels = {"A", "", "C"};
+  const Image both = make_grid(pictures, labelled);
+  const std::int64_t top = both.height - grid.height;
+  EXPECT_EQ(top, 8 + 2 * 8);
+  EXPECT_EQ(num_dark(both, left + 2, 0, 80, top), 18) << "the dots of an A";
+  EXPECT_EQ(num_dark(both, left + 84, 0, 80, top), 0);
+
+  labelled.row_labels = {"one of two rows"};
+  expect_error(ErrorCode::user, HasSubstr("2 rows does not have 1 labels"),
+               [&] { make_grid(pictures, labelled); });
+}
+
 TEST(LabelledTable, HasLabelsBesideRowsAndAboveColumns) {
   std::vector<Image> cells;
   for (int i = 0; i < 6; ++i)

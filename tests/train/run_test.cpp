@@ -193,8 +193,9 @@ TEST_F(RunTest, KeepsTheNamesOfTheClasses) {
               HasSubstr("| classes | cat, dog (numbered from 0) |"));
   const Image grid =
       io::read_png(folder("run") / "samples" / "step-00000006.png", io::Channels::grey).image;
-  EXPECT_EQ(grid.width, 2 + 2 * (8 + 2));  // a column for each class
-  EXPECT_EQ(grid.height, 2 + 3 * (8 + 2));
+  // A column for each class, enlarged, below two lines of text: the step and the classes.
+  EXPECT_EQ(grid.width, 2 + 2 * (8 * 8 + 2));
+  EXPECT_EQ(grid.height, 2 * (8 + 2 * 8) + 2 + 3 * (8 * 8 + 2));
 }
 
 TEST_F(RunTest, ARunThatLearnsNothingFailsHoweverFewItsSteps) {
@@ -331,8 +332,8 @@ TEST_F(RunTest, LearnsPicturesThatAreNotSquareAndHaveAnyChannels) {
     const auto grid = folder(name) / "samples" / "step-00000002";
     if (channels == 2) {
       const Image image = io::read_png(grid.string() + ".png", io::Channels::grey_alpha).image;
-      EXPECT_EQ(image.width, 2 + 2 * (32 + 2));
-      EXPECT_EQ(image.height, 2 + 16 + 2);
+      EXPECT_EQ(image.width, 2 + 2 * (8 * 32 + 2));
+      EXPECT_EQ(image.height, 2 * 8 + 2 * 8 + 2 + 8 * 16 + 2);  // a line of larger letters above
     } else {
       const FloatImages images = io::read_pictures(grid.string() + ".safetensors", "x_0");
       EXPECT_EQ(images.shape, config.model.picture_shape());

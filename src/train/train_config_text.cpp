@@ -1,0 +1,175 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "train/rules.h"
+#include "train/train_config.h"
+#include "train/train_config_keys.h"
+
+namespace ddim::engine::train {
+namespace {
+
+/// As a TOML string.
+std::string quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char letter : text) {
+    if (letter == '"' || letter == '\\') result += '\\';
+    result += letter;
+  }
+  return result + '"';
+}
+
+/// The configuration as text, key by key.
+struct Entry {
+  std::string section, key, value;
+  std::string kind, text;  // for people
+};
+
+class Writer {
+ public:
+  const std::vector<Entry>& entries() const { return entries_; }
+
+  void section(std::string_view name) { section_ = name; }
+  void integer(std::string_view key, std::int64_t value, std::int64_t min, std::int64_t max,
+               std::string_view text) {
+    add(key, std::to_string(value), concat("whole number, ", range(min, max)), text);
+  }
+  void number(std::string_view key, double value, double min, double max, std::string_view text) {
+    add(key, exact(value), concat("number, ", range(min, max)), text);
+  }
+  void flag(std::string_view key, bool value, std::string_view text) {
+    add(key, value ? "true" : "false", "true or false", text);
+  }
+  void colour(std::string_view key, const Colour& value, std::string_view text) {
+    add(key, concat('"', to_string(value), '"'), "white, black, grey or #rrggbb", text);
+  }
+  void size(std::string_view key, std::int64_t height, std::optional<std::int64_t> width,
+            std::int64_t min, std::int64_t max, std::string_view text) {
+    add(key, width ? concat("[", height, ", ", *width, "]") : std::to_string(height),
+        concat("one or two whole numbers, ", range(min, max)), text);
+  }
+  template <HasNames Enum>
+  void choice(std::string_view key, Enum value, std::string_view text) {
+    std::string kind;
+    for (const Named<Enum>& entry : Names<Enum>::all())
+      kind += concat(kind.empty() ? "" : ", ", '"', entry.name, '"');
+    add(key, concat('"', to_string(value), '"'), kind, text);
+  }
+  void text(std::string_view key, std::string_view value, std::string_view explanation) {
+    add(key, quoted(value), "text", explanation);
+  }
+  void share_or_text(std::string_view key, double share, std::string_view value, double max,
+                     std::string_view explanation) {
+    add(key, value.empty() ? exact(share) : quoted(value),
+        concat("number, ", range(0.0, max), ", or text"), explanation);
+  }
+  void integers(std::string_view key, const std::vector<std::int64_t>& values, std::int64_t min,
+                std::int64_t max, std::string_view explanation) {
+    std::string text;
+    for (const std::int64_t value : values) text += concat(text.empty() ? "" : ", ", value);
+    add(key, "[" + text + "]", concat("list of whole numbers, ", range(min, max)), explanation);
+  }
+  void numbers(std::string_view key, const std::vector<double>& values, double min, double max,
+               std::string_view explanation) {
+    std::string text;
+    for (const double value : values) text += concat(text.empty() ? "" : ", ", exact(value));
+    add(key, "[" + text + "]", concat("list of numbers, ", range(min, max)), explanation);
+  }
+
+ private:
+  /// The shortest decimal that reads back as the same double, with a point.
+  static std::string exact(double value) {
+    std::array<char, 32> text;
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+    std::string digits(text.data(), end);
+    if (digits.find_first_of(".en") == std::string::npos) digits += ".0";
+    return digits;
+  }
+  static std::string range(std::int64_t min, std::int64_t max) { return concat(min, " to ", max); }
+  static std::string range(double min, double max) {
+    const bool above_0 = min == kAboveZero;
+    const bool below_1 = max == kBelowOne;
+    return concat(above_0 ? "above 0" : concat("from ", min),
+                  below_1 ? " and below 1" : concat(" up to ", max));
+  }
+  void add(std::string_view key, std::string value, std::string kind, std::string_view text) {
+    entries_.push_back(
+        {section_, std::string(key), std::move(value), std::move(kind), std::string(text)});
+  }
+  std::string section_;
+  std::vector<Entry> entries_;
+};
+
+std::vector<Entry> entries_of(TrainConfig config) {
+  Writer writer;
+  describe(config, writer);
+  return writer.entries();
+}
+
+}  // namespace
+
+std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before,
+                                     std::int64_t steps_done) {
+  constexpr std::array<std::string_view, 6> kLearningRateKeys{
+      "training.steps", "training.learning_rate", "training.warmup_steps",
+      "training.decay", "training.decay_steps",   "training.learning_rate_final"};
+  bool same_learning_rates = true;
+  for (std::int64_t step = 0; step < steps_done; ++step) {
+    same_learning_rates &=
+        learning_rate_at(now.training, step) == learning_rate_at(before.training, step);
+  }
+  // The training pictures that are left depend on a share.
+  const bool same_training_pictures = now.data.validation.share == before.data.validation.share;
+  const std::vector<Entry> a = entries_of(now);
+  const std::vector<Entry> b = entries_of(before);
+  std::vector<std::string> result;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const std::string name = concat(a[i].section, ".", a[i].key);
+    const bool harmless = a[i].section == "output" || name == "training.threads" ||
+                          name == "data.skip_corrupt" ||
+                          (name == "data.validation" && same_training_pictures) ||
+                          (same_learning_rates && std::ranges::count(kLearningRateKeys, name) > 0);
+    if (!harmless && a[i].value != b[i].value)
+      result.push_back(concat(name, " is ", a[i].value, ", the checkpoint has ", b[i].value));
+  }
+  return result;
+}
+
+}  // namespace ddim::engine::train
+
+namespace ddim {
+
+using namespace engine;
+
+std::string to_toml(const TrainConfig& config) {
+  std::string text;
+  std::string section;
+  for (const train::Entry& entry : train::entries_of(config)) {
+    if (entry.section != section) {
+      text += concat(section.empty() ? "" : "\n", "[", entry.section, "]\n");
+      section = entry.section;
+    }
+    text += concat(entry.key, " = ", entry.value, "\n");
+  }
+  return text;
+}
+
+std::string train_config_reference() {
+  std::string text;
+  std::string section;
+  for (const train::Entry& entry : train::entries_of({})) {
+    if (entry.section != section) {
+      text += concat(section.empty() ? "" : "\n", "## [", entry.section, "]\n\n",
+                     "| key | default | values | meaning |\n|---|---|---|---|\n");
+      section = entry.section;
+    }
+    text += concat("| `", entry.key, "` | `", entry.value, "` | ", entry.kind, " | ", entry.text,
+                   " |\n");
+  }
+  return text;
+}
+
+}  // namespace ddim
