@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "eval/interval.h"
+
+namespace ddim::engine::eval {
+
+/// The features of a set of pictures: [count,dimensions], row by row.
+struct FeatureRows {
+  std::int64_t dimensions = 0;
+  std::span<const float> values = {};
+
+  std::int64_t count() const { return std::ssize(values) / dimensions; }
+  std::span<const float> operator[](std::int64_t row) const {
+    return values.subspan(static_cast<std::size_t>(row * dimensions),
+                          static_cast<std::size_t>(dimensions));
+  }
+};
+
+/// The unbiased estimate of the squared maximum mean discrepancy with the kernel
+/// (x . y / D + 1)^3 (Binkowski et al., 2018). Can be negative. At least 2 rows each.
+double squared_mmd(const FeatureRows& x, const FeatureRows& y);
+
+/// The mean of squared_mmd() over `num_subsets` pairs of random subsets of `subset_size` rows
+/// without repetition, as the kernel distance is published, and its 95 % interval. Where the
+/// subsets are a part r of the smaller set, a subset's variance is that between subsets / (1 - r),
+/// and that of the mean r + (1 - r) / num_subsets times as much. Error(user) unless 2 <=
+/// subset_size < the rows of each set.
+struct Subsets {
+  std::int64_t subset_size = 1000;
+  std::int64_t num_subsets = 100;
+  std::uint64_t seed = 0;
+};
+Interval kernel_distance(const FeatureRows& x, const FeatureRows& y, const Subsets& subsets);
+
+/// The part of `points` that lies in the manifold of `set`: not further from one of its rows than
+/// that row's k-th nearest neighbour in the set (Kynkaanniemi et al., 2019, eq. 1). Precision is
+/// the part of generated pictures in the real ones' manifold, recall the reverse. Error(user) for a
+/// set of k rows or fewer.
+Interval part_within(const FeatureRows& points, const FeatureRows& set, std::int64_t k,
+                     int num_threads);
+
+/// exp of the mean over pictures of KL(p(y|x) || p(y)) (Salimans et al., 2016), over all pictures
+/// together; `weights` says how often each picture counts. `probabilities` is [count,classes].
+double inception_score(const FeatureRows& probabilities, std::span<const double> weights);
+
+/// How often each of `count` pictures is in bootstrap sample `index`, for set 0 or 1 of a
+/// comparison.
+std::vector<double> bootstrap_weights(std::int64_t count, std::uint64_t seed, std::int64_t index,
+                                      std::uint32_t set);
+
+}  // namespace ddim::engine::eval
