@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Rounds the published ResNet-56 for CIFAR-10 to half precision, and prints what PyTorch computes with the
 rounded weights for one stored picture.
-   tools/make_feature_extractor.py resnet56-4bfd9763.safetensors OUT_FOLDER > tests/eval/resnet56_values.h"""
+   tools/make_feature_extractor.py resnet56-4bfd9763.safetensors OUT_FOLDER > tests/nn/resnet56_values.h"""
 import sys
 import torch
 import torch.nn as nn
@@ -48,8 +48,8 @@ x = (x - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.22
 with torch.no_grad():
     features = net.features(x.permute(0, 3, 1, 2))
     probabilities = net.linear(features).softmax(1)
-print("#pragma once\n\n// Made by tools/make_feature_extractor.py with PyTorch.\n\nnamespace ddim::engine::eval {\n")
+print("#pragma once\n\n// Made by tools/make_feature_extractor.py with PyTorch.\n\nnamespace ddim::engine {\n")
 for name, value in (("kResNet56Features", features), ("kResNet56Probabilities", probabilities)):
     print(f"inline constexpr double {name}[] = {{")
     print(",\n".join(f"    {v:.9g}" for v in value.flatten().tolist()) + "};")
-print("\n}  // namespace ddim::engine::eval")
+print("\n}  // namespace ddim::engine")

@@ -19,6 +19,7 @@ std::size_t size_of_type(std::string_view type) {
   if (type == "|u1") return 1;
   if (type == "<i8") return 8;
   if (type == "<f4") return 4;
+  if (type == "<f8") return 8;
   return 0;
 }
 
@@ -79,7 +80,7 @@ NpzArray parse_npy(std::string name, std::span<const std::byte> file, const std:
   if (type.size() > 2) type = type.substr(1, type.size() - 2);  // without quotes
   const auto shape = parse_shape(field(dictionary, "'shape'"));
   if (size_of_type(type) == 0)
-    damaged(concat("its type is ", type, "; expected |u1 (bytes), <i8 or <f4"));
+    damaged(concat("its type is ", type, "; expected |u1 (bytes), <i8, <f4 or <f8"));
   if (field(dictionary, "'fortran_order'") != "False")
     damaged("it is not in C order (rows first); save numpy.ascontiguousarray of it");
   if (!shape) damaged("its shape cannot be read");

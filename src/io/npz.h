@@ -14,7 +14,7 @@ namespace ddim::engine::io {
 /// An array of an .npz file, in C order.
 struct NpzArray {
   std::string name;  ///< "arr_0"
-  std::string type;  ///< NumPy's: "|u1" bytes, "<i8" 64-bit integers, "<f4" floats
+  std::string type;  ///< NumPy's: "|u1" bytes, "<i8" 64-bit integers, "<f4" floats, "<f8"
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes = {};
   /// For writing, in place of `bytes`: hands over as many as shape and type need.
@@ -26,7 +26,7 @@ struct NpzArray {
 FileContent npz_content(std::vector<NpzArray> arrays);
 
 /// The arrays of an .npz file; their bytes point into it. Error(corrupt) naming `file_name` and the
-/// array for what is not such a file, for Fortran order and for types other than those three, and,
+/// array for what is not such a file, for Fortran order and for types other than those four, and,
 /// as parse_zip(), for compressed archives (write them with numpy.savez).
 std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name);
 

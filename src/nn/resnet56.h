@@ -8,7 +8,7 @@
 
 #include "tensor/tape.h"
 
-namespace ddim::engine::eval {
+namespace ddim::engine {
 
 /// A tensor of a file.
 struct NamedTensor {
@@ -54,4 +54,4 @@ class ResNet56 {
   NamedTensor classifier_, classifier_bias_;
 };
 
-}  // namespace ddim::engine::eval
+}  // namespace ddim::engine

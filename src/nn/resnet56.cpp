@@ -1,4 +1,4 @@
-#include "eval/resnet56.h"
+#include "nn/resnet56.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include "ops/activate.h"
 #include "ops/conv2d.h"
 
-namespace ddim::engine::eval {
+namespace ddim::engine {
 namespace {
 
 // Of ImageNet, which the network was trained with.
@@ -145,4 +145,4 @@ ResNet56::Output ResNet56::operator()(const Device& device, std::span<const floa
   return output;
 }
 
-}  // namespace ddim::engine::eval
+}  // namespace ddim::engine

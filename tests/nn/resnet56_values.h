@@ -2,7 +2,7 @@
 
 // Made by tools/make_feature_extractor.py with PyTorch.
 
-namespace ddim::engine::eval {
+namespace ddim::engine {
 
 inline constexpr double kResNet56Features[] = {0.33298439,
                                                0.26352917,
@@ -138,4 +138,4 @@ inline constexpr double kResNet56Probabilities[] = {
     3.10645936e-06, 0.0437064509, 0.625619936,    0.31309805,     4.65187164e-05,
     0.00178802627,  0.014627711,  0.000394663077, 0.000115801171, 0.000599736414};
 
-}  // namespace ddim::engine::eval
+}  // namespace ddim::engine

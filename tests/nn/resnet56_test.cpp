@@ -1,4 +1,4 @@
-#include "eval/resnet56.h"
+#include "nn/resnet56.h"
 
 #include <gtest/gtest.h>
 
@@ -7,10 +7,10 @@
 
 #include "backend/make_device.h"
 #include "io/safetensors.h"
-#include "tests/eval/resnet56_values.h"
+#include "tests/nn/resnet56_values.h"
 #include "tests/support/expect_error.h"
 
-namespace ddim::engine::eval {
+namespace ddim::engine {
 namespace {
 
 constexpr const char* kFile = "models/features/resnet56-cifar10/model.safetensors";
@@ -75,4 +75,4 @@ TEST(ResNet56File, OfAnotherNetworkIsRefused) {
 }
 
 }  // namespace
-}  // namespace ddim::engine::eval
+}  // namespace ddim::engine

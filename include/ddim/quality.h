@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ddim/data_options.h"
+#include "ddim/export.h"
+#include "ddim/model.h"
+#include "ddim/overwrite.h"
+#include "ddim/plan.h"
+#include "ddim/run_options.h"
+#include "ddim/sample.h"
+
+namespace ddim {
+
+/// What features were made by. Features of different recipes cannot be compared.
+struct FeatureRecipe {
+  std::string extractor = {};       ///< "resnet56-cifar10"
+  std::string extractor_hash = {};  ///< SHA-256 of its file
+  std::string resizing = {};        ///< "none", "pad" or "crop-resize"
+  std::string rounding = {};        ///< "nearest": pictures are bytes
+  friend bool operator==(const FeatureRecipe&, const FeatureRecipe&) = default;
+};
+
+/// What an extractor sees in a set of pictures; or the statistics of that alone, from a file.
+struct FeatureSet {
+  std::string source = {};  ///< for messages
+  FeatureRecipe recipe = {};
+  std::int64_t count = 0;
+  std::int64_t dimensions = 0;
+  std::int64_t classes = 0;
+  std::vector<float> features = {};       ///< [count, dimensions]; empty: statistics alone
+  std::vector<float> probabilities = {};  ///< [count, classes]
+  std::vector<double> mean = {};          ///< [dimensions]
+  std::vector<double> covariance = {};    ///< [dimensions, dimensions], divisor count - 1
+};
+
+/// The classifier whose features pictures are compared by.
+class DDIM_API FeatureExtractor {
+ public:
+  /// A folder with model.safetensors, as models/features/resnet56-cifar10. Error(user) for a folder
+  /// without one, Error(corrupt) for another network.
+  static FeatureExtractor load(const std::filesystem::path& folder,
+                               DeviceKind device = DeviceKind::cpu);
+
+  /// Of the pictures in a folder, an .npz file or a data set. Grey ones get three equal channels;
+  /// another size is an Error(user), unless `fit` says what to do.
+  FeatureSet extract(const DataOptions& pictures, Fit fit, const RunOptions& run) const;
+  /// Of pictures that a model draws now, rounded to bytes; at most two batches are in memory.
+  FeatureSet extract(const Model& model, const Plan& plan, const SampleOptions& options,
+                     Fit fit) const;
+
+ private:
+  struct Implementation;
+  explicit FeatureExtractor(std::shared_ptr<const Implementation> implementation)
+      : implementation_(std::move(implementation)) {}
+  std::shared_ptr<const Implementation> implementation_;
+};
+
+/// Whether the file is an .npz file with an array mu.
+DDIM_API bool holds_statistics(const std::filesystem::path& path);
+/// Statistics of features: an .npz file with mu and sigma, and what `ddim` adds: count (an
+/// integer) and recipe (bytes: lines "name=value"). Error(corrupt) for another one.
+DDIM_API FeatureSet read_statistics(const std::filesystem::path& path);
+DDIM_API void write_statistics(const std::filesystem::path& path, const FeatureSet& set,
+                               Overwrite overwrite = Overwrite::refuse);
+
+struct QualityOptions {
+  std::int64_t resamples = 100;  ///< bootstrap samples behind each interval
+  std::uint64_t seed = 0;        ///< of resampling and of the subsets of the kernel distance
+  int threads = 0;               ///< 0: one per processor
+};
+
+struct Measure {
+  double value = 0.0;
+  double half_width_95 = 0.0;
+};
+
+/// How alike two sets are: the first is judged, the second is the reference.
+struct Quality {
+  Measure frechet_distance = {};
+  std::optional<Measure> kernel_distance = {};  ///< these need the features of both sets
+  std::int64_t subset_size = 0;                 ///< of the kernel distance's 100 subsets
+  std::optional<Measure> precision = {};
+  std::optional<Measure> recall = {};
+  std::optional<Measure> inception_score = {};  ///< of the first set
+};
+
+/// Error(user) for sets of different recipes, naming both, and for a set with no more pictures than
+/// features have dimensions.
+DDIM_API Quality compare_sets(const FeatureSet& first, const FeatureSet& second,
+                              const QualityOptions& options = {});
+
+}  // namespace ddim
