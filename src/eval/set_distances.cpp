@@ -134,7 +134,11 @@ Interval part_within(const FeatureRows& points, const FeatureRows& set, std::int
       is_within[static_cast<std::size_t>(first + i)] =
           (distances.row(i).transpose() <= radii).any() ? 1.0 : 0.0;
   });
-  return mean_interval(is_within);
+  Interval result = mean_interval(is_within);
+  // Exact, so that all of them are 1 and not a little less.
+  result.mean = static_cast<double>(std::ranges::count(is_within, 1.0)) /
+                static_cast<double>(points.count());
+  return result;
 }
 
 double inception_score(const FeatureRows& probabilities, std::span<const double> weights) {
