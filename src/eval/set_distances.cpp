@@ -136,8 +136,8 @@ Interval part_within(const FeatureRows& points, const FeatureRows& set, std::int
   });
   Interval result = mean_interval(is_within);
   // Exact, so that all of them are 1 and not a little less.
-  result.mean = static_cast<double>(std::ranges::count(is_within, 1.0)) /
-                static_cast<double>(points.count());
+  result.mean =
+      static_cast<double>(std::ranges::count(is_within, 1.0)) / static_cast<double>(points.count());
   return result;
 }
 
