@@ -64,9 +64,10 @@ tidy: configure ## run clang-tidy over the program and the library
 	cmake --build $(BUILD) -j $(JOBS)
 	@git ls-files 'src/*.cpp' 'app/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy -quiet -p $(BUILD)
 
-docs: build ## write docs/cli.md and docs/configuration.md from the program's own help
+docs: build ## write docs/cli.md and the keys in docs/training.md from the program's own help
 	scripts/cli_reference.sh $(BUILD)/ddim >docs/cli.md
-	scripts/configuration_reference.sh $(BUILD)/ddim >docs/configuration.md
+	scripts/training_reference.sh $(BUILD)/ddim docs/training.md >$(BUILD)/training.md
+	cp $(BUILD)/training.md docs/training.md
 
 check: format-check test ## what a change must pass: formatting and tests
 

@@ -62,10 +62,10 @@ void read_whole(const fs::path& path) {
 
 void write_network(const UNetConfig& config, const fs::path& folder) {
   const Device device = make_device(DeviceKind::cpu);
-  model::Model model{.device = device,
-                     .unet = UNet(device, config),
-                     .schedule = diffusion::Schedule::linear(),
-                     .scheduler_config = model::file_config({})};
+  model::LoadedModel model{.device = device,
+                           .unet = UNet(device, config),
+                           .schedule = diffusion::Schedule::linear(),
+                           .scheduler_config = model::file_config({})};
   for (Parameter* parameter : model.unet.mutable_parameters())
     device.kernels().fill(0.5, parameter->value);
   model::save_model(model, folder, io::StoredType::f32);

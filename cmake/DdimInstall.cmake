@@ -1,5 +1,5 @@
-# What `cmake --install` leaves: the program (if it was built), the library, its headers, and how CMake and
-# pkg-config find them.
+# What `cmake --install` leaves: the program (if it was built), the library, its headers, feature extractors,
+# and how CMake and pkg-config find them.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -10,6 +10,7 @@ if(TARGET ddim_program)
 endif()
 install(TARGETS ddim EXPORT ddimTargets)
 install(DIRECTORY include/ddim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY models/features DESTINATION ${CMAKE_INSTALL_DATADIR}/ddim)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 install(EXPORT ddimTargets NAMESPACE ddim:: DESTINATION ${config_dir})
@@ -31,7 +32,13 @@ if(NOT BUILD_SHARED_LIBS)
   if(YamlCpp_FOUND)
     string(APPEND ddim_pc_requires " yaml-cpp")
   endif()
+  if(TIFF_FOUND)
+    string(APPEND ddim_pc_requires " libtiff-4")
+  endif()
   set(ddim_pc_link "-ldnnl -lgomp -lpthread")
+  if(GIF_FOUND)  # which has no file for pkg-config
+    string(APPEND ddim_pc_link " -lgif")
+  endif()
 endif()
 file(RELATIVE_PATH ddim_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/ddim.pc.in ${PROJECT_BINARY_DIR}/ddim.pc @ONLY)

@@ -6,11 +6,11 @@
 set -eu
 build=$1
 
-for network in "--model models/fashion-mnist" "--config configs/cifar10.toml"; do
+for network in models/fashion-mnist configs/cifar10.toml; do
   for flags in "--batch 16" "--batch 1" "--batch 16 --train"; do
     echo
     echo "\$ ddim bench $network $flags"
     # shellcheck disable=SC2086 # several words on purpose
-    "$build/ddim" bench $network $flags
+    "$build/ddim" bench "$network" $flags
   done
 done

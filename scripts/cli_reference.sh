@@ -7,12 +7,12 @@ program=$1
 echo "# Command line"
 echo
 echo "Written by \`make docs\` from the program's own help."
-for command in "" sample interpolate encode decode reconstruct consistency train plan info convert evaluate bench pull; do
+for command in "" sample sweep interpolate encode decode reconstruct consistency train plot plan info convert evaluate bench pull; do
   echo
   echo "## ddim${command:+ $command}"
   echo
   echo '```'
   # shellcheck disable=SC2086 # no word for the program itself
-  env -u DDIM_MODEL -u DDIM_DATA "$program" $command --help
+  COLUMNS=100 "$program" $command --help-all
   echo '```'
 done

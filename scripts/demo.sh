@@ -20,3 +20,9 @@ done
 "$build/examples/join_pictures" demo/demo.png demo/fashion-10.png demo/fashion-20.png demo/fashion-50.png
 echo
 echo "Look at demo/demo.png: 64 pictures in 10 steps (left), 20 (middle) and 50 (right)."
+echo
+echo "Next, let this shell find the program, and draw pictures of your own:"
+echo "  export PATH=\"\$PWD/$build:\$PATH\""
+echo "  ddim sample --model $model --seed 7 --out mine.png"
+echo "  ddim interpolate 3 24 --model $model --out line.png"
+echo "  ddim help"

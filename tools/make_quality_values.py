@@ -37,8 +37,16 @@ def inception_score(logits):
     return np.exp(np.mean(np.sum(p * (np.log(p) - np.log(p.mean(0, keepdims=True))), axis=1)))
 
 
+def shrink(x):  # Chen, Wiesel, Eldar and Hero, 2010, eq. 23, with n - 1 degrees of freedom
+    s, d, n = np.cov(x, rowvar=False), x.shape[1], len(x) - 1
+    square, trace = np.trace(s @ s), np.trace(s)
+    r = min(1.0, ((1 - 2 / d) * square + trace**2) / ((n + 1 - 2 / d) * (square - trace**2 / d)))
+    return r, (1 - r) * s + r * trace / d * np.eye(d)
+
+
 x = features(300, 6, 0.0).astype(np.float32).astype(np.float64)
 y = features(200, 6, 0.8).astype(np.float32).astype(np.float64)
+weight, shrunk = shrink(features(20, 12, 0.0).astype(np.float32).astype(np.float64))
 values = {
     "kFrechet": frechet(x, y),
     "kMean0": x.mean(0)[0],
@@ -46,6 +54,9 @@ values = {
     "kMmd2": mmd2(x, y),
     "kPrecision": within(y, x),
     "kRecall": within(x, y),
+    "kShrinkage": weight,
+    "kShrunkCovariance00": shrunk[0, 0],
+    "kShrunkCovariance01": shrunk[0, 1],
     "kInceptionScore": inception_score(2.0 * x),
 }
 print("#pragma once\n\n// Made by tools/make_quality_values.py with NumPy and SciPy.\n")

@@ -1,4 +1,5 @@
 #include <ddim/bench.h>
+#include <ddim/error.h>
 #include <fmt/core.h>
 
 #include <memory>
@@ -17,7 +18,7 @@ struct Flags {
   BenchOptions options;
   ModelFlag model;
   ModelOverrideFlags overrides;
-  std::filesystem::path config;
+  std::string network;
   PrecisionFlags precision;
   bool train = false;
   bool json = false;
@@ -84,7 +85,12 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
 
 void run(const Flags& flags) {
   BenchOptions options = flags.options;
-  options.network = flags.model.given() ? flags.model.folder() : flags.config;
+  if (flags.network.empty() && !flags.model.given()) {
+    throw Error(ErrorCode::usage,
+                "give the network to time: a training configuration (.toml), or a model as for "
+                "--model");
+  }
+  options.network = flags.model.folder(flags.network);
   options.overrides = flags.overrides.overrides();
   options.precision = flags.precision.precision();
   options.memory_use = flags.precision.memory_use();
@@ -103,27 +109,31 @@ void add_bench_command(Command root) {
   const Command command =
       root.add_command("bench", "Time a network on this machine, per op and in total");
   const auto flags = std::make_shared<Flags>();
-  const Command network = command.add_alternatives("Network", "The network to time");
-  flags->model.add_model_to(network);
-  network
-      .add_option("--config", flags->config,
-                  "Training configuration (.toml) of the network, for example configs/cifar10.toml")
-      .type_name("FILE");
+  const Option network =
+      command
+          .add_option("network", flags->network,
+                      "The network to time: a training configuration (.toml), for example "
+                      "configs/cifar10.toml, or any model that --model takes")
+          .type_name("NETWORK");
+  flags->model.add_model_to(command).excludes(network);
   flags->model.add_pull_to(command);
   flags->overrides.add_to(command);
   command.add_flag("--train", flags->train, "Time training steps instead of network calls");
   flags->precision.add_to(command);
   command.add_option("--batch", flags->options.batch, "Pictures processed at once")
       .envname("DDIM_BATCH")
+      .positive()
       .show_default();
   command
       .add_option("--threads", flags->options.threads,
                   "Number of threads; 0 means one per processor")
       .envname("DDIM_THREADS")
+      .within(0, kMaxThreads)
       .show_default();
   command
       .add_option("--repetitions", flags->options.repetitions,
                   "Number of measurements; the median is shown")
+      .positive()
       .show_default();
   command.add_flag("--json", flags->json, "Print one JSON object");
   command.callback([flags] { run(*flags); });

@@ -1,98 +1,298 @@
 #include "command_line.h"
 
 #include <ddim/error.h>
+#include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <concepts>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
+#include <type_traits>
 #include <utility>
+
+#include "command_data.h"
+#include "suggestion.h"
 
 namespace ddim::cli {
 namespace {
 
-template <class Pointers>
-std::vector<Option> handles(const Pointers& pointers) {
-  std::vector<Option> options;
-  for (CLI::Option* pointer : pointers) options.emplace_back(pointer);
-  return options;
+using Takes = OptionData::Takes;
+
+template <class T>
+struct IsVector : std::false_type {};
+template <class T>
+struct IsVector<std::vector<T>> : std::true_type {};
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+
+/// Sets `value` to what `text` says. Returns what is wrong with the text, "" for nothing.
+template <class Value>
+std::string parse(const std::string& text, Value& value) {
+  if constexpr (IsOptional<Value>::value) {
+    return parse(text, value.emplace());
+  } else if constexpr (std::integral<Value> || std::floating_point<Value>) {
+    const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
+    const char* const end = text.data() + text.size();
+    const auto [next, error] = std::from_chars(begin, end, value);
+    if (error == std::errc::result_out_of_range) return fmt::format("{} is too large", text);
+    if (error == std::errc() && next == end) return "";
+    if constexpr (std::unsigned_integral<Value>) {
+      std::int64_t number = 0;
+      if (!text.empty() && parse(text, number).empty())
+        return fmt::format("must be 0 or greater; got {}", text);
+    }
+    return fmt::format("\"{}\" is not a {}", text,
+                       std::integral<Value> ? "whole number" : "number");
+  } else {
+    value = text;
+    return "";
+  }
+}
+
+template <class Value>
+std::string text_of(const Value& value) {
+  if constexpr (IsOptional<Value>::value) {
+    return value ? text_of(*value) : "";
+  } else if constexpr (IsVector<Value>::value) {
+    std::string text;
+    for (const auto& item : value) text += (text.empty() ? "" : ",") + text_of(item);
+    return text;
+  } else if constexpr (std::same_as<Value, std::filesystem::path>) {
+    return value.string();
+  } else {
+    return fmt::format("{}", value);
+  }
+}
+
+/// What help writes for a value of this type.
+template <class Value>
+std::string type_of() {
+  if constexpr (IsOptional<Value>::value || IsVector<Value>::value) {
+    return type_of<typename Value::value_type>();
+  } else if constexpr (std::integral<Value>) {
+    return "N";
+  } else if constexpr (std::floating_point<Value>) {
+    return "X";
+  } else {
+    return std::same_as<Value, std::filesystem::path> ? "FILE" : "TEXT";
+  }
+}
+
+std::vector<std::string> split(const std::string& word, char delimiter) {
+  if (delimiter == '\0') return {word};
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  for (std::size_t end = word.find(delimiter); end != std::string::npos;
+       end = word.find(delimiter, begin)) {
+    parts.push_back(word.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  parts.push_back(word.substr(begin));
+  return parts;
+}
+
+template <class Value>
+OptionData option_of(const std::string& name, Value& value, const std::string& description) {
+  OptionData data{.name = name, .description = description};
+  data.takes = IsVector<Value>::value ? Takes::many : Takes::one;
+  data.type_name = type_of<Value>();
+  data.assign = [&value](const std::vector<std::string>& texts) {
+    if constexpr (IsVector<Value>::value) {
+      value.clear();
+      for (const std::string& text : texts) {
+        if (std::string problem = parse(text, value.emplace_back()); !problem.empty())
+          return problem;
+      }
+      return std::string();
+    } else {
+      return parse(texts.back(), value);
+    }
+  };
+  data.assign_default = [&value, initial = value] { value = initial; };
+  data.current_text = [&value] { return text_of(value); };
+  return data;
+}
+
+std::string problem_of_range(const OptionData& option, const std::string& text) {
+  double number = 0.0;
+  if (!parse(text, number).empty()) return "";
+  const bool is_low =
+      option.least_is_excluded ? !(number > option.least) : !(number >= option.least);
+  if (!is_low && number <= option.greatest) return "";
+  const bool has_least = std::isfinite(option.least);
+  if (has_least && std::isfinite(option.greatest)) {
+    return option.least_is_excluded
+               ? fmt::format("must be greater than {} and at most {}; got {}", option.least,
+                             option.greatest, text)
+               : fmt::format("must be from {} to {}; got {}", option.least, option.greatest, text);
+  }
+  return option.least_is_excluded
+             ? fmt::format("must be greater than {}; got {}", option.least, text)
+             : fmt::format("must be {} or greater; got {}", option.least, text);
 }
 
 }  // namespace
 
-Option Option::type_name(const std::string& name) const { return Option(option_->type_name(name)); }
-Option Option::envname(const std::string& name) const { return Option(option_->envname(name)); }
-Option Option::required() const { return Option(option_->required()); }
-Option Option::show_default() const { return Option(option_->capture_default_str()); }
-Option Option::show_default(const std::string& text) const {
-  return Option(option_->default_str(text));
-}
-Option Option::delimiter(char between) const { return Option(option_->delimiter(between)); }
-Option Option::excludes(Option other) const { return Option(option_->excludes(other.option_)); }
-
-// Help would write what a description of the check says, so there is none.
-Option Option::non_negative() const {
-  return Option(option_->check(CLI::NonNegativeNumber.description("")));
-}
-Option Option::positive() const {
-  return check([](const std::string& text) -> std::string {
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool is_whole = error == std::errc() && end == text.data() + text.size();
-    return is_whole && value >= 1 ? "" : "must be 1 or greater; got " + text;
-  });
-}
-Option Option::one_of(const std::vector<std::string>& words) const {
-  return check([words](const std::string& word) -> std::string {
-    if (std::ranges::find(words, word) != words.end()) return "";
-    std::string all;
-    for (const std::string& each : words) all += (all.empty() ? "" : ", ") + each;
-    return "unknown value \"" + word + "\"; choose one of " + all;
-  });
-}
-Option Option::check(std::function<std::string(const std::string&)> problem_of) const {
-  return Option(option_->check(std::move(problem_of)));
-}
-
-std::string Option::name() const { return option_->get_name(); }
-bool Option::given() const { return option_->count() > 0; }
-std::vector<Option> Option::excluded() const { return handles(option_->get_excludes()); }
-
-void Option::set(const std::string& value) const {
-  option_->clear();
-  option_->add_result(value);
-  try {
-    option_->run_callback();
-  } catch (const CLI::Error& error) {
-    throw Error(ErrorCode::usage, error.what());
+void OptionData::set(const std::vector<std::string>& words_given, Source from,
+                     const std::string& where) {
+  source = from;
+  origin = where;
+  values.clear();
+  if (takes == Takes::nothing) {
+    const std::string& word = words_given.back();
+    if (word != "true" && word != "false")
+      throw Error(ErrorCode::usage,
+                  fmt::format("{} is a switch and takes no value; got \"{}\"", cause(), word));
+    if (word == "false") return reset();
+  }
+  for (const std::string& word : words_given) {
+    for (std::string& value : split(word, takes == Takes::many ? delimiter : '\0'))
+      values.push_back(std::move(value));
+  }
+  if (takes == Takes::optional && values.back() == "true") values.back() = alone;
+  const auto refuse = [this](const std::string& problem, ErrorCode code) {
+    if (problem.empty()) return;
+    const char* const between = problem.starts_with("must ") ? " " : ": ";
+    throw Error(code, cause() + between + problem);
+  };
+  for (const std::string& value : values) {
+    for (const auto& check : checks) refuse(check(value), ErrorCode::usage);
+  }
+  refuse(assign(values), ErrorCode::usage);
+  for (const std::string& value : values) {
+    refuse(problem_of_range(*this, value), ErrorCode::user);
   }
 }
 
-void Option::reset() const {
-  const bool is_switch = option_->get_items_expected_max() == 0;
-  const std::string value = is_switch ? "false" : option_->get_default_str();
-  if (!value.empty()) set(value);
-  option_->clear();
+void OptionData::reset() {
+  assign_default();
+  source = Source::nobody;
+  origin.clear();
+  values.clear();
 }
 
-void Option::throw_missing() const { throw CLI::RequiredError(name()); }
+std::string OptionData::cause() const {
+  if (source == Source::environment) return fmt::format("{} (which sets {})", origin, name);
+  if (source == Source::file) return fmt::format("{}: {}", origin, name.substr(2));
+  return name;
+}
+
+OptionData* CommandData::find(const std::string& option_name) {
+  const auto found = std::ranges::find(options, option_name, &OptionData::name);
+  return found == options.end() ? nullptr : &*found;
+}
+
+CommandData* CommandData::find_command(const std::string& command_name) {
+  const auto found = std::ranges::find(commands, command_name, &CommandData::name);
+  return found == commands.end() ? nullptr : &*found;
+}
+
+bool CommandData::has_arguments() const {
+  return std::ranges::any_of(options, &OptionData::is_argument);
+}
+
+std::string CommandData::full_name() const {
+  return parent == nullptr ? name : parent->full_name() + " " + name;
+}
+
+Option Option::type_name(const std::string& name) const {
+  data_->type_name = name;
+  return *this;
+}
+Option Option::envname(const std::string& name) const {
+  data_->variable = name;
+  return *this;
+}
+Option Option::required() const {
+  data_->required = true;
+  return *this;
+}
+Option Option::show_default() const { return show_default(data_->current_text()); }
+Option Option::show_default(const std::string& text) const {
+  data_->default_text = text;
+  return *this;
+}
+Option Option::delimiter(char between) const {
+  data_->delimiter = between;
+  return *this;
+}
+Option Option::excludes(Option other) const {
+  data_->excluded.push_back(other.data_);
+  other.data_->excluded.push_back(data_);
+  return *this;
+}
+Option Option::needs(Option other) const {
+  data_->needed = other.data_;
+  return *this;
+}
+Option Option::one_of(const std::vector<std::string>& words) const {
+  data_->words = words;
+  return check([words](const std::string& word) { return problem_of_word(word, words); });
+}
+Option Option::check(std::function<std::string(const std::string&)> problem_of) const {
+  data_->checks.push_back(std::move(problem_of));
+  return *this;
+}
+Option Option::non_negative() const {
+  data_->least = 0.0;
+  return *this;
+}
+Option Option::positive() const {
+  data_->least = 1.0;
+  return *this;
+}
+Option Option::within(double least, double greatest) const {
+  data_->least = least;
+  data_->greatest = greatest;
+  return *this;
+}
+Option Option::at_most(double greatest) const {
+  data_->greatest = greatest;
+  return *this;
+}
+Option Option::above(double least) const {
+  data_->least = least;
+  data_->least_is_excluded = true;
+  return *this;
+}
+
+std::string Option::name() const { return data_->name; }
+Source Option::source() const { return data_->source; }
+bool Option::given_beside(Option other) const { return given() && source() >= other.source(); }
+std::string Option::cause() const { return data_->cause(); }
+std::vector<Option> Option::excluded() const {
+  std::vector<Option> options;
+  for (OptionData* data : data_->excluded) options.emplace_back(data);
+  return options;
+}
+
+void Option::set(const std::string& value) const { data_->set({value}, Source::recipe, ""); }
+void Option::reset() const { data_->reset(); }
+
+void Option::throw_missing() const {
+  const std::string value = data_->takes == Takes::nothing ? "" : " " + data_->type_name;
+  const std::string what =
+      data_->is_argument() ? fmt::format("{} is missing: {}", data_->type_name, data_->description)
+                           : fmt::format("{}{} is missing", data_->name, value);
+  throw Error(ErrorCode::usage, data_->variable.empty()
+                                    ? what
+                                    : fmt::format("{}; give it, or set {}", what, data_->variable));
+}
 
 Command Command::add_command(const std::string& name, const std::string& description) const {
-  return Command(*app_->add_subcommand(name, description));
-}
-
-Command Command::add_alternatives(const std::string& name, const std::string& description) const {
-  CLI::App* group = app_->add_option_group(name, description);
-  group->require_option(1);
-  return Command(*group);
+  data_->commands.push_back({.name = name, .description = description, .parent = data_});
+  return Command(data_->commands.back());
 }
 
 template <class Value>
 Option Command::add_option(const std::string& name, Value& value,
                            const std::string& description) const {
-  return Option(app_->add_option(name, value, description));
+  data_->options.push_back(option_of(name, value, description));
+  return Option(&data_->options.back());
 }
 
 using Text = const std::string&;
@@ -106,41 +306,54 @@ template Option Command::add_option(Text, std::optional<int>&, Text) const;
 template Option Command::add_option(Text, std::optional<std::int64_t>&, Text) const;
 template Option Command::add_option(Text, std::optional<std::uint64_t>&, Text) const;
 template Option Command::add_option(Text, std::optional<double>&, Text) const;
+template Option Command::add_option(Text, std::optional<std::string>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::int64_t>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::string>&, Text) const;
 template Option Command::add_option(Text, std::vector<std::filesystem::path>&, Text) const;
 
 Option Command::add_flag(const std::string& name, bool& value,
                          const std::string& description) const {
-  return Option(app_->add_flag(name, value, description));
+  data_->options.push_back({.name = name, .takes = Takes::nothing, .description = description});
+  OptionData& option = data_->options.back();
+  option.assign = [&value](const std::vector<std::string>&) {
+    value = true;
+    return std::string();
+  };
+  option.assign_default = [&value] { value = false; };
+  return Option(&option);
 }
 
 Option Command::add_flag(const std::string& name, const std::string& word, std::string& value,
                          const std::string& description) const {
-  return Option(app_->add_flag(name + "{" + word + "}", value, description));
+  const Option option = add_option(name, value, description).type_name("NAME");
+  data_->options.back().takes = Takes::optional;
+  data_->options.back().alone = word;
+  return option;
 }
 
 void Command::add_help(const std::string& name, std::string (*text)(),
                        const std::string& description) const {
-  const auto print = [text](std::int64_t) {
-    std::fputs(text().c_str(), stdout);
-    throw CLI::Success();
-  };
-  app_->add_flag_function(name, print, description)->trigger_on_parse();
+  data_->options.push_back({.name = name, .takes = Takes::nothing, .description = description});
+  data_->options.back().text = text;
 }
 
-void Command::callback(std::function<void()> run) const { app_->callback(std::move(run)); }
-void Command::footer(const std::string& text) const { app_->footer(text); }
-void Command::fallthrough() const { app_->fallthrough(); }
-std::string Command::help() const { return app_->help(); }
+void Command::callback(std::function<void()> run) const { data_->run = std::move(run); }
+void Command::footer(const std::string& text) const { data_->footer = text; }
 
-std::vector<Option> Command::options() const { return handles(app_->get_options()); }
+std::vector<Option> Command::options() const {
+  std::vector<Option> options;
+  for (OptionData& option : data_->options) options.emplace_back(&option);
+  return options;
+}
+
 std::vector<Option> Command::options_on_command_line() const {
-  return handles(app_->parse_order());
+  std::vector<Option> options = this->options();
+  std::erase_if(options, [](Option option) { return option.source() != Source::command_line; });
+  return options;
 }
 
 std::optional<Option> Command::find_option(const std::string& name) const {
-  CLI::Option* option = app_->get_option_no_throw(name);
+  OptionData* option = data_->find(name);
   return option == nullptr ? std::nullopt : std::optional(Option(option));
 }
 

@@ -5,20 +5,20 @@
 #include <string>
 #include <vector>
 
-// The command line is CLI11's. It is one large header that adds seconds to each file which includes
-// it, so command_line.cpp and program.cpp alone do, and all others see these classes.
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
-
 namespace ddim::cli {
+
+struct OptionData;
+struct CommandData;
+
+/// Who gave an option its value. A later one overrides an earlier one, also where two options
+/// exclude each other.
+enum class Source { nobody, file, environment, recipe, command_line };
 
 /// A flag or an argument of a command, which owns it. Copies are the same option.
 class Option {
  public:
   Option() = default;  ///< of no command: only to be assigned to
-  explicit Option(CLI::Option* option) : option_(option) {}
+  explicit Option(OptionData* data) : data_(data) {}
 
   // What it is, said one after another: each returns the same option.
   Option type_name(const std::string& name) const;  ///< what help writes for the value
@@ -28,38 +28,46 @@ class Option {
   Option show_default(const std::string& text) const;
   Option delimiter(char between) const;  ///< of values in one word
   Option excludes(Option other) const;
-  Option non_negative() const;
-  Option positive() const;  ///< a whole number, 1 or greater
+  Option needs(Option other) const;  ///< says nothing without it: Error(user)
   Option one_of(const std::vector<std::string>& words) const;
   /// `problem_of` says what is wrong with a value, "" for nothing.
   Option check(std::function<std::string(const std::string&)> problem_of) const;
+  // The range of each number, checked before the command is called: Error(user).
+  Option non_negative() const;
+  Option positive() const;  ///< 1 or greater
+  Option within(double least, double greatest) const;
+  Option above(double least) const;  ///< greater than that
+  Option at_most(double greatest) const;
 
   // What the user said.
   std::string name() const;  ///< "--tau", or the name of an argument
-  bool given() const;        ///< on the command line, in the environment or in a file
+  bool given() const { return source() != Source::nobody; }
+  Source source() const;
+  /// Given, and not by somebody whom `other` overrides: DDIM_STEPS says nothing beside --tau 5,9.
+  bool given_beside(Option other) const;
+  /// For messages: "--steps", or "DDIM_STEPS, which sets --steps," or "mine.toml:3: steps".
+  std::string cause() const;
   std::vector<Option> excluded() const;
 
-  /// Sets the variable as if the user had said `value`. Error(usage) when the option does not take
-  /// it.
+  /// Sets the variable as if the recipe had said `value`. Error(usage) when the option does not
+  /// take it.
   void set(const std::string& value) const;
-  /// Sets the variable to the default that help shows, as if the user had not said anything.
+  /// Sets the variable to its default, as if nobody had said anything.
   void reset() const;
   /// Fails as parsing does when a required option is not there.
   [[noreturn]] void throw_missing() const;
 
  private:
-  CLI::Option* option_ = nullptr;
+  OptionData* data_ = nullptr;
 };
 
 /// A command with its options, or the program that all commands belong to. Copies are the same
 /// command; the Program owns it.
 class Command {
  public:
-  explicit Command(CLI::App& app) : app_(&app) {}
+  explicit Command(CommandData& data) : data_(&data) {}
 
   Command add_command(const std::string& name, const std::string& description) const;
-  /// A group of options of which exactly one is to be given.
-  Command add_alternatives(const std::string& name, const std::string& description) const;
 
   /// "--name", or "name" for an argument. `value` gets what the user says; until then it is the
   /// default. For the types that command_line.cpp names; others do not link.
@@ -67,7 +75,7 @@ class Command {
   Option add_option(const std::string& name, Value& value, const std::string& description) const;
   /// A switch.
   Option add_flag(const std::string& name, bool& value, const std::string& description) const;
-  /// A word that may be left out: `--name` alone means `--name=word`.
+  /// A word that may be left out: `--name` alone means `--name word`.
   Option add_flag(const std::string& name, const std::string& word, std::string& value,
                   const std::string& description) const;
 
@@ -77,15 +85,13 @@ class Command {
 
   void callback(std::function<void()> run) const;  ///< what the command does, once parsed
   void footer(const std::string& text) const;      ///< below its help
-  void fallthrough() const;                        ///< takes the program's options too
-  std::string help() const;
 
   std::vector<Option> options() const;  ///< in the order they were added
   std::vector<Option> options_on_command_line() const;
   std::optional<Option> find_option(const std::string& name) const;
 
  private:
-  CLI::App* app_;
+  CommandData* data_;
 };
 
 }  // namespace ddim::cli

@@ -8,6 +8,7 @@ namespace ddim::cli {
 void add_sample_command(Command root);
 void add_train_command(Command root);
 void add_plan_command(Command root);
+void add_plot_command(Command root);
 void add_info_command(Command root);
 void add_convert_command(Command root);
 void add_evaluate_command(Command root);

@@ -41,8 +41,9 @@ void write_rows(const Flags& flags, const std::vector<ConsistencyAt>& rows) {
 void print_table(const std::vector<ConsistencyAt>& rows) {
   fmt::print(
       "Distance to the {}-step pictures from the same noise: root mean squared error per element,\n"
-      "black 0 and white 1, mean of {} pictures with its 95 % interval\n\n{:>6}  {:>8}\n",
-      rows.back().steps, rows.back().x_0.count, "S", "distance");
+      "black 0 and white 1, mean of {} {} with its 95 % interval\n\n{:>6}  {:>8}\n",
+      rows.back().steps, rows.back().x_0.count, rows.back().x_0.count == 1 ? "picture" : "pictures",
+      "S", "distance");
   for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
     fmt::print("{:>6}  {:>8.4f}  +- {:.4f}\n", rows[i].steps, rows[i].distance,
                rows[i].half_width_95);
@@ -74,7 +75,8 @@ void run(const Flags& flags) {
   options.sample.class_choice = flags.run.class_choice();
   options.sample.run = flags.run.options(interrupts.token());
   const Model model = flags.run.load_model(interrupts.token());
-  flags.out.check(model.info().shape);
+  const std::int64_t count = options.sample.count;
+  flags.out.check(model.info().shape, count * (std::ssize(options.steps) + 1), count);
   const std::vector<ConsistencyAt> rows = consistency(model, options);
   write_rows(flags, rows);
   if (flags.run.json()) {
@@ -89,19 +91,20 @@ void run(const Flags& flags) {
 void add_consistency_command(Command root) {
   const Command command = root.add_command(
       "consistency", "Draw the same noise with different numbers of steps (the paper's figure 5)");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   ConsistencyOptions& options = flags->options;
   command.add_option("--steps", options.steps, "Numbers of steps, each 1 to T; one row each")
       .delimiter(',')
+      .positive()
       .show_default("10,20,50,100,200,500")
       .type_name("LIST");
   command
       .add_option("--reference", options.reference_steps,
                   "Number of steps of the last row, the reference for the others")
+      .positive()
       .show_default();
   flags->out.add_to(command, "one row per number of steps").required();
-  command.add_option("--count", options.sample.count, "Pictures per row").show_default();
+  command.add_option("--count", options.sample.count, "Pictures per row").positive().show_default();
   command.add_option("--seed", options.sample.seed, "Random seed")
       .envname("DDIM_SEED")
       .non_negative()

@@ -11,6 +11,7 @@
 #include "choice_flag.h"
 #include "commands.h"
 #include "model_override_flags.h"
+#include "outputs.h"
 
 namespace ddim::cli {
 namespace {
@@ -27,6 +28,7 @@ struct Flags {
 };
 
 void run(const Flags& flags) {
+  Files().creates("OUT", flags.output).check();
   const ConvertCheck check =
       convert_model(find_model(flags.input), flags.output,
                     {.target = flags.target.value(),
@@ -49,10 +51,9 @@ void add_convert_command(Command root) {
   const Command command = root.add_command("convert",
                                            "Convert a model or checkpoint to another format, then "
                                            "check that both give the same results");
-  command.fallthrough();
   command.footer(
       "Reads diffusers folders, checkpoints of ddim train, and ckpt.pth, .ckpt and .safetensors "
-      "of\n"
+      "of "
       "the paper's code and compatible programs. Nothing in a file is ever executed.");
   const auto flags = std::make_shared<Flags>();
   command.add_option("input", flags->input, "Any model that --model takes: a folder or a file")

@@ -36,11 +36,14 @@ Codes codes_of(const Flags& flags, const Model& model) {
 void run(const Flags& flags) {
   const Interrupts interrupts;
   const Overwrite overwrite = flags.overwrite.value();
-  flags.out.check(overwrite);
-  if (!flags.tensors.empty()) check_output(flags.tensors, overwrite);
+  Files files(overwrite);
+  flags.out.add_to(files);
+  files.reads(flags.codes).writes("--save-tensors", flags.tensors, {".safetensors"}).check();
+  flags.out.check_columns(flags.columns);
+  flags.tau.check();
   const Model model = flags.run.load_model(interrupts.token());
-  flags.out.check(model.info().shape);
   const Codes codes = codes_of(flags, model);
+  flags.out.check(model.info().shape, codes.x_T.count, flags.columns);
   if (flags.clip.value().bound != Clip::Bound::none) warn_of_clipping();
   const Samples samples = decode(model, codes,
                                  {.clip = flags.clip.value(),
@@ -56,7 +59,6 @@ void run(const Flags& flags) {
 void add_decode_command(Command root) {
   const Command command = root.add_command(
       "decode", "Decode the codes of ddim encode to pictures, with the same steps");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   command.add_option("codes", flags->codes, "Safetensors file with x_T [N,C,H,W]")
       .required()

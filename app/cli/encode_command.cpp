@@ -7,8 +7,8 @@
 #include "encode_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
+#include "outputs.h"
 #include "picture_flags.h"
-#include "picture_output.h"
 #include "run_flags.h"
 #include "tau_flags.h"
 
@@ -50,8 +50,11 @@ void print_result(const Codes& codes, const Flags& flags) {
 
 void run(const Flags& flags) {
   const Interrupts interrupts;
-  check_output(flags.out, flags.overwrite.value());
+  Files files(flags.overwrite.value());
+  flags.pictures.add_to(files);
+  files.writes("--out", flags.out, {".safetensors"}).check();
   flags.pictures.check();
+  flags.tau.check();
   EncodeOptions options = flags.encode.options();
   options.plan.steps = flags.tau.steps();
   if (flags.tau.tau_given()) options.plan.tau = flags.tau.tau();
@@ -62,6 +65,7 @@ void run(const Flags& flags) {
   warn_of_residual(codes.residual);
   write_codes(flags.out, codes, flags.overwrite.value());
   print_result(codes, flags);
+  flags.pictures.print_skipped();
 }
 
 }  // namespace
@@ -69,7 +73,6 @@ void run(const Flags& flags) {
 void add_encode_command(Command root) {
   const Command command = root.add_command(
       "encode", "Encode pictures: find the noise that the model draws them from (the paper's 5.4)");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   flags->pictures.add_to(command);
   command.add_option("--out", flags->out, "Safetensors file to write: x_T [N,C,H,W] and tau")

@@ -3,14 +3,23 @@
 #include <ddim/quality.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "choice_flag.h"
 #include "commands.h"
 #include "convention_flag.h"
+#include "data_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
+#include "outputs.h"
 #include "picture_flags.h"
 #include "plan_flags.h"
 #include "run_flags.h"
@@ -20,25 +29,63 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using FlagNames = std::set<std::string>;
+
 struct Flags {
   RunFlags run;
-  ChoiceFlag<DataSplit> split{DataSplit::test};
+  DataFlags data;
   EpsErrorOptions options;
   bool eps_error = false;
+  Option data_option;
   Option model;
 
   std::vector<fs::path> sets;
-  ChoiceFlag<DataSplit> second_split{DataSplit::train};
-  Option second_split_option;
+  std::string second_split_name;
+  Option second_split;
   std::int64_t count = 10'000;
-  fs::path extractor = "models/features/resnet56-cifar10";
+  std::string extractor = "resnet56-cifar10";
   fs::path statistics;
-  std::int64_t resamples = QualityOptions{}.resamples;
+  bool shrinks = false;
   ResizeFlag resize;
   PlanFlags plan;
   ConventionFlag convention;
   OverwriteFlag overwrite;
+
+  // Names of flags that say something in some of the command's uses only.
+  FlagNames reading;   ///< how sets of pictures are read
+  FlagNames of_model;  ///< of a model, whatever is done with it
+  FlagNames drawing;   ///< how a model draws
+
+  std::optional<DataSplit> split_of_second() const {
+    return second_split.given() ? value_named<DataSplit>(second_split_name) : std::nullopt;
+  }
 };
+
+/// The names of the flags that `add` adds to the command.
+FlagNames added_by(Command command, const std::function<void()>& add) {
+  const std::size_t before = command.options().size();
+  add();
+  FlagNames names;
+  for (std::size_t i = before; i < command.options().size(); ++i)
+    names.insert(command.options()[i].name());
+  return names;
+}
+
+FlagNames join(const std::vector<FlagNames>& all) {
+  FlagNames joined;
+  for (const FlagNames& names : all) joined.insert(names.begin(), names.end());
+  return joined;
+}
+
+/// Error(usage) for a flag on the command line that would be ignored.
+void refuse_ignored(Command command, const FlagNames& ignored, const std::string& why) {
+  for (const Option option : command.options_on_command_line())
+    if (ignored.contains(option.name()))
+      throw Error(ErrorCode::usage,
+                  fmt::format("{} is not used {}; leave it out", option.name(), why));
+}
+
+// The error of the predicted noise.
 
 void print_json(const EpsErrors& errors) {
   std::string rows;
@@ -60,7 +107,8 @@ void print_json(const EpsErrors& errors) {
 
 void print_table(const EpsErrors& errors) {
   fmt::print(
-      "Mean squared error of the predicted noise per element, {} images, inner {}x{} pixels\n",
+      "Mean squared error of the predicted noise per element, {} images, inner {}x{} pixels "
+      "(width x height)\n",
       errors.images, errors.inner_width, errors.inner_height);
   fmt::print("{:>6}  {:>10}  {}\n", "t", "error", "95 % interval");
   for (const EpsErrorAt& error : errors.at) {
@@ -69,33 +117,87 @@ void print_table(const EpsErrors& errors) {
   }
 }
 
-void run_eps_error(const Flags& flags) {
-  if (!flags.sets.empty())
-    throw Error(ErrorCode::usage,
-                fmt::format("--eps-error takes its pictures from --data; got {} too",
-                            flags.sets.front().string()));
+void run_eps_error(const Flags& flags, Command command) {
+  refuse_ignored(command,
+                 join({flags.drawing,
+                       {"set", "--second-split", "--extractor", "--save-statistics", "--resize",
+                        "--shrink", "--overwrite"}}),
+                 "with --eps-error, which takes its pictures from --data");
+  if (flags.options.data.data.empty()) flags.data_option.throw_missing();
   if (!flags.run.has_model()) flags.model.throw_missing();
-  if (flags.options.data.data.empty()) throw Error(ErrorCode::usage, "--eps-error needs --data");
   const Interrupts interrupts;
   EpsErrorOptions options = flags.options;
-  options.data.split = flags.split.value();
+  options.data = flags.data.options_of(options.data.data);
   options.run = flags.run.options(interrupts.token());
+  check_input(options.data.data);
   const EpsErrors errors = eps_error(flags.run.load_model(interrupts.token()), options);
   if (flags.run.json()) {
     print_json(errors);
   } else {
     print_table(errors);
   }
+  flags.data.print_skipped();
 }
 
-/// Error(user) for two sets that are the same pictures.
-void refuse_one_set_twice(const Flags& flags, DataSplit first, DataSplit second) {
-  std::error_code unknown;
-  if (!fs::equivalent(flags.sets[0], flags.sets[1], unknown) || first != second) return;
-  throw Error(ErrorCode::user,
-              fmt::format("both sets are the same pictures: {} and {}, split {}; give another set, "
-                          "or another --second-split",
-                          flags.sets[0].string(), flags.sets[1].string(), to_string(first)));
+// The comparison of two sets.
+
+/// What is compared, as the user said it.
+struct Comparison {
+  bool draws = false;  ///< the first set is what --model draws
+  std::optional<fs::path> first = {};
+  std::optional<fs::path> second = {};  ///< nothing: only statistics of the first are written
+  bool first_is_statistics = false;
+  bool second_is_statistics = false;
+
+  bool reads_first() const { return first && !first_is_statistics; }
+  bool reads_second() const { return second && !second_is_statistics; }
+  bool extracts() const { return draws || reads_first() || reads_second(); }
+};
+
+Comparison comparison_of(const Flags& flags) {
+  // DDIM_MODEL says nothing beside two sets.
+  const bool draws = flags.run.has_model() &&
+                     (flags.sets.size() < 2 || flags.model.source() == Source::command_line);
+  const std::size_t found = flags.sets.size() + (draws ? 1 : 0);
+  if (found > 2 || found == 0 || (found == 1 && flags.statistics.empty()))
+    throw Error(ErrorCode::usage,
+                fmt::format("evaluate compares two sets of pictures, of which --model is one; got "
+                            "{}; or say --save-statistics, for one set, or --eps-error",
+                            found));
+  Comparison comparison{.draws = draws};
+  if (!draws) comparison.first = flags.sets.front();
+  if (found == 2) comparison.second = flags.sets.back();
+  Files files(flags.overwrite.value());
+  for (const fs::path& set : flags.sets) files.reads(set);
+  files.writes("--save-statistics", flags.statistics, {".npz"}).check();
+  if (comparison.first) comparison.first_is_statistics = holds_statistics(*comparison.first);
+  if (comparison.second) comparison.second_is_statistics = holds_statistics(*comparison.second);
+  return comparison;
+}
+
+void refuse_ignored(Command command, const Flags& flags, const Comparison& comparison) {
+  refuse_ignored(command, {"--data", "--t"},
+                 "to compare sets of pictures; it belongs to --eps-error");
+  if (!comparison.draws)
+    refuse_ignored(command, join({flags.drawing, flags.of_model}), "without --model");
+  if (flags.statistics.empty())
+    refuse_ignored(command, {"--overwrite"}, "without --save-statistics");
+  if (!comparison.reads_first() && !comparison.reads_second())
+    refuse_ignored(command, flags.reading, "where no set is a folder or file of pictures");
+  if (!comparison.extracts())
+    refuse_ignored(command, {"--extractor", "--resize", "--seed"}, "between statistics files");
+  if (!comparison.reads_second())
+    refuse_ignored(command, {"--second-split"}, "without a second set of pictures");
+  if (!comparison.second) refuse_ignored(command, {"--shrink"}, "where one set is not compared");
+  if (!comparison.draws &&
+      (!comparison.second || comparison.first_is_statistics || comparison.second_is_statistics))
+    refuse_ignored(command, {"--seed"}, "where nothing is drawn at random");
+  if (flags.second_split.given() && !comparison.reads_first())
+    refuse_ignored(command, {"--split"}, "beside --second-split where the first set is not read");
+  if (comparison.first_is_statistics && !flags.statistics.empty())
+    throw Error(ErrorCode::user,
+                fmt::format("--save-statistics {}: the first set, {}, holds statistics already",
+                            flags.statistics.string(), comparison.first->string()));
 }
 
 /// The name of a measure and what was found.
@@ -110,77 +212,31 @@ std::vector<Row> rows_of(const Quality& quality) {
   return rows;
 }
 
-/// What the figures were made by, in the order in which it is shown.
-std::vector<std::pair<std::string, std::string>> recipe_of(const Flags& flags,
-                                                           const FeatureSet& first,
-                                                           const FeatureSet& second,
-                                                           const std::string& sampling) {
-  std::vector<std::pair<std::string, std::string>> recipe{
-      {"extractor", first.recipe.extractor},
-      {"extractor_hash", first.recipe.extractor_hash},
-      {"resizing", first.recipe.resizing},
-      {"rounding", first.recipe.rounding},
-      {"first", first.source},
-      {"first_count", std::to_string(first.count)},
-      {"second", second.source},
-      {"second_count", std::to_string(second.count)},
-      {"seed", std::to_string(flags.options.seed)},
-      {"resamples", std::to_string(flags.resamples)}};
-  if (!sampling.empty()) recipe.emplace_back("sampling", sampling);
-  return recipe;
+/// What figures are made by: names and values in the order in which they are shown.
+using Lines = std::vector<std::pair<std::string, std::string>>;
+
+/// Both are known to agree where both say something.
+void add_extractor(const FeatureRecipe& first, const FeatureRecipe& second, Lines& lines) {
+  const auto add = [&](const char* name, std::string FeatureRecipe::*part) {
+    const std::string& found = (first.*part).empty() ? second.*part : first.*part;
+    lines.emplace_back(name, found.empty() ? "not known" : found);
+  };
+  add("extractor", &FeatureRecipe::extractor);
+  add("extractor_hash", &FeatureRecipe::extractor_hash);
+  add("resizing", &FeatureRecipe::resizing);
+  add("rounding", &FeatureRecipe::rounding);
 }
 
-void run_comparison(const Flags& flags) {
-  const bool draws = flags.run.has_model();
-  const std::size_t needed = draws ? 1 : 2;
-  const bool only_statistics = !flags.statistics.empty() && flags.sets.size() + 1 == needed;
-  if (flags.sets.size() != needed && !only_statistics)
-    throw Error(ErrorCode::usage,
-                fmt::format("evaluate compares two sets of pictures, of which --model is one; got "
-                            "{}; or say --eps-error",
-                            flags.sets.size() + (draws ? 1 : 0)));
-  const DataSplit first_split = flags.split.value();
-  const DataSplit second_split =
-      flags.second_split_option.given() ? flags.second_split.value() : first_split;
-  if (flags.sets.size() == 2) refuse_one_set_twice(flags, first_split, second_split);
+void add_set(const std::string& which, const FeatureSet& set, Lines& lines) {
+  lines.emplace_back(which, set.source);
+  lines.emplace_back(which + "_count", set.count == 0 ? "not known" : std::to_string(set.count));
+  if (set.recipe.extractor.empty())
+    lines.emplace_back(which + "_recipe",
+                       "not stated in the file: taken to be that of the other set");
+}
 
-  const Interrupts interrupts;
-  const RunOptions run = flags.run.options(interrupts.token());
-  const FeatureExtractor extractor = FeatureExtractor::load(flags.extractor);
-  const Fit fit = flags.resize.value();
-  const auto load = [&](const fs::path& path, DataSplit split) {
-    if (holds_statistics(path)) return read_statistics(path);
-    return extractor.extract(
-        {.data = path, .split = split, .max_images = flags.options.data.max_images}, fit, run);
-  };
-  std::string sampling;
-  FeatureSet first;
-  if (draws) {
-    const Model model = flags.run.load_model(interrupts.token());
-    SampleOptions options{.count = flags.count,
-                          .seed = flags.options.seed,
-                          .class_choice = flags.run.class_choice(),
-                          .run = run};
-    const auto [preset, described] =
-        flags.convention.preset(flags.plan, flags.plan.options(), model);
-    options.plan = preset;
-    sampling = described;
-    first = extractor.extract(model, make_plan(model, preset), options, fit);
-  } else {
-    first = load(flags.sets.front(), first_split);
-  }
-  if (!flags.statistics.empty()) write_statistics(flags.statistics, first, flags.overwrite.value());
-  if (only_statistics) {
-    fmt::print("{}: statistics of {} pictures by {}\n", flags.statistics.string(), first.count,
-               first.recipe.extractor);
-    return;
-  }
-  const FeatureSet second = load(flags.sets.back(), draws ? first_split : second_split);
-  const Quality quality = compare_sets(
-      first, second,
-      {.resamples = flags.resamples, .seed = flags.options.seed, .threads = run.threads});
-  const auto recipe = recipe_of(flags, first, second, sampling);
-  if (flags.run.json()) {
+void print(const Quality& quality, const Lines& recipe, bool as_json) {
+  if (as_json) {
     JsonObject line;
     for (const auto& [name, measure] : rows_of(quality))
       line.add(name, measure.value).add(name + "_half_width_95", measure.half_width_95);
@@ -189,11 +245,90 @@ void run_comparison(const Flags& flags) {
     fmt::print("{}\n", line.text());
     return;
   }
-  fmt::print("{:<18}  {:>10}  95 % interval   (by {}: not FID)\n", "measure", "value",
-             first.recipe.extractor);
+  fmt::print("{:<18}  {:>10}  95 % interval\n", "measure", "value");
   for (const auto& [name, measure] : rows_of(quality))
     fmt::print("{:<18}  {:>10.5f}  +- {:.5f}\n", name, measure.value, measure.half_width_95);
+  fmt::print("\n");
   for (const auto& [name, value] : recipe) fmt::print("{}: {}\n", name, value);
+}
+
+/// What the model draws, and how: the recipe of sample().
+FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const RunOptions& run,
+                Lines& sampling) {
+  if (!flags.shrinks && flags.statistics.empty() && flags.count <= extractor.dimensions())
+    throw Error(ErrorCode::user,
+                fmt::format("--count {}: a covariance of {} features needs at least {} pictures; "
+                            "draw more, or shrink the covariances with --shrink",
+                            flags.count, extractor.dimensions(), extractor.dimensions() + 1));
+  const PlanOptions said = flags.plan.options();
+  flags.convention.refuse_contradictions(flags.plan);
+  const Model model = flags.run.load_model(run.stop);
+  SampleOptions options{.count = flags.count,
+                        .seed = flags.options.seed,
+                        .class_choice = flags.run.class_choice(run.stop),
+                        .run = run};
+  options.plan = flags.convention.preset(flags.plan, said, model).options;
+  FeatureSet set =
+      extractor.extract(model, make_plan(model, options.plan), options, flags.resize.value());
+  for (const auto& [name, value] : make_recipe(model, options))
+    if (name != "count" && name != "seed") sampling.emplace_back(name, value);
+  return set;
+}
+
+void run_comparison(const Flags& flags, Command command) {
+  const Comparison comparison = comparison_of(flags);
+  refuse_ignored(command, flags, comparison);
+  const Interrupts interrupts;
+  const RunOptions run = flags.run.options(interrupts.token());
+  std::optional<FeatureExtractor> extractor;
+  if (comparison.extracts()) extractor = FeatureExtractor::load(find_extractor(flags.extractor));
+  const auto load = [&](const fs::path& path, bool is_statistics,
+                        std::optional<DataSplit> split) -> FeatureSet {
+    if (is_statistics) return read_statistics(path);
+    DataOptions options = flags.data.options_of(path);
+    if (split) options.split = split;
+    return extractor->extract(options, flags.resize.value(), run);
+  };
+  Lines sampling;
+  const FeatureSet first = comparison.draws
+                               ? draw(flags, *extractor, run, sampling)
+                               : load(*comparison.first, comparison.first_is_statistics, {});
+  if (!flags.statistics.empty()) write_statistics(flags.statistics, first, flags.overwrite.value());
+  Lines recipe;
+  if (!comparison.second) {
+    add_extractor(first.recipe, {}, recipe);
+    add_set("first", first, recipe);
+    recipe.emplace_back("statistics", flags.statistics.string());
+    recipe.insert(recipe.end(), sampling.begin(), sampling.end());
+    JsonObject line;
+    for (const auto& [name, value] : recipe) {
+      if (flags.run.json()) line.add(name, value);
+      if (!flags.run.json()) fmt::print("{}: {}\n", name, value);
+    }
+    if (flags.run.json()) fmt::print("{}\n", line.text());
+    flags.data.print_skipped();
+    return;
+  }
+  const FeatureSet second =
+      load(*comparison.second, comparison.second_is_statistics, flags.split_of_second());
+  const Quality quality =
+      compare_sets(first, second,
+                   {.few_pictures = flags.shrinks ? FewPictures::shrink : FewPictures::refuse,
+                    .seed = flags.options.seed,
+                    .threads = run.threads});
+  add_extractor(first.recipe, second.recipe, recipe);
+  add_set("first", first, recipe);
+  add_set("second", second, recipe);
+  if (flags.shrinks)
+    recipe.emplace_back("covariance",
+                        fmt::format("oracle approximating shrinkage, {:.4f} of the first, {:.4f} "
+                                    "of the second",
+                                    quality.first_shrinkage, quality.second_shrinkage));
+  recipe.emplace_back("interval", "infinitesimal jackknife");
+  recipe.emplace_back("seed", std::to_string(flags.options.seed));
+  recipe.insert(recipe.end(), sampling.begin(), sampling.end());
+  print(quality, recipe, flags.run.json());
+  flags.data.print_skipped();
 }
 
 }  // namespace
@@ -201,59 +336,70 @@ void run_comparison(const Flags& flags) {
 void add_evaluate_command(Command root) {
   const Command command =
       root.add_command("evaluate", "Compare sets of pictures, or measure a model on a data set");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   EpsErrorOptions& options = flags->options;
   command
-      .add_option(
-          "set", flags->sets,
-          "Sets to compare, the reference last: folders of pictures, .npz files, data sets, "
-          "statistics files; with --model, the reference alone")
+      .add_option("set", flags->sets,
+                  "Sets to compare, the reference last: folders of pictures, .npz or .npy files, "
+                  "data sets, statistics files; with --model, the reference alone")
       .type_name("SET");
   command.add_flag("--eps-error", flags->eps_error,
                    "Measure the mean squared error of the predicted noise at each t of --t");
+  flags->data_option =
+      command
+          .add_option("--data", flags->options.data.data,
+                      "With --eps-error: folder, .npz or .npy file of the data set, as for ddim "
+                      "train")
+          .envname("DDIM_DATA")
+          .type_name("DIR");
+  flags->reading = added_by(command, [&] { flags->data.add_reading_to(command); });
+  std::vector<std::string> splits;
+  for (const Named<DataSplit>& entry : Names<DataSplit>::all()) splits.emplace_back(entry.name);
+  flags->second_split = command
+                            .add_option("--second-split", flags->second_split_name,
+                                        "Which part of the second set (default: as --split)")
+                            .type_name("NAME")
+                            .one_of(splits);
+  flags->drawing = added_by(command, [&] {
+    command.add_option("--count", flags->count, "How many pictures --model draws")
+        .positive()
+        .show_default();
+    flags->convention.add_to(command);
+    flags->plan.add_to(command);
+  });
   command
-      .add_option("--data", options.data.data,
-                  "With --eps-error: folder or .npz file of the data set, as for ddim train")
-      .envname("DDIM_DATA")
-      .type_name("DIR");
-  flags->split.add_to(command, "--split", "Which part of the data set: train or test");
-  flags->second_split_option = flags->second_split.add_to(
-      command, "--second-split", "Which part of the second set (default: as --split)");
-  command.add_option("--count", flags->count, "How many pictures --model draws")
-      .positive()
-      .show_default();
-  command
-      .add_option("--extractor", flags->extractor, "Folder of the network that looks at pictures")
+      .add_option("--extractor", flags->extractor,
+                  "Network that looks at pictures: its name, or its folder")
       .envname("DDIM_EXTRACTOR")
       .show_default()
-      .type_name("DIR");
+      .type_name("NAME");
   command
       .add_option("--save-statistics", flags->statistics,
-                  "Write the statistics of the first set to this .npz file")
+                  "Write the statistics of the first set to this .npz file; needs no second set")
       .type_name("FILE");
-  command.add_option("--resamples", flags->resamples, "Bootstrap samples behind each interval")
-      .positive()
-      .show_default();
+  command.add_flag("--shrink", flags->shrinks,
+                   "Go on with fewer pictures than features: shrink the covariances (OAS)");
   flags->resize.add_to(command);
-  flags->convention.add_to(command);
-  flags->plan.add_to(command);
   command.add_option("--t", options.t, "Values of t, counted from 0")
       .delimiter(',')
+      .non_negative()
       .show_default("10,100,500,900")
       .type_name("LIST");
-  command.add_option("--max-images", options.data.max_images, "Use only the first N pictures");
-  command.add_option("--seed", options.seed, "Random seed of noise, pictures and resampling")
+  command.add_option("--seed", options.seed, "Random seed of noise, pictures and subsets")
       .envname("DDIM_SEED")
       .non_negative()
       .show_default();
-  flags->model = flags->run.add_to(command);
+  flags->of_model = added_by(command, [&] { flags->model = flags->run.add_to(command); });
+  for (const char* name : {"--class", "--guidance", "--null-class"})
+    flags->drawing.insert(flags->of_model.extract(name));
+  for (const char* name : {"--batch", "--threads", "--json", "--quiet"})
+    flags->of_model.erase(name);
   flags->overwrite.add_to(command);
-  command.callback([flags] {
+  command.callback([flags, command] {
     if (flags->eps_error) {
-      run_eps_error(*flags);
+      run_eps_error(*flags, command);
     } else {
-      run_comparison(*flags);
+      run_comparison(*flags, command);
     }
   });
 }

@@ -46,6 +46,7 @@ void print_model(const Flags& flags) {
                            .add("layers_per_block", info.layers_per_block)
                            .add_text("learns_variance", info.learns_variance ? "true" : "false")
                            .add("num_classes", info.num_classes)
+                           .add("class_names", info.class_names)
                            .add("null_class", info.null_class.value_or(-1))
                            .add("schedule", to_string(info.process.schedule))
                            .add("T", info.process.T)
@@ -75,6 +76,9 @@ void print_model(const Flags& flags) {
   if (info.num_classes > 0) {
     fmt::print("classes     0 to {}{}\n", info.num_classes - 1,
                info.null_class ? fmt::format("; {} means none", *info.null_class) : "");
+    if (!info.class_names.empty())
+      fmt::print("            {}\n",
+                 printable(fmt::format("{}", fmt::join(info.class_names, ", "))));
   }
   fmt::print("schedule    {}; the network predicts {}\n", schedule_text(info.process),
              to_string(info.process.prediction));
@@ -122,7 +126,6 @@ void run(const Flags& flags) {
 void add_info_command(Command root) {
   const Command command =
       root.add_command("info", "Print what a model is, or how a picture was made");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   command
       .add_option(

@@ -10,29 +10,41 @@ constexpr double kStrength = 0.8;
 }  // namespace
 
 void InitFlags::add_to(Command command) {
-  command
-      .add_option("--init-image", images_,
-                  "Start from this picture instead of noise; with several files, one result for "
-                  "each")
-      .type_name("FILE");
-  dependents_.push_back(command.add_option(
-      "--strength", strength_,
-      "With --init-image: fraction of the steps to run (0 to 1); lower values keep more of the "
-      "picture. Default: 0.8, or 1 with --mask"));
+  const Option image =
+      command
+          .add_option(
+              "--init-image", images_,
+              "Start from this picture instead of noise; with several files, one result for "
+              "each")
+          .type_name("FILE");
+  dependents_.push_back(command
+                            .add_option("--strength", strength_,
+                                        "With --init-image: fraction of the steps to run (0 to 1); "
+                                        "lower values keep more of the "
+                                        "picture. Default: 0.8, or 1 with --mask")
+                            .above(0)
+                            .at_most(1));
   dependents_.push_back(by_.add_to(command, "--init-by",
                                    "With --init-image, how to start: noise (add noise from the "
                                    "seed) or encoding (encode the picture)"));
   dependents_.push_back(
       command
-          .add_option("--mask", mask_, "With --init-image: redraw only the white area of this mask")
+          .add_option("--mask", mask_,
+                      "With --init-image: redraw only the white area of this mask; what is "
+                      "transparent in it counts as black, grey is mixed")
           .type_name("FILE"));
   dependents_.push_back(resize_.add_to(command));
+  for (const Option option : dependents_) option.needs(image);
 }
 
 void InitFlags::check() const {
-  if (given()) return;
+  if (given()) {
+    for (const std::filesystem::path& image : images_) check_input(image);
+    if (!mask_.empty()) check_input(mask_);
+    return;
+  }
   for (const Option option : dependents_)
-    if (option.given()) throw Error(ErrorCode::user, option.name() + " needs --init-image");
+    if (option.given()) throw Error(ErrorCode::user, option.cause() + " needs --init-image");
 }
 
 double InitFlags::strength() const {
@@ -42,7 +54,7 @@ double InitFlags::strength() const {
 std::optional<InitImage> InitFlags::load(const Model& model) const {
   if (!given()) return std::nullopt;
   InitImage init{.images = load_pictures(model, images_, resize_.value()), .by = by_.value()};
-  if (!mask_.empty()) init.mask = load_pictures(model, {mask_}, resize_.value());
+  if (!mask_.empty()) init.mask = load_mask(model, mask_, resize_.value());
   return init;
 }
 

@@ -75,31 +75,54 @@ std::vector<Image> film_of(const std::vector<Image>& images, std::int64_t column
   return film;
 }
 
-/// Before anything is computed: what --animation asks for can be written.
-void check_animation(const Flags& flags) {
-  if (flags.animation.empty()) return;
-  if (flags.animation.extension() != ".webp") {
-    throw Error(ErrorCode::user,
-                fmt::format("--animation must end in .webp; got {}", flags.animation.string()));
-  }
-  check_output(flags.animation, flags.overwrite.value());
-  if (!can_write_animations()) {
+/// Before a model is loaded: the files that are read are there, those asked for can be written.
+void check_files(const Flags& flags) {
+  Files files(flags.overwrite.value());
+  flags.out.add_to(files);
+  files.writes("--animation", flags.animation, {".webp"});
+  for (const std::string& end : flags.ends)
+    if (!seed_of(end) && fs::path(end).has_extension()) files.reads(end);
+  files.check();
+  if (!flags.animation.empty() && !can_write_animations()) {
     throw Error(ErrorCode::user,
                 "--animation: this build cannot write WebP; install libwebp (Debian, Ubuntu: "
                 "apt-get install libwebp-dev) and build again, or leave out --animation");
   }
 }
 
+/// A file of codes holds any number of states, so that more than four words are wrong for certain,
+/// and others where each is one state.
+void check_ends(const Flags& flags) {
+  const bool has_codes = std::ranges::any_of(flags.ends, [](const std::string& end) {
+    return fs::path(end).extension() == ".safetensors";
+  });
+  const std::size_t count = flags.ends.size();
+  if (count > 4 || (!has_codes && count != 2 && count != 4)) {
+    throw Error(ErrorCode::user, fmt::format("interpolate needs two endpoints (a line) or four (a "
+                                             "grid); got {}",
+                                             count));
+  }
+  for (const std::string& end : flags.ends) {
+    if (!seed_of(end) && !fs::exists(end)) {
+      throw Error(
+          ErrorCode::user,
+          fmt::format("{}: neither a seed nor a file, such as 7, a.png or code.safetensors", end));
+    }
+  }
+}
+
 void run(const Flags& flags) {
   const Interrupts interrupts;
   const Overwrite overwrite = flags.overwrite.value();
-  flags.out.check(overwrite);
-  check_animation(flags);
+  check_files(flags);
+  check_ends(flags);
   SampleOptions options{.plan = flags.plan.options(),
                         .class_choice = flags.run.class_choice(),
                         .run = flags.run.options(interrupts.token())};
   const Model model = flags.run.load_model(interrupts.token());
-  flags.out.check(model.info().shape);
+  const bool is_line = flags.ends.size() == 2;
+  flags.out.check(model.info().shape, is_line ? flags.frames : flags.frames * flags.frames,
+                  flags.frames);
   if (const std::int64_t channels = model.info().shape.channels;
       !flags.animation.empty() && channels > 4)
     throw Error(ErrorCode::user,
@@ -126,7 +149,6 @@ void run(const Flags& flags) {
 void add_interpolate_command(Command root) {
   const Command command = root.add_command(
       "interpolate", "Draw a transition between pictures, codes or seeds (the paper's figure 6)");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   command
       .add_option("endpoints", flags->ends,
@@ -138,15 +160,19 @@ void add_interpolate_command(Command root) {
   command
       .add_option("--frames", flags->frames,
                   "Pictures in a line; in a grid, also the number of lines")
+      .within(2, 10'000)
       .show_default();
   flags->out.add_to(command, "all pictures").required();
-  command
-      .add_option("--animation", flags->animation,
-                  "Also write the pictures as a looping back-and-forth animation")
-      .type_name("NAME.webp");
+  const Option animation =
+      command
+          .add_option("--animation", flags->animation,
+                      "Also write the pictures as a looping back-and-forth animation")
+          .type_name("NAME.webp");
   command
       .add_option("--frame-ms", flags->frame_ms,
                   "Duration of each picture of the animation in milliseconds")
+      .within(10, 10'000)
+      .needs(animation)
       .show_default();
   flags->resize.add_to(command);
   flags->plan.add_to(command);

@@ -28,6 +28,12 @@ JsonObject& JsonObject::add(std::string_view key, std::string_view value) {
   return add_text(key, quoted(value));
 }
 
+JsonObject& JsonObject::add(std::string_view key, const std::vector<std::string>& values) {
+  std::string list;
+  for (const std::string& value : values) list += (list.empty() ? "" : ",") + quoted(value);
+  return add_text(key, "[" + list + "]");
+}
+
 JsonObject& JsonObject::add(std::string_view key, double value) {
   return add_text(key, std::isfinite(value) ? fmt::format("{}", value) : "null");
 }

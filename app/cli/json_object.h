@@ -3,6 +3,7 @@
 #include <concepts>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ddim::cli {
 
@@ -13,6 +14,7 @@ class JsonObject {
   JsonObject& add(std::string_view key, const char* value) {
     return add(key, std::string_view(value));
   }
+  JsonObject& add(std::string_view key, const std::vector<std::string>& values);
   JsonObject& add(std::string_view key, double value);  ///< null for NaN and infinity
   JsonObject& add(std::string_view key, std::integral auto value) {
     return add_text(key, std::to_string(value));

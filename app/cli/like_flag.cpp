@@ -82,13 +82,16 @@ std::string bytes_of(const fs::path& path) {
 }  // namespace
 
 void LikeFlag::add_to(Command command) {
+  const Option like =
+      command
+          .add_option(
+              "--like", file_,
+              "Redraw the picture in this PNG; its recipe supplies all flags that you do not give")
+          .type_name("FILE.png");
   command
-      .add_option(
-          "--like", file_,
-          "Redraw the picture in this PNG; its recipe supplies all flags that you do not give")
-      .type_name("FILE.png");
-  command.add_flag("--other-weights", other_weights_,
-                   "With --like: draw even if the model has different weights");
+      .add_flag("--other-weights", other_weights_,
+                "With --like: draw even if the model has different weights")
+      .needs(like);
 }
 
 void LikeFlag::set_flags(Command command) {

@@ -1,25 +1,26 @@
 #include <ddim/error.h>
 #include <ddim/version.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <new>
 
 #include "commands.h"
 #include "program.h"
+#include "terminal.h"
 
 namespace {
 
 constexpr const char* kFooter =
-    "A flag overrides its environment variable, which overrides the file of --config, which\n"
-    "overrides the default. Exit codes: 0 done, 1 impossible request, 2 wrong command line, 3 NaN\n"
+    "A flag overrides its environment variable, which overrides the file of --config, which "
+    "overrides the default. Exit codes: 0 done, 1 impossible request, 2 wrong command line, 3 NaN "
     "or infinity, 4 damaged file, 5 reading or writing failed, 70 internal error (a defect of "
-    "ddim),\n"
-    "130 interrupted.";
+    "ddim), 130 interrupted.";
 
 int run(int argc, char** argv) {
   ddim::cli::Program program("ddim",
                              "Denoising diffusion implicit models (arXiv:2010.02502) on the CPU",
-                             fmt::format("ddim {}", ddim::version()));
+                             ddim::version_details);
   const ddim::cli::Command root = program.root();
   ddim::cli::add_sample_command(root);
   ddim::cli::add_sweep_command(root);
@@ -29,19 +30,19 @@ int run(int argc, char** argv) {
   ddim::cli::add_reconstruct_command(root);
   ddim::cli::add_consistency_command(root);
   ddim::cli::add_train_command(root);
+  ddim::cli::add_plot_command(root);
   ddim::cli::add_plan_command(root);
   ddim::cli::add_info_command(root);
   ddim::cli::add_convert_command(root);
   ddim::cli::add_evaluate_command(root);
   ddim::cli::add_bench_command(root);
   ddim::cli::add_pull_command(root);
-  program.add_config_file();
   root.footer(kFooter);
   if (argc == 1) {
-    fmt::print(stderr, "{}", root.help());
+    fmt::print(stderr, "{}", program.help());
     return static_cast<int>(ddim::ErrorCode::usage);
   }
-  program.run(argc, argv);
+  program.run({argv + 1, argv + argc});
   return 0;
 }
 
@@ -51,7 +52,8 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const ddim::Error& error) {
-    fmt::print(stderr, "ddim: {}\n", error.what());
+    fmt::print(stderr, "{} {}\n", ddim::cli::red("ddim:", ddim::cli::has_colour(STDERR_FILENO)),
+               error.what());
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "ddim: not enough memory; try a smaller --batch or --memory low\n");

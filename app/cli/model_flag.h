@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ddim/pull.h>
+#include <fmt/core.h>
 
 #include <filesystem>
 #include <string>
@@ -23,7 +24,8 @@ class ModelFlag {
   Option add_model_to(Command command) {
     return command
         .add_option("--model", model_,
-                    "Model folder, checkpoint or file, or OWNER/NAME[@REVISION] of a pulled model")
+                    "Model folder or file, checkpoint, training run (its newest checkpoint), or "
+                    "OWNER/NAME[@REVISION] of a pulled model")
         .envname("DDIM_MODEL")
         .type_name("MODEL");
   }
@@ -31,8 +33,17 @@ class ModelFlag {
   bool given() const { return !model_.empty(); }
   /// Where the model is; fetched first when --pull says so. Errors as find_model().
   std::filesystem::path folder(const std::stop_token& stop = {}) const {
-    return find_model(model_, pull_ ? MissingModel::pull : MissingModel::refuse,
-                      {.show_progress = ShowProgress::on_stderr, .stop = stop});
+    return folder(model_, stop);
+  }
+  /// Where another model is, which is named instead of --model where it is not empty.
+  std::filesystem::path folder(const std::string& model, const std::stop_token& stop = {}) const {
+    const std::string& name = model.empty() ? model_ : model;
+    const std::filesystem::path folder =
+        find_model(name, pull_ ? MissingModel::pull : MissingModel::refuse,
+                   {.show_progress = ShowProgress::on_stderr, .stop = stop});
+    if (folder != name && std::filesystem::is_directory(name))
+      fmt::print(stderr, "model: {}, the newest checkpoint\n", folder.string());
+    return folder;
   }
 
  private:

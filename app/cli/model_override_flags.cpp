@@ -68,7 +68,7 @@ void ModelOverrideFlags::add_process_to(Command command) {
       .one_of(schedules);
   command.add_option("--beta-start", values_.beta_start, "First beta, in the same way");
   command.add_option("--beta-end", values_.beta_end, "Last beta, in the same way");
-  command.add_option("--T", values_.T, "Number of training steps, in the same way");
+  command.add_option("--T", values_.T, "Number of training steps, in the same way").positive();
   command
       .add_option("--prediction", prediction_,
                   "What the network predicts, in the same way: eps, x0 or v")

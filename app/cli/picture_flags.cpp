@@ -5,29 +5,31 @@
 namespace ddim::cli {
 
 void PictureFlags::add_to(Command command) {
-  command
-      .add_option("pictures", files_,
-                  "PNG, JPEG, .npz (bytes [N,H,W,C]) and .safetensors (x_0 [N,C,H,W]) files")
-      .type_name("FILE");
-  command.add_option("--data", data_.data, "Folder or .npz file with a data set, instead of files")
-      .envname("DDIM_DATA")
-      .type_name("DIR");
-  split_.add_to(command, "--split", "With --data: which part of the data set, test or train");
-  command.add_option("--max-images", data_.max_images,
-                     "With --data: use only the first N pictures");
+  const Option files = command
+                           .add_option("pictures", files_,
+                                       "Files: PNG, JPEG, BMP, WebP, GIF, TIFF; .npz (bytes "
+                                       "[N,H,W,C]) and .safetensors (x_0 [N,C,H,W])")
+                           .type_name("FILE");
+  data_
+      .add_to(command, "Folder, .npz or .npy file with a data set, instead of files",
+              "With --data: ")
+      .excludes(files);
   resize_.add_to(command);
 }
 
 void PictureFlags::check() const {
-  if (files_.empty() && data_.data.empty())
+  if (files_.empty() && !data_.given())
     throw Error(ErrorCode::user, "give picture files, or a data set with --data DIR");
 }
 
+void PictureFlags::add_to(Files& files) const {
+  for (const std::filesystem::path& file : files_) files.reads(file);
+  files.reads(data_.data());
+}
+
 FloatImages PictureFlags::load(const Model& model) const {
-  check();
-  if (!files_.empty()) return load_pictures(model, files_, resize_.value());
-  DataOptions data = data_;
-  data.split = split_.value();
+  const DataOptions data = data_.options();
+  if (!files_.empty()) return load_pictures(model, files_, resize_.value(), data.read);
   return load_data_set(model, data, resize_.value());
 }
 

@@ -3,6 +3,8 @@
 #include <ddim/pictures.h>
 
 #include "choice_flag.h"
+#include "data_flags.h"
+#include "outputs.h"
 
 namespace ddim::cli {
 
@@ -12,8 +14,8 @@ class ResizeFlag {
   Option add_to(Command command) {
     return fit_.add_to(
         command, "--resize", Fit::crop_resize,
-        "Fit pictures of another size: --resize or --resize=crop-resize (crop to the model's "
-        "proportions around the centre, then resize), or --resize=pad (add a black border); "
+        "Fit pictures of another size: --resize or --resize crop-resize (crop to the model's "
+        "proportions around the centre, then resize), or --resize pad (add a black border); "
         "without this flag, such pictures are refused");
   }
   Fit value() const { return fit_.value(); }
@@ -22,19 +24,22 @@ class ResizeFlag {
   ChoiceFlag<Fit> fit_;
 };
 
-/// Pictures to work on: files, or --data with --split and --max-images; and --resize.
+/// Pictures to work on: files, or --data with its flags; and --resize.
 class PictureFlags {
  public:
   void add_to(Command command);
   /// Error(user) when there are neither files nor --data.
   void check() const;
-  /// Files win over --data. Errors as check(), load_pictures() and load_data_set().
+  /// Among the files of a command.
+  void add_to(Files& files) const;
+  /// Errors as check(), load_pictures() and load_data_set().
   FloatImages load(const Model& model) const;
+  /// After the command's work: DataFlags::print_skipped().
+  void print_skipped() const { data_.print_skipped(); }
 
  private:
   std::vector<std::filesystem::path> files_;
-  DataOptions data_;
-  ChoiceFlag<DataSplit> split_{DataSplit::test};
+  DataFlags data_;
   ResizeFlag resize_;
 };
 

@@ -16,20 +16,6 @@ bool is(const fs::path& path, const char* extension) { return path.extension() =
 
 }  // namespace
 
-void check_output(const fs::path& file, Overwrite overwrite) {
-  if (fs::is_directory(file))
-    throw Error(ErrorCode::user, fmt::format("{} is a folder, not a file", file.string()));
-  if (fs::exists(file) && overwrite == Overwrite::refuse) {
-    throw Error(ErrorCode::user,
-                fmt::format("{} exists; choose another name, or add --overwrite", file.string()));
-  }
-  const fs::path folder = fs::absolute(file).parent_path();
-  if (!fs::is_directory(folder)) {
-    throw Error(ErrorCode::user, fmt::format("cannot write {}: the folder {} does not exist",
-                                             file.string(), folder.string()));
-  }
-}
-
 void check_png_shape(const PictureShape& shape, const std::string& flag) {
   if (shape.channels <= kMaxPngChannels) return;
   throw Error(ErrorCode::user,
@@ -47,16 +33,30 @@ Option PictureOutput::add_to(Command command, const std::string& contents) {
       .type_name("NAME.png");
 }
 
+void PictureOutput::add_to(Files& files) const {
+  files.writes("--out", path_, {".png", ".npz", ".safetensors"});
+}
+
 void PictureOutput::check(Overwrite overwrite) const {
-  if (!is(path_, ".png") && !is(path_, ".npz") && !is(path_, ".safetensors")) {
-    throw Error(ErrorCode::user, fmt::format("--out must end in .png, .npz or .safetensors; got {}",
-                                             path_.string()));
-  }
-  check_output(path_, overwrite);
+  Files files(overwrite);
+  add_to(files);
+  files.check();
+}
+
+void PictureOutput::check_columns(std::optional<std::int64_t> columns) const {
+  if (!columns || is(path_, ".png")) return;
+  throw Error(ErrorCode::user,
+              fmt::format("--columns is for a grid in a PNG; --out {} has none", path_.string()));
 }
 
 void PictureOutput::check(const PictureShape& shape) const {
   if (is(path_, ".png")) check_png_shape(shape, fmt::format("--out {}", path_.string()));
+}
+
+void PictureOutput::check(const PictureShape& shape, std::int64_t count,
+                          std::optional<std::int64_t> columns) const {
+  check(shape);
+  if (is(path_, ".png")) check_grid(shape, count, {.columns = columns});
 }
 
 /// Writes what is no PNG.

@@ -8,12 +8,9 @@
 #include <string>
 
 #include "command_line.h"
+#include "outputs.h"
 
 namespace ddim::cli {
-
-/// What can be known of an output file before hours of work: Error(user) when `file` is a folder,
-/// lies in none, or exists and may not be replaced.
-void check_output(const std::filesystem::path& file, Overwrite overwrite);
 
 /// --out: one PNG grid of all pictures; or, for any number of channels, all as bytes in an .npz
 /// file or as floats in a .safetensors file.
@@ -26,10 +23,17 @@ class PictureOutput {
   bool given() const { return !path_.empty(); }
   const std::filesystem::path& path() const { return path_; }
 
-  /// Before a model is loaded: check_output(), and Error(user) for a name that ends otherwise.
+  /// Among the files of a command, which are checked before a model is loaded.
+  void add_to(Files& files) const;
+  /// The same as a check of its own.
   void check(Overwrite overwrite) const;
+  /// Error(user) for a number of columns where there is no grid.
+  void check_columns(std::optional<std::int64_t> columns) const;
   /// Before anything is computed: Error(user) when a PNG cannot hold such pictures.
   void check(const PictureShape& shape) const;
+  /// The same, also when a grid of `count` of them is too large for a PNG.
+  void check(const PictureShape& shape, std::int64_t count,
+             std::optional<std::int64_t> columns) const;
   /// `columns`, the recipe and `text` are for a PNG.
   void write(const Samples& samples, std::optional<std::int64_t> columns,
              Overwrite overwrite) const;

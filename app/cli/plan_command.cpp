@@ -72,7 +72,6 @@ void add_plan_command(Command root) {
   const Command command = root.add_command(
       "plan",
       "Print the steps of a sampler: t, sqrt(alpha_bar), sigma and number of network calls");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   const Option model = flags->model.add_to(command);
   flags->overrides.add_to(command);

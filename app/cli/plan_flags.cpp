@@ -8,14 +8,12 @@ namespace {
 
 constexpr Clip kKeepEps{.bound = Clip::Bound::range};
 
-bool takes_eta(Sampler sampler) { return sampler == Sampler::ddim || sampler == Sampler::euler; }
-
 }  // namespace
 
 void PlanFlags::add_to(Command command) {
   const std::size_t num_before = command.options().size();
   tau_.add_to(command);
-  sampler_.add_to(
+  sampler_option_ = sampler_.add_to(
       command, "--sampler",
       "Sampler: ddim (the paper's), ddpm-small, ddpm-large, ddpm-learned (the network's own "
       "variance), euler (eq. 13), euler-t (eq. 15), ab1 to ab4 (Adams-Bashforth), heun, dpmpp-2m, "
@@ -25,6 +23,7 @@ void PlanFlags::add_to(Command command) {
           .add_option(
               "--eta", eta_,
               "Amount of noise added in each step, for ddim and euler: 0 is DDIM, 1 is DDPM")
+          .non_negative()
           .show_default();
   command
       .add_flag("--sigma-hat", sigma_hat_,
@@ -33,30 +32,38 @@ void PlanFlags::add_to(Command command) {
   clip_.add_to(
       command, "--clip", kKeepEps,
       "Clamp the predicted x_0 to [-1, 1] in each step. --clip keeps the network's eps, as "
-      "diffusers does; --clip=rederive-eps computes eps again, as the paper's code does with "
+      "diffusers does; --clip rederive-eps computes eps again, as the paper's code does with "
       "sigma-hat; threshold-keep-eps and threshold-rederive-eps use a dynamic threshold");
   clip_range_option_ = command
                            .add_option("--clip-range", clip_numbers_.range,
                                        "Clamp x_0 to [-R, R] instead of [-1, 1]")
                            .type_name("R")
+                           .above(0)
                            .show_default();
   threshold_option_ = command
                           .add_option("--threshold", clip_numbers_.quantile,
                                       "Quantile of |x_0| for dynamic thresholds")
+                          .above(0)
+                          .at_most(1)
                           .show_default();
-  threshold_max_option_ = command.add_option(
-      "--threshold-max", clip_numbers_.max, "Upper limit of the dynamic threshold (default: none)");
+  threshold_max_option_ =
+      command
+          .add_option("--threshold-max", clip_numbers_.max, "Upper limit of the dynamic threshold")
+          .positive()
+          .show_default("none");
   final_alpha_.add_to(command, "--final-alpha",
                       "End of the last step: one (the clean image) or first (the first training "
                       "step, like set_alpha_to_one = false in diffusers)");
   command
       .add_option("--steps-offset", others_.steps_offset,
                   "Offset added to each step; only with --tau diffusers-leading")
+      .non_negative()
       .show_default();
   tolerance_option_ = command
                           .add_option("--tolerance", others_.tolerance,
                                       "Error tolerance per step for --sampler adaptive (root "
                                       "mean square over the picture)")
+                          .above(0)
                           .show_default();
   const std::vector<Option> options = command.options();
   all_options_.assign(options.begin() + static_cast<std::ptrdiff_t>(num_before), options.end());
@@ -75,25 +82,38 @@ void PlanFlags::refuse_contradictions() const {
     if (wrong) throw Error(ErrorCode::user, message);
   };
   const Sampler sampler = sampler_.value();
+  const auto refuse_steps_of_adaptive = [&](Option option) {
+    refuse_if(option.given_beside(sampler_option_),
+              fmt::format("--sampler adaptive chooses its own steps; leave out {}, or choose "
+                          "another sampler",
+                          option.cause()));
+  };
+  if (sampler == Sampler::adaptive) {
+    refuse_steps_of_adaptive(tau_.steps_option());
+    refuse_steps_of_adaptive(tau_.tau_option());
+  }
   const Clip::Bound bound = clip_.value().bound;
-  refuse_if(sampler == Sampler::adaptive && (tau_.steps_given() || tau_.tau_given()),
-            "--sampler adaptive chooses its own steps; leave out --steps and --tau, or choose "
-            "another sampler");
   refuse_if(sampler != Sampler::adaptive && tolerance_option_.given(),
             "--tolerance works only with --sampler adaptive");
   refuse_if(eta_option_.given() && !takes_eta(sampler),
             fmt::format("--eta works only with --sampler ddim or euler, not with {}",
                         to_string(sampler)));
   refuse_if(clip_range_option_.given() && bound != Clip::Bound::range,
-            "--clip-range needs --clip or --clip=rederive-eps");
+            "--clip-range needs --clip or --clip rederive-eps");
   refuse_if((threshold_option_.given() || threshold_max_option_.given()) &&
                 bound != Clip::Bound::quantile,
-            "--threshold and --threshold-max need --clip=threshold-keep-eps or "
-            "--clip=threshold-rederive-eps");
+            "--threshold and --threshold-max need --clip threshold-keep-eps or "
+            "--clip threshold-rederive-eps");
 }
 
 PlanOptions PlanFlags::options() const {
   refuse_contradictions();
+  PlanOptions options = options_said();
+  check_for_some_model(options);
+  return options;
+}
+
+PlanOptions PlanFlags::options_said() const {
   PlanOptions options = others_;
   options.steps = tau_.steps();
   options.tau = tau_.tau();

@@ -14,12 +14,14 @@ class PlanFlags {
   void add_to(Command command);
   /// Reads the file of --tau @FILE. Error(user) for flags that contradict each other, naming both,
   /// and for a file that holds something other than numbers; Error(io) when it cannot be read.
+  /// The same, as make_plan(), for what cannot be with any model.
   PlanOptions options() const;
   /// The names of the flags that the user gave, by whatever means: "--tau".
   std::vector<std::string> given() const;
 
  private:
   void refuse_contradictions() const;
+  PlanOptions options_said() const;
 
   TauFlags tau_;
   ChoiceFlag<Sampler> sampler_;
@@ -31,6 +33,7 @@ class PlanFlags {
   PlanOptions others_;
 
   std::vector<Option> all_options_;
+  Option sampler_option_;
   Option eta_option_;
   Option clip_range_option_;
   Option threshold_option_;

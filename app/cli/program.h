@@ -1,38 +1,42 @@
 #pragma once
 
-#include <memory>
+#include <filesystem>
 #include <string>
+#include <vector>
 
-#include "command_line.h"
+#include "command_data.h"
 
 namespace ddim::cli {
 
 /// The command line as a whole: owns all commands.
 class Program {
  public:
-  /// With --help and --version, which prints `version`.
-  Program(const std::string& name, const std::string& description, const std::string& version);
+  /// With --help, --help-all, --config, the command `help`, and --version, which prints `version`.
+  Program(const std::string& name, const std::string& description, std::string (*version)());
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
-  ~Program();
 
   /// What commands are added to.
-  Command root() const { return Command(*app_); }
+  Command root() { return Command(data_); }
 
-  /// Adds --config FILE: a TOML file with a section per command, whose keys are the names of flags:
-  ///     [sample]
-  ///     model = "models/fashion-mnist"
-  ///     steps = 20
-  /// To be called when all commands are there.
-  void add_config_file();
+  /// Sets the variables of all options, from the words, the environment and the file of --config,
+  /// then calls the command back; or prints help or version, when those are asked for. Error(usage)
+  /// for what cannot be understood, naming the help that explains it, Error(user) for numbers out
+  /// of their range, Error(io) for a file that cannot be read; and whatever the command throws.
+  void run(const std::vector<std::string>& words);
 
-  /// Sets the variables of all options, then calls the command back; or prints help or version,
-  /// when those are asked for. Error(usage) for words that it cannot understand and for a file that
-  /// is not TOML, Error(io) when that cannot be read; and whatever the command throws.
-  void run(int argc, char** argv);
+  /// The help of the program.
+  std::string help() const;
 
  private:
-  std::unique_ptr<CLI::App> app_;
+  void run_command(CommandData& command);
+  void print_help_of(const std::string& command_name);
+
+  CommandData data_;
+  std::filesystem::path config_;
+  std::string topic_;
+  bool help_ = false;
+  bool help_all_ = false;
 };
 
 }  // namespace ddim::cli

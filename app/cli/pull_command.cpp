@@ -43,10 +43,9 @@ void run(const Flags& flags) {
 void add_pull_command(Command root) {
   const Command command =
       root.add_command("pull", "Fetch a diffusers model from the Hugging Face hub");
-  command.fallthrough();
   command.footer(
-      "Uses the cache and the environment variables of the hub's own library:\n"
-      "HF_HOME, HF_HUB_CACHE, HF_TOKEN (or `token` in HF_HOME), HF_ENDPOINT, HF_HUB_OFFLINE.\n"
+      "Uses the cache and the environment variables of the hub's own library: "
+      "HF_HOME, HF_HUB_CACHE, HF_TOKEN (or `token` in HF_HOME), HF_ENDPOINT, HF_HUB_OFFLINE. "
       "An interrupted download continues when you run the command again.");
   const auto flags = std::make_shared<Flags>();
   command

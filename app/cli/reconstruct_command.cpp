@@ -107,7 +107,10 @@ void write_rows(const Flags& flags, const FloatImages& pictures,
 
 void run(const Flags& flags) {
   const Interrupts interrupts;
-  if (flags.out.given()) flags.out.check(flags.overwrite.value());
+  Files files(flags.overwrite.value());
+  flags.out.add_to(files);
+  flags.pictures.add_to(files);
+  files.check();
   flags.pictures.check();
   ReconstructOptions options{
       .steps = flags.steps, .encode = flags.encode.options(), .clip = flags.clip.value()};
@@ -117,6 +120,8 @@ void run(const Flags& flags) {
   const Model model = flags.run.load_model(interrupts.token());
   if (flags.out.given()) flags.out.check(model.info().shape);
   const FloatImages pictures = flags.pictures.load(model);
+  if (flags.out.given())
+    flags.out.check(pictures.shape, pictures.count * (std::ssize(flags.steps) + 1), pictures.count);
   if (options.clip.bound != Clip::Bound::none) warn_of_clipping();
   const std::vector<ReconstructedAt> table = reconstruct(model, pictures, options);
   double residual = 0.0;
@@ -128,6 +133,7 @@ void run(const Flags& flags) {
   } else {
     print_table(table, pictures.count);
   }
+  flags.pictures.print_skipped();
 }
 
 }  // namespace
@@ -135,13 +141,13 @@ void run(const Flags& flags) {
 void add_reconstruct_command(Command root) {
   const Command command = root.add_command(
       "reconstruct", "Measure the error of encoding and decoding pictures (the paper's table 2)");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   flags->pictures.add_to(command);
   command
       .add_option("--steps", flags->steps,
                   "Numbers of steps, for both encoding and decoding, each 1 to T")
       .delimiter(',')
+      .positive()
       .show_default("10,20,50,100,200,500,1000")
       .type_name("LIST");
   flags->tau.add_to(command);

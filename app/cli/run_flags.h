@@ -25,7 +25,8 @@ class RunFlags {
   /// Prints what was chosen among the model's weights to stderr, unless quiet().
   Model load_model(const std::stop_token& stop) const;
   bool has_model() const { return model_.given(); }
-  const ClassChoice& class_choice() const { return class_choice_; }
+  /// Looks into the model's files for --class all. Errors as find_model() and describe_model().
+  ClassChoice class_choice(const std::stop_token& stop = {}) const;
   RunOptions options(const std::stop_token& stop) const {
     return {.batch = batch_,
             .threads = threads_,
@@ -41,6 +42,7 @@ class RunFlags {
   ModelOverrideFlags overrides_;
   DeviceFlags device_;
   ClassChoice class_choice_;
+  std::vector<std::string> classes_;
   std::int64_t batch_ = RunOptions{}.batch;
   int threads_ = 0;
   bool json_ = false;

@@ -46,13 +46,21 @@ struct Flags {
 
 void check_outputs(const Flags& flags) {
   const Overwrite overwrite = flags.overwrite.value();
-  if (!flags.tensors.empty()) check_output(flags.tensors, overwrite);
-  if (!flags.is_folder()) return flags.out.check(overwrite);
+  Files files(overwrite);
+  files.reads(flags.noise);
+  const bool is_folder = flags.is_folder() && flags.out.path() != "-";
+  if (!is_folder) flags.out.add_to(files);
+  files.writes("--save-tensors", flags.tensors, {".safetensors"}).check();
+  if (!is_folder) return;
   if (fs::exists(flags.out.path()) && !fs::is_directory(flags.out.path())) {
     throw Error(ErrorCode::user, fmt::format("--out must be a .png, .npz or .safetensors file, or "
                                              "a folder; {} is none of these",
                                              flags.out.path().string()));
   }
+  // The folder, or the one that it is made in.
+  fs::path above = fs::absolute(flags.out.path());
+  while (!fs::exists(above)) above = above.parent_path();
+  check_folder_takes_files(above, flags.out.path().string());
 }
 
 void print_result(const DrawnFiles& drawn, const Flags& flags) {
@@ -104,6 +112,7 @@ void run(Flags& flags) {
   options.class_choice = flags.run.class_choice();
   options.run = flags.run.options(interrupts.token());
   options.count = flags.count.value_or(kDefaultCount);
+  check_outputs(flags);
   if (!flags.noise.empty()) {
     if (flags.init.given())
       throw Error(ErrorCode::user, "use either --noise or --init-image, not both");
@@ -111,13 +120,12 @@ void run(Flags& flags) {
     options.count = flags.count.value_or(options.x_T->count);
   }
   if (flags.init.given()) options.count = flags.count.value_or(flags.init.count());
-  check_outputs(flags);
 
   const Model model = flags.run.load_model(interrupts.token());
   if (flags.is_folder()) {
     check_png_shape(model.info().shape, fmt::format("--out {}", flags.out.path().string()));
   } else {
-    flags.out.check(model.info().shape);
+    flags.out.check(model.info().shape, options.count, flags.columns);
   }
   const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, model);
   options.plan = preset;
@@ -150,13 +158,13 @@ void run(Flags& flags) {
 
 void add_sample_command(Command root) {
   const Command command = root.add_command("sample", "Draw pictures with a trained model");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   flags->like.add_to(command);
   flags->out.add_to(command, "all pictures, or a folder for one file per picture")
       .required()
       .type_name("PATH");
   command.add_option("--count", flags->count, "Number of pictures to draw")
+      .positive()
       .show_default(std::to_string(kDefaultCount));
   command
       .add_option("--seed", flags->options.seed,

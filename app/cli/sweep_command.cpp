@@ -158,15 +158,13 @@ void run(Flags& flags) {
   const std::vector<Cell> cells = cells_of(axes, layout);
   for (const Cell& cell : cells) {
     const PlanOptions plan = options_of_cell(flags, cell).plan;
-    const bool takes_eta = plan.sampler == Sampler::ddim || plan.sampler == Sampler::euler;
-    if (!takes_eta && plan.eta != Eta(0.0))
+    if (!takes_eta(plan.sampler) && plan.eta != Eta(0.0))
       throw Error(ErrorCode::user, fmt::format("--eta works only with --sampler ddim or euler, "
                                                "not with {}",
                                                cell[kSampler]));
   }
-  if (flags.out.extension() != ".png")
-    throw Error(ErrorCode::user, fmt::format("--out must end in .png; got {}", flags.out.string()));
-  check_output(flags.out, flags.overwrite.value());
+  Files(flags.overwrite.value()).writes("--out", flags.out, {".png"}).check();
+  for (const Cell& cell : cells) check_for_some_model(options_of_cell(flags, cell).plan);
 
   const Model model = flags.run.load_model(interrupts.token());
   const PictureShape shape = model.info().shape;
@@ -209,7 +207,6 @@ void run(Flags& flags) {
 void add_sweep_command(Command root) {
   const Command command = root.add_command(
       "sweep", "Compare numbers of steps, samplers, eta or guidance on the same noise");
-  command.fallthrough();
   const auto flags = std::make_shared<Flags>();
   command.add_option("--steps", flags->steps, "Numbers of steps (S), separated by commas")
       .delimiter(',')

@@ -1,11 +1,14 @@
 #include "tau_flags.h"
 
 #include <ddim/error.h>
+#include <ddim/forward_process.h>
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "number_list.h"
+#include "suggestion.h"
 
 namespace ddim::cli {
 namespace {
@@ -23,10 +26,9 @@ bool is_list(const std::string& tau) {
 /// Empty when there is a kind of that name; otherwise all of them.
 std::string check_name(const std::string& tau) {
   if (value_named<TauKind>(tau)) return "";
-  std::string names;
-  for (const Named<TauKind>& entry : Names<TauKind>::all())
-    names.append(names.empty() ? "" : ", ").append(entry.name);
-  return fmt::format("unknown value \"{}\"; choose one of {}", tau, names);
+  std::vector<std::string> names;
+  for (const Named<TauKind>& entry : Names<TauKind>::all()) names.emplace_back(entry.name);
+  return problem_of_word(tau, names);
 }
 
 std::string check_tau(const std::string& tau) {
@@ -37,9 +39,24 @@ std::string check_tau(const std::string& tau) {
 
 }  // namespace
 
+void check_for_some_model(PlanOptions options) {
+  ForwardProcess process;
+  double T = std::max(static_cast<double>(process.T), static_cast<double>(options.steps));
+  if (const auto* list = std::get_if<std::vector<double>>(&options.tau))
+    for (const double t : *list) T = std::max(T, t + 1.0);
+  constexpr double kMaxT = 1e6;
+  if (!(T <= kMaxT) || options.steps_offset != 0) return;
+  process.beta_start *= static_cast<double>(process.T) / T;
+  process.beta_end *= static_cast<double>(process.T) / T;
+  process.T = static_cast<std::int64_t>(std::ceil(T));
+  if (auto* eta = std::get_if<double>(&options.eta)) *eta = std::min(*eta, 1.0);
+  make_plan(process, options);
+}
+
 void TauFlags::add_to(Command command) {
   steps_option_ = command.add_option("--steps", steps_, "Number of sampling steps, 1 to T")
                       .envname("DDIM_STEPS")
+                      .positive()
                       .show_default();
   tau_option_ =
       command
@@ -50,10 +67,15 @@ void TauFlags::add_to(Command command) {
           .type_name("TAU");
 }
 
+void TauFlags::check() const { check_for_some_model({.steps = steps_, .tau = tau()}); }
+
+bool TauFlags::is_own() const { return is_file(tau_) || is_list(tau_); }
+
 Tau TauFlags::tau() const {
-  const bool is_own = is_file(tau_) || is_list(tau_);
-  if (is_own && steps_given()) {
-    throw Error(ErrorCode::user, "leave out --steps: the list of --tau sets the number of steps");
+  if (is_own() && steps_given()) {
+    throw Error(ErrorCode::user,
+                fmt::format("leave out {}: the list of {} sets the number of steps",
+                            steps_option_.cause(), tau_option_.cause()));
   }
   if (is_file(tau_)) return read_numbers(tau_.substr(1));
   if (is_list(tau_)) return parse_numbers(tau_, "--tau");

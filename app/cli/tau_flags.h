@@ -8,13 +8,24 @@
 
 namespace ddim::cli {
 
+/// Plans for a forward process that is long enough for these steps, with about the betas of the
+/// default: errors as make_plan(). What depends on a model's own process is left to that.
+void check_for_some_model(PlanOptions options);
+
 /// Which steps are visited: --steps and --tau.
 class TauFlags {
  public:
   void add_to(Command command);
 
-  /// Whether one of them was given.
-  bool steps_given() const { return steps_option_.given(); }
+  /// Whether one of them was given. --steps of less weight than a list of --tau says nothing:
+  /// DDIM_STEPS beside --tau 5,9.
+  bool steps_given() const {
+    return !is_own() ? steps_option_.given() : steps_option_.given_beside(tau_option_);
+  }
+  Option steps_option() const { return steps_option_; }
+  Option tau_option() const { return tau_option_; }
+  /// Before a model is loaded: errors as tau() and make_plan().
+  void check() const;
   bool tau_given() const { return tau_option_.given(); }
   std::int64_t steps() const { return steps_; }
   /// Reads the file of --tau @FILE. Error(user) for one that holds something other than numbers and
@@ -22,6 +33,8 @@ class TauFlags {
   Tau tau() const;
 
  private:
+  bool is_own() const;
+
   std::int64_t steps_ = PlanOptions{}.steps;
   std::string tau_ = "linear";
   Option steps_option_;

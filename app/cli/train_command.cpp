@@ -3,10 +3,13 @@
 #include <ddim/train.h>
 #include <fmt/core.h>
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "commands.h"
+#include "data_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
 
@@ -19,7 +22,10 @@ struct Flags {
   std::optional<std::uint64_t> seed;
   std::optional<std::int64_t> threads;
   std::string init;
-  bool resume = false;
+  std::optional<std::string> name;
+  std::filesystem::path resume;
+  Option config_option, data_option, out_option;
+  bool skip_corrupt = false;
   bool json = false;
   bool quiet = false;
 };
@@ -49,19 +55,29 @@ void print_result(const TrainSummary& summary, const Flags& flags) {
 void run(const Flags& flags) {
   const Interrupts interrupts;
   TrainOptions options = flags.options;
-  options.config = load_train_config(flags.config);
+  const bool resumes = !flags.resume.empty();
+  if (resumes) {
+    options.start = Start::resume;
+    options.out = flags.resume;
+  } else {
+    for (const Option& option : {flags.config_option, flags.data_option, flags.out_option})
+      if (!option.given()) option.throw_missing();
+  }
+  options.config =
+      flags.config_option.given() ? load_train_config(flags.config) : config_of_run(options.out);
   if (flags.seed) options.config.training.seed = static_cast<std::int64_t>(*flags.seed);
   if (flags.threads) options.config.training.threads = *flags.threads;
-  options.start = flags.resume ? Start::resume : Start::fresh;
+  if (flags.skip_corrupt) options.config.data.skip_corrupt = true;
+  if (flags.name) options.config.output.name = *flags.name;
   if (!flags.init.empty()) options.init = find_model(flags.init);
   options.show_progress = flags.quiet ? ShowProgress::no : ShowProgress::on_stderr;
   options.stop = interrupts.token();
   const TrainSummary summary = train_model(options);
   print_result(summary, flags);
+  print_skipped_files(summary.skipped_files);
   if (summary.ending == TrainEnding::interrupted && interrupts.by_keyboard()) {
     throw Error(ErrorCode::interrupted,
-                fmt::format("saved; to continue: ddim train {} --data {} --out {} --resume",
-                            flags.config.string(), options.data.string(), options.out.string()));
+                fmt::format("saved; to continue: ddim train --resume {}", options.out.string()));
   }
 }
 
@@ -69,31 +85,35 @@ void run(const Flags& flags) {
 
 void add_train_command(Command root) {
   const Command command = root.add_command("train", "Train a model from scratch, or resume a run");
-  command.fallthrough();
   command.footer(
       "Ctrl-C finishes the current step, saves and exits with code 130; a second Ctrl-C exits at "
       "once.\n"
       "SIGTERM and SIGUSR1 do the same as the first Ctrl-C, but exit with code 0.");
   const auto flags = std::make_shared<Flags>();
   TrainOptions& options = flags->options;
-  command.add_option("config", flags->config, "Training configuration; examples are in configs/")
-      .required()
-      .type_name("CONFIG.toml");
-  command
-      .add_option(
-          "--data", options.data,
-          "Folder with idx files (MNIST), CIFAR-10's binary version, or PNG and JPEG files; or an "
-          ".npz file of bytes [N,H,W,C]")
-      .envname("DDIM_DATA")
-      .required()
-      .type_name("DIR");
-  command
-      .add_option("--out", options.out,
-                  "Folder of the run: configuration, checkpoints, samples, metrics")
-      .required()
-      .type_name("RUN");
+  flags->config_option =
+      command
+          .add_option("config", flags->config, "Training configuration; examples are in configs/")
+          .type_name("CONFIG.toml");
+  flags->data_option =
+      command
+          .add_option("--data", options.data,
+                      "Folder with idx files (MNIST), CIFAR-10's files, or pictures; or an .npz or "
+                      ".npy file of bytes or floats [N,H,W,C]")
+          .envname("DDIM_DATA")
+          .type_name("DIR");
+  flags->out_option =
+      command
+          .add_option("--out", options.out,
+                      "Folder of the new run: configuration, checkpoints, samples, metrics")
+          .type_name("RUN");
   const Option resume =
-      command.add_flag("--resume", flags->resume, "Resume from the newest complete checkpoint");
+      command
+          .add_option("--resume", flags->resume,
+                      "Resume the run in this folder from its newest complete checkpoint; it knows "
+                      "its configuration and its data, unless you name others")
+          .excludes(flags->out_option)
+          .type_name("RUN");
   command
       .add_option(
           "--init", flags->init,
@@ -101,8 +121,13 @@ void add_train_command(Command root) {
           "Adam's state, the average and the step count")
       .excludes(resume)
       .type_name("MODEL");
+  command.add_flag("--skip-corrupt", flags->skip_corrupt,
+                   "Leave out files that cannot be read, instead of stopping, and name them in the "
+                   "end; as data.skip_corrupt");
   command.add_option("--max-steps", options.max_steps,
                      "Stop at this step, even if training.steps is larger");
+  command.add_option("--name", flags->name, "Name of the model; overrides output.name")
+      .type_name("NAME");
   command.add_option("--seed", flags->seed, "Overrides training.seed")
       .envname("DDIM_SEED")
       .non_negative();
@@ -111,7 +136,7 @@ void add_train_command(Command root) {
           "--threads", flags->threads,
           "Overrides training.threads; 0 means one per processor; does not affect the result")
       .envname("DDIM_THREADS");
-  command.add_help("--help-config", train_config_reference,
+  command.add_help("--keys", train_config_reference,
                    "Print every key of the configuration, with its meaning, and exit");
   command.add_flag("--json", flags->json, "Print the result as one JSON object");
   command.add_flag("--quiet", flags->quiet, "Show no progress");

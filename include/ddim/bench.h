@@ -17,7 +17,7 @@ namespace ddim {
 enum class Workload { sampling, training };
 
 struct BenchOptions {
-  /// Whose network: the folder of a model, or a configuration for training (*.toml). Only its shape
+  /// Whose network: the folder of a model, or a configuration for training. Only its shape
   /// counts; weights are random.
   std::filesystem::path network = {};
   ModelOverrides overrides = {};  ///< of a model

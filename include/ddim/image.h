@@ -84,6 +84,11 @@ DDIM_API Image make_labelled_table(std::span<const Image> cells,
                                    const std::vector<std::string>& rows,
                                    const std::vector<std::string>& columns);
 
+/// What make_grid() and write_png() would refuse of so many pictures, before there are any:
+/// Error(user) for more than 4 channels and for a grid that is too large for a PNG.
+DDIM_API void check_grid(const PictureShape& shape, std::int64_t count,
+                         const GridOptions& options = {});
+
 /// Reads and writes pictures as the tensor `name` [N,C,H,W] of a safetensors file. Error(corrupt)
 /// when a file does not hold such a tensor; other errors as for PNG files.
 DDIM_API FloatImages read_tensor(const std::filesystem::path& path, const std::string& name);

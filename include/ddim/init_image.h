@@ -25,10 +25,10 @@ struct Names<InitBy> {
 struct InitImage {
   FloatImages images = {};  ///< as many as are drawn, or one that serves for all
   InitBy by = InitBy::noise;
-  /// One picture of the same size with any number of channels. Pixels that are black in it (the
-  /// mean over channels below 0) come out as they are in `images`; white ones are drawn to fit
-  /// them. Kept pixels go through the same steps from their own values (eq. 7), so every sampler
-  /// can inpaint.
+  /// One picture of the same size with any number of channels, whose mean counts. Pixels that are
+  /// black in it come out as they are in `images`; white ones are drawn to fit them; grey ones are
+  /// mixed of both (darker than 1/16 is black, lighter than 15/16 white). Kept pixels go through
+  /// the same steps from their own values (eq. 7), so every sampler can inpaint.
   std::optional<FloatImages> mask = {};
 };
 

@@ -24,7 +24,9 @@ namespace ddim {
 
 /// What a model is, for people and programs.
 struct ModelInfo {
-  std::string name = {};    ///< the last part of its folder's path; "owner/name" in a cache
+  /// As training called it (output.name); for others the last part of the folder's path, and
+  /// "owner/name" in a cache.
+  std::string name = {};
   PictureShape shape = {};  ///< of its pictures
   std::int64_t num_parameters = 0;
   std::vector<std::int64_t> block_out_channels = {};  ///< per level, the finest first
@@ -34,6 +36,7 @@ struct ModelInfo {
   /// Rows of the class table of a model that was trained with classes, 0 to num_classes - 1, the
   /// null class among them; 0 for other models.
   std::int64_t num_classes = 0;
+  std::vector<std::string> class_names = {};    ///< by number; empty where the files say none
   std::optional<std::int64_t> null_class = {};  ///< the class that means "no class", where known
   ForwardProcess process = {};                  ///< and what the network predicts
   std::string device = {};                      ///< "cpu avx512, 2 threads"
@@ -62,12 +65,12 @@ struct LoadOptions {
 class DDIM_API Model {
  public:
   /// Loads a diffusers folder (weights as safetensors, also in several parts, or PyTorch's .bin), a
-  /// checkpoint of ddim train or accelerate, or a file of the DDIM paper's code (ckpt.pth, pesser's
-  /// .ckpt); weights below any prefix, or below a key of a dictionary.
-  /// Error(user) when `path` is none of these or has only one set of weights to choose from, and
-  /// for a device without this precision; Error(corrupt) when files are damaged or do not belong
-  /// together; Error(io) when the system refuses to read. Messages name the file. Nothing in a file
-  /// is ever executed.
+  /// checkpoint of ddim train (of a run's folder the newest) or accelerate, or a file of the DDIM
+  /// paper's code (ckpt.pth, pesser's .ckpt); weights below any prefix, or below a key of a
+  /// dictionary. Error(user) when `path` is none of these or has only one set of weights to choose
+  /// from, and for a device without this precision; Error(corrupt) when files are damaged or do not
+  /// belong together; Error(io) when the system refuses to read. Messages name the file. Nothing in
+  /// a file is ever executed.
   static Model load(const std::filesystem::path& path, const LoadOptions& options = {});
   /// The same from memory: the contents of a model's files by their names relative to its folder,
   /// such as "unet/config.json", or "ckpt.pth" alone. The bytes are needed during this call only.

@@ -17,7 +17,8 @@
 
 namespace ddim {
 
-/// What features were made by. Features of different recipes cannot be compared.
+/// What features were made by; empty parts are not known. Features of different recipes cannot be
+/// compared.
 struct FeatureRecipe {
   std::string extractor = {};       ///< "resnet56-cifar10"
   std::string extractor_hash = {};  ///< SHA-256 of its file
@@ -30,7 +31,8 @@ struct FeatureRecipe {
 struct FeatureSet {
   std::string source = {};  ///< for messages
   FeatureRecipe recipe = {};
-  std::int64_t count = 0;
+  std::string pictures_hash = {};  ///< of the pictures in any order; empty: not known
+  std::int64_t count = 0;          ///< 0: not known
   std::int64_t dimensions = 0;
   std::int64_t classes = 0;
   std::vector<float> features = {};       ///< [count, dimensions]; empty: statistics alone
@@ -39,6 +41,12 @@ struct FeatureSet {
   std::vector<double> covariance = {};    ///< [dimensions, dimensions], divisor count - 1
 };
 
+/// Where an extractor is: `extractor` itself when there is such a folder; for the name of one that
+/// comes with ddim ("resnet56-cifar10"), below models/features in the current folder or beside the
+/// program's, and in the share/ddim/features of an installation. Error(user), naming these places,
+/// when it is in none of them.
+DDIM_API std::filesystem::path find_extractor(const std::string& extractor);
+
 /// The classifier whose features pictures are compared by.
 class DDIM_API FeatureExtractor {
  public:
@@ -46,6 +54,8 @@ class DDIM_API FeatureExtractor {
   /// without one, Error(corrupt) for another network.
   static FeatureExtractor load(const std::filesystem::path& folder,
                                DeviceKind device = DeviceKind::cpu);
+
+  std::int64_t dimensions() const;  ///< of a picture's features
 
   /// Of the pictures in a folder, an .npz file or a data set. Grey ones get three equal channels;
   /// another size is an Error(user), unless `fit` says what to do.
@@ -63,16 +73,23 @@ class DDIM_API FeatureExtractor {
 
 /// Whether the file is an .npz file with an array mu.
 DDIM_API bool holds_statistics(const std::filesystem::path& path);
-/// Statistics of features: an .npz file with mu and sigma, and what `ddim` adds: count (an
-/// integer) and recipe (bytes: lines "name=value"). Error(corrupt) for another one.
+/// Statistics of features: an .npz file with mu [D] and sigma [D,D] in double, as published
+/// statistics have them, and, where `ddim` wrote it, count (an integer) and recipe (bytes: lines
+/// "name=value"). Error(corrupt) for another one.
 DDIM_API FeatureSet read_statistics(const std::filesystem::path& path);
 DDIM_API void write_statistics(const std::filesystem::path& path, const FeatureSet& set,
                                Overwrite overwrite = Overwrite::refuse);
 
+/// What to do about a set with no more pictures than features have dimensions.
+enum class FewPictures {
+  refuse,
+  shrink,  ///< shrink the covariances of both sets
+};
+
 struct QualityOptions {
-  std::int64_t resamples = 100;  ///< bootstrap samples behind each interval
-  std::uint64_t seed = 0;        ///< of resampling and of the subsets of the kernel distance
-  int threads = 0;               ///< 0: one per processor
+  FewPictures few_pictures = FewPictures::refuse;
+  std::uint64_t seed = 0;  ///< of the subsets of the kernel distance
+  int threads = 0;         ///< 0: one per processor
 };
 
 struct Measure {
@@ -83,6 +100,9 @@ struct Measure {
 /// How alike two sets are: the first is judged, the second is the reference.
 struct Quality {
   Measure frechet_distance = {};
+  /// How far each covariance was moved towards a multiple of the unit matrix, 0 to 1.
+  double first_shrinkage = 0.0;
+  double second_shrinkage = 0.0;
   std::optional<Measure> kernel_distance = {};  ///< these need the features of both sets
   std::int64_t subset_size = 0;                 ///< of the kernel distance's 100 subsets
   std::optional<Measure> precision = {};
@@ -90,8 +110,8 @@ struct Quality {
   std::optional<Measure> inception_score = {};  ///< of the first set
 };
 
-/// Error(user) for sets of different recipes, naming both, and for a set with no more pictures than
-/// features have dimensions.
+/// Error(user) for sets of different recipes, naming both, for the same pictures on both sides, and
+/// for a set with no more pictures than features have dimensions.
 DDIM_API Quality compare_sets(const FeatureSet& first, const FeatureSet& second,
                               const QualityOptions& options = {});
 

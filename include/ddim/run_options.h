@@ -10,6 +10,9 @@ namespace ddim {
 /// now and then elsewhere.
 enum class ShowProgress { no, on_stderr };
 
+/// The largest number of threads that is taken.
+inline constexpr int kMaxThreads = 1024;
+
 /// How far a run is.
 struct RunProgress {
   std::int64_t evaluations_done = 0;  ///< of the network, summed over pictures

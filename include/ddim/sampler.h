@@ -103,6 +103,9 @@ struct Names<Sampler> {
   DDIM_API static std::span<const Named<Sampler>> all();
 };
 
+/// Whether the sampler has eta; of the others, some add noise of their own and most add none.
+DDIM_API bool takes_eta(Sampler sampler);
+
 /// What happens to the predicted x_0 (eq. 9) in each step before it is used: different samplers,
 /// which others give one name. The published DDIM sampler does not clip.
 struct Clip {

@@ -3,8 +3,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include "ddim/export.h"
 #include "ddim/run_options.h"
@@ -20,14 +23,25 @@ enum class Start {
 
 /// How far a training run is, after one of its steps.
 struct TrainProgress {
-  std::int64_t step = 0;       ///< steps done in all
-  std::int64_t last_step = 0;  ///< where this call ends
-  double loss = 0.0;           ///< of this step
+  std::int64_t step = 0;        ///< steps done in all
+  std::int64_t last_step = 0;   ///< where this call ends
+  double epoch = 0.0;           ///< passes over the training pictures, in all
+  double loss = 0.0;            ///< of this step
+  double mean_loss = 0.0;       ///< of the last steps of this call, at most 50; NaN if all refused
+  std::int64_t num_losses = 0;  ///< so many
+  double validation_loss =
+      std::numeric_limits<double>::quiet_NaN();  ///< the last one measured; NaN before that
+  double gradient_norm = 0.0;                    ///< of this step, before clipping
+  double learning_rate = 0.0;                    ///< of this step
+  double seconds_per_step = 0.0;  ///< of the last steps, with all that goes with them
+  double seconds_left = 0.0;
 };
 
 struct TrainOptions {
   TrainConfig config = {};
-  std::filesystem::path data = {};  ///< idx files, CIFAR-10 binary, PNG and JPEG files, or an .npz
+  /// As DataOptions::data. A run that is resumed knows where its data are: empty takes them from
+  /// there.
+  std::filesystem::path data = {};
   /// The run's folder: configuration, checkpoints, samples, metrics.
   std::filesystem::path out = {};
   Start start = Start::fresh;
@@ -65,11 +79,17 @@ struct TrainSummary {
   double ms_per_image = 0.0;           ///< of the steps done here, without samples and checkpoints
   std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
   std::filesystem::path checkpoint = {};  ///< complete; Model::load() takes it
+  /// A line for each file of the data that was left out as it cannot be read.
+  std::vector<std::string> skipped_files = {};
 };
 
 /// Trains a network from scratch, and keeps in options.out:
 ///   config.toml                  the resolved configuration
+///   data.txt                     where the training pictures are
+///   classes.csv                  number, name and pictures of each class, where they have names
 ///   metrics.csv, metrics.jsonl   a line every output.log_every_steps
+///   loss.svg                     plot_run(), drawn with each checkpoint
+///   tensorboard/                 the same numbers for TensorBoard, with output.tensorboard
 ///   checkpoints/                 the newest output.keep_checkpoints, and one at the end in any
 ///   case samples/step-00001000.png    a grid from the averaged weights, always from the same noise
 ///   .lock                        held while training
@@ -77,5 +97,14 @@ struct TrainSummary {
 /// there; Error(corrupt) for damaged data or checkpoints; Error(numeric) when training diverges,
 /// with the checkpoints of before left as they are; Error(io) when the system refuses.
 DDIM_API TrainSummary train_model(const TrainOptions& options);
+
+/// The configuration that the run in this folder goes on with: its config.toml. Error(user) when
+/// the folder is not that of a training run.
+DDIM_API TrainConfig config_of_run(const std::filesystem::path& run);
+
+/// The curves of a run as an SVG picture: loss, loss on data.validation, norm of the gradient and
+/// learning rate over the steps, from its metrics.csv. Error(user) when the folder is not that of a
+/// training run, or has no metrics yet.
+DDIM_API std::string plot_run(const std::filesystem::path& run);
 
 }  // namespace ddim

@@ -9,6 +9,7 @@
 #include "ddim/forward_process.h"
 #include "ddim/names.h"
 #include "ddim/precision.h"
+#include "ddim/sampler.h"
 #include "ddim/unet_config.h"
 
 namespace ddim {
@@ -52,18 +53,32 @@ struct Names<Initialisation> {
   static constexpr std::span<const Named<Initialisation>> all() { return kAll; }
 };
 
+/// Pictures that the loss is measured on and that training never sees: a share of the training
+/// pictures, or pictures of their own.
+struct Validation {
+  double share = 0.0;       ///< every (1 / share)-th picture is kept back; 0 = none is
+  std::string source = {};  ///< "test" or "train": that split of the same data; else a folder or an
+                            ///< .npz file. Empty = see `share`
+
+  bool enabled() const { return share > 0.0 || !source.empty(); }
+};
+
 /// [data]
 struct DataConfig {
   DataSplit split = DataSplit::train;
   Fit fit = Fit::none;
-  bool flip = false;          ///< mirror each image with probability 1/2
+  bool flip = false;  ///< mirror each image with probability 1/2
+  Validation validation = {};
   bool skip_corrupt = false;  ///< leave out files that cannot be read, instead of stopping
+  Colour background = {};     ///< behind pictures with alpha, for a network without
 };
 
 /// [training]
 struct OptimisationConfig {
   std::int64_t batch = 128;
   std::int64_t shards = 4;  ///< parts of a batch, each computed by one thread; part of the result
+  /// Batches whose gradients are added for one step, which so sees batch * accumulate pictures.
+  std::int64_t accumulate = 1;
   std::int64_t steps = 800000;
   double learning_rate = 2e-4;
   std::int64_t warmup_steps = 0;
@@ -73,8 +88,15 @@ struct OptimisationConfig {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
+  /// AdamW (Loshchilov and Hutter): before each update weights are multiplied by 1 - learning rate
+  /// * weight_decay. 0 = Adam.
+  double weight_decay = 0.0;
   double clip_norm = 1.0;  ///< of the whole gradient; 0 = not clipped
   Loss loss = Loss::mean;
+  /// Weights of the losses of single steps t (Hang et al. 2023, arXiv:2303.09556), with this gamma
+  /// (5 in the paper): min(SNR, gamma) / SNR for eps, min(SNR, gamma) for x_0 and
+  /// min(SNR, gamma) / (SNR + 1) for v, where SNR = alpha_bar / (1 - alpha_bar). 0 = all weights 1.
+  double min_snr_gamma = 0.0;
   double ema_decay = 0.9999;
   bool ema_warmup = false;  ///< decay of update k is min(ema_decay, (1 + k) / (10 + k))
   /// The fraction of images of a class-conditional network that are shown without their class, as
@@ -90,12 +112,17 @@ struct OptimisationConfig {
 
 /// [output] None of it affects the result. 0 = never.
 struct OutputConfig {
+  std::string name = {};  ///< of the model; empty = that of the run's folder
   std::int64_t checkpoint_every_steps = 1000;
   std::int64_t keep_checkpoints = 2;
   std::int64_t log_every_steps = 50;
+  std::int64_t validate_every_steps = 0;  ///< 0 = with each checkpoint
+  std::int64_t validation_count = 512;  ///< pictures of data.validation that are measured, at most
   std::int64_t sample_every_steps = 0;
   std::int64_t sample_count = 36;
   std::int64_t sample_steps = 50;
+  Clip sample_clip = {};
+  bool tensorboard = true;  ///< event files for TensorBoard, in the run's folder
 };
 
 /// All that decides what a training run computes. As a TOML file, [model] holds fields of

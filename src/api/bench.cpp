@@ -1,6 +1,10 @@
 #include <ddim/bench.h>
 #include <ddim/train_config.h>
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 #include "eval/bench.h"
 #include "model/model_files.h"
 
@@ -9,9 +13,17 @@ namespace ddim {
 using namespace engine;
 namespace {
 
+/// A folder, or a file with one of the endings that files of weights have; others are
+/// configurations, whatever they are called.
+bool is_model(const std::filesystem::path& path) {
+  constexpr std::string_view kEndings[] = {".safetensors", ".json", ".bin", ".pth", ".pt", ".ckpt"};
+  return !std::filesystem::is_regular_file(path) ||
+         std::ranges::find(kEndings, path.extension().string()) != std::end(kEndings);
+}
+
 UNetConfig network_of(const BenchOptions& options) {
   const std::filesystem::path& path = options.network;
-  if (path.extension() == ".toml") return load_train_config(path).model;
+  if (!is_model(path)) return load_train_config(path).model;
   return model::open_model(path, model::TrainingPart::skip, options.overrides).config;
 }
 

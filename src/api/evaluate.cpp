@@ -29,7 +29,12 @@ Fit fit_for(const data::Images& images, const PictureShape& shape) {
 eval::EvaluationImages load_images(const PictureShape& shape, const DataOptions& options,
                                    data::Labels labels) {
   data::Dataset dataset = data::load_dataset(
-      options.data, {.split = options.split, .channels = shape.channels, .labels = labels});
+      options.data, data::DatasetOptions{.split = options.split,
+                                         .channels = shape.channels,
+                                         .skip_corrupt = options.read.skip_corrupt,
+                                         .background = options.read.background,
+                                         .labels = labels});
+  if (options.read.report) options.read.report(dataset.report);
   const Fit fit = fit_for(dataset.images, shape);
   eval::EvaluationImages result{.labels = std::move(dataset.labels),
                                 .inner_height = std::min(dataset.images.height, shape.height),

@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/file_output.h"
+#include "io/image.h"
+#include "io/image_grid.h"
 #include "io/npz.h"
 #include "io/picture_tensor.h"
 #include "io/png.h"
@@ -18,6 +20,30 @@ Image read_png(const std::filesystem::path& path) { return io::read_png(path).im
 
 std::map<std::string, std::string> read_png_text(const std::filesystem::path& path) {
   return io::read_png(path).text;
+}
+
+void check_grid(const PictureShape& shape, std::int64_t count, const GridOptions& options) {
+  constexpr std::int64_t kMaxSide = 1'000'000;  // libpng's
+  require(shape.channels <= 4, "a PNG has 1 to 4 channels, not ", shape.channels);
+  require(count >= 1, "count must be 1 or greater; got ", count);
+  require(options.columns.value_or(1) >= 1, "columns must be 1 or greater; got ",
+          options.columns.value_or(1));
+  require(options.scale >= 1, "scale must be 1 or greater; got ", options.scale);
+  require(options.scale <= kMaxSide, "scale must be at most ", kMaxSide, "; got ", options.scale);
+  const std::int64_t width = options.scale * shape.width, height = options.scale * shape.height;
+  const std::int64_t columns = io::num_columns(count, options.columns);
+  const std::int64_t rows = (count + columns - 1) / columns;
+  // Sides first: their product could overflow.
+  const std::int64_t most_columns = kMaxSide / (width + options.padding);
+  const std::int64_t most_rows = kMaxSide / (height + options.padding);
+  const bool fits = columns < most_columns && rows < most_rows &&
+                    (columns * (width + options.padding) + options.padding) *
+                            (rows * (height + options.padding) + options.padding) <=
+                        io::kMaxPixels;
+  require(fits, "a grid of ", count, " pictures of ", shape.width, "x", shape.height, " pixels in ",
+          columns, columns == 1 ? " column" : " columns", " is too large for a PNG (at most ",
+          io::kMaxPixels, " pixels, ", kMaxSide,
+          " on a side); choose fewer pictures or other columns");
 }
 
 FloatImages read_tensor(const std::filesystem::path& path, const std::string& name) {
@@ -38,15 +64,9 @@ void write_npz(const std::filesystem::path& path, const FloatImages& images,
     const Image image = to_image(images, k);
     pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
   }
-  const auto& [channels, height, width] = images.shape;
-  std::vector<io::NpzArray> arrays{{.name = "arr_0",
-                                    .type = "|u1",
-                                    .shape = {images.count, height, width, channels},
-                                    .bytes = std::as_bytes(std::span(pixels))}};
-  if (!labels.empty())
-    arrays.push_back(
-        {.name = "arr_1", .type = "<i8", .shape = {images.count}, .bytes = std::as_bytes(labels)});
-  write_file_durably(path, io::npz_content(std::move(arrays)), overwrite);
+  const auto produce = [&](const ByteSink& sink) { sink(std::as_bytes(std::span(pixels))); };
+  write_file_durably(path, io::picture_npz_content(images.count, images.shape, produce, labels),
+                     overwrite);
 }
 
 }  // namespace ddim

@@ -41,7 +41,7 @@ ModelInfo info_of(const model::ModelFiles& files) {
   std::int64_t num_parameters = 0;
   for (const io::TensorEntry& entry : files.weights) num_parameters += entry.num_elements();
   return {
-      .name = name_of(files.path),
+      .name = files.names.model.empty() ? name_of(files.path) : files.names.model,
       .shape = config.picture_shape(),
       .num_parameters = num_parameters,
       .block_out_channels = config.block_out_channels,
@@ -50,6 +50,7 @@ ModelInfo info_of(const model::ModelFiles& files) {
       .learns_variance = config.out_channels == 2 * config.in_channels,
       .num_classes =
           config.class_embed_type == ClassEmbedType::lookup ? *config.num_class_embeds : 0,
+      .class_names = files.names.classes,
       .null_class = config.null_class,
       .process = model::process_of(files.scheduler, files.scheduler_path.string()),
       .format = files.kind,
@@ -68,7 +69,7 @@ ModelInfo describe_model(const std::filesystem::path& path, const ModelOverrides
 }
 
 Model ModelAccess::load(const model::ModelFiles& files, const LoadOptions& options) {
-  model::Model model = model::load_model(files, device_of(options), options.weights);
+  model::LoadedModel model = model::load_model(files, device_of(options), options.weights);
   ModelInfo info = info_of(files);
   info.device = model.device.describe();
   info.precision = options.precision;
@@ -110,7 +111,7 @@ const std::string& Model::Implementation::weights_hash() const {
   return weights_hash_;
 }
 
-const model::Model& ModelAccess::loaded(const Model& model, const char* what) {
+const model::LoadedModel& ModelAccess::loaded(const Model& model, const char* what) {
   const auto& loaded = model.implementation_->loaded;
   require(loaded.has_value(), what, ": a custom denoiser has no scheduler file");
   return *loaded;

@@ -12,7 +12,7 @@ namespace ddim {
 
 /// What a public Model refers to.
 struct Model::Implementation {
-  Implementation(engine::model::Model loaded_model, ModelInfo described)
+  Implementation(engine::model::LoadedModel loaded_model, ModelInfo described)
       : loaded(std::move(loaded_model)),
         trained{.network = engine::run::make_network(loaded->unet),
                 .schedule = loaded->schedule,
@@ -24,7 +24,7 @@ struct Model::Implementation {
   /// Computed when it is first asked for.
   const std::string& weights_hash() const;
 
-  const std::optional<engine::model::Model> loaded;  ///< none for a custom denoiser
+  const std::optional<engine::model::LoadedModel> loaded;  ///< none for a custom denoiser
   const engine::run::TrainedNetwork trained;
   const ModelInfo info;
 
@@ -41,7 +41,7 @@ struct ModelAccess {
   static Model load(const engine::model::ModelFiles& files, const LoadOptions& options);
   static bool is_loaded(const Model& model) { return model.implementation_->loaded.has_value(); }
   /// Error(user), naming `what`, for a custom denoiser, which has none of what a file has.
-  static const engine::model::Model& loaded(const Model& model, const char* what);
+  static const engine::model::LoadedModel& loaded(const Model& model, const char* what);
 };
 
 }  // namespace ddim

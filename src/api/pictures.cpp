@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
 #include "data/dataset.h"
 #include "data/image_folder.h"
 #include "data/npz_set.h"
+#include "io/picture.h"
 #include "io/picture_tensor.h"
 #include "run/run_images.h"
 
@@ -40,13 +42,22 @@ std::string extension_of(const fs::path& file) {
   return extension;
 }
 
+/// Adds what one file brought to what was found in the files before it.
+void add_to(DataReport& all, const DataReport& more) {
+  all.notices.insert(all.notices.end(), more.notices.begin(), more.notices.end());
+}
+
 /// The pictures of a file, with the model's shape.
-FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit) {
+FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit,
+                      const ReadOptions& read, DataReport& report) {
+  if (!fs::exists(file)) {
+    require(
+        file.has_extension(), file.string(),
+        ": no such file; expected the name of a picture's, such as NAME.png, NAME.jpg, NAME.npz "
+        "or NAME.safetensors");
+    fail(ErrorCode::io, file.string(), ": no such file");
+  }
   const std::string extension = extension_of(file);
-  const bool is_picture = extension == ".png" || extension == ".jpg" || extension == ".jpeg";
-  require(is_picture || extension == ".npz" || extension == ".safetensors", file.string(),
-          ": expected a name that ends in .png, .jpg, .jpeg, .npz or .safetensors");
-  if (!fs::exists(file)) fail(ErrorCode::io, file.string(), ": no such file");
   if (extension == ".safetensors") {
     FloatImages images = io::read_pictures(file, "x_0");
     run::check_values(images, file.string());
@@ -55,35 +66,72 @@ FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit) 
             " (width, height, channels)");
     return images;
   }
-  data::Images images =
-      extension == ".npz"
-          ? data::load_npz(file, data::Labels::ignore).images
-          : data::load_image_files(file.parent_path(), {file}, {.channels = shape.channels}).images;
-  const std::int64_t count = images.count;
-  return fit_to_model(std::move(images), shape, fit, count, file.string());
+  data::Dataset dataset =
+      data::holds_arrays(file)
+          ? data::load_npz(file, data::Labels::ignore)
+          : data::load_image_files(file.parent_path(), {file},
+                                   {.channels = shape.channels, .background = read.background});
+  add_to(report, dataset.report);
+  const std::int64_t count = dataset.images.count;
+  return fit_to_model(std::move(dataset.images), shape, fit, count, file.string());
+}
+
+/// Refuses a mask that cannot be meant; `image` is laid over black.
+void check_mask(const Image& image, const std::string& file) {
+  constexpr int kNearBlack = 16, kNearWhite = 239;
+  const std::set<int> values(image.pixels.begin(), image.pixels.end());
+  const int smallest = *values.begin(), largest = *values.rbegin();
+  const std::string found =
+      values.size() == 1
+          ? concat("all its values are ", smallest)
+          : concat("it has ", values.size(), " different values, from ", smallest, " to ", largest);
+  require(largest > kNearBlack, "mask: ", file, " selects nothing: ", found,
+          ", which is black; the part to be drawn must be white (255)");
+  require(smallest < kNearWhite, "mask: ", file, " selects everything: ", found,
+          ", which is white; the part to be kept must be black (0)");
 }
 
 }  // namespace
 
-FloatImages load_pictures(const Model& model, const std::vector<fs::path>& files, Fit fit) {
+FloatImages load_pictures(const Model& model, const std::vector<fs::path>& files, Fit fit,
+                          const ReadOptions& read) {
   require(!files.empty(), "pictures: no file given");
   FloatImages all{.count = 0, .shape = model.info().shape, .values = {}};
+  DataReport report;
   for (const fs::path& file : files) {
-    const FloatImages images = read_file(file, all.shape, fit);
+    const FloatImages images = read_file(file, all.shape, fit, read, report);
     all.count += images.count;
     all.values.insert(all.values.end(), images.values.begin(), images.values.end());
   }
+  if (read.report) read.report(report);
   return all;
 }
 
 FloatImages load_data_set(const Model& model, const DataOptions& options, Fit fit) {
   require(options.max_images.value_or(1) >= 1, "max-images must be at least 1; got ",
           options.max_images.value_or(0));
-  data::Images images = data::load_dataset(options.data, {.split = options.split,
-                                                          .channels = model.info().shape.channels})
-                            .images;
-  const std::int64_t count = options.max_images.value_or(images.count);
-  return fit_to_model(std::move(images), model.info().shape, fit, count, options.data.string());
+  data::Dataset dataset = data::load_dataset(
+      options.data, data::DatasetOptions{.split = options.split,
+                                         .channels = model.info().shape.channels,
+                                         .skip_corrupt = options.read.skip_corrupt,
+                                         .background = options.read.background});
+  if (options.read.report) options.read.report(dataset.report);
+  const std::int64_t count = options.max_images.value_or(dataset.images.count);
+  return fit_to_model(std::move(dataset.images), model.info().shape, fit, count,
+                      options.data.string());
+}
+
+FloatImages load_mask(const Model& model, const fs::path& file, Fit fit) {
+  PictureShape shape = model.info().shape;
+  DataReport report;
+  const Colour black{0, 0, 0};
+  if (!fs::exists(file) || data::holds_arrays(file) || extension_of(file) == ".safetensors")
+    return read_file(file, shape, fit, {}, report);
+  check_mask(
+      io::to_bytes(io::convert_channels(io::read_picture(file).image, io::Channels::grey, black)),
+      file.string());
+  if (shape.channels == 2 || shape.channels == 4) --shape.channels;  // a mask has no alpha
+  return read_file(file, shape, fit, {.background = black}, report);
 }
 
 }  // namespace ddim

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "hub/pull.h"
+#include "model/run_folder.h"
 #include "run/reporter.h"
 
 namespace ddim {
@@ -49,7 +50,7 @@ PullResult pull_model(const PullOptions& options) {
 std::filesystem::path find_model(const std::string& model, MissingModel missing,
                                  PullOptions options) {
   const auto repository = hub::parse_repository(model);
-  if (!repository || std::filesystem::exists(model)) return model;
+  if (!repository || std::filesystem::exists(model)) return model::newest_checkpoint(model);
   try {
     return hub::find_snapshot(settings(), *repository);
   } catch (const Error& error) {

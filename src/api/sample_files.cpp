@@ -103,13 +103,11 @@ class Destination {
 /// One file for all pictures, which are kept in a log until the last one is there.
 class FileDestination : public Destination {
  public:
-  enum class Element { byte, f32 };
-
   FileDestination(const Job& job, fs::path out, Kind kind)
       : job_(job),
         out_(std::move(out)),
         kind_(kind),
-        element_(kind == Kind::safetensors ? Element::f32 : Element::byte),
+        keeps_floats_(kind == Kind::safetensors),
         log_(open_log()) {}
 
   std::vector<PictureRange> missing() const override { return log_.missing(); }
@@ -141,7 +139,7 @@ class FileDestination : public Destination {
  private:
   io::PictureLog open_log() {
     const PictureShape shape = job_.shape();
-    const std::uint64_t size = shape.size() * (element_ == Element::f32 ? sizeof(float) : 1);
+    const std::uint64_t size = shape.size() * (keeps_floats_ ? sizeof(float) : 1);
     const io::PictureLog::Header header{
         .count = job_.count(), .picture_bytes = size, .settings = settings_of(job_)};
     const fs::path path = log_path(out_);
@@ -177,7 +175,7 @@ class FileDestination : public Destination {
   }
 
   void add_range(const PictureRange& range, std::int64_t first, const FloatImages& pictures) {
-    if (element_ == Element::f32) {
+    if (keeps_floats_) {
       const auto size = static_cast<std::int64_t>(pictures.shape.size());
       const auto values = std::span(pictures.values)
                               .subspan(static_cast<std::size_t>((range.first - first) * size),
@@ -213,24 +211,14 @@ class FileDestination : public Destination {
   }
 
   void write_npz() {
-    const auto& [channels, height, width] = job_.shape();
-    std::vector<io::NpzArray> arrays(1);
-    arrays[0] = {.name = "arr_0",
-                 .type = "|u1",
-                 .shape = {job_.count(), height, width, channels},
-                 .produce = [this](const ByteSink& sink) { log_.read(all(), sink); }};
     const std::vector<std::int64_t>& classes = job_.options.class_choice.classes;
     std::vector<std::int64_t> labels;
-    if (!classes.empty()) {
-      for (std::int64_t k = 0; k < job_.count(); ++k)
-        labels.push_back(
-            classes[static_cast<std::size_t>(job_.options.first_image + k) % classes.size()]);
-      arrays.push_back({.name = "arr_1",
-                        .type = "<i8",
-                        .shape = {job_.count()},
-                        .bytes = std::as_bytes(std::span(labels))});
-    }
-    write_file_durably(out_, io::npz_content(std::move(arrays)), overwrite());
+    for (std::int64_t k = 0; k < job_.count() && !classes.empty(); ++k)
+      labels.push_back(
+          classes[static_cast<std::size_t>(job_.options.first_image + k) % classes.size()]);
+    const auto produce = [this](const ByteSink& sink) { log_.read(all(), sink); };
+    write_file_durably(out_, io::picture_npz_content(job_.count(), job_.shape(), produce, labels),
+                       overwrite());
   }
 
   void write_tensor() {
@@ -256,7 +244,7 @@ class FileDestination : public Destination {
   const Job& job_;
   const fs::path out_;
   const Kind kind_;
-  const Element element_;
+  const bool keeps_floats_;  ///< bytes else
   bool was_complete_ = false;
   io::PictureLog log_;
 };
@@ -363,11 +351,7 @@ void check(const Job& job, Kind kind) {
           count_of(job.count(), "pictures"), " of ", to_string(shape), " need ",
           with_thousands(static_cast<std::int64_t>(num_bytes)),
           " bytes, and a .npz holds 4 GiB; choose .safetensors or a folder");
-  const std::int64_t scale = std::clamp<std::int64_t>(job.files.grid.scale, 1, 1000);
-  require(
-      kind != Kind::grid || job.count() <= io::kMaxPixels / (shape.num_pixels() * scale * scale),
-      "out ", job.files.out.string(), ": a grid of ", count_of(job.count(), "pictures"), " of ",
-      to_string(shape), " is too large; choose a folder, .npz or .safetensors");
+  if (kind == Kind::grid) check_grid(shape, job.count(), job.files.grid);
 }
 
 /// Shows and reports the progress of all pictures, those of earlier runs too.

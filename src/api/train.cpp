@@ -1,6 +1,9 @@
 #include <ddim/train.h>
 
 #include "backend/make_device.h"
+#include "base/error.h"
+#include "train/loss_plot.h"
+#include "train/metrics.h"
 #include "train/run.h"
 
 namespace ddim {
@@ -10,6 +13,23 @@ using namespace engine;
 TrainSummary train_model(const TrainOptions& options) {
   return train::run_training(
       options, make_device(DeviceKind::cpu, {.precision = options.config.training.precision}));
+}
+
+TrainConfig config_of_run(const std::filesystem::path& run) {
+  const std::filesystem::path file = run / "config.toml";
+  require(std::filesystem::is_directory(run), run.string(), ": there is no such folder");
+  require(std::filesystem::is_regular_file(file), run.string(),
+          ": not the folder of a training run: it has no config.toml");
+  return load_train_config(file);
+}
+
+std::string plot_run(const std::filesystem::path& run) {
+  const TrainConfig config = config_of_run(run);
+  const std::vector<train::MetricsLine> lines = train::read_metrics(run);
+  require(!lines.empty(), run.string(),
+          ": no metrics yet; a run writes the first after output.log_every_steps (",
+          config.output.log_every_steps, ") steps");
+  return train::loss_plot(train::name_of_run(run, config), lines);
 }
 
 }  // namespace ddim

@@ -115,17 +115,24 @@ class OpenFile {
 
 constexpr int kCreate = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
 
-/// Makes the names in `folder` durable.
-void sync_folder(FileSystem& file_system, const Output& output, const fs::path& folder) {
+/// Calls fsync or syncfs on an open folder: what it returns, with the reason in errno.
+int sync_by(int (FileSystem::*call)(int), FileSystem& file_system, const Output& output,
+            const fs::path& folder) {
   const int descriptor = uninterrupted(
       [&] { return file_system.open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
   if (descriptor < 0) fail_call(output, "opening folder", folder);
-  const int result = uninterrupted([&] { return file_system.fsync(descriptor); });
+  const int result = uninterrupted([&] { return (file_system.*call)(descriptor); });
   const int reason = errno;
   file_system.close(descriptor);
   errno = reason;
+  return result;
+}
+
+/// Makes the names in `folder` durable.
+void sync_folder(FileSystem& file_system, const Output& output, const fs::path& folder) {
+  const int result = sync_by(&FileSystem::fsync, file_system, output, folder);
   // EINVAL: the file system does not support fsync of a folder.
-  if (result < 0 && reason != EINVAL) fail_call(output, "fsync of folder", folder);
+  if (result < 0 && errno != EINVAL) fail_call(output, "fsync of folder", folder);
 }
 
 /// Renames the complete file or folder `temporary` to its final name.
@@ -205,14 +212,8 @@ void write_file(const fs::path& path, const FileContent& content, Overwrite over
 
 void sync_file_system(const fs::path& folder, FileSystem& file_system) {
   const Output output{folder, 0};
-  const int descriptor = uninterrupted(
-      [&] { return file_system.open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
-  if (descriptor < 0) fail_call(output, "opening folder", folder);
-  const int result = uninterrupted([&] { return file_system.syncfs(descriptor); });
-  const int reason = errno;
-  file_system.close(descriptor);
-  errno = reason;
-  if (result < 0) fail_call(output, "syncfs of", folder);
+  if (sync_by(&FileSystem::syncfs, file_system, output, folder) < 0)
+    fail_call(output, "syncfs of", folder);
 }
 
 DurableFolder::DurableFolder(fs::path path, Manifest manifest, FileSystem& file_system)

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
+#include <limits>
 #include <ostream>
 #include <sstream>
 #include <utility>
@@ -110,30 +111,50 @@ void Progress::measure_rate(Clock::time_point now) {
   done_at_rate_ = point_.done;
 }
 
-void Progress::update(std::int64_t done, std::string_view note, std::string_view head) {
-  if (style_ == ProgressStyle::silent) return;
+bool Progress::is_due(std::int64_t done) {
+  if (style_ == ProgressStyle::silent) return false;
   const Clock::time_point now = Clock::now();
   const auto pause = style_ == ProgressStyle::bar ? std::chrono::milliseconds(100)
                                                   : std::chrono::milliseconds(30000);
-  if (now - last_shown_ < pause && done != point_.total) return;
+  if (now - last_shown_ < pause && done != point_.total) return false;
   last_shown_ = now;
   point_.done = done;
   point_.seconds = std::chrono::duration<double>(now - start_).count();
   measure_rate(now);
+  return true;
+}
+
+int Progress::last_column() const { return (columns_ > 0 ? columns_ : terminal_columns()) - 1; }
+
+void Progress::show(const std::string& text) {
+  if (style_ == ProgressStyle::lines) {
+    out_ << text << std::endl;
+    return;
+  }
+  erase_bar();
+  bar_length_ = text.size();
+  out_ << text << std::flush;
+}
+
+void Progress::update(std::int64_t done,
+                      const std::function<std::string(std::size_t columns)>& line) {
+  if (!is_due(done)) return;
+  show(line(style_ == ProgressStyle::bar ? static_cast<std::size_t>(std::max(last_column(), 1))
+                                         : std::numeric_limits<std::size_t>::max()));
+}
+
+void Progress::update(std::int64_t done, std::string_view note, std::string_view head) {
+  if (!is_due(done)) return;
   ProgressPoint shown = point_;
   // The mean of the first seconds is steadier than a rate of a few points, and that of all is true
   // at the end.
   if (point_.seconds < 10.0 || done == point_.total) shown.rate = 0.0;
   std::string text = describe_progress(shown, unit_, head);
   if (!note.empty()) text += concat(", ", note);
-  if (style_ == ProgressStyle::lines) {
-    out_ << text << std::endl;
-    return;
-  }
-  erase_bar();
+  if (style_ == ProgressStyle::lines) return show(text);
   // A line that wraps could not be erased: in a narrow window the rate goes, then the note, then
   // the bar, and then the text is cut.
-  const int columns = (columns_ > 0 ? columns_ : terminal_columns()) - 1;
+  const int columns = last_column();
   const auto fits = [&] { return static_cast<int>(text.size()) <= columns; };
   const std::string count =
       concat(with_thousands(done), '/', with_thousands(point_.total), ' ', unit_);
@@ -144,8 +165,7 @@ void Progress::update(std::int64_t done, std::string_view note, std::string_view
   constexpr int kNarrowest = 4;
   if (width >= kNarrowest) text = progress_bar(done, point_.total, width) + text;
   text.resize(std::min(text.size(), static_cast<std::size_t>(std::max(columns, 1))));
-  bar_length_ = text.size();
-  out_ << text << std::flush;
+  show(text);
 }
 
 void Progress::line(std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
 #include <string>
 #include <string_view>
@@ -52,13 +53,20 @@ class Progress {
   /// bar at most ten times a second, lines at most every 30 seconds, but always the last state
   /// (done == total).
   void update(std::int64_t done, std::string_view note, std::string_view head = "");
+  /// The same with a line of the caller's own, made only when it is shown, in place of all that:
+  /// line(columns) has at most so many characters.
+  void update(std::int64_t done, const std::function<std::string(std::size_t columns)>& line);
   /// Prints a line that stays, above the bar; nothing if silent.
   void line(std::string_view text);
 
  private:
   using Clock = std::chrono::steady_clock;
+  bool is_due(std::int64_t done);
+  void show(const std::string& text);
   void erase_bar();
   void measure_rate(Clock::time_point now);
+  /// Where a bar ends. One column is left free: a terminal may go to the next line otherwise.
+  int last_column() const;
 
   std::ostream& out_;
   ProgressStyle style_;

@@ -7,12 +7,15 @@
 #include <thread>
 #include <vector>
 
+#include <ddim/run_options.h>
+
 #include "base/error.h"
 
 namespace ddim::engine {
 
 int num_threads_of(int threads) {
-  require(threads >= 0, "threads must be 0 or greater; got ", threads);
+  require(threads >= 0 && threads <= kMaxThreads, "threads must be from 0 to ", kMaxThreads,
+          "; got ", threads);
   if (threads > 0) return threads;
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }

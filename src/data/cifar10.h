@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,5 +21,10 @@ struct Cifar10 {
 /// red, then green, then blue bytes. Throws Error(corrupt) with `name` for anything else.
 Cifar10 parse_cifar10(std::span<const std::uint8_t> bytes, std::string_view name,
                       std::int64_t num_records = kCifar10RecordsPerFile);
+
+/// Reads a file of CIFAR-10's Python version: the pickle of a dictionary with an array "data"
+/// [N,3072] of bytes and a list "labels". Nothing in it is run. Throws Error(corrupt) with `name`
+/// for anything else.
+Cifar10 parse_cifar10_pickle(std::span<const std::uint8_t> bytes, const std::string& name);
 
 }  // namespace ddim::engine::data

@@ -10,10 +10,12 @@
 
 #include "base/error.h"
 #include "data/cifar10.h"
+#include "data/folder_walk.h"
 #include "data/idx.h"
 #include "data/image_folder.h"
 #include "data/labels.h"
 #include "data/npz_set.h"
+#include "data/split_folders.h"
 #include "io/read_file.h"
 
 namespace ddim::engine::data {
@@ -27,11 +29,19 @@ std::span<const std::uint8_t> as_bytes(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+/// What a data set that comes as two parts is asked for.
+DataSplit split_of_two(const DatasetOptions& options) {
+  return options.split.value_or(DataSplit::test);
+}
+
+const char* idx_prefix(DataSplit split) { return split == DataSplit::train ? "train" : "t10k"; }
+
 /// An idx file of a split, compressed or not: `what` is "images" or "labels", `type` "idx3" or
 /// "idx1".
 std::optional<fs::path> find_idx(const fs::path& dir, DataSplit split, const char* what,
                                  const char* type) {
-  const std::string prefix = concat(split == DataSplit::train ? "train-" : "t10k-", what);
+  if (split == DataSplit::val) return std::nullopt;
+  const std::string prefix = concat(idx_prefix(split), "-", what);
   for (const std::string& name :
        {concat(prefix, "-", type, "-ubyte"), concat(prefix, "-", type, "-ubyte.gz"),
         concat(prefix, ".", type, "-ubyte")}) {
@@ -52,9 +62,9 @@ auto parse_idx_file(const fs::path& path, const Parse& parse) {
 Dataset load_idx(const fs::path& path, const DatasetOptions& options) {
   Dataset dataset{.images = parse_idx_file(path, parse_idx), .kind = "idx"};
   if (options.labels == Labels::ignore) return dataset;
-  const auto labels = find_idx(path.parent_path(), options.split, "labels", "idx1");
+  const auto labels = find_idx(path.parent_path(), split_of_two(options), "labels", "idx1");
   require(labels.has_value(), "data: ", path.parent_path().string(), " has no labels: looked for ",
-          options.split == DataSplit::train ? "train" : "t10k", "-labels-idx1-ubyte[.gz]");
+          idx_prefix(split_of_two(options)), "-labels-idx1-ubyte[.gz]");
   dataset.labels = parse_idx_file(*labels, parse_idx_labels);
   if (std::ssize(dataset.labels) != dataset.images.count)
     fail(ErrorCode::corrupt, labels->string(), ": ", dataset.labels.size(), " labels for ",
@@ -62,52 +72,88 @@ Dataset load_idx(const fs::path& path, const DatasetOptions& options) {
   return dataset;
 }
 
-std::vector<fs::path> cifar10_files(const fs::path& dir, DataSplit split) {
-  if (split == DataSplit::test) return {dir / "test_batch.bin"};
+/// `ending` is ".bin" for the binary version, nothing for the Python version.
+std::vector<fs::path> cifar10_files(const fs::path& dir, DataSplit split, const char* ending) {
+  if (split == DataSplit::val) return {};
+  if (split == DataSplit::test) return {dir / concat("test_batch", ending)};
   std::vector<fs::path> files;
-  for (int i = 1; i <= 5; ++i) files.push_back(dir / concat("data_batch_", i, ".bin"));
+  for (int i = 1; i <= 5; ++i) files.push_back(dir / concat("data_batch_", i, ending));
   return files;
 }
 
 Dataset load_cifar10(const std::vector<fs::path>& files, const DatasetOptions& options) {
   Dataset dataset{.kind = "cifar10"};
   for (const fs::path& file : files) {
+    const bool is_binary = file.extension() == ".bin";
     require(fs::is_regular_file(file), file.string(),
-            ": missing; a CIFAR-10 folder has data_batch_1.bin to data_batch_5.bin and "
-            "test_batch.bin");
-    const auto [part, labels] =
-        parse_cifar10(as_bytes(io::read_file(file, kMaxFileBytes)), file.string());
+            is_binary ? ": missing; a CIFAR-10 folder has data_batch_1.bin to data_batch_5.bin and "
+                        "test_batch.bin"
+                      : ": missing; a CIFAR-10 folder has data_batch_1 to data_batch_5 and "
+                        "test_batch");
+    const std::string text = io::read_file(file, kMaxFileBytes);
+    const auto [part, labels] = is_binary ? parse_cifar10(as_bytes(text), file.string())
+                                          : parse_cifar10_pickle(as_bytes(text), file.string());
     if (options.labels == Labels::read)
       dataset.labels.insert(dataset.labels.end(), labels.begin(), labels.end());
-    Images& all = dataset.images;
-    all.pixels.insert(all.pixels.end(), part.pixels.begin(), part.pixels.end());
-    all = {.count = all.count + part.count,
-           .height = part.height,
-           .width = part.width,
-           .channels = part.channels,
-           .pixels = std::move(all.pixels)};
+    append(dataset.images, part);
   }
   return dataset;
 }
 
-Dataset load_any(const fs::path& dir, const DatasetOptions& options) {
-  if (const auto idx = find_idx(dir, options.split, "images", "idx3"))
-    return load_idx(*idx, options);
-  const std::vector<fs::path> cifar = cifar10_files(dir, options.split);
-  if (std::ranges::any_of(cifar, [](const fs::path& file) { return fs::is_regular_file(file); }))
-    return load_cifar10(cifar, options);
-  const fs::path split_dir = dir / to_string(options.split);
-  const fs::path images_dir = fs::is_directory(split_dir) ? split_dir : dir;
-  const std::vector<fs::path> files = find_image_files(images_dir);
-  if (!files.empty()) return load_image_files(images_dir, files, options);
-  if (fs::is_regular_file(cifar.front().string() + ".xz"))
+/// `dir` and the folders below it where torchvision puts files.
+std::vector<fs::path> places_of_files(const fs::path& dir) {
+  std::vector<fs::path> places{dir, dir / "raw", dir / "cifar-10-batches-bin",
+                               dir / "cifar-10-batches-py"};
+  for (const fs::path& folder : sub_folders(dir)) places.push_back(folder / "raw");
+  return places;
+}
+
+/// A data set of few large files; nothing where there is none.
+std::optional<Dataset> load_files(const fs::path& dir, const DatasetOptions& options) {
+  const auto is_file = [](const fs::path& file) { return fs::is_regular_file(file); };
+  const DataSplit split = split_of_two(options);
+  std::vector<fs::path> found;
+  std::optional<Dataset> dataset;
+  for (const fs::path& place : places_of_files(dir)) {
+    const auto idx = find_idx(place, split, "images", "idx3");
+    std::vector<fs::path> cifar = cifar10_files(place, split, ".bin");
+    if (!std::ranges::any_of(cifar, is_file)) cifar = cifar10_files(place, split, "");
+    if (!idx && !std::ranges::any_of(cifar, is_file)) continue;
+    found.push_back(place);
+    if (found.size() > 1) {
+      fail(ErrorCode::user, "data: ", dir.string(), " holds several data sets, ", found[0].string(),
+           " and ", found[1].string(), "; name one of these folders");
+    }
+    dataset = idx ? load_idx(*idx, options) : load_cifar10(cifar, options);
+  }
+  return dataset;
+}
+
+[[noreturn]] void fail_empty(const fs::path& dir, const DatasetOptions& options,
+                             const std::vector<std::string>& notices) {
+  if (fs::is_regular_file(dir / "data_batch_1.bin.xz"))
     fail(ErrorCode::user, "data: ", dir.string(),
          " holds packed CIFAR-10 files (.bin.xz); unpack them first: xz -dk *.xz");
-  fail(ErrorCode::user, "data: no images in ", dir.string(), " for the ", to_string(options.split),
-       " split: looked for ", options.split == DataSplit::train ? "train" : "t10k",
-       "-images-idx3-ubyte[.gz], ",
-       options.split == DataSplit::train ? "data_batch_*.bin" : "test_batch.bin",
-       ", *.png, *.jpg, *.jpeg");
+  const DataSplit split = split_of_two(options);
+  std::string left_out;
+  for (const std::string& notice : notices) left_out += "; " + notice;
+  fail(ErrorCode::user, "data: no images in ", dir.string(), " for the ", to_string(split),
+       " split: looked for ", idx_prefix(split), "-images-idx3-ubyte[.gz], ",
+       split == DataSplit::train ? "data_batch_*.bin" : "test_batch.bin",
+       ", *.png, *.jpg, *.jpeg, and other pictures", left_out);
+}
+
+Dataset load_any(const fs::path& dir, const DatasetOptions& options) {
+  if (auto dataset = load_files(dir, options)) return std::move(*dataset);
+  SplitFolder folder = find_split_folder(dir, options.split);
+  FolderFiles files = find_pictures(folder.path);
+  std::vector<std::string>& notices = folder.notices;
+  notices.insert(notices.end(), files.notices.begin(), files.notices.end());
+  if (files.pictures.empty()) fail_empty(dir, options, notices);
+  Dataset dataset = load_image_files(folder.path, files.pictures, options);
+  notices.insert(notices.end(), dataset.report.notices.begin(), dataset.report.notices.end());
+  dataset.report.notices = std::move(notices);
+  return dataset;
 }
 
 /// Grey to three equal channels.
@@ -115,22 +161,26 @@ void spread_channels(Images& images, std::int64_t channels) {
   if (channels == 0 || channels == images.channels) return;
   require(images.channels == 1 && channels == 3, "data: the images have ", images.channels,
           images.channels == 1 ? " channel" : " channels", ", but the model takes ", channels);
-  std::vector<std::uint8_t> pixels;
-  pixels.reserve(3 * images.pixels.size());
-  for (const std::uint8_t byte : images.pixels) pixels.insert(pixels.end(), 3, byte);
-  images.pixels = std::move(pixels);
+  const auto thrice = [](auto& samples) {
+    std::remove_cvref_t<decltype(samples)> spread;
+    spread.reserve(3 * samples.size());
+    for (const auto sample : samples) spread.insert(spread.end(), 3, sample);
+    samples = std::move(spread);
+  };
+  thrice(images.pixels);
+  thrice(images.values);
   images.channels = 3;
 }
 
 }  // namespace
 
 Dataset load_dataset(const fs::path& dir, const DatasetOptions& options) {
-  const bool is_npz = dir.extension() == ".npz" && fs::is_regular_file(dir);
-  require(is_npz || fs::is_directory(dir), "data: ", dir.string(),
-          " is neither a folder nor an .npz file");
+  const bool is_file = fs::is_regular_file(dir) && holds_arrays(dir);
+  require(is_file || fs::is_directory(dir), "data: ", dir.string(),
+          " is neither a folder nor an .npz file (or .npy)");
   Dataset dataset;
   try {
-    dataset = is_npz ? load_npz(dir, options.labels) : load_any(dir, options);
+    dataset = is_file ? load_npz(dir, options.labels, options.split) : load_any(dir, options);
   } catch (const fs::filesystem_error& error) {
     fail(ErrorCode::io, "data: ", error.what());
   }
@@ -146,7 +196,11 @@ std::uint32_t fingerprint(const Dataset& dataset) {
   const std::array<std::int64_t, 4> sizes{images.count, images.height, images.width,
                                           images.channels};
   uLong crc = crc32_z(0, reinterpret_cast<const Bytef*>(sizes.data()), sizeof(sizes));
-  crc = crc32_z(crc, images.pixels.data(), images.pixels.size());
+  if (images.has_bytes()) crc = crc32_z(crc, images.pixels.data(), images.pixels.size());
+  if (!images.has_bytes()) {
+    crc = crc32_z(crc, reinterpret_cast<const Bytef*>(images.values.data()),
+                  images.values.size() * sizeof(float));
+  }
   for (const std::int64_t label : dataset.labels)
     crc = crc32_z(crc, reinterpret_cast<const Bytef*>(&label), sizeof(label));
   return static_cast<std::uint32_t>(crc);

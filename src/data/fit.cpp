@@ -44,7 +44,22 @@ std::vector<Taps> make_taps(std::int64_t size_in, std::int64_t size_out) {
   return taps;
 }
 
-/// A copy of the window [top, top+height) x [left, left+width); zero bytes outside the image.
+/// Hands the samples of both, bytes or values, to work(from, to, black).
+template <class Work>
+void on_samples(const Images& from, Images& to, const Work& work) {
+  if (from.has_bytes()) {
+    work(from.pixels, to.pixels, std::uint8_t{0});
+  } else {
+    work(from.values, to.values, -1.0F);
+  }
+}
+
+std::uint8_t rounded(double sum, std::uint8_t) {
+  return static_cast<std::uint8_t>(std::clamp(std::floor(sum + 0.5), 0.0, 255.0));
+}
+float rounded(double sum, float) { return static_cast<float>(sum); }
+
+/// A copy of the window [top, top+height) x [left, left+width); black outside the image.
 Images window(const Images& images, std::int64_t top, std::int64_t left, std::int64_t height,
               std::int64_t width) {
   Images result{.count = images.count,
@@ -52,19 +67,22 @@ Images window(const Images& images, std::int64_t top, std::int64_t left, std::in
                 .width = width,
                 .channels = images.channels,
                 .pixels = {}};
-  result.pixels.assign(static_cast<std::size_t>(images.count) * result.image_bytes(), 0);
+  const std::size_t size = static_cast<std::size_t>(images.count) * result.image_bytes();
   const std::int64_t first_column = std::max<std::int64_t>(left, 0);
   const std::int64_t last_column = std::min(left + width, images.width);
-  for (std::int64_t n = 0; n < images.count; ++n) {
-    for (std::int64_t row = std::max<std::int64_t>(top, 0);
-         row < std::min(top + height, images.height); ++row) {
-      const std::int64_t from = ((n * images.height + row) * images.width + first_column);
-      const std::int64_t to = ((n * height + row - top) * width + first_column - left);
-      std::copy_n(images.pixels.begin() + from * images.channels,
-                  (last_column - first_column) * images.channels,
-                  result.pixels.begin() + to * images.channels);
+  on_samples(images, result, [&](const auto& samples, auto& out, auto black) {
+    out.assign(size, black);
+    for (std::int64_t n = 0; n < images.count; ++n) {
+      for (std::int64_t row = std::max<std::int64_t>(top, 0);
+           row < std::min(top + height, images.height); ++row) {
+        const std::int64_t from = ((n * images.height + row) * images.width + first_column);
+        const std::int64_t to = ((n * height + row - top) * width + first_column - left);
+        std::copy_n(samples.begin() + from * images.channels,
+                    (last_column - first_column) * images.channels,
+                    out.begin() + to * images.channels);
+      }
     }
-  }
+  });
   return result;
 }
 
@@ -78,32 +96,32 @@ Images resize(const Images& images, std::int64_t height, std::int64_t width) {
                 .width = width,
                 .channels = images.channels,
                 .pixels = {}};
-  result.pixels.reserve(static_cast<std::size_t>(images.count) * result.image_bytes());
   const auto row_size = static_cast<std::size_t>(images.width * images.channels);
   std::vector<double> line(row_size);  // one output row, before its columns are resized
-  for (std::int64_t n = 0; n < images.count; ++n) {
-    const std::span<const std::uint8_t> image = images[n];
-    for (const Taps& row : rows) {
-      std::ranges::fill(line, 0.0);
-      for (std::size_t tap = 0; tap < row.weights.size(); ++tap) {
-        const std::uint8_t* from =
-            image.data() + (static_cast<std::size_t>(row.first) + tap) * row_size;
-        for (std::size_t i = 0; i < row_size; ++i) line[i] += row.weights[tap] * from[i];
-      }
-      for (const Taps& column : columns) {
-        for (std::int64_t channel = 0; channel < images.channels; ++channel) {
-          double sum = 0.0;
-          for (std::size_t tap = 0; tap < column.weights.size(); ++tap) {
-            const std::int64_t from =
-                (column.first + static_cast<std::int64_t>(tap)) * images.channels;
-            sum += column.weights[tap] * line[static_cast<std::size_t>(from + channel)];
+  on_samples(images, result, [&](const auto& samples, auto& out, auto black) {
+    out.reserve(static_cast<std::size_t>(images.count) * result.image_bytes());
+    for (std::int64_t n = 0; n < images.count; ++n) {
+      const auto* image = samples.data() + static_cast<std::size_t>(n) * images.image_bytes();
+      for (const Taps& row : rows) {
+        std::ranges::fill(line, 0.0);
+        for (std::size_t tap = 0; tap < row.weights.size(); ++tap) {
+          const auto* from = image + (static_cast<std::size_t>(row.first) + tap) * row_size;
+          for (std::size_t i = 0; i < row_size; ++i) line[i] += row.weights[tap] * from[i];
+        }
+        for (const Taps& column : columns) {
+          for (std::int64_t channel = 0; channel < images.channels; ++channel) {
+            double sum = 0.0;
+            for (std::size_t tap = 0; tap < column.weights.size(); ++tap) {
+              const std::int64_t from =
+                  (column.first + static_cast<std::int64_t>(tap)) * images.channels;
+              sum += column.weights[tap] * line[static_cast<std::size_t>(from + channel)];
+            }
+            out.push_back(rounded(sum, black));
           }
-          result.pixels.push_back(
-              static_cast<std::uint8_t>(std::clamp(std::floor(sum + 0.5), 0.0, 255.0)));
         }
       }
     }
-  }
+  });
   return result;
 }
 

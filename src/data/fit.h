@@ -10,15 +10,14 @@
 namespace ddim::engine::data {
 
 /// All images at height x width. `name` is for messages: Error(user) if Fit::none gets another
-/// size, or Fit::pad a larger one. The border is bytes of zero (-1 after scaling: Fashion-MNIST's
-/// background). If the number of added pixels is odd, the extra one is at the right and at the
-/// bottom.
+/// size, or Fit::pad a larger one. The border is black: bytes of zero, or -1. If the number of
+/// added pixels is odd, the extra one is at the right and at the bottom.
 Images fit_to(Images images, Fit fit, std::int64_t height, std::int64_t width,
               const std::string& name);
 
 /// Images resized to height x width. To shrink, each output pixel is the mean over its area in the
 /// input, as in box filters. To enlarge, it is interpolated linearly between pixel centres, with
-/// the border repeated. Each axis is treated separately. Results are rounded to the nearest byte.
+/// the border repeated. Each axis is treated separately. Bytes stay bytes: results are rounded.
 Images resize(const Images& images, std::int64_t height, std::int64_t width);
 
 }  // namespace ddim::engine::data

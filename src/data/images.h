@@ -9,20 +9,28 @@
 
 namespace ddim::engine::data {
 
-/// A set of images of one size in memory, 8 bits per channel, [count,height,width,channels].
+/// A set of images of one size in memory, [count,height,width,channels]: bytes or, where a byte
+/// does not hold what the files have (16 bits, floats), what a network sees.
 struct Images {
   std::int64_t count = 0;
   std::int64_t height = 0;
   std::int64_t width = 0;
   std::int64_t channels = 0;
-  std::vector<std::uint8_t> pixels;
+  std::vector<std::uint8_t> pixels = {};
+  std::vector<float> values = {};  ///< instead of `pixels`: -1 black, 1 white
 
+  bool has_bytes() const { return values.empty(); }
+  /// Samples of an image: bytes, where it has bytes.
   std::size_t image_bytes() const { return static_cast<std::size_t>(height * width * channels); }
+  /// The bytes of an image; of images that have bytes.
   std::span<const std::uint8_t> operator[](std::int64_t index) const {
     return std::span(pixels).subspan(static_cast<std::size_t>(index) * image_bytes(),
                                      image_bytes());
   }
 };
+
+/// Adds images of the same size. If only one side has bytes, all become values.
+void append(Images& images, Images more);
 
 enum class Flip { no, horizontal };
 

@@ -1,7 +1,11 @@
 #include "data/npz_set.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include <span>
+#include <string_view>
 
 #include "base/error.h"
 #include "io/npz.h"
@@ -10,57 +14,164 @@
 namespace ddim::engine::data {
 namespace {
 
+using Arrays = std::vector<io::NpzArray>;
+
 constexpr std::size_t kMaxFileBytes = std::size_t{16} << 30;
 
+bool is_whole(const io::NpzArray& array) { return array.type[1] == 'u' || array.type[1] == 'i'; }
+
 bool holds_pictures(const io::NpzArray& array) {
-  return array.type == "|u1" && array.shape.size() == 4;
+  const bool fits = array.type == "|u1" || array.type == "<u2" || array.type[1] == 'f';
+  return fits && (array.shape.size() == 4 || array.shape.size() == 3);
 }
 
-const io::NpzArray& pictures_of(const std::vector<io::NpzArray>& arrays, const std::string& file) {
+const io::NpzArray* named(const Arrays& arrays, std::initializer_list<std::string_view> names,
+                          const std::string& ending) {
+  for (const std::string_view name : names) {
+    for (const io::NpzArray& array : arrays)
+      if (array.name == concat(name, ending)) return &array;
+  }
+  return nullptr;
+}
+
+/// "_test" in a file whose arrays are splits, "" in one that is not split.
+std::string ending_of(const Arrays& arrays, std::optional<DataSplit> split,
+                      const std::string& file) {
+  const auto has = [&](DataSplit part) {
+    return named(arrays, {"x", "images"}, concat("_", to_string(part))) != nullptr;
+  };
+  const bool is_split = has(DataSplit::train) || has(DataSplit::val) || has(DataSplit::test);
+  const DataSplit wanted = split.value_or(is_split ? DataSplit::test : DataSplit::train);
+  require(is_split ? has(wanted) : wanted == DataSplit::train, "data: ", file, " has no ",
+          to_string(wanted), " split",
+          is_split ? "" : "; it is not split, and its pictures count as training data");
+  return is_split ? concat("_", to_string(wanted)) : "";
+}
+
+const io::NpzArray& pictures_of(const Arrays& arrays, const std::string& ending,
+                                const std::string& file) {
+  const io::NpzArray* known = named(arrays, {"arr_0", "images", "x"}, ending);
+  if (known != nullptr && holds_pictures(*known)) return *known;
   const io::NpzArray* found = nullptr;
   for (const io::NpzArray& array : arrays) {
     if (!holds_pictures(array)) continue;
-    if (array.name == "arr_0") return array;
     if (found != nullptr)
       fail(ErrorCode::corrupt, file, ": ", found->name, " and ", array.name,
            " both hold pictures; expected one array of bytes [N,H,W,C], or arr_0");
     found = &array;
   }
   if (found == nullptr)
-    fail(ErrorCode::corrupt, file, ": has no array of bytes [N,H,W,C] (uint8 with 4 axes)");
+    fail(ErrorCode::corrupt, file,
+         ": has no array of bytes [N,H,W,C] (uint8 with 4 axes), nor of floats, nor [N,H,W]");
   return *found;
+}
+
+template <class Number>
+std::vector<Number> numbers_of(const io::NpzArray& array) {
+  std::vector<Number> numbers(array.bytes.size() / sizeof(Number));
+  std::memcpy(numbers.data(), array.bytes.data(), array.bytes.size());
+  return numbers;
+}
+
+/// Hands the numbers of an array of any type to work(vector); false for a type that is none.
+template <class Work>
+bool on_numbers(const io::NpzArray& array, const Work& work) {
+  const std::string& type = array.type;
+  if (type == "|u1") return work(numbers_of<std::uint8_t>(array)), true;
+  if (type == "|i1") return work(numbers_of<std::int8_t>(array)), true;
+  if (type == "<u2") return work(numbers_of<std::uint16_t>(array)), true;
+  if (type == "<i2") return work(numbers_of<std::int16_t>(array)), true;
+  if (type == "<u4") return work(numbers_of<std::uint32_t>(array)), true;
+  if (type == "<i4") return work(numbers_of<std::int32_t>(array)), true;
+  if (type == "<u8") return work(numbers_of<std::uint64_t>(array)), true;
+  if (type == "<i8") return work(numbers_of<std::int64_t>(array)), true;
+  if (type == "<f4") return work(numbers_of<float>(array)), true;
+  if (type == "<f8") return work(numbers_of<double>(array)), true;
+  return false;
+}
+
+/// Floats whose range says what black and white are.
+std::vector<float> values_of_floats(const std::vector<double>& numbers, const std::string& where) {
+  double smallest = numbers.front(), largest = numbers.front();
+  for (const double number : numbers) {
+    if (!std::isfinite(number)) fail(ErrorCode::corrupt, where, " holds ", number);
+    smallest = std::min(smallest, number);
+    largest = std::max(largest, number);
+  }
+  const bool is_signed = smallest < 0.0 && smallest >= -1.0 && largest <= 1.0;
+  if (!is_signed && (smallest < 0.0 || largest > 255.0)) {
+    fail(ErrorCode::corrupt, where, " holds numbers from ", smallest, " to ", largest,
+         "; expected 0 to 1, -1 to 1 or 0 to 255");
+  }
+  const double white = is_signed || largest <= 1.0 ? 1.0 : 255.0;
+  std::vector<float> values;
+  values.reserve(numbers.size());
+  for (const double number : numbers)
+    values.push_back(static_cast<float>(is_signed ? number : 2.0 * number / white - 1.0));
+  return values;
+}
+
+Images read_pictures(const io::NpzArray& array, const std::string& file) {
+  for (const std::int64_t size : array.shape)
+    if (size == 0) fail(ErrorCode::corrupt, file, ": array ", array.name, " is empty");
+  Images images{.count = array.shape[0],
+                .height = array.shape[1],
+                .width = array.shape[2],
+                .channels = array.shape.size() == 4 ? array.shape[3] : 1};
+  const std::string where = concat(file, ": array ", array.name);
+  if (array.type == "|u1") {
+    images.pixels = numbers_of<std::uint8_t>(array);
+  } else if (array.type == "<u2") {
+    for (const std::uint16_t sample : numbers_of<std::uint16_t>(array))
+      images.values.push_back(static_cast<float>(sample / 32767.5 - 1.0));
+  } else {
+    on_numbers(array, [&](const auto& numbers) {
+      images.values = values_of_floats({numbers.begin(), numbers.end()}, where);
+    });
+    if (images.values.empty())
+      fail(ErrorCode::corrupt, where, " is of type ", array.type, "; expected <f4 or <f8");
+  }
+  return images;
+}
+
+std::vector<std::int64_t> read_labels(const io::NpzArray& array, std::int64_t count,
+                                      const std::string& file) {
+  const bool fits =
+      array.shape == std::vector{count} || array.shape == std::vector{count, std::int64_t{1}};
+  if (!fits || !is_whole(array))
+    fail(ErrorCode::corrupt, file, ": ", array.name, " must hold the class of each of the ", count,
+         " pictures as whole numbers, such as 64-bit integers");
+  std::vector<std::int64_t> labels;
+  on_numbers(array, [&](const auto& numbers) {
+    for (const auto number : numbers) labels.push_back(static_cast<std::int64_t>(number));
+  });
+  for (const std::int64_t label : labels)
+    if (label < 0) fail(ErrorCode::corrupt, file, ": ", array.name, " holds the class ", label);
+  return labels;
 }
 
 }  // namespace
 
-Dataset load_npz(const std::filesystem::path& path, Labels labels) {
+bool holds_arrays(const std::filesystem::path& file) {
+  return file.extension() == ".npz" || file.extension() == ".npy";
+}
+
+Dataset load_npz(const std::filesystem::path& path, Labels labels, std::optional<DataSplit> split) {
   const std::string file = path.string();
-  const std::string bytes = io::read_file(path, kMaxFileBytes);
-  const std::vector<io::NpzArray> arrays = io::parse_npz(std::as_bytes(std::span(bytes)), file);
-  const io::NpzArray& pictures = pictures_of(arrays, file);
-  for (const std::int64_t size : pictures.shape)
-    if (size == 0) fail(ErrorCode::corrupt, file, ": array ", pictures.name, " is empty");
-  Dataset dataset{.images = {.count = pictures.shape[0],
-                             .height = pictures.shape[1],
-                             .width = pictures.shape[2],
-                             .channels = pictures.shape[3],
-                             .pixels = {}},
-                  .kind = "npz"};
-  const auto* first = reinterpret_cast<const std::uint8_t*>(pictures.bytes.data());
-  dataset.images.pixels.assign(first, first + pictures.bytes.size());
+  const std::string text = io::read_file(path, kMaxFileBytes);
+  const auto bytes = std::as_bytes(std::span(text));
+  const bool is_one_array = path.extension() == ".npy";
+  const Arrays arrays =
+      is_one_array ? Arrays{io::parse_npy(bytes, file)} : io::parse_npz(bytes, file);
+  const std::string ending = ending_of(arrays, split, file);
+  Dataset dataset{.images = read_pictures(pictures_of(arrays, ending, file), file),
+                  .kind = is_one_array ? "npy" : "npz"};
   if (labels == Labels::ignore) return dataset;
-  for (const io::NpzArray& array : arrays) {
-    if (array.name != "arr_1") continue;
-    if (array.type != "<i8" || array.shape != std::vector{dataset.images.count})
-      fail(ErrorCode::corrupt, file, ": arr_1 must hold the class of each of the ",
-           dataset.images.count, " pictures as 64-bit integers");
-    dataset.labels.resize(static_cast<std::size_t>(dataset.images.count));
-    std::memcpy(dataset.labels.data(), array.bytes.data(), array.bytes.size());
-    for (const std::int64_t label : dataset.labels)
-      if (label < 0) fail(ErrorCode::corrupt, file, ": arr_1 holds the class ", label);
-    return dataset;
-  }
-  fail(ErrorCode::user, "data: ", file, " has no labels: looked for an array arr_1");
+  const io::NpzArray* classes = named(arrays, {"arr_1", "labels", "label", "y"}, ending);
+  require(classes != nullptr, "data: ", file,
+          " has no labels: looked for an array arr_1, labels or y");
+  dataset.labels = read_labels(*classes, dataset.images.count, file);
+  return dataset;
 }
 
 }  // namespace ddim::engine::data

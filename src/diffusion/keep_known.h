@@ -11,7 +11,8 @@ namespace ddim::engine::diffusion {
 ///   eps = (x_t - sqrt(alpha_bar) x_0) / sqrt(1 - alpha_bar).
 /// So every sampler takes the kept pixels down the inference process of their true values (eq. 7)
 /// and in each step re-noises them to x_{t-1}; what the network sees around them fits. `known`
-/// [N,H,W,C]; `kept` [H*W] is 1 where a pixel is kept, else 0. `schedule` and `denoiser` must
+/// [N,H,W,C]; `kept` [H*W] is 1 where a pixel is kept, 0 where it is drawn, and
+/// between them the part of it that is kept. `schedule` and `denoiser` must
 /// outlive the result.
 Denoiser keep_known(const Schedule& schedule, Prediction prediction, const Denoiser& denoiser,
                     const Tensor& known, std::span<const double> kept);

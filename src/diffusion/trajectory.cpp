@@ -74,7 +74,10 @@ Trajectory last_part(Trajectory trajectory, double strength) {
   require(strength > 0.0 && strength <= 1.0, "strength: ", strength,
           "; expected a number above 0 and at most 1");
   auto& legs = trajectory.legs;
-  const auto kept = std::max(1L, std::lround(strength * static_cast<double>(legs.size())));
+  const auto kept = std::lround(strength * static_cast<double>(legs.size()));
+  require(kept >= 1, "strength: ", strength, " of ", legs.size(),
+          " steps is less than half a step; the smallest that works is ",
+          0.5 / static_cast<double>(legs.size()));
   legs.erase(legs.begin(), legs.end() - kept);
   return trajectory;
 }

@@ -34,8 +34,8 @@ Trajectory make_trajectory(const Schedule& schedule, std::span<const double> tau
 Trajectory make_trajectory(const Schedule& schedule, std::span<const std::int64_t> tau,
                            FinalAlpha final_alpha = FinalAlpha::one);
 
-/// The way from the middle: its last legs, round(strength * legs) of them and at least one.
-/// Error(user) unless 0 < strength <= 1.
+/// The way from the middle: its last legs, round(strength * legs) of them.
+/// Error(user) unless 0 < strength <= 1, and for a strength that leaves none.
 Trajectory last_part(Trajectory trajectory, double strength);
 
 /// The way that options ask for: over a tau with a name or a custom one, or for Sampler::adaptive

@@ -1,10 +1,6 @@
 #include "eval/feature_statistics.h"
 
 #include <Eigen/Dense>
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <tuple>
 
 #include "base/error.h"
 
@@ -15,26 +11,6 @@ using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 
 constexpr std::int64_t kBlock = 256;  // pictures that are summed together
-
-Eigen::Map<const Matrix> covariance_of(const FeatureStatistics& of) {
-  return {of.covariance.data(), of.dimensions(), of.dimensions()};
-}
-
-Eigen::Map<const Vector> mean_of(const FeatureStatistics& of) {
-  return {of.mean.data(), of.dimensions()};
-}
-
-/// A factor [D,rank] of the covariance S = F F^T. Directions in which S is zero but for rounding
-/// are left out: the square root would turn a rounding error of 1e-16 into one of 1e-8.
-Matrix factor_of(const FeatureStatistics& of) {
-  const Eigen::SelfAdjointEigenSolver<Matrix> solver(covariance_of(of));
-  const Vector& values = solver.eigenvalues();  // ascending
-  const double smallest = values.tail(1)(0) * static_cast<double>(of.dimensions()) *
-                          std::numeric_limits<double>::epsilon();
-  const auto rank = static_cast<Eigen::Index>(
-      std::count_if(values.begin(), values.end(), [&](double v) { return v > smallest; }));
-  return solver.eigenvectors().rightCols(rank) * values.tail(rank).cwiseSqrt().asDiagonal();
-}
 
 }  // namespace
 
@@ -91,25 +67,19 @@ FeatureStatistics FeatureMoments::statistics() {
   return result;
 }
 
-double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) {
-  require(a.dimensions() == b.dimensions(), "frechet distance: the first set has ", a.dimensions(),
-          " dimensions, the second ", b.dimensions());
-  if (a.dimensions() == 0) return 0.0;
-  if (!covariance_of(a).allFinite() || !covariance_of(b).allFinite() || !mean_of(a).allFinite() ||
-      !mean_of(b).allFinite())
-    fail(ErrorCode::numeric, "frechet distance: the statistics hold NaN or infinity");
-  // The smaller set has the lower rank, so that fewer eigenvalues are zero but for rounding.
-  const auto& [fewer, more] = a.count <= b.count ? std::tie(a, b) : std::tie(b, a);
-  const Matrix factor = factor_of(fewer);  // [D,rank]
-  double trace_of_root = 0.0;
-  if (factor.cols() > 0) {
-    const Matrix product = factor.transpose() * covariance_of(more) * factor;  // [rank,rank]
-    const Eigen::SelfAdjointEigenSolver<Matrix> solver(product, Eigen::EigenvaluesOnly);
-    trace_of_root = solver.eigenvalues().cwiseMax(0.0).cwiseSqrt().sum();
-  }
-  const double distance = (mean_of(a) - mean_of(b)).squaredNorm() + covariance_of(a).trace() +
-                          covariance_of(b).trace() - 2.0 * trace_of_root;
-  return std::max(0.0, distance);
+double shrink(FeatureStatistics& statistics) {
+  require(statistics.count >= 2, "shrink: the statistics do not say of how many pictures they are");
+  const std::int64_t D = statistics.dimensions();
+  const Eigen::Map<Matrix> S(statistics.covariance.data(), D, D);
+  const double d = static_cast<double>(D), n = static_cast<double>(statistics.count - 1);
+  const double trace = S.trace(), of_square = S.squaredNorm();
+  const double spread = (n + 1.0 - 2.0 / d) * (of_square - trace * trace / d);
+  const double wanted = (1.0 - 2.0 / d) * of_square + trace * trace;
+  const double weight = spread > wanted ? wanted / spread : 1.0;
+  for (double& value : statistics.covariance) value *= 1.0 - weight;
+  for (std::int64_t i = 0; i < D; ++i)
+    statistics.covariance[static_cast<std::size_t>(i * D + i)] += weight * trace / d;
+  return weight;
 }
 
 }  // namespace ddim::engine::eval

@@ -38,11 +38,13 @@ class FeatureMoments {
   std::unique_ptr<Sums> sums_;
 };
 
-/// The Frechet distance (squared 2-Wasserstein distance) of two Gaussians,
-///   |mu_a - mu_b|^2 + tr S_a + tr S_b - 2 tr (S_a S_b)^(1/2),
-/// where the last trace is the sum of the square roots of the eigenvalues of the symmetric matrix
-/// S_a^(1/2) S_b S_a^(1/2). Covariances may be singular. Error(user) for different dimensions,
-/// Error(numeric) for NaN and infinity.
-double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b);
+/// For fewer pictures than dimensions: moves the covariance S towards a multiple of the unit
+/// matrix,
+///   (1 - r) S + r (tr S / D) I,
+/// with the weight of the oracle approximating shrinkage (Chen, Wiesel, Eldar and Hero, 2010,
+/// eq. 23), for n = count - 1:
+///   r = min(1, ((1 - 2/D) tr S^2 + (tr S)^2) / ((n + 1 - 2/D) (tr S^2 - (tr S)^2 / D)))
+/// Returns r. Error(user) for statistics without a count.
+double shrink(FeatureStatistics& statistics);
 
 }  // namespace ddim::engine::eval

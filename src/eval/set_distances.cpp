@@ -16,8 +16,6 @@ namespace {
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr std::int64_t kBlock = 256;
-constexpr std::uint32_t kBootstrapLane = 0;
-constexpr std::uint32_t kSubsetLane = 1;
 
 Matrix rows_of(const FeatureRows& rows, std::int64_t first, std::int64_t count) {
   return Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
@@ -107,8 +105,7 @@ Interval kernel_distance(const FeatureRows& x, const FeatureRows& y, const Subse
   for (std::int64_t i = 0; i < subsets.num_subsets; ++i) {
     const NoiseKey key{.seed = subsets.seed,
                        .purpose = Purpose::resampling,
-                       .step = static_cast<std::uint32_t>(i),
-                       .lane = kSubsetLane};
+                       .step = static_cast<std::uint32_t>(i)};
     values.push_back(squared_mmd_of(random_subset(x, subsets.subset_size, key, 0),
                                     random_subset(y, subsets.subset_size, key, 1)));
   }
@@ -141,34 +138,25 @@ Interval part_within(const FeatureRows& points, const FeatureRows& set, std::int
   return result;
 }
 
-double inception_score(const FeatureRows& probabilities, std::span<const double> weights) {
-  const auto classes = static_cast<std::size_t>(probabilities.dimensions);
-  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
-  std::vector<double> marginal(classes, 0.0);
-  double negative_entropy = 0.0;
-  for (std::int64_t i = 0; i < probabilities.count(); ++i) {
-    const double weight = weights[static_cast<std::size_t>(i)] / total;
-    for (std::size_t c = 0; c < classes; ++c) {
-      const double p = probabilities[i][c];
-      marginal[c] += weight * p;
-      if (p > 0.0) negative_entropy += weight * p * std::log(p);
-    }
-  }
-  for (const double p : marginal)
-    if (p > 0.0) negative_entropy -= p * std::log(p);
-  return std::exp(negative_entropy);
-}
-
-std::vector<double> bootstrap_weights(std::int64_t count, std::uint64_t seed, std::int64_t index,
-                                      std::uint32_t set) {
-  std::vector<double> weights(static_cast<std::size_t>(count), 0.0);
-  const NoiseKey key{.seed = seed,
-                     .purpose = Purpose::resampling,
-                     .step = static_cast<std::uint32_t>(index),
-                     .lane = kBootstrapLane};
+Interval inception_score(const FeatureRows& probabilities) {
+  const std::int64_t count = probabilities.count();
+  std::vector<double> marginal(static_cast<std::size_t>(probabilities.dimensions), 0.0);
   for (std::int64_t i = 0; i < count; ++i)
-    ++weights[static_cast<std::size_t>(random_below(count, key, set, i))];
-  return weights;
+    for (std::size_t c = 0; c < marginal.size(); ++c)
+      marginal[c] += probabilities[i][c] / static_cast<double>(count);
+  std::vector<double> divergences;
+  for (std::int64_t i = 0; i < count; ++i) {
+    double divergence = 0.0;
+    for (std::size_t c = 0; c < marginal.size(); ++c) {
+      const double p = probabilities[i][c];
+      if (p > 0.0) divergence += p * std::log(p / marginal[c]);
+    }
+    divergences.push_back(divergence);
+  }
+  Interval result = mean_interval(divergences);
+  result.mean = std::exp(result.mean);
+  result.half_width_95 *= result.mean;
+  return result;
 }
 
 }  // namespace ddim::engine::eval

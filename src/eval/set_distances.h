@@ -1,24 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
+#include "eval/feature_rows.h"
 #include "eval/interval.h"
 
 namespace ddim::engine::eval {
-
-/// The features of a set of pictures: [count,dimensions], row by row.
-struct FeatureRows {
-  std::int64_t dimensions = 0;
-  std::span<const float> values = {};
-
-  std::int64_t count() const { return std::ssize(values) / dimensions; }
-  std::span<const float> operator[](std::int64_t row) const {
-    return values.subspan(static_cast<std::size_t>(row * dimensions),
-                          static_cast<std::size_t>(dimensions));
-  }
-};
 
 /// The unbiased estimate of the squared maximum mean discrepancy with the kernel
 /// (x . y / D + 1)^3 (Binkowski et al., 2018). Can be negative. At least 2 rows each.
@@ -44,12 +31,8 @@ Interval part_within(const FeatureRows& points, const FeatureRows& set, std::int
                      int num_threads);
 
 /// exp of the mean over pictures of KL(p(y|x) || p(y)) (Salimans et al., 2016), over all pictures
-/// together; `weights` says how often each picture counts. `probabilities` is [count,classes].
-double inception_score(const FeatureRows& probabilities, std::span<const double> weights);
-
-/// How often each of `count` pictures is in bootstrap sample `index`, for set 0 or 1 of a
-/// comparison.
-std::vector<double> bootstrap_weights(std::int64_t count, std::uint64_t seed, std::int64_t index,
-                                      std::uint32_t set);
+/// together. `probabilities` is [count,classes]. The interval is that of the infinitesimal
+/// jackknife, as frechet_interval()'s: a picture's influence is score * (its KL - their mean).
+Interval inception_score(const FeatureRows& probabilities);
 
 }  // namespace ddim::engine::eval

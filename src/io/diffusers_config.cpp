@@ -279,6 +279,8 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
   require_one_of("unet", index.unet_class, {"UNet2DModel", "UNetModel", "UNetUnconditionalModel"});
   // The oldest pipelines call it noise_scheduler.
   read_class(fields.has("scheduler") ? "scheduler" : "noise_scheduler", index.scheduler_class);
+  fields.read({"_model_name"}, index.names.model);
+  fields.read({"_class_names"}, index.names.classes);
   return index;
 }
 
@@ -346,12 +348,15 @@ std::string to_json(const SchedulerFileConfig& config) {
 }
 
 std::string to_json(const ModelIndex& index) {
-  return dump({
+  ordered_json object = {
       {"_class_name", index.class_name},
       {"_diffusers_version", index.diffusers_version},
       {"scheduler", {"diffusers", index.scheduler_class}},
       {"unet", {"diffusers", index.unet_class}},
-  });
+  };
+  if (!index.names.model.empty()) object["_model_name"] = index.names.model;
+  if (!index.names.classes.empty()) object["_class_names"] = index.names.classes;
+  return dump(object);
 }
 
 }  // namespace ddim::engine::io

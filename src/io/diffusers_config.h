@@ -90,12 +90,19 @@ struct SchedulerFileConfig {
   std::vector<std::string> unknown_keys;  ///< as in UNetFileConfig
 };
 
+/// What people call a model and its classes. Our own, so that diffusers ignores it.
+struct ModelNames {
+  std::string model = {};                 ///< empty where there is none
+  std::vector<std::string> classes = {};  ///< in the order of their numbers; empty where unknown
+};
+
 /// model_index.json: the classes of a pipeline's parts.
 struct ModelIndex {
   std::string class_name = "DDIMPipeline";
   std::string diffusers_version = "0.31.0";
   std::string scheduler_class = "DDIMScheduler";
   std::string unet_class = "UNet2DModel";
+  ModelNames names = {};  ///< written only where there are any
 };
 
 /// The texts as values. Error(corrupt) naming `file_name` and the field for text that is not JSON,

@@ -1,6 +1,7 @@
 #include "io/file_tree.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "io/read_file.h"
@@ -14,6 +15,13 @@ class FilesOnDisk : public FileTree {
  public:
   bool exists(const fs::path& path) const override { return fs::exists(path); }
   bool is_folder(const fs::path& path) const override { return fs::is_directory(path); }
+  std::vector<std::string> names_in(const fs::path& folder) const override {
+    std::vector<std::string> names;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+      names.push_back(entry.path().filename().string());
+    std::ranges::sort(names);
+    return names;
+  }
   std::string read(const fs::path& path, std::uint64_t max_bytes) const override {
     return read_file(path, max_bytes);
   }
@@ -44,6 +52,16 @@ bool FilesInMemory::is_folder(const fs::path& path) const {
 
 bool FilesInMemory::exists(const fs::path& path) const {
   return files_.contains(name_of(path)) || is_folder(path);
+}
+
+std::vector<std::string> FilesInMemory::names_in(const fs::path& folder) const {
+  const std::string prefix = name_of(folder).empty() ? "" : name_of(folder) + "/";
+  std::set<std::string> names;
+  for (const auto& [name, bytes] : files_) {
+    if (name.starts_with(prefix))
+      names.insert(name.substr(prefix.size(), name.find('/', prefix.size()) - prefix.size()));
+  }
+  return {names.begin(), names.end()};
 }
 
 std::span<const std::byte> FilesInMemory::bytes_of(const fs::path& path) const {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "io/mapped_file.h"
 
@@ -19,6 +20,8 @@ class FileTree {
   /// Whether there is a file or a folder of this name.
   virtual bool exists(const std::filesystem::path& path) const = 0;
   virtual bool is_folder(const std::filesystem::path& path) const = 0;
+  /// The names of the files and folders in a folder, sorted.
+  virtual std::vector<std::string> names_in(const std::filesystem::path& folder) const = 0;
   /// All bytes of a file. Error(io) when it cannot be read, Error(corrupt) when it is larger than
   /// `max_bytes`; both name the file.
   virtual std::string read(const std::filesystem::path& path, std::uint64_t max_bytes) const = 0;
@@ -38,6 +41,7 @@ class FilesInMemory : public FileTree {
 
   bool exists(const std::filesystem::path& path) const override;
   bool is_folder(const std::filesystem::path& path) const override;
+  std::vector<std::string> names_in(const std::filesystem::path& folder) const override;
   std::string read(const std::filesystem::path& path, std::uint64_t max_bytes) const override;
   std::shared_ptr<const MappedFile> map(const std::filesystem::path& path) const override;
 

@@ -6,10 +6,11 @@
 #include <utility>
 
 // libjpeg's header needs <cstdio> before it.
+#include <jerror.h>
 #include <jpeglib.h>
 
 #include "base/error.h"
-#include "io/read_file.h"
+#include "io/exif.h"
 
 namespace ddim::engine::io {
 namespace {
@@ -19,6 +20,7 @@ namespace {
 struct ErrorManager : jpeg_error_mgr {
   std::jmp_buf jump;
   std::array<char, JMSG_LENGTH_MAX> text;
+  std::array<char, JMSG_LENGTH_MAX> warning;  ///< the first
 };
 
 [[noreturn]] void on_error(j_common_ptr info) {
@@ -27,9 +29,13 @@ struct ErrorManager : jpeg_error_mgr {
   std::longjmp(manager.jump, 1);
 }
 
-/// Warnings have level -1; traces 0 and above.
+/// Warnings have level -1; traces 0 and above. Data that end early are an error: half of the
+/// picture is not there.
 void on_message(j_common_ptr info, int level) {
-  if (level < 0) on_error(info);
+  if (level >= 0) return;
+  auto& manager = *static_cast<ErrorManager*>(info->err);
+  if (manager.msg_code == JWRN_JPEG_EOF) on_error(info);
+  if (manager.num_warnings++ == 0) manager.format_message(info, manager.warning.data());
 }
 
 void on_output(j_common_ptr) {}
@@ -41,6 +47,18 @@ void on_progress(j_common_ptr info) {
   auto& manager = *static_cast<ErrorManager*>(info->err);
   std::snprintf(manager.text.data(), manager.text.size(), "more than %d scans", kMaxScans);
   std::longjmp(manager.jump, 1);
+}
+
+/// JPEGs of four colours are written as Adobe writes them: 255 is no ink.
+Image rgb_of_inverted_cmyk(const Image& cmyk) {
+  Image rgb{cmyk.width, cmyk.height, 3, {}};
+  rgb.pixels.reserve(rgb.num_samples());
+  for (std::size_t at = 0; at < cmyk.pixels.size(); at += 4) {
+    const int paper = cmyk.pixels[at + 3];
+    for (std::size_t c = 0; c < 3; ++c)
+      rgb.pixels.push_back(static_cast<std::uint8_t>((cmyk.pixels[at + c] * paper + 127) / 255));
+  }
+  return rgb;
 }
 
 class Decoder {
@@ -60,25 +78,25 @@ class Decoder {
   Decoder& operator=(const Decoder&) = delete;
   ~Decoder() { jpeg_destroy_decompress(&info_); }
 
-  Image decode() {
+  Picture decode() {
     run([this] {
       jpeg_mem_src(&info_, reinterpret_cast<const unsigned char*>(bytes_.data()), bytes_.size());
+      jpeg_save_markers(&info_, kExifMarker, 0xFFFF);
       jpeg_read_header(&info_, TRUE);
     });
-    const std::int64_t width = info_.image_width;
-    const std::int64_t height = info_.image_height;
-    if (width * height > kMaxPixels) {
-      fail_file("a picture of ", width, "x", height, " pixels; at most ", kMaxPixels,
-                " are allowed");
+    check_size(info_.image_width, info_.image_height, file_name_);
+    const int components = info_.num_components;
+    if (components != 1 && components != 3 && components != 4) {
+      fail_file("a JPEG of ", components,
+                " colour components; grey, RGB, YCbCr, CMYK and YCCK are understood");
     }
-    if (info_.num_components != 1 && info_.num_components != 3) {
-      fail_file("a JPEG of ", info_.num_components,
-                " colour components (CMYK?); grey and RGB are understood");
-    }
-    Image image{width, height, info_.num_components, {}};
+    const int orientation = find_orientation();  // libjpeg forgets the markers in the end
+    Image image{info_.image_width, info_.image_height, components, {}};
     image.pixels.resize(image.num_samples());
-    run([this, first = image.pixels.data()] {
-      info_.out_color_space = info_.num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    run([this, components, first = image.pixels.data()] {
+      info_.out_color_space = components == 1   ? JCS_GRAYSCALE
+                              : components == 3 ? JCS_RGB
+                                                : JCS_CMYK;
       info_.dct_method = JDCT_ISLOW;
       jpeg_start_decompress(&info_);
       const std::size_t row_bytes =
@@ -89,10 +107,23 @@ class Decoder {
       }
       jpeg_finish_decompress(&info_);
     });
-    return image;
+    if (components == 4) image = rgb_of_inverted_cmyk(image);
+    return {.image = upright(std::move(image), orientation), .warning = errors_.warning.data()};
   }
 
  private:
+  static constexpr int kExifMarker = JPEG_APP0 + 1;
+
+  /// Of the first marker that says one.
+  int find_orientation() const {
+    for (const auto* marker = info_.marker_list; marker != nullptr; marker = marker->next) {
+      const auto exif = std::as_bytes(std::span(marker->data, marker->data_length));
+      const int found = exif_orientation(exif);
+      if (found != 1) return found;
+    }
+    return 1;
+  }
+
   template <class Work>
   void run(const Work& work) {
     if (setjmp(errors_.jump) != 0) fail_file("not a readable JPEG: ", errors_.text.data());
@@ -112,14 +143,8 @@ class Decoder {
 
 }  // namespace
 
-Image decode_jpeg(std::span<const std::byte> bytes, const std::string& file_name,
-                  Channels channels) {
-  return convert_channels(Decoder(bytes, file_name).decode(), channels);
-}
-
-Image read_jpeg(const std::filesystem::path& path, Channels channels) {
-  const std::string bytes = read_file(path, kMaxImageFileBytes);
-  return decode_jpeg(std::as_bytes(std::span(bytes)), path.string(), channels);
+Picture decode_jpeg(std::span<const std::byte> bytes, const std::string& file_name) {
+  return Decoder(bytes, file_name).decode();
 }
 
 }  // namespace ddim::engine::io

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <span>
 #include <string>
 
@@ -9,12 +8,9 @@
 
 namespace ddim::engine::io {
 
-/// Decodes a JPEG, grey or colour, baseline or progressive, with the slow (accurate) integer
-/// transform. Error(corrupt) naming `file_name` for CMYK, for whatever libjpeg warns of (data that
-/// end early among it) and for more than kMaxPixels.
-Image decode_jpeg(std::span<const std::byte> bytes, const std::string& file_name,
-                  Channels channels = Channels::as_stored);
-/// The same for a file. Error(io) when it cannot be read.
-Image read_jpeg(const std::filesystem::path& path, Channels channels = Channels::as_stored);
+/// Decodes a JPEG: grey, colour, CMYK or YCCK (which become RGB), baseline or progressive, with the
+/// slow (accurate) integer transform. Error(corrupt) naming `file_name` for what libjpeg refuses,
+/// for data that end early, for more than 200 scans and for more than kMaxPixels.
+Picture decode_jpeg(std::span<const std::byte> bytes, const std::string& file_name);
 
 }  // namespace ddim::engine::io

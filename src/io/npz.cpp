@@ -15,14 +15,6 @@ namespace {
 constexpr std::string_view kNpyMagic{"\x93NUMPY\x01\x00", 8};
 constexpr std::string_view kNpyEnding = ".npy";
 
-std::size_t size_of_type(std::string_view type) {
-  if (type == "|u1") return 1;
-  if (type == "<i8") return 8;
-  if (type == "<f4") return 4;
-  if (type == "<f8") return 8;
-  return 0;
-}
-
 /// What stands after `key` in the dictionary, up to the next comma outside of brackets.
 std::string_view field(std::string_view dictionary, std::string_view key) {
   const std::size_t at = dictionary.find(key);
@@ -61,7 +53,7 @@ std::optional<std::size_t> bytes_of(const std::vector<std::int64_t>& shape, std:
   return bytes;
 }
 
-NpzArray parse_npy(std::string name, std::span<const std::byte> file, const std::string& where) {
+NpzArray parse_array(std::string name, std::span<const std::byte> file, const std::string& where) {
   const auto damaged = [&](const std::string& reason) {
     fail(ErrorCode::corrupt, where, ": array ", name, ": ", reason);
   };
@@ -79,12 +71,13 @@ NpzArray parse_npy(std::string name, std::span<const std::byte> file, const std:
   std::string_view type = field(dictionary, "'descr'");
   if (type.size() > 2) type = type.substr(1, type.size() - 2);  // without quotes
   const auto shape = parse_shape(field(dictionary, "'shape'"));
-  if (size_of_type(type) == 0)
-    damaged(concat("its type is ", type, "; expected |u1 (bytes), <i8, <f4 or <f8"));
+  if (npz_type_size(type) == 0)
+    damaged(concat("its type is ", type,
+                   "; expected |u1 (bytes), <i8 or <f4, or other integers and floats"));
   if (field(dictionary, "'fortran_order'") != "False")
     damaged("it is not in C order (rows first); save numpy.ascontiguousarray of it");
   if (!shape) damaged("its shape cannot be read");
-  const auto size = bytes_of(*shape, size_of_type(type));
+  const auto size = bytes_of(*shape, npz_type_size(type));
   if (!size || *size != file.size() - data_at)
     damaged(concat(file.size() - data_at, " bytes do not fit its shape"));
   return {.name = std::move(name),
@@ -95,12 +88,23 @@ NpzArray parse_npy(std::string name, std::span<const std::byte> file, const std:
 
 }  // namespace
 
+std::size_t npz_type_size(std::string_view type) {
+  constexpr std::string_view kTypes[] = {"|u1", "|i1", "<u2", "<i2", "<u4",
+                                         "<i4", "<u8", "<i8", "<f4", "<f8"};
+  const bool is_known = std::ranges::find(kTypes, type) != std::end(kTypes);
+  return is_known ? static_cast<std::size_t>(type.back() - '0') : 0;
+}
+
+NpzArray parse_npy(std::span<const std::byte> file, const std::string& file_name) {
+  return parse_array("arr_0", file, file_name);
+}
+
 std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name) {
   std::vector<NpzArray> arrays;
   for (const ZipEntry& entry : parse_zip(file, file_name)) {
     if (!entry.name.ends_with(kNpyEnding)) continue;
     const std::string_view name = entry.name.substr(0, entry.name.size() - kNpyEnding.size());
-    arrays.push_back(parse_npy(std::string(name), entry.bytes, file_name));
+    arrays.push_back(parse_array(std::string(name), entry.bytes, file_name));
   }
   if (arrays.empty()) fail(ErrorCode::corrupt, file_name, ": holds no arrays (.npy)");
   return arrays;

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <ddim/picture_shape.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file_output.h"
@@ -14,20 +17,34 @@ namespace ddim::engine::io {
 /// An array of an .npz file, in C order.
 struct NpzArray {
   std::string name;  ///< "arr_0"
-  std::string type;  ///< NumPy's: "|u1" bytes, "<i8" 64-bit integers, "<f4" floats, "<f8"
+  std::string type;  ///< NumPy's: "|u1" bytes, "<i8" 64-bit integers, "<f4" floats
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes = {};
   /// For writing, in place of `bytes`: hands over as many as shape and type need.
   std::function<void(const ByteSink&)> produce = {};
 };
 
+/// Bytes of a number of a type that is understood: whole numbers of 8 to 64 bits, floats of 32 and
+/// 64; 0 for others.
+std::size_t npz_type_size(std::string_view type);
+
 /// The bytes of an .npz file, as numpy.savez() arranges them: a zip archive of stored .npy files.
 /// What the arrays refer to must outlive it.
 FileContent npz_content(std::vector<NpzArray> arrays);
 
+/// The same for `count` pictures: arr_0 [N,H,W,C] of bytes, which `produce` hands over, and, where
+/// there are some, their labels as arr_1 [N]. What the arguments refer to must outlive it.
+FileContent picture_npz_content(std::int64_t count, const PictureShape& shape,
+                                std::function<void(const ByteSink&)> produce,
+                                std::span<const std::int64_t> labels);
+
 /// The arrays of an .npz file; their bytes point into it. Error(corrupt) naming `file_name` and the
-/// array for what is not such a file, for Fortran order and for types other than those four, and,
-/// as parse_zip(), for compressed archives (write them with numpy.savez).
+/// array for what is not such a file, for Fortran order and for types other than whole numbers of 8
+/// to 64 bits and floats of 32 and 64, and, as parse_zip(), for compressed archives (write them
+/// with numpy.savez).
 std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name);
+
+/// The array of an .npy file, as numpy.save() writes it, by the name arr_0. Errors as parse_npz().
+NpzArray parse_npy(std::span<const std::byte> file, const std::string& file_name);
 
 }  // namespace ddim::engine::io

@@ -34,7 +34,7 @@ FileContent npz_content(std::vector<NpzArray> arrays) {
   std::vector<ZipMember> members;
   for (NpzArray& array : arrays) {
     auto header = std::make_shared<const std::string>(npy_header(array));
-    std::uint64_t size = array.type == "|u1" ? 1 : array.type == "<f4" ? 4 : 8;
+    std::uint64_t size = npz_type_size(array.type);
     for (const std::int64_t axis : array.shape) size *= static_cast<std::uint64_t>(axis);
     ensure(array.produce || array.bytes.size() == size, "npz: ", array.bytes.size(), " bytes in ",
            array.name, "; its shape and type need ", size);
@@ -51,6 +51,19 @@ FileContent npz_content(std::vector<NpzArray> arrays) {
         {.name = array.name + ".npy", .content = FileContent(header->size() + size, produce)});
   }
   return zip_content(std::move(members));
+}
+
+FileContent picture_npz_content(std::int64_t count, const PictureShape& shape,
+                                std::function<void(const ByteSink&)> produce,
+                                std::span<const std::int64_t> labels) {
+  std::vector<NpzArray> arrays{{.name = "arr_0",
+                                .type = "|u1",
+                                .shape = {count, shape.height, shape.width, shape.channels},
+                                .produce = std::move(produce)}};
+  if (!labels.empty())
+    arrays.push_back(
+        {.name = "arr_1", .type = "<i8", .shape = {count}, .bytes = std::as_bytes(labels)});
+  return npz_content(std::move(arrays));
 }
 
 }  // namespace ddim::engine::io

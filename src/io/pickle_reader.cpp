@@ -45,6 +45,12 @@ constexpr std::array<std::string_view, 25> kAllowedGlobals = {
     "torch.cuda ShortStorage",
 };
 
+constexpr std::array<std::string_view, 3> kArrayGlobals = {
+    "numpy dtype",
+    "numpy ndarray",
+    "numpy.core.multiarray _reconstruct",
+};
+
 /// The operations, by the names of Python's pickletools.
 enum Op : std::uint8_t {
   MARK = '(',
@@ -121,8 +127,9 @@ constexpr NamedOp kRefusedOps[] = {
 /// The stack machine that a pickle is a program of, with values in place of objects.
 class PickleReader {
  public:
-  PickleReader(std::span<const std::byte> bytes, const std::string& file_name)
-      : bytes_(bytes), file_name_(file_name) {}
+  PickleReader(std::span<const std::byte> bytes, const std::string& file_name,
+               PickleGlobals globals)
+      : bytes_(bytes), file_name_(file_name), globals_(globals) {}
 
   ParsedPickle read() {
     while (step()) {
@@ -279,10 +286,15 @@ class PickleReader {
 
   void push_global(std::string_view module, std::string_view name) {
     const std::string full = concat(module, ' ', name);
-    const auto* found = std::ranges::find(kAllowedGlobals, full);
-    if (found == kAllowedGlobals.end()) {
+    const std::span<const std::string_view> allowed =
+        globals_ == PickleGlobals::weights ? std::span<const std::string_view>(kAllowedGlobals)
+                                           : std::span<const std::string_view>(kArrayGlobals);
+    const auto found = std::ranges::find(allowed, full);
+    if (found == allowed.end()) {
       fail_here("it asks for ", display_name(concat(module, '.', name)),
-                ", which is not needed for weights; a file that asks for such things can run "
+                ", which is not needed for ",
+                globals_ == PickleGlobals::weights ? "weights" : "arrays",
+                "; a file that asks for such things can run "
                 "programs and is refused");
     }
     push(add_text(Kind::global, *found));
@@ -320,9 +332,16 @@ class PickleReader {
       set_items(key_and_value);
     }
   }
-  /// PyTorch hangs `_metadata` on a dictionary of weights; it says nothing about them.
+  /// PyTorch hangs `_metadata` on a dictionary of weights; it says nothing about them. The state of
+  /// an array is what it holds.
   void build() {
     const Id state = pop();
+    if (globals_ == PickleGlobals::arrays && kind_of(state) == Kind::tuple) {
+      std::vector<Id>& items = items_of(require_top(Kind::call, "BUILD"));
+      if (items.size() != 2) fail_here("a second BUILD of the same object");
+      items.push_back(state);
+      return;
+    }
     if (kind_of(state) != Kind::dict) fail_here("BUILD with ", described(state));
     require_top(Kind::dict, "BUILD");
   }
@@ -538,6 +557,7 @@ class PickleReader {
 
   std::span<const std::byte> bytes_;
   const std::string& file_name_;
+  PickleGlobals globals_;
   std::size_t at_ = 0;
   std::size_t op_at_ = 0;  ///< of the operation under way, for messages
   std::size_t num_operations_ = 0;
@@ -549,8 +569,9 @@ class PickleReader {
   std::uint64_t num_memoized_ = 0;
 };
 
-ParsedPickle parse_pickle(std::span<const std::byte> bytes, const std::string& file_name) {
-  return PickleReader(bytes, file_name).read();
+ParsedPickle parse_pickle(std::span<const std::byte> bytes, const std::string& file_name,
+                          PickleGlobals globals) {
+  return PickleReader(bytes, file_name, globals).read();
 }
 
 }  // namespace ddim::engine::io

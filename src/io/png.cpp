@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <exception>
 #include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "io/png_chunks.h"
 #include "io/read_file.h"
 
 namespace ddim::engine::io {
@@ -18,17 +20,21 @@ namespace {
 /// libpng reports errors by longjmp, which must not pass over an object that has a destructor. So
 /// every call of libpng is made inside `guarded(png, work)`: `work` and what it calls make no such
 /// object, and the error becomes an exception after the jump has ended.
-struct ErrorText {
-  std::array<char, 128> text{};
+struct Messages {
+  std::array<char, 128> error{};
+  std::array<char, 128> warning{};  ///< the first
 };
 
 [[noreturn]] void on_error(png_structp png, png_const_charp message) {
-  auto& error = *static_cast<ErrorText*>(png_get_error_ptr(png));
-  std::strncpy(error.text.data(), message, error.text.size() - 1);
+  auto& messages = *static_cast<Messages*>(png_get_error_ptr(png));
+  std::strncpy(messages.error.data(), message, messages.error.size() - 1);
   png_longjmp(png, 1);
 }
 
-void on_warning(png_structp, png_const_charp) {}
+void on_warning(png_structp png, png_const_charp message) {
+  auto& warning = static_cast<Messages*>(png_get_error_ptr(png))->warning;
+  if (warning.front() == '\0') std::strncpy(warning.data(), message, warning.size() - 1);
+}
 
 template <class Work>
 bool guarded(png_structp png, const Work& work) {
@@ -40,21 +46,33 @@ bool guarded(png_structp png, const Work& work) {
 // ------------------------------------------------------------------------------------- reading
 
 struct ByteSource {
-  std::span<const std::byte> rest;
+  std::span<const std::span<const std::byte>> pieces;
+  std::span<const std::byte> rest;  ///< of the piece before them
 };
 
 void take_bytes(png_structp png, png_bytep out, std::size_t size) {
   auto& source = *static_cast<ByteSource*>(png_get_io_ptr(png));
-  if (size > source.rest.size()) png_error(png, "the file ends early");
-  std::memcpy(out, source.rest.data(), size);
-  source.rest = source.rest.subspan(size);
+  while (size > 0) {
+    if (source.rest.empty()) {
+      if (source.pieces.empty()) png_error(png, "the file ends early");
+      source.rest = source.pieces.front();
+      source.pieces = source.pieces.subspan(1);
+    }
+    const std::size_t count = std::min(size, source.rest.size());
+    std::copy_n(reinterpret_cast<const png_byte*>(source.rest.data()), count, out);
+    source.rest = source.rest.subspan(count);
+    out += count;
+    size -= count;
+  }
 }
 
 class Reader {
  public:
   Reader(std::span<const std::byte> bytes, const std::string& file_name)
-      : file_name_(file_name), source_{bytes} {
-    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &error_, on_error, on_warning);
+      : file_name_(file_name),
+        chosen_(choose_png_pieces(bytes)),
+        source_{.pieces = chosen_.pieces, .rest = {}} {
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &messages_, on_error, on_warning);
     info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
     if (info_ == nullptr) {
       png_destroy_read_struct(&png_, nullptr, nullptr);
@@ -67,55 +85,23 @@ class Reader {
 
   template <class Work>
   void run(const Work& work) {
-    if (!guarded(png_, work)) fail_file("not a readable PNG: ", error_.text.data());
+    if (!guarded(png_, work)) fail_file("not a readable PNG: ", messages_.error.data());
   }
 
-  void read_info() {
-    // What says how colours are to be shown is left unread: samples are taken as they are, and
-    // a picture is not refused for an odd colour profile.
-    static constexpr png_byte kIgnored[] =
-        "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0sPLT\0sRGB\0tIME";
-    static_assert(sizeof kIgnored == 14 * 5);
+  Picture read_picture() {
     run([this] {
       png_set_read_fn(png_, &source_, take_bytes);
-      png_set_benign_errors(png_, 0);
-      png_set_crc_action(png_, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-      png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, kIgnored, 14);
+      png_set_benign_errors(png_, 1);
+      png_set_crc_action(png_, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
       png_set_chunk_cache_max(png_, 64);
       png_set_chunk_malloc_max(png_, 1 << 20);
       png_read_info(png_, info_);
     });
-    const std::int64_t width = png_get_image_width(png_, info_);
-    const std::int64_t height = png_get_image_height(png_, info_);
-    if (width * height > kMaxPixels) {
-      fail_file("a picture of ", width, "x", height, " pixels; at most ", kMaxPixels,
-                " are allowed");
-    }
-  }
-
-  Image read_pixels(Channels wanted) {
-    run([this, wanted] {
-      png_set_expand(png_);
-      png_set_scale_16(png_);
-      if (wanted != Channels::rgba && wanted != Channels::grey_alpha) png_set_strip_alpha(png_);
-      png_set_interlace_handling(png_);
-      png_read_update_info(png_, info_);
-    });
-    Image image{png_get_image_width(png_, info_),
-                png_get_image_height(png_, info_),
-                png_get_channels(png_, info_),
-                {}};
-    image.pixels.resize(image.num_samples());
-    std::vector<png_bytep> rows;
-    const auto row_bytes = static_cast<std::size_t>(image.width * image.channels);
-    for (std::size_t at = 0; at < image.pixels.size(); at += row_bytes) {
-      rows.push_back(&image.pixels[at]);
-    }
-    run([this, row_pointers = rows.data()] {
-      png_read_image(png_, row_pointers);
-      png_read_end(png_, info_);
-    });
-    return convert_channels(std::move(image), wanted);
+    check_size(png_get_image_width(png_, info_), png_get_image_height(png_, info_), file_name_);
+    AnyImage image = png_get_bit_depth(png_, info_) == 16 ? AnyImage(read_pixels(DeepImage()))
+                                                          : AnyImage(read_pixels(Image()));
+    return {.image = upright(std::move(image), chosen_.orientation),
+            .warning = chosen_.warning.empty() ? messages_.warning.data() : chosen_.warning};
   }
 
   PngText read_text() {
@@ -152,9 +138,34 @@ class Reader {
     return utf8;
   }
 
+  /// Of the kind of `image`, which is empty.
+  template <class AnImage>
+  AnImage read_pixels(AnImage image) {
+    run([this] {
+      png_set_expand(png_);
+      if (std::endian::native == std::endian::little) png_set_swap(png_);  // 16 bits only
+      png_set_interlace_handling(png_);
+      png_read_update_info(png_, info_);
+    });
+    image.width = png_get_image_width(png_, info_);
+    image.height = png_get_image_height(png_, info_);
+    image.channels = png_get_channels(png_, info_);
+    image.pixels.resize(image.num_samples());
+    std::vector<png_bytep> rows;
+    const auto row_samples = static_cast<std::size_t>(image.width * image.channels);
+    for (std::size_t at = 0; at < image.pixels.size(); at += row_samples)
+      rows.push_back(reinterpret_cast<png_bytep>(&image.pixels[at]));
+    run([this, row_pointers = rows.data()] {
+      png_read_image(png_, row_pointers);
+      png_read_end(png_, info_);
+    });
+    return image;
+  }
+
   const std::string& file_name_;
+  PngPieces chosen_;
   ByteSource source_;
-  ErrorText error_;
+  Messages messages_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
 };
@@ -206,7 +217,7 @@ std::vector<png_text> to_png_text(const PngText& text) {
 class Writer {
  public:
   Writer() {
-    png_ = png_create_write_struct(PNG_LIBPNG_VER_STRING, &error_, on_error, on_warning);
+    png_ = png_create_write_struct(PNG_LIBPNG_VER_STRING, &messages_, on_error, on_warning);
     info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
     if (info_ == nullptr) {
       png_destroy_write_struct(&png_, nullptr);
@@ -238,24 +249,27 @@ class Writer {
       for (const png_const_bytep row : rows) png_write_row(png_, row);
       png_write_end(png_, info_);
     });
-    if (!done) fail(ErrorCode::user, "a PNG cannot be made: ", error_.text.data());
+    if (!done) fail(ErrorCode::user, "a PNG cannot be made: ", messages_.error.data());
     return bytes;
   }
 
  private:
-  ErrorText error_;
+  Messages messages_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
 };
 
 }  // namespace
 
+Picture decode_png_picture(std::span<const std::byte> bytes, const std::string& file_name) {
+  return Reader(bytes, file_name).read_picture();
+}
+
 PngFile decode_png(std::span<const std::byte> bytes, const std::string& file_name,
                    Channels channels) {
   Reader reader(bytes, file_name);
-  reader.read_info();
-  Image image = reader.read_pixels(channels);
-  return {std::move(image), reader.read_text()};
+  Image image = to_bytes(reader.read_picture().image);
+  return {convert_channels(std::move(image), channels), reader.read_text()};
 }
 
 PngFile read_png(const std::filesystem::path& path, Channels channels) {

@@ -21,9 +21,12 @@ struct PngFile {
   PngText text;  ///< of tEXt, zTXt and iTXt chunks, before or after the pixels
 };
 
-/// Decodes a PNG of any kind: palettes are expanded, 16 bits are scaled to 8 with rounding, less
-/// than 8 bits widened. Error(corrupt) naming `file_name` for everything that libpng complains
-/// about, for data that end early, and for more than kMaxPixels.
+/// Decodes a PNG of any kind: palettes are expanded, less than 8 bits widened, 16 bits kept; it
+/// comes upright, with its alpha. Error(corrupt) naming `file_name` for what libpng refuses, for
+/// data that are damaged or end early, and for more than kMaxPixels.
+Picture decode_png_picture(std::span<const std::byte> bytes, const std::string& file_name);
+
+/// The same with its text, with 8 bits per sample and with the wanted channels.
 PngFile decode_png(std::span<const std::byte> bytes, const std::string& file_name,
                    Channels channels = Channels::as_stored);
 /// The same for a file. Error(io) when it cannot be read.

@@ -1,5 +1,6 @@
 #include "io/webp.h"
 
+#include <webp/decode.h>
 #include <webp/encode.h>
 #include <webp/mux.h>
 
@@ -7,6 +8,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "io/exif.h"
 
 namespace ddim::engine::io {
 namespace {
@@ -14,13 +16,21 @@ namespace {
 using Encoder = std::unique_ptr<WebPAnimEncoder, decltype(&WebPAnimEncoderDelete)>;
 
 /// libwebp's picture, freed in the end.
-struct Picture : WebPPicture {
-  Picture() : WebPPicture() {
+struct WebpPicture : WebPPicture {
+  WebpPicture() : WebPPicture() {
     if (WebPPictureInit(this) == 0) throw std::bad_alloc();
   }
-  Picture(const Picture&) = delete;
-  Picture& operator=(const Picture&) = delete;
-  ~Picture() { WebPPictureFree(this); }
+  WebpPicture(const WebpPicture&) = delete;
+  WebpPicture& operator=(const WebpPicture&) = delete;
+  ~WebpPicture() { WebPPictureFree(this); }
+};
+
+/// A frame of a mux, freed in the end.
+struct Frame : WebPMuxFrameInfo {
+  Frame() : WebPMuxFrameInfo() {}
+  Frame(const Frame&) = delete;
+  Frame& operator=(const Frame&) = delete;
+  ~Frame() { WebPDataClear(&bitstream); }
 };
 
 struct Data : WebPData {
@@ -50,7 +60,7 @@ void check(std::span<const Image> frames, int frame_ms) {
 void add(WebPAnimEncoder& encoder, const Image& frame, int timestamp_ms, const WebPConfig& config) {
   const bool has_alpha = frame.channels == 2 || frame.channels == 4;
   const Image colour = convert_channels(frame, has_alpha ? Channels::rgba : Channels::rgb);
-  Picture picture;
+  WebpPicture picture;
   picture.use_argb = 1;
   picture.width = static_cast<int>(colour.width);
   picture.height = static_cast<int>(colour.height);
@@ -66,6 +76,46 @@ void add(WebPAnimEncoder& encoder, const Image& frame, int timestamp_ms, const W
 }  // namespace
 
 bool has_webp() noexcept { return true; }
+
+Picture decode_webp(std::span<const std::byte> bytes, const std::string& file_name) {
+  const auto damaged = [&](const char* reason) {
+    fail(ErrorCode::corrupt, file_name, ": not a readable WebP: ", reason);
+  };
+  const WebPData file{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
+  const std::unique_ptr<WebPMux, decltype(&WebPMuxDelete)> mux(WebPMuxCreate(&file, 0),
+                                                               &WebPMuxDelete);
+  if (mux == nullptr) damaged("its chunks are damaged, or it ends early");
+  int width = 0, height = 0;
+  if (WebPMuxGetCanvasSize(mux.get(), &width, &height) != WEBP_MUX_OK) damaged("it has no size");
+  check_size(width, height, file_name);
+  Frame frame;
+  if (WebPMuxGetFrame(mux.get(), 1, &frame) != WEBP_MUX_OK) damaged("it has no picture");
+  WebPBitstreamFeatures features;
+  const WebPData& data = frame.bitstream;
+  if (WebPGetFeatures(data.bytes, data.size, &features) != VP8_STATUS_OK)
+    damaged("its picture has no size");
+  if (frame.x_offset < 0 || frame.y_offset < 0 || features.width > width - frame.x_offset ||
+      features.height > height - frame.y_offset)
+    damaged("its picture lies outside of the canvas");
+
+  // What the first frame of an animation leaves free is transparent.
+  const bool is_whole = features.width == width && features.height == height;
+  const bool has_alpha = features.has_alpha != 0 || !is_whole;
+  Image image{width, height, has_alpha ? 4 : 3, {}};
+  image.pixels.resize(image.num_samples());
+  const auto row_bytes = static_cast<std::size_t>(image.width * image.channels);
+  const std::size_t first = static_cast<std::size_t>(frame.y_offset) * row_bytes +
+                            static_cast<std::size_t>(frame.x_offset * image.channels);
+  const auto* decoded = (has_alpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto)(
+      data.bytes, data.size, image.pixels.data() + first, image.pixels.size() - first,
+      static_cast<int>(row_bytes));
+  if (decoded == nullptr) damaged("its picture is damaged, or ends early");
+  WebPData exif;
+  int orientation = 1;
+  if (WebPMuxGetChunk(mux.get(), "EXIF", &exif) == WEBP_MUX_OK)
+    orientation = exif_orientation(std::as_bytes(std::span(exif.bytes, exif.size)));
+  return {.image = upright(std::move(image), orientation)};
+}
 
 std::vector<std::byte> encode_webp_animation(std::span<const Image> frames, int frame_ms) {
   check(frames, frame_ms);

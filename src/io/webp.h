@@ -2,14 +2,19 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "io/image.h"
 
 namespace ddim::engine::io {
 
-/// Whether this build has libwebp; without it encode_webp_animation() fails.
+/// Whether this build has libwebp; without it decode_webp() and encode_webp_animation() fail.
 bool has_webp() noexcept;
+
+/// The WebP, or the first frame of an animation. Error(corrupt) naming `file_name` for what is
+/// damaged or ends early, and for more than kMaxPixels; Error(user) without libwebp.
+Picture decode_webp(std::span<const std::byte> bytes, const std::string& file_name);
 
 /// The bytes of a lossless WebP animation that repeats for ever and shows each picture for
 /// `frame_ms`. Error(user) without libwebp, saying what to install; for none or for different

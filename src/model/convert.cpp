@@ -61,7 +61,8 @@ void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
           options.weights ? to_string(*options.weights) : "", " asks for one");
   const StoredWeights& weights = files.weights_of(both ? WeightSet::raw : options.weights);
   DurableFolder folder(output, Manifest::leave_out);
-  write_model_files(folder, files.config, sources_of(weights, options), files.scheduler);
+  write_model_files(folder, files.config, sources_of(weights, options), files.scheduler,
+                    files.names);
   if (both) write_average(folder, files, options);
   folder.write_file("README.md", model_card(files, options.weights));
   folder.commit();

@@ -12,12 +12,13 @@ namespace ddim::engine::model {
 
 namespace fs = std::filesystem;
 
-Model load_model(const fs::path& path, const Device& device, std::optional<WeightSet> set) {
+LoadedModel load_model(const fs::path& path, const Device& device, std::optional<WeightSet> set) {
   const TrainingPart training = set ? TrainingPart::read : TrainingPart::skip;
   return load_model(open_model(path, training), device, set);
 }
 
-Model load_model(const ModelFiles& files, const Device& device, std::optional<WeightSet> set) {
+LoadedModel load_model(const ModelFiles& files, const Device& device,
+                       std::optional<WeightSet> set) {
   const std::string scheduler_file = files.scheduler_path.string();
   const ForwardProcess process = process_of(files.scheduler, scheduler_file);
   diffusion::Schedule schedule = schedule_of(process, scheduler_file);
@@ -51,14 +52,15 @@ std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const T
 
 void write_model_files(DurableFolder& folder, const UNetConfig& config,
                        std::vector<io::TensorSource> weights,
-                       const io::SchedulerFileConfig& scheduler_config) {
+                       const io::SchedulerFileConfig& scheduler_config,
+                       const io::ModelNames& names) {
   for (const io::TensorSource& weight : weights) {
     using io::StoredType;
     ensure(weight.type == StoredType::f32 || weight.type == StoredType::f16 ||
                weight.type == StoredType::bf16,
            "save_model: weights as ", io::to_string(weight.type), "; expected F32, F16 or BF16");
   }
-  const io::ModelIndex index{.scheduler_class = scheduler_config.class_name};
+  const io::ModelIndex index{.scheduler_class = scheduler_config.class_name, .names = names};
   const io::DiffusersLayout layout;
   folder.write_file(io::kModelIndexFile, io::to_json(index));
   folder.write_file(layout.unet_config(), io::to_json(file_config(config)));
@@ -66,12 +68,12 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
   folder.write_file(layout.scheduler_config(), io::to_json(scheduler_config));
 }
 
-void save_model(const Model& model, const fs::path& folder, io::StoredType type) {
+void save_model(const LoadedModel& model, const fs::path& folder, io::StoredType type) {
   std::vector<Tensor> weights;
   for (const Parameter* parameter : model.unet.parameters()) weights.push_back(parameter->value);
   DurableFolder output(folder, Manifest::leave_out);
   write_model_files(output, model.unet.config(), weight_sources(model.unet, weights, type),
-                    model.scheduler_config);
+                    model.scheduler_config, {});
   output.commit();
 }
 

@@ -15,7 +15,7 @@
 namespace ddim::engine::model {
 
 /// A network with the forward process that it was trained for.
-struct Model {
+struct LoadedModel {
   Device device;
   UNet unet;
   diffusion::Schedule schedule;
@@ -26,20 +26,22 @@ struct Model {
 /// Reads what open_model() finds, with all weights as fp32: one set of them, by default the one
 /// that pictures are made with. Errors as open_model(), and Error(user) for schedules that cannot
 /// be sampled.
-Model load_model(const std::filesystem::path& path, const Device& device,
-                 std::optional<WeightSet> set = {});
+LoadedModel load_model(const std::filesystem::path& path, const Device& device,
+                       std::optional<WeightSet> set = {});
 /// The same of files that open_model() has found.
-Model load_model(const ModelFiles& files, const Device& device, std::optional<WeightSet> set = {});
+LoadedModel load_model(const ModelFiles& files, const Device& device,
+                       std::optional<WeightSet> set = {});
 
 /// Writes a diffusers folder (unet/ and scheduler/) that appears complete or not at all. `type` is
 /// f32, f16 or bf16. Error(user) when `folder` exists, Error(numeric) for weights that `type`
 /// cannot hold, Error(io) when the system refuses.
-void save_model(const Model& model, const std::filesystem::path& folder, io::StoredType type);
+void save_model(const LoadedModel& model, const std::filesystem::path& folder, io::StoredType type);
 
 /// The same files into a folder that is being written together with others.
 void write_model_files(DurableFolder& folder, const UNetConfig& config,
                        std::vector<io::TensorSource> weights,
-                       const io::SchedulerFileConfig& scheduler_config);
+                       const io::SchedulerFileConfig& scheduler_config,
+                       const io::ModelNames& names = {});
 /// What to write: `weights` are in the order of unet.parameters(), their own values or averages of
 /// them, and must outlive the writing.
 std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const Tensor> weights,

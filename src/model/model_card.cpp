@@ -19,7 +19,7 @@ std::string which_weights(const ModelFiles& files, std::optional<WeightSet> set)
 
 std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
   const UNetConfig& config = files.config;
-  const std::string name = name_of(files.path);
+  const std::string name = files.names.model.empty() ? name_of(files.path) : files.names.model;
   std::int64_t num_parameters = 0;
   for (const io::TensorEntry& entry : files.weights) num_parameters += entry.num_elements();
   return concat(
@@ -38,7 +38,11 @@ std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
           ? std::string("of a list")
           : concat(files.scheduler.beta_schedule, " from ", files.scheduler.beta_start, " to ",
                    files.scheduler.beta_end),
-      " |\n| written by | `ddim convert` |\n\n",
+      " |\n",
+      files.names.classes.empty()
+          ? std::string()
+          : concat("| classes | ", join(files.names.classes, ", "), " (numbered from 0) |\n"),
+      "| written by | `ddim convert` |\n\n",
       "```\nddim sample --model . --steps 50 --count 16 --out grid.png\n```\n\n",
       "```python\nfrom diffusers import DDIMPipeline\n\npipeline = "
       "DDIMPipeline.from_pretrained(\".\")\n"

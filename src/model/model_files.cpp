@@ -15,6 +15,7 @@
 #include "model/official_names.h"
 #include "model/official_order.h"
 #include "model/overrides.h"
+#include "model/run_folder.h"
 #include "model/training_names.h"
 #include "model/weight_choice.h"
 
@@ -37,6 +38,7 @@ void append(std::vector<std::string>& notes, std::vector<std::string> more) {
 
 /// "checkpoint-500" of "runs/x/checkpoint-500/" too.
 std::string folder_name(const fs::path& folder) {
+  if (folder.empty()) return "";  // of a model in memory
   return (fs::absolute(folder) / "").lexically_normal().parent_path().filename().string();
 }
 
@@ -76,8 +78,9 @@ class ModelOpener {
   ModelOpener(TrainingPart training, const ModelOverrides& overrides, const io::FileTree& tree)
       : training_(training), overrides_(overrides), tree_(tree) {}
 
-  ModelFiles open(const fs::path& path) const {
-    require(tree_.exists(path), path.string(), ": no such file or folder");
+  ModelFiles open(const fs::path& named) const {
+    require(tree_.exists(named), named.string(), ": no such file or folder");
+    const fs::path path = newest_checkpoint(named, tree_);
     if (!tree_.is_folder(path)) return open_file(path, path);
     const bool is_diffusers = tree_.exists(path / io::kModelIndexFile) ||
                               tree_.exists(path / io::DiffusersLayout{}.unet) ||
@@ -117,12 +120,9 @@ class ModelOpener {
   }
 
   void require_model_folder(const fs::path& folder, const io::DiffusersLayout& layout) const {
-    const bool has_config = tree_.exists(folder / layout.unet_config());
-    require(has_config || !tree_.is_folder(folder / "checkpoints"), folder.string(),
-            ": this is the folder of a training run; name one of its checkpoints, such as ",
-            (folder / "checkpoints" / "step-N").string());
-    require(has_config, folder.string(), ": not a model's folder: it has neither ",
-            io::DiffusersLayout{}.unet_config(), " nor ", layout.unet_config());
+    require(tree_.exists(folder / layout.unet_config()), folder.string(),
+            ": not a model's folder: it has neither ", io::DiffusersLayout{}.unet_config(), " nor ",
+            layout.unet_config());
   }
 
   fs::path diffusers_weights_path(const fs::path& folder, const io::DiffusersLayout& layout) const {
@@ -189,7 +189,9 @@ class ModelOpener {
       layout.unet = io::DiffusersLayout{}.unet;  // whose file was named
     require_model_folder(folder, layout);
     const fs::path index_path = folder / io::kModelIndexFile;
-    if (tree_.exists(index_path)) io::parse_model_index(read_json(index_path), index_path.string());
+    io::ModelNames names;
+    if (tree_.exists(index_path))
+      names = io::parse_model_index(read_json(index_path), index_path.string()).names;
 
     const UNetConfig config = network_in(folder / layout.unet_config());
     ModelFiles files{.kind = "diffusers folder",
@@ -197,6 +199,7 @@ class ModelOpener {
                      .config = config,
                      .scheduler = {},
                      .scheduler_path = {},
+                     .names = std::move(names),
                      .weights = {},
                      .files = {}};
     read_scheduler(folder, layout, files);

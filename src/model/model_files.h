@@ -32,7 +32,8 @@ struct ModelFiles {
   std::filesystem::path path;  ///< as the caller named it
   UNetConfig config;
   io::SchedulerFileConfig scheduler;
-  std::filesystem::path scheduler_path;       ///< the file that `scheduler` is from
+  std::filesystem::path scheduler_path;  ///< the file that `scheduler` is from
+  io::ModelNames names = {};
   StoredWeights weights;                      ///< the average where there are two sets
   std::optional<StoredWeights> trained = {};  ///< the other set then
   std::optional<StoredAdam> adam = {};
@@ -61,6 +62,7 @@ enum class TrainingPart { skip, read };
 ///   - a file of weights in a diffusers folder
 ///   - a checkpoint-N of accelerate, with unet/ or unet_ema/ or both, or one of these folders; its
 ///     scheduler in the finished model's folder, which is above it
+///   - the folder of a training run: its newest checkpoint (newest_checkpoint())
 /// Weights are found as choose_weights() does. What `overrides` say counts, whatever files say.
 /// Errors name the file: Error(user) for any other path and for a configuration that cannot be
 /// built, Error(corrupt) for files that are damaged or do not belong together, Error(io) when the

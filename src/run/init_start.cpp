@@ -18,12 +18,17 @@ std::vector<float> repeat(const FloatImages& images, std::int64_t count) {
   return all;
 }
 
-/// 1 where the mean over the mask's channels is black.
+/// How much of each pixel is kept: 1 where the mean over the mask's channels is black, 0 where it
+/// is white. A sixteenth at both ends counts as black and white: lossy files are not exact.
 std::vector<double> kept_pixels(const FloatImages& mask) {
+  constexpr double kEnd = 1.0 / 16.0;
   const auto channels = static_cast<std::size_t>(mask.shape.channels);
   std::vector<double> sums(static_cast<std::size_t>(mask.shape.num_pixels()));
   for (std::size_t i = 0; i < mask.values.size(); ++i) sums[i / channels] += mask.values[i];
-  std::ranges::transform(sums, sums.begin(), [](double sum) { return sum < 0.0 ? 1.0 : 0.0; });
+  std::ranges::transform(sums, sums.begin(), [&](double sum) {
+    const double black = (1.0 - sum / static_cast<double>(channels)) / 2.0;
+    return std::clamp((black - kEnd) / (1.0 - 2.0 * kEnd), 0.0, 1.0);
+  });
   return sums;
 }
 

@@ -12,7 +12,8 @@ namespace ddim::engine::run {
 struct InitStart {
   std::vector<float> pictures = {};  ///< [count,H,W,C]
   std::vector<float> x_T = {};       ///< their encoding, with InitBy::encoding
-  std::vector<double> kept = {};     ///< [H,W], with a mask: 1 where a pixel is kept
+  std::vector<double> kept =
+      {};  ///< [H,W], with a mask: 1 where a pixel is kept, 0 where it is drawn
 };
 
 /// Error(user) for pictures or a mask that do not fit. `options.init` must be there.

@@ -63,7 +63,7 @@ void check_lookup(const UNetConfig& config, const ClassChoice& choice) {
   for (const std::int64_t k : choice.classes)
     require(k >= 0 && k < K, "class: ", k, " does not exist; this network knows 0 to ", K - 1);
   if (!choice.null_class) return;
-  require(*choice.null_class >= 0 && *choice.null_class < K, "null class: ", *choice.null_class,
+  require(*choice.null_class >= 0 && *choice.null_class < K, "null_class: ", *choice.null_class,
           " does not exist; this network knows 0 to ", K - 1);
 }
 
@@ -75,8 +75,8 @@ void check(const UNetConfig& config, const ClassChoice& choice) {
     case ClassEmbedType::none:
       require(choice.classes.empty() && choice.vectors.empty(),
               "class: this model has no classes; leave it out");
-      require(!is_guided && !choice.null_class,
-              "guidance: this model has no classes; leave out the guidance and the null class");
+      require(!choice.null_class, "null_class: this model has no classes; leave it out");
+      require(!is_guided, "guidance: this model has no classes; leave it out");
       return;
     case ClassEmbedType::lookup:
       check_lookup(config, choice);
@@ -99,8 +99,10 @@ void check(const UNetConfig& config, const ClassChoice& choice) {
       break;
     }
   }
-  require(!is_guided && !choice.null_class,
-          "guidance: only networks with a table of classes have a null class");
+  constexpr const char* kWhy =
+      "only networks with a table of classes have a null class; leave it out";
+  require(!choice.null_class, "null_class: ", kWhy);
+  require(!is_guided, "guidance: ", kWhy);
 }
 
 class UNetNetwork final : public Network {

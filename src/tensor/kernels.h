@@ -131,6 +131,7 @@ struct DropoutKey {
 /// Adam (Kingma and Ba, algorithm 1), as PyTorch computes it, and the exponential moving average
 /// after it:
 ///   g = grad_scale * grad;  m = beta1 m + (1-beta1) g;  v = beta2 v + (1-beta2) g^2
+///   p *= 1 - lr weight_decay                       (AdamW, Loshchilov and Hutter; 0: Adam)
 ///   p -= lr / (1-beta1^step) * m / (sqrt(v) / sqrt(1-beta2^step) + epsilon)
 ///   ema = ema_decay * ema + (1-ema_decay) * p
 struct AdamUpdate {
@@ -138,6 +139,7 @@ struct AdamUpdate {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
+  double weight_decay = 0.0;
   std::int64_t step = 1;  ///< counts from 1
   double grad_scale = 1.0;
   double ema_decay = 0.9999;

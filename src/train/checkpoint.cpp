@@ -1,9 +1,6 @@
 #include "train/checkpoint.h"
 
 #include <algorithm>
-#include <charconv>
-#include <iomanip>
-#include <sstream>
 #include <utility>
 
 #include "base/error.h"
@@ -11,29 +8,13 @@
 #include "io/safetensors.h"
 #include "model/file_configs.h"
 #include "model/model.h"
+#include "model/run_folder.h"
 #include "model/training_names.h"
 
 namespace ddim::engine::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string folder_name(std::int64_t step) {
-  std::ostringstream name;
-  name << "step-" << std::setw(8) << std::setfill('0') << step;
-  return name.str();
-}
-
-/// The N of step-N, or nothing for another name.
-std::optional<std::int64_t> step_of(const fs::path& folder) {
-  const std::string name = folder.filename().string();
-  std::int64_t step = 0;
-  if (!name.starts_with("step-")) return std::nullopt;
-  const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
-  if (error != std::errc() || end != name.data() + name.size() || name != folder_name(step))
-    return std::nullopt;
-  return step;
-}
 
 /// Every tensor of a state under its name in state.safetensors.
 std::vector<std::pair<std::string, Tensor>> named_tensors(const TrainingState& state) {
@@ -67,17 +48,6 @@ CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
   for (const fs::path& leftover : leftovers) fs::remove_all(leftover);
 }
 
-std::vector<fs::path> CheckpointStore::list() const {
-  std::vector<std::pair<std::int64_t, fs::path>> found;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
-    if (const auto step = step_of(entry.path())) found.emplace_back(*step, entry.path());
-  }
-  std::ranges::sort(found, std::greater<>());
-  std::vector<fs::path> folders;
-  for (auto& [step, path] : found) folders.push_back(std::move(path));
-  return folders;
-}
-
 std::optional<std::string> CheckpointStore::verify(const fs::path& folder) {
   if (verified_.contains(folder)) return std::nullopt;
   std::optional<std::string> problem = verify_manifest(folder);
@@ -87,7 +57,7 @@ std::optional<std::string> CheckpointStore::verify(const fs::path& folder) {
 
 CheckpointStore::Newest CheckpointStore::find_newest() {
   Newest newest;
-  for (const fs::path& folder : list()) {
+  for (const fs::path& folder : model::checkpoints_in(folder_)) {
     const std::optional<std::string> problem = verify(folder);
     if (!problem) {
       newest.folder = folder;
@@ -99,8 +69,8 @@ CheckpointStore::Newest CheckpointStore::find_newest() {
 }
 
 fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& config,
-                               std::uint32_t data_fingerprint) {
-  const fs::path path = folder_ / folder_name(state.step);
+                               std::uint32_t data_fingerprint, const io::ModelNames& names) {
+  const fs::path path = folder_ / model::checkpoint_name(state.step);
   if (fs::exists(path)) {
     if (!verify(path)) return path;  // a step's state is always the same
     fs::path aside = path;
@@ -123,7 +93,7 @@ fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& co
   for (const Parameter* parameter : state.average.parameters()) average.push_back(parameter->value);
   model::write_model_files(folder, state.average.config(),
                            model::weight_sources(state.average, average, io::StoredType::f32),
-                           model::file_config(config.diffusion));
+                           model::file_config(config.diffusion), names);
   folder.write_file("state.safetensors",
                     io::safetensors_content(std::move(sources), std::move(metadata)));
   folder.write_file("config.toml", to_toml(config));
@@ -134,7 +104,7 @@ fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& co
 
 void CheckpointStore::remove_old(std::int64_t keep) {
   std::int64_t kept = 0;
-  for (const fs::path& folder : list()) {
+  for (const fs::path& folder : model::checkpoints_in(folder_)) {
     if (verify(folder)) continue;
     if (++kept <= keep) continue;
     // Renamed first, so that a removal that is cut short leaves no folder of a checkpoint's name.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "io/diffusers_config.h"
 #include "train/train_config.h"
 #include "train/training_state.h"
 
@@ -37,7 +38,7 @@ class CheckpointStore {
   /// name is renamed to NAME.damaged. Error(numeric), and nothing written, when a value is not
   /// finite; Error(io) when the system refuses.
   std::filesystem::path save(const TrainingState& state, const TrainConfig& config,
-                             std::uint32_t data_fingerprint);
+                             std::uint32_t data_fingerprint, const io::ModelNames& names = {});
 
   /// Removes all complete checkpoints except the newest `keep`; does not touch those that do not
   /// verify.
@@ -46,8 +47,6 @@ class CheckpointStore {
  private:
   /// nullopt when the folder is complete, otherwise the reason. Remembers complete ones.
   std::optional<std::string> verify(const std::filesystem::path& folder);
-  /// The folders named step-N, newest first.
-  std::vector<std::filesystem::path> list() const;
 
   std::filesystem::path folder_;
   std::set<std::filesystem::path> verified_;

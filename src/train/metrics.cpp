@@ -1,8 +1,10 @@
 #include "train/metrics.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kCsvHeader =
-    "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped\n";
+    "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped,validation_loss\n";
 
 /// Six digits are enough for a curve; NaN is "nan".
 std::string number(double value) {
@@ -51,11 +53,51 @@ std::optional<std::int64_t> leading_step(std::string_view line, std::string_view
   return step;
 }
 
-double seconds_in(std::string_view csv_line) {
-  for (int column = 0; column < 6; ++column) csv_line.remove_prefix(csv_line.find(',') + 1);
-  double seconds = 0.0;
-  std::from_chars(csv_line.data(), csv_line.data() + csv_line.size(), seconds);
-  return seconds;
+constexpr std::size_t kNumColumns = 9;
+
+/// The columns of a line, the missing ones empty.
+std::vector<std::string> columns_of(const std::string& line) {
+  std::vector<std::string> columns(1);
+  for (const char letter : line) {
+    if (letter == ',')
+      columns.emplace_back();
+    else
+      columns.back() += letter;
+  }
+  columns.resize(std::max(columns.size(), kNumColumns));
+  return columns;
+}
+
+double value_of(const std::string& column) {
+  double value = std::numeric_limits<double>::quiet_NaN();
+  std::from_chars(column.data(), column.data() + column.size(), value);
+  return value;
+}
+
+MetricsLine line_of(const std::string& text, const fs::path& path) {
+  const std::vector<std::string> columns = columns_of(text);
+  const auto whole = [&](std::size_t column) {
+    std::int64_t value = 0;
+    const std::string& digits = columns[column];
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), value).ec != std::errc())
+      fail(ErrorCode::corrupt, path.string(), ": \"", text, "\" is not a line of metrics");
+    return value;
+  };
+  return {.step = whole(0),
+          .images = whole(1),
+          .loss = value_of(columns[2]),
+          .grad_norm = value_of(columns[3]),
+          .learning_rate = value_of(columns[4]),
+          .images_per_second = value_of(columns[5]),
+          .seconds = value_of(columns[6]),
+          .skipped = whole(7),
+          .validation_loss = value_of(columns[8])};
+}
+
+/// Commas for the columns that a line of an earlier version lacks.
+std::string padded(std::string line) {
+  const auto commas = static_cast<std::size_t>(std::ranges::count(line, ','));
+  return line + std::string(kNumColumns - 1 - std::min(commas, kNumColumns - 1), ',');
 }
 
 /// Rewrites a file with its header and those of its lines that belong to steps up to `step`, and
@@ -67,8 +109,8 @@ std::string cut_after(const fs::path& path, std::string_view header, std::string
   for (std::string& line : complete_lines(path)) {
     const auto line_step = leading_step(line, prefix);
     if (!line_step || *line_step > step) continue;
-    kept += line + '\n';
-    last = std::move(line);
+    last = header.empty() ? std::move(line) : padded(std::move(line));
+    kept += last + '\n';
   }
   write_file_durably(path, kept, Overwrite::allow);
   return last;
@@ -82,10 +124,18 @@ std::ofstream open_to_append(const fs::path& path) {
 
 }  // namespace
 
+std::vector<MetricsLine> read_metrics(const fs::path& run_folder) {
+  const fs::path path = run_folder / "metrics.csv";
+  std::vector<MetricsLine> lines;
+  for (const std::string& line : complete_lines(path))
+    if (!line.starts_with("step,")) lines.push_back(line_of(line, path));
+  return lines;
+}
+
 MetricsLog::MetricsLog(const fs::path& run_folder, std::int64_t step)
     : csv_path_(run_folder / "metrics.csv"), jsonl_path_(run_folder / "metrics.jsonl") {
   const std::string last = cut_after(csv_path_, kCsvHeader, "", step);
-  if (!last.empty()) seconds_before_ = seconds_in(last);
+  if (!last.empty()) seconds_before_ = line_of(last, csv_path_).seconds;
   cut_after(jsonl_path_, "", "{\"step\": ", step);
   csv_ = open_to_append(csv_path_);
   jsonl_ = open_to_append(jsonl_path_);
@@ -95,14 +145,17 @@ void MetricsLog::write(const MetricsLine& line) {
   csv_ << line.step << ',' << line.images << ',' << number(line.loss) << ','
        << number(line.grad_norm) << ',' << number(line.learning_rate) << ','
        << number(line.images_per_second) << ',' << number(line.seconds) << ',' << line.skipped
+       << ',' << (std::isnan(line.validation_loss) ? "" : number(line.validation_loss))
        << std::endl;
   jsonl_ << "{\"step\": " << line.step << ", \"images\": " << line.images
          << ", \"loss\": " << json_number(line.loss)
          << ", \"grad_norm\": " << json_number(line.grad_norm)
          << ", \"learning_rate\": " << json_number(line.learning_rate)
          << ", \"images_per_second\": " << json_number(line.images_per_second)
-         << ", \"seconds\": " << json_number(line.seconds) << ", \"skipped\": " << line.skipped
-         << '}' << std::endl;
+         << ", \"seconds\": " << json_number(line.seconds) << ", \"skipped\": " << line.skipped;
+  if (!std::isnan(line.validation_loss))
+    jsonl_ << ", \"validation_loss\": " << json_number(line.validation_loss);
+  jsonl_ << '}' << std::endl;
   if (!csv_) fail(ErrorCode::io, csv_path_.string(), ": cannot be written; is the disk full?");
   if (!jsonl_) fail(ErrorCode::io, jsonl_path_.string(), ": cannot be written; is the disk full?");
 }

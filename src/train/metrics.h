@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <vector>
 
 namespace ddim::engine::train {
 
@@ -16,7 +18,13 @@ struct MetricsLine {
   double images_per_second = 0.0;  ///< since the line before
   double seconds = 0.0;            ///< spent in training, over all sessions
   std::int64_t skipped = 0;        ///< steps refused so far
+  /// On data.validation, where it was measured at this step; else NaN.
+  double validation_loss = std::numeric_limits<double>::quiet_NaN();
 };
+
+/// The lines of the metrics.csv in a run's folder; none when there is no such file. A column that
+/// the file of an earlier version lacks keeps its default. Error(corrupt) for a line that is none.
+std::vector<MetricsLine> read_metrics(const std::filesystem::path& run_folder);
 
 /// metrics.csv and metrics.jsonl in a run's folder: the same lines in two forms.
 class MetricsLog {

@@ -17,6 +17,35 @@ std::uint32_t random_word(Purpose purpose, std::uint64_t seed, std::int64_t step
 
 }  // namespace
 
+std::int64_t pictures_per_step(const OptimisationConfig& training) {
+  return training.batch * training.accumulate;
+}
+
+std::int64_t shards_per_step(const OptimisationConfig& training) {
+  return training.shards * training.accumulate;
+}
+
+double loss_weight(Prediction prediction, double alpha_bar, double gamma) {
+  if (gamma == 0.0) return 1.0;
+  const double noise = 1.0 - alpha_bar;  // SNR = alpha_bar / noise
+  const double clamped = noise * gamma <= alpha_bar ? gamma : alpha_bar / noise;
+  switch (prediction) {
+    case Prediction::eps:
+      return noise * gamma <= alpha_bar ? gamma * noise / alpha_bar : 1.0;
+    case Prediction::x0:
+      return clamped;
+    case Prediction::v:
+      return clamped * noise;  // 1 / (SNR + 1) = noise
+  }
+  return 1.0;
+}
+
+std::int64_t validation_time_step(std::int64_t image, std::int64_t T) {
+  const double place = 0.5 + static_cast<double>(image) / std::numbers::phi;
+  const double fraction = place - std::floor(place);
+  return std::min(T - 1, static_cast<std::int64_t>(fraction * static_cast<double>(T)));
+}
+
 double learning_rate_at(const OptimisationConfig& training, std::int64_t step) {
   const double peak = training.learning_rate;
   if (step < training.warmup_steps)

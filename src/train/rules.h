@@ -11,6 +11,21 @@ namespace ddim::engine::train {
 // What of a training step is a function of the configuration and the step number alone. Steps count
 // from 0; images are numbered by their place in the batch.
 
+/// Pictures that a step sees, and the parts that it computes them in: those of
+/// training.accumulate batches.
+std::int64_t pictures_per_step(const OptimisationConfig& training);
+std::int64_t shards_per_step(const OptimisationConfig& training);
+
+/// The weight of an image's squared error at a step of this alpha_bar: with gamma > 0 min-SNR
+/// (Hang et al. 2023, arXiv:2303.09556, section 3.4), with SNR = alpha_bar / (1 - alpha_bar):
+///   eps min(SNR, gamma) / SNR    x_0 min(SNR, gamma)    v min(SNR, gamma) / (SNR + 1)
+/// With gamma = 0 it is 1.
+double loss_weight(Prediction prediction, double alpha_bar, double gamma);
+
+/// t of image `image` of those that the loss is validated on: evenly spread over 0..T-1 whatever
+/// their number (multiples of the golden ratio), and the same in every run.
+std::int64_t validation_time_step(std::int64_t image, std::int64_t T);
+
 /// The learning rate of step `step`: learning_rate * min(1, (step+1) / warmup_steps), then, for
 /// Decay::cosine, final + (learning_rate - final) (1 + cos(pi p)) / 2, where p goes from 0 to 1
 /// over the last decay_steps of the run, or over all that come after the warm-up.

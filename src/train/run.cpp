@@ -2,21 +2,32 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <iostream>
 #include <limits>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/file_output.h"
 #include "base/peak_memory.h"
 #include "base/progress.h"
+#include "data/class_list.h"
 #include "data/dataset.h"
+#include "model/run_folder.h"
 #include "run/reporter.h"
 #include "train/checkpoint.h"
 #include "train/exchange.h"
+#include "train/held_out.h"
+#include "train/loss_plot.h"
 #include "train/metrics.h"
+#include "train/rules.h"
 #include "train/sample_grid.h"
+#include "train/step_line.h"
+#include "train/tensorboard.h"
 #include "train/train_config.h"
 #include "train/trainer.h"
 
@@ -25,6 +36,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
+
+constexpr const char* kDataFile = "data.txt";
+constexpr const char* kPlotFile = "loss.svg";
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -36,10 +50,37 @@ void prepare_folder(const fs::path& folder, Start start) {
     return;
   }
   require(!fs::exists(folder) || (fs::is_directory(folder) && fs::is_empty(folder)),
-          "train: ", folder.string(), " exists; resume it with --resume or choose another folder");
+          "train: ", folder.string(), " exists; resume it with --resume ", folder.string(),
+          ", or choose another folder");
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail(ErrorCode::io, "train: ", folder.string(), ": ", error.message());
+}
+
+/// Where the run's data are: as the caller says, or as the run was told before.
+fs::path data_folder(const TrainOptions& options) {
+  if (!options.data.empty()) return fs::absolute(options.data);
+  require(options.start == Start::resume,
+          "train: no data; name the folder of the training pictures with --data");
+  std::ifstream file(options.out / kDataFile);
+  std::string path;
+  require(std::getline(file, path) && !path.empty(), "train: ", options.out.string(),
+          " does not say where its training pictures are; name them with --data");
+  return path;
+}
+
+std::vector<std::string> names_of(const std::vector<DataClass>& classes) {
+  std::vector<std::string> names;
+  for (const DataClass& each : classes) names.push_back(each.name);
+  return names;
+}
+
+void write_run_files(const TrainOptions& options, const fs::path& data, const TrainConfig& config,
+                     const std::vector<DataClass>& classes) {
+  write_file_durably(options.out / "config.toml", to_toml(config), Overwrite::allow);
+  write_file_durably(options.out / kDataFile, data.string() + "\n", Overwrite::allow);
+  if (!classes.empty())
+    write_file_durably(options.out / "classes.csv", data::class_table(classes), Overwrite::allow);
 }
 
 /// Sums up the steps between two lines of the log.
@@ -53,17 +94,18 @@ class LogInterval {
     ++num_steps_;
     seconds_ += seconds;
   }
-  MetricsLine line(const StepReport& report, const TrainingState& state, std::int64_t batch,
-                   double total_seconds) const {
+  MetricsLine line(const StepReport& report, const TrainingState& state, std::int64_t pictures,
+                   double total_seconds, double validation_loss) const {
     const double nan = std::numeric_limits<double>::quiet_NaN();
     return {.step = state.step,
-            .images = state.step * batch,
+            .images = state.step * pictures,
             .loss = num_losses_ > 0 ? loss_sum_ / static_cast<double>(num_losses_) : nan,
             .grad_norm = report.grad_norm,
             .learning_rate = report.learning_rate,
-            .images_per_second = static_cast<double>(num_steps_ * batch) / seconds_,
+            .images_per_second = static_cast<double>(num_steps_ * pictures) / seconds_,
             .seconds = total_seconds,
-            .skipped = state.step - state.updates};
+            .skipped = state.step - state.updates,
+            .validation_loss = validation_loss};
   }
 
  private:
@@ -73,31 +115,42 @@ class LogInterval {
   double seconds_ = 0.0;
 };
 
+/// The configuration with the path of data.validation as it is seen from everywhere.
+TrainConfig with_absolute_paths(TrainConfig config) {
+  std::string& source = config.data.validation.source;
+  if (!source.empty() && !value_named<DataSplit>(source)) source = fs::absolute(source).string();
+  return config;
+}
+
 TrainSummary train(const TrainOptions& options, const Device& device) {
-  const TrainConfig& config = options.config;
+  const TrainConfig config = with_absolute_paths(options.config);
   validate(config);
   Progress progress(std::clog, run::style_of(options.show_progress), "steps");
 
-  const data::Dataset dataset = data::load_dataset(
-      options.data,
-      {.split = config.data.split,
-       .fit = config.data.fit,
-       .height = config.model.height(),
-       .width = config.model.width(),
-       .channels = config.model.in_channels,
-       .skip_corrupt = config.data.skip_corrupt,
-       .labels = config.model.class_embed_type == ClassEmbedType::none ? data::Labels::ignore
-                                                                       : data::Labels::read});
-  for (const std::string& skipped : dataset.skipped) progress.line("data: skipped: " + skipped);
+  require(!options.init || options.start == Start::fresh,
+          "train: a resumed run continues from its own checkpoint, not from another model");
+  if (options.start == Start::resume) prepare_folder(options.out, options.start);
+  const fs::path data_path = data_folder(options);
+  const auto [dataset, held_out] = load_training_data(data_path, config);
+  for (const std::string& notice : dataset.report.notices) progress.line("data: " + notice);
+  for (const std::string& skipped : dataset.report.skipped)
+    progress.line("data: skipped: " + skipped);
   progress.line(concat("data: ", dataset.images.count, " images of ", dataset.images.height, "x",
                        dataset.images.width, "x", dataset.images.channels, " (", dataset.kind,
-                       ") from ", options.data.string()));
+                       ") from ", data_path.string()));
+  const std::vector<DataClass>& classes = dataset.report.classes;
+  for (std::size_t k = 0; k < classes.size(); ++k)
+    progress.line(concat("data: class ", k, ": ", classes[k].name, ", ", classes[k].images,
+                         classes[k].images == 1 ? " image" : " images"));
+  if (held_out) {
+    const std::int64_t measured = std::min(held_out->images.count, config.output.validation_count);
+    progress.line(concat("validation: ", measured == held_out->images.count ? "" : "the first ",
+                         measured, " held-out ", measured == 1 ? "image" : "images"));
+  }
   const std::uint32_t fingerprint = data::fingerprint(dataset);
   Trainer trainer(config, device, dataset);
   TrainingState& state = trainer.state();
 
-  require(!options.init || options.start == Start::fresh,
-          "train: a resumed run continues from its own checkpoint, not from another model");
   if (options.init) {
     const model::ModelFiles files = open_checkpoint(
         *options.init, {.height = config.model.height(), .width = config.model.width()});
@@ -105,10 +158,13 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
     progress.line(concat("init: from ", options.init->string(), " (", files.kind, "), ", state.step,
                          " steps done"));
   }
-  prepare_folder(options.out, options.start);
+  if (options.start == Start::fresh) prepare_folder(options.out, options.start);
   const FileLock lock(options.out);
-  CheckpointStore checkpoints(options.out / "checkpoints");
-  if (options.init) checkpoints.save(state, config, fingerprint);  // what a resumed run begins with
+  CheckpointStore checkpoints(options.out / model::kCheckpointsFolder);
+  const io::ModelNames names{.model = name_of_run(options.out, config),
+                             .classes = names_of(classes)};
+  if (options.init)  // what a resumed run begins with
+    checkpoints.save(state, config, fingerprint, names);
   if (options.start == Start::resume) {
     const CheckpointStore::Newest newest = checkpoints.find_newest();
     for (const std::string& skipped : newest.skipped) progress.line("resume: " + skipped);
@@ -122,20 +178,34 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
       progress.line("resume: no checkpoint yet; starting from the beginning");
     }
   }
-  write_file_durably(options.out / "config.toml", to_toml(config), Overwrite::allow);
+  write_run_files(options, data_path, config, classes);
   MetricsLog metrics(options.out, state.step);
 
   const OptimisationConfig& training = config.training;
   const OutputConfig& output = config.output;
+  std::optional<TensorboardLog> tensorboard;
+  if (output.tensorboard) tensorboard.emplace(options.out, state.step);
   const std::int64_t last_step =
       std::min(training.steps, options.max_steps.value_or(training.steps));
-  TrainSummary result;
+  const std::int64_t pictures = pictures_per_step(training);
+  const std::int64_t validate_every =
+      output.validate_every_steps > 0 ? output.validate_every_steps : output.checkpoint_every_steps;
+  if (options.show_progress != ShowProgress::no && state.step < last_step)
+    progress.line(estimate_line(last_step - state.step, trainer.measure_step_seconds()));
+
+  TrainSummary result{.skipped_files = dataset.report.skipped};
   double seconds_here = 0.0;
+  double validation_loss = std::numeric_limits<double>::quiet_NaN();
+  const std::int64_t updates_before = state.updates;
   LogInterval interval;
+  RecentSteps recent;
   const auto save = [&] {
-    result.checkpoint = checkpoints.save(state, config, fingerprint);
+    result.checkpoint = checkpoints.save(state, config, fingerprint, names);
     checkpoints.remove_old(output.keep_checkpoints);
     progress.line("saved " + result.checkpoint.string());
+    const std::vector<MetricsLine> lines = read_metrics(options.out);
+    if (!lines.empty())
+      write_file_durably(options.out / kPlotFile, loss_plot(names.model, lines), Overwrite::allow);
   };
 
   progress.begin(state.step, last_step);
@@ -147,21 +217,34 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
     ++result.steps_here;
     result.loss = report.loss;
     interval.add(report, seconds);
-    if (!report.refused.empty()) progress.line("refused " + report.refused);
-    if (state.step % output.log_every_steps == 0) {
-      metrics.write(
-          interval.line(report, state, training.batch, metrics.seconds_before() + seconds_here));
+    if (!report.refused.empty()) progress.line("skipped " + report.refused);
+    const bool validates = held_out && state.step % validate_every == 0;
+    if (validates) validation_loss = trainer.validation_loss(*held_out, output.validation_count);
+    if (validates || state.step % output.log_every_steps == 0) {
+      const MetricsLine line =
+          interval.line(report, state, pictures, metrics.seconds_before() + seconds_here,
+                        validates ? validation_loss : std::numeric_limits<double>::quiet_NaN());
+      metrics.write(line);
+      if (tensorboard) tensorboard->write(line);
       interval = {};
     }
     if (output.sample_every_steps > 0 && state.step % output.sample_every_steps == 0)
       write_sample_grid(options.out / "samples", config, trainer.num_workers(), state);
     if (state.step % output.checkpoint_every_steps == 0) save();
-    progress.update(state.step, concat("loss ", report.loss));
-    if (options.progress)
-      options.progress({.step = state.step, .last_step = last_step, .loss = report.loss});
+    recent.add(report);
+    const auto point = [&] {
+      return recent.progress(last_step, pictures, dataset.images.count, validation_loss);
+    };
+    progress.update(state.step, [&](std::size_t columns) { return step_line(point(), columns); });
+    if (options.progress) options.progress(point());
   }
   // After the last step of the configuration, and whenever there is something unsaved.
   if (result.checkpoint.empty() || state.step % output.checkpoint_every_steps != 0) save();
+  if (state.step >= last_step && result.steps_here > 0 && state.updates == updates_before)
+    fail(ErrorCode::numeric, "train: none of the ", result.steps_here,
+         result.steps_here == 1 ? " step" : " steps",
+         " done here changed the weights, because loss or gradient were not finite; lower "
+         "training.learning_rate, or resume from an earlier checkpoint");
 
   result.ending = state.step >= training.steps ? TrainEnding::finished
                   : state.step >= last_step    ? TrainEnding::step_limit
@@ -169,13 +252,17 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   result.steps = state.step;
   result.steps_refused = state.step - state.updates;
   if (result.steps_here > 0)
-    result.ms_per_image =
-        1000.0 * seconds_here / static_cast<double>(result.steps_here * training.batch);
+    result.ms_per_image = 1000.0 * seconds_here / static_cast<double>(result.steps_here * pictures);
   result.peak_memory_bytes = peak_memory_bytes();
   return result;
 }
 
 }  // namespace
+
+std::string name_of_run(const fs::path& run, const TrainConfig& config) {
+  if (!config.output.name.empty()) return config.output.name;
+  return fs::absolute(run / "").lexically_normal().parent_path().filename().string();
+}
 
 TrainSummary run_training(const TrainOptions& options, const Device& device) {
   try {

@@ -1,6 +1,10 @@
 #include "train/sample_grid.h"
 
+#include <algorithm>
+#include <cmath>
 #include <iomanip>
+#include <iterator>
+#include <optional>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -24,6 +28,16 @@ std::vector<std::int64_t> classes_in_turn(const UNetConfig& model) {
   return classes;
 }
 
+std::optional<std::int64_t> columns_for(const std::vector<std::int64_t>& classes,
+                                        std::int64_t count) {
+  constexpr std::int64_t kMaxColumns = 20;
+  const std::int64_t num_classes = std::ssize(classes);
+  if (num_classes < 2 || num_classes > kMaxColumns || count < num_classes) return std::nullopt;
+  const double square = std::sqrt(static_cast<double>(count));
+  return num_classes *
+         std::max<std::int64_t>(1, std::llround(square / static_cast<double>(num_classes)));
+}
+
 }  // namespace
 
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
@@ -32,12 +46,13 @@ void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& c
   const run::TrainedNetwork model{.network = run::make_network(state.average),
                                   .schedule = diffusion::make_schedule(config.diffusion),
                                   .prediction = config.diffusion.prediction};
-  const Plan plan =
-      diffusion::make_plan(model.schedule, model.prediction, {.steps = output.sample_steps});
+  const Plan plan = diffusion::make_plan(
+      model.schedule, model.prediction, {.steps = output.sample_steps, .clip = output.sample_clip});
+  const std::vector<std::int64_t> classes = classes_in_turn(config.model);
   const FloatImages x_0 = run::generate(model, plan,
                                         {.count = output.sample_count,
                                          .seed = static_cast<std::uint64_t>(config.training.seed),
-                                         .class_choice = {.classes = classes_in_turn(config.model)},
+                                         .class_choice = {.classes = classes},
                                          .run = {.threads = num_threads}})
                               .samples.x_0;
 
@@ -50,10 +65,12 @@ void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& c
   }
   std::vector<Image> pictures;
   for (std::int64_t k = 0; k < x_0.count; ++k) pictures.push_back(to_image(x_0, k));
-  io::write_png(folder / (name.str() + ".png"), make_grid(pictures),
+  io::write_png(folder / (name.str() + ".png"),
+                make_grid(pictures, {.columns = columns_for(classes, output.sample_count)}),
                 {{"ddim", concat("averaged weights after ", state.step, " training steps; ",
-                                 output.sample_steps, " steps, tau linear, eta 0, seed ",
-                                 config.training.seed, ", images 0 to ", output.sample_count - 1)}},
+                                 output.sample_steps, " steps, tau linear, eta 0, clip ",
+                                 to_string(output.sample_clip), ", seed ", config.training.seed,
+                                 ", images 0 to ", output.sample_count - 1)}},
                 Overwrite::allow);
 }
 

@@ -8,8 +8,9 @@
 namespace ddim::engine::train {
 
 /// Writes folder/step-00001000.png: output.sample_count images from the averaged weights of
-/// `state`, by DDIM (eta 0) in output.sample_steps steps (linear tau), from the noise of
-/// training.seed; classes are cycled through. Pictures of more than 4 channels go
+/// `state`, by DDIM (eta 0, output.sample_clip) in output.sample_steps steps (linear tau), from the
+/// noise of training.seed. Classes are cycled through, and a column has one class where a row has
+/// room for all of them (20). Pictures of more than 4 channels go
 /// into a .safetensors file instead. The recipe stands in a text chunk. A file of this name is
 /// replaced: it had the same content.
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,

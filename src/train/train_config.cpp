@@ -21,6 +21,8 @@
 namespace ddim::engine::train {
 namespace {
 
+constexpr std::int64_t kMaxPicturesPerStep = std::int64_t{1} << 24;
+
 /// The classes of the data that a network knows, without the null class.
 std::int64_t num_real_classes(const UNetConfig& model) {
   return model.null_class.value_or(model.num_class_embeds.value_or(0));
@@ -95,8 +97,14 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.choice("split", config.data.split, "Which part of the data set to train on");
   visit.choice("fit", config.data.fit, "How pictures of another size are fitted");
   visit.flag("flip", config.data.flip, "Mirror each picture with probability 1/2");
+  visit.share_or_text(
+      "validation", config.data.validation.share, config.data.validation.source, 0.5,
+      "Pictures to measure the loss on, never trained with: a share of the training pictures, "
+      "\"test\" for that split, or a folder or .npz file");
   visit.flag("skip_corrupt", config.data.skip_corrupt,
              "Skip files that cannot be read, instead of stopping");
+  visit.colour("background", config.data.background,
+               "Colour behind pictures with transparency, for a network without alpha");
 
   visit.section("training");
   OptimisationConfig& training = config.training;
@@ -104,6 +112,8 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.integer(
       "shards", training.shards, 1, 1024,
       "Parts of a batch, each computed by one thread; the result depends on their number");
+  visit.integer("accumulate", training.accumulate, 1, 1024,
+                "Batches per step: their gradients are added, in the memory of one batch");
   visit.integer("steps", training.steps, 1, kMaxSteps, "Steps of the whole run");
   visit.number("learning_rate", training.learning_rate, kSmallest, 1e6,
                "Learning rate of Adam after the warm-up");
@@ -120,10 +130,16 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.number("beta2", training.beta2, 0.0, kBelowOne, "Adam: decay of the second moment");
   visit.number("epsilon", training.epsilon, kSmallest, 1.0,
                "Adam: added to the root of the second moment");
+  visit.number(
+      "weight_decay", training.weight_decay, 0.0, 1e3,
+      "AdamW: each update first multiplies the weights by 1 - learning rate * this; 0 means "
+      "Adam");
   visit.number("clip_norm", training.clip_norm, 0.0, 1e30,
                "Largest norm of the whole gradient; 0 means no clipping");
   visit.choice("loss", training.loss,
                "Squared error averaged over pixels and channels (mean), or summed over them (sum)");
+  visit.number("min_snr_gamma", training.min_snr_gamma, 0.0, 1e6,
+               "Min-SNR weights of the loss at each t, with this gamma (5 is usual); 0 means none");
   visit.number("ema_decay", training.ema_decay, 0.0, kBelowOne,
                "Decay of the moving average of the weights");
   visit.flag("ema_warmup", training.ema_warmup,
@@ -141,17 +157,41 @@ void describe(TrainConfig& config, Visitor& visit) {
 
   visit.section("output");
   OutputConfig& output = config.output;
+  visit.text("name", output.name, "Name of the model; empty means that of the run's folder");
   visit.integer("checkpoint_every_steps", output.checkpoint_every_steps, 1, kMaxSteps,
                 "Steps between checkpoints");
   visit.integer("keep_checkpoints", output.keep_checkpoints, 2, 1000000,
                 "How many of the newest checkpoints to keep");
   visit.integer("log_every_steps", output.log_every_steps, 1, kMaxSteps,
                 "Steps between lines of metrics.csv");
+  visit.integer("validate_every_steps", output.validate_every_steps, 0, kMaxSteps,
+                "Steps between measurements on data.validation; 0 means at each checkpoint");
+  visit.integer("validation_count", output.validation_count, 1, 1000000,
+                "Pictures of data.validation that are measured, at most");
   visit.integer("sample_every_steps", output.sample_every_steps, 0, kMaxSteps,
                 "Steps between grids of samples; 0 means never");
   visit.integer("sample_count", output.sample_count, 1, 10000, "Pictures in a grid of samples");
   visit.integer("sample_steps", output.sample_steps, 1, 1000000,
                 "Sampling steps of these pictures");
+  visit.choice("sample_clip", output.sample_clip,
+               "Clipping of the predicted x_0 while they are sampled, as sample --clip");
+  visit.flag("tensorboard", output.tensorboard, "Write event files for TensorBoard");
+}
+
+/// TOML has escapes for these, files and terminals have not.
+bool has_control_character(std::string_view text) {
+  return std::ranges::any_of(text,
+                             [](unsigned char letter) { return letter < 0x20 || letter == 0x7f; });
+}
+
+/// As a TOML string.
+std::string quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char letter : text) {
+    if (letter == '"' || letter == '\\') result += '\\';
+    result += letter;
+  }
+  return result + '"';
 }
 
 /// Takes values from a parsed file, and finds what it does not know.
@@ -185,6 +225,16 @@ class Reader {
     if (!node->is_boolean()) reject(*node, full(key), "must be true or false");
     value = **node->as_boolean();
   }
+  void colour(std::string_view key, Colour& value, std::string_view) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return;
+    if (!node->is_string()) reject(*node, full(key), "must be a colour, such as \"white\"");
+    try {
+      value = parse_colour(**node->as_string());
+    } catch (const Error&) {
+      reject(*node, full(key), "must be \"white\", \"black\", \"grey\" or \"#rrggbb\"");
+    }
+  }
   /// One number for both sides, or [height, width].
   void size(std::string_view key, std::int64_t& height, std::optional<std::int64_t>& width,
             std::int64_t min, std::int64_t max, std::string_view) {
@@ -217,6 +267,24 @@ class Reader {
     for (const Named<Enum>& entry : Names<Enum>::all())
       wanted += concat(wanted.empty() ? "" : " or ", '"', entry.name, '"');
     reject(*node, full(key), "must be " + wanted);
+  }
+  void text(std::string_view key, std::string& value, std::string_view) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return;
+    if (!node->is_string()) reject(*node, full(key), "must be a text in quotes");
+    value = **node->as_string();
+    if (has_control_character(value))  // not shown
+      fail(ErrorCode::user, file_, ":", node->source().begin.line, ": ", full(key),
+           " must be one line of text, without control characters");
+  }
+  /// A number from 0 to `max`, or a text that says where.
+  void share_or_text(std::string_view key, double& share, std::string& value, double max,
+                     std::string_view explanation) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return;
+    if (node->is_number()) return number(key, share, 0.0, max, explanation);
+    if (!node->is_string()) reject(*node, full(key), "must be a number or a text in quotes");
+    text(key, value, explanation);
   }
   void integers(std::string_view key, std::vector<std::int64_t>& values, std::int64_t min,
                 std::int64_t max, std::string_view) {
@@ -332,6 +400,9 @@ class Writer {
   void flag(std::string_view key, bool value, std::string_view text) {
     add(key, value ? "true" : "false", "true or false", text);
   }
+  void colour(std::string_view key, const Colour& value, std::string_view text) {
+    add(key, concat('"', to_string(value), '"'), "white, black, grey or #rrggbb", text);
+  }
   void size(std::string_view key, std::int64_t height, std::optional<std::int64_t> width,
             std::int64_t min, std::int64_t max, std::string_view text) {
     add(key, width ? concat("[", height, ", ", *width, "]") : std::to_string(height),
@@ -343,6 +414,14 @@ class Writer {
     for (const Named<Enum>& entry : Names<Enum>::all())
       kind += concat(kind.empty() ? "" : ", ", '"', entry.name, '"');
     add(key, concat('"', to_string(value), '"'), kind, text);
+  }
+  void text(std::string_view key, std::string_view value, std::string_view explanation) {
+    add(key, quoted(value), "text", explanation);
+  }
+  void share_or_text(std::string_view key, double share, std::string_view value, double max,
+                     std::string_view explanation) {
+    add(key, value.empty() ? exact(share) : quoted(value),
+        concat("number, ", range(0.0, max), ", or text"), explanation);
   }
   void integers(std::string_view key, const std::vector<std::int64_t>& values, std::int64_t min,
                 std::int64_t max, std::string_view explanation) {
@@ -409,10 +488,25 @@ TrainConfig parse_train_config(std::string_view toml, std::string_view file_name
 
 void validate(const TrainConfig& config) {
   const OptimisationConfig& training = config.training;
-  engine::validate(config.model);
+  try {
+    engine::validate(config.model);
+  } catch (const Error& error) {
+    constexpr std::string_view kUnet = "unet: ";  // of which this file knows nothing
+    const std::string_view message = error.what();
+    fail(error.code(), "model.",
+         message.starts_with(kUnet) ? message.substr(kUnet.size()) : message);
+  }
   validate(config.diffusion);
   require(training.label_dropout == 0.0 || config.model.null_class, "training.label_dropout (",
           training.label_dropout, ") must be 0 for a network without classes (model.num_classes)");
+  require(training.batch * training.accumulate <= kMaxPicturesPerStep, "training.batch (",
+          training.batch, ") times training.accumulate (", training.accumulate,
+          ") must not be above ", kMaxPicturesPerStep);
+  require(config.data.validation.share == 0.0 || config.data.validation.source.empty(),
+          "data.validation is a share or a source, not both");
+  require(!has_control_character(config.output.name) &&
+              !has_control_character(config.data.validation.source),
+          "output.name and data.validation must be one line of text each");
   require(training.batch % training.shards == 0, "training.batch (", training.batch,
           ") must be a multiple of training.shards (", training.shards, ")");
   require(training.decay == Decay::constant || training.warmup_steps < training.steps,
@@ -440,6 +534,8 @@ std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& 
     same_learning_rates &=
         learning_rate_at(now.training, step) == learning_rate_at(before.training, step);
   }
+  // The training pictures that are left depend on a share.
+  const bool same_training_pictures = now.data.validation.share == before.data.validation.share;
   const std::vector<Entry> a = entries_of(now);
   const std::vector<Entry> b = entries_of(before);
   std::vector<std::string> result;
@@ -447,6 +543,7 @@ std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& 
     const std::string name = concat(a[i].section, ".", a[i].key);
     const bool harmless = a[i].section == "output" || name == "training.threads" ||
                           name == "data.skip_corrupt" ||
+                          (name == "data.validation" && same_training_pictures) ||
                           (same_learning_rates && std::ranges::count(kLearningRateKeys, name) > 0);
     if (!harmless && a[i].value != b[i].value)
       result.push_back(concat(name, " is ", a[i].value, ", the checkpoint has ", b[i].value));

@@ -1,12 +1,15 @@
 #include "train/trainer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "base/workers.h"
+#include "data/class_list.h"
 #include "diffusion/prediction.h"
 #include "nn/find_nonfinite.h"
 #include "run/activation_memory.h"
@@ -23,7 +26,7 @@ std::vector<Device> make_workers(const Device& device, const OptimisationConfig&
   std::int64_t threads = training.threads;
   if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
   std::vector<Device> workers;
-  for (std::int64_t i = 0; i < std::min(threads, training.shards); ++i)
+  for (std::int64_t i = 0; i < std::min(threads, shards_per_step(training)); ++i)
     workers.push_back(device.worker(1));
   return workers;
 }
@@ -39,25 +42,30 @@ Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Da
       order_(images_.count, static_cast<std::uint64_t>(config.training.seed)),
       workers_(make_workers(device, config.training)),
       state_(device, config),
-      gradients_(device, state_.network.parameters(), config.training.shards, num_workers()) {
+      gradients_(device, state_.network.parameters(), shards_per_step(config.training),
+                 num_workers()) {
   validate(config);
-  const UNetConfig& model = config.model;
-  require(images_.height == model.height() && images_.width == model.width() &&
-              images_.channels == model.in_channels,
-          "data: images are ", images_.height, "x", images_.width, "x", images_.channels,
-          " but the network takes ", model.height(), "x", model.width(), "x", model.in_channels,
-          "; change data.resolution, data.fit or model.channels");
-  check_labels();
+  check_suits(dataset);
   reserve_memory();
 }
 
-void Trainer::check_labels() const {
+void Trainer::check_suits(const data::Dataset& dataset) const {
   const UNetConfig& model = config_.model;
+  const data::Images& images = dataset.images;
+  require(images.height == model.height() && images.width == model.width() &&
+              images.channels == model.in_channels,
+          "data: images are ", images.height, "x", images.width, "x", images.channels,
+          " but the network takes ", model.height(), "x", model.width(), "x", model.in_channels,
+          "; change data.resolution, data.fit or model.channels");
   if (model.class_embed_type == ClassEmbedType::none) return;
-  require(std::ssize(labels_) == images_.count, "data: ", labels_.size(), " labels for ",
-          images_.count, " images; a network with model.num_classes is told the class of each");
+  require(std::ssize(dataset.labels) == images.count, "data: ", dataset.labels.size(),
+          " labels for ", images.count,
+          " images; a network with model.num_classes is told the class of each");
   const std::int64_t num_classes = model.null_class.value_or(*model.num_class_embeds);
-  const std::int64_t largest = *std::ranges::max_element(labels_);
+  const std::int64_t largest = *std::ranges::max_element(dataset.labels);
+  const std::vector<DataClass>& classes = dataset.report.classes;
+  require(std::ssize(classes) <= num_classes, "data: ", classes.size(),
+          " classes, but model.num_classes is ", num_classes, ": ", data::name_classes(classes));
   require(largest < num_classes, "data: an image is of class ", largest,
           ", but model.num_classes is ", num_classes, "; classes count from 0");
 }
@@ -77,10 +85,13 @@ std::vector<double> Trainer::classes_of(std::int64_t step,
 }
 
 void Trainer::reserve_memory() {
-  const auto batch_size = static_cast<std::size_t>(config_.training.batch);
+  const auto batch_size = static_cast<std::size_t>(pictures_per_step(config_.training));
   const std::vector<std::int64_t> first_images(batch_size, 0);
-  const Batch batch{.step = 0,
+  const Batch batch{.source = images_,
+                    .noise = {},
+                    .step = 0,
                     .images = first_images,
+                    .flips = {},
                     .t = std::vector<std::int64_t>(batch_size, 0),
                     .classes = classes_of(0, first_images)};
   std::vector<double> squared_errors(batch_size);
@@ -93,19 +104,16 @@ void Trainer::reserve_memory() {
 }
 
 Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& batch,
-                                          std::int64_t shard) const {
-  const auto seed = static_cast<std::uint64_t>(config_.training.seed);
-  const std::int64_t n = config_.training.batch / config_.training.shards;
-  const std::int64_t first = shard * n;
+                                          std::int64_t first, std::int64_t n) const {
   const std::size_t image_size = images_.image_bytes();
   std::vector<float> pixels(static_cast<std::size_t>(n) * image_size);
-  std::vector<double> t, classes, image_factor, noise_factor, target_from_x0, target_from_eps;
+  std::vector<double> t, classes, image_factor, noise_factor, target_from_x0, target_from_eps,
+      weights;
   for (std::int64_t i = 0; i < n; ++i) {
     const auto place = static_cast<std::size_t>(first + i);
-    const data::Flip flip =
-        config_.data.flip ? flip_at(seed, batch.step, first + i) : data::Flip::no;
     data::to_floats(
-        images_, batch.images[place], flip,
+        batch.source, batch.images[place],
+        batch.flips.empty() ? data::Flip::no : batch.flips[place],
         std::span(pixels).subspan(static_cast<std::size_t>(i) * image_size, image_size));
     const double alpha_bar = schedule_.alpha_bar(batch.t[place]);
     t.push_back(static_cast<double>(batch.t[place]));
@@ -116,22 +124,22 @@ Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& bat
         diffusion::training_target(config_.diffusion.prediction, alpha_bar);
     target_from_x0.push_back(target.from_x0);
     target_from_eps.push_back(target.from_eps);
+    weights.push_back(
+        loss_weight(config_.diffusion.prediction, alpha_bar, config_.training.min_snr_gamma));
   }
   Kernels& k = worker.kernels();
   Tensor x_t(worker, {n, images_.height, images_.width, images_.channels});  // [n,H,W,C]
   k.upload(pixels, x_t);
   Tensor eps = empty_like(x_t);
-  const NoiseKey key{.seed = seed,
-                     .purpose = Purpose::training_noise,
-                     .step = static_cast<std::uint32_t>(batch.step)};
-  k.normal_noise(key, static_cast<std::uint32_t>(first), eps);
+  k.normal_noise(batch.noise, static_cast<std::uint32_t>(first), eps);
   Tensor target = eps;
   if (config_.diffusion.prediction != Prediction::eps) {
     target = empty_like(x_t);
     k.mix_per_image(target_from_x0, x_t, target_from_eps, eps, target);
   }
   k.mix_per_image(image_factor, x_t, noise_factor, eps, x_t);  // eq. 4
-  return {.target = std::move(target),
+  return {.weights = std::move(weights),
+          .target = std::move(target),
           .x_t = std::move(x_t),
           .t = std::move(t),
           .classes = std::move(classes)};
@@ -140,8 +148,8 @@ Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& bat
 void Trainer::run_shard(const Device& worker, const UNet& network, const Batch& batch,
                         std::int64_t shard, Gradients& gradients,
                         std::span<double> squared_errors) const {
-  const ShardInputs inputs = make_inputs(worker, batch, shard);
-  const std::int64_t n = inputs.x_t.dim(0);
+  const std::int64_t n = config_.training.batch / config_.training.shards;
+  const ShardInputs inputs = make_inputs(worker, batch, shard * n, n);
   const NoiseKey dropout_key{.seed = static_cast<std::uint64_t>(config_.training.seed),
                              .purpose = Purpose::dropout,
                              .step = static_cast<std::uint32_t>(batch.step)};
@@ -149,30 +157,111 @@ void Trainer::run_shard(const Device& worker, const UNet& network, const Batch& 
   const Var output = network(tape, inputs.x_t, inputs.t, inputs.labels());  // [n,H,W,C]
 
   Kernels& k = worker.kernels();
-  k.squared_error(
-      output.value(), inputs.target,
-      squared_errors.subspan(static_cast<std::size_t>(shard * n), static_cast<std::size_t>(n)));
+  const auto errors =
+      squared_errors.subspan(static_cast<std::size_t>(shard * n), static_cast<std::size_t>(n));
+  k.squared_error(output.value(), inputs.target, errors);
   const double num_terms =
-      static_cast<double>(config_.training.batch) *
+      static_cast<double>(pictures_per_step(config_.training)) *
       (config_.training.loss == Loss::mean ? static_cast<double>(images_.image_bytes()) : 1.0);
   Tensor doutput = empty_like(output.value());
   k.squared_error_backward(output.value(), inputs.target, 1.0 / num_terms, {doutput});
+  if (config_.training.min_snr_gamma > 0.0) {
+    const std::vector<double> zeros(inputs.weights.size(), 0.0);
+    k.mix_per_image(inputs.weights, doutput, zeros, inputs.target, doutput);
+    for (std::size_t i = 0; i < errors.size(); ++i) errors[i] *= inputs.weights[i];
+  }
   tape.backward(output, doutput);
   gradients.finish();
 }
 
-StepReport Trainer::step() {
+Trainer::Batch Trainer::batch_of(std::int64_t step) {
   const OptimisationConfig& training = config_.training;
   const auto seed = static_cast<std::uint64_t>(training.seed);
-  const std::vector<std::int64_t> images = order_.batch(state_.step, training.batch);
-  const Batch batch{.step = state_.step,
-                    .images = images,
-                    .t = time_steps_at(seed, state_.step, training.batch, config_.diffusion.T),
-                    .classes = classes_of(state_.step, images)};
+  const std::int64_t count = pictures_per_step(training);
+  std::vector<std::int64_t> images = order_.batch(step, count);
+  std::vector<data::Flip> flips;
+  for (std::int64_t i = 0; config_.data.flip && i < count; ++i)
+    flips.push_back(flip_at(seed, step, i));
+  std::vector<double> classes = classes_of(step, images);
+  return {.source = images_,
+          .noise = {.seed = seed,
+                    .purpose = Purpose::training_noise,
+                    .step = static_cast<std::uint32_t>(step)},
+          .step = step,
+          .images = std::move(images),
+          .flips = std::move(flips),
+          .t = time_steps_at(seed, step, count, config_.diffusion.T),
+          .classes = std::move(classes)};
+}
 
-  std::vector<double> squared_errors(static_cast<std::size_t>(training.batch));
+double Trainer::loss_of(std::span<const double> squared_errors) const {
+  double loss = 0.0;
+  for (const double error : squared_errors) loss += error;
+  loss /= static_cast<double>(squared_errors.size());
+  if (config_.training.loss == Loss::mean) loss /= static_cast<double>(images_.image_bytes());
+  return loss;
+}
+
+double Trainer::validation_loss(const data::Dataset& held_out, std::int64_t max_count) const {
+  check_suits(held_out);
+  const std::int64_t count = std::min(held_out.images.count, max_count);
+  Batch batch{.source = held_out.images,
+              .noise = {.seed = static_cast<std::uint64_t>(config_.training.seed),
+                        .purpose = Purpose::validation},
+              .step = 0,
+              .images = {},
+              .flips = {},
+              .t = {},
+              .classes = {}};
+  for (std::int64_t i = 0; i < count; ++i) {
+    batch.images.push_back(i);
+    batch.t.push_back(validation_time_step(i, config_.diffusion.T));
+    if (config_.model.class_embed_type != ClassEmbedType::none)
+      batch.classes.push_back(static_cast<double>(held_out.labels[static_cast<std::size_t>(i)]));
+  }
+  std::vector<double> squared_errors(static_cast<std::size_t>(count));
+  const std::int64_t n = config_.training.batch / config_.training.shards;
+  run_workers(num_workers(), (count + n - 1) / n, [&](int worker, std::int64_t part) {
+    const Device& device = workers_[static_cast<std::size_t>(worker)];
+    const std::int64_t first = part * n;
+    const std::int64_t num_images = std::min(n, count - first);
+    const ShardInputs inputs = make_inputs(device, batch, first, num_images);
+    Tape tape;
+    const Var output = state_.network(tape, inputs.x_t, inputs.t, inputs.labels());  // [n,H,W,C]
+    const auto errors =
+        std::span(squared_errors)
+            .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(num_images));
+    device.kernels().squared_error(output.value(), inputs.target, errors);
+    for (std::size_t i = 0; i < errors.size(); ++i) errors[i] *= inputs.weights[i];
+  });
+  return loss_of(squared_errors);
+}
+
+double Trainer::measure_step_seconds() {
+  using Clock = std::chrono::steady_clock;
+  constexpr double kLongEnough = 0.5;  // the first time has work that does not come again
+  const Batch batch = batch_of(state_.step);
+  std::vector<double> squared_errors(batch.images.size());
+  double seconds = 0.0;
+  for (int time = 0; time < 3 && seconds < kLongEnough; ++time) {
+    const Clock::time_point start = Clock::now();
+    gradients_.reset();
+    run_workers(num_workers(), num_workers(), [&](int worker, std::int64_t shard) {
+      run_shard(workers_[static_cast<std::size_t>(worker)], state_.network, batch, shard,
+                gradients_.acquire(), squared_errors);
+    });
+    seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  }
+  const std::int64_t shards = shards_per_step(config_.training);
+  return seconds * static_cast<double>((shards + num_workers() - 1) / num_workers());
+}
+
+StepReport Trainer::step() {
+  const OptimisationConfig& training = config_.training;
+  const Batch batch = batch_of(state_.step);
+  std::vector<double> squared_errors(batch.images.size());
   gradients_.reset();
-  run_workers(num_workers(), training.shards, [&](int worker, std::int64_t shard) {
+  run_workers(num_workers(), shards_per_step(training), [&](int worker, std::int64_t shard) {
     const Device& device = workers_[static_cast<std::size_t>(worker)];
     Gradients& gradients = gradients_.acquire();
     run_shard(device, state_.network, batch, shard, gradients, squared_errors);
@@ -188,10 +277,7 @@ StepReport Trainer::step() {
                 sums_of_squares[i] = k.sum_of_squares(sum[i]);
               });
 
-  double loss = 0.0;
-  for (const double error : squared_errors) loss += error;
-  loss /= static_cast<double>(training.batch);
-  if (training.loss == Loss::mean) loss /= static_cast<double>(images_.image_bytes());
+  const double loss = loss_of(squared_errors);
   double norm = 0.0;
   for (const double square : sums_of_squares) norm += square;
   norm = std::sqrt(norm);
@@ -210,6 +296,7 @@ StepReport Trainer::step() {
                     .beta1 = training.beta1,
                     .beta2 = training.beta2,
                     .epsilon = training.epsilon,
+                    .weight_decay = training.weight_decay,
                     .step = state_.updates + 1,
                     .grad_scale = grad_scale,
                     .ema_decay = ema_decay_at(training, state_.updates)});
@@ -232,8 +319,8 @@ std::string Trainer::find_cause(const Batch& batch, std::span<const double> squa
   const auto bad_error = std::ranges::find_if_not(squared_errors, finite);
   if (bad_error != squared_errors.end()) {
     const std::int64_t image = bad_error - squared_errors.begin();
-    const std::int64_t shard = image / (config_.training.batch / config_.training.shards);
-    const ShardInputs inputs = make_inputs(workers_[0], batch, shard);
+    const std::int64_t n = config_.training.batch / config_.training.shards;
+    const ShardInputs inputs = make_inputs(workers_[0], batch, image / n * n, n);
     const std::optional<std::string> layer =
         find_nonfinite(state_.network, inputs.x_t, inputs.t, inputs.labels());
     return concat("image ", batch.images[static_cast<std::size_t>(image)],

@@ -38,6 +38,15 @@ class Trainer {
   /// run and taken here.
   Trainer(const TrainConfig& config, const Device& device, const data::Dataset& dataset);
 
+  /// The loss of the weights being trained, as the loss of a step but without dropout, flips and
+  /// hidden labels, over the first `max_count` images of another data set of the same sizes. The
+  /// same t and eps each time, from streams that training does not use. The result does not depend
+  /// on the number of threads. Error(user) when the data do not suit the network.
+  double validation_loss(const data::Dataset& held_out, std::int64_t max_count) const;
+
+  /// Seconds that a step will take, measured on one shard for each worker; nothing changes.
+  double measure_step_seconds();
+
   /// Runs step state().step. A step with a loss or gradient that is not finite is refused: it
   /// counts, but weights, average and moments stay. Error(numeric) at the 10th of these in a row.
   StepReport step();
@@ -50,28 +59,38 @@ class Trainer {
 
  private:
   struct ShardInputs {
-    Tensor target;  // [n,H,W,C]
-    Tensor x_t;     // [n,H,W,C]
+    std::vector<double> weights;  // of the squared errors
+    Tensor target;                // [n,H,W,C]
+    Tensor x_t;                   // [n,H,W,C]
     std::vector<double> t;
     std::vector<double> classes;  // empty for a network that is told none
     ClassLabels labels() const { return {.numbers = classes, .vectors = {}}; }
   };
-  /// What the images of a step are, drawn once for all shards.
+  /// Images of a step or of a validation, drawn once for all shards. eps of image i is that of
+  /// place i under `noise`.
   struct Batch {
+    const data::Images& source;
+    NoiseKey noise;
     std::int64_t step;
     std::vector<std::int64_t> images;
+    std::vector<data::Flip> flips;
     std::vector<std::int64_t> t;
     std::vector<double> classes;  // with the null class where a label is dropped; or empty
   };
 
-  void check_labels() const;
+  void check_suits(const data::Dataset& dataset) const;
   void reserve_memory();
+  Batch batch_of(std::int64_t step);
   std::vector<double> classes_of(std::int64_t step, std::span<const std::int64_t> images) const;
-  ShardInputs make_inputs(const Device& worker, const Batch& batch, std::int64_t shard) const;
+  /// Of images first .. first + n - 1 of the batch.
+  ShardInputs make_inputs(const Device& worker, const Batch& batch, std::int64_t first,
+                          std::int64_t n) const;
   void run_shard(const Device& worker, const UNet& network, const Batch& batch, std::int64_t shard,
                  Gradients& gradients, std::span<double> squared_errors) const;
   std::string find_cause(const Batch& batch, std::span<const double> squared_errors,
                          std::span<const double> sums_of_squares) const;
+  /// The mean over images, from weighted squared errors.
+  double loss_of(std::span<const double> squared_errors) const;
   void update_weights(const AdamUpdate& update);
 
   TrainConfig config_;

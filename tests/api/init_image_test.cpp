@@ -5,6 +5,7 @@
 
 #include "tests/api/small_models.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::api_test {
 namespace {
@@ -32,7 +33,7 @@ class InitImages : public MicroModel {
 
 TEST_F(InitImages, StrengthSaysHowManyStepsAreTaken) {
   SampleOptions half = options();
-  for (const auto& [strength, nfe] : {std::pair{1.0, 4}, {0.8, 3}, {0.5, 2}, {0.01, 1}}) {
+  for (const auto& [strength, nfe] : {std::pair{1.0, 4}, {0.8, 3}, {0.5, 2}, {0.125, 1}}) {
     half.plan.strength = strength;
     EXPECT_EQ(sample(model_, half).nfe, nfe) << strength;
   }
@@ -122,6 +123,12 @@ TEST_F(InitImages, RefusesWhatCannotBe) {
   };
   refused("strength: 0", [](SampleOptions& o) { o.plan.strength = 0.0; });
   refused("strength: 1.5", [](SampleOptions& o) { o.plan.strength = 1.5; });
+  refused("strength: 0.12 of 4 steps is less than half a step; the smallest that works is 0.125",
+          [](SampleOptions& o) { o.plan.strength = 0.12; });
+  refused("smallest that works is 0.0005", [](SampleOptions& o) {
+    o.plan.steps = 1000;
+    o.plan.strength = 0.0004;
+  });
   refused("strength: nan", [](SampleOptions& o) { o.plan.strength = std::nan(""); });
   refused("2 pictures for 3", [](SampleOptions& o) { o.init->images = pictures(2); });
   refused("not both", [](SampleOptions& o) { o.x_T = pictures(3); });
@@ -204,7 +211,71 @@ TEST_F(Pictures, SayWhatIsWrongWithAFile) {
   expect_error(ErrorCode::user, "no file", [&] { load_pictures(model_, {}); });
   expect_error(ErrorCode::io, "nowhere.png",
                [&] { load_pictures(model_, {folder_ / "nowhere.png"}); });
-  expect_error(ErrorCode::user, ".jpg", [&] { load_pictures(model_, {folder_ / "a.gif"}); });
+  ddim::test::write_text(folder_ / "a.gif", "only text");
+  expect_error(ErrorCode::corrupt, "expected PNG, JPEG",
+               [&] { load_pictures(model_, {folder_ / "a.gif"}); });
+}
+
+TEST_F(Pictures, AreLaidOverTheBackground) {
+  write_png(folder_ / "clear.png", {8, 8, 4, std::vector<std::uint8_t>(256, 0)});
+  EXPECT_EQ(load_pictures(model_, {folder_ / "clear.png"}).values, std::vector<float>(192, 1.0F));
+  const FloatImages red =
+      load_pictures(model_, {folder_ / "clear.png"}, Fit::none, {.background = {255, 0, 0}});
+  EXPECT_EQ(red.values[0], 1.0F);
+  EXPECT_EQ(red.values[1], -1.0F);
+}
+
+class Masks : public Pictures {
+ protected:
+  /// A mask of 8 x 8 whose samples repeat.
+  std::filesystem::path mask(std::int64_t channels, const std::vector<std::uint8_t>& samples) {
+    Image image{.width = 8, .height = 8, .channels = channels};
+    for (std::size_t i = 0; i < image.num_samples(); ++i)
+      image.pixels.push_back(samples[i % samples.size()]);
+    write_png(folder_ / "mask.png", image, {.overwrite = Overwrite::allow});
+    return folder_ / "mask.png";
+  }
+  void refused(const std::string& part, const std::filesystem::path& file) {
+    expect_error(ErrorCode::user, part, [&] { load_mask(model_, file); });
+  }
+};
+
+TEST_F(Masks, CountTheirAlpha) {
+  // White all over, but half of it is transparent.
+  const FloatImages loaded = load_mask(model_, mask(4, {255, 255, 255, 255, 255, 255, 255, 0}));
+  EXPECT_EQ(loaded.values[0], 1.0F);
+  EXPECT_EQ(loaded.values[3], -1.0F);
+  const FloatImages grey = load_mask(model_, mask(2, {255, 0, 255, 255}));
+  EXPECT_EQ(grey.values[0], -1.0F);
+  EXPECT_EQ(grey.values[5], 1.0F);
+  EXPECT_EQ(load_mask(model_, mask(1, {0, 255})).values[3], 1.0F);
+}
+
+TEST_F(Masks, ThatCannotBeMeantAreRefused) {
+  refused("mask.png selects nothing: all its values are 0", mask(1, {0}));
+  refused("selects nothing: it has 2 different values, from 0 to 1", mask(1, {0, 1}));
+  refused("selects nothing: it has 3 different values, from 0 to 2",
+          mask(3, {0, 0, 0, 1, 1, 1, 2, 2, 2}));
+  refused("selects nothing: all its values are 0", mask(4, {255, 255, 255, 0}));
+  refused("selects everything: all its values are 255", mask(1, {255}));
+  refused("selects everything: all its values are 255", mask(4, {255, 255, 255, 255}));
+  refused("selects everything: it has 2 different values, from 250 to 255", mask(1, {250, 255}));
+}
+
+TEST_F(Masks, OfGreyMixWhatIsKeptAndDrawn) {
+  const auto drawn = [&](std::uint8_t level) {
+    FloatImages mask = load_mask(model_, this->mask(1, {level, 255, 0}));
+    SampleOptions options{.plan = {.steps = 2}, .count = 1};
+    options.init = InitImage{.images = load_pictures(model_, {picture(8, 8, 3)})};
+    options.init->mask = std::move(mask);
+    return sample(model_, options).x_0.values[0];
+  };
+  const float kept = drawn(0), free = drawn(255), mixed = drawn(128);
+  EXPECT_EQ(kept, 1.0F);
+  EXPECT_EQ(drawn(10), kept);
+  EXPECT_EQ(drawn(245), free);
+  EXPECT_GT(mixed, std::min(kept, free));
+  EXPECT_LT(mixed, std::max(kept, free));
 }
 
 }  // namespace

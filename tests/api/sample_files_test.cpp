@@ -197,6 +197,14 @@ TEST_F(SampleFilesTest, RefuseWhatAFileCannotHold) {
   many.count = 30'000'000;
   expect_error(ErrorCode::user, "4 GiB", [&] { draw({.out = folder_ / "a.npz"}, many); });
   expect_error(ErrorCode::user, "too large", [&] { draw({.out = folder_ / "a.png"}, many); });
+  // The scale counts too, and an impossible one is refused before anything is drawn.
+  many.count = 10'000;
+  expect_error(ErrorCode::user, "too large",
+               [&] { draw({.out = folder_ / "a.png", .grid = {.scale = 64}}, many); });
+  for (const std::int64_t scale : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1} << 62})
+    expect_error(ErrorCode::user, "scale must be",
+                 [&] { draw({.out = folder_ / "a.png", .grid = {.scale = scale}}); });
+  EXPECT_FALSE(fs::exists(folder_ / "a.png.partial"));
   EXPECT_FALSE(fs::exists(folder_ / "a.npz.partial"));
 }
 

@@ -47,6 +47,29 @@ TEST(Progress, LinesHaveNoControlCharactersAndTheLastIsAlwaysThere) {
   EXPECT_LT(out.str().size(), 200U);  // not a line for each of the 1000
 }
 
+TEST(Progress, ACallersLineStandsInPlaceOfBarAndRate) {
+  for (const ProgressStyle style : {ProgressStyle::bar, ProgressStyle::lines}) {
+    std::ostringstream out;
+    std::size_t width = 0;
+    int times_made = 0;
+    {
+      Progress progress(out, style, "steps");
+      progress.begin(0, 1000);
+      for (std::int64_t i = 1; i <= 1000; ++i) {
+        progress.update(i, [&](std::size_t columns) {
+          width = columns;
+          ++times_made;
+          return "step " + std::to_string(i);
+        });
+      }
+    }
+    EXPECT_EQ(out.str().substr(out.str().size() - 10), "step 1000\n");
+    EXPECT_LT(times_made, 100);  // only what is shown
+    EXPECT_GE(width, 19U);
+    EXPECT_EQ(width > 100'000, style == ProgressStyle::lines);
+  }
+}
+
 TEST(Progress, BarIsErasedBeforeALineAndEndsItsOwn) {
   std::ostringstream out;
   {

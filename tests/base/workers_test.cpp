@@ -1,5 +1,7 @@
 #include "base/workers.h"
 
+#include <ddim/error.h>
+#include <ddim/run_options.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -72,6 +74,13 @@ TEST(Workers, RethrowAFailureAndBeginNoMoreItems) {
     }
     EXPECT_LT(num_run, 1'000'000'000);
   }
+}
+
+TEST(Workers, AreAtMostAThousandOrSo) {
+  EXPECT_EQ(num_threads_of(kMaxThreads), kMaxThreads);
+  EXPECT_GE(num_threads_of(0), 1);
+  EXPECT_THROW(num_threads_of(kMaxThreads + 1), Error);
+  EXPECT_THROW(num_threads_of(-1), Error);
 }
 
 TEST(Workers, RethrowOneOfManyFailures) {

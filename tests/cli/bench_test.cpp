@@ -13,8 +13,8 @@ TEST(BenchCommand, TimesSamplingAndTraining) {
   const TemporaryFolder folder;
   write_file(folder / "small.toml", small_training_config());
   for (const std::string flags : {"", " --train"}) {
-    const Outcome run = run_ddim("bench --batch 2 --repetitions 1 --json --config " +
-                                 (folder / "small.toml") + flags);
+    const Outcome run =
+        run_ddim("bench --batch 2 --repetitions 1 --json " + (folder / "small.toml") + flags);
     ASSERT_EQ(run.exit_code, 0) << run.err;
     const Json result = Json::parse(run.out);
     EXPECT_GT(result.at("median_ms"), 0.0);
@@ -24,7 +24,7 @@ TEST(BenchCommand, TimesSamplingAndTraining) {
     for (const Json& op : result.at("ops")) sum += op.at("gflop").get<double>();
     EXPECT_NEAR(sum, result.at("gflop"), 1e-9 + 1e-6 * sum);
   }
-  const Outcome table = run_ddim("bench --repetitions 1 --config " + (folder / "small.toml"));
+  const Outcome table = run_ddim("bench --repetitions 1 " + (folder / "small.toml"));
   EXPECT_NE(table.out.find("GFLOP/s"), std::string::npos) << table.out;
   EXPECT_NE(table.out.find("conv2d"), std::string::npos) << table.out;
   EXPECT_NE(table.out.find("of peak"), std::string::npos) << table.out;

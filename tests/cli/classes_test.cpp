@@ -55,6 +55,12 @@ TEST_F(Classes, AreTrainedDrawnAndRefusedByName) {
   const Outcome recipe = run_ddim("info " + guided);
   EXPECT_NE(recipe.out.find("guidance"), std::string::npos) << recipe.out;
 
+  // All but the one that means none.
+  const std::string all = folder_ / "all.png", listed = folder_ / "listed.png";
+  EXPECT_EQ(sample(model, "--class all --out " + all).exit_code, 0);
+  EXPECT_EQ(sample(model, "--class 0,1 --out " + listed).exit_code, 0);
+  EXPECT_EQ(read_file(all), read_file(listed));
+
   const std::string out = "--out " + (folder_ / "a.png");
   expect_refused(sample(model, out), "this model has classes; choose one of 0 to 2");
   expect_refused(sample(model, "--class 3 " + out), "class: 3 does not exist");
@@ -74,6 +80,10 @@ TEST_F(Classes, AreRefusedWhereThereAreNone) {
                  "--class: this model has no classes");
   expect_refused(sample(folder_ / "micro", "--guidance 2 " + out),
                  "--guidance: this model has no classes");
+  expect_refused(sample(folder_ / "micro", "--class all " + out),
+                 "--class all: this model has no classes");
+  expect_refused(sample(folder_ / "micro", "--null-class 0 " + out),
+                 "--null-class: this model has no classes");
   make_pictures(folder_ / "flat", 3);
   expect_refused(train("flat"), "not in a sub-folder");
 }

@@ -138,6 +138,29 @@ TEST_F(EncodeCommands, ConsistencyDrawsARowForEachNumberOfSteps) {
   EXPECT_EQ(read_png(folder_ / "c.png").height, 3 * 10 + 2);
 }
 
+TEST_F(EncodeCommands, SkipCorruptLeavesOutAndNamesFilesInEveryCommandWithData) {
+  const std::string data = folder_ / "mixed";
+  make_pictures(data, 4);
+  write_file(data + "/bad.png", "no picture");
+  write_file(data + "/cut.png", read_file(data + "/0.png").substr(0, 60));
+  write_file(folder_ / "small.toml", small_training_config());
+  const std::string commands[] = {
+      "encode --steps 2 --out " + (folder_ / "codes.safetensors") + model_,
+      "reconstruct --steps 2" + model_, "evaluate --eps-error --t 10" + model_,
+      "train " + (folder_ / "small.toml") + " --max-steps 1 --quiet --out " + (folder_ / "run")};
+  for (const std::string& command : commands) {
+    const Outcome refused = run_ddim(command + " --data " + data);
+    EXPECT_EQ(refused.exit_code, 4) << command << refused.err;
+    EXPECT_NE(refused.err.find("--skip-corrupt"), std::string::npos) << refused.err;
+    const Outcome run = run_ddim(command + " --skip-corrupt --data " + data);
+    EXPECT_EQ(run.exit_code, 0) << command << run.err;
+    const std::size_t list = run.err.find("2 files were left out, as they cannot be read:");
+    ASSERT_NE(list, std::string::npos) << command << run.err;
+    EXPECT_NE(run.err.find("bad.png", list), std::string::npos) << run.err;
+    EXPECT_NE(run.err.find("cut.png", list), std::string::npos) << run.err;
+  }
+}
+
 TEST_F(EncodeCommands, SampleStartsFromAPictureAndKeepsWhatTheMaskSays) {
   // White where x is 4 and more.
   Image mask{.width = 8, .height = 8, .channels = 1};

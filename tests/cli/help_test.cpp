@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <sstream>
+
 #include "tests/cli/run_program.h"
 
 namespace ddim::cli_test {
@@ -18,30 +21,94 @@ TEST(Help, NamesEveryCommandAndExitCode) {
 }
 
 TEST(Help, NamesEveryFlag) {
-  expect_all(run_ddim("sample --help").out,
+  expect_all(run_ddim("sample --help-all").out,
              {"--model", "--steps", "--tau", "--eta", "--sigma-hat", "--count", "--batch",
               "--threads", "--seed", "--out", "--noise", "--save-tensors", "--clip", "--json",
               "--like", "--no-metadata", "--pull"});
-  expect_all(run_ddim("sample --help").out,
+  expect_all(run_ddim("sample --help-all").out,
              {"--init-image", "--strength", "--init-by", "--mask", "--resize"});
-  expect_all(run_ddim("encode --help").out, {"pictures", "--data", "--max-images", "--resize",
-                                             "--steps", "--tau", "--exact", "--out"});
-  expect_all(run_ddim("decode --help").out, {"codes", "--clip", "--save-tensors", "--out"});
-  expect_all(run_ddim("reconstruct --help").out, {"pictures", "--steps", "--exact", "--json"});
-  expect_all(run_ddim("interpolate --help").out, {"endpoints", "--frames", "--animation", "--out"});
-  expect_all(run_ddim("consistency --help").out, {"--steps", "--reference", "--count", "--out"});
-  expect_all(run_ddim("train --help").out,
-             {"CONFIG.toml", "--data", "--out", "--resume", "--max-steps", "Ctrl-C"});
-  expect_all(run_ddim("evaluate --help").out, {"--eps-error", "--model", "--data", "--json"});
-  expect_all(run_ddim("bench --help").out,
-             {"--model", "--config", "--batch", "--threads", "--train"});
-  expect_all(run_ddim("pull --help").out, {"OWNER/NAME", "HF_HOME", "HF_TOKEN", "--json"});
+  expect_all(run_ddim("encode --help-all").out, {"pictures", "--data", "--max-images", "--resize",
+                                                 "--steps", "--tau", "--exact", "--out"});
+  expect_all(run_ddim("decode --help-all").out, {"codes", "--clip", "--save-tensors", "--out"});
+  expect_all(run_ddim("reconstruct --help-all").out, {"pictures", "--steps", "--exact", "--json"});
+  expect_all(run_ddim("interpolate --help-all").out,
+             {"SEED|FILE", "--frames", "--animation", "--out"});
+  expect_all(run_ddim("consistency --help-all").out,
+             {"--steps", "--reference", "--count", "--out"});
+  expect_all(run_ddim("train --help-all").out, {"CONFIG.toml", "--data", "--out", "--resume",
+                                                "--max-steps", "--name", "--keys", "Ctrl-C"});
+  expect_all(run_ddim("evaluate --help-all").out, {"--eps-error", "--model", "--data", "--json"});
+  expect_all(run_ddim("bench --help-all").out,
+             {"NETWORK", "--model", "--config", "--batch", "--threads", "--train"});
+  expect_all(run_ddim("pull --help-all").out, {"OWNER/NAME", "HF_HOME", "HF_TOKEN", "--json"});
 }
 
 TEST(Help, VersionIsPrinted) {
   const Outcome run = run_ddim("--version");
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_EQ(run.out.substr(0, 5), "ddim ");
+  expect_all(run.out, {"build", "instruction set", "libraries", "oneDNN", "libpng"});
+  EXPECT_EQ(run_ddim("-V").out, run.out);
+  EXPECT_EQ(run_ddim("sample --version").out, run.out);
+}
+
+TEST(Help, IsReachedInFourWays) {
+  const std::string help = run_ddim("sample --help").out;
+  EXPECT_EQ(run_ddim("help sample").out, help);
+  EXPECT_EQ(run_ddim("sample -h --model x").out, help);
+  EXPECT_EQ(run_ddim("--help sample").out, help);
+  EXPECT_EQ(run_ddim("help sample --help-all").out, run_ddim("sample --help-all").out);
+  EXPECT_EQ(help.find("--steps-offset"), std::string::npos);
+  EXPECT_NE(help.find("ddim sample --help-all shows"), std::string::npos);
+  EXPECT_NE(run_ddim("sample --help-all").out.find("--steps-offset"), std::string::npos);
+}
+
+const std::vector<std::string> kCommands = {
+    "",      "sample", "sweep", "interpolate", "encode",   "decode", "reconstruct", "consistency",
+    "train", "plan",   "info",  "convert",     "evaluate", "bench",  "pull",        "help",
+    "plot"};
+
+TEST(Help, EveryFlagStandsInAGroupAndEveryCommandHasTwoExamples) {
+  for (const std::string& command : kCommands) {
+    const std::string help = run_ddim(command + " --help-all", "COLUMNS=100").out;
+    EXPECT_EQ(help.find("\nOther:"), std::string::npos) << help;
+    const std::size_t begin = help.find("\nExamples:\n");
+    ASSERT_NE(begin, std::string::npos) << command;
+    const std::string examples = help.substr(begin, help.find("\n\n", begin) - begin);
+    std::size_t count = 0;
+    for (auto at = examples.find("\n  ddim "); at != std::string::npos;
+         at = examples.find("\n  ddim ", at + 1))
+      ++count;
+    EXPECT_EQ(count, 2U) << examples;
+  }
+}
+
+TEST(Help, FitsTheWindow) {
+  for (const int columns : {40, 60, 100}) {
+    for (const std::string& command : kCommands) {
+      const std::string help = run_ddim_in_terminal(command + " --help-all", columns, "NO_COLOR=1");
+      EXPECT_GT(help.size(), 500U);
+      std::istringstream lines(help);
+      std::size_t longest = 0;
+      for (std::string line; std::getline(lines, line);) {
+        if (line.ends_with('\r')) line.pop_back();
+        longest = std::max(longest, line.size());
+        EXPECT_LE(line.size(), static_cast<std::size_t>(columns)) << command << ": " << line;
+      }
+      EXPECT_GT(longest, static_cast<std::size_t>(columns) * 3 / 4) << command;  // it fills it, too
+    }
+  }
+}
+
+TEST(Help, HasColourWhereTheTerminalHasIt) {
+  const std::string escape = "\033[";
+  const std::string plain = run_ddim_in_terminal("sample --help", 80, "TERM=dumb");
+  EXPECT_EQ(plain.find(escape), std::string::npos);
+  EXPECT_EQ(run_ddim_in_terminal("sample --help", 80, "TERM=xterm NO_COLOR=1"), plain);
+  EXPECT_NE(run_ddim_in_terminal("sample --help", 80, "TERM=xterm").find(escape),
+            std::string::npos);
+  EXPECT_EQ(run_ddim("sample --help", "TERM=xterm").out.find(escape), std::string::npos);
+  EXPECT_NE(run_ddim_in_terminal("sampel", 80, "TERM=xterm").find(escape), std::string::npos);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <ddim/image.h>
+#include <ddim/quality.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,15 +13,15 @@ namespace {
 using Json = nlohmann::json;
 using testing::HasSubstr;
 
-/// Sets of random-looking colour pictures that differ by `first`.
+/// Sets of random-looking colour pictures that differ by `first` and `contrast`.
 class QualityCommand : public testing::Test {
  protected:
   std::string make_set(const std::string& name, std::int64_t count, std::int64_t first,
-                       std::int64_t size = 32) const {
+                       std::int64_t size = 32, float contrast = 1.0F) const {
     FloatImages set{.count = count, .shape = {.channels = 3, .height = size, .width = size}};
     for (std::size_t i = 0; i < static_cast<std::size_t>(count) * set.shape.size(); ++i) {
       const std::size_t k = i + static_cast<std::size_t>(first) * set.shape.size();
-      set.values.push_back(static_cast<float>((k * k / 7 + k) % 256) / 127.5F - 1.0F);
+      set.values.push_back(contrast * (static_cast<float>((k * k / 7 + k) % 256) / 127.5F - 1.0F));
     }
     write_npz(folder_ / name, set);
     return folder_ / name;
@@ -34,44 +35,140 @@ class QualityCommand : public testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(QualityCommand, FindsNoDistanceBetweenEqualPicturesAndOneBetweenOthers) {
-  const std::string a = make_set("a.npz", 80, 0), same = make_set("same.npz", 80, 0);
-  const std::string b = make_set("b.npz", 80, 500);
-  const Outcome equal = run_ddim("evaluate --json --resamples 4 " + a + " " + same);
-  ASSERT_EQ(equal.exit_code, 0) << equal.err;
-  const Json found = Json::parse(equal.out);
-  EXPECT_NEAR(found["frechet_distance"].get<double>(), 0.0, 1e-6);
-  EXPECT_EQ(found["precision"], 1.0);
-  EXPECT_EQ(found["recall"], 1.0);
+TEST_F(QualityCommand, FindsADistanceThatGrowsAndSaysByWhat) {
+  const std::string a = make_set("a.npz", 160, 0);
+  const std::string near = make_set("near.npz", 160, 2),
+                    far = make_set("far.npz", 160, 2, 32, 0.5F);
+  const Outcome run = run_ddim("evaluate --json " + a + " " + near);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Json found = Json::parse(run.out);
   EXPECT_GE(found["inception_score"].get<double>(), 1.0);
   EXPECT_EQ(found["extractor"], "resnet56-cifar10");
   EXPECT_EQ(found["extractor_hash"].get<std::string>().size(), 64);
-  EXPECT_EQ(found["first_count"], "80");
-  const Json other = Json::parse(run_ddim("evaluate --json --resamples 4 " + a + " " + b).out);
-  EXPECT_GT(other["frechet_distance"].get<double>(), 1e-3);
+  EXPECT_EQ(found["first_count"], "160");
+  EXPECT_EQ(found["interval"], "infinitesimal jackknife");
+  EXPECT_GT(found["precision"].get<double>(), 0.9);  // 158 pictures are the same
+  const Json other = Json::parse(run_ddim("evaluate --json " + a + " " + far).out);
+  for (const char* measure : {"frechet_distance", "kernel_distance"}) {
+    EXPECT_GT(other[measure].get<double>(), found[measure].get<double>());
+    EXPECT_GT(other[std::string(measure) + "_half_width_95"].get<double>(), 0.0);
+  }
 }
 
 TEST_F(QualityCommand, TakesStatisticsInPlaceOfPictures) {
   const std::string a = make_set("a.npz", 80, 0), b = make_set("b.npz", 80, 500);
   const std::string file = folder_ / "b-statistics.npz";
-  const std::string few = "evaluate --json --resamples 4 ";
-  EXPECT_EQ(run_ddim(few + "--save-statistics " + file + " " + b + " " + a).exit_code, 0);
-  const Json by_pictures = Json::parse(run_ddim(few + a + " " + b).out);
-  const Json by_statistics = Json::parse(run_ddim(few + a + " " + file).out);
+  EXPECT_EQ(run_ddim("evaluate --save-statistics " + file + " " + b).exit_code, 0);
+  const Json by_pictures = Json::parse(run_ddim("evaluate --json " + a + " " + b).out);
+  const Json by_statistics = Json::parse(run_ddim("evaluate --json " + a + " " + file).out);
   EXPECT_EQ(by_statistics["frechet_distance"], by_pictures["frechet_distance"]);
+  EXPECT_LT(by_statistics["frechet_distance_half_width_95"].get<double>(),
+            by_pictures["frechet_distance_half_width_95"].get<double>());
   EXPECT_FALSE(by_statistics.contains("kernel_distance"));
   EXPECT_EQ(by_statistics["second_count"], "80");
+  EXPECT_FALSE(by_statistics.contains("second_recipe"));
   expect_refused("--resize " + a + " " + file, {"different resizings", "crop-resize", "none"});
+  expect_refused(b + " " + file, {"same 80 pictures", b, file});
+  expect_refused("--save-statistics " + file + " " + a, {file, "exists", "--overwrite"});
+  expect_refused("--save-statistics " + (folder_ / "again.npz") + " " + file + " " + a,
+                 {"--save-statistics", "holds statistics already"});
+}
+
+TEST_F(QualityCommand, TakesPublishedStatisticsWithMuAndSigmaAlone) {
+  const std::string a = make_set("a.npz", 80, 0);
+  const auto publish = [&](const std::string& name, std::int64_t dimensions) {
+    FeatureSet set{.dimensions = dimensions};
+    set.mean.assign(static_cast<std::size_t>(dimensions), 0.5);
+    set.covariance.assign(static_cast<std::size_t>(dimensions * dimensions), 0.0);
+    for (std::size_t i = 0; i < set.covariance.size();
+         i += static_cast<std::size_t>(dimensions) + 1)
+      set.covariance[i] = 1.0;
+    write_statistics(folder_ / name, set);
+    return folder_ / name;
+  };
+  const std::string file = publish("published.npz", 64);
+  const Json found = Json::parse(run_ddim("evaluate --json " + a + " " + file).out);
+  EXPECT_GT(found["frechet_distance"].get<double>(), 1.0);
+  EXPECT_EQ(found["second_count"], "not known");
+  EXPECT_THAT(found["second_recipe"].get<std::string>(), HasSubstr("not stated"));
+  EXPECT_EQ(found["extractor"], "resnet56-cifar10");
+  expect_refused(a + " " + publish("inception.npz", 2048),
+                 {"different numbers of features", a, "64", "inception.npz", "2048"});
+}
+
+TEST_F(QualityCommand, GoesOnWithFewPicturesWhenAsked) {
+  const std::string few = make_set("few.npz", 40, 0), b = make_set("b.npz", 80, 500);
+  expect_refused(few + " " + b, {few, "40 pictures", "at least 65", "--shrink"});
+  const Outcome run = run_ddim("evaluate --shrink " + few + " " + b);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("covariance: oracle approximating shrinkage"));
+}
+
+TEST_F(QualityCommand, DrawsOneSetAndSaysHow) {
+  const std::string reference = make_set("reference.npz", 80, 0);
+  const Outcome run = run_ddim(
+      "evaluate --json --quiet --shrink --count 4 --seed 7 --steps 2 --tau quadratic --resize pad "
+      "--model models/fashion-mnist " +
+      reference);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Json found = Json::parse(run.out);
+  EXPECT_EQ(found["first"], "--model fashion-mnist");
+  EXPECT_EQ(found["first_count"], "4");
+  EXPECT_EQ(found["seed"], "7");
+  EXPECT_EQ(found["tau"], "quadratic");
+  EXPECT_EQ(found["steps"], "2");
+  EXPECT_EQ(found["model_hash"].get<std::string>().size(), 64);
 }
 
 TEST_F(QualityCommand, RefusesWhatCannotBeCompared) {
-  const std::string a = make_set("a.npz", 80, 0), few = make_set("few.npz", 64, 500);
-  expect_refused(a, {"compares two sets", "got 1"});
-  expect_refused(a + " " + a, {"same pictures", a});
-  expect_refused(a + " " + few, {few, "64 pictures", "at least 65"});
+  const std::string a = make_set("a.npz", 80, 0), b = make_set("b.npz", 80, 500);
+  expect_refused(a, {"compares two sets", "got 1", "--eps-error"});
+  expect_refused(a + " " + b + " " + a, {"got 3"});
+  expect_refused(a + " " + folder_.path().string() + "/./a.npz", {"same 80 pictures"});
+  expect_refused(a + " " + make_set("copy.npz", 80, 0), {"same 80 pictures", a, "copy.npz"});
   expect_refused(a + " " + make_set("large.npz", 70, 0, 40), {"40x40", "32x32", "--resize"});
-  expect_refused("--extractor " + folder_.path().string() + " " + a + " " + few,
+  expect_refused(a + " @nowhere", {"@nowhere", "no such file"});
+  expect_refused("--extractor " + folder_.path().string() + " " + a + " " + b,
                  {"--extractor", "model.safetensors"});
+  expect_refused("--extractor unknown " + a + " " + b,
+                 {"--extractor unknown", "models/features", "share/ddim/features"});
+  expect_refused("--count 64 --model models/fashion-mnist --resize " + a,
+                 {"--count 64", "at least 65", "--shrink"});
+}
+
+TEST_F(QualityCommand, RefusesFlagsThatItWouldIgnore) {
+  const std::string a = make_set("a.npz", 80, 0), b = make_set("b.npz", 80, 500);
+  const std::string sets = a + " " + b;
+  const std::string statistics = folder_ / "statistics.npz";
+  ASSERT_EQ(run_ddim("evaluate --save-statistics " + statistics + " " + b).exit_code, 0);
+  const std::string model = " --model models/fashion-mnist ";
+  struct Case {
+    std::string arguments, flag;
+  };
+  for (const Case& bad : {
+           Case{"--t 5 " + sets, "--t"},
+           Case{"--data x " + sets, "--data"},
+           Case{"--count 5 " + sets, "--count"},
+           Case{"--steps 5 " + sets, "--steps"},
+           Case{"--as diffusers " + sets, "--as"},
+           Case{"--class 1 " + sets, "--class"},
+           Case{"--weights raw " + sets, "--weights"},
+           Case{"--overwrite " + sets, "--overwrite"},
+           Case{"--split val --second-split train" + model + a, "--split"},
+           Case{"--second-split train " + a + " " + statistics, "--second-split"},
+           Case{"--seed 3 " + a + " " + statistics, "--seed"},
+           Case{"--split train " + statistics + " " + statistics, "--split"},
+           Case{"--extractor x " + statistics + " " + statistics, "--extractor"},
+           Case{"--shrink --save-statistics " + (folder_ / "more.npz") + " " + a, "--shrink"},
+           Case{"--eps-error --count 5 --data " + a + model, "--count"},
+           Case{"--eps-error --tau 1,5 --data " + a + model, "--tau"},
+           Case{"--eps-error --resize pad --data " + a + model, "--resize"},
+           Case{"--eps-error --data " + a + model + b, "set"},
+       }) {
+    const Outcome run = run_ddim("evaluate " + bad.arguments);
+    EXPECT_EQ(run.exit_code, 2) << bad.arguments;
+    EXPECT_THAT(run.err, HasSubstr(bad.flag + " is not used")) << bad.arguments;
+  }
 }
 
 }  // namespace

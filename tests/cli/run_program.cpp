@@ -3,10 +3,13 @@
 #include <ddim/convert.h>
 #include <ddim/image.h>
 #include <ddim/model.h>
+#include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -52,6 +55,26 @@ Outcome run_ddim(const std::string& arguments, const std::string& environment) {
   return {.exit_code = exit_code_of(status),
           .out = read_file(streams / "out"),
           .err = read_file(streams / "err")};
+}
+
+std::string run_ddim_in_terminal(const std::string& arguments, int columns,
+                                 const std::string& environment) {
+  const std::string command =
+      "unset COLUMNS NO_COLOR; " + environment + " '" DDIM_PROGRAM "' " + arguments;
+  winsize window{.ws_row = 24, .ws_col = static_cast<unsigned short>(columns)};
+  int terminal = -1;
+  const pid_t child = forkpty(&terminal, nullptr, nullptr, &window);
+  if (child == 0) {
+    execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+    _exit(127);
+  }
+  std::string shown;
+  std::array<char, 4096> bytes{};
+  for (ssize_t count = 0; (count = read(terminal, bytes.data(), bytes.size())) > 0;)
+    shown.append(bytes.data(), static_cast<std::size_t>(count));
+  close(terminal);
+  waitpid(child, nullptr, 0);
+  return shown;
 }
 
 Outcome run_ddim_and_signal(const std::string& arguments, const fs::path& file, int signal,

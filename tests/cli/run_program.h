@@ -27,6 +27,10 @@ class TemporaryFolder : public test::TemporaryFolder {
 /// before it.
 Outcome run_ddim(const std::string& arguments, const std::string& environment = "");
 
+/// The same on a terminal of so many columns, without the variable COLUMNS: all that it shows.
+std::string run_ddim_in_terminal(const std::string& arguments, int columns,
+                                 const std::string& environment = "");
+
 /// Starts the program, sends `signal` as soon as `file` is there (and after 0.2 seconds `second`,
 /// where it is not 0), and waits for its end.
 Outcome run_ddim_and_signal(const std::string& arguments, const std::filesystem::path& file,

@@ -91,7 +91,7 @@ TEST_F(Sweep, AnEnlargedGridIsDrawnAgainFromItsRecipe) {
             0);
   EXPECT_EQ(read_file(folder_ / "a.png"), read_file(folder_ / "b.png"));
   EXPECT_THAT(run_ddim("sample --model " + model_ + " --scale 0 --out " + (folder_ / "c.png")).err,
-              HasSubstr("--scale: must be a number from 1 to 64, or auto; got 0"));
+              HasSubstr("--scale must be a number from 1 to 64, or auto; got 0"));
 }
 
 }  // namespace

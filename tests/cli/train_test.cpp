@@ -53,14 +53,121 @@ TEST_F(Train, MakesAModelToSampleFrom) {
   EXPECT_GT(errors[1].at("mean_squared_error"), 0.0);
 }
 
+TEST_F(Train, ClassesAreNamedAndKept) {
+  for (const char* name : {"10", "9", "bird"})
+    make_pictures(folder_ / ("classes/" + std::string(name)), 2);
+  const auto train = [&](const std::string& run, int num_classes) {
+    std::string config = small_training_config();
+    config.insert(config.find("[model]") + 7, "\nnum_classes = " + std::to_string(num_classes));
+    write_file(folder_ / "classes.toml", config);
+    return run_ddim("train " + (folder_ / "classes.toml") + " --max-steps 1 --data " +
+                    (folder_ / "classes") + " --out " + (folder_ / run));
+  };
+  const Outcome run = train("run", 3);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.err.find("data: class 1: 10, 2 images"), std::string::npos) << run.err;
+  EXPECT_EQ(read_file(folder_ / "run/classes.csv"),
+            "class,number,count\n9,0,2\n10,1,2\nbird,2,2\n");
+  const Outcome refused = train("other", 2);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.err.find("0 9 (2 images), 1 10 (2 images), 2 bird (2 images)"),
+            std::string::npos)
+      << refused.err;
+}
+
 TEST_F(Train, GoesOnWhereItStopped) {
   ASSERT_EQ(run_ddim(arguments("whole", "--threads 1")).exit_code, 0);
   const Outcome part = run_ddim(arguments("parts", "--threads 2 --max-steps 3"));
   ASSERT_EQ(part.exit_code, 0) << part.err;
   EXPECT_NE(part.out.find("step limit reached after step 3"), std::string::npos) << part.out;
-  ASSERT_EQ(run_ddim(arguments("parts", "--resume")).exit_code, 0);
+  ASSERT_EQ(run_ddim("train --resume " + (folder_ / "parts")).exit_code, 0);
   ASSERT_FALSE(state("whole/checkpoints/step-00000006").empty());
   EXPECT_EQ(state("parts/checkpoints/step-00000006"), state("whole/checkpoints/step-00000006"));
+}
+
+TEST_F(Train, TheFolderOfARunIsItsNewestModel) {
+  ASSERT_EQ(run_ddim(arguments("run", "--name faces --max-steps 5 --quiet")).exit_code, 0);
+  const std::string newest = folder_ / "run/checkpoints/step-00000005";
+  const Outcome run = run_ddim("sample --steps 2 --count 1 --model " + (folder_ / "run") +
+                               " --out " + (folder_ / "a.png"));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.err.find("model: " + newest + ", the newest checkpoint\n"), std::string::npos)
+      << run.err;
+  ASSERT_EQ(
+      run_ddim("sample --steps 2 --count 1 --model " + newest + " --out " + (folder_ / "b.png"))
+          .exit_code,
+      0);
+  EXPECT_EQ(read_file(folder_ / "a.png"), read_file(folder_ / "b.png"));
+  const Json info = Json::parse(run_ddim("info --json " + (folder_ / "run")).out);
+  EXPECT_EQ(info.at("name"), "faces");
+  EXPECT_EQ(info.at("step"), 5);
+  // A resumed run keeps its name, and a model made from it has it too.
+  ASSERT_EQ(run_ddim("train --resume " + (folder_ / "run")).exit_code, 0);
+  ASSERT_EQ(run_ddim("convert " + (folder_ / "run") + " " + (folder_ / "model")).exit_code, 0);
+  const Json converted = Json::parse(run_ddim("info --json " + (folder_ / "model")).out);
+  EXPECT_EQ(converted.at("name"), "faces");
+}
+
+TEST_F(Train, ShowsHowItGoes) {
+  const Outcome run = run_ddim(arguments("run"));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.err.find("on this machine (6 steps, "), std::string::npos);
+  EXPECT_NE(run.err.find("step 6/6, epoch 4.0, loss "), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("(mean of 6), lr 2.0e-4, "), std::string::npos) << run.err;
+}
+
+TEST_F(Train, PlotDrawsTheCurvesOfARun) {
+  ASSERT_EQ(run_ddim(arguments("run", "--quiet")).exit_code, 0);
+  const std::string drawn = read_file(folder_ / "run/loss.svg");
+  EXPECT_NE(drawn.find("run: 6 steps, 24 pictures seen"), std::string::npos) << drawn;
+  fs::remove(folder_ / "run/loss.svg");
+  const Outcome again = run_ddim("plot " + (folder_ / "run"));
+  EXPECT_EQ(again.out, (folder_ / "run/loss.svg") + "\n") << again.err;
+  EXPECT_EQ(read_file(folder_ / "run/loss.svg"), drawn);
+  ASSERT_EQ(run_ddim("plot " + (folder_ / "run") + " --out " + (folder_ / "curves.svg")).exit_code,
+            0);
+  EXPECT_EQ(read_file(folder_ / "curves.svg"), drawn);
+
+  EXPECT_EQ(run_ddim("plot " + (folder_ / "run") + " --out " + (folder_ / "a.png")).exit_code, 2);
+  const Outcome no_run = run_ddim("plot " + (folder_ / "pictures"));
+  EXPECT_EQ(no_run.exit_code, 1);
+  EXPECT_NE(no_run.err.find("not the folder of a training run"), std::string::npos) << no_run.err;
+  const Outcome unwritable =
+      run_ddim("plot " + (folder_ / "run") + " --out " + (folder_ / "no/a.svg"));
+  EXPECT_EQ(unwritable.exit_code, 5);
+}
+
+TEST_F(Train, WhatIsMissingIsSaidAsForEveryFlag) {
+  for (const auto& [words, missing] : {std::pair{"", "config"},
+                                       {"x.toml", "--data"},
+                                       {"x.toml --data d", "--out"},
+                                       {"--resume", "--resume needs a value: RUN"}}) {
+    const Outcome run = run_ddim(std::string("train ") + words);
+    EXPECT_EQ(run.exit_code, 2) << words;
+    EXPECT_NE(run.err.find(missing), std::string::npos) << run.err;
+  }
+}
+
+TEST_F(Train, ExitsWith3WhenNothingCanBeLearned) {
+  std::string config = small_training_config();
+  config.replace(config.find("steps = 6"), 9,
+                 "steps = 60\nlearning_rate = 1e6\nclip_norm = 0.0\nloss = \"sum\"");
+  write_file(folder_ / "small.toml", config);
+  ASSERT_EQ(run_ddim(arguments("run", "--max-steps 1")).exit_code, 0);
+  const std::string resume = "train --resume " + (folder_ / "run");
+  EXPECT_EQ(run_ddim(resume + " --max-steps 3").exit_code, 3);
+  EXPECT_EQ(run_ddim(resume + " --max-steps 11").exit_code, 3);
+  const Outcome run = run_ddim(resume);
+  EXPECT_EQ(run.exit_code, 3);
+  EXPECT_NE(run.err.find("lower training.learning_rate"), std::string::npos) << run.err;
+}
+
+TEST_F(Train, KeysAreExplained) {
+  const Outcome run = run_ddim("train --keys");
+  EXPECT_EQ(run.exit_code, 0);
+  for (const char* key : {"## [training]", "| `accumulate` | `1` | whole number, 1 to 1024 |",
+                          "| `validation` | `0.0` | number, from 0 up to 0.5, or text |"})
+    EXPECT_NE(run.out.find(key), std::string::npos) << key;
 }
 
 TEST_F(Train, SavesAndLeavesOnSignals) {

@@ -43,5 +43,48 @@ TEST(Cifar10, RejectsLabelsAbove9) {
   expect_error(ErrorCode::corrupt, "record 1 has label 10", [&] { parse_cifar10(bytes, "f", 2); });
 }
 
+/// Two images as Python 2 pickled them, by protocol 2.
+std::string python_batch(const std::string& planes, const std::string& type = "u1",
+                         const std::string& label = "K\x03", char is_fortran = '\x89') {
+  using namespace std::string_literals;
+  std::string size(4, '\0');
+  for (std::size_t i = 0; i < 4; ++i) size[i] = static_cast<char>(planes.size() >> 8 * i);
+  return "\x80\x02}q\0(U\4dataq\1cnumpy.core.multiarray\n_reconstruct\nq\2"
+         "cnumpy\nndarray\nq\3K\0\x85U\1b\x87Rq\4(K\1K\2M\0\x0c\x86"
+         "cnumpy\ndtype\nU\2"s +
+         type + "K\0K\1\x87R(K\3U\1|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"s + is_fortran +
+         "T" + size + planes + "tbU\6labels](K\x09"s + label + "eu.";
+}
+
+Cifar10 parse_python(const std::string& text) {
+  return parse_cifar10_pickle({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
+                              "batch");
+}
+
+TEST(Cifar10, ReadsThePythonVersion) {
+  const std::vector<std::uint8_t> records = two_records();
+  std::string planes(records.begin() + 1, records.begin() + kRecordBytes);
+  planes.append(records.begin() + kRecordBytes + 1, records.end());
+  const auto [images, labels] = parse_python(python_batch(planes));
+  EXPECT_THAT(labels, ::testing::ElementsAre(9, 3));
+  EXPECT_EQ(images.pixels, parse_cifar10(records, "f", 2).images.pixels);
+
+  const auto refused = [](const std::string& file, const std::string& reason) {
+    expect_error(ErrorCode::corrupt, reason, [&] { parse_python(file); });
+  };
+  const std::string what = "batch: not a file of CIFAR-10's Python version";
+  refused(python_batch(planes, "i1"), what);
+  refused(python_batch(planes.substr(1)), what);
+  refused(python_batch(""), what);
+  refused(python_batch(planes, "u1", "K\x03", '\x88'), what);
+  refused(python_batch(planes, "u1", ""), what);
+  refused(python_batch(planes, "u1", "K\x0a"), "label 1 is");
+  refused("\x80\x02}.", what);
+  refused("cos\nsystem\n(S'true'\ntR.", "it asks for \"os.system\"");
+  const std::string good = python_batch(planes);
+  for (std::size_t size = 0; size < good.size(); size += 97)
+    EXPECT_THROW(parse_python(good.substr(0, size)), Error) << size;
+}
+
 }  // namespace
 }  // namespace ddim::engine::data

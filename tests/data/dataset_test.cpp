@@ -119,13 +119,12 @@ TEST(Dataset, ListsFilesThatCannotBeRead) {
   write_png(dir.path() / "a.png", 1, 1, 7);
   write_bytes(dir.path() / "bad.png", idx_of_one_pixel(0));
   write_bytes(dir.path() / "empty.jpg", {});
-  expect_error(
-      ErrorCode::corrupt,
-      "2 of 3 image files cannot be used (in ddim train, data.skip_corrupt = true skips them):\n",
-      [&] { load_dataset(dir.path(), {}); });
+  expect_error(ErrorCode::corrupt,
+               "2 of 3 image files cannot be used (--skip-corrupt skips them):\n",
+               [&] { load_dataset(dir.path(), {}); });
   const Dataset dataset = load_dataset(dir.path(), {.skip_corrupt = true});
   EXPECT_THAT(dataset.images.pixels, ElementsAre(7));
-  EXPECT_THAT(dataset.skipped, ElementsAre(HasSubstr("bad.png"), HasSubstr("empty.jpg")));
+  EXPECT_THAT(dataset.report.skipped, ElementsAre(HasSubstr("bad.png"), HasSubstr("empty.jpg")));
 
   std::filesystem::remove(dir.path() / "a.png");
   expect_error(ErrorCode::corrupt, "2 of 2 image files cannot be used:\n",
@@ -189,7 +188,7 @@ TEST(Labels, AreThePlacesOfSubFolders) {
   const Dataset dataset = load_dataset(dir.path(), options);
   EXPECT_THAT(dataset.labels, ElementsAre(0, 1));
   EXPECT_EQ(dataset.images[0][0], 10);
-  EXPECT_EQ(dataset.skipped.size(), 1U);
+  EXPECT_EQ(dataset.report.skipped.size(), 1U);
   write_png(dir.path() / "train/c.png", 2, 1, 30);
   expect_error(ErrorCode::user, "c.png: not in a sub-folder",
                [&] { load_dataset(dir.path(), options); });

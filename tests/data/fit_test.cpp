@@ -93,5 +93,12 @@ TEST(Resize, KeepsAConstantAndTheChannelsApart) {
   }
 }
 
+TEST(Fit, ValuesKeepTheirPrecision) {
+  const Images fine{.count = 1, .height = 1, .width = 2, .channels = 1, .values = {0.001F, 0.002F}};
+  EXPECT_NEAR(resize(fine, 1, 1).values[0], 0.0015F, 1e-7F);
+  EXPECT_EQ(fit_to(fine, Fit::pad, 1, 4, "f").values,
+            (std::vector<float>{-1.0F, 0.001F, 0.002F, -1.0F}));
+}
+
 }  // namespace
 }  // namespace ddim::engine::data

@@ -29,5 +29,22 @@ TEST(ToFloats, FlipMirrorsColumnsAndKeepsChannels) {
   for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(flipped[i], plain[expected[i]]) << i;
 }
 
+TEST(Append, KeepsBytesUnlessOneSideHasFinerValues) {
+  const Images bytes{.count = 1, .height = 1, .width = 2, .channels = 1, .pixels = {0, 255}};
+  const Images fine{.count = 1, .height = 1, .width = 2, .channels = 1, .values = {0.25F, -0.001F}};
+  Images all;
+  append(all, bytes);
+  append(all, bytes);
+  EXPECT_EQ(all.pixels, (std::vector<std::uint8_t>{0, 255, 0, 255}));
+  append(all, fine);
+  append(all, bytes);
+  EXPECT_EQ(all.count, 4);
+  EXPECT_FALSE(all.has_bytes());
+  EXPECT_EQ(to_floats(all, 4).values, (std::vector<float>{-1, 1, -1, 1, 0.25F, -0.001F, -1, 1}));
+  std::vector<float> mirrored(2);
+  to_floats(all, 2, Flip::horizontal, mirrored);
+  EXPECT_EQ(mirrored, (std::vector<float>{-0.001F, 0.25F}));
+}
+
 }  // namespace
 }  // namespace ddim::engine::data

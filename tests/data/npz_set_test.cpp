@@ -4,6 +4,7 @@
 #include "io/npz.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::engine::data {
 namespace {
@@ -77,6 +78,77 @@ TEST_F(NpzSet, SaysWhatIsMissing) {
     load_npz(write({{.name = "arr_0", .type = "|u1", .shape = {0, 2, 2, 1}, .bytes = {}}}),
              Labels::ignore);
   });
+}
+
+TEST_F(NpzSet, ReadsOtherNamesTypesAndShapes) {
+  const std::vector<float> unit{0.0F, 0.25F, 0.5F, 1.0F};
+  const std::vector<double> both{-1.0, -0.5, 0.5, 1.0};
+  const std::vector<float> bytes{0.0F, 51.0F, 204.0F, 255.0F};
+  const std::vector<std::uint16_t> deep{0, 13107, 52428, 65535};
+  const std::vector<std::int32_t> classes{7, 2};
+  const auto load = [&](const char* name, const char* type, auto& samples) {
+    return load_npz(write({{.name = name,
+                            .type = type,
+                            .shape = {2, 1, 2},
+                            .bytes = std::as_bytes(std::span(samples))},
+                           {.name = "labels",
+                            .type = "<i4",
+                            .shape = {2, 1},
+                            .bytes = std::as_bytes(std::span(classes))}}),
+                    Labels::read);
+  };
+  const Dataset dataset = load("images", "<f4", unit);
+  EXPECT_EQ(dataset.images.channels, 1);
+  EXPECT_EQ(dataset.images.values, (std::vector<float>{-1.0F, -0.5F, 0.0F, 1.0F}));
+  EXPECT_THAT(dataset.labels, ElementsAre(7, 2));
+  EXPECT_EQ(load("x", "<f8", both).images.values, (std::vector<float>{-1.0F, -0.5F, 0.5F, 1.0F}));
+  for (const Dataset& same : {load("x", "<f4", bytes), load("x", "<u2", deep)}) {
+    for (std::size_t i = 0; i < 4; ++i)
+      EXPECT_NEAR(same.images.values[i], (std::vector{-1.0F, -0.6F, 0.6F, 1.0F}[i]), 1e-6F);
+  }
+  const std::vector<float> far{0.0F, 1000.0F, 0.0F, 0.0F},
+      signed_bytes{-128.0F, 0.0F, 1.0F, 127.0F};
+  for (const auto& wrong : {far, signed_bytes})
+    expect_error(ErrorCode::corrupt, "expected 0 to 1, -1 to 1 or 0 to 255",
+                 [&] { load("x", "<f4", wrong); });
+}
+
+TEST_F(NpzSet, ArraysCanBeSplits) {
+  const std::vector<std::uint8_t> train{1, 2}, tests{3};
+  const auto array = [](const char* name, const std::vector<std::uint8_t>& bytes) {
+    return io::NpzArray{.name = name,
+                        .type = "|u1",
+                        .shape = {std::ssize(bytes), 1, 1},
+                        .bytes = std::as_bytes(std::span(bytes))};
+  };
+  const std::vector<std::uint8_t> classes{4, 5};
+  const auto path = write(
+      {array("x_train", train),
+       {.name = "y_train", .type = "|u1", .shape = {2}, .bytes = std::as_bytes(std::span(classes))},
+       array("x_test", tests)});
+  EXPECT_THAT(load_dataset(path, {.labels = Labels::read}).labels, ElementsAre(4, 5));
+  EXPECT_THAT(load_dataset(path, {.split = std::nullopt}).images.pixels, ElementsAre(3));
+  expect_error(ErrorCode::user, "has no val split",
+               [&] { load_dataset(path, {.split = DataSplit::val}); });
+  expect_error(ErrorCode::user, "has no test split; it is not split",
+               [&] { load_dataset(file(), {.split = DataSplit::test}); });
+  EXPECT_EQ(load_dataset(file(), {.split = std::nullopt}).images.count, 2);
+}
+
+TEST_F(NpzSet, ReadsOneArray) {
+  std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 1, 2), }";
+  header.resize(117, ' ');
+  std::string npy("\x93NUMPY\1\0\x76\0", 10);
+  npy += header + "\n" + std::string("\1\2\3\4");
+  test::write_text(folder_ / "set.npy", npy);
+  const Dataset dataset = load_dataset(folder_ / "set.npy", {});
+  EXPECT_EQ(dataset.kind, "npy");
+  EXPECT_EQ(dataset.images.width, 2);
+  EXPECT_THAT(dataset.images.pixels, ElementsAre(1, 2, 3, 4));
+  for (std::size_t size = 0; size < npy.size(); size += 3) {
+    test::write_text(folder_ / "cut.npy", npy.substr(0, size));
+    expect_error(ErrorCode::corrupt, "cut.npy", [&] { load_dataset(folder_ / "cut.npy", {}); });
+  }
 }
 
 }  // namespace

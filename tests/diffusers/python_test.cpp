@@ -65,7 +65,7 @@ TEST_P(DiffusersFolders, LoadsOurFoldersAndComputesTheSame) {
   const TemporaryFolder folder;
   {
     const Device device = make_device(DeviceKind::cpu);
-    model::Model written{
+    model::LoadedModel written{
         .device = device,
         .unet = UNet(device, network),
         .schedule = model::schedule_of(model::process_of(scheduler, "scheduler"), "scheduler"),

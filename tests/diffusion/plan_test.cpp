@@ -175,6 +175,22 @@ TEST(Plan, EveryEtaKeepsTheMarginalsAndSigmaHatDoesNot) {
   EXPECT_GT(largest_marginal_error(plan_of(TauKind::linear, 10, {.eta = SigmaHat{}})), 0.02);
 }
 
+TEST(Plan, TakesEtaIsWhatSamplersTake) {
+  int num_with_eta = 0;
+  for (const Named<Sampler>& entry : Names<Sampler>::all()) {
+    num_with_eta += takes_eta(entry.value) ? 1 : 0;
+    PlanOptions options{.steps = 10, .eta = 0.5, .sampler = entry.value};
+    bool is_taken = true;
+    try {
+      make_plan(schedule(), Prediction::eps, options);
+    } catch (const Error&) {
+      is_taken = false;
+    }
+    EXPECT_EQ(is_taken, takes_eta(entry.value)) << entry.name;
+  }
+  EXPECT_EQ(num_with_eta, 2);
+}
+
 TEST(Plan, LargestEta) {
   const std::pair<std::int64_t, double> cases[] = {
       {10, 1.0004}, {20, 1.0016}, {50, 1.008}, {100, 1.0236}, {1000, 1.354}};

@@ -6,6 +6,8 @@
 #include <limits>
 #include <span>
 
+#include "base/philox.h"
+#include "eval/frechet_distance.h"
 #include "tests/eval/features.h"
 #include "tests/eval/quality_values.h"
 #include "tests/support/expect_error.h"
@@ -88,6 +90,77 @@ TEST(FrechetDistance, OfASetWithItselfIsZero) {
     const FeatureStatistics set = statistics_of(some_features(count, 64, 0.3), 64);
     EXPECT_NEAR(frechet_distance(set, set), 0.0, 1e-6) << count;
   }
+}
+
+/// Normal features, moved and stretched.
+std::vector<float> normal_features(std::int64_t count, std::int64_t dimensions, std::uint32_t image,
+                                   float shift, float scale) {
+  std::vector<float> features(static_cast<std::size_t>(count * dimensions));
+  fill_normal({.seed = 6}, image, features);
+  for (float& value : features) value = shift + scale * value;
+  return features;
+}
+
+// The interval says how far the distances of other pictures of the same kind are from each other.
+TEST(FrechetInterval, IsThatWhichOtherPicturesConfirm) {
+  constexpr std::uint32_t kRuns = 100;
+  for (const bool is_shrunk : {false, true}) {
+    std::vector<double> distances;
+    double half_width = 0.0, of_first = 0.0;
+    for (std::uint32_t run = 0; run < kRuns; ++run) {
+      const std::vector<float> x = normal_features(400, 6, 2 * run, 0.3F, 1.0F);
+      const std::vector<float> y = normal_features(300, 6, 2 * run + 1, 0.0F, 1.4F);
+      FrechetSide a{.statistics = statistics_of(x, 6), .rows = {.dimensions = 6, .values = x}};
+      FrechetSide b{.statistics = statistics_of(y, 6), .rows = {.dimensions = 6, .values = y}};
+      if (is_shrunk)
+        for (FrechetSide* side : {&a, &b}) side->shrinkage = shrink(side->statistics);
+      const Interval found = frechet_interval(a, b);
+      EXPECT_EQ(found.mean, frechet_distance(a.statistics, b.statistics));
+      distances.push_back(found.mean);
+      half_width += found.half_width_95 / kRuns;
+      b.rows = {};
+      of_first += frechet_interval(a, b).half_width_95 / kRuns;
+    }
+    const double expected =
+        mean_interval(distances).half_width_95 * std::sqrt(static_cast<double>(kRuns));
+    EXPECT_NEAR(half_width, expected, 0.2 * expected) << is_shrunk;
+    EXPECT_LT(of_first, 0.9 * half_width);
+    EXPECT_GT(of_first, 0.1 * half_width);
+  }
+}
+
+TEST(FrechetInterval, OfAFarMeanIsThatOfTheMean) {
+  const std::vector<float> x = normal_features(500, 1, 1, 10.0F, 1.0F);
+  const FeatureStatistics of_x = statistics_of(x, 1);
+  const FrechetSide a{.statistics = of_x, .rows = {.dimensions = 1, .values = x}};
+  // d (mu - 0)^2 = 2 mu d mu, and equal spreads.
+  const FrechetSide b{.statistics = diagonal({0.0}, {of_x.covariance[0]})};
+  EXPECT_NEAR(frechet_interval(a, b).half_width_95,
+              1.96 * 2.0 * of_x.mean[0] * std::sqrt(of_x.covariance[0] / 500.0), 1e-6);
+}
+
+TEST(Shrink, IsThatOfNumPy) {
+  FeatureStatistics found = statistics_of(some_features(20, 12, 0.0), 12);
+  EXPECT_NEAR(shrink(found), kShrinkage, 1e-12);
+  EXPECT_NEAR(found.covariance[0], kShrunkCovariance00, 1e-12);
+  EXPECT_NEAR(found.covariance[1], kShrunkCovariance01, 1e-12);
+}
+
+TEST(Shrink, BringsFewPicturesNearerToTheTruth) {
+  const FeatureStatistics truth = diagonal(std::vector(40, 0.0), std::vector(40, 1.0));
+  FeatureStatistics few = statistics_of(normal_features(30, 40, 0, 0.0F, 1.0F), 40);
+  few.mean = truth.mean;
+  const double before = frechet_distance(few, truth);
+  EXPECT_GT(shrink(few), 0.5);
+  EXPECT_LT(frechet_distance(few, truth), 0.1 * before);
+}
+
+TEST(Shrink, LeavesAMultipleOfTheUnitMatrixAndNeedsACount) {
+  FeatureStatistics unit = diagonal({0, 0}, {3, 3});
+  EXPECT_EQ(shrink(unit), 1.0);
+  EXPECT_NEAR(frechet_distance(unit, diagonal({0, 0}, {3, 3})), 0.0, 1e-12);
+  unit.count = 0;
+  test::expect_error(ErrorCode::user, "do not say of how many pictures", [&] { shrink(unit); });
 }
 
 TEST(FrechetDistance, RefusesWhatCannotBeCompared) {

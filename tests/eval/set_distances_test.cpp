@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/philox.h"
 #include "tests/eval/features.h"
@@ -81,26 +80,36 @@ TEST(InceptionScore, IsThatOfNumPy) {
     for (const float x : kRowsX[i])
       probabilities.push_back(static_cast<float>(std::exp(2.0 * x) / sum));
   }
-  const FeatureRows rows{.dimensions = 6, .values = probabilities};
-  EXPECT_NEAR(inception_score(rows, std::vector<double>(300, 1.0)), kInceptionScore, 1e-6);
+  EXPECT_NEAR(inception_score({.dimensions = 6, .values = probabilities}).mean, kInceptionScore,
+              1e-6);
 }
 
 TEST(InceptionScore, OfSureAndEvenClassesIsTheirNumber) {
   const std::vector<float> sure{1, 0, 0, 0, 1, 0, 0, 0, 1};
-  const FeatureRows rows{.dimensions = 3, .values = sure};
-  EXPECT_NEAR(inception_score(rows, std::vector<double>{1, 1, 1}), 3.0, 1e-12);
-  EXPECT_NEAR(inception_score(rows, std::vector<double>{1, 1, 0}), 2.0, 1e-12);
+  EXPECT_NEAR(inception_score({.dimensions = 3, .values = sure}).mean, 3.0, 1e-12);
+  EXPECT_NEAR(inception_score({.dimensions = 3, .values = std::span(sure).first(6)}).mean, 2.0,
+              1e-12);
 }
 
-TEST(BootstrapWeights, AreACountOfDrawsThatDependsOnSeedSampleAndSet) {
-  const std::vector<double> weights = bootstrap_weights(1000, 7, 0, 0);
-  EXPECT_EQ(std::accumulate(weights.begin(), weights.end(), 0.0), 1000.0);
-  const auto never = std::count(weights.begin(), weights.end(), 0.0);
-  EXPECT_NEAR(static_cast<double>(never), 1000.0 / std::exp(1.0), 50.0);
-  EXPECT_EQ(weights, bootstrap_weights(1000, 7, 0, 0));
-  EXPECT_NE(weights, bootstrap_weights(1000, 8, 0, 0));
-  EXPECT_NE(weights, bootstrap_weights(1000, 7, 1, 0));
-  EXPECT_NE(weights, bootstrap_weights(1000, 7, 0, 1));
+TEST(InceptionScore, HasAnIntervalThatOtherPicturesConfirm) {
+  constexpr std::uint32_t kRuns = 100;
+  std::vector<double> scores;
+  double half_width = 0.0;
+  for (std::uint32_t run = 0; run < kRuns; ++run) {
+    std::vector<float> p(300 * 3);
+    fill_normal({.seed = 7}, run, p);
+    for (std::size_t i = 0; i < p.size(); i += 3) {
+      float sum = 0.0F;
+      for (std::size_t c = 0; c < 3; ++c) sum += p[i + c] = std::exp(2.0F * p[i + c]);
+      for (std::size_t c = 0; c < 3; ++c) p[i + c] /= sum;
+    }
+    const Interval found = inception_score({.dimensions = 3, .values = p});
+    scores.push_back(found.mean);
+    half_width += found.half_width_95 / kRuns;
+  }
+  const double expected =
+      mean_interval(scores).half_width_95 * std::sqrt(static_cast<double>(kRuns));
+  EXPECT_NEAR(half_width, expected, 0.2 * expected);
 }
 
 }  // namespace

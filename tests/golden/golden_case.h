@@ -39,7 +39,7 @@ class GoldenTest : public testing::Test {
   io::SafetensorsFile open(const char* name) const;
   bool has(const char* name) const { return std::filesystem::exists(folder_ / name); }
   Device device() const { return model_->device; }
-  model::Model& golden_model() { return *model_; }
+  model::LoadedModel& golden_model() { return *model_; }
   const UNet& unet() const { return model_->unet; }
 
   /// Images [N,C,H,W] of a file as a tensor [N,H,W,C].
@@ -49,7 +49,7 @@ class GoldenTest : public testing::Test {
 
  private:
   std::filesystem::path folder_;
-  std::optional<model::Model> model_;
+  std::optional<model::LoadedModel> model_;
 };
 
 /// Where golden vectors are looked for that are too large for this repository.

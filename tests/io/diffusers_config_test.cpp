@@ -301,6 +301,15 @@ TEST(ModelIndex, ReadsAndWrites) {
   EXPECT_EQ(old.class_name, "DDPM");
 }
 
+TEST(ModelIndex, KeepsWhatPeopleCallTheModelAndItsClasses) {
+  ModelIndex index;
+  index.names = {.model = "pets", .classes = {"cat", "a \"dog\""}};
+  const ModelIndex again = parse_model_index(to_json(index), "model_index.json");
+  EXPECT_EQ(again.names.model, "pets");
+  EXPECT_EQ(again.names.classes, index.names.classes);
+  EXPECT_TRUE(parse_model_index(to_json(ModelIndex{}), "model_index.json").names.model.empty());
+}
+
 TEST(ModelIndex, RefusesOtherPipelines) {
   const BadConfig cases[] = {
       {R"({"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DModel"],

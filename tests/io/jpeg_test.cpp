@@ -11,8 +11,6 @@
 
 #include "tests/io/safetensors_bytes.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/temporary_folder.h"
-#include "tests/support/text_files.h"
 
 namespace ddim::engine::io {
 namespace {
@@ -63,7 +61,7 @@ std::string jpeg_of(int width, int height, int components, J_COLOR_SPACE space,
 }
 
 Image decode(const std::string& file, Channels channels = Channels::as_stored) {
-  return decode_jpeg(bytes_of(file), "bad.jpg", channels);
+  return convert_channels(to_bytes(decode_jpeg(bytes_of(file), "bad.jpg").image), channels);
 }
 
 TEST(Jpeg, DecodesGreyAndColour) {
@@ -88,17 +86,35 @@ TEST(Jpeg, DecodesGreyAndColour) {
   EXPECT_EQ(decode(jpeg_of(8, 8, 3, JCS_RGB), Channels::grey).channels, 1);
 }
 
-TEST(Jpeg, ReadsAFile) {
-  const ddim::test::TemporaryFolder folder;
-  ddim::test::write_text(folder / "a.jpg", jpeg_of(8, 8, 3, JCS_RGB));
-  EXPECT_EQ(read_jpeg(folder / "a.jpg").width, 8);
-  expect_error(ErrorCode::io, HasSubstr("absent.jpg"), [&] { read_jpeg(folder / "absent.jpg"); });
+TEST(Jpeg, CmykBecomesRgb) {
+  // As Adobe writes it: 255 is no ink.
+  const Image image = decode(jpeg_of(8, 8, 4, JCS_CMYK));
+  ASSERT_EQ(image.channels, 3);
+  for (std::size_t i = 0; i < 64; ++i) {
+    const std::size_t y = i / 8, x = i % 8;
+    const auto ink = [&](std::size_t c) { return static_cast<double>(4 * y + 2 * (4 * x + c)); };
+    for (std::size_t c = 0; c < 3; ++c)
+      EXPECT_NEAR(image.pixels[3 * i + c], ink(c) * ink(3) / 255, 2) << i;
+  }
+  EXPECT_EQ(decode(jpeg_of(8, 8, 4, JCS_YCCK)).channels, 3);
 }
 
-TEST(Jpeg, CmykIsRefused) {
-  const std::string file = jpeg_of(8, 8, 4, JCS_CMYK);
-  expect_error(ErrorCode::corrupt, AllOf(HasSubstr("bad.jpg"), HasSubstr("CMYK")),
-               [&] { decode(file); });
+TEST(Jpeg, WhatLibjpegWarnsOfIsRead) {
+  const std::string file = jpeg_of(24, 24, 3, JCS_RGB);
+  const Picture good = decode_jpeg(bytes_of(file), "good.jpg");
+  EXPECT_EQ(good.warning, "");
+  const auto with = [&](std::size_t at, const std::string& bytes) {
+    return decode_jpeg(bytes_of(file.substr(0, at) + bytes + file.substr(at)), "odd.jpg");
+  };
+  const Picture zeros = with(file.size() - 2, std::string(65, '\0'));
+  EXPECT_EQ(zeros.image, good.image);
+  EXPECT_THAT(zeros.warning, HasSubstr("extraneous bytes before marker 0xd9"));
+  EXPECT_EQ(with(2, "\xFF\xFF").image, good.image);                 // fill before a marker
+  EXPECT_EQ(with(file.size(), "more").image, good.image);           // after the end
+  EXPECT_THAT(with(20, "stray").warning, HasSubstr("extraneous"));  // after JFIF's
+  std::string version = file;
+  version[11] = 9;
+  EXPECT_EQ(decode_jpeg(bytes_of(version), "odd.jpg").image, good.image);
 }
 
 TEST(Jpeg, WhatIsNoJpegIsRefused) {

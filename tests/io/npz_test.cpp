@@ -106,7 +106,7 @@ TEST(Npz, SaysWhatIsWrongWithAnArray) {
     const char *dictionary, *message;
   };
   for (const Case& bad : {
-           Case{"{'descr': '<f2', 'fortran_order': False, 'shape': (1,), }", "its type is <f2"},
+           Case{"{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", "its type is <c8"},
            Case{"{'descr': '>i8', 'fortran_order': False, 'shape': (1,), }", "its type is >i8"},
            Case{"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }",
                 "its type is"},

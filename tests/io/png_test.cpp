@@ -187,9 +187,49 @@ TEST(Png, DamagedFilesAreRefused) {
   refused(png_of(1, 1, 8, 5, string("\0\x01", 2)));                     // colour type 5
   refused(png_of(1, 1, 8, 3, string("\0\x01", 2)));                     // palette without entries
   refused(png_of(1, 1, 8, 0, string("\0\x01", 2), chunk("ABCD", "")));  // unknown critical chunk
+  string damaged = png_of(1, 1, 8, 0, string("\0\x05", 2));
+  damaged[damaged.find("IDAT") + 14] ^= 1;
+  refused(damaged);  // the checksum of what the pixels are
+}
+
+TEST(Png, WhatSaysNothingOfThePixelsMayBeOdd) {
+  using std::string;
+  const auto odd = [](const string& extra, const string& after = "") {
+    return decode_png_picture(bytes_of(png_of(1, 1, 8, 0, string("\0\x05", 2), extra) + after),
+                              "odd.png");
+  };
+  string wrong_checksum = chunk("tEXt", string("k\0v", 3));
+  wrong_checksum.back() ^= 1;
+  string many;
+  for (int i = 0; i < 300; ++i) many += chunk("tEXt", string("k\0v", 3));
   // Text that unpacks to a hundred megabytes
-  refused(png_of(1, 1, 8, 0, string("\0\x05", 2),
-                 chunk("zTXt", string("Bomb\0\0", 6) + deflated(string(100'000'000, 'x')))));
+  const string bomb = chunk("zTXt", string("Bomb\0\0", 6) + deflated(string(100'000'000, 'x')));
+  const auto warning = [](const Picture& picture) {
+    EXPECT_EQ(picture.image, AnyImage(Image{1, 1, 1, {5}}));
+    return picture.warning;
+  };
+  EXPECT_EQ(warning(odd("")), "");
+  EXPECT_THAT(warning(odd(wrong_checksum)), HasSubstr("tEXt left out: wrong checksum"));
+  EXPECT_THAT(warning(odd(many)), HasSubstr("too many"));
+  EXPECT_THAT(warning(odd(chunk("tEXt", string(3'000'000, 'k')))), HasSubstr("too long"));
+  EXPECT_NE(warning(odd(bomb)), "");
+  EXPECT_NE(warning(odd(chunk("tRNS", "too long for grey"))), "");
+  EXPECT_EQ(warning(odd(chunk("iCCP", string(3'000'000, 'k')))), "");
+  EXPECT_THAT(warning(odd("", "more")), HasSubstr("4 bytes after the end"));
+  // Compressed data that go on after the last row.
+  EXPECT_EQ(decode(png_of(1, 1, 8, 0, string("\0\5surplus", 9))).pixels,
+            (std::vector<std::uint8_t>{5}));
+}
+
+TEST(Png, SixteenBitsAreKeptAndExifTurns) {
+  const std::string rows("\0\x01\x82\xFF\xFE", 5);
+  const std::string turned("MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0", 26);
+  EXPECT_EQ(decode_png_picture(bytes_of(png_of(2, 1, 16, 0, rows)), "deep.png").image,
+            AnyImage(DeepImage{2, 1, 1, {0x182, 0xFFFE}}));
+  EXPECT_EQ(
+      decode_png_picture(bytes_of(png_of(2, 1, 16, 0, rows, chunk("eXIf", turned))), "deep.png")
+          .image,
+      AnyImage(DeepImage{1, 2, 1, {0x182, 0xFFFE}}));
 }
 
 TEST(Png, EveryTruncationIsRefused) {
@@ -202,7 +242,7 @@ TEST(Png, EveryTruncationIsRefused) {
 
 TEST(Png, EveryFlippedBitIsRefused) {
   const Image image = gradient(9, 7, 3);
-  const std::string file = text_of(encode_png(image, {{"key", "value"}}));
+  const std::string file = text_of(encode_png(image));
   int accepted = 0;
   for (std::size_t bit = 0; bit < 8 * file.size(); ++bit) {
     std::string damaged = file;

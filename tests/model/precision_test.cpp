@@ -83,8 +83,8 @@ TEST(PrecisionOfANetwork, OfRandomWeights) {
 
 TEST(PrecisionOfANetwork, OfTrainedWeights) {
   const std::filesystem::path path = "models/fashion-mnist";
-  const Model fp32 = load_model(path, cpu(Precision::fp32));
-  const Model bf16 = load_model(path, cpu(Precision::bf16));
+  const LoadedModel fp32 = load_model(path, cpu(Precision::fp32));
+  const LoadedModel bf16 = load_model(path, cpu(Precision::bf16));
   const UNet plain = reference_of(fp32.unet);
   for (const double t : {20.0, 700.0}) {
     const std::vector<double> reference = eps_of(plain, t);

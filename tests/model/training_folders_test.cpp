@@ -69,10 +69,10 @@ class TrainingFolders : public testing::Test {
 
   ModelFiles saved(const char* name, std::uint64_t seed) {
     const Device device = make_device(DeviceKind::reference);
-    Model model{.device = device,
-                .unet = UNet(device, network()),
-                .schedule = diffusion::Schedule::linear(),
-                .scheduler_config = file_config(ForwardProcess{})};
+    LoadedModel model{.device = device,
+                      .unet = UNet(device, network()),
+                      .schedule = diffusion::Schedule::linear(),
+                      .scheduler_config = file_config(ForwardProcess{})};
     initialise(model.unet, Initialisation::pytorch, seed);
     save_model(model, folder_ / name, io::StoredType::f32);
     return open_model(folder_ / name);

@@ -189,6 +189,7 @@ void add_adam_cases(std::vector<KernelCase>& cases) {
   for (const Shape& shape : and_odd_images({{1}, {64, 48, 3, 3}, {1003}})) {
     for (const auto& [name, update] : std::vector<Named>{
              {"first_step", {.step = 1}},
+             {"weight_decay", {.learning_rate = 1e-2, .weight_decay = 0.1, .step = 7}},
              {"later", {.learning_rate = 1e-2, .beta1 = 0.8, .step = 1000, .grad_scale = 0.03}}}) {
       const AdamUpdate u = update;
       // parameter, m, v (positive: 5 sigma from 0), ema, gradient

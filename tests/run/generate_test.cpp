@@ -198,7 +198,7 @@ TEST(GenerateChecks, RefuseWhatDoesNotFit) {
           {.plan = plan, .count = 2, .first_image = 0xFFFFFFFF});
   refused("first_image must not be negative; got -1", {.plan = plan, .first_image = -1});
   refused("batch must be 1 or greater; got 0", {.plan = plan, .run = {.batch = 0}});
-  refused("threads must be 0 or greater; got -1", {.plan = plan, .run = {.threads = -1}});
+  refused("threads must be from 0 to 1024; got -1", {.plan = plan, .run = {.threads = -1}});
   FloatImages x_T{.count = 1, .shape = {.channels = 3, .height = 8, .width = 8}};
   x_T.values.resize(191);
   refused("x_T: 191 numbers; expected 192", {.plan = plan, .x_T = x_T});

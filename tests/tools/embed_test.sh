@@ -12,7 +12,7 @@ fail() {
   exit 1
 }
 
-for package in GTest benchmark CLI11 fmt; do
+for package in GTest benchmark fmt; do
   set -- "$@" "-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"
 done
 shift 3

@@ -65,7 +65,7 @@ TEST_F(CheckpointTest, GivesTheStateBack) {
 TEST_F(CheckpointTest, IsAModelOfTheAveragedWeights) {
   device_.kernels().fill(0.25, state_.average.mutable_parameters()[0]->value);
   CheckpointStore store(folder_);
-  const model::Model model = model::load_model(save_at(store, 7), device_);
+  const model::LoadedModel model = model::load_model(save_at(store, 7), device_);
   EXPECT_EQ(model.unet.config(), [&] {
     UNetConfig expected = config_.model;
     expected.dropout = model.unet.config().dropout;

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <limits>
 
+#include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 #include "tests/train/tiny_run.h"
@@ -29,8 +31,9 @@ TEST(Metrics, WritesBothForms) {
   MetricsLog log(dir.path(), 0);
   log.write(line_at(2));
   EXPECT_EQ(read_text(dir.path() / "metrics.csv"),
-            "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped\n"
-            "2,16,0.5,2,0.0001,123.457,3,1\n");
+            "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped,"
+            "validation_loss\n"
+            "2,16,0.5,2,0.0001,123.457,3,1,\n");
   EXPECT_EQ(read_text(dir.path() / "metrics.jsonl"),
             "{\"step\": 2, \"images\": 16, \"loss\": 0.5, \"grad_norm\": 2, \"learning_rate\": "
             "0.0001, \"images_per_second\": 123.457, \"seconds\": 3, \"skipped\": 1}\n");
@@ -64,6 +67,42 @@ TEST(Metrics, ResumeCutsLaterAndTornLines) {
   }
   EXPECT_EQ(read_text(dir.path() / "metrics.csv"), csv);
   EXPECT_EQ(read_text(dir.path() / "metrics.jsonl"), jsonl);
+}
+
+TEST(Metrics, AFileOfBeforeGetsTheNewColumn) {
+  const test::TemporaryFolder dir;
+  test::write_text(dir.path() / "metrics.csv",
+                   "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped\n"
+                   "2,16,0.5,2,0.0001,123.457,3,1\n");
+  {
+    MetricsLog log(dir.path(), 2);
+    EXPECT_EQ(log.seconds_before(), 3.0);
+    MetricsLine line = line_at(4);
+    line.validation_loss = 0.25;
+    log.write(line);
+  }
+  EXPECT_EQ(read_text(dir.path() / "metrics.csv"),
+            "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped,"
+            "validation_loss\n"
+            "2,16,0.5,2,0.0001,123.457,3,1,\n"
+            "4,32,0.5,2,0.0001,123.457,6,1,0.25\n");
+  EXPECT_THAT(read_text(dir.path() / "metrics.jsonl"),
+              ::testing::HasSubstr("\"skipped\": 1, \"validation_loss\": 0.25}"));
+  const std::vector<MetricsLine> lines = read_metrics(dir.path());
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_TRUE(std::isnan(lines[0].validation_loss));
+  EXPECT_EQ(lines[0].loss, 0.5);
+  EXPECT_EQ(lines[1].step, 4);
+  EXPECT_EQ(lines[1].validation_loss, 0.25);
+  EXPECT_EQ(lines[1].skipped, 1);
+}
+
+TEST(Metrics, ReadsNothingWhereThereIsNothingAndRefusesOtherText) {
+  const test::TemporaryFolder dir;
+  EXPECT_TRUE(read_metrics(dir.path()).empty());
+  test::write_text(dir.path() / "metrics.csv", "step,images\nhello,world\n");
+  test::expect_error(ErrorCode::corrupt, "\"hello,world\" is not a line of metrics",
+                     [&] { read_metrics(dir.path()); });
 }
 
 }  // namespace

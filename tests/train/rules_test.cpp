@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace ddim::engine::train {
 namespace {
@@ -39,6 +40,35 @@ TEST(LearningRate, FallsOverTheLastStepsOnly) {
   EXPECT_DOUBLE_EQ(learning_rate_at(training, 90), 3.0);
   EXPECT_DOUBLE_EQ(learning_rate_at(training, 100), 2.0);
   EXPECT_DOUBLE_EQ(learning_rate_at(training, 110), 1.0);
+}
+
+// Hang et al. (2023): gamma 5 caps the steps with little noise; SNR = 9 at alpha_bar 0.9.
+TEST(LossWeight, IsMinSnrOfEachPrediction) {
+  EXPECT_DOUBLE_EQ(loss_weight(Prediction::eps, 0.9, 5.0), 5.0 / 9.0);
+  EXPECT_DOUBLE_EQ(loss_weight(Prediction::x0, 0.9, 5.0), 5.0);
+  EXPECT_DOUBLE_EQ(loss_weight(Prediction::v, 0.9, 5.0), 0.5);
+  // SNR = 0.25, below gamma.
+  EXPECT_DOUBLE_EQ(loss_weight(Prediction::eps, 0.2, 5.0), 1.0);
+  EXPECT_DOUBLE_EQ(loss_weight(Prediction::x0, 0.2, 5.0), 0.25);
+  EXPECT_DOUBLE_EQ(loss_weight(Prediction::v, 0.2, 5.0), 0.2);
+  // No noise, and nothing but noise.
+  EXPECT_EQ(loss_weight(Prediction::eps, 1.0, 5.0), 0.0);
+  EXPECT_EQ(loss_weight(Prediction::x0, 1.0, 5.0), 5.0);
+  EXPECT_EQ(loss_weight(Prediction::v, 0.0, 5.0), 0.0);
+  for (const Prediction prediction : {Prediction::eps, Prediction::x0, Prediction::v})
+    EXPECT_EQ(loss_weight(prediction, 0.9, 0.0), 1.0);
+}
+
+TEST(ValidationTimeStep, SpreadsOverAllSteps) {
+  std::vector<int> tenths(10);
+  for (std::int64_t image = 0; image < 100; ++image) {
+    const std::int64_t t = validation_time_step(image, 1000);
+    ASSERT_GE(t, 0);
+    ASSERT_LT(t, 1000);
+    ++tenths[static_cast<std::size_t>(t / 100)];
+  }
+  for (const int count : tenths) EXPECT_NEAR(count, 10, 1);
+  EXPECT_EQ(validation_time_step(7, 1), 0);
 }
 
 TEST(EmaDecay, GrowsOnlyWithWarmUp) {

@@ -9,11 +9,14 @@
 #include "io/npz.h"
 #include "io/picture_tensor.h"
 #include "io/png.h"
+#include "model/model_card.h"
+#include "model/model_files.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 #include "tests/train/tiny_run.h"
 #include "train/checkpoint.h"
+#include "train/metrics.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -33,6 +36,10 @@ class RunTest : public ::testing::Test {
     options.data = temporary_.path() / "data";
     options.out = folder(run);
     return run_training(options, make_device(DeviceKind::cpu));
+  }
+  static fs::path made(const fs::path& folder) {
+    fs::create_directories(folder);
+    return folder;
   }
   fs::path folder(const std::string& run) const { return temporary_.path() / run; }
   static std::string state_hash(const TrainSummary& result) {
@@ -92,6 +99,118 @@ TEST_F(RunTest, StoppedAndResumedIsTheSameAsUninterrupted) {
     EXPECT_EQ(state_hash(second), expected) << "stopped at " << stop;
     EXPECT_EQ(metrics_without_times(run), metrics_without_times("whole"));
   }
+}
+
+TEST_F(RunTest, AResumedRunKnowsItsData) {
+  train("run", tiny_config(), {.max_steps = 3});
+  const fs::path data = temporary_.path() / "data";
+  EXPECT_EQ(read_text(folder("run") / "data.txt"), data.string() + "\n");
+  const TrainOptions resume{.config = tiny_config(), .out = folder("run"), .start = Start::resume};
+  EXPECT_EQ(run_training(resume, make_device(DeviceKind::cpu)).steps, 20);
+  fs::remove(folder("run") / "data.txt");  // as runs of before
+  expect_error(ErrorCode::user,
+               "does not say where its training pictures are; name them with --data",
+               [&] { run_training(resume, make_device(DeviceKind::cpu)); });
+  expect_error(ErrorCode::user, "no data; name the folder", [&] {
+    run_training({.config = tiny_config(), .out = folder("new")}, make_device(DeviceKind::cpu));
+  });
+}
+
+TEST_F(RunTest, MeasuresHeldOutPicturesWithoutTouchingTheRun) {
+  write_tiny_data(temporary_.path() / "other");
+  fs::rename(temporary_.path() / "other" / "train-images-idx3-ubyte",
+             temporary_.path() / "other" / "t10k-images-idx3-ubyte");
+  test::edit_text(temporary_.path() / "other" / "t10k-images-idx3-ubyte", "\xe6\xe6", "\xc8\xc8");
+  const std::string expected = state_hash(train("plain", tiny_config(), {}));
+  TrainConfig config = tiny_config();
+  config.data.validation.source = (temporary_.path() / "other").string();
+  EXPECT_EQ(state_hash(train("validated", config, {})), expected);
+  std::vector<std::int64_t> measured;
+  for (const MetricsLine& line : read_metrics(folder("validated")))
+    if (line.validation_loss > 0.0) measured.push_back(line.step);
+  EXPECT_EQ(measured, (std::vector<std::int64_t>{5, 10, 15, 20}));  // with each checkpoint
+  EXPECT_THAT(read_text(folder("validated") / "loss.svg"), HasSubstr("held-out"));
+
+  // It may come and go in a resumed run, which is the same as one without a stop.
+  config.output.validate_every_steps = 4;
+  train("parts", config, {.max_steps = 7});
+  train("parts", config, {.start = Start::resume});
+  train("whole", config, {});
+  EXPECT_EQ(metrics_without_times("parts"), metrics_without_times("whole"));
+  EXPECT_EQ(state_hash(train("parts", tiny_config(), {.start = Start::resume})), expected);
+
+  // A share changes the training pictures.
+  config.data.validation = {.share = 0.2};
+  expect_error(ErrorCode::user, "\n  data.validation is 0.2, the checkpoint has \"/",
+               [&] { train("parts", config, {.start = Start::resume}); });
+}
+
+TEST_F(RunTest, DrawsItsCurvesWithEachCheckpoint) {
+  TrainConfig config = tiny_config();
+  config.output.name = "squares";
+  train("run", config, {.max_steps = 10});
+  EXPECT_THAT(read_text(folder("run") / "loss.svg"), HasSubstr("squares: 10 steps"));
+  EXPECT_GT(fs::file_size(folder("run") / "tensorboard" / "events.out.tfevents.ddim"), 100U);
+  config.output.tensorboard = false;
+  config.output.log_every_steps = 100;
+  train("quiet", config, {.max_steps = 10});
+  EXPECT_FALSE(fs::exists(folder("quiet") / "tensorboard"));
+  EXPECT_FALSE(fs::exists(folder("quiet") / "loss.svg"));  // nothing to draw yet
+}
+
+TEST_F(RunTest, TheModelHasTheNameOfTheRunOrItsOwn) {
+  const auto name = [](const TrainSummary& result) {
+    return model::open_model(result.checkpoint).names.model;
+  };
+  TrainConfig config = tiny_config();
+  EXPECT_EQ(name(train("run", config, {.max_steps = 1})), "run");
+  config.output.name = "my \"squares\"";
+  EXPECT_EQ(name(train("named", config, {.max_steps = 1})), "my \"squares\"");
+  EXPECT_EQ(name_of_run("runs/faces/", tiny_config()), "faces");
+  EXPECT_EQ(name_of_run("runs/faces", tiny_config()), "faces");
+}
+
+TEST_F(RunTest, KeepsTheNamesOfTheClasses) {
+  for (const char* name : {"cat", "dog"})
+    for (int i = 0; i < 4; ++i)
+      io::write_png(made(temporary_.path() / "classes" / name) / (std::to_string(i) + ".png"),
+                    {8, 8, 1, std::vector<std::uint8_t>(64, static_cast<std::uint8_t>(i))}, {},
+                    Overwrite::refuse);
+  TrainConfig config = tiny_config();
+  config.model.class_embed_type = ClassEmbedType::lookup;
+  config.model.num_class_embeds = 2;
+  config.output.sample_every_steps = 2;
+  config.output.sample_count = 6;
+  config.output.sample_steps = 2;
+  config.training.steps = 6;
+  const TrainSummary result =
+      run_training({.config = config, .data = temporary_.path() / "classes", .out = folder("run")},
+                   make_device(DeviceKind::cpu));
+  EXPECT_THAT(read_text(folder("run") / "classes.csv"), HasSubstr("cat"));
+  EXPECT_EQ(model::open_model(result.checkpoint).names.classes,
+            (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_THAT(model::model_card(model::open_model(result.checkpoint), {}),
+              HasSubstr("| classes | cat, dog (numbered from 0) |"));
+  const Image grid =
+      io::read_png(folder("run") / "samples" / "step-00000006.png", io::Channels::grey).image;
+  EXPECT_EQ(grid.width, 2 + 2 * (8 + 2));  // a column for each class
+  EXPECT_EQ(grid.height, 2 + 3 * (8 + 2));
+}
+
+TEST_F(RunTest, ARunThatLearnsNothingFailsHoweverFewItsSteps) {
+  TrainConfig config = tiny_config();
+  config.training.learning_rate = 1e6;
+  config.training.warmup_steps = 0;
+  config.training.clip_norm = 0.0;
+  config.training.loss = Loss::sum;
+  config.training.decay = Decay::constant;
+  train("run", config, {.max_steps = 1});  // a step that ruins the weights
+  expect_error(ErrorCode::numeric, "none of the 4 steps done here changed the weights",
+               [&] { train("run", config, {.start = Start::resume, .max_steps = 5}); });
+  expect_error(ErrorCode::numeric, "10 steps in a row were not finite",
+               [&] { train("run", config, {.start = Start::resume, .max_steps = 11}); });
+  expect_error(ErrorCode::numeric, "10 steps in a row were not finite",
+               [&] { train("run", config, {.start = Start::resume}); });
 }
 
 TEST_F(RunTest, StopsWhenAskedAndSaves) {

@@ -217,5 +217,33 @@ TEST(TrainConfig, ShippedOnesAreReadAndHaveTheirNetworks) {
   EXPECT_EQ(load_train_config("configs/cifar10-official.toml").training.loss, Loss::sum);
 }
 
+TEST(TrainConfig, ValidationIsAShareOrAText) {
+  const auto parsed = [](const std::string& value) {
+    return parse_train_config(
+        "[data]\nvalidation = " + value + "\n[model]\nblock_out_channels = [32]", "f.toml");
+  };
+  EXPECT_EQ(parsed("0.05").data.validation.share, 0.05);
+  EXPECT_EQ(parsed("\"test\"").data.validation.source, "test");
+  for (const char* value : {"0.05", "\"test\"", "\"a \\\"b\\\" c\\\\d\""}) {
+    const TrainConfig config = parsed(value);
+    const TrainConfig again = parse_train_config(to_toml(config), "again");
+    EXPECT_EQ(again.data.validation.share, config.data.validation.share);
+    EXPECT_EQ(again.data.validation.source, config.data.validation.source);
+  }
+  expect_error(ErrorCode::user, "f.toml:2: data.validation must be from 0 to 0.5",
+               [&] { parsed("0.9"); });
+  expect_error(ErrorCode::user, "data.validation must be a number or a text in quotes",
+               [&] { parsed("[1]"); });
+  expect_error(ErrorCode::user, "data.validation must be one line of text",
+               [&] { parsed("\"a\\nb\""); });
+}
+
+TEST(TrainConfig, ABatchInManyPartsHasALimit) {
+  expect_error(ErrorCode::user, "training.batch (65536) times training.accumulate (1024)", [] {
+    parse_train_config(
+        "[model]\nblock_out_channels = [32]\n[training]\nbatch = 65536\naccumulate = 1024", "f");
+  });
+}
+
 }  // namespace
 }  // namespace ddim::engine::train

@@ -140,6 +140,111 @@ TEST_F(TrainerTest, ShardsArePartOfTheResultButOnlyInTheLastBits) {
   EXPECT_NEAR(reports[0].grad_norm / reports[1].grad_norm, 1.0, 1e-4);
 }
 
+TEST_P(TrainerOnBackend, AccumulationIsALargerBatchInMoreShards) {
+  const data::Dataset dataset = tiny_dataset(10);
+  std::string expected;
+  for (const std::int64_t accumulate : {1, 3}) {
+    for (const std::int64_t threads : {1, 3}) {
+      TrainConfig config = tiny_config();
+      config.training.threads = threads;
+      config.training.batch = 24 / accumulate;
+      config.training.shards = 12 / accumulate;
+      config.training.accumulate = accumulate;
+      Trainer trainer(config, device_, dataset);
+      for (int step = 0; step < 4; ++step) trainer.step();
+      const std::string hash = sha256_of_state(trainer.state());
+      if (expected.empty()) expected = hash;
+      EXPECT_EQ(hash, expected) << accumulate << " batches, " << threads << " threads";
+    }
+  }
+}
+
+TEST_P(TrainerOnBackend, ValidationChangesNothingAndDoesNotDependOnThreads) {
+  const data::Dataset dataset = tiny_dataset(10), held_out = tiny_dataset(7);
+  Trainer plain(tiny_config(), device_, dataset);
+  for (int step = 0; step < 4; ++step) plain.step();
+  std::vector<double> losses;
+  for (const std::int64_t threads : {1, 4}) {
+    TrainConfig config = tiny_config();
+    config.training.threads = threads;
+    Trainer trainer(config, device_, dataset);
+    EXPECT_GT(trainer.measure_step_seconds(), 0.0);
+    for (int step = 0; step < 4; ++step) {
+      trainer.step();
+      losses.push_back(trainer.validation_loss(held_out, 100));
+      EXPECT_EQ(trainer.validation_loss(held_out, 7), losses.back());
+    }
+    EXPECT_EQ(sha256_of_state(trainer.state()), sha256_of_state(plain.state()));
+    EXPECT_NE(trainer.validation_loss(held_out, 3), losses.back());
+  }
+  for (std::size_t step = 0; step < 4; ++step) EXPECT_EQ(losses[step], losses[step + 4]);
+  EXPECT_NE(losses[0], losses[1]);
+}
+
+// A network that returns 0 has the mean square of eps as its loss, which is near 1.
+TEST_F(TrainerTest, ValidationLossIsTheLossOfTheWeights) {
+  Trainer trainer(tiny_config(), device_, dataset_);
+  poison(trainer, "conv_out.weight", 0.0);
+  poison(trainer, "conv_out.bias", 0.0);
+  double expected = 0.0;
+  std::vector<float> eps(64);
+  for (std::uint32_t n = 0; n < 10; ++n) {
+    fill_normal({.seed = 11, .purpose = Purpose::validation}, n, eps);
+    for (const float value : eps) expected += static_cast<double>(value) * value / 640.0;
+  }
+  EXPECT_NEAR(trainer.validation_loss(dataset_, 100), expected, 1e-6);
+  poison(trainer, "conv_out.bias", 1.0);
+  EXPECT_GT(trainer.validation_loss(dataset_, 100), expected + 0.8);
+  expect_error(ErrorCode::user, "images are 8x8x1", [&] {
+    TrainConfig config = tiny_config();
+    config.model.in_channels = config.model.out_channels = 3;
+    data::Dataset colour = dataset_;
+    colour.images.channels = 3;
+    colour.images.pixels.resize(3 * colour.images.pixels.size());
+    Trainer(config, device_, colour).validation_loss(dataset_, 1);
+  });
+}
+
+TEST_F(TrainerTest, MinSnrWeighsTheLossOfEachImage) {
+  for (const auto& [prediction, name] : Names<Prediction>::all()) {
+    TrainConfig config = tiny_config();
+    config.training.clip_norm = 0.0;
+    config.diffusion.prediction = prediction;
+    // With T = 1 all images have one weight: loss and gradient are multiplied by it.
+    config.diffusion.T = 1;
+    config.diffusion.beta_start = config.diffusion.beta_end = 0.1;
+    const StepReport plain = Trainer(config, device_, dataset_).step();
+    config.training.min_snr_gamma = 5.0;
+    const StepReport weighted = Trainer(config, device_, dataset_).step();
+    const double weight = loss_weight(prediction, 0.9, 5.0);
+    EXPECT_NEAR(weighted.loss / plain.loss, weight, 1e-6) << name;
+    EXPECT_NEAR(weighted.grad_norm / plain.grad_norm, weight, 1e-4) << name;
+    // With many steps they differ from image to image.
+    config.diffusion = {.T = 1000};
+    config.diffusion.prediction = prediction;
+    config.training.min_snr_gamma = 0.01;
+    const StepReport many = Trainer(config, device_, dataset_).step();
+    config.training.min_snr_gamma = 0.0;
+    EXPECT_NE(many.loss, Trainer(config, device_, dataset_).step().loss) << name;
+  }
+}
+
+TEST_F(TrainerTest, WeightDecayShrinksTheWeights) {
+  TrainConfig config = tiny_config();
+  config.training.warmup_steps = 0;
+  config.training.decay = Decay::constant;
+  Trainer plain(config, device_, dataset_);
+  const std::vector<float> before = to_host(weight(plain, "conv_in.weight"));
+  plain.step();
+  config.training.weight_decay = 10.0;
+  Trainer decayed(config, device_, dataset_);
+  decayed.step();
+  const std::vector<float> a = to_host(weight(plain, "conv_in.weight"));
+  const std::vector<float> b = to_host(weight(decayed, "conv_in.weight"));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    EXPECT_NEAR(b[i], a[i] - 1e-3F * 10.0F * before[i], 1e-6);
+}
+
 TEST_F(TrainerTest, SumLossIsTheMeanLossTimesTheImageSize) {
   TrainConfig config = tiny_config();
   const StepReport mean = Trainer(config, device_, dataset_).step();

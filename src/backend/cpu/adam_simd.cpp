@@ -31,13 +31,17 @@ void adam(const AdamUpdate& update, const float* grad, float* parameter, float* 
   const auto step_size = static_cast<float>(update.learning_rate / correction1);
   const auto root_scale = static_cast<float>(1.0 / std::sqrt(correction2));
   const auto epsilon = static_cast<float>(update.epsilon);
+  const auto lost = static_cast<float>(update.learning_rate * update.weight_decay);
   for_each_vector<float>(n, [&](auto d, std::int64_t i) HWY_ATTR {
     const auto g = hn::Mul(hn::LoadU(d, grad + i), hn::Set(d, grad_scale));
     const auto m_new = moved_towards(d, hn::LoadU(d, m + i), g, 1.0 - update.beta1);
     const auto v_new = moved_towards(d, hn::LoadU(d, v + i), hn::Mul(g, g), 1.0 - update.beta2);
     const auto root = hn::MulAdd(hn::Sqrt(v_new), hn::Set(d, root_scale), hn::Set(d, epsilon));
     const auto step = hn::Div(hn::Mul(hn::Set(d, step_size), m_new), root);
-    const auto p = hn::Sub(hn::LoadU(d, parameter + i), step);
+    const auto p_old = hn::LoadU(d, parameter + i);
+    // p - lost p: 1 - lost would be rounded to float, and many steps would add that up.
+    const auto kept = lost == 0.0F ? p_old : hn::NegMulAdd(hn::Set(d, lost), p_old, p_old);
+    const auto p = hn::Sub(kept, step);
     hn::StoreU(m_new, d, m + i);
     hn::StoreU(v_new, d, v + i);
     hn::StoreU(p, d, parameter + i);

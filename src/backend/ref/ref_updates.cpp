@@ -118,7 +118,8 @@ void RefKernels::adam(const AdamUpdate& update, const Tensor& grad, Tensor& para
       second[i] = static_cast<T>(update.beta2 * second[i] + (1.0 - update.beta2) * g * g);
       const double denominator =
           std::sqrt(static_cast<double>(second[i])) / std::sqrt(correction2) + update.epsilon;
-      p[i] = static_cast<T>(p[i] - update.learning_rate / correction1 * first[i] / denominator);
+      const double kept = (1.0 - update.learning_rate * update.weight_decay) * p[i];
+      p[i] = static_cast<T>(kept - update.learning_rate / correction1 * first[i] / denominator);
       if (ema.defined()) {
         T& average = ema.values<T>()[i];
         average = static_cast<T>(update.ema_decay * average + (1.0 - update.ema_decay) * p[i]);

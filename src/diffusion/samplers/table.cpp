@@ -59,4 +59,9 @@ using namespace engine;
 
 std::span<const Named<Sampler>> Names<Sampler>::all() { return diffusion::kNames; }
 
+bool takes_eta(Sampler sampler) {
+  const auto noise = diffusion::traits_of(sampler).noise;
+  return noise == diffusion::Noise::eta || noise == diffusion::Noise::eta_or_sigma_hat;
+}
+
 }  // namespace ddim

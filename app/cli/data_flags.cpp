@@ -1,0 +1,77 @@
+#include "data_flags.h"
+
+#include <fmt/core.h>
+
+#include <cctype>
+#include <cstdio>
+
+namespace ddim::cli {
+namespace {
+
+constexpr const char* kSplit =
+    "train, val or test; a data set that is not split is training data. Default: test, or all of a "
+    "data set that is not split";
+
+/// "With --data: use only", or "Use only" where nothing stands before.
+std::string after(const std::string& when, std::string text) {
+  if (!when.empty()) return when + text;
+  text.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(text.front())));
+  return text;
+}
+
+}  // namespace
+
+Option DataFlags::add_to(Command command, const std::string& description, const std::string& when) {
+  const Option data = command.add_option("--data", options_.data, description)
+                          .envname("DDIM_DATA")
+                          .type_name("DIR");
+  for (const Option option : add_reading_to(command, when)) option.needs(data);
+  return data;
+}
+
+std::vector<Option> DataFlags::add_reading_to(Command command, const std::string& when) {
+  std::vector<std::string> names;
+  for (const Named<DataSplit>& entry : Names<DataSplit>::all()) names.emplace_back(entry.name);
+  split_ = command.add_option("--split", split_name_, after(when, kSplit))
+               .type_name("NAME")
+               .one_of(names);
+  const Option max_images = command
+                                .add_option("--max-images", options_.max_images,
+                                            after(when, "use only the first N pictures"))
+                                .positive();
+  const Option skip_corrupt = command.add_flag(
+      "--skip-corrupt", options_.read.skip_corrupt,
+      after(when,
+            "leave out files that cannot be read, instead of stopping, and name them in the end"));
+  command
+      .add_option(
+          "--background", background_,
+          "Colour behind transparent pictures, for models without alpha: white, black, grey or "
+          "#rrggbb")
+      .type_name("COLOUR")
+      .show_default();
+  return {split_, max_images, skip_corrupt};
+}
+
+DataOptions DataFlags::options_of(const std::filesystem::path& data) const {
+  DataOptions options = options_;
+  options.data = data;
+  if (split_.given()) options.split = value_named<DataSplit>(split_name_);
+  options.read.background = parse_colour(background_);
+  options.read.report = [report = report_](const DataReport& found) {
+    report->skipped.insert(report->skipped.end(), found.skipped.begin(), found.skipped.end());
+    for (const std::string& notice : found.notices) fmt::print(stderr, "ddim: data: {}\n", notice);
+  };
+  return options;
+}
+
+void DataFlags::print_skipped() const { print_skipped_files(report_->skipped); }
+
+void print_skipped_files(const std::vector<std::string>& skipped) {
+  if (skipped.empty()) return;
+  fmt::print(stderr, "ddim: data: {} {} left out, as {} cannot be read:\n", skipped.size(),
+             skipped.size() == 1 ? "file was" : "files were", skipped.size() == 1 ? "it" : "they");
+  for (const std::string& file : skipped) fmt::print(stderr, "  {}\n", file);
+}
+
+}  // namespace ddim::cli

@@ -1,0 +1,118 @@
+#include "outputs.h"
+
+#include <ddim/error.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+
+namespace ddim::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class... Parts>
+[[noreturn]] void refuse(fmt::format_string<Parts...> text, Parts&&... parts) {
+  throw Error(ErrorCode::user, fmt::format(text, std::forward<Parts>(parts)...));
+}
+
+void check_ending(const std::string& flag, const fs::path& path,
+                  const std::vector<std::string>& endings) {
+  const std::string ending = path.extension().string();
+  if (std::ranges::find(endings, ending) != endings.end()) return;
+  if (path == "-")
+    refuse("{} -: nothing is written to standard output; give the name of a file", flag);
+  std::string all;
+  for (std::size_t i = 0; i < endings.size(); ++i)
+    all += (i == 0 ? "" : i + 1 < endings.size() ? ", " : " or ") + endings[i];
+  std::string lower = ending;
+  std::ranges::transform(lower, lower.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const bool is_upper = std::ranges::find(endings, lower) != endings.end();
+  refuse("{} must end in {}{}; got {}", flag, all, is_upper ? " (small letters)" : "",
+         path.string());
+}
+
+fs::path normal(const fs::path& path) {
+  std::error_code error;
+  const fs::path whole = fs::weakly_canonical(path, error);
+  return error ? fs::absolute(path).lexically_normal() : whole;
+}
+
+}  // namespace
+
+void check_input(const fs::path& path) {
+  if (access(path.c_str(), R_OK) == 0) return;
+  throw Error(ErrorCode::io, errno == ENOENT ? fmt::format("{}: no such file", path.string())
+                                             : fmt::format("{}: cannot be read: {}", path.string(),
+                                                           std::strerror(errno)));
+}
+
+// By a trial: rights alone do not say it (a folder may be mounted read-only, or be of a system that
+// makes no files), and they say nothing to root.
+void check_folder_takes_files(const fs::path& folder, const std::string& file) {
+  int trial = open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  if (trial < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+    const fs::path name = folder / fmt::format(".ddim-trial-{}", getpid());
+    trial = open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (trial >= 0) unlink(name.c_str());
+  }
+  if (trial < 0) {
+    throw Error(ErrorCode::io, fmt::format("cannot write {}: no file can be made in {}: {}", file,
+                                           folder.string(), std::strerror(errno)));
+  }
+  close(trial);
+}
+
+void check_output(const fs::path& file, Overwrite overwrite) {
+  if (fs::is_directory(file)) refuse("{} is a folder, not a file", file.string());
+  if (fs::exists(file) && overwrite == Overwrite::refuse)
+    refuse("{} exists; choose another name, or add --overwrite", file.string());
+  const fs::path folder = fs::absolute(file).parent_path();
+  if (!fs::is_directory(folder))
+    refuse("cannot write {}: the folder {} does not exist", file.string(), folder.string());
+  check_folder_takes_files(folder, file.string());
+}
+
+Files& Files::reads(const fs::path& path) {
+  if (!path.empty()) inputs_.push_back(path);
+  return *this;
+}
+
+Files& Files::writes(const std::string& flag, const fs::path& path,
+                     const std::vector<std::string>& endings) {
+  if (!path.empty()) outputs_.push_back({flag, path, endings, Output::May::be_replaced});
+  return *this;
+}
+
+Files& Files::creates(const std::string& flag, const fs::path& path) {
+  outputs_.push_back(
+      {flag, path.has_filename() ? path : path.parent_path(), {}, Output::May::not_exist});
+  return *this;
+}
+
+void Files::check() const {
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const Output& output = outputs_[i];
+    if (!output.endings.empty()) check_ending(output.flag, output.path, output.endings);
+    for (const fs::path& input : inputs_) {
+      if (normal(input) == normal(output.path))
+        refuse("{} {} is also read; choose another name", output.flag, output.path.string());
+    }
+    for (std::size_t k = 0; k < i; ++k) {
+      if (normal(outputs_[k].path) == normal(output.path))
+        refuse("{} and {} are both {}; choose two names", outputs_[k].flag, output.flag,
+               output.path.string());
+    }
+    if (output.may == Output::May::not_exist && fs::exists(output.path))
+      refuse("{} exists already; remove it or choose another name", output.path.string());
+    check_output(output.path, overwrite_);
+  }
+  std::ranges::for_each(inputs_, check_input);
+}
+
+}  // namespace ddim::cli

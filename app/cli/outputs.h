@@ -1,0 +1,51 @@
+#pragma once
+
+#include <ddim/overwrite.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace ddim::cli {
+
+/// The files that a command reads and writes, for a check of all of them before any work. Empty
+/// paths are files that the user did not ask for.
+class Files {
+ public:
+  explicit Files(Overwrite overwrite = Overwrite::refuse) : overwrite_(overwrite) {}
+
+  Files& reads(const std::filesystem::path& path);
+  /// A file whose name ends in one of `endings`.
+  Files& writes(const std::string& flag, const std::filesystem::path& path,
+                const std::vector<std::string>& endings);
+  /// A file or a folder that does not exist yet, with any name.
+  Files& creates(const std::string& flag, const std::filesystem::path& path);
+
+  /// Error(user) for an output with another ending, one that is a folder, that lies in none, that
+  /// exists and may not be replaced, that is an input or another output too; Error(io) for a folder
+  /// in which no file can be made, and for an input that cannot be read.
+  void check() const;
+
+ private:
+  struct Output {
+    std::string flag;
+    std::filesystem::path path;
+    std::vector<std::string> endings;
+    enum class May { be_replaced, not_exist } may;
+  };
+
+  Overwrite overwrite_;
+  std::vector<std::filesystem::path> inputs_;
+  std::vector<Output> outputs_;
+};
+
+/// The same for one output with any ending.
+void check_output(const std::filesystem::path& file, Overwrite overwrite);
+
+/// Error(io) when no file can be made in this folder; leaves nothing behind.
+void check_folder_takes_files(const std::filesystem::path& folder, const std::string& file);
+
+/// The paths that a command reads, which exist: Error(io) otherwise.
+void check_input(const std::filesystem::path& path);
+
+}  // namespace ddim::cli

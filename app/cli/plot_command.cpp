@@ -1,0 +1,46 @@
+#include <ddim/error.h>
+#include <ddim/train.h>
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "commands.h"
+
+namespace ddim::cli {
+namespace {
+
+struct Flags {
+  std::filesystem::path run;
+  std::filesystem::path out;
+};
+
+void plot(const Flags& flags) {
+  const std::filesystem::path out = flags.out.empty() ? flags.run / "loss.svg" : flags.out;
+  const std::string svg = plot_run(flags.run);
+  std::ofstream file(out, std::ios::binary);
+  file << svg << std::flush;
+  if (!file) throw Error(ErrorCode::io, fmt::format("{}: cannot be written", out.string()));
+  fmt::print("{}\n", out.string());
+}
+
+}  // namespace
+
+void add_plot_command(Command root) {
+  const Command command =
+      root.add_command("plot", "Draw the loss and other curves of a training run as SVG");
+  command.footer("Training draws the same picture at each checkpoint.");
+  const auto flags = std::make_shared<Flags>();
+  command.add_option("run", flags->run, "Folder of a training run").required().type_name("RUN");
+  command.add_option("--out", flags->out, "Picture to write; by default loss.svg in RUN")
+      .check([](const std::string& path) -> std::string {
+        if (path.ends_with(".svg")) return "";
+        return "must end with .svg; got " + path;
+      })
+      .type_name("FILE.svg");
+  command.callback([flags] { plot(*flags); });
+}
+
+}  // namespace ddim::cli

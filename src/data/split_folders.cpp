@@ -1,0 +1,68 @@
+#include "data/split_folders.h"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "base/error.h"
+#include "data/folder_walk.h"
+
+namespace ddim::engine::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<DataSplit> split_called(std::string name) {
+  std::ranges::transform(name, name.begin(), [](unsigned char letter) {
+    return static_cast<char>(std::tolower(letter));
+  });
+  if (name == "valid" || name == "validation") return DataSplit::val;
+  return value_named<DataSplit>(name);
+}
+
+bool holds_pictures(const fs::path& folder) { return !find_pictures(folder).pictures.empty(); }
+
+struct Parts {
+  std::map<DataSplit, fs::path> splits = {};
+  std::vector<fs::path> others = {};  ///< other sub-folders, and second ones of a split
+};
+
+Parts parts_of(const fs::path& dir) {
+  Parts parts;
+  for (const fs::path& folder : sub_folders(dir)) {
+    const auto split = split_called(folder.filename().string());
+    if (!split || !parts.splits.emplace(*split, folder).second) parts.others.push_back(folder);
+  }
+  const bool others_are_classes =
+      parts.splits.size() == 1 && std::ranges::any_of(parts.others, holds_pictures);
+  if (others_are_classes) parts = {};
+  return parts;
+}
+
+}  // namespace
+
+SplitFolder find_split_folder(const fs::path& dir, std::optional<DataSplit> split) {
+  const Parts parts = parts_of(dir);
+  if (parts.splits.empty()) {
+    const bool is_there = split.value_or(DataSplit::train) == DataSplit::train;
+    require(is_there || !holds_pictures(dir), "data: ", dir.string(), " has no ",
+            to_string(split.value_or(DataSplit::train)),
+            " split: it has no sub-folder of that name, and its pictures count as training data");
+    return {.path = dir};
+  }
+  const auto found = parts.splits.find(split.value_or(DataSplit::test));
+  if (found == parts.splits.end()) {
+    std::string names;
+    for (const auto& [known, folder] : parts.splits)
+      names += concat(names.empty() ? "" : ", ", to_string(known));
+    fail(ErrorCode::user, "data: ", dir.string(), " has no ",
+         to_string(split.value_or(DataSplit::test)), " split; it has: ", names);
+  }
+  SplitFolder result{.path = found->second};
+  for (const fs::path& other : parts.others)
+    if (holds_pictures(other))
+      result.notices.push_back(concat(other.string(), ": left out: it is no split"));
+  return result;
+}
+
+}  // namespace ddim::engine::data

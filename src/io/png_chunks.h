@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ddim::engine::io {
+
+/// What of a PNG file the decoder is given.
+struct PngPieces {
+  std::vector<std::span<const std::byte>> pieces;  ///< in order, of the file
+  int orientation = 1;                             ///< EXIF's, of the chunk eXIf
+  std::string warning = {};  ///< why the first chunk was left out; empty for nothing odd
+};
+
+/// The chunks that say what the pixels are, and texts. Left out are: how colours are to be shown
+/// (samples are taken as they are), animations, private chunks, and, with a warning, ancillary
+/// chunks with a wrong checksum, texts that are long or many, and what follows the end. What is no
+/// chunk is passed on, for the decoder to refuse.
+PngPieces choose_png_pieces(std::span<const std::byte> file);
+
+}  // namespace ddim::engine::io

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "train/metrics.h"
+
+namespace ddim::engine::train {
+
+/// The event file of a run, RUN/tensorboard/events.out.tfevents.ddim: TensorFlow's record format,
+/// each record with the masked CRC-32C of its length and of its bytes, which are a protocol buffer
+/// `Event` with the scalars of a line of metrics.
+class TensorboardLog {
+ public:
+  /// Goes on after `step`: records of later steps, and a last one that was cut short, are removed.
+  /// Error(io) when the file cannot be written.
+  TensorboardLog(const std::filesystem::path& run_folder, std::int64_t step);
+
+  void write(const MetricsLine& line);
+
+ private:
+  std::filesystem::path path_;
+  std::ofstream file_;
+};
+
+/// CRC-32C (Castagnoli): polynomial 0x1EDC6F41, reflected.
+std::uint32_t crc32c(std::string_view bytes);
+
+/// A record of the format: length, its checksum, the bytes, their checksum.
+std::string tensorboard_record(std::string_view bytes);
+
+}  // namespace ddim::engine::train

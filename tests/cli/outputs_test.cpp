@@ -1,0 +1,206 @@
+#include <ddim/image.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/run_program.h"
+
+namespace ddim::cli_test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Everything here is refused before a model is opened: the model of each command line does not
+// exist, and no message says so. The folder @ holds pictures/0.png, x_T.safetensors, taken files
+// and a folder.
+
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
+
+class Requests : public testing::Test {
+ protected:
+  Requests() {
+    make_pictures(folder_ / "pictures", 1);
+    write_tensor(folder_ / "x_T.safetensors", "x_T",
+                 {.count = 1, .shape = {3, 8, 8}, .values = std::vector<float>(192)});
+    for (const char* name : {"taken.png", "taken.safetensors", "taken.webp"})
+      write_file(folder_ / name, "precious");
+    fs::create_directories(folder_ / "folder.png");
+    fs::create_directories(folder_ / "folder.safetensors");
+    fs::create_directories(folder_ / "folder.webp");
+  }
+
+  void expect_refused(std::string arguments, std::vector<std::string> parts) {
+    replace_all(arguments, "@", folder_.path().string());
+    const std::vector<std::string> before = folder_.list();
+    const Outcome run = run_ddim(arguments);
+    EXPECT_TRUE(run.exit_code == 1 || run.exit_code == 2 || run.exit_code == 5) << arguments;
+    EXPECT_EQ(run.out, "");
+    EXPECT_EQ(run.err.find("nowhere"), std::string::npos) << arguments << "\n" << run.err;
+    for (std::string part : parts) {
+      replace_all(part, "@", folder_.path().string());
+      EXPECT_NE(run.err.find(part), std::string::npos)
+          << arguments << "\nno \"" << part << "\" in: " << run.err;
+    }
+    EXPECT_EQ(folder_.list(), before) << arguments;
+  }
+
+  TemporaryFolder folder_;
+};
+
+struct OutputOf {
+  const char* command;  ///< without the output
+  const char* flag;
+  const char* ending;
+};
+
+constexpr OutputOf kOutputs[] = {
+    {"sample --model @/nowhere --out @/a.png", "--save-tensors", ".safetensors"},
+    {"sweep --model @/nowhere", "--out", ".png"},
+    {"interpolate 1 2 --model @/nowhere", "--out", ".png"},
+    {"interpolate 1 2 --model @/nowhere --out @/a.png", "--animation", ".webp"},
+    {"encode @/pictures/0.png --model @/nowhere", "--out", ".safetensors"},
+    {"decode @/x_T.safetensors --model @/nowhere", "--out", ".png"},
+    {"decode @/x_T.safetensors --model @/nowhere --out @/a.png", "--save-tensors", ".safetensors"},
+    {"reconstruct @/pictures/0.png --model @/nowhere", "--out", ".png"},
+    {"consistency --model @/nowhere", "--out", ".png"},
+};
+
+TEST_F(Requests, OutputsThatCannotBeAreRefusedFirst) {
+  for (const auto& [command, flag, ending] : kOutputs) {
+    const std::string start = std::string(command) + " " + flag + " ";
+    expect_refused(start + "@/taken" + ending, {std::string("@/taken") + ending + " exists"});
+    expect_refused(start + "@/folder" + ending, {"is a folder"});
+    expect_refused(start + "@/no/a" + ending, {"@/no does not exist"});
+    expect_refused(start + "/proc/a" + ending, {"no file can be made in /proc"});
+    expect_refused(start + "@/b.jpg", {flag, "must end in", ending, "b.jpg"});
+    expect_refused(start + "@/b.PNG", {flag, "must end in", "b.PNG"});
+    expect_refused(start + "@/b", {flag, "must end in"});
+    expect_refused(start + "-", {flag, "standard output"});
+  }
+  EXPECT_EQ(read_file(folder_ / "taken.png"), "precious");
+}
+
+TEST_F(Requests, OutputsOfSampleAndConvertToo) {
+  for (const char* name :
+       {"@/taken.png", "@/no/a.png", "/proc/a.png", "/proc/a/b", "@/b.jpg", "@/b.PNG", "-"})
+    expect_refused(std::string("sample --model @/nowhere --out ") + name, {name});
+  expect_refused("convert @/nowhere /proc/a", {"no file can be made in /proc"});
+  expect_refused("convert @/nowhere @/no/a", {"does not exist"});
+  expect_refused("convert @/nowhere @/pictures/", {"exists already"});
+}
+
+TEST_F(Requests, AnOutputIsNeitherAnInputNorAnotherOutput) {
+  expect_refused(
+      "decode @/x_T.safetensors --model @/nowhere --overwrite --out @/pictures/../x_T.safetensors",
+      {"--out", "is also read"});
+  expect_refused(
+      "reconstruct @/pictures/0.png --model @/nowhere --overwrite --out @/pictures/0.png",
+      {"--out", "is also read"});
+  expect_refused(
+      "decode @/x_T.safetensors --model @/nowhere --out @/a.safetensors --save-tensors "
+      "@/./a.safetensors",
+      {"--out and --save-tensors are both"});
+}
+
+TEST_F(Requests, OverwriteAllowsAFileOnly) {
+  const Outcome run =
+      run_ddim("decode " + (folder_ / "x_T.safetensors") + " --model " + (folder_ / "nowhere") +
+               " --overwrite --out " + (folder_ / "taken.png"));
+  EXPECT_NE(run.err.find("nowhere"), std::string::npos) << run.err;  // all else was right
+  expect_refused("consistency --model @/nowhere --overwrite --out @/folder.png", {"is a folder"});
+}
+
+struct Value {
+  const char* arguments;
+  std::vector<const char*> message;
+};
+
+TEST_F(Requests, ValuesThatCannotBeAreRefusedFirst) {
+  const std::string sample = "sample --model @/nowhere --out @/a.png ";
+  const Value of_sample[] = {
+      {"--steps 0", {"--steps must be 1 or greater; got 0"}},
+      {"--count 0", {"--count must be 1 or greater; got 0"}},
+      {"--scale big", {"--scale must be", "big"}},
+      {"--steps 1e3", {"--steps", "1e3", "not a whole number"}},
+      {"--steps 99999999999999999999", {"--steps", "too large"}},
+      {"--tau 5,3", {"entry 1 is 3 after 5"}},
+      {"--tau -1,5", {"entry 0 is -1"}},
+      {"--tau 5,9 --steps 2", {"leave out --steps"}},
+      {"--eta -1", {"--eta must be 0 or greater; got -1"}},
+      {"--eta nan", {"--eta must be 0 or greater; got nan"}},
+      {"--eta 1 --sigma-hat", {"--eta and --sigma-hat"}},
+      {"--sampler euler --clip", {"--clip", "euler"}},
+      {"--clip hard", {"--clip", "hard", "keep-eps"}},
+      {"--clip --clip-range 0", {"--clip-range must be greater than 0; got 0"}},
+      {"--clip threshold-keep-eps --threshold 2", {"--threshold", "at most 1"}},
+      {"--clip threshold-keep-eps --threshold-max 0.5", {"--threshold-max", "1 or greater"}},
+      {"--sampler adaptive --tolerance 0", {"--tolerance must be greater than 0"}},
+      {"--columns 0", {"--columns must be 1 or greater"}},
+      {"--first-image -1", {"--first-image must be 0 or greater; got -1\n"}},
+      {"--seed -1", {"--seed must be 0 or greater; got -1\n"}},
+      {"--batch 0", {"--batch must be 1 or greater; got 0"}},
+      {"--threads 100000", {"--threads must be from 0 to 1024; got 100000"}},
+      {"--guidance -1", {"--guidance must be 0 or greater"}},
+      {"--class three", {"--class", "three", "all"}},
+      {"--precision fp8", {"--precision", "fp8", "fp32, bf16"}},
+      {"--other-weights", {"--other-weights needs --like"}},
+      {"--resize", {"--resize needs --init-image"}},
+      {"--strength 0.5", {"--strength needs --init-image"}},
+      {"--init-image @/pictures/0.png --strength 2", {"--strength", "at most 1", "got 2"}},
+      {"--init-image @/no.png", {"@/no.png"}},
+      {"--noise @/no.safetensors", {"@/no.safetensors"}},
+  };
+  for (const Value& value : of_sample)
+    expect_refused(sample + value.arguments, {value.message.begin(), value.message.end()});
+
+  const Value others[] = {
+      {"interpolate 1 2 3 --model @/nowhere --out @/a.png", {"got 3", "two", "four"}},
+      {"interpolate 1 two --model @/nowhere --out @/a.png", {"two", ".png"}},
+      {"interpolate 1 2 --frames 1 --model @/nowhere --out @/a.png", {"--frames", "got 1"}},
+      {"interpolate 1 2 --frame-ms 100 --model @/nowhere --out @/a.png",
+       {"--frame-ms needs --animation"}},
+      {"interpolate 1 2 --animation @/a.webp --frame-ms 1 --model @/nowhere --out @/a.png",
+       {"--frame-ms must be from 10 to 10000; got 1"}},
+      {"interpolate 1 @/no.png --model @/nowhere --out @/a.png", {"@/no.png: no such file"}},
+      {"encode @/no.png --model @/nowhere --out @/c.safetensors", {"@/no.png: no such file"}},
+      {"encode @/pictures/0.png --split train --model @/nowhere --out @/c.safetensors",
+       {"--split needs --data"}},
+      {"encode @/pictures/0.png --max-images 3 --model @/nowhere --out @/c.safetensors",
+       {"--max-images needs --data"}},
+      {"encode @/pictures/0.png --data @/pictures --model @/nowhere --out @/c.safetensors",
+       {"pictures and --data cannot be used together"}},
+      {"encode @/pictures/0.png --tau 9,5 --model @/nowhere --out @/c.safetensors",
+       {"entry 1 is 5 after 9"}},
+      {"decode @/no.safetensors --model @/nowhere --out @/a.png", {"@/no.safetensors"}},
+      {"decode @/x_T.safetensors --columns 2 --model @/nowhere --out @/a.npz", {"--columns"}},
+      {"reconstruct @/pictures/0.png --steps 5,0 --model @/nowhere",
+       {"--steps must be 1 or greater; got 0"}},
+      {"reconstruct --data @/no --model @/nowhere", {"@/no: no such file"}},
+      {"sweep --steps 0 --model @/nowhere --out @/a.png", {"--steps", "got 0"}},
+      {"sweep --sampler eular --model @/nowhere --out @/a.png",
+       {"--sampler", "did you mean euler?"}},
+      {"consistency --reference 0 --model @/nowhere --out @/a.png", {"--reference", "got 0"}},
+      {"consistency --count 0 --model @/nowhere --out @/a.png", {"--count", "got 0"}},
+      {"evaluate --eps-error --data @/no --model @/nowhere", {"@/no: no such file"}},
+      {"evaluate --eps-error --data @/pictures --t -1 --model @/nowhere", {"--t", "got -1"}},
+      {"evaluate --eps-error --data @/pictures --max-images 0 --model @/nowhere",
+       {"--max-images", "got 0"}},
+      {"bench @/nowhere --batch 0", {"--batch", "got 0"}},
+      {"bench @/nowhere --repetitions 0", {"--repetitions", "got 0"}},
+      {"bench @/nowhere --threads -1", {"--threads must be from 0 to 1024; got -1"}},
+      {"plan --T 0", {"--T must be 1 or greater; got 0"}},
+      {"convert @/nowhere @/half --dtype f8", {"--dtype", "f8"}},
+  };
+  for (const Value& value : others)
+    expect_refused(value.arguments, {value.message.begin(), value.message.end()});
+}
+
+TEST_F(Requests, AGridTooLargeForAPngIsRefusedBeforeAnythingIsDrawn) {
+  make_micro_model(folder_ / "micro");
+  expect_refused("consistency --steps 2 --count 5000000 --model @/micro --out @/a.png",
+                 {"a grid of 10000000 pictures of 8x8", "too large for a PNG"});
+}
+
+}  // namespace
+}  // namespace ddim::cli_test

@@ -1,0 +1,132 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/run_program.h"
+
+namespace ddim::cli_test {
+namespace {
+
+using Json = nlohmann::json;
+
+std::int64_t calls_of(const std::string& arguments, const std::string& environment = "") {
+  const Outcome run = run_ddim("plan --json " + arguments, environment);
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  return run.exit_code == 0 ? Json::parse(run.out).at("nfe").get<std::int64_t>() : -1;
+}
+
+class Settings : public testing::Test {
+ protected:
+  std::string file_with(const std::string& text) const {
+    write_file(folder_ / "mine.toml", text);
+    return " --config " + (folder_ / "mine.toml");
+  }
+  void expect_refused(const std::string& text, std::vector<std::string> parts) const {
+    const Outcome run = run_ddim("plan" + file_with(text));
+    EXPECT_NE(run.exit_code, 0);
+    for (const std::string& part : parts)
+      EXPECT_NE(run.err.find(part), std::string::npos) << "no " << part << " in: " << run.err;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Settings, AFlagBeatsTheEnvironmentWhichBeatsTheFile) {
+  const std::string file = file_with("[plan]\nsteps = 3\n");
+  EXPECT_EQ(calls_of(file), 3);
+  EXPECT_EQ(calls_of(file, "DDIM_STEPS=4"), 4);
+  EXPECT_EQ(calls_of(file + " --steps 5", "DDIM_STEPS=4"), 5);
+  EXPECT_EQ(calls_of("", "DDIM_STEPS="), 50);  // an empty variable says nothing
+}
+
+TEST_F(Settings, AFlagBeatsTheEnvironmentInConflictsToo) {
+  EXPECT_EQ(calls_of("--betas 0.1,0.2 --steps 2", "DDIM_MODEL=nowhere"), 2);
+  EXPECT_EQ(calls_of("--tau 5,9", "DDIM_STEPS=7"), 2);
+  EXPECT_EQ(run_ddim("plan --sampler adaptive", "DDIM_STEPS=7").exit_code, 0);
+  write_file(folder_ / "small.toml", small_training_config());
+  const Outcome bench = run_ddim(
+      "bench --repetitions 1 --batch 1 --json " + (folder_ / "small.toml"), "DDIM_MODEL=nowhere");
+  EXPECT_EQ(bench.exit_code, 0) << bench.err;
+  make_micro_model(folder_ / "micro");
+  make_pictures(folder_ / "pictures", 1);
+  const Outcome encode = run_ddim("encode " + (folder_ / "pictures/0.png") + " --steps 2 --model " +
+                                      (folder_ / "micro") + " --out " + (folder_ / "c.safetensors"),
+                                  "DDIM_DATA=nowhere");
+  EXPECT_EQ(encode.exit_code, 0) << encode.err;
+}
+
+TEST_F(Settings, AConflictOfEqualWeightNamesWhatIsMeant) {
+  expect_refused("[plan]\nbetas = [0.1, 0.2]\nmodel = \"x\"\n",
+                 {"mine.toml:2: betas", "mine.toml:3: model", "cannot be used together"});
+  const Outcome run = run_ddim("plan" + file_with("[plan]\ntau = [5, 9]\n"), "DDIM_STEPS=7");
+  EXPECT_NE(run.err.find("leave out DDIM_STEPS (which sets --steps)"), std::string::npos)
+      << run.err;
+}
+
+TEST_F(Settings, AMessageNamesTheVariableThatIsTheCause) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"DDIM_STEPS=many", "DDIM_STEPS (which sets --steps): \"many\" is not a whole number"},
+      {"DDIM_STEPS=0", "DDIM_STEPS (which sets --steps) must be 1 or greater; got 0"},
+      {"DDIM_STEPS=5000", "DDIM_STEPS (which sets --steps) must be between 1 and 1000"}};
+  for (const auto& [variable, message] : cases) {
+    const Outcome run = run_ddim("plan", variable);
+    EXPECT_NE(run.exit_code, 0);
+    EXPECT_NE(run.err.find(message), std::string::npos) << run.err;
+  }
+}
+
+TEST_F(Settings, ListsSwitchesAndWordsInAFile) {
+  EXPECT_EQ(calls_of(file_with("[plan]\ntau = [0, 10, 99.5, 999]\n")), 4);
+  EXPECT_EQ(calls_of(file_with("[plan]\nclip = true\nsampler = \"dpmpp-2m\"\n")), 50);
+  // --clip alone keeps eps, which a sampler of eps refuses; the switch that is false says nothing.
+  expect_refused("[plan]\nclip = true\nsampler = \"heun\"\n", {"mine.toml:2: clip", "heun"});
+  EXPECT_EQ(calls_of(file_with("[plan]\nsigma-hat = false\neta = 1\n")), 50);
+  const Json plan = Json::parse(
+      run_ddim("plan --steps 2 --json" + file_with("[plan]\nbetas = [0.1, 0.2]\n")).out);
+  EXPECT_NEAR(plan.at("steps").at(0).at("sqrt_alpha_bar").get<double>(), 0.848528, 1e-6);
+}
+
+TEST_F(Settings, AreTheSameBeforeAndBehindTheCommand) {
+  const std::string file = file_with("[plan]\nsteps = 3\njson = true\n[sample]\nseed = 4\n");
+  EXPECT_EQ(Json::parse(run_ddim("plan" + file).out).at("nfe"), 3);
+  EXPECT_EQ(run_ddim(file + " plan").out, run_ddim("plan" + file).out);
+}
+
+TEST_F(Settings, WhatIsWrongInAFileIsSaidWithItsLine) {
+  expect_refused("[plan]\nsteps = 3\nstpes = 4\n",
+                 {"mine.toml:3: plan.stpes is not a flag of ddim plan", "did you mean steps?"});
+  expect_refused("[plan\nsteps = 3\n", {"mine.toml:1: "});
+  expect_refused("steps = 3\n", {"mine.toml:1: steps must be in the section of a command"});
+  expect_refused("\n[plann]\nsteps = 3\n", {"mine.toml:2: [plann]", "did you mean plan?"});
+  expect_refused("[plan]\nsteps = \"many\"\n", {"mine.toml:2: steps: \"many\" is not a whole"});
+  expect_refused("[plan]\nsteps = 0\n", {"mine.toml:2: steps must be 1 or greater; got 0"});
+  expect_refused("[plan]\nsteps = 2000\n", {"mine.toml:2: steps must be between 1 and 1000"});
+  expect_refused("[plan]\nsteps = []\n", {"mine.toml:2: steps is an empty list"});
+  expect_refused("[plan]\nsteps = 2024-01-01\n", {"mine.toml:2: expected a text, a number"});
+  expect_refused(small_training_config(), {"this is a training configuration", "ddim train"});
+}
+
+TEST_F(Settings, AFlagMayHaveAWordOrNone) {
+  const auto clip_of = [](const std::string& flags) {
+    return run_ddim("plan --steps 2 " + flags).exit_code;
+  };
+  for (const char* flags : {"--clip", "--clip keep-eps", "--clip=keep-eps", "--clip --json"})
+    EXPECT_EQ(clip_of(flags), 0) << flags;
+  EXPECT_EQ(run_ddim("plan --clip rederive-eps --sampler euler").exit_code, 0);
+  EXPECT_EQ(run_ddim("plan --clip keep-eps --sampler euler").exit_code, 1);
+  // A file behind --resize is a file.
+  make_micro_model(folder_ / "micro");
+  make_pictures(folder_ / "pictures", 1);
+  const std::string rest = " --steps 2 --overwrite --model " + (folder_ / "micro") + " --out " +
+                           (folder_ / "c.safetensors");
+  for (const char* flag : {"--resize", "--resize pad", "--resize=pad"}) {
+    const Outcome run =
+        run_ddim("encode " + std::string(flag) + " " + (folder_ / "pictures/0.png") + rest);
+    EXPECT_EQ(run.exit_code, 0) << flag << run.err;
+  }
+  const Outcome near = run_ddim("encode --resize padd " + (folder_ / "pictures/0.png") + rest);
+  EXPECT_NE(near.err.find("did you mean pad?"), std::string::npos) << near.err;
+}
+
+}  // namespace
+}  // namespace ddim::cli_test

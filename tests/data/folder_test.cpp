@@ -1,0 +1,213 @@
+// Folders of pictures as people have them.
+#include "data/class_list.h"
+#include "data/dataset.h"
+#include "io/png.h"
+#include "tests/data/write_bytes.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
+
+namespace ddim::engine::data {
+namespace {
+
+namespace fs = std::filesystem;
+using test::expect_error;
+using test::write_bytes;
+using test::write_text;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class Folders : public ::testing::Test {
+ protected:
+  void picture(const fs::path& name, std::uint8_t value, std::int64_t channels = 1) {
+    fs::create_directories((dir_ / name.string()).parent_path());
+    Image image{.width = 1, .height = 1, .channels = channels};
+    image.pixels.assign(image.num_samples(), value);
+    const std::vector<std::byte> bytes = io::encode_png(image);
+    write_text(dir_ / name.string(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+  Dataset load(const DatasetOptions& options = {}) { return load_dataset(dir_.path(), options); }
+  Dataset load_split(std::optional<DataSplit> split) { return load({.split = split}); }
+  std::vector<std::uint8_t> pixels(std::optional<DataSplit> split) {
+    return load_split(split).images.pixels;
+  }
+  std::vector<std::string> class_names() {
+    std::vector<std::string> names;
+    for (const DataClass& known : load({.labels = Labels::read}).report.classes)
+      names.push_back(known.name);
+    return names;
+  }
+
+  test::TemporaryFolder dir_;
+};
+
+TEST_F(Folders, HiddenAndSystemFilesAreNoData) {
+  picture("cat/1.png", 1);
+  for (const char* name : {".ipynb_checkpoints/2.png", "cat/._1.png", "__MACOSX/cat/1.png",
+                           "cat/.hidden.jpg", "@eaDir/x.png", ".git/x.png"})
+    picture(name, 9);
+  write_text(dir_ / "cat/Thumbs.db", "x");
+  write_text(dir_ / "desktop.ini", "x");
+  const Dataset dataset = load({.labels = Labels::read});
+  EXPECT_THAT(dataset.images.pixels, ElementsAre(1));
+  EXPECT_THAT(dataset.report.notices, IsEmpty());
+  EXPECT_EQ(dataset.report.classes.size(), 1U);
+}
+
+TEST_F(Folders, LinksAreFollowedAndLoopsNoticed) {
+  picture("store/a.png", 1);
+  picture("train/b/b.png", 2);
+  fs::create_directory_symlink(dir_.path() / "store", dir_.path() / "train/a");
+  fs::create_directory_symlink(dir_.path() / "train", dir_.path() / "train/b/again");
+  fs::create_symlink(dir_.path() / "nowhere.png", dir_.path() / "train/c.png");
+  const Dataset dataset = load_dataset(dir_.path() / "train", {});
+  EXPECT_THAT(dataset.images.pixels, ElementsAre(1, 2));
+  EXPECT_THAT(dataset.report.notices,
+              ElementsAre(HasSubstr("again: left out: this link leads back"),
+                          HasSubstr("1 broken link file left out")));
+}
+
+TEST_F(Folders, WhatIsLeftOutIsCountedByKind) {
+  picture("a.png", 1);
+  using namespace std::string_literals;
+  for (const char* name : {"1.avif", "2.avif", "3.png"})
+    write_text(dir_ / name,
+               "\0\0\0\x1c"
+               "ftypavif\0\0\0\0"s);
+  write_text(dir_ / "x.parquet", "PAR1");
+  write_text(dir_ / "read me.txt", "no data");
+  const Dataset dataset = load();
+  EXPECT_THAT(dataset.images.pixels, ElementsAre(1));
+  EXPECT_THAT(dataset.report.notices,
+              ElementsAre(AllOf(HasSubstr("3 avif files left out"), HasSubstr("1.avif")),
+                          HasSubstr("1 parquet file left out")));
+  fs::remove(dir_.path() / "a.png");
+  expect_error(ErrorCode::user, "3 avif files left out", [&] { load(); });
+}
+
+TEST_F(Folders, TheContentTellsWhatIsAPicture) {
+  picture("a", 1);
+  picture("b.dat", 2);
+  picture("c.jpg", 3);
+  write_text(dir_ / "d.txt", "text");
+  EXPECT_THAT(load().images.pixels, ElementsAre(1, 2, 3));
+  write_text(dir_ / "e.jpg", "text");
+  expect_error(ErrorCode::corrupt, "\n  " + (dir_.path() / "e.jpg").string() + ": no picture",
+               [&] { load(); });
+  const Dataset dataset = load({.skip_corrupt = true});
+  EXPECT_THAT(dataset.images.pixels, ElementsAre(1, 2, 3));
+  EXPECT_THAT(dataset.report.skipped, ElementsAre(HasSubstr("e.jpg")));
+}
+
+TEST_F(Folders, OddPicturesAreCounted) {
+  for (const char* name : {"a.png", "b.png", "c.png"}) picture(name, 1);
+  for (const char* name : {"b.png", "c.png"})
+    std::ofstream(dir_ / name, std::ios::app | std::ios::binary) << "trailing";
+  EXPECT_THAT(load().report.notices,
+              ElementsAre(AllOf(HasSubstr("2 pictures were read although odd"), HasSubstr("b.png"),
+                                HasSubstr("8 bytes after the end"))));
+}
+
+TEST_F(Folders, SplitsHaveSeveralNames) {
+  picture("train/a.png", 1);
+  picture("Valid/a.png", 2);
+  picture("test/a.png", 3);
+  EXPECT_THAT(pixels(DataSplit::train), ElementsAre(1));
+  EXPECT_THAT(pixels(DataSplit::val), ElementsAre(2));
+  EXPECT_THAT(pixels(DataSplit::test), ElementsAre(3));
+  EXPECT_THAT(pixels(std::nullopt), ElementsAre(3));
+  picture("extra/a.png", 4);
+  EXPECT_THAT(load_split(DataSplit::train).report.notices,
+              ElementsAre(HasSubstr("extra: left out: it is no split")));
+}
+
+TEST_F(Folders, ASplitThatIsNotThereIsRefused) {
+  picture("a/a.png", 1);
+  for (const DataSplit split : {DataSplit::test, DataSplit::val}) {
+    expect_error(ErrorCode::user, "has no " + std::string(to_string(split)) + " split",
+                 [&] { load_split(split); });
+  }
+  EXPECT_THAT(pixels(std::nullopt), ElementsAre(1));
+  picture("only/train/a.png", 2);
+  picture("only/validation/a.png", 3);
+  const auto load_only = [&](std::optional<DataSplit> split) {
+    return load_dataset(dir_.path() / "only", {.split = split}).images.pixels;
+  };
+  EXPECT_THAT(load_only(DataSplit::val), ElementsAre(3));
+  for (const std::optional<DataSplit> split : {std::optional(DataSplit::test), {}})
+    expect_error(ErrorCode::user, "has no test split; it has: train, val",
+                 [&] { load_only(split); });
+}
+
+TEST_F(Folders, AFolderTrainBesideClassesIsAClass) {
+  picture("bus/a.png", 1);
+  picture("train/a.png", 2);
+  EXPECT_THAT(pixels(DataSplit::train), ElementsAre(1, 2));
+  EXPECT_THAT(class_names(), ElementsAre("bus", "train"));
+  // But one without pictures is no class.
+  fs::remove(dir_.path() / "bus/a.png");
+  write_text(dir_ / "bus/notes.txt", "x");
+  EXPECT_THAT(pixels(DataSplit::train), ElementsAre(2));
+}
+
+TEST_F(Folders, ClassesAreInNaturalOrder) {
+  for (const char* name : {"10/a.png", "2/a.png", "1/a.png", "2/b.png"}) picture(name, 1);
+  const Dataset dataset = load({.labels = Labels::read});
+  EXPECT_THAT(class_names(), ElementsAre("1", "2", "10"));
+  EXPECT_THAT(dataset.labels, ElementsAre(0, 2, 1, 1));  // files are in the order of their names
+  EXPECT_EQ(class_table(dataset.report.classes), "class,number,count\n1,0,1\n2,1,2\n10,2,1\n");
+  EXPECT_EQ(name_classes(dataset.report.classes), "0 1 (1 image), 1 2 (2 images), 2 10 (1 image)");
+  EXPECT_EQ(class_table({{.name = "a,\"b\"", .images = 3}}),
+            "class,number,count\n\"a,\"\"b\"\"\",0,3\n");
+}
+
+TEST_F(Folders, AListCanSayTheClasses) {
+  picture("a.png", 1);
+  picture("x/b.png", 2);
+  write_text(dir_ / "labels.csv", "file,label\r\na.png,dog\r\nx/b.png,cat\r\n");
+  Dataset dataset = load({.labels = Labels::read});
+  EXPECT_THAT(dataset.labels, ElementsAre(1, 0));
+  EXPECT_THAT(class_names(), ElementsAre("cat", "dog"));
+  write_text(dir_ / "labels.csv", "a.png, 3\n\"b.png\",\"0\"\n");
+  dataset = load({.labels = Labels::read});
+  EXPECT_THAT(dataset.labels, ElementsAre(3, 0));
+  EXPECT_EQ(dataset.report.classes.size(), 4U);
+  write_text(dir_ / "labels.csv", "file,label\na.png,1\n");
+  expect_error(ErrorCode::user, "b.png: is not listed", [&] { load({.labels = Labels::read}); });
+  EXPECT_EQ(load().images.count, 2);
+  write_text(dir_ / "labels.csv", "a.png,1\na.png,1\n");
+  expect_error(ErrorCode::corrupt, "line 2: a.png is listed twice",
+               [&] { load({.labels = Labels::read}); });
+  write_text(dir_ / "labels.csv", "a.png\n");
+  expect_error(ErrorCode::corrupt, "line 1: expected file,label",
+               [&] { load({.labels = Labels::read}); });
+}
+
+TEST_F(Folders, AlphaLiesOverTheBackground) {
+  Image image{.width = 1, .height = 1, .channels = 4, .pixels = {10, 20, 30, 0}};
+  io::write_png(dir_ / "a.png", image);
+  EXPECT_THAT(load().images.pixels, ElementsAre(255, 255, 255));
+  EXPECT_THAT(load({.background = {1, 2, 3}}).images.pixels, ElementsAre(1, 2, 3));
+  EXPECT_THAT(load({.channels = 4}).images.pixels, ElementsAre(10, 20, 30, 0));
+}
+
+TEST_F(Folders, TorchvisionsFoldersAreFound) {
+  const std::vector<std::uint8_t> idx{0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 7};
+  fs::create_directories(dir_.path() / "FashionMNIST/raw");
+  write_bytes(dir_.path() / "FashionMNIST/raw/train-images-idx3-ubyte", idx);
+  EXPECT_THAT(load().images.pixels, ElementsAre(7));
+  EXPECT_THAT(load_dataset(dir_.path() / "FashionMNIST", {}).images.pixels, ElementsAre(7));
+  fs::create_directories(dir_.path() / "MNIST/raw");
+  write_bytes(dir_.path() / "MNIST/raw/train-images-idx3-ubyte", idx);
+  expect_error(ErrorCode::user, "holds several data sets", [&] { load(); });
+
+  const test::TemporaryFolder cifar;
+  fs::create_directories(cifar.path() / "cifar-10-batches-bin");
+  write_bytes(cifar.path() / "cifar-10-batches-bin/test_batch.bin",
+              std::vector<std::uint8_t>(10000 * 3073, 5));
+  EXPECT_EQ(load_dataset(cifar.path(), {.split = DataSplit::test}).images.count, 10000);
+}
+
+}  // namespace
+}  // namespace ddim::engine::data

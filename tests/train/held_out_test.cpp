@@ -1,0 +1,84 @@
+#include "train/held_out.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/train/tiny_run.h"
+
+namespace ddim::engine::train {
+namespace {
+
+namespace fs = std::filesystem;
+using test::expect_error;
+
+TEST(HoldOut, TakesEachImageOnceAndSpreadsThem) {
+  data::Dataset dataset = tiny_dataset(10);
+  const data::Dataset before = dataset;
+  const data::Dataset held_out = hold_out(dataset, 0.2);  // images 4 and 9
+  ASSERT_EQ(held_out.images.count, 2);
+  ASSERT_EQ(dataset.images.count, 8);
+  EXPECT_EQ(held_out.labels, (std::vector<std::int64_t>{4, 4}));
+  EXPECT_EQ(dataset.labels, (std::vector<std::int64_t>{0, 1, 2, 3, 0, 1, 2, 3}));
+  EXPECT_TRUE(std::ranges::equal(held_out.images[0], before.images[4]));
+  EXPECT_TRUE(std::ranges::equal(held_out.images[1], before.images[9]));
+  EXPECT_TRUE(std::ranges::equal(dataset.images[4], before.images[5]));
+  EXPECT_EQ(dataset.images.pixels.size() + held_out.images.pixels.size(),
+            before.images.pixels.size());
+}
+
+class TrainingDataTest : public ::testing::Test {
+ protected:
+  TrainingDataTest() { write_tiny_data(data_); }
+
+  TrainingData load(const Validation& validation) const {
+    TrainConfig config = tiny_config();
+    config.data.validation = validation;
+    return load_training_data(data_, config);
+  }
+  /// One picture as an idx file.
+  static void write_one(const fs::path& file) {
+    std::vector<std::uint8_t> bytes{0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 8};
+    bytes.insert(bytes.end(), 64, 100);
+    test::write_bytes(file, bytes);
+  }
+
+  test::TemporaryFolder temporary_;
+  fs::path data_ = temporary_.path() / "data";
+};
+
+TEST_F(TrainingDataTest, HoldsNothingOutUnlessToldTo) {
+  const TrainingData data = load({});
+  EXPECT_EQ(data.training.images.count, 10);
+  EXPECT_FALSE(data.held_out);
+}
+
+TEST_F(TrainingDataTest, TakesAShareASplitOrAFolder) {
+  const TrainingData share = load({.share = 0.3});
+  EXPECT_EQ(share.training.images.count, 7);
+  EXPECT_EQ(share.held_out->images.count, 3);
+
+  write_one(data_ / "t10k-images-idx3-ubyte");
+  const TrainingData split = load({.source = "test"});
+  EXPECT_EQ(split.training.images.count, 10);
+  EXPECT_EQ(split.held_out->images.count, 1);
+
+  write_one(temporary_.path() / "other" / "t10k-images-idx3-ubyte");
+  EXPECT_EQ(load({.source = (temporary_.path() / "other").string()}).held_out->images.count, 1);
+}
+
+TEST_F(TrainingDataTest, RefusesWhatWouldMeasureOnTrainingPictures) {
+  expect_error(ErrorCode::user, "0.05 of 10 images is less than one",
+               [&] { load({.share = 0.05}); });
+  expect_error(ErrorCode::user, "the split that is trained on", [&] { load({.source = "train"}); });
+  expect_error(ErrorCode::user, "for the test split", [&] { load({.source = "test"}); });
+  fs::copy(data_ / "train-images-idx3-ubyte", data_ / "t10k-images-idx3-ubyte");
+  expect_error(ErrorCode::user, "has no \"test\" split of its own",
+               [&] { load({.source = "test"}); });
+  expect_error(ErrorCode::user, "holds the training pictures",
+               [&] { load({.source = data_.string()}); });
+  expect_error(ErrorCode::user, "nowhere", [&] { load({.source = "/nowhere"}); });
+}
+
+}  // namespace
+}  // namespace ddim::engine::train

@@ -1,0 +1,64 @@
+#include "train/loss_plot.h"
+
+#include <gmock/gmock.h>
+
+#include <limits>
+#include <vector>
+
+namespace ddim::engine::train {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (std::size_t i = text.find(part); i != std::string::npos; i = text.find(part, i + 1)) ++found;
+  return found;
+}
+
+std::vector<MetricsLine> lines(std::int64_t number) {
+  std::vector<MetricsLine> result;
+  for (std::int64_t i = 1; i <= number; ++i)
+    result.push_back({.step = 50 * i,
+                      .images = 1600 * i,
+                      .loss = 1.0 / static_cast<double>(i),
+                      .grad_norm = 0.5,
+                      .learning_rate = 1e-4});
+  return result;
+}
+
+TEST(LossPlot, DrawsACurveForEachColumnThatThereIs) {
+  std::vector<MetricsLine> all = lines(30);
+  const std::string plain = loss_plot("a <run> & more", all);
+  EXPECT_THAT(plain, HasSubstr("<svg xmlns=\"http://www.w3.org/2000/svg\""));
+  EXPECT_THAT(plain, HasSubstr("a &lt;run> &amp; more: 1,500 steps, 48,000 pictures seen"));
+  EXPECT_EQ(count(plain, "<polyline"), 3U);
+  EXPECT_THAT(plain, HasSubstr(">training 0.03333<"));
+  EXPECT_THAT(plain, Not(HasSubstr("held-out")));
+  all[9].validation_loss = 0.2;
+  all[19].validation_loss = 0.1;
+  const std::string with_held_out = loss_plot("run", all);
+  EXPECT_EQ(count(with_held_out, "<polyline"), 4U);
+  EXPECT_THAT(with_held_out, HasSubstr(">held-out 0.1<"));
+}
+
+TEST(LossPlot, LeavesOutWhatIsNotFinite) {
+  std::vector<MetricsLine> all = lines(5);
+  all[2].loss = std::numeric_limits<double>::quiet_NaN();
+  all[3].grad_norm = std::numeric_limits<double>::infinity();
+  const std::string svg = loss_plot("run", all);
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+  EXPECT_THAT(svg, Not(HasSubstr("inf")));
+  EXPECT_EQ(count(svg, "<circle"), 4U + 4U + 5U);
+  for (MetricsLine& line : all) line.loss = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(count(loss_plot("run", all), "<polyline"), 2U);
+}
+
+TEST(LossPlot, StaysSmallForLongRuns) {
+  EXPECT_LT(loss_plot("run", lines(20000)).size(), 50'000U);
+  EXPECT_THAT(loss_plot("run", lines(1)), HasSubstr("50 steps"));  // a single point
+}
+
+}  // namespace
+}  // namespace ddim::engine::train
