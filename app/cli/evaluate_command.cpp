@@ -55,10 +55,6 @@ struct Flags {
   FlagNames reading;   ///< how sets of pictures are read
   FlagNames of_model;  ///< of a model, whatever is done with it
   FlagNames drawing;   ///< how a model draws
-
-  std::optional<DataSplit> split_of_second() const {
-    return second_split.given() ? value_named<DataSplit>(second_split_name) : std::nullopt;
-  }
 };
 
 /// The names of the flags that `add` adds to the command.
@@ -252,14 +248,19 @@ void print(const Quality& quality, const Lines& recipe, bool as_json) {
   for (const auto& [name, value] : recipe) fmt::print("{}: {}\n", name, value);
 }
 
-/// What the model draws, and how: the recipe of sample().
+/// What the model draws, and how: the recipe of sample(), and whether `reference` is what the model
+/// was trained on.
 FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const RunOptions& run,
-                Lines& sampling) {
+                const std::optional<DataOptions>& reference, Lines& sampling) {
   if (!flags.shrinks && flags.statistics.empty() && flags.count <= extractor.dimensions())
     throw Error(ErrorCode::user,
                 fmt::format("--count {}: a covariance of {} features needs at least {} pictures; "
                             "draw more, or shrink the covariances with --shrink",
                             flags.count, extractor.dimensions(), extractor.dimensions() + 1));
+  if (flags.shrinks && flags.count < kFewestPictures)
+    throw Error(ErrorCode::user,
+                fmt::format("--count {}: at least {} pictures are needed to compare", flags.count,
+                            kFewestPictures));
   const PlanOptions said = flags.plan.options();
   flags.convention.refuse_contradictions(flags.plan);
   const Model model = flags.run.load_model(run.stop);
@@ -272,6 +273,8 @@ FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const Run
       extractor.extract(model, make_plan(model, options.plan), options, flags.resize.value());
   for (const auto& [name, value] : make_recipe(model, options))
     if (name != "count" && name != "seed") sampling.emplace_back(name, value);
+  if (reference && is_training_data(model, *reference))
+    sampling.emplace_back("second_is", "the pictures that the model was trained on");
   return set;
 }
 
@@ -282,17 +285,19 @@ void run_comparison(const Flags& flags, Command command) {
   const RunOptions run = flags.run.options(interrupts.token());
   std::optional<FeatureExtractor> extractor;
   if (comparison.extracts()) extractor = FeatureExtractor::load(find_extractor(flags.extractor));
-  const auto load = [&](const fs::path& path, bool is_statistics,
-                        std::optional<DataSplit> split) -> FeatureSet {
-    if (is_statistics) return read_statistics(path);
-    DataOptions options = flags.data.options_of(path);
-    if (split) options.split = split;
-    return extractor->extract(options, flags.resize.value(), run);
+  const auto load = [&](const DataOptions& options, bool is_statistics) {
+    return is_statistics ? read_statistics(options.data)
+                         : extractor->extract(options, flags.resize.value(), run);
   };
+  const DataOptions of_first = flags.data.options_of(comparison.first.value_or(fs::path()));
+  DataOptions of_second = flags.data.options_of(comparison.second.value_or(fs::path()));
+  if (flags.second_split.given()) of_second.split = value_named<DataSplit>(flags.second_split_name);
   Lines sampling;
-  const FeatureSet first = comparison.draws
-                               ? draw(flags, *extractor, run, sampling)
-                               : load(*comparison.first, comparison.first_is_statistics, {});
+  const FeatureSet first =
+      comparison.draws
+          ? draw(flags, *extractor, run,
+                 comparison.reads_second() ? std::optional(of_second) : std::nullopt, sampling)
+          : load(of_first, comparison.first_is_statistics);
   if (!flags.statistics.empty()) write_statistics(flags.statistics, first, flags.overwrite.value());
   Lines recipe;
   if (!comparison.second) {
@@ -309,8 +314,7 @@ void run_comparison(const Flags& flags, Command command) {
     flags.data.print_skipped();
     return;
   }
-  const FeatureSet second =
-      load(*comparison.second, comparison.second_is_statistics, flags.split_of_second());
+  const FeatureSet second = load(of_second, comparison.second_is_statistics);
   const Quality quality =
       compare_sets(first, second,
                    {.few_pictures = flags.shrinks ? FewPictures::shrink : FewPictures::refuse,

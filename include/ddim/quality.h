@@ -80,6 +80,14 @@ DDIM_API FeatureSet read_statistics(const std::filesystem::path& path);
 DDIM_API void write_statistics(const std::filesystem::path& path, const FeatureSet& set,
                                Overwrite overwrite = Overwrite::refuse);
 
+/// Whether a model was trained on these pictures, all of the data set's split together: false also
+/// where its files do not say on which (only checkpoints of ddim train do).
+DDIM_API bool is_training_data(const Model& model, const DataOptions& pictures);
+
+/// The fewest pictures of a set that can be compared: one more than the neighbours of precision and
+/// recall.
+inline constexpr std::int64_t kFewestPictures = 4;
+
 /// What to do about a set with no more pictures than features have dimensions.
 enum class FewPictures {
   refuse,
@@ -110,8 +118,8 @@ struct Quality {
   std::optional<Measure> inception_score = {};  ///< of the first set
 };
 
-/// Error(user) for sets of different recipes, naming both, for the same pictures on both sides, and
-/// for a set with no more pictures than features have dimensions.
+/// Error(user) for sets of different recipes, naming both, for the same pictures on both sides, for
+/// a set with no more pictures than features have dimensions, and for fewer than kFewestPictures.
 DDIM_API Quality compare_sets(const FeatureSet& first, const FeatureSet& second,
                               const QualityOptions& options = {});
 

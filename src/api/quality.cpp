@@ -29,7 +29,7 @@ namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
 constexpr const char* kFileName = "model.safetensors";
-constexpr std::int64_t kNeighbours = 3;
+constexpr std::int64_t kNeighbours = kFewestPictures - 1;
 constexpr std::int64_t kNumSubsets = 100;
 constexpr std::int64_t kSubsetSize = 1000;
 
@@ -97,6 +97,9 @@ void check_pair(const FeatureSet& first, const FeatureSet& second, FewPictures f
   require(first.pictures_hash.empty() || first.pictures_hash != second.pictures_hash,
           "evaluate: both sets are the same ", first.count, " pictures: ", first.source, " and ",
           second.source, "; give another set, or another split (--second-split)");
+  for (const FeatureSet* set : {&first, &second})
+    require(set->count == 0 || set->count >= kFewestPictures, "evaluate: ", set->source, " has ",
+            set->count, " pictures; at least ", kFewestPictures, " are needed");
   if (few_pictures == FewPictures::shrink) return;
   for (const FeatureSet* set : {&first, &second})
     require(set->count == 0 || set->count > set->dimensions, "evaluate: ", set->source, " has ",
@@ -234,6 +237,27 @@ FeatureSet FeatureExtractor::extract(const Model& model, const Plan& plan,
   });
   fill_statistics(set);
   return set;
+}
+
+bool is_training_data(const Model& model, const DataOptions& options) {
+  const ModelInfo& info = model.info();
+  if (!info.training_data) return false;
+  data::DatasetOptions reading{.split = options.split,
+                               .channels = info.shape.channels,
+                               .skip_corrupt = options.read.skip_corrupt,
+                               .background = options.read.background};
+  if (info.num_classes > 0) reading.labels = data::Labels::read;
+  try {
+    data::Dataset dataset = data::load_dataset(options.data, reading);
+    const Fit fit = data::fit_for(dataset.images, info.shape.height, info.shape.width);
+    dataset.images = data::fit_to(std::move(dataset.images), fit, info.shape.height,
+                                  info.shape.width, options.data.string());
+    return data::fingerprint(dataset) == info.training_data;
+  } catch (const Error& error) {
+    // It has other channels, or no classes: the model cannot have been trained on it.
+    if (error.code() == ErrorCode::user) return false;
+    throw;
+  }
 }
 
 Quality compare_sets(const FeatureSet& first, const FeatureSet& second,

@@ -32,40 +32,63 @@ double rounding_of(const Vector& values) {
          std::numeric_limits<double>::epsilon();
 }
 
-/// A factor [D,rank] of the covariance S = F F^T.
-Matrix factor_of(const FeatureStatistics& of) {
+/// A factor [D,rank] of the covariance S = F F^T, and its transposed inverse (where S is singular,
+/// of the part that is not).
+struct Factor {
+  Matrix factor, inverse;
+};
+
+/// `inverse` is made where it is wanted.
+enum class Inverse { no, yes };
+Factor factor_of(const FeatureStatistics& of, Inverse inverse) {
   const Eigen::LLT<Matrix> cholesky(covariance_of(of));
   Vector pivots = cholesky.matrixLLT().diagonal().cwiseAbs2();
   std::sort(pivots.begin(), pivots.end());
-  if (cholesky.info() == Eigen::Success && pivots(0) > rounding_of(pivots))
-    return cholesky.matrixL();
+  if (cholesky.info() == Eigen::Success && pivots(0) > rounding_of(pivots)) {
+    Factor result{.factor = cholesky.matrixL(), .inverse = {}};
+    if (inverse == Inverse::yes) {
+      result.inverse = Matrix::Identity(of.dimensions(), of.dimensions());
+      cholesky.matrixU().solveInPlace(result.inverse);
+    }
+    return result;
+  }
   const Eigen::SelfAdjointEigenSolver<Matrix> solver(covariance_of(of));
   const Vector& values = solver.eigenvalues();
   const auto rank = static_cast<Eigen::Index>(std::count_if(
       values.begin(), values.end(), [&](double v) { return v > rounding_of(values); }));
-  return solver.eigenvectors().rightCols(rank) * values.tail(rank).cwiseSqrt().asDiagonal();
+  const auto vectors = solver.eigenvectors().rightCols(rank);
+  const Vector roots = values.tail(rank).cwiseSqrt();
+  return {.factor = vectors * roots.asDiagonal(),
+          .inverse = vectors * roots.cwiseInverse().asDiagonal()};
 }
 
-/// I - T of frechet_interval(), which carries a to b.
-Matrix response_of(const FeatureStatistics& a, const FeatureStatistics& b) {
-  const Matrix factor = factor_of(b);
-  Matrix response = Matrix::Identity(a.dimensions(), a.dimensions());
-  if (factor.cols() == 0) return response;
-  const Eigen::SelfAdjointEigenSolver<Matrix> solver(factor.transpose() * covariance_of(a) *
-                                                     factor);
+/// I - T for each side, T being frechet_interval()'s map from it to the other side. With
+/// S_b = F F^T and F^T S_a F = Q M Q^T,
+///   from a to b: F Q M^(-1/2) (F Q)^T,   from b to a, the inverse: F^-T Q M^(1/2) (F^-T Q)^T.
+struct Responses {
+  Matrix of_a, of_b;
+};
+Responses responses_of(const FeatureStatistics& a, const FeatureStatistics& b) {
+  const Factor of_b = factor_of(b, Inverse::yes);
+  const Matrix unit = Matrix::Identity(a.dimensions(), a.dimensions());
+  if (of_b.factor.cols() == 0) return {.of_a = unit, .of_b = unit};
+  const Eigen::SelfAdjointEigenSolver<Matrix> solver(of_b.factor.transpose() * covariance_of(a) *
+                                                     of_b.factor);
   const Vector& values = solver.eigenvalues();
   const double smallest = rounding_of(values);
-  const Vector roots = values.unaryExpr(
-      [&](double value) { return value > smallest ? std::pow(value, -0.25) : 0.0; });
-  const Matrix half = factor * solver.eigenvectors() * roots.asDiagonal();  // T = half half^T
-  response.noalias() -= half * half.transpose();
-  return response;
+  const auto one_minus_square = [&](const Matrix& factor, double power) -> Matrix {
+    const Vector powers = values.unaryExpr(
+        [&](double value) { return value > smallest ? std::pow(value, power) : 0.0; });
+    const Matrix half = factor * solver.eigenvectors() * powers.asDiagonal();
+    return unit - half * half.transpose();
+  };
+  return {.of_a = one_minus_square(of_b.factor, -0.25),
+          .of_b = one_minus_square(of_b.inverse, 0.25)};
 }
 
 /// Of the distance, as far as it comes from the choice of the pictures of `a`.
-double variance_of(const FrechetSide& a, const FeatureStatistics& b) {
+double variance_of(const FrechetSide& a, const FeatureStatistics& b, Matrix response) {
   if (a.rows.count() < 2) return 0.0;
-  Matrix response = response_of(a.statistics, b);
   const double d = static_cast<double>(a.statistics.dimensions());
   const double mean_response = response.trace() / d;
   response *= 1.0 - a.shrinkage;
@@ -96,7 +119,7 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) 
     fail(ErrorCode::numeric, "frechet distance: the statistics hold NaN or infinity");
   // The smaller set has the lower rank, so that fewer eigenvalues are zero but for rounding.
   const auto& [fewer, more] = a.count <= b.count ? std::tie(a, b) : std::tie(b, a);
-  const Matrix factor = factor_of(fewer);  // [D,rank]
+  const Matrix factor = factor_of(fewer, Inverse::no).factor;  // [D,rank]
   double trace_of_root = 0.0;
   if (factor.cols() > 0) {
     const Matrix product = factor.transpose() * covariance_of(more) * factor;  // [rank,rank]
@@ -110,7 +133,10 @@ double frechet_distance(const FeatureStatistics& a, const FeatureStatistics& b) 
 
 Interval frechet_interval(const FrechetSide& a, const FrechetSide& b) {
   const double distance = frechet_distance(a.statistics, b.statistics);
-  const double variance = variance_of(a, b.statistics) + variance_of(b, a.statistics);
+  if (a.rows.count() < 2 && b.rows.count() < 2) return {.mean = distance};
+  const Responses responses = responses_of(a.statistics, b.statistics);
+  const double variance =
+      variance_of(a, b.statistics, responses.of_a) + variance_of(b, a.statistics, responses.of_b);
   return {.mean = distance, .half_width_95 = 1.96 * std::sqrt(variance)};
 }
 

@@ -134,6 +134,10 @@ TEST_F(QualityCommand, RefusesWhatCannotBeCompared) {
                  {"--extractor unknown", "models/features", "share/ddim/features"});
   expect_refused("--count 64 --model models/fashion-mnist --resize " + a,
                  {"--count 64", "at least 65", "--shrink"});
+  expect_refused("--shrink --count 3 --model models/fashion-mnist --resize " + a,
+                 {"--count 3", "at least 4"});
+  expect_refused("--shrink " + make_set("three.npz", 3, 0) + " " + a,
+                 {"three.npz has 3 pictures", "at least 4"});
 }
 
 TEST_F(QualityCommand, RefusesFlagsThatItWouldIgnore) {

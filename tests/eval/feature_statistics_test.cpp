@@ -116,6 +116,7 @@ TEST(FrechetInterval, IsThatWhichOtherPicturesConfirm) {
         for (FrechetSide* side : {&a, &b}) side->shrinkage = shrink(side->statistics);
       const Interval found = frechet_interval(a, b);
       EXPECT_EQ(found.mean, frechet_distance(a.statistics, b.statistics));
+      EXPECT_NEAR(frechet_interval(b, a).half_width_95, found.half_width_95, 1e-9);
       distances.push_back(found.mean);
       half_width += found.half_width_95 / kRuns;
       b.rows = {};
