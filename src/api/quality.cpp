@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <span>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -48,6 +49,18 @@ data::Images prepare(data::Images images, Fit fit, const std::string& source) {
     images.values = {};
   }
   return images;
+}
+
+/// data::load_dataset(), of a set that no field called "data" names.
+data::Dataset load_set(const fs::path& set, const data::DatasetOptions& options) {
+  constexpr std::string_view kField = "data: ";
+  try {
+    return data::load_dataset(set, options);
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    if (!message.starts_with(kField)) throw;
+    fail(error.code(), "evaluate: ", message.substr(kField.size()));
+  }
 }
 
 /// A digest of the pictures that does not depend on their order.
@@ -193,7 +206,7 @@ FeatureSet FeatureExtractor::extract(const DataOptions& options, Fit fit,
                                .skip_corrupt = options.read.skip_corrupt,
                                .background = options.read.background};
   if (fit != Fit::none) reading.height = reading.width = eval::FeatureNetwork::kSize;
-  data::Dataset dataset = data::load_dataset(options.data, reading);
+  data::Dataset dataset = load_set(options.data, reading);
   if (options.read.report) options.read.report(dataset.report);
   data::Images images = prepare(std::move(dataset.images), fit, source);
   const std::int64_t count = std::min(images.count, options.max_images.value_or(images.count));

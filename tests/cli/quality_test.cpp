@@ -87,6 +87,21 @@ TEST_F(QualityCommand, TakesPublishedStatisticsWithMuAndSigmaAlone) {
     return folder_ / name;
   };
   const std::string file = publish("published.npz", 64);
+  struct Case {
+    std::string FeatureRecipe::*part;
+    std::string value, what, ours;
+  };
+  for (const Case& bad :
+       {Case{&FeatureRecipe::extractor, "inception", "extractors", "resnet56-cifar10"},
+        Case{&FeatureRecipe::extractor_hash, "abc", "extractor hashes", "5fc5c4248d5b589a"},
+        Case{&FeatureRecipe::resizing, "pad", "resizings", "none"},
+        Case{&FeatureRecipe::rounding, "floor", "roundings", "nearest"}}) {
+    FeatureSet set = read_statistics(file);
+    set.recipe.*bad.part = bad.value;
+    write_statistics(folder_ / "other.npz", set, Overwrite::allow);
+    expect_refused(a + " " + (folder_ / "other.npz"),
+                   {"different " + bad.what, a + " has " + bad.ours, "other.npz has " + bad.value});
+  }
   const Json found = Json::parse(run_ddim("evaluate --json " + a + " " + file).out);
   EXPECT_GT(found["frechet_distance"].get<double>(), 1.0);
   EXPECT_EQ(found["second_count"], "not known");
@@ -127,6 +142,7 @@ TEST_F(QualityCommand, RefusesWhatCannotBeCompared) {
   expect_refused(a + " " + folder_.path().string() + "/./a.npz", {"same 80 pictures"});
   expect_refused(a + " " + make_set("copy.npz", 80, 0), {"same 80 pictures", a, "copy.npz"});
   expect_refused(a + " " + make_set("large.npz", 70, 0, 40), {"40x40", "32x32", "--resize"});
+  expect_refused(a + " README.md", {"evaluate: README.md is neither a folder nor an .npz"});
   expect_refused(a + " @nowhere", {"@nowhere", "no such file"});
   expect_refused("--extractor " + folder_.path().string() + " " + a + " " + b,
                  {"--extractor", "model.safetensors"});
