@@ -45,11 +45,16 @@ struct Flags {
   std::int64_t count = 10'000;
   std::string extractor = "resnet56-cifar10";
   fs::path statistics;
+  fs::path neighbours;
   bool shrinks = false;
   ResizeFlag resize;
   PlanFlags plan;
   ConventionFlag convention;
   OverwriteFlag overwrite;
+
+  KeepPictures keep_pictures() const {
+    return neighbours.empty() ? KeepPictures::no : KeepPictures::yes;
+  }
 
   // Names of flags that say something in some of the command's uses only.
   FlagNames reading;   ///< how sets of pictures are read
@@ -116,8 +121,8 @@ void print_table(const EpsErrors& errors) {
 void run_eps_error(const Flags& flags, Command command) {
   refuse_ignored(command,
                  join({flags.drawing,
-                       {"set", "--second-split", "--extractor", "--save-statistics", "--resize",
-                        "--shrink", "--overwrite"}}),
+                       {"set", "--second-split", "--extractor", "--save-statistics", "--neighbours",
+                        "--resize", "--shrink", "--overwrite"}}),
                  "with --eps-error, which takes its pictures from --data");
   if (flags.options.data.data.empty()) flags.data_option.throw_missing();
   if (!flags.run.has_model()) flags.model.throw_missing();
@@ -147,6 +152,7 @@ struct Comparison {
 
   bool reads_first() const { return first && !first_is_statistics; }
   bool reads_second() const { return second && !second_is_statistics; }
+  bool has_pictures() const { return (draws || reads_first()) && reads_second(); }
   bool extracts() const { return draws || reads_first() || reads_second(); }
 };
 
@@ -165,7 +171,8 @@ Comparison comparison_of(const Flags& flags) {
   if (found == 2) comparison.second = flags.sets.back();
   Files files(flags.overwrite.value());
   for (const fs::path& set : flags.sets) files.reads(set);
-  files.writes("--save-statistics", flags.statistics, {".npz"}).check();
+  files.writes("--save-statistics", flags.statistics, {".npz"});
+  files.writes("--neighbours", flags.neighbours, {".png"}).check();
   if (comparison.first) comparison.first_is_statistics = holds_statistics(*comparison.first);
   if (comparison.second) comparison.second_is_statistics = holds_statistics(*comparison.second);
   return comparison;
@@ -176,8 +183,10 @@ void refuse_ignored(Command command, const Flags& flags, const Comparison& compa
                  "to compare sets of pictures; it belongs to --eps-error");
   if (!comparison.draws)
     refuse_ignored(command, join({flags.drawing, flags.of_model}), "without --model");
-  if (flags.statistics.empty())
-    refuse_ignored(command, {"--overwrite"}, "without --save-statistics");
+  if (flags.statistics.empty() && flags.neighbours.empty())
+    refuse_ignored(command, {"--overwrite"}, "without --save-statistics or --neighbours");
+  if (!comparison.has_pictures())
+    refuse_ignored(command, {"--neighbours"}, "where one set has no pictures");
   if (!comparison.reads_first() && !comparison.reads_second())
     refuse_ignored(command, flags.reading, "where no set is a folder or file of pictures");
   if (!comparison.extracts())
@@ -269,8 +278,8 @@ FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const Run
                         .class_choice = flags.run.class_choice(run.stop),
                         .run = run};
   options.plan = flags.convention.preset(flags.plan, said, model).options;
-  FeatureSet set =
-      extractor.extract(model, make_plan(model, options.plan), options, flags.resize.value());
+  FeatureSet set = extractor.extract(model, make_plan(model, options.plan), options,
+                                     flags.resize.value(), flags.keep_pictures());
   for (const auto& [name, value] : make_recipe(model, options))
     if (name != "count" && name != "seed") sampling.emplace_back(name, value);
   if (reference && is_training_data(model, *reference))
@@ -286,8 +295,9 @@ void run_comparison(const Flags& flags, Command command) {
   std::optional<FeatureExtractor> extractor;
   if (comparison.extracts()) extractor = FeatureExtractor::load(find_extractor(flags.extractor));
   const auto load = [&](const DataOptions& options, bool is_statistics) {
-    return is_statistics ? read_statistics(options.data)
-                         : extractor->extract(options, flags.resize.value(), run);
+    return is_statistics
+               ? read_statistics(options.data)
+               : extractor->extract(options, flags.resize.value(), run, flags.keep_pictures());
   };
   const DataOptions of_first = flags.data.options_of(comparison.first.value_or(fs::path()));
   DataOptions of_second = flags.data.options_of(comparison.second.value_or(fs::path()));
@@ -320,6 +330,14 @@ void run_comparison(const Flags& flags, Command command) {
                    {.few_pictures = flags.shrinks ? FewPictures::shrink : FewPictures::refuse,
                     .seed = flags.options.seed,
                     .threads = run.threads});
+  if (!flags.neighbours.empty())
+    write_png(flags.neighbours,
+              nearest_neighbours(first, second, std::min<std::int64_t>(8, first.count),
+                                 std::min<std::int64_t>(7, second.count)),
+              {.text = {{"ddim", fmt::format("evaluate: each row has a picture of {} and the "
+                                             "nearest ones of {}",
+                                             first.source, second.source)}},
+               .overwrite = flags.overwrite.value()});
   add_extractor(first.recipe, second.recipe, recipe);
   add_set("first", first, recipe);
   add_set("second", second, recipe);
@@ -381,6 +399,11 @@ void add_evaluate_command(Command root) {
       .add_option("--save-statistics", flags->statistics,
                   "Write the statistics of the first set to this .npz file; needs no second set")
       .type_name("FILE");
+  command
+      .add_option("--neighbours", flags->neighbours,
+                  "Has the model memorised? Write 8 pictures of the first set, and beside each the "
+                  "7 pictures of the second with the nearest features, the nearest first")
+      .type_name("NAME.png");
   command.add_flag("--shrink", flags->shrinks,
                    "Go on with fewer pictures than features: shrink the covariances (OAS)");
   flags->resize.add_to(command);

@@ -67,6 +67,7 @@ constexpr HelpRow kRows[] = {
     {"Output", "--frame-ms", kRare},
     {"Output", "--save-tensors", kRare},
     {"Output", "--save-statistics"},
+    {"Output", "--neighbours"},
     {"Output", "--no-metadata", kRare},
     {"Output", "--to"},
     {"Output", "--dtype"},

@@ -35,7 +35,9 @@ struct FeatureSet {
   std::int64_t count = 0;          ///< 0: not known
   std::int64_t dimensions = 0;
   std::int64_t classes = 0;
-  std::vector<float> features = {};       ///< [count, dimensions]; empty: statistics alone
+  std::vector<float> features = {};  ///< [count, dimensions]; empty: statistics alone
+  std::vector<std::uint8_t> pictures =
+      {};                                 ///< [count, 32, 32, 3] as the extractor saw them, if kept
   std::vector<float> probabilities = {};  ///< [count, classes]
   std::vector<double> mean = {};          ///< [dimensions]
   std::vector<double> covariance = {};    ///< [dimensions, dimensions], divisor count - 1
@@ -46,6 +48,9 @@ struct FeatureSet {
 /// program's, and in the share/ddim/features of an installation. Error(user), naming these places,
 /// when it is in none of them.
 DDIM_API std::filesystem::path find_extractor(const std::string& extractor);
+
+/// Whether a FeatureSet keeps its pictures, for nearest_neighbours().
+enum class KeepPictures { no, yes };
 
 /// The classifier whose features pictures are compared by.
 class DDIM_API FeatureExtractor {
@@ -59,10 +64,11 @@ class DDIM_API FeatureExtractor {
 
   /// Of the pictures in a folder, an .npz file or a data set. Grey ones get three equal channels;
   /// another size is an Error(user), unless `fit` says what to do.
-  FeatureSet extract(const DataOptions& pictures, Fit fit, const RunOptions& run) const;
+  FeatureSet extract(const DataOptions& pictures, Fit fit, const RunOptions& run,
+                     KeepPictures keep = KeepPictures::no) const;
   /// Of pictures that a model draws now, rounded to bytes; at most two batches are in memory.
-  FeatureSet extract(const Model& model, const Plan& plan, const SampleOptions& options,
-                     Fit fit) const;
+  FeatureSet extract(const Model& model, const Plan& plan, const SampleOptions& options, Fit fit,
+                     KeepPictures keep = KeepPictures::no) const;
 
  private:
   struct Implementation;
@@ -122,5 +128,11 @@ struct Quality {
 /// a set with no more pictures than features have dimensions, and for fewer than kFewestPictures.
 DDIM_API Quality compare_sets(const FeatureSet& first, const FeatureSet& second,
                               const QualityOptions& options = {});
+
+/// Has a model memorised? A row for each of `rows` evenly spaced pictures of the first set: the
+/// picture, and those of the second set with the nearest features, the nearest first. Error(user)
+/// for sets that have not kept their pictures, and for fewer pictures than rows or neighbours.
+DDIM_API Image nearest_neighbours(const FeatureSet& first, const FeatureSet& second,
+                                  std::int64_t rows, std::int64_t neighbours);
 
 }  // namespace ddim

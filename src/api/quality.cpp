@@ -31,6 +31,7 @@ namespace {
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
 constexpr const char* kFileName = "model.safetensors";
 constexpr std::int64_t kNeighbours = kFewestPictures - 1;
+constexpr std::size_t kPictureBytes = 3 * eval::FeatureNetwork::kSize * eval::FeatureNetwork::kSize;
 constexpr std::int64_t kNumSubsets = 100;
 constexpr std::int64_t kSubsetSize = 1000;
 
@@ -47,6 +48,12 @@ data::Images prepare(data::Images images, Fit fit, const std::string& source) {
       images.pixels.push_back(static_cast<std::uint8_t>(
           std::lround(std::clamp(127.5F * (value + 1.0F), 0.0F, 255.0F))));
     images.values = {};
+  }
+  if (images.channels == 1) {
+    std::vector<std::uint8_t> spread;
+    for (const std::uint8_t byte : images.pixels) spread.insert(spread.end(), 3, byte);
+    images.pixels = std::move(spread);
+    images.channels = 3;
   }
   return images;
 }
@@ -136,18 +143,22 @@ struct FeatureExtractor::Implementation {
   /// The features of pictures `first` to first + count - 1 of `images`, into their rows of `set`.
   void extract(const Device& worker, const data::Images& images, std::int64_t first,
                std::int64_t count, std::int64_t row, FeatureSet& set) const {
+    if (!set.pictures.empty())
+      std::ranges::copy(std::span(images.pixels)
+                            .subspan(static_cast<std::size_t>(first) * images.image_bytes(),
+                                     static_cast<std::size_t>(count) * images.image_bytes()),
+                        set.pictures.begin() + row * static_cast<std::int64_t>(kPictureBytes));
     std::vector<float> pictures;
-    pictures.reserve(static_cast<std::size_t>(count) * 3 * images.image_bytes());
+    pictures.reserve(static_cast<std::size_t>(count) * images.image_bytes());
     for (std::int64_t i = first; i < first + count; ++i)
       for (const std::uint8_t byte : images[i])
-        pictures.insert(pictures.end(), images.channels == 1 ? 3 : 1,
-                        static_cast<float>(byte) / 255.0F);
+        pictures.push_back(static_cast<float>(byte) / 255.0F);
     const eval::FeatureNetwork::Output output = network(worker, pictures);
     std::ranges::copy(output.features, set.features.begin() + row * set.dimensions);
     std::ranges::copy(output.probabilities, set.probabilities.begin() + row * set.classes);
   }
 
-  FeatureSet empty_set(std::string source, std::int64_t count, Fit fit) const {
+  FeatureSet empty_set(std::string source, std::int64_t count, Fit fit, KeepPictures keep) const {
     FeatureSet set{.source = std::move(source),
                    .recipe = {.extractor = eval::kExtractorName,
                               .extractor_hash = hash,
@@ -158,6 +169,8 @@ struct FeatureExtractor::Implementation {
                    .classes = eval::FeatureNetwork::kClasses};
     set.features.resize(static_cast<std::size_t>(count * set.dimensions));
     set.probabilities.resize(static_cast<std::size_t>(count * set.classes));
+    if (keep == KeepPictures::yes)
+      set.pictures.resize(static_cast<std::size_t>(count) * kPictureBytes);
     return set;
   }
 };
@@ -197,8 +210,8 @@ FeatureExtractor FeatureExtractor::load(const fs::path& folder, DeviceKind kind)
 
 std::int64_t FeatureExtractor::dimensions() const { return eval::FeatureNetwork::kFeatures; }
 
-FeatureSet FeatureExtractor::extract(const DataOptions& options, Fit fit,
-                                     const RunOptions& run) const {
+FeatureSet FeatureExtractor::extract(const DataOptions& options, Fit fit, const RunOptions& run,
+                                     KeepPictures keep) const {
   const std::string source = options.data.string();
   data::DatasetOptions reading{.split = options.split,
                                .fit = fit,
@@ -213,7 +226,7 @@ FeatureSet FeatureExtractor::extract(const DataOptions& options, Fit fit,
   require(count >= 2, "evaluate: ", source, ": a covariance needs at least 2 pictures; got ",
           count);
   images.count = count;
-  FeatureSet set = implementation_->empty_set(source, count, fit);
+  FeatureSet set = implementation_->empty_set(source, count, fit, keep);
   set.pictures_hash = hash_of(images);
   const run::ImageWorkers workers(
       implementation_->device,
@@ -227,14 +240,15 @@ FeatureSet FeatureExtractor::extract(const DataOptions& options, Fit fit,
 }
 
 FeatureSet FeatureExtractor::extract(const Model& model, const Plan& plan,
-                                     const SampleOptions& options, Fit fit) const {
+                                     const SampleOptions& options, Fit fit,
+                                     KeepPictures keep) const {
   require(options.count >= 2, "--count: a covariance needs at least 2 pictures; got ",
           options.count);
   const std::int64_t channels = model.info().shape.channels;
   require(channels == 1 || channels == 3, "--model ", model.info().name, " draws pictures with ",
           channels, " channels; the extractor ", eval::kExtractorName, " takes 1 or 3");
   const std::string source = concat("--model ", model.info().name);
-  FeatureSet set = implementation_->empty_set(source, options.count, fit);
+  FeatureSet set = implementation_->empty_set(source, options.count, fit, keep);
   const Device worker = implementation_->device.worker(1);
   sample(model, plan, options, [&](std::int64_t first, const FloatImages& drawn) {
     data::Images images{.count = drawn.count,
@@ -292,6 +306,32 @@ Quality compare_sets(const FeatureSet& first, const FeatureSet& second,
   result.precision = measure_of(eval::part_within(a.rows, b.rows, kNeighbours, threads));
   result.recall = measure_of(eval::part_within(b.rows, a.rows, kNeighbours, threads));
   return result;
+}
+
+Image nearest_neighbours(const FeatureSet& first, const FeatureSet& second, std::int64_t rows,
+                         std::int64_t neighbours) {
+  for (const FeatureSet* set : {&first, &second})
+    require(!set->pictures.empty(), "neighbours: ", set->source, " has no pictures to show");
+  require(rows >= 1 && first.count >= rows, "neighbours: ", rows, " rows need as many pictures; ",
+          first.source, " has ", first.count);
+  const eval::FeatureRows points{.dimensions = first.dimensions, .values = first.features};
+  const eval::FeatureRows reference{.dimensions = second.dimensions, .values = second.features};
+  constexpr std::int64_t kSize = eval::FeatureNetwork::kSize;
+  std::vector<Image> cells;
+  const auto add = [&](const FeatureSet& set, std::int64_t index) {
+    const auto begin = set.pictures.begin() + index * static_cast<std::int64_t>(kPictureBytes);
+    cells.push_back({.width = kSize,
+                     .height = kSize,
+                     .channels = 3,
+                     .pixels = {begin, begin + static_cast<std::int64_t>(kPictureBytes)}});
+  };
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t index = row * first.count / rows;
+    add(first, index);
+    for (const std::int64_t nearest : eval::nearest_rows(points[index], reference, neighbours))
+      add(second, nearest);
+  }
+  return make_grid(cells, {.columns = neighbours + 1, .scale = 2});
 }
 
 }  // namespace ddim

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/philox.h"
@@ -136,6 +138,25 @@ Interval part_within(const FeatureRows& points, const FeatureRows& set, std::int
   result.mean =
       static_cast<double>(std::ranges::count(is_within, 1.0)) / static_cast<double>(points.count());
   return result;
+}
+
+std::vector<std::int64_t> nearest_rows(std::span<const float> point, const FeatureRows& set,
+                                       std::int64_t k) {
+  require(set.count() >= k, "neighbours: ", k, " need a set of at least ", k, " pictures; got ",
+          set.count());
+  std::vector<std::pair<double, std::int64_t>> rows;
+  for (std::int64_t i = 0; i < set.count(); ++i) {
+    double squared_distance = 0.0;
+    for (std::size_t d = 0; d < point.size(); ++d) {
+      const double difference = static_cast<double>(point[d]) - static_cast<double>(set[i][d]);
+      squared_distance += difference * difference;
+    }
+    rows.emplace_back(squared_distance, i);
+  }
+  std::ranges::partial_sort(rows, rows.begin() + k);
+  std::vector<std::int64_t> nearest;
+  for (std::int64_t i = 0; i < k; ++i) nearest.push_back(rows[static_cast<std::size_t>(i)].second);
+  return nearest;
 }
 
 Interval inception_score(const FeatureRows& probabilities) {

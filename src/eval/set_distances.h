@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "eval/feature_rows.h"
 #include "eval/interval.h"
@@ -29,6 +31,11 @@ Interval kernel_distance(const FeatureRows& x, const FeatureRows& y, const Subse
 /// set of k rows or fewer.
 Interval part_within(const FeatureRows& points, const FeatureRows& set, std::int64_t k,
                      int num_threads);
+
+/// The k rows of `set` nearest to a point, the nearest first; equally near ones in their order.
+/// Error(user) for a set of fewer than k rows.
+std::vector<std::int64_t> nearest_rows(std::span<const float> point, const FeatureRows& set,
+                                       std::int64_t k);
 
 /// exp of the mean over pictures of KL(p(y|x) || p(y)) (Salimans et al., 2016), over all pictures
 /// together. `probabilities` is [count,classes]. The interval is that of the infinitesimal

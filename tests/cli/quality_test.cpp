@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "tests/cli/run_program.h"
 
@@ -13,15 +14,18 @@ namespace {
 using Json = nlohmann::json;
 using testing::HasSubstr;
 
-/// Sets of random-looking colour pictures that differ by `first` and `contrast`.
+/// Pictures `first` to first + count - 1 of a series: random colours with random noise.
 class QualityCommand : public testing::Test {
  protected:
   std::string make_set(const std::string& name, std::int64_t count, std::int64_t first,
                        std::int64_t size = 32, float contrast = 1.0F) const {
     FloatImages set{.count = count, .shape = {.channels = 3, .height = size, .width = size}};
-    for (std::size_t i = 0; i < static_cast<std::size_t>(count) * set.shape.size(); ++i) {
-      const std::size_t k = i + static_cast<std::size_t>(first) * set.shape.size();
-      set.values.push_back(contrast * (static_cast<float>((k * k / 7 + k) % 256) / 127.5F - 1.0F));
+    for (std::int64_t k = first; k < first + count; ++k) {
+      std::mt19937 random(static_cast<std::uint32_t>(k));
+      const auto uniform = [&] { return static_cast<float>(random() % 256) / 127.5F - 1.0F; };
+      const float colour[] = {uniform(), uniform(), uniform()};
+      for (std::size_t i = 0; i < set.shape.size(); ++i)
+        set.values.push_back(contrast * 0.5F * (colour[i % 3] + uniform()));
     }
     write_npz(folder_ / name, set);
     return folder_ / name;
@@ -53,6 +57,32 @@ TEST_F(QualityCommand, FindsADistanceThatGrowsAndSaysByWhat) {
     EXPECT_GT(other[measure].get<double>(), found[measure].get<double>());
     EXPECT_GT(other[std::string(measure) + "_half_width_95"].get<double>(), 0.0);
   }
+}
+
+// The other set begins two pictures later, so each picture but the last two is among the first.
+TEST_F(QualityCommand, ShowsTheNearestPictures) {
+  const std::string a = make_set("a.npz", 80, 0), b = make_set("b.npz", 80, 2);
+  const std::string file = folder_ / "near.png";
+  const Outcome run = run_ddim("evaluate --neighbours " + file + " " + b + " " + a);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Image grid = read_png(file);
+  const std::int64_t step = 2 * 32 + 2;
+  ASSERT_EQ(grid.width, 8 * step + 2);
+  ASSERT_EQ(grid.height, 8 * step + 2);
+  const auto cell = [&](std::int64_t row, std::int64_t column) {
+    std::vector<std::uint8_t> pixels;
+    for (std::int64_t y = 0; y < 64; ++y) {
+      const auto begin = grid.pixels.begin() +
+                         ((row * step + 2 + y) * grid.width + column * step + 2) * grid.channels;
+      pixels.insert(pixels.end(), begin, begin + 64 * grid.channels);
+    }
+    return pixels;
+  };
+  for (std::int64_t row = 0; row < 8; ++row) {
+    EXPECT_EQ(cell(row, 0), cell(row, 1)) << row;
+    EXPECT_NE(cell(row, 0), cell(row, 2)) << row;
+  }
+  expect_refused("--neighbours " + file + " " + a + " " + b, {file, "exists", "--overwrite"});
 }
 
 TEST_F(QualityCommand, TakesStatisticsInPlaceOfPictures) {
@@ -179,6 +209,7 @@ TEST_F(QualityCommand, RefusesFlagsThatItWouldIgnore) {
            Case{"--seed 3 " + a + " " + statistics, "--seed"},
            Case{"--split train " + statistics + " " + statistics, "--split"},
            Case{"--extractor x " + statistics + " " + statistics, "--extractor"},
+           Case{"--neighbours x.png " + a + " " + statistics, "--neighbours"},
            Case{"--shrink --save-statistics " + (folder_ / "more.npz") + " " + a, "--shrink"},
            Case{"--eps-error --count 5 --data " + a + model, "--count"},
            Case{"--eps-error --tau 1,5 --data " + a + model, "--tau"},

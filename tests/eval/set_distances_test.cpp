@@ -72,6 +72,18 @@ TEST(PartWithin, NeedsMorePicturesThanNeighbours) {
                      [&] { part_within(rows, rows, 3, 1); });
 }
 
+TEST(NearestRows, BeginWithTheNearest) {
+  const std::vector<float> rows{0, 0, 3, 4, 1, 0, 0, 1, -9, 0};  // of two numbers each
+  const FeatureRows set{.dimensions = 2, .values = rows};
+  EXPECT_EQ(nearest_rows(std::vector<float>{0, 0.25F}, set, 4),
+            (std::vector<std::int64_t>{0, 3, 2, 1}));
+  EXPECT_EQ(nearest_rows(std::vector<float>{0.5F, 0.5F}, set, 3),  // equally near
+            (std::vector<std::int64_t>{0, 2, 3}));
+  test::expect_error(ErrorCode::user, "at least 6 pictures; got 5", [&] {
+    nearest_rows(std::vector<float>{0, 0}, set, 6);
+  });
+}
+
 TEST(InceptionScore, IsThatOfNumPy) {
   std::vector<float> probabilities;
   for (std::int64_t i = 0; i < 300; ++i) {
