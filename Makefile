@@ -16,7 +16,7 @@ help: ## list these commands
 setup:
 	@scripts/setup.sh
 configure: setup
-	@cmake -S . -B $(BUILD) $(GENERATOR) -DCMAKE_BUILD_TYPE=Release >$(BUILD).log 2>&1 \
+	@cmake -S . -B $(BUILD) $(GENERATOR) -DCMAKE_BUILD_TYPE=Release -DCMAKE_UNITY_BUILD=ON >$(BUILD).log 2>&1 \
 	  || { cat $(BUILD).log; exit 1; }; rm -f $(BUILD).log
 
 build: configure ## the program, as build/ddim

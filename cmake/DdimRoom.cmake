@@ -3,6 +3,10 @@
 add_library(ddim_warnings INTERFACE)
 if(DDIM_WARNINGS)
   target_compile_options(ddim_warnings INTERFACE -Wall -Wextra -Wconversion -Wshadow)
+  if(CMAKE_UNITY_BUILD)  # where every file is an included one, and g++ inlines more and warns of what is not there
+    target_compile_options(ddim_warnings INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>
+                           $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  endif()
 endif()
 
 add_library(ddim_settings INTERFACE)

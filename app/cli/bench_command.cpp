@@ -78,7 +78,7 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
     print_row(op);
     if (!op.algorithm.empty()) algorithms.insert(fmt::format("{}: {}", op.algorithm, op.reason));
   }
-  print_row({.op = "sum", .ms = sum_ms, .gflop = result.gflop});
+  print_row({.op = "sum", .algorithm = {}, .reason = {}, .ms = sum_ms, .gflop = result.gflop});
   fmt::print("\n");
   for (const std::string& algorithm : algorithms) fmt::print("{}\n", algorithm);
 }

@@ -13,7 +13,7 @@ inline std::string with_thousands(std::int64_t number) {
   const std::size_t begin = text.starts_with('-') ? 1 : 0;
   for (std::size_t at = text.size(); at > begin + 3;) {
     at -= 3;
-    text.insert(at, ",");
+    text.insert(at, 1, ',');
   }
   return text;
 }

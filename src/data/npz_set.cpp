@@ -20,7 +20,7 @@ constexpr std::size_t kMaxFileBytes = std::size_t{16} << 30;
 
 bool is_whole(const io::NpzArray& array) { return array.type[1] == 'u' || array.type[1] == 'i'; }
 
-bool holds_pictures(const io::NpzArray& array) {
+bool are_pictures(const io::NpzArray& array) {
   const bool fits = array.type == "|u1" || array.type == "<u2" || array.type[1] == 'f';
   return fits && (array.shape.size() == 4 || array.shape.size() == 3);
 }
@@ -51,10 +51,10 @@ std::string ending_of(const Arrays& arrays, std::optional<DataSplit> split,
 const io::NpzArray& pictures_of(const Arrays& arrays, const std::string& ending,
                                 const std::string& file) {
   const io::NpzArray* known = named(arrays, {"arr_0", "images", "x"}, ending);
-  if (known != nullptr && holds_pictures(*known)) return *known;
+  if (known != nullptr && are_pictures(*known)) return *known;
   const io::NpzArray* found = nullptr;
   for (const io::NpzArray& array : arrays) {
-    if (!holds_pictures(array)) continue;
+    if (!are_pictures(array)) continue;
     if (found != nullptr)
       fail(ErrorCode::corrupt, file, ": ", found->name, " and ", array.name,
            " both hold pictures; expected one array of bytes [N,H,W,C], or arr_0");

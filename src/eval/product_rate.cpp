@@ -14,7 +14,6 @@ namespace {
 
 /// Of one thread, by a linear layer.
 double rate_of_thread(const Device& device) {
-  using Clock = std::chrono::steady_clock;
   constexpr std::int64_t kRows = 48;
   constexpr std::int64_t kChannels = 256;
   constexpr std::int64_t kOutputs = 64;
@@ -26,10 +25,10 @@ double rate_of_thread(const Device& device) {
   for (Tensor tensor : {x, weight}) device.kernels().fill(1.0, tensor);
   double least_seconds = std::numeric_limits<double>::infinity();
   for (int run = 0; run < kRuns; ++run) {
-    const Clock::time_point start = Clock::now();
+    const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < kCallsPerRun; ++i) device.kernels().linear(x, weight, {}, y);
-    least_seconds =
-        std::min(least_seconds, std::chrono::duration<double>(Clock::now() - start).count());
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    least_seconds = std::min(least_seconds, time.count());
   }
   return 2.0 * kRows * kChannels * kOutputs * kCallsPerRun / least_seconds;
 }

@@ -40,9 +40,9 @@ class Mask {
   int shift_;
 };
 
-class Decoder {
+class BmpDecoder {
  public:
-  Decoder(Bytes bytes, const std::string& file_name) : bytes_(bytes), file_name_(file_name) {}
+  BmpDecoder(Bytes bytes, const std::string& file_name) : bytes_(bytes), file_name_(file_name) {}
 
   Picture decode() {
     read_header();
@@ -250,7 +250,7 @@ class Decoder {
 }  // namespace
 
 Picture decode_bmp(std::span<const std::byte> bytes, const std::string& file_name) {
-  return Decoder(bytes, file_name).decode();
+  return BmpDecoder(bytes, file_name).decode();
 }
 
 }  // namespace ddim::engine::io

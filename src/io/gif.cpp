@@ -22,13 +22,13 @@ int take_bytes(GifFileType* gif, GifByteType* out, int size) {
   return static_cast<int>(count);
 }
 
-struct Close {
+struct CloseGif {
   void operator()(GifFileType* gif) const { DGifCloseFile(gif, nullptr); }
 };
 
-class Decoder {
+class GifDecoder {
  public:
-  Decoder(std::span<const std::byte> bytes, const std::string& file_name)
+  GifDecoder(std::span<const std::byte> bytes, const std::string& file_name)
       : file_name_(file_name), rest_(bytes) {
     int error = D_GIF_SUCCEEDED;
     gif_.reset(DGifOpen(&rest_, take_bytes, &error));
@@ -127,7 +127,7 @@ class Decoder {
 
   const std::string& file_name_;
   std::span<const std::byte> rest_;
-  std::unique_ptr<GifFileType, Close> gif_;
+  std::unique_ptr<GifFileType, CloseGif> gif_;
   std::optional<int> transparent_;
 };
 
@@ -136,7 +136,7 @@ class Decoder {
 bool has_gif() noexcept { return true; }
 
 Picture decode_gif(std::span<const std::byte> bytes, const std::string& file_name) {
-  return Decoder(bytes, file_name).decode();
+  return GifDecoder(bytes, file_name).decode();
 }
 
 }  // namespace ddim::engine::io

@@ -61,9 +61,9 @@ Image rgb_of_inverted_cmyk(const Image& cmyk) {
   return rgb;
 }
 
-class Decoder {
+class JpegDecoder {
  public:
-  Decoder(std::span<const std::byte> bytes, const std::string& file_name)
+  JpegDecoder(std::span<const std::byte> bytes, const std::string& file_name)
       : file_name_(file_name), bytes_(bytes) {
     info_.err = jpeg_std_error(&errors_);
     errors_.error_exit = on_error;
@@ -74,9 +74,9 @@ class Decoder {
     run([this] { jpeg_create_decompress(&info_); });
     info_.progress = &progress_;
   }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
-  ~Decoder() { jpeg_destroy_decompress(&info_); }
+  JpegDecoder(const JpegDecoder&) = delete;
+  JpegDecoder& operator=(const JpegDecoder&) = delete;
+  ~JpegDecoder() { jpeg_destroy_decompress(&info_); }
 
   Picture decode() {
     run([this] {
@@ -144,7 +144,7 @@ class Decoder {
 }  // namespace
 
 Picture decode_jpeg(std::span<const std::byte> bytes, const std::string& file_name) {
-  return Decoder(bytes, file_name).decode();
+  return JpegDecoder(bytes, file_name).decode();
 }
 
 }  // namespace ddim::engine::io

@@ -65,7 +65,7 @@ int on_warning(TIFF*, void* source, const char*, const char* format, va_list arg
   return 1;
 }
 
-struct Close {
+struct CloseTiff {
   void operator()(TIFF* tiff) const { TIFFClose(tiff); }
 };
 struct FreeOptions {
@@ -75,9 +75,9 @@ struct FreeOptions {
 /// No part of a file within kMaxPixels needs more at once.
 constexpr tmsize_t kMaxPartBytes = tmsize_t{1} << 30;
 
-class Decoder {
+class TiffDecoder {
  public:
-  Decoder(std::span<const std::byte> bytes, const std::string& file_name)
+  TiffDecoder(std::span<const std::byte> bytes, const std::string& file_name)
       : file_name_(file_name), source_{.bytes = bytes} {
     const std::unique_ptr<TIFFOpenOptions, FreeOptions> options(TIFFOpenOptionsAlloc());
     if (options == nullptr) throw std::bad_alloc();
@@ -280,7 +280,7 @@ class Decoder {
 
   const std::string& file_name_;
   Source source_;
-  std::unique_ptr<TIFF, Close> tiff_;
+  std::unique_ptr<TIFF, CloseTiff> tiff_;
   std::int64_t width_ = 0, height_ = 0;
   std::uint16_t bits_ = 0, samples_ = 0, photometric_ = 0;
 };
@@ -290,7 +290,7 @@ class Decoder {
 bool has_tiff() noexcept { return true; }
 
 Picture decode_tiff(std::span<const std::byte> bytes, const std::string& file_name) {
-  return Decoder(bytes, file_name).decode();
+  return TiffDecoder(bytes, file_name).decode();
 }
 
 }  // namespace ddim::engine::io

@@ -6,24 +6,17 @@
 
 #include "base/error.h"
 #include "io/tensor_table.h"
+#include "io/zip_format.h"
 
 namespace ddim::engine::io {
 namespace {
 
-// PKWARE's APPNOTE.TXT, sections 4.3.7 to 4.3.16; all numbers are little-endian.
 constexpr std::uint32_t kLocalHeader = 0x04034b50;
 constexpr std::uint32_t kDirectoryHeader = 0x02014b50;
 constexpr std::uint32_t kZip64End = 0x06064b50;
 constexpr std::uint32_t kZip64Locator = 0x07064b50;
 constexpr std::uint32_t kEnd = 0x06054b50;
-constexpr std::size_t kLocalHeaderSize = 30;
-constexpr std::size_t kDirectoryHeaderSize = 46;
-constexpr std::size_t kZip64EndSize = 56;
-constexpr std::size_t kZip64LocatorSize = 20;
-constexpr std::size_t kEndSize = 22;
 constexpr std::size_t kMaxCommentSize = 0xFFFF;
-constexpr std::uint32_t kInZip64 = 0xFFFFFFFF;  ///< "the zip64 field has it"
-constexpr std::uint16_t kInZip64Short = 0xFFFF;
 constexpr std::uint16_t kZip64Field = 0x0001;
 constexpr std::uint16_t kEncrypted = 1U << 0 | 1U << 6 | 1U << 13;
 constexpr std::uint16_t kSizesFollowData = 1U << 3;

@@ -7,22 +7,18 @@
 #include <utility>
 
 #include "base/error.h"
+#include "io/zip_format.h"
 
 namespace ddim::engine::io {
 namespace {
 
-// PKWARE's APPNOTE.TXT, sections 4.3.7 to 4.3.16.
 constexpr std::uint64_t kAlignment = 64;
-constexpr std::uint64_t kLocalHeaderSize = 30;
 constexpr std::uint64_t kDescriptorSize = 16;
-constexpr std::uint64_t kDirectoryHeaderSize = 46;
 constexpr std::uint64_t kZip64FieldSize = 12;  // id, size, the place of the local header
-constexpr std::uint64_t kEndSize = 56 + 20 + 22;
-constexpr std::uint32_t kInZip64 = 0xFFFFFFFF;
-constexpr std::uint16_t kInZip64Short = 0xFFFF;
+constexpr std::uint64_t kEndsSize = kZip64EndSize + kZip64LocatorSize + kEndSize;
 constexpr std::uint16_t kFlags = 1U << 3 | 1U << 11;  // sizes follow the data; names are UTF-8
 constexpr std::uint16_t kPaddingField = 0x4246;       // "FB", as PyTorch calls it
-constexpr std::uint16_t kVersion = 45;                // of APPNOTE, with zip64
+constexpr std::uint16_t kZip64Version = 45;           // of APPNOTE, with zip64
 
 /// Little-endian numbers and text, one after the other.
 class Bytes {
@@ -58,7 +54,7 @@ std::uint64_t padding_size(const ZipMember& member, std::uint64_t begin) {
 Bytes local_header(const ZipMember& member, std::uint64_t begin) {
   const std::uint64_t padding = padding_size(member, begin);
   Bytes bytes;
-  bytes.add<std::uint32_t>(0x04034b50).add(kVersion).add(kFlags);
+  bytes.add<std::uint32_t>(0x04034b50).add(kZip64Version).add(kFlags);
   bytes.add<std::uint16_t>(0).add<std::uint32_t>(0);                        // stored, no date
   bytes.add<std::uint32_t>(0).add<std::uint32_t>(0).add<std::uint32_t>(0);  // in the descriptor
   bytes.add(static_cast<std::uint16_t>(member.name.size()));
@@ -84,7 +80,7 @@ bool needs_zip64(std::uint64_t begin) { return begin >= kInZip64; }
 Bytes directory_header(const ZipMember& member, const Written& written) {
   const bool zip64 = needs_zip64(written.begin);
   Bytes bytes;
-  bytes.add<std::uint32_t>(0x02014b50).add(kVersion).add(kVersion).add(kFlags);
+  bytes.add<std::uint32_t>(0x02014b50).add(kZip64Version).add(kZip64Version).add(kFlags);
   bytes.add<std::uint16_t>(0).add<std::uint32_t>(0);  // stored, no date
   bytes.add(written.crc32).add(written.size).add(written.size);
   bytes.add(static_cast<std::uint16_t>(member.name.size()));
@@ -97,7 +93,7 @@ Bytes directory_header(const ZipMember& member, const Written& written) {
 
 Bytes end_records(std::uint64_t num_members, std::uint64_t begin, std::uint64_t end) {
   Bytes bytes;
-  bytes.add<std::uint32_t>(0x06064b50).add<std::uint64_t>(44).add(kVersion).add(kVersion);
+  bytes.add<std::uint32_t>(0x06064b50).add<std::uint64_t>(44).add(kZip64Version).add(kZip64Version);
   bytes.add<std::uint32_t>(0).add<std::uint32_t>(0).add(num_members).add(num_members);
   bytes.add(end - begin).add(begin);
   bytes.add<std::uint32_t>(0x07064b50).add<std::uint32_t>(0).add(end).add<std::uint32_t>(1);
@@ -120,7 +116,7 @@ std::uint64_t archive_size(const std::vector<ZipMember>& members) {
     place += kLocalHeaderSize + member.name.size() + padding_size(member, place) +
              member.content.size_bytes + kDescriptorSize;
   }
-  return place + directory + kEndSize;
+  return place + directory + kEndsSize;
 }
 
 void write_archive(const std::vector<ZipMember>& members, const ByteSink& sink) {

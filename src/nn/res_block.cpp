@@ -11,7 +11,6 @@
 namespace ddim::engine {
 namespace {
 
-constexpr ConvGeometry kConv3x3{.kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1};
 constexpr ConvGeometry kConv1x1{.kernel = 1, .stride = 1, .pad_begin = 0, .pad_end = 0};
 
 GroupNormOptions norm_and(Activation activation, const UNetConfig& config) {

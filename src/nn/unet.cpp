@@ -8,8 +8,6 @@
 namespace ddim::engine {
 namespace {
 
-constexpr ConvGeometry kConv3x3{.kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1};
-
 std::vector<DownBlock> make_down_blocks(UNetBuilder& builder) {
   std::vector<DownBlock> blocks;
   std::int64_t channels = builder.config.conv_in_channels();

@@ -74,6 +74,8 @@ struct ConvGeometry {
   }
 };
 
+inline constexpr ConvGeometry kConv3x3{.kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1};
+
 /// What a convolution adds to its sums before it writes them: a Tensor each for a kernel, a Var for
 /// an op. Undefined ones are left out.
 template <class Value>

@@ -23,7 +23,7 @@ constexpr std::string_view kCsvHeader =
     "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped,validation_loss\n";
 
 /// Six digits are enough for a curve; NaN is "nan".
-std::string number(double value) {
+std::string six_digits(double value) {
   std::array<char, 32> text;
   const auto end =
       std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 6)
@@ -31,7 +31,7 @@ std::string number(double value) {
   return {text.data(), end};
 }
 /// JSON has no NaN and no infinity.
-std::string json_number(double value) { return std::isfinite(value) ? number(value) : "null"; }
+std::string json_number(double value) { return std::isfinite(value) ? six_digits(value) : "null"; }
 
 /// The complete lines of a file; none when it does not exist.
 std::vector<std::string> complete_lines(const fs::path& path) {
@@ -142,11 +142,11 @@ MetricsLog::MetricsLog(const fs::path& run_folder, std::int64_t step)
 }
 
 void MetricsLog::write(const MetricsLine& line) {
-  csv_ << line.step << ',' << line.images << ',' << number(line.loss) << ','
-       << number(line.grad_norm) << ',' << number(line.learning_rate) << ','
-       << number(line.images_per_second) << ',' << number(line.seconds) << ',' << line.skipped
-       << ',' << (std::isnan(line.validation_loss) ? "" : number(line.validation_loss))
-       << std::endl;
+  csv_ << line.step << ',' << line.images << ',' << six_digits(line.loss) << ','
+       << six_digits(line.grad_norm) << ',' << six_digits(line.learning_rate) << ','
+       << six_digits(line.images_per_second) << ',' << six_digits(line.seconds) << ','
+       << line.skipped << ','
+       << (std::isnan(line.validation_loss) ? "" : six_digits(line.validation_loss)) << std::endl;
   jsonl_ << "{\"step\": " << line.step << ", \"images\": " << line.images
          << ", \"loss\": " << json_number(line.loss)
          << ", \"grad_norm\": " << json_number(line.grad_norm)

@@ -15,7 +15,7 @@
 namespace ddim::engine::train {
 namespace {
 
-constexpr std::size_t kMaxSteps = 50;
+constexpr std::size_t kMeanSteps = 50;
 
 template <class... Values>
 std::string printed(const char* format, Values... values) {
@@ -49,7 +49,7 @@ void RecentSteps::add(const StepReport& report) {
   steps_.push_back({.seconds = std::chrono::duration<double>(now - last_).count(),
                     .loss = report.loss,
                     .refused = !report.refused.empty()});
-  if (steps_.size() > kMaxSteps) steps_.pop_front();
+  if (steps_.size() > kMeanSteps) steps_.pop_front();
   newest_ = report;
   last_ = now;
 }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tests/api/small_models.h"
 #include "tests/support/expect_error.h"
 
 namespace ddim::api_test {
@@ -26,13 +27,6 @@ Denoiser normal_pixels() {
                                      (call.x_t[i] - std::sqrt(alpha_bar) * kMean) / variance);
   };
   return denoiser;
-}
-
-double largest_difference(const FloatImages& a, const FloatImages& b) {
-  double largest = 0.0;
-  for (std::size_t i = 0; i < a.values.size(); ++i)
-    largest = std::max(largest, std::abs(static_cast<double>(a.values[i]) - b.values[i]));
-  return largest;
 }
 
 class CustomDenoiser : public testing::Test {

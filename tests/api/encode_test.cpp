@@ -18,13 +18,6 @@ using test::expect_error;
 
 class Encoding : public MicroModel {};
 
-double largest_difference(const FloatImages& a, const FloatImages& b) {
-  double largest = 0.0;
-  for (std::size_t i = 0; i < a.values.size(); ++i)
-    largest = std::max(largest, std::abs(static_cast<double>(a.values[i]) - b.values[i]));
-  return largest;
-}
-
 /// The file of one number that another program might write.
 void write_foreign_codes(const std::filesystem::path& path, const std::string& tau, float value) {
   std::string header = R"({"__metadata__":{"tau":")" + tau +

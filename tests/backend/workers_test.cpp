@@ -39,9 +39,9 @@ struct Network {
 
 TEST(Workers, ComputeWhatOneDeviceComputes) {
   constexpr int kWorkers = 4;
-  constexpr std::int64_t kImages = 12;
+  constexpr std::int64_t kNumImages = 12;
   const Device device = make_device(DeviceKind::cpu, 1);
-  const Tensor x = normal_tensor(device, {kImages, 8, 8, 16}, 0);
+  const Tensor x = normal_tensor(device, {kNumImages, 8, 8, 16}, 0);
   const Tensor expected = Network(device)(device, x);
 
   for (int repeat = 0; repeat < 5; ++repeat) {
@@ -50,12 +50,12 @@ TEST(Workers, ComputeWhatOneDeviceComputes) {
     const std::int64_t packs_before = packed.num_fills();
     std::vector<Device> workers;
     for (int i = 0; i < kWorkers; ++i) workers.push_back(device.worker(1 + i % 2));
-    std::vector<int> right(kImages, 0);
-    run_workers(kWorkers, kImages, [&](int worker, std::int64_t image) {
+    std::vector<int> right(kNumImages, 0);
+    run_workers(kWorkers, kNumImages, [&](int worker, std::int64_t image) {
       const Tensor y = network(workers[static_cast<std::size_t>(worker)], x.slice(image, 1));
       right[static_cast<std::size_t>(image)] = same(y, expected.slice(image * 16, 16)) ? 1 : 0;
     });
-    EXPECT_EQ(right, std::vector<int>(kImages, 1));
+    EXPECT_EQ(right, std::vector<int>(kNumImages, 1));
     EXPECT_EQ(packed.num_fills() - packs_before, 3);
   }
 }

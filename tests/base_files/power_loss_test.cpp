@@ -15,8 +15,8 @@ using test::RecordingFileSystem;
 using test::TemporaryFolder;
 using test::write_text;
 
-const std::string kOld(3000, 'o');
-const std::string kNew(9000, 'n');
+const std::string kOldContent(3000, 'o');
+const std::string kNewContent(9000, 'n');
 
 FileContent in_pieces(const std::string& text) {
   return {text.size(), [&text](const ByteSink& sink) {
@@ -33,14 +33,14 @@ struct Tally {
   int lost = 0;    ///< not new although the writer had returned
 };
 
-/// Counts the states in which `name` holds neither kOld nor kNew.
+/// Counts the states in which `name` holds neither kOldContent nor kNewContent.
 Tally tally_file(const RecordingFileSystem& recorded, const std::string& name) {
   Tally tally;
   recorded.visit_states([&](int done, const DiskFiles& files) {
     ++tally.states;
     const auto found = files.find(name);
-    const bool is_new = found != files.end() && found->second == kNew;
-    const bool is_old = found != files.end() && found->second == kOld;
+    const bool is_new = found != files.end() && found->second == kNewContent;
+    const bool is_old = found != files.end() && found->second == kOldContent;
     if (!is_new && !is_old) ++tally.broken;
     if (done == recorded.num_calls() && !is_new) ++tally.lost;
   });
@@ -49,9 +49,9 @@ Tally tally_file(const RecordingFileSystem& recorded, const std::string& name) {
 
 TEST(PowerLoss, ReplacedFileIsOldOrNewInEveryState) {
   const TemporaryFolder folder;
-  write_text(folder / "a.bin", kOld);
+  write_text(folder / "a.bin", kOldContent);
   RecordingFileSystem recorded(folder.path());
-  write_file_durably(folder / "a.bin", in_pieces(kNew), Overwrite::allow, recorded);
+  write_file_durably(folder / "a.bin", in_pieces(kNewContent), Overwrite::allow, recorded);
   const Tally tally = tally_file(recorded, "a.bin");
   EXPECT_GE(tally.states, 100);
   EXPECT_EQ(tally.broken, 0);
@@ -63,14 +63,14 @@ enum class Skipped { file_sync, folder_sync, temporary };
 
 Tally tally_careless_writer(Skipped skipped) {
   const TemporaryFolder folder;
-  write_text(folder / "a.bin", kOld);
+  write_text(folder / "a.bin", kOldContent);
   RecordingFileSystem recorded(folder.path());
   const std::string target = (folder / "a.bin").string();
   const std::string temporary = (folder / "a.tmp").string();
   if (skipped == Skipped::temporary) recorded.unlink(target.c_str());
   const std::string& first = skipped == Skipped::temporary ? target : temporary;
   const int file = recorded.open(first.c_str(), O_WRONLY | O_CREAT, 0666);
-  recorded.write(file, reinterpret_cast<const std::byte*>(kNew.data()), kNew.size());
+  recorded.write(file, reinterpret_cast<const std::byte*>(kNewContent.data()), kNewContent.size());
   if (skipped != Skipped::file_sync) recorded.fsync(file);
   recorded.close(file);
   if (skipped != Skipped::temporary) recorded.rename(temporary.c_str(), target.c_str());
@@ -92,22 +92,22 @@ TEST(PowerLoss, FolderIsCompleteOrNotThereInEveryState) {
   const TemporaryFolder parent;
   {
     DurableFolder old_step(parent / "step-5", Manifest::write);
-    old_step.write_file("weights.bin", kOld);
+    old_step.write_file("weights.bin", kOldContent);
     old_step.commit();
   }
   const std::string old_manifest = test::read_text(parent / "step-5" / "manifest.json");
   RecordingFileSystem recorded(parent.path());
   {
     DurableFolder folder(parent / "step-10", Manifest::write, recorded);
-    folder.write_file("weights.bin", in_pieces(kNew));
+    folder.write_file("weights.bin", in_pieces(kNewContent));
     folder.write_file("unet/config.json", "{}");
-    folder.write_file("unet/weights.bin", in_pieces(kOld));
+    folder.write_file("unet/weights.bin", in_pieces(kOldContent));
     folder.commit();
   }
   const std::string manifest = test::read_text(parent / "step-10" / "manifest.json");
-  const DiskFiles complete = {{"step-10/weights.bin", kNew},
+  const DiskFiles complete = {{"step-10/weights.bin", kNewContent},
                               {"step-10/unet/config.json", "{}"},
-                              {"step-10/unet/weights.bin", kOld},
+                              {"step-10/unet/weights.bin", kOldContent},
                               {"step-10/manifest.json", manifest}};
   int states = 0, old_damaged = 0, partial = 0, lost = 0;
   recorded.visit_states([&](int done, const DiskFiles& files) {
@@ -120,8 +120,8 @@ TEST(PowerLoss, FolderIsCompleteOrNotThereInEveryState) {
     if (done == recorded.num_calls() && found != complete) ++lost;
     const auto old_weights = files.find("step-5/weights.bin");
     const auto old_list = files.find("step-5/manifest.json");
-    if (old_weights == files.end() || old_weights->second != kOld || old_list == files.end() ||
-        old_list->second != old_manifest) {
+    if (old_weights == files.end() || old_weights->second != kOldContent ||
+        old_list == files.end() || old_list->second != old_manifest) {
       ++old_damaged;
     }
   });
@@ -135,17 +135,17 @@ TEST(PowerLoss, FolderIsCompleteOrNotThereInEveryState) {
 // A removal that is cut short must not damage what stays either.
 TEST(PowerLoss, AbandonedFolderLeavesTheOthersAlone) {
   const TemporaryFolder parent;
-  write_text(parent / "other.bin", kOld);
+  write_text(parent / "other.bin", kOldContent);
   RecordingFileSystem recorded(parent.path());
   {
     DurableFolder folder(parent / "step-10", Manifest::leave_out, recorded);
-    folder.write_file("unet/weights.bin", in_pieces(kNew));
+    folder.write_file("unet/weights.bin", in_pieces(kNewContent));
   }
   int states = 0;
   recorded.visit_states([&](int, const DiskFiles& files) {
     ++states;
     ASSERT_TRUE(files.contains("other.bin"));
-    EXPECT_TRUE(files.at("other.bin") == kOld);
+    EXPECT_TRUE(files.at("other.bin") == kOldContent);
     for (const auto& [name, content] : files) EXPECT_FALSE(name.starts_with("step-10/"));
   });
   EXPECT_GE(states, 100);

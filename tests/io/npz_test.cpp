@@ -6,6 +6,7 @@
 
 #include "io/read_file.h"
 #include "io/zip_writer.h"
+#include "tests/io/safetensors_bytes.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/find_python.h"
 #include "tests/support/temporary_folder.h"
@@ -14,23 +15,16 @@ namespace ddim::engine::io {
 namespace {
 
 using test::expect_error;
+using test::text_of;
 using ::testing::ElementsAre;
 
 constexpr std::array<std::uint8_t, 6> kBytes{0, 1, 2, 253, 254, 255};
 constexpr std::array<std::int64_t, 3> kNumbers{-1, 0, std::int64_t{1} << 40};
 constexpr std::array<float, 2> kFloats{-0.5F, 1e-30F};
 
-std::string bytes_of(const FileContent& content) {
-  std::string bytes;
-  content.write_to([&](std::span<const std::byte> part) {
-    bytes.append(reinterpret_cast<const char*>(part.data()), part.size());
-  });
-  return bytes;
-}
-
 /// One array of each type, of 3, 1 and 2 axes.
 std::string three_arrays() {
-  return bytes_of(npz_content(
+  return text_of(npz_content(
       {{.name = "arr_0",
         .type = "|u1",
         .shape = {1, 3, 2},
@@ -39,12 +33,12 @@ std::string three_arrays() {
        {.name = "x", .type = "<f4", .shape = {2, 1}, .bytes = std::as_bytes(std::span(kFloats))}}));
 }
 
-std::vector<NpzArray> parse(std::string_view file) {
+std::vector<NpzArray> parse_file(std::string_view file) {
   return parse_npz(std::as_bytes(std::span(file)), "a.npz");
 }
 
 void expect_three_arrays(std::string_view file) {
-  const std::vector<NpzArray> arrays = parse(file);
+  const std::vector<NpzArray> arrays = parse_file(file);
   ASSERT_EQ(arrays.size(), 3U);
   const auto expect = [](const NpzArray& array, const char* name, const char* type,
                          const auto& values) {
@@ -70,7 +64,7 @@ std::string archive_of(const std::string& dictionary, const std::string& data,
       {.name = "a.npy", .content = FileContent(text.size(), [text](const ByteSink& sink) {
                           sink(std::as_bytes(std::span(text)));
                         })});
-  return bytes_of(zip_content(std::move(members)));
+  return text_of(zip_content(std::move(members)));
 }
 
 TEST(Npz, ArraysOfEachTypeComeBack) { expect_three_arrays(three_arrays()); }
@@ -78,26 +72,29 @@ TEST(Npz, ArraysOfEachTypeComeBack) { expect_three_arrays(three_arrays()); }
 TEST(Npz, AFileThatIsCutOffIsRefused) {
   const std::string whole = three_arrays();
   for (std::size_t size = 0; size < whole.size(); ++size)
-    EXPECT_THROW(parse(std::string_view(whole).substr(0, size)), Error) << size;
+    EXPECT_THROW(parse_file(std::string_view(whole).substr(0, size)), Error) << size;
 }
 
 TEST(Npz, AnArrayThatIsCutOffIsRefused) {
   const std::string data(3, 'x');
   const std::string dictionary = "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }\n";
-  EXPECT_THAT(parse(archive_of(dictionary, data))[0].shape, ElementsAre(3));
+  EXPECT_THAT(parse_file(archive_of(dictionary, data))[0].shape, ElementsAre(3));
   for (std::size_t size = 0; size < dictionary.size(); ++size)
-    EXPECT_THROW(parse(archive_of(dictionary.substr(0, size), "")), Error) << size;
+    EXPECT_THROW(parse_file(archive_of(dictionary.substr(0, size), "")), Error) << size;
   for (std::size_t size = 0; size < data.size(); ++size)
-    expect_error(ErrorCode::corrupt,
-                 "a.npz: array a: ", [&] { parse(archive_of(dictionary, data.substr(0, size))); });
+    expect_error(ErrorCode::corrupt, "a.npz: array a: ", [&] {
+      parse_file(archive_of(dictionary, data.substr(0, size)));
+    });
 }
 
 TEST(Npz, ReadsArraysWithoutElementsOrAxes) {
   EXPECT_THAT(
-      parse(archive_of("{'descr': '|u1', 'fortran_order': False, 'shape': (0, 7), }", ""))[0].shape,
+      parse_file(archive_of("{'descr': '|u1', 'fortran_order': False, 'shape': (0, 7), }", ""))[0]
+          .shape,
       ElementsAre(0, 7));
   EXPECT_THAT(
-      parse(archive_of("{'descr': '|u1', 'fortran_order': False, 'shape': (), }", "x"))[0].shape,
+      parse_file(archive_of("{'descr': '|u1', 'fortran_order': False, 'shape': (), }", "x"))[0]
+          .shape,
       ElementsAre());
 }
 
@@ -128,13 +125,13 @@ TEST(Npz, SaysWhatIsWrongWithAnArray) {
                 "its shape cannot"},
        })
     expect_error(ErrorCode::corrupt, std::vector<std::string>{"a.npz: array a: ", bad.message},
-                 [&] { parse(archive_of(bad.dictionary, "12345678")); });
+                 [&] { parse_file(archive_of(bad.dictionary, "12345678")); });
   expect_error(ErrorCode::corrupt, "a.npz: array a: not the start of a .npy file", [] {
-    parse(archive_of("{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }", "x",
-                     std::string("\x93NUMPY\x02\x00", 8)));
+    parse_file(archive_of("{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }", "x",
+                          std::string("\x93NUMPY\x02\x00", 8)));
   });
   expect_error(ErrorCode::corrupt, "a.npz: holds no arrays",
-               [] { parse(bytes_of(zip_content({}))); });
+               [] { parse_file(text_of(zip_content({}))); });
 }
 
 TEST(Npz, NumPyReadsOursAndWeReadNumPys) {
@@ -153,9 +150,9 @@ TEST(Npz, NumPyReadsOursAndWeReadNumPys) {
       (folder / "ours.npz").string() + "' '" + (folder / "theirs.npz").string() + "'";
   ASSERT_EQ(std::system(command.c_str()), 0);
   std::string theirs = read_file(folder / "theirs.npz", 1 << 20);
-  std::vector<NpzArray> arrays = parse(theirs);
+  std::vector<NpzArray> arrays = parse_file(theirs);
   std::ranges::sort(arrays, {}, &NpzArray::name);
-  expect_three_arrays(bytes_of(npz_content(arrays)));
+  expect_three_arrays(text_of(npz_content(arrays)));
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include "io/picture.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::engine::io::test {
+namespace ddim::test {
 
 /// Compares each picture in a folder that tools/make_picture_fixtures.py filled with what lies
 /// beside it, laid over white, and returns how many there were. No sample may differ by more than
@@ -22,12 +22,12 @@ inline int expect_all_look_as_in_pillow(const std::filesystem::path& folder) {
     const std::filesystem::path& path = entry.path();
     if (path.extension() == ".expected") continue;
     ++count;
-    const std::string expected = ddim::test::read_text(path.string() + ".expected");
+    const std::string expected = read_text(path.string() + ".expected");
     std::uint32_t size[2];
     std::memcpy(size, expected.data(), sizeof size);
     try {
-      const AnyImage image =
-          convert_channels(read_picture(path).image, Channels::rgb, Colour{255, 255, 255});
+      const engine::io::AnyImage image = engine::io::convert_channels(
+          engine::io::read_picture(path).image, Channels::rgb, Colour{255, 255, 255});
       std::visit(
           [&](const auto& found) {
             ASSERT_EQ(found.width, size[0]) << path;
@@ -50,4 +50,4 @@ inline int expect_all_look_as_in_pillow(const std::filesystem::path& folder) {
   return count;
 }
 
-}  // namespace ddim::engine::io::test
+}  // namespace ddim::test

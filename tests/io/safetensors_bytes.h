@@ -7,7 +7,7 @@
 
 #include "io/safetensors.h"
 
-namespace ddim::engine::io::test {
+namespace ddim::test {
 
 inline std::string length_bytes(std::uint64_t length) {
   std::string bytes(sizeof length, '\0');
@@ -25,7 +25,7 @@ inline std::span<const std::byte> bytes_of(std::string_view text) {
 }
 
 /// All that a FileContent writes.
-inline std::string text_of(const FileContent& content) {
+inline std::string text_of(const engine::FileContent& content) {
   std::string text;
   content.write_to([&text](std::span<const std::byte> bytes) {
     text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -33,4 +33,4 @@ inline std::string text_of(const FileContent& content) {
   return text;
 }
 
-}  // namespace ddim::engine::io::test
+}  // namespace ddim::test

@@ -26,8 +26,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kMicro = "tests/golden/micro";
 
-Device ref_device() { return make_device(DeviceKind::reference); }
-
 void convert_model(const fs::path& input, const fs::path& output, WeightType type) {
   write_model(open_model(input), output, {.type = type});
 }
@@ -50,7 +48,7 @@ class Convert : public testing::Test {
 
 TEST_F(Convert, KeepsEveryWeight) {
   convert_model(input_, output_, WeightType::f32);
-  const LoadedModel model = load_model(output_, ref_device());
+  const LoadedModel model = load_model(output_, make_device(DeviceKind::reference));
   const io::SafetensorsFile file = io::SafetensorsFile::open(input_ / "unet.safetensors");
   EXPECT_EQ(file.entries().size(), model.unet.parameters().size());
   for (const Parameter* parameter : model.unet.parameters())
@@ -133,8 +131,8 @@ TEST_F(Convert, HalvesADiffusersFolder) {
   convert_model(input_, output_, WeightType::f32);
   const fs::path half = folder_ / "half";
   convert_model(output_, half, WeightType::f16);
-  const LoadedModel whole = load_model(output_, ref_device());
-  const LoadedModel halved = load_model(half, ref_device());
+  const LoadedModel whole = load_model(output_, make_device(DeviceKind::reference));
+  const LoadedModel halved = load_model(half, make_device(DeviceKind::reference));
   const std::vector<float> a = to_host(whole.unet.parameters().front()->value);
   const std::vector<float> b = to_host(halved.unet.parameters().front()->value);
   EXPECT_NE(a, b);

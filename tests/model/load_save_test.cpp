@@ -25,10 +25,8 @@ using io::StoredType;
 
 constexpr const char* kWeights = "unet/diffusion_pytorch_model.safetensors";
 
-Device ref_device() { return make_device(DeviceKind::reference); }
-
 LoadedModel small_model() {
-  const Device device = ref_device();
+  const Device device = make_device(DeviceKind::reference);
   LoadedModel model{.device = device,
                     .unet = UNet(device, small_config()),
                     .schedule = diffusion::Schedule::linear(),
@@ -80,10 +78,11 @@ class LoadModel : public testing::Test {
     save_model(model_, path_, StoredType::f32);
   }
   void expect_same_weights() {
-    EXPECT_EQ(weights_of(load_model(path_, ref_device()).unet), weights_of(model_.unet));
+    EXPECT_EQ(weights_of(load_model(path_, make_device(DeviceKind::reference)).unet),
+              weights_of(model_.unet));
   }
   void expect_load_error(ErrorCode code, const std::vector<std::string>& parts) {
-    expect_error(code, parts, [&] { load_model(path_, ref_device()); });
+    expect_error(code, parts, [&] { load_model(path_, make_device(DeviceKind::reference)); });
   }
 
   TemporaryFolder folder_;
@@ -92,7 +91,7 @@ class LoadModel : public testing::Test {
 };
 
 TEST_F(LoadModel, GivesBackWhatWasSaved) {
-  const LoadedModel loaded = load_model(path_, ref_device());
+  const LoadedModel loaded = load_model(path_, make_device(DeviceKind::reference));
   EXPECT_EQ(loaded.unet.config(), small_config());
   EXPECT_EQ(weights_of(loaded.unet), weights_of(model_.unet));
   EXPECT_EQ(loaded.schedule.betas(), model_.schedule.betas());
@@ -101,7 +100,7 @@ TEST_F(LoadModel, GivesBackWhatWasSaved) {
 
 TEST_F(LoadModel, HalfPrecisionIsExactToHalfAnUnit) {
   save_model(model_, folder_ / "half", StoredType::f16);
-  const LoadedModel half = load_model(folder_ / "half", ref_device());
+  const LoadedModel half = load_model(folder_ / "half", make_device(DeviceKind::reference));
   const auto expected = weights_of(model_.unet);
   const auto found = weights_of(half.unet);
   for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -180,7 +179,7 @@ TEST_F(LoadModel, AttentionUnderBothNamesIsRefused) {
 
 TEST_F(LoadModel, BrainFloats) {
   edit_weights(path_ / kWeights, [](StoredTensor& tensor) { tensor.type = StoredType::bf16; });
-  const auto found = weights_of(load_model(path_, ref_device()).unet);
+  const auto found = weights_of(load_model(path_, make_device(DeviceKind::reference)).unet);
   const auto expected = weights_of(model_.unet);
   EXPECT_NE(found, expected);
   for (std::size_t j = 0; j < expected[0].size(); ++j)
@@ -303,7 +302,7 @@ TEST(SaveModel, AveragesInsteadOfTheNetworksOwnWeights) {
   write_model_files(output, model.unet.config(),
                     weight_sources(model.unet, averages, StoredType::f32), model.scheduler_config);
   output.commit();
-  const LoadedModel loaded = load_model(folder / "model", ref_device());
+  const LoadedModel loaded = load_model(folder / "model", make_device(DeviceKind::reference));
   for (const auto& values : weights_of(loaded.unet)) EXPECT_EQ(values[0], 0.5F);
 }
 

@@ -11,6 +11,7 @@
 #include "model/model.h"
 #include "model/official_names.h"
 #include "nn/initialisation.h"
+#include "tests/model/saved_networks.h"
 #include "tests/nn/published_configs.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
@@ -20,29 +21,14 @@ namespace ddim::engine::model {
 namespace {
 
 using test::expect_error;
+using test::official_network;
 using test::read_text;
 using test::TemporaryFolder;
+using test::values_of;
 using test::write_text;
 
 namespace fs = std::filesystem;
 using io::StoredType;
-
-/// As the official code has them: 32 groups, the levels of its network for CIFAR-10.
-UNetConfig official_network() {
-  return {.sample_size = 32,
-          .layers_per_block = 1,
-          .block_out_channels = {32, 64, 64, 64},
-          .attention_levels = {1}};
-}
-
-std::vector<std::vector<float>> values_of(const StoredWeights& weights) {
-  std::vector<std::vector<float>> values;
-  for (const io::TensorEntry& entry : weights) {
-    values.emplace_back(static_cast<std::size_t>(entry.num_elements()));
-    io::read_f32(entry, values.back());
-  }
-  return values;
-}
 
 class OpenModel : public testing::Test {
  protected:

@@ -11,6 +11,7 @@
 #include "model/file_configs.h"
 #include "model/model.h"
 #include "nn/initialisation.h"
+#include "tests/model/saved_networks.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
@@ -20,30 +21,15 @@ namespace {
 
 using test::edit_text;
 using test::expect_error;
+using test::official_network;
 using test::read_text;
 using test::TemporaryFolder;
+using test::values_of;
 using test::write_text;
 using testing::Contains;
 using testing::HasSubstr;
 
 namespace fs = std::filesystem;
-
-UNetConfig network() {
-  return {.sample_size = 32,
-          .layers_per_block = 1,
-          .block_out_channels = {32, 64, 64, 64},
-          .attention_levels = {1}};
-}
-
-std::vector<float> values_of(const StoredWeights& weights) {
-  std::vector<float> all;
-  for (const io::TensorEntry& entry : weights) {
-    std::vector<float> values(static_cast<std::size_t>(entry.num_elements()));
-    io::read_f32(entry, values);
-    all.insert(all.end(), values.begin(), values.end());
-  }
-  return all;
-}
 
 ForwardProcess process_of(const ModelFiles& files) {
   return model::process_of(files.scheduler, files.scheduler_path.string());
@@ -70,7 +56,7 @@ class TrainingFolders : public testing::Test {
   ModelFiles saved(const char* name, std::uint64_t seed) {
     const Device device = make_device(DeviceKind::reference);
     LoadedModel model{.device = device,
-                      .unet = UNet(device, network()),
+                      .unet = UNet(device, official_network()),
                       .schedule = diffusion::Schedule::linear(),
                       .scheduler_config = file_config(ForwardProcess{})};
     initialise(model.unet, Initialisation::pytorch, seed);
@@ -82,7 +68,7 @@ class TrainingFolders : public testing::Test {
   }
 
   TemporaryFolder folder_;
-  const std::vector<float> trained_, average_;
+  const std::vector<std::vector<float>> trained_, average_;
   fs::path checkpoint_;
 };
 

@@ -12,6 +12,7 @@
 #include "model/model.h"
 #include "model/official_names.h"
 #include "nn/initialisation.h"
+#include "tests/model/saved_networks.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
@@ -19,27 +20,13 @@ namespace ddim::engine::model {
 namespace {
 
 using test::expect_error;
+using test::official_network;
 using test::TemporaryFolder;
+using test::values_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
 namespace fs = std::filesystem;
-
-UNetConfig network() {
-  return {.sample_size = 32,
-          .layers_per_block = 1,
-          .block_out_channels = {32, 64, 64, 64},
-          .attention_levels = {1}};
-}
-
-std::vector<std::vector<float>> values_of(const StoredWeights& weights) {
-  std::vector<std::vector<float>> values;
-  for (const io::TensorEntry& entry : weights) {
-    values.emplace_back(static_cast<std::size_t>(entry.num_elements()));
-    io::read_f32(entry, values.back());
-  }
-  return values;
-}
 
 class WeightChoice : public testing::Test {
  protected:
@@ -48,7 +35,7 @@ class WeightChoice : public testing::Test {
   ModelFiles saved(const char* name, std::uint64_t seed) {
     const Device device = make_device(DeviceKind::reference);
     LoadedModel model{.device = device,
-                      .unet = UNet(device, network()),
+                      .unet = UNet(device, official_network()),
                       .schedule = diffusion::Schedule::linear(),
                       .scheduler_config = file_config(ForwardProcess{})};
     initialise(model.unet, Initialisation::pytorch, seed);
@@ -59,7 +46,7 @@ class WeightChoice : public testing::Test {
   enum class Names { diffusers, official };
   static std::string name_of(const io::TensorEntry& entry, Names names) {
     return names == Names::diffusers ? entry.name
-                                     : official_name(entry.name, network().num_levels());
+                                     : official_name(entry.name, official_network().num_levels());
   }
   static void put(io::TorchWriter& writer, const ModelFiles& files, const std::string& prefix,
                   Names names) {
@@ -386,7 +373,7 @@ TEST_F(WeightChoice, NoFileIsCalledByAProjectsNameForItsKeys) {
 
 TEST_F(WeightChoice, ASizeThatTheWeightsDoNotTellIsAskedFor) {
   for (const std::vector<std::int64_t>& levels : {std::vector<std::int64_t>{}, {0}, {2}, {1, 2}}) {
-    UNetConfig config = network();
+    UNetConfig config = official_network();
     config.attention_levels = levels;
     const Device device = make_device(DeviceKind::reference);
     const UNet unet(device, config);

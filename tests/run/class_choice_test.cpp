@@ -7,12 +7,14 @@
 #include "run/generate.h"
 #include "run/network.h"
 #include "tests/nn/published_configs.h"
+#include "tests/run/run_of.h"
 #include "tests/support/expect_error.h"
 
 namespace ddim::engine::run {
 namespace {
 
 using test::expect_error;
+using test::run_of;
 
 UNetConfig for_pictures(UNetConfig config) {
   config.out_channels = config.in_channels;
@@ -26,13 +28,6 @@ UNet make_unet(const UNetConfig& config) {
   UNet unet(make_device(DeviceKind::cpu), config);
   initialise(unet, Initialisation::pytorch, 1);
   return unet;
-}
-
-Generated run_of(const UNet& unet, const SampleOptions& options) {
-  const TrainedNetwork model{.network = make_network(unet),
-                             .schedule = diffusion::Schedule::linear()};
-  const Plan plan = diffusion::make_plan(model.schedule, model.prediction, options.plan);
-  return generate(model, plan, options);
 }
 
 struct Draw {

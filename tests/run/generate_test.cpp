@@ -11,12 +11,14 @@
 #include "diffusion/sampler.h"
 #include "nn/initialisation.h"
 #include "tensor/kernels.h"
+#include "tests/run/run_of.h"
 #include "tests/support/expect_error.h"
 
 namespace ddim::engine::run {
 namespace {
 
 using test::expect_error;
+using test::run_of;
 
 UNetConfig config_of(std::int64_t sample_size, std::int64_t channels) {
   return {.sample_size = sample_size,
@@ -30,13 +32,6 @@ UNet make_unet(const Device& device, const UNetConfig& config = config_of(8, 8))
   UNet unet(device, config);
   initialise(unet, Initialisation::pytorch, 1);
   return unet;
-}
-
-Generated run_of(const UNet& unet, const SampleOptions& options) {
-  const TrainedNetwork model{.network = make_network(unet),
-                             .schedule = diffusion::Schedule::linear()};
-  const Plan plan = diffusion::make_plan(model.schedule, model.prediction, options.plan);
-  return generate(model, plan, options);
 }
 
 class Generate : public testing::TestWithParam<DeviceKind> {

@@ -12,15 +12,15 @@
 namespace ddim::engine::run {
 namespace {
 
-struct Cut {
+struct Part {
   std::int64_t first, num_images;
-  friend auto operator<=>(const Cut&, const Cut&) = default;
+  friend auto operator<=>(const Part&, const Part&) = default;
 };
 
-std::vector<Cut> cuts_of(const ImageWorkersOptions& options) {
+std::vector<Part> cuts_of(const ImageWorkersOptions& options) {
   const ImageWorkers workers(make_dry_device(), options);
   std::mutex mutex;
-  std::vector<Cut> cuts;
+  std::vector<Part> cuts;
   workers.run([&](const Device&, std::int64_t first, std::int64_t num_images) {
     const std::lock_guard lock(mutex);
     cuts.push_back({first, num_images});
@@ -37,7 +37,7 @@ TEST(ImageWorkers, EveryImageIsInOneMicroBatch) {
         const auto cuts =
             cuts_of({.num_images = num_images, .batch = batch, .num_threads = num_threads});
         std::int64_t next = 0;
-        for (const Cut& cut : cuts) {
+        for (const Part& cut : cuts) {
           ASSERT_EQ(cut.first, next);
           ASSERT_GE(cut.num_images, 1);
           ASSERT_LE(cut.num_images, std::min(batch, ImageWorkers::kLargestMicroBatch));
@@ -52,11 +52,11 @@ TEST(ImageWorkers, EveryImageIsInOneMicroBatch) {
 
 TEST(ImageWorkers, SharesTheWorkEvenly) {
   EXPECT_EQ(cuts_of({.num_images = 12, .batch = 16, .num_threads = 2}),
-            (std::vector<Cut>{{0, 6}, {6, 6}}));
+            (std::vector<Part>{{0, 6}, {6, 6}}));
   EXPECT_EQ(cuts_of({.num_images = 20, .batch = 16, .num_threads = 2}),
-            (std::vector<Cut>{{0, 5}, {5, 5}, {10, 5}, {15, 5}}));
+            (std::vector<Part>{{0, 5}, {5, 5}, {10, 5}, {15, 5}}));
   EXPECT_EQ(cuts_of({.num_images = 3, .batch = 16, .num_threads = 4}),
-            (std::vector<Cut>{{0, 1}, {1, 1}, {2, 1}}));
+            (std::vector<Part>{{0, 1}, {1, 1}, {2, 1}}));
 }
 
 TEST(ImageWorkers, CountsAllocationsSinceReserve) {

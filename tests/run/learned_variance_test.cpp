@@ -10,12 +10,14 @@
 #include "run/network.h"
 #include "tensor/kernels.h"
 #include "tests/nn/published_configs.h"
+#include "tests/run/run_of.h"
 #include "tests/support/expect_error.h"
 
 namespace ddim::engine::run {
 namespace {
 
 using test::expect_error;
+using test::run_of;
 
 class LearnedVarianceNetwork : public testing::Test {
  protected:
@@ -40,12 +42,6 @@ class LearnedVarianceNetwork : public testing::Test {
       value.mark_modified();
     }
     return half;
-  }
-  static Generated run_of(const UNet& unet, const SampleOptions& options) {
-    const TrainedNetwork model{.network = make_network(unet),
-                               .schedule = diffusion::Schedule::linear()};
-    return generate(model, diffusion::make_plan(model.schedule, model.prediction, options.plan),
-                    options);
   }
   static std::vector<float> draw(const UNet& unet, Sampler sampler, std::int64_t batch = 4,
                                  double guidance = 1.0) {
