@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kMaxFileBytes = std::size_t{16} << 30;
+constexpr std::size_t kMaxSetBytes = std::size_t{16} << 30;
 constexpr std::size_t kMaxStatisticsBytes = std::size_t{1} << 30;
 
 std::span<const std::byte> bytes_of(const auto& values) { return std::as_bytes(std::span(values)); }
@@ -62,7 +62,7 @@ std::vector<double> numbers_of(const io::NpzArray& array) {
 
 bool holds_statistics(const fs::path& path) {
   if (path.extension() != ".npz" || !fs::is_regular_file(path)) return false;
-  const std::string bytes = io::read_file(path, kMaxFileBytes);
+  const std::string bytes = io::read_file(path, kMaxSetBytes);
   return std::ranges::any_of(io::parse_npz(std::as_bytes(std::span(bytes)), path.string()),
                              [](const io::NpzArray& array) { return array.name == "mu"; });
 }

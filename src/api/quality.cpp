@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kMaxFileBytes = std::size_t{1} << 30;
+constexpr std::size_t kMaxExtractorBytes = std::size_t{1} << 30;
 constexpr const char* kFileName = "model.safetensors";
 constexpr std::int64_t kNeighbours = kFewestPictures - 1;
 constexpr std::size_t kPictureBytes = 3 * eval::FeatureNetwork::kSize * eval::FeatureNetwork::kSize;
@@ -194,7 +194,7 @@ FeatureExtractor FeatureExtractor::load(const fs::path& folder, DeviceKind kind)
   const fs::path path = folder / kFileName;
   require(fs::is_regular_file(path), "--extractor ", folder.string(), ": has no ", kFileName,
           "; the extractor ", eval::kExtractorName, " comes with ddim");
-  const std::string content = io::read_file(path, kMaxFileBytes);
+  const std::string content = io::read_file(path, kMaxExtractorBytes);
   const std::string hash = sha256_hex(std::as_bytes(std::span(content)));
   const io::SafetensorsFile file = io::SafetensorsFile::open(path);
   std::map<std::string, NamedTensor> tensors;

@@ -10,7 +10,7 @@ namespace {
 using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 
-constexpr std::int64_t kBlock = 256;  // pictures that are summed together
+constexpr std::int64_t kMomentBlock = 256;  // pictures that are summed together
 
 }  // namespace
 
@@ -18,7 +18,7 @@ struct FeatureMoments::Sums {
   std::int64_t count = 0;  // in mean and scatter
   Vector mean;
   Matrix scatter;  // sum of (x - mean) (x - mean)^T, lower half
-  Matrix block;    // [D,kBlock]: pictures not yet in mean and scatter
+  Matrix block;    // [D,kMomentBlock]: pictures not yet in mean and scatter
   std::int64_t pending = 0;
 
   void merge_block() {
@@ -40,7 +40,7 @@ struct FeatureMoments::Sums {
 FeatureMoments::FeatureMoments(std::int64_t dimensions) : sums_(std::make_unique<Sums>()) {
   sums_->mean = Vector::Zero(dimensions);
   sums_->scatter = Matrix::Zero(dimensions, dimensions);
-  sums_->block = Matrix(dimensions, kBlock);
+  sums_->block = Matrix(dimensions, kMomentBlock);
 }
 FeatureMoments::FeatureMoments(FeatureMoments&&) noexcept = default;
 FeatureMoments& FeatureMoments::operator=(FeatureMoments&&) noexcept = default;
@@ -51,7 +51,7 @@ void FeatureMoments::add(std::span<const float> features) {
          " dimensions, not ", sums_->mean.size());
   for (std::size_t i = 0; i < features.size(); ++i)
     sums_->block(static_cast<Eigen::Index>(i), sums_->pending) = features[i];
-  if (++sums_->pending == kBlock) sums_->merge_block();
+  if (++sums_->pending == kMomentBlock) sums_->merge_block();
 }
 
 std::int64_t FeatureMoments::count() const { return sums_->count + sums_->pending; }

@@ -15,30 +15,30 @@
 namespace ddim::engine::eval {
 namespace {
 
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-constexpr std::int64_t kBlock = 256;
+constexpr std::int64_t kRowBlock = 256;
 
-Matrix rows_of(const FeatureRows& rows, std::int64_t first, std::int64_t count) {
+RowMatrix rows_of(const FeatureRows& rows, std::int64_t first, std::int64_t count) {
   return Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
              rows[first].data(), count, rows.dimensions)
       .cast<double>();
 }
 
-Matrix all_of(const FeatureRows& rows) { return rows_of(rows, 0, rows.count()); }
+RowMatrix all_of(const FeatureRows& rows) { return rows_of(rows, 0, rows.count()); }
 
-Eigen::ArrayXXd kernel(const Matrix& x, const Matrix& y) {
+Eigen::ArrayXXd kernel(const RowMatrix& x, const RowMatrix& y) {
   return ((x * y.transpose()).array() / static_cast<double>(x.cols()) + 1.0).cube();
 }
 
 /// Sum of the kernel over pairs of different rows, over their number.
-double mean_of_pairs(const Matrix& x) {
+double mean_of_pairs(const RowMatrix& x) {
   const Eigen::ArrayXXd k = kernel(x, x);
   const auto n = static_cast<double>(x.rows());
   return (k.sum() - k.matrix().trace()) / (n * (n - 1.0));
 }
 
-double squared_mmd_of(const Matrix& x, const Matrix& y) {
+double squared_mmd_of(const RowMatrix& x, const RowMatrix& y) {
   return mean_of_pairs(x) + mean_of_pairs(y) - 2.0 * kernel(x, y).mean();
 }
 
@@ -52,11 +52,11 @@ std::int64_t random_below(std::int64_t bound, const NoiseKey& key, std::uint32_t
 }
 
 /// `size` rows of `rows` without repetition, by the first steps of a Fisher-Yates shuffle.
-Matrix random_subset(const FeatureRows& rows, std::int64_t size, const NoiseKey& key,
-                     std::uint32_t set) {
+RowMatrix random_subset(const FeatureRows& rows, std::int64_t size, const NoiseKey& key,
+                        std::uint32_t set) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(rows.count()));
   std::iota(order.begin(), order.end(), 0);
-  Matrix subset(size, rows.dimensions);
+  RowMatrix subset(size, rows.dimensions);
   for (std::int64_t i = 0; i < size; ++i) {
     const std::int64_t other = i + random_below(rows.count() - i, key, set, i);
     std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(other)]);
@@ -66,7 +66,7 @@ Matrix random_subset(const FeatureRows& rows, std::int64_t size, const NoiseKey&
 }
 
 /// Squared distances of the rows of x from those of y.
-Eigen::ArrayXXd squared_distances(const Matrix& x, const Matrix& y) {
+Eigen::ArrayXXd squared_distances(const RowMatrix& x, const RowMatrix& y) {
   Eigen::ArrayXXd distances = (-2.0 * x * y.transpose()).array();
   distances.colwise() += x.rowwise().squaredNorm().array();
   distances.rowwise() += y.rowwise().squaredNorm().transpose().array();
@@ -74,12 +74,12 @@ Eigen::ArrayXXd squared_distances(const Matrix& x, const Matrix& y) {
 }
 
 /// The squared distance of each row from its k-th nearest neighbour.
-Eigen::ArrayXd squared_radii(const Matrix& set, std::int64_t k, int num_threads) {
+Eigen::ArrayXd squared_radii(const RowMatrix& set, std::int64_t k, int num_threads) {
   Eigen::ArrayXd radii(set.rows());
-  const std::int64_t num_blocks = (set.rows() + kBlock - 1) / kBlock;
+  const std::int64_t num_blocks = (set.rows() + kRowBlock - 1) / kRowBlock;
   run_workers(num_threads, num_blocks, [&](int, std::int64_t block) {
-    const std::int64_t first = block * kBlock;
-    const std::int64_t count = std::min<std::int64_t>(kBlock, set.rows() - first);
+    const std::int64_t first = block * kRowBlock;
+    const std::int64_t count = std::min<std::int64_t>(kRowBlock, set.rows() - first);
     const Eigen::ArrayXXd distances = squared_distances(set.middleRows(first, count), set);
     std::vector<double> row(static_cast<std::size_t>(set.rows()));
     for (std::int64_t i = 0; i < count; ++i) {
@@ -122,17 +122,19 @@ Interval part_within(const FeatureRows& points, const FeatureRows& set, std::int
                      int num_threads) {
   require(set.count() > k, "precision and recall: ", k, " neighbours need more than ", k,
           " pictures; got ", set.count());
-  const Matrix manifold = all_of(set);
+  const RowMatrix manifold = all_of(set);
   const Eigen::ArrayXd radii = squared_radii(manifold, k, num_threads);
   std::vector<double> is_within(static_cast<std::size_t>(points.count()));
-  run_workers(num_threads, (points.count() + kBlock - 1) / kBlock, [&](int, std::int64_t block) {
-    const std::int64_t first = block * kBlock;
-    const std::int64_t count = std::min(kBlock, points.count() - first);
-    const Eigen::ArrayXXd distances = squared_distances(rows_of(points, first, count), manifold);
-    for (std::int64_t i = 0; i < count; ++i)
-      is_within[static_cast<std::size_t>(first + i)] =
-          (distances.row(i).transpose() <= radii).any() ? 1.0 : 0.0;
-  });
+  run_workers(num_threads, (points.count() + kRowBlock - 1) / kRowBlock,
+              [&](int, std::int64_t block) {
+                const std::int64_t first = block * kRowBlock;
+                const std::int64_t count = std::min(kRowBlock, points.count() - first);
+                const Eigen::ArrayXXd distances =
+                    squared_distances(rows_of(points, first, count), manifold);
+                for (std::int64_t i = 0; i < count; ++i)
+                  is_within[static_cast<std::size_t>(first + i)] =
+                      (distances.row(i).transpose() <= radii).any() ? 1.0 : 0.0;
+              });
   Interval result = mean_interval(is_within);
   // Exact, so that all of them are 1 and not a little less.
   result.mean =
