@@ -1,5 +1,5 @@
-# What `cmake --install` leaves: the program (if it was built), the library, its headers, and how CMake and
-# pkg-config find them.
+# What `cmake --install` leaves: the program (if it was built), the library, its headers, feature extractors,
+# and how CMake and pkg-config find them.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -10,6 +10,7 @@ if(TARGET ddim_program)
 endif()
 install(TARGETS ddim EXPORT ddimTargets)
 install(DIRECTORY include/ddim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY models/features DESTINATION ${CMAKE_INSTALL_DATADIR}/ddim)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 install(EXPORT ddimTargets NAMESPACE ddim:: DESTINATION ${config_dir})

@@ -27,6 +27,11 @@ Option DataFlags::add_to(Command command, const std::string& description, const 
   const Option data = command.add_option("--data", options_.data, description)
                           .envname("DDIM_DATA")
                           .type_name("DIR");
+  for (const Option option : add_reading_to(command, when)) option.needs(data);
+  return data;
+}
+
+std::vector<Option> DataFlags::add_reading_to(Command command, const std::string& when) {
   std::vector<std::string> names;
   for (const Named<DataSplit>& entry : Names<DataSplit>::all()) names.emplace_back(entry.name);
   split_ = command.add_option("--split", split_name_, after(when, kSplit))
@@ -40,7 +45,6 @@ Option DataFlags::add_to(Command command, const std::string& description, const 
       "--skip-corrupt", options_.read.skip_corrupt,
       after(when,
             "leave out files that cannot be read, instead of stopping, and name them in the end"));
-  for (const Option option : {split_, max_images, skip_corrupt}) option.needs(data);
   command
       .add_option(
           "--background", background_,
@@ -48,15 +52,16 @@ Option DataFlags::add_to(Command command, const std::string& description, const 
           "#rrggbb")
       .type_name("COLOUR")
       .show_default();
-  return data;
+  return {split_, max_images, skip_corrupt};
 }
 
-DataOptions DataFlags::options() const {
+DataOptions DataFlags::options_of(const std::filesystem::path& data) const {
   DataOptions options = options_;
+  options.data = data;
   if (split_.given()) options.split = value_named<DataSplit>(split_name_);
   options.read.background = parse_colour(background_);
   options.read.report = [report = report_](const DataReport& found) {
-    *report = found;
+    report->skipped.insert(report->skipped.end(), found.skipped.begin(), found.skipped.end());
     for (const std::string& notice : found.notices) print_err("ddim: data: {}\n", notice);
   };
   return options;

@@ -4,22 +4,27 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "command_line.h"
 
 namespace ddim::cli {
 
-/// A data set to read: --data, --split, --max-images, --skip-corrupt and --background.
+/// Data sets to read: --data, --split, --max-images, --skip-corrupt and --background.
 class DataFlags {
  public:
   /// Adds --data, whose help is `description`, and returns it. The help of the others begins with
   /// `when`.
   Option add_to(Command command, const std::string& description, const std::string& when = "");
+  /// Adds the others, and returns those that say something about a data set.
+  std::vector<Option> add_reading_to(Command command, const std::string& when = "");
 
   const std::filesystem::path& data() const { return options_.data; }
   bool given() const { return !options_.data.empty(); }
   /// Notices are printed when the data set has been read.
-  DataOptions options() const;
+  DataOptions options() const { return options_of(options_.data); }
+  /// The same for another data set, which is read in the same way.
+  DataOptions options_of(const std::filesystem::path& data) const;
   /// After the command's work: how many files were left out, and which.
   void print_skipped() const;
 

@@ -1,24 +1,92 @@
+#include <ddim/error.h>
 #include <ddim/evaluate.h>
+#include <ddim/quality.h>
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "choice_flag.h"
 #include "commands.h"
+#include "convention_flag.h"
 #include "data_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
 #include "outputs.h"
+#include "picture_flags.h"
+#include "plan_flags.h"
 #include "run_flags.h"
 
 namespace ddim::cli {
 namespace {
+
+namespace fs = std::filesystem;
+
+using FlagNames = std::set<std::string>;
 
 struct Flags {
   RunFlags run;
   DataFlags data;
   EpsErrorOptions options;
   bool eps_error = false;
+  Option data_option;
+  Option model;
+
+  std::vector<fs::path> sets;
+  std::string second_split_name;
+  Option second_split;
+  std::int64_t count = 10'000;
+  std::string extractor = "resnet56-cifar10";
+  fs::path statistics;
+  fs::path neighbours;
+  bool shrinks = false;
+  ResizeFlag resize;
+  PlanFlags plan;
+  ConventionFlag convention;
+  OverwriteFlag overwrite;
+
+  KeepPictures keep_pictures() const {
+    return neighbours.empty() ? KeepPictures::no : KeepPictures::yes;
+  }
+
+  // Names of flags that say something in some of the command's uses only.
+  FlagNames reading;   ///< how sets of pictures are read
+  FlagNames of_model;  ///< of a model, whatever is done with it
+  FlagNames drawing;   ///< how a model draws
 };
+
+/// The names of the flags that `add` adds to the command.
+FlagNames added_by(Command command, const std::function<void()>& add) {
+  const std::size_t before = command.options().size();
+  add();
+  FlagNames names;
+  for (std::size_t i = before; i < command.options().size(); ++i)
+    names.insert(command.options()[i].name());
+  return names;
+}
+
+FlagNames join(const std::vector<FlagNames>& all) {
+  FlagNames joined;
+  for (const FlagNames& names : all) joined.insert(names.begin(), names.end());
+  return joined;
+}
+
+/// Error(usage) for a flag on the command line that would be ignored.
+void refuse_ignored(Command command, const FlagNames& ignored, const std::string& why) {
+  for (const Option option : command.options_on_command_line())
+    if (ignored.contains(option.name()))
+      throw Error(ErrorCode::usage,
+                  fmt::format("{} is not used {}; leave it out", option.name(), why));
+}
+
+// The error of the predicted noise.
 
 void print_json(const EpsErrors& errors) {
   std::string rows;
@@ -30,7 +98,7 @@ void print_json(const EpsErrors& errors) {
                 .add("half_width_95", error.half_width_95)
                 .text();
   }
-  fmt::print("{}\n", JsonObject()
+  print_out("{}\n", JsonObject()
                          .add("images", errors.images)
                          .add("inner_height", errors.inner_height)
                          .add("inner_width", errors.inner_width)
@@ -39,21 +107,28 @@ void print_json(const EpsErrors& errors) {
 }
 
 void print_table(const EpsErrors& errors) {
-  fmt::print(
+  print_out(
       "Mean squared error of the predicted noise per element, {} images, inner {}x{} pixels "
       "(width x height)\n",
       errors.images, errors.inner_width, errors.inner_height);
-  fmt::print("{:>6}  {:>10}  {}\n", "t", "error", "95 % interval");
+  print_out("{:>6}  {:>10}  {}\n", "t", "error", "95 % interval");
   for (const EpsErrorAt& error : errors.at) {
-    fmt::print("{:>6}  {:>10.6f}  +- {:.6f}\n", error.t, error.mean_squared_error,
+    print_out("{:>6}  {:>10.6f}  +- {:.6f}\n", error.t, error.mean_squared_error,
                error.half_width_95);
   }
 }
 
-void run(const Flags& flags) {
+void run_eps_error(const Flags& flags, Command command) {
+  refuse_ignored(command,
+                 join({flags.drawing,
+                       {"set", "--second-split", "--extractor", "--save-statistics", "--neighbours",
+                        "--resize", "--shrink", "--overwrite"}}),
+                 "with --eps-error, which takes its pictures from --data");
+  if (flags.options.data.data.empty()) flags.data_option.throw_missing();
+  if (!flags.run.has_model()) flags.model.throw_missing();
   const Interrupts interrupts;
   EpsErrorOptions options = flags.options;
-  options.data = flags.data.options();
+  options.data = flags.data.options_of(options.data.data);
   options.run = flags.run.options(interrupts.token());
   check_input(options.data.data);
   const EpsErrors errors = eps_error(flags.run.load_model(interrupts.token()), options);
@@ -65,29 +140,295 @@ void run(const Flags& flags) {
   flags.data.print_skipped();
 }
 
+// The comparison of two sets.
+
+/// What is compared, as the user said it.
+struct Comparison {
+  bool draws = false;  ///< the first set is what --model draws
+  std::optional<fs::path> first = {};
+  std::optional<fs::path> second = {};  ///< nothing: only statistics of the first are written
+  bool first_is_statistics = false;
+  bool second_is_statistics = false;
+
+  bool reads_first() const { return first && !first_is_statistics; }
+  bool reads_second() const { return second && !second_is_statistics; }
+  bool has_pictures() const { return (draws || reads_first()) && reads_second(); }
+  bool extracts() const { return draws || reads_first() || reads_second(); }
+};
+
+Comparison comparison_of(const Flags& flags) {
+  // DDIM_MODEL says nothing beside two sets.
+  const bool draws = flags.run.has_model() &&
+                     (flags.sets.size() < 2 || flags.model.source() == Source::command_line);
+  const std::size_t found = flags.sets.size() + (draws ? 1 : 0);
+  if (found > 2 || found == 0 || (found == 1 && flags.statistics.empty()))
+    throw Error(ErrorCode::usage,
+                fmt::format("evaluate compares two sets of pictures, of which --model is one; got "
+                            "{}; or say --save-statistics, for one set, or --eps-error",
+                            found));
+  Comparison comparison{.draws = draws};
+  if (!draws) comparison.first = flags.sets.front();
+  if (found == 2) comparison.second = flags.sets.back();
+  Files files(flags.overwrite.value());
+  for (const fs::path& set : flags.sets) files.reads(set);
+  files.writes("--save-statistics", flags.statistics, {".npz"});
+  files.writes("--neighbours", flags.neighbours, {".png"}).check();
+  if (comparison.first) comparison.first_is_statistics = holds_statistics(*comparison.first);
+  if (comparison.second) comparison.second_is_statistics = holds_statistics(*comparison.second);
+  return comparison;
+}
+
+void refuse_ignored(Command command, const Flags& flags, const Comparison& comparison) {
+  refuse_ignored(command, {"--data", "--t"},
+                 "to compare sets of pictures; it belongs to --eps-error");
+  if (!comparison.draws)
+    refuse_ignored(command, join({flags.drawing, flags.of_model}), "without --model");
+  if (flags.statistics.empty() && flags.neighbours.empty())
+    refuse_ignored(command, {"--overwrite"}, "without --save-statistics or --neighbours");
+  if (!comparison.has_pictures())
+    refuse_ignored(command, {"--neighbours"}, "where one set has no pictures");
+  if (!comparison.reads_first() && !comparison.reads_second())
+    refuse_ignored(command, flags.reading, "where no set is a folder or file of pictures");
+  if (!comparison.extracts())
+    refuse_ignored(command, {"--extractor", "--resize", "--seed"}, "between statistics files");
+  if (!comparison.reads_second())
+    refuse_ignored(command, {"--second-split"}, "without a second set of pictures");
+  if (!comparison.second) refuse_ignored(command, {"--shrink"}, "where one set is not compared");
+  if (!comparison.draws &&
+      (!comparison.second || comparison.first_is_statistics || comparison.second_is_statistics))
+    refuse_ignored(command, {"--seed"}, "where nothing is drawn at random");
+  if (flags.second_split.given() && !comparison.reads_first())
+    refuse_ignored(command, {"--split"}, "beside --second-split where the first set is not read");
+  if (comparison.first_is_statistics && !flags.statistics.empty())
+    throw Error(ErrorCode::user,
+                fmt::format("--save-statistics {}: the first set, {}, holds statistics already",
+                            flags.statistics.string(), comparison.first->string()));
+}
+
+/// The name of a measure and what was found.
+using Row = std::pair<std::string, Measure>;
+
+std::vector<Row> rows_of(const Quality& quality) {
+  std::vector<Row> rows{{"frechet_distance", quality.frechet_distance}};
+  if (quality.kernel_distance) rows.emplace_back("kernel_distance", *quality.kernel_distance);
+  if (quality.precision) rows.emplace_back("precision", *quality.precision);
+  if (quality.recall) rows.emplace_back("recall", *quality.recall);
+  if (quality.inception_score) rows.emplace_back("inception_score", *quality.inception_score);
+  return rows;
+}
+
+/// What figures are made by: names and values in the order in which they are shown.
+using Lines = std::vector<std::pair<std::string, std::string>>;
+
+/// Both are known to agree where both say something.
+void add_extractor(const FeatureRecipe& first, const FeatureRecipe& second, Lines& lines) {
+  const auto add = [&](const char* name, std::string FeatureRecipe::*part) {
+    const std::string& found = (first.*part).empty() ? second.*part : first.*part;
+    lines.emplace_back(name, found.empty() ? "not known" : found);
+  };
+  add("extractor", &FeatureRecipe::extractor);
+  add("extractor_hash", &FeatureRecipe::extractor_hash);
+  add("resizing", &FeatureRecipe::resizing);
+  add("rounding", &FeatureRecipe::rounding);
+}
+
+void add_set(const std::string& which, const FeatureSet& set, Lines& lines) {
+  lines.emplace_back(which, set.source);
+  lines.emplace_back(which + "_count", set.count == 0 ? "not known" : std::to_string(set.count));
+  if (set.recipe.extractor.empty())
+    lines.emplace_back(which + "_recipe",
+                       "not stated in the file: taken to be that of the other set");
+}
+
+void print(const Quality& quality, const Lines& recipe, bool as_json) {
+  if (as_json) {
+    JsonObject line;
+    for (const auto& [name, measure] : rows_of(quality))
+      line.add(name, measure.value).add(name + "_half_width_95", measure.half_width_95);
+    line.add("subset_size", quality.subset_size);
+    for (const auto& [name, value] : recipe) line.add(name, value);
+    print_out("{}\n", line.text());
+    return;
+  }
+  print_out("{:<18}  {:>10}  95 % interval\n", "measure", "value");
+  for (const auto& [name, measure] : rows_of(quality))
+    print_out("{:<18}  {:>10.5f}  +- {:.5f}\n", name, measure.value, measure.half_width_95);
+  print_out("\n");
+  for (const auto& [name, value] : recipe) print_out("{}: {}\n", name, value);
+}
+
+/// What the model draws, and how: the recipe of sample(), and whether `reference` is what the model
+/// was trained on.
+FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const RunOptions& run,
+                const std::optional<DataOptions>& reference, Lines& sampling) {
+  if (!flags.shrinks && flags.statistics.empty() && flags.count <= extractor.dimensions())
+    throw Error(ErrorCode::user,
+                fmt::format("--count {}: a covariance of {} features needs at least {} pictures; "
+                            "draw more, or shrink the covariances with --shrink",
+                            flags.count, extractor.dimensions(), extractor.dimensions() + 1));
+  if (flags.shrinks && flags.count < kFewestPictures)
+    throw Error(ErrorCode::user,
+                fmt::format("--count {}: at least {} pictures are needed to compare", flags.count,
+                            kFewestPictures));
+  const PlanOptions said = flags.plan.options();
+  flags.convention.refuse_contradictions(flags.plan);
+  const Model model = flags.run.load_model(run.stop);
+  SampleOptions options{.count = flags.count,
+                        .seed = flags.options.seed,
+                        .class_choice = flags.run.class_choice(run.stop),
+                        .run = run};
+  options.plan = flags.convention.preset(flags.plan, said, model).options;
+  FeatureSet set = extractor.extract(model, make_plan(model, options.plan), options,
+                                     flags.resize.value(), flags.keep_pictures());
+  for (const auto& [name, value] : make_recipe(model, options))
+    if (name != "count" && name != "seed") sampling.emplace_back(name, value);
+  if (reference && is_training_data(model, *reference))
+    sampling.emplace_back("second_is", "the pictures that the model was trained on");
+  return set;
+}
+
+void run_comparison(const Flags& flags, Command command) {
+  const Comparison comparison = comparison_of(flags);
+  refuse_ignored(command, flags, comparison);
+  const Interrupts interrupts;
+  const RunOptions run = flags.run.options(interrupts.token());
+  std::optional<FeatureExtractor> extractor;
+  if (comparison.extracts()) extractor = FeatureExtractor::load(find_extractor(flags.extractor));
+  const auto load = [&](const DataOptions& options, bool is_statistics) {
+    return is_statistics
+               ? read_statistics(options.data)
+               : extractor->extract(options, flags.resize.value(), run, flags.keep_pictures());
+  };
+  const DataOptions of_first = flags.data.options_of(comparison.first.value_or(fs::path()));
+  DataOptions of_second = flags.data.options_of(comparison.second.value_or(fs::path()));
+  if (flags.second_split.given()) of_second.split = value_named<DataSplit>(flags.second_split_name);
+  Lines sampling;
+  const FeatureSet first =
+      comparison.draws
+          ? draw(flags, *extractor, run,
+                 comparison.reads_second() ? std::optional(of_second) : std::nullopt, sampling)
+          : load(of_first, comparison.first_is_statistics);
+  if (!flags.statistics.empty()) write_statistics(flags.statistics, first, flags.overwrite.value());
+  Lines recipe;
+  if (!comparison.second) {
+    add_extractor(first.recipe, {}, recipe);
+    add_set("first", first, recipe);
+    recipe.emplace_back("statistics", flags.statistics.string());
+    recipe.insert(recipe.end(), sampling.begin(), sampling.end());
+    JsonObject line;
+    for (const auto& [name, value] : recipe) {
+      if (flags.run.json()) line.add(name, value);
+      if (!flags.run.json()) print_out("{}: {}\n", name, value);
+    }
+    if (flags.run.json()) print_out("{}\n", line.text());
+    flags.data.print_skipped();
+    return;
+  }
+  const FeatureSet second = load(of_second, comparison.second_is_statistics);
+  const Quality quality =
+      compare_sets(first, second,
+                   {.few_pictures = flags.shrinks ? FewPictures::shrink : FewPictures::refuse,
+                    .seed = flags.options.seed,
+                    .threads = run.threads});
+  if (!flags.neighbours.empty())
+    write_png(flags.neighbours,
+              nearest_neighbours(first, second, std::min<std::int64_t>(8, first.count),
+                                 std::min<std::int64_t>(7, second.count)),
+              {.text = {{"ddim", fmt::format("evaluate: each row has a picture of {} and the "
+                                             "nearest ones of {}",
+                                             first.source, second.source)}},
+               .overwrite = flags.overwrite.value()});
+  add_extractor(first.recipe, second.recipe, recipe);
+  add_set("first", first, recipe);
+  add_set("second", second, recipe);
+  if (flags.shrinks)
+    recipe.emplace_back("covariance",
+                        fmt::format("oracle approximating shrinkage, {:.4f} of the first, {:.4f} "
+                                    "of the second",
+                                    quality.first_shrinkage, quality.second_shrinkage));
+  recipe.emplace_back("interval", "infinitesimal jackknife");
+  recipe.emplace_back("seed", std::to_string(flags.options.seed));
+  recipe.insert(recipe.end(), sampling.begin(), sampling.end());
+  print(quality, recipe, flags.run.json());
+  flags.data.print_skipped();
+}
+
 }  // namespace
 
 void add_evaluate_command(Command root) {
-  const Command command = root.add_command("evaluate", "Evaluate a model on a data set");
+  const Command command =
+      root.add_command("evaluate", "Compare sets of pictures, or measure a model on a data set");
   const auto flags = std::make_shared<Flags>();
   EpsErrorOptions& options = flags->options;
   command
-      .add_flag("--eps-error", flags->eps_error,
-                "Measure the mean squared error of the predicted noise at each t of --t")
-      .required();
-  flags->data.add_to(command, "Folder, .npz or .npy file of the data set, as for ddim train")
-      .required();
+      .add_option("set", flags->sets,
+                  "Sets to compare, the reference last: folders of pictures, .npz or .npy files, "
+                  "data sets, statistics files; with --model, the reference alone")
+      .type_name("SET");
+  command.add_flag("--eps-error", flags->eps_error,
+                   "Measure the mean squared error of the predicted noise at each t of --t");
+  flags->data_option =
+      command
+          .add_option("--data", flags->options.data.data,
+                      "With --eps-error: folder, .npz or .npy file of the data set, as for ddim "
+                      "train")
+          .envname("DDIM_DATA")
+          .type_name("DIR");
+  flags->reading = added_by(command, [&] { flags->data.add_reading_to(command); });
+  std::vector<std::string> splits;
+  for (const Named<DataSplit>& entry : Names<DataSplit>::all()) splits.emplace_back(entry.name);
+  flags->second_split = command
+                            .add_option("--second-split", flags->second_split_name,
+                                        "Which part of the second set (default: as --split)")
+                            .type_name("NAME")
+                            .one_of(splits);
+  flags->drawing = added_by(command, [&] {
+    command.add_option("--count", flags->count, "How many pictures --model draws")
+        .positive()
+        .show_default();
+    flags->convention.add_to(command);
+    flags->plan.add_to(command);
+  });
+  command
+      .add_option("--extractor", flags->extractor,
+                  "Network that looks at pictures: its name, or its folder")
+      .envname("DDIM_EXTRACTOR")
+      .show_default()
+      .type_name("NAME");
+  command
+      .add_option("--save-statistics", flags->statistics,
+                  "Write the statistics of the first set to this .npz file; needs no second set")
+      .type_name("FILE");
+  command
+      .add_option("--neighbours", flags->neighbours,
+                  "Has the model memorised? Write 8 pictures of the first set, and beside each the "
+                  "7 pictures of the second with the nearest features, the nearest first")
+      .type_name("NAME.png");
+  command.add_flag("--shrink", flags->shrinks,
+                   "Go on with fewer pictures than features: shrink the covariances (OAS)");
+  flags->resize.add_to(command);
   command.add_option("--t", options.t, "Values of t, counted from 0")
       .delimiter(',')
       .non_negative()
       .show_default("10,100,500,900")
       .type_name("LIST");
-  command.add_option("--seed", options.seed, "Random seed of the noise")
+  command.add_option("--seed", options.seed, "Random seed of noise, pictures and subsets")
       .envname("DDIM_SEED")
       .non_negative()
       .show_default();
-  flags->run.add_to(command, RunFlags::Classes::from_data).required();
-  command.callback([flags] { run(*flags); });
+  flags->of_model = added_by(command, [&] { flags->model = flags->run.add_to(command); });
+  for (const char* name : {"--class", "--guidance", "--null-class"})
+    flags->drawing.insert(flags->of_model.extract(name));
+  for (const char* name : {"--batch", "--threads", "--json", "--quiet"})
+    flags->of_model.erase(name);
+  flags->overwrite.add_to(command);
+  command.callback([flags, command] {
+    if (flags->eps_error) {
+      run_eps_error(*flags, command);
+    } else {
+      run_comparison(*flags, command);
+    }
+  });
 }
 
 }  // namespace ddim::cli

@@ -37,6 +37,7 @@
 #include "ddim/precision.h"
 #include "ddim/preset.h"
 #include "ddim/pull.h"
+#include "ddim/quality.h"
 #include "ddim/reconstruct.h"
 #include "ddim/run_options.h"
 #include "ddim/sample.h"

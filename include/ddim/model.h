@@ -46,6 +46,8 @@ struct ModelInfo {
   bool has_both_weights = false;  ///< a moving average (EMA), and the trained weights behind it
   bool has_adam = false;          ///< the optimizer state that training needs to go on
   std::int64_t step = 0;          ///< training steps done, where the files say so
+  /// A checksum of the pictures that it was trained on, where the files say so.
+  std::optional<std::uint32_t> training_data = {};
   std::optional<WeightSet> weights = {};  ///< where LoadOptions chose
   ModelOverrides overrides = {};          ///< what was given in place of what the files say
   /// Sentences about what was chosen among a file's weights, and what was left out or given.

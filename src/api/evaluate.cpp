@@ -20,12 +20,6 @@ namespace ddim {
 using namespace engine;
 namespace {
 
-Fit fit_for(const data::Images& images, const PictureShape& shape) {
-  if (images.height == shape.height && images.width == shape.width) return Fit::none;
-  if (images.height <= shape.height && images.width <= shape.width) return Fit::pad;
-  return Fit::crop_resize;
-}
-
 eval::EvaluationImages load_images(const PictureShape& shape, const DataOptions& options,
                                    data::Labels labels) {
   data::Dataset dataset = data::load_dataset(
@@ -35,7 +29,7 @@ eval::EvaluationImages load_images(const PictureShape& shape, const DataOptions&
                                          .background = options.read.background,
                                          .labels = labels});
   if (options.read.report) options.read.report(dataset.report);
-  const Fit fit = fit_for(dataset.images, shape);
+  const Fit fit = data::fit_for(dataset.images, shape.height, shape.width);
   eval::EvaluationImages result{.labels = std::move(dataset.labels),
                                 .inner_height = std::min(dataset.images.height, shape.height),
                                 .inner_width = std::min(dataset.images.width, shape.width)};

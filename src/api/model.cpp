@@ -58,6 +58,7 @@ ModelInfo info_of(const model::ModelFiles& files) {
       .has_both_weights = files.trained.has_value(),
       .has_adam = files.adam.has_value(),
       .step = files.step,
+      .training_data = files.training_data,
       .notes = files.notes,
   };
 }

@@ -26,6 +26,7 @@ enum class Purpose : std::uint32_t {
   label_dropout = 9,
   dequantisation = 10,  ///< noise added to pictures before encoding
   validation = 11,      ///< eps of the validation of a training
+  resampling = 12,      ///< which pictures a resample or a subset has
 };
 
 /// The random numbers of one image. A value is a function of (seed, purpose, lane, image, step,

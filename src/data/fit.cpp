@@ -125,6 +125,11 @@ Images resize(const Images& images, std::int64_t height, std::int64_t width) {
   return result;
 }
 
+Fit fit_for(const Images& images, std::int64_t height, std::int64_t width) {
+  if (images.height == height && images.width == width) return Fit::none;
+  return images.height <= height && images.width <= width ? Fit::pad : Fit::crop_resize;
+}
+
 Images fit_to(Images images, Fit fit, std::int64_t height, std::int64_t width,
               const std::string& name) {
   if (images.height == height && images.width == width) return images;

@@ -15,6 +15,9 @@ namespace ddim::engine::data {
 Images fit_to(Images images, Fit fit, std::int64_t height, std::int64_t width,
               const std::string& name);
 
+/// How these images get to height x width without being asked: by a border if they are not larger.
+Fit fit_for(const Images& images, std::int64_t height, std::int64_t width);
+
 /// Images resized to height x width. To shrink, each output pixel is the mean over its area in the
 /// input, as in box filters. To enlarge, it is interpolated linearly between pixel centres, with
 /// the border repeated. Each axis is treated separately. Bytes stay bytes: results are rounded.

@@ -186,6 +186,7 @@ class ModelOpener {
                             .v = part(kAdamVPrefix),
                             .num_updates = state.metadata_count("updates")};
     files.step = state.metadata_count("step");
+    files.training_data = static_cast<std::uint32_t>(state.metadata_count("data_crc32"));
     keep(files, state);
   }
 

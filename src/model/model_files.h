@@ -40,6 +40,8 @@ struct ModelFiles {
   std::string adam_problem = {};  ///< why an optimizer's state is not `adam`; empty without one
   std::int64_t epoch = 0;         ///< 0 where unknown
   std::int64_t step = 0;          ///< training steps done; 0 where unknown
+  /// data::fingerprint() of what it was trained on, where known.
+  std::optional<std::uint32_t> training_data = {};
   /// Sentences about what was chosen among the weights, and what was left out or given.
   std::vector<std::string> notes = {};
   std::vector<std::shared_ptr<const io::MappedFile>> files;

@@ -51,6 +51,17 @@ TEST_F(Train, MakesAModelToSampleFrom) {
   ASSERT_EQ(errors.size(), 2U);
   EXPECT_EQ(errors[1].at("t"), 900);
   EXPECT_GT(errors[1].at("mean_squared_error"), 0.0);
+
+  // The reference is said to be what the model was trained on, where it is.
+  make_pictures(folder_ / "others", 5);
+  const auto compare = [&](const std::string& reference) {
+    return Json::parse(run_ddim("evaluate --json --quiet --shrink --resize --count 4 --steps 2 "
+                                "--model " +
+                                checkpoint + " " + (folder_ / reference))
+                           .out);
+  };
+  EXPECT_EQ(compare("pictures").at("second_is"), "the pictures that the model was trained on");
+  EXPECT_FALSE(compare("others").contains("second_is"));
 }
 
 TEST_F(Train, ClassesAreNamedAndKept) {

@@ -12,6 +12,9 @@ prefix="$root/moved" # pkg-config cannot hold blanks
 mv "$root/first place" "$prefix"
 test -f "$prefix/include/ddim/ddim.h"
 "$prefix/bin/ddim" --version
+# The extractor is found: what is wrong is the folder.
+(cd "$root" && mkdir empty && ! "$prefix/bin/ddim" evaluate --save-statistics s.npz empty 2>"$root/log" &&
+  grep -q "no images in empty" "$root/log") || { cat "$root/log"; exit 1; }
 
 cmake -S "$source/tests/tools/consumer" -B "$root/consumer" -DCMAKE_PREFIX_PATH="$prefix" \
   -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_CXX_FLAGS="$flags" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }

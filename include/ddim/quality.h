@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ddim/data_options.h"
+#include "ddim/export.h"
+#include "ddim/model.h"
+#include "ddim/overwrite.h"
+#include "ddim/plan.h"
+#include "ddim/run_options.h"
+#include "ddim/sample.h"
+
+namespace ddim {
+
+/// What features were made by; empty parts are not known. Features of different recipes cannot be
+/// compared.
+struct FeatureRecipe {
+  std::string extractor = {};       ///< "resnet56-cifar10"
+  std::string extractor_hash = {};  ///< SHA-256 of its file
+  std::string resizing = {};        ///< "none", "pad" or "crop-resize"
+  std::string rounding = {};        ///< "nearest": pictures are bytes
+  friend bool operator==(const FeatureRecipe&, const FeatureRecipe&) = default;
+};
+
+/// What an extractor sees in a set of pictures; or the statistics of that alone, from a file.
+struct FeatureSet {
+  std::string source = {};  ///< for messages
+  FeatureRecipe recipe = {};
+  std::string pictures_hash = {};  ///< of the pictures in any order; empty: not known
+  std::int64_t count = 0;          ///< 0: not known
+  std::int64_t dimensions = 0;
+  std::int64_t classes = 0;
+  std::vector<float> features = {};  ///< [count, dimensions]; empty: statistics alone
+  std::vector<std::uint8_t> pictures =
+      {};                                 ///< [count, 32, 32, 3] as the extractor saw them, if kept
+  std::vector<float> probabilities = {};  ///< [count, classes]
+  std::vector<double> mean = {};          ///< [dimensions]
+  std::vector<double> covariance = {};    ///< [dimensions, dimensions], divisor count - 1
+};
+
+/// Where an extractor is: `extractor` itself when there is such a folder; for the name of one that
+/// comes with ddim ("resnet56-cifar10"), below models/features in the current folder or beside the
+/// program's, and in the share/ddim/features of an installation. Error(user), naming these places,
+/// when it is in none of them.
+DDIM_API std::filesystem::path find_extractor(const std::string& extractor);
+
+/// Whether a FeatureSet keeps its pictures, for nearest_neighbours().
+enum class KeepPictures { no, yes };
+
+/// The classifier whose features pictures are compared by.
+class DDIM_API FeatureExtractor {
+ public:
+  /// A folder with model.safetensors, as models/features/resnet56-cifar10. Error(user) for a folder
+  /// without one, Error(corrupt) for another network.
+  static FeatureExtractor load(const std::filesystem::path& folder,
+                               DeviceKind device = DeviceKind::cpu);
+
+  std::int64_t dimensions() const;  ///< of a picture's features
+
+  /// Of the pictures in a folder, an .npz file or a data set. Grey ones get three equal channels;
+  /// another size is an Error(user), unless `fit` says what to do.
+  FeatureSet extract(const DataOptions& pictures, Fit fit, const RunOptions& run,
+                     KeepPictures keep = KeepPictures::no) const;
+  /// Of pictures that a model draws now, rounded to bytes; at most two batches are in memory.
+  FeatureSet extract(const Model& model, const Plan& plan, const SampleOptions& options, Fit fit,
+                     KeepPictures keep = KeepPictures::no) const;
+
+ private:
+  struct Implementation;
+  explicit FeatureExtractor(std::shared_ptr<const Implementation> implementation)
+      : implementation_(std::move(implementation)) {}
+  std::shared_ptr<const Implementation> implementation_;
+};
+
+/// Whether the file is an .npz file with an array mu.
+DDIM_API bool holds_statistics(const std::filesystem::path& path);
+/// Statistics of features: an .npz file with mu [D] and sigma [D,D] in double, as published
+/// statistics have them, and, where `ddim` wrote it, count (an integer) and recipe (bytes: lines
+/// "name=value"). Error(corrupt) for another one.
+DDIM_API FeatureSet read_statistics(const std::filesystem::path& path);
+DDIM_API void write_statistics(const std::filesystem::path& path, const FeatureSet& set,
+                               Overwrite overwrite = Overwrite::refuse);
+
+/// Whether a model was trained on these pictures, all of the data set's split together: false also
+/// where its files do not say on which (only checkpoints of ddim train do).
+DDIM_API bool is_training_data(const Model& model, const DataOptions& pictures);
+
+/// The fewest pictures of a set that can be compared: one more than the neighbours of precision and
+/// recall.
+inline constexpr std::int64_t kFewestPictures = 4;
+
+/// What to do about a set with no more pictures than features have dimensions.
+enum class FewPictures {
+  refuse,
+  shrink,  ///< shrink the covariances of both sets
+};
+
+struct QualityOptions {
+  FewPictures few_pictures = FewPictures::refuse;
+  std::uint64_t seed = 0;  ///< of the subsets of the kernel distance
+  int threads = 0;         ///< 0: one per processor
+};
+
+struct Measure {
+  double value = 0.0;
+  double half_width_95 = 0.0;
+};
+
+/// How alike two sets are: the first is judged, the second is the reference.
+struct Quality {
+  Measure frechet_distance = {};
+  /// How far each covariance was moved towards a multiple of the unit matrix, 0 to 1.
+  double first_shrinkage = 0.0;
+  double second_shrinkage = 0.0;
+  std::optional<Measure> kernel_distance = {};  ///< these need the features of both sets
+  std::int64_t subset_size = 0;                 ///< of the kernel distance's 100 subsets
+  std::optional<Measure> precision = {};
+  std::optional<Measure> recall = {};
+  std::optional<Measure> inception_score = {};  ///< of the first set
+};
+
+/// Error(user) for sets of different recipes, naming both, for the same pictures on both sides, for
+/// a set with no more pictures than features have dimensions, and for fewer than kFewestPictures.
+DDIM_API Quality compare_sets(const FeatureSet& first, const FeatureSet& second,
+                              const QualityOptions& options = {});
+
+/// Has a model memorised? A row for each of `rows` evenly spaced pictures of the first set: the
+/// picture, and those of the second set with the nearest features, the nearest first. Error(user)
+/// for sets that have not kept their pictures, and for fewer pictures than rows or neighbours.
+DDIM_API Image nearest_neighbours(const FeatureSet& first, const FeatureSet& second,
+                                  std::int64_t rows, std::int64_t neighbours);
+
+}  // namespace ddim

@@ -1,0 +1,127 @@
+#include <ddim/quality.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file_output.h"
+#include "io/npz.h"
+#include "io/read_file.h"
+
+namespace ddim {
+
+using namespace engine;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kMaxSetBytes = std::size_t{16} << 30;
+constexpr std::size_t kMaxStatisticsBytes = std::size_t{1} << 30;
+
+std::span<const std::byte> bytes_of(const auto& values) { return std::as_bytes(std::span(values)); }
+
+using Field = std::pair<std::string_view, std::string FeatureRecipe::*>;
+constexpr std::array<Field, 4> kFields{{{"extractor", &FeatureRecipe::extractor},
+                                        {"extractor_hash", &FeatureRecipe::extractor_hash},
+                                        {"resizing", &FeatureRecipe::resizing},
+                                        {"rounding", &FeatureRecipe::rounding}}};
+constexpr std::string_view kPicturesHash = "pictures_hash";
+
+std::string recipe_text(const FeatureSet& set) {
+  std::string text;
+  for (const auto& [name, member] : kFields) text += concat(name, "=", set.recipe.*member, "\n");
+  return text + concat(kPicturesHash, "=", set.pictures_hash, "\n");
+}
+
+void parse_recipe(std::string_view text, FeatureSet& set) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string_view name = line.substr(0, equals), value = line.substr(equals + 1);
+    if (name == kPicturesHash) set.pictures_hash = value;
+    for (const auto& [field, member] : kFields)
+      if (name == field) set.recipe.*member = value;
+  }
+}
+
+/// The numbers of an array of doubles or floats.
+std::vector<double> numbers_of(const io::NpzArray& array) {
+  const auto convert = [&]<class Number>(Number) {
+    std::vector<Number> numbers(array.bytes.size() / sizeof(Number));
+    std::memcpy(numbers.data(), array.bytes.data(), array.bytes.size());
+    return std::vector<double>(numbers.begin(), numbers.end());
+  };
+  return array.type == "<f8" ? convert(double{}) : convert(float{});
+}
+
+}  // namespace
+
+bool holds_statistics(const fs::path& path) {
+  if (path.extension() != ".npz" || !fs::is_regular_file(path)) return false;
+  const std::string bytes = io::read_file(path, kMaxSetBytes);
+  return std::ranges::any_of(io::parse_npz(std::as_bytes(std::span(bytes)), path.string()),
+                             [](const io::NpzArray& array) { return array.name == "mu"; });
+}
+
+FeatureSet read_statistics(const fs::path& path) {
+  const std::string bytes = io::read_file(path, kMaxStatisticsBytes);
+  FeatureSet set{.source = path.string()};
+  const std::vector<io::NpzArray> arrays =
+      io::parse_npz(std::as_bytes(std::span(bytes)), set.source);
+  const auto find = [&](const char* name) -> const io::NpzArray* {
+    const auto found = std::ranges::find(arrays, name, &io::NpzArray::name);
+    return found == arrays.end() ? nullptr : &*found;
+  };
+  const auto get = [&](const char* name) -> const io::NpzArray& {
+    const io::NpzArray* const array = find(name);
+    if (array == nullptr)
+      fail(ErrorCode::corrupt, set.source, ": has no array ", name,
+           "; statistics of features have mu [D] and sigma [D,D]");
+    if (array->type != "<f8" && array->type != "<f4")
+      fail(ErrorCode::corrupt, set.source, ": ", name, " has type ", array->type,
+           "; expected <f8 or <f4");
+    return *array;
+  };
+  const io::NpzArray &mu = get("mu"), &sigma = get("sigma");
+  if (mu.shape.size() != 1 || mu.shape[0] == 0 ||
+      sigma.shape != std::vector{mu.shape[0], mu.shape[0]})
+    fail(ErrorCode::corrupt, set.source, ": mu must be [D] and sigma [D,D]; found [",
+         join(mu.shape, ","), "] and [", join(sigma.shape, ","), "]");
+  set.dimensions = mu.shape[0];
+  set.mean = numbers_of(mu);
+  set.covariance = numbers_of(sigma);
+  const io::NpzArray* const count = find("count");
+  if (count != nullptr) {
+    if (count->type != "<i8" || count->bytes.size() != sizeof(set.count))
+      fail(ErrorCode::corrupt, set.source, ": count must be one <i8");
+    std::memcpy(&set.count, count->bytes.data(), sizeof(set.count));
+    if (set.count < 2)
+      fail(ErrorCode::corrupt, set.source, ": count must be 2 or greater; found ", set.count);
+  }
+  const io::NpzArray* const recipe = find("recipe");
+  if (recipe != nullptr && recipe->type == "|u1")
+    parse_recipe({reinterpret_cast<const char*>(recipe->bytes.data()), recipe->bytes.size()}, set);
+  return set;
+}
+
+void write_statistics(const fs::path& path, const FeatureSet& set, Overwrite overwrite) {
+  const std::string recipe = recipe_text(set);
+  const auto size = static_cast<std::int64_t>(recipe.size());
+  const std::int64_t d = set.dimensions;
+  std::vector<io::NpzArray> arrays{
+      {.name = "mu", .type = "<f8", .shape = {d}, .bytes = bytes_of(set.mean)},
+      {.name = "sigma", .type = "<f8", .shape = {d, d}, .bytes = bytes_of(set.covariance)},
+      {.name = "recipe", .type = "|u1", .shape = {size}, .bytes = bytes_of(recipe)}};
+  if (set.count > 0)
+    arrays.push_back({.name = "count",
+                      .type = "<i8",
+                      .shape = {1},
+                      .bytes = std::as_bytes(std::span(&set.count, 1))});
+  write_file_durably(path, io::npz_content(std::move(arrays)), overwrite);
+}
+
+}  // namespace ddim
