@@ -99,11 +99,11 @@ void print_json(const EpsErrors& errors) {
                 .text();
   }
   print_out("{}\n", JsonObject()
-                         .add("images", errors.images)
-                         .add("inner_height", errors.inner_height)
-                         .add("inner_width", errors.inner_width)
-                         .add_text("eps_error", "[" + rows + "]")
-                         .text());
+                        .add("images", errors.images)
+                        .add("inner_height", errors.inner_height)
+                        .add("inner_width", errors.inner_width)
+                        .add_text("eps_error", "[" + rows + "]")
+                        .text());
 }
 
 void print_table(const EpsErrors& errors) {
@@ -114,7 +114,7 @@ void print_table(const EpsErrors& errors) {
   print_out("{:>6}  {:>10}  {}\n", "t", "error", "95 % interval");
   for (const EpsErrorAt& error : errors.at) {
     print_out("{:>6}  {:>10.6f}  +- {:.6f}\n", error.t, error.mean_squared_error,
-               error.half_width_95);
+              error.half_width_95);
   }
 }
 

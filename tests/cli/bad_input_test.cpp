@@ -149,7 +149,10 @@ const BadInput kBadInputs[] = {
      {"x_T", "2 pictures of 8x8x3", "expected 3"}},
     {"ConfigFileMissing", "plan --config @/no.toml", 5, {"@/no.toml"}},
     {"ConfigFileUnknownKey", "plan --config @/stepz.toml", 2, {"@/stepz.toml", "plan.stepz"}},
-    {"TrainDataMissing", "train @/small.toml --data @/nowhere --out @/run", 1, {"@/nowhere"}},
+    {"TrainDataMissing",
+     "train @/small.toml --data @/nowhere --out @/run",
+     5,
+     {"@/nowhere: no such file"}},
     {"TrainDataWithoutImages", "train @/small.toml --data @/empty --out @/run", 1, {"@/empty"}},
     {"TrainConfigMissing", "train @/no.toml --data @/pictures --out @/run", 5, {"@/no.toml"}},
     {"TrainConfigImpossible",
@@ -161,7 +164,11 @@ const BadInput kBadInputs[] = {
      "train @/level.toml --data @/pictures --out @/run",
      1,
      {"attention_levels", "7"}},
-    {"TrainRunExists", "train @/small.toml --data @/pictures --out @/pictures", 1, {"--resume"}},
+    {"TrainRunExists", "train @/small.toml --data @/pictures --out @/micro", 1, {"--resume"}},
+    {"TrainRunIsTheData",
+     "train @/small.toml --data @/pictures --out @/pictures",
+     1,
+     {"is also read"}},
     {"TrainNothingToResume", "train --resume @/run --data @/pictures", 1, {"@/run"}},
     {"ConvertMissing", "convert @/empty @/converted", 1, {"@/empty"}},
     {"ConvertExists", "convert tests/golden/micro @/micro", 1, {"@/micro"}},
@@ -380,7 +387,7 @@ TEST_P(BadInputs, SaysWhatIsWrongAndWritesNothing) {
   fill(folder);
   const std::vector<std::string> before = folder.list();
   std::string arguments = GetParam().arguments;
-  replace_all(arguments, "AT/", "\1/");  // a real @, before a path
+  replace_all(arguments, "AT@", "\1@");  // a real @, before a path
   replace_all(arguments, "@", folder.path().string());
   replace_all(arguments, "\1", "@");
 

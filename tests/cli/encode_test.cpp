@@ -93,8 +93,8 @@ TEST_F(EncodeCommands, ReconstructPrintsTheTableAndDrawsIt) {
   ASSERT_EQ(table.exit_code, 0) << table.err;
   EXPECT_NE(table.out.find("0.014"), std::string::npos) << table.out;  // the paper's S = 10
   EXPECT_NE(table.out.find('#'), std::string::npos) << table.out;
-  const Image grid = read_png(folder_ / "r.png");  // 2 columns; pictures, 2 and 10 steps
-  EXPECT_EQ(grid.width, 2 * 10 + 2);
+  const Image grid = read_png(folder_ / "r.png");  // labels, 2 columns; pictures, 2 and 10 steps
+  EXPECT_EQ(grid.width, 64 + 2 * 10 + 2);
   EXPECT_EQ(grid.height, 3 * 10 + 2);
 
   const Json result = Json::parse(run_ddim(run + " --json").out);
