@@ -83,7 +83,10 @@ void check_output(const fs::path& file, Overwrite overwrite) {
   if (fs::is_directory(file)) refuse("{} is a folder, not a file", file.string());
   if (fs::exists(file) && overwrite == Overwrite::refuse)
     refuse("{} exists; choose another name, or add --overwrite", file.string());
-  const fs::path folder = fs::absolute(file).parent_path();
+  if (fs::is_character_file(file) || fs::is_fifo(file)) return;  // written to as what it is
+  if (fs::is_block_file(file) || fs::is_socket(file))
+    refuse("{} is a device or a socket, not a file; choose another name", file.string());
+  const fs::path folder = fs::absolute(normal(file)).parent_path();  // where a link leads
   if (!fs::is_directory(folder))
     refuse("cannot write {}: the folder {} does not exist", file.string(), folder.string());
   check_folder_takes_files(folder, file.string());

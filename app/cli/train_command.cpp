@@ -73,7 +73,6 @@ void run(const Flags& flags) {
   options.config =
       flags.config_option.given() ? load_train_config(flags.config) : config_of_run(options.out);
   if (options.start == Start::resume) files.fills("--resume", options.out);
-  if (!flags.init.empty()) files.reads(*(options.init = find_model(flags.init)));
   const std::string& validation = options.config.data.validation.source;
   if (!value_named<DataSplit>(validation)) files.reads(validation);
   files.check();
@@ -81,6 +80,14 @@ void run(const Flags& flags) {
   if (flags.threads) options.config.training.threads = *flags.threads;
   if (flags.skip_corrupt) options.config.data.skip_corrupt = true;
   if (flags.name) options.config.output.name = *flags.name;
+  if (!flags.init.empty()) {
+    options.init = find_model(flags.init);
+    const UNetConfig& network = options.config.model;
+    // Any schedule will do here: the configuration's is the one that counts.
+    describe_model(
+        *options.init,
+        {.height = network.height(), .width = network.width(), .schedule = BetaKind::linear});
+  }
   options.show_progress = flags.quiet ? ShowProgress::no : ShowProgress::on_stderr;
   options.stop = interrupts.token();
   const TrainSummary summary = train_model(options);

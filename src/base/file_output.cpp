@@ -93,6 +93,7 @@ class OpenFile {
     }
   }
 
+  /// Durability::now is for files of a disk: devices and pipes know no fsync.
   void finish(Durability durability) {
     assert(num_written_ == output_.size_bytes);
     if (durability == Durability::now &&
@@ -157,6 +158,46 @@ void sync_new_name(FileSystem& file_system, const Output& output) {
   }
 }
 
+/// Where the links end that begin at `path`; the last may name what is not there yet. As with
+/// open(2), nothing of it depends on whether `path` is a link at all.
+fs::path end_of_links(const fs::path& path) {
+  constexpr int kMaxLinks = 40;  // as Linux has it
+  fs::path end = path;
+  for (int i = 0;; ++i) {
+    std::error_code error;  // what is no link is an end
+    const fs::path target = fs::read_symlink(end, error);
+    if (error) return end;
+    if (i == kMaxLinks) {
+      errno = ELOOP;
+      fail_call({path, 0}, "following link", end);
+    }
+    end = end.parent_path() / target;  // target alone, if it is absolute
+  }
+}
+
+/// Whether bytes go into `path` as it is, and no file takes its place. Error(user) for what is
+/// neither that nor a regular file.
+bool is_stream(const fs::path& path) {
+  std::error_code ignored;  // as in is_taken()
+  const fs::file_type type = fs::status(path, ignored).type();
+  if (type == fs::file_type::character || type == fs::file_type::fifo) return true;
+  if (type == fs::file_type::block || type == fs::file_type::socket) {
+    fail(ErrorCode::user, path.string(), " is a ",
+         type == fs::file_type::block ? "block device" : "socket",
+         ", which is never written to; choose another name");
+  }
+  return false;
+}
+
+void write_stream(const Output& output, const FileContent& content, FileSystem& file_system) {
+  const int descriptor =
+      uninterrupted([&] { return file_system.open(output.path.c_str(), O_WRONLY | O_CLOEXEC, 0); });
+  if (descriptor < 0) fail_call(output, "opening", output.path);
+  OpenFile stream(file_system, descriptor, output, output.path);
+  content.write_to([&stream](std::span<const std::byte> bytes) { stream.write(bytes); });
+  stream.finish(Durability::later);
+}
+
 /// Whether a name stays inside its folder and needs no escape in JSON.
 void require_plain_name(const std::string& name) {
   const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
@@ -188,11 +229,13 @@ void write_file_durably(const fs::path& path, const FileContent& content, Overwr
   write_file(path, content, overwrite, Durability::now, file_system);
 }
 
-void write_file(const fs::path& path, const FileContent& content, Overwrite overwrite,
+void write_file(const fs::path& named, const FileContent& content, Overwrite overwrite,
                 Durability durability, FileSystem& file_system) {
+  require(named.has_filename(), "\"", named.string(), "\" does not name a file");
+  if (overwrite == Overwrite::refuse && is_taken(named)) fail_existing(named);
+  if (is_stream(named)) return write_stream({named, content.size_bytes}, content, file_system);
+  const fs::path path = end_of_links(named);
   const Output output{path, content.size_bytes};
-  require(path.has_filename(), "\"", path.string(), "\" does not name a file");
-  if (overwrite == Overwrite::refuse && is_taken(path)) fail_existing(path);
 
   const auto [descriptor, temporary] = create_temporary(
       path, [&](const fs::path& name) { return file_system.open(name.c_str(), kCreate, 0666); });

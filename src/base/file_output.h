@@ -44,6 +44,8 @@ enum class Durability { now, later };
 /// the temporary file is gone, the old file is unchanged, and Error(io) contains the path, the
 /// system's reason and the bytes needed. (If only the last fsync fails, the new content is in
 /// place, and Error(io) says that it may not survive a power loss.) The parent folder must exist.
+/// Where Overwrite::allow meets a link, the file that it names is replaced, and the link stays; a
+/// character device or a pipe is written to as what it is; other devices are refused: Error(user).
 void write_file_durably(const std::filesystem::path& path, const FileContent& content,
                         Overwrite overwrite, FileSystem& file_system = system_calls());
 

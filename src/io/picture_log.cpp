@@ -129,14 +129,6 @@ void PictureLog::lock() const {
 }
 
 PictureLog PictureLog::create(const fs::path& path, const Header& header, FileSystem& file_system) {
-  const int descriptor =
-      file_system.open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-  if (descriptor < 0 && errno == EEXIST)
-    fail(ErrorCode::user, path.string(), " exists already and is not overwritten");
-  PictureLog log(path, descriptor, file_system);
-  if (descriptor < 0) log.fail_call("creating");
-  log.lock();
-  log.header_ = header;
   const std::string json = header_text(header);
   std::array<char, 8> size{};
   const std::uint64_t json_size = json.size();
@@ -144,13 +136,9 @@ PictureLog PictureLog::create(const fs::path& path, const Header& header, FileSy
   std::string text(kMagic);
   text.append(size.data(), size.size());
   text += json;
-  try {
-    log.write(std::as_bytes(std::span(text)));
-  } catch (...) {
-    file_system.unlink(path.c_str());
-    throw;
-  }
-  return log;
+  // The file appears with its header: a process that is killed leaves no half of it.
+  write_file(path, text, Overwrite::refuse, Durability::later, file_system);
+  return open(path, file_system);
 }
 
 PictureLog PictureLog::open(const fs::path& path, FileSystem& file_system) {

@@ -3,10 +3,14 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <system_error>
+#include <thread>
 
 #include "base/error.h"
 #include "tests/base_files/faulty_file_system.h"
@@ -29,6 +33,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 const std::string kOld = "old content";
 const std::string kNew(5000, 'n');
@@ -73,6 +78,69 @@ TEST(WriteFileDurably, RefusesToOverwrite) {
   fs::create_symlink(folder / "nowhere", path);
   test::expect_error(ErrorCode::user, HasSubstr("exists"), write);
   EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
+}
+
+TEST(WriteFileDurably, ReplacesWhatALinkNames) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "far");
+  fs::create_symlink("far/second", folder / "first");
+  fs::create_symlink("a.bin", folder / "far/second");
+  const auto expect_written = [&](const std::string& content) {
+    write_file_durably(folder / "first", content, Overwrite::allow);
+    EXPECT_EQ(fs::read_symlink(folder / "first"), "far/second");
+    EXPECT_EQ(fs::read_symlink(folder / "far/second"), "a.bin");
+    EXPECT_EQ(read_text(folder / "far/a.bin"), content);
+    EXPECT_THAT(names_in(folder / "far"), UnorderedElementsAre("a.bin", "second"));
+    EXPECT_THAT(names_in(folder.path()), UnorderedElementsAre("far", "first"));
+  };
+  expect_written(kOld);  // which the links named before it was there
+  expect_written(kNew);
+
+  fs::remove(folder / "far/second");
+  fs::create_symlink(folder / "far/a.bin", folder / "far/second");  // absolute
+  write_file_durably(folder / "first", kOld, Overwrite::allow);
+  EXPECT_EQ(read_text(folder / "far/a.bin"), kOld);
+}
+
+TEST(WriteFileDurably, LinksThatLeadNowhereAreAnError) {
+  const TemporaryFolder folder;
+  fs::create_symlink("loop", folder / "loop");
+  fs::create_symlink("missing/a.bin", folder / "lost");
+  for (const char* name : {"loop", "lost"}) {
+    test::expect_error(ErrorCode::io, HasSubstr("cannot write"),
+                       [&] { write_file_durably(folder / name, kNew, Overwrite::allow); });
+  }
+  EXPECT_THAT(names_in(folder.path()), UnorderedElementsAre("loop", "lost"));
+}
+
+TEST(WriteFileDurably, DevicesAndPipesStayWhatTheyAre) {
+  const TemporaryFolder folder;
+  write_file_durably("/dev/null", kNew, Overwrite::allow);
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  fs::create_symlink("/dev/full", folder / "full");
+  test::expect_error(ErrorCode::io, HasSubstr("No space left"),
+                     [&] { write_file_durably(folder / "full", kNew, Overwrite::allow); });
+
+  const fs::path pipe = folder / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  std::string read;
+  std::thread reader([&] { read = read_text(pipe); });
+  write_file_durably(pipe, new_content(), Overwrite::allow);
+  reader.join();
+  EXPECT_EQ(read, kNew);
+  EXPECT_TRUE(fs::is_fifo(pipe));
+
+  const int listening = socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = folder / "socket";
+  ASSERT_LT(name.size(), sizeof address.sun_path);
+  name.copy(address.sun_path, name.size());
+  ASSERT_EQ(bind(listening, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  test::expect_error(ErrorCode::user, HasSubstr("is a socket"),
+                     [&] { write_file_durably(name, kNew, Overwrite::allow); });
+  close(listening);
+  EXPECT_TRUE(fs::is_socket(name));
 }
 
 TEST(WriteFileDurably, RefusesWhatAppearsWhileItWrites) {
