@@ -16,6 +16,7 @@ void add_encode_command(Command root);
 void add_decode_command(Command root);
 void add_reconstruct_command(Command root);
 void add_interpolate_command(Command root);
+void add_filmstrip_command(Command root);
 void add_consistency_command(Command root);
 void add_sweep_command(Command root);
 void add_bench_command(Command root);

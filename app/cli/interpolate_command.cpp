@@ -1,4 +1,3 @@
-#include <ddim/animation.h>
 #include <ddim/encode.h>
 #include <ddim/error.h>
 #include <ddim/interpolate.h>
@@ -10,6 +9,7 @@
 #include <charconv>
 #include <memory>
 
+#include "animation_flags.h"
 #include "commands.h"
 #include "interrupts.h"
 #include "like_flag.h"
@@ -32,8 +32,7 @@ struct Flags {
   std::vector<std::string> ends;
   std::int64_t frames = 11;
   PictureOutput out;
-  fs::path animation;
-  int frame_ms = AnimationOptions{}.frame_ms;
+  AnimationFlags animation;
 };
 
 std::optional<std::uint64_t> seed_of(const std::string& end) {
@@ -81,15 +80,11 @@ std::vector<Image> film_of(const std::vector<Image>& images, std::int64_t column
 void check_files(const Flags& flags) {
   Files files(flags.overwrite.value());
   flags.out.add_to(files);
-  files.writes("--animation", flags.animation, {".webp"});
+  flags.animation.add_to(files);
   for (const std::string& end : flags.ends)
     if (!seed_of(end) && fs::path(end).has_extension()) files.reads(end);
   files.check();
-  if (!flags.animation.empty() && !can_write_animations()) {
-    throw Error(ErrorCode::user,
-                "--animation: this build cannot write WebP; install libwebp (Debian, Ubuntu: "
-                "apt-get install libwebp-dev) and build again, or leave out --animation");
-  }
+  flags.animation.check();
 }
 
 /// A file of codes holds any number of states, so that more than four words are wrong for certain,
@@ -137,12 +132,7 @@ void run(Flags& flags) {
   const std::int64_t count = is_line ? flags.frames : flags.frames * flags.frames;
   const GridOptions grid = flags.out.grid(count, model.info().shape, flags.frames);
   flags.out.check(model.info().shape, count, grid);
-  if (const std::int64_t channels = model.info().shape.channels;
-      !flags.animation.empty() && channels > 4)
-    throw Error(ErrorCode::user,
-                fmt::format("--animation: a WebP holds 1 to 4 channels, but this model's pictures "
-                            "have {}; leave --animation out",
-                            channels));
+  flags.animation.check(model.info().shape);
   const Plan plan = make_plan(model, options.plan);  // refuses before anything is encoded
   options.x_T =
       interpolate(states_of_all(model, flags, options.plan, interrupts.token()), flags.frames);
@@ -152,11 +142,10 @@ void run(Flags& flags) {
   Samples samples = sample(model, plan, options);
   samples.recipe = recipe;
   flags.out.write(samples, grid, overwrite);
-  if (!flags.animation.empty()) {
+  if (flags.animation.given()) {
     std::vector<Image> images;
     for (std::int64_t k = 0; k < samples.x_0.count; ++k) images.push_back(to_image(samples.x_0, k));
-    write_animation(flags.animation, film_of(images, flags.frames),
-                    {.frame_ms = flags.frame_ms, .overwrite = overwrite});
+    flags.animation.write(film_of(images, flags.frames), overwrite);
   }
   print_drawn(samples, flags.out.path(), flags.run.json());
   if (flags.like.given() && !flags.run.quiet()) flags.like.print_likeness(flags.out.path());
@@ -183,17 +172,7 @@ void add_interpolate_command(Command root) {
       .within(2, 10'000)
       .show_default();
   flags->out.add_to(command, "all pictures").required();
-  const Option animation =
-      command
-          .add_option("--animation", flags->animation,
-                      "Also write the pictures as a looping back-and-forth animation")
-          .type_name("NAME.webp");
-  command
-      .add_option("--frame-ms", flags->frame_ms,
-                  "Duration of each picture of the animation in milliseconds")
-      .within(10, 10'000)
-      .needs(animation)
-      .show_default();
+  flags->animation.add_to(command, "Also write the pictures as a looping back-and-forth animation");
   flags->resize.add_to(command);
   flags->plan.add_to(command);
   const Option model = flags->run.add_to(command);

@@ -81,6 +81,11 @@ std::string value_of(const Recipe& recipe, const std::string& key) {
   return found == recipe.end() ? "not set" : found->second;
 }
 
+/// The command that draws what has such a recipe, or that has such flags.
+std::string drawing_command(bool has_endpoints, bool has_frames) {
+  return has_endpoints ? "interpolate" : has_frames ? "filmstrip" : "sample";
+}
+
 /// "3,24", and not names of files.
 bool are_seeds(const std::string& endpoints) {
   return endpoints.find_first_not_of("0123456789,") == std::string::npos;
@@ -141,12 +146,14 @@ void LikeFlag::set_flags(Command command) {
 }
 
 void LikeFlag::refuse_other_command(Command command) const {
-  const bool is_interpolation = recipe_.contains("endpoints");
-  if (is_interpolation == command.find_option("endpoints").has_value()) return;
-  throw Error(ErrorCode::user,
-              fmt::format("{0}: was drawn by ddim {1}; redraw it with ddim {1} "
-                          "--like {0}",
-                          file_.string(), is_interpolation ? "interpolate" : "sample"));
+  const std::string drawn_by =
+      drawing_command(recipe_.contains("endpoints"), recipe_.contains("frames"));
+  if (drawn_by == drawing_command(command.find_option("endpoints").has_value(),
+                                  command.find_option("--frames").has_value()))
+    return;
+  throw Error(ErrorCode::user, fmt::format("{0}: was drawn by ddim {1}; redraw it with ddim {1} "
+                                           "--like {0}",
+                                           file_.string(), drawn_by));
 }
 
 void LikeFlag::set_endpoints(Command command) {

@@ -24,6 +24,7 @@ int run(int argc, char** argv) {
   const ddim::cli::Command root = program.root();
   ddim::cli::add_sample_command(root);
   ddim::cli::add_sweep_command(root);
+  ddim::cli::add_filmstrip_command(root);
   ddim::cli::add_interpolate_command(root);
   ddim::cli::add_encode_command(root);
   ddim::cli::add_decode_command(root);

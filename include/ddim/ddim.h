@@ -21,6 +21,7 @@
 #include "ddim/encode.h"
 #include "ddim/error.h"
 #include "ddim/evaluate.h"
+#include "ddim/filmstrip.h"
 #include "ddim/forward_process.h"
 #include "ddim/image.h"
 #include "ddim/init_image.h"

@@ -27,7 +27,9 @@ struct StepPreview {
   std::int64_t step = 0;         ///< index into the plan's steps
   double t = 0.0;                ///< where the step started
   double t_prev = -1.0;          ///< and where it led; -1: the pictures are done
-  FloatImages x0_pred = {};      ///< the step's prediction of the finished pictures
+  FloatImages x_t = {};          ///< the states that the step started from
+  FloatImages x0_pred = {};      ///< its prediction of the finished pictures, from them; that of
+                                 ///< Sampler::adaptive from where it led
 };
 
 /// A picture depends on the model (with its precision and instruction set), the plan, the class,
@@ -54,7 +56,8 @@ struct SampleOptions {
 /// applied to: model (its name), model_hash (Model::weights_hash()), size ("32x32x3": width,
 /// height, channels), x_T ("drawn", or the SHA-256 of given states, or of pictures and mask, as
 /// fp32 in the order [N,C,H,W]), init_image, mask and resize (where these pictures are from) and
-/// Software (the version). `ddim interpolate` adds endpoints and frames.
+/// Software (the version). `ddim interpolate` adds endpoints and frames, `ddim filmstrip`
+/// frames.
 using Recipe = std::map<std::string, std::string>;
 
 struct Samples {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/peak_memory.h"
@@ -40,20 +41,34 @@ class Previews {
   Previews(const std::function<void(const StepPreview&)>& callback, const PictureShape& shape)
       : callback_(callback), shape_(shape) {}
 
-  void show(const MicroBatch& batch, const diffusion::StepReport& report) {
-    if (!callback_ || batch.is_rehearsal) return;
+  /// The states [N,H,W,C] of a micro-batch that begins at x_T, for show(); none where nobody looks.
+  std::vector<float> states(const MicroBatch& batch, const Tensor& x_T) const {
+    return is_seen(batch) ? to_host(x_T) : std::vector<float>();
+  }
+
+  /// `states` are those that the step started from, and become those that it led to.
+  void show(const MicroBatch& batch, const diffusion::StepReport& report,
+            std::vector<float>& states) {
+    if (!is_seen(batch)) return;
+    const std::int64_t count = report.x0_pred.dim(0);
+    std::vector<float> x_t = to_host(report.x_prev);  // swapped with the states
+    std::swap_ranges(
+        x_t.begin(), x_t.end(),
+        states.begin() + report.first_row * static_cast<std::ptrdiff_t>(shape_.size()));
     const StepPreview preview{
         .first_image = static_cast<std::int64_t>(batch.first_image) + report.first_row,
         .step = static_cast<std::int64_t>(report.index),
         .t = report.step.t,
         .t_prev = report.step.t_prev,
-        .x0_pred = {
-            .count = report.x0_pred.dim(0), .shape = shape_, .values = to_host(report.x0_pred)}};
+        .x_t = {.count = count, .shape = shape_, .values = std::move(x_t)},
+        .x0_pred = {.count = count, .shape = shape_, .values = to_host(report.x0_pred)}};
     const std::lock_guard lock(mutex_);
     callback_(preview);
   }
 
  private:
+  bool is_seen(const MicroBatch& batch) const { return callback_ && !batch.is_rehearsal; }
+
   const std::function<void(const StepPreview&)>& callback_;
   const PictureShape shape_;
   std::mutex mutex_;
@@ -91,14 +106,15 @@ Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOp
   const InitStart init = options.init ? make_init_start(model, plan, options) : InitStart{};
   Previews previews(options.preview, model.network->shape());
   const ImageProcess draw = [&](const MicroBatch& batch) {
+    const Tensor x_T = initial_state(plan, options, init, batch);
+    std::vector<float> states = previews.states(batch, x_T);
     const auto observer = [&](const diffusion::StepReport& report) {
-      previews.show(batch, report);
+      previews.show(batch, report, states);
       diffusion::Flow flow = diffusion::Flow::proceed;
       for (std::int64_t call = 0; call < report.num_calls; ++call) flow = batch.step_done();
       return flow;
     };
     const diffusion::DrawnNoise noise{.seed = options.seed, .first_image = batch.first_image};
-    const Tensor x_T = initial_state(plan, options, init, batch);
     if (init.kept.empty()) return diffusion::sample(plan, batch.denoiser, x_T, noise, observer);
     const Tensor known = batch.upload(init.pictures);
     const diffusion::Denoiser denoiser =

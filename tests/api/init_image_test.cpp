@@ -164,6 +164,25 @@ TEST_F(Previews, ShowEveryStepOfEveryPictureAndEndWithThePicture) {
   EXPECT_EQ(to_image(last, 0).pixels, to_image(samples.x_0, 2).pixels);
 }
 
+TEST_F(Previews, StatesBeginWithTheNoiseOfEachPicture) {
+  for (const Sampler sampler : {Sampler::ddim, Sampler::adaptive}) {
+    std::map<std::int64_t, std::vector<float>> first;  // picture -> x_t
+    sample(model_, {.plan = {.steps = 3, .sampler = sampler},
+                    .count = 3,
+                    .seed = 6,
+                    .run = {.batch = 3, .threads = 1},
+                    .preview = [&](const StepPreview& step) {
+                      if (step.step > 0) return;
+                      for (std::int64_t k = 0; k < step.x_t.count; ++k)
+                        first[step.first_image + k].assign(step.x_t[k].begin(), step.x_t[k].end());
+                    }});
+    const FloatImages noise = draw_noise(model_, 6, 3);
+    ASSERT_EQ(first.size(), 3U);
+    for (std::int64_t k = 0; k < 3; ++k)
+      EXPECT_EQ(first[k], std::vector<float>(noise[k].begin(), noise[k].end())) << k;
+  }
+}
+
 TEST_F(Previews, CanStopTheRun) {
   std::stop_source stop;
   int num_previews = 0;

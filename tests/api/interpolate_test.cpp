@@ -97,5 +97,103 @@ TEST_F(Interpolation, ConsistencyMeasuresTheDistanceToTheReference) {
   expect_error(ErrorCode::user, "2000", [&] { consistency(model_, {.steps = {2, 2000}}); });
 }
 
+class Filmstrips : public Interpolation {};
+
+TEST_F(Filmstrips, RunFromTheNoiseToThePictureOfEverySampler) {
+  for (const Named<Sampler>& entry : Names<Sampler>::all()) {
+    if (entry.value == Sampler::adaptive || entry.value == Sampler::ddpm_learned) continue;
+    const SampleOptions options{
+        .plan = {.steps = 5, .eta = takes_eta(entry.value) ? 0.7 : 0.0, .sampler = entry.value},
+        .count = 3,
+        .seed = 9,
+        .first_image = 2,
+        .run = {.batch = 2}};
+    const Filmstrip film = filmstrip(model_, {.sample = options});
+    const Samples samples = sample(model_, options);
+    EXPECT_EQ(film.frames.front().x_t.values, draw_noise(model_, 9, 3, 2).values) << entry.name;
+    EXPECT_EQ(film.frames.back().x_t.values, samples.x_0.values) << entry.name;
+    EXPECT_EQ(film.frames.back().x0_pred.values, samples.x_0.values) << entry.name;
+    EXPECT_EQ(film.samples.recipe, samples.recipe);
+    EXPECT_EQ(film.samples.nfe, samples.nfe);
+    EXPECT_EQ(film.frames.front().t, 999.0);
+    EXPECT_EQ(film.frames.back().t, -1.0);
+    for (std::size_t i = 1; i < film.frames.size(); ++i)
+      EXPECT_LT(film.frames[i].t, film.frames[i - 1].t) << entry.name;
+  }
+}
+
+// Eq. 12 with sigma 0: each state follows from the state and the prediction before it.
+TEST_F(Filmstrips, AFrameHoldsAStateAndItsOwnPrediction) {
+  const Filmstrip film = filmstrip(model_, {.sample = {.plan = {.steps = 6}, .count = 2}});
+  const Plan plan = make_plan(model_, {.steps = 6});
+  ASSERT_EQ(film.frames.size(), 7U);
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const auto& [t, x_t, x0_pred] = film.frames[i];
+    EXPECT_EQ(t, plan.steps[i].t);
+    ASSERT_EQ(x0_pred.count, 2);
+    const double a = plan.steps[i].alpha_bar, a_prev = plan.steps[i].alpha_bar_prev;
+    for (std::size_t k = 0; k < x_t.values.size(); ++k) {
+      const double x_0 = x0_pred.values[k];
+      const double eps = (x_t.values[k] - std::sqrt(a) * x_0) / std::sqrt(1.0 - a);
+      const double x_prev = std::sqrt(a_prev) * x_0 + std::sqrt(1.0 - a_prev) * eps;
+      ASSERT_NEAR(film.frames[i + 1].x_t.values[k], x_prev, 1e-4 * (1.0 + std::abs(x_0)))
+          << "frame " << i << ", value " << k;
+    }
+  }
+}
+
+TEST_F(Filmstrips, DoNotDependOnThreadsBatchAndNumberOfFrames) {
+  const auto film = [&](int threads, std::int64_t batch, std::int64_t frames) {
+    return filmstrip(model_, {.sample = {.plan = {.steps = 6, .eta = 1.0},
+                                         .count = 3,
+                                         .run = {.batch = batch, .threads = threads}},
+                              .frames = frames})
+        .frames;
+  };
+  const std::vector<FilmFrame> all = film(1, 3, 7), same = film(2, 1, 100), few = film(2, 2, 4);
+  ASSERT_EQ(all.size(), 7U);
+  ASSERT_EQ(same.size(), 7U);
+  ASSERT_EQ(few.size(), 4U);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(all[i].x_t.values, same[i].x_t.values) << i;
+    EXPECT_EQ(all[i].x0_pred.values, same[i].x0_pred.values) << i;
+  }
+  for (std::size_t i = 0; i < few.size(); ++i) {
+    EXPECT_EQ(few[i].t, all[2 * i].t);
+    EXPECT_EQ(few[i].x_t.values, all[2 * i].x_t.values) << i;
+    EXPECT_EQ(few[i].x0_pred.values, all[2 * i].x0_pred.values) << i;
+  }
+}
+
+TEST_F(Filmstrips, FramesAreChosenEvenlyAmongTheSteps) {
+  const auto times = [&](PlanOptions options, std::int64_t frames) {
+    return filmstrip_times(make_plan(model_, options), frames);
+  };
+  using Times = std::vector<double>;
+  EXPECT_EQ(times({.steps = 10}, 4), (Times{999, 699, 299, -1}));
+  EXPECT_EQ(times({.steps = 10}, 2), (Times{999, -1}));
+  EXPECT_EQ(times({.steps = 2}, 8), (Times{999, 499, -1}));
+  EXPECT_EQ(times({.steps = 1}, 8), (Times{999, -1}));
+  // Heun's method asks twice at most t.
+  EXPECT_EQ(times({.steps = 3, .sampler = Sampler::heun}, 8), (Times{999, 665, 332, -1}));
+  expect_error(ErrorCode::user, "frames must be 2 or greater; got 1",
+               [&] { times({.steps = 2}, 1); });
+  expect_error(ErrorCode::user, "adaptive takes other steps for each picture",
+               [&] { filmstrip(model_, {.sample = {.plan = {.sampler = Sampler::adaptive}}}); });
+}
+
+TEST_F(Filmstrips, PassPreviewsOnAndStop) {
+  std::stop_source stop;
+  std::int64_t num_previews = 0;
+  const SampleOptions options{.plan = {.steps = 50},
+                              .run = {.stop = stop.get_token()},
+                              .preview = [&](const StepPreview& preview) {
+                                EXPECT_EQ(preview.step, num_previews);
+                                if (++num_previews == 3) stop.request_stop();
+                              }};
+  expect_error(ErrorCode::interrupted, "stopped", [&] { filmstrip(model_, {.sample = options}); });
+  EXPECT_EQ(num_previews, 3);
+}
+
 }  // namespace
 }  // namespace ddim::api_test

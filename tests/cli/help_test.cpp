@@ -16,8 +16,9 @@ void expect_all(const std::string& text, const std::vector<std::string>& parts) 
 TEST(Help, NamesEveryCommandAndExitCode) {
   const Outcome run = run_ddim("--help");
   EXPECT_EQ(run.exit_code, 0);
-  expect_all(run.out, {"sample", "train", "plan", "info", "convert", "evaluate", "bench", "encode",
-                       "decode", "reconstruct", "interpolate", "consistency", "pull", "70", "130"});
+  expect_all(run.out,
+             {"sample", "train", "plan", "info", "convert", "evaluate", "bench", "encode", "decode",
+              "reconstruct", "interpolate", "consistency", "filmstrip", "pull", "70", "130"});
 }
 
 TEST(Help, NamesEveryFlag) {
@@ -33,6 +34,8 @@ TEST(Help, NamesEveryFlag) {
   expect_all(run_ddim("reconstruct --help-all").out, {"pictures", "--steps", "--exact", "--json"});
   expect_all(run_ddim("interpolate --help-all").out,
              {"SEED|FILE", "--frames", "--animation", "--out"});
+  expect_all(run_ddim("filmstrip --help-all").out,
+             {"--frames", "--animation", "--frame-ms", "--seed", "--eta", "--like", "--out"});
   expect_all(run_ddim("consistency --help-all").out,
              {"--steps", "--reference", "--count", "--out"});
   expect_all(run_ddim("train --help-all").out, {"CONFIG.toml", "--data", "--out", "--resume",
@@ -64,9 +67,9 @@ TEST(Help, IsReachedInFourWays) {
 }
 
 const std::vector<std::string> kCommands = {
-    "",      "sample", "sweep", "interpolate", "encode",   "decode", "reconstruct", "consistency",
-    "train", "plan",   "info",  "convert",     "evaluate", "bench",  "pull",        "help",
-    "plot"};
+    "",      "sample",   "sweep", "interpolate", "encode",   "decode", "reconstruct", "consistency",
+    "train", "plan",     "info",  "convert",     "evaluate", "bench",  "pull",        "help",
+    "plot",  "filmstrip"};
 
 TEST(Help, EveryFlagStandsInAGroupAndEveryCommandHasTwoExamples) {
   for (const std::string& command : kCommands) {

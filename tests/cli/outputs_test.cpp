@@ -63,6 +63,8 @@ struct OutputOf {
 constexpr OutputOf kOutputs[] = {
     {"sample --model @/nowhere --out @/a.png", "--save-tensors", ".safetensors"},
     {"sweep --model @/nowhere", "--out", ".png"},
+    {"filmstrip --model @/nowhere", "--out", ".png"},
+    {"filmstrip --model @/nowhere --out @/a.png", "--animation", ".webp"},
     {"interpolate 1 2 --model @/nowhere", "--out", ".png"},
     {"interpolate 1 2 --model @/nowhere --out @/a.png", "--animation", ".webp"},
     {"encode @/pictures/0.png --model @/nowhere", "--out", ".safetensors"},
@@ -190,6 +192,15 @@ TEST_F(Requests, ValuesThatCannotBeAreRefusedFirst) {
     expect_refused(sample + value.arguments, {value.message.begin(), value.message.end()});
 
   const Value others[] = {
+      {"filmstrip --frames 1 --model @/nowhere --out @/a.png",
+       {"--frames must be from 2 to 10000; got 1"}},
+      {"filmstrip --count 0 --model @/nowhere --out @/a.png", {"--count", "got 0"}},
+      {"filmstrip --frame-ms 100 --model @/nowhere --out @/a.png",
+       {"--frame-ms needs --animation"}},
+      {"filmstrip --sampler adaptive --model @/nowhere --out @/a.png",
+       {"--sampler adaptive takes other steps for each picture", "choose another sampler"}},
+      {"filmstrip --as paper --clip --model @/nowhere --out @/a.png", {"--as paper and --clip"}},
+      {"filmstrip --like @/no.png --model @/nowhere --out @/a.png", {"@/no.png"}},
       {"interpolate 1 2 3 --model @/nowhere --out @/a.png", {"got 3", "two", "four"}},
       {"interpolate 1 two --model @/nowhere --out @/a.png", {"two", ".png"}},
       {"interpolate 1 2 --frames 1 --model @/nowhere --out @/a.png", {"--frames", "got 1"}},
@@ -235,6 +246,8 @@ TEST_F(Requests, AGridTooLargeForAPngIsRefusedBeforeAnythingIsDrawn) {
   make_micro_model(folder_ / "micro");
   expect_refused("consistency --steps 2 --count 5000000 --model @/micro --out @/a.png",
                  {"a grid of 10000000 pictures of 8x8", "too large for a PNG"});
+  expect_refused("filmstrip --steps 1 --count 5000000 --model @/micro --out @/a.png",
+                 {"a grid of 20000000 pictures of 8x8", "too large for a PNG"});
 }
 
 // Every command prints something, and says so when it is lost; its files are there all the same.
@@ -255,6 +268,7 @@ TEST_F(Requests, ALostStandardOutputIsAnError) {
       "sample --model @/micro --steps 2 --count 1 --out @/sample.png",
       "sample --model @/micro --steps 2 --count 1 --json --out @/sample.npz",
       "sweep --model @/micro --steps 2 --count 1 --out @/sweep.png",
+      "filmstrip --model @/micro --steps 2 --out @/film.png",
       "interpolate 1 2 --model @/micro --steps 2 --frames 2 --out @/line.png",
       "encode @/pictures/0.png --model @/micro --steps 2 --out @/code.safetensors",
       "decode @/code.safetensors --model @/micro --out @/decoded.png",
@@ -277,8 +291,9 @@ TEST_F(Requests, ALostStandardOutputIsAnError) {
         << run.err;
     EXPECT_EQ(run.err.find("internal error"), std::string::npos) << command;
   }
-  for (const char* made : {"sample.png", "sample.npz", "sweep.png", "line.png", "code.safetensors",
-                           "decoded.png", "rows.png", "steps.png", "loss.svg", "half"})
+  for (const char* made :
+       {"sample.png", "sample.npz", "sweep.png", "film.png", "line.png", "code.safetensors",
+        "decoded.png", "rows.png", "steps.png", "loss.svg", "half"})
     EXPECT_TRUE(fs::exists(folder_ / made)) << made;
 
   // What is told besides may be lost, and a closed stream is never a file that was opened.

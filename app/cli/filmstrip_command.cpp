@@ -1,0 +1,191 @@
+#include <ddim/error.h>
+#include <ddim/filmstrip.h>
+#include <ddim/image.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "animation_flags.h"
+#include "commands.h"
+#include "convention_flag.h"
+#include "interrupts.h"
+#include "like_flag.h"
+#include "picture_output.h"
+#include "plan_flags.h"
+#include "run_flags.h"
+#include "terminal.h"
+
+namespace ddim::cli {
+namespace {
+
+struct Flags {
+  RunFlags run;
+  LikeFlag like;
+  PlanFlags plan;
+  ConventionFlag convention;
+  std::int64_t count = 1;
+  std::uint64_t seed = 0;
+  std::int64_t first_image = 0;
+  std::int64_t frames = FilmstripOptions{}.frames;
+  std::filesystem::path out;
+  AnimationFlags animation;
+  OverwriteFlag overwrite;
+};
+
+/// "t = 999", or "999" over columns that are not wide; the finished pictures are x_0.
+std::string label_of(double t, bool is_wide) {
+  if (t < 0.0) return "x_0";
+  const std::string number =
+      t == std::floor(t) ? fmt::format("{:.0f}", t) : fmt::format("{:.1f}", t);
+  return is_wide ? "t = " + number : number;
+}
+
+/// Two rows for each picture, x_t and predicted x_0, and a column for each t. Errors as
+/// check_grid().
+GridOptions grid_of(const Flags& flags, const std::vector<double>& times,
+                    const PictureShape& shape) {
+  constexpr std::int64_t kWide = 60;
+  const std::int64_t columns = std::ssize(times);
+  GridOptions grid{.columns = columns,
+                   .scale = readable_scale(2 * flags.count * columns, shape, columns)};
+  check_grid(shape, 2 * flags.count * columns, grid);
+  for (std::int64_t k = 0; k < flags.count; ++k) {
+    grid.row_labels.push_back(
+        flags.count == 1 ? "x_t" : fmt::format("picture {}: x_t", flags.first_image + k));
+    grid.row_labels.emplace_back("predicted x_0");
+  }
+  for (const double t : times)
+    grid.column_labels.push_back(label_of(t, grid.scale * shape.width >= kWide));
+  return grid;
+}
+
+/// The frames at `times`.
+Image strip_of(const std::vector<FilmFrame>& all, const std::vector<double>& times,
+               const GridOptions& grid) {
+  std::vector<const FilmFrame*> frames;
+  for (const FilmFrame& frame : all)
+    if (std::ranges::find(times, frame.t) != times.end()) frames.push_back(&frame);
+  std::vector<Image> cells;
+  for (std::int64_t k = 0; k < all.front().x_t.count; ++k) {
+    for (const FilmFrame* frame : frames) cells.push_back(to_image(frame->x_t, k));
+    for (const FilmFrame* frame : frames) cells.push_back(to_image(frame->x0_pred, k));
+  }
+  return make_grid(cells, grid);
+}
+
+/// x_t and predicted x_0 side by side, a row for each picture. The last frame stays for a second.
+std::vector<Image> film_of(const std::vector<FilmFrame>& frames, int frame_ms) {
+  constexpr std::int64_t kMaxScale = 4;
+  constexpr int kStayMs = 1000;
+  std::vector<Image> film;
+  for (const FilmFrame& frame : frames) {
+    std::vector<Image> cells;
+    for (std::int64_t k = 0; k < frame.x_t.count; ++k) {
+      cells.push_back(to_image(frame.x_t, k));
+      cells.push_back(to_image(frame.x0_pred, k));
+    }
+    film.push_back(make_grid(
+        cells, {.columns = 2,
+                .scale = std::min(kMaxScale, readable_scale(std::ssize(cells), frame.x_t.shape, 2)),
+                .title = label_of(frame.t, true),
+                .column_labels = {"x_t", "predicted x_0"}}));
+  }
+  for (int shown_ms = frame_ms; shown_ms < kStayMs; shown_ms += frame_ms)
+    film.push_back(film.back());
+  return film;
+}
+
+/// All that can be wrong with any model.
+void check(const Flags& flags, const PlanOptions& plan) {
+  flags.convention.refuse_contradictions(flags.plan);
+  if (plan.sampler == Sampler::adaptive)
+    throw Error(ErrorCode::user,
+                "--sampler adaptive takes other steps for each picture, so the columns of a strip "
+                "would have no t; choose another sampler");
+  Files files(flags.overwrite.value());
+  files.writes("--out", flags.out, {".png"});
+  flags.animation.add_to(files);
+  files.check();
+  flags.animation.check();
+}
+
+void run(Flags& flags) {
+  const Interrupts interrupts;
+  const PlanOptions plan_options = flags.plan.options();
+  check(flags, plan_options);
+  SampleOptions options{.count = flags.count, .seed = flags.seed, .first_image = flags.first_image};
+  options.class_choice = flags.run.class_choice(interrupts.token());
+  options.run = flags.run.options(interrupts.token());
+  const Model model = flags.run.load_model(interrupts.token());
+  const PictureShape shape = model.info().shape;
+  const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, model);
+  options.plan = preset;
+  const Plan plan = make_plan(model, preset);
+  const std::vector<double> times = filmstrip_times(plan, flags.frames);
+  const GridOptions grid = grid_of(flags, times, shape);
+  flags.animation.check(shape);
+  if (!flags.run.quiet()) print_err("ddim: sampling {}\n", convention);
+  if (!plan.note.empty() && !flags.run.quiet()) print_err("ddim: {}\n", plan.note);
+  Recipe recipe = make_recipe(model, options);
+  recipe["frames"] = std::to_string(flags.frames);
+  if (flags.like.given()) flags.like.check(recipe);
+
+  const std::int64_t every_step = std::numeric_limits<std::int64_t>::max();
+  const Filmstrip film = filmstrip(
+      model, {.sample = options, .frames = flags.animation.given() ? every_step : flags.frames});
+  write_png(flags.out, strip_of(film.frames, times, grid),
+            {.text = recipe, .overwrite = flags.overwrite.value()});
+  if (flags.animation.given())
+    flags.animation.write(film_of(film.frames, flags.animation.frame_ms()),
+                          flags.overwrite.value());
+  print_drawn(film.samples, flags.out, flags.run.json());
+  if (flags.like.given() && !flags.run.quiet()) flags.like.print_likeness(flags.out);
+}
+
+}  // namespace
+
+void add_filmstrip_command(Command root) {
+  const Command command = root.add_command(
+      "filmstrip",
+      "Show pictures on their way from noise: x_t and predicted x_0 along the steps (the paper's "
+      "figure 1)");
+  const auto flags = std::make_shared<Flags>();
+  flags->like.add_to(command);
+  command
+      .add_option("--out", flags->out,
+                  "The strip: two rows for each picture, x_t and predicted x_0. Its last column is "
+                  "what ddim sample draws with the same flags")
+      .required()
+      .type_name("NAME.png");
+  command
+      .add_option("--frames", flags->frames,
+                  "Columns of the strip, at most: noise, picture, and others at equal distances "
+                  "among the steps")
+      .within(2, 10'000)
+      .show_default();
+  flags->animation.add_to(command, "Also write all steps as a looping animation");
+  command.add_option("--count", flags->count, "Number of pictures to draw")
+      .positive()
+      .show_default();
+  command.add_option("--seed", flags->seed, "Random seed")
+      .envname("DDIM_SEED")
+      .non_negative()
+      .show_default();
+  command.add_option("--first-image", flags->first_image, "Number of the first picture")
+      .non_negative()
+      .show_default();
+  flags->convention.add_to(command);
+  flags->plan.add_to(command);
+  const Option model = flags->run.add_to(command);
+  flags->overwrite.add_to(command);
+  command.callback([flags, command, model] {
+    if (flags->like.given()) flags->like.set_flags(command);
+    if (!flags->run.has_model()) model.throw_missing();
+    run(*flags);
+  });
+}
+
+}  // namespace ddim::cli
