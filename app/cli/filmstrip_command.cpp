@@ -162,8 +162,7 @@ void add_filmstrip_command(Command root) {
       .type_name("NAME.png");
   command
       .add_option("--frames", flags->frames,
-                  "Columns of the strip, at most: noise, picture, and others at equal distances "
-                  "among the steps")
+                  "Most columns of the strip; they are spread evenly from the noise to the picture")
       .within(2, 10'000)
       .show_default();
   flags->animation.add_to(command, "Also write all steps as a looping animation");
