@@ -6,12 +6,11 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <map>
 
 #include "printable.h"
 #include "terminal.h"
+#include "text_file.h"
 
 namespace ddim::cli {
 namespace {
@@ -89,11 +88,6 @@ std::string drawing_command(bool has_endpoints, bool has_frames) {
 /// "3,24", and not names of files.
 bool are_seeds(const std::string& endpoints) {
   return endpoints.find_first_not_of("0123456789,") == std::string::npos;
-}
-
-std::string bytes_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -283,7 +277,8 @@ void LikeFlag::print_likeness(const fs::path& path) const {
 
 std::string LikeFlag::compare(const fs::path& path) const {
   if (!same_recipe_ || path.extension() != ".png") return "";
-  if (bytes_of(path) == bytes_of(file_)) return "the same bytes as " + file_.string();
+  if (read_text_file(path, path.string()) == read_text_file(file_, file_.string()))
+    return "the same bytes as " + file_.string();
   const Image drawn = read_png(path);
   const Image wanted = read_png(file_);
   if (drawn.pixels.size() != wanted.pixels.size())

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <new>
 
 #include "commands.h"
@@ -58,6 +59,9 @@ int main(int argc, char** argv) {
     ddim::cli::print_err("{} {}\n", ddim::cli::red("ddim:", ddim::cli::has_colour(STDERR_FILENO)),
                          error.what());
     return static_cast<int>(error.code());
+  } catch (const std::filesystem::filesystem_error& error) {
+    ddim::cli::print_err("ddim: {}: {}\n", error.path1().string(), error.code().message());
+    return static_cast<int>(ddim::ErrorCode::io);
   } catch (const std::bad_alloc&) {
     ddim::cli::print_err("ddim: not enough memory; try a smaller --batch or --memory low\n");
     return static_cast<int>(ddim::ErrorCode::user);

@@ -4,8 +4,8 @@
 #include <fmt/core.h>
 
 #include <charconv>
-#include <fstream>
-#include <iterator>
+
+#include "text_file.h"
 
 namespace ddim::cli {
 
@@ -30,11 +30,7 @@ std::vector<double> parse_numbers(const std::string& text, const std::string& so
 }
 
 std::vector<double> read_numbers(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream)
-    throw Error(ErrorCode::io, fmt::format("{}: cannot be read; check the path", file.string()));
-  return parse_numbers(text, file.string());
+  return parse_numbers(read_text_file(file, file.string()), file.string());
 }
 
 }  // namespace ddim::cli

@@ -5,14 +5,12 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <string_view>
 
 #include "suggestion.h"
+#include "text_file.h"
 
 namespace ddim::cli {
 namespace {
@@ -22,12 +20,7 @@ using Takes = OptionData::Takes;
 class SettingsFile {
  public:
   explicit SettingsFile(const std::filesystem::path& file) : name_(file.string()) {
-    std::ifstream stream(file, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (!stream) {
-      throw Error(ErrorCode::io, fmt::format("--config {}: cannot be read: {}", name_,
-                                             errno != 0 ? std::strerror(errno) : "not a file"));
-    }
+    const std::string text = read_text_file(file, "--config " + name_);
     try {
       root_ = toml::parse(text, name_);
     } catch (const toml::parse_error& error) {

@@ -17,9 +17,16 @@ ConvertCheck convert_model(const std::filesystem::path& input, const std::filesy
   model::write_model(files, output, options);
   const Device device = make_device(DeviceKind::cpu);
   const std::int64_t T = model::process_of(files.scheduler, files.scheduler_path.string()).T;
-  const eval::OutputDistance distance =
-      eval::compare_networks([&] { return model::load_model(files, device, options.weights).unet; },
-                             [&] { return model::load_model(output, device).unet; }, T / 2);
+  eval::OutputDistance distance;
+  try {
+    distance = eval::compare_networks(
+        [&] { return model::load_model(files, device, options.weights).unet; },
+        [&] { return model::load_model(output, device).unet; }, T / 2);
+  } catch (...) {  // nobody is to take it for a good one
+    std::error_code ignored;
+    std::filesystem::remove_all(output, ignored);
+    throw;
+  }
   ConvertCheck check{.largest_difference = distance.largest_difference,
                      .largest_eps = distance.largest_output};
   if (!files.adam_problem.empty())

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_output.h"
 #include "io/npz.h"
-#include "io/read_file.h"
 
 namespace ddim {
 
@@ -62,13 +62,13 @@ std::vector<double> numbers_of(const io::NpzArray& array) {
 
 bool holds_statistics(const fs::path& path) {
   if (path.extension() != ".npz" || !fs::is_regular_file(path)) return false;
-  const std::string bytes = io::read_file(path, kMaxSetBytes);
+  const std::string bytes = read_file(path, kMaxSetBytes);
   return std::ranges::any_of(io::parse_npz(std::as_bytes(std::span(bytes)), path.string()),
                              [](const io::NpzArray& array) { return array.name == "mu"; });
 }
 
 FeatureSet read_statistics(const fs::path& path) {
-  const std::string bytes = io::read_file(path, kMaxStatisticsBytes);
+  const std::string bytes = read_file(path, kMaxStatisticsBytes);
   FeatureSet set{.source = path.string()};
   const std::vector<io::NpzArray> arrays =
       io::parse_npz(std::as_bytes(std::span(bytes)), set.source);

@@ -10,6 +10,7 @@
 
 #include "backend/make_device.h"
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/sha256.h"
 #include "base/workers.h"
 #include "data/dataset.h"
@@ -17,7 +18,6 @@
 #include "eval/feature_statistics.h"
 #include "eval/frechet_distance.h"
 #include "eval/set_distances.h"
-#include "io/read_file.h"
 #include "io/safetensors.h"
 #include "run/image_workers.h"
 
@@ -194,7 +194,7 @@ FeatureExtractor FeatureExtractor::load(const fs::path& folder, DeviceKind kind)
   const fs::path path = folder / kFileName;
   require(fs::is_regular_file(path), "--extractor ", folder.string(), ": has no ", kFileName,
           "; the extractor ", eval::kExtractorName, " comes with ddim");
-  const std::string content = io::read_file(path, kMaxExtractorBytes);
+  const std::string content = read_file(path, kMaxExtractorBytes);
   const std::string hash = sha256_hex(std::as_bytes(std::span(content)));
   const io::SafetensorsFile file = io::SafetensorsFile::open(path);
   std::map<std::string, NamedTensor> tensors;

@@ -1,6 +1,5 @@
 #include <ddim/counts.h>
 #include <ddim/sample_files.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
@@ -263,15 +262,12 @@ class FileDestination : public Destination {
 class FolderDestination : public Destination {
  public:
   explicit FolderDestination(const Job& job) : job_(job), folder_(job.files.out) {
-    std::error_code error;
-    if (fs::create_directories(folder_, error)) created_.push_back(folder_);
-    for (std::int64_t k = 0; !error && k < job.count(); k += job.count_of_run()) {
+    if (make_folders(folder_)) created_.push_back(folder_);
+    for (std::int64_t k = 0; k < job.count(); k += job.count_of_run()) {
       const fs::path folder = folder_of(k);
-      if (fs::create_directories(folder, error)) created_.push_back(folder);
-      if (!error && job.files.resume) remove_leftovers(folder);
+      if (make_folders(folder)) created_.push_back(folder);
+      remove_leftovers(folder);
     }
-    if (error)
-      fail(ErrorCode::io, folder_.string(), ": cannot create this folder: ", error.message());
     std::vector<PictureRange> there;
     for (std::int64_t k = 0; k < job.count(); ++k)
       if (fs::exists(file_of(k)) && is_finished(k)) there.push_back({k, 1});
@@ -341,19 +337,6 @@ class FolderDestination : public Destination {
             "; choose another folder, or give the same options");
     const PictureShape shape = job_.shape();
     return found.image.width == shape.width && found.image.height == shape.height;
-  }
-
-  /// What a process left behind that was killed while it wrote a file.
-  static void remove_leftovers(const fs::path& folder) {
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      const std::string name = entry.path().filename().string();
-      const std::size_t mark = name.rfind(".png.tmp-");
-      if (mark == std::string::npos || !is_temporary_name(name)) continue;
-      const int owner = std::stoi("0" + name.substr(mark + 9).substr(0, 9));
-      const bool is_gone = ::kill(owner, 0) != 0 && errno == ESRCH;
-      std::error_code ignored;
-      if (is_gone) fs::remove(entry.path(), ignored);
-    }
   }
 
   const Job& job_;

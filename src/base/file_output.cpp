@@ -7,7 +7,6 @@
 #include <cassert>
 #include <cerrno>
 #include <system_error>
-#include <tuple>
 #include <utility>
 
 #include "base/error.h"
@@ -19,15 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kManifestName = "manifest.json";
-
-/// Repeats a call that a signal interrupted; gives up after many times.
-template <class Call>
-auto uninterrupted(const Call& call) {
-  constexpr int kMaxAttempts = 100;
-  auto result = call();
-  for (int i = 1; i < kMaxAttempts && result < 0 && errno == EINTR; ++i) result = call();
-  return result;
-}
 
 /// The output that is being written, for messages.
 struct Output {
@@ -56,19 +46,6 @@ bool is_taken(const fs::path& path) {
 
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
-}
-
-/// Calls create(name) with names derived from `path` until one is free. create() returns < 0 with
-/// errno == EEXIST for a name that is taken: by a process that was killed, or by another host.
-template <class Create>
-std::pair<int, fs::path> create_temporary(const fs::path& path, const Create& create) {
-  constexpr int kMaxNames = 1000;
-  for (int i = 0;; ++i) {
-    fs::path name = path;
-    name += concat(".tmp-", ::getpid(), "-", i);
-    const int result = uninterrupted([&] { return create(name); });
-    if (result >= 0 || errno != EEXIST || i == kMaxNames) return {result, std::move(name)};
-  }
 }
 
 /// An open file that is being written. The destructor closes it; only finish() makes it durable.
@@ -237,17 +214,15 @@ void write_file(const fs::path& named, const FileContent& content, Overwrite ove
   const fs::path path = end_of_links(named);
   const Output output{path, content.size_bytes};
 
-  const auto [descriptor, temporary] = create_temporary(
-      path, [&](const fs::path& name) { return file_system.open(name.c_str(), kCreate, 0666); });
-  if (descriptor < 0) fail_call(output, "creating", temporary);
+  const Temporary temporary = Temporary::file(path, file_system);
+  if (temporary.failed()) fail_call(output, "creating", temporary.name());
   try {
-    OpenFile file(file_system, descriptor, output, temporary);
+    OpenFile file(file_system, temporary.descriptor(), output, temporary.name());
     content.write_to([&file](std::span<const std::byte> bytes) { file.write(bytes); });
     file.finish(durability);
-    move_into_place(file_system, output, temporary, overwrite);
+    move_into_place(file_system, output, temporary.name(), overwrite);
   } catch (...) {
-    const auto& name = temporary;
-    uninterrupted([&] { return file_system.unlink(name.c_str()); });
+    uninterrupted([&] { return file_system.unlink(temporary.name().c_str()); });
     throw;
   }
   if (durability == Durability::now) sync_new_name(file_system, output);
@@ -259,36 +234,63 @@ void sync_file_system(const fs::path& folder, FileSystem& file_system) {
     fail_call(output, "syncfs of", folder);
 }
 
+bool make_folders(const fs::path& folder, FileSystem& file_system) {
+  const auto make = [&](const fs::path& each, const auto& make_next) -> bool {
+    if (!each.has_filename() && each.has_relative_path())
+      return make_next(each.parent_path(), make_next);
+    std::error_code unknown;  // then the system refuses below, and says why
+    if (each.empty() || fs::is_directory(each, unknown)) return false;
+    make_next(each.parent_path(), make_next);
+    if (uninterrupted([&] { return file_system.mkdir(each.c_str(), 0777); }) < 0) {
+      const int reason = errno == EEXIST ? ENOTDIR : errno;  // a file is in the way
+      if (fs::is_directory(each, unknown)) return false;     // another process was faster
+      fail(ErrorCode::io, "cannot make the folder ", folder.string(), ": ",
+           std::system_category().message(reason), " (", each.string(), ")");
+    }
+    sync_folder(file_system, {each, 0}, folder_of(each));
+    return true;
+  };
+  return make(folder, make);
+}
+
+namespace {
+
+/// The final name of an output folder, which must be free.
+fs::path free_name(fs::path path) {
+  if (!path.has_filename()) path = path.parent_path();
+  require(path.has_filename(), "an output folder needs a name");
+  if (is_taken(path)) fail_existing(path);
+  return path;
+}
+
+}  // namespace
+
 DurableFolder::DurableFolder(fs::path path, Manifest manifest, FileSystem& file_system)
-    : path_(path.has_filename() ? std::move(path) : path.parent_path()),
+    : path_(free_name(std::move(path))),
+      temporary_(Temporary::folder(path_, file_system)),
       manifest_(manifest),
       file_system_(&file_system) {
-  require(path_.has_filename(), "an output folder needs a name");
-  if (is_taken(path_)) fail_existing(path_);
-  int result = 0;
-  std::tie(result, temporary_) = create_temporary(
-      path_, [&](const fs::path& name) { return file_system.mkdir(name.c_str(), 0777); });
-  if (result < 0) fail_call({path_, 0}, "making folder", temporary_);
+  if (temporary_.failed()) fail_call({path_, 0}, "making folder", temporary_.name());
 }
 
 DurableFolder::~DurableFolder() {
   if (committed_) return;
   const auto remove = [this](const std::string& name, int (FileSystem::*call)(const char*)) {
-    const fs::path path = temporary_ / name;
+    const fs::path path = temporary_.name() / name;
     uninterrupted([&] { return (file_system_->*call)(path.c_str()); });
   };
   for (const File& file : files_) remove(file.name, &FileSystem::unlink);
   for (auto it = subfolders_.rbegin(); it != subfolders_.rend(); ++it) {
     remove(*it, &FileSystem::rmdir);
   }
-  uninterrupted([this] { return file_system_->rmdir(temporary_.c_str()); });
+  uninterrupted([this] { return file_system_->rmdir(temporary_.name().c_str()); });
 }
 
 void DurableFolder::make_subfolders_of(const std::string& name) {
   for (std::size_t end = name.find('/'); end != std::string::npos; end = name.find('/', end + 1)) {
     const std::string subfolder = name.substr(0, end);
     if (std::find(subfolders_.begin(), subfolders_.end(), subfolder) != subfolders_.end()) continue;
-    const fs::path where = temporary_ / subfolder;
+    const fs::path where = temporary_.name() / subfolder;
     if (uninterrupted([&] { return file_system_->mkdir(where.c_str(), 0777); }) < 0) {
       fail_call({path_ / subfolder, 0}, "making folder", where);
     }
@@ -303,7 +305,7 @@ void DurableFolder::write_file(const std::string& name, const FileContent& conte
   make_subfolders_of(name);
 
   const fs::path path = path_ / name;
-  const fs::path where = temporary_ / name;
+  const fs::path where = temporary_.name() / name;
   const Output output{path, content.size_bytes};
   const int descriptor =
       uninterrupted([&] { return file_system_->open(where.c_str(), kCreate, 0666); });
@@ -327,19 +329,12 @@ void DurableFolder::commit() {
   for (const File& file : files_) num_bytes += file.size_bytes;
   const Output output{path_, num_bytes};
   for (auto it = subfolders_.rbegin(); it != subfolders_.rend(); ++it) {
-    sync_folder(*file_system_, output, temporary_ / *it);
+    sync_folder(*file_system_, output, temporary_.name() / *it);
   }
-  sync_folder(*file_system_, output, temporary_);
-  move_into_place(*file_system_, output, temporary_, Overwrite::refuse);
+  sync_folder(*file_system_, output, temporary_.name());
+  move_into_place(*file_system_, output, temporary_.name(), Overwrite::refuse);
   committed_ = true;
   sync_new_name(*file_system_, output);
-}
-
-bool is_temporary_name(std::string_view name) {
-  const auto mark = name.rfind(".tmp-");
-  if (mark == std::string_view::npos) return false;
-  const std::string_view id = name.substr(mark + 5);
-  return !id.empty() && id.find_first_not_of("0123456789-") == std::string_view::npos;
 }
 
 }  // namespace ddim::engine

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "base/temporary.h"
 
 namespace ddim::engine {
 
@@ -40,9 +41,9 @@ struct FileContent {
 enum class Durability { now, later };
 
 /// Writes a file. Whatever happens, `path` is either complete or not there: the content goes to
-/// `path.tmp-<id>` beside it, then fsync, rename to `path`, fsync of the folder. After a failure,
-/// the temporary file is gone, the old file is unchanged, and Error(io) contains the path, the
-/// system's reason and the bytes needed. (If only the last fsync fails, the new content is in
+/// `path.tmp-ddim-<i>` beside it, then fsync, rename to `path`, fsync of the folder. After a
+/// failure, the temporary file is gone, the old file is unchanged, and Error(io) contains the path,
+/// the system's reason and the bytes needed. (If only the last fsync fails, the new content is in
 /// place, and Error(io) says that it may not survive a power loss.) The parent folder must exist.
 /// Where Overwrite::allow meets a link, the file that it names is replaced, and the link stays; a
 /// character device or a pipe is written to as what it is; other devices are refused: Error(user).
@@ -59,11 +60,15 @@ void write_file(const std::filesystem::path& path, const FileContent& content, O
 void sync_file_system(const std::filesystem::path& folder,
                       FileSystem& file_system = system_calls());
 
+/// Makes a folder and those above it, as far as they are missing, and makes their names durable.
+/// Returns whether `folder` itself was missing. Error(io) when the system refuses.
+bool make_folders(const std::filesystem::path& folder, FileSystem& file_system = system_calls());
+
 /// Whether the folder gets a manifest.json with the sizes and SHA-256 of its files.
 enum class Manifest { leave_out, write };
 
-/// A folder that is either complete or not there. Files go into `path.tmp-<id>/`; commit() makes
-/// everything durable and renames it to `path`, which must not exist.
+/// A folder that is either complete or not there. Files go into `path.tmp-ddim-<i>/`; commit()
+/// makes everything durable and renames it to `path`, which must not exist.
 ///
 ///     DurableFolder folder("run/step-500", Manifest::write);
 ///     folder.write_file("unet/config.json", text);
@@ -96,7 +101,7 @@ class DurableFolder {
   void make_subfolders_of(const std::string& name);
 
   std::filesystem::path path_;
-  std::filesystem::path temporary_;
+  Temporary temporary_;
   Manifest manifest_;
   FileSystem* file_system_;
   std::vector<File> files_;              ///< in the order of writing
@@ -105,11 +110,9 @@ class DurableFolder {
 };
 
 /// Reads every file that `folder`/manifest.json lists and compares size and SHA-256. Returns
-/// nullopt if all agree, otherwise one line with the first difference. No content of the folder
-/// makes it throw.
+/// nullopt if all agree, otherwise one line with the first difference, be it a file that is
+/// missing. Error(io), naming the file, when the system does not let one be read: that tells
+/// nothing about the folder. No content of the folder makes it throw.
 std::optional<std::string> verify_manifest(const std::filesystem::path& folder);
-
-/// Whether an interrupted write left behind a file or folder of this name.
-bool is_temporary_name(std::string_view name);
 
 }  // namespace ddim::engine

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cerrno>
 #include <cstddef>
 
 namespace ddim::engine {
@@ -28,5 +29,14 @@ class FileSystem {
 
 /// The real system calls.
 FileSystem& system_calls();
+
+/// Repeats a call that a signal interrupted; gives up after many times.
+template <class Call>
+auto uninterrupted(const Call& call) {
+  constexpr int kMaxAttempts = 100;
+  auto result = call();
+  for (int i = 1; i < kMaxAttempts && result < 0 && errno == EINTR; ++i) result = call();
+  return result;
+}
 
 }  // namespace ddim::engine

@@ -1,10 +1,9 @@
 // The manifest of an output folder. It is JSON, so other programs can read it. This program accepts
 // only the exact text that manifest_text() writes, so that it detects any damage.
-#include <exception>
-#include <fstream>
-#include <iterator>
+#include <system_error>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_output.h"
 #include "base/sha256.h"
 
@@ -42,44 +41,28 @@ class Cursor {
   std::string_view rest_;
 };
 
+/// Whether there is no regular file of this name. False also for what the system does not show:
+/// reading it tells why.
+bool is_missing(const fs::path& path) {
+  if (!is_there(path)) return true;
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  return !error && !fs::is_regular_file(status);
+}
+
 std::optional<std::string> verify_file(const fs::path& path, std::string_view expected_size,
                                        std::string_view expected_hash) {
-  std::ifstream file(path, std::ios::binary);
-  if (!fs::is_regular_file(path) || !file) return concat(path.string(), " is missing");
-  if (std::to_string(fs::file_size(path)) != expected_size) {
-    return concat(path.string(), " has ", fs::file_size(path), " bytes, not ", expected_size);
-  }
+  if (is_missing(path)) return concat(path.string(), " is missing");
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(path, error);
+  if (!error && std::to_string(size) != expected_size)
+    return concat(path.string(), " has ", size, " bytes, not ", expected_size);
   Sha256 hash;
-  std::vector<char> buffer(1 << 20);
-  while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0) {
-    hash.update(std::as_bytes(std::span(buffer).first(static_cast<std::size_t>(file.gcount()))));
-  }
-  if (file.bad()) return concat(path.string(), " cannot be read");
+  read_pieces(path, [&](std::span<const std::byte> bytes) { hash.update(bytes); });
   if (hash.finish_hex() != expected_hash) {
     return concat(path.string(), " is damaged: its SHA-256 is not the manifest's");
   }
   return std::nullopt;
-}
-
-std::optional<std::string> verify(const fs::path& folder) {
-  const fs::path path = folder / "manifest.json";
-  std::ifstream file(path, std::ios::binary);
-  if (!fs::is_regular_file(path) || !file) return concat(path.string(), " is missing");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const std::string damaged = concat(path.string(), " is damaged");
-
-  Cursor cursor(text);
-  if (!cursor.skip(kHead)) return damaged;
-  for (bool first = true; !cursor.skip(kTail); first = false) {
-    if (!first && !cursor.skip(",")) return damaged;
-    if (!cursor.skip(kName)) return damaged;
-    const std::string_view name = cursor.take_until(kSize);
-    const std::string_view size = cursor.take_until(kHash);
-    const std::string_view hash = cursor.take_until(kEnd);
-    if (name.empty() || size.empty() || hash.empty()) return damaged;
-    if (auto reason = verify_file(folder / name, size, hash)) return reason;
-  }
-  return cursor.at_end() ? std::nullopt : std::optional(damaged);
 }
 
 }  // namespace
@@ -94,11 +77,26 @@ std::string DurableFolder::manifest_text() const {
 }
 
 std::optional<std::string> verify_manifest(const fs::path& folder) {
-  try {
-    return verify(folder);
-  } catch (const std::exception& error) {
-    return concat(folder.string(), ": ", error.what());
+  const fs::path path = folder / "manifest.json";
+  if (is_missing(path)) return concat(path.string(), " is missing");
+  const std::string damaged = concat(path.string(), " is damaged");
+  constexpr std::uint64_t kMaxManifestBytes = 1 << 24;
+  std::error_code error;
+  if (fs::file_size(path, error) > kMaxManifestBytes && !error) return damaged;
+  const std::string text = read_file(path, kMaxManifestBytes);
+
+  Cursor cursor(text);
+  if (!cursor.skip(kHead)) return damaged;
+  for (bool first = true; !cursor.skip(kTail); first = false) {
+    if (!first && !cursor.skip(",")) return damaged;
+    if (!cursor.skip(kName)) return damaged;
+    const std::string_view name = cursor.take_until(kSize);
+    const std::string_view size = cursor.take_until(kHash);
+    const std::string_view hash = cursor.take_until(kEnd);
+    if (name.empty() || size.empty() || hash.empty()) return damaged;
+    if (auto reason = verify_file(folder / name, size, hash)) return reason;
   }
+  return cursor.at_end() ? std::nullopt : std::optional(damaged);
 }
 
 }  // namespace ddim::engine

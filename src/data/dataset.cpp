@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "data/cifar10.h"
 #include "data/folder_walk.h"
 #include "data/idx.h"
@@ -16,7 +17,6 @@
 #include "data/labels.h"
 #include "data/npz_set.h"
 #include "data/split_folders.h"
-#include "io/read_file.h"
 
 namespace ddim::engine::data {
 namespace {
@@ -53,7 +53,7 @@ std::optional<fs::path> find_idx(const fs::path& dir, DataSplit split, const cha
 /// The result of parse(bytes, name) for a file, which is unpacked first if necessary.
 template <class Parse>
 auto parse_idx_file(const fs::path& path, const Parse& parse) {
-  const std::string file = io::read_file(path, kMaxFileBytes);
+  const std::string file = read_file(path, kMaxFileBytes);
   const std::string name = path.string();
   return path.extension() == ".gz" ? parse(gunzip(as_bytes(file), kMaxFileBytes, name), name)
                                    : parse(as_bytes(file), name);
@@ -90,7 +90,7 @@ Dataset load_cifar10(const std::vector<fs::path>& files, const DatasetOptions& o
                         "test_batch.bin"
                       : ": missing; a CIFAR-10 folder has data_batch_1 to data_batch_5 and "
                         "test_batch");
-    const std::string text = io::read_file(file, kMaxFileBytes);
+    const std::string text = read_file(file, kMaxFileBytes);
     const auto [part, labels] = is_binary ? parse_cifar10(as_bytes(text), file.string())
                                           : parse_cifar10_pickle(as_bytes(text), file.string());
     if (options.labels == Labels::read)

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "data/natural_order.h"
-#include "io/read_file.h"
 
 namespace ddim::engine::data {
 namespace {
@@ -107,7 +107,7 @@ std::vector<std::string_view> fields_of(std::string_view row, const Columns& col
 
 std::vector<std::string> labels_of_list(const fs::path& dir, const fs::path& list,
                                         const std::vector<fs::path>& files) {
-  const LabelList label_of = parse_label_list(io::read_file(list, kMaxListBytes), list.string());
+  const LabelList label_of = parse_label_list(read_file(list, kMaxListBytes), list.string());
   std::vector<std::string> labels;
   for (const fs::path& file : files) {
     auto found = label_of.find(file.lexically_relative(dir).generic_string());

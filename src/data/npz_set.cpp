@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "io/npz.h"
-#include "io/read_file.h"
 #include "io/stored_type.h"
 
 namespace ddim::engine::data {
@@ -208,7 +208,7 @@ Dataset parse_arrays(std::span<const std::byte> bytes, const std::string& file, 
 }
 
 Dataset load_npz(const std::filesystem::path& path, Labels labels, std::optional<DataSplit> split) {
-  const std::string text = io::read_file(path, kMaxFileBytes);
+  const std::string text = read_file(path, kMaxFileBytes);
   return parse_arrays(std::as_bytes(std::span(text)), path.string(), labels, split);
 }
 

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_output.h"
-#include "io/read_file.h"
 
 namespace ddim::engine::hub {
 namespace {
@@ -20,12 +20,6 @@ std::string folder_name(const Repository& repository) {
 }
 
 }  // namespace
-
-void make_folders(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) fail(ErrorCode::io, "cannot make the folder ", folder.string(), ": ", error.message());
-}
 
 fs::path Cache::folder(const Repository& repository) const {
   return root_ / folder_name(repository);
@@ -46,9 +40,10 @@ fs::path Cache::snapshot(const Repository& repository, const std::string& commit
 std::optional<std::string> Cache::find_commit(const Repository& repository) const {
   if (is_commit(repository.revision)) return repository.revision;
   const fs::path file = folder(repository) / "refs" / repository.revision;
-  if (!fs::is_regular_file(file)) return std::nullopt;
+  std::error_code unknown;  // then reading it tells why
+  if (!is_there(file) || fs::is_directory(file, unknown)) return std::nullopt;
   constexpr std::uint64_t kMaxRefBytes = 200;
-  std::string commit = io::read_file(file, kMaxRefBytes);
+  std::string commit = read_file(file, kMaxRefBytes);
   while (!commit.empty() && commit.back() == '\n') commit.pop_back();
   if (!is_commit(commit)) fail(ErrorCode::corrupt, file.string(), ": does not name a commit");
   return commit;
@@ -89,6 +84,8 @@ std::set<std::string> Cache::files(const fs::path& snapshot) const {
     if (it->is_regular_file(ignored))  // through the link
       names.insert(it->path().lexically_relative(snapshot).generic_string());
   }
+  if (error && is_there(snapshot))
+    fail(ErrorCode::io, "cannot read ", snapshot.string(), ": ", error.message());
   return names;
 }
 

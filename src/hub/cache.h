@@ -45,7 +45,4 @@ class Cache {
 /// "owner/name" when `folder` is a snapshot in a cache, whoever made it.
 std::optional<std::string> repository_of_snapshot(const std::filesystem::path& folder);
 
-/// Makes a folder and those above it. Error(io) when the system refuses.
-void make_folders(const std::filesystem::path& folder);
-
 }  // namespace ddim::engine::hub

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_output.h"
 #include "base/sha1.h"
 #include "base/sha256.h"
 #include "hub/repository.h"
-#include "io/read_file.h"
 
 namespace ddim::engine::hub {
 namespace {
@@ -28,7 +28,7 @@ bool is_checksum(const std::string& etag) {
 bool has_content(const std::filesystem::path& file, const std::string& etag) {
   if (etag.size() == kSha256Digits) {
     Sha256 hash;
-    io::read_pieces(file, [&](std::span<const std::byte> bytes) { hash.update(bytes); });
+    read_pieces(file, [&](std::span<const std::byte> bytes) { hash.update(bytes); });
     return hash.finish_hex() == etag;
   }
   // Git hashes "blob 123\0" before a file of 123 bytes.
@@ -36,7 +36,7 @@ bool has_content(const std::filesystem::path& file, const std::string& etag) {
   std::string header = concat("blob ", std::filesystem::file_size(file));
   header.push_back('\0');
   hash.update(std::as_bytes(std::span(header)));
-  io::read_pieces(file, [&](std::span<const std::byte> bytes) { hash.update(bytes); });
+  read_pieces(file, [&](std::span<const std::byte> bytes) { hash.update(bytes); });
   return hash.finish_hex() == etag;
 }
 

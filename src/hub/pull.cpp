@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_lock.h"
 #include "hub/cache.h"
 #include "hub/checksum.h"
@@ -10,7 +11,6 @@
 #include "hub/model_files.h"
 #include "io/diffusers_config.h"
 #include "io/diffusers_layout.h"
-#include "io/read_file.h"
 
 namespace ddim::engine::hub {
 namespace {
@@ -66,14 +66,16 @@ class Pull {
     const RemoteFile index = client_.look_up(repository_, commit_, io::kModelIndexFile);
     if (!is_in_cache(index)) fetch(index, [](std::uint64_t) {});
     constexpr std::uint64_t kMaxIndexBytes = 1 << 20;
-    io::parse_model_index(io::read_file(cache_.blob(repository_, index.etag), kMaxIndexBytes),
+    io::parse_model_index(read_file(cache_.blob(repository_, index.etag), kMaxIndexBytes),
                           concat(to_string(repository_), ", ", io::kModelIndexFile));
   }
 
   bool is_in_cache(const RemoteFile& file) const {
     const fs::path blob = cache_.blob(repository_, file.etag);
-    std::error_code error;
-    return fs::file_size(blob, error) == file.size_bytes && !error && has_content(blob, file.etag);
+    if (!is_there(blob)) return false;
+    std::error_code error;  // then reading it tells why
+    const std::uintmax_t size = fs::file_size(blob, error);
+    return (error || size == file.size_bytes) && has_content(blob, file.etag);
   }
 
   void require_space(std::uint64_t bytes) const {
@@ -131,8 +133,9 @@ fs::path find_snapshot(const Settings& settings, const Repository& repository) {
   const auto commit = cache.find_commit(repository);
   const fs::path snapshot = commit ? cache.snapshot(repository, *commit) : fs::path();
   if (!commit || !fs::is_directory(snapshot)) fail_missing("no such folder, and no such model in");
+  const std::set<std::string> files = cache.files(snapshot);
   try {
-    model_files(cache.files(snapshot), to_string(repository));
+    model_files(files, to_string(repository));
   } catch (const Error&) {
     fail_missing("only a part of this model is in");
   }

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
-#include "io/read_file.h"
+#include "base/file_input.h"
 
 namespace ddim::engine::hub {
 namespace {
@@ -66,7 +66,7 @@ std::string token_of(const Environment& environment) {
     const fs::path file =
         path.empty() ? hub_home(environment) / "token" : expand_home(path, environment);
     constexpr std::uint64_t kMaxTokenBytes = 4096;
-    if (fs::exists(file)) token = trimmed(io::read_file(file, kMaxTokenBytes));
+    if (fs::exists(file)) token = trimmed(read_file(file, kMaxTokenBytes));
   }
   // A control character would end the header that it is sent in. Tokens are not shown.
   require(std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; }),

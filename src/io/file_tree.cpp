@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "io/read_file.h"
+#include "base/file_input.h"
 
 namespace ddim::engine::io {
 namespace {

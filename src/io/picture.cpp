@@ -1,12 +1,12 @@
 #include "io/picture.h"
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "io/bmp.h"
 #include "io/gif.h"
 #include "io/jpeg.h"
 #include "io/picture_kind.h"
 #include "io/png.h"
-#include "io/read_file.h"
 #include "io/strangers.h"
 #include "io/tiff.h"
 #include "io/webp.h"

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "io/png_chunks.h"
-#include "io/read_file.h"
 
 namespace ddim::engine::io {
 namespace {

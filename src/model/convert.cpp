@@ -73,6 +73,12 @@ void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
 void write_model(const ModelFiles& files, const fs::path& output, const ConvertOptions& options) {
   require(!fs::exists(output), output.string(),
           ": exists already; remove it or choose another name");
+  const std::string ending = output.extension().string();
+  require(
+      options.target != ConvertTarget::diffusers ||
+          (ending != ".pth" && ending != ".pt" && ending != ".ckpt" && ending != ".safetensors"),
+      output.string(), ": is the name of a file, and --to diffusers makes a folder; add --to ",
+      "official or --to official-weights, or choose another name");
   // Refuses what cannot be sampled.
   const std::string scheduler_file = files.scheduler_path.string();
   schedule_of(process_of(files.scheduler, scheduler_file), scheduler_file);

@@ -40,7 +40,7 @@ std::vector<std::int64_t> dims_of(const Tensor& tensor) {
 }  // namespace
 
 CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
-  fs::create_directories(folder_);
+  make_folders(folder_);
   std::vector<fs::path> leftovers;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
     if (is_temporary_name(entry.path().filename().string())) leftovers.push_back(entry.path());
@@ -53,6 +53,15 @@ std::optional<std::string> CheckpointStore::verify(const fs::path& folder) {
   std::optional<std::string> problem = verify_manifest(folder);
   if (!problem) verified_.insert(folder);
   return problem;
+}
+
+bool CheckpointStore::is_known_complete(const fs::path& folder) {
+  try {
+    return !verify(folder);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::io) throw;
+    return false;
+  }
 }
 
 CheckpointStore::Newest CheckpointStore::find_newest() {
@@ -105,7 +114,7 @@ fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& co
 void CheckpointStore::remove_old(std::int64_t keep) {
   std::int64_t kept = 0;
   for (const fs::path& folder : model::checkpoints_in(folder_)) {
-    if (verify(folder)) continue;
+    if (!is_known_complete(folder)) continue;
     if (++kept <= keep) continue;
     // Renamed first, so that a removal that is cut short leaves no folder of a checkpoint's name.
     fs::path doomed = folder;

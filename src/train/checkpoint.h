@@ -32,21 +32,24 @@ class CheckpointStore {
     std::optional<std::filesystem::path> folder;  ///< the newest whose manifest verifies
     std::vector<std::string> skipped;             ///< one line for each newer one: why not
   };
+  /// Error(io) when the system does not let a checkpoint be read: it may be a good one.
   Newest find_newest();
 
   /// Writes the checkpoint of state.step unless it is there and complete; a damaged one of this
   /// name is renamed to NAME.damaged. Error(numeric), and nothing written, when a value is not
-  /// finite; Error(io) when the system refuses.
+  /// finite; Error(io) when the system refuses to write, or to read the one of this name.
   std::filesystem::path save(const TrainingState& state, const TrainConfig& config,
                              std::uint32_t data_fingerprint, const io::ModelNames& names = {});
 
   /// Removes all complete checkpoints except the newest `keep`; does not touch those that do not
-  /// verify.
+  /// verify or cannot be read.
   void remove_old(std::int64_t keep);
 
  private:
-  /// nullopt when the folder is complete, otherwise the reason. Remembers complete ones.
+  /// nullopt when the folder is complete, otherwise the reason. Remembers complete ones. Error(io)
+  /// when it cannot be read.
   std::optional<std::string> verify(const std::filesystem::path& folder);
+  bool is_known_complete(const std::filesystem::path& folder);
 
   std::filesystem::path folder_;
   std::set<std::filesystem::path> verified_;

@@ -6,12 +6,14 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_output.h"
 
 namespace ddim::engine::train {
@@ -22,8 +24,9 @@ namespace fs = std::filesystem;
 constexpr std::string_view kCsvHeader =
     "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped,validation_loss\n";
 
-/// Six digits are enough for a curve; NaN is "nan".
+/// Six digits are enough for a curve; NaN is "nan", whatever its sign.
 std::string six_digits(double value) {
+  if (std::isnan(value)) return "nan";
   std::array<char, 32> text;
   const auto end =
       std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 6)
@@ -33,9 +36,10 @@ std::string six_digits(double value) {
 /// JSON has no NaN and no infinity.
 std::string json_number(double value) { return std::isfinite(value) ? six_digits(value) : "null"; }
 
-/// The complete lines of a file; none when it does not exist.
+/// The complete lines of a file; none when it does not exist. Error(io) when it cannot be read.
 std::vector<std::string> complete_lines(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
+  std::istringstream file(read_file_if_there(path, kMaxBytes).value_or(""));
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) {
     if (!file.eof()) lines.push_back(std::move(line));
@@ -100,20 +104,22 @@ std::string padded(std::string line) {
   return line + std::string(kNumColumns - 1 - std::min(commas, kNumColumns - 1), ',');
 }
 
-/// Rewrites a file with its header and those of its lines that belong to steps up to `step`, and
-/// returns the last of them.
-std::string cut_after(const fs::path& path, std::string_view header, std::string_view prefix,
-                      std::int64_t step) {
-  std::string kept(header);
-  std::string last;
+/// What is kept of a file: its header and those of its lines that belong to steps up to `step`.
+struct KeptLines {
+  std::string text;
+  std::string last;  ///< of the lines; empty when there is none
+};
+
+KeptLines lines_up_to(std::int64_t step, const fs::path& path, std::string_view header,
+                      std::string_view prefix) {
+  KeptLines kept{.text = std::string(header), .last = ""};
   for (std::string& line : complete_lines(path)) {
     const auto line_step = leading_step(line, prefix);
     if (!line_step || *line_step > step) continue;
-    last = header.empty() ? std::move(line) : padded(std::move(line));
-    kept += last + '\n';
+    kept.last = header.empty() ? std::move(line) : padded(std::move(line));
+    kept.text += kept.last + '\n';
   }
-  write_file_durably(path, kept, Overwrite::allow);
-  return last;
+  return kept;
 }
 
 std::ofstream open_to_append(const fs::path& path) {
@@ -134,9 +140,11 @@ std::vector<MetricsLine> read_metrics(const fs::path& run_folder) {
 
 MetricsLog::MetricsLog(const fs::path& run_folder, std::int64_t step)
     : csv_path_(run_folder / "metrics.csv"), jsonl_path_(run_folder / "metrics.jsonl") {
-  const std::string last = cut_after(csv_path_, kCsvHeader, "", step);
-  if (!last.empty()) seconds_before_ = line_of(last, csv_path_).seconds;
-  cut_after(jsonl_path_, "", "{\"step\": ", step);
+  const KeptLines csv = lines_up_to(step, csv_path_, kCsvHeader, "");
+  const KeptLines jsonl = lines_up_to(step, jsonl_path_, "", "{\"step\": ");
+  if (!csv.last.empty()) seconds_before_ = line_of(csv.last, csv_path_).seconds;
+  write_file_durably(csv_path_, csv.text, Overwrite::allow);
+  write_file_durably(jsonl_path_, jsonl.text, Overwrite::allow);
   csv_ = open_to_append(csv_path_);
   jsonl_ = open_to_append(jsonl_path_);
 }

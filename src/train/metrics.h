@@ -23,14 +23,16 @@ struct MetricsLine {
 };
 
 /// The lines of the metrics.csv in a run's folder; none when there is no such file. A column that
-/// the file of an earlier version lacks keeps its default. Error(corrupt) for a line that is none.
+/// the file of an earlier version lacks keeps its default. Error(corrupt) for a line that is none,
+/// Error(io) for a file that cannot be read.
 std::vector<MetricsLine> read_metrics(const std::filesystem::path& run_folder);
 
 /// metrics.csv and metrics.jsonl in a run's folder: the same lines in two forms.
 class MetricsLog {
  public:
   /// Goes on after `step`: lines of later steps, and a last line that was cut short, are removed
-  /// (they will be written again). Error(io) when the files cannot be written.
+  /// (they will be written again). Error(io), and nothing replaced, when one of the files cannot be
+  /// read; Error(io) when they cannot be written.
   MetricsLog(const std::filesystem::path& run_folder, std::int64_t step);
 
   void write(const MetricsLine& line);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <limits>
 #include <optional>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_lock.h"
 #include "base/file_output.h"
 #include "base/peak_memory.h"
@@ -42,6 +42,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kDataFile = "data.txt";
 constexpr const char* kPlotFile = "loss.svg";
+constexpr const char* kSamplesFolder = "samples";
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -55,9 +56,7 @@ void prepare_folder(const fs::path& folder, Start start) {
   require(!fs::exists(folder) || (fs::is_directory(folder) && fs::is_empty(folder)),
           "train: ", folder.string(), " exists; resume it with --resume ", folder.string(),
           ", or choose another folder");
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) fail(ErrorCode::io, "train: ", folder.string(), ": ", error.message());
+  make_folders(folder);
 }
 
 /// Where the run's data are: as the caller says, or as the run was told before.
@@ -65,9 +64,10 @@ fs::path data_folder(const TrainOptions& options) {
   if (!options.data.empty()) return fs::absolute(options.data);
   require(options.start == Start::resume,
           "train: no data; name the folder of the training pictures with --data");
-  std::ifstream file(options.out / kDataFile);
-  std::string path;
-  require(std::getline(file, path) && !path.empty(), "train: ", options.out.string(),
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 16;
+  std::string path = read_file_if_there(options.out / kDataFile, kMaxBytes).value_or("");
+  path.resize(std::min(path.find('\n'), path.size()));
+  require(!path.empty(), "train: ", options.out.string(),
           " does not say where its training pictures are; name them with --data");
   return path;
 }
@@ -185,6 +185,9 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   }
   if (options.start == Start::fresh) prepare_folder(options.out, options.start);
   const FileLock lock(options.out);
+  for (const fs::path& folder :
+       {options.out, options.out / kSamplesFolder, options.out / kTensorboardFolder})
+    remove_leftovers(folder);
   CheckpointStore checkpoints(options.out / model::kCheckpointsFolder);
   const io::ModelNames names{.model = name_of_run(options.out, config),
                              .classes = names_of(classes),
@@ -255,7 +258,7 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
       interval = {};
     }
     if (output.sample_every_steps > 0 && state.step % output.sample_every_steps == 0)
-      write_sample_grid(options.out / "samples", config, names.classes, trainer.num_workers(),
+      write_sample_grid(options.out / kSamplesFolder, config, names.classes, trainer.num_workers(),
                         state);
     if (state.step % output.checkpoint_every_steps == 0) save();
     recent.add(report);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file_output.h"
 #include "diffusion/plan.h"
 #include "io/image_grid.h"
 #include "io/picture_tensor.h"
@@ -75,7 +76,7 @@ void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& c
 
   std::ostringstream name;
   name << "step-" << std::setw(8) << std::setfill('0') << state.step;
-  std::filesystem::create_directories(folder);
+  make_folders(folder);
   if (x_0.shape.channels > 4) {  // more than a PNG can hold
     io::write_pictures(folder / (name.str() + ".safetensors"), "x_0", x_0, Overwrite::allow);
     return;

@@ -4,11 +4,11 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
-#include <iterator>
 #include <optional>
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_output.h"
 
 namespace ddim::engine::train {
@@ -126,12 +126,10 @@ std::string tensorboard_record(std::string_view bytes) {
 }
 
 TensorboardLog::TensorboardLog(const fs::path& run_folder, std::int64_t step)
-    : path_(run_folder / "tensorboard" / "events.out.tfevents.ddim") {
-  fs::create_directories(path_.parent_path());
-  std::ifstream stream(path_, std::ios::binary);
-  const std::string before{std::istreambuf_iterator<char>(stream), {}};
-  stream.close();
-  std::string records = kept_records(before, step);
+    : path_(run_folder / kTensorboardFolder / "events.out.tfevents.ddim") {
+  make_folders(path_.parent_path());
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
+  std::string records = kept_records(read_file_if_there(path_, kMaxBytes).value_or(""), step);
   if (records.empty())
     records = tensorboard_record(concat(time_and_step(0), field_of(kFileVersion, kVersion)));
   write_file_durably(path_, records, Overwrite::allow);

@@ -12,13 +12,15 @@
 
 namespace ddim::engine::train {
 
+inline constexpr const char* kTensorboardFolder = "tensorboard";
+
 /// The event file of a run, RUN/tensorboard/events.out.tfevents.ddim: TensorFlow's record format,
 /// each record with the masked CRC-32C of its length and of its bytes, which are a protocol buffer
 /// `Event` with the scalars of a line of metrics.
 class TensorboardLog {
  public:
   /// Goes on after `step`: records of later steps, and a last one that was cut short, are removed.
-  /// Error(io) when the file cannot be written.
+  /// Error(io) when the file cannot be written, or is there and cannot be read: it stays then.
   TensorboardLog(const std::filesystem::path& run_folder, std::int64_t step);
 
   void write(const MetricsLine& line);

@@ -1,10 +1,9 @@
 #include "train/train_config.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "diffusion/schedule.h"
 #include "nn/unet_config.h"
 
@@ -84,11 +83,8 @@ namespace ddim {
 using namespace engine;
 
 TrainConfig load_train_config(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) fail(ErrorCode::io, file.string(), ": cannot be opened; check the path");
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (stream.bad()) fail(ErrorCode::io, file.string(), ": cannot be read");
-  return train::parse_train_config(text, file.string());
+  constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{1} << 24;
+  return train::parse_train_config(read_file(file, kMaxConfigBytes), file.string());
 }
 
 }  // namespace ddim

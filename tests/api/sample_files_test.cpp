@@ -149,6 +149,7 @@ TEST_F(SampleFilesTest, AFolderDrawsOnlyWhatIsMissingOrDamaged) {
   test::write_text(folder_ / "d/000110.png", whole.at("000110.png").substr(0, 60));
   test::write_text(folder_ / "d/000111.png", "");
   test::write_text(folder_ / "d/000112.png.tmp-999999999-0", "half");
+  test::write_text(folder_ / "d/000115.png.tmp-ddim-0", "half");
   const DrawnFiles drawn = draw(files);
   EXPECT_EQ(drawn.num_drawn, 3);
   EXPECT_EQ(drawn.num_found, kCount - 3);

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "tests/base_files/faulty_file_system.h"
+#include "tests/base_files/power_loss.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
@@ -167,17 +168,101 @@ TEST(WriteFileDurably, LeavesNothingWhenTheContentThrows) {
   EXPECT_THAT(names_in(folder.path()), IsEmpty());
 }
 
-TEST(WriteFileDurably, NamesWhatAKilledProcessLeftAreSteppedOver) {
+TEST(WriteFileDurably, RemovesWhatAKilledProcessLeft) {
   const TemporaryFolder folder;
-  const std::string leftover = "a.bin.tmp-" + std::to_string(::getpid()) + "-0";
-  write_text(folder / leftover, "half");
+  write_text(folder / "a.bin.tmp-ddim-0", "half");
+  write_text(folder / "a.bin.tmp-ddim-1", "half");
+  write_text(folder / "notes.tmp-ddim-0", "of another file");
   write_file_durably(folder / "a.bin", kNew, Overwrite::refuse);
   EXPECT_EQ(read_text(folder / "a.bin"), kNew);
-  EXPECT_EQ(read_text(folder / leftover), "half");
-  EXPECT_TRUE(is_temporary_name(leftover));
-  EXPECT_FALSE(is_temporary_name("a.bin"));
-  EXPECT_FALSE(is_temporary_name("a.tmp-x"));
-  EXPECT_FALSE(is_temporary_name("a.tmp-"));
+  EXPECT_THAT(names_in(folder.path()),
+              ElementsAre("a.bin", "a.bin.tmp-ddim-1", "notes.tmp-ddim-0"));
+  remove_leftovers(folder.path());
+  EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
+
+  write_text(folder / "b.tmp-ddim-0" / "unet" / "config.json", "half");
+  { DurableFolder(folder / "b", Manifest::leave_out).commit(); }
+  EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin", "b"));
+}
+
+// As two processes that write the same file do: locks are of the open file, not of the process.
+TEST(WriteFileDurably, KeepsWhatIsBeingWritten) {
+  const TemporaryFolder folder;
+  const auto write_inside = [&](const std::string& name) {
+    return FileContent{3, [&, name](const ByteSink& sink) {
+                         remove_leftovers(folder.path());
+                         write_file_durably(folder / name, "inner", Overwrite::allow);
+                         EXPECT_TRUE(fs::exists(folder / (name + ".tmp-ddim-0")));
+                         sink(std::as_bytes(std::span("new", 3)));
+                       }};
+  };
+  write_file_durably(folder / "a.bin", write_inside("a.bin"), Overwrite::allow);
+  EXPECT_EQ(read_text(folder / "a.bin"), "new");
+  {
+    DurableFolder output(folder / "b", Manifest::leave_out);
+    output.write_file("x", "1");
+    remove_leftovers(folder.path());
+    output.commit();
+  }
+  EXPECT_EQ(read_text(folder / "b" / "x"), "1");
+  EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin", "b"));
+}
+
+TEST(WriteFileDurably, TheLockLastsUntilTheRename) {
+  // Between the closing of the file and the rename, another process looks for leftovers.
+  class Cleaning : public FileSystem {
+   public:
+    explicit Cleaning(fs::path folder) : folder_(std::move(folder)) {}
+    int rename_no_replace(const char* from, const char* to) override {
+      remove_leftovers(folder_);
+      return FileSystem::rename_no_replace(from, to);
+    }
+
+   private:
+    fs::path folder_;
+  };
+  const TemporaryFolder folder;
+  Cleaning file_system(folder.path());
+  write_file_durably(folder / "a.bin", kNew, Overwrite::refuse, file_system);
+  EXPECT_EQ(read_text(folder / "a.bin"), kNew);
+}
+
+TEST(RemoveLeftovers, KnowsNamesAndOwnersOfEarlierVersionsToo) {
+  for (const char* name : {"a.tmp-123-0", "a.tmp-ddim-0", "a.png.tmp-ddim-17"})
+    EXPECT_TRUE(is_temporary_name(name)) << name;
+  for (const char* name : {"a.bin", "a.tmp-x", "a.tmp-", "a.tmp-ddim-", "a.tmp-ddim-x", "a.tmp"})
+    EXPECT_FALSE(is_temporary_name(name)) << name;
+
+  const TemporaryFolder folder;
+  const std::string of_this_process = "a.tmp-" + std::to_string(::getpid()) + "-0";
+  write_text(folder / of_this_process, "half");
+  write_text(folder / "a.tmp-999999999-0", "half");
+  write_text(folder / "a.tmp-999999998-0" / "x", "half");
+  write_text(folder / "mine.tmp", "a person's");
+  write_text(folder / "target", "a person's");
+  fs::create_symlink("target", folder / "link.tmp-ddim-0");
+  remove_leftovers(folder.path());
+  EXPECT_THAT(names_in(folder.path()),
+              ElementsAre(of_this_process, "link.tmp-ddim-0", "mine.tmp", "target"));
+  remove_leftovers(folder / "absent");
+}
+
+TEST(MakeFolders, MakesTheirNamesDurable) {
+  const TemporaryFolder parent;
+  test::RecordingFileSystem file_system(parent.path());
+  EXPECT_TRUE(make_folders(parent / "a/b/c/", file_system));
+  EXPECT_FALSE(make_folders(parent / "a/b", file_system));
+  write_file_durably(parent / "a/b/c/x", kNew, Overwrite::refuse, file_system);
+  file_system.visit_states([&](int done, const test::DiskFiles& files) {
+    if (done == file_system.num_calls()) {
+      EXPECT_EQ(files, (test::DiskFiles{{"a/b/c/x", kNew}}));
+    }
+  });
+  write_text(parent / "file", "");
+  test::expect_error(
+      ErrorCode::io,
+      "cannot make the folder " + (parent / "file/d/e").string() + ": Not a directory",
+      [&] { make_folders(parent / "file/d/e"); });
 }
 
 struct FaultCase {

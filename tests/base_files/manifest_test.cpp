@@ -1,5 +1,9 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "base/error.h"
 #include "base/file_output.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
@@ -81,6 +85,53 @@ TEST_F(ManifestTest, SaysWhatIsWrong) {
   EXPECT_THAT(reason(), HasSubstr("manifest.json is missing"));
   std::filesystem::remove_all(folder_);
   EXPECT_THAT(reason(), HasSubstr("manifest.json is missing"));
+}
+
+// What cannot be read tells nothing about the folder. Permissions do not stop root; a link that
+// leads to itself, or to what is not mounted, stops everyone.
+TEST_F(ManifestTest, DoesNotTakeUnreadableForDamaged) {
+  for (const char* target : {"loop", "unmounted/loop"}) {
+    for (const char* name : {"weights.bin", "unet/config.json", "manifest.json"}) {
+      const std::filesystem::path file = folder_ / name;
+      std::filesystem::rename(file, parent_ / "good");
+      std::filesystem::create_symlink(target == std::string("loop") ? file.filename() : target,
+                                      file);
+      test::expect_error(ErrorCode::io, "cannot read " + file.string(),
+                         [&] { verify_manifest(folder_); });
+      std::filesystem::rename(parent_ / "good", file);
+    }
+  }
+  EXPECT_EQ(verify_manifest(folder_), std::nullopt);
+}
+
+TEST_F(ManifestTest, DoesNotTakeAProcessWithoutDescriptorsForDamage) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = ::dup(STDERR_FILENO);
+  ::close(next);
+  const rlimit full{static_cast<rlim_t>(next), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &full), 0);
+  std::string message = "none";
+  try {
+    message = verify_manifest(folder_).value_or("verified");
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::io) message = concat("io: ", error.what());
+  }
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_THAT(message,
+              testing::StartsWith("io: cannot read " + (folder_ / "manifest.json").string()));
+}
+
+TEST_F(ManifestTest, NoContentMakesItThrow) {
+  const std::string good = read_text(folder_ / "manifest.json");
+  for (const std::string& name : {std::string(5000, 'x'), std::string("weights.bin/x"),
+                                  std::string("unet\0config", 11), std::string("..")}) {
+    write_text(folder_ / "manifest.json", good);
+    test::edit_text(folder_ / "manifest.json", "weights.bin", name);
+    EXPECT_NE(verify_manifest(folder_), std::nullopt) << name.substr(0, 20);
+  }
+  write_text(folder_ / "manifest.json", std::string((1 << 24) + 1, ' '));
+  EXPECT_THAT(verify_manifest(folder_).value_or(""), HasSubstr("manifest.json is damaged"));
 }
 
 }  // namespace

@@ -135,6 +135,20 @@ TEST_F(Convert, FilesThatAreNoCheckpointAreRefused) {
   EXPECT_FALSE(fs::exists(canary));
 }
 
+TEST_F(Convert, AFailedCheckLeavesNothingBehind) {
+  const std::string weights = model_ + "/unet/diffusion_pytorch_model.safetensors";
+  std::string bytes = read_file(weights);
+  bytes.replace(bytes.size() - 4, 4, "\x00\x00\xc0\x7f", 4);  // NaN
+  write_file(weights, bytes);
+  const std::vector<std::string> before = folder_.list();
+  for (const char* output : {"a.pth --to official", "b"}) {
+    const Outcome run = run_ddim("convert " + model_ + " " + (folder_ / output));
+    EXPECT_EQ(run.exit_code, 3) << run.err;
+    EXPECT_NE(run.err.find("NaN or infinity"), std::string::npos) << run.err;
+    EXPECT_EQ(folder_.list(), before) << output;
+  }
+}
+
 TEST_F(Convert, RequestsThatAreImpossible) {
   const auto expect_refused = [&](const std::string& arguments, int code, const char* message) {
     const std::vector<std::string> before = folder_.list();
@@ -148,6 +162,8 @@ TEST_F(Convert, RequestsThatAreImpossible) {
   expect_refused(model_ + " " + (folder_ / "a") + " --dtype f8", 2, "--dtype");
   expect_refused(model_ + " " + (folder_ / "a") + " --to onnx", 2, "--to");
   expect_refused(model_ + " " + (folder_ / "no/a.pth") + " --to official", 1, "does not exist");
+  for (const char* name : {"a.pth", "a.ckpt", "a.safetensors"})
+    expect_refused(model_ + " " + (folder_ / name), 1, "--to diffusers makes a folder; add --to");
 }
 
 }  // namespace

@@ -39,6 +39,28 @@ TEST_F(Settings, AFlagBeatsTheEnvironmentWhichBeatsTheFile) {
   EXPECT_EQ(calls_of("", "DDIM_STEPS="), 50);  // an empty variable says nothing
 }
 
+TEST_F(Settings, AFileThatCannotBeReadIsNamed) {
+  const auto expect_error = [](const std::string& arguments, int code, const std::string& message) {
+    const Outcome run = run_ddim(arguments);
+    EXPECT_EQ(run.exit_code, code) << run.err;
+    EXPECT_NE(run.err.find(message), std::string::npos) << run.err;
+  };
+  const std::string here = folder_.path().string(), loop = folder_ / "loop";
+  std::filesystem::create_symlink("loop", loop);
+  for (const std::string& command : {"plan", "info models/fashion-mnist"}) {
+    const std::string config = command + " --config ";
+    expect_error(config + here, 5, "--config " + here + ": cannot be read: Is a directory");
+    expect_error(config + loop, 5, "--config " + loop + ": cannot be read: Too many levels");
+    expect_error(config + "/dev/zero", 4, "--config /dev/zero: is larger than the 64 MiB");
+  }
+  expect_error("plan --betas @" + here, 5, here + ": cannot be read: Is a directory");
+  expect_error("plan --betas @/dev/zero", 4, "/dev/zero: is larger than");
+  const std::string train = "train --data " + here + " --out " + (folder_ / "run") + " --config ";
+  expect_error(train + here, 5, here + ": Is a directory");
+  expect_error(train + "/dev/zero", 4, "/dev/zero is larger than");
+  expect_error("info " + loop + "/model", 5, loop);
+}
+
 TEST_F(Settings, AFlagBeatsTheEnvironmentInConflictsToo) {
   EXPECT_EQ(calls_of("--betas 0.1,0.2 --steps 2", "DDIM_MODEL=nowhere"), 2);
   EXPECT_EQ(calls_of("--tau 5,9", "DDIM_STEPS=7"), 2);

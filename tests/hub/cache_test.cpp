@@ -65,6 +65,25 @@ TEST(HubCache, SnapshotsKnowWhatTheyAreOf) {
   EXPECT_FALSE(repository_of_snapshot("models/fashion-mnist"));
 }
 
+TEST(HubCache, DoesNotTakeUnreadableForMissing) {
+  const test::TemporaryFolder folder;
+  const Cache cache(folder.path());
+  cache.store_commit({.id = "owner/name", .revision = "main"}, kCommit);
+  const Repository main{.id = "owner/name", .revision = "main"};
+  EXPECT_EQ(cache.find_commit(main), kCommit);
+  const fs::path ref = folder / "models--owner--name/refs/main";
+  fs::remove(ref);
+  EXPECT_EQ(cache.find_commit(main), std::nullopt);
+  fs::create_symlink("main", ref);  // leads to itself
+  test::expect_error(ErrorCode::io, "cannot read " + ref.string(),
+                     [&] { cache.find_commit(main); });
+  const fs::path snapshot = cache.snapshot(kRepository, kCommit);
+  make_folders(snapshot.parent_path());
+  fs::create_symlink(snapshot.filename(), snapshot);
+  test::expect_error(ErrorCode::io, "cannot read " + snapshot.string(),
+                     [&] { cache.files(snapshot); });
+}
+
 TEST(HubCache, SaysWhatTheSystemRefuses) {
   const test::TemporaryFolder folder;
   std::ofstream(folder / "file") << "in the way";

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <string_view>
 
-#include "io/read_file.h"
+#include "base/file_input.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
@@ -30,7 +30,7 @@ TEST(PartialFile, GoesOnWhereItEnded) {
   EXPECT_EQ(part.size_bytes(), 4U);
   part.append(bytes_of("two"));
   part.move_to(folder / "x");
-  EXPECT_EQ(io::read_file(folder / "x", 100), "one two");
+  EXPECT_EQ(read_file(folder / "x", 100), "one two");
   EXPECT_FALSE(std::filesystem::exists(folder / "x.incomplete"));
 }
 
@@ -41,7 +41,7 @@ TEST(PartialFile, StartsAnew) {
   part.clear();
   EXPECT_EQ(part.size_bytes(), 0U);
   part.append(bytes_of("ok"));
-  EXPECT_EQ(io::read_file(folder / "x.incomplete", 100), "ok");
+  EXPECT_EQ(read_file(folder / "x.incomplete", 100), "ok");
 }
 
 /// A disk that takes `room` bytes, in short writes.
@@ -69,7 +69,7 @@ TEST(PartialFile, KeepsWhatAFullDiskHas) {
   test::expect_error(ErrorCode::io,
                      AllOf(HasSubstr("x.incomplete"), HasSubstr("No space left"), HasSubstr("7")),
                      [&] { part.append(bytes_of("0123456789")); });
-  EXPECT_EQ(io::read_file(folder / "x.incomplete", 100), "0123456");
+  EXPECT_EQ(read_file(folder / "x.incomplete", 100), "0123456");
 }
 
 TEST(PartialFile, SaysWhatCannotBeOpened) {

@@ -6,9 +6,9 @@
 #include <random>
 #include <thread>
 
+#include "base/file_input.h"
 #include "base/file_lock.h"
 #include "hub/cache.h"
-#include "io/read_file.h"
 #include "tests/hub/fake_hub.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
@@ -62,7 +62,7 @@ class Pulling : public testing::Test {
     return kept() / "blobs" / FakeHub::etag(content, storage);
   }
   std::string pulled_weights() const {
-    return io::read_file(kept() / "snapshots" / FakeHub::kCommit / kWeights, 1 << 20);
+    return read_file(kept() / "snapshots" / FakeHub::kCommit / kWeights, 1 << 20);
   }
   static bool is_get_of_storage(const Request& request) {
     return request.method == "GET" && request.path.find('/', 1) == std::string::npos;
@@ -82,7 +82,7 @@ TEST_F(Pulling, FillsTheCacheAsTheHubsOwnLibraryLaysItOut) {
   EXPECT_EQ(pulled.files.size(), 4U);
   EXPECT_GT(pulled.bytes, kNumWeightBytes);
   EXPECT_EQ(pulled_weights(), weights_);
-  EXPECT_EQ(io::read_file(kept() / "refs/main", 100), FakeHub::kCommit);
+  EXPECT_EQ(read_file(kept() / "refs/main", 100), FakeHub::kCommit);
   EXPECT_EQ(fs::read_symlink(pulled.snapshot / kWeights),
             "../../../blobs/" + FakeHub::etag(weights_, Storage::large));
   EXPECT_EQ(fs::read_symlink(pulled.snapshot / "unet/config.json"),
@@ -111,7 +111,7 @@ TEST_F(Pulling, FetchesHalfPrecisionWhereThereIsNothingElse) {
   hub_.remove(kWeights);
   const Pulled pulled = pull_model();
   EXPECT_EQ(pulled.files.back(), half);
-  EXPECT_EQ(io::read_file(pulled.snapshot / half, 1 << 20), random_bytes(1000));
+  EXPECT_EQ(read_file(pulled.snapshot / half, 1 << 20), random_bytes(1000));
 }
 
 TEST_F(Pulling, ACommitNeedsNoReference) {
@@ -365,7 +365,7 @@ TEST_F(Pulling, FollowsAModelThatWasRenamed) {
   });
   repository_.id = "old/name";
   const Pulled pulled = pull_model();
-  EXPECT_EQ(io::read_file(pulled.snapshot / kWeights, 1 << 20), weights_);
+  EXPECT_EQ(read_file(pulled.snapshot / kWeights, 1 << 20), weights_);
   EXPECT_EQ(pulled.snapshot.parent_path().parent_path().filename(), "models--old--name");
 }
 

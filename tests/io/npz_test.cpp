@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "io/read_file.h"
+#include "base/file_input.h"
 #include "io/zip_writer.h"
 #include "tests/io/safetensors_bytes.h"
 #include "tests/support/expect_error.h"

@@ -93,6 +93,25 @@ TEST_F(CheckpointTest, FallsBackToTheNewestThatVerifiesAndSaysWhy) {
   EXPECT_FALSE(CheckpointStore(folder_).find_newest().folder.has_value());
 }
 
+// It may be a good one: nothing is skipped, renamed or removed.
+TEST_F(CheckpointTest, StopsAtOneThatCannotBeRead) {
+  CheckpointStore writer(folder_);
+  for (const std::int64_t step : {1, 2, 3, 4}) save_at(writer, step);
+  const fs::path unreadable = folder_ / "step-00000004" / "state.safetensors";
+  fs::rename(unreadable, temporary_.path() / "good");
+  fs::create_symlink(unreadable.filename(), unreadable);  // leads to itself
+  CheckpointStore store(folder_);
+  const std::string message = "cannot read " + unreadable.string();
+  expect_error(ErrorCode::io, message, [&] { store.find_newest(); });
+  expect_error(ErrorCode::io, message, [&] { save_at(store, 4); });
+  EXPECT_THAT(names(),
+              ElementsAre("step-00000001", "step-00000002", "step-00000003", "step-00000004"));
+  store.remove_old(2);
+  EXPECT_THAT(names(), ElementsAre("step-00000002", "step-00000003", "step-00000004"));
+  fs::rename(temporary_.path() / "good", unreadable);
+  EXPECT_EQ(store.find_newest().folder, folder_ / "step-00000004");
+}
+
 TEST_F(CheckpointTest, SetsADamagedOneOfItsNameAside) {
   CheckpointStore writer(folder_);
   damage(save_at(writer, 4) / "state.safetensors");

@@ -97,6 +97,43 @@ TEST(Metrics, AFileOfBeforeGetsTheNewColumn) {
   EXPECT_EQ(lines[1].skipped, 1);
 }
 
+TEST(Metrics, NothingIsReplacedThatCannotBeRead) {
+  for (const char* unreadable : {"metrics.csv", "metrics.jsonl"}) {
+    for (const char* kind : {"a loop", "a link to what is not mounted", "a folder"}) {
+      const test::TemporaryFolder dir;
+      MetricsLog(dir.path(), 0).write(line_at(2));
+      const std::string csv = read_text(dir.path() / "metrics.csv");
+      const std::string jsonl = read_text(dir.path() / "metrics.jsonl");
+      const std::filesystem::path file = dir.path() / unreadable;
+      std::filesystem::rename(file, dir.path() / "good");
+      if (kind == std::string("a folder"))
+        std::filesystem::create_directory(file);
+      else
+        std::filesystem::create_symlink(kind == std::string("a loop") ? unreadable : "disk/x",
+                                        file);
+      test::expect_error(ErrorCode::io, "cannot read " + file.string(),
+                         [&] { MetricsLog log(dir.path(), 1); });
+      if (unreadable == std::string("metrics.csv")) {
+        test::expect_error(ErrorCode::io, "cannot read " + file.string(),
+                           [&] { read_metrics(dir.path()); });
+      }
+      EXPECT_FALSE(std::filesystem::is_regular_file(std::filesystem::symlink_status(file)));
+      std::filesystem::remove(file);
+      std::filesystem::rename(dir.path() / "good", file);
+      EXPECT_EQ(read_text(dir.path() / "metrics.csv"), csv) << kind;
+      EXPECT_EQ(read_text(dir.path() / "metrics.jsonl"), jsonl) << kind;
+    }
+  }
+}
+
+TEST(Metrics, NanHasNoSign) {
+  const test::TemporaryFolder dir;
+  MetricsLine line = line_at(1);
+  line.loss = -std::numeric_limits<double>::quiet_NaN();
+  MetricsLog(dir.path(), 0).write(line);
+  EXPECT_THAT(read_text(dir.path() / "metrics.csv"), ::testing::HasSubstr("\n1,8,nan,2,"));
+}
+
 TEST(Metrics, ReadsNothingWhereThereIsNothingAndRefusesOtherText) {
   const test::TemporaryFolder dir;
   EXPECT_TRUE(read_metrics(dir.path()).empty());

@@ -107,6 +107,10 @@ TEST_F(RunTest, AResumedRunKnowsItsData) {
   EXPECT_EQ(read_text(folder("run") / "data.txt"), data.string() + "\n");
   const TrainOptions resume{.config = tiny_config(), .out = folder("run"), .start = Start::resume};
   EXPECT_EQ(run_training(resume, make_device(DeviceKind::cpu)).steps, 20);
+  fs::rename(folder("run") / "data.txt", temporary_.path() / "data.txt");
+  fs::create_symlink("data.txt", folder("run") / "data.txt");  // leads to itself
+  expect_error(ErrorCode::io, "cannot read " + (folder("run") / "data.txt").string(),
+               [&] { run_training(resume, make_device(DeviceKind::cpu)); });
   fs::remove(folder("run") / "data.txt");  // as runs of before
   expect_error(ErrorCode::user,
                "does not say where its training pictures are; name them with --data",
@@ -246,6 +250,52 @@ TEST_F(RunTest, FallsBackToThePreviousCheckpoint) {
   EXPECT_THAT(log, HasSubstr("step-00000012 is skipped: "));
   EXPECT_THAT(log, HasSubstr("resume: from " + (folder("run") / "checkpoints").string() +
                              "/step-00000010"));
+}
+
+TEST_F(RunTest, StopsAtWhatCannotBeReadAndChangesNothing) {
+  const std::string expected = state_hash(train("whole", tiny_config(), {}));
+  const TrainSummary first = train("run", tiny_config(), {.max_steps = 12});
+  const auto everything = [&] {
+    std::vector<std::string> all;
+    for (const auto& entry : fs::recursive_directory_iterator(folder("run")))
+      all.push_back(entry.path().string());
+    std::ranges::sort(all);
+    return all;
+  };
+  const std::vector<std::string> before = everything();
+  for (const fs::path& file :
+       {first.checkpoint / "manifest.json", first.checkpoint / "state.safetensors",
+        folder("run") / "metrics.csv", folder("run") / "metrics.jsonl",
+        folder("run") / "tensorboard" / "events.out.tfevents.ddim"}) {
+    fs::rename(file, temporary_.path() / "good");
+    fs::create_symlink(file.filename(), file);  // leads to itself
+    expect_error(ErrorCode::io, "cannot read " + file.string(),
+                 [&] { train("run", tiny_config(), {.start = Start::resume}); });
+    EXPECT_TRUE(fs::is_symlink(file)) << file;
+    fs::rename(temporary_.path() / "good", file);
+    EXPECT_EQ(everything(), before) << file;
+  }
+  EXPECT_EQ(state_hash(train("run", tiny_config(), {.start = Start::resume})), expected);
+  EXPECT_EQ(metrics_without_times("run"), metrics_without_times("whole"));
+}
+
+TEST_F(RunTest, RemovesWhatAKilledRunLeft) {
+  train("run", tiny_config(), {.max_steps = 3});
+  const auto half = [&](const std::string& name) {
+    test::write_text(folder("run") / name, "half");
+  };
+  half("config.toml.tmp-ddim-0");
+  half("metrics.csv.tmp-999999999-0");  // of an earlier version
+  half("samples/step-00000002.png.tmp-ddim-0");
+  half("tensorboard/events.out.tfevents.ddim.tmp-ddim-3");
+  half("checkpoints/step-00000002.tmp-ddim-0/config.toml");
+  half("notes.tmp");
+  train("run", tiny_config(), {.start = Start::resume, .max_steps = 4});
+  std::vector<std::string> temporary;
+  for (const auto& entry : fs::recursive_directory_iterator(folder("run")))
+    if (entry.path().string().find(".tmp") != std::string::npos)
+      temporary.push_back(entry.path().filename().string());
+  EXPECT_THAT(temporary, ::testing::ElementsAre("notes.tmp"));
 }
 
 TEST_F(RunTest, DoesNotStartOverWhenAllCheckpointsAreDamaged) {

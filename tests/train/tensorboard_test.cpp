@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "tests/support/expect_error.h"
 #include "tests/support/find_python.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
@@ -64,6 +65,17 @@ TEST(Tensorboard, ResumeCutsLaterAndTornRecords) {
   std::ofstream(file, std::ios::binary | std::ios::app) << up_to_4.substr(0, 30);  // torn
   { const TensorboardLog log(dir.path(), 4); }
   EXPECT_EQ(read_text(file), up_to_4);
+}
+
+TEST(Tensorboard, WhatCannotBeReadIsNotReplaced) {
+  const test::TemporaryFolder dir;
+  const fs::path file = dir.path() / "tensorboard" / "events.out.tfevents.ddim";
+  TensorboardLog(dir.path(), 0).write(line_at(2));
+  fs::rename(file, dir.path() / "good");
+  fs::create_symlink(file.filename(), file);  // leads to itself
+  test::expect_error(ErrorCode::io, "cannot read " + file.string(),
+                     [&] { TensorboardLog log(dir.path(), 2); });
+  EXPECT_TRUE(fs::is_symlink(file));
 }
 
 TEST(Tensorboard, ItsOwnPackageReadsTheFile) {

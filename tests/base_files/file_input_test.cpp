@@ -1,4 +1,4 @@
-#include "io/read_file.h"
+#include "base/file_input.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
-namespace ddim::engine::io {
+namespace ddim::engine {
 namespace {
 
 using testing::AllOf;
@@ -27,5 +27,20 @@ TEST(ReadFile, ReadsAllOrSaysWhyNot) {
   EXPECT_EQ(read_file(folder / "empty", 0), "");
 }
 
+TEST(ReadFile, WhatIsThereAndCannotBeReadIsNotMissing) {
+  const ddim::test::TemporaryFolder folder;
+  EXPECT_EQ(read_file_if_there(folder / "a", 10), std::nullopt);
+  EXPECT_EQ(read_file_if_there(folder / "absent" / "a", 10), std::nullopt);
+  ddim::test::write_text(folder / "a", "text");
+  EXPECT_EQ(read_file_if_there(folder / "a", 10), "text");
+  EXPECT_EQ(read_file_if_there(folder / "a" / "b", 10), std::nullopt);
+  std::filesystem::create_symlink("loop", folder / "loop");
+  std::filesystem::create_symlink("unmounted", folder / "dangling");
+  for (const char* name : {"", "loop", "dangling", "loop/a"}) {
+    ddim::test::expect_error(ErrorCode::io, "cannot read " + (folder.path() / name).string(),
+                             [&] { read_file_if_there(folder.path() / name, 10); });
+  }
+}
+
 }  // namespace
-}  // namespace ddim::engine::io
+}  // namespace ddim::engine

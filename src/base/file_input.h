@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/file_output.h"
+
+namespace ddim::engine {
+
+/// Hands the bytes of a whole file to `sink`, in order and in pieces. Error(io), naming the file,
+/// when it cannot be read; what `sink` throws is passed on.
+void read_pieces(const std::filesystem::path& path, const ByteSink& sink);
+
+/// The bytes of a whole file. Error(io) as read_pieces(), Error(corrupt) when it is larger than
+/// `max_bytes`; both name the file.
+std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
+
+/// The same, or nothing when there is no file of this name. What is there and cannot be read is an
+/// Error(io), so that a caller never takes it for missing and replaces it.
+std::optional<std::string> read_file_if_there(const std::filesystem::path& path,
+                                              std::uint64_t max_bytes);
+
+/// Whether something has this name, be it a link to nothing. Error(io), naming the path, when the
+/// system does not say.
+bool is_there(const std::filesystem::path& path);
+
+}  // namespace ddim::engine

@@ -1,0 +1,137 @@
+#include "base/temporary.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+
+namespace ddim::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kMark = ".tmp-";
+constexpr std::string_view kLocked = "ddim-";  ///< behind kMark: whoever writes it has locked it
+
+/// The name's part behind the mark; nothing for a name of another kind.
+std::optional<std::string_view> id_of(std::string_view name) {
+  const auto mark = name.rfind(kMark);
+  if (mark == std::string_view::npos) return std::nullopt;
+  const std::string_view id = name.substr(mark + kMark.size());
+  const std::string_view number = id.starts_with(kLocked) ? id.substr(kLocked.size()) : id;
+  if (number.empty() || number.find_first_not_of("0123456789-") != std::string_view::npos)
+    return std::nullopt;
+  return id;
+}
+
+/// Earlier versions took no lock, and had the number of their process in the name.
+bool has_living_owner(std::string_view id) {
+  pid_t owner = 0;
+  if (std::from_chars(id.data(), id.data() + id.size(), owner).ec != std::errc()) return false;
+  return owner > 0 && (::kill(owner, 0) == 0 || errno != ESRCH);
+}
+
+/// For writing if possible: some network file systems lock nothing else.
+int open_to_lock(const fs::path& path) {
+  constexpr int kFlags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  const int descriptor = ::open(path.c_str(), O_RDWR | kFlags);
+  return descriptor >= 0 ? descriptor : ::open(path.c_str(), O_RDONLY | kFlags);
+}
+
+/// Whether the name still leads to the open file or folder, and not to a device or pipe.
+bool is_file_or_folder_of(const fs::path& path, int descriptor) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(descriptor, &opened) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino &&
+         (S_ISREG(named.st_mode) || S_ISDIR(named.st_mode));
+}
+
+/// Removes a temporary file or folder, unless a process has locked it or the system refuses.
+bool remove_leftover(const fs::path& path) {
+  const int descriptor = open_to_lock(path);
+  if (descriptor < 0) return false;
+  std::error_code error = std::make_error_code(std::errc::device_or_resource_busy);
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && is_file_or_folder_of(path, descriptor))
+    fs::remove_all(path, error);
+  ::close(descriptor);
+  return !error;
+}
+
+}  // namespace
+
+Temporary Temporary::file(const fs::path& path, FileSystem& file_system) {
+  return {path, Kind::file, file_system};
+}
+
+Temporary Temporary::folder(const fs::path& path, FileSystem& file_system) {
+  return {path, Kind::folder, file_system};
+}
+
+Temporary::Temporary(const fs::path& path, Kind kind, FileSystem& file_system) {
+  constexpr int kMaxNames = 1000;
+  constexpr int kCreate = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  const auto create = [&] {
+    return uninterrupted([&] {
+      return kind == Kind::file ? file_system.open(name_.c_str(), kCreate, 0666)
+                                : file_system.mkdir(name_.c_str(), 0777);
+    });
+  };
+  for (int i = 0; i < kMaxNames; ++i) {
+    name_ = path;
+    name_ += concat(kMark, kLocked, i);
+    result_ = create();
+    if (failed() && errno != EEXIST) return;
+    if (failed() && remove_leftover(name_)) result_ = create();
+    if (failed()) continue;
+    if (lock(kind)) return;
+    // Another process is removing it: it came between the creation and the lock.
+    if (kind == Kind::file) file_system.close(result_);
+    result_ = -1;
+  }
+  errno = EEXIST;
+}
+
+Temporary::~Temporary() {
+  const int reason = errno;
+  if (lock_ >= 0) ::close(lock_);
+  errno = reason;
+}
+
+bool Temporary::lock(Kind kind) {
+  // A second descriptor, because the lock must outlast the closing of the file.
+  lock_ = kind == Kind::file ? ::fcntl(result_, F_DUPFD_CLOEXEC, 0) : open_to_lock(name_);
+  if (lock_ < 0) return errno != ENOENT;
+  struct stat status {};
+  const bool is_taken = ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  const bool is_removed = ::fstat(lock_, &status) == 0 && status.st_nlink == 0;
+  if (!is_taken && !is_removed) return true;
+  ::close(std::exchange(lock_, -1));
+  return false;
+}
+
+bool is_temporary_name(std::string_view name) { return id_of(name).has_value(); }
+
+void remove_leftovers(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> leftovers;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const std::optional<std::string_view> id = id_of(name);
+    if (id && !has_living_owner(*id)) leftovers.push_back(entry->path());
+  }
+  for (const fs::path& leftover : leftovers) remove_leftover(leftover);
+}
+
+}  // namespace ddim::engine
