@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/file_lock.h"
+#include "base/file_output.h"
 #include "hub/cache.h"
 #include "hub/checksum.h"
 #include "hub/hub_client.h"

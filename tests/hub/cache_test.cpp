@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "base/file_output.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
