@@ -80,10 +80,10 @@ Temporary Temporary::folder(const fs::path& path, FileSystem& file_system) {
 
 Temporary::Temporary(const fs::path& path, Kind kind, FileSystem& file_system) {
   constexpr int kMaxNames = 1000;
-  constexpr int kCreate = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  constexpr int kNewFile = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
   const auto create = [&] {
     return uninterrupted([&] {
-      return kind == Kind::file ? file_system.open(name_.c_str(), kCreate, 0666)
+      return kind == Kind::file ? file_system.open(name_.c_str(), kNewFile, 0666)
                                 : file_system.mkdir(name_.c_str(), 0777);
     });
   };
