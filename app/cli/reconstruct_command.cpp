@@ -125,14 +125,20 @@ void run(const Flags& flags) {
   ReconstructOptions options{
       .steps = flags.steps, .encode = flags.encode.options(), .clip = flags.clip.value()};
   if (flags.tau.given()) options.encode.plan.tau = flags.tau.value();
-  options.encode.class_choice = flags.run.class_choice(interrupts.token());
+  const Model described = flags.run.model_without_weights(interrupts.token());
+  options.encode.class_choice = flags.run.class_choice(described);
   options.encode.run = flags.run.options(interrupts.token());
-  const Model model = flags.run.load_model(interrupts.token());
-  if (flags.out.given()) flags.out.check(model.info().shape);
-  const FloatImages pictures = flags.pictures.load(model);
+  for (const std::int64_t steps : options.steps) {
+    PlanOptions plan = options.encode.plan;
+    plan.steps = steps;
+    checked_plan(described, plan, options.encode.class_choice);
+  }
+  if (flags.out.given()) flags.out.check(described.info().shape);
+  const FloatImages pictures = flags.pictures.load(described);
   if (flags.out.given())
     flags.out.check(pictures.shape, pictures.count * (std::ssize(flags.steps) + 1),
                     grid_of(flags, pictures));
+  const Model model = flags.run.load_model(interrupts.token());
   if (options.clip.bound != Clip::Bound::none) warn_of_clipping();
   const std::vector<ReconstructedAt> table = reconstruct(model, pictures, options);
   double residual = 0.0;
