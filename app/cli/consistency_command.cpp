@@ -53,8 +53,9 @@ void write_rows(const Flags& flags, const std::vector<ConsistencyAt>& rows,
 
 void print_table(const std::vector<ConsistencyAt>& rows) {
   print_out(
-      "Distance to the {}-step pictures from the same noise: root mean squared error per element,\n"
-      "black 0 and white 1, mean of {} {} with its 95 % interval\n\n{:>6}  {:>8}\n",
+      "Distance to the {}-step pictures from the same noise:\n"
+      "root mean squared error per element, black 0 and white 1,\n"
+      "mean of {} {} with its 95 % interval\n\n{:>6}  {:>8}\n",
       rows.back().steps, rows.back().x_0.count, rows.back().x_0.count == 1 ? "picture" : "pictures",
       "S", "distance");
   for (std::size_t i = 0; i + 1 < rows.size(); ++i) {

@@ -108,8 +108,8 @@ void print_json(const EpsErrors& errors) {
 
 void print_table(const EpsErrors& errors) {
   print_out(
-      "Mean squared error of the predicted noise per element, {} images, inner {}x{} pixels "
-      "(width x height)\n",
+      "Mean squared error of the predicted noise per element,\n"
+      "{} images, inner {}x{} pixels (width x height)\n",
       errors.images, errors.inner_width, errors.inner_height);
   print_out("{:>6}  {:>10}  {}\n", "t", "error", "95 % interval");
   for (const EpsErrorAt& error : errors.at) {

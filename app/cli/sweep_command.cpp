@@ -128,10 +128,10 @@ struct Drawn {
 };
 
 void print_table(const std::vector<Drawn>& all, const std::string& out) {
-  print_out("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8} {:>11}\n", "sampler", "eta", "guidance", "S",
+  print_out("{:<12} {:>9} {:>8} {:>4} {:>5} {:>7} {:>9}\n", "sampler", "eta", "guidance", "S",
             "calls", "seconds", "s/picture");
   for (const Drawn& drawn : all) {
-    print_out("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8.2f} {:>11.4f}\n", drawn.cell[kSampler],
+    print_out("{:<12} {:>9} {:>8} {:>4} {:>5} {:>7.2f} {:>9.4f}\n", drawn.cell[kSampler],
               drawn.cell[kEta], drawn.cell[kGuidance], drawn.cell[kSteps], drawn.nfe, drawn.seconds,
               drawn.seconds_per_picture);
   }

@@ -152,7 +152,7 @@ TEST(Progress, ANarrowWindowGetsTheBriefHead) {
     }
     return out.str();
   };
-  EXPECT_EQ(shown(40), "100%  S = 100, encoding, took 0 s\n");
+  EXPECT_EQ(shown(40), "[####]100%  S = 100, encoding, took 0 s\n");
   EXPECT_THAT(shown(80), HasSubstr("]100%  S = 100, encoding: 1,200/50,000 pictures, took 0 s\n"));
 }
 
