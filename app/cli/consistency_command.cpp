@@ -53,8 +53,9 @@ void write_rows(const Flags& flags, const std::vector<ConsistencyAt>& rows,
 
 void print_table(const std::vector<ConsistencyAt>& rows) {
   print_out(
-      "Distance to the {}-step pictures from the same noise: root mean squared error per element,\n"
-      "black 0 and white 1, mean of {} {} with its 95 % interval\n\n{:>6}  {:>8}\n",
+      "Distance to the {}-step pictures from the same noise:\n"
+      "root mean squared error per element, black 0 and white 1,\n"
+      "mean of {} {} with its 95 % interval\n\n{:>6}  {:>8}\n",
       rows.back().steps, rows.back().x_0.count, rows.back().x_0.count == 1 ? "picture" : "pictures",
       "S", "distance");
   for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
@@ -85,11 +86,20 @@ void run(const Flags& flags) {
   flags.out.check(flags.overwrite.value());
   ConsistencyOptions options = flags.options;
   options.sample.plan = {.tau = flags.tau.value(), .clip = flags.clip.value()};
-  options.sample.class_choice = flags.run.class_choice(interrupts.token());
+  const Model described = flags.run.model_without_weights(interrupts.token());
+  const PictureShape shape = described.info().shape;
+  options.sample.class_choice = flags.run.class_choice(described);
   options.sample.run = flags.run.options(interrupts.token());
+  std::vector<std::int64_t> all_steps = options.steps;
+  all_steps.push_back(options.reference_steps);
+  for (const std::int64_t steps : all_steps) {
+    PlanOptions plan = options.sample.plan;
+    plan.steps = steps;
+    checked_plan(described, plan, options.sample.class_choice);
+  }
+  const GridOptions grid = grid_of(flags, shape);
+  flags.out.check(shape, options.sample.count * std::ssize(grid.row_labels), grid);
   const Model model = flags.run.load_model(interrupts.token());
-  const GridOptions grid = grid_of(flags, model.info().shape);
-  flags.out.check(model.info().shape, options.sample.count * std::ssize(grid.row_labels), grid);
   const std::vector<ConsistencyAt> rows = consistency(model, options);
   write_rows(flags, rows, grid);
   if (flags.run.json()) {

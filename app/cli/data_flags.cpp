@@ -11,8 +11,8 @@ namespace ddim::cli {
 namespace {
 
 constexpr const char* kSplit =
-    "train, val or test; a data set that is not split is training data. Default: test, or all of a "
-    "data set that is not split";
+    "the part to read: train, val or test; a data set that is not split is training data. Default: "
+    "test, or all of a data set that is not split";
 
 /// "With --data: use only", or "Use only" where nothing stands before.
 std::string after(const std::string& when, std::string text) {

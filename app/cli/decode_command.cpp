@@ -39,16 +39,18 @@ void run(const Flags& flags) {
   flags.out.add_to(files);
   files.reads(flags.codes).writes("--save-tensors", flags.tensors, {".safetensors"}).check();
   flags.tau.check();
-  const ClassChoice class_choice = flags.run.class_choice(interrupts.token());
+  const Model described = flags.run.model_without_weights(interrupts.token());
+  const PictureShape shape = described.info().shape;
+  const DecodeOptions options{.clip = flags.clip.value(),
+                              .class_choice = flags.run.class_choice(described),
+                              .run = flags.run.options(interrupts.token())};
+  const Codes codes = codes_of(flags, described);
+  check_decode(described, codes, options);
+  const GridOptions grid = flags.out.grid(codes.x_T.count, shape);
+  flags.out.check(shape, codes.x_T.count, grid);
   const Model model = flags.run.load_model(interrupts.token());
-  const Codes codes = codes_of(flags, model);
-  const GridOptions grid = flags.out.grid(codes.x_T.count, model.info().shape);
-  flags.out.check(model.info().shape, codes.x_T.count, grid);
-  if (flags.clip.value().bound != Clip::Bound::none) warn_of_clipping();
-  const Samples samples = decode(model, codes,
-                                 {.clip = flags.clip.value(),
-                                  .class_choice = class_choice,
-                                  .run = flags.run.options(interrupts.token())});
+  if (options.clip.bound != Clip::Bound::none) warn_of_clipping();
+  const Samples samples = decode(model, codes, options);
   if (!flags.tensors.empty()) write_tensor(flags.tensors, "x_0", samples.x_0, overwrite);
   flags.out.write(samples, grid, overwrite);
   print_drawn(samples, flags.out.path(), flags.run.json());

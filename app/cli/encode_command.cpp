@@ -59,10 +59,12 @@ void run(const Flags& flags) {
   EncodeOptions options = flags.encode.options();
   options.plan.steps = flags.tau.steps();
   if (flags.tau.tau_given()) options.plan.tau = flags.tau.tau();
-  options.class_choice = flags.run.class_choice(interrupts.token());
+  const Model described = flags.run.model_without_weights(interrupts.token());
+  options.class_choice = flags.run.class_choice(described);
   options.run = flags.run.options(interrupts.token());
-  const Model model = flags.run.load_model(interrupts.token());
-  const Codes codes = encode(model, flags.pictures.load(model), options);
+  checked_plan(described, options.plan, options.class_choice);
+  const FloatImages pictures = flags.pictures.load(described);
+  const Codes codes = encode(flags.run.load_model(interrupts.token()), pictures, options);
   warn_of_residual(codes.residual);
   write_codes(flags.out, codes, flags.overwrite.value());
   print_result(codes, flags);

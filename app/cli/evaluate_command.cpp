@@ -108,8 +108,8 @@ void print_json(const EpsErrors& errors) {
 
 void print_table(const EpsErrors& errors) {
   print_out(
-      "Mean squared error of the predicted noise per element, {} images, inner {}x{} pixels "
-      "(width x height)\n",
+      "Mean squared error of the predicted noise per element,\n"
+      "{} images, inner {}x{} pixels (width x height)\n",
       errors.images, errors.inner_width, errors.inner_height);
   print_out("{:>6}  {:>10}  {}\n", "t", "error", "95 % interval");
   for (const EpsErrorAt& error : errors.at) {
@@ -131,6 +131,7 @@ void run_eps_error(const Flags& flags, Command command) {
   options.data = flags.data.options_of(options.data.data);
   options.run = flags.run.options(interrupts.token());
   check_input(options.data.data);
+  check_eps_error(flags.run.model_without_weights(interrupts.token()), options);
   const EpsErrors errors = eps_error(flags.run.load_model(interrupts.token()), options);
   if (flags.run.json()) {
     print_json(errors);
@@ -257,9 +258,23 @@ void print(const Quality& quality, const Lines& recipe, bool as_json) {
   for (const auto& [name, value] : recipe) print_out("{}: {}\n", name, value);
 }
 
+/// What --model is to draw.
+SampleOptions drawing_of(const Flags& flags, const RunOptions& run) {
+  const PlanOptions said = flags.plan.options();
+  flags.convention.refuse_contradictions(flags.plan);
+  const Model described = flags.run.model_without_weights(run.stop);
+  SampleOptions options{.count = flags.count,
+                        .seed = flags.options.seed,
+                        .class_choice = flags.run.class_choice(described),
+                        .run = run};
+  options.plan = flags.convention.preset(flags.plan, said, described).options;
+  checked_plan(described, options.plan, options.class_choice);
+  return options;
+}
+
 /// What the model draws, and how: the recipe of sample(), and whether `reference` is what the model
 /// was trained on.
-FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const RunOptions& run,
+FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const SampleOptions& options,
                 const std::optional<DataOptions>& reference, Lines& sampling) {
   if (!flags.shrinks && flags.statistics.empty() && flags.count <= extractor.dimensions())
     throw Error(ErrorCode::user,
@@ -270,14 +285,7 @@ FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const Run
     throw Error(ErrorCode::user,
                 fmt::format("--count {}: at least {} pictures are needed to compare", flags.count,
                             kFewestPictures));
-  const PlanOptions said = flags.plan.options();
-  flags.convention.refuse_contradictions(flags.plan);
-  const Model model = flags.run.load_model(run.stop);
-  SampleOptions options{.count = flags.count,
-                        .seed = flags.options.seed,
-                        .class_choice = flags.run.class_choice(run.stop),
-                        .run = run};
-  options.plan = flags.convention.preset(flags.plan, said, model).options;
+  const Model model = flags.run.load_model(options.run.stop);
   FeatureSet set = extractor.extract(model, make_plan(model, options.plan), options,
                                      flags.resize.value(), flags.keep_pictures());
   for (const auto& [name, value] : make_recipe(model, options))
@@ -292,6 +300,8 @@ void run_comparison(const Flags& flags, Command command) {
   refuse_ignored(command, flags, comparison);
   const Interrupts interrupts;
   const RunOptions run = flags.run.options(interrupts.token());
+  SampleOptions drawing;
+  if (comparison.draws) drawing = drawing_of(flags, run);
   std::optional<FeatureExtractor> extractor;
   if (comparison.extracts()) extractor = FeatureExtractor::load(find_extractor(flags.extractor));
   const auto load = [&](const DataOptions& options, bool is_statistics) {
@@ -305,7 +315,7 @@ void run_comparison(const Flags& flags, Command command) {
   Lines sampling;
   const FeatureSet first =
       comparison.draws
-          ? draw(flags, *extractor, run,
+          ? draw(flags, *extractor, drawing,
                  comparison.reads_second() ? std::optional(of_second) : std::nullopt, sampling)
           : load(of_first, comparison.first_is_statistics);
   if (!flags.statistics.empty()) write_statistics(flags.statistics, first, flags.overwrite.value());

@@ -13,10 +13,22 @@ namespace {
 
 using Takes = OptionData::Takes;
 
+/// In the place of a space at which no line ends.
+constexpr char kHeld = '\x01';
+
+/// "eq. 13" stays together.
+std::string with_equations_held(std::string text) {
+  constexpr std::string_view kEquation = "eq. ";
+  for (std::size_t at = text.find(kEquation); at != std::string::npos;
+       at = text.find(kEquation, at + 1))
+    text[at + kEquation.size() - 1] = kHeld;
+  return text;
+}
+
 /// The words in lines of at most `width` characters; a longer word is cut.
 std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
   std::vector<std::string> lines(1);
-  std::istringstream words(text);
+  std::istringstream words(with_equations_held(text));
   for (std::string word; words >> word;) {
     const std::size_t before = lines.back().empty() ? 0 : lines.back().size() + 1;
     if (before > 0 && before + word.size() > width) lines.emplace_back();
@@ -27,11 +39,9 @@ std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
     }
     lines.back() += (lines.back().empty() ? "" : " ") + word;
   }
+  for (std::string& line : lines) std::ranges::replace(line, kHeld, ' ');
   return lines;
 }
-
-/// In the place of a space at which no line ends.
-constexpr char kHeld = '\x01';
 
 /// A command line whose flags stay with their values.
 std::string with_values_held(std::string line) {
@@ -59,8 +69,7 @@ class Page {
 
   /// A command line as a shell takes it, also when it is too long for one line.
   void command_line(const std::string& line) {
-    std::vector<std::string> lines = wrapped(with_values_held(line), width_ - 6);
-    for (std::string& part : lines) std::ranges::replace(part, kHeld, ' ');
+    const std::vector<std::string> lines = wrapped(with_values_held(line), width_ - 6);
     for (std::size_t i = 0; i < lines.size(); ++i) {
       text_ += fmt::format("{}{}{}\n", i == 0 ? "  " : "    ", lines[i],
                            i + 1 < lines.size() ? " \\" : "");

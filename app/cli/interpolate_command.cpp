@@ -43,23 +43,40 @@ std::optional<std::uint64_t> seed_of(const std::string& end) {
   return seed;
 }
 
-/// The states of one argument: of a seed, of a file of codes, or of a picture, which is encoded.
-FloatImages states_of(const Model& model, const std::string& end, const Flags& flags,
-                      const PlanOptions& plan, const std::stop_token& stop) {
-  if (const auto seed = seed_of(end)) return draw_noise(model, *seed);
-  if (fs::path(end).extension() == ".safetensors") return read_codes(end).x_T;
-  return encode(model, load_pictures(model, {end}, flags.resize.value()),
-                {.plan = {.steps = plan.steps, .tau = plan.tau},
-                 .class_choice = flags.run.class_choice(stop),
-                 .run = flags.run.options(stop)})
-      .x_T;
+bool holds_codes(const std::string& end) { return fs::path(end).extension() == ".safetensors"; }
+
+/// What one argument stands for: states, or pictures that are still to be encoded.
+struct End {
+  std::string word;
+  FloatImages values;
+  bool has_pictures() const { return !seed_of(word) && !holds_codes(word); }
+};
+
+/// The states of a seed or a file of codes, or the pictures of a file.
+std::vector<End> read_ends(const Model& described, const Flags& flags) {
+  std::vector<End> ends;
+  for (const std::string& word : flags.ends) {
+    if (const auto seed = seed_of(word)) {
+      ends.push_back({word, draw_noise(described, *seed)});
+    } else if (holds_codes(word)) {
+      ends.push_back({word, read_codes(word).x_T});
+    } else {
+      ends.push_back({word, load_pictures(described, {word}, flags.resize.value())});
+    }
+  }
+  return ends;
 }
 
-FloatImages states_of_all(const Model& model, const Flags& flags, const PlanOptions& plan,
-                          const std::stop_token& stop) {
+FloatImages states_of_all(const Model& model, const std::vector<End>& ends,
+                          const SampleOptions& options) {
   std::optional<FloatImages> all;
-  for (const std::string& end : flags.ends) {
-    const FloatImages states = states_of(model, end, flags, plan, stop);
+  for (const End& end : ends) {
+    EncodeOptions encoding{.plan = {.steps = options.plan.steps, .tau = options.plan.tau},
+                           .class_choice = options.class_choice,
+                           .run = options.run};
+    encoding.run.label = "encoding " + fs::path(end.word).filename().string();
+    const FloatImages states =
+        end.has_pictures() ? encode(model, end.values, encoding).x_T : end.values;
     all = all ? join(*all, states) : states;
   }
   return *all;
@@ -87,18 +104,19 @@ void check_files(const Flags& flags) {
   flags.animation.check();
 }
 
+void require_line_or_grid(std::int64_t num_ends) {
+  if (num_ends == 2 || num_ends == 4) return;
+  throw Error(ErrorCode::user, fmt::format("interpolate needs two endpoints (a line) or four (a "
+                                           "grid); got {}",
+                                           num_ends));
+}
+
 /// A file of codes holds any number of states, so that more than four words are wrong for certain,
 /// and others where each is one state.
 void check_ends(const Flags& flags) {
-  const bool has_codes = std::ranges::any_of(flags.ends, [](const std::string& end) {
-    return fs::path(end).extension() == ".safetensors";
-  });
-  const std::size_t count = flags.ends.size();
-  if (count > 4 || (!has_codes && count != 2 && count != 4)) {
-    throw Error(ErrorCode::user, fmt::format("interpolate needs two endpoints (a line) or four (a "
-                                             "grid); got {}",
-                                             count));
-  }
+  const bool has_codes = std::ranges::any_of(flags.ends, holds_codes);
+  const std::int64_t count = std::ssize(flags.ends);
+  if (!has_codes || count > 4) require_line_or_grid(count);
   for (const std::string& end : flags.ends) {
     if (!seed_of(end) && !fs::exists(end)) {
       throw Error(
@@ -124,18 +142,29 @@ void run(Flags& flags) {
   const Overwrite overwrite = flags.overwrite.value();
   check_files(flags);
   check_ends(flags);
-  SampleOptions options{.plan = flags.plan.options(),
-                        .class_choice = flags.run.class_choice(interrupts.token()),
-                        .run = flags.run.options(interrupts.token())};
+  SampleOptions options{.plan = flags.plan.options(), .run = flags.run.options(interrupts.token())};
+  const Model described = flags.run.model_without_weights(interrupts.token());
+  const PictureShape shape = described.info().shape;
+  flags.animation.check(shape);
+  options.class_choice = flags.run.class_choice(described);
+  const Plan plan = checked_plan(described, options.plan, options.class_choice);
+  const std::vector<End> ends = read_ends(described, flags);
+  std::int64_t num_ends = 0;
+  for (const End& end : ends) {
+    num_ends += end.values.count;
+    check_sample(
+        described, plan,
+        {.count = end.values.count, .class_choice = options.class_choice, .x_T = end.values});
+  }
+  require_line_or_grid(num_ends);
+  const std::int64_t count = num_ends == 2 ? flags.frames : flags.frames * flags.frames;
+  const GridOptions grid = flags.out.grid(count, shape, flags.frames);
+  flags.out.check(shape, count, grid);
+
+  const bool encodes = std::ranges::any_of(ends, &End::has_pictures);
+  if (!encodes) options.x_T = interpolate(states_of_all(described, ends, options), flags.frames);
   const Model model = flags.run.load_model(interrupts.token());
-  const bool is_line = flags.ends.size() == 2;
-  const std::int64_t count = is_line ? flags.frames : flags.frames * flags.frames;
-  const GridOptions grid = flags.out.grid(count, model.info().shape, flags.frames);
-  flags.out.check(model.info().shape, count, grid);
-  flags.animation.check(model.info().shape);
-  const Plan plan = make_plan(model, options.plan);  // refuses before anything is encoded
-  options.x_T =
-      interpolate(states_of_all(model, flags, options.plan, interrupts.token()), flags.frames);
+  if (encodes) options.x_T = interpolate(states_of_all(model, ends, options), flags.frames);
   options.count = options.x_T->count;
   Recipe recipe = recipe_of(model, options, flags);
   if (flags.like.given()) flags.like.check(recipe);

@@ -66,12 +66,14 @@ void ModelOverrideFlags::add_process_to(Command command) {
                   "scaled-linear, cosine or sigmoid")
       .type_name("NAME")
       .one_of(schedules);
-  command.add_option("--beta-start", values_.beta_start, "First beta, in the same way");
-  command.add_option("--beta-end", values_.beta_end, "Last beta, in the same way");
-  command.add_option("--T", values_.T, "Number of training steps, in the same way").positive();
+  command.add_option("--beta-start", values_.beta_start,
+                     "First beta, in place of the scheduler file's");
+  command.add_option("--beta-end", values_.beta_end, "Last beta, in place of the scheduler file's");
+  command.add_option("--T", values_.T, "Number of training steps, in place of the scheduler file's")
+      .positive();
   command
       .add_option("--prediction", prediction_,
-                  "What the network predicts, in the same way: eps, x0 or v")
+                  "What the network predicts, whatever the scheduler file says: eps, x0 or v")
       .type_name("NAME")
       .one_of(names_of<Prediction>());
 }

@@ -47,7 +47,8 @@ ForwardProcess process_of(const Flags& flags) {
 }
 
 Plan plan_of_model(const Flags& flags, const PlanOptions& asked) {
-  const Model model = Model::load(flags.model.folder(), {.overrides = flags.overrides.overrides()});
+  const Model model =
+      Model::without_weights(flags.model.folder(), {.overrides = flags.overrides.overrides()});
   const auto [options, convention] = flags.convention.preset(flags.plan, asked, model);
   if (!flags.json) print_err("ddim: sampling {}\n", convention);
   return make_plan(model, options);

@@ -37,9 +37,10 @@ void check_required(CommandData& command) {
 Program::Program(const std::string& name, const std::string& description, std::string (*version)())
     : data_{.name = name, .description = description} {
   const Command root = this->root();
-  root.add_option("--config", config_,
-                  "TOML file with settings: a section per command, whose keys are flags, for "
-                  "example [sample] with a line steps = 20");
+  root.add_option(
+      "--config", config_,
+      "TOML file with settings: a section for each command, such as [sample], with flags "
+      "as keys, such as steps=20");
   root.add_flag("--help", help_, "Print this help");
   root.add_flag("--help-all", help_all_, "Print this help with all flags, also rare ones");
   root.add_help("--version", version, "Print version, build, instruction set and libraries");

@@ -44,17 +44,18 @@ void print_table(const std::vector<ReconstructedAt>& table, std::int64_t num_pic
   for (const ReconstructedAt& row : table)
     if (row.mean_squared_error > 0.0) smallest = std::min(smallest, row.mean_squared_error);
   print_out(
-      "Reconstruction error of {} {}: mean squared error per element, black 0 and white 1\n\n"
-      "{:>6}  {:>9}  {:>9}  {:>9}  {:>6}  log scale, 8 # per decade\n",
+      "Reconstruction error of {} {}:\n"
+      "mean squared error per element, black 0 and white 1\n\n"
+      "{:>6} {:>8} {:>7} {:>8} {:>6}  8 # per decade\n",
       num_pictures, num_pictures == 1 ? "picture" : "pictures", "S", "error", "paper*", "largest",
       "calls");
   for (const ReconstructedAt& row : table) {
-    print_out("{:>6}  {:>9.3g}  {:>9}  {:>9.3g}  {:>6.0f}  {}\n", row.steps, row.mean_squared_error,
+    print_out("{:>6} {:>8.3g} {:>7} {:>8.3g} {:>6.0f}  {}\n", row.steps, row.mean_squared_error,
               row.paper ? fmt::format("{:g}", *row.paper) : "", row.largest_error, row.nfe,
               bar(row.mean_squared_error, smallest));
   }
   print_out(
-      "\nAre the codes Gaussian? The last row shows the values expected of pure noise.\n\n"
+      "\nAre the codes Gaussian? The last row shows what to expect\nof pure noise.\n\n"
       "{:>6}  {:>8}  {:>8}  {:>8}  {:>11}\n",
       "S", "mean", "variance", "kurtosis", "correlation");
   for (const ReconstructedAt& row : table) {
@@ -67,7 +68,7 @@ void print_table(const std::vector<ReconstructedAt>& table, std::int64_t num_pic
             fmt::format("1+-{:.4f}", codes.variance.standard_error),
             fmt::format("3+-{:.4f}", codes.kurtosis.standard_error),
             fmt::format("+-{:.4f}", codes.correlation.standard_error));
-  print_out("\n* table 2 of arXiv:2010.02502, the CIFAR-10 network and test set\n");
+  print_out("\n* table 2 of arXiv:2010.02502, for CIFAR-10\n");
 }
 
 void print_json(const std::vector<ReconstructedAt>& table, std::int64_t num_pictures) {
@@ -125,14 +126,20 @@ void run(const Flags& flags) {
   ReconstructOptions options{
       .steps = flags.steps, .encode = flags.encode.options(), .clip = flags.clip.value()};
   if (flags.tau.given()) options.encode.plan.tau = flags.tau.value();
-  options.encode.class_choice = flags.run.class_choice(interrupts.token());
+  const Model described = flags.run.model_without_weights(interrupts.token());
+  options.encode.class_choice = flags.run.class_choice(described);
   options.encode.run = flags.run.options(interrupts.token());
-  const Model model = flags.run.load_model(interrupts.token());
-  if (flags.out.given()) flags.out.check(model.info().shape);
-  const FloatImages pictures = flags.pictures.load(model);
+  for (const std::int64_t steps : options.steps) {
+    PlanOptions plan = options.encode.plan;
+    plan.steps = steps;
+    checked_plan(described, plan, options.encode.class_choice);
+  }
+  if (flags.out.given()) flags.out.check(described.info().shape);
+  const FloatImages pictures = flags.pictures.load(described);
   if (flags.out.given())
     flags.out.check(pictures.shape, pictures.count * (std::ssize(flags.steps) + 1),
                     grid_of(flags, pictures));
+  const Model model = flags.run.load_model(interrupts.token());
   if (options.clip.bound != Clip::Bound::none) warn_of_clipping();
   const std::vector<ReconstructedAt> table = reconstruct(model, pictures, options);
   double residual = 0.0;

@@ -1,6 +1,7 @@
 #include "run_flags.h"
 
 #include <ddim/error.h>
+#include <ddim/sample.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -115,37 +116,50 @@ const std::filesystem::path& RunFlags::folder(const std::stop_token& stop) const
   return folder_;
 }
 
-Model RunFlags::load_model(const std::stop_token& stop) const {
+LoadOptions RunFlags::load_options() const {
   LoadOptions options = device_.options();
   options.weights = value_named<WeightSet>(weights_);
   options.overrides = overrides_.overrides();
-  Model model = Model::load(folder(stop), options);
+  return options;
+}
+
+Model RunFlags::model_without_weights(const std::stop_token& stop) const {
+  return Model::without_weights(folder(stop), load_options());
+}
+
+Model RunFlags::load_model(const std::stop_token& stop) const {
+  Model model = Model::load(folder(stop), load_options());
   if (!quiet())
     for (const std::string& note : model.info().notes) print_err("ddim: {}\n", note);
   return model;
 }
 
-ClassChoice RunFlags::class_choice(const std::stop_token& stop) const {
+ClassChoice RunFlags::class_choice(const Model& model) const {
   ClassChoice choice = class_choice_;
   choice.guidance = guidances_.front();
-  std::optional<ModelInfo> info;
+  const ModelInfo& info = model.info();
   for (const std::string& word : classes_) {
     if (const auto number = class_number(word)) {
       choice.classes.push_back(*number);
       continue;
     }
-    if (!info) info = describe_model(folder(stop), overrides_.overrides());
-    if (info->num_classes == 0)
+    if (info.num_classes == 0)
       throw Error(
           ErrorCode::user,
           fmt::format("--class {}: this model has no classes; leave it out", printable(word)));
     if (word == kAllClasses) {
-      add_all_classes(*info, choice);
+      add_all_classes(info, choice);
     } else {
-      add_named_class(*info, word, choice);
+      add_named_class(info, word, choice);
     }
   }
   return choice;
+}
+
+Plan checked_plan(const Model& model, const PlanOptions& options, const ClassChoice& classes) {
+  Plan plan = make_plan(model, options);
+  check_sample(model, plan, {.class_choice = classes});
+  return plan;
 }
 
 }  // namespace ddim::cli

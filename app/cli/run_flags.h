@@ -3,6 +3,7 @@
 #include <ddim/class_choice.h>
 #include <ddim/model.h>
 #include <ddim/overwrite.h>
+#include <ddim/plan.h>
 #include <ddim/run_options.h>
 
 #include <stop_token>
@@ -26,12 +27,14 @@ class RunFlags {
   /// Returns --model.
   Option add_to(Command command, Classes classes = Classes::chosen);
 
+  /// What everything that depends on the model is checked against, before its weights are loaded.
+  /// Errors as find_model() and Model::without_weights().
+  Model model_without_weights(const std::stop_token& stop) const;
   /// Prints what was chosen among the model's weights to stderr, unless quiet().
   Model load_model(const std::stop_token& stop) const;
   bool has_model() const { return model_.given(); }
-  /// Looks into the model's files for names and for all. Error(user) for a name that they do not
-  /// have; other errors as find_model() and describe_model().
-  ClassChoice class_choice(const std::stop_token& stop) const;
+  /// The numbers of the classes of `model`. Error(user) for a name that it does not have.
+  ClassChoice class_choice(const Model& model) const;
   /// The values of --guidance, one or more.
   const std::vector<double>& guidances() const { return guidances_; }
   RunOptions options(const std::stop_token& stop) const {
@@ -45,6 +48,7 @@ class RunFlags {
 
  private:
   void add_classes_to(Command command, Classes classes);
+  LoadOptions load_options() const;
   /// Where the model is; fetched first when --pull says so. Looked for once.
   const std::filesystem::path& folder(const std::stop_token& stop) const;
 
@@ -61,6 +65,10 @@ class RunFlags {
   bool json_ = false;
   bool quiet_ = false;
 };
+
+/// The plan for the model, which may have no weights. Errors as make_plan(), and as check_sample()
+/// for the classes.
+Plan checked_plan(const Model& model, const PlanOptions& options, const ClassChoice& classes);
 
 /// --overwrite
 class OverwriteFlag {

@@ -163,18 +163,15 @@ void run(Flags& flags) {
   if (flags.init.given()) options.count = flags.count.value_or(flags.init.count());
 
   GridOptions grid = grid_of(flags, options.count);
-  options.class_choice = flags.run.class_choice(interrupts.token());
+  const Model described = flags.run.model_without_weights(interrupts.token());
+  const PictureShape shape = described.info().shape;
+  options.class_choice = flags.run.class_choice(described);
   options.run = flags.run.options(interrupts.token());
-
-  const Model model = flags.run.load_model(interrupts.token());
-  const PictureShape shape = model.info().shape;
-  const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, model);
+  const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, described);
   options.plan = preset;
   options.plan.strength = flags.init.strength();
-  const Plan plan = make_plan(model, options.plan);
-  if (!flags.run.quiet()) print_err("ddim: sampling {}\n", convention);
-  if (!plan.note.empty() && !flags.run.quiet()) print_err("ddim: {}\n", plan.note);
-  options.init = flags.init.load(model);
+  const Plan plan = make_plan(described, options.plan);
+  options.init = flags.init.load(described);
   const std::vector<SampleOptions> runs = runs_of(flags, options);
   const std::int64_t num_pictures = options.count * std::ssize(runs);
   grid.scale = flags.out.grid(num_pictures, shape, grid.columns).scale;
@@ -183,6 +180,11 @@ void run(Flags& flags) {
   } else {
     flags.out.check(shape, num_pictures, grid);
   }
+  for (const SampleOptions& each : runs) check_sample(described, plan, each);
+
+  const Model model = flags.run.load_model(interrupts.token());
+  if (!flags.run.quiet()) print_err("ddim: sampling {}\n", convention);
+  if (!plan.note.empty() && !flags.run.quiet()) print_err("ddim: {}\n", plan.note);
   Recipe recipe = recipe_of_runs(model, runs);
   if (flags.like.given()) flags.like.check(recipe);
   const DrawnFiles drawn = draw(model, plan, runs,

@@ -113,6 +113,13 @@ std::vector<Cell> cells_of(const std::array<Axis, kNumAxes>& axes, const Layout&
   return cells;
 }
 
+/// "eta = 0.5, S = 20": its row and column.
+std::string label_of(const std::array<Axis, kNumAxes>& axes, const Layout& layout,
+                     const Cell& cell) {
+  return axes[layout.rows].title + cell[layout.rows] + ", " + axes[layout.columns].title +
+         cell[layout.columns];
+}
+
 struct Drawn {
   Cell cell;
   std::int64_t nfe;
@@ -121,10 +128,10 @@ struct Drawn {
 };
 
 void print_table(const std::vector<Drawn>& all, const std::string& out) {
-  print_out("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8} {:>11}\n", "sampler", "eta", "guidance", "S",
+  print_out("{:<12} {:>9} {:>8} {:>4} {:>5} {:>7} {:>9}\n", "sampler", "eta", "guidance", "S",
             "calls", "seconds", "s/picture");
   for (const Drawn& drawn : all) {
-    print_out("{:<12} {:>9} {:>8} {:>5} {:>6} {:>8.2f} {:>11.4f}\n", drawn.cell[kSampler],
+    print_out("{:<12} {:>9} {:>8} {:>4} {:>5} {:>7.2f} {:>9.4f}\n", drawn.cell[kSampler],
               drawn.cell[kEta], drawn.cell[kGuidance], drawn.cell[kSteps], drawn.nfe, drawn.seconds,
               drawn.seconds_per_picture);
   }
@@ -166,11 +173,16 @@ void run(Flags& flags) {
   Files(flags.overwrite.value()).writes("--out", flags.out, {".png"}).check();
   for (const Cell& cell : cells) check_for_some_model(options_of_cell(flags, cell).plan);
 
-  const ClassChoice classes = flags.run.class_choice(interrupts.token());
-  const Model model = flags.run.load_model(interrupts.token());
-  const PictureShape shape = model.info().shape;
+  const Model described = flags.run.model_without_weights(interrupts.token());
+  const PictureShape shape = described.info().shape;
   check_png_shape(shape, fmt::format("--out {}", flags.out.string()));
-  for (const Cell& cell : cells) make_plan(model, options_of_cell(flags, cell).plan);
+  ClassChoice classes = flags.run.class_choice(described);
+  for (const Cell& cell : cells) {
+    const SampleOptions options = options_of_cell(flags, cell);
+    classes.guidance = options.class_choice.guidance;
+    checked_plan(described, options.plan, classes);
+  }
+  const Model model = flags.run.load_model(interrupts.token());
 
   // Cells of about 300 pixels.
   constexpr std::int64_t kCellSide = 300;
@@ -183,6 +195,7 @@ void run(Flags& flags) {
     options.class_choice.classes = classes.classes;
     options.class_choice.null_class = classes.null_class;
     options.run = flags.run.options(interrupts.token());
+    options.run.label = label_of(axes, layout, cell);
     const Samples samples = sample(model, options);
     std::vector<Image> images;
     for (std::int64_t k = 0; k < samples.x_0.count; ++k) images.push_back(to_image(samples.x_0, k));

@@ -77,6 +77,11 @@ struct DecodeOptions {
 /// to t = 0, where encode() began. Errors as sample().
 DDIM_API Samples decode(const Model& model, const Codes& codes, const DecodeOptions& options = {});
 
+/// What decode() would refuse before anything is computed, also of a Model::without_weights():
+/// Error(user).
+DDIM_API void check_decode(const Model& model, const Codes& codes,
+                           const DecodeOptions& options = {});
+
 /// Keeps x_T [N,C,H,W] and tau in a safetensors file. Errors as write_tensor() and read_tensor();
 /// Error(user) for NaN, Error(corrupt) for a file whose tau is not a list of numbers. A file with
 /// x_T alone has an empty tau.

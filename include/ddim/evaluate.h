@@ -39,4 +39,8 @@ struct EpsErrors {
 /// every batch and number of threads. Errors as sample() and train_model().
 DDIM_API EpsErrors eps_error(const Model& model, const EpsErrorOptions& options);
 
+/// What eps_error() would refuse before it reads pictures, also of a Model::without_weights():
+/// Error(user).
+DDIM_API void check_eps_error(const Model& model, const EpsErrorOptions& options);
+
 }  // namespace ddim

@@ -79,6 +79,12 @@ class DDIM_API Model {
   /// Messages name these names; info().name is empty.
   static Model load_from_memory(const std::map<std::string, std::span<const std::byte>>& files,
                                 const LoadOptions& options = {});
+  /// The model without its weights, from its configuration alone: in milliseconds, whatever its
+  /// size. A run can be checked against it before the weights are loaded, with make_plan(),
+  /// check_sample(), load_pictures() and all else that does not call the network; what does is
+  /// Error(user). Weights may be missing or damaged where a folder has a configuration. Other
+  /// errors as load(); info().notes say nothing about weights.
+  static Model without_weights(const std::filesystem::path& path, const LoadOptions& options = {});
   /// A custom denoiser as a model. Error(user) without `predict`, for an empty shape, and for a
   /// forward process that cannot be.
   static Model from(Denoiser denoiser);

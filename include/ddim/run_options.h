@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <stop_token>
+#include <string>
 
 namespace ddim {
 
@@ -26,6 +27,7 @@ struct RunOptions {
   ShowProgress show_progress = ShowProgress::no;
   std::function<void(const RunProgress&)> progress = {};  ///< one call at a time, from any thread
   std::stop_token stop = {};                              ///< ends the run with Error(interrupted)
+  std::string label = {};  ///< what progress that is shown is called, such as "encoding"
 };
 
 }  // namespace ddim

@@ -81,6 +81,10 @@ DDIM_API Samples sample(const Model& model, const Plan& plan, const SampleOption
 DDIM_API Samples sample(const Model& model, const Plan& plan, const SampleOptions& options,
                         const PictureSink& sink);
 
+/// What sample() would refuse before anything is computed, also of a Model::without_weights():
+/// Error(user).
+DDIM_API void check_sample(const Model& model, const Plan& plan, const SampleOptions& options);
+
 /// The recipe that sample() would return, without drawing anything.
 DDIM_API Recipe make_recipe(const Model& model, const SampleOptions& options);
 

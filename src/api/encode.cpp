@@ -15,4 +15,9 @@ Samples decode(const Model& model, const Codes& codes, const DecodeOptions& opti
   return sample(model, run::decoding(codes, options));
 }
 
+void check_decode(const Model& model, const Codes& codes, const DecodeOptions& options) {
+  const SampleOptions decoding = run::decoding(codes, options);
+  check_sample(model, make_plan(model, decoding.plan), decoding);
+}
+
 }  // namespace ddim

@@ -54,10 +54,18 @@ EpsErrors eps_error(const Model& model, const EpsErrorOptions& options) {
       ModelAccess::loaded(model, "eps_error").unet.config().class_embed_type !=
           ClassEmbedType::none;
   const run::TrainedNetwork& trained = ModelAccess::trained(model);
+  check_eps_error(model, options);
   return eval::eps_error(trained,
                          load_images(trained.network->shape(), options.data,
                                      is_told_classes ? data::Labels::read : data::Labels::ignore),
                          options);
+}
+
+void check_eps_error(const Model& model, const EpsErrorOptions& options) {
+  require(options.data.max_images.value_or(2) >= 2,
+          "max_images must be 2 or greater, because an interval needs 2 pictures; got ",
+          options.data.max_images.value_or(0));
+  eval::check_times(ModelAccess::described(model), options.t);
 }
 
 std::vector<ReconstructedAt> reconstruct(const Model& model, const FloatImages& pictures,

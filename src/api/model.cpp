@@ -80,7 +80,8 @@ Model ModelAccess::load(const model::ModelFiles& files, const LoadOptions& optio
   info.precision = options.precision;
   info.weights = options.weights;
   info.overrides = options.overrides;
-  return Model(std::make_shared<const Model::Implementation>(std::move(model), std::move(info)));
+  return Model(std::make_shared<const Model::Implementation>(std::move(model), std::move(info),
+                                                             Weights::loaded));
 }
 
 Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
@@ -93,6 +94,18 @@ Model Model::load_from_memory(const std::map<std::string, std::span<const std::b
   const io::FilesInMemory tree(files);
   return ModelAccess::load(
       model::open_model({}, model::TrainingPart::read, options.overrides, tree), options);
+}
+
+Model Model::without_weights(const std::filesystem::path& path, const LoadOptions& options) {
+  device_of(options);  // refuses what this machine does not have
+  const model::ModelFiles files = model::open_configuration(path, options.overrides);
+  model::LoadedModel model = model::model_without_weights(files);
+  ModelInfo info = info_of(files);
+  info.num_parameters = model.unet.num_parameters();
+  info.precision = options.precision;
+  info.overrides = options.overrides;
+  return Model(
+      std::make_shared<const Implementation>(std::move(model), std::move(info), Weights::left_out));
 }
 
 Model Model::from(Denoiser denoiser) {
@@ -108,7 +121,13 @@ Model Model::from(Denoiser denoiser) {
   return Model(std::make_shared<const Implementation>(std::move(trained), std::move(info)));
 }
 
+void Model::Implementation::require_weights() const {
+  require(weights == Weights::loaded, "model ", info.name,
+          ": was opened without its weights, so it cannot be run; open it with Model::load()");
+}
+
 const std::string& Model::Implementation::weights_hash() const {
+  require_weights();
   std::call_once(hashed_, [this] {
     weights_hash_ =
         loaded ? model::weights_hash(loaded->unet, num_threads_of(/*threads=*/0)) : "custom";

@@ -8,7 +8,7 @@ namespace ddim {
 using namespace engine;
 
 Plan make_plan(const Model& model, const PlanOptions& options) {
-  const run::TrainedNetwork& trained = ModelAccess::trained(model);
+  const run::TrainedNetwork& trained = ModelAccess::described(model);
   return diffusion::make_plan(trained.schedule, trained.prediction, options);
 }
 

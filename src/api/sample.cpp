@@ -36,6 +36,12 @@ Samples sample(const Model& model, const Plan& plan, const SampleOptions& option
   return draw(model, plan, complete, sink);
 }
 
+void check_sample(const Model& model, const Plan& plan, const SampleOptions& options) {
+  const run::TrainedNetwork& described = ModelAccess::described(model);
+  run::check_options(described, plan, options);
+  described.network->check_classes(options.class_choice);
+}
+
 void write_png_grid(const std::filesystem::path& path, const Samples& samples, Overwrite overwrite,
                     const GridOptions& grid) {
   std::vector<Image> images;

@@ -391,7 +391,10 @@ class PictureProgress {
     if (!begun_) display_.begin(num_found_ * steps_, count_ * steps_);
     begun_ = true;
     const std::int64_t num_finished = num_steps >= count_ * steps_ ? count_ : num_finished_.load();
-    display_.update(num_steps, "", run::describe_pictures(num_finished, count_, steps_, options_));
+    run::show_pictures(
+        display_,
+        {.num_steps = num_steps, .num_finished = num_finished, .count = count_, .steps = steps_},
+        options_);
     if (options_.progress)
       options_.progress({.evaluations_done = num_steps * evaluations_per_step,
                          .evaluations = count_ * steps_ * evaluations_per_step});

@@ -143,7 +143,8 @@ void Progress::update(std::int64_t done,
                                          : std::numeric_limits<std::size_t>::max()));
 }
 
-void Progress::update(std::int64_t done, std::string_view note, std::string_view head) {
+void Progress::update(std::int64_t done, std::string_view note, std::string_view head,
+                      std::string_view brief_head) {
   if (!is_due(done)) return;
   ProgressPoint shown = point_;
   // The mean of the first seconds is steadier than a rate of a few points, and that of all is true
@@ -158,6 +159,7 @@ void Progress::update(std::int64_t done, std::string_view note, std::string_view
   const auto fits = [&] { return static_cast<int>(text.size()) <= columns; };
   const std::string count =
       concat(with_thousands(done), '/', with_thousands(point_.total), ' ', unit_);
+  if (!brief_head.empty() && !fits()) head = brief_head;
   const std::string brief = describe_progress(shown, unit_, head.empty() ? count : head);
   if (!fits()) text = note.empty() ? brief : concat(brief, ", ", note);
   if (!fits()) text = brief;

@@ -51,8 +51,9 @@ class Progress {
   void begin(std::int64_t done, std::int64_t total);
   /// Shows the new state with `note` ("loss 0.0312") after it, and `head` as describe_progress(): a
   /// bar at most ten times a second, lines at most every 30 seconds, but always the last state
-  /// (done == total).
-  void update(std::int64_t done, std::string_view note, std::string_view head = "");
+  /// (done == total). `brief_head` takes the place of `head` in a window that is too narrow for it.
+  void update(std::int64_t done, std::string_view note, std::string_view head = "",
+              std::string_view brief_head = "");
   /// The same with a line of the caller's own, made only when it is shown, in place of all that:
   /// line(columns) has at most so many characters.
   void update(std::int64_t done, const std::function<std::string(std::size_t columns)>& line);

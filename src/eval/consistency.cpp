@@ -24,7 +24,9 @@ std::vector<ConsistencyAt> consistency(const run::TrainedNetwork& model,
   }
   std::vector<ConsistencyAt> rows;
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    Samples samples = run::generate(model, plans[i], options.sample).samples;
+    SampleOptions sample = options.sample;
+    sample.run.label = concat("S = ", all_steps[i]);
+    Samples samples = run::generate(model, plans[i], sample).samples;
     rows.push_back({.steps = all_steps[i], .nfe = samples.nfe, .x_0 = std::move(samples.x_0)});
   }
   for (std::size_t i = 0; i + 1 < rows.size(); ++i) {

@@ -19,10 +19,7 @@ void check(const run::TrainedNetwork& model, const EvaluationImages& evaluated,
   run::check_images(*model.network, images.count, images, "eps_error");
   require(std::ranges::all_of(images.values, [](float x) { return std::abs(x) <= 1.0F; }),
           "eps_error: images must lie in [-1, 1]");
-  require(!options.t.empty(), "eps_error: no t given");
-  for (const std::int64_t t : options.t)
-    require(t >= 0 && t < model.schedule.num_steps(), "eps_error: t must be from 0 to ",
-            model.schedule.num_steps() - 1, "; got ", t);
+  check_times(model, options.t);
   require(evaluated.labels.empty() || std::ssize(evaluated.labels) == images.count,
           "eps_error: ", evaluated.labels.size(), " labels for ", images.count, " images");
   const auto lies_inside = [](std::int64_t inner, std::int64_t size) {
@@ -54,6 +51,13 @@ double mean_squared_difference(std::span<const float> a, std::span<const float> 
 }
 
 }  // namespace
+
+void check_times(const run::TrainedNetwork& model, std::span<const std::int64_t> t) {
+  require(!t.empty(), "eps_error: no t given");
+  for (const std::int64_t each : t)
+    require(each >= 0 && each < model.schedule.num_steps(), "t must be from 0 to ",
+            model.schedule.num_steps() - 1, "; got ", each);
+}
 
 EpsErrors eps_error(const run::TrainedNetwork& model, const EvaluationImages& evaluated,
                     const EpsErrorOptions& options) {

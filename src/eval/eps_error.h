@@ -4,6 +4,7 @@
 #include <ddim/image.h>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "run/network.h"
@@ -27,5 +28,8 @@ struct EvaluationImages {
 /// when the network produces NaN or infinity, Error(interrupted) when a stop was requested.
 EpsErrors eps_error(const run::TrainedNetwork& model, const EvaluationImages& images,
                     const EpsErrorOptions& options);
+
+/// Error(user) for no t, and for one that is none of the model's.
+void check_times(const run::TrainedNetwork& model, std::span<const std::int64_t> t);
 
 }  // namespace ddim::engine::eval

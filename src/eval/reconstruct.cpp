@@ -30,10 +30,12 @@ ReconstructedAt reconstruct_with(const run::TrainedNetwork& model, const FloatIm
                                  std::int64_t steps, const ReconstructOptions& options) {
   EncodeOptions encode = options.encode;
   encode.plan.steps = steps;
+  encode.run.label = concat("S = ", steps, ", encoding");
   const Codes codes = run::encode(model, pictures, encode);
-  const SampleOptions decoding = run::decoding(codes, {.clip = options.clip,
-                                                       .class_choice = options.encode.class_choice,
-                                                       .run = options.encode.run});
+  SampleOptions decoding = run::decoding(codes, {.clip = options.clip,
+                                                 .class_choice = options.encode.class_choice,
+                                                 .run = options.encode.run});
+  decoding.run.label = concat("S = ", steps, ", decoding");
   Samples decoded =
       run::generate(model, diffusion::make_plan(model.schedule, model.prediction, decoding.plan),
                     decoding)

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 static_assert(std::endian::native == std::endian::little, "numbers in the file are little-endian");
 
 constexpr std::string_view kMagic = "ddim pictures 1\n";
-constexpr std::uint64_t kMaxHeaderBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMaxLogHeaderBytes = std::uint64_t{1} << 20;
 constexpr std::size_t kPiece = std::size_t{1} << 20;
 
 struct RecordHeader {
@@ -161,7 +161,7 @@ void PictureLog::read_records() {
   const bool is_log = get(0, std::as_writable_bytes(std::span(start))) &&
                       std::string_view(start.data(), kMagic.size()) == kMagic;
   if (is_log) std::memcpy(&header_bytes, start.data() + kMagic.size(), sizeof header_bytes);
-  if (!is_log || header_bytes > kMaxHeaderBytes)
+  if (!is_log || header_bytes > kMaxLogHeaderBytes)
     fail(ErrorCode::corrupt, path_.string(), ": does not hold pictures of an unfinished run");
   std::string text(header_bytes, '\0');
   if (!get(start.size(), std::as_writable_bytes(std::span(text)))) text.clear();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/make_device.h"
 #include "base/error.h"
 #include "io/diffusers_layout.h"
 #include "io/safetensors.h"
@@ -12,6 +13,22 @@ namespace ddim::engine::model {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// The weights have no values yet.
+LoadedModel model_on(const Device& device, const ModelFiles& files) {
+  const std::string scheduler_file = files.scheduler_path.string();
+  const ForwardProcess process = process_of(files.scheduler, scheduler_file);
+  diffusion::Schedule schedule = schedule_of(process, scheduler_file);
+  return {.device = device,
+          .unet = UNet(device, files.config),
+          .schedule = std::move(schedule),
+          .prediction = process.prediction,
+          .scheduler_config = files.scheduler};
+}
+
+}  // namespace
+
 LoadedModel load_model(const fs::path& path, const Device& device, std::optional<WeightSet> set) {
   const TrainingPart training = set ? TrainingPart::read : TrainingPart::skip;
   return load_model(open_model(path, training), device, set);
@@ -19,19 +36,17 @@ LoadedModel load_model(const fs::path& path, const Device& device, std::optional
 
 LoadedModel load_model(const ModelFiles& files, const Device& device,
                        std::optional<WeightSet> set) {
-  const std::string scheduler_file = files.scheduler_path.string();
-  const ForwardProcess process = process_of(files.scheduler, scheduler_file);
-  diffusion::Schedule schedule = schedule_of(process, scheduler_file);
-  UNet unet(device, files.config);
+  LoadedModel model = model_on(device, files);
   const bool mapped =
       std::ranges::all_of(files.files, &io::MappedFile::is_mapped,
                           [](const auto& file) -> const io::MappedFile& { return *file; });
-  read_weights(files.weights_of(set), unet, mapped ? AfterReading::release : AfterReading::keep);
-  return {.device = device,
-          .unet = std::move(unet),
-          .schedule = std::move(schedule),
-          .prediction = process.prediction,
-          .scheduler_config = files.scheduler};
+  read_weights(files.weights_of(set), model.unet,
+               mapped ? AfterReading::release : AfterReading::keep);
+  return model;
+}
+
+LoadedModel model_without_weights(const ModelFiles& files) {
+  return model_on(make_dry_device(), files);
 }
 
 std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const Tensor> weights,

@@ -32,6 +32,10 @@ LoadedModel load_model(const std::filesystem::path& path, const Device& device,
 LoadedModel load_model(const ModelFiles& files, const Device& device,
                        std::optional<WeightSet> set = {});
 
+/// The same without the values of its weights, on a dry device (make_dry_device()): what a run can
+/// be checked against, whatever `files` hold.
+LoadedModel model_without_weights(const ModelFiles& files);
+
 /// Writes a diffusers folder (unet/ and scheduler/) that appears complete or not at all. `type` is
 /// f32, f16 or bf16. Error(user) when `folder` exists, Error(numeric) for weights that `type`
 /// cannot hold, Error(io) when the system refuses.

@@ -80,17 +80,43 @@ class ModelOpener {
       : training_(training), overrides_(overrides), tree_(tree), process_(process) {}
 
   ModelFiles open(const fs::path& named) const {
-    require(tree_.exists(named), named.string(), ": no such file or folder");
-    const fs::path path = newest_checkpoint(named, tree_);
+    const fs::path path = existing(named);
     if (!tree_.is_folder(path)) return open_file(path, path);
-    const bool is_diffusers = tree_.exists(path / io::kModelIndexFile) ||
-                              tree_.exists(path / io::DiffusersLayout{}.unet) ||
-                              tree_.exists(path / io::kAverageFolder);
-    const fs::path official = is_diffusers ? fs::path() : official_weights_path(path);
+    const fs::path official = is_diffusers_folder(path) ? fs::path() : official_weights_path(path);
     return official.empty() ? open_diffusers_folder(path, {}) : open_file(official, path);
   }
 
+  /// Without the weights, unless they are all there is to say what the network is.
+  ModelFiles open_configuration(const fs::path& named) const {
+    const fs::path path = existing(named);
+    if (!tree_.is_folder(path)) return open_file(path, path);
+    if (is_diffusers_folder(path)) return configuration_of(path, layout_of(path));
+    if (auto found = official_config_in(path)) {
+      apply_process(overrides_, found->config.scheduler, found->path.string());
+      return {.kind = "configuration of the official code",
+              .path = path,
+              .config = found->config.network,
+              .scheduler = found->config.scheduler,
+              .scheduler_path = found->path,
+              .weights = {},
+              .files = {}};
+    }
+    const fs::path official = official_weights_path(path);
+    return official.empty() ? configuration_of(path, layout_of(path)) : open_file(official, path);
+  }
+
  private:
+  fs::path existing(const fs::path& named) const {
+    require(tree_.exists(named), named.string(), ": no such file or folder");
+    return newest_checkpoint(named, tree_);
+  }
+
+  bool is_diffusers_folder(const fs::path& folder) const {
+    return tree_.exists(folder / io::kModelIndexFile) ||
+           tree_.exists(folder / io::DiffusersLayout{}.unet) ||
+           tree_.exists(folder / io::kAverageFolder);
+  }
+
   std::string read_json(const fs::path& path) const { return tree_.read(path, kMaxJsonBytes); }
 
   OpenedWeights open_weights(const fs::path& path) const {
@@ -190,32 +216,37 @@ class ModelOpener {
     keep(files, state);
   }
 
-  /// With the weights in `weights_path` or, if that is empty, those that diffusers would load.
-  ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights_path) const {
-    io::DiffusersLayout layout = layout_of(folder);
-    if (!weights_path.empty() && layout.unet == io::kAverageFolder)
-      layout.unet = io::DiffusersLayout{}.unet;  // whose file was named
+  /// All of a diffusers folder but its weights.
+  ModelFiles configuration_of(const fs::path& folder, const io::DiffusersLayout& layout) const {
     require_model_folder(folder, layout);
     const fs::path index_path = folder / io::kModelIndexFile;
     io::ModelNames names;
     if (tree_.exists(index_path))
       names = io::parse_model_index(read_json(index_path), index_path.string()).names;
 
-    const UNetConfig config = network_in(folder / layout.unet_config());
     ModelFiles files{.kind = "diffusers folder",
                      .path = folder,
-                     .config = config,
+                     .config = network_in(folder / layout.unet_config()),
                      .scheduler = {},
                      .scheduler_path = {},
                      .names = std::move(names),
                      .weights = {},
                      .files = {}};
     read_scheduler(folder, layout, files);
+    return files;
+  }
+
+  /// With the weights in `weights_path` or, if that is empty, those that diffusers would load.
+  ModelFiles open_diffusers_folder(const fs::path& folder, const fs::path& weights_path) const {
+    io::DiffusersLayout layout = layout_of(folder);
+    if (!weights_path.empty() && layout.unet == io::kAverageFolder)
+      layout.unet = io::DiffusersLayout{}.unet;  // whose file was named
+    ModelFiles files = configuration_of(folder, layout);
     const OpenedWeights opened =
         open_weights(weights_path.empty() ? diffusers_weights_path(folder, layout) : weights_path);
-    files.weights = match_weights(opened.chosen.weights, Naming::diffusers, config);
+    files.weights = match_weights(opened.chosen.weights, Naming::diffusers, files.config);
     if (opened.chosen.trained)
-      files.trained = match_weights(*opened.chosen.trained, Naming::diffusers, config);
+      files.trained = match_weights(*opened.chosen.trained, Naming::diffusers, files.config);
     append(files.notes, opened.chosen.notes);
     keep(files, opened.chosen.weights);
     files.adam_problem = opened.checkpoint.adam_problem;
@@ -378,6 +409,12 @@ const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const 
 ModelFiles open_model(const fs::path& path, TrainingPart training, const ModelOverrides& overrides,
                       const io::FileTree& tree, const std::optional<ForwardProcess>& process) {
   return ModelOpener(training, overrides, tree, process).open(path);
+}
+
+ModelFiles open_configuration(const fs::path& path, const ModelOverrides& overrides) {
+  const std::optional<ForwardProcess> process;
+  return ModelOpener(TrainingPart::skip, overrides, io::files_on_disk(), process)
+      .open_configuration(path);
 }
 
 }  // namespace ddim::engine::model

@@ -75,4 +75,9 @@ ModelFiles open_model(const std::filesystem::path& path, TrainingPart training =
                       const io::FileTree& tree = io::files_on_disk(),
                       const std::optional<ForwardProcess>& process = {});
 
+/// The same without the weights, which may be missing or damaged where a folder has a configuration
+/// that says what they are.
+ModelFiles open_configuration(const std::filesystem::path& path,
+                              const ModelOverrides& overrides = {});
+
 }  // namespace ddim::engine::model

@@ -23,6 +23,13 @@ std::string describe_pictures(std::int64_t num_finished, std::int64_t count, std
   return concat(with_thousands(num_finished), '/', count_of(count, "pictures"));
 }
 
+void show_pictures(Progress& display, const PicturesDone& done, const RunOptions& options) {
+  const std::string pictures =
+      describe_pictures(done.num_finished, done.count, done.steps, options);
+  if (options.label.empty()) return display.update(done.num_steps, "", pictures);
+  display.update(done.num_steps, "", concat(options.label, ": ", pictures), options.label);
+}
+
 Reporter::Reporter(const RunOptions& options, std::int64_t count, std::int64_t steps,
                    std::int64_t evaluations_per_step)
     : options_(options),
@@ -52,9 +59,12 @@ void Reporter::show() {
   const std::int64_t done = done_ + left_out_;
   if (!begun_) display_.begin(0, total_);
   begun_ = true;
-  display_.update(
-      done, "",
-      describe_pictures(done >= total_ ? count_ : num_finished_, count_, steps_, options_));
+  show_pictures(display_,
+                {.num_steps = done,
+                 .num_finished = done >= total_ ? count_ : num_finished_,
+                 .count = count_,
+                 .steps = steps_},
+                options_);
   if (options_.progress) {
     options_.progress({.evaluations_done = done * evaluations_per_step_,
                        .evaluations = total_ * evaluations_per_step_});

@@ -44,6 +44,17 @@ class Reporter {
   diffusion::Flow flow_ = diffusion::Flow::proceed;
 };
 
+/// How far a run of pictures is, in steps and in pictures.
+struct PicturesDone {
+  std::int64_t num_steps = 0;
+  std::int64_t num_finished = 0;
+  std::int64_t count = 0;
+  std::int64_t steps = 0;  ///< of each
+};
+
+/// Shows it, as describe_pictures(), behind the label of `options`.
+void show_pictures(Progress& display, const PicturesDone& done, const RunOptions& options);
+
 /// What a display says of `count` pictures: "16 pictures x 20 steps" where all are in work at once,
 /// and else how many have been finished, "1,200/50,000 pictures".
 std::string describe_pictures(std::int64_t num_finished, std::int64_t count, std::int64_t steps,

@@ -139,6 +139,22 @@ TEST_F(Sampling, RefusesOptionsThatCannotBe) {
   EXPECT_EQ(code_of([&] { sample(model_, {.run = {.batch = 0}}); }), ErrorCode::user);
 }
 
+TEST_F(Sampling, AModelWithoutWeightsIsForChecksOnly) {
+  const std::string file = "micro/unet/diffusion_pytorch_model.safetensors";
+  for (const std::filesystem::path& path :
+       {folder_ / "micro", folder_ / file, std::filesystem::path("tests/golden/micro")}) {
+    const Model described = Model::without_weights(path);
+    EXPECT_EQ(described.info().shape, model_.info().shape);
+    EXPECT_EQ(described.info().num_parameters, model_.info().num_parameters);
+    const Plan plan = make_plan(described, {.steps = 2});
+    EXPECT_EQ(to_table(plan), to_table(make_plan(model_, {.steps = 2})));
+    EXPECT_NO_THROW(check_sample(described, plan, {}));
+    EXPECT_EQ(code_of([&] { check_sample(described, plan, {.count = 0}); }), ErrorCode::user);
+    EXPECT_EQ(code_of([&] { sample(described, {.plan = {.steps = 2}}); }), ErrorCode::user);
+    EXPECT_EQ(code_of([&] { described.weights_hash(); }), ErrorCode::user);
+  }
+}
+
 TEST_F(Sampling, RecipesSayWhatIsDrawn) {
   SampleOptions options{.plan = {.steps = 3, .eta = 0.5}, .count = 2, .seed = 7, .first_image = 4};
   const Recipe recipe = make_recipe(model_, options);

@@ -142,6 +142,20 @@ TEST(Progress, BarFitsTheWindow) {
   }
 }
 
+TEST(Progress, ANarrowWindowGetsTheBriefHead) {
+  const auto shown = [](int columns) {
+    std::ostringstream out;
+    {
+      Progress progress(out, ProgressStyle::bar, "steps", columns);
+      progress.begin(0, 100);
+      progress.update(100, "", "S = 100, encoding: 1,200/50,000 pictures", "S = 100, encoding");
+    }
+    return out.str();
+  };
+  EXPECT_EQ(shown(40), "[####]100%  S = 100, encoding, took 0 s\n");
+  EXPECT_THAT(shown(80), HasSubstr("]100%  S = 100, encoding: 1,200/50,000 pictures, took 0 s\n"));
+}
+
 TEST(Progress, SilentSaysNothing) {
   std::ostringstream out;
   {

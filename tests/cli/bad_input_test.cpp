@@ -333,7 +333,8 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
 // A copy of the model micro whose unet/config.json says `value` for `key`.
 void copy_with(const TemporaryFolder& folder, const std::string& name, const std::string& key,
                const Json& value) {
-  fs::copy(folder / "micro", folder / name, fs::copy_options::recursive);
+  fs::copy(folder / "micro", folder / name,
+           fs::copy_options::recursive | fs::copy_options::skip_existing);
   const std::string file = folder / (name + "/unet/config.json");
   Json config = Json::parse(read_file(file));
   config[key] = value;
@@ -350,6 +351,7 @@ void fill(const TemporaryFolder& folder) {
   fs::copy(folder / "micro", folder / "no_json", fs::copy_options::recursive);
   write_file(folder / "no_json/unet/config.json", "{\"in_channels\": ");
   copy_with(folder, "other_shape", "in_channels", 4);
+  copy_with(folder, "other_shape", "out_channels", 4);
   copy_with(folder, "odd_channels", "block_out_channels", {64, 65});
   make_pictures(folder / "pictures", 5);
   fs::create_directory(folder / "empty");

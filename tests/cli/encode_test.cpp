@@ -57,6 +57,22 @@ TEST_F(EncodeCommands, TakeDataSetsAndMakePicturesFit) {
   EXPECT_TRUE(result.contains("kurtosis"));
 }
 
+TEST_F(EncodeCommands, BarsSayWhatTheyShow) {
+  for (const int columns : {40, 60, 100}) {
+    const auto expect_shown = [&](const std::string& arguments, const std::string& label) {
+      const std::string shown =
+          run_ddim_in_terminal(arguments + " --model " + (folder_ / "micro"), columns);
+      EXPECT_NE(shown.find("100%  " + label), std::string::npos) << columns << ":\n" << shown;
+    };
+    const std::string out = " --overwrite --out " + (folder_ / "bars.png");
+    expect_shown("reconstruct --steps 2 " + picture(0), "S = 2, encoding");
+    expect_shown("reconstruct --steps 2 " + picture(0), "S = 2, decoding");
+    expect_shown("consistency --steps 2 --reference 3 --count 1" + out, "S = 3");
+    expect_shown("sweep --steps 2,3 --eta 0,1 --count 1" + out, "eta = 1, S = 3");
+    expect_shown("interpolate 1 " + picture(0) + "--steps 2 --frames 2" + out, "encoding 0.png");
+  }
+}
+
 TEST_F(EncodeCommands, DequantiseChangesTheCodesAndTheTable) {
   const auto variance = [&](const std::string& flags) {
     const Outcome run = run_ddim("encode " + picture(0) + "--steps 2 --json --overwrite --out " +

@@ -84,9 +84,13 @@ TEST_F(Like, TheRecipeWinsOverTheEnvironmentAndTheFile) {
   EXPECT_EQ(read_file(second), read_file(first));
 
   // What the recipe does not speak of must not come from elsewhere.
+  write_file(folder_ / "last-step.toml", "[sample]\nfinal-alpha = \"first\"\n");
+  refuse("--model " + model_ + " --like " + first + " --config " + (folder_ / "last-step.toml"), 1,
+         "final_alpha = not set, but final_alpha is now first");
+  // What this model cannot take is refused even before, naming where it stands.
   write_file(folder_ / "guided.toml", "[sample]\nguidance = 2.0\n");
   refuse("--model " + model_ + " --like " + first + " --config " + (folder_ / "guided.toml"), 1,
-         "guidance = not set, but guidance is now 2");
+         (folder_ / "guided.toml") + ":2: guidance: this model has no classes");
 }
 
 TEST_F(Like, FlagsWinOverTheRecipe) {

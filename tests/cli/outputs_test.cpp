@@ -1,12 +1,15 @@
 #include <ddim/image.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/cli/run_program.h"
 
 namespace ddim::cli_test {
 namespace {
 
 namespace fs = std::filesystem;
+using Json = nlohmann::json;
 
 // Everything here is refused before a model is opened: the model of each command line does not
 // exist, and no message says so. The folder @ holds pictures/0.png, x_T.safetensors, taken files
@@ -37,7 +40,8 @@ class Requests : public testing::Test {
     const Outcome run = run_ddim(arguments);
     EXPECT_TRUE(run.exit_code == 1 || run.exit_code == 2 || run.exit_code == 5) << arguments;
     EXPECT_EQ(run.out, "");
-    EXPECT_EQ(run.err.find("nowhere"), std::string::npos) << arguments << "\n" << run.err;
+    for (const char* unseen : {"nowhere", "diffusion_pytorch_model"})
+      EXPECT_EQ(run.err.find(unseen), std::string::npos) << arguments << "\n" << run.err;
     for (std::string part : parts) {
       replace_all(part, "@", folder_.path().string());
       EXPECT_NE(run.err.find(part), std::string::npos)
@@ -240,6 +244,126 @@ TEST_F(Requests, ValuesThatCannotBeAreRefusedFirst) {
   };
   for (const Value& value : others)
     expect_refused(value.arguments, {value.message.begin(), value.message.end()});
+}
+
+// Of what depends on the model, its configuration is enough: the weights of these models are
+// missing or no weights, and no message says so.
+class RequestsOfAModel : public Requests {
+ protected:
+  RequestsOfAModel() {
+    make_micro_model(folder_ / "missing");
+    fs::remove(folder_ / ("missing" + std::string(kWeights)));
+    copy_with("garbage", {});
+    write_file(folder_ / ("garbage" + std::string(kWeights)), "no weights");
+    copy_with("classes", {{"num_class_embeds", 10}});
+    copy_with("five", {{"in_channels", 5}, {"out_channels", 5}});
+    write_tensor(folder_ / "grey.safetensors", "x_T",
+                 {.count = 1, .shape = {1, 8, 8}, .values = std::vector<float>(64, 1.0F)});
+  }
+
+  /// A copy of the model without weights whose unet/config.json says this.
+  void copy_with(const std::string& name, const Json& changes) const {
+    fs::copy(folder_ / "missing", folder_ / name, fs::copy_options::recursive);
+    Json config = Json::parse(read_file(folder_ / (name + "/unet/config.json")));
+    config.update(changes.is_null() ? Json::object() : changes);
+    write_file(folder_ / (name + "/unet/config.json"), config.dump());
+  }
+
+  static constexpr const char* kWeights = "/unet/diffusion_pytorch_model.safetensors";
+};
+
+TEST_F(RequestsOfAModel, ValuesThatItCannotTakeAreRefusedBeforeItsWeightsAreLoaded) {
+  const std::vector<const char*> no_classes = {"--class: this model has no classes"};
+  const std::vector<const char*> no_guidance = {"--guidance: this model has no classes"};
+  const std::vector<const char*> above_T = {"--steps must be", "1000", "1001"};
+  const std::vector<const char*> other_shape = {"8x8x1", "8x8x3"};
+  const Value of_any[] = {
+      {"sample --out @/a.png --steps 1001", above_T},
+      {"sample --out @/a.png --tau 5,1000", {"entry 1 is 1000", "0 to 999"}},
+      {"sample --out @/a.png --tau diffusers-leading --steps 1000 --steps-offset 1", {"999"}},
+      {"sample --out @/a.png --sampler ddpm-learned", {"ddpm-learned", "variance"}},
+      {"sample --out @/a.png --class 3", no_classes},
+      {"sample --out @/a.png --class cat", {"--class cat: this model has no classes"}},
+      {"sample --out @/a.png --guidance 2", no_guidance},
+      {"sample --out @/a.png --guidance 1,2", no_guidance},
+      {"sample --out @/a.png --null-class 1", {"--null-class: this model has no classes"}},
+      {"sample --out @/a.png --noise @/grey.safetensors", other_shape},
+      {"sample --out @/a.png --size 16 --noise @/x_T.safetensors", {"8x8x3", "16x16x3"}},
+      {"sample --out @/a.png --count 3 --noise @/x_T.safetensors", {"expected 3"}},
+      {"sample --out @/a.png --size 16 --init-image @/pictures/0.png",
+       {"--resize: @/pictures/0.png has 8x8", "16x16"}},
+      {"sample --out @/a.png --init-image @/pictures/0.png --steps 10 --strength 0.04",
+       {"--strength: 0.04 of 10 steps"}},
+      {"sample --out @/a.png --T 20 --steps 21", {"--steps must be", "20", "21"}},
+      {"sample --out @/a.png --device reference --precision bf16", {"bf16"}},
+      {"sweep --out @/a.png --steps 10,1001", above_T},
+      {"sweep --out @/a.png --guidance 1,2", no_guidance},
+      {"sweep --out @/a.png --class 1", no_classes},
+      {"interpolate 1 2 --out @/a.png --steps 1001", above_T},
+      {"interpolate 1 2 --out @/a.png --guidance 3", no_guidance},
+      {"interpolate 1 @/grey.safetensors --out @/a.png", other_shape},
+      {"interpolate @/x_T.safetensors --out @/a.png", {"two endpoints", "got 1"}},
+      {"interpolate 1 @/pictures/0.png --size 16 --out @/a.png", {"--resize", "8x8", "16x16"}},
+      {"interpolate 1 2 --frames 10000 --size 4096 --out @/a.png", {"too large for a PNG"}},
+      {"encode @/pictures/0.png --out @/c.safetensors --steps 1001", above_T},
+      {"encode @/pictures/0.png --out @/c.safetensors --class 3", no_classes},
+      {"encode @/pictures/0.png --out @/c.safetensors --size 16", {"--resize", "8x8", "16x16"}},
+      {"decode @/x_T.safetensors --out @/a.png --steps 1001", above_T},
+      {"decode @/x_T.safetensors --out @/a.png --guidance 2", no_guidance},
+      {"decode @/grey.safetensors --out @/a.png", other_shape},
+      {"reconstruct @/pictures/0.png --steps 10,1001", above_T},
+      {"reconstruct @/pictures/0.png --class 0", no_classes},
+      {"reconstruct @/pictures/0.png --size 16", {"--resize", "8x8", "16x16"}},
+      {"consistency --out @/a.png --steps 2,1001", above_T},
+      {"consistency --out @/a.png --reference 1001", {"1000", "1001"}},
+      {"consistency --out @/a.png --guidance 2", no_guidance},
+      {"evaluate --eps-error --data @/pictures --t 1000", {"--t must be from 0 to 999", "1000"}},
+      {"evaluate --eps-error --data @/pictures --max-images 1",
+       {"--max-images must be 2 or greater", "got 1"}},
+      {"evaluate @/pictures --shrink --count 100 --steps 1001", above_T},
+      {"evaluate @/pictures --shrink --count 100 --guidance 2", no_guidance},
+      {"plan --steps 1001", above_T},
+      {"plan --tau 5,1000", {"entry 1 is 1000"}},
+  };
+  for (const char* model : {"missing", "garbage"})
+    for (const Value& value : of_any)
+      expect_refused(std::string(value.arguments) + " --model @/" + model,
+                     {value.message.begin(), value.message.end()});
+
+  const Value of_classes[] = {
+      {"sample --out @/a.png --class 10", {"--class: 10 does not exist", "0 to 9"}},
+      {"sample --out @/a.png", {"--class: this model has classes; choose one of 0 to 9"}},
+      {"sample --out @/a.png --class cat", {"\"cat\" is not a number", "0 to 9"}},
+      {"sample --out @/a.png --class 1 --guidance 2", {"--guidance", "null class"}},
+      {"sample --out @/a.png --class 1 --null-class 10", {"--null-class: 10 does not exist"}},
+      {"sweep --out @/a.png --class 1,10", {"--class: 10 does not exist"}},
+      {"interpolate 1 2 --out @/a.png --class 10", {"--class: 10 does not exist"}},
+      {"encode @/pictures/0.png --out @/c.safetensors", {"--class: this model has classes"}},
+      {"decode @/x_T.safetensors --out @/a.png --class 10", {"--class: 10 does not exist"}},
+      {"reconstruct @/pictures/0.png --class 10", {"--class: 10 does not exist"}},
+      {"consistency --out @/a.png", {"--class: this model has classes"}},
+      {"evaluate @/pictures --shrink --count 100 --class 10", {"--class: 10 does not exist"}},
+  };
+  for (const Value& value : of_classes)
+    expect_refused(std::string(value.arguments) + " --model @/classes",
+                   {value.message.begin(), value.message.end()});
+
+  for (const char* command :
+       {"sample --out @/a.png", "sample --out @/folder", "sweep --out @/a.png",
+        "interpolate 1 2 --out @/a.png", "consistency --out @/a.png"})
+    expect_refused(std::string(command) + " --model @/five", {"--out", "1 to 4 channels", "5"});
+  expect_refused("interpolate 1 2 --out @/a.npz --animation @/a.webp --model @/five",
+                 {"--animation", "1 to 4 channels", "5"});
+}
+
+TEST_F(RequestsOfAModel, ThatCanBeNeedItsWeights) {
+  for (const char* model : {"missing", "garbage"}) {
+    const std::string of_model = " --model " + (folder_ / model);
+    const Outcome drawn = run_ddim("sample --steps 2 --out " + (folder_ / "a.png") + of_model);
+    EXPECT_NE(drawn.exit_code, 0);
+    EXPECT_NE(drawn.err.find("diffusion_pytorch_model"), std::string::npos) << drawn.err;
+    EXPECT_EQ(run_ddim("plan --steps 5" + of_model).exit_code, 0);  // never
+  }
 }
 
 TEST_F(Requests, AGridTooLargeForAPngIsRefusedBeforeAnythingIsDrawn) {
