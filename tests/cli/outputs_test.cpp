@@ -279,6 +279,8 @@ TEST_F(RequestsOfAModel, ValuesThatItCannotTakeAreRefusedBeforeItsWeightsAreLoad
   const std::vector<const char*> other_shape = {"8x8x1", "8x8x3"};
   const Value of_any[] = {
       {"sample --out @/a.png --steps 1001", above_T},
+      {"filmstrip --out @/a.png --steps 1001", above_T},
+      {"filmstrip --out @/a.png --class 1", no_classes},
       {"sample --out @/a.png --tau 5,1000", {"entry 1 is 1000", "0 to 999"}},
       {"sample --out @/a.png --tau diffusers-leading --steps 1000 --steps-offset 1", {"999"}},
       {"sample --out @/a.png --sampler ddpm-learned", {"ddpm-learned", "variance"}},
