@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "io/pickle_globals.h"
 #include "io/pickle_text.h"
 #include "io/tensor_table.h"
 
@@ -18,71 +19,10 @@ namespace {
 
 constexpr std::size_t kMaxValues = 500'000;
 constexpr std::size_t kMaxOperations = 4'000'000;
-
 constexpr std::size_t kMaxGlobals = 10'000;
-constexpr std::size_t kMaxNameSize = 256;
 
 constexpr std::string_view kOrderedDict = "collections OrderedDict";
 constexpr std::string_view kSize = "torch Size";
-constexpr std::string_view kTensorFunctions[] = {
-    "torch._utils _rebuild_parameter", "torch._utils _rebuild_parameter_with_state",
-    "torch._utils _rebuild_tensor", "torch._utils _rebuild_tensor_v2"};
-/// Their state belongs to what they are: of an array, its shape and bytes.
-constexpr std::string_view kArrayFunctions[] = {"numpy dtype", "numpy.core.multiarray _reconstruct",
-                                                "numpy._core.multiarray _reconstruct"};
-
-bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
-  return std::ranges::find(names, name) != names.end();
-}
-
-/// What no file of weights or arrays has and what attacks have: whoever loads them with Python runs
-/// programs. (Here nothing runs, so that the list need not be complete.)
-constexpr std::string_view kAttackModules[] = {"_pickle",   "_posixsubprocess",
-                                               "asyncio",   "bdb",
-                                               "cPickle",   "code",
-                                               "codeop",    "commands",
-                                               "ctypes",    "http",
-                                               "httplib",   "importlib",
-                                               "marshal",   "nt",
-                                               "os",        "pdb",
-                                               "pickle",    "posix",
-                                               "pty",       "requests",
-                                               "runpy",     "shutil",
-                                               "smtplib",   "socket",
-                                               "ssl",       "subprocess",
-                                               "sys",       "timeit",
-                                               "trace",     "urllib",
-                                               "webbrowser"};
-constexpr std::string_view kAttackFunctions[] = {"torch load",
-                                                 "torch.hub load",
-                                                 "torch.serialization load",
-                                                 "torch.hub load_state_dict_from_url",
-                                                 "torch.storage _load_from_bytes",
-                                                 "torch.jit load",
-                                                 "numpy load",
-                                                 "pandas read_pickle",
-                                                 "joblib load",
-                                                 "operator methodcaller"};
-/// The types of Python's own module; its functions are no data.
-constexpr std::string_view kBuiltinTypes[] = {
-    "NotImplemented", "Ellipsis", "bool",   "bytearray", "bytes",
-    "complex",        "dict",     "float",  "frozenset", "int",
-    "list",           "long",     "object", "range",     "set",
-    "slice",          "str",      "tuple",  "unicode",   "xrange"};
-
-bool is_attack(std::string_view module, std::string_view name) {
-  if (module == "builtins" || module == "__builtin__") return !is_one_of(name, kBuiltinTypes);
-  return is_one_of(module.substr(0, module.find('.')), kAttackModules) ||
-         is_one_of(concat(module, ' ', name), kAttackFunctions);
-}
-
-/// Whether a name is one of Python's: "torch.nn.modules", "Outer.Inner".
-bool is_dotted_name(std::string_view name) {
-  const auto fits = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
-  };
-  return !name.empty() && name.size() <= kMaxNameSize && std::ranges::all_of(name, fits);
-}
 
 /// The operations, by the names of Python's pickletools.
 enum Op : std::uint8_t {
@@ -292,7 +232,7 @@ class PickleReader {
   bool is_object(Id id) {
     if (kind_of(id) != Kind::call) return false;
     const std::string_view type = text_of(items_of(id)[0]);
-    return !is_one_of(type, kTensorFunctions) && !is_one_of(type, kArrayFunctions);
+    return !makes_tensor(type) && !makes_array(type);
   }
 
   /// A list can be made into dictionaries many times over, so their items are counted too.
@@ -395,7 +335,7 @@ class PickleReader {
     const Id state = pop();
     const Id id = top();
     if (is_object(id) || made_from_objects_.contains(id)) return;
-    if (kind_of(id) == Kind::call && is_one_of(text_of(items_of(id)[0]), kArrayFunctions)) {
+    if (kind_of(id) == Kind::call && makes_array(text_of(items_of(id)[0]))) {
       if (kind_of(state) != Kind::tuple) fail_here("BUILD with ", described(state));
       if (items_of(id).size() != 2) fail_here("a second BUILD of the same object");
       items_of(id).push_back(state);

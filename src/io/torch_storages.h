@@ -21,8 +21,8 @@ struct DeclaredStorage {
 using DeclaredStorages = std::map<std::string, DeclaredStorage, std::less<>>;
 
 /// The storages that the persistent references ("storage", type, key, location, count) of a pickle
-/// declare, by key. Error(corrupt) naming `file_name`
-/// for a reference of another form, and for two that have one key but differ.
+/// declare, by key. Error(corrupt) naming `file_name` for a reference of another form, and for two
+/// that have one key but differ.
 DeclaredStorages declared_storages(const PickleTree& tree, const std::string& file_name);
 
 /// The key of a reference; nullopt for any other value.

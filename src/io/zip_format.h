@@ -6,7 +6,14 @@
 /// numbers are little-endian.
 namespace ddim::engine::io {
 
+inline constexpr std::uint32_t kLocalHeader = 0x04034b50;
+inline constexpr std::uint32_t kDescriptor = 0x08074b50;
+inline constexpr std::uint32_t kDirectoryHeader = 0x02014b50;
+inline constexpr std::uint32_t kZip64End = 0x06064b50;
+inline constexpr std::uint32_t kZip64Locator = 0x07064b50;
+inline constexpr std::uint32_t kEnd = 0x06054b50;
 inline constexpr std::uint64_t kLocalHeaderSize = 30;
+inline constexpr std::uint64_t kDescriptorSize = 16;
 inline constexpr std::uint64_t kDirectoryHeaderSize = 46;
 inline constexpr std::uint64_t kZip64EndSize = 56;
 inline constexpr std::uint64_t kZip64LocatorSize = 20;

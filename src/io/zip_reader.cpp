@@ -13,11 +13,6 @@
 namespace ddim::engine::io {
 namespace {
 
-constexpr std::uint32_t kLocalHeader = 0x04034b50;
-constexpr std::uint32_t kDirectoryHeader = 0x02014b50;
-constexpr std::uint32_t kZip64End = 0x06064b50;
-constexpr std::uint32_t kZip64Locator = 0x07064b50;
-constexpr std::uint32_t kEnd = 0x06054b50;
 constexpr std::size_t kMaxCommentSize = 0xFFFF;
 constexpr std::uint16_t kZip64Field = 0x0001;
 constexpr std::uint16_t kEncrypted = 1U << 0 | 1U << 6 | 1U << 13;

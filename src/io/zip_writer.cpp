@@ -13,7 +13,6 @@ namespace ddim::engine::io {
 namespace {
 
 constexpr std::uint64_t kAlignment = 64;
-constexpr std::uint64_t kDescriptorSize = 16;
 constexpr std::uint64_t kZip64FieldSize = 12;  // id, size, the place of the local header
 constexpr std::uint64_t kEndsSize = kZip64EndSize + kZip64LocatorSize + kEndSize;
 constexpr std::uint16_t kFlags = 1U << 3 | 1U << 11;  // sizes follow the data; names are UTF-8
@@ -54,7 +53,7 @@ std::uint64_t padding_size(const ZipMember& member, std::uint64_t begin) {
 Bytes local_header(const ZipMember& member, std::uint64_t begin) {
   const std::uint64_t padding = padding_size(member, begin);
   Bytes bytes;
-  bytes.add<std::uint32_t>(0x04034b50).add(kZip64Version).add(kFlags);
+  bytes.add(kLocalHeader).add(kZip64Version).add(kFlags);
   bytes.add<std::uint16_t>(0).add<std::uint32_t>(0);                        // stored, no date
   bytes.add<std::uint32_t>(0).add<std::uint32_t>(0).add<std::uint32_t>(0);  // in the descriptor
   bytes.add(static_cast<std::uint16_t>(member.name.size()));
@@ -71,7 +70,7 @@ struct Written {
 
 Bytes descriptor(const Written& written) {
   Bytes bytes;
-  bytes.add<std::uint32_t>(0x08074b50).add(written.crc32);
+  bytes.add(kDescriptor).add(written.crc32);
   return bytes.add(written.size).add(written.size);
 }
 
@@ -80,7 +79,7 @@ bool needs_zip64(std::uint64_t begin) { return begin >= kInZip64; }
 Bytes directory_header(const ZipMember& member, const Written& written) {
   const bool zip64 = needs_zip64(written.begin);
   Bytes bytes;
-  bytes.add<std::uint32_t>(0x02014b50).add(kZip64Version).add(kZip64Version).add(kFlags);
+  bytes.add(kDirectoryHeader).add(kZip64Version).add(kZip64Version).add(kFlags);
   bytes.add<std::uint16_t>(0).add<std::uint32_t>(0);  // stored, no date
   bytes.add(written.crc32).add(written.size).add(written.size);
   bytes.add(static_cast<std::uint16_t>(member.name.size()));
@@ -93,13 +92,13 @@ Bytes directory_header(const ZipMember& member, const Written& written) {
 
 Bytes end_records(std::uint64_t num_members, std::uint64_t begin, std::uint64_t end) {
   Bytes bytes;
-  bytes.add<std::uint32_t>(0x06064b50).add<std::uint64_t>(44).add(kZip64Version).add(kZip64Version);
+  bytes.add(kZip64End).add(kZip64EndSize - 12).add(kZip64Version).add(kZip64Version);
   bytes.add<std::uint32_t>(0).add<std::uint32_t>(0).add(num_members).add(num_members);
   bytes.add(end - begin).add(begin);
-  bytes.add<std::uint32_t>(0x07064b50).add<std::uint32_t>(0).add(end).add<std::uint32_t>(1);
+  bytes.add(kZip64Locator).add<std::uint32_t>(0).add(end).add<std::uint32_t>(1);
   const auto short_count = static_cast<std::uint16_t>(
       num_members < kInZip64Short ? num_members : std::uint64_t{kInZip64Short});
-  bytes.add<std::uint32_t>(0x06054b50).add<std::uint16_t>(0).add<std::uint16_t>(0);
+  bytes.add(kEnd).add<std::uint16_t>(0).add<std::uint16_t>(0);
   bytes.add(short_count).add(short_count);
   bytes.add(static_cast<std::uint32_t>(end - begin));
   bytes.add(needs_zip64(begin) ? kInZip64 : static_cast<std::uint32_t>(begin));
