@@ -41,9 +41,9 @@ half = {name: value.half() for name, value in load_file(source).items() if value
 save_file(half, f"{out}/model.safetensors", {"source": "resnet56-4bfd9763"})
 net = ResNet56().eval().double()
 net.load_state_dict({name: value.double() for name, value in half.items()}, strict=False)
-# Two pictures: byte i of the pictures [N,H,W,C] is (i * i + 7 i) mod 256 (the second begins with i = 3072).
+# Two different pictures: byte i of the pictures [N,H,W,C] is (i * i / 97 + 7 i) mod 256 (the second begins with i = 3072).
 i = torch.arange(2 * 32 * 32 * 3)
-x = ((i * i + 7 * i) % 256 / 255.0).double().reshape(2, 32, 32, 3)
+x = ((i * i // 97 + 7 * i) % 256 / 255.0).double().reshape(2, 32, 32, 3)
 x = (x - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
 with torch.no_grad():
     features = net.features(x.permute(0, 3, 1, 2))
