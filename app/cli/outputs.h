@@ -28,8 +28,8 @@ class Files {
 
   /// Error(user) for an output with another ending, one that is a folder, that lies in none, that
   /// exists and may not be replaced, that is an input or another output too, and for a file where a
-  /// folder is wanted; Error(io) for a folder
-  /// in which no file can be made, and for an input that cannot be read.
+  /// folder is wanted; Error(io) for a folder in which no file can be made, and for an input that
+  /// cannot be read.
   void check() const;
 
  private:

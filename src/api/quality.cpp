@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -10,7 +11,6 @@
 
 #include "backend/make_device.h"
 #include "base/error.h"
-#include "base/file_input.h"
 #include "base/sha256.h"
 #include "base/workers.h"
 #include "data/dataset.h"
@@ -18,6 +18,7 @@
 #include "eval/feature_statistics.h"
 #include "eval/frechet_distance.h"
 #include "eval/set_distances.h"
+#include "io/mapped_file.h"
 #include "io/safetensors.h"
 #include "run/image_workers.h"
 
@@ -28,7 +29,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kMaxExtractorBytes = std::size_t{1} << 30;
 constexpr const char* kFileName = "model.safetensors";
 constexpr std::int64_t kNeighbours = kFewestPictures - 1;
 constexpr std::size_t kPictureBytes = 3 * eval::FeatureNetwork::kSize * eval::FeatureNetwork::kSize;
@@ -194,9 +194,9 @@ FeatureExtractor FeatureExtractor::load(const fs::path& folder, DeviceKind kind)
   const fs::path path = folder / kFileName;
   require(fs::is_regular_file(path), "--extractor ", folder.string(), ": has no ", kFileName,
           "; the extractor ", eval::kExtractorName, " comes with ddim");
-  const std::string content = read_file(path, kMaxExtractorBytes);
-  const std::string hash = sha256_hex(std::as_bytes(std::span(content)));
-  const io::SafetensorsFile file = io::SafetensorsFile::open(path);
+  const auto content = std::make_shared<const io::MappedFile>(path);
+  const std::string hash = sha256_hex(content->bytes());
+  const io::SafetensorsFile file = io::SafetensorsFile::open(path, content);
   std::map<std::string, NamedTensor> tensors;
   for (const io::TensorEntry& entry : file.entries()) {
     if (entry.shape.empty()) continue;  // num_batches_tracked

@@ -135,8 +135,8 @@ void sync_new_name(FileSystem& file_system, const Output& output) {
   }
 }
 
-/// Where the links end that begin at `path`; the last may name what is not there yet. As with
-/// open(2), nothing of it depends on whether `path` is a link at all.
+/// Where the chain of links ends that begins at `path`, be there a file of that name or not; `path`
+/// itself where that is no link.
 fs::path end_of_links(const fs::path& path) {
   constexpr int kMaxLinks = 40;  // as Linux has it
   fs::path end = path;

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "base/error.h"
@@ -82,9 +81,7 @@ class Writer {
  private:
   /// The shortest decimal that reads back as the same double, with a point.
   static std::string exact(double value) {
-    std::array<char, 32> text;
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-    std::string digits(text.data(), end);
+    std::string digits = number_text(value);
     if (digits.find_first_of(".en") == std::string::npos) digits += ".0";
     return digits;
   }
