@@ -172,7 +172,8 @@ std::string help_of(const CommandData& command, const CommandData& program,
   for (const OptionData* option : options) {
     const std::size_t place = place_of(option);
     const HelpRow row = place < help_rows().size() ? help_rows()[place] : HelpRow{"Other", ""};
-    if (row.use == HelpRow::Use::rare && style.flags == Flags::common) {
+    if (row.use == HelpRow::Use::rare && row.common_in != command.name &&
+        style.flags == Flags::common) {
       ++num_hidden;
       continue;
     }

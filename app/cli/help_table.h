@@ -10,6 +10,7 @@ struct HelpRow {
   std::string_view group;
   std::string_view flag;  ///< a flag means the same in each command that has it
   enum class Use { common, rare } use = Use::common;
+  std::string_view common_in = {};  ///< the command in which a rare flag is common
 };
 std::span<const HelpRow> help_rows();
 

@@ -126,6 +126,18 @@ void check_ends(const Flags& flags) {
   }
 }
 
+/// An enlarged grid says where between the endpoints each column, and each row, is.
+GridOptions grid_of(const Flags& flags, const PictureShape& shape, std::int64_t count) {
+  GridOptions grid = flags.out.grid(count, shape, flags.frames);
+  if (grid.scale == 1) return grid;
+  for (std::int64_t i = 0; i < flags.frames; ++i) {
+    const double position = static_cast<double>(i) / static_cast<double>(flags.frames - 1);
+    grid.column_labels.push_back(fmt::format("{:.2g}", position));
+  }
+  if (count > flags.frames) grid.row_labels = grid.column_labels;
+  return grid;
+}
+
 /// With what --like needs to find these states again.
 Recipe recipe_of(const Model& model, const SampleOptions& options, const Flags& flags) {
   Recipe recipe = make_recipe(model, options);
@@ -158,7 +170,7 @@ void run(Flags& flags) {
   }
   require_line_or_grid(num_ends);
   const std::int64_t count = num_ends == 2 ? flags.frames : flags.frames * flags.frames;
-  const GridOptions grid = flags.out.grid(count, shape, flags.frames);
+  const GridOptions grid = grid_of(flags, shape, count);
   flags.out.check(shape, count, grid);
 
   const bool encodes = std::ranges::any_of(ends, &End::has_pictures);

@@ -21,8 +21,8 @@ constexpr Stranger kStrangers[] = {
      "7zXZ",
      "this is an xz archive: unpack it first"},
     {"\x89HDF\r\n", "this is an HDF5 file (from Keras?), which is not supported"},
-    {"\x89PNG\r\n", "this is a picture, not weights"},
-    {"\xff\xd8\xff", "this is a picture, not weights"},
+    {"\x89PNG\r\n", "this is a picture, not a file of tensors"},
+    {"\xff\xd8\xff", "this is a picture, not a file of tensors"},
 };
 
 }  // namespace

@@ -141,6 +141,17 @@ TEST_F(EncodeCommands, InterpolateTakesSeedsCodesAndPicturesTogether) {
                                 "8 --steps 2 --frames 3 --out " + (folder_ / "grid.png") + model_);
   ASSERT_EQ(grid.exit_code, 0) << grid.err;
   EXPECT_EQ(read_png(folder_ / "grid.png").height, 3 * 10 + 2);
+
+  // An enlarged one says the positions: above the columns, and before the rows where there are any.
+  const std::string enlarged = " --steps 2 --frames 3 --scale 4 --out " + (folder_ / "large.png");
+  ASSERT_EQ(run_ddim("interpolate 7 8" + enlarged + model_).exit_code, 0);
+  const Image columns = read_png(folder_ / "large.png");
+  EXPECT_EQ(columns.width, 3 * 34 + 2);
+  EXPECT_GT(columns.height, 34 + 2);
+  ASSERT_EQ(run_ddim("interpolate 7 8 9 10 --overwrite" + enlarged + model_).exit_code, 0);
+  const Image both = read_png(folder_ / "large.png");
+  EXPECT_GT(both.width, 3 * 34 + 2);
+  EXPECT_EQ(both.height - columns.height, 2 * 34);
 }
 
 TEST_F(EncodeCommands, ConsistencyDrawsARowForEachNumberOfSteps) {

@@ -29,9 +29,12 @@ class Pull : public testing::Test {
     hub_.add("README.md", "not needed", Storage::git);
   }
 
-  Outcome run(const std::string& arguments, const std::string& environment = "") const {
-    return run_ddim(arguments, "no_proxy=127.0.0.1 HF_ENDPOINT=" + hub_.url() +
-                                   " HF_HOME=" + (folder_ / "hf") + " " + environment);
+  Outcome run(const std::string& arguments, const std::string& environment = "",
+              const std::string& out_file = "") const {
+    return run_ddim(arguments,
+                    "no_proxy=127.0.0.1 HF_ENDPOINT=" + hub_.url() +
+                        " HF_HOME=" + (folder_ / "hf") + " " + environment,
+                    out_file);
   }
 
   TemporaryFolder folder_;
@@ -72,6 +75,13 @@ TEST_F(Pull, PrintsJsonAndShowsProgress) {
   fs::remove_all(folder_ / "hf");
   EXPECT_NE(run("pull owner/name").err.find("kB"), std::string::npos);
   EXPECT_EQ(run("pull --quiet owner/name").err, "");
+}
+
+TEST_F(Pull, ALostStandardOutputIsAnErrorOfWhatWasFetchedAllTheSame) {
+  const Outcome lost = run("pull owner/name", "", "/dev/full");
+  EXPECT_EQ(lost.exit_code, 5);
+  EXPECT_NE(lost.err.find("standard output: cannot be written"), std::string::npos) << lost.err;
+  EXPECT_EQ(run("plan --steps 3 --model owner/name").exit_code, 0);
 }
 
 TEST_F(Pull, ModelsAreFetchedOnlyWhenAskedTo) {
