@@ -83,8 +83,9 @@ FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit,
   return fit_to_model(std::move(dataset.images), shape, fit, count, file.string());
 }
 
-/// Refuses a mask that cannot be meant; `image` is laid over black.
-void check_mask(const Image& image, const std::string& file) {
+/// Refuses a mask that cannot be meant; `image` is laid over black, which has changed it where it
+/// `had_alpha`.
+void check_mask(const Image& image, const std::string& file, bool had_alpha) {
   constexpr int kNearBlack = 16, kNearWhite = 239;
   const std::set<int> values(image.pixels.begin(), image.pixels.end());
   const int smallest = *values.begin(), largest = *values.rbegin();
@@ -92,8 +93,10 @@ void check_mask(const Image& image, const std::string& file) {
       values.size() == 1
           ? concat("all its values are ", smallest)
           : concat("it has ", values.size(), " different values, from ", smallest, " to ", largest);
-  require(largest > kNearBlack, "mask: ", file, " selects nothing: ", found,
-          ", which is black; the part to be drawn must be white (255)");
+  const std::string alpha =
+      had_alpha ? " (it has an alpha channel: transparent counts as black)" : "";
+  require(largest > kNearBlack, "mask: ", file, " selects nothing: ", found, ", which is black",
+          alpha, "; the part to be drawn must be white (255)");
   require(smallest < kNearWhite, "mask: ", file, " selects everything: ", found,
           ", which is white; the part to be kept must be black (0)");
 }
@@ -137,12 +140,14 @@ FloatImages load_mask(const Model& model, const fs::path& file, Fit fit) {
     Image image{.width = mask.shape.width, .height = mask.count * mask.shape.height};
     for (const float value : mask.values)
       image.pixels.push_back(static_cast<std::uint8_t>(std::lround((value + 1.0F) * 127.5F)));
-    check_mask(image, file.string());
+    check_mask(image, file.string(), false);
     return mask;
   }
-  check_mask(
-      io::to_bytes(io::convert_channels(io::read_picture(file).image, io::Channels::grey, black)),
-      file.string());
+  const auto picture = io::read_picture(file).image;
+  const std::int64_t channels =
+      std::visit([](const auto& image) { return image.channels; }, picture);
+  check_mask(io::to_bytes(io::convert_channels(picture, io::Channels::grey, black)), file.string(),
+             channels == 2 || channels == 4);
   if (shape.channels == 2 || shape.channels == 4) --shape.channels;  // a mask has no alpha
   return read_file(file, shape, fit, {.background = black}, report);
 }

@@ -1,5 +1,7 @@
 #include "io/diffusers_config.h"
 
+#include <ddim/counts.h>
+
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -230,7 +232,14 @@ SchedulerFileConfig parse_scheduler_config(std::string_view text, const std::str
   fields.read({"_diffusers_version"}, config.diffusers_version);
   fields.read({"num_train_timesteps", "timesteps"}, config.num_train_timesteps,
               Whole{1, kMaxTrainTimesteps});
+  const bool has_T = fields.has("num_train_timesteps") || fields.has("timesteps");
   read_betas(fields, config);
+  if (has_T && config.trained_betas &&
+      std::ssize(*config.trained_betas) != config.num_train_timesteps)
+    fields.fail_file(concat("trained_betas has ",
+                            count_of(std::ssize(*config.trained_betas), "values"),
+                            ", but num_train_timesteps is ", config.num_train_timesteps,
+                            "; a beta for each training step is needed"));
   std::optional<std::string> variance_type;  // null in schedulers that have no choice
   fields.read({"variance_type"}, variance_type);
   if (variance_type) config.variance_type = *variance_type;
@@ -259,13 +268,15 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
     if (std::find(known.begin(), known.end(), found) != known.end()) return;
     fields.fail_field(name, "one of " + join(known, ", "), found);
   };
-  for (const std::string_view foreign : {"StableDiffusion", "LDM", "LatentDiffusion", "Flux"}) {
+  // The name may be anybody's own; what the pipeline is made of says more.
+  for (const std::string_view foreign : {"StableDiffusion", "LDM", "LatentDiffusion", "Flux"})
     if (index.class_name.find(foreign) != std::string::npos)
       fields.fail_file(concat("this is a ", index.class_name,
                               ", a latent or text-to-image model, which ddim does not support"));
-  }
-  require_one_of("_class_name", index.class_name,
-                 {"DDIMPipeline", "DDPMPipeline", "PNDMPipeline", "DDPM"});
+  for (const char* foreign : {"vae", "vqvae", "movq", "text_encoder", "bert", "prior"})
+    if (fields.has(foreign))
+      fields.fail_file(concat("this is a ", index.class_name, " with \"", foreign,
+                              "\", a latent or text-to-image model, which ddim does not support"));
 
   const auto read_class = [&fields](const char* name, std::string& class_name) {
     const json* value = fields.take({name});

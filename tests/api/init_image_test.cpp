@@ -276,6 +276,9 @@ TEST_F(Masks, ThatCannotBeMeantAreRefused) {
   refused("selects nothing: it has 3 different values, from 0 to 2",
           mask(3, {0, 0, 0, 1, 1, 1, 2, 2, 2}));
   refused("selects nothing: all its values are 0", mask(4, {255, 255, 255, 0}));
+  refused("alpha channel: transparent counts as black", mask(4, {0, 0, 0, 255, 0, 0, 0, 0}));
+  refused("alpha channel: transparent counts as black", mask(2, {255, 0}));
+  refused("which is black; the part to be drawn", mask(3, {0}));
   refused("selects everything: all its values are 255", mask(1, {255}));
   refused("selects everything: all its values are 255", mask(4, {255, 255, 255, 255}));
   refused("selects everything: it has 2 different values, from 250 to 255", mask(1, {250, 255}));

@@ -272,6 +272,10 @@ TEST(SchedulerFileConfig, OldSpellingAndBadFields) {
       {R"({"beta_end": 2})", "beta_end"},
       {R"({"trained_betas": [0.1, "x"]})", "trained_betas"},
       {R"({"trained_betas": [0.1, 1.5]})", "trained_betas"},
+      {R"({"trained_betas": [0.1, 0.2], "num_train_timesteps": 1000})",
+       "trained_betas has 2 values, but num_train_timesteps is 1000"},
+      {R"({"trained_betas": [0.1, 0.2, 0.3], "num_train_timesteps": 2})", "has 3 values"},
+      {R"({"timestep_values": [0.1], "timesteps": 2})", "has 1 value, but"},
       {R"({"clip_sample": "yes"})", "clip_sample"},
       {R"({"steps_offset": -1})", "steps_offset"},
   };
@@ -310,6 +314,18 @@ TEST(ModelIndex, KeepsWhatPeopleCallTheModelAndItsClasses) {
   EXPECT_TRUE(parse_model_index(to_json(ModelIndex{}), "model_index.json").names.model.empty());
 }
 
+TEST(ModelIndex, ThePipelineMayHaveAnyName) {
+  for (const char* name :
+       {"MyPipeline", "ScoreSdeVePipeline", "pipeline.DDIMPipelineWithCallback"}) {
+    const ModelIndex index = parse_model_index(
+        concat(R"({"_class_name": ")", name, R"(", "unet": ["diffusers", "UNet2DModel"],
+                  "scheduler": ["diffusers", "DDIMScheduler"], "guidance_scale": 2.5})"),
+        "index.json");
+    EXPECT_EQ(index.class_name, name);
+    EXPECT_EQ(index.scheduler_class, "DDIMScheduler");
+  }
+}
+
 TEST(ModelIndex, RefusesOtherPipelines) {
   const BadConfig cases[] = {
       {R"({"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DModel"],
@@ -317,8 +333,11 @@ TEST(ModelIndex, RefusesOtherPipelines) {
        "this is a StableDiffusionPipeline, a latent or text-to-image model"},
       {R"({"_class_name": "LDMPipeline", "unet": ["diffusers", "UNet2DModel"]})",
        "which ddim does not support"},
-      {R"({"_class_name": "ScoreSdeVePipeline", "unet": ["diffusers", "UNet2DModel"]})",
-       "one of DDIMPipeline"},
+      {R"({"_class_name": "MyPipeline", "unet": ["diffusers", "UNet2DModel"],
+           "scheduler": ["diffusers", "DDIMScheduler"], "vae": ["diffusers", "AutoencoderKL"]})",
+       "this is a MyPipeline with \"vae\", a latent or text-to-image model"},
+      {R"({"_class_name": "Mine", "unet": ["mine", "UNet"], "scheduler": ["diffusers", "DDIMScheduler"]})",
+       "\"UNet\""},
       {R"({"unet": ["diffusers", "UNet2DConditionModel"],
            "scheduler": ["diffusers", "DDIMScheduler"]})",
        "UNet2DConditionModel"},

@@ -171,6 +171,7 @@ TEST_F(TrainingFolders, WhatIsGivenCountsWhateverTheFilesSay) {
   expect_error(ErrorCode::user, "sample_size", [&] { open_with(path, {.height = 9, .width = 9}); });
 
   edit_text(path / kScheduler, "\"trained_betas\": null", "\"trained_betas\": [0.1, 0.2]");
+  edit_text(path / kScheduler, "\"num_train_timesteps\": 1000", "\"num_train_timesteps\": 2");
   expect_error(ErrorCode::user, {"scheduler_config.json", "has a list of betas", "--schedule"},
                [&] { open_with(path, {.beta_end = 0.3}); });
   EXPECT_EQ(process_of(open_with(path, {.schedule = BetaKind::linear, .beta_end = 0.3})).beta_end,
