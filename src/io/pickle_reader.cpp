@@ -17,8 +17,9 @@
 namespace ddim::engine::io {
 namespace {
 
-constexpr std::size_t kMaxValues = 500'000;
-constexpr std::size_t kMaxOperations = 4'000'000;
+// Beside the weights, people keep a loss for each step of a long training.
+constexpr std::size_t kMaxValues = 4'000'000;
+constexpr std::size_t kMaxOperations = 16'000'000;
 constexpr std::size_t kMaxGlobals = 10'000;
 
 constexpr std::string_view kOrderedDict = "collections OrderedDict";

@@ -313,14 +313,14 @@ const std::vector<Hostile>& hostile_pickles() {
       {"TooDeep", repeated("(", 100) + repeated("l", 100) + ".", "it nests deeper than 64"},
       {"DepthOf100000", repeated("]", 100'000) + repeated("a", 99'999) + ".",
        "it nests deeper than 64"},
-      {"AMillionValues", "](" + repeated("K\x01", 1'000'000) + "e.", "more than 500000 values"},
-      {"FiveMillionOperations", "N" + repeated("20", 2'500'000) + ".",
-       "more than 4000000 operations"},
+      {"FiveMillionValues", "](" + repeated("K\x01", 5'000'000) + "e.", "more than 4000000 values"},
+      {"TwentyMillionOperations", "N" + repeated("20", 10'000'000) + ".",
+       "more than 16000000 operations"},
       {"GlobalsWithoutEnd", many_globals(10'001), "more than 10000 types and functions"},
       {"DictionariesOutOfOneList",
        "](" + repeated("K\x01K\x02\x86", 1'000) + "eq\x01"s +
-           repeated("0ccollections\nOrderedDict\nh\x01\x85R", 5'000) + ".",
-       "more than 4000000 items"},
+           repeated("0ccollections\nOrderedDict\nh\x01\x85R", 9'000) + ".",
+       "more than 16000000 items"},
   };
   return pickles;
 }
@@ -334,6 +334,14 @@ TEST_P(HostilePickle, IsRefused) {
 
 INSTANTIATE_TEST_SUITE_P(Io, HostilePickle, testing::ValuesIn(hostile_pickles()),
                          [](const auto& pickle) { return std::string(pickle.param.name); });
+
+TEST(Pickle, ALossForEachOfAMillionStepsIsRead) {
+  const std::string real = "G\x3f\xe0"s + std::string(6, '\0');  // 0.5
+  const std::string pickle = "](" + repeated(real, 1'000'000) + "e.";
+  const ParsedPickle parsed = parse(pickle);
+  ASSERT_EQ(parsed.tree->root().size(), 1'000'000U);
+  EXPECT_EQ(parsed.tree->root()[999'999].real(), 0.5);
+}
 
 // The pickles that would run a program, run as Python would: nothing happens.
 TEST(Pickle, RunsNothing) {
