@@ -10,6 +10,7 @@ void add_train_command(Command root);
 void add_plan_command(Command root);
 void add_plot_command(Command root);
 void add_info_command(Command root);
+void add_models_command(Command root);
 void add_convert_command(Command root);
 void add_evaluate_command(Command root);
 void add_encode_command(Command root);

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cctype>
 #include <sstream>
 
 #include "help_table.h"
@@ -54,21 +55,33 @@ std::string with_values_held(std::string line) {
   return line;
 }
 
+/// What a help is written on.
 class Page {
  public:
-  explicit Page(const HelpStyle& style)
+  virtual ~Page() = default;
+  virtual void paragraph(const std::string& text) = 0;
+  virtual void heading(const std::string& title) = 0;
+  virtual void gap() = 0;
+  /// A command line as a shell takes it, also when it is too long for one line.
+  virtual void command_line(const std::string& line) = 0;
+  /// A name and what it means.
+  virtual void row(const std::string& name, const std::string& description) = 0;
+};
+
+class TerminalPage : public Page {
+ public:
+  explicit TerminalPage(const HelpStyle& style)
       : style_(style), width_(static_cast<std::size_t>(style.width)) {}
 
-  void paragraph(const std::string& text) {
+  void paragraph(const std::string& text) override {
     for (const std::string& line : wrapped(text, width_)) text_ += line + "\n";
   }
-  void heading(const std::string& title) {
+  void heading(const std::string& title) override {
     text_ += "\n" + bold(title + ":", style_.colour) + "\n";
   }
-  void gap() { text_ += "\n"; }
+  void gap() override { text_ += "\n"; }
 
-  /// A command line as a shell takes it, also when it is too long for one line.
-  void command_line(const std::string& line) {
+  void command_line(const std::string& line) override {
     const std::vector<std::string> lines = wrapped(with_values_held(line), width_ - 6);
     for (std::size_t i = 0; i < lines.size(); ++i) {
       text_ += fmt::format("{}{}{}\n", i == 0 ? "  " : "    ", lines[i],
@@ -77,7 +90,7 @@ class Page {
   }
 
   /// "  --name N      description", in two columns where the window is wide enough.
-  void row(const std::string& name, const std::string& description) {
+  void row(const std::string& name, const std::string& description) override {
     constexpr std::size_t kIndent = 2, kColumn = 24, kIndentBelow = 6, kNarrow = 64;
     const bool is_narrow = width_ < kNarrow;
     const std::size_t indent = is_narrow ? kIndentBelow : kColumn;
@@ -100,6 +113,45 @@ class Page {
  private:
   HelpStyle style_;
   std::size_t width_;
+  std::string text_;
+};
+
+/// The source of a manual page, for man.
+class ManualPage : public Page {
+ public:
+  void paragraph(const std::string& text) override { text_ += ".PP\n" + escaped(text) + "\n"; }
+  void heading(const std::string& title) override {
+    std::string name = title == "Usage" ? "Synopsis" : title;
+    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    text_ += ".SH " + name + "\n";
+  }
+  void gap() override {}
+  void command_line(const std::string& line) override {
+    text_ += ".PP\n.RS 4\n.nf\n" + escaped(line) + "\n.fi\n.RE\n";
+  }
+  void row(const std::string& name, const std::string& description) override {
+    text_ += ".TP\n.B " + escaped(name) + "\n" + escaped(description) + "\n";
+  }
+
+  std::string text() const { return text_; }
+
+  static std::string escaped(const std::string& text) {
+    std::string result;
+    for (const char c : text) {
+      if (c == '\\') {
+        result += "\\e";
+      } else if (c == '-') {
+        result += "\\-";
+      } else if (result.empty() && (c == '.' || c == '\'')) {
+        result += std::string("\\&") + c;
+      } else {
+        result += c;
+      }
+    }
+    return result;
+  }
+
+ private:
   std::string text_;
 };
 
@@ -143,12 +195,8 @@ std::size_t place_of(const OptionData* option) {
   return static_cast<std::size_t>(row - help_rows().begin());
 }
 
-}  // namespace
-
-std::string help_of(const CommandData& command, const CommandData& program,
-                    const HelpStyle& style) {
-  Page page(style);
-  page.paragraph(command.description);
+/// All but the first lines of a help.
+void write_help(Page& page, const CommandData& command, const CommandData& program, Flags flags) {
   page.heading("Usage");
   page.command_line(command.full_name() + usage_of(command));
   page.heading("Examples");
@@ -172,8 +220,7 @@ std::string help_of(const CommandData& command, const CommandData& program,
   for (const OptionData* option : options) {
     const std::size_t place = place_of(option);
     const HelpRow row = place < help_rows().size() ? help_rows()[place] : HelpRow{"Other", ""};
-    if (row.use == HelpRow::Use::rare && row.common_in != command.name &&
-        style.flags == Flags::common) {
+    if (row.use == HelpRow::Use::rare && row.common_in != command.name && flags == Flags::common) {
       ++num_hidden;
       continue;
     }
@@ -192,7 +239,37 @@ std::string help_of(const CommandData& command, const CommandData& program,
     page.gap();
     page.paragraph(command.footer);
   }
+}
+
+}  // namespace
+
+std::string help_of(const CommandData& command, const CommandData& program,
+                    const HelpStyle& style) {
+  TerminalPage page(style);
+  page.paragraph(command.description);
+  write_help(page, command, program, style.flags);
   return page.text();
+}
+
+std::string manual_of(const CommandData& command, const CommandData& program,
+                      const std::string& version) {
+  std::string name = command.full_name();
+  std::ranges::replace(name, ' ', '-');
+  ManualPage page;
+  write_help(page, command, program, Flags::all);
+  std::string text =
+      fmt::format(".TH {} 1 \"\" \"{}\"\n.SH NAME\n{} \\- {}\n", name, ManualPage::escaped(version),
+                  ManualPage::escaped(name), ManualPage::escaped(command.description));
+  text += page.text();
+  if (command.commands.empty() && &command != &program) {
+    text += ".SH SEE ALSO\n.BR ddim (1)\n";
+  } else {
+    std::string pages;
+    for (const CommandData& child : command.commands)
+      pages += fmt::format("{}.BR ddim\\-{} (1)", pages.empty() ? "" : ",\n", child.name);
+    text += ".SH SEE ALSO\n" + pages + "\n";
+  }
+  return text;
 }
 
 }  // namespace ddim::cli

@@ -17,4 +17,8 @@ struct HelpStyle {
 /// The help of a command, or of the program, whose options each command takes too.
 std::string help_of(const CommandData& command, const CommandData& program, const HelpStyle& style);
 
+/// The same with all flags as a manual page in roff.
+std::string manual_of(const CommandData& command, const CommandData& program,
+                      const std::string& version);
+
 }  // namespace ddim::cli

@@ -21,7 +21,7 @@ constexpr const char* kFooter =
 int run(int argc, char** argv) {
   ddim::cli::Program program("ddim",
                              "Denoising diffusion implicit models (arXiv:2010.02502) on the CPU",
-                             ddim::version_details);
+                             ddim::version(), ddim::version_details);
   const ddim::cli::Command root = program.root();
   ddim::cli::add_sample_command(root);
   ddim::cli::add_sweep_command(root);
@@ -35,10 +35,12 @@ int run(int argc, char** argv) {
   ddim::cli::add_plot_command(root);
   ddim::cli::add_plan_command(root);
   ddim::cli::add_info_command(root);
+  ddim::cli::add_models_command(root);
   ddim::cli::add_convert_command(root);
   ddim::cli::add_evaluate_command(root);
   ddim::cli::add_bench_command(root);
   ddim::cli::add_pull_command(root);
+  program.add_help_commands();
   root.footer(kFooter);
   if (argc == 1) {
     ddim::cli::write_err(program.help());

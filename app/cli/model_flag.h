@@ -24,9 +24,10 @@ class ModelFlag {
   }
   Option add_model_to(Command command) {
     return command
-        .add_option("--model", model_,
-                    "Model folder or file, checkpoint, training run (its newest checkpoint), or "
-                    "OWNER/NAME[@REVISION] of a pulled model")
+        .add_option(
+            "--model", model_,
+            "Model folder or file, checkpoint, training run (its newest checkpoint), name of "
+            "a shipped model, or OWNER/NAME[@REVISION] of a pulled one")
         .envname("DDIM_MODEL")
         .type_name("MODEL");
   }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "completion.h"
 #include "help.h"
 #include "settings.h"
 #include "suggestion.h"
@@ -34,8 +35,10 @@ void check_required(CommandData& command) {
 
 }  // namespace
 
-Program::Program(const std::string& name, const std::string& description, std::string (*version)())
-    : data_{.name = name, .description = description} {
+Program::Program(const std::string& name, const std::string& description,
+                 const std::string& version, std::string (*version_details)())
+    : data_{.name = name, .description = description},
+      version_(fmt::format("{} {}", name, version)) {
   const Command root = this->root();
   root.add_option(
       "--config", config_,
@@ -43,10 +46,27 @@ Program::Program(const std::string& name, const std::string& description, std::s
       "as keys, such as steps=20");
   root.add_flag("--help", help_, "Print this help");
   root.add_flag("--help-all", help_all_, "Print this help with all flags, also rare ones");
-  root.add_help("--version", version, "Print version, build, instruction set and libraries");
+  root.add_help("--version", version_details,
+                "Print version, build, instruction set and libraries");
+}
+
+void Program::add_help_commands() {
+  const Command root = this->root();
   const Command help = root.add_command("help", "Print the help of a command");
   help.add_option("command", topic_, "Name of a command").type_name("COMMAND");
+  help.add_flag("--man", man_, "Print it as the source of a manual page, for man");
   help.callback([this] { print_help_of(topic_); });
+  const Command completion = root.add_command(
+      "completion", "Print a script that makes a shell complete commands, flags and their words");
+  completion.add_option("shell", shell_, "bash, zsh or fish")
+      .required()
+      .one_of(completed_shells())
+      .type_name("SHELL");
+  completion.footer(
+      "For bash, add `source <(ddim completion bash)` to ~/.bashrc; for zsh, `source <(ddim "
+      "completion zsh)` to ~/.zshrc, after compinit; for fish, write it to "
+      "~/.config/fish/completions/ddim.fish. Packages bring them.");
+  completion.callback([this] { print_out("{}", completion_of(data_, shell_)); });
 }
 
 std::string Program::help() const {
@@ -61,6 +81,10 @@ void Program::print_help_of(const std::string& command_name) {
   if (command == nullptr) {
     throw Error(ErrorCode::usage, fmt::format("unknown command \"{}\"{}", command_name,
                                               suggestion(command_name, names)));
+  }
+  if (man_) {
+    print_out("{}", manual_of(*command, data_, version_));
+    return;
   }
   print_out("{}", help_of(*command, data_,
                           {.width = text_width(),

@@ -29,6 +29,7 @@
 #include "ddim/memory_use.h"
 #include "ddim/model.h"
 #include "ddim/model_overrides.h"
+#include "ddim/models.h"
 #include "ddim/names.h"
 #include "ddim/overwrite.h"
 #include "ddim/picture_shape.h"

@@ -4,8 +4,11 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "api/shipped.h"
 #include "base/error.h"
+#include "base/file_input.h"
 #include "hub/pull.h"
+#include "io/diffusers_layout.h"
 #include "model/run_folder.h"
 #include "run/reporter.h"
 
@@ -49,8 +52,16 @@ PullResult pull_model(const PullOptions& options) {
 
 std::filesystem::path find_model(const std::string& model, MissingModel missing,
                                  PullOptions options) {
+  if (std::filesystem::exists(model)) return model::newest_checkpoint(model);
+  if (!model.empty() && model.find('/') == std::string::npos) {
+    for (const std::filesystem::path& folder : shipped_folders())
+      if (is_there(folder / model / io::kModelIndexFile)) return folder / model;
+    fail(ErrorCode::user, model,
+         ": no such file or folder, and no shipped model of this name; `ddim models` lists what "
+         "there is");
+  }
   const auto repository = hub::parse_repository(model);
-  if (!repository || std::filesystem::exists(model)) return model::newest_checkpoint(model);
+  if (!repository) return model;
   try {
     return hub::find_snapshot(settings(), *repository);
   } catch (const Error& error) {

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/file_output.h"
@@ -17,6 +19,15 @@ constexpr std::string_view kModels = "models--";
 std::string folder_name(const Repository& repository) {
   const auto slash = repository.id.find('/');
   return concat(kModels, repository.id.substr(0, slash), "--", repository.id.substr(slash + 1));
+}
+
+/// "owner/name" of such a folder.
+std::optional<std::string> id_of(const std::string& folder_name) {
+  const auto separator = folder_name.find("--", kModels.size());
+  if (!folder_name.starts_with(kModels) || separator == std::string::npos) return std::nullopt;
+  std::string id = concat(folder_name.substr(kModels.size(), separator - kModels.size()), "/",
+                          folder_name.substr(separator + 2));
+  return parse_repository(id) ? std::optional(std::move(id)) : std::nullopt;
 }
 
 }  // namespace
@@ -75,6 +86,16 @@ void Cache::link(const Repository& repository, const std::string& commit, const 
   }
 }
 
+std::vector<Repository> Cache::repositories() const {
+  std::vector<Repository> found;
+  std::error_code unreadable;
+  for (fs::directory_iterator entry(root_, unreadable), end; !unreadable && entry != end;
+       entry.increment(unreadable))
+    if (const auto id = id_of(entry->path().filename().string())) found.push_back({.id = *id});
+  std::ranges::sort(found, {}, &Repository::id);
+  return found;
+}
+
 std::set<std::string> Cache::files(const fs::path& snapshot) const {
   std::set<std::string> names;
   std::error_code error;
@@ -93,12 +114,7 @@ std::optional<std::string> repository_of_snapshot(const fs::path& folder) {
   const fs::path path = (folder / "").lexically_normal().parent_path();
   if (!is_commit(path.filename().string()) || path.parent_path().filename() != "snapshots")
     return std::nullopt;
-  const std::string name = path.parent_path().parent_path().filename().string();
-  const auto separator = name.find("--", kModels.size());
-  if (!name.starts_with(kModels) || separator == std::string::npos) return std::nullopt;
-  std::string id = concat(name.substr(kModels.size(), separator - kModels.size()), "/",
-                          name.substr(separator + 2));
-  return parse_repository(id) ? std::optional(std::move(id)) : std::nullopt;
+  return id_of(path.parent_path().parent_path().filename().string());
 }
 
 }  // namespace ddim::engine::hub

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "hub/repository.h"
 
@@ -32,6 +33,9 @@ class Cache {
   /// Lets `file` of the snapshot be the blob. Error(io) when the system refuses.
   void link(const Repository& repository, const std::string& commit, const std::string& file,
             const std::string& etag) const;
+
+  /// The models that were ever fetched, whole or not, sorted.
+  std::vector<Repository> repositories() const;
 
   /// Files of a snapshot whose contents are there, relative to it, with `/`.
   std::set<std::string> files(const std::filesystem::path& snapshot) const;

@@ -66,10 +66,75 @@ TEST(Help, IsReachedInFourWays) {
   EXPECT_NE(run_ddim("sample --help-all").out.find("--steps-offset"), std::string::npos);
 }
 
-const std::vector<std::string> kCommands = {
-    "",      "sample",   "sweep", "interpolate", "encode",   "decode", "reconstruct", "consistency",
-    "train", "plan",     "info",  "convert",     "evaluate", "bench",  "pull",        "help",
-    "plot",  "filmstrip"};
+const std::vector<std::string> kCommands = {"",         "sample",    "sweep",       "interpolate",
+                                            "encode",   "decode",    "reconstruct", "consistency",
+                                            "train",    "plan",      "info",        "convert",
+                                            "evaluate", "bench",     "pull",        "help",
+                                            "plot",     "filmstrip", "models",      "completion"};
+
+TEST(Help, ManualPagesSayTheSameAsHelp) {
+  for (const std::string& command : kCommands) {
+    const std::string page = run_ddim("help " + command + " --man").out;
+    EXPECT_TRUE(page.starts_with(".TH ddim")) << page.substr(0, 80);
+    EXPECT_NE(page.find("\n.SH SYNOPSIS\n"), std::string::npos) << command;
+    EXPECT_NE(page.find("\n.B \\-\\-config FILE\n"), std::string::npos) << command;
+    EXPECT_NE(page.find("\n.SH SEE ALSO\n.BR ddim"), std::string::npos) << command;
+  }
+  const std::string sample = run_ddim("help sample --man").out;
+  EXPECT_NE(sample.find("\n.B \\-\\-steps\\-offset "), std::string::npos);  // also rare flags
+  EXPECT_NE(run_ddim("help --man").out.find(".BR ddim\\-sample (1)"), std::string::npos);
+  if (std::system("command -v groff >/dev/null") != 0) GTEST_SKIP() << "groff is not installed";
+  const TemporaryFolder folder;
+  for (const std::string& command : kCommands) {
+    write_file(folder / "page.1", run_ddim("help " + command + " --man").out);
+    ASSERT_EQ(std::system(("groff -man -Tutf8 -ww " + (folder / "page.1") + " >" +
+                           (folder / "text") + " 2>" + (folder / "warnings"))
+                              .c_str()),
+              0);
+    EXPECT_EQ(read_file(folder / "warnings"), "") << command;
+  }
+}
+
+// What a shell would offer after these words, the last of which is being typed.
+std::string completed_by_bash(const std::string& script, const std::string& words) {
+  const TemporaryFolder folder;
+  write_file(folder / "try.sh", "source " + script + "\nCOMP_WORDS=(" + words +
+                                    ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
+                                    "_ddim 2>/dev/null\necho \"${COMPREPLY[*]}\"\n");
+  EXPECT_EQ(std::system(("bash " + (folder / "try.sh") + " >" + (folder / "out")).c_str()), 0);
+  return read_file(folder / "out");
+}
+
+TEST(Completion, OffersCommandsFlagsAndTheirWords) {
+  if (std::system("command -v bash >/dev/null") != 0) GTEST_SKIP() << "bash is not installed";
+  const TemporaryFolder folder;
+  const std::string script = folder / "ddim.bash";
+  write_file(script, run_ddim("completion bash").out);
+  EXPECT_EQ(completed_by_bash(script, "ddim sa"), "sample\n");
+  EXPECT_EQ(completed_by_bash(script, "ddim --ver"), "--version\n");
+  EXPECT_EQ(completed_by_bash(script, "ddim sample --see"), "--seed\n");
+  EXPECT_EQ(completed_by_bash(script, "ddim sample --quiet --sampler dpmpp"),
+            "dpmpp-2m dpmpp-3m\n");
+  EXPECT_EQ(completed_by_bash(script, "ddim help film"), "filmstrip\n");
+  EXPECT_EQ(completed_by_bash(script, "ddim completion z"), "zsh\n");
+  EXPECT_EQ(completed_by_bash(script, "ddim sample --out sa"), "\n");  // bash itself: files
+  EXPECT_EQ(completed_by_bash(script, "ddim plan --con"), "--config\n");
+}
+
+TEST(Completion, ScriptsAreThoseOfTheirShells) {
+  const TemporaryFolder folder;
+  for (const std::string shell : {"bash", "zsh", "fish"}) {
+    const std::string script = run_ddim("completion " + shell).out;
+    for (const std::string& command : kCommands)
+      EXPECT_NE(script.find(command), std::string::npos) << shell << " " << command;
+    write_file(folder / shell, script);
+    if (std::system(("command -v " + shell + " >/dev/null").c_str()) != 0) continue;
+    EXPECT_EQ(std::system((shell + " -n " + (folder / shell)).c_str()), 0) << shell;
+  }
+  const Outcome unknown = run_ddim("completion csh");
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_NE(unknown.err.find("bash"), std::string::npos) << unknown.err;
+}
 
 TEST(Help, EveryFlagStandsInAGroupAndEveryCommandHasTwoExamples) {
   for (const std::string& command : kCommands) {

@@ -77,6 +77,62 @@ TEST_F(Pull, PrintsJsonAndShowsProgress) {
   EXPECT_EQ(run("pull --quiet owner/name").err, "");
 }
 
+TEST_F(Pull, ModelsAreListedAndShippedOnesFoundByName) {
+  fs::create_directories(folder_ / "shipped");
+  fs::copy(folder_ / "micro", folder_ / "shipped/tiny", fs::copy_options::recursive);
+  fs::create_directories(folder_ / "shipped/none");
+  fs::create_directories(folder_ / "here/models");
+  fs::copy(folder_ / "micro", folder_ / "here/models/mine", fs::copy_options::recursive);
+  fs::copy(folder_ / "micro", folder_ / "here/broken", fs::copy_options::recursive);
+  write_file(folder_ / "here/broken/unet/config.json", "{");
+  ASSERT_EQ(run("pull owner/name").exit_code, 0);
+  fs::create_directories(folder_ / "hf/hub/models--owner--half/refs");
+
+  const std::string shipped = "DDIM_MODELS=/nowhere:" + (folder_ / "shipped");
+  const Outcome listed = run("models --json " + (folder_ / "here"), shipped);
+  ASSERT_EQ(listed.exit_code, 0) << listed.err;
+  std::vector<std::string> names;
+  const Json found = Json::parse(listed.out);
+  for (const Json& model : found) {
+    const std::string name = model.at("name");
+    if (model.at("place") == "shipped" && name != "tiny") continue;  // those of this build
+    names.push_back(name + " " + model.at("place").get<std::string>());
+    EXPECT_EQ(model.contains("problem"), name.ends_with("broken")) << model;
+    EXPECT_EQ(model.value("width", 8), 8);
+  }
+  const std::vector<std::string> expected = {"tiny shipped", "owner/name cached",
+                                             (folder_ / "here/broken") + " local",
+                                             (folder_ / "here/models/mine") + " local"};
+  EXPECT_EQ(names, expected);
+  const std::string table = run("models " + (folder_ / "here"), shipped).out;
+  EXPECT_NE(table.find("cannot be used: "), std::string::npos) << table;
+  EXPECT_NE(table.find("8x8x3"), std::string::npos) << table;
+
+  EXPECT_EQ(Json::parse(run("info --json tiny", shipped).out).at("name"), "tiny");
+  EXPECT_EQ(run("sample --model tiny --steps 2 --count 1 --out " + (folder_ / "t.png"), shipped)
+                .exit_code,
+            0);
+  EXPECT_EQ(read_png_text(folder_ / "t.png").at("model"), "tiny");
+  for (const Outcome& unknown : {run("info tiny"), run("info none", shipped)}) {
+    EXPECT_EQ(unknown.exit_code, 1);
+    EXPECT_NE(unknown.err.find("no shipped model of this name; `ddim models`"), std::string::npos)
+        << unknown.err;
+  }
+}
+
+TEST_F(Pull, ModelsOfATrainingRunAreItsNewestCheckpoint) {
+  fs::create_directories(folder_ / "here/runs/first/checkpoints");
+  for (const char* step : {"step-00000002", "step-00000010"})
+    fs::copy(folder_ / "micro", folder_ / ("here/runs/first/checkpoints/" + std::string(step)),
+             fs::copy_options::recursive);
+  fs::create_directories(folder_ / "here/runs/empty/checkpoints");
+  const Json found = Json::parse(run("models --json " + (folder_ / "here")).out);
+  const Json& last = found.back();
+  EXPECT_EQ(last.at("name"), folder_ / "here/runs/first");
+  EXPECT_TRUE(last.at("folder").get<std::string>().ends_with("step-00000010"));
+  EXPECT_EQ(found[found.size() - 2].at("place"), "shipped");  // nothing else local
+}
+
 TEST_F(Pull, ALostStandardOutputIsAnErrorOfWhatWasFetchedAllTheSame) {
   const Outcome lost = run("pull owner/name", "", "/dev/full");
   EXPECT_EQ(lost.exit_code, 5);
