@@ -4,10 +4,10 @@ BUILD ?= build
 JOBS  ?= $(shell nproc)
 SHELL := /bin/bash
 
-# The generator is chosen once, when the folder is first configured.
-GENERATOR := $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
+# The generator is chosen once, when the folder is first configured (and ninja is installed).
+GENERATOR = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
 
-.PHONY: help build demo test neon format format-check tidy asan tsan fuzz bench docs check install clean
+.PHONY: help build demo test neon format format-check tidy asan tsan fuzz bench docs check install uninstall deb clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -72,8 +72,18 @@ docs: build ## write docs/cli.md and the keys in docs/training.md from the progr
 check: format-check test ## what a change must pass: formatting and tests
 
 install: configure ## install below PREFIX (default /usr/local)
-	cmake --build $(BUILD) -j $(JOBS)
+	cmake --build $(BUILD) -j $(JOBS) --target ddim_program ddim ddim_manual_pages
 	cmake --install $(BUILD) $(if $(PREFIX),--prefix $(PREFIX))
+
+deb: setup ## write Debian packages to build-deb/packages: ddim, the shared library, libddim-dev
+	cmake -S . -B build-deb -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_UNITY_BUILD=ON -DCMAKE_INSTALL_PREFIX=/usr \
+	  -DCMAKE_INSTALL_LIBDIR=lib/$$(dpkg-architecture -qDEB_HOST_MULTIARCH) \
+	  -DBUILD_SHARED_LIBS=ON -DDDIM_BUILD_TESTS=OFF -DDDIM_BUILD_BENCH=OFF -DDDIM_BUILD_EXAMPLES=OFF
+	cmake --build build-deb -j $(JOBS)
+	cd build-deb && cpack -B packages
+
+uninstall: ## remove what the last `make install` installed
+	xargs -d '\n' rm -fv <$(BUILD)/install_manifest.txt
 
 clean: ## remove what was built and drawn
 	rm -rf $(BUILD) build-*/ demo

@@ -1,24 +1,49 @@
-# What `cmake --install` leaves: the program (if it was built), the library, its headers, feature extractors,
-# and how CMake and pkg-config find them.
+# What `cmake --install` leaves, in three components: the program (if it was built) with models, configurations, manual
+# pages and completion scripts; the library, where it is shared; and what is needed to develop with it: headers, and how
+# CMake and pkg-config find them.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/ddim)
+set(data_dir ${CMAKE_INSTALL_DATADIR}/ddim)
 
 if(TARGET ddim_program)
-  install(TARGETS ddim_program)
+  install(TARGETS ddim_program COMPONENT program)
+  install(DIRECTORY models configs DESTINATION ${data_dir} COMPONENT program)
+  install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+  # Where the loader does not look by itself.
+  if(BUILD_SHARED_LIBS AND NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+    file(RELATIVE_PATH library_dir /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+    set_target_properties(ddim_program PROPERTIES INSTALL_RPATH "$ORIGIN/${library_dir}")
+  endif()
+  if(NOT CMAKE_CROSSCOMPILING)  # the program writes them
+    set(pages ${PROJECT_BINARY_DIR}/pages)
+    add_custom_command(OUTPUT ${pages}/man/ddim.1.gz VERBATIM
+      COMMAND ${CMAKE_COMMAND} -E rm -rf ${pages}
+      COMMAND ${PROJECT_SOURCE_DIR}/scripts/manual_pages.sh $<TARGET_FILE:ddim_program> ${pages}
+      DEPENDS ddim_program ${PROJECT_SOURCE_DIR}/scripts/manual_pages.sh)
+    add_custom_target(ddim_manual_pages ALL DEPENDS ${pages}/man/ddim.1.gz)
+    install(DIRECTORY ${pages}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
+    install(FILES ${pages}/completions/ddim DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+            COMPONENT program)
+    install(FILES ${pages}/completions/_ddim DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions
+            COMPONENT program)
+    install(FILES ${pages}/completions/ddim.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
+            COMPONENT program)
+  endif()
 endif()
-install(TARGETS ddim EXPORT ddimTargets)
-install(DIRECTORY include/ddim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(DIRECTORY models/features DESTINATION ${CMAKE_INSTALL_DATADIR}/ddim)
-install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(TARGETS ddim EXPORT ddimTargets
+        RUNTIME COMPONENT library
+        LIBRARY COMPONENT library NAMELINK_COMPONENT development
+        ARCHIVE COMPONENT development)
+install(DIRECTORY include/ddim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 
-install(EXPORT ddimTargets NAMESPACE ddim:: DESTINATION ${config_dir})
+install(EXPORT ddimTargets NAMESPACE ddim:: DESTINATION ${config_dir} COMPONENT development)
 configure_package_config_file(cmake/ddimConfig.cmake.in ${PROJECT_BINARY_DIR}/ddimConfig.cmake
                               INSTALL_DESTINATION ${config_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/ddimConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/ddimConfig.cmake ${PROJECT_BINARY_DIR}/ddimConfigVersion.cmake
-        DESTINATION ${config_dir})
+        DESTINATION ${config_dir} COMPONENT development)
 
 # Who links a static library links its libraries too; a shared one knows them.
 if(NOT BUILD_SHARED_LIBS)
@@ -42,4 +67,6 @@ if(NOT BUILD_SHARED_LIBS)
 endif()
 file(RELATIVE_PATH ddim_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/ddim.pc.in ${PROJECT_BINARY_DIR}/ddim.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/ddim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/ddim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+
+include(cmake/DdimPackage.cmake)

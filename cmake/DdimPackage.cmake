@@ -1,0 +1,49 @@
+# `make deb`: the packages ddim, libddimX.Y and libddim-dev from the components of DdimInstall.cmake. They need a shared
+# library and the prefix /usr.
+
+set(soname ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+set(CPACK_PACKAGE_VENDOR "The ddim authors")
+set(CPACK_PACKAGE_CONTACT "The ddim authors <ddim@example.org>" CACHE STRING "Maintainer that packages name")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
+set(CPACK_PACKAGE_HOMEPAGE_URL ${PROJECT_HOMEPAGE_URL})
+set(CPACK_GENERATOR DEB)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
+    WORLD_READ WORLD_EXECUTE)
+set(CPACK_COMPONENTS_ALL program library development)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR}/src/api)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/package/shlibs
+    ${PROJECT_BINARY_DIR}/package/triggers)
+file(WRITE ${PROJECT_BINARY_DIR}/package/shlibs "libddim ${soname} libddim${soname} (>= ${PROJECT_VERSION})\n")
+file(WRITE ${PROJECT_BINARY_DIR}/package/triggers "activate-noawait ldconfig\n")
+set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
+
+# ddim_package(COMPONENT PACKAGE SECTION DESCRIPTION [the components that it needs ...])
+macro(ddim_package component package section description)
+  string(TOUPPER ${component} upper)
+  set(CPACK_DEBIAN_${upper}_PACKAGE_NAME ${package})
+  set(CPACK_DEBIAN_${upper}_PACKAGE_SECTION ${section})
+  set(CPACK_COMPONENT_${upper}_DESCRIPTION "${description}")
+  set(CPACK_COMPONENT_${upper}_DEPENDS ${ARGN})
+  # What Debian's policy wants of every package.
+  set(extra ${PROJECT_BINARY_DIR}/package/${package})
+  file(MAKE_DIRECTORY ${extra})
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/copyright.in ${extra}/copyright @ONLY)
+  file(WRITE ${extra}/changelog.Debian "ddim (${PROJECT_VERSION}-1) unstable; urgency=medium\n\n"
+       "  * See CHANGELOG.md of the project.\n\n -- ${CPACK_PACKAGE_CONTACT}  Sat, 28 Nov 2026 12:00:00 +0000\n")
+  if(DDIM_GZIP)
+    execute_process(COMMAND ${DDIM_GZIP} -9nf ${extra}/changelog.Debian)
+    install(FILES ${extra}/changelog.Debian.gz DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package}
+            COMPONENT ${component})
+  endif()
+  install(FILES ${extra}/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package} COMPONENT ${component})
+endmacro()
+find_program(DDIM_GZIP gzip)
+ddim_package(program ddim graphics "The program, with the models and configurations that come with it." library)
+ddim_package(library libddim${soname} libs "The shared library.")
+ddim_package(development libddim-dev libdevel "Headers of the library, and files for CMake and pkg-config." library)
+include(CPack)

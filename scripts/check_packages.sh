@@ -1,0 +1,48 @@
+#!/bin/sh
+# Installs the packages of `make deb` in a fresh Debian, uses them as an ordinary user, upgrades and purges them.
+#   scripts/check_packages.sh [SUITE]      default: the suite of this machine; exit code 77 where no chroot can be made
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+suite=${1:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cp "$root"/build-deb/packages/*.deb "$folder/"
+# The next version, for an upgrade: the same with another number.
+mkdir "$folder/next"
+for package in "$folder"/*.deb; do
+  rm -rf "$folder/unpacked"
+  dpkg-deb -R "$package" "$folder/unpacked"
+  sed -i -e 's/^Version: .*/Version: 0.1.99-1/' -e 's/(= [0-9.]*-1)/(= 0.1.99-1)/g' "$folder/unpacked/DEBIAN/control"
+  dpkg-deb --root-owner-group -b "$folder/unpacked" "$folder/next" >/dev/null
+done
+rm -rf "$folder/unpacked"
+
+cat >"$folder/check.sh" <<'END'
+set -eu
+apt-get update -q >/dev/null
+find / -xdev -path /proc -prune -o -path /files -prune -o -path '*ddim*' -print | grep -v ^/src | sort >/tmp/before || true
+apt-get install -y -q --no-install-recommends /files/*.deb man-db >/dev/null 2>&1
+useradd -m someone
+cat >/tmp/use.sh <<'USE'
+set -eu
+mkdir /tmp/empty && cd /tmp/empty
+ddim --version | head -1
+ddim sample --model fashion-mnist --steps 5 --count 2 --quiet --out grid.png
+test -s grid.png
+ddim info grid.png | grep -q fashion-mnist
+ddim models | grep -q '^fashion-mnist *shipped'
+ddim evaluate grid.png grid.png 2>&1 | grep -q picture # finds its extractor, and says that one picture is too few
+USE
+su someone -c 'sh /tmp/use.sh'
+bash -c '. /usr/share/bash-completion/completions/ddim && complete -p ddim' >/dev/null
+test -e /usr/share/man/man1/ddim-sample.1.gz
+apt-get install -y -q /files/next/*.deb >/dev/null 2>&1
+[ "$(dpkg-query -W -f '${Version}' ddim)" = 0.1.99-1 ]
+rm -r /tmp/empty
+su someone -c 'sh /tmp/use.sh'
+apt-get purge -y -q ddim 'libddim*' >/dev/null 2>&1
+find / -xdev -path /proc -prune -o -path /files -prune -o -path '*ddim*' -print | grep -v ^/src | sort >/tmp/after || true
+diff /tmp/before /tmp/after | grep '^>' | grep -v -e ' /var/cache/' -e ' /tmp/' -e ' /var/lib/apt' && { echo "left behind"; exit 1; }
+echo "packages: installed, used, upgraded and purged on Debian $(cat /etc/debian_version)"
+END
+DDIM_CHROOT_FILES=$folder "$root/scripts/in_chroot.sh" "$suite" sh /files/check.sh
