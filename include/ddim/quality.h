@@ -44,9 +44,9 @@ struct FeatureSet {
 };
 
 /// Where an extractor is: `extractor` itself when there is such a folder; for the name of one that
-/// comes with ddim ("resnet56-cifar10"), below models/features in the current folder or beside the
-/// program's, and in the share/ddim/features of an installation. Error(user), naming these places,
-/// when it is in none of them.
+/// comes with ddim ("resnet56-cifar10"), in models/features of the current folder, or in the folder
+/// `features` where shipped models are (see find_models()). Error(user), naming these places, when
+/// it is in none of them.
 DDIM_API std::filesystem::path find_extractor(const std::string& extractor);
 
 /// Whether a FeatureSet keeps its pictures, for nearest_neighbours().

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "api/shipped.h"
 #include "backend/make_device.h"
 #include "base/error.h"
 #include "base/sha256.h"
@@ -177,12 +178,11 @@ struct FeatureExtractor::Implementation {
 
 fs::path find_extractor(const std::string& extractor) {
   if (fs::is_directory(extractor)) return extractor;
-  std::error_code unknown;
-  const fs::path bin = fs::read_symlink("/proc/self/exe", unknown).parent_path();
-  const fs::path in_models = fs::path("models") / "features";
+  std::vector<fs::path> folders = shipped_folders();
+  folders.insert(folders.begin(), "models");
   std::vector<std::string> places;
-  for (const fs::path& place : {in_models, bin.parent_path() / in_models,
-                                bin.parent_path() / "share" / "ddim" / "features"}) {
+  for (const fs::path& folder : folders) {
+    const fs::path place = folder / "features";
     if (fs::is_regular_file(place / extractor / kFileName)) return place / extractor;
     places.push_back(place.string());
   }
