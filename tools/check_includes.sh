@@ -5,7 +5,7 @@
 set -eu
 cd "${1:-$(dirname "$0")/..}"
 
-find src include app examples -name '*.h' -o -name '*.cpp' | sort | xargs awk '
+find src include app bindings examples -name '*.h' -o -name '*.cpp' | sort | xargs awk '
   BEGIN {
     # room: the rooms that it may look at, besides itself and include/ddim
     may["base"]      = ""
@@ -24,6 +24,7 @@ find src include app examples -name '*.h' -o -name '*.cpp' | sort | xargs awk '
     may["api"]       = "base backend diffusion io hub data model run train eval"
     may["include"]   = ""
     may["app"]       = ""
+    may["bindings"]  = ""
     may["examples"]  = ""
     # A backend is seen through these two, by whoever runs a network.
     may_run = " model run train eval "
@@ -44,7 +45,7 @@ find src include app examples -name '*.h' -o -name '*.cpp' | sort | xargs awk '
   /^[ \t]*#[ \t]*include[ \t]*"/ {
     split($0, quoted, "\"")
     if (split(quoted[2], target, "/") == 1) {
-      if (room != "app" && room != "examples") wrong("write \"room/file.h\"")
+      if (room != "app" && room != "bindings" && room != "examples") wrong("write \"room/file.h\"")
       next
     }
     if (quoted[2] in runner && index(may_run, " " room " ")) next
@@ -54,14 +55,14 @@ find src include app examples -name '*.h' -o -name '*.cpp' | sort | xargs awk '
   }
 
   # A room sees the vocabulary of include/ddim.
-  room !~ /^(api|include|app|examples)$/ && /^[ \t]*#[ \t]*include[ \t]*<ddim\// {
+  room !~ /^(api|include|app|bindings|examples)$/ && /^[ \t]*#[ \t]*include[ \t]*<ddim\// {
     match($0, /<ddim\/[a-z_]+/)
     header = substr($0, RSTART + 6, RLENGTH - 6)
     if (index(calls, " " header " ")) wrong(room " must not look at the calls of <ddim/" header ".h>")
   }
 
   # Internals live in ddim::engine; a room opens ddim itself only to define what include/ddim declares of it.
-  room !~ /^(api|include|app|examples|diffusion|io|train)$/ && /^namespace ddim( |::[^e])/ {
+  room !~ /^(api|include|app|bindings|examples|diffusion|io|train)$/ && /^namespace ddim( |::[^e])/ {
     wrong("internals live in namespace ddim::engine")
   }
 
@@ -72,7 +73,7 @@ find src include app examples -name '*.h' -o -name '*.cpp' | sort | xargs awk '
 
   # The public headers and what is built on them see the standard library and <ddim/...> only.
   (room == "include" || room == "examples") && /^[ \t]*#[ \t]*include[ \t]*</ &&
-    !/<ddim\// && !/<[a-z_]+>/ { wrong(room " must not use a third-party header") }
+    !/<ddim\// && !/<std(def|int)\.h>/ && !/<[a-z_]+>/ { wrong(room " must not use a third-party header") }
 
   function wrong(reason) {
     printf "%s:%d: %s: %s\n", FILENAME, FNR, reason, $0

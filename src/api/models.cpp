@@ -76,6 +76,7 @@ std::vector<fs::path> shipped_folders() {
          prefix = prefix.parent_path())
       folders.push_back(prefix / "share" / "ddim" / "models");
   }
+  folders.emplace_back(DDIM_INSTALLED_MODELS);
   return folders;
 }
 

@@ -10,6 +10,11 @@ trap 'rm -rf "$root"' EXIT
 "$build/examples/draw_pictures" "$root/model" "$root/grid.png"
 "$build/ddim" info "$root/grid.png" | grep -q '^count *16$'
 
+if [ -x "$build/examples/draw_pictures_c" ]; then
+  "$build/examples/draw_pictures_c" "$root/model" "$root/c.png" 2>/dev/null
+  test -s "$root/c.png"
+fi
+
 "$build/examples/join_pictures" "$root/two.png" "$root/grid.png" "$root/grid.png"
 test -s "$root/two.png"
 

@@ -12,6 +12,11 @@ prefix="$root/moved" # pkg-config cannot hold blanks
 mv "$root/first place" "$prefix"
 test -f "$prefix/include/ddim/ddim.h"
 "$prefix/bin/ddim" --version
+# What comes with it is found from anywhere: models, manual pages, completion.
+(cd "$root" && "$prefix/bin/ddim" models | grep -q '^fashion-mnist  *shipped') || { echo "no shipped model"; exit 1; }
+test -s "$prefix/share/ddim/configs/fashion-mnist.toml"
+test -s "$prefix/share/man/man1/ddim-sample.1.gz"
+grep -q 'complete -F _ddim ddim' "$prefix/share/bash-completion/completions/ddim"
 # The extractor is found: what is wrong is the folder.
 (cd "$root" && mkdir empty && ! "$prefix/bin/ddim" evaluate --save-statistics s.npz empty 2>"$root/log" &&
   grep -q "no images in empty" "$root/log") || { cat "$root/log"; exit 1; }
@@ -20,6 +25,7 @@ cmake -S "$source/tests/tools/consumer" -B "$root/consumer" -DCMAKE_PREFIX_PATH=
   -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_CXX_FLAGS="$flags" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
 cmake --build "$root/consumer" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
 test "$("$root/consumer/consumer")" = "0.1.0 10"
+test "$("$root/consumer/c_consumer")" = "0.1.0 1"
 
 command -v pkg-config >/dev/null || { echo "no pkg-config here: that half is not tested"; exit 0; }
 pc=$(find "$prefix" -name pkgconfig)

@@ -1,0 +1,366 @@
+#include <ddim/c.h>
+#include <ddim/ddim.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct ddim_model {
+  ddim::Model model;
+};
+struct ddim_options {
+  ddim::Recipe recipe = {};  ///< what was said, by the names that recipes use
+  std::int64_t batch = ddim::RunOptions{}.batch;
+  int threads = 0;
+  bool exact = false;
+  std::optional<ddim::FloatImages> x_T = {};
+  ddim_progress progress = nullptr;
+  void* user = nullptr;
+};
+struct ddim_images {
+  ddim::FloatImages images;
+};
+struct ddim_codes {
+  ddim::Codes codes;
+};
+
+namespace ddim {
+namespace {
+
+std::string& last_error() {
+  thread_local std::string message;
+  return message;
+}
+
+ddim_status failed(ErrorCode code, const char* message) noexcept {
+  try {
+    last_error() = message;
+  } catch (...) {
+    last_error().clear();
+  }
+  return static_cast<ddim_status>(code);
+}
+
+/// Calls `work`; what it throws becomes a status and a message.
+template <class Work>
+ddim_status guarded(Work&& work) noexcept {
+  try {
+    work();
+    return DDIM_OK;
+  } catch (const Error& error) {
+    return failed(error.code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return failed(ErrorCode::user, "not enough memory");
+  } catch (const std::exception& error) {
+    return failed(ErrorCode::internal, error.what());
+  } catch (...) {
+    return failed(ErrorCode::internal, "an unknown exception");
+  }
+}
+
+/// Arguments that must not be NULL, named for the message.
+void require_given(std::initializer_list<std::pair<const void*, const char*>> arguments) {
+  for (const auto& [argument, name] : arguments)
+    if (argument == nullptr) throw Error(ErrorCode::user, std::string(name) + " is NULL");
+}
+
+template <class Number>
+Number number_of(const std::string& name, const std::string& value, Number least, Number most) {
+  Number number{};
+  const char* const end = value.data() + value.size();
+  const auto [next, error] = std::from_chars(value.data(), end, number);
+  if (error != std::errc() || next != end || number < least || number > most)
+    throw Error(ErrorCode::user, name + " must be a whole number from " + std::to_string(least) +
+                                     " to " + std::to_string(most) + "; got " + value);
+  return number;
+}
+
+constexpr std::string_view kOfRecipes[] = {
+    "sampler",   "steps", "tau",         "steps_offset", "tolerance",   "eta",
+    "sigma_hat", "clip",  "clip_range",  "threshold",    "final_alpha", "threshold_max",
+    "count",     "seed",  "first_image", "class",        "guidance",    "null_class"};
+
+void set(ddim_options& options, std::string name, const std::string& value) {
+  std::ranges::replace(name, '-', '_');
+  constexpr std::int64_t kMaxBatch = 1 << 20;
+  if (name == "threads") {
+    options.threads = number_of(name, value, 0, kMaxThreads);
+  } else if (name == "batch") {
+    options.batch = number_of<std::int64_t>(name, value, 1, kMaxBatch);
+  } else if (name == "exact") {
+    if (value != "yes" && value != "no")
+      throw Error(ErrorCode::user, "exact must be \"yes\" or \"no\"; got " + value);
+    options.exact = value == "yes";
+  } else if (std::ranges::find(kOfRecipes, name) != std::end(kOfRecipes)) {
+    try {
+      options_of({{name, value}});
+    } catch (const Error&) {
+      throw Error(ErrorCode::user, name + ": \"" + value + "\" is not a value that it takes");
+    }
+    options.recipe[name] = value;
+  } else {
+    throw Error(ErrorCode::usage, "there is no option " + name);
+  }
+}
+
+/// Ends a run when the caller's progress function says so.
+class Watch {
+ public:
+  explicit Watch(const ddim_options& options) {
+    if (options.progress == nullptr) return;
+    run_.stop = stop_.get_token();
+    run_.progress = [this, &options](const RunProgress& progress) {
+      if (options.progress(options.user, progress.evaluations_done, progress.evaluations) != 0)
+        stop_.request_stop();
+    };
+  }
+  RunOptions run(const ddim_options& options) const {
+    RunOptions run = run_;
+    run.batch = options.batch;
+    run.threads = options.threads;
+    return run;
+  }
+
+ private:
+  std::stop_source stop_;
+  RunOptions run_;
+};
+
+const ddim_options& or_defaults(const ddim_options* options) {
+  static const ddim_options defaults;
+  return options == nullptr ? defaults : *options;
+}
+
+}  // namespace
+}  // namespace ddim
+
+using namespace ddim;
+
+const char* ddim_version() { return version(); }
+const char* ddim_last_error() { return last_error().c_str(); }
+
+ddim_status ddim_model_load(const char* name, ddim_model** model) {
+  return guarded([&] {
+    require_given({{name, "name"}, {model, "model"}});
+    *model = std::make_unique<ddim_model>(ddim_model{Model::load(find_model(name))}).release();
+  });
+}
+
+void ddim_model_free(ddim_model* model) { delete model; }
+
+ddim_status ddim_model_shape(const ddim_model* model, std::int64_t* width, std::int64_t* height,
+                             std::int64_t* channels) {
+  return guarded([&] {
+    require_given({{model, "model"}});
+    const PictureShape& shape = model->model.info().shape;
+    if (width != nullptr) *width = shape.width;
+    if (height != nullptr) *height = shape.height;
+    if (channels != nullptr) *channels = shape.channels;
+  });
+}
+
+std::int64_t ddim_model_num_classes(const ddim_model* model) {
+  return model == nullptr ? 0 : model->model.info().num_classes;
+}
+
+const char* ddim_model_hash(const ddim_model* model) {
+  const char* hash = "";
+  guarded([&] {
+    if (model != nullptr) hash = model->model.weights_hash().c_str();
+  });
+  return hash;
+}
+
+ddim_options* ddim_options_new() { return new (std::nothrow) ddim_options; }
+
+void ddim_options_free(ddim_options* options) { delete options; }
+
+ddim_status ddim_options_set(ddim_options* options, const char* name, const char* value) {
+  return guarded([&] {
+    require_given({{options, "options"}, {name, "name"}, {value, "value"}});
+    set(*options, name, value);
+  });
+}
+
+void ddim_options_set_progress(ddim_options* options, ddim_progress progress, void* user) {
+  if (options == nullptr) return;
+  options->progress = progress;
+  options->user = user;
+}
+
+ddim_status ddim_options_set_noise(ddim_options* options, const ddim_images* states) {
+  return guarded([&] {
+    require_given({{options, "options"}});
+    options->x_T = states == nullptr ? std::nullopt : std::optional(states->images);
+  });
+}
+
+ddim_status ddim_images_new(std::int64_t count, std::int64_t width, std::int64_t height,
+                            std::int64_t channels, const float* values, ddim_images** images) {
+  return guarded([&] {
+    require_given({{values, "values"}, {images, "images"}});
+    constexpr std::int64_t kMost = std::int64_t{1} << 31;
+    std::int64_t size = 1;
+    for (const std::int64_t side : {count, width, height, channels}) {
+      if (side < 1 || side > kMost / size)
+        throw Error(ErrorCode::user,
+                    "the sizes of images must be 1 or greater, and their product "
+                    "at most 2^31");
+      size *= side;
+    }
+    *images = std::make_unique<ddim_images>(
+                  ddim_images{{.count = count,
+                               .shape = {.channels = channels, .height = height, .width = width},
+                               .values = std::vector<float>(values, values + size)}})
+                  .release();
+  });
+}
+
+ddim_status ddim_images_load(const ddim_model* model, const char* const* paths,
+                             std::size_t num_paths, const char* fit, ddim_images** images) {
+  return guarded([&] {
+    require_given({{model, "model"}, {paths, "paths"}, {images, "images"}});
+    std::vector<std::filesystem::path> files;
+    for (std::size_t i = 0; i < num_paths; ++i) {
+      require_given({{paths[i], "a path"}});
+      files.emplace_back(paths[i]);
+    }
+    const auto named = fit == nullptr ? std::optional(Fit::none) : value_named<Fit>(fit);
+    if (!named) throw Error(ErrorCode::user, std::string("fit: unknown value ") + fit);
+    *images = std::make_unique<ddim_images>(ddim_images{load_pictures(model->model, files, *named)})
+                  .release();
+  });
+}
+
+void ddim_images_free(ddim_images* images) { delete images; }
+
+ddim_status ddim_images_size(const ddim_images* images, std::int64_t* count, std::int64_t* width,
+                             std::int64_t* height, std::int64_t* channels) {
+  return guarded([&] {
+    require_given({{images, "images"}});
+    if (count != nullptr) *count = images->images.count;
+    if (width != nullptr) *width = images->images.shape.width;
+    if (height != nullptr) *height = images->images.shape.height;
+    if (channels != nullptr) *channels = images->images.shape.channels;
+  });
+}
+
+const float* ddim_images_values(const ddim_images* images) {
+  return images == nullptr ? nullptr : images->images.values.data();
+}
+
+ddim_status ddim_images_bytes(const ddim_images* images, std::uint8_t* bytes, std::size_t size) {
+  return guarded([&] {
+    require_given({{images, "images"}, {bytes, "bytes"}});
+    if (size != images->images.values.size())
+      throw Error(ErrorCode::user, "size is " + std::to_string(size) + ", but there are " +
+                                       std::to_string(images->images.values.size()) + " values");
+    for (std::int64_t k = 0; k < images->images.count; ++k) {
+      const Image image = to_image(images->images, k);
+      bytes = std::ranges::copy(image.pixels, bytes).out;
+    }
+  });
+}
+
+ddim_status ddim_images_write_grid(const ddim_images* images, const char* path) {
+  return guarded([&] {
+    require_given({{images, "images"}, {path, "path"}});
+    std::vector<Image> cells;
+    for (std::int64_t k = 0; k < images->images.count; ++k)
+      cells.push_back(to_image(images->images, k));
+    write_png(path, make_grid(cells));
+  });
+}
+
+ddim_status ddim_sample(const ddim_model* model, const ddim_options* options,
+                        ddim_images** pictures) {
+  return guarded([&] {
+    require_given({{model, "model"}, {pictures, "pictures"}});
+    const ddim_options& said = or_defaults(options);
+    const Watch watch(said);
+    SampleOptions sampling = options_of(said.recipe);
+    sampling.run = watch.run(said);
+    if (said.x_T) {
+      sampling.x_T = said.x_T;
+      sampling.count = said.x_T->count;
+    }
+    *pictures =
+        std::make_unique<ddim_images>(ddim_images{sample(model->model, sampling).x_0}).release();
+  });
+}
+
+ddim_status ddim_draw_noise(const ddim_model* model, std::uint64_t seed, std::int64_t count,
+                            ddim_images** states) {
+  return guarded([&] {
+    require_given({{model, "model"}, {states, "states"}});
+    *states =
+        std::make_unique<ddim_images>(ddim_images{draw_noise(model->model, seed, count)}).release();
+  });
+}
+
+ddim_status ddim_interpolate(const ddim_images* ends, std::int64_t frames, ddim_images** states) {
+  return guarded([&] {
+    require_given({{ends, "ends"}, {states, "states"}});
+    *states =
+        std::make_unique<ddim_images>(ddim_images{interpolate(ends->images, frames)}).release();
+  });
+}
+
+ddim_status ddim_encode(const ddim_model* model, const ddim_images* pictures,
+                        const ddim_options* options, ddim_codes** codes) {
+  return guarded([&] {
+    require_given({{model, "model"}, {pictures, "pictures"}, {codes, "codes"}});
+    const ddim_options& said = or_defaults(options);
+    const Watch watch(said);
+    const SampleOptions sampling = options_of(said.recipe);
+    const EncodeOptions encoding{.plan = sampling.plan,
+                                 .method = said.exact ? EncodeMethod::exact : EncodeMethod::euler,
+                                 .class_choice = sampling.class_choice,
+                                 .run = watch.run(said)};
+    *codes =
+        std::make_unique<ddim_codes>(ddim_codes{encode(model->model, pictures->images, encoding)})
+            .release();
+  });
+}
+
+ddim_status ddim_decode(const ddim_model* model, const ddim_codes* codes,
+                        const ddim_options* options, ddim_images** pictures) {
+  return guarded([&] {
+    require_given({{model, "model"}, {codes, "codes"}, {pictures, "pictures"}});
+    const ddim_options& said = or_defaults(options);
+    const Watch watch(said);
+    const SampleOptions sampling = options_of(said.recipe);
+    const DecodeOptions decoding{
+        .clip = sampling.plan.clip, .class_choice = sampling.class_choice, .run = watch.run(said)};
+    *pictures =
+        std::make_unique<ddim_images>(ddim_images{decode(model->model, codes->codes, decoding).x_0})
+            .release();
+  });
+}
+
+void ddim_codes_free(ddim_codes* codes) { delete codes; }
+
+ddim_status ddim_codes_states(const ddim_codes* codes, ddim_images** states) {
+  return guarded([&] {
+    require_given({{codes, "codes"}, {states, "states"}});
+    *states = std::make_unique<ddim_images>(ddim_images{codes->codes.x_T}).release();
+  });
+}
+
+ddim_status ddim_codes_read(const char* path, ddim_codes** codes) {
+  return guarded([&] {
+    require_given({{path, "path"}, {codes, "codes"}});
+    *codes = std::make_unique<ddim_codes>(ddim_codes{read_codes(path)}).release();
+  });
+}
+
+ddim_status ddim_codes_write(const ddim_codes* codes, const char* path) {
+  return guarded([&] {
+    require_given({{codes, "codes"}, {path, "path"}});
+    write_codes(path, codes->codes);
+  });
+}

@@ -1,0 +1,196 @@
+#include <ddim/c.h>
+#include <ddim/ddim.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/api/small_models.h"
+
+namespace ddim::api_test {
+namespace {
+
+using ::testing::HasSubstr;
+
+template <class Object, void (*free_object)(Object*)>
+struct Freeing {
+  void operator()(Object* object) const { free_object(object); }
+};
+using OwnedImages = std::unique_ptr<ddim_images, Freeing<ddim_images, ddim_images_free>>;
+using OwnedCodes = std::unique_ptr<ddim_codes, Freeing<ddim_codes, ddim_codes_free>>;
+using OwnedOptions = std::unique_ptr<ddim_options, Freeing<ddim_options, ddim_options_free>>;
+using OwnedModel = std::unique_ptr<ddim_model, Freeing<ddim_model, ddim_model_free>>;
+
+std::vector<float> values_of(const ddim_images* images) {
+  std::int64_t count = 0, width = 0, height = 0, channels = 0;
+  EXPECT_EQ(ddim_images_size(images, &count, &width, &height, &channels), DDIM_OK);
+  const float* const values = ddim_images_values(images);
+  return {values, values + count * width * height * channels};
+}
+
+class CInterface : public MicroModel {
+ protected:
+  CInterface() {
+    ddim_model* model = nullptr;
+    EXPECT_EQ(ddim_model_load((folder_ / "micro").c_str(), &model), DDIM_OK) << ddim_last_error();
+    c_model_.reset(model);
+  }
+  static OwnedOptions options(std::initializer_list<std::pair<const char*, const char*>> settings) {
+    OwnedOptions options(ddim_options_new());
+    for (const auto& [name, value] : settings)
+      EXPECT_EQ(ddim_options_set(options.get(), name, value), DDIM_OK) << ddim_last_error();
+    return options;
+  }
+  OwnedImages draw(const ddim_options* options) {
+    ddim_images* images = nullptr;
+    EXPECT_EQ(ddim_sample(c_model_.get(), options, &images), DDIM_OK) << ddim_last_error();
+    return OwnedImages(images);
+  }
+
+  OwnedModel c_model_;
+};
+
+TEST_F(CInterface, DrawsEncodesAndInterpolatesAsCppDoes) {
+  std::int64_t width = 0, channels = 0;
+  EXPECT_EQ(ddim_model_shape(c_model_.get(), &width, nullptr, &channels), DDIM_OK);
+  EXPECT_EQ(width, 8);
+  EXPECT_EQ(channels, 3);
+  EXPECT_EQ(ddim_model_num_classes(c_model_.get()), 0);
+  EXPECT_EQ(ddim_model_hash(c_model_.get()), model_.weights_hash());
+  EXPECT_STREQ(ddim_version(), version());
+
+  const OwnedOptions said = options({{"steps", "3"},
+                                     {"eta", "0.5"},
+                                     {"count", "2"},
+                                     {"seed", "7"},
+                                     {"tau", "quadratic"},
+                                     {"clip", "keep-eps"},
+                                     {"threads", "1"},
+                                     {"batch", "1"}});
+  const OwnedImages drawn = draw(said.get());
+  const SampleOptions same{.plan = {.steps = 3,
+                                    .tau = TauKind::quadratic,
+                                    .eta = 0.5,
+                                    .clip = {.bound = Clip::Bound::range}},
+                           .count = 2,
+                           .seed = 7};
+  EXPECT_EQ(values_of(drawn.get()), sample(model_, same).x_0.values);
+
+  ddim_images* made = nullptr;
+  ASSERT_EQ(ddim_draw_noise(c_model_.get(), 7, 2, &made), DDIM_OK);
+  const OwnedImages noise(made);
+  EXPECT_EQ(values_of(noise.get()), draw_noise(model_, 7, 2).values);
+  ASSERT_EQ(ddim_interpolate(noise.get(), 5, &made), DDIM_OK);
+  const OwnedImages line(made);
+  EXPECT_EQ(values_of(line.get()), interpolate(draw_noise(model_, 7, 2), 5).values);
+  const OwnedOptions from_line = options({{"steps", "2"}});
+  ASSERT_EQ(ddim_options_set_noise(from_line.get(), line.get()), DDIM_OK);
+  EXPECT_EQ(
+      values_of(draw(from_line.get()).get()),
+      sample(model_,
+             {.plan = {.steps = 2}, .count = 5, .x_T = interpolate(draw_noise(model_, 7, 2), 5)})
+          .x_0.values);
+
+  ddim_codes* codes = nullptr;
+  const OwnedOptions exact = options({{"steps", "2"}, {"exact", "yes"}});
+  ASSERT_EQ(ddim_encode(c_model_.get(), drawn.get(), exact.get(), &codes), DDIM_OK)
+      << ddim_last_error();
+  const OwnedCodes owned(codes);
+  const std::string file = folder_ / "codes.safetensors";
+  EXPECT_EQ(ddim_codes_write(codes, file.c_str()), DDIM_OK);
+  EXPECT_EQ(ddim_codes_write(codes, file.c_str()), DDIM_USER);  // is there already
+  ddim_codes* read = nullptr;
+  ASSERT_EQ(ddim_codes_read(file.c_str(), &read), DDIM_OK);
+  const OwnedCodes again(read);
+  ASSERT_EQ(ddim_decode(c_model_.get(), read, nullptr, &made), DDIM_OK) << ddim_last_error();
+  const OwnedImages decoded(made);
+  const Codes as_cpp = encode(model_, sample(model_, same).x_0,
+                              {.plan = {.steps = 2}, .method = EncodeMethod::exact});
+  EXPECT_EQ(values_of(decoded.get()), decode(model_, as_cpp).x_0.values);
+  ASSERT_EQ(ddim_codes_states(codes, &made), DDIM_OK);
+  EXPECT_EQ(values_of(OwnedImages(made).get()), as_cpp.x_T.values);
+}
+
+TEST_F(CInterface, PicturesAsBytesAndFiles) {
+  const OwnedImages drawn = draw(options({{"steps", "2"}, {"count", "3"}}).get());
+  std::vector<std::uint8_t> bytes(3 * 8 * 8 * 3);
+  ASSERT_EQ(ddim_images_bytes(drawn.get(), bytes.data(), bytes.size()), DDIM_OK);
+  const FloatImages same = sample(model_, {.plan = {.steps = 2}, .count = 3}).x_0;
+  const std::vector<std::uint8_t> last(bytes.end() - 192, bytes.end());
+  EXPECT_EQ(last, to_image(same, 2).pixels);
+  EXPECT_EQ(ddim_images_bytes(drawn.get(), bytes.data(), 5), DDIM_USER);
+  EXPECT_THAT(ddim_last_error(), HasSubstr("size is 5, but there are 576"));
+
+  write_png(folder_ / "one.png", to_image(same, 0));
+  const std::string path = folder_ / "one.png", missing = folder_ / "none.png";
+  ddim_images* loaded = nullptr;
+  const char* paths[] = {path.c_str(), path.c_str()};
+  ASSERT_EQ(ddim_images_load(c_model_.get(), paths, 2, nullptr, &loaded), DDIM_OK)
+      << ddim_last_error();
+  EXPECT_EQ(values_of(OwnedImages(loaded).get()).size(), 384U);
+  paths[1] = missing.c_str();
+  EXPECT_EQ(ddim_images_load(c_model_.get(), paths, 2, "pad", &loaded), DDIM_IO);
+  EXPECT_EQ(ddim_images_load(c_model_.get(), paths, 1, "squeeze", &loaded), DDIM_USER);
+  EXPECT_EQ(ddim_images_write_grid(drawn.get(), (folder_ / "grid.png").c_str()), DDIM_OK);
+  EXPECT_EQ(read_png(folder_ / "grid.png").width, 2 * 10 + 2);
+}
+
+TEST_F(CInterface, WhatIsWrongIsAStatusAndAMessage) {
+  const auto refused = [](ddim_status status, ddim_status expected, const char* part) {
+    EXPECT_EQ(status, expected);
+    EXPECT_THAT(ddim_last_error(), HasSubstr(part));
+  };
+  ddim_model* model = nullptr;
+  ddim_images* images = nullptr;
+  ddim_codes* codes = nullptr;
+  const OwnedOptions said(ddim_options_new());
+  refused(ddim_model_load("/nowhere/at/all", &model), DDIM_USER, "/nowhere/at/all");
+  refused(ddim_model_load(nullptr, &model), DDIM_USER, "name is NULL");
+  refused(ddim_model_load("x", nullptr), DDIM_USER, "model is NULL");
+  EXPECT_EQ(model, nullptr);
+  refused(ddim_options_set(said.get(), "stepps", "3"), DDIM_USAGE, "there is no option stepps");
+  refused(ddim_options_set(said.get(), "model", "3"), DDIM_USAGE, "there is no option model");
+  refused(ddim_options_set(said.get(), "steps", "three"), DDIM_USER, "steps: \"three\"");
+  refused(ddim_options_set(said.get(), "seed", "1,2"), DDIM_USER, "seed");
+  refused(ddim_options_set(said.get(), "sampler", "best"), DDIM_USER, "best");
+  refused(ddim_options_set(said.get(), "threads", "-1"), DDIM_USER, "threads must be");
+  refused(ddim_options_set(said.get(), "exact", "true"), DDIM_USER, "exact must be");
+  refused(ddim_options_set(nullptr, "steps", "3"), DDIM_USER, "options is NULL");
+  ASSERT_EQ(ddim_options_set(said.get(), "steps", "2000"), DDIM_OK);
+  refused(ddim_sample(c_model_.get(), said.get(), &images), DDIM_USER, "steps must be");
+  refused(ddim_sample(nullptr, said.get(), &images), DDIM_USER, "model is NULL");
+  const float value = 0.0F;
+  refused(ddim_images_new(1, 0, 1, 1, &value, &images), DDIM_USER, "1 or greater");
+  refused(ddim_images_new(1 << 20, 1 << 20, 1, 1, &value, &images), DDIM_USER, "2^31");
+  refused(ddim_images_new(1, 1, 1, 1, nullptr, &images), DDIM_USER, "values is NULL");
+  ASSERT_EQ(ddim_images_new(1, 1, 1, 1, &value, &images), DDIM_OK);
+  const OwnedImages other(images);
+  refused(ddim_encode(c_model_.get(), other.get(), nullptr, &codes), DDIM_USER, "8x8x3");
+  refused(ddim_codes_read("/nowhere/codes", &codes), DDIM_IO, "/nowhere/codes");
+  EXPECT_EQ(ddim_model_num_classes(nullptr), 0);
+  EXPECT_EQ(ddim_images_values(nullptr), nullptr);
+  ddim_model_free(nullptr);
+  ddim_images_free(nullptr);
+}
+
+TEST_F(CInterface, ProgressCanEndARunAndEachThreadHasItsMessage) {
+  const OwnedOptions said = options({{"steps", "50"}, {"count", "4"}, {"batch", "1"}});
+  std::atomic<int> calls = 0;
+  ddim_options_set_progress(
+      said.get(),
+      [](void* user, std::int64_t done, std::int64_t total) {
+        EXPECT_LE(done, total);
+        return ++*static_cast<std::atomic<int>*>(user) < 3 ? 0 : 1;
+      },
+      &calls);
+  ddim_images* images = nullptr;
+  EXPECT_EQ(ddim_sample(c_model_.get(), said.get(), &images), DDIM_INTERRUPTED);
+  EXPECT_EQ(images, nullptr);
+  EXPECT_GE(calls, 3);
+  const std::string message = ddim_last_error();
+  std::thread([] { EXPECT_STREQ(ddim_last_error(), ""); }).join();
+  EXPECT_EQ(ddim_last_error(), message);
+}
+
+}  // namespace
+}  // namespace ddim::api_test
