@@ -115,13 +115,19 @@ class GifDecoder {
       is_grey &= colours[i].Red == colours[i].Green && colours[i].Green == colours[i].Blue;
     }
     Image image{width, height, (is_grey ? 1 : 3) + (transparent_ ? 1 : 0), {}};
-    image.pixels.reserve(image.num_samples());
-    for (const GifByteType index : indices) {
-      const GifColorType& colour = colours[index];
-      image.pixels.push_back(colour.Red);
-      if (!is_grey) image.pixels.insert(image.pixels.end(), {colour.Green, colour.Blue});
-      if (transparent_) image.pixels.push_back(index == *transparent_ ? 0 : 255);
+    std::array<std::array<std::uint8_t, 4>, 256> samples{};
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      const GifColorType& colour = colours[i];
+      const std::uint8_t alpha =
+          transparent_ && i == static_cast<std::size_t>(*transparent_) ? 0 : 255;
+      samples[i] = is_grey
+                       ? std::array<std::uint8_t, 4>{colour.Red, alpha}
+                       : std::array<std::uint8_t, 4>{colour.Red, colour.Green, colour.Blue, alpha};
     }
+    image.pixels.resize(image.num_samples());
+    auto pixel = image.pixels.begin();
+    for (const GifByteType index : indices)
+      pixel = std::copy_n(samples[index].begin(), image.channels, pixel);
     return image;
   }
 

@@ -1,0 +1,273 @@
+"""Denoising diffusion implicit models (arXiv:2010.02502) on the CPU.
+
+    import ddim
+
+    model = ddim.load("fashion-mnist")
+    pictures = model.sample(steps=20, count=16, seed=7)                  # float32 [16,H,W,C], -1 black to 1 white
+    for picture in model.sample(steps=20, count=4, output="pil"):
+        picture.show()
+
+Pictures and states are NumPy arrays [N,H,W,C] of float32. Functions that take some also take what speaks DLPack,
+such as PyTorch tensors on the CPU, and bytes (uint8, 0 black to 255 white) where they are pictures. Calls release the
+interpreter's lock; Ctrl-C ends them with KeyboardInterrupt. A picture depends on the model, the options, the seed and
+its number: not on how many are drawn, nor on `batch` and `threads`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Callable, Optional, Sequence, Union
+
+import numpy as np
+
+from . import _core, errors
+from ._core import Codes
+from .errors import CorruptError, Error, FileError, InternalError, Interrupted, NumericError, RequestError
+
+__version__: str = _core.__version__
+
+__all__ = [
+    "Codes", "CorruptError", "Error", "FileError", "InternalError", "Interrupted", "Model", "NumericError",
+    "RequestError", "codes", "evaluate", "from_function", "interpolate", "load", "models", "read_codes", "to_bytes",
+    "to_pil", "train", "version_details",
+]  # fmt: skip
+
+Progress = Callable[[int, int], None]
+Numbers = Union[float, Sequence[float]]
+version_details: Callable[[], str] = _core.version_details
+
+
+def _number(value: Any) -> str:
+    return repr(float(value)) if isinstance(value, (float, np.floating)) else str(int(value))
+
+
+def _list(values: Any) -> str:
+    return ",".join(_number(value) for value in np.atleast_1d(values).tolist())
+
+
+def _recipe(options: dict[str, Any], class_names: Sequence[str] = ()) -> dict[str, str]:
+    """Options of Python under the names and with the words of recipes."""
+    recipe = {}
+    for name, value in options.items():
+        if value is None:
+            continue
+        if name == "class_":
+            words = [value] if isinstance(value, (str, int, np.integer)) else list(value)
+            numbers = []
+            for word in words:
+                if isinstance(word, str):
+                    if word not in class_names:
+                        known = ", ".join(class_names) or "this model's classes have no names"
+                        raise RequestError(f'class_: unknown class "{word}"; choose one of: {known}')
+                    word = list(class_names).index(word)
+                numbers.append(str(int(word)))
+            recipe["class"] = ",".join(numbers)
+        elif name == "eta" and value == "sigma-hat":
+            recipe["sigma_hat"] = "true"
+        elif isinstance(value, str):
+            recipe[name] = value
+        elif name == "tau":
+            recipe[name] = _list(value)
+        elif isinstance(value, (bool, np.bool_)) or np.ndim(value) != 0:
+            raise RequestError(f"{name} must be a number or a word; got {value!r}")
+        else:
+            recipe[name] = _number(value)
+    return recipe
+
+
+def _floats(pictures: Any) -> Any:
+    """Pictures as float32, with bytes on the scale of -1 to 1."""
+    if hasattr(pictures, "detach"):  # a tensor of PyTorch that may need gradients
+        pictures = pictures.detach()
+    array = np.asarray(pictures)
+    if array.dtype == np.uint8:
+        array = array.astype(np.float32) / np.float32(127.5) - np.float32(1)
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def to_bytes(pictures: np.ndarray) -> np.ndarray:
+    """uint8, 0 black to 255 white, rounded as the program does: floor(255 y + 0.5), y = (x + 1) / 2 in [0, 1]."""
+    half = np.float32(0.5)
+    y = np.clip(np.asarray(pictures, dtype=np.float32) * half + half, 0, 1)
+    return np.floor(y * np.float32(255) + half).astype(np.uint8)
+
+
+def to_pil(pictures: np.ndarray) -> list:
+    """A PIL.Image for each picture of 1, 3 or 4 channels. Needs Pillow."""
+    from PIL import Image
+
+    return [Image.fromarray(p[..., 0] if p.shape[-1] == 1 else p) for p in to_bytes(pictures)]
+
+
+def _as(pictures: np.ndarray, output: str) -> Any:
+    if output == "float":
+        return pictures
+    if output == "uint8":
+        return to_bytes(pictures)
+    if output == "pil":
+        return to_pil(pictures)
+    raise RequestError(f'output: unknown value "{output}"; choose one of float, uint8, pil')
+
+
+class Model:
+    """A trained network, or a function of yours, with its forward process; see load() and from_function().
+
+    Several threads may use one model at the same time.
+    """
+
+    def __init__(self, core: _core.Model) -> None:
+        self._core = core
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """name, width, height, channels, num_parameters, num_classes, class_names, T, schedule, prediction ..."""
+        return self._core.info
+
+    @property
+    def weights_hash(self) -> str:
+        """A name for the weights, 64 hexadecimal digits, whatever file they came from."""
+        return self._core.weights_hash
+
+    def __repr__(self) -> str:
+        info = self.info
+        return f"<ddim.Model {info['name']}: {info['width']}x{info['height']}x{info['channels']}>"
+
+    def sample(
+        self, *, steps: int = 50, eta: Union[float, str] = 0.0, count: int = 1, seed: int = 0,
+        class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0, sampler: str = "ddim",
+        tau: Union[str, Sequence[float]] = "linear", clip: str = "none", clip_range: Optional[float] = None,
+        tolerance: Optional[float] = None, first_image: int = 0, null_class: Optional[int] = None, noise: Any = None,
+        batch: int = 16, threads: int = 0, callback: Optional[Progress] = None, output: str = "float",
+    ) -> Any:  # fmt: skip
+        """Draws pictures: [count,H,W,C].
+
+        eta: 0 is DDIM, 1 is DDPM, "sigma-hat" DDPM's larger variance. class_: a number or name, or several, which the
+        pictures take in turn. tau, sampler, clip: the words of `ddim sample`; tau may be a list of steps. noise: states
+        to start from, [N,H,W,C], instead of the seed. callback(done, total): network evaluations; what it raises ends
+        the run and is raised here. output: "float" (-1 to 1), "uint8" or "pil".
+        """
+        recipe = _recipe(
+            dict(steps=steps, eta=eta, count=count, seed=seed, class_=class_, guidance=guidance, sampler=sampler, tau=tau,
+                 clip=clip, clip_range=clip_range, tolerance=tolerance, first_image=first_image, null_class=null_class),
+            self.info["class_names"],
+        )  # fmt: skip
+        noise = None if noise is None else _floats(noise)
+        return _as(self._core.sample(recipe, noise, batch, threads, callback), output)
+
+    def encode(
+        self, pictures: Any, *, steps: int = 50, tau: Union[str, Sequence[float], None] = None, exact: bool = False,
+        class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0, batch: int = 16, threads: int = 0,
+        callback: Optional[Progress] = None,
+    ) -> Codes:  # fmt: skip
+        """Pictures [N,H,W,C] (-1 to 1, or uint8) as the noise that the model draws them from (the paper's 5.4).
+
+        exact undoes the decoder's steps one by one; tau is then "quadratic" unless you say otherwise.
+        """
+        tau = ("quadratic" if exact else "linear") if tau is None else tau
+        recipe = _recipe(dict(steps=steps, tau=tau, class_=class_, guidance=guidance), self.info["class_names"])
+        return self._core.encode(_floats(pictures), recipe, exact, batch, threads, callback)
+
+    def decode(
+        self, codes: Codes, *, class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0,
+        clip: str = "none", batch: int = 16, threads: int = 0, callback: Optional[Progress] = None,
+        output: str = "float",
+    ) -> Any:  # fmt: skip
+        """The pictures that codes stand for, [N,H,W,C]."""
+        recipe = _recipe(dict(class_=class_, guidance=guidance, clip=clip), self.info["class_names"])
+        return _as(self._core.decode(codes, recipe, batch, threads, callback), output)
+
+    def interpolate(self, ends: Any, frames: int = 11, **options: Any) -> Any:
+        """Pictures between states (see ddim.interpolate()), or between the pictures of two or four seeds."""
+        if np.ndim(ends) == 1 and not isinstance(ends, np.ndarray):
+            ends = np.concatenate([self.noise(seed) for seed in ends])
+        return self.sample(noise=interpolate(ends, frames), **options)
+
+    def noise(self, seed: int, count: int = 1, first_image: int = 0) -> np.ndarray:
+        """The states that sample() starts from, [count,H,W,C]."""
+        return self._core.draw_noise(seed, count, first_image)
+
+    def load_pictures(self, files: Sequence[Union[str, os.PathLike]], fit: str = "none") -> np.ndarray:
+        """Picture files with the model's size and channels, [N,H,W,C]. fit: "none", "crop-resize" or "pad"."""
+        return self._core.load_pictures([os.fspath(file) for file in files], fit)
+
+    def plan(self, *, steps: int = 50, tau: Union[str, Sequence[float]] = "linear", sampler: str = "ddim",
+             eta: Union[float, str] = 0.0, clip: str = "none") -> dict[str, Any]:  # fmt: skip
+        """What a sampler will do: a dict with "steps", each with t, t_prev, sqrt_alpha_bar, snr and sigma."""
+        return json.loads(self._core.plan(_recipe(dict(steps=steps, tau=tau, sampler=sampler, eta=eta, clip=clip))))
+
+
+def load(name: Union[str, os.PathLike], *, precision: str = "fp32", weights: Optional[str] = None,
+         pull: bool = False) -> Model:  # fmt: skip
+    """Loads a model: a folder or file, a training run (its newest checkpoint), the name of a shipped model, or
+    "owner/name" of the hub, from the cache; pull fetches it where it is not there.
+
+    precision: "fp32" or "bf16". weights: "ema" or "raw", of checkpoints that have both.
+    """
+    return Model(_core.load(os.fspath(name), precision, weights, pull))
+
+
+def from_function(
+    predict: Callable[[np.ndarray, float], Any], shape: Sequence[int], *, schedule: str = "linear",
+    beta_start: float = 1e-4, beta_end: float = 0.02, T: int = 1000, betas: Optional[Sequence[float]] = None,
+    prediction: str = "eps", name: str = "denoiser",
+) -> Model:  # fmt: skip
+    """A model whose network is a function of yours: predict(x_t, t) returns what it predicts (eps, x0 or v) for the
+    states x_t [N,H,W,C], which it must not change, at the step t (0 to T-1). `shape` is (H,W,C).
+
+    What a picture gets must not depend on the others of a call; several threads call at once (threads=1: one). With
+    PyTorch, `torch.from_dlpack(x_t)` is the same memory:
+
+        def predict(x_t, t):
+            x = torch.from_dlpack(x_t).permute(0, 3, 1, 2)
+            with torch.no_grad():
+                return unet(x, t).sample.permute(0, 2, 3, 1).contiguous()
+    """
+    height, width, channels = shape
+
+    def as_array(x_t: np.ndarray, t: float) -> np.ndarray:
+        made = np.asarray(predict(x_t, t))
+        if made.shape != x_t.shape:
+            raise RequestError(f"the denoiser returned {made.shape} for states of {x_t.shape}")
+        return np.ascontiguousarray(made, dtype=np.float32)
+
+    return Model(
+        _core.from_function(as_array, height, width, channels, schedule, beta_start, beta_end, T,
+                            list(betas) if betas is not None else [], prediction, name)
+    )  # fmt: skip
+
+
+def interpolate(ends: Any, frames: int = 11) -> np.ndarray:
+    """States between two states (a line of `frames`) or four (frames x frames), by spherical interpolation (eq. 67)."""
+    return _core.interpolate(_floats(ends), frames)
+
+
+def codes(x_T: Any, tau: Sequence[float]) -> Codes:
+    """Codes made of states [N,H,W,C] and the steps that decode() is to visit."""
+    return _core.make_codes(_floats(x_T), list(tau))
+
+
+def read_codes(path: Union[str, os.PathLike]) -> Codes:
+    """Codes from a safetensors file, as `ddim encode` and Codes.save() write it."""
+    return _core.read_codes(os.fspath(path))
+
+
+def models(folder: Union[str, os.PathLike] = ".") -> list[dict[str, str]]:
+    """The models that load() finds: dicts with name, folder and place ("shipped", "cached" or "local")."""
+    return _core.models(os.fspath(folder))
+
+
+def evaluate(first: Union[str, os.PathLike], second: Union[str, os.PathLike], *, extractor: str = "resnet56-cifar10",
+             fit: str = "none", shrink: bool = False, seed: int = 0, threads: int = 0) -> dict[str, tuple[float, float]]:  # fmt: skip
+    """Compares two sets of pictures (folders, .npz files, data sets, statistics), the reference last: a dict of
+    measures, each a pair of value and half of its 95 % interval."""
+    return _core.evaluate(os.fspath(first), os.fspath(second), extractor, fit, shrink, seed, threads)
+
+
+def train(config: Union[str, os.PathLike, None] = None, *, data: Union[str, os.PathLike] = "",
+          out: Union[str, os.PathLike], resume: bool = False, init: Union[str, os.PathLike, None] = None,
+          max_steps: Optional[int] = None, callback: Optional[Callable[[dict], None]] = None) -> dict[str, Any]:  # fmt: skip
+    """Trains a model as `ddim train` does: a configuration (TOML), the pictures, and the folder of the run. With
+    resume, configuration and pictures are those of the run. callback gets a dict after each step."""
+    return _core.train(None if config is None else os.fspath(config), os.fspath(data), os.fspath(out), resume,
+                       None if init is None else os.fspath(init), max_steps, callback)  # fmt: skip

@@ -1,0 +1,397 @@
+// ddim._core: the library for Python. What is comfortable about it is in ddim/__init__.py.
+
+#include <ddim/ddim.h>
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/function.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+namespace nb = nanobind;
+
+namespace ddim::python {
+namespace {
+
+/// [N,H,W,C] of any library that speaks DLPack or NumPy's protocol, as fp32.
+using ArrayIn = nb::ndarray<const float, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+using ArrayOut = nb::ndarray<nb::numpy, float, nb::ndim<4>>;
+
+FloatImages images_of(const ArrayIn& array) {
+  FloatImages images{.count = static_cast<std::int64_t>(array.shape(0)),
+                     .shape = {.channels = static_cast<std::int64_t>(array.shape(3)),
+                               .height = static_cast<std::int64_t>(array.shape(1)),
+                               .width = static_cast<std::int64_t>(array.shape(2))}};
+  images.values.assign(array.data(), array.data() + array.size());
+  return images;
+}
+
+/// Without a copy: the array owns the pictures.
+ArrayOut array_of(FloatImages images) {
+  auto owned = std::make_unique<FloatImages>(std::move(images));
+  FloatImages* const held = owned.release();
+  const nb::capsule owner(held, [](void* p) noexcept { delete static_cast<FloatImages*>(p); });
+  return ArrayOut(
+      held->values.data(),
+      {static_cast<std::size_t>(held->count), static_cast<std::size_t>(held->shape.height),
+       static_cast<std::size_t>(held->shape.width), static_cast<std::size_t>(held->shape.channels)},
+      owner);
+}
+
+/// Calls `work` in a thread of its own, without the interpreter's lock, and looks for Ctrl-C
+/// meanwhile, which stops it.
+template <class Work>
+auto run(Work&& work) {
+  using Result = decltype(work(std::stop_token()));
+  std::stop_source stop;
+  std::optional<Result> result;
+  std::exception_ptr failure;
+  std::mutex mutex;
+  std::condition_variable ended;
+  bool has_ended = false, is_interrupted = false;
+  {
+    const nb::gil_scoped_release release;
+    std::thread worker([&] {
+      try {
+        result = work(stop.get_token());
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      const std::lock_guard lock(mutex);
+      has_ended = true;
+      ended.notify_one();
+    });
+    for (std::unique_lock lock(mutex); !has_ended;) {
+      ended.wait_for(lock, std::chrono::milliseconds(50));
+      if (has_ended || is_interrupted) continue;
+      lock.unlock();
+      {
+        const nb::gil_scoped_acquire acquire;
+        is_interrupted = PyErr_CheckSignals() != 0;
+      }
+      if (is_interrupted) stop.request_stop();
+      lock.lock();
+    }
+    worker.join();
+  }
+  if (is_interrupted) throw nb::python_error();  // the KeyboardInterrupt
+  if (failure) std::rethrow_exception(failure);
+  return std::move(*result);
+}
+
+using Callback = std::optional<std::function<void(std::int64_t, std::int64_t)>>;
+
+/// Options of a run whose callback may raise: that ends the run, and is raised by rethrow().
+class Watched {
+ public:
+  Watched(std::int64_t batch, int threads, const Callback& callback) {
+    options_.batch = batch;
+    options_.threads = threads;
+    if (!callback) return;
+    options_.progress = [this, callback](const RunProgress& progress) {
+      const nb::gil_scoped_acquire acquire;
+      if (raised_) return;
+      try {
+        (*callback)(progress.evaluations_done, progress.evaluations);
+      } catch (...) {
+        raised_ = std::current_exception();
+        stop_.request_stop();
+      }
+    };
+  }
+
+  /// Of one run(): `work` gets the options.
+  template <class Work>
+  auto run(Work&& work) {
+    try {
+      return python::run([&](const std::stop_token& interrupted) {
+        const std::stop_callback link(interrupted, [this] { stop_.request_stop(); });
+        options_.stop = stop_.get_token();
+        return work(options_);
+      });
+    } catch (const Error&) {
+      if (raised_) std::rethrow_exception(raised_);
+      throw;
+    }
+  }
+
+ private:
+  std::stop_source stop_;
+  RunOptions options_;
+  std::exception_ptr raised_;
+};
+
+nb::dict info_of(const ModelInfo& info) {
+  nb::dict dict;
+  dict["name"] = info.name;
+  dict["width"] = info.shape.width;
+  dict["height"] = info.shape.height;
+  dict["channels"] = info.shape.channels;
+  dict["num_parameters"] = info.num_parameters;
+  dict["num_classes"] = info.num_classes;
+  dict["class_names"] = info.class_names;
+  dict["null_class"] = info.null_class;
+  dict["T"] = info.process.T;
+  dict["schedule"] = std::string(to_string(info.process.schedule));
+  dict["beta_start"] = info.process.beta_start;
+  dict["beta_end"] = info.process.beta_end;
+  dict["prediction"] = std::string(to_string(info.process.prediction));
+  dict["precision"] = std::string(to_string(info.precision));
+  dict["device"] = info.device;
+  dict["format"] = info.format;
+  dict["step"] = info.step;
+  dict["notes"] = info.notes;
+  return dict;
+}
+
+template <class Value>
+Value named(const std::string& what, const std::string& name) {
+  if (const auto value = value_named<Value>(name)) return *value;
+  throw Error(ErrorCode::user, what + ": unknown value \"" + name + "\"");
+}
+
+Model load(const std::string& name, const std::string& precision,
+           const std::optional<std::string>& weights, bool pull) {
+  LoadOptions options{.precision = named<Precision>("precision", precision)};
+  if (weights) options.weights = named<WeightSet>("weights", *weights);
+  return run([&](const std::stop_token& stop) {
+    return Model::load(
+        find_model(name, pull ? MissingModel::pull : MissingModel::refuse, {.stop = stop}),
+        options);
+  });
+}
+
+using Predict = std::function<nb::object(nb::object, double)>;
+
+Model from_function(const Predict& predict, std::int64_t height, std::int64_t width,
+                    std::int64_t channels, const std::string& schedule, double beta_start,
+                    double beta_end, std::int64_t T, const std::vector<double>& betas,
+                    const std::string& prediction, const std::string& name) {
+  Denoiser denoiser{.name = name,
+                    .shape = {.channels = channels, .height = height, .width = width},
+                    .process = {.schedule = named<BetaKind>("schedule", schedule),
+                                .beta_start = beta_start,
+                                .beta_end = beta_end,
+                                .T = T,
+                                .betas = betas,
+                                .prediction = named<Prediction>("prediction", prediction)}};
+  if (!betas.empty()) denoiser.process.schedule = BetaKind::list;
+  denoiser.predict = [predict, shape = denoiser.shape](const Denoiser::Call& call,
+                                                       std::span<float> output) {
+    const nb::gil_scoped_acquire acquire;
+    // A view of the state: what a function writes to it is undefined.
+    const nb::object x_t = nb::cast(
+        ArrayOut(const_cast<float*>(call.x_t.data()),
+                 {static_cast<std::size_t>(call.count), static_cast<std::size_t>(shape.height),
+                  static_cast<std::size_t>(shape.width), static_cast<std::size_t>(shape.channels)},
+                 nb::none()),
+        nb::rv_policy::reference);
+    const auto made = nb::cast<ArrayIn>(predict(x_t, call.t));
+    if (made.size() != output.size())
+      throw Error(ErrorCode::user, "the denoiser returned " + std::to_string(made.size()) +
+                                       " values for a state of " + std::to_string(output.size()));
+    std::copy(made.data(), made.data() + made.size(), output.begin());
+  };
+  return Model::from(std::move(denoiser));
+}
+
+ArrayOut sample_images(const Model& model, const Recipe& recipe, const std::optional<ArrayIn>& x_T,
+                       std::int64_t batch, int threads, const Callback& callback) {
+  SampleOptions options = options_of(recipe);
+  if (x_T) {
+    options.x_T = images_of(*x_T);
+    options.count = options.x_T->count;
+  }
+  Watched watched(batch, threads, callback);
+  return array_of(watched.run([&](const RunOptions& run) {
+    options.run = run;
+    return sample(model, options).x_0;
+  }));
+}
+
+struct PythonCodes {
+  Codes codes;
+};
+
+PythonCodes encode_images(const Model& model, const ArrayIn& pictures, const Recipe& recipe,
+                          bool exact, std::int64_t batch, int threads, const Callback& callback) {
+  const SampleOptions said = options_of(recipe);
+  const FloatImages images = images_of(pictures);
+  EncodeOptions options{.plan = said.plan,
+                        .method = exact ? EncodeMethod::exact : EncodeMethod::euler,
+                        .class_choice = said.class_choice};
+  Watched watched(batch, threads, callback);
+  return {watched.run([&](const RunOptions& run) {
+    options.run = run;
+    return encode(model, images, options);
+  })};
+}
+
+ArrayOut decode_codes(const Model& model, const PythonCodes& codes, const Recipe& recipe,
+                      std::int64_t batch, int threads, const Callback& callback) {
+  const SampleOptions said = options_of(recipe);
+  DecodeOptions options{.clip = said.plan.clip, .class_choice = said.class_choice};
+  Watched watched(batch, threads, callback);
+  return array_of(watched.run([&](const RunOptions& run) {
+    options.run = run;
+    return decode(model, codes.codes, options).x_0;
+  }));
+}
+
+nb::dict evaluate_sets(const std::string& first, const std::string& second,
+                       const std::string& extractor, const std::string& fit, bool shrink,
+                       std::uint64_t seed, int threads) {
+  const Quality quality = run([&](const std::stop_token& stop) {
+    const RunOptions options{.threads = threads, .stop = stop};
+    std::optional<FeatureExtractor> network;
+    const auto read = [&](const std::string& set) {
+      if (holds_statistics(set)) return read_statistics(set);
+      if (!network) network = FeatureExtractor::load(find_extractor(extractor));
+      return network->extract({.data = set}, named<Fit>("fit", fit), options);
+    };
+    const FeatureSet a = read(first), b = read(second);
+    return compare_sets(a, b,
+                        {.few_pictures = shrink ? FewPictures::shrink : FewPictures::refuse,
+                         .seed = seed,
+                         .threads = threads});
+  });
+  nb::dict dict;
+  const auto add = [&](const char* name, const std::optional<Measure>& measure) {
+    if (measure) dict[name] = std::pair(measure->value, measure->half_width_95);
+  };
+  add("frechet_distance", quality.frechet_distance);
+  add("kernel_distance", quality.kernel_distance);
+  add("precision", quality.precision);
+  add("recall", quality.recall);
+  add("inception_score", quality.inception_score);
+  return dict;
+}
+
+nb::dict train(const std::optional<std::string>& config, const std::string& data,
+               const std::string& out, bool resume, const std::optional<std::string>& init,
+               const std::optional<std::int64_t>& max_steps,
+               const std::optional<std::function<void(nb::dict)>>& callback) {
+  std::exception_ptr raised;
+  TrainOptions options{.config = config ? load_train_config(*config) : config_of_run(out),
+                       .data = data,
+                       .out = out,
+                       .start = resume ? Start::resume : Start::fresh,
+                       .max_steps = max_steps};
+  if (init) options.init = find_model(*init);
+  const TrainSummary summary = run([&](const std::stop_token& interrupted) {
+    std::stop_source stop;
+    const std::stop_callback link(interrupted, [&] { stop.request_stop(); });
+    options.stop = stop.get_token();
+    if (callback) {
+      options.progress = [&](const TrainProgress& progress) {
+        const nb::gil_scoped_acquire acquire;
+        nb::dict dict;
+        dict["step"] = progress.step;
+        dict["last_step"] = progress.last_step;
+        dict["epoch"] = progress.epoch;
+        dict["loss"] = progress.loss;
+        dict["mean_loss"] = progress.mean_loss;
+        dict["validation_loss"] = progress.validation_loss;
+        dict["gradient_norm"] = progress.gradient_norm;
+        dict["learning_rate"] = progress.learning_rate;
+        dict["seconds_left"] = progress.seconds_left;
+        try {
+          if (!raised) (*callback)(dict);
+        } catch (...) {
+          raised = std::current_exception();
+          stop.request_stop();
+        }
+      };
+    }
+    return train_model(options);
+  });
+  if (raised) std::rethrow_exception(raised);
+  nb::dict dict;
+  dict["ending"] = std::string(to_string(summary.ending));
+  dict["steps"] = summary.steps;
+  dict["loss"] = summary.loss;
+  dict["checkpoint"] = summary.checkpoint.string();
+  return dict;
+}
+
+void translate(const std::exception_ptr& thrown, void*) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const Error& error) {
+    const nb::object classes = nb::module_::import_("ddim.errors").attr("BY_CODE");
+    const nb::object made = classes[nb::int_(static_cast<int>(error.code()))](error.what());
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(made.ptr())), made.ptr());
+  }
+}
+
+}  // namespace
+}  // namespace ddim::python
+
+NB_MODULE(_core, m) {
+  using namespace ddim;
+  using namespace ddim::python;
+  nb::register_exception_translator(translate);
+  m.attr("__version__") = version();
+  m.def("version_details", &version_details);
+
+  nb::class_<Model>(m, "Model")
+      .def_prop_ro("info", [](const Model& model) { return info_of(model.info()); })
+      .def_prop_ro("weights_hash", [](const Model& model) { return model.weights_hash(); })
+      .def("sample", &sample_images, nb::arg("recipe"), nb::arg("x_T").none(), nb::arg("batch"),
+           nb::arg("threads"), nb::arg("callback").none())
+      .def("encode", &encode_images, nb::arg("pictures"), nb::arg("recipe"), nb::arg("exact"),
+           nb::arg("batch"), nb::arg("threads"), nb::arg("callback").none())
+      .def("decode", &decode_codes, nb::arg("codes"), nb::arg("recipe"), nb::arg("batch"),
+           nb::arg("threads"), nb::arg("callback").none())
+      .def("draw_noise",
+           [](const Model& model, std::uint64_t seed, std::int64_t count, std::int64_t first) {
+             return array_of(draw_noise(model, seed, count, first));
+           })
+      .def("load_pictures",
+           [](const Model& model, const std::vector<std::string>& files, const std::string& fit) {
+             return array_of(
+                 load_pictures(model, {files.begin(), files.end()}, named<Fit>("fit", fit)));
+           })
+      .def("plan", [](const Model& model, const Recipe& recipe) {
+        return to_json(make_plan(model, options_of(recipe).plan));
+      });
+  nb::class_<PythonCodes>(m, "Codes")
+      .def_prop_ro(
+          "x_T", [](const PythonCodes& codes) { return array_of(codes.codes.x_T); },
+          nb::rv_policy::move)
+      .def_prop_ro("tau", [](const PythonCodes& codes) { return codes.codes.tau; })
+      .def_prop_ro("nfe", [](const PythonCodes& codes) { return codes.codes.nfe; })
+      .def_prop_ro("residual", [](const PythonCodes& codes) { return codes.codes.residual; })
+      .def("save", [](const PythonCodes& codes, const std::string& path, bool overwrite) {
+        write_codes(path, codes.codes, overwrite ? Overwrite::allow : Overwrite::refuse);
+      });
+  m.def("make_codes", [](const ArrayIn& x_T, const std::vector<double>& tau) {
+    return PythonCodes{{.x_T = images_of(x_T), .tau = tau}};
+  });
+  m.def("read_codes", [](const std::string& path) { return PythonCodes{read_codes(path)}; });
+  m.def("load", &load);
+  m.def("from_function", &from_function);
+  m.def("interpolate", [](const ArrayIn& ends, std::int64_t frames) {
+    return array_of(interpolate(images_of(ends), frames));
+  });
+  m.def("models", [](const std::string& folder) {
+    std::vector<std::map<std::string, std::string>> models;
+    for (const FoundModel& model : find_models(folder))
+      models.push_back({{"name", model.name},
+                        {"folder", model.folder.string()},
+                        {"place", std::string(to_string(model.place))}});
+    return models;
+  });
+  m.def("evaluate", &evaluate_sets);
+  m.def("train", &train, nb::arg("config").none(), nb::arg("data"), nb::arg("out"),
+        nb::arg("resume"), nb::arg("init").none(), nb::arg("max_steps").none(),
+        nb::arg("callback").none());
+}

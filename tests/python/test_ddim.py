@@ -1,0 +1,203 @@
+"""Tests of the Python module, run by tests/python/run.sh: python -m unittest with `ddim` installed."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import ddim
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def program(*words):
+    return subprocess.run([sys.executable, "-m", "ddim", *words], capture_output=True, text=True, check=True).stdout
+
+
+class Ddim(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model = ddim.load("fashion-mnist")
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+
+    def test_draws_what_the_program_draws(self):
+        drawn = self.model.sample(steps=3, count=2, seed=7, eta=0.5, clip="rederive-eps")
+        self.assertEqual(drawn.shape, (2, 32, 32, 1))
+        self.assertEqual(drawn.dtype, np.float32)
+        out = self.folder / "program.npz"
+        program("sample", "--model", "fashion-mnist", "--steps", "3", "--count", "2", "--seed", "7", "--eta", "0.5",
+                "--clip", "rederive-eps", "--out", str(out), "--quiet")  # fmt: skip
+        np.testing.assert_array_equal(ddim.to_bytes(drawn), np.load(out)["arr_0"])
+        np.testing.assert_array_equal(self.model.sample(steps=3, seed=7, first_image=1, eta=0.5, clip="rederive-eps",
+                                                        batch=1, threads=1)[0], drawn[1])  # fmt: skip
+
+    def test_starts_from_given_noise(self):
+        noise = self.model.noise(5, count=3)
+        np.testing.assert_array_equal(self.model.sample(steps=2, noise=noise), self.model.sample(steps=2, seed=5, count=3))
+        line = self.model.interpolate([5, 6], frames=3, steps=2)
+        np.testing.assert_array_equal(line[0], self.model.sample(steps=2, seed=5)[0])
+        self.assertEqual(ddim.interpolate(self.model.noise(1, 4), 3).shape, (9, 32, 32, 1))
+
+    def test_encodes_and_decodes(self):
+        picture = self.model.load_pictures([ROOT / "docs/pictures/boot.png"], fit="pad")
+        codes = self.model.encode(picture, steps=10, exact=True)
+        self.assertEqual(len(codes.tau), 10)
+        self.assertLess(np.abs(self.model.decode(codes) - picture).max(), 0.05)
+        codes.save(str(self.folder / "codes.safetensors"), False)
+        again = ddim.read_codes(self.folder / "codes.safetensors")
+        np.testing.assert_array_equal(self.model.decode(again), self.model.decode(ddim.codes(codes.x_T, codes.tau)))
+        as_bytes = self.model.encode(ddim.to_bytes(picture), steps=2)  # bytes are pictures, too
+        self.assertLess(np.abs(as_bytes.x_T - self.model.encode(picture, steps=2).x_T).max(), 0.1)
+
+    def test_a_function_of_ours_is_a_model(self):
+        # Data that are one picture: the best prediction of the noise is known.
+        mean, T = np.float32(0.25), 1000
+        alpha_bar = np.cumprod(1 - np.linspace(1e-4, 0.02, T))
+
+        def predict(x_t, t):
+            a = alpha_bar[int(t)]
+            return (x_t - np.sqrt(a) * mean) / np.sqrt(1 - a)
+
+        model = ddim.from_function(predict, (4, 5, 2))
+        drawn = model.sample(steps=20, count=3)
+        self.assertEqual(drawn.shape, (3, 4, 5, 2))
+        self.assertLess(np.abs(drawn - mean).max(), 1e-4)
+        with self.assertRaisesRegex(ZeroDivisionError, "mine"):
+            ddim.from_function(lambda x, t: (_ for _ in ()).throw(ZeroDivisionError("mine")), (4, 5, 2)).sample(steps=2)
+        with self.assertRaisesRegex(ddim.RequestError, "returned"):
+            ddim.from_function(lambda x, t: x[:, :2], (4, 5, 2)).sample(steps=2)
+        with self.assertRaises(ddim.NumericError):
+            ddim.from_function(lambda x, t: x * np.nan, (4, 5, 2)).sample(steps=2)
+
+    def test_progress_and_errors_of_callbacks(self):
+        calls = []
+        self.model.sample(steps=4, count=2, callback=lambda done, total: calls.append((done, total)))
+        self.assertEqual(calls[-1], (8, 8))
+
+        def raising(done, total):
+            raise KeyError("stop here")
+
+        with self.assertRaises(KeyError):
+            self.model.sample(steps=50, count=4, callback=raising)
+
+    def test_releases_the_lock(self):
+        counted = 0
+        drawing = threading.Thread(target=lambda: self.model.sample(steps=30, count=2))
+        drawing.start()
+        while drawing.is_alive():
+            counted += 1
+            time.sleep(0.001)
+        self.assertGreater(counted, 3)
+
+    def test_ctrl_c_ends_a_run(self):
+        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        with self.assertRaises(KeyboardInterrupt):
+            self.model.sample(steps=1000, count=64)
+        self.assertEqual(self.model.sample(steps=1).shape, (1, 32, 32, 1))  # and hurts nothing
+
+    def test_plan_models_info(self):
+        plan = self.model.plan(steps=5, tau=[0, 10, 500, 999])
+        self.assertEqual([step["t"] for step in plan["steps"]], [999, 500, 10, 0])
+        self.assertIn("fashion-mnist", [model["name"] for model in ddim.models()])
+        self.assertEqual(self.model.info["width"], 32)
+        self.assertEqual(len(self.model.weights_hash), 64)
+        self.assertIn("fashion-mnist", repr(self.model))
+        self.assertTrue(program("--version").startswith("ddim " + ddim.__version__))
+
+    def test_what_is_wrong_is_said(self):
+        for error, words, call in [
+            (ddim.RequestError, "steps must be", lambda: self.model.sample(steps=2000)),
+            (ValueError, "no-such-model", lambda: ddim.load("no-such-model")),
+            (ddim.RequestError, "class", lambda: self.model.sample(class_=3)),
+            (ddim.RequestError, "unknown class", lambda: self.model.sample(class_="boot")),
+            (ddim.Error, "sampler", lambda: self.model.sample(sampler="best")),
+            (ddim.RequestError, "output", lambda: self.model.sample(steps=1, output="jpeg")),
+            (ddim.RequestError, "steps must be a number", lambda: self.model.sample(steps=[1, 2])),
+            (OSError, "nowhere", lambda: ddim.read_codes("/nowhere")),
+            (ddim.Error, "32x32x1", lambda: self.model.encode(np.zeros((1, 8, 8, 3)))),
+            (TypeError, "", lambda: self.model.sample(noise=np.zeros((32, 32, 1)))),
+        ]:
+            with self.subTest(words), self.assertRaisesRegex(error, words):
+                call()
+
+    def test_evaluates_and_trains(self):
+        pictures = self.folder / "pictures"
+        pictures.mkdir()
+        program("sample", "--model", "fashion-mnist", "--steps", "2", "--count", "8", "--out", str(pictures), "--quiet")
+        other = self.folder / "other"
+        program("sample", "--model", "fashion-mnist", "--steps", "3", "--count", "8", "--out", str(other), "--quiet")
+        found = ddim.evaluate(pictures, other, shrink=True)
+        self.assertGreater(found["frechet_distance"][0], 0)
+        config = self.folder / "small.toml"
+        config.write_text("[data]\nresolution = 32\n[model]\nchannels = 1\nblock_out_channels = [32]\nlayers_per_block = 1\n"
+                          "attention_levels = []\n[training]\nbatch = 2\nshards = 1\nsteps = 3\nwarmup_steps = 1\n")  # fmt: skip
+        steps = []
+        done = ddim.train(config, data=pictures, out=self.folder / "run", callback=lambda p: steps.append(p["step"]))
+        self.assertEqual((done["ending"], steps), ("finished", [1, 2, 3]))
+        self.assertEqual(ddim.load(self.folder / "run").sample(steps=1).shape, (1, 32, 32, 1))
+
+
+class WithPillow(unittest.TestCase):
+    def test_pictures_of_pil(self):
+        try:
+            import PIL.Image
+        except ImportError:
+            self.skipTest("Pillow is not installed")
+        (picture,) = ddim.load("fashion-mnist").sample(steps=1, output="pil")
+        self.assertIsInstance(picture, PIL.Image.Image)
+        self.assertEqual(picture.size, (32, 32))
+
+
+class WithPyTorch(unittest.TestCase):
+    def test_tensors_share_memory(self):
+        try:
+            import torch
+        except ImportError:
+            self.skipTest("PyTorch is not installed")
+
+        def predict(x_t, t):
+            x = torch.from_dlpack(x_t)
+            self.assertEqual(x.data_ptr(), x_t.ctypes.data)  # no copy
+            return x * 0.5
+
+        half = ddim.from_function(predict, (3, 4, 1))
+        same = ddim.from_function(lambda x_t, t: x_t * np.float32(0.5), (3, 4, 1))
+        np.testing.assert_array_equal(half.sample(steps=5), same.sample(steps=5))
+        noise = torch.from_numpy(same.noise(3))
+        np.testing.assert_array_equal(same.sample(steps=5, noise=noise), same.sample(steps=5, seed=3))
+
+    def test_equals_ddim_scheduler_of_diffusers(self):
+        try:
+            import torch
+            from diffusers import DDIMScheduler, UNet2DModel
+        except ImportError:
+            self.skipTest("PyTorch and diffusers are not installed")
+        torch.manual_seed(1)
+        unet = UNet2DModel(sample_size=8, in_channels=3, out_channels=3, block_out_channels=(32, 64), layers_per_block=1,
+                           down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"))  # fmt: skip
+        unet.eval()
+
+        def predict(x_t, t):
+            with torch.no_grad():
+                return unet(torch.from_dlpack(x_t).permute(0, 3, 1, 2), t).sample.permute(0, 2, 3, 1).contiguous()
+
+        model = ddim.from_function(predict, (8, 8, 3))
+        for spacing in ("leading", "trailing"):
+            scheduler = DDIMScheduler(clip_sample=False, timestep_spacing=spacing)
+            scheduler.set_timesteps(10)
+            x = torch.from_numpy(model.noise(2, 2)).permute(0, 3, 1, 2)
+            with torch.no_grad():
+                for t in scheduler.timesteps:
+                    x = scheduler.step(unet(x, t).sample, t, x).prev_sample
+            ours = model.sample(steps=10, tau=f"diffusers-{spacing}", seed=2, count=2)
+            self.assertLess(np.abs(ours - x.permute(0, 2, 3, 1).numpy()).max(), 1e-5 * max(1, np.abs(ours).max()))
+
+
+if __name__ == "__main__":
+    unittest.main()
