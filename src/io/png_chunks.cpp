@@ -79,7 +79,9 @@ PngPieces choose_png_pieces(std::span<const std::byte> file) {
       chosen.warning = concat(rest.size(), " bytes after the end");
     return chosen;
   }
-  chosen.pieces.push_back(rest);
+  // The decoder would ask for memory for all of an ancillary chunk that ends early.
+  const bool is_ancillary = rest.size() >= 8 && std::to_integer<char>(rest[4]) >= 'a';
+  if (!is_ancillary) chosen.pieces.push_back(rest);
   return chosen;
 }
 

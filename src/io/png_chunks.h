@@ -17,7 +17,7 @@ struct PngPieces {
 /// The chunks that say what the pixels are, and texts. Left out are: how colours are to be shown
 /// (samples are taken as they are), animations, private chunks, and, with a warning, ancillary
 /// chunks with a wrong checksum, texts that are long or many, and what follows the end. What is no
-/// chunk is passed on, for the decoder to refuse.
+/// chunk is passed on, for the decoder to refuse, unless it begins as an ancillary one.
 PngPieces choose_png_pieces(std::span<const std::byte> file);
 
 }  // namespace ddim::engine::io

@@ -6,6 +6,7 @@
 
 #include <random>
 
+#include "io/png_chunks.h"
 #include "tests/io/safetensors_bytes.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
@@ -219,6 +220,18 @@ TEST(Png, WhatSaysNothingOfThePixelsMayBeOdd) {
   // Compressed data that go on after the last row.
   EXPECT_EQ(decode(png_of(1, 1, 8, 0, string("\0\5surplus", 9))).pixels,
             (std::vector<std::uint8_t>{5}));
+}
+
+TEST(Png, AnAncillaryChunkThatEndsEarlyIsNotPassedOn) {
+  const std::string head = kSignature + header_chunk(3, 3, 8, 0);
+  for (const char* type : {"eXIf", "tEXt", "iCCP", "sPLT"}) {  // the first: 1.1 GB in libpng 1.6.39
+    const std::string file = head + std::string("\x45\0\0\x1a", 4) + type + "few bytes";
+    EXPECT_EQ(choose_png_pieces(bytes_of(file)).pieces.size(), 2U) << type;
+    expect_error(ErrorCode::corrupt, HasSubstr("a.png"),
+                 [&] { decode_png_picture(bytes_of(file), "a.png"); });
+  }
+  const std::string cut = head + std::string("\0\0\1\0IDAT", 8) + "few bytes";
+  EXPECT_EQ(choose_png_pieces(bytes_of(cut)).pieces.size(), 3U);
 }
 
 TEST(Png, SixteenBitsAreKeptAndExifTurns) {
