@@ -74,6 +74,8 @@ constexpr HelpRow kRows[] = {
     {"Output", "--unet-ema", kRare},
     {"Output", "--old-attention-names", kRare},
     {"Output", "--resume"},
+    {"Output", "--resume-from"},
+    {"Output", "--override"},
     {"Output", "--name"},
     {"Output", "--overwrite"},
     {"Output", "--json"},

@@ -133,6 +133,21 @@ void add_train_command(Command root) {
           .excludes(flags->out_option)
           .type_name("RUN");
   command
+      .add_option("--resume-from", options.resume_from,
+                  "Resume from the checkpoint of this step instead of the newest; what came after "
+                  "it is kept in the run's folder, under abandoned-1/")
+      .needs(resume)
+      .type_name("STEP")
+      .non_negative();
+  command
+      .add_option(
+          "--override", options.overrides,
+          "Resume with another value of a key of the configuration, such as "
+          "training.learning_rate=1e-4; give it once per key. What would change the meaning "
+          "of the run is refused")
+      .needs(resume)
+      .type_name("KEY=VALUE");
+  command
       .add_option(
           "--init", flags->init,
           "Start from this model; a checkpoint of ddim or of the official code also supplies "

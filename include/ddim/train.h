@@ -17,8 +17,8 @@ namespace ddim {
 
 enum class Start {
   fresh,   ///< the run's folder must not exist, or be empty
-  resume,  ///< go on from the newest complete checkpoint in it; a run that was stopped ends with
-           ///< the same bits as one that was not
+  resume,  ///< go on from the newest complete checkpoint in it (or another: resume_from); a run
+           ///< that was stopped ends with the same bits as one that was not
 };
 
 /// How far a training run is, after one of its steps.
@@ -45,6 +45,13 @@ struct TrainOptions {
   /// The run's folder: configuration, checkpoints, samples, metrics.
   std::filesystem::path out = {};
   Start start = Start::fresh;
+  /// Resume from the checkpoint of this step instead of the newest. What the run did after it is
+  /// moved into a folder of its own, abandoned-1 and so on.
+  std::optional<std::int64_t> resume_from = {};
+  /// Other values from here on, for a run that is resumed: "training.learning_rate=1e-4". Only for
+  /// keys that may change in a run: those of [output], and in [training] steps, what sets the
+  /// learning rate, clip_norm, skip_spikes, weight_decay, ema_decay, ema_warmup and threads.
+  std::vector<std::string> overrides = {};
   /// A model to go on from instead of random weights, for a fresh run: anything that Model::load()
   /// takes, of the network that the configuration names. A checkpoint of ddim train or of the DDIM
   /// paper's code brings its average, Adam's state and its number of steps.
@@ -72,9 +79,10 @@ struct Names<TrainEnding> {
 
 struct TrainSummary {
   TrainEnding ending = TrainEnding::finished;
-  std::int64_t steps = 0;              ///< done in all
-  std::int64_t steps_here = 0;         ///< done in this call
-  std::int64_t steps_refused = 0;      ///< of `steps`: loss or gradient not finite, weights kept
+  std::int64_t steps = 0;       ///< done in all
+  std::int64_t steps_here = 0;  ///< done in this call
+  /// Of `steps`: loss or gradient not finite, or a spike (training.skip_spikes); weights kept.
+  std::int64_t steps_refused = 0;
   double loss = 0.0;                   ///< of the last step done here
   double ms_per_image = 0.0;           ///< of the steps done here, without samples and checkpoints
   std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
@@ -84,14 +92,17 @@ struct TrainSummary {
 };
 
 /// Trains a network from scratch, and keeps in options.out:
-///   config.toml                  the resolved configuration
+///   config.toml                  the resolved configuration, with all overrides
+///   overrides.csv                step, key, value before and after of each override
+///   abandoned-1/ ...             what was done after a step that was resumed from
 ///   data.txt                     where the training pictures are
 ///   classes.csv                  number, name and pictures of each class, where they have names
 ///   metrics.csv, metrics.jsonl   a line every output.log_every_steps
 ///   loss.svg                     plot_run(), drawn with each checkpoint
 ///   tensorboard/                 the same numbers for TensorBoard, with output.tensorboard
-///   checkpoints/                 the newest output.keep_checkpoints, and one at the end in any
-///   case samples/step-00001000.png    a grid from the averaged weights, always from the same noise
+///   checkpoints/                 the newest output.keep_checkpoints, one at the end in any case,
+///                                and the last healthy one while those after it are not
+///   samples/step-00001000.png    a grid from the averaged weights, always from the same noise
 ///   .lock                        held while training
 /// Error(user) for a configuration, data or folder that cannot be, or when another process trains
 /// there; Error(corrupt) for damaged data or checkpoints; Error(numeric) when training diverges,

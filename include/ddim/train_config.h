@@ -92,6 +92,9 @@ struct OptimisationConfig {
   /// * weight_decay. 0 = Adam.
   double weight_decay = 0.0;
   double clip_norm = 1.0;  ///< of the whole gradient; 0 = not clipped
+  /// Leave out a step whose loss or norm of the gradient lies more than this many standard
+  /// deviations above the mean of the last 128 steps (of at least 32). 0 = none is left out.
+  double skip_spikes = 0.0;
   Loss loss = Loss::mean;
   /// Weights of the losses of single steps t (Hang et al. 2023, arXiv:2303.09556), with this gamma
   /// (5 in the paper): min(SNR, gamma) / SNR for eps, min(SNR, gamma) for x_0 and

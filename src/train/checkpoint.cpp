@@ -1,6 +1,7 @@
 #include "train/checkpoint.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "base/error.h"
@@ -37,7 +38,88 @@ std::vector<std::int64_t> dims_of(const Tensor& tensor) {
   return {dims.begin(), dims.end()};
 }
 
+constexpr const char* kStateFile = "state.safetensors";
+constexpr const char* kHealthy = "good";
+constexpr const char* kHealthKey = "health";
+constexpr const char* kRecentStepsKey = "recent_steps";
+constexpr const char* kLowestLossKey = "lowest_loss";
+
+StateValues values_of(const TrainingState& state) {
+  StateValues result{.network = state.average.config(), .step = state.step};
+  for (const auto& [name, tensor] : named_tensors(state))
+    result.tensors.push_back({name, dims_of(tensor), tensor.values<float>()});
+  const std::string problem = state.problem();
+  result.metadata = {{"format", "ddim training state 1"},
+                     {"step", std::to_string(state.step)},
+                     {"updates", std::to_string(state.updates)},
+                     {"refused_in_a_row", std::to_string(state.refused_in_a_row)},
+                     {kRecentStepsKey, state.losses.steps_text()},
+                     {kLowestLossKey, number_text(state.losses.lowest_mean())},
+                     {kHealthKey, problem.empty() ? kHealthy : problem}};
+  return result;
+}
+
+std::vector<io::TensorSource> sources_of(const StateValues& state) {
+  std::vector<io::TensorSource> sources;
+  for (const StateValues::Values& tensor : state.tensors)
+    sources.push_back({.name = tensor.name, .shape = tensor.shape, .values = tensor.values});
+  return sources;
+}
+
+/// The averaged weights under the names of the network's parameters.
+std::vector<io::TensorSource> average_of(const StateValues& state) {
+  std::vector<io::TensorSource> sources;
+  for (io::TensorSource source : sources_of(state)) {
+    if (!source.name.starts_with(model::kAveragePrefix)) continue;
+    source.name.erase(0, model::kAveragePrefix.size());
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+/// The last losses; none in a checkpoint of an earlier version.
+LossHistory losses_in(const io::SafetensorsFile& file) {
+  LossHistory losses;
+  const auto steps = file.metadata().find(kRecentStepsKey);
+  const auto lowest = file.metadata().find(kLowestLossKey);
+  if (steps == file.metadata().end() && lowest == file.metadata().end()) return losses;
+  double lowest_mean = -1.0;
+  if (lowest != file.metadata().end()) {
+    const std::string& text = lowest->second;
+    std::from_chars(text.data(), text.data() + text.size(), lowest_mean);
+  }
+  if (steps == file.metadata().end() || !losses.restore(steps->second, lowest_mean))
+    fail(ErrorCode::corrupt, file.path().string(), ": metadata ", kRecentStepsKey, " and ",
+         kLowestLossKey, " must be the losses of the last steps");
+  return losses;
+}
+
 }  // namespace
+
+const StateValues& StateCopy::take(const TrainingState& state) {
+  values_ = values_of(state);
+  memory_.resize(static_cast<std::size_t>(num_bytes_of_copy(state)) / sizeof(float));
+  std::span<float> rest = memory_;
+  for (StateValues::Values& tensor : values_.tensors) {
+    const std::span<float> copy = rest.first(tensor.values.size());
+    std::ranges::copy(tensor.values, copy.begin());
+    tensor.values = copy;
+    rest = rest.subspan(copy.size());
+  }
+  return values_;
+}
+
+std::int64_t num_bytes_of_copy(const TrainingState& state) {
+  std::int64_t count = 0;
+  for (const auto& [name, tensor] : named_tensors(state)) count += tensor.shape().size();
+  return count * static_cast<std::int64_t>(sizeof(float));
+}
+
+std::string problem_of_checkpoint(const fs::path& folder) {
+  const io::SafetensorsFile file = io::SafetensorsFile::open(folder / kStateFile);
+  const auto health = file.metadata().find(kHealthKey);
+  return health == file.metadata().end() || health->second == kHealthy ? "" : health->second;
+}
 
 CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
   make_folders(folder_);
@@ -77,7 +159,25 @@ CheckpointStore::Newest CheckpointStore::find_newest() {
   return newest;
 }
 
+fs::path CheckpointStore::find(std::int64_t step) {
+  const fs::path folder = folder_ / model::checkpoint_name(step);
+  if (!fs::exists(folder)) {
+    const std::vector<fs::path> there = model::checkpoints_in(folder_);
+    fail(ErrorCode::user, "train: there is no checkpoint of step ", step, " in ", folder_.string(),
+         there.empty() ? "" : "; there are ",
+         join(there, ", ", [](const fs::path& each) { return each.filename().string(); }));
+  }
+  if (const std::optional<std::string> problem = verify(folder))
+    fail(ErrorCode::corrupt, *problem, "; resume from another checkpoint");
+  return folder;
+}
+
 fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& config,
+                               std::uint32_t data_fingerprint, const io::ModelNames& names) {
+  return save(values_of(state), config, data_fingerprint, names);
+}
+
+fs::path CheckpointStore::save(const StateValues& state, const TrainConfig& config,
                                std::uint32_t data_fingerprint, const io::ModelNames& names) {
   const fs::path path = folder_ / model::checkpoint_name(state.step);
   if (fs::exists(path)) {
@@ -87,24 +187,13 @@ fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& co
     for (int i = 2; fs::exists(aside); ++i) aside = concat(path.string(), ".damaged-", i);
     fs::rename(path, aside);
   }
-  std::vector<io::TensorSource> sources;
-  const auto tensors = named_tensors(state);
-  for (const auto& [name, tensor] : tensors)
-    sources.push_back({.name = name, .shape = dims_of(tensor), .values = tensor.values<float>()});
-  io::Metadata metadata{{"format", "ddim training state 1"},
-                        {"step", std::to_string(state.step)},
-                        {"updates", std::to_string(state.updates)},
-                        {"refused_in_a_row", std::to_string(state.refused_in_a_row)},
-                        {"data_crc32", std::to_string(data_fingerprint)}};
+  io::Metadata metadata = state.metadata;
+  metadata.emplace("data_crc32", std::to_string(data_fingerprint));
 
   DurableFolder folder(path, Manifest::write);
-  std::vector<Tensor> average;
-  for (const Parameter* parameter : state.average.parameters()) average.push_back(parameter->value);
-  model::write_model_files(folder, state.average.config(),
-                           model::weight_sources(state.average, average, io::StoredType::f32),
+  model::write_model_files(folder, state.network, average_of(state),
                            model::file_config(config.diffusion), names);
-  folder.write_file("state.safetensors",
-                    io::safetensors_content(std::move(sources), std::move(metadata)));
+  folder.write_file(kStateFile, io::safetensors_content(sources_of(state), std::move(metadata)));
   folder.write_file("config.toml", to_toml(config));
   folder.commit();
   verified_.insert(path);
@@ -113,9 +202,17 @@ fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& co
 
 void CheckpointStore::remove_old(std::int64_t keep) {
   std::int64_t kept = 0;
+  bool newer_is_healthy = true, has_healthy = false, has_trusted = false;
   for (const fs::path& folder : model::checkpoints_in(folder_)) {
     if (!is_known_complete(folder)) continue;
-    if (++kept <= keep) continue;
+    // What is trusted is not looked at any more.
+    const bool healthy = !has_trusted && problem_of_checkpoint(folder).empty();
+    const bool trusted = healthy && newer_is_healthy;
+    const bool needed = trusted || (healthy && !has_healthy);
+    newer_is_healthy = healthy;
+    has_healthy = has_healthy || healthy;
+    has_trusted = has_trusted || trusted;
+    if (++kept <= keep || needed) continue;
     // Renamed first, so that a removal that is cut short leaves no folder of a checkpoint's name.
     fs::path doomed = folder;
     doomed += ".tmp-0";
@@ -125,16 +222,45 @@ void CheckpointStore::remove_old(std::int64_t keep) {
   }
 }
 
+std::optional<fs::path> CheckpointStore::last_trusted() {
+  bool newer_is_healthy = true;
+  for (const fs::path& folder : model::checkpoints_in(folder_)) {
+    if (!is_known_complete(folder)) continue;
+    const bool healthy = problem_of_checkpoint(folder).empty();
+    if (healthy && newer_is_healthy) return folder;
+    newer_is_healthy = healthy;
+  }
+  return std::nullopt;
+}
+
+std::vector<fs::path> CheckpointStore::move_later_than(std::int64_t step, const fs::path& folder) {
+  const fs::path last = folder_ / model::checkpoint_name(step);
+  std::vector<fs::path> moved;
+  for (const fs::path& checkpoint : model::checkpoints_in(folder_)) {
+    if (checkpoint == last) break;
+    const fs::path place = folder / checkpoint.filename();
+    fs::rename(checkpoint, place);
+    verified_.erase(checkpoint);
+    moved.push_back(place);
+  }
+  sync_file_system(folder_);
+  return moved;
+}
+
 void load_checkpoint(const fs::path& folder, const TrainConfig& config,
-                     std::uint32_t data_fingerprint, TrainingState& state) {
-  const io::SafetensorsFile file = io::SafetensorsFile::open(folder / "state.safetensors");
+                     std::uint32_t data_fingerprint, TrainingState& state,
+                     const AcceptedChanges& accepted) {
+  const io::SafetensorsFile file = io::SafetensorsFile::open(folder / kStateFile);
+  LossHistory losses = losses_in(file);
   const std::int64_t step = file.metadata_count("step");
   const std::vector<std::string> different =
-      differences(config, load_train_config(folder / "config.toml"), step);
+      differences(config, load_train_config(folder / "config.toml"), step, accepted);
   if (!different.empty()) {
-    fail(ErrorCode::user, "train: cannot resume from ", folder.string(),
-         ": the configuration has changed:\n  ", join(different, "\n  "),
-         "\nResume with the old values, or start a new run in another folder.");
+    fail(
+        ErrorCode::user, "train: cannot resume from ", folder.string(),
+        ": the configuration has changed:\n  ", join(different, "\n  "),
+        "\nResume with the old values, say --override KEY=VALUE for a key that may change in a run "
+        "(training.learning_rate ...), or start a new run in another folder.");
   }
   const std::int64_t stored_fingerprint = file.metadata_count("data_crc32");
   require(stored_fingerprint == data_fingerprint, "train: cannot resume from ", folder.string(),
@@ -157,6 +283,7 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
   state.step = step;
   state.updates = file.metadata_count("updates");
   state.refused_in_a_row = file.metadata_count("refused_in_a_row");
+  state.losses = std::move(losses);
 }
 
 }  // namespace ddim::engine::train

@@ -23,6 +23,8 @@
 #include "model/run_folder.h"
 #include "run/reporter.h"
 #include "train/checkpoint.h"
+#include "train/checkpoint_writer.h"
+#include "train/config_changes.h"
 #include "train/exchange.h"
 #include "train/held_out.h"
 #include "train/loss_plot.h"
@@ -130,6 +132,13 @@ class LogInterval {
   double seconds_ = 0.0;
 };
 
+/// What to add to a sentence on a checkpoint that is not healthy.
+std::string trusted_text(const std::optional<fs::path>& trusted) {
+  if (!trusted) return "";
+  const std::string name = trusted->filename().string();
+  return concat("; the last that is to be trusted, ", name, ", is kept");
+}
+
 /// The configuration with the path of data.validation as it is seen from everywhere.
 TrainConfig with_absolute_paths(TrainConfig config) {
   std::string& source = config.data.validation.source;
@@ -137,9 +146,50 @@ TrainConfig with_absolute_paths(TrainConfig config) {
   return config;
 }
 
+/// The checkpoint that a run goes on from; nothing for one that has none yet.
+std::optional<fs::path> resume_point(const TrainOptions& options, CheckpointStore& checkpoints,
+                                     Progress& progress) {
+  if (options.resume_from) return checkpoints.find(*options.resume_from);
+  const CheckpointStore::Newest newest = checkpoints.find_newest();
+  for (const std::string& skipped : newest.skipped) progress.line("resume: " + skipped);
+  if (!newest.folder && !newest.skipped.empty())
+    fail(ErrorCode::corrupt, "train: no checkpoint in ", options.out.string(),
+         " is complete; the newest: ", newest.skipped.front());
+  if (!newest.folder) {
+    progress.line("resume: no checkpoint yet; starting from the beginning");
+    return std::nullopt;
+  }
+  if (const std::string problem = problem_of_checkpoint(*newest.folder); !problem.empty())
+    progress.line(concat("resume: ", newest.folder->filename().string(),
+                         " is not healthy: ", problem, trusted_text(checkpoints.last_trusted())));
+  return newest.folder;
+}
+
+/// Moves what a run did after `step` aside, so that it can do these steps again: checkpoints, and
+/// a copy of the metrics.
+void abandon_later_steps(const TrainOptions& options, std::int64_t step,
+                         CheckpointStore& checkpoints, Progress& progress) {
+  const std::vector<fs::path> all = model::checkpoints_in(options.out / model::kCheckpointsFolder);
+  if (all.empty() || all.front().filename() == model::checkpoint_name(step)) return;
+  fs::path folder;
+  for (int i = 1; folder.empty() || is_there(folder); ++i)
+    folder = options.out / concat("abandoned-", i);
+  make_folders(folder / model::kCheckpointsFolder);
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
+  for (const char* name : {"metrics.csv", "metrics.jsonl"})
+    if (const auto text = read_file_if_there(options.out / name, kMaxBytes))
+      write_file_durably(folder / name, *text, Overwrite::refuse);
+  const std::size_t count =
+      checkpoints.move_later_than(step, folder / model::kCheckpointsFolder).size();
+  progress.line(concat("resume: ", count_of(static_cast<std::int64_t>(count), "checkpoints"),
+                       " after step ", step, " moved to ", folder.string(),
+                       "; remove it when nobody needs it"));
+}
+
 TrainSummary train(const TrainOptions& options, const Device& device) {
-  const TrainConfig config = with_absolute_paths(options.config);
-  validate(config);
+  require(options.start == Start::resume || (!options.resume_from && options.overrides.empty()),
+          "train: a step to resume from and overrides are for a run that is resumed");
+  const TrainConfig config = with_overrides(with_absolute_paths(options.config), options.overrides);
   Progress progress(std::clog, run::style_of(options.show_progress), "steps");
 
   require(!options.init || options.start == Start::fresh,
@@ -195,17 +245,21 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   if (options.init)  // what a resumed run begins with
     checkpoints.save(state, config, fingerprint, names);
   if (options.start == Start::resume) {
-    const CheckpointStore::Newest newest = checkpoints.find_newest();
-    for (const std::string& skipped : newest.skipped) progress.line("resume: " + skipped);
-    if (newest.folder) {
-      load_checkpoint(*newest.folder, config, fingerprint, state);
-      progress.line("resume: from " + newest.folder->string());
-    } else if (!newest.skipped.empty()) {
-      fail(ErrorCode::corrupt, "train: no checkpoint in ", options.out.string(),
-           " is complete; the newest: ", newest.skipped.front());
-    } else {
-      progress.line("resume: no checkpoint yet; starting from the beginning");
+    std::vector<ConfigChange> changes = changes_between(options.config, config, 0);
+    AcceptedChanges accepted;
+    accept(read_changes(options.out), accepted);
+    accept(changes, accepted);
+    if (const std::optional<fs::path> from = resume_point(options, checkpoints, progress)) {
+      load_checkpoint(*from, config, fingerprint, state, accepted);
+      progress.line("resume: from " + from->string());
     }
+    if (options.resume_from) abandon_later_steps(options, state.step, checkpoints, progress);
+    for (ConfigChange& change : changes) {
+      change.step = state.step;
+      progress.line(concat("resume: ", change.key, " is ", change.after, " from here on, was ",
+                           change.before));
+    }
+    record_changes(options.out, changes);
   }
   write_run_files(options, data_path, config, classes);
   MetricsLog metrics(options.out, state.step);
@@ -228,14 +282,26 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
   const std::int64_t updates_before = state.updates;
   LogInterval interval;
   RecentSteps recent;
-  const auto save = [&] {
-    result.checkpoint = checkpoints.save(state, config, fingerprint, names);
-    checkpoints.remove_old(output.keep_checkpoints);
+  CheckpointWriter writer(checkpoints, {.config = config,
+                                        .data_fingerprint = fingerprint,
+                                        .names = names,
+                                        .keep = output.keep_checkpoints});
+  const auto tell_saved = [&](const std::optional<SavedCheckpoint>& saved) {
+    if (!saved) return;
+    result.checkpoint = saved->folder;
     progress.line("saved " + result.checkpoint.string());
+    if (!saved->problem.empty())
+      progress.line(concat("warning: ", saved->folder.filename().string(),
+                           " is not healthy: ", saved->problem, trusted_text(saved->trusted)));
     const std::vector<MetricsLine> lines = read_metrics(options.out);
     if (!lines.empty())
       write_file_durably(options.out / kPlotFile, loss_plot(names.model, lines), Overwrite::allow);
   };
+  const bool saves_beside =
+      state.step / output.checkpoint_every_steps < (last_step - 1) / output.checkpoint_every_steps;
+  if (saves_beside)
+    progress.line(concat("checkpoints: written while training goes on, from a copy of ",
+                         num_bytes_of_copy(state) / 1'000'000, " MB in memory"));
 
   progress.begin(state.step, last_step);
   while (state.step < last_step && !options.stop.stop_requested()) {
@@ -246,7 +312,11 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
     ++result.steps_here;
     result.loss = report.loss;
     interval.add(report, seconds);
+    tell_saved(writer.finished());
     if (!report.refused.empty()) progress.line("skipped " + report.refused);
+    if (!report.spike.empty())
+      progress.line(
+          concat("spike: ", report.spike, "; training.skip_spikes leaves such steps out"));
     const bool validates = held_out && state.step % validate_every == 0;
     if (validates) validation_loss = trainer.validation_loss(*held_out, output.validation_count);
     if (validates || state.step % output.log_every_steps == 0) {
@@ -260,7 +330,10 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
     if (output.sample_every_steps > 0 && state.step % output.sample_every_steps == 0)
       write_sample_grid(options.out / kSamplesFolder, config, names.classes, trainer.num_workers(),
                         state);
-    if (state.step % output.checkpoint_every_steps == 0) save();
+    if (state.step % output.checkpoint_every_steps == 0 && state.step < last_step) {
+      tell_saved(writer.wait());
+      writer.begin(state);
+    }
     recent.add(report);
     const auto point = [&] {
       return recent.progress(last_step, pictures, dataset.images.count, validation_loss);
@@ -268,13 +341,18 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
     progress.update(state.step, [&](std::size_t columns) { return step_line(point(), columns); });
     if (options.progress) options.progress(point());
   }
+  tell_saved(writer.wait());
   // After the last step of the configuration, and whenever there is something unsaved.
-  if (result.checkpoint.empty() || state.step % output.checkpoint_every_steps != 0) save();
-  if (state.step >= last_step && result.steps_here > 0 && state.updates == updates_before)
+  if (result.checkpoint.filename() != model::checkpoint_name(state.step))
+    tell_saved(writer.save(state));
+  if (state.step >= last_step && result.steps_here > 0 && state.updates == updates_before &&
+      state.refused_in_a_row > 0)
     fail(ErrorCode::numeric, "train: none of the ", result.steps_here,
          result.steps_here == 1 ? " step" : " steps",
          " done here changed the weights, because loss or gradient were not finite; lower "
-         "training.learning_rate, or resume from an earlier checkpoint");
+         "training.learning_rate (--override training.learning_rate=RATE), and go on from an "
+         "earlier "
+         "checkpoint (--resume-from STEP)");
 
   result.ending = state.step >= training.steps ? TrainEnding::finished
                   : state.step >= last_step    ? TrainEnding::step_limit

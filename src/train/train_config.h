@@ -3,6 +3,8 @@
 #include <ddim/train_config.h>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,12 +21,25 @@ void validate(const TrainConfig& config);
 /// TOML has escapes for these; files and terminals have not.
 bool has_control_character(std::string_view text);
 
+/// Keys whose value a user changed while a run went on, with the value, as in config.toml.
+using AcceptedChanges = std::map<std::string, std::string, std::less<>>;
+
+/// Whether a run may go on with another value of this key ("training.learning_rate"): what is
+/// known of the steps done (weights, moments, the order of the pictures) keeps its meaning.
+bool may_change_in_a_run(std::string_view key);
+
+/// `config` with other values of some keys, each "KEY=VALUE" with the value as in a TOML file (a
+/// word may stand without quotes). Error(user), naming --override, for another form, an unknown
+/// key, a value that it cannot have, and a key that may not change in a run.
+TrainConfig with_overrides(TrainConfig config, const std::vector<std::string>& overrides);
+
 /// What keeps a run with configuration `now` from going on where one with `before` stopped after
 /// `steps_done` steps: one line for each key that decides the result and differs, "training.batch
 /// is 64, the checkpoint has 128". [output] and training.threads may differ, and so may what sets
 /// the learning rate, as long as the steps done had the rate that `now` gives them: a run may be
-/// made longer before its learning rate falls.
+/// made longer before its learning rate falls. So may a key that was changed to the value that
+/// `now` has.
 std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before,
-                                     std::int64_t steps_done);
+                                     std::int64_t steps_done, const AcceptedChanges& accepted = {});
 
 }  // namespace ddim::engine::train

@@ -124,6 +124,9 @@ void describe(TrainConfig& config, Visitor& visit) {
       "Adam");
   visit.number("clip_norm", training.clip_norm, 0.0, 1e30,
                "Largest norm of the whole gradient; 0 means no clipping");
+  visit.number("skip_spikes", training.skip_spikes, 0.0, 1e6,
+               "Leave out steps whose loss or gradient norm lies so many standard deviations above "
+               "the last 128; 0 means none (6 is cautious)");
   visit.choice("loss", training.loss,
                "Squared error averaged over pixels and channels (mean), or summed over them (sum)");
   visit.number("min_snr_gamma", training.min_snr_gamma, 0.0, 1e6,

@@ -1,6 +1,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 #include <sstream>
 #include <string>
@@ -31,10 +32,20 @@ std::string text_of(const toml::node& node) {
   return text.str();
 }
 
+std::string trimmed(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(' ');
+  return begin == std::string::npos ? ""
+                                    : text.substr(begin, text.find_last_not_of(' ') + 1 - begin);
+}
+
+/// Whether messages name lines: those of a file do.
+enum class Lines { shown, hidden };
+
 /// Takes values from a parsed file, and finds what it does not know.
 class Reader {
  public:
-  Reader(const toml::table& root, std::string_view file) : root_(root), file_(file) {}
+  Reader(const toml::table& root, std::string_view file, Lines lines)
+      : root_(root), file_(file), lines_(lines) {}
 
   void section(std::string_view name) {
     section_ = name;
@@ -166,6 +177,7 @@ class Reader {
   }
   std::string full(std::string_view key) const { return concat(section_, ".", key); }
   [[noreturn]] void fail_at(const toml::node& node, const std::string& message) const {
+    if (lines_ == Lines::hidden) fail(ErrorCode::user, file_, ": ", message);
     fail(ErrorCode::user, file_, ":", node.source().begin.line, ": ", message);
   }
   [[noreturn]] void reject(const toml::node& node, std::string_view key,
@@ -191,6 +203,7 @@ class Reader {
 
   const toml::table& root_;
   std::string file_;
+  Lines lines_;
   std::string section_;
   const toml::table* table_ = nullptr;
   std::set<std::string, std::less<>> known_sections_;
@@ -203,7 +216,7 @@ TrainConfig parse_train_config(std::string_view toml, std::string_view file_name
   TrainConfig config;
   try {
     const toml::table root = toml::parse(toml, file_name);
-    Reader reader(root, file_name);
+    Reader reader(root, file_name, Lines::shown);
     describe(config, reader);
     reader.refuse_unknown();
   } catch (const toml::parse_error& error) {
@@ -213,6 +226,40 @@ TrainConfig parse_train_config(std::string_view toml, std::string_view file_name
     validate(config);
   } catch (const Error& error) {
     fail(error.code(), file_name, ": ", error.what());
+  }
+  return config;
+}
+
+TrainConfig with_overrides(TrainConfig config, const std::vector<std::string>& overrides) {
+  for (const std::string& text : overrides) {
+    const std::string flag = "--override " + text;
+    const std::size_t point = text.find('.'), equals = text.find('=');
+    require(point != std::string::npos && equals != std::string::npos && point < equals, flag,
+            ": expected KEY=VALUE, such as training.learning_rate=1e-4");
+    const std::string key = trimmed(text.substr(0, equals));
+    const std::string value = trimmed(text.substr(equals + 1));
+    const bool is_word = !value.empty() && std::isalpha(static_cast<unsigned char>(value[0])) &&
+                         value != "true" && value != "false";
+    toml::table root;
+    try {
+      root = toml::parse(concat(key, " = ", is_word ? "\"" : "", value, is_word ? "\"" : "", "\n"),
+                         flag);
+    } catch (const toml::parse_error& error) {
+      fail(ErrorCode::user, flag, ": ", error.description());
+    }
+    Reader reader(root, flag, Lines::hidden);
+    describe(config, reader);
+    reader.refuse_unknown();
+    require(may_change_in_a_run(key), flag, ": a run cannot go on with another ", key,
+            "; start a new run (--init takes the weights over). Keys that may change are those "
+            "of [output] and in [training] steps, the learning rate's (learning_rate, "
+            "learning_rate_final, warmup_steps, decay, decay_steps), clip_norm, skip_spikes, "
+            "weight_decay, ema_decay, ema_warmup and threads");
+  }
+  try {
+    validate(config);
+  } catch (const Error& error) {
+    fail(error.code(), overrides.empty() ? "" : "--override: ", error.what());
   }
   return config;
 }

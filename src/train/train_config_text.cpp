@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "train/config_changes.h"
 #include "train/rules.h"
 #include "train/train_config.h"
 #include "train/train_config_keys.h"
@@ -106,13 +107,39 @@ std::vector<Entry> entries_of(TrainConfig config) {
   return writer.entries();
 }
 
+constexpr std::array<std::string_view, 6> kLearningRateKeys{
+    "training.steps", "training.learning_rate", "training.warmup_steps",
+    "training.decay", "training.decay_steps",   "training.learning_rate_final"};
+constexpr std::array<std::string_view, 5> kUpdateKeys{"training.clip_norm", "training.skip_spikes",
+                                                      "training.weight_decay", "training.ema_decay",
+                                                      "training.ema_warmup"};
+
+/// What decides no number of the result.
+bool is_harmless(std::string_view key) {
+  return key.starts_with("output.") || key == "training.threads" || key == "data.skip_corrupt";
+}
+
 }  // namespace
 
+bool may_change_in_a_run(std::string_view key) {
+  return is_harmless(key) || std::ranges::count(kLearningRateKeys, key) > 0 ||
+         std::ranges::count(kUpdateKeys, key) > 0;
+}
+
+std::vector<ConfigChange> changes_between(const TrainConfig& before, const TrainConfig& after,
+                                          std::int64_t step) {
+  const std::vector<Entry> a = entries_of(before), b = entries_of(after);
+  std::vector<ConfigChange> changes;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const std::string key = concat(a[i].section, ".", a[i].key);
+    if (a[i].value != b[i].value && !is_harmless(key))
+      changes.push_back({.step = step, .key = key, .before = a[i].value, .after = b[i].value});
+  }
+  return changes;
+}
+
 std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before,
-                                     std::int64_t steps_done) {
-  constexpr std::array<std::string_view, 6> kLearningRateKeys{
-      "training.steps", "training.learning_rate", "training.warmup_steps",
-      "training.decay", "training.decay_steps",   "training.learning_rate_final"};
+                                     std::int64_t steps_done, const AcceptedChanges& accepted) {
   bool same_learning_rates = true;
   for (std::int64_t step = 0; step < steps_done; ++step) {
     same_learning_rates &=
@@ -125,8 +152,9 @@ std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& 
   std::vector<std::string> result;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const std::string name = concat(a[i].section, ".", a[i].key);
-    const bool harmless = a[i].section == "output" || name == "training.threads" ||
-                          name == "data.skip_corrupt" ||
+    const auto change = accepted.find(name);
+    const bool harmless = is_harmless(name) ||
+                          (change != accepted.end() && change->second == a[i].value) ||
                           (name == "data.validation" && same_training_pictures) ||
                           (same_learning_rates && std::ranges::count(kLearningRateKeys, name) > 0);
     if (!harmless && a[i].value != b[i].value)

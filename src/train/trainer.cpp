@@ -19,6 +19,8 @@ namespace ddim::engine::train {
 namespace {
 
 constexpr std::int64_t kMaxRefusedInARow = 10;
+/// Where no step is left out, these many standard deviations are told of.
+constexpr double kNotableDeviation = 8.0;
 /// Larger gradients would overflow Adam's second moment in float.
 constexpr double kMaxNorm = 1e18;
 
@@ -29,6 +31,13 @@ std::vector<Device> make_workers(const Device& device, const OptimisationConfig&
   for (std::int64_t i = 0; i < std::min(threads, shards_per_step(training)); ++i)
     workers.push_back(device.worker(1));
   return workers;
+}
+
+std::string describe_spike(const StepReport& report, const Deviation& deviation) {
+  const bool is_loss = deviation.loss >= deviation.grad_norm;
+  return concat("step ", report.step, ": loss ", report.loss, ", gradient norm ", report.grad_norm,
+                ": ", std::round(10.0 * deviation.larger()) / 10.0,
+                " standard deviations above the last ", is_loss ? "losses" : "gradient norms");
 }
 
 }  // namespace
@@ -286,12 +295,23 @@ StepReport Trainer::step() {
                     .loss = loss,
                     .grad_norm = norm,
                     .learning_rate = learning_rate_at(training, state_.step),
-                    .refused = {}};
+                    .refused = {},
+                    .spike = {}};
   ++state_.step;
   // As PyTorch's clip_grad_norm_.
   const double grad_scale =
       training.clip_norm > 0.0 ? std::min(1.0, training.clip_norm / (norm + 1e-6)) : 1.0;
   if (std::isfinite(loss) && norm * grad_scale < kMaxNorm) {
+    state_.refused_in_a_row = 0;
+    StepLoss measured{.loss = loss, .grad_norm = norm};
+    const Deviation deviation = state_.losses.deviation_of(measured);
+    measured.skipped = training.skip_spikes > 0.0 && deviation.larger() > training.skip_spikes;
+    state_.losses.add(measured);
+    if (measured.skipped) {
+      report.refused = describe_spike(report, deviation);
+      return report;
+    }
+    if (deviation.larger() > kNotableDeviation) report.spike = describe_spike(report, deviation);
     update_weights({.learning_rate = report.learning_rate,
                     .beta1 = training.beta1,
                     .beta2 = training.beta2,
@@ -301,7 +321,6 @@ StepReport Trainer::step() {
                     .grad_scale = grad_scale,
                     .ema_decay = ema_decay_at(training, state_.updates)});
     ++state_.updates;
-    state_.refused_in_a_row = 0;
     return report;
   }
   report.refused = concat("step ", report.step, ": loss ", loss, ", gradient norm ", norm, ": ",
@@ -309,7 +328,9 @@ StepReport Trainer::step() {
   if (++state_.refused_in_a_row >= kMaxRefusedInARow)
     fail(ErrorCode::numeric, "train: ", state_.refused_in_a_row,
          " steps in a row were not finite, the last: ", report.refused,
-         "; lower training.learning_rate, or resume from an earlier checkpoint");
+         "; lower training.learning_rate (--override training.learning_rate=RATE), and go on from "
+         "an "
+         "earlier checkpoint (--resume-from STEP)");
   return report;
 }
 

@@ -21,6 +21,7 @@ struct StepReport {
   double grad_norm = 0.0;  ///< before clipping
   double learning_rate = 0.0;
   std::string refused;  ///< why the weights were left as they are, naming the layer; empty if not
+  std::string spike;    ///< that loss or gradient stand out, though the step counts; empty if not
 };
 
 /// Trains a network on E |target - output|^2, target being eps (eq. 5 with gamma = 1), x_0 or v as
@@ -49,6 +50,7 @@ class Trainer {
 
   /// Runs step state().step. A step with a loss or gradient that is not finite is refused: it
   /// counts, but weights, average and moments stay. Error(numeric) at the 10th of these in a row.
+  /// A spike is left out in the same way where training.skip_spikes says so.
   StepReport step();
 
   TrainingState& state() { return state_; }

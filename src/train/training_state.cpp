@@ -1,5 +1,6 @@
 #include "train/training_state.h"
 
+#include "base/text.h"
 #include "nn/initialisation.h"
 
 namespace ddim::engine::train {
@@ -18,6 +19,13 @@ TrainingState::TrainingState(const Device& device, const TrainConfig& config)
     k.fill(0.0, m.back());
     k.fill(0.0, v.back());
   }
+}
+
+std::string TrainingState::problem() const {
+  if (refused_in_a_row == 0) return losses.divergence();
+  if (refused_in_a_row == 1) return "its last step was refused: loss or gradient were not finite";
+  return concat("its last ", refused_in_a_row,
+                " steps were refused: loss or gradient were not finite");
 }
 
 }  // namespace ddim::engine::train

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "nn/unet.h"
+#include "train/loss_history.h"
 #include "train/train_config.h"
 
 namespace ddim::engine::train {
@@ -19,7 +21,12 @@ struct TrainingState {
   std::vector<Tensor> v;
   std::int64_t step = 0;              ///< steps done
   std::int64_t updates = 0;           ///< steps that changed the weights; the others were refused
-  std::int64_t refused_in_a_row = 0;  ///< how many of the last steps were refused
+  std::int64_t refused_in_a_row = 0;  ///< how many of the last steps were not finite
+  LossHistory losses;                 ///< of the last steps that were
+
+  /// Why the weights are not to be trusted, though they are finite: the last steps were refused, or
+  /// the loss is far above what it has been. Empty for a healthy state.
+  std::string problem() const;
 };
 
 }  // namespace ddim::engine::train

@@ -233,5 +233,35 @@ TEST_F(Train, SavesAndLeavesOnSignals) {
   }
 }
 
+TEST_F(Train, GoesBackToAnEarlierStepAtAnotherRate) {
+  std::string config = small_training_config();
+  config.replace(config.find("steps = 6"), 9, "steps = 60\nclip_norm = 0.0\nloss = \"sum\"");
+  write_file(folder_ / "small.toml", config);
+  ASSERT_EQ(run_ddim(arguments("run", "--max-steps 2")).exit_code, 0);
+  const std::string resume = "train --resume " + (folder_ / "run");
+  const Outcome diverged = run_ddim(resume + " --override training.learning_rate=1e6");
+  EXPECT_EQ(diverged.exit_code, 3);
+  for (const char* advice : {"--override training.learning_rate=RATE", "--resume-from STEP"})
+    EXPECT_NE(diverged.err.find(advice), std::string::npos) << diverged.err;
+
+  const Outcome refused = run_ddim(resume + " --override training.batch=2");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.err.find("a run cannot go on with another training.batch"), std::string::npos)
+      << refused.err;
+  const Outcome missing = run_ddim(resume + " --resume-from 1");
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_NE(missing.err.find("there is no checkpoint of step 1"), std::string::npos) << missing.err;
+  EXPECT_EQ(run_ddim(arguments("new", "--resume-from 1")).exit_code, 1);
+  EXPECT_EQ(run_ddim(arguments("new", "--override training.steps=1")).exit_code, 1);
+
+  const Outcome back = run_ddim(resume +
+                                " --resume-from 2 --override training.learning_rate=1e-4 "
+                                "--override training.clip_norm=1.0 --max-steps 12");
+  EXPECT_EQ(back.exit_code, 0) << back.err;
+  EXPECT_NE(read_file(folder_ / "run/overrides.csv").find("\n2,training.learning_rate,"),
+            std::string::npos);
+  EXPECT_TRUE(fs::exists(folder_ / "run/abandoned-1/checkpoints")) << back.err;
+}
+
 }  // namespace
 }  // namespace ddim::cli_test

@@ -9,6 +9,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 #include "tests/train/tiny_run.h"
+#include "train/checkpoint_writer.h"
 #include "train/trainer.h"
 
 namespace ddim::engine::train {
@@ -170,6 +171,95 @@ TEST_F(CheckpointTest, BytesAreAFunctionOfTheState) {
   for (const char* file : {"state.safetensors", "unet/diffusion_pytorch_model.safetensors",
                            "unet/config.json", "config.toml", "manifest.json"})
     EXPECT_EQ(read_text(one / file), read_text(two / file)) << file;
+}
+
+// Whatever comes after: a run that has diverged must not push out what it can go back to.
+TEST_F(CheckpointTest, NeverRemovesTheLastHealthyOne) {
+  CheckpointStore store(folder_);
+  for (const std::int64_t step : {1, 2, 3}) save_at(store, step);
+  state_.refused_in_a_row = 1;
+  for (const std::int64_t step : {4, 5, 6}) {
+    save_at(store, step);
+    store.remove_old(2);
+  }
+  EXPECT_EQ(problem_of_checkpoint(folder_ / "step-00000006"),
+            "its last step was refused: loss or gradient were not finite");
+  // The steps that ruined it may have come before 3, which was the last without a bad loss.
+  EXPECT_THAT(names(),
+              ElementsAre("step-00000002", "step-00000003", "step-00000005", "step-00000006"));
+  EXPECT_EQ(store.last_trusted(), folder_ / "step-00000002");
+
+  state_.refused_in_a_row = 0;  // it recovers
+  for (const std::int64_t step : {7, 8}) save_at(store, step);
+  CheckpointStore(folder_).remove_old(2);
+  EXPECT_THAT(names(), ElementsAre("step-00000007", "step-00000008"));
+}
+
+TEST_F(CheckpointTest, AnExplodingLossIsNotHealthyEither) {
+  CheckpointStore store(folder_);
+  for (int i = 0; i < 4; ++i) state_.losses.add({.loss = 0.1, .grad_norm = 1.0});
+  save_at(store, 4);
+  for (int i = 0; i < 2; ++i) state_.losses.add({.loss = 90.0, .grad_norm = 1.0, .skipped = true});
+  EXPECT_EQ(problem_of_checkpoint(save_at(store, 6)), "");  // its weights have not seen them
+  for (int i = 0; i < 4; ++i) state_.losses.add({.loss = 9.0, .grad_norm = 1.0});
+  EXPECT_EQ(problem_of_checkpoint(save_at(store, 10)),
+            "the mean loss of the last 8 steps is 4.55; the lowest was 0.1");
+}
+
+TEST_F(CheckpointTest, OnesOfEarlierVersionsAreHealthyAndHaveNoLosses) {
+  CheckpointStore store(folder_);
+  state_.losses.add({.loss = 0.1, .grad_norm = 1.0});
+  const fs::path path = save_at(store, 1);
+  std::string text = read_text(path / "state.safetensors");
+  for (const std::string key : {"health", "recent_steps", "lowest_loss"})
+    text.replace(text.find('"' + key), key.size() + 1, "\"x" + key.substr(1));
+  std::ofstream(path / "state.safetensors", std::ios::binary) << text;
+  EXPECT_EQ(problem_of_checkpoint(path), "");
+  load_checkpoint(path, config_, 5, state_);
+  EXPECT_EQ(state_.losses, LossHistory());
+}
+
+TEST_F(CheckpointTest, RefusesLossesThatAreNone) {
+  CheckpointStore store(folder_);
+  state_.losses.add({.loss = 0.125, .grad_norm = 1.0});
+  const fs::path path = save_at(store, 1);
+  std::string text = read_text(path / "state.safetensors");
+  text.replace(text.find("0.125/1"), 7, "0.125;1");
+  std::ofstream(path / "state.safetensors", std::ios::binary) << text;
+  expect_error(ErrorCode::corrupt, "recent_steps",
+               [&] { load_checkpoint(path, config_, 5, state_); });
+}
+
+TEST_F(CheckpointTest, ACopyIsWrittenAsItWasThoughTheStateGoesOn) {
+  CheckpointStore store(folder_), direct(temporary_.path() / "direct");
+  CheckpointWriter writer(store, {.config = config_, .data_fingerprint = 5});
+  state_.step = 1;
+  direct.save(state_, config_, 5);
+  writer.begin(state_);
+  for (Parameter* parameter : state_.network.mutable_parameters())
+    device_.kernels().fill(0.5, parameter->value);
+  state_.step = 2;
+  direct.save(state_, config_, 5);
+  EXPECT_EQ(writer.wait()->folder, folder_ / "step-00000001");
+  EXPECT_FALSE(writer.wait().has_value());
+  writer.begin(state_);  // in the memory of the first
+  EXPECT_EQ(writer.wait()->folder, folder_ / "step-00000002");
+  for (const char* step : {"step-00000001", "step-00000002"})
+    for (const char* file : {"state.safetensors", "manifest.json"})
+      EXPECT_EQ(read_text(folder_ / step / file),
+                read_text(temporary_.path() / "direct" / step / file));
+}
+
+TEST_F(CheckpointTest, AnErrorBesideTrainingIsThrownWhereItIsAskedFor) {
+  CheckpointStore store(folder_);
+  CheckpointWriter writer(store, {.config = config_, .data_fingerprint = 5});
+  device_.kernels().fill(std::numeric_limits<double>::quiet_NaN(), state_.v[3]);
+  writer.begin(state_);
+  expect_error(ErrorCode::numeric, "adam_v/", [&] {
+    while (writer.under_way()) writer.finished();
+  });
+  EXPECT_FALSE(writer.under_way());
+  EXPECT_THAT(names(), IsEmpty());
 }
 
 }  // namespace

@@ -392,5 +392,94 @@ TEST_F(RunTest, LearnsPicturesThatAreNotSquareAndHaveAnyChannels) {
   }
 }
 
+/// Learning rates that ruin the network: at 3 all is well, at 6 it is lost.
+TrainConfig ruinous_config() {
+  TrainConfig config = tiny_config();
+  config.training.warmup_steps = 0;
+  config.training.decay = Decay::constant;
+  config.training.clip_norm = 0.0;
+  config.output.checkpoint_every_steps = 3;
+  return config;
+}
+
+// A run that diverges keeps what it can go back to, and goes on from there with another rate.
+TEST_F(RunTest, ADivergedRunGoesOnFromTheLastHealthyCheckpoint) {
+  TrainConfig config = ruinous_config();
+  train("run", config, {.max_steps = 6});
+  TrainOptions faster{.start = Start::resume,
+                      .overrides = {"training.learning_rate=10", "training.clip_norm=1"},
+                      .max_steps = 15};
+  train("run", config, faster);
+  const fs::path checkpoints = folder("run") / "checkpoints";
+  EXPECT_TRUE(fs::exists(checkpoints / "step-00000006"));
+  EXPECT_FALSE(fs::exists(checkpoints / "step-00000009"));  // two are kept, and the healthy one
+  EXPECT_THAT(problem_of_checkpoint(checkpoints / "step-00000015"), HasSubstr("the mean loss of"));
+  const TrainConfig fast = load_train_config(folder("run") / "config.toml");
+  EXPECT_EQ(fast.training.learning_rate, 10.0);
+  EXPECT_EQ(fast.training.clip_norm, 1.0);
+
+  expect_error(ErrorCode::user, "there is no checkpoint of step 7 in ",
+               [&] { train("run", fast, {.start = Start::resume, .resume_from = 7}); });
+  TrainOptions back{
+      .start = Start::resume, .resume_from = 6, .overrides = {"training.learning_rate = 1e-4"}};
+  back.max_steps = 8;
+  train("run", fast, back);
+  EXPECT_EQ(read_text(folder("run") / "overrides.csv"),
+            "step,key,before,after\n6,training.learning_rate,0.001,10.0\n"
+            "6,training.clip_norm,0.0,1.0\n6,training.learning_rate,10.0,1e-04\n");
+  EXPECT_TRUE(fs::exists(folder("run") / "abandoned-1" / "checkpoints" / "step-00000015"));
+  EXPECT_THAT(read_text(folder("run") / "abandoned-1" / "metrics.csv"), HasSubstr("\n14,"));
+  EXPECT_EQ(read_text(folder("run") / "metrics.csv").find("\n14,"), std::string::npos);
+
+  // Later resumes know it, and it is what a run without the detour does.
+  const TrainConfig slow = load_train_config(folder("run") / "config.toml");
+  const TrainSummary last = train("run", slow, {.start = Start::resume});
+  EXPECT_EQ(last.steps, 20);
+  train("straight", config, {.max_steps = 6});
+  TrainOptions straight{.start = Start::resume,
+                        .overrides = {"training.learning_rate=1e-4", "training.clip_norm=1.0"}};
+  EXPECT_EQ(state_hash(last), state_hash(train("straight", config, straight)));
+}
+
+TEST_F(RunTest, OverridesAreForKeysThatMayChange) {
+  train("run", tiny_config(), {.max_steps = 2});
+  const auto refused = [&](const std::string& text, const std::string& message) {
+    expect_error(ErrorCode::user, message, [&] {
+      train("run", tiny_config(), {.start = Start::resume, .overrides = {text}});
+    });
+  };
+  refused("training.batch=16",
+          "--override training.batch=16: a run cannot go on with another training.batch");
+  refused("model.dropout=0.5", "a run cannot go on with another model.dropout");
+  refused("training.rate=1", "--override training.rate=1: unknown key training.rate");
+  refused("training.learning_rate=-1", "training.learning_rate must be above 0");
+  refused("training.decay=linear", "training.decay must be \"constant\" or \"cosine\"");
+  refused("learning_rate", "expected KEY=VALUE");
+  refused("training.learning_rate_final=0.5", "must not be above learning_rate");
+  expect_error(ErrorCode::user, "are for a run that is resumed", [&] {
+    train("new", tiny_config(), {.overrides = {"training.learning_rate=1e-4"}});
+  });
+  EXPECT_FALSE(fs::exists(folder("run") / "overrides.csv"));
+  test::write_text(folder("run") / "overrides.csv", "step,key,before,after\n1,training.steps\n");
+  expect_error(ErrorCode::corrupt, "is not a line of overrides",
+               [&] { train("run", tiny_config(), {.start = Start::resume}); });
+}
+
+// What is a spike is decided by losses that a checkpoint holds.
+TEST_F(RunTest, SpikesAreTheSameInAResumedRun) {
+  TrainConfig config = tiny_config();
+  config.training.skip_spikes = 0.5;     // about every third
+  config.training.learning_rate = 1e-6;  // the loss does not fall
+  config.training.steps = 60;
+  const TrainSummary whole = train("whole", config, {});
+  EXPECT_GT(whole.steps_refused, 3);
+  EXPECT_LT(whole.steps_refused, 28);
+  for (const std::int64_t stop : {33, 47}) {
+    const std::string run = "stopped-" + std::to_string(stop);
+    train(run, config, {.max_steps = stop});
+    EXPECT_EQ(state_hash(train(run, config, {.start = Start::resume})), state_hash(whole));
+  }
+}
+
 }  // namespace
 }  // namespace ddim::engine::train

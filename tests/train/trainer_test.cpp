@@ -412,5 +412,56 @@ TEST_F(TrainerTest, ImagesMustFitTheNetwork) {
                [&] { Trainer(config, device_, dataset_); });
 }
 
+// A step whose loss stands out is told of, or left out: as training.skip_spikes says.
+TEST_F(TrainerTest, NoticesSpikesAndLeavesThemOut) {
+  for (const double skip_spikes : {0.0, 6.0}) {
+    TrainConfig config = tiny_config();
+    config.training.skip_spikes = skip_spikes;
+    Trainer trainer(config, device_, dataset_);
+    for (std::size_t i = 0; i < LossHistory::kFewestSteps; ++i) {
+      const StepReport report = trainer.step();
+      EXPECT_EQ(report.refused + report.spike, "");
+    }
+    for (int i = 0; i < 40; ++i)  // as if the loss had been steady
+      trainer.state().losses.add({.loss = 1.0 + 0.01 * (i % 2), .grad_norm = 1.0 + 0.01 * (i % 3)});
+    poison(trainer, "conv_out.bias", 300.0);
+    const std::string before = sha256_of_state(trainer.state());
+    const std::int64_t updates = trainer.state().updates;
+    const StepReport report = trainer.step();
+    EXPECT_THAT(report.refused + report.spike, HasSubstr(" standard deviations above the last "));
+    EXPECT_EQ(report.refused.empty(), skip_spikes == 0.0);
+    EXPECT_EQ(sha256_of_state(trainer.state()) == before, skip_spikes > 0.0);
+    EXPECT_EQ(trainer.state().updates, updates + (skip_spikes > 0.0 ? 0 : 1));
+    EXPECT_EQ(trainer.state().refused_in_a_row, 0);
+  }
+}
+
+TEST(LossHistory, ComparesWithTheStepsBefore) {
+  LossHistory history;
+  for (std::size_t i = 0; i + 1 < LossHistory::kFewestSteps; ++i)
+    history.add({.loss = i % 2 == 0 ? 1.0 : 3.0, .grad_norm = 5.0});
+  EXPECT_EQ(history.deviation_of({.loss = 100.0, .grad_norm = 100.0}).larger(), 0.0);  // too few
+  history.add({.loss = 3.0, .grad_norm = 5.0});
+  const Deviation deviation = history.deviation_of({.loss = 6.0, .grad_norm = 6.0});
+  EXPECT_DOUBLE_EQ(deviation.loss, 4.0);       // mean 2, standard deviation 1
+  EXPECT_DOUBLE_EQ(deviation.grad_norm, 0.0);  // nothing to measure by
+  for (std::size_t i = 0; i < LossHistory::kWindow; ++i)
+    history.add({.loss = 7.0 + 0.001 * static_cast<double>(i % 2), .grad_norm = 5.0});
+  EXPECT_LT(history.deviation_of({.loss = 6.0, .grad_norm = 5.0}).loss, -100.0);  // all forgotten
+}
+
+TEST(LossHistory, TextGivesTheSameBack) {
+  LossHistory history, restored;
+  for (int i = 0; i < 200; ++i)
+    history.add({.loss = 1.0 / (3.0 + i), .grad_norm = 1e-7 * i, .skipped = i % 7 == 0});
+  ASSERT_TRUE(restored.restore(history.steps_text(), history.lowest_mean()));
+  EXPECT_EQ(restored, history);
+  for (const char* text : {"1", "1/", "/1", "1/2/3", "1/nan", "1/2/skipped/", "1,2"}) {
+    EXPECT_FALSE(restored.restore(text, 1.0)) << text;
+    EXPECT_EQ(restored, history);
+  }
+  EXPECT_FALSE(restored.restore("1/2", -1.0));
+}
+
 }  // namespace
 }  // namespace ddim::engine::train
