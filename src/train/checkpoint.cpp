@@ -1,7 +1,6 @@
 #include "train/checkpoint.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/error.h"
@@ -39,23 +38,16 @@ std::vector<std::int64_t> dims_of(const Tensor& tensor) {
 }
 
 constexpr const char* kStateFile = "state.safetensors";
-constexpr const char* kHealthy = "good";
-constexpr const char* kHealthKey = "health";
-constexpr const char* kRecentStepsKey = "recent_steps";
-constexpr const char* kLowestLossKey = "lowest_loss";
 
 StateValues values_of(const TrainingState& state) {
   StateValues result{.network = state.average.config(), .step = state.step};
   for (const auto& [name, tensor] : named_tensors(state))
     result.tensors.push_back({name, dims_of(tensor), tensor.values<float>()});
-  const std::string problem = state.problem();
+  result.health = {.problem = state.problem(), .losses = state.losses};
   result.metadata = {{"format", "ddim training state 1"},
                      {"step", std::to_string(state.step)},
                      {"updates", std::to_string(state.updates)},
-                     {"refused_in_a_row", std::to_string(state.refused_in_a_row)},
-                     {kRecentStepsKey, state.losses.steps_text()},
-                     {kLowestLossKey, number_text(state.losses.lowest_mean())},
-                     {kHealthKey, problem.empty() ? kHealthy : problem}};
+                     {"refused_in_a_row", std::to_string(state.refused_in_a_row)}};
   return result;
 }
 
@@ -77,23 +69,6 @@ std::vector<io::TensorSource> average_of(const StateValues& state) {
   return sources;
 }
 
-/// The last losses; none in a checkpoint of an earlier version.
-LossHistory losses_in(const io::SafetensorsFile& file) {
-  LossHistory losses;
-  const auto steps = file.metadata().find(kRecentStepsKey);
-  const auto lowest = file.metadata().find(kLowestLossKey);
-  if (steps == file.metadata().end() && lowest == file.metadata().end()) return losses;
-  double lowest_mean = -1.0;
-  if (lowest != file.metadata().end()) {
-    const std::string& text = lowest->second;
-    std::from_chars(text.data(), text.data() + text.size(), lowest_mean);
-  }
-  if (steps == file.metadata().end() || !losses.restore(steps->second, lowest_mean))
-    fail(ErrorCode::corrupt, file.path().string(), ": metadata ", kRecentStepsKey, " and ",
-         kLowestLossKey, " must be the losses of the last steps");
-  return losses;
-}
-
 }  // namespace
 
 const StateValues& StateCopy::take(const TrainingState& state) {
@@ -113,12 +88,6 @@ std::int64_t num_bytes_of_copy(const TrainingState& state) {
   std::int64_t count = 0;
   for (const auto& [name, tensor] : named_tensors(state)) count += tensor.shape().size();
   return count * static_cast<std::int64_t>(sizeof(float));
-}
-
-std::string problem_of_checkpoint(const fs::path& folder) {
-  const io::SafetensorsFile file = io::SafetensorsFile::open(folder / kStateFile);
-  const auto health = file.metadata().find(kHealthKey);
-  return health == file.metadata().end() || health->second == kHealthy ? "" : health->second;
 }
 
 CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
@@ -194,6 +163,7 @@ fs::path CheckpointStore::save(const StateValues& state, const TrainConfig& conf
   model::write_model_files(folder, state.network, average_of(state),
                            model::file_config(config.diffusion), names);
   folder.write_file(kStateFile, io::safetensors_content(sources_of(state), std::move(metadata)));
+  folder.write_file(kHealthFile, to_json(state.health));
   folder.write_file("config.toml", to_toml(config));
   folder.commit();
   verified_.insert(path);
@@ -206,7 +176,7 @@ void CheckpointStore::remove_old(std::int64_t keep) {
   for (const fs::path& folder : model::checkpoints_in(folder_)) {
     if (!is_known_complete(folder)) continue;
     // What is trusted is not looked at any more.
-    const bool healthy = !has_trusted && problem_of_checkpoint(folder).empty();
+    const bool healthy = !has_trusted && read_health(folder).problem.empty();
     const bool trusted = healthy && newer_is_healthy;
     const bool needed = trusted || (healthy && !has_healthy);
     newer_is_healthy = healthy;
@@ -226,7 +196,7 @@ std::optional<fs::path> CheckpointStore::last_trusted() {
   bool newer_is_healthy = true;
   for (const fs::path& folder : model::checkpoints_in(folder_)) {
     if (!is_known_complete(folder)) continue;
-    const bool healthy = problem_of_checkpoint(folder).empty();
+    const bool healthy = read_health(folder).problem.empty();
     if (healthy && newer_is_healthy) return folder;
     newer_is_healthy = healthy;
   }
@@ -251,7 +221,7 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
                      std::uint32_t data_fingerprint, TrainingState& state,
                      const AcceptedChanges& accepted) {
   const io::SafetensorsFile file = io::SafetensorsFile::open(folder / kStateFile);
-  LossHistory losses = losses_in(file);
+  Health health = read_health(folder);
   const std::int64_t step = file.metadata_count("step");
   const std::vector<std::string> different =
       differences(config, load_train_config(folder / "config.toml"), step, accepted);
@@ -283,7 +253,7 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
   state.step = step;
   state.updates = file.metadata_count("updates");
   state.refused_in_a_row = file.metadata_count("refused_in_a_row");
-  state.losses = std::move(losses);
+  state.losses = std::move(health.losses);
 }
 
 }  // namespace ddim::engine::train

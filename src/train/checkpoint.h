@@ -10,6 +10,7 @@
 
 #include "io/diffusers_config.h"
 #include "io/tensor_table.h"
+#include "train/health.h"
 #include "train/train_config.h"
 #include "train/training_state.h"
 
@@ -26,6 +27,7 @@ struct StateValues {
   UNetConfig network = {};
   std::int64_t step = 0;
   io::Metadata metadata = {};
+  Health health = {};
 };
 
 /// A copy of a state, in memory that is used again for the next one.
@@ -45,9 +47,9 @@ std::int64_t num_bytes_of_copy(const TrainingState& state);
 ///   model_index.json, unet/, scheduler/   the averaged weights as a diffusers folder: load it as a
 ///                                         model
 ///   state.safetensors   network/NAME, average/NAME, adam_m/NAME, adam_v/NAME, all f32, and as
-///                       metadata step, updates, refused_in_a_row, the last losses, the state's
-///                       health and the data's fingerprint. Its bytes are a function of the state
-///                       alone
+///                       metadata step, updates, refused_in_a_row and the data's fingerprint. Its
+///                       bytes are a function of the state alone
+///   health.json         Health: whether the weights are to be trusted, and the last losses
 ///   config.toml         the configuration
 ///   manifest.json       sizes and SHA-256 of all these
 /// A folder gets its name once it is complete and on the disk. For one process at a time
@@ -110,8 +112,5 @@ class CheckpointStore {
 void load_checkpoint(const std::filesystem::path& folder, const TrainConfig& config,
                      std::uint32_t data_fingerprint, TrainingState& state,
                      const AcceptedChanges& accepted = {});
-
-/// What TrainingState::problem() said when this checkpoint was saved; empty for a healthy one.
-std::string problem_of_checkpoint(const std::filesystem::path& folder);
 
 }  // namespace ddim::engine::train

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <deque>
 #include <string>
+#include <utility>
 
 namespace ddim::engine::train {
 
@@ -30,6 +31,11 @@ class LossHistory {
   static constexpr std::size_t kFewestSteps = 32;  ///< with less, there are no spikes
   static constexpr std::size_t kMeanSteps = 32;    ///< of the mean loss that divergence is seen by
 
+  LossHistory() = default;
+  /// One that was stored: its steps() and lowest_mean().
+  LossHistory(std::deque<StepLoss> steps, double lowest_mean)
+      : steps_(std::move(steps)), lowest_mean_(lowest_mean) {}
+
   Deviation deviation_of(const StepLoss& step) const;
   void add(const StepLoss& step);
 
@@ -37,11 +43,10 @@ class LossHistory {
   /// than 8 times its lowest value; else empty. Skipped steps do not count.
   std::string divergence() const;
 
-  /// "0.31/1.2 0.30/1.1 7.5/30/skipped", with numbers that read back the same.
-  std::string steps_text() const;
+  /// At most kWindow, the newest last.
+  const std::deque<StepLoss>& steps() const { return steps_; }
+  /// Of the mean that divergence() compares; 0 before there is one.
   double lowest_mean() const { return lowest_mean_; }
-  /// The inverse. False, with nothing changed, when the text is no such list.
-  bool restore(const std::string& steps, double lowest_mean);
 
   bool operator==(const LossHistory&) const = default;
 
@@ -52,8 +57,8 @@ class LossHistory {
   };
   Mean recent_mean() const;
 
-  std::deque<StepLoss> steps_;  ///< at most kWindow, the newest last
-  double lowest_mean_ = 0.0;    ///< of recent_mean(); 0 before there is one
+  std::deque<StepLoss> steps_;
+  double lowest_mean_ = 0.0;
 };
 
 }  // namespace ddim::engine::train

@@ -159,7 +159,7 @@ std::optional<fs::path> resume_point(const TrainOptions& options, CheckpointStor
     progress.line("resume: no checkpoint yet; starting from the beginning");
     return std::nullopt;
   }
-  if (const std::string problem = problem_of_checkpoint(*newest.folder); !problem.empty())
+  if (const std::string problem = read_health(*newest.folder).problem; !problem.empty())
     progress.line(concat("resume: ", newest.folder->filename().string(),
                          " is not healthy: ", problem, trusted_text(checkpoints.last_trusted())));
   return newest.folder;

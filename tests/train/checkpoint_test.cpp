@@ -182,7 +182,7 @@ TEST_F(CheckpointTest, NeverRemovesTheLastHealthyOne) {
     save_at(store, step);
     store.remove_old(2);
   }
-  EXPECT_EQ(problem_of_checkpoint(folder_ / "step-00000006"),
+  EXPECT_EQ(read_health(folder_ / "step-00000006").problem,
             "its last step was refused: loss or gradient were not finite");
   // The steps that ruined it may have come before 3, which was the last without a bad loss.
   EXPECT_THAT(names(),
@@ -200,34 +200,36 @@ TEST_F(CheckpointTest, AnExplodingLossIsNotHealthyEither) {
   for (int i = 0; i < 4; ++i) state_.losses.add({.loss = 0.1, .grad_norm = 1.0});
   save_at(store, 4);
   for (int i = 0; i < 2; ++i) state_.losses.add({.loss = 90.0, .grad_norm = 1.0, .skipped = true});
-  EXPECT_EQ(problem_of_checkpoint(save_at(store, 6)), "");  // its weights have not seen them
+  EXPECT_EQ(read_health(save_at(store, 6)).problem, "");  // its weights have not seen them
   for (int i = 0; i < 4; ++i) state_.losses.add({.loss = 9.0, .grad_norm = 1.0});
-  EXPECT_EQ(problem_of_checkpoint(save_at(store, 10)),
+  EXPECT_EQ(read_health(save_at(store, 10)).problem,
             "the mean loss of the last 8 steps is 4.55; the lowest was 0.1");
 }
 
-TEST_F(CheckpointTest, OnesOfEarlierVersionsAreHealthyAndHaveNoLosses) {
+TEST_F(CheckpointTest, KnowsTheLossesOfItsLastSteps) {
   CheckpointStore store(folder_);
-  state_.losses.add({.loss = 0.1, .grad_norm = 1.0});
+  for (int i = 0; i < 200; ++i)
+    state_.losses.add({.loss = 1.0 / (3.0 + i), .grad_norm = 1e-7 * i, .skipped = i % 7 == 0});
+  const LossHistory losses = state_.losses;
   const fs::path path = save_at(store, 1);
-  std::string text = read_text(path / "state.safetensors");
-  for (const std::string key : {"health", "recent_steps", "lowest_loss"})
-    text.replace(text.find('"' + key), key.size() + 1, "\"x" + key.substr(1));
-  std::ofstream(path / "state.safetensors", std::ios::binary) << text;
-  EXPECT_EQ(problem_of_checkpoint(path), "");
+  state_.losses = {};
+  load_checkpoint(path, config_, 5, state_);
+  EXPECT_EQ(state_.losses, losses);
+
+  const std::string text = read_text(path / "health.json");
+  for (const auto& [before, after] : {std::pair("health 1", "health 2"),
+                                      {"[", "[1, "},
+                                      {"\"losses\"", "\"losse\""},
+                                      {"0, 1", "0, 2"}}) {
+    test::edit_text(path / "health.json", before, after);
+    expect_error(ErrorCode::corrupt, "health.json",
+                 [&] { load_checkpoint(path, config_, 5, state_); });
+    test::write_text(path / "health.json", text);
+  }
+  fs::remove(path / "health.json");  // as earlier versions
   load_checkpoint(path, config_, 5, state_);
   EXPECT_EQ(state_.losses, LossHistory());
-}
-
-TEST_F(CheckpointTest, RefusesLossesThatAreNone) {
-  CheckpointStore store(folder_);
-  state_.losses.add({.loss = 0.125, .grad_norm = 1.0});
-  const fs::path path = save_at(store, 1);
-  std::string text = read_text(path / "state.safetensors");
-  text.replace(text.find("0.125/1"), 7, "0.125;1");
-  std::ofstream(path / "state.safetensors", std::ios::binary) << text;
-  expect_error(ErrorCode::corrupt, "recent_steps",
-               [&] { load_checkpoint(path, config_, 5, state_); });
+  EXPECT_EQ(read_health(path).problem, "");
 }
 
 TEST_F(CheckpointTest, ACopyIsWrittenAsItWasThoughTheStateGoesOn) {
@@ -245,7 +247,7 @@ TEST_F(CheckpointTest, ACopyIsWrittenAsItWasThoughTheStateGoesOn) {
   writer.begin(state_);  // in the memory of the first
   EXPECT_EQ(writer.wait()->folder, folder_ / "step-00000002");
   for (const char* step : {"step-00000001", "step-00000002"})
-    for (const char* file : {"state.safetensors", "manifest.json"})
+    for (const char* file : {"state.safetensors", "health.json", "manifest.json"})
       EXPECT_EQ(read_text(folder_ / step / file),
                 read_text(temporary_.path() / "direct" / step / file));
 }

@@ -413,7 +413,7 @@ TEST_F(RunTest, ADivergedRunGoesOnFromTheLastHealthyCheckpoint) {
   const fs::path checkpoints = folder("run") / "checkpoints";
   EXPECT_TRUE(fs::exists(checkpoints / "step-00000006"));
   EXPECT_FALSE(fs::exists(checkpoints / "step-00000009"));  // two are kept, and the healthy one
-  EXPECT_THAT(problem_of_checkpoint(checkpoints / "step-00000015"), HasSubstr("the mean loss of"));
+  EXPECT_THAT(read_health(checkpoints / "step-00000015").problem, HasSubstr("the mean loss of"));
   const TrainConfig fast = load_train_config(folder("run") / "config.toml");
   EXPECT_EQ(fast.training.learning_rate, 10.0);
   EXPECT_EQ(fast.training.clip_norm, 1.0);
@@ -477,7 +477,10 @@ TEST_F(RunTest, SpikesAreTheSameInAResumedRun) {
   for (const std::int64_t stop : {33, 47}) {
     const std::string run = "stopped-" + std::to_string(stop);
     train(run, config, {.max_steps = stop});
-    EXPECT_EQ(state_hash(train(run, config, {.start = Start::resume})), state_hash(whole));
+    const TrainSummary resumed = train(run, config, {.start = Start::resume});
+    EXPECT_EQ(state_hash(resumed), state_hash(whole));
+    EXPECT_EQ(read_text(resumed.checkpoint / "health.json"),
+              read_text(whole.checkpoint / "health.json"));
   }
 }
 

@@ -450,18 +450,5 @@ TEST(LossHistory, ComparesWithTheStepsBefore) {
   EXPECT_LT(history.deviation_of({.loss = 6.0, .grad_norm = 5.0}).loss, -100.0);  // all forgotten
 }
 
-TEST(LossHistory, TextGivesTheSameBack) {
-  LossHistory history, restored;
-  for (int i = 0; i < 200; ++i)
-    history.add({.loss = 1.0 / (3.0 + i), .grad_norm = 1e-7 * i, .skipped = i % 7 == 0});
-  ASSERT_TRUE(restored.restore(history.steps_text(), history.lowest_mean()));
-  EXPECT_EQ(restored, history);
-  for (const char* text : {"1", "1/", "/1", "1/2/3", "1/nan", "1/2/skipped/", "1,2"}) {
-    EXPECT_FALSE(restored.restore(text, 1.0)) << text;
-    EXPECT_EQ(restored, history);
-  }
-  EXPECT_FALSE(restored.restore("1/2", -1.0));
-}
-
 }  // namespace
 }  // namespace ddim::engine::train
