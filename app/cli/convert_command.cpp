@@ -10,6 +10,7 @@
 
 #include "choice_flag.h"
 #include "commands.h"
+#include "device_flags.h"
 #include "model_override_flags.h"
 #include "outputs.h"
 #include "printable.h"
@@ -26,6 +27,7 @@ struct Flags {
   std::string weights = "all";
   bool old_attention_names = false;
   bool unet_ema = false;
+  NoVerifyFlag no_verify;
   ModelOverrideFlags overrides;
 };
 
@@ -39,7 +41,8 @@ void run(const Flags& flags) {
                      .attention_names = flags.old_attention_names ? AttentionNames::of_2022
                                                                   : AttentionNames::current,
                      .average = flags.unet_ema ? AverageFolder::unet_ema : AverageFolder::none,
-                     .overrides = flags.overrides.overrides()});
+                     .overrides = flags.overrides.overrides(),
+                     .verification = flags.no_verify.value()});
   const ModelInfo info = describe_model(flags.output);
   print_out("{}: {}, {} parameters as {}, pictures of {}x{}\n", flags.output.string(), info.format,
             info.num_parameters, info.weight_type, info.shape.width, info.shape.height);
@@ -83,6 +86,7 @@ void add_convert_command(Command root) {
   command.add_flag("--old-attention-names", flags->old_attention_names,
                    "With --to diffusers: name attention weights as in 2022 (query, key, value, "
                    "proj_attn), for programs that know no others");
+  flags->no_verify.add_to(command);
   flags->overrides.add_to(command);
   command.callback([flags] { run(*flags); });
 }

@@ -6,6 +6,20 @@
 
 namespace ddim::cli {
 
+/// --no-verify
+class NoVerifyFlag {
+ public:
+  void add_to(Command command) {
+    command.add_flag("--no-verify", skip_,
+                     "Take weights as they are, without comparing them with the digests that their "
+                     "files carry");
+  }
+  Verification value() const { return skip_ ? Verification::skip : Verification::check; }
+
+ private:
+  bool skip_ = false;
+};
+
 /// --precision fp32|bf16, --memory normal|low
 class PrecisionFlags {
  public:

@@ -1,9 +1,6 @@
-#include <ddim/error.h>
 #include <ddim/train.h>
-#include <fmt/core.h>
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 
@@ -22,10 +19,7 @@ struct Flags {
 void plot(const Flags& flags) {
   const std::filesystem::path out = flags.out.empty() ? flags.run / "loss.svg" : flags.out;
   Files(Overwrite::allow).writes("--out", flags.out, {".svg"}).check();
-  const std::string svg = plot_run(flags.run);
-  std::ofstream file(out, std::ios::binary);
-  file << svg << std::flush;
-  if (!file) throw Error(ErrorCode::io, fmt::format("{}: cannot be written", out.string()));
+  plot_run_to_file(flags.run, out);
   print_out("{}\n", out.string());
 }
 

@@ -93,6 +93,7 @@ Option RunFlags::add_to(Command command, Classes classes) {
                   "(as trained)")
       .type_name("NAME")
       .one_of({"ema", "raw"});
+  no_verify_.add_to(command);
   overrides_.add_to(command);
   command.add_option("--batch", batch_, "Pictures processed at once; does not affect the result")
       .envname("DDIM_BATCH")
@@ -120,6 +121,7 @@ LoadOptions RunFlags::load_options() const {
   LoadOptions options = device_.options();
   options.weights = value_named<WeightSet>(weights_);
   options.overrides = overrides_.overrides();
+  options.verification = no_verify_.value();
   return options;
 }
 

@@ -14,8 +14,9 @@
 
 namespace ddim::cli {
 
-/// The flags of every command that runs a model: --model, --pull, --weights, --size, --schedule and
-/// what belongs to it, --device and what belongs to it, --batch, --threads, --json, --quiet; and
+/// The flags of every command that runs a model: --model, --pull, --weights, --no-verify, --size,
+/// --schedule and what belongs to it, --device and what belongs to it, --batch, --threads, --json,
+/// --quiet; and
 /// --class, --guidance, --null-class where the pictures' class is the user's choice.
 class RunFlags {
  public:
@@ -55,6 +56,7 @@ class RunFlags {
   ModelFlag model_;
   mutable std::filesystem::path folder_;
   std::string weights_;
+  NoVerifyFlag no_verify_;
   ModelOverrideFlags overrides_;
   DeviceFlags device_;
   ClassChoice class_choice_;

@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "data_flags.h"
+#include "device_flags.h"
 #include "interrupts.h"
 #include "json_object.h"
 #include "outputs.h"
@@ -25,6 +26,7 @@ struct Flags {
   std::optional<std::int64_t> seed;
   std::optional<std::int64_t> threads;
   std::string init;
+  NoVerifyFlag no_verify;
   std::optional<std::string> name;
   std::filesystem::path resume;
   Option config_option, data_option, out_option;
@@ -82,6 +84,7 @@ void run(const Flags& flags) {
   if (flags.name) options.config.output.name = *flags.name;
   if (!flags.init.empty()) {
     options.init = find_model(flags.init);
+    options.verification = flags.no_verify.value();
     const UNetConfig& network = options.config.model;
     // Any schedule will do here: the configuration's is the one that counts.
     describe_model(
@@ -154,6 +157,7 @@ void add_train_command(Command root) {
           "Adam's state, the average and the step count")
       .excludes(resume)
       .type_name("MODEL");
+  flags->no_verify.add_to(command);
   command.add_flag("--skip-corrupt", flags->skip_corrupt,
                    "Leave out files that cannot be read, instead of stopping, and name them in the "
                    "end; as data.skip_corrupt");

@@ -8,6 +8,7 @@
 #include "ddim/export.h"
 #include "ddim/model_overrides.h"
 #include "ddim/names.h"
+#include "ddim/verification.h"
 #include "ddim/weight_set.h"
 
 namespace ddim {
@@ -58,6 +59,7 @@ struct ConvertOptions {
   AttentionNames attention_names = AttentionNames::current;  ///< of ConvertTarget::diffusers
   AverageFolder average = AverageFolder::none;               ///< of ConvertTarget::diffusers
   ModelOverrides overrides = {};  ///< what to take in place of what the input's files say
+  Verification verification = Verification::check;  ///< of the input's weights
 };
 
 /// The written model compared with the one it was made from, for the same noise.

@@ -18,6 +18,7 @@
 #include "ddim/model_overrides.h"
 #include "ddim/picture_shape.h"
 #include "ddim/precision.h"
+#include "ddim/verification.h"
 #include "ddim/weight_set.h"
 
 namespace ddim {
@@ -60,6 +61,7 @@ struct LoadOptions {
   MemoryUse memory_use = MemoryUse::normal;
   std::optional<WeightSet> weights = {};  ///< of files that have both; default: the average
   ModelOverrides overrides = {};          ///< what to take in place of what the files say
+  Verification verification = Verification::check;  ///< of the weights, while they are loaded
 };
 
 /// A trained network, or a custom denoiser, with its forward process. A handle: copies share the

@@ -12,6 +12,7 @@
 #include "ddim/export.h"
 #include "ddim/run_options.h"
 #include "ddim/train_config.h"
+#include "ddim/verification.h"
 
 namespace ddim {
 
@@ -56,6 +57,7 @@ struct TrainOptions {
   /// takes, of the network that the configuration names. A checkpoint of ddim train or of the DDIM
   /// paper's code brings its average, Adam's state and its number of steps.
   std::optional<std::filesystem::path> init = {};
+  Verification verification = Verification::check;  ///< of the weights of `init`
   std::optional<std::int64_t> max_steps =
       {};  ///< stop at this step; it counts from the run's start
   ShowProgress show_progress = ShowProgress::no;
@@ -92,9 +94,10 @@ struct TrainSummary {
 };
 
 /// Trains a network from scratch, and keeps in options.out:
-///   config.toml                  the resolved configuration, with all overrides
-///   overrides.csv                step, key, value before and after of each override
-///   abandoned-1/ ...             what was done after a step that was resumed from
+///   config.toml                  the resolved configuration, with all overrides;
+///   config.toml.sha256 overrides.csv                step, key, value before and after of each
+///   override abandoned-1/ ...             what was done after a step that was resumed from
+///   machine.txt                  the device and its instruction set, of the last session
 ///   data.txt                     where the training pictures are
 ///   classes.csv                  number, name and pictures of each class, where they have names
 ///   metrics.csv, metrics.jsonl   a line every output.log_every_steps
@@ -110,12 +113,17 @@ struct TrainSummary {
 DDIM_API TrainSummary train_model(const TrainOptions& options);
 
 /// The configuration that the run in this folder goes on with: its config.toml. Error(user) when
-/// the folder is not that of a training run.
+/// the folder is not that of a training run, Error(corrupt) when it is not the text that the run
+/// wrote.
 DDIM_API TrainConfig config_of_run(const std::filesystem::path& run);
 
 /// The curves of a run as an SVG picture: loss, loss on data.validation, norm of the gradient and
 /// learning rate over the steps, from its metrics.csv. Error(user) when the folder is not that of a
 /// training run, or has no metrics yet.
 DDIM_API std::string plot_run(const std::filesystem::path& run);
+
+/// The same into a file, which is replaced: it is complete, or as it was. Error(io) when the system
+/// refuses.
+DDIM_API void plot_run_to_file(const std::filesystem::path& run, const std::filesystem::path& file);
 
 }  // namespace ddim

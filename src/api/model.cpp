@@ -74,7 +74,8 @@ ModelInfo describe_model(const std::filesystem::path& path, const ModelOverrides
 }
 
 Model ModelAccess::load(const model::ModelFiles& files, const LoadOptions& options) {
-  model::LoadedModel model = model::load_model(files, device_of(options), options.weights);
+  model::LoadedModel model =
+      model::load_model(files, device_of(options), options.weights, options.verification);
   ModelInfo info = info_of(files);
   info.device = model.device.describe();
   info.precision = options.precision;

@@ -2,6 +2,8 @@
 
 #include "backend/make_device.h"
 #include "base/error.h"
+#include "base/file_output.h"
+#include "train/config_digest.h"
 #include "train/loss_plot.h"
 #include "train/metrics.h"
 #include "train/run.h"
@@ -20,7 +22,7 @@ TrainConfig config_of_run(const std::filesystem::path& run) {
   require(std::filesystem::is_directory(run), run.string(), ": there is no such folder");
   require(std::filesystem::is_regular_file(file), run.string(),
           ": not the folder of a training run: it has no config.toml");
-  return load_train_config(file);
+  return train::read_config_of_run(run);
 }
 
 std::string plot_run(const std::filesystem::path& run) {
@@ -30,6 +32,10 @@ std::string plot_run(const std::filesystem::path& run) {
           ": no metrics yet; a run writes the first after output.log_every_steps (",
           config.output.log_every_steps, ") steps");
   return train::loss_plot(train::name_of_run(run, config), lines);
+}
+
+void plot_run_to_file(const std::filesystem::path& run, const std::filesystem::path& file) {
+  write_file_durably(file, plot_run(run), Overwrite::allow);
 }
 
 }  // namespace ddim

@@ -17,8 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kManifestName = "manifest.json";
-
 /// The output that is being written, for messages.
 struct Output {
   const fs::path& path;
@@ -152,9 +150,26 @@ fs::path end_of_links(const fs::path& path) {
   }
 }
 
+/// Whether the name is one of a file that some process has open (/dev/stdout, /dev/fd/3,
+/// /proc/self/fd/3): a file that takes its place would not be seen by those who read it.
+bool is_open_file(const fs::path& path) {
+  constexpr int kMaxLinks = 40;
+  fs::path end = path;
+  for (int i = 0; i < kMaxLinks; ++i) {
+    std::error_code error;
+    const std::string folder = fs::weakly_canonical(end.parent_path(), error).string();
+    if (!error && folder.starts_with("/proc/") && folder.ends_with("/fd")) return true;
+    const fs::path target = fs::read_symlink(end, error);
+    if (error) return false;
+    end = end.parent_path() / target;
+  }
+  return false;
+}
+
 /// Whether bytes go into `path` as it is, and no file takes its place. Error(user) for what is
 /// neither that nor a regular file.
 bool is_stream(const fs::path& path) {
+  if (is_open_file(path)) return true;
   std::error_code ignored;  // as in is_taken()
   const fs::file_type type = fs::status(path, ignored).type();
   if (type == fs::file_type::character || type == fs::file_type::fifo) return true;
@@ -167,8 +182,9 @@ bool is_stream(const fs::path& path) {
 }
 
 void write_stream(const Output& output, const FileContent& content, FileSystem& file_system) {
-  const int descriptor =
-      uninterrupted([&] { return file_system.open(output.path.c_str(), O_WRONLY | O_CLOEXEC, 0); });
+  // Behind what is there already, where that is a file.
+  const int descriptor = uninterrupted(
+      [&] { return file_system.open(output.path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC, 0); });
   if (descriptor < 0) fail_call(output, "opening", output.path);
   OpenFile stream(file_system, descriptor, output, output.path);
   content.write_to([&stream](std::span<const std::byte> bytes) { stream.write(bytes); });
@@ -275,26 +291,24 @@ DurableFolder::DurableFolder(fs::path path, Manifest manifest, FileSystem& file_
 
 DurableFolder::~DurableFolder() {
   if (committed_) return;
-  const auto remove = [this](const std::string& name, int (FileSystem::*call)(const char*)) {
-    const fs::path path = temporary_.name() / name;
-    uninterrupted([&] { return (file_system_->*call)(path.c_str()); });
-  };
-  for (const File& file : files_) remove(file.name, &FileSystem::unlink);
-  for (auto it = subfolders_.rbegin(); it != subfolders_.rend(); ++it) {
-    remove(*it, &FileSystem::rmdir);
-  }
+  // Without new memory: there may be none.
+  for (const File& file : files_)
+    uninterrupted([&] { return file_system_->unlink(file.where.c_str()); });
+  for (auto folder = subfolders_.rbegin(); folder != subfolders_.rend(); ++folder)
+    uninterrupted([&] { return file_system_->rmdir(folder->where.c_str()); });
   uninterrupted([this] { return file_system_->rmdir(temporary_.name().c_str()); });
 }
 
 void DurableFolder::make_subfolders_of(const std::string& name) {
   for (std::size_t end = name.find('/'); end != std::string::npos; end = name.find('/', end + 1)) {
     const std::string subfolder = name.substr(0, end);
-    if (std::find(subfolders_.begin(), subfolders_.end(), subfolder) != subfolders_.end()) continue;
-    const fs::path where = temporary_.name() / subfolder;
+    if (std::ranges::count(subfolders_, subfolder, &Subfolder::name) > 0) continue;
+    // Noted before it is there, so that it is never there without being noted.
+    const fs::path& where =
+        subfolders_.emplace_back(Subfolder{subfolder, temporary_.name() / subfolder}).where;
     if (uninterrupted([&] { return file_system_->mkdir(where.c_str(), 0777); }) < 0) {
       fail_call({path_ / subfolder, 0}, "making folder", where);
     }
-    subfolders_.push_back(subfolder);
   }
 }
 
@@ -305,12 +319,12 @@ void DurableFolder::write_file(const std::string& name, const FileContent& conte
   make_subfolders_of(name);
 
   const fs::path path = path_ / name;
-  const fs::path where = temporary_.name() / name;
   const Output output{path, content.size_bytes};
+  const fs::path& where =
+      files_.emplace_back(File{name, temporary_.name() / name, content.size_bytes, ""}).where;
   const int descriptor =
       uninterrupted([&] { return file_system_->open(where.c_str(), kCreate, 0666); });
   if (descriptor < 0) fail_call(output, "creating", where);
-  files_.push_back({name, content.size_bytes, ""});
   OpenFile file(*file_system_, descriptor, output, where);
   Sha256 hash;
   content.write_to([&](std::span<const std::byte> bytes) {
@@ -329,7 +343,7 @@ void DurableFolder::commit() {
   for (const File& file : files_) num_bytes += file.size_bytes;
   const Output output{path_, num_bytes};
   for (auto it = subfolders_.rbegin(); it != subfolders_.rend(); ++it) {
-    sync_folder(*file_system_, output, temporary_.name() / *it);
+    sync_folder(*file_system_, output, it->where);
   }
   sync_folder(*file_system_, output, temporary_.name());
   move_into_place(*file_system_, output, temporary_.name(), Overwrite::refuse);

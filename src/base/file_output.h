@@ -94,8 +94,13 @@ class DurableFolder {
  private:
   struct File {
     std::string name;
+    std::filesystem::path where;  ///< in the temporary folder
     std::uint64_t size_bytes;
     std::string sha256;
+  };
+  struct Subfolder {
+    std::string name;
+    std::filesystem::path where;
   };
   std::string manifest_text() const;
   void make_subfolders_of(const std::string& name);
@@ -104,10 +109,28 @@ class DurableFolder {
   Temporary temporary_;
   Manifest manifest_;
   FileSystem* file_system_;
-  std::vector<File> files_;              ///< in the order of writing
-  std::vector<std::string> subfolders_;  ///< parents before children
+  std::vector<File> files_;            ///< in the order of writing
+  std::vector<Subfolder> subfolders_;  ///< parents before children
   bool committed_ = false;
 };
+
+inline constexpr std::string_view kManifestName = "manifest.json";
+
+/// A file as a manifest lists it.
+struct ManifestEntry {
+  std::string name;
+  std::string size_bytes;
+  std::string sha256;
+};
+
+/// What `folder`/manifest.json lists; nothing when that is missing or damaged. Error(io) when it
+/// cannot be read.
+std::optional<std::vector<ManifestEntry>> read_manifest(const std::filesystem::path& folder);
+
+/// Compares one of these files with its entry: nullopt, or one line with the difference. Errors as
+/// verify_manifest().
+std::optional<std::string> verify_entry(const std::filesystem::path& folder,
+                                        const ManifestEntry& entry);
 
 /// Reads every file that `folder`/manifest.json lists and compares size and SHA-256. Returns
 /// nullopt if all agree, otherwise one line with the first difference, be it a file that is

@@ -76,27 +76,40 @@ std::string DurableFolder::manifest_text() const {
   return text += kTail;
 }
 
-std::optional<std::string> verify_manifest(const fs::path& folder) {
-  const fs::path path = folder / "manifest.json";
-  if (is_missing(path)) return concat(path.string(), " is missing");
-  const std::string damaged = concat(path.string(), " is damaged");
+std::optional<std::vector<ManifestEntry>> read_manifest(const fs::path& folder) {
+  const fs::path path = folder / kManifestName;
   constexpr std::uint64_t kMaxManifestBytes = 1 << 24;
   std::error_code error;
-  if (fs::file_size(path, error) > kMaxManifestBytes && !error) return damaged;
+  if (is_missing(path) || (fs::file_size(path, error) > kMaxManifestBytes && !error))
+    return std::nullopt;
   const std::string text = read_file(path, kMaxManifestBytes);
 
+  std::vector<ManifestEntry> entries;
   Cursor cursor(text);
-  if (!cursor.skip(kHead)) return damaged;
-  for (bool first = true; !cursor.skip(kTail); first = false) {
-    if (!first && !cursor.skip(",")) return damaged;
-    if (!cursor.skip(kName)) return damaged;
+  if (!cursor.skip(kHead)) return std::nullopt;
+  while (!cursor.skip(kTail)) {
+    if ((!entries.empty() && !cursor.skip(",")) || !cursor.skip(kName)) return std::nullopt;
     const std::string_view name = cursor.take_until(kSize);
     const std::string_view size = cursor.take_until(kHash);
     const std::string_view hash = cursor.take_until(kEnd);
-    if (name.empty() || size.empty() || hash.empty()) return damaged;
-    if (auto reason = verify_file(folder / name, size, hash)) return reason;
+    if (name.empty() || size.empty() || hash.empty()) return std::nullopt;
+    entries.push_back({std::string(name), std::string(size), std::string(hash)});
   }
-  return cursor.at_end() ? std::nullopt : std::optional(damaged);
+  return cursor.at_end() ? std::optional(std::move(entries)) : std::nullopt;
+}
+
+std::optional<std::string> verify_entry(const fs::path& folder, const ManifestEntry& entry) {
+  return verify_file(folder / entry.name, entry.size_bytes, entry.sha256);
+}
+
+std::optional<std::string> verify_manifest(const fs::path& folder) {
+  const fs::path path = folder / kManifestName;
+  if (is_missing(path)) return concat(path.string(), " is missing");
+  const auto entries = read_manifest(folder);
+  if (!entries) return concat(path.string(), " is damaged");
+  for (const ManifestEntry& entry : *entries)
+    if (auto problem = verify_entry(folder, entry)) return problem;
+  return std::nullopt;
 }
 
 }  // namespace ddim::engine

@@ -129,7 +129,11 @@ void remove_leftovers(const fs::path& folder) {
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     const std::optional<std::string_view> id = id_of(name);
-    if (id && !has_living_owner(*id)) leftovers.push_back(entry->path());
+    if (!id || has_living_owner(*id)) continue;
+    // A link has no lock: the process in its name is its owner.
+    std::error_code ignored;
+    if (!id->starts_with(kLocked) && entry->is_symlink(ignored)) fs::remove(entry->path(), ignored);
+    leftovers.push_back(entry->path());
   }
   for (const fs::path& leftover : leftovers) remove_leftover(leftover);
 }

@@ -2,18 +2,30 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <functional>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace ddim::engine {
+
+/// What is shown of a value: itself, but of NaN, whose sign says nothing, always "nan".
+template <class Value>
+decltype(auto) shown_value(const Value& value) {
+  if constexpr (std::is_floating_point_v<Value>) {
+    return std::isnan(value) ? std::abs(value) : value;
+  } else {
+    return (value);
+  }
+}
 
 /// Joins its arguments as an output stream would print them.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream out;
-  (out << ... << parts);
+  (out << ... << shown_value(parts));
   return out.str();
 }
 
@@ -23,7 +35,7 @@ std::string join(const List& list, std::string_view separator, TextOf text_of) {
   std::ostringstream out;
   std::string_view before;
   for (const auto& item : list) {
-    out << before << text_of(item);
+    out << before << shown_value(text_of(item));
     before = separator;
   }
   return out.str();
@@ -38,7 +50,7 @@ std::string join(const List& list, std::string_view separator) {
 /// The shortest text that reads back as the same number, whatever the locale.
 inline std::string number_text(double value) {
   std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), shown_value(value)).ptr;
   return {text.data(), end};
 }
 

@@ -74,6 +74,7 @@ void Cache::link(const Repository& repository, const std::string& commit, const 
   std::error_code error;
   if (fs::read_symlink(link, error) == target) return;
   make_folders(link.parent_path());
+  remove_leftovers(link.parent_path());  // of processes that were killed here
   // Under another name first: whoever reads the snapshot meanwhile always finds a file.
   const fs::path temporary = concat(link.string(), ".tmp-", ::getpid());
   error.clear();

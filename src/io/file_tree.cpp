@@ -82,7 +82,7 @@ std::string FilesInMemory::read(const fs::path& path, std::uint64_t max_bytes) c
 }
 
 std::shared_ptr<const MappedFile> FilesInMemory::map(const fs::path& path) const {
-  return std::make_shared<const MappedFile>(bytes_of(path));
+  return std::make_shared<const MappedFile>(bytes_of(path), path);
 }
 
 }  // namespace ddim::engine::io

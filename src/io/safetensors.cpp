@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "io/digests.h"
 #include "io/safetensors_header.h"
 #include "io/strangers.h"
 
@@ -44,7 +45,9 @@ std::vector<TensorEntry> place_tensors(std::vector<DeclaredTensor> tensors,
                        tensor.type,
                        std::move(tensor.shape),
                        data.subspan(tensor.begin, tensor.end - tensor.begin),
-                       {}});
+                       {},
+                       {},
+                       0});
     position = tensor.end;
   }
   if (position != data.size()) {
@@ -95,9 +98,12 @@ SafetensorsContents parse_safetensors(std::span<const std::byte> file,
   }
   SafetensorsHeader header = parse_safetensors_header(json, file_name);
   refuse_duplicates(header.tensors, file_name);
-  return {place_tensors(std::move(header.tensors), file.subspan(kLengthBytes + header_bytes),
-                        file_name),
-          std::move(header.metadata)};
+  SafetensorsContents contents{
+      .entries = place_tensors(std::move(header.tensors), file.subspan(kLengthBytes + header_bytes),
+                               file_name),
+      .metadata = std::move(header.metadata)};
+  take_digests(contents.metadata, contents.entries, file_name);
+  return contents;
 }
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {

@@ -42,13 +42,17 @@ class SafetensorsFile : public TensorTable {
 /// What diffusers writes and expects.
 inline Metadata default_metadata() { return {{"format", "pt"}}; }
 
+/// Whether a written file carries the CRC-32 of its tensors (kCrc32Key in digests.h).
+enum class Digests { leave_out, write };
+
 /// The bytes of a safetensors file as the Rust writer orders them: by type alignment descending,
-/// then by name; the header padded with spaces to a multiple of 8. Converts while it streams; the
-/// sources' spans must outlive it. Errors as check_source(), and Error(internal) for two tensors of
-/// one name; while writing, Error(numeric) for a value that is NaN, infinite or too large for
-/// `type`.
+/// then by name; the header padded with spaces to a multiple of 8. Converts while it streams, twice
+/// where digests are written, which stand before the data; the sources' spans must outlive it.
+/// Errors as check_source(), and Error(internal) for two tensors of one name; while writing,
+/// Error(numeric) for a value that is NaN, infinite or too large for `type`.
 FileContent safetensors_content(std::vector<TensorSource> tensors,
-                                Metadata metadata = default_metadata());
+                                Metadata metadata = default_metadata(),
+                                Digests digests = Digests::leave_out);
 
 /// write_file_durably of safetensors_content.
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorSource> tensors,

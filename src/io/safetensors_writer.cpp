@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "io/digests.h"
 #include "io/safetensors.h"
 #include "io/safetensors_header.h"
 
@@ -49,9 +50,22 @@ std::string header_bytes(const std::vector<TensorSource>& tensors, const Metadat
   return bytes + text;
 }
 
+std::string header_with_digests(const std::vector<TensorSource>& tensors, Metadata metadata) {
+  std::string& text = metadata[kCrc32Key];
+  text.clear();
+  for (const TensorSource& tensor : tensors) {
+    std::uint32_t crc32 = 0;
+    write_elements(tensor,
+                   [&](std::span<const std::byte> bytes) { crc32 = crc32_of(bytes, crc32); });
+    text += crc32_text(crc32);
+  }
+  return header_bytes(tensors, metadata);
+}
+
 }  // namespace
 
-FileContent safetensors_content(std::vector<TensorSource> tensors, Metadata metadata) {
+FileContent safetensors_content(std::vector<TensorSource> tensors, Metadata metadata,
+                                Digests digests) {
   require(tensors.size() <= kMaxTensors, "safetensors: a file holds at most ", kMaxTensors,
           " tensors, not ", tensors.size());
   std::set<std::string_view> names;
@@ -65,13 +79,18 @@ FileContent safetensors_content(std::vector<TensorSource> tensors, Metadata meta
     return std::tie(b.type, a.name) < std::tie(a.type, b.name);
   });
 
+  // Digests of any value take as much room.
+  if (digests == Digests::write) metadata[kCrc32Key] = std::string(8 * tensors.size(), '0');
   std::string header = header_bytes(tensors, metadata);
   std::uint64_t size = header.size();
   for (const TensorSource& tensor : tensors) {
     size += static_cast<std::uint64_t>(num_bytes_of(tensor.type, tensor.shape));
   }
-  return {size, [header = std::move(header), tensors = std::move(tensors)](const ByteSink& sink) {
-            sink(std::as_bytes(std::span(header)));
+  return {size, [header = std::move(header), tensors = std::move(tensors),
+                 metadata = std::move(metadata), digests](const ByteSink& sink) {
+            const std::string with_digests =
+                digests == Digests::write ? header_with_digests(tensors, metadata) : header;
+            sink(std::as_bytes(std::span(with_digests)));
             for (const TensorSource& tensor : tensors) write_elements(tensor, sink);
           }};
 }

@@ -25,6 +25,10 @@ struct TensorEntry {
   /// Elements between neighbours along each axis; empty for row-major. A file of PyTorch may hold
   /// its axes in another order.
   std::vector<std::int64_t> strides = {};
+  /// Bytes of the file that hold this tensor, perhaps among others, and the CRC-32 that the file
+  /// says they have; empty where it says none.
+  std::span<const std::byte> checked = {};
+  std::uint32_t crc32 = 0;
 
   std::int64_t num_elements() const;
 };

@@ -1,12 +1,11 @@
 #include "io/torch_file.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "base/error.h"
+#include "io/digests.h"
 #include "io/pickle_reader.h"
 #include "io/strangers.h"
 #include "io/torch_storages.h"
@@ -79,9 +78,7 @@ class Archive {
 
   std::span<const std::byte> pickle() const {
     const ZipEntry& entry = *find("data.pkl");
-    const uLong crc =
-        crc32_z(0, reinterpret_cast<const Bytef*>(entry.bytes.data()), entry.bytes.size());
-    if (crc != entry.crc32)
+    if (crc32_of(entry.bytes) != entry.crc32)
       fail(ErrorCode::corrupt, file_name_,
            ": bad zip archive: data.pkl is damaged (its CRC-32 is not as stated)");
     return entry.bytes;
@@ -124,8 +121,8 @@ TorchContents parse_torch_archive(std::span<const std::byte> file, const std::st
       fail(ErrorCode::corrupt, file_name, ": storage ", display_name(key), " has ",
            entry->bytes.size(), " bytes, but ", declared.num_elements, " elements of ",
            to_string(*declared.type), " are declared");
-    contents.storages.emplace(key,
-                              TorchStorage{*declared.type, declared.num_elements, entry->bytes});
+    contents.storages.emplace(
+        key, TorchStorage{*declared.type, declared.num_elements, entry->bytes, entry->crc32});
   }
   if (const ZipEntry* config = archive.find("config.json"))
     contents.config_json = text_of(config->bytes);
@@ -270,6 +267,10 @@ TensorEntry tensor_of(const TorchContents& contents, const PickleValue& value,
   entry.bytes = storage.bytes.subspan(static_cast<std::size_t>(offset * size),
                                       static_cast<std::size_t>((*last + 1) * size));
   if (!is_row_major(*shape, *strides)) entry.strides = *strides;
+  if (storage.crc32) {
+    entry.checked = storage.bytes;
+    entry.crc32 = *storage.crc32;
+  }
   return entry;
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@ struct TorchStorage {
   StoredType type;
   std::int64_t num_elements;
   std::span<const std::byte> bytes;
+  std::optional<std::uint32_t> crc32 = {};  ///< as the archive says; a stream of pickles has none
 };
 
 /// What torch.save wrote, either as a zip archive or, before PyTorch 1.6, as a stream of pickles:

@@ -70,7 +70,7 @@ class StreamReader {
                " in ", rest_.size(), " bytes");
       const auto bytes = rest_.first(static_cast<std::size_t>(count * element_bytes));
       if (!seen.insert(key).second) refuse("storage ", display_name(key), " is there twice");
-      if (type) contents.storages.emplace(key, TorchStorage{*type, count, bytes});
+      if (type) contents.storages.emplace(key, TorchStorage{*type, count, bytes, {}});
       rest_ = rest_.subspan(bytes.size());
     }
     for (const auto& [key, storage] : declared)

@@ -51,7 +51,17 @@ void write_average(DurableFolder& folder, const ModelFiles& files, const Convert
   config["optimization_step"] = files.step;
   folder.write_file(layout.unet_config(), config.dump(2) + "\n");
   folder.write_file(layout.weights().front(),
-                    io::safetensors_content(sources_of(files.weights, options)));
+                    io::safetensors_content(sources_of(files.weights, options),
+                                            io::default_metadata(), io::Digests::write));
+}
+
+/// The same content, refused after its last byte when the files that it is from have been shortened
+/// on the way.
+FileContent whole(const ModelFiles& files, FileContent content) {
+  return {content.size_bytes, [&files, write = std::move(content.write_to)](const ByteSink& sink) {
+            write(sink);
+            io::require_whole(files.files);
+          }};
 }
 
 void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
@@ -65,6 +75,7 @@ void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
                     files.names);
   if (both) write_average(folder, files, options);
   folder.write_file("README.md", model_card(files, options.weights));
+  io::require_whole(files.files);
   folder.commit();
 }
 
@@ -87,16 +98,19 @@ void write_model(const ModelFiles& files, const fs::path& output, const ConvertO
                options.attention_names == AttentionNames::current),
           "convert: --unet-ema and --old-attention-names are about diffusers folders, not about ",
           to_string(options.target));
+  if (options.verification == Verification::check) verify_weights(files);
   switch (options.target) {
     case ConvertTarget::diffusers:
       return write_diffusers_folder(files, output, options);
     case ConvertTarget::official:
       return write_file_durably(
-          output, official_checkpoint(files, options.weights, stored_type_of(options.type)),
+          output,
+          whole(files, official_checkpoint(files, options.weights, stored_type_of(options.type))),
           Overwrite::refuse);
     case ConvertTarget::official_weights:
       return write_file_durably(
-          output, official_weights(files, options.weights, stored_type_of(options.type)),
+          output,
+          whole(files, official_weights(files, options.weights, stored_type_of(options.type))),
           Overwrite::refuse);
   }
 }

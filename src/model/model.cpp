@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <future>
 
 #include "backend/make_device.h"
 #include "base/error.h"
@@ -29,19 +30,27 @@ LoadedModel model_on(const Device& device, const ModelFiles& files) {
 
 }  // namespace
 
-LoadedModel load_model(const fs::path& path, const Device& device, std::optional<WeightSet> set) {
+LoadedModel load_model(const fs::path& path, const Device& device, std::optional<WeightSet> set,
+                       Verification verification) {
   const TrainingPart training = set ? TrainingPart::read : TrainingPart::skip;
-  return load_model(open_model(path, training), device, set);
+  return load_model(open_model(path, training), device, set, verification);
 }
 
-LoadedModel load_model(const ModelFiles& files, const Device& device,
-                       std::optional<WeightSet> set) {
+LoadedModel load_model(const ModelFiles& files, const Device& device, std::optional<WeightSet> set,
+                       Verification verification) {
+  const StoredWeights& weights = files.weights_of(set);
+  std::future<void> verified;  // beside the reading, where there is a thread for it
+  if (verification == Verification::check)
+    verified = std::async(std::launch::async | std::launch::deferred,
+                          [&] { verify_weights(files, {&weights}); });
   LoadedModel model = model_on(device, files);
   const bool mapped =
       std::ranges::all_of(files.files, &io::MappedFile::is_mapped,
                           [](const auto& file) -> const io::MappedFile& { return *file; });
-  read_weights(files.weights_of(set), model.unet,
-               mapped ? AfterReading::release : AfterReading::keep);
+  read_weights(weights, model.unet, mapped ? AfterReading::release : AfterReading::keep);
+  if (verified.valid()) verified.wait();
+  io::require_whole(files.files);
+  if (verified.valid()) verified.get();
   return model;
 }
 
@@ -79,7 +88,9 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
   const io::DiffusersLayout layout;
   folder.write_file(io::kModelIndexFile, io::to_json(index));
   folder.write_file(layout.unet_config(), io::to_json(file_config(config)));
-  folder.write_file(layout.weights().front(), io::safetensors_content(std::move(weights)));
+  folder.write_file(
+      layout.weights().front(),
+      io::safetensors_content(std::move(weights), io::default_metadata(), io::Digests::write));
   folder.write_file(layout.scheduler_config(), io::to_json(scheduler_config));
 }
 

@@ -10,6 +10,7 @@
 #include "io/diffusers_config.h"
 #include "io/tensor_source.h"
 #include "model/model_files.h"
+#include "model/verification.h"
 #include "nn/unet.h"
 
 namespace ddim::engine::model {
@@ -24,13 +25,15 @@ struct LoadedModel {
 };
 
 /// Reads what open_model() finds, with all weights as fp32: one set of them, by default the one
-/// that pictures are made with. Errors as open_model(), and Error(user) for schedules that cannot
-/// be sampled.
+/// that pictures are made with. Errors as open_model() and, while it loads, verify_weights(); and
+/// Error(user) for schedules that cannot be sampled.
 LoadedModel load_model(const std::filesystem::path& path, const Device& device,
-                       std::optional<WeightSet> set = {});
+                       std::optional<WeightSet> set = {},
+                       Verification verification = Verification::check);
 /// The same of files that open_model() has found.
 LoadedModel load_model(const ModelFiles& files, const Device& device,
-                       std::optional<WeightSet> set = {});
+                       std::optional<WeightSet> set = {},
+                       Verification verification = Verification::check);
 
 /// The same without the values of its weights, on a dry device (make_dry_device()): what a run can
 /// be checked against, whatever `files` hold.

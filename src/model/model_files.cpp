@@ -1,8 +1,10 @@
 #include "model/model_files.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/error.h"
+#include "base/file_output.h"
 #include "io/diffusers_layout.h"
 #include "io/safetensors.h"
 #include "io/sharded_safetensors.h"
@@ -216,6 +218,15 @@ class ModelOpener {
     keep(files, state);
   }
 
+  /// A damaged manifest lists nothing, and whoever resumes a run notices.
+  static void add_listed_files(const fs::path& folder, ModelFiles& files) {
+    constexpr std::string_view kModelFiles[] = {"unet/", "scheduler/", io::kModelIndexFile,
+                                                kStateFile};
+    for (const ManifestEntry& entry : read_manifest(folder).value_or(std::vector<ManifestEntry>()))
+      if (std::ranges::any_of(kModelFiles, [&](auto part) { return entry.name.starts_with(part); }))
+        files.listed.push_back({.path = folder / entry.name, .sha256 = entry.sha256});
+  }
+
   /// All of a diffusers folder but its weights.
   ModelFiles configuration_of(const fs::path& folder, const io::DiffusersLayout& layout) const {
     require_model_folder(folder, layout);
@@ -254,9 +265,10 @@ class ModelOpener {
       files.adam_problem = opened.chosen.weights.path().string() +
                            ": Adam's state is read in the official order only";
     if (weights_path.empty()) add_accelerate_parts(folder, layout, files);
-    const fs::path state = folder / "state.safetensors";
+    const fs::path state = folder / kStateFile;
     if (training_ == TrainingPart::read && tree_.exists(state)) add_training_state(state, files);
     append(files.notes, notes_on(overrides_));
+    if (&tree_ == &io::files_on_disk()) add_listed_files(folder, files);
     return files;
   }
 

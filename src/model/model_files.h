@@ -25,6 +25,12 @@ struct StoredAdam {
   AdamSettings settings = {};
 };
 
+/// A file of a model as the manifest of our checkpoints lists it.
+struct ListedFile {
+  std::filesystem::path path;
+  std::string sha256;
+};
+
 /// A model in its files: everything known before the weights are read. The weights point into
 /// `files`.
 struct ModelFiles {
@@ -45,6 +51,7 @@ struct ModelFiles {
   /// Sentences about what was chosen among the weights, and what was left out or given.
   std::vector<std::string> notes = {};
   std::vector<std::shared_ptr<const io::MappedFile>> files;
+  std::vector<ListedFile> listed = {};  ///< of our checkpoints
 
   /// The chosen set, by default `weights`. Error(user) for a choice where there is only one set.
   const StoredWeights& weights_of(std::optional<WeightSet> set) const;

@@ -4,6 +4,8 @@
 
 namespace ddim::engine::model {
 
+inline constexpr const char* kStateFile = "state.safetensors";
+
 /// Prefixes of the names of tensors in state.safetensors, the part of our checkpoints that
 /// diffusers does not know (train/checkpoint.h).
 inline constexpr std::string_view kTrainedPrefix = "network/";

@@ -37,8 +37,6 @@ std::vector<std::int64_t> dims_of(const Tensor& tensor) {
   return {dims.begin(), dims.end()};
 }
 
-constexpr const char* kStateFile = "state.safetensors";
-
 StateValues values_of(const TrainingState& state) {
   StateValues result{.network = state.average.config(), .step = state.step};
   for (const auto& [name, tensor] : named_tensors(state))
@@ -162,7 +160,8 @@ fs::path CheckpointStore::save(const StateValues& state, const TrainConfig& conf
   DurableFolder folder(path, Manifest::write);
   model::write_model_files(folder, state.network, average_of(state),
                            model::file_config(config.diffusion), names);
-  folder.write_file(kStateFile, io::safetensors_content(sources_of(state), std::move(metadata)));
+  folder.write_file(model::kStateFile,
+                    io::safetensors_content(sources_of(state), std::move(metadata)));
   folder.write_file(kHealthFile, to_json(state.health));
   folder.write_file("config.toml", to_toml(config));
   folder.commit();
@@ -220,7 +219,7 @@ std::vector<fs::path> CheckpointStore::move_later_than(std::int64_t step, const 
 void load_checkpoint(const fs::path& folder, const TrainConfig& config,
                      std::uint32_t data_fingerprint, TrainingState& state,
                      const AcceptedChanges& accepted) {
-  const io::SafetensorsFile file = io::SafetensorsFile::open(folder / kStateFile);
+  const io::SafetensorsFile file = io::SafetensorsFile::open(folder / model::kStateFile);
   Health health = read_health(folder);
   const std::int64_t step = file.metadata_count("step");
   const std::vector<std::string> different =
@@ -250,6 +249,7 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
     file.read_f32(file.at(name), tensor.values<float>());
     tensor.mark_modified();
   }
+  io::require_whole(file.files());
   state.step = step;
   state.updates = file.metadata_count("updates");
   state.refused_in_a_row = file.metadata_count("refused_in_a_row");

@@ -14,9 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFile = "overrides.csv";
-constexpr std::string_view kHeader = "step,key,before,after\n";
-constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 20;
+constexpr const char* kOverridesFile = "overrides.csv";
+constexpr std::string_view kOverridesHeader = "step,key,before,after\n";
+constexpr std::uint64_t kMaxOverridesBytes = std::uint64_t{1} << 20;
 
 ConfigChange change_of(const std::string& line, const fs::path& path) {
   std::array<std::string, 4> columns;
@@ -32,8 +32,8 @@ ConfigChange change_of(const std::string& line, const fs::path& path) {
   return change;
 }
 
-std::string text_of(const std::vector<ConfigChange>& changes) {
-  std::string text(kHeader);
+std::string overrides_text(const std::vector<ConfigChange>& changes) {
+  std::string text(kOverridesHeader);
   for (const ConfigChange& change : changes)
     text += concat(change.step, ",", change.key, ",", change.before, ",", change.after, "\n");
   return text;
@@ -42,15 +42,15 @@ std::string text_of(const std::vector<ConfigChange>& changes) {
 }  // namespace
 
 std::vector<ConfigChange> read_changes(const fs::path& run) {
-  const fs::path path = run / kFile;
-  const std::optional<std::string> text = read_file_if_there(path, kMaxBytes);
+  const fs::path path = run / kOverridesFile;
+  const std::optional<std::string> text = read_file_if_there(path, kMaxOverridesBytes);
   if (!text) return {};
-  if (!text->starts_with(kHeader) || !text->ends_with('\n'))
+  if (!text->starts_with(kOverridesHeader) || !text->ends_with('\n'))
     fail(ErrorCode::corrupt, path.string(),
          ": this is not a list of overrides: it must begin with ",
-         kHeader.substr(0, kHeader.size() - 1), " and end with a whole line");
+         kOverridesHeader.substr(0, kOverridesHeader.size() - 1), " and end with a whole line");
   std::vector<ConfigChange> changes;
-  std::istringstream lines(text->substr(kHeader.size()));
+  std::istringstream lines(text->substr(kOverridesHeader.size()));
   for (std::string line; std::getline(lines, line);) changes.push_back(change_of(line, path));
   return changes;
 }
@@ -59,7 +59,7 @@ void record_changes(const fs::path& run, const std::vector<ConfigChange>& change
   if (changes.empty()) return;
   std::vector<ConfigChange> all = read_changes(run);
   all.insert(all.end(), changes.begin(), changes.end());
-  write_file_durably(run / kFile, text_of(all), Overwrite::allow);
+  write_file_durably(run / kOverridesFile, overrides_text(all), Overwrite::allow);
 }
 
 void accept(const std::vector<ConfigChange>& changes, AcceptedChanges& accepted) {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "model/file_configs.h"
+#include "model/verification.h"
 #include "train/rules.h"
 
 namespace ddim::engine::train {
@@ -84,11 +85,13 @@ model::ModelFiles open_checkpoint(const fs::path& path, const ModelOverrides& ov
 }
 
 std::vector<std::string> take_over(const model::ModelFiles& files, const TrainConfig& config,
-                                   TrainingState& state) {
+                                   TrainingState& state, Verification verification) {
   require_same_network(files, config.model);
+  if (verification == Verification::check) model::verify_weights(files);
   std::vector<std::string> lines = changed_prediction(files, config.diffusion);
   model::read_weights(files.trained.value_or(files.weights), state.network);
   model::read_weights(files.weights, state.average);
+  io::require_whole(files.files);
   if (!files.adam) {
     if (!files.adam_problem.empty())
       lines.push_back("the optimizer's state is not taken over: " + files.adam_problem);
@@ -96,6 +99,7 @@ std::vector<std::string> take_over(const model::ModelFiles& files, const TrainCo
   }
   model::read_tensors(files.adam->m, state.m);
   model::read_tensors(files.adam->v, state.v);
+  io::require_whole(files.files);
   state.updates = files.adam->num_updates;
   state.step = std::max(files.step, files.adam->num_updates);
   return differences(files.adam->settings, config.training,

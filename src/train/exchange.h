@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ddim/verification.h>
+
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -25,6 +27,7 @@ model::ModelFiles open_checkpoint(const std::filesystem::path& path,
 /// not Adam's as it is here. Error(user), naming the first field that
 /// differs, when the network is not config.model, or predicts something else and has moments.
 std::vector<std::string> take_over(const model::ModelFiles& files, const TrainConfig& config,
-                                   TrainingState& state);
+                                   TrainingState& state,
+                                   Verification verification = Verification::check);
 
 }  // namespace ddim::engine::train

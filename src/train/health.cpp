@@ -11,8 +11,8 @@
 namespace ddim::engine::train {
 namespace {
 
-constexpr const char* kFormat = "ddim health 1";
-constexpr const char* kGood = "good";
+constexpr const char* kHealthFormat = "ddim health 1";
+constexpr const char* kHealthyWord = "good";
 
 template <class ValueOf>
 std::string list(const std::deque<StepLoss>& steps, ValueOf value_of) {
@@ -24,8 +24,8 @@ std::string list(const std::deque<StepLoss>& steps, ValueOf value_of) {
 std::string to_json(const Health& health) {
   const std::deque<StepLoss>& steps = health.losses.steps();
   return concat(
-      "{\n  \"format\": \"", kFormat, "\",\n  \"health\": \"",
-      health.problem.empty() ? kGood : health.problem,
+      "{\n  \"format\": \"", kHealthFormat, "\",\n  \"health\": \"",
+      health.problem.empty() ? kHealthyWord : health.problem,
       "\",\n  \"lowest_loss\": ", number_text(health.losses.lowest_mean()),
       ",\n  \"losses\": ", list(steps, [](const StepLoss& step) { return number_text(step.loss); }),
       ",\n  \"gradient_norms\": ",
@@ -51,13 +51,13 @@ Health read_health(const std::filesystem::path& checkpoint) {
   fields.read_required({"losses"}, losses, io::JsonFields::Range<double>{-kMax, kMax});
   fields.read_required({"gradient_norms"}, norms, io::JsonFields::Range<double>{0.0, kMax});
   fields.read_required({"skipped"}, skipped, io::JsonFields::Range<double>{0.0, 1.0});
-  if (format != kFormat) fields.fail_file(concat("its format is ", format, ", expected ", kFormat));
+  if (format != kHealthFormat) fields.fail_file(concat("its format is ", format, ", expected ", kHealthFormat));
   if (!losses || !norms || !skipped || losses->size() != norms->size() ||
       losses->size() != skipped->size() || losses->size() > LossHistory::kWindow)
     fields.fail_file(
         concat("losses, gradient_norms and skipped must be equally long lists of at most ",
                LossHistory::kWindow, " numbers"));
-  if (health.problem == kGood) health.problem.clear();
+  if (health.problem == kHealthyWord) health.problem.clear();
   std::deque<StepLoss> steps;
   for (std::size_t i = 0; i < losses->size(); ++i)
     steps.push_back(

@@ -25,6 +25,7 @@
 #include "train/checkpoint.h"
 #include "train/checkpoint_writer.h"
 #include "train/config_changes.h"
+#include "train/config_digest.h"
 #include "train/exchange.h"
 #include "train/held_out.h"
 #include "train/loss_plot.h"
@@ -44,6 +45,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kDataFile = "data.txt";
 constexpr const char* kPlotFile = "loss.svg";
+constexpr const char* kMachineFile = "machine.txt";
 constexpr const char* kSamplesFolder = "samples";
 
 double seconds_since(Clock::time_point start) {
@@ -86,9 +88,28 @@ std::vector<std::int64_t> images_of(const std::vector<DataClass>& classes) {
   return images;
 }
 
+/// What of a device decides the last bits of a result: not the number of threads.
+std::string machine_of(const Device& device) {
+  const std::string text = device.describe();
+  return text.substr(0, text.rfind(", "));
+}
+
+/// A sentence, where a run goes on another machine than it was on before.
+std::string machine_note(const fs::path& run, const Device& device) {
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 10;
+  std::string before = read_file_if_there(run / kMachineFile, kMaxBytes).value_or("");
+  before.resize(std::min(before.find('\n'), before.size()));
+  const std::string now = machine_of(device);
+  if (before.empty() || before == now) return "";
+  return concat("the run was on ", before, " before and is on ", now,
+                " now: from here on its last bits are not those of a run that stayed (DDIM_ISA "
+                "chooses an instruction set)");
+}
+
 void write_run_files(const TrainOptions& options, const fs::path& data, const TrainConfig& config,
-                     const std::vector<DataClass>& classes) {
-  write_file_durably(options.out / "config.toml", to_toml(config), Overwrite::allow);
+                     const std::vector<DataClass>& classes, const Device& device) {
+  write_file_durably(options.out / kMachineFile, machine_of(device) + "\n", Overwrite::allow);
+  write_config_of_run(options.out, config);
   write_file_durably(options.out / kDataFile, data.string() + "\n", Overwrite::allow);
   if (!classes.empty())
     write_file_durably(options.out / "classes.csv", data::class_table(classes), Overwrite::allow);
@@ -229,7 +250,8 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
     const model::ModelFiles files = open_checkpoint(*options.init, size, config.diffusion);
     for (const std::string& note : files.notes)
       if (note != model::notes_on(size).front()) progress.line("init: " + note);
-    for (const std::string& line : take_over(files, config, state)) progress.line("init: " + line);
+    for (const std::string& line : take_over(files, config, state, options.verification))
+      progress.line("init: " + line);
     progress.line(concat("init: from ", options.init->string(), " (", files.kind, "), ", state.step,
                          " steps done"));
   }
@@ -260,8 +282,10 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
                            change.before));
     }
     record_changes(options.out, changes);
+    if (const std::string note = machine_note(options.out, device); !note.empty())
+      progress.line("resume: " + note);
   }
-  write_run_files(options, data_path, config, classes);
+  write_run_files(options, data_path, config, classes, device);
   MetricsLog metrics(options.out, state.step);
 
   const OptimisationConfig& training = config.training;

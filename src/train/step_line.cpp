@@ -20,7 +20,7 @@ constexpr std::size_t kMeanSteps = 50;
 template <class... Values>
 std::string printed(const char* format, Values... values) {
   std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), format, values...);
+  std::snprintf(text.data(), text.size(), format, shown_value(values)...);
   return text.data();
 }
 

@@ -286,10 +286,10 @@ StepReport Trainer::step() {
                 sums_of_squares[i] = k.sum_of_squares(sum[i]);
               });
 
-  const double loss = loss_of(squared_errors);
+  const double loss = shown_value(loss_of(squared_errors));
   double norm = 0.0;
   for (const double square : sums_of_squares) norm += square;
-  norm = std::sqrt(norm);
+  norm = shown_value(std::sqrt(norm));
 
   StepReport report{.step = state_.step,
                     .loss = loss,

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace ddim::engine {
@@ -24,6 +26,15 @@ TEST(Text, NumberIsTheShortestThatReadsBack) {
   EXPECT_EQ(number_text(0.1), "0.1");
   EXPECT_EQ(number_text(1.0 / 3.0), "0.3333333333333333");
   EXPECT_EQ(number_text(50.0), "50");
+}
+
+// What divides zero by zero has a sign, which says nothing.
+TEST(Text, NaNIsShownWithoutASign) {
+  const double nan = -std::numeric_limits<double>::quiet_NaN();
+  ASSERT_TRUE(std::signbit(nan));
+  EXPECT_EQ(concat("loss ", nan, " ", static_cast<float>(nan)), "loss nan nan");
+  EXPECT_EQ(number_text(nan), "nan");
+  EXPECT_EQ(join(std::vector<double>{-1.0, nan}, " "), "-1 nan");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "base/file_output.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -9,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <system_error>
 #include <thread>
 
@@ -112,6 +114,22 @@ TEST(WriteFileDurably, LinksThatLeadNowhereAreAnError) {
                        [&] { write_file_durably(folder / name, kNew, Overwrite::allow); });
   }
   EXPECT_THAT(names_in(folder.path()), UnorderedElementsAre("loop", "lost"));
+}
+
+// /dev/stdout, where that is a file: whoever has it open is to see what was written.
+TEST(WriteFileDurably, AnOpenFileIsAddedToWhereItStands) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "out.txt";
+  test::write_text(path, "before ");
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  for (const std::string name : {"/dev/fd/", "/proc/self/fd/"})
+    write_file_durably(name + std::to_string(descriptor), "more ", Overwrite::allow);
+  fs::create_symlink("/dev/fd/" + std::to_string(descriptor), folder / "link");
+  write_file_durably(folder / "link", "end", Overwrite::allow);
+  std::array<char, 64> read{};
+  EXPECT_EQ(::pread(descriptor, read.data(), read.size(), 0), 20);
+  EXPECT_STREQ(read.data(), "before more more end");
+  ::close(descriptor);
 }
 
 TEST(WriteFileDurably, DevicesAndPipesStayWhatTheyAre) {
@@ -244,6 +262,12 @@ TEST(RemoveLeftovers, KnowsNamesAndOwnersOfEarlierVersionsToo) {
   remove_leftovers(folder.path());
   EXPECT_THAT(names_in(folder.path()),
               ElementsAre(of_this_process, "link.tmp-ddim-0", "mine.tmp", "target"));
+  // A link that somebody was about to rename; links have no lock.
+  fs::create_symlink("nowhere", folder / "link.tmp-999999999");
+  fs::create_symlink("nowhere", folder / ("link.tmp-" + std::to_string(::getpid())));
+  remove_leftovers(folder.path());
+  EXPECT_FALSE(fs::is_symlink(folder / "link.tmp-999999999"));
+  EXPECT_TRUE(fs::is_symlink(folder / ("link.tmp-" + std::to_string(::getpid()))));
   remove_leftovers(folder / "absent");
 }
 

@@ -70,7 +70,8 @@ const std::vector<std::string> kCommands = {"",         "sample",    "sweep",   
                                             "encode",   "decode",    "reconstruct", "consistency",
                                             "train",    "plan",      "info",        "convert",
                                             "evaluate", "bench",     "pull",        "help",
-                                            "plot",     "filmstrip", "models",      "completion"};
+                                            "plot",     "filmstrip", "models",      "completion",
+                                            "verify"};
 
 TEST(Help, ManualPagesSayTheSameAsHelp) {
   for (const std::string& command : kCommands) {

@@ -263,5 +263,98 @@ TEST_F(Train, GoesBackToAnEarlierStepAtAnotherRate) {
   EXPECT_TRUE(fs::exists(folder_ / "run/abandoned-1/checkpoints")) << back.err;
 }
 
+/// Flips the lowest bit of a byte near the end of a file.
+void flip_bit(const std::string& path) {
+  std::string text = read_file(path);
+  text[text.size() - 8] ^= 1;
+  write_file(path, text);
+}
+
+TEST_F(Train, VerifyTellsWhatIsWholeAndWhatIsNot) {
+  ASSERT_EQ(run_ddim(arguments("run")).exit_code, 0);
+  const std::string run = folder_ / "run", checkpoint = run + "/checkpoints/step-00000006";
+  const std::string weights = checkpoint + "/unet/diffusion_pytorch_model.safetensors";
+  const auto verify = [](const std::string& path) { return run_ddim("verify " + path); };
+  const Outcome whole = verify(run);
+  EXPECT_EQ(whole.exit_code, 0) << whole.err;
+  for (const std::string& line : {run + "/config.toml (", checkpoint + "/state.safetensors (",
+                                  run + "/checkpoints/step-00000004/unet/config.json ("})
+    EXPECT_NE(whole.out.find("whole    " + line), std::string::npos) << line << whole.out;
+  EXPECT_NE(verify(weights).out.find("CRC-32 of "), std::string::npos);
+  const Outcome unknown = verify(checkpoint + "/state.safetensors");
+  EXPECT_EQ(unknown.exit_code, 0);
+  EXPECT_EQ(unknown.out.find("unknown  "), 0U) << unknown.out;
+
+  ASSERT_EQ(run_ddim("convert " + run + " " + (folder_ / "model")).exit_code, 0);
+  ASSERT_EQ(run_ddim("convert " + run + " " + (folder_ / "x.pth") + " --to official").exit_code, 0);
+  for (const std::string& path :
+       {weights, folder_ / "x.pth", folder_ / "model/unet/diffusion_pytorch_model.safetensors"})
+    flip_bit(path);
+  std::string pth = read_file(folder_ / "x.pth");
+  flip_bit(folder_ / "x.pth");  // in the directory, which is refused as ever
+  pth = read_file(folder_ / "x.pth");
+  pth[pth.size() / 2] ^= 1;
+  write_file(folder_ / "x.pth", pth);
+  for (const std::string& path : {run, checkpoint, weights, folder_ / "x.pth", folder_ / "model"}) {
+    const Outcome damaged = verify(path);
+    EXPECT_EQ(damaged.exit_code, 4) << path;
+    EXPECT_NE(damaged.out.find("damaged  " + (path == run ? checkpoint : path)), std::string::npos)
+        << damaged.out;
+  }
+  EXPECT_NE(run_ddim("verify --json " + run).out.find("\"problem\":\"" + weights),
+            std::string::npos);
+  EXPECT_EQ(verify(folder_ / "pictures").exit_code, 1);
+  EXPECT_EQ(verify(folder_ / "nothing").exit_code, 1);
+
+  // Every command that loads a model.
+  const std::string sample = "sample --steps 2 --count 1 --model " + run + " --out ";
+  for (const std::string& command :
+       {sample + (folder_ / "a.png"), "convert " + run + " " + (folder_ / "b"),
+        arguments("new", "--init " + run),
+        "encode " + (folder_ / "pictures/0.png") + " --steps 2 --model " + run + " --out " +
+            (folder_ / "c.safetensors")}) {
+    const Outcome refused = run_ddim(command);
+    EXPECT_EQ(refused.exit_code, 4) << command << refused.err;
+    EXPECT_NE(refused.err.find(weights + ": tensor \""), std::string::npos) << refused.err;
+    const Outcome taken = run_ddim(command + " --no-verify");
+    EXPECT_EQ(taken.exit_code, 0) << command << taken.err;
+  }
+}
+
+// Wherever the memory ends, for once or for good: a message, no signal, and nothing half made.
+TEST_F(Train, EveryFailedAllocationIsACleanError) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizers have an operator new of their own";
+#endif
+  make_micro_model(folder_ / "micro");
+  const std::string out = folder_ / "out";
+  const std::string commands[] = {arguments("out", "--quiet"),
+                                  "sample --steps 2 --count 2 --quiet --model " +
+                                      (folder_ / "micro") + " --out " + out + ".png"};
+  const std::vector<std::string> before = folder_.list();
+  for (const std::string& command : commands) {
+    const std::string preload = "LD_PRELOAD='" DDIM_FAILING_NEW "' ";
+    ASSERT_EQ(run_ddim(command, preload + "DDIM_COUNT_NEW=" + (folder_ / "count")).exit_code, 0);
+    const int total = std::stoi(read_file(folder_ / "count"));
+    fs::remove(folder_ / "count");
+    ASSERT_GT(total, 1000);
+    constexpr int kPlaces = 12, kBeforeMain = 50;
+    for (int i = 0; i < 2 * kPlaces; ++i) {
+      fs::remove_all(out);
+      fs::remove(out + ".png");
+      const std::string n = std::to_string(kBeforeMain + (total - kBeforeMain) * (i / 2) / kPlaces);
+      const Outcome run =
+          run_ddim(command, preload + "DDIM_FAIL_NEW=" + n + (i % 2 == 0 ? "" : "+"));
+      if (run.exit_code == 0) continue;  // it did without
+      EXPECT_EQ(run.exit_code, 1) << n << ": " << run.err;
+      EXPECT_NE(run.err.find("ddim: "), std::string::npos) << run.err;
+      fs::remove_all(out);
+      EXPECT_EQ(folder_.list(), before) << n;
+    }
+    fs::remove_all(out);
+    fs::remove(out + ".png");
+  }
+}
+
 }  // namespace
 }  // namespace ddim::cli_test

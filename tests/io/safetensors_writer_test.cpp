@@ -1,7 +1,11 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <csignal>
 #include <limits>
 
+#include "io/digests.h"
 #include "tests/io/safetensors_bytes.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
@@ -113,6 +117,63 @@ TEST(SafetensorsWriter, RefusesToOverwriteUnlessTold) {
   write(Overwrite::refuse);
   expect_error(ErrorCode::user, HasSubstr("exists"), [&] { write(Overwrite::refuse); });
   EXPECT_NO_THROW(write(Overwrite::allow));
+}
+
+TEST(SafetensorsWriter, DigestsAreThoseOfTheBytesWritten) {
+  const std::vector<float> a{1, 2, 3}, b{0.1F};
+  std::vector<TensorSource> tensors;
+  tensors.push_back({.name = "b", .type = StoredType::f16, .shape = {1}, .values = b});
+  tensors.push_back({.name = "a", .shape = {3}, .values = a});
+  const FileContent content = safetensors_content(tensors, {}, Digests::write);
+  const std::string text = text_of(content);
+  EXPECT_EQ(text.size(), content.size_bytes);
+  const SafetensorsContents contents = parse_safetensors(test::bytes_of(text), "x");
+  ASSERT_EQ(contents.entries.size(), 2U);
+  for (const TensorEntry& entry : contents.entries) {
+    EXPECT_EQ(entry.checked.data(), entry.bytes.data());
+    EXPECT_EQ(entry.crc32, crc32_of(entry.bytes)) << entry.name;
+  }
+  EXPECT_EQ(crc32_text(crc32_of(test::bytes_of("123456789"))), "cbf43926");
+}
+
+class MappedFileTest : public testing::Test {
+ protected:
+  static constexpr std::size_t kBytes = 1 << 20;
+  MappedFileTest() { test::write_text(path_, std::string(kBytes, 'x')); }
+  static std::size_t count_x(std::span<const std::byte> bytes) {
+    return static_cast<std::size_t>(std::ranges::count(bytes, std::byte{'x'}));
+  }
+  test::TemporaryFolder temporary_;
+  std::filesystem::path path_ = temporary_.path() / "file";
+};
+
+TEST_F(MappedFileTest, WhatIsCutOffReadsAsZerosAndIsTold) {
+  const MappedFile file(path_);
+  const std::filesystem::path other_path = temporary_.path() / "other";
+  std::filesystem::copy(path_, other_path);
+  const MappedFile other(other_path);
+  EXPECT_NO_THROW(file.require_whole());
+  for (const std::size_t left : {kBytes - 1, kBytes / 2 + 100, std::size_t{0}}) {
+    std::filesystem::resize_file(path_, left);
+    EXPECT_EQ(count_x(file.bytes()), left);
+    test::expect_error(ErrorCode::corrupt, path_.string() + ": another program has shortened",
+                       [&] { file.require_whole(); });
+  }
+  EXPECT_EQ(count_x(other.bytes()), kBytes);
+  EXPECT_NO_THROW(other.require_whole());
+}
+
+TEST_F(MappedFileTest, OtherFaultsEndTheProcessAsEver) {
+  const MappedFile file(path_);
+  const auto fault = [&] {
+    const std::filesystem::path other = temporary_.path() / "other";
+    std::filesystem::copy(path_, other);
+    const int descriptor = ::open(other.c_str(), O_RDONLY | O_CLOEXEC);
+    void* const address = ::mmap(nullptr, kBytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    std::filesystem::resize_file(other, 0);
+    EXPECT_EQ(count_x({static_cast<const std::byte*>(address), kBytes}), 0U);
+  };
+  EXPECT_EXIT(fault(), testing::KilledBySignal(SIGBUS), "");
 }
 
 }  // namespace

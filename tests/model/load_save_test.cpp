@@ -1,10 +1,14 @@
 #include <gtest/gtest.h>
 
 #include "backend/make_device.h"
+#include "io/digests.h"
 #include "io/safetensors.h"
+#include "model/convert.h"
 #include "model/file_configs.h"
 #include "model/model.h"
 #include "nn/initialisation.h"
+#include "tests/io/safetensors_bytes.h"
+#include "tests/model/saved_networks.h"
 #include "tests/nn/published_configs.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
@@ -62,6 +66,15 @@ void write_all(const fs::path& path, const std::vector<StoredTensor>& tensors) {
   for (const StoredTensor& t : tensors)
     sources.push_back({.name = t.name, .type = t.type, .shape = t.shape, .values = t.values});
   io::write_safetensors(path, sources, Overwrite::allow);
+}
+
+/// A file of the same tensors that says nothing of their bytes.
+std::string without_digests(const fs::path& path) {
+  const std::vector<StoredTensor> tensors = read_all(path);
+  std::vector<io::TensorSource> sources;
+  for (const StoredTensor& t : tensors)
+    sources.push_back({.name = t.name, .type = t.type, .shape = t.shape, .values = t.values});
+  return test::text_of(io::safetensors_content(std::move(sources)));
 }
 
 /// Rewrites a file of weights, each tensor changed by `change`.
@@ -304,6 +317,132 @@ TEST(SaveModel, AveragesInsteadOfTheNetworksOwnWeights) {
   output.commit();
   const LoadedModel loaded = load_model(folder / "model", make_device(DeviceKind::reference));
   for (const auto& values : weights_of(loaded.unet)) EXPECT_EQ(values[0], 0.5F);
+}
+
+/// Where the bytes of a tensor lie in a file.
+std::size_t place_of(const fs::path& path, const io::TensorEntry& entry,
+                     const std::vector<std::shared_ptr<const io::MappedFile>>& files) {
+  for (const auto& file : files)
+    if (file->path() == path)
+      return static_cast<std::size_t>(entry.bytes.data() - file->bytes().data());
+  return 0;
+}
+
+void flip_bit(const fs::path& path, std::size_t byte, int bit) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(byte));
+  const auto value = static_cast<char>(file.get() ^ 1 << bit);
+  file.seekp(static_cast<std::streamoff>(byte)).put(value);
+}
+
+class DamagedWeights : public LoadModel {
+ protected:
+  /// Flips a bit here and there in every tensor of a file, and loads the model.
+  static void expect_each_flip_is_found(const fs::path& model, const fs::path& weights) {
+    const ModelFiles files = open_model(model);
+    const Device device = make_device(DeviceKind::reference);
+    for (std::size_t i = 0; i < files.weights.size(); i += 3) {
+      const io::TensorEntry& entry = files.weights[i];
+      const std::size_t places[] = {0, entry.bytes.size() / 2, entry.bytes.size() - 1};
+      const std::size_t at = place_of(weights, entry, files.files) + places[i % 3];
+      flip_bit(weights, at, static_cast<int>(i % 8));
+      expect_error(ErrorCode::corrupt, {weights.string() + ": tensor \"", "--no-verify"},
+                   [&] { load_model(model, device); });
+      if (i % 30 == 0) EXPECT_NO_THROW(load_model(model, device, {}, Verification::skip));
+      flip_bit(weights, at, static_cast<int>(i % 8));
+    }
+    EXPECT_NO_THROW(load_model(model, device));
+  }
+};
+
+TEST_F(DamagedWeights, OfFoldersThatWeWriteAreRefused) {
+  expect_each_flip_is_found(path_, path_ / kWeights);
+}
+
+TEST_F(DamagedWeights, OfFilesOfPyTorchAreRefused) {
+  const Device device = make_device(DeviceKind::reference);
+  LoadedModel model{.device = device,
+                    .unet = UNet(device, test::official_network()),
+                    .schedule = diffusion::Schedule::linear(),
+                    .scheduler_config = file_config(ForwardProcess{})};
+  initialise(model.unet, Initialisation::pytorch, 3);
+  save_model(model, folder_ / "official", StoredType::f32);
+  const fs::path file = folder_ / "weights.ckpt", output = folder_ / "output.ckpt";
+  const ConvertOptions options{.target = ConvertTarget::official_weights,
+                               .verification = Verification::skip};
+  write_model(open_model(folder_ / "official"), file, options);
+  expect_each_flip_is_found(file, file);
+
+  const ModelFiles files = open_model(file);
+  fs::resize_file(file, fs::file_size(file) / 2);
+  expect_error(ErrorCode::corrupt, "has shortened this file",
+               [&] { write_model(files, output, options); });
+  expect_error(ErrorCode::corrupt, "has shortened this file", [&] { load_model(files, device); });
+  EXPECT_FALSE(fs::exists(output));
+}
+
+TEST_F(DamagedWeights, OfCheckpointsWithoutOtherDigestsAreFoundByTheManifest) {
+  const fs::path copy = folder_ / "checkpoint";
+  const std::string weights = without_digests(path_ / kWeights);
+  DurableFolder output(copy, Manifest::write);
+  output.write_file(kWeights, weights);
+  for (const char* name : {"unet/config.json", "scheduler/scheduler_config.json"}) {
+    const std::string text = read_text(path_ / name);
+    output.write_file(name, text);
+  }
+  output.commit();
+  const Device device = make_device(DeviceKind::reference);
+  EXPECT_NO_THROW(load_model(copy, device));
+  flip_bit(copy / kWeights, fs::file_size(copy / kWeights) - 3, 0);
+  expect_error(ErrorCode::corrupt, "is damaged: its SHA-256 is not that of the manifest",
+               [&] { load_model(copy, device); });
+  flip_bit(copy / kWeights, fs::file_size(copy / kWeights) - 3, 0);
+  edit_text(copy / "scheduler" / "scheduler_config.json", "0.02", "0.03");
+  expect_error(ErrorCode::corrupt, "scheduler_config.json is damaged",
+               [&] { load_model(copy, device); });
+  EXPECT_NO_THROW(load_model(copy, device, {}, Verification::skip));
+}
+
+// Another program may keep our metadata while it writes other tensors.
+TEST_F(DamagedWeights, DigestsOfOtherTensorsSayNothing) {
+  const fs::path path = path_ / kWeights;
+  const std::vector<StoredTensor> tensors = read_all(path);
+  const auto rewrite = [&](const std::string& digests) {
+    std::vector<io::TensorSource> sources;
+    for (const StoredTensor& t : tensors)
+      sources.push_back({.name = t.name, .type = t.type, .shape = t.shape, .values = t.values});
+    io::write_safetensors(path, sources, Overwrite::allow, {{io::kCrc32Key, digests}});
+  };
+  const Device device = make_device(DeviceKind::reference);
+  rewrite("12345678");
+  EXPECT_NO_THROW(load_model(path_, device));
+  rewrite("1234567");
+  expect_error(ErrorCode::corrupt, "ddim_crc32 is damaged", [&] { load_model(path_, device); });
+  rewrite(std::string(8 * tensors.size(), 'a'));
+  expect_error(ErrorCode::corrupt, " is damaged: ", [&] { load_model(path_, device); });
+}
+
+// Another program writes the file anew while it is read: no signal, and no half of a model.
+TEST_F(LoadModel, AFileThatBecomesShorterWhileItIsReadIsRefused) {
+  const fs::path path = path_ / kWeights;
+  const std::string bytes = read_text(path);
+  const fs::path output = folder_ / "output";
+  for (const std::size_t left : {bytes.size() - 1, bytes.size() / 2, std::size_t{0}}) {
+    for (const Verification verification : {Verification::check, Verification::skip}) {
+      const ModelFiles files = open_model(path_);
+      fs::resize_file(path, left);
+      expect_error(
+          ErrorCode::corrupt, path.string() + ": another program has shortened this file",
+          [&] { load_model(files, make_device(DeviceKind::reference), {}, verification); });
+      if (verification == Verification::skip) {
+        expect_error(ErrorCode::corrupt, "has shortened this file",
+                     [&] { write_model(files, output, {.verification = verification}); });
+      }
+      EXPECT_FALSE(fs::exists(output));
+      write_text(path, bytes);
+    }
+  }
+  EXPECT_NO_THROW(load_model(path_, make_device(DeviceKind::reference)));
 }
 
 }  // namespace

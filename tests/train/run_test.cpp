@@ -16,6 +16,7 @@
 #include "tests/support/text_files.h"
 #include "tests/train/tiny_run.h"
 #include "train/checkpoint.h"
+#include "train/config_digest.h"
 #include "train/metrics.h"
 
 namespace ddim::engine::train {
@@ -482,6 +483,35 @@ TEST_F(RunTest, SpikesAreTheSameInAResumedRun) {
     EXPECT_EQ(read_text(resumed.checkpoint / "health.json"),
               read_text(whole.checkpoint / "health.json"));
   }
+}
+
+// Of a hundred lengths, a dozen are TOML of another run.
+TEST_F(RunTest, ItsConfigurationCutShortIsRefused) {
+  train("run", tiny_config(), {.max_steps = 1});
+  const fs::path path = folder("run") / "config.toml";
+  const std::string text = read_text(path);
+  for (std::size_t length = 0; length < text.size(); length += 5) {
+    test::write_text(path, text.substr(0, length));
+    expect_error(ErrorCode::corrupt, path.string() + " is not what the run wrote",
+                 [&] { read_config_of_run(folder("run")); });
+  }
+  test::write_text(path, text);
+  EXPECT_EQ(to_toml(read_config_of_run(folder("run"))), text);
+
+  // As if the power had failed while an override was written: either text is good.
+  TrainConfig slower = tiny_config();
+  slower.training.learning_rate = 1e-4;
+  write_config_of_run(folder("run"), slower);
+  const std::string digests = read_text(folder("run") / "config.toml.sha256");
+  write_config_of_run(folder("run"), tiny_config());
+  test::write_text(folder("run") / "config.toml.sha256",
+                   digests + read_text(folder("run") / "config.toml.sha256"));
+  EXPECT_NO_THROW(read_config_of_run(folder("run")));
+  test::write_text(path, to_toml(slower));
+  EXPECT_NO_THROW(read_config_of_run(folder("run")));
+  fs::remove(folder("run") / "config.toml.sha256");  // as earlier versions
+  test::write_text(path, "[training]\nbatch = 8\n");
+  EXPECT_EQ(read_config_of_run(folder("run")).training.batch, 8);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 namespace ddim::engine::train {
 namespace {
@@ -63,6 +64,14 @@ TEST(RecentSteps, AveragesTheLastFiftyWithoutThoseThatWereSkipped) {
   RecentSteps refused;
   refused.add({.step = 0, .loss = 1.0, .refused = "NaN"});
   EXPECT_TRUE(std::isnan(refused.progress(9, 1, 1, 0.0).mean_loss));
+}
+
+TEST(StepLine, ShowsNaNWithoutASign) {
+  const double nan = -std::numeric_limits<double>::quiet_NaN();
+  const std::string line = step_line(
+      {.step = 1, .last_step = 2, .mean_loss = nan, .num_losses = 0, .learning_rate = nan}, 200);
+  EXPECT_EQ(line.find("-nan"), std::string::npos) << line;
+  EXPECT_NE(line.find("loss nan"), std::string::npos) << line;
 }
 
 TEST(Estimate, SpeaksOfLongTimesAsPeopleDo) {

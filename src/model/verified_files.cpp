@@ -1,0 +1,132 @@
+#include "model/verified_files.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <memory>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/file_input.h"
+#include "base/file_output.h"
+#include "base/workers.h"
+#include "io/digests.h"
+#include "io/safetensors.h"
+#include "io/torch_file.h"
+#include "io/zip_reader.h"
+#include "model/run_folder.h"
+
+namespace ddim::engine::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string num_checked(std::size_t number, const char* what) {
+  return number == 0 ? "" : concat("CRC-32 of ", number, " ", what);
+}
+
+/// Compares every entry of a zip archive with its CRC-32.
+std::string check_archive(const io::MappedFile& file) {
+  const std::string name = file.path().string();
+  const std::vector<io::ZipEntry> entries =
+      io::parse_zip(file.bytes(), name, io::ZipMethods::stored_or_deflated);
+  for (const io::ZipEntry& entry : entries) {
+    if (entry.method == io::ZipMethod::deflated) {
+      io::inflated(entry, name);
+    } else if (io::crc32_in(file, entry.bytes) != entry.crc32) {
+      fail(ErrorCode::corrupt, name, ": entry ", io::display_name(entry.name),
+           " is damaged: its bytes do not have the CRC-32 that the file states");
+    }
+  }
+  return num_checked(entries.size(), "entries");
+}
+
+std::string check_safetensors(const std::shared_ptr<const io::MappedFile>& file) {
+  const io::SafetensorsFile tensors = io::SafetensorsFile::open(file->path(), file);
+  std::size_t number = 0;
+  for (const io::TensorEntry& entry : tensors.entries()) {
+    if (entry.checked.empty()) continue;
+    if (io::crc32_in(*file, entry.checked) != entry.crc32)
+      fail(ErrorCode::corrupt, file->path().string(), ": ", io::damaged_tensor(entry));
+    ++number;
+  }
+  return num_checked(number, "tensors");
+}
+
+/// A file of weights, by its content.
+VerifiedFile verified_weights(const fs::path& path) {
+  const auto file = std::make_shared<const io::MappedFile>(path);
+  VerifiedFile result{.path = path, .size_bytes = file->bytes().size()};
+  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()),
+                              file->bytes().size());
+  try {
+    if (text.starts_with("PK\x03\x04")) {
+      result.digest = check_archive(*file);
+    } else if (io::looks_like_torch(file->bytes())) {
+      io::open_torch_file(path, file);  // has no digests
+    } else {
+      result.digest = check_safetensors(file);
+    }
+    file->require_whole();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::corrupt) throw;
+    result.problem = error.what();
+  }
+  return result;
+}
+
+void add_listed(const fs::path& folder, std::vector<VerifiedFile>& files) {
+  const fs::path manifest = folder / kManifestName;
+  const auto entries = read_manifest(folder);
+  if (!entries) {
+    files.push_back(
+        {.path = manifest,
+         .problem = concat(manifest.string(), is_there(manifest) ? " is damaged" : " is missing")});
+    return;
+  }
+  const std::size_t first = files.size();
+  for (const ManifestEntry& entry : *entries) {
+    VerifiedFile file{.path = folder / entry.name, .digest = "SHA-256 of the manifest"};
+    std::from_chars(entry.size_bytes.data(), entry.size_bytes.data() + entry.size_bytes.size(),
+                    file.size_bytes);
+    files.push_back(std::move(file));
+  }
+  run_workers(num_threads_of(0), std::ssize(*entries), [&](int, std::int64_t index) {
+    const auto i = static_cast<std::size_t>(index);
+    files[first + i].problem = verify_entry(folder, (*entries)[i]).value_or("");
+  });
+}
+
+void add_weights_below(const fs::path& folder, std::vector<VerifiedFile>& files) {
+  constexpr std::array<std::string_view, 6> kEndings{".safetensors", ".bin",  ".pth",
+                                                     ".pt",          ".ckpt", ".npz"};
+  std::vector<fs::path> found;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() &&
+        std::ranges::count(kEndings, entry.path().extension().string()) > 0)
+      found.push_back(entry.path());
+  std::ranges::sort(found);
+  for (const fs::path& path : found) files.push_back(verified_weights(path));
+}
+
+}  // namespace
+
+std::vector<VerifiedFile> verified_files(const fs::path& path) {
+  require(is_there(path), path.string(), ": no such file or folder");
+  std::vector<VerifiedFile> files;
+  if (!fs::is_directory(path)) {
+    files.push_back(verified_weights(path));
+  } else if (is_there(path / kManifestName)) {
+    add_listed(path, files);
+  } else if (fs::is_directory(path / kCheckpointsFolder)) {
+    for (const fs::path& checkpoint : checkpoints_in(path / kCheckpointsFolder))
+      add_listed(checkpoint, files);
+  } else {
+    add_weights_below(path, files);
+  }
+  require(!files.empty(), path.string(),
+          ": nothing here can be verified: it is no training run, no checkpoint and no model");
+  return files;
+}
+
+}  // namespace ddim::engine::model

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <ddim/verification.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "train/train_config.h"
+
+namespace ddim::engine::train {
+
+/// Writes the config.toml of a run's folder, and config.toml.sha256 beside it, as sha256sum writes
+/// it: a text that was cut short may still be TOML, of another run. A loss of power between the two
+/// leaves a digest of either text. Does nothing when both are there as they should be.
+void write_config_of_run(const std::filesystem::path& run, const TrainConfig& config);
+
+/// The config.toml of a run's folder. Error(corrupt) when it is not the one that its digest is of;
+/// runs of earlier versions have none. Other errors as load_train_config().
+TrainConfig read_config_of_run(const std::filesystem::path& run);
+
+/// What `ddim verify` says of it; nothing where there is no config.toml, or no digest.
+std::optional<VerifiedFile> verified_config(const std::filesystem::path& run);
+
+}  // namespace ddim::engine::train
