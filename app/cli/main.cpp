@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <new>
 
@@ -52,10 +53,8 @@ int run(int argc, char** argv) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  ddim::cli::hold_closed_streams();
+/// What main() returns; the message of an error is printed.
+int run_and_report(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const ddim::Error& error) {
@@ -66,10 +65,21 @@ int main(int argc, char** argv) {
     ddim::cli::print_err("ddim: {}: {}\n", error.path1().string(), error.code().message());
     return static_cast<int>(ddim::ErrorCode::io);
   } catch (const std::bad_alloc&) {
-    ddim::cli::print_err("ddim: not enough memory; try a smaller --batch or --memory low\n");
-    return static_cast<int>(ddim::ErrorCode::user);
+    throw;
   } catch (const std::exception& error) {
     ddim::cli::print_err("ddim: internal error: {}; please report it\n", error.what());
     return static_cast<int>(ddim::ErrorCode::internal);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ddim::cli::hold_closed_streams();
+  try {
+    return run_and_report(argc, argv);
+  } catch (const std::bad_alloc&) {  // of the message, too: this one needs no memory
+    std::fputs("ddim: not enough memory; try a smaller --batch or --memory low\n", stderr);
+    return static_cast<int>(ddim::ErrorCode::user);
   }
 }

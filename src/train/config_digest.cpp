@@ -30,8 +30,10 @@ bool is_listed(const std::string& digests, const std::string& text) {
 
 void write_config_of_run(const fs::path& run, const TrainConfig& config) {
   const std::string text = to_toml(config);
-  const std::optional<std::string> before = read_file_if_there(run / kConfigFile, kMaxConfigTextBytes);
-  const std::optional<std::string> digests = read_file_if_there(run / kDigestFile, kMaxConfigTextBytes);
+  const std::optional<std::string> before =
+      read_file_if_there(run / kConfigFile, kMaxConfigTextBytes);
+  const std::optional<std::string> digests =
+      read_file_if_there(run / kDigestFile, kMaxConfigTextBytes);
   if (before == text && digests == digest_line(text)) return;
   write_file_durably(run / kDigestFile, digest_line(text) + (before ? digest_line(*before) : ""),
                      Overwrite::allow);
@@ -42,7 +44,8 @@ void write_config_of_run(const fs::path& run, const TrainConfig& config) {
 TrainConfig read_config_of_run(const fs::path& run) {
   const fs::path path = run / kConfigFile;
   const std::string text = read_file(path, kMaxConfigTextBytes);
-  const std::optional<std::string> digests = read_file_if_there(run / kDigestFile, kMaxConfigTextBytes);
+  const std::optional<std::string> digests =
+      read_file_if_there(run / kDigestFile, kMaxConfigTextBytes);
   if (digests && !is_listed(*digests, text))
     fail(ErrorCode::corrupt, path.string(), " is not what the run wrote: its SHA-256 is not in ",
          kDigestFile,
@@ -54,7 +57,8 @@ TrainConfig read_config_of_run(const fs::path& run) {
 
 std::optional<VerifiedFile> verified_config(const fs::path& run) {
   const fs::path path = run / kConfigFile;
-  const std::optional<std::string> digests = read_file_if_there(run / kDigestFile, kMaxConfigTextBytes);
+  const std::optional<std::string> digests =
+      read_file_if_there(run / kDigestFile, kMaxConfigTextBytes);
   if (!digests) return std::nullopt;
   const std::optional<std::string> text = read_file_if_there(path, kMaxConfigTextBytes);
   VerifiedFile file{.path = path,

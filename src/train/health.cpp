@@ -51,7 +51,8 @@ Health read_health(const std::filesystem::path& checkpoint) {
   fields.read_required({"losses"}, losses, io::JsonFields::Range<double>{-kMax, kMax});
   fields.read_required({"gradient_norms"}, norms, io::JsonFields::Range<double>{0.0, kMax});
   fields.read_required({"skipped"}, skipped, io::JsonFields::Range<double>{0.0, 1.0});
-  if (format != kHealthFormat) fields.fail_file(concat("its format is ", format, ", expected ", kHealthFormat));
+  if (format != kHealthFormat)
+    fields.fail_file(concat("its format is ", format, ", expected ", kHealthFormat));
   if (!losses || !norms || !skipped || losses->size() != norms->size() ||
       losses->size() != skipped->size() || losses->size() > LossHistory::kWindow)
     fields.fail_file(

@@ -143,7 +143,8 @@ TEST_F(Convert, AFailedCheckLeavesNothingBehind) {
   write_file(weights, bytes);
   const std::vector<std::string> before = folder_.list();
   for (const char* output : {"a.pth --to official", "b"}) {
-    const Outcome run = run_ddim("convert " + model_ + " " + (folder_ / output));
+    // Not verified: the digests in the file are those of other weights.
+    const Outcome run = run_ddim("convert --no-verify " + model_ + " " + (folder_ / output));
     EXPECT_EQ(run.exit_code, 3) << run.err;
     EXPECT_NE(run.err.find("NaN or infinity"), std::string::npos) << run.err;
     EXPECT_EQ(folder_.list(), before) << output;

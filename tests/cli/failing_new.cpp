@@ -1,7 +1,7 @@
 // A library to be preloaded into the program: the N-th call of operator new that comes from main()
 // or after it fails, where DDIM_FAIL_NEW is "N", or it and all after it, where that is "N+". At the
-// end of the process, the number of calls is written to the file DDIM_COUNT_NEW. Calls by oneDNN do not count: some of its
-// functions end the process where there is no memory.
+// end of the process, the number of calls is written to the file DDIM_COUNT_NEW. Calls by oneDNN do
+// not count: some of its functions end the process where there is no memory.
 #include <dlfcn.h>
 
 #include <atomic>
@@ -68,17 +68,23 @@ struct Count {
 
 }  // namespace
 
-void* operator new(std::size_t size) { return allocate_or_throw(size, 0, __builtin_return_address(0)); }
-void* operator new[](std::size_t size) { return allocate_or_throw(size, 0, __builtin_return_address(0)); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size, 0, __builtin_return_address(0)); }
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return allocate(size, 0, __builtin_return_address(0)); }
+void* operator new(std::size_t size) {
+  return allocate_or_throw(size, 0, __builtin_return_address(0));
+}
+void* operator new[](std::size_t size) {
+  return allocate_or_throw(size, 0, __builtin_return_address(0));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return allocate(size, 0, __builtin_return_address(0));
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return allocate(size, 0, __builtin_return_address(0));
+}
 void* operator new(std::size_t size, std::align_val_t alignment) {
-  return allocate_or_throw(size, static_cast<std::size_t>(alignment),
-                           __builtin_return_address(0));
+  return allocate_or_throw(size, static_cast<std::size_t>(alignment), __builtin_return_address(0));
 }
 void* operator new[](std::size_t size, std::align_val_t alignment) {
-  return allocate_or_throw(size, static_cast<std::size_t>(alignment),
-                           __builtin_return_address(0));
+  return allocate_or_throw(size, static_cast<std::size_t>(alignment), __builtin_return_address(0));
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
