@@ -48,5 +48,6 @@
 #include "ddim/train.h"
 #include "ddim/train_config.h"
 #include "ddim/unet_config.h"
+#include "ddim/verification.h"
 #include "ddim/version.h"
 #include "ddim/weight_set.h"
