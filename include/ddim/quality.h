@@ -61,6 +61,10 @@ class DDIM_API FeatureExtractor {
                                DeviceKind device = DeviceKind::cpu);
 
   std::int64_t dimensions() const;  ///< of a picture's features
+  /// Height and width of the pictures that it takes.
+  std::optional<std::int64_t> picture_size() const;
+  /// What features of pictures that get to their size by `fit` are made by.
+  FeatureRecipe recipe(Fit fit) const;
 
   /// Of the pictures in a folder, an .npz file or a data set. Grey ones get three equal channels;
   /// another size is an Error(user), unless `fit` says what to do.
@@ -100,8 +104,12 @@ enum class FewPictures {
   shrink,  ///< shrink the covariances of both sets
 };
 
+/// Whether precision and recall are found: the time grows with the square of the sets' sizes.
+enum class Manifolds { compare, leave_out };
+
 struct QualityOptions {
   FewPictures few_pictures = FewPictures::refuse;
+  Manifolds manifolds = Manifolds::compare;
   std::uint64_t seed = 0;  ///< of the subsets of the kernel distance
   int threads = 0;         ///< 0: one per processor
 };

@@ -159,12 +159,16 @@ struct FeatureExtractor::Implementation {
     std::ranges::copy(output.probabilities, set.probabilities.begin() + row * set.classes);
   }
 
+  FeatureRecipe recipe(Fit fit) const {
+    return {.extractor = eval::kExtractorName,
+            .extractor_hash = hash,
+            .resizing = std::string(to_string(fit)),
+            .rounding = "nearest"};
+  }
+
   FeatureSet empty_set(std::string source, std::int64_t count, Fit fit, KeepPictures keep) const {
     FeatureSet set{.source = std::move(source),
-                   .recipe = {.extractor = eval::kExtractorName,
-                              .extractor_hash = hash,
-                              .resizing = std::string(to_string(fit)),
-                              .rounding = "nearest"},
+                   .recipe = recipe(fit),
                    .count = count,
                    .dimensions = eval::FeatureNetwork::kFeatures,
                    .classes = eval::FeatureNetwork::kClasses};
@@ -207,6 +211,12 @@ FeatureExtractor FeatureExtractor::load(const fs::path& folder, DeviceKind kind)
   return FeatureExtractor(std::make_shared<const Implementation>(
       Implementation{.device = device, .network = std::move(network), .hash = hash}));
 }
+
+std::optional<std::int64_t> FeatureExtractor::picture_size() const {
+  return eval::FeatureNetwork::kSize;
+}
+
+FeatureRecipe FeatureExtractor::recipe(Fit fit) const { return implementation_->recipe(fit); }
 
 std::int64_t FeatureExtractor::dimensions() const { return eval::FeatureNetwork::kFeatures; }
 
@@ -303,6 +313,7 @@ Quality compare_sets(const FeatureSet& first, const FeatureSet& second,
   result.kernel_distance = measure_of(eval::kernel_distance(
       a.rows, b.rows,
       {.subset_size = result.subset_size, .num_subsets = kNumSubsets, .seed = options.seed}));
+  if (options.manifolds == Manifolds::leave_out) return result;
   result.precision = measure_of(eval::part_within(a.rows, b.rows, kNeighbours, threads));
   result.recall = measure_of(eval::part_within(b.rows, a.rows, kNeighbours, threads));
   return result;
