@@ -166,10 +166,11 @@ void add_reproduce_command(Command root) {
       .show_default();
   command
       .add_option("--extractor", flags->extractor,
-                  "Network that looks at pictures: its name, or its folder")
+                  "Network that looks at pictures: resnet56-cifar10, which comes with ddim; "
+                  "inception, that of the FID; or the file or folder of one")
       .envname("DDIM_EXTRACTOR")
       .show_default()
-      .type_name("NAME");
+      .type_name("NAME|FILE");
   command.add_option("--seed", flags->seed, "Random seed")
       .envname("DDIM_SEED")
       .non_negative()

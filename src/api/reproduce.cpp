@@ -266,14 +266,16 @@ class Reproducer {
     quiet.progress = {};
     const auto before_reference = Clock::now();
     if (!reference_)
-      reference_ = extractor_.extract({.data = options_.data.data,
-                                       .split = DataSplit::train,
-                                       .max_images = options_.data.max_images,
-                                       .read = {.background = options_.data.read.background,
-                                                .skip_corrupt = options_.data.read.skip_corrupt}},
-                                      fit_, quiet);
+      reference_ =
+          extractor_.extract({.data = options_.data.data,
+                              .split = DataSplit::train,
+                              .max_images = options_.data.max_images,
+                              .read = {.background = options_.data.read.background,
+                                       .skip_corrupt = options_.data.read.skip_corrupt}},
+                             {.fit = fit_, .folder = cells_.folder() / "unfinished"}, quiet);
     start += Clock::now() - before_reference;  // which is done once for all cells
-    const FeatureSet features = extractor_.extract({.data = file}, fit_, quiet);
+    const FeatureSet features = extractor_.extract(
+        {.data = file}, {.fit = fit_, .folder = cells_.folder() / "unfinished"}, quiet);
     const bool few = std::min(features.count, reference_->count) <= features.dimensions;
     const Quality quality =
         compare_sets(features, *reference_,
@@ -468,12 +470,12 @@ class Reproducer {
     fewer.count = 2;
     fewer.plan.steps = 1;
     const Plan plan = make_plan(model_, some.plan);
-    extractor_.extract(model_, make_plan(model_, fewer.plan), fewer, fit_);
+    extractor_.extract(model_, make_plan(model_, fewer.plan), fewer, {.fit = fit_});
     auto start = Clock::now();
     sample(model_, some);
     const double drawing_seconds = seconds_since(start);
     start = Clock::now();
-    extractor_.extract(model_, plan, some, fit_);
+    extractor_.extract(model_, plan, some, {.fit = fit_});
     const double with_features = seconds_since(start);
     return {.seconds_per_step = drawing_seconds / (kPictures * kSteps),
             .seconds_per_feature = std::max(0.0, with_features - drawing_seconds) / kPictures};

@@ -1,5 +1,6 @@
 #include <ddim/train.h>
 
+#include "api/training_quality.h"
 #include "backend/make_device.h"
 #include "base/error.h"
 #include "base/file_output.h"
@@ -13,8 +14,11 @@ namespace ddim {
 using namespace engine;
 
 TrainSummary train_model(const TrainOptions& options) {
-  return train::run_training(
-      options, make_device(DeviceKind::cpu, {.precision = options.config.training.precision}));
+  const TrainConfig& config = options.config;
+  return train::run_training(options,
+                             make_device(DeviceKind::cpu, {.precision = config.training.precision}),
+                             config.output.evaluate_every_steps > 0 ? make_quality_measure(config)
+                                                                    : train::MeasureQuality());
 }
 
 TrainConfig config_of_run(const std::filesystem::path& run) {

@@ -3,8 +3,8 @@
 #include <ddim/counts.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -57,7 +57,7 @@ std::string loss_plot(const std::string& title, std::span<const MetricsLine> lin
     return result;
   };
   constexpr Scale kLog = Scale::logarithmic;
-  const std::array panels{
+  std::vector<Panel> panels{
       Panel{.title = "Loss",
             .scale = kLog,
             .height = 260.0,
@@ -71,6 +71,17 @@ std::string loss_plot(const std::string& title, std::span<const MetricsLine> lin
             .scale = Scale::linear,
             .height = 80.0,
             .curves = {curve("", "#7a5aa6", &MetricsLine::learning_rate, Scale::linear)}}};
+  // Where output.evaluate_every_steps measured them.
+  const auto add_quality = [&](const char* name, double MetricsLine::*column, const char* colour,
+                               Scale scale) {
+    const Curve measured = curve("", colour, column, scale);
+    if (!measured.points.empty())
+      panels.push_back({.title = name, .scale = scale, .height = 110.0, .curves = {measured}});
+  };
+  add_quality("Error of the predicted noise (eps error)", &MetricsLine::eps_error, "#d9612b", kLog);
+  // Around 0, also below it, for pictures as good as the real ones.
+  add_quality("Kernel distance of drawn pictures", &MetricsLine::kernel_distance, "#b83a4b",
+              Scale::linear);
 
   const MetricsLine& last = lines.back();
   return report::to_svg(
@@ -78,7 +89,7 @@ std::string loss_plot(const std::string& title, std::span<const MetricsLine> lin
            concat(title, ": ", with_thousands(last.step), last.step == 1 ? " step, " : " steps, ",
                   with_thousands(last.images), " pictures seen"),
        .x = {.title = "steps", .last = std::max(1.0, static_cast<double>(last.step))},
-       .panels = {panels.begin(), panels.end()}});
+       .panels = std::move(panels)});
 }
 
 }  // namespace ddim::engine::train

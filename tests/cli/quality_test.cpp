@@ -225,6 +225,49 @@ TEST_F(QualityCommand, RefusesFlagsThatItWouldIgnore) {
   }
 }
 
+// Kept features are found, and are those of a run without them; of other pictures, others.
+TEST_F(QualityCommand, KeepsFeaturesInAFolderAndGoesOnThere) {
+  make_micro_model(folder_ / "micro");
+  const std::string a = make_set("a.npz", 90, 0), b = make_set("b.npz", 90, 300);
+  const std::string kept = " --features " + (folder_ / "kept");
+  const Json expected = Json::parse(run_ddim("evaluate --json " + a + " " + b).out);
+  EXPECT_EQ(Json::parse(run_ddim("evaluate --json --batch 7 " + a + " " + b + kept).out), expected);
+  const auto files = [&] {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / "kept"))
+      files[entry.path().filename().string()] = read_file(entry.path());
+    return files;
+  };
+  const auto all = files();
+  ASSERT_EQ(all.size(), 2U);
+  // As after a stop in the middle: the last records are missing, one is cut off.
+  for (const auto& [name, content] : all)
+    std::filesystem::resize_file(folder_ / ("kept/" + name), content.size() * 2 / 3);
+  EXPECT_EQ(Json::parse(run_ddim("evaluate --json --threads 1 " + a + " " + b + kept).out),
+            expected);
+  for (const auto& [name, content] : files()) EXPECT_EQ(content.size(), all.at(name).size());
+  const auto complete = files();
+  EXPECT_EQ(Json::parse(run_ddim("evaluate --json " + a + " " + b + kept).out), expected);
+  EXPECT_EQ(files(), complete);  // nothing was found anew
+
+  const std::string drawn = "evaluate --json --shrink --count 8 --steps 2 --resize --model " +
+                            (folder_ / "micro") + " " + a;
+  const Json of_drawn = Json::parse(run_ddim(drawn).out);
+  for (int time = 0; time < 2; ++time)
+    EXPECT_EQ(Json::parse(run_ddim(drawn + kept).out)["frechet_distance"],
+              of_drawn["frechet_distance"]);
+  EXPECT_EQ(files().size(), 4U);  // of what was drawn, and of a, resized
+}
+
+TEST_F(QualityCommand, RefusesWhatTheNetworkOfTheFidCannotBe) {
+  const std::string a = make_set("a.npz", 5, 0), b = make_set("b.npz", 5, 9);
+  expect_refused("--extractor inception " + a + " " + b,
+                 {"inception", "pt_inception-2015-12-05-6726825d.pth", "DDIM_EXTRACTOR"});
+  expect_refused("--extractor tests/io/torch/state.pth " + a + " " + b,
+                 {"state.pth", "has no tensor Conv2d_1a_3x3.conv.weight of the inception network"});
+  expect_refused("--resizing bicubic " + a + " " + b, {"--resizing", "clean-bicubic"});
+}
+
 /// Reports of the micro model (3x8x8) on pictures of its size.
 class ReproduceCommand : public QualityCommand {
  protected:
