@@ -127,7 +127,7 @@ class Writer {
 
   struct Finding {
     std::string claim = {};
-    std::optional<bool> holds = {};  ///< nothing: the cells are not there
+    std::string verdict = "not finished";
     std::string found = {};
   };
 
@@ -145,9 +145,7 @@ class Writer {
                 .columns = {"here", "figures"}};
     for (const Finding& finding : all) {
       Table::Row row{.label = finding.claim};
-      row.cells.push_back({.lines = {!finding.holds   ? "not finished"
-                                     : *finding.holds ? "holds"
-                                                      : "does not hold"}});
+      row.cells.push_back({.lines = {finding.verdict}});
       row.cells.push_back({.lines = {finding.found.empty() ? "-" : finding.found}});
       table.rows.push_back(row);
     }
@@ -169,7 +167,9 @@ class Writer {
     const double d_a = value_of(*a, "frechet_distance"), d_b = value_of(*b, "frechet_distance");
     const double w_a = value_of(*a, "frechet_distance_half_width_95");
     const double w_b = value_of(*b, "frechet_distance_half_width_95");
-    finding.holds = d_a + w_a < d_b - w_b;
+    finding.verdict = d_a + w_a < d_b - w_b   ? "holds"
+                      : d_b + w_b < d_a - w_a ? "does not hold"
+                                              : "open: the intervals overlap";
     finding.found = concat(with_interval(d_a, w_a), " and ", with_interval(d_b, w_b));
     return finding;
   }
@@ -192,7 +192,7 @@ class Writer {
       found.push_back(formatted("%.3g", distance));
     }
     if (found.size() < 2) return finding;
-    finding.holds = holds;
+    finding.verdict = holds ? "holds" : "does not hold";
     finding.found = join(found, ", ");
     return finding;
   }
@@ -210,7 +210,7 @@ class Writer {
       last = error;
       found.push_back(formatted("%.2g", error));
     }
-    finding.holds = falls;
+    finding.verdict = falls ? "holds" : "does not hold";
     finding.found = join(found, ", ");
     return finding;
   }
