@@ -2,6 +2,7 @@
 #include <ddim/quality.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iostream>
 #include <map>
@@ -209,7 +210,10 @@ NamedTensors tensors_of(const io::TorchFile& file) {
       continue;
     const io::TensorEntry entry =
         io::tensor_of(file.contents, value, std::string(key.text()), name);
-    if (entry.shape.empty()) continue;  // num_batches_tracked
+    constexpr std::array kFloats{io::StoredType::f16, io::StoredType::bf16, io::StoredType::f32,
+                                 io::StoredType::f64};
+    if (entry.shape.empty() || std::ranges::find(kFloats, entry.type) == kFloats.end())
+      continue;  // num_batches_tracked
     NamedTensor& tensor = tensors[entry.name];
     tensor.shape = entry.shape;
     tensor.values.resize(static_cast<std::size_t>(entry.num_elements()));

@@ -8,6 +8,7 @@
 #include <ddim/sample_files.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -132,11 +133,14 @@ class Reproducer {
     const std::optional<std::int64_t> size = extractor_.picture_size();
     if (size) {
       const PictureShape& shape = model_.info().shape;
-      const bool fit = training.images.height == *size && training.images.width == *size &&
-                       shape.height == *size && shape.width == *size;
-      const bool smaller = training.images.height <= *size && training.images.width <= *size &&
-                           shape.height <= *size && shape.width <= *size;
-      if (!fit) fit_ = smaller ? Fit::pad : Fit::crop_resize;
+      // A narrow border (28x28 pixels in 32x32) changes less than resizing does.
+      const auto all_within = [&](std::int64_t least, std::int64_t most) {
+        return std::ranges::all_of(
+            std::array{training.images.height, training.images.width, shape.height, shape.width},
+            [&](std::int64_t each) { return least <= each && each <= most; });
+      };
+      if (!all_within(*size, *size))
+        fit_ = all_within(*size * 3 / 4, *size) ? Fit::pad : Fit::crop_resize;
     }
   }
 

@@ -151,7 +151,8 @@ class Writer {
     }
     page_.table(table);
     page_.note(
-        concat("A claim about two figures holds where one is better outside both 95 % intervals. "
+        concat("A claim about two figures holds, or does not, where one is better outside both 95 "
+               "% intervals; else it is open. "
                "Distances here are by the network ",
                context_.extractor,
                context_.extractor == "inception"

@@ -71,12 +71,14 @@ double cubic(double x) {
   return 0.0;
 }
 
-std::vector<Taps> bilinear_taps(std::int64_t from, std::int64_t to, double offset) {
-  const double scale = static_cast<double>(from) / static_cast<double>(to);
+/// Around the places of the output's pixels; Number is what the rule's library computes them in.
+template <class Number>
+std::vector<Taps> bilinear_taps(std::int64_t from, std::int64_t to, Number offset) {
+  const Number scale = static_cast<Number>(from) / static_cast<Number>(to);
   std::vector<Taps> taps;
   for (std::int64_t i = 0; i < to; ++i)
     taps.push_back(
-        between(std::max(0.0, (static_cast<double>(i) + offset) * scale - offset), from));
+        between(std::max(Number{0}, scale * (static_cast<Number>(i) + offset) - offset), from));
   return taps;
 }
 
@@ -105,7 +107,7 @@ std::vector<Taps> bicubic_taps(std::int64_t from, std::int64_t to) {
 std::vector<Taps> taps_of(Resizing resizing, std::int64_t from) {
   switch (resizing) {
     case Resizing::pytorch:
-      return bilinear_taps(from, Inception::kSize, 0.5);
+      return bilinear_taps(from, Inception::kSize, 0.5F);
     case Resizing::tf1:
       return bilinear_taps(from, Inception::kSize, 0.0);
     case Resizing::clean:
