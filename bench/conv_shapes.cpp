@@ -58,7 +58,7 @@ Tensor make_tensor(const Device& device, const Shape& shape) {
 
 void run(benchmark::State& state, const ConvCase& c, Pass pass, std::int64_t N, int num_threads) {
   const Device device = make_device(DeviceKind::cpu, num_threads);
-  const std::int64_t out_size = c.geometry.output_size(c.size);
+  const std::int64_t out_size = c.geometry.output_rows(c.size);
   const Tensor x = make_tensor(device, {N, c.size, c.size, c.c_in});
   const Tensor weight =
       make_tensor(device, {c.c_out, c.c_in, c.geometry.kernel, c.geometry.kernel});

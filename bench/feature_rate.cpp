@@ -1,10 +1,10 @@
 // What comparing sets of pictures costs:
-//   build/bench/feature_rate SET [THREADS]   features a second of a set of 32x32 pictures (reading
-//   it
-//     included; also in a second of the threads' own time, for a machine that does other work),
-//     beside the bound that the machine's products set to convolutions computed directly
-//   build/bench/feature_rate                 seconds for the Frechet distance of features with 2048
-//     dimensions, without and with its interval
+//   build/bench/feature_rate SET [THREADS [EXTRACTOR]]   features a second of a set of pictures
+//     (reading it included; also in a second of the threads' own time, for a machine that does
+//     other work); by resnet56-cifar10 beside the bound that the machine's products set to
+//     convolutions computed directly, or by the file of another extractor
+//   build/bench/feature_rate   seconds for the Frechet distance of features with 2048 dimensions,
+//     without and with its interval
 #include <ddim/quality.h>
 #include <fmt/core.h>
 
@@ -29,26 +29,32 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+constexpr const char* kResNet56 = "resnet56-cifar10";
+
 /// Of the convolutions of ResNet-56: the first one, then 18 in each stage.
 constexpr double kProductsPerPicture = 9.0 * 32 * 32 * (3 * 16 + 18 * 16 * 16) +
                                        9.0 * 16 * 16 * (16 * 32 + 17 * 32 * 32) +
                                        9.0 * 8 * 8 * (32 * 64 + 17 * 64 * 64);
 
-void time_features(const std::string& set, int threads) {
-  const FeatureExtractor extractor = FeatureExtractor::load(find_extractor("resnet56-cifar10"));
-  const double bound =
-      eval::product_rate(make_device(DeviceKind::cpu, 1), threads) / (2.0 * kProductsPerPicture);
+void time_features(const std::string& set, int threads, const std::string& name) {
+  const FeatureExtractor extractor = FeatureExtractor::load(find_extractor(name));
+  const DataOptions pictures{.data = set};
+  DataOptions few = pictures;
+  few.max_images = 2 * threads;
+  extractor.extract(few, {}, {.threads = threads});  // prepares the weights
   const Clock::time_point start = Clock::now();
   const std::clock_t own_start = std::clock();
-  const FeatureSet found = extractor.extract({.data = set}, Fit::none, {.threads = threads});
+  const FeatureSet found = extractor.extract(pictures, {}, {.threads = threads});
   const double seconds = seconds_since(start);
   const double own_seconds =
       static_cast<double>(std::clock() - own_start) / CLOCKS_PER_SEC / threads;
   const auto count = static_cast<double>(found.count);
-  fmt::print(
-      "features of {} pictures, {} threads: {:.0f} a second, {:.0f} in one of own time; direct "
-      "convolutions: at most {:.0f}\n",
-      found.count, threads, count / seconds, count / own_seconds, bound);
+  fmt::print("features of {} pictures, {} threads: {:.1f} a second, {:.1f} in one of own time\n",
+             found.count, threads, count / seconds, count / own_seconds);
+  if (name == kResNet56)
+    fmt::print(
+        "direct convolutions: at most {:.0f} a second\n",
+        eval::product_rate(make_device(DeviceKind::cpu, 1), threads) / (2.0 * kProductsPerPicture));
 }
 
 eval::FrechetSide some_side(std::int64_t dimensions, std::uint32_t image,
@@ -82,7 +88,8 @@ void time_distance() {
 int main(int argc, char** argv) {
   if (argc > 1) {
     ddim::engine::time_features(argv[1],
-                                ddim::engine::num_threads_of(argc > 2 ? std::stoi(argv[2]) : 0));
+                                ddim::engine::num_threads_of(argc > 2 ? std::stoi(argv[2]) : 0),
+                                argc > 3 ? argv[3] : ddim::engine::kResNet56);
   } else {
     ddim::engine::time_distance();
   }

@@ -17,11 +17,12 @@ find src include app bindings examples -name '*.h' -o -name '*.cpp' | sort | xar
     may["io"]        = "base"
     may["hub"]       = "base io"
     may["data"]      = "base io"
+    may["report"]    = "base"
     may["model"]     = "base tensor nn diffusion io"
     may["run"]       = "base tensor nn diffusion"
-    may["train"]     = "base tensor model run nn diffusion data io"
+    may["train"]     = "base tensor model run nn diffusion data io report"
     may["eval"]      = "base tensor run train nn diffusion data"
-    may["api"]       = "base backend diffusion io hub data model run train eval"
+    may["api"]       = "base backend diffusion io hub data model run train eval report"
     may["include"]   = ""
     may["app"]       = ""
     may["bindings"]  = ""
@@ -29,7 +30,7 @@ find src include app bindings examples -name '*.h' -o -name '*.cpp' | sort | xar
     # A backend is seen through these two, by whoever runs a network.
     may_run = " model run train eval "
     # Headers of include/ddim that are not vocabulary but calls on a Model: for api and those above it.
-    calls = " animation ddim filmstrip interpolate model models pictures preset pull quality version "
+    calls = " animation ddim filmstrip interpolate model models pictures preset pull quality reproduce version "
     runner["backend/make_device.h"]
     runner["backend/profiling.h"]
     num_wrong = 0

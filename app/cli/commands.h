@@ -20,6 +20,7 @@ void add_interpolate_command(Command root);
 void add_filmstrip_command(Command root);
 void add_consistency_command(Command root);
 void add_sweep_command(Command root);
+void add_reproduce_command(Command root);
 void add_bench_command(Command root);
 void add_verify_command(Command root);
 void add_pull_command(Command root);

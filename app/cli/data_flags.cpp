@@ -23,20 +23,25 @@ std::string after(const std::string& when, std::string text) {
 
 }  // namespace
 
-Option DataFlags::add_to(Command command, const std::string& description, const std::string& when) {
+Option DataFlags::add_to(Command command, const std::string& description, const std::string& when,
+                         Part part) {
   const Option data = command.add_option("--data", options_.data, description)
                           .envname("DDIM_DATA")
                           .type_name("DIR");
-  for (const Option option : add_reading_to(command, when)) option.needs(data);
+  for (const Option option : add_reading_to(command, when, part)) option.needs(data);
   return data;
 }
 
-std::vector<Option> DataFlags::add_reading_to(Command command, const std::string& when) {
-  std::vector<std::string> names;
-  for (const Named<DataSplit>& entry : Names<DataSplit>::all()) names.emplace_back(entry.name);
-  split_ = command.add_option("--split", split_name_, after(when, kSplit))
-               .type_name("NAME")
-               .one_of(names);
+std::vector<Option> DataFlags::add_reading_to(Command command, const std::string& when, Part part) {
+  std::vector<Option> added;
+  if (part == Part::chosen) {
+    std::vector<std::string> names;
+    for (const Named<DataSplit>& entry : Names<DataSplit>::all()) names.emplace_back(entry.name);
+    const Option split = command.add_option("--split", split_name_, after(when, kSplit))
+                             .type_name("NAME")
+                             .one_of(names);
+    added.push_back(split);
+  }
   const Option max_images = command
                                 .add_option("--max-images", options_.max_images,
                                             after(when, "use only the first N pictures"))
@@ -52,13 +57,15 @@ std::vector<Option> DataFlags::add_reading_to(Command command, const std::string
           "#rrggbb")
       .type_name("COLOUR")
       .show_default();
-  return {split_, max_images, skip_corrupt};
+  added.push_back(max_images);
+  added.push_back(skip_corrupt);
+  return added;
 }
 
 DataOptions DataFlags::options_of(const std::filesystem::path& data) const {
   DataOptions options = options_;
   options.data = data;
-  if (split_.given()) options.split = value_named<DataSplit>(split_name_);
+  if (!split_name_.empty()) options.split = value_named<DataSplit>(split_name_);
   options.read.background = parse_colour(background_);
   options.read.report = [report = report_](const DataReport& found) {
     report->skipped.insert(report->skipped.end(), found.skipped.begin(), found.skipped.end());

@@ -10,14 +10,19 @@
 
 namespace ddim::cli {
 
-/// Data sets to read: --data, --split, --max-images, --skip-corrupt and --background.
+/// Data sets to read: --data, --split (where a part is chosen), --max-images, --skip-corrupt and
+/// --background.
 class DataFlags {
  public:
+  /// Whether --split chooses a part of the data set; the command takes more than one otherwise.
+  enum class Part { chosen, several };
   /// Adds --data, whose help is `description`, and returns it. The help of the others begins with
   /// `when`.
-  Option add_to(Command command, const std::string& description, const std::string& when = "");
+  Option add_to(Command command, const std::string& description, const std::string& when = "",
+                Part part = Part::chosen);
   /// Adds the others, and returns those that say something about a data set.
-  std::vector<Option> add_reading_to(Command command, const std::string& when = "");
+  std::vector<Option> add_reading_to(Command command, const std::string& when = "",
+                                     Part part = Part::chosen);
 
   const std::filesystem::path& data() const { return options_.data; }
   bool given() const { return !options_.data.empty(); }
@@ -30,7 +35,6 @@ class DataFlags {
 
  private:
   DataOptions options_;
-  Option split_;
   std::string split_name_;
   std::string background_ = to_string(Colour());
   std::shared_ptr<DataReport> report_ = std::make_shared<DataReport>();

@@ -44,6 +44,8 @@ struct Flags {
   Option second_split;
   std::int64_t count = 10'000;
   std::string extractor = "resnet56-cifar10";
+  std::string resizing = std::string(to_string(Resizing::pytorch));
+  fs::path features;
   fs::path statistics;
   fs::path neighbours;
   bool shrinks = false;
@@ -52,8 +54,10 @@ struct Flags {
   ConventionFlag convention;
   OverwriteFlag overwrite;
 
-  KeepPictures keep_pictures() const {
-    return neighbours.empty() ? KeepPictures::no : KeepPictures::yes;
+  FeatureOptions feature_options() const {
+    return {.fit = resize.value(),
+            .keep = neighbours.empty() ? KeepPictures::no : KeepPictures::yes,
+            .folder = features};
   }
 
   // Names of flags that say something in some of the command's uses only.
@@ -122,7 +126,7 @@ void run_eps_error(const Flags& flags, Command command) {
   refuse_ignored(command,
                  join({flags.drawing,
                        {"set", "--second-split", "--extractor", "--save-statistics", "--neighbours",
-                        "--resize", "--shrink", "--overwrite"}}),
+                        "--resize", "--resizing", "--features", "--shrink", "--overwrite"}}),
                  "with --eps-error, which takes its pictures from --data");
   if (flags.options.data.data.empty()) flags.data_option.throw_missing();
   if (!flags.run.has_model()) flags.model.throw_missing();
@@ -172,6 +176,7 @@ Comparison comparison_of(const Flags& flags) {
   if (found == 2) comparison.second = flags.sets.back();
   Files files(flags.overwrite.value());
   for (const fs::path& set : flags.sets) files.reads(set);
+  if (!flags.features.empty()) files.fills("--features", flags.features);
   files.writes("--save-statistics", flags.statistics, {".npz"});
   files.writes("--neighbours", flags.neighbours, {".png"}).check();
   if (comparison.first) comparison.first_is_statistics = holds_statistics(*comparison.first);
@@ -191,7 +196,8 @@ void refuse_ignored(Command command, const Flags& flags, const Comparison& compa
   if (!comparison.reads_first() && !comparison.reads_second())
     refuse_ignored(command, flags.reading, "where no set is a folder or file of pictures");
   if (!comparison.extracts())
-    refuse_ignored(command, {"--extractor", "--resize", "--seed"}, "between statistics files");
+    refuse_ignored(command, {"--extractor", "--resizing", "--features", "--resize", "--seed"},
+                   "between statistics files");
   if (!comparison.reads_second())
     refuse_ignored(command, {"--second-split"}, "without a second set of pictures");
   if (!comparison.second) refuse_ignored(command, {"--shrink"}, "where one set is not compared");
@@ -286,8 +292,8 @@ FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const Sam
                 fmt::format("--count {}: at least {} pictures are needed to compare", flags.count,
                             kFewestPictures));
   const Model model = flags.run.load_model(options.run.stop);
-  FeatureSet set = extractor.extract(model, make_plan(model, options.plan), options,
-                                     flags.resize.value(), flags.keep_pictures());
+  FeatureSet set =
+      extractor.extract(model, make_plan(model, options.plan), options, flags.feature_options());
   for (const auto& [name, value] : make_recipe(model, options))
     if (name != "count" && name != "seed") sampling.emplace_back(name, value);
   if (reference && is_training_data(model, *reference))
@@ -303,11 +309,12 @@ void run_comparison(const Flags& flags, Command command) {
   SampleOptions drawing;
   if (comparison.draws) drawing = drawing_of(flags, run);
   std::optional<FeatureExtractor> extractor;
-  if (comparison.extracts()) extractor = FeatureExtractor::load(find_extractor(flags.extractor));
+  if (comparison.extracts())
+    extractor = FeatureExtractor::load(find_extractor(flags.extractor),
+                                       *value_named<Resizing>(flags.resizing));
   const auto load = [&](const DataOptions& options, bool is_statistics) {
-    return is_statistics
-               ? read_statistics(options.data)
-               : extractor->extract(options, flags.resize.value(), run, flags.keep_pictures());
+    return is_statistics ? read_statistics(options.data)
+                         : extractor->extract(options, flags.feature_options(), run);
   };
   const DataOptions of_first = flags.data.options_of(comparison.first.value_or(fs::path()));
   DataOptions of_second = flags.data.options_of(comparison.second.value_or(fs::path()));
@@ -401,10 +408,25 @@ void add_evaluate_command(Command root) {
   });
   command
       .add_option("--extractor", flags->extractor,
-                  "Network that looks at pictures: its name, or its folder")
+                  "Network that looks at pictures: resnet56-cifar10, which comes with ddim; "
+                  "inception, that of the FID; or the file or folder of one")
       .envname("DDIM_EXTRACTOR")
       .show_default()
+      .type_name("NAME|FILE");
+  std::vector<std::string> rules;
+  for (const Named<Resizing>& entry : Names<Resizing>::all()) rules.emplace_back(entry.name);
+  command
+      .add_option("--resizing", flags->resizing,
+                  "How the extractor inception brings pictures to 299x299: pytorch-bilinear as "
+                  "pytorch-fid, tf1-bilinear as the original FID, clean-bicubic as clean-fid")
+      .one_of(rules)
+      .show_default()
       .type_name("NAME");
+  command
+      .add_option("--features", flags->features,
+                  "Keep features in this folder as they are found: a run that is stopped goes on "
+                  "there, and another finds them")
+      .type_name("DIR");
   command
       .add_option("--save-statistics", flags->statistics,
                   "Write the statistics of the first set to this .npz file; needs no second set")

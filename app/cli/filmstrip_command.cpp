@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <memory>
 
@@ -35,47 +34,6 @@ struct Flags {
   OverwriteFlag overwrite;
 };
 
-/// "t = 999", or "999" over columns that are not wide; the finished pictures are x_0.
-std::string label_of(double t, bool is_wide) {
-  if (t < 0.0) return "x_0";
-  const std::string number =
-      t == std::floor(t) ? fmt::format("{:.0f}", t) : fmt::format("{:.1f}", t);
-  return is_wide ? "t = " + number : number;
-}
-
-/// Two rows for each picture, x_t and predicted x_0, and a column for each t. Errors as
-/// check_grid().
-GridOptions grid_of(const Flags& flags, const std::vector<double>& times,
-                    const PictureShape& shape) {
-  constexpr std::int64_t kWide = 60;
-  const std::int64_t columns = std::ssize(times);
-  GridOptions grid{.columns = columns,
-                   .scale = readable_scale(2 * flags.count * columns, shape, columns)};
-  check_grid(shape, 2 * flags.count * columns, grid);
-  for (std::int64_t k = 0; k < flags.count; ++k) {
-    grid.row_labels.push_back(
-        flags.count == 1 ? "x_t" : fmt::format("picture {}: x_t", flags.first_image + k));
-    grid.row_labels.emplace_back("predicted x_0");
-  }
-  for (const double t : times)
-    grid.column_labels.push_back(label_of(t, grid.scale * shape.width >= kWide));
-  return grid;
-}
-
-/// The frames at `times`.
-Image strip_of(const std::vector<FilmFrame>& all, const std::vector<double>& times,
-               const GridOptions& grid) {
-  std::vector<const FilmFrame*> frames;
-  for (const FilmFrame& frame : all)
-    if (std::ranges::find(times, frame.t) != times.end()) frames.push_back(&frame);
-  std::vector<Image> cells;
-  for (std::int64_t k = 0; k < all.front().x_t.count; ++k) {
-    for (const FilmFrame* frame : frames) cells.push_back(to_image(frame->x_t, k));
-    for (const FilmFrame* frame : frames) cells.push_back(to_image(frame->x0_pred, k));
-  }
-  return make_grid(cells, grid);
-}
-
 /// x_t and predicted x_0 side by side, a row for each picture. The last frame stays for a second.
 std::vector<Image> film_of(const std::vector<FilmFrame>& frames, int frame_ms) {
   constexpr std::int64_t kMaxScale = 4;
@@ -90,7 +48,7 @@ std::vector<Image> film_of(const std::vector<FilmFrame>& frames, int frame_ms) {
     film.push_back(make_grid(
         cells, {.columns = 2,
                 .scale = std::min(kMaxScale, readable_scale(std::ssize(cells), frame.x_t.shape, 2)),
-                .title = label_of(frame.t, true),
+                .title = film_label(frame.t),
                 .column_labels = {"x_t", "predicted x_0"}}));
   }
   for (int shown_ms = frame_ms; shown_ms < kStayMs; shown_ms += frame_ms)
@@ -125,7 +83,7 @@ void run(Flags& flags) {
   options.plan = preset;
   const Plan plan = checked_plan(described, preset, options.class_choice);
   const std::vector<double> times = filmstrip_times(plan, flags.frames);
-  const GridOptions grid = grid_of(flags, times, shape);
+  const GridOptions grid = strip_grid(shape, times, flags.count, flags.first_image);
   flags.animation.check(shape);
   const Model model = flags.run.load_model(interrupts.token());
   if (!flags.run.quiet()) print_err("ddim: sampling {}\n", convention);
@@ -137,7 +95,7 @@ void run(Flags& flags) {
   const std::int64_t every_step = std::numeric_limits<std::int64_t>::max();
   const Filmstrip film = filmstrip(
       model, {.sample = options, .frames = flags.animation.given() ? every_step : flags.frames});
-  write_png(flags.out, strip_of(film.frames, times, grid),
+  write_png(flags.out, strip_picture(film.frames, times, grid),
             {.text = recipe, .overwrite = flags.overwrite.value()});
   if (flags.animation.given())
     flags.animation.write(film_of(film.frames, flags.animation.frame_ms()),

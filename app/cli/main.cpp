@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   ddim::cli::add_models_command(root);
   ddim::cli::add_convert_command(root);
   ddim::cli::add_evaluate_command(root);
+  ddim::cli::add_reproduce_command(root);
   ddim::cli::add_bench_command(root);
   ddim::cli::add_verify_command(root);
   ddim::cli::add_pull_command(root);

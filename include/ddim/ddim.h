@@ -41,6 +41,8 @@
 #include "ddim/pull.h"
 #include "ddim/quality.h"
 #include "ddim/reconstruct.h"
+#include "ddim/reproduce.h"
+#include "ddim/resizing.h"
 #include "ddim/run_options.h"
 #include "ddim/sample.h"
 #include "ddim/sample_files.h"

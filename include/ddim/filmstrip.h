@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "ddim/export.h"
@@ -40,5 +41,16 @@ DDIM_API Filmstrip filmstrip(const Model& model, const FilmstripOptions& options
 
 /// The t of its frames. Errors as filmstrip().
 DDIM_API std::vector<double> filmstrip_times(const Plan& plan, std::int64_t frames);
+
+/// How a strip is laid out: two rows for each picture, x_t and predicted x_0, and a column for each
+/// of `times`, with labels and of a readable size. Errors as check_grid().
+DDIM_API GridOptions strip_grid(const PictureShape& shape, const std::vector<double>& times,
+                                std::int64_t count, std::int64_t first_image = 0);
+/// The frames at `times`, laid out by strip_grid().
+DDIM_API Image strip_picture(const std::vector<FilmFrame>& frames, const std::vector<double>& times,
+                             const GridOptions& grid);
+
+/// "t = 999"; the finished pictures are "x_0".
+DDIM_API std::string film_label(double t);
 
 }  // namespace ddim

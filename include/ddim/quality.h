@@ -12,6 +12,7 @@
 #include "ddim/model.h"
 #include "ddim/overwrite.h"
 #include "ddim/plan.h"
+#include "ddim/resizing.h"
 #include "ddim/run_options.h"
 #include "ddim/sample.h"
 
@@ -22,7 +23,7 @@ namespace ddim {
 struct FeatureRecipe {
   std::string extractor = {};       ///< "resnet56-cifar10"
   std::string extractor_hash = {};  ///< SHA-256 of its file
-  std::string resizing = {};        ///< "none", "pad" or "crop-resize"
+  std::string resizing = {};        ///< "none", "pad" or "crop-resize"; of inception a Resizing
   std::string rounding = {};        ///< "nearest": pictures are bytes
   friend bool operator==(const FeatureRecipe&, const FeatureRecipe&) = default;
 };
@@ -36,39 +37,64 @@ struct FeatureSet {
   std::int64_t dimensions = 0;
   std::int64_t classes = 0;
   std::vector<float> features = {};  ///< [count, dimensions]; empty: statistics alone
-  std::vector<std::uint8_t> pictures =
-      {};                                 ///< [count, 32, 32, 3] as the extractor saw them, if kept
-  std::vector<float> probabilities = {};  ///< [count, classes]
-  std::vector<double> mean = {};          ///< [dimensions]
-  std::vector<double> covariance = {};    ///< [dimensions, dimensions], divisor count - 1
+  std::int64_t height = 0;           ///< of the pictures as the extractor got them; 0: not known
+  std::int64_t width = 0;
+  std::vector<std::uint8_t> pictures = {};  ///< [count, height, width, 3], if kept
+  std::vector<float> probabilities = {};    ///< [count, classes]
+  std::vector<double> mean = {};            ///< [dimensions]
+  std::vector<double> covariance = {};      ///< [dimensions, dimensions], divisor count - 1
 };
 
-/// Where an extractor is: `extractor` itself when there is such a folder; for the name of one that
-/// comes with ddim ("resnet56-cifar10"), in models/features of the current folder, or in the folder
-/// `features` where shipped models are (see find_models()). Error(user), naming these places, when
-/// it is in none of them.
+/// The file of the extractor `inception`, as the Python package pytorch-fid publishes it. It does
+/// not come with ddim.
+inline constexpr const char* kInceptionFile = "pt_inception-2015-12-05-6726825d.pth";
+
+/// Where an extractor is: `extractor` itself when there is such a folder or file; for a name
+/// ("resnet56-cifar10", which comes with ddim, "inception", which does not), in models/features of
+/// the current folder, or in the folder `features` where shipped models are (see find_models()).
+/// Error(user), naming these places, when it is in none of them.
 DDIM_API std::filesystem::path find_extractor(const std::string& extractor);
 
 /// Whether a FeatureSet keeps its pictures, for nearest_neighbours().
 enum class KeepPictures { no, yes };
 
+/// How features of a set are taken.
+struct FeatureOptions {
+  /// How pictures of another size get to the extractor's; for one that has none, Fit::none.
+  Fit fit = Fit::none;
+  KeepPictures keep = KeepPictures::no;
+  /// Where features are kept as they are found, in a file for each set and extractor: a call that
+  /// was stopped in any way goes on there, and another with the same pictures finds them. Empty:
+  /// nowhere. Not used for drawn pictures that are kept.
+  std::filesystem::path folder = {};
+};
+
 /// The classifier whose features pictures are compared by.
 class DDIM_API FeatureExtractor {
  public:
-  /// A folder with model.safetensors, as models/features/resnet56-cifar10. Error(user) for a folder
-  /// without one, Error(corrupt) for another network.
-  static FeatureExtractor load(const std::filesystem::path& folder,
+  /// A folder with model.safetensors, as models/features/resnet56-cifar10; kInceptionFile, or a
+  /// folder with it: the extractor `inception`, which resizes pictures by `resizing`. Error(user)
+  /// for a folder without one, Error(corrupt) for another network.
+  static FeatureExtractor load(const std::filesystem::path& path,
+                               Resizing resizing = Resizing::pytorch,
                                DeviceKind device = DeviceKind::cpu);
 
   std::int64_t dimensions() const;  ///< of a picture's features
+  /// Height and width of the pictures that it takes; nothing: it resizes any.
+  std::optional<std::int64_t> picture_size() const;
+  /// What features of pictures that get to their size by `fit` are made by.
+  FeatureRecipe recipe(Fit fit) const;
 
   /// Of the pictures in a folder, an .npz file or a data set. Grey ones get three equal channels;
-  /// another size is an Error(user), unless `fit` says what to do.
-  FeatureSet extract(const DataOptions& pictures, Fit fit, const RunOptions& run,
-                     KeepPictures keep = KeepPictures::no) const;
+  /// another size is an Error(user), unless options.fit says what to do.
+  FeatureSet extract(const DataOptions& pictures, const FeatureOptions& options,
+                     const RunOptions& run) const;
+  /// Of pictures in memory, rounded to bytes, which messages call `source`.
+  FeatureSet extract(const FloatImages& pictures, const FeatureOptions& options,
+                     const RunOptions& run, const std::string& source) const;
   /// Of pictures that a model draws now, rounded to bytes; at most two batches are in memory.
-  FeatureSet extract(const Model& model, const Plan& plan, const SampleOptions& options, Fit fit,
-                     KeepPictures keep = KeepPictures::no) const;
+  FeatureSet extract(const Model& model, const Plan& plan, const SampleOptions& drawing,
+                     const FeatureOptions& options) const;
 
  private:
   struct Implementation;
@@ -100,8 +126,12 @@ enum class FewPictures {
   shrink,  ///< shrink the covariances of both sets
 };
 
+/// Whether precision and recall are found: the time grows with the square of the sets' sizes.
+enum class Manifolds { compare, leave_out };
+
 struct QualityOptions {
   FewPictures few_pictures = FewPictures::refuse;
+  Manifolds manifolds = Manifolds::compare;
   std::uint64_t seed = 0;  ///< of the subsets of the kernel distance
   int threads = 0;         ///< 0: one per processor
 };

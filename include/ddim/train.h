@@ -117,9 +117,9 @@ DDIM_API TrainSummary train_model(const TrainOptions& options);
 /// wrote.
 DDIM_API TrainConfig config_of_run(const std::filesystem::path& run);
 
-/// The curves of a run as an SVG picture: loss, loss on data.validation, norm of the gradient and
-/// learning rate over the steps, from its metrics.csv. Error(user) when the folder is not that of a
-/// training run, or has no metrics yet.
+/// The curves of a run as an SVG picture: loss, loss on data.validation, norm of the gradient,
+/// learning rate, and quality where it was measured, over the steps, from its metrics.csv.
+/// Error(user) when the folder is not that of a training run, or has no metrics yet.
 DDIM_API std::string plot_run(const std::filesystem::path& run);
 
 /// The same into a file, which is replaced: it is complete, or as it was. Error(io) when the system

@@ -121,6 +121,12 @@ struct OutputConfig {
   std::int64_t log_every_steps = 50;
   std::int64_t validate_every_steps = 0;  ///< 0 = with each checkpoint
   std::int64_t validation_count = 512;  ///< pictures of data.validation that are measured, at most
+  /// Steps between measurements of quality, by the averaged weights: eps error on data.validation,
+  /// and the kernel distance of `evaluate_count` pictures, drawn by DDIM in `evaluate_steps` steps,
+  /// from as many of data.validation, or of the training pictures where nothing is held out.
+  std::int64_t evaluate_every_steps = 0;
+  std::int64_t evaluate_count = 256;
+  std::int64_t evaluate_steps = 20;
   std::int64_t sample_every_steps = 0;
   std::int64_t sample_count = 36;
   std::int64_t sample_steps = 50;

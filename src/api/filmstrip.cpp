@@ -1,9 +1,13 @@
 #include <ddim/filmstrip.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstddef>
+#include <cstdio>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace ddim {
 
@@ -38,7 +42,48 @@ void put(const FloatImages& some, std::int64_t first, std::int64_t count, FloatI
                     all.values.begin() + first * static_cast<std::int64_t>(some.shape.size()));
 }
 
+std::string number_of(double t) {
+  if (t != std::floor(t)) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.1f", t);
+    return text.data();
+  }
+  return std::to_string(std::llround(t));
+}
+
 }  // namespace
+
+std::string film_label(double t) { return t < 0.0 ? "x_0" : "t = " + number_of(t); }
+
+GridOptions strip_grid(const PictureShape& shape, const std::vector<double>& times,
+                       std::int64_t count, std::int64_t first_image) {
+  constexpr std::int64_t kWide = 60;  // what "t = 999" fits over
+  const std::int64_t columns = std::ssize(times);
+  GridOptions grid{.columns = columns,
+                   .scale = readable_scale(2 * count * columns, shape, columns)};
+  check_grid(shape, 2 * count * columns, grid);
+  for (std::int64_t k = 0; k < count; ++k) {
+    grid.row_labels.push_back(count == 1 ? "x_t" : concat("picture ", first_image + k, ": x_t"));
+    grid.row_labels.emplace_back("predicted x_0");
+  }
+  for (const double t : times)
+    grid.column_labels.push_back(t < 0.0 || grid.scale * shape.width >= kWide ? film_label(t)
+                                                                              : number_of(t));
+  return grid;
+}
+
+Image strip_picture(const std::vector<FilmFrame>& frames, const std::vector<double>& times,
+                    const GridOptions& grid) {
+  std::vector<const FilmFrame*> shown;
+  for (const FilmFrame& frame : frames)
+    if (std::ranges::find(times, frame.t) != times.end()) shown.push_back(&frame);
+  std::vector<Image> cells;
+  for (std::int64_t k = 0; k < frames.front().x_t.count; ++k) {
+    for (const FilmFrame* frame : shown) cells.push_back(to_image(frame->x_t, k));
+    for (const FilmFrame* frame : shown) cells.push_back(to_image(frame->x0_pred, k));
+  }
+  return make_grid(cells, grid);
+}
 
 std::vector<double> filmstrip_times(const Plan& plan, std::int64_t frames) {
   std::vector<double> times;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "api/model_implementation.h"
+#include "api/settings_difference.h"
 #include "base/error.h"
 #include "base/peak_memory.h"
 #include "base/progress.h"
@@ -77,21 +78,6 @@ io::PictureLog::Settings settings_of(const Job& job) {
   // Names of files, whose contents are known by their hashes.
   for (const char* key : {"model", "init_image", "mask"}) settings.erase(key);
   return settings;
-}
-
-/// "seed is 1 there and 2 here", or nothing.
-std::string first_difference(const io::PictureLog::Settings& there,
-                             const io::PictureLog::Settings& here) {
-  const auto value_in = [](const io::PictureLog::Settings& settings, const std::string& key) {
-    const auto entry = settings.find(key);
-    return entry == settings.end() ? "not set" : entry->second.substr(0, 60);
-  };
-  io::PictureLog::Settings keys = there;
-  keys.insert(here.begin(), here.end());
-  for (const auto& [key, ignored] : keys)
-    if (value_in(there, key) != value_in(here, key))
-      return concat(key, " is ", value_in(there, key), " there and ", value_in(here, key), " here");
-  return "";
 }
 
 /// Where finished pictures are kept.

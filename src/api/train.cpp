@@ -1,5 +1,6 @@
 #include <ddim/train.h>
 
+#include "api/training_quality.h"
 #include "backend/make_device.h"
 #include "base/error.h"
 #include "base/file_output.h"
@@ -13,8 +14,18 @@ namespace ddim {
 using namespace engine;
 
 TrainSummary train_model(const TrainOptions& options) {
-  return train::run_training(
-      options, make_device(DeviceKind::cpu, {.precision = options.config.training.precision}));
+  const TrainConfig& config = options.config;
+  // Made now where the configuration asks for it, so that what it lacks is told first; an override
+  // of a resumed run may ask for it, too.
+  train::MeasureQuality measure;
+  if (config.output.evaluate_every_steps > 0) measure = make_quality_measure(config);
+  return train::run_training(options,
+                             make_device(DeviceKind::cpu, {.precision = config.training.precision}),
+                             [&](const engine::run::TrainedNetwork& averaged,
+                                 const TrainConfig& now, const train::TrainingData& data) {
+                               if (!measure) measure = make_quality_measure(now);
+                               return measure(averaged, now, data);
+                             });
 }
 
 TrainConfig config_of_run(const std::filesystem::path& run) {

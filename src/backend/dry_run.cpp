@@ -47,6 +47,8 @@ class DryKernels final : public Kernels {
   void downsample_mean_2x_backward(const Tensor&, Grad) override {}
   void gather_rows(const Tensor&, std::span<const std::int64_t>, Tensor&) override {}
   void gather_rows_backward(const Tensor&, std::span<const std::int64_t>, Grad) override {}
+  void pool(const Tensor&, const PoolGeometry&, Tensor&) override {}
+  void join_channels(std::span<const Tensor>, Tensor&) override {}
   void sum_pixels(const Tensor&, Grad) override {}
   void normal_noise(const NoiseKey&, std::uint32_t, Tensor&) override {}
   void mix_per_image(std::span<const double>, const Tensor&, std::span<const double>, const Tensor&,

@@ -38,7 +38,7 @@ namespace {
 /// "conv2d 3x3 128->256 @16x16": the name, then channels and pixels of one image, without N.
 std::string conv_label(const char* name, const ConvGeometry& geometry, std::int64_t in_channels,
                        const Tensor& y) {
-  return concat(name, ' ', geometry.kernel, 'x', geometry.kernel,
+  return concat(name, ' ', geometry.kernel, 'x', geometry.across_axis().kernel,
                 geometry.stride == 1 ? "" : " stride 2",
                 geometry.upsample == 1 ? "" : " upsampling", ' ', in_channels, "->", y.dim(3), " @",
                 y.dim(1), 'x', y.dim(2));
@@ -237,6 +237,16 @@ class ProfilingKernels final : public Kernels {
     const Timer timer(
         profile_, [&] { return label("upsample_nearest_2x_backward", dx.tensor); }, 0.0);
     inner_.upsample_nearest_2x_backward(dy, dx);
+  }
+  void pool(const Tensor& x, const PoolGeometry& geometry, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("pool", y); }, 0.0);
+    inner_.pool(x, geometry, y);
+  }
+  void join_channels(std::span<const Tensor> parts, Tensor& y) override {
+    const Timer timer(
+        profile_, [&] { return label("join_channels", y); }, 0.0);
+    inner_.join_channels(parts, y);
   }
   void downsample_mean_2x(const Tensor& x, Tensor& y) override {
     const Timer timer(

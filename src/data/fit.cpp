@@ -10,12 +10,6 @@
 namespace ddim::engine::data {
 namespace {
 
-/// One output pixel along one axis: its first input pixel, and the weights from there on.
-struct Taps {
-  std::int64_t first = 0;
-  std::vector<double> weights;
-};
-
 std::vector<Taps> make_taps(std::int64_t size_in, std::int64_t size_out) {
   std::vector<Taps> taps(static_cast<std::size_t>(size_out));
   const double ratio = static_cast<double>(size_in) / static_cast<double>(size_out);
@@ -89,11 +83,14 @@ Images window(const Images& images, std::int64_t top, std::int64_t left, std::in
 }  // namespace
 
 Images resize(const Images& images, std::int64_t height, std::int64_t width) {
-  const std::vector<Taps> rows = make_taps(images.height, height);
-  const std::vector<Taps> columns = make_taps(images.width, width);
+  return resample(images, make_taps(images.height, height), make_taps(images.width, width));
+}
+
+Images resample(const Images& images, const std::vector<Taps>& rows,
+                const std::vector<Taps>& columns) {
   Images result{.count = images.count,
-                .height = height,
-                .width = width,
+                .height = std::ssize(rows),
+                .width = std::ssize(columns),
                 .channels = images.channels,
                 .pixels = {}};
   const auto row_size = static_cast<std::size_t>(images.width * images.channels);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "data/images.h"
 
@@ -22,5 +23,16 @@ Fit fit_for(const Images& images, std::int64_t height, std::int64_t width);
 /// input, as in box filters. To enlarge, it is interpolated linearly between pixel centres, with
 /// the border repeated. Each axis is treated separately. Bytes stay bytes: results are rounded.
 Images resize(const Images& images, std::int64_t height, std::int64_t width);
+
+/// One output pixel along one axis: its first input pixel, and the weights from there on.
+struct Taps {
+  std::int64_t first = 0;
+  std::vector<double> weights = {};
+};
+
+/// Images whose pixels are weighted sums of theirs, each axis by its own list. Bytes stay bytes:
+/// results are rounded.
+Images resample(const Images& images, const std::vector<Taps>& rows,
+                const std::vector<Taps>& columns);
 
 }  // namespace ddim::engine::data

@@ -1,8 +1,6 @@
 #include "nn/resnet56.h"
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "base/error.h"
 #include "ops/activate.h"
@@ -17,45 +15,6 @@ constexpr std::array<double, 3> kDeviations{0.229, 0.224, 0.225};
 constexpr double kNormEpsilon = 1e-5;
 constexpr std::int64_t kBlocksPerStage = 9;
 
-struct File {
-  const std::map<std::string, NamedTensor>& tensors;
-  const std::string& name;
-
-  const NamedTensor& get(const std::string& tensor, const std::vector<std::int64_t>& shape) const {
-    const auto found = tensors.find(tensor);
-    if (found == tensors.end())
-      fail(ErrorCode::corrupt, name, ": has no tensor ", tensor,
-           " of the resnet56-cifar10 network");
-    if (found->second.shape != shape)
-      fail(ErrorCode::corrupt, name, ": ", tensor, " must be [", join(shape, ","), "], found [",
-           join(found->second.shape, ","), "]");
-    return found->second;
-  }
-};
-
-/// w' = w gamma / sqrt(var + epsilon), b' = beta - mean gamma / sqrt(var + epsilon)
-struct Folded {
-  std::vector<float> weight, bias;
-};
-Folded fold(const File& file, const std::string& conv, const std::string& norm, std::int64_t c_in,
-            std::int64_t c_out) {
-  const NamedTensor& weight = file.get(conv + ".weight", {c_out, c_in, 3, 3});
-  const auto of_norm = [&](const char* part) -> const NamedTensor& {
-    return file.get(norm + part, {c_out});
-  };
-  const NamedTensor &gamma = of_norm(".weight"), &beta = of_norm(".bias"),
-                    &mean = of_norm(".running_mean"), &variance = of_norm(".running_var");
-  Folded result{.weight = weight.values, .bias = {}};
-  const auto row = static_cast<std::size_t>(c_in * 9);
-  for (std::size_t c = 0; c < static_cast<std::size_t>(c_out); ++c) {
-    const double factor = gamma.values[c] / std::sqrt(variance.values[c] + kNormEpsilon);
-    for (std::size_t i = c * row; i < (c + 1) * row; ++i)
-      result.weight[i] = static_cast<float>(result.weight[i] * factor);
-    result.bias.push_back(static_cast<float>(beta.values[c] - mean.values[c] * factor));
-  }
-  return result;
-}
-
 /// Channel c of x becomes channel c + C/2 of 2C.
 std::vector<float> shortcut_weight(std::int64_t channels) {
   std::vector<float> weight(static_cast<std::size_t>(2 * channels * channels), 0.0F);
@@ -66,14 +25,12 @@ std::vector<float> shortcut_weight(std::int64_t channels) {
 
 }  // namespace
 
-ResNet56::ResNet56(const Device& device, const std::map<std::string, NamedTensor>& tensors,
+ResNet56::ResNet56(const Device& device, const NamedTensors& tensors,
                    const std::string& file_name) {
-  const File file{tensors, file_name};
+  const ClassifierFile file{tensors, file_name, "resnet56-cifar10"};
   const auto load = [&](const std::string& conv, const std::string& norm, std::int64_t c_in,
-                        std::int64_t c_out) -> Convolution {
-    const Folded folded = fold(file, conv, norm, c_in, c_out);
-    return {from_host(device, {c_out, c_in, 3, 3}, folded.weight),
-            from_host(device, {c_out}, folded.bias)};
+                        std::int64_t c_out) {
+    return fold(device, file, conv, norm, {c_out, c_in, 3, 3}, kNormEpsilon);
   };
   first_ = load("conv1", "bn1", 3, 16);
   std::int64_t channels = 16;
@@ -106,7 +63,7 @@ ResNet56::Output ResNet56::operator()(const Device& device, std::span<const floa
   device.kernels().upload(normalised, x);
 
   Tape tape;
-  const auto convolve = [&](const Var& in, const Convolution& by, std::int64_t stride,
+  const auto convolve = [&](const Var& in, const FoldedConv& by, std::int64_t stride,
                             const Var& residual) {
     const Var y = conv2d(tape, in, tape.constant(by.weight),
                          {.bias = tape.constant(by.bias), .residual = residual},
@@ -129,19 +86,7 @@ ResNet56::Output ResNet56::operator()(const Device& device, std::span<const floa
   Output output{.features = to_host(sums), .probabilities = {}};
   const auto num_pixels = static_cast<float>(h.value().dim(1) * h.value().dim(2));
   for (float& value : output.features) value /= num_pixels;
-  for (std::int64_t n = 0; n < N; ++n) {
-    std::array<double, kClasses> logits{};
-    for (std::size_t c = 0; c < kClasses; ++c) {
-      logits[c] = classifier_bias_.values[c];
-      for (std::size_t i = 0; i < kFeatures; ++i)
-        logits[c] += static_cast<double>(classifier_.values[c * kFeatures + i]) *
-                     output.features[static_cast<std::size_t>(n) * kFeatures + i];
-    }
-    const double largest = *std::ranges::max_element(logits);
-    double sum = 0.0;
-    for (double& logit : logits) sum += logit = std::exp(logit - largest);
-    for (const double p : logits) output.probabilities.push_back(static_cast<float>(p / sum));
-  }
+  output.probabilities = class_probabilities(output.features, classifier_, classifier_bias_);
   return output;
 }
 

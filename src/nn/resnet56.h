@@ -1,20 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "tensor/tape.h"
+#include "nn/folded_conv.h"
 
 namespace ddim::engine {
-
-/// A tensor of a file.
-struct NamedTensor {
-  std::vector<std::int64_t> shape = {};
-  std::vector<float> values = {};
-};
 
 /// The classifier ResNet-56 for CIFAR-10 (He et al., 2016, section 4.2): 3x3 convolutions with
 /// batch norm, three stages of nine blocks with 16, 32 and 64 channels, and shortcuts without
@@ -30,8 +23,7 @@ class ResNet56 {
   /// published files: conv1.weight, bn1.running_mean, layer1.0.conv1.weight, linear.weight ...;
   /// others (num_batches_tracked) are not looked at. Error(corrupt), naming `file` and the tensor,
   /// for one that is missing or has another shape.
-  ResNet56(const Device& device, const std::map<std::string, NamedTensor>& tensors,
-           const std::string& file);
+  ResNet56(const Device& device, const NamedTensors& tensors, const std::string& file);
 
   struct Output {
     std::vector<float> features;       ///< [N,64]: channel means before the classifier
@@ -41,15 +33,12 @@ class ResNet56 {
   Output operator()(const Device& device, std::span<const float> pictures) const;
 
  private:
-  struct Convolution {
-    Tensor weight, bias;
-  };
   struct Block {
-    Convolution first, second;
+    FoldedConv first, second;
     std::int64_t stride = 1;
     Tensor shortcut;  // undefined: x itself
   };
-  Convolution first_;
+  FoldedConv first_;
   std::vector<Block> blocks_;
   NamedTensor classifier_, classifier_bias_;
 };

@@ -12,22 +12,26 @@ void require_addend(const Var& addend, const char* name, const Shape& expected) 
 
 /// [N,H_out,W_out,C_out]
 Shape output_shape(const Shape& x, const Shape& weight, const ConvGeometry& geometry) {
-  require(weight.rank() == 4 && weight[2] == geometry.kernel && weight[3] == geometry.kernel,
-          "conv2d: weight must be [C_out,C_in,", geometry.kernel, ",", geometry.kernel, "], found ",
+  const WindowAxis down = geometry.down_axis(), across = geometry.across_axis();
+  require(weight.rank() == 4 && weight[2] == down.kernel && weight[3] == across.kernel,
+          "conv2d: weight must be [C_out,C_in,", down.kernel, ",", across.kernel, "], found ",
           weight);
   require(weight[1] == x[3], "conv2d: weight ", weight, " takes ", weight[1],
           " channels, but x is ", x);
-  require(geometry.pad_begin < geometry.kernel && geometry.pad_end < geometry.kernel,
-          "conv2d: padding (", geometry.pad_begin, ", ", geometry.pad_end,
-          ") must be less than the kernel (", geometry.kernel, ")");
-  const std::int64_t padding = geometry.pad_begin + geometry.pad_end;
+  for (const WindowAxis& axis : {down, across})
+    require(axis.pad_begin < axis.kernel && axis.pad_end < axis.kernel, "conv2d: padding (",
+            axis.pad_begin, ", ", axis.pad_end, ") must be less than the kernel (", axis.kernel,
+            ")");
   require(geometry.upsample == 1 || geometry.upsample == 2,
           "conv2d: upsample must be 1 or 2, found ", geometry.upsample);
-  require(geometry.upsample * x[1] + padding >= geometry.kernel &&
-              geometry.upsample * x[2] + padding >= geometry.kernel,
-          "conv2d: x ", x, " with ", padding, " pixels of padding is smaller than the window of ",
-          geometry.kernel);
-  return {x[0], geometry.output_size(x[1]), geometry.output_size(x[2]), weight[0]};
+  const auto require_fits = [&](std::int64_t size, const WindowAxis& axis) {
+    const std::int64_t padding = axis.pad_begin + axis.pad_end;
+    require(geometry.upsample * size + padding >= axis.kernel, "conv2d: x ", x, " with ", padding,
+            " pixels of padding is smaller than the window of ", axis.kernel);
+  };
+  require_fits(x[1], down);
+  require_fits(x[2], across);
+  return {x[0], geometry.output_rows(x[1]), geometry.output_columns(x[2]), weight[0]};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -57,20 +58,60 @@ struct ChannelGrads {
   }
 };
 
-/// A square window, the same on both axes.
+/// A window along one axis, with fewer zeros than its size at both ends.
+struct WindowAxis {
+  std::int64_t kernel = 3;
+  std::int64_t pad_begin = 1;
+  std::int64_t pad_end = 1;
+};
+
+/// A window, mostly square and the same on both axes.
 struct ConvGeometry {
   std::int64_t kernel = 3;
   std::int64_t stride = 1;
   std::int64_t pad_begin = 1;  ///< zeros above and to the left, fewer than the kernel
   std::int64_t pad_end = 1;    ///< zeros below and to the right, fewer than the kernel
   std::int64_t upsample = 1;   ///< 2: x with every row and column repeated is what it slides over
+  /// The window from left to right, where it is not square: what stands above is that from top to
+  /// bottom then.
+  std::optional<WindowAxis> across = {};
 
-  std::int64_t output_size(std::int64_t input_size) const {
-    return (input_size * upsample + pad_begin + pad_end - kernel) / stride + 1;
+  bool is_square() const { return !across; }
+  WindowAxis down_axis() const { return {kernel, pad_begin, pad_end}; }
+  WindowAxis across_axis() const { return across.value_or(down_axis()); }
+  std::int64_t output_rows(std::int64_t input_rows) const {
+    return output_size(input_rows, down_axis());
+  }
+  std::int64_t output_columns(std::int64_t input_columns) const {
+    return output_size(input_columns, across_axis());
   }
   /// Whether an output sees one pixel, its own: a linear layer of each.
   bool is_pointwise() const {
-    return kernel == 1 && stride == 1 && pad_begin == 0 && pad_end == 0 && upsample == 1;
+    return is_square() && kernel == 1 && stride == 1 && pad_begin == 0 && pad_end == 0 &&
+           upsample == 1;
+  }
+
+ private:
+  std::int64_t output_size(std::int64_t input_size, const WindowAxis& axis) const {
+    return (input_size * upsample + axis.pad_begin + axis.pad_end - axis.kernel) / stride + 1;
+  }
+};
+
+/// What a window takes of the pixels that it sees.
+enum class Pooling {
+  max,
+  mean,  ///< of the pixels inside the image: zeros of the border do not count
+};
+
+/// A square window of pooling, with `padding` pixels (fewer than it has) around the image.
+struct PoolGeometry {
+  Pooling pooling = Pooling::max;
+  std::int64_t kernel = 3;
+  std::int64_t stride = 1;
+  std::int64_t padding = 0;
+
+  std::int64_t output_size(std::int64_t input_size) const {
+    return (input_size + 2 * padding - kernel) / stride + 1;
   }
 };
 
@@ -177,9 +218,9 @@ class Kernels {
   // ---- convolution and matrix products ----
   /// y[n,i,j,o] = addends + sum_{u,v,c} x[n, i*stride+u-pad, j*stride+v-pad, c] * weight[o,c,u,v],
   /// the places in x divided by `upsample`.
-  /// x [N,H,W,C_in], weight [C_out,C_in,kernel,kernel], y [N,H_out,W_out,C_out]. The residual may
-  /// be y itself. x is in two parts only where the window is pointwise and without a
-  /// per_image_bias.
+  /// x [N,H,W,C_in], weight [C_out,C_in,kernel,kernel] (the window's two sizes), y
+  /// [N,H_out,W_out,C_out]. The residual may be y itself. x is in two parts only where the window
+  /// is pointwise and without a per_image_bias.
   virtual void conv2d(const ChannelParts& x, const Tensor& weight,
                       const ConvAddends<Tensor>& addends, const ConvGeometry& geometry,
                       Tensor& y) = 0;
@@ -260,6 +301,12 @@ class Kernels {
   /// none.
   virtual void gather_rows_backward(const Tensor& dy, std::span<const std::int64_t> rows,
                                     Grad dtable) = 0;
+  /// y[n,i,j,c] = the maximum or mean of x[n, i*stride+u-padding, j*stride+v-padding, c] over the
+  /// places of the window that x has: x [N,H,W,C], y [N,H_out,W_out,C]. Has no gradient: networks
+  /// that are not trained here use it.
+  virtual void pool(const Tensor& x, const PoolGeometry& geometry, Tensor& y) = 0;
+  /// The channels of `parts` [N,H,W,C_k], one after the other, in y [N,H,W,sum of C_k].
+  virtual void join_channels(std::span<const Tensor> parts, Tensor& y) = 0;
   /// y[n,c] = sum_{i,j} x[n,i,j,c]: the gradient of a per-image bias.
   virtual void sum_pixels(const Tensor& x, Grad y) = 0;
 

@@ -22,7 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kCsvHeader =
-    "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped,validation_loss\n";
+    "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped,validation_loss,"
+    "eps_error,kernel_distance\n";
 
 /// Six digits are enough for a curve; NaN is "nan", whatever its sign.
 std::string six_digits(double value) {
@@ -57,7 +58,7 @@ std::optional<std::int64_t> leading_step(std::string_view line, std::string_view
   return step;
 }
 
-constexpr std::size_t kNumColumns = 9;
+constexpr std::size_t kNumColumns = 11;
 
 /// The columns of a line, the missing ones empty.
 std::vector<std::string> columns_of(const std::string& line) {
@@ -95,7 +96,9 @@ MetricsLine line_of(const std::string& text, const fs::path& path) {
           .images_per_second = value_of(columns[5]),
           .seconds = value_of(columns[6]),
           .skipped = whole(7),
-          .validation_loss = value_of(columns[8])};
+          .validation_loss = value_of(columns[8]),
+          .eps_error = value_of(columns[9]),
+          .kernel_distance = value_of(columns[10])};
 }
 
 /// Commas for the columns that a line of an earlier version lacks.
@@ -153,16 +156,20 @@ void MetricsLog::write(const MetricsLine& line) {
   csv_ << line.step << ',' << line.images << ',' << six_digits(line.loss) << ','
        << six_digits(line.grad_norm) << ',' << six_digits(line.learning_rate) << ','
        << six_digits(line.images_per_second) << ',' << six_digits(line.seconds) << ','
-       << line.skipped << ','
-       << (std::isnan(line.validation_loss) ? "" : six_digits(line.validation_loss)) << std::endl;
+       << line.skipped;
+  for (const double measured : {line.validation_loss, line.eps_error, line.kernel_distance})
+    csv_ << ',' << (std::isnan(measured) ? "" : six_digits(measured));
+  csv_ << std::endl;
   jsonl_ << "{\"step\": " << line.step << ", \"images\": " << line.images
          << ", \"loss\": " << json_number(line.loss)
          << ", \"grad_norm\": " << json_number(line.grad_norm)
          << ", \"learning_rate\": " << json_number(line.learning_rate)
          << ", \"images_per_second\": " << json_number(line.images_per_second)
          << ", \"seconds\": " << json_number(line.seconds) << ", \"skipped\": " << line.skipped;
-  if (!std::isnan(line.validation_loss))
-    jsonl_ << ", \"validation_loss\": " << json_number(line.validation_loss);
+  for (const auto& [name, measured] : {std::pair{"validation_loss", line.validation_loss},
+                                       {"eps_error", line.eps_error},
+                                       {"kernel_distance", line.kernel_distance}})
+    if (!std::isnan(measured)) jsonl_ << ", \"" << name << "\": " << json_number(measured);
   jsonl_ << '}' << std::endl;
   if (!csv_) fail(ErrorCode::io, csv_path_.string(), ": cannot be written; is the disk full?");
   if (!jsonl_) fail(ErrorCode::io, jsonl_path_.string(), ": cannot be written; is the disk full?");

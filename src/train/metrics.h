@@ -20,6 +20,9 @@ struct MetricsLine {
   std::int64_t skipped = 0;        ///< steps refused so far
   /// On data.validation, where it was measured at this step; else NaN.
   double validation_loss = std::numeric_limits<double>::quiet_NaN();
+  /// Of the averaged weights, where output.evaluate_every_steps measured it; else NaN.
+  double eps_error = std::numeric_limits<double>::quiet_NaN();
+  double kernel_distance = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// The lines of the metrics.csv in a run's folder; none when there is no such file. A column that

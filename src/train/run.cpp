@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <iostream>
 #include <limits>
 #include <optional>
@@ -207,7 +208,8 @@ void abandon_later_steps(const TrainOptions& options, std::int64_t step,
                        "; remove it when nobody needs it"));
 }
 
-TrainSummary train(const TrainOptions& options, const Device& device) {
+TrainSummary train(const TrainOptions& options, const Device& device,
+                   const MeasureQuality& measure) {
   require(options.start == Start::resume || (!options.resume_from && options.overrides.empty()),
           "train: a step to resume from and overrides are for a run that is resumed");
   const TrainConfig config = with_overrides(with_absolute_paths(options.config), options.overrides);
@@ -217,7 +219,8 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
           "train: a resumed run continues from its own checkpoint, not from another model");
   if (options.start == Start::resume) prepare_folder(options.out, options.start);
   const fs::path data_path = data_folder(options);
-  const auto [dataset, held_out] = load_training_data(data_path, config);
+  const TrainingData loaded = load_training_data(data_path, config);
+  const auto& [dataset, held_out] = loaded;
   for (const std::string& notice : dataset.report.notices) progress.line("data: " + notice);
   for (const std::string& skipped : dataset.report.skipped)
     progress.line("data: skipped: " + skipped);
@@ -343,10 +346,21 @@ TrainSummary train(const TrainOptions& options, const Device& device) {
           concat("spike: ", report.spike, "; training.skip_spikes leaves such steps out"));
     const bool validates = held_out && state.step % validate_every == 0;
     if (validates) validation_loss = trainer.validation_loss(*held_out, output.validation_count);
-    if (validates || state.step % output.log_every_steps == 0) {
-      const MetricsLine line =
+    const bool evaluates =
+        output.evaluate_every_steps > 0 && state.step % output.evaluate_every_steps == 0;
+    if (validates || evaluates || state.step % output.log_every_steps == 0) {
+      MetricsLine line =
           interval.line(report, state, pictures, metrics.seconds_before() + seconds_here,
                         validates ? validation_loss : std::numeric_limits<double>::quiet_NaN());
+      if (evaluates) {
+        const MeasuredQuality quality = measure(averaged_network(config, state), config, loaded);
+        line.eps_error = quality.eps_error;
+        line.kernel_distance = quality.kernel_distance;
+        progress.line(
+            concat("step ", state.step, ": ",
+                   std::isnan(line.eps_error) ? "" : concat("eps error ", line.eps_error, ", "),
+                   "kernel distance ", line.kernel_distance));
+      }
       metrics.write(line);
       if (tensorboard) tensorboard->write(line);
       interval = {};
@@ -396,9 +410,10 @@ std::string name_of_run(const fs::path& run, const TrainConfig& config) {
   return fs::absolute(run / "").lexically_normal().parent_path().filename().string();
 }
 
-TrainSummary run_training(const TrainOptions& options, const Device& device) {
+TrainSummary run_training(const TrainOptions& options, const Device& device,
+                          const MeasureQuality& measure) {
   try {
-    return train(options, device);
+    return train(options, device, measure);
   } catch (const fs::filesystem_error& error) {
     fail(ErrorCode::io, "train: ", error.what());
   }

@@ -22,15 +22,6 @@
 namespace ddim::engine::train {
 namespace {
 
-/// Every class that the data have, for a network that is told it; otherwise empty.
-std::vector<std::int64_t> classes_in_turn(const UNetConfig& model) {
-  std::vector<std::int64_t> classes;
-  if (model.class_embed_type == ClassEmbedType::none) return classes;
-  const std::int64_t num_classes = model.null_class.value_or(*model.num_class_embeds);
-  for (std::int64_t k = 0; k < num_classes; ++k) classes.push_back(k);
-  return classes;
-}
-
 std::optional<std::int64_t> columns_for(const std::vector<std::int64_t>& classes,
                                         std::int64_t count) {
   constexpr std::int64_t kMaxColumns = 20;
@@ -57,13 +48,25 @@ GridOptions grid_of(const FloatImages& pictures, const std::vector<std::int64_t>
 
 }  // namespace
 
+std::vector<std::int64_t> classes_in_turn(const UNetConfig& model) {
+  std::vector<std::int64_t> classes;
+  if (model.class_embed_type == ClassEmbedType::none) return classes;
+  const std::int64_t num_classes = model.null_class.value_or(*model.num_class_embeds);
+  for (std::int64_t k = 0; k < num_classes; ++k) classes.push_back(k);
+  return classes;
+}
+
+run::TrainedNetwork averaged_network(const TrainConfig& config, const TrainingState& state) {
+  return {.network = run::make_network(state.average),
+          .schedule = diffusion::make_schedule(config.diffusion),
+          .prediction = config.diffusion.prediction};
+}
+
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
                        const std::vector<std::string>& class_names, int num_threads,
                        const TrainingState& state) {
   const OutputConfig& output = config.output;
-  const run::TrainedNetwork model{.network = run::make_network(state.average),
-                                  .schedule = diffusion::make_schedule(config.diffusion),
-                                  .prediction = config.diffusion.prediction};
+  const run::TrainedNetwork model = averaged_network(config, state);
   const Plan plan = diffusion::make_plan(
       model.schedule, model.prediction, {.steps = output.sample_steps, .clip = output.sample_clip});
   const std::vector<std::int64_t> classes = classes_in_turn(config.model);

@@ -4,10 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "run/network.h"
 #include "train/train_config.h"
 #include "train/training_state.h"
 
 namespace ddim::engine::train {
+
+/// The network with the averaged weights of `state`.
+run::TrainedNetwork averaged_network(const TrainConfig& config, const TrainingState& state);
+
+/// Every class that the data have, for a network that is told it; otherwise empty.
+std::vector<std::int64_t> classes_in_turn(const UNetConfig& model);
 
 /// Writes folder/step-00001000.png: output.sample_count images from the averaged weights of
 /// `state`, by DDIM (eta 0, output.sample_clip) in output.sample_steps steps (linear tau), from the

@@ -141,6 +141,8 @@ void TensorboardLog::write(const MetricsLine& line) {
   std::string summary;
   for (const auto& [name, value] : {std::pair{"loss", line.loss},
                                     {"validation_loss", line.validation_loss},
+                                    {"eps_error", line.eps_error},
+                                    {"kernel_distance", line.kernel_distance},
                                     {"grad_norm", line.grad_norm},
                                     {"learning_rate", line.learning_rate},
                                     {"images_per_second", line.images_per_second}}) {

@@ -159,6 +159,13 @@ void describe(TrainConfig& config, Visitor& visit) {
                 "Steps between measurements on data.validation; 0 means at each checkpoint");
   visit.integer("validation_count", output.validation_count, 1, 1000000,
                 "Pictures of data.validation that are measured, at most");
+  visit.integer("evaluate_every_steps", output.evaluate_every_steps, 0, kMaxSteps,
+                "Steps between measurements of quality by the averaged weights: eps error on "
+                "data.validation, and the kernel distance of drawn pictures; 0 means never");
+  visit.integer("evaluate_count", output.evaluate_count, 4, 1000000,
+                "Pictures that are drawn, and compared with, for that; at most those there are");
+  visit.integer("evaluate_steps", output.evaluate_steps, 1, 1000000,
+                "Sampling steps of these pictures");
   visit.integer("sample_every_steps", output.sample_every_steps, 0, kMaxSteps,
                 "Steps between grids of samples; 0 means never");
   visit.integer("sample_count", output.sample_count, 1, 10000, "Pictures in a grid of samples");

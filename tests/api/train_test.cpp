@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
+#include <sstream>
 
 #include "tests/support/temporary_folder.h"
 
@@ -38,6 +40,53 @@ steps = 5
   test::TemporaryFolder folder_;
   TrainOptions options_;
 };
+
+// The same figures whether a run was stopped or not, and the run itself is the same with them.
+TEST_F(Training, MeasuresQualityOnTheWay) {
+  options_.config.data.validation.share = 0.5;
+  options_.config.output.log_every_steps = 5;
+  options_.config.output.checkpoint_every_steps = 2;
+  const std::string hash = Model::load(train_model(options_).checkpoint).weights_hash();
+  const auto columns_at = [&](const std::string& run) {
+    std::map<std::string, std::vector<std::string>> lines;
+    std::ifstream csv(folder_ / (run + "/metrics.csv"));
+    for (std::string line; std::getline(csv, line);) {
+      std::istringstream columns(line);
+      std::vector<std::string>& of_step = lines[line.substr(0, line.find(','))];
+      for (std::string column; std::getline(columns, column, ',');) of_step.push_back(column);
+      of_step.resize(11);
+    }
+    return lines;
+  };
+  options_.config.output.evaluate_every_steps = 2;
+  options_.config.output.evaluate_count = 4;
+  options_.config.output.evaluate_steps = 3;
+  options_.config.data.validation = {};
+  options_.out = folder_ / "without";
+  train_model(options_);
+  EXPECT_EQ(columns_at("without").at("4")[9], "");  // nothing is held out
+  EXPECT_NE(columns_at("without").at("4")[10], "");
+
+  // Two pictures of four are held out, too few for a distance.
+  options_.config.data.validation.share = 0.5;
+  options_.out = folder_ / "measured";
+  EXPECT_EQ(Model::load(train_model(options_).checkpoint).weights_hash(), hash);
+  const auto measured = columns_at("measured");
+  EXPECT_EQ(measured.at("step")[9], "eps_error");
+  EXPECT_GT(std::stod(measured.at("2")[9]), 0.0);
+  EXPECT_EQ(measured.at("2")[10], "");
+  EXPECT_EQ(measured.at("5")[9], "");
+  options_.out = folder_ / "parts";
+  options_.max_steps = 3;
+  train_model(options_);
+  options_.start = Start::resume;
+  options_.max_steps = {};
+  train_model(options_);
+  EXPECT_EQ(columns_at("parts").at("4")[9], measured.at("4")[9]);
+  EXPECT_NE(plot_run(folder_ / "measured").find("Error of the predicted noise"), std::string::npos);
+  EXPECT_NE(plot_run(folder_ / "without").find("Kernel distance"), std::string::npos);
+  EXPECT_EQ(plot_run(folder_ / "run").find("Kernel distance"), std::string::npos);
+}
 
 TEST_F(Training, EndsWithAModelThatCanBeMeasured) {
   const TrainSummary summary = train_model(options_);

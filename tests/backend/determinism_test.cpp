@@ -30,7 +30,7 @@ class ConvDeterminism : public testing::TestWithParam<ConvCase> {};
 
 TEST_P(ConvDeterminism, AnImageHasTheSameBitsInAnyBatchOnAnyNumberOfThreads) {
   const auto& [c_in, c_out, size, geometry] = GetParam();
-  const std::int64_t out_size = geometry.output_size(size);
+  const std::int64_t out_size = geometry.output_rows(size);
   constexpr std::int64_t kImages = 3;
   const auto run = [&](int num_threads, std::int64_t first, std::int64_t count) {
     const Device device = make_cpu_device(num_threads);
@@ -55,7 +55,7 @@ TEST_P(ConvDeterminism, AnImageHasTheSameBitsInAnyBatchOnAnyNumberOfThreads) {
 
 TEST_P(ConvDeterminism, KeepingLessInMemoryChangesNoBit) {
   const auto& [c_in, c_out, size, geometry] = GetParam();
-  const std::int64_t out_size = geometry.output_size(size);
+  const std::int64_t out_size = geometry.output_rows(size);
   const auto run = [&](std::int64_t num_images, MemoryUse memory_use, Precision precision) {
     const Device device = make_device(
         DeviceKind::cpu, {.num_threads = 2, .precision = precision, .memory_use = memory_use});
@@ -76,7 +76,7 @@ TEST_P(ConvDeterminism, KeepingLessInMemoryChangesNoBit) {
 
 TEST_P(ConvDeterminism, GradientsHaveTheSameBitsOnAnyNumberOfThreads) {
   const auto& [c_in, c_out, size, geometry] = GetParam();
-  const std::int64_t out_size = geometry.output_size(size);
+  const std::int64_t out_size = geometry.output_rows(size);
   struct Gradients {
     Tensor dx, dweight, dbias;
   };

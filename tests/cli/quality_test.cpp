@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -177,7 +180,7 @@ TEST_F(QualityCommand, RefusesWhatCannotBeCompared) {
   expect_refused("--extractor " + folder_.path().string() + " " + a + " " + b,
                  {"--extractor", "model.safetensors"});
   expect_refused("--extractor unknown " + a + " " + b,
-                 {"--extractor unknown", "models/features", "share/ddim/features"});
+                 {"--extractor unknown", "models/features", "share/ddim/models/features"});
   expect_refused("--count 64 --model models/fashion-mnist --resize " + a,
                  {"--count 64", "at least 65", "--shrink"});
   expect_refused("--shrink --count 3 --model models/fashion-mnist --resize " + a,
@@ -220,6 +223,145 @@ TEST_F(QualityCommand, RefusesFlagsThatItWouldIgnore) {
     EXPECT_EQ(run.exit_code, 2) << bad.arguments;
     EXPECT_THAT(run.err, HasSubstr(bad.flag + " is not used")) << bad.arguments;
   }
+}
+
+// Kept features are found, and are those of a run without them; of other pictures, others.
+TEST_F(QualityCommand, KeepsFeaturesInAFolderAndGoesOnThere) {
+  make_micro_model(folder_ / "micro");
+  const std::string a = make_set("a.npz", 90, 0), b = make_set("b.npz", 90, 300);
+  const std::string kept = " --features " + (folder_ / "kept");
+  const Json expected = Json::parse(run_ddim("evaluate --json " + a + " " + b).out);
+  EXPECT_EQ(Json::parse(run_ddim("evaluate --json --batch 7 " + a + " " + b + kept).out), expected);
+  const auto files = [&] {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / "kept"))
+      files[entry.path().filename().string()] = read_file(entry.path());
+    return files;
+  };
+  const auto all = files();
+  ASSERT_EQ(all.size(), 2U);
+  // As after a stop in the middle: the last records are missing, one is cut off.
+  for (const auto& [name, content] : all)
+    std::filesystem::resize_file(folder_ / ("kept/" + name), content.size() * 2 / 3);
+  EXPECT_EQ(Json::parse(run_ddim("evaluate --json --threads 1 " + a + " " + b + kept).out),
+            expected);
+  for (const auto& [name, content] : files())
+    EXPECT_GT(content.size(), all.at(name).size() * 9 / 10);
+  const auto complete = files();
+  EXPECT_EQ(Json::parse(run_ddim("evaluate --json " + a + " " + b + kept).out), expected);
+  EXPECT_EQ(files(), complete);  // nothing was found anew
+
+  const std::string drawn = "evaluate --json --shrink --count 8 --steps 2 --resize --model " +
+                            (folder_ / "micro") + " " + a;
+  const Json of_drawn = Json::parse(run_ddim(drawn).out);
+  for (int time = 0; time < 2; ++time)
+    EXPECT_EQ(Json::parse(run_ddim(drawn + kept).out)["frechet_distance"],
+              of_drawn["frechet_distance"]);
+  EXPECT_EQ(files().size(), 4U);  // of what was drawn, and of a, resized
+}
+
+TEST_F(QualityCommand, RefusesWhatTheNetworkOfTheFidCannotBe) {
+  const std::string a = make_set("a.npz", 5, 0), b = make_set("b.npz", 5, 9);
+  expect_refused("--extractor inception " + a + " " + b,
+                 {"inception", "pt_inception-2015-12-05-6726825d.pth", "DDIM_EXTRACTOR"});
+  expect_refused("--extractor tests/io/torch/state.pth " + a + " " + b,
+                 {"state.pth", "has no tensor Conv2d_1a_3x3.conv.weight of the inception network"});
+  expect_refused("--resizing bicubic " + a + " " + b, {"--resizing", "clean-bicubic"});
+}
+
+/// Reports of the micro model (3x8x8) on pictures of its size.
+class ReproduceCommand : public QualityCommand {
+ protected:
+  ReproduceCommand() {
+    make_micro_model(folder_ / "micro");
+    flags_ = "reproduce --quiet --model " + (folder_ / "micro") + " --data " +
+             make_set("set.npz", 80, 0, 8) + " --steps 2,3 --count 6 --out " + (folder_ / "report");
+  }
+  /// The finished cells of the report: name and content, the time that they took included.
+  std::map<std::string, std::string> cells() const {
+    std::map<std::string, std::string> cells;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / "report/cells"))
+      cells[entry.path().stem().string()] = read_file(entry.path());
+    return cells;
+  }
+  std::string flags_;
+};
+
+TEST_F(ReproduceCommand, ComputesNoFinishedCellAgainAfterItWasKilled) {
+  const Outcome killed = run_ddim_and_signal(
+      flags_, folder_ / "report/cells/drawn-eta-0.5-steps-2-quadratic.txt", SIGKILL);
+  ASSERT_NE(killed.exit_code, 0);
+  const auto before = cells();
+  ASSERT_GE(before.size(), 8U);
+  ASSERT_LT(before.size(), 20U);
+  const Outcome run = run_ddim(flags_ + " --json");
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Json report = Json::parse(run.out);
+  EXPECT_EQ(report["found"], before.size());
+  const auto after = cells();
+  EXPECT_EQ(after.size(), 20U);
+  for (const auto& [name, content] : before) EXPECT_EQ(after.at(name), content) << name;
+  EXPECT_EQ(report["cells"].size(), after.size());
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "report/unfinished"));
+
+  const std::string page = read_file(folder_ / "report/index.html");
+  for (const char* part : {"Table 1", "367.43", "Figure 3", "Figure 4", "Table 2",
+                           "Figures 5 and 9", "Figure 6", "Figures 11 to 13", "Table 3", "51.56",
+                           "<svg ", "src=\"data:image/png;base64,", "resnet56-cifar10"})
+    EXPECT_THAT(page, HasSubstr(part));
+  for (const char* part : {"src=\"http", "href=\"http", "Not finished", "nan", "<script"})
+    EXPECT_THAT(page, testing::Not(HasSubstr(part)));
+}
+
+// What the cell says is what `ddim evaluate` says of the pictures that `ddim sample` draws.
+TEST_F(ReproduceCommand, MeasuresWhatTheOtherCommandsDo) {
+  const Outcome run = run_ddim(flags_ + " --json");
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Json report = Json::parse(run.out);
+  const auto cell = [&](const std::string& name) {
+    for (const Json& each : report["cells"])
+      if (each["name"] == name) return each;
+    return Json();
+  };
+  const auto evaluate = [&](const std::string& flags) {
+    return Json::parse(run_ddim("evaluate --json --shrink --count 6 --resize --model " +
+                                (folder_ / "micro") + " " + flags + " " + (folder_ / "set.npz"))
+                           .out);
+  };
+  for (const auto& [name, flags] :
+       {std::pair{"drawn-eta-0.5-steps-3-quadratic", "--steps 3 --tau quadratic --eta 0.5"},
+        std::pair{"drawn-sigma-hat-steps-2-quadratic",
+                  "--steps 2 --tau quadratic --sigma-hat --clip rederive-eps"},
+        std::pair{"drawn-eta-1-steps-3-linear", "--steps 3 --eta 1"}}) {
+    const Json found = cell(name), expected = evaluate(flags);
+    for (const char* measure : {"frechet_distance", "frechet_distance_half_width_95"})
+      EXPECT_EQ(found[measure], expected[measure]) << name;
+    EXPECT_EQ(found["recipe"]["extractor_hash"], expected["extractor_hash"]);
+    EXPECT_EQ(found["count"], 6);
+  }
+  EXPECT_GT(cell("table-2-steps-3")["mean_squared_error_half_width_95"].get<double>(), 0.0);
+  EXPECT_GT(cell("figure-5-same-noise")["distance_2"].get<double>(), 0.0);
+}
+
+TEST_F(ReproduceCommand, KeepsWhatIsFinishedAndRefusesToMixOptions) {
+  const Outcome stopped =
+      run_ddim_and_signal(flags_, folder_ / "report/cells/table-2-steps-2.txt", SIGINT);
+  EXPECT_EQ(stopped.exit_code, 130);
+  EXPECT_THAT(stopped.err, HasSubstr("of the report are finished and kept in"));
+  EXPECT_THAT(stopped.err, HasSubstr("the same command goes on"));
+  EXPECT_THAT(read_file(folder_ / "report/index.html"), HasSubstr("not finished"));
+  const auto refused = [&](const std::string& arguments, const std::string& message) {
+    const Outcome run = run_ddim(arguments);
+    EXPECT_NE(run.exit_code, 0) << arguments;
+    EXPECT_THAT(run.err, HasSubstr(message)) << arguments;
+  };
+  refused(flags_ + " --seed 3", "seed is 0 there and 3 here");
+  refused(flags_ + " --quick --full", "contradict");
+  refused(flags_ + " --count 3", "--count");
+  refused(flags_ + " --steps 2000", "2000");
+  refused(flags_ + " --extractor nothing", "--extractor nothing");
+  write_file(folder_ / "report/cells/table-2-steps-2.txt", "what?\n");
+  refused(flags_, "table-2-steps-2.txt: \"what?\" is no line of a cell");
 }
 
 }  // namespace

@@ -16,6 +16,23 @@ constexpr ConvGeometry k3x3Stride2Asymmetric{
 constexpr ConvGeometry k3x3Stride2{.kernel = 3, .stride = 2, .pad_begin = 1, .pad_end = 1};
 constexpr ConvGeometry k3x3Upsampling{
     .kernel = 3, .stride = 1, .pad_begin = 1, .pad_end = 1, .upsample = 2};
+// Windows of networks that classify.
+constexpr ConvGeometry k1x7{.kernel = 1,
+                            .pad_begin = 0,
+                            .pad_end = 0,
+                            .across = WindowAxis{.kernel = 7, .pad_begin = 3, .pad_end = 3}};
+constexpr ConvGeometry k7x1{.kernel = 7,
+                            .pad_begin = 3,
+                            .pad_end = 3,
+                            .across = WindowAxis{.kernel = 1, .pad_begin = 0, .pad_end = 0}};
+constexpr ConvGeometry k3x2Stride2{.kernel = 3,
+                                   .stride = 2,
+                                   .pad_begin = 0,
+                                   .pad_end = 1,
+                                   .across = WindowAxis{.kernel = 2, .pad_begin = 1, .pad_end = 0}};
+constexpr ConvGeometry k5x5{.kernel = 5, .pad_begin = 2, .pad_end = 2};
+constexpr ConvGeometry k3x3Valid{.kernel = 3, .pad_begin = 0, .pad_end = 0};
+constexpr ConvGeometry k3x3ValidStride2{.kernel = 3, .stride = 2, .pad_begin = 0, .pad_end = 0};
 constexpr ConvGeometry k1x1{.kernel = 1, .stride = 1, .pad_begin = 0, .pad_end = 0};
 
 std::vector<std::pair<ConvGeometry, std::vector<ConvShape>>> conv_shapes() {
@@ -56,16 +73,23 @@ std::vector<std::pair<ConvGeometry, std::vector<ConvShape>>> conv_shapes() {
         {5, 4, 4, 48, 32},
         {1, 3, 5, 3, 17},
         {5, 1, 2, 16, 3}}},
+      {k1x7, {{5, 1, 1, 16, 16}, {5, 17, 17, 32, 48}, {1, 3, 20, 3, 1}, {2, 9, 5, 17, 19}}},
+      {k7x1, {{5, 1, 1, 16, 16}, {5, 17, 17, 32, 48}, {1, 20, 3, 3, 1}, {2, 5, 9, 17, 19}}},
+      {k3x2Stride2, {{5, 2, 2, 16, 16}, {1, 7, 9, 3, 2}, {3, 8, 6, 32, 32}, {2, 15, 20, 48, 96}}},
+      {k5x5, {{5, 1, 1, 16, 16}, {5, 9, 11, 48, 64}, {1, 7, 3, 3, 1}}},
+      {k3x3Valid, {{5, 3, 3, 16, 16}, {5, 9, 11, 32, 32}, {1, 7, 4, 3, 1}, {2, 20, 17, 80, 96}}},
+      {k3x3ValidStride2, {{5, 3, 3, 16, 16}, {5, 9, 11, 3, 32}, {2, 17, 17, 96, 96}}},
       {k1x1, {{5, 1, 1, 32, 64}, {5, 8, 8, 3, 1}, {5, 7, 5, 48, 96}, {1, 16, 16, 128, 64}}},
   };
 }
 
 KernelCase forward(const ConvShape& s, const ConvGeometry& geometry, const std::string& name) {
-  const Shape out{s.n, geometry.output_size(s.h), geometry.output_size(s.w), s.c_out};
-  const double fan_in = static_cast<double>(s.c_in * geometry.kernel * geometry.kernel);
+  const Shape out{s.n, geometry.output_rows(s.h), geometry.output_columns(s.w), s.c_out};
+  const double fan_in =
+      static_cast<double>(s.c_in * geometry.kernel * geometry.across_axis().kernel);
   return {.name = name,
           .inputs = {{.shape = {s.n, s.h, s.w, s.c_in}},
-                     parameter({s.c_out, s.c_in, geometry.kernel, geometry.kernel},
+                     parameter({s.c_out, s.c_in, geometry.kernel, geometry.across_axis().kernel},
                                1.0 / std::sqrt(fan_in)),
                      parameter({s.c_out}),
                      {.shape = {s.n, s.c_out}},
@@ -156,9 +180,9 @@ std::vector<KernelCase> conv_cases() {
   for (const auto& [geometry, shapes] : conv_shapes()) {
     for (const ConvShape& s : shapes) {
       const std::string name = concat(
-          "conv2d_", shape_name({geometry.kernel, geometry.kernel}), "_stride", geometry.stride,
-          geometry.upsample == 1 ? "" : "_upsampling", "_pad", geometry.pad_begin, geometry.pad_end,
-          "_", shape_name({s.n, s.h, s.w, s.c_in}), "_to_", s.c_out);
+          "conv2d_", shape_name({geometry.kernel, geometry.across_axis().kernel}), "_stride",
+          geometry.stride, geometry.upsample == 1 ? "" : "_upsampling", "_pad", geometry.pad_begin,
+          geometry.pad_end, "_", shape_name({s.n, s.h, s.w, s.c_in}), "_to_", s.c_out);
       const KernelCase all_addends = forward(s, geometry, name);
       cases.push_back(all_addends);
       const Shape out = all_addends.outputs[0].shape;
@@ -179,8 +203,8 @@ std::vector<KernelCase> conv_cases() {
         }));
       }
       const Shape in{s.n, s.h, s.w, s.c_in};
-      const Shape weight{s.c_out, s.c_in, g.kernel, g.kernel};
-      const double fan_out = static_cast<double>(s.c_out * g.kernel * g.kernel);
+      const Shape weight{s.c_out, s.c_in, g.kernel, g.across_axis().kernel};
+      const double fan_out = static_cast<double>(s.c_out * g.kernel * g.across_axis().kernel);
       cases.push_back({.name = concat(name, "_backward_input"),
                        .inputs = {{.shape = out}, parameter(weight, 1.0 / std::sqrt(fan_out))},
                        .outputs = {grad(in)},

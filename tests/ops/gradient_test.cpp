@@ -165,7 +165,7 @@ TEST_P(OpGradients, DoNotDependOnWhoElseWantsOne) {
 
 GradientCase conv_case(const std::string& name, const Shape& x, std::int64_t c_out,
                        const ConvGeometry& geometry) {
-  const Shape y{x[0], geometry.output_size(x[1]), geometry.output_size(x[2]), c_out};
+  const Shape y{x[0], geometry.output_rows(x[1]), geometry.output_columns(x[2]), c_out};
   return {.name = "conv2d_" + name,
           .inputs = {x, {c_out, x[3], geometry.kernel, geometry.kernel}, {c_out}, {x[0], c_out}, y},
           .op = [geometry](Tape& tape, const Vars& v) {

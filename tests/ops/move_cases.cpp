@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "base/error.h"
 #include "tests/ops/kernel_case.h"
@@ -120,12 +121,38 @@ void add_pixel_cases(std::vector<KernelCase>& cases) {
   }
 }
 
+void add_pool_cases(std::vector<KernelCase>& cases) {
+  for (const Shape& x :
+       {Shape{5, 3, 3, 16}, Shape{1, 5, 7, 1}, Shape{2, 9, 4, 37}, Shape{3, 35, 17, 192}}) {
+    for (const Pooling pooling : {Pooling::max, Pooling::mean}) {
+      for (const auto& [kernel, stride, padding] :
+           {std::array<std::int64_t, 3>{3, 2, 0}, {3, 1, 1}, {2, 1, 0}, {3, 2, 1}}) {
+        const PoolGeometry geometry{
+            .pooling = pooling, .kernel = kernel, .stride = stride, .padding = padding};
+        cases.push_back({.name = concat(pooling == Pooling::max ? "max_pool" : "mean_pool", kernel,
+                                        "_stride", stride, "_pad", padding, "_", shape_name(x)),
+                         .inputs = {{.shape = x}},
+                         .outputs = {{.shape = {x[0], geometry.output_size(x[1]),
+                                                geometry.output_size(x[2]), x[3]}}},
+                         .tolerance = pooling == Pooling::max ? kExact : 3e-7,
+                         .run = [geometry](Call& c) { c.kernels.pool(c.in[0], geometry, c.y()); }});
+      }
+    }
+    cases.push_back({.name = concat("join_channels_", shape_name(x)),
+                     .inputs = {{.shape = x}, {.shape = x.with(3, 3)}, {.shape = x.with(3, 1)}},
+                     .outputs = {{.shape = x.with(3, x[3] + 4)}},
+                     .tolerance = kExact,
+                     .run = [](Call& c) { c.kernels.join_channels(c.in, c.y()); }});
+  }
+}
+
 }  // namespace
 
 std::vector<KernelCase> move_cases() {
   std::vector<KernelCase> cases;
   add_elementwise_cases(cases);
   add_pixel_cases(cases);
+  add_pool_cases(cases);
   add_row_cases(cases);
   return cases;
 }

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 
 #include <limits>
+#include <string>
 #include <vector>
+
+#include "report/chart.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -58,6 +61,34 @@ TEST(LossPlot, LeavesOutWhatIsNotFinite) {
 TEST(LossPlot, StaysSmallForLongRuns) {
   EXPECT_LT(loss_plot("run", lines(20000)).size(), 50'000U);
   EXPECT_THAT(loss_plot("run", lines(1)), HasSubstr("50 steps"));  // a single point
+}
+
+// A logarithmic axis of steps, as reports have it: equal factors are equal distances, and a point
+// has whiskers where it has an interval.
+TEST(Chart, HasALogarithmicAxisAndIntervals) {
+  const std::string svg = report::to_svg(
+      {.x = {.title = "S",
+             .scale = report::Scale::logarithmic,
+             .last = 1000.0,
+             .first = 10.0,
+             .ticks = {10.0, 100.0, 1000.0}},
+       .panels = {{.title = "d < e",
+                   .scale = report::Scale::logarithmic,
+                   .height = 100.0,
+                   .curves = {{.label = "one & two",
+                               .points = {{10.0, 4.0, 1.0}, {100.0, 2.0}, {1000.0, 1.0, 3.0}},
+                               .stroke = report::Stroke::dashed}}}}});
+  EXPECT_THAT(svg, HasSubstr(">one &amp; two<"));
+  EXPECT_THAT(svg, HasSubstr(">d &lt; e<"));
+  EXPECT_THAT(svg, HasSubstr("stroke-dasharray"));
+  EXPECT_EQ(count(svg, "<path"), 2U);
+  std::vector<double> x;
+  for (std::size_t i = svg.find("cx=\""); i != std::string::npos; i = svg.find("cx=\"", i + 1))
+    x.push_back(std::stod(svg.substr(i + 4)));
+  ASSERT_EQ(x.size(), 3U);
+  EXPECT_NEAR(x[1] - x[0], x[2] - x[1], 0.11);
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));  // 1 - 3 is below 0
+  EXPECT_THAT(svg, Not(HasSubstr("inf")));
 }
 
 }  // namespace

@@ -32,8 +32,8 @@ TEST(Metrics, WritesBothForms) {
   log.write(line_at(2));
   EXPECT_EQ(read_text(dir.path() / "metrics.csv"),
             "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped,"
-            "validation_loss\n"
-            "2,16,0.5,2,0.0001,123.457,3,1,\n");
+            "validation_loss,eps_error,kernel_distance\n"
+            "2,16,0.5,2,0.0001,123.457,3,1,,,\n");
   EXPECT_EQ(read_text(dir.path() / "metrics.jsonl"),
             "{\"step\": 2, \"images\": 16, \"loss\": 0.5, \"grad_norm\": 2, \"learning_rate\": "
             "0.0001, \"images_per_second\": 123.457, \"seconds\": 3, \"skipped\": 1}\n");
@@ -83,9 +83,9 @@ TEST(Metrics, AFileOfBeforeGetsTheNewColumn) {
   }
   EXPECT_EQ(read_text(dir.path() / "metrics.csv"),
             "step,images,loss,grad_norm,learning_rate,images_per_second,seconds,skipped,"
-            "validation_loss\n"
-            "2,16,0.5,2,0.0001,123.457,3,1,\n"
-            "4,32,0.5,2,0.0001,123.457,6,1,0.25\n");
+            "validation_loss,eps_error,kernel_distance\n"
+            "2,16,0.5,2,0.0001,123.457,3,1,,,\n"
+            "4,32,0.5,2,0.0001,123.457,6,1,0.25,,\n");
   EXPECT_THAT(read_text(dir.path() / "metrics.jsonl"),
               ::testing::HasSubstr("\"skipped\": 1, \"validation_loss\": 0.25}"));
   const std::vector<MetricsLine> lines = read_metrics(dir.path());

@@ -8,7 +8,9 @@ namespace ddim::engine::cpu {
 
 ConvShape conv_shape(std::int64_t images, const Shape& x, const Shape& y,
                      const ConvGeometry& geometry) {
-  assert(geometry.pad_begin < geometry.kernel && geometry.pad_end < geometry.kernel);
+  const WindowAxis down = geometry.down_axis(), across = geometry.across_axis();
+  assert(down.pad_begin < down.kernel && down.pad_end < down.kernel);
+  assert(across.pad_begin < across.kernel && across.pad_end < across.kernel);
   return {.images = images,
           .in_rows = x[1],
           .in_cols = x[2],
@@ -16,12 +18,13 @@ ConvShape conv_shape(std::int64_t images, const Shape& x, const Shape& y,
           .out_rows = y[1],
           .out_cols = y[2],
           .out_channels = y[3],
-          .kernel = geometry.kernel,
+          .kernel = down.kernel,
+          .kernel_across = across.kernel,
           .stride = geometry.stride,
-          .pad_top = geometry.pad_begin,
-          .pad_bottom = geometry.pad_end,
-          .pad_left = geometry.pad_begin,
-          .pad_right = geometry.pad_end};
+          .pad_top = down.pad_begin,
+          .pad_bottom = down.pad_end,
+          .pad_left = across.pad_begin,
+          .pad_right = across.pad_end};
 }
 
 std::shared_ptr<const dnnl::memory> packed_conv_weight(Engine& engine, Pass pass,

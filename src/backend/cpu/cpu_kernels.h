@@ -57,6 +57,8 @@ class CpuKernels final : public Kernels {
   void scale_per_image(const Tensor& x, std::span<const double> factors, Grad y) override;
   void upsample_nearest_2x(const Tensor& x, Tensor& y) override;
   void upsample_nearest_2x_backward(const Tensor& dy, Grad dx) override;
+  void pool(const Tensor& x, const PoolGeometry& geometry, Tensor& y) override;
+  void join_channels(std::span<const Tensor> parts, Tensor& y) override;
   void downsample_mean_2x(const Tensor& x, Tensor& y) override;
   void downsample_mean_2x_backward(const Tensor& dy, Grad dx) override;
   void gather_rows(const Tensor& table, std::span<const std::int64_t> rows, Tensor& y) override;

@@ -13,7 +13,8 @@ constexpr auto kF32 = memory::data_type::f32;
 struct Terms {
   explicit Terms(const ConvShape& s)
       : x({s.images, s.in_channels, s.in_rows, s.in_cols}, kF32, memory::format_tag::nhwc),
-        weight({s.out_channels, s.in_channels, s.kernel, s.kernel}, kF32, memory::format_tag::any),
+        weight({s.out_channels, s.in_channels, s.kernel, s.kernel_across}, kF32,
+               memory::format_tag::any),
         y({s.images, s.out_channels, s.out_rows, s.out_cols}, kF32, memory::format_tag::nhwc),
         strides{s.stride, s.stride},
         padding_begin{s.pad_top, s.pad_left},
@@ -42,7 +43,7 @@ memory::desc bias_of(const ConvShape& shape, Bias bias) {
 }  // namespace
 
 memory::desc plain_weight(const ConvShape& shape) {
-  return {{shape.out_channels, shape.in_channels, shape.kernel, shape.kernel},
+  return {{shape.out_channels, shape.in_channels, shape.kernel, shape.kernel_across},
           kF32,
           memory::format_tag::oihw};
 }

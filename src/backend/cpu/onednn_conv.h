@@ -17,7 +17,8 @@ struct ConvShape {
   std::int64_t out_rows = 0;
   std::int64_t out_cols = 0;
   std::int64_t out_channels = 0;
-  std::int64_t kernel = 0;
+  std::int64_t kernel = 0;         ///< from top to bottom
+  std::int64_t kernel_across = 0;  ///< from left to right
   std::int64_t stride = 1;
   std::int64_t pad_top = 0;
   std::int64_t pad_bottom = 0;

@@ -75,7 +75,8 @@ void gather_window(const ConvShape& s, const float* image, std::int64_t y, std::
 
 bool gathered_product_applies(const ConvProblem& problem, const Engine& engine) {
   return engine.precision() == Precision::bf16 && problem.geometry.stride > 1 &&
-         problem.geometry.upsample == 1 && problem.c_in % 2 == 0 && !problem.adds_per_image_bias;
+         problem.geometry.is_square() && problem.geometry.upsample == 1 && problem.c_in % 2 == 0 &&
+         !problem.adds_per_image_bias;
 }
 
 void gathered_product(Engine& engine, const ConvForwardArguments& arguments) {
@@ -130,8 +131,8 @@ bool scattered_product_applies(const ConvProblem& problem, const Engine&) {
   constexpr std::int64_t kMostColumns = 32;
   constexpr std::int64_t kMinChannels = 32;
   const ConvGeometry& geometry = problem.geometry;
-  const bool is_same = geometry.kernel == 3 && geometry.stride == 1 && geometry.pad_begin == 1 &&
-                       geometry.pad_end == 1 && geometry.upsample == 1;
+  const bool is_same = geometry.is_square() && geometry.kernel == 3 && geometry.stride == 1 &&
+                       geometry.pad_begin == 1 && geometry.pad_end == 1 && geometry.upsample == 1;
   return is_same && 9 * problem.c_out <= kMostColumns && problem.c_in >= kMinChannels &&
          !problem.adds_per_image_bias && !problem.adds_residual;
 }
@@ -197,8 +198,9 @@ void scattered_product(Engine& engine, const ConvForwardArguments& arguments) {
 
 bool gathered_weight_gradient_applies(const ConvProblem& problem, const Engine&) {
   constexpr std::int64_t kMinChannels = 16;
-  return problem.geometry.kernel == 3 && problem.geometry.upsample == 1 &&
-         problem.c_in >= kMinChannels && problem.c_out >= kMinChannels;
+  return problem.geometry.is_square() && problem.geometry.kernel == 3 &&
+         problem.geometry.upsample == 1 && problem.c_in >= kMinChannels &&
+         problem.c_out >= kMinChannels;
 }
 
 void gathered_weight_gradient(Engine& engine, const ConvBackwardWeightArguments& arguments) {

@@ -347,7 +347,7 @@ bool is_small(const ConvProblem& problem) {
 bool winograd_applies(const ConvProblem& problem, const Engine& engine) {
   const ConvGeometry& geometry = problem.geometry;
   if (engine.conv_algorithm() == ConvAlgorithm::direct) return false;
-  if (geometry.kernel != 3 || geometry.stride != 1) return false;
+  if (!geometry.is_square() || geometry.kernel != 3 || geometry.stride != 1) return false;
   if (geometry.pad_begin != 1 || geometry.pad_end != 1) return false;
   if (problem.c_in % kPanel != 0 || problem.c_out % kPanel != 0) return false;
   return geometry.upsample == 2 || problem.height * problem.width >= kMinPixels;

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <limits>
+
 #include "backend/ref/elements.h"
 #include "backend/ref/ref_kernels.h"
 
@@ -84,6 +87,47 @@ void RefKernels::upsample_nearest_2x_backward(const Tensor& dy, Grad dx) {
           }
         }
       }
+    }
+  });
+}
+
+void RefKernels::pool(const Tensor& x, const PoolGeometry& geometry, Tensor& y) {
+  with_element_type(x, [&]<class T>() {
+    const auto in = elements<T, 4>(x);
+    const auto out = elements<T, 4>(y);
+    const auto at = [&](std::int64_t n, std::int64_t i, std::int64_t j, std::int64_t c) {
+      double largest = -std::numeric_limits<double>::infinity(), sum = 0.0;
+      int count = 0;
+      for (std::int64_t u = 0; u < geometry.kernel; ++u) {
+        for (std::int64_t v = 0; v < geometry.kernel; ++v) {
+          const std::int64_t row = i * geometry.stride + u - geometry.padding;
+          const std::int64_t column = j * geometry.stride + v - geometry.padding;
+          if (row < 0 || row >= x.dim(1) || column < 0 || column >= x.dim(2)) continue;
+          largest = std::max(largest, static_cast<double>(in(n, row, column, c)));
+          sum += in(n, row, column, c);
+          ++count;
+        }
+      }
+      return static_cast<T>(geometry.pooling == Pooling::max ? largest : sum / count);
+    };
+    for (std::int64_t n = 0; n < y.dim(0); ++n)
+      for (std::int64_t i = 0; i < y.dim(1); ++i)
+        for (std::int64_t j = 0; j < y.dim(2); ++j)
+          for (std::int64_t c = 0; c < y.dim(3); ++c) out(n, i, j, c) = at(n, i, j, c);
+  });
+}
+
+void RefKernels::join_channels(std::span<const Tensor> parts, Tensor& y) {
+  with_element_type(y, [&]<class T>() {
+    const auto out = elements<T, 4>(y);
+    std::int64_t first = 0;
+    for (const Tensor& part : parts) {
+      const auto in = elements<T, 4>(part);
+      for (std::int64_t n = 0; n < part.dim(0); ++n)
+        for (std::int64_t i = 0; i < part.dim(1); ++i)
+          for (std::int64_t j = 0; j < part.dim(2); ++j)
+            for (std::int64_t c = 0; c < part.dim(3); ++c) out(n, i, j, first + c) = in(n, i, j, c);
+      first += part.dim(3);
     }
   });
 }

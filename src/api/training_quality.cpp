@@ -1,0 +1,90 @@
+#include "api/training_quality.h"
+
+#include <ddim/quality.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "base/error.h"
+#include "data/images.h"
+#include "diffusion/plan.h"
+#include "eval/eps_error.h"
+#include "run/generate.h"
+#include "train/sample_grid.h"
+
+namespace ddim {
+
+using namespace engine;
+namespace {
+
+/// Evenly spaced ones, with their classes, so that a set which is sorted by class loses none.
+eval::EvaluationImages some_of(const data::Dataset& set, std::int64_t most) {
+  const FloatImages all = data::to_floats(set.images, set.images.count);
+  eval::EvaluationImages some{.images = {.count = std::min(most, all.count), .shape = all.shape},
+                              .inner_height = all.shape.height,
+                              .inner_width = all.shape.width};
+  for (std::int64_t k = 0; k < some.images.count; ++k) {
+    const std::int64_t index = k * all.count / some.images.count;
+    some.images.values.insert(some.images.values.end(), all[index].begin(), all[index].end());
+    if (!set.labels.empty()) some.labels.push_back(set.labels[static_cast<std::size_t>(index)]);
+  }
+  return some;
+}
+
+}  // namespace
+
+train::MeasureQuality make_quality_measure(const TrainConfig& config) {
+  const std::int64_t channels = config.model.in_channels;
+  require(channels == 1 || channels == 3,
+          "output.evaluate_every_steps: pictures are compared by a network that takes 1 or 3 "
+          "channels, and these have ",
+          channels, "; set it to 0");
+  const auto extractor = std::make_shared<const FeatureExtractor>(
+      FeatureExtractor::load(find_extractor("resnet56-cifar10")));
+  const std::int64_t size = *extractor->picture_size();
+  const bool is_small = config.model.height() <= size && config.model.width() <= size;
+  const FeatureOptions features{.fit = is_small ? Fit::pad : Fit::crop_resize};
+  // The real ones are the same all the time.
+  const auto reference = std::make_shared<std::optional<FeatureSet>>();
+  return [=](const run::TrainedNetwork& averaged, const TrainConfig& now,
+             const train::TrainingData& data) -> train::MeasuredQuality {
+    const OutputConfig& output = now.output;
+    const RunOptions run{.threads = static_cast<int>(now.training.threads)};
+    const auto seed = static_cast<std::uint64_t>(now.training.seed);
+    train::MeasuredQuality found;
+    const eval::EvaluationImages real =
+        some_of(data.held_out ? *data.held_out : data.training, output.evaluate_count);
+    if (data.held_out && real.images.count >= 2) {
+      const std::int64_t T = averaged.schedule.num_steps();
+      const EpsErrors errors = eval::eps_error(
+          averaged, real, {.t = {T / 100, T / 10, T / 2, T * 9 / 10}, .seed = seed, .run = run});
+      found.eps_error = 0.0;
+      for (const EpsErrorAt& at : errors.at)
+        found.eps_error += at.mean_squared_error / static_cast<double>(errors.at.size());
+    }
+    if (real.images.count < kFewestPictures) return found;
+    const SampleOptions drawing{.plan = {.steps = output.evaluate_steps},
+                                .count = output.evaluate_count,
+                                .seed = seed,
+                                .class_choice = {.classes = train::classes_in_turn(now.model)},
+                                .run = run};
+    const FloatImages drawn =
+        run::generate(averaged,
+                      diffusion::make_plan(averaged.schedule, averaged.prediction, drawing.plan),
+                      drawing)
+            .samples.x_0;
+    if (!*reference)
+      *reference = extractor->extract(real.images, features, run, "held-out pictures");
+    found.kernel_distance =
+        compare_sets(extractor->extract(drawn, features, run, "drawn pictures"), **reference,
+                     {.few_pictures = FewPictures::shrink,
+                      .manifolds = Manifolds::leave_out,
+                      .seed = seed,
+                      .threads = run.threads})
+            .kernel_distance->value;
+    return found;
+  };
+}
+
+}  // namespace ddim
