@@ -7,7 +7,7 @@
 namespace ddim::engine {
 namespace {
 
-constexpr double kNormEpsilon = 1e-3;
+constexpr double kInceptionNormEpsilon = 1e-3;
 
 /// A convolution of the network: its name, its channels and its window.
 struct Layer {
@@ -191,7 +191,7 @@ Inception::Inception(const Device& device, const NamedTensors& tensors,
   const ClassifierFile file{tensors, file_name, "inception"};
   for (const Layer& layer : all_layers())
     convolutions_[layer.name] = fold(device, file, layer.name + ".conv", layer.name + ".bn",
-                                     layer.weight_shape(), kNormEpsilon);
+                                     layer.weight_shape(), kInceptionNormEpsilon);
   classifier_ = file.get("fc.weight", {kClasses, kFeatures});
   classifier_bias_ = file.get("fc.bias", {kClasses});
 }

@@ -20,8 +20,10 @@ struct StepReport {
   double loss = 0.0;
   double grad_norm = 0.0;  ///< before clipping
   double learning_rate = 0.0;
-  std::string refused;  ///< why the weights were left as they are, naming the layer; empty if not
-  std::string spike;    ///< that loss or gradient stand out, though the step counts; empty if not
+  std::string refused =
+      {};  ///< why the weights were left as they are, naming the layer; empty if not
+  std::string spike =
+      {};  ///< that loss or gradient stand out, though the step counts; empty if not
 };
 
 /// Trains a network on E |target - output|^2, target being eps (eq. 5 with gamma = 1), x_0 or v as

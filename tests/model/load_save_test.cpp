@@ -348,7 +348,7 @@ class DamagedWeights : public LoadModel {
       flip_bit(weights, at, static_cast<int>(i % 8));
       expect_error(ErrorCode::corrupt, {weights.string() + ": tensor \"", "--no-verify"},
                    [&] { load_model(model, device); });
-      if (i % 30 == 0) EXPECT_NO_THROW(load_model(model, device, {}, Verification::skip));
+      if (i % 30 == 0) load_model(model, device, {}, Verification::skip);
       flip_bit(weights, at, static_cast<int>(i % 8));
     }
     EXPECT_NO_THROW(load_model(model, device));
