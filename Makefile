@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # The generator is chosen once, when the folder is first configured (and ninja is installed).
 GENERATOR = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
 
-.PHONY: help build demo test neon format format-check tidy asan tsan fuzz bench docs check install uninstall deb wheel clean
+.PHONY: help build demo test neon format format-check tidy asan tsan fuzz torture-server bench docs check install uninstall deb wheel clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,10 @@ fuzz: ## feed the parsers with damaged files, FUZZ_SECONDS for each (default 60)
 	  mkdir -p $$target.corpus; echo $$target; \
 	  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $$target -max_total_time=$(or $(FUZZ_SECONDS),60) -rss_limit_mb=512 -timeout=2 -max_len=65536 -verbosity=0 \
 	    -print_final_stats=1 $$target.corpus tests/fuzz/corpus/$${target##*fuzz_} || exit 1; done
+
+torture-server: configure ## the server under load, slow clients and nonsense, for minutes; needs wrk and slowhttptest
+	cmake --build $(BUILD) -j $(JOBS) --target ddim_program server_test
+	@scripts/torture_server.sh $(BUILD) $(SLOW_SECONDS)
 
 # Other versions format some lines otherwise.
 clang-format:

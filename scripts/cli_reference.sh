@@ -7,7 +7,7 @@ program=$1
 echo "# Command line"
 echo
 echo "Written by \`make docs\` from the program's own help."
-for command in "" sample sweep filmstrip interpolate encode decode reconstruct consistency train plot plan info models convert evaluate reproduce bench verify pull completion; do
+for command in "" sample sweep filmstrip interpolate encode decode reconstruct consistency train plot plan info models convert evaluate reproduce bench verify pull serve completion; do
   echo
   echo "## ddim${command:+ $command}"
   echo

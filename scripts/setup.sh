@@ -8,7 +8,7 @@ set -eu
 tools="make cmake ninja-build g++"
 libraries="libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev
   nlohmann-json3-dev libeigen3-dev libtomlplusplus-dev libpng-dev libjpeg-dev zlib1g-dev
-  libcurl4-openssl-dev libwebp-dev libgif-dev libtiff-dev libyaml-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev"
+  libcurl4-openssl-dev libssl-dev libboost-dev libwebp-dev libgif-dev libtiff-dev libyaml-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev"
 if [ "${1:-}" = --libraries ]; then
   echo $libraries
   exit 0

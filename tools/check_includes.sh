@@ -30,7 +30,7 @@ find src include app bindings examples -name '*.h' -o -name '*.cpp' | sort | xar
     # A backend is seen through these two, by whoever runs a network.
     may_run = " model run train eval "
     # Headers of include/ddim that are not vocabulary but calls on a Model: for api and those above it.
-    calls = " animation ddim filmstrip interpolate model models pictures preset pull quality reproduce version "
+    calls = " animation ddim file_bytes filmstrip interpolate job model models pictures preset pull quality reproduce version "
     runner["backend/make_device.h"]
     runner["backend/profiling.h"]
     num_wrong = 0

@@ -24,5 +24,6 @@ void add_reproduce_command(Command root);
 void add_bench_command(Command root);
 void add_verify_command(Command root);
 void add_pull_command(Command root);
+void add_serve_command(Command root);
 
 }  // namespace ddim::cli

@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   ddim::cli::add_bench_command(root);
   ddim::cli::add_verify_command(root);
   ddim::cli::add_pull_command(root);
+  ddim::cli::add_serve_command(root);
   program.add_help_commands();
   root.footer(kFooter);
   if (argc == 1) {

@@ -7,6 +7,14 @@
 ///     ddim::write_png_grid("grid.png", images);
 ///
 /// What goes wrong throws ddim::Error.
+///
+/// Threads. All functions may be called from several threads at once, and several models may work
+/// at the same time, each with as many threads as its RunOptions say; results do not depend on it.
+/// A Model may be shared, copied and called by any threads: it never changes. A Job may be watched
+/// and cancelled from any thread. All other types are plain values, as those of the standard
+/// library: what one thread writes, another must not use at the same time. Callbacks (progress,
+/// preview, sinks) come one at a time for each call, from any of its threads, and hold it up while
+/// they run; they may request its stop. Two calls must not write the same file.
 
 #include "ddim/activation.h"
 #include "ddim/animation.h"
@@ -21,11 +29,13 @@
 #include "ddim/encode.h"
 #include "ddim/error.h"
 #include "ddim/evaluate.h"
+#include "ddim/file_bytes.h"
 #include "ddim/filmstrip.h"
 #include "ddim/forward_process.h"
 #include "ddim/image.h"
 #include "ddim/init_image.h"
 #include "ddim/interpolate.h"
+#include "ddim/job.h"
 #include "ddim/memory_use.h"
 #include "ddim/model.h"
 #include "ddim/model_overrides.h"

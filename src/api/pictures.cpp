@@ -1,3 +1,4 @@
+#include <ddim/file_bytes.h>
 #include <ddim/pictures.h>
 
 #include <algorithm>
@@ -101,6 +102,29 @@ void check_mask(const Image& image, const std::string& file, bool had_alpha) {
           ", which is white; the part to be kept must be black (0)");
 }
 
+/// The same of a picture as its file has it.
+void check_mask(io::Picture picture, const std::string& file) {
+  const std::int64_t channels =
+      std::visit([](const auto& image) { return image.channels; }, picture.image);
+  const Colour black{0, 0, 0};
+  check_mask(
+      io::to_bytes(io::convert_channels(std::move(picture.image), io::Channels::grey, black)), file,
+      channels == 2 || channels == 4);
+}
+
+/// That of a mask for such pictures.
+PictureShape without_alpha(PictureShape shape) {
+  if (shape.channels == 2 || shape.channels == 4) --shape.channels;
+  return shape;
+}
+
+/// A picture of a kind that io::decode_picture() knows.
+FloatImages read_memory(std::span<const std::byte> file, const PictureShape& shape, Fit fit,
+                        const Colour& background, const std::string& name) {
+  return fit_to_model(data::images_of(io::decode_picture(file, name), shape.channels, background),
+                      shape, fit, 1, name);
+}
+
 }  // namespace
 
 FloatImages load_pictures(const Model& model, const std::vector<fs::path>& files, Fit fit,
@@ -132,7 +156,7 @@ FloatImages load_data_set(const Model& model, const DataOptions& options, Fit fi
 }
 
 FloatImages load_mask(const Model& model, const fs::path& file, Fit fit) {
-  PictureShape shape = model.info().shape;
+  const PictureShape shape = model.info().shape;
   DataReport report;
   const Colour black{0, 0, 0};
   if (!fs::exists(file) || data::holds_arrays(file) || extension_of(file) == ".safetensors") {
@@ -143,13 +167,19 @@ FloatImages load_mask(const Model& model, const fs::path& file, Fit fit) {
     check_mask(image, file.string(), false);
     return mask;
   }
-  const auto picture = io::read_picture(file).image;
-  const std::int64_t channels =
-      std::visit([](const auto& image) { return image.channels; }, picture);
-  check_mask(io::to_bytes(io::convert_channels(picture, io::Channels::grey, black)), file.string(),
-             channels == 2 || channels == 4);
-  if (shape.channels == 2 || shape.channels == 4) --shape.channels;  // a mask has no alpha
-  return read_file(file, shape, fit, {.background = black}, report);
+  check_mask(io::read_picture(file), file.string());
+  return read_file(file, without_alpha(shape), fit, {.background = black}, report);
+}
+
+FloatImages picture_from_bytes(const Model& model, std::span<const std::byte> file,
+                               const std::string& name, Fit fit) {
+  return read_memory(file, model.info().shape, fit, {}, name);
+}
+
+FloatImages mask_from_bytes(const Model& model, std::span<const std::byte> file,
+                            const std::string& name, Fit fit) {
+  check_mask(io::decode_picture(file, name), name);
+  return read_memory(file, without_alpha(model.info().shape), fit, Colour{0, 0, 0}, name);
 }
 
 }  // namespace ddim

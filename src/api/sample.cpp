@@ -1,3 +1,4 @@
+#include <ddim/file_bytes.h>
 #include <ddim/sample.h>
 
 #include "api/model_implementation.h"
@@ -15,6 +16,16 @@ Samples draw(const Model& model, const Plan& plan, const SampleOptions& options,
   Samples samples = run::generate(ModelAccess::trained(model), plan, options, sink).samples;
   samples.recipe = make_recipe(model, options);
   return samples;
+}
+
+Image grid_of(const Samples& samples, const GridOptions& grid) {
+  std::vector<Image> images;
+  for (std::int64_t k = 0; k < samples.x_0.count; ++k) images.push_back(to_image(samples.x_0, k));
+  return make_grid(images, grid);
+}
+
+io::PngText text_of(const Samples& samples, const GridOptions& grid) {
+  return io::with_grid(samples.recipe, samples.x_0.count, grid);
 }
 
 }  // namespace
@@ -44,11 +55,11 @@ void check_sample(const Model& model, const Plan& plan, const SampleOptions& opt
 
 void write_png_grid(const std::filesystem::path& path, const Samples& samples, Overwrite overwrite,
                     const GridOptions& grid) {
-  std::vector<Image> images;
-  for (std::int64_t k = 0; k < samples.x_0.count; ++k) images.push_back(to_image(samples.x_0, k));
-  write_png(
-      path, make_grid(images, grid),
-      {.text = io::with_grid(samples.recipe, samples.x_0.count, grid), .overwrite = overwrite});
+  write_png(path, grid_of(samples, grid), {.text = text_of(samples, grid), .overwrite = overwrite});
+}
+
+Bytes png_grid_bytes(const Samples& samples, const GridOptions& grid) {
+  return png_bytes(grid_of(samples, grid), text_of(samples, grid));
 }
 
 }  // namespace ddim

@@ -53,7 +53,7 @@ Kind kind_of(const fs::path& out) {
 fs::path log_path(const fs::path& out) { return out.string() + ".partial"; }
 
 /// Everything about the run that a call has to know.
-struct Job {
+struct PictureJob {
   const Model& model;
   std::vector<SampleOptions> runs;  ///< with the plan
   const SampleFiles& files;
@@ -71,7 +71,7 @@ struct Job {
 };
 
 /// What an unfinished run must have in common with one that goes on with it.
-io::PictureLog::Settings settings_of(const Job& job) {
+io::PictureLog::Settings settings_of(const PictureJob& job) {
   io::PictureLog::Settings settings = job.recipe;
   const std::string& device = job.model.info().device;  // "cpu avx512, 2 threads"
   settings["device"] = device.substr(0, device.find(','));
@@ -99,7 +99,7 @@ class Destination {
 /// One file for all pictures, which are kept in a log until the last one is there.
 class FileDestination : public Destination {
  public:
-  FileDestination(const Job& job, fs::path out, Kind kind)
+  FileDestination(const PictureJob& job, fs::path out, Kind kind)
       : job_(job),
         out_(std::move(out)),
         kind_(kind),
@@ -236,7 +236,7 @@ class FileDestination : public Destination {
     io::write_safetensors(out_, std::move(tensors), overwrite());
   }
 
-  const Job& job_;
+  const PictureJob& job_;
   const fs::path out_;
   const Kind kind_;
   const bool keeps_floats_;  ///< bytes else
@@ -247,7 +247,7 @@ class FileDestination : public Destination {
 /// A folder with a PNG file for each picture.
 class FolderDestination : public Destination {
  public:
-  explicit FolderDestination(const Job& job) : job_(job), folder_(job.files.out) {
+  explicit FolderDestination(const PictureJob& job) : job_(job), folder_(job.files.out) {
     if (make_folders(folder_)) created_.push_back(folder_);
     for (std::int64_t k = 0; k < job.count(); k += job.count_of_run()) {
       const fs::path folder = folder_of(k);
@@ -325,14 +325,14 @@ class FolderDestination : public Destination {
     return found.image.width == shape.width && found.image.height == shape.height;
   }
 
-  const Job& job_;
+  const PictureJob& job_;
   const fs::path folder_;
   std::vector<fs::path> created_;
   std::vector<PictureRange> missing_;
 };
 
 /// Refuses what the kind of file cannot hold, before anything is drawn.
-void check(const Job& job, Kind kind) {
+void check(const PictureJob& job, Kind kind) {
   const PictureShape shape = job.shape();
   require(shape.channels <= kMaxPngChannels || kind == Kind::npz || kind == Kind::safetensors,
           "out ", job.files.out.string(), ": a PNG holds 1 to ", kMaxPngChannels,
@@ -397,7 +397,7 @@ class PictureProgress {
 
 /// The pictures that any destination lacks, in parts of one run each.
 std::vector<PictureRange> missing_in(const std::vector<std::unique_ptr<Destination>>& all,
-                                     const Job& job) {
+                                     const PictureJob& job) {
   std::vector<PictureRange> missing;
   for (const auto& destination : all)
     for (const PictureRange& range : destination->missing()) missing.push_back(range);
@@ -426,7 +426,7 @@ DrawnFiles sample_to_files(const Model& model, const Plan& plan, const SampleOpt
 DrawnFiles sample_runs_to_files(const Model& model, const Plan& plan,
                                 std::span<const SampleOptions> runs, const SampleFiles& files) {
   const auto start = Clock::now();
-  Job job{.model = model, .runs = {runs.begin(), runs.end()}, .files = files, .recipe = {}};
+  PictureJob job{.model = model, .runs = {runs.begin(), runs.end()}, .files = files, .recipe = {}};
   for (SampleOptions& run : job.runs) {
     run.plan = plan.options;
     run::check_options(ModelAccess::trained(model), plan, run);

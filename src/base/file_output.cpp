@@ -217,6 +217,15 @@ FileContent::FileContent(std::span<const std::byte> bytes) : FileContent(content
 FileContent::FileContent(std::string_view text)
     : FileContent(std::as_bytes(std::span(text.data(), text.size()))) {}
 
+std::vector<std::byte> FileContent::bytes() const {
+  std::vector<std::byte> all;
+  all.reserve(size_bytes);
+  write_to([&all](std::span<const std::byte> bytes) {
+    all.insert(all.end(), bytes.begin(), bytes.end());
+  });
+  return all;
+}
+
 void write_file_durably(const fs::path& path, const FileContent& content, Overwrite overwrite,
                         FileSystem& file_system) {
   write_file(path, content, overwrite, Durability::now, file_system);

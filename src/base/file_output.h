@@ -32,6 +32,9 @@ struct FileContent {
   FileContent(std::uint64_t size, std::function<void(const ByteSink&)> produce)
       : size_bytes(size), write_to(std::move(produce)) {}
 
+  /// All of it in memory.
+  std::vector<std::byte> bytes() const;
+
   std::uint64_t size_bytes;
   std::function<void(const ByteSink&)> write_to;
 };

@@ -7,14 +7,13 @@
 
 #include "base/error.h"
 #include "data/folder_labels.h"
-#include "io/picture.h"
 
 namespace ddim::engine::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-Images images_of(io::AnyImage image) {
+Images images_of_any(io::AnyImage image) {
   Images one{.count = 1};
   std::visit(
       [&](auto& any) {
@@ -47,6 +46,11 @@ Images images_of(io::AnyImage image) {
 
 }  // namespace
 
+Images images_of(io::Picture picture, std::int64_t channels, const Colour& background) {
+  return images_of_any(
+      io::convert_channels(std::move(picture.image), io::channels_of(channels), background));
+}
+
 Dataset load_image_files(const fs::path& dir, const std::vector<fs::path>& files,
                          const DatasetOptions& options) {
   const FolderLabels classes =
@@ -60,17 +64,16 @@ Dataset load_image_files(const fs::path& dir, const std::vector<fs::path>& files
     const fs::path& file = files[i];
     try {
       io::Picture picture = io::read_picture(file);
-      const io::Channels wanted = io::channels_of(all.count == 0 ? options.channels : all.channels);
-      Images one =
-          images_of(io::convert_channels(std::move(picture.image), wanted, options.background));
+      const std::string warning = picture.warning;
+      Images one = images_of(std::move(picture), all.count == 0 ? options.channels : all.channels,
+                             options.background);
       if (options.height != 0)
         one = fit_to(std::move(one), options.fit, options.height, options.width, file.string());
       require(all.count == 0 || (one.height == all.height && one.width == all.width), file.string(),
               ": ", one.width, "x", one.height, ", but the images before it are ", all.width, "x",
               all.height);
       append(all, std::move(one));
-      if (!picture.warning.empty() && num_odd++ == 0)
-        first_odd = concat(file.string(), ": ", picture.warning);
+      if (!warning.empty() && num_odd++ == 0) first_odd = concat(file.string(), ": ", warning);
       if (classes.labels.empty()) continue;
       dataset.labels.push_back(classes.labels[i]);
       ++dataset.report.classes[static_cast<std::size_t>(classes.labels[i])].images;

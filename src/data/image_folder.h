@@ -4,8 +4,13 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "io/picture.h"
 
 namespace ddim::engine::data {
+
+/// One picture with so many channels (0: its own); alpha that is not wanted is laid over
+/// `background`.
+Images images_of(io::Picture picture, std::int64_t channels, const Colour& background);
 
 /// Reads `files` (at least one) and fits each to options.height and width; if there are none, all
 /// must have the size of the first. Channels are converted to options.channels, or to the number of

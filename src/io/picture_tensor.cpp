@@ -36,23 +36,41 @@ FloatImages from_planes(std::vector<float> planes, std::int64_t count, const Pic
 }
 
 FloatImages read_pictures(const std::filesystem::path& path, const std::string& name) {
-  const auto file = SafetensorsFile::open(path);
+  return read_pictures(SafetensorsFile::open(path), name, path.string());
+}
+
+FloatImages read_pictures(const SafetensorsFile& file, const std::string& name,
+                          const std::string& file_name) {
   const std::vector<std::int64_t>& shape = file.at(name).shape;
   if (shape.size() != 4) {
-    fail(ErrorCode::corrupt, path.string(), ": tensor ", name,
-         " must have 4 axes [N,C,H,W], but has ", shape.size());
+    fail(ErrorCode::corrupt, file_name, ": tensor ", name, " must have 4 axes [N,C,H,W], but has ",
+         shape.size());
   }
   return from_planes(file.read(name), shape[0],
                      {.channels = shape[1], .height = shape[2], .width = shape[3]});
 }
 
+namespace {
+
+/// `planes` are those of the pictures, and must outlive it.
+TensorSource source_of(const std::string& name, const FloatImages& images,
+                       std::span<const float> planes) {
+  const auto& [channels, height, width] = images.shape;
+  return {.name = name, .shape = {images.count, channels, height, width}, .values = planes};
+}
+
+}  // namespace
+
 void write_pictures(const std::filesystem::path& path, const std::string& name,
                     const FloatImages& images, Overwrite overwrite, Metadata metadata) {
-  const auto& [channels, height, width] = images.shape;
   const std::vector<float> planes = to_planes(images);  // [N,C,H,W]
-  write_safetensors(
-      path, {{.name = name, .shape = {images.count, channels, height, width}, .values = planes}},
-      overwrite, std::move(metadata));
+  write_safetensors(path, {source_of(name, images, planes)}, overwrite, std::move(metadata));
+}
+
+std::vector<std::byte> picture_bytes(const std::string& name, const FloatImages& images,
+                                     Metadata metadata) {
+  const std::vector<float> planes = to_planes(images);  // [N,C,H,W]
+  return safetensors_content({source_of(name, images, planes)}, std::move(metadata)).bytes();
 }
 
 }  // namespace ddim::engine::io

@@ -2,6 +2,7 @@
 
 #include <ddim/image.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -24,5 +25,10 @@ FloatImages read_pictures(const std::filesystem::path& path, const std::string& 
 void write_pictures(const std::filesystem::path& path, const std::string& name,
                     const FloatImages& images, Overwrite overwrite,
                     Metadata metadata = default_metadata());
+/// The same in memory. `file_name` is for messages.
+FloatImages read_pictures(const SafetensorsFile& file, const std::string& name,
+                          const std::string& file_name);
+std::vector<std::byte> picture_bytes(const std::string& name, const FloatImages& images,
+                                     Metadata metadata = default_metadata());
 
 }  // namespace ddim::engine::io

@@ -41,7 +41,7 @@ struct HorizontalAxis {
 };
 
 struct Chart {
-  std::string heading;  ///< empty: none
+  std::string heading = {};  ///< empty: none
   HorizontalAxis x;
   std::vector<Panel> panels;
 };

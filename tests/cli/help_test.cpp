@@ -71,7 +71,7 @@ const std::vector<std::string> kCommands = {"",         "sample",    "sweep",   
                                             "train",    "plan",      "info",        "convert",
                                             "evaluate", "bench",     "pull",        "help",
                                             "plot",     "filmstrip", "models",      "completion",
-                                            "verify",   "reproduce"};
+                                            "verify",   "reproduce", "serve"};
 
 TEST(Help, ManualPagesSayTheSameAsHelp) {
   for (const std::string& command : kCommands) {

@@ -233,10 +233,10 @@ TEST_F(QualityCommand, KeepsFeaturesInAFolderAndGoesOnThere) {
   const Json expected = Json::parse(run_ddim("evaluate --json " + a + " " + b).out);
   EXPECT_EQ(Json::parse(run_ddim("evaluate --json --batch 7 " + a + " " + b + kept).out), expected);
   const auto files = [&] {
-    std::map<std::string, std::string> files;
+    std::map<std::string, std::string> contents;
     for (const auto& entry : std::filesystem::directory_iterator(folder_ / "kept"))
-      files[entry.path().filename().string()] = read_file(entry.path());
-    return files;
+      contents[entry.path().filename().string()] = read_file(entry.path());
+    return contents;
   };
   const auto all = files();
   ASSERT_EQ(all.size(), 2U);

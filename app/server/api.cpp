@@ -1,0 +1,457 @@
+#include "api.h"
+
+#include <arpa/inet.h>
+#include <ddim/file_bytes.h>
+#include <ddim/version.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string_view>
+
+#include "job_checks.h"
+#include "json_views.h"
+#include "request_error.h"
+#include "web_files.h"
+
+namespace ddim::server {
+namespace {
+
+constexpr const char* kPng = "image/png";
+constexpr const char* kJson = "application/json";
+constexpr const char* kBytes = "application/octet-stream";
+constexpr std::int64_t kMaxScale = 64;
+
+/// Nothing from elsewhere, nothing inline.
+constexpr const char* kContentPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+bool same_in_constant_time(std::string_view a, std::string_view b) {
+  unsigned difference = a.size() == b.size() ? 0U : 1U;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned char>(a[i]) ^
+                  static_cast<unsigned char>(b.empty() ? '\0' : b[i % b.size()]);
+  return difference == 0;
+}
+
+/// "localhost:8080" -> "localhost", "[::1]:8080" -> "[::1]"
+std::string without_port(const std::string& host) {
+  const std::size_t end = host.starts_with('[') ? host.find(']') : host.rfind(':');
+  if (end == std::string::npos) return host;
+  return host.substr(0, host[end] == ']' ? end + 1 : end);
+}
+
+bool is_address(const std::string& host) {
+  in6_addr buffer{};
+  if (host.starts_with('[') && host.ends_with(']'))
+    return inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &buffer) == 1;
+  return inet_pton(AF_INET, host.c_str(), &buffer) == 1;
+}
+
+/// What stands in `path` for the parts in braces of `pattern`; no part is empty or has a slash.
+std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
+  std::vector<std::string> parts;
+  while (!pattern.empty()) {
+    if (pattern.front() != '{') {
+      if (path.empty() || path.front() != pattern.front()) return std::nullopt;
+      pattern.remove_prefix(1);
+      path.remove_prefix(1);
+      continue;
+    }
+    pattern.remove_prefix(pattern.find('}') + 1);
+    const std::size_t end = std::min(path.find_first_of("/."), path.size());
+    if (end == 0) return std::nullopt;
+    parts.emplace_back(path.substr(0, end));
+    path.remove_prefix(end);
+  }
+  if (!path.empty()) return std::nullopt;
+  return parts;
+}
+
+std::int64_t number_in(const std::string& field, const std::string& text, std::int64_t least,
+                       std::int64_t most, int status) {
+  std::int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [next, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || next != end || number < least || number > most)
+    throw RequestError(status, field,
+                       fmt::format("{}: must be a whole number from {} to {}", field, least, most));
+  return number;
+}
+
+/// A number after '?', if it is there.
+std::optional<std::int64_t> query_number(const Request& request, const std::string& name,
+                                         std::int64_t least, std::int64_t most) {
+  const auto found = request.query.find(name);
+  if (found == request.query.end()) return std::nullopt;
+  return number_in(name, found->second, least, most, 400);
+}
+
+void check_png(const FloatImages& images) {
+  if (images.shape.channels > 4)
+    throw RequestError(404, "", "pictures of so many channels have no PNG; take pictures.npz");
+}
+
+std::int64_t picture_number(const std::string& text, const FloatImages& images) {
+  return number_in("picture", text, 0, images.count - 1, 404);
+}
+
+Response file_named(const std::string& name, std::string bytes) {
+  return {.type = kBytes,
+          .body = std::move(bytes),
+          .headers = {{"Content-Disposition", fmt::format("attachment; filename=\"{}\"", name)}}};
+}
+
+std::int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::int64_t size = 0, resident = 0;
+  statm >> size >> resident;
+  return resident * 4096;
+}
+
+std::int64_t open_descriptors() {
+  std::error_code ignored;
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd", ignored),
+                       std::filesystem::directory_iterator());
+}
+
+}  // namespace
+
+Api::Api(ModelShelf& shelf, JobBoard& board, Limits limits, AccessRules rules)
+    : shelf_(shelf), board_(board), limits_(limits), rules_(std::move(rules)), reader_(limits) {
+  add_routes();
+  add_result_routes();
+}
+
+void Api::add_routes() {
+  const auto add = [this](std::string method, std::string path, std::string summary,
+                          std::string answers,
+                          std::function<Reply(const Request&, const Parts&)> handle) {
+    routes_.push_back({std::move(method), std::move(path), std::move(summary), std::move(answers),
+                       std::move(handle)});
+  };
+  add("GET", "/healthz", "Whether the server is there", "text/plain",
+      [this](const Request&, const Parts&) {
+        return board_.is_stopped() ? Response{503, "text/plain", "stopping\n", {}}
+                                   : Response{200, "text/plain", "ok\n", {}};
+      });
+  add("GET", "/metrics", "Counts, in Prometheus' text format", "text/plain",
+      [this](const Request&, const Parts&) {
+        return Response{200, "text/plain; version=0.0.4", metrics(), {}};
+      });
+  add("GET", "/api/openapi.json", "This description", kJson,
+      [this](const Request&, const Parts&) { return Response{.body = openapi()}; });
+  add("GET", "/api/models", "The models, and what can be chosen", kJson,
+      [this](const Request&, const Parts&) { return Response{.body = models_json(shelf_)}; });
+  add("POST", "/api/uploads", "Keep a picture or codes, for fields of jobs that take an id", kJson,
+      [this](const Request& request, const Parts&) {
+        if (request.body.empty()) throw RequestError(400, "body", "body: is empty");
+        const auto name = request.query.find("name");
+        std::string of_file = name == request.query.end() ? "upload" : name->second.substr(0, 100);
+        of_file = std::filesystem::path(of_file).filename().string();
+        const auto upload = board_.add_upload(of_file.empty() ? "upload" : of_file, request.body);
+        return Response{.status = 201, .body = upload_json(*upload)};
+      });
+  add("POST", "/api/jobs", "Start a job", kJson, [this](const Request& request, const Parts&) {
+    const auto entry = board_.submit(parse_job(request.body, {shelf_, board_, limits_, reader_}));
+    const std::string& model = entry->request.model;
+    return Response{.status = 202,
+                    .body = job_json(*entry, board_.status(*entry), *shelf_.find(model)),
+                    .headers = {{"Location", "/api/jobs/" + entry->id}}};
+  });
+  add("GET", "/api/jobs/{id}", "What a job is at", kJson,
+      [this](const Request&, const Parts& parts) {
+        const auto found = entry(parts[0]);
+        return Response{
+            .body = job_json(*found, board_.status(*found), *shelf_.find(found->request.model))};
+      });
+  add("DELETE", "/api/jobs/{id}", "Cancel a job, at its next step", kJson,
+      [this](const Request&, const Parts& parts) {
+        const auto found = entry(parts[0]);
+        board_.cancel(found);
+        return Response{
+            .body = job_json(*found, board_.status(*found), *shelf_.find(found->request.model))};
+      });
+  add("GET", "/api/jobs/{id}/events",
+      "Server-sent events state, progress and preview, until the job ends; Last-Event-ID resumes",
+      "text/event-stream", [this](const Request& request, const Parts& parts) -> Reply {
+        const std::string last = request.header("last-event-id");
+        const std::int64_t after =
+            last.empty() ? 0 : number_in("Last-Event-ID", last, 0, 1LL << 53U, 400);
+        return EventStream{entry(parts[0]), static_cast<std::uint64_t>(after), {}};
+      });
+  add("POST", "/v1/images/generations", "Draw pictures, in the form of OpenAI's API for images",
+      kJson, [this](const Request& request, const Parts&) -> Reply {
+        ImagesRequest images = parse_images(request.body, {shelf_, board_, limits_, reader_});
+        const auto entry = board_.submit(std::move(images.job));
+        return WhenDone{entry, [this, entry, scale = images.scale] {
+                          const EntryStatus status = board_.status(*entry);
+                          if (status.result)
+                            return Response{.body = images_json(*status.result, scale)};
+                          const bool failed = status.state == EntryState::failed;
+                          return refusal(failed ? 500 : 503,
+                                         failed ? status.error : "the job was cancelled");
+                        }};
+      });
+}
+
+void Api::add_result_routes() {
+  const auto add =
+      [this](std::string path, std::string summary, std::string answers,
+             std::function<Response(const Request&, const JobResult&, const Parts&)> make) {
+        routes_.push_back(
+            {"GET", "/api/jobs/{id}" + path, std::move(summary), std::move(answers),
+             [this, make = std::move(make)](const Request& request, const Parts& parts) {
+               return make(request, *result(parts[0]), parts);
+             }});
+      };
+  add("/pictures/{k}.png", "A picture with its recipe; ?scale= enlarges its pixels", kPng,
+      [](const Request& request, const JobResult& job, const Parts& parts) {
+        check_png(job.samples.x_0);
+        const std::int64_t k = picture_number(parts[1], job.samples.x_0);
+        const std::int64_t scale = query_number(request, "scale", 1, kMaxScale).value_or(1);
+        return Response{.type = kPng, .body = picture_png(job, k, scale)};
+      });
+  add("/pictures/{k}.json", "A picture's recipe, and the command that makes it", kJson,
+      [this](const Request&, const JobResult& job, const Parts& parts) {
+        const std::int64_t k = picture_number(parts[1], job.samples.x_0);
+        const auto of = entry(parts[0]);
+        const Recipe& own = job.recipes[static_cast<std::size_t>(k)];
+        const bool is_alone = of->request.task == Task::sample;
+        return Response{.body = recipe_json(
+                            own, command_of(of->request.task, is_alone ? own : job.samples.recipe,
+                                            shelf_.find(of->request.model)->place))};
+      });
+  add("/grid.png", "All pictures in one, as ddim sample makes it; ?columns= and ?scale=", kPng,
+      [](const Request& request, const JobResult& job, const Parts&) {
+        check_png(job.samples.x_0);
+        GridOptions grid{.columns = query_number(request, "columns", 1, 10'000)};
+        grid.scale = query_number(request, "scale", 1, kMaxScale).value_or(1);
+        check_grid(job.samples.x_0.shape, job.samples.x_0.count, grid);
+        return Response{.type = kPng, .body = text_of(png_grid_bytes(job.samples, grid))};
+      });
+  add("/pictures.npz", "All pictures: arr_0 [N,H,W,C] of bytes", kBytes,
+      [](const Request&, const JobResult& job, const Parts&) {
+        return file_named("pictures.npz", text_of(npz_bytes(job.samples.x_0)));
+      });
+  add("/pictures.safetensors", "All pictures: x_0 [N,C,H,W] as floats, not clamped", kBytes,
+      [](const Request&, const JobResult& job, const Parts&) {
+        return file_named("pictures.safetensors", text_of(tensor_bytes("x_0", job.samples.x_0)));
+      });
+  add("/codes.safetensors", "What an encode job found: x_T [N,C,H,W] and tau", kBytes,
+      [](const Request&, const JobResult& job, const Parts&) {
+        if (job.codes.x_T.count == 0) throw RequestError(404, "", "this job encoded nothing");
+        return file_named("codes.safetensors", text_of(codes_bytes(job.codes)));
+      });
+  add("/frames/{f}/{what}/{k}.png", "A frame of a film: what is x_t or x_0", kPng,
+      [](const Request& request, const JobResult& job, const Parts& parts) {
+        if (job.frames.empty()) throw RequestError(404, "", "this job made no film");
+        const auto f = static_cast<std::size_t>(
+            number_in("frame", parts[1], 0, std::ssize(job.frames) - 1, 404));
+        if (parts[2] != "x_t" && parts[2] != "x_0")
+          throw RequestError(404, "", "a frame has x_t and x_0");
+        const FloatImages& images = parts[2] == "x_t" ? job.frames[f].x_t : job.frames[f].x0_pred;
+        check_png(images);
+        const Image image = to_image(images, picture_number(parts[3], images));
+        const std::int64_t scale = query_number(request, "scale", 1, kMaxScale).value_or(1);
+        return Response{
+            .type = kPng,
+            .body = text_of(png_bytes(make_grid(std::span(&image, 1), {.scale = scale})))};
+      });
+}
+
+Reply Api::handle(const Request& request) {
+  Reply reply;
+  try {
+    reply = answer(request);
+  } catch (const RequestError& error) {
+    reply = Response{.status = error.status(),
+                     .body = error_json(error.status(), error.field(), error.what())};
+    auto& headers = std::get<Response>(reply).headers;
+    if (error.status() == 429) headers.emplace_back("Retry-After", "5");
+    if (error.status() == 401) headers.emplace_back("WWW-Authenticate", "Bearer");
+  } catch (const Error& error) {
+    const int status = error.code() == ErrorCode::user ? 400 : 500;
+    reply = refusal(status, error.what());
+  } catch (const std::bad_alloc&) {
+    reply = refusal(503, "not enough memory");
+  } catch (const std::exception& error) {
+    reply = refusal(500, fmt::format("internal error: {}", error.what()));
+  }
+  if (auto* now = std::get_if<Response>(&reply)) {
+    const Headers common = common_headers(request);
+    now->headers.insert(now->headers.end(), common.begin(), common.end());
+  } else if (auto* stream = std::get_if<EventStream>(&reply)) {
+    stream->headers = common_headers(request);
+  } else if (auto* later = std::get_if<WhenDone>(&reply)) {
+    later->make = [make = std::move(later->make), common = common_headers(request)] {
+      Response response = make();
+      response.headers.insert(response.headers.end(), common.begin(), common.end());
+      return response;
+    };
+  }
+  return reply;
+}
+
+Reply Api::answer(const Request& request) {
+  check_host(request);
+  check_origin(request);
+  if (request.method == "OPTIONS" && !request.header("origin").empty()) return preflight(request);
+  const std::string method = request.method == "HEAD" ? "GET" : request.method;
+  std::string allowed;
+  for (const Route& route : routes_) {
+    const auto parts = match(route.path, request.path);
+    if (!parts) continue;
+    allowed += (allowed.empty() ? "" : ", ") + route.method;
+    if (route.method != method) continue;
+    if (route.path != "/healthz") check_key(request);
+    return route.handle(request, *parts);
+  }
+  if (!allowed.empty()) {
+    Response other = refusal(405, "this address takes " + allowed);
+    other.headers.emplace_back("Allow", allowed);
+    return other;
+  }
+  if (method != "GET") throw RequestError(404, "", "there is nothing at this address");
+  return page_file(request);
+}
+
+Response Api::refusal(int status, const std::string& message) const {
+  return {.status = status, .body = error_json(status, "", message)};
+}
+
+std::int64_t Api::body_limit(const std::string& method, const std::string& path) const {
+  return method == "POST" && path == "/api/uploads" ? limits_.upload_bytes : limits_.body_bytes;
+}
+
+void Api::count(int status) {
+  const std::lock_guard lock(mutex_);
+  ++answers_[status];
+}
+
+// A name that an attacker's DNS points at this machine is none of these (DNS rebinding).
+void Api::check_host(const Request& request) const {
+  const std::string host = without_port(request.header("host"));
+  const bool is_known = host == "localhost" || is_address(host) ||
+                        std::ranges::find(rules_.hosts, host) != rules_.hosts.end();
+  if (!is_known)
+    throw RequestError(403, "Host",
+                       "Host: this server does not answer to this name; "
+                       "start it with --allow-host to change that");
+}
+
+bool Api::is_allowed_origin(const std::string& origin) const {
+  return std::ranges::find(rules_.origins, origin) != rules_.origins.end();
+}
+
+void Api::check_origin(const Request& request) const {
+  const std::string origin = request.header("origin");
+  if (is_allowed_origin(origin)) return;
+  const bool is_own = origin == rules_.scheme + "://" + request.header("host");
+  const bool is_strange = origin.empty() ? request.header("sec-fetch-site") == "cross-site" &&
+                                               request.header("sec-fetch-mode") != "navigate"
+                                         : !is_own;
+  if (is_strange)
+    throw RequestError(403, "Origin",
+                       "Origin: pages of others may not call this server; "
+                       "start it with --allow-origin to change that");
+}
+
+void Api::check_key(const Request& request) const {
+  if (rules_.api_key.empty()) return;
+  if (same_in_constant_time(request.header("authorization"), "Bearer " + rules_.api_key)) return;
+  throw RequestError(401, "Authorization",
+                     "Authorization: this server needs its key: Authorization: Bearer KEY");
+}
+
+Response Api::preflight(const Request& request) const {
+  if (!is_allowed_origin(request.header("origin")))
+    throw RequestError(403, "Origin", "Origin: pages of others may not call this server");
+  return {
+      .status = 204,
+      .type = "",
+      .headers = {{"Access-Control-Allow-Methods", "GET, POST, DELETE"},
+                  {"Access-Control-Allow-Headers", "Authorization, Content-Type, Last-Event-ID"},
+                  {"Access-Control-Max-Age", "600"}}};
+}
+
+Response Api::page_file(const Request& request) const {
+  const std::string path = request.path == "/" ? "/index.html" : request.path;
+  for (const WebFile& file : web_files()) {
+    if (file.path != path) continue;
+    const std::string tag = fmt::format("\"{:016x}\"", std::hash<std::string_view>()(file.content));
+    if (request.header("if-none-match") == tag)
+      return {.status = 304, .type = "", .headers = {{"ETag", tag}}};
+    return {.type = std::string(file.type),
+            .body = std::string(file.content),
+            .headers = {{"ETag", tag}}};
+  }
+  throw RequestError(404, "", "there is nothing at this address");
+}
+
+Headers Api::common_headers(const Request& request) const {
+  const bool is_api = request.path.starts_with("/api/") || request.path.starts_with("/v1/");
+  Headers headers = {{"Content-Security-Policy", kContentPolicy},
+                     {"X-Content-Type-Options", "nosniff"},
+                     {"Referrer-Policy", "no-referrer"},
+                     {"Cross-Origin-Opener-Policy", "same-origin"},
+                     {"Cache-Control", is_api ? "no-store" : "no-cache"}};
+  const std::string origin = request.header("origin");
+  if (is_allowed_origin(origin)) {
+    headers.emplace_back("Access-Control-Allow-Origin", origin);
+    headers.emplace_back("Vary", "Origin");
+  } else {
+    headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
+  }
+  return headers;
+}
+
+std::shared_ptr<Entry> Api::entry(const std::string& id) const {
+  if (auto found = board_.find(id)) return found;
+  throw RequestError(404, "id", "id: there is no such job; it may be too old");
+}
+
+std::shared_ptr<const JobResult> Api::result(const std::string& id) const {
+  if (auto done = board_.status(*entry(id)).result) return done;
+  throw RequestError(409, "id", "id: this job has no result, or not yet");
+}
+
+std::string Api::metrics() const {
+  const BoardCounts counts = board_.counts();
+  const ConnectionCounts connections = connections_ ? connections_() : ConnectionCounts{};
+  std::string text;
+  const auto add = [&text](const char* name, const char* type, const char* help,
+                           std::initializer_list<std::pair<std::string, std::int64_t>> values) {
+    text += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+    for (const auto& [labels, value] : values)
+      text += fmt::format("{}{} {}\n", name, labels, value);
+  };
+  text += "# HELP ddim_answers_total Answers by status\n# TYPE ddim_answers_total counter\n";
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [status, number] : answers_)
+      text += fmt::format("ddim_answers_total{{status=\"{}\"}} {}\n", status, number);
+  }
+  add("ddim_jobs_total", "counter", "Jobs that ended",
+      {{"{state=\"done\"}", counts.done},
+       {"{state=\"failed\"}", counts.failed},
+       {"{state=\"cancelled\"}", counts.cancelled}});
+  add("ddim_jobs", "gauge", "Jobs that wait and run",
+      {{"{state=\"waiting\"}", counts.waiting}, {"{state=\"running\"}", counts.running}});
+  add("ddim_jobs_batched_total", "counter", "Jobs that were drawn with others in a batch",
+      {{"", counts.batched}});
+  add("ddim_pictures_total", "counter", "Pictures that were drawn", {{"", counts.pictures}});
+  add("ddim_kept_bytes", "gauge", "Results and uploads that are kept", {{"", counts.kept_bytes}});
+  add("ddim_connections", "gauge", "Open connections", {{"", connections.open}});
+  add("ddim_connections_refused_total", "counter", "Connections that were one too many",
+      {{"", connections.refused}});
+  add("process_resident_memory_bytes", "gauge", "Resident memory", {{"", resident_bytes()}});
+  add("process_open_fds", "gauge", "Open file descriptors", {{"", open_descriptors()}});
+  return text;
+}
+
+}  // namespace ddim::server

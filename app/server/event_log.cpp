@@ -1,0 +1,53 @@
+#include "event_log.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ddim::server {
+
+void EventLog::add(const std::string& key, std::string_view type, std::string data) {
+  add_and_tell(key, type, std::move(data), false);
+}
+
+void EventLog::add_last(const std::string& key, std::string_view type, std::string data) {
+  add_and_tell(key, type, std::move(data), true);
+}
+
+// Listeners are told under the lock: one that has been removed is not called any more.
+void EventLog::add_and_tell(const std::string& key, std::string_view type, std::string data,
+                            bool last) {
+  const std::lock_guard lock(mutex_);
+  if (complete_) return;
+  complete_ = last;
+  if (last) by_key_.clear();
+  by_key_[key] =
+      std::make_shared<const Event>(Event{++last_id_, std::string(type), std::move(data)});
+  for (const auto& [number, listener] : listeners_) listener();
+}
+
+EventLog::Events EventLog::after(std::uint64_t id) const {
+  const std::lock_guard lock(mutex_);
+  Events events;
+  for (const auto& [key, event] : by_key_)
+    if (event->id > id) events.push_back(event);
+  std::ranges::sort(events, {}, [](const auto& event) { return event->id; });
+  return events;
+}
+
+bool EventLog::is_complete() const {
+  const std::lock_guard lock(mutex_);
+  return complete_;
+}
+
+std::uint64_t EventLog::add_listener(Listener listener) {
+  const std::lock_guard lock(mutex_);
+  listeners_[++num_listeners_ever_] = std::move(listener);
+  return num_listeners_ever_;
+}
+
+void EventLog::remove_listener(std::uint64_t number) {
+  const std::lock_guard lock(mutex_);
+  listeners_.erase(number);
+}
+
+}  // namespace ddim::server

@@ -1,0 +1,199 @@
+#pragma once
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "wishes.h"
+
+namespace ddim::server {
+
+using Json = nlohmann::ordered_json;
+
+/// What JSON has, for messages.
+inline std::string found(const Json& value) {
+  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() > 40) text = text.substr(0, 40) + "...";
+  return text;
+}
+
+/// A field: what it may be, and where it goes.
+struct Field {
+  std::string name;
+  Json schema;  ///< as it is published
+  std::function<void(const Json&, Wishes&)> set;
+};
+
+/// "must be from 1 to 100; got 0"
+template <class Number>
+void check_range(const Field& field, const Json& value, Number number) {
+  const Json& schema = field.schema;
+  const auto bound = [&](const char* key, auto is_wrong) {
+    return schema.contains(key) && is_wrong(number, schema[key].get<Number>());
+  };
+  if (bound("minimum", std::less<>()) || bound("maximum", std::greater<>()) ||
+      bound("exclusiveMinimum", std::less_equal<>())) {
+    const bool is_open = schema.contains("exclusiveMinimum");
+    refuse(field.name,
+           fmt::format("must be {} {} and at most {}; got {}", is_open ? "above" : "at least",
+                       schema[is_open ? "exclusiveMinimum" : "minimum"].dump(),
+                       schema["maximum"].dump(), found(value)));
+  }
+}
+
+inline Json number_schema(const char* type, const std::string& description, const Json& least,
+                          const Json& most, const Json& otherwise) {
+  return {{"type", type},
+          {"description", description},
+          {"minimum", least},
+          {"maximum", most},
+          {"default", otherwise}};
+}
+
+inline Json text_schema(const std::string& description) {
+  return {{"type", "string"}, {"description", description}, {"maxLength", 256}};
+}
+
+inline std::string text_in(const std::string& field, const Json& value) {
+  if (!value.is_string()) refuse(field, "must be a text; got " + found(value));
+  auto text = value.get<std::string>();
+  if (text.size() > 256) refuse(field, "must have at most 256 characters");
+  return text;
+}
+
+/// Collects fields, each with what it is.
+class FieldList {
+ public:
+  template <class Number>
+  void integer(const char* name, Number Wishes::*member, Json least, Json most,
+               const std::string& description) {
+    add(name,
+        number_schema("integer", description, std::move(least), std::move(most), Wishes().*member),
+        [member](const Field& field, const Json& value, Wishes& wishes) {
+          if (!value.is_number_integer())
+            refuse(field.name, "must be a whole number; got " + found(value));
+          // What does not fit into 64 bits has become another kind of number.
+          if constexpr (std::is_unsigned_v<Number>) {
+            if (!value.is_number_unsigned()) check_range<std::int64_t>(field, value, -1);
+          } else if (value.is_number_unsigned() &&
+                     value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()) {
+            check_range<double>(field, value, value.get<double>());
+          }
+          const auto number = value.get<Number>();
+          check_range(field, value, number);
+          wishes.*member = number;
+        });
+  }
+  void number(const char* name, double Wishes::*member, double least, double most,
+              const std::string& description) {
+    Json otherwise = Wishes().*member;
+    Json schema = number_schema("number", description, least, most, otherwise);
+    if (least == 0.0 && name != std::string("eta")) {
+      schema.erase("minimum");
+      schema["exclusiveMinimum"] = 0.0;
+    }
+    if (std::isinf(Wishes().*member)) schema.erase("default");
+    add(name, schema, [member](const Field& field, const Json& value, Wishes& wishes) {
+      if (!value.is_number()) refuse(field.name, "must be a number; got " + found(value));
+      check_range(field, value, value.get<double>());
+      wishes.*member = value.get<double>();
+    });
+  }
+  template <HasNames Value>
+  void choice(const char* name, std::string Wishes::*member, const std::string& description) {
+    std::vector<std::string> names;
+    for (const Named<Value>& entry : Names<Value>::all()) names.emplace_back(entry.name);
+    choice(name, member, names, description);
+  }
+  void choice(const char* name, std::string Wishes::*member, const std::vector<std::string>& names,
+              const std::string& description) {
+    add(name,
+        {{"type", "string"},
+         {"description", description},
+         {"enum", names},
+         {"default", Wishes().*member}},
+        [member, names](const Field& field, const Json& value, Wishes& wishes) {
+          const std::string text = text_in(field.name, value);
+          if (std::ranges::find(names, text) == names.end())
+            refuse(field.name,
+                   fmt::format("must be {}; got {}", fmt::join(names, ", "), found(value)));
+          wishes.*member = text;
+        });
+  }
+  void text(const char* name, std::string Wishes::*member, const std::string& description) {
+    add(name, text_schema(description),
+        [member](const Field& field, const Json& value, Wishes& wishes) {
+          wishes.*member = text_in(field.name, value);
+        });
+  }
+  void truth(const char* name, bool Wishes::*member, const std::string& description) {
+    add(name, {{"type", "boolean"}, {"description", description}, {"default", false}},
+        [member](const Field& field, const Json& value, Wishes& wishes) {
+          if (!value.is_boolean()) refuse(field.name, "must be true or false; got " + found(value));
+          wishes.*member = value.get<bool>();
+        });
+  }
+  /// One item, or a list of them, each of which is looked at with the model.
+  void items(const char* name, std::vector<WishItem> Wishes::*member, std::size_t most,
+             const char* type, const std::string& description) {
+    const Json item{{"oneOf", Json::array({{{"type", type}}, {{"type", "string"}}})}};
+    add(name,
+        {{"description", description},
+         {"oneOf", Json::array({item, {{"type", "array"}, {"items", item}, {"maxItems", most}}})}},
+        [member, most](const Field& field, const Json& value, Wishes& wishes) {
+          const Json list = value.is_array() ? value : Json::array({value});
+          if (list.empty() || list.size() > most)
+            refuse(field.name, fmt::format("must have 1 to {} items; got {}", most, list.size()));
+          std::vector<WishItem> items;
+          for (const Json& one : list) {
+            if (one.is_number_unsigned()) {
+              items.emplace_back(one.get<std::uint64_t>());
+            } else if (one.is_string()) {
+              items.emplace_back(one.get<std::string>());
+            } else {
+              refuse(field.name, "must be numbers from 0 on, or texts; got " + found(one));
+            }
+          }
+          wishes.*member = std::move(items);
+        });
+  }
+  void add(const char* name, Json schema,
+           std::function<void(const Field&, const Json&, Wishes&)> set) {
+    fields_.push_back({.name = name, .schema = std::move(schema), .set = {}});
+    const std::size_t index = fields_.size() - 1;
+    fields_.back().set = [this, index, set = std::move(set)](const Json& value, Wishes& wishes) {
+      set(fields_[index], value, wishes);
+    };
+  }
+
+  FieldList() = default;
+  FieldList(const FieldList&) = delete;
+  FieldList& operator=(const FieldList&) = delete;
+
+  const Field* find(const std::string& name) const {
+    const auto found = std::ranges::find(fields_, name, &Field::name);
+    return found == fields_.end() ? nullptr : &*found;
+  }
+  Json properties() const {
+    Json properties;
+    for (const Field& field : fields_) properties[field.name] = field.schema;
+    return properties;
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const Field& field : fields_) names.push_back(field.name);
+    return names;
+  }
+
+ private:
+  std::vector<Field> fields_;
+};
+
+}  // namespace ddim::server

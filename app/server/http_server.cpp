@@ -1,0 +1,614 @@
+#include "http_server.h"
+
+#include <ddim/error.h>
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <array>
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <list>
+#include <map>
+#include <optional>
+#include <thread>
+
+#include "http_parser.h"
+
+namespace ddim::server {
+namespace {
+
+namespace asio = boost::asio;
+namespace ssl = boost::asio::ssl;
+using asio::ip::tcp;
+using boost::system::error_code;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::size_t kReadBytes = 16 << 10;
+constexpr std::size_t kMostReadAhead = 64 << 10;  // of requests behind one that is being answered
+constexpr seconds kBetweenSignsOfLife{15};        // of a stream of events
+constexpr seconds kLinger{2};                     // for a client that is told to go away
+
+using Done = std::function<void(error_code, std::size_t)>;
+
+/// A connection's bytes, with or without TLS.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  virtual void begin(std::function<void(error_code)> done) = 0;
+  virtual void read(asio::mutable_buffer into, Done done) = 0;
+  virtual void write(asio::const_buffer from, Done done) = 0;
+  virtual tcp::socket& socket() = 0;
+
+  void close() {
+    error_code ignored;
+    socket().close(ignored);
+  }
+  /// Says that nothing more is written.
+  void end_writing() {
+    error_code ignored;
+    socket().shutdown(tcp::socket::shutdown_send, ignored);
+  }
+};
+
+class PlainStream : public Stream {
+ public:
+  explicit PlainStream(tcp::socket socket) : socket_(std::move(socket)) {}
+  void begin(std::function<void(error_code)> done) override { done({}); }
+  void read(asio::mutable_buffer into, Done done) override {
+    socket_.async_read_some(into, std::move(done));
+  }
+  void write(asio::const_buffer from, Done done) override {
+    socket_.async_write_some(from, std::move(done));
+  }
+  tcp::socket& socket() override { return socket_; }
+
+ private:
+  tcp::socket socket_;
+};
+
+class TlsStream : public Stream {
+ public:
+  TlsStream(tcp::socket socket, ssl::context& context) : stream_(std::move(socket), context) {}
+  void begin(std::function<void(error_code)> done) override {
+    stream_.async_handshake(ssl::stream_base::server, std::move(done));
+  }
+  void read(asio::mutable_buffer into, Done done) override {
+    stream_.async_read_some(into, std::move(done));
+  }
+  void write(asio::const_buffer from, Done done) override {
+    stream_.async_write_some(from, std::move(done));
+  }
+  tcp::socket& socket() override { return stream_.next_layer(); }
+
+ private:
+  ssl::stream<tcp::socket> stream_;
+};
+
+const char* reason_of(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 409:
+      return "Conflict";
+    case 413:
+      return "Payload Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 417:
+      return "Expectation Failed";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return status < 500 ? "Error" : "Internal Server Error";
+  }
+}
+
+std::string text_of(const EventLog::Event& event) {
+  return fmt::format("id: {}\nevent: {}\ndata: {}\n\n", event.id, event.type, event.data);
+}
+
+std::string chunk_of(const std::string& text) {
+  return fmt::format("{:x}\r\n{}\r\n", text.size(), text);
+}
+
+/// As many descriptors as the system lets us have, up to what `connections` need.
+void allow_descriptors(std::int64_t connections) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const auto wanted = static_cast<rlim_t>(connections + 256);
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+class Session;
+
+}  // namespace
+
+/// Its members are used by the serving thread alone, but for `io`, `handlers` and `num_open`.
+struct HttpServer::Implementation {
+  Implementation(Api& with_api, const Limits& with_limits,
+                 std::function<void(const AccessRecord&)> with_log)
+      : api(with_api), limits(with_limits), log(std::move(with_log)) {}
+
+  void listen(const ListenOptions& options);
+  void accept();
+  void on_accept(tcp::socket socket);
+  std::unique_ptr<Stream> stream_of(tcp::socket socket);
+  /// Whether there is room for one more from there, if need be in place of one that has not asked
+  /// for anything.
+  bool make_room(const std::string& peer);
+  void close_idle();
+
+  Api& api;
+  const Limits limits;
+  const std::function<void(const AccessRecord&)> log;
+  std::atomic<std::int64_t> num_open = 0;
+  std::atomic<std::int64_t> num_refused = 0;
+  bool stopping = false;
+  std::list<Session*> sessions;                    ///< the oldest first
+  std::map<std::string, std::int64_t> by_address;  ///< how many are open
+  asio::io_context io{1};
+  std::optional<ssl::context> tls;
+  tcp::acceptor acceptor{io};
+  asio::steady_timer pause{io};  ///< after an error of accepting
+  asio::thread_pool handlers{2};
+  std::thread thread;
+};
+
+namespace {
+
+using Server = HttpServer::Implementation;
+
+/// A connection, from one request to the next.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(Server& server, std::unique_ptr<Stream> stream, std::string peer)
+      : server_(server), stream_(std::move(stream)), peer_(std::move(peer)), timer_(server.io) {
+    place_ = server_.sessions.insert(server_.sessions.end(), this);
+    ++server_.by_address[peer_];
+    ++server_.num_open;
+  }
+  ~Session() {
+    forget_job();
+    server_.sessions.erase(place_);
+    if (--server_.by_address[peer_] == 0) server_.by_address.erase(peer_);
+    --server_.num_open;
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void start() {
+    set_deadline(server_.limits.header_time);
+    stream_->begin([self = shared_from_this()](error_code error) {
+      if (!error) self->next_request("");
+    });
+  }
+  bool is_asking() const { return stage_ == Stage::asking; }
+  const std::string& peer() const { return peer_; }
+  void close() {
+    stage_ = Stage::leaving;
+    timer_.cancel();
+    stream_->close();
+  }
+
+ private:
+  enum class Stage {
+    asking,     ///< a request is awaited or read
+    answering,  ///< it is worked on, or its answer written
+    following,  ///< a job is waited for, or its events sent
+    leaving     ///< what comes is dropped
+  };
+
+  void set_deadline(Clock::duration time) {
+    timer_.expires_after(time);
+    timer_.async_wait([weak = weak_from_this()](error_code error) {
+      const auto self = weak.lock();
+      if (!error && self) self->stream_->close();
+    });
+  }
+
+  void next_request(std::string bytes) {
+    stage_ = Stage::asking;
+    parser_.emplace(server_.limits,
+                    [&api = server_.api](const std::string& method, const std::string& path) {
+                      return api.body_limit(method, path);
+                    });
+    if (server_.stopping && bytes.empty()) return stream_->close();
+    set_deadline(num_answers_ == 0 || !bytes.empty() ? Clock::duration(server_.limits.header_time)
+                                                     : Clock::duration(server_.limits.idle_time));
+    take(bytes);
+  }
+
+  void take(std::string_view bytes) {
+    using State = HttpParser::State;
+    const State before = parser_->state();
+    parser_->put(bytes);
+    const State state = parser_->state();
+    if (state == State::refused) return refuse();
+    if (state == State::done) return answer();
+    if (before == State::nothing && state == State::head) set_deadline(server_.limits.header_time);
+    if (before != State::body && state == State::body) set_deadline(server_.limits.body_time);
+    if (parser_->take_continue())
+      return write("HTTP/1.1 100 Continue\r\n\r\n", [this] {
+        set_deadline(server_.limits.body_time);
+        read();
+      });
+    read();
+  }
+
+  void read() {
+    if (reading_) return;
+    reading_ = true;
+    stream_->read(asio::buffer(bytes_),
+                  [self = shared_from_this()](error_code error, std::size_t size) {
+                    self->reading_ = false;
+                    self->on_read(error, size);
+                  });
+  }
+
+  void on_read(error_code error, std::size_t size) {
+    const std::string_view bytes(bytes_.data(), size);
+    if (error) return on_gone();
+    if (stage_ == Stage::asking) return take(bytes);
+    if (stage_ != Stage::leaving) read_ahead_ += bytes;
+    if (read_ahead_.size() > kMostReadAhead) return close();
+    if (stage_ != Stage::answering) read();
+  }
+
+  /// The client has closed the connection.
+  void on_gone() {
+    if (stage_ == Stage::following && later_) server_.api.cancel(later_->entry);
+    forget_job();
+    close();
+  }
+
+  /// What is no request, or too large: says so, and lets the client read it before it is cut off.
+  void refuse() {
+    started_ = Clock::now();
+    record_ = {.peer = peer_, .method = "-", .target = "-"};
+    keep_ = false;
+    respond(server_.api.refusal(parser_->status(), parser_->problem()));
+  }
+
+  void answer() {
+    stage_ = Stage::answering;
+    timer_.cancel();
+    started_ = Clock::now();
+    keep_ = parser_->keeps_alive();
+    is_http_1_0_ = parser_->is_http_1_0();
+    request_ = parser_->take();
+    read_ahead_ = parser_->rest();
+    request_.peer = peer_;
+    is_head_ = request_.method == "HEAD";
+    record_ = {.peer = peer_, .method = request_.method, .target = request_.path};
+    if (request_.path == "/healthz") return reply(server_.api.handle(request_));
+    // The session is handed over and back: only the serving thread may end it.
+    asio::post(server_.handlers, [self = shared_from_this()]() mutable {
+      Reply made = self->server_.api.handle(self->request_);
+      asio::io_context& io = self->server_.io;
+      asio::post(io, [self = std::move(self), made = std::move(made)]() mutable {
+        self->reply(std::move(made));
+      });
+    });
+  }
+
+  void reply(Reply made) {
+    request_ = {};
+    if (auto* response = std::get_if<Response>(&made)) return respond(std::move(*response));
+    stage_ = Stage::following;
+    if (auto* later = std::get_if<WhenDone>(&made)) {
+      later_ = std::move(*later);
+      listen_to(later_->entry);
+      read();  // to see when the client leaves
+      return respond_when_done();
+    }
+    events_ = std::move(std::get<EventStream>(made));
+    listen_to(events_->entry);
+    record_.status = 200;
+    Headers headers = events_->headers;
+    headers.emplace_back("X-Accel-Buffering", "no");
+    if (!is_http_1_0_) headers.emplace_back("Transfer-Encoding", "chunked");
+    if (is_http_1_0_) keep_ = false;
+    read();
+    write(head_of(200, "text/event-stream", headers), [this] {
+      if (is_head_) return finish();
+      send_events();
+    });
+  }
+
+  // Listeners are called from other threads.
+  void listen_to(const std::shared_ptr<Entry>& entry) {
+    listened_ = entry;
+    listener_ = entry->events.add_listener([weak = weak_from_this(), &io = server_.io] {
+      asio::post(io, [weak] {
+        if (const auto self = weak.lock()) self->on_event();
+      });
+    });
+  }
+  void forget_job() {
+    if (listened_) listened_->events.remove_listener(listener_);
+    listened_.reset();
+    later_.reset();
+    events_.reset();
+  }
+
+  void on_event() {
+    if (later_) respond_when_done();
+    if (events_ && !writing_) send_events();
+  }
+
+  void respond_when_done() {
+    if (!later_->entry->events.is_complete()) return;
+    const std::function<Response()> make = std::move(later_->make);
+    forget_job();
+    stage_ = Stage::answering;
+    respond(make());
+  }
+
+  void send_events() {
+    const bool is_complete = events_->entry->events.is_complete();
+    const EventLog::Events events = events_->entry->events.after(events_->after);
+    std::string text;
+    for (const auto& event : events) {
+      text += text_of(*event);
+      events_->after = event->id;
+    }
+    if (text.empty() && is_complete) {
+      forget_job();
+      return write(is_http_1_0_ ? "" : "0\r\n\r\n", [this] { finish(); });
+    }
+    if (text.empty()) return wait_for_events();
+    send_piece(text);
+  }
+
+  void send_piece(const std::string& text) {
+    record_.bytes += static_cast<std::int64_t>(text.size());
+    write(is_http_1_0_ ? text : chunk_of(text), [this] { send_events(); });
+  }
+
+  void wait_for_events() {
+    timer_.expires_after(kBetweenSignsOfLife);
+    timer_.async_wait([weak = weak_from_this()](error_code error) {
+      const auto self = weak.lock();
+      if (!error && self && self->events_ && !self->writing_) self->send_piece(": still here\n\n");
+    });
+  }
+
+  std::string head_of(int status, const std::string& type, const Headers& headers) {
+    std::string head =
+        fmt::format("HTTP/1.{} {} {}\r\n", is_http_1_0_ ? 0 : 1, status, reason_of(status));
+    if (!type.empty()) head += fmt::format("Content-Type: {}\r\n", type);
+    for (const auto& [name, value] : headers) head += fmt::format("{}: {}\r\n", name, value);
+    if (server_.stopping) keep_ = false;
+    return head + fmt::format("Connection: {}\r\n\r\n", keep_ ? "keep-alive" : "close");
+  }
+
+  void respond(Response response) {
+    stage_ = Stage::answering;
+    record_.status = response.status;
+    record_.bytes = static_cast<std::int64_t>(response.body.size());
+    if (response.status != 204 && response.status != 304)
+      response.headers.emplace_back("Content-Length", std::to_string(response.body.size()));
+    std::string text = head_of(response.status, response.type, response.headers);
+    if (!is_head_) text += response.body;
+    write(std::move(text), [this] { finish(); });
+  }
+
+  /// Writes it piece by piece, each within the time for idle clients.
+  void write(std::string text, std::function<void()> then) {
+    writing_ = true;
+    text_ = std::move(text);
+    written_ = 0;
+    then_ = std::move(then);
+    write_rest();
+  }
+  void write_rest() {
+    if (written_ == text_.size()) {
+      writing_ = false;
+      timer_.cancel();
+      return std::exchange(then_, {})();
+    }
+    set_deadline(server_.limits.idle_time);
+    stream_->write(asio::buffer(text_) + written_,
+                   [self = shared_from_this()](error_code error, std::size_t size) {
+                     if (error) return self->on_gone();
+                     self->written_ += size;
+                     self->write_rest();
+                   });
+  }
+
+  void finish() {
+    record_.ms = std::chrono::duration<double, std::milli>(Clock::now() - started_).count();
+    server_.api.count(record_.status);
+    server_.log(record_);
+    ++num_answers_;
+    is_head_ = false;
+    if (keep_) return next_request(std::exchange(read_ahead_, {}));
+    stage_ = Stage::leaving;
+    stream_->end_writing();
+    set_deadline(kLinger);
+    read();
+  }
+
+  Server& server_;
+  const std::unique_ptr<Stream> stream_;
+  const std::string peer_;
+  std::list<Session*>::iterator place_;
+  asio::steady_timer timer_;
+  Stage stage_ = Stage::asking;
+  std::optional<HttpParser> parser_;
+  std::array<char, kReadBytes> bytes_;
+  bool reading_ = false;
+  std::string read_ahead_;
+  Request request_;
+  bool keep_ = false, is_http_1_0_ = false, is_head_ = false;
+  std::int64_t num_answers_ = 0;
+
+  std::string text_;  ///< that is being written
+  std::size_t written_ = 0;
+  bool writing_ = false;
+  std::function<void()> then_;
+
+  std::optional<WhenDone> later_;
+  std::optional<EventStream> events_;
+  std::shared_ptr<Entry> listened_;
+  std::uint64_t listener_ = 0;
+
+  Clock::time_point started_;
+  AccessRecord record_;
+};
+
+}  // namespace
+
+void HttpServer::Implementation::listen(const ListenOptions& options) {
+  error_code error;
+  const auto address = asio::ip::make_address(options.address, error);
+  if (error)
+    throw Error(ErrorCode::user, fmt::format("--address must be an address in numbers, such as "
+                                             "127.0.0.1 or ::1; got {}",
+                                             options.address));
+  if (!options.certificate.empty()) {
+    tls.emplace(ssl::context::tls_server);
+    tls->set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 |
+                     ssl::context::no_tlsv1_1);
+    tls->use_certificate_chain_file(options.certificate.string(), error);
+    if (error)
+      throw Error(ErrorCode::user, fmt::format("{}: holds no certificate: {}",
+                                               options.certificate.string(), error.message()));
+    tls->use_private_key_file(options.key.string(), ssl::context::pem, error);
+    if (error)
+      throw Error(ErrorCode::user, fmt::format("{}: is not the key of {}: {}", options.key.string(),
+                                               options.certificate.string(), error.message()));
+  }
+  const tcp::endpoint endpoint(address, options.port);
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error)
+    throw Error(ErrorCode::io,
+                fmt::format("{} port {}: {}", options.address, options.port, error.message()));
+}
+
+void HttpServer::Implementation::accept() {
+  acceptor.async_accept([this](error_code error, tcp::socket socket) {
+    if (error == asio::error::operation_aborted || !acceptor.is_open()) return;
+    if (!error) {
+      on_accept(std::move(socket));
+      return accept();
+    }
+    // Too many descriptors are open: some will be closed soon.
+    pause.expires_after(milliseconds(100));
+    pause.async_wait([this](error_code stopped) {
+      if (!stopped) accept();
+    });
+  });
+}
+
+void HttpServer::Implementation::on_accept(tcp::socket socket) {
+  error_code error;
+  const std::string peer = socket.remote_endpoint(error).address().to_string();
+  if (error) return;
+  if (!make_room(peer)) {
+    ++num_refused;
+    return;
+  }
+  socket.set_option(tcp::no_delay(true), error);
+  std::make_shared<Session>(*this, stream_of(std::move(socket)), peer)->start();
+}
+
+std::unique_ptr<Stream> HttpServer::Implementation::stream_of(tcp::socket socket) {
+  if (tls) return std::make_unique<TlsStream>(std::move(socket), *tls);
+  return std::make_unique<PlainStream>(std::move(socket));
+}
+
+bool HttpServer::Implementation::make_room(const std::string& peer) {
+  const auto here = by_address.find(peer);
+  const bool too_many_here =
+      here != by_address.end() && here->second >= limits.connections_per_address;
+  if (!too_many_here && std::ssize(sessions) < limits.connections) return true;
+  for (Session* session : sessions) {
+    if (!session->is_asking() || (too_many_here && session->peer() != peer)) continue;
+    session->close();
+    ++num_refused;
+    return true;  // it goes in a moment
+  }
+  return false;
+}
+
+void HttpServer::Implementation::close_idle() {
+  for (Session* session : sessions)
+    if (session->is_asking()) session->close();
+}
+
+HttpServer::HttpServer(Api& api, const Limits& limits, const ListenOptions& options,
+                       std::function<void(const AccessRecord&)> log)
+    : implementation_(std::make_unique<Implementation>(api, limits, std::move(log))) {
+  allow_descriptors(limits.connections);
+  Implementation& server = *implementation_;
+  server.listen(options);
+  api.watch_connections([&server] {
+    return ConnectionCounts{.open = server.num_open, .refused = server.num_refused};
+  });
+  server.accept();
+  server.thread = std::thread([&server] { server.io.run(); });
+}
+
+HttpServer::~HttpServer() { stop(); }
+
+std::uint16_t HttpServer::port() const { return implementation_->acceptor.local_endpoint().port(); }
+
+void HttpServer::stop_accepting() {
+  asio::post(implementation_->io, [server = implementation_.get()] {
+    error_code ignored;
+    server->stopping = true;
+    server->acceptor.close(ignored);
+    server->pause.cancel();
+    server->close_idle();
+  });
+}
+
+void HttpServer::wait_for_answers(milliseconds time) {
+  const auto end = Clock::now() + time;
+  while (implementation_->num_open > 0 && Clock::now() < end)
+    std::this_thread::sleep_for(milliseconds(5));
+}
+
+void HttpServer::stop() {
+  Implementation& server = *implementation_;
+  if (!server.thread.joinable()) return;
+  server.handlers.join();
+  server.io.stop();
+  server.thread.join();
+}
+
+}  // namespace ddim::server

@@ -1,0 +1,147 @@
+#pragma once
+
+#include <ddim/job.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "event_log.h"
+#include "job_request.h"
+#include "job_result.h"
+#include "model_shelf.h"
+#include "server_limits.h"
+
+namespace ddim::server {
+
+enum class EntryState { waiting, running, done, failed, cancelled };
+
+}  // namespace ddim::server
+
+template <>
+struct ddim::Names<ddim::server::EntryState> {
+  using State = server::EntryState;
+  static constexpr Named<State> kAll[] = {{State::waiting, "waiting"},
+                                          {State::running, "running"},
+                                          {State::done, "done"},
+                                          {State::failed, "failed"},
+                                          {State::cancelled, "cancelled"}};
+  static constexpr std::span<const Named<State>> all() { return kAll; }
+};
+
+namespace ddim::server {
+
+using Clock = std::chrono::steady_clock;
+
+/// What a job on the board is at, at one moment.
+struct EntryStatus {
+  EntryState state = EntryState::waiting;
+  std::int64_t waiting_before = 0;  ///< jobs of the same model, of one that waits
+  RunProgress progress = {};
+  double seconds = 0.0;  ///< since it began to run
+  std::optional<double> seconds_left = {};
+  std::string error = {};  ///< of one that failed
+  std::optional<ErrorCode> code = {};
+  std::shared_ptr<const JobResult> result = {};  ///< of one that is done
+};
+
+/// A job on the board.
+struct Entry {
+  std::string id;
+  JobRequest request;
+  Clock::time_point created = Clock::now();
+  EventLog events = {};
+  /// The board's.
+  EntryStatus status = {};
+  bool cancel_asked = false;
+  Clock::time_point ended = {};
+  std::int64_t kept_bytes = 0;
+};
+
+/// A file that was uploaded.
+struct Upload {
+  std::string id;
+  std::string name;
+  std::string bytes;
+  Clock::time_point created = Clock::now();
+};
+
+struct BoardCounts {
+  std::int64_t waiting = 0, running = 0;
+  std::int64_t done = 0, failed = 0, cancelled = 0;  ///< ever
+  std::int64_t pictures = 0;                         ///< ever
+  std::int64_t batched = 0;                          ///< jobs ever that were drawn with others
+  std::int64_t kept_bytes = 0;
+};
+
+/// The jobs of a server: those that wait, one that runs for each model, and the results of those
+/// that ended, for a while; and uploads. May be used from all threads.
+class JobBoard {
+ public:
+  JobBoard(ModelShelf& shelf, const Limits& limits, const RunOptions& run);
+  /// As shut_down().
+  ~JobBoard();
+
+  /// RequestError(429) when too many wait, RequestError(503) after stop().
+  std::shared_ptr<Entry> submit(JobRequest request);
+  std::shared_ptr<Entry> find(const std::string& id) const;
+  EntryStatus status(const Entry& entry) const;
+  /// At the next step; one that waits at once. Without effect on one that has ended.
+  void cancel(const std::shared_ptr<Entry>& entry);
+
+  /// RequestError(413) when there is no room for it.
+  std::shared_ptr<const Upload> add_upload(std::string name, std::string bytes);
+  std::shared_ptr<const Upload> find_upload(const std::string& id) const;
+
+  BoardCounts counts() const;
+  /// Drops results and uploads whose time is over.
+  void drop_old();
+  /// No job is taken from now on, and those that wait are cancelled.
+  void stop();
+  bool is_stopped() const;
+  /// Waits until no job runs, at most so long; whether none does.
+  bool wait_until_idle(std::chrono::milliseconds time);
+  /// Cancels everything. No listener of an event is called from now on.
+  void shut_down();
+
+ private:
+  struct Lane {  ///< of a model
+    std::deque<std::shared_ptr<Entry>> waiting;
+    std::vector<std::shared_ptr<Entry>> running;
+    Job* job = nullptr;  ///< that draws them
+    std::thread thread;
+  };
+
+  void work(const std::string& model, Lane& lane);
+  std::vector<std::shared_ptr<Entry>> next_batch(Lane& lane);
+  void run_batch(const std::string& model, Lane& lane);
+  void draw(const Model& model, const std::vector<std::shared_ptr<Entry>>& batch,
+            const RunOptions& run, std::vector<JobResult>& results) const;
+  void follow(Job& job, const std::vector<std::shared_ptr<Entry>>& batch);
+  void end(Entry& entry, EntryState state);
+  void tell_positions(const Lane& lane);
+  void make_room();
+
+  ModelShelf& shelf_;
+  const Limits limits_;
+  const RunOptions run_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::map<std::string, Lane> lanes_;
+  std::map<std::string, std::shared_ptr<Entry>> entries_;
+  std::map<std::string, std::shared_ptr<const Upload>> uploads_;
+  std::int64_t uploaded_bytes_ = 0;
+  BoardCounts counts_;
+  bool stopped_ = false;
+  std::stop_source ending_;
+};
+
+}  // namespace ddim::server

@@ -1,0 +1,354 @@
+#include "job_checks.h"
+
+#include <ddim/file_bytes.h>
+#include <ddim/interpolate.h>
+#include <ddim/plan.h>
+#include <ddim/preset.h>
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <map>
+#include <random>
+#include <set>
+
+#include "request_error.h"
+
+namespace ddim::server {
+namespace {
+
+/// Fields that mean something to some tasks only.
+const std::map<std::string, std::set<std::string>> kOfTasks = {
+    {"count", {"sample", "filmstrip"}},
+    {"seed", {"sample", "filmstrip"}},
+    {"first_image", {"sample", "filmstrip"}},
+    {"init_image", {"sample"}},
+    {"mask", {"sample"}},
+    {"strength", {"sample"}},
+    {"init_by", {"sample"}},
+    {"resize", {"sample", "interpolate", "encode"}},
+    {"ends", {"interpolate"}},
+    {"frames", {"interpolate", "filmstrip"}},
+    {"pictures", {"encode"}},
+    {"exact", {"encode"}},
+    {"dequantise", {"encode"}},
+    {"codes", {"decode"}},
+    {"as", {"sample", "filmstrip"}},
+    {"sampler", {"sample", "filmstrip", "interpolate"}},
+    {"eta", {"sample", "filmstrip", "interpolate"}},
+    {"sigma_hat", {"sample", "filmstrip", "interpolate"}},
+    {"tolerance", {"sample", "interpolate"}},
+    {"final_alpha", {"sample", "filmstrip", "interpolate"}},
+    {"steps_offset", {"sample", "filmstrip", "interpolate"}},
+    {"clip", {"sample", "filmstrip", "interpolate", "decode"}},
+    {"clip_range", {"sample", "filmstrip", "interpolate", "decode"}},
+    {"threshold", {"sample", "filmstrip", "interpolate"}},
+    {"threshold_max", {"sample", "filmstrip", "interpolate"}},
+    {"steps", {"sample", "filmstrip", "interpolate", "encode"}},
+    {"tau", {"sample", "filmstrip", "interpolate", "encode"}},
+    {"preview_every", {"sample", "filmstrip", "interpolate"}},
+};
+
+void refuse_contradictions(const Wishes& wishes) {
+  const Sampler sampler = *value_named<Sampler>(wishes.sampler);
+  const auto refuse_if = [&](const char* field, bool wrong, const std::string& message) {
+    if (wishes.has(field) && wrong) refuse(field, message);
+  };
+  for (const auto& [field, tasks] : kOfTasks)
+    if (wishes.has(field) && !tasks.contains(wishes.task))
+      refuse(field, fmt::format("is for {}, not for {}", fmt::join(tasks, ", "), wishes.task));
+  refuse_if("eta", !takes_eta(sampler), "is for the samplers ddim and euler");
+  refuse_if("eta", wishes.sigma_hat, "leave it out with sigma_hat");
+  refuse_if("tolerance", sampler != Sampler::adaptive, "is for sampler adaptive");
+  for (const char* field : {"steps", "tau"})
+    refuse_if(field, sampler == Sampler::adaptive, "leave it out: sampler adaptive has its own");
+  refuse_if("steps", std::holds_alternative<std::vector<double>>(wishes.tau),
+            "leave it out: the list tau sets their number");
+  const Clip::Bound bound = value_named<Clip>(wishes.clip)->bound;
+  refuse_if("clip_range", bound != Clip::Bound::range, "needs clip keep-eps or rederive-eps");
+  for (const char* field : {"threshold", "threshold_max"})
+    refuse_if(field, bound != Clip::Bound::quantile, "needs a clip that is a threshold");
+  for (const char* field : {"mask", "strength", "init_by"})
+    refuse_if(field, wishes.init_image.empty(), "needs init_image");
+  if (wishes.as == "diffusers")
+    for (const char* field : {"tau", "sampler", "sigma_hat", "clip", "final_alpha", "steps_offset"})
+      refuse_if(field, true, "as diffusers takes this from the model's scheduler file");
+}
+
+PlanOptions plan_of(const Wishes& wishes, const Model& model) {
+  PlanOptions plan{.steps = wishes.steps,
+                   .tau = wishes.tau,
+                   .eta = wishes.sigma_hat ? Eta(SigmaHat{}) : Eta(wishes.eta),
+                   .clip = *value_named<Clip>(wishes.clip),
+                   .sampler = *value_named<Sampler>(wishes.sampler),
+                   .final_alpha = *value_named<FinalAlpha>(wishes.final_alpha),
+                   .steps_offset = wishes.steps_offset,
+                   .tolerance = wishes.tolerance,
+                   .strength = 1.0};
+  plan.clip.range = wishes.clip_range;
+  plan.clip.quantile = wishes.threshold;
+  plan.clip.max = wishes.threshold_max;
+  if (wishes.as == "diffusers") {
+    const PlanOptions said = plan;
+    plan = as_diffusers(model).options;
+    plan.steps = said.steps;
+    plan.eta = said.eta;
+  }
+  plan.strength = wishes.strength;
+  return plan;
+}
+
+ClassChoice classes_of(const Wishes& wishes, const ModelInfo& info) {
+  ClassChoice choice{.guidance = wishes.guidance, .null_class = wishes.null_class};
+  for (const WishItem& one : wishes.classes) {
+    if (const auto* number = std::get_if<std::uint64_t>(&one)) {
+      choice.classes.push_back(static_cast<std::int64_t>(
+          std::min<std::uint64_t>(*number, std::numeric_limits<int>::max())));
+      continue;
+    }
+    const auto& word = std::get<std::string>(one);
+    const auto name = std::ranges::find(info.class_names, word);
+    if (name == info.class_names.end())
+      refuse("class", fmt::format("the model {} has no class {}", info.name, word.substr(0, 60)));
+    choice.classes.push_back(name - info.class_names.begin());
+  }
+  return choice;
+}
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+/// What requests refer to, with the shape of a model's pictures.
+class References {
+ public:
+  References(const RequestContext& context, const Model& model, Fit fit)
+      : context_(context), model_(model), fit_(fit) {}
+
+  /// A file of a picture, and its name.
+  struct File {
+    std::string name, bytes;
+  };
+  File picture(const std::string& field, const std::string& reference) const {
+    const std::size_t slash = reference.find('/');
+    if (slash == std::string::npos) return uploaded(field, reference);
+    const auto result = result_of(field, reference.substr(0, slash));
+    std::int64_t k = -1;
+    const std::string number = reference.substr(slash + 1);
+    std::from_chars(number.data(), number.data() + number.size(), k);
+    const FloatImages& pictures = result->samples.x_0;
+    if (k < 0 || k >= pictures.count)
+      throw RequestError(
+          404, field,
+          fmt::format("{}: job {} has no picture {}", field, reference.substr(0, slash), number));
+    if (pictures.shape.channels > 4) refuse(field, "pictures of so many channels have no file");
+    const Bytes png = png_bytes(to_image(pictures, k));
+    return {"picture.png", {reinterpret_cast<const char*>(png.data()), png.size()}};
+  }
+  FloatImages picture_values(const std::string& field, const std::string& reference,
+                             std::string* name = nullptr) const {
+    const File file = picture(field, reference);
+    if (name != nullptr) *name = file.name;
+    return guarded(
+        field, [&] { return picture_from_bytes(model_, bytes_of(file.bytes), file.name, fit_); });
+  }
+  FloatImages mask(const std::string& reference, std::string& name) const {
+    const File file = picture("mask", reference);
+    name = file.name;
+    return guarded("mask",
+                   [&] { return mask_from_bytes(model_, bytes_of(file.bytes), file.name, fit_); });
+  }
+  Codes codes(const std::string& field, const std::string& reference) const {
+    if (const auto upload = context_.board.find_upload(reference))
+      return guarded(field,
+                     [&] { return codes_from_bytes(bytes_of(upload->bytes), upload->name); });
+    const auto result = result_of(field, reference);
+    if (result->codes.x_T.count == 0) refuse(field, "job " + reference + " encoded nothing");
+    return result->codes;
+  }
+
+ private:
+  template <class Read>
+  static auto guarded(const std::string& field, const Read& read) -> decltype(read()) {
+    try {
+      return read();
+    } catch (const Error& error) {
+      refuse(field, error.what());
+    }
+  }
+  File uploaded(const std::string& field, const std::string& id) const {
+    const auto upload = context_.board.find_upload(id);
+    if (!upload)
+      throw RequestError(404, field,
+                         fmt::format("{}: there is no upload {}; it may be too old", field, id));
+    return {upload->name, upload->bytes};
+  }
+  std::shared_ptr<const JobResult> result_of(const std::string& field,
+                                             const std::string& id) const {
+    const auto entry = context_.board.find(id);
+    if (!entry)
+      throw RequestError(404, field,
+                         fmt::format("{}: there is no job {}; it may be too old", field, id));
+    auto result = context_.board.status(*entry).result;
+    if (!result) throw RequestError(409, field, fmt::format("{}: job {} is not done", field, id));
+    return result;
+  }
+
+  const RequestContext& context_;
+  const Model& model_;
+  const Fit fit_;
+};
+
+End end_of(const WishItem& word, const References& references) {
+  constexpr std::string_view kCodes = "codes:";
+  if (const auto* seed = std::get_if<std::uint64_t>(&word))
+    return {.name = std::to_string(*seed), .seed = *seed};
+  const auto& text = std::get<std::string>(word);
+  if (text.starts_with(kCodes)) {
+    End end{.name = "codes.safetensors",
+            .code = references.codes("ends", text.substr(kCodes.size())).x_T};
+    if (end.code.count != 1) refuse("ends", "codes must be those of one picture");
+    return end;
+  }
+  End end;
+  end.picture = references.picture_values("ends", text, &end.name);
+  return end;
+}
+
+void check_ends(const JobRequest& request, const Model& model, const Plan& plan) {
+  if (request.ends.size() != 2 && request.ends.size() != 4)
+    refuse("ends", fmt::format("must be two or four; got {}", request.ends.size()));
+  FloatImages states = draw_noise(model, 0);
+  for (const End& end : request.ends) {
+    FloatImages values = states;
+    if (end.code.count > 0) values = end.code;
+    check_sample(model, plan,
+                 {.count = 1, .class_choice = request.sample.class_choice, .x_T = values});
+  }
+}
+
+/// Fills in what belongs to the task, and checks it.
+void complete(JobRequest& request, const Wishes& wishes, const References& references,
+              const Model& model) {
+  SampleOptions& options = request.sample;
+  switch (request.task) {
+    case Task::sample:
+    case Task::filmstrip: {
+      if (!wishes.init_image.empty()) {
+        InitImage init{.by = *value_named<InitBy>(wishes.init_by)};
+        init.origin.fit = *value_named<Fit>(wishes.resize);
+        init.images = references.picture_values("init_image", wishes.init_image,
+                                                &init.origin.images.emplace_back());
+        if (!wishes.mask.empty()) init.mask = references.mask(wishes.mask, init.origin.mask);
+        options.init = std::move(init);
+      }
+      const Plan plan = make_plan(model, options.plan);
+      check_sample(model, plan, options);
+      if (request.task == Task::filmstrip) filmstrip_times(plan, request.frames);
+      break;
+    }
+    case Task::interpolate: {
+      for (const WishItem& word : wishes.ends) request.ends.push_back(end_of(word, references));
+      check_ends(request, model, make_plan(model, options.plan));
+      break;
+    }
+    case Task::encode: {
+      std::optional<FloatImages> all;
+      for (const WishItem& word : wishes.pictures) {
+        const auto* id = std::get_if<std::string>(&word);
+        if (id == nullptr) refuse("pictures", "must be ids, which are texts");
+        const FloatImages one = references.picture_values("pictures", *id);
+        all = all ? join(*all, one) : one;
+      }
+      if (!all) refuse("pictures", "is missing");
+      request.pictures = std::move(*all);
+      check_sample(model, make_plan(model, options.plan),
+                   {.count = 1, .class_choice = options.class_choice});
+      break;
+    }
+    case Task::decode: {
+      if (wishes.codes.empty()) refuse("codes", "is missing");
+      request.codes = references.codes("codes", wishes.codes);
+      if (request.codes.tau.empty()) refuse("codes", "the file does not say which steps to take");
+      check_decode(model, request.codes,
+                   {.clip = options.plan.clip, .class_choice = options.class_choice});
+      break;
+    }
+  }
+}
+
+const ModelSource& source_of(const std::string& name, const RequestContext& context) {
+  const ModelSource* source =
+      name.empty() ? &context.shelf.sources().front() : context.shelf.find(name);
+  if (source != nullptr) return *source;
+  throw RequestError(404, "model",
+                     fmt::format("model: there is no model {}; /api/models lists "
+                                 "those that are there",
+                                 name));
+}
+
+JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
+  refuse_contradictions(wishes);
+  const ModelSource& source = source_of(wishes.model, context);
+  const Model& model = source.described;
+  JobRequest request{.task = *value_named<Task>(wishes.task),
+                     .model = source.name,
+                     .preview_every = wishes.preview_every,
+                     .frames = wishes.frames,
+                     .method = wishes.exact ? EncodeMethod::exact : EncodeMethod::euler,
+                     .dequantise = *value_named<Dequantise>(wishes.dequantise)};
+  try {
+    request.sample.plan = plan_of(wishes, model);
+    request.sample.count = wishes.count;
+    request.sample.seed = wishes.seed;
+    request.sample.first_image = wishes.first_image;
+    request.sample.class_choice = classes_of(wishes, model.info());
+    complete(request, wishes, References(context, model, *value_named<Fit>(wishes.resize)), model);
+  } catch (const Error& error) {
+    throw RequestError(400, context.reader.field_in(error.what()), error.what());
+  }
+  const std::int64_t pictures = num_pictures(request);
+  const std::string field = request.task == Task::interpolate ? "frames" : "count";
+  if (pictures > context.limits.pictures)
+    refuse(field, fmt::format("{} pictures are too many; a job may have {}", pictures,
+                              context.limits.pictures));
+  if (result_bytes(request, model.info().shape) > context.limits.kept_bytes / 4)
+    refuse(field, "the result would be too large to be kept; ask for less at once");
+  return request;
+}
+
+}  // namespace
+
+JobRequest parse_job(std::string_view json, const RequestContext& context) {
+  return request_of(context.reader.read_job(json), context);
+}
+
+ImagesRequest parse_images(std::string_view json, const RequestContext& context) {
+  auto [wishes, prompt, size] = context.reader.read_images(json);
+  if (!wishes.has("seed")) wishes.seed = std::random_device()();
+  const ModelInfo& info = source_of(wishes.model, context).described.info();
+  if (info.num_classes > 0 && !prompt.empty()) {
+    const bool is_number =
+        prompt.size() < 8 && prompt.find_first_not_of("0123456789") == std::string::npos;
+    if (!is_number && std::ranges::find(info.class_names, prompt) == info.class_names.end())
+      refuse("prompt", fmt::format("must be a class of the model {}: {}", info.name,
+                                   fmt::join(info.class_names, ", ")));
+    wishes.classes = {is_number ? WishItem(std::uint64_t{std::stoul(prompt)}) : WishItem(prompt)};
+  }
+  if (info.shape.channels > 4) refuse("model", "its pictures have too many channels for a PNG");
+  ImagesRequest request{.job = request_of(wishes, context)};
+  if (size == "auto") return request;
+  constexpr std::int64_t kLargest = 64;
+  const auto size_at = [&](std::int64_t scale) {
+    return fmt::format("{}x{}", scale * info.shape.width, scale * info.shape.height);
+  };
+  while (request.scale <= kLargest && size_at(request.scale) != size) ++request.scale;
+  if (request.scale > kLargest)
+    refuse("size",
+           fmt::format("must be auto, or {} times 1 to {}; got {}", size_at(1), kLargest, size));
+  return request;
+}
+
+}  // namespace ddim::server

@@ -1,0 +1,101 @@
+#include "job_request.h"
+
+#include <fmt/core.h>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace ddim::server {
+namespace {
+
+std::string quoted(const std::string& word) {
+  const bool is_plain = !word.empty() && word.find_first_not_of(
+                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                             "0123456789_-./,:@+=") == std::string::npos;
+  if (is_plain) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+/// Entries that are no flags of the command, or have a place of their own in it.
+constexpr std::array<std::string_view, 9> kNoFlags = {
+    "model", "model_hash", "size", "x_T", "Software", "columns", "scale", "endpoints", "frames"};
+/// What need not be said.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kDefaults = {
+    {{"tau", "linear"},
+     {"sampler", "ddim"},
+     {"eta", "0"},
+     {"clip", "none"},
+     {"precision", "fp32"},
+     {"first_image", "0"},
+     {"strength", "1"},
+     {"init_by", "noise"},
+     {"threshold_max", "inf"}}};
+/// Of the noise that pictures are drawn from, which the codes or ends say.
+constexpr std::array<std::string_view, 3> kOfNoise = {"seed", "first_image", "count"};
+
+template <std::size_t size>
+bool holds(const std::array<std::string_view, size>& names, std::string_view name) {
+  for (const std::string_view one : names)
+    if (one == name) return true;
+  return false;
+}
+
+bool is_default(const std::string& key, const std::string& value) {
+  for (const auto& [name, otherwise] : kDefaults)
+    if (name == key) return value == otherwise;
+  return false;
+}
+
+std::string flag(const std::string& key, const std::string& value) {
+  std::string name = "--" + key;
+  for (char& c : name)
+    if (c == '_') c = '-';
+  return value == "true" ? " " + name : fmt::format(" {} {}", name, quoted(value));
+}
+
+}  // namespace
+
+std::int64_t num_pictures(const JobRequest& request) {
+  switch (request.task) {
+    case Task::interpolate:
+      return request.ends.size() == 4 ? request.frames * request.frames : request.frames;
+    case Task::encode:
+      return request.pictures.count;
+    case Task::decode:
+      return request.codes.x_T.count;
+    default:
+      return request.sample.count;
+  }
+}
+
+std::int64_t result_bytes(const JobRequest& request, const PictureShape& shape) {
+  const std::int64_t pictures =
+      num_pictures(request) * (request.task == Task::filmstrip ? 1 + 2 * request.frames : 1);
+  return pictures * static_cast<std::int64_t>(shape.size() * sizeof(float));
+}
+
+std::string command_of(Task task, const Recipe& recipe, const std::string& place) {
+  std::string command = fmt::format("ddim {}", to_string(task));
+  const bool has_codes = task == Task::interpolate || task == Task::decode;
+  if (task == Task::decode) command += " codes.safetensors";
+  if (const auto ends = recipe.find("endpoints"); ends != recipe.end()) {
+    std::string words = ends->second;
+    for (std::size_t at = 0; (at = words.find(',', at)) != std::string::npos;) words[at] = ' ';
+    command += " " + words;
+  }
+  command += " --model " + quoted(place);
+  for (const auto& [key, value] : recipe) {
+    if (holds(kNoFlags, key) || is_default(key, value)) continue;
+    if (has_codes && (holds(kOfNoise, key) || key == "eta")) continue;
+    if (task == Task::decode && (key == "sampler" || key == "steps")) continue;
+    command += flag(key, value);
+  }
+  if (const auto frames = recipe.find("frames"); frames != recipe.end())
+    command += flag("frames", frames->second);
+  return command + " --out " + (task == Task::encode ? "codes.safetensors" : "picture.png");
+}
+
+}  // namespace ddim::server

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <ddim/data_options.h>
+#include <ddim/encode.h>
+#include <ddim/names.h>
+#include <ddim/sample.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ddim::server {
+
+/// What a job does: the command of this name.
+enum class Task { sample, interpolate, filmstrip, encode, decode };
+
+}  // namespace ddim::server
+
+template <>
+struct ddim::Names<ddim::server::Task> {
+  using Task = server::Task;
+  static constexpr Named<Task> kAll[] = {{Task::sample, "sample"},
+                                         {Task::interpolate, "interpolate"},
+                                         {Task::filmstrip, "filmstrip"},
+                                         {Task::encode, "encode"},
+                                         {Task::decode, "decode"}};
+  static constexpr std::span<const Named<Task>> all() { return kAll; }
+};
+
+namespace ddim::server {
+
+/// A point that interpolation goes through: the noise of a seed, a picture to be encoded, or codes.
+struct End {
+  std::string name;  ///< for the recipe
+  std::optional<std::uint64_t> seed = {};
+  FloatImages picture = {};
+  FloatImages code = {};
+};
+
+/// A job as it was asked for, checked against its model.
+struct JobRequest {
+  Task task = Task::sample;
+  std::string model;
+  SampleOptions sample = {};                  ///< of all tasks: plan, classes, count, seed ...
+  std::int64_t preview_every = 0;             ///< steps; 0: never
+  std::int64_t frames = 8;                    ///< of interpolate and filmstrip
+  std::vector<End> ends = {};                 ///< of interpolate
+  EncodeMethod method = EncodeMethod::euler;  ///< of encode
+  Dequantise dequantise = Dequantise::none;   ///< of encode
+  FloatImages pictures = {};                  ///< of encode
+  Codes codes = {};                           ///< of decode
+};
+
+/// How many pictures it makes.
+std::int64_t num_pictures(const JobRequest& request);
+/// About how much memory its result takes.
+std::int64_t result_bytes(const JobRequest& request, const PictureShape& shape);
+
+/// The `ddim` command that makes the same picture as a recipe says, reading what was uploaded from
+/// files of the names that the recipe has. `place` is --model.
+std::string command_of(Task task, const Recipe& recipe, const std::string& place);
+
+}  // namespace ddim::server

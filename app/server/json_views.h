@@ -1,0 +1,41 @@
+#pragma once
+
+#include <ddim/file_bytes.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "job_board.h"
+#include "model_shelf.h"
+
+namespace ddim::server {
+
+// What clients are told, as JSON of one line.
+
+/// `what`, and the field that is wrong, where it is one.
+std::string error_json(int status, const std::string& field, const std::string& message);
+/// A job, with the addresses of its results and the command that does the same.
+std::string job_json(const Entry& entry, const EntryStatus& status, const ModelSource& source);
+/// Its state alone, for an event.
+std::string state_json(const EntryStatus& status);
+std::string progress_json(const JobStatus& status);
+/// Pictures beside each other in one PNG.
+std::string preview_json(std::int64_t first, const StepPreview& preview);
+/// A picture's recipe, and the command that makes it.
+std::string recipe_json(const Recipe& recipe, const std::string& command);
+std::string upload_json(const Upload& upload);
+std::string models_json(const ModelShelf& shelf);
+/// The answer to /v1/images/generations. `scale` enlarges pixels.
+std::string images_json(const JobResult& result, std::int64_t scale);
+
+/// One line of a log, `time` in ISO 8601.
+std::string access_json(const std::string& time, const std::string& peer, const std::string& method,
+                        const std::string& target, int status, std::int64_t bytes, double ms);
+
+/// Picture k as a PNG with its recipe.
+std::string picture_png(const JobResult& result, std::int64_t k, std::int64_t scale = 1);
+std::string text_of(const Bytes& bytes);
+std::string base64(std::string_view bytes);
+
+}  // namespace ddim::server

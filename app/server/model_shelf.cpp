@@ -1,0 +1,70 @@
+#include "model_shelf.h"
+
+#include <ddim/error.h>
+
+#include <algorithm>
+
+namespace ddim::server {
+
+ModelShelf::ModelShelf(std::vector<ModelSource> sources, std::int64_t keep)
+    : sources_(std::move(sources)), keep_(static_cast<std::size_t>(keep)) {}
+
+const ModelSource* ModelShelf::find(const std::string& name) const {
+  const auto found = std::ranges::find(sources_, name, &ModelSource::name);
+  return found == sources_.end() ? nullptr : &*found;
+}
+
+bool ModelShelf::is_loaded(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(
+      loaded_, [&](const Loaded& one) { return one.name == name && one.model.has_value(); });
+}
+
+std::list<ModelShelf::Loaded>::iterator ModelShelf::find_loaded(const std::string& name) {
+  return std::ranges::find(loaded_, name, &Loaded::name);
+}
+
+std::unique_ptr<ModelShelf::Lease> ModelShelf::lease(const std::string& name,
+                                                     const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  const auto is_free = [](const Loaded& one) { return one.num_leases == 0; };
+  const auto can_go_on = [&] {
+    const auto found = find_loaded(name);
+    if (found != loaded_.end()) return found->model.has_value();  // else another thread loads it
+    return loaded_.size() < keep_ || std::ranges::any_of(loaded_, is_free);
+  };
+  if (!changed_.wait(lock, stop, can_go_on))
+    throw Error(ErrorCode::interrupted, "stopped before the model was loaded");
+  if (const auto found = find_loaded(name); found != loaded_.end()) {
+    loaded_.splice(loaded_.begin(), loaded_, found);
+    ++found->num_leases;
+    return std::make_unique<Lease>(*this, name, *found->model);
+  }
+  if (loaded_.size() >= keep_) {
+    const auto last = std::find_if(loaded_.rbegin(), loaded_.rend(), is_free);
+    loaded_.erase(std::next(last).base());
+  }
+  loaded_.push_front({.name = name, .model = {}, .num_leases = 1});
+  const auto mine = loaded_.begin();
+  lock.unlock();
+  try {
+    Model model = find(name)->load();
+    lock.lock();
+    mine->model = model;
+    changed_.notify_all();
+    return std::make_unique<Lease>(*this, name, std::move(model));
+  } catch (...) {
+    if (!lock.owns_lock()) lock.lock();
+    loaded_.erase(mine);
+    changed_.notify_all();
+    throw;
+  }
+}
+
+void ModelShelf::give_back(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  --find_loaded(name)->num_leases;
+  changed_.notify_all();
+}
+
+}  // namespace ddim::server

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <ddim/model.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace ddim::server {
+
+/// A model that can be asked for.
+struct ModelSource {
+  std::string name;
+  std::string place;            ///< what --model of the command line calls it
+  Model described;              ///< what requests are checked against; it may have no weights
+  std::function<Model()> load;  ///< called when it is first used
+};
+
+/// The models of a server by their names. Weights are loaded at first use, and at most `keep`
+/// models have theirs at any time: the one that was not used for longest makes room, or, while all
+/// are at work, the next one waits. May be used from all threads.
+class ModelShelf {
+ public:
+  ModelShelf(std::vector<ModelSource> sources, std::int64_t keep);
+
+  const std::vector<ModelSource>& sources() const { return sources_; }
+  const ModelSource* find(const std::string& name) const;
+  bool is_loaded(const std::string& name) const;
+
+  /// A model that stays loaded while this lives.
+  class Lease {
+   public:
+    Lease(ModelShelf& shelf, std::string name, Model model)
+        : shelf_(shelf), name_(std::move(name)), model_(std::move(model)) {}
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    ~Lease() { shelf_.give_back(name_); }
+    const Model& model() const { return model_; }
+
+   private:
+    ModelShelf& shelf_;
+    std::string name_;
+    Model model_;
+  };
+  /// Loads it unless it is loaded. Throws what loading throws, and Error(interrupted) when `stop`
+  /// is requested while it waits for room.
+  std::unique_ptr<Lease> lease(const std::string& name, const std::stop_token& stop);
+
+ private:
+  struct Loaded {
+    std::string name;
+    std::optional<Model> model;  ///< none while it is being loaded
+    int num_leases = 0;
+  };
+  void give_back(const std::string& name);
+  std::list<Loaded>::iterator find_loaded(const std::string& name);
+
+  const std::vector<ModelSource> sources_;
+  const std::size_t keep_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::list<Loaded> loaded_;  ///< the last one used first
+};
+
+}  // namespace ddim::server

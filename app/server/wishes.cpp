@@ -1,0 +1,243 @@
+#include "wishes.h"
+
+#include "field_list.h"
+#include "job_request.h"
+#include "request_error.h"
+
+namespace ddim::server {
+namespace {
+
+/// Steps, and other numbers that count steps.
+constexpr std::int64_t kMostSteps = 100'000;
+constexpr std::int64_t kMostFrames = 256;
+constexpr std::size_t kMostListed = 100'000;  // items of a list
+constexpr std::size_t kMostNames = 100;
+constexpr int kDeepest = 4;  // levels of lists and objects
+/// Fields of OpenAI's that mean nothing here.
+constexpr const char* kNotLookedAt[] = {"quality",    "style",      "user",
+                                        "background", "moderation", "output_format"};
+
+void set_tau(const Field& field, const Json& value, Wishes& wishes) {
+  if (value.is_string()) {
+    const auto kind = value_named<TauKind>(value.get<std::string>());
+    if (!kind)
+      refuse(field.name, fmt::format("must be a list of numbers, or one of the names that "
+                                     "/api/models lists; got {}",
+                                     found(value)));
+    wishes.tau = *kind;
+    return;
+  }
+  if (!value.is_array() || value.empty() || value.size() > kMostListed)
+    refuse(field.name, "must be a name or a list of numbers; got " + found(value));
+  std::vector<double> list;
+  for (const Json& t : value) {
+    if (!t.is_number() ||
+        !(t.get<double>() >= 0.0 && t.get<double>() < static_cast<double>(kMostSteps)))
+      refuse(field.name, "must be numbers from 0 on; got " + found(t));
+    list.push_back(t.get<double>());
+  }
+  wishes.tau = std::move(list);
+}
+
+void set_null_class(const Field& field, const Json& value, Wishes& wishes) {
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 1'000'000)
+    refuse(field.name, "must be a class, a number from 0 to 1000000; got " + found(value));
+  wishes.null_class = value.get<std::int64_t>();
+}
+
+void add_plan_fields(FieldList& list) {
+  list.integer("steps", &Wishes::steps, 1, kMostSteps, "Number of sampling steps, 1 to T");
+  list.add(
+      "tau",
+      {{"description", "Training steps to visit: a name that /api/models lists, or rising numbers"},
+       {"oneOf",
+        Json::array(
+            {{{"type", "string"}},
+             {{"type", "array"}, {"items", {{"type", "number"}}}, {"maxItems", kMostListed}}})},
+       {"default", "linear"}},
+      set_tau);
+  list.choice("as", &Wishes::as, {"paper", "diffusers"},
+              "Sampling convention: the paper's, or that of the model's scheduler file");
+  list.choice<Sampler>("sampler", &Wishes::sampler, "Sampler");
+  list.number("eta", &Wishes::eta, 0, 1000,
+              "Noise added in each step by ddim and euler: 0 is DDIM, 1 is DDPM");
+  list.truth("sigma_hat", &Wishes::sigma_hat, "DDPM's larger variance instead of eta");
+  list.choice<Clip>("clip", &Wishes::clip, "What becomes of the predicted x_0 in each step");
+  list.number("clip_range", &Wishes::clip_range, 0, 1e6, "Clamp x_0 to [-R, R]");
+  list.number("threshold", &Wishes::threshold, 0, 1, "Quantile of |x_0| for dynamic thresholds");
+  list.number("threshold_max", &Wishes::threshold_max, 1, 1e6, "Upper limit of the threshold");
+  list.choice<FinalAlpha>("final_alpha", &Wishes::final_alpha, "Where the last step leads");
+  list.integer("steps_offset", &Wishes::steps_offset, 0, kMostSteps,
+               "Added to each step of tau diffusers-leading");
+  list.number("tolerance", &Wishes::tolerance, 0, 1000, "Error of a step, of sampler adaptive");
+}
+
+/// Of every request that draws or encodes: which pictures.
+void add_picture_fields(FieldList& list, const Limits& limits) {
+  list.integer("count", &Wishes::count, 1, limits.pictures, "Number of pictures");
+  list.integer("seed", &Wishes::seed, 0, std::numeric_limits<std::uint64_t>::max(),
+               "Random seed; picture k of a seed is always the same");
+  list.integer("first_image", &Wishes::first_image, 0, std::numeric_limits<std::uint32_t>::max(),
+               "Number of the first picture");
+  list.items("class", &Wishes::classes, 1024, "integer",
+             "Class number or name, or several in turn, of a model that has classes");
+  list.number("guidance", &Wishes::guidance, -1000, 1000,
+              "Classifier-free guidance; 1 is none, others cost two network calls a step");
+  list.add("null_class",
+           {{"type", "integer"},
+            {"description", "The class that stands for none"},
+            {"minimum", 0},
+            {"maximum", 1'000'000}},
+           set_null_class);
+}
+
+void add_job_fields(FieldList& list, const Limits& limits) {
+  list.choice<Task>("task", &Wishes::task, "What to do");
+  list.text("model", &Wishes::model, "A model that /api/models lists; default: the first");
+  add_plan_fields(list);
+  add_picture_fields(list, limits);
+  const std::string reference = ": the id of an upload, or JOB/K, picture K of a job";
+  list.text("init_image", &Wishes::init_image, "Picture to start from" + reference);
+  list.text("mask", &Wishes::mask, "White is drawn anew, black is kept" + reference);
+  list.number("strength", &Wishes::strength, 0, 1, "Fraction of the steps, with init_image");
+  list.choice<InitBy>("init_by", &Wishes::init_by, "How init_image becomes the first state");
+  list.choice<Fit>("resize", &Wishes::resize, "How uploads of another size fit the model");
+  list.items("ends", &Wishes::ends, 4, "integer",
+             "Of interpolate: two or four seeds, or pictures" + reference +
+                 ", or codes:ID with that of an upload or of a job that encoded one picture");
+  list.integer("frames", &Wishes::frames, 2, kMostFrames,
+               "Of interpolate and filmstrip: pictures in a line, or frames of the film");
+  list.items("pictures", &Wishes::pictures, 64, "string", "Of encode" + reference);
+  list.truth("exact", &Wishes::exact, "Of encode: undo the decoder's steps one by one");
+  list.choice<Dequantise>("dequantise", &Wishes::dequantise, "Of encode: noise below a grey level");
+  list.text("codes", &Wishes::codes, "Of decode: the id of an upload or of a job that encoded");
+  list.integer("preview_every", &Wishes::preview_every, 0, kMostSteps,
+               "Send a preview of the pictures every so many steps; 0: never");
+}
+
+Json parse_object(std::string_view text) {
+  std::size_t num_names = 0;
+  const auto refuse_hostile = [&num_names](int depth, Json::parse_event_t event, Json&) {
+    using Event = Json::parse_event_t;
+    const bool is_opened = event == Event::object_start || event == Event::array_start;
+    if (is_opened && depth >= kDeepest)
+      throw RequestError(400, "body", fmt::format("body: more than {} levels of JSON", kDeepest));
+    if (event == Event::key && ++num_names > kMostNames)
+      throw RequestError(400, "body", fmt::format("body: more than {} fields", kMostNames));
+    return true;
+  };
+  Json json;
+  try {
+    json = Json::parse(text, refuse_hostile);
+  } catch (const Json::exception& error) {
+    const std::string why = std::string(error.what()).substr(0, 200);  // with what it had read
+    throw RequestError(400, "body", fmt::format("body: must be JSON: {}", why));
+  }
+  if (!json.is_object()) refuse("body", "must be a JSON object; got " + found(json));
+  return json;
+}
+
+void read(const Json& json, const FieldList& list, Wishes& wishes) {
+  for (const auto& [name, value] : json.items()) {
+    const Field* field = list.find(name);
+    if (field == nullptr) {
+      if (name.empty()) refuse("body", "has a field without a name");
+      const std::string shown = name.substr(0, 60);
+      throw RequestError(
+          400, shown,
+          fmt::format("{}: no such field; there are {}", shown, fmt::join(list.names(), ", ")));
+    }
+    field->set(value, wishes);
+    wishes.given.insert(name);
+  }
+}
+
+void add_images_fields(FieldList& list, const Limits& limits) {
+  list.text("model", &Wishes::model, "A model that /api/models lists; default: the first");
+  list.integer("n", &Wishes::count, 1, std::min<std::int64_t>(limits.pictures, 64),
+               "Number of pictures");
+  list.integer("seed", &Wishes::seed, 0, std::numeric_limits<std::uint64_t>::max(),
+               "Random seed; default: another each time");
+  list.integer("steps", &Wishes::steps, 1, kMostSteps, "Number of sampling steps, 1 to T");
+  list.number("guidance", &Wishes::guidance, -1000, 1000, "Classifier-free guidance");
+}
+
+}  // namespace
+
+void refuse(const std::string& field, const std::string& message) {
+  throw RequestError(400, field, fmt::format("{}: {}", field, message));
+}
+
+struct WishReader::Fields {
+  FieldList job, images;
+};
+
+WishReader::WishReader(const Limits& limits)
+    : fields_([&] {
+        auto fields = std::make_unique<Fields>();
+        add_job_fields(fields->job, limits);
+        add_images_fields(fields->images, limits);
+        return fields;
+      }()) {}
+
+WishReader::~WishReader() = default;
+
+Wishes WishReader::read_job(std::string_view json) const {
+  Wishes wishes;
+  read(parse_object(json), fields_->job, wishes);
+  return wishes;
+}
+
+ImagesWishes WishReader::read_images(std::string_view text) const {
+  Json json = parse_object(text);
+  const auto take = [&json](const char* name, const std::string& otherwise) {
+    if (!json.contains(name)) return otherwise;
+    std::string word = text_in(name, json[name]);
+    json.erase(name);
+    return word;
+  };
+  if (!json.contains("prompt")) refuse("prompt", "is missing");
+  ImagesWishes images;
+  images.prompt = take("prompt", "");
+  images.size = take("size", "auto");
+  if (take("response_format", "b64_json") != "b64_json")
+    refuse("response_format", "must be b64_json");
+  for (const char* name : kNotLookedAt) take(name, "");
+  read(json, fields_->images, images.job);
+  return images;
+}
+
+std::string WishReader::field_in(const std::string& message) const {
+  std::string word;
+  for (const char c : message + " ") {
+    if ((c >= 'a' && c <= 'z') || c == '_') {
+      word += c;
+      continue;
+    }
+    if (fields_->job.find(word) != nullptr) return word;
+    if (word == "classes") return "class";
+    word.clear();
+  }
+  return "steps";
+}
+
+Json WishReader::job_schema() const {
+  return {{"type", "object"},
+          {"additionalProperties", false},
+          {"properties", fields_->job.properties()}};
+}
+
+Json WishReader::images_schema() const {
+  Json properties = fields_->images.properties();
+  properties["prompt"] = text_schema("A class of the model, where it has classes; else any text");
+  properties["size"] = text_schema("auto, or WIDTHxHEIGHT: the model's own size times 1 to 64");
+  properties["response_format"] = {{"type", "string"}, {"enum", Json::array({"b64_json"})}};
+  for (const char* name : kNotLookedAt)
+    properties[name] = {{"type", "string"}, {"description", "Not looked at"}};
+  return {{"type", "object"},
+          {"additionalProperties", false},
+          {"required", Json::array({"prompt"})},
+          {"properties", properties}};
+}
+
+}  // namespace ddim::server

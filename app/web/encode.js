@@ -1,0 +1,164 @@
+// Encode: a picture becomes the noise that it would be drawn from, and comes back; or a part of it is drawn anew.
+import { element, say, seconds, statusLine } from './dom.js';
+import { upload } from './api.js';
+import { place, run, Tile } from './pictures.js';
+import { randomSeed, Settings, shared } from './settings.js';
+
+export const title = 'Encode and mend';
+
+export function build(panel) {
+  const settings = new Settings(['class', 'steps'], { steps: 50 });
+  const status = statusLine();
+  const file = element('input', { type: 'file', accept: 'image/*', id: 'picture-file' });
+  const drop = element('div', { class: 'drop label' }, element('label', { for: 'picture-file' }, 'Drop a picture here, or choose one'), file);
+  const noisy = element('input', { type: 'checkbox', checked: true });
+  const encode = element('button', { class: 'main', disabled: true }, 'Encode it and decode it again');
+  const form = element('form', { class: 'card', 'aria-label': 'What to encode' }, drop, settings.box,
+    element('label', { class: 'inline', title: 'Pictures of 256 levels become continuous, as the network was trained' }, noisy,
+      'Add noise below a grey level first'), encode);
+
+  const canvas = element('canvas', { class: 'big crisp pad', tabindex: 0, role: 'img',
+    'aria-label': 'The picture. Paint over what is to be drawn anew; with the keyboard move by arrows and paint by the space bar.' });
+  const own = element('figure', { hidden: true }, canvas, element('figcaption', {}, 'Your picture; paint over what is to be drawn anew'));
+  const code = element('div', {}), back = element('div', {});
+  const codeFigure = element('figure', { hidden: true }, code, element('figcaption', {}, 'Its code, x_T'));
+  const backFigure = element('figure', { hidden: true }, back, element('figcaption', {}, 'The code, decoded'));
+  const brush = element('input', { type: 'range', min: 1, max: 12, value: 3, id: 'brush' });
+  const mend = element('button', { type: 'button', disabled: true }, 'Draw the painted part anew');
+  const clear = element('button', { type: 'button', class: 'quiet' }, 'Remove the paint');
+  const tools = element('div', { class: 'label tools', hidden: true }, element('label', { for: 'brush' }, 'Brush'), brush,
+    element('div', { class: 'row' }, mend, clear));
+  const mended = element('div', { class: 'tiles' });
+  panel.append(form, element('div', { class: 'results' },
+    element('p', { class: 'intro' }, 'With eta 0 sampling can be run backwards: a picture becomes a code, and the code becomes nearly ' +
+      'the same picture; the more steps, the nearer. What is changed in between is up to you: decode with another class, or walk from it.'),
+    status.line, element('div', { class: 'beside' }, own, codeFigure, backFigure), tools, mended));
+
+  let picture = null, mask = null, image = null, at = [0, 0];
+
+  function paintPicture() {
+    const { width, height } = canvas;
+    const context = canvas.getContext('2d');
+    context.drawImage(image, 0, 0, width, height);
+    context.fillStyle = 'rgb(255 80 80 / .6)';
+    mask.forEach((painted, k) => { if (painted) context.fillRect(k % width, Math.floor(k / width), 1, 1); });
+    mend.disabled = !mask.includes(1) || !mask.includes(0);
+  }
+  function paint(x, y) {
+    const radius = Number(brush.value) - 0.5;
+    for (let v = 0; v < canvas.height; ++v)
+      for (let u = 0; u < canvas.width; ++u)
+        if ((u - x) ** 2 + (v - y) ** 2 <= radius ** 2) mask[v * canvas.width + u] = 1;
+    paintPicture();
+  }
+  const point = (event) => {
+    if (!image || (event.type === 'pointermove' && !event.buttons)) return;
+    const box = canvas.getBoundingClientRect();
+    paint(Math.floor((event.clientX - box.left) / box.width * canvas.width),
+      Math.floor((event.clientY - box.top) / box.height * canvas.height));
+  };
+  canvas.addEventListener('pointerdown', point);
+  canvas.addEventListener('pointermove', point);
+  canvas.addEventListener('keydown', (event) => {
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    if (!image || !(event.key in moves || event.key === ' ')) return;
+    event.preventDefault();
+    if (event.key === ' ') return paint(...at);
+    at = at.map((place, k) => Math.max(0, Math.min([canvas.width, canvas.height][k] - 1, place + moves[event.key][k])));
+    paintPicture();
+    const context = canvas.getContext('2d');
+    context.strokeStyle = '#f00';
+    context.strokeRect(at[0] - 0.5, at[1] - 0.5, 2, 2);
+  });
+  clear.addEventListener('click', () => { mask.fill(0); paintPicture(); });
+
+  /** A picture with an id of the server, or one that is uploaded when it is needed. */
+  async function take({ id, url, blob, name }) {
+    const loaded = new Image();
+    loaded.src = url ?? URL.createObjectURL(blob);
+    try {
+      await loaded.decode();
+    } catch {
+      return status.fail('This is no picture that the browser can show.');
+    }
+    picture = { id, blob, name };
+    const { width, height } = shared.model;
+    Object.assign(canvas, { width, height });
+    canvas.style.setProperty('--aspect', `${width} / ${height}`);
+    image = fitted(loaded, width, height);
+    mask = new Uint8Array(width * height);
+    at = [Math.floor(width / 2), Math.floor(height / 2)];
+    own.hidden = tools.hidden = false;
+    codeFigure.hidden = backFigure.hidden = true;
+    mended.replaceChildren();
+    encode.disabled = false;
+    status.show('');
+    paintPicture();
+  }
+  /** The largest centred part of the model's proportions, as the server does it. */
+  function fitted(loaded, width, height) {
+    const scale = Math.max(width / loaded.width, height / loaded.height);
+    const copy = element('canvas', { width, height });
+    copy.getContext('2d').drawImage(loaded, (width - loaded.width * scale) / 2, (height - loaded.height * scale) / 2,
+      loaded.width * scale, loaded.height * scale);
+    return copy;
+  }
+  const reference = async () => picture.id ??= await upload(picture.blob, picture.name);
+  file.addEventListener('change', () => {
+    if (file.files[0]) take({ blob: file.files[0], name: file.files[0].name });
+  });
+
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    encode.disabled = true;
+    try {
+      const fields = settings.fields();
+      const show = async (job, box, label) => {
+        const tile = new Tile(label);
+        box.replaceChildren(tile.button);
+        await tile.finish(job.job, 0);
+        box.parentElement.hidden = false;
+      };
+      const encoded = await run({ ...fields, task: 'encode', pictures: [await reference()], resize: 'crop-resize',
+        dequantise: noisy.checked ? 'uniform' : 'none' }, status, [], { what: 'Encoding' });
+      if (encoded) {
+        await show(encoded, code, 'Code');
+        const { steps, ...rest } = fields;
+        const decoded = await run({ ...rest, task: 'decode', codes: encoded.job.id }, status, [], { what: 'Decoding' });
+        if (decoded) {
+          await show(decoded, back, 'Decoded');
+          const { variance } = encoded.results.statistics;
+          status.show(`${steps} steps each way, ${seconds(encoded.seconds + decoded.seconds)}. The code's variance is ${variance.value.toFixed(3)}; that of noise is 1.`);
+          say('The picture is encoded and decoded.');
+        }
+      }
+    } catch (error) {
+      status.fail(error.message);
+    }
+    encode.disabled = false;
+  });
+
+  mend.addEventListener('click', async () => {
+    mend.disabled = true;
+    try {
+      const { width, height } = canvas;
+      const black = element('canvas', { width, height });
+      const context = black.getContext('2d');
+      context.fillRect(0, 0, width, height);
+      context.fillStyle = '#fff';
+      mask.forEach((painted, k) => { if (painted) context.fillRect(k % width, Math.floor(k / width), 1, 1); });
+      const blob = await new Promise((resolve) => black.toBlob(resolve, 'image/png'));
+      const fields = { ...settings.fields(), count: 4, seed: randomSeed(), preview_every: 4, resize: 'crop-resize',
+        init_image: await reference(), mask: await upload(blob, 'mask.png') };
+      const job = await run(fields, status, place(mended, 4, (k) => `Mended ${k + 1}`), { what: 'Mending' });
+      if (job) {
+        status.show(`Four ways to mend it, in ${seconds(job.results.sampling_seconds)}.`);
+        say('The pictures are mended.');
+      }
+    } catch (error) {
+      status.fail(error.message);
+    }
+    paintPicture();
+  });
+  return { refresh: () => settings.refresh(), take };
+}

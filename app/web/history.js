@@ -1,0 +1,60 @@
+// What was drawn before, kept in the browser as small pictures with their recipes.
+import { byId, element } from './dom.js';
+import { openViewer } from './viewer.js';
+
+const kKey = 'ddim-history';
+const kMost = 48;
+
+const stored = () => {
+  try { return JSON.parse(localStorage.getItem(kKey)) ?? []; } catch { return []; }
+};
+
+function store(entries) {
+  for (let most = kMost; most > 0; most = Math.floor(most / 2)) {
+    try {
+      localStorage.setItem(kKey, JSON.stringify(entries.slice(0, most)));
+      return;
+    } catch { /* no room: keep fewer */ }
+  }
+}
+
+const dataUrl = (blob) => new Promise((resolve) => {
+  const reader = new FileReader();
+  reader.onload = () => resolve(reader.result);
+  reader.readAsDataURL(blob);
+});
+
+export async function remember(tile) {
+  const [picture, details] = await Promise.all([dataUrl(tile.blob), tile.details()]);
+  if (picture.length > 100000) return;
+  store([{ picture, ...details }, ...stored().filter((entry) => entry.picture !== picture)]);
+  showHistory();
+}
+
+export function showHistory() {
+  const entries = stored();
+  byId('history').hidden = entries.length === 0;
+  byId('history-list').replaceChildren(...entries.map((entry) => {
+    const image = element('img', { alt: '', class: 'crisp' });
+    image.src = entry.picture;
+    const label = `Seed ${entry.recipe.seed}, ${entry.recipe.steps ?? entry.recipe.sampler} steps`;
+    return element('button', { type: 'button', title: label, 'aria-label': label,
+      onclick: () => openViewer({
+        label, image,
+        details: async () => entry,
+        get blob() { return fetchBlob(entry.picture); },
+        reference: null,
+      }) }, image);
+  }));
+}
+
+/** Without a request: the page may not fetch data. */
+function fetchBlob(url) {
+  const bytes = Uint8Array.from(atob(url.split(',')[1]), (letter) => letter.charCodeAt(0));
+  return new Blob([bytes], { type: 'image/png' });
+}
+
+byId('history-clear').addEventListener('click', () => {
+  localStorage.removeItem(kKey);
+  showHistory();
+});

@@ -1,0 +1,136 @@
+// The page: tabs, the model, themes, and pictures that are dropped on it.
+import { byId, element, say } from './dom.js';
+import { getJson, onComeback } from './api.js';
+import { shared } from './settings.js';
+import { showHistory } from './history.js';
+import { actions } from './viewer.js';
+import { isRecipe, pngText } from './png.js';
+import * as draw from './draw.js';
+import * as compare from './compare.js';
+import * as walk from './walk.js';
+import * as encode from './encode.js';
+import * as film from './film.js';
+
+const kTabs = { draw, compare, walk, encode, film };
+const tabs = {};
+
+function openTab(name, focus = false) {
+  for (const [each, tab] of Object.entries(tabs)) {
+    const isOpen = each === name;
+    tab.button.setAttribute('aria-selected', String(isOpen));
+    tab.button.tabIndex = isOpen ? 0 : -1;
+    tab.panel.hidden = !isOpen;
+  }
+  tabs[name].button.scrollIntoView({ block: 'nearest', inline: 'center' });
+  if (focus) tabs[name].button.focus();
+  history.replaceState(null, '', `#${name}`);
+}
+
+function buildTabs() {
+  const names = Object.keys(kTabs);
+  for (const name of names) {
+    const button = element('button', { type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `panel-${name}`,
+      onclick: () => openTab(name) }, kTabs[name].title);
+    const panel = element('section', { class: 'panel', role: 'tabpanel', id: `panel-${name}`, 'aria-labelledby': `tab-${name}`, hidden: true });
+    byId('tabs').append(button);
+    byId('panels').append(panel);
+    tabs[name] = { button, panel, ...kTabs[name].build(panel) };
+  }
+  byId('tabs').addEventListener('keydown', (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const open = names.findIndex((name) => !tabs[name].panel.hidden);
+    openTab(names[(open + step + names.length) % names.length], true);
+  });
+}
+
+function chooseModel(name) {
+  shared.model = shared.models.find((model) => model.name === name) ?? shared.models[0];
+  Object.values(tabs).forEach((tab) => tab.refresh());
+}
+
+async function loadModels() {
+  const { models, choices } = await getJson('api/models');
+  const before = byId('model').value;
+  Object.assign(shared, { models, choices });
+  byId('model').replaceChildren(...models.map((model) =>
+    element('option', { value: model.name }, `${model.name}, ${model.width}×${model.height}`)));
+  if (models.some((model) => model.name === before)) byId('model').value = before;
+  chooseModel(byId('model').value);
+}
+
+function setTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+}
+
+async function takeFile(file) {
+  const text = await pngText(file).catch(() => null);
+  if (isRecipe(text) && !text.endpoints) {
+    openTab('draw');
+    tabs.draw.use(text);
+    say('The settings of the picture are set.');
+  } else {
+    openTab('encode');
+    tabs.encode.take({ blob: file, name: file.name });
+  }
+}
+
+function listenForFiles() {
+  const hasFiles = (event) => event.dataTransfer?.types.includes('Files');
+  addEventListener('dragover', (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    document.body.classList.add('dragging');
+  });
+  addEventListener('dragleave', (event) => { if (!event.relatedTarget) document.body.classList.remove('dragging'); });
+  addEventListener('drop', (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    document.body.classList.remove('dragging');
+    const onEncode = event.target.closest?.('#panel-encode');
+    const file = event.dataTransfer.files[0];
+    if (!file) return;
+    if (onEncode) tabs.encode.take({ blob: file, name: file.name });
+    else takeFile(file);
+  });
+}
+
+Object.assign(actions, {
+  use(recipe) { openTab('draw'); tabs.draw.use(recipe); },
+  from(picture) { openTab('draw'); tabs.draw.goOnFrom(picture); },
+  encode(picture) { openTab('encode'); tabs.encode.take(picture); },
+});
+
+setTheme(localStorage.getItem('ddim-theme'));
+byId('theme').addEventListener('click', () => {
+  const root = document.documentElement;
+  const isDark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+  setTheme(isDark ? 'light' : 'dark');
+  localStorage.setItem('ddim-theme', root.dataset.theme);
+});
+byId('model').addEventListener('change', () => chooseModel(byId('model').value));
+byId('key-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  sessionStorage.setItem('ddim-key', byId('key').value);
+  byId('key-form').hidden = true;
+  start();
+});
+
+async function start() {
+  try {
+    await loadModels();
+    document.body.dataset.ready = '';
+  } catch (error) {
+    if (error.status !== 0 && error.status !== 401) {
+      byId('gone').hidden = false;
+      byId('gone').textContent = error.message;
+    }
+  }
+}
+
+buildTabs();
+openTab(location.hash.slice(1) in tabs ? location.hash.slice(1) : 'draw');
+listenForFiles();
+showHistory();
+onComeback(start);
+start();

@@ -1,0 +1,99 @@
+// Pictures of a job: as they form, and when they are done.
+import { element } from './dom.js';
+import { Job, fileBlob, getJson, upload } from './api.js';
+import { shared } from './settings.js';
+import { remember } from './history.js';
+import { openViewer } from './viewer.js';
+
+/** Where a picture will be: a button that shows previews, then the picture, and enlarges it. */
+export class Tile {
+  constructor(label) {
+    const { width, height } = shared.model;
+    this.label = label;
+    this.canvas = element('canvas', { width, height });
+    this.button = element('button', { type: 'button', class: 'tile forming', 'aria-label': `${label}, forming`, disabled: true }, this.canvas);
+    this.button.style.setProperty('--aspect', `${width} / ${height}`);
+    this.button.addEventListener('click', () => openViewer(this));
+  }
+  /** Picture k of a row of pictures. */
+  draw(image, k) {
+    const { width, height } = this.canvas;
+    this.canvas.getContext('2d').drawImage(image, k * width, 0, width, height, 0, 0, width, height);
+  }
+  async finish(job, k, { frame } = {}) {
+    this.source = { job, k, frame };
+    const file = frame ? `frames/${frame}/${k}.png` : `pictures/${k}.png`;
+    this.blob = await fileBlob(job.url(file));
+    const image = element('img', { alt: '' });
+    image.src = URL.createObjectURL(this.blob);
+    await image.decode().catch(() => {});
+    this.canvas.replaceWith(image);
+    this.image = image;
+    this.button.disabled = false;
+    this.button.classList.remove('forming');
+    this.button.setAttribute('aria-label', `${this.label}, enlarge`);
+  }
+  /** What the server knows of it. */
+  async details() { return getJson(this.source.job.url(`pictures/${this.source.k}.json`)); }
+  /** Its id as the server's jobs call it; from what is here when the server has forgotten it. */
+  async reference() {
+    try {
+      await getJson(`api/jobs/${this.source.job.id}`);
+      return `${this.source.job.id}/${this.source.k}`;
+    } catch {
+      return upload(this.blob, 'picture.png');
+    }
+  }
+}
+
+/**
+ * Runs a job with a status line and tiles (which may be none); the description of the job when it is done, or null when it
+ * failed or was cancelled, which the line says.
+ */
+export async function run(fields, status, tiles, { what = 'Drawing', keep = true } = {}) {
+  let job;
+  try {
+    status.show('Asking the server', null);
+    job = await Job.start(fields);
+    status.stop.hidden = false;
+    status.stop.onclick = () => job.cancel();
+    const described = await job.follow({
+      state: (state) => {
+        if (state.state === 'waiting' && state.waiting_before > 0)
+          status.show(`Waiting; before it: ${state.waiting_before}`, null);
+        else if (state.state === 'running') status.show(what, null);
+      },
+      progress: (progress) => status.show(
+        `${what}: ${progress.seconds_left === undefined ? '' : `${progress.seconds_left.toFixed(1)} s left`}`,
+        progress.evaluations_done / progress.evaluations),
+      preview: async (preview) => {
+        const image = new Image();
+        image.src = `data:image/png;base64,${preview.png}`;
+        await image.decode();
+        for (let k = 0; k < preview.count; ++k)
+          if (tiles[preview.first + k]?.canvas.isConnected) tiles[preview.first + k].draw(image, k);
+      },
+    });
+    if (described.state === 'failed') throw new Error(described.error.message);
+    if (described.state === 'cancelled') {
+      status.fail('Cancelled.');
+      return null;
+    }
+    await Promise.all(tiles.map((tile, k) => tile.finish(job, k)));
+    if (keep) tiles.slice(0, 16).forEach((tile) => remember(tile));
+    return { ...described, job };
+  } catch (error) {
+    status.fail(error.message);
+    return null;
+  } finally {
+    status.stop.hidden = true;
+  }
+}
+
+/** Puts tiles into a box, in place of what is there. */
+export function place(box, count, label = (k) => `Picture ${k + 1}`) {
+  const tiles = Array.from({ length: count }, (_, k) => new Tile(label(k)));
+  box.classList.toggle('few', count <= 4);
+  box.replaceChildren(...tiles.map((tile) => tile.button));
+  return tiles;
+}

@@ -1,0 +1,155 @@
+// The settings of a run as a form: model, steps, sampler, seed. Each tab has one.
+import { element } from './dom.js';
+
+export const shared = { models: [], choices: {}, model: null };
+
+const kTakesEta = ['ddim', 'euler'];
+let numControls = 0;
+
+export function randomSeed() { return crypto.getRandomValues(new Uint32Array(1))[0] % 1000000; }
+
+function labelled(text, control, ...more) {
+  control.id ||= `control-${++numControls}`;
+  return element('div', { class: 'label' }, element('label', { for: control.id }, text), more.length ? more[0] : control);
+}
+
+/** A slider and a number that move together. */
+function sliderNumber(name, text, { min, max, step, value, sliderMax }) {
+  const number = element('input', { type: 'number', name, min, max, step, value, required: true });
+  const slider = element('input', { type: 'range', min, max: sliderMax ?? max, step, value, 'aria-label': `${text}, slider` });
+  slider.addEventListener('input', () => { number.value = slider.value; });
+  number.addEventListener('input', () => { slider.value = number.value; });
+  const box = labelled(text, number, element('div', { class: 'pair' }, slider, number));
+  return { box, number, set(to) { number.value = to; slider.value = to; }, disable(off) { number.disabled = slider.disabled = off; } };
+}
+
+/** `wants` lists which fields there are. */
+export class Settings {
+  constructor(wants, { steps = 20, count = 8, max = 64 } = {}) {
+    this.wants = new Set(wants);
+    this.box = element('div', { class: 'label' });
+    this.box.style.gap = '.8rem';
+    this.rest = {};
+    const more = element('div', {});
+    if (this.has('class')) {
+      this.classes = element('select', { name: 'class' });
+      this.classBox = labelled('Class', this.classes);
+      this.guidance = sliderNumber('guidance', 'Guidance', { min: 0, max: 20, step: 0.1, value: 1, sliderMax: 8 });
+      this.box.append(this.classBox, this.guidance.box);
+    }
+    if (this.has('steps')) {
+      this.steps = sliderNumber('steps', 'Steps', { min: 1, max: 1000, step: 1, value: steps, sliderMax: 100 });
+      this.box.append(this.steps.box);
+    }
+    if (this.has('count')) {
+      this.count = sliderNumber('count', 'Pictures', { min: 1, max, step: 1, value: count, sliderMax: Math.min(max, 32) });
+      this.box.append(this.count.box);
+    }
+    if (this.has('seed')) this.addSeed();
+    if (this.has('sampler')) {
+      this.sampler = element('select', { name: 'sampler', onchange: () => this.refresh() });
+      this.eta = sliderNumber('eta', 'Noise in each step (eta)', { min: 0, max: 1, step: 0.01, value: 0 });
+      this.tau = element('select', { name: 'tau' });
+      more.append(labelled('Sampler', this.sampler), this.eta.box, labelled('Which steps (tau)', this.tau));
+    }
+    if (this.has('clip')) {
+      this.clip = element('select', { name: 'clip' });
+      more.append(labelled('Clipping of predicted x_0', this.clip));
+    }
+    if (more.children.length) this.box.append(element('details', {}, element('summary', {}, 'Sampler and more'), more));
+  }
+  has(name) { return this.wants.has(name); }
+
+  addSeed() {
+    this.seed = element('input', { type: 'number', name: 'seed', min: 0, max: Number.MAX_SAFE_INTEGER, step: 1, value: 0, required: true, class: 'wide' });
+    this.lock = element('input', { type: 'checkbox', name: 'lock' });
+    const dice = element('button', { type: 'button', title: 'Another seed', 'aria-label': 'Another seed',
+      onclick: () => { this.seed.value = randomSeed(); } }, '⚄');
+    this.box.append(labelled('Seed', this.seed, element('div', { class: 'row' }, this.seed, dice,
+      element('label', { class: 'inline', title: 'Draw with the same seed again' }, this.lock, 'Keep'))));
+    this.fresh = true;  // a seed that was typed in counts once, and one that was drawn is followed by another
+    this.seed.addEventListener('input', () => { this.fresh = true; });
+    dice.addEventListener('click', () => { this.fresh = true; });
+  }
+
+  /** What depends on the model. */
+  refresh() {
+    const model = shared.model;
+    const fill = (select, names) => {
+      const before = select.value;
+      select.replaceChildren(...names.map((name) => element('option', { value: name }, name)));
+      if (names.includes(before)) select.value = before;
+    };
+    if (this.sampler) {
+      if (!this.sampler.options.length) {
+        fill(this.sampler, shared.choices.sampler);
+        fill(this.tau, shared.choices.tau);
+      }
+      this.eta.disable(!kTakesEta.includes(this.sampler.value));
+      this.tau.disabled = this.sampler.value === 'adaptive';
+      this.steps?.disable(this.sampler.value === 'adaptive');
+    }
+    if (this.clip && !this.clip.options.length) fill(this.clip, shared.choices.clip);
+    if (this.steps) this.steps.number.max = model.T;
+    if (this.classes) {
+      const names = Array.from({ length: model.num_classes }, (_, k) => k).filter((k) => k !== model.null_class);
+      this.classBox.hidden = this.guidance.box.hidden = names.length === 0;
+      this.classes.replaceChildren(
+        ...names.length ? [element('option', { value: 'all' }, 'All in turn')] : [],
+        ...names.map((k) => element('option', { value: k }, model.class_names[k] ?? `Class ${k}`)));
+    }
+  }
+
+  /** The fields of a request. Takes another seed unless it is kept. */
+  fields() {
+    const fields = { model: shared.model.name, ...this.rest };
+    if (this.steps && !this.steps.number.disabled) fields.steps = Number(this.steps.number.value);
+    if (this.count) fields.count = Number(this.count.number.value);
+    if (this.sampler) {
+      fields.sampler = this.sampler.value;
+      if (!this.eta.number.disabled && Number(this.eta.number.value) !== 0) fields.eta = Number(this.eta.number.value);
+      if (!this.tau.disabled) fields.tau = this.tau.value;
+    }
+    if (this.clip && this.clip.value !== 'none') fields.clip = this.clip.value;
+    if (this.classes && shared.model.num_classes) {
+      fields.class = this.classes.value === 'all'
+        ? Array.from(this.classes.options).slice(1).map((option) => Number(option.value)) : Number(this.classes.value);
+      if (Number(this.guidance.number.value) !== 1) fields.guidance = Number(this.guidance.number.value);
+    }
+    if (this.seed) {
+      if (!this.fresh && !this.lock.checked) this.seed.value = randomSeed();
+      this.fresh = false;
+      fields.seed = Number(this.seed.value);
+    }
+    return fields;
+  }
+
+  /** Shows what a recipe says; returns what cannot be shown. */
+  use(recipe) {
+    const unknown = [];
+    const set = (control, value, name) => {
+      if (value === undefined || !control) return;
+      control.value = value;
+      if (control.value !== String(value)) unknown.push(name);
+    };
+    if (this.sampler) {
+      set(this.sampler, recipe.sampler, 'sampler');
+      if (recipe.tau && !/^\d/.test(recipe.tau)) set(this.tau, recipe.tau, 'tau');
+      this.eta.set(recipe.eta ?? 0);
+      if (recipe.sigma_hat) unknown.push('sigma_hat');
+    }
+    set(this.clip, recipe.clip, 'clip');
+    if (this.steps && recipe.steps) this.steps.set(recipe.steps);
+    if (this.count && recipe.count) this.count.set(Math.min(Number(recipe.count), Number(this.count.number.max)));
+    if (this.seed) {
+      this.seed.value = String(recipe.seed).split(',')[0];
+      this.fresh = true;
+    }
+    if (this.classes && recipe.class && !recipe.class.includes(',')) set(this.classes, recipe.class, 'class');
+    this.guidance?.set(recipe.guidance ?? 1);
+    this.rest = {};
+    if (recipe.first_image && recipe.first_image !== '0') this.rest.first_image = Number(recipe.first_image);
+    this.refresh();
+    return unknown;
+  }
+}

@@ -1,0 +1,75 @@
+#!/bin/sh
+# What tests/server does in seconds, at length (quality rows T16 to T20); prints a line for each.
+#   scripts/torture_server.sh BUILD_FOLDER [SECONDS OF SLOW CLIENTS, 60]
+# Needs wrk, slowhttptest and curl.
+set -eu
+build=$1
+slow_seconds=${2:-60}
+for needed in wrk slowhttptest curl; do
+  command -v "$needed" >/dev/null || { echo "torture: there is no $needed (apt-get install wrk slowhttptest curl)"; exit 1; }
+done
+folder=$(mktemp -d)
+"$build/ddim" serve --model models/fashion-mnist --port 0 --quiet --connections-per-address 600 >"$folder/out" &
+server=$!
+trap 'kill $server 2>/dev/null || true; wait $server 2>/dev/null || true; rm -rf "$folder"' EXIT
+until [ -s "$folder/out" ]; do sleep 0.1; done
+url=$(grep -o 'http://[^ ]*' "$folder/out")
+
+metric() { curl -s "${url}metrics" | awk -v name="$1" '$1 == name { print $2 }'; }
+failed() { echo "FAILED: $1"; exit 1; }
+# At most so many, after some patience.
+at_most() {
+  for _ in $(seq 100); do
+    [ "$(metric "$1")" -le "$2" ] && return 0
+    sleep 0.1
+  done
+  failed "$1 is $(metric "$1"), not at most $2"
+}
+curl -s "${url}api/jobs" -d '{"steps": 2}' >/dev/null
+sleep 2
+
+echo "T16: 200 clients, health, jobs and events while sampling"
+memory=$(metric process_resident_memory_bytes)
+files=$(metric process_open_fds)
+job=$(curl -s "${url}api/jobs" -d '{"steps": 1000, "count": 64, "preview_every": 5}' | sed 's/.*"id":"\([0-9a-f]*\)".*/\1/')
+for _ in $(seq 20); do curl -sN "${url}api/jobs/$job/events" >/dev/null & done
+cat >"$folder/mix.lua" <<'LUA'
+local n = 0
+function request()
+  n = n + 1
+  if n % 50 == 0 then return wrk.format("POST", "/api/jobs", nil, '{"steps": 2, "seed": ' .. n .. '}') end
+  if n % 10 == 0 then return wrk.format("GET", "/api/models") end
+  return wrk.format("GET", "/healthz")
+end
+LUA
+total=0
+while [ "$total" -lt 100000 ]; do
+  wrk -t2 -c200 -d10s --latency --timeout 10s -s "$folder/mix.lua" "$url" >"$folder/wrk"
+  total=$((total + $(awk '/requests in/ { print $1 }' "$folder/wrk")))
+done
+grep -E '99%|requests in|Socket errors' "$folder/wrk"
+errors=$(curl -s "${url}metrics" | awk '/^ddim_answers_total\{status="5/ { n += $2 } END { print n + 0 }')
+full=$(curl -s "${url}metrics" | awk '/^ddim_answers_total\{status="429/ { n += $2 } END { print n + 0 }')
+[ "$errors" = 0 ] || failed "$errors answers of 5xx"
+curl -s -X DELETE "${url}api/jobs/$job" >/dev/null
+at_most ddim_jobs\{state=\"waiting\"\} 0
+at_most process_open_fds $((files + 2))
+grown=$((($(metric process_resident_memory_bytes) - memory) / 1048576))
+echo "  $total requests, 0 of 5xx, $full of 429; memory grew by $grown MiB; descriptors are back"
+[ "$grown" -lt 64 ] || failed "memory grew by $grown MiB"
+
+echo "T17: 1,000 slow heads, then slow bodies, $slow_seconds s each"
+for kind in -H -B; do
+  slowhttptest -c 1000 $kind -i 10 -r 200 -l "$slow_seconds" -t POST -u "${url}api/jobs" >/dev/null 2>&1 &
+  slow=$!
+  worst=$(for _ in $(seq "$slow_seconds"); do curl -s -o /dev/null -w '%{time_total} %{http_code}\n' --max-time 5 "${url}healthz" || true; sleep 1; done |
+    awk '$2 != 200 { bad++ } $1 > most { most = $1 } END { printf "%.3f %d", most, bad }')
+  wait $slow || true
+  echo "  health: worst ${worst% *} s, not answered: ${worst#* }"
+  [ "${worst#* }" = 0 ] && [ "$(echo "${worst% *} < 1" | awk '{ print ($1 < 1) }')" = 1 ] || failed "health is slow"
+done
+at_most ddim_connections 2
+
+echo "T18 to T20: oversize, 10,000 mutated bodies, 1,000 heads and more, strangers"
+DDIM_TORTURE=1 "$build/tests/server/server_test" --gtest_brief=1 || failed "tests/server"
+echo "done"

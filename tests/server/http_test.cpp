@@ -1,0 +1,488 @@
+// What comes over the wire that should not: limits, strangers, nonsense, slowness. Small versions
+// of what `make torture-server` does at length.
+#include <fmt/core.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "http_parser.h"
+#include "model_shelf.h"
+#include "tests/server/running_service.h"
+#include "tests/support/expect_error.h"
+
+namespace ddim::server_test {
+namespace {
+
+using server::Limits;
+using test::expect_error;
+
+class Http : public Served {
+ protected:
+  std::string raw(const std::string& bytes) const {
+    const Connection connection(port());
+    connection.send(bytes);
+    return connection.receive_all();
+  }
+  /// A head that ends with these lines.
+  static std::string head(const std::string& start, const std::string& lines = "") {
+    return start + " HTTP/1.1\r\nHost: localhost\r\n" + lines + "\r\n";
+  }
+  bool is_healthy() const { return get("/healthz").status == 200; }
+};
+
+TEST_F(Http, KeepsConnectionsAndAnswersInOrder) {
+  const Connection connection(port());
+  connection.send(head("GET /healthz") + head("GET /nowhere") + head("HEAD /healthz") +
+                  head("GET /healthz", "Connection: close\r\n"));
+  const std::string all = connection.receive_all();
+  std::vector<std::string> statuses;
+  for (std::size_t at = 0; (at = all.find("HTTP/1.1 ", at)) != std::string::npos; ++at)
+    statuses.push_back(all.substr(at + 9, 3));
+  EXPECT_EQ(statuses, (std::vector<std::string>{"200", "404", "200", "200"}));
+  EXPECT_TRUE(all.ends_with("ok\n"));
+  EXPECT_EQ(all.find("ok\n"), all.find("ok\n", 0));
+  EXPECT_NE(raw("GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n").find("Connection: close"),
+            std::string::npos);
+}
+
+TEST_F(Http, SaysItsRulesToBrowsers) {
+  for (const char* target : {"/", "/api/models", "/nowhere", "/healthz"}) {
+    const Answer answer = get(target);
+    EXPECT_NE(answer.headers.at("content-security-policy").find("default-src 'none'"),
+              std::string::npos);
+    EXPECT_EQ(answer.headers.at("content-security-policy").find("unsafe"), std::string::npos);
+    EXPECT_EQ(answer.headers.at("x-content-type-options"), "nosniff");
+    EXPECT_EQ(answer.headers.at("cross-origin-resource-policy"), "same-origin");
+    EXPECT_FALSE(answer.headers.contains("access-control-allow-origin"));
+  }
+  const Answer page = get("/");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_EQ(get("/", {{"If-None-Match", page.headers.at("etag")}}).status, 304);
+}
+
+TEST_F(Http, AnswersToItsOwnNamesAlone) {
+  for (const char* host : {"localhost", "localhost:1", "127.0.0.1", "10.1.2.3:80", "[::1]:80"})
+    EXPECT_EQ(get("/healthz", {{"Host", host}}).status, 200) << host;
+  for (const char* host : {"evil.example", "evil.example:8080", "localhost.evil.example",
+                           "127.0.0.1.evil.example", "", "[evil]", "1.2.3"})
+    EXPECT_EQ(get("/healthz", {{"Host", host}}).status, 403) << host;
+}
+
+TEST_F(Http, RefusesPagesOfOthers) {
+  const std::string own = fmt::format("http://127.0.0.1:{}", port());
+  EXPECT_EQ(get("/api/models", {{"Origin", own}}).status, 200);
+  for (const char* origin :
+       {"http://evil.example", "null", "http://127.0.0.1:1", "https://localhost"})
+    EXPECT_EQ(get("/api/models", {{"Origin", origin}}).status, 403) << origin;
+  const Answer job = ask(port(), "POST", "/api/jobs", "{}", {{"Origin", "http://evil.example"}});
+  EXPECT_EQ(job.status, 403);
+  EXPECT_EQ(field_of(job), "Origin");
+  EXPECT_EQ(get("/api/models", {{"Sec-Fetch-Site", "cross-site"}}).status, 403);
+  EXPECT_EQ(get("/", {{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Mode", "navigate"}}).status,
+            200);
+}
+
+TEST_F(Http, LetsThoseInThatAreNamed) {
+  ServiceOptions open = options();
+  open.access.hosts = {"pictures.example"};
+  open.access.origins = {"https://friend.example"};
+  start(open);
+  EXPECT_EQ(get("/healthz", {{"Host", "pictures.example:80"}}).status, 200);
+  const Lines friendly = {{"Origin", "https://friend.example"}};
+  const Answer answer = get("/api/models", friendly);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.headers.at("access-control-allow-origin"), "https://friend.example");
+  EXPECT_EQ(ask(port(), "OPTIONS", "/api/jobs", "", friendly).status, 204);
+  EXPECT_EQ(ask(port(), "OPTIONS", "/api/jobs", "", {{"Origin", "https://evil.example"}}).status,
+            403);
+}
+
+TEST_F(Http, WantsTheKey) {
+  ServiceOptions locked = options();
+  locked.access.api_key = "open sesame";
+  start(locked);
+  for (const char* target : {"/api/models", "/api/jobs/0", "/metrics", "/api/openapi.json"}) {
+    const Answer answer = get(target);
+    EXPECT_EQ(answer.status, 401) << target;
+    EXPECT_EQ(answer.headers.at("www-authenticate"), "Bearer");
+    EXPECT_EQ(get(target, {{"Authorization", "Bearer open"}}).status, 401);
+    EXPECT_NE(get(target, {{"Authorization", "Bearer open sesame"}}).status, 401);
+  }
+  EXPECT_EQ(post("/v1/images/generations", "{}").status, 401);
+  EXPECT_EQ(get("/").status, 200);
+  EXPECT_EQ(get("/healthz").status, 200);
+}
+
+TEST_F(Http, IsReachedByOthersOnlyWithAKeyOrOnPurpose) {
+  const auto serve_at = [](const std::string& address, const std::string& key,
+                           Service::Reach reach) {
+    ServiceOptions where = options();
+    where.listen.address = address;
+    where.access.api_key = key;
+    const Service service(
+        {source("m", formula_model(milliseconds(0)))}, where, [](const std::string&) {}, reach);
+  };
+  using Reach = Service::Reach;
+  for (const char* address : {"0.0.0.0", "::"})
+    expect_error(ErrorCode::user, "--insecure",
+                 [&] { serve_at(address, "", Reach::own_machine_or_key); });
+  serve_at("0.0.0.0", "key", Reach::own_machine_or_key);
+  serve_at("0.0.0.0", "", Reach::anybody);
+  serve_at("127.0.0.2", "", Reach::own_machine_or_key);
+  expect_error(ErrorCode::user, "in numbers",
+               [&] { serve_at("localhost", "key", Reach::own_machine_or_key); });
+  expect_error(ErrorCode::user, "two models", [&] {
+    const Model model = formula_model(milliseconds(0));
+    const Service service({source("m", model), source("m", model)}, options(),
+                          [](const std::string&) {});
+  });
+  expect_error(ErrorCode::io, "in use", [&] {
+    ServiceOptions same = options();
+    same.listen.port = port();
+    const Service service({source("m", formula_model(milliseconds(0)))}, same,
+                          [](const std::string&) {});
+  });
+}
+
+TEST_F(Http, LeadsNowhereElse) {
+  for (const char* target :
+       {"/../etc/passwd", "/..%2f..%2fetc/passwd", "/index.html/..", "//etc/passwd",
+        "/api/jobs/../../etc/passwd", "/%2e%2e/main.cpp", "/api/jobs/<script>alert(1)</script>"}) {
+    const Answer answer = get(target);
+    EXPECT_EQ(answer.status, 404) << target;
+    EXPECT_EQ(answer.body.find("root:"), std::string::npos);
+    EXPECT_EQ(answer.headers.at("content-type"), "application/json");
+  }
+}
+
+// T18
+TEST_F(Http, RefusesWhatIsTooLarge) {
+  const std::string chunked = head("POST /api/jobs", "Transfer-Encoding: chunked\r\n");
+  std::string many_lines;
+  for (int i = 0; i < 101; ++i) many_lines += fmt::format("X-{}: 1\r\n", i);
+  const std::vector<std::pair<std::string, int>> cases = {
+      {head("GET /healthz", "X: " + std::string(8192, 'x') + "\r\n"), 431},
+      {"GET /" + std::string(9000, 'x'), 431},
+      {head("GET /healthz", many_lines), 431},
+      {head("POST /api/jobs", "Content-Length: 1048577\r\n"), 413},
+      {head("POST /api/jobs", "Content-Length: 17179869184\r\n"), 413},
+      {head("POST /api/jobs", "Content-Length: 99999999999999999999999\r\n"), 400},
+      {head("POST /api/jobs", "Content-Length: -2\r\n"), 400},
+      {head("POST /api/uploads", "Content-Length: 16777217\r\n"), 413},
+      {chunked + "-2\r\n", 400},
+      {chunked + "fffffffffffffffffff\r\n", 400},
+      {chunked + "100001\r\n" + std::string(0x100001, 'x') + "\r\n0\r\n\r\n", 413},
+      {head("POST /api/jobs", "Content-Encoding: gzip\r\nContent-Length: 3\r\n") + "abc", 415},
+      {head("POST /api/jobs", "Expect: magic\r\nContent-Length: 3\r\n"), 417},
+      {head("POST /api/jobs", "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n"), 400},
+      {head("POST /api/jobs", "Transfer-Encoding: gzip, chunked\r\n"), 400},
+      {"GET /healthz HTTP/1.1\r\n\r\n", 400},
+      {"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
+      {"GET http://localhost/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
+      {"GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n", 400},
+      {head("GET /api/models?a=%zz"), 400},
+      {"\x16\x03\x01 hello, TLS?\r\n\r\n", 400},
+  };
+  for (const auto& [bytes, status] : cases) {
+    const auto begin = std::chrono::steady_clock::now();
+    const std::string text = raw(bytes);
+    EXPECT_EQ(parse_answer(text).status, status) << bytes.substr(0, 100) << "\n" << text;
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  }
+  EXPECT_TRUE(is_healthy());
+}
+
+TEST_F(Http, TakesChunksAndSaysContinue) {
+  const std::string chunked = head("POST /api/jobs", "Transfer-Encoding: chunked\r\n");
+  EXPECT_EQ(parse_answer(raw(chunked + "6\r\n{\"step\r\n6\r\ns\": 3}\r\n0\r\n\r\n" +
+                             head("GET /healthz", "Connection: close\r\n")))
+                .status,
+            202);
+  const Connection connection(port());
+  connection.send(head("POST /api/jobs", "Expect: 100-continue\r\nContent-Length: 2\r\n"));
+  EXPECT_TRUE(connection.receive_until("\r\n\r\n").starts_with("HTTP/1.1 100 "));
+  connection.send("{}");
+  EXPECT_TRUE(connection.receive_until("}").starts_with("HTTP/1.1 202 "));
+}
+
+// T17
+TEST_F(Http, AnswersOthersWhileManyAreSlow) {
+  ServiceOptions few = options();
+  few.limits.connections_per_address = 40;
+  start(few);
+  std::vector<std::unique_ptr<Connection>> slow;
+  for (int i = 0; i < 60; ++i) {
+    slow.push_back(std::make_unique<Connection>(port()));
+    slow.back()->send(i % 2 == 0 ? "GET /hea"
+                                 : head("POST /api/jobs", "Content-Length: 100\r\n") + "{");
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_TRUE(is_healthy());
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+  }
+  EXPECT_LE(metric("ddim_connections"), 41);
+  EXPECT_GE(metric("ddim_connections_refused_total"), 20);
+}
+
+TEST_F(Http, GivesSlowClientsUp) {
+  ServiceOptions hasty = options();
+  hasty.limits.header_time = hasty.limits.body_time = hasty.limits.idle_time =
+      std::chrono::seconds(1);
+  start(hasty);
+  const Connection in_head(port()), in_body(port()), silent(port()), idle(port());
+  in_head.send("GET /hea");
+  in_body.send(head("POST /api/jobs", "Content-Length: 100\r\n") + "{");
+  idle.send(head("GET /healthz"));
+  idle.receive_until("ok\n");
+  const auto begin = std::chrono::steady_clock::now();
+  for (const Connection* connection : {&in_head, &in_body, &silent, &idle})
+    EXPECT_EQ(connection->receive(std::chrono::seconds(20)), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+  EXPECT_EQ(metric_at_most("ddim_connections", 1), 1);
+}
+
+// T19: every value of every field that is out of its range, as the description says it.
+TEST_F(Http, RefusesWhatTheDescriptionForbids) {
+  const Json description = Json::parse(get("/api/openapi.json").body);
+  const Json fields = description.at("components").at("schemas").at("Job").at("properties");
+  EXPECT_GT(fields.size(), 30U);
+  const auto refuses = [&](const std::string& name, const std::string& value) {
+    const Answer answer = post("/api/jobs", fmt::format(R"({{"{}": {}}})", name, value));
+    EXPECT_EQ(answer.status, 400) << name << ": " << value;
+    if (answer.status == 400) {
+      EXPECT_EQ(field_of(answer), name) << value << answer.body;
+    }
+  };
+  for (const auto& [name, schema] : fields.items()) {
+    for (const char* wrong : {"{}", "null", "[[]]", "[]", "true"})
+      if (wrong != std::string("true") || schema.value("type", "") != "boolean")
+        refuses(name, wrong);
+    const std::string type = schema.value("type", "");
+    if (type == "integer" || type == "number") {
+      for (const char* wrong : {"\"x\"", "-1e30", "1e30", "[1]"}) refuses(name, wrong);
+      if (schema.contains("minimum")) refuses(name, fmt::format("{}", -1001));
+      if (schema.contains("exclusiveMinimum")) refuses(name, "0");
+      if (name != "seed")  // whose largest is that of 64 bits
+        refuses(name, fmt::format("{}", schema.at("maximum").get<double>() * 2.0));
+    }
+    if (type == "integer") refuses(name, "1.5");
+    if (schema.contains("enum")) refuses(name, "\"nonsense\"");
+    if (type == "string") refuses(name, "7");
+    if (schema.contains("maxLength")) refuses(name, "\"" + std::string(300, 'x') + "\"");
+  }
+  refuses("seed", "18446744073709551616");
+  refuses("nonsense", "1");
+  for (const char* body : {"", "{", "[]", "7", "null", "{\"steps\": NaN}", "{\"steps\": 1e999}",
+                           "{} {}", "\xff\xfe", "{\"\": 1}", "{\"steps\": 1,}"})
+    EXPECT_EQ(field_of(post("/api/jobs", body)), "body") << body;
+  std::string many = "{";
+  for (int i = 0; i < 90'000; ++i) many += fmt::format("\"f{}\":1,", i);
+  EXPECT_EQ(field_of(post("/api/jobs", many + "\"x\":1}")), "body");
+  EXPECT_EQ(field_of(post("/api/jobs", std::string(500'000, '['))), "body");
+  const std::vector<std::pair<std::string, std::string>> contradictions = {
+      {R"({"steps": 2000})", "steps"},
+      {R"({"sampler": "unipc", "eta": 1})", "eta"},
+      {R"({"eta": 1, "sigma_hat": true})", "eta"},
+      {R"({"tau": [1, 5], "steps": 2})", "steps"},
+      {R"({"tau": [5, 1]})", "tau"},
+      {R"({"sampler": "adaptive", "steps": 5})", "steps"},
+      {R"({"clip_range": 2})", "clip_range"},
+      {R"({"as": "diffusers", "clip": "none"})", "clip"},
+      {R"({"strength": 0.5})", "strength"},
+      {R"({"frames": 5})", "frames"},
+      {R"({"task": "interpolate", "ends": [1, 2, 3]})", "ends"},
+      {R"({"task": "interpolate", "ends": [1, "0123"]})", "ends"},
+      {R"({"task": "interpolate", "ends": [1, "codes:x"]})", "ends"},
+      {R"({"task": "encode"})", "pictures"},
+      {R"({"task": "decode"})", "codes"},
+      {R"({"task": "decode", "codes": "x"})", "codes"},
+      {R"({"task": "filmstrip", "sampler": "adaptive"})", "sampler"},
+      {R"({"model": "other"})", "model"},
+      {R"({"guidance": 2})", "class"},
+  };
+  for (const auto& [body, field] : contradictions) {
+    const Answer answer = post("/api/jobs", body);
+    EXPECT_TRUE(answer.status == 400 || answer.status == 404) << body;
+    EXPECT_EQ(field_of(answer), field) << body << answer.body;
+  }
+}
+
+TEST_F(Http, IsAsItsDescriptionSays) {
+  const Json paths = Json::parse(get("/api/openapi.json").body).at("paths");
+  EXPECT_GT(paths.size(), 14U);
+  for (const auto& [path, methods] : paths.items()) {
+    std::string target = path;
+    for (std::size_t at = 0; (at = target.find('{')) != std::string::npos;)
+      target.replace(at, target.find('}', at) - at + 1, "0");
+    // An address without the thing that it names is another 404 than no address.
+    const Answer other = ask(port(), "PATCH", target);
+    EXPECT_EQ(other.status, 405) << path;
+    for (const auto& [method, operation] : methods.items()) {
+      std::string name = method;
+      for (char& c : name) c = static_cast<char>(std::toupper(c));
+      EXPECT_NE(other.headers.at("allow").find(name), std::string::npos) << path;
+      const Answer answer = ask(port(), name, target, name == "POST" ? "{\"steps\": 0}" : "");
+      if (answer.status / 100 != 2) {
+        EXPECT_FALSE(Json::parse(answer.body).at("error").at("message").empty()) << path;
+        continue;
+      }
+      const std::string type = answer.headers.at("content-type");
+      EXPECT_TRUE(operation.at("responses").contains(std::to_string(answer.status))) << path;
+      EXPECT_TRUE(type.starts_with(operation.at("responses")
+                                       .at(std::to_string(answer.status))
+                                       .at("content")
+                                       .items()
+                                       .begin()
+                                       .key()))
+          << path << " " << type;
+    }
+  }
+}
+
+std::string mutated(std::string text, std::mt19937& random) {
+  const auto below = [&random](std::size_t limit) {
+    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
+  };
+  for (std::size_t n = 1 + below(4); n > 0; --n) {
+    const std::size_t at = below(text.size());
+    if (below(3) == 0) {
+      text.erase(at, 1 + below(4));
+    } else if (below(2) == 0) {
+      text[at] = static_cast<char>(below(256));
+    } else {
+      text.insert(at, text.substr(below(text.size()), 1 + below(6)));
+    }
+    if (text.empty()) text = "{";
+  }
+  return text;
+}
+
+// T19
+TEST_F(Http, SurvivesMutatedRequests) {
+  std::mt19937 random(5);
+  const bool at_length = std::getenv("DDIM_TORTURE") != nullptr;  // scripts/torture_server.sh
+  const std::string body =
+      R"({"task": "sample", "steps": 3, "tau": "quadratic", "eta": 0.5, "count": 2, "seed": 5})";
+  for (int i = 0; i < (at_length ? 10'000 : 200); ++i) {
+    const std::string wrong = mutated(body, random);
+    const Answer answer = post("/api/jobs", wrong);
+    EXPECT_TRUE(answer.status == 202 || answer.status == 400 || answer.status == 404 ||
+                answer.status == 429)
+        << answer.status << " " << wrong;
+    if (answer.status == 400) {
+      EXPECT_NE(field_of(answer), "") << wrong << "\n" << answer.body;
+    }
+  }
+  const std::string start = head("POST /api/jobs?name=a%20b",
+                                 "Content-Type: application/json\r\nContent-Length: 2\r\n"
+                                 "Connection: close\r\n") +
+                            "{}";
+  for (int i = 0; i < (at_length ? 1'000 : 200); ++i) {
+    const Connection connection(port());
+    connection.send(mutated(start, random));
+    connection.end_sending();
+    const std::string text = connection.receive_all();
+    EXPECT_EQ(text.find("HTTP/1.1 5"), std::string::npos) << text;
+  }
+  EXPECT_TRUE(is_healthy());
+}
+
+// T16
+TEST_F(Http, ServesManyAtOnceWhileAJobRuns) {
+  const std::string job = submit(R"({"model": "slow", "steps": 1000, "preview_every": 1})");
+  const std::int64_t files_before = metric("process_open_fds");
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 20; ++i)
+    clients.emplace_back([&, i] {
+      const Connection connection(port());
+      for (int k = 0; k < 50; ++k) {
+        if (i == 0) {
+          connection.send(head("GET /api/jobs/" + job));
+        } else {
+          connection.send(head("GET /healthz"));
+        }
+        if (!connection.receive_until(i == 0 ? "}" : "ok\n").starts_with("HTTP/1.1 200")) ++wrong;
+      }
+    });
+  const Connection listener(port());
+  listener.send(head("GET /api/jobs/" + job + "/events"));
+  EXPECT_NE(listener.receive_until("event: preview").find("event: preview"), std::string::npos);
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(wrong, 0);
+  // The listener has two ends in this process.
+  EXPECT_LE(metric_at_most("process_open_fds", files_before + 2), files_before + 2);
+}
+
+TEST_F(Http, LogsALineForEachRequest) {
+  get("/healthz");
+  get("/api/models?key=secret");
+  const std::string text = log();
+  EXPECT_NE(text.find(" 127.0.0.1 GET /healthz 200 3 "), std::string::npos) << text;
+  EXPECT_NE(text.find(" GET /api/models 200 "), std::string::npos) << text;
+  EXPECT_EQ(text.find("secret"), std::string::npos);
+  ServiceOptions other = options();
+  other.log = server::LogStyle::json;
+  start(other);
+  log_.clear();
+  get("/he\"althz");
+  const Json line = Json::parse(log());
+  EXPECT_EQ(line.at("target"), "/he\"althz");
+  EXPECT_EQ(line.at("status"), 404);
+  other.log = server::LogStyle::none;
+  start(other);
+  log_.clear();
+  get("/healthz");
+  EXPECT_EQ(log(), "");
+}
+
+TEST(Parser, SplitsWhereverBytesAreCut) {
+  const std::string text =
+      "POST /a/b?x=1+2&y=%41 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nX-A: 1\r\nX-A: 2\r\n\r\n"
+      "helloGET /next";
+  for (std::size_t cut = 0; cut < text.size(); ++cut) {
+    server::HttpParser parser({}, [](const std::string&, const std::string&) { return 10; });
+    parser.put(text.substr(0, cut));
+    parser.put(text.substr(cut));
+    ASSERT_EQ(parser.state(), server::HttpParser::State::done) << cut << parser.problem();
+    EXPECT_TRUE(parser.keeps_alive());
+    const server::Request request = parser.take();
+    EXPECT_EQ(request.method, "POST");
+    EXPECT_EQ(request.path, "/a/b");
+    EXPECT_EQ(request.query.at("x"), "1 2");
+    EXPECT_EQ(request.query.at("y"), "A");
+    EXPECT_EQ(request.header("x-a"), "1, 2");
+    EXPECT_EQ(request.body, "hello");
+    EXPECT_EQ(parser.rest(), "GET /next");
+  }
+}
+
+TEST(Shelf, KeepsSoManyModelsAndNoMore) {
+  std::map<std::string, int> loads;
+  std::vector<ModelSource> sources;
+  for (const char* name : {"a", "b", "c"})
+    sources.push_back(source(name, formula_model(milliseconds(0)), [&loads, name] {
+      ++loads[name];
+      return formula_model(milliseconds(0));
+    }));
+  server::ModelShelf shelf(sources, 2);
+  for (const char* name : {"a", "b", "a", "c", "a"}) shelf.lease(name, {});
+  EXPECT_EQ(loads["a"], 1);
+  EXPECT_TRUE(shelf.is_loaded("c"));
+  EXPECT_FALSE(shelf.is_loaded("b"));  // was not used for longest
+  shelf.lease("b", {});
+  EXPECT_EQ(loads["b"], 2);
+
+  // While all that may be loaded are at work, the next one waits.
+  auto first = shelf.lease("a", {}), second = shelf.lease("b", {});
+  std::stop_source stop;
+  stop.request_stop();
+  expect_error(ErrorCode::interrupted, "", [&] { shelf.lease("c", stop.get_token()); });
+  std::thread waiting([&] { shelf.lease("c", {}); });
+  second.reset();
+  waiting.join();
+  EXPECT_FALSE(shelf.is_loaded("b"));
+  EXPECT_TRUE(shelf.is_loaded("a"));
+}
+
+}  // namespace
+}  // namespace ddim::server_test

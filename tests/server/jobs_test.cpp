@@ -1,0 +1,327 @@
+// Jobs as clients see them: their results, their events, their end.
+#include <ddim/file_bytes.h>
+#include <ddim/interpolate.h>
+#include <fmt/core.h>
+
+#include "json_views.h"
+#include "tests/server/running_service.h"
+
+namespace ddim::server_test {
+namespace {
+
+std::string text_of(const Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+class ServedJobs : public Served {
+ protected:
+  const Model model_ = formula_model(milliseconds(0));
+};
+
+TEST_F(ServedJobs, MakeTheFilesThatTheLibraryMakes) {
+  const std::string id = submit(R"({"steps": 5, "count": 3, "seed": 7, "eta": 1})");
+  const Json done = ended(id);
+  ASSERT_EQ(done.at("state"), "done") << done;
+  const SampleOptions options{.plan = {.steps = 5, .eta = 1.0}, .count = 3, .seed = 7};
+  const Samples samples = sample(model_, options);
+  const std::string at = "/api/jobs/" + id;
+  EXPECT_EQ(get(at + "/grid.png").body, text_of(png_grid_bytes(samples)));
+  EXPECT_EQ(get(at + "/grid.png?columns=3&scale=2").body,
+            text_of(png_grid_bytes(samples, {.columns = 3, .scale = 2})));
+  EXPECT_EQ(get(at + "/pictures.npz").body, text_of(npz_bytes(samples.x_0)));
+  EXPECT_EQ(get(at + "/pictures.safetensors").body, text_of(tensor_bytes("x_0", samples.x_0)));
+  const Recipe recipe = make_recipe(model_, only_pictures(options, 2));
+  EXPECT_EQ(get(at + "/pictures/2.png").body, text_of(png_bytes(to_image(samples.x_0, 2), recipe)));
+  EXPECT_EQ(Json::parse(get(at + "/pictures/2.json").body).at("recipe"), Json(recipe));
+  EXPECT_EQ(done.at("command"),
+            "ddim sample --model models/quick --count 3 --eta 1 --seed 7 --steps 5 --out "
+            "picture.png");
+  for (const char* missing : {"/pictures/3.png", "/pictures/-1.png", "/codes.safetensors",
+                              "/frames/0/x_t/0.png", "/pictures/x.png"})
+    EXPECT_EQ(get(at + missing).status, 404) << missing;
+  EXPECT_EQ(field_of(get(at + "/grid.png?scale=65")), "scale");
+}
+
+/// The events of a stream: types, ids and data.
+struct Event {
+  std::int64_t id = 0;
+  std::string type;
+  Json data;
+};
+std::vector<Event> events_in(std::string text) {
+  std::vector<Event> events;
+  std::size_t at = 0;
+  while ((at = text.find("id: ", at)) != std::string::npos) {
+    const std::size_t type = text.find("event: ", at) + 7, data = text.find("data: ", at) + 6;
+    events.push_back({std::stoll(text.substr(at + 4)),
+                      text.substr(type, text.find('\n', type) - type),
+                      Json::parse(text.substr(data, text.find('\n', data) - data))});
+    at = data;
+  }
+  return events;
+}
+
+TEST_F(ServedJobs, TellWhatHappensUntilTheyEnd) {
+  const std::string id =
+      submit(R"({"model": "slow", "steps": 40, "count": 2, "preview_every": 10})");
+  const std::string text = get("/api/jobs/" + id + "/events").body;
+  const std::vector<Event> events = events_in(text);
+  ASSERT_GE(events.size(), 4U);
+  std::map<std::string, int> types;
+  std::int64_t last_id = 0, last_step = -1, evaluations = 0;
+  for (const Event& event : events) {
+    EXPECT_GT(event.id, last_id);
+    last_id = event.id;
+    ++types[event.type];
+    if (event.type == "preview") {
+      EXPECT_GE(event.data.at("step"), last_step);
+      last_step = event.data.at("step");
+      EXPECT_TRUE(last_step % 10 == 0 || event.data.at("t_prev") == -1.0);
+      EXPECT_TRUE(event.data.at("png").get<std::string>().starts_with("iVBORw0KGgo"));
+    }
+    if (event.type == "progress") {
+      EXPECT_GE(event.data.at("evaluations_done"), evaluations);
+      evaluations = event.data.at("evaluations_done");
+      EXPECT_EQ(event.data.at("evaluations"), 80);
+      EXPECT_GT(event.data.at("seconds_left"), 0.0);
+    }
+  }
+  EXPECT_GE(types["preview"], 2);
+  EXPECT_GE(types["progress"], 1);
+  EXPECT_EQ(events.back().type, "state");
+  EXPECT_EQ(events.back().data.at("state"), "done");
+  EXPECT_TRUE(text.ends_with("0\r\n\r\n"));
+
+  // Who comes later, or comes back, gets what is new.
+  EXPECT_EQ(events_in(get("/api/jobs/" + id + "/events").body).size(), 1U);
+  const Lines knows_all = {{"Last-Event-ID", std::to_string(last_id)}};
+  EXPECT_EQ(events_in(get("/api/jobs/" + id + "/events", knows_all).body).size(), 0U);
+  const Lines knows_some = {{"Last-Event-ID", std::to_string(last_id - 1)}};
+  EXPECT_EQ(events_in(get("/api/jobs/" + id + "/events", knows_some).body).size(), 1U);
+  EXPECT_EQ(get("/api/jobs/" + id + "/events", {{"Last-Event-ID", "x"}}).status, 400);
+}
+
+TEST_F(ServedJobs, OfAllTasksDoWhatTheLibraryDoes) {
+  const std::string line =
+      submit(R"({"task": "interpolate", "ends": [3, 24], "frames": 4, "steps": 5})");
+  ASSERT_EQ(ended(line).at("state"), "done");
+  const FloatImages states = interpolate(join(draw_noise(model_, 3), draw_noise(model_, 24)), 4);
+  const FloatImages pictures =
+      sample(model_, {.plan = {.steps = 5}, .count = 4, .x_T = states}).x_0;
+  EXPECT_EQ(get("/api/jobs/" + line + "/pictures.npz").body, text_of(npz_bytes(pictures)));
+  EXPECT_EQ(job(line).at("command"),
+            "ddim interpolate 3 24 --model models/quick --steps 5 --frames 4 --out picture.png");
+
+  const std::string film = submit(R"({"task": "filmstrip", "steps": 6, "frames": 4, "seed": 2})");
+  const Json film_done = ended(film);
+  ASSERT_EQ(film_done.at("results").at("frames").size(), 4U) << film_done;
+  const Filmstrip strip =
+      filmstrip(model_, {.sample = {.plan = {.steps = 6}, .seed = 2}, .frames = 4});
+  EXPECT_EQ(film_done.at("results").at("frames")[1], strip.frames[1].t);
+  EXPECT_EQ(get("/api/jobs/" + film + "/frames/1/x_0/0.png").body,
+            text_of(png_bytes(to_image(strip.frames[1].x0_pred, 0))));
+
+  // A picture of a job is encoded, and its codes are decoded.
+  const std::string encode =
+      submit(R"({"task": "encode", "steps": 20, "pictures": [")" + line + R"(/1"]})");
+  const Json encoded = ended(encode);
+  ASSERT_EQ(encoded.at("state"), "done") << encoded;
+  const Image picture = to_image(pictures, 1);
+  const FloatImages as_file = picture_from_bytes(model_, png_bytes(picture), "picture.png");
+  const Codes codes = ddim::encode(model_, as_file, {.plan = {.steps = 20}});
+  EXPECT_EQ(get("/api/jobs/" + encode + "/codes.safetensors").body, text_of(codes_bytes(codes)));
+  EXPECT_TRUE(encoded.at("results").contains("statistics"));
+  const std::string decode = submit(R"({"task": "decode", "codes": ")" + encode + R"("})");
+  ASSERT_EQ(ended(decode).at("state"), "done");
+  EXPECT_EQ(get("/api/jobs/" + decode + "/pictures.npz").body,
+            text_of(npz_bytes(ddim::decode(model_, codes).x_0)));
+}
+
+TEST_F(ServedJobs, TakeUploads) {
+  const FloatImages drawn = sample(model_, {.plan = {.steps = 3}, .count = 2}).x_0;
+  const auto upload = [&](std::int64_t k, const char* name) {
+    const Answer answer =
+        post(std::string("/api/uploads?name=") + name, text_of(png_bytes(to_image(drawn, k))));
+    EXPECT_EQ(answer.status, 201) << answer.body;
+    return Json::parse(answer.body).at("id").get<std::string>();
+  };
+  const std::string picture = upload(0, "..%2Fboot.png"), mask = upload(1, "mask.png");
+  const std::string id = submit(R"({"steps": 4, "strength": 0.5, "init_image": ")" + picture +
+                                R"(", "mask": ")" + mask + R"("})");
+  const Json done = ended(id);
+  ASSERT_EQ(done.at("state"), "done") << done;
+  EXPECT_EQ(done.at("recipe").at("init_image"), "boot.png");
+  EXPECT_EQ(done.at("recipe").at("mask"), "mask.png");
+  SampleOptions options{.plan = {.steps = 4, .strength = 0.5}};
+  options.init = InitImage{.images = picture_from_bytes(model_, png_bytes(to_image(drawn, 0)), "p"),
+                           .mask = mask_from_bytes(model_, png_bytes(to_image(drawn, 1)), "m")};
+  EXPECT_EQ(get("/api/jobs/" + id + "/pictures.npz").body,
+            text_of(npz_bytes(sample(model_, options).x_0)));
+
+  EXPECT_EQ(field_of(post("/api/jobs", R"({"init_image": "0123"})")), "init_image");
+  const std::string nonsense = Json::parse(post("/api/uploads", "no picture").body).at("id");
+  EXPECT_EQ(field_of(post("/api/jobs", R"({"init_image": ")" + nonsense + "\"}")), "init_image");
+  EXPECT_EQ(post("/api/uploads", "").status, 400);
+}
+
+TEST_F(ServedJobs, ThatWaitTogetherAreDrawnInOneBatch) {
+  const std::string first = submit(R"({"model": "slow", "steps": 1000})");
+  wait_for_state(first, "running");
+  std::vector<std::string> ids;
+  for (int seed = 0; seed < 4; ++seed)
+    ids.push_back(submit(fmt::format(R"({{"model": "slow", "steps": 5, "count": {}, "seed": {}}})",
+                                     seed + 1, seed)));
+  ids.push_back(submit(R"({"model": "slow", "steps": 6, "seed": 9})"));            // other steps
+  ids.push_back(submit(R"({"model": "slow", "steps": 5, "eta": 1, "seed": 9})"));  // noisy
+  EXPECT_EQ(job(ids[3]).at("waiting_before"), 4);
+  ask(port(), "DELETE", "/api/jobs/" + first);
+  for (int seed = 0; seed < 4; ++seed) {
+    const Json done = ended(ids[static_cast<std::size_t>(seed)]);
+    ASSERT_EQ(done.at("state"), "done") << done;
+    const Samples alone =
+        sample(model_,
+               {.plan = {.steps = 5}, .count = seed + 1, .seed = static_cast<std::uint64_t>(seed)});
+    // The recipe, too, is that of the request alone.
+    EXPECT_EQ(get("/api/jobs/" + done.at("id").get<std::string>() + "/grid.png").body,
+              text_of(png_grid_bytes(alone)));
+  }
+  ended(ids[4]);
+  ended(ids[5]);
+  EXPECT_EQ(metric("ddim_jobs_batched_total"), 4);
+}
+
+TEST_F(ServedJobs, AreCancelled) {
+  const std::string running = submit(R"({"model": "slow", "steps": 1000})");
+  const std::string waiting = submit(R"({"model": "slow", "steps": 999})");
+  wait_for_state(running, "running");
+  EXPECT_EQ(state(waiting), "waiting");
+  for (const std::string& id : {waiting, running, running}) {
+    EXPECT_EQ(ask(port(), "DELETE", "/api/jobs/" + id).status, 200);
+    EXPECT_EQ(ended(id).at("state"), "cancelled");
+  }
+  EXPECT_EQ(events_in(get("/api/jobs/" + running + "/events").body).back().data.at("state"),
+            "cancelled");
+  EXPECT_EQ(get("/api/jobs/" + running + "/grid.png").status, 409);
+  EXPECT_EQ(get("/api/jobs/0123").status, 404);
+  EXPECT_EQ(ended(submit(R"({"model": "slow", "steps": 3})")).at("state"), "done");
+}
+
+TEST_F(ServedJobs, OfSeveralModelsRunAtTheSameTime) {
+  const std::string slow = submit(R"({"model": "slow", "steps": 1000})");
+  EXPECT_EQ(ended(submit(R"({"model": "quick", "steps": 3})")).at("state"), "done");
+  EXPECT_EQ(state(slow), "running");
+}
+
+TEST_F(ServedJobs, OfADamagedModelFailAndTheServerGoesOn) {
+  const Json failed = ended(submit(R"({"model": "damaged", "steps": 3})"));
+  EXPECT_EQ(failed.at("state"), "failed");
+  EXPECT_EQ(failed.at("error").at("message"), "damaged/weights: ends early");
+  EXPECT_EQ(failed.at("error").at("code"), 4);
+  EXPECT_EQ(ended(submit(R"({"steps": 3})")).at("state"), "done");
+}
+
+TEST_F(ServedJobs, ThatAreOneTooManyAreRefused) {
+  ServiceOptions small = options();
+  small.limits.queue = 2;
+  start(small);
+  const std::string running = submit(R"({"model": "slow", "steps": 1000})");
+  wait_for_state(running, "running");
+  submit(R"({"model": "slow", "steps": 1000})");
+  submit(R"({"model": "slow", "steps": 1000})");
+  const Answer answer = post("/api/jobs", R"({"model": "slow"})");
+  EXPECT_EQ(answer.status, 429);
+  EXPECT_EQ(answer.headers.at("retry-after"), "5");
+}
+
+TEST_F(ServedJobs, AreForgottenWhenTheirMemoryIsNeeded) {
+  ServiceOptions small = options();
+  small.limits.kept_bytes = 200'000;
+  start(small);
+  const std::string first = submit(R"({"steps": 1, "count": 20})");
+  ended(first);
+  for (int i = 0; i < 5; ++i) ended(submit(R"({"steps": 1, "count": 20})"));
+  EXPECT_EQ(get("/api/jobs/" + first).status, 404);
+  EXPECT_LE(metric("ddim_kept_bytes"), 200'000);
+  EXPECT_EQ(field_of(post("/api/jobs", R"({"steps": 1, "count": 1000})")), "count");
+  EXPECT_EQ(post("/api/uploads", std::string(150'000, 'x')).status, 413);
+}
+
+TEST_F(ServedJobs, AreForgottenAfterAWhile) {
+  ServiceOptions brief = options();
+  brief.limits.kept_time = std::chrono::seconds(0);
+  start(brief);
+  const std::string id = submit(R"({"steps": 1})");
+  for (int i = 0; i < 1000 && metric("ddim_jobs_total{state=\"done\"}") == 0; ++i)
+    std::this_thread::sleep_for(milliseconds(2));
+  ended(submit(R"({"model": "slow", "steps": 1})"));
+  EXPECT_EQ(get("/api/jobs/" + id).status, 404);
+}
+
+TEST_F(ServedJobs, FinishWhenTheServerStops) {
+  const std::string running = submit(R"({"model": "slow", "steps": 300})");
+  wait_for_state(running, "running");
+  const std::string waiting = submit(R"({"model": "slow", "steps": 299})");
+  const Connection listener(port());
+  listener.send("GET /api/jobs/" + running + "/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  listener.receive_until("data: ");
+  EXPECT_EQ(service_->stop(), "1 running job finished; 1 waiting cancelled");
+  EXPECT_NE(listener.receive_all().find(R"({"state":"done")"), std::string::npos);
+  EXPECT_THROW(Connection{port()}, std::runtime_error);
+}
+
+TEST_F(ServedJobs, AreCancelledWhenTheyTakeTooLongToStop) {
+  ServiceOptions hasty = options();
+  hasty.limits.stop_time = std::chrono::seconds(0);
+  start(hasty);
+  const std::string running = submit(R"({"model": "slow", "steps": 1000})");
+  wait_for_state(running, "running");
+  EXPECT_EQ(service_->stop(),
+            "1 running job did not finish in time and cancelled; 0 waiting cancelled");
+}
+
+TEST_F(ServedJobs, InOpenAisFormAnswerWhenTheyAreDone) {
+  const Answer answer = post("/v1/images/generations",
+                             R"({"prompt": "a boot", "n": 2, "size": "12x8", "seed": 5,)"
+                             R"( "steps": 4, "quality": "hd", "response_format": "b64_json"})");
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const Json data = Json::parse(answer.body).at("data");
+  ASSERT_EQ(data.size(), 2U);
+  const SampleOptions options{.plan = {.steps = 4}, .count = 2, .seed = 5};
+  const Image second = to_image(sample(model_, options).x_0, 1);
+  Recipe recipe = make_recipe(model_, only_pictures(options, 1));
+  recipe["scale"] = "2";
+  const Bytes png = png_bytes(make_grid(std::span(&second, 1), {.scale = 2}), recipe);
+  EXPECT_EQ(data[1].at("b64_json"), server::base64(text_of(png)));
+  for (const auto& [body, field] : std::map<std::string, std::string>{
+           {R"({})", "prompt"},
+           {R"({"prompt": ""} x)", "body"},
+           {R"({"prompt": "", "n": 0})", "n"},
+           {R"({"prompt": "", "n": 65})", "n"},
+           {R"({"prompt": "", "size": "13x8"})", "size"},
+           {R"({"prompt": "", "response_format": "url"})", "response_format"},
+           {R"({"prompt": "", "model": "dall-e-3"})", "model"}})
+    EXPECT_EQ(field_of(post("/v1/images/generations", body)), field) << body;
+}
+
+TEST_F(ServedJobs, InOpenAisFormEndWithTheirClient) {
+  {
+    const Connection client(port());
+    const std::string body = R"({"prompt": "", "model": "slow", "steps": 1000})";
+    client.send("POST /v1/images/generations HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+                std::to_string(body.size()) + "\r\n\r\n" + body);
+    for (int i = 0; i < 5000 && metric("ddim_jobs{state=\"running\"}") != 1; ++i)
+      std::this_thread::sleep_for(milliseconds(2));
+    EXPECT_EQ(metric("ddim_jobs{state=\"running\"}"), 1);
+  }
+  for (int i = 0; i < 5000 && metric("ddim_jobs{state=\"running\"}") != 0; ++i)
+    std::this_thread::sleep_for(milliseconds(2));
+  EXPECT_EQ(metric("ddim_jobs_total{state=\"cancelled\"}"), 1);
+}
+
+TEST_F(ServedJobs, OfAModelWithoutClassesTakeNone) {
+  EXPECT_EQ(field_of(post("/api/jobs", R"({"class": 1})")), "class");
+  EXPECT_EQ(field_of(post("/api/jobs", R"({"class": "boot"})")), "class");
+}
+
+}  // namespace
+}  // namespace ddim::server_test

@@ -1,0 +1,403 @@
+"""Drives the page of ddim serve in headless Chromium, by the WebDriver protocol and the standard library alone.
+
+    python3 page_test.py PROGRAM SOURCE_FOLDER [FOLDER FOR SCREENSHOTS]
+
+Every tab is used by mouse and by keyboard, at 1280 and at 390 pixels, light and dark. No error may be in the console, no
+request may leave for another host, every control must have a name, and text must have contrast.
+"""
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+PROGRAM, SOURCE = sys.argv[1], sys.argv[2]
+SHOTS = sys.argv[3] if len(sys.argv) > 3 else None
+ENTER, TAB, RIGHT, SPACE = '\ue007', '\ue004', '\ue014', ' '
+ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'
+
+
+class Server:
+    """ddim serve on a free port."""
+
+    def __init__(self, port=0):
+        self.process = subprocess.Popen(
+            [PROGRAM, 'serve', '--model', os.path.join(SOURCE, 'models/fashion-mnist'), '--port', str(port), '--quiet'],
+            stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        self.url = line.split()[3]
+        self.port = int(self.url.rstrip('/').rsplit(':', 1)[1])
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(60)
+
+
+class Browser:
+    def __init__(self):
+        self.driver = subprocess.Popen(['chromedriver', '--port=0'], stdout=subprocess.PIPE, text=True)
+        for line in self.driver.stdout:
+            if 'started successfully on port' in line:
+                self.base = 'http://127.0.0.1:' + line.rstrip('.\n').split()[-1]
+                break
+        self.folder = tempfile.TemporaryDirectory()
+        arguments = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--hide-scrollbars',
+                     '--user-data-dir=' + self.folder.name, '--disable-background-networking', '--no-first-run']
+        options = {'goog:chromeOptions': {'args': arguments},
+                   'goog:loggingPrefs': {'browser': 'ALL', 'performance': 'ALL'}}
+        made = self.call('POST', '/session', {'capabilities': {'alwaysMatch': options}})
+        self.base += '/session/' + made['sessionId']
+
+    def call(self, method, path, body=None):
+        request = urllib.request.Request(self.base + path, method=method,
+                                         data=None if method == 'GET' else json.dumps(body or {}).encode(),
+                                         headers={'Content-Type': 'application/json'})
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return json.load(answer)['value']
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(json.load(error)['value']['message'].split('\n')[0]) from None
+
+    def close(self):
+        try:
+            self.call('DELETE', '')
+        finally:
+            self.driver.terminate()
+            self.driver.wait()
+
+    def run(self, script, *arguments):
+        return self.call('POST', '/execute/sync', {'script': script, 'args': list(arguments)})
+
+    def wait(self, script, *arguments, seconds=60):
+        end = time.time() + seconds
+        while time.time() < end:
+            value = self.run(script, *arguments)
+            if value:
+                return value
+            time.sleep(0.05)
+        raise AssertionError('never true: ' + script + '\n' + self.run('return document.querySelector("main").innerText'))
+
+    def find(self, selector):
+        return self.call('POST', '/element', {'using': 'css selector', 'value': selector})[ELEMENT]
+
+    def click(self, selector):
+        self.call('POST', '/element/' + self.find(selector) + '/click')
+
+    def type(self, selector, text):
+        element = self.find(selector)
+        self.call('POST', '/element/' + element + '/clear')
+        self.call('POST', '/element/' + element + '/value', {'text': text})
+
+    def keys(self, text):
+        actions = [{'type': kind, 'value': key} for key in text for kind in ('keyDown', 'keyUp')]
+        self.call('POST', '/actions', {'actions': [{'type': 'key', 'id': 'keys', 'actions': actions}]})
+
+    def devtools(self, command, **parameters):
+        return self.call('POST', '/goog/cdp/execute', {'cmd': command, 'params': parameters})
+
+    def look(self, width, theme):
+        self.devtools('Emulation.setDeviceMetricsOverride', width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
+        self.devtools('Emulation.setEmulatedMedia', features=[{'name': 'prefers-color-scheme', 'value': theme}])
+
+    def shot(self, name):
+        if not SHOTS:
+            return
+        height = self.run('return Math.max(document.body.scrollHeight, 300)')
+        width = self.run('return innerWidth')
+        picture = self.devtools('Page.captureScreenshot', captureBeyondViewport=True, format='png',
+                                clip={'x': 0, 'y': 0, 'width': width, 'height': min(height, 2400), 'scale': 1})
+        with open(os.path.join(SHOTS, name + '.png'), 'wb') as file:
+            file.write(base64.b64decode(picture['data']))
+
+    def logs(self, kind):
+        return self.call('POST', '/se/log', {'type': kind})
+
+
+# Names, contrast and width, as the guidelines for accessible pages want them; returns what is wrong.
+CHECKS = r'''
+const wrong = [];
+const visible = (node) => node.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true }) && node.getClientRects().length;
+const describe = (node) => `${node.tagName.toLowerCase()}#${node.id} "${node.textContent.trim().slice(0, 30)}"`;
+for (const node of document.querySelectorAll('button, input, select, textarea, a[href], [role=img], dialog, img')) {
+  if (!visible(node)) continue;
+  const name = node.getAttribute('aria-label') || node.labels?.[0]?.innerText || node.textContent.trim() || node.title ||
+    node.getAttribute('alt') || document.getElementById(node.getAttribute('aria-labelledby'))?.innerText;
+  if (!name && !(node.tagName === 'IMG' && node.hasAttribute('alt'))) wrong.push(`no name: ${describe(node)}`);
+}
+const luminance = (colour) => {
+  const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const background = (node) => {
+  for (; node; node = node.parentElement) {
+    const colour = getComputedStyle(node).backgroundColor;
+    if (!/, 0\)$/.test(colour)) return colour;
+  }
+  return 'rgb(255, 255, 255)';
+};
+for (const node of document.querySelectorAll('body *')) {
+  const text = Array.from(node.childNodes).filter((child) => child.nodeType === 3).map((child) => child.data.trim()).join('');
+  if (!text || !visible(node) || node.closest('.visually-hidden, .skip, :disabled, option, script')) continue;
+  const [light, dark] = [luminance(getComputedStyle(node).color), luminance(background(node))].sort((a, b) => b - a);
+  const contrast = (light + 0.05) / (dark + 0.05);
+  if (contrast < 4.5) wrong.push(`contrast ${contrast.toFixed(1)}: ${describe(node)}`);
+}
+if (document.documentElement.scrollWidth > innerWidth) wrong.push(`wider than the window: ${document.documentElement.scrollWidth}`);
+const ids = Array.from(document.querySelectorAll('[id]'), (node) => node.id);
+for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) wrong.push(`twice: #${id}`);
+return wrong;
+'''
+
+
+def check_page(browser, where):
+    wrong = browser.run(CHECKS)
+    assert not wrong, where + ': ' + '; '.join(wrong)
+
+
+def set_value(browser, selector, value):
+    browser.run('const field = document.querySelector(arguments[0]); field.value = arguments[1];'
+                "field.dispatchEvent(new Event('input', {bubbles: true}));", selector, str(value))
+
+
+def open_page(browser, server, tab='draw'):
+    browser.call('POST', '/url', {'url': 'about:blank'})
+    browser.call('POST', '/url', {'url': server.url + '#' + tab})
+    browser.wait("return 'ready' in document.body.dataset")
+
+
+DONE = 'return document.querySelectorAll(arguments[0] + " .tile img").length >= arguments[1]'
+
+
+def test_draw(browser, server):
+    open_page(browser, server)
+    set_value(browser, '#panel-draw [name=steps]', 10)
+    set_value(browser, '#panel-draw [name=count]', 8)
+    set_value(browser, '#panel-draw [name=seed]', 7)
+    browser.click('#panel-draw form .main')
+    browser.wait("return document.querySelector('#panel-draw .tile.forming canvas')")
+    # Something shows before all is done.
+    browser.wait("return Array.from(document.querySelectorAll('#panel-draw canvas')).some((canvas) => canvas.getContext('2d')"
+                 ".getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value))"
+                 " || document.querySelector('#panel-draw .tile img')")
+    browser.wait(DONE, '#panel-draw', 8)
+    assert 'network calls' in browser.run("return document.querySelector('#panel-draw .status').innerText")
+    # The picture is what the command line draws: the command is shown, and makes the same bytes.
+    browser.click('#panel-draw .tile:nth-child(3)')
+    command = browser.wait("return document.getElementById('viewer-command').value")
+    assert '--seed 7' in command and '--first-image 2' in command, command
+    with tempfile.TemporaryDirectory() as folder:
+        words = command.replace('picture.png', folder + '/picture.png').split()[1:]
+        subprocess.run([PROGRAM] + words + ['--quiet'], check=True, stdout=subprocess.DEVNULL)
+        with open(folder + '/picture.png', 'rb') as file:
+            drawn = file.read()
+    url = browser.run("return performance.getEntriesByType('resource').map((entry) => entry.name)"
+                      ".find((name) => name.endsWith('/pictures/2.png'))")
+    with urllib.request.urlopen(url) as answer:
+        assert answer.read() == drawn, 'the page and the command line draw different files'
+    check_page(browser, 'viewer')
+    browser.shot('viewer')
+    browser.click('#viewer-from')
+    browser.wait("return document.querySelector('#panel-draw .chip')?.checkVisibility()")
+    browser.click('#panel-draw form .main')
+    browser.wait("return document.querySelector('#panel-draw .tile.forming')")
+    browser.wait(DONE, '#panel-draw', 8)
+    browser.wait("return document.querySelectorAll('#history-list button').length === 16")
+    # From the history: its settings.
+    browser.click('#history-list button:last-child')
+    browser.wait("return document.getElementById('viewer-command').value")
+    browser.click('#viewer-same')
+    assert browser.run("return document.querySelector('#panel-draw [name=seed]').value") == '7'
+    return drawn
+
+
+def test_cancel(browser, server):
+    open_page(browser, server)
+    set_value(browser, '#panel-draw [name=steps]', 1000)
+    set_value(browser, '#panel-draw [name=count]', 32)
+    browser.click('#panel-draw form .main')
+    browser.wait("return document.querySelector('#panel-draw .status button')?.checkVisibility()")
+    browser.click('#panel-draw .status button')
+    browser.wait("return document.querySelector('#panel-draw .status').innerText.includes('Cancelled')")
+
+
+def test_wrong_settings(browser, server):
+    open_page(browser, server)
+    # What the form lets through, the server refuses, and the page says why.
+    browser.run("document.querySelector('#panel-draw [name=steps]').removeAttribute('max')")
+    set_value(browser, '#panel-draw [name=steps]', 5000)
+    browser.click('#panel-draw form .main')
+    browser.wait("return document.querySelector('#panel-draw .status.bad')?.innerText.includes('steps must be between')")
+
+
+def test_keyboard(browser, server):
+    open_page(browser, server)
+    browser.run("document.getElementById('tab-draw').focus()")
+    for tab in ('compare', 'walk', 'encode', 'film', 'draw'):
+        browser.keys(RIGHT)
+        assert browser.run('return document.activeElement.id') == 'tab-' + tab
+        assert browser.run('return document.getElementById(arguments[0]).checkVisibility()', 'panel-' + tab)
+    # From the tabs into the form, and off.
+    browser.keys(TAB)
+    assert browser.run("return document.activeElement.closest('#panel-draw') !== null")
+    set_value(browser, '#panel-draw [name=steps]', 3)
+    set_value(browser, '#panel-draw [name=count]', 2)
+    browser.run("document.querySelector('#panel-draw [name=steps]').focus()")
+    browser.keys(ENTER)
+    browser.wait(DONE, '#panel-draw', 2)
+    browser.run("document.querySelector('#panel-draw .tile').focus()")
+    browser.keys(ENTER)
+    browser.wait("return document.getElementById('viewer').open")
+    browser.keys('\ue00c')  # Escape
+    browser.wait("return !document.getElementById('viewer').open")
+
+
+def test_compare(browser, server):
+    open_page(browser, server, 'compare')
+    set_value(browser, '#panel-compare [name=count]', 3)
+    browser.click('#panel-compare form .main')
+    browser.wait(DONE, '#panel-compare', 15, seconds=240)
+    browser.wait("return document.querySelector('#panel-compare .status').innerText.includes('Done')")
+    assert browser.run("return document.querySelectorAll('#panel-compare th small').length") == 5
+
+
+def test_walk(browser, server):
+    open_page(browser, server, 'walk')
+    set_value(browser, '#panel-walk [name=steps]', 8)
+    browser.click('#panel-walk form .main')
+    browser.wait("return document.querySelector('#panel-walk .status').innerText.includes('16 pictures')", seconds=120)
+    hash_of = ("const c = document.querySelector('#panel-walk canvas.big');"
+               "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.reduce((a, b) => (a * 31 + b) % 1000003, 7)")
+    first = browser.run(hash_of)
+    set_value(browser, '#panel-walk .stage input', 15)
+    assert browser.run(hash_of) != first
+    browser.click('#panel-walk .stage [aria-pressed]')
+    time.sleep(0.5)
+    assert browser.run("return document.querySelector('#panel-walk [aria-pressed]').ariaPressed") == 'true'
+    browser.click('#panel-walk .stage [aria-pressed]')
+    browser.run("document.querySelector('#panel-walk [type=checkbox]').click()")
+    set_value(browser, '#panel-walk [name=steps]', 4)
+    browser.click('#panel-walk form .main')
+    browser.wait("return document.querySelector('#panel-walk .status').innerText.includes('36 pictures')", seconds=120)
+
+
+def test_encode(browser, server):
+    open_page(browser, server, 'encode')
+    element = browser.find('#picture-file')
+    path = os.path.join(SOURCE, 'docs/pictures/boot.png')
+    browser.call('POST', '/element/' + element + '/value', {'text': os.path.abspath(path)})
+    browser.wait("return !document.querySelector('#panel-encode form .main').disabled")
+    set_value(browser, '#panel-encode [name=steps]', 20)
+    browser.click('#panel-encode form .main')
+    browser.wait("return document.querySelector('#panel-encode .status').innerText.includes('variance')", seconds=120)
+    # A mask by keyboard, and the part under it anew.
+    browser.run("document.querySelector('#panel-encode canvas').focus()")
+    browser.keys(RIGHT + SPACE)
+    browser.wait("return !document.querySelector('#panel-encode .row button').disabled")
+    browser.click('#panel-encode .row button')
+    browser.wait("return document.querySelector('#panel-encode .status').innerText.includes('Four ways')", seconds=120)
+    assert browser.run(DONE, '#panel-encode .tiles', 4)
+
+
+def test_film(browser, server):
+    open_page(browser, server, 'film')
+    set_value(browser, '#panel-film [name=steps]', 24)
+    browser.click('#panel-film form .main')
+    browser.wait(DONE, '#panel-film', 24)
+
+
+def test_drop(browser, server, drawn):
+    open_page(browser, server, 'film')
+    browser.run('''
+      const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], 'mine.png', { type: 'image/png' }));
+      document.querySelector('main').dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
+    ''', base64.b64encode(drawn).decode())
+    browser.wait("return document.getElementById('panel-draw').checkVisibility()")
+    browser.wait("return document.querySelector('#panel-draw [name=seed]').value === '7'")
+    assert browser.run("return document.querySelector('#panel-draw [name=steps]').value") == '10'
+
+
+def test_server_gone(browser, server):
+    open_page(browser, server)
+    assert server.stop() == 0
+    browser.click('#panel-draw form .main')
+    browser.wait("return document.getElementById('gone').checkVisibility()")
+    again = Server(server.port)
+    browser.wait("return !document.getElementById('gone').checkVisibility()")
+    set_value(browser, '#panel-draw [name=steps]', 2)
+    browser.click('#panel-draw form .main')
+    browser.wait(DONE, '#panel-draw', 8)
+    return again
+
+
+def test_looks(browser, server):
+    """Every tab, at two widths and in two themes, with what was drawn in it."""
+    for tab, work in (('draw', None), ('compare', test_compare), ('walk', test_walk), ('encode', test_encode), ('film', test_film)):
+        if work:
+            work(browser, server)
+        else:
+            open_page(browser, server)
+            set_value(browser, '#panel-draw [name=steps]', 20)
+            set_value(browser, '#panel-draw [name=count]', 12)
+            set_value(browser, '#panel-draw [name=seed]', 3)
+            browser.click('#panel-draw form .main')
+            browser.wait(DONE, '#panel-draw', 12)
+        for width in (1280, 390):
+            for theme in ('light', 'dark'):
+                browser.look(width, theme)
+                time.sleep(0.2)
+                check_page(browser, f'{tab} {width} {theme}')
+                browser.shot(f'{tab}-{width}-{theme}')
+        browser.look(1280, 'light')
+
+
+def check_requests(browser, hosts):
+    for entry in browser.logs('performance'):
+        message = json.loads(entry['message'])['message']
+        if message['method'] != 'Network.requestWillBeSent':
+            continue
+        url = message['params']['request']['url']
+        is_own = url.split(':')[0] in ('blob', 'data', 'about', 'chrome') or url.split('/')[2] in hosts
+        assert is_own, 'a request to another host: ' + url
+
+
+def check_console(browser, allowed=()):
+    allowed = (*allowed, 'willReadFrequently')  # what the tests read, not the page
+    entries = [entry['message'] for entry in browser.logs('browser') if entry['level'] in ('SEVERE', 'WARNING')]
+    bad = [entry for entry in entries if not any(word in entry for word in allowed)]
+    assert not bad, bad
+
+
+def main():
+    server = Server()
+    browser = Browser()
+    try:
+        hosts = {f'127.0.0.1:{server.port}'}
+        browser.look(1280, 'light')
+        drawn = test_draw(browser, server)
+        check_console(browser)
+        test_cancel(browser, server)
+        test_keyboard(browser, server)
+        test_drop(browser, server, drawn)
+        test_looks(browser, server)
+        check_console(browser)
+        test_wrong_settings(browser, server)
+        server = test_server_gone(browser, server)
+        check_console(browser, ['400 (Bad Request)', 'ERR_CONNECTION_REFUSED', 'ERR_CONNECTION_RESET', 'ERR_EMPTY_RESPONSE'])
+        check_requests(browser, hosts)
+    except Exception:
+        browser.shot('failure')
+        raise
+    finally:
+        browser.close()
+        server.stop()
+    print('done')
+
+
+main()

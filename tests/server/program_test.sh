@@ -1,0 +1,76 @@
+#!/bin/sh
+# ddim serve as a process: a job and the command line make the same bytes, TLS, a stop by SIGTERM, what is refused.
+# Exits 77 (skipped) without curl or openssl.
+#   program_test.sh PROGRAM SOURCE_FOLDER
+set -eu
+program=$1
+cd "$2"
+for needed in curl openssl; do
+  command -v "$needed" >/dev/null || { echo "skipped: there is no $needed"; exit 77; }
+done
+folder=$(mktemp -d)
+server=""
+trap '[ -z "$server" ] || kill -9 $server 2>/dev/null || true; rm -rf "$folder"' EXIT
+failed() { echo "FAILED: $1"; cat "$folder/err"; exit 1; }
+start() {
+  rm -f "$folder/out"
+  "$program" serve --model models/fashion-mnist --port 0 "$@" >"$folder/out" 2>"$folder/err" &
+  server=$!
+  until grep -q http "$folder/out" 2>/dev/null; do sleep 0.05; done
+  url=$(grep -o 'https*://[^ ]*' "$folder/out")
+}
+stop() {
+  kill -TERM $server
+  wait $server || failed "the exit code after SIGTERM is $?"
+  server=""
+}
+id_of() { sed 's/.*"id":"\([0-9a-f]*\)".*/\1/'; }
+
+start
+id=$(curl -s "${url}api/jobs" -d '{"steps": 3, "count": 3, "seed": 5, "sampler": "heun", "tau": "quadratic"}' | id_of)
+curl -s "${url}api/jobs/$id/events" >"$folder/events"
+grep -q '"state":"done"' "$folder/events" || failed "no event says done"
+for file in grid.png pictures.npz pictures.safetensors; do
+  curl -s "${url}api/jobs/$id/$file" >"$folder/served-$file"
+  "$program" sample --model models/fashion-mnist --steps 3 --count 3 --seed 5 --sampler heun --tau quadratic --quiet \
+    --out "$folder/$file" >/dev/null
+  cmp "$folder/served-$file" "$folder/$file" || failed "$file is not what ddim sample writes"
+done
+# The command that the job names, as a shell reads it.
+command=$(curl -s "${url}api/jobs/$id" | sed 's/.*"command":"ddim \([^"]*\)".*/\1/; s/picture\.png/again.png/')
+(here=$PWD && cd "$folder" && ln -s "$here/models" models && eval "\"$program\" $command --quiet" >/dev/null)
+cmp "$folder/again.png" "$folder/grid.png" || failed "the command of the job makes another picture"
+curl -s "${url}api/jobs" -d '{"steps": 40, "count": 16}' >/dev/null
+until curl -s "${url}metrics" | grep -q 'ddim_jobs{state="running"} 1'; do sleep 0.02; done
+stop
+grep -q "1 running job finished; 0 waiting cancelled" "$folder/err" || failed "nothing is said of the running job"
+grep -q " POST /api/jobs 202 " "$folder/err" || failed "no line for the request"
+
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$folder/key.pem" -out "$folder/cert.pem" -days 2 -subj /CN=localhost 2>/dev/null
+start --tls-certificate "$folder/cert.pem" --tls-key "$folder/key.pem" --quiet
+[ "$(curl -s --cacert "$folder/cert.pem" "https://localhost:${url##*:}healthz")" = ok ] || failed "no answer over TLS"
+curl -s "http${url#https}healthz" >/dev/null && failed "an answer without TLS"
+stop
+[ ! -s "$folder/err" ] || failed "not quiet"
+
+# refused CODE WORD FLAGS ...
+refused() {
+  code=$1 word=$2 && shift 2
+  status=0
+  "$program" serve --port 0 "$@" >"$folder/out" 2>"$folder/err" || status=$?
+  [ $status = "$code" ] || failed "$* ends with $status, not $code"
+  grep -q -- "$word" "$folder/err" || failed "$*: nothing about $word"
+}
+model="--model models/fashion-mnist"
+# shellcheck disable=SC2086 # two words
+{
+  refused 2 "--model"
+  refused 1 "--insecure" $model --address 0.0.0.0
+  refused 1 "in numbers" $model --address localhost --api-key key
+  refused 1 "two models" --model models/fashion-mnist,models/fashion-mnist
+  refused 1 "--tls-key" $model --tls-certificate "$folder/cert.pem"
+  refused 1 "no certificate" $model --tls-certificate /dev/null --tls-key /dev/null
+  refused 1 "--queue" $model --queue -1
+  refused 1 "nowhere" --model nowhere
+}
+echo done
