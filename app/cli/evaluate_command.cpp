@@ -282,15 +282,6 @@ SampleOptions drawing_of(const Flags& flags, const RunOptions& run) {
 /// was trained on.
 FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const SampleOptions& options,
                 const std::optional<DataOptions>& reference, Lines& sampling) {
-  if (!flags.shrinks && flags.statistics.empty() && flags.count <= extractor.dimensions())
-    throw Error(ErrorCode::user,
-                fmt::format("--count {}: a covariance of {} features needs at least {} pictures; "
-                            "draw more, or shrink the covariances with --shrink",
-                            flags.count, extractor.dimensions(), extractor.dimensions() + 1));
-  if (flags.shrinks && flags.count < kFewestPictures)
-    throw Error(ErrorCode::user,
-                fmt::format("--count {}: at least {} pictures are needed to compare", flags.count,
-                            kFewestPictures));
   const Model model = flags.run.load_model(options.run.stop);
   FeatureSet set =
       extractor.extract(model, make_plan(model, options.plan), options, flags.feature_options());
@@ -319,6 +310,20 @@ void run_comparison(const Flags& flags, Command command) {
   const DataOptions of_first = flags.data.options_of(comparison.first.value_or(fs::path()));
   DataOptions of_second = flags.data.options_of(comparison.second.value_or(fs::path()));
   if (flags.second_split.given()) of_second.split = value_named<DataSplit>(flags.second_split_name);
+  const FewPictures few_pictures = flags.shrinks ? FewPictures::shrink : FewPictures::refuse;
+  // What is wrong with the number of pictures is known before any is read, and what is wrong with
+  // the reference before any is drawn.
+  const auto check_drawn_with = [&](const FeatureSet& reference) {
+    if (comparison.draws && comparison.second)
+      check_sets({.source = "what --model draws (--count)",
+                  .count = flags.count,
+                  .dimensions = extractor->dimensions()},
+                 reference, few_pictures);
+  };
+  if (extractor) check_drawn_with({.dimensions = extractor->dimensions()});
+  std::optional<FeatureSet> second;
+  if (comparison.second) second = load(of_second, comparison.second_is_statistics);
+  if (second) check_drawn_with(*second);
   Lines sampling;
   const FeatureSet first =
       comparison.draws
@@ -327,7 +332,7 @@ void run_comparison(const Flags& flags, Command command) {
           : load(of_first, comparison.first_is_statistics);
   if (!flags.statistics.empty()) write_statistics(flags.statistics, first, flags.overwrite.value());
   Lines recipe;
-  if (!comparison.second) {
+  if (!second) {
     add_extractor(first.recipe, {}, recipe);
     add_set("first", first, recipe);
     recipe.emplace_back("statistics", flags.statistics.string());
@@ -341,23 +346,20 @@ void run_comparison(const Flags& flags, Command command) {
     flags.data.print_skipped();
     return;
   }
-  const FeatureSet second = load(of_second, comparison.second_is_statistics);
-  const Quality quality =
-      compare_sets(first, second,
-                   {.few_pictures = flags.shrinks ? FewPictures::shrink : FewPictures::refuse,
-                    .seed = flags.options.seed,
-                    .threads = run.threads});
+  const Quality quality = compare_sets(
+      first, *second,
+      {.few_pictures = few_pictures, .seed = flags.options.seed, .threads = run.threads});
   if (!flags.neighbours.empty())
     write_png(flags.neighbours,
-              nearest_neighbours(first, second, std::min<std::int64_t>(8, first.count),
-                                 std::min<std::int64_t>(7, second.count)),
+              nearest_neighbours(first, *second, std::min<std::int64_t>(8, first.count),
+                                 std::min<std::int64_t>(7, second->count)),
               {.text = {{"ddim", fmt::format("evaluate: each row has a picture of {} and the "
                                              "nearest ones of {}",
-                                             first.source, second.source)}},
+                                             first.source, second->source)}},
                .overwrite = flags.overwrite.value()});
-  add_extractor(first.recipe, second.recipe, recipe);
+  add_extractor(first.recipe, second->recipe, recipe);
   add_set("first", first, recipe);
-  add_set("second", second, recipe);
+  add_set("second", *second, recipe);
   if (flags.shrinks)
     recipe.emplace_back("covariance",
                         fmt::format("oracle approximating shrinkage, {:.4f} of the first, {:.4f} "

@@ -154,6 +154,10 @@ struct Quality {
   std::optional<Measure> inception_score = {};  ///< of the first set
 };
 
+/// What compare_sets() would refuse; of a set that is still to be made, what is known of it
+/// (source, count, dimensions, recipe) is enough.
+DDIM_API void check_sets(const FeatureSet& first, const FeatureSet& second,
+                         FewPictures few_pictures = FewPictures::refuse);
 /// Error(user) for sets of different recipes, naming both, for the same pictures on both sides, for
 /// a set with no more pictures than features have dimensions, and for fewer than kFewestPictures.
 DDIM_API Quality compare_sets(const FeatureSet& first, const FeatureSet& second,

@@ -30,7 +30,34 @@ eval::FrechetSide side_of(const FeatureSet& set, const QualityOptions& options) 
   return side;
 }
 
-void check_pair(const FeatureSet& first, const FeatureSet& second, FewPictures few_pictures) {
+Measure measure_of(const eval::Interval& interval) {
+  return {.value = interval.mean, .half_width_95 = interval.half_width_95};
+}
+
+}  // namespace
+
+bool is_training_data(const Model& model, const DataOptions& options) {
+  const ModelInfo& info = model.info();
+  if (!info.training_data) return false;
+  data::DatasetOptions reading{.split = options.split,
+                               .channels = info.shape.channels,
+                               .skip_corrupt = options.read.skip_corrupt,
+                               .background = options.read.background};
+  if (info.num_classes > 0) reading.labels = data::Labels::read;
+  try {
+    data::Dataset dataset = data::load_dataset(options.data, reading);
+    const Fit fit = data::fit_for(dataset.images, info.shape.height, info.shape.width);
+    dataset.images = data::fit_to(std::move(dataset.images), fit, info.shape.height,
+                                  info.shape.width, options.data.string());
+    return data::fingerprint(dataset) == info.training_data;
+  } catch (const Error& error) {
+    // It has other channels, or no classes: the model cannot have been trained on it.
+    if (error.code() == ErrorCode::user) return false;
+    throw;
+  }
+}
+
+void check_sets(const FeatureSet& first, const FeatureSet& second, FewPictures few_pictures) {
   const auto agree = [&](const char* what, const auto& a, const auto& b) {
     require(a == b, "evaluate: the sets have different ", what, ": ", first.source, " has ", a,
             ", ", second.source, " has ", b, "; make the features of both in the same way");
@@ -62,36 +89,9 @@ void check_pair(const FeatureSet& first, const FeatureSet& second, FewPictures f
             "--shrink");
 }
 
-Measure measure_of(const eval::Interval& interval) {
-  return {.value = interval.mean, .half_width_95 = interval.half_width_95};
-}
-
-}  // namespace
-
-bool is_training_data(const Model& model, const DataOptions& options) {
-  const ModelInfo& info = model.info();
-  if (!info.training_data) return false;
-  data::DatasetOptions reading{.split = options.split,
-                               .channels = info.shape.channels,
-                               .skip_corrupt = options.read.skip_corrupt,
-                               .background = options.read.background};
-  if (info.num_classes > 0) reading.labels = data::Labels::read;
-  try {
-    data::Dataset dataset = data::load_dataset(options.data, reading);
-    const Fit fit = data::fit_for(dataset.images, info.shape.height, info.shape.width);
-    dataset.images = data::fit_to(std::move(dataset.images), fit, info.shape.height,
-                                  info.shape.width, options.data.string());
-    return data::fingerprint(dataset) == info.training_data;
-  } catch (const Error& error) {
-    // It has other channels, or no classes: the model cannot have been trained on it.
-    if (error.code() == ErrorCode::user) return false;
-    throw;
-  }
-}
-
 Quality compare_sets(const FeatureSet& first, const FeatureSet& second,
                      const QualityOptions& options) {
-  check_pair(first, second, options.few_pictures);
+  check_sets(first, second, options.few_pictures);
   const int threads = num_threads_of(options.threads);
   const eval::FrechetSide a = side_of(first, options), b = side_of(second, options);
   Quality result{.frechet_distance = measure_of(eval::frechet_interval(a, b)),

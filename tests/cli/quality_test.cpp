@@ -182,9 +182,18 @@ TEST_F(QualityCommand, RefusesWhatCannotBeCompared) {
   expect_refused("--extractor unknown " + a + " " + b,
                  {"--extractor unknown", "models/features", "share/ddim/models/features"});
   expect_refused("--count 64 --model models/fashion-mnist --resize " + a,
-                 {"--count 64", "at least 65", "--shrink"});
+                 {"what --model draws (--count) has 64 pictures", "at least 65", "--shrink"});
   expect_refused("--shrink --count 3 --model models/fashion-mnist --resize " + a,
-                 {"--count 3", "at least 4"});
+                 {"what --model draws (--count) has 3 pictures", "at least 4"});
+  // What is wrong with the reference is found before the model's weights are looked at.
+  make_micro_model(folder_ / "missing");
+  std::filesystem::remove(folder_ / "missing/unet/diffusion_pytorch_model.safetensors");
+  const std::string without_weights = " --count 100 --model " + (folder_ / "missing");
+  expect_refused(make_set("one.npz", 1, 0) + without_weights,
+                 {"one.npz", "at least 2 pictures; got 1"});
+  expect_refused(make_set("few.npz", 3, 0) + without_weights, {"few.npz has 3 pictures"});
+  expect_refused(make_set("small.npz", 70, 0, 8) + without_weights, {"small.npz", "8x8"});
+  expect_refused(make_set("enough.npz", 70, 0) + without_weights, {"diffusion_pytorch_model"});
   expect_refused("--shrink " + make_set("three.npz", 3, 0) + " " + a,
                  {"three.npz has 3 pictures", "at least 4"});
 }
