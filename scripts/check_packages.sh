@@ -31,8 +31,10 @@ ddim sample --model fashion-mnist --steps 5 --count 2 --quiet --out grid.png
 test -s grid.png
 ddim info grid.png | grep -q fashion-mnist
 ddim models | grep -q '^fashion-mnist *shipped'
-ddim sample --model fashion-mnist --steps 2 --count 2 --quiet --out two >/dev/null
-ddim evaluate two two --shrink >distance # finds its extractor
+for seed in 1 2; do
+  ddim sample --model fashion-mnist --steps 2 --count 5 --seed $seed --quiet --out set$seed >/dev/null
+done
+ddim evaluate set1 set2 --shrink --quiet >distance # finds its extractor
 grep -q frechet_distance distance
 USE
 su someone -c 'sh /tmp/use.sh'
