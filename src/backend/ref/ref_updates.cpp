@@ -88,7 +88,8 @@ void RefKernels::absolute_quantile(const Tensor& x, double ratio, std::span<doub
   with_element_type(x, [&]<class T>() {
     for (std::size_t n = 0; n < quantiles.size(); ++n) {
       std::vector<double> sorted;
-      for (const T value : x.slice(static_cast<std::int64_t>(n), 1).values<T>())
+      const Tensor picture = x.slice(static_cast<std::int64_t>(n), 1);
+      for (const T value : picture.values<T>())
         sorted.push_back(std::abs(static_cast<double>(value)));
       if (std::ranges::any_of(sorted, [](double value) { return std::isnan(value); })) {
         quantiles[n] = std::numeric_limits<double>::quiet_NaN();
