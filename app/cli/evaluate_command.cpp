@@ -17,6 +17,7 @@
 #include "commands.h"
 #include "convention_flag.h"
 #include "data_flags.h"
+#include "extractor_flag.h"
 #include "interrupts.h"
 #include "json_object.h"
 #include "outputs.h"
@@ -43,8 +44,8 @@ struct Flags {
   std::string second_split_name;
   Option second_split;
   std::int64_t count = 10'000;
-  std::string extractor = "resnet56-cifar10";
-  std::string resizing = std::string(to_string(Resizing::pytorch));
+  ExtractorFlag extractor;
+  ChoiceFlag<Resizing> resizing{Resizing::pytorch};
   fs::path features;
   fs::path statistics;
   fs::path neighbours;
@@ -301,8 +302,8 @@ void run_comparison(const Flags& flags, Command command) {
   if (comparison.draws) drawing = drawing_of(flags, run);
   std::optional<FeatureExtractor> extractor;
   if (comparison.extracts())
-    extractor = FeatureExtractor::load(find_extractor(flags.extractor),
-                                       *value_named<Resizing>(flags.resizing));
+    extractor =
+        FeatureExtractor::load(find_extractor(flags.extractor.value()), flags.resizing.value());
   const auto load = [&](const DataOptions& options, bool is_statistics) {
     return is_statistics ? read_statistics(options.data)
                          : extractor->extract(options, flags.feature_options(), run);
@@ -408,22 +409,11 @@ void add_evaluate_command(Command root) {
     flags->convention.add_to(command);
     flags->plan.add_to(command);
   });
-  command
-      .add_option("--extractor", flags->extractor,
-                  "Network that looks at pictures: resnet56-cifar10, which comes with ddim; "
-                  "inception, that of the FID; or the file or folder of one")
-      .envname("DDIM_EXTRACTOR")
-      .show_default()
-      .type_name("NAME|FILE");
-  std::vector<std::string> rules;
-  for (const Named<Resizing>& entry : Names<Resizing>::all()) rules.emplace_back(entry.name);
-  command
-      .add_option("--resizing", flags->resizing,
-                  "How the extractor inception brings pictures to 299x299: pytorch-bilinear as "
-                  "pytorch-fid, tf1-bilinear as the original FID, clean-bicubic as clean-fid")
-      .one_of(rules)
-      .show_default()
-      .type_name("NAME");
+  flags->extractor.add_to(command);
+  flags->resizing.add_to(
+      command, "--resizing",
+      "How the extractor inception brings pictures to 299x299: pytorch-bilinear as pytorch-fid, "
+      "tf1-bilinear as the original FID, clean-bicubic as clean-fid");
   command
       .add_option("--features", flags->features,
                   "Keep features in this folder as they are found: a run that is stopped goes on "

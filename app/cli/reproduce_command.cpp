@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "choice_flag.h"
 #include "commands.h"
 #include "data_flags.h"
+#include "extractor_flag.h"
 #include "interrupts.h"
 #include "json_object.h"
 #include "outputs.h"
@@ -24,13 +26,13 @@ struct Flags {
   DataFlags data;
   Option data_option;
   std::filesystem::path out;
-  std::string extractor = "resnet56-cifar10";
+  ExtractorFlag extractor;
   bool quick = false;
   bool full = false;
   std::int64_t count = 0;
   Option count_option;
   std::vector<std::int64_t> steps;
-  std::string tau = std::string(to_string(TauKind::quadratic));
+  ChoiceFlag<TauKind> tau{TauKind::quadratic};
   std::uint64_t seed = 0;
 };
 
@@ -99,7 +101,7 @@ void run(const Flags& flags) {
   if (flags.quick && flags.full)
     throw Error(ErrorCode::usage, "--quick and --full contradict each other: give one of them");
   ReproduceOptions options{.size = size_of(flags),
-                           .tau = *value_named<TauKind>(flags.tau),
+                           .tau = flags.tau.value(),
                            .seed = flags.seed,
                            .run = flags.run.options(interrupts.token())};
   Files().fills("--out", flags.out).check();
@@ -108,7 +110,8 @@ void run(const Flags& flags) {
   const Model described = flags.run.model_without_weights(interrupts.token());
   options.class_choice = flags.run.class_choice(described);
   check_reproduce(described, options);
-  const FeatureExtractor extractor = FeatureExtractor::load(find_extractor(flags.extractor));
+  const FeatureExtractor extractor =
+      FeatureExtractor::load(find_extractor(flags.extractor.value()));
   options.told_cost = [&](const ReproduceCost& cost) { tell(cost, flags); };
   const Model model = flags.run.load_model(interrupts.token());
   const Reproduction report = reproduce(model, extractor, options, flags.out);
@@ -156,21 +159,10 @@ void add_reproduce_command(Command root) {
       .delimiter(',')
       .positive()
       .type_name("LIST");
-  std::vector<std::string> kinds;
-  for (const Named<TauKind>& entry : Names<TauKind>::all()) kinds.emplace_back(entry.name);
-  command
-      .add_option("--tau", flags->tau,
-                  "Steps of table 1: the paper has quadratic for CIFAR-10, and linear for others")
-      .one_of(kinds)
-      .type_name("NAME")
-      .show_default();
-  command
-      .add_option("--extractor", flags->extractor,
-                  "Network that looks at pictures: resnet56-cifar10, which comes with ddim; "
-                  "inception, that of the FID; or the file or folder of one")
-      .envname("DDIM_EXTRACTOR")
-      .show_default()
-      .type_name("NAME|FILE");
+  flags->tau.add_to(
+      command, "--tau",
+      "Steps of table 1: the paper has quadratic for CIFAR-10, and linear for others");
+  flags->extractor.add_to(command);
   command.add_option("--seed", flags->seed, "Random seed")
       .envname("DDIM_SEED")
       .non_negative()

@@ -61,22 +61,25 @@ bool is_run(const fs::path& folder) {
 
 std::vector<fs::path> shipped_folders() {
   std::vector<fs::path> folders;
+  const auto add = [&](const fs::path& folder) {
+    if (std::ranges::find(folders, folder) == folders.end()) folders.push_back(folder);
+  };
   if (const char* said = std::getenv("DDIM_MODELS")) {
     for (std::string rest = said; !rest.empty();) {
       const std::size_t colon = std::min(rest.find(':'), rest.size());
-      if (colon > 0) folders.emplace_back(rest.substr(0, colon));
+      if (colon > 0) add(rest.substr(0, colon));
       rest.erase(0, colon + 1);
     }
   }
   for (const fs::path& code : folders_of_code()) {
-    folders.push_back(code / "models");                // a Python package
-    folders.push_back(code.parent_path() / "models");  // a build folder in the project's
+    add(code / "models");                // a Python package
+    add(code.parent_path() / "models");  // a build folder in the project's
     // bin, lib, lib/x86_64-linux-gnu
     for (fs::path prefix = code.parent_path(); prefix.has_relative_path();
          prefix = prefix.parent_path())
-      folders.push_back(prefix / "share" / "ddim" / "models");
+      add(prefix / "share" / "ddim" / "models");
   }
-  folders.emplace_back(DDIM_INSTALLED_MODELS);
+  add(DDIM_INSTALLED_MODELS);
   return folders;
 }
 
@@ -94,8 +97,7 @@ std::vector<FoundModel> find_models(const fs::path& folder) {
       if (is_model(shipped / name) && names.insert(name).second)
         add(name, shipped / name, ModelPlace::shipped);
 
-  const hub::Settings settings =
-      hub::settings_from([](const char* name) -> const char* { return std::getenv(name); });
+  const hub::Settings settings = hub::settings_of_process();
   for (const hub::Repository& repository : hub::Cache(settings.cache).repositories()) {
     try {
       add(repository.id, hub::find_snapshot(settings, repository), ModelPlace::cached);

@@ -1,7 +1,6 @@
 #include <ddim/pull.h>
 #include <ddim/version.h>
 
-#include <cstdlib>
 #include <iostream>
 
 #include "api/shipped.h"
@@ -18,8 +17,7 @@ using namespace engine;
 namespace {
 
 hub::Settings settings() {
-  hub::Settings settings =
-      hub::settings_from([](const char* name) -> const char* { return std::getenv(name); });
+  hub::Settings settings = hub::settings_of_process();
   settings.user_agent = concat("ddim/", version());
   return settings;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <optional>
 
 #include "base/error.h"
@@ -91,6 +92,10 @@ Settings settings_from(const Environment& environment) {
           .cache = cache_of(environment),
           .token = token_of(environment),
           .network = offline ? Network::forbidden : Network::allowed};
+}
+
+Settings settings_of_process() {
+  return settings_from([](const char* name) -> const char* { return std::getenv(name); });
 }
 
 }  // namespace ddim::engine::hub

@@ -39,4 +39,7 @@ using Environment = std::function<const char*(const char*)>;
 /// invalid value, or when there is no home folder.
 Settings settings_from(const Environment& environment);
 
+/// The same from the environment of this process.
+Settings settings_of_process();
+
 }  // namespace ddim::engine::hub
