@@ -156,8 +156,11 @@ Dataset load_any(const fs::path& dir, const DatasetOptions& options) {
   return dataset;
 }
 
-/// Grey to three equal channels.
-void spread_channels(Images& images, std::int64_t channels) {
+/// Alpha is laid over the background where `channels` has none; grey becomes three equal channels.
+void fit_channels(Images& images, std::int64_t channels, const Colour& background) {
+  const bool has_alpha = images.channels == 2 || images.channels == 4;
+  if (has_alpha && (channels == images.channels - 1 || (channels == 3 && images.channels == 2)))
+    lay_over(images, background);
   if (channels == 0 || channels == images.channels) return;
   require(images.channels == 1 && channels == 3, "data: the images have ", images.channels,
           images.channels == 1 ? " channel" : " channels", ", but the model takes ", channels);
@@ -176,7 +179,7 @@ Dataset load_dataset(const fs::path& dir, const DatasetOptions& options) {
   } catch (const fs::filesystem_error& error) {
     fail(ErrorCode::io, "data: ", error.what());
   }
-  spread_channels(dataset.images, options.channels);
+  fit_channels(dataset.images, options.channels, options.background);
   if (options.height != 0)
     dataset.images =
         fit_to(std::move(dataset.images), options.fit, options.height, options.width, dir.string());

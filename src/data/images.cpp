@@ -3,6 +3,9 @@
 #include <cassert>
 #include <type_traits>
 #include <utility>
+#include <variant>
+
+#include "io/image.h"
 
 namespace ddim::engine::data {
 namespace {
@@ -28,6 +31,31 @@ void repeat_channel(Images& images, std::int64_t channels) {
   repeat(images.pixels);
   repeat(images.values);
   images.channels = channels;
+}
+
+void lay_over(Images& images, const Colour& background) {
+  assert(images.channels == 2 || images.channels == 4);
+  const auto from_step = static_cast<std::size_t>(images.channels);
+  const std::size_t to_step = from_step - 1;
+  const io::Channels wanted = to_step == 1 ? io::Channels::grey : io::Channels::rgb;
+  images.channels = images.channels - 1;
+  if (images.has_bytes()) {  // all of them are one tall picture
+    Image all{images.width, images.count * images.height, images.channels + 1,
+              std::move(images.pixels)};
+    io::AnyImage opaque = io::convert_channels(std::move(all), wanted, background);
+    images.pixels = std::get<Image>(std::move(opaque)).pixels;
+    return;
+  }
+  const io::AnyImage behind = io::convert_channels(
+      Image{1, 1, 3, {background.red, background.green, background.blue}}, wanted, background);
+  const std::vector<float> values = std::move(images.values);
+  images.values.resize(values.size() / from_step * to_step);
+  for (std::size_t i = 0; i < images.values.size(); ++i) {
+    const float* pixel = &values[i / to_step * from_step];
+    const float alpha = (pixel[to_step] + 1.0F) / 2.0F;
+    const float under = to_float(std::get<Image>(behind).pixels[i % to_step]);
+    images.values[i] = pixel[i % to_step] * alpha + under * (1.0F - alpha);
+  }
 }
 
 void append(Images& images, Images more) {

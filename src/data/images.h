@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ddim/colour.h>
 #include <ddim/image.h>
 
 #include <cstddef>
@@ -34,6 +35,10 @@ void append(Images& images, Images more);
 
 /// Makes grey images have `channels` equal channels.
 void repeat_channel(Images& images, std::int64_t channels);
+
+/// Takes the last channel of images with alpha (2 or 4 channels) away: colour * alpha +
+/// background * (1 - alpha), for bytes with the rounding of picture files.
+void lay_over(Images& images, const Colour& background);
 
 enum class Flip { no, horizontal };
 

@@ -54,6 +54,40 @@ TEST_F(NpzSet, HoldsPicturesOfAnyChannelsAndTheirClasses) {
   EXPECT_THAT(load_dataset(file({labels()}), {}).labels, ElementsAre());
 }
 
+TEST_F(NpzSet, LaysAlphaOverTheBackground) {
+  const std::vector<std::uint8_t> pixels = {10, 20, 30, 0, 10, 20, 30, 255, 10, 20, 30, 51};
+  io::NpzArray array{
+      .name = "x", .type = "|u1", .shape = {1, 1, 3, 4}, .bytes = std::as_bytes(std::span(pixels))};
+  const Images white = load_dataset(write({array}), {.channels = 3}).images;
+  EXPECT_EQ(white.channels, 3);
+  EXPECT_THAT(white.pixels, ElementsAre(255, 255, 255, 10, 20, 30, 206, 208, 210));
+  const DatasetOptions over_colour{.channels = 3, .background = {100, 0, 200}};
+  EXPECT_THAT(load_dataset(write({array}), over_colour).images.pixels,
+              ElementsAre(100, 0, 200, 10, 20, 30, 82, 4, 166));
+  EXPECT_EQ(load_dataset(write({array}), {.channels = 4}).images.pixels, pixels);
+  expect_error(ErrorCode::user, {"4 channels", "takes 1"},
+               [&] { load_dataset(write({array}), {.channels = 1}); });
+
+  std::vector<float> values(pixels.begin(), pixels.end());
+  array.type = "<f4";
+  array.bytes = std::as_bytes(std::span(values));
+  const Images same = load_dataset(write({array}), over_colour).images;
+  ASSERT_EQ(same.values.size(), 9U);
+  EXPECT_NEAR(same.values[0], 100.0 / 127.5 - 1.0, 1e-6);
+  EXPECT_NEAR(same.values[3], 10.0 / 127.5 - 1.0, 1e-6);
+  EXPECT_NEAR(same.values[8], 166.0 / 127.5 - 1.0, 1e-6);
+}
+
+TEST_F(NpzSet, LaysGreyWithAlphaOverTheBackground) {
+  const std::vector<std::uint8_t> pixels = {10, 0, 10, 255, 10, 51};
+  const io::NpzArray array{
+      .name = "x", .type = "|u1", .shape = {1, 1, 3, 2}, .bytes = std::as_bytes(std::span(pixels))};
+  EXPECT_THAT(load_dataset(write({array}), {.channels = 1}).images.pixels,
+              ElementsAre(255, 10, 206));
+  EXPECT_THAT(load_dataset(write({array}), {.channels = 3}).images.pixels,
+              ElementsAre(255, 255, 255, 10, 10, 10, 206, 206, 206));
+}
+
 TEST_F(NpzSet, IsMadeToFit) {
   const Dataset dataset = load_dataset(file(), {.fit = Fit::pad, .height = 2, .width = 4});
   EXPECT_EQ(dataset.images.width, 4);
