@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 
 #include "base/error.h"
 #include "io/pickle_reader.h"
@@ -200,8 +201,14 @@ TEST(Pickle, KeysThatAreNoTextAreKept) {
 // --- what no honest program writes ---
 
 struct Hostile {
+  Hostile(const char* of, std::string text, const char* reason)
+      : name(of), pickle([text = std::move(text)] { return text; }), message(reason) {}
+  /// Of many bytes: made by its own test alone, not by all that list these.
+  Hostile(const char* of, std::function<std::string()> make, const char* reason)
+      : name(of), pickle(std::move(make)), message(reason) {}
+
   const char* name;
-  std::string pickle;
+  std::function<std::string()> pickle;
   const char* message;
 };
 void PrintTo(const Hostile& hostile, std::ostream* out) { *out << hostile.name; }
@@ -311,15 +318,19 @@ const std::vector<Hostile>& hostile_pickles() {
       {"DictInItself", "}q\x01(K\x01h\x01u.", "a value contains itself"},
       {"CircleOfTwo", "]q\x01]q\x02h\x01"s + "aa.", "a value contains itself"},
       {"TooDeep", repeated("(", 100) + repeated("l", 100) + ".", "it nests deeper than 64"},
-      {"DepthOf100000", repeated("]", 100'000) + repeated("a", 99'999) + ".",
+      {"DepthOf100000", [] { return repeated("]", 100'000) + repeated("a", 99'999) + "."; },
        "it nests deeper than 64"},
-      {"FiveMillionValues", "](" + repeated("K\x01", 5'000'000) + "e.", "more than 4000000 values"},
-      {"TwentyMillionOperations", "N" + repeated("20", 10'000'000) + ".",
+      {"FiveMillionValues", [] { return "](" + repeated("K\x01", 5'000'000) + "e."; },
+       "more than 4000000 values"},
+      {"TwentyMillionOperations", [] { return "N" + repeated("20", 10'000'000) + "."; },
        "more than 16000000 operations"},
-      {"GlobalsWithoutEnd", many_globals(10'001), "more than 10000 types and functions"},
+      {"GlobalsWithoutEnd", [] { return many_globals(10'001); },
+       "more than 10000 types and functions"},
       {"DictionariesOutOfOneList",
-       "](" + repeated("K\x01K\x02\x86", 1'000) + "eq\x01"s +
-           repeated("0ccollections\nOrderedDict\nh\x01\x85R", 9'000) + ".",
+       [] {
+         return "](" + repeated("K\x01K\x02\x86", 1'000) + "eq\x01"s +
+                repeated("0ccollections\nOrderedDict\nh\x01\x85R", 9'000) + ".";
+       },
        "more than 16000000 items"},
   };
   return pickles;
@@ -329,7 +340,7 @@ class HostilePickle : public testing::TestWithParam<Hostile> {};
 
 TEST_P(HostilePickle, IsRefused) {
   expect_error(ErrorCode::corrupt, AllOf(HasSubstr("a.pkl"), HasSubstr(GetParam().message)),
-               [] { parse(GetParam().pickle); });
+               [] { parse(GetParam().pickle()); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Io, HostilePickle, testing::ValuesIn(hostile_pickles()),
