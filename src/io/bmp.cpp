@@ -207,11 +207,12 @@ class BmpDecoder {
     const bool is_grey = std::ranges::all_of(
         palette_, [](const Rgb& rgb) { return rgb[0] == rgb[1] && rgb[1] == rgb[2]; });
     Image image{width_, height_, is_grey ? 1 : 3, {}};
-    image.pixels.reserve(image.num_samples());
-    for (const std::uint8_t index : indices) {
-      const Rgb rgb = index < palette_.size() ? palette_[index] : Rgb{};
-      image.pixels.insert(image.pixels.end(), rgb.begin(), rgb.begin() + image.channels);
-    }
+    image.pixels.resize(image.num_samples());
+    std::array<Rgb, 256> colours{};  // black where the palette ends early
+    std::ranges::copy(palette_, colours.begin());
+    const auto channels = static_cast<std::size_t>(image.channels);
+    for (std::size_t i = 0; i < indices.size(); ++i)
+      std::copy_n(colours[indices[i]].begin(), channels, &image.pixels[i * channels]);
     return image;
   }
 
