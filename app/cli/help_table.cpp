@@ -182,7 +182,7 @@ constexpr HelpExample kExamples[] = {
     {"verify", "ddim verify models/fashion-mnist"},
     {"verify", "ddim verify runs/mine"},
     {"pull", "ddim pull google/ddpm-cifar10-32"},
-    {"pull", "ddim pull google/ddpm-celebahq-256 --json"},
+    {"pull", "ddim pull inception --json"},
     {"serve", "ddim serve --model models/fashion-mnist"},
     {"serve", "ddim serve --model fashion=models/fashion-mnist --port 9000 --log json"},
     {"help", "ddim help sample"},

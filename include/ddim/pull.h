@@ -19,7 +19,8 @@ struct PullProgress {
 };
 
 struct PullOptions {
-  std::string model = {};  ///< "owner/name", or "owner/name@revision": a branch, tag or commit
+  /// "owner/name", or "owner/name@revision": a branch, tag or commit. Of pull_model() alone.
+  std::string model = {};
   ShowProgress show_progress = ShowProgress::no;
   std::function<void(const PullProgress&)> progress = {};
   std::stop_token stop = {};
@@ -27,7 +28,7 @@ struct PullOptions {
 
 struct PullResult {
   std::filesystem::path folder = {};  ///< Model::load() takes it
-  std::string commit = {};            ///< what the revision is today
+  std::string commit = {};            ///< what the revision is today; of a file its SHA-256
   std::vector<std::string> files = {};
   std::int64_t bytes = 0;          ///< of all files
   std::int64_t bytes_fetched = 0;  ///< of those that were not in the cache
@@ -41,6 +42,12 @@ struct PullResult {
 /// server cannot be reached; Error(corrupt) when it sends something else than it announced, or
 /// another kind of model; Error(interrupted) when `stop` was requested.
 DDIM_API PullResult pull_model(const PullOptions& options);
+
+/// Fetches the file of the extractor `inception` (kInceptionFile, 96 MB) from where pytorch-fid
+/// publishes it, or from the URL DDIM_INCEPTION_URL, into the folder in which PyTorch keeps such
+/// files: hub/checkpoints in TORCH_HOME, by default ~/.cache/torch. What is there and has the
+/// SHA-256 that its name begins to tell is taken as it is. Errors as pull_model().
+DDIM_API PullResult pull_inception(const PullOptions& options = {});
 
 /// What to do about a model that is not in the cache.
 enum class MissingModel { refuse, pull };

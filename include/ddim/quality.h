@@ -46,13 +46,14 @@ struct FeatureSet {
 };
 
 /// The file of the extractor `inception`, as the Python package pytorch-fid publishes it. It does
-/// not come with ddim.
+/// not come with ddim; pull_inception() fetches it.
 inline constexpr const char* kInceptionFile = "pt_inception-2015-12-05-6726825d.pth";
 
 /// Where an extractor is: `extractor` itself when there is such a folder or file; for a name
 /// ("resnet56-cifar10", which comes with ddim, "inception", which does not), in models/features of
-/// the current folder, or in the folder `features` where shipped models are (see find_models()).
-/// Error(user), naming these places, when it is in none of them.
+/// the current folder, or in the folder `features` where shipped models are (see find_models());
+/// "inception" also where pull_inception() and pytorch-fid keep it. Error(user), naming these
+/// places, when it is in none of them.
 DDIM_API std::filesystem::path find_extractor(const std::string& extractor);
 
 /// Whether a FeatureSet keeps its pictures, for nearest_neighbours().

@@ -24,6 +24,7 @@
 #include "eval/feature_network.h"
 #include "eval/feature_rows.h"
 #include "eval/feature_statistics.h"
+#include "hub/settings.h"
 #include "io/mapped_file.h"
 #include "io/picture_log.h"
 #include "io/safetensors.h"
@@ -347,12 +348,18 @@ fs::path find_extractor(const std::string& extractor) {
       if (fs::is_regular_file(place / extractor / file)) return place / extractor;
     places.push_back(place.string());
   }
+  const bool is_inception = extractor == "inception";
+  if (is_inception) {
+    const fs::path pulled = hub::torch_checkpoints_of_process() / kInceptionFile;
+    if (fs::is_regular_file(pulled)) return pulled;
+    places.push_back(pulled.parent_path().string());
+  }
   fail(ErrorCode::user, "--extractor ", extractor, ": no such file or folder, and none of this ",
        "name in ", join(places, ", "),
-       extractor == "inception"
-           ? concat("; the network of the FID does not come with ddim: say where its file ",
-                    kInceptionFile, " is (--extractor FILE, or DDIM_EXTRACTOR)")
-           : "");
+       is_inception ? concat("; the network of the FID does not come with ddim: `ddim pull "
+                             "inception` fetches it, or say where its file ",
+                             kInceptionFile, " is (--extractor FILE, or DDIM_EXTRACTOR)")
+                    : "");
 }
 
 FeatureExtractor FeatureExtractor::load(const fs::path& path, Resizing resizing, DeviceKind kind) {

@@ -1,4 +1,5 @@
 #include <ddim/pull.h>
+#include <ddim/quality.h>
 #include <ddim/version.h>
 
 #include <iostream>
@@ -6,6 +7,7 @@
 #include "api/shipped.h"
 #include "base/error.h"
 #include "base/file_input.h"
+#include "hub/published_file.h"
 #include "hub/pull.h"
 #include "io/diffusers_layout.h"
 #include "model/run_folder.h"
@@ -22,7 +24,28 @@ hub::Settings settings() {
   return settings;
 }
 
-constexpr std::int64_t kKilobyte = 1000;
+/// Shows how many bytes have come.
+class PullDisplay {
+ public:
+  explicit PullDisplay(const PullOptions& options)
+      : options_(options), display_(std::clog, run::style_of(options.show_progress), "kB") {}
+
+  void update(std::uint64_t bytes_done, std::uint64_t bytes) {
+    const PullProgress progress{.bytes_done = static_cast<std::int64_t>(bytes_done),
+                                .bytes = static_cast<std::int64_t>(bytes)};
+    if (!begun_) display_.begin(0, kilobytes(progress.bytes));
+    begun_ = true;
+    display_.update(kilobytes(progress.bytes_done), "");
+    if (options_.progress) options_.progress(progress);
+  }
+
+ private:
+  static std::int64_t kilobytes(std::int64_t bytes) { return (bytes + 999) / 1000; }
+
+  const PullOptions& options_;
+  Progress display_;
+  bool begun_ = false;
+};
 
 }  // namespace
 
@@ -30,15 +53,9 @@ PullResult pull_model(const PullOptions& options) {
   const auto repository = hub::parse_repository(options.model);
   require(repository.has_value(), "\"", options.model,
           "\" is not the name of a model on the hub; expected OWNER/NAME or OWNER/NAME@REVISION");
-  Progress display(std::clog, run::style_of(options.show_progress), "kB");
-  bool begun = false;
+  PullDisplay display(options);
   const auto report = [&](const hub::PullState& state) {
-    const auto bytes = static_cast<std::int64_t>(state.bytes);
-    const auto bytes_done = static_cast<std::int64_t>(state.bytes_done);
-    if (!begun) display.begin(0, (bytes + kKilobyte - 1) / kKilobyte);
-    begun = true;
-    display.update((bytes_done + kKilobyte - 1) / kKilobyte, "");
-    if (options.progress) options.progress({.bytes_done = bytes_done, .bytes = bytes});
+    display.update(state.bytes_done, state.bytes);
   };
   const hub::Pulled pulled = hub::pull(settings(), *repository, report, options.stop);
   return {.folder = pulled.snapshot,
@@ -46,6 +63,22 @@ PullResult pull_model(const PullOptions& options) {
           .files = pulled.files,
           .bytes = static_cast<std::int64_t>(pulled.bytes),
           .bytes_fetched = static_cast<std::int64_t>(pulled.bytes_fetched)};
+}
+
+PullResult pull_inception(const PullOptions& options) {
+  const hub::Settings from = settings();
+  const hub::PublishedFile file{.url = from.inception_url,
+                                .path = hub::torch_checkpoints_of_process() / kInceptionFile};
+  PullDisplay display(options);
+  const auto report = [&](const hub::DownloadState& state) {
+    display.update(state.bytes_done, state.bytes.value_or(state.bytes_done));
+  };
+  const hub::FetchedFile fetched = hub::fetch_published(from, file, report, options.stop);
+  return {.folder = file.path.parent_path(),
+          .commit = fetched.sha256,
+          .files = {kInceptionFile},
+          .bytes = static_cast<std::int64_t>(fetched.bytes),
+          .bytes_fetched = static_cast<std::int64_t>(fetched.bytes_fetched)};
 }
 
 std::filesystem::path find_model(const std::string& model, MissingModel missing,

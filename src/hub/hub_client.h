@@ -53,8 +53,6 @@ class HubClient {
  private:
   std::string file_url(const Repository& repository, const std::string& commit,
                        const std::string& file) const;
-  void fetch_rest(const HttpRequest& request, const Repository& repository, const RemoteFile& file,
-                  PartialFile& part, std::string& served_etag, const Report& report);
 
   Settings settings_;
   HttpClient http_;

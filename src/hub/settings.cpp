@@ -35,12 +35,16 @@ fs::path expand_home(const std::string& path, const Environment& environment) {
   return path;
 }
 
-fs::path hub_home(const Environment& environment) {
-  if (const std::string path = first_set(environment, {"HF_HOME"}); !path.empty())
+/// The folder that `variable` names, or else `name` among the caches.
+fs::path cache_home(const Environment& environment, const char* variable, const char* name) {
+  if (const std::string path = first_set(environment, {variable}); !path.empty())
     return expand_home(path, environment);
   const std::string cache = first_set(environment, {"XDG_CACHE_HOME"});
-  return (cache.empty() ? home_of(environment) / ".cache" : expand_home(cache, environment)) /
-         "huggingface";
+  return (cache.empty() ? home_of(environment) / ".cache" : expand_home(cache, environment)) / name;
+}
+
+fs::path hub_home(const Environment& environment) {
+  return cache_home(environment, "HF_HOME", "huggingface");
 }
 
 fs::path cache_of(const Environment& environment) {
@@ -75,14 +79,22 @@ std::string token_of(const Environment& environment) {
   return token;
 }
 
+std::string url_of(const Environment& environment, const char* variable,
+                   const std::string& otherwise) {
+  const std::string url = first_set(environment, {variable});
+  if (url.empty()) return otherwise;
+  require(url.starts_with("https://") || url.starts_with("http://"), variable,
+          " must begin with https:// or http://, not \"", url, '"');
+  return url;
+}
+
 std::string endpoint_of(const Environment& environment) {
-  std::string endpoint = first_set(environment, {"HF_ENDPOINT"});
-  if (endpoint.empty()) return Settings{}.endpoint;
+  std::string endpoint = url_of(environment, "HF_ENDPOINT", Settings{}.endpoint);
   while (endpoint.ends_with('/')) endpoint.pop_back();
-  require(endpoint.starts_with("https://") || endpoint.starts_with("http://"),
-          "HF_ENDPOINT must begin with https:// or http://, not \"", endpoint, '"');
   return endpoint;
 }
+
+const char* variable_of_process(const char* name) { return std::getenv(name); }
 
 }  // namespace
 
@@ -91,11 +103,16 @@ Settings settings_from(const Environment& environment) {
   return {.endpoint = endpoint_of(environment),
           .cache = cache_of(environment),
           .token = token_of(environment),
+          .inception_url = url_of(environment, "DDIM_INCEPTION_URL", Settings{}.inception_url),
           .network = offline ? Network::forbidden : Network::allowed};
 }
 
-Settings settings_of_process() {
-  return settings_from([](const char* name) -> const char* { return std::getenv(name); });
+fs::path torch_checkpoints_from(const Environment& environment) {
+  return cache_home(environment, "TORCH_HOME", "torch") / "hub" / "checkpoints";
 }
+
+Settings settings_of_process() { return settings_from(variable_of_process); }
+
+fs::path torch_checkpoints_of_process() { return torch_checkpoints_from(variable_of_process); }
 
 }  // namespace ddim::engine::hub

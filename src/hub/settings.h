@@ -24,6 +24,10 @@ struct Settings {
   std::string endpoint = "https://huggingface.co";  ///< without a slash at the end
   std::filesystem::path cache = {};                 ///< holds models--owner--name/ and .locks/
   std::string token = {};                           ///< empty: anonymous
+  /// Where the network of the FID is published.
+  std::string inception_url =
+      "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+      "pt_inception-2015-12-05-6726825d.pth";
   Network network = Network::allowed;
   std::string user_agent = "ddim";
   Patience patience = {};
@@ -35,11 +39,16 @@ using Environment = std::function<const char*(const char*)>;
 /// The settings that huggingface_hub takes from the same environment, so that both programs share
 /// one cache: HF_ENDPOINT; HF_HUB_CACHE or HUGGINGFACE_HUB_CACHE, else `hub` in HF_HOME, which is
 /// by default `huggingface` in XDG_CACHE_HOME or ~/.cache; HF_TOKEN or HUGGING_FACE_HUB_TOKEN, else
-/// the file HF_TOKEN_PATH or `token` in HF_HOME; HF_HUB_OFFLINE. Error(user) for an
-/// invalid value, or when there is no home folder.
+/// the file HF_TOKEN_PATH or `token` in HF_HOME; HF_HUB_OFFLINE. Ours: DDIM_INCEPTION_URL.
+/// Error(user) for an invalid value, or when there is no home folder.
 Settings settings_from(const Environment& environment);
+
+/// Where torch.hub keeps single files: hub/checkpoints in TORCH_HOME, which is by default `torch`
+/// in XDG_CACHE_HOME or ~/.cache. Error(user) when there is no home folder.
+std::filesystem::path torch_checkpoints_from(const Environment& environment);
 
 /// The same from the environment of this process.
 Settings settings_of_process();
+std::filesystem::path torch_checkpoints_of_process();
 
 }  // namespace ddim::engine::hub

@@ -175,5 +175,32 @@ TEST_F(Pull, TheTokenIsSentAndNotShown) {
   EXPECT_EQ(anonymous.err.find("hf_wrong"), std::string::npos) << anonymous.err;
 }
 
+TEST_F(Pull, TheNetworkOfTheFidIsKeptWhereTorchKeepsIt) {
+  // A server with something else under its name, since the real one is too large for a test.
+  const hub_test::HttpServer server([](const hub_test::Request& request) {
+    return request.path == "/network" ? hub_test::Reply{.body = "something else"}
+                                      : hub_test::Reply{.status = 404};
+  });
+  const std::string torch_home = "TORCH_HOME=" + (folder_ / "torch") + " ";
+  const std::string url = torch_home + "DDIM_INCEPTION_URL=" + server.url();
+  const Outcome wrong = run("pull inception", url + "/network");
+  EXPECT_EQ(wrong.exit_code, 4);
+  EXPECT_NE(wrong.err.find("its SHA-256 does not begin with 6726825d"), std::string::npos)
+      << wrong.err;
+  const Outcome missing = run("pull inception", url + "/other");
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_NE(missing.err.find(server.url() + "/other"), std::string::npos) << missing.err;
+
+  write_file(folder_ / "a.npz", "not read");
+  write_file(folder_ / "b.npz", "not read either");
+  const std::string evaluate =
+      "evaluate --extractor inception " + (folder_ / "a.npz") + " " + (folder_ / "b.npz");
+  const std::string kept = folder_ / "torch/hub/checkpoints";
+  const Outcome asked = run(evaluate, torch_home);
+  EXPECT_NE(asked.exit_code, 0);
+  EXPECT_NE(asked.err.find("ddim pull inception"), std::string::npos) << asked.err;
+  EXPECT_NE(asked.err.find(kept), std::string::npos) << asked.err;
+}
+
 }  // namespace
 }  // namespace ddim::cli_test

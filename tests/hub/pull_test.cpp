@@ -6,9 +6,11 @@
 #include <random>
 #include <thread>
 
+#include "base/error.h"
 #include "base/file_input.h"
 #include "base/file_lock.h"
 #include "hub/cache.h"
+#include "hub/published_file.h"
 #include "tests/hub/fake_hub.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
@@ -449,6 +451,109 @@ TEST_F(Pulling, AModelOfWhichOnlyAPartIsThereIsNotUsed) {
   test::expect_error(ErrorCode::user,
                      AllOf(HasSubstr("only a part"), HasSubstr("ddim pull owner/name")),
                      [&] { find_snapshot(settings_, repository_); });
+}
+
+// --- single files with their checksum in their names ---
+
+class Publishing : public testing::Test {
+ protected:
+  Publishing() {
+    ::setenv("no_proxy", "127.0.0.1", 1);
+    settings_.patience.first_delay = std::chrono::milliseconds(1);
+    settings_.patience.max_failures = 2;
+  }
+
+  /// Answers with `content`, or what a range asks of it.
+  Reply answer(const Request& request) {
+    const std::string range = request.header("range");
+    const std::size_t first = range.empty() ? 0 : std::stoul(range.substr(6));
+    if (request.path != "/files/" + name_) return {.status = 404};
+    if (first >= content_.size()) return {.status = 416};
+    Reply reply{.status = range.empty() ? 200 : 206, .body = content_.substr(first)};
+    if (!range.empty()) {
+      reply.headers["Content-Range"] =
+          concat("bytes ", first, "-", content_.size() - 1, "/", content_.size());
+    }
+    if (change_) change_(reply);
+    return reply;
+  }
+  FetchedFile fetch() {
+    const PublishedFile file{.url = server_.url() + "/files/" + name_, .path = path()};
+    return fetch_published(settings_, file, [this](const DownloadState& state) { last_ = state; },
+                           {});
+  }
+  fs::path path() const { return folder_ / "checkpoints" / name_; }
+  fs::path incomplete() const { return folder_ / "checkpoints" / ("." + name_ + ".incomplete"); }
+
+  test::TemporaryFolder folder_;
+  const std::string content_ = random_bytes(kNumWeightBytes);
+  const std::string sha256_ = FakeHub::etag(content_, Storage::large);
+  std::string name_ = "network-2015-12-05-" + sha256_.substr(0, 8) + ".pth";
+  std::function<void(Reply&)> change_;
+  DownloadState last_;
+  Settings settings_;
+  hub_test::HttpServer server_{[this](const Request& request) { return answer(request); }};
+};
+
+TEST_F(Publishing, FetchesAFileOnce) {
+  const FetchedFile fetched = fetch();
+  EXPECT_EQ(fetched.sha256, sha256_);
+  EXPECT_EQ(fetched.bytes, kNumWeightBytes);
+  EXPECT_EQ(fetched.bytes_fetched, kNumWeightBytes);
+  EXPECT_EQ(last_.bytes_done, kNumWeightBytes);
+  EXPECT_EQ(last_.bytes, kNumWeightBytes);
+  EXPECT_EQ(read_file(path(), 1 << 20), content_);
+  EXPECT_FALSE(fs::exists(incomplete()));
+  EXPECT_EQ(fetch().bytes_fetched, 0U);
+  EXPECT_EQ(server_.requests().size(), 1U);
+}
+
+TEST_F(Publishing, GoesOnWhereAnInterruptedDownloadEnded) {
+  change_ = [n = 0](Reply& reply) mutable {
+    if (n++ == 0) reply.cut_after = 50'000;
+  };
+  EXPECT_EQ(fetch().bytes_fetched, kNumWeightBytes);
+  ASSERT_EQ(server_.requests().size(), 2U);
+  EXPECT_EQ(server_.requests()[1].header("range"), "bytes=50000-");
+  EXPECT_EQ(read_file(path(), 1 << 20), content_);
+}
+
+TEST_F(Publishing, GoesOnWithWhatAnotherProcessLeftAndBeginsAgainWhereThatWasDamaged) {
+  fs::create_directories(incomplete().parent_path());
+  test::write_text(incomplete(), content_.substr(0, 120'000));
+  EXPECT_EQ(fetch().bytes_fetched, kNumWeightBytes - 120'000);
+  EXPECT_EQ(read_file(path(), 1 << 20), content_);
+
+  fs::remove(path());
+  test::write_text(incomplete(), std::string(120'000, 'x'));
+  fetch();
+  EXPECT_EQ(read_file(path(), 1 << 20), content_);
+  // Whole already, when only its last name was missing.
+  fs::rename(path(), incomplete());
+  fetch();
+  EXPECT_EQ(read_file(path(), 1 << 20), content_);
+}
+
+TEST_F(Publishing, ReplacesAFileOfAnotherContent) {
+  fs::create_directories(path().parent_path());
+  test::write_text(path(), "an error page");
+  fetch();
+  EXPECT_EQ(read_file(path(), 1 << 20), content_);
+}
+
+TEST_F(Publishing, RefusesAnotherContentThanTheNameSays) {
+  name_ = "network-00000000.pth";
+  test::expect_error(ErrorCode::corrupt, AllOf(HasSubstr(name_), HasSubstr("00000000")),
+                     [&] { fetch(); });
+  EXPECT_FALSE(fs::exists(path()));
+}
+
+TEST_F(Publishing, SaysWhereNothingIs) {
+  const PublishedFile file{.url = server_.url() + "/elsewhere", .path = path()};
+  test::expect_error(ErrorCode::user, AllOf(HasSubstr("/elsewhere"), HasSubstr("404")),
+                     [&] { fetch_published(settings_, file, [](const DownloadState&) {}, {}); });
+  settings_.network = Network::forbidden;
+  test::expect_error(ErrorCode::user, HasSubstr("HF_HUB_OFFLINE"), [&] { fetch(); });
 }
 
 }  // namespace

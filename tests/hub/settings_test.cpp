@@ -42,6 +42,24 @@ TEST(HubSettings, TheCacheIsWhereTheEnvironmentSays) {
   test::expect_error(ErrorCode::user, HasSubstr("HF_HOME"), [] { settings_of({}); });
 }
 
+TEST(HubSettings, FilesOfTorchAreWhereTorchKeepsThem) {
+  const auto place = [](const std::map<std::string, std::string>& variables) {
+    return torch_checkpoints_from([&](const char* name) -> const char* {
+      const auto found = variables.find(name);
+      return found == variables.end() ? nullptr : found->second.c_str();
+    });
+  };
+  EXPECT_EQ(place({{"HOME", "/home/me"}}), "/home/me/.cache/torch/hub/checkpoints");
+  EXPECT_EQ(place({{"XDG_CACHE_HOME", "/xdg"}}), "/xdg/torch/hub/checkpoints");
+  EXPECT_EQ(place({{"TORCH_HOME", "/torch"}}), "/torch/hub/checkpoints");
+  EXPECT_EQ(
+      settings_of({{"HOME", "/home/me"}, {"DDIM_INCEPTION_URL", "http://here/x"}}).inception_url,
+      "http://here/x");
+  test::expect_error(ErrorCode::user, HasSubstr("DDIM_INCEPTION_URL"), [] {
+    settings_of({{"HOME", "/home/me"}, {"DDIM_INCEPTION_URL", "here"}});
+  });
+}
+
 TEST(HubSettings, TheTokenComesFromTheEnvironmentOrAFile) {
   const test::TemporaryFolder folder;
   const std::string home = folder.path().string();
