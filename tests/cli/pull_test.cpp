@@ -191,10 +191,11 @@ TEST_F(Pull, TheNetworkOfTheFidIsKeptWhereTorchKeepsIt) {
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_NE(missing.err.find(server.url() + "/other"), std::string::npos) << missing.err;
 
-  write_file(folder_ / "a.npz", "not read");
-  write_file(folder_ / "b.npz", "not read either");
-  const std::string evaluate =
-      "evaluate --extractor inception " + (folder_ / "a.npz") + " " + (folder_ / "b.npz");
+  const std::string set = folder_ / "set.npz";
+  ASSERT_EQ(
+      run("sample --model " + (folder_ / "micro") + " --steps 1 --count 2 --out " + set).exit_code,
+      0);
+  const std::string evaluate = "evaluate --extractor inception " + set + " " + set;
   const std::string kept = folder_ / "torch/hub/checkpoints";
   const Outcome asked = run(evaluate, torch_home);
   EXPECT_NE(asked.exit_code, 0);
