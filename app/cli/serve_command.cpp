@@ -34,6 +34,7 @@ struct Flags {
   std::int64_t upload_mib = Limits{}.upload_bytes / kMiB;
   std::int64_t kept_mib = Limits{}.kept_bytes / kMiB;
   std::int64_t kept_minutes = Limits{}.kept_time.count() / 60;
+  std::int64_t unload_minutes = Limits{}.unload_time.count() / 60;
   std::int64_t header_seconds = Limits{}.header_time.count();
   std::int64_t body_seconds = Limits{}.body_time.count();
   std::int64_t idle_seconds = Limits{}.idle_time.count();
@@ -74,6 +75,7 @@ void run(Flags& flags) {
   limits.upload_bytes = flags.upload_mib * kMiB;
   limits.kept_bytes = flags.kept_mib * kMiB;
   limits.kept_time = std::chrono::minutes(flags.kept_minutes);
+  limits.unload_time = std::chrono::minutes(flags.unload_minutes);
   limits.header_time = std::chrono::seconds(flags.header_seconds);
   limits.body_time = std::chrono::seconds(flags.body_seconds);
   limits.idle_time = std::chrono::seconds(flags.idle_seconds);
@@ -105,6 +107,8 @@ void add_limits_to(Command command, Flags& flags) {
   add("--keep-minutes", flags.kept_minutes, 1, 10'000, "How long results and uploads are kept");
   add("--keep-mib", flags.kept_mib, 16, 1'000'000,
       "Most memory of results and uploads that are kept, in MiB");
+  add("--unload-minutes", flags.unload_minutes, 1, 1'000'000,
+      "How long a model that nobody uses stays loaded");
   add("--max-header", limits.header_bytes, 1024, 1 << 20, "Most bytes of a request's head");
   add("--max-body", limits.body_bytes, 1024, 1 << 30, "Most bytes of a request's body");
   add("--max-upload", flags.upload_mib, 1, 1024, "Most size of an upload, in MiB");

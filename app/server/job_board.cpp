@@ -17,7 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kBetweenProgress{100};
-constexpr std::chrono::seconds kBetweenSweeps{10};
+constexpr milliseconds kShortestBetweenSweeps{100}, kLongestBetweenSweeps{10'000};
 
 /// 128 bits that nobody can guess.
 std::string new_id() {
@@ -196,15 +196,23 @@ bool JobBoard::wait_until_idle(milliseconds time) {
   return changed_.wait_for(lock, time, [&] { return counts_.running == 0; });
 }
 
+void JobBoard::sweep() {
+  drop_old();
+  if (shelf_.unload_unused(limits_.unload_time)) give_memory_back();
+}
+
 void JobBoard::work(const std::string& model, Lane& lane) {
+  const milliseconds between_sweeps =
+      std::clamp<milliseconds>(std::min(limits_.kept_time, limits_.unload_time) / 10,
+                               kShortestBetweenSweeps, kLongestBetweenSweeps);
   while (true) {
     {
       std::unique_lock lock(mutex_);
       const auto has_work = [&] { return !lane.waiting.empty(); };
-      if (!changed_.wait_for(lock, ending_.get_token(), kBetweenSweeps, has_work)) {
+      if (!changed_.wait_for(lock, ending_.get_token(), between_sweeps, has_work)) {
         if (ending_.stop_requested()) return;
         lock.unlock();
-        drop_old();
+        sweep();
         continue;
       }
       lane.running = next_batch(lane);

@@ -121,6 +121,8 @@ class JobBoard {
   };
 
   void work(const std::string& model, Lane& lane);
+  /// Drops what nobody has wanted for a while.
+  void sweep();
   std::vector<std::shared_ptr<Entry>> next_batch(Lane& lane);
   void run_batch(const std::string& model, Lane& lane);
   void draw(const Model& model, const std::vector<std::shared_ptr<Entry>>& batch,

@@ -63,8 +63,19 @@ std::unique_ptr<ModelShelf::Lease> ModelShelf::lease(const std::string& name,
 
 void ModelShelf::give_back(const std::string& name) {
   const std::lock_guard lock(mutex_);
-  --find_loaded(name)->num_leases;
+  Loaded& loaded = *find_loaded(name);
+  --loaded.num_leases;
+  loaded.given_back = std::chrono::steady_clock::now();
   changed_.notify_all();
+}
+
+bool ModelShelf::unload_unused(std::chrono::milliseconds time) {
+  const auto latest = std::chrono::steady_clock::now() - time;
+  const std::lock_guard lock(mutex_);
+  const std::size_t num_unloaded = std::erase_if(
+      loaded_, [&](const Loaded& one) { return one.num_leases == 0 && one.given_back <= latest; });
+  if (num_unloaded > 0) changed_.notify_all();
+  return num_unloaded > 0;
 }
 
 }  // namespace ddim::server

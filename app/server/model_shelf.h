@@ -2,6 +2,7 @@
 
 #include <ddim/model.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -53,11 +54,15 @@ class ModelShelf {
   /// is requested while it waits for room.
   std::unique_ptr<Lease> lease(const std::string& name, const std::stop_token& stop);
 
+  /// Unloads the models that nobody has used for so long; whether there was one.
+  bool unload_unused(std::chrono::milliseconds time);
+
  private:
   struct Loaded {
     std::string name;
     std::optional<Model> model;  ///< none while it is being loaded
     int num_leases = 0;
+    std::chrono::steady_clock::time_point given_back = {};  ///< when nobody has leased it
   };
   void give_back(const std::string& name);
   std::list<Loaded>::iterator find_loaded(const std::string& name);

@@ -9,12 +9,13 @@ namespace ddim::server {
 struct Limits {
   std::int64_t header_bytes = 8 << 10;
   std::int64_t header_lines = 100;
-  std::int64_t body_bytes = 1 << 20;     ///< of a request
-  std::int64_t upload_bytes = 16 << 20;  ///< of one that brings a file
-  std::int64_t queue = 64;               ///< jobs that wait, of all models
-  std::int64_t pictures = 1024;          ///< of one job
-  std::int64_t kept_bytes = 256 << 20;   ///< of results and uploads
-  std::chrono::seconds kept_time{600};   ///< the same
+  std::int64_t body_bytes = 1 << 20;      ///< of a request
+  std::int64_t upload_bytes = 16 << 20;   ///< of one that brings a file
+  std::int64_t queue = 64;                ///< jobs that wait, of all models
+  std::int64_t pictures = 1024;           ///< of one job
+  std::int64_t kept_bytes = 256 << 20;    ///< of results and uploads
+  std::chrono::seconds kept_time{600};    ///< the same
+  std::chrono::seconds unload_time{300};  ///< for a model's weights, once nobody uses it
   std::int64_t connections = 1024;
   std::int64_t connections_per_address = 512;
   std::chrono::seconds header_time{10};  ///< for a request's head, from its first byte

@@ -257,6 +257,22 @@ TEST_F(ServedJobs, AreForgottenAfterAWhile) {
   EXPECT_EQ(get("/api/jobs/" + id).status, 404);
 }
 
+TEST_F(ServedJobs, LoadTheirModelAgainAfterItWasNotUsedForAWhile) {
+  const auto is_loaded = [this] {
+    return get("/api/models").body.find("\"loaded\":true") != std::string::npos;
+  };
+  ended(submit(R"({"steps": 1})"));
+  EXPECT_TRUE(is_loaded());
+  ServiceOptions brief = options();
+  brief.limits.unload_time = std::chrono::seconds(0);
+  start(brief);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ended(submit(R"({"steps": 1})"))["state"], "done");
+    for (int k = 0; k < 1000 && is_loaded(); ++k) std::this_thread::sleep_for(milliseconds(10));
+    EXPECT_FALSE(is_loaded());
+  }
+}
+
 TEST_F(ServedJobs, FinishWhenTheServerStops) {
   const std::string running = submit(R"({"model": "slow", "steps": 300})");
   wait_for_state(running, "running");
