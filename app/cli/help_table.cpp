@@ -105,6 +105,7 @@ constexpr HelpRow kRows[] = {
     {"Limits", "--queue", kRare},
     {"Limits", "--most-pictures", kRare},
     {"Limits", "--keep-minutes", kRare},
+    {"Limits", "--unload-minutes", kRare},
     {"Limits", "--keep-mib", kRare},
     {"Limits", "--max-header", kRare},
     {"Limits", "--max-body", kRare},
