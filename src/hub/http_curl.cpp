@@ -22,6 +22,7 @@ using HeaderList = std::unique_ptr<curl_slist, Destroy<curl_slist_free_all>>;
 
 constexpr std::size_t kMaxHeaderBytes = 256 * 1024;
 constexpr long kMaxRedirects = 10;
+constexpr long kMinBytesPerSecond = 100;
 
 /// One exchange: what curl's callbacks, which must not throw, work on.
 struct Exchange {
@@ -115,6 +116,37 @@ bool is_transient(CURLcode code) {
   return std::ranges::find(kTransient, code) != kTransient.end();
 }
 
+curl_off_t number_of(CURL* curl, CURLINFO info) {
+  curl_off_t number = 0;
+  return curl_easy_getinfo(curl, info, &number) == CURLE_OK ? number : 0;
+}
+
+/// What went wrong, in words that do not depend on curl's version where a user may often see them;
+/// otherwise `details`, which are curl's.
+std::string reason_of(CURL* curl, CURLcode code, const Patience& patience,
+                      std::string_view details) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "there is no host of this name, or no network";
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return "the proxy's host is not found (see http_proxy, https_proxy)";
+    case CURLE_COULDNT_CONNECT:
+      return "no server answers there";
+    case CURLE_GOT_NOTHING:
+      return "the server closed the connection without an answer";
+    case CURLE_OPERATION_TIMEDOUT:
+      if (number_of(curl, CURLINFO_CONNECT_TIME_T) == 0)
+        return concat("no connection within ", patience.connect_timeout.count(), " s");
+      return concat("the server sent less than ", kMinBytesPerSecond, " bytes/s for ",
+                    patience.stall_timeout.count(), " s");
+    case CURLE_PARTIAL_FILE:
+      return concat("the connection ended after ", number_of(curl, CURLINFO_SIZE_DOWNLOAD_T),
+                    " of ", number_of(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T), " bytes");
+    default:
+      return std::string(details.empty() ? curl_easy_strerror(code) : details);
+  }
+}
+
 std::string part_of(const Url& url, CURLUPart part) {
   char* text = nullptr;
   if (curl_url_get(url.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return "";
@@ -168,7 +200,7 @@ void HttpClient::Implementation::set_options(const HttpRequest& request, Method 
   const Patience& patience = settings.patience;
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT,
                    static_cast<long>(patience.connect_timeout.count()));
-  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 100L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, kMinBytesPerSecond);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(patience.stall_timeout.count()));
 }
 
@@ -198,7 +230,7 @@ HttpHead HttpClient::Implementation::perform(const HttpRequest& request, Method 
     fail(ErrorCode::interrupted, "stopped; run the command again to continue");
   if (code != CURLE_OK) {
     const std::string message =
-        concat(request.url, ": ", text[0] != '\0' ? text.data() : curl_easy_strerror(code));
+        concat(request.url, ": ", reason_of(curl, code, settings.patience, text.data()));
     if (is_transient(code)) throw TransientFailure(message);
     fail(ErrorCode::io, message);
   }

@@ -199,7 +199,11 @@ void JsonFields::read(Names names, std::string& value) {
 void JsonFields::read(Names names, std::optional<std::string>& value) {
   const Field field = find(names);
   if (field.value == nullptr) return;
-  value = field.value->is_null() ? std::nullopt : std::optional(string(field));
+  if (field.value->is_null()) {
+    value.reset();
+  } else {
+    value = string(field);
+  }
 }
 
 void JsonFields::read(Names names, std::int64_t& value, Range<std::int64_t> range) {
@@ -209,7 +213,11 @@ void JsonFields::read(Names names, std::int64_t& value, Range<std::int64_t> rang
 void JsonFields::read(Names names, std::optional<std::int64_t>& value, Range<std::int64_t> range) {
   const Field field = find(names);
   if (field.value == nullptr) return;
-  value = field.value->is_null() ? std::nullopt : std::optional(integer(field, range));
+  if (field.value->is_null()) {
+    value.reset();
+  } else {
+    value = integer(field, range);
+  }
 }
 
 void JsonFields::read(Names names, double& value, Range<double> range) {
