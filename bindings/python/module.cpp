@@ -255,7 +255,7 @@ nb::dict evaluate_sets(const std::string& first, const std::string& second,
     const auto read = [&](const std::string& set) {
       if (holds_statistics(set)) return read_statistics(set);
       if (!network) network = FeatureExtractor::load(find_extractor(extractor));
-      return network->extract({.data = set}, named<Fit>("fit", fit), options);
+      return network->extract({.data = set}, {.fit = named<Fit>("fit", fit)}, options);
     };
     const FeatureSet a = read(first), b = read(second);
     return compare_sets(a, b,
@@ -338,60 +338,109 @@ void translate(const std::exception_ptr& thrown, void*) {
 NB_MODULE(_core, m) {
   using namespace ddim;
   using namespace ddim::python;
+  using nb::arg;
   nb::register_exception_translator(translate);
+  m.doc() = "The library, as the module `ddim` calls it. Use that: this one may change.";
   m.attr("__version__") = version();
-  m.def("version_details", &version_details);
+  m.def("version_details", &version_details, "The version, how it was built, and with what.");
 
-  nb::class_<Model>(m, "Model")
-      .def_prop_ro("info", [](const Model& model) { return info_of(model.info()); })
-      .def_prop_ro("weights_hash", [](const Model& model) { return model.weights_hash(); })
-      .def("sample", &sample_images, nb::arg("recipe"), nb::arg("x_T").none(), nb::arg("batch"),
-           nb::arg("threads"), nb::arg("callback").none())
-      .def("encode", &encode_images, nb::arg("pictures"), nb::arg("recipe"), nb::arg("exact"),
-           nb::arg("batch"), nb::arg("threads"), nb::arg("callback").none())
-      .def("decode", &decode_codes, nb::arg("codes"), nb::arg("recipe"), nb::arg("batch"),
-           nb::arg("threads"), nb::arg("callback").none())
-      .def("draw_noise",
-           [](const Model& model, std::uint64_t seed, std::int64_t count, std::int64_t first) {
-             return array_of(draw_noise(model, seed, count, first));
-           })
-      .def("load_pictures",
-           [](const Model& model, const std::vector<std::string>& files, const std::string& fit) {
-             return array_of(
-                 load_pictures(model, {files.begin(), files.end()}, named<Fit>("fit", fit)));
-           })
-      .def("plan", [](const Model& model, const Recipe& recipe) {
-        return to_json(make_plan(model, options_of(recipe).plan));
-      });
-  nb::class_<PythonCodes>(m, "Codes")
+  nb::class_<Model>(m, "Model", "A network with its forward process.")
+      .def_prop_ro(
+          "info", [](const Model& model) { return info_of(model.info()); },
+          nb::sig("def info(self) -> dict[str, typing.Any]"),
+          "name, width, height, channels, num_parameters, num_classes, class_names, T ...")
+      .def_prop_ro(
+          "weights_hash", [](const Model& model) { return model.weights_hash(); },
+          "64 hexadecimal digits.")
+      .def("sample", &sample_images, arg("recipe"), arg("x_T").none(), arg("batch"), arg("threads"),
+           arg("callback").none(),
+           "Pictures [count,H,W,C]; of the states x_T [N,H,W,C]: [N,H,W,C].")
+      .def("encode", &encode_images, arg("pictures"), arg("recipe"), arg("exact"), arg("batch"),
+           arg("threads"), arg("callback").none(), "Codes of pictures [N,H,W,C].")
+      .def("decode", &decode_codes, arg("codes"), arg("recipe"), arg("batch"), arg("threads"),
+           arg("callback").none(), "The pictures [N,H,W,C] of N codes.")
+      .def(
+          "draw_noise",
+          [](const Model& model, std::uint64_t seed, std::int64_t count, std::int64_t first) {
+            return array_of(draw_noise(model, seed, count, first));
+          },
+          arg("seed"), arg("count"), arg("first_image"), "States [count,H,W,C].")
+      .def(
+          "load_pictures",
+          [](const Model& model, const std::vector<std::string>& files, const std::string& fit) {
+            return array_of(
+                load_pictures(model, {files.begin(), files.end()}, named<Fit>("fit", fit)));
+          },
+          arg("files"), arg("fit"), "Pictures [N,H,W,C] of N files.")
+      .def(
+          "plan",
+          [](const Model& model, const Recipe& recipe) {
+            return to_json(make_plan(model, options_of(recipe).plan));
+          },
+          arg("recipe"), "What a sampler will do, as JSON.");
+  nb::class_<PythonCodes>(m, "Codes",
+                          "What encode() makes of pictures: states, and the steps between them "
+                          "and the pictures.")
       .def_prop_ro(
           "x_T", [](const PythonCodes& codes) { return array_of(codes.codes.x_T); },
-          nb::rv_policy::move)
-      .def_prop_ro("tau", [](const PythonCodes& codes) { return codes.codes.tau; })
-      .def_prop_ro("nfe", [](const PythonCodes& codes) { return codes.codes.nfe; })
-      .def_prop_ro("residual", [](const PythonCodes& codes) { return codes.codes.residual; })
-      .def("save", [](const PythonCodes& codes, const std::string& path, bool overwrite) {
-        write_codes(path, codes.codes, overwrite ? Overwrite::allow : Overwrite::refuse);
-      });
-  m.def("make_codes", [](const ArrayIn& x_T, const std::vector<double>& tau) {
-    return PythonCodes{{.x_T = images_of(x_T), .tau = tau}};
-  });
-  m.def("read_codes", [](const std::string& path) { return PythonCodes{read_codes(path)}; });
-  m.def("load", &load);
-  m.def("from_function", &from_function);
-  m.def("interpolate", [](const ArrayIn& ends, std::int64_t frames) {
-    return array_of(interpolate(images_of(ends), frames));
-  });
-  m.def("models", [](const std::string& folder) {
-    std::vector<std::map<std::string, std::string>> models;
-    for (const FoundModel& model : find_models(folder))
-      models.push_back({{"name", model.name},
-                        {"folder", model.folder.string()},
-                        {"place", std::string(to_string(model.place))}});
-    return models;
-  });
-  m.def("evaluate", &evaluate_sets);
-  m.def("train", &train, nb::arg("config").none(), nb::arg("data"), nb::arg("out"),
-        nb::arg("resume"), nb::arg("init").none(), nb::arg("max_steps").none(),
-        nb::arg("callback").none());
+          nb::rv_policy::move, "The states, float32 [N,H,W,C].")
+      .def_prop_ro(
+          "tau", [](const PythonCodes& codes) { return codes.codes.tau; },
+          "The steps that decode() visits.")
+      .def_prop_ro(
+          "nfe", [](const PythonCodes& codes) { return codes.codes.nfe; },
+          "Network evaluations per picture.")
+      .def_prop_ro(
+          "residual", [](const PythonCodes& codes) { return codes.codes.residual; },
+          "Of an exact encoding: the largest error of a pixel that was left in undoing a step.")
+      .def(
+          "save",
+          [](const PythonCodes& codes, const std::string& path, bool overwrite) {
+            write_codes(path, codes.codes, overwrite ? Overwrite::allow : Overwrite::refuse);
+          },
+          arg("path"), arg("overwrite") = false, "Writes them to a safetensors file.");
+  m.def(
+      "make_codes",
+      [](const ArrayIn& x_T, const std::vector<double>& tau) {
+        return PythonCodes{{.x_T = images_of(x_T), .tau = tau}};
+      },
+      arg("x_T"), arg("tau"), "Codes of states [N,H,W,C].");
+  m.def(
+      "read_codes", [](const std::string& path) { return PythonCodes{read_codes(path)}; },
+      arg("path"), "Codes of a safetensors file.");
+  m.def("load", &load, arg("name"), arg("precision"), arg("weights").none(), arg("pull"),
+        "A model of a file, a folder, or a name.");
+  m.def("from_function", &from_function, arg("predict"), arg("height"), arg("width"),
+        arg("channels"), arg("schedule"), arg("beta_start"), arg("beta_end"), arg("T"),
+        arg("betas"), arg("prediction"), arg("name"),
+        "A model whose network is predict(x_t, t): float32 [N,H,W,C] to float32 [N,H,W,C].");
+  m.def(
+      "interpolate",
+      [](const ArrayIn& ends, std::int64_t frames) {
+        return array_of(interpolate(images_of(ends), frames));
+      },
+      arg("ends"), arg("frames"), "States between two or four: [frames or frames^2,H,W,C].");
+  m.def(
+      "models",
+      [](const std::string& folder) {
+        std::vector<std::map<std::string, std::string>> models;
+        for (const FoundModel& model : find_models(folder))
+          models.push_back({{"name", model.name},
+                            {"folder", model.folder.string()},
+                            {"place", std::string(to_string(model.place))}});
+        return models;
+      },
+      arg("folder"), "The models that load() finds.");
+  m.def("evaluate", &evaluate_sets, arg("first"), arg("second"), arg("extractor"), arg("fit"),
+        arg("shrink"), arg("seed"), arg("threads"),
+        nb::sig("def evaluate(first: str, second: str, extractor: str, fit: str, shrink: bool, "
+                "seed: int, threads: int) -> dict[str, tuple[float, float]]"),
+        "Measures of two sets of pictures, each with half of its 95 % interval.");
+  m.def("train", &train, arg("config").none(), arg("data"), arg("out"), arg("resume"),
+        arg("init").none(), arg("max_steps").none(), arg("callback").none(),
+        nb::sig("def train(config: str | None, data: str, out: str, resume: bool, "
+                "init: str | None, max_steps: int | None, "
+                "callback: collections.abc.Callable[[dict], None] | None) "
+                "-> dict[str, typing.Any]"),
+        "Trains, and returns ending, steps, loss and checkpoint.");
 }

@@ -8,6 +8,7 @@
 
 namespace ddim {
 
+/// How an animation is written.
 struct AnimationOptions {
   int frame_ms = 80;  ///< how long each picture is shown, 10 to 10,000
   Overwrite overwrite = Overwrite::refuse;

@@ -16,6 +16,7 @@ namespace ddim {
 /// belongs to them.
 enum class Workload { sampling, training };
 
+/// What bench() times.
 struct BenchOptions {
   /// Whose network: the folder of a model, or a configuration for training. Only its shape
   /// counts; weights are random.

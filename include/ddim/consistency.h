@@ -8,6 +8,7 @@
 
 namespace ddim {
 
+/// What is drawn to be compared.
 struct ConsistencyOptions {
   std::vector<std::int64_t> steps = {10, 20, 50, 100, 200, 500};
   std::int64_t reference_steps = 1000;  ///< what the others are compared with

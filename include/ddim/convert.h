@@ -52,6 +52,7 @@ enum class AverageFolder {
   unet_ema,  ///< both: the average in unet_ema/, as diffusers' EMAModel saves it, unet/ as trained
 };
 
+/// What a model is written as.
 struct ConvertOptions {
   ConvertTarget target = ConvertTarget::diffusers;
   WeightType type = WeightType::f32;

@@ -1,5 +1,6 @@
 #pragma once
 
+/// @namespace ddim
 /// Denoising diffusion implicit models (arXiv:2010.02502): the whole public library.
 ///
 ///     auto model = ddim::Model::load("models/fashion-mnist");

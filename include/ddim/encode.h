@@ -39,6 +39,7 @@ struct Names<Dequantise> {
   static constexpr std::span<const Named<Dequantise>> all() { return kAll; }
 };
 
+/// How pictures become codes.
 struct EncodeOptions {
   /// The decoder's steps: sampler ddim, eta 0, nothing clipped. The last step leads to t = 0
   /// whatever final_alpha says.
@@ -66,6 +67,7 @@ struct Codes {
 DDIM_API Codes encode(const Model& model, const FloatImages& pictures,
                       const EncodeOptions& options = {});
 
+/// How codes become pictures.
 struct DecodeOptions {
   /// Clipping makes pictures that no encoder leads back to the same code.
   Clip clip = {};
@@ -87,6 +89,7 @@ DDIM_API void check_decode(const Model& model, const Codes& codes,
 /// x_T alone has an empty tau.
 DDIM_API void write_codes(const std::filesystem::path& path, const Codes& codes,
                           Overwrite overwrite = Overwrite::refuse);
+/// What write_codes() wrote.
 DDIM_API Codes read_codes(const std::filesystem::path& path);
 
 }  // namespace ddim

@@ -24,7 +24,9 @@ enum class ErrorCode {
 /// an Error too: its code is `internal` and its message starts with "internal error: ".
 class DDIM_API Error : public std::runtime_error {
  public:
+  /// `message` says what was wrong, what was found, and what to do.
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  /// What kind of error it is; its number is the program's exit code.
   ErrorCode code() const noexcept { return code_; }
 
  private:

@@ -11,6 +11,7 @@ namespace ddim {
 
 class Model;
 
+/// Where the error of the predicted noise is measured.
 struct EpsErrorOptions {
   DataOptions data = {};
   std::vector<std::int64_t> t = {10, 100, 500, 900};  ///< counted from 0
@@ -26,6 +27,7 @@ struct EpsErrorAt {
       0.0;  ///< of the 95 % interval: 1.96 standard errors of the mean over images
 };
 
+/// The errors of a model on a data set.
 struct EpsErrors {
   std::int64_t images = 0;
   std::int64_t inner_height = 0;  ///< only the part of this size in the middle counts

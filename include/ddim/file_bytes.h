@@ -18,6 +18,7 @@ namespace ddim {
 // Files in memory: each function makes or reads the bytes that the one named in its comment writes
 // to a file or reads from one. Errors are the same, but for those of the file system.
 
+/// The contents of a file.
 using Bytes = std::vector<std::byte>;
 
 /// write_png(); `text` is PngOptions::text.

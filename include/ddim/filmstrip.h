@@ -13,6 +13,7 @@ namespace ddim {
 
 class Model;
 
+/// Which pictures to draw, and how much of their way to keep.
 struct FilmstripOptions {
   SampleOptions sample = {};
   /// The most frames to keep, 2 or more: the first, the last, and others at equal distances among
@@ -29,6 +30,7 @@ struct FilmFrame {
   FloatImages x0_pred = {};
 };
 
+/// Pictures with their way from noise.
 struct Filmstrip {
   std::vector<FilmFrame> frames = {};  ///< from x_T to the pictures
   Samples samples = {};                ///< the same as sample() returns

@@ -44,6 +44,7 @@ struct FloatImages {
 /// torchvision's save_image. Any number of channels. Error(numeric) for NaN.
 DDIM_API Image to_image(const FloatImages& images, std::int64_t index);
 
+/// What a PNG file holds beside its pixels.
 struct PngOptions {
   std::map<std::string, std::string> text = {};  ///< keyword -> value, kept in the file
   Overwrite overwrite = Overwrite::refuse;
@@ -59,6 +60,7 @@ DDIM_API Image read_png(const std::filesystem::path& path);
 /// The text in the file: keyword -> value. Errors as read_png().
 DDIM_API std::map<std::string, std::string> read_png_text(const std::filesystem::path& path);
 
+/// How pictures are put beside each other.
 struct GridOptions {
   std::optional<std::int64_t> columns = {};  ///< default: the smallest square that holds all
   std::int64_t padding = 2;                  ///< pixels around each picture
@@ -98,6 +100,7 @@ DDIM_API void check_grid(const PictureShape& shape, std::int64_t count,
 /// Reads and writes pictures as the tensor `name` [N,C,H,W] of a safetensors file. Error(corrupt)
 /// when a file does not hold such a tensor; other errors as for PNG files.
 DDIM_API FloatImages read_tensor(const std::filesystem::path& path, const std::string& name);
+/// The counterpart of read_tensor().
 DDIM_API void write_tensor(const std::filesystem::path& path, const std::string& name,
                            const FloatImages& images, Overwrite overwrite = Overwrite::refuse);
 

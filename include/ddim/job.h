@@ -13,6 +13,7 @@
 
 namespace ddim {
 
+/// How far a task is.
 enum class JobState {
   running,
   done,
@@ -64,6 +65,7 @@ class DDIM_API Job {
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
 
+  /// How far it is. Does not wait.
   JobStatus status() const;
   /// Asks the task to end, which it does after the step that it is at. Without effect on one that
   /// has ended.

@@ -55,6 +55,7 @@ struct ModelInfo {
   std::vector<std::string> notes = {};
 };
 
+/// How a model is loaded.
 struct LoadOptions {
   DeviceKind device = DeviceKind::cpu;
   Precision precision = Precision::fp32;  ///< DeviceKind::reference has fp32 only
@@ -91,6 +92,7 @@ class DDIM_API Model {
   /// forward process that cannot be.
   static Model from(Denoiser denoiser);
 
+  /// What is known of it: shape, classes, forward process and others.
   const ModelInfo& info() const;
   /// A name for the weights, 64 hexadecimal digits, independent of the file they came from: the
   /// SHA-256 of a line "NAME [SHAPE] SHA-256 of the elements as fp32" for each parameter, sorted.

@@ -21,6 +21,7 @@ struct Names<ModelPlace> {
   static constexpr std::span<const Named<ModelPlace>> all() { return kAll; }
 };
 
+/// A model that find_models() found.
 struct FoundModel {
   std::string name = {};              ///< find_model() takes it
   std::filesystem::path folder = {};  ///< of a training run its newest checkpoint

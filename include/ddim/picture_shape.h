@@ -13,6 +13,7 @@ struct PictureShape {
   std::int64_t height = 0;
   std::int64_t width = 0;
 
+  /// Without regard to channels.
   std::int64_t num_pixels() const { return height * width; }
   /// Numbers in a picture.
   std::size_t size() const { return static_cast<std::size_t>(num_pixels() * channels); }

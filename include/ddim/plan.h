@@ -112,12 +112,14 @@ struct Plan {
   std::int64_t nfe = 0;   ///< network evaluations per picture; for AdaptiveSteps the most allowed
   std::string note = {};  ///< why the plan differs from the request; mostly empty
 
+  /// Whether each picture takes steps of its own.
   bool is_adaptive() const { return std::holds_alternative<AdaptiveSteps>(stepping); }
 };
 
 /// The plan for a model or a forward process. Finds everything that can be wrong with the numbers
 /// of a run: Error(user), saying what is allowed, for options that no sampler can follow.
 DDIM_API Plan make_plan(const Model& model, const PlanOptions& options);
+/// Of a forward process alone.
 DDIM_API Plan make_plan(const ForwardProcess& process, const PlanOptions& options);
 
 /// A line per step: t, t_prev, sqrt(alpha_bar), signal-to-noise ratio alpha_bar / (1 - alpha_bar),

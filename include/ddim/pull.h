@@ -18,6 +18,7 @@ struct PullProgress {
   std::int64_t bytes = 0;
 };
 
+/// What to fetch from the hub.
 struct PullOptions {
   /// "owner/name", or "owner/name@revision": a branch, tag or commit. Of pull_model() alone.
   std::string model = {};
@@ -26,6 +27,7 @@ struct PullOptions {
   std::stop_token stop = {};
 };
 
+/// What pull() leaves in the cache.
 struct PullResult {
   std::filesystem::path folder = {};  ///< Model::load() takes it
   std::string commit = {};            ///< what the revision is today; of a file its SHA-256

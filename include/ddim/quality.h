@@ -110,6 +110,7 @@ DDIM_API bool holds_statistics(const std::filesystem::path& path);
 /// statistics have them, and, where `ddim` wrote it, count (an integer) and recipe (bytes: lines
 /// "name=value"). Error(corrupt) for another one.
 DDIM_API FeatureSet read_statistics(const std::filesystem::path& path);
+/// The counterpart of read_statistics().
 DDIM_API void write_statistics(const std::filesystem::path& path, const FeatureSet& set,
                                Overwrite overwrite = Overwrite::refuse);
 
@@ -130,6 +131,7 @@ enum class FewPictures {
 /// Whether precision and recall are found: the time grows with the square of the sets' sizes.
 enum class Manifolds { compare, leave_out };
 
+/// How two sets are compared.
 struct QualityOptions {
   FewPictures few_pictures = FewPictures::refuse;
   Manifolds manifolds = Manifolds::compare;
@@ -137,6 +139,7 @@ struct QualityOptions {
   int threads = 0;         ///< 0: one per processor
 };
 
+/// A value with half of its 95 % interval.
 struct Measure {
   double value = 0.0;
   double half_width_95 = 0.0;

@@ -26,6 +26,7 @@ struct CodeStatistics {
 /// Error(user) for none, and for codes that are all the same number.
 DDIM_API CodeStatistics code_statistics(const FloatImages& x_T);
 
+/// How pictures are encoded and decoded.
 struct ReconstructOptions {
   std::vector<std::int64_t> steps = {10, 20, 50, 100, 200, 500, 1000};
   EncodeOptions encode = {};  ///< with each of `steps`; errors are from the pictures as given

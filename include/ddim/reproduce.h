@@ -40,6 +40,7 @@ struct ReproduceCost {
   double seconds = 0.0;          ///< what they will take, by timing a few
 };
 
+/// Which of the paper's evidence is made, and from what.
 struct ReproduceOptions {
   ReproduceSize size = {};
   DataOptions data = {};  ///< the split says nothing: training and test pictures are both used
@@ -59,6 +60,7 @@ struct ReproducedCell {
   std::map<std::string, double> values = {};
 };
 
+/// What reproduce() found.
 struct Reproduction {
   std::vector<ReproducedCell> cells = {};
   std::int64_t num_found = 0;

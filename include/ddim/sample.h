@@ -60,6 +60,7 @@ struct SampleOptions {
 /// frames.
 using Recipe = std::map<std::string, std::string>;
 
+/// Pictures, and what drawing them took.
 struct Samples {
   FloatImages x_0 = {};  ///< as the sampler left them, not clamped
   std::int64_t nfe = 0;  ///< network evaluations for each picture; of Sampler::adaptive the mean

@@ -109,6 +109,7 @@ DDIM_API bool takes_eta(Sampler sampler);
 /// What happens to the predicted x_0 (eq. 9) in each step before it is used: different samplers,
 /// which others give one name. The published DDIM sampler does not clip.
 struct Clip {
+  /// How large x_0 may be.
   enum class Bound {
     none,      ///< not clipped: the paper's samples
     range,     ///< clamped to [-range, range]

@@ -16,6 +16,7 @@
 
 namespace ddim {
 
+/// Whether a training begins or goes on.
 enum class Start {
   fresh,   ///< the run's folder must not exist, or be empty
   resume,  ///< go on from the newest complete checkpoint in it (or another: resume_from); a run
@@ -38,6 +39,7 @@ struct TrainProgress {
   double seconds_left = 0.0;
 };
 
+/// What is trained, from what, and where the run is kept.
 struct TrainOptions {
   TrainConfig config = {};
   /// As DataOptions::data. A run that is resumed knows where its data are: empty takes them from
@@ -65,6 +67,7 @@ struct TrainOptions {
   std::stop_token stop = {};  ///< finishes the step under way, saves and returns
 };
 
+/// Why a training ended.
 enum class TrainEnding {
   finished,     ///< all steps of the configuration are done
   step_limit,   ///< max_steps was reached
@@ -79,6 +82,7 @@ struct Names<TrainEnding> {
   static constexpr std::span<const Named<TrainEnding>> all() { return kAll; }
 };
 
+/// How a training ended.
 struct TrainSummary {
   TrainEnding ending = TrainEnding::finished;
   std::int64_t steps = 0;       ///< done in all

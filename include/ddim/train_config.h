@@ -14,6 +14,7 @@
 
 namespace ddim {
 
+/// How the errors of a batch become one number.
 enum class Loss {
   mean,  ///< squared error averaged over images, pixels and channels (Ho et al.)
   sum,   ///< summed over pixels and channels, averaged over images (the DDIM paper's code)
@@ -60,6 +61,7 @@ struct Validation {
   std::string source = {};  ///< "test" or "train": that split of the same data; else a folder or an
                             ///< .npz file. Empty = see `share`
 
+  /// Whether anything is held out.
   bool enabled() const { return share > 0.0 || !source.empty(); }
 };
 

@@ -78,14 +78,19 @@ struct UNetConfig {
   std::optional<std::int64_t> null_class = {};
 
   std::int64_t height() const { return sample_size; }  ///< of an image
+  /// Of an image.
   std::int64_t width() const { return sample_width.value_or(sample_size); }
+  /// Of its pictures.
   PictureShape picture_shape() const {
     return {.channels = in_channels, .height = height(), .width = width()};
   }
+  /// Of resolution.
   std::int64_t num_levels() const { return static_cast<std::int64_t>(block_out_channels.size()); }
+  /// Of the first convolution's output.
   std::int64_t conv_in_channels() const {
     return base_channels.value_or(block_out_channels.front());
   }
+  /// Of the embedding of t that every block gets.
   std::int64_t time_embedding_channels() const {
     return time_embedding_dim.value_or(4 * conv_in_channels());
   }
