@@ -73,6 +73,14 @@ docs: build ## write docs/cli.md and the keys in docs/training.md from the progr
 	scripts/training_reference.sh $(BUILD)/ddim docs/training.md >$(BUILD)/training.md
 	cp $(BUILD)/training.md docs/training.md
 
+reference: ## write the reference of the headers to build-site/reference; needs doxygen
+	@scripts/setup.sh doxygen
+	@rm -rf build-site/reference && scripts/api_reference.sh build-site/reference
+
+site: reference ## write the documents as a site to build-site/site; needs mkdocs and its theme material
+	@python3 -c 'import mkdocs, material' 2>/dev/null || test -e /usr/share/doc/mkdocs-material || scripts/setup.sh mkdocs mkdocs-material
+	@scripts/build_site.py
+
 check: format-check test ## what a change must pass: formatting and tests
 
 install: configure ## install below PREFIX (default /usr/local)
