@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs the packages of `make deb` in a fresh Debian, uses them as an ordinary user, upgrades and purges them.
-#   scripts/check_packages.sh [SUITE]      default: the suite of this machine; exit code 77 where no chroot can be made
+#   scripts/check_packages.sh [SUITE [FOLDER]]      default: the suite of this machine, and build-deb/packages
+# Exit code 77 where no chroot can be made.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 suite=${1:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-cp "$root"/build-deb/packages/*.deb "$folder/"
+cp "${2:-$root/build-deb/packages}"/*.deb "$folder/"
 # The next version, for an upgrade: the same with another number.
 mkdir "$folder/next"
 for package in "$folder"/*.deb; do
@@ -36,6 +37,19 @@ for seed in 1 2; do
 done
 ddim evaluate set1 set2 --shrink --quiet >distance # finds its extractor
 grep -q frechet_distance distance
+if [ -e /usr/lib/python3/dist-packages/ddim ]; then
+  python3 -m ddim --version | head -1
+  python3 - <<'PYTHON'
+import ddim, os, subprocess
+pictures = ddim.load("fashion-mnist").sample(steps=5, count=2)
+assert pictures.shape == (2, 32, 32, 1)
+import numpy
+subprocess.run(["ddim", "sample", "--model", "fashion-mnist", "--steps", "5", "--count", "2", "--quiet", "--out", "p.npz"], check=True)
+numpy.testing.assert_array_equal(ddim.to_bytes(pictures), numpy.load("p.npz")["arr_0"])
+folder = os.path.dirname(ddim.__file__)
+assert os.path.exists(folder + "/_core.pyi") and os.path.exists(folder + "/py.typed")
+PYTHON
+fi
 USE
 su someone -c 'sh /tmp/use.sh'
 bash -c '. /usr/share/bash-completion/completions/ddim && complete -p ddim' >/dev/null
@@ -44,7 +58,7 @@ apt-get install -y -q /files/next/*.deb >/dev/null 2>&1
 [ "$(dpkg-query -W -f '${Version}' ddim)" = 0.1.99-1 ]
 rm -r /tmp/empty
 su someone -c 'sh /tmp/use.sh'
-apt-get purge -y -q ddim 'libddim*' >/dev/null 2>&1
+apt-get purge -y -q ddim 'libddim*' 'python3-ddim*' >/dev/null 2>&1
 find / -xdev -path /proc -prune -o -path /files -prune -o -path '*ddim*' -print | grep -v ^/src | sort >/tmp/after || true
 diff /tmp/before /tmp/after | grep '^>' | grep -v -e ' /var/cache/' -e ' /tmp/' -e ' /var/lib/apt' && { echo "left behind"; exit 1; }
 echo "packages: installed, used, upgraded and purged on Debian $(cat /etc/debian_version)"
