@@ -7,10 +7,10 @@ SHELL := /bin/bash
 # The generator is chosen once, when the folder is first configured (and ninja is installed).
 GENERATOR = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
 
-.PHONY: help build demo test neon format format-check tidy asan tsan fuzz torture-server bench docs check install uninstall deb wheel clean
+.PHONY: help build demo test neon format format-check tidy asan tsan fuzz torture-server bench docs reference site check install uninstall deb wheel check-install clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 .PHONY: setup configure clang-format
 setup:
@@ -105,6 +105,10 @@ wheel: setup ## write a Python wheel that brings its libraries to build-wheel/wh
 	build-wheel/venv/bin/pip wheel --no-deps -C cmake.define.CMAKE_DISABLE_FIND_PACKAGE_CURL=ON -C install.strip=true \
 	  -w build-wheel/plain .
 	PATH=$(CURDIR)/build-wheel/venv/bin:$$PATH auditwheel repair --strip -w build-wheel/wheels build-wheel/plain/*.whl
+
+check-install: deb wheel ## install the packages in a fresh Debian, the wheel, and projects that embed the library; takes long
+	scripts/check_packages.sh
+	scripts/check_install.sh
 
 uninstall: ## remove what the last `make install` installed
 	xargs -d '\n' rm -fv <$(BUILD)/install_manifest.txt

@@ -33,6 +33,7 @@ fi
 fresh=$(mktemp -d "$chroots/run-XXXXXX")
 leave() {
   umount -l "$fresh/proc" 2>/dev/null || true
+  umount -l "$fresh/dev/pts" 2>/dev/null || true
   umount -l "$fresh/dev" 2>/dev/null || true
   umount "$fresh/files" 2>/dev/null || true
   mountpoint -q "$fresh/dev" || mountpoint -q "$fresh/files" || rm -rf --one-file-system "$fresh"
@@ -43,6 +44,7 @@ cp -a "$base/." "$fresh/"
 git clone -q "$root" "$fresh/src"
 mount -t proc proc "$fresh/proc"
 mount --bind /dev "$fresh/dev"
+if mountpoint -q /dev/pts; then mount --bind /dev/pts "$fresh/dev/pts"; fi
 if [ -n "${DDIM_CHROOT_FILES:-}" ]; then
   mkdir "$fresh/files"
   mount --bind "$DDIM_CHROOT_FILES" "$fresh/files"

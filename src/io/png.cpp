@@ -89,6 +89,7 @@ class Reader {
   }
 
   Picture read_picture() {
+    if (!chosen_.damage.empty()) fail_file("not a readable PNG: ", chosen_.damage);
     run([this] {
       png_set_read_fn(png_, &source_, take_bytes);
       png_set_benign_errors(png_, 1);

@@ -47,7 +47,11 @@ PngPieces choose_png_pieces(std::span<const std::byte> file) {
     if (chosen.warning.empty()) chosen.warning = concat(chunk.type, " left out: ", reason);
   };
   const auto is_wanted = [&](const Chunk& chunk) {
-    if (chunk.is_critical()) return true;
+    if (chunk.is_critical()) {
+      if (chosen.damage.empty() && !chunk.has_right_checksum())
+        chosen.damage = concat(chunk.type, " has a wrong checksum");
+      return true;
+    }
     if (!chunk.has_right_checksum()) {
       left_out(chunk, "wrong checksum");
       return false;

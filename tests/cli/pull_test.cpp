@@ -126,7 +126,8 @@ TEST_F(Pull, ModelsOfATrainingRunAreItsNewestCheckpoint) {
     fs::copy(folder_ / "micro", folder_ / ("here/runs/first/checkpoints/" + std::string(step)),
              fs::copy_options::recursive);
   fs::create_directories(folder_ / "here/runs/empty/checkpoints");
-  const Json found = Json::parse(run("models --json " + (folder_ / "here")).out);
+  const Json found =
+      Json::parse(run("models --json " + (folder_ / "here"), "DDIM_MODELS=models").out);
   const Json& last = found.back();
   EXPECT_EQ(last.at("name"), folder_ / "here/runs/first");
   EXPECT_TRUE(last.at("folder").get<std::string>().ends_with("step-00000010"));

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <thread>
 
@@ -26,15 +27,27 @@ int exit_code_of(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/// Whether the process keeps SIGINT from ending it; also once it is gone.
-bool watches_signals(pid_t process) {
+/// Whether `signal` is in the set of this name ("SigBlk") in the process's status; nothing once it
+/// is gone.
+std::optional<bool> is_in_signal_set(pid_t process, const std::string& name, int signal) {
   std::istringstream status(read_file("/proc/" + std::to_string(process) + "/status"));
   std::string word;
-  while (status >> word && word != "SigBlk:") {
+  while (status >> word && word != name + ":") {
   }
-  std::uint64_t blocked = 0;
-  status >> std::hex >> blocked;
-  return status.fail() || (blocked >> (SIGINT - 1) & 1U) != 0;
+  std::uint64_t set = 0;
+  status >> std::hex >> set;
+  if (status.fail()) return {};
+  return (set >> (signal - 1) & 1U) != 0;
+}
+
+/// Whether the process keeps SIGINT from ending it; also once it is gone.
+bool watches_signals(pid_t process) {
+  return is_in_signal_set(process, "SigBlk", SIGINT).value_or(true);
+}
+
+/// Whether the process has not yet seen a signal that was sent to it.
+bool has_waiting(pid_t process, int signal) {
+  return is_in_signal_set(process, "ShdPnd", signal).value_or(false);
 }
 
 }  // namespace
@@ -100,7 +113,10 @@ Outcome run_ddim_and_signal(const std::string& arguments, const fs::path& file, 
   if (ended == 0) {
     kill(child, signal);
     if (second != 0) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      // Of two that wait, the system would hand out the lower one first.
+      do {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      } while (has_waiting(child, signal));
       kill(child, second);
     }
     waitpid(child, &status, 0);

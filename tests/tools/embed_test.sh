@@ -27,4 +27,5 @@ grep -q '^CMAKE_BUILD_TYPE:[A-Z]*=$' "$root/build/CMakeCache.txt" || fail "it ch
 commands=$root/build/compile_commands.json
 grep -q 'src/api/version.cpp' "$commands" || fail "no command compiles src/api/version.cpp"
 ! grep -q -e '-Wall' -e '-Wextra' -e '-Wconversion' "$commands" || fail "it is compiled with warnings"
-! grep 'consumer.cpp' "$commands" | grep -q -e -fvisibility || fail "the embedding project's options changed"
+grep 'src/base/file_input.cpp' "$commands" | grep -q -e ' -O3 ' || fail "it is not optimised where no build type is chosen"
+! grep 'consumer.cpp' "$commands" | grep -q -e -fvisibility -e ' -O' || fail "the embedding project's options changed"
