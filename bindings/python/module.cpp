@@ -341,7 +341,7 @@ NB_MODULE(_core, m) {
   using nb::arg;
   nb::register_exception_translator(translate);
   m.doc() = "The library, as the module `ddim` calls it. Use that: this one may change.";
-  m.attr("__version__") = version();
+  m.def("version", [] { return std::string(version()); });
   m.def("version_details", &version_details, "The version, how it was built, and with what.");
 
   nb::class_<Model>(m, "Model", "A network with its forward process.")

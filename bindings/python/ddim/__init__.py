@@ -25,7 +25,7 @@ from . import _core, errors
 from ._core import Codes
 from .errors import CorruptError, Error, FileError, InternalError, Interrupted, NumericError, RequestError
 
-__version__: str = _core.__version__
+__version__: str = _core.version()
 
 __all__ = [
     "Codes", "CorruptError", "Error", "FileError", "InternalError", "Interrupted", "Model", "NumericError",
@@ -225,7 +225,7 @@ def from_function(
     """
     height, width, channels = shape
 
-    def as_array(x_t: np.ndarray, t: float) -> np.ndarray:
+    def as_array(x_t: Any, t: float) -> Any:
         made = np.asarray(predict(x_t, t))
         if made.shape != x_t.shape:
             raise RequestError(f"the denoiser returned {made.shape} for states of {x_t.shape}")
