@@ -102,8 +102,7 @@ def python_reference() -> str:
         lines.append(f"{mark} {owner}{node.name}\n")
         if isinstance(node, ast.FunctionDef):
             returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-            signature = ast.unparse(node.args).replace(", ", ",\n    ")
-            lines.append(f"```python\n{node.name}(\n    {signature}\n){returns}\n```\n")
+            lines.append(f"```python\n{node.name}({arguments(node.args)}){returns}\n```\n")
         lines.append(text + "\n")
         if isinstance(node, ast.ClassDef):
             for inner in node.body:
@@ -115,6 +114,20 @@ def python_reference() -> str:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 entry(node, "##")
     return "\n".join(lines)
+
+
+def arguments(of: ast.arguments) -> str:
+    """A line each, where there is more than one."""
+    defaults: list = [None] * (len(of.args) - len(of.defaults)) + of.defaults
+    parts = [(arg, default) for arg, default in zip(of.args, defaults) if arg.arg != "self"]
+    texts = [ast.unparse(arg) + (f" = {ast.unparse(default)}" if default else "") for arg, default in parts]
+    if of.kwonlyargs:
+        texts.append("*")
+        texts += [ast.unparse(arg) + (f" = {ast.unparse(default)}" if default else "")
+                  for arg, default in zip(of.kwonlyargs, of.kw_defaults)]  # fmt: skip
+    if of.kwarg:
+        texts.append(f"**{ast.unparse(of.kwarg)}")
+    return texts[0] if len(texts) == 1 else "".join(f"\n    {text}," for text in texts) + "\n" if texts else ""
 
 
 class Anchors(html.parser.HTMLParser):
