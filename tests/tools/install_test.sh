@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the build to a prefix with a blank in its name, moves it, and builds a program of somebody
-# else with it: by find_package and by pkg-config.
+# Installs the build to a prefix, moves it to one with an odd name, and builds programs of somebody else with it, in C++ and
+# in C: by find_package and, moved again, by pkg-config.
 #   install_test.sh BUILD_FOLDER SOURCE_FOLDER CXX "CXX_FLAGS"
 set -eu
 build=$1 source=$2 cxx=$3 flags=$4
@@ -8,7 +8,7 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
 cmake --install "$build" --prefix "$root/first place" >"$root/log" || { cat "$root/log"; exit 1; }
-prefix="$root/moved" # pkg-config cannot hold blanks
+prefix="$root/a (moved) plÄce"
 mv "$root/first place" "$prefix"
 test -f "$prefix/include/ddim/ddim.h"
 "$prefix/bin/ddim" --version
@@ -28,8 +28,16 @@ test "$("$root/consumer/consumer")" = "0.1.0 10"
 test "$("$root/consumer/c_consumer")" = "0.1.0 1"
 
 command -v pkg-config >/dev/null || { echo "no pkg-config here: that half is not tested"; exit 0; }
+mv "$prefix" "$root/moved" # pkg-config cannot hold blanks
+prefix="$root/moved"
 pc=$(find "$prefix" -name pkgconfig)
 # shellcheck disable=SC2046,SC2086 # lists of flags
 "$cxx" -std=c++20 $flags "$source/tests/tools/consumer/consumer.cpp" -o "$root/by_pkg_config" \
   $(PKG_CONFIG_PATH="$pc" pkg-config --cflags --libs ddim)
 test "$(LD_LIBRARY_PATH="$(dirname "$pc")" "$root/by_pkg_config")" = "0.1.0 10"
+# shellcheck disable=SC2046 # a list of flags
+"${CC:-cc}" -std=c99 -c $(PKG_CONFIG_PATH="$pc" pkg-config --cflags ddim) "$source/tests/tools/consumer/consumer.c" \
+  -o "$root/consumer.o"
+# shellcheck disable=SC2046,SC2086 # lists of flags
+"$cxx" $flags "$root/consumer.o" -o "$root/c_by_pkg_config" $(PKG_CONFIG_PATH="$pc" pkg-config --libs ddim)
+test "$(LD_LIBRARY_PATH="$(dirname "$pc")" "$root/c_by_pkg_config")" = "0.1.0 1"
