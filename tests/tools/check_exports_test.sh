@@ -10,6 +10,7 @@ mkdir "$root/include"
 cat >"$root/include/all.h" <<'HEADER'
 #define DDIM_API __attribute__((visibility("default")))
 #include <string>
+#include <typeinfo>
 #include <vector>
 namespace ddim {
 class DDIM_API Error {
@@ -53,6 +54,7 @@ refuses() {
 }
 
 try hidden ''
+try hidden 'const std::type_info* const kept[] = {&typeid(const char* (*)(const char*))}; const void* use() { return kept; }'
 refuses hidden 'namespace ddim::io { DDIM_API int text() { return 3; } }' 'ddim::io::text()'
 refuses hidden 'namespace ddim::nn { struct DDIM_API Error { virtual ~Error() {} } e; }' 'typeinfo for ddim::nn::Error'
 refuses hidden 'namespace ddim { DDIM_API std::string Hidden(int) { return {}; } }' 'ddim::Hidden'
