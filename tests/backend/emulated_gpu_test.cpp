@@ -1,0 +1,231 @@
+// The emulation that CUDA kernels are tested in: what it computes, and that it finds mistakes which
+// are planted here.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <vector>
+
+#include "backend/cuda/gpu.h"
+
+namespace ddim::engine::cuda {
+namespace {
+
+using emulation::Order;
+
+constexpr Order kOrders[] = {Order::forward, Order::backward, Order::shuffled};
+
+/// Runs kernel(arguments) on one block for each entry of `grid`.
+template <class Arguments>
+void launch(void (*kernel)(const Arguments&), unsigned grid, unsigned block,
+            const Arguments& arguments, Order order = Order::forward,
+            std::size_t shared_bytes = 0) {
+  struct Call {
+    void (*kernel)(const Arguments&);
+    const Arguments& arguments;
+  } const call{kernel, arguments};
+  emulation::run(
+      {.grid = {grid}, .block = {block}, .shared_bytes = shared_bytes, .order = order},
+      [](const void* argument) {
+        const auto& c = *static_cast<const Call*>(argument);
+        c.kernel(c.arguments);
+      },
+      &call);
+}
+
+/// What the kernel leaves in `y`, in each order.
+template <class Arguments>
+std::array<std::vector<float>, 3> in_all_orders(void (*kernel)(const Arguments&), unsigned block,
+                                                Arguments arguments, std::vector<float>& y) {
+  std::array<std::vector<float>, 3> results;
+  for (std::size_t i = 0; i < 3; ++i) {
+    std::ranges::fill(y, -1.0F);
+    launch(kernel, 1, block, arguments, kOrders[i]);
+    results[i] = y;
+  }
+  return results;
+}
+
+struct Vectors {
+  const float* x;
+  float* y;
+  int n;
+};
+
+template <bool kHasBarrier>
+void reverse(const Vectors& p) {
+  GPU_SHARED(float[256], values);
+  const unsigned t = threadIdx.x;
+  values[t] = p.x[t];
+  if constexpr (kHasBarrier) __syncthreads();
+  p.y[t] = values[255 - t];
+}
+
+TEST(EmulatedGpu, AMissingBarrierIsFound) {
+  std::vector<float> x(256), y(256);
+  std::iota(x.begin(), x.end(), 1.0F);
+  const Vectors vectors{x.data(), y.data(), 256};
+  const auto right = in_all_orders(reverse<true>, 256, vectors, y);
+  for (const auto& result : right) EXPECT_EQ(result, std::vector<float>(x.rbegin(), x.rend()));
+  const auto wrong = in_all_orders(reverse<false>, 256, vectors, y);
+  EXPECT_NE(wrong[0], wrong[1]);
+  EXPECT_NE(wrong[0], wrong[2]);
+}
+
+template <bool kWaits>
+void copy_by_groups(const Vectors& p) {
+  GPU_SHARED(float[64 * 4], tile);
+  const unsigned t = threadIdx.x;
+  cp_async_16(tile + 4 * t, p.x + 4 * t, t % 2 == 0);
+  cp_async_commit();
+  if constexpr (kWaits) cp_async_wait<0>();
+  __syncthreads();
+  for (unsigned e = 0; e < 4; ++e) p.y[4 * t + e] = tile[4 * (t ^ 2U) + e];
+}
+
+TEST(EmulatedGpu, AMissingWaitIsFound) {
+  std::vector<float> x(256), y(256), expected(256);
+  std::iota(x.begin(), x.end(), 1.0F);
+  for (std::size_t i = 0; i < 256; ++i)
+    expected[i] = i / 4 % 2 == 0 ? x[4 * (i / 4 ^ 2) + i % 4] : 0.0F;
+  const Vectors vectors{x.data(), y.data(), 256};
+  for (const auto& result : in_all_orders(copy_by_groups<true>, 64, vectors, y))
+    EXPECT_EQ(result, expected);
+  for (const auto& result : in_all_orders(copy_by_groups<false>, 64, vectors, y))
+    EXPECT_GT(result[0], 1e38F) << "the poison of shared memory that nobody wrote";
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+void add_one(const Vectors& p) {
+  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (i < p.n) p.y[i] = p.x[i] + 1.0F;
+}
+
+void write_beyond_shared_array(const Vectors& p) {
+  GPU_SHARED(float[64], values);
+  values[threadIdx.x + static_cast<unsigned>(p.n)] = 1.0F;
+  p.y[threadIdx.x] = values[threadIdx.x];
+}
+#endif
+
+TEST(EmulatedGpuDeathTest, AnOverrunIsFound) {
+#if defined(__SANITIZE_ADDRESS__)
+  const auto x = std::make_unique<float[]>(100), y = std::make_unique<float[]>(100);
+  launch(add_one, 1, 128, {x.get(), y.get(), 100});
+  EXPECT_EQ(y[99], 1.0F);
+  EXPECT_DEATH(launch(add_one, 1, 128, {x.get(), y.get(), 101}), "heap-buffer-overflow");
+#else
+  GTEST_SKIP() << "only a build with the address sanitizer (make asan) sees overruns";
+#endif
+}
+
+TEST(EmulatedGpuDeathTest, AnOverrunOfASharedArrayIsFound) {
+#if defined(__SANITIZE_ADDRESS__)
+  std::vector<float> y(64);
+  launch(write_beyond_shared_array, 1, 64, {nullptr, y.data(), 0});
+  EXPECT_EQ(y[63], 1.0F);
+  EXPECT_DEATH(launch(write_beyond_shared_array, 1, 64, {nullptr, y.data(), 1}),
+               "heap-buffer-overflow");
+#else
+  GTEST_SKIP() << "only a build with the address sanitizer (make asan) sees overruns";
+#endif
+}
+
+void barrier_of_some(const Vectors& p) {
+  if (threadIdx.x < 40)
+    __syncthreads();
+  else
+    while (p.y[threadIdx.x] == 0.0F) __shfl_xor_sync(~0U, 1, 1);
+}
+
+TEST(EmulatedGpuDeathTest, ABarrierThatNotAllReachIsFound) {
+  std::vector<float> y(64);
+  EXPECT_DEATH(launch(barrier_of_some, 1, 64, {nullptr, y.data(), 64}),
+               "emulated GPU: thread .* waits at a barrier that not all threads reach");
+}
+
+void sum_of_warp(const Vectors& p) {
+  float sum = p.x[threadIdx.x];
+  for (int bits = 16; bits > 0; bits /= 2) sum += __shfl_xor_sync(~0U, sum, bits);
+  p.y[threadIdx.x] = sum + __shfl_sync(~0U, p.x[threadIdx.x], 5);
+}
+
+TEST(EmulatedGpu, LanesExchangeValues) {
+  std::vector<float> x(96), y(96);
+  std::iota(x.begin(), x.end(), 0.0F);
+  for (const auto& result : in_all_orders(sum_of_warp, 96, {x.data(), y.data(), 96}, y)) {
+    for (unsigned i = 0; i < 96; ++i) {
+      const auto first = static_cast<float>(i / 32 * 32);
+      ASSERT_EQ(result[i], 32 * first + 31 * 16 + first + 5);
+    }
+  }
+}
+
+struct MatrixProduct {
+  const Bf16 *a, *b, *b_transposed;  // [16,16], [16,16], and that transposed
+  float *y, *y_from_transposed;      // [16,16]
+};
+
+void multiply_matrices(const MatrixProduct& p) {
+  GPU_SHARED(Bf16[16 * 16], a);
+  GPU_SHARED(Bf16[16 * 16], b);
+  GPU_SHARED(Bf16[16 * 16], bt);
+  const unsigned t = threadIdx.x;
+  for (unsigned i = t; i < 256; i += 32) {
+    a[i] = p.a[i];
+    b[i] = p.b[i];
+    bt[i] = p.b_transposed[i];
+  }
+  __syncthreads();
+  unsigned fa[4], fb[4], fbt[4];
+  ldmatrix_x4(fa, a + t % 16 * 16 + t / 16 * 8);
+  // Matrices of b: (k 0..7, n 0..7), (k 8..15, n 0..7), then the same of n 8..15.
+  ldmatrix_x4_transposed(fb, b + t % 16 * 16 + t / 16 * 8);
+  ldmatrix_x4(fbt, bt + (t % 8 + t / 16 * 8) * 16 + t / 8 % 2 * 8);
+  for (unsigned half = 0; half < 2; ++half) {
+    float d[4] = {}, dt[4] = {};
+    mma_bf16(d, fa, fb[2 * half], fb[2 * half + 1]);
+    mma_bf16(dt, fa, fbt[2 * half], fbt[2 * half + 1]);
+    for (unsigned i = 0; i < 4; ++i) {
+      const unsigned at = (t / 4 + i / 2 * 8) * 16 + half * 8 + t % 4 * 2 + i % 2;
+      p.y[at] = d[i];
+      p.y_from_transposed[at] = dt[i];
+    }
+  }
+}
+
+TEST(EmulatedGpu, MatricesAreMultiplied) {
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  std::vector<Bf16> a(256), b(256), bt(256);
+  for (std::size_t i = 0; i < 256; ++i) a[i] = to_bf16(normal(random));
+  for (std::size_t i = 0; i < 256; ++i) bt[i % 16 * 16 + i / 16] = b[i] = to_bf16(normal(random));
+  std::vector<float> y(256), yt(256);
+  for (const Order order : kOrders) {
+    launch(multiply_matrices, 1, 32,
+           MatrixProduct{a.data(), b.data(), bt.data(), y.data(), yt.data()}, order);
+    EXPECT_EQ(y, yt);
+    for (std::size_t m = 0; m < 16; ++m) {
+      for (std::size_t n = 0; n < 16; ++n) {
+        float sum = 0.0F;
+        for (std::size_t k = 0; k < 16; ++k)
+          sum += to_float(a[m * 16 + k]) * to_float(b[k * 16 + n]);
+        ASSERT_NEAR(y[m * 16 + n], sum, 1e-5F);
+      }
+    }
+  }
+}
+
+TEST(EmulatedGpu, Bf16IsRoundedToEven) {
+  EXPECT_EQ(to_bf16(1.0F).bits, 0x3F80);
+  EXPECT_EQ(to_bf16(1.0F + 0x1p-8F).bits, 0x3F80);  // a tie: to even
+  EXPECT_EQ(to_bf16(1.0F + 0x1p-8F + 0x1p-20F).bits, 0x3F81);
+  EXPECT_EQ(to_bf16(1.0F + 3 * 0x1p-8F).bits, 0x3F82);  // a tie: to even
+  EXPECT_TRUE(std::isnan(to_float(to_bf16(std::nanf("")))));
+  EXPECT_TRUE(std::isinf(to_float(to_bf16(3.4e38F))));
+}
+
+}  // namespace
+}  // namespace ddim::engine::cuda
