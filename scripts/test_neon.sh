@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 sysroot=$PWD/build-aarch64-sysroot
 build=build-aarch64
-tests=${*:-ops_test cpu_kernels_test backend_test nn_test model_test base_test base_files_test
+tests=${*:-ops_test kernels_test backend_test nn_test model_test base_test base_files_test
   tensor_test io_test diffusion_test data_test}
 
 # apt-get for aarch64, as if nothing were installed, in the sysroot's own folder.

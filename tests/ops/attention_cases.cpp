@@ -27,6 +27,7 @@ std::vector<KernelCase> attention_cases() {
     const std::string name = concat("attention_", shape_name(shape), "_heads", s.num_heads,
                                     s.score_scale > 1 ? "_peaked" : "");
     const std::int64_t num_heads = s.num_heads;
+    const double flop = 4.0 * static_cast<double>(s.n * s.l * s.l * s.c);
     // A score of size S has a float's rounding error of S * 6e-8, and the softmax passes it on.
     const double tolerance = 4e-6 * std::max(1.0, s.score_scale);
     // One of bf16 factors is off by S * 2^-9; 3e-3 S was seen.
@@ -35,6 +36,7 @@ std::vector<KernelCase> attention_cases() {
                      .inputs = {{.shape = shape}, {.shape = shape}, {.shape = shape}},
                      .outputs = {{.shape = lse_shape}, {.shape = shape}},
                      .tolerance = tolerance,
+                     .flop = flop,
                      .bf16_tolerance = bf16_tolerance,
                      .run = [=](Call& c) {
                        c.kernels.attention(c.in[0], c.in[1], c.in[2], num_heads, scale, c.y(0),
@@ -46,6 +48,7 @@ std::vector<KernelCase> attention_cases() {
          .outputs = {grad(shape), grad(shape), grad(shape)},
          .tolerance = 3 * tolerance,
          .magnitude = s.l == 1 ? 1.0 : 0.0,  // one key: the gradients of q and k cancel to zero
+         .flop = 2.5 * flop,
          .bf16_tolerance = bf16_tolerance,
          .run = [=](Call& c) {
            Tensor lse(c.device(), lse_shape);

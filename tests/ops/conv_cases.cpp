@@ -96,6 +96,7 @@ KernelCase forward(const ConvShape& s, const ConvGeometry& geometry, const std::
                      {.shape = out}},
           .outputs = {{.shape = out}},
           .tolerance = 1e-5,
+          .flop = 2.0 * static_cast<double>(out.size()) * fan_in,
           .run = [geometry](Call& c) {
             c.kernels.conv2d(c.in[0], c.in[1],
                              {.bias = c.in[2], .per_image_bias = c.in[3], .residual = c.in[4]},
@@ -129,6 +130,8 @@ void add_cases_of_two_parts(std::vector<KernelCase>& cases) {
     const Shape out{n, h, w, c_out};
     const Shape weight{c_out, c_first + c_second, 1, 1};
     const double scale = 1.0 / std::sqrt(static_cast<double>(c_first + c_second));
+    const double flop =
+        2.0 * static_cast<double>(out.size()) * static_cast<double>(c_first + c_second);
     const std::string name =
         concat("conv2d_of_parts_", shape_name(first), "_and_", c_second, "_to_", c_out);
     const KernelCase all_addends{.name = name,
@@ -139,6 +142,7 @@ void add_cases_of_two_parts(std::vector<KernelCase>& cases) {
                                             {.shape = out}},
                                  .outputs = {{.shape = out}},
                                  .tolerance = 1e-5,
+                                 .flop = flop,
                                  .run = [](Call& c) {
                                    c.kernels.conv2d({c.in[0], c.in[1]}, c.in[2],
                                                     {.bias = c.in[3], .residual = c.in[4]}, k1x1,
@@ -158,6 +162,7 @@ void add_cases_of_two_parts(std::vector<KernelCase>& cases) {
          .inputs = {{.shape = out}, parameter(weight, 1.0 / std::sqrt(static_cast<double>(c_out)))},
          .outputs = {grad(first), grad(second)},
          .tolerance = 1e-5,
+         .flop = flop,
          .run = [](Call& c) {
            c.kernels.conv2d_backward_input(c.in[0], c.in[1], k1x1, {c.out[0], c.out[1]});
          }});
@@ -166,6 +171,7 @@ void add_cases_of_two_parts(std::vector<KernelCase>& cases) {
          .inputs = {{.shape = first}, {.shape = second}, {.shape = out}},
          .outputs = {parameter_grad(weight), parameter_grad({c_out})},
          .tolerance = 1e-5,
+         .flop = flop,
          .run = [](Call& c) {
            c.kernels.conv2d_backward_weight({c.in[0], c.in[1]}, c.in[2], k1x1, c.out[0], c.out[1]);
          }});
@@ -209,6 +215,7 @@ std::vector<KernelCase> conv_cases() {
                        .inputs = {{.shape = out}, parameter(weight, 1.0 / std::sqrt(fan_out))},
                        .outputs = {grad(in)},
                        .tolerance = 1e-5,
+                       .flop = all_addends.flop,
                        .run = [g](Call& c) {
                          c.kernels.conv2d_backward_input(c.in[0], c.in[1], g, c.out[0]);
                        }});
@@ -216,6 +223,7 @@ std::vector<KernelCase> conv_cases() {
                        .inputs = {{.shape = in}, {.shape = out}},
                        .outputs = {parameter_grad(weight), parameter_grad({s.c_out})},
                        .tolerance = 1e-5,
+                       .flop = all_addends.flop,
                        .run = [g](Call& c) {
                          c.kernels.conv2d_backward_weight(c.in[0], c.in[1], g, c.out[0], c.out[1]);
                        }});

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <ddim/device_kind.h>
 #include <ddim/precision.h>
 #include "tensor/kernels.h"
 
@@ -58,8 +59,10 @@ struct KernelCase {
   double magnitude = 0.0;
   /// Largest difference of each element from `ref` in double, relative to one more than its value.
   std::optional<double> element_tolerance = {};
+  double flop = 0.0;                      ///< where products are most of the work
   double bf16_tolerance = 1e-2;           ///< the tolerance where products are made of bf16
   Precision precision = Precision::fp32;  ///< of the backend; `ref` is fp32 always
+  DeviceKind device = DeviceKind::cpu;    ///< the backend that is compared with `ref`
   std::function<void(Call&)> run;
 };
 

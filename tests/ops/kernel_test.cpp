@@ -1,5 +1,6 @@
-// The kernels of the cpu backend against `ref`, case by case (kernel_case.h): values, sentinels
-// around every buffer, and the determinism contract. Run once for each instruction set (DDIM_ISA).
+// The kernels of the other devices against `ref`, case by case (kernel_case.h): values, sentinels
+// around every buffer, and the determinism contract. Those of `cpu` are run once for each
+// instruction set (DDIM_ISA).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,9 +10,9 @@
 #include <limits>
 
 #include "backend/cpu/isa.h"
-#include "backend/make_device.h"
 #include "base/error.h"
 #include "tests/ops/kernel_case.h"
+#include "tests/support/devices.h"
 
 namespace ddim::test {
 
@@ -70,24 +71,36 @@ class GuardedTensor {
   /// `margin` elements on both sides; a margin that is no multiple of 16 misaligns the tensor.
   GuardedTensor(const Device& device, const Shape& shape, const Values& values, std::int64_t margin)
       : buffer_(device, {shape.size() + 2 * margin}, dtype_of<T>()), margin_(margin) {
-    std::ranges::fill(buffer_.values<T>(), sentinel());
+    std::vector<T> all(static_cast<std::size_t>(buffer_.size()), sentinel());
+    std::ranges::copy(values, all.begin() + margin);
+    write(all);
     tensor_ = buffer_.slice(margin, shape.size()).view(shape);
-    std::ranges::copy(values, tensor_.template values<T>().begin());
   }
 
   const Tensor& tensor() const { return tensor_; }
-  std::vector<T> values() const {
-    const auto span = tensor_.template values<T>();
-    return {span.begin(), span.end()};
-  }
+  std::vector<T> values() const { return read(tensor_); }
   bool margins_intact() const {
-    const auto all = buffer_.values<T>();
+    const std::vector<T> elements = read(buffer_);
+    const std::span all(elements);
     const auto margin = static_cast<std::size_t>(margin_);
     const std::vector<T> sentinels(margin, sentinel());
     return same_bits(all.first(margin), sentinels) && same_bits(all.last(margin), sentinels);
   }
 
  private:
+  // Elements of double exist on `ref` only, whose memory is the host's.
+  void write(const std::vector<T>& all) {
+    if constexpr (std::is_same_v<T, float>) buffer_.device().kernels().upload(all, buffer_);
+    if constexpr (std::is_same_v<T, double>)
+      std::ranges::copy(all, buffer_.template values<T>().begin());
+  }
+  static std::vector<T> read(const Tensor& tensor) {
+    if constexpr (std::is_same_v<T, float>) return to_host(tensor);
+    if constexpr (std::is_same_v<T, double>) {
+      const auto elements = tensor.template values<T>();
+      return {elements.begin(), elements.end()};
+    }
+  }
   static T sentinel() {
     if constexpr (std::is_same_v<T, float>) return kSentinel;
     if constexpr (std::is_same_v<T, double>) return kDoubleSentinel;
@@ -207,8 +220,9 @@ std::vector<Write> write_modes(const KernelCase& test) {
   return {Write::overwrite};
 }
 
-Device cpu_device(const KernelCase& test, int num_threads) {
-  return make_device(DeviceKind::cpu, {.num_threads = num_threads, .precision = test.precision});
+Device ref() { return device(DeviceKind::reference); }
+Device device_of(const KernelCase& test, int num_threads) {
+  return device(test.device, {.num_threads = num_threads, .precision = test.precision});
 }
 
 /// The same cases where products are made of bf16. Both factors of a product are off by up to
@@ -223,37 +237,54 @@ std::vector<KernelCase> in_bf16(std::vector<KernelCase> cases) {
   return cases;
 }
 
-class CpuKernels : public testing::TestWithParam<KernelCase> {
+/// Those that an emulated GPU does in milliseconds, on that.
+std::vector<KernelCase> on_cuda(std::vector<KernelCase> cases) {
+  constexpr double kMostFlop = 4e6;
+  constexpr std::int64_t kMostElements = 20000;
+  std::vector<KernelCase> chosen;
+  if (!has_device(DeviceKind::cuda)) return chosen;
+  for (KernelCase& test : cases) {
+    std::int64_t elements = 0;
+    for (const Input& input : test.inputs) elements += input.shape.size();
+    if (test.flop > kMostFlop || elements > kMostElements) continue;
+    test.name += "_cuda";
+    test.device = DeviceKind::cuda;
+    chosen.push_back(std::move(test));
+  }
+  return chosen;
+}
+
+class DeviceKernels : public testing::TestWithParam<KernelCase> {
  protected:
   void SetUp() override {
+    if (GetParam().device != DeviceKind::cpu) return;
     const char* wanted = std::getenv("DDIM_ISA");
     if (wanted != nullptr && to_string(cpu::active_isa()) != wanted)
       GTEST_SKIP() << "this processor lacks " << wanted;
   }
 };
 
-TEST_P(CpuKernels, AgreeWithRef) {
+TEST_P(DeviceKernels, AgreeWithRef) {
   const KernelCase& test = GetParam();
   for (const Write write : write_modes(test)) {
     SCOPED_TRACE(write == Write::accumulate ? "accumulate" : "overwrite");
-    const std::vector<Values> truth =
-        run_case(test, make_device(DeviceKind::reference), {.write = write});
-    const Device cpu = cpu_device(test, 2);
+    const std::vector<Values> truth = run_case(test, ref(), {.write = write});
+    const Device device = device_of(test, 2);
     for (const std::int64_t margin : {16, 19}) {
       SCOPED_TRACE(testing::Message() << "margin " << margin);
-      const std::vector<Values> actual = run_case(test, cpu, {.write = write, .margin = margin});
+      const std::vector<Values> actual = run_case(test, device, {.write = write, .margin = margin});
       for (std::size_t i = 0; i < truth.size(); ++i) expect_close(test, actual[i], truth[i], i);
     }
   }
 }
 
-TEST_P(CpuKernels, AgreeWithRefInDouble) {
+TEST_P(DeviceKernels, AgreeWithRefInDouble) {
   const KernelCase& test = GetParam();
   if (!test.element_tolerance) return;
   for (const Write write : write_modes(test)) {
     SCOPED_TRACE(write == Write::accumulate ? "accumulate" : "overwrite");
-    const auto truth = run_case<double>(test, make_device(DeviceKind::reference), {.write = write});
-    const auto actual = run_case(test, cpu_device(test, 1), {.write = write, .margin = 19});
+    const auto truth = run_case<double>(test, ref(), {.write = write});
+    const auto actual = run_case(test, device_of(test, 1), {.write = write, .margin = 19});
     for (std::size_t i = 0; i < truth.size(); ++i) {
       const std::vector<double> expected = numbers_of(truth[i], test.outputs[i].kind);
       const std::vector<double> found = numbers_of(actual[i], test.outputs[i].kind);
@@ -267,38 +298,40 @@ TEST_P(CpuKernels, AgreeWithRefInDouble) {
 }
 
 // Asking for one gradient gives what asking for all of them gives.
-TEST_P(CpuKernels, SkipUnwantedGradients) {
+TEST_P(DeviceKernels, SkipUnwantedGradients) {
   const KernelCase& test = GetParam();
   if (!takes_grads(test)) return;
-  const Device cpu = cpu_device(test, 1);
-  const std::vector<Values> all = run_case(test, cpu, {});
+  const Device device = device_of(test, 1);
+  const std::vector<Values> all = run_case(test, device, {});
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const std::vector<Values> one = run_case(test, cpu, {.only_output = static_cast<int>(i)});
+    const std::vector<Values> one = run_case(test, device, {.only_output = static_cast<int>(i)});
     expect_close(test, one[i], all[i], i);
   }
-  run_case(test, cpu, {.only_output = static_cast<int>(all.size())});  // none at all
+  run_case(test, device, {.only_output = static_cast<int>(all.size())});  // none at all
 }
 
-TEST_P(CpuKernels, GiveTheSameBitsOnAnyNumberOfThreads) {
+// On any number of threads, and in any order of a block's threads.
+TEST_P(DeviceKernels, GiveTheSameBitsOnDevicesThatAreAlike) {
   const KernelCase& test = GetParam();
-  const std::vector<Values> one_thread = run_case(test, cpu_device(test, 1), {});
-  for (const int num_threads : {2, 4}) {
-    const std::vector<Values> more = run_case(test, cpu_device(test, num_threads), {});
-    for (std::size_t i = 0; i < one_thread.size(); ++i)
-      EXPECT_TRUE(same_bits(one_thread[i], more[i])) << num_threads << " threads, output " << i;
+  std::vector<Values> first;
+  for (const Device& device : devices_alike(test.device, test.precision)) {
+    std::vector<Values> outputs = run_case(test, device, {});
+    if (first.empty()) first = std::move(outputs);
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      EXPECT_TRUE(same_bits(first[i], outputs[i])) << device.describe() << ", output " << i;
   }
 }
 
 // Gradients of what belongs to an image, too.
-TEST_P(CpuKernels, GiveAnImageTheSameBitsInAnyBatch) {
+TEST_P(DeviceKernels, GiveAnImageTheSameBitsInAnyBatch) {
   const KernelCase& test = GetParam();
   const auto of_images = [](const Output& o) { return o.first_axis == Input::Axis::images; };
   if (std::ranges::none_of(test.outputs, of_images)) return;
-  const std::vector<Values> batch = run_case(test, cpu_device(test, 2), {});
+  const std::vector<Values> batch = run_case(test, device_of(test, 2), {});
   const std::int64_t num_images = std::ranges::find_if(test.outputs, of_images)->shape[0];
-  const Device cpu = cpu_device(test, 1);
+  const Device device = device_of(test, 1);
   for (const std::int64_t image : {std::int64_t{0}, num_images / 2, num_images - 1}) {
-    const std::vector<Values> alone = run_case(test, cpu, {.only_image = image});
+    const std::vector<Values> alone = run_case(test, device, {.only_image = image});
     for (std::size_t i = 0; i < alone.size(); ++i) {
       if (!of_images(test.outputs[i])) continue;
       EXPECT_TRUE(same_bits(alone[i], slice_of(batch[i], test.outputs[i].shape, image)))
@@ -309,18 +342,34 @@ TEST_P(CpuKernels, GiveAnImageTheSameBitsInAnyBatch) {
 
 std::string case_name(const testing::TestParamInfo<KernelCase>& info) { return info.param.name; }
 
-INSTANTIATE_TEST_SUITE_P(Conv, CpuKernels, testing::ValuesIn(conv_cases()), case_name);
-INSTANTIATE_TEST_SUITE_P(Linear, CpuKernels, testing::ValuesIn(linear_cases()), case_name);
-INSTANTIATE_TEST_SUITE_P(Attention, CpuKernels, testing::ValuesIn(attention_cases()), case_name);
-INSTANTIATE_TEST_SUITE_P(ConvBf16, CpuKernels, testing::ValuesIn(in_bf16(conv_cases())), case_name);
-INSTANTIATE_TEST_SUITE_P(LinearBf16, CpuKernels, testing::ValuesIn(in_bf16(linear_cases())),
+INSTANTIATE_TEST_SUITE_P(Conv, DeviceKernels, testing::ValuesIn(conv_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Linear, DeviceKernels, testing::ValuesIn(linear_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Attention, DeviceKernels, testing::ValuesIn(attention_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(ConvBf16, DeviceKernels, testing::ValuesIn(in_bf16(conv_cases())),
                          case_name);
-INSTANTIATE_TEST_SUITE_P(AttentionBf16, CpuKernels, testing::ValuesIn(in_bf16(attention_cases())),
+INSTANTIATE_TEST_SUITE_P(LinearBf16, DeviceKernels, testing::ValuesIn(in_bf16(linear_cases())),
                          case_name);
-INSTANTIATE_TEST_SUITE_P(Norm, CpuKernels, testing::ValuesIn(norm_cases()), case_name);
-INSTANTIATE_TEST_SUITE_P(Move, CpuKernels, testing::ValuesIn(move_cases()), case_name);
-INSTANTIATE_TEST_SUITE_P(Noise, CpuKernels, testing::ValuesIn(noise_cases()), case_name);
-INSTANTIATE_TEST_SUITE_P(Update, CpuKernels, testing::ValuesIn(update_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(AttentionBf16, DeviceKernels,
+                         testing::ValuesIn(in_bf16(attention_cases())), case_name);
+INSTANTIATE_TEST_SUITE_P(Norm, DeviceKernels, testing::ValuesIn(norm_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Move, DeviceKernels, testing::ValuesIn(move_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Noise, DeviceKernels, testing::ValuesIn(noise_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Update, DeviceKernels, testing::ValuesIn(update_cases()), case_name);
+
+std::vector<KernelCase> cuda_cases() {
+  std::vector<KernelCase> cases;
+  const auto append = [&](std::vector<KernelCase> more) {
+    std::ranges::move(on_cuda(std::move(more)), std::back_inserter(cases));
+  };
+  for (const auto& of_products : {conv_cases, linear_cases, attention_cases}) {
+    append(of_products());
+    append(in_bf16(of_products()));
+  }
+  for (const auto& others : {norm_cases, move_cases, noise_cases, update_cases}) append(others());
+  return cases;
+}
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceKernels);
+INSTANTIATE_TEST_SUITE_P(Cuda, DeviceKernels, testing::ValuesIn(cuda_cases()), case_name);
 
 }  // namespace
 }  // namespace ddim::test

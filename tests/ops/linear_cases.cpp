@@ -24,20 +24,24 @@ std::vector<KernelCase> linear_cases() {
     const Input dy{.shape = {m, c_out}};
     const Input weight = parameter({c_out, k}, 1.0 / std::sqrt(static_cast<double>(k)));
     const Input bias = parameter({c_out});
+    const double flop = 2.0 * static_cast<double>(m * k * c_out);
     cases.push_back({.name = name,
                      .inputs = {x, weight, bias},
                      .outputs = {{.shape = {m, c_out}}},
                      .tolerance = 3e-6,
+                     .flop = flop,
                      .run = [](Call& c) { c.kernels.linear(c.in[0], c.in[1], c.in[2], c.y()); }});
     cases.push_back({.name = concat(name, "_no_bias"),
                      .inputs = {x, weight},
                      .outputs = {{.shape = {m, c_out}}},
                      .tolerance = 3e-6,
+                     .flop = flop,
                      .run = [](Call& c) { c.kernels.linear(c.in[0], c.in[1], {}, c.y()); }});
     cases.push_back({.name = concat(name, "_backward"),
                      .inputs = {x, weight, dy},
                      .outputs = {grad({m, k}), parameter_grad({c_out, k}), parameter_grad({c_out})},
                      .tolerance = 3e-6,
+                     .flop = 2 * flop,
                      .run = [](Call& c) {
                        c.kernels.linear_backward(c.in[0], c.in[1], c.in[2], c.out[0], c.out[1],
                                                  c.out[2]);
@@ -54,6 +58,7 @@ std::vector<KernelCase> linear_cases() {
                         b_transposed ? parameter({n, k}) : parameter({k, n})},
              .outputs = {parameter_grad({m, n})},
              .tolerance = 3e-6,
+             .flop = 2.0 * static_cast<double>(m * k * n),
              .run = [=](Call& c) {
                c.kernels.matmul({c.in[0], a_transposed}, {c.in[1], b_transposed}, c.out[0]);
              }});

@@ -1,0 +1,38 @@
+#include "backend/cuda/cuda_backend.h"
+
+#include <utility>
+
+#include "backend/cuda/cuda_kernels.h"
+#include "base/error.h"
+
+namespace ddim::engine {
+namespace {
+
+class CudaBackend final : public Device::Backend {
+ public:
+  CudaBackend(std::shared_ptr<const cuda::Runtime> runtime, Precision precision)
+      : runtime_(std::move(runtime)), precision_(precision), kernels_(runtime_, precision_) {}
+
+  Kernels& kernels() override { return kernels_; }
+  std::unique_ptr<Device::Backend> fork(int) override {
+    return std::make_unique<CudaBackend>(runtime_, precision_);
+  }
+  std::unique_ptr<MemorySource> memory() override { return cuda::make_device_memory(runtime_); }
+  std::string describe() const override {
+    return concat("cuda ", runtime_->gpu_name(), precision_ == Precision::bf16 ? ", bf16" : "");
+  }
+
+ private:
+  std::shared_ptr<const cuda::Runtime> runtime_;
+  Precision precision_;
+  cuda::CudaKernels kernels_;
+};
+
+}  // namespace
+
+std::unique_ptr<Device::Backend> make_cuda_backend(const cuda::Library& library,
+                                                   Precision precision) {
+  return std::make_unique<CudaBackend>(std::make_shared<const cuda::Runtime>(library), precision);
+}
+
+}  // namespace ddim::engine

@@ -1,0 +1,184 @@
+#include <cmath>
+
+#include "backend/cuda/cuda_kernels.h"
+
+namespace ddim::engine::cuda {
+namespace {
+
+float single(double x) { return static_cast<float>(x); }
+
+}  // namespace
+
+void CudaKernels::upload(std::span<const float> values, Tensor& y) {
+  if (!values.empty()) runtime_->copy_to_device(values.data(), data_of(y), values.size_bytes());
+}
+void CudaKernels::download(const Tensor& x, std::span<float> values) {
+  if (!values.empty()) runtime_->copy_to_host(data_of(x), values.data(), values.size_bytes());
+}
+void CudaKernels::copy(const Tensor& x, Tensor& y) { accumulate(x, {y, Write::overwrite}); }
+void CudaKernels::fill(double value, Tensor& y) {
+  launch_fours(y.size(), FillArguments{data_of(y), y.size(), single(value)});
+}
+void CudaKernels::add(const Tensor& a, const Tensor& b, Tensor& y) {
+  launch_fours(y.size(), AddArguments{data_of(a), data_of(b), data_of(y), y.size()});
+}
+void CudaKernels::accumulate(const Tensor& x, Grad y) {
+  if (y) launch_fours(x.size(), AccumulateArguments{data_of(x), slot_of(y), x.size()});
+}
+
+void CudaKernels::activate(Activation activation, const Tensor& x, Tensor& y) {
+  launch_fours(x.size(), ActivateArguments{data_of(x), data_of(y), x.size(), curve_of(activation)});
+}
+void CudaKernels::activate_backward(Activation activation, const Tensor& x, const Tensor& dy,
+                                    Grad dx) {
+  if (!dx) return;
+  launch_fours(x.size(), ActivateBackwardArguments{data_of(x), data_of(dy), slot_of(dx), x.size(),
+                                                   curve_of(activation)});
+}
+
+void CudaKernels::scale_shift(const Tensor& x, const Tensor& modulation, Activation activation,
+                              Tensor& y) {
+  launch_fours(image_size_of(x),
+               ScaleShiftArguments{data_of(x), data_of(modulation), data_of(y), image_size_of(x),
+                                   narrow(x.dim(3)), curve_of(activation)},
+               x.dim(0));
+}
+void CudaKernels::scale_shift_backward(const Tensor& x, const Tensor& modulation,
+                                       Activation activation, const Tensor& dy, Grad dx,
+                                       Grad dmodulation) {
+  const std::int64_t C = x.dim(3);
+  if (x.size() == 0) return;
+  if (dmodulation) {
+    launch(
+        {.grid = {grid_size(divide_up(C, 32)), grid_size(x.dim(0)), 1}},
+        ScaleShiftSumsArguments{data_of(x), data_of(modulation), data_of(dy), slot_of(dmodulation),
+                                x.dim(1) * x.dim(2), narrow(C), curve_of(activation)});
+  }
+  if (dx) {
+    launch_fours(
+        image_size_of(x),
+        ScaleShiftBackwardArguments{data_of(x), data_of(modulation), data_of(dy), slot_of(dx),
+                                    image_size_of(x), narrow(C), curve_of(activation)},
+        x.dim(0));
+  }
+}
+
+namespace {
+
+/// Calls run(arguments, images) for as many images at a time as arguments can say numbers of.
+template <class Run>
+void for_images(std::span<const double> a, std::span<const double> b, const float* x,
+                const float* z, const Slot& y, std::int64_t image_size, Run run) {
+  for (std::size_t first = 0; first < a.size(); first += kMaxImages) {
+    const std::size_t count = std::min<std::size_t>(kMaxImages, a.size() - first);
+    const std::int64_t offset = static_cast<std::int64_t>(first) * image_size;
+    MixArguments arguments{.x = x + offset,
+                           .z = z == nullptr ? nullptr : z + offset,
+                           .y = {y.data + offset, y.accumulates},
+                           .image_size = image_size,
+                           .a = {},
+                           .b = {}};
+    for (std::size_t n = 0; n < count; ++n) {
+      arguments.a[n] = single(a[first + n]);
+      arguments.b[n] = b.empty() ? 0.0F : single(b[first + n]);
+    }
+    run(arguments, static_cast<std::int64_t>(count));
+  }
+}
+
+}  // namespace
+
+void CudaKernels::scale_per_image(const Tensor& x, std::span<const double> factors, Grad y) {
+  if (!y) return;
+  for_images(factors, {}, data_of(x), nullptr, slot_of(y), image_size_of(x),
+             [&](const MixArguments& arguments, std::int64_t images) {
+               launch_fours(arguments.image_size, arguments, images);
+             });
+}
+void CudaKernels::mix_per_image(std::span<const double> a, const Tensor& x,
+                                std::span<const double> b, const Tensor& z, Tensor& y) {
+  for_images(a, b, data_of(x), data_of(z), overwrite(y), image_size_of(x),
+             [&](const MixArguments& arguments, std::int64_t images) {
+               launch_fours(arguments.image_size, arguments, images);
+             });
+}
+
+void CudaKernels::squared_error_backward(const Tensor& prediction, const Tensor& target,
+                                         double scale, Grad dprediction) {
+  if (!dprediction) return;
+  launch_fours(prediction.size(),
+               DifferenceArguments{data_of(prediction), data_of(target), slot_of(dprediction),
+                                   prediction.size(), single(2.0 * scale)});
+}
+
+void CudaKernels::sampler_update(const SamplerUpdate& update, const Tensor& x_t,
+                                 const Tensor& output, const Tensor& z, Tensor& y,
+                                 Tensor& x0_pred) {
+  launch_fours(x_t.size(),
+               SamplerUpdateArguments{.x = data_of(x_t),
+                                      .output = data_of(output),
+                                      .z = update.prev_from_noise == 0.0 ? nullptr : data_of(z),
+                                      .y = data_of(y),
+                                      .x0_pred = data_of(x0_pred),
+                                      .size = x_t.size(),
+                                      .x0_from_x = single(update.x0_from_x),
+                                      .x0_from_output = single(update.x0_from_output),
+                                      .clip = single(update.clip),
+                                      .x0_scale = single(update.x0_scale),
+                                      .eps_from_x = single(update.eps_from_x),
+                                      .eps_from_output = single(update.eps_from_output),
+                                      .eps_from_x0 = single(update.eps_from_x0),
+                                      .prev_from_x0 = single(update.prev_from_x0),
+                                      .prev_from_eps = single(update.prev_from_eps),
+                                      .prev_from_noise = single(update.prev_from_noise)});
+}
+
+void CudaKernels::linear_combination(std::span<const double> factors, std::span<const Tensor> terms,
+                                     Tensor& y) {
+  assert(terms.size() <= kMaxTerms);
+  CombineArguments arguments{.terms = {},
+                             .factors = {},
+                             .num_terms = narrow(std::ssize(terms)),
+                             .y = data_of(y),
+                             .size = y.size()};
+  for (std::size_t k = 0; k < terms.size(); ++k) {
+    arguments.terms[k] = data_of(terms[k]);
+    arguments.factors[k] = single(factors[k]);
+  }
+  launch_fours(y.size(), arguments);
+}
+
+void CudaKernels::scale_by_learned_deviation(const LearnedVariance& variance, const Tensor& v,
+                                             Tensor& z) {
+  launch_fours(z.size(), LearnedDeviationArguments{data_of(v), data_of(z), z.size(),
+                                                   single(std::log(variance.smallest)),
+                                                   single(std::log(variance.largest))});
+}
+
+void CudaKernels::adam(const AdamUpdate& update, const Tensor& grad, Tensor& parameter, Tensor& m,
+                       Tensor& v, Tensor& ema) {
+  const auto step = static_cast<double>(update.step);
+  const double correction1 = 1.0 - std::pow(update.beta1, step);
+  const double correction2 = 1.0 - std::pow(update.beta2, step);
+  launch_fours(parameter.size(),
+               AdamArguments{.grad = data_of(grad),
+                             .parameter = data_of(parameter),
+                             .m = data_of(m),
+                             .v = data_of(v),
+                             .ema = data_of(ema),
+                             .size = parameter.size(),
+                             .grad_scale = single(update.grad_scale),
+                             .beta1 = single(update.beta1),
+                             .one_minus_beta1 = single(1.0 - update.beta1),
+                             .beta2 = single(update.beta2),
+                             .one_minus_beta2 = single(1.0 - update.beta2),
+                             .kept = single(1.0 - update.learning_rate * update.weight_decay),
+                             .step_size = single(update.learning_rate / correction1),
+                             .root_correction2 = single(std::sqrt(correction2)),
+                             .epsilon = single(update.epsilon),
+                             .one_minus_ema_decay = single(1.0 - update.ema_decay)});
+  parameter.mark_modified();
+  if (ema.defined()) ema.mark_modified();
+}
+
+}  // namespace ddim::engine::cuda

@@ -1,0 +1,102 @@
+#include <algorithm>
+
+#include "backend/cuda/cuda_kernels.h"
+
+namespace ddim::engine::cuda {
+namespace {
+
+Repeat2xArguments repeat_2x(const Tensor& x, const Slot& y, float factor) {
+  return {data_of(x),       y,     4 * x.size(), narrow(x.dim(1)), narrow(x.dim(2)),
+          narrow(x.dim(3)), factor};
+}
+Sum2x2Arguments sum_2x2(const Tensor& x, const Slot& y, float factor) {
+  return {data_of(x),       y,     x.size() / 4, narrow(x.dim(1) / 2), narrow(x.dim(2) / 2),
+          narrow(x.dim(3)), factor};
+}
+
+/// Puts kMaxImages numbers of rows at a time into arguments.rows, and runs them.
+template <class Arguments, class Run>
+void for_rows(std::span<const std::int64_t> rows, Arguments arguments, Run run) {
+  for (std::size_t first = 0; first < rows.size(); first += kMaxImages) {
+    const std::size_t count = std::min<std::size_t>(kMaxImages, rows.size() - first);
+    for (std::size_t n = 0; n < count; ++n) arguments.rows[n] = narrow(rows[first + n]);
+    arguments.num_rows = narrow(static_cast<std::int64_t>(count));
+    run(arguments, static_cast<std::int64_t>(first));
+  }
+}
+
+}  // namespace
+
+void CudaKernels::upsample_nearest_2x(const Tensor& x, Tensor& y) {
+  launch_elements(y.size(), repeat_2x(x, overwrite(y), 1.0F));
+}
+void CudaKernels::upsample_nearest_2x_backward(const Tensor& dy, Grad dx) {
+  if (dx) launch_elements(dx.tensor.size(), sum_2x2(dy, slot_of(dx), 1.0F));
+}
+void CudaKernels::downsample_mean_2x(const Tensor& x, Tensor& y) {
+  launch_elements(y.size(), sum_2x2(x, overwrite(y), 0.25F));
+}
+void CudaKernels::downsample_mean_2x_backward(const Tensor& dy, Grad dx) {
+  if (dx) launch_elements(dx.tensor.size(), repeat_2x(dy, slot_of(dx), 0.25F));
+}
+
+void CudaKernels::pool(const Tensor& x, const PoolGeometry& geometry, Tensor& y) {
+  launch_elements(y.size(), PoolArguments{.x = data_of(x),
+                                          .y = data_of(y),
+                                          .size = y.size(),
+                                          .height = narrow(x.dim(1)),
+                                          .width = narrow(x.dim(2)),
+                                          .channels = narrow(x.dim(3)),
+                                          .rows = narrow(y.dim(1)),
+                                          .columns = narrow(y.dim(2)),
+                                          .kernel = narrow(geometry.kernel),
+                                          .stride = narrow(geometry.stride),
+                                          .padding = narrow(geometry.padding),
+                                          .takes_mean = geometry.pooling == Pooling::mean ? 1 : 0});
+}
+
+void CudaKernels::join_channels(std::span<const Tensor> parts, Tensor& y) {
+  assert(parts.size() <= kMaxParts);
+  JoinArguments arguments{.parts = {},
+                          .ends = {},
+                          .num_parts = narrow(std::ssize(parts)),
+                          .channels = narrow(y.dim(3)),
+                          .y = data_of(y),
+                          .size = y.size()};
+  std::int32_t end = 0;
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    arguments.parts[k] = data_of(parts[k]);
+    arguments.ends[k] = end += narrow(parts[k].dim(3));
+  }
+  launch_elements(y.size(), arguments);
+}
+
+void CudaKernels::gather_rows(const Tensor& table, std::span<const std::int64_t> rows, Tensor& y) {
+  const GatherArguments common{.table = data_of(table),
+                               .y = data_of(y),
+                               .num_rows = 0,
+                               .channels = narrow(table.dim(1)),
+                               .rows = {}};
+  for_rows(rows, common, [&](GatherArguments& arguments, std::int64_t first) {
+    arguments.y = common.y + first * table.dim(1);
+    launch_elements(arguments.num_rows * table.dim(1), arguments);
+  });
+}
+void CudaKernels::gather_rows_backward(const Tensor& dy, std::span<const std::int64_t> rows,
+                                       Grad dtable) {
+  if (!dtable) return;
+  if (rows.empty() && dtable.write == Write::overwrite) return fill(0.0, dtable.tensor);
+  const GatherBackwardArguments common{.dy = data_of(dy),
+                                       .dtable = slot_of(dtable),
+                                       .size = dtable.tensor.size(),
+                                       .num_rows = 0,
+                                       .channels = narrow(dy.dim(1)),
+                                       .rows = {}};
+  for_rows(rows, common, [&](GatherBackwardArguments& arguments, std::int64_t first) {
+    arguments.dy = common.dy + first * dy.dim(1);
+    if (first > 0) arguments.dtable.accumulates = 1;
+    launch_elements(arguments.size, arguments);
+  });
+}
+
+}  // namespace ddim::engine::cuda

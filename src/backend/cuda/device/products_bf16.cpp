@@ -1,0 +1,266 @@
+// Products of bf16 factors on tensor cores (mma.sync m16n8k16), sums in fp32. Each sum is taken in
+// blocks of 16 terms in their order (taps, then channels), whatever tile it is in.
+#include "backend/cuda/device/elements.h"
+#include "backend/cuda/device/kernel_table.h"
+#include "backend/cuda/device/window.h"
+
+namespace ddim::engine::cuda {
+namespace {
+
+constexpr int kDepth = 32;     // terms of a step
+constexpr int kRowBytes = 64;  // a row of a tile: kDepth terms, in four chunks of 16 bytes
+constexpr int kStages = 3;     // tiles in flight
+
+/// Where chunk `chunk` of a row is in a tile: eight rows that ldmatrix reads together are in
+/// different banks.
+__device__ int swizzled(int row, int chunk) {
+  return row * kRowBytes + ((chunk ^ (row >> 1 & 3)) * 16);
+}
+
+/// The sums of a warp: 16 kRows rows by 8 kColumns columns.
+template <int kRows, int kColumns>
+struct WarpSums {
+  float v[kRows][kColumns][4] = {};
+
+  /// Adds a step's terms of tiles [row][term]; this warp's rows begin at `row`, columns at
+  /// `column`.
+  __device__ void add_terms(const char* a, const char* b, int row, int column) {
+    const int lane = static_cast<int>(threadIdx.x % 32);
+    GPU_UNROLL for (int k = 0; k < kDepth / 16; ++k) {
+      unsigned fa[kRows][4], fb[kColumns / 2][4];
+      GPU_UNROLL for (int i = 0; i < kRows; ++i)
+          ldmatrix_x4(fa[i], a + swizzled(row + 16 * i + lane % 16, 2 * k + lane / 16));
+      GPU_UNROLL for (int j = 0; j < kColumns / 2; ++j) ldmatrix_x4(
+          fb[j], b + swizzled(column + 16 * j + lane % 8 + lane / 16 * 8, 2 * k + lane / 8 % 2));
+      multiply(fa, fb);
+    }
+  }
+  __device__ void multiply(const unsigned (&fa)[kRows][4], const unsigned (&fb)[kColumns / 2][4]) {
+    GPU_UNROLL for (int i = 0; i < kRows; ++i) GPU_UNROLL for (int j = 0; j < kColumns; ++j)
+        mma_bf16(v[i][j], fa[i], fb[j / 2][j % 2 * 2], fb[j / 2][j % 2 * 2 + 1]);
+  }
+  /// Calls visit(m, n, sum) for each sum of this thread.
+  template <class Visit>
+  __device__ void for_each(int row, int column, Visit visit) const {
+    const int lane = static_cast<int>(threadIdx.x % 32);
+    GPU_UNROLL for (int i = 0; i < kRows; ++i) GPU_UNROLL for (int j = 0; j < kColumns; ++j)
+        GPU_UNROLL for (int e = 0; e < 4; ++e) visit(
+            row + 16 * i + lane / 4 + e / 2 * 8, column + 8 * j + lane % 4 * 2 + e % 2, v[i][j][e]);
+  }
+};
+
+/// An implicit product: row m is a pixel, column n an output channel; 2 warps by kTileN / 32 (or
+/// kTileM / 64) of them.
+template <int kTileM, int kTileN, int kWarpsM, int kWarpsN>
+__device__ void convolve(const ConvBf16Arguments& p, char* shared) {
+  constexpr int kBlockThreads = 32 * kWarpsM * kWarpsN;
+  constexpr int kChunks = kDepth / 8, kRowsAtATime = kBlockThreads / kChunks;
+  constexpr int kRowsM = kTileM / kRowsAtATime, kRowsN = kTileN / kRowsAtATime;
+  constexpr int kStageBytes = (kTileM + kTileN) * kRowBytes;
+  const Window& window = p.window;
+  const int c_out = p.y.c_first + p.y.c_second;
+  const Index m0 = static_cast<Index>(blockIdx.x) * kTileM;
+  const int n0 = static_cast<int>(blockIdx.y) * kTileN;
+  const int blocks_of_c = p.c / kDepth, steps = window.num_taps * blocks_of_c;
+  const int chunk = static_cast<int>(threadIdx.x) % kChunks;
+  const int row_of_thread = static_cast<int>(threadIdx.x) / kChunks;
+  Pixel pixels[kRowsM];
+  GPU_UNROLL for (int i = 0; i < kRowsM; ++i) pixels[i] =
+      pixel_of(window, m0 + row_of_thread + i * kRowsAtATime, p.M);
+
+  const auto load = [&](int step) {
+    if (step < steps) {
+      const int t = step / blocks_of_c, c = step % blocks_of_c * kDepth + chunk * 8;
+      const Tap tap = tap_of(window, t);
+      const Bf16* weight = p.weight + static_cast<Index>(weight_tap(window, t)) * c_out * p.c;
+      char* tile = shared + step % kStages * kStageBytes;
+      GPU_UNROLL for (int i = 0; i < kRowsM; ++i) {
+        const int row = row_of_thread + i * kRowsAtATime;
+        const Index seen = seen_pixel(window, pixels[i], tap);
+        cp_async_16(tile + swizzled(row, chunk), seen >= 0 ? p.x + seen * p.c + c : p.x, seen >= 0);
+      }
+      tile += kTileM * kRowBytes;
+      GPU_UNROLL for (int i = 0; i < kRowsN; ++i) {
+        const int row = row_of_thread + i * kRowsAtATime, n = n0 + row;
+        cp_async_16(tile + swizzled(row, chunk),
+                    n < c_out ? weight + static_cast<Index>(n) * p.c + c : weight, n < c_out);
+      }
+    }
+    cp_async_commit();  // an empty group at the end, so that the wait below always means one step
+  };
+
+  WarpSums<kTileM / kWarpsM / 16, kTileN / kWarpsN / 8> sums;
+  const int warp = static_cast<int>(threadIdx.x / 32);
+  const int warp_m = warp % kWarpsM * (kTileM / kWarpsM);
+  const int warp_n = warp / kWarpsM * (kTileN / kWarpsN);
+  for (int s = 0; s < kStages - 1; ++s) load(s);
+  for (int step = 0; step < steps; ++step) {
+    cp_async_wait<kStages - 2>();
+    __syncthreads();  // the tile is whole, and the one before it was read
+    load(step + kStages - 1);
+    const char* tile = shared + step % kStages * kStageBytes;
+    sums.add_terms(tile, tile + kTileM * kRowBytes, warp_m, warp_n);
+  }
+  sums.for_each(warp_m, warp_n, [&](int i, int j, float sum) {
+    const Index m = m0 + i;
+    const int n = n0 + j;
+    if (m >= p.M || n >= c_out) return;
+    const Index image = m / (static_cast<Index>(window.rows) * window.columns);
+    put(p.y, m, n, sum + addends(p.bias, p.per_image_bias, p.residual, m, image, n, c_out));
+  });
+}
+
+__global__ void __launch_bounds__(256) conv_bf16(ConvBf16Arguments p) {
+  GPU_DYNAMIC_SHARED(char, shared);
+  convolve<128, 128, 2, 4>(p, shared);
+}
+__global__ void __launch_bounds__(128) conv_bf16_small(ConvBf16SmallArguments p) {
+  GPU_DYNAMIC_SHARED(char, shared);
+  convolve<64, 64, 2, 2>(p.conv, shared);
+}
+
+/// Loads and rounds a tile of 64 rows of a matrix whose element (row, k) is
+/// data[row * row_stride + k * k_stride]; zeros beyond `rows` and `terms`. 128 threads.
+__device__ void load_rounded(char* tile, const float* data, Index row_stride, Index k_stride,
+                             int rows, int terms) {
+  GPU_UNROLL for (int i = 0; i < 64 * kDepth / 128; ++i) {
+    const int e = i * 128 + static_cast<int>(threadIdx.x);
+    const bool along_k = k_stride == 1;
+    const int row = along_k ? e / kDepth : e % 64, k = along_k ? e % kDepth : e / 64;
+    const float x = row < rows && k < terms ? data[row * row_stride + k * k_stride] : 0.0F;
+    *reinterpret_cast<Bf16*>(tile + swizzled(row, k / 8) + k % 8 * 2) = to_bf16(x);
+  }
+}
+
+__global__ void __launch_bounds__(128) product_bf16(ProductBf16Arguments arguments) {
+  GPU_SHARED(char[64 * kRowBytes], a);
+  GPU_SHARED(char[64 * kRowBytes], b);
+  const Product& p = arguments.product;
+  const int m0 = static_cast<int>(blockIdx.x) * 64, n0 = static_cast<int>(blockIdx.y) * 64;
+  const Index image = blockIdx.z / p.heads, head = blockIdx.z % p.heads;
+  const float* a0 = p.a.data + image * p.a.image + head * p.a.head + m0 * p.a.row;
+  const float* b0 = p.b.data + image * p.b.image + head * p.b.head + n0 * p.b.column;
+  const int warp = static_cast<int>(threadIdx.x / 32);
+  const int warp_m = warp % 2 * 32, warp_n = warp / 2 * 32;
+  WarpSums<2, 4> sums;
+  for (int k0 = 0; k0 < p.K; k0 += kDepth) {
+    load_rounded(a, a0 + k0 * p.a.column, p.a.row, p.a.column, p.M - m0, p.K - k0);
+    load_rounded(b, b0 + k0 * p.b.row, p.b.column, p.b.row, p.N - n0, p.K - k0);
+    __syncthreads();
+    sums.add_terms(a, b, warp_m, warp_n);
+    __syncthreads();
+  }
+  sums.for_each(warp_m, warp_n, [&](int i, int j, float sum) {
+    const int m = m0 + i, n = n0 + j;
+    if (m >= p.M || n >= p.N) return;
+    sum = p.factor * sum + (p.bias == nullptr ? 0.0F : p.bias[n]);
+    put(p.y, image * p.y_image + head * p.y_head + m * p.y_row + n, sum);
+  });
+}
+
+/// Where chunk `chunk` of term k is in a tile [term][64 channels].
+__device__ int swizzled_term(int k, int chunk) { return k * 128 + ((chunk ^ (k & 7)) * 16); }
+
+/// Both factors lie term by term (a pixel's channels), so ldmatrix transposes them. 128 threads,
+/// tiles of 64x64.
+__global__ void __launch_bounds__(128) weight_gradient_bf16(WeightGradientBf16Arguments p) {
+  GPU_DYNAMIC_SHARED(char, shared);
+  constexpr int kTileBytes = kDepth * 128;
+  const Window& window = p.window;
+  const int tiles_o = (p.c_out + 63) / 64;
+  const int o0 = static_cast<int>(blockIdx.x) % tiles_o * 64;
+  const int c0 = static_cast<int>(blockIdx.x) / tiles_o * 64;
+  const int t = static_cast<int>(blockIdx.y);
+  const Index first = static_cast<Index>(blockIdx.z) * p.rows_per_split;
+  const Index end = first + p.rows_per_split < p.M ? first + p.rows_per_split : p.M;
+  const int steps = static_cast<int>((end - first + kDepth - 1) / kDepth);
+  const Tap tap = tap_of(window, t);
+  const int chunk = static_cast<int>(threadIdx.x) % 8,
+            term_of_thread = static_cast<int>(threadIdx.x) / 8;
+
+  const auto load = [&](int step) {
+    if (step < steps) {
+      char* tile = shared + step % kStages * 2 * kTileBytes;
+      GPU_UNROLL for (int i = 0; i < kDepth / 16; ++i) {
+        const int k = term_of_thread + 16 * i;
+        const Index m = first + static_cast<Index>(step) * kDepth + k;
+        const bool has_dy = m < end && o0 + chunk * 8 < p.os;
+        cp_async_16(tile + swizzled_term(k, chunk),
+                    has_dy ? p.dy + m * p.os + o0 + chunk * 8 : p.dy, has_dy);
+        const Index seen = m < end ? seen_pixel(window, pixel_of(window, m, p.M), tap) : Index{-1};
+        const bool has_x = seen >= 0 && c0 + chunk * 8 < p.cs;
+        cp_async_16(tile + kTileBytes + swizzled_term(k, chunk),
+                    has_x ? p.x + seen * p.cs + c0 + chunk * 8 : p.x, has_x);
+      }
+    }
+    cp_async_commit();
+  };
+
+  WarpSums<2, 4> sums;
+  const int warp = static_cast<int>(threadIdx.x / 32), lane = static_cast<int>(threadIdx.x % 32);
+  const int warp_m = warp % 2 * 32, warp_n = warp / 2 * 32;
+  for (int s = 0; s < kStages - 1; ++s) load(s);
+  for (int step = 0; step < steps; ++step) {
+    cp_async_wait<kStages - 2>();
+    __syncthreads();
+    load(step + kStages - 1);
+    const char* a = shared + step % kStages * 2 * kTileBytes;
+    const char* b = a + kTileBytes;
+    GPU_UNROLL for (int k = 0; k < kDepth; k += 16) {
+      unsigned fa[2][4], fb[2][4];
+      // Matrices of a: (k 0.., m 0..), (k 0.., m 8..), then those of k 8..; of b: k first.
+      GPU_UNROLL for (int i = 0; i < 2; ++i) ldmatrix_x4_transposed(
+          fa[i],
+          a + swizzled_term(k + lane % 8 + lane / 16 * 8, (warp_m + 16 * i) / 8 + lane / 8 % 2));
+      GPU_UNROLL for (int j = 0; j < 2; ++j) ldmatrix_x4_transposed(
+          fb[j], b + swizzled_term(k + lane % 16, (warp_n + 16 * j) / 8 + lane / 16));
+      sums.multiply(fa, fb);
+    }
+  }
+  float* partial =
+      p.partial + static_cast<Index>(blockIdx.z) * p.c_out * p.c_in * window.num_taps + t;
+  sums.for_each(warp_m, warp_n, [&](int i, int j, float sum) {
+    if (o0 + i < p.c_out && c0 + j < p.c_in)
+      partial[(static_cast<Index>(o0 + i) * p.c_in + c0 + j) * window.num_taps] = sum;
+  });
+}
+
+struct alignas(16) EightBf16 {
+  Bf16 v[8];
+};
+
+__global__ void round_channels(RoundChannelsArguments p) {
+  const Index i = element_of_thread();
+  const int chunks = p.cs / 8;
+  if (i >= p.rows * chunks) return;
+  const Index row = i / chunks;
+  const int c0 = static_cast<int>(i % chunks) * 8, C = p.x.c_first + p.x.c_second;
+  EightBf16 eight;
+  GPU_UNROLL for (int e = 0; e < 8; ++e) eight.v[e] =
+      to_bf16(c0 + e < C ? element(p.x, row, c0 + e) : 0.0F);
+  *reinterpret_cast<EightBf16*>(p.y + row * p.cs + c0) = eight;
+}
+
+__global__ void pack_weight_bf16(PackWeightBf16Arguments arguments) {
+  const PackWeight& p = arguments.pack;
+  const Index i = element_of_thread();
+  const int columns = p.backward ? p.c_in : p.c_out, terms = p.backward ? p.c_out : p.c_in;
+  if (i >= static_cast<Index>(p.taps) * columns * p.cs) return;
+  const int k = static_cast<int>(i % p.cs), n = static_cast<int>(i / p.cs % columns);
+  const int t = static_cast<int>(i / p.cs / columns);
+  const Index o = p.backward ? k : n, c = p.backward ? n : k;
+  arguments.y[i] = to_bf16(k < terms ? p.weight[(o * p.c_in + c) * p.taps + t] : 0.0F);
+}
+
+}  // namespace
+
+void add_bf16_product_kernels(KernelTable& table) {
+  table.put(entry_of(product_bf16));
+  table.put(entry_of(conv_bf16));
+  table.put(entry_of(conv_bf16_small));
+  table.put(entry_of(weight_gradient_bf16));
+  table.put(entry_of(round_channels));
+  table.put(entry_of(pack_weight_bf16));
+}
+
+}  // namespace ddim::engine::cuda

@@ -1,0 +1,97 @@
+// What stands between the program, which is built without CUDA, and its kernels, which are in a
+// shared object that is opened at run time, or in the emulation. Plain functions and plain structs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ddim::engine::cuda {
+
+/// Every kernel, by its arguments (arguments.h): one struct, one kernel.
+enum class KernelId : std::uint32_t {
+  fill,
+  accumulate,
+  add,
+  activate,
+  activate_backward,
+  scale_shift,
+  scale_shift_backward,
+  scale_shift_sums,
+  mix,
+  combine,
+  sampler_update,
+  learned_deviation,
+  difference,
+  adam,
+  dropout,
+  normal_noise,
+  repeat_2x,
+  sum_2x2,
+  pool,
+  join,
+  gather,
+  gather_backward,
+  column_sums,
+  sum_partials,
+  squares,
+  finite,
+  quantile,
+  group_norm,
+  group_norm_backward,
+  group_norm_sums,
+  softmax,
+  softmax_backward,
+  product_f32,
+  product_bf16,
+  conv_f32,
+  conv_bf16,
+  conv_bf16_small,
+  weight_gradient_f32,
+  weight_gradient_bf16,
+  round_channels,
+  pack_weight_f32,
+  pack_weight_bf16,
+  count,
+};
+
+struct LaunchShape {
+  std::uint32_t grid[3] = {1, 1, 1};
+  std::uint32_t threads = 256;     ///< of a block
+  std::uint32_t shared_bytes = 0;  ///< beside what the kernel declares itself
+};
+
+/// What a GPU is.
+struct GpuDescription {
+  char name[128];
+  std::size_t total_bytes, free_bytes;
+  int max_shared_bytes;  ///< that a block can have
+};
+
+/// Raised with each change of a struct that both sides know.
+inline constexpr std::uint32_t kLibraryVersion = 1;
+
+/// The functions of a library. Those that return text return null when all went well, and what went
+/// wrong otherwise.
+struct Library {
+  std::uint32_t version;
+  /// Takes the first GPU, and makes a stream: what all other functions work in, in order.
+  const char* (*start)(GpuDescription* description, void** stream);
+  void (*finish)(void* stream);
+  const char* (*allocate)(std::size_t num_bytes, void** data);
+  void (*deallocate)(void* data);
+  std::size_t (*free_bytes)();
+  /// These two return when the copy is done.
+  const char* (*copy_to_device)(void* stream, const void* from, void* to, std::size_t num_bytes);
+  const char* (*copy_to_host)(void* stream, const void* from, void* to, std::size_t num_bytes);
+  /// Returns when everything is done that was begun.
+  const char* (*synchronize)(void* stream);
+  /// Returns at once; `arguments` are copied.
+  const char* (*launch)(void* stream, KernelId kernel, const LaunchShape& shape,
+                        const void* arguments, std::size_t argument_bytes);
+};
+
+/// The one function that libddim_cuda.so exports: kLibraryFunction by name.
+using LibraryFunction = const Library* (*)();
+inline constexpr char kLibraryFunction[] = "ddim_cuda_library";
+
+}  // namespace ddim::engine::cuda

@@ -1,0 +1,72 @@
+#include "tests/support/devices.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "backend/cuda/cuda_backend.h"
+#include "backend/cuda/open_library.h"
+#if defined(DDIM_HAS_EMULATION)
+#include "backend/cuda/emulated_library.h"
+#endif
+
+namespace ddim::test {
+namespace {
+
+using engine::Device;
+using engine::DeviceOptions;
+
+bool tests_the_gpu() { return std::getenv("DDIM_TEST_GPU") != nullptr; }
+
+#if defined(DDIM_HAS_EMULATION)
+using engine::cuda::emulation::Order;
+
+Device emulated(Order order, Precision precision) {
+  return Device(engine::make_cuda_backend(engine::cuda::emulated_library(order), precision));
+}
+#endif
+
+}  // namespace
+
+Device device(DeviceKind kind, const DeviceOptions& options) {
+#if defined(DDIM_HAS_EMULATION)
+  if (kind == DeviceKind::cuda && !tests_the_gpu())
+    return emulated(Order::forward, options.precision);
+#endif
+  return engine::make_device(kind, options);
+}
+
+std::vector<DeviceKind> device_kinds() {
+  std::vector<DeviceKind> kinds{DeviceKind::reference, DeviceKind::cpu};
+#if defined(DDIM_HAS_EMULATION)
+  kinds.push_back(DeviceKind::cuda);
+#else
+  if (tests_the_gpu()) kinds.push_back(DeviceKind::cuda);
+#endif
+  return kinds;
+}
+
+bool has_device(DeviceKind kind) {
+  const std::vector<DeviceKind> kinds = device_kinds();
+  return std::ranges::find(kinds, kind) != kinds.end();
+}
+
+std::vector<Device> devices_alike(DeviceKind kind, Precision precision) {
+  std::vector<Device> devices;
+#if defined(DDIM_HAS_EMULATION)
+  if (kind == DeviceKind::cuda && !tests_the_gpu()) {
+    for (const Order order : {Order::forward, Order::backward, Order::shuffled})
+      devices.push_back(emulated(order, precision));
+    return devices;
+  }
+#endif
+  for (const int num_threads : {1, 2, 4})
+    devices.push_back(
+        engine::make_device(kind, {.num_threads = num_threads, .precision = precision}));
+  return devices;
+}
+
+std::string name_of(DeviceKind kind) {
+  return kind == DeviceKind::reference ? "ref" : std::string(to_string(kind));
+}
+
+}  // namespace ddim::test
