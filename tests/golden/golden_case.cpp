@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "tensor/kernels.h"
+#include "tests/support/devices.h"
 
 namespace ddim::engine {
 namespace {
@@ -41,11 +42,11 @@ fs::path shared_folder() {
   return fs::path(shared != nullptr ? shared : "../shared") / "goldens";
 }
 
-void GoldenTest::load(const GoldenCase& golden) {
+void GoldenTest::load(const GoldenCase& golden, Precision precision) {
   folder_ = path_of(golden.folder);
   if (!fs::exists(folder_))
     GTEST_SKIP() << folder_.string() << " is not there (DDIM_SHARED can say where to look)";
-  model_ = model::load_model(folder_, make_device(golden.backend));
+  model_ = model::load_model(folder_, test::device(golden.backend, {.precision = precision}));
 }
 
 io::SafetensorsFile GoldenTest::open(const char* name) const {
@@ -114,14 +115,15 @@ std::vector<float> thinned(const std::vector<float>& values, std::size_t num_kep
 }
 
 std::vector<GoldenCase> golden_cases() {
-  return {{"micro", DeviceKind::reference},
-          {"micro", DeviceKind::cpu},
-          {"tiny", DeviceKind::reference},
-          {"tiny", DeviceKind::cpu}};
+  std::vector<GoldenCase> cases;
+  for (const DeviceKind kind : test::device_kinds()) cases.push_back({"micro", kind});
+  for (const DeviceKind kind : {DeviceKind::reference, DeviceKind::cpu})
+    cases.push_back({"tiny", kind});
+  return cases;
 }
 
 std::string name_of(const GoldenCase& golden) {
-  return std::string(golden.folder) + (golden.backend == DeviceKind::reference ? "_ref" : "_cpu");
+  return std::string(golden.folder) + "_" + test::name_of(golden.backend);
 }
 
 }  // namespace ddim::engine

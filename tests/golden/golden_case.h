@@ -34,7 +34,7 @@ inline constexpr double kNoiseOfZeroGradients = 1e-5;
 class GoldenTest : public testing::Test {
  protected:
   /// Loads the network; skips the test where its folder is missing. For SetUp().
-  void load(const GoldenCase& golden);
+  void load(const GoldenCase& golden, Precision precision = Precision::fp32);
 
   io::SafetensorsFile open(const char* name) const;
   bool has(const char* name) const { return std::filesystem::exists(folder_ / name); }
@@ -67,7 +67,7 @@ double relative_error(std::span<const float> found, std::span<const float> expec
 std::vector<float> thinned(const std::vector<float>& values, std::size_t num_kept,
                            const io::SafetensorsFile& file);
 
-/// Instantiation for both networks on both backends.
+/// Instantiation for both networks, each on the devices that it is small enough for.
 std::vector<GoldenCase> golden_cases();
 std::string name_of(const GoldenCase& golden);
 

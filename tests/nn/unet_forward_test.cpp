@@ -8,13 +8,14 @@
 #include "nn/find_nonfinite.h"
 #include "nn/initialisation.h"
 #include "tests/nn/published_configs.h"
+#include "tests/support/devices.h"
 
 namespace ddim::engine {
 namespace {
 
 class UNetForward : public testing::TestWithParam<DeviceKind> {
  protected:
-  UNetForward() : device_(make_device(GetParam())), unet_(device_, small_config()) {
+  UNetForward() : device_(test::device(GetParam())), unet_(device_, small_config()) {
     initialise(unet_, Initialisation::pytorch, 1);
   }
 
@@ -153,11 +154,8 @@ TEST_P(UNetForward, RefusesLabelsAndTimesItHasNoMeaningFor) {
             "unet: the vectors of the classes are [1,31], expected [1,32]");
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, UNetForward,
-                         testing::Values(DeviceKind::reference, DeviceKind::cpu),
-                         [](const auto& test) {
-                           return test.param == DeviceKind::reference ? "ref" : "cpu";
-                         });
+INSTANTIATE_TEST_SUITE_P(Backends, UNetForward, testing::ValuesIn(test::device_kinds()),
+                         [](const auto& kind) { return test::name_of(kind.param); });
 
 }  // namespace
 }  // namespace ddim::engine

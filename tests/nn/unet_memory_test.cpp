@@ -5,6 +5,7 @@
 #include "backend/make_device.h"
 #include "nn/initialisation.h"
 #include "tests/nn/published_configs.h"
+#include "tests/support/devices.h"
 
 namespace ddim::engine {
 namespace {
@@ -35,7 +36,7 @@ TEST_P(UNetMemory, ForwardStaysWithinWhatTheDryRunCounted) {
   const std::size_t planned = dry_device.arena().peak_bytes();
   ASSERT_GT(planned, std::size_t{1} << 20);  // more than the arena takes by itself at a time
 
-  const Device device = make_device(GetParam());
+  const Device device = test::device(GetParam());
   UNet unet(device, wider_config());
   initialise(unet, Initialisation::pytorch, 1);
   device.arena().reserve(planned);
@@ -46,11 +47,8 @@ TEST_P(UNetMemory, ForwardStaysWithinWhatTheDryRunCounted) {
   EXPECT_EQ(device.arena().bytes_in_use(), 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, UNetMemory,
-                         testing::Values(DeviceKind::reference, DeviceKind::cpu),
-                         [](const auto& test) {
-                           return test.param == DeviceKind::reference ? "ref" : "cpu";
-                         });
+INSTANTIATE_TEST_SUITE_P(Backends, UNetMemory, testing::ValuesIn(test::device_kinds()),
+                         [](const auto& kind) { return test::name_of(kind.param); });
 
 }  // namespace
 }  // namespace ddim::engine
