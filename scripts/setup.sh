@@ -3,7 +3,18 @@
 # As root or by sudo; otherwise prints the one line to run and exits 1.
 #   scripts/setup.sh [PACKAGE ...]      installs these packages too
 #   scripts/setup.sh --libraries        prints which libraries it would install
+#   scripts/setup.sh --cuda             puts NVIDIA's compiler into .cuda (about 300 MB), for kernels on GPUs
 set -eu
+
+if [ "${1:-}" = --cuda ]; then
+  cd "$(dirname "$0")/.."
+  [ -x .cuda/bin/pip ] || python3 -m venv .cuda || {
+    echo "setup: python3 cannot make virtual environments; run as root: apt-get install python3-venv" >&2
+    exit 1
+  }
+  exec .cuda/bin/pip install -q nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-nvvm==13.0.88 \
+    nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85 nvidia-cuda-cuobjdump==13.2.51 nvidia-cuda-nvdisasm==13.2.51
+fi
 
 tools="make cmake ninja-build g++"
 libraries="libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev

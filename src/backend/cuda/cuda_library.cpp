@@ -32,7 +32,11 @@ cudaError_t allow_shared_memory(int max_bytes) {
 }
 
 const char* start(GpuDescription* description, void** stream) {
-  int num_gpus = 0;
+  int driver = 0, num_gpus = 0;
+  cudaDriverGetVersion(&driver);
+  if (driver == 0) return "there is no NVIDIA driver (nvidia-smi shows whether one works)";
+  if (driver < CUDART_VERSION / 1000 * 1000)
+    return "the NVIDIA driver is too old: CUDA 13 needs version 580 or newer (see nvidia-smi)";
   if (const cudaError_t error = cudaGetDeviceCount(&num_gpus)) return message_of(error);
   if (num_gpus == 0) return "there is no GPU";
   cudaDeviceProp properties;

@@ -8,7 +8,7 @@ namespace ddim::engine::cuda {
 namespace {
 
 void check(const char* what, const char* error) {
-  if (error != nullptr) fail(ErrorCode::user, "cuda: ", what, ": ", error);
+  if (error != nullptr) fail(ErrorCode::user, what, ": ", error);
 }
 
 std::size_t mebibytes(std::size_t num_bytes) { return (num_bytes >> 20) + 1; }
@@ -29,7 +29,7 @@ class DeviceMemory final : public MemorySource {
 }  // namespace
 
 Runtime::Runtime(const Library& library) : library_(library) {
-  check("no GPU can be used", library_.start(&description_, &stream_));
+  check("no GPU can be used for --device cuda", library_.start(&description_, &stream_));
 }
 Runtime::~Runtime() { library_.finish(stream_); }
 
@@ -43,12 +43,14 @@ void* Runtime::allocate(std::size_t num_bytes) const {
   return data;
 }
 void Runtime::copy_to_device(const void* from, void* to, std::size_t num_bytes) const {
-  check("copying to the GPU", library_.copy_to_device(stream_, from, to, num_bytes));
+  check("cuda: copying to the GPU", library_.copy_to_device(stream_, from, to, num_bytes));
 }
 void Runtime::copy_to_host(const void* from, void* to, std::size_t num_bytes) const {
-  check("copying from the GPU", library_.copy_to_host(stream_, from, to, num_bytes));
+  check("cuda: copying from the GPU", library_.copy_to_host(stream_, from, to, num_bytes));
 }
-void Runtime::synchronize() const { check("waiting", library_.synchronize(stream_)); }
+void Runtime::synchronize() const {
+  check("cuda: waiting for the GPU", library_.synchronize(stream_));
+}
 
 void Runtime::launch(KernelId kernel, const LaunchShape& shape, const void* arguments,
                      std::size_t argument_bytes) const {
