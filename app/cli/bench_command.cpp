@@ -20,7 +20,7 @@ struct Flags {
   ModelFlag model;
   ModelOverrideFlags overrides;
   std::string network;
-  PrecisionFlags precision;
+  DeviceFlags device;
   bool train = false;
   bool json = false;
 };
@@ -59,16 +59,19 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
   print_out("{:.2f} ms per image and step (best {:.2f}), {:.2f} GFLOP, {:.0f} GFLOP/s, {} MB\n",
             result.median_ms, result.least_ms, result.gflop, result.gflop_per_second,
             result.peak_memory_bytes / 1'000'000);
-  print_out(
-      "peak: products in the cache reach {:.0f} GFLOP/s, {:.0f} per thread; Winograd "
-      "convolutions can exceed it\n\n",
-      result.product_gflop_per_second, result.product_gflop_per_second / result.threads);
+  const bool has_peak = result.product_gflop_per_second > 0.0;
+  if (has_peak)
+    print_out(
+        "peak: products in the cache reach {:.0f} GFLOP/s, {:.0f} per thread; Winograd "
+        "convolutions can exceed it\n\n",
+        result.product_gflop_per_second, result.product_gflop_per_second / result.threads);
   double sum_ms = 0.0;
   for (const OpTime& op : result.ops) sum_ms += op.ms;
   print_out("{:<48} {:>9} {:>6} {:>9} {:>9} {:>8}  {}\n", "op, per image and step", "thread ms",
             "%", "GFLOP", "GFLOP/s", "of peak", "algorithm");
   const auto print_row = [&](const OpTime& op) {
-    const double of_peak = rate(op.gflop, op.ms) * result.threads / result.product_gflop_per_second;
+    const double of_peak =
+        has_peak ? rate(op.gflop, op.ms) * result.threads / result.product_gflop_per_second : 0.0;
     const std::string line =
         fmt::format("{:<48} {:>9.3f} {:>6.1f} {:>9.3f} {:>9.0f} {:>6.0f} %", op.op, op.ms,
                     100.0 * op.ms / sum_ms, op.gflop, rate(op.gflop, op.ms), 100.0 * of_peak);
@@ -93,8 +96,10 @@ void run(const Flags& flags) {
   }
   options.network = flags.model.folder(flags.network);
   options.overrides = flags.overrides.overrides();
-  options.precision = flags.precision.precision();
-  options.memory_use = flags.precision.memory_use();
+  const LoadOptions where = flags.device.options();
+  options.device = where.device;
+  options.precision = where.precision;
+  options.memory_use = where.memory_use;
   options.workload = flags.train ? Workload::training : Workload::sampling;
   const BenchResult result = bench(options);
   if (flags.json) {
@@ -120,7 +125,7 @@ void add_bench_command(Command root) {
   flags->model.add_pull_to(command);
   flags->overrides.add_to(command);
   command.add_flag("--train", flags->train, "Time training steps instead of network calls");
-  flags->precision.add_to(command);
+  flags->device.add_to(command);
   command.add_option("--batch", flags->options.batch, "Pictures processed at once")
       .envname("DDIM_BATCH")
       .positive()

@@ -43,13 +43,15 @@ class PrecisionFlags {
   ChoiceFlag<MemoryUse> memory_use_;
 };
 
-/// --device cpu|reference, and the flags above.
+/// --device cpu|reference|cuda, and the flags above.
 class DeviceFlags {
  public:
   void add_to(Command command) {
     kind_
         .add_to(command, "--device",
-                "Device: cpu, or reference (simple loops for comparison, hundreds of times slower)")
+                "Device: cpu; cuda (an NVIDIA GPU, where libddim_cuda.so was built; so far tested "
+                "in emulation only); or reference (simple loops for comparison, hundreds of times "
+                "slower)")
         .envname("DDIM_DEVICE");
     precision_.add_to(command);
   }

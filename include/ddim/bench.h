@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ddim/device_kind.h"
 #include "ddim/export.h"
 #include "ddim/memory_use.h"
 #include "ddim/model_overrides.h"
@@ -23,6 +24,7 @@ struct BenchOptions {
   std::filesystem::path network = {};
   ModelOverrides overrides = {};  ///< of a model
   Workload workload = Workload::sampling;
+  DeviceKind device = DeviceKind::cpu;
   Precision precision = Precision::fp32;
   MemoryUse memory_use = MemoryUse::normal;
   std::int64_t batch = 16;
@@ -48,7 +50,8 @@ struct BenchResult {
   double gflop = 0.0;             ///< of the direct algorithms, whatever is computed instead
   double gflop_per_second = 0.0;  ///< gflop / median: effective, all threads together
   /// What products of this precision reach on as many threads when their factors are in the cache:
-  /// the machine's peak. Algorithms that make do with fewer products can exceed it.
+  /// the machine's peak; 0 for other devices than `cpu`. Algorithms that make do with fewer
+  /// products can exceed it.
   double product_gflop_per_second = 0.0;
   std::int64_t peak_memory_bytes = 0;  ///< of the process
   std::vector<OpTime> ops = {};        ///< the most expensive first

@@ -61,29 +61,36 @@ double attention_flop(const Tensor& q, int num_products) {
   return 2.0 * num_products * static_cast<double>(q.size()) * static_cast<double>(q.dim(1));
 }
 
-/// Adds the time from its making to its end to a profile.
+/// A profile, and the backend whose work it counts.
+struct Profiled {
+  Profile& profile;
+  const Device::Backend& backend;
+};
+
+/// Adds the time from its making to the end of its work to a profile.
 template <class Label>
 class Timer {
  public:
-  Timer(Profile& profile, Label make_label, double flop, const ConvChoice& conv = {})
-      : profile_(profile),
+  Timer(const Profiled& profiled, Label make_label, double flop, const ConvChoice& conv = {})
+      : profiled_(profiled),
         make_label_(make_label),
         flop_(flop),
         conv_(conv),
         start_(std::chrono::steady_clock::now()) {}
   ~Timer() {
+    profiled_.backend.wait();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
-    profile_.add({.op = make_label_(),
-                  .conv = conv_,
-                  .calls = 1,
-                  .seconds = elapsed.count(),
-                  .flop = flop_});
+    profiled_.profile.add({.op = make_label_(),
+                           .conv = conv_,
+                           .calls = 1,
+                           .seconds = elapsed.count(),
+                           .flop = flop_});
   }
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
  private:
-  Profile& profile_;
+  const Profiled& profiled_;
   Label make_label_;
   double flop_;
   ConvChoice conv_;
@@ -92,7 +99,8 @@ class Timer {
 
 class ProfilingKernels final : public Kernels {
  public:
-  ProfilingKernels(Kernels& inner, Profile& profile) : inner_(inner), profile_(profile) {}
+  ProfilingKernels(Device::Backend& inner, Profile& profile)
+      : inner_(inner.kernels()), profile_{profile, inner} {}
 
   void upload(std::span<const float> values, Tensor& y) override {
     const Timer timer(
@@ -339,13 +347,13 @@ class ProfilingKernels final : public Kernels {
 
  private:
   Kernels& inner_;
-  Profile& profile_;
+  Profiled profile_;
 };
 
 class ProfilingBackend final : public Device::Backend {
  public:
   ProfilingBackend(std::unique_ptr<Device::Backend> inner, Profile& profile)
-      : inner_(std::move(inner)), profile_(profile), kernels_(inner_->kernels(), profile) {}
+      : inner_(std::move(inner)), profile_(profile), kernels_(*inner_, profile) {}
 
   Kernels& kernels() override { return kernels_; }
   std::unique_ptr<Device::Backend> fork(int num_threads) override {
@@ -353,6 +361,8 @@ class ProfilingBackend final : public Device::Backend {
   }
   std::unique_ptr<MemorySource> memory() override { return inner_->memory(); }
   std::string describe() const override { return inner_->describe(); }
+  ImageDivision image_division() const override { return inner_->image_division(); }
+  void wait() const override { inner_->wait(); }
 
  private:
   std::unique_ptr<Device::Backend> inner_;

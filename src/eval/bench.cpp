@@ -48,10 +48,12 @@ Timings time_sampling(const UNetConfig& network, const BenchOptions& options, co
     const auto progress = [&](const RunProgress& now) {
       if (first_counted == 0 && now.evaluations_done >= now.evaluations / 2) {
         first_counted = now.evaluations_done;
+        device.wait();
         start = Clock::now();
         if (profile != nullptr) profile->clear();
       } else if (first_counted > 0) {
         counted = now.evaluations_done - first_counted;
+        if (now.evaluations_done == now.evaluations) device.wait();
         last = seconds_since(start);
       }
     };
@@ -95,6 +97,7 @@ Timings time_training(const UNetConfig& network, const BenchOptions& options, co
   for (int i = 0; i < options.repetitions; ++i) {
     const Clock::time_point start = Clock::now();
     trainer.step();
+    device.wait();
     timings.seconds.push_back(seconds_since(start) / static_cast<double>(options.batch));
   }
   timings.num_image_steps = static_cast<double>(options.batch * options.repetitions);
@@ -116,10 +119,10 @@ BenchResult bench(const UNetConfig& network, const BenchOptions& options) {
   timed.threads = num_threads_of(options.threads);
   BenchResult result{.threads = timed.threads};
   const auto device_for = [](const BenchOptions& chosen, Profile* profile) {
-    return make_device(DeviceKind::cpu, {.num_threads = chosen.threads,
-                                         .precision = chosen.precision,
-                                         .memory_use = chosen.memory_use,
-                                         .profile = profile});
+    return make_device(chosen.device, {.num_threads = chosen.threads,
+                                       .precision = chosen.precision,
+                                       .memory_use = chosen.memory_use,
+                                       .profile = profile});
   };
   std::vector<double> seconds =
       time_workload(network, timed, device_for(timed, nullptr), nullptr).seconds;
@@ -145,7 +148,9 @@ BenchResult bench(const UNetConfig& network, const BenchOptions& options) {
     result.gflop += result.ops.back().gflop;
   }
   result.gflop_per_second = result.gflop / (result.median_ms * 1e-3);
-  result.product_gflop_per_second = 1e-9 * product_rate(device_for(timed, nullptr), timed.threads);
+  if (timed.device == DeviceKind::cpu)
+    result.product_gflop_per_second =
+        1e-9 * product_rate(device_for(timed, nullptr), timed.threads);
   return result;
 }
 

@@ -22,10 +22,6 @@ struct ImageWorkersOptions {
 /// what kernels compute for an image does not.
 class ImageWorkers {
  public:
-  /// Larger micro-batches bring no speed and need memory: the CIFAR-10 network took 66, 62, 60, 59
-  /// and 61 ms of one core per image with 1, 2, 4, 8 and 16 of them.
-  static constexpr std::int64_t kLargestMicroBatch = 8;
-
   /// Throws Error(user) unless all three numbers are at least 1.
   ImageWorkers(const Device& device, const ImageWorkersOptions& options);
 

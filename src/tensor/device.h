@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -10,6 +12,12 @@ namespace ddim::engine {
 class DerivedParameters;
 class Kernels;
 class Tensor;
+
+/// How the images of a task are best divided on a backend. It decides nothing but the time.
+struct ImageDivision {
+  std::int64_t largest_micro_batch = 8;
+  std::int64_t most_workers = std::numeric_limits<std::int64_t>::max();
+};
 
 /// A place where tensors live and ops run: a handle, cheap to copy. It owns everything that is kept
 /// between calls: what was derived from parameters, and a backend's primitives and workspaces.
@@ -26,6 +34,9 @@ class Device {
     /// A backend for another thread, using `num_threads` threads in an op.
     virtual std::unique_ptr<Backend> fork(int num_threads) = 0;
     virtual std::unique_ptr<MemorySource> memory() = 0;
+    virtual ImageDivision image_division() const { return {}; }
+    /// Returns when everything is done that was asked for; for whoever takes the time.
+    virtual void wait() const {}
     /// "cpu avx512, 2 threads"
     virtual std::string describe() const = 0;
   };
@@ -38,6 +49,8 @@ class Device {
   Arena& persistent_memory() const { return *state_->persistent_memory; }
   DerivedParameters& derived_parameters() const { return *state_->derived_parameters; }
   std::string describe() const { return state_->backend->describe(); }
+  ImageDivision image_division() const { return state_->backend->image_division(); }
+  void wait() const { state_->backend->wait(); }
   /// A device for another thread, whose ops use `num_threads` threads.
   Device worker(int num_threads) const;
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/run_program.h"
@@ -205,19 +206,40 @@ TEST_F(Sample, StartsFromGivenNoiseAndSavesTensors) {
   EXPECT_EQ(read_png(folder_ / "c/000001.png").pixels, to_image(x_0, 1).pixels);
 }
 
-TEST_F(Sample, TheReferenceDeviceDrawsTheSamePictures) {
-  for (const std::string device : {"cpu", "reference"}) {
-    const Outcome run =
-        sample("--count 2 --device " + device + " --save-tensors " +
-               (folder_ / (device + ".safetensors")) + " --out " + (folder_ / (device + ".png")));
+TEST_F(Sample, EveryDeviceDrawsTheSamePictures) {
+  std::map<std::string, std::string> environments{{"reference", ""}, {"cpu", ""}};
+#if defined(DDIM_EMULATED_CUDA)
+  environments["cuda"] = "DDIM_CUDA_LIBRARY=" DDIM_EMULATED_CUDA;
+#endif
+  std::map<std::string, std::vector<float>> values;
+  for (const auto& [device, environment] : environments) {
+    const std::string file = folder_ / (device + ".safetensors");
+    const Outcome run = sample("--count 2 --device " + device + " --save-tensors " + file +
+                                   " --out " + (folder_ / (device + ".png")),
+                               environment);
     ASSERT_EQ(run.exit_code, 0) << run.err;
+    values[device] = read_tensor(file, "x_0").values;
   }
-  const FloatImages cpu = read_tensor(folder_ / "cpu.safetensors", "x_0");
-  const FloatImages reference = read_tensor(folder_ / "reference.safetensors", "x_0");
   // A network with random weights leaves values of some hundreds.
-  const float largest = *std::ranges::max_element(reference.values);
-  for (std::size_t i = 0; i < cpu.values.size(); ++i)
-    ASSERT_NEAR(cpu.values[i], reference.values[i], 1e-4 * largest) << i;
+  const std::vector<float>& reference = values.at("reference");
+  const float largest = *std::ranges::max_element(reference);
+  for (const auto& [device, found] : values) {
+    for (std::size_t i = 0; i < found.size(); ++i)
+      ASSERT_NEAR(found[i], reference[i], 1e-4 * largest) << device << " " << i;
+  }
+}
+
+TEST_F(Sample, WhereTheLibraryForGpusIsMissingALineSaysSo) {
+  const auto error_with = [&](const std::string& library) {
+    const Outcome run =
+        sample("--device cuda --out " + (folder_ / "a.png"), "DDIM_CUDA_LIBRARY=" + library);
+    EXPECT_EQ(run.exit_code, 1);
+    EXPECT_EQ(std::ranges::count(run.err, '\n'), 1) << run.err;
+    return run.err;
+  };
+  EXPECT_THAT(error_with("/nowhere/a.so"), testing::AllOf(HasSubstr("DDIM_CUDA_LIBRARY"),
+                                                          HasSubstr("/nowhere/a.so: cannot open")));
+  EXPECT_THAT(error_with(DDIM_FAILING_NEW), HasSubstr("has no function"));
 }
 
 TEST_F(Sample, FlagsWinOverTheEnvironmentThatOverTheFileThatOverTheDefault) {

@@ -8,6 +8,7 @@
 
 #include "backend/make_device.h"
 #include "tensor/tensor.h"
+#include "tests/support/devices.h"
 
 namespace ddim::engine::run {
 namespace {
@@ -17,8 +18,9 @@ struct Part {
   friend auto operator<=>(const Part&, const Part&) = default;
 };
 
-std::vector<Part> cuts_of(const ImageWorkersOptions& options) {
-  const ImageWorkers workers(make_dry_device(), options);
+std::vector<Part> cuts_of(const ImageWorkersOptions& options,
+                          const Device& device = make_dry_device()) {
+  const ImageWorkers workers(device, options);
   std::mutex mutex;
   std::vector<Part> cuts;
   workers.run([&](const Device&, std::int64_t first, std::int64_t num_images) {
@@ -40,7 +42,7 @@ TEST(ImageWorkers, EveryImageIsInOneMicroBatch) {
         for (const Part& cut : cuts) {
           ASSERT_EQ(cut.first, next);
           ASSERT_GE(cut.num_images, 1);
-          ASSERT_LE(cut.num_images, std::min(batch, ImageWorkers::kLargestMicroBatch));
+          ASSERT_LE(cut.num_images, std::min(batch, ImageDivision{}.largest_micro_batch));
           ASSERT_LE(cut.num_images * std::min<std::int64_t>(num_threads, batch), batch);
           next += cut.num_images;
         }
@@ -48,6 +50,13 @@ TEST(ImageWorkers, EveryImageIsInOneMicroBatch) {
       }
     }
   }
+}
+
+TEST(ImageWorkers, DividesImagesAsTheDeviceWantsThem) {
+  if (!test::has_device(DeviceKind::cuda)) GTEST_SKIP() << "no emulation in this build";
+  const Device device = test::device(DeviceKind::cuda);
+  EXPECT_EQ(cuts_of({.num_images = 130, .batch = 128, .num_threads = 4}, device),
+            (std::vector<Part>{{0, 43}, {43, 43}, {86, 44}}));
 }
 
 TEST(ImageWorkers, SharesTheWorkEvenly) {

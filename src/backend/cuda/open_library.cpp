@@ -17,8 +17,6 @@ namespace fs = std::filesystem;
 constexpr char kFileName[] = "libddim_cuda.so";
 
 std::vector<fs::path> places() {
-  if (const char* named = std::getenv("DDIM_CUDA_LIBRARY"); named != nullptr && *named != '\0')
-    return {named};
   std::vector<fs::path> found;
   std::error_code ignored;
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
@@ -33,29 +31,39 @@ std::vector<fs::path> places() {
   return found;
 }
 
+struct Opened {
+  std::string place;
+  void* handle;
+};
+
+Opened open_file() {
+  const auto open = [](const fs::path& place) { return dlopen(place.c_str(), RTLD_NOW); };
+  if (const char* named = std::getenv("DDIM_CUDA_LIBRARY"); named != nullptr && *named != '\0') {
+    void* handle = open(named);
+    if (handle == nullptr) fail(ErrorCode::user, "DDIM_CUDA_LIBRARY: ", dlerror());
+    return {named, handle};
+  }
+  for (const fs::path& place : places()) {
+    if (place.has_parent_path() && !fs::exists(place)) continue;
+    if (void* handle = open(place)) return {place.string(), handle};
+    const char* error = dlerror();
+    if (place.has_parent_path())  // there is a file
+      fail(ErrorCode::user, "--device cuda: ", error);
+  }
+  fail(ErrorCode::user, "--device cuda: ", kFileName,
+       " was not found; it is built where nvcc is (scripts/setup.sh --cuda, then make), and "
+       "DDIM_CUDA_LIBRARY can name it; see docs/gpu.md");
+}
+
 }  // namespace
 
 const Library& open_library() {
-  std::string error;
-  void* opened = nullptr;
-  for (const fs::path& place : places()) {
-    if (place.has_parent_path() && !fs::exists(place)) continue;
-    opened = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (opened != nullptr) break;
-    error = dlerror();
-  }
-  if (opened == nullptr) {
-    fail(ErrorCode::user, "--device cuda: ", kFileName, " was not found", error.empty() ? "" : " (",
-         error, error.empty() ? "" : ")",
-         "; it is built where nvcc is (scripts/setup.sh --cuda, then make), and DDIM_CUDA_LIBRARY "
-         "can name it; see docs/gpu.md");
-  }
-  // Never closed: its functions are used until the process ends.
-  const auto function = reinterpret_cast<LibraryFunction>(dlsym(opened, kLibraryFunction));
-  require(function != nullptr, "--device cuda: ", kFileName, " has no function ", kLibraryFunction,
-          "; build it again with this program");
+  const Opened opened = open_file();  // never closed: its functions are used until the process ends
+  const auto function = reinterpret_cast<LibraryFunction>(dlsym(opened.handle, kLibraryFunction));
+  require(function != nullptr, "--device cuda: ", opened.place, " has no function ",
+          kLibraryFunction, "; build it again with this program");
   const Library& library = *function();
-  require(library.version == kLibraryVersion, "--device cuda: ", kFileName, " has version ",
+  require(library.version == kLibraryVersion, "--device cuda: ", opened.place, " has version ",
           library.version, ", and this program needs ", kLibraryVersion,
           "; build it again with this program");
   return library;
