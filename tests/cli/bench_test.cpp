@@ -30,5 +30,26 @@ TEST(BenchCommand, TimesSamplingAndTraining) {
   EXPECT_NE(table.out.find("of peak"), std::string::npos) << table.out;
 }
 
+#if defined(DDIM_EMULATED_CUDA)
+TEST(BenchCommand, WorksOnAGpu) {
+  const TemporaryFolder folder;
+  make_micro_model(folder / "micro");
+  const Outcome run = run_ddim(
+      "bench --model " + (folder / "micro") + " --device cuda --batch 1 --repetitions 1 --json",
+      "DDIM_CUDA_LIBRARY=" DDIM_EMULATED_CUDA);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Json result = Json::parse(run.out);
+  EXPECT_EQ(result.at("product_gflop_per_second"), 0.0);
+  double sum_ms = 0.0;
+  bool has_products = false;
+  for (const Json& op : result.at("ops")) {
+    sum_ms += op.at("ms").get<double>();
+    has_products |= op.value("algorithm", "") == "implicit_product_tiles_64x64";
+  }
+  EXPECT_TRUE(has_products);
+  EXPECT_GT(sum_ms, 0.0);
+}
+#endif
+
 }  // namespace
 }  // namespace ddim::cli_test
