@@ -40,8 +40,11 @@ std::optional<bool> is_in_signal_set(pid_t process, const std::string& name, int
   return (set >> (signal - 1) & 1U) != 0;
 }
 
-/// Whether the process keeps SIGINT from ending it; also once it is gone.
+/// Whether the process is the program, no more the shell that starts it (which may keep signals off
+/// for a moment, too), and keeps SIGINT from ending it; also once it is gone.
 bool watches_signals(pid_t process) {
+  const std::string name = read_file("/proc/" + std::to_string(process) + "/comm");
+  if (!name.empty() && name != fs::path(DDIM_PROGRAM).filename().string() + "\n") return false;
   return is_in_signal_set(process, "SigBlk", SIGINT).value_or(true);
 }
 
