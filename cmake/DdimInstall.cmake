@@ -1,6 +1,6 @@
-# What `cmake --install` leaves, in three components: the program (if it was built) with models, configurations, manual
-# pages and completion scripts; the library, where it is shared; and what is needed to develop with it: headers, and how
-# CMake and pkg-config find them.
+# What `cmake --install` leaves, in four components: the program (if it was built) with models, configurations, manual
+# pages and completion scripts; what it uses MPI by; the library, where it is shared; and what is needed to develop
+# with it: headers, and how CMake and pkg-config find them.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -31,6 +31,9 @@ if(TARGET ddim_program)
     install(FILES ${pages}/completions/ddim.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d
             COMPONENT program)
   endif()
+endif()
+if(TARGET ddim_mpi)
+  install(TARGETS ddim_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT mpi)
 endif()
 install(TARGETS ddim EXPORT ddimTargets
         RUNTIME COMPONENT library

@@ -1,5 +1,5 @@
-# `make deb`: the packages ddim, libddimX.Y, libddim-dev and python3-ddim from the components of DdimInstall.cmake and of
-# bindings/python. They need a shared library and the prefix /usr.
+# `make deb`: the packages ddim, ddim-mpi (where MPI is), libddimX.Y, libddim-dev and python3-ddim from the components of
+# DdimInstall.cmake and of bindings/python. They need a shared library and the prefix /usr.
 
 set(soname ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set(CPACK_PACKAGE_VENDOR "The ddim authors")
@@ -11,6 +11,9 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
     WORLD_READ WORLD_EXECUTE)
 set(CPACK_COMPONENTS_ALL program library development)
+if(TARGET ddim_mpi)
+  list(APPEND CPACK_COMPONENTS_ALL mpi)
+endif()
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
@@ -44,6 +47,9 @@ macro(ddim_package component package section description)
 endmacro()
 find_program(DDIM_GZIP gzip)
 ddim_package(program ddim graphics "The program, with the models and configurations that come with it." library)
+if(TARGET ddim_mpi)
+  ddim_package(mpi ddim-mpi science "What the program needs to train on several machines, by Open MPI." program)
+endif()
 ddim_package(library libddim${soname} libs "The shared library.")
 ddim_package(development libddim-dev libdevel "Headers of the library, and files for CMake and pkg-config." library)
 if(DDIM_BUILD_PYTHON)

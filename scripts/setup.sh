@@ -20,11 +20,12 @@ tools="make cmake ninja-build g++"
 libraries="libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev
   nlohmann-json3-dev libeigen3-dev libtomlplusplus-dev libpng-dev libjpeg-dev zlib1g-dev
   libcurl4-openssl-dev libssl-dev libboost-dev libwebp-dev libgif-dev libtiff-dev libyaml-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev"
+mpi="libopenmpi-dev openmpi-bin"
 if [ "${1:-}" = --libraries ]; then
   echo $libraries
   exit 0
 fi
-packages="$tools $libraries $*"
+packages="$tools $libraries $mpi $*"
 
 if ! command -v dpkg-query >/dev/null; then
   echo "setup: this is no Debian; ddim needs the equivalents of:" $packages >&2

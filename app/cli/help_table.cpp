@@ -92,6 +92,8 @@ constexpr HelpRow kRows[] = {
     {"Machine", "--precision"},
     {"Machine", "--memory", kRare},
     {"Machine", "--device", kRare},
+    {"Machine", "--comm-timeout", kRare},
+    {"Machine", "--log-all-ranks", kRare},
     {"Service", "--address"},
     {"Service", "--port"},
     {"Service", "--keep"},
@@ -157,6 +159,7 @@ constexpr HelpExample kExamples[] = {
      "ddim consistency --steps 5,10,20 --reference 50 --count 8 --model models/fashion-mnist "
      "--out few.png"},
     {"train", "ddim train configs/fashion-mnist.toml --data fashion-mnist --out runs/mine"},
+    {"train", "mpirun -n 4 ddim train configs/cifar10.toml --data cifar10 --out runs/cifar10"},
     {"train", "ddim train --keys"},
     {"plot", "ddim plot runs/mine"},
     {"plot", "ddim plot runs/mine --out curves.svg"},

@@ -1,14 +1,9 @@
 #include <ddim/error.h>
 #include <ddim/version.h>
-#include <fmt/core.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <filesystem>
-#include <new>
 
 #include "commands.h"
 #include "program.h"
+#include "report.h"
 #include "terminal.h"
 
 namespace {
@@ -55,33 +50,13 @@ int run(int argc, char** argv) {
   return 0;
 }
 
-/// What main() returns; the message of an error is printed.
-int run_and_report(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const ddim::Error& error) {
-    ddim::cli::print_err("{} {}\n", ddim::cli::red("ddim:", ddim::cli::has_colour(STDERR_FILENO)),
-                         error.what());
-    return static_cast<int>(error.code());
-  } catch (const std::filesystem::filesystem_error& error) {
-    ddim::cli::print_err("ddim: {}: {}\n", error.path1().string(), error.code().message());
-    return static_cast<int>(ddim::ErrorCode::io);
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception& error) {
-    ddim::cli::print_err("ddim: internal error: {}; please report it\n", error.what());
-    return static_cast<int>(ddim::ErrorCode::internal);
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   ddim::cli::hold_closed_streams();
   try {
-    return run_and_report(argc, argv);
-  } catch (const std::bad_alloc&) {  // of the message, too: this one needs no memory
-    std::fputs("ddim: not enough memory; try a smaller --batch or --memory low\n", stderr);
-    return static_cast<int>(ddim::ErrorCode::user);
+    return run(argc, argv);
+  } catch (...) {
+    return ddim::cli::report_current_exception();
   }
 }

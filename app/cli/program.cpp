@@ -1,6 +1,7 @@
 #include "program.h"
 
 #include <ddim/error.h>
+#include <ddim/ranks.h>
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 
 #include "completion.h"
 #include "help.h"
+#include "rank_flags.h"
 #include "settings.h"
 #include "suggestion.h"
 #include "terminal.h"
@@ -31,6 +33,18 @@ std::string naming_the_flag(const std::string& message, CommandData& command) {
 void check_required(CommandData& command) {
   for (OptionData& option : command.options)
     if (option.required && option.source == Source::nobody) Option(&option).throw_missing();
+}
+
+/// Several processes of a command that knows nothing of each other would do the same, into the same
+/// files.
+void refuse_many_ranks(CommandData& command) {
+  if (Ranks::launched_size() <= 1 || command.find(RankFlags::kMark) != nullptr) return;
+  let_the_first_speak(Ranks::launched_rank());
+  throw Error(ErrorCode::user,
+              fmt::format("{} is the work of one process, but a launcher started {}; start it by "
+                          "itself, or set DDIM_MPI_LIBRARY=none where each process has files of "
+                          "its own",
+                          command.full_name(), Ranks::launched_size()));
 }
 
 }  // namespace
@@ -93,6 +107,7 @@ void Program::print_help_of(const std::string& command_name) {
 }
 
 void Program::run_command(CommandData& command) {
+  refuse_many_ranks(command);
   take_environment(command);
   if (!config_.empty()) take_file(config_, data_, command);
   settle_conflicts(command);

@@ -15,6 +15,7 @@
 #include "interrupts.h"
 #include "json_object.h"
 #include "outputs.h"
+#include "rank_flags.h"
 #include "terminal.h"
 
 namespace ddim::cli {
@@ -31,6 +32,7 @@ struct Flags {
   std::filesystem::path resume;
   Option config_option, data_option, out_option;
   bool skip_corrupt = false;
+  RankFlags ranks;
   bool json = false;
   bool quiet = false;
 };
@@ -57,8 +59,8 @@ void print_result(const TrainSummary& summary, const Flags& flags) {
             summary.peak_memory_bytes / 1'000'000, summary.checkpoint.string());
 }
 
-void run(const Flags& flags) {
-  const Interrupts interrupts;
+/// The options of the first rank, with all files checked: the others look at none of them.
+TrainOptions checked_options(const Flags& flags) {
   TrainOptions options = flags.options;
   Files files;
   files.reads(options.data);
@@ -91,14 +93,27 @@ void run(const Flags& flags) {
         *options.init,
         {.height = network.height(), .width = network.width(), .schedule = BetaKind::linear});
   }
-  options.show_progress = flags.quiet ? ShowProgress::no : ShowProgress::on_stderr;
-  options.stop = interrupts.token();
-  const TrainSummary summary = train_model(options);
-  print_result(summary, flags);
-  print_skipped_files(summary.skipped_files);
+  return options;
+}
+
+void run(const Flags& flags) {
+  const Interrupts interrupts;
+  TrainSummary summary;
+  flags.ranks.run([&](const Ranks& ranks) {
+    TrainOptions options = ranks.is_first() ? checked_options(flags) : TrainOptions{};
+    const bool is_shown = !flags.quiet && (ranks.is_first() || flags.ranks.log_all_ranks());
+    options.show_progress = is_shown ? ShowProgress::on_stderr : ShowProgress::no;
+    options.stop = interrupts.token();
+    options.ranks = ranks;
+    summary = train_model(options);
+    if (!ranks.is_first()) return;
+    print_result(summary, flags);
+    print_skipped_files(summary.skipped_files);
+  });
   if (summary.ending == TrainEnding::interrupted && interrupts.by_keyboard()) {
+    const std::filesystem::path& out = flags.resume.empty() ? flags.options.out : flags.resume;
     throw Error(ErrorCode::interrupted,
-                fmt::format("saved; to continue: ddim train --resume {}", options.out.string()));
+                fmt::format("saved; to continue: ddim train --resume {}", out.string()));
   }
 }
 
@@ -178,6 +193,7 @@ void add_train_command(Command root) {
       .within(0, kMaxThreads);
   command.add_help("--keys", train_config_reference,
                    "Print every key of the configuration, with its meaning, and exit");
+  flags->ranks.add_to(command);
   command.add_flag("--json", flags->json, "Print the result as one JSON object");
   command.add_flag("--quiet", flags->quiet, "Show no progress");
   command.callback([flags] { run(*flags); });

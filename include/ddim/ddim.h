@@ -51,6 +51,7 @@
 #include "ddim/preset.h"
 #include "ddim/pull.h"
 #include "ddim/quality.h"
+#include "ddim/ranks.h"
 #include "ddim/reconstruct.h"
 #include "ddim/reproduce.h"
 #include "ddim/resizing.h"

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ddim/export.h"
+#include "ddim/ranks.h"
 #include "ddim/run_options.h"
 #include "ddim/train_config.h"
 #include "ddim/verification.h"
@@ -64,7 +65,12 @@ struct TrainOptions {
       {};  ///< stop at this step; it counts from the run's start
   ShowProgress show_progress = ShowProgress::no;
   std::function<void(const TrainProgress&)> progress = {};  ///< after each step
-  std::stop_token stop = {};  ///< finishes the step under way, saves and returns
+  /// Finishes the step under way, saves and returns; with several ranks it is asked of any.
+  std::stop_token stop = {};
+  /// Trains together with these. Rank 0 has all other options; the others take `stop` and
+  /// `show_progress`, and `out` and `data` need not exist where they run, as long as the pictures
+  /// are at the path that rank 0 has. The result is the same bit for bit for every number of ranks.
+  Ranks ranks = {};
 };
 
 /// Why a training ended.

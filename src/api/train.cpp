@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file_output.h"
 #include "train/config_digest.h"
+#include "train/follow.h"
 #include "train/loss_plot.h"
 #include "train/metrics.h"
 #include "train/run.h"
@@ -14,6 +15,8 @@ namespace ddim {
 using namespace engine;
 
 TrainSummary train_model(const TrainOptions& options) {
+  if (!options.ranks.is_first())
+    return train::follow_training(options, options.ranks.communicator());
   const TrainConfig& config = options.config;
   // Made now where the configuration asks for it, so that what it lacks is told first; an override
   // of a resumed run may ask for it, too.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <iostream>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "base/file_output.h"
 #include "base/peak_memory.h"
 #include "base/progress.h"
+#include "comm/communicator.h"
 #include "data/class_list.h"
 #include "data/dataset.h"
 #include "model/overrides.h"
@@ -28,9 +30,11 @@
 #include "train/config_changes.h"
 #include "train/config_digest.h"
 #include "train/exchange.h"
+#include "train/follow.h"
 #include "train/held_out.h"
 #include "train/loss_plot.h"
 #include "train/metrics.h"
+#include "train/orders.h"
 #include "train/rules.h"
 #include "train/sample_grid.h"
 #include "train/step_line.h"
@@ -87,12 +91,6 @@ std::vector<std::int64_t> images_of(const std::vector<DataClass>& classes) {
   std::vector<std::int64_t> images;
   for (const DataClass& each : classes) images.push_back(each.images);
   return images;
-}
-
-/// What of a device decides the last bits of a result: not the number of threads.
-std::string machine_of(const Device& device) {
-  const std::string text = device.describe();
-  return text.substr(0, text.rfind(", "));
 }
 
 /// A sentence, where a run goes on another machine than it was on before.
@@ -209,6 +207,7 @@ void abandon_later_steps(const TrainOptions& options, std::int64_t step,
 }
 
 TrainSummary train(const TrainOptions& options, const Device& device,
+                   const std::shared_ptr<comm::Communicator>& ranks,
                    const MeasureQuality& measure) {
   require(options.start == Start::resume || (!options.resume_from && options.overrides.empty()),
           "train: a step to resume from and overrides are for a run that is resumed");
@@ -219,6 +218,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
           "train: a resumed run continues from its own checkpoint, not from another model");
   if (options.start == Start::resume) prepare_folder(options.out, options.start);
   const fs::path data_path = data_folder(options);
+  share_request(*ranks, {.config = config, .data = data_path});
   const TrainingData loaded = load_training_data(data_path, config);
   const auto& [dataset, held_out] = loaded;
   for (const std::string& notice : dataset.report.notices) progress.line("data: " + notice);
@@ -245,7 +245,8 @@ TrainSummary train(const TrainOptions& options, const Device& device,
                          count_of(measured, "held-out images")));
   }
   const std::uint32_t fingerprint = data::fingerprint(dataset);
-  Trainer trainer(config, device, dataset);
+  require_same_everywhere(*ranks, device, fingerprint);
+  Trainer trainer(config, device, dataset, ranks);
   TrainingState& state = trainer.state();
 
   if (options.init) {
@@ -288,6 +289,11 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     if (const std::string note = machine_note(options.out, device); !note.empty())
       progress.line("resume: " + note);
   }
+  trainer.share_state();
+  Orders orders(*ranks, options.stop);
+  if (ranks->size() > 1)
+    progress.line(concat("ranks: ", ranks->size(), ", this one with ",
+                         count_of(trainer.num_workers(), "threads")));
   write_run_files(options, data_path, config, classes, device);
   MetricsLog metrics(options.out, state.step);
 
@@ -324,6 +330,10 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     if (!lines.empty())
       write_file_durably(options.out / kPlotFile, loss_plot(names.model, lines), Overwrite::allow);
   };
+  const auto gather_state = [&] {
+    orders.give(Order::gather_state);
+    trainer.gather_state();
+  };
   const bool saves_beside =
       state.step / output.checkpoint_every_steps < (last_step - 1) / output.checkpoint_every_steps;
   if (saves_beside)
@@ -331,8 +341,9 @@ TrainSummary train(const TrainOptions& options, const Device& device,
                          num_bytes_of_copy(state) / 1'000'000, " MB in memory"));
 
   progress.begin(state.step, last_step);
-  while (state.step < last_step && !options.stop.stop_requested()) {
+  while (state.step < last_step && !orders.stop_requested()) {
     const Clock::time_point start = Clock::now();
+    orders.give(Order::step);
     const StepReport report = trainer.step();
     const double seconds = seconds_since(start);
     seconds_here += seconds;
@@ -345,9 +356,18 @@ TrainSummary train(const TrainOptions& options, const Device& device,
       progress.line(
           concat("spike: ", report.spike, "; training.skip_spikes leaves such steps out"));
     const bool validates = held_out && state.step % validate_every == 0;
-    if (validates) validation_loss = trainer.validation_loss(*held_out, output.validation_count);
+    if (validates) {
+      orders.give(Order::validate);
+      validation_loss = trainer.validation_loss(*held_out, output.validation_count);
+    }
     const bool evaluates =
         output.evaluate_every_steps > 0 && state.step % output.evaluate_every_steps == 0;
+    const bool samples =
+        output.sample_every_steps > 0 && state.step % output.sample_every_steps == 0;
+    if (evaluates || samples) {
+      orders.give(Order::gather_average);
+      trainer.gather_average();
+    }
     if (validates || evaluates || state.step % output.log_every_steps == 0) {
       MetricsLine line =
           interval.line(report, state, pictures, metrics.seconds_before() + seconds_here,
@@ -365,11 +385,12 @@ TrainSummary train(const TrainOptions& options, const Device& device,
       if (tensorboard) tensorboard->write(line);
       interval = {};
     }
-    if (output.sample_every_steps > 0 && state.step % output.sample_every_steps == 0)
+    if (samples)
       write_sample_grid(options.out / kSamplesFolder, config, names.classes, trainer.num_workers(),
                         state);
     if (state.step % output.checkpoint_every_steps == 0 && state.step < last_step) {
       tell_saved(writer.wait());
+      gather_state();
       writer.begin(state);
     }
     recent.add(report);
@@ -381,8 +402,11 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   }
   tell_saved(writer.wait());
   // After the last step of the configuration, and whenever there is something unsaved.
-  if (result.checkpoint.filename() != model::checkpoint_name(state.step))
+  if (result.checkpoint.filename() != model::checkpoint_name(state.step)) {
+    gather_state();
     tell_saved(writer.save(state));
+  }
+  orders.give(Order::end);
   if (state.step >= last_step && result.steps_here > 0 && state.updates == updates_before &&
       state.refused_in_a_row > 0)
     fail(ErrorCode::numeric, "train: none of the ", result.steps_here,
@@ -412,8 +436,10 @@ std::string name_of_run(const fs::path& run, const TrainConfig& config) {
 
 TrainSummary run_training(const TrainOptions& options, const Device& device,
                           const MeasureQuality& measure) {
+  std::shared_ptr<comm::Communicator> ranks = options.ranks.communicator();
+  if (!ranks) ranks = comm::make_single();
   try {
-    return train(options, device, measure);
+    return train(options, device, ranks, measure);
   } catch (const fs::filesystem_error& error) {
     fail(ErrorCode::io, "train: ", error.what());
   }

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <optional>
-#include <thread>
+#include <tuple>
 #include <utility>
 
 #include "base/error.h"
@@ -24,13 +24,31 @@ constexpr double kNotableDeviation = 8.0;
 /// Larger gradients would overflow Adam's second moment in float.
 constexpr double kMaxNorm = 1e18;
 
-std::vector<Device> make_workers(const Device& device, const OptimisationConfig& training) {
-  std::int64_t threads = training.threads;
-  if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
+std::vector<Device> make_workers(const Device& device, const OptimisationConfig& training,
+                                 const comm::Communicator& ranks, const ShardRange& own_shards) {
+  const std::int64_t threads = training.threads > 0 ? training.threads : ranks.num_threads();
   std::vector<Device> workers;
-  for (std::int64_t i = 0; i < std::min(threads, shards_per_step(training)); ++i)
+  for (std::int64_t i = 0; i < std::min(threads, own_shards.count); ++i)
     workers.push_back(device.worker(1));
   return workers;
+}
+
+/// Those of this rank; checks that there are some for each.
+ShardRange own_shards_of(const OptimisationConfig& training, const comm::Communicator& ranks) {
+  const std::int64_t num_shards = shards_per_step(training);
+  require(ranks.size() <= num_shards, "train: ", ranks.size(),
+          " ranks, but the gradient of a step ", "has ", num_shards,
+          " parts (training.shards * training.accumulate); start at most ", num_shards,
+          " processes");
+  return shards_of_rank(num_shards, ranks.rank(), ranks.size());
+}
+
+RankExchange::TensorOf values_of(UNet& network) {
+  return [&network](std::size_t i) -> Tensor& { return network.mutable_parameters()[i]->value; };
+}
+
+RankExchange::TensorOf tensors_of(std::vector<Tensor>& tensors) {
+  return [&tensors](std::size_t i) -> Tensor& { return tensors[i]; };
 }
 
 std::string describe_spike(const StepReport& report, const Deviation& deviation) {
@@ -42,18 +60,27 @@ std::string describe_spike(const StepReport& report, const Deviation& deviation)
 
 }  // namespace
 
-Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Dataset& dataset)
+Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Dataset& dataset,
+                 std::shared_ptr<comm::Communicator> ranks)
     : config_(config),
+      ranks_(std::move(ranks)),
       device_(device),
       images_(dataset.images),
       labels_(dataset.labels),
       schedule_(diffusion::make_schedule(config.diffusion)),
       order_(images_.count, static_cast<std::uint64_t>(config.training.seed)),
-      workers_(make_workers(device, config.training)),
-      state_(device, config),
-      gradients_(device, state_.network.parameters(), shards_per_step(config.training),
+      own_shards_(own_shards_of(config.training, *ranks_)),
+      workers_(make_workers(device, config.training, *ranks_, own_shards_)),
+      state_(device, config, ranks_->is_first() ? Moments::of_all : Moments::of_none),
+      gradients_(device, state_.network.parameters(), shards_per_step(config.training), own_shards_,
                  num_workers()) {
   validate(config);
+  if (ranks_->size() > 1) {
+    exchange_.emplace(*ranks_, device, state_.network.parameters(),
+                      shards_per_step(config.training));
+    for (std::size_t i = 0; i < state_.m.size(); ++i)
+      if (exchange_->is_own(i)) state_.make_moments(i);
+  }
   check_suits(dataset);
   reserve_memory();
 }
@@ -230,9 +257,11 @@ double Trainer::validation_loss(const data::Dataset& held_out, std::int64_t max_
   }
   std::vector<double> squared_errors(static_cast<std::size_t>(count));
   const std::int64_t n = config_.training.batch / config_.training.shards;
-  run_workers(num_workers(), (count + n - 1) / n, [&](int worker, std::int64_t part) {
+  const std::int64_t num_parts = (count + n - 1) / n;
+  const ShardRange own = shards_of_rank(num_parts, ranks_->rank(), ranks_->size());
+  run_workers(num_workers(), own.count, [&](int worker, std::int64_t item) {
     const Device& device = workers_[static_cast<std::size_t>(worker)];
-    const std::int64_t first = part * n;
+    const std::int64_t first = (own.first + item) * n;
     const std::int64_t num_images = std::min(n, count - first);
     const ShardInputs inputs = make_inputs(device, batch, first, num_images);
     Tape tape;
@@ -243,7 +272,19 @@ double Trainer::validation_loss(const data::Dataset& held_out, std::int64_t max_
     device.kernels().squared_error(output.value(), inputs.target, errors);
     for (std::size_t i = 0; i < errors.size(); ++i) errors[i] *= inputs.weights[i];
   });
+  gather_errors(squared_errors, num_parts, n);
   return loss_of(squared_errors);
+}
+
+void Trainer::gather_errors(std::span<double> squared_errors, std::int64_t num_parts,
+                            std::int64_t n) const {
+  if (ranks_->size() == 1) return;
+  std::vector<std::int64_t> counts;
+  for (int rank = 0; rank < ranks_->size(); ++rank) {
+    const ShardRange parts = shards_of_rank(num_parts, rank, ranks_->size());
+    counts.push_back(std::min(parts.end() * n, std::ssize(squared_errors)) - parts.first * n);
+  }
+  comm::all_gather_values(*ranks_, squared_errors, counts);
 }
 
 double Trainer::measure_step_seconds() {
@@ -255,13 +296,15 @@ double Trainer::measure_step_seconds() {
   for (int time = 0; time < 3 && seconds < kLongEnough; ++time) {
     const Clock::time_point start = Clock::now();
     gradients_.reset();
-    run_workers(num_workers(), num_workers(), [&](int worker, std::int64_t shard) {
-      run_shard(workers_[static_cast<std::size_t>(worker)], state_.network, batch, shard,
-                gradients_.acquire(), squared_errors);
+    run_workers(num_workers(), num_workers(), [&](int worker, std::int64_t item) {
+      run_shard(workers_[static_cast<std::size_t>(worker)], state_.network, batch,
+                own_shards_.first + item, gradients_.acquire(), squared_errors);
     });
     seconds = std::chrono::duration<double>(Clock::now() - start).count();
   }
-  const std::int64_t shards = shards_per_step(config_.training);
+  // Of several ranks, some have a shard more than others.
+  const std::int64_t shards =
+      (shards_per_step(config_.training) + ranks_->size() - 1) / ranks_->size();
   return seconds * static_cast<double>((shards + num_workers() - 1) / num_workers());
 }
 
@@ -270,21 +313,20 @@ StepReport Trainer::step() {
   const Batch batch = batch_of(state_.step);
   std::vector<double> squared_errors(batch.images.size());
   gradients_.reset();
-  run_workers(num_workers(), shards_per_step(training), [&](int worker, std::int64_t shard) {
+  run_workers(num_workers(), own_shards_.count, [&](int worker, std::int64_t item) {
     const Device& device = workers_[static_cast<std::size_t>(worker)];
+    const std::int64_t shard = own_shards_.first + item;
     Gradients& gradients = gradients_.acquire();
     run_shard(device, state_.network, batch, shard, gradients, squared_errors);
     gradients_.add(shard, gradients, device.kernels());
   });
+  gather_errors(squared_errors, shards_per_step(training), training.batch / training.shards);
 
-  const Gradients& sum = gradients_.sum();
+  const Gradients& sum = sum_of_gradients();
   std::vector<double> sums_of_squares(sum.size());
-  run_workers(num_workers(), static_cast<std::int64_t>(sum.size()),
-              [&](int worker, std::int64_t index) {
-                const auto i = static_cast<std::size_t>(index);
-                Kernels& k = workers_[static_cast<std::size_t>(worker)].kernels();
-                sums_of_squares[i] = k.sum_of_squares(sum[i]);
-              });
+  for_each_own_parameter(
+      [&](Kernels& k, std::size_t i) { sums_of_squares[i] = k.sum_of_squares(sum[i]); });
+  if (exchange_) exchange_->from_owners_to_all(sums_of_squares);
 
   const double loss = shown_value(loss_of(squared_errors));
   double norm = 0.0;
@@ -319,7 +361,8 @@ StepReport Trainer::step() {
                     .weight_decay = training.weight_decay,
                     .step = state_.updates + 1,
                     .grad_scale = grad_scale,
-                    .ema_decay = ema_decay_at(training, state_.updates)});
+                    .ema_decay = ema_decay_at(training, state_.updates)},
+                   sum);
     ++state_.updates;
     return report;
   }
@@ -355,15 +398,54 @@ std::string Trainer::find_cause(const Batch& batch, std::span<const double> squa
   return "the gradient is too large";
 }
 
-void Trainer::update_weights(const AdamUpdate& update) {
-  const Gradients& sum = gradients_.sum();
-  run_workers(num_workers(), static_cast<std::int64_t>(sum.size()),
-              [&](int worker, std::int64_t index) {
-                const auto i = static_cast<std::size_t>(index);
-                Kernels& k = workers_[static_cast<std::size_t>(worker)].kernels();
-                k.adam(update, sum[i], state_.network.mutable_parameters()[i]->value, state_.m[i],
-                       state_.v[i], state_.average.mutable_parameters()[i]->value);
-              });
+const Gradients& Trainer::sum_of_gradients() {
+  return exchange_ ? exchange_->add(gradients_, workers_) : gradients_.sum();
+}
+
+void Trainer::for_each_own_parameter(const std::function<void(Kernels&, std::size_t)>& task) {
+  run_workers(num_workers(), std::ssize(state_.m), [&](int worker, std::int64_t index) {
+    const auto i = static_cast<std::size_t>(index);
+    if (!exchange_ || exchange_->is_own(i))
+      task(workers_[static_cast<std::size_t>(worker)].kernels(), i);
+  });
+}
+
+void Trainer::update_weights(const AdamUpdate& update, const Gradients& sum) {
+  for_each_own_parameter([&](Kernels& k, std::size_t i) {
+    k.adam(update, sum[i], state_.network.mutable_parameters()[i]->value, state_.m[i], state_.v[i],
+           state_.average.mutable_parameters()[i]->value);
+  });
+  if (exchange_) exchange_->from_owners_to_all(values_of(state_.network));
+}
+
+void Trainer::share_state() {
+  if (!exchange_) return;
+  exchange_->from_first_to_all(values_of(state_.network));
+  exchange_->from_first_to_owners(values_of(state_.average));
+  exchange_->from_first_to_owners(tensors_of(state_.m));
+  exchange_->from_first_to_owners(tensors_of(state_.v));
+  std::vector<std::int64_t> counts{state_.step, state_.updates, state_.refused_in_a_row,
+                                   std::ssize(state_.losses.steps())};
+  comm::take_from_first(*ranks_, std::span(counts));
+  std::tie(state_.step, state_.updates, state_.refused_in_a_row) =
+      std::tie(counts[0], counts[1], counts[2]);
+  std::vector<StepLoss> losses(state_.losses.steps().begin(), state_.losses.steps().end());
+  losses.resize(static_cast<std::size_t>(counts[3]));
+  comm::take_from_first(*ranks_, std::span(losses));
+  double lowest_mean = state_.losses.lowest_mean();
+  comm::take_from_first(*ranks_, std::span<double>(&lowest_mean, 1));
+  state_.losses = LossHistory({losses.begin(), losses.end()}, lowest_mean);
+}
+
+void Trainer::gather_average() {
+  if (exchange_) exchange_->from_owners_to_first(values_of(state_.average));
+}
+
+void Trainer::gather_state() {
+  if (!exchange_) return;
+  gather_average();
+  exchange_->from_owners_to_first(tensors_of(state_.m));
+  exchange_->from_owners_to_first(tensors_of(state_.v));
 }
 
 std::int64_t Trainer::num_system_allocations() const {

@@ -1,14 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "comm/communicator.h"
 #include "data/dataset.h"
 #include "data/epoch_order.h"
 #include "diffusion/schedule.h"
 #include "train/gradient_tree.h"
+#include "train/rank_exchange.h"
 #include "train/train_config.h"
 #include "train/training_state.h"
 
@@ -32,19 +37,25 @@ struct StepReport {
 /// last op by one of the workers, which run one thread each; then gradients are added by
 /// GradientTree, and Adam and the moving average run over the parameters. The state after a step is
 /// a function of the configuration, the data and the state before, bit for bit, not of the number
-/// of threads.
+/// of threads or ranks.
+///
+/// With several ranks, each computes some of the shards, and runs Adam and the average for the
+/// parameters that it owns (RankExchange). All have the weights; a rank has the average and the
+/// moments of its own parameters, and the first rank those of all after gather_average() or
+/// gather_state(). What is said to be done by all ranks is done by them together.
 class Trainer {
  public:
   /// The weights live on `device`; `dataset` must outlive the trainer, have the size and channels
   /// that the configuration names and, for a network that is told classes, labels below
   /// model.num_classes (Error(user) otherwise). The memory that a step needs is found out by a dry
-  /// run and taken here.
-  Trainer(const TrainConfig& config, const Device& device, const data::Dataset& dataset);
+  /// run and taken here. Error(user) when there are more ranks than shards.
+  Trainer(const TrainConfig& config, const Device& device, const data::Dataset& dataset,
+          std::shared_ptr<comm::Communicator> ranks = comm::make_single());
 
   /// The loss of the weights being trained, as the loss of a step but without dropout, flips and
   /// hidden labels, over the first `max_count` images of another data set of the same sizes. The
   /// same t and eps each time, from streams that training does not use. The result does not depend
-  /// on the number of threads. Error(user) when the data do not suit the network.
+  /// on the number of threads. Error(user) when the data do not suit the network. By all ranks.
   double validation_loss(const data::Dataset& held_out, std::int64_t max_count) const;
 
   /// Seconds that a step will take, measured on one shard for each worker; nothing changes.
@@ -52,11 +63,19 @@ class Trainer {
 
   /// Runs step state().step. A step with a loss or gradient that is not finite is refused: it
   /// counts, but weights, average and moments stay. Error(numeric) at the 10th of these in a row.
-  /// A spike is left out in the same way where training.skip_spikes says so.
+  /// A spike is left out in the same way where training.skip_spikes says so. By all ranks.
   StepReport step();
+
+  /// Gives the state of the first rank to the others. By all ranks.
+  void share_state();
+  /// The first rank gets the average, or all that a checkpoint holds, from the others. By all
+  /// ranks.
+  void gather_average();
+  void gather_state();
 
   TrainingState& state() { return state_; }
   const TrainingState& state() const { return state_; }
+  const ShardRange& own_shards() const { return own_shards_; }
   int num_workers() const { return static_cast<int>(workers_.size()); }
   /// What the arenas asked of the system so far: a step after the first does not raise it.
   std::int64_t num_system_allocations() const;
@@ -95,17 +114,28 @@ class Trainer {
                          std::span<const double> sums_of_squares) const;
   /// The mean over images, from weighted squared errors.
   double loss_of(std::span<const double> squared_errors) const;
-  void update_weights(const AdamUpdate& update);
+  /// Fills in the squared errors of other ranks: each has those of its part of num_parts, of n
+  /// images each.
+  void gather_errors(std::span<double> squared_errors, std::int64_t num_parts,
+                     std::int64_t n) const;
+  /// Of gradients_, after all own shards: the sum of the whole step.
+  const Gradients& sum_of_gradients();
+  /// Calls task(kernels, index) for the parameters that this rank owns.
+  void for_each_own_parameter(const std::function<void(Kernels&, std::size_t)>& task);
+  void update_weights(const AdamUpdate& update, const Gradients& sum);
 
   TrainConfig config_;
+  std::shared_ptr<comm::Communicator> ranks_;
   Device device_;
   const data::Images& images_;
   std::span<const std::int64_t> labels_;
   diffusion::Schedule schedule_;
   data::EpochOrder order_;
+  ShardRange own_shards_;
   std::vector<Device> workers_;
   TrainingState state_;
   GradientTree gradients_;
+  std::optional<RankExchange> exchange_;  ///< where there are several ranks
 };
 
 }  // namespace ddim::engine::train

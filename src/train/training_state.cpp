@@ -5,7 +5,7 @@
 
 namespace ddim::engine::train {
 
-TrainingState::TrainingState(const Device& device, const TrainConfig& config)
+TrainingState::TrainingState(const Device& device, const TrainConfig& config, Moments moments)
     : network(device, config.model), average(device, config.model) {
   initialise(network, config.training.initialisation,
              static_cast<std::uint64_t>(config.training.seed));
@@ -14,10 +14,18 @@ TrainingState::TrainingState(const Device& device, const TrainConfig& config)
     Tensor& copy = average.mutable_parameters()[parameter->index]->value;
     k.copy(parameter->value, copy);
     copy.mark_modified();
-    m.push_back(Tensor::persistent(device, parameter->value.shape()));
-    v.push_back(Tensor::persistent(device, parameter->value.shape()));
-    k.fill(0.0, m.back());
-    k.fill(0.0, v.back());
+  }
+  m.resize(network.parameters().size());
+  v.resize(network.parameters().size());
+  for (std::size_t i = 0; moments == Moments::of_all && i < m.size(); ++i) make_moments(i);
+}
+
+void TrainingState::make_moments(std::size_t parameter) {
+  const Tensor& value = network.parameters()[parameter]->value;
+  for (Tensor* moment : {&m[parameter], &v[parameter]}) {
+    if (moment->defined()) continue;
+    *moment = Tensor::persistent(value.device(), value.shape());
+    value.device().kernels().fill(0.0, *moment);
   }
 }
 

@@ -1,0 +1,227 @@
+#include "train/rank_exchange.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <utility>
+
+#include "base/workers.h"
+
+namespace ddim::engine::train {
+namespace {
+
+constexpr std::int64_t kValuesInPart = std::int64_t{1} << 22;
+
+std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
+
+}  // namespace
+
+ShardRange shards_of_rank(std::int64_t num_shards, int rank, int num_ranks) {
+  const std::int64_t first = num_shards * rank / num_ranks;
+  return {.first = first, .count = num_shards * (rank + 1) / num_ranks - first};
+}
+
+std::vector<int> owners_of(const std::vector<const Parameter*>& parameters, int num_ranks) {
+  std::vector<std::size_t> largest_first(parameters.size());
+  std::iota(largest_first.begin(), largest_first.end(), 0);
+  std::ranges::stable_sort(largest_first, std::greater{},
+                           [&](std::size_t i) { return parameters[i]->value.size(); });
+  std::vector<std::int64_t> loads(size(num_ranks));
+  std::vector<int> owners(parameters.size());
+  for (const std::size_t i : largest_first) {
+    const auto least = std::ranges::min_element(loads);
+    owners[i] = static_cast<int>(least - loads.begin());
+    *least += parameters[i]->value.size();
+  }
+  return owners;
+}
+
+std::int64_t RankExchange::Part::total() const {
+  return std::reduce(num_values.begin(), num_values.end());
+}
+
+RankExchange::RankExchange(comm::Communicator& ranks, const Device& device,
+                           const std::vector<const Parameter*>& parameters, std::int64_t num_shards)
+    : ranks_(ranks),
+      parameters_(parameters),
+      num_shards_(num_shards),
+      owners_(owners_of(parameters, ranks.size())) {
+  for (int rank = 0; rank < ranks.size(); ++rank)
+    nodes_.push_back(nodes_of(shards_of_rank(num_shards, rank, ranks.size()), num_shards));
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (parts_.empty() || parts_.back().total() >= kValuesInPart)
+      parts_.push_back({.first = i, .end = i, .num_values = Counts(size(ranks.size()))});
+    Part& part = parts_.back();
+    part.end = i + 1;
+    part.num_values[size(owners_[i])] += parameters[i]->value.size();
+  }
+  std::int64_t num_nodes = 0, most_packed = 0, most_received = 0;
+  for (const auto& nodes : nodes_) num_nodes += std::ssize(nodes);
+  for (const Part& part : parts_) {
+    most_packed = std::max(most_packed, part.total() * std::ssize(nodes_[size(ranks.rank())]));
+    most_received = std::max(most_received, part.num_values[size(ranks.rank())] * num_nodes);
+  }
+  packed_.resize(size(most_packed));
+  received_ = Tensor::persistent(device, {std::max<std::int64_t>(most_received, 1)});
+}
+
+template <class Visit>
+void RankExchange::each_owned(const Part& part, int rank, const Visit& visit) const {
+  for (std::size_t i = part.first; i < part.end; ++i)
+    if (owners_[i] == rank) visit(i);
+}
+
+std::span<float> RankExchange::pack(const Part& part, int rank, const TensorOf& tensor,
+                                    std::span<float> buffer) const {
+  each_owned(part, rank, [&](std::size_t i) {
+    const std::span<const float> values = std::as_const(tensor(i)).values<float>();
+    std::ranges::copy(values, buffer.begin());
+    buffer = buffer.subspan(values.size());
+  });
+  return buffer;
+}
+
+std::span<const float> RankExchange::unpack(const Part& part, int rank, const TensorOf& tensor,
+                                            std::span<const float> buffer) const {
+  each_owned(part, rank, [&](std::size_t i) {
+    Tensor& target = tensor(i);
+    const std::span<float> values = target.values<float>();
+    std::ranges::copy(buffer.first(values.size()), values.begin());
+    target.mark_modified();
+    buffer = buffer.subspan(values.size());
+  });
+  return buffer;
+}
+
+Tensor RankExchange::sum_of(const TreeNode& node, const std::map<TreeNode, Tensor>& views,
+                            Kernels& kernels) const {
+  if (const auto found = views.find(node); found != views.end()) return found->second;
+  const TreeNode left{.level = node.level - 1, .index = node.index * 2};
+  const TreeNode right{.level = left.level, .index = left.index + 1};
+  Tensor sum = sum_of(left, views, kernels);
+  if ((right.index << right.level) < num_shards_)
+    kernels.accumulate(sum_of(right, views, kernels), {sum, Write::accumulate});
+  return sum;
+}
+
+void RankExchange::add_part(const Part& part, const GradientTree& tree,
+                            std::span<const Device> workers, Gradients& sum) {
+  const int own = ranks_.rank();
+  Counts sent(nodes_.size()), received(nodes_.size());
+  std::span<float> rest = packed_;
+  for (int rank = 0; rank < ranks_.size(); ++rank) {
+    for (const TreeNode& node : nodes_[size(own)]) {
+      Gradients& gradients = *tree.partial_sums().at(node);
+      rest = pack(
+          part, rank, [&](std::size_t i) -> Tensor& { return gradients[i]; }, rest);
+    }
+    sent[size(rank)] = part.num_values[size(rank)] * std::ssize(nodes_[size(own)]);
+    received[size(rank)] = part.num_values[size(own)] * std::ssize(nodes_[size(rank)]);
+  }
+  ranks_.exchange(
+      std::span<const float>(packed_).first(packed_.size() - rest.size()), sent,
+      received_.values<float>().first(size(std::reduce(received.begin(), received.end()))),
+      received);
+
+  // Where a parameter begins among the owned ones of the part.
+  std::vector<std::pair<std::size_t, std::int64_t>> owned;
+  std::int64_t place = 0;
+  each_owned(part, own, [&](std::size_t i) {
+    owned.emplace_back(i, place);
+    place += parameters_[i]->value.size();
+  });
+  int level = 0;
+  while ((std::int64_t{1} << level) < num_shards_) ++level;
+  run_workers(static_cast<int>(workers.size()), std::ssize(owned), [&](int worker, std::int64_t k) {
+    const auto [parameter, begin] = owned[size(k)];
+    std::map<TreeNode, Tensor> views;
+    std::int64_t block = 0;
+    for (const auto& nodes : nodes_)
+      for (const TreeNode& node : nodes) {
+        views[node] = received_.slice(block + begin, parameters_[parameter]->value.size());
+        block += part.num_values[size(own)];
+      }
+    Kernels& kernels = workers[size(worker)].kernels();
+    const Tensor total = sum_of({.level = level, .index = 0}, views, kernels);
+    std::ranges::copy(total.values<float>(), sum[parameter].values<float>().begin());
+  });
+}
+
+const Gradients& RankExchange::add(const GradientTree& tree, std::span<const Device> workers) {
+  // A part is overwritten after it has been sent.
+  Gradients& sum = *tree.partial_sums().begin()->second;
+  for (const Part& part : parts_) add_part(part, tree, workers, sum);
+  return sum;
+}
+
+void RankExchange::from_owners_to_all(const TensorOf& tensor) {
+  const int own = ranks_.rank();
+  for (const Part& part : parts_) {
+    const std::span<float> all = std::span(packed_).first(size(part.total()));
+    const std::int64_t place = std::reduce(part.num_values.begin(), part.num_values.begin() + own);
+    pack(part, own, tensor, all.subspan(size(place)));
+    ranks_.all_gather(all, part.num_values);
+    std::span<const float> rest = all;
+    for (int rank = 0; rank < ranks_.size(); ++rank) {
+      if (rank == own) {
+        rest = rest.subspan(size(part.num_values[size(rank)]));
+      } else {
+        rest = unpack(part, rank, tensor, rest);
+      }
+    }
+  }
+}
+
+void RankExchange::from_owners_to_first(const TensorOf& tensor) {
+  const int own = ranks_.rank();
+  std::vector<float> arrived;
+  for (const Part& part : parts_) {
+    const std::int64_t sent = part.num_values[size(own)];
+    pack(part, own, tensor, packed_);
+    arrived.resize(ranks_.is_first() ? size(part.total()) : 0);
+    ranks_.exchange(std::span<const float>(packed_).first(size(sent)),
+                    comm::counts_of_one(ranks_, 0, sent), arrived,
+                    ranks_.is_first() ? part.num_values : Counts(nodes_.size()));
+    std::span<const float> rest = arrived;
+    for (int rank = 0; !rest.empty(); ++rank) rest = unpack(part, rank, tensor, rest);
+  }
+}
+
+void RankExchange::from_first_to_owners(const TensorOf& tensor) {
+  const int own = ranks_.rank();
+  std::vector<float> arrived;
+  for (const Part& part : parts_) {
+    std::span<float> rest = packed_;
+    for (int rank = 0; ranks_.is_first() && rank < ranks_.size(); ++rank)
+      rest = pack(part, rank, tensor, rest);
+    const std::int64_t count = part.num_values[size(own)];
+    arrived.resize(size(count));
+    ranks_.exchange(std::span<const float>(packed_).first(packed_.size() - rest.size()),
+                    ranks_.is_first() ? part.num_values : Counts(nodes_.size()), arrived,
+                    comm::counts_of_one(ranks_, 0, count));
+    unpack(part, own, tensor, arrived);
+  }
+}
+
+void RankExchange::from_first_to_all(const TensorOf& tensor) {
+  for (const Part& part : parts_)
+    for (std::size_t i = part.first; i < part.end; ++i) {
+      comm::take_from_first(ranks_, tensor(i).values<float>());
+      tensor(i).mark_modified();
+    }
+}
+
+void RankExchange::from_owners_to_all(std::span<double> numbers) {
+  Counts counts(nodes_.size());
+  for (const int owner : owners_) ++counts[size(owner)];
+  std::vector<double> by_owner(numbers.size());
+  std::vector<std::size_t> order;  // of parameters in by_owner
+  for (int rank = 0; rank < ranks_.size(); ++rank)
+    for (std::size_t i = 0; i < owners_.size(); ++i)
+      if (owners_[i] == rank) order.push_back(i);
+  for (std::size_t k = 0; k < order.size(); ++k) by_owner[k] = numbers[order[k]];
+  comm::all_gather_values(ranks_, std::span(by_owner), counts);
+  for (std::size_t k = 0; k < order.size(); ++k) numbers[order[k]] = by_owner[k];
+}
+
+}  // namespace ddim::engine::train
