@@ -1,0 +1,99 @@
+#!/bin/bash
+# Several processes that mpirun starts train together: the files that they write are those of one process, also when the
+# number changes at a resume; what is wrong is said once, and ends all.
+#   ranks_test.sh BUILD      exit code 77, with the reason, where there is no MPI
+set -eu
+build=$1
+program=$build/ddim
+if command -v ldd >/dev/null && ldd "$program" | grep -i mpi; then echo "the program needs MPI"; exit 1; fi
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+fail() { echo "FAILED: $*"; test ! -s "$folder/err" || tail -20 "$folder/err"; exit 1; }
+expect() { grep -q -e "$1" "$folder/err" || fail "expected: $1"; }
+
+# Without the library, several processes of a launcher are refused, and told apart from one by itself.
+cd "$folder"
+export OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=0
+! DDIM_MPI_LIBRARY=$folder/none.so "$program" train a.toml --data a --out b 2>err || fail "two processes without MPI"
+expect "mpirun started 2 processes that are to work together, but libddim_mpi.so"
+! "$program" plan --steps 2 2>err >out || fail "a command of one process started twice"
+expect "ddim plan is the work of one process, but a launcher started 2"
+DDIM_MPI_LIBRARY=none "$program" plan --steps 2 >out 2>err || fail "DDIM_MPI_LIBRARY=none"
+OMPI_COMM_WORLD_SIZE=1 "$program" plan --steps 2 >out 2>err || fail "mpirun -n 1"
+! OMPI_COMM_WORLD_RANK=first "$program" plan --steps 2 2>err || fail "a rank that is no number"
+expect "OMPI_COMM_WORLD_RANK=first"
+unset OMPI_COMM_WORLD_SIZE OMPI_COMM_WORLD_RANK
+# In the batch script itself, which Slurm gives these variables, a process is by itself.
+SLURM_PROCID=0 SLURM_NTASKS=4 "$program" plan --steps 2 >out 2>err || fail "a batch script of Slurm"
+! SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=4 "$program" plan --steps 2 2>err || fail "four tasks of srun"
+
+command -v mpirun >/dev/null || { echo "no mpirun here (apt-get install openmpi-bin): the rest is not tested"; exit 77; }
+test -e "$build/libddim_mpi.so" || { echo "built without MPI: the rest is not tested"; exit 77; }
+export DDIM_THREADS=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+mkdir data
+{ printf '\0\0\10\3\0\0\0\12\0\0\0\10\0\0\0\10' && seq 1 1000 | head -c 640; } >data/train-images-idx3-ubyte
+cat >tiny.toml <<'END'
+[model]
+channels = 1
+block_out_channels = [8, 16]
+layers_per_block = 1
+attention_levels = [1]
+norm_num_groups = 4
+dropout = 0.1
+[data]
+resolution = 8
+flip = true
+validation = 0.2
+[training]
+batch = 6
+shards = 3
+accumulate = 2
+steps = 30
+clip_norm = 0.5
+learning_rate = 1e-3
+ema_decay = 0.9
+seed = 11
+[output]
+name = "tiny"
+checkpoint_every_steps = 10
+log_every_steps = 10
+sample_every_steps = 15
+sample_count = 2
+sample_steps = 2
+tensorboard = false
+END
+ranks() { # NUMBER ARGUMENTS ...
+  local number=$1
+  shift
+  mpirun -n "$number" "$program" "$@" >out 2>err
+}
+whole() { # what a run leaves, without times
+  (cd "$1" && sha256sum checkpoints/step-00000030/* checkpoints/step-00000030/*/* samples/* loss.svg 2>/dev/null |
+    grep -v loss.svg && cut -d, -f1-5,9- metrics.csv)
+}
+"$program" train tiny.toml --data data --out one --quiet >out
+for number in 2 3; do
+  ranks $number train tiny.toml --data data --out run-$number || fail "$number ranks"
+  [ "$(grep -c '^saved' err)" = 3 ] || fail "not only the first of $number ranks prints"
+  [ "$(whole one)" = "$(whole run-$number)" ] || fail "$number ranks compute something else than one"
+done
+ranks 3 train tiny.toml --data data --out resumed --quiet --max-steps 7 || fail "3 ranks, 7 steps"
+ranks 2 train --resume resumed --quiet --max-steps 18 --log-all-ranks || fail "2 ranks go on"
+"$program" train --resume resumed --quiet >out || fail "one process goes on"
+[ "$(sha256sum <one/checkpoints/step-00000030/state.safetensors)" = \
+  "$(sha256sum <resumed/checkpoints/step-00000030/state.safetensors)" ] || fail "another number of ranks after a resume"
+
+! ranks 7 train tiny.toml --data data --out many || fail "more ranks than shards"
+expect "7 ranks, but the gradient of a step has 6 parts"
+[ "$(grep -c '7 ranks, but' err)" = 1 ] || fail "said more than once"
+test ! -e many || fail "a folder without a run"
+
+# A signal that reaches one rank saves once and ends all, with code 0.
+sed -i 's/^steps = 30/steps = 100000/' tiny.toml
+mpirun -n 2 "$program" train tiny.toml --data data --out stopped >out 2>err &
+launcher=$!
+until test -e stopped/checkpoints/step-00000010; do kill -0 $launcher || fail "ended by itself"; sleep 0.05; done
+kill -USR1 "$(pgrep -f -n -- "^$program train .*--out stopped")"
+wait $launcher || fail "a signal to one rank: code $?"
+grep -q "^interrupted after step" out || fail "not interrupted"
+test -z "$(pgrep -f -- "^$program train .*--out stopped")" || fail "a process stays"
