@@ -10,8 +10,6 @@
 namespace ddim::engine::train {
 namespace {
 
-constexpr std::int64_t kValuesInPart = std::int64_t{1} << 22;
-
 std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
 }  // namespace
@@ -41,7 +39,8 @@ std::int64_t RankExchange::Part::total() const {
 }
 
 RankExchange::RankExchange(comm::Communicator& ranks, const Device& device,
-                           const std::vector<const Parameter*>& parameters, std::int64_t num_shards)
+                           const std::vector<const Parameter*>& parameters, std::int64_t num_shards,
+                           std::int64_t values_in_part)
     : ranks_(ranks),
       parameters_(parameters),
       num_shards_(num_shards),
@@ -49,7 +48,7 @@ RankExchange::RankExchange(comm::Communicator& ranks, const Device& device,
   for (int rank = 0; rank < ranks.size(); ++rank)
     nodes_.push_back(nodes_of(shards_of_rank(num_shards, rank, ranks.size()), num_shards));
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    if (parts_.empty() || parts_.back().total() >= kValuesInPart)
+    if (parts_.empty() || parts_.back().total() >= values_in_part)
       parts_.push_back({.first = i, .end = i, .num_values = Counts(size(ranks.size()))});
     Part& part = parts_.back();
     part.end = i + 1;

@@ -28,9 +28,12 @@ class RankExchange {
   /// Tensor of parameter `index`: its value, its moment, its average.
   using TensorOf = std::function<Tensor&(std::size_t index)>;
 
+  static constexpr std::int64_t kValuesInPart = std::int64_t{1} << 22;
+
   /// `ranks` must outlive this.
   RankExchange(comm::Communicator& ranks, const Device& device,
-               const std::vector<const Parameter*>& parameters, std::int64_t num_shards);
+               const std::vector<const Parameter*>& parameters, std::int64_t num_shards,
+               std::int64_t values_in_part = kValuesInPart);
 
   bool is_own(std::size_t parameter) const { return owners_[parameter] == ranks_.rank(); }
 

@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <barrier>
 #include <numeric>
+#include <thread>
 
 #include "backend/make_device.h"
+#include "train/rank_exchange.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -15,12 +19,14 @@ float shard_value(std::int64_t shard) {
 }
 
 /// The tree by its definition: the sum over shards first..last, cut at a power of two.
-float tree_sum(std::int64_t first, std::int64_t count, std::int64_t num_shards) {
-  if (count == 1) return shard_value(first);
+template <class ValueOf>
+float tree_sum(std::int64_t first, std::int64_t count, std::int64_t num_shards,
+               const ValueOf& value_of) {
+  if (count == 1) return value_of(first);
   const std::int64_t half = count / 2;
-  const float left = tree_sum(first, half, num_shards);
+  const float left = tree_sum(first, half, num_shards, value_of);
   if (first + half >= num_shards) return left;
-  return left + tree_sum(first + half, half, num_shards);
+  return left + tree_sum(first + half, half, num_shards, value_of);
 }
 
 /// What the tree gives when shards are handed in in this order.
@@ -47,7 +53,7 @@ TEST(GradientTree, SumDoesNotDependOnTheOrderOfArrival) {
   for (const std::int64_t num_shards : {1, 2, 3, 4, 5, 7, 8}) {
     std::vector<std::int64_t> order(static_cast<std::size_t>(num_shards));
     std::iota(order.begin(), order.end(), 0);
-    const float expected = tree_sum(0, 8, num_shards);
+    const float expected = tree_sum(0, 8, num_shards, shard_value);
     float in_a_row = 0.0F;
     for (const std::int64_t shard : order) in_a_row += shard_value(shard);
     order_could_matter = order_could_matter || in_a_row != expected;
@@ -59,6 +65,166 @@ TEST(GradientTree, SumDoesNotDependOnTheOrderOfArrival) {
     EXPECT_EQ(sum_in_order(order), expected) << num_shards;
   }
   EXPECT_TRUE(order_could_matter);
+}
+
+TEST(GradientTree, NodesOfSomeShardsHaveThemAllAndAreFew) {
+  using Nodes = std::vector<TreeNode>;
+  EXPECT_EQ(nodes_of({.first = 0, .count = 8}, 8), (Nodes{{3, 0}}));
+  EXPECT_EQ(nodes_of({.first = 2, .count = 3}, 8), (Nodes{{1, 1}, {0, 4}}));
+  EXPECT_EQ(nodes_of({.first = 1, .count = 6}, 8), (Nodes{{0, 1}, {1, 1}, {1, 2}, {0, 6}}));
+  EXPECT_EQ(nodes_of({.first = 4, .count = 1}, 5), (Nodes{{2, 1}}));  // alone on its way up
+  EXPECT_EQ(nodes_of({.first = 0, .count = 1}, 1), (Nodes{{0, 0}}));
+}
+
+/// Ranks that are threads of this process.
+struct Threads {
+  explicit Threads(int num_ranks)
+      : size(num_ranks), everybody(num_ranks), buffers(static_cast<std::size_t>(num_ranks)) {}
+
+  struct Buffer {
+    const void* data = nullptr;
+    std::vector<std::int64_t> places = {};
+  };
+  int size;
+  std::barrier<> everybody;
+  std::vector<Buffer> buffers;
+};
+
+class ThreadRank final : public comm::Communicator {
+ public:
+  ThreadRank(Threads& threads, int rank) : threads_(threads), rank_(rank) {}
+  int rank() const override { return rank_; }
+  int size() const override { return threads_.size; }
+  int num_threads() const override { return 1; }
+  void exchange(std::span<const float> sent, Counts sent_counts, std::span<float> received,
+                Counts received_counts) override {
+    std::vector<std::int64_t> places(sent_counts.size());
+    std::exclusive_scan(sent_counts.begin(), sent_counts.end(), places.begin(), std::int64_t{0});
+    EXPECT_EQ(std::reduce(sent_counts.begin(), sent_counts.end()), std::ssize(sent));
+    publish(sent.data(), places);
+    for (std::size_t from = 0; from < received_counts.size(); ++from) {
+      const Threads::Buffer& buffer = threads_.buffers[from];
+      std::copy_n(
+          static_cast<const float*>(buffer.data) + buffer.places[static_cast<std::size_t>(rank_)],
+          received_counts[from], received.begin());
+      received = received.subspan(static_cast<std::size_t>(received_counts[from]));
+    }
+    EXPECT_TRUE(received.empty());
+    barrier();
+  }
+  void all_gather(std::span<float> values, Counts counts) override {
+    all_gather_bytes(std::as_writable_bytes(values), counts, sizeof(float));
+  }
+  void all_gather_bytes(std::span<std::byte> bytes, Counts counts) override {
+    all_gather_bytes(bytes, counts, 1);
+  }
+  void add_up(std::span<float>) override {}
+  void barrier() override { threads_.everybody.arrive_and_wait(); }
+  void leave() override {}
+  [[noreturn]] void abort(int) noexcept override { std::abort(); }
+
+ private:
+  void publish(const void* data, std::vector<std::int64_t> places) {
+    threads_.buffers[static_cast<std::size_t>(rank_)] = {data, std::move(places)};
+    barrier();
+  }
+  void all_gather_bytes(std::span<std::byte> bytes, Counts counts, std::size_t size) {
+    const std::vector<std::byte> own(bytes.begin(), bytes.end());
+    publish(own.data(), {});
+    std::size_t place = 0;
+    for (std::size_t from = 0; from < counts.size(); ++from) {
+      const std::size_t num_bytes = static_cast<std::size_t>(counts[from]) * size;
+      std::copy_n(static_cast<const std::byte*>(threads_.buffers[from].data) + place, num_bytes,
+                  bytes.begin() + static_cast<std::ptrdiff_t>(place));
+      place += num_bytes;
+    }
+    EXPECT_EQ(place, bytes.size());
+    barrier();
+  }
+
+  Threads& threads_;
+  int rank_;
+};
+
+constexpr std::array<std::int64_t, 5> kSizes{3, 40, 1, 17, 8};
+
+float gradient_of(std::int64_t shard, std::size_t parameter, std::size_t element) {
+  return shard_value(shard) * (1.0F + 0.37F * static_cast<float>(parameter * 50 + element));
+}
+
+/// One step of a rank: the sums that it owns, handed to all in `totals`.
+void add_as_rank(comm::Communicator& ranks, std::int64_t num_shards, std::int64_t values_in_part,
+                 std::vector<std::vector<float>>& totals) {
+  const Device device = make_device(DeviceKind::reference);
+  std::vector<Parameter> parameters(kSizes.size());
+  std::vector<const Parameter*> pointers;
+  for (std::size_t i = 0; i < kSizes.size(); ++i) {
+    parameters[i].value = Tensor::persistent(device, {kSizes[i]});
+    parameters[i].index = i;
+    pointers.push_back(&parameters[i]);
+  }
+  const ShardRange own = shards_of_rank(num_shards, ranks.rank(), ranks.size());
+  GradientTree tree(device, pointers, num_shards, own, 1);
+  RankExchange exchange(ranks, device, pointers, num_shards, values_in_part);
+  for (int step = 0; step < 2; ++step) {
+    tree.reset();
+    for (std::int64_t shard = own.end() - 1; shard >= own.first; --shard) {
+      Gradients& gradients = tree.acquire();
+      for (std::size_t i = 0; i < kSizes.size(); ++i) {
+        const std::span<float> values = gradients.slot(i).tensor.values<float>();
+        for (std::size_t k = 0; k < values.size(); ++k) values[k] = gradient_of(shard, i, k);
+      }
+      gradients.finish();
+      tree.add(shard, gradients, device.kernels());
+    }
+    const Gradients& sum = exchange.add(tree, std::span(&device, 1));
+    for (std::size_t i = 0; i < kSizes.size(); ++i)
+      if (exchange.is_own(i))
+        std::ranges::copy(sum[i].values<float>(), parameters[i].value.values<float>().begin());
+  }
+  const auto value = [&](std::size_t i) -> Tensor& { return parameters[i].value; };
+  exchange.from_owners_to_all(value);
+  for (std::size_t i = 0; i < kSizes.size(); ++i) totals.push_back(to_host(parameters[i].value));
+
+  // There and back: only owners and the first have them in between.
+  exchange.from_owners_to_first(value);
+  for (std::size_t i = 0; i < kSizes.size(); ++i)
+    if (!ranks.is_first()) device.kernels().fill(-1.0, parameters[i].value);
+  exchange.from_first_to_owners(value);
+  for (std::size_t i = 0; i < kSizes.size(); ++i)
+    EXPECT_TRUE(!exchange.is_own(i) || to_host(parameters[i].value) == totals[i]) << i;
+  exchange.from_first_to_all(value);
+  std::vector<double> numbers(kSizes.size());
+  for (std::size_t i = 0; i < kSizes.size(); ++i) {
+    EXPECT_EQ(to_host(parameters[i].value), totals[i]);
+    if (exchange.is_own(i)) numbers[i] = static_cast<double>(i) + 0.5;
+  }
+  exchange.from_owners_to_all(numbers);
+  for (std::size_t i = 0; i < kSizes.size(); ++i)
+    EXPECT_EQ(numbers[i], static_cast<double>(i) + 0.5);
+}
+
+TEST(RankExchange, AddsAsOneProcessDoesForEveryNumberOfRanks) {
+  for (const std::int64_t num_shards : {1, 3, 5, 8})
+    for (int num_ranks = 1; num_ranks <= num_shards; ++num_ranks)
+      for (const std::int64_t values_in_part : {std::int64_t{5}, RankExchange::kValuesInPart}) {
+        Threads threads(num_ranks);
+        std::vector<std::vector<std::vector<float>>> totals(static_cast<std::size_t>(num_ranks));
+        std::vector<std::jthread> running;
+        for (int rank = 0; rank < num_ranks; ++rank)
+          running.emplace_back([&, rank] {
+            ThreadRank ranks(threads, rank);
+            add_as_rank(ranks, num_shards, values_in_part, totals[static_cast<std::size_t>(rank)]);
+          });
+        running.clear();
+        for (const auto& of_rank : totals)
+          for (std::size_t i = 0; i < kSizes.size(); ++i)
+            for (std::size_t k = 0; k < of_rank[i].size(); ++k)
+              ASSERT_EQ(of_rank[i][k],
+                        tree_sum(0, 8, num_shards,
+                                 [&](std::int64_t shard) { return gradient_of(shard, i, k); }))
+                  << num_shards << " shards, " << num_ranks << " ranks";
+      }
 }
 
 }  // namespace
