@@ -79,6 +79,7 @@ constexpr HelpRow kRows[] = {
     {"Output", "--unet-ema", kRare},
     {"Output", "--old-attention-names", kRare},
     {"Output", "--resume"},
+    {"Output", "--join"},
     {"Output", "--resume-from"},
     {"Output", "--override"},
     {"Output", "--name"},

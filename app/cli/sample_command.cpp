@@ -14,6 +14,7 @@
 #include "like_flag.h"
 #include "picture_output.h"
 #include "plan_flags.h"
+#include "rank_flags.h"
 #include "run_flags.h"
 #include "terminal.h"
 
@@ -39,13 +40,16 @@ struct Flags {
   OverwriteFlag overwrite;
   bool no_metadata = false;
   bool resume = false;
+  bool join = false;
+  RankFlags ranks;
 
   /// Whether --out names a folder with a file for each picture.
   bool is_folder() const { return out.path().extension().empty() || fs::is_directory(out.path()); }
 };
 
 void check_outputs(const Flags& flags) {
-  const Overwrite overwrite = flags.overwrite.value();
+  // Who joins late finds what is there.
+  const Overwrite overwrite = flags.join ? Overwrite::allow : flags.overwrite.value();
   Files files(overwrite);
   files.reads(flags.noise);
   if (flags.is_folder() && flags.out.path() != "-") {
@@ -78,8 +82,10 @@ void print_result(const DrawnFiles& drawn, const Flags& flags) {
   }
   const double ms = 1000.0 * drawn.seconds /
                     static_cast<double>(drawn.num_drawn * std::max<std::int64_t>(1, drawn.nfe));
-  const std::string found =
-      drawn.num_found == 0 ? "" : fmt::format(" ({} of them there already)", drawn.num_found);
+  const std::string found = drawn.num_found == 0 ? ""
+                            : flags.join
+                                ? fmt::format(" ({} of them by others who joined)", drawn.num_found)
+                                : fmt::format(" ({} of them there already)", drawn.num_found);
   print_out("{}: {}{}, {} each, {:.1f} s ({:.2f} ms per image and call), {} MB\n", out, pictures,
             found, count_of(drawn.nfe, "network calls"), drawn.seconds, ms,
             drawn.peak_memory_bytes / 1'000'000);
@@ -93,7 +99,9 @@ DrawnFiles draw(const Model& model, const Plan& plan, std::span<const SampleOpti
   } catch (const Error& error) {
     if (error.code() != ErrorCode::interrupted) throw;
     throw Error(error.code(),
-                fmt::format("{}; add --resume to the same command to draw the rest", error.what()));
+                files.join ? fmt::format("{}; join again to draw the rest", error.what())
+                           : fmt::format("{}; add --resume to the same command to draw the rest",
+                                         error.what()));
   }
 }
 
@@ -144,8 +152,8 @@ GridOptions grid_of(const Flags& flags, std::int64_t count) {
   return grid;
 }
 
-void run(Flags& flags) {
-  const Interrupts interrupts;
+void draw_as_rank(Flags& flags, const Ranks& ranks, const Interrupts& interrupts) {
+  const bool is_quiet = flags.run.quiet() || !ranks.is_first();
   const PlanOptions plan_options = flags.plan.options();
   flags.convention.refuse_contradictions(flags.plan);
   flags.init.check();
@@ -167,6 +175,8 @@ void run(Flags& flags) {
   const PictureShape shape = described.info().shape;
   options.class_choice = flags.run.class_choice(described);
   options.run = flags.run.options(interrupts.token());
+  if (!ranks.is_first() && !flags.ranks.log_all_ranks())
+    options.run.show_progress = ShowProgress::no;
   const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, described);
   options.plan = preset;
   options.plan.strength = flags.init.strength();
@@ -183,8 +193,8 @@ void run(Flags& flags) {
   for (const SampleOptions& each : runs) check_sample(described, plan, each);
 
   const Model model = flags.run.load_model(interrupts.token());
-  if (!flags.run.quiet()) print_err("ddim: sampling {}\n", convention);
-  if (!plan.note.empty() && !flags.run.quiet()) print_err("ddim: {}\n", plan.note);
+  if (!is_quiet) print_err("ddim: sampling {}\n", convention);
+  if (!plan.note.empty() && !is_quiet) print_err("ddim: {}\n", plan.note);
   Recipe recipe = recipe_of_runs(model, runs);
   if (flags.like.given()) flags.like.check(recipe);
   const DrawnFiles drawn = draw(model, plan, runs,
@@ -193,9 +203,20 @@ void run(Flags& flags) {
                                  .grid = grid,
                                  .recipe = flags.no_metadata ? Recipe{} : recipe,
                                  .overwrite = flags.overwrite.value(),
-                                 .resume = flags.resume});
+                                 .resume = flags.resume,
+                                 .join = flags.join,
+                                 .join_timeout_seconds = flags.ranks.timeout_seconds(),
+                                 .ranks = ranks});
+  if (!ranks.is_first()) return;
   print_result(drawn, flags);
   if (flags.like.given() && !flags.run.quiet()) flags.like.print_likeness(flags.out.path());
+}
+
+void run(Flags& flags) {
+  const Interrupts interrupts;
+  // Who joins is by itself, also where srun started several: one that ends takes no other with it.
+  if (flags.join) return draw_as_rank(flags, Ranks(), interrupts);
+  flags.ranks.run([&](const Ranks& ranks) { draw_as_rank(flags, ranks, interrupts); });
 }
 
 }  // namespace
@@ -236,8 +257,15 @@ void add_sample_command(Command root) {
   flags->plan.add_to(command);
   const Option model = flags->run.add_to(command, RunFlags::Classes::chosen_with_guidances);
   flags->overwrite.add_to(command);
-  command.add_flag("--resume", flags->resume,
-                   "Go on with a run that was stopped: draw only the pictures that are missing");
+  const Option resume = command.add_flag(
+      "--resume", flags->resume,
+      "Go on with a run that was stopped: draw only the pictures that are missing");
+  command
+      .add_flag("--join", flags->join,
+                "Share the work with all processes that run the same command, on any machine that "
+                "sees --out; they may come and go")
+      .excludes(resume);
+  flags->ranks.add_to(command);
   command.add_flag("--no-metadata", flags->no_metadata, "Leave the recipe out of the PNG files");
   command.callback([flags, command, model] {
     if (flags->like.given()) flags->like.set_flags(command);

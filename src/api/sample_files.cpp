@@ -17,6 +17,8 @@
 #include "base/peak_memory.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "comm/block_claims.h"
+#include "comm/communicator.h"
 #include "io/image.h"
 #include "io/image_grid.h"
 #include "io/npz.h"
@@ -48,6 +50,11 @@ Kind kind_of(const fs::path& out) {
   require(extension.empty(), "out must end in .png, .npz or .safetensors, or be a folder; got ",
           out.string());
   return Kind::folder;
+}
+
+fs::path blocks_folder(const fs::path& out) {
+  // A folder may be named with a slash at its end.
+  return (out.has_filename() ? out : out.parent_path()).string() + ".blocks";
 }
 
 fs::path log_path(const fs::path& out) { return out.string() + ".partial"; }
@@ -395,6 +402,16 @@ class PictureProgress {
   bool begun_ = false;
 };
 
+/// A range of pictures in parts of at most `most`, each of one run.
+std::vector<PictureRange> blocks_of(const PictureRange& range, std::int64_t most,
+                                    const PictureJob& job) {
+  std::vector<PictureRange> blocks;
+  const std::int64_t end = range.first + range.count;
+  for (std::int64_t first = range.first; first < end; first += blocks.back().count)
+    blocks.push_back({first, std::min({most, end - first, job.count_of_run() - job.place(first)})});
+  return blocks;
+}
+
 /// The pictures that any destination lacks, in parts of one run each.
 std::vector<PictureRange> missing_in(const std::vector<std::unique_ptr<Destination>>& all,
                                      const PictureJob& job) {
@@ -405,18 +422,169 @@ std::vector<PictureRange> missing_in(const std::vector<std::unique_ptr<Destinati
   // In blocks, since a part of a run with pictures to start from holds these in memory.
   constexpr std::int64_t kBlock = 4096;
   std::vector<PictureRange> blocks;
-  for (const PictureRange& gap : io::gaps_between(complete, job.count())) {
-    const std::int64_t end = gap.first + gap.count;
-    for (std::int64_t first = gap.first; first < end; first += blocks.back().count)
-      blocks.push_back(
-          {first, std::min({kBlock, end - first, job.count_of_run() - job.place(first)})});
-  }
+  for (const PictureRange& gap : io::gaps_between(complete, job.count()))
+    for (const PictureRange& block : blocks_of(gap, kBlock, job)) blocks.push_back(block);
   return blocks;
+}
+
+std::vector<std::unique_ptr<Destination>> destinations_of(const PictureJob& job, Kind kind) {
+  std::vector<std::unique_ptr<Destination>> destinations;
+  if (kind == Kind::folder) {
+    destinations.push_back(std::make_unique<FolderDestination>(job));
+  } else {
+    destinations.push_back(std::make_unique<FileDestination>(job, job.files.out, kind));
+  }
+  if (!job.files.tensors.empty())
+    destinations.push_back(
+        std::make_unique<FileDestination>(job, job.files.tensors, Kind::safetensors));
+  return destinations;
+}
+
+/// The options of some consecutive pictures of one run.
+SampleOptions part_of(const PictureJob& job, const PictureRange& range, const RunOptions& run) {
+  SampleOptions part = only_pictures(job.run_of(range.first), job.place(range.first), range.count);
+  part.run = run;
+  return part;
+}
+
+/// Work that processes share: its blocks of pictures.
+class JointRun {
+ public:
+  JointRun(const PictureJob& job, const Plan& plan, Kind kind)
+      : job_(job),
+        plan_(plan),
+        kind_(kind),
+        // Enough for many processes, and of no more pictures than one can lose. They depend on
+        // nothing else, as all must have the same.
+        blocks_(
+            blocks_of({0, job.count()}, std::clamp<std::int64_t>(job.count() / 64, 8, 256), job)),
+        claims_(blocks_folder(job.files.out), work()) {}
+
+  std::int64_t num_pictures_done() const {
+    return std::min(claims_.num_done() * blocks_.front().count, job_.count());
+  }
+  bool is_complete() const { return claims_.is_complete(); }
+
+  /// Draws blocks until all are there, and puts them together unless another process does.
+  DrawnFiles draw(const RunOptions& run) {
+    DrawnFiles drawn;
+    double evaluations = 0.0;
+    PictureProgress progress(run, job_.count(), plan_.nfe, num_pictures_done());
+    while (const std::optional<std::int64_t> block = claims_.next(run.stop)) {
+      if (*block == std::ssize(blocks_)) {
+        put_together();
+        continue;
+      }
+      const PictureRange& range = blocks_[static_cast<std::size_t>(*block)];
+      const Samples samples =
+          sample(job_.model, plan_,
+                 part_of(job_, range,
+                         progress.part(std::min(num_pictures_done(), job_.count() - range.count),
+                                       range.count)));
+      claims_.finish(*block, std::as_bytes(std::span(samples.x_0.values)));
+      drawn.num_drawn += range.count;
+      progress.finished(range.count);
+      evaluations += static_cast<double>(samples.nfe * range.count);
+    }
+    if (drawn.num_drawn > 0)
+      drawn.nfe =
+          static_cast<std::int64_t>(evaluations / static_cast<double>(drawn.num_drawn) + 0.5);
+    drawn.num_found = job_.count() - drawn.num_drawn;
+    return drawn;
+  }
+
+ private:
+  comm::BlockClaims::Work work() const {
+    comm::BlockClaims::Settings settings = settings_of(job_);
+    settings["tensors"] = job_.files.tensors.empty() ? "no" : "yes";
+    return {.settings = std::move(settings),
+            .num_blocks = std::ssize(blocks_),
+            .timeout_seconds = job_.files.join_timeout_seconds};
+  }
+
+  void put_together() {
+    // It may go on where another process was stopped.
+    SampleFiles files = job_.files;
+    files.resume = true;
+    files.overwrite = Overwrite::allow;
+    const PictureJob job{
+        .model = job_.model, .runs = job_.runs, .files = files, .recipe = job_.recipe};
+    const auto destinations = destinations_of(job, kind_);
+    for (std::size_t k = 0; k < blocks_.size(); ++k) {
+      const std::vector<std::byte> bytes = claims_.result(static_cast<std::int64_t>(k));
+      FloatImages pictures{.count = blocks_[k].count, .shape = job_.shape()};
+      const auto size = static_cast<std::size_t>(pictures.count) * pictures.shape.size();
+      if (bytes.size() != size * sizeof(float))
+        fail(ErrorCode::corrupt, blocks_folder(files.out).string(), ": block ", k, " has ",
+             bytes.size(), " bytes, expected ", size * sizeof(float),
+             "; remove its file, and join again");
+      pictures.values.resize(size);
+      std::ranges::copy(bytes, std::as_writable_bytes(std::span(pictures.values)).begin());
+      for (const auto& each : destinations) each->add(blocks_[k].first, pictures);
+    }
+    for (const auto& each : destinations) each->finish();
+    claims_.finish(std::ssize(blocks_), "complete\n");
+    claims_.remove_results();
+  }
+
+  const PictureJob& job_;
+  const Plan& plan_;
+  const Kind kind_;
+  const std::vector<PictureRange> blocks_;
+  comm::BlockClaims claims_;
+};
+
+/// Before the first of the processes begins: what is there may be in the way.
+void check_joint(const SampleFiles& files, Kind kind) {
+  const fs::path folder = blocks_folder(files.out);
+  require(!files.join || !files.resume,
+          "join goes on with a run that was stopped; leave --resume out");
+  if (files.join && fs::exists(folder)) return;
+  if (fs::exists(folder) && !files.resume) {
+    require(files.overwrite == Overwrite::allow, folder.string(),
+            " holds blocks of a run that was stopped; resume that run, or remove the folder to "
+            "begin again");
+    fs::remove_all(folder);
+  }
+  require(files.overwrite == Overwrite::allow || kind == Kind::folder || !fs::exists(files.out),
+          files.out.string(),
+          " exists already and is not overwritten: remove it or choose another name");
+}
+
+DrawnFiles draw_jointly(const PictureJob& job, const Plan& plan, Kind kind) {
+  const Ranks& ranks = job.files.ranks;
+  RunOptions run = job.runs.front().run;
+  if (ranks.is_first()) check_joint(job.files, kind);
+  if (ranks.communicator()) {
+    ranks.communicator()->barrier();
+    if (run.threads == 0) run.threads = ranks.communicator()->num_threads();
+  }
+  DrawnFiles drawn;
+  std::int64_t num_found = 0;
+  {
+    JointRun joint(job, plan, kind);
+    num_found = joint.is_complete() ? job.count() : joint.num_pictures_done();
+    try {
+      drawn = joint.draw(run);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::interrupted) throw;
+      fail(ErrorCode::interrupted, "stopped: finished blocks are kept in ",
+           blocks_folder(job.files.out).string());
+    }
+  }
+  if (!ranks.communicator()) return drawn;
+  ranks.communicator()->barrier();
+  if (ranks.is_first()) fs::remove_all(blocks_folder(job.files.out));
+  drawn.num_found = num_found;
+  drawn.num_drawn = job.count() - num_found;
+  return drawn;
 }
 
 }  // namespace
 
-fs::path unfinished_file(const SampleFiles& files) { return log_path(files.out); }
+fs::path unfinished_file(const SampleFiles& files) {
+  return files.join || files.ranks.size() > 1 ? blocks_folder(files.out) : log_path(files.out);
+}
 
 DrawnFiles sample_to_files(const Model& model, const Plan& plan, const SampleOptions& options,
                            const SampleFiles& files) {
@@ -435,19 +603,18 @@ DrawnFiles sample_runs_to_files(const Model& model, const Plan& plan,
   const RunOptions& run_options = job.runs.front().run;
   const Kind kind = kind_of(files.out);
   check(job, kind);
+  if (files.join || files.ranks.size() > 1) {
+    DrawnFiles drawn = draw_jointly(job, plan, kind);
+    drawn.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    drawn.peak_memory_bytes = peak_memory_bytes();
+    return drawn;
+  }
 
   std::vector<std::unique_ptr<Destination>> destinations;
   DrawnFiles drawn;
   double evaluations = 0.0;
   try {
-    if (kind == Kind::folder) {
-      destinations.push_back(std::make_unique<FolderDestination>(job));
-    } else {
-      destinations.push_back(std::make_unique<FileDestination>(job, files.out, kind));
-    }
-    if (!files.tensors.empty())
-      destinations.push_back(
-          std::make_unique<FileDestination>(job, files.tensors, Kind::safetensors));
+    destinations = destinations_of(job, kind);
     const std::vector<PictureRange> missing = missing_in(destinations, job);
     drawn.num_found = job.count();
     for (const PictureRange& range : missing) drawn.num_found -= range.count;
@@ -464,9 +631,8 @@ DrawnFiles sample_runs_to_files(const Model& model, const Plan& plan,
         for (const auto& each : destinations) each->sync();
         last_sync = Clock::now();
       };
-      SampleOptions part =
-          only_pictures(job.run_of(range.first), job.place(range.first), range.count);
-      part.run = progress.part(drawn.num_found + drawn.num_drawn, range.count);
+      const SampleOptions part =
+          part_of(job, range, progress.part(drawn.num_found + drawn.num_drawn, range.count));
       const Samples samples = sample(model, plan, part, keep);
       evaluations += static_cast<double>(samples.nfe * range.count);
     }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Several processes that mpirun starts train together: the files that they write are those of one process, also when the
-# number changes at a resume; what is wrong is said once, and ends all.
+# Several processes train and draw together, started by mpirun or joining on their own: the files that they write are
+# those of one process, also when the number changes at a resume; what is wrong is said once, and ends all.
 #   ranks_test.sh BUILD      exit code 77, with the reason, where there is no MPI
 set -eu
 build=$1
@@ -27,9 +27,7 @@ unset OMPI_COMM_WORLD_SIZE OMPI_COMM_WORLD_RANK
 SLURM_PROCID=0 SLURM_NTASKS=4 "$program" plan --steps 2 >out 2>err || fail "a batch script of Slurm"
 ! SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=4 "$program" plan --steps 2 2>err || fail "four tasks of srun"
 
-command -v mpirun >/dev/null || { echo "no mpirun here (apt-get install openmpi-bin): the rest is not tested"; exit 77; }
-test -e "$build/libddim_mpi.so" || { echo "built without MPI: the rest is not tested"; exit 77; }
-export DDIM_THREADS=1 OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export DDIM_THREADS=1
 mkdir data
 { printf '\0\0\10\3\0\0\0\12\0\0\0\10\0\0\0\10' && seq 1 1000 | head -c 640; } >data/train-images-idx3-ubyte
 cat >tiny.toml <<'END'
@@ -62,6 +60,44 @@ sample_count = 2
 sample_steps = 2
 tensorboard = false
 END
+"$program" train tiny.toml --data data --out one --quiet >out
+model=one/checkpoints/step-00000030
+
+# Processes that join and die draw what one draws.
+draw() { # FLAGS ...
+  "$program" sample --model $model --steps 100 --count 40 --seed 5 --quiet "$@"
+}
+start_and_claim() { # starts a process that joins, and waits until it has claimed a block
+  rm -rf joined.npz.blocks
+  draw --join --out joined.npz >out 2>err &
+  process=$!
+  until compgen -G 'joined.npz.blocks/*.claim' >claims; do kill -0 $process || fail "ended by itself"; done
+}
+draw --out one.npz --save-tensors one.safetensors >out
+draw --out one.png >out
+start_and_claim
+kill -KILL $process
+draw --join --out joined.npz >out 2>err || fail "the block of a process that was killed"
+cmp one.npz joined.npz || fail "other pictures after a process was killed"
+draw --join --out joined.npz >out 2>err || fail "joining when all is done"
+grep -q "all of which were there already" out || fail "drawn again"
+! draw --join --out joined.npz --clip rederive-eps 2>err || fail "joining with other options"
+expect "joined.npz.blocks: is of a run with other options: clip"
+rm joined.npz
+start_and_claim
+kill -STOP $process
+draw --join --out joined.npz --comm-timeout 1 >out 2>err || fail "the block of a process that was stopped"
+cmp one.npz joined.npz || fail "other pictures after a process was stopped"
+kill -CONT $process
+wait $process || fail "a process that went on later"
+cmp one.npz joined.npz || fail "changed by a process that went on later"
+for each in 1 2 3; do draw --join --out three.png >out-$each 2>err & done
+wait
+cmp one.png three.png || fail "other pictures by three who joined"
+
+command -v mpirun >/dev/null || { echo "no mpirun here (apt-get install openmpi-bin): the rest is not tested"; exit 77; }
+test -e "$build/libddim_mpi.so" || { echo "built without MPI: the rest is not tested"; exit 77; }
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 ranks() { # NUMBER ARGUMENTS ...
   local number=$1
   shift
@@ -71,7 +107,6 @@ whole() { # what a run leaves, without times
   (cd "$1" && sha256sum checkpoints/step-00000030/* checkpoints/step-00000030/*/* samples/* loss.svg 2>/dev/null |
     grep -v loss.svg && cut -d, -f1-5,9- metrics.csv)
 }
-"$program" train tiny.toml --data data --out one --quiet >out
 for number in 2 3; do
   ranks $number train tiny.toml --data data --out run-$number || fail "$number ranks"
   [ "$(grep -c '^saved' err)" = 3 ] || fail "not only the first of $number ranks prints"
@@ -82,6 +117,14 @@ ranks 2 train --resume resumed --quiet --max-steps 18 --log-all-ranks || fail "2
 "$program" train --resume resumed --quiet >out || fail "one process goes on"
 [ "$(sha256sum <one/checkpoints/step-00000030/state.safetensors)" = \
   "$(sha256sum <resumed/checkpoints/step-00000030/state.safetensors)" ] || fail "another number of ranks after a resume"
+for number in 2 3; do
+  ranks $number sample --model $model --steps 100 --count 40 --seed 5 --quiet --out r$number.npz \
+    --save-tensors r$number.safetensors || fail "$number ranks draw"
+  cmp one.npz r$number.npz && cmp one.safetensors r$number.safetensors || fail "$number ranks draw something else"
+  test ! -e r$number.npz.blocks || fail "blocks stay"
+done
+! ranks 2 sample --model $model --count 2 --out r2.npz || fail "replaced a file"
+[ "$(grep -c "r2.npz" err)" = 1 ] || fail "said more than once"
 
 ! ranks 7 train tiny.toml --data data --out many || fail "more ranks than shards"
 expect "7 ranks, but the gradient of a step has 6 parts"

@@ -1,0 +1,213 @@
+#include "comm/block_claims.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <iomanip>
+#include <random>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/file_input.h"
+
+namespace ddim::engine::comm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxText = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMaxResult = std::uint64_t{1} << 40;
+
+std::string name_of_host() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+std::string new_token() {
+  std::random_device random;
+  return concat(std::hex, random(), random());
+}
+
+/// The time of the file's last change, by the clock of the file's machine.
+std::optional<double> time_of(const fs::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return std::nullopt;
+  return static_cast<double>(found.st_mtim.tv_sec) +
+         1e-9 * static_cast<double>(found.st_mtim.tv_nsec);
+}
+
+std::string text_of(const BlockClaims::Settings& settings, std::int64_t num_blocks) {
+  std::string text = concat("blocks\t", num_blocks, "\n");
+  for (const auto& [key, value] : settings) text += concat(key, "\t", value, "\n");
+  return text;
+}
+
+/// The first line of `there` that is not in `here`, or the other way round.
+std::string first_other_line(const std::string& there, const std::string& here) {
+  std::istringstream a(there), b(here);
+  for (std::string left, right;;) {
+    const bool more_left = static_cast<bool>(std::getline(a, left));
+    const bool more_right = static_cast<bool>(std::getline(b, right));
+    if (!more_left && !more_right) return "";
+    if (!more_left) left = "nothing";
+    if (!more_right) right = "nothing";
+    if (left != right)
+      return concat(left.substr(0, 80), " there and ", right.substr(0, 80), " here");
+  }
+}
+
+}  // namespace
+
+BlockClaims::BlockClaims(fs::path folder, Work work)
+    : folder_(std::move(folder)),
+      work_(std::move(work)),
+      host_(name_of_host()),
+      token_(new_token()) {
+  make_folders(folder_);
+  const fs::path own = folder_ / ("process-" + token_);
+  write_file(own, concat(host_, " ", ::getpid(), "\n"), Overwrite::refuse, Durability::later);
+  const fs::path run = folder_ / "run";
+  const std::string text = text_of(work_.settings, work_.num_blocks);
+  // Written beside and linked: whoever reads it finds it complete.
+  const fs::path written = folder_ / ("run-" + token_);
+  write_file(written, text, Overwrite::refuse, Durability::later);
+  const bool is_first = ::link(written.c_str(), run.c_str()) == 0;
+  fs::remove(written);
+  if (!is_first) {
+    const std::string there = read_file_if_there(run, kMaxText).value_or("");
+    if (there != text) {
+      fs::remove(own);
+      std::string shown = first_other_line(there, text);
+      for (char& letter : shown)
+        if (letter == '\t') letter = ' ';
+      fail(ErrorCode::user, folder_.string(), ": is of a run with other options: ", shown,
+           "; give the same options, or remove that folder to begin again");
+    }
+  }
+  alive_ = std::thread([this] { keep_alive(); });
+}
+
+BlockClaims::~BlockClaims() {
+  {
+    const std::lock_guard lock(mutex_);
+    stops_ = true;
+  }
+  stop_.notify_all();
+  alive_.join();
+  std::error_code gone;
+  fs::remove(folder_ / ("process-" + token_), gone);  // so its claims are free at once
+}
+
+void BlockClaims::keep_alive() {
+  const fs::path own = folder_ / ("process-" + token_);
+  const std::chrono::duration<double> often(std::min(5.0, work_.timeout_seconds / 6));
+  std::unique_lock lock(mutex_);
+  while (!stop_.wait_for(lock, often, [this] { return stops_; }))
+    ::utimensat(AT_FDCWD, own.c_str(), nullptr, 0);
+}
+
+fs::path BlockClaims::file_of(std::int64_t block) const {
+  std::ostringstream name;
+  name << "block-" << std::setfill('0') << std::setw(6) << block;
+  return folder_ / name.str();
+}
+
+fs::path BlockClaims::claim_of(std::int64_t block) const {
+  fs::path claim = file_of(block);
+  claim += ".claim";
+  return claim;
+}
+
+bool BlockClaims::is_done(std::int64_t block) const { return fs::exists(file_of(block)); }
+
+bool BlockClaims::is_alive(const std::string& token) const {
+  const fs::path process = folder_ / ("process-" + token);
+  const fs::path own = folder_ / ("process-" + token_);
+  const std::optional<double> seen = time_of(process);
+  const std::optional<double> now = time_of(own);
+  // Its own time is no older than a fraction of the timeout.
+  if (!seen || (now && *now - *seen > work_.timeout_seconds)) return false;
+  std::istringstream words(read_file_if_there(process, kMaxText).value_or(""));
+  std::string host;
+  pid_t pid = 0;
+  words >> host >> pid;
+  return words.fail() || host != host_ || ::kill(pid, 0) == 0 || errno != ESRCH;
+}
+
+bool BlockClaims::claim(std::int64_t block) {
+  const fs::path claim = claim_of(block);
+  const fs::path written = folder_ / ("claim-" + token_);
+  write_file(written, token_, Overwrite::allow, Durability::later);
+  if (::link(written.c_str(), claim.c_str()) == 0) {
+    fs::remove(written);
+    return true;
+  }
+  const std::string owner = read_file_if_there(claim, kMaxText).value_or("");
+  std::error_code gone;
+  if (is_done(block) || owner.empty() || is_alive(owner)) {
+    fs::remove(written, gone);
+    return false;
+  }
+  fs::rename(written, claim);  // of one that is gone
+  return read_file_if_there(claim, kMaxText).value_or("") == token_;
+}
+
+std::optional<std::int64_t> BlockClaims::next(const std::stop_token& stop) {
+  for (;;) {
+    if (is_complete()) return std::nullopt;
+    bool all_done = true;
+    for (std::int64_t block = 0; block < work_.num_blocks; ++block) {
+      if (stop.stop_requested()) fail(ErrorCode::interrupted, "stopped");
+      if (is_done(block)) continue;
+      if (claim(block)) {
+        // It may have been finished since.
+        if (!is_done(block)) return block;
+        std::error_code gone;
+        fs::remove(claim_of(block), gone);
+      } else {
+        all_done = false;
+      }
+    }
+    if (all_done && !is_complete() && claim(work_.num_blocks)) {
+      if (is_complete()) return std::nullopt;
+      return work_.num_blocks;
+    }
+    if (stop.stop_requested()) fail(ErrorCode::interrupted, "stopped");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+void BlockClaims::finish(std::int64_t block, const FileContent& result) {
+  write_file_durably(file_of(block), result, Overwrite::allow);
+  std::error_code gone;
+  fs::remove(claim_of(block), gone);
+}
+
+std::vector<std::byte> BlockClaims::result(std::int64_t block) const {
+  const std::string bytes = read_file_if_there(file_of(block), kMaxResult).value_or("");
+  const auto view = std::as_bytes(std::span(bytes));
+  return {view.begin(), view.end()};
+}
+
+std::int64_t BlockClaims::num_done() const {
+  std::int64_t count = 0;
+  for (std::int64_t block = 0; block < work_.num_blocks; ++block) count += is_done(block) ? 1 : 0;
+  return count;
+}
+
+void BlockClaims::remove_results() {
+  ensure(is_complete(), "results of unfinished work are removed");
+  std::error_code gone;
+  for (std::int64_t block = 0; block < work_.num_blocks; ++block) {
+    fs::remove(file_of(block), gone);
+    fs::remove(claim_of(block), gone);
+  }
+}
+
+}  // namespace ddim::engine::comm

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/file_output.h"
+
+namespace ddim::engine::comm {
+
+/// Work that processes share through a folder that all of them see, on one machine or many; they
+/// may come and go at any time. It is cut into blocks, whose results are files in the folder. Who
+/// computes a block claims it, and the claim of a process that ends or does not run any more is
+/// taken over. In rare cases two processes compute the same block: the result is the same, too.
+///
+///   run                    what the work is
+///   process-TOKEN          of a process: host and number; touched every moment as long as it lives
+///   block-000012.claim     the token of the process that computes it
+///   block-000012           its result
+class BlockClaims {
+ public:
+  using Settings = std::map<std::string, std::string>;
+  struct Work {
+    Settings settings;  ///< the same for all who join
+    std::int64_t num_blocks =
+        0;  ///< and one more, the last, which is claimed when all others are done
+    double timeout_seconds = 60.0;  ///< of silence, after which a process counts as gone
+  };
+
+  /// Joins the work, or begins it. Error(user) when the folder is that of other work.
+  BlockClaims(std::filesystem::path folder, Work work);
+  BlockClaims(const BlockClaims&) = delete;
+  BlockClaims& operator=(const BlockClaims&) = delete;
+  ~BlockClaims();
+
+  /// Whether the last block is done, and so all the work.
+  bool is_complete() const { return is_done(work_.num_blocks); }
+  /// Claims a block that is not done, and waits while others have what is left; nothing when all
+  /// are done. The last block comes only when the others are done. Error(interrupted) when `stop`
+  /// is requested.
+  std::optional<std::int64_t> next(const std::stop_token& stop);
+  /// Hands in the result of a claimed block.
+  void finish(std::int64_t block, const FileContent& result);
+  /// Of a block that is done.
+  std::vector<std::byte> result(std::int64_t block) const;
+  std::int64_t num_done() const;
+  /// Removes the results, when the last block is done.
+  void remove_results();
+
+ private:
+  std::filesystem::path file_of(std::int64_t block) const;
+  std::filesystem::path claim_of(std::int64_t block) const;
+  bool is_done(std::int64_t block) const;
+  /// Whether this process has it now.
+  bool claim(std::int64_t block);
+  bool is_alive(const std::string& token) const;
+  void keep_alive();
+
+  std::filesystem::path folder_;
+  Work work_;
+  std::string host_;
+  std::string token_;
+  std::mutex mutex_;
+  std::condition_variable stop_;
+  bool stops_ = false;
+  std::thread alive_;
+};
+
+}  // namespace ddim::engine::comm
