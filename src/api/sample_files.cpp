@@ -4,27 +4,19 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <iomanip>
 #include <iostream>
 #include <memory>
-#include <ranges>
-#include <sstream>
 #include <utility>
 
 #include "api/model_implementation.h"
-#include "api/settings_difference.h"
+#include "api/picture_destination.h"
 #include "base/error.h"
 #include "base/peak_memory.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "comm/block_claims.h"
 #include "comm/communicator.h"
-#include "io/image.h"
 #include "io/image_grid.h"
-#include "io/npz.h"
-#include "io/picture_log.h"
-#include "io/picture_tensor.h"
-#include "io/png.h"
 #include "run/generate.h"
 #include "run/reporter.h"
 
@@ -39,319 +31,27 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kMaxPngChannels = 4;
 
-enum class Kind { grid, npz, safetensors, folder };
-
-Kind kind_of(const fs::path& out) {
-  if (fs::is_directory(out)) return Kind::folder;
-  const fs::path extension = out.extension();
-  if (extension == ".png") return Kind::grid;
-  if (extension == ".npz") return Kind::npz;
-  if (extension == ".safetensors") return Kind::safetensors;
-  require(extension.empty(), "out must end in .png, .npz or .safetensors, or be a folder; got ",
-          out.string());
-  return Kind::folder;
-}
-
+/// Of a run that several processes share.
 fs::path blocks_folder(const fs::path& out) {
   // A folder may be named with a slash at its end.
   return (out.has_filename() ? out : out.parent_path()).string() + ".blocks";
 }
 
-fs::path log_path(const fs::path& out) { return out.string() + ".partial"; }
-
-/// Everything about the run that a call has to know.
-struct PictureJob {
-  const Model& model;
-  std::vector<SampleOptions> runs;  ///< with the plan
-  const SampleFiles& files;
-  Recipe recipe;  ///< of all runs
-  PictureShape shape() const { return model.info().shape; }
-  std::int64_t count_of_run() const { return runs.front().count; }
-  std::int64_t count() const { return std::ssize(runs) * count_of_run(); }
-  /// The run of picture k of all, and its place in that run.
-  const SampleOptions& run_of(std::int64_t k) const {
-    return runs[static_cast<std::size_t>(k / count_of_run())];
-  }
-  std::int64_t place(std::int64_t k) const { return k % count_of_run(); }
-  /// Its number, as its run counts.
-  std::int64_t number(std::int64_t k) const { return run_of(k).first_image + place(k); }
-};
-
-/// What an unfinished run must have in common with one that goes on with it.
-io::PictureLog::Settings settings_of(const PictureJob& job) {
-  io::PictureLog::Settings settings = job.recipe;
-  const std::string& device = job.model.info().device;  // "cpu avx512, 2 threads"
-  settings["device"] = device.substr(0, device.find(','));
-  // Names of files, whose contents are known by their hashes.
-  for (const char* key : {"model", "init_image", "mask"}) settings.erase(key);
-  return settings;
-}
-
-/// Where finished pictures are kept.
-class Destination {
- public:
-  virtual ~Destination() = default;
-  virtual std::vector<PictureRange> missing() const = 0;
-  virtual void add(std::int64_t first, const FloatImages& pictures) = 0;
-  /// Makes what was added safe from a loss of power.
-  virtual void sync() = 0;
-  /// Makes the output of all pictures.
-  virtual void finish() = 0;
-  /// Where a person finds them.
-  virtual std::string place() const = 0;
-  /// Leaves nothing behind when no picture was finished.
-  virtual void give_up_if_empty() = 0;
-};
-
-/// One file for all pictures, which are kept in a log until the last one is there.
-class FileDestination : public Destination {
- public:
-  FileDestination(const PictureJob& job, fs::path out, Kind kind)
-      : job_(job),
-        out_(std::move(out)),
-        kind_(kind),
-        keeps_floats_(kind == Kind::safetensors),
-        log_(open_log()) {}
-
-  std::vector<PictureRange> missing() const override { return log_.missing(); }
-
-  void add(std::int64_t first, const FloatImages& pictures) override {
-    for (const PictureRange& range : log_.missing_in({first, pictures.count}))
-      add_range(range, first, pictures);
-  }
-  void sync() override { log_.sync(); }
-  std::string place() const override { return log_.path().string(); }
-  void give_up_if_empty() override {
-    if (log_.num_done() == 0) log_.remove();
-  }
-
-  void finish() override {
-    switch (kind_) {
-      case Kind::grid:
-        write_grid();
-        break;
-      case Kind::npz:
-        write_npz();
-        break;
-      default:
-        write_tensor();
-    }
-    log_.remove();
-  }
-
- private:
-  io::PictureLog open_log() {
-    const PictureShape shape = job_.shape();
-    const std::uint64_t size = shape.size() * (keeps_floats_ ? sizeof(float) : 1);
-    const io::PictureLog::Header header{
-        .count = job_.count(), .picture_bytes = size, .settings = settings_of(job_)};
-    const fs::path path = log_path(out_);
-    if (!fs::exists(path)) {
-      refuse_existing();
-      return io::PictureLog::create(path, header);
-    }
-    io::PictureLog log = io::PictureLog::open(path);
-    if (job_.files.resume) {
-      const std::string difference = first_difference(log.header().settings, header.settings);
-      require(difference.empty(), path.string(),
-              ": holds an unfinished run with other options: ", difference,
-              "; give the same options, or remove the file to begin again");
-      require(log.header().picture_bytes == size && log.header().count == header.count,
-              path.string(), ": holds pictures of another size or number");
-      // A stop between the output and the removal of the log.
-      was_complete_ = log.missing().empty();
-      if (!was_complete_) refuse_existing();
-      return log;
-    }
-    require(log.num_done() == 0 || job_.files.overwrite == Overwrite::allow, path.string(),
-            " holds ", with_thousands(log.num_done()), " of ",
-            count_of(log.header().count, "pictures"),
-            " of a run that was stopped; resume that run, or remove the file to begin again");
-    refuse_existing();
-    log.remove();
-    return io::PictureLog::create(path, header);
-  }
-
-  void refuse_existing() const {
-    require(job_.files.overwrite == Overwrite::allow || !fs::exists(out_), out_.string(),
-            " exists already and is not overwritten: remove it or choose another name");
-  }
-
-  void add_range(const PictureRange& range, std::int64_t first, const FloatImages& pictures) {
-    if (keeps_floats_) {
-      const auto size = static_cast<std::int64_t>(pictures.shape.size());
-      const auto values = std::span(pictures.values)
-                              .subspan(static_cast<std::size_t>((range.first - first) * size),
-                                       static_cast<std::size_t>(range.count * size));
-      return log_.add(range.first, std::as_bytes(values));
-    }
-    std::vector<std::uint8_t> pixels;
-    for (std::int64_t k = 0; k < range.count; ++k) {
-      const Image image = to_image(pictures, range.first - first + k);
-      pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
-    }
-    log_.add(range.first, std::as_bytes(std::span(pixels)));
-  }
-
-  Overwrite overwrite() const { return was_complete_ ? Overwrite::allow : job_.files.overwrite; }
-  PictureRange all() const { return {0, job_.count()}; }
-
-  void write_grid() {
-    const PictureShape shape = job_.shape();
-    std::vector<Image> images;
-    log_.read(all(), [&](std::span<const std::byte> piece) {
-      for (; !piece.empty(); piece = piece.subspan(shape.size())) {
-        const auto* pixels = reinterpret_cast<const std::uint8_t*>(piece.data());
-        images.push_back({.width = shape.width,
-                          .height = shape.height,
-                          .channels = shape.channels,
-                          .pixels = {pixels, pixels + shape.size()}});
-      }
-    });
-    const Recipe recipe =
-        io::with_grid(job_.files.recipe.value_or(job_.recipe), job_.count(), job_.files.grid);
-    io::write_png(out_, make_grid(images, job_.files.grid), recipe, overwrite());
-  }
-
-  void write_npz() {
-    const std::vector<std::int64_t>& classes = job_.runs.front().class_choice.classes;
-    std::vector<std::int64_t> labels;
-    for (std::int64_t k = 0; k < job_.count() && !classes.empty(); ++k)
-      labels.push_back(classes[static_cast<std::size_t>(job_.number(k)) % classes.size()]);
-    const auto produce = [this](const ByteSink& sink) { log_.read(all(), sink); };
-    write_file_durably(out_, io::picture_npz_content(job_.count(), job_.shape(), produce, labels),
-                       overwrite());
-  }
-
-  void write_tensor() {
-    const PictureShape shape = job_.shape();
-    const auto produce = [this, shape](const ByteSink& sink) {
-      log_.read(all(), [&](std::span<const std::byte> piece) {
-        const auto* values = reinterpret_cast<const float*>(piece.data());
-        const std::size_t size = piece.size() / sizeof(float);
-        const std::vector<float> planes =
-            io::to_planes({.count = static_cast<std::int64_t>(size / shape.size()),
-                           .shape = shape,
-                           .values = {values, values + size}});
-        sink(std::as_bytes(std::span(planes)));
-      });
-    };
-    std::vector<io::TensorSource> tensors(1);
-    tensors[0] = {.name = "x_0",
-                  .shape = {job_.count(), shape.channels, shape.height, shape.width},
-                  .produce = produce};
-    io::write_safetensors(out_, std::move(tensors), overwrite());
-  }
-
-  const PictureJob& job_;
-  const fs::path out_;
-  const Kind kind_;
-  const bool keeps_floats_;  ///< bytes else
-  bool was_complete_ = false;
-  io::PictureLog log_;
-};
-
-/// A folder with a PNG file for each picture.
-class FolderDestination : public Destination {
- public:
-  explicit FolderDestination(const PictureJob& job) : job_(job), folder_(job.files.out) {
-    if (make_folders(folder_)) created_.push_back(folder_);
-    for (std::int64_t k = 0; k < job.count(); k += job.count_of_run()) {
-      const fs::path folder = folder_of(k);
-      if (make_folders(folder)) created_.push_back(folder);
-      remove_leftovers(folder);
-    }
-    std::vector<PictureRange> there;
-    for (std::int64_t k = 0; k < job.count(); ++k)
-      if (fs::exists(file_of(k)) && is_finished(k)) there.push_back({k, 1});
-    missing_ = io::gaps_between(std::move(there), job.count());
-  }
-
-  std::vector<PictureRange> missing() const override { return missing_; }
-  void add(std::int64_t first, const FloatImages& pictures) override {
-    for (std::int64_t k = 0; k < pictures.count; ++k) {
-      // What is there and was not finished is replaced: it is damaged, or may be overwritten.
-      io::write_png(file_of(first + k), to_image(pictures, k), text_of(first + k), Overwrite::allow,
-                    Durability::later);
-    }
-  }
-  void sync() override { sync_file_system(folder_); }
-  void finish() override { sync(); }
-  std::string place() const override { return folder_.string(); }
-  void give_up_if_empty() override {
-    std::error_code ignored;  // a folder that is not empty stays
-    for (const fs::path& folder : created_ | std::views::reverse) fs::remove(folder, ignored);
-  }
-
- private:
-  /// Of picture k's run.
-  fs::path folder_of(std::int64_t k) const {
-    const SampleOptions &first = job_.runs.front(), &last = job_.runs.back(), &run = job_.run_of(k);
-    std::string name;
-    if (first.seed != last.seed) name += concat("-seed-", run.seed);
-    if (first.class_choice.guidance != last.class_choice.guidance)
-      name += "-guidance-" + number_text(run.class_choice.guidance);
-    return name.empty() ? folder_ : folder_ / name.substr(1);
-  }
-
-  fs::path file_of(std::int64_t k) const {
-    std::ostringstream name;
-    name << std::setfill('0') << std::setw(6) << job_.number(k) << ".png";
-    return folder_of(k) / name.str();
-  }
-
-  /// The recipe of picture k alone.
-  Recipe text_of(std::int64_t k) const {
-    const std::optional<Recipe>& given = job_.files.recipe;
-    if (given && given->empty()) return {};
-    Recipe recipe = make_recipe(job_.model, only_pictures(job_.run_of(k), job_.place(k)));
-    if (given) recipe["model"] = given->at("model");
-    return recipe;
-  }
-
-  /// Whether picture k need not be drawn.
-  bool is_finished(std::int64_t k) const {
-    const fs::path file = file_of(k);
-    if (!job_.files.resume) {
-      require(job_.files.overwrite == Overwrite::allow, file.string(),
-              " exists already and is not overwritten: choose another folder, or resume the run "
-              "that made it");
-      return false;
-    }
-    io::PngFile found;
-    try {
-      found = io::read_png(file, io::channels_of(job_.shape().channels));
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::corrupt) return false;  // a loss of power: drawn again
-      throw;
-    }
-    const std::string difference = first_difference(found.text, text_of(k));
-    require(difference.empty(), file.string(), ": was drawn with other options: ", difference,
-            "; choose another folder, or give the same options");
-    const PictureShape shape = job_.shape();
-    return found.image.width == shape.width && found.image.height == shape.height;
-  }
-
-  const PictureJob& job_;
-  const fs::path folder_;
-  std::vector<fs::path> created_;
-  std::vector<PictureRange> missing_;
-};
-
 /// Refuses what the kind of file cannot hold, before anything is drawn.
-void check(const PictureJob& job, Kind kind) {
+void check(const PictureJob& job, OutputKind kind) {
   const PictureShape shape = job.shape();
-  require(shape.channels <= kMaxPngChannels || kind == Kind::npz || kind == Kind::safetensors,
+  require(shape.channels <= kMaxPngChannels || kind == OutputKind::npz ||
+              kind == OutputKind::safetensors,
           "out ", job.files.out.string(), ": a PNG holds 1 to ", kMaxPngChannels,
           " channels, but this model's pictures have ", shape.channels,
           "; choose a name that ends in .safetensors or .npz");
   const std::uint64_t num_bytes = static_cast<std::uint64_t>(job.count()) * shape.size();
   constexpr std::uint64_t kMaxNpz = (std::uint64_t{4} << 30) - 4096;
-  require(kind != Kind::npz || num_bytes <= kMaxNpz, "out ", job.files.out.string(), ": ",
+  require(kind != OutputKind::npz || num_bytes <= kMaxNpz, "out ", job.files.out.string(), ": ",
           count_of(job.count(), "pictures"), " of ", to_string(shape), " need ",
           with_thousands(static_cast<std::int64_t>(num_bytes)),
           " bytes, and a .npz holds 4 GiB; choose .safetensors or a folder");
-  if (kind == Kind::grid) check_grid(shape, job.count(), job.files.grid);
+  if (kind == OutputKind::grid) check_grid(shape, job.count(), job.files.grid);
 }
 
 /// Shows and reports the progress of all pictures, those of earlier runs too.
@@ -402,16 +102,6 @@ class PictureProgress {
   bool begun_ = false;
 };
 
-/// A range of pictures in parts of at most `most`, each of one run.
-std::vector<PictureRange> blocks_of(const PictureRange& range, std::int64_t most,
-                                    const PictureJob& job) {
-  std::vector<PictureRange> blocks;
-  const std::int64_t end = range.first + range.count;
-  for (std::int64_t first = range.first; first < end; first += blocks.back().count)
-    blocks.push_back({first, std::min({most, end - first, job.count_of_run() - job.place(first)})});
-  return blocks;
-}
-
 /// The pictures that any destination lacks, in parts of one run each.
 std::vector<PictureRange> missing_in(const std::vector<std::unique_ptr<Destination>>& all,
                                      const PictureJob& job) {
@@ -427,30 +117,10 @@ std::vector<PictureRange> missing_in(const std::vector<std::unique_ptr<Destinati
   return blocks;
 }
 
-std::vector<std::unique_ptr<Destination>> destinations_of(const PictureJob& job, Kind kind) {
-  std::vector<std::unique_ptr<Destination>> destinations;
-  if (kind == Kind::folder) {
-    destinations.push_back(std::make_unique<FolderDestination>(job));
-  } else {
-    destinations.push_back(std::make_unique<FileDestination>(job, job.files.out, kind));
-  }
-  if (!job.files.tensors.empty())
-    destinations.push_back(
-        std::make_unique<FileDestination>(job, job.files.tensors, Kind::safetensors));
-  return destinations;
-}
-
-/// The options of some consecutive pictures of one run.
-SampleOptions part_of(const PictureJob& job, const PictureRange& range, const RunOptions& run) {
-  SampleOptions part = only_pictures(job.run_of(range.first), job.place(range.first), range.count);
-  part.run = run;
-  return part;
-}
-
 /// Work that processes share: its blocks of pictures.
 class JointRun {
  public:
-  JointRun(const PictureJob& job, const Plan& plan, Kind kind)
+  JointRun(const PictureJob& job, const Plan& plan, OutputKind kind)
       : job_(job),
         plan_(plan),
         kind_(kind),
@@ -529,13 +199,13 @@ class JointRun {
 
   const PictureJob& job_;
   const Plan& plan_;
-  const Kind kind_;
+  const OutputKind kind_;
   const std::vector<PictureRange> blocks_;
   comm::BlockClaims claims_;
 };
 
 /// Before the first of the processes begins: what is there may be in the way.
-void check_joint(const SampleFiles& files, Kind kind) {
+void check_joint(const SampleFiles& files, OutputKind kind) {
   const fs::path folder = blocks_folder(files.out);
   require(!files.join || !files.resume,
           "join goes on with a run that was stopped; leave --resume out");
@@ -546,12 +216,13 @@ void check_joint(const SampleFiles& files, Kind kind) {
             "begin again");
     fs::remove_all(folder);
   }
-  require(files.overwrite == Overwrite::allow || kind == Kind::folder || !fs::exists(files.out),
-          files.out.string(),
-          " exists already and is not overwritten: remove it or choose another name");
+  require(
+      files.overwrite == Overwrite::allow || kind == OutputKind::folder || !fs::exists(files.out),
+      files.out.string(),
+      " exists already and is not overwritten: remove it or choose another name");
 }
 
-DrawnFiles draw_jointly(const PictureJob& job, const Plan& plan, Kind kind) {
+DrawnFiles draw_jointly(const PictureJob& job, const Plan& plan, OutputKind kind) {
   const Ranks& ranks = job.files.ranks;
   RunOptions run = job.runs.front().run;
   if (ranks.is_first()) check_joint(job.files, kind);
@@ -601,7 +272,7 @@ DrawnFiles sample_runs_to_files(const Model& model, const Plan& plan,
   }
   job.recipe = recipe_of_runs(model, job.runs);
   const RunOptions& run_options = job.runs.front().run;
-  const Kind kind = kind_of(files.out);
+  const OutputKind kind = output_kind_of(files.out);
   check(job, kind);
   if (files.join || files.ranks.size() > 1) {
     DrawnFiles drawn = draw_jointly(job, plan, kind);

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <ddim/sample_files.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "api/model_implementation.h"
+#include "io/picture_log.h"
+
+namespace ddim {
+
+/// What a name of an output stands for.
+enum class OutputKind { grid, npz, safetensors, folder };
+
+/// Error(user) for a name that says nothing.
+OutputKind output_kind_of(const std::filesystem::path& out);
+
+/// Everything about the run that a call has to know.
+struct PictureJob {
+  const Model& model;
+  std::vector<SampleOptions> runs;  ///< with the plan
+  const SampleFiles& files;
+  Recipe recipe;  ///< of all runs
+  PictureShape shape() const { return model.info().shape; }
+  std::int64_t count_of_run() const { return runs.front().count; }
+  std::int64_t count() const { return std::ssize(runs) * count_of_run(); }
+  /// The run of picture k of all, and its place in that run.
+  const SampleOptions& run_of(std::int64_t k) const {
+    return runs[static_cast<std::size_t>(k / count_of_run())];
+  }
+  std::int64_t place(std::int64_t k) const { return k % count_of_run(); }
+  /// Its number, as its run counts.
+  std::int64_t number(std::int64_t k) const { return run_of(k).first_image + place(k); }
+};
+
+/// What an unfinished run must have in common with one that goes on with it.
+engine::io::PictureLog::Settings settings_of(const PictureJob& job);
+
+/// A range of pictures in parts of at most `most`, each of one run.
+std::vector<engine::io::PictureRange> blocks_of(const engine::io::PictureRange& range,
+                                                std::int64_t most, const PictureJob& job);
+
+/// The options of some consecutive pictures of one run.
+SampleOptions part_of(const PictureJob& job, const engine::io::PictureRange& range,
+                      const RunOptions& run);
+
+/// Where finished pictures are kept.
+class Destination {
+ public:
+  virtual ~Destination() = default;
+  virtual std::vector<engine::io::PictureRange> missing() const = 0;
+  virtual void add(std::int64_t first, const FloatImages& pictures) = 0;
+  /// Makes what was added safe from a loss of power.
+  virtual void sync() = 0;
+  /// Makes the output of all pictures.
+  virtual void finish() = 0;
+  /// Where a person finds them.
+  virtual std::string place() const = 0;
+  /// Leaves nothing behind when no picture was finished.
+  virtual void give_up_if_empty() = 0;
+};
+
+/// The file that keeps the pictures of a run that is not finished.
+std::filesystem::path log_path(const std::filesystem::path& out);
+
+/// Those that job.files names. `job` must outlive them. Errors as sample_to_files(), for what is
+/// there already.
+std::vector<std::unique_ptr<Destination>> destinations_of(const PictureJob& job, OutputKind kind);
+
+}  // namespace ddim
