@@ -5,12 +5,13 @@
 #   scripts/torture_ranks.sh BUILD       exit code 77 where there is no MPI
 #   RANK_TRIALS    how many (default 100)
 #   RANK_SEED      of the choices (default 1)
+#   RANK_DEADLINE  in seconds (default 5): long enough for a busy machine
 # The last line of what it prints is the result.
 set -u
 build=$(cd "${1:?usage: scripts/torture_ranks.sh BUILD}" && pwd)
 trials=${RANK_TRIALS:-100}
 RANDOM=${RANK_SEED:-1}
-deadline=3 # --comm-timeout; a process that is killed, mpirun sees at once
+deadline=${RANK_DEADLINE:-5} # --comm-timeout; a process that is killed, mpirun sees at once
 command -v mpirun >/dev/null || { echo "ranks: skipped: no mpirun (apt-get install openmpi-bin)"; exit 77; }
 test -e "$build/libddim_mpi.so" || { echo "ranks: skipped: built without MPI"; exit 77; }
 folder=$(mktemp -d)
@@ -94,7 +95,7 @@ for ((trial = 1; trial <= trials; ++trial)); do
   fi
   left=$(ddims_of "$run")
   [ -z "$left" ] || { fail "$signal of one of $ranks: processes stay: $left"; kill -KILL $left; }
-  (train "$run" $((1 + RANDOM % 4))) >"$folder/log" 2>&1 || fail "$signal of one of $ranks: cannot be resumed: $(tail -3 "$folder/log")"
+  (train "$run" $((1 + RANDOM % 4))) >"$folder/log" 2>&1 || fail "$signal of one of $ranks: cannot be resumed: $(grep "^ddim" "$folder/log" || tail -3 "$folder/log")"
   [ "$(digest "$run" 2>/dev/null)" = "$expected" ] || fail "$signal of one of $ranks: another result"
   rm -rf "$run"
 done
