@@ -5,13 +5,13 @@
 #   scripts/torture_ranks.sh BUILD       exit code 77 where there is no MPI
 #   RANK_TRIALS    how many (default 100)
 #   RANK_SEED      of the choices (default 1)
-#   RANK_DEADLINE  in seconds (default 5): long enough for a busy machine
+#   RANK_DEADLINE  in seconds (default 10): long enough for a busy machine
 # The last line of what it prints is the result.
 set -u
 build=$(cd "${1:?usage: scripts/torture_ranks.sh BUILD}" && pwd)
 trials=${RANK_TRIALS:-100}
 RANDOM=${RANK_SEED:-1}
-deadline=${RANK_DEADLINE:-5} # --comm-timeout; a process that is killed, mpirun sees at once
+deadline=${RANK_DEADLINE:-10} # --comm-timeout; a process that is killed, mpirun sees at once
 command -v mpirun >/dev/null || { echo "ranks: skipped: no mpirun (apt-get install openmpi-bin)"; exit 77; }
 test -e "$build/libddim_mpi.so" || { echo "ranks: skipped: built without MPI"; exit 77; }
 folder=$(mktemp -d)
