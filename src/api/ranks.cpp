@@ -14,7 +14,7 @@ Ranks Ranks::join(const RanksOptions& options) {
   require(options.timeout_seconds >= 1.0 && options.timeout_seconds <= kDay,
           "comm-timeout: ", options.timeout_seconds, " s; from 1 to ", kDay, " are possible");
   Ranks ranks;
-  ranks.communicator_ = comm::join({.timeout_seconds = options.timeout_seconds});
+  ranks.communicator_ = comm::join_ranks({.timeout_seconds = options.timeout_seconds});
   return ranks;
 }
 

@@ -13,7 +13,7 @@ namespace ddim::engine::comm {
 /// This process and those that a launcher (mpirun, srun) started with it: `size()` ranks, of which
 /// rank 0 is the first. But for abort(), everything here is done by all ranks together, in the same
 /// order, and begins when the last of them has come. A rank that is dead or does not run ends the
-/// processes of all ranks, see join().
+/// processes of all ranks, see join_ranks().
 class Communicator {
  public:
   /// A number for each rank.

@@ -105,7 +105,7 @@ std::vector<fs::path> places_of_mpi_library() {
   return places;
 }
 
-std::unique_ptr<Communicator> join(const JoinOptions& options) {
+std::unique_ptr<Communicator> join_ranks(const JoinOptions& options) {
   const std::optional<Launch> launch = launch_of_environment();
   if (!launch || launch->size == 1) return make_single();
   return join_by_mpi(open_library(*launch), *launch, options);

@@ -34,6 +34,6 @@ struct JoinOptions {
 /// The ranks that a launcher started together with this process, or this process alone.
 /// Error(user) when a launcher started several and MPI cannot be reached, because then each would
 /// do all the work, into the same files. Once in a process: MPI cannot begin again.
-std::unique_ptr<Communicator> join(const JoinOptions& options = {});
+std::unique_ptr<Communicator> join_ranks(const JoinOptions& options = {});
 
 }  // namespace ddim::engine::comm

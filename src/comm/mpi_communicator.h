@@ -8,10 +8,10 @@
 
 namespace ddim::engine::comm {
 
-/// join() by the functions of an MPI. Each rank sends a sign of life to the next one every moment;
-/// the one that hears nothing for options.timeout_seconds says so on the standard error stream and
-/// ends all processes, with exit code 5 (ErrorCode::io). Error(user) when MPI sees fewer ranks than
-/// the launcher started.
+/// join_ranks() by the functions of an MPI. Each rank sends a sign of life to the next one every
+/// moment; the one that hears nothing for options.timeout_seconds says so on the standard error
+/// stream and ends all processes, with exit code 5 (ErrorCode::io). Error(user) when MPI sees fewer
+/// ranks than the launcher started.
 std::unique_ptr<Communicator> join_by_mpi(const ddim_mpi_functions& mpi, const Launch& launch,
                                           const JoinOptions& options);
 

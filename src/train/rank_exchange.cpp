@@ -10,7 +10,7 @@
 namespace ddim::engine::train {
 namespace {
 
-std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
+std::size_t as_size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
 }  // namespace
 
@@ -24,7 +24,7 @@ std::vector<int> owners_of(const std::vector<const Parameter*>& parameters, int 
   std::iota(largest_first.begin(), largest_first.end(), 0);
   std::ranges::stable_sort(largest_first, std::greater{},
                            [&](std::size_t i) { return parameters[i]->value.size(); });
-  std::vector<std::int64_t> loads(size(num_ranks));
+  std::vector<std::int64_t> loads(as_size(num_ranks));
   std::vector<int> owners(parameters.size());
   for (const std::size_t i : largest_first) {
     const auto least = std::ranges::min_element(loads);
@@ -49,18 +49,18 @@ RankExchange::RankExchange(comm::Communicator& ranks, const Device& device,
     nodes_.push_back(nodes_of(shards_of_rank(num_shards, rank, ranks.size()), num_shards));
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     if (parts_.empty() || parts_.back().total() >= values_in_part)
-      parts_.push_back({.first = i, .end = i, .num_values = Counts(size(ranks.size()))});
+      parts_.push_back({.first = i, .end = i, .num_values = Counts(as_size(ranks.size()))});
     Part& part = parts_.back();
     part.end = i + 1;
-    part.num_values[size(owners_[i])] += parameters[i]->value.size();
+    part.num_values[as_size(owners_[i])] += parameters[i]->value.size();
   }
   std::int64_t num_nodes = 0, most_packed = 0, most_received = 0;
   for (const auto& nodes : nodes_) num_nodes += std::ssize(nodes);
   for (const Part& part : parts_) {
-    most_packed = std::max(most_packed, part.total() * std::ssize(nodes_[size(ranks.rank())]));
-    most_received = std::max(most_received, part.num_values[size(ranks.rank())] * num_nodes);
+    most_packed = std::max(most_packed, part.total() * std::ssize(nodes_[as_size(ranks.rank())]));
+    most_received = std::max(most_received, part.num_values[as_size(ranks.rank())] * num_nodes);
   }
-  packed_.resize(size(most_packed));
+  packed_.resize(as_size(most_packed));
   received_ = Tensor::persistent(device, {std::max<std::int64_t>(most_received, 1)});
 }
 
@@ -109,17 +109,17 @@ void RankExchange::add_part(const Part& part, const GradientTree& tree,
   Counts sent(nodes_.size()), received(nodes_.size());
   std::span<float> rest = packed_;
   for (int rank = 0; rank < ranks_.size(); ++rank) {
-    for (const TreeNode& node : nodes_[size(own)]) {
+    for (const TreeNode& node : nodes_[as_size(own)]) {
       Gradients& gradients = *tree.partial_sums().at(node);
       rest = pack(
           part, rank, [&](std::size_t i) -> Tensor& { return gradients[i]; }, rest);
     }
-    sent[size(rank)] = part.num_values[size(rank)] * std::ssize(nodes_[size(own)]);
-    received[size(rank)] = part.num_values[size(own)] * std::ssize(nodes_[size(rank)]);
+    sent[as_size(rank)] = part.num_values[as_size(rank)] * std::ssize(nodes_[as_size(own)]);
+    received[as_size(rank)] = part.num_values[as_size(own)] * std::ssize(nodes_[as_size(rank)]);
   }
   ranks_.exchange(
       std::span<const float>(packed_).first(packed_.size() - rest.size()), sent,
-      received_.values<float>().first(size(std::reduce(received.begin(), received.end()))),
+      received_.values<float>().first(as_size(std::reduce(received.begin(), received.end()))),
       received);
 
   // Where a parameter begins among the owned ones of the part.
@@ -132,15 +132,15 @@ void RankExchange::add_part(const Part& part, const GradientTree& tree,
   int level = 0;
   while ((std::int64_t{1} << level) < num_shards_) ++level;
   run_workers(static_cast<int>(workers.size()), std::ssize(owned), [&](int worker, std::int64_t k) {
-    const auto [parameter, begin] = owned[size(k)];
+    const auto [parameter, begin] = owned[as_size(k)];
     std::map<TreeNode, Tensor> views;
     std::int64_t block = 0;
     for (const auto& nodes : nodes_)
       for (const TreeNode& node : nodes) {
         views[node] = received_.slice(block + begin, parameters_[parameter]->value.size());
-        block += part.num_values[size(own)];
+        block += part.num_values[as_size(own)];
       }
-    Kernels& kernels = workers[size(worker)].kernels();
+    Kernels& kernels = workers[as_size(worker)].kernels();
     const Tensor total = sum_of({.level = level, .index = 0}, views, kernels);
     std::ranges::copy(total.values<float>(), sum[parameter].values<float>().begin());
   });
@@ -156,14 +156,14 @@ const Gradients& RankExchange::add(const GradientTree& tree, std::span<const Dev
 void RankExchange::from_owners_to_all(const TensorOf& tensor) {
   const int own = ranks_.rank();
   for (const Part& part : parts_) {
-    const std::span<float> all = std::span(packed_).first(size(part.total()));
+    const std::span<float> all = std::span(packed_).first(as_size(part.total()));
     const std::int64_t place = std::reduce(part.num_values.begin(), part.num_values.begin() + own);
-    pack(part, own, tensor, all.subspan(size(place)));
+    pack(part, own, tensor, all.subspan(as_size(place)));
     ranks_.all_gather(all, part.num_values);
     std::span<const float> rest = all;
     for (int rank = 0; rank < ranks_.size(); ++rank) {
       if (rank == own) {
-        rest = rest.subspan(size(part.num_values[size(rank)]));
+        rest = rest.subspan(as_size(part.num_values[as_size(rank)]));
       } else {
         rest = unpack(part, rank, tensor, rest);
       }
@@ -175,10 +175,10 @@ void RankExchange::from_owners_to_first(const TensorOf& tensor) {
   const int own = ranks_.rank();
   std::vector<float> arrived;
   for (const Part& part : parts_) {
-    const std::int64_t sent = part.num_values[size(own)];
+    const std::int64_t sent = part.num_values[as_size(own)];
     pack(part, own, tensor, packed_);
-    arrived.resize(ranks_.is_first() ? size(part.total()) : 0);
-    ranks_.exchange(std::span<const float>(packed_).first(size(sent)),
+    arrived.resize(ranks_.is_first() ? as_size(part.total()) : 0);
+    ranks_.exchange(std::span<const float>(packed_).first(as_size(sent)),
                     comm::counts_of_one(ranks_, 0, sent), arrived,
                     ranks_.is_first() ? part.num_values : Counts(nodes_.size()));
     std::span<const float> rest = arrived;
@@ -193,8 +193,8 @@ void RankExchange::from_first_to_owners(const TensorOf& tensor) {
     std::span<float> rest = packed_;
     for (int rank = 0; ranks_.is_first() && rank < ranks_.size(); ++rank)
       rest = pack(part, rank, tensor, rest);
-    const std::int64_t count = part.num_values[size(own)];
-    arrived.resize(size(count));
+    const std::int64_t count = part.num_values[as_size(own)];
+    arrived.resize(as_size(count));
     ranks_.exchange(std::span<const float>(packed_).first(packed_.size() - rest.size()),
                     ranks_.is_first() ? part.num_values : Counts(nodes_.size()), arrived,
                     comm::counts_of_one(ranks_, 0, count));
@@ -212,7 +212,7 @@ void RankExchange::from_first_to_all(const TensorOf& tensor) {
 
 void RankExchange::from_owners_to_all(std::span<double> numbers) {
   Counts counts(nodes_.size());
-  for (const int owner : owners_) ++counts[size(owner)];
+  for (const int owner : owners_) ++counts[as_size(owner)];
   std::vector<double> by_owner(numbers.size());
   std::vector<std::size_t> order;  // of parameters in by_owner
   for (int rank = 0; rank < ranks_.size(); ++rank)

@@ -108,10 +108,11 @@ std::string machine_note(const fs::path& run, const Device& device) {
 void write_run_files(const TrainOptions& options, const fs::path& data, const TrainConfig& config,
                      const std::vector<DataClass>& classes, const Device& device) {
   write_file_durably(options.out / kMachineFile, machine_of(device) + "\n", Overwrite::allow);
-  write_config_of_run(options.out, config);
   write_file_durably(options.out / kDataFile, data.string() + "\n", Overwrite::allow);
   if (!classes.empty())
     write_file_durably(options.out / "classes.csv", data::class_table(classes), Overwrite::allow);
+  // The last one: a run that has a configuration can be resumed.
+  write_config_of_run(options.out, config);
 }
 
 /// Without the class that means none; 0 for a network without classes.

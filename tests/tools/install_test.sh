@@ -17,6 +17,11 @@ test -f "$prefix/include/ddim/ddim.h"
 test -s "$prefix/share/ddim/configs/fashion-mnist.toml"
 test -s "$prefix/share/man/man1/ddim-sample.1.gz"
 grep -q 'complete -F _ddim ddim' "$prefix/share/bash-completion/completions/ddim"
+# So is what it uses MPI by, where it was built: what is wrong is that no launcher of MPI is there.
+if test -e "$build/libddim_mpi.so"; then
+  ! PMI_RANK=0 PMI_SIZE=2 timeout 60 "$prefix/bin/ddim" train 2>"$root/log" || { echo "half of two processes"; exit 1; }
+  ! grep -q "cannot be opened" "$root/log" || { cat "$root/log"; exit 1; }
+fi
 # The extractor is found: what is wrong is the folder.
 (cd "$root" && mkdir empty && ! "$prefix/bin/ddim" evaluate --save-statistics s.npz empty 2>"$root/log" &&
   grep -q "no images in empty" "$root/log") || { cat "$root/log"; exit 1; }
