@@ -22,13 +22,13 @@ for page in "$root"/README.md "$root"/docs/*.md "$root"/models/*/README.md; do
   case $page in */cli.md) continue ;; esac
   # Lines of blocks; a line that ends in \ goes on in the next; comments stand behind blanks.
   awk '/^```/ { inside = !inside; next } inside' "$page" |
-    sed -e ':a' -e '/\\$/ { N; s/\\\n */ /; ta' -e '}' -e 's/  *#.*//' | grep '^ddim ' |
+    sed -e ':a' -e '/\\$/ { N; s/\\\n */ /; ta' -e '}' -e 's/  *#.*//' -e 's/^mpirun -n [0-9]* //' | grep '^ddim ' |
     sed "s|^|$(basename "$page"): |" >>lines || true
 done
 for command in "" $("$program" --help | awk '/^Commands:/ { inside = 1; next } /^$/ { inside = 0 } inside && /^  [a-z]/ { print $1 }'); do
   COLUMNS=100 "$program" $command --help |
     awk '/^Examples:/ { inside = 1; next } /^$/ { inside = 0 } inside' |
-    sed -e ':a' -e '/\\$/ { N; s/\\\n */ /; ta' -e '}' -e 's/^ *//' -e "s|^|help of ${command:-ddim}: |" >>lines
+    sed -e ':a' -e '/\\$/ { N; s/\\\n */ /; ta' -e '}' -e 's/^ *//' -e 's/^mpirun -n [0-9]* //' -e "s|^|help of ${command:-ddim}: |" >>lines
 done
 [ "$(wc -l <lines)" -ge 90 ] || { echo "only $(wc -l <lines) commands found"; exit 1; }
 while read -r line; do
