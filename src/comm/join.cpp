@@ -101,7 +101,7 @@ std::vector<fs::path> places_of_mpi_library() {
   std::vector<fs::path> places;
   for (const fs::path& folder : folders) places.push_back(folder / name);
   for (const fs::path& folder : folders)
-    places.push_back((folder / ".." / DDIM_LIBRARY_FOLDER / name).lexically_normal());
+    places.push_back((folder / DDIM_LIBRARY_FOLDER / name).lexically_normal());
   return places;
 }
 
