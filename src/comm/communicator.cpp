@@ -20,7 +20,6 @@ class Single final : public Communicator {
   }
   void all_gather(std::span<float>, Counts) override {}
   void all_gather_bytes(std::span<std::byte>, Counts) override {}
-  void add_up(std::span<float>) override {}
   void barrier() override {}
   void leave() override {}
   [[noreturn]] void abort(int exit_code) noexcept override { std::_Exit(exit_code); }

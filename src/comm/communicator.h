@@ -38,8 +38,6 @@ class Communicator {
   /// gets the others'.
   virtual void all_gather(std::span<float> values, Counts counts) = 0;
   virtual void all_gather_bytes(std::span<std::byte> bytes, Counts counts) = 0;
-  /// Replaces `values` by the sum over all ranks, added in an order that MPI chooses.
-  virtual void add_up(std::span<float> values) = 0;
   virtual void barrier() = 0;
   /// What every rank does at the end, when all is well.
   virtual void leave() = 0;

@@ -143,13 +143,6 @@ class MpiCommunicator final : public Communicator {
     gather(bytes.data(), 0, counts);
   }
 
-  void add_up(std::span<float> values) override {
-    const Parts parts(std::array{std::ssize(values)});
-    finish("sum", [&](ddim_mpi_request** request) {
-      return mpi_.start_add_up(values.data(), parts.counts[0], request);
-    });
-  }
-
   void barrier() override {
     finish("barrier", [&](ddim_mpi_request** request) { return mpi_.start_barrier(request); });
   }

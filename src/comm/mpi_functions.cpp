@@ -64,11 +64,6 @@ int start_all_gather(void* values, int is_float, const int* counts, const int* p
                          &make_request(request));
 }
 
-int start_add_up(float* values, int count, ddim_mpi_request** request) {
-  return MPI_Iallreduce(MPI_IN_PLACE, values, count, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD,
-                        &make_request(request));
-}
-
 int start_barrier(ddim_mpi_request** request) {
   return MPI_Ibarrier(MPI_COMM_WORLD, &make_request(request));
 }
@@ -118,7 +113,6 @@ __attribute__((visibility("default"))) const ddim_mpi_functions* ddim_mpi() {
                                             .error_text = error_text,
                                             .start_exchange = start_exchange,
                                             .start_all_gather = start_all_gather,
-                                            .start_add_up = start_add_up,
                                             .start_barrier = start_barrier,
                                             .test = test,
                                             .send_beat = send_beat,

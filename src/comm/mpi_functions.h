@@ -26,7 +26,6 @@ struct ddim_mpi_functions {
   /// In place; elements are float, or bytes where is_float is 0.
   int (*start_all_gather)(void* values, int is_float, const int* counts, const int* places,
                           ddim_mpi_request** request);
-  int (*start_add_up)(float* values, int count, ddim_mpi_request** request);
   int (*start_barrier)(ddim_mpi_request** request);
   int (*test)(ddim_mpi_request* request, int* done);
 

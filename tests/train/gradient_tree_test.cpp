@@ -118,7 +118,6 @@ class ThreadRank final : public comm::Communicator {
   void all_gather_bytes(std::span<std::byte> bytes, Counts counts) override {
     all_gather_bytes(bytes, counts, 1);
   }
-  void add_up(std::span<float>) override {}
   void barrier() override { threads_.everybody.arrive_and_wait(); }
   void leave() override {}
   [[noreturn]] void abort(int) noexcept override { std::abort(); }

@@ -1,0 +1,156 @@
+// What of ranks needs no MPI; tests/cli/ranks_test.sh has the rest.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "base/text.h"
+#include "comm/block_claims.h"
+#include "comm/mpi_communicator.h"
+#include "comm/processors.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
+
+namespace ddim::engine::comm {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Processors, AreSharedByTheRanksOfAHost) {
+  EXPECT_EQ(threads_of_rank({"a 0,1,2,3", "b 0,1,2,3"}, 1, 0), 4);
+  EXPECT_EQ(threads_of_rank({"a 0,1,2,3", "a 0,1,2,3", "b 0,1"}, 0, 0), 2);
+  EXPECT_EQ(threads_of_rank({"a 0,1", "a 2,3,4"}, 1, 0), 3);
+  EXPECT_EQ(threads_of_rank({"a 0", "a 0", "a 0"}, 2, 0), 1);
+  EXPECT_EQ(threads_of_rank({"a 0,1,2,3,4,5", "a 0,1,2,3,4,5", "a 0,1,2,3,4,5"}, 0, 0), 2);
+  EXPECT_EQ(threads_of_rank({"a 0,1,2,3"}, 0, 3), 3);
+  EXPECT_EQ(threads_of_rank({processors_of_this_process()}, 0, 1), 1);
+}
+
+/// An MPI of two ranks of which the other one never does anything.
+ddim_mpi_functions silent_mpi() {
+  return {
+      .interface_number = kMpiInterface,
+      .init =
+          [](int* rank, int* size) {
+            *rank = 1;
+            *size = 2;
+            return 0;
+          },
+      .library = [](char* text, int) { std::strcpy(text, "a test"); },
+      .error_text = [](int, char* text, int) { std::strcpy(text, "broken"); },
+      .start_exchange = [](const float*, const int*, const int*, float*, const int*, const int*,
+                           ddim_mpi_request**) { return 0; },
+      .start_all_gather = [](void*, int, const int*, const int*, ddim_mpi_request**) { return 0; },
+      .start_barrier = [](ddim_mpi_request**) { return 0; },
+      .test =
+          [](ddim_mpi_request*, int* done) {
+            *done = 0;
+            return 0;
+          },
+      .send_beat =
+          [](int, int, int* was_sent) {
+            *was_sent = 1;
+            return 0;
+          },
+      .receive_beat =
+          [](int, int* beat) {
+            *beat = -1;
+            return 0;
+          },
+      .finalize = [] { return 0; },
+      .abort = [](int code) { std::_Exit(code); }};
+}
+
+TEST(MpiCommunicatorDeathTest, ASilentRankEndsAll) {
+  const ddim_mpi_functions mpi = silent_mpi();
+  const Launch launch{.launcher = "mpirun", .rank = 1, .size = 2};
+  EXPECT_EXIT(join_by_mpi(mpi, launch, {.timeout_seconds = 0.3}), testing::ExitedWithCode(5),
+              "rank 1: no sign of life from rank 0 for 0.3 s");
+}
+
+TEST(MpiCommunicatorDeathTest, AnMpiThatDoesNotBeginEndsTheProcess) {
+  ddim_mpi_functions mpi = silent_mpi();
+  mpi.init = [](int*, int*) {
+    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    return 0;
+  };
+  const Launch launch{.launcher = "mpirun", .rank = 1, .size = 2};
+  EXPECT_EXIT(join_by_mpi(mpi, launch, {.timeout_seconds = 0.3}), testing::ExitedWithCode(5),
+              "rank 1: MPI did not begin within 0.3 s");
+}
+
+TEST(MpiCommunicatorDeathTest, AnErrorOfMpiIsNamed) {
+  ddim_mpi_functions mpi = silent_mpi();
+  mpi.init = [](int*, int*) { return 7; };
+  const Launch launch{.launcher = "mpirun", .rank = 1, .size = 2};
+  test::expect_error(ErrorCode::io, "MPI: begin failed on rank 0: broken",
+                     [&] { join_by_mpi(mpi, launch, {}); });
+}
+
+class BlockClaimsTest : public testing::Test {
+ protected:
+  BlockClaims::Work work(std::int64_t num_blocks) const {
+    return {.settings = {{"seed", "1"}}, .num_blocks = num_blocks};
+  }
+  fs::path folder() const { return temporary_.path() / "blocks"; }
+  test::TemporaryFolder temporary_;
+};
+
+TEST_F(BlockClaimsTest, EachBlockIsClaimedOnceAndTheLastWhenAllAreDone) {
+  BlockClaims one(folder(), work(3)), other(folder(), work(3));
+  EXPECT_EQ(one.next({}), 0);
+  EXPECT_EQ(other.next({}), 1);
+  one.finish(0, "a");
+  EXPECT_EQ(one.next({}), 2);
+  other.finish(1, "b");
+  one.finish(2, "c");
+  EXPECT_EQ(other.num_done(), 3);
+  EXPECT_FALSE(other.is_complete());
+  EXPECT_EQ(other.next({}), 3);
+  EXPECT_EQ(other.result(2), std::vector<std::byte>{std::byte{'c'}});
+  other.finish(3, "");
+  EXPECT_EQ(one.next({}), std::nullopt);
+  one.remove_results();
+  EXPECT_TRUE(BlockClaims(folder(), work(3)).is_complete());
+  EXPECT_FALSE(fs::exists(folder() / "block-000002"));
+}
+
+TEST_F(BlockClaimsTest, WhatAProcessThatIsGoneHadIsTakenOver) {
+  {
+    BlockClaims gone(folder(), work(2));
+    EXPECT_EQ(gone.next({}), 0);
+  }
+  // One of another host, silent for an hour, and one of this host whose process is no more.
+  BlockClaims other(folder(), work(2));
+  for (const auto& [block, host] : {std::pair{0, "elsewhere 1"}, std::pair{1, ""}}) {
+    const std::string token = concat("t", block);
+    std::ofstream(folder() / concat("block-00000", block, ".claim")) << token;
+    std::ofstream(folder() / ("process-" + token)) << host;
+  }
+  fs::last_write_time(folder() / "process-t0",
+                      fs::file_time_type::clock::now() - std::chrono::hours(1));
+  EXPECT_EQ(other.next({}), 0);
+  fs::remove(folder() / "process-t1");
+  other.finish(0, "a");
+  EXPECT_EQ(other.next({}), 1);
+}
+
+TEST_F(BlockClaimsTest, AStopEndsTheWaitForOthers) {
+  BlockClaims one(folder(), work(1)), other(folder(), work(1));
+  EXPECT_EQ(one.next({}), 0);
+  std::stop_source stop;
+  stop.request_stop();
+  test::expect_error(ErrorCode::interrupted, "stopped", [&] { other.next(stop.get_token()); });
+}
+
+TEST_F(BlockClaimsTest, OtherWorkIsRefused) {
+  const BlockClaims one(folder(), work(1));
+  BlockClaims::Work others = work(1);
+  others.settings["seed"] = "2";
+  test::expect_error(ErrorCode::user, "other options: seed 1 there and seed 2 here",
+                     [&] { const BlockClaims other(folder(), others); });
+}
+
+}  // namespace
+}  // namespace ddim::engine::comm
