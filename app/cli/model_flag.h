@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ddim/pull.h>
+#include <ddim/ranks.h>
 #include <fmt/core.h>
 
 #include <filesystem>
@@ -43,7 +44,8 @@ class ModelFlag {
     const std::filesystem::path folder =
         find_model(name, pull_ ? MissingModel::pull : MissingModel::refuse,
                    {.show_progress = ShowProgress::on_stderr, .stop = stop});
-    if (folder != name && std::filesystem::is_directory(name))
+    const bool is_told = Ranks::launched_rank() == 0;  // once
+    if (is_told && folder != name && std::filesystem::is_directory(name))
       print_err("model: {}, the newest checkpoint\n", folder.string());
     return folder;
   }

@@ -46,6 +46,8 @@ class RunFlags {
   }
   bool json() const { return json_; }
   bool quiet() const { return quiet_ || json_; }
+  /// As --quiet: of several ranks, one speaks.
+  void be_quiet() { quiet_ = true; }
 
  private:
   void add_classes_to(Command command, Classes classes);

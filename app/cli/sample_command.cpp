@@ -153,7 +153,7 @@ GridOptions grid_of(const Flags& flags, std::int64_t count) {
 }
 
 void draw_as_rank(Flags& flags, const Ranks& ranks, const Interrupts& interrupts) {
-  const bool is_quiet = flags.run.quiet() || !ranks.is_first();
+  if (!ranks.is_first() && !flags.ranks.log_all_ranks()) flags.run.be_quiet();
   const PlanOptions plan_options = flags.plan.options();
   flags.convention.refuse_contradictions(flags.plan);
   flags.init.check();
@@ -175,8 +175,6 @@ void draw_as_rank(Flags& flags, const Ranks& ranks, const Interrupts& interrupts
   const PictureShape shape = described.info().shape;
   options.class_choice = flags.run.class_choice(described);
   options.run = flags.run.options(interrupts.token());
-  if (!ranks.is_first() && !flags.ranks.log_all_ranks())
-    options.run.show_progress = ShowProgress::no;
   const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, described);
   options.plan = preset;
   options.plan.strength = flags.init.strength();
@@ -193,8 +191,8 @@ void draw_as_rank(Flags& flags, const Ranks& ranks, const Interrupts& interrupts
   for (const SampleOptions& each : runs) check_sample(described, plan, each);
 
   const Model model = flags.run.load_model(interrupts.token());
-  if (!is_quiet) print_err("ddim: sampling {}\n", convention);
-  if (!plan.note.empty() && !is_quiet) print_err("ddim: {}\n", plan.note);
+  if (!flags.run.quiet()) print_err("ddim: sampling {}\n", convention);
+  if (!plan.note.empty() && !flags.run.quiet()) print_err("ddim: {}\n", plan.note);
   Recipe recipe = recipe_of_runs(model, runs);
   if (flags.like.given()) flags.like.check(recipe);
   const DrawnFiles drawn = draw(model, plan, runs,

@@ -122,6 +122,8 @@ for number in 2 3; do
     --save-tensors r$number.safetensors || fail "$number ranks draw"
   cmp one.npz r$number.npz && cmp one.safetensors r$number.safetensors || fail "$number ranks draw something else"
   test ! -e r$number.npz.blocks || fail "blocks stay"
+  ranks $number sample --model one --count 2 --steps 1 --out said-$number.png || fail "$number ranks draw two"
+  [ "$(grep -c . err)" -le 5 ] && [ "$(grep -c "^model: " err)" = 1 ] || fail "more than one of $number ranks speaks"
 done
 ! ranks 2 sample --model $model --count 2 --out r2.npz || fail "replaced a file"
 [ "$(grep -c "r2.npz" err)" = 1 ] || fail "said more than once"
