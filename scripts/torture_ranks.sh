@@ -93,7 +93,12 @@ for ((trial = 1; trial <= trials; ++trial)); do
     [ $took -le $((deadline * 1000 + 27000)) ] || fail "$signal of one of $ranks: all ended after $took ms only"
     if [ $code = 0 ] && ! test -e "$run/checkpoints/step-00000060"; then fail "$signal of one of $ranks: exit code 0"; fi
   fi
-  left=$(ddims_of "$run")
+  # Where the launcher crashed, they see that by themselves, within the deadline.
+  for ((wait = 0; wait < deadline * 10; ++wait)); do
+    left=$(ddims_of "$run")
+    [ -n "$left" ] || break
+    sleep 0.1
+  done
   [ -z "$left" ] || { fail "$signal of one of $ranks: processes stay: $left"; kill -KILL $left; }
   (train "$run" $((1 + RANDOM % 4))) >"$folder/log" 2>&1 || fail "$signal of one of $ranks: cannot be resumed: $(grep "^ddim" "$folder/log" || tail -3 "$folder/log")"
   [ "$(digest "$run" 2>/dev/null)" = "$expected" ] || fail "$signal of one of $ranks: another result"
