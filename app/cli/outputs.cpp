@@ -114,13 +114,6 @@ Files& Files::fills(const std::string& flag, const fs::path& folder) {
   return *this;
 }
 
-Files& Files::fills_empty(const std::string& flag, const fs::path& folder,
-                          const std::string& advice) {
-  if (!folder.empty())
-    outputs_.push_back({flag, folder, {}, Output::May::be_an_empty_folder, advice});
-  return *this;
-}
-
 void Files::check() const {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const Output& output = outputs_[i];
@@ -136,11 +129,7 @@ void Files::check() const {
     }
     if (output.may == Output::May::not_exist && fs::exists(output.path))
       refuse("{} exists already; remove it or choose another name", output.path.string());
-    using enum Output::May;
-    if (output.may == be_an_empty_folder && fs::is_directory(output.path) &&
-        !fs::is_empty(output.path))
-      refuse("{} exists; {}", output.path.string(), output.advice);
-    if (output.may == be_a_folder || output.may == be_an_empty_folder) {
+    if (output.may == Output::May::be_a_folder) {
       check_folder(output.flag, output.path);
     } else {
       check_output(output.path, overwrite_);

@@ -22,9 +22,6 @@ class Files {
   Files& creates(const std::string& flag, const std::filesystem::path& path);
   /// A folder for files, which is made where it is not there, with those that it lies in.
   Files& fills(const std::string& flag, const std::filesystem::path& folder);
-  /// The same, which must be empty where it is there. `advice` says what to do else.
-  Files& fills_empty(const std::string& flag, const std::filesystem::path& folder,
-                     const std::string& advice);
 
   /// Error(user) for an output with another ending, one that is a folder, that lies in none, that
   /// exists and may not be replaced, that is an input or another output too, and for a file where a
@@ -37,8 +34,7 @@ class Files {
     std::string flag;
     std::filesystem::path path;
     std::vector<std::string> endings;
-    enum class May { be_replaced, not_exist, be_a_folder, be_an_empty_folder } may;
-    std::string advice = {};
+    enum class May { be_replaced, not_exist, be_a_folder } may;
   };
 
   Overwrite overwrite_;

@@ -70,13 +70,10 @@ TrainOptions checked_options(const Flags& flags) {
   } else {
     for (const Option& option : {flags.config_option, flags.data_option, flags.out_option})
       if (!option.given()) option.throw_missing();
-    files.fills_empty(
-        "--out", options.out,
-        fmt::format("resume it with --resume {}, or choose another folder", options.out.string()));
   }
   options.config =
       flags.config_option.given() ? load_train_config(flags.config) : config_of_run(options.out);
-  if (options.start == Start::resume) files.fills("--resume", options.out);
+  files.fills(options.start == Start::resume ? "--resume" : "--out", options.out);
   const std::string& validation = options.config.data.validation.source;
   if (!value_named<DataSplit>(validation)) files.reads(validation);
   files.check();

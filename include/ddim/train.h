@@ -19,7 +19,8 @@ namespace ddim {
 
 /// Whether a training begins or goes on.
 enum class Start {
-  fresh,   ///< the run's folder must not exist, or be empty
+  fresh,   ///< the run's folder must not exist, or be empty but for what a run leaves that ends
+           ///< before it has a configuration
   resume,  ///< go on from the newest complete checkpoint in it (or another: resume_from); a run
            ///< that was stopped ends with the same bits as one that was not
 };

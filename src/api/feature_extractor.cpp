@@ -372,17 +372,17 @@ FeatureExtractor FeatureExtractor::load(const fs::path& path, Resizing resizing,
             "; the extractor resnet56-cifar10 comes with ddim");
   }
   const auto content = std::make_shared<const io::MappedFile>(file);
+  const bool is_torch = io::looks_like_torch(content->bytes());
+  const NamedTensors tensors = is_torch ? tensors_of(io::open_torch_file(file, content))
+                                        : tensors_of(io::SafetensorsFile::open(file, content));
   auto implementation = std::make_shared<Implementation>(Implementation{
       .device = make_device(kind), .network = nullptr, .hash = sha256_hex(content->bytes())});
+  content->require_whole();
   implementation->resizing = resizing;
   const std::string name = file.string();
   implementation->network =
-      io::looks_like_torch(content->bytes())
-          ? eval::make_inception_network(implementation->device,
-                                         tensors_of(io::open_torch_file(file, content)), name,
-                                         resizing)
-          : eval::make_resnet56_network(implementation->device,
-                                        tensors_of(io::SafetensorsFile::open(file, content)), name);
+      is_torch ? eval::make_inception_network(implementation->device, tensors, name, resizing)
+               : eval::make_resnet56_network(implementation->device, tensors, name);
   return FeatureExtractor(std::move(implementation));
 }
 

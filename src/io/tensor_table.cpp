@@ -131,6 +131,7 @@ void TensorTable::read_f32(const TensorEntry& entry, std::span<float> out) const
   } catch (const Error& error) {
     fail(error.code(), path_.string(), ": ", error.what());
   }
+  require_whole(files_);
 }
 
 std::vector<float> TensorTable::read(std::string_view name) const {

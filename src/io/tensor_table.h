@@ -78,7 +78,8 @@ class TensorTable {
   const TensorEntry& at(std::string_view name) const;
   /// The elements of at(name) as floats; errors as at() and read_f32().
   std::vector<float> read(std::string_view name) const;
-  /// ddim::engine::io::read_f32, whose errors then name the file too.
+  /// ddim::engine::io::read_f32, whose errors then name the file too; Error(corrupt) when a file
+  /// has been shortened in the meantime (MappedFile::require_whole()).
   void read_f32(const TensorEntry& entry, std::span<float> out) const;
 
  private:

@@ -12,8 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kConfigFile = "config.toml";
-constexpr const char* kDigestFile = "config.toml.sha256";
 constexpr std::uint64_t kMaxConfigTextBytes = std::uint64_t{1} << 24;
 
 /// A line of sha256sum.
@@ -33,22 +31,22 @@ void write_config_of_run(const fs::path& run, const TrainConfig& config) {
   const std::optional<std::string> before =
       read_file_if_there(run / kConfigFile, kMaxConfigTextBytes);
   const std::optional<std::string> digests =
-      read_file_if_there(run / kDigestFile, kMaxConfigTextBytes);
+      read_file_if_there(run / kConfigDigestFile, kMaxConfigTextBytes);
   if (before == text && digests == digest_line(text)) return;
-  write_file_durably(run / kDigestFile, digest_line(text) + (before ? digest_line(*before) : ""),
-                     Overwrite::allow);
+  write_file_durably(run / kConfigDigestFile,
+                     digest_line(text) + (before ? digest_line(*before) : ""), Overwrite::allow);
   write_file_durably(run / kConfigFile, text, Overwrite::allow);
-  write_file_durably(run / kDigestFile, digest_line(text), Overwrite::allow);
+  write_file_durably(run / kConfigDigestFile, digest_line(text), Overwrite::allow);
 }
 
 TrainConfig read_config_of_run(const fs::path& run) {
   const fs::path path = run / kConfigFile;
   const std::string text = read_file(path, kMaxConfigTextBytes);
   const std::optional<std::string> digests =
-      read_file_if_there(run / kDigestFile, kMaxConfigTextBytes);
+      read_file_if_there(run / kConfigDigestFile, kMaxConfigTextBytes);
   if (digests && !is_listed(*digests, text))
     fail(ErrorCode::corrupt, path.string(), " is not what the run wrote: its SHA-256 is not in ",
-         kDigestFile,
+         kConfigDigestFile,
          ". If it is damaged, take the config.toml of the newest checkpoint; if you "
          "edited it, name it (ddim train ",
          path.string(), " --resume ", run.string(), "), or say --override KEY=VALUE instead");
@@ -58,16 +56,16 @@ TrainConfig read_config_of_run(const fs::path& run) {
 std::optional<VerifiedFile> verified_config(const fs::path& run) {
   const fs::path path = run / kConfigFile;
   const std::optional<std::string> digests =
-      read_file_if_there(run / kDigestFile, kMaxConfigTextBytes);
+      read_file_if_there(run / kConfigDigestFile, kMaxConfigTextBytes);
   if (!digests) return std::nullopt;
   const std::optional<std::string> text = read_file_if_there(path, kMaxConfigTextBytes);
   VerifiedFile file{.path = path,
                     .size_bytes = text ? text->size() : 0,
-                    .digest = concat("SHA-256 of ", kDigestFile)};
+                    .digest = concat("SHA-256 of ", kConfigDigestFile)};
   if (!text) {
     file.problem = concat(path.string(), " is missing");
   } else if (!is_listed(*digests, *text)) {
-    file.problem = concat(path.string(), " is damaged: its SHA-256 is not in ", kDigestFile);
+    file.problem = concat(path.string(), " is damaged: its SHA-256 is not in ", kConfigDigestFile);
   }
   return file;
 }

@@ -9,6 +9,9 @@
 
 namespace ddim::engine::train {
 
+inline constexpr const char* kConfigFile = "config.toml";
+inline constexpr const char* kConfigDigestFile = "config.toml.sha256";
+
 /// Writes the config.toml of a run's folder, and config.toml.sha256 beside it, as sha256sum writes
 /// it: a text that was cut short may still be TOML, of another run. A loss of power between the two
 /// leaves a digest of either text. Does nothing when both are there as they should be.

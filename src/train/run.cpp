@@ -3,6 +3,7 @@
 #include <ddim/counts.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <iostream>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,7 @@
 #include "base/file_output.h"
 #include "base/peak_memory.h"
 #include "base/progress.h"
+#include "base/temporary.h"
 #include "comm/communicator.h"
 #include "data/class_list.h"
 #include "data/dataset.h"
@@ -51,21 +54,37 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kDataFile = "data.txt";
 constexpr const char* kPlotFile = "loss.svg";
 constexpr const char* kMachineFile = "machine.txt";
+constexpr const char* kClassesFile = "classes.csv";
 constexpr const char* kSamplesFolder = "samples";
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-void prepare_folder(const fs::path& folder, Start start) {
+/// Whether a run was begun here and ended before it had a configuration, which is written last:
+/// there is nothing to resume, and nothing to lose.
+bool is_false_start(const fs::path& folder) {
+  constexpr std::array<std::string_view, 5> kFirstFiles{".lock", kMachineFile, kDataFile,
+                                                        kClassesFile, kConfigDigestFile};
+  const auto is_of_a_start = [&](const fs::directory_entry& entry) {
+    const std::string name = entry.path().filename().string();
+    if (name == model::kCheckpointsFolder)
+      return std::ranges::all_of(fs::directory_iterator(entry), [](const auto& checkpoint) {
+        return is_temporary_name(checkpoint.path().filename().string());
+      });
+    return std::ranges::count(kFirstFiles, name) > 0 || is_temporary_name(name);
+  };
+  return fs::is_directory(folder) &&
+         std::ranges::all_of(fs::directory_iterator(folder), is_of_a_start);
+}
+
+void require_folder_for(const fs::path& folder, Start start) {
   if (start == Start::resume) {
     require(fs::is_directory(folder), "train: there is no run to resume in ", folder.string());
-    return;
+  } else {
+    require(!fs::exists(folder) || is_false_start(folder), "train: ", folder.string(),
+            " exists; resume it with --resume ", folder.string(), ", or choose another folder");
   }
-  require(!fs::exists(folder) || (fs::is_directory(folder) && fs::is_empty(folder)),
-          "train: ", folder.string(), " exists; resume it with --resume ", folder.string(),
-          ", or choose another folder");
-  make_folders(folder);
 }
 
 /// Where the run's data are: as the caller says, or as the run was told before.
@@ -110,9 +129,8 @@ void write_run_files(const TrainOptions& options, const fs::path& data, const Tr
   write_file_durably(options.out / kMachineFile, machine_of(device) + "\n", Overwrite::allow);
   write_file_durably(options.out / kDataFile, data.string() + "\n", Overwrite::allow);
   if (!classes.empty())
-    write_file_durably(options.out / "classes.csv", data::class_table(classes), Overwrite::allow);
-  // The last one: a run that has a configuration can be resumed.
-  write_config_of_run(options.out, config);
+    write_file_durably(options.out / kClassesFile, data::class_table(classes), Overwrite::allow);
+  write_config_of_run(options.out, config);  // last: see is_false_start()
 }
 
 /// Without the class that means none; 0 for a network without classes.
@@ -217,7 +235,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
 
   require(!options.init || options.start == Start::fresh,
           "train: a resumed run continues from its own checkpoint, not from another model");
-  if (options.start == Start::resume) prepare_folder(options.out, options.start);
+  require_folder_for(options.out, options.start);
   const fs::path data_path = data_folder(options);
   share_request(*ranks, {.config = config, .data = data_path});
   const TrainingData loaded = load_training_data(data_path, config);
@@ -260,7 +278,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     progress.line(concat("init: from ", options.init->string(), " (", files.kind, "), ", state.step,
                          " steps done"));
   }
-  if (options.start == Start::fresh) prepare_folder(options.out, options.start);
+  make_folders(options.out);
   const FileLock lock(options.out);
   for (const fs::path& folder :
        {options.out, options.out / kSamplesFolder, options.out / kTensorboardFolder})

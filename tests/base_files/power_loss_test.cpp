@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "base/file_output.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
+#include "tests/support/torture.h"
 
 namespace ddim::engine {
 namespace {
@@ -149,6 +152,82 @@ TEST(PowerLoss, AbandonedFolderLeavesTheOthersAlone) {
     for (const auto& [name, content] : files) EXPECT_FALSE(name.starts_with("step-10/"));
   });
   EXPECT_GE(states, 100);
+}
+
+/// Lays out what a disk holds in a folder that is not there yet.
+void lay_out(const DiskFiles& files, const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  for (const auto& [name, content] : files) write_text(folder / name, content);
+}
+
+DiskFiles below(const std::string& prefix, const DiskFiles& files) {
+  DiskFiles found;
+  for (const auto& [name, content] : files)
+    if (name.starts_with(prefix)) found.emplace(name, content);
+  return found;
+}
+
+/// What a trainer does in its folder of checkpoints, be it for the first time or after a loss of
+/// power.
+void write_step_10(const std::filesystem::path& parent, const DiskFiles& content,
+                   FileSystem& file_system) {
+  remove_leftovers(parent);
+  if (std::filesystem::exists(parent / "step-10")) return;
+  DurableFolder folder(parent / "step-10", Manifest::write, file_system);
+  for (const auto& [name, text] : content) folder.write_file(name, in_pieces(text));
+  folder.commit();
+}
+
+// Every state that a loss of power leaves is recovered from, and the power goes again meanwhile.
+TEST(PowerLoss, MayComeAgainWhileARunRecovers) {
+  std::mt19937 random(7);
+  const auto some_text = [&](char letter) { return std::string(random() % 4'000, letter); };
+  const int enough = test::torture_count(150, 10'000);
+  const std::size_t every = enough > 150 ? 1 : 7;  // of the states, for a test of seconds
+  long first = 0, second = 0, broken = 0, not_recovered = 0;
+  for (std::size_t seen = 0; first < enough;) {
+    const DiskFiles content = {{"weights.bin", some_text('w')},
+                               {"unet/config.json", some_text('c')},
+                               {"state.bin", some_text('s')}};
+    const TemporaryFolder parent;
+    {
+      DurableFolder old_step(parent / "step-5", Manifest::write);
+      old_step.write_file("weights.bin", kOldContent);
+      old_step.commit();
+    }
+    const std::string old_manifest = test::read_text(parent / "step-5" / "manifest.json");
+    RecordingFileSystem recorded(parent.path());
+    write_step_10(parent.path(), content, recorded);
+    DiskFiles complete;
+    for (const auto& [name, text] : content) complete.emplace("step-10/" + name, text);
+    complete["step-10/manifest.json"] = test::read_text(parent / "step-10" / "manifest.json");
+    const auto is_good = [&](const DiskFiles& files) {
+      const DiskFiles old_step = below("step-5/", files), new_step = below("step-10/", files);
+      return old_step.size() == 2 && old_step.at("step-5/weights.bin") == kOldContent &&
+             old_step.at("step-5/manifest.json") == old_manifest &&
+             (new_step.empty() || new_step == complete);
+    };
+    recorded.visit_states([&](int, const DiskFiles& files) {
+      if (seen++ % every != 0) return;
+      ++first;
+      if (!is_good(files)) ++broken;
+      const TemporaryFolder after;
+      const std::filesystem::path disk = after / "disk";
+      lay_out(files, disk);
+      RecordingFileSystem again(disk);
+      write_step_10(disk, content, again);
+      again.visit_states([&](int done, const DiskFiles& later) {
+        ++second;
+        if (!is_good(later)) ++broken;
+        if (done == again.num_calls() && below("step-10/", later) != complete) ++not_recovered;
+      });
+    });
+  }
+  EXPECT_EQ(broken, 0);
+  EXPECT_EQ(not_recovered, 0);
+  EXPECT_GE(second, 10 * first);
+  test::tell_torture(first, "states after a loss of power");
+  test::tell_torture(second, "after a second one, while it recovers");
 }
 
 }  // namespace

@@ -1,11 +1,17 @@
 // Runs a fuzzer's target once on every file of a folder, and on 2,000 damaged copies of them,
-// always the same: a crash is what fails.
+// always the same: a crash is what fails, or more than 2 seconds for one input. `make torture` asks
+// for other copies by DDIM_TORTURE: "mutations SEED", or "bits 0": every bit flipped of the files
+// (of large ones, of the first and last bytes).
+#include <sys/time.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <string_view>
 #include <vector>
 
 #include "tests/fuzz/target.h"
@@ -15,8 +21,16 @@ namespace {
 using Bytes = std::vector<char>;
 constexpr int kNumMutations = 2'000;
 
+/// The system ends the process (SIGPROF) unless it calls this again before so much time of the
+/// processor is over.
+void allow_cpu_seconds(long seconds) {
+  const itimerval limit{.it_interval = {}, .it_value = {.tv_sec = seconds, .tv_usec = 0}};
+  setitimer(ITIMER_PROF, &limit, nullptr);
+}
+
 void run(const Bytes& bytes) {
   const Bytes exact(bytes);  // whose memory ends where the file does: what reads further is seen
+  allow_cpu_seconds(2);
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(exact.data()), exact.size());
 }
 
@@ -65,14 +79,37 @@ Bytes damaged(Bytes bytes, std::mt19937& random) {
   return bytes;
 }
 
+/// With every single bit flipped, of the first and last 2,048 bytes.
+std::size_t flip_every_bit(Bytes file) {
+  constexpr std::size_t kEdge = 2'048;
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < file.size(); ++at) {
+    if (at >= kEdge && at + kEdge < file.size()) continue;
+    for (int bit = 0; bit < 8; ++bit, ++count) {
+      file[at] = static_cast<char>(file[at] ^ 1 << bit);
+      run(file);
+      file[at] = static_cast<char>(file[at] ^ 1 << bit);
+    }
+  }
+  return count;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<Bytes> files = argc == 2 ? read_folder(argv[1]) : std::vector<Bytes>();
   for (const Bytes& file : files) run(file);
-  std::mt19937 random(5);
-  for (std::size_t i = 0; i < kNumMutations && !files.empty(); ++i)
-    run(damaged(files[i % files.size()], random));
-  std::printf("%zu files\n", files.size());
+  const char* const torture = std::getenv("DDIM_TORTURE");
+  std::size_t count = 0;
+  if (torture != nullptr && std::string_view(torture).starts_with("bits")) {
+    for (const Bytes& file : files) count += flip_every_bit(file);
+  } else {
+    unsigned seed = 5;
+    if (torture != nullptr) std::sscanf(torture, "mutations %u", &seed);
+    std::mt19937 random(seed);
+    for (; count < kNumMutations && !files.empty(); ++count)
+      run(damaged(files[count % files.size()], random));
+  }
+  std::printf("%zu files, %zu inputs\n", files.size(), count);
   return files.empty() ? 1 : 0;
 }

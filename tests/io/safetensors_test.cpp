@@ -73,6 +73,18 @@ TEST_F(SafetensorsTest, SaysWhatIsMissing) {
                [&] { file.read_f32(file.at("F32"), small); });
 }
 
+// Whoever reads it, and however little: no zeros are taken for numbers.
+TEST_F(SafetensorsTest, AFileThatIsShortenedWhileItIsOpenIsRefused) {
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder / "a.safetensors";
+  const std::vector<float> values(5'000, 1.0F);
+  write_safetensors(path, {{.name = "a", .shape = {5'000}, .values = values}}, Overwrite::refuse);
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  expect_error(ErrorCode::corrupt, path.string() + ": another program has shortened this file",
+               [&] { file.read("a"); });
+}
+
 TEST_F(SafetensorsTest, FilesThatCannotBeOpened) {
   const auto open = [](const std::filesystem::path& path) {
     return [path] { SafetensorsFile::open(path); };

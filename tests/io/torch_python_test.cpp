@@ -9,11 +9,12 @@
 #include "tests/support/find_python.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
+#include "tests/support/torture.h"
 
 namespace ddim::engine::io {
 namespace {
 
-constexpr int kNumFiles = 50;
+const int kNumFiles = test::torture_count(50, 1'000);
 
 /// Loads every file of a folder as PyTorch does by default, without running anything, and saves it
 /// again: as an archive by one of the protocols, or as the stream of before 2020.
@@ -118,6 +119,7 @@ TEST(TorchPython, RandomFilesThereAndBack) {
     expect_same(folder / concat(i, "-archive.pth"), tensors, Matrices::as_written);
     expect_same(folder / concat(i, "-stream.pth"), tensors, Matrices::transposed);
   }
+  test::tell_torture(kNumFiles, "files of PyTorch, in three forms");
 }
 
 }  // namespace

@@ -317,6 +317,25 @@ TEST_F(RunTest, RefusesAFolderThatExistsOrIsMissing) {
   EXPECT_FALSE(fs::exists(folder("other")));
 }
 
+// There is nothing to resume in what it left, and nothing to lose.
+TEST_F(RunTest, BeginsAnewWhereOneWasKilledBeforeItHadAConfiguration) {
+  for (const char* file : {"run/.lock", "run/machine.txt", "run/config.toml.sha256",
+                           "run/data.txt.tmp-ddim-0", "run/checkpoints/step-1.tmp-ddim-0/x"})
+    test::write_text(temporary_.path() / file, "half");
+  train("run", tiny_config(), {.max_steps = 1});
+  EXPECT_TRUE(fs::exists(folder("run") / "checkpoints/step-00000001"));
+  EXPECT_FALSE(fs::exists(folder("run") / "data.txt.tmp-ddim-0"));
+
+  for (const char* file : {"a/notes.txt", "b/checkpoints/step-00000001/x"}) {
+    const fs::path path = temporary_.path() / file;
+    test::write_text(path, "a person's");
+    const std::string name = path.lexically_relative(temporary_.path()).begin()->string();
+    expect_error(ErrorCode::user, folder(name).string() + " exists; resume it",
+                 [&] { train(name, tiny_config(), {}); });
+    EXPECT_EQ(read_text(path), "a person's");
+  }
+}
+
 TEST_F(RunTest, BadInputLeavesNothingBehind) {
   TrainConfig config = tiny_config();
   config.model.sample_size = 32;
