@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # The generator is chosen once, when the folder is first configured (and ninja is installed).
 GENERATOR = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
 
-.PHONY: help build demo test neon format format-check tidy asan tsan fuzz torture-server bench docs reference site check install uninstall deb wheel check-install clean
+.PHONY: help build demo test neon format format-check tidy asan tsan fuzz torture torture-report torture-server bench docs reference site check install uninstall deb wheel check-install clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,14 @@ fuzz: ## feed the parsers with damaged files, FUZZ_SECONDS for each (default 60)
 	  mkdir -p $$target.corpus; echo $$target; \
 	  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $$target -max_total_time=$(or $(FUZZ_SECONDS),60) -rss_limit_mb=512 -timeout=2 -max_len=65536 -verbosity=0 \
 	    -print_final_stats=1 $$target.corpus tests/fuzz/corpus/$${target##*fuzz_} || exit 1; done
+
+torture: configure ## the rows of docs/reliability.md at length: ROWS=T1,T2 SCALE=release|commit|NUMBER; goes on where it was stopped
+	cmake --build $(BUILD) -j $(JOBS)
+	@python3 tests/torture/torture.py --build $(BUILD) --rows "$(ROWS)" --scale $(or $(SCALE),release) \
+	  $(if $(STATE),--state $(STATE)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(FRESH),--fresh)
+
+torture-report: ## write what `make torture` has found into docs/reliability.md
+	@python3 tests/torture/torture.py --build $(BUILD) $(if $(STATE),--state $(STATE)) --write docs/reliability.md
 
 torture-server: configure ## the server under load, slow clients and nonsense, for minutes; needs wrk and slowhttptest
 	cmake --build $(BUILD) -j $(JOBS) --target ddim_program server_test

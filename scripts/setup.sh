@@ -2,6 +2,7 @@
 # Installs what building and testing ddim needs on Debian and Ubuntu; does nothing when all is there.
 # As root or by sudo; otherwise prints the one line to run and exits 1.
 #   scripts/setup.sh [PACKAGE ...]      installs these packages too
+#   scripts/setup.sh --torture          and what some rows of docs/reliability.md need
 #   scripts/setup.sh --libraries        prints which libraries it would install
 #   scripts/setup.sh --cuda             puts NVIDIA's compiler into .cuda (about 300 MB), for kernels on GPUs
 set -eu
@@ -24,6 +25,10 @@ mpi="libopenmpi-dev openmpi-bin"
 if [ "${1:-}" = --libraries ]; then
   echo $libraries
   exit 0
+fi
+if [ "${1:-}" = --torture ]; then
+  shift
+  set -- python3 curl wrk slowhttptest valgrind gcovr clang "$@"
 fi
 packages="$tools $libraries $mpi $*"
 

@@ -125,12 +125,6 @@ KeptLines lines_up_to(std::int64_t step, const fs::path& path, std::string_view 
   return kept;
 }
 
-std::ofstream open_to_append(const fs::path& path) {
-  std::ofstream file(path, std::ios::binary | std::ios::app);
-  if (!file) fail(ErrorCode::io, path.string(), ": cannot be opened for writing");
-  return file;
-}
-
 }  // namespace
 
 std::vector<MetricsLine> read_metrics(const fs::path& run_folder) {
@@ -141,38 +135,39 @@ std::vector<MetricsLine> read_metrics(const fs::path& run_folder) {
   return lines;
 }
 
-MetricsLog::MetricsLog(const fs::path& run_folder, std::int64_t step)
-    : csv_path_(run_folder / "metrics.csv"), jsonl_path_(run_folder / "metrics.jsonl") {
-  const KeptLines csv = lines_up_to(step, csv_path_, kCsvHeader, "");
-  const KeptLines jsonl = lines_up_to(step, jsonl_path_, "", "{\"step\": ");
-  if (!csv.last.empty()) seconds_before_ = line_of(csv.last, csv_path_).seconds;
-  write_file_durably(csv_path_, csv.text, Overwrite::allow);
-  write_file_durably(jsonl_path_, jsonl.text, Overwrite::allow);
-  csv_ = open_to_append(csv_path_);
-  jsonl_ = open_to_append(jsonl_path_);
+MetricsLog::MetricsLog(const fs::path& run_folder, std::int64_t step) {
+  const fs::path csv_path = run_folder / "metrics.csv", jsonl_path = run_folder / "metrics.jsonl";
+  const KeptLines csv = lines_up_to(step, csv_path, kCsvHeader, "");
+  const KeptLines jsonl = lines_up_to(step, jsonl_path, "", "{\"step\": ");
+  if (!csv.last.empty()) seconds_before_ = line_of(csv.last, csv_path).seconds;
+  write_file_durably(csv_path, csv.text, Overwrite::allow);
+  write_file_durably(jsonl_path, jsonl.text, Overwrite::allow);
+  csv_.emplace(csv_path);
+  jsonl_.emplace(jsonl_path);
 }
 
 void MetricsLog::write(const MetricsLine& line) {
-  csv_ << line.step << ',' << line.images << ',' << six_digits(line.loss) << ','
-       << six_digits(line.grad_norm) << ',' << six_digits(line.learning_rate) << ','
-       << six_digits(line.images_per_second) << ',' << six_digits(line.seconds) << ','
-       << line.skipped;
+  std::ostringstream csv, jsonl;
+  csv << line.step << ',' << line.images << ',' << six_digits(line.loss) << ','
+      << six_digits(line.grad_norm) << ',' << six_digits(line.learning_rate) << ','
+      << six_digits(line.images_per_second) << ',' << six_digits(line.seconds) << ','
+      << line.skipped;
   for (const double measured : {line.validation_loss, line.eps_error, line.kernel_distance})
-    csv_ << ',' << (std::isnan(measured) ? "" : six_digits(measured));
-  csv_ << std::endl;
-  jsonl_ << "{\"step\": " << line.step << ", \"images\": " << line.images
-         << ", \"loss\": " << json_number(line.loss)
-         << ", \"grad_norm\": " << json_number(line.grad_norm)
-         << ", \"learning_rate\": " << json_number(line.learning_rate)
-         << ", \"images_per_second\": " << json_number(line.images_per_second)
-         << ", \"seconds\": " << json_number(line.seconds) << ", \"skipped\": " << line.skipped;
+    csv << ',' << (std::isnan(measured) ? "" : six_digits(measured));
+  csv << '\n';
+  csv_->add(csv.view());
+  jsonl << "{\"step\": " << line.step << ", \"images\": " << line.images
+        << ", \"loss\": " << json_number(line.loss)
+        << ", \"grad_norm\": " << json_number(line.grad_norm)
+        << ", \"learning_rate\": " << json_number(line.learning_rate)
+        << ", \"images_per_second\": " << json_number(line.images_per_second)
+        << ", \"seconds\": " << json_number(line.seconds) << ", \"skipped\": " << line.skipped;
   for (const auto& [name, measured] : {std::pair{"validation_loss", line.validation_loss},
                                        {"eps_error", line.eps_error},
                                        {"kernel_distance", line.kernel_distance}})
-    if (!std::isnan(measured)) jsonl_ << ", \"" << name << "\": " << json_number(measured);
-  jsonl_ << '}' << std::endl;
-  if (!csv_) fail(ErrorCode::io, csv_path_.string(), ": cannot be written; is the disk full?");
-  if (!jsonl_) fail(ErrorCode::io, jsonl_path_.string(), ": cannot be written; is the disk full?");
+    if (!std::isnan(measured)) jsonl << ", \"" << name << "\": " << json_number(measured);
+  jsonl << "}\n";
+  jsonl_->add(jsonl.view());
 }
 
 }  // namespace ddim::engine::train

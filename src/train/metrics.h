@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <limits>
+#include <optional>
 #include <vector>
+
+#include "base/appended_file.h"
 
 namespace ddim::engine::train {
 
@@ -43,10 +45,7 @@ class MetricsLog {
   double seconds_before() const { return seconds_before_; }
 
  private:
-  std::filesystem::path csv_path_;
-  std::filesystem::path jsonl_path_;
-  std::ofstream csv_;
-  std::ofstream jsonl_;
+  std::optional<AppendedFile> csv_, jsonl_;
   double seconds_before_ = 0.0;
 };
 

@@ -125,16 +125,15 @@ std::string tensorboard_record(std::string_view bytes) {
                 little_endian(masked_crc32c(bytes)));
 }
 
-TensorboardLog::TensorboardLog(const fs::path& run_folder, std::int64_t step)
-    : path_(run_folder / kTensorboardFolder / "events.out.tfevents.ddim") {
-  make_folders(path_.parent_path());
+TensorboardLog::TensorboardLog(const fs::path& run_folder, std::int64_t step) {
+  const fs::path path = run_folder / kTensorboardFolder / "events.out.tfevents.ddim";
+  make_folders(path.parent_path());
   constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
-  std::string records = kept_records(read_file_if_there(path_, kMaxBytes).value_or(""), step);
+  std::string records = kept_records(read_file_if_there(path, kMaxBytes).value_or(""), step);
   if (records.empty())
     records = tensorboard_record(concat(time_and_step(0), field_of(kFileVersion, kVersion)));
-  write_file_durably(path_, records, Overwrite::allow);
-  file_.open(path_, std::ios::binary | std::ios::app);
-  if (!file_) fail(ErrorCode::io, path_.string(), ": cannot be opened for writing");
+  write_file_durably(path, records, Overwrite::allow);
+  file_.emplace(path);
 }
 
 void TensorboardLog::write(const MetricsLine& line) {
@@ -148,9 +147,7 @@ void TensorboardLog::write(const MetricsLine& line) {
                                     {"images_per_second", line.images_per_second}}) {
     if (std::isfinite(value)) summary += scalar(name, value);
   }
-  file_ << tensorboard_record(concat(time_and_step(line.step), field_of(kSummary, summary)))
-        << std::flush;
-  if (!file_) fail(ErrorCode::io, path_.string(), ": cannot be written; is the disk full?");
+  file_->add(tensorboard_record(concat(time_and_step(line.step), field_of(kSummary, summary))));
 }
 
 }  // namespace ddim::engine::train

@@ -3,11 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/appended_file.h"
 #include "train/metrics.h"
 
 namespace ddim::engine::train {
@@ -26,8 +27,7 @@ class TensorboardLog {
   void write(const MetricsLine& line);
 
  private:
-  std::filesystem::path path_;
-  std::ofstream file_;
+  std::optional<AppendedFile> file_;
 };
 
 /// CRC-32C (Castagnoli): polynomial 0x1EDC6F41, reflected.

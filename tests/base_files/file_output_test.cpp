@@ -14,6 +14,7 @@
 #include <system_error>
 #include <thread>
 
+#include "base/appended_file.h"
 #include "base/error.h"
 #include "tests/base_files/faulty_file_system.h"
 #include "tests/base_files/power_loss.h"
@@ -481,6 +482,18 @@ TEST(WriteFileDurably, RealLimitOfTheSystem) {
   ::signal(SIGXFSZ, handler);
   EXPECT_EQ(read_text(path), kOld);
   EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
+}
+
+TEST(AppendedFile, GrowsAtOnceAndSaysWhyItCannot) {
+  const TemporaryFolder folder;
+  write_text(folder / "a.csv", "one\n");
+  AppendedFile file(folder / "a.csv");
+  file.add("two\n");
+  EXPECT_EQ(read_text(folder / "a.csv"), "one\ntwo\n");
+  test::expect_error(ErrorCode::io, "cannot write /dev/full: No space left on device",
+                     [] { AppendedFile("/dev/full").add("x"); });
+  test::expect_error(ErrorCode::io, "b.csv: No such file",
+                     [&] { AppendedFile absent(folder / "b.csv"); });
 }
 
 TEST(WriteFileDurably, FolderThatCannotBeWritten) {

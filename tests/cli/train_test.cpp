@@ -1,3 +1,4 @@
+#include <ddim/image.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -318,6 +319,40 @@ TEST_F(Train, VerifyTellsWhatIsWholeAndWhatIsNot) {
     EXPECT_NE(refused.err.find(weights + ": tensor \""), std::string::npos) << refused.err;
     const Outcome taken = run_ddim(command + " --no-verify");
     EXPECT_EQ(taken.exit_code, 0) << command << taken.err;
+  }
+}
+
+// tests/golden/runs has a folder made by each version of the format: 1 without health, digest of
+// the configuration and machine.txt, 2 with them. Both hold the same training.
+TEST_F(Train, RunsOfEveryVersionLoadDrawWhatTheyDrewAndGoOn) {
+  fs::copy("tests/golden/runs", folder_ / "runs", fs::copy_options::recursive);
+  const Image expected = read_png(folder_ / "runs/picture.png");
+  for (const std::string version : {"1", "2"}) {
+    const std::string run = folder_ / ("runs/" + version);
+    EXPECT_EQ(run_ddim("verify " + run).exit_code, 0);
+    ASSERT_EQ(run_ddim("sample --device reference --steps 3 --count 1 --seed 5 --model " + run +
+                       " --out " + (folder_ / (version + ".png")))
+                  .exit_code,
+              0);
+    const Image drawn = read_png(folder_ / (version + ".png"));
+    ASSERT_EQ(drawn.pixels.size(), expected.pixels.size());
+    for (std::size_t i = 0; i < drawn.pixels.size(); ++i)
+      EXPECT_NEAR(drawn.pixels[i], expected.pixels[i], 1) << i;
+
+    const std::string resume = "train --resume " + run + " --data " + (folder_ / "runs/data");
+    const Outcome resumed = run_ddim(resume + " --max-steps 5");
+    EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+    // Made with the lowest instruction set, whose last bits are its own.
+    const bool is_elsewhere = run_ddim("--version").out.find("sse4") == std::string::npos;
+    const std::string note = "resume: the run was on cpu sse4 before and is on cpu ";
+    EXPECT_EQ(resumed.err.find(note) != std::string::npos, version == "2" && is_elsewhere)
+        << resumed.err;
+    const Outcome again = run_ddim(resume);  // by now it was on this machine
+    EXPECT_EQ(again.exit_code, 0) << again.err;
+    EXPECT_EQ(again.err.find("the run was on"), std::string::npos) << again.err;
+    const std::string metrics = read_file(run + "/metrics.csv");
+    for (const char* line : {"\n1,4,1.20585,", "\n4,16,1.2352,", "\n5,20,", "\n6,24,"})
+      EXPECT_NE(metrics.find(line), std::string::npos) << metrics;
   }
 }
 

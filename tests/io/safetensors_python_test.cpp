@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "base/error.h"
 #include "tests/io/safetensors_bytes.h"
 #include "tests/support/find_python.h"
 #include "tests/support/temporary_folder.h"

@@ -195,6 +195,8 @@ class Reference:
         found = checkpoints_of(run_folder)
         newest = max(found, default=0) if step is None else step
         require(newest in found, run_folder, "has no checkpoint of step", newest)
+        if newest == 0:  # ended before its first step
+            return 0
         require(hash_of(found[newest]) == self.hashes[newest], f"step {newest} differs from the reference")
         return newest
 

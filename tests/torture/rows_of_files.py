@@ -252,7 +252,7 @@ class ManyPictures(Row):
 class Golden(Suite):
     name = "T25"
     title = "run folders of each format version load, go on and draw what they drew"
-    binary, filter = "tests/train/train_test", "GoldenRun.*:GoldenRuns/*"
+    binary, filter = "tests/cli/cli_test", "Train.RunsOfEveryVersion*"
 
 
 ROWS = (PowerLoss, Truncated, Mutated, Differential, Fuzzed, ManyPictures, Golden)

@@ -228,7 +228,7 @@ class FullDisk(Row):
 
     def trial(self, program, folder, number, scale):
         count = self.num_trials(scale)
-        most_kib = 900  # in which it finds room
+        most_kib = 4000  # in which it finds room
         kib = 4 + (number + 1) * most_kib // count // 4 * 4
         disk = folder / "disk"
         disk.mkdir()
