@@ -14,26 +14,45 @@ namespace {
 
 namespace fs = std::filesystem;
 
+struct CloseInput {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using InputFile = std::unique_ptr<std::FILE, CloseInput>;
+
 [[noreturn]] void fail_read(const fs::path& path, int reason) {
   fail(ErrorCode::io, "cannot read ", path.string(), ": ", std::system_category().message(reason));
+}
+
+InputFile open_to_read(const fs::path& path) {
+  std::error_code code;
+  if (fs::is_directory(path, code)) fail_read(path, EISDIR);
+  constexpr int kMaxAttempts = 100;  // as uninterrupted()
+  InputFile file;
+  for (int i = 0; i < kMaxAttempts && !file; ++i) {
+    file.reset(std::fopen(path.c_str(), "rbe"));
+    if (!file && errno != EINTR) break;
+  }
+  if (!file) fail_read(path, errno);
+  return file;
 }
 
 }  // namespace
 
 void read_pieces(const fs::path& path, const ByteSink& sink) {
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  std::error_code code;
-  if (fs::is_directory(path, code)) fail_read(path, EISDIR);
-  const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "rbe"));
-  if (!file) fail_read(path, errno);
-
+  const InputFile file = open_to_read(path);
   // Not by the size that the system tells: a pipe has none, and a file may grow.
   std::vector<std::byte> piece(1 << 16);
   while (const std::size_t count = std::fread(piece.data(), 1, piece.size(), file.get()))
     sink(std::span(piece).first(count));
   if (std::ferror(file.get()) != 0) fail_read(path, errno);
+}
+
+std::string read_start(const fs::path& path, std::size_t num_bytes) {
+  const InputFile file = open_to_read(path);
+  std::string text(num_bytes, '\0');
+  text.resize(std::fread(text.data(), 1, num_bytes, file.get()));
+  if (std::ferror(file.get()) != 0) fail_read(path, errno);
+  return text;
 }
 
 std::string read_file(const fs::path& path, std::uint64_t max_bytes) {

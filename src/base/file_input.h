@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -12,6 +13,9 @@ namespace ddim::engine {
 /// Hands the bytes of a whole file to `sink`, in order and in pieces. Error(io), naming the file,
 /// when it cannot be read; what `sink` throws is passed on.
 void read_pieces(const std::filesystem::path& path, const ByteSink& sink);
+
+/// The first bytes of a file, fewer when it is shorter. Errors as read_pieces().
+std::string read_start(const std::filesystem::path& path, std::size_t num_bytes);
 
 /// The bytes of a whole file. Error(io) as read_pieces(), Error(corrupt) when it is larger than
 /// `max_bytes`; both name the file.

@@ -1,13 +1,14 @@
 #include "data/folder_walk.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <fstream>
 #include <map>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "io/picture_kind.h"
 
 namespace ddim::engine::data {
@@ -41,13 +42,10 @@ std::string lower_extension(const fs::path& path) {
   return extension;
 }
 
-/// Nothing for a file that cannot be read.
+/// Error(io) for a file that cannot be read: it may be a picture, and a run without it another one.
 io::PictureStart start_of(const fs::path& path) {
-  std::array<char, io::kPictureStartBytes> bytes{};
-  std::ifstream file(path, std::ios::binary);
-  file.read(bytes.data(), bytes.size());
-  return io::picture_start(
-      std::as_bytes(std::span(bytes)).first(static_cast<std::size_t>(file.gcount())));
+  const std::string start = read_start(path, io::kPictureStartBytes);
+  return io::picture_start(std::as_bytes(std::span(start)));
 }
 
 class Walk {
@@ -91,8 +89,11 @@ class Walk {
         visit(entry);
       } else if (fs::is_regular_file(status)) {
         look_at(entry);
-      } else if (fs::is_symlink(fs::symlink_status(entry, code))) {
+      } else if (const std::error_code reason = code;
+                 fs::is_symlink(fs::symlink_status(entry, code))) {
         leave_out(entry, "broken link", "");
+      } else if (status.type() == fs::file_type::none) {
+        fail(ErrorCode::io, "cannot read ", entry.string(), ": ", reason.message());
       }
     }
     way_.pop_back();

@@ -78,6 +78,7 @@ Dataset load_image_files(const fs::path& dir, const std::vector<fs::path>& files
       dataset.labels.push_back(classes.labels[i]);
       ++dataset.report.classes[static_cast<std::size_t>(classes.labels[i])].images;
     } catch (const Error& error) {
+      if (error.code() == ErrorCode::io) throw;  // what cannot be read may be good
       dataset.report.skipped.emplace_back(error.what());
     }
   }

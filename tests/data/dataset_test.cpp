@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 
+#include "data/image_folder.h"
 #include "data/labels.h"
 #include "io/png.h"
 #include "tests/data/write_bytes.h"
@@ -129,6 +130,19 @@ TEST(Dataset, ListsFilesThatCannotBeRead) {
   std::filesystem::remove(dir.path() / "a.png");
   expect_error(ErrorCode::corrupt, "2 of 2 image files cannot be used:\n",
                [&] { load_dataset(dir.path(), {.skip_corrupt = true}); });
+}
+
+// A run without it would be another one, and it may be a good picture.
+TEST(Dataset, APictureThatCannotBeReadIsNotSkipped) {
+  const TemporaryFolder dir;
+  write_png(dir.path() / "a.png", 1, 1, 7);
+  const std::filesystem::path loop = dir.path() / "b.png";
+  std::filesystem::create_symlink("b.png", loop);
+  for (const bool skip : {false, true}) {
+    expect_error(ErrorCode::io, "cannot read " + loop.string(), [&] {
+      load_image_files(dir.path(), {dir.path() / "a.png", loop}, {.skip_corrupt = skip});
+    });
+  }
 }
 
 TEST(Dataset, FingerprintChangesWithPixelsAndShape) {

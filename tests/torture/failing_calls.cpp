@@ -95,6 +95,12 @@ bool fails(Kind kind, Where where) {
   return true;
 }
 
+/// No signal interrupts the opening of a folder.
+bool fails_to_open(int flags, auto where) {
+  if ((flags & O_DIRECTORY) != 0 && plan().reason == EINTR) return false;
+  return fails(kOpen, where);
+}
+
 /// The function of this name that would have been called.
 template <class Function>
 Function* next(const char* name) {
@@ -137,23 +143,23 @@ extern "C" {
     const mode_t mode = mode_in(flags, arguments);                     \
     va_end(arguments);                                                 \
     static auto* const real = next<int(const char*, int, ...)>(#NAME); \
-    return fails(kOpen, path) ? -1 : real(path, flags, mode);          \
+    return fails_to_open(flags, path) ? -1 : real(path, flags, mode);  \
   }                                                                    \
   static_assert(true)
 DDIM_OPEN(open);
 DDIM_OPEN(open64);
 
-#define DDIM_OPENAT(NAME)                                                   \
-  int NAME(int folder, const char* path, int flags, ...) {                  \
-    va_list arguments;                                                      \
-    va_start(arguments, flags);                                             \
-    const mode_t mode = mode_in(flags, arguments);                          \
-    va_end(arguments);                                                      \
-    static auto* const real = next<int(int, const char*, int, ...)>(#NAME); \
-    const bool by_folder = path[0] != '/' && folder != AT_FDCWD;            \
-    if (by_folder ? fails(kOpen, folder) : fails(kOpen, path)) return -1;   \
-    return real(folder, path, flags, mode);                                 \
-  }                                                                         \
+#define DDIM_OPENAT(NAME)                                                                 \
+  int NAME(int folder, const char* path, int flags, ...) {                                \
+    va_list arguments;                                                                    \
+    va_start(arguments, flags);                                                           \
+    const mode_t mode = mode_in(flags, arguments);                                        \
+    va_end(arguments);                                                                    \
+    static auto* const real = next<int(int, const char*, int, ...)>(#NAME);               \
+    const bool by_folder = path[0] != '/' && folder != AT_FDCWD;                          \
+    if (by_folder ? fails_to_open(flags, folder) : fails_to_open(flags, path)) return -1; \
+    return real(folder, path, flags, mode);                                               \
+  }                                                                                       \
   static_assert(true)
 DDIM_OPENAT(openat);
 DDIM_OPENAT(openat64);

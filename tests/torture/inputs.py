@@ -53,7 +53,7 @@ class Program:
             return subprocess.Popen([self.path, *arguments.split()], cwd=folder, stdin=subprocess.DEVNULL,
                                     stdout=file, stderr=file, env=environment_with(environment))
 
-    def run(self, arguments, folder, environment=None, seconds=600):
+    def run(self, arguments, folder, environment=None, seconds=120):
         return run([str(self.path), *arguments.split()], folder, environment, seconds)
 
 
@@ -63,7 +63,7 @@ def environment_with(more):
     return environment
 
 
-def run(command, folder=None, environment=None, seconds=600):
+def run(command, folder=None, environment=None, seconds=120):
     """Runs a command to its end; one that takes longer is killed, and is a Failure."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.monotonic()
@@ -110,14 +110,17 @@ def write_pictures(folder, count, first=0):
         (folder / f"{k}.png").write_bytes(png(8, 8, pixels))
 
 
-def write_config(path, steps, save_every, more_training="", more_output="", channels=8):
+SMALL = "block_out_channels = [8, 16]\nnorm_num_groups = 4\nattention_levels = [1]"
+TINY = "block_out_channels = [4]\nnorm_num_groups = 2\nattention_levels = []"
+OFFICIAL = "block_out_channels = [32, 64]\nattention_levels = [1]"  # what the official code can read
+
+
+def write_config(path, steps, save_every, more_training="", more_output="", network=SMALL):
     """A network of a few thousand parameters, all of a training step in it."""
     path.write_text(f"""[model]
 channels = 3
-block_out_channels = [{channels}, {2 * channels}]
-norm_num_groups = {min(channels, 32) if channels >= 32 else 4}
+{network}
 layers_per_block = 1
-attention_levels = [1]
 dropout = 0.1
 [data]
 resolution = 8
@@ -178,13 +181,16 @@ def floats_are_finite(path):
 class Reference:
     """A training that nothing interrupted: what it holds after each of its steps."""
 
-    def __init__(self, program, folder, steps):
+    def __init__(self, program, folder, steps, network=SMALL):
         self.steps = steps
         self.data = folder / "data"
         write_pictures(self.data, 8)
-        write_config(folder / "whole.toml", steps, 1, more_output=f"keep_checkpoints = {steps + 1}")
+        config = folder / "whole.toml"
+        before = config.read_text() if config.exists() else ""
+        write_config(config, steps, 1, more_output=f"keep_checkpoints = {steps + 1}",
+                     network=network)
         run_folder = folder / "whole"
-        if not run_folder.is_dir() or max(checkpoints_of(run_folder), default=0) < steps:
+        if config.read_text() != before or not run_folder.is_dir() or max(checkpoints_of(run_folder), default=0) < steps:
             subprocess.run(["rm", "-rf", run_folder], check=True)
             outcome = program.run(f"train whole.toml --data data --out whole --quiet", folder)
             require(outcome.code == 0, "the reference:", outcome)

@@ -5,7 +5,7 @@ import random
 import re
 import shutil
 
-from inputs import (SOURCE, Failure, Skip, png, png_of, require, run, write_config, write_pictures)
+from inputs import (OFFICIAL, SOURCE, Failure, Skip, png, png_of, require, run, write_config, write_pictures)
 from row import Row
 
 
@@ -39,7 +39,7 @@ class PowerLoss(Suite):
 def a_run(program, folder):
     """A small run of 4 steps, the model of it as a folder and as a file of PyTorch."""
     write_pictures(folder / "data", 8)
-    write_config(folder / "small.toml", 4, 2, channels=32)
+    write_config(folder / "small.toml", 4, 2, network=OFFICIAL)
     for path in ("run", "model", "model.pth"):
         shutil.rmtree(folder / path, ignore_errors=True)
         (folder / path).unlink(missing_ok=True)

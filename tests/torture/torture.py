@@ -232,6 +232,7 @@ def main():
     for name in names:
         if options.fresh:
             (folder / f"{name}.json").unlink(missing_ok=True)
+            shutil.rmtree(folder / "work" / name, ignore_errors=True)
         if not stopping.is_set():
             good = run_row(ROWS[name](), Program(options.build), folder, scale, options.jobs, deadline,
                            stopping) and good
