@@ -140,7 +140,7 @@ class FailingCalls(Row):
             shutil.rmtree(place)
 
     def num_trials(self, scale):
-        return 40 if scale == 0 else len(self.trials)
+        return 24 if scale == 0 else len(self.trials)
 
     def order(self, count):
         numbers = super().order(len(self.trials))
