@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/file_system.h"
 
 namespace ddim::engine::io {
 namespace {
@@ -86,7 +87,7 @@ void stop_protecting(std::span<const std::byte> bytes) {
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
   int reason = descriptor < 0 ? errno : 0;
   struct stat status {};
   if (reason == 0 && ::fstat(descriptor, &status) != 0) reason = errno;
