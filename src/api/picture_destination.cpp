@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <iomanip>
 #include <ranges>
-#include <sstream>
 #include <utility>
 
 #include "api/settings_difference.h"
@@ -217,7 +216,7 @@ class FolderDestination : public Destination {
   }
 
   fs::path file_of(std::int64_t k) const {
-    std::ostringstream name;
+    TextStream name;
     name << std::setfill('0') << std::setw(6) << job_.number(k) << ".png";
     return folder_of(k) / name.str();
   }

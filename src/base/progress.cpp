@@ -9,7 +9,6 @@
 #include <iomanip>
 #include <limits>
 #include <ostream>
-#include <sstream>
 #include <utility>
 
 #include "base/error.h"
@@ -34,7 +33,7 @@ namespace {
 /// Three digits, without an exponent: "0.0312", "3.1", "312", "31,200".
 std::string describe_rate(double rate) {
   if (rate >= 1000.0) return with_thousands(std::llround(std::min(rate, 1e15)));
-  std::ostringstream text;
+  TextStream text;
   text << std::setprecision(3) << rate;
   return text.str();
 }
@@ -50,7 +49,7 @@ int terminal_columns() {
 
 std::string describe_progress(const ProgressPoint& point, std::string_view unit,
                               std::string_view head) {
-  std::ostringstream text;
+  TextStream text;
   const std::int64_t total = std::max<std::int64_t>(point.total, 1);
   text << std::setw(3) << 100 * point.done / total << "%  ";
   if (head.empty()) {

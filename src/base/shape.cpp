@@ -1,7 +1,5 @@
 #include "base/shape.h"
 
-#include <sstream>
-
 #include "base/error.h"
 
 namespace ddim::engine {
@@ -34,7 +32,7 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) {
 }
 
 std::string to_string(const Shape& shape) {
-  std::ostringstream out;
+  TextStream out;
   out << shape;
   return out.str();
 }

@@ -21,10 +21,17 @@ decltype(auto) shown_value(const Value& value) {
   }
 }
 
+/// A text that is printed into. Where there is no memory it throws, while a stream of the standard
+/// library goes on without the rest, and nobody notices.
+class TextStream : public std::ostringstream {
+ public:
+  TextStream() { exceptions(std::ios::badbit); }
+};
+
 /// Joins its arguments as an output stream would print them.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
-  std::ostringstream out;
+  TextStream out;
   (out << ... << shown_value(parts));
   return out.str();
 }
@@ -32,7 +39,7 @@ std::string concat(const Parts&... parts) {
 /// text_of(item) for each item of `list`, with `separator` between them.
 template <class List, class TextOf>
 std::string join(const List& list, std::string_view separator, TextOf text_of) {
-  std::ostringstream out;
+  TextStream out;
   std::string_view before;
   for (const auto& item : list) {
     out << before << shown_value(text_of(item));

@@ -10,7 +10,6 @@
 #include <csignal>
 #include <iomanip>
 #include <random>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/file_input.h"
@@ -113,7 +112,7 @@ void BlockClaims::keep_alive() {
 }
 
 fs::path BlockClaims::file_of(std::int64_t block) const {
-  std::ostringstream name;
+  TextStream name;
   name << "block-" << std::setfill('0') << std::setw(6) << block;
   return folder_ / name.str();
 }

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <iomanip>
-#include <sstream>
 #include <string_view>
 
 #include "base/text.h"
@@ -16,7 +15,7 @@ double signal_to_noise(const PlanStep& step) { return step.alpha_bar / (1.0 - st
 
 /// 999, or 12.345 for a real t.
 std::string short_time(double t) {
-  std::ostringstream out;
+  TextStream out;
   out.imbue(std::locale::classic());
   out << std::fixed << std::setprecision(t == std::floor(t) ? 0 : 3) << t;
   return out.str();
@@ -34,7 +33,7 @@ std::string to_string(const Tau& tau) {
 }
 
 std::string to_table(const Plan& plan) {
-  std::ostringstream out;
+  TextStream out;
   out.imbue(std::locale::classic());
   out << "     t  t_prev  sqrt(alpha_bar)           SNR     sigma\n";
   for (const PlanStep& step : plan.steps) {

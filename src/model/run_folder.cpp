@@ -5,7 +5,6 @@
 #include <functional>
 #include <iomanip>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include "base/error.h"
@@ -29,7 +28,7 @@ std::optional<std::int64_t> step_of(const std::string& name) {
 }  // namespace
 
 std::string checkpoint_name(std::int64_t step) {
-  std::ostringstream name;
+  TextStream name;
   name << "step-" << std::setw(8) << std::setfill('0') << step;
   return name.str();
 }

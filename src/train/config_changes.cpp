@@ -21,6 +21,7 @@ constexpr std::uint64_t kMaxOverridesBytes = std::uint64_t{1} << 20;
 ConfigChange change_of(const std::string& line, const fs::path& path) {
   std::array<std::string, 4> columns;
   std::istringstream text(line);
+  text.exceptions(std::ios::badbit);
   bool complete = true;
   for (std::string& column : columns)
     complete = std::getline(text, column, ',') && !column.empty() && complete;
@@ -51,6 +52,7 @@ std::vector<ConfigChange> read_changes(const fs::path& run) {
          kOverridesHeader.substr(0, kOverridesHeader.size() - 1), " and end with a whole line");
   std::vector<ConfigChange> changes;
   std::istringstream lines(text->substr(kOverridesHeader.size()));
+  lines.exceptions(std::ios::badbit);
   for (std::string line; std::getline(lines, line);) changes.push_back(change_of(line, path));
   return changes;
 }

@@ -41,6 +41,7 @@ std::string json_number(double value) { return std::isfinite(value) ? six_digits
 std::vector<std::string> complete_lines(const fs::path& path) {
   constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
   std::istringstream file(read_file_if_there(path, kMaxBytes).value_or(""));
+  file.exceptions(std::ios::badbit);  // no memory is no end of the file
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) {
     if (!file.eof()) lines.push_back(std::move(line));
@@ -147,7 +148,7 @@ MetricsLog::MetricsLog(const fs::path& run_folder, std::int64_t step) {
 }
 
 void MetricsLog::write(const MetricsLine& line) {
-  std::ostringstream csv, jsonl;
+  TextStream csv, jsonl;
   csv << line.step << ',' << line.images << ',' << six_digits(line.loss) << ','
       << six_digits(line.grad_norm) << ',' << six_digits(line.learning_rate) << ','
       << six_digits(line.images_per_second) << ',' << six_digits(line.seconds) << ','

@@ -7,7 +7,6 @@
 #include <iomanip>
 #include <iterator>
 #include <optional>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -77,7 +76,7 @@ void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& c
                                          .run = {.threads = num_threads}})
                               .samples.x_0;
 
-  std::ostringstream name;
+  TextStream name;
   name << "step-" << std::setw(8) << std::setfill('0') << state.step;
   make_folders(folder);
   if (x_0.shape.channels > 4) {  // more than a PNG can hold

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <set>
-#include <sstream>
 #include <string>
 
 #include "base/error.h"
@@ -27,7 +26,7 @@ std::string range_text(double min, double max) {
 /// A value as it would be written: not 0.00050000000000000001.
 std::string text_of(const toml::node& node) {
   if (node.is_floating_point()) return number_text(**node.as_floating_point());
-  std::ostringstream text;
+  TextStream text;
   text << toml::node_view<const toml::node>(node);
   return text.str();
 }

@@ -37,5 +37,14 @@ TEST(Text, NaNIsShownWithoutASign) {
   EXPECT_EQ(join(std::vector<double>{-1.0, nan}, " "), "-1 nan");
 }
 
+struct WithoutMemory {};
+std::ostream& operator<<(std::ostream&, const WithoutMemory&) { throw std::bad_alloc(); }
+
+// A stream takes what is thrown for the end of its text.
+TEST(Concat, WithoutMemoryIsNoShorterText) {
+  EXPECT_THROW(concat("a", WithoutMemory(), "b"), std::bad_alloc);
+  EXPECT_THROW(join(std::array<WithoutMemory, 2>(), ","), std::bad_alloc);
+}
+
 }  // namespace
 }  // namespace ddim::engine
