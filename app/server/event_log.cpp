@@ -1,6 +1,7 @@
 #include "event_log.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace ddim::server {
@@ -18,11 +19,21 @@ void EventLog::add_and_tell(const std::string& key, std::string_view type, std::
                             bool last) {
   const std::lock_guard lock(mutex_);
   if (complete_) return;
+  auto event =
+      std::make_shared<const Event>(Event{last_id_ + 1, std::string(type), std::move(data)});
+  if (last) {
+    by_key_ = {{key, std::move(event)}};
+  } else {
+    by_key_[key] = std::move(event);
+  }
+  ++last_id_;
   complete_ = last;
-  if (last) by_key_.clear();
-  by_key_[key] =
-      std::make_shared<const Event>(Event{++last_id_, std::string(type), std::move(data)});
-  for (const auto& [number, listener] : listeners_) listener();
+  for (const auto& [number, listener] : listeners_) {
+    try {
+      listener();
+    } catch (const std::bad_alloc&) {  // it is told with the next event, or looks by itself
+    }
+  }
 }
 
 EventLog::Events EventLog::after(std::uint64_t id) const {

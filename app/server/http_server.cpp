@@ -14,6 +14,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <list>
 #include <map>
+#include <new>
 #include <optional>
 #include <thread>
 
@@ -33,6 +34,7 @@ constexpr std::size_t kReadBytes = 16 << 10;
 constexpr std::size_t kMostReadAhead = 64 << 10;  // of requests behind one that is being answered
 constexpr seconds kBetweenSignsOfLife{15};        // of a stream of events
 constexpr seconds kLinger{2};                     // for a client that is told to go away
+constexpr milliseconds kForMemory{10};            // to wait for some, when there is none
 
 using Done = std::function<void(error_code, std::size_t)>;
 
@@ -160,6 +162,9 @@ struct HttpServer::Implementation {
       : api(with_api), limits(with_limits), log(std::move(with_log)) {}
 
   void listen(const ListenOptions& options);
+  /// What the serving thread does. Where memory ends, what needed it is given up, such as a
+  /// connection, and the others go on.
+  void serve();
   void accept();
   void on_accept(tcp::socket socket);
   std::unique_ptr<Stream> stream_of(tcp::socket socket);
@@ -174,6 +179,7 @@ struct HttpServer::Implementation {
   std::atomic<std::int64_t> num_open = 0;
   std::atomic<std::int64_t> num_refused = 0;
   bool stopping = false;
+  bool accepting = false;                          ///< or in the pause before
   std::list<Session*> sessions;                    ///< the oldest first
   std::map<std::string, std::int64_t> by_address;  ///< how many are open
   asio::io_context io{1};
@@ -214,6 +220,8 @@ class Session : public std::enable_shared_from_this<Session> {
   }
   bool is_asking() const { return stage_ == Stage::asking; }
   const std::string& peer() const { return peer_; }
+  /// What another thread has done for it is not wanted any more. May end it.
+  void forget_work() { at_work_.reset(); }
   void close() {
     stage_ = Stage::leaving;
     timer_.cancel();
@@ -311,14 +319,43 @@ class Session : public std::enable_shared_from_this<Session> {
     is_head_ = request_.method == "HEAD";
     record_ = {.peer = peer_, .method = request_.method, .target = request_.path};
     if (request_.path == "/healthz") return reply(server_.api.handle(request_));
-    // The session is handed over and back: only the serving thread may end it.
-    asio::post(server_.handlers, [self = shared_from_this()]() mutable {
-      Reply made = self->server_.api.handle(self->request_);
-      asio::io_context& io = self->server_.io;
-      asio::post(io, [self = std::move(self), made = std::move(made)]() mutable {
-        self->reply(std::move(made));
-      });
-    });
+    // The serving thread alone may end the session, so it keeps it until it is handed back.
+    at_work_ = shared_from_this();
+    try {
+      asio::post(server_.handlers, [this] { work(); });
+    } catch (...) {
+      at_work_.reset();
+      throw;
+    }
+  }
+
+  /// Where memory is not enough for an answer, the client is told so by the end of the connection.
+  template <class Work>
+  void go_on_with(const Work& work) {
+    try {
+      work();
+    } catch (const std::bad_alloc&) {
+      close();
+    }
+  }
+
+  /// In another thread.
+  void work() {
+    try {
+      made_ = server_.api.handle(request_);
+    } catch (const std::bad_alloc&) {
+      made_ = Response{.status = 503};
+    }
+    while (true) {
+      try {
+        return asio::post(server_.io, [this] {
+          const auto self = std::exchange(at_work_, nullptr);
+          go_on_with([this] { reply(std::move(made_)); });
+        });
+      } catch (const std::bad_alloc&) {
+        std::this_thread::sleep_for(kForMemory);
+      }
+    }
   }
 
   void reply(Reply made) {
@@ -350,7 +387,7 @@ class Session : public std::enable_shared_from_this<Session> {
     listened_ = entry;
     listener_ = entry->events.add_listener([weak = weak_from_this(), &io = server_.io] {
       asio::post(io, [weak] {
-        if (const auto self = weak.lock()) self->on_event();
+        if (const auto self = weak.lock()) self->go_on_with([&] { self->on_event(); });
       });
     });
   }
@@ -470,6 +507,8 @@ class Session : public std::enable_shared_from_this<Session> {
   bool reading_ = false;
   std::string read_ahead_;
   Request request_;
+  std::shared_ptr<Session> at_work_;  ///< itself, while another thread works on the request
+  Reply made_;                        ///< by that thread
   bool keep_ = false, is_http_1_0_ = false, is_head_ = false;
   std::int64_t num_answers_ = 0;
 
@@ -519,8 +558,21 @@ void HttpServer::Implementation::listen(const ListenOptions& options) {
                 fmt::format("{} port {}: {}", options.address, options.port, error.message()));
 }
 
+void HttpServer::Implementation::serve() {
+  while (true) {
+    try {
+      if (!accepting && acceptor.is_open()) accept();
+      io.run();
+      return;
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(kForMemory);
+    }
+  }
+}
+
 void HttpServer::Implementation::accept() {
   acceptor.async_accept([this](error_code error, tcp::socket socket) {
+    accepting = false;
     if (error == asio::error::operation_aborted || !acceptor.is_open()) return;
     if (!error) {
       on_accept(std::move(socket));
@@ -529,9 +581,12 @@ void HttpServer::Implementation::accept() {
     // Too many descriptors are open: some will be closed soon.
     pause.expires_after(milliseconds(100));
     pause.async_wait([this](error_code stopped) {
+      accepting = false;
       if (!stopped) accept();
     });
+    accepting = true;
   });
+  accepting = true;
 }
 
 void HttpServer::Implementation::on_accept(tcp::socket socket) {
@@ -580,7 +635,7 @@ HttpServer::HttpServer(Api& api, const Limits& limits, const ListenOptions& opti
     return ConnectionCounts{.open = server.num_open, .refused = server.num_refused};
   });
   server.accept();
-  server.thread = std::thread([&server] { server.io.run(); });
+  server.thread = std::thread([&server] { server.serve(); });
 }
 
 HttpServer::~HttpServer() { stop(); }
@@ -609,6 +664,8 @@ void HttpServer::stop() {
   server.handlers.join();
   server.io.stop();
   server.thread.join();
+  for (auto session = server.sessions.begin(); session != server.sessions.end();)
+    (*session++)->forget_work();
 }
 
 }  // namespace ddim::server

@@ -5,7 +5,9 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <new>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "json_views.h"
@@ -17,6 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kBetweenProgress{100};
+constexpr milliseconds kForMemory{10};  // to wait for some, when there is none
 constexpr milliseconds kShortestBetweenSweeps{100}, kLongestBetweenSweeps{10'000};
 
 /// 128 bits that nobody can guess.
@@ -205,33 +208,65 @@ void JobBoard::work(const std::string& model, Lane& lane) {
   const milliseconds between_sweeps =
       std::clamp<milliseconds>(std::min(limits_.kept_time, limits_.unload_time) / 10,
                                kShortestBetweenSweeps, kLongestBetweenSweeps);
-  while (true) {
-    {
-      std::unique_lock lock(mutex_);
-      const auto has_work = [&] { return !lane.waiting.empty(); };
-      if (!changed_.wait_for(lock, ending_.get_token(), between_sweeps, has_work)) {
-        if (ending_.stop_requested()) return;
-        lock.unlock();
-        sweep();
-        continue;
-      }
-      lane.running = next_batch(lane);
-      for (const auto& entry : lane.running) {
-        entry->status.state = EntryState::running;
-        entry->events.add("state", "state", state_json(entry->status));
-      }
-      tell_positions(lane);
+  while (!ending_.stop_requested()) {
+    try {
+      if (!begin_batch(lane, between_sweeps)) continue;
+      run_batch(model, lane);
+      if (counts().waiting == 0) give_memory_back();
+    } catch (const std::bad_alloc&) {
+      fail_batch(lane);
     }
-    run_batch(model, lane);
-    if (counts().waiting == 0) give_memory_back();
   }
 }
 
-/// The first one that waits, and those behind it that can be drawn in the same batch. The mutex is
-/// locked.
-std::vector<std::shared_ptr<Entry>> JobBoard::next_batch(Lane& lane) {
-  std::vector<std::shared_ptr<Entry>> batch = {lane.waiting.front()};
+/// Waits for jobs, and sweeps when none come; whether lane.running are to run now.
+bool JobBoard::begin_batch(Lane& lane, milliseconds between_sweeps) {
+  std::unique_lock lock(mutex_);
+  const auto has_work = [&] { return !lane.waiting.empty(); };
+  if (!changed_.wait_for(lock, ending_.get_token(), between_sweeps, has_work)) {
+    lock.unlock();
+    if (!ending_.stop_requested()) sweep();
+    return false;
+  }
+  take_batch(lane);
+  for (const auto& entry : lane.running) {
+    entry->status.state = EntryState::running;
+    entry->events.add("state", "state", state_json(entry->status));
+  }
+  tell_positions(lane);
+  return true;
+}
+
+/// Ends the jobs that memory was not enough for. Waits for as much as that takes.
+void JobBoard::fail_batch(Lane& lane) {
+  const std::lock_guard lock(mutex_);
+  while (!lane.running.empty()) {
+    Entry& entry = *lane.running.back();
+    try {
+      entry.status.code = ErrorCode::user;
+      entry.status.error = "not enough memory";
+      if (!entry.events.is_complete()) end(entry, EntryState::failed);
+      lane.running.pop_back();
+      --counts_.running;
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(kForMemory);
+    }
+  }
+  changed_.notify_all();
+}
+
+/// The first one that waits, and those behind it that can be drawn in the same batch, go to
+/// lane.running. The mutex is locked.
+void JobBoard::take_batch(Lane& lane) {
+  auto& batch = lane.running;
+  batch.reserve(lane.waiting.size());  // no entry is lost between the two lists
+  batch.push_back(lane.waiting.front());
   lane.waiting.pop_front();
+  const auto take = [&] {
+    --counts_.waiting;
+    ++counts_.running;
+  };
+  take();
   std::int64_t room = run_.batch - num_pictures(batch.front()->request);
   const Model& described = shelf_.find(batch.front()->request.model)->described;
   for (auto next = lane.waiting.begin(); next != lane.waiting.end() && room > 0;) {
@@ -243,11 +278,9 @@ std::vector<std::shared_ptr<Entry>> JobBoard::next_batch(Lane& lane) {
     room -= size;
     batch.push_back(*next);
     next = lane.waiting.erase(next);
+    take();
   }
-  counts_.waiting -= std::ssize(batch);
-  counts_.running += std::ssize(batch);
   if (batch.size() > 1) counts_.batched += std::ssize(batch);
-  return batch;
 }
 
 void JobBoard::draw(const Model& model, const std::vector<std::shared_ptr<Entry>>& batch,
@@ -281,9 +314,9 @@ void JobBoard::run_batch(const std::string& model, Lane& lane) {
         draw(lease->model(), batch, run, results);
       },
       run_);
+  const OfLane of_lane(*this, lane, job);
   {
     const std::lock_guard lock(mutex_);
-    lane.job = &job;
     const bool all_cancelled =
         std::ranges::all_of(batch, [](const auto& one) { return one->cancel_asked; });
     if (all_cancelled || ending_.stop_requested()) job.cancel();
@@ -291,9 +324,6 @@ void JobBoard::run_batch(const std::string& model, Lane& lane) {
   follow(job, batch);
   const JobStatus status = job.status();
   const std::lock_guard lock(mutex_);
-  lane.job = nullptr;
-  lane.running.clear();
-  counts_.running -= std::ssize(batch);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     Entry& entry = *batch[i];
     if (is_over(entry.status.state)) continue;  // cancelled, while others went on
@@ -313,6 +343,8 @@ void JobBoard::run_batch(const std::string& model, Lane& lane) {
     }
   }
   make_room();
+  lane.running.clear();
+  counts_.running -= std::ssize(batch);
   changed_.notify_all();
 }
 
@@ -337,13 +369,14 @@ void JobBoard::follow(Job& job, const std::vector<std::shared_ptr<Entry>>& batch
 void JobBoard::end(Entry& entry, EntryState state) {
   entry.status.state = state;
   entry.ended = Clock::now();
+  entry.events.add_last("state", "state", state_json(entry.status));
+  // All that may throw has been done: the entry is complete, and counted once.
   entry.kept_bytes += kBytesOfEntry;
   counts_.kept_bytes += entry.kept_bytes;
   forget_pictures(entry.request);
   if (state == EntryState::done) ++counts_.done;
   if (state == EntryState::failed) ++counts_.failed;
   if (state == EntryState::cancelled) ++counts_.cancelled;
-  entry.events.add_last("state", "state", state_json(entry.status));
 }
 
 /// Tells those that wait how many are before them. The mutex is locked.

@@ -120,10 +120,29 @@ class JobBoard {
     std::thread thread;
   };
 
+  /// Lets a lane's job be cancelled while this lives.
+  class OfLane {
+   public:
+    OfLane(JobBoard& board, Lane& lane, Job& job) : board_(board), lane_(lane) { set(&job); }
+    ~OfLane() { set(nullptr); }
+    OfLane(const OfLane&) = delete;
+    OfLane& operator=(const OfLane&) = delete;
+
+   private:
+    void set(Job* job) {
+      const std::lock_guard lock(board_.mutex_);
+      lane_.job = job;
+    }
+    JobBoard& board_;
+    Lane& lane_;
+  };
+
   void work(const std::string& model, Lane& lane);
   /// Drops what nobody has wanted for a while.
   void sweep();
-  std::vector<std::shared_ptr<Entry>> next_batch(Lane& lane);
+  bool begin_batch(Lane& lane, std::chrono::milliseconds between_sweeps);
+  void take_batch(Lane& lane);
+  void fail_batch(Lane& lane);
   void run_batch(const std::string& model, Lane& lane);
   void draw(const Model& model, const std::vector<std::shared_ptr<Entry>>& batch,
             const RunOptions& run, std::vector<JobResult>& results) const;

@@ -1,5 +1,7 @@
 #include "base/thread_team.h"
 
+#include <utility>
+
 namespace ddim::engine {
 namespace {
 
@@ -70,6 +72,16 @@ void ThreadTeam::run(std::int64_t num_items, const Loop& loop) {
     wait_for_change(num_unfinished_, unfinished);
     unfinished = num_unfinished_.load(std::memory_order_acquire);
   }
+  if (has_failed_.load(std::memory_order_relaxed)) {
+    has_failed_.store(false, std::memory_order_relaxed);
+    std::rethrow_exception(std::exchange(failure_, nullptr));
+  }
+}
+
+void ThreadTeam::keep_failure() noexcept {
+  const std::lock_guard lock(failure_mutex_);
+  if (failure_ == nullptr) failure_ = std::current_exception();
+  has_failed_.store(true, std::memory_order_relaxed);
 }
 
 void ThreadTeam::work_until_stopped(int thread) {
@@ -83,14 +95,19 @@ void ThreadTeam::work_until_stopped(int thread) {
   }
 }
 
-std::uint32_t ThreadTeam::take_items(int thread) {
+std::uint32_t ThreadTeam::take_items(int thread) noexcept {
   std::uint32_t count = 0;
   for (int i = 0; i < size(); ++i) {
     std::atomic<std::uint64_t>& items =
         ranges_[static_cast<std::size_t>((thread + i) % size())].items;
     for (std::int64_t item = take_first(items); item >= 0; item = take_first(items)) {
-      loop_.call(loop_.body, thread, item);
       ++count;
+      if (has_failed_.load(std::memory_order_relaxed)) continue;
+      try {
+        loop_.call(loop_.body, thread, item);
+      } catch (...) {
+        keep_failure();
+      }
     }
   }
   return count;

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -10,7 +12,8 @@ namespace ddim::engine {
 /// Threads for many loops that take microseconds each. After a loop, they look for the next one for
 /// a moment before they sleep. No thread waits for one that the system does not run: running
 /// threads take all remaining items, so a busy machine costs no more than its share of the time.
-/// One caller at a time. A body must not throw and must not call its team.
+/// One caller at a time. A body must not call its team. When a body throws, for_each() throws the
+/// first of what was thrown, once no thread is in a body; other items may be left out then.
 class ThreadTeam {
  public:
   /// A team of `size` threads (>= 1), including the caller's. The others start with the first loop
@@ -52,13 +55,17 @@ class ThreadTeam {
   void run(std::int64_t num_items, const Loop& loop);
   void work_until_stopped(int thread);
   /// Takes items, first from its own range, until there are none left. Returns their number.
-  std::uint32_t take_items(int thread);
+  std::uint32_t take_items(int thread) noexcept;
+  void keep_failure() noexcept;
 
   std::vector<Range> ranges_;
   Loop loop_;                                      ///< read only by threads that hold an item
   std::atomic<std::uint32_t> num_unfinished_ = 0;  ///< items of the loop; counted down in groups
   std::atomic<std::uint32_t> num_loops_ = 0;       ///< sleepers wait for it to change
   std::atomic<bool> stopped_ = false;
+  std::atomic<bool> has_failed_ = false;  ///< a body of the loop has thrown
+  std::mutex failure_mutex_;
+  std::exception_ptr failure_;
   std::vector<std::thread> threads_;
 };
 

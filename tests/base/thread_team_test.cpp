@@ -4,7 +4,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <new>
 #include <numeric>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -54,6 +57,34 @@ TEST_P(ThreadTeamOfSize, CallsWithTheSameThreadDoNotOverlap) {
     });
   }
   EXPECT_EQ(overlaps, 0);
+}
+
+TEST_P(ThreadTeamOfSize, ThrowWhatABodyThrowsAndGoOn) {
+  ThreadTeam team(GetParam());
+  for (const std::int64_t wrong : {0, 1, 50, 99}) {
+    const auto body = [&](int, std::int64_t item) {
+      if (item == wrong) throw std::out_of_range(std::to_string(item));
+    };
+    try {
+      team.for_each(100, body);
+      ADD_FAILURE() << "item " << wrong << " went unnoticed";
+    } catch (const std::out_of_range& error) {
+      EXPECT_EQ(error.what(), std::to_string(wrong));
+    }
+    std::atomic<int> num_calls = 0;
+    team.for_each(100, [&](int, std::int64_t) { ++num_calls; });
+    EXPECT_EQ(num_calls, 100);
+  }
+  // All at once: one of them is thrown, and no body of that loop runs any more.
+  std::atomic<bool> is_over = false;
+  EXPECT_THROW(team.for_each(1000,
+                             [&](int, std::int64_t) {
+                               EXPECT_FALSE(is_over);
+                               throw std::bad_alloc();
+                             }),
+               std::bad_alloc);
+  is_over = true;
+  team.for_each(10, [](int, std::int64_t) {});
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, ThreadTeamOfSize, testing::Values(1, 2, 3, 8));

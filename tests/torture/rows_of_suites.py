@@ -67,6 +67,27 @@ class Server(Row):
                 "most seconds of an answer beside slow clients": max(map(float, slow))}
 
 
+class Ranks(Row):
+    """scripts/torture_ranks.sh, ten deaths a trial."""
+    name = "T22"
+    title = "one of 2 to 4 processes that train together is killed or stopped, one time of three in a save"
+    release_trials = 10
+    alone = True
+    kDeaths = 10
+
+    def set_up(self, program, folder, scale):
+        if shutil.which("mpirun") is None:
+            raise Skip("there is no mpirun (apt-get install openmpi-bin)")
+        if scale == 0:
+            raise Skip("tests/cli has the commit size")
+
+    def trial(self, program, folder, number, scale):
+        said = shell(f"RANK_TRIALS={self.kDeaths} RANK_SEED={number + 1} scripts/torture_ranks.sh {program.build}")
+        found = re.search(r"(\d+) trials .* stopped, (\d+) of them in a save.* within (\d+) ms", said.out)
+        deaths, in_saves, longest = map(int, found.groups())
+        return {"deaths": deaths, "in a save": in_saves, "most ms until the others ended": longest}
+
+
 class Soak(Row):
     """A server that draws and a training beside it, for hours: neither grows."""
     name = "T21"
@@ -203,4 +224,4 @@ class Coverage(Row):
         return counts
 
 
-ROWS = (Hostile, Deterministic, Sanitized, Server, Soak, TwoTrainers, Installed, Coverage)
+ROWS = (Hostile, Deterministic, Sanitized, Server, Soak, Ranks, TwoTrainers, Installed, Coverage)
