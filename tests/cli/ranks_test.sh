@@ -97,7 +97,7 @@ cmp one.png three.png || fail "other pictures by three who joined"
 
 command -v mpirun >/dev/null || { echo "no mpirun here (apt-get install openmpi-bin): the rest is not tested"; exit 77; }
 test -e "$build/libddim_mpi.so" || { echo "built without MPI: the rest is not tested"; exit 77; }
-export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 ranks() { # NUMBER ARGUMENTS ...
   local number=$1
   shift
