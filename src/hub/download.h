@@ -45,4 +45,16 @@ using ReportDownload = std::function<void(const DownloadState&)>;
 void download(HttpClient& http, Retry retry, const Download& file, PartialFile& part,
               const ReportDownload& report);
 
+/// Calls fetch() to complete `part`, and once more from the beginning unless is_right(): what an
+/// earlier process left may have been damaged. Whether it is right now.
+template <class Fetch, class IsRight>
+bool fetch_checked(PartialFile& part, const Fetch& fetch, const IsRight& is_right) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    fetch();
+    if (is_right()) return true;
+    part.clear();
+  }
+  return false;
+}
+
 }  // namespace ddim::engine::hub

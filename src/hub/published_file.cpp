@@ -63,17 +63,17 @@ FetchedFile fetch_published(const Settings& settings, const PublishedFile& file,
                           return concat("no such file at ", file.url,
                                         " (DDIM_INCEPTION_URL names another place)");
                         }};
-  // A second time from the beginning: what an earlier process left may have been damaged.
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    const std::uint64_t before = part.size_bytes();
+  std::uint64_t before = 0;
+  std::string sha256;
+  const auto fetch = [&] {
+    before = part.size_bytes();
     download(http, Retry(settings.patience, stop), wanted, part, report);
-    const std::string sha256 = sha256_of(part.path());
-    if (sha256.starts_with(digits)) {
-      const std::uint64_t bytes = part.size_bytes();
-      part.move_to(file.path);
-      return {.sha256 = sha256, .bytes = bytes, .bytes_fetched = bytes - std::min(before, bytes)};
-    }
-    part.clear();
+    sha256 = sha256_of(part.path());
+  };
+  if (fetch_checked(part, fetch, [&] { return sha256.starts_with(digits); })) {
+    const std::uint64_t bytes = part.size_bytes();
+    part.move_to(file.path);
+    return {.sha256 = sha256, .bytes = bytes, .bytes_fetched = bytes - std::min(before, bytes)};
   }
   fail(ErrorCode::corrupt, name, " from ", file.url, ": its SHA-256 does not begin with ", digits,
        ", as its name says");

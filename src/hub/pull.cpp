@@ -8,6 +8,7 @@
 #include "base/file_output.h"
 #include "hub/cache.h"
 #include "hub/checksum.h"
+#include "hub/download.h"
 #include "hub/hub_client.h"
 #include "hub/model_files.h"
 #include "io/diffusers_config.h"
@@ -106,12 +107,10 @@ class Pull {
   }
 
   void fetch_verified(const RemoteFile& file, PartialFile& part, const HubClient::Report& report) {
-    // A second time from the beginning: what an earlier process left may have been damaged.
-    for (int attempt = 0; attempt < 2; ++attempt) {
-      client_.fetch(repository_, commit_, file, part, report);
-      if (has_content(part.path(), file.etag)) return;
-      part.clear();
-    }
+    const bool is_right = fetch_checked(
+        part, [&] { client_.fetch(repository_, commit_, file, part, report); },
+        [&] { return has_content(part.path(), file.etag); });
+    if (is_right) return;
     fail(ErrorCode::corrupt, file.name, " of ", to_string(repository_),
          ": the content does not have the checksum that the server announced, ", file.etag);
   }
