@@ -116,6 +116,9 @@ class CudaKernels final : public Kernels {
   void convolve(const ConvWork& work);
   void attend(const Tensor& a, const Tensor& b, std::int64_t first, std::int64_t count,
               std::int64_t num_heads, double scale, float* scores);
+  /// y = factor a b of each head, for `count` images from `first` on: a [L,L], b and y [N,L,C].
+  void weigh(const Matrices& a, const Tensor& b, Slot y, std::int64_t first, std::int64_t count,
+             std::int64_t num_heads, double factor);
 
   std::shared_ptr<const Runtime> runtime_;
   Precision precision_;

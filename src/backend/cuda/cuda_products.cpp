@@ -132,9 +132,28 @@ void CudaKernels::attend(const Tensor& a, const Tensor& b, std::int64_t first, s
            count, precision_);
 }
 
+void CudaKernels::weigh(const Matrices& a, const Tensor& b, Slot y, std::int64_t first,
+                        std::int64_t count, std::int64_t num_heads, double factor) {
+  const std::int64_t L = b.dim(1), C = b.dim(2);
+  y.data += first * L * C;
+  multiply({.a = a,
+            .b = heads_of(b, first, num_heads),
+            .y = y,
+            .y_row = C,
+            .y_image = L * C,
+            .y_head = C / num_heads,
+            .bias = nullptr,
+            .M = narrow(L),
+            .N = narrow(C / num_heads),
+            .K = narrow(L),
+            .heads = narrow(num_heads),
+            .factor = static_cast<float>(factor)},
+           count, precision_);
+}
+
 void CudaKernels::attention(const Tensor& q, const Tensor& k, const Tensor& v,
                             std::int64_t num_heads, double scale, Tensor& log_sum_exp, Tensor& y) {
-  const std::int64_t N = q.dim(0), L = q.dim(1), C = q.dim(2), rows = num_heads * L;
+  const std::int64_t N = q.dim(0), L = q.dim(1), rows = num_heads * L;
   if (q.size() == 0) return;
   const std::int64_t at_a_time = images_at_a_time(rows * L);
   float* scores = scratch({std::min(N, at_a_time) * rows * L})[0];
@@ -143,19 +162,7 @@ void CudaKernels::attention(const Tensor& q, const Tensor& k, const Tensor& v,
     attend(q, k, first, count, num_heads, scale, scores);
     launch({.grid = {grid_size(divide_up(count * rows, 8)), 1, 1}},
            SoftmaxArguments{scores, data_of(log_sum_exp) + first * rows, count * rows, narrow(L)});
-    multiply({.a = squares_of(scores, num_heads, L),
-              .b = heads_of(v, first, num_heads),
-              .y = {data_of(y) + first * L * C, 0},
-              .y_row = C,
-              .y_image = L * C,
-              .y_head = C / num_heads,
-              .bias = nullptr,
-              .M = narrow(L),
-              .N = narrow(C / num_heads),
-              .K = narrow(L),
-              .heads = narrow(num_heads),
-              .factor = 1.0F},
-             count, precision_);
+    weigh(squares_of(scores, num_heads, L), v, {data_of(y), 0}, first, count, num_heads, 1.0);
   }
 }
 
@@ -165,7 +172,7 @@ void CudaKernels::attention_backward(const Tensor& q, const Tensor& k, const Ten
                                      const Tensor&, const Tensor& log_sum_exp,
                                      std::int64_t num_heads, double scale, const Tensor& dy,
                                      Grad dq, Grad dk, Grad dv) {
-  const std::int64_t N = q.dim(0), L = q.dim(1), C = q.dim(2), rows = num_heads * L;
+  const std::int64_t N = q.dim(0), L = q.dim(1), rows = num_heads * L;
   if (q.size() == 0 || !(dq || dk || dv)) return;
   const std::int64_t at_a_time = images_at_a_time(rows * L), most = std::min(N, at_a_time);
   const std::vector<float*> pieces = scratch({most * rows * L, most * rows * L});
@@ -178,22 +185,7 @@ void CudaKernels::attention_backward(const Tensor& q, const Tensor& k, const Ten
            SoftmaxBackwardArguments{p, data_of(log_sum_exp) + first * rows, ds, count * rows,
                                     narrow(L)});
     const auto put = [&](Grad& grad, const Matrices& a, const Tensor& b, double factor) {
-      if (!grad) return;
-      Slot slot = slot_of(grad);
-      slot.data += first * L * C;
-      multiply({.a = a,
-                .b = heads_of(b, first, num_heads),
-                .y = slot,
-                .y_row = C,
-                .y_image = L * C,
-                .y_head = C / num_heads,
-                .bias = nullptr,
-                .M = narrow(L),
-                .N = narrow(C / num_heads),
-                .K = narrow(L),
-                .heads = narrow(num_heads),
-                .factor = static_cast<float>(factor)},
-               count, precision_);
+      if (grad) weigh(a, b, slot_of(grad), first, count, num_heads, factor);
     };
     put(dq, squares_of(ds, num_heads, L), k, scale);
     put(dk, transpose(squares_of(ds, num_heads, L)), q, scale);
