@@ -1,6 +1,7 @@
 #include <ddim/error.h>
 #include <ddim/evaluate.h>
 #include <ddim/quality.h>
+#include <ddim/ranks.h>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -23,6 +24,7 @@
 #include "outputs.h"
 #include "picture_flags.h"
 #include "plan_flags.h"
+#include "rank_flags.h"
 #include "run_flags.h"
 
 namespace ddim::cli {
@@ -54,12 +56,17 @@ struct Flags {
   PlanFlags plan;
   ConventionFlag convention;
   OverwriteFlag overwrite;
+  RankFlags ranks;
+  bool join = false;
 
-  FeatureOptions feature_options() const {
+  FeatureOptions feature_options(const Ranks& together) const {
     return {.fit = resize.value(),
             .keep = neighbours.empty() ? KeepPictures::no : KeepPictures::yes,
-            .folder = features};
+            .folder = features,
+            .sharing = ranks.sharing(together, join)};
   }
+  /// Who joins late finds what others wrote.
+  Overwrite overwrites() const { return join ? Overwrite::allow : overwrite.value(); }
 
   // Names of flags that say something in some of the command's uses only.
   FlagNames reading;   ///< how sets of pictures are read
@@ -123,15 +130,15 @@ void print_table(const EpsErrors& errors) {
   }
 }
 
-void run_eps_error(const Flags& flags, Command command) {
-  refuse_ignored(command,
-                 join({flags.drawing,
-                       {"set", "--second-split", "--extractor", "--save-statistics", "--neighbours",
-                        "--resize", "--resizing", "--features", "--shrink", "--overwrite"}}),
-                 "with --eps-error, which takes its pictures from --data");
+void run_eps_error(const Flags& flags, Command command, const Interrupts& interrupts) {
+  refuse_ignored(
+      command,
+      join({flags.drawing,
+            {"set", "--second-split", "--extractor", "--save-statistics", "--neighbours",
+             "--resize", "--resizing", "--features", "--shrink", "--overwrite", "--join"}}),
+      "with --eps-error, which takes its pictures from --data");
   if (flags.options.data.data.empty()) flags.data_option.throw_missing();
   if (!flags.run.has_model()) flags.model.throw_missing();
-  const Interrupts interrupts;
   EpsErrorOptions options = flags.options;
   options.data = flags.data.options_of(options.data.data);
   options.run = flags.run.options(interrupts.token());
@@ -175,7 +182,7 @@ Comparison comparison_of(const Flags& flags) {
   Comparison comparison{.draws = draws};
   if (!draws) comparison.first = flags.sets.front();
   if (found == 2) comparison.second = flags.sets.back();
-  Files files(flags.overwrite.value());
+  Files files(flags.overwrites());
   for (const fs::path& set : flags.sets) files.reads(set);
   if (!flags.features.empty()) files.fills("--features", flags.features);
   files.writes("--save-statistics", flags.statistics, {".npz"});
@@ -197,7 +204,8 @@ void refuse_ignored(Command command, const Flags& flags, const Comparison& compa
   if (!comparison.reads_first() && !comparison.reads_second())
     refuse_ignored(command, flags.reading, "where no set is a folder or file of pictures");
   if (!comparison.extracts())
-    refuse_ignored(command, {"--extractor", "--resizing", "--features", "--resize", "--seed"},
+    refuse_ignored(command,
+                   {"--extractor", "--resizing", "--features", "--resize", "--seed", "--join"},
                    "between statistics files");
   if (!comparison.reads_second())
     refuse_ignored(command, {"--second-split"}, "without a second set of pictures");
@@ -281,11 +289,12 @@ SampleOptions drawing_of(const Flags& flags, const RunOptions& run) {
 
 /// What the model draws, and how: the recipe of sample(), and whether `reference` is what the model
 /// was trained on.
-FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const SampleOptions& options,
-                const std::optional<DataOptions>& reference, Lines& sampling) {
+FeatureSet draw(const Flags& flags, const Ranks& ranks, const FeatureExtractor& extractor,
+                const SampleOptions& options, const std::optional<DataOptions>& reference,
+                Lines& sampling) {
   const Model model = flags.run.load_model(options.run.stop);
-  FeatureSet set =
-      extractor.extract(model, make_plan(model, options.plan), options, flags.feature_options());
+  FeatureSet set = extractor.extract(model, make_plan(model, options.plan), options,
+                                     flags.feature_options(ranks));
   for (const auto& [name, value] : make_recipe(model, options))
     if (name != "count" && name != "seed") sampling.emplace_back(name, value);
   if (reference && is_training_data(model, *reference))
@@ -293,10 +302,10 @@ FeatureSet draw(const Flags& flags, const FeatureExtractor& extractor, const Sam
   return set;
 }
 
-void run_comparison(const Flags& flags, Command command) {
+void run_comparison(const Flags& flags, Command command, const Ranks& ranks,
+                    const Interrupts& interrupts) {
   const Comparison comparison = comparison_of(flags);
   refuse_ignored(command, flags, comparison);
-  const Interrupts interrupts;
   const RunOptions run = flags.run.options(interrupts.token());
   SampleOptions drawing;
   if (comparison.draws) drawing = drawing_of(flags, run);
@@ -306,7 +315,7 @@ void run_comparison(const Flags& flags, Command command) {
         FeatureExtractor::load(find_extractor(flags.extractor.value()), flags.resizing.value());
   const auto load = [&](const DataOptions& options, bool is_statistics) {
     return is_statistics ? read_statistics(options.data)
-                         : extractor->extract(options, flags.feature_options(), run);
+                         : extractor->extract(options, flags.feature_options(ranks), run);
   };
   const DataOptions of_first = flags.data.options_of(comparison.first.value_or(fs::path()));
   DataOptions of_second = flags.data.options_of(comparison.second.value_or(fs::path()));
@@ -328,10 +337,11 @@ void run_comparison(const Flags& flags, Command command) {
   Lines sampling;
   const FeatureSet first =
       comparison.draws
-          ? draw(flags, *extractor, drawing,
+          ? draw(flags, ranks, *extractor, drawing,
                  comparison.reads_second() ? std::optional(of_second) : std::nullopt, sampling)
           : load(of_first, comparison.first_is_statistics);
-  if (!flags.statistics.empty()) write_statistics(flags.statistics, first, flags.overwrite.value());
+  if (!ranks.is_first()) return;
+  if (!flags.statistics.empty()) write_statistics(flags.statistics, first, flags.overwrites());
   Lines recipe;
   if (!second) {
     add_extractor(first.recipe, {}, recipe);
@@ -357,7 +367,7 @@ void run_comparison(const Flags& flags, Command command) {
               {.text = {{"ddim", fmt::format("evaluate: each row has a picture of {} and the "
                                              "nearest ones of {}",
                                              first.source, second->source)}},
-               .overwrite = flags.overwrite.value()});
+               .overwrite = flags.overwrites()});
   add_extractor(first.recipe, second->recipe, recipe);
   add_set("first", first, recipe);
   add_set("second", *second, recipe);
@@ -371,6 +381,24 @@ void run_comparison(const Flags& flags, Command command) {
   recipe.insert(recipe.end(), sampling.begin(), sampling.end());
   print(quality, recipe, flags.run.json());
   flags.data.print_skipped();
+}
+
+void run_as_rank(Flags& flags, Command command, const Ranks& ranks, const Interrupts& interrupts) {
+  if (!ranks.is_first() && !flags.ranks.log_all_ranks()) flags.run.be_quiet();
+  if (!flags.eps_error) return run_comparison(flags, command, ranks, interrupts);
+  if (ranks.size() > 1)
+    throw Error(ErrorCode::user,
+                fmt::format("--eps-error is the work of one process, but a launcher started {}; "
+                            "start ddim by itself",
+                            ranks.size()));
+  run_eps_error(flags, command, interrupts);
+}
+
+void run(Flags& flags, Command command) {
+  const Interrupts interrupts;
+  // Who joins is by itself, also where srun started several: one that ends takes no other with it.
+  if (flags.join) return run_as_rank(flags, command, Ranks(), interrupts);
+  flags.ranks.run([&](const Ranks& ranks) { run_as_rank(flags, command, ranks, interrupts); });
 }
 
 }  // namespace
@@ -414,11 +442,13 @@ void add_evaluate_command(Command root) {
       command, "--resizing",
       "How the extractor inception brings pictures to 299x299: pytorch-bilinear as pytorch-fid, "
       "tf1-bilinear as the original FID, clean-bicubic as clean-fid");
-  command
-      .add_option("--features", flags->features,
-                  "Keep features in this folder as they are found: a run that is stopped goes on "
-                  "there, and another finds them")
-      .type_name("DIR");
+  const Option features =
+      command
+          .add_option(
+              "--features", flags->features,
+              "Keep features in this folder as they are found: a run that is stopped goes on "
+              "there, and another finds them")
+          .type_name("DIR");
   command
       .add_option("--save-statistics", flags->statistics,
                   "Write the statistics of the first set to this .npz file; needs no second set")
@@ -446,13 +476,13 @@ void add_evaluate_command(Command root) {
   for (const char* name : {"--batch", "--threads", "--json", "--quiet"})
     flags->of_model.erase(name);
   flags->overwrite.add_to(command);
-  command.callback([flags, command] {
-    if (flags->eps_error) {
-      run_eps_error(*flags, command);
-    } else {
-      run_comparison(*flags, command);
-    }
-  });
+  command
+      .add_flag("--join", flags->join,
+                "Share the work with all processes that run the same command, on any machine that "
+                "sees --features; they may come and go")
+      .needs(features);
+  flags->ranks.add_to(command);
+  command.callback([flags, command] { run(*flags, command); });
 }
 
 }  // namespace ddim::cli

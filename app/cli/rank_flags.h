@@ -15,7 +15,10 @@ class RankFlags {
   void add_to(Command command);
   static constexpr const char* kMark = "--comm-timeout";  ///< what tells these commands from others
 
-  double timeout_seconds() const { return options_.timeout_seconds; }
+  /// With the processes of a launcher, or with those that join.
+  Sharing sharing(const Ranks& ranks, bool join) const {
+    return {.join = join, .timeout_seconds = options_.timeout_seconds, .ranks = ranks};
+  }
   bool log_all_ranks() const { return log_all_ranks_; }
   /// Calls `work` with the ranks that a launcher started, and leaves them. What goes wrong in one
   /// of several is printed, with its number, and ends the processes of all.

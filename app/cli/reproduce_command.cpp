@@ -15,6 +15,7 @@
 #include "interrupts.h"
 #include "json_object.h"
 #include "outputs.h"
+#include "rank_flags.h"
 #include "run_flags.h"
 #include "terminal.h"
 
@@ -34,6 +35,8 @@ struct Flags {
   std::vector<std::int64_t> steps;
   ChoiceFlag<TauKind> tau{TauKind::quadratic};
   std::uint64_t seed = 0;
+  RankFlags ranks;
+  bool join = false;
 };
 
 ReproduceSize size_of(const Flags& flags) {
@@ -64,8 +67,7 @@ std::string about(double seconds) {
   return fmt::format("about {:.0f} days", minutes / 1440.0);
 }
 
-void tell(const ReproduceCost& cost, const Flags& flags) {
-  if (flags.run.quiet()) return;
+void tell(const ReproduceCost& cost) {
   const std::string found =
       cost.num_found == 0 ? "" : fmt::format(", of which {} are finished", cost.num_found);
   if (cost.num_found == cost.num_cells) {
@@ -96,14 +98,15 @@ void print_json(const Reproduction& report) {
                         .text());
 }
 
-void run(const Flags& flags) {
-  const Interrupts interrupts;
+void run_as_rank(Flags& flags, const Ranks& ranks, const Interrupts& interrupts) {
+  if (!ranks.is_first() && !flags.ranks.log_all_ranks()) flags.run.be_quiet();
   if (flags.quick && flags.full)
     throw Error(ErrorCode::usage, "--quick and --full contradict each other: give one of them");
   ReproduceOptions options{.size = size_of(flags),
                            .tau = flags.tau.value(),
                            .seed = flags.seed,
-                           .run = flags.run.options(interrupts.token())};
+                           .run = flags.run.options(interrupts.token()),
+                           .sharing = flags.ranks.sharing(ranks, flags.join)};
   Files().fills("--out", flags.out).check();
   check_input(flags.data.data());
   options.data = flags.data.options();
@@ -112,15 +115,23 @@ void run(const Flags& flags) {
   check_reproduce(described, options);
   const FeatureExtractor extractor =
       FeatureExtractor::load(find_extractor(flags.extractor.value()));
-  options.told_cost = [&](const ReproduceCost& cost) { tell(cost, flags); };
+  if (!flags.run.quiet()) options.told_cost = tell;
   const Model model = flags.run.load_model(interrupts.token());
   const Reproduction report = reproduce(model, extractor, options, flags.out);
+  if (!ranks.is_first()) return;
   if (flags.run.json()) {
     print_json(report);
   } else {
     print_out("{}\n", report.page.string());
   }
   flags.data.print_skipped();
+}
+
+void run(Flags& flags) {
+  const Interrupts interrupts;
+  // Who joins is by itself, also where srun started several: one that ends takes no other with it.
+  if (flags.join) return run_as_rank(flags, Ranks(), interrupts);
+  flags.ranks.run([&](const Ranks& ranks) { run_as_rank(flags, ranks, interrupts); });
 }
 
 }  // namespace
@@ -168,6 +179,10 @@ void add_reproduce_command(Command root) {
       .non_negative()
       .show_default();
   flags->run.add_to(command).required();
+  command.add_flag("--join", flags->join,
+                   "Share the work with all processes that run the same command, on any machine "
+                   "that sees --out; they may come and go");
+  flags->ranks.add_to(command);
   command.callback([flags] { run(*flags); });
 }
 

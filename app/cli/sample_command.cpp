@@ -98,10 +98,11 @@ DrawnFiles draw(const Model& model, const Plan& plan, std::span<const SampleOpti
     return sample_runs_to_files(model, plan, runs, files);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::interrupted) throw;
-    throw Error(error.code(),
-                files.join ? fmt::format("{}; join again to draw the rest", error.what())
-                           : fmt::format("{}; add --resume to the same command to draw the rest",
-                                         error.what()));
+    throw Error(
+        error.code(),
+        files.sharing.join
+            ? fmt::format("{}; join again to draw the rest", error.what())
+            : fmt::format("{}; add --resume to the same command to draw the rest", error.what()));
   }
 }
 
@@ -202,9 +203,7 @@ void draw_as_rank(Flags& flags, const Ranks& ranks, const Interrupts& interrupts
                                  .recipe = flags.no_metadata ? Recipe{} : recipe,
                                  .overwrite = flags.overwrite.value(),
                                  .resume = flags.resume,
-                                 .join = flags.join,
-                                 .join_timeout_seconds = flags.ranks.timeout_seconds(),
-                                 .ranks = ranks});
+                                 .sharing = flags.ranks.sharing(ranks, flags.join)});
   if (!ranks.is_first()) return;
   print_result(drawn, flags);
   if (flags.like.given() && !flags.run.quiet()) flags.like.print_likeness(flags.out.path());

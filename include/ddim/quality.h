@@ -12,6 +12,7 @@
 #include "ddim/model.h"
 #include "ddim/overwrite.h"
 #include "ddim/plan.h"
+#include "ddim/ranks.h"
 #include "ddim/resizing.h"
 #include "ddim/run_options.h"
 #include "ddim/sample.h"
@@ -68,6 +69,10 @@ struct FeatureOptions {
   /// was stopped in any way goes on there, and another with the same pictures finds them. Empty:
   /// nowhere. Not used for drawn pictures that are kept.
   std::filesystem::path folder = {};
+  /// Each process gets all features. The blocks are in `folder`, which those that join must have;
+  /// ranks without one get their parts from each other. Error(user) for drawn pictures that are
+  /// kept.
+  Sharing sharing = {};
 };
 
 /// The classifier whose features pictures are compared by.

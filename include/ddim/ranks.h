@@ -50,4 +50,20 @@ class DDIM_API Ranks {
   std::shared_ptr<engine::comm::Communicator> communicator_;
 };
 
+/// With which other processes a long piece of work is shared. It is cut into blocks, which are kept
+/// in a folder that all of them see; which process computes which block makes no difference to the
+/// result.
+struct Sharing {
+  /// With all that make the same call, with the same options and the same folder, on any machine
+  /// that sees it: they may come and go at any time, and a stopped call is made again to go on. The
+  /// block of a process that ended is computed by another one. A small file stays in the folder, by
+  /// which who comes later sees that all is done: remove it when nobody will.
+  bool join = false;
+  double timeout_seconds = 60.0;  ///< of silence, after which a process that joined counts as gone
+  /// With these, in the same way; nothing but the result stays.
+  Ranks ranks = {};
+
+  bool is_shared() const { return join || ranks.size() > 1; }
+};
+
 }  // namespace ddim

@@ -51,6 +51,9 @@ struct ReproduceOptions {
   ClassChoice class_choice = {};
   RunOptions run = {};
   std::function<void(const ReproduceCost&)> told_cost = {};  ///< called before the work begins
+  /// Pictures of a cell are drawn in blocks, everything else a cell at a time; the blocks are in
+  /// the report's folder.
+  Sharing sharing = {};
 };
 
 /// A cell of a table, with the recipe and the figures found, or a figure of the report.

@@ -31,17 +31,9 @@ struct SampleFiles {
   /// Go on with a run that was stopped, whose finished pictures are in `out`.partial or in the
   /// folder, and draw the missing ones only. Where there is none, begin.
   bool resume = false;
-  /// Share the work with all other processes that call this with the same options and the same
-  /// `out`, on any machine that sees it: they may come and go at any time. The pictures are drawn
-  /// in blocks, kept in the folder `out`.blocks; the process that finds the last one done writes
-  /// `out`, and all return then. The block of a process that ended is drawn by another one. The
-  /// folder stays with a small file, by which who comes later sees that all is done: remove it when
-  /// nobody will. A run that was stopped is resumed by joining it. Not together with `resume`.
-  bool join = false;
-  double join_timeout_seconds = 60.0;  ///< of silence, after which a process counts as gone
-  /// Share the work with these, in the same way; `out` must be in a folder that all see. Nothing
-  /// but `out` stays.
-  Ranks ranks = {};
+  /// The folder of the blocks is `out`.blocks; the process that finds the last one done writes
+  /// `out`, and all return then. Whoever joins does not say `resume`.
+  Sharing sharing = {};
 };
 
 /// The pictures of a run that is not finished, unless they go into a folder; the folder of blocks

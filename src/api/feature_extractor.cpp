@@ -12,11 +12,12 @@
 #include <string_view>
 #include <utility>
 
-#include "api/settings_difference.h"
+#include "api/feature_log.h"
+#include "api/picture_progress.h"
+#include "api/shared_work.h"
 #include "api/shipped.h"
 #include "backend/make_device.h"
 #include "base/error.h"
-#include "base/file_output.h"
 #include "base/progress.h"
 #include "base/sha256.h"
 #include "base/workers.h"
@@ -26,7 +27,6 @@
 #include "eval/feature_statistics.h"
 #include "hub/settings.h"
 #include "io/mapped_file.h"
-#include "io/picture_log.h"
 #include "io/safetensors.h"
 #include "io/torch_file.h"
 #include "run/image_workers.h"
@@ -104,89 +104,6 @@ void fill_statistics(FeatureSet& set) {
   const eval::FeatureStatistics statistics = moments.statistics();
   set.mean = statistics.mean;
   set.covariance = statistics.covariance;
-}
-
-/// What a set holds of each picture: features, then probabilities.
-class FeatureLog {
- public:
-  using Settings = io::PictureLog::Settings;
-
-  /// Goes on with the log of these settings in `folder`, or begins it. No folder: nothing is kept.
-  FeatureLog(const fs::path& folder, const Settings& settings, const FeatureSet& set) {
-    missing_ = {{0, set.count}};
-    if (folder.empty()) return;
-    make_folders(folder);
-    std::string text;
-    for (const auto& [key, value] : settings) text += concat(key, "=", value, "\n");
-    const std::string name = sha256_hex(std::as_bytes(std::span(text))).substr(0, 16);
-    const fs::path path = folder / ("features-" + name + ".partial");
-    log_.emplace(fs::exists(path)
-                     ? io::PictureLog::open(path)
-                     : io::PictureLog::create(path, {.count = set.count,
-                                                     .picture_bytes = bytes_of_picture(set),
-                                                     .settings = settings}));
-    const std::string difference = first_difference(log_->header().settings, settings);
-    require(difference.empty() && log_->header().count == set.count &&
-                log_->header().picture_bytes == bytes_of_picture(set),
-            path.string(), ": holds features of other pictures: ",
-            difference.empty() ? "their number or size is another" : difference,
-            "; remove the file, and they are taken again");
-    missing_ = log_->missing();
-  }
-
-  const std::vector<PictureRange>& missing() const { return missing_; }
-  std::int64_t num_missing() const {
-    std::int64_t count = 0;
-    for (const PictureRange& range : missing_) count += range.count;
-    return count;
-  }
-  /// Where they are kept; empty: nowhere.
-  std::string place() const { return log_ ? log_->path().string() : ""; }
-
-  /// Those that were found before, into their rows.
-  void read_found(FeatureSet& set) const {
-    if (!log_) return;
-    for (const PictureRange& range : io::gaps_between(missing_, set.count)) {
-      std::int64_t row = range.first;
-      log_->read(range, [&](std::span<const std::byte> piece) {
-        const std::size_t size = bytes_of_picture(set);
-        for (; !piece.empty(); piece = piece.subspan(size), ++row) {
-          const auto* values = reinterpret_cast<const float*>(piece.data());
-          std::copy_n(values, set.dimensions, set.features.begin() + row * set.dimensions);
-          std::copy_n(values + set.dimensions, set.classes,
-                      set.probabilities.begin() + row * set.classes);
-        }
-      });
-    }
-  }
-
-  /// Rows that are in `set` now.
-  void keep(const FeatureSet& set, std::int64_t first, std::int64_t count) {
-    if (!log_) return;
-    std::vector<float> values;
-    for (std::int64_t row = first; row < first + count; ++row) {
-      const auto features = set.features.begin() + row * set.dimensions;
-      const auto probabilities = set.probabilities.begin() + row * set.classes;
-      values.insert(values.end(), features, features + set.dimensions);
-      values.insert(values.end(), probabilities, probabilities + set.classes);
-    }
-    log_->add(first, std::as_bytes(std::span(values)));
-  }
-
- private:
-  static std::uint64_t bytes_of_picture(const FeatureSet& set) {
-    return static_cast<std::uint64_t>(set.dimensions + set.classes) * sizeof(float);
-  }
-
-  std::optional<io::PictureLog> log_;
-  std::vector<PictureRange> missing_;
-};
-
-/// Error(interrupted) that says what is kept.
-[[noreturn]] void fail_stopped(std::int64_t num_done, std::int64_t count, const FeatureLog& log) {
-  if (log.place().empty()) fail(ErrorCode::interrupted, "evaluate: stopped");
-  fail(ErrorCode::interrupted, "evaluate: stopped: features of ", with_thousands(num_done), " of ",
-       count_of(count, "pictures"), " are kept in ", log.place());
 }
 
 NamedTensors tensors_of(const io::SafetensorsFile& file) {
@@ -287,24 +204,24 @@ FeatureSet FeatureExtractor::Implementation::extract_all(data::Images images,
   FeatureLog::Settings settings = settings_of(set);
   settings["pictures"] = hashes.of_list;
   settings["size"] = concat(images.width, "x", images.height);
-  FeatureLog log(options.folder, settings, set);
-  log.read_found(set);
-  std::vector<std::int64_t> missing;
-  for (const PictureRange& range : log.missing())
-    for (std::int64_t k = 0; k < range.count; ++k) missing.push_back(range.first + k);
-
-  std::int64_t num_done = count - std::ssize(missing);
+  FeatureLog log(options, settings, set);
   Progress display(std::clog, run::style_of(run.show_progress), "pictures");
-  if (!missing.empty()) {
-    display.begin(num_done, count);
+  bool begun = false;
+  const auto compute = [&](const FeatureLog::Rows& ranges) {
+    if (!begun) display.begin(log.num_done(), count);
+    begun = true;
+    std::vector<std::int64_t> missing;
+    for (const PictureRange& range : ranges)
+      for (std::int64_t k = 0; k < range.count; ++k) missing.push_back(range.first + k);
     std::mutex mutex;
-    const run::ImageWorkers workers(device, {.num_images = std::ssize(missing),
-                                             .batch = run.batch,
-                                             .num_threads = num_threads_of(run.threads)});
+    const run::ImageWorkers workers(
+        device, {.num_images = std::ssize(missing),
+                 .batch = run.batch,
+                 .num_threads = num_threads_of(options_of_part(run, options.sharing).threads)});
     workers.run([&](const Device& worker, std::int64_t first, std::int64_t num_images) {
       if (run.stop.stop_requested()) {
         const std::lock_guard lock(mutex);
-        fail_stopped(num_done, count, log);
+        log.fail_stopped();
       }
       // Pictures that follow each other are taken together.
       for (std::int64_t i = first; i < first + num_images;) {
@@ -323,15 +240,16 @@ FeatureSet FeatureExtractor::Implementation::extract_all(data::Images images,
         extract(worker, some, begin, set);
         i += together;
         const std::lock_guard lock(mutex);
-        log.keep(set, begin, together);
-        num_done += together;
+        log.keep(begin, together);
+        const std::int64_t num_done = log.num_done();
         display.update(
             num_done, "",
             concat("features: ", with_thousands(num_done), "/", count_of(count, "pictures")));
         if (run.progress) run.progress({.evaluations_done = num_done, .evaluations = count});
       }
     });
-  }
+  };
+  log.fill(compute, run.stop);
   if (options.keep == KeepPictures::yes) set.pictures = std::move(images.pixels);
   fill_statistics(set);
   return set;
@@ -449,34 +367,45 @@ FeatureSet FeatureExtractor::extract(const Model& model, const Plan& plan,
   FeatureLog::Settings settings = implementation_->settings_of(set);
   for (const auto& [key, value] : make_recipe(model, drawing))
     if (key != "model") settings["drawn_" + key] = value;
-  FeatureLog log(keeps ? fs::path() : options.folder, settings, set);
-  log.read_found(set);
-  std::int64_t num_done = drawing.count - log.num_missing();
-  const Device worker = implementation_->device.worker(1);
-  for (const PictureRange& range : log.missing()) {
-    const SampleOptions part = only_pictures(drawing, range.first, range.count);
-    try {
-      sample(model, plan, part, [&](std::int64_t begin, const FloatImages& drawn) {
-        data::Images images{.count = drawn.count,
-                            .height = drawn.shape.height,
-                            .width = drawn.shape.width,
-                            .channels = drawn.shape.channels};
-        for (std::int64_t i = 0; i < drawn.count; ++i) {
-          const Image image = to_image(drawn, i);
-          images.pixels.insert(images.pixels.end(), image.pixels.begin(), image.pixels.end());
-        }
-        images = prepare(std::move(images), *implementation_->network, options.fit, source);
-        const std::int64_t first = range.first + begin;
-        if (keeps) std::ranges::copy(images.pixels, set.pictures.begin() + first * bytes);
-        implementation_->extract(worker, images, first, set);
-        log.keep(set, first, drawn.count);
-        num_done += drawn.count;
-      });
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::interrupted) throw;
-      fail_stopped(num_done, drawing.count, log);
-    }
+  FeatureOptions kept = options;
+  if (keeps) {
+    require(
+        !options.sharing.is_shared(),
+        "neighbours: pictures that several processes draw are in none of them; draw them into a "
+        "folder first (ddim sample)");
+    kept.folder.clear();
   }
+  FeatureLog log(kept, settings, set);
+  PictureProgress progress(drawing.run, drawing.count, plan.nfe, log.num_done());
+  const Device worker = implementation_->device.worker(1);
+  const auto compute = [&](const FeatureLog::Rows& ranges) {
+    for (const PictureRange& range : ranges) {
+      SampleOptions part = only_pictures(drawing, range.first, range.count);
+      part.run = options_of_part(progress.part(log.num_done(), range.count), options.sharing);
+      try {
+        sample(model, plan, part, [&](std::int64_t begin, const FloatImages& drawn) {
+          data::Images images{.count = drawn.count,
+                              .height = drawn.shape.height,
+                              .width = drawn.shape.width,
+                              .channels = drawn.shape.channels};
+          for (std::int64_t i = 0; i < drawn.count; ++i) {
+            const Image image = to_image(drawn, i);
+            images.pixels.insert(images.pixels.end(), image.pixels.begin(), image.pixels.end());
+          }
+          images = prepare(std::move(images), *implementation_->network, options.fit, source);
+          const std::int64_t first = range.first + begin;
+          if (keeps) std::ranges::copy(images.pixels, set.pictures.begin() + first * bytes);
+          implementation_->extract(worker, images, first, set);
+          log.keep(first, drawn.count);
+          progress.finished(drawn.count);
+        });
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::interrupted) throw;
+        log.fail_stopped();
+      }
+    }
+  };
+  log.fill(compute, drawing.run.stop);
   fill_statistics(set);
   return set;
 }

@@ -40,6 +40,10 @@ std::vector<std::int64_t> steps_of_table_3(const ReproduceSize& size);
 /// Pictures of a cell of table 1 or 3.
 std::int64_t count_of_cell(const ReproduceSize& size, std::int64_t steps);
 
+/// A recipe without what may differ: names of files, whose contents are known by their hashes, and
+/// what says who computed it.
+Recipe without_names(Recipe recipe);
+
 /// The finished cells of a report and their pictures.
 class Cells {
  public:

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 #include "api/reproduction.h"
 #include "api/settings_difference.h"
@@ -95,6 +94,11 @@ std::int64_t count_of_cell(const ReproduceSize& size, std::int64_t steps) {
   return steps <= 100 ? size.count : size.count_of_long;
 }
 
+Recipe without_names(Recipe recipe) {
+  for (const char* key : {"model", "data", "Software", "device"}) recipe.erase(key);
+  return recipe;
+}
+
 Cells::Cells(fs::path folder) : folder_(std::move(folder)) {
   for (const char* part : {"cells", "pictures", "unfinished"}) make_folders(folder_ / part);
 }
@@ -140,14 +144,8 @@ std::optional<ReproducedCell> Cells::find(const std::string& name) const {
 }
 
 void Cells::require_same(const ReproducedCell& found, const Recipe& recipe) const {
-  // Names of files, whose contents are known by their hashes; and what says who computed it.
-  static const std::set<std::string> kMayDiffer{"model", "data", "Software", "device"};
-  Recipe there = found.recipe, here = recipe;
-  for (const std::string& key : kMayDiffer) {
-    there.erase(key);
-    here.erase(key);
-  }
-  const std::string difference = first_difference(there, here);
+  const std::string difference =
+      first_difference(without_names(found.recipe), without_names(recipe));
   require(difference.empty(), file_of(found.name).string(),
           ": was made with other options: ", difference,
           "; give the same options, or another folder");

@@ -2,23 +2,21 @@
 #include <ddim/sample_files.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <iostream>
 #include <memory>
 #include <utility>
 
 #include "api/model_implementation.h"
 #include "api/picture_destination.h"
+#include "api/picture_progress.h"
+#include "api/shared_work.h"
 #include "base/error.h"
 #include "base/peak_memory.h"
-#include "base/progress.h"
 #include "base/text.h"
 #include "comm/block_claims.h"
 #include "comm/communicator.h"
 #include "io/image_grid.h"
 #include "run/generate.h"
-#include "run/reporter.h"
 
 namespace ddim {
 
@@ -30,12 +28,6 @@ using io::PictureRange;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kMaxPngChannels = 4;
-
-/// Of a run that several processes share.
-fs::path blocks_folder(const fs::path& out) {
-  // A folder may be named with a slash at its end.
-  return (out.has_filename() ? out : out.parent_path()).string() + ".blocks";
-}
 
 /// Refuses what the kind of file cannot hold, before anything is drawn.
 void check(const PictureJob& job, OutputKind kind) {
@@ -53,54 +45,6 @@ void check(const PictureJob& job, OutputKind kind) {
           " bytes, and a .npz holds 4 GiB; choose .safetensors or a folder");
   if (kind == OutputKind::grid) check_grid(shape, job.count(), job.files.grid);
 }
-
-/// Shows and reports the progress of all pictures, those of earlier runs too.
-class PictureProgress {
- public:
-  PictureProgress(const RunOptions& options, std::int64_t count, std::int64_t steps,
-                  std::int64_t num_found)
-      : options_(options),
-        count_(count),
-        steps_(steps),
-        num_found_(num_found),
-        num_finished_(num_found),
-        display_(std::clog, run::style_of(options.show_progress), "pictures") {}
-
-  void finished(std::int64_t num_pictures) { num_finished_ += num_pictures; }
-
-  /// The options of a part of the run: `num_pictures`, when `num_before` are there already.
-  RunOptions part(std::int64_t num_before, std::int64_t num_pictures) {
-    RunOptions options = options_;
-    options.show_progress = ShowProgress::no;
-    options.progress = [this, num_before, num_pictures](const RunProgress& progress) {
-      const std::int64_t per_step = progress.evaluations / (num_pictures * steps_);
-      show(num_before * steps_ + progress.evaluations_done / per_step, per_step);
-    };
-    return options;
-  }
-
- private:
-  void show(std::int64_t num_steps, std::int64_t evaluations_per_step) {
-    if (!begun_) display_.begin(num_found_ * steps_, count_ * steps_);
-    begun_ = true;
-    const std::int64_t num_finished = num_steps >= count_ * steps_ ? count_ : num_finished_.load();
-    run::show_pictures(
-        display_,
-        {.num_steps = num_steps, .num_finished = num_finished, .count = count_, .steps = steps_},
-        options_);
-    if (options_.progress)
-      options_.progress({.evaluations_done = num_steps * evaluations_per_step,
-                         .evaluations = count_ * steps_ * evaluations_per_step});
-  }
-
-  const RunOptions& options_;
-  const std::int64_t count_;
-  const std::int64_t steps_;
-  const std::int64_t num_found_;
-  std::atomic<std::int64_t> num_finished_;
-  Progress display_;
-  bool begun_ = false;
-};
 
 /// The pictures that any destination lacks, in parts of one run each.
 std::vector<PictureRange> missing_in(const std::vector<std::unique_ptr<Destination>>& all,
@@ -169,7 +113,7 @@ class JointRun {
     settings["tensors"] = job_.files.tensors.empty() ? "no" : "yes";
     return {.settings = std::move(settings),
             .num_blocks = std::ssize(blocks_),
-            .timeout_seconds = job_.files.join_timeout_seconds};
+            .timeout_seconds = job_.files.sharing.timeout_seconds};
   }
 
   void put_together() {
@@ -207,9 +151,9 @@ class JointRun {
 /// Before the first of the processes begins: what is there may be in the way.
 void check_joint(const SampleFiles& files, OutputKind kind) {
   const fs::path folder = blocks_folder(files.out);
-  require(!files.join || !files.resume,
+  require(!files.sharing.join || !files.resume,
           "join goes on with a run that was stopped; leave --resume out");
-  if (files.join && fs::exists(folder)) return;
+  if (files.sharing.join && fs::exists(folder)) return;
   if (fs::exists(folder) && !files.resume) {
     require(files.overwrite == Overwrite::allow, folder.string(),
             " holds blocks of a run that was stopped; resume that run, or remove the folder to "
@@ -223,13 +167,11 @@ void check_joint(const SampleFiles& files, OutputKind kind) {
 }
 
 DrawnFiles draw_jointly(const PictureJob& job, const Plan& plan, OutputKind kind) {
-  const Ranks& ranks = job.files.ranks;
-  RunOptions run = job.runs.front().run;
-  if (ranks.is_first()) check_joint(job.files, kind);
-  if (ranks.communicator()) {
-    ranks.communicator()->barrier();
-    if (run.threads == 0) run.threads = ranks.communicator()->num_threads();
-  }
+  const Sharing& sharing = job.files.sharing;
+  const RunOptions run = options_of_part(job.runs.front().run, sharing);
+  if (sharing.ranks.is_first()) check_joint(job.files, kind);
+  const auto& ranks = sharing.ranks.communicator();
+  if (ranks) ranks->barrier();
   DrawnFiles drawn;
   std::int64_t num_found = 0;
   {
@@ -243,9 +185,8 @@ DrawnFiles draw_jointly(const PictureJob& job, const Plan& plan, OutputKind kind
            blocks_folder(job.files.out).string());
     }
   }
-  if (!ranks.communicator()) return drawn;
-  ranks.communicator()->barrier();
-  if (ranks.is_first()) fs::remove_all(blocks_folder(job.files.out));
+  end_sharing(sharing, job.files.out);
+  if (!ranks) return drawn;
   drawn.num_found = num_found;
   drawn.num_drawn = job.count() - num_found;
   return drawn;
@@ -254,7 +195,7 @@ DrawnFiles draw_jointly(const PictureJob& job, const Plan& plan, OutputKind kind
 }  // namespace
 
 fs::path unfinished_file(const SampleFiles& files) {
-  return files.join || files.ranks.size() > 1 ? blocks_folder(files.out) : log_path(files.out);
+  return files.sharing.is_shared() ? blocks_folder(files.out) : log_path(files.out);
 }
 
 DrawnFiles sample_to_files(const Model& model, const Plan& plan, const SampleOptions& options,
@@ -274,7 +215,7 @@ DrawnFiles sample_runs_to_files(const Model& model, const Plan& plan,
   const RunOptions& run_options = job.runs.front().run;
   const OutputKind kind = output_kind_of(files.out);
   check(job, kind);
-  if (files.join || files.ranks.size() > 1) {
+  if (files.sharing.is_shared()) {
     DrawnFiles drawn = draw_jointly(job, plan, kind);
     drawn.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     drawn.peak_memory_bytes = peak_memory_bytes();

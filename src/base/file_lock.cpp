@@ -55,9 +55,9 @@ bool still_has_name(int descriptor, const std::filesystem::path& path) {
 
 }  // namespace
 
-FileLock::FileLock(const std::filesystem::path& folder)
+FileLock::FileLock(const std::filesystem::path& folder, LockKind kind)
     : descriptor_(open_lock_file(folder / ".lock", folder)) {
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
+  if (::flock(descriptor_, (kind == LockKind::alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0) {
     write_owner(descriptor_);
     return;
   }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -158,7 +159,8 @@ bool BlockClaims::claim(std::int64_t block) {
 }
 
 std::optional<std::int64_t> BlockClaims::next(const std::stop_token& stop) {
-  for (;;) {
+  constexpr std::chrono::milliseconds kLongestWait(100);
+  for (std::chrono::milliseconds wait(5);; wait = std::min(2 * wait, kLongestWait)) {
     if (is_complete()) return std::nullopt;
     bool all_done = true;
     for (std::int64_t block = 0; block < work_.num_blocks; ++block) {
@@ -178,7 +180,7 @@ std::optional<std::int64_t> BlockClaims::next(const std::stop_token& stop) {
       return work_.num_blocks;
     }
     if (stop.stop_requested()) fail(ErrorCode::interrupted, "stopped");
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    std::this_thread::sleep_for(wait);
   }
 }
 

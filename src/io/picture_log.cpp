@@ -147,6 +147,14 @@ PictureLog PictureLog::open(const fs::path& path, FileSystem& file_system) {
   if (log.descriptor_ < 0) log.fail_call("opening");
   log.lock();
   log.read_records();
+  if (::ftruncate(log.descriptor_, static_cast<off_t>(log.end_)) != 0) log.fail_call("cutting off");
+  return log;
+}
+
+PictureLog PictureLog::open_to_read(const fs::path& path, FileSystem& file_system) {
+  PictureLog log(path, file_system.open(path.c_str(), O_RDONLY | O_CLOEXEC, 0), file_system);
+  if (log.descriptor_ < 0) log.fail_call("opening");
+  log.read_records();
   return log;
 }
 
@@ -190,7 +198,6 @@ void PictureLog::read_records() {
           .offset = begin});
     end_ = begin + size;
   }
-  if (::ftruncate(descriptor_, static_cast<off_t>(end_)) != 0) fail_call("cutting off");
 }
 
 void PictureLog::note(const Record& record) {

@@ -43,6 +43,10 @@ class PictureLog {
   /// system refuses.
   static PictureLog open(const std::filesystem::path& path,
                          FileSystem& file_system = system_calls());
+  /// Opens one that nothing is to be added to, also when other processes have it open.
+  /// Error(corrupt) and Error(io) as open().
+  static PictureLog open_to_read(const std::filesystem::path& path,
+                                 FileSystem& file_system = system_calls());
   PictureLog(PictureLog&& other) noexcept;
   PictureLog& operator=(PictureLog&&) = delete;
   PictureLog(const PictureLog&) = delete;

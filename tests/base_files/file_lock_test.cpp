@@ -31,6 +31,19 @@ TEST(FileLock, NamesTheOwnerAndIsFreedByTheDestructor) {
   EXPECT_NO_THROW(FileLock(folder.path()));
 }
 
+TEST(FileLock, TogetherIsForAllWhoSayItAndNobodyElse) {
+  const test::TemporaryFolder folder;
+  {
+    const FileLock first(folder.path(), LockKind::together);
+    const FileLock second(folder.path(), LockKind::together);
+    test::expect_error(ErrorCode::user, HasSubstr("in use by process"),
+                       [&] { FileLock alone(folder.path()); });
+  }
+  const FileLock alone(folder.path());
+  test::expect_error(ErrorCode::user, HasSubstr("in use by process"),
+                     [&] { FileLock third(folder.path(), LockKind::together); });
+}
+
 TEST(FileLock, IsFreedWhenItsOwnerIsKilled) {
   const test::TemporaryFolder folder;
   std::array<int, 2> ready{};

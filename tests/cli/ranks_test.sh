@@ -5,6 +5,7 @@
 set -eu
 build=$1
 program=$build/ddim
+extractor=$(cd "$(dirname "$0")/../.." && pwd)/models/features/resnet56-cifar10
 if command -v ldd >/dev/null && ldd "$program" | grep -i mpi; then echo "the program needs MPI"; exit 1; fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -97,6 +98,35 @@ for each in 1 2 3; do draw --join --out three.png >out-$each 2>err & done
 wait
 cmp one.png three.png || fail "other pictures by three who joined"
 
+# Comparing sets and the report: features and cells are those of one process. The folder may be gone on with.
+cp data/train-images-idx3-ubyte data/t10k-images-idx3-ubyte
+comparing=(evaluate data --model $model --count 40 --steps 100 --resize --extractor "$extractor" --shrink --quiet)
+reporting=(reproduce --data data --model $model --count 4 --steps 1,2 --tau linear --extractor "$extractor" --quiet)
+cells() { (cd "$1/cells" && grep -v -e seconds -e device -- *.txt && sha256sum ../pictures/*); } # what does not tell who made it
+"$program" "${comparing[@]}" >one-compared || fail "comparing"
+"$program" "${reporting[@]}" --out one-report >out || fail "a report"
+"$program" "${comparing[@]}" --features features --join >out-joined 2>&1 &
+process=$!
+until compgen -G 'features/*.blocks/*.claim' >claims; do kill -0 $process || fail "ended by itself"; done
+kill -KILL $process
+"$program" "${comparing[@]}" --features features --join >out-1 2>err &
+process=$!
+"$program" "${comparing[@]}" --features features --join >out 2>err || fail "comparing together"
+wait $process || fail "comparing together"
+cmp one-compared out && cmp one-compared out-1 || fail "other figures by two who joined"
+! "$program" "${comparing[@]}" --join 2>err || fail "joining without a folder"
+expect "--join needs --features"
+"$program" "${reporting[@]}" --out report --join >out-joined 2>&1 &
+process=$!
+until compgen -G 'report/unfinished/*.blocks/*.claim' >claims; do kill -0 $process || fail "ended by itself"; done
+kill -KILL $process
+"$program" "${reporting[@]}" --out report --join >out-1 2>err &
+process=$!
+"$program" "${reporting[@]}" --out report --join >out 2>err || fail "a report together"
+wait $process || fail "a report together"
+[ "$(cells one-report)" = "$(cells report)" ] || fail "another report by two who joined"
+"$program" "${reporting[@]}" --out report --join >out 2>err || fail "joining a report that is finished"
+
 command -v mpirun >/dev/null || { echo "no mpirun here (apt-get install openmpi-bin): the rest is not tested"; exit 77; }
 test -e "$build/libddim_mpi.so" || { echo "built without MPI: the rest is not tested"; exit 77; }
 export OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -128,6 +158,14 @@ for number in 2 3; do
   # Open MPI says things of its own, behind "[host]".
   [ "$(grep -v '^\[' err | grep -c .)" -le 5 ] && [ "$(grep -c "^model: " err)" = 1 ] || fail "more than one of $number ranks speaks"
 done
+ranks 3 "${comparing[@]}" && cmp one-compared out || fail "3 ranks compare something else"
+ranks 2 "${comparing[@]}" --features features-2 && cmp one-compared out || fail "2 ranks compare something else"
+"$program" "${comparing[@]}" --features features-2 >out && cmp one-compared out || fail "the features of ranks"
+! ranks 2 evaluate --eps-error --model $model --data data || fail "eps errors by ranks"
+expect "--eps-error is the work of one process, but a launcher started 2"
+ranks 2 "${reporting[@]}" --out report-2 || fail "a report by 2 ranks"
+[ "$(cells one-report)" = "$(cells report-2)" ] || fail "another report by 2 ranks"
+test ! -e report-2/unfinished || fail "blocks of the report stay"
 ! ranks 2 sample --model $model --count 2 --out r2.npz || fail "replaced a file"
 [ "$(grep -c "r2.npz" err)" = 1 ] || fail "said more than once"
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -140,6 +141,21 @@ TEST_F(PictureLogTest, IsForOneProcessAndNotReplaced) {
   const PictureLog log = create(2);
   expect_error(ErrorCode::user, "another process", [&] { PictureLog::open(path_); });
   expect_error(ErrorCode::user, "exists already", [&] { create(2); });
+}
+
+TEST_F(PictureLogTest, IsReadWhileAnotherProcessAddsAndLeftAsItIs) {
+  PictureLog log = create(4);
+  log.add(0, pictures(0, 2));
+  {
+    std::ofstream rest(path_, std::ios::binary | std::ios::app);
+    rest << "half of a record";
+  }
+  const auto size = std::filesystem::file_size(path_);
+  const PictureLog read = PictureLog::open_to_read(path_);
+  EXPECT_THAT(read.missing(), ElementsAre(PictureRange{2, 2}));
+  EXPECT_EQ(std::filesystem::file_size(path_), size);
+  expect_error(ErrorCode::io, HasSubstr("none: No such file"),
+               [&] { PictureLog::open_to_read(folder_ / "none"); });
 }
 
 TEST_F(PictureLogTest, RefusesOtherFiles) {

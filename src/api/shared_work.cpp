@@ -1,0 +1,32 @@
+#include "api/shared_work.h"
+
+#include "comm/communicator.h"
+
+namespace ddim {
+
+namespace fs = std::filesystem;
+
+RunOptions options_of_part(RunOptions run, const Sharing& sharing) {
+  const auto& ranks = sharing.ranks.communicator();
+  if (ranks && run.threads == 0) run.threads = ranks->num_threads();
+  return run;
+}
+
+fs::path blocks_folder(const fs::path& result) {
+  // A folder may be named with a slash at its end.
+  return (result.has_filename() ? result : result.parent_path()).string() + ".blocks";
+}
+
+bool first_says(const Sharing& sharing, bool value) {
+  const auto& ranks = sharing.ranks.communicator();
+  return ranks ? !engine::comm::text_of_first(*ranks, value ? "yes" : "").empty() : value;
+}
+
+void end_sharing(const Sharing& sharing, const fs::path& result) {
+  const auto& ranks = sharing.ranks.communicator();
+  if (!ranks) return;
+  ranks->barrier();
+  if (ranks->is_first()) fs::remove_all(blocks_folder(result));
+}
+
+}  // namespace ddim

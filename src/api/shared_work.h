@@ -1,0 +1,23 @@
+#pragma once
+
+#include <ddim/ranks.h>
+#include <ddim/run_options.h>
+
+#include <filesystem>
+
+namespace ddim {
+
+/// The options of a process that has its part of the processors.
+RunOptions options_of_part(RunOptions run, const Sharing& sharing);
+
+/// Where the blocks of a shared piece of work are, whose result gets this name.
+std::filesystem::path blocks_folder(const std::filesystem::path& result);
+
+/// What the first rank says, in all ranks, before any of them goes on; without ranks `value`.
+bool first_says(const Sharing& sharing, bool value);
+
+/// When all ranks have what they need of the blocks: removes their folder, unless others may join
+/// later.
+void end_sharing(const Sharing& sharing, const std::filesystem::path& result);
+
+}  // namespace ddim
