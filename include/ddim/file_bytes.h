@@ -39,6 +39,12 @@ DDIM_API FloatImages picture_from_bytes(const Model& model, std::span<const std:
 /// load_mask() of one picture.
 DDIM_API FloatImages mask_from_bytes(const Model& model, std::span<const std::byte> file,
                                      const std::string& name, Fit fit = Fit::none);
+/// The same for one of several files that share a budget. The file's pixels are added to
+/// budget.used; one that has more than are left is refused before it is decoded: Error(corrupt).
+DDIM_API FloatImages picture_from_bytes(const Model& model, std::span<const std::byte> file,
+                                        const std::string& name, Fit fit, PixelBudget& budget);
+DDIM_API FloatImages mask_from_bytes(const Model& model, std::span<const std::byte> file,
+                                     const std::string& name, Fit fit, PixelBudget& budget);
 /// read_codes()
 DDIM_API Codes codes_from_bytes(std::span<const std::byte> file, const std::string& name);
 

@@ -28,6 +28,12 @@ struct Image {
   friend bool operator==(const Image&, const Image&) = default;
 };
 
+/// How many pixels the files of pictures may have, alone or together.
+struct PixelBudget {
+  std::int64_t most = 64'000'000;
+  std::int64_t used = 0;  ///< by those before
+};
+
 /// Pictures before they are rounded to bytes: what a network sees and makes, -1 black, 1 white.
 struct FloatImages {
   std::int64_t count = 0;

@@ -118,11 +118,19 @@ PictureShape without_alpha(PictureShape shape) {
   return shape;
 }
 
-/// A picture of a kind that io::decode_picture() knows.
-FloatImages read_memory(std::span<const std::byte> file, const PictureShape& shape, Fit fit,
-                        const Colour& background, const std::string& name) {
-  return fit_to_model(data::images_of(io::decode_picture(file, name), shape.channels, background),
-                      shape, fit, 1, name);
+/// A picture with the model's size and channels, laid over `background` where it has alpha.
+FloatImages fit_to_model(io::Picture picture, const PictureShape& shape, Fit fit,
+                         const Colour& background, const std::string& name) {
+  return fit_to_model(data::images_of(std::move(picture), shape.channels, background), shape, fit,
+                      1, name);
+}
+
+io::Picture decode_within(PixelBudget& budget, std::span<const std::byte> file,
+                          const std::string& name) {
+  io::Picture picture = io::decode_picture(file, name, budget);
+  budget.used +=
+      std::visit([](const auto& image) { return image.width * image.height; }, picture.image);
+  return picture;
 }
 
 }  // namespace
@@ -173,13 +181,26 @@ FloatImages load_mask(const Model& model, const fs::path& file, Fit fit) {
 
 FloatImages picture_from_bytes(const Model& model, std::span<const std::byte> file,
                                const std::string& name, Fit fit) {
-  return read_memory(file, model.info().shape, fit, {}, name);
+  PixelBudget budget;
+  return picture_from_bytes(model, file, name, fit, budget);
+}
+
+FloatImages picture_from_bytes(const Model& model, std::span<const std::byte> file,
+                               const std::string& name, Fit fit, PixelBudget& budget) {
+  return fit_to_model(decode_within(budget, file, name), model.info().shape, fit, {}, name);
 }
 
 FloatImages mask_from_bytes(const Model& model, std::span<const std::byte> file,
                             const std::string& name, Fit fit) {
-  check_mask(io::decode_picture(file, name), name);
-  return read_memory(file, without_alpha(model.info().shape), fit, Colour{0, 0, 0}, name);
+  PixelBudget budget;
+  return mask_from_bytes(model, file, name, fit, budget);
+}
+
+FloatImages mask_from_bytes(const Model& model, std::span<const std::byte> file,
+                            const std::string& name, Fit fit, PixelBudget& budget) {
+  check_mask(decode_within(budget, file, name), name);
+  return fit_to_model(io::decode_picture(file, name), without_alpha(model.info().shape), fit,
+                      Colour{0, 0, 0}, name);
 }
 
 }  // namespace ddim

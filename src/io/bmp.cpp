@@ -42,7 +42,8 @@ class Mask {
 
 class BmpDecoder {
  public:
-  BmpDecoder(Bytes bytes, const std::string& file_name) : bytes_(bytes), file_name_(file_name) {}
+  BmpDecoder(Bytes bytes, const std::string& file_name, const PixelBudget& budget)
+      : bytes_(bytes), file_name_(file_name), budget_(budget) {}
 
   Picture decode() {
     read_header();
@@ -90,7 +91,7 @@ class BmpDecoder {
     // Rows go up unless the height is negative.
     goes_up_ = height >= 0;
     height_ = goes_up_ ? height : -height;
-    check_size(width_, height_, file_name_);
+    check_size(width_, height_, file_name_, budget_);
     constexpr std::uint32_t kDepths[] = {1, 2, 4, 8, 16, 24, 32};
     if (std::ranges::find(kDepths, bits_) == std::end(kDepths))
       fail_file(bits_, " bits per pixel; expected 1, 2, 4, 8, 16, 24 or 32");
@@ -239,6 +240,7 @@ class BmpDecoder {
 
   Bytes bytes_;
   const std::string& file_name_;
+  const PixelBudget budget_;
   std::size_t pixels_at_ = 0;
   std::int64_t width_ = 0, height_ = 0;
   bool goes_up_ = true;
@@ -250,8 +252,9 @@ class BmpDecoder {
 
 }  // namespace
 
-Picture decode_bmp(std::span<const std::byte> bytes, const std::string& file_name) {
-  return BmpDecoder(bytes, file_name).decode();
+Picture decode_bmp(std::span<const std::byte> bytes, const std::string& file_name,
+                   const PixelBudget& budget) {
+  return BmpDecoder(bytes, file_name, budget).decode();
 }
 
 }  // namespace ddim::engine::io

@@ -28,8 +28,9 @@ struct CloseGif {
 
 class GifDecoder {
  public:
-  GifDecoder(std::span<const std::byte> bytes, const std::string& file_name)
-      : file_name_(file_name), rest_(bytes) {
+  GifDecoder(std::span<const std::byte> bytes, const std::string& file_name,
+             const PixelBudget& budget)
+      : file_name_(file_name), budget_(budget), rest_(bytes) {
     int error = D_GIF_SUCCEEDED;
     gif_.reset(DGifOpen(&rest_, take_bytes, &error));
     if (gif_ == nullptr) fail_file(error);
@@ -91,7 +92,7 @@ class GifDecoder {
     check_size(frame.Width, frame.Height, file_name_);
     const std::int64_t width = std::max(gif_->SWidth, frame.Left + frame.Width);
     const std::int64_t height = std::max(gif_->SHeight, frame.Top + frame.Height);
-    check_size(width, height, file_name_);
+    check_size(width, height, file_name_, budget_);
     // What the frame leaves free is transparent or, in a GIF without transparency, of colour 0.
     std::vector<GifByteType> indices(static_cast<std::size_t>(width * height),
                                      static_cast<GifByteType>(transparent_.value_or(0)));
@@ -132,6 +133,7 @@ class GifDecoder {
   }
 
   const std::string& file_name_;
+  const PixelBudget budget_;
   std::span<const std::byte> rest_;
   std::unique_ptr<GifFileType, CloseGif> gif_;
   std::optional<int> transparent_;
@@ -141,8 +143,9 @@ class GifDecoder {
 
 bool has_gif() noexcept { return true; }
 
-Picture decode_gif(std::span<const std::byte> bytes, const std::string& file_name) {
-  return GifDecoder(bytes, file_name).decode();
+Picture decode_gif(std::span<const std::byte> bytes, const std::string& file_name,
+                   const PixelBudget& budget) {
+  return GifDecoder(bytes, file_name, budget).decode();
 }
 
 }  // namespace ddim::engine::io

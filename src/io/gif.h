@@ -12,7 +12,8 @@ namespace ddim::engine::io {
 bool has_gif() noexcept;
 
 /// The first frame of a GIF, on the GIF's canvas. Error(corrupt) naming `file_name` for what is
-/// damaged or ends early, and for more than kMaxPixels; Error(user) without giflib.
-Picture decode_gif(std::span<const std::byte> bytes, const std::string& file_name);
+/// damaged or ends early, and for more pixels than `budget` has left; Error(user) without giflib.
+Picture decode_gif(std::span<const std::byte> bytes, const std::string& file_name,
+                   const PixelBudget& budget = {});
 
 }  // namespace ddim::engine::io

@@ -165,10 +165,13 @@ Image to_bytes(AnyImage image) {
   return out;
 }
 
-void check_size(std::int64_t width, std::int64_t height, const std::string& file_name) {
-  if (width < 1 || height < 1 || width > kMaxPixels / height) {
+void check_size(std::int64_t width, std::int64_t height, const std::string& file_name,
+                const PixelBudget& budget) {
+  if (width < 1 || height < 1 || width > (budget.most - budget.used) / height) {
+    const std::string used =
+        budget.used > 0 ? concat(", of which the pictures before it have ", budget.used) : "";
     fail(ErrorCode::corrupt, file_name, ": a picture of ", width, "x", height,
-         " pixels; at least 1x1 and at most ", kMaxPixels, " pixels are allowed");
+         " pixels; at least 1x1 and at most ", budget.most, " pixels are allowed", used);
   }
 }
 

@@ -11,7 +11,7 @@
 namespace ddim::engine::io {
 
 /// Files that declare more are refused before anything is decoded.
-inline constexpr std::int64_t kMaxPixels = 64'000'000;
+inline constexpr std::int64_t kMaxPixels = PixelBudget{}.most;
 inline constexpr std::uint64_t kMaxImageFileBytes = 1 << 29;
 
 /// As Image, with samples of 16 bits: 65535 is white.
@@ -53,7 +53,8 @@ AnyImage upright(AnyImage image, int orientation);
 /// With 8 bits per sample, rounded.
 Image to_bytes(AnyImage image);
 
-/// Error(corrupt) naming `file_name` for sizes below 1 and for more than kMaxPixels.
-void check_size(std::int64_t width, std::int64_t height, const std::string& file_name);
+/// Error(corrupt) naming `file_name` for sizes below 1 and for more pixels than `budget` has left.
+void check_size(std::int64_t width, std::int64_t height, const std::string& file_name,
+                const PixelBudget& budget = {});
 
 }  // namespace ddim::engine::io

@@ -63,8 +63,9 @@ Image rgb_of_inverted_cmyk(const Image& cmyk) {
 
 class JpegDecoder {
  public:
-  JpegDecoder(std::span<const std::byte> bytes, const std::string& file_name)
-      : file_name_(file_name), bytes_(bytes) {
+  JpegDecoder(std::span<const std::byte> bytes, const std::string& file_name,
+              const PixelBudget& budget)
+      : file_name_(file_name), budget_(budget), bytes_(bytes) {
     info_.err = jpeg_std_error(&errors_);
     errors_.error_exit = on_error;
     errors_.emit_message = on_message;
@@ -84,7 +85,7 @@ class JpegDecoder {
       jpeg_save_markers(&info_, kExifMarker, 0xFFFF);
       jpeg_read_header(&info_, TRUE);
     });
-    check_size(info_.image_width, info_.image_height, file_name_);
+    check_size(info_.image_width, info_.image_height, file_name_, budget_);
     const int components = info_.num_components;
     if (components != 1 && components != 3 && components != 4) {
       fail_file("a JPEG of ", components,
@@ -135,6 +136,7 @@ class JpegDecoder {
   }
 
   const std::string& file_name_;
+  const PixelBudget budget_;
   std::span<const std::byte> bytes_;
   ErrorManager errors_{};
   jpeg_progress_mgr progress_{};
@@ -143,8 +145,9 @@ class JpegDecoder {
 
 }  // namespace
 
-Picture decode_jpeg(std::span<const std::byte> bytes, const std::string& file_name) {
-  return JpegDecoder(bytes, file_name).decode();
+Picture decode_jpeg(std::span<const std::byte> bytes, const std::string& file_name,
+                    const PixelBudget& budget) {
+  return JpegDecoder(bytes, file_name, budget).decode();
 }
 
 }  // namespace ddim::engine::io

@@ -13,21 +13,22 @@
 
 namespace ddim::engine::io {
 
-Picture decode_picture(std::span<const std::byte> bytes, const std::string& file_name) {
+Picture decode_picture(std::span<const std::byte> bytes, const std::string& file_name,
+                       const PixelBudget& budget) {
   const PictureStart start = picture_start(bytes);
   switch (start.kind) {
     case PictureKind::png:
-      return decode_png_picture(bytes, file_name);
+      return decode_png_picture(bytes, file_name, budget);
     case PictureKind::jpeg:
-      return decode_jpeg(bytes, file_name);
+      return decode_jpeg(bytes, file_name, budget);
     case PictureKind::webp:
-      return decode_webp(bytes, file_name);
+      return decode_webp(bytes, file_name, budget);
     case PictureKind::bmp:
-      return decode_bmp(bytes, file_name);
+      return decode_bmp(bytes, file_name, budget);
     case PictureKind::gif:
-      return decode_gif(bytes, file_name);
+      return decode_gif(bytes, file_name, budget);
     case PictureKind::tiff:
-      return decode_tiff(bytes, file_name);
+      return decode_tiff(bytes, file_name, budget);
     case PictureKind::other:
       fail(ErrorCode::corrupt, file_name, ": a picture of kind ", start.name,
            ", which is not read: ", start.hint);

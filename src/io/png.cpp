@@ -68,8 +68,9 @@ void take_bytes(png_structp png, png_bytep out, std::size_t size) {
 
 class Reader {
  public:
-  Reader(std::span<const std::byte> bytes, const std::string& file_name)
+  Reader(std::span<const std::byte> bytes, const std::string& file_name, const PixelBudget& budget)
       : file_name_(file_name),
+        budget_(budget),
         chosen_(choose_png_pieces(bytes)),
         source_{.pieces = chosen_.pieces, .rest = {}} {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &messages_, on_error, on_warning);
@@ -98,7 +99,8 @@ class Reader {
       png_set_chunk_malloc_max(png_, 1 << 20);
       png_read_info(png_, info_);
     });
-    check_size(png_get_image_width(png_, info_), png_get_image_height(png_, info_), file_name_);
+    check_size(png_get_image_width(png_, info_), png_get_image_height(png_, info_), file_name_,
+               budget_);
     AnyImage image = png_get_bit_depth(png_, info_) == 16 ? AnyImage(read_pixels(DeepImage()))
                                                           : AnyImage(read_pixels(Image()));
     return {.image = upright(std::move(image), chosen_.orientation),
@@ -164,6 +166,7 @@ class Reader {
   }
 
   const std::string& file_name_;
+  const PixelBudget budget_;
   PngPieces chosen_;
   ByteSource source_;
   Messages messages_;
@@ -262,13 +265,14 @@ class Writer {
 
 }  // namespace
 
-Picture decode_png_picture(std::span<const std::byte> bytes, const std::string& file_name) {
-  return Reader(bytes, file_name).read_picture();
+Picture decode_png_picture(std::span<const std::byte> bytes, const std::string& file_name,
+                           const PixelBudget& budget) {
+  return Reader(bytes, file_name, budget).read_picture();
 }
 
 PngFile decode_png(std::span<const std::byte> bytes, const std::string& file_name,
                    Channels channels) {
-  Reader reader(bytes, file_name);
+  Reader reader(bytes, file_name, {});
   Image image = to_bytes(reader.read_picture().image);
   return {convert_channels(std::move(image), channels), reader.read_text()};
 }

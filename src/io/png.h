@@ -23,8 +23,9 @@ struct PngFile {
 
 /// Decodes a PNG of any kind: palettes are expanded, less than 8 bits widened, 16 bits kept; it
 /// comes upright, with its alpha. Error(corrupt) naming `file_name` for what libpng refuses, for
-/// data that are damaged or end early, and for more than kMaxPixels.
-Picture decode_png_picture(std::span<const std::byte> bytes, const std::string& file_name);
+/// data that are damaged or end early, and for more pixels than `budget` has left.
+Picture decode_png_picture(std::span<const std::byte> bytes, const std::string& file_name,
+                           const PixelBudget& budget = {});
 
 /// The same with its text, with 8 bits per sample and with the wanted channels.
 PngFile decode_png(std::span<const std::byte> bytes, const std::string& file_name,

@@ -77,8 +77,9 @@ constexpr tmsize_t kMaxPartBytes = tmsize_t{1} << 30;
 
 class TiffDecoder {
  public:
-  TiffDecoder(std::span<const std::byte> bytes, const std::string& file_name)
-      : file_name_(file_name), source_{.bytes = bytes} {
+  TiffDecoder(std::span<const std::byte> bytes, const std::string& file_name,
+              const PixelBudget& budget)
+      : file_name_(file_name), budget_(budget), source_{.bytes = bytes} {
     const std::unique_ptr<TIFFOpenOptions, FreeOptions> options(TIFFOpenOptionsAlloc());
     if (options == nullptr) throw std::bad_alloc();
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_error, &source_);
@@ -93,7 +94,7 @@ class TiffDecoder {
   Picture decode() {
     width_ = field<std::uint32_t>(TIFFTAG_IMAGEWIDTH);
     height_ = field<std::uint32_t>(TIFFTAG_IMAGELENGTH);
-    check_size(width_, height_, file_name_);
+    check_size(width_, height_, file_name_, budget_);
     bits_ = field<std::uint16_t>(TIFFTAG_BITSPERSAMPLE);
     samples_ = field<std::uint16_t>(TIFFTAG_SAMPLESPERPIXEL);
     photometric_ = field<std::uint16_t>(TIFFTAG_PHOTOMETRIC);
@@ -218,12 +219,19 @@ class TiffDecoder {
     }
   }
 
+  /// What lies outside of the picture is decoded, too: it may not be much more than the picture.
+  void check_tile_size(std::int64_t width, std::int64_t height) {
+    constexpr std::int64_t kLargeTile = 1024 * 1024;
+    check_size(width, height, file_name_,
+               {.most = std::min(kMaxPixels, 4 * std::max(width_ * height_, kLargeTile))});
+  }
+
   template <class AnImage>
   void read_tiles(AnImage& image) {
     using Sample = typename decltype(AnImage::pixels)::value_type;
     const std::int64_t tile_width = field<std::uint32_t>(TIFFTAG_TILEWIDTH);
     const std::int64_t tile_height = field<std::uint32_t>(TIFFTAG_TILELENGTH);
-    check_size(tile_width, tile_height, file_name_);
+    check_tile_size(tile_width, tile_height);
     const tmsize_t tile_bytes = TIFFTileSize(tiff_.get());
     const std::int64_t row_samples = tile_width * (is_separate() ? 1 : samples_);
     if (tile_bytes > kMaxPartBytes ||
@@ -251,8 +259,8 @@ class TiffDecoder {
   /// picture as it is stored, for it to be turned here.
   Image read_shown() {
     if (TIFFIsTiled(tiff_.get()) != 0)
-      check_size(field<std::uint32_t>(TIFFTAG_TILEWIDTH), field<std::uint32_t>(TIFFTAG_TILELENGTH),
-                 file_name_);
+      check_tile_size(field<std::uint32_t>(TIFFTAG_TILEWIDTH),
+                      field<std::uint32_t>(TIFFTAG_TILELENGTH));
     std::array<char, 1024> reason{};
     if (TIFFRGBAImageOK(tiff_.get(), reason.data()) == 0) {
       fail(ErrorCode::corrupt, file_name_, ": a TIFF that is not read: ", reason.data());
@@ -279,6 +287,7 @@ class TiffDecoder {
   }
 
   const std::string& file_name_;
+  const PixelBudget budget_;
   Source source_;
   std::unique_ptr<TIFF, CloseTiff> tiff_;
   std::int64_t width_ = 0, height_ = 0;
@@ -289,8 +298,9 @@ class TiffDecoder {
 
 bool has_tiff() noexcept { return true; }
 
-Picture decode_tiff(std::span<const std::byte> bytes, const std::string& file_name) {
-  return TiffDecoder(bytes, file_name).decode();
+Picture decode_tiff(std::span<const std::byte> bytes, const std::string& file_name,
+                    const PixelBudget& budget) {
+  return TiffDecoder(bytes, file_name, budget).decode();
 }
 
 }  // namespace ddim::engine::io

@@ -14,7 +14,8 @@ bool has_tiff() noexcept;
 /// The first page of a TIFF: 8 or 16 bits of grey or RGB, with alpha or without, are kept; other
 /// kinds that libtiff can show become 8-bit RGB. Error(corrupt) naming `file_name` for what is
 /// damaged or ends early, for samples that are no colours (floats, signed numbers) and for more
-/// than kMaxPixels; Error(user) without libtiff.
-Picture decode_tiff(std::span<const std::byte> bytes, const std::string& file_name);
+/// pixels than `budget` has left; Error(user) without libtiff.
+Picture decode_tiff(std::span<const std::byte> bytes, const std::string& file_name,
+                    const PixelBudget& budget = {});
 
 }  // namespace ddim::engine::io

@@ -77,7 +77,8 @@ void add(WebPAnimEncoder& encoder, const Image& frame, int timestamp_ms, const W
 
 bool has_webp() noexcept { return true; }
 
-Picture decode_webp(std::span<const std::byte> bytes, const std::string& file_name) {
+Picture decode_webp(std::span<const std::byte> bytes, const std::string& file_name,
+                    const PixelBudget& budget) {
   const auto damaged = [&](const char* reason) {
     fail(ErrorCode::corrupt, file_name, ": not a readable WebP: ", reason);
   };
@@ -87,7 +88,7 @@ Picture decode_webp(std::span<const std::byte> bytes, const std::string& file_na
   if (mux == nullptr) damaged("its chunks are damaged, or it ends early");
   int width = 0, height = 0;
   if (WebPMuxGetCanvasSize(mux.get(), &width, &height) != WEBP_MUX_OK) damaged("it has no size");
-  check_size(width, height, file_name);
+  check_size(width, height, file_name, budget);
   Frame frame;
   if (WebPMuxGetFrame(mux.get(), 1, &frame) != WEBP_MUX_OK) damaged("it has no picture");
   WebPBitstreamFeatures features;

@@ -13,8 +13,9 @@ namespace ddim::engine::io {
 bool has_webp() noexcept;
 
 /// The WebP, or the first frame of an animation. Error(corrupt) naming `file_name` for what is
-/// damaged or ends early, and for more than kMaxPixels; Error(user) without libwebp.
-Picture decode_webp(std::span<const std::byte> bytes, const std::string& file_name);
+/// damaged or ends early, and for more pixels than `budget` has left; Error(user) without libwebp.
+Picture decode_webp(std::span<const std::byte> bytes, const std::string& file_name,
+                    const PixelBudget& budget = {});
 
 /// The bytes of a lossless WebP animation that repeats for ever and shows each picture for
 /// `frame_ms`. Error(user) without libwebp, saying what to install; for none or for different

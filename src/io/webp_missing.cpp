@@ -5,7 +5,7 @@ namespace ddim::engine::io {
 
 bool has_webp() noexcept { return false; }
 
-Picture decode_webp(std::span<const std::byte>, const std::string& file_name) {
+Picture decode_webp(std::span<const std::byte>, const std::string& file_name, const PixelBudget&) {
   fail(ErrorCode::user, file_name, ": this build cannot read WebP; it needs libwebp");
 }
 

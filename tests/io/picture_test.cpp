@@ -54,6 +54,22 @@ TEST(Picture, TheContentTellsTheKind) {
   }
 }
 
+TEST(Picture, MayHaveSoManyPixelsAsThoseBeforeItHaveLeft) {
+  for (const fs::path& path : stored_pictures()) {
+    const std::string file = read_text(path);
+    if (picture_start(bytes_of(file)).kind == PictureKind::other) continue;
+    const AnyImage image = decode_picture(bytes_of(file), "a").image;
+    const std::int64_t size =
+        std::visit([](const auto& any) { return any.width * any.height; }, image);
+    EXPECT_EQ(decode_picture(bytes_of(file), "a", {.most = size + 5, .used = 5}).image, image);
+    expect_error(ErrorCode::corrupt,
+                 concat("at most ", size + 4,
+                        " pixels are allowed, of which the pictures before "
+                        "it have 5"),
+                 [&] { decode_picture(bytes_of(file), "a", {.most = size + 4, .used = 5}); });
+  }
+}
+
 TEST(Picture, SaysWhatItDoesNotRead) {
   using namespace std::string_literals;
   const auto refused = [](const std::string& file, const std::string& reason) {
