@@ -113,6 +113,7 @@ constexpr HelpRow kRows[] = {
     {"Limits", "--max-header", kRare},
     {"Limits", "--max-body", kRare},
     {"Limits", "--max-upload", kRare},
+    {"Limits", "--max-pixels", kRare},
     {"Limits", "--connections", kRare},
     {"Limits", "--connections-per-address", kRare},
     {"Limits", "--header-seconds", kRare},

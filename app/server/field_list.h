@@ -91,13 +91,14 @@ class FieldList {
           wishes.*member = number;
         });
   }
+  enum class Least { allowed, too_small };
   void number(const char* name, double Wishes::*member, double least, double most,
-              const std::string& description) {
+              const std::string& description, Least itself = Least::allowed) {
     Json otherwise = Wishes().*member;
     Json schema = number_schema("number", description, least, most, otherwise);
-    if (least == 0.0 && name != std::string("eta")) {
+    if (itself == Least::too_small) {
       schema.erase("minimum");
-      schema["exclusiveMinimum"] = 0.0;
+      schema["exclusiveMinimum"] = least;
     }
     if (std::isinf(Wishes().*member)) schema.erase("default");
     add(name, schema, [member](const Field& field, const Json& value, Wishes& wishes) {

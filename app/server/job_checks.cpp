@@ -100,7 +100,8 @@ PlanOptions plan_of(const Wishes& wishes, const Model& model) {
   return plan;
 }
 
-ClassChoice classes_of(const Wishes& wishes, const ModelInfo& info) {
+ClassChoice classes_of(const Wishes& wishes, const ModelSource& source) {
+  const std::vector<std::string>& names = source.described.info().class_names;
   ClassChoice choice{.guidance = wishes.guidance, .null_class = wishes.null_class};
   for (const WishItem& one : wishes.classes) {
     if (const auto* number = std::get_if<std::uint64_t>(&one)) {
@@ -109,10 +110,10 @@ ClassChoice classes_of(const Wishes& wishes, const ModelInfo& info) {
       continue;
     }
     const auto& word = std::get<std::string>(one);
-    const auto name = std::ranges::find(info.class_names, word);
-    if (name == info.class_names.end())
-      refuse("class", fmt::format("the model {} has no class {}", info.name, word.substr(0, 60)));
-    choice.classes.push_back(name - info.class_names.begin());
+    const auto name = std::ranges::find(names, word);
+    if (name == names.end())
+      refuse("class", fmt::format("the model {} has no class {}", source.name, word.substr(0, 60)));
+    choice.classes.push_back(name - names.begin());
   }
   return choice;
 }
@@ -125,7 +126,7 @@ std::span<const std::byte> bytes_of(const std::string& text) {
 class References {
  public:
   References(const RequestContext& context, const Model& model, Fit fit)
-      : context_(context), model_(model), fit_(fit) {}
+      : context_(context), model_(model), fit_(fit), budget_{.most = context.limits.pixels} {}
 
   /// A file of a picture, and its name.
   struct File {
@@ -148,17 +149,19 @@ class References {
     return {"picture.png", {reinterpret_cast<const char*>(png.data()), png.size()}};
   }
   FloatImages picture_values(const std::string& field, const std::string& reference,
-                             std::string* name = nullptr) const {
+                             std::string* name = nullptr) {
     const File file = picture(field, reference);
     if (name != nullptr) *name = file.name;
-    return guarded(
-        field, [&] { return picture_from_bytes(model_, bytes_of(file.bytes), file.name, fit_); });
+    return guarded(field, [&] {
+      return picture_from_bytes(model_, bytes_of(file.bytes), file.name, fit_, budget_);
+    });
   }
-  FloatImages mask(const std::string& reference, std::string& name) const {
+  FloatImages mask(const std::string& reference, std::string& name) {
     const File file = picture("mask", reference);
     name = file.name;
-    return guarded("mask",
-                   [&] { return mask_from_bytes(model_, bytes_of(file.bytes), file.name, fit_); });
+    return guarded("mask", [&] {
+      return mask_from_bytes(model_, bytes_of(file.bytes), file.name, fit_, budget_);
+    });
   }
   Codes codes(const std::string& field, const std::string& reference) const {
     if (const auto upload = context_.board.find_upload(reference))
@@ -199,9 +202,10 @@ class References {
   const RequestContext& context_;
   const Model& model_;
   const Fit fit_;
+  PixelBudget budget_;
 };
 
-End end_of(const WishItem& word, const References& references) {
+End end_of(const WishItem& word, References& references) {
   constexpr std::string_view kCodes = "codes:";
   if (const auto* seed = std::get_if<std::uint64_t>(&word))
     return {.name = std::to_string(*seed), .seed = *seed};
@@ -230,7 +234,7 @@ void check_ends(const JobRequest& request, const Model& model, const Plan& plan)
 }
 
 /// Fills in what belongs to the task, and checks it.
-void complete(JobRequest& request, const Wishes& wishes, const References& references,
+void complete(JobRequest& request, const Wishes& wishes, References& references,
               const Model& model) {
   SampleOptions& options = request.sample;
   switch (request.task) {
@@ -304,8 +308,9 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
     request.sample.count = wishes.count;
     request.sample.seed = wishes.seed;
     request.sample.first_image = wishes.first_image;
-    request.sample.class_choice = classes_of(wishes, model.info());
-    complete(request, wishes, References(context, model, *value_named<Fit>(wishes.resize)), model);
+    request.sample.class_choice = classes_of(wishes, source);
+    References references(context, model, *value_named<Fit>(wishes.resize));
+    complete(request, wishes, references, model);
   } catch (const Error& error) {
     throw RequestError(400, context.reader.field_in(error.what()), error.what());
   }
@@ -319,6 +324,22 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
   return request;
 }
 
+/// The class that a prompt names, or whose number it is.
+WishItem class_in(const std::string& prompt, const ModelSource& source) {
+  const ModelInfo& info = source.described.info();
+  const auto name = std::ranges::find(info.class_names, prompt);
+  if (name != info.class_names.end()) return WishItem(prompt);
+  std::uint64_t number = 0;
+  const char* const end = prompt.data() + prompt.size();
+  const auto [next, error] = std::from_chars(prompt.data(), end, number);
+  if (error == std::errc() && next == end && number < static_cast<std::uint64_t>(info.num_classes))
+    return WishItem(number);
+  const std::string names =
+      info.class_names.empty() ? "" : fmt::format(" {}, or", fmt::join(info.class_names, ", "));
+  refuse("prompt", fmt::format("must be a class of the model {}:{} a number from 0 to {}",
+                               source.name, names, info.num_classes - 1));
+}
+
 }  // namespace
 
 JobRequest parse_job(std::string_view json, const RequestContext& context) {
@@ -328,15 +349,9 @@ JobRequest parse_job(std::string_view json, const RequestContext& context) {
 ImagesRequest parse_images(std::string_view json, const RequestContext& context) {
   auto [wishes, prompt, size] = context.reader.read_images(json);
   if (!wishes.has("seed")) wishes.seed = std::random_device()();
-  const ModelInfo& info = source_of(wishes.model, context).described.info();
-  if (info.num_classes > 0 && !prompt.empty()) {
-    const bool is_number =
-        prompt.size() < 8 && prompt.find_first_not_of("0123456789") == std::string::npos;
-    if (!is_number && std::ranges::find(info.class_names, prompt) == info.class_names.end())
-      refuse("prompt", fmt::format("must be a class of the model {}: {}", info.name,
-                                   fmt::join(info.class_names, ", ")));
-    wishes.classes = {is_number ? WishItem(std::uint64_t{std::stoul(prompt)}) : WishItem(prompt)};
-  }
+  const ModelSource& source = source_of(wishes.model, context);
+  const ModelInfo& info = source.described.info();
+  if (info.num_classes > 0) wishes.classes = {class_in(prompt, source)};
   if (info.shape.channels > 4) refuse("model", "its pictures have too many channels for a PNG");
   ImagesRequest request{.job = request_of(wishes, context)};
   if (size == "auto") return request;

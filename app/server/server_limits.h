@@ -13,6 +13,7 @@ struct Limits {
   std::int64_t upload_bytes = 16 << 20;   ///< of one that brings a file
   std::int64_t queue = 64;                ///< jobs that wait, of all models
   std::int64_t pictures = 1024;           ///< of one job
+  std::int64_t pixels = 64'000'000;       ///< of all files that one job is to read
   std::int64_t kept_bytes = 256 << 20;    ///< of results and uploads
   std::chrono::seconds kept_time{600};    ///< the same
   std::chrono::seconds unload_time{300};  ///< for a model's weights, once nobody uses it

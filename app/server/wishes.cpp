@@ -63,13 +63,16 @@ void add_plan_fields(FieldList& list) {
               "Noise added in each step by ddim and euler: 0 is DDIM, 1 is DDPM");
   list.truth("sigma_hat", &Wishes::sigma_hat, "DDPM's larger variance instead of eta");
   list.choice<Clip>("clip", &Wishes::clip, "What becomes of the predicted x_0 in each step");
-  list.number("clip_range", &Wishes::clip_range, 0, 1e6, "Clamp x_0 to [-R, R]");
-  list.number("threshold", &Wishes::threshold, 0, 1, "Quantile of |x_0| for dynamic thresholds");
+  list.number("clip_range", &Wishes::clip_range, 0, 1e6, "Clamp x_0 to [-R, R]",
+              FieldList::Least::too_small);
+  list.number("threshold", &Wishes::threshold, 0, 1, "Quantile of |x_0| for dynamic thresholds",
+              FieldList::Least::too_small);
   list.number("threshold_max", &Wishes::threshold_max, 1, 1e6, "Upper limit of the threshold");
   list.choice<FinalAlpha>("final_alpha", &Wishes::final_alpha, "Where the last step leads");
   list.integer("steps_offset", &Wishes::steps_offset, 0, kMostSteps,
                "Added to each step of tau diffusers-leading");
-  list.number("tolerance", &Wishes::tolerance, 0, 1000, "Error of a step, of sampler adaptive");
+  list.number("tolerance", &Wishes::tolerance, 0, 1000, "Error of a step, of sampler adaptive",
+              FieldList::Least::too_small);
 }
 
 /// Of every request that draws or encodes: which pictures.
@@ -81,7 +84,7 @@ void add_picture_fields(FieldList& list, const Limits& limits) {
                "Number of the first picture");
   list.items("class", &Wishes::classes, 1024, "integer",
              "Class number or name, or several in turn, of a model that has classes");
-  list.number("guidance", &Wishes::guidance, -1000, 1000,
+  list.number("guidance", &Wishes::guidance, 0, 1000,
               "Classifier-free guidance; 1 is none, others cost two network calls a step");
   list.add("null_class",
            {{"type", "integer"},
@@ -99,7 +102,8 @@ void add_job_fields(FieldList& list, const Limits& limits) {
   const std::string reference = ": the id of an upload, or JOB/K, picture K of a job";
   list.text("init_image", &Wishes::init_image, "Picture to start from" + reference);
   list.text("mask", &Wishes::mask, "White is drawn anew, black is kept" + reference);
-  list.number("strength", &Wishes::strength, 0, 1, "Fraction of the steps, with init_image");
+  list.number("strength", &Wishes::strength, 0, 1, "Fraction of the steps, with init_image",
+              FieldList::Least::too_small);
   list.choice<InitBy>("init_by", &Wishes::init_by, "How init_image becomes the first state");
   list.choice<Fit>("resize", &Wishes::resize, "How uploads of another size fit the model");
   list.items("ends", &Wishes::ends, 4, "integer",
@@ -159,7 +163,7 @@ void add_images_fields(FieldList& list, const Limits& limits) {
   list.integer("seed", &Wishes::seed, 0, std::numeric_limits<std::uint64_t>::max(),
                "Random seed; default: another each time");
   list.integer("steps", &Wishes::steps, 1, kMostSteps, "Number of sampling steps, 1 to T");
-  list.number("guidance", &Wishes::guidance, -1000, 1000, "Classifier-free guidance");
+  list.number("guidance", &Wishes::guidance, 0, 1000, "Classifier-free guidance");
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ import { Settings, shared } from './settings.js';
 export const title = 'Draw';
 
 export function build(panel) {
-  const settings = new Settings(['class', 'steps', 'count', 'seed', 'sampler', 'clip']);
+  const settings = new Settings(['class', 'steps', 'count', 'seed', 'sampler', 'clip'], { inTurn: true });
   const status = statusLine();
   const tiles = element('div', { class: 'tiles' });
   const empty = element('p', { class: 'empty' }, 'Nothing is drawn yet. Press Draw.');

@@ -8,12 +8,14 @@ export const title = 'Encode and mend';
 
 export function build(panel) {
   const settings = new Settings(['class', 'steps'], { steps: 50 });
+  const other = element('select', { id: 'decode-as' });
+  const otherBox = element('div', { class: 'label', hidden: true }, element('label', { for: 'decode-as' }, 'Decode as'), other);
   const status = statusLine();
   const file = element('input', { type: 'file', accept: 'image/*', id: 'picture-file' });
   const drop = element('div', { class: 'drop label' }, element('label', { for: 'picture-file' }, 'Drop a picture here, or choose one'), file);
   const noisy = element('input', { type: 'checkbox', checked: true });
   const encode = element('button', { class: 'main', disabled: true }, 'Encode it and decode it again');
-  const form = element('form', { class: 'card', 'aria-label': 'What to encode' }, drop, settings.box,
+  const form = element('form', { class: 'card', 'aria-label': 'What to encode' }, drop, settings.box, otherBox,
     element('label', { class: 'inline', title: 'Pictures of 256 levels become continuous, as the network was trained' }, noisy,
       'Add noise below a grey level first'), encode);
 
@@ -81,7 +83,7 @@ export function build(panel) {
     } catch {
       return status.fail('This is no picture that the browser can show.');
     }
-    picture = { id, blob, name };
+    picture = { id, url, blob, name };
     const { width, height } = shared.model;
     Object.assign(canvas, { width, height });
     canvas.style.setProperty('--aspect', `${width} / ${height}`);
@@ -124,6 +126,7 @@ export function build(panel) {
       if (encoded) {
         await show(encoded, code, 'Code');
         const { steps, ...rest } = fields;
+        if (other.value) rest.class = Number(other.value);
         const decoded = await run({ ...rest, task: 'decode', codes: encoded.job.id }, status, [], { what: 'Decoding' });
         if (decoded) {
           await show(decoded, back, 'Decoded');
@@ -160,5 +163,14 @@ export function build(panel) {
     }
     paintPicture();
   });
-  return { refresh: () => settings.refresh(), take };
+  /** What depends on the model: a picture that is there is fitted to it anew. */
+  function refresh() {
+    settings.refresh();
+    otherBox.hidden = settings.classBox.hidden;
+    other.replaceChildren(element('option', { value: '' }, 'The same class'),
+      ...Array.from(settings.classes.options, (option) => element('option', { value: option.value }, option.text)));
+    const { width, height } = shared.model;
+    if (picture && (canvas.width !== width || canvas.height !== height)) take(picture);
+  }
+  return { refresh, take };
 }

@@ -14,6 +14,11 @@ import * as film from './film.js';
 const kTabs = { draw, compare, walk, encode, film };
 const tabs = {};
 
+function showOpenTab() {
+  const open = Object.values(tabs).find((tab) => !tab.panel.hidden);
+  open.button.scrollIntoView({ block: 'nearest', inline: 'center' });
+}
+
 function openTab(name, focus = false) {
   for (const [each, tab] of Object.entries(tabs)) {
     const isOpen = each === name;
@@ -21,7 +26,7 @@ function openTab(name, focus = false) {
     tab.button.tabIndex = isOpen ? 0 : -1;
     tab.panel.hidden = !isOpen;
   }
-  tabs[name].button.scrollIntoView({ block: 'nearest', inline: 'center' });
+  showOpenTab();
   if (focus) tabs[name].button.focus();
   history.replaceState(null, '', `#${name}`);
 }
@@ -37,10 +42,11 @@ function buildTabs() {
     tabs[name] = { button, panel, ...kTabs[name].build(panel) };
   }
   byId('tabs').addEventListener('keydown', (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
     const open = names.findIndex((name) => !tabs[name].panel.hidden);
-    openTab(names[(open + step + names.length) % names.length], true);
+    const next = { ArrowRight: open + 1, ArrowLeft: open - 1, Home: 0, End: -1 }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    openTab(names.at(next % names.length), true);
   });
 }
 
@@ -63,11 +69,20 @@ function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
 }
 
+/** Shows what a recipe says, with its model where that is served. */
+function use(recipe) {
+  if (shared.models.some((model) => model.name === recipe.model)) {
+    byId('model').value = recipe.model;
+    chooseModel(recipe.model);
+  }
+  openTab('draw');
+  tabs.draw.use(recipe);
+}
+
 async function takeFile(file) {
   const text = await pngText(file).catch(() => null);
   if (isRecipe(text) && !text.endpoints) {
-    openTab('draw');
-    tabs.draw.use(text);
+    use(text);
     say('The settings of the picture are set.');
   } else {
     openTab('encode');
@@ -96,7 +111,7 @@ function listenForFiles() {
 }
 
 Object.assign(actions, {
-  use(recipe) { openTab('draw'); tabs.draw.use(recipe); },
+  use,
   from(picture) { openTab('draw'); tabs.draw.goOnFrom(picture); },
   encode(picture) { openTab('encode'); tabs.encode.take(picture); },
 });
@@ -130,6 +145,7 @@ async function start() {
 
 buildTabs();
 openTab(location.hash.slice(1) in tabs ? location.hash.slice(1) : 'draw');
+addEventListener('resize', showOpenTab);
 listenForFiles();
 showHistory();
 onComeback(start);

@@ -23,10 +23,11 @@ function sliderNumber(name, text, { min, max, step, value, sliderMax }) {
   return { box, number, set(to) { number.value = to; slider.value = to; }, disable(off) { number.disabled = slider.disabled = off; } };
 }
 
-/** `wants` lists which fields there are. */
+/** `wants` lists which fields there are; `inTurn`, whether pictures may have classes in turn. */
 export class Settings {
-  constructor(wants, { steps = 20, count = 8, max = 64 } = {}) {
+  constructor(wants, { steps = 20, count = 8, max = 64, inTurn = false } = {}) {
     this.wants = new Set(wants);
+    this.inTurn = inTurn;
     this.box = element('div', { class: 'label' });
     this.box.style.gap = '.8rem';
     this.rest = {};
@@ -75,10 +76,10 @@ export class Settings {
   /** What depends on the model. */
   refresh() {
     const model = shared.model;
-    const fill = (select, names) => {
+    const fill = (select, values, name = (value) => value) => {
       const before = select.value;
-      select.replaceChildren(...names.map((name) => element('option', { value: name }, name)));
-      if (names.includes(before)) select.value = before;
+      select.replaceChildren(...values.map((value) => element('option', { value }, name(value))));
+      if (values.includes(before)) select.value = before;
     };
     if (this.sampler) {
       if (!this.sampler.options.length) {
@@ -92,13 +93,15 @@ export class Settings {
     if (this.clip && !this.clip.options.length) fill(this.clip, shared.choices.clip);
     if (this.steps) this.steps.number.max = model.T;
     if (this.classes) {
-      const names = Array.from({ length: model.num_classes }, (_, k) => k).filter((k) => k !== model.null_class);
-      this.classBox.hidden = this.guidance.box.hidden = names.length === 0;
-      this.classes.replaceChildren(
-        ...names.length ? [element('option', { value: 'all' }, 'All in turn')] : [],
-        ...names.map((k) => element('option', { value: k }, model.class_names[k] ?? `Class ${k}`)));
+      const numbers = Array.from({ length: model.num_classes }, (_, k) => k).filter((k) => k !== model.null_class);
+      this.classBox.hidden = numbers.length === 0;
+      this.guidance.box.hidden = model.null_class === undefined;
+      fill(this.classes, [...this.inTurn ? ['all'] : [], ...numbers.map(String)],
+        (k) => k === 'all' ? 'All in turn' : model.class_names[k] ?? `Class ${k}`);
     }
   }
+
+  allClasses() { return Array.from(this.classes.options).slice(1).map((option) => Number(option.value)); }
 
   /** The fields of a request. Takes another seed unless it is kept. */
   fields() {
@@ -111,11 +114,10 @@ export class Settings {
       if (!this.tau.disabled) fields.tau = this.tau.value;
     }
     if (this.clip && this.clip.value !== 'none') fields.clip = this.clip.value;
-    if (this.classes && shared.model.num_classes) {
-      fields.class = this.classes.value === 'all'
-        ? Array.from(this.classes.options).slice(1).map((option) => Number(option.value)) : Number(this.classes.value);
-      if (Number(this.guidance.number.value) !== 1) fields.guidance = Number(this.guidance.number.value);
-    }
+    if (this.classes && !this.classBox.hidden)
+      fields.class = this.classes.value === 'all' ? this.allClasses() : Number(this.classes.value);
+    if (this.guidance && !this.guidance.box.hidden && Number(this.guidance.number.value) !== 1)
+      fields.guidance = Number(this.guidance.number.value);
     if (this.seed) {
       if (!this.fresh && !this.lock.checked) this.seed.value = randomSeed();
       this.fresh = false;
@@ -145,7 +147,7 @@ export class Settings {
       this.seed.value = String(recipe.seed).split(',')[0];
       this.fresh = true;
     }
-    if (this.classes && recipe.class && !recipe.class.includes(',')) set(this.classes, recipe.class, 'class');
+    if (this.classes && recipe.class) set(this.classes, recipe.class === this.allClasses().join() ? 'all' : recipe.class, 'class');
     this.guidance?.set(recipe.guidance ?? 1);
     this.rest = {};
     if (recipe.first_image && recipe.first_image !== '0') this.rest.first_image = Number(recipe.first_image);

@@ -360,13 +360,25 @@ std::string mutated(std::string text, std::mt19937& random) {
 TEST_F(Http, SurvivesMutatedRequests) {
   std::mt19937 random(5);
   const bool at_length = std::getenv("DDIM_TORTURE") != nullptr;  // scripts/torture_server.sh
-  const std::string body =
-      R"({"task": "sample", "steps": 3, "tau": "quadratic", "eta": 0.5, "count": 2, "seed": 5})";
+  const std::string drawn = submit(R"({"steps": 3})");
+  ended(drawn);
+  const std::vector<std::pair<std::string, std::string>> bodies = {
+      {"/api/jobs",
+       R"({"task": "sample", "steps": 3, "tau": "quadratic", "eta": 0.5, "count": 2, "seed": 5})"},
+      {"/api/jobs", R"({"model": "classes", "steps": 3, "class": ["bag", 1], "guidance": 2})"},
+      {"/api/jobs", R"({"task": "interpolate", "ends": [5, "@/0"], "frames": 3, "steps": 2})"},
+      {"/api/jobs", R"({"task": "encode", "pictures": ["@/0"], "tau": [1, 7], "exact": true})"},
+      {"/api/jobs", R"({"init_image": "@/0", "strength": 0.5, "clip": "keep-eps", "steps": 2})"},
+      {"/v1/images/generations",
+       R"({"prompt": "bag", "model": "classes", "n": 1, "size": "16x16", "steps": 2})"}};
   for (int i = 0; i < (at_length ? 10'000 : 200); ++i) {
-    const std::string wrong = mutated(body, random);
-    const Answer answer = post("/api/jobs", wrong);
-    EXPECT_TRUE(answer.status == 202 || answer.status == 400 || answer.status == 404 ||
-                answer.status == 429)
+    const auto& [target, body] = bodies[static_cast<std::size_t>(i) % bodies.size()];
+    std::string wrong = mutated(body, random);
+    if (const std::size_t at = wrong.find('@'); at != std::string::npos)
+      wrong.replace(at, 1, drawn);
+    const Answer answer = post(target, wrong);
+    EXPECT_TRUE(answer.status == (target == "/api/jobs" ? 202 : 200) || answer.status == 400 ||
+                answer.status == 404 || answer.status == 429)
         << answer.status << " " << wrong;
     if (answer.status == 400) {
       EXPECT_NE(field_of(answer), "") << wrong << "\n" << answer.body;

@@ -164,6 +164,44 @@ TEST_F(ServedJobs, TakeUploads) {
   EXPECT_EQ(post("/api/uploads", "").status, 400);
 }
 
+TEST_F(ServedJobs, MayReadSoManyPixelsAndNoMore) {
+  ServiceOptions small = options();
+  small.limits.pixels = 100;
+  start(small);
+  const auto upload = [&](std::int64_t width, std::int64_t height) {
+    Image image{.width = width, .height = height, .channels = 1};
+    image.pixels.resize(image.num_samples());
+    image.pixels[0] = 255;
+    return Json::parse(post("/api/uploads", text_of(png_bytes(image))).body)
+        .at("id")
+        .get<std::string>();
+  };
+  const std::string own = upload(6, 4), large = upload(10, 10), huge = upload(101, 1);
+  const auto ends = [&](int count) {
+    std::string text = "\"" + own + "\"";
+    for (int i = 1; i < count; ++i) text += ", \"" + own + "\"";
+    return "[" + text + "]";
+  };
+  const auto resized = [](const std::string& fields) {
+    return R"({"steps": 2, "resize": "crop-resize", )" + fields + "}";
+  };
+  EXPECT_EQ(
+      ended(submit(R"({"task": "encode", "steps": 2, "pictures": )" + ends(4) + "}")).at("state"),
+      "done");
+  submit(resized(R"("init_image": ")" + large + "\""));
+  for (const auto& [body, field] : std::map<std::string, std::string>{
+           {R"({"task": "encode", "steps": 2, "pictures": )" + ends(5) + "}", "pictures"},
+           {resized(R"("init_image": ")" + huge + "\""), "init_image"},
+           {resized(R"("init_image": ")" + own + R"(", "mask": ")" + large + "\""), "mask"},
+           {resized(R"("task": "interpolate", "ends": [")" + own + R"(", ")" + large + "\"]"),
+            "ends"}}) {
+    const Answer answer = post("/api/jobs", body);
+    EXPECT_EQ(answer.status, 400) << body;
+    EXPECT_EQ(field_of(answer), field) << answer.body;
+    EXPECT_NE(answer.body.find("at most 100 pixels are allowed"), std::string::npos) << answer.body;
+  }
+}
+
 TEST_F(ServedJobs, ThatWaitTogetherAreDrawnInOneBatch) {
   const std::string first = submit(R"({"model": "slow", "steps": 1000})");
   wait_for_state(first, "running");
@@ -332,6 +370,123 @@ TEST_F(ServedJobs, InOpenAisFormEndWithTheirClient) {
   for (int i = 0; i < 5000 && metric("ddim_jobs{state=\"running\"}") != 0; ++i)
     std::this_thread::sleep_for(milliseconds(2));
   EXPECT_EQ(metric("ddim_jobs_total{state=\"cancelled\"}"), 1);
+}
+
+class ServedClasses : public ServedJobs {
+ protected:
+  FloatImages drawn(const SampleOptions& options) const { return sample(classes_, options).x_0; }
+  std::string npz_of(const std::string& id) const {
+    return get("/api/jobs/" + id + "/pictures.npz").body;
+  }
+  const Model classes_ = classes_model();
+};
+
+TEST_F(ServedClasses, AreListedAndChosenByNameOrNumber) {
+  for (const Json& model : Json::parse(get("/api/models").body).at("models")) {
+    const bool has_classes = model.at("name") == "classes";
+    EXPECT_EQ(model.at("num_classes"), has_classes ? 5 : 0);
+    EXPECT_EQ(model.at("class_names").size(), has_classes ? 5U : 0U);
+    EXPECT_EQ(model.contains("null_class"), has_classes);
+    if (has_classes) {
+      EXPECT_EQ(model.at("class_names")[1], "ankle boot");
+    }
+  }
+  const std::string id = submit(R"({"model": "classes", "steps": 3, "count": 3, "seed": 7,)"
+                                R"( "class": ["ankle boot", 0], "guidance": 2.5})");
+  const Json done = ended(id);
+  ASSERT_EQ(done.at("state"), "done") << done;
+  const SampleOptions options{.plan = {.steps = 3},
+                              .count = 3,
+                              .seed = 7,
+                              .class_choice = {.classes = {1, 0}, .guidance = 2.5}};
+  EXPECT_EQ(npz_of(id), text_of(npz_bytes(drawn(options))));
+  EXPECT_EQ(done.at("recipe").at("class"), "1,0");
+  EXPECT_NE(done.at("command").get<std::string>().find("--class 1,0"), std::string::npos);
+  EXPECT_NE(done.at("command").get<std::string>().find("--guidance 2.5"), std::string::npos);
+  const std::string one = submit(R"({"model": "classes", "steps": 3, "class": "bag",)"
+                                 R"( "guidance": 0, "null_class": 3})");
+  ASSERT_EQ(ended(one).at("state"), "done");
+  EXPECT_EQ(npz_of(one),
+            text_of(npz_bytes(
+                drawn({.plan = {.steps = 3},
+                       .class_choice = {.classes = {2}, .guidance = 0.0, .null_class = 3}}))));
+  for (const auto& [fields, field] :
+       std::map<std::string, std::string>{{"", "class"},
+                                          {R"(, "class": 5)", "class"},
+                                          {R"(, "class": "sandal")", "class"},
+                                          {R"(, "class": [0, "sandal"])", "class"},
+                                          {R"(, "class": 0, "guidance": -1)", "guidance"},
+                                          {R"(, "class": 0, "null_class": 5)", "null_class"}}) {
+    const Answer answer = post("/api/jobs", R"({"model": "classes")" + fields + "}");
+    EXPECT_EQ(answer.status, 400) << fields;
+    EXPECT_EQ(field_of(answer), field) << fields << answer.body;
+  }
+}
+
+TEST_F(ServedClasses, OfJobsThatAreDrawnTogetherStayTheirOwn) {
+  const std::string first =
+      submit(R"({"model": "classes", "class": 0, "steps": 1000, "count": 64})");
+  wait_for_state(first, "running");
+  std::vector<std::string> ids;
+  for (int k = 0; k < 3; ++k)
+    ids.push_back(submit(fmt::format(
+        R"({{"model": "classes", "steps": 2, "count": 2, "class": [{}, 3], "seed": {}}})", k, k)));
+  ask(port(), "DELETE", "/api/jobs/" + first);
+  for (int k = 0; k < 3; ++k) {
+    const std::string& id = ids[static_cast<std::size_t>(k)];
+    ASSERT_EQ(ended(id).at("state"), "done");
+    EXPECT_EQ(npz_of(id), text_of(npz_bytes(drawn({.plan = {.steps = 2},
+                                                   .count = 2,
+                                                   .seed = static_cast<std::uint64_t>(k),
+                                                   .class_choice = {.classes = {k, 3}}}))));
+  }
+  EXPECT_EQ(metric("ddim_jobs_batched_total"), 3);
+}
+
+TEST_F(ServedClasses, CanBeOtherOnesWhenCodesAreDecoded) {
+  const std::string drawn_id = submit(R"({"model": "classes", "class": 0, "steps": 2})");
+  ended(drawn_id);
+  const std::string encoded = submit(R"({"model": "classes", "task": "encode", "class": 0,)"
+                                     R"( "steps": 5, "pictures": [")" +
+                                     drawn_id + R"(/0"]})");
+  ASSERT_EQ(ended(encoded).at("state"), "done");
+  const std::string file = get("/api/jobs/" + encoded + "/codes.safetensors").body;
+  const Codes codes = ddim::codes_from_bytes(std::as_bytes(std::span(file)), "codes");
+  const std::string decoded = submit(R"({"model": "classes", "task": "decode", "class": "shirt",)"
+                                     R"( "codes": ")" +
+                                     encoded + "\"}");
+  ASSERT_EQ(ended(decoded).at("state"), "done");
+  EXPECT_EQ(npz_of(decoded),
+            text_of(npz_bytes(decode(classes_, codes, {.class_choice = {.classes = {3}}}).x_0)));
+  EXPECT_EQ(job(decoded).at("recipe").at("class"), "3");
+}
+
+TEST_F(ServedClasses, AreNamedByPromptsInOpenAisForm) {
+  const auto answer_to = [this](const std::string& fields) {
+    return post("/v1/images/generations",
+                R"({"model": "classes", "steps": 2, "seed": 4, )" + fields + "}");
+  };
+  const auto png_of = [this](const ClassChoice& choice) {
+    const SampleOptions options{.plan = {.steps = 2}, .seed = 4, .class_choice = choice};
+    const Bytes png = png_bytes(to_image(drawn(options), 0), make_recipe(classes_, options));
+    return server::base64(text_of(png));
+  };
+  for (const auto& [fields, choice] : std::vector<std::pair<std::string, ClassChoice>>{
+           {R"("prompt": "ankle boot")", {.classes = {1}}},
+           {R"("prompt": "3")", {.classes = {3}}},
+           {R"("prompt": "coat", "guidance": 3)", {.classes = {0}, .guidance = 3.0}}}) {
+    const Answer answer = answer_to(fields);
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(Json::parse(answer.body).at("data")[0].at("b64_json"), png_of(choice)) << fields;
+  }
+  for (const char* prompt : {"", "a photo of a cat", "5", "-1", "1 ", "99999999999999999999"}) {
+    const Answer answer = answer_to(fmt::format(R"("prompt": "{}")", prompt));
+    EXPECT_EQ(answer.status, 400) << prompt;
+    EXPECT_EQ(field_of(answer), "prompt") << answer.body;
+    EXPECT_NE(answer.body.find("coat, ankle boot, bag, shirt, none, or a number from 0 to 4"),
+              std::string::npos)
+        << answer.body;
+  }
 }
 
 TEST_F(ServedJobs, OfAModelWithoutClassesTakeNone) {

@@ -8,6 +8,7 @@ request may leave for another host, every control must have a name, and text mus
 import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,17 +19,32 @@ import urllib.request
 
 PROGRAM, SOURCE = sys.argv[1], sys.argv[2]
 SHOTS = sys.argv[3] if len(sys.argv) > 3 else None
-ENTER, TAB, RIGHT, SPACE = '\ue007', '\ue004', '\ue014', ' '
+ENTER, TAB, RIGHT, DOWN, HOME, END, SPACE = '\ue007', '\ue004', '\ue014', '\ue015', '\ue011', '\ue010', ' '
 ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'
 
 
-class Server:
-    """ddim serve on a free port."""
+def make_classes_model(folder):
+    """A tiny network with four classes, and one that stands for none."""
+    shutil.copytree(os.path.join(SOURCE, 'tests/diffusers/goldens/classes'), folder)
+    for name, key, value in (('model_index.json', '_class_names', ['coat', 'ankle boot', 'bag', 'shirt', 'none']),
+                             ('unet/config.json', 'null_class', 4)):
+        path = os.path.join(folder, name)
+        with open(path) as file:
+            config = json.load(file)
+        config[key] = value
+        with open(path, 'w') as file:
+            json.dump(config, file)
 
-    def __init__(self, port=0):
+
+class Server:
+    """ddim serve on a free port, with two models."""
+
+    def __init__(self, classes, port=0):
         self.process = subprocess.Popen(
-            [PROGRAM, 'serve', '--model', os.path.join(SOURCE, 'models/fashion-mnist'), '--port', str(port), '--quiet'],
+            [PROGRAM, 'serve', '--model', os.path.join(SOURCE, 'models/fashion-mnist'), '--model', classes,
+             '--port', str(port), '--quiet'],
             stdout=subprocess.PIPE, text=True)
+        self.classes = classes
         line = self.process.stdout.readline()
         self.url = line.split()[3]
         self.port = int(self.url.rstrip('/').rsplit(':', 1)[1])
@@ -190,11 +206,7 @@ def test_draw(browser, server):
     browser.click('#panel-draw .tile:nth-child(3)')
     command = browser.wait("return document.getElementById('viewer-command').value")
     assert '--seed 7' in command and '--first-image 2' in command, command
-    with tempfile.TemporaryDirectory() as folder:
-        words = command.replace('picture.png', folder + '/picture.png').split()[1:]
-        subprocess.run([PROGRAM] + words + ['--quiet'], check=True, stdout=subprocess.DEVNULL)
-        with open(folder + '/picture.png', 'rb') as file:
-            drawn = file.read()
+    drawn = run_command(command)
     url = browser.run("return performance.getEntriesByType('resource').map((entry) => entry.name)"
                       ".find((name) => name.endsWith('/pictures/2.png'))")
     with urllib.request.urlopen(url) as answer:
@@ -241,6 +253,9 @@ def test_keyboard(browser, server):
         browser.keys(RIGHT)
         assert browser.run('return document.activeElement.id') == 'tab-' + tab
         assert browser.run('return document.getElementById(arguments[0]).checkVisibility()', 'panel-' + tab)
+    for key, tab in ((END, 'film'), (HOME, 'draw')):
+        browser.keys(key)
+        assert browser.run('return document.activeElement.id') == 'tab-' + tab
     # From the tabs into the form, and off.
     browser.keys(TAB)
     assert browser.run("return document.activeElement.closest('#panel-draw') !== null")
@@ -312,15 +327,89 @@ def test_film(browser, server):
 
 def test_drop(browser, server, drawn):
     open_page(browser, server, 'film')
+    drop_file(browser, drawn)
+    browser.wait("return document.getElementById('panel-draw').checkVisibility()")
+    browser.wait("return document.querySelector('#panel-draw [name=seed]').value === '7'")
+    assert browser.run("return document.querySelector('#panel-draw [name=steps]').value") == '10'
+
+
+def drop_file(browser, content):
     browser.run('''
       const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
       const transfer = new DataTransfer();
       transfer.items.add(new File([bytes], 'mine.png', { type: 'image/png' }));
       document.querySelector('main').dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
-    ''', base64.b64encode(drawn).decode())
-    browser.wait("return document.getElementById('panel-draw').checkVisibility()")
-    browser.wait("return document.querySelector('#panel-draw [name=seed]').value === '7'")
-    assert browser.run("return document.querySelector('#panel-draw [name=steps]').value") == '10'
+    ''', base64.b64encode(content).decode())
+
+
+def run_command(command):
+    """What a command that the page shows writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = command.replace('picture.png', folder + '/picture.png').split()[1:]
+        subprocess.run([PROGRAM] + words + ['--quiet'], check=True, stdout=subprocess.DEVNULL)
+        with open(folder + '/picture.png', 'rb') as file:
+            return file.read()
+
+
+def choose(browser, selector, value):
+    browser.run('const list = document.querySelector(arguments[0]); list.value = arguments[1];'
+                "list.dispatchEvent(new Event('change', {bubbles: true}));", selector, value)
+
+
+def test_classes(browser, server):
+    """A model with classes: they can be chosen by name, and stay chosen."""
+    open_page(browser, server)
+    visible = "return document.querySelector('#panel-draw [name=class]').checkVisibility()"
+    value = "return document.querySelector('#panel-draw [name=class]').value"
+    assert not browser.run(visible)
+    choose(browser, '#model', 'classes')
+    assert browser.run(visible)
+    names = "return Array.from(document.querySelectorAll(arguments[0] + ' [name=class] option'), (option) => option.text)"
+    assert browser.run(names, '#panel-draw') == ['All in turn', 'coat', 'ankle boot', 'bag', 'shirt']
+    assert browser.run(names, '#panel-walk') == ['coat', 'ankle boot', 'bag', 'shirt']
+    browser.run("document.querySelector('#panel-draw [name=class]').focus()")
+    browser.keys(DOWN + DOWN)
+    assert browser.run(value) == '1'
+    set_value(browser, '#panel-draw [name=guidance]', 3)
+    set_value(browser, '#panel-draw [name=steps]', 4)
+    set_value(browser, '#panel-draw [name=count]', 4)
+    choose(browser, '#panel-draw [name=sampler]', 'euler')
+    assert browser.run(value) == '1'
+    browser.click('#panel-draw form .main')
+    browser.wait(DONE, '#panel-draw', 4)
+    for width, theme in ((1280, 'light'), (390, 'dark')):
+        browser.look(width, theme)
+        time.sleep(0.2)
+        check_page(browser, f'classes {width} {theme}')
+        browser.shot(f'classes-{width}-{theme}')
+    browser.look(1280, 'light')
+    browser.click('#panel-draw .tile')
+    command = browser.wait("return document.getElementById('viewer-command').value")
+    assert '--class 1' in command and '--guidance 3' in command, command
+    drawn = run_command(command)
+    choose(browser, '#panel-draw [name=class]', '0')
+    browser.click('#viewer-same')
+    assert browser.run(value) == '1'
+    # The picture brings its model and its class.
+    open_page(browser, server, 'film')
+    drop_file(browser, drawn)
+    browser.wait("return document.getElementById('model').value === 'classes'")
+    assert browser.run(value) == '1'
+    # A code is decoded as another class.
+    open_page(browser, server, 'encode')
+    choose(browser, '#model', 'classes')
+    element = browser.find('#picture-file')
+    browser.call('POST', '/element/' + element + '/value', {'text': os.path.abspath(os.path.join(SOURCE, 'docs/pictures/boot.png'))})
+    browser.wait("return !document.querySelector('#panel-encode form .main').disabled")
+    set_value(browser, '#panel-encode [name=steps]', 5)
+    choose(browser, '#decode-as', '2')
+    browser.click('#panel-encode form .main')
+    browser.wait("return document.querySelector('#panel-encode .status').innerText.includes('variance')", seconds=120)
+    check_page(browser, 'encode classes')
+    browser.shot('classes-encode')
+    jobs = browser.run("return performance.getEntriesByType('resource').map((entry) => entry.name).filter((name) => name.endsWith('/pictures/0.png'))")
+    with urllib.request.urlopen(jobs[-1].replace('0.png', '0.json')) as answer:
+        assert json.load(answer)['recipe']['class'] == '2'
 
 
 def test_server_gone(browser, server):
@@ -328,7 +417,7 @@ def test_server_gone(browser, server):
     assert server.stop() == 0
     browser.click('#panel-draw form .main')
     browser.wait("return document.getElementById('gone').checkVisibility()")
-    again = Server(server.port)
+    again = Server(server.classes, server.port)
     browser.wait("return !document.getElementById('gone').checkVisibility()")
     set_value(browser, '#panel-draw [name=steps]', 2)
     browser.click('#panel-draw form .main')
@@ -375,7 +464,14 @@ def check_console(browser, allowed=()):
 
 
 def main():
-    server = Server()
+    with tempfile.TemporaryDirectory() as folder:
+        classes = os.path.join(folder, 'classes')
+        make_classes_model(classes)
+        test_all(classes)
+
+
+def test_all(classes):
+    server = Server(classes)
     browser = Browser()
     try:
         hosts = {f'127.0.0.1:{server.port}'}
@@ -386,6 +482,7 @@ def main():
         test_keyboard(browser, server)
         test_drop(browser, server, drawn)
         test_looks(browser, server)
+        test_classes(browser, server)
         check_console(browser)
         test_wrong_settings(browser, server)
         server = test_server_gone(browser, server)

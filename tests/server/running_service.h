@@ -12,6 +12,7 @@
 
 #include "service.h"
 #include "tests/server/client.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::server_test {
 
@@ -33,6 +34,24 @@ inline Model formula_model(milliseconds time, std::int64_t channels = 1) {
                       }});
 }
 
+/// A tiny network with four classes, and one that stands for none.
+inline Model classes_model() {
+  const std::string folder = "tests/diffusers/goldens/classes/";
+  std::map<std::string, std::string> files;
+  for (const char* name : {"model_index.json", "scheduler/scheduler_config.json",
+                           "unet/config.json", "unet/diffusion_pytorch_model.safetensors"})
+    files[name] = test::read_text(folder + name);
+  const auto add = [&files](const char* name, const std::string& entry) {
+    std::string& text = files.at(name);
+    text.insert(text.find('{') + 1, entry + ",");
+  };
+  add("model_index.json", R"("_class_names": ["coat", "ankle boot", "bag", "shirt", "none"])");
+  add("unet/config.json", R"("null_class": 4)");
+  std::map<std::string, std::span<const std::byte>> bytes;
+  for (const auto& [name, text] : files) bytes[name] = std::as_bytes(std::span(text));
+  return Model::load_from_memory(bytes);
+}
+
 inline ModelSource source(const std::string& name, const Model& model,
                           std::function<Model()> load = {}) {
   return {.name = name,
@@ -41,8 +60,8 @@ inline ModelSource source(const std::string& name, const Model& model,
           .load = load ? std::move(load) : [model] { return model; }};
 }
 
-/// A service on a free port: the model "quick", the model "slow" with 5 ms a call, and "damaged",
-/// whose weights cannot be loaded.
+/// A service on a free port: the model "quick", the model "slow" with 5 ms a call, "damaged", whose
+/// weights cannot be loaded, and "classes".
 class Served : public testing::Test {
  protected:
   static ServiceOptions options() {
@@ -52,13 +71,15 @@ class Served : public testing::Test {
     return options;
   }
   void start(const ServiceOptions& options) {
+    static const Model classes = classes_model();
     const auto refuse = []() -> Model {
       throw Error(ErrorCode::corrupt, "damaged/weights: ends early");
     };
     service_ = std::make_unique<Service>(
         std::vector{source("quick", formula_model(milliseconds(0))),
                     source("slow", formula_model(milliseconds(5))),
-                    source("damaged", formula_model(milliseconds(0)), refuse)},
+                    source("damaged", formula_model(milliseconds(0)), refuse),
+                    source("classes", classes)},
         options, [this](const std::string& line) {
           const std::lock_guard lock(mutex_);
           log_ += line + "\n";
