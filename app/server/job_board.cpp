@@ -94,16 +94,24 @@ std::shared_ptr<Entry> JobBoard::submit(JobRequest request) {
   const auto entry = std::make_shared<Entry>();
   entry->id = new_id();
   entry->request = std::move(request);
+  entry->input_bytes = input_bytes(entry->request);
   const std::lock_guard lock(mutex_);
   if (stopped_) throw RequestError(503, "", "the server is stopping");
   if (counts_.waiting >= limits_.queue)
     throw RequestError(
         429, "",
-        fmt::format("{} jobs wait already, which is the most; try again later", counts_.waiting));
+        fmt::format("the queue is full ({} wait already); try again later", counts_.waiting));
+  if (input_bytes_ + entry->input_bytes > limits_.kept_bytes / 2)
+    throw RequestError(
+        429, "",
+        fmt::format("the pictures of jobs that have not ended take {} bytes already; "
+                    "try again later",
+                    input_bytes_));
   Lane& lane = lanes_.at(entry->request.model);
   entries_[entry->id] = entry;
   lane.waiting.push_back(entry);
   ++counts_.waiting;
+  input_bytes_ += entry->input_bytes;
   tell_positions(lane);
   changed_.notify_all();
   return entry;
@@ -374,6 +382,7 @@ void JobBoard::end(Entry& entry, EntryState state) {
   entry.kept_bytes += kBytesOfEntry;
   counts_.kept_bytes += entry.kept_bytes;
   forget_pictures(entry.request);
+  input_bytes_ -= std::exchange(entry.input_bytes, 0);
   if (state == EntryState::done) ++counts_.done;
   if (state == EntryState::failed) ++counts_.failed;
   if (state == EntryState::cancelled) ++counts_.cancelled;

@@ -63,6 +63,7 @@ struct Entry {
   EntryStatus status = {};
   bool cancel_asked = false;
   Clock::time_point ended = {};
+  std::int64_t input_bytes = 0;  ///< until it has ended
   std::int64_t kept_bytes = 0;
 };
 
@@ -90,7 +91,8 @@ class JobBoard {
   /// As shut_down().
   ~JobBoard();
 
-  /// RequestError(429) when too many wait, RequestError(503) after stop().
+  /// RequestError(429) when too many wait, or what they were given is too large;
+  /// RequestError(503) after stop().
   std::shared_ptr<Entry> submit(JobRequest request);
   std::shared_ptr<Entry> find(const std::string& id) const;
   EntryStatus status(const Entry& entry) const;
@@ -159,7 +161,7 @@ class JobBoard {
   std::map<std::string, Lane> lanes_;
   std::map<std::string, std::shared_ptr<Entry>> entries_;
   std::map<std::string, std::shared_ptr<const Upload>> uploads_;
-  std::int64_t uploaded_bytes_ = 0;
+  std::int64_t uploaded_bytes_ = 0, input_bytes_ = 0;
   BoardCounts counts_;
   bool stopped_ = false;
   std::stop_source ending_;

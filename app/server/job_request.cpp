@@ -77,6 +77,15 @@ std::int64_t result_bytes(const JobRequest& request, const PictureShape& shape) 
   return pictures * static_cast<std::int64_t>(shape.size() * sizeof(float));
 }
 
+std::int64_t input_bytes(const JobRequest& request) {
+  std::size_t floats = request.pictures.values.size() + request.codes.x_T.values.size();
+  if (request.sample.init)
+    floats += request.sample.init->images.values.size() +
+              (request.sample.init->mask ? request.sample.init->mask->values.size() : 0);
+  for (const End& end : request.ends) floats += end.picture.values.size() + end.code.values.size();
+  return static_cast<std::int64_t>(floats * sizeof(float));
+}
+
 std::string command_of(Task task, const Recipe& recipe, const std::string& place) {
   std::string command = fmt::format("ddim {}", to_string(task));
   const bool has_codes = task == Task::interpolate || task == Task::decode;

@@ -57,6 +57,9 @@ std::int64_t num_pictures(const JobRequest& request);
 /// About how much memory its result takes.
 std::int64_t result_bytes(const JobRequest& request, const PictureShape& shape);
 
+/// How much memory the pictures and codes take that it was given.
+std::int64_t input_bytes(const JobRequest& request);
+
 /// The `ddim` command that makes the same picture as a recipe says, reading what was uploaded from
 /// files of the names that the recipe has. `place` is --model.
 std::string command_of(Task task, const Recipe& recipe, const std::string& place);

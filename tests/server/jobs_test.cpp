@@ -271,6 +271,24 @@ TEST_F(ServedJobs, ThatAreOneTooManyAreRefused) {
   EXPECT_EQ(answer.headers.at("retry-after"), "5");
 }
 
+TEST_F(ServedJobs, ThatWaitHoldSoMuchAndNoMore) {
+  ServiceOptions small = options();
+  small.limits.kept_bytes = 20'000;  // half of it for 104 pictures of 24 floats
+  start(small);
+  const Bytes png = png_bytes(to_image(draw_noise(model_, 0), 0));
+  const std::string upload = Json::parse(post("/api/uploads", text_of(png)).body).at("id");
+  std::string pictures = "\"" + upload + "\"";
+  for (int i = 1; i < 50; ++i) pictures += ", \"" + upload + "\"";
+  const std::string body =
+      R"({"model": "slow", "task": "encode", "steps": 1000, "pictures": [)" + pictures + "]}";
+  const std::string first = submit(body), second = submit(body);
+  const Answer third = post("/api/jobs", body);
+  EXPECT_EQ(third.status, 429) << third.body;
+  EXPECT_TRUE(third.headers.contains("retry-after"));
+  ask(port(), "DELETE", "/api/jobs/" + second);
+  submit(body);
+}
+
 TEST_F(ServedJobs, AreForgottenWhenTheirMemoryIsNeeded) {
   ServiceOptions small = options();
   small.limits.kept_bytes = 200'000;
