@@ -32,9 +32,10 @@ using std::chrono::seconds;
 
 constexpr std::size_t kReadBytes = 16 << 10;
 constexpr std::size_t kMostReadAhead = 64 << 10;  // of requests behind one that is being answered
-constexpr seconds kBetweenSignsOfLife{15};        // of a stream of events
-constexpr seconds kLinger{2};                     // for a client that is told to go away
-constexpr milliseconds kForMemory{10};            // to wait for some, when there is none
+constexpr std::int64_t kLargeAnswer = 64 << 10;
+constexpr seconds kBetweenSignsOfLife{15};  // of a stream of events
+constexpr seconds kLinger{2};               // for a client that is told to go away
+constexpr milliseconds kForMemory{10};      // to wait for some, when there is none
 
 using Done = std::function<void(error_code, std::size_t)>;
 
@@ -180,6 +181,7 @@ struct HttpServer::Implementation {
   std::atomic<std::int64_t> num_refused = 0;
   bool stopping = false;
   bool accepting = false;                          ///< or in the pause before
+  std::int64_t unread_bytes = 0;                   ///< of large answers that are being written
   std::list<Session*> sessions;                    ///< the oldest first
   std::map<std::string, std::int64_t> by_address;  ///< how many are open
   asio::io_context io{1};
@@ -205,6 +207,7 @@ class Session : public std::enable_shared_from_this<Session> {
   }
   ~Session() {
     forget_job();
+    server_.unread_bytes -= unread_bytes_;
     server_.sessions.erase(place_);
     if (--server_.by_address[peer_] == 0) server_.by_address.erase(peer_);
     --server_.num_open;
@@ -449,8 +452,21 @@ class Session : public std::enable_shared_from_this<Session> {
     return head + fmt::format("Connection: {}\r\n\r\n", keep_ ? "keep-alive" : "close");
   }
 
+  /// Whether there is memory for an answer as well as for those that others have not read yet.
+  bool has_room_for(std::int64_t bytes) const {
+    return bytes < kLargeAnswer || server_.unread_bytes == 0 ||
+           server_.unread_bytes + bytes <= server_.limits.kept_bytes;
+  }
+
   void respond(Response response) {
     stage_ = Stage::answering;
+    if (!has_room_for(std::ssize(response.body))) {
+      response =
+          server_.api.refusal(429, "others read large results at this time; try again later");
+      response.headers.emplace_back("Retry-After", "5");
+    }
+    if (std::ssize(response.body) >= kLargeAnswer)
+      server_.unread_bytes += unread_bytes_ = std::ssize(response.body);
     record_.status = response.status;
     record_.bytes = static_cast<std::int64_t>(response.body.size());
     if (response.status != 204 && response.status != 304)
@@ -487,6 +503,7 @@ class Session : public std::enable_shared_from_this<Session> {
     record_.ms = std::chrono::duration<double, std::milli>(Clock::now() - started_).count();
     server_.api.count(record_.status);
     server_.log(record_);
+    server_.unread_bytes -= std::exchange(unread_bytes_, 0);
     ++num_answers_;
     is_head_ = false;
     if (keep_) return next_request(std::exchange(read_ahead_, {}));
@@ -513,6 +530,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::int64_t num_answers_ = 0;
 
   std::string text_;  ///< that is being written
+  std::int64_t unread_bytes_ = 0;
   std::size_t written_ = 0;
   bool writing_ = false;
   std::function<void()> then_;

@@ -240,6 +240,29 @@ TEST_F(Http, GivesSlowClientsUp) {
   EXPECT_EQ(metric_at_most("ddim_connections", 1), 1);
 }
 
+TEST_F(Http, HoldsNoMoreForThoseWhoReadSlowly) {
+  ServiceOptions small = options();
+  small.limits.kept_bytes = 64 << 20;
+  start(small);
+  const std::string id = submit(R"({"model": "large", "steps": 1, "count": 4})");
+  ASSERT_EQ(ended(id).at("state"), "done");
+  const std::string target = "/api/jobs/" + id + "/pictures.safetensors";
+  std::vector<std::unique_ptr<Connection>> slow;
+  for (int i = 0; i < 3; ++i) {  // each of 16 MiB
+    slow.push_back(std::make_unique<Connection>(port()));
+    slow.back()->send(head("GET " + target));
+    EXPECT_TRUE(slow.back()->receive().starts_with("HTTP/1.1 200"));
+  }
+  const Answer refused = get(target);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_TRUE(refused.headers.contains("retry-after"));
+  EXPECT_TRUE(is_healthy());
+  slow.pop_back();
+  for (int i = 0; i < 1000 && metric("ddim_connections") > 3; ++i)
+    std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_EQ(get(target).status, 200);
+}
+
 // T19: every value of every field that is out of its range, as the description says it.
 TEST_F(Http, RefusesWhatTheDescriptionForbids) {
   const Json description = Json::parse(get("/api/openapi.json").body);

@@ -23,9 +23,9 @@ using server::ServiceOptions;
 using std::chrono::milliseconds;
 
 /// A model whose network is a formula, and takes its time for each call.
-inline Model formula_model(milliseconds time, std::int64_t channels = 1) {
+inline Model formula_model(milliseconds time, const PictureShape& shape = {1, 4, 6}) {
   return Model::from({.name = "formula",
-                      .shape = {.channels = channels, .height = 4, .width = 6},
+                      .shape = shape,
                       .process = {},
                       .predict = [time](const Denoiser::Call& call, std::span<float> output) {
                         if (time.count() > 0) std::this_thread::sleep_for(time);
@@ -61,7 +61,7 @@ inline ModelSource source(const std::string& name, const Model& model,
 }
 
 /// A service on a free port: the model "quick", the model "slow" with 5 ms a call, "damaged", whose
-/// weights cannot be loaded, and "classes".
+/// weights cannot be loaded, "classes", and "large", whose pictures have 4 MiB.
 class Served : public testing::Test {
  protected:
   static ServiceOptions options() {
@@ -79,7 +79,8 @@ class Served : public testing::Test {
         std::vector{source("quick", formula_model(milliseconds(0))),
                     source("slow", formula_model(milliseconds(5))),
                     source("damaged", formula_model(milliseconds(0)), refuse),
-                    source("classes", classes)},
+                    source("classes", classes),
+                    source("large", formula_model(milliseconds(0), {1, 1024, 1024}))},
         options, [this](const std::string& line) {
           const std::lock_guard lock(mutex_);
           log_ += line + "\n";
