@@ -54,21 +54,46 @@ full=$(curl -s "${url}metrics" | awk '/^ddim_answers_total\{status="429/ { n += 
 curl -s -X DELETE "${url}api/jobs/$job" >/dev/null
 at_most ddim_jobs\{state=\"waiting\"\} 0
 at_most process_open_fds $((files + 2))
-grown=$((($(metric process_resident_memory_bytes) - memory) / 1048576))
+grown_by() { echo $((($(metric process_resident_memory_bytes) - memory) / 1048576)); }
+grown=$(grown_by)
 echo "  $total requests, 0 of 5xx, $full of 429; memory grew by $grown MiB; descriptors are back"
 [ "$grown" -lt 64 ] || failed "memory grew by $grown MiB"
 
-echo "T17: 1,000 slow heads, then slow bodies, $slow_seconds s each"
-for kind in -H -B; do
-  slowhttptest -c 1000 $kind -i 10 -r 200 -l "$slow_seconds" -t POST -u "${url}api/jobs" >/dev/null 2>&1 &
-  slow=$!
+echo "T17: 1,000 slow heads, then slow bodies, then slow readers of a large result, $slow_seconds s each; 500 who only listen"
+id_of() { sed 's/.*"id":"\([0-9a-f]*\)".*/\1/'; }
+# Asks for health once a second while what $1 names goes on.
+check_health() {
   worst=$(for _ in $(seq "$slow_seconds"); do curl -s -o /dev/null -w '%{time_total} %{http_code}\n' --max-time 5 "${url}healthz" || true; sleep 1; done |
     awk '$2 != 200 { bad++ } $1 > most { most = $1 } END { printf "%.3f %d", most, bad }')
-  wait $slow || true
-  echo "  health: worst ${worst% *} s, not answered: ${worst#* }"
+  echo "  $1: health: worst ${worst% *} s, not answered: ${worst#* }"
   [ "${worst#* }" = 0 ] && [ "$(echo "${worst% *} < 1" | awk '{ print ($1 < 1) }')" = 1 ] || failed "health is slow"
-done
+}
+# 1,000 connections of slowhttptest, with these flags.
+be_slow() {
+  slowhttptest -c 1000 "$@" -r 200 -l "$slow_seconds" >/dev/null 2>&1 &
+  slow=$!
+  check_health "slowhttptest $1"
+  wait $slow || true
+}
+be_slow -H -i 10 -u "${url}api/jobs"
+be_slow -B -i 10 -t POST -u "${url}api/jobs"
+job=$(curl -s "${url}api/jobs" -d '{"steps": 1, "count": 512}' | id_of)
+curl -sN "${url}api/jobs/$job/events" >/dev/null
+be_slow -X -w 512 -y 1024 -n 5 -z 32 -u "${url}api/jobs/$job/pictures.safetensors"
+job=$(curl -s "${url}api/jobs" -d '{"steps": 1000, "count": 1024}' | id_of)
+listeners=""
+for _ in $(seq 500); do curl -sN "${url}api/jobs/$job/events" >/dev/null & listeners="$listeners $!"; done
+slow_seconds=20 check_health "500 listeners"
+curl -s -X DELETE "${url}api/jobs/$job" >/dev/null
+# shellcheck disable=SC2086 # several words
+wait $listeners || true
 at_most ddim_connections 2
+at_most process_open_fds $((files + 2))
+curl -s "${url}api/jobs" -d '{"steps": 2}' >/dev/null  # after which it gives memory back
+sleep 2
+grown=$(grown_by)
+echo "  afterwards: memory grew by $grown MiB; descriptors are back"
+[ "$grown" -lt 64 ] || failed "memory grew by $grown MiB"
 
 echo "T18 to T20: oversize, 10,000 mutated bodies, 1,000 heads and more, strangers"
 DDIM_TORTURE=1 "$build/tests/server/server_test" --gtest_brief=1 || failed "tests/server"

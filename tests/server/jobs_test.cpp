@@ -400,7 +400,9 @@ class ServedClasses : public ServedJobs {
 };
 
 TEST_F(ServedClasses, AreListedAndChosenByNameOrNumber) {
-  for (const Json& model : Json::parse(get("/api/models").body).at("models")) {
+  const Json listed = Json::parse(get("/api/models").body);
+  EXPECT_EQ(listed.at("models").size(), 5U);
+  for (const Json& model : listed.at("models")) {
     const bool has_classes = model.at("name") == "classes";
     EXPECT_EQ(model.at("num_classes"), has_classes ? 5 : 0);
     EXPECT_EQ(model.at("class_names").size(), has_classes ? 5U : 0U);
