@@ -209,7 +209,8 @@ bool JobBoard::wait_until_idle(milliseconds time) {
 
 void JobBoard::sweep() {
   drop_old();
-  if (shelf_.unload_unused(limits_.unload_time)) give_memory_back();
+  shelf_.unload_unused(limits_.unload_time);
+  give_memory_back();  // also that of connections and answers
 }
 
 void JobBoard::work(const std::string& model, Lane& lane) {
