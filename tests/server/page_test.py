@@ -37,12 +37,12 @@ def make_classes_model(folder):
 
 
 class Server:
-    """ddim serve on a free port, with two models."""
+    """ddim serve on a free port, with the shipped model and, if it is named, another one."""
 
-    def __init__(self, classes, port=0):
+    def __init__(self, classes=None, port=0):
+        more = ['--model', classes] if classes else []
         self.process = subprocess.Popen(
-            [PROGRAM, 'serve', '--model', os.path.join(SOURCE, 'models/fashion-mnist'), '--model', classes,
-             '--port', str(port), '--quiet'],
+            [PROGRAM, 'serve', '--model', os.path.join(SOURCE, 'models/fashion-mnist'), *more, '--port', str(port), '--quiet'],
             stdout=subprocess.PIPE, text=True)
         self.classes = classes
         line = self.process.stdout.readline()
