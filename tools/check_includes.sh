@@ -1,6 +1,6 @@
 #!/bin/sh
-# Checks that every #include between rooms follows an arrow of ARCHITECTURE.md, and that the rooms
-# that hold the network and the mathematics name no device. Prints each wrong line; exits 1 if any.
+# Checks that every #include between rooms follows an arrow of ARCHITECTURE.md, that the rooms that hold
+# the network and the mathematics name no device, and that no room looks into the memory of one. Prints each wrong line; exits 1 if any.
 #   tools/check_includes.sh [ROOT]
 set -eu
 cd "${1:-$(dirname "$0")/..}"
@@ -71,6 +71,11 @@ find src include app bindings examples -name '*.h' -o -name '*.cpp' | sort | xar
   # The kernels of a backend know what machine they run on; nothing above them does.
   deviceless && tolower($0) ~ /cuda|cudnn|cublas|dnnl|onednn|omp\.h|#pragma omp|hwy|immintrin/ {
     wrong(room " must not name a device or a library of one")
+  }
+
+  # Memory of a GPU is not readable for the host.
+  room !~ /^(tensor|backend)$/ && /[.>](template )?(data|data_or_null|values)<[a-z]/ {
+    wrong("the elements of a tensor are for kernels; tensor/host_values.h has them for the host")
   }
 
   # The public headers and what is built on them see the standard library and <ddim/...> only.

@@ -361,6 +361,8 @@ class ProfilingBackend final : public Device::Backend {
   }
   std::unique_ptr<MemorySource> memory() override { return inner_->memory(); }
   std::string describe() const override { return inner_->describe(); }
+  bool memory_is_the_hosts() const override { return inner_->memory_is_the_hosts(); }
+  std::optional<std::size_t> free_bytes() const override { return inner_->free_bytes(); }
   ImageDivision image_division() const override { return inner_->image_division(); }
   void wait() const override { inner_->wait(); }
 

@@ -59,7 +59,7 @@ LoadedModel model_without_weights(const ModelFiles& files) {
 }
 
 std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const Tensor> weights,
-                                             io::StoredType type) {
+                                             io::StoredType type, HostValues& values) {
   const std::vector<const Parameter*>& parameters = unet.parameters();
   ensure(weights.size() == parameters.size(), "save_model: ", weights.size(),
          " tensors for a network of ", parameters.size());
@@ -69,7 +69,7 @@ std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const T
     sources.push_back({.name = parameters[i]->name,
                        .type = type,
                        .shape = {dims.begin(), dims.end()},
-                       .values = weights[i].values<float>()});
+                       .values = values.of(weights[i])});
   }
   return sources;
 }
@@ -97,8 +97,9 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
 void save_model(const LoadedModel& model, const fs::path& folder, io::StoredType type) {
   std::vector<Tensor> weights;
   for (const Parameter* parameter : model.unet.parameters()) weights.push_back(parameter->value);
+  HostValues values;
   DurableFolder output(folder, Manifest::leave_out);
-  write_model_files(output, model.unet.config(), weight_sources(model.unet, weights, type),
+  write_model_files(output, model.unet.config(), weight_sources(model.unet, weights, type, values),
                     model.scheduler_config, {});
   output.commit();
 }

@@ -12,6 +12,7 @@
 #include "model/model_files.h"
 #include "model/verification.h"
 #include "nn/unet.h"
+#include "tensor/host_values.h"
 
 namespace ddim::engine::model {
 
@@ -50,8 +51,8 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
                        const io::SchedulerFileConfig& scheduler_config,
                        const io::ModelNames& names = {});
 /// What to write: `weights` are in the order of unet.parameters(), their own values or averages of
-/// them, and must outlive the writing.
+/// them. They and `values` must outlive the writing.
 std::vector<io::TensorSource> weight_sources(const UNet& unet, std::span<const Tensor> weights,
-                                             io::StoredType type);
+                                             io::StoredType type, HostValues& values);
 
 }  // namespace ddim::engine::model

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "tensor/arena.h"
@@ -34,6 +35,10 @@ class Device {
     /// A backend for another thread, using `num_threads` threads in an op.
     virtual std::unique_ptr<Backend> fork(int num_threads) = 0;
     virtual std::unique_ptr<MemorySource> memory() = 0;
+    /// Whether the host can read and write it in place.
+    virtual bool memory_is_the_hosts() const { return true; }
+    /// How much memory there is to be had, where it is not the host's.
+    virtual std::optional<std::size_t> free_bytes() const { return std::nullopt; }
     virtual ImageDivision image_division() const { return {}; }
     /// Returns when everything is done that was asked for; for whoever takes the time.
     virtual void wait() const {}
@@ -49,6 +54,8 @@ class Device {
   Arena& persistent_memory() const { return *state_->persistent_memory; }
   DerivedParameters& derived_parameters() const { return *state_->derived_parameters; }
   std::string describe() const { return state_->backend->describe(); }
+  bool memory_is_the_hosts() const { return state_->backend->memory_is_the_hosts(); }
+  std::optional<std::size_t> free_bytes() const { return state_->backend->free_bytes(); }
   ImageDivision image_division() const { return state_->backend->image_division(); }
   void wait() const { state_->backend->wait(); }
   /// A device for another thread, whose ops use `num_threads` threads.

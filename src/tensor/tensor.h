@@ -54,7 +54,8 @@ class Tensor {
   DType dtype() const { return dtype_; }
   const Device& device() const { return device_; }
 
-  /// The elements. Only backends look here, and host code where the device's memory is the host's.
+  /// The elements, where they lie on the device. Only backends look here: tensor/host_values.h has
+  /// them for everyone else.
   template <class T>
   const T* data() const {
     assert(defined() && dtype_of<T>() == dtype_);

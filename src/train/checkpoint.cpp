@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "model/run_folder.h"
 #include "model/training_names.h"
+#include "tensor/host_values.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -37,10 +38,12 @@ std::vector<std::int64_t> dims_of(const Tensor& tensor) {
   return {dims.begin(), dims.end()};
 }
 
-StateValues values_of(const TrainingState& state) {
+/// With what elements_of(tensor) gives of each tensor.
+template <class ElementsOf>
+StateValues values_of(const TrainingState& state, const ElementsOf& elements_of) {
   StateValues result{.network = state.average.config(), .step = state.step};
   for (const auto& [name, tensor] : named_tensors(state))
-    result.tensors.push_back({name, dims_of(tensor), tensor.values<float>()});
+    result.tensors.push_back({name, dims_of(tensor), elements_of(tensor)});
   result.health = {.problem = state.problem(), .losses = state.losses};
   result.metadata = {{"format", "ddim training state 1"},
                      {"step", std::to_string(state.step)},
@@ -70,15 +73,14 @@ std::vector<io::TensorSource> average_of(const StateValues& state) {
 }  // namespace
 
 const StateValues& StateCopy::take(const TrainingState& state) {
-  values_ = values_of(state);
   memory_.resize(static_cast<std::size_t>(num_bytes_of_copy(state)) / sizeof(float));
   std::span<float> rest = memory_;
-  for (StateValues::Values& tensor : values_.tensors) {
-    const std::span<float> copy = rest.first(tensor.values.size());
-    std::ranges::copy(tensor.values, copy.begin());
-    tensor.values = copy;
+  values_ = values_of(state, [&](const Tensor& tensor) -> std::span<const float> {
+    const std::span<float> copy = rest.first(static_cast<std::size_t>(tensor.size()));
+    tensor.device().kernels().download(tensor, copy);
     rest = rest.subspan(copy.size());
-  }
+    return copy;
+  });
   return values_;
 }
 
@@ -141,7 +143,9 @@ fs::path CheckpointStore::find(std::int64_t step) {
 
 fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& config,
                                std::uint32_t data_fingerprint, const io::ModelNames& names) {
-  return save(values_of(state), config, data_fingerprint, names);
+  HostValues values;
+  return save(values_of(state, [&](const Tensor& tensor) { return values.of(tensor); }), config,
+              data_fingerprint, names);
 }
 
 fs::path CheckpointStore::save(const StateValues& state, const TrainConfig& config,
@@ -246,8 +250,8 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
       fail(ErrorCode::corrupt, file.path().string(), ": ", name, " must be F32 ", tensor.shape());
   }
   for (auto& [name, tensor] : tensors) {
-    file.read_f32(file.at(name), tensor.values<float>());
-    tensor.mark_modified();
+    const io::TensorEntry& entry = file.at(name);
+    write_on_host(tensor, [&](std::span<float> values) { file.read_f32(entry, values); });
   }
   io::require_whole(file.files());
   state.step = step;

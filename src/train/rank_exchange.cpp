@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/workers.h"
+#include "tensor/host_values.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -73,9 +74,10 @@ void RankExchange::each_owned(const Part& part, int rank, const Visit& visit) co
 std::span<float> RankExchange::pack(const Part& part, int rank, const TensorOf& tensor,
                                     std::span<float> buffer) const {
   each_owned(part, rank, [&](std::size_t i) {
-    const std::span<const float> values = std::as_const(tensor(i)).values<float>();
-    std::ranges::copy(values, buffer.begin());
-    buffer = buffer.subspan(values.size());
+    const Tensor& source = tensor(i);
+    const auto size = as_size(source.size());
+    source.device().kernels().download(source, buffer.first(size));
+    buffer = buffer.subspan(size);
   });
   return buffer;
 }
@@ -84,10 +86,10 @@ std::span<const float> RankExchange::unpack(const Part& part, int rank, const Te
                                             std::span<const float> buffer) const {
   each_owned(part, rank, [&](std::size_t i) {
     Tensor& target = tensor(i);
-    const std::span<float> values = target.values<float>();
-    std::ranges::copy(buffer.first(values.size()), values.begin());
+    const auto size = as_size(target.size());
+    target.device().kernels().upload(buffer.first(size), target);
     target.mark_modified();
-    buffer = buffer.subspan(values.size());
+    buffer = buffer.subspan(size);
   });
   return buffer;
 }
@@ -117,10 +119,10 @@ void RankExchange::add_part(const Part& part, const GradientTree& tree,
     sent[as_size(rank)] = part.num_values[as_size(rank)] * std::ssize(nodes_[as_size(own)]);
     received[as_size(rank)] = part.num_values[as_size(own)] * std::ssize(nodes_[as_size(rank)]);
   }
-  ranks_.exchange(
-      std::span<const float>(packed_).first(packed_.size() - rest.size()), sent,
-      received_.values<float>().first(as_size(std::reduce(received.begin(), received.end()))),
-      received);
+  write_on_host(received_, [&](std::span<float> values) {
+    ranks_.exchange(std::span<const float>(packed_).first(packed_.size() - rest.size()), sent,
+                    values.first(as_size(std::reduce(received.begin(), received.end()))), received);
+  });
 
   // Where a parameter begins among the owned ones of the part.
   std::vector<std::pair<std::size_t, std::int64_t>> owned;
@@ -142,7 +144,8 @@ void RankExchange::add_part(const Part& part, const GradientTree& tree,
       }
     Kernels& kernels = workers[as_size(worker)].kernels();
     const Tensor total = sum_of({.level = level, .index = 0}, views, kernels);
-    std::ranges::copy(total.values<float>(), sum[parameter].values<float>().begin());
+    Tensor whole = sum[parameter].view(total.shape());
+    kernels.copy(total, whole);
   });
 }
 
@@ -203,11 +206,16 @@ void RankExchange::from_first_to_owners(const TensorOf& tensor) {
 }
 
 void RankExchange::from_first_to_all(const TensorOf& tensor) {
-  for (const Part& part : parts_)
-    for (std::size_t i = part.first; i < part.end; ++i) {
-      comm::take_from_first(ranks_, tensor(i).values<float>());
-      tensor(i).mark_modified();
-    }
+  for (const Part& part : parts_) {
+    const std::span<float> all = std::span(packed_).first(as_size(part.total()));
+    std::span<float> unpacked = all;
+    for (int rank = 0; ranks_.is_first() && rank < ranks_.size(); ++rank)
+      unpacked = pack(part, rank, tensor, unpacked);
+    comm::take_from_first(ranks_, all);
+    std::span<const float> rest = all;
+    for (int rank = 0; !ranks_.is_first() && rank < ranks_.size(); ++rank)
+      rest = unpack(part, rank, tensor, rest);
+  }
 }
 
 void RankExchange::from_owners_to_all(std::span<double> numbers) {

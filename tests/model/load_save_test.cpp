@@ -311,9 +311,11 @@ TEST(SaveModel, AveragesInsteadOfTheNetworksOwnWeights) {
     model.device.kernels().fill(0.5, average);
     averages.push_back(average);
   }
+  HostValues values;
   DurableFolder output(folder / "model", Manifest::write);
   write_model_files(output, model.unet.config(),
-                    weight_sources(model.unet, averages, StoredType::f32), model.scheduler_config);
+                    weight_sources(model.unet, averages, StoredType::f32, values),
+                    model.scheduler_config);
   output.commit();
   const LoadedModel loaded = load_model(folder / "model", make_device(DeviceKind::reference));
   for (const auto& values : weights_of(loaded.unet)) EXPECT_EQ(values[0], 0.5F);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "model/model.h"
+#include "tests/support/devices.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
@@ -61,6 +62,40 @@ TEST_F(CheckpointTest, GivesTheStateBack) {
   EXPECT_EQ(sha256_of_state(state_), sha256_of_state(trainer.state()));
   EXPECT_EQ(state_.step, 3);
   EXPECT_EQ(state_.updates, 3);
+}
+
+TEST_F(CheckpointTest, OfAGpuIsGoodForACpuAndBack) {
+  if (!test::has_device(DeviceKind::cuda)) GTEST_SKIP() << "no emulation in this build";
+  const Device gpu = test::device(DeviceKind::cuda);
+  const data::Dataset dataset = tiny_dataset(10);
+  config_.training.shards = 2;
+  Trainer trainer(config_, gpu, dataset);
+  EXPECT_EQ(trainer.num_workers(), 1);
+  for (int i = 0; i < 3; ++i) trainer.step();
+  CheckpointStore store(folder_), copies(temporary_.path() / "copies");
+  const fs::path path = store.save(trainer.state(), config_, 5);
+  StateCopy copy;
+  const fs::path of_copy = copies.save(copy.take(trainer.state()), config_, 5);
+  EXPECT_EQ(read_text(of_copy / "state.safetensors"), read_text(path / "state.safetensors"));
+
+  load_checkpoint(path, config_, 5, state_);
+  const std::string after_three = sha256_of_state(trainer.state());
+  EXPECT_EQ(sha256_of_state(state_), after_three);
+  const model::LoadedModel model = model::load_model(path, device_);
+  for (const Parameter* parameter : trainer.state().average.parameters())
+    EXPECT_EQ(to_host(model.unet.parameters()[parameter->index]->value), to_host(parameter->value));
+  model::save_model(model::load_model(path, gpu), temporary_.path() / "saved", io::StoredType::f32);
+  EXPECT_EQ(read_text(temporary_.path() / "saved/unet/diffusion_pytorch_model.safetensors"),
+            read_text(path / "unet/diffusion_pytorch_model.safetensors"));
+
+  // What the CPU saves, the GPU goes on from, as if it had never stopped.
+  Trainer resumed(config_, gpu, dataset);
+  CheckpointStore from_cpu(temporary_.path() / "from_cpu");
+  load_checkpoint(from_cpu.save(state_, config_, 5), config_, 5, resumed.state());
+  EXPECT_EQ(sha256_of_state(resumed.state()), after_three);
+  resumed.step();
+  trainer.step();
+  EXPECT_EQ(sha256_of_state(resumed.state()), sha256_of_state(trainer.state()));
 }
 
 TEST_F(CheckpointTest, IsAModelOfTheAveragedWeights) {

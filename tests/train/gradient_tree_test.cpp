@@ -8,7 +8,7 @@
 #include <numeric>
 #include <thread>
 
-#include "backend/make_device.h"
+#include "tests/support/devices.h"
 #include "train/rank_exchange.h"
 
 namespace ddim::engine::train {
@@ -152,9 +152,8 @@ float gradient_of(std::int64_t shard, std::size_t parameter, std::size_t element
 }
 
 /// One step of a rank: the sums that it owns, handed to all in `totals`.
-void add_as_rank(comm::Communicator& ranks, std::int64_t num_shards, std::int64_t values_in_part,
-                 std::vector<std::vector<float>>& totals) {
-  const Device device = make_device(DeviceKind::reference);
+void add_as_rank(comm::Communicator& ranks, const Device& device, std::int64_t num_shards,
+                 std::int64_t values_in_part, std::vector<std::vector<float>>& totals) {
   std::vector<Parameter> parameters(kSizes.size());
   std::vector<const Parameter*> pointers;
   for (std::size_t i = 0; i < kSizes.size(); ++i) {
@@ -170,16 +169,17 @@ void add_as_rank(comm::Communicator& ranks, std::int64_t num_shards, std::int64_
     for (std::int64_t shard = own.end() - 1; shard >= own.first; --shard) {
       Gradients& gradients = tree.acquire();
       for (std::size_t i = 0; i < kSizes.size(); ++i) {
-        const std::span<float> values = gradients.slot(i).tensor.values<float>();
+        std::vector<float> values(static_cast<std::size_t>(kSizes[i]));
         for (std::size_t k = 0; k < values.size(); ++k) values[k] = gradient_of(shard, i, k);
+        Tensor gradient = gradients.slot(i).tensor;
+        device.kernels().upload(values, gradient);
       }
       gradients.finish();
       tree.add(shard, gradients, device.kernels());
     }
     const Gradients& sum = exchange.add(tree, std::span(&device, 1));
     for (std::size_t i = 0; i < kSizes.size(); ++i)
-      if (exchange.is_own(i))
-        std::ranges::copy(sum[i].values<float>(), parameters[i].value.values<float>().begin());
+      if (exchange.is_own(i)) device.kernels().copy(sum[i], parameters[i].value);
   }
   const auto value = [&](std::size_t i) -> Tensor& { return parameters[i].value; };
   exchange.from_owners_to_all(value);
@@ -203,27 +203,38 @@ void add_as_rank(comm::Communicator& ranks, std::int64_t num_shards, std::int64_
     EXPECT_EQ(numbers[i], static_cast<double>(i) + 0.5);
 }
 
+/// Two steps of several ranks, each a thread with a device of its own.
+void check_ranks(DeviceKind kind, int num_ranks, std::int64_t num_shards,
+                 std::int64_t values_in_part) {
+  Threads threads(num_ranks);
+  std::vector<std::vector<std::vector<float>>> totals(static_cast<std::size_t>(num_ranks));
+  std::vector<std::jthread> running;
+  for (int rank = 0; rank < num_ranks; ++rank)
+    running.emplace_back([&, rank] {
+      ThreadRank ranks(threads, rank);
+      add_as_rank(ranks, test::device(kind), num_shards, values_in_part,
+                  totals[static_cast<std::size_t>(rank)]);
+    });
+  running.clear();
+  for (const auto& of_rank : totals)
+    for (std::size_t i = 0; i < kSizes.size(); ++i)
+      for (std::size_t k = 0; k < of_rank[i].size(); ++k)
+        ASSERT_EQ(of_rank[i][k],
+                  tree_sum(0, 8, num_shards,
+                           [&](std::int64_t shard) { return gradient_of(shard, i, k); }))
+            << num_shards << " shards, " << num_ranks << " ranks";
+}
+
 TEST(RankExchange, AddsAsOneProcessDoesForEveryNumberOfRanks) {
   for (const std::int64_t num_shards : {1, 3, 5, 8})
     for (int num_ranks = 1; num_ranks <= num_shards; ++num_ranks)
-      for (const std::int64_t values_in_part : {std::int64_t{5}, RankExchange::kValuesInPart}) {
-        Threads threads(num_ranks);
-        std::vector<std::vector<std::vector<float>>> totals(static_cast<std::size_t>(num_ranks));
-        std::vector<std::jthread> running;
-        for (int rank = 0; rank < num_ranks; ++rank)
-          running.emplace_back([&, rank] {
-            ThreadRank ranks(threads, rank);
-            add_as_rank(ranks, num_shards, values_in_part, totals[static_cast<std::size_t>(rank)]);
-          });
-        running.clear();
-        for (const auto& of_rank : totals)
-          for (std::size_t i = 0; i < kSizes.size(); ++i)
-            for (std::size_t k = 0; k < of_rank[i].size(); ++k)
-              ASSERT_EQ(of_rank[i][k],
-                        tree_sum(0, 8, num_shards,
-                                 [&](std::int64_t shard) { return gradient_of(shard, i, k); }))
-                  << num_shards << " shards, " << num_ranks << " ranks";
-      }
+      for (const std::int64_t values_in_part : {std::int64_t{5}, RankExchange::kValuesInPart})
+        check_ranks(DeviceKind::reference, num_ranks, num_shards, values_in_part);
+}
+
+TEST(RankExchange, AddsWhatTheHostCannotRead) {
+  if (!test::has_device(DeviceKind::cuda)) GTEST_SKIP() << "no emulation in this build";
+  check_ranks(DeviceKind::cuda, 2, 3, 5);
 }
 
 }  // namespace
