@@ -6,8 +6,12 @@
 #include <cmath>
 #include <numeric>
 #include <random>
+#include <span>
 #include <vector>
 
+#include "backend/cuda/arguments.h"
+#include "backend/cuda/emulated_library.h"
+#include "backend/cuda/emulated_memory.h"
 #include "backend/cuda/gpu.h"
 
 namespace ddim::engine::cuda {
@@ -131,6 +135,113 @@ TEST(EmulatedGpuDeathTest, AnOverrunOfASharedArrayIsFound) {
 #else
   GTEST_SKIP() << "only a build with the address sanitizer (make asan) sees overruns";
 #endif
+}
+
+/// Floats of the device, through the functions that the program calls.
+class DeviceFloats {
+ public:
+  explicit DeviceFloats(std::size_t count) {
+    GpuDescription description;
+    EXPECT_EQ(library.start(&description, &stream), nullptr);
+    void* data = nullptr;
+    EXPECT_EQ(library.allocate(count * sizeof(float), &data), nullptr);
+    data_ = static_cast<float*>(data);
+  }
+  ~DeviceFloats() {
+    library.deallocate(stream, data_);
+    library.finish(stream);
+  }
+  DeviceFloats(const DeviceFloats&) = delete;
+  DeviceFloats& operator=(const DeviceFloats&) = delete;
+
+  float* data() const { return data_; }
+  const char* write(std::span<const float> values, std::size_t first = 0) const {
+    return library.copy_to_device(stream, values.data(), data_ + first, values.size_bytes());
+  }
+  std::vector<float> read(std::size_t count) const {
+    std::vector<float> values(count);
+    EXPECT_EQ(library.copy_to_host(stream, data_, values.data(), count * sizeof(float)), nullptr);
+    return values;
+  }
+  const char* fill(float* data, Index size, float value) const {
+    const FillArguments arguments{data, size, value};
+    return library.launch(stream, KernelId::fill, {}, &arguments, sizeof arguments);
+  }
+
+  const Library& library = emulated_library(Order::forward);
+  void* stream = nullptr;
+
+ private:
+  float* data_;
+};
+
+TEST(EmulatedGpuDeathTest, AHostThatTouchesTheDevicesMemoryIsFound) {
+  const DeviceFloats x(3);
+  const float values[] = {1.0F, 2.0F, 3.0F};
+  ASSERT_EQ(x.write(values), nullptr);
+  EXPECT_EQ(x.read(3)[2], 3.0F);
+  volatile float* element = x.data() + 1;
+  float read = 0.0F;
+  EXPECT_DEATH(read = *element, "emulated GPU: the host reads or writes memory of the device");
+  EXPECT_DEATH(*element = read, "emulated GPU: the host reads or writes memory of the device");
+}
+
+TEST(EmulatedGpu, AddressesOfTheHostAreNotTakenByKernelsAndCopies) {
+  const DeviceFloats x(4);
+  std::vector<float> host(5);
+  EXPECT_EQ(x.fill(x.data(), 4, 2.0F), nullptr);
+  EXPECT_STREQ(x.fill(host.data(), 4, 2.0F), "an address is the host's");
+  EXPECT_NE(x.write(host), nullptr) << "too long";
+  EXPECT_NE(x.library.copy_to_host(x.stream, host.data(), host.data(), 16), nullptr);
+}
+
+TEST(EmulatedGpu, BytesMayChangeAsSoonAsTheirCopyIsAskedFor) {
+  constexpr std::size_t kCount = 5000;  // more than the pinned memory holds
+  const DeviceFloats x(kCount);
+  std::vector<float> values(kCount), expected(kCount);
+  for (std::size_t first = 0; first < kCount; first += 625) {
+    const std::span piece = std::span(values).subspan(first, 625);
+    std::iota(piece.begin(), piece.end(), static_cast<float>(first));
+    ASSERT_EQ(x.write(piece, first), nullptr);
+    std::ranges::fill(piece, -1.0F);
+  }
+  std::iota(expected.begin(), expected.end(), 0.0F);
+  EXPECT_EQ(x.read(kCount), expected);
+  std::iota(values.begin(), values.end(), 7.0F);
+  ASSERT_EQ(x.write(values), nullptr);
+  EXPECT_EQ(x.read(kCount), values);
+}
+
+// Kernels between two copies are one graph from the second time on, whatever their arguments.
+TEST(EmulatedGpu, TheSameKernelsAgainAreAGraph) {
+  const DeviceFloats x(16);
+  for (int time = 0; time < 5; ++time) {
+    const std::size_t before = emulation::num_launches_in_graphs();
+    const auto value = static_cast<float>(time);
+    for (Index i = 0; i < 16; ++i)
+      ASSERT_EQ(x.fill(x.data() + i, 1, i == 3 ? value : static_cast<float>(i)), nullptr);
+    std::vector<float> expected(16);
+    std::iota(expected.begin(), expected.end(), 0.0F);
+    expected[3] = value;
+    EXPECT_EQ(x.read(16), expected) << time;
+    EXPECT_EQ(emulation::num_launches_in_graphs() - before, time == 0 ? 0U : 16U) << time;
+  }
+  for (Index i = 0; i < 15; ++i) ASSERT_EQ(x.fill(x.data() + i, 1, 5.0F), nullptr);
+  EXPECT_EQ(x.read(15), std::vector<float>(15, 5.0F)) << "a shorter sequence is another one";
+}
+
+TEST(EmulatedGpu, MemoryOfFreedBlocksIsUsedAgain) {
+  const std::size_t at_first = emulation::free_memory_bytes();
+  void* const a = emulation::allocate_memory(1000);
+  void* const b = emulation::allocate_memory(std::size_t{1} << 20);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(b) % 256, 0U);
+  emulation::free_memory(a);
+  void* const c = emulation::allocate_memory(500);
+  EXPECT_EQ(c, a);
+  EXPECT_EQ(emulation::allocate_memory(emulation::kMemoryBytes), nullptr);
+  emulation::free_memory(b);
+  emulation::free_memory(c);
+  EXPECT_EQ(emulation::free_memory_bytes(), at_first);
 }
 
 void barrier_of_some(const Vectors& p) {

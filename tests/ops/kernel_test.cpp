@@ -369,6 +369,17 @@ std::vector<KernelCase> cuda_cases() {
   return cases;
 }
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceKernels);
+
+/// Where all cases of the emulated GPU were run, each of its kernels was.
+class AllKernelsAreRun : public testing::Environment {
+ public:
+  void TearDown() override {
+    if (GTEST_FLAG_GET(filter) == "Cuda/*" && std::getenv("GTEST_TOTAL_SHARDS") == nullptr)
+      EXPECT_EQ(kernels_never_run(), std::vector<int>()) << "by their place in KernelId";
+  }
+};
+const testing::Environment* const all_kernels_are_run =
+    testing::AddGlobalTestEnvironment(new AllKernelsAreRun);
 INSTANTIATE_TEST_SUITE_P(Cuda, DeviceKernels, testing::ValuesIn(cuda_cases()), case_name);
 
 }  // namespace

@@ -35,6 +35,28 @@ Device device(DeviceKind kind, const DeviceOptions& options) {
   return engine::make_device(kind, options);
 }
 
+Device emulated_gpu_with([[maybe_unused]] std::size_t free_bytes) {
+#if defined(DDIM_HAS_EMULATION)
+  static std::size_t free = 0;
+  free = free_bytes;
+  static engine::cuda::Library library = engine::cuda::emulated_library(Order::forward);
+  library.free_bytes = [] { return free; };
+  return Device(engine::make_cuda_backend(library, Precision::fp32));
+#else
+  return {};
+#endif
+}
+
+std::vector<int> kernels_never_run() {
+  std::vector<int> kernels;
+#if defined(DDIM_HAS_EMULATION)
+  for (int id = 0; !tests_the_gpu() && id < static_cast<int>(engine::cuda::KernelId::count); ++id)
+    if (engine::cuda::emulation::num_launches(static_cast<engine::cuda::KernelId>(id)) == 0)
+      kernels.push_back(id);
+#endif
+  return kernels;
+}
+
 std::vector<DeviceKind> device_kinds() {
   std::vector<DeviceKind> kinds{DeviceKind::reference, DeviceKind::cpu};
 #if defined(DDIM_HAS_EMULATION)

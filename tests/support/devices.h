@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,13 @@ namespace ddim::test {
 /// The devices that tests run on: make_device(), but `cuda` is the emulation of a GPU. Where the
 /// environment variable DDIM_TEST_GPU is set, it is the GPU.
 engine::Device device(DeviceKind kind, const engine::DeviceOptions& options = {});
+
+/// The emulation with no more memory than this free at any time.
+engine::Device emulated_gpu_with(std::size_t free_bytes);
+
+/// Kernels, by their place in KernelId, that the emulation has not run in this process. None where
+/// there is no emulation, or a GPU instead.
+std::vector<int> kernels_never_run();
 
 /// All of them that this build has.
 std::vector<DeviceKind> device_kinds();

@@ -18,6 +18,8 @@ class CudaBackend final : public Device::Backend {
     return std::make_unique<CudaBackend>(runtime_, precision_);
   }
   std::unique_ptr<MemorySource> memory() override { return cuda::make_device_memory(runtime_); }
+  bool memory_is_the_hosts() const override { return false; }
+  std::optional<std::size_t> free_bytes() const override { return runtime_->free_bytes(); }
   /// The largest tensor of the CIFAR-10 network is 34 MB then, which the second-level cache of an
   /// H100 (50 MB) holds. All workers share one stream.
   ImageDivision image_division() const override {

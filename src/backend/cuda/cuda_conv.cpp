@@ -107,7 +107,7 @@ void CudaKernels::convolve(const ConvWork& work) {
   // Small tiles where large ones would be mostly empty, or too few for the multiprocessors. They
   // give the same bits.
   const std::int64_t large_tiles = divide_up(work.M, 128) * divide_up(c_out, 128);
-  if (c_out >= 128 && large_tiles >= 128) {
+  if (c_out >= 128 && large_tiles >= runtime_->num_multiprocessors()) {
     launch({.grid = {grid_size(divide_up(work.M, 128)), grid_size(divide_up(c_out, 128)), 1},
             .threads = 256,
             .shared_bytes = kStages * (128 + 128) * 64},

@@ -4,6 +4,8 @@
 #include <mutex>
 
 #include "backend/cuda/device/kernel_table.h"
+#include "backend/cuda/launch_queue.h"
+#include "backend/cuda/staging.h"
 
 namespace ddim::engine::cuda {
 namespace {
@@ -11,8 +13,6 @@ namespace {
 const char* message_of(cudaError_t error) {
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
 }
-cudaStream_t stream_of(void* stream) { return static_cast<cudaStream_t>(stream); }
-
 const KernelTable& table() {
   static const KernelTable kernels = all_kernels();
   return kernels;
@@ -31,6 +31,124 @@ cudaError_t allow_shared_memory(int max_bytes) {
   return cudaSuccess;
 }
 
+/// Begins kernels in a stream.
+class Executor {
+ public:
+  explicit Executor(cudaStream_t stream) : stream_(stream) {}
+
+  struct Graph {
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t ready = nullptr;
+    std::vector<cudaGraphNode_t> nodes;  // each after the one before it
+    Graph() = default;
+    Graph(const Graph&) = delete;
+    Graph& operator=(const Graph&) = delete;
+    ~Graph() {
+      if (ready != nullptr) cudaGraphExecDestroy(ready);
+      if (graph != nullptr) cudaGraphDestroy(graph);
+    }
+  };
+
+  const char* launch(const Launched& launched) {
+    Call call(launched);
+    const cudaKernelNodeParams& p = call.parameters;
+    return message_of(
+        cudaLaunchKernel(p.func, p.gridDim, p.blockDim, p.kernelParams, p.sharedMemBytes, stream_));
+  }
+  std::unique_ptr<Graph> make_graph(const std::vector<Launched>& all) {
+    auto made = std::make_unique<Graph>();
+    if (!succeeds(cudaGraphCreate(&made->graph, 0))) return nullptr;
+    for (const Launched& launched : all) {
+      Call call(launched);
+      const bool is_first = made->nodes.empty();
+      const cudaGraphNode_t* before = is_first ? nullptr : &made->nodes.back();
+      cudaGraphNode_t node;
+      if (!succeeds(cudaGraphAddKernelNode(&node, made->graph, before, is_first ? 0 : 1,
+                                           &call.parameters)))
+        return nullptr;
+      made->nodes.push_back(node);
+    }
+    if (!succeeds(cudaGraphInstantiate(&made->ready, made->graph, 0))) return nullptr;
+    return made;
+  }
+  bool change(Graph& graph, std::size_t place, const Launched& launched) {
+    Call call(launched);
+    return succeeds(
+        cudaGraphExecKernelNodeSetParams(graph.ready, graph.nodes[place], &call.parameters));
+  }
+  const char* launch(Graph& graph) { return message_of(cudaGraphLaunch(graph.ready, stream_)); }
+
+ private:
+  struct Call {
+    explicit Call(const Launched& launched)
+        : argument(const_cast<std::byte*>(launched.arguments.data())) {
+      const LaunchShape& shape = launched.shape;
+      parameters.func = const_cast<void*>(table()[launched.kernel].kernel);
+      parameters.gridDim = dim3(shape.grid[0], shape.grid[1], shape.grid[2]);
+      parameters.blockDim = dim3(shape.threads);
+      parameters.sharedMemBytes = shape.shared_bytes;
+      parameters.kernelParams = &argument;
+    }
+    void* argument;
+    cudaKernelNodeParams parameters = {};
+  };
+  static bool succeeds(cudaError_t error) {
+    if (error != cudaSuccess) cudaGetLastError();  // nobody else is to find it
+    return error == cudaSuccess;
+  }
+
+  cudaStream_t stream_;
+};
+
+/// Pinned memory, whose copies are begun in a stream.
+class Copier {
+ public:
+  static constexpr std::size_t kHalfBytes = std::size_t{4} << 20;
+
+  explicit Copier(cudaStream_t stream) : stream_(stream) {}
+  const char* prepare() {
+    void* data = nullptr;
+    if (const cudaError_t error = cudaMallocHost(&data, 2 * kHalfBytes)) return message_of(error);
+    pinned_ = static_cast<std::byte*>(data);
+    for (cudaEvent_t& event : done_)
+      if (const cudaError_t error = cudaEventCreateWithFlags(&event, cudaEventDisableTiming))
+        return message_of(error);
+    return nullptr;
+  }
+  void release() {
+    for (cudaEvent_t event : done_) cudaEventDestroy(event);
+    cudaFreeHost(pinned_);
+  }
+
+  std::byte* half(int which) const { return pinned_ + which * kHalfBytes; }
+  const char* begin(const std::byte* from, std::byte* to, std::size_t num_bytes) {
+    return message_of(cudaMemcpyAsync(to, from, num_bytes, cudaMemcpyHostToDevice, stream_));
+  }
+  const char* mark(int which) { return message_of(cudaEventRecord(done_[which], stream_)); }
+  const char* wait(int which) { return message_of(cudaEventSynchronize(done_[which])); }
+
+ private:
+  cudaStream_t stream_;
+  std::byte* pinned_ = nullptr;
+  cudaEvent_t done_[2] = {};
+};
+
+/// What functions are given as `stream`. Several threads may use it.
+struct Stream {
+  Stream(cudaStream_t made, const Copier& copier)
+      : stream(made),
+        pinned(copier),
+        launches(Executor(made)),
+        staging(copier, Copier::kHalfBytes) {}
+
+  std::mutex mutex;
+  cudaStream_t stream;
+  Copier pinned;
+  LaunchQueue<Executor> launches;
+  Staging<Copier> staging;
+};
+Stream& stream_of(void* stream) { return *static_cast<Stream*>(stream); }
+
 const char* start(GpuDescription* description, void** stream) {
   int driver = 0, num_gpus = 0;
   cudaDriverGetVersion(&driver);
@@ -48,19 +166,41 @@ const char* start(GpuDescription* description, void** stream) {
   cudaStream_t made;
   if (const cudaError_t error = cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking))
     return message_of(error);
-  *stream = made;
+  Copier copier(made);
+  if (const char* error = copier.prepare()) return error;
+  *stream = new Stream(made, copier);
   *description = {};
   for (int i = 0; i < 127 && properties.name[i] != 0; ++i)
     description->name[i] = properties.name[i];
   description->max_shared_bytes = max_shared_bytes;
+  description->num_multiprocessors = properties.multiProcessorCount;
   return message_of(cudaMemGetInfo(&description->free_bytes, &description->total_bytes));
 }
-void finish(void* stream) { cudaStreamDestroy(stream_of(stream)); }
+
+const char* flush_and_wait(Stream& s) {
+  if (const char* error = s.launches.flush()) return error;
+  return message_of(cudaStreamSynchronize(s.stream));
+}
+
+void finish(void* stream) {
+  Stream* const s = &stream_of(stream);
+  flush_and_wait(*s);
+  const cudaStream_t made = s->stream;
+  Copier pinned = s->pinned;
+  delete s;  // its graphs before the stream
+  pinned.release();
+  cudaStreamDestroy(made);
+}
 
 const char* allocate(std::size_t num_bytes, void** data) {
   return message_of(cudaMalloc(data, num_bytes));
 }
-void deallocate(void* data) { cudaFree(data); }
+void deallocate(void* stream, void* data) {
+  Stream& s = stream_of(stream);
+  const std::lock_guard lock(s.mutex);
+  s.launches.flush();
+  cudaFree(data);  // waits
+}
 std::size_t free_bytes() {
   std::size_t available = 0, total = 0;
   cudaMemGetInfo(&available, &total);
@@ -68,29 +208,32 @@ std::size_t free_bytes() {
 }
 
 const char* synchronize(void* stream) {
-  return message_of(cudaStreamSynchronize(stream_of(stream)));
-}
-const char* copy(void* stream, const void* from, void* to, std::size_t num_bytes,
-                 cudaMemcpyKind kind) {
-  if (const cudaError_t error = cudaMemcpyAsync(to, from, num_bytes, kind, stream_of(stream)))
-    return message_of(error);
-  return synchronize(stream);
+  Stream& s = stream_of(stream);
+  const std::lock_guard lock(s.mutex);
+  return flush_and_wait(s);
 }
 const char* copy_to_device(void* stream, const void* from, void* to, std::size_t num_bytes) {
-  return copy(stream, from, to, num_bytes, cudaMemcpyHostToDevice);
+  Stream& s = stream_of(stream);
+  const std::lock_guard lock(s.mutex);
+  if (const char* error = s.launches.flush()) return error;
+  return s.staging.copy(from, to, num_bytes);
 }
 const char* copy_to_host(void* stream, const void* from, void* to, std::size_t num_bytes) {
-  return copy(stream, from, to, num_bytes, cudaMemcpyDeviceToHost);
+  Stream& s = stream_of(stream);
+  const std::lock_guard lock(s.mutex);
+  if (const char* error = s.launches.flush()) return error;
+  if (const cudaError_t error =
+          cudaMemcpyAsync(to, from, num_bytes, cudaMemcpyDeviceToHost, s.stream))
+    return message_of(error);
+  return message_of(cudaStreamSynchronize(s.stream));
 }
 
 const char* launch(void* stream, KernelId kernel, const LaunchShape& shape, const void* arguments,
                    std::size_t argument_bytes) {
-  const KernelEntry& entry = table()[kernel];
-  if (entry.argument_bytes != argument_bytes) return "the arguments are another kernel's";
-  void* pointers[] = {const_cast<void*>(arguments)};
-  return message_of(
-      cudaLaunchKernel(entry.kernel, dim3(shape.grid[0], shape.grid[1], shape.grid[2]),
-                       dim3(shape.threads), pointers, shape.shared_bytes, stream_of(stream)));
+  if (table()[kernel].argument_bytes != argument_bytes) return "the arguments are another kernel's";
+  Stream& s = stream_of(stream);
+  const std::lock_guard lock(s.mutex);
+  return s.launches.add(kernel, shape, arguments, argument_bytes);
 }
 
 constexpr Library kLibrary{.version = kLibraryVersion,

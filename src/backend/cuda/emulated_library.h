@@ -5,7 +5,17 @@
 
 namespace ddim::engine::cuda {
 
-/// The same kernels on the CPU, for tests, with the threads of a block in this order.
+/// The kernels run by the emulation, the threads of each block in the given order. As on a GPU,
+/// what is asked for is done later: when somebody waits for it.
 const Library& emulated_library(emulation::Order order);
+
+namespace emulation {
+
+/// How often a kernel was run in this process.
+std::size_t num_launches(KernelId kernel);
+/// How many kernels were run as a part of a graph.
+std::size_t num_launches_in_graphs();
+
+}  // namespace emulation
 
 }  // namespace ddim::engine::cuda

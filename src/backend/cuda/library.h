@@ -65,10 +65,11 @@ struct GpuDescription {
   char name[128];
   std::size_t total_bytes, free_bytes;
   int max_shared_bytes;  ///< that a block can have
+  int num_multiprocessors;
 };
 
 /// Raised with each change of a struct that both sides know.
-inline constexpr std::uint32_t kLibraryVersion = 1;
+inline constexpr std::uint32_t kLibraryVersion = 2;
 
 /// The functions of a library. Those that return text return null when all went well, and what went
 /// wrong otherwise.
@@ -78,14 +79,17 @@ struct Library {
   const char* (*start)(GpuDescription* description, void** stream);
   void (*finish)(void* stream);
   const char* (*allocate)(std::size_t num_bytes, void** data);
-  void (*deallocate)(void* data);
+  /// After all that was begun in the stream.
+  void (*deallocate)(void* stream, void* data);
   std::size_t (*free_bytes)();
-  /// These two return when the copy is done.
+  /// Returns as soon as `from` may be changed: the copy itself may come later.
   const char* (*copy_to_device)(void* stream, const void* from, void* to, std::size_t num_bytes);
+  /// Returns when the copy is done.
   const char* (*copy_to_host)(void* stream, const void* from, void* to, std::size_t num_bytes);
-  /// Returns when everything is done that was begun.
+  /// Returns when everything is done that was asked for.
   const char* (*synchronize)(void* stream);
-  /// Returns at once; `arguments` are copied.
+  /// Returns at once; `arguments` are copied. The kernel may begin only where something is copied
+  /// or waited for.
   const char* (*launch)(void* stream, KernelId kernel, const LaunchShape& shape,
                         const void* arguments, std::size_t argument_bytes);
 };

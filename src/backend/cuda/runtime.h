@@ -24,9 +24,11 @@ class Runtime {
   std::size_t max_shared_bytes() const {
     return static_cast<std::size_t>(description_.max_shared_bytes);
   }
+  int num_multiprocessors() const { return description_.num_multiprocessors; }
 
   void* allocate(std::size_t num_bytes) const;
-  void deallocate(void* data) const noexcept { library_.deallocate(data); }
+  void deallocate(void* data) const noexcept { library_.deallocate(stream_, data); }
+  std::size_t free_bytes() const { return library_.free_bytes(); }
   void copy_to_device(const void* from, void* to, std::size_t num_bytes) const;
   void copy_to_host(const void* from, void* to, std::size_t num_bytes) const;
   void synchronize() const;
