@@ -36,34 +36,37 @@ std::array<std::uint32_t, 4> random_block(const NoiseKey& key, std::uint32_t ima
 
 namespace {
 
-/// Calls fill(bits, values) for each block of four elements; the last block may be shorter.
-template <class Convert>
-void fill_blocks(const NoiseKey& key, std::uint32_t image, std::span<float> out, Convert convert) {
+/// out[4*block ..] = values_of(block); the last block may be shorter.
+template <class ValuesOf>
+void fill_blocks(std::span<float> out, ValuesOf values_of) {
   for (std::size_t i = 0; i < out.size(); i += 4) {
-    const std::array<float, 4> values =
-        convert(random_block(key, image, static_cast<std::uint32_t>(i / 4)));
+    const std::array<float, 4> values = values_of(static_cast<std::uint32_t>(i / 4));
     for (std::size_t j = 0; j < 4 && i + j < out.size(); ++j) out[i + j] = values[j];
   }
 }
 
 }  // namespace
 
+std::array<float, 4> normal_block(const NoiseKey& key, std::uint32_t image, std::uint32_t block) {
+  const std::array<std::uint32_t, 4> bits = random_block(key, image, block);
+  std::array<float, 4> values;
+  for (std::size_t pair = 0; pair < 2; ++pair) {
+    const double u = (bits[2 * pair] + 0.5) * 0x1p-32;  // in (0, 1): the logarithm is finite
+    const double angle = 2.0 * std::numbers::pi * (bits[2 * pair + 1] * 0x1p-32);
+    const double radius = std::sqrt(-2.0 * std::log(u));
+    values[2 * pair] = static_cast<float>(radius * std::cos(angle));
+    values[2 * pair + 1] = static_cast<float>(radius * std::sin(angle));
+  }
+  return values;
+}
+
 void fill_normal(const NoiseKey& key, std::uint32_t image, std::span<float> out) {
-  fill_blocks(key, image, out, [](const std::array<std::uint32_t, 4>& bits) {
-    std::array<float, 4> values;
-    for (std::size_t pair = 0; pair < 2; ++pair) {
-      const double u = (bits[2 * pair] + 0.5) * 0x1p-32;  // in (0, 1): the logarithm is finite
-      const double angle = 2.0 * std::numbers::pi * (bits[2 * pair + 1] * 0x1p-32);
-      const double radius = std::sqrt(-2.0 * std::log(u));
-      values[2 * pair] = static_cast<float>(radius * std::cos(angle));
-      values[2 * pair + 1] = static_cast<float>(radius * std::sin(angle));
-    }
-    return values;
-  });
+  fill_blocks(out, [&](std::uint32_t block) { return normal_block(key, image, block); });
 }
 
 void fill_uniform(const NoiseKey& key, std::uint32_t image, std::span<float> out) {
-  fill_blocks(key, image, out, [](const std::array<std::uint32_t, 4>& bits) {
+  fill_blocks(out, [&](std::uint32_t block) {
+    const std::array<std::uint32_t, 4> bits = random_block(key, image, block);
     std::array<float, 4> values;
     for (std::size_t j = 0; j < 4; ++j) values[j] = uniform_from_bits(bits[j]);
     return values;

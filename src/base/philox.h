@@ -49,8 +49,11 @@ inline float uniform_from_bits(std::uint32_t bits) {
   return static_cast<float>(bits >> 8) * 0x1p-24F;
 }
 
-/// Fills `out` with standard normal values (Box-Muller in double, rounded to float): out[i] is
-/// element i of image `image`'s stream.
+/// Four standard normal values (Box-Muller in double, rounded to float): element 4*block ..
+/// 4*block+3 of the stream of image `image`.
+std::array<float, 4> normal_block(const NoiseKey& key, std::uint32_t image, std::uint32_t block);
+
+/// Fills `out` with standard normal values: out[i] is element i of image `image`'s stream.
 void fill_normal(const NoiseKey& key, std::uint32_t image, std::span<float> out);
 
 /// Fills `out` with uniform values in [0, 1): out[i] is element i of image `image`'s stream.

@@ -159,11 +159,20 @@ struct DropoutArguments {
   std::uint32_t first_kept;  ///< of the 24 random bits
   float scale;
 };
+/// Elements of which a GPU cannot tell which of two neighbouring floats the CPU has: log, cos and
+/// sin in double differ in their last bits.
+struct Doubts {
+  static constexpr std::uint32_t kMost = 1022;
+  std::uint32_t count;  ///< above kMost: some are missing
+  std::uint32_t unused;
+  Index places[kMost];
+};
 struct NormalNoiseArguments {
   static constexpr KernelId kId = KernelId::normal_noise;
   float* z;
   Index image_size;
   RandomStream random;
+  Doubts* doubts;
 };
 
 // ---- moving ----

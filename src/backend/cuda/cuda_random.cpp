@@ -1,6 +1,8 @@
 #include <cmath>
 
 #include "backend/cuda/cuda_kernels.h"
+#include "base/error.h"
+#include "base/philox.h"
 
 namespace ddim::engine::cuda {
 namespace {
@@ -30,11 +32,29 @@ void CudaKernels::dropout(const Tensor& x, const DropoutKey& key, Grad y) {
 }
 
 void CudaKernels::normal_noise(const NoiseKey& key, std::uint32_t first_image, Tensor& z) {
-  launch_fours(
-      image_size_of(z),
-      NormalNoiseArguments{
-          .z = data_of(z), .image_size = image_size_of(z), .random = stream_of(key, first_image)},
-      z.dim(0));
+  if (z.size() == 0) return;
+  const std::int64_t image_size = image_size_of(z);
+  auto* doubts = reinterpret_cast<Doubts*>(scratch({sizeof(Doubts) / sizeof(float)})[0]);
+  const std::uint32_t none[2] = {};
+  runtime_->copy_to_device(none, doubts, sizeof none);
+  launch_fours(image_size,
+               NormalNoiseArguments{.z = data_of(z),
+                                    .image_size = image_size,
+                                    .random = stream_of(key, first_image),
+                                    .doubts = doubts},
+               z.dim(0));
+  // One element in four million.
+  Doubts found;
+  runtime_->copy_to_host(doubts, &found, sizeof found);
+  ensure(found.count <= Doubts::kMost, "cuda: ", found.count, " numbers of ", z.size(),
+         " are in doubt");
+  for (std::uint32_t k = 0; k < found.count; ++k) {
+    const std::int64_t image = found.places[k] / image_size, i = found.places[k] % image_size;
+    const float value =
+        normal_block(key, first_image + static_cast<std::uint32_t>(image),
+                     static_cast<std::uint32_t>(i / 4))[static_cast<std::size_t>(i % 4)];
+    runtime_->copy_to_device(&value, data_of(z) + found.places[k], sizeof value);
+  }
 }
 
 }  // namespace ddim::engine::cuda

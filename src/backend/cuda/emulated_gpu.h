@@ -119,6 +119,18 @@ inline Bf16 to_bf16(float value) {
   if (value != value) return {static_cast<std::uint16_t>(bits >> 16 | 0x40U)};
   return {static_cast<std::uint16_t>((bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16)};
 }
+namespace emulation {
+/// A neighbour of x, up to two units in the last place away: no two makers' functions agree there.
+inline double nudged(double x) {
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  const auto away = static_cast<std::int64_t>(bits * 0x9E3779B97F4A7C15U >> 61) % 5 - 2;
+  return x == 0.0 ? x : std::bit_cast<double>(bits + static_cast<std::uint64_t>(away));
+}
+}  // namespace emulation
+inline double double_log(double x) { return emulation::nudged(std::log(x)); }
+inline double double_cos(double x) { return emulation::nudged(std::cos(x)); }
+inline double double_sin(double x) { return emulation::nudged(std::sin(x)); }
+
 inline void cp_async_16(void* shared, const void* global, bool valid) {
   emulation::self().copies.push_back({shared, global, valid});
 }
@@ -164,6 +176,11 @@ T __shfl_xor_sync(unsigned mask, T value, int bits) {
 }
 inline unsigned __umulhi(unsigned a, unsigned b) {
   return static_cast<unsigned>(static_cast<std::uint64_t>(a) * b >> 32);
+}
+inline unsigned atomicAdd(unsigned* address, unsigned value) {
+  const unsigned before = *address;  // one thread runs at a time
+  *address += value;
+  return before;
 }
 inline unsigned __float_as_uint(float value) { return std::bit_cast<unsigned>(value); }
 inline float __uint_as_float(unsigned bits) { return std::bit_cast<float>(bits); }

@@ -32,6 +32,11 @@ __device__ __forceinline__ Bf16 to_bf16(float value) {
   return {__bfloat16_as_ushort(__float2bfloat16_rn(value))};
 }
 
+// Off by up to two units in the last place of double.
+__device__ __forceinline__ double double_log(double x) { return log(x); }
+__device__ __forceinline__ double double_cos(double x) { return cos(x); }
+__device__ __forceinline__ double double_sin(double x) { return sin(x); }
+
 __device__ __forceinline__ unsigned shared_address(const void* p) {
   return static_cast<unsigned>(__cvta_generic_to_shared(p));
 }

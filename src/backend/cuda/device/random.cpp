@@ -1,5 +1,5 @@
 // Philox4x32-10 as base/philox.cpp computes it: the same integers, and Box-Muller in double by the
-// same steps.
+// same steps. Where the last bits of these could decide a float, the host is asked.
 #include "backend/cuda/device/elements.h"
 #include "backend/cuda/device/kernel_table.h"
 
@@ -36,6 +36,15 @@ __global__ void dropout(DropoutArguments p) {
   put_four({p.y.data + image, p.y.accumulates}, i, p.image_size, x);
 }
 
+/// The float nearest to `value`, and whether another value as close to the truth has another one.
+/// The functions of both sides are off by a few units in the last place, 2^-52; allowed are 32.
+__device__ float round_and_doubt(double value, bool& is_in_doubt) {
+  constexpr double kError = 0x1p-47;
+  is_in_doubt =
+      static_cast<float>(value * (1.0 - kError)) != static_cast<float>(value * (1.0 + kError));
+  return static_cast<float>(value);
+}
+
 __global__ void normal_noise(NormalNoiseArguments p) {
   const Index i = first_of_four(), image = static_cast<Index>(blockIdx.y) * p.image_size;
   if (i >= p.image_size) return;
@@ -44,9 +53,16 @@ __global__ void normal_noise(NormalNoiseArguments p) {
   GPU_UNROLL for (int pair = 0; pair < 2; ++pair) {
     const double u = (words.w[2 * pair] + 0.5) * 0x1p-32;
     const double angle = 2.0 * 3.14159265358979323846 * (words.w[2 * pair + 1] * 0x1p-32);
-    const double radius = sqrt(-2.0 * log(u));
-    z.v[2 * pair] = static_cast<float>(radius * cos(angle));
-    z.v[2 * pair + 1] = static_cast<float>(radius * sin(angle));
+    const double radius = sqrt(-2.0 * double_log(u));
+    const double values[2] = {radius * double_cos(angle), radius * double_sin(angle)};
+    GPU_UNROLL for (int e = 0; e < 2; ++e) {
+      bool is_in_doubt;
+      z.v[2 * pair + e] = round_and_doubt(values[e], is_in_doubt);
+      if (is_in_doubt && i + 2 * pair + e < p.image_size) {
+        const unsigned place = atomicAdd(&p.doubts->count, 1U);
+        if (place < Doubts::kMost) p.doubts->places[place] = image + i + 2 * pair + e;
+      }
+    }
   }
   store_four(p.z + image, i, p.image_size, z);
 }
