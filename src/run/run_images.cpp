@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <optional>
 
 #include "base/error.h"
 #include "base/workers.h"
@@ -80,6 +81,31 @@ std::size_t bytes_of(const Network& network, const ImageRunOptions& options,
   });
 }
 
+/// Workers for the run, with the memory that they need. Where that is not the host's, micro-batches
+/// are as small as it demands.
+ImageWorkers make_workers(const Network& network, const ImageRunOptions& options,
+                          const ImageProcess& process) {
+  const Device& device = network.device();
+  ImageWorkersOptions division{.num_images = options.count,
+                               .batch = options.run.batch,
+                               .num_threads = num_threads_of(options.run.threads)};
+  // A part is for weights in the layouts of kernels, and for what kernels need themselves.
+  const std::optional<std::size_t> free_bytes = device.free_bytes();
+  const std::size_t available =
+      free_bytes ? *free_bytes / 4 * 3 : std::numeric_limits<std::size_t>::max();
+  while (true) {
+    ImageWorkers workers(device, division);
+    const std::int64_t num_images = workers.largest_micro_batch();
+    const std::size_t num_bytes = bytes_of(network, options, num_images, process);
+    if (num_bytes > available && num_images > 1) {
+      division.batch = num_images / 2;
+      continue;
+    }
+    workers.reserve(num_bytes);
+    return workers;
+  }
+}
+
 }  // namespace
 
 Tensor MicroBatch::upload(std::span<const float> images) const {
@@ -97,10 +123,7 @@ ImageRun run_images(const Network& network, const ImageRunOptions& options,
   ImageRun result{.images = {.count = num_kept, .shape = network.shape(), .values = {}}};
   result.images.values.resize(static_cast<std::size_t>(num_kept) * network.shape().size());
 
-  ImageWorkers workers(network.device(), {.num_images = options.count,
-                                          .batch = options.run.batch,
-                                          .num_threads = num_threads_of(options.run.threads)});
-  workers.reserve(bytes_of(network, options, workers.largest_micro_batch(), process));
+  const ImageWorkers workers = make_workers(network, options, process);
 
   Reporter reporter(options.run, options.count, options.steps_per_image,
                     num_calls(options.class_choice));

@@ -10,6 +10,7 @@
 #include "backend/make_device.h"
 #include "nn/initialisation.h"
 #include "tensor/kernels.h"
+#include "tests/support/devices.h"
 
 namespace ddim::engine::run {
 namespace {
@@ -61,6 +62,31 @@ TEST_F(RunImages, HandsEachMicroBatchItsImagesAndPutsThemBack) {
       EXPECT_EQ(run.images.shape, images.shape);
     }
   }
+}
+
+TEST_F(RunImages, TakesFewerImagesAtATimeWhereAGpuHasNoMemoryForAll) {
+  if (!test::has_device(DeviceKind::cuda)) GTEST_SKIP() << "no emulation in this build";
+  const FloatImages images = make_images(5);
+  const auto sizes_with = [&](std::size_t free_bytes) {
+    const Device gpu = test::emulated_gpu_with(free_bytes);
+    const UNet unet(gpu, {.sample_size = 8, .layers_per_block = 1, .block_out_channels = {32, 32}});
+    std::vector<std::int64_t> sizes;
+    const ImageRun run =
+        run_images(*make_network(unet),
+                   {.count = 5, .class_choice = no_class, .run = {.batch = 16, .threads = 1}},
+                   [&](const MicroBatch& batch) {
+                     const Tensor x = batch.upload(images.values);
+                     const Tensor of_a_mebibyte_each(batch.device, {batch.shape[0], 1 << 18});
+                     if (!batch.is_rehearsal) sizes.push_back(batch.shape[0]);
+                     return x;
+                   });
+    EXPECT_EQ(run.images.values, images.values);
+    EXPECT_EQ(run.num_step_allocations, 0);
+    return sizes;
+  };
+  EXPECT_THAT(sizes_with(std::size_t{8} << 20), testing::ElementsAre(5));
+  EXPECT_THAT(sizes_with(std::size_t{5} << 20), testing::ElementsAre(1, 2, 2));
+  EXPECT_THAT(sizes_with(1000), testing::ElementsAre(1, 1, 1, 1, 1)) << "it is tried";
 }
 
 TEST_F(RunImages, KeepsChannelsLast) {
