@@ -43,8 +43,8 @@ class PrecisionFlags {
   ChoiceFlag<MemoryUse> memory_use_;
 };
 
-/// --device cpu|reference|cuda, and the flags above.
-class DeviceFlags {
+/// --device cpu|reference|cuda
+class DeviceFlag {
  public:
   void add_to(Command command) {
     kind_
@@ -53,6 +53,18 @@ class DeviceFlags {
                 "in emulation only); or reference (simple loops for comparison, hundreds of times "
                 "slower)")
         .envname("DDIM_DEVICE");
+  }
+  DeviceKind value() const { return kind_.value(); }
+
+ private:
+  ChoiceFlag<DeviceKind> kind_;
+};
+
+/// All of them but --no-verify.
+class DeviceFlags {
+ public:
+  void add_to(Command command) {
+    kind_.add_to(command);
     precision_.add_to(command);
   }
   LoadOptions options() const {
@@ -62,7 +74,7 @@ class DeviceFlags {
   }
 
  private:
-  ChoiceFlag<DeviceKind> kind_;
+  DeviceFlag kind_;
   PrecisionFlags precision_;
 };
 

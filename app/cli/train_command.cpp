@@ -33,6 +33,7 @@ struct Flags {
   Option config_option, data_option, out_option;
   bool skip_corrupt = false;
   RankFlags ranks;
+  DeviceFlag device;
   bool json = false;
   bool quiet = false;
 };
@@ -102,6 +103,7 @@ void run(const Flags& flags) {
     options.show_progress = is_shown ? ShowProgress::on_stderr : ShowProgress::no;
     options.stop = interrupts.token();
     options.ranks = ranks;
+    options.device = flags.device.value();
     summary = train_model(options);
     if (!ranks.is_first()) return;
     print_result(summary, flags);
@@ -190,6 +192,7 @@ void add_train_command(Command root) {
       .within(0, kMaxThreads);
   command.add_help("--keys", train_config_reference,
                    "Print every key of the configuration, with its meaning, and exit");
+  flags->device.add_to(command);
   flags->ranks.add_to(command);
   command.add_flag("--json", flags->json, "Print the result as one JSON object");
   command.add_flag("--quiet", flags->quiet, "Show no progress");

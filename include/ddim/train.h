@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "ddim/device_kind.h"
 #include "ddim/export.h"
 #include "ddim/ranks.h"
 #include "ddim/run_options.h"
@@ -64,6 +65,9 @@ struct TrainOptions {
   Verification verification = Verification::check;  ///< of the weights of `init`
   std::optional<std::int64_t> max_steps =
       {};  ///< stop at this step; it counts from the run's start
+  /// Where it computes. A run may go on on another: a checkpoint is good for all, but from there on
+  /// the last bits of the weights are the other device's. `cuda` is for one process.
+  DeviceKind device = DeviceKind::cpu;
   ShowProgress show_progress = ShowProgress::no;
   std::function<void(const TrainProgress&)> progress = {};  ///< after each step
   /// Finishes the step under way, saves and returns; with several ranks it is asked of any.

@@ -15,6 +15,9 @@ namespace ddim {
 using namespace engine;
 
 TrainSummary train_model(const TrainOptions& options) {
+  require(options.device == DeviceKind::cpu || options.ranks.size() == 1,
+          "train: ", options.ranks.size(), " processes train together on CPUs only; with --device ",
+          to_string(options.device), ", start one");
   if (!options.ranks.is_first())
     return train::follow_training(options, options.ranks.communicator());
   const TrainConfig& config = options.config;
@@ -23,7 +26,7 @@ TrainSummary train_model(const TrainOptions& options) {
   train::MeasureQuality measure;
   if (config.output.evaluate_every_steps > 0) measure = make_quality_measure(config);
   return train::run_training(options,
-                             make_device(DeviceKind::cpu, {.precision = config.training.precision}),
+                             make_device(options.device, {.precision = config.training.precision}),
                              [&](const engine::run::TrainedNetwork& averaged,
                                  const TrainConfig& now, const train::TrainingData& data) {
                                if (!measure) measure = make_quality_measure(now);

@@ -28,8 +28,8 @@ std::vector<Device> make_workers(const Device& device, const OptimisationConfig&
                                  const comm::Communicator& ranks, const ShardRange& own_shards) {
   const std::int64_t threads = training.threads > 0 ? training.threads : ranks.num_threads();
   std::vector<Device> workers;
-  for (std::int64_t i = 0; i < std::min(threads, own_shards.count); ++i)
-    workers.push_back(device.worker(1));
+  const std::int64_t most = std::min(own_shards.count, device.image_division().most_workers);
+  for (std::int64_t i = 0; i < std::min(threads, most); ++i) workers.push_back(device.worker(1));
   return workers;
 }
 

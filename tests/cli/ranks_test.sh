@@ -172,6 +172,8 @@ test ! -e report-2/unfinished || fail "blocks of the report stay"
 ! ranks 7 train tiny.toml --data data --out many || fail "more ranks than shards"
 expect "7 ranks, but the gradient of a step has 6 parts"
 [ "$(grep -c '7 ranks, but' err)" = 1 ] || fail "said more than once"
+! ranks 2 train tiny.toml --data data --out many --device reference || fail "ranks on another device than a CPU"
+expect "2 processes train together on CPUs only; with --device reference, start one"
 test ! -e many || fail "a folder without a run"
 
 # A signal that reaches one rank saves once and ends all, with code 0.

@@ -98,6 +98,60 @@ TEST_F(Train, ClassesAreNamedAndKept) {
       << refused.err;
 }
 
+#if defined(DDIM_EMULATED_CUDA)
+TEST_F(Train, OnAGpuAndEverythingWithItsModel) {
+  const auto run_on_gpu = [](const std::string& line) {
+    const Outcome run = run_ddim(line + " --device cuda", "DDIM_CUDA_LIBRARY=" DDIM_EMULATED_CUDA);
+    EXPECT_EQ(run.exit_code, 0) << line << "\n" << run.err;
+    return run;
+  };
+  write_file(folder_ / "small.toml", R"([model]
+channels = 3
+block_out_channels = [32, 32]
+layers_per_block = 1
+attention_levels = [1]
+[data]
+resolution = 8
+validation = 0.4
+[training]
+batch = 2
+shards = 1
+steps = 2
+[output]
+checkpoint_every_steps = 1
+sample_every_steps = 1
+sample_steps = 1
+sample_count = 1
+)");
+  run_on_gpu(arguments("whole"));
+  run_on_gpu(arguments("parts", "--max-steps 1"));
+  const Outcome resumed = run_on_gpu("train --resume " + (folder_ / "parts"));
+  EXPECT_EQ(resumed.err.find("before and is on"), std::string::npos) << resumed.err;
+  EXPECT_EQ(read_file(folder_ / "parts/machine.txt"), "cuda emulation\n");
+  EXPECT_EQ(state("parts/checkpoints/step-00000002"), state("whole/checkpoints/step-00000002"));
+  EXPECT_TRUE(fs::exists(folder_ / "whole/samples/step-00000001.png"));
+
+  const std::string model = " --model " + (folder_ / "whole") + " ",
+                    to = " --out " + (folder_ / "");
+  run_on_gpu("sample --steps 2 --eta 1 --count 2 --save-tensors " + (folder_ / "a.safetensors") +
+             model + to + "a.png");
+  run_on_gpu("interpolate 1 2 --frames 3 --steps 1" + model + to + "b.png");
+  run_on_gpu("encode --steps 1" + model + (folder_ / "a.safetensors") + to + "c.safetensors");
+  run_on_gpu("decode --steps 1" + model + (folder_ / "c.safetensors") + to + "d.png");
+  run_on_gpu("filmstrip --steps 2" + model + to + "e.png");
+  run_on_gpu("reconstruct --steps 1 --max-images 2" + model + "--data " + (folder_ / "pictures"));
+  run_on_gpu("evaluate --eps-error --t 500 --max-images 2" + model + "--data " +
+             (folder_ / "pictures"));
+
+  const Outcome on_cpu =
+      run_ddim("train --override training.steps=3 --resume " + (folder_ / "parts"));
+  EXPECT_EQ(on_cpu.exit_code, 0) << on_cpu.err;
+  EXPECT_NE(on_cpu.err.find("the run was on cuda emulation before and is on cpu"),
+            std::string::npos)
+      << on_cpu.err;
+}
+#endif
+
 // A checkpoint of accelerate has no schedule; the configuration says it.
 TEST_F(Train, BeginsWithACheckpointOfAccelerate) {
   ASSERT_EQ(run_ddim(arguments("first", "--max-steps 1")).exit_code, 0);
