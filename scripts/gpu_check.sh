@@ -1,37 +1,49 @@
 #!/bin/sh
-# Tests and times the backend for GPUs in one go of at most eight minutes, on a machine with an NVIDIA GPU:
-#   scripts/gpu_check.sh pack [BUILD]   here: gathers all that is needed there in gpu_check/ (below 47 MB)
-#   scripts/gpu_check.sh                there: runs what can be run; the log is $OUT/gpu_check.log, or gpu_check.log
-#   scripts/gpu_check.sh emulated [BUILD]   on a machine without a GPU: the same tests in emulation
-# Each step has a time limit of its own, so that one that hangs does not take the others with it.
+# Tests and times the backend for GPUs in one go of some nine minutes, on a machine with an NVIDIA GPU:
+#   scripts/gpu_check.sh pack [BUILD]      here: gathers all that is needed there in gpu_check/ (below 47 MB)
+#   scripts/gpu_check.sh                   there: runs what can be run; the log is $OUT/gpu_check.log, or gpu_check.log
+#   scripts/gpu_check.sh emulated [BUILD]  on a machine without a GPU: the same steps in small, in emulation, from files packed
+#                                          in the same way, and says what it leaves out
+# Each step has a time limit of its own, so that one that hangs does not take the others with it. DDIM_PYTHON names a
+# python3 that has PyTorch.
 set -eu
 cd "$(dirname "$0")/.."
 mode=${1:-gpu}
 build=${2:-build}
+python=${DDIM_PYTHON:-python3}
+case $mode in
+  pack | gpu | emulated) ;;
+  *) echo "gpu_check: $mode is none of pack, gpu and emulated" >&2; exit 2 ;;
+esac
+
+# pack LIBRARY FOLDER: FOLDER/files.tar.xz, with the programs, LIBRARY as libddim_cuda.so, and what they need.
+pack() {
+  for file in "$1" "$build"/ddim "$build"/tests/ops/kernels_test "$build"/tests/golden/golden_test; do
+    [ -e "$file" ] || { echo "gpu_check: $file is not built" >&2; exit 1; }
+  done
+  rm -rf "$2" && mkdir -p "$2/bin" "$2/lib"
+  cp "$build/ddim" "$build/tests/ops/kernels_test" "$build/tests/golden/golden_test" "$2/bin/"
+  cp "$1" "$2/bin/libddim_cuda.so"
+  # Their libraries, but not those of the C library, which belong to a system.
+  ldd "$2/bin/ddim" "$2/bin/kernels_test" "$2/bin/golden_test" | awk '/=> \// { print $3 }' | sort -u |
+    grep -v -E '/(libc|libm|libdl|libpthread|librt|libresolv|ld-linux[^/]*)\.so' | xargs -I {} cp -L {} "$2/lib/"
+  strip "$2"/bin/* "$2"/lib/* 2>/dev/null || true
+  XZ_OPT=-2 tar -C "$2" -cJf "$2/files.tar.xz" bin lib
+  rm -r "$2/bin" "$2/lib"
+}
 
 if [ "$mode" = pack ]; then
-  for file in ddim libddim_cuda.so tests/ops/kernels_test tests/golden/golden_test; do
-    [ -e "$build/$file" ] || { echo "gpu_check: $build/$file is not built" >&2; exit 1; }
-  done
-  rm -rf gpu_check && mkdir -p gpu_check/bin gpu_check/lib
-  for program in ddim tests/ops/kernels_test tests/golden/golden_test; do
-    cp "$build/$program" gpu_check/bin/
-  done
-  cp "$build/libddim_cuda.so" gpu_check/bin/
-  # Their libraries, but not those of the C library, which belong to a system.
-  ldd gpu_check/bin/ddim gpu_check/bin/kernels_test gpu_check/bin/golden_test | awk '/=> \// { print $3 }' | sort -u |
-    grep -v -E '/(libc|libm|libdl|libpthread|librt|libresolv|ld-linux[^/]*)\.so' | xargs -I {} cp -L {} gpu_check/lib/
-  strip gpu_check/bin/* gpu_check/lib/* 2>/dev/null || true
-  tar -C gpu_check -cJf gpu_check/files.tar.xz bin lib
-  rm -r gpu_check/bin gpu_check/lib
+  pack "$build/libddim_cuda.so" gpu_check
   ls -l gpu_check/files.tar.xz
   exit 0
 fi
 
 log=${OUT:-.}/gpu_check.log
 : >"$log"
-table=$(mktemp)
-trap 'rm -f "$table" "$log.step"' EXIT
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+table=$folder/table
+: >"$table"
 slower=1
 [ "$mode" != emulated ] || slower=8 # other programs may keep the processors busy
 # step NAME SECONDS COMMAND ...
@@ -42,54 +54,106 @@ step() {
   echo "== $name" | tee -a "$log"
   start=$(date +%s)
   result=ok
-  timeout $((limit * slower)) "$@" >"$log.step" 2>&1 || result="FAILED ($?)"
-  cat "$log.step" >>"$log"
-  tail -n "${lines:-4}" "$log.step"
+  timeout $((limit * slower)) "$@" >"$folder/step" 2>&1 || result="FAILED ($?)"
+  cat "$folder/step" >>"$log"
+  tail -n "${lines:-4}" "$folder/step"
   printf '%-44s %-12s %4s s\n' "$name" "$result" $(($(date +%s) - start)) >>"$table"
 }
 left_out() { printf '%-44s %s\n' "$1" "left out: $2" >>"$table"; }
 
+# A network that an emulation trains in seconds.
+cat >"$folder/small.toml" <<'END'
+[model]
+channels = 3
+block_out_channels = [32, 32]
+layers_per_block = 1
+attention_levels = [1]
+[data]
+resolution = 8
+fit = "crop-resize"
+[training]
+batch = 4
+shards = 2
+steps = 4
+[output]
+checkpoint_every_steps = 2
+END
+
 if [ "$mode" = emulated ]; then
-  bin=$build
-  kernels=$build/tests/ops/kernels_test
-  golden=$build/tests/golden/golden_test
-  left_out "ceilings" "no GPU"
+  pack "$(find "$build" -name 'libddim_cuda_emulated_module.so' | head -n 1)" "$folder/pack"
+  archive=$folder/pack/files.tar.xz
+  config=$folder/small.toml
+  batches=1 training_batch=4 rehearse=--rehearse
+  left_out "memcheck" "no GPU"
+  left_out "racecheck" "no GPU"
 else
-  folder=$(mktemp -d)
-  tar -C "$folder" -xJf gpu_check/files.tar.xz
-  bin=$folder/bin
-  kernels=$bin/kernels_test
-  golden=$bin/golden_test
-  export LD_LIBRARY_PATH="$folder/lib" DDIM_TEST_GPU=1 DDIM_CUDA_LIBRARY="$folder/bin/libddim_cuda.so"
+  archive=gpu_check/files.tar.xz
+  config=configs/cifar10.toml
+  batches="1 16 64 256" training_batch=128 rehearse=
+  export DDIM_TEST_GPU=1
   nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee -a "$log"
-  lines=6 step "ceilings" 40 env -u LD_LIBRARY_PATH python3 bench/compare/gpu.py ceilings
 fi
-
-step "kernels against ref, bits" 120 "$kernels" '--gtest_filter=Cuda/*' --gtest_brief=1
-step "golden networks" 60 "$golden" '--gtest_filter=*micro_cuda*' --gtest_brief=1
-
-if [ "$mode" = emulated ]; then
-  for name in "memcheck" "racecheck" "networks, ddim and PyTorch"; do left_out "$name" "no GPU"; done
-else
-  few='Cuda/DeviceKernels.AgreeWithRef/*1x1x*:Cuda/DeviceKernels.AgreeWithRef/*5x3x17*:Cuda/DeviceKernels.AgreeWithRef/attention_5x9*'
-  if command -v compute-sanitizer >/dev/null; then
-    step "memcheck" 60 compute-sanitizer --tool memcheck --error-exitcode 9 "$kernels" "--gtest_filter=$few" --gtest_brief=1
-    step "racecheck" 60 compute-sanitizer --tool racecheck --error-exitcode 9 "$kernels" "--gtest_filter=$few" --gtest_brief=1
+mkdir "$folder/unpacked"
+tar -C "$folder/unpacked" -xJf "$archive"
+bin=$folder/unpacked/bin
+export DDIM_CUDA_LIBRARY="$bin/libddim_cuda.so"
+# ours COMMAND ...: with the libraries that came along, which are for no other program.
+ours() {
+  set -f
+  # shellcheck disable=SC2086 # several words
+  step "$1" "$2" env LD_LIBRARY_PATH="$folder/unpacked/lib" "$3" $4
+  set +f
+}
+# pytorch NAME SECONDS WHAT
+pytorch() {
+  if "$python" -c 'import torch' 2>/dev/null; then
+    # shellcheck disable=SC2086 # may be empty
+    lines=12 step "$1" "$2" "$python" bench/compare/gpu.py "$3" $rehearse
   else
-    left_out "memcheck" "no compute-sanitizer"
-    left_out "racecheck" "no compute-sanitizer"
+    left_out "$1" "$python has no PyTorch (DDIM_PYTHON names one that has)"
   fi
-  for precision in bf16 fp32; do
-    for batch in 1 16 64 256; do
-      lines=30 step "ddim, cifar10, $precision, batch $batch" 20 "$bin/ddim" bench configs/cifar10.toml --device cuda \
-        --precision $precision --batch $batch --repetitions 3
-    done
+}
+
+pytorch "ceilings" 40 ceilings
+ours "kernels against ref, bits" 120 "$bin/kernels_test" '--gtest_filter=Cuda/* --gtest_brief=1'
+ours "golden networks" 60 "$bin/golden_test" '--gtest_filter=*micro_cuda* --gtest_brief=1'
+
+# Two steps and two more are four.
+ddim() { LD_LIBRARY_PATH="$folder/unpacked/lib" "$bin/ddim" "$@" --device cuda; }
+train_and_resume() {
+  ddim train "$folder/small.toml" --data docs/pictures --out "$folder/whole" --quiet &&
+    ddim train "$folder/small.toml" --data docs/pictures --out "$folder/parts" --quiet --max-steps 2 &&
+    ddim train --resume "$folder/parts" --quiet &&
+    cmp "$folder/whole/checkpoints/step-00000004/state.safetensors" "$folder/parts/checkpoints/step-00000004/state.safetensors" &&
+    ddim sample --model "$folder/whole" --steps 2 --eta 1 --count 3 --out "$folder/a.png" &&
+    ddim sample --model "$folder/whole" --steps 2 --eta 1 --count 3 --batch 1 --out "$folder/b.png" &&
+    cmp "$folder/a.png" "$folder/b.png"
+}
+echo "== training, resumed" | tee -a "$log"
+if train_and_resume >"$folder/step" 2>&1; then result=ok; else result=FAILED; fi
+tail -n 4 "$folder/step" | tee -a "$log"
+printf '%-44s %s\n' "training, resumed; pictures for each batch" "$result" >>"$table"
+
+if [ "$mode" = gpu ]; then
+  few='Cuda/DeviceKernels.AgreeWithRef/*1x1x*:Cuda/DeviceKernels.AgreeWithRef/*5x3x17*:Cuda/DeviceKernels.AgreeWithRef/attention_5x9*'
+  for tool in memcheck racecheck; do
+    if command -v compute-sanitizer >/dev/null; then
+      ours "$tool" 60 compute-sanitizer "--tool $tool --error-exitcode 9 $bin/kernels_test --gtest_filter=$few --gtest_brief=1"
+    else
+      left_out "$tool" "no compute-sanitizer"
+    fi
   done
-  lines=6 step "ddim, training, bf16, batch 128" 30 "$bin/ddim" bench configs/cifar10.toml --device cuda --train \
-    --precision bf16 --batch 128 --repetitions 3
-  lines=12 step "PyTorch, cifar10" 120 env -u LD_LIBRARY_PATH python3 bench/compare/gpu.py network
-  rm -rf "$folder"
 fi
+for precision in bf16 fp32; do
+  for batch in $batches; do
+    lines=30 ours "ddim, $precision, batch $batch" 20 "$bin/ddim" \
+      "bench $config --device cuda --precision $precision --batch $batch --repetitions 3"
+  done
+done
+lines=6 ours "ddim, training, bf16, batch $training_batch" 30 "$bin/ddim" \
+  "bench $config --device cuda --train --precision bf16 --batch $training_batch --repetitions 3"
+pytorch "PyTorch, cifar10" 120 network
+pytorch "PyTorch, cifar10, training" 90 training
 
 echo
 grep -h -E 'ms per image and step|us per image|GB/s|TFLOP/s' "$log" || true
