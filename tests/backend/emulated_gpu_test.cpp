@@ -101,42 +101,6 @@ TEST(EmulatedGpu, AMissingWaitIsFound) {
     EXPECT_GT(result[0], 1e38F) << "the poison of shared memory that nobody wrote";
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-void add_one(const Vectors& p) {
-  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (i < p.n) p.y[i] = p.x[i] + 1.0F;
-}
-
-void write_beyond_shared_array(const Vectors& p) {
-  GPU_SHARED(float[64], values);
-  values[threadIdx.x + static_cast<unsigned>(p.n)] = 1.0F;
-  p.y[threadIdx.x] = values[threadIdx.x];
-}
-#endif
-
-TEST(EmulatedGpuDeathTest, AnOverrunIsFound) {
-#if defined(__SANITIZE_ADDRESS__)
-  const auto x = std::make_unique<float[]>(100), y = std::make_unique<float[]>(100);
-  launch(add_one, 1, 128, {x.get(), y.get(), 100});
-  EXPECT_EQ(y[99], 1.0F);
-  EXPECT_DEATH(launch(add_one, 1, 128, {x.get(), y.get(), 101}), "heap-buffer-overflow");
-#else
-  GTEST_SKIP() << "only a build with the address sanitizer (make asan) sees overruns";
-#endif
-}
-
-TEST(EmulatedGpuDeathTest, AnOverrunOfASharedArrayIsFound) {
-#if defined(__SANITIZE_ADDRESS__)
-  std::vector<float> y(64);
-  launch(write_beyond_shared_array, 1, 64, {nullptr, y.data(), 0});
-  EXPECT_EQ(y[63], 1.0F);
-  EXPECT_DEATH(launch(write_beyond_shared_array, 1, 64, {nullptr, y.data(), 1}),
-               "heap-buffer-overflow");
-#else
-  GTEST_SKIP() << "only a build with the address sanitizer (make asan) sees overruns";
-#endif
-}
-
 /// Floats of the device, through the functions that the program calls.
 class DeviceFloats {
  public:
@@ -175,6 +139,51 @@ class DeviceFloats {
   float* data_;
 };
 
+#if defined(__SANITIZE_ADDRESS__)
+void add_one(const Vectors& p) {
+  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (i < p.n) p.y[i] = p.x[i] + 1.0F;
+}
+
+void write_beyond_shared_array(const Vectors& p) {
+  GPU_SHARED(float[64], values);
+  values[threadIdx.x + static_cast<unsigned>(p.n)] = 1.0F;
+  p.y[threadIdx.x] = values[threadIdx.x];
+}
+#endif
+
+TEST(EmulatedGpuDeathTest, AnOverrunIsFound) {
+#if defined(__SANITIZE_ADDRESS__)
+  const auto x = std::make_unique<float[]>(100), y = std::make_unique<float[]>(100);
+  launch(add_one, 1, 128, {x.get(), y.get(), 100});
+  EXPECT_EQ(y[99], 1.0F);
+  EXPECT_DEATH(launch(add_one, 1, 128, {x.get(), y.get(), 101}), "heap-buffer-overflow");
+  const DeviceFloats on_device(100);
+  EXPECT_EQ(on_device.fill(on_device.data(), 100, 2.0F), nullptr);
+  EXPECT_EQ(on_device.read(100)[99], 2.0F);
+  EXPECT_DEATH(
+      {
+        on_device.fill(on_device.data(), 101, 2.0F);
+        on_device.read(1);
+      },
+      "use-after-poison");
+#else
+  GTEST_SKIP() << "only a build with the address sanitizer (make asan) sees overruns";
+#endif
+}
+
+TEST(EmulatedGpuDeathTest, AnOverrunOfASharedArrayIsFound) {
+#if defined(__SANITIZE_ADDRESS__)
+  std::vector<float> y(64);
+  launch(write_beyond_shared_array, 1, 64, {nullptr, y.data(), 0});
+  EXPECT_EQ(y[63], 1.0F);
+  EXPECT_DEATH(launch(write_beyond_shared_array, 1, 64, {nullptr, y.data(), 1}),
+               "heap-buffer-overflow");
+#else
+  GTEST_SKIP() << "only a build with the address sanitizer (make asan) sees overruns";
+#endif
+}
+
 TEST(EmulatedGpuDeathTest, AHostThatTouchesTheDevicesMemoryIsFound) {
   const DeviceFloats x(3);
   const float values[] = {1.0F, 2.0F, 3.0F};
@@ -186,11 +195,9 @@ TEST(EmulatedGpuDeathTest, AHostThatTouchesTheDevicesMemoryIsFound) {
   EXPECT_DEATH(*element = read, "emulated GPU: the host reads or writes memory of the device");
 }
 
-TEST(EmulatedGpu, AddressesOfTheHostAreNotTakenByKernelsAndCopies) {
+TEST(EmulatedGpu, CopiesStayWithinABlock) {
   const DeviceFloats x(4);
   std::vector<float> host(5);
-  EXPECT_EQ(x.fill(x.data(), 4, 2.0F), nullptr);
-  EXPECT_STREQ(x.fill(host.data(), 4, 2.0F), "an address is the host's");
   EXPECT_NE(x.write(host), nullptr) << "too long";
   EXPECT_NE(x.library.copy_to_host(x.stream, host.data(), host.data(), 16), nullptr);
 }

@@ -370,6 +370,15 @@ std::vector<KernelCase> cuda_cases() {
 }
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceKernels);
 
+TEST(CudaKernels, RefuseTensorsOfAnotherDevice) {
+  if (!has_device(DeviceKind::cuda)) GTEST_SKIP() << "no emulation in this build";
+  const Device gpu = device(DeviceKind::cuda), host = device(DeviceKind::cpu);
+  Tensor here(gpu, {4});
+  Tensor there(host, {4});
+  EXPECT_THROW(gpu.kernels().copy(there, here), Error);
+  EXPECT_THROW(gpu.kernels().copy(here, there), Error);
+}
+
 /// Where all cases of the emulated GPU were run, each of its kernels was.
 class AllKernelsAreRun : public testing::Environment {
  public:

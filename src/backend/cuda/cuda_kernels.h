@@ -8,6 +8,7 @@
 #include <ddim/precision.h>
 #include "backend/cuda/arguments.h"
 #include "backend/cuda/runtime.h"
+#include "base/error.h"
 #include "tensor/kernels.h"
 
 namespace ddim::engine::cuda {
@@ -139,8 +140,19 @@ void CudaKernels::launch_elements(std::int64_t size, const Arguments& arguments)
   if (size > 0) launch({.grid = {grid_size(divide_up(size, 256)), 1, 1}}, arguments);
 }
 
-inline const float* data_of(const Tensor& x) { return x.data_or_null<float>(); }
-inline float* data_of(Tensor& x) { return x.data_or_null<float>(); }
+/// A GPU finds nothing at an address of the host.
+inline void check_is_here(const Tensor& x) {
+  if (x.defined() && x.device().memory_is_the_hosts())
+    fail(ErrorCode::internal, "cuda: a tensor ", x.shape(), " is on ", x.device().describe());
+}
+inline const float* data_of(const Tensor& x) {
+  check_is_here(x);
+  return x.data_or_null<float>();
+}
+inline float* data_of(Tensor& x) {
+  check_is_here(x);
+  return x.data_or_null<float>();
+}
 inline Slot slot_of(Grad& y) { return {data_of(y.tensor), y.write == Write::accumulate ? 1 : 0}; }
 inline Slot overwrite(Tensor& y) { return {data_of(y), 0}; }
 inline Parts parts_of(const ChannelParts& x) {

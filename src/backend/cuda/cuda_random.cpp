@@ -1,7 +1,6 @@
 #include <cmath>
 
 #include "backend/cuda/cuda_kernels.h"
-#include "base/error.h"
 #include "base/philox.h"
 
 namespace ddim::engine::cuda {

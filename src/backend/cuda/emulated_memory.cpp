@@ -100,7 +100,6 @@ class Memory {
   std::size_t place_of(const void* data) const {
     return static_cast<std::size_t>(static_cast<const std::byte*>(data) - begin_);
   }
-  std::size_t page() const { return page_; }
 
   void open() {
     const std::lock_guard lock(mutex_);
@@ -176,11 +175,6 @@ void free_memory(void* data) noexcept { memory().free(data); }
 std::size_t free_memory_bytes() { return memory().free_bytes(); }
 bool is_device_memory(const void* data, std::size_t num_bytes) {
   return memory().holds(data, num_bytes);
-}
-bool is_host_memory(const void* data) {
-  if (memory().is_within(data)) return false;
-  const auto address = reinterpret_cast<std::uintptr_t>(data) / memory().page() * memory().page();
-  return msync(reinterpret_cast<void*>(address), memory().page(), MS_ASYNC) == 0;  // it is mapped
 }
 
 MemoryAccess::MemoryAccess() { memory().open(); }

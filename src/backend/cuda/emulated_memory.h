@@ -15,8 +15,6 @@ void free_memory(void* data) noexcept;
 std::size_t free_memory_bytes();
 /// Whether all of these bytes are in one block.
 bool is_device_memory(const void* data, std::size_t num_bytes);
-/// Whether it is an address of the host's memory.
-bool is_host_memory(const void* data);
 
 /// While one lives, memory can be touched: by kernels and copies. Of several threads, the last to
 /// end it closes the memory.
