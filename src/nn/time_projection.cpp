@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "ops/gather_rows.h"
+#include "tensor/derived_parameters.h"
 #include "tensor/kernels.h"
 
 namespace ddim::engine {
@@ -24,6 +25,14 @@ std::optional<std::reference_wrapper<const Parameter>> make_weight(ParameterList
                             ParameterRole::table);
   }
   return std::nullopt;
+}
+
+/// The frequencies where the host can read them. A GPU would be waited for in each call.
+std::shared_ptr<const std::vector<float>> on_host(const Device& device, const Tensor& frequencies) {
+  return device.derived_parameters().get<std::vector<float>>(
+      frequencies, {.purpose = "frequencies"},
+      [] { return std::make_shared<std::vector<float>>(); },
+      [&](std::vector<float>& values) { values = to_host(frequencies); });
 }
 
 }  // namespace
@@ -91,7 +100,7 @@ Var TimeProjection::operator()(Tape& tape, const Device& device, std::span<const
   Tensor waves(device, {static_cast<std::int64_t>(t.size()), time_projection_channels(config_)},
                dtype_);  // [N,C]
   const bool fourier = config_.time_embedding_type == TimeEmbeddingType::fourier;
-  device.kernels().upload(fourier ? fourier_embedding(t, to_host(weight_->get().value))
+  device.kernels().upload(fourier ? fourier_embedding(t, *on_host(device, weight_->get().value))
                                   : sinusoidal_embedding(t, config_),
                           waves);
   return tape.constant(waves);

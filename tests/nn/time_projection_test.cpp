@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "backend/make_device.h"
+#include "tensor/derived_parameters.h"
+#include "tensor/kernels.h"
+
 namespace ddim::engine {
 namespace {
 
@@ -50,6 +54,28 @@ TEST(FourierEmbedding, IsSinesThenCosinesOfTurnsTimesTheLogarithm) {
   const float expected[] = {0, 0, 1, 1, 1, 0, 0, 1};  // log t is 0 and 1: no turn, then 1/4 and 3
   ASSERT_EQ(rows.size(), 8U);
   for (std::size_t i = 0; i < 8; ++i) EXPECT_NEAR(rows[i], expected[i], 1e-5) << i;
+}
+
+// A GPU would have to finish all that it does for that.
+TEST(TimeProjection, ReadsFrequenciesOnceAndAgainWhereTheyChange) {
+  const Device device = make_device(DeviceKind::cpu);
+  UNetConfig config = with_eight_channels();
+  config.time_embedding_type = TimeEmbeddingType::fourier;
+  ParameterList parameters(device, DType::f32);
+  const TimeProjection projection(parameters, config, DType::f32);
+  Tensor& frequencies = parameters.all_mutable().front()->value;
+  const auto first_sine = [&] {
+    Tape tape;
+    const double t[] = {std::exp(1.0)};
+    return to_host(projection(tape, device, t).value())[0];
+  };
+  device.kernels().fill(0.25, frequencies);
+  frequencies.mark_modified();
+  for (int time = 0; time < 3; ++time) EXPECT_NEAR(first_sine(), 1.0, 1e-6);
+  EXPECT_EQ(device.derived_parameters().num_fills(), 1);
+  device.kernels().fill(0.75, frequencies);
+  frequencies.mark_modified();
+  EXPECT_NEAR(first_sine(), -1.0, 1e-6);
 }
 
 }  // namespace
