@@ -1,6 +1,7 @@
 #include <ddim/convert.h>
 
 #include "backend/make_device.h"
+#include "base/folder.h"
 #include "eval/compare.h"
 #include "model/convert.h"
 #include "model/file_configs.h"
@@ -26,8 +27,7 @@ ConvertCheck convert_model(const std::filesystem::path& input, const std::filesy
         },
         [&] { return model::load_model(output, device).unet; }, T / 2);
   } catch (...) {  // nobody is to take it for a good one
-    std::error_code ignored;
-    std::filesystem::remove_all(output, ignored);
+    try_remove_tree(output);
     throw;
   }
   ConvertCheck check{.largest_difference = distance.largest_difference,

@@ -7,6 +7,7 @@
 
 #include "api/shipped.h"
 #include "base/error.h"
+#include "base/folder.h"
 #include "hub/cache.h"
 #include "hub/pull.h"
 #include "hub/settings.h"
@@ -36,14 +37,12 @@ std::vector<fs::path> folders_of_code() {
 }
 
 /// Names of the folders in `folder`; none where it cannot be read.
-std::vector<std::string> names_in(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code unreadable;
-  for (fs::directory_iterator entry(folder, unreadable), end; !unreadable && entry != end;
-       entry.increment(unreadable))
-    if (std::error_code unknown; entry->is_directory(unknown))
-      names.push_back(entry->path().filename().string());
-  std::ranges::sort(names);
+std::vector<std::string> folders_in(const fs::path& folder) {
+  std::vector<std::string> names = readable_names_in(folder);
+  std::erase_if(names, [&](const std::string& name) {
+    std::error_code unknown;
+    return !fs::is_directory(folder / name, unknown);
+  });
   return names;
 }
 
@@ -53,7 +52,7 @@ bool is_model(const fs::path& folder) {
 }
 
 bool is_run(const fs::path& folder) {
-  return !names_in(folder / model::kCheckpointsFolder).empty() &&
+  return !folders_in(folder / model::kCheckpointsFolder).empty() &&
          !model::checkpoints_in(folder / model::kCheckpointsFolder).empty();
 }
 
@@ -93,7 +92,7 @@ std::vector<FoundModel> find_models(const fs::path& folder) {
   };
   std::set<std::string> names;
   for (const fs::path& shipped : shipped_folders())
-    for (const std::string& name : names_in(shipped))
+    for (const std::string& name : folders_in(shipped))
       if (is_model(shipped / name) && names.insert(name).second)
         add(name, shipped / name, ModelPlace::shipped);
 
@@ -106,7 +105,7 @@ std::vector<FoundModel> find_models(const fs::path& folder) {
   }
 
   for (const char* inner : {"", "models", "runs"}) {
-    for (const std::string& name : names_in(folder / inner)) {
+    for (const std::string& name : folders_in(folder / inner)) {
       const fs::path path = (folder / inner / name).lexically_normal();
       if (is_model(path)) add(path.string(), path, ModelPlace::local);
       if (is_run(path)) add(path.string(), model::newest_checkpoint(path), ModelPlace::local);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/file_output.h"
+#include "base/folder.h"
 #include "base/progress.h"
 #include "base/sha256.h"
 #include "comm/block_claims.h"
@@ -168,8 +169,7 @@ class Reproducer {
       progress.end(*part);
       write_page();
     }
-    std::error_code ignored;
-    fs::remove_all(cells_.folder() / "unfinished", ignored);
+    try_remove_tree(cells_.folder() / "unfinished");
   }
 
   void compute(const Part& part, const RunOptions& run) {
@@ -205,7 +205,7 @@ class Reproducer {
     end_sharing(sharing(), claims_place());
     std::error_code ignored;
     if (!sharing().join && ranks.is_first())
-      fs::remove_all(cells_.folder() / "unfinished", ignored);
+      try_remove_tree(cells_.folder() / "unfinished");
   }
 
   /// Of the parts' blocks.

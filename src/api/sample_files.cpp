@@ -11,6 +11,7 @@
 #include "api/picture_progress.h"
 #include "api/shared_work.h"
 #include "base/error.h"
+#include "base/folder.h"
 #include "base/peak_memory.h"
 #include "base/text.h"
 #include "comm/block_claims.h"
@@ -158,7 +159,7 @@ void check_joint(const SampleFiles& files, OutputKind kind) {
     require(files.overwrite == Overwrite::allow, folder.string(),
             " holds blocks of a run that was stopped; resume that run, or remove the folder to "
             "begin again");
-    fs::remove_all(folder);
+    remove_tree(folder);
   }
   require(
       files.overwrite == Overwrite::allow || kind == OutputKind::folder || !fs::exists(files.out),

@@ -11,8 +11,8 @@
 #include <optional>
 #include <system_error>
 #include <utility>
-#include <vector>
 
+#include "base/folder.h"
 #include "base/text.h"
 
 namespace ddim::engine {
@@ -61,11 +61,10 @@ bool is_file_or_folder_of(const fs::path& path, int descriptor) {
 bool remove_leftover(const fs::path& path) {
   const int descriptor = open_to_lock(path);
   if (descriptor < 0) return false;
-  std::error_code error = std::make_error_code(std::errc::device_or_resource_busy);
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && is_file_or_folder_of(path, descriptor))
-    fs::remove_all(path, error);
+  const bool is_gone = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 &&
+                       is_file_or_folder_of(path, descriptor) && try_remove_tree(path);
   ::close(descriptor);
-  return !error;
+  return is_gone;
 }
 
 }  // namespace
@@ -123,19 +122,16 @@ bool Temporary::lock(Kind kind) {
 bool is_temporary_name(std::string_view name) { return id_of(name).has_value(); }
 
 void remove_leftovers(const fs::path& folder) {
-  std::error_code error;
-  std::vector<fs::path> leftovers;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
+  for (const std::string& name : readable_names_in(folder)) {
     const std::optional<std::string_view> id = id_of(name);
     if (!id || has_living_owner(*id)) continue;
+    const fs::path leftover = folder / name;
     // A link has no lock: the process in its name is its owner.
     std::error_code ignored;
-    if (!id->starts_with(kLocked) && entry->is_symlink(ignored)) fs::remove(entry->path(), ignored);
-    leftovers.push_back(entry->path());
+    if (!id->starts_with(kLocked) && fs::is_symlink(leftover, ignored))
+      fs::remove(leftover, ignored);
+    remove_leftover(leftover);
   }
-  for (const fs::path& leftover : leftovers) remove_leftover(leftover);
 }
 
 }  // namespace ddim::engine

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file_input.h"
+#include "base/folder.h"
 #include "io/picture_kind.h"
 
 namespace ddim::engine::data {
@@ -78,11 +79,9 @@ class Walk {
       return;
     }
     way_.push_back(place);
-    std::vector<fs::path> entries;
-    for (const fs::directory_entry& entry : fs::directory_iterator(dir))
-      if (!is_system_name(entry.path().filename().string())) entries.push_back(entry.path());
-    std::ranges::sort(entries);
-    for (const fs::path& entry : entries) {
+    for (const std::string& name : names_in(dir)) {
+      if (is_system_name(name)) continue;
+      const fs::path entry = dir / name;
       std::error_code code;  // a link may lead nowhere, or to itself
       const fs::file_status status = fs::status(entry, code);
       if (fs::is_directory(status)) {
@@ -138,12 +137,10 @@ FolderFiles find_pictures(const fs::path& dir) { return Walk().find(dir); }
 
 std::vector<fs::path> sub_folders(const fs::path& dir) {
   std::vector<fs::path> folders;
-  for (const fs::directory_entry& entry : fs::directory_iterator(dir)) {
+  for (const std::string& name : names_in(dir)) {
     std::error_code code;  // a link may lead nowhere, or to itself
-    if (!is_system_name(entry.path().filename().string()) && fs::is_directory(entry.path(), code))
-      folders.push_back(entry.path());
+    if (!is_system_name(name) && fs::is_directory(dir / name, code)) folders.push_back(dir / name);
   }
-  std::ranges::sort(folders);
   return folders;
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/file_output.h"
+#include "base/folder.h"
 
 namespace ddim::engine::hub {
 namespace {
@@ -89,25 +90,17 @@ void Cache::link(const Repository& repository, const std::string& commit, const 
 
 std::vector<Repository> Cache::repositories() const {
   std::vector<Repository> found;
-  std::error_code unreadable;
-  for (fs::directory_iterator entry(root_, unreadable), end; !unreadable && entry != end;
-       entry.increment(unreadable))
-    if (const auto id = id_of(entry->path().filename().string())) found.push_back({.id = *id});
+  for (const std::string& name : readable_names_in(root_))
+    if (const auto id = id_of(name)) found.push_back({.id = *id});
   std::ranges::sort(found, {}, &Repository::id);
   return found;
 }
 
 std::set<std::string> Cache::files(const fs::path& snapshot) const {
   std::set<std::string> names;
-  std::error_code error;
-  for (fs::recursive_directory_iterator it(snapshot, error), end; !error && it != end;
-       it.increment(error)) {
-    std::error_code ignored;
-    if (it->is_regular_file(ignored))  // through the link
-      names.insert(it->path().lexically_relative(snapshot).generic_string());
-  }
-  if (error && is_there(snapshot))
-    fail(ErrorCode::io, "cannot read ", snapshot.string(), ": ", error.message());
+  if (!is_there(snapshot)) return names;
+  for (const fs::path& file : files_below(snapshot))  // through the links
+    names.insert(file.lexically_relative(snapshot).generic_string());
   return names;
 }
 

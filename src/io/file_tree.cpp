@@ -1,10 +1,10 @@
 #include "io/file_tree.h"
 
-#include <algorithm>
 #include <set>
 
 #include "base/error.h"
 #include "base/file_input.h"
+#include "base/folder.h"
 
 namespace ddim::engine::io {
 namespace {
@@ -16,11 +16,7 @@ class FilesOnDisk : public FileTree {
   bool exists(const fs::path& path) const override { return fs::exists(path); }
   bool is_folder(const fs::path& path) const override { return fs::is_directory(path); }
   std::vector<std::string> names_in(const fs::path& folder) const override {
-    std::vector<std::string> names;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-      names.push_back(entry.path().filename().string());
-    std::ranges::sort(names);
-    return names;
+    return engine::names_in(folder);
   }
   std::string read(const fs::path& path, std::uint64_t max_bytes) const override {
     return read_file(path, max_bytes);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/file_output.h"
+#include "base/folder.h"
 #include "base/workers.h"
 #include "io/digests.h"
 #include "io/safetensors.h"
@@ -100,13 +101,9 @@ void add_listed(const fs::path& folder, std::vector<VerifiedFile>& files) {
 void add_weights_below(const fs::path& folder, std::vector<VerifiedFile>& files) {
   constexpr std::array<std::string_view, 6> kEndings{".safetensors", ".bin",  ".pth",
                                                      ".pt",          ".ckpt", ".npz"};
-  std::vector<fs::path> found;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file() &&
-        std::ranges::count(kEndings, entry.path().extension().string()) > 0)
-      found.push_back(entry.path());
-  std::ranges::sort(found);
-  for (const fs::path& path : found) files.push_back(verified_weights(path));
+  for (const fs::path& path : files_below(folder))
+    if (std::ranges::count(kEndings, path.extension().string()) > 0)
+      files.push_back(verified_weights(path));
 }
 
 }  // namespace

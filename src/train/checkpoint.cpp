@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file_output.h"
+#include "base/folder.h"
 #include "io/safetensors.h"
 #include "model/file_configs.h"
 #include "model/model.h"
@@ -92,11 +93,8 @@ std::int64_t num_bytes_of_copy(const TrainingState& state) {
 
 CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
   make_folders(folder_);
-  std::vector<fs::path> leftovers;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
-    if (is_temporary_name(entry.path().filename().string())) leftovers.push_back(entry.path());
-  }
-  for (const fs::path& leftover : leftovers) fs::remove_all(leftover);
+  for (const std::string& name : names_in(folder_))
+    if (is_temporary_name(name)) remove_tree(folder_ / name);
 }
 
 std::optional<std::string> CheckpointStore::verify(const fs::path& folder) {
@@ -190,7 +188,7 @@ void CheckpointStore::remove_old(std::int64_t keep) {
     fs::path doomed = folder;
     doomed += ".tmp-0";
     fs::rename(folder, doomed);
-    fs::remove_all(doomed);
+    remove_tree(doomed);
     verified_.erase(folder);
   }
 }

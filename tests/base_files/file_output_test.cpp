@@ -16,6 +16,7 @@
 
 #include "base/appended_file.h"
 #include "base/error.h"
+#include "base/folder.h"
 #include "tests/base_files/faulty_file_system.h"
 #include "tests/base_files/power_loss.h"
 #include "tests/support/expect_error.h"
@@ -28,7 +29,6 @@ namespace {
 namespace fs = std::filesystem;
 using test::Fault;
 using test::FaultyFileSystem;
-using test::names_in;
 using test::read_text;
 using test::Repeat;
 using test::TemporaryFolder;
