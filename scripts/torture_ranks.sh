@@ -100,7 +100,7 @@ for ((trial = 1; trial <= trials; ++trial)); do
     sleep 0.1
   done
   [ -z "$left" ] || { fail "$signal of one of $ranks: processes stay: $left"; kill -KILL $left; }
-  (train "$run" $((1 + RANDOM % 4))) >"$folder/log" 2>&1 || fail "$signal of one of $ranks: cannot be resumed: $(grep "^ddim" "$folder/log" || tail -3 "$folder/log")"
+  (train "$run" $((1 + RANDOM % 4))) >"$folder/log" 2>&1 || fail "$signal of one of $ranks: cannot be resumed: $(tail -20 "$folder/log")"
   [ "$(digest "$run" 2>/dev/null)" = "$expected" ] || fail "$signal of one of $ranks: another result"
   rm -rf "$run"
 done

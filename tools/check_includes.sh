@@ -1,6 +1,7 @@
 #!/bin/sh
 # Checks that every #include between rooms follows an arrow of ARCHITECTURE.md, that the rooms that hold
-# the network and the mathematics name no device, and that no room looks into the memory of one. Prints each wrong line; exits 1 if any.
+# the network and the mathematics name no device, that no room looks into the memory of one, and that nobody uses
+# what ends the process instead of throwing. Prints each wrong line; exits 1 if any.
 #   tools/check_includes.sh [ROOT]
 set -eu
 cd "${1:-$(dirname "$0")/..}"
@@ -81,6 +82,14 @@ find src include app bindings examples -name '*.h' -o -name '*.cpp' | sort | xar
   # The public headers and what is built on them see the standard library and <ddim/...> only.
   (room == "include" || room == "examples") && /^[ \t]*#[ \t]*include[ \t]*</ &&
     !/<ddim\// && !/<std(def|int)\.h>/ && !/<[a-z_]+>/ { wrong(room " must not use a third-party header") }
+
+  # What ends the process instead of throwing.
+  /directory_iterator|(fs|filesystem)::remove_all/ && !/^[ \t]*\/\// {
+    wrong("without memory this ends the process; base/folder.h throws")
+  }
+  /std::thread([^:]|$)/ && !/^[ \t]*\/\// {
+    wrong("ends the process where something throws before join(); std::jthread does not")
+  }
 
   function wrong(reason) {
     printf "%s:%d: %s: %s\n", FILENAME, FNR, reason, $0

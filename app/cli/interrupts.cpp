@@ -31,7 +31,7 @@ Interrupts::Interrupts() {
   for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   const sigset_t signals = watched_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  thread_ = std::thread([this] { wait_for_signals(); });
+  thread_ = std::jthread([this] { wait_for_signals(); });
 }
 
 Interrupts::~Interrupts() {

@@ -28,7 +28,7 @@ class Interrupts {
 
   std::stop_source source_;
   std::atomic<bool> by_keyboard_ = false;
-  std::thread thread_;
+  std::jthread thread_;
 };
 
 }  // namespace ddim::cli

@@ -189,7 +189,7 @@ struct HttpServer::Implementation {
   tcp::acceptor acceptor{io};
   asio::steady_timer pause{io};  ///< after an error of accepting
   asio::thread_pool handlers{2};
-  std::thread thread;
+  std::jthread thread;
 };
 
 namespace {
@@ -653,7 +653,7 @@ HttpServer::HttpServer(Api& api, const Limits& limits, const ListenOptions& opti
     return ConnectionCounts{.open = server.num_open, .refused = server.num_refused};
   });
   server.accept();
-  server.thread = std::thread([&server] { server.serve(); });
+  server.thread = std::jthread([&server] { server.serve(); });
 }
 
 HttpServer::~HttpServer() { stop(); }

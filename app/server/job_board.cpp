@@ -71,7 +71,9 @@ JobBoard::JobBoard(ModelShelf& shelf, const Limits& limits, const RunOptions& ru
     : shelf_(shelf), limits_(limits), run_(run) {
   for (const ModelSource& source : shelf_.sources()) lanes_[source.name];
   for (auto& [model, lane] : lanes_)
-    lane.thread = std::thread([this, &model = model, &lane = lane] { work(model, lane); });
+    lane.thread = std::jthread([this, &model = model, &lane = lane](const std::stop_token& ending) {
+      work(model, lane, ending);
+    });
 }
 
 JobBoard::~JobBoard() { shut_down(); }
@@ -80,9 +82,10 @@ void JobBoard::shut_down() {
   stop();
   {
     const std::lock_guard lock(mutex_);
-    ending_.request_stop();
-    for (auto& [model, lane] : lanes_)
+    for (auto& [model, lane] : lanes_) {
+      lane.thread.request_stop();
       if (lane.job != nullptr) lane.job->cancel();
+    }
     changed_.notify_all();
   }
   for (auto& [model, lane] : lanes_)
@@ -213,28 +216,30 @@ void JobBoard::sweep() {
   give_memory_back();  // also that of connections and answers
 }
 
-void JobBoard::work(const std::string& model, Lane& lane) {
+void JobBoard::work(const std::string& model, Lane& lane, const std::stop_token& ending) {
   const milliseconds between_sweeps =
       std::clamp<milliseconds>(std::min(limits_.kept_time, limits_.unload_time) / 10,
                                kShortestBetweenSweeps, kLongestBetweenSweeps);
-  while (!ending_.stop_requested()) {
+  while (!ending.stop_requested()) {
     try {
-      if (!begin_batch(lane, between_sweeps)) continue;
-      run_batch(model, lane);
+      if (!begin_batch(lane, between_sweeps, ending)) continue;
+      run_batch(model, lane, ending);
       if (counts().waiting == 0) give_memory_back();
     } catch (const std::bad_alloc&) {
-      fail_batch(lane);
+      fail_batch(lane, ErrorCode::user, "not enough memory");
+    } catch (const std::exception& problem) {  // such as no thread for the job
+      fail_batch(lane, ErrorCode::internal, problem.what());
     }
   }
 }
 
 /// Waits for jobs, and sweeps when none come; whether lane.running are to run now.
-bool JobBoard::begin_batch(Lane& lane, milliseconds between_sweeps) {
+bool JobBoard::begin_batch(Lane& lane, milliseconds between_sweeps, const std::stop_token& ending) {
   std::unique_lock lock(mutex_);
   const auto has_work = [&] { return !lane.waiting.empty(); };
-  if (!changed_.wait_for(lock, ending_.get_token(), between_sweeps, has_work)) {
+  if (!changed_.wait_for(lock, ending, between_sweeps, has_work)) {
     lock.unlock();
-    if (!ending_.stop_requested()) sweep();
+    if (!ending.stop_requested()) sweep();
     return false;
   }
   take_batch(lane);
@@ -246,14 +251,14 @@ bool JobBoard::begin_batch(Lane& lane, milliseconds between_sweeps) {
   return true;
 }
 
-/// Ends the jobs that memory was not enough for. Waits for as much as that takes.
-void JobBoard::fail_batch(Lane& lane) {
+/// Ends the jobs that cannot be run. Waits for as much memory as that takes.
+void JobBoard::fail_batch(Lane& lane, ErrorCode code, const char* reason) {
   const std::lock_guard lock(mutex_);
   while (!lane.running.empty()) {
     Entry& entry = *lane.running.back();
     try {
-      entry.status.code = ErrorCode::user;
-      entry.status.error = "not enough memory";
+      entry.status.code = code;
+      entry.status.error = reason;
       if (!entry.events.is_complete()) end(entry, EntryState::failed);
       lane.running.pop_back();
       --counts_.running;
@@ -314,7 +319,7 @@ void JobBoard::draw(const Model& model, const std::vector<std::shared_ptr<Entry>
   results = run_together(model, requests, run, is_seen ? Preview(preview) : Preview());
 }
 
-void JobBoard::run_batch(const std::string& model, Lane& lane) {
+void JobBoard::run_batch(const std::string& model, Lane& lane, const std::stop_token& ending) {
   const std::vector<std::shared_ptr<Entry>> batch = lane.running;
   std::vector<JobResult> results;
   Job job(
@@ -328,7 +333,7 @@ void JobBoard::run_batch(const std::string& model, Lane& lane) {
     const std::lock_guard lock(mutex_);
     const bool all_cancelled =
         std::ranges::all_of(batch, [](const auto& one) { return one->cancel_asked; });
-    if (all_cancelled || ending_.stop_requested()) job.cancel();
+    if (all_cancelled || ending.stop_requested()) job.cancel();
   }
   follow(job, batch);
   const JobStatus status = job.status();

@@ -119,7 +119,7 @@ class JobBoard {
     std::deque<std::shared_ptr<Entry>> waiting;
     std::vector<std::shared_ptr<Entry>> running;
     Job* job = nullptr;  ///< that draws them
-    std::thread thread;
+    std::jthread thread;
   };
 
   /// Lets a lane's job be cancelled while this lives.
@@ -139,13 +139,14 @@ class JobBoard {
     Lane& lane_;
   };
 
-  void work(const std::string& model, Lane& lane);
+  void work(const std::string& model, Lane& lane, const std::stop_token& ending);
   /// Drops what nobody has wanted for a while.
   void sweep();
-  bool begin_batch(Lane& lane, std::chrono::milliseconds between_sweeps);
+  bool begin_batch(Lane& lane, std::chrono::milliseconds between_sweeps,
+                   const std::stop_token& ending);
   void take_batch(Lane& lane);
-  void fail_batch(Lane& lane);
-  void run_batch(const std::string& model, Lane& lane);
+  void fail_batch(Lane& lane, ErrorCode code, const char* reason);
+  void run_batch(const std::string& model, Lane& lane, const std::stop_token& ending);
   void draw(const Model& model, const std::vector<std::shared_ptr<Entry>>& batch,
             const RunOptions& run, std::vector<JobResult>& results) const;
   void follow(Job& job, const std::vector<std::shared_ptr<Entry>>& batch);
@@ -158,13 +159,12 @@ class JobBoard {
   const RunOptions run_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::map<std::string, Lane> lanes_;
   std::map<std::string, std::shared_ptr<Entry>> entries_;
   std::map<std::string, std::shared_ptr<const Upload>> uploads_;
   std::int64_t uploaded_bytes_ = 0, input_bytes_ = 0;
   BoardCounts counts_;
   bool stopped_ = false;
-  std::stop_source ending_;
+  std::map<std::string, Lane> lanes_;  ///< last: its threads end before the rest goes
 };
 
 }  // namespace ddim::server

@@ -59,7 +59,7 @@ auto run(Work&& work) {
   bool has_ended = false, is_interrupted = false;
   {
     const nb::gil_scoped_release release;
-    std::thread worker([&] {
+    const std::jthread worker([&] {
       try {
         result = work(stop.get_token());
       } catch (...) {
@@ -80,7 +80,6 @@ auto run(Work&& work) {
       if (is_interrupted) stop.request_stop();
       lock.lock();
     }
-    worker.join();
   }
   if (is_interrupted) throw nb::python_error();  // the KeyboardInterrupt
   if (failure) std::rethrow_exception(failure);

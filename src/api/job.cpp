@@ -37,7 +37,7 @@ struct Job::Implementation {
       }
       if (told) told(now);
     };
-    thread = std::thread([this] { work(); });
+    thread = std::jthread([this] { work(); });
   }
 
   void work() {
@@ -49,30 +49,38 @@ struct Job::Implementation {
     }
     const std::lock_guard lock(mutex);
     exception = thrown;
-    state = state_of(thrown);
+    state = !thrown                                     ? JobState::done
+            : code_of(thrown) == ErrorCode::interrupted ? JobState::cancelled
+                                                        : JobState::failed;
     ended = Clock::now();
     changed.notify_all();
   }
 
-  /// Also says what is wrong; the mutex is locked.
-  JobState state_of(const std::exception_ptr& thrown) {
-    if (!thrown) return JobState::done;
+  /// In the job's own thread: takes no memory, so that nothing is thrown there.
+  static ErrorCode code_of(const std::exception_ptr& thrown) {
     try {
       std::rethrow_exception(thrown);
     } catch (const Error& problem) {
-      code = problem.code();
-      error = problem.what();
+      return problem.code();
     } catch (const std::bad_alloc&) {
-      code = ErrorCode::user;
-      error = "not enough memory";
-    } catch (const std::exception& problem) {
-      code = ErrorCode::internal;
-      error = concat("internal error: ", problem.what());
+      return ErrorCode::user;
     } catch (...) {
-      code = ErrorCode::internal;
-      error = "internal error";
+      return ErrorCode::internal;
     }
-    return code == ErrorCode::interrupted ? JobState::cancelled : JobState::failed;
+  }
+
+  static std::string text_of(const std::exception_ptr& thrown) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const Error& problem) {
+      return problem.what();
+    } catch (const std::bad_alloc&) {
+      return "not enough memory";
+    } catch (const std::exception& problem) {
+      return concat("internal error: ", problem.what());
+    } catch (...) {
+      return "internal error";
+    }
   }
 
   const Task task;
@@ -86,20 +94,15 @@ struct Job::Implementation {
   Clock::time_point call_began = began;
   Clock::time_point reported = began;
   Clock::time_point ended = began;
-  std::string error;
-  std::optional<ErrorCode> code;
   std::exception_ptr exception;
-  std::thread thread;
+  std::jthread thread;
   const std::stop_callback<std::function<void()>> on_stop;
 };
 
 Job::Job(Task task, const RunOptions& run)
     : implementation_(std::make_unique<Implementation>(std::move(task), run)) {}
 
-Job::~Job() {
-  cancel();
-  implementation_->thread.join();
-}
+Job::~Job() { cancel(); }  // and waits
 
 JobStatus Job::status() const {
   const Implementation& job = *implementation_;
@@ -109,8 +112,12 @@ JobStatus Job::status() const {
                    .progress = job.progress,
                    .seconds = seconds_between(job.began, now),
                    .seconds_left = {},
-                   .error = job.error,
-                   .code = job.code};
+                   .error = {},
+                   .code = {}};
+  if (job.exception) {
+    status.error = Implementation::text_of(job.exception);
+    status.code = Implementation::code_of(job.exception);
+  }
   const RunProgress& progress = job.progress;
   if (job.state != JobState::running) {
     status.seconds_left = 0.0;

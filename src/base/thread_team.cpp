@@ -51,13 +51,16 @@ ThreadTeam::~ThreadTeam() {
   stopped_.store(true, std::memory_order_relaxed);
   num_loops_.fetch_add(1, std::memory_order_release);
   num_loops_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
 }
 
 void ThreadTeam::run(std::int64_t num_items, const Loop& loop) {
-  if (threads_.empty())
-    for (int thread = 1; thread < size(); ++thread)
-      threads_.emplace_back(&ThreadTeam::work_until_stopped, this, thread);
+  if (threads_.empty()) {
+    try {
+      for (int thread = 1; thread < size(); ++thread)
+        threads_.emplace_back([this, thread] { work_until_stopped(thread); });
+    } catch (const std::exception&) {  // no thread or no memory: those that run do it all
+    }
+  }
   loop_ = loop;
   num_unfinished_.store(static_cast<std::uint32_t>(num_items), std::memory_order_relaxed);
   const auto n = static_cast<std::uint64_t>(num_items);

@@ -66,7 +66,7 @@ class ThreadTeam {
   std::atomic<bool> has_failed_ = false;  ///< a body of the loop has thrown
   std::mutex failure_mutex_;
   std::exception_ptr failure_;
-  std::vector<std::thread> threads_;
+  std::vector<std::jthread> threads_;  ///< last: they join before the rest goes
 };
 
 }  // namespace ddim::engine

@@ -35,8 +35,11 @@ void run_workers(int num_workers, std::int64_t num_items,
     }
   };
   std::vector<std::jthread> threads;
-  for (int worker = 1; worker < std::min<std::int64_t>(num_workers, num_items); ++worker)
-    threads.emplace_back(work, worker);
+  try {
+    for (int worker = 1; worker < std::min<std::int64_t>(num_workers, num_items); ++worker)
+      threads.emplace_back(work, worker);
+  } catch (const std::exception&) {  // no thread or no memory: those that run do it all
+  }
   work(0);
   threads.clear();
   if (failure != nullptr) std::rethrow_exception(failure);

@@ -68,10 +68,10 @@ BlockClaims::BlockClaims(fs::path folder, Work work)
     : folder_(std::move(folder)),
       work_(std::move(work)),
       host_(name_of_host()),
-      token_(new_token()) {
+      token_(new_token()),
+      own_(folder_ / ("process-" + token_)) {
   make_folders(folder_);
-  const fs::path own = folder_ / ("process-" + token_);
-  write_file(own, concat(host_, " ", ::getpid(), "\n"), Overwrite::refuse, Durability::later);
+  write_file(own_, concat(host_, " ", ::getpid(), "\n"), Overwrite::refuse, Durability::later);
   const fs::path run = folder_ / "run";
   const std::string text = text_of(work_.settings, work_.num_blocks);
   // Written beside and linked: whoever reads it finds it complete.
@@ -82,7 +82,7 @@ BlockClaims::BlockClaims(fs::path folder, Work work)
   if (!is_first) {
     const std::string there = read_file_if_there(run, kMaxText).value_or("");
     if (there != text) {
-      fs::remove(own);
+      fs::remove(own_);
       std::string shown = first_other_line(there, text);
       for (char& letter : shown)
         if (letter == '\t') letter = ' ';
@@ -90,26 +90,20 @@ BlockClaims::BlockClaims(fs::path folder, Work work)
            "; give the same options, or remove that folder to begin again");
     }
   }
-  alive_ = std::thread([this] { keep_alive(); });
+  alive_ = std::jthread([this](const std::stop_token& stop) { keep_alive(stop); });
 }
 
 BlockClaims::~BlockClaims() {
-  {
-    const std::lock_guard lock(mutex_);
-    stops_ = true;
-  }
-  stop_.notify_all();
+  alive_.request_stop();
   alive_.join();
   std::error_code gone;
-  fs::remove(folder_ / ("process-" + token_), gone);  // so its claims are free at once
+  fs::remove(own_, gone);  // so its claims are free at once
 }
 
-void BlockClaims::keep_alive() {
-  const fs::path own = folder_ / ("process-" + token_);
+void BlockClaims::keep_alive(const std::stop_token& stop) {
   const std::chrono::duration<double> often(std::min(5.0, work_.timeout_seconds / 6));
-  std::unique_lock lock(mutex_);
-  while (!stop_.wait_for(lock, often, [this] { return stops_; }))
-    ::utimensat(AT_FDCWD, own.c_str(), nullptr, 0);
+  while (!between_signs_.stopped_within(often, stop))
+    ::utimensat(AT_FDCWD, own_.c_str(), nullptr, 0);
 }
 
 fs::path BlockClaims::file_of(std::int64_t block) const {
@@ -128,9 +122,8 @@ bool BlockClaims::is_done(std::int64_t block) const { return fs::exists(file_of(
 
 bool BlockClaims::is_alive(const std::string& token) const {
   const fs::path process = folder_ / ("process-" + token);
-  const fs::path own = folder_ / ("process-" + token_);
   const std::optional<double> seen = time_of(process);
-  const std::optional<double> now = time_of(own);
+  const std::optional<double> now = time_of(own_);
   // Its own time is no older than a fraction of the timeout.
   if (!seen || (now && *now - *seen > work_.timeout_seconds)) return false;
   std::istringstream words(read_file_if_there(process, kMaxText).value_or(""));

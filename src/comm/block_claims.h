@@ -1,11 +1,9 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "base/file_output.h"
+#include "base/stoppable_wait.h"
 
 namespace ddim::engine::comm {
 
@@ -62,16 +61,15 @@ class BlockClaims {
   /// Whether this process has it now.
   bool claim(std::int64_t block);
   bool is_alive(const std::string& token) const;
-  void keep_alive();
+  void keep_alive(const std::stop_token& stop);
 
   std::filesystem::path folder_;
   Work work_;
   std::string host_;
   std::string token_;
-  std::mutex mutex_;
-  std::condition_variable stop_;
-  bool stops_ = false;
-  std::thread alive_;
+  std::filesystem::path own_;  ///< process-TOKEN
+  StoppableWait between_signs_;
+  std::jthread alive_;  ///< last: it ends before the rest goes
 };
 
 }  // namespace ddim::engine::comm

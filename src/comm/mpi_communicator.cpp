@@ -1,17 +1,20 @@
 #include "comm/mpi_communicator.h"
 
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdlib>
 #include <limits>
 #include <mutex>
+#include <string_view>
 #include <thread>
 
 #include "base/error.h"
+#include "base/stoppable_wait.h"
 #include "base/text.h"
 #include "comm/processors.h"
 
@@ -24,39 +27,34 @@ using Seconds = std::chrono::duration<double>;
 constexpr int kExitCode = static_cast<int>(ErrorCode::io);
 constexpr int kAlive = 0;  // beats
 constexpr int kLeaves = 1;
+constexpr std::chrono::milliseconds kBetweenLooks{100};
+constexpr double kLooksPerTimeout =
+    20.0;  // so many it takes to find a rank silent, if there is time
 
-void say(const std::string& text) {
-  const std::string line = "ddim: " + text + "\n";
-  if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;  // nobody listens
+/// Takes no memory: the threads that say something must not throw.
+void say(std::string_view text) {
+  const auto piece = [](std::string_view bytes) {
+    return iovec{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
+  };
+  const std::array<iovec, 3> line{piece("ddim: "), piece(text), piece("\n")};
+  if (::writev(STDERR_FILENO, line.data(), line.size()) < 0) return;  // nobody listens
 }
 
 /// Ends this process `seconds` from now, unless it is destroyed before.
 class Watchdog {
  public:
   Watchdog(double seconds, std::string message)
-      : thread_([this, seconds, message = std::move(message)] {
-          std::unique_lock lock(mutex_);
-          if (!done_.wait_for(lock, Seconds(seconds), [this] { return is_done_; })) {
-            if (!message.empty()) say(message);
-            ::_exit(kExitCode);
-          }
+      : thread_([this, seconds, message = std::move(message)](const std::stop_token& done) {
+          if (wait_.stopped_within(Seconds(seconds), done)) return;
+          say(message);
+          ::_exit(kExitCode);
         }) {}
-  ~Watchdog() {
-    {
-      const std::lock_guard lock(mutex_);
-      is_done_ = true;
-    }
-    done_.notify_all();
-    thread_.join();
-  }
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
  private:
-  std::mutex mutex_;
-  std::condition_variable done_;
-  bool is_done_ = false;
-  std::thread thread_;
+  StoppableWait wait_;
+  std::jthread thread_;
 };
 
 /// How long to wait before one looks again: for a rank that computes, or for data on the way.
@@ -98,7 +96,10 @@ struct Parts {
 class MpiCommunicator final : public Communicator {
  public:
   MpiCommunicator(const ddim_mpi_functions& mpi, const Launch& launch, const JoinOptions& options)
-      : mpi_(mpi), timeout_(options.timeout_seconds) {
+      : mpi_(mpi),
+        timeout_(options.timeout_seconds),
+        most_between_looks_(
+            std::max(timeout_ / kLooksPerTimeout, 2 * Seconds(kBetweenLooks).count())) {
     {
       const Watchdog watchdog(timeout_, concat("rank ", launch.rank, ": MPI did not begin within ",
                                                timeout_, " s (--comm-timeout)"));
@@ -111,8 +112,11 @@ class MpiCommunicator final : public Communicator {
         launch.size.value_or(0), " processes, but MPI (", library.data(), ") sees ", size_,
         ": it was not started for this MPI. With Slurm: srun --mpi=pmix or --mpi=pmi2, see srun "
         "--mpi=list; with mpirun: use that of this MPI");
-    heard_ = Clock::now();
-    heartbeat_ = std::thread([this] { keep_beating(); });
+    silence_ = concat("rank ", rank_, ": no sign of life from rank ", previous(), " for ", timeout_,
+                      " s (--comm-timeout); ending the processes of all ranks. What was saved is "
+                      "as it was: resume from there");
+    looked_ = Clock::now();
+    heartbeat_ = std::jthread([this](const std::stop_token& stop) { keep_beating(stop); });
     num_threads_ = threads_of_rank(texts_of_all(*this, processors_of_this_process()), rank_,
                                    processors_per_task());
   }
@@ -150,7 +154,8 @@ class MpiCommunicator final : public Communicator {
   void leave() override {
     if (has_left_) return;
     barrier();
-    stop_beating();
+    heartbeat_.request_stop();
+    heartbeat_.join();
     const Watchdog watchdog(timeout_, concat("rank ", rank_, ": MPI did not end within ", timeout_,
                                              " s (--comm-timeout)"));
     // The beats that are under way are received, so that MPI ends with nothing left over.
@@ -164,10 +169,14 @@ class MpiCommunicator final : public Communicator {
 
   [[noreturn]] void abort(int exit_code) noexcept override {
     // MPI may not be able to: then the launcher sees a process that ends, and ends the others.
-    std::thread([exit_code] {
-      std::this_thread::sleep_for(std::chrono::seconds(3));
+    try {
+      std::jthread([exit_code] {
+        std::this_thread::sleep_for(std::chrono::seconds(3));
+        ::_exit(exit_code);
+      }).detach();
+    } catch (const std::exception&) {  // no thread or no memory
       ::_exit(exit_code);
-    }).detach();
+    }
     mpi_.abort(exit_code);
     ::_exit(exit_code);
   }
@@ -210,19 +219,18 @@ class MpiCommunicator final : public Communicator {
   /// With the mutex held: sends a sign of life where it is time, and listens.
   void beat() {
     const Clock::time_point now = Clock::now();
-    // Who was stopped or swapped out for long cannot tell who was silent.
-    if (Seconds(now - looked_).count() > timeout_ / 2) heard_ = now;
+    // Time in which this process did not run does not count, be it stopped, swapped out or on a
+    // machine with much else to do: the others may not have run either.
+    silent_seconds_ += std::min(Seconds(now - looked_).count(), most_between_looks_);
     looked_ = now;
     if (Seconds(now - beaten_).count() > std::min(1.0, timeout_ / 10)) {
       int sent = 0;
       check(mpi_.send_beat(next(), kAlive, &sent), "sign of life");
-      beaten_ = now;
+      if (sent != 0) beaten_ = now;
     }
     listen();
-    if (Seconds(now - heard_).count() <= timeout_) return;
-    say(concat("rank ", rank_, ": no sign of life from rank ", previous(), " for ", timeout_,
-               " s (--comm-timeout); ending the processes of all ranks. What was saved is as it "
-               "was: resume from there"));
+    if (previous_leaves_ || silent_seconds_ <= timeout_) return;
+    say(silence_);
     abort(kExitCode);
   }
 
@@ -232,36 +240,27 @@ class MpiCommunicator final : public Communicator {
       int heard = -1;
       check(mpi_.receive_beat(previous(), &heard), "sign of life");
       if (heard == -1) return;
-      heard_ = Clock::now();
+      silent_seconds_ = 0.0;
       previous_leaves_ = heard == kLeaves;
     }
   }
 
-  void keep_beating() {
-    std::unique_lock stop_lock(stop_mutex_);
-    while (!stop_.wait_for(stop_lock, std::chrono::milliseconds(100), [this] { return stops_; })) {
+  void keep_beating(const std::stop_token& stop) {
+    while (!between_beats_.stopped_within(kBetweenLooks, stop)) {
       const std::unique_lock lock(mutex_, std::try_to_lock);
       if (!lock) continue;  // the other thread waits for MPI
       try {
         beat();
-      } catch (const Error& error) {
+      } catch (const std::exception& error) {
         say(error.what());
         abort(kExitCode);
       }
     }
   }
 
-  void stop_beating() {
-    {
-      const std::lock_guard lock(stop_mutex_);
-      stops_ = true;
-    }
-    stop_.notify_all();
-    heartbeat_.join();
-  }
-
   const ddim_mpi_functions& mpi_;
   const double timeout_;
+  const double most_between_looks_;  ///< of the time between two looks that counts
   int rank_ = 0;
   int size_ = 1;
   int num_threads_ = 1;
@@ -269,14 +268,13 @@ class MpiCommunicator final : public Communicator {
 
   std::mutex mutex_;  ///< of MPI, which is used by one thread at a time
   Clock::time_point beaten_{};
-  Clock::time_point looked_ = Clock::now();
-  Clock::time_point heard_{};
-  bool previous_leaves_ = false;  ///< its last sign of life has come
+  Clock::time_point looked_{};
+  double silent_seconds_ = 0.0;   ///< since the last sign of life, as far as this process ran
+  std::string silence_;           ///< what to say then
+  bool previous_leaves_ = false;  ///< its last sign of life has come: it may be silent now
 
-  std::mutex stop_mutex_;
-  std::condition_variable stop_;
-  bool stops_ = false;
-  std::thread heartbeat_;
+  StoppableWait between_beats_;
+  std::jthread heartbeat_;  ///< last: it ends before the rest goes, also where joining fails
 };
 
 }  // namespace

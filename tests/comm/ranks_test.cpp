@@ -1,9 +1,13 @@
 // What of ranks needs no MPI; tests/cli/ranks_test.sh has the rest.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "base/text.h"
 #include "comm/block_claims.h"
@@ -27,7 +31,8 @@ TEST(Processors, AreSharedByTheRanksOfAHost) {
   EXPECT_EQ(threads_of_rank({processors_of_this_process()}, 0, 1), 1);
 }
 
-/// An MPI of two ranks of which the other one never does anything.
+/// An MPI of two ranks of which the other one never does anything. Operations begin, and are never
+/// done.
 ddim_mpi_functions silent_mpi() {
   return {
       .interface_number = kMpiInterface,
@@ -78,6 +83,61 @@ TEST(MpiCommunicatorDeathTest, AnMpiThatDoesNotBeginEndsTheProcess) {
   const Launch launch{.launcher = "mpirun", .rank = 1, .size = 2};
   EXPECT_EXIT(join_by_mpi(mpi, launch, {.timeout_seconds = 0.3}), testing::ExitedWithCode(5),
               "rank 1: MPI did not begin within 0.3 s");
+}
+
+/// The same, whose operations are done at once.
+ddim_mpi_functions obliging_mpi() {
+  ddim_mpi_functions mpi = silent_mpi();
+  mpi.test = [](ddim_mpi_request*, int* done) {
+    *done = 1;
+    return 0;
+  };
+  return mpi;
+}
+
+TEST(MpiCommunicatorDeathTest, ARankThatHasLeftMayBeSilent) {
+  ddim_mpi_functions mpi = obliging_mpi();
+  mpi.receive_beat = [](int, int* beat) {
+    *beat = 1;  // it leaves
+    return 0;
+  };
+  const Launch launch{.launcher = "mpirun", .rank = 1, .size = 2};
+  const auto wait = [&] {
+    const auto ranks = join_by_mpi(mpi, launch, {.timeout_seconds = 0.3});
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    ::_exit(7);
+  };
+  EXPECT_EXIT(wait(), testing::ExitedWithCode(7), "^$");
+}
+
+// On a machine with much else to do, no rank runs often: that tells nothing about the others.
+TEST(MpiCommunicatorDeathTest, TimeInWhichItDidNotRunItselfDoesNotCount) {
+  const ddim_mpi_functions mpi = obliging_mpi();
+  const Launch launch{.launcher = "mpirun", .rank = 1, .size = 2};
+  const auto wait = [&] {
+    const pid_t stopped = ::getpid();
+    if (::fork() == 0) {
+      for (int i = 0; i < 3; ++i) {
+        ::kill(stopped, SIGSTOP);
+        ::usleep(900'000);
+        ::kill(stopped, SIGCONT);
+        ::usleep(30'000);
+      }
+      ::kill(stopped, SIGUSR1);
+      ::_exit(0);
+    }
+    const auto ranks = join_by_mpi(mpi, launch, {.timeout_seconds = 2.0});
+    std::this_thread::sleep_for(std::chrono::seconds(60));
+  };
+  EXPECT_EXIT(wait(), testing::KilledBySignal(SIGUSR1), "^$");
+}
+
+TEST(MpiCommunicatorDeathTest, WhatFailsAfterMpiBeganIsAnError) {
+  ddim_mpi_functions mpi = obliging_mpi();
+  mpi.start_all_gather = [](void*, int, const int*, const int*, ddim_mpi_request**) { return 7; };
+  const Launch launch{.launcher = "mpirun", .rank = 1, .size = 2};
+  test::expect_error(ErrorCode::io, "MPI: gather failed on rank 1: broken",
+                     [&] { join_by_mpi(mpi, launch, {}); });
 }
 
 TEST(MpiCommunicatorDeathTest, AnErrorOfMpiIsNamed) {
