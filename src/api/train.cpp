@@ -35,10 +35,7 @@ TrainSummary train_model(const TrainOptions& options) {
 }
 
 TrainConfig config_of_run(const std::filesystem::path& run) {
-  const std::filesystem::path file = run / "config.toml";
   require(std::filesystem::is_directory(run), run.string(), ": there is no such folder");
-  require(std::filesystem::is_regular_file(file), run.string(),
-          ": not the folder of a training run: it has no config.toml");
   return train::read_config_of_run(run);
 }
 

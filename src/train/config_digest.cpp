@@ -1,11 +1,13 @@
 #include "train/config_digest.h"
 
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/file_output.h"
 #include "base/sha256.h"
+#include "model/run_folder.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -22,6 +24,18 @@ std::string digest_line(const std::string& text) {
 /// Whether one of the digests is that of the text.
 bool is_listed(const std::string& digests, const std::string& text) {
   return digests.find(digest_line(text)) != std::string::npos;
+}
+
+/// The config.toml of the newest checkpoint that has it as it was written.
+std::optional<fs::path> config_of_a_checkpoint(const fs::path& run) {
+  if (!fs::is_directory(run / model::kCheckpointsFolder)) return std::nullopt;
+  for (const fs::path& checkpoint : model::checkpoints_in(run / model::kCheckpointsFolder)) {
+    for (const ManifestEntry& entry :
+         read_manifest(checkpoint).value_or(std::vector<ManifestEntry>()))
+      if (entry.name == kConfigFile && !verify_entry(checkpoint, entry))
+        return checkpoint / kConfigFile;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -41,6 +55,12 @@ void write_config_of_run(const fs::path& run, const TrainConfig& config) {
 
 TrainConfig read_config_of_run(const fs::path& run) {
   const fs::path path = run / kConfigFile;
+  if (!is_there(path)) {
+    const std::optional<fs::path> of_checkpoint = config_of_a_checkpoint(run);
+    require(of_checkpoint.has_value(), run.string(),
+            ": not the folder of a training run: it has no config.toml");
+    return load_train_config(*of_checkpoint);
+  }
   const std::string text = read_file(path, kMaxConfigTextBytes);
   const std::optional<std::string> digests =
       read_file_if_there(run / kConfigDigestFile, kMaxConfigTextBytes);

@@ -17,8 +17,10 @@ inline constexpr const char* kConfigDigestFile = "config.toml.sha256";
 /// leaves a digest of either text. Does nothing when both are there as they should be.
 void write_config_of_run(const std::filesystem::path& run, const TrainConfig& config);
 
-/// The config.toml of a run's folder. Error(corrupt) when it is not the one that its digest is of;
-/// runs of earlier versions have none. Other errors as load_train_config().
+/// The config.toml of a run's folder; where there is none, because a run that begins from a model
+/// was ended before it was written, that of the newest checkpoint. Error(corrupt) when it is not
+/// the one that its digest is of; runs of earlier versions have none. Error(user) for a folder
+/// without either. Other errors as load_train_config().
 TrainConfig read_config_of_run(const std::filesystem::path& run);
 
 /// What `ddim verify` says of it; nothing where there is no config.toml, or no digest.

@@ -19,6 +19,7 @@
 #include "base/file_input.h"
 #include "base/file_lock.h"
 #include "base/file_output.h"
+#include "base/folder.h"
 #include "base/peak_memory.h"
 #include "base/progress.h"
 #include "base/temporary.h"
@@ -61,21 +62,17 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Whether a run was begun here and ended before it had a configuration, which is written last:
-/// there is nothing to resume, and nothing to lose.
+/// Whether a run was begun here and ended before it had a checkpoint or a configuration, which is
+/// written last: there is nothing to resume, and nothing to lose.
 bool is_false_start(const fs::path& folder) {
   constexpr std::array<std::string_view, 5> kFirstFiles{".lock", kMachineFile, kDataFile,
                                                         kClassesFile, kConfigDigestFile};
-  const auto is_of_a_start = [&](const fs::directory_entry& entry) {
-    const std::string name = entry.path().filename().string();
-    if (name == model::kCheckpointsFolder)
-      return std::ranges::all_of(fs::directory_iterator(entry), [](const auto& checkpoint) {
-        return is_temporary_name(checkpoint.path().filename().string());
-      });
+  const auto is_of_a_start = [&](const std::string& name) {
+    if (name == model::kCheckpointsFolder && fs::is_directory(folder / name))
+      return std::ranges::all_of(names_in(folder / name), is_temporary_name);
     return std::ranges::count(kFirstFiles, name) > 0 || is_temporary_name(name);
   };
-  return fs::is_directory(folder) &&
-         std::ranges::all_of(fs::directory_iterator(folder), is_of_a_start);
+  return fs::is_directory(folder) && std::ranges::all_of(names_in(folder), is_of_a_start);
 }
 
 void require_folder_for(const fs::path& folder, Start start) {
@@ -124,13 +121,12 @@ std::string machine_note(const fs::path& run, const Device& device) {
                 "chooses an instruction set)");
 }
 
-void write_run_files(const TrainOptions& options, const fs::path& data, const TrainConfig& config,
+void write_run_files(const TrainOptions& options, const fs::path& data,
                      const std::vector<DataClass>& classes, const Device& device) {
   write_file_durably(options.out / kMachineFile, machine_of(device) + "\n", Overwrite::allow);
   write_file_durably(options.out / kDataFile, data.string() + "\n", Overwrite::allow);
   if (!classes.empty())
     write_file_durably(options.out / kClassesFile, data::class_table(classes), Overwrite::allow);
-  write_config_of_run(options.out, config);  // last: see is_false_start()
 }
 
 /// Without the class that means none; 0 for a network without classes.
@@ -287,8 +283,9 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   const io::ModelNames names{.model = name_of_run(options.out, config),
                              .classes = names_of(classes),
                              .class_images = images_of(classes)};
-  if (options.init)  // what a resumed run begins with
-    checkpoints.save(state, config, fingerprint, names);
+  if (options.start == Start::fresh) write_run_files(options, data_path, classes, device);
+  // What a resumed run begins with, also where the run has no configuration yet.
+  if (options.init) checkpoints.save(state, config, fingerprint, names);
   if (options.start == Start::resume) {
     std::vector<ConfigChange> changes = changes_between(options.config, config, 0);
     AcceptedChanges accepted;
@@ -307,13 +304,14 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     record_changes(options.out, changes);
     if (const std::string note = machine_note(options.out, device); !note.empty())
       progress.line("resume: " + note);
+    write_run_files(options, data_path, classes, device);
   }
   trainer.share_state();
   Orders orders(*ranks, options.stop);
   if (ranks->size() > 1)
     progress.line(concat("ranks: ", ranks->size(), ", this one with ",
                          count_of(trainer.num_workers(), "threads")));
-  write_run_files(options, data_path, config, classes, device);
+  write_config_of_run(options.out, config);  // last: see is_false_start()
   MetricsLog metrics(options.out, state.step);
 
   const OptimisationConfig& training = config.training;

@@ -26,8 +26,14 @@ struct Failing {
   }
 };
 
-/// Set by what is initialised last, after the libraries whose own memory is nobody's business.
+/// From main() on: who runs out of memory before cannot tell anybody.
 std::atomic<bool> is_counting = false;
+int (*real_main)(int, char**, char**) = nullptr;
+
+int counted_main(int argc, char** argv, char** environment) {
+  is_counting = true;
+  return real_main(argc, argv, environment);
+}
 
 bool is_of_onednn(const void* caller) {
   Dl_info info{};
@@ -56,7 +62,6 @@ void* allocate_or_throw(std::size_t size, std::size_t alignment, const void* cal
 }
 
 struct Count {
-  Count() { is_counting = true; }
   ~Count() {
     const char* const path = std::getenv("DDIM_COUNT_NEW");
     std::FILE* const file = path == nullptr ? nullptr : std::fopen(path, "w");
@@ -67,6 +72,16 @@ struct Count {
 } count;
 
 }  // namespace
+
+/// What the program's first instructions call.
+extern "C" int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv,
+                                 void (*init)(), void (*fini)(), void (*rtld_fini)(),
+                                 void* stack_end) {
+  real_main = main;
+  const auto start =
+      reinterpret_cast<decltype(&__libc_start_main)>(dlsym(RTLD_NEXT, "__libc_start_main"));
+  return start(counted_main, argc, argv, init, fini, rtld_fini, stack_end);
+}
 
 void* operator new(std::size_t size) {
   return allocate_or_throw(size, 0, __builtin_return_address(0));

@@ -432,13 +432,12 @@ TEST_F(Train, EveryFailedAllocationIsACleanError) {
     const int total = std::stoi(read_file(folder_ / "count"));
     fs::remove(folder_ / "count");
     ASSERT_GT(total, 1000);
-    constexpr int kPlaces = 12, kBeforeMain = 300;
+    constexpr int kPlaces = 12;
     for (int i = 0; i < 2 * kPlaces; ++i) {
       fs::remove_all(out);
       fs::remove(out + ".png");
-      const std::string n =
-          std::to_string(kBeforeMain + (total - kBeforeMain) * (i / 2) / kPlaces + 17 * (i % 2)) +
-          (for_good && i % 2 == 1 ? "+" : "");
+      const std::string n = std::to_string(1 + (total - 1) * (i / 2) / kPlaces + 17 * (i % 2)) +
+                            (for_good && i % 2 == 1 ? "+" : "");
       const Outcome run = run_ddim(command, preload + "DDIM_FAIL_NEW=" + n);
       if (run.exit_code == 0) continue;  // it did without
       EXPECT_EQ(run.exit_code, 1) << n << ": " << run.err;

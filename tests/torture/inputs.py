@@ -140,8 +140,8 @@ log_every_steps = 1
 
 
 def has_begun(run_folder):
-    """Whether there is a run to resume."""
-    return (run_folder / "config.toml").exists()
+    """Whether there is a run to resume: one that begins from a model has a checkpoint first."""
+    return (run_folder / "config.toml").exists() or bool(checkpoints_of(run_folder))
 
 
 def hash_of(checkpoint):
@@ -181,18 +181,18 @@ def floats_are_finite(path):
 class Reference:
     """A training that nothing interrupted: what it holds after each of its steps."""
 
-    def __init__(self, program, folder, steps, network=SMALL):
+    def __init__(self, program, folder, steps, network=SMALL, name="whole", flags=""):
         self.steps = steps
         self.data = folder / "data"
         write_pictures(self.data, 8)
-        config = folder / "whole.toml"
+        config = folder / f"{name}.toml"
         before = config.read_text() if config.exists() else ""
         write_config(config, steps, 1, more_output=f"keep_checkpoints = {steps + 1}",
                      network=network)
-        run_folder = folder / "whole"
+        run_folder = folder / name
         if config.read_text() != before or not run_folder.is_dir() or max(checkpoints_of(run_folder), default=0) < steps:
             subprocess.run(["rm", "-rf", run_folder], check=True)
-            outcome = program.run(f"train whole.toml --data data --out whole --quiet", folder)
+            outcome = program.run(f"train {name}.toml --data data --out {name} --quiet {flags}", folder)
             require(outcome.code == 0, "the reference:", outcome)
         self.hashes = {step: hash_of(path) for step, path in checkpoints_of(run_folder).items()}
 
@@ -201,7 +201,7 @@ class Reference:
         found = checkpoints_of(run_folder)
         newest = max(found, default=0) if step is None else step
         require(newest in found, run_folder, "has no checkpoint of step", newest)
-        if newest == 0:  # ended before its first step
+        if newest == 0 and newest not in self.hashes:  # ended before its first step
             return 0
         require(hash_of(found[newest]) == self.hashes[newest], f"step {newest} differs from the reference")
         return newest

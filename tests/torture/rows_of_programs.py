@@ -40,9 +40,14 @@ class Killed(Row):
     kSteps = 60
 
     def set_up(self, program, folder, scale):
-        self.reference = Reference(program, folder, self.kSteps)
+        whole = Reference(program, folder, self.kSteps)
         write_config(folder / "small.toml", self.kSteps, 5)
-        self.config = folder / "small.toml"
+        model = folder / "model"
+        shutil.rmtree(model, ignore_errors=True)
+        require(program.run("convert whole/checkpoints/step-00000001 model", folder).code == 0)
+        self.references = [whole, Reference(program, folder, self.kSteps, name="begun", flags=f"--init {model}")]
+        self.starts = [f"train {folder}/small.toml --data {whole.data} --out run" + flag
+                       for flag in ("", f" --init {model}")]
 
     def enough(self, counters, scale):
         goal = 6 if scale == 0 else 1000 * scale
@@ -52,7 +57,7 @@ class Killed(Row):
         chance = random.Random(number)
         run_folder, log = folder / "run", folder / "log"
         counts = {"kills": 0, "inside a save": 0, "runs finished bit-equal": 0}
-        fresh = f"train {self.config} --data {self.reference.data} --out run"
+        fresh, reference = self.starts[number % 3 == 2], self.references[number % 3 == 2]
         for _ in range(25 if scale else 4):
             process = program.start("train --resume run" if has_begun(run_folder) else fresh, folder)
             if chance.random() < 0.65:
@@ -66,11 +71,11 @@ class Killed(Row):
                 break
             counts["kills"] += 1
             counts["inside a save"] += any(".tmp-" in name for name in names_in(run_folder / "checkpoints"))
-            self.require_consistent(program, folder, run_folder, log)
+            self.require_consistent(program, folder, run_folder, log, reference)
         outcome = program.run("train --resume run" if has_begun(run_folder) else fresh, folder)
         require(outcome.code == 0, outcome)
         require("skipped" not in outcome.err, outcome)
-        require_whole_run(run_folder, self.kSteps, self.reference)
+        require_whole_run(run_folder, self.kSteps, reference)
         counts["runs finished bit-equal"] = 1
         return counts
 
@@ -84,12 +89,13 @@ class Killed(Row):
                 return
             time.sleep(0.0003)
 
-    def require_consistent(self, program, folder, run_folder, log):
+    @staticmethod
+    def require_consistent(program, folder, run_folder, log, reference):
         """Every checkpoint is whole and what it should be, and none that was told of is lost."""
         found = checkpoints_of(run_folder)
         require(max(found, default=0) >= last_saved(log), "step", last_saved(log), "was saved, and is gone:", found)
         for step in found:
-            self.reference.require_equal(run_folder, step)
+            reference.require_equal(run_folder, step)
         if found:
             outcome = program.run("verify run", folder)
             require(outcome.code == 0, outcome, outcome.out)
@@ -105,25 +111,28 @@ def names_in(folder):
 class FailingCalls(Row):
     """Every k-th call of every kind, once and for good, through the whole program."""
     name = "T3"
-    title = "the k-th system call on a file fails, in train, resume, sample, convert, plot"
+    title = "the k-th system call on a file fails, in train, init, resume, sample, convert, plot"
     kSteps = 2
     FAULTS = {"open": ("EIO", "EACCES", "EINTR"), "read": ("EIO", "EINTR", "short"),
               "write": ("ENOSPC", "EIO", "EINTR", "short"), "fsync": ("EIO", "ENOSPC"),
               "rename": ("EIO", "ENOSPC"), "close": ("EIO", "EINTR"), "mmap": ("ENOMEM", "EIO"),
               "mkdir": ("ENOSPC", "EIO"), "truncate": ("EIO",)}
     COMMANDS = {"train": "train ../small.toml --data ../data --out run --quiet",
+                "init": "train ../small.toml --init ../model --data ../data --out run --quiet",
                 "resume": "train --resume run --quiet",
                 "sample": "sample --model ../model --steps 2 --count 2 --out a.png --quiet",
                 "convert": "convert ../whole/checkpoints/step-00000002 out",
                 "plot": "plot run --out a.svg"}
 
     def set_up(self, program, folder, scale):
-        self.reference = Reference(program, folder, self.kSteps, TINY)
+        whole = Reference(program, folder, self.kSteps, TINY)
         write_config(folder / "small.toml", self.kSteps, 2, network=TINY)
         for path in ("half", "model"):
             shutil.rmtree(folder / path, ignore_errors=True)
         require(program.run("train small.toml --data data --out half --quiet --max-steps 1", folder).code == 0)
         require(program.run("convert whole/checkpoints/step-00000002 model", folder).code == 0)
+        self.references = {"train": whole, "resume": whole,
+                           "init": Reference(program, folder, self.kSteps, TINY, "begun", "--init model")}
         self.trials, self.whole = [], {}
         for name in self.COMMANDS:
             place = folder / f"count-{name}"
@@ -171,18 +180,19 @@ class FailingCalls(Row):
             require(outcome.err.startswith("ddim: ") and len(outcome.err.strip().splitlines()) <= 2 or
                     "\nddim: " in outcome.err, what, "no message:", outcome)
         run_folder = folder / "run"
-        if name in ("train", "resume"):
+        if name in self.references:
+            reference = self.references[name]
             # None of what was there is lost, and the run goes on as if nothing had been.
             if name == "resume":
                 require(1 in checkpoints_of(run_folder), what, "the old checkpoint is gone")
             if outcome.code == 0:
-                self.reference.require_equal(run_folder, self.kSteps)
+                reference.require_equal(run_folder, self.kSteps)
             for step in checkpoints_of(run_folder):
-                self.reference.require_equal(run_folder, step)
-            again = program.run("train --resume run" if has_begun(run_folder) else self.COMMANDS["train"], folder)
+                reference.require_equal(run_folder, step)
+            again = program.run("train --resume run" if has_begun(run_folder) else self.COMMANDS[name], folder)
             require(again.code == 0, what, "resumed:", again)
             require("skipped" not in again.err, what, again)
-            require_whole_run(run_folder, self.kSteps, self.reference)
+            require_whole_run(run_folder, self.kSteps, reference)
         elif outcome.code == 0:
             require(self.made(folder, name) == self.whole[name], what, "exit 0, and another result")
         else:
@@ -296,7 +306,6 @@ class FailingNew(Row):
                                                              "--out a.png --quiet", False),
                 "train": ("train ../small.toml --data ../data --out run --quiet", True),
                 "convert": ("convert ../model out", False)}
-    kBeforeMain = 300
 
     def set_up(self, program, folder, scale):
         write_pictures(folder / "data", 8)
@@ -315,11 +324,10 @@ class FailingNew(Row):
             self.whole[name] = self.made(place)
             total = int((place / "count").read_text())
             shutil.rmtree(place)
-            numbers = set(range(self.kBeforeMain, self.kBeforeMain + 200))
-            numbers |= set(range(self.kBeforeMain, total, max(1, total // 800)))
+            numbers = set(range(1, 201)) | set(range(1, total, max(1, total // 800)))
             self.trials += [(name, f"{n}{often}") for n in sorted(numbers)
                             for often in (("", "+") if for_good else ("",))]
-        self.trials += [("serve", str(200 + 131 * i)) for i in range(200)]
+        self.trials += [("serve", str(1 + 131 * i)) for i in range(200)]
 
     def num_trials(self, scale):
         return 12 if scale == 0 else len(self.trials)
@@ -328,14 +336,15 @@ class FailingNew(Row):
         return super().order(len(self.trials))[:count]
 
     @staticmethod
-    def run(program, place, command, **environment):
-        return program.run(command, place, {"LD_PRELOAD": str(program.failing_new), **environment})
+    def run(program, place, command, threads=1, **environment):
+        return program.run(command, place, {"LD_PRELOAD": str(program.failing_new), "DDIM_THREADS": str(threads),
+                                            **environment})
 
     def trial(self, program, folder, number, scale):
         name, n = self.trials[number]
         if name == "serve":
             return self.serve(program, folder, n)
-        outcome = self.run(program, folder, self.COMMANDS[name][0], DDIM_FAIL_NEW=n)
+        outcome = self.run(program, folder, self.COMMANDS[name][0], 1 + number % 3 // 2, DDIM_FAIL_NEW=n)
         what = f"{name}, call {n}:"
         require(outcome.code in (0, 1), what, outcome)
         require(outcome.code == 0 or "ddim: " in outcome.err, what, outcome)

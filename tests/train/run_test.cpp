@@ -336,6 +336,28 @@ TEST_F(RunTest, BeginsAnewWhereOneWasKilledBeforeItHadAConfiguration) {
   }
 }
 
+// One that begins from a model has a checkpoint before its configuration.
+TEST_F(RunTest, GoesOnWhereOneFromAModelWasKilledBeforeItHadAConfiguration) {
+  const fs::path model = train("first", tiny_config(), {.max_steps = 3}).checkpoint;
+  TrainConfig config = tiny_config();
+  config.training.seed = 7;
+  const std::string expected = state_hash(train("whole", config, {.init = model}));
+
+  train("run", config, {.max_steps = 4, .init = model});
+  fs::remove_all(folder("run") / "checkpoints/step-00000004");
+  for (const char* file : {"config.toml", "config.toml.sha256", "metrics.csv", "metrics.jsonl"})
+    fs::remove(folder("run") / file);
+  expect_error(ErrorCode::user, "exists; resume it",
+               [&] { train("run", config, {.init = model}); });
+  EXPECT_EQ(to_toml(read_config_of_run(folder("run"))), to_toml(config));
+  test::write_text(folder("run") / "checkpoints/step-00000009/config.toml", "[training]\n");
+  EXPECT_EQ(to_toml(read_config_of_run(folder("run"))), to_toml(config));  // of a whole one
+  fs::remove_all(folder("run") / "checkpoints/step-00000009");
+  EXPECT_EQ(state_hash(train("run", read_config_of_run(folder("run")), {.start = Start::resume})),
+            expected);
+  EXPECT_EQ(metrics_without_times("run"), metrics_without_times("whole"));
+}
+
 TEST_F(RunTest, BadInputLeavesNothingBehind) {
   TrainConfig config = tiny_config();
   config.model.sample_size = 32;
