@@ -74,9 +74,9 @@ struct Count {
 }  // namespace
 
 /// What the program's first instructions call.
-extern "C" int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv,
-                                 void (*init)(), void (*fini)(), void (*rtld_fini)(),
-                                 void* stack_end) {
+extern "C" __attribute__((visibility("default"))) int __libc_start_main(
+    int (*main)(int, char**, char**), int argc, char** argv, void (*init)(), void (*fini)(),
+    void (*rtld_fini)(), void* stack_end) {
   real_main = main;
   const auto start =
       reinterpret_cast<decltype(&__libc_start_main)>(dlsym(RTLD_NEXT, "__libc_start_main"));

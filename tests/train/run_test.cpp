@@ -343,7 +343,7 @@ TEST_F(RunTest, GoesOnWhereOneFromAModelWasKilledBeforeItHadAConfiguration) {
   config.training.seed = 7;
   const std::string expected = state_hash(train("whole", config, {.init = model}));
 
-  train("run", config, {.max_steps = 4, .init = model});
+  train("run", config, {.init = model, .max_steps = 4});
   fs::remove_all(folder("run") / "checkpoints/step-00000004");
   for (const char* file : {"config.toml", "config.toml.sha256", "metrics.csv", "metrics.jsonl"})
     fs::remove(folder("run") / file);
