@@ -13,7 +13,6 @@ namespace ddim::engine::io {
 namespace {
 
 using nlohmann::json;
-using nlohmann::ordered_json;
 using Whole = JsonFields::Range<std::int64_t>;
 using Real = JsonFields::Range<double>;
 
@@ -39,12 +38,48 @@ void read_sample_size(JsonFields& fields, UNetFileConfig& config) {
   if (is_pair) config.sample_width = side((*value)[1]);
 }
 
+/// An object as JSON, a line for each field and item, in the order of add(). Only single values are
+/// nlohmann's: the destructor of its lists and objects takes memory, and ends the process where
+/// there is none.
+class ObjectText {
+ public:
+  template <class Value>
+  ObjectText& add(std::string_view name, const Value& value) {
+    text_ += concat(text_.empty() ? "{" : ",", "\n  ", of(std::string(name)), ": ", of(value));
+    return *this;
+  }
+  std::string text() const { return text_ + "\n}\n"; }
+
+ private:
+  template <class Value>
+  static std::string of(const Value& value) {
+    try {
+      return json(value).dump();
+    } catch (const json::type_error& error) {
+      fail(ErrorCode::user, "a configuration cannot be written as JSON: ", error.what());
+    }
+  }
+  template <class Value>
+  static std::string of(const std::optional<Value>& value) {
+    return value ? of(*value) : "null";
+  }
+  template <class Item>
+  static std::string of(const std::vector<Item>& list) {
+    if (list.empty()) return "[]";
+    return concat("[\n    ", join(list, ",\n    ", [](const Item& item) { return of(item); }),
+                  "\n  ]");
+  }
+
+  std::string text_;
+};
+
 /// As read_sample_size() reads it.
-ordered_json sample_size_of(const UNetFileConfig& config) {
-  if (!config.sample_size) return nullptr;
-  if (!config.sample_width || *config.sample_width == *config.sample_size)
-    return *config.sample_size;
-  return {*config.sample_size, *config.sample_width};
+void add_sample_size(ObjectText& object, const UNetFileConfig& config) {
+  constexpr std::string_view kName = "sample_size";
+  if (!config.sample_size || !config.sample_width || config.sample_width == config.sample_size)
+    object.add(kName, config.sample_size);
+  else
+    object.add(kName, std::vector<std::int64_t>{*config.sample_size, *config.sample_width});
 }
 
 /// The spelling before diffusers 0.1: channels as a base and its multiples, attention by
@@ -156,19 +191,6 @@ void read_betas(JsonFields& fields, SchedulerFileConfig& config) {
   if (snr_shift_scale != 1.0)
     config.without_betas = concat("snr_shift_scale is ", snr_shift_scale,
                                   ", which changes the betas in a way that is not supported");
-}
-
-std::string dump(const ordered_json& object) {
-  try {
-    return object.dump(2) + "\n";
-  } catch (const json::type_error& error) {
-    fail(ErrorCode::user, "a configuration cannot be written as JSON: ", error.what());
-  }
-}
-
-template <class T>
-ordered_json or_null(const std::optional<T>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
 }
 
 }  // namespace
@@ -297,79 +319,76 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
 }
 
 std::string to_json(const UNetFileConfig& config) {
-  ordered_json object = {
-      {"_class_name", config.class_name},
-      {"_diffusers_version", config.diffusers_version},
-      {"act_fn", config.act_fn},
-      {"add_attention", config.add_attention},
-      {"attention_head_dim", or_null(config.attention_head_dim)},
-      {"attn_norm_num_groups", or_null(config.attn_norm_num_groups)},
-      {"block_out_channels", config.block_out_channels},
-      {"center_input_sample", config.center_input_sample},
-      {"class_embed_type", or_null(config.class_embed_type)},
-      {"down_block_types", config.down_block_types},
-      {"downsample_padding", config.downsample_padding},
-      {"downsample_type", config.downsample_type},
-      {"dropout", config.dropout},
-      {"flip_sin_to_cos", config.flip_sin_to_cos},
-      {"freq_shift", config.freq_shift},
-      {"in_channels", config.in_channels},
-      {"layers_per_block", config.layers_per_block},
-      {"mid_block_scale_factor", config.mid_block_scale_factor},
-      {"mid_block_type", or_null(config.mid_block_type)},
-      {"norm_eps", config.norm_eps},
-      {"norm_num_groups", config.norm_num_groups},
-      {"num_class_embeds", or_null(config.num_class_embeds)},
-      {"num_train_timesteps", or_null(config.num_train_timesteps)},
-      {"out_channels", config.out_channels},
-      {"resnet_time_scale_shift", config.resnet_time_scale_shift},
-      {"sample_size", sample_size_of(config)},
-      {"time_embedding_dim", or_null(config.time_embedding_dim)},
-      {"time_embedding_type", config.time_embedding_type},
-      {"up_block_types", config.up_block_types},
-      {"upsample_type", config.upsample_type},
-  };
-  if (config.base_channels) object["base_channels"] = *config.base_channels;
-  if (config.null_class) object["null_class"] = *config.null_class;
-  return dump(object);
+  ObjectText object;
+  object.add("_class_name", config.class_name);
+  object.add("_diffusers_version", config.diffusers_version);
+  object.add("act_fn", config.act_fn);
+  object.add("add_attention", config.add_attention);
+  object.add("attention_head_dim", config.attention_head_dim);
+  object.add("attn_norm_num_groups", config.attn_norm_num_groups);
+  object.add("block_out_channels", config.block_out_channels);
+  object.add("center_input_sample", config.center_input_sample);
+  object.add("class_embed_type", config.class_embed_type);
+  object.add("down_block_types", config.down_block_types);
+  object.add("downsample_padding", config.downsample_padding);
+  object.add("downsample_type", config.downsample_type);
+  object.add("dropout", config.dropout);
+  object.add("flip_sin_to_cos", config.flip_sin_to_cos);
+  object.add("freq_shift", config.freq_shift);
+  object.add("in_channels", config.in_channels);
+  object.add("layers_per_block", config.layers_per_block);
+  object.add("mid_block_scale_factor", config.mid_block_scale_factor);
+  object.add("mid_block_type", config.mid_block_type);
+  object.add("norm_eps", config.norm_eps);
+  object.add("norm_num_groups", config.norm_num_groups);
+  object.add("num_class_embeds", config.num_class_embeds);
+  object.add("num_train_timesteps", config.num_train_timesteps);
+  object.add("out_channels", config.out_channels);
+  object.add("resnet_time_scale_shift", config.resnet_time_scale_shift);
+  add_sample_size(object, config);
+  object.add("time_embedding_dim", config.time_embedding_dim);
+  object.add("time_embedding_type", config.time_embedding_type);
+  object.add("up_block_types", config.up_block_types);
+  object.add("upsample_type", config.upsample_type);
+  if (config.base_channels) object.add("base_channels", *config.base_channels);
+  if (config.null_class) object.add("null_class", *config.null_class);
+  return object.text();
 }
 
 std::string to_json(const SchedulerFileConfig& config) {
-  ordered_json object = {
-      {"_class_name", config.class_name},
-      {"_diffusers_version", config.diffusers_version},
-      {"beta_end", config.beta_end},
-      {"beta_schedule", config.beta_schedule},
-      {"beta_start", config.beta_start},
-      {"clip_sample", config.clip_sample},
-      {"clip_sample_range", config.clip_sample_range},
-      {"dynamic_thresholding_ratio", config.dynamic_thresholding_ratio},
-      {"num_train_timesteps", config.num_train_timesteps},
-      {"prediction_type", config.prediction_type},
-      {"rescale_betas_zero_snr", config.rescale_betas_zero_snr},
-      {"sample_max_value", config.sample_max_value},
-      {"steps_offset", config.steps_offset},
-      {"thresholding", config.thresholding},
-      {"timestep_spacing", config.timestep_spacing},
-      {"trained_betas", or_null(config.trained_betas)},
-  };
-  if (config.class_name == "DDPMScheduler") object["variance_type"] = config.variance_type;
+  ObjectText object;
+  object.add("_class_name", config.class_name);
+  object.add("_diffusers_version", config.diffusers_version);
+  object.add("beta_end", config.beta_end);
+  object.add("beta_schedule", config.beta_schedule);
+  object.add("beta_start", config.beta_start);
+  object.add("clip_sample", config.clip_sample);
+  object.add("clip_sample_range", config.clip_sample_range);
+  object.add("dynamic_thresholding_ratio", config.dynamic_thresholding_ratio);
+  object.add("num_train_timesteps", config.num_train_timesteps);
+  object.add("prediction_type", config.prediction_type);
+  object.add("rescale_betas_zero_snr", config.rescale_betas_zero_snr);
+  object.add("sample_max_value", config.sample_max_value);
+  object.add("steps_offset", config.steps_offset);
+  object.add("thresholding", config.thresholding);
+  object.add("timestep_spacing", config.timestep_spacing);
+  object.add("trained_betas", config.trained_betas);
+  if (config.class_name == "DDPMScheduler") object.add("variance_type", config.variance_type);
   if (config.class_name == "DDIMScheduler" || !config.set_alpha_to_one)
-    object["set_alpha_to_one"] = config.set_alpha_to_one;
-  return dump(object);
+    object.add("set_alpha_to_one", config.set_alpha_to_one);
+  return object.text();
 }
 
 std::string to_json(const ModelIndex& index) {
-  ordered_json object = {
-      {"_class_name", index.class_name},
-      {"_diffusers_version", index.diffusers_version},
-      {"scheduler", {"diffusers", index.scheduler_class}},
-      {"unet", {"diffusers", index.unet_class}},
-  };
-  if (!index.names.model.empty()) object["_model_name"] = index.names.model;
-  if (!index.names.classes.empty()) object["_class_names"] = index.names.classes;
-  if (!index.names.class_images.empty()) object["_class_images"] = index.names.class_images;
-  return dump(object);
+  ObjectText object;
+  object.add("_class_name", index.class_name);
+  object.add("_diffusers_version", index.diffusers_version);
+  object.add("scheduler", std::vector<std::string>{"diffusers", index.scheduler_class});
+  object.add("unet", std::vector<std::string>{"diffusers", index.unet_class});
+  if (!index.names.model.empty()) object.add("_model_name", index.names.model);
+  if (!index.names.classes.empty()) object.add("_class_names", index.names.classes);
+  if (!index.names.class_images.empty()) object.add("_class_images", index.names.class_images);
+  return object.text();
 }
 
 }  // namespace ddim::engine::io
