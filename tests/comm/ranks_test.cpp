@@ -117,16 +117,17 @@ TEST(MpiCommunicatorDeathTest, TimeInWhichItDidNotRunItselfDoesNotCount) {
   const auto wait = [&] {
     const pid_t stopped = ::getpid();
     if (::fork() == 0) {
+      ::usleep(200'000);  // it joins
       for (int i = 0; i < 3; ++i) {
         ::kill(stopped, SIGSTOP);
-        ::usleep(900'000);
+        ::usleep(600'000);
         ::kill(stopped, SIGCONT);
         ::usleep(30'000);
       }
       ::kill(stopped, SIGUSR1);
       ::_exit(0);
     }
-    const auto ranks = join_by_mpi(mpi, launch, {.timeout_seconds = 2.0});
+    const auto ranks = join_by_mpi(mpi, launch, {.timeout_seconds = 1.5});
     std::this_thread::sleep_for(std::chrono::seconds(60));
   };
   EXPECT_EXIT(wait(), testing::KilledBySignal(SIGUSR1), "^$");
