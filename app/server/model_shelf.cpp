@@ -37,8 +37,9 @@ std::unique_ptr<ModelShelf::Lease> ModelShelf::lease(const std::string& name,
     throw Error(ErrorCode::interrupted, "stopped before the model was loaded");
   if (const auto found = find_loaded(name); found != loaded_.end()) {
     loaded_.splice(loaded_.begin(), loaded_, found);
+    auto lease = std::make_unique<Lease>(*this, name, *found->model);
     ++found->num_leases;
-    return std::make_unique<Lease>(*this, name, *found->model);
+    return lease;
   }
   if (loaded_.size() >= keep_) {
     const auto last = std::find_if(loaded_.rbegin(), loaded_.rend(), is_free);

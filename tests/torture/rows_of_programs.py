@@ -395,8 +395,14 @@ class FailingNew(Row):
                         (folder / "log").read_text()[-500:])
                 if status == 202:
                     job = json.loads(text)["id"]
-                    while (state := json.loads(ask(f"api/jobs/{job}")[1] or "{}").get("state")) not in ("done", "failed"):
-                        require(time.monotonic() < end, f"serve, call {n}: job stays {state}")
+                    while True:
+                        status, text = ask(f"api/jobs/{job}")
+                        require(process.poll() is None, f"serve, call {n}: ended, exit", process.returncode,
+                                (folder / "log").read_text()[-500:])
+                        state = json.loads(text or "{}").get("state")
+                        if state in ("done", "failed"):
+                            break
+                        require(time.monotonic() < end, f"serve, call {n}: job stays {state}: {status} {text}")
                         time.sleep(0.02)
                     if state == "done":
                         break
