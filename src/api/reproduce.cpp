@@ -203,9 +203,7 @@ class Reproducer {
     }
     const auto& ranks = sharing().ranks;
     end_sharing(sharing(), claims_place());
-    std::error_code ignored;
-    if (!sharing().join && ranks.is_first())
-      try_remove_tree(cells_.folder() / "unfinished");
+    if (!sharing().join && ranks.is_first()) try_remove_tree(cells_.folder() / "unfinished");
   }
 
   /// Of the parts' blocks.

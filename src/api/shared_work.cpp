@@ -27,7 +27,7 @@ void end_sharing(const Sharing& sharing, const fs::path& result) {
   const auto& ranks = sharing.ranks.communicator();
   if (!ranks) return;
   ranks->barrier();
-  if (ranks->is_first()) remove_tree(blocks_folder(result));
+  if (ranks->is_first()) engine::remove_tree(blocks_folder(result));
 }
 
 }  // namespace ddim
