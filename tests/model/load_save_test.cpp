@@ -318,7 +318,7 @@ TEST(SaveModel, AveragesInsteadOfTheNetworksOwnWeights) {
                     model.scheduler_config);
   output.commit();
   const LoadedModel loaded = load_model(folder / "model", make_device(DeviceKind::reference));
-  for (const auto& values : weights_of(loaded.unet)) EXPECT_EQ(values[0], 0.5F);
+  for (const auto& weights : weights_of(loaded.unet)) EXPECT_EQ(weights[0], 0.5F);
 }
 
 /// Where the bytes of a tensor lie in a file.

@@ -383,8 +383,9 @@ TEST(CudaKernels, RefuseTensorsOfAnotherDevice) {
 class AllKernelsAreRun : public testing::Environment {
  public:
   void TearDown() override {
-    if (GTEST_FLAG_GET(filter) == "Cuda/*" && std::getenv("GTEST_TOTAL_SHARDS") == nullptr)
+    if (GTEST_FLAG_GET(filter) == "Cuda/*" && std::getenv("GTEST_TOTAL_SHARDS") == nullptr) {
       EXPECT_EQ(kernels_never_run(), std::vector<int>()) << "by their place in KernelId";
+    }
   }
 };
 const testing::Environment* const all_kernels_are_run =
