@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file_input.h"
+#include "comm/processors.h"
 
 namespace ddim::engine::comm {
 namespace {
@@ -22,12 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxText = std::uint64_t{1} << 20;
 constexpr std::uint64_t kMaxResult = std::uint64_t{1} << 40;
-
-std::string name_of_host() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
 
 std::string new_token() {
   std::random_device random;

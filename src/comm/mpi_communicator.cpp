@@ -7,9 +7,11 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <limits>
 #include <mutex>
+#include <sstream>
 #include <string_view>
 #include <thread>
 
@@ -119,6 +121,10 @@ class MpiCommunicator final : public Communicator {
     heartbeat_ = std::jthread([this](const std::stop_token& stop) { keep_beating(stop); });
     num_threads_ = threads_of_rank(texts_of_all(*this, processors_of_this_process()), rank_,
                                    processors_per_task());
+    const std::vector<std::string> identities =
+        texts_of_all(*this, identity_of_process(::getpid()));
+    const std::lock_guard lock(mutex_);
+    previous_identity_ = identities[static_cast<std::size_t>(previous())];
   }
 
   /// One that goes without leave() takes the others with it: they would wait.
@@ -231,7 +237,19 @@ class MpiCommunicator final : public Communicator {
     listen();
     if (previous_leaves_ || silent_seconds_ <= timeout_) return;
     say(silence_);
+    end_previous();
     abort(kExitCode);
+  }
+
+  /// A process that was stopped cannot end itself, and launchers have been seen to leave it there.
+  /// On another machine it is its launcher's business.
+  void end_previous() const {
+    std::istringstream words(previous_identity_);
+    std::string host;
+    pid_t process = 0;
+    words >> host >> process;
+    if (process > 0 && process != ::getpid() && identity_of_process(process) == previous_identity_)
+      ::kill(process, SIGKILL);
   }
 
   /// Receives what has come from the previous rank.
@@ -269,8 +287,9 @@ class MpiCommunicator final : public Communicator {
   std::mutex mutex_;  ///< of MPI, which is used by one thread at a time
   Clock::time_point beaten_{};
   Clock::time_point looked_{};
-  double silent_seconds_ = 0.0;   ///< since the last sign of life, as far as this process ran
-  std::string silence_;           ///< what to say then
+  double silent_seconds_ = 0.0;  ///< since the last sign of life, as far as this process ran
+  std::string silence_;          ///< what to say then
+  std::string previous_identity_;
   bool previous_leaves_ = false;  ///< its last sign of life has come: it may be silent now
 
   StoppableWait between_beats_;

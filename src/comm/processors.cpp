@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <sstream>
@@ -30,9 +31,26 @@ Processors parse(const std::string& text) {
 
 }  // namespace
 
-std::string processors_of_this_process() {
+std::string name_of_host() {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
+  return host.data();
+}
+
+std::string identity_of_process(pid_t process) {
+  std::ifstream file(concat("/proc/", process, "/stat"));
+  std::string text;
+  if (!std::getline(file, text)) return "";
+  // Behind the program's name, which may have blanks, in brackets; the 20th word after it.
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return "";
+  std::istringstream words(text.substr(name_end + 1));
+  std::string began;
+  for (int k = 0; k < 20; ++k) words >> began;
+  return words.fail() ? "" : concat(name_of_host(), " ", process, " ", began);
+}
+
+std::string processors_of_this_process() {
   constexpr int kMost = 8192;
   const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> allowed(
       CPU_ALLOC(kMost), [](cpu_set_t* set) { CPU_FREE(set); });
@@ -43,7 +61,7 @@ std::string processors_of_this_process() {
   for (int number = 0; number < kMost; ++number)
     if (CPU_ISSET_S(static_cast<std::size_t>(number), num_bytes, allowed.get()))
       numbers.push_back(number);
-  return concat(host.data(), " ", join(numbers, ","));
+  return concat(name_of_host(), " ", join(numbers, ","));
 }
 
 int threads_of_rank(const std::vector<std::string>& processors, int rank, int limit) {

@@ -1,5 +1,6 @@
 // What of ranks needs no MPI; tests/cli/ranks_test.sh has the rest.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -93,6 +94,50 @@ ddim_mpi_functions obliging_mpi() {
     return 0;
   };
   return mpi;
+}
+
+/// What the other rank sends in its texts.
+std::string& text_of_the_other() {
+  static std::string text;
+  return text;
+}
+
+TEST(MpiCommunicatorDeathTest, ASilentRankOfThisMachineIsEnded) {
+  const pid_t stopped = ::fork();
+  ASSERT_GE(stopped, 0);
+  if (stopped == 0) {
+    ::raise(SIGSTOP);
+    std::_Exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(stopped, &status, WUNTRACED), stopped);
+  ASSERT_TRUE(WIFSTOPPED(status));
+  ddim_mpi_functions mpi = obliging_mpi();
+  mpi.start_all_gather = [](void* values, int, const int* counts, const int* places,
+                            ddim_mpi_request**) {
+    auto* bytes = static_cast<char*>(values);
+    const std::string& text = text_of_the_other();
+    const auto size = static_cast<std::int64_t>(text.size());
+    const bool are_sizes = counts[0] == 8 && counts[1] == 8;
+    if (are_sizes) std::memcpy(bytes + places[0], &size, sizeof size);
+    if (!are_sizes) std::memcpy(bytes + places[0], text.data(), text.size());
+    return 0;
+  };
+  const Launch launch{.launcher = "mpirun", .rank = 1, .size = 2};
+  const auto silence = [&](const std::string& identity) {
+    text_of_the_other() = identity;
+    const auto ranks = join_by_mpi(mpi, launch, {.timeout_seconds = 0.3});
+    std::this_thread::sleep_for(std::chrono::seconds(60));
+  };
+  const std::string identity = identity_of_process(stopped);
+  ASSERT_NE(identity, "");
+  // A later process of the same number is left alone.
+  EXPECT_EXIT(silence(identity + "0"), testing::ExitedWithCode(5), "no sign of life from rank 0");
+  EXPECT_EQ(::waitpid(stopped, &status, WNOHANG), 0);
+  EXPECT_EXIT(silence(identity), testing::ExitedWithCode(5), "no sign of life from rank 0");
+  ASSERT_EQ(::waitpid(stopped, &status, 0), stopped);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  EXPECT_EQ(identity_of_process(stopped), "");
 }
 
 TEST(MpiCommunicatorDeathTest, ARankThatHasLeftMayBeSilent) {
