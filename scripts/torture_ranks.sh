@@ -92,13 +92,16 @@ for ((trial = 1; trial <= trials; ++trial)); do
     sleep 0.1
   done
   if kill -0 $launcher 2>/dev/null; then
-    if [ -n "$(ddims_of "$run")" ]; then
-      fail "$signal of one of $ranks: not all have ended after $((deadline + 27)) s:" \
-        "$(ps -o pid,ppid,stat,wchan,etimes,args -p $launcher,"$(ddims_of "$run" | paste -sd,)"; tail -20 "$folder/log")"
-    else
+    left=$(ddims_of "$run")
+    if [ -z "$left" ]; then
       hung=$((hung + 1))
-      begin=$(date +%s%N)
+    elif [ $signal = STOP ] && [ "$left" = "$victim" ] && test -e "$run/checkpoints/step-00000060"; then
+      kill -KILL "$victim" # stopped when all was done: the others have left, and only the launcher waits for it
+    else
+      fail "$signal of one of $ranks: not all have ended after $((deadline + 27)) s:" \
+        "$(ps -o pid,ppid,stat,wchan,etimes,args -p $launcher,"$(echo "$left" | paste -sd,)"; tail -20 "$folder/log")"
     fi
+    begin=$(date +%s%N)
     kill -KILL $launcher
   fi
   wait $launcher
