@@ -23,28 +23,52 @@ using InputFile = std::unique_ptr<std::FILE, CloseInput>;
   fail(ErrorCode::io, "cannot read ", path.string(), ": ", std::system_category().message(reason));
 }
 
-InputFile open_to_read(const fs::path& path) {
+/// Nothing, with the reason in errno, where it cannot be opened.
+InputFile try_to_open(const fs::path& path) {
   std::error_code code;
-  if (fs::is_directory(path, code)) fail_read(path, EISDIR);
-  constexpr int kMaxAttempts = 100;  // as uninterrupted()
   InputFile file;
+  if (fs::is_directory(path, code)) {
+    errno = EISDIR;
+    return file;
+  }
+  constexpr int kMaxAttempts = 100;  // as uninterrupted()
   for (int i = 0; i < kMaxAttempts && !file; ++i) {
     file.reset(std::fopen(path.c_str(), "rbe"));
     if (!file && errno != EINTR) break;
   }
+  return file;
+}
+
+InputFile open_to_read(const fs::path& path) {
+  InputFile file = try_to_open(path);
   if (!file) fail_read(path, errno);
   return file;
+}
+
+void hand_over(std::FILE* file, const fs::path& path, const ByteSink& sink) {
+  // Not by the size that the system tells: a pipe has none, and a file may grow.
+  std::vector<std::byte> piece(1 << 16);
+  while (const std::size_t count = std::fread(piece.data(), 1, piece.size(), file))
+    sink(std::span(piece).first(count));
+  if (std::ferror(file) != 0) fail_read(path, errno);
+}
+
+std::string read_all(std::FILE* file, const fs::path& path, std::uint64_t max_bytes) {
+  std::string text;
+  hand_over(file, path, [&](std::span<const std::byte> bytes) {
+    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (text.size() > max_bytes) {
+      fail(ErrorCode::corrupt, path.string(), " is larger than the ", max_bytes,
+           " bytes that a file of its kind may have");
+    }
+  });
+  return text;
 }
 
 }  // namespace
 
 void read_pieces(const fs::path& path, const ByteSink& sink) {
-  const InputFile file = open_to_read(path);
-  // Not by the size that the system tells: a pipe has none, and a file may grow.
-  std::vector<std::byte> piece(1 << 16);
-  while (const std::size_t count = std::fread(piece.data(), 1, piece.size(), file.get()))
-    sink(std::span(piece).first(count));
-  if (std::ferror(file.get()) != 0) fail_read(path, errno);
+  hand_over(open_to_read(path).get(), path, sink);
 }
 
 std::string read_start(const fs::path& path, std::size_t num_bytes) {
@@ -56,19 +80,18 @@ std::string read_start(const fs::path& path, std::size_t num_bytes) {
 }
 
 std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
-  std::string text;
-  read_pieces(path, [&](std::span<const std::byte> bytes) {
-    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (text.size() > max_bytes) {
-      fail(ErrorCode::corrupt, path.string(), " is larger than the ", max_bytes,
-           " bytes that a file of its kind may have");
-    }
-  });
-  return text;
+  return read_all(open_to_read(path).get(), path, max_bytes);
 }
 
 std::optional<std::string> read_file_if_there(const fs::path& path, std::uint64_t max_bytes) {
-  return is_there(path) ? std::optional(read_file(path, max_bytes)) : std::nullopt;
+  const InputFile file = try_to_open(path);
+  if (file) return read_all(file.get(), path, max_bytes);
+  const int reason = errno;
+  // Asked only now: another process may remove and make it at any time.
+  std::error_code code;
+  const bool is_missing = reason == ENOENT || reason == ENOTDIR || reason == ENAMETOOLONG;
+  if (!is_missing || fs::is_symlink(fs::symlink_status(path, code))) fail_read(path, reason);
+  return std::nullopt;
 }
 
 bool is_there(const fs::path& path) {

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
@@ -40,6 +44,23 @@ TEST(ReadFile, WhatIsThereAndCannotBeReadIsNotMissing) {
     ddim::test::expect_error(ErrorCode::io, "cannot read " + (folder.path() / name).string(),
                              [&] { read_file_if_there(folder.path() / name, 10); });
   }
+}
+
+TEST(ReadFile, AFileThatComesAndGoesIsThereOrMissing) {
+  const ddim::test::TemporaryFolder folder;
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    for (int k = 0; k < 2'000; ++k) {
+      ddim::test::write_text(folder / "new", "text");
+      std::filesystem::rename(folder / "new", folder / "a");
+      std::filesystem::remove(folder / "a");
+    }
+    done = true;
+  });
+  while (!done) {
+    EXPECT_NO_THROW(EXPECT_EQ(read_file_if_there(folder / "a", 10).value_or("text"), "text"));
+  }
+  other.join();
 }
 
 }  // namespace
