@@ -49,11 +49,18 @@ std::uint32_t crc_of_range(const RecordHeader& header) {
   return crc_of(0, std::as_bytes(std::span(&header, 1)).first(16));
 }
 
+/// Of one text. (nlohmann's objects take memory to be destroyed, and end the process without it.)
+std::string json_of(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', /*ensure_ascii=*/true,
+                                   nlohmann::json::error_handler_t::replace);
+}
+
 std::string header_text(const PictureLog::Header& header) {
-  const nlohmann::ordered_json json{{"count", header.count},
-                                    {"picture_bytes", header.picture_bytes},
-                                    {"settings", header.settings}};
-  return json.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace);
+  std::string settings;
+  for (const auto& [key, value] : header.settings)
+    settings += concat(settings.empty() ? "" : ",", json_of(key), ":", json_of(value));
+  return concat("{\"count\":", header.count, ",\"picture_bytes\":", header.picture_bytes,
+                ",\"settings\":{", settings, "}}");
 }
 
 PictureLog::Header parse_header(const std::string& text, const std::string& file_name) {
