@@ -143,7 +143,7 @@ void FeatureLog::fill_by_ranks(const std::function<void(const Rows&)>& compute) 
 
 void FeatureLog::fill_by_blocks(const std::function<void(const Rows&)>& compute,
                                 const std::stop_token& stop) {
-  const std::int64_t size = std::clamp<std::int64_t>(set_.count / 64, 8, 256);
+  const std::int64_t size = pictures_of_block(set_.count);
   Rows blocks;
   for (std::int64_t first = 0; first < set_.count; first += size)
     blocks.push_back({first, std::min(size, set_.count - first)});

@@ -69,10 +69,7 @@ class JointRun {
       : job_(job),
         plan_(plan),
         kind_(kind),
-        // Enough for many processes, and of no more pictures than one can lose. They depend on
-        // nothing else, as all must have the same.
-        blocks_(
-            blocks_of({0, job.count()}, std::clamp<std::int64_t>(job.count() / 64, 8, 256), job)),
+        blocks_(blocks_of({0, job.count()}, pictures_of_block(job.count()), job)),
         claims_(blocks_folder(job.files.out), work()) {}
 
   std::int64_t num_pictures_done() const {

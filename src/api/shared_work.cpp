@@ -1,5 +1,7 @@
 #include "api/shared_work.h"
 
+#include <algorithm>
+
 #include "base/folder.h"
 #include "comm/communicator.h"
 
@@ -16,6 +18,10 @@ RunOptions options_of_part(RunOptions run, const Sharing& sharing) {
 fs::path blocks_folder(const fs::path& result) {
   // A folder may be named with a slash at its end.
   return (result.has_filename() ? result : result.parent_path()).string() + ".blocks";
+}
+
+std::int64_t pictures_of_block(std::int64_t count) {
+  return std::clamp<std::int64_t>(count / 64, 8, 256);
 }
 
 bool first_says(const Sharing& sharing, bool value) {

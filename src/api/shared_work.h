@@ -3,6 +3,7 @@
 #include <ddim/ranks.h>
 #include <ddim/run_options.h>
 
+#include <cstdint>
 #include <filesystem>
 
 namespace ddim {
@@ -12,6 +13,10 @@ RunOptions options_of_part(RunOptions run, const Sharing& sharing);
 
 /// Where the blocks of a shared piece of work are, whose result gets this name.
 std::filesystem::path blocks_folder(const std::filesystem::path& result);
+
+/// Pictures of a block: enough blocks for many processes, and no more pictures than one can lose.
+/// It depends on nothing else, as all must have the same.
+std::int64_t pictures_of_block(std::int64_t count);
 
 /// What the first rank says, in all ranks, before any of them goes on; without ranks `value`.
 bool first_says(const Sharing& sharing, bool value);
