@@ -62,21 +62,17 @@ FeatureLog::FeatureLog(const FeatureOptions& options, const Settings& settings, 
 }
 
 PictureLog::Header FeatureLog::header() const {
-  return {
-      .count = set_.count,
-      .picture_bytes = static_cast<std::uint64_t>(set_.dimensions + set_.classes) * sizeof(float),
-      .settings = settings_};
+  return {.count = set_.count, .picture_bytes = row_bytes(), .settings = settings_};
 }
 
 void FeatureLog::take(const PictureRange& rows, std::span<const std::byte> values) {
-  const auto row_bytes = static_cast<std::size_t>(header().picture_bytes);
   const std::size_t feature_bytes = static_cast<std::size_t>(set_.dimensions) * sizeof(float);
   for (std::int64_t row = rows.first; row < rows.first + rows.count; ++row) {
     std::memcpy(set_.features.data() + row * set_.dimensions, values.data(), feature_bytes);
     if (set_.classes > 0)
       std::memcpy(set_.probabilities.data() + row * set_.classes, values.data() + feature_bytes,
-                  row_bytes - feature_bytes);
-    values = values.subspan(row_bytes);
+                  row_bytes() - feature_bytes);
+    values = values.subspan(row_bytes());
   }
 }
 
@@ -86,7 +82,7 @@ void FeatureLog::read_found(const PictureLog& log) {
   for (const PictureRange& range : io::gaps_between(missing_, set_.count)) {
     std::int64_t row = range.first;
     log.read(range, [&](std::span<const std::byte> piece) {
-      const auto rows = static_cast<std::int64_t>(piece.size() / header().picture_bytes);
+      const auto rows = static_cast<std::int64_t>(piece.size() / row_bytes());
       take({row, rows}, piece);
       row += rows;
     });
@@ -162,14 +158,8 @@ void FeatureLog::fill_by_blocks(const std::function<void(const Rows&)>& compute,
   while (const std::optional<std::int64_t> block = next()) {
     if (*block == std::ssize(blocks)) {
       for (std::int64_t k = 0; k < std::ssize(blocks); ++k) {
-        const std::vector<std::byte> values = claims.result(k);
         const PictureRange& rows = blocks[static_cast<std::size_t>(k)];
-        const std::uint64_t expected =
-            static_cast<std::uint64_t>(rows.count) * header().picture_bytes;
-        if (values.size() != expected)
-          fail(ErrorCode::corrupt, blocks_folder(path_).string(), ": block ", k, " has ",
-               values.size(), " bytes, expected ", expected, "; remove its file, and join again");
-        take(rows, values);
+        take(rows, claims.result(k, static_cast<std::size_t>(rows.count) * row_bytes()));
       }
       write_all();
       claims.finish(*block, "complete\n");

@@ -47,6 +47,9 @@ class FeatureLog {
   std::vector<std::byte> bytes_of(const engine::io::PictureRange& rows) const;
   void take(const engine::io::PictureRange& rows, std::span<const std::byte> values);
   engine::io::PictureLog::Header header() const;
+  std::size_t row_bytes() const {
+    return static_cast<std::size_t>(set_.dimensions + set_.classes) * sizeof(float);
+  }
 
   const FeatureOptions& options_;
   const Settings settings_;

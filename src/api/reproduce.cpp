@@ -2,7 +2,6 @@
 #include <ddim/reproduce.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <iostream>
 #include <optional>

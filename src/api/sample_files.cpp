@@ -123,13 +123,10 @@ class JointRun {
         .model = job_.model, .runs = job_.runs, .files = files, .recipe = job_.recipe};
     const auto destinations = destinations_of(job, kind_);
     for (std::size_t k = 0; k < blocks_.size(); ++k) {
-      const std::vector<std::byte> bytes = claims_.result(static_cast<std::int64_t>(k));
       FloatImages pictures{.count = blocks_[k].count, .shape = job_.shape()};
       const auto size = static_cast<std::size_t>(pictures.count) * pictures.shape.size();
-      if (bytes.size() != size * sizeof(float))
-        fail(ErrorCode::corrupt, blocks_folder(files.out).string(), ": block ", k, " has ",
-             bytes.size(), " bytes, expected ", size * sizeof(float),
-             "; remove its file, and join again");
+      const std::vector<std::byte> bytes =
+          claims_.result(static_cast<std::int64_t>(k), size * sizeof(float));
       pictures.values.resize(size);
       std::ranges::copy(bytes, std::as_writable_bytes(std::span(pictures.values)).begin());
       for (const auto& each : destinations) each->add(blocks_[k].first, pictures);

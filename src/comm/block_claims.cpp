@@ -178,8 +178,11 @@ void BlockClaims::finish(std::int64_t block, const FileContent& result) {
   fs::remove(claim_of(block), gone);
 }
 
-std::vector<std::byte> BlockClaims::result(std::int64_t block) const {
+std::vector<std::byte> BlockClaims::result(std::int64_t block, std::size_t num_bytes) const {
   const std::string bytes = read_file_if_there(file_of(block), kMaxResult).value_or("");
+  if (bytes.size() != num_bytes)
+    fail(ErrorCode::corrupt, folder_.string(), ": block ", block, " has ", bytes.size(),
+         " bytes, expected ", num_bytes, "; remove its file, and join again");
   const auto view = std::as_bytes(std::span(bytes));
   return {view.begin(), view.end()};
 }

@@ -48,8 +48,8 @@ class BlockClaims {
   std::optional<std::int64_t> next(const std::stop_token& stop);
   /// Hands in the result of a claimed block.
   void finish(std::int64_t block, const FileContent& result);
-  /// Of a block that is done.
-  std::vector<std::byte> result(std::int64_t block) const;
+  /// Of a block that is done. Error(corrupt) unless it has `num_bytes`.
+  std::vector<std::byte> result(std::int64_t block, std::size_t num_bytes) const;
   std::int64_t num_done() const;
   /// Removes the results, when the last block is done.
   void remove_results();

@@ -214,7 +214,9 @@ TEST_F(BlockClaimsTest, EachBlockIsClaimedOnceAndTheLastWhenAllAreDone) {
   EXPECT_EQ(other.num_done(), 3);
   EXPECT_FALSE(other.is_complete());
   EXPECT_EQ(other.next({}), 3);
-  EXPECT_EQ(other.result(2), std::vector<std::byte>{std::byte{'c'}});
+  EXPECT_EQ(other.result(2, 1), std::vector<std::byte>{std::byte{'c'}});
+  test::expect_error(ErrorCode::corrupt, "block 2 has 1 bytes, expected 4; remove its file",
+                     [&] { other.result(2, 4); });
   other.finish(3, "");
   EXPECT_EQ(one.next({}), std::nullopt);
   one.remove_results();
