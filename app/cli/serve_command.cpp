@@ -41,10 +41,12 @@ struct Flags {
   std::int64_t stop_seconds = Limits{}.stop_time.count();
 };
 
-/// NAME=MODEL, or MODEL, whose name is its own.
+/// NAME=MODEL, or MODEL, whose name is its own. A path that is there is a MODEL, whatever it holds.
 server::ModelSource source_of(const std::string& word, const Flags& flags,
                               const std::stop_token& stop) {
-  const std::size_t equals = word.find('=');
+  std::error_code ignored;
+  const std::size_t equals =
+      std::filesystem::exists(word, ignored) ? std::string::npos : word.find('=');
   const std::string place = equals == std::string::npos ? word : word.substr(equals + 1);
   const std::filesystem::path folder =
       find_model(place, flags.pull ? MissingModel::pull : MissingModel::refuse,

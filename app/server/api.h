@@ -5,8 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "http_message.h"
 #include "job_board.h"
 #include "model_shelf.h"

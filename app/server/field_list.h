@@ -1,12 +1,12 @@
 #pragma once
 
+#include <ddim/json.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,11 +15,9 @@
 
 namespace ddim::server {
 
-using Json = nlohmann::ordered_json;
-
 /// What JSON has, for messages.
 inline std::string found(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = value.text();
   if (text.size() > 40) text = text.substr(0, 40) + "...";
   return text;
 }
@@ -36,15 +34,15 @@ template <class Number>
 void check_range(const Field& field, const Json& value, Number number) {
   const Json& schema = field.schema;
   const auto bound = [&](const char* key, auto is_wrong) {
-    return schema.contains(key) && is_wrong(number, schema[key].get<Number>());
+    return schema.contains(key) && is_wrong(number, schema.at(key).number<Number>());
   };
   if (bound("minimum", std::less<>()) || bound("maximum", std::greater<>()) ||
       bound("exclusiveMinimum", std::less_equal<>())) {
     const bool is_open = schema.contains("exclusiveMinimum");
     refuse(field.name,
            fmt::format("must be {} {} and at most {}; got {}", is_open ? "above" : "at least",
-                       schema[is_open ? "exclusiveMinimum" : "minimum"].dump(),
-                       schema["maximum"].dump(), found(value)));
+                       schema.at(is_open ? "exclusiveMinimum" : "minimum").text(),
+                       schema.at("maximum").text(), found(value)));
   }
 }
 
@@ -63,7 +61,7 @@ inline Json text_schema(const std::string& description) {
 
 inline std::string text_in(const std::string& field, const Json& value) {
   if (!value.is_string()) refuse(field, "must be a text; got " + found(value));
-  auto text = value.get<std::string>();
+  const std::string& text = value.string();
   if (text.size() > 256) refuse(field, "must have at most 256 characters");
   return text;
 }
@@ -77,16 +75,16 @@ class FieldList {
     add(name,
         number_schema("integer", description, std::move(least), std::move(most), Wishes().*member),
         [member](const Field& field, const Json& value, Wishes& wishes) {
-          if (!value.is_number_integer())
+          if (!value.is_integer())
             refuse(field.name, "must be a whole number; got " + found(value));
           // What does not fit into 64 bits has become another kind of number.
           if constexpr (std::is_unsigned_v<Number>) {
-            if (!value.is_number_unsigned()) check_range<std::int64_t>(field, value, -1);
-          } else if (value.is_number_unsigned() &&
-                     value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()) {
-            check_range<double>(field, value, value.get<double>());
+            if (!value.is_unsigned()) check_range<std::int64_t>(field, value, -1);
+          } else if (value.is_unsigned() &&
+                     value.number<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()) {
+            check_range<double>(field, value, value.number<double>());
           }
-          const auto number = value.get<Number>();
+          const auto number = value.number<Number>();
           check_range(field, value, number);
           wishes.*member = number;
         });
@@ -103,8 +101,8 @@ class FieldList {
     if (std::isinf(Wishes().*member)) schema.erase("default");
     add(name, schema, [member](const Field& field, const Json& value, Wishes& wishes) {
       if (!value.is_number()) refuse(field.name, "must be a number; got " + found(value));
-      check_range(field, value, value.get<double>());
-      wishes.*member = value.get<double>();
+      check_range(field, value, value.number<double>());
+      wishes.*member = value.number<double>();
     });
   }
   template <HasNames Value>
@@ -138,26 +136,26 @@ class FieldList {
     add(name, {{"type", "boolean"}, {"description", description}, {"default", false}},
         [member](const Field& field, const Json& value, Wishes& wishes) {
           if (!value.is_boolean()) refuse(field.name, "must be true or false; got " + found(value));
-          wishes.*member = value.get<bool>();
+          wishes.*member = value.boolean();
         });
   }
   /// One item, or a list of them, each of which is looked at with the model.
   void items(const char* name, std::vector<WishItem> Wishes::*member, std::size_t most,
              const char* type, const std::string& description) {
-    const Json item{{"oneOf", Json::array({{{"type", type}}, {{"type", "string"}}})}};
+    const Json item{{"oneOf", Json::list({{{"type", type}}, {{"type", "string"}}})}};
     add(name,
         {{"description", description},
-         {"oneOf", Json::array({item, {{"type", "array"}, {"items", item}, {"maxItems", most}}})}},
+         {"oneOf", Json::list({item, {{"type", "array"}, {"items", item}, {"maxItems", most}}})}},
         [member, most](const Field& field, const Json& value, Wishes& wishes) {
-          const Json list = value.is_array() ? value : Json::array({value});
-          if (list.empty() || list.size() > most)
+          const Json list = value.is_list() ? value : Json::list({value});
+          if (list.size() == 0 || list.size() > most)
             refuse(field.name, fmt::format("must have 1 to {} items; got {}", most, list.size()));
           std::vector<WishItem> items;
-          for (const Json& one : list) {
-            if (one.is_number_unsigned()) {
-              items.emplace_back(one.get<std::uint64_t>());
+          for (const Json& one : list.items()) {
+            if (one.is_unsigned()) {
+              items.emplace_back(one.number<std::uint64_t>());
             } else if (one.is_string()) {
-              items.emplace_back(one.get<std::string>());
+              items.emplace_back(one.string());
             } else {
               refuse(field.name, "must be numbers from 0 on, or texts; got " + found(one));
             }
@@ -183,7 +181,7 @@ class FieldList {
     return found == fields_.end() ? nullptr : &*found;
   }
   Json properties() const {
-    Json properties;
+    Json properties = Json::object();
     for (const Field& field : fields_) properties[field.name] = field.schema;
     return properties;
   }

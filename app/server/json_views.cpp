@@ -1,6 +1,7 @@
 #include "json_views.h"
 
 #include <ddim/file_bytes.h>
+#include <ddim/json.h>
 #include <ddim/preset.h>
 #include <ddim/version.h>
 #include <fmt/core.h>
@@ -8,17 +9,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 namespace ddim::server {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-/// Bytes that are no UTF-8, such as in names of files, are replaced.
-std::string text_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 const char* type_of(int status) {
   if (status >= 500) return "server_error";
@@ -102,7 +95,7 @@ Json model_json(const ModelSource& source, bool is_loaded) {
 
 template <class Value>
 Json names_of() {
-  Json names = Json::array();
+  Json names = Json::list();
   for (const Named<Value>& entry : Names<Value>::all()) names.push_back(entry.name);
   return names;
 }
@@ -136,32 +129,33 @@ std::string base64(std::string_view bytes) {
 std::string error_json(int status, const std::string& field, const std::string& message) {
   Json error{{"message", message}, {"type", type_of(status)}, {"code", status}};
   error["param"] = field.empty() ? Json(nullptr) : Json(field);
-  return text_of(Json{{"error", error}});
+  return Json{{"error", error}}.text();
 }
 
 std::string job_json(const Entry& entry, const EntryStatus& status, const ModelSource& source) {
   Json json{
       {"id", entry.id}, {"task", to_string(entry.request.task)}, {"model", entry.request.model}};
-  json.update(state_of(status));
+  const Json state = state_of(status);
+  for (const auto& [name, value] : state.members()) json.append(name, value);
   json["events"] = "/api/jobs/" + entry.id + "/events";
-  if (!status.result) return text_of(json);
+  if (!status.result) return json.text();
   json["results"] = results_json(entry, *status.result);
   const Recipe& recipe = status.result->samples.recipe;
   if (!recipe.empty()) {
     json["recipe"] = recipe;
     json["command"] = command_of(entry.request.task, recipe, source.place);
   }
-  return text_of(json);
+  return json.text();
 }
 
-std::string state_json(const EntryStatus& status) { return text_of(state_of(status)); }
+std::string state_json(const EntryStatus& status) { return state_of(status).text(); }
 
 std::string progress_json(const JobStatus& status) {
   Json json{{"evaluations_done", status.progress.evaluations_done},
             {"evaluations", status.progress.evaluations},
             {"seconds", seconds_json(status.seconds)}};
   if (status.seconds_left) json["seconds_left"] = seconds_json(*status.seconds_left);
-  return text_of(json);
+  return json.text();
 }
 
 std::string preview_json(std::int64_t first, const StepPreview& preview) {
@@ -169,52 +163,53 @@ std::string preview_json(std::int64_t first, const StepPreview& preview) {
   std::vector<Image> images;
   for (std::int64_t k = 0; k < pictures.count; ++k) images.push_back(to_image(pictures, k));
   const Image row = make_grid(images, {.columns = pictures.count, .padding = 0});
-  return text_of(Json{{"first", first},
-                      {"count", pictures.count},
-                      {"step", preview.step},
-                      {"t", preview.t},
-                      {"t_prev", preview.t_prev},
-                      {"png", base64(text_of(png_bytes(row)))}});
+  return Json{{"first", first},           {"count", pictures.count},
+              {"step", preview.step},     {"t", preview.t},
+              {"t_prev", preview.t_prev}, {"png", base64(text_of(png_bytes(row)))}}
+      .text();
 }
 
 std::string recipe_json(const Recipe& recipe, const std::string& command) {
-  return text_of(Json{{"recipe", recipe}, {"command", command}});
+  return Json{{"recipe", recipe}, {"command", command}}.text();
 }
 
 std::string upload_json(const Upload& upload) {
-  return text_of(Json{{"id", upload.id}, {"name", upload.name}, {"bytes", upload.bytes.size()}});
+  return Json{{"id", upload.id}, {"name", upload.name}, {"bytes", upload.bytes.size()}}.text();
 }
 
 std::string models_json(const ModelShelf& shelf) {
-  Json models = Json::array();
+  Json models = Json::list();
   for (const ModelSource& source : shelf.sources())
     models.push_back(model_json(source, shelf.is_loaded(source.name)));
-  return text_of(Json{{"models", models},
-                      {"version", version()},
-                      {"choices",
-                       {{"sampler", names_of<Sampler>()},
-                        {"tau", names_of<TauKind>()},
-                        {"clip", names_of<Clip>()}}}});
+  return Json{{"models", models},
+              {"version", version()},
+              {"choices",
+               {{"sampler", names_of<Sampler>()},
+                {"tau", names_of<TauKind>()},
+                {"clip", names_of<Clip>()}}}}
+      .text();
 }
 
 std::string images_json(const JobResult& result, std::int64_t scale) {
-  Json data = Json::array();
+  Json data = Json::list();
   for (std::int64_t k = 0; k < result.samples.x_0.count; ++k)
     data.push_back({{"b64_json", base64(picture_png(result, k, scale))}});
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return text_of(Json{{"created", std::chrono::duration_cast<std::chrono::seconds>(now).count()},
-                      {"data", data}});
+  return Json{{"created", std::chrono::duration_cast<std::chrono::seconds>(now).count()},
+              {"data", data}}
+      .text();
 }
 
 std::string access_json(const std::string& time, const std::string& peer, const std::string& method,
                         const std::string& target, int status, std::int64_t bytes, double ms) {
-  return text_of(Json{{"time", time},
-                      {"peer", peer},
-                      {"method", method},
-                      {"target", target},
-                      {"status", status},
-                      {"bytes", bytes},
-                      {"ms", std::round(ms * 1000.0) / 1000.0}});
+  return Json{{"time", time},
+              {"peer", peer},
+              {"method", method},
+              {"target", target},
+              {"status", status},
+              {"bytes", bytes},
+              {"ms", std::round(ms * 1000.0) / 1000.0}}
+      .text();
 }
 
 std::string picture_png(const JobResult& result, std::int64_t k, std::int64_t scale) {

@@ -1,15 +1,13 @@
+#include <ddim/json.h>
 #include <ddim/version.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "api.h"
 #include "wishes.h"
 
 namespace ddim::server {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json problem(const char* description) {
   return {
@@ -23,7 +21,7 @@ Json body_of(const std::string& type, const Json& schema) {
 
 /// Those that stand in braces, and those after '?' that the summary names as ?name=.
 Json parameters_of(const std::string& path, const std::string& summary) {
-  Json parameters = Json::array();
+  Json parameters = Json::list();
   for (std::size_t at = 0; (at = path.find('{', at)) != std::string::npos; ++at) {
     const std::string name = path.substr(at + 1, path.find('}', at) - at - 1);
     parameters.push_back(
@@ -40,13 +38,13 @@ Json parameters_of(const std::string& path, const std::string& summary) {
 }  // namespace
 
 std::string Api::openapi() const {
-  Json paths;
+  Json paths = Json::object();
   for (const Route& route : routes_) {
     std::string method = route.method;
     std::ranges::transform(method, method.begin(),
                            [](char c) { return static_cast<char>(c | 32); });
     Json operation{{"summary", route.summary}};
-    if (const Json parameters = parameters_of(route.path, route.summary); !parameters.empty())
+    if (const Json parameters = parameters_of(route.path, route.summary); parameters.size() > 0)
       operation["parameters"] = parameters;
     if (route.path == "/api/jobs")
       operation["requestBody"] =
@@ -56,7 +54,7 @@ std::string Api::openapi() const {
           body_of("application/json", {{"$ref", "#/components/schemas/Images"}});
     if (route.path == "/api/uploads") {
       operation["parameters"] =
-          Json::array({{{"name", "name"}, {"in", "query"}, {"schema", {{"type", "string"}}}}});
+          Json::list({{{"name", "name"}, {"in", "query"}, {"schema", {{"type", "string"}}}}});
       operation["requestBody"] =
           body_of("application/octet-stream", {{"type", "string"}, {"format", "binary"}});
     }
@@ -66,8 +64,7 @@ std::string Api::openapi() const {
     operation["responses"][status] = {{"description", "Done"},
                                       {"content", {{route.answers, Json::object()}}}};
     operation["responses"]["4XX"] = problem("What is wrong with the request");
-    if (route.path != "/healthz")
-      operation["security"] = Json::array({Json{{"key", Json::array()}}});
+    if (route.path != "/healthz") operation["security"] = Json::list({Json{{"key", Json::list()}}});
     paths[route.path][method] = operation;
   }
   const Json error_schema = {{"type", "object"},
@@ -95,7 +92,7 @@ std::string Api::openapi() const {
           {"Images", reader_.images_schema()},
           {"Error", error_schema}}},
         {"securitySchemes", {{"key", {{"type", "http"}, {"scheme", "bearer"}}}}}}}};
-  return description.dump(1);
+  return description.text({.indent = 1});
 }
 
 }  // namespace ddim::server

@@ -1,5 +1,7 @@
 #include "wishes.h"
 
+#include <ddim/error.h>
+
 #include "field_list.h"
 #include "job_request.h"
 #include "request_error.h"
@@ -19,7 +21,7 @@ constexpr const char* kNotLookedAt[] = {"quality",    "style",      "user",
 
 void set_tau(const Field& field, const Json& value, Wishes& wishes) {
   if (value.is_string()) {
-    const auto kind = value_named<TauKind>(value.get<std::string>());
+    const auto kind = value_named<TauKind>(value.string());
     if (!kind)
       refuse(field.name, fmt::format("must be a list of numbers, or one of the names that "
                                      "/api/models lists; got {}",
@@ -27,22 +29,22 @@ void set_tau(const Field& field, const Json& value, Wishes& wishes) {
     wishes.tau = *kind;
     return;
   }
-  if (!value.is_array() || value.empty() || value.size() > kMostListed)
+  if (!value.is_list() || value.size() == 0 || value.size() > kMostListed)
     refuse(field.name, "must be a name or a list of numbers; got " + found(value));
   std::vector<double> list;
-  for (const Json& t : value) {
+  for (const Json& t : value.items()) {
     if (!t.is_number() ||
-        !(t.get<double>() >= 0.0 && t.get<double>() < static_cast<double>(kMostSteps)))
+        !(t.number<double>() >= 0.0 && t.number<double>() < static_cast<double>(kMostSteps)))
       refuse(field.name, "must be numbers from 0 on; got " + found(t));
-    list.push_back(t.get<double>());
+    list.push_back(t.number<double>());
   }
   wishes.tau = std::move(list);
 }
 
 void set_null_class(const Field& field, const Json& value, Wishes& wishes) {
-  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 1'000'000)
+  if (!value.is_unsigned() || value.number<std::uint64_t>() > 1'000'000)
     refuse(field.name, "must be a class, a number from 0 to 1000000; got " + found(value));
-  wishes.null_class = value.get<std::int64_t>();
+  wishes.null_class = value.number<std::int64_t>();
 }
 
 void add_plan_fields(FieldList& list) {
@@ -51,7 +53,7 @@ void add_plan_fields(FieldList& list) {
       "tau",
       {{"description", "Training steps to visit: a name that /api/models lists, or rising numbers"},
        {"oneOf",
-        Json::array(
+        Json::list(
             {{{"type", "string"}},
              {{"type", "array"}, {"items", {{"type", "number"}}}, {"maxItems", kMostListed}}})},
        {"default", "linear"}},
@@ -120,29 +122,18 @@ void add_job_fields(FieldList& list, const Limits& limits) {
 }
 
 Json parse_object(std::string_view text) {
-  std::size_t num_names = 0;
-  const auto refuse_hostile = [&num_names](int depth, Json::parse_event_t event, Json&) {
-    using Event = Json::parse_event_t;
-    const bool is_opened = event == Event::object_start || event == Event::array_start;
-    if (is_opened && depth >= kDeepest)
-      throw RequestError(400, "body", fmt::format("body: more than {} levels of JSON", kDeepest));
-    if (event == Event::key && ++num_names > kMostNames)
-      throw RequestError(400, "body", fmt::format("body: more than {} fields", kMostNames));
-    return true;
-  };
   Json json;
   try {
-    json = Json::parse(text, refuse_hostile);
-  } catch (const Json::exception& error) {
-    const std::string why = std::string(error.what()).substr(0, 200);  // with what it had read
-    throw RequestError(400, "body", fmt::format("body: must be JSON: {}", why));
+    json = Json::parse(text, {.depth = kDeepest, .names = kMostNames});
+  } catch (const Error& error) {
+    refuse("body", std::string("must be JSON: ") + error.what());
   }
   if (!json.is_object()) refuse("body", "must be a JSON object; got " + found(json));
   return json;
 }
 
 void read(const Json& json, const FieldList& list, Wishes& wishes) {
-  for (const auto& [name, value] : json.items()) {
+  for (const auto& [name, value] : json.members()) {
     const Field* field = list.find(name);
     if (field == nullptr) {
       if (name.empty()) refuse("body", "has a field without a name");
@@ -196,7 +187,7 @@ ImagesWishes WishReader::read_images(std::string_view text) const {
   Json json = parse_object(text);
   const auto take = [&json](const char* name, const std::string& otherwise) {
     if (!json.contains(name)) return otherwise;
-    std::string word = text_in(name, json[name]);
+    std::string word = text_in(name, json.at(name));
     json.erase(name);
     return word;
   };
@@ -235,12 +226,12 @@ Json WishReader::images_schema() const {
   Json properties = fields_->images.properties();
   properties["prompt"] = text_schema("A class of the model, where it has classes; else any text");
   properties["size"] = text_schema("auto, or WIDTHxHEIGHT: the model's own size times 1 to 64");
-  properties["response_format"] = {{"type", "string"}, {"enum", Json::array({"b64_json"})}};
+  properties["response_format"] = {{"type", "string"}, {"enum", Json::list({"b64_json"})}};
   for (const char* name : kNotLookedAt)
     properties[name] = {{"type", "string"}, {"description", "Not looked at"}};
   return {{"type", "object"},
           {"additionalProperties", false},
-          {"required", Json::array({"prompt"})},
+          {"required", Json::list({"prompt"})},
           {"properties", properties}};
 }
 

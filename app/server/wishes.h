@@ -1,11 +1,11 @@
 #pragma once
 
+#include <ddim/json.h>
 #include <ddim/plan.h>
 
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -62,8 +62,8 @@ class WishReader {
   ImagesWishes read_images(std::string_view json) const;
 
   /// The fields as JSON schemas, with their ranges.
-  nlohmann::ordered_json job_schema() const;
-  nlohmann::ordered_json images_schema() const;
+  Json job_schema() const;
+  Json images_schema() const;
 
   /// The field that an error of the library is about: the first that its message names.
   std::string field_in(const std::string& message) const;

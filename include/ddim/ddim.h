@@ -37,6 +37,7 @@
 #include "ddim/init_image.h"
 #include "ddim/interpolate.h"
 #include "ddim/job.h"
+#include "ddim/json.h"
 #include "ddim/memory_use.h"
 #include "ddim/model.h"
 #include "ddim/model_overrides.h"

@@ -1,6 +1,5 @@
 #include "hub/hub_client.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/error.h"
@@ -58,11 +57,11 @@ Listing parse_listing(const std::string& text, const std::string& url) {
   Listing listing;
   fields.read({"sha"}, listing.commit);
   if (!is_commit(listing.commit)) fields.fail_file("it names no commit; is this a hub?");
-  const nlohmann::json* siblings = fields.take({"siblings"});
-  if (siblings == nullptr || !siblings->is_array()) fields.fail_file("it lists no files");
-  for (const nlohmann::json& sibling : *siblings) {
-    const auto name = sibling.is_object() ? sibling.find("rfilename") : sibling.end();
-    if (name != sibling.end() && name->is_string()) listing.files.insert(name->get<std::string>());
+  const Json* siblings = fields.take({"siblings"});
+  if (siblings == nullptr || !siblings->is_list()) fields.fail_file("it lists no files");
+  for (const Json& sibling : siblings->items()) {
+    const Json* name = sibling.is_object() ? sibling.find("rfilename") : nullptr;
+    if (name != nullptr && name->is_string()) listing.files.insert(name->string());
   }
   return listing;
 }

@@ -1,10 +1,10 @@
 #include "io/diffusers_config.h"
 
 #include <ddim/counts.h>
+#include <ddim/json.h>
 
 #include <algorithm>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "io/json_fields.h"
@@ -12,7 +12,6 @@
 namespace ddim::engine::io {
 namespace {
 
-using nlohmann::json;
 using Whole = JsonFields::Range<std::int64_t>;
 using Real = JsonFields::Range<double>;
 
@@ -22,64 +21,31 @@ constexpr std::int64_t kMaxLevels = 16;
 
 /// diffusers writes a side, a pair of sides for height and width, or null.
 void read_sample_size(JsonFields& fields, UNetFileConfig& config) {
-  const json* value = fields.take({"sample_size", "resolution", "image_size"});
+  const Json* value = fields.take({"sample_size", "resolution", "image_size"});
   if (value == nullptr || value->is_null()) return;
-  const auto side = [&](const json& number) {
-    if (!number.is_number_unsigned() || number.get<std::uint64_t>() < 1 ||
-        number.get<std::uint64_t>() > static_cast<std::uint64_t>(kMaxSize)) {
+  const auto side = [&](const Json& number) {
+    if (!number.is_unsigned() || number.number<std::uint64_t>() < 1 ||
+        number.number<std::uint64_t>() > static_cast<std::uint64_t>(kMaxSize)) {
       fields.fail_field("sample_size",
                         concat("null, a side or a pair of height and width in 1..", kMaxSize),
                         *value);
     }
-    return number.get<std::int64_t>();
+    return number.number<std::int64_t>();
   };
-  const bool is_pair = value->is_array() && value->size() == 2;
+  const bool is_pair = value->is_list() && value->size() == 2;
   config.sample_size = side(is_pair ? (*value)[0] : *value);
   if (is_pair) config.sample_width = side((*value)[1]);
 }
 
-/// An object as JSON, a line for each field and item, in the order of add(). Only single values are
-/// nlohmann's: the destructor of its lists and objects takes memory, and ends the process where
-/// there is none.
-class ObjectText {
- public:
-  template <class Value>
-  ObjectText& add(std::string_view name, const Value& value) {
-    text_ += concat(text_.empty() ? "{" : ",", "\n  ", of(std::string(name)), ": ", of(value));
-    return *this;
-  }
-  std::string text() const { return text_ + "\n}\n"; }
-
- private:
-  template <class Value>
-  static std::string of(const Value& value) {
-    try {
-      return json(value).dump();
-    } catch (const json::type_error& error) {
-      fail(ErrorCode::user, "a configuration cannot be written as JSON: ", error.what());
-    }
-  }
-  template <class Value>
-  static std::string of(const std::optional<Value>& value) {
-    return value ? of(*value) : "null";
-  }
-  template <class Item>
-  static std::string of(const std::vector<Item>& list) {
-    if (list.empty()) return "[]";
-    return concat("[\n    ", join(list, ",\n    ", [](const Item& item) { return of(item); }),
-                  "\n  ]");
-  }
-
-  std::string text_;
-};
+std::string text_of(const Json& config) {
+  return config.text({.indent = 2, .strict = true}) + "\n";
+}
 
 /// As read_sample_size() reads it.
-void add_sample_size(ObjectText& object, const UNetFileConfig& config) {
-  constexpr std::string_view kName = "sample_size";
+Json sample_size_of(const UNetFileConfig& config) {
   if (!config.sample_size || !config.sample_width || config.sample_width == config.sample_size)
-    object.add(kName, config.sample_size);
-  else
-    object.add(kName, std::vector<std::int64_t>{*config.sample_size, *config.sample_width});
+    return config.sample_size;
+  return std::vector<std::int64_t>{*config.sample_size, *config.sample_width};
 }
 
 /// The spelling before diffusers 0.1: channels as a base and its multiples, attention by
@@ -301,12 +267,12 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
                               "\", a latent or text-to-image model, which ddim does not support"));
 
   const auto read_class = [&fields](const char* name, std::string& class_name) {
-    const json* value = fields.take({name});
+    const Json* value = fields.take({name});
     if (value == nullptr) fields.fail_missing(name);
-    if (!value->is_array() || value->size() != 2 || !(*value)[1].is_string()) {
+    if (!value->is_list() || value->size() != 2 || !(*value)[1].is_string()) {
       fields.fail_field(name, "a pair of library and class", *value);
     }
-    class_name = (*value)[1].get<std::string>();
+    class_name = (*value)[1].string();
   };
   read_class("unet", index.unet_class);
   require_one_of("unet", index.unet_class, {"UNet2DModel", "UNetModel", "UNetUnconditionalModel"});
@@ -319,76 +285,76 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
 }
 
 std::string to_json(const UNetFileConfig& config) {
-  ObjectText object;
-  object.add("_class_name", config.class_name);
-  object.add("_diffusers_version", config.diffusers_version);
-  object.add("act_fn", config.act_fn);
-  object.add("add_attention", config.add_attention);
-  object.add("attention_head_dim", config.attention_head_dim);
-  object.add("attn_norm_num_groups", config.attn_norm_num_groups);
-  object.add("block_out_channels", config.block_out_channels);
-  object.add("center_input_sample", config.center_input_sample);
-  object.add("class_embed_type", config.class_embed_type);
-  object.add("down_block_types", config.down_block_types);
-  object.add("downsample_padding", config.downsample_padding);
-  object.add("downsample_type", config.downsample_type);
-  object.add("dropout", config.dropout);
-  object.add("flip_sin_to_cos", config.flip_sin_to_cos);
-  object.add("freq_shift", config.freq_shift);
-  object.add("in_channels", config.in_channels);
-  object.add("layers_per_block", config.layers_per_block);
-  object.add("mid_block_scale_factor", config.mid_block_scale_factor);
-  object.add("mid_block_type", config.mid_block_type);
-  object.add("norm_eps", config.norm_eps);
-  object.add("norm_num_groups", config.norm_num_groups);
-  object.add("num_class_embeds", config.num_class_embeds);
-  object.add("num_train_timesteps", config.num_train_timesteps);
-  object.add("out_channels", config.out_channels);
-  object.add("resnet_time_scale_shift", config.resnet_time_scale_shift);
-  add_sample_size(object, config);
-  object.add("time_embedding_dim", config.time_embedding_dim);
-  object.add("time_embedding_type", config.time_embedding_type);
-  object.add("up_block_types", config.up_block_types);
-  object.add("upsample_type", config.upsample_type);
-  if (config.base_channels) object.add("base_channels", *config.base_channels);
-  if (config.null_class) object.add("null_class", *config.null_class);
-  return object.text();
+  Json object;
+  object["_class_name"] = config.class_name;
+  object["_diffusers_version"] = config.diffusers_version;
+  object["act_fn"] = config.act_fn;
+  object["add_attention"] = config.add_attention;
+  object["attention_head_dim"] = config.attention_head_dim;
+  object["attn_norm_num_groups"] = config.attn_norm_num_groups;
+  object["block_out_channels"] = config.block_out_channels;
+  object["center_input_sample"] = config.center_input_sample;
+  object["class_embed_type"] = config.class_embed_type;
+  object["down_block_types"] = config.down_block_types;
+  object["downsample_padding"] = config.downsample_padding;
+  object["downsample_type"] = config.downsample_type;
+  object["dropout"] = config.dropout;
+  object["flip_sin_to_cos"] = config.flip_sin_to_cos;
+  object["freq_shift"] = config.freq_shift;
+  object["in_channels"] = config.in_channels;
+  object["layers_per_block"] = config.layers_per_block;
+  object["mid_block_scale_factor"] = config.mid_block_scale_factor;
+  object["mid_block_type"] = config.mid_block_type;
+  object["norm_eps"] = config.norm_eps;
+  object["norm_num_groups"] = config.norm_num_groups;
+  object["num_class_embeds"] = config.num_class_embeds;
+  object["num_train_timesteps"] = config.num_train_timesteps;
+  object["out_channels"] = config.out_channels;
+  object["resnet_time_scale_shift"] = config.resnet_time_scale_shift;
+  object["sample_size"] = sample_size_of(config);
+  object["time_embedding_dim"] = config.time_embedding_dim;
+  object["time_embedding_type"] = config.time_embedding_type;
+  object["up_block_types"] = config.up_block_types;
+  object["upsample_type"] = config.upsample_type;
+  if (config.base_channels) object["base_channels"] = *config.base_channels;
+  if (config.null_class) object["null_class"] = *config.null_class;
+  return text_of(object);
 }
 
 std::string to_json(const SchedulerFileConfig& config) {
-  ObjectText object;
-  object.add("_class_name", config.class_name);
-  object.add("_diffusers_version", config.diffusers_version);
-  object.add("beta_end", config.beta_end);
-  object.add("beta_schedule", config.beta_schedule);
-  object.add("beta_start", config.beta_start);
-  object.add("clip_sample", config.clip_sample);
-  object.add("clip_sample_range", config.clip_sample_range);
-  object.add("dynamic_thresholding_ratio", config.dynamic_thresholding_ratio);
-  object.add("num_train_timesteps", config.num_train_timesteps);
-  object.add("prediction_type", config.prediction_type);
-  object.add("rescale_betas_zero_snr", config.rescale_betas_zero_snr);
-  object.add("sample_max_value", config.sample_max_value);
-  object.add("steps_offset", config.steps_offset);
-  object.add("thresholding", config.thresholding);
-  object.add("timestep_spacing", config.timestep_spacing);
-  object.add("trained_betas", config.trained_betas);
-  if (config.class_name == "DDPMScheduler") object.add("variance_type", config.variance_type);
+  Json object;
+  object["_class_name"] = config.class_name;
+  object["_diffusers_version"] = config.diffusers_version;
+  object["beta_end"] = config.beta_end;
+  object["beta_schedule"] = config.beta_schedule;
+  object["beta_start"] = config.beta_start;
+  object["clip_sample"] = config.clip_sample;
+  object["clip_sample_range"] = config.clip_sample_range;
+  object["dynamic_thresholding_ratio"] = config.dynamic_thresholding_ratio;
+  object["num_train_timesteps"] = config.num_train_timesteps;
+  object["prediction_type"] = config.prediction_type;
+  object["rescale_betas_zero_snr"] = config.rescale_betas_zero_snr;
+  object["sample_max_value"] = config.sample_max_value;
+  object["steps_offset"] = config.steps_offset;
+  object["thresholding"] = config.thresholding;
+  object["timestep_spacing"] = config.timestep_spacing;
+  object["trained_betas"] = config.trained_betas;
+  if (config.class_name == "DDPMScheduler") object["variance_type"] = config.variance_type;
   if (config.class_name == "DDIMScheduler" || !config.set_alpha_to_one)
-    object.add("set_alpha_to_one", config.set_alpha_to_one);
-  return object.text();
+    object["set_alpha_to_one"] = config.set_alpha_to_one;
+  return text_of(object);
 }
 
 std::string to_json(const ModelIndex& index) {
-  ObjectText object;
-  object.add("_class_name", index.class_name);
-  object.add("_diffusers_version", index.diffusers_version);
-  object.add("scheduler", std::vector<std::string>{"diffusers", index.scheduler_class});
-  object.add("unet", std::vector<std::string>{"diffusers", index.unet_class});
-  if (!index.names.model.empty()) object.add("_model_name", index.names.model);
-  if (!index.names.classes.empty()) object.add("_class_names", index.names.classes);
-  if (!index.names.class_images.empty()) object.add("_class_images", index.names.class_images);
-  return object.text();
+  Json object;
+  object["_class_name"] = index.class_name;
+  object["_diffusers_version"] = index.diffusers_version;
+  object["scheduler"] = std::vector<std::string>{"diffusers", index.scheduler_class};
+  object["unet"] = std::vector<std::string>{"diffusers", index.unet_class};
+  if (!index.names.model.empty()) object["_model_name"] = index.names.model;
+  if (!index.names.classes.empty()) object["_class_names"] = index.names.classes;
+  if (!index.names.class_images.empty()) object["_class_images"] = index.names.class_images;
+  return text_of(object);
 }
 
 }  // namespace ddim::engine::io

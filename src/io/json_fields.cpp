@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "base/error.h"
@@ -10,64 +9,14 @@
 namespace ddim::engine::io {
 namespace {
 
-using nlohmann::json;
-
 constexpr std::size_t kMaxListLength = 1'000'000;
 
-/// Numbers that Python writes and JSON does not have.
-struct PythonNumber {
-  std::string_view word;
-  double value;
-};
-constexpr PythonNumber kPythonNumbers[] = {
-    {"NaN", std::numeric_limits<double>::quiet_NaN()},
-    {"-Infinity", -std::numeric_limits<double>::infinity()},
-    {"Infinity", std::numeric_limits<double>::infinity()},
-};
-
-/// The string that stands for such a number while the text is parsed. Whoever writes it himself,
-/// with the escape of a NUL, has written a number.
-std::string stand_in(std::string_view word) { return concat("\\u0000", word); }
-
-/// The text with strings in place of such numbers.
-std::string with_stand_ins(std::string_view text) {
-  std::string result;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto* number = std::ranges::find_if(kPythonNumbers, [&](const PythonNumber& candidate) {
-      return text.substr(i).starts_with(candidate.word);
-    });
-    if (!in_string && number != std::end(kPythonNumbers)) {
-      result += concat('"', stand_in(number->word), '"');
-      i += number->word.size();
-      continue;
-    }
-    const bool escapes = in_string && text[i] == '\\' && i + 1 < text.size();
-    if (text[i] == '"') in_string = !in_string;
-    result += text.substr(i, escapes ? 2 : 1);
-    i += escapes ? 2 : 1;
-  }
-  return result;
-}
-
-/// The numbers back in their places. The text nests no deeper than its check allows.
-void restore_numbers(json& value) {
-  if (value.is_structured())
-    for (json& item : value) restore_numbers(item);
-  if (!value.is_string()) return;
-  std::string_view text = value.get_ref<const std::string&>();
-  if (!text.starts_with('\0')) return;
-  text.remove_prefix(1);
-  const auto* number = std::ranges::find(kPythonNumbers, text, &PythonNumber::word);
-  if (number != std::end(kPythonNumbers)) value = number->value;
-}
-
 /// A value for a message: on one line and not too long.
-std::string shown(const json& value) {
-  if (value.is_number_float() && std::isnan(value.get<double>())) return "NaN";
-  if (value.is_number_float() && std::isinf(value.get<double>()))
-    return value.get<double>() > 0 ? "Infinity" : "-Infinity";
-  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
+std::string shown(const Json& value) {
+  const double number = value.is_number() ? value.number<double>() : 0.0;
+  if (std::isnan(number)) return "NaN";
+  if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
+  std::string text = value.text({.ascii = true});
   constexpr std::size_t kMaxShown = 60;
   if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";
   return text;
@@ -77,32 +26,15 @@ std::string shown(const json& value) {
 
 JsonFields::JsonFields(std::string_view text, std::string file_name)
     : file_name_(std::move(file_name)) {
-  constexpr int kMaxDepth = 32;
-  std::vector<std::set<std::string>> open_objects;
-  const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kMaxDepth) fail_file(concat("it nests deeper than ", kMaxDepth));
-    if (event == json::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == json::parse_event_t::object_end) open_objects.pop_back();
-    if (event == json::parse_event_t::key &&
-        !open_objects.back().insert(parsed.get<std::string>()).second) {
-      fail_file(concat("the key ", shown(parsed), " occurs twice"));
-    }
-    return true;
-  };
-  // The library would take it for the end of the text.
-  if (text.find('\0') != std::string_view::npos) fail_file("it is not valid JSON: it holds a NUL");
   try {
-    object_ = json::parse(with_stand_ins(text), check);
-  } catch (const json::parse_error& error) {
-    fail_file(concat("it is not valid JSON at byte ", error.byte));
-  } catch (const json::out_of_range&) {
-    fail_file("it has a number that is too large");
+    object_ = Json::parse(text, {.python_numbers = true});
+  } catch (const Error& error) {
+    fail_file(error.what());
   }
   if (!object_.is_object()) fail_file("it is not a JSON object");
-  restore_numbers(object_);
 }
 
-JsonFields::JsonFields(json object, std::string file_name, std::string prefix)
+JsonFields::JsonFields(Json object, std::string file_name, std::string prefix)
     : file_name_(std::move(file_name)), prefix_(std::move(prefix)), object_(std::move(object)) {}
 
 void JsonFields::fail_file(const std::string& reason) const {
@@ -110,7 +42,7 @@ void JsonFields::fail_file(const std::string& reason) const {
 }
 
 void JsonFields::fail_field(std::string_view name, const std::string& expected,
-                            const json& found) const {
+                            const Json& found) const {
   fail(ErrorCode::corrupt, file_name_, ": field ", prefix_, name, " must be ", expected, ", not ",
        shown(found));
 }
@@ -122,22 +54,22 @@ void JsonFields::fail_missing(std::string_view name) const {
 JsonFields::Field JsonFields::find(Names names) {
   Field field{*names.begin(), nullptr};
   for (const char* name : names) {
-    const auto found = object_.find(name);
-    if (found == object_.end()) continue;
+    const Json* found = object_.find(name);
+    if (found == nullptr) continue;
     if (field.value != nullptr) {
       fail_file(concat("fields ", prefix_, field.name, " and ", prefix_, name,
                        " mean the same: leave one out"));
     }
-    field = {name, &*found};
+    field = {name, found};
     taken_.insert(name);
   }
   return field;
 }
 
-const json* JsonFields::take(Names names) { return find(names).value; }
+const Json* JsonFields::take(Names names) { return find(names).value; }
 
 JsonFields JsonFields::section(const char* name) {
-  const json* value = take({name});
+  const Json* value = take({name});
   if (value == nullptr) fail_missing(name);
   if (!value->is_object()) fail_field(name, "an object", *value);
   return {*value, file_name_, concat(prefix_, name, ".")};
@@ -145,26 +77,26 @@ JsonFields JsonFields::section(const char* name) {
 
 std::vector<std::string> JsonFields::keys_not_taken() const {
   std::vector<std::string> keys;
-  for (const auto& [key, value] : object_.items()) {
+  for (const auto& [key, value] : object_.members()) {
     if (!key.starts_with('_') && !taken_.contains(key)) keys.push_back(key);
   }
+  std::ranges::sort(keys);
   return keys;
 }
 
 std::int64_t JsonFields::integer(const Field& field, Range<std::int64_t> range) const {
-  const json& value = *field.value;
+  const Json& value = *field.value;
   const std::string expected = concat("a whole number in ", range.low, "..", range.high);
-  if (!value.is_number_integer()) fail_field(field.name, expected, value);
-  // Beyond 63 bits nlohmann keeps an unsigned number, whose conversion would wrap.
-  const bool fits = !value.is_number_unsigned() ||
-                    value.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX);
-  const std::int64_t number = fits ? value.get<std::int64_t>() : 0;
+  if (!value.is_integer()) fail_field(field.name, expected, value);
+  const bool fits = !value.is_unsigned() ||
+                    value.number<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX);
+  const auto number = fits ? value.number<std::int64_t>() : 0;
   if (!fits || number < range.low || number > range.high) fail_field(field.name, expected, value);
   return number;
 }
 
 double JsonFields::number(const Field& field, Range<double> range) const {
-  const double value = field.value->is_number() ? field.value->get<double>() : 0.0;
+  const double value = field.value->is_number() ? field.value->number<double>() : 0.0;
   // Written so that NaN is out of range.
   if (!field.value->is_number() || !(value >= range.low && value <= range.high)) {
     fail_field(field.name, concat("a number in ", range.low, "..", range.high), *field.value);
@@ -174,14 +106,14 @@ double JsonFields::number(const Field& field, Range<double> range) const {
 
 std::string JsonFields::string(const Field& field) const {
   if (!field.value->is_string()) fail_field(field.name, "a string", *field.value);
-  return field.value->get<std::string>();
+  return field.value->string();
 }
 
-const json& JsonFields::list(const Field& field) const {
-  if (!field.value->is_array() || field.value->size() > kMaxListLength) {
+const Json::List& JsonFields::list(const Field& field) const {
+  if (!field.value->is_list() || field.value->size() > kMaxListLength) {
     fail_field(field.name, concat("a list of at most ", kMaxListLength, " elements"), *field.value);
   }
-  return *field.value;
+  return field.value->items();
 }
 
 void JsonFields::read(Names names, bool& value) {
@@ -189,7 +121,7 @@ void JsonFields::read(Names names, bool& value) {
   if (field.value == nullptr) return;
   const bool is_null = field.value->is_null();
   if (!field.value->is_boolean() && !is_null) fail_field(field.name, "true or false", *field.value);
-  value = !is_null && field.value->get<bool>();
+  value = !is_null && field.value->boolean();
 }
 
 void JsonFields::read(Names names, std::string& value) {
@@ -228,14 +160,14 @@ void JsonFields::read(Names names, std::vector<std::string>& value) {
   const Field field = find(names);
   if (field.value == nullptr) return;
   value.clear();
-  for (const json& item : list(field)) value.push_back(string({field.name, &item}));
+  for (const Json& item : list(field)) value.push_back(string({field.name, &item}));
 }
 
 void JsonFields::read(Names names, std::vector<std::int64_t>& value, Range<std::int64_t> range) {
   const Field field = find(names);
   if (field.value == nullptr) return;
   value.clear();
-  for (const json& item : list(field)) value.push_back(integer({field.name, &item}, range));
+  for (const Json& item : list(field)) value.push_back(integer({field.name, &item}, range));
 }
 
 void JsonFields::read(Names names, std::optional<std::vector<double>>& value, Range<double> range) {
@@ -244,7 +176,16 @@ void JsonFields::read(Names names, std::optional<std::vector<double>>& value, Ra
   value.reset();
   if (field.value->is_null()) return;
   value.emplace();
-  for (const json& item : list(field)) value->push_back(number({field.name, &item}, range));
+  for (const Json& item : list(field)) value->push_back(number({field.name, &item}, range));
+}
+
+void JsonFields::read(Names names, std::map<std::string, std::string>& value) {
+  const Field field = find(names);
+  if (field.value == nullptr) return;
+  if (!field.value->is_object()) fail_field(field.name, "an object", *field.value);
+  value.clear();
+  for (const auto& [name, text] : field.value->members())
+    value.emplace(name, string({field.name, &text}));
 }
 
 }  // namespace ddim::engine::io

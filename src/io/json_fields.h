@@ -1,9 +1,10 @@
 #pragma once
 
+#include <ddim/json.h>
+
 #include <cstdint>
 #include <initializer_list>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -25,7 +26,7 @@ class JsonFields {
   JsonFields(std::string_view text, std::string file_name);
 
   /// Those of an object that another parser has read.
-  static JsonFields of(nlohmann::json object, std::string file_name) {
+  static JsonFields of(Json object, std::string file_name) {
     return {std::move(object), std::move(file_name), ""};
   }
 
@@ -44,6 +45,7 @@ class JsonFields {
   void read(Names names, std::vector<std::string>& value);
   void read(Names names, std::vector<std::int64_t>& value, Range<std::int64_t> range);
   void read(Names names, std::optional<std::vector<double>>& value, Range<double> range);
+  void read(Names names, std::map<std::string, std::string>& value);
   /// The same, but Error(corrupt) for an absent field.
   template <class Value, class... Limits>
   void read_required(Names names, Value& value, Limits... limits) {
@@ -51,38 +53,38 @@ class JsonFields {
     read(names, value, limits...);
   }
   /// Field `name` as it stands, nullptr when absent.
-  const nlohmann::json* take(Names names);
+  const Json* take(Names names);
   /// The fields of the object `name`, which messages call NAME.FIELD. Error(corrupt) where it is
   /// absent or no object.
   JsonFields section(const char* name);
 
   const std::string& file_name() const { return file_name_; }
   bool has(const char* name) const { return object_.contains(name); }
-  bool has_section(const char* name) const { return has(name) && object_[name].is_object(); }
+  bool has_section(const char* name) const { return has(name) && object_.at(name).is_object(); }
   /// Sorted; without those that begin with `_`.
   std::vector<std::string> keys_not_taken() const;
 
   [[noreturn]] void fail_field(std::string_view name, const std::string& expected,
-                               const nlohmann::json& found) const;
+                               const Json& found) const;
   [[noreturn]] void fail_missing(std::string_view name) const;
   [[noreturn]] void fail_file(const std::string& reason) const;
 
  private:
-  JsonFields(nlohmann::json object, std::string file_name, std::string prefix);
+  JsonFields(Json object, std::string file_name, std::string prefix);
 
   struct Field {
     const char* name;
-    const nlohmann::json* value;  ///< nullptr when absent
+    const Json* value;  ///< nullptr when absent
   };
   Field find(Names names);
   std::int64_t integer(const Field& field, Range<std::int64_t> range) const;
   double number(const Field& field, Range<double> range) const;
   std::string string(const Field& field) const;
-  const nlohmann::json& list(const Field& field) const;
+  const Json::List& list(const Field& field) const;
 
   std::string file_name_;
   std::string prefix_;  ///< "model." in that section
-  nlohmann::json object_;
+  Json object_;
   std::set<std::string> taken_;
 };
 

@@ -1,5 +1,6 @@
 #include "io/picture_log.h"
 
+#include <ddim/json.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -10,7 +11,6 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 
@@ -49,34 +49,26 @@ std::uint32_t crc_of_range(const RecordHeader& header) {
   return crc_of(0, std::as_bytes(std::span(&header, 1)).first(16));
 }
 
-/// Of one text. (nlohmann's objects take memory to be destroyed, and end the process without it.)
-std::string json_of(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', /*ensure_ascii=*/true,
-                                   nlohmann::json::error_handler_t::replace);
-}
-
 std::string header_text(const PictureLog::Header& header) {
-  std::string settings;
-  for (const auto& [key, value] : header.settings)
-    settings += concat(settings.empty() ? "" : ",", json_of(key), ":", json_of(value));
-  return concat("{\"count\":", header.count, ",\"picture_bytes\":", header.picture_bytes,
-                ",\"settings\":{", settings, "}}");
+  const Json json{{"count", header.count},
+                  {"picture_bytes", header.picture_bytes},
+                  {"settings", header.settings}};
+  return json.text({.ascii = true});
 }
 
 PictureLog::Header parse_header(const std::string& text, const std::string& file_name) {
   PictureLog::Header header;
+  std::int64_t picture_bytes = 0;
+  constexpr JsonFields::Range<std::int64_t> kRange{1, std::int64_t{1} << 40};
   try {
-    const nlohmann::json json = nlohmann::json::parse(text);
-    header.count = json.at("count").get<std::int64_t>();
-    header.picture_bytes = json.at("picture_bytes").get<std::uint64_t>();
-    header.settings = json.at("settings").get<PictureLog::Settings>();
-  } catch (const nlohmann::json::exception&) {
+    JsonFields fields(text, file_name);
+    fields.read_required({"count"}, header.count, kRange);
+    fields.read_required({"picture_bytes"}, picture_bytes, kRange);
+    fields.read_required({"settings"}, header.settings);
+  } catch (const Error&) {
     fail(ErrorCode::corrupt, file_name, ": its header is damaged; remove the file to begin again");
   }
-  constexpr std::uint64_t kMax = std::uint64_t{1} << 40;
-  if (header.count < 1 || static_cast<std::uint64_t>(header.count) > kMax ||
-      header.picture_bytes < 1 || header.picture_bytes > kMax)
-    fail(ErrorCode::corrupt, file_name, ": its header is damaged; remove the file to begin again");
+  header.picture_bytes = static_cast<std::uint64_t>(picture_bytes);
   return header;
 }
 

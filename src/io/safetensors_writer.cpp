@@ -1,6 +1,7 @@
+#include <ddim/json.h>
+
 #include <algorithm>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -15,8 +16,8 @@ namespace {
 
 std::string json_string(std::string_view text) {
   try {
-    return nlohmann::json(text).dump();
-  } catch (const nlohmann::json::type_error&) {
+    return Json(text).text({.strict = true});
+  } catch (const Error&) {
     fail(ErrorCode::user, "safetensors: ", display_name(text), " is not valid UTF-8");
   }
 }

@@ -17,12 +17,12 @@ constexpr std::size_t kMaxShards = 1000;
 std::map<std::string, std::set<std::string>> read_index(const std::filesystem::path& index,
                                                         const FileTree& tree) {
   JsonFields fields(tree.read(index, kMaxIndexBytes), index.string());
-  const nlohmann::json* weight_map = fields.take({"weight_map"});
-  if (weight_map == nullptr || !weight_map->is_object() || weight_map->empty())
+  const Json* weight_map = fields.take({"weight_map"});
+  if (weight_map == nullptr || !weight_map->is_object() || weight_map->size() == 0)
     fields.fail_file("weight_map must be an object that names a file for each tensor");
   std::map<std::string, std::set<std::string>> shards;
-  for (const auto& [tensor, shard] : weight_map->items()) {
-    const std::string file = shard.is_string() ? shard.get<std::string>() : "";
+  for (const auto& [tensor, shard] : weight_map->members()) {
+    const std::string file = shard.is_string() ? shard.string() : "";
     const bool plain = !file.empty() && file != "." && file != ".." &&
                        file.find('/') == std::string::npos && file.find('\\') == std::string::npos;
     if (!plain || !reason_against_name(file).empty())

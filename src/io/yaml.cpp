@@ -11,14 +11,12 @@
 namespace ddim::engine::io {
 namespace {
 
-using nlohmann::json;
-
 constexpr int kMaxDepth = 32;
 constexpr int kMaxValues = 100'000;
 
 struct Word {
   std::string_view text;  ///< in small letters
-  json value;
+  Json value;
 };
 
 template <class Number>
@@ -29,7 +27,7 @@ bool is_number(std::string_view text, Number& value) {
 }
 
 /// What PyYAML makes of a scalar without quotes.
-json scalar_of(const std::string& text) {
+Json scalar_of(const std::string& text) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const Word words[] = {{"", nullptr},         {"~", nullptr},
                         {"null", nullptr},     {"true", true},
@@ -52,19 +50,19 @@ class Converter {
  public:
   explicit Converter(const std::string& file_name) : file_name_(file_name) {}
 
-  json value_of(const YAML::Node& node, int depth) {
+  Json value_of(const YAML::Node& node, int depth) {
     if (depth > kMaxDepth) refuse(concat("it nests deeper than ", kMaxDepth));
     if (++num_values_ > kMaxValues) refuse(concat("it has more than ", kMaxValues, " values"));
     switch (node.Type()) {
       case YAML::NodeType::Scalar:
-        return node.Tag() == "!" ? json(node.Scalar()) : scalar_of(node.Scalar());
+        return node.Tag() == "!" ? Json(node.Scalar()) : scalar_of(node.Scalar());
       case YAML::NodeType::Sequence: {
-        json list = json::array();
+        Json list = Json::list();
         for (const YAML::Node& item : node) list.push_back(value_of(item, depth + 1));
         return list;
       }
       case YAML::NodeType::Map: {
-        json object = json::object();
+        Json object = Json::object();
         for (const auto& pair : node) {
           if (!pair.first.IsScalar()) refuse("a key is not text");
           object[pair.first.Scalar()] = value_of(pair.second, depth + 1);
@@ -91,7 +89,7 @@ bool has_yaml() noexcept { return true; }
 
 JsonFields parse_yaml(std::string_view text, const std::string& file_name) {
   Converter converter(file_name);
-  json object;
+  Json object;
   try {
     object = converter.value_of(YAML::Load(std::string(text)), 0);
   } catch (const YAML::Exception& error) {

@@ -1,6 +1,6 @@
 #include "model/convert.h"
 
-#include <nlohmann/json.hpp>
+#include <ddim/json.h>
 
 #include "base/error.h"
 #include "io/diffusers_layout.h"
@@ -47,9 +47,9 @@ std::vector<io::TensorSource> sources_of(const StoredWeights& weights,
 /// keys of the average, of which only the number of updates is known.
 void write_average(DurableFolder& folder, const ModelFiles& files, const ConvertOptions& options) {
   const io::DiffusersLayout layout{.unet = io::kAverageFolder};
-  auto config = nlohmann::ordered_json::parse(io::to_json(file_config(files.config)));
+  Json config = Json::parse(io::to_json(file_config(files.config)));
   config["optimization_step"] = files.step;
-  folder.write_file(layout.unet_config(), config.dump(2) + "\n");
+  folder.write_file(layout.unet_config(), config.text({.indent = 2}) + "\n");
   folder.write_file(layout.weights().front(),
                     io::safetensors_content(sources_of(files.weights, options),
                                             io::default_metadata(), io::Digests::write));

@@ -1,7 +1,8 @@
 #include "model/official_config.h"
 
+#include <ddim/json.h>
+
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "io/json_fields.h"
@@ -12,7 +13,6 @@ namespace ddim::engine::model {
 namespace {
 
 using io::JsonFields;
-using nlohmann::json;
 
 /// Of a number of channels, levels, blocks, steps or pixels.
 constexpr JsonFields::Range<std::int64_t> kCount{1, 65536};
@@ -21,8 +21,8 @@ constexpr JsonFields::Range<double> kFraction{0.0, 1.0};
 template <class Value>
 void require_only(const JsonFields& file, const char* field, const Value& found,
                   const Value& supported) {
-  require(found == supported, file.file_name(), ": ", field, " is ", json(found).dump(), "; only ",
-          json(supported).dump(), " is supported");
+  require(found == supported, file.file_name(), ": ", field, " is ", Json(found).text(), "; only ",
+          Json(supported).text(), " is supported");
 }
 
 UNetConfig network_config(JsonFields& file, const ModelOverrides& size) {
@@ -148,7 +148,7 @@ std::string to_official_json(const OfficialConfig& config) {
           "prediction_type: the official code's network predicts the noise only");
   require(!scheduler.rescale_betas_zero_snr,
           "rescale_betas_zero_snr: the official code does not rescale its betas");
-  const json root = {
+  const Json root = {
       {"data", {{"image_size", network.sample_size}, {"channels", network.in_channels}}},
       {"model",
        {{"type", "simple"},
@@ -165,7 +165,7 @@ std::string to_official_json(const OfficialConfig& config) {
         {"beta_start", scheduler.beta_start},
         {"beta_end", scheduler.beta_end},
         {"num_diffusion_timesteps", scheduler.num_train_timesteps}}}};
-  return root.dump(2) + "\n";
+  return root.text({.indent = 2}) + "\n";
 }
 
 }  // namespace ddim::engine::model

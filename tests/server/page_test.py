@@ -20,13 +20,17 @@ import urllib.request
 PROGRAM, SOURCE = sys.argv[1], sys.argv[2]
 SHOTS = sys.argv[3] if len(sys.argv) > 3 else None
 ENTER, TAB, RIGHT, DOWN, HOME, END, SPACE = '\ue007', '\ue004', '\ue014', '\ue015', '\ue011', '\ue010', ' '
+CONTROL, ESCAPE = '\ue009', '\ue00c'
 ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'
 
 
-def make_classes_model(folder):
+MARKUP = '"><img src=x onerror=window.hacked=1>'
+
+
+def make_classes_model(folder, class_names):
     """A tiny network with four classes, and one that stands for none."""
     shutil.copytree(os.path.join(SOURCE, 'tests/diffusers/goldens/classes'), folder)
-    for name, key, value in (('model_index.json', '_class_names', ['coat', 'ankle boot', 'bag', 'shirt', 'none']),
+    for name, key, value in (('model_index.json', '_class_names', class_names),
                              ('unet/config.json', 'null_class', 4)):
         path = os.path.join(folder, name)
         with open(path) as file:
@@ -37,14 +41,14 @@ def make_classes_model(folder):
 
 
 class Server:
-    """ddim serve on a free port, with the shipped model and, if it is named, another one."""
+    """ddim serve on a free port, with the shipped model and others."""
 
-    def __init__(self, classes=None, port=0):
-        more = ['--model', classes] if classes else []
+    def __init__(self, models, port=0):
+        more = [word for model in models for word in ('--model', model)]
         self.process = subprocess.Popen(
             [PROGRAM, 'serve', '--model', os.path.join(SOURCE, 'models/fashion-mnist'), *more, '--port', str(port), '--quiet'],
             stdout=subprocess.PIPE, text=True)
-        self.classes = classes
+        self.models = models
         line = self.process.stdout.readline()
         self.url = line.split()[3]
         self.port = int(self.url.rstrip('/').rsplit(':', 1)[1])
@@ -112,6 +116,24 @@ class Browser:
     def keys(self, text):
         actions = [{'type': kind, 'value': key} for key in text for kind in ('keyDown', 'keyUp')]
         self.call('POST', '/actions', {'actions': [{'type': 'key', 'id': 'keys', 'actions': actions}]})
+
+    def chord(self, held, key):
+        presses = [('keyDown', held), ('keyDown', key), ('keyUp', key), ('keyUp', held)]
+        self.call('POST', '/actions', {'actions': [{'type': 'key', 'id': 'keys', 'actions': [
+            {'type': kind, 'value': value} for kind, value in presses]}]})
+
+    def tab_to(self, selector):
+        """Presses Tab until the element has the focus; nothing may hold it on the way."""
+        for _ in range(60):
+            if self.run('return document.activeElement.matches(arguments[0])', selector):
+                return
+            self.keys(TAB)
+        raise AssertionError('Tab does not come to ' + selector)
+
+    def fill(self, selector, text):
+        self.tab_to(selector)
+        self.chord(CONTROL, 'a')
+        self.keys(text)
 
     def devtools(self, command, **parameters):
         return self.call('POST', '/goog/cdp/execute', {'cmd': command, 'params': parameters})
@@ -267,8 +289,85 @@ def test_keyboard(browser, server):
     browser.run("document.querySelector('#panel-draw .tile').focus()")
     browser.keys(ENTER)
     browser.wait("return document.getElementById('viewer').open")
-    browser.keys('\ue00c')  # Escape
+    browser.keys(ESCAPE)
     browser.wait("return !document.getElementById('viewer').open")
+
+
+def test_by_keyboard_alone(browser, server):
+    """Every tab from the top of the page on, with a small model, which is chosen by keyboard as well."""
+    def begin(tab):
+        open_page(browser, server)
+        browser.tab_to('#model')
+        browser.keys(DOWN)
+        assert browser.run("return document.getElementById('model').value") == 'classes'
+        browser.tab_to('#tabs [role=tab]')
+        while browser.run('return document.activeElement.id') != 'tab-' + tab:
+            browser.keys(RIGHT)
+
+    def look_closer():
+        browser.keys(ENTER)
+        browser.wait("return document.getElementById('viewer').open")
+        browser.keys(ESCAPE)
+        browser.wait("return !document.getElementById('viewer').open")
+
+    begin('compare')
+    browser.fill('#panel-compare [name=count]', '2')
+    browser.keys(ENTER)
+    browser.wait("return document.querySelector('#panel-compare .status').innerText.includes('Done')")
+    assert browser.run(DONE, '#panel-compare', 10)
+    browser.tab_to('#panel-compare .tile')
+    look_closer()
+
+    begin('walk')
+    browser.fill('#panel-walk [name=steps]', '3')
+    browser.tab_to('#panel-walk form .main')
+    browser.keys(SPACE)
+    browser.wait("return document.querySelector('#panel-walk .status').innerText.includes('16 pictures')")
+    browser.tab_to('#panel-walk .stage [type=range]')
+    browser.keys(RIGHT + RIGHT + RIGHT)
+    assert browser.run("return document.activeElement.value") == '3'
+    browser.tab_to('#panel-walk .stage [aria-pressed]')
+    browser.keys(SPACE)
+    assert browser.run('return document.activeElement.ariaPressed') == 'true'
+    browser.wait("return document.querySelector('#panel-walk .stage [type=range]').value !== '3'")
+    browser.keys(SPACE + TAB)  # Look closer
+    look_closer()
+
+    begin('film')
+    browser.fill('#panel-film [name=steps]', '12')
+    browser.keys(ENTER)
+    browser.wait(DONE, '#panel-film', 24)
+    browser.tab_to('#panel-film .tile')
+    look_closer()
+
+    begin('encode')
+    element = browser.find('#picture-file')  # whose dialog is the system's
+    browser.call('POST', '/element/' + element + '/value', {'text': os.path.abspath(os.path.join(SOURCE, 'docs/pictures/boot.png'))})
+    browser.wait("return !document.querySelector('#panel-encode form .main').disabled")
+    browser.fill('#panel-encode [name=steps]', '3')
+    browser.keys(ENTER)
+    browser.wait("return document.querySelector('#panel-encode .status').innerText.includes('variance')")
+
+
+def test_markup_in_names(browser, server, folder):
+    """The names of a model, a class and a file are text, whatever they hold."""
+    open_page(browser, server)
+    choose(browser, '#model', MARKUP)
+    assert browser.run("return document.querySelector('#panel-draw [name=class] option:nth-child(2)').text") == MARKUP
+    choose(browser, '#panel-draw [name=class]', '0')
+    set_value(browser, '#panel-draw [name=steps]', 2)
+    set_value(browser, '#panel-draw [name=count]', 1)
+    browser.click('#panel-draw form .main')
+    browser.wait(DONE, '#panel-draw', 1)
+    browser.click('#panel-draw .tile')
+    assert MARKUP in browser.wait("return document.getElementById('viewer-recipe').innerText")
+    assert MARKUP in browser.wait("return document.getElementById('viewer-command').value")
+    open_page(browser, server, 'encode')
+    path = os.path.join(folder, MARKUP + '.png')
+    shutil.copy(os.path.join(SOURCE, 'docs/pictures/boot.png'), path)
+    browser.call('POST', '/element/' + browser.find('#picture-file') + '/value', {'text': path})
+    browser.wait("return !document.querySelector('#panel-encode form .main').disabled")
+    assert browser.run("return window.hacked === undefined && document.querySelector('img[src=x]') === null")
 
 
 def test_compare(browser, server):
@@ -417,7 +516,7 @@ def test_server_gone(browser, server):
     assert server.stop() == 0
     browser.click('#panel-draw form .main')
     browser.wait("return document.getElementById('gone').checkVisibility()")
-    again = Server(server.classes, server.port)
+    again = Server(server.models, server.port)
     browser.wait("return !document.getElementById('gone').checkVisibility()")
     set_value(browser, '#panel-draw [name=steps]', 2)
     browser.click('#panel-draw form .main')
@@ -465,13 +564,14 @@ def check_console(browser, allowed=()):
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        classes = os.path.join(folder, 'classes')
-        make_classes_model(classes)
-        test_all(classes)
+        models = [os.path.join(folder, name) for name in ('classes', MARKUP)]
+        make_classes_model(models[0], ['coat', 'ankle boot', 'bag', 'shirt', 'none'])
+        make_classes_model(models[1], [MARKUP, 'ankle boot', 'bag', 'shirt', 'none'])
+        test_all(models, folder)
 
 
-def test_all(classes):
-    server = Server(classes)
+def test_all(models, folder):
+    server = Server(models)
     browser = Browser()
     try:
         hosts = {f'127.0.0.1:{server.port}'}
@@ -483,6 +583,8 @@ def test_all(classes):
         test_drop(browser, server, drawn)
         test_looks(browser, server)
         test_classes(browser, server)
+        test_by_keyboard_alone(browser, server)
+        test_markup_in_names(browser, server, folder)
         check_console(browser)
         test_wrong_settings(browser, server)
         server = test_server_gone(browser, server)
