@@ -72,7 +72,10 @@ void add_convert_command(Command root) {
       command, "--to",
       "diffusers: a folder for DDIMPipeline; official: the paper's ckpt.pth, with Adam's state and "
       "average if the input has them; official-weights: the weights alone (pesser's .ckpt)");
-  flags->dtype.add_to(command, "--dtype", "How weights are stored: f32, f16 or bf16");
+  flags->dtype.add_to(
+      command, "--dtype",
+      "How weights are stored: f32, f16, bf16, or f8 (large tensors as F8_E4M3, with 4 bits "
+      "of precision, others as f16)");
   command
       .add_option("--weights", flags->weights,
                   "Which weights of a checkpoint to write: ema (moving average), raw (as trained), "

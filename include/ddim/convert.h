@@ -14,12 +14,19 @@
 namespace ddim {
 
 /// How weights are stored; in memory they are always fp32.
-enum class WeightType { f32, f16, bf16 };
+enum class WeightType {
+  f32,
+  f16,
+  bf16,
+  f8,  ///< tensors of 16,384 elements and more as F8_E4M3, others as f16; of diffusers folders only
+};
 
 template <>
 struct Names<WeightType> {
-  static constexpr Named<WeightType> kAll[] = {
-      {WeightType::f32, "f32"}, {WeightType::f16, "f16"}, {WeightType::bf16, "bf16"}};
+  static constexpr Named<WeightType> kAll[] = {{WeightType::f32, "f32"},
+                                               {WeightType::f16, "f16"},
+                                               {WeightType::bf16, "bf16"},
+                                               {WeightType::f8, "f8"}};
   static constexpr std::span<const Named<WeightType>> all() { return kAll; }
 };
 

@@ -32,12 +32,15 @@ std::size_t size_of(StoredType type);
 std::string_view to_string(StoredType type);
 std::optional<StoredType> stored_type_from(std::string_view spelling);
 
-/// out[i] = the i-th little-endian element of `bytes`, of type f64, f32, f16 or bf16 (others:
-/// Error(user)). Exact except for f64, which is rounded to nearest even.
+/// Whether to_f32() and from_f32() take it.
+bool is_float(StoredType type);
+
+/// out[i] = the i-th little-endian element of `bytes`, which is_float() (others: Error(user)).
+/// Exact except for f64, which is rounded to nearest even.
 void to_f32(StoredType type, std::span<const std::byte> bytes, std::span<float> out);
 
-/// The inverse: rounds to nearest even into f64, f32, f16 or bf16. A value that is infinite in the
-/// target stays infinite: the caller checks ranges.
+/// The inverse: rounds to nearest even. A value beyond the largest becomes infinite, or NaN in
+/// f8_e4m3, which has no infinity: the caller checks ranges.
 void from_f32(StoredType type, std::span<const float> values, std::span<std::byte> out);
 
 }  // namespace ddim::engine::io

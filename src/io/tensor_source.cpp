@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::size_t kPiece = 1 << 16;  // elements
 
-bool is_float(StoredType type) {
-  return type == StoredType::f64 || type == StoredType::f32 || type == StoredType::f16 ||
-         type == StoredType::bf16;
-}
-
 /// Converts and hands on a tensor's elements from number `first` on.
 class ElementWriter {
  public:

@@ -26,20 +26,30 @@ io::StoredType stored_type_of(WeightType type) {
       return io::StoredType::f16;
     case WeightType::bf16:
       return io::StoredType::bf16;
+    case WeightType::f8:
+      return io::StoredType::f8_e4m3;
   }
   return {};
 }
 
+/// With f8, tensors below this size have f16: together they are small, and among them are those
+/// that all depends on (norms, biases, the first and the last convolution).
+constexpr std::int64_t kSmallestOf8Bits = 16'384;  // elements
+
 std::vector<io::TensorSource> sources_of(const StoredWeights& weights,
                                          const ConvertOptions& options) {
   std::vector<io::TensorSource> sources;
-  for (const io::TensorEntry& entry : weights)
-    sources.push_back({.name = options.attention_names == AttentionNames::of_2022
-                                   ? attention_name_of_2022(entry.name)
-                                   : entry.name,
-                       .type = stored_type_of(options.type),
-                       .shape = entry.shape,
-                       .entry = &entry});
+  for (const io::TensorEntry& entry : weights) {
+    const bool is_small = entry.num_elements() < kSmallestOf8Bits;
+    sources.push_back(
+        {.name = options.attention_names == AttentionNames::of_2022
+                     ? attention_name_of_2022(entry.name)
+                     : entry.name,
+         .type = stored_type_of(options.type == WeightType::f8 && is_small ? WeightType::f16
+                                                                           : options.type),
+         .shape = entry.shape,
+         .entry = &entry});
+  }
   return sources;
 }
 
@@ -98,6 +108,9 @@ void write_model(const ModelFiles& files, const fs::path& output, const ConvertO
                options.attention_names == AttentionNames::current),
           "convert: --unet-ema and --old-attention-names are about diffusers folders, not about ",
           to_string(options.target));
+  require(options.target == ConvertTarget::diffusers || options.type != WeightType::f8,
+          "convert: --dtype f8 is of diffusers folders; the official code's files have f32, f16 or "
+          "bf16");
   if (options.verification == Verification::check) verify_weights(files);
   switch (options.target) {
     case ConvertTarget::diffusers:

@@ -76,18 +76,15 @@ void check_names(const std::string& file_name, const EntriesByName& entries,
 }
 
 void check_tensor(const std::string& file_name, const io::TensorEntry& entry, const Slot& slot) {
-  using io::StoredType;
   const auto text = [](const std::vector<std::int64_t>& shape) {
     return concat("[", join(shape, ","), "]");
   };
   if (entry.shape != slot.stored_shape)
     fail(ErrorCode::corrupt, file_name, ": tensor ", entry.name, " is ", text(entry.shape),
          ", expected ", text(slot.stored_shape));
-  const StoredType type = entry.type;
-  if (type != StoredType::f64 && type != StoredType::f32 && type != StoredType::f16 &&
-      type != StoredType::bf16)
-    fail(ErrorCode::corrupt, file_name, ": tensor ", entry.name, " holds ", io::to_string(type),
-         ", expected F32, F16, BF16 or F64");
+  if (!io::is_float(entry.type))
+    fail(ErrorCode::corrupt, file_name, ": tensor ", entry.name, " holds ",
+         io::to_string(entry.type), ", expected F32, F16, BF16, F64, F8_E4M3 or F8_E5M2");
 }
 
 /// The entry under the parameter's own name and shape: unit axes at the end may be missing there.

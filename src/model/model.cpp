@@ -81,8 +81,8 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
   for (const io::TensorSource& weight : weights) {
     using io::StoredType;
     ensure(weight.type == StoredType::f32 || weight.type == StoredType::f16 ||
-               weight.type == StoredType::bf16,
-           "save_model: weights as ", io::to_string(weight.type), "; expected F32, F16 or BF16");
+               weight.type == StoredType::bf16 || weight.type == StoredType::f8_e4m3,
+           "save_model: weights as ", io::to_string(weight.type));
   }
   const io::ModelIndex index{.scheduler_class = scheduler_config.class_name, .names = names};
   const io::DiffusersLayout layout;

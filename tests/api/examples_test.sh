@@ -16,6 +16,12 @@ if [ -x "$build/examples/draw_pictures_c" ]; then
 fi
 
 "$build/examples/join_pictures" "$root/two.png" "$root/grid.png" "$root/grid.png"
+"$build/examples/join_pictures" "$root/four.png" --columns 2 "$root/grid.png" "$root/grid.png" "$root/grid.png"
+if "$build/examples/join_pictures" "$root/no.png" "$root/grid.png" "$root/two.png" 2>"$root/message"; then
+  echo "joined pictures of two sizes"
+  exit 1
+fi
+grep -q "size" "$root/message" || { cat "$root/message"; exit 1; }
 test -s "$root/two.png"
 
 "$build/examples/watch_sampling" "$root/model" 600 | grep -q '^mean brightness'

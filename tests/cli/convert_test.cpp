@@ -56,6 +56,7 @@ TEST_F(Convert, AFileDrawsTheSamePictures) {
 
 TEST_F(Convert, SmallerTypes) {
   EXPECT_EQ(convert(model_, folder_ / "half", "--dtype f16")["weight_type"], "F16");
+  EXPECT_EQ(convert(model_, folder_ / "quarter", "--dtype f8")["weight_type"], "F16, F8_E4M3");
   EXPECT_EQ(
       convert(model_, folder_ / "b.ckpt", "--dtype bf16 --to official-weights")["weight_type"],
       "BF16");
@@ -161,7 +162,7 @@ TEST_F(Convert, RequestsThatAreImpossible) {
   };
   expect_refused(model_ + " " + model_, 1, "exists already");
   expect_refused(model_ + " " + (folder_ / "a") + " --weights raw", 1, "only one set of weights");
-  expect_refused(model_ + " " + (folder_ / "a") + " --dtype f8", 2, "--dtype");
+  expect_refused(model_ + " " + (folder_ / "a") + " --dtype f64", 2, "--dtype");
   expect_refused(model_ + " " + (folder_ / "a") + " --to onnx", 2, "--to");
   expect_refused(model_ + " " + (folder_ / "no/a.pth") + " --to official", 1, "does not exist");
   for (const char* name : {"a.pth", "a.ckpt", "a.safetensors"})

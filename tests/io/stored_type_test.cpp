@@ -92,6 +92,55 @@ TEST(StoredType, FloatsRoundToTheNearestHalf) {
   EXPECT_TRUE(std::isnan(read_one(StoredType::f16, write_one(StoredType::f16, NAN))));
 }
 
+/// Magnitude `bits` of an 8-bit number by its definition in arXiv:2209.05433.
+double small_value(StoredType type, int bits) {
+  const bool is_e4m3 = type == StoredType::f8_e4m3;
+  const int fraction_bits = is_e4m3 ? 3 : 2, bias = is_e4m3 ? 7 : 15;
+  const int exponent = bits >> fraction_bits, fraction = bits & ((1 << fraction_bits) - 1);
+  if (is_e4m3 && bits == 0x7F) return NAN;
+  if (!is_e4m3 && exponent == 31) return fraction != 0 ? NAN : INFINITY;
+  if (exponent == 0) return std::ldexp(fraction, 1 - bias - fraction_bits);
+  return std::ldexp((1 << fraction_bits) + fraction, exponent - bias - fraction_bits);
+}
+
+TEST(StoredType, EveryNumberOf8BitsReadsAndRoundsByItsDefinition) {
+  for (const StoredType type : {StoredType::f8_e4m3, StoredType::f8_e5m2}) {
+    const auto read = [&](int bits) {
+      const auto byte = static_cast<std::byte>(bits);
+      float value = 0;
+      to_f32(type, std::span(&byte, 1), std::span(&value, 1));
+      return value;
+    };
+    const auto write = [&](float value) {
+      std::byte byte{};
+      from_f32(type, std::span(&value, 1), std::span(&byte, 1));
+      return static_cast<int>(byte);
+    };
+    const int special = type == StoredType::f8_e4m3 ? 0x7F : 0x7C;
+    for (int bits = 0; bits < 0x80; ++bits) {
+      const double expected = small_value(type, bits);
+      if (std::isnan(expected)) {
+        EXPECT_TRUE(std::isnan(read(bits)) && std::isnan(read(bits | 0x80))) << bits;
+        continue;
+      }
+      EXPECT_EQ(read(bits), static_cast<float>(expected)) << bits;
+      EXPECT_EQ(read(bits | 0x80), static_cast<float>(-expected)) << bits;
+      EXPECT_EQ(write(read(bits)), bits);
+      EXPECT_EQ(write(read(bits | 0x80)), bits | 0x80);
+      if (bits + 1 >= special) continue;
+      // Half-way to the next, and just beside.
+      const float next = read(bits + 1), middle = (read(bits) + next) / 2;
+      EXPECT_EQ(write(middle), bits % 2 == 0 ? bits : bits + 1) << middle;
+      EXPECT_EQ(write(std::nextafter(middle, 0.0F)), bits) << middle;
+      EXPECT_EQ(write(-std::nextafter(middle, 1e9F)), (bits + 1) | 0x80) << middle;
+    }
+    EXPECT_EQ(write(1e30F), special);
+    EXPECT_EQ(write(-INFINITY), special | 0x80);
+    EXPECT_TRUE(std::isnan(read(write(NAN))));
+    EXPECT_EQ(write(1e-30F), 0);
+  }
+}
+
 TEST(StoredType, Bfloat16IsTheUpperHalfOfAFloat) {
   EXPECT_EQ(read_one(StoredType::bf16, 0x3FC0), 1.5F);
   EXPECT_EQ(write_one(StoredType::bf16, std::bit_cast<float>(0x3F808000U)), 0x3F80);  // to even

@@ -140,6 +140,33 @@ TEST_F(Convert, HalvesADiffusersFolder) {
     EXPECT_NEAR(a[i], b[i], 1e-3F * std::abs(a[i]) + 1e-7F);
 }
 
+TEST_F(Convert, EightBitsAreForLargeTensors) {
+  convert_model(input_, output_, WeightType::f32);
+  const fs::path quarter = folder_ / "quarter";
+  convert_model(output_, quarter, WeightType::f8);
+  const ModelFiles files = open_model(quarter);
+  int num_large = 0, num_small = 0;
+  for (const io::TensorEntry& entry : files.weights) {
+    const bool is_large = entry.num_elements() >= 16'384;
+    (is_large ? num_large : num_small) += 1;
+    EXPECT_EQ(entry.type, is_large ? io::StoredType::f8_e4m3 : io::StoredType::f16) << entry.name;
+  }
+  EXPECT_GT(num_large, 0);
+  EXPECT_GT(num_small, 0);
+  const LoadedModel whole = load_model(output_, make_device(DeviceKind::reference));
+  const LoadedModel small = load_model(quarter, make_device(DeviceKind::reference));
+  for (std::size_t k = 0; k < whole.unet.parameters().size(); ++k) {
+    const std::vector<float> a = to_host(whole.unet.parameters()[k]->value);
+    const std::vector<float> b = to_host(small.unet.parameters()[k]->value);
+    for (std::size_t i = 0; i < a.size(); ++i)  // half of the last of 4 bits, or of a step of 2^-9
+      ASSERT_NEAR(a[i], b[i], std::max(0x1p-4F * std::abs(a[i]), 0x1p-10F)) << k;
+  }
+  expect_error(ErrorCode::user, "--dtype f8 is of diffusers folders", [&] {
+    write_model(files, folder_ / "a.ckpt",
+                {.target = ConvertTarget::official_weights, .type = WeightType::f8});
+  });
+}
+
 TEST_F(Convert, WeightsOfAnotherNetworkAreRefused) {
   edit_text(input_ / "config.json", "\"num_res_blocks\": 1", "\"num_res_blocks\": 2");
   expect_refused(ErrorCode::corrupt, {"unet.safetensors", "missing (", "down.0.block.1."});
