@@ -19,7 +19,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kBetweenProgress{100};
-constexpr milliseconds kForMemory{10};  // to wait for some, when there is none
+constexpr milliseconds kForMemory{10};           // to wait for some, when there is none
+constexpr milliseconds kBeforeTrimming{10'000};  // of a model that nobody uses
 constexpr milliseconds kShortestBetweenSweeps{100}, kLongestBetweenSweeps{10'000};
 
 /// 128 bits that nobody can guess.
@@ -213,6 +214,7 @@ bool JobBoard::wait_until_idle(milliseconds time) {
 void JobBoard::sweep() {
   drop_old();
   shelf_.unload_unused(limits_.unload_time);
+  shelf_.trim_unused(kBeforeTrimming);
   give_memory_back();  // also that of connections and answers
 }
 

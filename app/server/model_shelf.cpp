@@ -67,6 +67,7 @@ void ModelShelf::give_back(const std::string& name) {
   Loaded& loaded = *find_loaded(name);
   --loaded.num_leases;
   loaded.given_back = std::chrono::steady_clock::now();
+  loaded.is_trimmed = false;
   changed_.notify_all();
 }
 
@@ -77,6 +78,16 @@ bool ModelShelf::unload_unused(std::chrono::milliseconds time) {
       loaded_, [&](const Loaded& one) { return one.num_leases == 0 && one.given_back <= latest; });
   if (num_unloaded > 0) changed_.notify_all();
   return num_unloaded > 0;
+}
+
+void ModelShelf::trim_unused(std::chrono::milliseconds time) {
+  const auto latest = std::chrono::steady_clock::now() - time;
+  const std::lock_guard lock(mutex_);
+  for (Loaded& one : loaded_) {
+    if (one.num_leases > 0 || one.given_back > latest || one.is_trimmed) continue;
+    one.model->trim();
+    one.is_trimmed = true;
+  }
 }
 
 }  // namespace ddim::server

@@ -56,6 +56,8 @@ class ModelShelf {
 
   /// Unloads the models that nobody has used for so long; whether there was one.
   bool unload_unused(std::chrono::milliseconds time);
+  /// Model::trim() of those that nobody has used for so long.
+  void trim_unused(std::chrono::milliseconds time);
 
  private:
   struct Loaded {
@@ -63,6 +65,7 @@ class ModelShelf {
     std::optional<Model> model;  ///< none while it is being loaded
     int num_leases = 0;
     std::chrono::steady_clock::time_point given_back = {};  ///< when nobody has leased it
+    bool is_trimmed = false;                                ///< since then
   };
   void give_back(const std::string& name);
   std::list<Loaded>::iterator find_loaded(const std::string& name);

@@ -99,6 +99,11 @@ class DDIM_API Model {
   /// For a custom denoiser "custom".
   const std::string& weights_hash() const;
 
+  /// Gives back memory that only speed needs: on the CPU, what was computed from weights for the
+  /// kernels, which may be more than the weights. The next call computes it again, in some
+  /// milliseconds. May be called at any time.
+  void trim() const;
+
  private:
   struct Implementation;
   friend struct ModelAccess;

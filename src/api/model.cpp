@@ -122,6 +122,10 @@ Model Model::from(Denoiser denoiser) {
   return Model(std::make_shared<const Implementation>(std::move(trained), std::move(info)));
 }
 
+void Model::trim() const {
+  if (implementation_->loaded) model::trim(*implementation_->loaded);
+}
+
 void Model::Implementation::require_weights() const {
   require(weights == Weights::loaded, "model ", info.name,
           ": was opened without its weights, so it cannot be run; open it with Model::load()");

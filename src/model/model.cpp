@@ -9,6 +9,7 @@
 #include "io/safetensors.h"
 #include "model/file_configs.h"
 #include "model/network_config.h"
+#include "tensor/derived_parameters.h"
 
 namespace ddim::engine::model {
 
@@ -102,6 +103,11 @@ void save_model(const LoadedModel& model, const fs::path& folder, io::StoredType
   write_model_files(output, model.unet.config(), weight_sources(model.unet, weights, type, values),
                     model.scheduler_config, {});
   output.commit();
+}
+
+void trim(const LoadedModel& model) {
+  // A kernel of a GPU may still be reading.
+  if (model.device.memory_is_the_hosts()) model.device.derived_parameters().release();
 }
 
 }  // namespace ddim::engine::model

@@ -40,6 +40,10 @@ LoadedModel load_model(const ModelFiles& files, const Device& device,
 /// be checked against, whatever `files` hold.
 LoadedModel model_without_weights(const ModelFiles& files);
 
+/// Frees what kernels of the CPU keep that is computed from the weights; it is made again when it
+/// is needed. Others may be using the model.
+void trim(const LoadedModel& model);
+
 /// Writes a diffusers folder (unet/ and scheduler/) that appears complete or not at all. `type` is
 /// f32, f16 or bf16. Error(user) when `folder` exists, Error(numeric) for weights that `type`
 /// cannot hold, Error(io) when the system refuses.

@@ -5,15 +5,15 @@
 
 namespace ddim::engine {
 
-DerivedParameters::Entry& DerivedParameters::entry_of(const Tensor& parameter) {
+std::shared_ptr<DerivedParameters::Entry> DerivedParameters::entry_of(const Tensor& parameter) {
   assert(keeps(parameter) && "a parameter of another device");
   const std::lock_guard lock(mutex_);
-  std::unique_ptr<Entry>& entry = entries_[parameter.storage_id()];
+  std::shared_ptr<Entry>& entry = entries_[parameter.storage_id()];
   if (entry == nullptr) {
-    entry = std::make_unique<Entry>();
+    entry = std::make_shared<Entry>();
     parameter.mark_derived_from();
   }
-  return *entry;
+  return entry;
 }
 
 DerivedParameters::Slot& DerivedParameters::slot_of(Entry& entry, const DerivedKey& key) {
@@ -52,8 +52,28 @@ void DerivedParameters::forget(std::uint64_t storage_id) noexcept {
   if (forgotten.empty()) return;
   const Entry& entry = *forgotten.mapped();
   optional_bytes_ -= entry.optional_bytes;
-  num_values_ -= std::ranges::count_if(
-      entry.slots, [](const Slot& slot) { return slot.value.value_or(nullptr) != nullptr; });
+  num_values_ -= entry.num_values();
+}
+
+void DerivedParameters::release() {
+  std::vector<std::shared_ptr<Entry>> entries;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, entry] : entries_) entries.push_back(entry);
+  }
+  for (const std::shared_ptr<Entry>& entry : entries) {
+    std::vector<Slot> released;  // destroyed without the lock: values hold tensors
+    const std::unique_lock lock(entry->mutex, std::try_to_lock);
+    if (!lock) continue;
+    optional_bytes_ -= std::exchange(entry->optional_bytes, 0);
+    num_values_ -= entry->num_values();
+    released.swap(entry->slots);
+  }
+}
+
+std::int64_t DerivedParameters::Entry::num_values() const {
+  return std::ranges::count_if(
+      slots, [](const Slot& slot) { return slot.value.value_or(nullptr) != nullptr; });
 }
 
 }  // namespace ddim::engine

@@ -53,7 +53,7 @@ class DerivedParameters {
   }
 
   /// A value that one can do without: of `num_bytes`, and null when all such values would come to
-  /// more than `max_bytes` with it. The answer for a parameter and key stays.
+  /// more than `max_bytes` with it. The answer for a parameter and key stays until release().
   struct Room {
     std::size_t num_bytes, max_bytes;
   };
@@ -73,6 +73,9 @@ class DerivedParameters {
 
   /// Frees what was derived from a storage. Called by the storage's last tensor.
   void forget(std::uint64_t storage_id) noexcept;
+  /// Frees all values but those that a worker is asking for or computes with; they are made again
+  /// when they are asked for.
+  void release();
 
  private:
   struct State {
@@ -88,9 +91,11 @@ class DerivedParameters {
     std::mutex mutex;
     std::vector<Slot> slots;
     std::size_t optional_bytes = 0;
+
+    std::int64_t num_values() const;
   };
 
-  Entry& entry_of(const Tensor& parameter);
+  std::shared_ptr<Entry> entry_of(const Tensor& parameter);
   static Slot& slot_of(Entry& entry, const DerivedKey& key);
   static bool is_current(const Slot& slot, Sources sources);
   static void mark_current(Slot& slot, Sources sources);
@@ -114,7 +119,7 @@ class DerivedParameters {
   }
 
   std::mutex mutex_;
-  std::map<std::uint64_t, std::unique_ptr<Entry>> entries_;  // by the storage's id
+  std::map<std::uint64_t, std::shared_ptr<Entry>> entries_;  // by the storage's id
   std::atomic<std::int64_t> num_fills_ = 0;
   std::atomic<std::int64_t> num_values_ = 0;
   std::atomic<std::size_t> optional_bytes_ = 0;
@@ -128,9 +133,9 @@ std::shared_ptr<const Value> DerivedParameters::get(Sources sources, const Deriv
     fill(*value);
     return value;
   }
-  Entry& entry = entry_of(*sources.front());
-  const std::lock_guard lock(entry.mutex);
-  Slot& slot = slot_of(entry, key);
+  const std::shared_ptr<Entry> entry = entry_of(*sources.front());
+  const std::lock_guard lock(entry->mutex);
+  Slot& slot = slot_of(*entry, key);
   if (!slot.value) place<Value>(slot, make());
   return filled<Value>(slot, sources, fill);
 }
@@ -139,10 +144,10 @@ template <class Value, class Make, class Fill>
 std::shared_ptr<const Value> DerivedParameters::get_if_room(const Tensor& parameter,
                                                             const DerivedKey& key, const Room& room,
                                                             const Make& make, const Fill& fill) {
-  Entry& entry = entry_of(parameter);
-  const std::lock_guard lock(entry.mutex);
-  Slot& slot = slot_of(entry, key);
-  if (!slot.value) place<Value>(slot, take_room(entry, room) ? make() : nullptr);
+  const std::shared_ptr<Entry> entry = entry_of(parameter);
+  const std::lock_guard lock(entry->mutex);
+  Slot& slot = slot_of(*entry, key);
+  if (!slot.value) place<Value>(slot, take_room(*entry, room) ? make() : nullptr);
   const Tensor* const source = &parameter;
   return filled<Value>(slot, Sources(&source, 1), fill);
 }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <thread>
 
 #include "tests/support/noise.h"
 #include "tests/support/temporary_folder.h"
@@ -66,6 +67,17 @@ TEST_F(Sampling, OneModelServesSeveralCallsAtTheSameTime) {
   for (std::uint64_t seed = 0; seed < 4; ++seed)
     calls.push_back(std::async(std::launch::async, draw, seed));
   for (std::uint64_t seed = 0; seed < 4; ++seed) EXPECT_EQ(calls[seed].get(), draw(seed));
+}
+
+TEST_F(Sampling, ATrimmedModelDrawsTheSame) {
+  const SampleOptions options{.plan = {.steps = 3}, .count = 2};
+  const FloatImages pictures = sample(model_, options).x_0;
+  model_.trim();
+  EXPECT_EQ(sample(model_, options).x_0.values, pictures.values);
+  std::jthread trimming([this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) model_.trim();
+  });
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(sample(model_, options).x_0.values, pictures.values);
 }
 
 TEST_F(Sampling, PicturesDoNotDependOnTheirNeighbours) {

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <memory>
+#include <thread>
+#include <vector>
 
 #include "backend/make_device.h"
 #include "tensor/kernels.h"
@@ -52,6 +54,38 @@ TEST_F(DerivedParametersTest, EachPartOfTheKeyTellsValuesApart) {
   expect_values(99.0F, 0.0F);
   EXPECT_EQ(derived_.num_fills(), 10);
   EXPECT_EQ(derived_.num_values(), 10);
+}
+
+TEST_F(DerivedParametersTest, ReleasedOnesAreMadeAgain) {
+  const Tensor parameter = parameter_of(device_, 3.0F), other = parameter_of(device_, 5.0F);
+  const DerivedKey key{.purpose = "double"}, optional{.purpose = "optional"};
+  const auto optional_value = [&] {
+    return derived_.get_if_room<Value>(
+        parameter, optional, {.num_bytes = 4, .max_bytes = 4},
+        [] { return std::make_shared<Value>(1); }, [](Value& value) { value[0] = 7.0F; });
+  };
+  const auto kept = multiple(device_, parameter, key, 2.0F);
+  multiple(device_, other, key, 2.0F);
+  ASSERT_NE(optional_value(), nullptr);
+  derived_.release();
+  EXPECT_EQ(derived_.num_values(), 0);
+  EXPECT_EQ((*kept)[0], 6.0F) << "who computes with a value keeps it";
+  EXPECT_NE(multiple(device_, parameter, key, 2.0F), kept);
+  EXPECT_EQ((*multiple(device_, other, key, 2.0F))[0], 10.0F);
+  EXPECT_NE(optional_value(), nullptr) << "there is room for it again";
+  EXPECT_EQ(derived_.num_values(), 3);
+  EXPECT_EQ(derived_.num_fills(), 6);
+}
+
+TEST_F(DerivedParametersTest, MayBeReleasedWhileOthersAskForThem) {
+  const Tensor parameter = parameter_of(device_, 3.0F);
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 3; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i)
+        EXPECT_EQ((*multiple(device_, parameter, {.purpose = "double"}, 2.0F))[0], 6.0F);
+    });
+  for (int i = 0; i < 200; ++i) derived_.release();
 }
 
 TEST_F(DerivedParametersTest, AreFilledAgainInPlaceAfterAChange) {
