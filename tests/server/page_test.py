@@ -202,10 +202,12 @@ def set_value(browser, selector, value):
                 "field.dispatchEvent(new Event('input', {bubbles: true}));", selector, str(value))
 
 
-def open_page(browser, server, tab='draw'):
+def open_page(browser, server, tab='draw', model=None):
     browser.call('POST', '/url', {'url': 'about:blank'})
     browser.call('POST', '/url', {'url': server.url + '#' + tab})
     browser.wait("return 'ready' in document.body.dataset")
+    if model:
+        choose(browser, '#model', model)
 
 
 DONE = 'return document.querySelectorAll(arguments[0] + " .tile img").length >= arguments[1]'
@@ -370,8 +372,8 @@ def test_markup_in_names(browser, server, folder):
     assert browser.run("return window.hacked === undefined && document.querySelector('img[src=x]') === null")
 
 
-def test_compare(browser, server):
-    open_page(browser, server, 'compare')
+def test_compare(browser, server, model=None):
+    open_page(browser, server, 'compare', model)
     set_value(browser, '#panel-compare [name=count]', 3)
     browser.click('#panel-compare form .main')
     browser.wait(DONE, '#panel-compare', 15, seconds=240)
@@ -379,8 +381,8 @@ def test_compare(browser, server):
     assert browser.run("return document.querySelectorAll('#panel-compare th small').length") == 5
 
 
-def test_walk(browser, server):
-    open_page(browser, server, 'walk')
+def test_walk(browser, server, model=None):
+    open_page(browser, server, 'walk', model)
     set_value(browser, '#panel-walk [name=steps]', 8)
     browser.click('#panel-walk form .main')
     browser.wait("return document.querySelector('#panel-walk .status').innerText.includes('16 pictures')", seconds=120)
@@ -399,8 +401,8 @@ def test_walk(browser, server):
     browser.wait("return document.querySelector('#panel-walk .status').innerText.includes('36 pictures')", seconds=120)
 
 
-def test_encode(browser, server):
-    open_page(browser, server, 'encode')
+def test_encode(browser, server, model=None):
+    open_page(browser, server, 'encode', model)
     element = browser.find('#picture-file')
     path = os.path.join(SOURCE, 'docs/pictures/boot.png')
     browser.call('POST', '/element/' + element + '/value', {'text': os.path.abspath(path)})
@@ -417,8 +419,8 @@ def test_encode(browser, server):
     assert browser.run(DONE, '#panel-encode .tiles', 4)
 
 
-def test_film(browser, server):
-    open_page(browser, server, 'film')
+def test_film(browser, server, model=None):
+    open_page(browser, server, 'film', model)
     set_value(browser, '#panel-film [name=steps]', 24)
     browser.click('#panel-film form .main')
     browser.wait(DONE, '#panel-film', 24)
@@ -525,12 +527,14 @@ def test_server_gone(browser, server):
 
 
 def test_looks(browser, server):
-    """Every tab, at two widths and in two themes, with what was drawn in it."""
+    """Every tab, at two widths and in two themes, with what was drawn in it: by a model that is worth to be looked at, or,
+    where nobody looks, by a small one."""
+    model = None if SHOTS else 'classes'
     for tab, work in (('draw', None), ('compare', test_compare), ('walk', test_walk), ('encode', test_encode), ('film', test_film)):
         if work:
-            work(browser, server)
+            work(browser, server, model)
         else:
-            open_page(browser, server)
+            open_page(browser, server, model=model)
             set_value(browser, '#panel-draw [name=steps]', 20)
             set_value(browser, '#panel-draw [name=count]', 12)
             set_value(browser, '#panel-draw [name=seed]', 3)
