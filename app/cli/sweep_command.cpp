@@ -207,10 +207,11 @@ void run(Flags& flags) {
   }
   const Image table =
       make_labelled_table(pictures, axes[layout.rows].labels(), axes[layout.columns].labels());
-  write_png(flags.out, table,
-            {.text = {{"ddim", fmt::format("sweep: model {}, seed {}, {} pictures in each cell",
-                                           model.info().name, flags.seed, flags.count)}},
-             .overwrite = flags.overwrite.value()});
+  write_png(
+      flags.out, table,
+      {.text = {{"ddim", fmt::format("sweep: model {}, seed {}, {} in each cell", model.info().name,
+                                     flags.seed, count_of(flags.count, "pictures"))}},
+       .overwrite = flags.overwrite.value()});
   if (flags.run.json()) {
     print_json(all, flags);
   } else {

@@ -123,7 +123,7 @@ void add_train_command(Command root) {
   command.footer(
       "Ctrl-C finishes the current step, saves and exits with code 130; a second Ctrl-C exits at "
       "once.\n"
-      "SIGTERM and SIGUSR1 do the same as the first Ctrl-C, but exit with code 0.");
+      "SIGTERM, SIGUSR1 and SIGHUP do the same as the first Ctrl-C, but exit with code 0.");
   const auto flags = std::make_shared<Flags>();
   TrainOptions& options = flags->options;
   flags->config_option =
