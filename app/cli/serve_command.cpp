@@ -106,7 +106,8 @@ void add_limits_to(Command command, Flags& flags) {
   };
   add("--queue", limits.queue, 0, 100'000, "Jobs that may wait; one more is answered by 429");
   add("--most-pictures", limits.pictures, 1, 100'000, "Most pictures of a job");
-  add("--max-pixels", limits.pixels, 1, 1e12, "Most pixels of all pictures that a job is given");
+  add("--max-pixels", limits.pixels, 1, 1e12,
+      "Most pixels of all pictures that a job is given, or that one answer enlarges");
   add("--keep-minutes", flags.kept_minutes, 1, 10'000, "How long results and uploads are kept");
   add("--keep-mib", flags.kept_mib, 16, 1'000'000,
       "Most memory of results and uploads that are kept, in MiB");

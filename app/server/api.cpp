@@ -270,32 +270,36 @@ void Api::add_result_routes() {
       });
 }
 
-Reply Api::handle(const Request& request) {
-  Reply reply;
+template <class Make>
+Reply Api::made_or_refused(const Make& make) const {
   try {
-    reply = answer(request);
+    return make();
   } catch (const RequestError& error) {
-    reply = Response{.status = error.status(),
+    Response refused{.status = error.status(),
                      .body = error_json(error.status(), error.field(), error.what())};
-    auto& headers = std::get<Response>(reply).headers;
-    if (error.status() == 429) headers.emplace_back("Retry-After", "5");
-    if (error.status() == 401) headers.emplace_back("WWW-Authenticate", "Bearer");
+    if (error.status() == 429) refused.headers.emplace_back("Retry-After", "5");
+    if (error.status() == 401) refused.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return refused;
   } catch (const Error& error) {
     const int status = error.code() == ErrorCode::user ? 400 : 500;
-    reply = refusal(status, error.what());
+    return refusal(status, error.what());
   } catch (const std::bad_alloc&) {
-    reply = refusal(503, "not enough memory");
+    return refusal(503, "not enough memory");
   } catch (const std::exception& error) {
-    reply = refusal(500, fmt::format("internal error: {}", error.what()));
+    return refusal(500, fmt::format("internal error: {}", error.what()));
   }
+}
+
+Reply Api::handle(const Request& request) {
+  Reply reply = made_or_refused([&] { return answer(request); });
   if (auto* now = std::get_if<Response>(&reply)) {
     const Headers common = common_headers(request);
     now->headers.insert(now->headers.end(), common.begin(), common.end());
   } else if (auto* stream = std::get_if<EventStream>(&reply)) {
     stream->headers = common_headers(request);
   } else if (auto* later = std::get_if<WhenDone>(&reply)) {
-    later->make = [make = std::move(later->make), common = common_headers(request)] {
-      Response response = make();
+    later->make = [this, make = std::move(later->make), common = common_headers(request)] {
+      auto response = std::get<Response>(made_or_refused([&] { return Reply(make()); }));
       response.headers.insert(response.headers.end(), common.begin(), common.end());
       return response;
     };

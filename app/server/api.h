@@ -58,6 +58,9 @@ class Api {
   void add_routes();
   void add_result_routes();
   Reply answer(const Request& request);
+  /// What `make` makes, or an answer that says why it cannot.
+  template <class Make>
+  Reply made_or_refused(const Make& make) const;
   void check_host(const Request& request) const;
   void check_origin(const Request& request) const;
   void check_key(const Request& request) const;

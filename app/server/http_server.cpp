@@ -163,7 +163,7 @@ struct HttpServer::Implementation {
       : api(with_api), limits(with_limits), log(std::move(with_log)) {}
 
   void listen(const ListenOptions& options);
-  /// What the serving thread does. Where memory ends, what needed it is given up, such as a
+  /// What the serving thread does. What fails, as where memory ends, is given up, such as a
   /// connection, and the others go on.
   void serve();
   void accept();
@@ -322,6 +322,12 @@ class Session : public std::enable_shared_from_this<Session> {
     is_head_ = request_.method == "HEAD";
     record_ = {.peer = peer_, .method = request_.method, .target = request_.path};
     if (request_.path == "/healthz") return reply(server_.api.handle(request_));
+    have_made([this] { return server_.api.handle(request_); });
+  }
+
+  /// Hands the making of a reply to another thread.
+  void have_made(std::function<Reply()> make) {
+    make_ = std::move(make);
     // The serving thread alone may end the session, so it keeps it until it is handed back.
     at_work_ = shared_from_this();
     try {
@@ -332,12 +338,13 @@ class Session : public std::enable_shared_from_this<Session> {
     }
   }
 
-  /// Where memory is not enough for an answer, the client is told so by the end of the connection.
+  /// Where it fails, as where memory is not enough for an answer, the client is told so by the end
+  /// of the connection.
   template <class Work>
   void go_on_with(const Work& work) {
     try {
       work();
-    } catch (const std::bad_alloc&) {
+    } catch (const std::exception&) {
       close();
     }
   }
@@ -345,7 +352,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// In another thread.
   void work() {
     try {
-      made_ = server_.api.handle(request_);
+      made_ = make_();
     } catch (const std::bad_alloc&) {
       made_ = Response{.status = 503};
     }
@@ -408,10 +415,10 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void respond_when_done() {
     if (!later_->entry->events.is_complete()) return;
-    const std::function<Response()> make = std::move(later_->make);
-    forget_job();
     stage_ = Stage::answering;
-    respond(make());
+    std::function<Response()> make = std::move(later_->make);
+    forget_job();
+    have_made([make = std::move(make)] { return Reply(make()); });
   }
 
   void send_events() {
@@ -525,7 +532,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string read_ahead_;
   Request request_;
   std::shared_ptr<Session> at_work_;  ///< itself, while another thread works on the request
-  Reply made_;                        ///< by that thread
+  std::function<Reply()> make_;       ///< what it is to do
+  Reply made_;                        ///< what it has made
   bool keep_ = false, is_http_1_0_ = false, is_head_ = false;
   std::int64_t num_answers_ = 0;
 
@@ -582,7 +590,7 @@ void HttpServer::Implementation::serve() {
       if (!accepting && acceptor.is_open()) accept();
       io.run();
       return;
-    } catch (const std::bad_alloc&) {
+    } catch (const std::exception&) {
       std::this_thread::sleep_for(kForMemory);
     }
   }

@@ -363,6 +363,11 @@ ImagesRequest parse_images(std::string_view json, const RequestContext& context)
   if (request.scale > kLargest)
     refuse("size",
            fmt::format("must be auto, or {} times 1 to {}; got {}", size_at(1), kLargest, size));
+  // Each is a PNG, and all are in one answer.
+  const std::int64_t pixels = request.scale * info.shape.width * request.scale * info.shape.height;
+  if (pixels * wishes.count > context.limits.pixels)
+    refuse("size", fmt::format("{} pictures of {} have more than {} pixels (--max-pixels)",
+                               wishes.count, size, context.limits.pixels));
   return request;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <span>
 
 #include "api/settings_difference.h"
@@ -124,6 +125,11 @@ void FeatureLog::fill(const std::function<void(const Rows&)>& compute,
 
 void FeatureLog::fill_by_ranks(const std::function<void(const Rows&)>& compute) {
   comm::Communicator& ranks = *options_.sharing.ranks.communicator();
+  // What MPI can count.
+  require(set_.count * std::max(set_.dimensions, set_.classes) <=
+              std::numeric_limits<std::int32_t>::max(),
+          "features: those of ", ddim::count_of(set_.count, "pictures"),
+          " are too many to be exchanged at once; name a folder for them (--features DIR)");
   std::vector<std::int64_t> num_features, num_probabilities;
   for (std::int64_t rank = 0; rank < ranks.size(); ++rank) {
     const std::int64_t first = set_.count * rank / ranks.size();
@@ -147,6 +153,7 @@ void FeatureLog::fill_by_blocks(const std::function<void(const Rows&)>& compute,
                            {.settings = settings_,
                             .num_blocks = std::ssize(blocks),
                             .timeout_seconds = options_.sharing.timeout_seconds});
+  if (claims.is_complete()) require_result(path_);
   const auto next = [&] {
     try {
       return claims.next(stop);
@@ -157,13 +164,15 @@ void FeatureLog::fill_by_blocks(const std::function<void(const Rows&)>& compute,
   };
   while (const std::optional<std::int64_t> block = next()) {
     if (*block == std::ssize(blocks)) {
-      for (std::int64_t k = 0; k < std::ssize(blocks); ++k) {
-        const PictureRange& rows = blocks[static_cast<std::size_t>(k)];
-        take(rows, claims.result(k, static_cast<std::size_t>(rows.count) * row_bytes()));
-      }
-      write_all();
-      claims.finish(*block, "complete\n");
-      claims.remove_results();
+      finish_last(claims, [&] {
+        for (std::int64_t k = 0; k < std::ssize(blocks); ++k) {
+          const PictureRange& rows = blocks[static_cast<std::size_t>(k)];
+          take(rows, claims.result(k, static_cast<std::size_t>(rows.count) * row_bytes()));
+        }
+        write_all(claims.token());
+        claims.finish(*block, "complete\n");
+        claims.remove_results();
+      });
       continue;
     }
     const PictureRange& rows = blocks[static_cast<std::size_t>(*block)];
@@ -175,11 +184,10 @@ void FeatureLog::fill_by_blocks(const std::function<void(const Rows&)>& compute,
   ensure(missing_.empty(), path_.string(), ": features are missing");
 }
 
-void FeatureLog::write_all() const {
+void FeatureLog::write_all(const std::string& token) const {
   // Beside it, and then in its place: whoever opens it finds all.
   fs::path written = path_;
-  written += ".new";
-  fs::remove(written);
+  written += "." + token;
   PictureLog log = PictureLog::create(written, header());
   constexpr std::int64_t kRows = 1024;
   for (std::int64_t first = 0; first < set_.count; first += kRows)

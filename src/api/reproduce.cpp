@@ -183,6 +183,12 @@ class Reproducer {
   void compute_jointly(const std::vector<const Part*>& missing) {
     try {
       StepProgress progress(options().run, missing, std::ssize(parts_.all()));
+      comm::BlockClaims claims(blocks_folder(claims_place()), work());
+      for (const Part& part : parts_.all())
+        require(!claims.is_complete() || cells_.find(part.name),
+                blocks_folder(claims_place()).string(), " says that all is done, but cell ",
+                part.name, " is not there; remove ", claims_place().parent_path().string(),
+                " to have it computed");
       for (const Part& part : parts_.all()) {
         if (!part.drawing) continue;
         if (first_says(sharing(), cells_.find(part.name).has_value())) continue;
@@ -194,7 +200,7 @@ class Reproducer {
         }
         progress.end(part);
       }
-      share_parts(progress);
+      share_parts(claims, progress);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::interrupted) throw;
       fail(ErrorCode::interrupted, "stopped: what is finished of the report is kept in ",
@@ -208,14 +214,16 @@ class Reproducer {
   /// Of the parts' blocks.
   fs::path claims_place() const { return cells_.folder() / "unfinished" / "parts"; }
 
-  void share_parts(StepProgress& progress) {
-    const std::vector<Part>& all = parts_.all();
+  comm::BlockClaims::Work work() const {
     std::string text;
-    for (const Part& part : all) text += parts_.identity(part) + "\n";
-    comm::BlockClaims claims(blocks_folder(claims_place()),
-                             {.settings = {{"parts", sha256_hex(std::as_bytes(std::span(text)))}},
-                              .num_blocks = std::ssize(all),
-                              .timeout_seconds = sharing().timeout_seconds});
+    for (const Part& part : parts_.all()) text += parts_.identity(part) + "\n";
+    return {.settings = {{"parts", sha256_hex(std::as_bytes(std::span(text)))}},
+            .num_blocks = std::ssize(parts_.all()),
+            .timeout_seconds = sharing().timeout_seconds};
+  }
+
+  void share_parts(comm::BlockClaims& claims, StepProgress& progress) {
+    const std::vector<Part>& all = parts_.all();
     while (const std::optional<std::int64_t> block = claims.next(options().run.stop)) {
       if (*block < std::ssize(all)) {
         const Part& part = all[static_cast<std::size_t>(*block)];

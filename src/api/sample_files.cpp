@@ -84,7 +84,7 @@ class JointRun {
     PictureProgress progress(run, job_.count(), plan_.nfe, num_pictures_done());
     while (const std::optional<std::int64_t> block = claims_.next(run.stop)) {
       if (*block == std::ssize(blocks_)) {
-        put_together();
+        finish_last(claims_, [this] { put_together(); });
         continue;
       }
       const PictureRange& range = blocks_[static_cast<std::size_t>(*block)];
@@ -172,6 +172,7 @@ DrawnFiles draw_jointly(const PictureJob& job, const Plan& plan, OutputKind kind
   {
     JointRun joint(job, plan, kind);
     num_found = joint.is_complete() ? job.count() : joint.num_pictures_done();
+    if (joint.is_complete()) require_result(job.files.out);
     try {
       drawn = joint.draw(run);
     } catch (const Error& error) {

@@ -2,10 +2,14 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "base/folder.h"
+#include "comm/block_claims.h"
 #include "comm/communicator.h"
 
 namespace ddim {
+
+using namespace engine;
 
 namespace fs = std::filesystem;
 
@@ -27,6 +31,19 @@ std::int64_t pictures_of_block(std::int64_t count) {
 bool first_says(const Sharing& sharing, bool value) {
   const auto& ranks = sharing.ranks.communicator();
   return ranks ? !engine::comm::text_of_first(*ranks, value ? "yes" : "").empty() : value;
+}
+
+void require_result(const fs::path& result) {
+  require(fs::exists(result), blocks_folder(result).string(), " says that all is done, but ",
+          result.string(), " is not there; remove that folder to begin again");
+}
+
+void finish_last(const comm::BlockClaims& claims, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception&) {
+    if (!claims.is_complete()) throw;
+  }
 }
 
 void end_sharing(const Sharing& sharing, const fs::path& result) {

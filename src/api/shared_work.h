@@ -5,6 +5,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+
+namespace ddim::engine::comm {
+class BlockClaims;
+}
 
 namespace ddim {
 
@@ -20,6 +25,13 @@ std::int64_t pictures_of_block(std::int64_t count);
 
 /// What the first rank says, in all ranks, before any of them goes on; without ranks `value`.
 bool first_says(const Sharing& sharing, bool value);
+
+/// Where the blocks say that all is done: Error(user) unless the result is there.
+void require_result(const std::filesystem::path& result);
+
+/// Does the last block of work. When it fails because another process has done it meanwhile (which
+/// had been taken for one that is gone), all is well.
+void finish_last(const engine::comm::BlockClaims& claims, const std::function<void()>& work);
 
 /// When all ranks have what they need of the blocks: removes their folder, unless others may join
 /// later.

@@ -11,9 +11,11 @@
 #include <csignal>
 #include <iomanip>
 #include <random>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/file_input.h"
+#include "base/folder.h"
 #include "comm/processors.h"
 
 namespace ddim::engine::comm {
@@ -35,6 +37,18 @@ std::optional<double> time_of(const fs::path& path) {
   if (::stat(path.c_str(), &found) != 0) return std::nullopt;
   return static_cast<double>(found.st_mtim.tv_sec) +
          1e-9 * static_cast<double>(found.st_mtim.tv_nsec);
+}
+
+/// Gives a file a second name; false where another has that name.
+bool link_new(const fs::path& written, const fs::path& name) {
+  if (::link(written.c_str(), name.c_str()) == 0) return true;
+  const int error = errno;
+  if (error == EEXIST) return false;
+  std::error_code gone;
+  fs::remove(written, gone);
+  fail(ErrorCode::io, name.string(),
+       ": cannot be made by a hard link: ", std::system_category().message(error),
+       "; use a folder on a file system that has them");
 }
 
 std::string text_of(const BlockClaims::Settings& settings, std::int64_t num_blocks) {
@@ -69,10 +83,10 @@ BlockClaims::BlockClaims(fs::path folder, Work work)
   write_file(own_, concat(host_, " ", ::getpid(), "\n"), Overwrite::refuse, Durability::later);
   const fs::path run = folder_ / "run";
   const std::string text = text_of(work_.settings, work_.num_blocks);
-  // Written beside and linked: whoever reads it finds it complete.
+  // Written beside and linked: whoever reads it finds it complete, also after a loss of power.
   const fs::path written = folder_ / ("run-" + token_);
-  write_file(written, text, Overwrite::refuse, Durability::later);
-  const bool is_first = ::link(written.c_str(), run.c_str()) == 0;
+  write_file(written, text, Overwrite::refuse, Durability::now);
+  const bool is_first = link_new(written, run);
   fs::remove(written);
   if (!is_first) {
     const std::string there = read_file_if_there(run, kMaxText).value_or("");
@@ -132,18 +146,29 @@ bool BlockClaims::claim(std::int64_t block) {
   const fs::path claim = claim_of(block);
   const fs::path written = folder_ / ("claim-" + token_);
   write_file(written, token_, Overwrite::allow, Durability::later);
-  if (::link(written.c_str(), claim.c_str()) == 0) {
-    fs::remove(written);
-    return true;
-  }
-  const std::string owner = read_file_if_there(claim, kMaxText).value_or("");
+  const bool is_mine = link_new(written, claim) || succeed(block, written);
   std::error_code gone;
-  if (is_done(block) || owner.empty() || is_alive(owner)) {
-    fs::remove(written, gone);
-    return false;
+  fs::remove(written, gone);
+  return is_mine;
+}
+
+/// Takes over from an owner that is gone, if it has no successor yet: a claim has one of each name
+/// CLAIM.OWNER. (A loss of power may have left it empty.)
+bool BlockClaims::succeed(std::int64_t block, const fs::path& written) {
+  fs::path claim = claim_of(block);
+  while (true) {
+    const std::optional<std::string> owner = read_file_if_there(claim, kMaxText);
+    if (!owner || is_done(block) || is_alive(*owner)) return false;
+    claim = claim_of(block).string() + "." + *owner;
+    if (link_new(written, claim)) return true;
   }
-  fs::rename(written, claim);  // of one that is gone
-  return read_file_if_there(claim, kMaxText).value_or("") == token_;
+}
+
+void BlockClaims::remove_claims(std::int64_t block) {
+  std::error_code gone;
+  const std::string name = claim_of(block).filename().string();
+  for (const std::string& other : readable_names_in(folder_))
+    if (other.starts_with(name)) fs::remove(folder_ / other, gone);
 }
 
 std::optional<std::int64_t> BlockClaims::next(const std::stop_token& stop) {
@@ -155,10 +180,11 @@ std::optional<std::int64_t> BlockClaims::next(const std::stop_token& stop) {
       if (stop.stop_requested()) fail(ErrorCode::interrupted, "stopped");
       if (is_done(block)) continue;
       if (claim(block)) {
-        // It may have been finished since.
-        if (!is_done(block)) return block;
-        std::error_code gone;
-        fs::remove(claim_of(block), gone);
+        // It may have been finished since, and its result removed with all others.
+        const bool is_over = is_complete();
+        if (!is_over && !is_done(block)) return block;
+        remove_claims(block);
+        if (is_over) return std::nullopt;
       } else {
         all_done = false;
       }
@@ -174,8 +200,7 @@ std::optional<std::int64_t> BlockClaims::next(const std::stop_token& stop) {
 
 void BlockClaims::finish(std::int64_t block, const FileContent& result) {
   write_file_durably(file_of(block), result, Overwrite::allow);
-  std::error_code gone;
-  fs::remove(claim_of(block), gone);
+  remove_claims(block);
 }
 
 std::vector<std::byte> BlockClaims::result(std::int64_t block, std::size_t num_bytes) const {
@@ -196,10 +221,7 @@ std::int64_t BlockClaims::num_done() const {
 void BlockClaims::remove_results() {
   ensure(is_complete(), "results of unfinished work are removed");
   std::error_code gone;
-  for (std::int64_t block = 0; block < work_.num_blocks; ++block) {
-    fs::remove(file_of(block), gone);
-    fs::remove(claim_of(block), gone);
-  }
+  for (std::int64_t block = 0; block < work_.num_blocks; ++block) fs::remove(file_of(block), gone);
 }
 
 }  // namespace ddim::engine::comm

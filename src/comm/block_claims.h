@@ -22,7 +22,9 @@ namespace ddim::engine::comm {
 ///
 ///   run                    what the work is
 ///   process-TOKEN          of a process: host and number; touched every moment as long as it lives
-///   block-000012.claim     the token of the process that computes it
+///   block-000012.claim     the token of the process that computes it; with .TOKEN behind, of the
+///   one
+///                          that took over from that, which is gone
 ///   block-000012           its result
 class BlockClaims {
  public:
@@ -51,6 +53,8 @@ class BlockClaims {
   /// Of a block that is done. Error(corrupt) unless it has `num_bytes`.
   std::vector<std::byte> result(std::int64_t block, std::size_t num_bytes) const;
   std::int64_t num_done() const;
+  /// A name that no other process has.
+  const std::string& token() const { return token_; }
   /// Removes the results, when the last block is done.
   void remove_results();
 
@@ -60,6 +64,8 @@ class BlockClaims {
   bool is_done(std::int64_t block) const;
   /// Whether this process has it now.
   bool claim(std::int64_t block);
+  bool succeed(std::int64_t block, const std::filesystem::path& written);
+  void remove_claims(std::int64_t block);
   bool is_alive(const std::string& token) const;
   void keep_alive(const std::stop_token& stop);
 

@@ -32,15 +32,16 @@ int number_of(const char* name) {
 }
 
 /// Variables that a launcher sets for the processes that it starts, and only for them: in a batch
-/// script, Slurm sets SLURM_NTASKS and SLURM_PROCID, too.
+/// script, Slurm sets SLURM_NTASKS and SLURM_PROCID, too. Slurm's come late: a shell or a daemon
+/// that srun started hands them on to what mpiexec starts there.
 struct Variables {
   const char* launcher;
   const char* rank;
   const char* size;
 };
 constexpr std::array kLaunchers{Variables{"mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-                                Variables{"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
                                 Variables{"a launcher of PMI", "PMI_RANK", "PMI_SIZE"},
+                                Variables{"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
                                 Variables{"a launcher of PMIx", "PMIX_RANK", nullptr}};
 
 const ddim_mpi_functions& open_library(const Launch& launch) {
@@ -95,7 +96,7 @@ std::vector<fs::path> places_of_mpi_library() {
   Dl_info code{};
   if (::dladdr(reinterpret_cast<const void*>(&places_of_mpi_library), &code) != 0) {
     const fs::path file = fs::weakly_canonical(code.dli_fname, unknown);
-    if (file.has_parent_path() && file.parent_path() != folders.back())
+    if (file.has_parent_path() && (folders.empty() || file.parent_path() != folders.back()))
       folders.push_back(file.parent_path());
   }
   std::vector<fs::path> places;
@@ -108,7 +109,10 @@ std::vector<fs::path> places_of_mpi_library() {
 std::unique_ptr<Communicator> join_ranks(const JoinOptions& options) {
   const std::optional<Launch> launch = launch_of_environment();
   if (!launch || launch->size == 1) return make_single();
-  return join_by_mpi(open_library(*launch), *launch, options);
+  std::unique_ptr<Communicator> ranks = join_by_mpi(open_library(*launch), *launch, options);
+  if (ranks->size() > 1) return ranks;
+  ranks->leave();  // the launcher had not said that there is one only
+  return make_single();
 }
 
 }  // namespace ddim::engine::comm

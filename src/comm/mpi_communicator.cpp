@@ -174,6 +174,17 @@ class MpiCommunicator final : public Communicator {
   }
 
   [[noreturn]] void abort(int exit_code) noexcept override {
+    // For as long as another thread is in MPI, unless it stays there.
+    constexpr int kMostTimes = 100;
+    std::unique_lock lock(mutex_, std::defer_lock);
+    for (int i = 0; i < kMostTimes && !lock.try_lock(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    abort_alone(exit_code);
+  }
+
+ private:
+  /// With the mutex held.
+  [[noreturn]] void abort_alone(int exit_code) const noexcept {
     // MPI may not be able to: then the launcher sees a process that ends, and ends the others.
     try {
       std::jthread([exit_code] {
@@ -187,7 +198,6 @@ class MpiCommunicator final : public Communicator {
     ::_exit(exit_code);
   }
 
- private:
   int next() const { return (rank_ + 1) % size_; }
   int previous() const { return (rank_ + size_ - 1) % size_; }
 
@@ -238,7 +248,7 @@ class MpiCommunicator final : public Communicator {
     if (previous_leaves_ || silent_seconds_ <= timeout_) return;
     say(silence_);
     end_previous();
-    abort(kExitCode);
+    abort_alone(kExitCode);
   }
 
   /// A process that was stopped cannot end itself, and launchers have been seen to leave it there.
@@ -271,7 +281,7 @@ class MpiCommunicator final : public Communicator {
         beat();
       } catch (const std::exception& error) {
         say(error.what());
-        abort(kExitCode);
+        abort_alone(kExitCode);
       }
     }
   }

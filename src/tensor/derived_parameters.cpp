@@ -44,15 +44,24 @@ bool DerivedParameters::take_room(Entry& entry, const Room& room) {
 }
 
 void DerivedParameters::forget(std::uint64_t storage_id) noexcept {
-  decltype(entries_)::node_type forgotten;  // destroyed without the lock: values hold tensors
+  std::shared_ptr<Entry> entry;
   {
     const std::lock_guard lock(mutex_);
-    forgotten = entries_.extract(storage_id);
+    if (const auto found = entries_.extract(storage_id); !found.empty())
+      entry = std::move(found.mapped());
   }
-  if (forgotten.empty()) return;
-  const Entry& entry = *forgotten.mapped();
-  optional_bytes_ -= entry.optional_bytes;
-  num_values_ -= entry.num_values();
+  if (entry == nullptr) return;
+  const std::vector<Slot> forgotten = [&] {  // destroyed without the lock
+    const std::lock_guard lock(entry->mutex);
+    return take_slots(*entry);
+  }();
+}
+
+std::vector<DerivedParameters::Slot> DerivedParameters::take_slots(Entry& entry) {
+  optional_bytes_ -= std::exchange(entry.optional_bytes, 0);
+  num_values_ -= std::ranges::count_if(
+      entry.slots, [](const Slot& slot) { return slot.value.value_or(nullptr) != nullptr; });
+  return std::exchange(entry.slots, {});
 }
 
 void DerivedParameters::release() {
@@ -62,18 +71,10 @@ void DerivedParameters::release() {
     for (const auto& [id, entry] : entries_) entries.push_back(entry);
   }
   for (const std::shared_ptr<Entry>& entry : entries) {
-    std::vector<Slot> released;  // destroyed without the lock: values hold tensors
+    std::vector<Slot> released;  // destroyed without the lock
     const std::unique_lock lock(entry->mutex, std::try_to_lock);
-    if (!lock) continue;
-    optional_bytes_ -= std::exchange(entry->optional_bytes, 0);
-    num_values_ -= entry->num_values();
-    released.swap(entry->slots);
+    if (lock) released = take_slots(*entry);
   }
-}
-
-std::int64_t DerivedParameters::Entry::num_values() const {
-  return std::ranges::count_if(
-      slots, [](const Slot& slot) { return slot.value.value_or(nullptr) != nullptr; });
 }
 
 }  // namespace ddim::engine

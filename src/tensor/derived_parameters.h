@@ -91,8 +91,6 @@ class DerivedParameters {
     std::mutex mutex;
     std::vector<Slot> slots;
     std::size_t optional_bytes = 0;
-
-    std::int64_t num_values() const;
   };
 
   std::shared_ptr<Entry> entry_of(const Tensor& parameter);
@@ -100,6 +98,9 @@ class DerivedParameters {
   static bool is_current(const Slot& slot, Sources sources);
   static void mark_current(Slot& slot, Sources sources);
   bool take_room(Entry& entry, const Room& room);
+  /// Those of an entry whose mutex the caller holds. They are to be destroyed without it: values
+  /// hold tensors, which other values may be derived from.
+  std::vector<Slot> take_slots(Entry& entry);
   // These two of an entry whose mutex the caller holds.
   template <class Value>
   void place(Slot& slot, std::shared_ptr<Value> value) {

@@ -87,6 +87,8 @@ grep -q "all of which were there already" out || fail "drawn again"
 ! draw --join --out joined.npz --clip rederive-eps 2>err || fail "joining with other options"
 expect "joined.npz.blocks: is of a run with other options: clip"
 rm joined.npz
+! draw --join --out joined.npz 2>err || fail "joining what is gone"
+expect "joined.npz.blocks says that all is done, but joined.npz is not there; remove that folder"
 start_and_claim
 kill -STOP $process
 draw --join --out joined.npz --comm-timeout 1 >out 2>err || fail "the block of a process that was stopped"
@@ -126,6 +128,9 @@ process=$!
 wait $process || fail "a report together"
 [ "$(cells one-report)" = "$(cells report)" ] || fail "another report by two who joined"
 "$program" "${reporting[@]}" --out report --join >out 2>err || fail "joining a report that is finished"
+rm "$(compgen -G 'report/cells/*.txt' | head -n 1)"
+! "$program" "${reporting[@]}" --out report --join 2>err || fail "joining a report of which a cell is gone"
+expect "parts.blocks says that all is done, but cell"
 
 command -v mpirun >/dev/null || { echo "no mpirun here (apt-get install openmpi-bin): the rest is not tested"; exit 77; }
 test -e "$build/libddim_mpi.so" || { echo "built without MPI: the rest is not tested"; exit 77; }

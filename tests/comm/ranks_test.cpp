@@ -8,10 +8,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include "base/text.h"
 #include "comm/block_claims.h"
+#include "comm/join.h"
 #include "comm/mpi_communicator.h"
 #include "comm/processors.h"
 #include "tests/support/expect_error.h"
@@ -242,6 +245,67 @@ TEST_F(BlockClaimsTest, WhatAProcessThatIsGoneHadIsTakenOver) {
   fs::remove(folder() / "process-t1");
   other.finish(0, "a");
   EXPECT_EQ(other.next({}), 1);
+}
+
+TEST_F(BlockClaimsTest, AnOwnerThatIsGoneHasOneSuccessor) {
+  std::vector<std::unique_ptr<BlockClaims>> processes;
+  for (int i = 0; i < 4; ++i) processes.push_back(std::make_unique<BlockClaims>(folder(), work(1)));
+  std::stop_source stop;
+  const auto claims = [&](int process) {
+    std::jthread stopping([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      stop.request_stop();
+    });
+    try {
+      return processes[static_cast<std::size_t>(process)]->next(stop.get_token()) == 0;
+    } catch (const Error&) {
+      return false;  // it waits for another
+    }
+  };
+  for (int owner = 0; owner < 3; ++owner) {
+    stop = std::stop_source();
+    EXPECT_TRUE(claims(owner));
+    stop = std::stop_source();
+    EXPECT_FALSE(claims(3)) << "although " << owner << " has it";
+    processes[static_cast<std::size_t>(owner)].reset();
+  }
+  EXPECT_EQ(processes[3]->next({}), 0);
+  processes[3]->finish(0, "a");
+  for (const auto& entry : fs::directory_iterator(folder()))
+    EXPECT_EQ(entry.path().filename().string().find("claim"), std::string::npos) << entry.path();
+}
+
+TEST_F(BlockClaimsTest, AClaimThatALossOfPowerLeftEmptyIsNobodys) {
+  BlockClaims one(folder(), work(1));
+  std::ofstream(folder() / "block-000000.claim").close();
+  EXPECT_EQ(one.next({}), 0);
+}
+
+TEST_F(BlockClaimsTest, ALateOneDoesNotBeginAgainWhatIsRemoved) {
+  BlockClaims one(folder(), work(1)), late(folder(), work(1));
+  EXPECT_EQ(one.next({}), 0);
+  one.finish(0, "a");
+  EXPECT_EQ(one.next({}), 1);
+  one.finish(1, "all");
+  one.remove_results();
+  EXPECT_EQ(late.next({}), std::nullopt);
+  EXPECT_FALSE(fs::exists(folder() / "block-000000.claim"));
+}
+
+TEST(Launch, MpiexecWithinAShellOfSlurmIsMpiexec) {
+  const std::pair<const char*, const char*> variables[] = {
+      {"SLURM_PROCID", "0"}, {"SLURM_STEP_NUM_TASKS", "1"}, {"PMI_RANK", "2"}, {"PMI_SIZE", "4"}};
+  for (const auto& [name, value] : variables) ::setenv(name, value, 1);
+  const std::optional<Launch> launch = launch_of_environment();
+  ::unsetenv("PMI_RANK");
+  ::unsetenv("PMI_SIZE");
+  const std::optional<Launch> of_slurm = launch_of_environment();
+  for (const auto& [name, value] : variables) ::unsetenv(name);
+  ASSERT_TRUE(launch && of_slurm);
+  EXPECT_EQ(launch->rank, 2);
+  EXPECT_EQ(launch->size, 4);
+  EXPECT_EQ(of_slurm->size, 1);
+  EXPECT_EQ(of_slurm->launcher, std::string("srun"));
 }
 
 TEST_F(BlockClaimsTest, AStopEndsTheWaitForOthers) {

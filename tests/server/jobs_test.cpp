@@ -370,6 +370,8 @@ TEST_F(ServedJobs, InOpenAisFormAnswerWhenTheyAreDone) {
            {R"({"prompt": "", "n": 0})", "n"},
            {R"({"prompt": "", "n": 65})", "n"},
            {R"({"prompt": "", "size": "13x8"})", "size"},
+           {R"({"prompt": "", "size": "9216x9216", "model": "large"})", "size"},  // for one PNG
+           {R"({"prompt": "", "size": "4096x4096", "n": 4, "model": "large"})", "size"},
            {R"({"prompt": "", "response_format": "url"})", "response_format"},
            {R"({"prompt": "", "model": "dall-e-3"})", "model"}})
     EXPECT_EQ(field_of(post("/v1/images/generations", body)), field) << body;

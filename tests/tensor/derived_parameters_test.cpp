@@ -77,6 +77,22 @@ TEST_F(DerivedParametersTest, ReleasedOnesAreMadeAgain) {
   EXPECT_EQ(derived_.num_fills(), 6);
 }
 
+TEST_F(DerivedParametersTest, AValueMayHoldWhatOthersAreDerivedFrom) {
+  const Tensor parameter = parameter_of(device_, 3.0F);
+  const DerivedKey key{.purpose = "double"}, holding{.purpose = "holding"};
+  {
+    const auto folded = derived_.get<Tensor>(
+        parameter, holding, [&] { return std::make_shared<Tensor>(parameter_of(device_, 5.0F)); },
+        [](Tensor&) {});
+    multiple(device_, *folded, key, 2.0F);
+  }
+  EXPECT_EQ(derived_.num_values(), 2);
+  derived_.release();
+  EXPECT_EQ(derived_.num_values(), 0);
+  multiple(device_, parameter, key, 2.0F);
+  EXPECT_EQ(derived_.num_values(), 1);
+}
+
 TEST_F(DerivedParametersTest, MayBeReleasedWhileOthersAskForThem) {
   const Tensor parameter = parameter_of(device_, 3.0F);
   std::vector<std::jthread> threads;
