@@ -4,8 +4,8 @@
 #   scripts/gpu_check.sh                   there: runs what can be run; the log is $OUT/gpu_check.log, or gpu_check.log
 #   scripts/gpu_check.sh emulated [BUILD]  on a machine without a GPU: the same steps in small, in emulation, from files packed
 #                                          in the same way, and says what it leaves out
-# Each step has a time limit of its own, so that one that hangs does not take the others with it. DDIM_PYTHON names a
-# python3 that has PyTorch.
+# Each step has a time limit of its own, so that one that hangs does not take the others with it, and all together have
+# $SECONDS_LEFT (560), since a machine that is lent for ten minutes goes. DDIM_PYTHON names a python3 that has PyTorch.
 set -eu
 cd "$(dirname "$0")/.."
 mode=${1:-gpu}
@@ -44,22 +44,31 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 table=$folder/table
 : >"$table"
-slower=1
-[ "$mode" != emulated ] || slower=8 # other programs may keep the processors busy
+slower=1 most=${SECONDS_LEFT:-560} began=$(date +%s)
+[ "$mode" != emulated ] || slower=8 most=3600 # other programs may keep the processors busy
+# row NAME RESULT: of the table, and at once of the log, which may be all that comes back.
+row() { printf '%-44s %s\n' "$1" "$2" | tee -a "$table" >>"$log"; }
 # step NAME SECONDS COMMAND ...
 step() {
   name=$1
-  limit=$2
+  limit=$(($2 * slower))
   shift 2
-  echo "== $name" | tee -a "$log"
   start=$(date +%s)
+  left=$((most - start + began))
+  if [ $left -lt 5 ]; then
+    left_out "$name" "no time"
+    return
+  fi
+  [ $limit -le $left ] || limit=$left
+  echo "== $name" | tee -a "$log"
   result=ok
-  timeout $((limit * slower)) "$@" >"$folder/step" 2>&1 || result="FAILED ($?)"
+  timeout -k 5 $limit "$@" >"$folder/step" 2>&1 || result="FAILED ($?)"
   cat "$folder/step" >>"$log"
   tail -n "${lines:-4}" "$folder/step"
-  printf '%-44s %-12s %4s s\n' "$name" "$result" $(($(date +%s) - start)) >>"$table"
+  ! grep -q "${unless:-no such line}" "$folder/step" || result="left out: ${unless:-}"
+  row "$name" "$(printf '%-12s %4s s' "$result" $(($(date +%s) - start)))"
 }
-left_out() { printf '%-44s %s\n' "$1" "left out: $2" >>"$table"; }
+left_out() { row "$1" "left out: $2"; }
 
 # A network that an emulation trains in seconds.
 cat >"$folder/small.toml" <<'END'
@@ -94,14 +103,16 @@ else
   nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee -a "$log"
 fi
 mkdir "$folder/unpacked"
-tar -C "$folder/unpacked" -xJf "$archive"
+tar -C "$folder/unpacked" -xJf "$archive" 2>/dev/null || "$python" -m tarfile -e "$archive" "$folder/unpacked" # without xz
 bin=$folder/unpacked/bin
+# The driver's libraries may be found by it, too.
+libraries="$folder/unpacked/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export DDIM_CUDA_LIBRARY="$bin/libddim_cuda.so"
 # ours COMMAND ...: with the libraries that came along, which are for no other program.
 ours() {
   set -f
   # shellcheck disable=SC2086 # several words
-  step "$1" "$2" env LD_LIBRARY_PATH="$folder/unpacked/lib" "$3" $4
+  step "$1" "$2" env LD_LIBRARY_PATH="$libraries" "$3" $4
   set +f
 }
 # pytorch NAME SECONDS WHAT
@@ -115,30 +126,34 @@ pytorch() {
 }
 
 pytorch "ceilings" 40 ceilings
-ours "kernels against ref, bits" 120 "$bin/kernels_test" '--gtest_filter=Cuda/* --gtest_brief=1'
+# In several processes, since an error of a GPU stays for the rest of its process.
+kernels() { ours "kernels against ref, bits: $1" 60 "$bin/kernels_test" "--gtest_filter=$2 --gtest_brief=1"; }
+kernels convolutions 'Cuda/*conv*'
+kernels products 'Cuda/*linear*:Cuda/*matmul*'
+kernels attention 'Cuda/*attention*'
+kernels "all others" 'Cuda/*-*conv*:*linear*:*matmul*:*attention*'
 ours "golden networks" 60 "$bin/golden_test" '--gtest_filter=*micro_cuda* --gtest_brief=1'
 
 # Two steps and two more are four.
-ddim() { LD_LIBRARY_PATH="$folder/unpacked/lib" "$bin/ddim" "$@" --device cuda; }
-train_and_resume() {
-  ddim train "$folder/small.toml" --data docs/pictures --out "$folder/whole" --quiet &&
-    ddim train "$folder/small.toml" --data docs/pictures --out "$folder/parts" --quiet --max-steps 2 &&
-    ddim train --resume "$folder/parts" --quiet &&
-    cmp "$folder/whole/checkpoints/step-00000004/state.safetensors" "$folder/parts/checkpoints/step-00000004/state.safetensors" &&
-    ddim sample --model "$folder/whole" --steps 2 --eta 1 --count 3 --out "$folder/a.png" &&
-    ddim sample --model "$folder/whole" --steps 2 --eta 1 --count 3 --batch 1 --out "$folder/b.png" &&
-    cmp "$folder/a.png" "$folder/b.png"
-}
-echo "== training, resumed" | tee -a "$log"
-if train_and_resume >"$folder/step" 2>&1; then result=ok; else result=FAILED; fi
-tail -n 4 "$folder/step" | tee -a "$log"
-printf '%-44s %s\n' "training, resumed; pictures for each batch" "$result" >>"$table"
+cat >"$folder/train.sh" <<'END'
+set -e
+folder=$1 program=$2
+ddim() { "$program" "$@" --device cuda; }
+ddim train "$folder/small.toml" --data docs/pictures --out "$folder/whole" --quiet
+ddim train "$folder/small.toml" --data docs/pictures --out "$folder/parts" --quiet --max-steps 2
+ddim train --resume "$folder/parts" --quiet
+cmp "$folder/whole/checkpoints/step-00000004/state.safetensors" "$folder/parts/checkpoints/step-00000004/state.safetensors"
+ddim sample --model "$folder/whole" --steps 2 --eta 1 --count 3 --out "$folder/a.png"
+ddim sample --model "$folder/whole" --steps 2 --eta 1 --count 3 --batch 1 --out "$folder/b.png"
+cmp "$folder/a.png" "$folder/b.png"
+END
+ours "training, resumed; pictures for each batch" 60 sh "$folder/train.sh $folder $bin/ddim"
 
 if [ "$mode" = gpu ]; then
   few='Cuda/DeviceKernels.AgreeWithRef/*1x1x*:Cuda/DeviceKernels.AgreeWithRef/*5x3x17*:Cuda/DeviceKernels.AgreeWithRef/attention_5x9*'
   for tool in memcheck racecheck; do
     if command -v compute-sanitizer >/dev/null; then
-      ours "$tool" 60 compute-sanitizer "--tool $tool --error-exitcode 9 $bin/kernels_test --gtest_filter=$few --gtest_brief=1"
+      unless='Device not supported' ours "$tool" 60 compute-sanitizer "--tool $tool --error-exitcode 9 $bin/kernels_test --gtest_filter=$few --gtest_brief=1"
     else
       left_out "$tool" "no compute-sanitizer"
     fi

@@ -228,9 +228,9 @@ void Api::add_result_routes() {
         const auto of = entry(parts[0]);
         const Recipe& own = job.recipes[static_cast<std::size_t>(k)];
         const bool is_alone = of->request.task == Task::sample;
-        return Response{.body = recipe_json(
-                            own, command_of(of->request.task, is_alone ? own : job.samples.recipe,
-                                            shelf_.find(of->request.model)->place))};
+        return Response{
+            .body = recipe_json(own, command_of(of->request, is_alone ? own : job.samples.recipe,
+                                                shelf_.find(of->request.model)->place))};
       });
   add("/grid.png", "All pictures in one, as ddim sample makes it; ?columns= and ?scale=", kPng,
       [](const Request& request, const JobResult& job, const Parts&) {

@@ -56,7 +56,7 @@ bool is_shown(const JobRequest& request, const StepPreview& preview) {
 void forget_pictures(JobRequest& request) {
   request.sample.init.reset();
   request.sample.x_T.reset();
-  request.ends.clear();
+  for (End& end : request.ends) end.picture = end.code = {};  // their names are for the command
   request.pictures = {};
   request.codes = {};
 }

@@ -146,7 +146,8 @@ class References {
           fmt::format("{}: job {} has no picture {}", field, reference.substr(0, slash), number));
     if (pictures.shape.channels > 4) refuse(field, "pictures of so many channels have no file");
     const Bytes png = png_bytes(to_image(pictures, k));
-    return {"picture.png", {reinterpret_cast<const char*>(png.data()), png.size()}};
+    return {fmt::format("{}-{}.png", reference.substr(0, std::min<std::size_t>(slash, 8)), k),
+            {reinterpret_cast<const char*>(png.data()), png.size()}};
   }
   FloatImages picture_values(const std::string& field, const std::string& reference,
                              std::string* name = nullptr) {
@@ -302,14 +303,15 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
                      .preview_every = wishes.preview_every,
                      .frames = wishes.frames,
                      .method = wishes.exact ? EncodeMethod::exact : EncodeMethod::euler,
-                     .dequantise = *value_named<Dequantise>(wishes.dequantise)};
+                     .dequantise = *value_named<Dequantise>(wishes.dequantise),
+                     .fit = *value_named<Fit>(wishes.resize)};
   try {
     request.sample.plan = plan_of(wishes, model);
     request.sample.count = wishes.count;
     request.sample.seed = wishes.seed;
     request.sample.first_image = wishes.first_image;
     request.sample.class_choice = classes_of(wishes, source);
-    References references(context, model, *value_named<Fit>(wishes.resize));
+    References references(context, model, request.fit);
     complete(request, wishes, references, model);
   } catch (const Error& error) {
     throw RequestError(400, context.reader.field_in(error.what()), error.what());

@@ -23,16 +23,16 @@ std::string quoted(const std::string& word) {
 constexpr std::array<std::string_view, 9> kNoFlags = {
     "model", "model_hash", "size", "x_T", "Software", "columns", "scale", "endpoints", "frames"};
 /// What need not be said.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kDefaults = {
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kDefaults = {
     {{"tau", "linear"},
      {"sampler", "ddim"},
      {"eta", "0"},
      {"clip", "none"},
      {"precision", "fp32"},
      {"first_image", "0"},
-     {"strength", "1"},
      {"init_by", "noise"},
      {"threshold_max", "inf"}}};
+constexpr std::array<std::string_view, 4> kOfSteps = {"sampler", "steps", "tau", "final_alpha"};
 /// Of the noise that pictures are drawn from, which the codes or ends say.
 constexpr std::array<std::string_view, 3> kOfNoise = {"seed", "first_image", "count"};
 
@@ -86,25 +86,32 @@ std::int64_t input_bytes(const JobRequest& request) {
   return static_cast<std::int64_t>(floats * sizeof(float));
 }
 
-std::string command_of(Task task, const Recipe& recipe, const std::string& place) {
+std::string command_of(const JobRequest& request, const Recipe& recipe, const std::string& place) {
+  const Task task = request.task;
+  if (recipe.empty()) return "";
   std::string command = fmt::format("ddim {}", to_string(task));
+  std::string out = "picture.png";
+  const auto reads = [&out](const std::string& file) {
+    if (file == out) out = "drawn.png";
+  };
   const bool has_codes = task == Task::interpolate || task == Task::decode;
   if (task == Task::decode) command += " codes.safetensors";
-  if (const auto ends = recipe.find("endpoints"); ends != recipe.end()) {
-    std::string words = ends->second;
-    for (std::size_t at = 0; (at = words.find(',', at)) != std::string::npos;) words[at] = ' ';
-    command += " " + words;
+  for (const End& end : request.ends) {
+    command += " " + quoted(end.name);
+    reads(end.name);
   }
   command += " --model " + quoted(place);
   for (const auto& [key, value] : recipe) {
     if (holds(kNoFlags, key) || is_default(key, value)) continue;
     if (has_codes && (holds(kOfNoise, key) || key == "eta")) continue;
-    if (task == Task::decode && (key == "sampler" || key == "steps")) continue;
+    // Codes say which steps they were encoded by.
+    if (task == Task::decode && holds(kOfSteps, key)) continue;
     command += flag(key, value);
+    reads(value);
   }
   if (const auto frames = recipe.find("frames"); frames != recipe.end())
     command += flag("frames", frames->second);
-  return command + " --out " + (task == Task::encode ? "codes.safetensors" : "picture.png");
+  return command + " --out " + out;
 }
 
 }  // namespace ddim::server

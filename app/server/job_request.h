@@ -50,6 +50,7 @@ struct JobRequest {
   Dequantise dequantise = Dequantise::none;   ///< of encode
   FloatImages pictures = {};                  ///< of encode
   Codes codes = {};                           ///< of decode
+  Fit fit = Fit::none;                        ///< of pictures that it was given
 };
 
 /// How many pictures it makes.
@@ -60,8 +61,9 @@ std::int64_t result_bytes(const JobRequest& request, const PictureShape& shape);
 /// How much memory the pictures and codes take that it was given.
 std::int64_t input_bytes(const JobRequest& request);
 
-/// The `ddim` command that makes the same picture as a recipe says, reading what was uploaded from
-/// files of the names that the recipe has. `place` is --model.
-std::string command_of(Task task, const Recipe& recipe, const std::string& place);
+/// The `ddim` command that makes the same picture as a recipe of the job says, reading what was
+/// uploaded from files of the names that it had. `place` is --model. Empty for a job that makes no
+/// picture.
+std::string command_of(const JobRequest& request, const Recipe& recipe, const std::string& place);
 
 }  // namespace ddim::server

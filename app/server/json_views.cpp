@@ -79,6 +79,7 @@ Json results_json(const Entry& entry, const JobResult& result) {
 Json model_json(const ModelSource& source, bool is_loaded) {
   const ModelInfo& info = source.described.info();
   Json json{{"name", source.name},
+            {"recipe_name", info.name},  // what recipes call it
             {"width", info.shape.width},
             {"height", info.shape.height},
             {"channels", info.shape.channels},
@@ -143,7 +144,7 @@ std::string job_json(const Entry& entry, const EntryStatus& status, const ModelS
   const Recipe& recipe = status.result->samples.recipe;
   if (!recipe.empty()) {
     json["recipe"] = recipe;
-    json["command"] = command_of(entry.request.task, recipe, source.place);
+    json["command"] = command_of(entry.request, recipe, source.place);
   }
   return json.text();
 }

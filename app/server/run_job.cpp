@@ -49,11 +49,15 @@ JobResult interpolate_ends(const Model& model, const JobRequest& request, Sample
   std::string& endpoints = result.samples.recipe["endpoints"];
   for (const End& end : request.ends) endpoints += (endpoints.empty() ? "" : ",") + end.name;
   result.samples.recipe["frames"] = std::to_string(request.frames);
+  const auto is_picture = [](const End& end) { return end.picture.count > 0; };
+  if (request.fit != Fit::none && std::ranges::any_of(request.ends, is_picture))
+    result.samples.recipe["resize"] = to_string(request.fit);
   return result;
 }
 
 JobResult draw_film(const Model& model, const JobRequest& request, const SampleOptions& options) {
   Filmstrip film = filmstrip(model, {.sample = options, .frames = request.frames});
+  film.samples.recipe["frames"] = std::to_string(request.frames);
   return {.samples = std::move(film.samples),
           .recipes = recipes_of(model, options),
           .frames = std::move(film.frames)};

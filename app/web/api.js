@@ -1,5 +1,5 @@
 // Talking to the server: requests, jobs and their events. Comes back by itself when the server was gone.
-import { byId } from './dom.js';
+import { byId, storage } from './dom.js';
 
 const kWait = 1500;  // ms between attempts
 
@@ -43,7 +43,7 @@ function askForKey() {
 }
 
 async function request(path, options = {}) {
-  const key = sessionStorage.getItem('ddim-key');
+  const key = storage('sessionStorage').get('ddim-key');
   const headers = { ...(options.headers ?? {}) };
   if (key) headers.Authorization = `Bearer ${key}`;
   let answer;

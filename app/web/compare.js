@@ -1,6 +1,6 @@
 // Steps against quality: the same noise in more and more steps.
 import { element, seconds, say, statusLine } from './dom.js';
-import { place, run } from './pictures.js';
+import { dispose, place, run } from './pictures.js';
 import { Settings, shared } from './settings.js';
 
 export const title = 'Steps against quality';
@@ -21,9 +21,10 @@ export function build(panel) {
 
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
+    if (!shared.model) return;
     button.disabled = true;
     const fields = settings.fields();
-    rows.replaceChildren();
+    dispose(rows);
     let cancelled = false;
     for (const steps of kSteps.filter((count) => count <= shared.model.T)) {
       const time = element('small', {}, '…');

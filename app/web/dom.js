@@ -13,6 +13,12 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** What the browser keeps for this page, where it lets us. */
+export function storage(kind) {
+  const attempt = (work) => { try { return work(window[kind]); } catch { return null; } };
+  return { get: (key) => attempt((kept) => kept.getItem(key)), set: (key, value) => attempt((kept) => kept.setItem(key, value)) };
+}
+
 export const byId = (id) => document.getElementById(id);
 
 /** Tells those who cannot see it. */

@@ -1,5 +1,6 @@
 // Draw: pictures appear as they form.
 import { element, plural, say, seconds, statusLine } from './dom.js';
+import { upload } from './api.js';
 import { place, run } from './pictures.js';
 import { Settings, shared } from './settings.js';
 
@@ -25,17 +26,22 @@ export function build(panel) {
 
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (drawing) return;
+    if (drawing || !shared.model) return;
     drawing = button.disabled = true;
     const fields = { ...settings.fields(), preview_every: 0 };
     fields.preview_every = Math.max(1, Math.round((fields.steps ?? 20) / 15));
-    if (from) Object.assign(fields, { init_image: from, strength: Number(strength.value), resize: 'crop-resize' });
     empty.hidden = true;
-    const job = await run(fields, status, place(tiles, fields.count));
-    if (job) {
-      status.show(`${plural(fields.count, 'picture')} in ${seconds(job.results.sampling_seconds)}, ` +
-        `${plural(job.results.nfe, 'network call')} each`);
-      say('The pictures are done.');
+    try {
+      // Uploaded each time: the server forgets.
+      if (from) Object.assign(fields, { init_image: await upload(from.blob, from.name), strength: Number(strength.value), resize: 'crop-resize' });
+      const job = await run(fields, status, place(tiles, fields.count));
+      if (job) {
+        status.show(`${plural(fields.count, 'picture')} in ${seconds(job.results.sampling_seconds)}, ` +
+          `${plural(job.results.nfe, 'network call')} each`);
+        say('The pictures are done.');
+      }
+    } catch (error) {
+      status.fail(error.message);
     }
     drawing = button.disabled = false;
   });
@@ -43,13 +49,14 @@ export function build(panel) {
     refresh: () => settings.refresh(),
     use(recipe) {
       const unknown = settings.use(recipe);
-      const hint = shared.model.name === recipe.model ? '' : ` It was drawn with the model ${recipe.model}.`;
+      const hint = shared.model.recipe_name === recipe.model ? '' : ` It was drawn with the model ${recipe.model}.`;
       status.show(`These are the settings of the picture.${hint}` + (unknown.length ? ` Not set: ${unknown.join(', ')}.` : ''));
       button.focus();
     },
     goOnFrom(picture) {
-      from = picture.id;
-      startImage.src = picture.url;
+      from = picture;
+      URL.revokeObjectURL(startImage.src);
+      startImage.src = URL.createObjectURL(picture.blob);
       start.hidden = false;
       button.focus();
     },

@@ -1,7 +1,7 @@
 // Encode: a picture becomes the noise that it would be drawn from, and comes back; or a part of it is drawn anew.
 import { element, say, seconds, statusLine } from './dom.js';
 import { upload } from './api.js';
-import { place, run, Tile } from './pictures.js';
+import { dispose, place, run, Tile } from './pictures.js';
 import { randomSeed, Settings, shared } from './settings.js';
 
 export const title = 'Encode and mend';
@@ -36,7 +36,13 @@ export function build(panel) {
       'the same picture; the more steps, the nearer. What is changed in between is up to you: decode with another class, or walk from it.'),
     status.line, element('div', { class: 'beside' }, own, codeFigure, backFigure), tools, mended));
 
-  let picture = null, mask = null, image = null, at = [0, 0];
+  let picture = null, mask = null, image = null, at = [0, 0], busy = false;
+  /** One job at a time: the status line is that of one. */
+  function setBusy(now) {
+    busy = now;
+    encode.disabled = busy || !picture;
+    mend.disabled = busy || !mask?.includes(1) || !mask.includes(0);
+  }
 
   function paintPicture() {
     const { width, height } = canvas;
@@ -44,7 +50,7 @@ export function build(panel) {
     context.drawImage(image, 0, 0, width, height);
     context.fillStyle = 'rgb(255 80 80 / .6)';
     mask.forEach((painted, k) => { if (painted) context.fillRect(k % width, Math.floor(k / width), 1, 1); });
-    mend.disabled = !mask.includes(1) || !mask.includes(0);
+    setBusy(busy);
   }
   function paint(x, y) {
     const radius = Number(brush.value) - 0.5;
@@ -74,16 +80,18 @@ export function build(panel) {
   });
   clear.addEventListener('click', () => { mask.fill(0); paintPicture(); });
 
-  /** A picture with an id of the server, or one that is uploaded when it is needed. */
-  async function take({ id, url, blob, name }) {
+  async function take({ blob, name }) {
+    if (!shared.model) return;
     const loaded = new Image();
-    loaded.src = url ?? URL.createObjectURL(blob);
+    loaded.src = URL.createObjectURL(blob);
     try {
       await loaded.decode();
     } catch {
       return status.fail('This is no picture that the browser can show.');
+    } finally {
+      URL.revokeObjectURL(loaded.src);
     }
-    picture = { id, url, blob, name };
+    picture = { blob, name };
     const { width, height } = shared.model;
     Object.assign(canvas, { width, height });
     canvas.style.setProperty('--aspect', `${width} / ${height}`);
@@ -92,9 +100,8 @@ export function build(panel) {
     at = [Math.floor(width / 2), Math.floor(height / 2)];
     own.hidden = tools.hidden = false;
     codeFigure.hidden = backFigure.hidden = true;
-    mended.replaceChildren();
-    encode.disabled = false;
-    status.show('');
+    dispose(mended);
+    if (!busy) status.show('');
     paintPicture();
   }
   /** The largest centred part of the model's proportions, as the server does it. */
@@ -105,19 +112,23 @@ export function build(panel) {
       loaded.width * scale, loaded.height * scale);
     return copy;
   }
-  const reference = async () => picture.id ??= await upload(picture.blob, picture.name);
+  // Uploaded each time: the server forgets.
+  const reference = () => upload(picture.blob, picture.name);
   file.addEventListener('change', () => {
     if (file.files[0]) take({ blob: file.files[0], name: file.files[0].name });
+    file.value = '';  // so that the same can be chosen again
   });
 
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    encode.disabled = true;
+    if (busy || !picture) return;
+    setBusy(true);
     try {
       const fields = settings.fields();
       const show = async (job, box, label) => {
         const tile = new Tile(label);
-        box.replaceChildren(tile.button);
+        dispose(box);
+        box.append(tile.button);
         await tile.finish(job.job, 0);
         box.parentElement.hidden = false;
       };
@@ -138,11 +149,11 @@ export function build(panel) {
     } catch (error) {
       status.fail(error.message);
     }
-    encode.disabled = false;
+    setBusy(false);
   });
 
   mend.addEventListener('click', async () => {
-    mend.disabled = true;
+    setBusy(true);
     try {
       const { width, height } = canvas;
       const black = element('canvas', { width, height });
@@ -161,7 +172,7 @@ export function build(panel) {
     } catch (error) {
       status.fail(error.message);
     }
-    paintPicture();
+    setBusy(false);
   });
   /** What depends on the model: a picture that is there is fitted to it anew. */
   function refresh() {

@@ -1,7 +1,7 @@
 // Film: x_t and predicted x_0 along the steps.
 import { element, say, statusLine } from './dom.js';
-import { run, Tile } from './pictures.js';
-import { Settings } from './settings.js';
+import { dispose, run, Tile } from './pictures.js';
+import { Settings, shared } from './settings.js';
 
 export const title = 'Film';
 
@@ -20,8 +20,9 @@ export function build(panel) {
 
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
+    if (!shared.model) return;
     button.disabled = true;
-    strip.replaceChildren();
+    dispose(strip);
     const job = await run({ ...settings.fields(), task: 'filmstrip', frames: kFrames }, status, [], { what: 'Filming' });
     if (job) {
       const times = job.results.frames;

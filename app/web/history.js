@@ -43,7 +43,6 @@ export function showHistory() {
         label, image,
         details: async () => entry,
         get blob() { return fetchBlob(entry.picture); },
-        reference: null,
       }) }, image);
   }));
 }

@@ -1,10 +1,10 @@
 // The page: tabs, the model, themes, and pictures that are dropped on it.
-import { byId, element, say } from './dom.js';
+import { byId, element, say, storage } from './dom.js';
 import { getJson, onComeback } from './api.js';
 import { shared } from './settings.js';
 import { showHistory } from './history.js';
 import { actions } from './viewer.js';
-import { isRecipe, pngText } from './png.js';
+import { isOfSeed, isRecipe, pngText } from './png.js';
 import * as draw from './draw.js';
 import * as compare from './compare.js';
 import * as walk from './walk.js';
@@ -15,8 +15,9 @@ const kTabs = { draw, compare, walk, encode, film };
 const tabs = {};
 
 function showOpenTab() {
-  const open = Object.values(tabs).find((tab) => !tab.panel.hidden);
-  open.button.scrollIntoView({ block: 'nearest', inline: 'center' });
+  const { button } = Object.values(tabs).find((tab) => !tab.panel.hidden);
+  const bar = byId('tabs');
+  bar.scrollLeft = button.offsetLeft - (bar.clientWidth - button.offsetWidth) / 2;
 }
 
 function openTab(name, focus = false) {
@@ -71,9 +72,10 @@ function setTheme(theme) {
 
 /** Shows what a recipe says, with its model where that is served. */
 function use(recipe) {
-  if (shared.models.some((model) => model.name === recipe.model)) {
-    byId('model').value = recipe.model;
-    chooseModel(recipe.model);
+  const served = shared.models.find((model) => model.recipe_name === recipe.model);
+  if (served && shared.model.recipe_name !== recipe.model) {
+    byId('model').value = served.name;
+    chooseModel(served.name);
   }
   openTab('draw');
   tabs.draw.use(recipe);
@@ -81,7 +83,7 @@ function use(recipe) {
 
 async function takeFile(file) {
   const text = await pngText(file).catch(() => null);
-  if (isRecipe(text) && !text.endpoints) {
+  if (shared.model && isRecipe(text) && isOfSeed(text)) {
     use(text);
     say('The settings of the picture are set.');
   } else {
@@ -116,17 +118,17 @@ Object.assign(actions, {
   encode(picture) { openTab('encode'); tabs.encode.take(picture); },
 });
 
-setTheme(localStorage.getItem('ddim-theme'));
+setTheme(storage('localStorage').get('ddim-theme'));
 byId('theme').addEventListener('click', () => {
   const root = document.documentElement;
   const isDark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
   setTheme(isDark ? 'light' : 'dark');
-  localStorage.setItem('ddim-theme', root.dataset.theme);
+  storage('localStorage').set('ddim-theme', root.dataset.theme);
 });
 byId('model').addEventListener('change', () => chooseModel(byId('model').value));
 byId('key-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  sessionStorage.setItem('ddim-key', byId('key').value);
+  storage('sessionStorage').set('ddim-key', byId('key').value);
   byId('key-form').hidden = true;
   start();
 });

@@ -1,6 +1,6 @@
 // Pictures of a job: as they form, and when they are done.
 import { element } from './dom.js';
-import { Job, fileBlob, getJson, upload } from './api.js';
+import { Job, fileBlob, getJson } from './api.js';
 import { shared } from './settings.js';
 import { remember } from './history.js';
 import { openViewer } from './viewer.js';
@@ -35,15 +35,6 @@ export class Tile {
   }
   /** What the server knows of it. */
   async details() { return getJson(this.source.job.url(`pictures/${this.source.k}.json`)); }
-  /** Its id as the server's jobs call it; from what is here when the server has forgotten it. */
-  async reference() {
-    try {
-      await getJson(`api/jobs/${this.source.job.id}`);
-      return `${this.source.job.id}/${this.source.k}`;
-    } catch {
-      return upload(this.blob, 'picture.png');
-    }
-  }
 }
 
 /**
@@ -90,10 +81,17 @@ export async function run(fields, status, tiles, { what = 'Drawing', keep = true
   }
 }
 
+/** Empties a box of tiles, and lets the browser forget their pictures. */
+export function dispose(box) {
+  for (const image of box.querySelectorAll('.tile img')) URL.revokeObjectURL(image.src);
+  box.replaceChildren();
+}
+
 /** Puts tiles into a box, in place of what is there. */
 export function place(box, count, label = (k) => `Picture ${k + 1}`) {
   const tiles = Array.from({ length: count }, (_, k) => new Tile(label(k)));
   box.classList.toggle('few', count <= 4);
-  box.replaceChildren(...tiles.map((tile) => tile.button));
+  dispose(box);
+  box.append(...tiles.map((tile) => tile.button));
   return tiles;
 }

@@ -27,3 +27,6 @@ const latin = (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte)).
 
 /** Whether it is the recipe of a picture that ddim made. */
 export const isRecipe = (text) => text !== null && 'model_hash' in text && 'seed' in text;
+
+/** Whether the seed decides the picture: not where its noise is a code, or lies between others. */
+export const isOfSeed = (recipe) => 'seed' in recipe && (recipe.x_T ?? 'drawn') === 'drawn' && !recipe.endpoints;

@@ -4,6 +4,9 @@ import { element } from './dom.js';
 export const shared = { models: [], choices: {}, model: null };
 
 const kTakesEta = ['ddim', 'euler'];
+/** Of a recipe: what the form sets, and what says nothing of how to draw. */
+const kShown = new Set(['model', 'model_hash', 'size', 'x_T', 'Software', 'precision', 'columns', 'scale', 'steps', 'tau', 'sampler',
+  'eta', 'clip', 'class', 'guidance', 'seed', 'first_image', 'count']);
 let numControls = 0;
 
 export function randomSeed() { return crypto.getRandomValues(new Uint32Array(1))[0] % 1000000; }
@@ -15,7 +18,8 @@ function labelled(text, control, ...more) {
 
 /** A slider and a number that move together. */
 function sliderNumber(name, text, { min, max, step, value, sliderMax }) {
-  const number = element('input', { type: 'number', name, min, max, step, value, required: true });
+  // The slider has steps; what is typed in, or comes from a recipe, need not.
+  const number = element('input', { type: 'number', name, min, max, step: step < 1 ? 'any' : step, value, required: true });
   const slider = element('input', { type: 'range', min, max: sliderMax ?? max, step, value, 'aria-label': `${text}, slider` });
   slider.addEventListener('input', () => { number.value = slider.value; });
   number.addEventListener('input', () => { slider.value = number.value; });
@@ -65,11 +69,11 @@ export class Settings {
     this.seed = element('input', { type: 'number', name: 'seed', min: 0, max: Number.MAX_SAFE_INTEGER, step: 1, value: 0, required: true, class: 'wide' });
     this.lock = element('input', { type: 'checkbox', name: 'lock' });
     const dice = element('button', { type: 'button', title: 'Another seed', 'aria-label': 'Another seed',
-      onclick: () => { this.seed.value = randomSeed(); } }, '⚄');
+      onclick: () => { this.seed.value = randomSeed(); this.rest = {}; } }, '⚄');
     this.box.append(labelled('Seed', this.seed, element('div', { class: 'row' }, this.seed, dice,
       element('label', { class: 'inline', title: 'Draw with the same seed again' }, this.lock, 'Keep'))));
     this.fresh = true;  // a seed that was typed in counts once, and one that was drawn is followed by another
-    this.seed.addEventListener('input', () => { this.fresh = true; });
+    this.seed.addEventListener('input', () => { this.fresh = true; this.rest = {}; });
     dice.addEventListener('click', () => { this.fresh = true; });
   }
 
@@ -105,6 +109,10 @@ export class Settings {
 
   /** The fields of a request. Takes another seed unless it is kept. */
   fields() {
+    if (this.seed && !this.fresh && !this.lock.checked) {
+      this.seed.value = randomSeed();
+      this.rest = {};
+    }
     const fields = { model: shared.model.name, ...this.rest };
     if (this.steps && !this.steps.number.disabled) fields.steps = Number(this.steps.number.value);
     if (this.count) fields.count = Number(this.count.number.value);
@@ -119,7 +127,6 @@ export class Settings {
     if (this.guidance && !this.guidance.box.hidden && Number(this.guidance.number.value) !== 1)
       fields.guidance = Number(this.guidance.number.value);
     if (this.seed) {
-      if (!this.fresh && !this.lock.checked) this.seed.value = randomSeed();
       this.fresh = false;
       fields.seed = Number(this.seed.value);
     }
@@ -128,7 +135,7 @@ export class Settings {
 
   /** Shows what a recipe says; returns what cannot be shown. */
   use(recipe) {
-    const unknown = [];
+    const unknown = Object.keys(recipe).filter((key) => !kShown.has(key));
     const set = (control, value, name) => {
       if (value === undefined || !control) return;
       control.value = value;
@@ -136,9 +143,9 @@ export class Settings {
     };
     if (this.sampler) {
       set(this.sampler, recipe.sampler, 'sampler');
-      if (recipe.tau && !/^\d/.test(recipe.tau)) set(this.tau, recipe.tau, 'tau');
+      if (recipe.tau && /^\d/.test(recipe.tau)) unknown.push('tau');
+      else set(this.tau, recipe.tau, 'tau');
       this.eta.set(recipe.eta ?? 0);
-      if (recipe.sigma_hat) unknown.push('sigma_hat');
     }
     set(this.clip, recipe.clip, 'clip');
     if (this.steps && recipe.steps) this.steps.set(recipe.steps);

@@ -1,16 +1,16 @@
 // One picture, enlarged: its recipe, the command that makes it, and what can be done with it.
 import { byId, element, say } from './dom.js';
-import { upload } from './api.js';
+import { isOfSeed } from './png.js';
 
 const kNames = { model: 'Model', sampler: 'Sampler', steps: 'Steps', tau: 'Tau', eta: 'Eta', sigma_hat: 'Sigma-hat', clip: 'Clip',
   seed: 'Seed', first_image: 'Number', class: 'Class', guidance: 'Guidance', strength: 'Strength', init_image: 'From', mask: 'Mask',
   size: 'Size', precision: 'Precision' };
 
-/** Set by main.js: what the buttons do, given a recipe or a picture's id. */
+/** Set by main.js: what the buttons do, given a recipe or a picture. */
 export const actions = {};
 let shown = null;
 
-/** `tile` has label, image, blob, details(), and reference() where the server knows it. */
+/** `tile` has label, image, blob and details(). */
 export async function openViewer(tile) {
   shown = tile;
   byId('viewer-title').textContent = tile.label;
@@ -19,21 +19,24 @@ export async function openViewer(tile) {
   byId('viewer-download').href = tile.image.src;
   byId('viewer-recipe').replaceChildren();
   byId('viewer-command').value = '';
+  byId('viewer-same').disabled = byId('viewer-copy').disabled = true;
   byId('viewer').showModal();
   try {
     tile.known ??= await tile.details();
   } catch (error) {
-    byId('viewer-command').value = error.message;
+    if (shown === tile) byId('viewer-command').value = error.message;
     return;
   }
+  if (shown !== tile) return;  // another is shown by now
   const { recipe, command } = tile.known;
   byId('viewer-command').value = command ?? '';
+  byId('viewer-copy').disabled = !command;
+  byId('viewer-same').disabled = !isOfSeed(recipe);
   byId('viewer-recipe').replaceChildren(...Object.entries(kNames).filter(([key]) => key in recipe)
     .flatMap(([key, name]) => [element('dt', {}, name), element('dd', {}, recipe[key])]));
 }
 
 const close = () => byId('viewer').close();
-const reference = async () => shown.reference ? shown.reference() : upload(shown.blob, 'picture.png');
 
 byId('viewer-close').addEventListener('click', close);
 byId('viewer').addEventListener('click', (event) => { if (event.target === byId('viewer')) close(); });
@@ -50,13 +53,11 @@ byId('viewer-copy').addEventListener('click', async () => {
   setTimeout(() => { byId('viewer-copy').textContent = 'Copy the command'; }, 1500);
 });
 byId('viewer-same').addEventListener('click', () => {
-  if (!shown.known) return;
   close();
   actions.use(shown.known.recipe);
 });
 for (const name of ['from', 'encode'])
-  byId(`viewer-${name}`).addEventListener('click', async () => {
-    const picture = { id: await reference(), url: shown.image.src };
+  byId(`viewer-${name}`).addEventListener('click', () => {
     close();
-    actions[name](picture);
+    actions[name]({ blob: shown.blob, name: 'start.png' });
   });

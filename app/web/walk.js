@@ -1,7 +1,7 @@
 // Walk: between two codes on a line, or between four on a pad. All is drawn ahead, and then played.
 import { element, say, statusLine } from './dom.js';
 import { upload } from './api.js';
-import { run, Tile } from './pictures.js';
+import { dispose, run, Tile } from './pictures.js';
 import { randomSeed, Settings, shared } from './settings.js';
 
 export const title = 'Walk';
@@ -102,6 +102,7 @@ export function build(panel) {
 
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
+    if (!shared.model) return;
     setPlaying(false);
     button.disabled = true;
     try {
@@ -120,7 +121,9 @@ export function build(panel) {
       along.value = down.value = 0;
       tiles = Array.from({ length: count }, (_, k) => new Tile(`Place ${k + 1} of ${count}`));
       const hidden = element('div', { hidden: true }, ...tiles.map((tile) => tile.button));
-      stage.querySelector('[data-tiles]')?.remove();
+      const before = stage.querySelector('[data-tiles]');
+      if (before) dispose(before);
+      before?.remove();
       hidden.dataset.tiles = '';
       stage.append(hidden);
       stage.hidden = false;

@@ -118,6 +118,10 @@ class Watch {
         stop_.request_stop();
     };
   }
+  /// A stop that was asked for by the last call, after which nobody looks.
+  void require_no_stop() const {
+    if (stop_.stop_requested()) throw Error(ErrorCode::interrupted, "stopped");
+  }
   RunOptions run(const ddim_options& options) const {
     RunOptions run = run_;
     run.batch = options.batch;
@@ -288,8 +292,9 @@ ddim_status ddim_sample(const ddim_model* model, const ddim_options* options,
       sampling.x_T = said.x_T;
       sampling.count = said.x_T->count;
     }
-    *pictures =
-        std::make_unique<ddim_images>(ddim_images{sample(model->model, sampling).x_0}).release();
+    auto drawn = std::make_unique<ddim_images>(ddim_images{sample(model->model, sampling).x_0});
+    watch.require_no_stop();
+    *pictures = drawn.release();
   });
 }
 
@@ -321,9 +326,10 @@ ddim_status ddim_encode(const ddim_model* model, const ddim_images* pictures,
                                  .method = said.exact ? EncodeMethod::exact : EncodeMethod::euler,
                                  .class_choice = sampling.class_choice,
                                  .run = watch.run(said)};
-    *codes =
-        std::make_unique<ddim_codes>(ddim_codes{encode(model->model, pictures->images, encoding)})
-            .release();
+    auto found =
+        std::make_unique<ddim_codes>(ddim_codes{encode(model->model, pictures->images, encoding)});
+    watch.require_no_stop();
+    *codes = found.release();
   });
 }
 
@@ -336,9 +342,10 @@ ddim_status ddim_decode(const ddim_model* model, const ddim_codes* codes,
     const SampleOptions sampling = options_of(said.recipe);
     const DecodeOptions decoding{
         .clip = sampling.plan.clip, .class_choice = sampling.class_choice, .run = watch.run(said)};
-    *pictures =
-        std::make_unique<ddim_images>(ddim_images{decode(model->model, codes->codes, decoding).x_0})
-            .release();
+    auto decoded = std::make_unique<ddim_images>(
+        ddim_images{decode(model->model, codes->codes, decoding).x_0});
+    watch.require_no_stop();
+    *pictures = decoded.release();
   });
 }
 

@@ -111,11 +111,13 @@ class Watched {
   template <class Work>
   auto run(Work&& work) {
     try {
-      return python::run([&](const std::stop_token& interrupted) {
+      auto result = python::run([&](const std::stop_token& interrupted) {
         const std::stop_callback link(interrupted, [this] { stop_.request_stop(); });
         options_.stop = stop_.get_token();
         return work(options_);
       });
+      if (raised_) std::rethrow_exception(raised_);  // in the last call, after which nobody looks
+      return result;
     } catch (const Error&) {
       if (raised_) std::rethrow_exception(raised_);
       throw;
@@ -149,6 +151,15 @@ nb::dict info_of(const ModelInfo& info) {
   dict["step"] = info.step;
   dict["notes"] = info.notes;
   return dict;
+}
+
+/// The options that a caller's words ask for.
+SampleOptions said_by(const Recipe& words) {
+  try {
+    return options_of(words);
+  } catch (const Error& error) {  // of a recipe in a file it would be damage
+    throw Error(error.code() == ErrorCode::corrupt ? ErrorCode::user : error.code(), error.what());
+  }
 }
 
 template <class Value>
@@ -186,13 +197,9 @@ Model from_function(const Predict& predict, std::int64_t height, std::int64_t wi
   denoiser.predict = [predict, shape = denoiser.shape](const Denoiser::Call& call,
                                                        std::span<float> output) {
     const nb::gil_scoped_acquire acquire;
-    // A view of the state: what a function writes to it is undefined.
-    const nb::object x_t = nb::cast(
-        ArrayOut(const_cast<float*>(call.x_t.data()),
-                 {static_cast<std::size_t>(call.count), static_cast<std::size_t>(shape.height),
-                  static_cast<std::size_t>(shape.width), static_cast<std::size_t>(shape.channels)},
-                 nb::none()),
-        nb::rv_policy::reference);
+    // A copy, which a function may keep.
+    const nb::object x_t = nb::cast(array_of(
+        {.count = call.count, .shape = shape, .values = {call.x_t.begin(), call.x_t.end()}}));
     const auto made = nb::cast<ArrayIn>(predict(x_t, call.t));
     if (made.size() != output.size())
       throw Error(ErrorCode::user, "the denoiser returned " + std::to_string(made.size()) +
@@ -204,7 +211,7 @@ Model from_function(const Predict& predict, std::int64_t height, std::int64_t wi
 
 ArrayOut sample_images(const Model& model, const Recipe& recipe, const std::optional<ArrayIn>& x_T,
                        std::int64_t batch, int threads, const Callback& callback) {
-  SampleOptions options = options_of(recipe);
+  SampleOptions options = said_by(recipe);
   if (x_T) {
     options.x_T = images_of(*x_T);
     options.count = options.x_T->count;
@@ -222,7 +229,7 @@ struct PythonCodes {
 
 PythonCodes encode_images(const Model& model, const ArrayIn& pictures, const Recipe& recipe,
                           bool exact, std::int64_t batch, int threads, const Callback& callback) {
-  const SampleOptions said = options_of(recipe);
+  const SampleOptions said = said_by(recipe);
   const FloatImages images = images_of(pictures);
   EncodeOptions options{.plan = said.plan,
                         .method = exact ? EncodeMethod::exact : EncodeMethod::euler,
@@ -236,7 +243,7 @@ PythonCodes encode_images(const Model& model, const ArrayIn& pictures, const Rec
 
 ArrayOut decode_codes(const Model& model, const PythonCodes& codes, const Recipe& recipe,
                       std::int64_t batch, int threads, const Callback& callback) {
-  const SampleOptions said = options_of(recipe);
+  const SampleOptions said = said_by(recipe);
   DecodeOptions options{.clip = said.plan.clip, .class_choice = said.class_choice};
   Watched watched(batch, threads, callback);
   return array_of(watched.run([&](const RunOptions& run) {
@@ -374,7 +381,7 @@ NB_MODULE(_core, m) {
       .def(
           "plan",
           [](const Model& model, const Recipe& recipe) {
-            return to_json(make_plan(model, options_of(recipe).plan));
+            return to_json(make_plan(model, said_by(recipe).plan));
           },
           arg("recipe"), "What a sampler will do, as JSON.");
   nb::class_<PythonCodes>(m, "Codes",

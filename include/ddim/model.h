@@ -40,7 +40,7 @@ struct ModelInfo {
   std::vector<std::string> class_names = {};    ///< by number; empty where the files say none
   std::optional<std::int64_t> null_class = {};  ///< the class that means "no class", where known
   ForwardProcess process = {};                  ///< and what the network predicts
-  std::string device = {};                      ///< "cpu avx512, 2 threads"
+  std::string device = {};                      ///< "cpu avx512", or "cpu avx512, bf16"
   Precision precision = Precision::fp32;
   std::string format = {};        ///< "diffusers folder", "checkpoint of the official code" ...
   std::string weight_type = {};   ///< as stored: "F32"; "F16, F32" where they differ

@@ -36,6 +36,20 @@ struct Names<Decay> {
   static constexpr std::span<const Named<Decay>> all() { return kAll; }
 };
 
+/// How several processes of a training (MPI) add their gradients.
+enum class GradientSum {
+  exact,  ///< along a tree over the shards: the same bits for every number of processes
+  fast    ///< each its own shards, and then all by MPI's sum, whose order is MPI's: the last bits
+          ///< depend on the number of processes and on MPI
+};
+
+template <>
+struct Names<GradientSum> {
+  static constexpr Named<GradientSum> kAll[] = {{GradientSum::exact, "exact"},
+                                                {GradientSum::fast, "fast"}};
+  static constexpr std::span<const Named<GradientSum>> all() { return kAll; }
+};
+
 /// Both: norms 1 and 0; fan_in = C_in * kernel^2, fan_out = C_out * kernel^2; learned rows of times
 /// and classes standard normal, frequencies of a fourier embedding 16 times that.
 enum class Initialisation {
@@ -81,6 +95,7 @@ struct OptimisationConfig {
   std::int64_t shards = 4;  ///< parts of a batch, each computed by one thread; part of the result
   /// Batches whose gradients are added for one step, which so sees batch * accumulate pictures.
   std::int64_t accumulate = 1;
+  GradientSum reduce = GradientSum::exact;
   std::int64_t steps = 800000;
   double learning_rate = 2e-4;
   std::int64_t warmup_steps = 0;

@@ -276,7 +276,7 @@ fs::path log_path(const fs::path& out) { return out.string() + ".partial"; }
 
 io::PictureLog::Settings settings_of(const PictureJob& job) {
   io::PictureLog::Settings settings = job.recipe;
-  const std::string& device = job.model.info().device;  // "cpu avx512, 2 threads"
+  const std::string& device = job.model.info().device;  // "cpu avx512, bf16"
   settings["device"] = device.substr(0, device.find(','));
   // Names of files, whose contents are known by their hashes.
   for (const char* key : {"model", "init_image", "mask"}) settings.erase(key);

@@ -18,6 +18,9 @@ class Single final : public Communicator {
   void exchange(std::span<const float> sent, Counts, std::span<float> received, Counts) override {
     std::ranges::copy(sent, received.begin());
   }
+  void reduce_scatter(std::span<const float> sent, std::span<float> received, Counts) override {
+    std::ranges::copy(sent, received.begin());
+  }
   void all_gather(std::span<float>, Counts) override {}
   void all_gather_bytes(std::span<std::byte>, Counts) override {}
   void barrier() override {}

@@ -34,6 +34,10 @@ class Communicator {
   /// other, those of rank 0 first.
   virtual void exchange(std::span<const float> sent, Counts sent_counts, std::span<float> received,
                         Counts received_counts) = 0;
+  /// Adds the ranks' `sent` and gives each rank r its part of counts[r] sums; the parts stand one
+  /// after the other. In which order ranks are added is not said.
+  virtual void reduce_scatter(std::span<const float> sent, std::span<float> received,
+                              Counts counts) = 0;
   /// `values` has a part for each rank, one after the other; this rank has filled in its own, and
   /// gets the others'.
   virtual void all_gather(std::span<float> values, Counts counts) = 0;

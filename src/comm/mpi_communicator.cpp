@@ -146,6 +146,15 @@ class MpiCommunicator final : public Communicator {
     });
   }
 
+  void reduce_scatter(std::span<const float> sent, std::span<float> received,
+                      Counts counts) override {
+    const Parts parts(counts);
+    barrier();  // from here on, nobody is late
+    finish("reduce_scatter", [&](ddim_mpi_request** request) {
+      return mpi_.start_reduce_scatter(sent.data(), received.data(), parts.counts.data(), request);
+    });
+  }
+
   void all_gather(std::span<float> values, Counts counts) override {
     gather(values.data(), 1, counts);
   }

@@ -64,6 +64,12 @@ int start_all_gather(void* values, int is_float, const int* counts, const int* p
                          &make_request(request));
 }
 
+int start_reduce_scatter(const float* sent, float* received, const int* counts,
+                         ddim_mpi_request** request) {
+  return MPI_Ireduce_scatter(sent, received, counts, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD,
+                             &make_request(request));
+}
+
 int start_barrier(ddim_mpi_request** request) {
   return MPI_Ibarrier(MPI_COMM_WORLD, &make_request(request));
 }
@@ -113,6 +119,7 @@ __attribute__((visibility("default"))) const ddim_mpi_functions* ddim_mpi() {
                                             .error_text = error_text,
                                             .start_exchange = start_exchange,
                                             .start_all_gather = start_all_gather,
+                                            .start_reduce_scatter = start_reduce_scatter,
                                             .start_barrier = start_barrier,
                                             .test = test,
                                             .send_beat = send_beat,

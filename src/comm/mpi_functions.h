@@ -26,6 +26,10 @@ struct ddim_mpi_functions {
   /// In place; elements are float, or bytes where is_float is 0.
   int (*start_all_gather)(void* values, int is_float, const int* counts, const int* places,
                           ddim_mpi_request** request);
+  /// The sums over the ranks, which stand one after the other in `sent`: of rank r counts[r] of
+  /// them.
+  int (*start_reduce_scatter)(const float* sent, float* received, const int* counts,
+                              ddim_mpi_request** request);
   int (*start_barrier)(ddim_mpi_request** request);
   int (*test)(ddim_mpi_request* request, int* done);
 
@@ -38,7 +42,7 @@ struct ddim_mpi_functions {
   void (*abort)(int exit_code);
 };
 
-constexpr int kMpiInterface = 1;
+constexpr int kMpiInterface = 2;
 
 /// The only name that libddim_mpi.so exports.
 const ddim_mpi_functions* ddim_mpi();

@@ -42,7 +42,7 @@ class Device {
     virtual ImageDivision image_division() const { return {}; }
     /// Returns when everything is done that was asked for; for whoever takes the time.
     virtual void wait() const {}
-    /// "cpu avx512, 2 threads"
+    /// What decides the last bits of a result: "cpu avx512", "cpu avx512, bf16"
     virtual std::string describe() const = 0;
   };
 

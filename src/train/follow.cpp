@@ -23,16 +23,11 @@ TrainRequest share_request(comm::Communicator& ranks, const TrainRequest& reques
   return {.config = parse_train_config(config, "configuration of the first rank"), .data = data};
 }
 
-std::string machine_of(const Device& device) {
-  const std::string text = device.describe();
-  return text.substr(0, text.rfind(", "));
-}
-
 void require_same_everywhere(comm::Communicator& ranks, const Device& device,
                              std::uint32_t data_fingerprint) {
   const std::vector<std::string> prints =
       comm::texts_of_all(ranks, std::to_string(data_fingerprint));
-  const std::vector<std::string> machines = comm::texts_of_all(ranks, machine_of(device));
+  const std::vector<std::string> machines = comm::texts_of_all(ranks, device.describe());
   for (std::size_t rank = 1; rank < prints.size(); ++rank) {
     require(prints[rank] == prints[0], "train: rank ", rank,
             " has other training pictures than rank 0 (CRC-32 ", prints[rank], " instead of ",

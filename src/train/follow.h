@@ -20,9 +20,6 @@ struct TrainRequest {
 };
 TrainRequest share_request(comm::Communicator& ranks, const TrainRequest& request);
 
-/// What of a device decides the last bits of a result: not the number of threads.
-std::string machine_of(const Device& device);
-
 /// Error(user) on all ranks, naming the first that differs, unless all have the same training
 /// pictures and compute with the same instructions. By all ranks.
 void require_same_everywhere(comm::Communicator& ranks, const Device& device,

@@ -41,10 +41,11 @@ std::int64_t RankExchange::Part::total() const {
 
 RankExchange::RankExchange(comm::Communicator& ranks, const Device& device,
                            const std::vector<const Parameter*>& parameters, std::int64_t num_shards,
-                           std::int64_t values_in_part)
+                           GradientSum how, std::int64_t values_in_part)
     : ranks_(ranks),
       parameters_(parameters),
       num_shards_(num_shards),
+      how_(how),
       owners_(owners_of(parameters, ranks.size())) {
   for (int rank = 0; rank < ranks.size(); ++rank)
     nodes_.push_back(nodes_of(shards_of_rank(num_shards, rank, ranks.size()), num_shards));
@@ -149,10 +150,34 @@ void RankExchange::add_part(const Part& part, const GradientTree& tree,
   });
 }
 
+void RankExchange::add_part_fast(const Part& part, Gradients& sum) {
+  const auto tensor = [&](std::size_t i) -> Tensor& { return sum[i]; };
+  std::span<float> rest = packed_;
+  for (int rank = 0; rank < ranks_.size(); ++rank) rest = pack(part, rank, tensor, rest);
+  write_on_host(received_, [&](std::span<float> values) {
+    const auto own = values.first(as_size(part.num_values[as_size(ranks_.rank())]));
+    ranks_.reduce_scatter(std::span<const float>(packed_).first(packed_.size() - rest.size()), own,
+                          part.num_values);
+    unpack(part, ranks_.rank(), tensor, own);
+  });
+}
+
 const Gradients& RankExchange::add(const GradientTree& tree, std::span<const Device> workers) {
   // A part is overwritten after it has been sent.
   Gradients& sum = *tree.partial_sums().begin()->second;
-  for (const Part& part : parts_) add_part(part, tree, workers, sum);
+  if (how_ == GradientSum::exact) {
+    for (const Part& part : parts_) add_part(part, tree, workers, sum);
+    return sum;
+  }
+  run_workers(static_cast<int>(workers.size()), std::ssize(parameters_),
+              [&](int worker, std::int64_t parameter) {
+                const std::size_t i = as_size(parameter);
+                for (const auto& [node, gradients] : tree.partial_sums())
+                  if (gradients != &sum)
+                    workers[as_size(worker)].kernels().accumulate((*gradients)[i],
+                                                                  {sum[i], Write::accumulate});
+              });
+  for (const Part& part : parts_) add_part_fast(part, sum);
   return sum;
 }
 

@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include <ddim/train_config.h>
+
 #include "comm/communicator.h"
 #include "tensor/parameter.h"
 #include "train/gradient_tree.h"
@@ -33,12 +35,13 @@ class RankExchange {
   /// `ranks` must outlive this.
   RankExchange(comm::Communicator& ranks, const Device& device,
                const std::vector<const Parameter*>& parameters, std::int64_t num_shards,
-               std::int64_t values_in_part = kValuesInPart);
+               GradientSum how = GradientSum::exact, std::int64_t values_in_part = kValuesInPart);
 
   bool is_own(std::size_t parameter) const { return owners_[parameter] == ranks_.rank(); }
 
   /// The gradients of the whole step, of the parameters that this rank owns, from the partial sums
-  /// of all ranks, added as one process adds them. They stand in a buffer of `tree`.
+  /// of all ranks, added as GradientSum says (exact: as one process adds them). They stand in a
+  /// buffer of `tree`.
   const Gradients& add(const GradientTree& tree, std::span<const Device> workers);
 
   /// Every rank gets the tensors of all from their owners.
@@ -73,10 +76,13 @@ class RankExchange {
                 Kernels& kernels) const;
   void add_part(const Part& part, const GradientTree& tree, std::span<const Device> workers,
                 Gradients& sum);
+  /// The same by MPI's sum, of gradients that this rank has added.
+  void add_part_fast(const Part& part, Gradients& sum);
 
   comm::Communicator& ranks_;
   std::vector<const Parameter*> parameters_;
   std::int64_t num_shards_;
+  GradientSum how_;
   std::vector<int> owners_;
   std::vector<std::vector<TreeNode>> nodes_;  ///< of each rank
   std::vector<Part> parts_;

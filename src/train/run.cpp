@@ -114,7 +114,7 @@ std::string machine_note(const fs::path& run, const Device& device) {
   constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 10;
   std::string before = read_file_if_there(run / kMachineFile, kMaxBytes).value_or("");
   before.resize(std::min(before.find('\n'), before.size()));
-  const std::string now = machine_of(device);
+  const std::string now = device.describe();
   if (before.empty() || before == now) return "";
   return concat("the run was on ", before, " before and is on ", now,
                 " now: from here on its last bits are not those of a run that stayed (DDIM_ISA "
@@ -123,7 +123,7 @@ std::string machine_note(const fs::path& run, const Device& device) {
 
 void write_run_files(const TrainOptions& options, const fs::path& data,
                      const std::vector<DataClass>& classes, const Device& device) {
-  write_file_durably(options.out / kMachineFile, machine_of(device) + "\n", Overwrite::allow);
+  write_file_durably(options.out / kMachineFile, device.describe() + "\n", Overwrite::allow);
   write_file_durably(options.out / kDataFile, data.string() + "\n", Overwrite::allow);
   if (!classes.empty())
     write_file_durably(options.out / kClassesFile, data::class_table(classes), Overwrite::allow);

@@ -103,6 +103,10 @@ void describe(TrainConfig& config, Visitor& visit) {
       "Parts of a batch, each computed by one thread; the result depends on their number");
   visit.integer("accumulate", training.accumulate, 1, 1024,
                 "Batches per step: their gradients are added, in the memory of one batch");
+  visit.choice(
+      "reduce", training.reduce,
+      "How several processes add their gradients: exact, with the same bits for any number "
+      "of them, or fast, by MPI's own sum");
   visit.integer("steps", training.steps, 1, kMaxSteps, "Steps of the whole run");
   visit.number("learning_rate", training.learning_rate, kAboveZero, 1e6,
                "Learning rate of Adam after the warm-up");

@@ -110,9 +110,9 @@ std::vector<Entry> entries_of(TrainConfig config) {
 constexpr std::array<std::string_view, 6> kLearningRateKeys{
     "training.steps", "training.learning_rate", "training.warmup_steps",
     "training.decay", "training.decay_steps",   "training.learning_rate_final"};
-constexpr std::array<std::string_view, 5> kUpdateKeys{"training.clip_norm", "training.skip_spikes",
-                                                      "training.weight_decay", "training.ema_decay",
-                                                      "training.ema_warmup"};
+constexpr std::array<std::string_view, 6> kUpdateKeys{
+    "training.clip_norm", "training.skip_spikes", "training.weight_decay",
+    "training.ema_decay", "training.ema_warmup",  "training.reduce"};
 
 /// What decides no number of the result.
 bool is_harmless(std::string_view key) {

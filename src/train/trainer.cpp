@@ -77,7 +77,7 @@ Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Da
   validate(config);
   if (ranks_->size() > 1) {
     exchange_.emplace(*ranks_, device, state_.network.parameters(),
-                      shards_per_step(config.training));
+                      shards_per_step(config.training), config.training.reduce);
     for (std::size_t i = 0; i < state_.m.size(); ++i)
       if (exchange_->is_own(i)) state_.make_moments(i);
   }

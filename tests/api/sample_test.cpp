@@ -208,5 +208,24 @@ TEST_F(Sampling, PlansOfAModelAreThoseOfItsBetas) {
   EXPECT_NE(to_json(plan), to_json(make_plan(ForwardProcess{.beta_end = 0.01}, options)));
 }
 
+TEST(ShippedModels, AreSmallWholeAndDraw) {
+  int num_models = 0;
+  for (const auto& folder : std::filesystem::directory_iterator("models")) {
+    if (!std::filesystem::exists(folder.path() / "model_index.json")) continue;
+    SCOPED_TRACE(folder.path().string());
+    ++num_models;
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / "README.md"));
+    std::uintmax_t bytes = 0;
+    for (const auto& file : std::filesystem::recursive_directory_iterator(folder.path()))
+      if (file.is_regular_file()) bytes += file.file_size();
+    EXPECT_LT(bytes, 10'000'000U);
+    const Model model = Model::load(folder.path());  // compares digests
+    EXPECT_TRUE(model.info().notes.empty());
+    const FloatImages pictures = sample(model, {.plan = {.steps = 2}, .count = 2}).x_0;
+    EXPECT_NE(to_image(pictures, 0).pixels, to_image(pictures, 1).pixels);
+  }
+  EXPECT_GE(num_models, 1);
+}
+
 }  // namespace
 }  // namespace ddim::api_test

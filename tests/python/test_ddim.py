@@ -64,8 +64,11 @@ class Ddim(unittest.TestCase):
             a = alpha_bar[int(t)]
             return (x_t - np.sqrt(a) * mean) / np.sqrt(1 - a)
 
-        model = ddim.from_function(predict, (4, 5, 2))
+        kept = []
+        model = ddim.from_function(lambda x_t, t: kept.append(x_t) or predict(x_t, t), (4, 5, 2))
         drawn = model.sample(steps=20, count=3)
+        self.assertEqual(len(kept), 20)
+        np.testing.assert_array_equal(kept[0], model.noise(0, count=3))  # its own memory, also afterwards
         self.assertEqual(drawn.shape, (3, 4, 5, 2))
         self.assertLess(np.abs(drawn - mean).max(), 1e-4)
         with self.assertRaisesRegex(ZeroDivisionError, "mine"):
@@ -79,6 +82,14 @@ class Ddim(unittest.TestCase):
         calls = []
         self.model.sample(steps=4, count=2, callback=lambda done, total: calls.append((done, total)))
         self.assertEqual(calls[-1], (8, 8))
+
+        def raising_last(done, total):
+            if done == total:
+                raise KeyError("at the end")
+
+        for sampler in ("ddim", "adaptive"):
+            with self.assertRaises(KeyError):
+                self.model.sample(steps=4, sampler=sampler, tolerance=10, callback=raising_last)
 
         def raising(done, total):
             raise KeyError("stop here")
@@ -96,9 +107,11 @@ class Ddim(unittest.TestCase):
         self.assertGreater(counted, 3)
 
     def test_ctrl_c_ends_a_run(self):
+        begin = time.monotonic()
         threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         with self.assertRaises(KeyboardInterrupt):
-            self.model.sample(steps=1000, count=64)
+            self.model.sample(steps=1000, count=256)  # hours of a processor
+        self.assertLess(time.monotonic() - begin, 60)
         self.assertEqual(self.model.sample(steps=1).shape, (1, 32, 32, 1))  # and hurts nothing
 
     def test_plan_models_info(self):
@@ -116,7 +129,10 @@ class Ddim(unittest.TestCase):
             (ValueError, "no-such-model", lambda: ddim.load("no-such-model")),
             (ddim.RequestError, "class", lambda: self.model.sample(class_=3)),
             (ddim.RequestError, "unknown class", lambda: self.model.sample(class_="boot")),
-            (ddim.Error, "sampler", lambda: self.model.sample(sampler="best")),
+            (ddim.RequestError, "sampler", lambda: self.model.sample(sampler="best")),
+            (ddim.RequestError, "clip", lambda: self.model.sample(clip="tightly")),
+            (ddim.RequestError, "seed", lambda: self.model.sample(seed=-1)),
+            (ddim.RequestError, "class_ must be a number or a name", lambda: self.model.sample(class_=[1.5])),
             (ddim.RequestError, "output", lambda: self.model.sample(steps=1, output="jpeg")),
             (ddim.RequestError, "steps must be a number", lambda: self.model.sample(steps=[1, 2])),
             (OSError, "nowhere", lambda: ddim.read_codes("/nowhere")),

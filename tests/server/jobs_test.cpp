@@ -118,6 +118,9 @@ TEST_F(ServedJobs, OfAllTasksDoWhatTheLibraryDoes) {
   const Filmstrip strip =
       filmstrip(model_, {.sample = {.plan = {.steps = 6}, .seed = 2}, .frames = 4});
   EXPECT_EQ(film_done.at("results").at("frames")[1], strip.frames[1].t);
+  EXPECT_EQ(film_done.at("command"),
+            "ddim filmstrip --model models/quick --count 1 --seed 2 --steps 6 --frames 4 --out "
+            "picture.png");
   EXPECT_EQ(get("/api/jobs/" + film + "/frames/1/x_0/0.png").body,
             text_of(png_bytes(to_image(strip.frames[1].x0_pred, 0))));
 
@@ -135,6 +138,10 @@ TEST_F(ServedJobs, OfAllTasksDoWhatTheLibraryDoes) {
   ASSERT_EQ(ended(decode).at("state"), "done");
   EXPECT_EQ(get("/api/jobs/" + decode + "/pictures.npz").body,
             text_of(npz_bytes(ddim::decode(model_, codes).x_0)));
+  EXPECT_EQ(job(decode).at("command"),
+            "ddim decode codes.safetensors --model models/quick --out picture.png");
+  EXPECT_FALSE(encoded.contains("command"));
+  EXPECT_EQ(Json::parse(get("/api/jobs/" + encode + "/pictures/0.json").body).at("command"), "");
 }
 
 TEST_F(ServedJobs, TakeUploads) {
@@ -157,6 +164,20 @@ TEST_F(ServedJobs, TakeUploads) {
                            .mask = mask_from_bytes(model_, png_bytes(to_image(drawn, 1)), "m")};
   EXPECT_EQ(get("/api/jobs/" + id + "/pictures.npz").body,
             text_of(npz_bytes(sample(model_, options).x_0)));
+
+  // Names of files go into commands as they are, and none is written over.
+  const std::string photo = upload(0, "my%20photo.png"), own = upload(0, "picture.png");
+  const std::string line = submit(R"({"task": "interpolate", "resize": "crop-resize", "steps": 2,)"
+                                  R"( "frames": 2, "ends": [3, ")" +
+                                  photo + R"("]})");
+  EXPECT_EQ(ended(line).at("command"),
+            "ddim interpolate 3 'my photo.png' --model models/quick --resize crop-resize --steps 2 "
+            "--frames 2 --out picture.png");
+  const std::string again = submit(R"({"steps": 2, "strength": 1, "init_image": ")" + own + "\"}");
+  EXPECT_EQ(
+      ended(again).at("command"),
+      "ddim sample --model models/quick --count 1 --init-image picture.png --seed 0 --steps 2 "
+      "--strength 1 --out drawn.png");
 
   EXPECT_EQ(field_of(post("/api/jobs", R"({"init_image": "0123"})")), "init_image");
   const std::string nonsense = Json::parse(post("/api/uploads", "no picture").body).at("id");

@@ -112,6 +112,18 @@ class ThreadRank final : public comm::Communicator {
     EXPECT_TRUE(received.empty());
     barrier();
   }
+  void reduce_scatter(std::span<const float> sent, std::span<float> received,
+                      Counts counts) override {
+    publish(sent.data(), {});
+    const std::int64_t place = std::reduce(counts.begin(), counts.begin() + rank_);
+    EXPECT_EQ(counts[static_cast<std::size_t>(rank_)], std::ssize(received));
+    std::ranges::fill(received, 0.0F);
+    for (std::size_t from = counts.size(); from-- > 0;)  // not the order of anybody else
+      for (std::size_t k = 0; k < received.size(); ++k)
+        received[k] += static_cast<const float*>(
+            threads_.buffers[from].data)[static_cast<std::size_t>(place) + k];
+    barrier();
+  }
   void all_gather(std::span<float> values, Counts counts) override {
     all_gather_bytes(std::as_writable_bytes(values), counts, sizeof(float));
   }
@@ -153,7 +165,8 @@ float gradient_of(std::int64_t shard, std::size_t parameter, std::size_t element
 
 /// One step of a rank: the sums that it owns, handed to all in `totals`.
 void add_as_rank(comm::Communicator& ranks, const Device& device, std::int64_t num_shards,
-                 std::int64_t values_in_part, std::vector<std::vector<float>>& totals) {
+                 GradientSum how, std::int64_t values_in_part,
+                 std::vector<std::vector<float>>& totals) {
   std::vector<Parameter> parameters(kSizes.size());
   std::vector<const Parameter*> pointers;
   for (std::size_t i = 0; i < kSizes.size(); ++i) {
@@ -163,7 +176,7 @@ void add_as_rank(comm::Communicator& ranks, const Device& device, std::int64_t n
   }
   const ShardRange own = shards_of_rank(num_shards, ranks.rank(), ranks.size());
   GradientTree tree(device, pointers, num_shards, own, 1);
-  RankExchange exchange(ranks, device, pointers, num_shards, values_in_part);
+  RankExchange exchange(ranks, device, pointers, num_shards, how, values_in_part);
   for (int step = 0; step < 2; ++step) {
     tree.reset();
     for (std::int64_t shard = own.end() - 1; shard >= own.first; --shard) {
@@ -205,24 +218,29 @@ void add_as_rank(comm::Communicator& ranks, const Device& device, std::int64_t n
 
 /// Two steps of several ranks, each a thread with a device of its own.
 void check_ranks(DeviceKind kind, int num_ranks, std::int64_t num_shards,
-                 std::int64_t values_in_part) {
+                 std::int64_t values_in_part, GradientSum how = GradientSum::exact) {
   Threads threads(num_ranks);
   std::vector<std::vector<std::vector<float>>> totals(static_cast<std::size_t>(num_ranks));
   std::vector<std::jthread> running;
   for (int rank = 0; rank < num_ranks; ++rank)
     running.emplace_back([&, rank] {
       ThreadRank ranks(threads, rank);
-      add_as_rank(ranks, test::device(kind), num_shards, values_in_part,
+      add_as_rank(ranks, test::device(kind), num_shards, how, values_in_part,
                   totals[static_cast<std::size_t>(rank)]);
     });
   running.clear();
   for (const auto& of_rank : totals)
     for (std::size_t i = 0; i < kSizes.size(); ++i)
-      for (std::size_t k = 0; k < of_rank[i].size(); ++k)
-        ASSERT_EQ(of_rank[i][k],
-                  tree_sum(0, 8, num_shards,
-                           [&](std::int64_t shard) { return gradient_of(shard, i, k); }))
+      for (std::size_t k = 0; k < of_rank[i].size(); ++k) {
+        const auto gradient = [&](std::int64_t shard) { return gradient_of(shard, i, k); };
+        float magnitude = 0.0F;
+        for (std::int64_t shard = 0; shard < num_shards; ++shard)
+          magnitude += std::abs(gradient(shard));
+        ASSERT_NEAR(of_rank[i][k], tree_sum(0, 8, num_shards, gradient),
+                    how == GradientSum::exact ? 0.0F : 1e-6F * magnitude)
             << num_shards << " shards, " << num_ranks << " ranks";
+        ASSERT_EQ(of_rank[i][k], totals.front()[i][k]) << "not the same everywhere";
+      }
 }
 
 TEST(RankExchange, AddsAsOneProcessDoesForEveryNumberOfRanks) {
@@ -232,9 +250,18 @@ TEST(RankExchange, AddsAsOneProcessDoesForEveryNumberOfRanks) {
         check_ranks(DeviceKind::reference, num_ranks, num_shards, values_in_part);
 }
 
+TEST(RankExchange, AddsFastWithWhatRoundingMayChange) {
+  for (const std::int64_t num_shards : {1, 3, 5, 8})
+    for (int num_ranks = 1; num_ranks <= num_shards; ++num_ranks)
+      for (const std::int64_t values_in_part : {std::int64_t{5}, RankExchange::kValuesInPart})
+        check_ranks(DeviceKind::reference, num_ranks, num_shards, values_in_part,
+                    GradientSum::fast);
+}
+
 TEST(RankExchange, AddsWhatTheHostCannotRead) {
   if (!test::has_device(DeviceKind::cuda)) GTEST_SKIP() << "no emulation in this build";
   check_ranks(DeviceKind::cuda, 2, 3, 5);
+  check_ranks(DeviceKind::cuda, 2, 3, 5, GradientSum::fast);
 }
 
 }  // namespace

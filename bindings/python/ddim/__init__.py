@@ -8,14 +8,15 @@
         picture.show()
 
 Pictures and states are NumPy arrays [N,H,W,C] of float32. Functions that take some also take what speaks DLPack,
-such as PyTorch tensors on the CPU, and bytes (uint8, 0 black to 255 white) where they are pictures. Calls release the
-interpreter's lock; Ctrl-C ends them with KeyboardInterrupt. A picture depends on the model, the options, the seed and
+such as PyTorch tensors on the CPU, and bytes (uint8, 0 black to 255 white) where they are pictures. Loading, drawing,
+encoding, decoding, training and evaluating release the interpreter's lock; Ctrl-C ends them with KeyboardInterrupt. A picture depends on the model, the options, the seed and
 its number: not on how many are drawn, nor on `batch` and `threads`.
 """
 
 from __future__ import annotations
 
 import json
+import operator
 import os
 from typing import Any, Callable, Optional, Sequence, Union
 
@@ -39,7 +40,10 @@ version_details: Callable[[], str] = _core.version_details
 
 
 def _number(value: Any) -> str:
-    return repr(float(value)) if isinstance(value, (float, np.floating)) else str(int(value))
+    try:
+        return str(operator.index(value))
+    except TypeError:
+        return repr(float(value))
 
 
 def _list(values: Any) -> str:
@@ -61,7 +65,10 @@ def _recipe(options: dict[str, Any], class_names: Sequence[str] = ()) -> dict[st
                         known = ", ".join(class_names) or "this model's classes have no names"
                         raise RequestError(f'class_: unknown class "{word}"; choose one of: {known}')
                     word = list(class_names).index(word)
-                numbers.append(str(int(word)))
+                try:
+                    numbers.append(str(operator.index(word)))
+                except TypeError:
+                    raise RequestError(f"class_ must be a number or a name; got {word!r}") from None
             recipe["class"] = ",".join(numbers)
         elif name == "eta" and value == "sigma-hat":
             recipe["sigma_hat"] = "true"
@@ -80,6 +87,8 @@ def _floats(pictures: Any) -> Any:
     """Pictures as float32, with bytes on the scale of -1 to 1."""
     if hasattr(pictures, "detach"):  # a tensor of PyTorch that may need gradients
         pictures = pictures.detach()
+    if hasattr(pictures, "__dlpack__") and not hasattr(pictures, "__array__"):
+        pictures = np.from_dlpack(pictures)
     array = np.asarray(pictures)
     if array.dtype == np.uint8:
         array = array.astype(np.float32) / np.float32(127.5) - np.float32(1)
@@ -100,14 +109,24 @@ def to_pil(pictures: np.ndarray) -> list:
     return [Image.fromarray(p[..., 0] if p.shape[-1] == 1 else p) for p in to_bytes(pictures)]
 
 
+def _check_output(output: str, channels: int) -> None:
+    """Before pictures are drawn for it."""
+    if output not in ("float", "uint8", "pil"):
+        raise RequestError(f'output: unknown value "{output}"; choose one of float, uint8, pil')
+    if output != "pil":
+        return
+    import PIL.Image  # noqa: F401
+
+    if channels not in (1, 3, 4):
+        raise RequestError(f"output: Pillow has pictures of 1, 3 or 4 channels, and these have {channels}")
+
+
 def _as(pictures: np.ndarray, output: str) -> Any:
     if output == "float":
         return pictures
     if output == "uint8":
         return to_bytes(pictures)
-    if output == "pil":
-        return to_pil(pictures)
-    raise RequestError(f'output: unknown value "{output}"; choose one of float, uint8, pil')
+    return to_pil(pictures)
 
 
 class Model:
@@ -147,6 +166,7 @@ class Model:
         to start from, [N,H,W,C], instead of the seed. callback(done, total): network evaluations; what it raises ends
         the run and is raised here. output: "float" (-1 to 1), "uint8" or "pil".
         """
+        _check_output(output, self.info["channels"])
         recipe = _recipe(
             dict(steps=steps, eta=eta, count=count, seed=seed, class_=class_, guidance=guidance, sampler=sampler, tau=tau,
                  clip=clip, clip_range=clip_range, tolerance=tolerance, first_image=first_image, null_class=null_class),
@@ -174,6 +194,7 @@ class Model:
         output: str = "float",
     ) -> Any:  # fmt: skip
         """The pictures that codes stand for, [N,H,W,C]."""
+        _check_output(output, self.info["channels"])
         recipe = _recipe(dict(class_=class_, guidance=guidance, clip=clip), self.info["class_names"])
         return _as(self._core.decode(codes, recipe, batch, threads, callback), output)
 

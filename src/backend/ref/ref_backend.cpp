@@ -10,7 +10,7 @@ class RefBackend final : public Device::Backend {
   Kernels& kernels() override { return kernels_; }
   std::unique_ptr<Device::Backend> fork(int) override { return make_ref_backend(); }
   std::unique_ptr<MemorySource> memory() override { return make_host_memory(); }
-  std::string describe() const override { return "ref, 1 thread"; }
+  std::string describe() const override { return "ref"; }
 
  private:
   ref::RefKernels kernels_;

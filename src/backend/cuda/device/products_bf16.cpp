@@ -39,13 +39,16 @@ struct WarpSums {
     GPU_UNROLL for (int i = 0; i < kRows; ++i) GPU_UNROLL for (int j = 0; j < kColumns; ++j)
         mma_bf16(v[i][j], fa[i], fb[j / 2][j % 2 * 2], fb[j / 2][j % 2 * 2 + 1]);
   }
-  /// Calls visit(m, n, sum) for each sum of this thread.
+  /// Calls visit(m, of_row) for each row of which this thread has sums, where of_row(add) calls
+  /// add(n, sum) for each of them.
   template <class Visit>
-  __device__ void for_each(int row, int column, Visit visit) const {
+  __device__ void for_each_row(int row, int column, Visit visit) const {
     const int lane = static_cast<int>(threadIdx.x % 32);
-    GPU_UNROLL for (int i = 0; i < kRows; ++i) GPU_UNROLL for (int j = 0; j < kColumns; ++j)
-        GPU_UNROLL for (int e = 0; e < 4; ++e) visit(
-            row + 16 * i + lane / 4 + e / 2 * 8, column + 8 * j + lane % 4 * 2 + e % 2, v[i][j][e]);
+    GPU_UNROLL for (int i = 0; i < kRows; ++i) GPU_UNROLL for (int half = 0; half < 2; ++half)
+        visit(row + 16 * i + lane / 4 + half * 8, [&](auto add) {
+          GPU_UNROLL for (int j = 0; j < kColumns; ++j) GPU_UNROLL for (int e = 0; e < 2; ++e)
+              add(column + 8 * j + lane % 4 * 2 + e, v[i][j][2 * half + e]);
+        });
   }
 };
 
@@ -68,22 +71,37 @@ __device__ void convolve(const ConvBf16Arguments& p, char* shared) {
   GPU_UNROLL for (int i = 0; i < kRowsM; ++i) pixels[i] =
       pixel_of(window, m0 + row_of_thread + i * kRowsAtATime, p.M);
 
-  const auto load = [&](int step) {
-    if (step < steps) {
-      const int t = step / blocks_of_c, c = step % blocks_of_c * kDepth + chunk * 8;
-      const Tap tap = tap_of(window, t);
-      const Bf16* weight = p.weight + static_cast<Index>(weight_tap(window, t)) * c_out * p.c;
-      char* tile = shared + step % kStages * kStageBytes;
-      GPU_UNROLL for (int i = 0; i < kRowsM; ++i) {
-        const int row = row_of_thread + i * kRowsAtATime;
-        const Index seen = seen_pixel(window, pixels[i], tap);
-        cp_async_16(tile + swizzled(row, chunk), seen >= 0 ? p.x + seen * p.c + c : p.x, seen >= 0);
-      }
+  // Steps are loaded in their order: all channels of a tap, then the next tap. Where a row of a
+  // tile comes from is found out once for each tap.
+  int tap_to_load = 0, block_to_load = 0, stage_to_load = 0;
+  const Bf16 *seen[kRowsM], *weight = nullptr;
+  bool is_seen[kRowsM];
+  const auto look_at_tap = [&] {
+    const Tap tap = tap_of(window, tap_to_load);
+    weight = p.weight + static_cast<Index>(weight_tap(window, tap_to_load)) * c_out * p.c;
+    GPU_UNROLL for (int i = 0; i < kRowsM; ++i) {
+      const Index pixel = seen_pixel(window, pixels[i], tap);
+      is_seen[i] = pixel >= 0;
+      seen[i] = p.x + (is_seen[i] ? pixel * p.c : 0);
+    }
+  };
+  const auto load = [&] {
+    if (tap_to_load < window.num_taps) {
+      if (block_to_load == 0) look_at_tap();
+      const int c = block_to_load * kDepth + chunk * 8;
+      char* tile = shared + stage_to_load * kStageBytes;
+      GPU_UNROLL for (int i = 0; i < kRowsM; ++i) cp_async_16(
+          tile + swizzled(row_of_thread + i * kRowsAtATime, chunk), seen[i] + c, is_seen[i]);
       tile += kTileM * kRowBytes;
       GPU_UNROLL for (int i = 0; i < kRowsN; ++i) {
         const int row = row_of_thread + i * kRowsAtATime, n = n0 + row;
         cp_async_16(tile + swizzled(row, chunk),
-                    n < c_out ? weight + static_cast<Index>(n) * p.c + c : weight, n < c_out);
+                    weight + (n < c_out ? static_cast<Index>(n) * p.c : 0) + c, n < c_out);
+      }
+      stage_to_load = stage_to_load == kStages - 1 ? 0 : stage_to_load + 1;
+      if (++block_to_load == blocks_of_c) {
+        block_to_load = 0;
+        ++tap_to_load;
       }
     }
     cp_async_commit();  // an empty group at the end, so that the wait below always means one step
@@ -93,20 +111,25 @@ __device__ void convolve(const ConvBf16Arguments& p, char* shared) {
   const int warp = static_cast<int>(threadIdx.x / 32);
   const int warp_m = warp % kWarpsM * (kTileM / kWarpsM);
   const int warp_n = warp / kWarpsM * (kTileN / kWarpsN);
-  for (int s = 0; s < kStages - 1; ++s) load(s);
-  for (int step = 0; step < steps; ++step) {
+  for (int s = 0; s < kStages - 1; ++s) load();
+  for (int step = 0, stage = 0; step < steps;
+       ++step, stage = stage == kStages - 1 ? 0 : stage + 1) {
     cp_async_wait<kStages - 2>();
     __syncthreads();  // the tile is whole, and the one before it was read
-    load(step + kStages - 1);
-    const char* tile = shared + step % kStages * kStageBytes;
+    load();
+    const char* tile = shared + stage * kStageBytes;
     sums.add_terms(tile, tile + kTileM * kRowBytes, warp_m, warp_n);
   }
-  sums.for_each(warp_m, warp_n, [&](int i, int j, float sum) {
+  sums.for_each_row(warp_m, warp_n, [&](int i, auto of_row) {
     const Index m = m0 + i;
-    const int n = n0 + j;
-    if (m >= p.M || n >= c_out) return;
-    const Index image = m / (static_cast<Index>(window.rows) * window.columns);
-    put(p.y, m, n, sum + addends(p.bias, p.per_image_bias, p.residual, m, image, n, c_out));
+    if (m >= p.M) return;
+    const Index image =
+        p.per_image_bias == nullptr ? 0 : m / (static_cast<Index>(window.rows) * window.columns);
+    of_row([&](int j, float sum) {
+      const int n = n0 + j;
+      if (n < c_out)
+        put(p.y, m, n, sum + addends(p.bias, p.per_image_bias, p.residual, m, image, n, c_out));
+    });
   });
 }
 
@@ -150,11 +173,14 @@ __global__ void __launch_bounds__(128) product_bf16(ProductBf16Arguments argumen
     sums.add_terms(a, b, warp_m, warp_n);
     __syncthreads();
   }
-  sums.for_each(warp_m, warp_n, [&](int i, int j, float sum) {
-    const int m = m0 + i, n = n0 + j;
-    if (m >= p.M || n >= p.N) return;
-    sum = p.factor * sum + (p.bias == nullptr ? 0.0F : p.bias[n]);
-    put(p.y, image * p.y_image + head * p.y_head + m * p.y_row + n, sum);
+  sums.for_each_row(warp_m, warp_n, [&](int i, auto of_row) {
+    const int m = m0 + i;
+    if (m >= p.M) return;
+    const Index row = image * p.y_image + head * p.y_head + m * p.y_row;
+    of_row([&](int j, float sum) {
+      const int n = n0 + j;
+      if (n < p.N) put(p.y, row + n, p.factor * sum + (p.bias == nullptr ? 0.0F : p.bias[n]));
+    });
   });
 }
 
@@ -178,20 +204,28 @@ __global__ void __launch_bounds__(128) weight_gradient_bf16(WeightGradientBf16Ar
   const int chunk = static_cast<int>(threadIdx.x) % 8,
             term_of_thread = static_cast<int>(threadIdx.x) / 8;
 
-  const auto load = [&](int step) {
-    if (step < steps) {
-      char* tile = shared + step % kStages * 2 * kTileBytes;
+  // Steps are loaded in their order; these are the pixels of the next one.
+  int step_to_load = 0, stage_to_load = 0;
+  Pixel pixels[kDepth / 16];
+  GPU_UNROLL for (int i = 0; i < kDepth / 16; ++i) pixels[i] =
+      pixel_of(window, first + term_of_thread + 16 * i, p.M);
+  const auto load = [&] {
+    if (step_to_load < steps) {
+      char* tile = shared + stage_to_load * 2 * kTileBytes;
       GPU_UNROLL for (int i = 0; i < kDepth / 16; ++i) {
         const int k = term_of_thread + 16 * i;
-        const Index m = first + static_cast<Index>(step) * kDepth + k;
+        const Index m = first + static_cast<Index>(step_to_load) * kDepth + k;
         const bool has_dy = m < end && o0 + chunk * 8 < p.os;
         cp_async_16(tile + swizzled_term(k, chunk),
                     has_dy ? p.dy + m * p.os + o0 + chunk * 8 : p.dy, has_dy);
-        const Index seen = m < end ? seen_pixel(window, pixel_of(window, m, p.M), tap) : Index{-1};
+        const Index seen = m < end ? seen_pixel(window, pixels[i], tap) : Index{-1};
         const bool has_x = seen >= 0 && c0 + chunk * 8 < p.cs;
         cp_async_16(tile + kTileBytes + swizzled_term(k, chunk),
                     has_x ? p.x + seen * p.cs + c0 + chunk * 8 : p.x, has_x);
+        advance(window, pixels[i], kDepth);
       }
+      stage_to_load = stage_to_load == kStages - 1 ? 0 : stage_to_load + 1;
+      ++step_to_load;
     }
     cp_async_commit();
   };
@@ -199,12 +233,13 @@ __global__ void __launch_bounds__(128) weight_gradient_bf16(WeightGradientBf16Ar
   WarpSums<2, 4> sums;
   const int warp = static_cast<int>(threadIdx.x / 32), lane = static_cast<int>(threadIdx.x % 32);
   const int warp_m = warp % 2 * 32, warp_n = warp / 2 * 32;
-  for (int s = 0; s < kStages - 1; ++s) load(s);
-  for (int step = 0; step < steps; ++step) {
+  for (int s = 0; s < kStages - 1; ++s) load();
+  for (int step = 0, stage = 0; step < steps;
+       ++step, stage = stage == kStages - 1 ? 0 : stage + 1) {
     cp_async_wait<kStages - 2>();
     __syncthreads();
-    load(step + kStages - 1);
-    const char* a = shared + step % kStages * 2 * kTileBytes;
+    load();
+    const char* a = shared + stage * 2 * kTileBytes;
     const char* b = a + kTileBytes;
     GPU_UNROLL for (int k = 0; k < kDepth; k += 16) {
       unsigned fa[2][4], fb[2][4];
@@ -219,9 +254,12 @@ __global__ void __launch_bounds__(128) weight_gradient_bf16(WeightGradientBf16Ar
   }
   float* partial =
       p.partial + static_cast<Index>(blockIdx.z) * p.c_out * p.c_in * window.num_taps + t;
-  sums.for_each(warp_m, warp_n, [&](int i, int j, float sum) {
-    if (o0 + i < p.c_out && c0 + j < p.c_in)
-      partial[(static_cast<Index>(o0 + i) * p.c_in + c0 + j) * window.num_taps] = sum;
+  sums.for_each_row(warp_m, warp_n, [&](int i, auto of_row) {
+    if (o0 + i >= p.c_out) return;
+    of_row([&](int j, float sum) {
+      if (c0 + j < p.c_in)
+        partial[(static_cast<Index>(o0 + i) * p.c_in + c0 + j) * window.num_taps] = sum;
+    });
   });
 }
 

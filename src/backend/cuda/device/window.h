@@ -18,6 +18,15 @@ __device__ inline Pixel pixel_of(const Window& window, Index m, Index M) {
           static_cast<int>(m % window.columns)};
 }
 
+/// The pixel `count` later, which may be beyond the last.
+__device__ inline void advance(const Window& window, Pixel& pixel, int count) {
+  for (pixel.column += count; pixel.column >= window.columns; pixel.column -= window.columns) {
+    if (++pixel.row < window.rows) continue;
+    pixel.row = 0;
+    ++pixel.image;
+  }
+}
+
 /// A tap: the place in the window, and which copy of a pixel (0 but for gradients of upsampling).
 struct Tap {
   int u, v, copy_y, copy_x;
@@ -37,7 +46,8 @@ __device__ inline int weight_tap(const Window& window, int t) {
 __device__ inline int seen_place(const Window& window, int i, int u, int copy, int pad, int size) {
   if (!window.backward) {
     const int place = i * window.stride + u - pad;  // in the source, upsampled
-    return place >= 0 && place < size * window.upsample ? place / window.upsample : -1;
+    if (place < 0 || place >= size * window.upsample) return -1;
+    return window.upsample == 2 ? place >> 1 : place;
   }
   const int place = i * window.upsample + copy + pad - u;
   if (place < 0 || place % window.stride != 0) return -1;
