@@ -22,7 +22,7 @@ configure: setup
 build: configure ## the program, as build/ddim
 	cmake --build $(BUILD) -j $(JOBS) --target ddim_program
 
-demo: configure ## draw pictures with the included model, in demo/
+demo: configure ## draw pictures with the included models, in demo/
 	cmake --build $(BUILD) -j $(JOBS) --target ddim_program join_pictures
 	@scripts/demo.sh $(BUILD)
 

@@ -32,6 +32,7 @@ ddim sample --model fashion-mnist --steps 5 --count 2 --quiet --out grid.png
 test -s grid.png
 ddim info grid.png | grep -q fashion-mnist
 ddim models | grep -q '^fashion-mnist *shipped'
+ddim models | grep -q '^emoji *shipped'
 for seed in 1 2; do
   ddim sample --model fashion-mnist --steps 2 --count 5 --seed $seed --quiet --out set$seed >/dev/null
 done
