@@ -83,7 +83,8 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
     using io::StoredType;
     ensure(weight.type == StoredType::f32 || weight.type == StoredType::f16 ||
                weight.type == StoredType::bf16 || weight.type == StoredType::f8_e4m3,
-           "save_model: weights as ", io::to_string(weight.type));
+           "save_model: weights as ", io::to_string(weight.type),
+           "; expected F32, F16, BF16 or F8_E4M3");
   }
   const io::ModelIndex index{.scheduler_class = scheduler_config.class_name, .names = names};
   const io::DiffusersLayout layout;

@@ -15,6 +15,12 @@ std::string which_weights(const ModelFiles& files, std::optional<WeightSet> set)
   return set == WeightSet::raw ? ", the weights as trained" : ", their moving average (EMA)";
 }
 
+std::string predicted_by(const std::string& prediction_type) {
+  if (prediction_type == "epsilon") return "the noise";
+  if (prediction_type == "v_prediction") return "v, between noise and picture,";
+  return "what is behind the noise";
+}
+
 /// Where it is known with how many pictures each was trained.
 std::string class_table(const io::ModelNames& names) {
   if (names.classes.empty() || names.class_images.size() != names.classes.size()) return "";
@@ -34,8 +40,8 @@ std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
   return concat(
       "---\nlibrary_name: diffusers\npipeline_tag: unconditional-image-generation\n"
       "tags: [ddim, ddpm, unconditional-image-generation]\n---\n\n# ",
-      name, "\n\nA U-Net that predicts the noise in pictures of ", config.width(), "x",
-      config.width(),
+      name, "\n\nA U-Net that predicts ", predicted_by(files.scheduler.prediction_type),
+      " of pictures of ", config.width(), "x", config.height(),
       ", to be sampled by DDIM ([arXiv:2010.02502](https://arxiv.org/abs/2010.02502)).\n\n",
       "| | |\n|---|---|\n| weights | from ", name, " (", files.kind, ")", which_weights(files, set),
       files.step > 0 ? concat("; ", files.step, " training steps") : std::string(),

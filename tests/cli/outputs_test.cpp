@@ -240,7 +240,7 @@ TEST_F(Requests, ValuesThatCannotBeAreRefusedFirst) {
       {"bench @/nowhere --repetitions 0", {"--repetitions", "got 0"}},
       {"bench @/nowhere --threads -1", {"--threads must be from 0 to 1024; got -1"}},
       {"plan --T 0", {"--T must be 1 or greater; got 0"}},
-      {"convert @/nowhere @/half --dtype f8", {"--dtype", "f8"}},
+      {"convert @/nowhere @/half --dtype f64", {"--dtype", "f64"}},
   };
   for (const Value& value : others)
     expect_refused(value.arguments, {value.message.begin(), value.message.end()});

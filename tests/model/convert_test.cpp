@@ -140,6 +140,17 @@ TEST_F(Convert, HalvesADiffusersFolder) {
     EXPECT_NEAR(a[i], b[i], 1e-3F * std::abs(a[i]) + 1e-7F);
 }
 
+TEST_F(Convert, TheCardSaysWhatTheNetworkPredicts) {
+  convert_model(input_, output_, WeightType::f32);
+  EXPECT_NE(
+      read_text(output_ / "README.md").find("A U-Net that predicts the noise of pictures of 8x8"),
+      std::string::npos);
+  convert_model("models/fashion-mnist", folder_ / "v", WeightType::f16);
+  EXPECT_NE(read_text(folder_ / "v/README.md")
+                .find("predicts v, between noise and picture, of pictures of 32x32"),
+            std::string::npos);
+}
+
 TEST_F(Convert, EightBitsAreForLargeTensors) {
   convert_model(input_, output_, WeightType::f32);
   const fs::path quarter = folder_ / "quarter";

@@ -297,7 +297,7 @@ TEST(SaveModel, LeavesNothingBehindWhenHalfPrecisionCannotHoldAWeight) {
 
 TEST(SaveModel, OtherTypesAreRefused) {
   const TemporaryFolder folder;
-  expect_error(ErrorCode::internal, {"F64", "F32, F16 or BF16"},
+  expect_error(ErrorCode::internal, {"F64", "F32, F16, BF16 or F8_E4M3"},
                [&] { save_model(small_model(), folder / "model", StoredType::f64); });
   EXPECT_EQ(names_in(folder.path()).size(), 0U);
 }
