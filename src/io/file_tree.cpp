@@ -1,5 +1,6 @@
 #include "io/file_tree.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cmath>
 
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/elementwise_simd.h"
