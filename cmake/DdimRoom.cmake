@@ -26,11 +26,12 @@ set(DDIM_BUILT_QUICKLY $<$<CONFIG:Release>:-O1> $<$<CXX_COMPILER_ID:GNU>:-Wno-ar
 
 # What most rooms include, compiled once: a third of the time that building them would take. (Once for each level of
 # optimisation: g++ 12 crashes when they differ.) The preset tsan builds without it, and so finds a file that counts on it.
+set(DDIM_USUAL_HEADERS <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <map> <memory> <optional> <span> <string>
+  <string_view> <utility> <vector>)
 foreach(headers IN ITEMS ddim_headers ddim_headers_built_quickly)
   add_library(${headers} STATIC ${PROJECT_SOURCE_DIR}/cmake/nothing.cpp)
   target_link_libraries(${headers} PRIVATE ddim_settings)
-  target_precompile_headers(${headers} PRIVATE <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <map>
-    <memory> <optional> <span> <string> <string_view> <utility> <vector>)
+  target_precompile_headers(${headers} PRIVATE ${DDIM_USUAL_HEADERS})
 endforeach()
 target_compile_options(ddim_headers_built_quickly PRIVATE ${DDIM_BUILT_QUICKLY})
 

@@ -13,10 +13,14 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-/** What the browser keeps for this page, where it lets us. */
+/** What the browser keeps for this page, where it lets us; set() says whether it did. */
 export function storage(kind) {
   const attempt = (work) => { try { return work(window[kind]); } catch { return null; } };
-  return { get: (key) => attempt((kept) => kept.getItem(key)), set: (key, value) => attempt((kept) => kept.setItem(key, value)) };
+  return {
+    get: (key) => attempt((kept) => kept.getItem(key)),
+    set: (key, value) => attempt((kept) => { kept.setItem(key, value); return true; }) ?? false,
+    remove: (key) => attempt((kept) => kept.removeItem(key)),
+  };
 }
 
 export const byId = (id) => document.getElementById(id);

@@ -37,11 +37,14 @@ export function build(panel) {
     status.line, element('div', { class: 'beside' }, own, codeFigure, backFigure), tools, mended));
 
   let picture = null, mask = null, image = null, at = [0, 0], busy = false;
+  function enableButtons() {
+    encode.disabled = busy || !picture;
+    mend.disabled = busy || !mask?.includes(1) || !mask.includes(0);
+  }
   /** One job at a time: the status line is that of one. */
   function setBusy(now) {
     busy = now;
-    encode.disabled = busy || !picture;
-    mend.disabled = busy || !mask?.includes(1) || !mask.includes(0);
+    enableButtons();
   }
 
   function paintPicture() {
@@ -50,7 +53,7 @@ export function build(panel) {
     context.drawImage(image, 0, 0, width, height);
     context.fillStyle = 'rgb(255 80 80 / .6)';
     mask.forEach((painted, k) => { if (painted) context.fillRect(k % width, Math.floor(k / width), 1, 1); });
-    setBusy(busy);
+    enableButtons();
   }
   function paint(x, y) {
     const radius = Number(brush.value) - 0.5;

@@ -1,21 +1,18 @@
 // What was drawn before, kept in the browser as small pictures with their recipes.
-import { byId, element } from './dom.js';
+import { byId, element, storage } from './dom.js';
 import { openViewer } from './viewer.js';
 
 const kKey = 'ddim-history';
 const kMost = 48;
+const kept = storage('localStorage');
 
 const stored = () => {
-  try { return JSON.parse(localStorage.getItem(kKey)) ?? []; } catch { return []; }
+  try { return JSON.parse(kept.get(kKey)) ?? []; } catch { return []; }
 };
 
 function store(entries) {
-  for (let most = kMost; most > 0; most = Math.floor(most / 2)) {
-    try {
-      localStorage.setItem(kKey, JSON.stringify(entries.slice(0, most)));
-      return;
-    } catch { /* no room: keep fewer */ }
-  }
+  // Fewer where there is no room.
+  for (let most = kMost; most > 0 && !kept.set(kKey, JSON.stringify(entries.slice(0, most))); most = Math.floor(most / 2));
 }
 
 const dataUrl = (blob) => new Promise((resolve) => {
@@ -54,6 +51,6 @@ function fetchBlob(url) {
 }
 
 byId('history-clear').addEventListener('click', () => {
-  localStorage.removeItem(kKey);
+  kept.remove(kKey);
   showHistory();
 });

@@ -145,8 +145,6 @@ class Builder : public nlohmann::json_sax<Single> {
   Json whole_;
 };
 
-void write(const Json& value, const JsonStyle& style, int level, std::string& out);
-
 void write_break(const JsonStyle& style, int level, std::string& out) {
   if (style.indent == 0) return;
   out += '\n';

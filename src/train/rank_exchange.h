@@ -1,13 +1,13 @@
 #pragma once
 
+#include <ddim/train_config.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <span>
 #include <vector>
-
-#include <ddim/train_config.h>
 
 #include "comm/communicator.h"
 #include "tensor/parameter.h"

@@ -11,6 +11,8 @@ constexpr int kDepth = 32;     // terms of a step
 constexpr int kRowBytes = 64;  // a row of a tile: kDepth terms, in four chunks of 16 bytes
 constexpr int kStages = 3;     // tiles in flight
 
+__device__ int next_stage(int stage) { return stage == kStages - 1 ? 0 : stage + 1; }
+
 /// Where chunk `chunk` of a row is in a tile: eight rows that ldmatrix reads together are in
 /// different banks.
 __device__ int swizzled(int row, int chunk) {
@@ -98,7 +100,7 @@ __device__ void convolve(const ConvBf16Arguments& p, char* shared) {
         cp_async_16(tile + swizzled(row, chunk),
                     weight + (n < c_out ? static_cast<Index>(n) * p.c : 0) + c, n < c_out);
       }
-      stage_to_load = stage_to_load == kStages - 1 ? 0 : stage_to_load + 1;
+      stage_to_load = next_stage(stage_to_load);
       if (++block_to_load == blocks_of_c) {
         block_to_load = 0;
         ++tap_to_load;
@@ -112,8 +114,7 @@ __device__ void convolve(const ConvBf16Arguments& p, char* shared) {
   const int warp_m = warp % kWarpsM * (kTileM / kWarpsM);
   const int warp_n = warp / kWarpsM * (kTileN / kWarpsN);
   for (int s = 0; s < kStages - 1; ++s) load();
-  for (int step = 0, stage = 0; step < steps;
-       ++step, stage = stage == kStages - 1 ? 0 : stage + 1) {
+  for (int step = 0, stage = 0; step < steps; ++step, stage = next_stage(stage)) {
     cp_async_wait<kStages - 2>();
     __syncthreads();  // the tile is whole, and the one before it was read
     load();
@@ -224,7 +225,7 @@ __global__ void __launch_bounds__(128) weight_gradient_bf16(WeightGradientBf16Ar
                     has_x ? p.x + seen * p.cs + c0 + chunk * 8 : p.x, has_x);
         advance(window, pixels[i], kDepth);
       }
-      stage_to_load = stage_to_load == kStages - 1 ? 0 : stage_to_load + 1;
+      stage_to_load = next_stage(stage_to_load);
       ++step_to_load;
     }
     cp_async_commit();
@@ -234,8 +235,7 @@ __global__ void __launch_bounds__(128) weight_gradient_bf16(WeightGradientBf16Ar
   const int warp = static_cast<int>(threadIdx.x / 32), lane = static_cast<int>(threadIdx.x % 32);
   const int warp_m = warp % 2 * 32, warp_n = warp / 2 * 32;
   for (int s = 0; s < kStages - 1; ++s) load();
-  for (int step = 0, stage = 0; step < steps;
-       ++step, stage = stage == kStages - 1 ? 0 : stage + 1) {
+  for (int step = 0, stage = 0; step < steps; ++step, stage = next_stage(stage)) {
     cp_async_wait<kStages - 2>();
     __syncthreads();
     load();
