@@ -339,10 +339,20 @@ class ProfilingKernels final : public Kernels {
         profile_, [&] { return "sum_of_squares"; }, 0.0);
     return inner_.sum_of_squares(x);
   }
+  void sums_of_squares(std::span<const Tensor> x, std::span<double> sums) override {
+    const Timer timer(
+        profile_, [&] { return "sum_of_squares"; }, 0.0);
+    inner_.sums_of_squares(x, sums);
+  }
   bool all_finite(const Tensor& x) override {
     const Timer timer(
         profile_, [&] { return "all_finite"; }, 0.0);
     return inner_.all_finite(x);
+  }
+  bool is_finite_so_far(const Tensor& x, std::string_view what) override {
+    const Timer timer(
+        profile_, [&] { return "all_finite"; }, 0.0);
+    return inner_.is_finite_so_far(x, what);
   }
 
  private:

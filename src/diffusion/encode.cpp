@@ -62,7 +62,8 @@ Tensor encode(std::span<const EncodeStep> steps, const Denoiser& denoiser, const
                               step.x_from_eps * step.eps_at_prev.from_output};
     const Tensor terms[] = {x, denoiser(x, step.t_prev)};
     kernels.linear_combination(factors, terms, x);
-    if (!kernels.all_finite(x)) fail(ErrorCode::numeric, "encode: NaN or infinity at t = ", step.t);
+    if (!kernels.is_finite_so_far(x, concat("the picture at t = ", step.t)))
+      fail(ErrorCode::numeric, "encode: NaN or infinity at t = ", step.t);
     if (observer && observer({i, step, x}) == Flow::stop)
       fail(ErrorCode::interrupted, "encode: stopped at t = ", step.t);
   }

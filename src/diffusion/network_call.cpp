@@ -25,7 +25,7 @@ NetworkCall::Output NetworkCall::output(const Tensor& x_t, double t,
   if (learns_variance_) dims.back() *= 2;
   require(output.shape() == Shape(dims), "sample: the denoiser returned ", output.shape(), " for ",
           x_t.shape(), learns_variance_ ? ", not as many channels again for the variance" : "");
-  if (!x_t.device().kernels().all_finite(output))
+  if (!x_t.device().kernels().is_finite_so_far(output, concat("the network's output at ", where)))
     fail(ErrorCode::numeric, "sample: the network's output at ", where, " holds NaN or infinity");
   if (!learns_variance_) return {.prediction = output};
   return {.prediction = half_of_channels(output, Half::first),

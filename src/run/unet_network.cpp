@@ -43,11 +43,11 @@ Tensor call(const UNet& unet, const Tensor& x, std::span<const double> times,
             std::uint32_t first_image, const ClassLabels& labels) {
   Tape tape;
   Tensor prediction = unet(tape, x, times, labels).value();  // [N,H,W,C]
-  if (!x.device().kernels().all_finite(prediction)) {
+  const std::string where = concat("at t = ", times.front(), ", images ", first_image, " to ",
+                                   first_image + (x.dim(0) - 1));
+  if (!x.device().kernels().is_finite_so_far(prediction, concat("the network's output ", where)))
     fail(ErrorCode::numeric, "NaN or infinity in layer ",
-         find_nonfinite(unet, x, times, labels).value_or("unknown"), " at t = ", times.front(),
-         ", images ", first_image, " to ", first_image + (x.dim(0) - 1));
-  }
+         find_nonfinite(unet, x, times, labels).value_or("unknown"), " ", where);
   return prediction;
 }
 

@@ -340,7 +340,18 @@ class Kernels {
                     Tensor& v, Tensor& ema) = 0;
   /// Sum of squares in double, in an order that depends on the size only.
   virtual double sum_of_squares(const Tensor& x) = 0;
+  /// sums[i] = sum_of_squares(x[i]); a device that is waited for is so once.
+  virtual void sums_of_squares(std::span<const Tensor> x, std::span<double> sums) {
+    for (std::size_t i = 0; i < x.size(); ++i) sums[i] = sum_of_squares(x[i]);
+  }
   virtual bool all_finite(const Tensor& x) = 0;
+  /// The same for those who can wait for the answer. A device that works while the host goes on
+  /// says true, and where that was wrong Error(numeric), "NaN or infinity in `what`", comes from
+  /// the next function that gives numbers to the host.
+  virtual bool is_finite_so_far(const Tensor& x, std::string_view what) {
+    static_cast<void>(what);
+    return all_finite(x);
+  }
 };
 
 }  // namespace ddim::engine

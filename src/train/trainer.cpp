@@ -323,9 +323,7 @@ StepReport Trainer::step() {
   gather_errors(squared_errors, shards_per_step(training), training.batch / training.shards);
 
   const Gradients& sum = sum_of_gradients();
-  std::vector<double> sums_of_squares(sum.size());
-  for_each_own_parameter(
-      [&](Kernels& k, std::size_t i) { sums_of_squares[i] = k.sum_of_squares(sum[i]); });
+  std::vector<double> sums_of_squares = own_sums_of_squares(sum);
   if (exchange_) exchange_->from_owners_to_all(sums_of_squares);
 
   const double loss = shown_value(loss_of(squared_errors));
@@ -400,6 +398,26 @@ std::string Trainer::find_cause(const Batch& batch, std::span<const double> squa
 
 const Gradients& Trainer::sum_of_gradients() {
   return exchange_ ? exchange_->add(gradients_, workers_) : gradients_.sum();
+}
+
+std::vector<double> Trainer::own_sums_of_squares(const Gradients& sum) {
+  // Some at a time, since a device may be waited for each time.
+  const std::int64_t num_parts = num_workers() == 1 ? 1 : 16 * num_workers();
+  std::vector<double> sums(sum.size());
+  run_workers(num_workers(), num_parts, [&](int worker, std::int64_t part) {
+    const auto size = std::ssize(sums);
+    const auto first = static_cast<std::size_t>(part * size / num_parts);
+    const auto end = static_cast<std::size_t>((part + 1) * size / num_parts);
+    std::vector<Tensor> own;
+    for (std::size_t i = first; i < end; ++i)
+      if (!exchange_ || exchange_->is_own(i)) own.push_back(sum[i]);
+    std::vector<double> sums_of_own(own.size());
+    workers_[static_cast<std::size_t>(worker)].kernels().sums_of_squares(own, sums_of_own);
+    auto next = sums_of_own.begin();
+    for (std::size_t i = first; i < end; ++i)
+      if (!exchange_ || exchange_->is_own(i)) sums[i] = *next++;
+  });
+  return sums;
 }
 
 void Trainer::for_each_own_parameter(const std::function<void(Kernels&, std::size_t)>& task) {

@@ -120,6 +120,8 @@ class Trainer {
                      std::int64_t n) const;
   /// Of gradients_, after all own shards: the sum of the whole step.
   const Gradients& sum_of_gradients();
+  /// The sum of squares of each; 0 for those that another rank owns.
+  std::vector<double> own_sums_of_squares(const Gradients& sum);
   /// Calls task(kernels, index) for the parameters that this rank owns.
   void for_each_own_parameter(const std::function<void(Kernels&, std::size_t)>& task);
   void update_weights(const AdamUpdate& update, const Gradients& sum);

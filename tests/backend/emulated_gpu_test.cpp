@@ -4,15 +4,20 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <random>
 #include <span>
 #include <vector>
 
 #include "backend/cuda/arguments.h"
+#include "backend/cuda/cuda_backend.h"
 #include "backend/cuda/emulated_library.h"
 #include "backend/cuda/emulated_memory.h"
 #include "backend/cuda/gpu.h"
+#include "base/error.h"
+#include "tensor/kernels.h"
+#include "tests/support/expect_error.h"
 
 namespace ddim::engine::cuda {
 namespace {
@@ -235,6 +240,45 @@ TEST(EmulatedGpu, TheSameKernelsAgainAreAGraph) {
   }
   for (Index i = 0; i < 15; ++i) ASSERT_EQ(x.fill(x.data() + i, 1, 5.0F), nullptr);
   EXPECT_EQ(x.read(15), std::vector<float>(15, 5.0F)) << "a shorter sequence is another one";
+}
+
+// A sampler asks after each step whether all went well, and waits for the answer once.
+TEST(EmulatedGpu, WhatIsNotFiniteIsToldWithTheNextNumbers) {
+  const Device device(make_cuda_backend(emulated_library(Order::forward), Precision::fp32));
+  Kernels& k = device.kernels();
+  Tensor x(device, {20000}), y(device, {3});
+  const auto expect_numbers = [&](double of_y) {
+    k.fill(of_y, y);
+    EXPECT_EQ(k.sum_of_squares(y), 3 * of_y * of_y);
+  };
+  for (const std::size_t place : {0, 19999}) {
+    for (const double bad :
+         {std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()}) {
+      k.fill(1.0, x);
+      EXPECT_TRUE(k.is_finite_so_far(x, "step 1"));
+      std::vector<float> values(20000, 2.0F);
+      values[place] = static_cast<float>(bad);
+      k.upload(values, x);
+      EXPECT_TRUE(k.is_finite_so_far(x, "step 2"));
+      k.fill(3.0, x);
+      EXPECT_TRUE(k.is_finite_so_far(x, "step 3"));
+      test::expect_error(ErrorCode::numeric, "NaN or infinity in step 2",
+                         [&] { expect_numbers(1.0); });
+      expect_numbers(2.0);  // it is told once
+    }
+  }
+  const auto steps = [&](int count) {
+    for (int step = 0; step < count; ++step) {
+      for (int i = 0; i < 16; ++i) k.fill(i, y);
+      EXPECT_TRUE(k.is_finite_so_far(x, "a step"));
+    }
+  };
+  const std::size_t before = emulation::num_launches_in_graphs();
+  steps(3);
+  EXPECT_EQ(emulation::num_launches_in_graphs() - before, 2U * 17U) << "each step is a graph";
+  for (int step = 0; step < (1 << 14) + 1; ++step)  // more answers than there is room for
+    EXPECT_TRUE(k.is_finite_so_far(y, "a step"));
+  expect_numbers(3.0);
 }
 
 TEST(EmulatedGpu, MemoryOfFreedBlocksIsUsedAgain) {

@@ -47,6 +47,19 @@ void add_loss_cases(std::vector<KernelCase>& cases) {
                        const double sum = c.kernels.sum_of_squares(c.in[0]);
                        c.kernels.upload(as_floats(std::vector<double>{sum}), c.y());
                      }});
+    cases.push_back({.name = concat("sums_of_squares", on),
+                     .inputs = {parameter(x), parameter({3})},
+                     .outputs = {{.shape = {2 * 3},
+                                  .kind = Output::Kind::doubles,
+                                  .first_axis = Input::Axis::none}},
+                     .tolerance = 1e-7,
+                     .element_tolerance = 1e-12,
+                     .run = [](Call& c) {
+                       const std::vector<Tensor> all{c.in[0], c.scratch({0}), c.in[1]};
+                       std::vector<double> sums(all.size());
+                       c.kernels.sums_of_squares(all, sums);
+                       c.kernels.upload(as_floats(sums), c.y());
+                     }});
     cases.push_back({.name = concat("all_finite", on),
                      .inputs = {parameter(x, 1e38)},
                      .outputs = {{.shape = {4}, .first_axis = Input::Axis::none}},

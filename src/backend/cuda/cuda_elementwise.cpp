@@ -13,7 +13,7 @@ void CudaKernels::upload(std::span<const float> values, Tensor& y) {
   if (!values.empty()) runtime_->copy_to_device(values.data(), data_of(y), values.size_bytes());
 }
 void CudaKernels::download(const Tensor& x, std::span<float> values) {
-  if (!values.empty()) runtime_->copy_to_host(data_of(x), values.data(), values.size_bytes());
+  if (!values.empty()) read(data_of(x), values);
 }
 void CudaKernels::copy(const Tensor& x, Tensor& y) { accumulate(x, {y, Write::overwrite}); }
 void CudaKernels::fill(double value, Tensor& y) {

@@ -3,6 +3,9 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <ddim/precision.h>
@@ -85,12 +88,22 @@ class CudaKernels final : public Kernels {
   void adam(const AdamUpdate& update, const Tensor& grad, Tensor& parameter, Tensor& m, Tensor& v,
             Tensor& ema) override;
   double sum_of_squares(const Tensor& x) override;
+  void sums_of_squares(std::span<const Tensor> x, std::span<double> sums) override;
   bool all_finite(const Tensor& x) override;
+  bool is_finite_so_far(const Tensor& x, std::string_view what) override;
 
  private:
   /// Memory for what is needed between two kernels of a function: pieces of these sizes, in
   /// elements of float, aligned. They are undefined, and valid until the next call.
   std::vector<float*> scratch(std::initializer_list<std::int64_t> num_floats);
+  /// Gives what is at `on_device` to the host, with an error if something that was finite so far
+  /// is not.
+  template <class T>
+  void read(const T* on_device, std::span<T> values) {
+    runtime_->copy_to_host(on_device, values.data(), values.size_bytes());
+    read_checks();
+  }
+  void read_checks();
 
   template <class Arguments>
   void launch(const LaunchShape& shape, const Arguments& arguments) {
@@ -108,9 +121,9 @@ class CudaKernels final : public Kernels {
   void sum_partials(const float* partial, std::int64_t outer, std::int64_t splits,
                     std::int64_t inner, const Slot& y);
   void multiply(const Product& product, std::int64_t images, Precision precision);
-  /// The sums of squares of each image's elements, less those of b if that is there.
-  std::vector<double> sums_of_squares(const float* a, const float* b, std::int64_t images,
-                                      std::int64_t image_size);
+  struct Squares;  // of cuda_sums.cpp
+  /// The sums of the squares of each.
+  std::vector<double> add_squares(std::span<const Squares> all);
   template <class Element>
   std::shared_ptr<const DeviceBytes> packed(const Tensor& weight, Pass pass);
   struct ConvWork;  // of cuda_conv.cpp
@@ -124,6 +137,14 @@ class CudaKernels final : public Kernels {
   std::shared_ptr<const Runtime> runtime_;
   Precision precision_;
   std::optional<DeviceBytes> scratch_;
+  /// What is_finite_so_far() was asked for: the kernels' answers are in `answers_`, in order.
+  struct Check {
+    std::string what;
+    std::int64_t num_answers;
+  };
+  std::vector<Check> checks_;
+  std::int64_t num_answers_ = 0;
+  std::optional<DeviceBytes> answers_;
 };
 
 inline std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }

@@ -141,11 +141,27 @@ struct Stream {
         launches(Executor(made)),
         staging(copier, Copier::kHalfBytes) {}
 
+  const char* prepare() {
+    for (cudaEvent_t& event : begun)
+      if (const cudaError_t error = cudaEventCreateWithFlags(&event, cudaEventDisableTiming))
+        return message_of(error);
+    return nullptr;
+  }
+  /// Waits until what was begun kMostBegun calls before is done.
+  const char* limit_work_ahead() {
+    cudaEvent_t& event = begun[num_begun++ % kMostBegun];
+    if (const cudaError_t error = cudaEventSynchronize(event)) return message_of(error);
+    return message_of(cudaEventRecord(event, stream));
+  }
+
+  static constexpr std::size_t kMostBegun = 4;
   std::mutex mutex;
   cudaStream_t stream;
   Copier pinned;
   LaunchQueue<Executor> launches;
   Staging<Copier> staging;
+  cudaEvent_t begun[kMostBegun] = {};
+  std::size_t num_begun = 0;
 };
 Stream& stream_of(void* stream) { return *static_cast<Stream*>(stream); }
 
@@ -168,7 +184,9 @@ const char* start(GpuDescription* description, void** stream) {
     return message_of(error);
   Copier copier(made);
   if (const char* error = copier.prepare()) return error;
-  *stream = new Stream(made, copier);
+  auto* const all = new Stream(made, copier);
+  if (const char* error = all->prepare()) return error;
+  *stream = all;
   *description = {};
   for (int i = 0; i < 127 && properties.name[i] != 0; ++i)
     description->name[i] = properties.name[i];
@@ -187,6 +205,7 @@ void finish(void* stream) {
   flush_and_wait(*s);
   const cudaStream_t made = s->stream;
   Copier pinned = s->pinned;
+  for (cudaEvent_t event : s->begun) cudaEventDestroy(event);
   delete s;  // its graphs before the stream
   pinned.release();
   cudaStreamDestroy(made);
@@ -228,6 +247,13 @@ const char* copy_to_host(void* stream, const void* from, void* to, std::size_t n
   return message_of(cudaStreamSynchronize(s.stream));
 }
 
+const char* begin(void* stream) {
+  Stream& s = stream_of(stream);
+  const std::lock_guard lock(s.mutex);
+  if (const char* error = s.launches.flush()) return error;
+  return s.limit_work_ahead();
+}
+
 const char* launch(void* stream, KernelId kernel, const LaunchShape& shape, const void* arguments,
                    std::size_t argument_bytes) {
   if (table()[kernel].argument_bytes != argument_bytes) return "the arguments are another kernel's";
@@ -245,6 +271,7 @@ constexpr Library kLibrary{.version = kLibraryVersion,
                            .copy_to_device = copy_to_device,
                            .copy_to_host = copy_to_host,
                            .synchronize = synchronize,
+                           .begin = begin,
                            .launch = launch};
 
 }  // namespace

@@ -44,7 +44,7 @@ void CudaKernels::normal_noise(const NoiseKey& key, std::uint32_t first_image, T
                z.dim(0));
   // One element in four million.
   Doubts found;
-  runtime_->copy_to_host(doubts, &found, sizeof found);
+  read(doubts, std::span(&found, 1));
   ensure(found.count <= Doubts::kMost, "cuda: ", found.count, " numbers of ", z.size(),
          " are in doubt");
   for (std::uint32_t k = 0; k < found.count; ++k) {

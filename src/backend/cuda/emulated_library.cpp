@@ -173,6 +173,11 @@ const char* synchronize(void* stream) {
   const std::lock_guard lock(s.mutex);
   return s.finish_all();
 }
+const char* begin(void* stream) {
+  Stream& s = stream_of(stream);
+  const std::lock_guard lock(s.mutex);
+  return s.launches.flush();
+}
 
 const char* launch(void* stream, KernelId kernel, const LaunchShape& shape, const void* arguments,
                    std::size_t argument_bytes) {
@@ -195,6 +200,7 @@ constexpr Library kLibrary{.version = kLibraryVersion,
                            .copy_to_device = copy_to_device,
                            .copy_to_host = copy_to_host,
                            .synchronize = synchronize,
+                           .begin = begin,
                            .launch = launch};
 
 }  // namespace

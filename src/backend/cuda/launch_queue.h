@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "backend/cuda/library.h"
+#include "base/text.h"
 
 namespace ddim::engine::cuda {
 
@@ -107,8 +109,14 @@ class LaunchQueue {
   }
 
   const char* launch_one_by_one() {
-    for (const Launched& launched : waiting_)
-      if (const char* error = executor_.launch(launched)) return error;
+    for (const Launched& launched : waiting_) {
+      const char* error = executor_.launch(launched);
+      if (error == nullptr) continue;
+      const std::uint32_t* grid = launched.shape.grid;
+      error_ = concat("kernel ", static_cast<std::uint32_t>(launched.kernel), " on a grid of ",
+                      grid[0], "x", grid[1], "x", grid[2], ": ", error);
+      return error_.c_str();
+    }
     return nullptr;
   }
 
@@ -116,6 +124,7 @@ class LaunchQueue {
   std::vector<Launched> waiting_;
   std::size_t num_waiting_ = 0;
   std::vector<Known> known_;
+  std::string error_;
 };
 
 }  // namespace ddim::engine::cuda

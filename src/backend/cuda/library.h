@@ -69,7 +69,7 @@ struct GpuDescription {
 };
 
 /// Raised with each change of a struct that both sides know.
-inline constexpr std::uint32_t kLibraryVersion = 2;
+inline constexpr std::uint32_t kLibraryVersion = 3;
 
 /// The functions of a library. Those that return text return null when all went well, and what went
 /// wrong otherwise.
@@ -88,8 +88,11 @@ struct Library {
   const char* (*copy_to_host)(void* stream, const void* from, void* to, std::size_t num_bytes);
   /// Returns when everything is done that was asked for.
   const char* (*synchronize)(void* stream);
-  /// Returns at once; `arguments` are copied. The kernel may begin only where something is copied
-  /// or waited for.
+  /// Begins what was launched. Returns at once, or, where much was begun that is not done yet, when
+  /// there is less: whoever reports progress or wants to stop is not far ahead of the GPU.
+  const char* (*begin)(void* stream);
+  /// Returns at once; `arguments` are copied. The kernel may begin only where something is begun,
+  /// copied or waited for.
   const char* (*launch)(void* stream, KernelId kernel, const LaunchShape& shape,
                         const void* arguments, std::size_t argument_bytes);
 };

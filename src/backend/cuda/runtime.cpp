@@ -51,14 +51,12 @@ void Runtime::copy_to_host(const void* from, void* to, std::size_t num_bytes) co
 void Runtime::synchronize() const {
   check("cuda: waiting for the GPU", library_.synchronize(stream_));
 }
+void Runtime::begin() const { check("cuda: beginning kernels", library_.begin(stream_)); }
 
 void Runtime::launch(KernelId kernel, const LaunchShape& shape, const void* arguments,
                      std::size_t argument_bytes) const {
   const char* error = library_.launch(stream_, kernel, shape, arguments, argument_bytes);
-  if (error != nullptr) {
-    fail(ErrorCode::internal, "cuda: kernel ", static_cast<std::uint32_t>(kernel), " on a grid of ",
-         shape.grid[0], "x", shape.grid[1], "x", shape.grid[2], ": ", error);
-  }
+  if (error != nullptr) fail(ErrorCode::internal, "cuda: ", error);
 }
 
 DeviceBytes::DeviceBytes(std::shared_ptr<const Runtime> runtime, std::size_t num_bytes)

@@ -32,6 +32,8 @@ class Runtime {
   void copy_to_device(const void* from, void* to, std::size_t num_bytes) const;
   void copy_to_host(const void* from, void* to, std::size_t num_bytes) const;
   void synchronize() const;
+  /// Lets the GPU begin what was launched, and go on by itself.
+  void begin() const;
 
   /// Runs the kernel that has such arguments.
   template <class Arguments>
