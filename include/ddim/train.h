@@ -56,15 +56,16 @@ struct TrainOptions {
   std::optional<std::int64_t> resume_from = {};
   /// Other values from here on, for a run that is resumed: "training.learning_rate=1e-4". Only for
   /// keys that may change in a run: those of [output], and in [training] steps, what sets the
-  /// learning rate, clip_norm, skip_spikes, weight_decay, ema_decay, ema_warmup and threads.
+  /// learning rate, clip_norm, skip_spikes, weight_decay, ema_decay, ema_warmup, reduce and
+  /// threads, and data.skip_corrupt.
   std::vector<std::string> overrides = {};
   /// A model to go on from instead of random weights, for a fresh run: anything that Model::load()
   /// takes, of the network that the configuration names. A checkpoint of ddim train or of the DDIM
   /// paper's code brings its average, Adam's state and its number of steps.
   std::optional<std::filesystem::path> init = {};
   Verification verification = Verification::check;  ///< of the weights of `init`
-  std::optional<std::int64_t> max_steps =
-      {};  ///< stop at this step; it counts from the run's start
+  /// Stop at this step, of all that the weights have seen.
+  std::optional<std::int64_t> max_steps = {};
   /// Where it computes. A run may go on on another: a checkpoint is good for all, but from there on
   /// the last bits of the weights are the other device's. `cuda` is for one process.
   DeviceKind device = DeviceKind::cpu;
@@ -109,9 +110,10 @@ struct TrainSummary {
 };
 
 /// Trains a network from scratch, and keeps in options.out:
-///   config.toml                  the resolved configuration, with all overrides;
-///   config.toml.sha256 overrides.csv                step, key, value before and after of each
-///   override abandoned-1/ ...             what was done after a step that was resumed from
+///   config.toml                  the resolved configuration, with all overrides
+///   config.toml.sha256           its digest
+///   overrides.csv                step, key, value before and after of each override
+///   abandoned-1/ ...             what was done after a step that was resumed from
 ///   machine.txt                  the device and its instruction set, of the last session
 ///   data.txt                     where the training pictures are
 ///   classes.csv                  number, name and pictures of each class, where they have names

@@ -9,6 +9,7 @@
 #include "train/loss_plot.h"
 #include "train/metrics.h"
 #include "train/run.h"
+#include "train/train_config.h"
 
 namespace ddim {
 
@@ -20,18 +21,12 @@ TrainSummary train_model(const TrainOptions& options) {
           to_string(options.device), ", start one");
   if (!options.ranks.is_first())
     return train::follow_training(options, options.ranks.communicator());
-  const TrainConfig& config = options.config;
-  // Made now where the configuration asks for it, so that what it lacks is told first; an override
-  // of a resumed run may ask for it, too.
+  const TrainConfig config = train::with_overrides(options.config, options.overrides);
+  // Made now, so that what it lacks is told first.
   train::MeasureQuality measure;
   if (config.output.evaluate_every_steps > 0) measure = make_quality_measure(config);
-  return train::run_training(options,
-                             make_device(options.device, {.precision = config.training.precision}),
-                             [&](const engine::run::TrainedNetwork& averaged,
-                                 const TrainConfig& now, const train::TrainingData& data) {
-                               if (!measure) measure = make_quality_measure(now);
-                               return measure(averaged, now, data);
-                             });
+  return train::run_training(
+      options, make_device(options.device, {.precision = config.training.precision}), measure);
 }
 
 TrainConfig config_of_run(const std::filesystem::path& run) {

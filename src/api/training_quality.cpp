@@ -32,6 +32,16 @@ eval::EvaluationImages some_of(const data::Dataset& set, std::int64_t most) {
   return some;
 }
 
+FeatureExtractor load_extractor() {
+  const std::string name = "resnet56-cifar10";
+  try {
+    return FeatureExtractor::load(find_extractor(name));
+  } catch (const Error& error) {
+    fail(error.code(), "output.evaluate_every_steps: ", name,
+         ", which compares pictures, cannot be loaded: ", error.what(), "; 0 leaves this out");
+  }
+}
+
 }  // namespace
 
 train::MeasureQuality make_quality_measure(const TrainConfig& config) {
@@ -40,17 +50,15 @@ train::MeasureQuality make_quality_measure(const TrainConfig& config) {
           "output.evaluate_every_steps: pictures are compared by a network that takes 1 or 3 "
           "channels, and these have ",
           channels, "; set it to 0");
-  const auto extractor = std::make_shared<const FeatureExtractor>(
-      FeatureExtractor::load(find_extractor("resnet56-cifar10")));
+  const auto extractor = std::make_shared<const FeatureExtractor>(load_extractor());
   const std::int64_t size = *extractor->picture_size();
   const bool is_small = config.model.height() <= size && config.model.width() <= size;
   const FeatureOptions features{.fit = is_small ? Fit::pad : Fit::crop_resize};
   // The real ones are the same all the time.
   const auto reference = std::make_shared<std::optional<FeatureSet>>();
   return [=](const run::TrainedNetwork& averaged, const TrainConfig& now,
-             const train::TrainingData& data) -> train::MeasuredQuality {
+             const train::TrainingData& data, const RunOptions& run) -> train::MeasuredQuality {
     const OutputConfig& output = now.output;
-    const RunOptions run{.threads = static_cast<int>(now.training.threads)};
     const auto seed = static_cast<std::uint64_t>(now.training.seed);
     train::MeasuredQuality found;
     const eval::EvaluationImages real =
@@ -65,7 +73,7 @@ train::MeasureQuality make_quality_measure(const TrainConfig& config) {
     }
     if (real.images.count < kFewestPictures) return found;
     const SampleOptions drawing{.plan = {.steps = output.evaluate_steps},
-                                .count = output.evaluate_count,
+                                .count = real.images.count,
                                 .seed = seed,
                                 .class_choice = {.classes = train::classes_in_turn(now.model)},
                                 .run = run};

@@ -13,8 +13,8 @@
 
 namespace ddim::engine::run {
 
-Codes encode(const TrainedNetwork& model, const FloatImages& pictures,
-             const EncodeOptions& options) {
+Codes encode(const TrainedNetwork& model, const FloatImages& pictures, const EncodeOptions& options,
+             std::uint32_t first_image) {
   PlanOptions plan = options.plan;
   plan.final_alpha = FinalAlpha::first;
   const std::vector<diffusion::EncodeStep> steps =
@@ -40,6 +40,7 @@ Codes encode(const TrainedNetwork& model, const FloatImages& pictures,
   Codes codes;
   codes.x_T = run_images(*model.network,
                          {.count = pictures.count,
+                          .first_image = first_image,
                           .class_choice = options.class_choice,
                           .steps_per_image = std::ssize(steps),
                           .run = options.run},

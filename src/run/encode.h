@@ -2,15 +2,18 @@
 
 #include <ddim/encode.h>
 
+#include <cstdint>
+
 #include "run/network.h"
 
 namespace ddim::engine::run {
 
 /// Encodes pictures as the noise that the network draws them from. The code of a picture does not
-/// depend on batch and threads. Errors as make_plan(), diffusion::make_encoding, invert and
+/// depend on batch and threads. The first is picture `first_image` of its run, which decides its
+/// class where there are several. Errors as make_plan(), diffusion::make_encoding, invert and
 /// run_images; Error(user) for pictures that do not fit the network.
-Codes encode(const TrainedNetwork& model, const FloatImages& pictures,
-             const EncodeOptions& options);
+Codes encode(const TrainedNetwork& model, const FloatImages& pictures, const EncodeOptions& options,
+             std::uint32_t first_image = 0);
 
 /// How codes are drawn: from x_T over their own tau, down to t = 0.
 SampleOptions decoding(const Codes& codes, const DecodeOptions& options);

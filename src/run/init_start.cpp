@@ -68,7 +68,8 @@ InitStart make_init_start(const TrainedNetwork& model, const Plan& plan,
                                .steps_offset = plan.options.steps_offset,
                                .strength = plan.options.strength},
                       .class_choice = options.class_choice,
-                      .run = quiet})
+                      .run = quiet},
+                     static_cast<std::uint32_t>(options.first_image))
                   .x_T.values;
   return start;
 }

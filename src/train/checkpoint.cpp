@@ -12,6 +12,7 @@
 #include "model/run_folder.h"
 #include "model/training_names.h"
 #include "tensor/host_values.h"
+#include "train/config_digest.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -91,6 +92,26 @@ std::int64_t num_bytes_of_copy(const TrainingState& state) {
   return count * static_cast<std::int64_t>(sizeof(float));
 }
 
+namespace {
+
+/// What cannot be read now may be read later: it is no reason to end, and nothing is known of it.
+template <class Question>
+std::optional<bool> ask_if_readable(const Question& question) {
+  try {
+    return question();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::io) throw;
+    return std::nullopt;
+  }
+}
+
+/// Whether it is healthy; nothing where that cannot be read.
+std::optional<bool> health_of(const fs::path& checkpoint) {
+  return ask_if_readable([&] { return read_health(checkpoint).problem.empty(); });
+}
+
+}  // namespace
+
 CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
   make_folders(folder_);
   for (const std::string& name : names_in(folder_))
@@ -105,12 +126,7 @@ std::optional<std::string> CheckpointStore::verify(const fs::path& folder) {
 }
 
 bool CheckpointStore::is_known_complete(const fs::path& folder) {
-  try {
-    return !verify(folder);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::io) throw;
-    return false;
-  }
+  return ask_if_readable([&] { return !verify(folder); }).value_or(false);
 }
 
 CheckpointStore::Newest CheckpointStore::find_newest() {
@@ -165,7 +181,7 @@ fs::path CheckpointStore::save(const StateValues& state, const TrainConfig& conf
   folder.write_file(model::kStateFile,
                     io::safetensors_content(sources_of(state), std::move(metadata)));
   folder.write_file(kHealthFile, to_json(state.health));
-  folder.write_file("config.toml", to_toml(config));
+  folder.write_file(kConfigFile, to_toml(config));
   folder.commit();
   verified_.insert(path);
   return path;
@@ -177,7 +193,9 @@ void CheckpointStore::remove_old(std::int64_t keep) {
   for (const fs::path& folder : model::checkpoints_in(folder_)) {
     if (!is_known_complete(folder)) continue;
     // What is trusted is not looked at any more.
-    const bool healthy = !has_trusted && read_health(folder).problem.empty();
+    const std::optional<bool> known = has_trusted ? false : health_of(folder);
+    if (!known) continue;
+    const bool healthy = *known;
     const bool trusted = healthy && newer_is_healthy;
     const bool needed = trusted || (healthy && !has_healthy);
     newer_is_healthy = healthy;
@@ -197,7 +215,7 @@ std::optional<fs::path> CheckpointStore::last_trusted() {
   bool newer_is_healthy = true;
   for (const fs::path& folder : model::checkpoints_in(folder_)) {
     if (!is_known_complete(folder)) continue;
-    const bool healthy = read_health(folder).problem.empty();
+    const bool healthy = health_of(folder).value_or(false);
     if (healthy && newer_is_healthy) return folder;
     newer_is_healthy = healthy;
   }
@@ -218,6 +236,10 @@ std::vector<fs::path> CheckpointStore::move_later_than(std::int64_t step, const 
   return moved;
 }
 
+TrainConfig config_of_checkpoint(const fs::path& folder) {
+  return load_train_config(folder / kConfigFile);
+}
+
 void load_checkpoint(const fs::path& folder, const TrainConfig& config,
                      std::uint32_t data_fingerprint, TrainingState& state,
                      const AcceptedChanges& accepted) {
@@ -225,7 +247,7 @@ void load_checkpoint(const fs::path& folder, const TrainConfig& config,
   Health health = read_health(folder);
   const std::int64_t step = file.metadata_count("step");
   const std::vector<std::string> different =
-      differences(config, load_train_config(folder / "config.toml"), step, accepted);
+      differences(config, config_of_checkpoint(folder), step, accepted);
   if (!different.empty()) {
     fail(
         ErrorCode::user, "train: cannot resume from ", folder.string(),

@@ -106,6 +106,9 @@ class CheckpointStore {
   std::set<std::filesystem::path> verified_;
 };
 
+/// What the run of a checkpoint was told when it was written. Errors as load_train_config().
+TrainConfig config_of_checkpoint(const std::filesystem::path& folder);
+
 /// Fills `state` from a checkpoint that verifies. Error(user), listing the differences, when the
 /// configuration (but for what `accepted` says) or the data have changed since; Error(corrupt) when
 /// the files do not contain what they should.

@@ -1,5 +1,6 @@
 #include "train/config_changes.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <sstream>
@@ -58,9 +59,14 @@ std::vector<ConfigChange> read_changes(const fs::path& run) {
 }
 
 void record_changes(const fs::path& run, const std::vector<ConfigChange>& changes) {
-  if (changes.empty()) return;
   std::vector<ConfigChange> all = read_changes(run);
-  all.insert(all.end(), changes.begin(), changes.end());
+  const std::size_t count = all.size();
+  for (const ConfigChange& change : changes) {
+    // A session that was killed before it had a checkpoint of its own was told the same.
+    const auto last = std::ranges::find(all.rbegin(), all.rend(), change.key, &ConfigChange::key);
+    if (last == all.rend() || last->after != change.after) all.push_back(change);
+  }
+  if (all.size() == count) return;
   write_file_durably(run / kOverridesFile, overrides_text(all), Overwrite::allow);
 }
 

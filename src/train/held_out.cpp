@@ -1,10 +1,12 @@
 #include "train/held_out.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <utility>
 
 #include "base/error.h"
+#include "data/class_list.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -90,12 +92,15 @@ TrainingData load_training_data(const std::filesystem::path& folder, const Train
             "data.validation: ", validation.source, " holds the training pictures");
   }
   if (data.held_out) {
-    const auto names = [](const data::Dataset& dataset) {
-      return join(dataset.report.classes, ", ", [](const DataClass& each) { return each.name; });
-    };
-    const std::string ours = names(data.training), theirs = names(*data.held_out);
-    require(ours == theirs, "data.validation: its classes are ", theirs,
-            ", but those of the training pictures are ", ours);
+    const std::vector<DataClass>& ours = data.training.report.classes;
+    const std::vector<DataClass>& theirs = data.held_out->report.classes;
+    const bool suits =
+        ours.empty() || (theirs.size() <= ours.size() &&
+                         std::ranges::equal(theirs, std::span(ours).first(theirs.size()), {},
+                                            &DataClass::name, &DataClass::name));
+    // Without names they are numbers; Trainer looks at these.
+    require(suits, "data.validation: its classes are ", data::name_classes(theirs),
+            ", but those of the training pictures are ", data::name_classes(ours));
   }
   return data;
 }

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <iostream>
 #include <limits>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +46,7 @@
 #include "train/step_line.h"
 #include "train/tensorboard.h"
 #include "train/train_config.h"
+#include "train/train_config_keys.h"
 #include "train/trainer.h"
 
 namespace ddim::engine::train {
@@ -57,6 +60,7 @@ constexpr const char* kPlotFile = "loss.svg";
 constexpr const char* kMachineFile = "machine.txt";
 constexpr const char* kClassesFile = "classes.csv";
 constexpr const char* kSamplesFolder = "samples";
+constexpr const char* kAbandoned = "abandoned-";
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -129,12 +133,6 @@ void write_run_files(const TrainOptions& options, const fs::path& data,
     write_file_durably(options.out / kClassesFile, data::class_table(classes), Overwrite::allow);
 }
 
-/// Without the class that means none; 0 for a network without classes.
-std::int64_t classes_of_network(const UNetConfig& model) {
-  if (model.class_embed_type == ClassEmbedType::none) return 0;
-  return model.null_class.value_or(*model.num_class_embeds);
-}
-
 /// Sums up the steps between two lines of the log.
 class LogInterval {
  public:
@@ -174,6 +172,33 @@ std::string trusted_text(const std::optional<fs::path>& trusted) {
   return concat("; the last that is to be trusted, ", name, ", is kept");
 }
 
+/// Checkpoints are to hold them.
+void require_utf8(const io::ModelNames& names) {
+  require(is_utf8(names.model), "train: the model's name, \"", names.model,
+          "\", is not UTF-8; give another with --name");
+  for (const std::string& name : names.classes)
+    require(is_utf8(name), "data: the name of class \"", name,
+            "\" is not UTF-8; rename the folder, or save labels.csv as UTF-8");
+}
+
+/// Whether it is a file of samples/ of a step after this one.
+bool is_of_step_after(std::int64_t step, std::string_view name) {
+  constexpr std::string_view kBegin = "step-";
+  std::int64_t its_step = 0;
+  if (!name.starts_with(kBegin)) return false;
+  name.remove_prefix(kBegin.size());
+  return std::from_chars(name.data(), name.data() + name.size(), its_step).ec == std::errc() &&
+         its_step > step;
+}
+
+std::string quality_text(const MeasuredQuality& quality) {
+  std::vector<std::string> parts;
+  if (!std::isnan(quality.eps_error)) parts.push_back(concat("eps error ", quality.eps_error));
+  if (!std::isnan(quality.kernel_distance))
+    parts.push_back(concat("kernel distance ", quality.kernel_distance));
+  return parts.empty() ? "too few pictures to measure anything on" : join(parts, ", ");
+}
+
 /// The configuration with the path of data.validation as it is seen from everywhere.
 TrainConfig with_absolute_paths(TrainConfig config) {
   std::string& source = config.data.validation.source;
@@ -181,9 +206,20 @@ TrainConfig with_absolute_paths(TrainConfig config) {
   return config;
 }
 
+/// A run that is resumed without a checkpoint begins again: its record must be that of steps before
+/// the first one.
+void require_no_checkpoint_missing(const fs::path& run, const OutputConfig& output) {
+  const std::vector<MetricsLine> lines = read_metrics(run);
+  // One may still be being written when the process ends.
+  require(lines.empty() || lines.back().step < 2 * output.checkpoint_every_steps,
+          "train: ", run.string(), " has metrics up to step ",
+          lines.empty() ? 0 : lines.back().step,
+          ", but no checkpoint; put its checkpoints back, or start a new run in another folder");
+}
+
 /// The checkpoint that a run goes on from; nothing for one that has none yet.
-std::optional<fs::path> resume_point(const TrainOptions& options, CheckpointStore& checkpoints,
-                                     Progress& progress) {
+std::optional<fs::path> resume_point(const TrainOptions& options, const TrainConfig& config,
+                                     CheckpointStore& checkpoints, Progress& progress) {
   if (options.resume_from) return checkpoints.find(*options.resume_from);
   const CheckpointStore::Newest newest = checkpoints.find_newest();
   for (const std::string& skipped : newest.skipped) progress.line("resume: " + skipped);
@@ -191,6 +227,7 @@ std::optional<fs::path> resume_point(const TrainOptions& options, CheckpointStor
     fail(ErrorCode::corrupt, "train: no checkpoint in ", options.out.string(),
          " is complete; the newest: ", newest.skipped.front());
   if (!newest.folder) {
+    require_no_checkpoint_missing(options.out, config.output);
     progress.line("resume: no checkpoint yet; starting from the beginning");
     return std::nullopt;
   }
@@ -200,20 +237,28 @@ std::optional<fs::path> resume_point(const TrainOptions& options, CheckpointStor
   return newest.folder;
 }
 
-/// Moves what a run did after `step` aside, so that it can do these steps again: checkpoints, and
-/// a copy of the metrics.
+/// Moves what a run did after `step` aside, so that it can do these steps again: checkpoints and
+/// samples, and copies of its records.
 void abandon_later_steps(const TrainOptions& options, std::int64_t step,
                          CheckpointStore& checkpoints, Progress& progress) {
   const std::vector<fs::path> all = model::checkpoints_in(options.out / model::kCheckpointsFolder);
   if (all.empty() || all.front().filename() == model::checkpoint_name(step)) return;
   fs::path folder;
   for (int i = 1; folder.empty() || is_there(folder); ++i)
-    folder = options.out / concat("abandoned-", i);
+    folder = options.out / concat(kAbandoned, i);
   make_folders(folder / model::kCheckpointsFolder);
   constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
-  for (const char* name : {"metrics.csv", "metrics.jsonl"})
-    if (const auto text = read_file_if_there(options.out / name, kMaxBytes))
-      write_file_durably(folder / name, *text, Overwrite::refuse);
+  for (const fs::path& record :
+       {fs::path("metrics.csv"), fs::path("metrics.jsonl"), fs::path(kPlotFile), events_file()}) {
+    const auto text = read_file_if_there(options.out / record, kMaxBytes);
+    if (!text) continue;
+    make_folders((folder / record).parent_path());
+    write_file_durably(folder / record, *text, Overwrite::refuse);
+  }
+  const fs::path samples = options.out / kSamplesFolder;
+  if (is_there(samples)) make_folders(folder / kSamplesFolder);
+  for (const std::string& name : is_there(samples) ? names_in(samples) : std::vector<std::string>())
+    if (is_of_step_after(step, name)) fs::rename(samples / name, folder / kSamplesFolder / name);
   const std::size_t count =
       checkpoints.move_later_than(step, folder / model::kCheckpointsFolder).size();
   progress.line(concat("resume: ", count_of(static_cast<std::int64_t>(count), "checkpoints"),
@@ -247,7 +292,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   for (std::size_t k = 0; k < classes.size(); ++k)
     progress.line(concat("data: class ", k, ": ", classes[k].name, ", ",
                          count_of(classes[k].images, "images")));
-  if (const std::int64_t rows = classes_of_network(config.model);
+  if (const std::int64_t rows = num_real_classes(config.model);
       !classes.empty() && rows > std::ssize(classes))
     progress.line(concat("data: model.num_classes is ", rows, ", and the data have ",
                          classes.size(), classes.size() == 1 ? " class (" : " classes (",
@@ -262,6 +307,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   const std::uint32_t fingerprint = data::fingerprint(dataset);
   require_same_everywhere(*ranks, device, fingerprint);
   Trainer trainer(config, device, dataset, ranks);
+  if (held_out) trainer.check_suits(*held_out);
   TrainingState& state = trainer.state();
 
   if (options.init) {
@@ -273,34 +319,45 @@ TrainSummary train(const TrainOptions& options, const Device& device,
       progress.line("init: " + line);
     progress.line(concat("init: from ", options.init->string(), " (", files.kind, "), ", state.step,
                          " steps done"));
+    require(state.step < config.training.steps, "train: ", options.init->string(), " has done ",
+            state.step, " steps, and training.steps is ", config.training.steps,
+            ": there is nothing to do; set it to more, the steps of ",
+            options.init->filename().string(), " included");
   }
   make_folders(options.out);
   const FileLock lock(options.out);
-  for (const fs::path& folder :
-       {options.out, options.out / kSamplesFolder, options.out / kTensorboardFolder})
-    remove_leftovers(folder);
+  if (options.start == Start::fresh) require_folder_for(options.out, options.start);
+  std::vector<fs::path> written{options.out, options.out / kSamplesFolder,
+                                options.out / kTensorboardFolder};
+  for (const std::string& name : names_in(options.out))
+    if (name.starts_with(kAbandoned)) written.push_back(options.out / name);
+  for (const fs::path& folder : written) remove_leftovers(folder);
   CheckpointStore checkpoints(options.out / model::kCheckpointsFolder);
   const io::ModelNames names{.model = name_of_run(options.out, config),
                              .classes = names_of(classes),
                              .class_images = images_of(classes)};
+  require_utf8(names);
   if (options.start == Start::fresh) write_run_files(options, data_path, classes, device);
   // What a resumed run begins with, also where the run has no configuration yet.
   if (options.init) checkpoints.save(state, config, fingerprint, names);
   if (options.start == Start::resume) {
-    std::vector<ConfigChange> changes = changes_between(options.config, config, 0);
+    TrainConfig before = with_absolute_paths(options.config);
     AcceptedChanges accepted;
     accept(read_changes(options.out), accepted);
-    accept(changes, accepted);
-    if (const std::optional<fs::path> from = resume_point(options, checkpoints, progress)) {
+    accept_named(options.overrides, config, accepted);
+    if (const auto from = resume_point(options, config, checkpoints, progress)) {
       load_checkpoint(*from, config, fingerprint, state, accepted);
+      before = config_of_checkpoint(*from);
       progress.line("resume: from " + from->string());
     }
     if (options.resume_from) abandon_later_steps(options, state.step, checkpoints, progress);
-    for (ConfigChange& change : changes) {
-      change.step = state.step;
+    std::vector<ConfigChange> changes = changes_between(before, config, state.step);
+    std::erase_if(changes, [&](const ConfigChange& change) {
+      return std::ranges::count(options.overrides, change.key, key_of_override) == 0;
+    });
+    for (const ConfigChange& change : changes)
       progress.line(concat("resume: ", change.key, " is ", change.after, " from here on, was ",
                            change.before));
-    }
     record_changes(options.out, changes);
     if (const std::string note = machine_note(options.out, device); !note.empty())
       progress.line("resume: " + note);
@@ -343,9 +400,15 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     if (!saved->problem.empty())
       progress.line(concat("warning: ", saved->folder.filename().string(),
                            " is not healthy: ", saved->problem, trusted_text(saved->trusted)));
-    const std::vector<MetricsLine> lines = read_metrics(options.out);
-    if (!lines.empty())
-      write_file_durably(options.out / kPlotFile, loss_plot(names.model, lines), Overwrite::allow);
+    try {
+      const std::vector<MetricsLine> lines = read_metrics(options.out);
+      if (!lines.empty())
+        write_file_durably(options.out / kPlotFile, loss_plot(names.model, lines),
+                           Overwrite::allow);
+    } catch (const Error& error) {  // it is of no use to the training itself
+      if (error.code() != ErrorCode::corrupt) throw;
+      progress.line(concat("warning: no ", kPlotFile, ": ", error.what()));
+    }
   };
   const auto gather_state = [&] {
     orders.give(Order::gather_state);
@@ -357,6 +420,20 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     progress.line(concat("checkpoints: written while training goes on, from a copy of ",
                          num_bytes_of_copy(state) / 1'000'000, " MB in memory"));
 
+  const RunOptions run_options{.threads = trainer.num_workers(), .stop = options.stop};
+  // What is not needed in order to go on: it is no reason to lose the steps since the last save.
+  const auto try_to = [&](std::string_view what, const auto& work) {
+    try {
+      work();
+    } catch (const std::bad_alloc&) {
+      progress.line(concat("warning: step ", state.step, ": no memory to ", what));
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::io) throw;
+      if (error.code() != ErrorCode::interrupted)
+        progress.line(
+            concat("warning: step ", state.step, ": could not ", what, ": ", error.what()));
+    }
+  };
   progress.begin(state.step, last_step);
   while (state.step < last_step && !orders.stop_requested()) {
     const Clock::time_point start = Clock::now();
@@ -372,7 +449,8 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     if (!report.spike.empty())
       progress.line(
           concat("spike: ", report.spike, "; training.skip_spikes leaves such steps out"));
-    const bool validates = held_out && state.step % validate_every == 0;
+    const bool is_end = output.validate_every_steps == 0 && state.step == training.steps;
+    const bool validates = held_out && (state.step % validate_every == 0 || is_end);
     if (validates) {
       orders.give(Order::validate);
       validation_loss = trainer.validation_loss(*held_out, output.validation_count);
@@ -389,22 +467,22 @@ TrainSummary train(const TrainOptions& options, const Device& device,
       MetricsLine line =
           interval.line(report, state, pictures, metrics.seconds_before() + seconds_here,
                         validates ? validation_loss : std::numeric_limits<double>::quiet_NaN());
-      if (evaluates) {
-        const MeasuredQuality quality = measure(averaged_network(config, state), config, loaded);
-        line.eps_error = quality.eps_error;
-        line.kernel_distance = quality.kernel_distance;
-        progress.line(
-            concat("step ", state.step, ": ",
-                   std::isnan(line.eps_error) ? "" : concat("eps error ", line.eps_error, ", "),
-                   "kernel distance ", line.kernel_distance));
-      }
+      if (evaluates)
+        try_to("measure the averaged weights", [&] {
+          const MeasuredQuality quality =
+              measure(averaged_network(config, state), config, loaded, run_options);
+          line.eps_error = quality.eps_error;
+          line.kernel_distance = quality.kernel_distance;
+          progress.line(concat("step ", state.step, ": ", quality_text(quality)));
+        });
       metrics.write(line);
       if (tensorboard) tensorboard->write(line);
       interval = {};
     }
     if (samples)
-      write_sample_grid(options.out / kSamplesFolder, config, names.classes, trainer.num_workers(),
-                        state);
+      try_to("draw samples", [&] {
+        write_sample_grid(options.out / kSamplesFolder, config, names.classes, run_options, state);
+      });
     if (state.step % output.checkpoint_every_steps == 0 && state.step < last_step) {
       tell_saved(writer.wait());
       gather_state();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ddim/run_options.h>
 #include <ddim/train.h>
 
 #include <filesystem>
@@ -22,8 +23,9 @@ struct MeasuredQuality {
   double kernel_distance = std::numeric_limits<double>::quiet_NaN();
 };
 /// Measures it, on the averaged weights.
-using MeasureQuality = std::function<MeasuredQuality(
-    const run::TrainedNetwork& averaged, const TrainConfig& config, const TrainingData& data)>;
+using MeasureQuality =
+    std::function<MeasuredQuality(const run::TrainedNetwork& averaged, const TrainConfig& config,
+                                  const TrainingData& data, const RunOptions& run)>;
 
 /// train_model() on a device of the configuration's precision. `measure` is called where the
 /// configuration asks for it.

@@ -17,6 +17,7 @@
 #include "io/picture_tensor.h"
 #include "io/png.h"
 #include "run/generate.h"
+#include "train/train_config_keys.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -49,9 +50,7 @@ GridOptions grid_of(const FloatImages& pictures, const std::vector<std::int64_t>
 
 std::vector<std::int64_t> classes_in_turn(const UNetConfig& model) {
   std::vector<std::int64_t> classes;
-  if (model.class_embed_type == ClassEmbedType::none) return classes;
-  const std::int64_t num_classes = model.null_class.value_or(*model.num_class_embeds);
-  for (std::int64_t k = 0; k < num_classes; ++k) classes.push_back(k);
+  for (std::int64_t k = 0; k < num_real_classes(model); ++k) classes.push_back(k);
   return classes;
 }
 
@@ -62,7 +61,7 @@ run::TrainedNetwork averaged_network(const TrainConfig& config, const TrainingSt
 }
 
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
-                       const std::vector<std::string>& class_names, int num_threads,
+                       const std::vector<std::string>& class_names, const RunOptions& run,
                        const TrainingState& state) {
   const OutputConfig& output = config.output;
   const run::TrainedNetwork model = averaged_network(config, state);
@@ -73,7 +72,7 @@ void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& c
                                         {.count = output.sample_count,
                                          .seed = static_cast<std::uint64_t>(config.training.seed),
                                          .class_choice = {.classes = classes},
-                                         .run = {.threads = num_threads}})
+                                         .run = run})
                               .samples.x_0;
 
   TextStream name;

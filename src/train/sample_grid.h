@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ddim/run_options.h>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -23,7 +24,7 @@ std::vector<std::int64_t> classes_in_turn(const UNetConfig& model);
 /// room for all of them (20). Pictures of more than 4 channels go into a .safetensors file instead.
 /// The recipe stands in a text chunk. A file of this name is replaced: it had the same content.
 void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
-                       const std::vector<std::string>& class_names, int num_threads,
+                       const std::vector<std::string>& class_names, const RunOptions& run,
                        const TrainingState& state);
 
 }  // namespace ddim::engine::train

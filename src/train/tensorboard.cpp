@@ -83,7 +83,7 @@ std::optional<std::int64_t> step_of(std::string_view event) {
   return std::nullopt;
 }
 
-/// The records of a file up to `step`, as far as they are whole.
+/// The records of a file up to `step`: those that are whole, but for what follows a damaged length.
 std::string kept_records(std::string_view file, std::int64_t step) {
   std::string kept;
   while (file.size() >= kLengthBytes + 2 * kChecksumBytes) {
@@ -92,9 +92,11 @@ std::string kept_records(std::string_view file, std::int64_t step) {
     const auto size = static_cast<std::size_t>(length);
     const std::string_view event = file.substr(kLengthBytes + kChecksumBytes, size);
     const std::string record = tensorboard_record(event);
-    if (file.substr(0, record.size()) != record) break;
+    constexpr std::size_t kHead = kLengthBytes + kChecksumBytes;
+    if (file.substr(0, kHead) != std::string_view(record).substr(0, kHead)) break;
     const std::optional<std::int64_t> event_step = step_of(event);
-    if (event_step && *event_step <= step) kept += record;
+    const bool is_whole = file.substr(0, record.size()) == record;
+    if (is_whole && event_step && *event_step <= step) kept += record;
     file.remove_prefix(record.size());
   }
   return kept;
@@ -126,7 +128,7 @@ std::string tensorboard_record(std::string_view bytes) {
 }
 
 TensorboardLog::TensorboardLog(const fs::path& run_folder, std::int64_t step) {
-  const fs::path path = run_folder / kTensorboardFolder / "events.out.tfevents.ddim";
+  const fs::path path = run_folder / events_file();
   make_folders(path.parent_path());
   constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
   std::string records = kept_records(read_file_if_there(path, kMaxBytes).value_or(""), step);

@@ -14,6 +14,10 @@
 namespace ddim::engine::train {
 
 inline constexpr const char* kTensorboardFolder = "tensorboard";
+/// Of a run's folder.
+inline std::filesystem::path events_file() {
+  return std::filesystem::path(kTensorboardFolder) / "events.out.tfevents.ddim";
+}
 
 /// The event file of a run, RUN/tensorboard/events.out.tfevents.ddim: TensorFlow's record format,
 /// each record with the masked CRC-32C of its length and of its bytes, which are a protocol buffer

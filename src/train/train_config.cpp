@@ -1,5 +1,7 @@
 #include "train/train_config.h"
 
+#include <ddim/json.h>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -38,6 +40,15 @@ bool has_control_character(std::string_view text) {
                              [](unsigned char letter) { return letter < 0x20 || letter == 0x7f; });
 }
 
+bool is_utf8(std::string_view text) {
+  try {
+    static_cast<void>(Json(text).text({.strict = true}));
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
+}
+
 void validate(const TrainConfig& config) {
   const OptimisationConfig& training = config.training;
   try {
@@ -59,6 +70,8 @@ void validate(const TrainConfig& config) {
   require(!has_control_character(config.output.name) &&
               !has_control_character(config.data.validation.source),
           "output.name and data.validation must be one line of text each");
+  require(is_utf8(config.output.name) && is_utf8(config.data.validation.source),
+          "output.name and data.validation must be UTF-8");
   require(training.batch % training.shards == 0, "training.batch (", training.batch,
           ") must be a multiple of training.shards (", training.shards, ")");
   require(training.decay == Decay::constant || training.warmup_steps < training.steps,
@@ -74,6 +87,10 @@ void validate(const TrainConfig& config) {
   require(config.output.sample_every_steps == 0 || config.output.sample_steps <= config.diffusion.T,
           "output.sample_steps (", config.output.sample_steps, ") must not be above diffusion.T (",
           config.diffusion.T, ")");
+  require(
+      config.output.evaluate_every_steps == 0 || config.output.evaluate_steps <= config.diffusion.T,
+      "output.evaluate_steps (", config.output.evaluate_steps, ") must not be above diffusion.T (",
+      config.diffusion.T, ")");
 }
 
 }  // namespace ddim::engine::train

@@ -20,6 +20,8 @@ void validate(const TrainConfig& config);
 
 /// TOML has escapes for these; files and terminals have not.
 bool has_control_character(std::string_view text);
+/// Whether TOML and JSON can hold it.
+bool is_utf8(std::string_view text);
 
 /// Keys whose value a user changed while a run went on, with the value, as in config.toml.
 using AcceptedChanges = std::map<std::string, std::string, std::less<>>;
@@ -32,6 +34,8 @@ bool may_change_in_a_run(std::string_view key);
 /// word may stand without quotes). Error(user), naming --override, for another form, an unknown
 /// key, a value that it cannot have, and a key that may not change in a run.
 TrainConfig with_overrides(TrainConfig config, const std::vector<std::string>& overrides);
+/// The KEY of one of them.
+std::string key_of_override(const std::string& text);
 
 /// What keeps a run with configuration `now` from going on where one with `before` stopped after
 /// `steps_done` steps: one line for each key that decides the result and differs, "training.batch

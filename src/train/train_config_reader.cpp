@@ -64,7 +64,7 @@ class Reader {
     const toml::node* node = find(key);
     if (node == nullptr) return;
     if (!node->is_number()) reject(*node, full(key), "must be a number");
-    value = in_range(*node, key, *node->value<double>(), min, max);
+    value = in_range(*node, key, double_of(*node), min, max);
   }
   void flag(std::string_view key, bool& value, std::string_view) {
     const toml::node* node = find(key);
@@ -151,7 +151,7 @@ class Reader {
     values.clear();
     for (const toml::node& element : *node->as_array()) {
       if (!element.is_number()) reject(element, full(key), "must hold numbers only");
-      values.push_back(in_range(element, key, *element.value<double>(), min, max));
+      values.push_back(in_range(element, key, double_of(element), min, max));
     }
   }
 
@@ -170,6 +170,11 @@ class Reader {
   }
 
  private:
+  /// Of a number; node.value<double>() has none for whole numbers that a double cannot hold.
+  static double double_of(const toml::node& node) {
+    return node.is_integer() ? static_cast<double>(**node.as_integer())
+                             : **node.as_floating_point();
+  }
   const toml::node* find(std::string_view key) {
     known_keys_.insert(full(key));
     return table_ == nullptr ? nullptr : table_->get(key);
@@ -229,13 +234,18 @@ TrainConfig parse_train_config(std::string_view toml, std::string_view file_name
   return config;
 }
 
+std::string key_of_override(const std::string& text) {
+  return trimmed(text.substr(0, text.find('=')));
+}
+
 TrainConfig with_overrides(TrainConfig config, const std::vector<std::string>& overrides) {
   for (const std::string& text : overrides) {
+    require(!has_control_character(text), "--override: must be one line of text each");
     const std::string flag = "--override " + text;
     const std::size_t point = text.find('.'), equals = text.find('=');
     require(point != std::string::npos && equals != std::string::npos && point < equals, flag,
             ": expected KEY=VALUE, such as training.learning_rate=1e-4");
-    const std::string key = trimmed(text.substr(0, equals));
+    const std::string key = key_of_override(text);
     const std::string value = trimmed(text.substr(equals + 1));
     const bool is_word = !value.empty() && std::isalpha(static_cast<unsigned char>(value[0])) &&
                          value != "true" && value != "false";
@@ -253,7 +263,7 @@ TrainConfig with_overrides(TrainConfig config, const std::vector<std::string>& o
             "; start a new run (--init takes the weights over). Keys that may change are those "
             "of [output] and in [training] steps, the learning rate's (learning_rate, "
             "learning_rate_final, warmup_steps, decay, decay_steps), clip_norm, skip_spikes, "
-            "weight_decay, ema_decay, ema_warmup and threads");
+            "weight_decay, ema_decay, ema_warmup, reduce and threads, and data.skip_corrupt");
   }
   try {
     validate(config);

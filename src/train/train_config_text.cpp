@@ -138,6 +138,14 @@ std::vector<ConfigChange> changes_between(const TrainConfig& before, const Train
   return changes;
 }
 
+void accept_named(const std::vector<std::string>& overrides, const TrainConfig& config,
+                  AcceptedChanges& accepted) {
+  for (const Entry& entry : entries_of(config)) {
+    const std::string key = concat(entry.section, ".", entry.key);
+    if (std::ranges::count(overrides, key, key_of_override) > 0) accepted[key] = entry.value;
+  }
+}
+
 std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before,
                                      std::int64_t steps_done, const AcceptedChanges& accepted) {
   bool same_learning_rates = true;

@@ -14,6 +14,7 @@
 #include "nn/find_nonfinite.h"
 #include "run/activation_memory.h"
 #include "train/rules.h"
+#include "train/train_config_keys.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -97,7 +98,7 @@ void Trainer::check_suits(const data::Dataset& dataset) const {
   require(std::ssize(dataset.labels) == images.count, "data: ", dataset.labels.size(),
           " labels for ", images.count,
           " images; a network with model.num_classes is told the class of each");
-  const std::int64_t num_classes = model.null_class.value_or(*model.num_class_embeds);
+  const std::int64_t num_classes = num_real_classes(model);
   const std::int64_t largest = *std::ranges::max_element(dataset.labels);
   const std::vector<DataClass>& classes = dataset.report.classes;
   require(std::ssize(classes) <= num_classes, "data: ", classes.size(),

@@ -52,6 +52,10 @@ class Trainer {
   Trainer(const TrainConfig& config, const Device& device, const data::Dataset& dataset,
           std::shared_ptr<comm::Communicator> ranks = comm::make_single());
 
+  /// Error(user) for a data set, such as held-out pictures, whose sizes or classes do not suit the
+  /// network.
+  void check_suits(const data::Dataset& dataset) const;
+
   /// The loss of the weights being trained, as the loss of a step but without dropout, flips and
   /// hidden labels, over the first `max_count` images of another data set of the same sizes. The
   /// same t and eps each time, from streams that training does not use. The result does not depend
@@ -101,7 +105,6 @@ class Trainer {
     std::vector<double> classes;  // with the null class where a label is dropped; or empty
   };
 
-  void check_suits(const data::Dataset& dataset) const;
   void reserve_memory();
   Batch batch_of(std::int64_t step);
   std::vector<double> classes_of(std::int64_t step, std::span<const std::int64_t> images) const;

@@ -64,6 +64,29 @@ TEST(ClassChoice, AnImageDependsOnItsNumberAndItsClassAlone) {
   EXPECT_NE(draw(unet, {.classes = {0}, .guidance = 2.5}, {.first_image = 4}), fifth);
 }
 
+// An init image that is encoded is so under the class that it is then drawn with.
+TEST(ClassChoice, IsTheSameInTheEncodingThatAnImageStartsFrom) {
+  const UNet unet = make_unet(conditional_config());
+  const auto start_from_picture = [&](std::int64_t first_image, std::int64_t count,
+                                      const std::vector<std::int64_t>& classes) {
+    FloatImages pictures{.count = 1, .shape = {.channels = 3, .height = 8, .width = 8}};
+    for (int i = 0; i < 192; ++i) pictures.values.push_back(static_cast<float>(i % 7) / 7.0F);
+    return run_of(unet, {.plan = {.steps = 4, .strength = 0.75},
+                         .count = count,
+                         .seed = 5,
+                         .first_image = first_image,
+                         .class_choice = {.classes = classes},
+                         .init = InitImage{.images = pictures, .by = InitBy::encoding}})
+        .samples.x_0.values;
+  };
+  const std::vector<float> all = start_from_picture(0, 3, {0, 1, 2});
+  for (std::int64_t k = 0; k < 3; ++k) {
+    const std::vector<float> one(all.begin() + k * 192, all.begin() + (k + 1) * 192);
+    EXPECT_EQ(start_from_picture(k, 1, {0, 1, 2}), one) << k;
+    EXPECT_EQ(start_from_picture(k, 1, {k}), one) << k;
+  }
+}
+
 TEST(ClassChoice, GuidanceIsALineThroughTheTwoPredictions) {
   const UNet unet = make_unet(conditional_config());
   const Device device = unet.parameters().front()->value.device();

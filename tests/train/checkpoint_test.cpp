@@ -168,6 +168,18 @@ TEST_F(CheckpointTest, KeepsTheNewestCompleteOnes) {
   EXPECT_THAT(names(), ElementsAre("step-00000003", "step-00000004", "step-00000005"));
 }
 
+// What is known to be complete, and cannot be read any more, may be the last healthy one.
+TEST_F(CheckpointTest, LeavesThoseWhoseHealthCannotBeRead) {
+  CheckpointStore store(folder_);
+  for (const std::int64_t step : {1, 2, 3, 4}) save_at(store, step);
+  const fs::path health = folder_ / "step-00000004" / "health.json";
+  fs::remove(health);
+  fs::create_symlink(health.filename(), health);  // leads to itself
+  store.remove_old(2);
+  EXPECT_THAT(names(), ElementsAre("step-00000002", "step-00000003", "step-00000004"));
+  EXPECT_EQ(store.last_trusted(), folder_ / "step-00000002");
+}
+
 TEST_F(CheckpointTest, RemovesLeftoversOfInterruptedWrites) {
   CheckpointStore writer(folder_);
   save_at(writer, 1);

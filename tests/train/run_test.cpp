@@ -43,6 +43,14 @@ class RunTest : public ::testing::Test {
     return folder;
   }
   fs::path folder(const std::string& run) const { return temporary_.path() / run; }
+  /// A folder of pictures that are not those of data/.
+  fs::path held_out_data(const std::string& name) const {
+    write_tiny_data(folder(name));
+    const fs::path file = folder(name) / "t10k-images-idx3-ubyte";
+    fs::rename(folder(name) / "train-images-idx3-ubyte", file);
+    test::edit_text(file, "\xe6\xe6", "\xc8\xc8");
+    return folder(name);
+  }
   static std::string state_hash(const TrainSummary& result) {
     return sha256_of_file(result.checkpoint / "state.safetensors");
   }
@@ -122,13 +130,10 @@ TEST_F(RunTest, AResumedRunKnowsItsData) {
 }
 
 TEST_F(RunTest, MeasuresHeldOutPicturesWithoutTouchingTheRun) {
-  write_tiny_data(temporary_.path() / "other");
-  fs::rename(temporary_.path() / "other" / "train-images-idx3-ubyte",
-             temporary_.path() / "other" / "t10k-images-idx3-ubyte");
-  test::edit_text(temporary_.path() / "other" / "t10k-images-idx3-ubyte", "\xe6\xe6", "\xc8\xc8");
+  const fs::path other = held_out_data("other");
   const std::string expected = state_hash(train("plain", tiny_config(), {}));
   TrainConfig config = tiny_config();
-  config.data.validation.source = (temporary_.path() / "other").string();
+  config.data.validation.source = other.string();
   EXPECT_EQ(state_hash(train("validated", config, {})), expected);
   std::vector<std::int64_t> measured;
   for (const MetricsLine& line : read_metrics(folder("validated")))
@@ -447,6 +452,9 @@ TrainConfig ruinous_config() {
 // A run that diverges keeps what it can go back to, and goes on from there with another rate.
 TEST_F(RunTest, ADivergedRunGoesOnFromTheLastHealthyCheckpoint) {
   TrainConfig config = ruinous_config();
+  config.output.sample_every_steps = 5;
+  config.output.sample_count = 1;
+  config.output.sample_steps = 1;
   train("run", config, {.max_steps = 6});
   TrainOptions faster{.start = Start::resume,
                       .overrides = {"training.learning_rate=10", "training.clip_norm=1"},
@@ -468,10 +476,14 @@ TEST_F(RunTest, ADivergedRunGoesOnFromTheLastHealthyCheckpoint) {
   train("run", fast, back);
   EXPECT_EQ(read_text(folder("run") / "overrides.csv"),
             "step,key,before,after\n6,training.learning_rate,0.001,10.0\n"
-            "6,training.clip_norm,0.0,1.0\n6,training.learning_rate,10.0,1e-04\n");
+            "6,training.clip_norm,0.0,1.0\n6,training.learning_rate,0.001,1e-04\n");
   EXPECT_TRUE(fs::exists(folder("run") / "abandoned-1" / "checkpoints" / "step-00000015"));
   EXPECT_THAT(read_text(folder("run") / "abandoned-1" / "metrics.csv"), HasSubstr("\n14,"));
   EXPECT_EQ(read_text(folder("run") / "metrics.csv").find("\n14,"), std::string::npos);
+  EXPECT_TRUE(fs::exists(folder("run") / "abandoned-1" / "loss.svg"));
+  EXPECT_TRUE(fs::exists(folder("run") / "abandoned-1" / "samples" / "step-00000010.png"));
+  EXPECT_FALSE(fs::exists(folder("run") / "samples" / "step-00000010.png"));
+  EXPECT_TRUE(fs::exists(folder("run") / "samples" / "step-00000005.png"));
 
   // Later resumes know it, and it is what a run without the detour does.
   const TrainConfig slow = load_train_config(folder("run") / "config.toml");
@@ -481,6 +493,60 @@ TEST_F(RunTest, ADivergedRunGoesOnFromTheLastHealthyCheckpoint) {
   TrainOptions straight{.start = Start::resume,
                         .overrides = {"training.learning_rate=1e-4", "training.clip_norm=1.0"}};
   EXPECT_EQ(state_hash(last), state_hash(train("straight", config, straight)));
+}
+
+TEST_F(RunTest, AnOverrideCountsAlsoWhereTheConfigurationWasChanged) {
+  TrainConfig config = tiny_config();
+  config.data.validation.source = fs::relative(held_out_data("other, smaller")).string();
+  train("run", config, {.max_steps = 5});
+  train("run", config, {.start = Start::resume, .max_steps = 6});
+  EXPECT_FALSE(fs::exists(folder("run") / "overrides.csv")) << "nothing was changed";
+  config.training.learning_rate = 5e-4;
+  expect_error(ErrorCode::user, "training.learning_rate is 5e-04, the checkpoint has 0.001\n",
+               [&] { train("run", config, {.start = Start::resume}); });
+  for (const std::int64_t step : {7, 8})
+    train(
+        "run", config,
+        {.start = Start::resume, .overrides = {"training.learning_rate=5e-4"}, .max_steps = step});
+  EXPECT_EQ(read_text(folder("run") / "overrides.csv"),
+            "step,key,before,after\n6,training.learning_rate,0.001,5e-04\n");
+}
+
+TEST_F(RunTest, DoesNotBeginAgainWhereItsCheckpointsAreMissing) {
+  train("run", tiny_config(), {.max_steps = 12});
+  fs::rename(folder("run") / "checkpoints", temporary_.path() / "elsewhere");
+  const std::string metrics = read_text(folder("run") / "metrics.csv");
+  expect_error(ErrorCode::user, "has metrics up to step 12, but no checkpoint; put its checkpoints",
+               [&] { train("run", tiny_config(), {.start = Start::resume}); });
+  EXPECT_EQ(read_text(folder("run") / "metrics.csv"), metrics);
+}
+
+// Neither figures nor pictures are worth the steps since the last checkpoint.
+TEST_F(RunTest, GoesOnWhereTheAverageCannotBeMeasured) {
+  TrainConfig config = tiny_config();
+  config.output.evaluate_every_steps = 3;
+  config.output.evaluate_steps = 1;
+  int num_calls = 0;
+  const auto fails = [&](const run::TrainedNetwork&, const TrainConfig&, const TrainingData&,
+                         const RunOptions&) -> MeasuredQuality {
+    if (++num_calls == 1) throw Error(ErrorCode::numeric, "NaN or infinity in layer conv_out");
+    throw std::bad_alloc();
+  };
+  const TrainOptions options{
+      .config = config, .data = temporary_.path() / "data", .out = folder("run")};
+  const TrainSummary summary = run_training(options, make_device(DeviceKind::cpu), fails);
+  EXPECT_EQ(summary.ending, TrainEnding::finished);
+  EXPECT_EQ(num_calls, 6);
+  config.output.evaluate_every_steps = 0;
+  EXPECT_EQ(state_hash(summary), state_hash(train("without", config, {})));
+}
+
+TEST_F(RunTest, NamesThatACheckpointCannotHoldAreToldFirst) {
+  TrainConfig config = tiny_config();
+  expect_error(ErrorCode::user, "is not UTF-8; give another with --name",
+               [&] { train("caf\xe9", config, {}); });
+  config.output.name = "caf\xe9";
+  expect_error(ErrorCode::user, "output.name", [&] { validate(config); });
 }
 
 TEST_F(RunTest, OverridesAreForKeysThatMayChange) {
@@ -497,6 +563,7 @@ TEST_F(RunTest, OverridesAreForKeysThatMayChange) {
   refused("training.learning_rate=-1", "training.learning_rate must be above 0");
   refused("training.decay=linear", "training.decay must be \"constant\" or \"cosine\"");
   refused("learning_rate", "expected KEY=VALUE");
+  refused("training.learning_rate=1e-4\ntraining.batch=4", "must be one line");
   refused("training.learning_rate_final=0.5", "must not be above learning_rate");
   expect_error(ErrorCode::user, "are for a run that is resumed", [&] {
     train("new", tiny_config(), {.overrides = {"training.learning_rate=1e-4"}});

@@ -67,6 +67,26 @@ TEST(Tensorboard, ResumeCutsLaterAndTornRecords) {
   EXPECT_EQ(read_text(file), up_to_4);
 }
 
+TEST(Tensorboard, ADamagedRecordIsTheOnlyOneThatIsLost) {
+  const test::TemporaryFolder dir;
+  const fs::path file = dir.path() / "tensorboard" / "events.out.tfevents.ddim";
+  std::size_t before = 0, after = 0;
+  {
+    TensorboardLog log(dir.path(), 0);
+    log.write(line_at(2));
+    before = read_text(file).size();
+    log.write(line_at(4));
+    after = read_text(file).size();
+    log.write(line_at(6));
+  }
+  const std::string whole = read_text(file);
+  std::string damaged = whole;
+  damaged[before + 30] ^= 1;
+  test::write_text(file, damaged);
+  { const TensorboardLog log(dir.path(), 6); }
+  EXPECT_EQ(read_text(file), whole.substr(0, before) + whole.substr(after));
+}
+
 TEST(Tensorboard, WhatCannotBeReadIsNotReplaced) {
   const test::TemporaryFolder dir;
   const fs::path file = dir.path() / "tensorboard" / "events.out.tfevents.ddim";
