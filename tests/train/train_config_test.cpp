@@ -221,6 +221,7 @@ TEST(TrainConfig, ShippedOnesAreReadAndHaveTheirNetworks) {
   };
   EXPECT_EQ(num_parameters("configs/cifar10.toml"), 35746307);
   EXPECT_EQ(num_parameters("configs/cifar10-official.toml"), 35746307);
+  EXPECT_EQ(num_parameters("configs/cifar10-small.toml"), 8954883);
   EXPECT_LT(num_parameters("configs/fashion-mnist.toml"), 4'000'000);  // 8 MB in half precision
   EXPECT_EQ(num_parameters("configs/emoji.toml"), 7'938'979);          // 8.1 MB in 8 bits
   EXPECT_EQ(load_train_config("configs/cifar10-official.toml").training.loss, Loss::sum);
