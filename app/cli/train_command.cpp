@@ -30,7 +30,7 @@ struct Flags {
   NoVerifyFlag no_verify;
   std::optional<std::string> name;
   std::filesystem::path resume;
-  Option config_option, data_option, out_option;
+  Option config_option, data_option, out_option, resume_option, seed_option;
   bool skip_corrupt = false;
   RankFlags ranks;
   DeviceFlag device;
@@ -63,6 +63,8 @@ void print_result(const TrainSummary& summary, const Flags& flags) {
 /// The options of the first rank, with all files checked: the others look at none of them.
 TrainOptions checked_options(const Flags& flags) {
   TrainOptions options = flags.options;
+  // A run that is resumed has its own; the environment means new ones.
+  if (!flags.data_option.given_beside(flags.resume_option)) options.data.clear();
   Files files;
   files.reads(options.data);
   if (!flags.resume.empty()) {
@@ -78,7 +80,8 @@ TrainOptions checked_options(const Flags& flags) {
   const std::string& validation = options.config.data.validation.source;
   if (!value_named<DataSplit>(validation)) files.reads(validation);
   files.check();
-  if (flags.seed) options.config.training.seed = *flags.seed;
+  if (flags.seed_option.given_beside(flags.resume_option))
+    options.config.training.seed = *flags.seed;
   if (flags.threads) options.config.training.threads = *flags.threads;
   if (flags.skip_corrupt) options.config.data.skip_corrupt = true;
   if (flags.name) options.config.output.name = *flags.name;
@@ -142,7 +145,7 @@ void add_train_command(Command root) {
           .add_option("--out", options.out,
                       "Folder of the new run: configuration, checkpoints, samples, metrics")
           .type_name("RUN");
-  const Option resume =
+  const Option resume = flags->resume_option =
       command
           .add_option("--resume", flags->resume,
                       "Resume the run in this folder from its newest complete checkpoint; it knows "
@@ -181,9 +184,9 @@ void add_train_command(Command root) {
       .positive();
   command.add_option("--name", flags->name, "Name of the model; overrides output.name")
       .type_name("NAME");
-  command.add_option("--seed", flags->seed, "Overrides training.seed")
-      .envname("DDIM_SEED")
-      .non_negative();
+  flags->seed_option = command.add_option("--seed", flags->seed, "Overrides training.seed")
+                           .envname("DDIM_SEED")
+                           .non_negative();
   command
       .add_option(
           "--threads", flags->threads,

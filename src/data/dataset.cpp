@@ -137,6 +137,11 @@ std::optional<Dataset> load_files(const fs::path& dir, const DatasetOptions& opt
   const DataSplit split = split_of_two(options);
   std::string left_out;
   for (const std::string& notice : notices) left_out += "; " + notice;
+  if (split == DataSplit::val)
+    fail(ErrorCode::user, "data: no images in ", dir.string(),
+         " for the val split: MNIST's and CIFAR-10's files have train and test only, and there is "
+         "no folder val of pictures",
+         left_out);
   fail(ErrorCode::user, "data: no images in ", dir.string(), " for the ", to_string(split),
        " split: looked for ", idx_prefix(split), "-images-idx3-ubyte[.gz], ",
        split == DataSplit::train ? "data_batch_*.bin" : "test_batch.bin",
