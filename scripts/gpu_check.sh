@@ -159,7 +159,7 @@ if [ "$mode" = gpu ]; then
     fi
   done
 fi
-for precision in bf16 fp32; do
+for precision in bf16 bf16x3 fp32; do
   for batch in $batches; do
     lines=30 ours "ddim, $precision, batch $batch" 20 "$bin/ddim" \
       "bench $config --device cuda --precision $precision --batch $batch --repetitions 3"

@@ -31,7 +31,7 @@ cuobjdump --dump-resource-usage "$library" 2>/dev/null | c++filt | awk '
     close(sort)
     exit bad
   }'
-for kernel in conv_bf16 conv_bf16_small weight_gradient_bf16; do
+for kernel in conv_bf16 conv_bf16_small conv_bf16x3 conv_bf16x3_small weight_gradient_bf16 weight_gradient_bf16x3; do
   sass=$(cuobjdump --dump-sass --gpu-architecture sm_90a "$library" 2>/dev/null | awk -v kernel="[0-9]${kernel}ENS" '
     /Function : / { wanted = $0 ~ kernel }
     wanted')

@@ -20,14 +20,15 @@ class NoVerifyFlag {
   bool skip_ = false;
 };
 
-/// --precision fp32|bf16, --memory normal|low
+/// --precision fp32|bf16|bf16x3, --memory normal|low
 class PrecisionFlags {
  public:
   void add_to(Command command) {
     precision_
         .add_to(command, "--precision",
-                "Precision of products: fp32, or bf16 (8-bit mantissa), which is faster on "
-                "processors with AVX-512 BF16; the relative error of eps is then about 1e-2")
+                "Precision of products: fp32; bf16 (8-bit mantissa), which is faster on processors "
+                "with AVX-512 BF16 and on GPUs: the relative error of eps is then about 1e-2; or "
+                "bf16x3, as exact as fp32, on the tensor cores of --device cuda")
         .envname("DDIM_PRECISION");
     memory_use_
         .add_to(command, "--memory",

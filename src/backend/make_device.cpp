@@ -30,7 +30,10 @@ Device make_device(DeviceKind kind, const DeviceOptions& options) {
   require(options.num_threads >= 1, "device: threads must be at least 1, found ",
           options.num_threads);
   require(kind != DeviceKind::reference || options.precision == Precision::fp32,
-          "device: the reference has no bf16; it is what bf16 is measured against");
+          "device: the reference has fp32 alone; it is what others are measured against");
+  require(kind == DeviceKind::cuda || options.precision != Precision::bf16x3,
+          "precision: bf16x3 is for tensor cores (--device cuda); elsewhere fp32 is as exact, and "
+          "faster");
   std::unique_ptr<Device::Backend> backend = make_backend(kind, options);
   if (options.profile != nullptr)
     backend = make_profiling_backend(std::move(backend), *options.profile);

@@ -237,6 +237,21 @@ std::vector<KernelCase> in_bf16(std::vector<KernelCase> cases) {
   return cases;
 }
 
+/// Where factors are of three bf16 each, products are those of fp32. The code is that of bf16, and
+/// six times the work: one case of six.
+std::vector<KernelCase> in_bf16x3(const std::vector<KernelCase>& cases) {
+  std::vector<KernelCase> chosen;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const bool has_large_tiles = cases[i].name.find("128") != std::string::npos;
+    if (i % 6 != 0 && !has_large_tiles) continue;
+    chosen.push_back(cases[i]);
+    chosen.back().name += "_bf16x3";
+    chosen.back().precision = Precision::bf16x3;
+    chosen.back().flop *= 6;
+  }
+  return chosen;
+}
+
 /// Those that an emulated GPU does in milliseconds, on that.
 std::vector<KernelCase> on_cuda(std::vector<KernelCase> cases) {
   constexpr double kMostFlop = 4e6;
@@ -364,6 +379,7 @@ std::vector<KernelCase> cuda_cases() {
   for (const auto& of_products : {conv_cases, linear_cases, attention_cases}) {
     append(of_products());
     append(in_bf16(of_products()));
+    append(in_bf16x3(of_products()));
   }
   for (const auto& others : {norm_cases, move_cases, noise_cases, update_cases}) append(others());
   return cases;

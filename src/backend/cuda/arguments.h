@@ -341,6 +341,10 @@ struct ProductBf16Arguments {
   static constexpr KernelId kId = KernelId::product_bf16;
   Product product;
 };
+struct ProductBf16x3Arguments {
+  static constexpr KernelId kId = KernelId::product_bf16x3;
+  Product product;
+};
 
 /// Which pixel of the source image a pixel of the product's image sees through a tap. Forward, the
 /// source is x and the product is y; for the gradient of the input, they are dy and dx, and each
@@ -361,12 +365,14 @@ struct ConvF32Arguments {
   const float *bias, *per_image_bias, *residual;
   Index M;  ///< pixels of all images
 };
-/// Tiles of 128x128.
+/// Numbers as sums of `parts` bf16, each the rest of those before it: 1 part for bf16, 3 for
+/// bf16x3. Tiles of 128x128.
 struct ConvBf16Arguments {
   static constexpr KernelId kId = KernelId::conv_bf16;
   Window window;
-  const Bf16* x;  ///< [pixels][c], c a multiple of 32, zeros beyond the channels that there are
-  const Bf16* weight;  ///< [tap][o][c], likewise
+  /// [pixels][parts][c], c a multiple of 32, zeros beyond the channels that there are.
+  const Bf16* x;
+  const Bf16* weight;  ///< [tap][o][parts][c], likewise
   std::int32_t c;
   PartSlots y;
   const float *bias, *per_image_bias, *residual;
@@ -375,6 +381,14 @@ struct ConvBf16Arguments {
 /// The same in tiles of 64x64: the same bits.
 struct ConvBf16SmallArguments {
   static constexpr KernelId kId = KernelId::conv_bf16_small;
+  ConvBf16Arguments conv;
+};
+struct ConvBf16x3Arguments {
+  static constexpr KernelId kId = KernelId::conv_bf16x3;
+  ConvBf16Arguments conv;
+};
+struct ConvBf16x3SmallArguments {
+  static constexpr KernelId kId = KernelId::conv_bf16x3_small;
   ConvBf16Arguments conv;
 };
 /// partial[split][o][c][tap] = the sum over the split's pixels of dy[pixel][o] x[seen pixel][c].
@@ -391,18 +405,23 @@ struct WeightGradientF32Arguments {
 struct WeightGradientBf16Arguments {
   static constexpr KernelId kId = KernelId::weight_gradient_bf16;
   Window window;
-  const Bf16 *x, *dy;  ///< [pixels][cs], [pixels][os]
+  const Bf16 *x, *dy;  ///< [pixels][parts][cs], [pixels][parts][os]
   float* partial;
   Index M, rows_per_split;
   std::int32_t c_in, c_out, cs, os;  ///< cs, os: with the zeros that follow
 };
-/// y[row][c] = x[row][c] rounded, 0 for c from C on: y [rows, cs]. Grid (elements of y / 8).
+struct WeightGradientBf16x3Arguments {
+  static constexpr KernelId kId = KernelId::weight_gradient_bf16x3;
+  WeightGradientBf16Arguments gradient;
+};
+/// y[row][part][c] = a part of x[row][c], 0 for c from C on: y [rows, parts, cs]. Grid (elements of
+/// a part / 8).
 struct RoundChannelsArguments {
   static constexpr KernelId kId = KernelId::round_channels;
   Parts x;
   Bf16* y;
   Index rows;
-  std::int32_t cs;
+  std::int32_t cs, parts;
 };
 /// From weight [C_out,C_in,taps]. Grid (elements of the result).
 struct PackWeight {
@@ -419,7 +438,8 @@ struct PackWeightF32Arguments {
 struct PackWeightBf16Arguments {
   static constexpr KernelId kId = KernelId::pack_weight_bf16;
   PackWeight pack;
-  Bf16* y;  ///< [tap][o][cs]
+  Bf16* y;  ///< [tap][o][parts][cs]; grid (elements of a part)
+  std::int32_t parts;
 };
 
 }  // namespace ddim::engine::cuda

@@ -27,7 +27,8 @@ class CudaBackend final : public Device::Backend {
   }
   void wait() const override { runtime_->synchronize(); }
   std::string describe() const override {
-    return concat("cuda ", runtime_->gpu_name(), precision_ == Precision::bf16 ? ", bf16" : "");
+    return concat("cuda ", runtime_->gpu_name(),
+                  precision_ == Precision::fp32 ? "" : concat(", ", to_string(precision_)));
   }
 
  private:

@@ -62,12 +62,13 @@ std::shared_ptr<const DeviceBytes> CudaKernels::packed(const Tensor& weight, Pas
   return weight.device().derived_parameters().get<DeviceBytes>(
       weight, key,
       [&] {
+        const auto parts = static_cast<std::size_t>(num_parts());
         return std::make_shared<DeviceBytes>(
-            runtime_, static_cast<std::size_t>(size) * (is_bf16 ? 2 : sizeof(float)));
+            runtime_, static_cast<std::size_t>(size) * (is_bf16 ? 2 * parts : sizeof(float)));
       },
       [&](const DeviceBytes& bytes) {
         if constexpr (is_bf16) {
-          launch_elements(size, PackWeightBf16Arguments{pack, bytes.as<Bf16>()});
+          launch_elements(size, PackWeightBf16Arguments{pack, bytes.as<Bf16>(), num_parts()});
         } else {
           launch_elements(size, PackWeightF32Arguments{pack, bytes.as<float>()});
         }
@@ -98,26 +99,26 @@ void CudaKernels::convolve(const ConvWork& work) {
   }
   const auto weight = packed<Bf16>(work.weight, work.pass);
   const std::int64_t c = padded(work.x.c_first + work.x.c_second);
-  auto* x = reinterpret_cast<Bf16*>(scratch({work.source_pixels * c / 2})[0]);
+  auto* x = reinterpret_cast<Bf16*>(scratch({work.source_pixels * num_parts() * c / 2})[0]);
   launch_elements(work.source_pixels * c / 8,
-                  RoundChannelsArguments{work.x, x, work.source_pixels, narrow(c)});
+                  RoundChannelsArguments{work.x, x, work.source_pixels, narrow(c), num_parts()});
   const ConvBf16Arguments arguments{work.window, x,         weight->as<Bf16>(),  narrow(c),
                                     work.y,      work.bias, work.per_image_bias, work.residual,
                                     work.M};
   // Small tiles where large ones would be mostly empty, or too few for the multiprocessors. They
   // give the same bits.
   const std::int64_t large_tiles = divide_up(work.M, 128) * divide_up(c_out, 128);
-  if (c_out >= 128 && large_tiles >= runtime_->num_multiprocessors()) {
-    launch({.grid = {grid_size(divide_up(work.M, 128)), grid_size(divide_up(c_out, 128)), 1},
-            .threads = 256,
-            .shared_bytes = kStages * (128 + 128) * 64},
-           arguments);
-  } else {
-    launch({.grid = {grid_size(divide_up(work.M, 64)), grid_size(divide_up(c_out, 64)), 1},
-            .threads = 128,
-            .shared_bytes = kStages * (64 + 64) * 64},
-           ConvBf16SmallArguments{arguments});
-  }
+  const bool is_large = c_out >= 128 && large_tiles >= runtime_->num_multiprocessors();
+  const std::int64_t side = is_large ? 128 : 64;
+  const LaunchShape shape{
+      .grid = {grid_size(divide_up(work.M, side)), grid_size(divide_up(c_out, side)), 1},
+      .threads = is_large ? 256U : 128U,
+      .shared_bytes = kStages * 2 * grid_size(side) * 64};
+  if (precision_ == Precision::bf16)
+    is_large ? launch(shape, arguments) : launch(shape, ConvBf16SmallArguments{arguments});
+  else
+    is_large ? launch(shape, ConvBf16x3Arguments{arguments})
+             : launch(shape, ConvBf16x3SmallArguments{arguments});
 }
 
 void CudaKernels::conv2d(const ChannelParts& x, const Tensor& weight,
@@ -172,23 +173,33 @@ void CudaKernels::conv2d_backward_weight(const ChannelParts& x, const Tensor& dy
     return;
   }
   const std::int64_t pixels = in[0] * in[1] * in[2], cs = padded(c_in), os = padded(c_out);
-  const std::vector<float*> pieces = scratch({split.splits * size, pixels * cs / 2, M * os / 2});
+  const std::int64_t parts = num_parts();
+  const std::vector<float*> pieces =
+      scratch({split.splits * size, pixels * parts * cs / 2, M * parts * os / 2});
   auto *rounded_x = reinterpret_cast<Bf16*>(pieces[1]),
        *rounded_dy = reinterpret_cast<Bf16*>(pieces[2]);
   launch_elements(pixels * cs / 8,
-                  RoundChannelsArguments{parts_of(x), rounded_x, pixels, narrow(cs)});
-  launch_elements(M * os / 8, RoundChannelsArguments{parts_of(dy), rounded_dy, M, narrow(os)});
+                  RoundChannelsArguments{parts_of(x), rounded_x, pixels, narrow(cs), num_parts()});
+  launch_elements(M * os / 8,
+                  RoundChannelsArguments{parts_of(dy), rounded_dy, M, narrow(os), num_parts()});
   LaunchShape bf16_shape = shape;
   bf16_shape.threads = 128;
   bf16_shape.shared_bytes = kStages * 2 * 32 * 128;
-  launch(bf16_shape, WeightGradientBf16Arguments{window, rounded_x, rounded_dy, pieces[0], M,
-                                                 split.rows_per_split, narrow(c_in), narrow(c_out),
-                                                 narrow(cs), narrow(os)});
+  const WeightGradientBf16Arguments arguments{
+      window,       rounded_x,     rounded_dy, pieces[0], M, split.rows_per_split,
+      narrow(c_in), narrow(c_out), narrow(cs), narrow(os)};
+  if (precision_ == Precision::bf16)
+    launch(bf16_shape, arguments);
+  else
+    launch(bf16_shape, WeightGradientBf16x3Arguments{arguments});
   sum_partials(pieces[0], 1, split.splits, size, slot_of(dweight));
 }
 
 ConvChoice CudaKernels::conv_choice(const ConvProblem& problem) const {
   const bool of_weight = problem.pass == Pass::backward_weight;
+  if (precision_ == Precision::bf16x3)
+    return {of_weight ? "weight_gradient_mma_x3" : "implicit_product_mma_x3",
+            "factors of three bf16 each on tensor cores, sums in fp32"};
   if (precision_ == Precision::bf16)
     return {of_weight ? "weight_gradient_mma" : "implicit_product_mma",
             "bf16 factors on tensor cores, sums in fp32"};

@@ -124,6 +124,8 @@ class CudaKernels final : public Kernels {
   struct Squares;  // of cuda_sums.cpp
   /// The sums of the squares of each.
   std::vector<double> add_squares(std::span<const Squares> all);
+  /// How many bf16 stand for a factor.
+  std::int32_t num_parts() const { return precision_ == Precision::bf16x3 ? 3 : 1; }
   template <class Element>
   std::shared_ptr<const DeviceBytes> packed(const Tensor& weight, Pass pass);
   struct ConvWork;  // of cuda_conv.cpp

@@ -35,11 +35,14 @@ void CudaKernels::multiply(const Product& product, std::int64_t images, Precisio
   LaunchShape shape{.grid = {grid_size(divide_up(product.M, 64)),
                              grid_size(divide_up(product.N, 64)),
                              grid_size(images * product.heads)}};
-  if (precision == Precision::bf16) {
-    shape.threads = 128;
-    launch(shape, ProductBf16Arguments{product});
-  } else {
-    launch(shape, ProductF32Arguments{product});
+  if (precision != Precision::fp32) shape.threads = 128;
+  switch (precision) {
+    case Precision::fp32:
+      return launch(shape, ProductF32Arguments{product});
+    case Precision::bf16:
+      return launch(shape, ProductBf16Arguments{product});
+    case Precision::bf16x3:
+      return launch(shape, ProductBf16x3Arguments{product});
   }
 }
 
