@@ -95,7 +95,7 @@ void run(const Flags& flags) {
   for (const std::int64_t steps : all_steps) {
     PlanOptions plan = options.sample.plan;
     plan.steps = steps;
-    checked_plan(described, plan, options.sample.class_choice);
+    flags.run.checked_plan(described, plan, options.sample.class_choice);
   }
   const GridOptions grid = grid_of(flags, shape);
   flags.out.check(shape, options.sample.count * std::ssize(grid.row_labels), grid);

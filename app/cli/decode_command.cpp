@@ -22,10 +22,16 @@ struct Flags {
   std::filesystem::path tensors;
 };
 
-/// The file's own steps, unless flags name others.
+/// The file's own steps, unless somebody names others for this command: the environment means
+/// steps for what is drawn anew.
 Codes codes_of(const Flags& flags, const Model& model) {
   Codes codes = read_codes(flags.codes);
-  if (!codes.tau.empty() && !flags.tau.steps_given() && !flags.tau.tau_given()) return codes;
+  const auto names_others = [](Option option) {
+    return option.given() && option.source() != Source::environment;
+  };
+  if (!codes.tau.empty() && !names_others(flags.tau.steps_option()) &&
+      !names_others(flags.tau.tau_option()))
+    return codes;
   codes.tau.clear();
   const Plan plan = make_plan(model, {.steps = flags.tau.steps(), .tau = flags.tau.tau()});
   for (const PlanStep& step : plan.steps) codes.tau.insert(codes.tau.begin(), step.t);

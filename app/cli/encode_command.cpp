@@ -62,7 +62,7 @@ void run(const Flags& flags) {
   const Model described = flags.run.model_without_weights(interrupts.token());
   options.class_choice = flags.run.class_choice(described);
   options.run = flags.run.options(interrupts.token());
-  checked_plan(described, options.plan, options.class_choice);
+  check_encode(described, options);
   const FloatImages pictures = flags.pictures.load(described);
   const Codes codes = encode(flags.run.load_model(interrupts.token()), pictures, options);
   warn_of_residual(codes.residual);

@@ -283,7 +283,7 @@ SampleOptions drawing_of(const Flags& flags, const RunOptions& run) {
                         .class_choice = flags.run.class_choice(described),
                         .run = run};
   options.plan = flags.convention.preset(flags.plan, said, described).options;
-  checked_plan(described, options.plan, options.class_choice);
+  flags.run.checked_plan(described, options.plan, options.class_choice);
   return options;
 }
 

@@ -81,13 +81,12 @@ void run(Flags& flags) {
   options.class_choice = flags.run.class_choice(described);
   const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, described);
   options.plan = preset;
-  const Plan plan = checked_plan(described, preset, options.class_choice);
+  const Plan plan = flags.run.checked_plan(described, preset, options.class_choice);
   const std::vector<double> times = filmstrip_times(plan, flags.frames);
   const GridOptions grid = strip_grid(shape, times, flags.count, flags.first_image);
   flags.animation.check(shape);
   const Model model = flags.run.load_model(interrupts.token());
   if (!flags.run.quiet()) print_err("ddim: sampling {}\n", convention);
-  if (!plan.note.empty() && !flags.run.quiet()) print_err("ddim: {}\n", plan.note);
   Recipe recipe = make_recipe(model, options);
   recipe["frames"] = std::to_string(flags.frames);
   if (flags.like.given()) flags.like.check(recipe);

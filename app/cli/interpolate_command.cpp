@@ -71,7 +71,9 @@ FloatImages states_of_all(const Model& model, const std::vector<End>& ends,
                           const SampleOptions& options) {
   std::optional<FloatImages> all;
   for (const End& end : ends) {
-    EncodeOptions encoding{.plan = {.steps = options.plan.steps, .tau = options.plan.tau},
+    EncodeOptions encoding{.plan = {.steps = options.plan.steps,
+                                    .tau = options.plan.tau,
+                                    .steps_offset = options.plan.steps_offset},
                            .class_choice = options.class_choice,
                            .run = options.run};
     encoding.run.label = "encoding " + fs::path(end.word).filename().string();
@@ -159,7 +161,7 @@ void run(Flags& flags) {
   const PictureShape shape = described.info().shape;
   flags.animation.check(shape);
   options.class_choice = flags.run.class_choice(described);
-  const Plan plan = checked_plan(described, options.plan, options.class_choice);
+  const Plan plan = flags.run.checked_plan(described, options.plan, options.class_choice);
   const std::vector<End> ends = read_ends(described, flags);
   std::int64_t num_ends = 0;
   for (const End& end : ends) {

@@ -130,9 +130,10 @@ void run(const Flags& flags) {
   options.encode.class_choice = flags.run.class_choice(described);
   options.encode.run = flags.run.options(interrupts.token());
   for (const std::int64_t steps : options.steps) {
-    PlanOptions plan = options.encode.plan;
-    plan.steps = steps;
-    checked_plan(described, plan, options.encode.class_choice);
+    EncodeOptions encode = options.encode;
+    encode.plan.steps = steps;
+    check_encode(described, encode);
+    flags.run.checked_plan(described, encode.plan, encode.class_choice);
   }
   if (flags.out.given()) flags.out.check(described.info().shape);
   const FloatImages pictures = flags.pictures.load(described);

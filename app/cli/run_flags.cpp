@@ -158,9 +158,12 @@ ClassChoice RunFlags::class_choice(const Model& model) const {
   return choice;
 }
 
-Plan checked_plan(const Model& model, const PlanOptions& options, const ClassChoice& classes) {
+Plan RunFlags::checked_plan(const Model& model, const PlanOptions& options,
+                            const ClassChoice& classes) const {
   Plan plan = make_plan(model, options);
   check_sample(model, plan, {.class_choice = classes});
+  if (!plan.note.empty() && !quiet() && notes_told_.insert(plan.note).second)
+    print_err("ddim: {}\n", plan.note);
   return plan;
 }
 

@@ -6,7 +6,9 @@
 #include <ddim/plan.h>
 #include <ddim/run_options.h>
 
+#include <set>
 #include <stop_token>
+#include <string>
 
 #include "device_flags.h"
 #include "model_flag.h"
@@ -46,6 +48,11 @@ class RunFlags {
   }
   bool json() const { return json_; }
   bool quiet() const { return quiet_ || json_; }
+  /// The plan for the model, which may have no weights; says once, unless quiet(), where its steps
+  /// are not those that were asked for. Errors as make_plan(), and as check_sample() for the
+  /// classes.
+  Plan checked_plan(const Model& model, const PlanOptions& options,
+                    const ClassChoice& classes) const;
   /// As --quiet: of several ranks, one speaks.
   void be_quiet() { quiet_ = true; }
 
@@ -68,11 +75,8 @@ class RunFlags {
   int threads_ = 0;
   bool json_ = false;
   bool quiet_ = false;
+  mutable std::set<std::string> notes_told_;
 };
-
-/// The plan for the model, which may have no weights. Errors as make_plan(), and as check_sample()
-/// for the classes.
-Plan checked_plan(const Model& model, const PlanOptions& options, const ClassChoice& classes);
 
 /// --overwrite
 class OverwriteFlag {

@@ -180,7 +180,7 @@ void run(Flags& flags) {
   for (const Cell& cell : cells) {
     const SampleOptions options = options_of_cell(flags, cell);
     classes.guidance = options.class_choice.guidance;
-    checked_plan(described, options.plan, classes);
+    flags.run.checked_plan(described, options.plan, classes);
   }
   const Model model = flags.run.load_model(interrupts.token());
 

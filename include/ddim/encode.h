@@ -67,6 +67,10 @@ struct Codes {
 DDIM_API Codes encode(const Model& model, const FloatImages& pictures,
                       const EncodeOptions& options = {});
 
+/// What encode() would refuse before it looks at pictures, also of a Model::without_weights():
+/// Error(user).
+DDIM_API void check_encode(const Model& model, const EncodeOptions& options = {});
+
 /// How codes become pictures.
 struct DecodeOptions {
   /// Clipping makes pictures that no encoder leads back to the same code.

@@ -11,6 +11,10 @@ Codes encode(const Model& model, const FloatImages& pictures, const EncodeOption
   return run::encode(ModelAccess::trained(model), pictures, options);
 }
 
+void check_encode(const Model& model, const EncodeOptions& options) {
+  run::steps_of(ModelAccess::described(model), options);
+}
+
 Samples decode(const Model& model, const Codes& codes, const DecodeOptions& options) {
   return sample(model, run::decoding(codes, options));
 }

@@ -43,7 +43,7 @@ void add_steps(const PlanOptions& plan, Recipe& recipe) {
 void add_noise(const PlanOptions& plan, Recipe& recipe) {
   if (std::holds_alternative<SigmaHat>(plan.eta)) {
     recipe["sigma_hat"] = "true";
-  } else if (plan.sampler == Sampler::ddim || plan.sampler == Sampler::euler) {
+  } else if (takes_eta(plan.sampler)) {
     recipe["eta"] = number_text(std::get<double>(plan.eta));
   }
 }
@@ -210,8 +210,9 @@ Recipe make_recipe(const Model& model, const SampleOptions& options) {
   add_noise(options.plan, recipe);
   add_clip(options.plan, recipe);
   add_class(options.class_choice, recipe);
-  if (options.init) {
+  if (options.init || options.plan.strength != 1.0)
     recipe["strength"] = number_text(options.plan.strength);
+  if (options.init) {
     recipe["init_by"] = to_string(options.init->by);
     add_origin(options.init->origin, recipe);
   }

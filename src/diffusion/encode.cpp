@@ -48,6 +48,8 @@ std::vector<EncodeStep> make_encoding(const Plan& plan) {
     const PlanStep& step = plan.steps[i];
     if (step.alpha_bar < step.alpha_bar_prev) steps.push_back(undo(step, plan.prediction));
   }
+  require(!steps.empty(), "encode: these steps visit t = ", plan.steps.front().t,
+          " alone, where a picture is; take more steps, or another tau");
   return steps;
 }
 

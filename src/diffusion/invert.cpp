@@ -85,10 +85,15 @@ Inverted invert(std::span<const EncodeStep> steps, const Denoiser& denoiser, con
   };
 
   require(!steps.empty(), "encode: no steps");
+  const auto ask = [&](double t) {
+    Tensor output = denoiser(x, t);
+    if (!kernels.all_finite(output)) fail(ErrorCode::numeric, "encode: NaN or infinity at t = ", t);
+    return output;
+  };
   require(steps.back().x_from_prev > 0.0,
           "encode: a step has no exact inverse where alpha_bar is 0; encode without --exact");
   kernels.copy(x_0, x);
-  kernels.download(denoiser(x, steps.front().t_prev), eps_host);
+  kernels.download(ask(steps.front().t_prev), eps_host);
   to_eps(steps.front().eps_at_prev, x_host, eps_host);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const EncodeStep& step = steps[i];
@@ -113,7 +118,7 @@ Inverted invert(std::span<const EncodeStep> steps, const Denoiser& denoiser, con
                                  [](double value) { return static_cast<float>(value); });
       }
       kernels.upload(x_host, x);
-      const Tensor output = denoiser(x, step.t);
+      const Tensor output = ask(step.t);
       kernels.sampler_update(step.down, x, output, {}, reached, unused);
       kernels.download(output, eps_host);
       to_eps(step.eps_at_t, x_host, eps_host);

@@ -1,5 +1,6 @@
 #include <ddim/plan.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iomanip>
 #include <string_view>
@@ -53,10 +54,15 @@ std::string to_table(const Plan& plan) {
 std::string to_json(const Plan& plan) {
   const PlanOptions& options = plan.options;
   std::string text = "{\"sampler\":\"" + std::string(to_string(options.sampler)) + "\"";
-  if (const double* eta = std::get_if<double>(&options.eta)) {
+  const double* eta = std::get_if<double>(&options.eta);
+  if (eta == nullptr) {
+    text += ",\"noise\":\"sigma-hat\"";
+  } else if (takes_eta(options.sampler)) {
     text += ",\"noise\":\"eta\",\"eta\":" + number_text(*eta);
   } else {
-    text += ",\"noise\":\"sigma-hat\"";
+    const bool is_noisy = std::ranges::any_of(
+        plan.steps, [](const PlanStep& step) { return step.sigma > 0.0 || step.learned_variance; });
+    text += is_noisy ? ",\"noise\":\"its own\"" : ",\"noise\":\"none\"";
   }
   text += ",\"prediction\":\"" + std::string(to_string(plan.prediction)) + "\",\"clip\":\"" +
           std::string(to_string(options.clip)) + "\"";

@@ -74,10 +74,17 @@ Trajectory last_part(Trajectory trajectory, double strength) {
   require(strength > 0.0 && strength <= 1.0, "strength: ", strength,
           "; expected a number above 0 and at most 1");
   auto& legs = trajectory.legs;
-  const auto kept = std::lround(strength * static_cast<double>(legs.size()));
-  require(kept >= 1, "strength: ", strength, " of ", legs.size(),
-          " steps is less than half a step; the smallest that works is ",
-          0.5 / static_cast<double>(legs.size()));
+  const auto kept_of = [&](double part) {
+    return std::lround(part * static_cast<double>(legs.size()));
+  };
+  const auto kept = kept_of(strength);
+  if (kept < 1) {
+    constexpr double kUnit = 1e-6;  // of what is shown, which is to work as it is
+    double smallest = std::round(0.5 / static_cast<double>(legs.size()) / kUnit) * kUnit;
+    if (kept_of(smallest) < 1) smallest += kUnit;
+    fail(ErrorCode::user, "strength: ", strength, " of ", legs.size(),
+         " steps is less than half a step; the smallest that works is ", smallest);
+  }
   legs.erase(legs.begin(), legs.end() - kept);
   return trajectory;
 }

@@ -14,6 +14,13 @@ class CustomNetwork final : public Network {
       : denoiser_(std::move(denoiser)), device_(make_device(DeviceKind::cpu)) {
     const PictureShape& shape = denoiser_.shape;
     require(denoiser_.predict != nullptr, "denoiser: no function to predict with");
+    constexpr std::int64_t kMostChannels = 65536, kMostPixels = 16384;  // as of a U-Net
+    require(shape.channels <= kMostChannels && shape.height <= kMostPixels &&
+                shape.width <= kMostPixels,
+            "denoiser: pictures of ", to_string(shape),
+            " (width, height, channels) are too large; "
+            "at most ",
+            kMostPixels, "x", kMostPixels, " pixels of ", kMostChannels, " channels are possible");
     require(shape.channels >= 1 && shape.height >= 1 && shape.width >= 1, "denoiser: pictures of ",
             to_string(shape), " (width, height, channels) are empty");
   }

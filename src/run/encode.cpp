@@ -13,12 +13,31 @@
 
 namespace ddim::engine::run {
 
-Codes encode(const TrainedNetwork& model, const FloatImages& pictures, const EncodeOptions& options,
-             std::uint32_t first_image) {
+std::vector<diffusion::EncodeStep> steps_of(const TrainedNetwork& model,
+                                            const EncodeOptions& options) {
   PlanOptions plan = options.plan;
   plan.final_alpha = FinalAlpha::first;
-  const std::vector<diffusion::EncodeStep> steps =
+  std::vector<diffusion::EncodeStep> steps =
       diffusion::make_encoding(diffusion::make_plan(model.schedule, model.prediction, plan));
+  require(options.method != EncodeMethod::exact || steps.back().x_from_prev > 0.0,
+          "encode: a step has no exact inverse where alpha_bar is 0; encode without --exact");
+  try {
+    for (const diffusion::EncodeStep& step : steps) {
+      model.network->check_times(std::vector<double>{step.t_prev});
+      if (options.method == EncodeMethod::exact)
+        model.network->check_times(std::vector<double>{step.t});
+    }
+  } catch (const Error& error) {
+    fail(error.code(),
+         "encode: begins at t = 0 and calls the network at every t on the way: ", error.what());
+  }
+  model.network->check_classes(options.class_choice);
+  return steps;
+}
+
+Codes encode(const TrainedNetwork& model, const FloatImages& pictures, const EncodeOptions& options,
+             std::uint32_t first_image) {
+  const std::vector<diffusion::EncodeStep> steps = steps_of(model, options);
   require(pictures.count >= 1, "encode: no pictures");
   check_images(*model.network, pictures.count, pictures, "encode");
   const auto start = std::chrono::steady_clock::now();

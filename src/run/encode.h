@@ -3,7 +3,9 @@
 #include <ddim/encode.h>
 
 #include <cstdint>
+#include <vector>
 
+#include "diffusion/encode.h"
 #include "run/network.h"
 
 namespace ddim::engine::run {
@@ -14,6 +16,10 @@ namespace ddim::engine::run {
 /// run_images; Error(user) for pictures that do not fit the network.
 Codes encode(const TrainedNetwork& model, const FloatImages& pictures, const EncodeOptions& options,
              std::uint32_t first_image = 0);
+
+/// The steps that encode() takes. Error(user) for what it would refuse of these options.
+std::vector<diffusion::EncodeStep> steps_of(const TrainedNetwork& model,
+                                            const EncodeOptions& options);
 
 /// How codes are drawn: from x_T over their own tau, down to t = 0.
 SampleOptions decoding(const Codes& codes, const DecodeOptions& options);

@@ -87,6 +87,12 @@ void check_options(const TrainedNetwork& model, const Plan& plan, const SampleOp
           "sample: give either noise (x_T) or pictures to start from, not both");
   require(!plan.steps.empty(), "sample: the plan has no steps; see make_plan");
   for (const PlanStep& step : plan.steps) model.network->check_times(std::vector<double>{step.t});
+  if (plan.is_adaptive())  // between whole t, too
+    model.network->check_times(std::vector<double>{plan.steps.front().t - 0.5});
+  require(plan.options.strength == 1.0 || options.init || options.x_T,
+          "strength: ", plan.options.strength,
+          " is of the way from a picture to noise; give pictures to start from (an init image), or "
+          "x_T");
   if (plan.options.sampler == Sampler::ddpm_learned) {
     require(model.network->learns_variance(),
             "sampler: ddpm-learned needs a network that predicts a variance, with twice as many "
@@ -122,11 +128,6 @@ Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOp
     return diffusion::restore_known(diffusion::sample(plan, denoiser, x_T, noise, observer), known,
                                     init.kept);
   };
-  RunOptions run_options = options.run;
-  // The adaptive sampler takes image by image, each with calls of its own.
-  if (plan.is_adaptive() && run_options.batch > 0)
-    run_options.batch =
-        std::min<std::int64_t>(run_options.batch, num_threads_of(run_options.threads));
   ImageRun run = run_images(*model.network,
                             {.count = options.count,
                              .first_image = static_cast<std::uint32_t>(options.first_image),
@@ -134,8 +135,10 @@ Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOp
                              .output = plan.options.sampler == Sampler::ddpm_learned
                                            ? ImageRunOptions::Output::with_variance
                                            : ImageRunOptions::Output::prediction,
+                             // An adaptive plan has calls of its own for each.
+                             .one_by_one = plan.is_adaptive(),
                              .steps_per_image = plan.nfe,
-                             .run = run_options},
+                             .run = options.run},
                             draw, sink);
   const std::int64_t steps_per_image =
       plan.is_adaptive() ? (run.steps_done + options.count - 1) / options.count : plan.nfe;

@@ -22,7 +22,8 @@ ImageWorkers::ImageWorkers(const Device& device, const ImageWorkersOptions& opti
   const ImageDivision division = device.image_division();
   const std::int64_t num_workers =
       std::min({std::int64_t{options.num_threads}, num_at_once, division.most_workers});
-  const std::int64_t size = std::min(num_at_once / num_workers, division.largest_micro_batch);
+  const std::int64_t size = std::min(
+      {num_at_once / num_workers, division.largest_micro_batch, options.most_of_micro_batch});
   // A multiple of the workers, so that none is left waiting for the last micro-batch.
   const std::int64_t rounds = divide_up(divide_up(num_images_, size), num_workers);
   num_micro_batches_ = std::min(rounds * num_workers, num_images_);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "tensor/device.h"
@@ -13,6 +14,8 @@ struct ImageWorkersOptions {
   std::int64_t num_images = 1;  ///< of the whole task
   std::int64_t batch = 16;      ///< at most so many images are in memory at the same time
   int num_threads = 1;
+  /// Of a micro-batch, beside what the device says.
+  std::int64_t most_of_micro_batch = std::numeric_limits<std::int64_t>::max();
 };
 
 /// Many images through one network on several threads. Each worker is a device of its own with one

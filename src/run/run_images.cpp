@@ -89,6 +89,7 @@ ImageWorkers make_workers(const Network& network, const ImageRunOptions& options
   ImageWorkersOptions division{.num_images = options.count,
                                .batch = options.run.batch,
                                .num_threads = num_threads_of(options.run.threads)};
+  if (options.one_by_one) division.most_of_micro_batch = 1;
   // A part is for weights in the layouts of kernels, and for what kernels need themselves.
   const std::optional<std::size_t> free_bytes = device.free_bytes();
   const std::size_t available =

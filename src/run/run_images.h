@@ -23,6 +23,7 @@ struct ImageRunOptions {
   const ClassChoice& class_choice;
   /// What MicroBatch::denoiser gives: [N,H,W,C], or [N,H,W,2C] for Sampler::ddpm_learned.
   enum class Output { prediction, with_variance } output = Output::prediction;
+  bool one_by_one = false;           ///< each image is a micro-batch of its own
   std::int64_t steps_per_image = 1;  ///< how often the process calls MicroBatch::step_done
   const RunOptions& run;
 };

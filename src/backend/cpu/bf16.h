@@ -14,9 +14,10 @@ struct Bf16 {
   std::uint16_t bits = 0;
 };
 
-/// The nearest bf16, ties to even. Not for NaN.
+/// The nearest bf16, ties to even. NaN stays NaN.
 inline Bf16 to_bf16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
+  if (value != value) return {static_cast<std::uint16_t>(bits >> 16 | 0x40)};
   return {static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
 }
 

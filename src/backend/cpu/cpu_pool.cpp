@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/parallel.h"
@@ -35,7 +36,8 @@ void CpuKernels::pool(const Tensor& x, const PoolGeometry& geometry, Tensor& y) 
           if (is_first) {
             std::copy_n(in, C, out);
           } else if (geometry.pooling == Pooling::max) {
-            for (std::int64_t c = 0; c < C; ++c) out[c] = in[c] > out[c] ? in[c] : out[c];
+            for (std::int64_t c = 0; c < C; ++c)
+              out[c] = in[c] > out[c] || std::isnan(in[c]) ? in[c] : out[c];  // NaN stays
           } else {
             for (std::int64_t c = 0; c < C; ++c) out[c] += in[c];
           }

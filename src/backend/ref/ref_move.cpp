@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "backend/ref/elements.h"
@@ -103,7 +104,8 @@ void RefKernels::pool(const Tensor& x, const PoolGeometry& geometry, Tensor& y) 
           const std::int64_t row = i * geometry.stride + u - geometry.padding;
           const std::int64_t column = j * geometry.stride + v - geometry.padding;
           if (row < 0 || row >= x.dim(1) || column < 0 || column >= x.dim(2)) continue;
-          largest = std::max(largest, static_cast<double>(in(n, row, column, c)));
+          const auto value = static_cast<double>(in(n, row, column, c));
+          if (value > largest || std::isnan(value)) largest = value;  // NaN stays: nothing is above
           sum += in(n, row, column, c);
           ++count;
         }

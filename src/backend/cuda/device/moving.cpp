@@ -52,7 +52,7 @@ __global__ void pool(PoolArguments p) {
       if (row < 0 || row >= p.height || column < 0 || column >= p.width) continue;
       const float x =
           p.x[index_of({at.image, row, column, at.channel}, p.height, p.width, p.channels)];
-      largest = count == 0 || x > largest ? x : largest;
+      largest = count == 0 || x > largest || x != x ? x : largest;  // NaN stays
       sum += x;
       ++count;
     }
