@@ -129,6 +129,12 @@ TEST_F(InitImages, RefusesWhatCannotBe) {
     o.plan.steps = 1000;
     o.plan.strength = 0.0004;
   });
+  refused("smallest that works is 0.083334", [](SampleOptions& o) {
+    o.plan.steps = 6;
+    o.plan.strength = 0.083333;
+  });
+  refused("strength: 0.8 is of the way from a picture to noise; give pictures",
+          [](SampleOptions& o) { o.init.reset(); });
   refused("strength: nan", [](SampleOptions& o) { o.plan.strength = std::nan(""); });
   refused("2 pictures for 3", [](SampleOptions& o) { o.init->images = pictures(2); });
   refused("not both", [](SampleOptions& o) { o.x_T = pictures(3); });

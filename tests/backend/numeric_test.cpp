@@ -1,11 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "backend/cpu/bf16.h"
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/simd_dispatch.h"
@@ -112,6 +114,25 @@ TEST_F(Numeric, ANanIsNotClippedAway) {
   EXPECT_EQ(x0[1], 1.0F);
   EXPECT_EQ(x0[2], -1.0F);
   EXPECT_EQ(x0[3], 0.5F);
+}
+
+TEST_F(Numeric, ANanIsTheLargestOfItsWindow) {
+  for (const std::size_t place : {0, 1, 2, 3}) {
+    std::vector<float> values{1.0F, 2.0F, 3.0F, 4.0F};
+    values[place] = kNan;
+    Tensor x(device_, {1, 2, 2, 1}), y(device_, {1, 1, 1, 1});
+    kernels().upload(values, x);
+    kernels().pool(x, {.pooling = Pooling::max, .kernel = 2, .stride = 2}, y);
+    EXPECT_TRUE(std::isnan(to_host(y)[0])) << place;
+  }
+}
+
+TEST_F(Numeric, ANanStaysOneInBf16) {
+  for (const std::uint32_t bits : {0x7FFFFFFFU, 0xFFFFFFFFU, 0x7F800001U, 0x7FC00000U}) {
+    const auto rounded = std::uint32_t{cpu::to_bf16(std::bit_cast<float>(bits)).bits} << 16;
+    EXPECT_TRUE(std::isnan(std::bit_cast<float>(rounded))) << std::hex << bits;
+  }
+  EXPECT_EQ(cpu::to_bf16(std::numeric_limits<float>::infinity()).bits, 0x7F80);
 }
 
 TEST_F(Numeric, ANanStaysInItsGroup) {

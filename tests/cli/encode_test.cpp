@@ -38,6 +38,10 @@ TEST_F(EncodeCommands, DecodeGoesBackTheWayThatEncodeCame) {
   EXPECT_EQ(decoded.err, "");
   const Samples expected = decode(Model::load(folder_ / "micro"), read_codes(codes));
   EXPECT_EQ(read_tensor(folder_ / "a.safetensors", "x_0").values, expected.x_0.values);
+  // What the environment says is for pictures that are drawn anew.
+  const Outcome again =
+      run_ddim("decode " + codes + " --json --out " + (folder_ / "c.png") + model_, "DDIM_STEPS=3");
+  EXPECT_EQ(Json::parse(again.out).at("nfe"), 4) << again.err;
   EXPECT_TRUE(fs::exists(folder_ / "a.png"));
 
   // Other steps when asked to; a warning with --clip.

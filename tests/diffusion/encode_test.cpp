@@ -199,6 +199,8 @@ TEST_F(Encode, RefusesWhatCannotBeUndone) {
                [&] { make_encoding(plan_of(5, {.sampler = Sampler::heun})); });
   expect_error(ErrorCode::user, "another tau",
                [&] { make_encoding(plan_of(7, {.tau = TauKind::diffusers_trailing})); });
+  expect_error(ErrorCode::user, "visit t = 0 alone",
+               [&] { make_encoding(plan_of(1, {.tau = TauKind::leading})); });
   const std::vector<std::int64_t> tau = {99, 999};
   expect_error(ErrorCode::user, "clean image", [&] { make_encoding(make_plan(schedule, tau)); });
 }

@@ -64,6 +64,14 @@ TEST(PlanText, JsonNamesTheRules) {
   EXPECT_EQ(sigma_hat["noise"], "sigma-hat");
   EXPECT_FALSE(sigma_hat.contains("eta"));
   EXPECT_EQ(sigma_hat["clip"], "rederive-eps");
+  const auto noise_of = [&](Sampler sampler) {
+    const auto json = nlohmann::json::parse(to_json(plan_of({.sampler = sampler})));
+    EXPECT_EQ(json.contains("eta"), takes_eta(sampler));
+    return json["noise"];
+  };
+  EXPECT_EQ(noise_of(Sampler::ddpm_large), "its own");
+  EXPECT_EQ(noise_of(Sampler::heun), "none");
+  EXPECT_EQ(noise_of(Sampler::euler), "eta");
   EXPECT_EQ(nlohmann::json::parse(to_json(plan_of({})))["clip"], "none");
 }
 

@@ -8,6 +8,7 @@
 #include "run/network.h"
 #include "tests/nn/published_configs.h"
 #include "tests/run/run_of.h"
+#include "tests/support/devices.h"
 #include "tests/support/expect_error.h"
 
 namespace ddim::engine::run {
@@ -62,6 +63,25 @@ TEST(ClassChoice, AnImageDependsOnItsNumberAndItsClassAlone) {
   EXPECT_EQ(draw(unet, choice, {.first_image = 4}), fifth);
   EXPECT_EQ(draw(unet, {.classes = {1}, .guidance = 2.5}, {.first_image = 4}), fifth);
   EXPECT_NE(draw(unet, {.classes = {0}, .guidance = 2.5}, {.first_image = 4}), fifth);
+}
+
+// The adaptive sampler takes the images one by one, whatever a device could do at once.
+TEST(ClassChoice, IsThatOfTheImageInAdaptivePlans) {
+  for (const DeviceKind kind : test::device_kinds()) {
+    UNet unet(test::device(kind), conditional_config());
+    initialise(unet, Initialisation::pytorch, 1);
+    const auto drawn = [&](std::int64_t first_image, std::int64_t count) {
+      return run_of(unet, {.plan = {.sampler = Sampler::adaptive, .tolerance = 2.0},
+                           .count = count,
+                           .seed = 5,
+                           .first_image = first_image,
+                           .class_choice = {.classes = {0, 2}},
+                           .run = {.threads = 4}})
+          .samples.x_0.values;
+    };
+    const std::vector<float> both = drawn(0, 2);
+    EXPECT_EQ(drawn(1, 1), std::vector<float>(both.begin() + 192, both.end())) << to_string(kind);
+  }
 }
 
 // An init image that is encoded is so under the class that it is then drawn with.

@@ -124,6 +124,11 @@ TEST(CustomNetworkChecks, RefuseWhatCannotBe) {
     denoiser.shape.height = 0;
     make_network(denoiser);
   });
+  expect_error(ErrorCode::user, "are too large", [] {
+    ddim::Denoiser denoiser = make_denoiser();
+    denoiser.shape = {.channels = 1 << 20, .height = 1 << 22, .width = 1 << 22};
+    make_network(denoiser);
+  });
   const TrainedNetwork model = make_model();
   const Plan plan = diffusion::make_plan(model.schedule, Prediction::eps, {.steps = 2});
   expect_error(ErrorCode::user, "a custom denoiser is not told classes",
@@ -148,6 +153,11 @@ TEST(CustomNetworkErrors, ReachTheCaller) {
   const Plan plan = diffusion::make_plan(schedule, Prediction::eps, {.steps = 2});
   const SampleOptions options{.count = 2, .run = {.batch = 2, .threads = 2}};
   expect_error(ErrorCode::numeric, "holds NaN", [&] { generate(make_model(nan), plan, options); });
+  FloatImages pictures{.count = 1, .shape = kShape};
+  pictures.values.resize(kShape.size());
+  expect_error(ErrorCode::numeric, "encode: NaN or infinity at t = 0", [&] {
+    encode(make_model(nan), pictures, {.plan = {.steps = 2}, .method = EncodeMethod::exact});
+  });
   EXPECT_THROW(generate(make_model(throws), plan, options), std::runtime_error);
 }
 
