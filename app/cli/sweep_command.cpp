@@ -182,12 +182,15 @@ void run(Flags& flags) {
     classes.guidance = options.class_choice.guidance;
     flags.run.checked_plan(described, options.plan, classes);
   }
-  const Model model = flags.run.load_model(interrupts.token());
-
   // Cells of about 300 pixels.
   constexpr std::int64_t kCellSide = 300;
   const std::int64_t columns = std::min<std::int64_t>(flags.count, 4);
   const std::int64_t scale = std::clamp<std::int64_t>(kCellSide / (columns * shape.width), 1, 8);
+  // The table has these pictures, and labels.
+  check_grid(shape, flags.count * std::ssize(cells),
+             {.columns = columns * std::ssize(axes[layout.columns].labels()), .scale = scale});
+  const Model model = flags.run.load_model(interrupts.token());
+
   std::vector<Image> pictures;
   std::vector<Drawn> all;
   for (const Cell& cell : cells) {

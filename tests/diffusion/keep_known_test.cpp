@@ -47,10 +47,12 @@ Tensor network(const Tensor& x, double t) {
 
 TEST_F(KeepKnown, KeptPixelsComeOutAsTheyAreInEverySampler) {
   const Denoiser denoiser = network;
-  for (const Plan& plan :
-       {plan_of({}), plan_of({.eta = 1.0}), plan_of({.eta = SigmaHat{}}),
-        plan_of({.sampler = Sampler::heun}), plan_of({.sampler = Sampler::dpmpp_2m}),
-        plan_of({}, Prediction::x0), plan_of({}, Prediction::v)}) {
+  std::vector<Plan> plans{plan_of({.eta = 1.0}), plan_of({.eta = SigmaHat{}}),
+                          plan_of({}, Prediction::x0), plan_of({}, Prediction::v)};
+  for (const Named<Sampler>& named : Names<Sampler>::all())
+    if (named.value != Sampler::ddpm_learned) plans.push_back(plan_of({.sampler = named.value}));
+  for (const Plan& plan : plans) {
+    SCOPED_TRACE(to_string(plan.options.sampler));
     const Denoiser keeping = keep_known(schedule, plan.prediction, denoiser, known_, kept_);
     const Tensor x = sample(plan, keeping, normal(1), DrawnNoise{.seed = 2});
     const Tensor free = sample(plan, denoiser, normal(1), DrawnNoise{.seed = 2});
