@@ -1,7 +1,6 @@
 #include "train/rank_exchange.h"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -20,78 +19,98 @@ ShardRange shards_of_rank(std::int64_t num_shards, int rank, int num_ranks) {
   return {.first = first, .count = num_shards * (rank + 1) / num_ranks - first};
 }
 
-std::vector<int> owners_of(const std::vector<const Parameter*>& parameters, int num_ranks) {
-  std::vector<std::size_t> largest_first(parameters.size());
-  std::iota(largest_first.begin(), largest_first.end(), 0);
-  std::ranges::stable_sort(largest_first, std::greater{},
-                           [&](std::size_t i) { return parameters[i]->value.size(); });
-  std::vector<std::int64_t> loads(as_size(num_ranks));
-  std::vector<int> owners(parameters.size());
-  for (const std::size_t i : largest_first) {
-    const auto least = std::ranges::min_element(loads);
-    owners[i] = static_cast<int>(least - loads.begin());
-    *least += parameters[i]->value.size();
+std::vector<std::vector<Slice>> slices_of(std::span<const std::int64_t> sizes, int num_ranks,
+                                          std::int64_t values_in_part, std::int64_t block) {
+  values_in_part = std::max(values_in_part, block * num_ranks);
+  std::vector<std::vector<Slice>> parts;
+  for (std::size_t first = 0, end = 0; first < sizes.size(); first = end) {
+    std::int64_t total = 0;
+    while (end < sizes.size() && total < values_in_part) total += sizes[end++];
+    std::vector<Slice>& slices = parts.emplace_back();
+    std::int64_t place = 0;  // of the parameter in the part
+    for (std::size_t parameter = first; parameter < end; place += sizes[parameter++])
+      for (std::int64_t begin = 0; begin < sizes[parameter]; begin += block) {
+        const std::int64_t count = std::min(block, sizes[parameter] - begin);
+        // The rank that has the block's middle, were the part cut into equal pieces.
+        const std::int64_t twice_middle = 2 * (place + begin) + count;
+        const int owner = static_cast<int>(twice_middle * num_ranks / (2 * total));
+        if (begin > 0 && slices.back().owner == owner) {
+          slices.back().count += count;
+        } else {
+          slices.push_back(
+              {.parameter = parameter, .begin = begin, .count = count, .owner = owner});
+        }
+      }
   }
-  return owners;
+  return parts;
+}
+
+Tensor piece(const Tensor& tensor, const Slice& slice) {
+  const Tensor flat = tensor.view({tensor.size()});
+  return flat.size() == slice.count ? flat : flat.slice(slice.begin, slice.count);
 }
 
 std::int64_t RankExchange::Part::total() const {
   return std::reduce(num_values.begin(), num_values.end());
 }
 
+std::span<const Slice> RankExchange::Part::owned_by(int rank) const {
+  return std::ranges::equal_range(slices, rank, {}, &Slice::owner);
+}
+
 RankExchange::RankExchange(comm::Communicator& ranks, const Device& device,
                            const std::vector<const Parameter*>& parameters, std::int64_t num_shards,
-                           GradientSum how, std::int64_t values_in_part)
-    : ranks_(ranks),
-      parameters_(parameters),
-      num_shards_(num_shards),
-      how_(how),
-      owners_(owners_of(parameters, ranks.size())) {
+                           GradientSum how, std::int64_t values_in_part, std::int64_t block)
+    : ranks_(ranks), parameters_(parameters), num_shards_(num_shards), how_(how), block_(block) {
   for (int rank = 0; rank < ranks.size(); ++rank)
     nodes_.push_back(nodes_of(shards_of_rank(num_shards, rank, ranks.size()), num_shards));
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    if (parts_.empty() || parts_.back().total() >= values_in_part)
-      parts_.push_back({.first = i, .end = i, .num_values = Counts(as_size(ranks.size()))});
-    Part& part = parts_.back();
-    part.end = i + 1;
-    part.num_values[as_size(owners_[i])] += parameters[i]->value.size();
+  std::vector<std::int64_t> sizes;
+  for (const Parameter* parameter : parameters) sizes.push_back(parameter->value.size());
+  for (std::vector<Slice>& slices : slices_of(sizes, ranks.size(), values_in_part, block)) {
+    Part& part = parts_.emplace_back();
+    part.slices = std::move(slices);
+    part.num_values.resize(as_size(ranks.size()));
+    for (const Slice& slice : part.slices) part.num_values[as_size(slice.owner)] += slice.count;
+    const auto own = part.owned_by(ranks.rank());
+    own_slices_.insert(own_slices_.end(), own.begin(), own.end());
   }
-  std::int64_t num_nodes = 0, most_packed = 0, most_received = 0;
-  for (const auto& nodes : nodes_) num_nodes += std::ssize(nodes);
+  std::int64_t num_sent = 1, num_received = 1;  // sums of each value
+  if (how == GradientSum::exact) {
+    num_sent = std::ssize(nodes_[as_size(ranks.rank())]);
+    num_received = 0;
+    for (const auto& nodes : nodes_) num_received += std::ssize(nodes);
+  }
+  std::int64_t most_packed = 0, most_received = 0;
   for (const Part& part : parts_) {
-    most_packed = std::max(most_packed, part.total() * std::ssize(nodes_[as_size(ranks.rank())]));
-    most_received = std::max(most_received, part.num_values[as_size(ranks.rank())] * num_nodes);
+    most_packed = std::max(most_packed, part.total() * num_sent);
+    most_received = std::max(most_received, part.num_values[as_size(ranks.rank())] * num_received);
   }
   packed_.resize(as_size(most_packed));
   received_ = Tensor::persistent(device, {std::max<std::int64_t>(most_received, 1)});
 }
 
-template <class Visit>
-void RankExchange::each_owned(const Part& part, int rank, const Visit& visit) const {
-  for (std::size_t i = part.first; i < part.end; ++i)
-    if (owners_[i] == rank) visit(i);
+std::int64_t RankExchange::num_blocks(const Slice& slice) const {
+  return (slice.count + block_ - 1) / block_;
 }
 
 std::span<float> RankExchange::pack(const Part& part, int rank, const TensorOf& tensor,
                                     std::span<float> buffer) const {
-  each_owned(part, rank, [&](std::size_t i) {
-    const Tensor& source = tensor(i);
-    const auto size = as_size(source.size());
-    source.device().kernels().download(source, buffer.first(size));
-    buffer = buffer.subspan(size);
-  });
+  for (const Slice& slice : part.owned_by(rank)) {
+    const Tensor source = piece(tensor(slice.parameter), slice);
+    source.device().kernels().download(source, buffer.first(as_size(slice.count)));
+    buffer = buffer.subspan(as_size(slice.count));
+  }
   return buffer;
 }
 
 std::span<const float> RankExchange::unpack(const Part& part, int rank, const TensorOf& tensor,
                                             std::span<const float> buffer) const {
-  each_owned(part, rank, [&](std::size_t i) {
-    Tensor& target = tensor(i);
-    const auto size = as_size(target.size());
-    target.device().kernels().upload(buffer.first(size), target);
+  for (const Slice& slice : part.owned_by(rank)) {
+    Tensor target = piece(tensor(slice.parameter), slice);
+    target.device().kernels().upload(buffer.first(as_size(slice.count)), target);
     target.mark_modified();
-    buffer = buffer.subspan(size);
-  });
+    buffer = buffer.subspan(as_size(slice.count));
+  }
   return buffer;
 }
 
@@ -125,28 +144,23 @@ void RankExchange::add_part(const Part& part, const GradientTree& tree,
                     values.first(as_size(std::reduce(received.begin(), received.end()))), received);
   });
 
-  // Where a parameter begins among the owned ones of the part.
-  std::vector<std::pair<std::size_t, std::int64_t>> owned;
-  std::int64_t place = 0;
-  each_owned(part, own, [&](std::size_t i) {
-    owned.emplace_back(i, place);
-    place += parameters_[i]->value.size();
-  });
+  const std::span<const Slice> owned = part.owned_by(own);
+  Counts places(owned.size());  // of the slices among the owned ones of the part
+  for (std::size_t k = 1; k < owned.size(); ++k) places[k] = places[k - 1] + owned[k - 1].count;
   int level = 0;
   while ((std::int64_t{1} << level) < num_shards_) ++level;
   run_workers(static_cast<int>(workers.size()), std::ssize(owned), [&](int worker, std::int64_t k) {
-    const auto [parameter, begin] = owned[as_size(k)];
+    const Slice& slice = owned[as_size(k)];
     std::map<TreeNode, Tensor> views;
-    std::int64_t block = 0;
+    std::int64_t place = places[as_size(k)];
     for (const auto& nodes : nodes_)
       for (const TreeNode& node : nodes) {
-        views[node] = received_.slice(block + begin, parameters_[parameter]->value.size());
-        block += part.num_values[as_size(own)];
+        views[node] = received_.slice(place, slice.count);
+        place += part.num_values[as_size(own)];
       }
     Kernels& kernels = workers[as_size(worker)].kernels();
-    const Tensor total = sum_of({.level = level, .index = 0}, views, kernels);
-    Tensor whole = sum[parameter].view(total.shape());
-    kernels.copy(total, whole);
+    Tensor total = piece(sum[slice.parameter], slice);
+    kernels.copy(sum_of({.level = level, .index = 0}, views, kernels), total);
   });
 }
 
@@ -243,17 +257,37 @@ void RankExchange::from_first_to_all(const TensorOf& tensor) {
   }
 }
 
-void RankExchange::from_owners_to_all(std::span<double> numbers) {
+std::vector<Tensor> RankExchange::own_blocks(const Gradients& gradients) const {
+  std::vector<Tensor> blocks;
+  for (const Slice& slice : own_slices_) {
+    const Tensor whole = piece(gradients[slice.parameter], slice);
+    for (std::int64_t begin = 0; begin < slice.count; begin += block_)
+      blocks.push_back(whole.slice(begin, std::min(block_, slice.count - begin)));
+  }
+  return blocks;
+}
+
+std::vector<double> RankExchange::sums_of_squares(std::span<const double> of_own_blocks) {
   Counts counts(nodes_.size());
-  for (const int owner : owners_) ++counts[as_size(owner)];
-  std::vector<double> by_owner(numbers.size());
-  std::vector<std::size_t> order;  // of parameters in by_owner
-  for (int rank = 0; rank < ranks_.size(); ++rank)
-    for (std::size_t i = 0; i < owners_.size(); ++i)
-      if (owners_[i] == rank) order.push_back(i);
-  for (std::size_t k = 0; k < order.size(); ++k) by_owner[k] = numbers[order[k]];
+  for (const Part& part : parts_)
+    for (const Slice& slice : part.slices) counts[as_size(slice.owner)] += num_blocks(slice);
+  Counts places(counts.size());
+  std::exclusive_scan(counts.begin(), counts.end(), places.begin(), std::int64_t{0});
+  std::vector<double> by_owner(as_size(places.back() + counts.back()));
+  std::ranges::copy(of_own_blocks, by_owner.begin() + places[as_size(ranks_.rank())]);
   comm::all_gather_values(ranks_, std::span(by_owner), counts);
-  for (std::size_t k = 0; k < order.size(); ++k) numbers[order[k]] = by_owner[k];
+  std::vector<std::vector<double>> of_blocks(parameters_.size());
+  for (const Part& part : parts_)
+    for (const Slice& slice : part.slices) {
+      std::int64_t& place = places[as_size(slice.owner)];
+      const auto first = by_owner.begin() + place;
+      place += num_blocks(slice);
+      std::vector<double>& of_parameter = of_blocks[slice.parameter];
+      of_parameter.insert(of_parameter.end(), first, by_owner.begin() + place);
+    }
+  std::vector<double> sums;
+  for (const std::vector<double>& blocks : of_blocks) sums.push_back(sum_by_tree(blocks));
+  return sums;
 }
 
 }  // namespace ddim::engine::train

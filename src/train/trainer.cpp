@@ -27,7 +27,7 @@ constexpr double kMaxNorm = 1e18;
 
 std::vector<Device> make_workers(const Device& device, const OptimisationConfig& training,
                                  const comm::Communicator& ranks, const ShardRange& own_shards) {
-  const std::int64_t threads = training.threads > 0 ? training.threads : ranks.num_threads();
+  const std::int64_t threads = threads_of(training, ranks);
   std::vector<Device> workers;
   const std::int64_t most = std::min(own_shards.count, device.image_division().most_workers);
   for (std::int64_t i = 0; i < std::min(threads, most); ++i) workers.push_back(device.worker(1));
@@ -61,6 +61,10 @@ std::string describe_spike(const StepReport& report, const Deviation& deviation)
 
 }  // namespace
 
+int threads_of(const OptimisationConfig& training, const comm::Communicator& ranks) {
+  return training.threads > 0 ? static_cast<int>(training.threads) : ranks.num_threads();
+}
+
 Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Dataset& dataset,
                  std::shared_ptr<comm::Communicator> ranks)
     : config_(config),
@@ -79,8 +83,11 @@ Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Da
   if (ranks_->size() > 1) {
     exchange_.emplace(*ranks_, device, state_.network.parameters(),
                       shards_per_step(config.training), config.training.reduce);
+    own_slices_ = exchange_->own_slices();
+    for (const Slice& slice : own_slices_) state_.make_moments(slice.parameter, {slice.count});
+  } else {
     for (std::size_t i = 0; i < state_.m.size(); ++i)
-      if (exchange_->is_own(i)) state_.make_moments(i);
+      own_slices_.push_back({.parameter = i, .count = state_.m[i].size()});
   }
   check_suits(dataset);
   reserve_memory();
@@ -324,12 +331,11 @@ StepReport Trainer::step() {
   gather_errors(squared_errors, shards_per_step(training), training.batch / training.shards);
 
   const Gradients& sum = sum_of_gradients();
-  std::vector<double> sums_of_squares = own_sums_of_squares(sum);
-  if (exchange_) exchange_->from_owners_to_all(sums_of_squares);
+  const std::vector<double> squares = sums_of_squares(sum);
 
   const double loss = shown_value(loss_of(squared_errors));
   double norm = 0.0;
-  for (const double square : sums_of_squares) norm += square;
+  for (const double square : squares) norm += square;
   norm = shown_value(std::sqrt(norm));
 
   StepReport report{.step = state_.step,
@@ -366,7 +372,7 @@ StepReport Trainer::step() {
     return report;
   }
   report.refused = concat("step ", report.step, ": loss ", loss, ", gradient norm ", norm, ": ",
-                          find_cause(batch, squared_errors, sums_of_squares));
+                          find_cause(batch, squared_errors, squares));
   if (++state_.refused_in_a_row >= kMaxRefusedInARow)
     fail(ErrorCode::numeric, "train: ", state_.refused_in_a_row,
          " steps in a row were not finite, the last: ", report.refused,
@@ -401,38 +407,35 @@ const Gradients& Trainer::sum_of_gradients() {
   return exchange_ ? exchange_->add(gradients_, workers_) : gradients_.sum();
 }
 
-std::vector<double> Trainer::own_sums_of_squares(const Gradients& sum) {
+std::vector<double> Trainer::sums_of_squares(const Gradients& sum) {
+  std::vector<Tensor> own;
+  if (exchange_) {
+    own = exchange_->own_blocks(sum);
+  } else {
+    for (std::size_t i = 0; i < sum.size(); ++i) own.push_back(sum[i]);
+  }
   // Some at a time, since a device may be waited for each time.
   const std::int64_t num_parts = num_workers() == 1 ? 1 : 16 * num_workers();
-  std::vector<double> sums(sum.size());
+  std::vector<double> sums(own.size());
   run_workers(num_workers(), num_parts, [&](int worker, std::int64_t part) {
-    const auto size = std::ssize(sums);
+    const auto size = std::ssize(own);
     const auto first = static_cast<std::size_t>(part * size / num_parts);
-    const auto end = static_cast<std::size_t>((part + 1) * size / num_parts);
-    std::vector<Tensor> own;
-    for (std::size_t i = first; i < end; ++i)
-      if (!exchange_ || exchange_->is_own(i)) own.push_back(sum[i]);
-    std::vector<double> sums_of_own(own.size());
-    workers_[static_cast<std::size_t>(worker)].kernels().sums_of_squares(own, sums_of_own);
-    auto next = sums_of_own.begin();
-    for (std::size_t i = first; i < end; ++i)
-      if (!exchange_ || exchange_->is_own(i)) sums[i] = *next++;
+    const auto count = static_cast<std::size_t>((part + 1) * size / num_parts) - first;
+    workers_[static_cast<std::size_t>(worker)].kernels().sums_of_squares(
+        std::span(own).subspan(first, count), std::span(sums).subspan(first, count));
   });
-  return sums;
-}
-
-void Trainer::for_each_own_parameter(const std::function<void(Kernels&, std::size_t)>& task) {
-  run_workers(num_workers(), std::ssize(state_.m), [&](int worker, std::int64_t index) {
-    const auto i = static_cast<std::size_t>(index);
-    if (!exchange_ || exchange_->is_own(i))
-      task(workers_[static_cast<std::size_t>(worker)].kernels(), i);
-  });
+  return exchange_ ? exchange_->sums_of_squares(sums) : sums;
 }
 
 void Trainer::update_weights(const AdamUpdate& update, const Gradients& sum) {
-  for_each_own_parameter([&](Kernels& k, std::size_t i) {
-    k.adam(update, sum[i], state_.network.mutable_parameters()[i]->value, state_.m[i], state_.v[i],
-           state_.average.mutable_parameters()[i]->value);
+  run_workers(num_workers(), std::ssize(own_slices_), [&](int worker, std::int64_t item) {
+    const Slice& slice = own_slices_[static_cast<std::size_t>(item)];
+    const std::size_t i = slice.parameter;
+    Tensor value = piece(state_.network.mutable_parameters()[i]->value, slice);
+    Tensor m = piece(state_.m[i], slice), v = piece(state_.v[i], slice);
+    Tensor average = piece(state_.average.mutable_parameters()[i]->value, slice);
+    workers_[static_cast<std::size_t>(worker)].kernels().adam(update, piece(sum[i], slice), value,
+                                                              m, v, average);
   });
   if (exchange_) exchange_->from_owners_to_all(values_of(state_.network));
 }

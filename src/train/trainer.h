@@ -19,6 +19,9 @@
 
 namespace ddim::engine::train {
 
+/// How many threads a rank may have: its share of the processors, unless training.threads says it.
+int threads_of(const OptimisationConfig& training, const comm::Communicator& ranks);
+
 /// What one step did.
 struct StepReport {
   std::int64_t step = 0;  ///< its number, from 0
@@ -40,8 +43,8 @@ struct StepReport {
 /// of threads or ranks.
 ///
 /// With several ranks, each computes some of the shards, and runs Adam and the average for the
-/// parameters that it owns (RankExchange). All have the weights; a rank has the average and the
-/// moments of its own parameters, and the first rank those of all after gather_average() or
+/// slices of parameters that it owns (RankExchange). All have the weights; a rank has the average
+/// and the moments of its own slices, and the first rank those of all after gather_average() or
 /// gather_state(). What is said to be done by all ranks is done by them together.
 class Trainer {
  public:
@@ -123,10 +126,8 @@ class Trainer {
                      std::int64_t n) const;
   /// Of gradients_, after all own shards: the sum of the whole step.
   const Gradients& sum_of_gradients();
-  /// The sum of squares of each; 0 for those that another rank owns.
-  std::vector<double> own_sums_of_squares(const Gradients& sum);
-  /// Calls task(kernels, index) for the parameters that this rank owns.
-  void for_each_own_parameter(const std::function<void(Kernels&, std::size_t)>& task);
+  /// The sum of squares of each.
+  std::vector<double> sums_of_squares(const Gradients& sum);
   void update_weights(const AdamUpdate& update, const Gradients& sum);
 
   TrainConfig config_;
@@ -141,6 +142,7 @@ class Trainer {
   TrainingState state_;
   GradientTree gradients_;
   std::optional<RankExchange> exchange_;  ///< where there are several ranks
+  std::vector<Slice> own_slices_;         ///< without ranks, whole parameters
 };
 
 }  // namespace ddim::engine::train

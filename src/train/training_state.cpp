@@ -17,15 +17,16 @@ TrainingState::TrainingState(const Device& device, const TrainConfig& config, Mo
   }
   m.resize(network.parameters().size());
   v.resize(network.parameters().size());
-  for (std::size_t i = 0; moments == Moments::of_all && i < m.size(); ++i) make_moments(i);
+  for (std::size_t i = 0; moments == Moments::of_all && i < m.size(); ++i)
+    make_moments(i, network.parameters()[i]->value.shape());
 }
 
-void TrainingState::make_moments(std::size_t parameter) {
-  const Tensor& value = network.parameters()[parameter]->value;
+void TrainingState::make_moments(std::size_t parameter, const Shape& shape) {
+  const Device& device = network.parameters()[parameter]->value.device();
   for (Tensor* moment : {&m[parameter], &v[parameter]}) {
     if (moment->defined()) continue;
-    *moment = Tensor::persistent(value.device(), value.shape());
-    value.device().kernels().fill(0.0, *moment);
+    *moment = Tensor::persistent(device, shape);
+    device.kernels().fill(0.0, *moment);
   }
 }
 

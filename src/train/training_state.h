@@ -18,8 +18,8 @@ struct TrainingState {
   /// A freshly initialised network, its average equal to it, Adam's moments zero.
   TrainingState(const Device& device, const TrainConfig& config, Moments moments = Moments::of_all);
 
-  /// Makes those of a parameter, zero, where there are none.
-  void make_moments(std::size_t parameter);
+  /// Makes those of a parameter, or of a slice of it, zero, where there are none.
+  void make_moments(std::size_t parameter, const Shape& shape);
 
   UNet network;           ///< the weights being trained
   UNet average;           ///< their exponential moving average, which samples are made with

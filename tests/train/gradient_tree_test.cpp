@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <barrier>
+#include <limits>
 #include <numeric>
 #include <thread>
+#include <utility>
 
 #include "tests/support/devices.h"
 #include "train/rank_exchange.h"
@@ -158,9 +160,15 @@ class ThreadRank final : public comm::Communicator {
 };
 
 constexpr std::array<std::int64_t, 5> kSizes{3, 40, 1, 17, 8};
+constexpr std::int64_t kBlock = 4;  // cuts most of them
 
 float gradient_of(std::int64_t shard, std::size_t parameter, std::size_t element) {
   return shard_value(shard) * (1.0F + 0.37F * static_cast<float>(parameter * 50 + element));
+}
+
+std::vector<float> values_of_slice(const std::vector<float>& whole, const Slice& slice) {
+  const auto first = whole.begin() + slice.begin;
+  return {first, first + slice.count};
 }
 
 /// One step of a rank: the sums that it owns, handed to all in `totals`.
@@ -176,7 +184,8 @@ void add_as_rank(comm::Communicator& ranks, const Device& device, std::int64_t n
   }
   const ShardRange own = shards_of_rank(num_shards, ranks.rank(), ranks.size());
   GradientTree tree(device, pointers, num_shards, own, 1);
-  RankExchange exchange(ranks, device, pointers, num_shards, how, values_in_part);
+  RankExchange exchange(ranks, device, pointers, num_shards, how, values_in_part, kBlock);
+  std::vector<double> squares;
   for (int step = 0; step < 2; ++step) {
     tree.reset();
     for (std::int64_t shard = own.end() - 1; shard >= own.first; --shard) {
@@ -191,29 +200,50 @@ void add_as_rank(comm::Communicator& ranks, const Device& device, std::int64_t n
       tree.add(shard, gradients, device.kernels());
     }
     const Gradients& sum = exchange.add(tree, std::span(&device, 1));
-    for (std::size_t i = 0; i < kSizes.size(); ++i)
-      if (exchange.is_own(i)) device.kernels().copy(sum[i], parameters[i].value);
+    for (const Slice& slice : exchange.own_slices()) {
+      Tensor value = piece(parameters[slice.parameter].value, slice);
+      device.kernels().copy(piece(sum[slice.parameter], slice), value);
+    }
+    if (step == 0) continue;
+    std::vector<double> of_blocks;
+    for (const Tensor& block : exchange.own_blocks(sum))
+      of_blocks.push_back(device.kernels().sum_of_squares(block));
+    squares = exchange.sums_of_squares(of_blocks);
   }
   const auto value = [&](std::size_t i) -> Tensor& { return parameters[i].value; };
   exchange.from_owners_to_all(value);
-  for (std::size_t i = 0; i < kSizes.size(); ++i) totals.push_back(to_host(parameters[i].value));
-
-  // There and back: only owners and the first have them in between.
-  exchange.from_owners_to_first(value);
-  for (std::size_t i = 0; i < kSizes.size(); ++i)
-    if (!ranks.is_first()) device.kernels().fill(-1.0, parameters[i].value);
-  exchange.from_first_to_owners(value);
-  for (std::size_t i = 0; i < kSizes.size(); ++i)
-    EXPECT_TRUE(!exchange.is_own(i) || to_host(parameters[i].value) == totals[i]) << i;
-  exchange.from_first_to_all(value);
-  std::vector<double> numbers(kSizes.size());
   for (std::size_t i = 0; i < kSizes.size(); ++i) {
-    EXPECT_EQ(to_host(parameters[i].value), totals[i]);
-    if (exchange.is_own(i)) numbers[i] = static_cast<double>(i) + 0.5;
+    totals.push_back(to_host(parameters[i].value));
+    std::vector<double> of_blocks;
+    for (std::int64_t begin = 0; begin < kSizes[i]; begin += kBlock)
+      of_blocks.push_back(device.kernels().sum_of_squares(
+          parameters[i].value.slice(begin, std::min(kBlock, kSizes[i] - begin))));
+    EXPECT_EQ(squares.at(i), sum_by_tree(of_blocks)) << i;
   }
-  exchange.from_owners_to_all(numbers);
+
+  // There and back: an owner has its slices alone, the first has all.
+  std::vector<Tensor> moments(kSizes.size());
+  for (const Slice& slice : exchange.own_slices()) {
+    const std::size_t i = slice.parameter;
+    moments[i] = from_host(device, {slice.count}, values_of_slice(totals[i], slice));
+  }
+  for (std::size_t i = 0; ranks.is_first() && i < kSizes.size(); ++i)
+    device.kernels().copy(parameters[i].value, moments[i] = empty_like(parameters[i].value));
+  const auto moment = [&](std::size_t i) -> Tensor& { return moments[i]; };
+  exchange.from_owners_to_first(moment);
+  for (std::size_t i = 0; i < kSizes.size(); ++i) {
+    EXPECT_TRUE(!ranks.is_first() || to_host(moments[i]) == totals[i]) << i;
+    if (moments[i].defined() && !ranks.is_first()) device.kernels().fill(-1.0, moments[i]);
+  }
+  exchange.from_first_to_owners(moment);
+  for (const Slice& slice : exchange.own_slices())
+    EXPECT_EQ(to_host(piece(moments[slice.parameter], slice)),
+              values_of_slice(totals[slice.parameter], slice));
+  for (std::size_t i = 0; !ranks.is_first() && i < kSizes.size(); ++i)
+    device.kernels().fill(-1.0, parameters[i].value);
+  exchange.from_first_to_all(value);
   for (std::size_t i = 0; i < kSizes.size(); ++i)
-    EXPECT_EQ(numbers[i], static_cast<double>(i) + 0.5);
+    EXPECT_EQ(to_host(parameters[i].value), totals[i]);
 }
 
 /// Two steps of several ranks, each a thread with a device of its own.
@@ -256,6 +286,51 @@ TEST(RankExchange, AddsFastWithWhatRoundingMayChange) {
       for (const std::int64_t values_in_part : {std::int64_t{5}, RankExchange::kValuesInPart})
         check_ranks(DeviceKind::reference, num_ranks, num_shards, values_in_part,
                     GradientSum::fast);
+}
+
+/// docs/cluster.md has these formulas: what a rank keeps, sends and has in buffers, K being 1.
+TEST(RankExchange, SlicesAreEvenAsTheyArePromisedToBe) {
+  // Levels of a large network: biases, a time embedding, a convolution of 1,024 to 512 channels.
+  std::vector<std::int64_t> sizes;
+  for (int k = 0; k < 12; ++k)
+    for (const std::int64_t size : {512 * 512 * 9, 512, 1024 * 512 * 9, 512, 512 * 2048, 3 * 512})
+      sizes.push_back(size);
+  const std::int64_t all = std::reduce(sizes.begin(), sizes.end());
+  constexpr std::int64_t kPart = RankExchange::kValuesInPart;
+  constexpr std::int64_t kMostAtOnce = std::numeric_limits<std::int32_t>::max();
+  for (const int num_ranks : {1, 2, 3, 8, 32, 100, 456, 1024}) {
+    const std::int64_t least_part = std::max(kPart, kBlockElements * num_ranks);
+    std::vector<std::int64_t> owned(static_cast<std::size_t>(num_ranks));
+    std::vector<std::int64_t> next(sizes.size());
+    const auto parts = slices_of(sizes, num_ranks, kPart);
+    EXPECT_LE(std::ssize(parts), all / least_part + 1);
+    for (const auto& slices : parts) {
+      std::vector<std::int64_t> in_part(owned.size());
+      std::int64_t total = 0;
+      for (std::size_t k = 0; k < slices.size(); ++k) {
+        const Slice& slice = slices[k];
+        EXPECT_EQ(slice.begin, std::exchange(next[slice.parameter], slice.begin + slice.count));
+        EXPECT_EQ(slice.begin % kBlockElements, 0);
+        EXPECT_GT(slice.count, 0);
+        if (k > 0) {
+          EXPECT_TRUE(slice.parameter > slices[k - 1].parameter ||
+                      slice.owner > slices[k - 1].owner);
+          EXPECT_GE(slice.owner, slices[k - 1].owner);
+        }
+        in_part[static_cast<std::size_t>(slice.owner)] += slice.count;
+        total += slice.count;
+      }
+      const std::int64_t most = std::ranges::max(in_part);
+      EXPECT_LE(std::abs(most - total / num_ranks), kBlockElements) << num_ranks;
+      EXPECT_LE(total, least_part + std::ranges::max(sizes));      // sent from it
+      EXPECT_LE(most * num_ranks, total + least_part);             // received into it
+      EXPECT_LT(20 * most * num_ranks, kMostAtOnce) << num_ranks;  // whatever K is
+      for (std::size_t rank = 0; rank < owned.size(); ++rank) owned[rank] += in_part[rank];
+    }
+    EXPECT_EQ(next, sizes);
+    for (const std::int64_t count : owned)
+      EXPECT_LE(std::abs(count - all / num_ranks), kBlockElements * std::ssize(parts));
+  }
 }
 
 TEST(RankExchange, AddsWhatTheHostCannotRead) {

@@ -9,19 +9,9 @@
 #include "backend/cpu/cpu_kernels.h"
 #include "backend/cpu/parallel.h"
 #include "backend/cpu/reduce_simd.h"
+#include "tensor/block_sums.h"
 
 namespace ddim::engine::cpu {
-namespace {
-
-/// Adds the values by a binary tree over their indices.
-double sum_by_tree(std::span<const double> values) {
-  if (values.empty()) return 0.0;
-  if (values.size() == 1) return values[0];
-  const std::size_t half = values.size() / 2;
-  return sum_by_tree(values.first(half)) + sum_by_tree(values.subspan(half));
-}
-
-}  // namespace
 
 void CpuKernels::squared_error(const Tensor& prediction, const Tensor& target,
                                std::span<double> sums) {

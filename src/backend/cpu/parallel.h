@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/thread_team.h"
+#include "tensor/block_sums.h"
 
 namespace ddim::engine::cpu {
 
@@ -13,10 +14,6 @@ template <class Body>
 void parallel_for(ThreadTeam& team, std::int64_t n, const Body& body) {
   team.for_each(n, [&body](int /*thread*/, std::int64_t i) { body(i); });
 }
-
-/// How many floats a piece of elementwise work has: 64 KB, large against the cost of a thread
-/// taking it, and cut at the same places whatever the number of threads.
-inline constexpr std::int64_t kBlockElements = 16384;
 
 /// Cuts 0..n-1 into blocks of `block` (the last may be shorter) and calls body(begin, count) for
 /// each, on the threads of `team`.

@@ -3,19 +3,12 @@
 #include <utility>
 
 #include "backend/cuda/cuda_kernels.h"
+#include "tensor/block_sums.h"
 
 namespace ddim::engine::cuda {
 namespace {
 
 constexpr std::int64_t kSquaresOfASplit = 8192;
-
-/// Adds the values by a binary tree over their indices.
-double sum_by_tree(std::span<const double> values) {
-  if (values.empty()) return 0.0;
-  if (values.size() == 1) return values[0];
-  const std::size_t half = values.size() / 2;
-  return sum_by_tree(values.first(half)) + sum_by_tree(values.subspan(half));
-}
 
 /// What the parts of a tensor say of it.
 bool is_yes(std::span<const std::int32_t> answers) {
