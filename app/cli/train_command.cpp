@@ -4,6 +4,7 @@
 #include <ddim/train.h>
 #include <fmt/core.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -100,6 +101,7 @@ TrainOptions checked_options(const Flags& flags) {
 void run(const Flags& flags) {
   const Interrupts interrupts;
   TrainSummary summary;
+  int rank = 0;
   flags.ranks.run([&](const Ranks& ranks) {
     TrainOptions options = ranks.is_first() ? checked_options(flags) : TrainOptions{};
     const bool is_shown = !flags.quiet && (ranks.is_first() || flags.ranks.log_all_ranks());
@@ -108,11 +110,14 @@ void run(const Flags& flags) {
     options.ranks = ranks;
     options.device = flags.device.value();
     summary = train_model(options);
+    rank = ranks.rank();
     if (!ranks.is_first()) return;
     print_result(summary, flags);
     print_skipped_files(summary.skipped_files);
   });
   if (summary.ending == TrainEnding::interrupted && interrupts.by_keyboard()) {
+    let_the_first_speak(rank);
+    if (rank > 0) std::exit(static_cast<int>(ErrorCode::interrupted));
     const std::filesystem::path& out = flags.resume.empty() ? flags.options.out : flags.resume;
     throw Error(ErrorCode::interrupted,
                 fmt::format("saved; to continue: ddim train --resume {}", out.string()));

@@ -66,7 +66,10 @@ class FileDestination : public Destination {
     const std::uint64_t size = shape.size() * (keeps_floats_ ? sizeof(float) : 1);
     const io::PictureLog::Header header{
         .count = job_.count(), .picture_bytes = size, .settings = settings_of(job_)};
-    const fs::path path = log_path(out_);
+    if (!job_.logs.empty()) make_folders(job_.logs);
+    const fs::path path = log_path(
+        job_.logs.empty() ? out_
+                          : job_.logs / (out_ == job_.files.tensors ? "tensors" : "pictures"));
     if (!fs::exists(path)) {
       refuse_existing();
       return io::PictureLog::create(path, header);

@@ -24,6 +24,8 @@ struct PictureJob {
   std::vector<SampleOptions> runs;  ///< with the plan
   const SampleFiles& files;
   Recipe recipe;  ///< of all runs
+  /// Where the logs of unfinished files are; empty for beside them.
+  std::filesystem::path logs = {};
   PictureShape shape() const { return model.info().shape; }
   std::int64_t count_of_run() const { return runs.front().count; }
   std::int64_t count() const { return std::ssize(runs) * count_of_run(); }

@@ -183,6 +183,7 @@ class Reproducer {
   void compute_jointly(const std::vector<const Part*>& missing) {
     try {
       StepProgress progress(options().run, missing, std::ssize(parts_.all()));
+      require_common_folder(sharing(), claims_place());
       comm::BlockClaims claims(blocks_folder(claims_place()), work());
       for (const Part& part : parts_.all())
         require(!claims.is_complete() || cells_.find(part.name),

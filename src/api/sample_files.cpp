@@ -29,6 +29,8 @@ using io::PictureRange;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kMaxPngChannels = 4;
+/// The name of a process's folder within that of the blocks, and its token.
+constexpr const char* kAssembly = "assembly-";
 
 /// Refuses what the kind of file cannot hold, before anything is drawn.
 void check(const PictureJob& job, OutputKind kind) {
@@ -115,12 +117,17 @@ class JointRun {
   }
 
   void put_together() {
-    // It may go on where another process was stopped.
+    // Another process, taken for gone, may have begun to: some files may be there, and it may go
+    // on.
     SampleFiles files = job_.files;
     files.resume = true;
     files.overwrite = Overwrite::allow;
-    const PictureJob job{
-        .model = job_.model, .runs = job_.runs, .files = files, .recipe = job_.recipe};
+    const fs::path folder = blocks_folder(job_.files.out);
+    const PictureJob job{.model = job_.model,
+                         .runs = job_.runs,
+                         .files = files,
+                         .recipe = job_.recipe,
+                         .logs = folder / (kAssembly + claims_.token())};
     const auto destinations = destinations_of(job, kind_);
     for (std::size_t k = 0; k < blocks_.size(); ++k) {
       FloatImages pictures{.count = blocks_[k].count, .shape = job_.shape()};
@@ -134,6 +141,8 @@ class JointRun {
     for (const auto& each : destinations) each->finish();
     claims_.finish(std::ssize(blocks_), "complete\n");
     claims_.remove_results();
+    for (const std::string& name : readable_names_in(folder))
+      if (name.starts_with(kAssembly)) try_remove_tree(folder / name);
   }
 
   const PictureJob& job_;
@@ -167,6 +176,7 @@ DrawnFiles draw_jointly(const PictureJob& job, const Plan& plan, OutputKind kind
   if (sharing.ranks.is_first()) check_joint(job.files, kind);
   const auto& ranks = sharing.ranks.communicator();
   if (ranks) ranks->barrier();
+  require_common_folder(sharing, job.files.out);
   DrawnFiles drawn;
   std::int64_t num_found = 0;
   {

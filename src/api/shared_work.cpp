@@ -1,8 +1,15 @@
 #include "api/shared_work.h"
 
 #include <algorithm>
+#include <chrono>
+#include <iomanip>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "base/error.h"
+#include "base/file_output.h"
 #include "base/folder.h"
 #include "comm/block_claims.h"
 #include "comm/communicator.h"
@@ -31,6 +38,33 @@ std::int64_t pictures_of_block(std::int64_t count) {
 bool first_says(const Sharing& sharing, bool value) {
   const auto& ranks = sharing.ranks.communicator();
   return ranks ? !engine::comm::text_of_first(*ranks, value ? "yes" : "").empty() : value;
+}
+
+void require_common_folder(const Sharing& sharing, const fs::path& result) {
+  const auto& ranks = sharing.ranks.communicator();
+  if (!ranks || ranks->size() == 1) return;
+  fs::path folder = blocks_folder(result).parent_path();
+  if (folder.empty()) folder = ".";
+  std::random_device random;
+  const std::string token = comm::text_of_first(*ranks, concat(std::hex, random(), random()));
+  const fs::path sign = folder / ("seen-by-all-" + token);
+  if (ranks->is_first()) {
+    make_folders(folder);
+    write_file(sign, "", Overwrite::refuse, Durability::later);
+  }
+  ranks->barrier();
+  // A file of another machine may take a moment to be seen.
+  bool is_seen = fs::exists(sign);
+  for (int look = 0; look < 20 && !is_seen; ++look) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    is_seen = fs::exists(sign);
+  }
+  const std::vector<std::string> seen = comm::texts_of_all(*ranks, is_seen ? "yes" : "no");
+  std::error_code gone;
+  if (ranks->is_first()) fs::remove(sign, gone);
+  const auto blind = std::ranges::find(seen, "no");
+  require(blind == seen.end(), result.string(), ": rank ", blind - seen.begin(),
+          " sees another folder there than rank 0; name one that all machines see");
 }
 
 void require_result(const fs::path& result) {

@@ -26,6 +26,10 @@ std::int64_t pictures_of_block(std::int64_t count);
 /// What the first rank says, in all ranks, before any of them goes on; without ranks `value`.
 bool first_says(const Sharing& sharing, bool value);
 
+/// By all ranks, before the first block of the work: Error(user) in all of them unless they see the
+/// same folder for the result.
+void require_common_folder(const Sharing& sharing, const std::filesystem::path& result);
+
 /// Where the blocks say that all is done: Error(user) unless the result is there.
 void require_result(const std::filesystem::path& result);
 

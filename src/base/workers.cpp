@@ -1,8 +1,12 @@
 #include "base/workers.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -13,11 +17,33 @@
 
 namespace ddim::engine {
 
+std::vector<int> processors_allowed(pid_t process) {
+  constexpr int kMost = 8192;
+  const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> allowed(
+      CPU_ALLOC(kMost), [](cpu_set_t* set) { CPU_FREE(set); });
+  const std::size_t num_bytes = CPU_ALLOC_SIZE(kMost);
+  CPU_ZERO_S(num_bytes, allowed.get());
+  ::sched_getaffinity(process, num_bytes, allowed.get());
+  std::vector<int> numbers;
+  for (int number = 0; number < kMost; ++number)
+    if (CPU_ISSET_S(static_cast<std::size_t>(number), num_bytes, allowed.get()))
+      numbers.push_back(number);
+  return numbers;
+}
+
+int processors_per_task() {
+  const char* text = std::getenv("SLURM_CPUS_PER_TASK");
+  return text == nullptr ? 0 : std::max(0, std::atoi(text));
+}
+
 int num_threads_of(int threads) {
   require(threads >= 0 && threads <= kMaxThreads, "threads must be from 0 to ", kMaxThreads,
           "; got ", threads);
   if (threads > 0) return threads;
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  // The library's own count goes by the machine's processors, also where this process has few.
+  const int allowed = std::max(1, static_cast<int>(processors_allowed().size()));
+  const int given = processors_per_task();
+  return std::min(given > 0 ? std::min(allowed, given) : allowed, kMaxThreads);
 }
 
 void run_workers(int num_workers, std::int64_t num_items,

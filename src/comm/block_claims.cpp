@@ -76,7 +76,7 @@ std::string first_other_line(const std::string& there, const std::string& here) 
 BlockClaims::BlockClaims(fs::path folder, Work work)
     : folder_(std::move(folder)),
       work_(std::move(work)),
-      host_(name_of_host()),
+      host_(name_of_process_space()),
       token_(new_token()),
       own_(folder_ / ("process-" + token_)) {
   make_folders(folder_);
@@ -142,25 +142,21 @@ bool BlockClaims::is_alive(const std::string& token) const {
   return words.fail() || host != host_ || ::kill(pid, 0) == 0 || errno != ESRCH;
 }
 
+/// An owner that is gone has one successor: a claim has one of each name CLAIM.OWNER. (A loss of
+/// power may have left it empty.) While an owner is alive, those who wait only read.
 bool BlockClaims::claim(std::int64_t block) {
-  const fs::path claim = claim_of(block);
-  const fs::path written = folder_ / ("claim-" + token_);
-  write_file(written, token_, Overwrite::allow, Durability::later);
-  const bool is_mine = link_new(written, claim) || succeed(block, written);
-  std::error_code gone;
-  fs::remove(written, gone);
-  return is_mine;
-}
-
-/// Takes over from an owner that is gone, if it has no successor yet: a claim has one of each name
-/// CLAIM.OWNER. (A loss of power may have left it empty.)
-bool BlockClaims::succeed(std::int64_t block, const fs::path& written) {
   fs::path claim = claim_of(block);
   while (true) {
-    const std::optional<std::string> owner = read_file_if_there(claim, kMaxText);
-    if (!owner || is_done(block) || is_alive(*owner)) return false;
-    claim = claim_of(block).string() + "." + *owner;
-    if (link_new(written, claim)) return true;
+    while (const std::optional<std::string> owner = read_file_if_there(claim, kMaxText)) {
+      if (is_done(block) || is_alive(*owner)) return false;
+      claim = claim_of(block).string() + "." + *owner;
+    }
+    const fs::path written = folder_ / ("claim-" + token_);
+    write_file(written, token_, Overwrite::allow, Durability::later);
+    const bool is_mine = link_new(written, claim);
+    std::error_code gone;
+    fs::remove(written, gone);
+    if (is_mine) return true;
   }
 }
 
@@ -172,7 +168,8 @@ void BlockClaims::remove_claims(std::int64_t block) {
 }
 
 std::optional<std::int64_t> BlockClaims::next(const std::stop_token& stop) {
-  constexpr std::chrono::milliseconds kLongestWait(100);
+  constexpr std::chrono::milliseconds kLongestWait(2000);  // others' file system is not idle
+  StoppableWait between_looks;
   for (std::chrono::milliseconds wait(5);; wait = std::min(2 * wait, kLongestWait)) {
     if (is_complete()) return std::nullopt;
     bool all_done = true;
@@ -193,14 +190,16 @@ std::optional<std::int64_t> BlockClaims::next(const std::stop_token& stop) {
       if (is_complete()) return std::nullopt;
       return work_.num_blocks;
     }
-    if (stop.stop_requested()) fail(ErrorCode::interrupted, "stopped");
-    std::this_thread::sleep_for(wait);
+    if (between_looks.stopped_within(wait, stop)) fail(ErrorCode::interrupted, "stopped");
   }
 }
 
 void BlockClaims::finish(std::int64_t block, const FileContent& result) {
   write_file_durably(file_of(block), result, Overwrite::allow);
   remove_claims(block);
+  // By one that was taken for gone: the others may have removed all results meanwhile.
+  std::error_code gone;
+  if (block < work_.num_blocks && is_complete()) fs::remove(file_of(block), gone);
 }
 
 std::vector<std::byte> BlockClaims::result(std::int64_t block, std::size_t num_bytes) const {

@@ -21,9 +21,9 @@ namespace ddim::engine::comm {
 /// taken over. In rare cases two processes compute the same block: the result is the same, too.
 ///
 ///   run                    what the work is
-///   process-TOKEN          of a process: host and number; touched every moment as long as it lives
-///   block-000012.claim     the token of the process that computes it; with .TOKEN behind, of the
-///   one
+///   process-TOKEN          of a process: machine and number; touched every moment as long as it
+///   lives block-000012.claim     the token of the process that computes it; with .TOKEN behind, of
+///   the one
 ///                          that took over from that, which is gone
 ///   block-000012           its result
 class BlockClaims {
@@ -64,7 +64,6 @@ class BlockClaims {
   bool is_done(std::int64_t block) const;
   /// Whether this process has it now.
   bool claim(std::int64_t block);
-  bool succeed(std::int64_t block, const std::filesystem::path& written);
   void remove_claims(std::int64_t block);
   bool is_alive(const std::string& token) const;
   void keep_alive(const std::stop_token& stop);

@@ -29,6 +29,9 @@ class Communicator {
   bool is_first() const { return rank() == 0; }
   /// The processors that this rank may use, without those that other ranks are to use.
   virtual int num_threads() const = 0;
+  /// What to change in how the launcher was called, for the first rank to print; empty where all is
+  /// well.
+  virtual std::string advice() const { return ""; }
 
   /// Sends counts[r] values to each rank r and receives the same way; the parts stand one after the
   /// other, those of rank 0 first.

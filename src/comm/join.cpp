@@ -39,7 +39,7 @@ struct Variables {
   const char* rank;
   const char* size;
 };
-constexpr std::array kLaunchers{Variables{"mpirun", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+constexpr std::array kLaunchers{Variables{kMpirun, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
                                 Variables{"a launcher of PMI", "PMI_RANK", "PMI_SIZE"},
                                 Variables{"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
                                 Variables{"a launcher of PMIx", "PMIX_RANK", nullptr}};

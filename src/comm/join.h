@@ -10,6 +10,9 @@
 
 namespace ddim::engine::comm {
 
+/// The launcher of Open MPI.
+inline constexpr const char* kMpirun = "mpirun";
+
 /// What the environment says of the launcher that started this process.
 struct Launch {
   std::string launcher;  ///< "mpirun", for messages

@@ -10,14 +10,17 @@
 #include <csignal>
 #include <cstdlib>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <sstream>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "base/stoppable_wait.h"
 #include "base/text.h"
+#include "base/workers.h"
 #include "comm/processors.h"
 
 namespace ddim::engine::comm {
@@ -32,6 +35,9 @@ constexpr int kLeaves = 1;
 constexpr std::chrono::milliseconds kBetweenLooks{100};
 constexpr double kLooksPerTimeout =
     20.0;  // so many it takes to find a rank silent, if there is time
+
+/// A disk may be slow for longer than a process may be silent.
+constexpr double kDiskTimeouts = 10.0;
 
 /// Takes no memory: the threads that say something must not throw.
 void say(std::string_view text) {
@@ -119,8 +125,11 @@ class MpiCommunicator final : public Communicator {
                       "as it was: resume from there");
     looked_ = Clock::now();
     heartbeat_ = std::jthread([this](const std::stop_token& stop) { keep_beating(stop); });
-    num_threads_ = threads_of_rank(texts_of_all(*this, processors_of_this_process()), rank_,
-                                   processors_per_task());
+    const std::vector<std::string> processors = texts_of_all(*this, processors_of_this_process());
+    num_threads_ = threads_of_rank(processors, rank_, processors_per_task());
+    if (is_first() && launch.launcher == kMpirun)
+      advice_ = advice_on_binding(processors_of_first_machine(processors),
+                                  static_cast<int>(processors_allowed(::getppid()).size()));
     const std::vector<std::string> identities =
         texts_of_all(*this, identity_of_process(::getpid()));
     const std::lock_guard lock(mutex_);
@@ -135,6 +144,7 @@ class MpiCommunicator final : public Communicator {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   int num_threads() const override { return num_threads_; }
+  std::string advice() const override { return advice_; }
 
   void exchange(std::span<const float> sent, Counts sent_counts, std::span<float> received,
                 Counts received_counts) override {
@@ -282,8 +292,32 @@ class MpiCommunicator final : public Communicator {
     }
   }
 
+  /// Ends all ranks when a thread of this one has waited for a disk for very long. The others hear
+  /// its signs of life, and would wait as long.
+  void look_at_threads() {
+    const Clock::time_point now = Clock::now();
+    if (Seconds(now - looked_at_threads_).count() < timeout_ / kLooksPerTimeout) return;
+    looked_at_threads_ = now;
+    std::map<std::string, Wait> waits;
+    for (const auto& [thread, ran] : uninterruptible_threads()) {
+      const auto before = waits_.find(thread);
+      const bool is_the_same = before != waits_.end() && before->second.ran == ran;
+      waits[thread] = is_the_same ? before->second : Wait{.ran = ran, .since = now};
+      if (Seconds(now - waits[thread].since).count() <= kDiskTimeouts * timeout_) continue;
+      say(concat("rank ", rank_, ": has waited for a disk or a network's files for ",
+                 kDiskTimeouts * timeout_, " s (", kDiskTimeouts,
+                 " times --comm-timeout); ending the processes of all ranks"));
+      abort(kExitCode);
+    }
+    waits_ = std::move(waits);
+  }
+
   void keep_beating(const std::stop_token& stop) {
     while (!between_beats_.stopped_within(kBetweenLooks, stop)) {
+      try {
+        look_at_threads();
+      } catch (const std::exception&) {  // no memory: next time
+      }
       const std::unique_lock lock(mutex_, std::try_to_lock);
       if (!lock) continue;  // the other thread waits for MPI
       try {
@@ -301,6 +335,7 @@ class MpiCommunicator final : public Communicator {
   int rank_ = 0;
   int size_ = 1;
   int num_threads_ = 1;
+  std::string advice_;
   bool has_left_ = false;
 
   std::mutex mutex_;  ///< of MPI, which is used by one thread at a time
@@ -310,6 +345,14 @@ class MpiCommunicator final : public Communicator {
   std::string silence_;          ///< what to say then
   std::string previous_identity_;
   bool previous_leaves_ = false;  ///< its last sign of life has come: it may be silent now
+
+  /// Of a thread that nothing interrupts: see uninterruptible_threads().
+  struct Wait {
+    std::string ran;
+    Clock::time_point since;
+  };
+  std::map<std::string, Wait> waits_;  ///< of the thread that beats, as is:
+  Clock::time_point looked_at_threads_{};
 
   StoppableWait between_beats_;
   std::jthread heartbeat_;  ///< last: it ends before the rest goes, also where joining fails

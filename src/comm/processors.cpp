@@ -1,17 +1,18 @@
 #include "comm/processors.h"
 
-#include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
+#include <filesystem>
 #include <fstream>
-#include <memory>
 #include <set>
 #include <sstream>
 
+#include "base/folder.h"
 #include "base/text.h"
+#include "base/workers.h"
 
 namespace ddim::engine::comm {
 namespace {
@@ -31,10 +32,19 @@ Processors parse(const std::string& text) {
 
 }  // namespace
 
-std::string name_of_host() {
+std::string name_of_machine() {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
-  return host.data();
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string boot;
+  file >> boot;
+  return concat(host.data(), "/", boot);
+}
+
+std::string name_of_process_space() {
+  struct stat found {};
+  const bool is_known = ::stat("/proc/self/ns/pid", &found) == 0;
+  return concat(name_of_machine(), "/", is_known ? found.st_ino : 0);
 }
 
 std::string identity_of_process(pid_t process) {
@@ -47,21 +57,25 @@ std::string identity_of_process(pid_t process) {
   std::istringstream words(text.substr(name_end + 1));
   std::string began;
   for (int k = 0; k < 20; ++k) words >> began;
-  return words.fail() ? "" : concat(name_of_host(), " ", process, " ", began);
+  return words.fail() ? "" : concat(name_of_process_space(), " ", process, " ", began);
+}
+
+std::map<std::string, std::string> uninterruptible_threads() {
+  std::map<std::string, std::string> found;
+  const std::filesystem::path tasks = "/proc/self/task";
+  for (const std::string& thread : readable_names_in(tasks)) {
+    std::string stat, ran;
+    std::getline(std::ifstream(tasks / thread / "stat"), stat);
+    std::getline(std::ifstream(tasks / thread / "schedstat"), ran);
+    const std::size_t name_end = stat.rfind(')');
+    if (name_end != std::string::npos && stat.substr(name_end, 3) == ") D" && !ran.empty())
+      found[thread] = ran;
+  }
+  return found;
 }
 
 std::string processors_of_this_process() {
-  constexpr int kMost = 8192;
-  const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> allowed(
-      CPU_ALLOC(kMost), [](cpu_set_t* set) { CPU_FREE(set); });
-  const std::size_t num_bytes = CPU_ALLOC_SIZE(kMost);
-  CPU_ZERO_S(num_bytes, allowed.get());
-  ::sched_getaffinity(0, num_bytes, allowed.get());
-  std::vector<int> numbers;
-  for (int number = 0; number < kMost; ++number)
-    if (CPU_ISSET_S(static_cast<std::size_t>(number), num_bytes, allowed.get()))
-      numbers.push_back(number);
-  return concat(name_of_host(), " ", join(numbers, ","));
+  return concat(name_of_machine(), " ", join(processors_allowed(), ","));
 }
 
 int threads_of_rank(const std::vector<std::string>& processors, int rank, int limit) {
@@ -80,9 +94,22 @@ int threads_of_rank(const std::vector<std::string>& processors, int rank, int li
   return limit > 0 ? std::min(threads, limit) : threads;
 }
 
-int processors_per_task() {
-  const char* text = std::getenv("SLURM_CPUS_PER_TASK");
-  return text == nullptr ? 0 : std::max(0, std::atoi(text));
+int processors_of_first_machine(const std::vector<std::string>& processors) {
+  const Processors first = parse(processors.front());
+  std::set<int> numbers;
+  for (const std::string& text : processors) {
+    const Processors found = parse(text);
+    if (found.host == first.host) numbers.insert(found.numbers.begin(), found.numbers.end());
+  }
+  return static_cast<int>(numbers.size());
+}
+
+std::string advice_on_binding(int processors_of_ranks, int processors_of_launcher) {
+  if (2 * processors_of_ranks > processors_of_launcher) return "";
+  return concat("the ranks of this machine may use ", processors_of_ranks, " of ",
+                processors_of_launcher,
+                " processors; mpirun --bind-to none lets them use all, --map-by slot:PE=N gives "
+                "each N of its own");
 }
 
 }  // namespace ddim::engine::comm

@@ -24,18 +24,40 @@ TrainRequest share_request(comm::Communicator& ranks, const TrainRequest& reques
 }
 
 void require_same_everywhere(comm::Communicator& ranks, const Device& device,
-                             std::uint32_t data_fingerprint) {
-  const std::vector<std::string> prints =
-      comm::texts_of_all(ranks, std::to_string(data_fingerprint));
-  const std::vector<std::string> machines = comm::texts_of_all(ranks, device.describe());
-  for (std::size_t rank = 1; rank < prints.size(); ++rank) {
-    require(prints[rank] == prints[0], "train: rank ", rank,
-            " has other training pictures than rank 0 (CRC-32 ", prints[rank], " instead of ",
-            prints[0], "); --data must name the same pictures on every machine");
-    require(machines[rank] == machines[0], "train: rank ", rank, " computes on ", machines[rank],
-            " and rank 0 on ", machines[0],
-            ", so the result would depend on the number of ranks; choose an instruction set that "
-            "all have with DDIM_ISA");
+                             const TrainingData& data) {
+  const auto need = [&](const std::string& own, const auto& say) {
+    const std::vector<std::string> texts = comm::texts_of_all(ranks, own);
+    for (std::size_t rank = 1; rank < texts.size(); ++rank)
+      if (texts[rank] != texts[0])
+        fail(ErrorCode::user, "train: rank ", rank, say(texts[rank], texts[0]));
+  };
+  const auto need_pictures = [&](const char* kind, const data::Dataset* pictures) {
+    need(pictures == nullptr ? "none" : concat("CRC-32 ", data::fingerprint(*pictures)),
+         [&](const std::string& own, const std::string& first) {
+           return concat(" has other ", kind, " pictures than rank 0 (", own, " instead of ", first,
+                         "); --data and data.validation must name the same pictures on every "
+                         "machine");
+         });
+  };
+  need_pictures("training", &data.training);
+  need_pictures("held-out", data.held_out ? &*data.held_out : nullptr);
+  need(device.describe(), [](const std::string& own, const std::string& first) {
+    return concat(" computes on ", own, " and rank 0 on ", first,
+                  ", so the result would depend on the number of ranks; choose an instruction set "
+                  "that all have with DDIM_ISA");
+  });
+}
+
+StepReport step_together(Trainer& trainer, comm::Communicator& ranks,
+                         const std::function<void()>& before_an_error) {
+  try {
+    return trainer.step();
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::numeric) {
+      before_an_error();
+      ranks.barrier();
+    }
+    throw;
   }
 }
 
@@ -45,7 +67,7 @@ TrainSummary follow_training(const TrainOptions& options,
   const auto [config, data_path] = share_request(ranks, {});
   const Device device = make_device(DeviceKind::cpu, {.precision = config.training.precision});
   const TrainingData loaded = load_training_data(data_path, config);
-  require_same_everywhere(ranks, device, data::fingerprint(loaded.training));
+  require_same_everywhere(ranks, device, loaded);
   Trainer trainer(config, device, loaded.training, communicator);
   trainer.share_state();
 
@@ -60,7 +82,7 @@ TrainSummary follow_training(const TrainOptions& options,
   for (Order order = orders.take(); order != Order::end; order = orders.take()) {
     switch (order) {
       case Order::step: {
-        const StepReport report = trainer.step();
+        const StepReport report = step_together(trainer, ranks, [] {});
         result.loss = report.loss;
         ++result.steps_here;
         if (trainer.state().step % config.output.log_every_steps == 0)

@@ -305,7 +305,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
                          count_of(measured, "held-out images")));
   }
   const std::uint32_t fingerprint = data::fingerprint(dataset);
-  require_same_everywhere(*ranks, device, fingerprint);
+  require_same_everywhere(*ranks, device, loaded);
   Trainer trainer(config, device, dataset, ranks);
   if (held_out) trainer.check_suits(*held_out);
   TrainingState& state = trainer.state();
@@ -368,6 +368,8 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   if (ranks->size() > 1)
     progress.line(concat("ranks: ", ranks->size(), ", this one with ",
                          count_of(trainer.num_workers(), "threads")));
+  if (const std::string advice = ranks->advice(); !advice.empty())
+    progress.line("ranks: " + advice);
   write_config_of_run(options.out, config);  // last: see is_false_start()
   MetricsLog metrics(options.out, state.step);
 
@@ -438,7 +440,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   while (state.step < last_step && !orders.stop_requested()) {
     const Clock::time_point start = Clock::now();
     orders.give(Order::step);
-    const StepReport report = trainer.step();
+    const StepReport report = step_together(trainer, *ranks, [&] { tell_saved(writer.wait()); });
     const double seconds = seconds_since(start);
     seconds_here += seconds;
     ++result.steps_here;

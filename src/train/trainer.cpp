@@ -27,7 +27,7 @@ constexpr double kMaxNorm = 1e18;
 
 std::vector<Device> make_workers(const Device& device, const OptimisationConfig& training,
                                  const comm::Communicator& ranks, const ShardRange& own_shards) {
-  const std::int64_t threads = threads_of(training, ranks);
+  const std::int64_t threads = training.threads > 0 ? training.threads : ranks.num_threads();
   std::vector<Device> workers;
   const std::int64_t most = std::min(own_shards.count, device.image_division().most_workers);
   for (std::int64_t i = 0; i < std::min(threads, most); ++i) workers.push_back(device.worker(1));
@@ -60,10 +60,6 @@ std::string describe_spike(const StepReport& report, const Deviation& deviation)
 }
 
 }  // namespace
-
-int threads_of(const OptimisationConfig& training, const comm::Communicator& ranks) {
-  return training.threads > 0 ? static_cast<int>(training.threads) : ranks.num_threads();
-}
 
 Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Dataset& dataset,
                  std::shared_ptr<comm::Communicator> ranks)

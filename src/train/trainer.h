@@ -19,9 +19,6 @@
 
 namespace ddim::engine::train {
 
-/// How many threads a rank may have: its share of the processors, unless training.threads says it.
-int threads_of(const OptimisationConfig& training, const comm::Communicator& ranks);
-
 /// What one step did.
 struct StepReport {
   std::int64_t step = 0;  ///< its number, from 0

@@ -78,6 +78,7 @@ start_and_claim() { # starts a process that joins, and waits until it has claime
 }
 draw --out one.npz --save-tensors one.safetensors >out
 draw --out one.png >out
+: >joined.npz.partial # whoever puts the pictures together has a log of its own
 start_and_claim
 kill -KILL $process
 draw --join --out joined.npz >out 2>err || fail "the block of a process that was killed"
@@ -149,6 +150,14 @@ for number in 2 3; do
   [ "$(grep -c '^saved' err)" = 3 ] || fail "not only the first of $number ranks prints"
   [ "$(whole one)" = "$(whole run-$number)" ] || fail "$number ranks compute something else than one"
 done
+# Parameters of several blocks, which ranks own slices of, by more ranks.
+sed 's/\[8, 16\]/[8, 48]/; s/^batch = .*/batch = 4/; s/^shards = .*/shards = 4/; s/^steps = .*/steps = 3/; /^sample_every/d' tiny.toml >wide.toml
+"$program" train wide.toml --data data --out wide --quiet >out
+for number in 4 5 8; do
+  ranks $number train wide.toml --data data --out wide-$number --quiet || fail "$number ranks"
+  cmp wide/checkpoints/step-00000003/state.safetensors wide-$number/checkpoints/step-00000003/state.safetensors ||
+    fail "$number ranks compute something else than one"
+done
 # By MPI's own sum: nearly the same losses.
 sed 's/^shards = 3/shards = 3\nreduce = "fast"/' tiny.toml >fast.toml
 ranks 3 train fast.toml --data data --out fast --quiet || fail "3 ranks, fast"
@@ -186,6 +195,30 @@ expect "7 ranks, but the gradient of a step has 6 parts"
 expect "2 processes train together on CPUs only; with --device reference, start one"
 test ! -e many || fail "a folder without a run"
 
+# What must be the same for all ranks and is not is said, by one of them.
+two() { # COMMANDS OF RANK 0 -- OF RANK 1, each in a folder of its own
+  mkdir -p here there
+  mpirun --wdir here -n 1 "$program" "${first[@]}" : --wdir there -n 1 "$program" "${second[@]}" >out 2>err
+}
+first=(sample --model "$folder/$model" --steps 2 --count 20 --out apart.npz --quiet)
+second=("${first[@]}")
+! two || fail "ranks that see two folders"
+expect "apart.npz: rank 1 sees another folder there than rank 0; name one that all machines see"
+[ "$(grep -c 'apart.npz: rank 1' err)" = 1 ] || fail "said more than once"
+first=(evaluate "$folder/data" --model "$folder/$model" --count 40 --steps 2 --resize --extractor "$extractor" --shrink --quiet)
+second=("${first[@]/40/41}")
+! two || fail "ranks that compare other pictures"
+expect "features: rank 1 has other pictures, another network or other instructions than rank 0"
+for each in here there; do
+  mkdir $each/held
+  { printf '\0\0\10\3\0\0\0\12\0\0\0\10\0\0\0\10' && seq ${#each} 1000 | head -c 640; } >$each/held/t10k-images-idx3-ubyte
+done
+sed 's|^validation = .*|validation = "/proc/self/cwd/held"|' tiny.toml >held.toml
+first=(train "$folder/held.toml" --data "$folder/data" --out "$folder/apart")
+second=("${first[@]}")
+! two || fail "ranks that hold out other pictures"
+expect "train: rank 1 has other held-out pictures than rank 0"
+
 # A signal that reaches one rank saves once and ends all, with code 0.
 sed -i 's/^steps = 30/steps = 100000/' tiny.toml
 mpirun -n 2 "$program" train tiny.toml --data data --out stopped >out 2>err &
@@ -195,3 +228,12 @@ kill -USR1 "$(pgrep -f -n -- "^$program train .*--out stopped")"
 wait $launcher || fail "a signal to one rank: code $?"
 grep -q "^interrupted after step" out || fail "not interrupted"
 test -z "$(pgrep -f -- "^$program train .*--out stopped")" || fail "a process stays"
+# Ctrl-C reaches all, and the first says how to go on.
+mpirun -n 2 "$program" train --resume stopped >out 2>err &
+launcher=$!
+until grep -q '^resume: from' err && compgen -G 'stopped/checkpoints/*.tmp-*' >claims; do kill -0 $launcher || fail "ended by itself"; done
+kill -INT $(pgrep -f -- "^$program train --resume stopped")
+code=0
+wait $launcher || code=$?
+[ $code = 130 ] || fail "Ctrl-C: code $code"
+[ "$(grep -c '^ddim: saved; to continue: ddim train --resume stopped' err)" = 1 ] || fail "Ctrl-C: not said once"

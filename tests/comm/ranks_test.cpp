@@ -1,8 +1,10 @@
 // What of ranks needs no MPI; tests/cli/ranks_test.sh has the rest.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "base/workers.h"
 #include "comm/block_claims.h"
 #include "comm/join.h"
 #include "comm/mpi_communicator.h"
@@ -33,6 +36,31 @@ TEST(Processors, AreSharedByTheRanksOfAHost) {
   EXPECT_EQ(threads_of_rank({"a 0,1,2,3,4,5", "a 0,1,2,3,4,5", "a 0,1,2,3,4,5"}, 0, 0), 2);
   EXPECT_EQ(threads_of_rank({"a 0,1,2,3"}, 0, 3), 3);
   EXPECT_EQ(threads_of_rank({processors_of_this_process()}, 0, 1), 1);
+  EXPECT_EQ(processors_of_first_machine({"a 0,1", "a 1,2", "b 0,1,2,3,4"}), 3);
+  EXPECT_NE(advice_on_binding(2, 16), "");
+  EXPECT_EQ(advice_on_binding(9, 16), "");
+}
+
+TEST(Processors, AreThoseOfThisProcessAndOfNoOther) {
+  // As many threads as it may use, which is what a rank that mpirun bound to one has.
+  const std::vector<int> all = processors_allowed();
+  ASSERT_FALSE(all.empty());
+  const auto bound = [&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(all.back()), &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+    const bool is_right = num_threads_of(0) == 1 && processors_allowed() == std::vector{all.back()};
+    std::_Exit(is_right ? 7 : 1);
+  };
+  EXPECT_EXIT(bound(), testing::ExitedWithCode(7), "");
+  ::setenv("SLURM_CPUS_PER_TASK", "1", 1);
+  const int given = num_threads_of(0);
+  ::setenv("SLURM_CPUS_PER_TASK", "100000", 1);
+  const int more_than_there_are = num_threads_of(0);
+  ::unsetenv("SLURM_CPUS_PER_TASK");
+  EXPECT_EQ(given, 1);
+  EXPECT_EQ(more_than_there_are, std::ssize(all));
 }
 
 /// An MPI of two ranks of which the other one never does anything. Operations begin, and are never
@@ -183,6 +211,28 @@ TEST(MpiCommunicatorDeathTest, TimeInWhichItDidNotRunItselfDoesNotCount) {
   EXPECT_EXIT(wait(), testing::KilledBySignal(SIGUSR1), "^$");
 }
 
+// Nothing interrupts who waits for the child of a vfork(), as for a disk that does not answer.
+TEST(MpiCommunicatorDeathTest, ARankThatWaitsForADiskForEverEndsAll) {
+  ddim_mpi_functions mpi = obliging_mpi();
+  mpi.receive_beat = [](int, int* beat) {
+    static std::atomic<int> calls = 0;
+    *beat = calls++ % 2 - 1;  // alive, and no more than that
+    return 0;
+  };
+  const Launch launch{.launcher = "mpirun", .rank = 1, .size = 2};
+  const auto wait = [&] {
+    const auto ranks = join_by_mpi(mpi, launch, {.timeout_seconds = 0.2});
+    const pid_t waiting = ::getpid();
+    if (::vfork() == 0) {
+      ::close_range(0, ~0U, 0);  // the test waits for them
+      for (int i = 0; i < 600 && ::getppid() == waiting; ++i) ::usleep(100'000);
+      ::_exit(0);
+    }
+    ::_exit(7);
+  };
+  EXPECT_EXIT(wait(), testing::ExitedWithCode(5), "rank 1: has waited for a disk or a network");
+}
+
 TEST(MpiCommunicatorDeathTest, WhatFailsAfterMpiBeganIsAnError) {
   ddim_mpi_functions mpi = obliging_mpi();
   mpi.start_all_gather = [](void*, int, const int*, const int*, ddim_mpi_request**) { return 7; };
@@ -308,6 +358,53 @@ TEST(Launch, MpiexecWithinAShellOfSlurmIsMpiexec) {
   EXPECT_EQ(launch->size, 4);
   EXPECT_EQ(of_slurm->size, 1);
   EXPECT_EQ(of_slurm->launcher, std::string("srun"));
+}
+
+TEST_F(BlockClaimsTest, WhoWaitsOnlyReads) {
+  BlockClaims one(folder(), work(1)), other(folder(), work(1));
+  EXPECT_EQ(one.next({}), 0);
+  const fs::file_time_type before = fs::last_write_time(folder());
+  std::stop_source stop;
+  const std::jthread stopping([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    stop.request_stop();
+  });
+  test::expect_error(ErrorCode::interrupted, "stopped", [&] { other.next(stop.get_token()); });
+  EXPECT_EQ(fs::last_write_time(folder()), before);
+}
+
+TEST_F(BlockClaimsTest, AResultThatComesWhenAllAreRemovedIsRemovedToo) {
+  BlockClaims one(folder(), work(1)), late(folder(), work(1));
+  EXPECT_EQ(one.next({}), 0);
+  one.finish(0, "a");
+  EXPECT_EQ(one.next({}), 1);
+  one.finish(1, "all");
+  one.remove_results();
+  late.finish(0, "a");  // it had been taken for gone
+  EXPECT_FALSE(fs::exists(folder() / "block-000000"));
+  EXPECT_TRUE(late.is_complete());
+}
+
+TEST_F(BlockClaimsTest, AProcessOfAnotherSpaceOfNumbersIsNotLookedForHere) {
+  // A container of the same name on this machine: its process numbers say nothing here.
+  BlockClaims other(folder(), work(1));
+  std::ofstream(folder() / "block-000000.claim") << "t";
+  const std::string space = name_of_process_space();
+  const auto claims = [&](const std::string& owner) {
+    std::ofstream(folder() / "process-t") << owner;
+    std::stop_source stop;
+    const std::jthread stopping([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      stop.request_stop();
+    });
+    try {
+      return other.next(stop.get_token()) == 0;
+    } catch (const Error&) {
+      return false;  // it waits for the owner
+    }
+  };
+  EXPECT_FALSE(claims(space + "0 4194304"));
+  EXPECT_TRUE(claims(space + " 4194304"));  // no process has this number
 }
 
 TEST_F(BlockClaimsTest, AStopEndsTheWaitForOthers) {
