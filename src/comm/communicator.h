@@ -33,23 +33,48 @@ class Communicator {
   /// well.
   virtual std::string advice() const { return ""; }
 
+  /// What has begun. The caller may do other work, and begins nothing else before wait(); the
+  /// values stay as they are until then.
+  class UnderWay {
+   public:
+    UnderWay() = default;
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+    virtual ~UnderWay() = default;
+    virtual void wait() = 0;
+  };
+
   /// Sends counts[r] values to each rank r and receives the same way; the parts stand one after the
   /// other, those of rank 0 first.
-  virtual void exchange(std::span<const float> sent, Counts sent_counts, std::span<float> received,
-                        Counts received_counts) = 0;
+  virtual std::unique_ptr<UnderWay> start_exchange(std::span<const float> sent, Counts sent_counts,
+                                                   std::span<float> received,
+                                                   Counts received_counts) = 0;
+  void exchange(std::span<const float> sent, Counts sent_counts, std::span<float> received,
+                Counts received_counts) {
+    start_exchange(sent, sent_counts, received, received_counts)->wait();
+  }
   /// Adds the ranks' `sent` and gives each rank r its part of counts[r] sums; the parts stand one
   /// after the other. In which order ranks are added is not said.
   virtual void reduce_scatter(std::span<const float> sent, std::span<float> received,
                               Counts counts) = 0;
   /// `values` has a part for each rank, one after the other; this rank has filled in its own, and
   /// gets the others'.
-  virtual void all_gather(std::span<float> values, Counts counts) = 0;
+  virtual std::unique_ptr<UnderWay> start_all_gather(std::span<float> values, Counts counts) = 0;
+  void all_gather(std::span<float> values, Counts counts) {
+    start_all_gather(values, counts)->wait();
+  }
   virtual void all_gather_bytes(std::span<std::byte> bytes, Counts counts) = 0;
   virtual void barrier() = 0;
   /// What every rank does at the end, when all is well.
   virtual void leave() = 0;
   /// Ends the processes of all ranks, also those that do not answer.
   [[noreturn]] virtual void abort(int exit_code) noexcept = 0;
+};
+
+/// What was done when it began.
+class DoneAtOnce final : public Communicator::UnderWay {
+ public:
+  void wait() override {}
 };
 
 /// A process by itself.

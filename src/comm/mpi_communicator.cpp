@@ -146,11 +146,15 @@ class MpiCommunicator final : public Communicator {
   int num_threads() const override { return num_threads_; }
   std::string advice() const override { return advice_; }
 
-  void exchange(std::span<const float> sent, Counts sent_counts, std::span<float> received,
-                Counts received_counts) override {
-    const Parts out(sent_counts), in(received_counts);
+  std::unique_ptr<UnderWay> start_exchange(std::span<const float> sent, Counts sent_counts,
+                                           std::span<float> received,
+                                           Counts received_counts) override {
+    auto parts = std::make_unique<std::vector<Parts>>();
+    parts->reserve(2);
+    const Parts& out = parts->emplace_back(sent_counts);
+    const Parts& in = parts->emplace_back(received_counts);
     barrier();  // from here on, nobody is late
-    finish("exchange", [&](ddim_mpi_request** request) {
+    return begin("exchange", std::move(parts), [&](ddim_mpi_request** request) {
       return mpi_.start_exchange(sent.data(), out.counts.data(), out.places.data(), received.data(),
                                  in.counts.data(), in.places.data(), request);
     });
@@ -158,22 +162,25 @@ class MpiCommunicator final : public Communicator {
 
   void reduce_scatter(std::span<const float> sent, std::span<float> received,
                       Counts counts) override {
-    const Parts parts(counts);
+    auto parts = std::make_unique<std::vector<Parts>>();
+    const Parts& out = parts->emplace_back(counts);
     barrier();  // from here on, nobody is late
-    finish("reduce_scatter", [&](ddim_mpi_request** request) {
-      return mpi_.start_reduce_scatter(sent.data(), received.data(), parts.counts.data(), request);
-    });
+    begin("reduce_scatter", std::move(parts), [&](ddim_mpi_request** request) {
+      return mpi_.start_reduce_scatter(sent.data(), received.data(), out.counts.data(), request);
+    })->wait();
   }
 
-  void all_gather(std::span<float> values, Counts counts) override {
-    gather(values.data(), 1, counts);
+  std::unique_ptr<UnderWay> start_all_gather(std::span<float> values, Counts counts) override {
+    return start_gather(values.data(), 1, counts);
   }
   void all_gather_bytes(std::span<std::byte> bytes, Counts counts) override {
-    gather(bytes.data(), 0, counts);
+    start_gather(bytes.data(), 0, counts)->wait();
   }
 
   void barrier() override {
-    finish("barrier", [&](ddim_mpi_request** request) { return mpi_.start_barrier(request); });
+    begin("barrier", nullptr, [&](ddim_mpi_request** request) {
+      return mpi_.start_barrier(request);
+    })->wait();
   }
 
   void leave() override {
@@ -227,21 +234,47 @@ class MpiCommunicator final : public Communicator {
     fail(ErrorCode::io, "MPI: ", what, " failed on rank ", rank_, ": ", text.data());
   }
 
-  void gather(void* values, int is_float, Counts counts) {
-    const Parts parts(counts);
-    finish("gather", [&](ddim_mpi_request** request) {
-      return mpi_.start_all_gather(values, is_float, parts.counts.data(), parts.places.data(),
+  std::unique_ptr<UnderWay> start_gather(void* values, int is_float, Counts counts) {
+    auto parts = std::make_unique<std::vector<Parts>>();
+    const Parts& of_ranks = parts->emplace_back(counts);
+    return begin("gather", std::move(parts), [&](ddim_mpi_request** request) {
+      return mpi_.start_all_gather(values, is_float, of_ranks.counts.data(), of_ranks.places.data(),
                                    request);
     });
   }
 
-  template <class Begin>
-  void finish(const char* what, const Begin& begin) {
-    ddim_mpi_request* request = nullptr;
-    {
-      const std::lock_guard lock(mutex_);
-      check(begin(&request), what);
+  class Request final : public UnderWay {
+   public:
+    Request(MpiCommunicator& ranks, const char* what, std::unique_ptr<std::vector<Parts>> parts)
+        : ranks_(ranks), what_(what), parts_(std::move(parts)) {}
+    /// After an error MPI may still read the counts, for as long as the process lives.
+    ~Request() override {
+      if (!is_done_) static_cast<void>(parts_.release());
     }
+    void wait() override {
+      ranks_.finish(what_, request_);
+      is_done_ = true;
+    }
+    ddim_mpi_request** place() { return &request_; }
+
+   private:
+    MpiCommunicator& ranks_;
+    const char* what_;
+    std::unique_ptr<std::vector<Parts>> parts_;
+    ddim_mpi_request* request_ = nullptr;
+    bool is_done_ = false;
+  };
+
+  template <class Begin>
+  std::unique_ptr<UnderWay> begin(const char* what, std::unique_ptr<std::vector<Parts>> parts,
+                                  const Begin& start) {
+    auto request = std::make_unique<Request>(*this, what, std::move(parts));
+    const std::lock_guard lock(mutex_);
+    check(start(request->place()), what);
+    return request;
+  }
+
+  void finish(const char* what, ddim_mpi_request* request) {
     for (Patience patience;; patience.wait()) {
       const std::lock_guard lock(mutex_);
       int done = 0;

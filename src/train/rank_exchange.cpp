@@ -85,7 +85,7 @@ RankExchange::RankExchange(comm::Communicator& ranks, const Device& device,
     most_packed = std::max(most_packed, part.total() * num_sent);
     most_received = std::max(most_received, part.num_values[as_size(ranks.rank())] * num_received);
   }
-  packed_.resize(as_size(most_packed));
+  packed_.resize(2 * as_size(most_packed));
   received_ = Tensor::persistent(device, {std::max<std::int64_t>(most_received, 1)});
 }
 
@@ -125,23 +125,38 @@ Tensor RankExchange::sum_of(const TreeNode& node, const std::map<TreeNode, Tenso
   return sum;
 }
 
-void RankExchange::add_part(const Part& part, const GradientTree& tree,
-                            std::span<const Device> workers, Gradients& sum) {
-  const int own = ranks_.rank();
-  Counts sent(nodes_.size()), received(nodes_.size());
-  std::span<float> rest = packed_;
-  for (int rank = 0; rank < ranks_.size(); ++rank) {
-    for (const TreeNode& node : nodes_[as_size(own)]) {
+std::span<float> RankExchange::half(std::size_t p) {
+  const std::size_t size = packed_.size() / 2;
+  return std::span(packed_).subspan(p % 2 * size, size);
+}
+
+std::span<float> RankExchange::pack_sums(const Part& part, const GradientTree& tree,
+                                         std::span<float> buffer) {
+  std::span<float> rest = buffer;
+  for (int rank = 0; rank < ranks_.size(); ++rank)
+    for (const TreeNode& node : nodes_[as_size(ranks_.rank())]) {
       Gradients& gradients = *tree.partial_sums().at(node);
       rest = pack(
           part, rank, [&](std::size_t i) -> Tensor& { return gradients[i]; }, rest);
     }
+  return buffer.first(buffer.size() - rest.size());
+}
+
+void RankExchange::add_part(const Part& part, std::span<const float> packed,
+                            std::span<const Device> workers, Gradients& sum,
+                            const std::function<void()>& meanwhile) {
+  const int own = ranks_.rank();
+  Counts sent(nodes_.size()), received(nodes_.size());
+  for (int rank = 0; rank < ranks_.size(); ++rank) {
     sent[as_size(rank)] = part.num_values[as_size(rank)] * std::ssize(nodes_[as_size(own)]);
     received[as_size(rank)] = part.num_values[as_size(own)] * std::ssize(nodes_[as_size(rank)]);
   }
   write_on_host(received_, [&](std::span<float> values) {
-    ranks_.exchange(std::span<const float>(packed_).first(packed_.size() - rest.size()), sent,
-                    values.first(as_size(std::reduce(received.begin(), received.end()))), received);
+    const auto under_way = ranks_.start_exchange(
+        packed, sent, values.first(as_size(std::reduce(received.begin(), received.end()))),
+        received);
+    meanwhile();
+    under_way->wait();
   });
 
   const std::span<const Slice> owned = part.owned_by(own);
@@ -180,7 +195,14 @@ const Gradients& RankExchange::add(const GradientTree& tree, std::span<const Dev
   // A part is overwritten after it has been sent.
   Gradients& sum = *tree.partial_sums().begin()->second;
   if (how_ == GradientSum::exact) {
-    for (const Part& part : parts_) add_part(part, tree, workers, sum);
+    std::span<const float> packed = pack_sums(parts_.front(), tree, half(0));
+    for (std::size_t p = 0; p < parts_.size(); ++p) {
+      std::span<const float> next;
+      add_part(parts_[p], packed, workers, sum, [&] {
+        if (p + 1 < parts_.size()) next = pack_sums(parts_[p + 1], tree, half(p + 1));
+      });
+      packed = next;
+    }
     return sum;
   }
   run_workers(static_cast<int>(workers.size()), std::ssize(parameters_),
@@ -197,20 +219,31 @@ const Gradients& RankExchange::add(const GradientTree& tree, std::span<const Dev
 
 void RankExchange::from_owners_to_all(const TensorOf& tensor) {
   const int own = ranks_.rank();
-  for (const Part& part : parts_) {
-    const std::span<float> all = std::span(packed_).first(as_size(part.total()));
-    const std::int64_t place = std::reduce(part.num_values.begin(), part.num_values.begin() + own);
-    pack(part, own, tensor, all.subspan(as_size(place)));
-    ranks_.all_gather(all, part.num_values);
-    std::span<const float> rest = all;
+  const auto all_of = [&](std::size_t p) { return half(p).first(as_size(parts_[p].total())); };
+  const auto pack_own = [&](std::size_t p) {
+    const Counts& counts = parts_[p].num_values;
+    const std::int64_t place = std::reduce(counts.begin(), counts.begin() + own);
+    pack(parts_[p], own, tensor, all_of(p).subspan(as_size(place)));
+  };
+  const auto unpack_others = [&](std::size_t p) {
+    std::span<const float> rest = all_of(p);
     for (int rank = 0; rank < ranks_.size(); ++rank) {
       if (rank == own) {
-        rest = rest.subspan(as_size(part.num_values[as_size(rank)]));
+        rest = rest.subspan(as_size(parts_[p].num_values[as_size(rank)]));
       } else {
-        rest = unpack(part, rank, tensor, rest);
+        rest = unpack(parts_[p], rank, tensor, rest);
       }
     }
+  };
+  // While a part is on its way, the one before it is unpacked, and then the next one packed.
+  pack_own(0);
+  for (std::size_t p = 0; p < parts_.size(); ++p) {
+    const auto under_way = ranks_.start_all_gather(all_of(p), parts_[p].num_values);
+    if (p > 0) unpack_others(p - 1);
+    if (p + 1 < parts_.size()) pack_own(p + 1);
+    under_way->wait();
   }
+  unpack_others(parts_.size() - 1);
 }
 
 void RankExchange::from_owners_to_first(const TensorOf& tensor) {

@@ -97,8 +97,13 @@ class RankExchange {
   /// The sum of `node` over the views of one slice in received_, added in place.
   Tensor sum_of(const TreeNode& node, const std::map<TreeNode, Tensor>& views,
                 Kernels& kernels) const;
-  void add_part(const Part& part, const GradientTree& tree, std::span<const Device> workers,
-                Gradients& sum);
+  /// The partial sums of `part`, as they are sent.
+  std::span<float> pack_sums(const Part& part, const GradientTree& tree, std::span<float> buffer);
+  /// Sends `packed` and adds what comes; calls meanwhile() while it is on its way.
+  void add_part(const Part& part, std::span<const float> packed, std::span<const Device> workers,
+                Gradients& sum, const std::function<void()>& meanwhile);
+  /// The half of packed_ for part p: while one is on its way, the next is packed.
+  std::span<float> half(std::size_t p);
   /// The same by MPI's sum, of gradients that this rank has added.
   void add_part_fast(const Part& part, Gradients& sum);
 

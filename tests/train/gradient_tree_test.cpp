@@ -6,6 +6,7 @@
 #include <array>
 #include <barrier>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <thread>
 #include <utility>
@@ -98,8 +99,9 @@ class ThreadRank final : public comm::Communicator {
   int rank() const override { return rank_; }
   int size() const override { return threads_.size; }
   int num_threads() const override { return 1; }
-  void exchange(std::span<const float> sent, Counts sent_counts, std::span<float> received,
-                Counts received_counts) override {
+  std::unique_ptr<UnderWay> start_exchange(std::span<const float> sent, Counts sent_counts,
+                                           std::span<float> received,
+                                           Counts received_counts) override {
     std::vector<std::int64_t> places(sent_counts.size());
     std::exclusive_scan(sent_counts.begin(), sent_counts.end(), places.begin(), std::int64_t{0});
     EXPECT_EQ(std::reduce(sent_counts.begin(), sent_counts.end()), std::ssize(sent));
@@ -113,6 +115,7 @@ class ThreadRank final : public comm::Communicator {
     }
     EXPECT_TRUE(received.empty());
     barrier();
+    return std::make_unique<comm::DoneAtOnce>();
   }
   void reduce_scatter(std::span<const float> sent, std::span<float> received,
                       Counts counts) override {
@@ -126,8 +129,9 @@ class ThreadRank final : public comm::Communicator {
             threads_.buffers[from].data)[static_cast<std::size_t>(place) + k];
     barrier();
   }
-  void all_gather(std::span<float> values, Counts counts) override {
+  std::unique_ptr<UnderWay> start_all_gather(std::span<float> values, Counts counts) override {
     all_gather_bytes(std::as_writable_bytes(values), counts, sizeof(float));
+    return std::make_unique<comm::DoneAtOnce>();
   }
   void all_gather_bytes(std::span<std::byte> bytes, Counts counts) override {
     all_gather_bytes(bytes, counts, 1);
