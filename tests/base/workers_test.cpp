@@ -3,10 +3,12 @@
 #include <ddim/error.h>
 #include <ddim/run_options.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -35,6 +37,28 @@ TEST(Workers, OneWorkerIsTheCaller) {
     EXPECT_EQ(worker, 0);
     EXPECT_EQ(std::this_thread::get_id(), caller);
   });
+}
+
+TEST(WorkersDeathTest, AreAsManyAsTheProcessorsThatThisProcessMayUse) {
+  // As many threads as it may use, which is what a rank that mpirun bound to one has.
+  const std::vector<int> all = processors_allowed();
+  ASSERT_FALSE(all.empty());
+  const auto bound = [&] {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(all.back()), &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+    const bool is_right = num_threads_of(0) == 1 && processors_allowed() == std::vector{all.back()};
+    std::_Exit(is_right ? 7 : 1);
+  };
+  EXPECT_EXIT(bound(), testing::ExitedWithCode(7), "");
+  ::setenv("SLURM_CPUS_PER_TASK", "1", 1);
+  const int given = num_threads_of(0);
+  ::setenv("SLURM_CPUS_PER_TASK", "100000", 1);
+  const int more_than_there_are = num_threads_of(0);
+  ::unsetenv("SLURM_CPUS_PER_TASK");
+  EXPECT_EQ(given, 1);
+  EXPECT_EQ(more_than_there_are, std::ssize(all));
 }
 
 // Each of two items waits until the other has begun.

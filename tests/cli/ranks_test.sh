@@ -219,6 +219,13 @@ second=("${first[@]}")
 ! two || fail "ranks that hold out other pictures"
 expect "train: rank 1 has other held-out pictures than rank 0"
 
+# What goes wrong in the numbers goes wrong in all ranks: the first says it, after the checkpoint that it may be writing.
+sed 's/^learning_rate = .*/learning_rate = 1e6\nloss = "sum"\ndecay = "constant"\nwarmup_steps = 0/; s/^clip_norm = .*/clip_norm = 0/; s/^checkpoint_every.*/checkpoint_every_steps = 1/' tiny.toml >wild.toml
+code=0
+ranks 2 train wild.toml --data data --out wild || code=$?
+[ $code = 3 ] && [ "$(grep -c '10 steps in a row were not finite' err)" = 1 ] || fail "NaN in all ranks: code $code"
+(cd wild/checkpoints && ! compgen -G '*.tmp-*') || fail "a checkpoint was cut short"
+
 # A signal that reaches one rank saves once and ends all, with code 0.
 sed -i 's/^steps = 30/steps = 100000/' tiny.toml
 mpirun -n 2 "$program" train tiny.toml --data data --out stopped >out 2>err &

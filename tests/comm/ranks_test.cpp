@@ -1,6 +1,5 @@
 // What of ranks needs no MPI; tests/cli/ranks_test.sh has the rest.
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +14,6 @@
 #include <vector>
 
 #include "base/text.h"
-#include "base/workers.h"
 #include "comm/block_claims.h"
 #include "comm/join.h"
 #include "comm/mpi_communicator.h"
@@ -39,28 +37,6 @@ TEST(Processors, AreSharedByTheRanksOfAHost) {
   EXPECT_EQ(processors_of_first_machine({"a 0,1", "a 1,2", "b 0,1,2,3,4"}), 3);
   EXPECT_NE(advice_on_binding(2, 16), "");
   EXPECT_EQ(advice_on_binding(9, 16), "");
-}
-
-TEST(Processors, AreThoseOfThisProcessAndOfNoOther) {
-  // As many threads as it may use, which is what a rank that mpirun bound to one has.
-  const std::vector<int> all = processors_allowed();
-  ASSERT_FALSE(all.empty());
-  const auto bound = [&] {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(static_cast<std::size_t>(all.back()), &one);
-    ::sched_setaffinity(0, sizeof one, &one);
-    const bool is_right = num_threads_of(0) == 1 && processors_allowed() == std::vector{all.back()};
-    std::_Exit(is_right ? 7 : 1);
-  };
-  EXPECT_EXIT(bound(), testing::ExitedWithCode(7), "");
-  ::setenv("SLURM_CPUS_PER_TASK", "1", 1);
-  const int given = num_threads_of(0);
-  ::setenv("SLURM_CPUS_PER_TASK", "100000", 1);
-  const int more_than_there_are = num_threads_of(0);
-  ::unsetenv("SLURM_CPUS_PER_TASK");
-  EXPECT_EQ(given, 1);
-  EXPECT_EQ(more_than_there_are, std::ssize(all));
 }
 
 /// An MPI of two ranks of which the other one never does anything. Operations begin, and are never
