@@ -93,7 +93,8 @@ check: format-check test ## what a change must pass: formatting and tests
 
 install: configure ## install below PREFIX (default /usr/local)
 	cmake --build $(BUILD) -j $(JOBS) --target ddim_program ddim ddim_manual_pages
-	cmake --install $(BUILD) $(if $(PREFIX),--prefix $(PREFIX))
+	cmake --install $(BUILD) $(if $(PREFIX),--prefix "$(PREFIX)")
+	@scripts/installed.sh keep $(BUILD)
 
 # The module for Python is made for the system's own, with nanobind from pip. (python3-ddim is left out without it.)
 deb: ## write Debian packages to build-deb/packages: ddim, the shared library, libddim-dev, python3-ddim
@@ -118,8 +119,8 @@ check-install: deb wheel ## install the packages in a fresh Debian, the wheel, a
 	scripts/check_packages.sh
 	scripts/check_install.sh
 
-uninstall: ## remove what the last `make install` installed
-	xargs -d '\n' rm -fv <$(BUILD)/install_manifest.txt
+uninstall: ## remove what `make install` installed
+	@scripts/installed.sh remove $(BUILD)
 
 clean: ## remove what was built and drawn
 	rm -rf $(BUILD) build-*/ demo

@@ -5,9 +5,14 @@
 set -eu
 build=$1 source=$2 cxx=$3 flags=$4
 root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
+manifest=$build/install_manifest.txt # CMake's, which may be of an installation that somebody uses
+[ ! -e "$manifest" ] || mv -f "$manifest" "$manifest.kept"
+trap '[ ! -e "$manifest.kept" ] || mv -f "$manifest.kept" "$manifest"; rm -rf "$root"' EXIT
 
+mkdir "$root/list"
 cmake --install "$build" --prefix "$root/first place" >"$root/log" || { cat "$root/log"; exit 1; }
+mv "$manifest" "$root/list/"
+"$source/scripts/installed.sh" keep "$root/list"
 prefix="$root/a (moved) plÄce"
 mv "$root/first place" "$prefix"
 test -f "$prefix/include/ddim/ddim.h"
@@ -31,6 +36,25 @@ cmake -S "$source/tests/tools/consumer" -B "$root/consumer" -DCMAKE_PREFIX_PATH=
 cmake --build "$root/consumer" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
 test "$("$root/consumer/consumer")" = "0.1.0 10"
 test "$("$root/consumer/c_consumer")" = "0.1.0 1"
+
+# All of it is removed, with its own folders, and nothing else.
+cp -R "$prefix" "$root/first place"
+touch "$root/first place/share/ddim/mine"
+"$source/scripts/installed.sh" remove "$root/list" >"$root/log"
+left=$(cd "$root/first place" && find . ! -type d -o -path '*/ddim' | sort | tr '\n' ' ')
+[ "$left" = "./share/ddim ./share/ddim/mine " ] || { echo "left behind or lost: $left"; exit 1; }
+! "$source/scripts/installed.sh" remove "$root/list" 2>"$root/log" || { echo "removed twice"; exit 1; }
+# Where DESTDIR was, and from two places.
+for place in one two; do
+  mkdir -p "$root/$place/usr/bin"
+  touch "$root/$place/usr/bin/ddim" "$root/$place/usr/bin/other"
+  printf /usr/bin/ddim >"$root/list/install_manifest.txt"
+  DESTDIR="$root/$place" "$source/scripts/installed.sh" keep "$root/list"
+done
+"$source/scripts/installed.sh" remove "$root/list" >"$root/log"
+for place in one two; do
+  [ "$(ls "$root/$place/usr/bin")" = other ] || { echo "in $place are: $(ls "$root/$place/usr/bin")"; exit 1; }
+done
 
 command -v pkg-config >/dev/null || { echo "no pkg-config here: that half is not tested"; exit 0; }
 mv "$prefix" "$root/moved" # pkg-config cannot hold blanks
