@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
+#include <exception>
 #include <new>
 
 #include "terminal.h"
@@ -15,17 +15,12 @@ int report_current_exception(const std::string& prefix) {
   try {
     try {
       throw;
-    } catch (const Error& error) {
-      print_err("{} {}{}\n", red("ddim:", has_colour(STDERR_FILENO)), prefix, error.what());
-      return static_cast<int>(error.code());
-    } catch (const std::filesystem::filesystem_error& error) {
-      print_err("ddim: {}{}: {}\n", prefix, error.path1().string(), error.code().message());
-      return static_cast<int>(ErrorCode::io);
     } catch (const std::bad_alloc&) {
       throw;
-    } catch (const std::exception& error) {
-      print_err("ddim: {}internal error: {}; please report it\n", prefix, error.what());
-      return static_cast<int>(ErrorCode::internal);
+    } catch (...) {
+      const Error error = as_error(std::current_exception());
+      print_err("{} {}{}\n", red("ddim:", has_colour(STDERR_FILENO)), prefix, error.what());
+      return static_cast<int>(error.code());
     }
   } catch (const std::bad_alloc&) {  // of the message, too: this one needs no memory
     std::fputs("ddim: not enough memory; try a smaller --batch or --memory low\n", stderr);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 
@@ -32,5 +33,10 @@ class DDIM_API Error : public std::runtime_error {
  private:
   ErrorCode code_;
 };
+
+/// What was caught, as an Error: an Error is itself; what the file system threw has the code `io`,
+/// "not enough memory" the code `user`, and all else is `internal`. Of the standard library's
+/// exceptions the message keeps what they say.
+DDIM_API Error as_error(const std::exception_ptr& caught);
 
 }  // namespace ddim

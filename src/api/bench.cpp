@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/file_input.h"
 #include "eval/bench.h"
 #include "model/model_files.h"
 
@@ -17,7 +18,7 @@ namespace {
 /// configurations, whatever they are called.
 bool is_model(const std::filesystem::path& path) {
   constexpr std::string_view kEndings[] = {".safetensors", ".json", ".bin", ".pth", ".pt", ".ckpt"};
-  return !std::filesystem::is_regular_file(path) ||
+  return !is_file(path) ||
          std::ranges::find(kEndings, path.extension().string()) != std::end(kEndings);
 }
 

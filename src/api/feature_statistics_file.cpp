@@ -61,7 +61,7 @@ std::vector<double> numbers_of(const io::NpzArray& array) {
 }  // namespace
 
 bool holds_statistics(const fs::path& path) {
-  if (path.extension() != ".npz" || !fs::is_regular_file(path)) return false;
+  if (path.extension() != ".npz" || !is_file(path)) return false;
   const std::string bytes = read_file(path, kMaxSetBytes);
   return std::ranges::any_of(io::parse_npz(std::as_bytes(std::span(bytes)), path.string()),
                              [](const io::NpzArray& array) { return array.name == "mu"; });

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <exception>
+#include <filesystem>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -64,22 +65,10 @@ struct Job::Implementation {
       return problem.code();
     } catch (const std::bad_alloc&) {
       return ErrorCode::user;
+    } catch (const std::filesystem::filesystem_error&) {
+      return ErrorCode::io;
     } catch (...) {
       return ErrorCode::internal;
-    }
-  }
-
-  static std::string text_of(const std::exception_ptr& thrown) {
-    try {
-      std::rethrow_exception(thrown);
-    } catch (const Error& problem) {
-      return problem.what();
-    } catch (const std::bad_alloc&) {
-      return "not enough memory";
-    } catch (const std::exception& problem) {
-      return concat("internal error: ", problem.what());
-    } catch (...) {
-      return "internal error";
     }
   }
 
@@ -115,7 +104,7 @@ JobStatus Job::status() const {
                    .error = {},
                    .code = {}};
   if (job.exception) {
-    status.error = Implementation::text_of(job.exception);
+    status.error = as_error(job.exception).what();
     status.code = Implementation::code_of(job.exception);
   }
   const RunProgress& progress = job.progress;

@@ -83,7 +83,7 @@ PullResult pull_inception(const PullOptions& options) {
 
 std::filesystem::path find_model(const std::string& model, MissingModel missing,
                                  PullOptions options) {
-  if (std::filesystem::exists(model)) return model::newest_checkpoint(model);
+  if (is_there(model)) return model::newest_checkpoint(model);
   if (!model.empty() && model.find('/') == std::string::npos) {
     for (const std::filesystem::path& folder : shipped_folders())
       if (is_there(folder / model / io::kModelIndexFile)) return folder / model;

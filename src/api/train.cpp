@@ -3,6 +3,7 @@
 #include "api/training_quality.h"
 #include "backend/make_device.h"
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_output.h"
 #include "train/config_digest.h"
 #include "train/follow.h"
@@ -30,7 +31,7 @@ TrainSummary train_model(const TrainOptions& options) {
 }
 
 TrainConfig config_of_run(const std::filesystem::path& run) {
-  require(std::filesystem::is_directory(run), run.string(), ": there is no such folder");
+  require(is_folder(run), run.string(), ": there is no such folder");
   return train::read_config_of_run(run);
 }
 

@@ -23,6 +23,14 @@ using InputFile = std::unique_ptr<std::FILE, CloseInput>;
   fail(ErrorCode::io, "cannot read ", path.string(), ": ", std::system_category().message(reason));
 }
 
+/// What the system said of a path: that there is nothing where a name is too long for one.
+fs::file_status said_of(const fs::path& path, const fs::file_status& status,
+                        const std::error_code& error) {
+  if (error == std::errc::filename_too_long) return fs::file_status(fs::file_type::not_found);
+  if (status.type() == fs::file_type::none) fail_read(path, error.value());
+  return status;
+}
+
 /// Nothing, with the reason in errno, where it cannot be opened.
 InputFile try_to_open(const fs::path& path) {
   std::error_code code;
@@ -97,9 +105,19 @@ std::optional<std::string> read_file_if_there(const fs::path& path, std::uint64_
 bool is_there(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::symlink_status(path, error);
-  if (error == std::errc::filename_too_long) return false;
-  if (status.type() == fs::file_type::none) fail_read(path, error.value());
-  return fs::exists(status);
+  return fs::exists(said_of(path, status, error));
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  return fs::is_directory(said_of(path, status, error));
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  return fs::is_regular_file(said_of(path, status, error));
 }
 
 }  // namespace ddim::engine

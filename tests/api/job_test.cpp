@@ -99,7 +99,14 @@ TEST_F(Jobs, SayWhatWentWrong) {
   const Job strange([](const RunOptions&) { throw std::logic_error("of its own"); });
   EXPECT_THROW(strange.wait(), std::logic_error);
   EXPECT_EQ(strange.status().code, ErrorCode::internal);
-  EXPECT_EQ(strange.status().error, "internal error: of its own");
+  const Job unreadable([](const RunOptions&) {
+    throw std::filesystem::filesystem_error("status", "sub/folder",
+                                            std::make_error_code(std::errc::permission_denied));
+  });
+  EXPECT_THROW(unreadable.wait(), std::filesystem::filesystem_error);
+  EXPECT_EQ(unreadable.status().code, ErrorCode::io);
+  EXPECT_EQ(unreadable.status().error, "sub/folder: Permission denied");
+  EXPECT_EQ(strange.status().error, "internal error: of its own; please report it");
 }
 
 // Several models and several calls of one of them at the same time draw what each draws alone.
