@@ -3,11 +3,6 @@
 #include <ddim/error.h>
 
 namespace ddim::cli {
-namespace {
-
-constexpr double kStrength = 0.8;
-
-}  // namespace
 
 void InitFlags::add_to(Command command) {
   const Option image =
@@ -48,7 +43,7 @@ void InitFlags::check() const {
 }
 
 double InitFlags::strength() const {
-  return given() ? strength_.value_or(mask_.empty() ? kStrength : 1.0) : 1.0;
+  return given() ? strength_.value_or(mask_.empty() ? kUsualStrength : 1.0) : 1.0;
 }
 
 std::optional<InitImage> InitFlags::load(const Model& model) const {

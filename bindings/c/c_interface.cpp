@@ -3,10 +3,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <exception>
 #include <memory>
 #include <new>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 struct ddim_model {
@@ -17,7 +21,12 @@ struct ddim_options {
   std::int64_t batch = ddim::RunOptions{}.batch;
   int threads = 0;
   bool exact = false;
+  ddim::Dequantise dequantise = ddim::Dequantise::none;
+  std::string classes = {};  ///< numbers and names with commas, or "all"
+  ddim::LoadOptions loading = {};
   std::optional<ddim::FloatImages> x_T = {};
+  std::optional<ddim::InitImage> init = {};
+  ddim::InitBy init_by = ddim::InitBy::noise;
   ddim_progress progress = nullptr;
   void* user = nullptr;
 };
@@ -36,13 +45,15 @@ std::string& last_error() {
   return message;
 }
 
-ddim_status failed(ErrorCode code, const char* message) noexcept {
+ddim_status failed(const std::exception_ptr& caught) noexcept {
   try {
-    last_error() = message;
-  } catch (...) {
+    const Error error = as_error(caught);
+    last_error() = error.what();
+    return static_cast<ddim_status>(error.code());
+  } catch (...) {  // no memory for the message
     last_error().clear();
+    return DDIM_USER;
   }
-  return static_cast<ddim_status>(code);
 }
 
 /// Calls `work`; what it throws becomes a status and a message.
@@ -51,14 +62,8 @@ ddim_status guarded(Work&& work) noexcept {
   try {
     work();
     return DDIM_OK;
-  } catch (const Error& error) {
-    return failed(error.code(), error.what());
-  } catch (const std::bad_alloc&) {
-    return failed(ErrorCode::user, "not enough memory");
-  } catch (const std::exception& error) {
-    return failed(ErrorCode::internal, error.what());
   } catch (...) {
-    return failed(ErrorCode::internal, "an unknown exception");
+    return failed(std::current_exception());
   }
 }
 
@@ -79,10 +84,52 @@ Number number_of(const std::string& name, const std::string& value, Number least
   return number;
 }
 
+template <HasNames Value>
+Value choice(const std::string& name, const std::string& value) {
+  if (const auto named = value_named<Value>(value)) return *named;
+  std::string names;
+  for (const Named<Value>& each : Names<Value>::all())
+    names += (names.empty() ? "" : ", ") + std::string(each.name);
+  throw Error(ErrorCode::user, name + ": unknown value \"" + value + "\"; choose one of " + names);
+}
+
 constexpr std::string_view kOfRecipes[] = {
-    "sampler",   "steps", "tau",         "steps_offset", "tolerance",   "eta",
-    "sigma_hat", "clip",  "clip_range",  "threshold",    "final_alpha", "threshold_max",
-    "count",     "seed",  "first_image", "class",        "guidance",    "null_class"};
+    "sampler",   "steps", "tau",         "steps_offset", "tolerance",     "eta",
+    "sigma_hat", "clip",  "clip_range",  "threshold",    "threshold_max", "final_alpha",
+    "count",     "seed",  "first_image", "guidance",     "null_class",    "strength"};
+/// The others.
+constexpr std::string_view kOwn[] = {"class",  "init_by", "exact",   "dequantise", "precision",
+                                     "memory", "device",  "weights", "threads",    "batch"};
+
+bool is_yes(const std::string& name, const std::string& value) {
+  if (value != "yes" && value != "no")
+    throw Error(ErrorCode::user, name + " must be \"yes\" or \"no\"; got " + value);
+  return value == "yes";
+}
+
+/// As options_of() finds it, under the option's own name.
+void set_of_recipe(ddim_options& options, const std::string& name, const std::string& value) {
+  try {
+    options_of({{name, value}});
+  } catch (const Error& error) {
+    constexpr std::string_view kSource = "recipe: ";
+    std::string said = error.what();
+    const bool has_choices = said.find("choose one of") != std::string::npos;
+    if (has_choices && said.starts_with(kSource)) said.erase(0, kSource.size());
+    throw Error(ErrorCode::user,
+                has_choices ? said : name + ": \"" + value + "\" is not a value that it takes");
+  }
+  options.recipe[name] = value;
+}
+
+[[noreturn]] void refuse_name(const std::string& name) {
+  std::string names;
+  for (const std::span<const std::string_view> some :
+       {std::span<const std::string_view>(kOfRecipes), std::span<const std::string_view>(kOwn)})
+    for (const std::string_view each : some)
+      names += (names.empty() ? "" : ", ") + std::string(each);
+  throw Error(ErrorCode::usage, "there is no option " + name + "; there are " + names);
+}
 
 void set(ddim_options& options, std::string name, const std::string& value) {
   std::ranges::replace(name, '-', '_');
@@ -92,19 +139,67 @@ void set(ddim_options& options, std::string name, const std::string& value) {
   } else if (name == "batch") {
     options.batch = number_of<std::int64_t>(name, value, 1, kMaxBatch);
   } else if (name == "exact") {
-    if (value != "yes" && value != "no")
-      throw Error(ErrorCode::user, "exact must be \"yes\" or \"no\"; got " + value);
-    options.exact = value == "yes";
+    options.exact = is_yes(name, value);
+  } else if (name == "dequantise") {
+    options.dequantise = choice<Dequantise>(name, value);
+  } else if (name == "class") {
+    options.classes = value;
+  } else if (name == "init_by") {
+    options.init_by = choice<InitBy>(name, value);
+  } else if (name == "precision") {
+    options.loading.precision = choice<Precision>(name, value);
+  } else if (name == "memory") {
+    options.loading.memory_use = choice<MemoryUse>(name, value);
+  } else if (name == "device") {
+    options.loading.device = choice<DeviceKind>(name, value);
+  } else if (name == "weights") {
+    options.loading.weights = choice<WeightSet>(name, value);
   } else if (std::ranges::find(kOfRecipes, name) != std::end(kOfRecipes)) {
-    try {
-      options_of({{name, value}});
-    } catch (const Error&) {
-      throw Error(ErrorCode::user, name + ": \"" + value + "\" is not a value that it takes");
-    }
-    options.recipe[name] = value;
+    set_of_recipe(options, name, value);
   } else {
-    throw Error(ErrorCode::usage, "there is no option " + name);
+    refuse_name(name);
   }
+}
+
+/// The classes that were said, of this model: its names may be among them.
+std::vector<std::int64_t> classes_of(const std::string& said, const ModelInfo& info,
+                                     const std::optional<std::int64_t>& null_class) {
+  std::vector<std::int64_t> classes;
+  if (said == "all") {
+    const auto none = null_class ? null_class : info.null_class;
+    for (std::int64_t k = 0; k < info.num_classes; ++k)
+      if (k != none) classes.push_back(k);
+    return classes;
+  }
+  for (std::size_t begin = 0; begin <= said.size() && !said.empty();) {
+    const std::size_t end = std::min(said.find(',', begin), said.size());
+    const std::string word = said.substr(begin, end - begin);
+    begin = end + 1;
+    const auto named = std::ranges::find(info.class_names, word);
+    if (named != info.class_names.end()) {
+      classes.push_back(named - info.class_names.begin());
+      continue;
+    }
+    std::int64_t number = 0;
+    const char* const last = word.data() + word.size();
+    const auto [next, error] = std::from_chars(word.data(), last, number);
+    if (error != std::errc() || next != last) {
+      std::string names;
+      for (const std::string& name : info.class_names) names += name + ", ";
+      throw Error(ErrorCode::user, "class: this model has no class \"" + word + "\"; choose from " +
+                                       names + "numbers from 0, or all");
+    }
+    classes.push_back(number);
+  }
+  return classes;
+}
+
+/// What was said, for this model.
+SampleOptions sampling_of(const ddim_options& options, const Model& model) {
+  SampleOptions sampling = options_of(options.recipe);
+  ClassChoice& choice = sampling.class_choice;
+  choice.classes = classes_of(options.classes, model.info(), choice.null_class);
+  return sampling;
 }
 
 /// Ends a run when the caller's progress function says so.
@@ -134,6 +229,8 @@ class Watch {
   RunOptions run_;
 };
 
+Fit fit_of(const char* name) { return name == nullptr ? Fit::none : choice<Fit>("fit", name); }
+
 const ddim_options& or_defaults(const ddim_options* options) {
   static const ddim_options defaults;
   return options == nullptr ? defaults : *options;
@@ -148,9 +245,15 @@ const char* ddim_version() { return version(); }
 const char* ddim_last_error() { return last_error().c_str(); }
 
 ddim_status ddim_model_load(const char* name, ddim_model** model) {
+  return ddim_model_load_with(name, nullptr, model);
+}
+
+ddim_status ddim_model_load_with(const char* name, const ddim_options* options,
+                                 ddim_model** model) {
   return guarded([&] {
     require_given({{name, "name"}, {model, "model"}});
-    *model = std::make_unique<ddim_model>(ddim_model{Model::load(find_model(name))}).release();
+    Model loaded = Model::load(find_model(name), or_defaults(options).loading);
+    *model = std::make_unique<ddim_model>(ddim_model{std::move(loaded)}).release();
   });
 }
 
@@ -169,6 +272,13 @@ ddim_status ddim_model_shape(const ddim_model* model, std::int64_t* width, std::
 
 std::int64_t ddim_model_num_classes(const ddim_model* model) {
   return model == nullptr ? 0 : model->model.info().num_classes;
+}
+
+const char* ddim_model_class_name(const ddim_model* model, std::int64_t number) {
+  if (model == nullptr || number < 0) return nullptr;
+  const std::vector<std::string>& names = model->model.info().class_names;
+  const auto place = static_cast<std::size_t>(number);
+  return place < names.size() ? names[place].c_str() : nullptr;
 }
 
 const char* ddim_model_hash(const ddim_model* model) {
@@ -203,6 +313,19 @@ ddim_status ddim_options_set_noise(ddim_options* options, const ddim_images* sta
   });
 }
 
+ddim_status ddim_options_set_init(ddim_options* options, const ddim_images* pictures,
+                                  const ddim_images* mask) {
+  return guarded([&] {
+    require_given({{options, "options"}});
+    if (pictures == nullptr && mask != nullptr)
+      throw Error(ErrorCode::user, "mask: there are no pictures that it could keep parts of");
+    std::optional<InitImage> init;
+    if (pictures != nullptr) init = InitImage{.images = pictures->images};
+    if (mask != nullptr) init->mask = mask->images;
+    options->init = std::move(init);
+  });
+}
+
 ddim_status ddim_images_new(std::int64_t count, std::int64_t width, std::int64_t height,
                             std::int64_t channels, const float* values, ddim_images** images) {
   return guarded([&] {
@@ -233,10 +356,18 @@ ddim_status ddim_images_load(const ddim_model* model, const char* const* paths,
       require_given({{paths[i], "a path"}});
       files.emplace_back(paths[i]);
     }
-    const auto named = fit == nullptr ? std::optional(Fit::none) : value_named<Fit>(fit);
-    if (!named) throw Error(ErrorCode::user, std::string("fit: unknown value ") + fit);
-    *images = std::make_unique<ddim_images>(ddim_images{load_pictures(model->model, files, *named)})
-                  .release();
+    *images =
+        std::make_unique<ddim_images>(ddim_images{load_pictures(model->model, files, fit_of(fit))})
+            .release();
+  });
+}
+
+ddim_status ddim_mask_load(const ddim_model* model, const char* path, const char* fit,
+                           ddim_images** mask) {
+  return guarded([&] {
+    require_given({{model, "model"}, {path, "path"}, {mask, "mask"}});
+    *mask = std::make_unique<ddim_images>(ddim_images{load_mask(model->model, path, fit_of(fit))})
+                .release();
   });
 }
 
@@ -286,8 +417,16 @@ ddim_status ddim_sample(const ddim_model* model, const ddim_options* options,
     require_given({{model, "model"}, {pictures, "pictures"}});
     const ddim_options& said = or_defaults(options);
     const Watch watch(said);
-    SampleOptions sampling = options_of(said.recipe);
+    SampleOptions sampling = sampling_of(said, model->model);
     sampling.run = watch.run(said);
+    if (said.init) {
+      sampling.init = said.init;
+      sampling.init->by = said.init_by;
+      if (!said.recipe.contains("strength") && !said.init->mask)
+        sampling.plan.strength = kUsualStrength;
+    } else {
+      sampling.plan.strength = 1.0;
+    }
     if (said.x_T) {
       sampling.x_T = said.x_T;
       sampling.count = said.x_T->count;
@@ -321,9 +460,11 @@ ddim_status ddim_encode(const ddim_model* model, const ddim_images* pictures,
     require_given({{model, "model"}, {pictures, "pictures"}, {codes, "codes"}});
     const ddim_options& said = or_defaults(options);
     const Watch watch(said);
-    const SampleOptions sampling = options_of(said.recipe);
+    SampleOptions sampling = sampling_of(said, model->model);
+    sampling.plan.strength = 1.0;
     const EncodeOptions encoding{.plan = sampling.plan,
                                  .method = said.exact ? EncodeMethod::exact : EncodeMethod::euler,
+                                 .dequantise = said.dequantise,
                                  .class_choice = sampling.class_choice,
                                  .run = watch.run(said)};
     auto found =
@@ -339,7 +480,7 @@ ddim_status ddim_decode(const ddim_model* model, const ddim_codes* codes,
     require_given({{model, "model"}, {codes, "codes"}, {pictures, "pictures"}});
     const ddim_options& said = or_defaults(options);
     const Watch watch(said);
-    const SampleOptions sampling = options_of(said.recipe);
+    const SampleOptions sampling = sampling_of(said, model->model);
     const DecodeOptions decoding{
         .clip = sampling.plan.clip, .class_choice = sampling.class_choice, .run = watch.run(said)};
     auto decoded = std::make_unique<ddim_images>(

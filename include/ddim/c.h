@@ -50,6 +50,9 @@ DDIM_API const char* ddim_last_error(void);
 
 /** `name`: all that `ddim sample --model` takes without the network. */
 DDIM_API ddim_status ddim_model_load(const char* name, ddim_model** model);
+/** The same with "precision", "memory", "device" and "weights" of options, which may be NULL. */
+DDIM_API ddim_status ddim_model_load_with(const char* name, const ddim_options* options,
+                                          ddim_model** model);
 /** Also of a model that other objects came from. */
 DDIM_API void ddim_model_free(ddim_model* model);
 /** Of the pictures that it draws. NULL for what is not wanted. */
@@ -57,6 +60,8 @@ DDIM_API ddim_status ddim_model_shape(const ddim_model* model, int64_t* width, i
                                       int64_t* channels);
 /** 0 for a model without classes; else classes are 0 to this - 1. */
 DDIM_API int64_t ddim_model_num_classes(const ddim_model* model);
+/** The name of a class, valid as long as the model; NULL where it has none. */
+DDIM_API const char* ddim_model_class_name(const ddim_model* model, int64_t number);
 /** 64 hexadecimal digits; valid as long as the model. */
 DDIM_API const char* ddim_model_hash(const ddim_model* model);
 
@@ -64,10 +69,21 @@ DDIM_API const char* ddim_model_hash(const ddim_model* model);
 DDIM_API ddim_options* ddim_options_new(void);
 /** Calls that the options were given to have copied what they need. */
 DDIM_API void ddim_options_free(ddim_options* options);
-/** `name` and `value` are those of the flags of `ddim sample`, with - or _: "steps", "tau",
- * "sampler", "eta", "clip", "count", "seed", "first_image", "class", "guidance" ...; and "threads",
- * "batch", and for ddim_encode() "exact" ("yes" or "no"). What a call has no use for is not looked
- * at. A wrong value may be found only by the call that uses it. */
+/** `name` and `value` are those of the flags of `ddim sample`, `ddim encode` and `ddim decode`,
+ * with
+ * - or _:
+ *
+ *   ddim_sample(): "sampler", "steps", "tau" (a name, or a list with commas), "steps_offset",
+ *     "tolerance", "eta", "sigma_hat" ("true"), "clip", "clip_range", "threshold", "threshold_max",
+ *     "final_alpha", "count", "seed" (one), "first_image", "class" (numbers and names with commas,
+ *     or "all"), "guidance", "null_class"; with ddim_options_set_init() "strength" and "init_by";
+ *   ddim_encode(): "steps", "tau", "steps_offset", "class", "guidance", "null_class", "exact"
+ * ("yes" or "no"; it wants "tau" "quadratic"), "dequantise"; ddim_decode(): "clip", "clip_range",
+ * "class", "guidance", "null_class"; all of these: "threads", "batch"; ddim_model_load_with():
+ * "precision", "memory", "device", "weights".
+ *
+ * What a call has no use for is not looked at. A wrong value may be found only by the call that
+ * uses it. */
 DDIM_API ddim_status ddim_options_set(ddim_options* options, const char* name, const char* value);
 /** Called now and then from any thread, one call at a time, with the number of network evaluations;
  * returns 0 to go on. Anything else ends the run with DDIM_INTERRUPTED. */
@@ -77,12 +93,21 @@ DDIM_API void ddim_options_set_progress(ddim_options* options, ddim_progress pro
 /** Draw from these states, which are copied; NULL: from the seed. Sets the count, too. */
 DDIM_API ddim_status ddim_options_set_noise(ddim_options* options, const ddim_images* states);
 
+/** Start from these pictures (as many as are drawn, or one) instead of noise: image to image. White
+ * areas of a mask (NULL: none) are redrawn, black ones kept. Both are copied; pictures NULL: start
+ * from noise. "strength" (default 0.8, with a mask 1) says which part of the steps is taken. */
+DDIM_API ddim_status ddim_options_set_init(ddim_options* options, const ddim_images* pictures,
+                                           const ddim_images* mask);
+
 /** Values [count, height, width, channels], -1 black to 1 white, which are copied. */
 DDIM_API ddim_status ddim_images_new(int64_t count, int64_t width, int64_t height, int64_t channels,
                                      const float* values, ddim_images** images);
 /** Picture files of the model's shape. `fit`: NULL, "crop-resize" or "pad" for other sizes. */
 DDIM_API ddim_status ddim_images_load(const ddim_model* model, const char* const* paths,
                                       size_t num_paths, const char* fit, ddim_images** images);
+/** A mask for ddim_options_set_init(); what is transparent in it counts as black. */
+DDIM_API ddim_status ddim_mask_load(const ddim_model* model, const char* path, const char* fit,
+                                    ddim_images** mask);
 /** And the values that ddim_images_values() returned. */
 DDIM_API void ddim_images_free(ddim_images* images);
 /** NULL for what is not wanted. */

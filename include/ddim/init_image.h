@@ -23,6 +23,10 @@ struct Names<InitBy> {
   static constexpr std::span<const Named<InitBy>> all() { return kAll; }
 };
 
+/// The strength (PlanOptions) that the program and the other languages take where none is said and
+/// there is no mask; with a mask they take 1.
+inline constexpr double kUsualStrength = 0.8;
+
 /// Image-to-image: start from pictures instead of noise, mostly part of the way down
 /// (PlanOptions::strength). Inpainting: keep a part of them.
 struct InitImage {

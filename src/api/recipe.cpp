@@ -104,6 +104,7 @@ class RecipeReader {
 
   void ignore(const std::string& key) { rest_.erase(key); }
   bool has(const std::string& key) const { return rest_.contains(key); }
+  const std::string& peek(const std::string& key) const { return rest_.at(key); }
 
   std::optional<std::string> text(const std::string& key) {
     const auto node = rest_.extract(key);
@@ -136,11 +137,20 @@ class RecipeReader {
     const auto entry = text(key);
     if (!entry) return;
     const auto named = value_named<Value>(*entry);
-    if (!named) refuse(key, *entry);
+    if (!named) refuse_name<Value>(key, *entry);
     value = *named;
   }
   [[noreturn]] static void refuse(const std::string& key, const std::string& value) {
-    fail(ErrorCode::corrupt, "recipe: ", key, " = ", value.substr(0, 60), " is not a valid value");
+    fail(ErrorCode::corrupt, "recipe: ", key, " = ", value.substr(0, 60),
+         " is not a value that it takes");
+  }
+  /// `also`: what it takes beside the names.
+  template <HasNames Value>
+  [[noreturn]] static void refuse_name(const std::string& key, const std::string& value,
+                                       const std::string& also = "") {
+    fail(ErrorCode::corrupt, "recipe: ", key, ": unknown value \"", value.substr(0, 60),
+         "\"; choose one of ",
+         join(Names<Value>::all(), ", ", [](const Named<Value>& each) { return each.name; }), also);
   }
   void refuse_rest() const {
     for (const auto& [key, value] : rest_)
@@ -170,6 +180,8 @@ void read_plan(RecipeReader& recipe, PlanOptions& plan) {
     recipe.ignore("tau");
     plan.tau = kind->value;
   } else if (recipe.has("tau")) {
+    if (const auto tau = recipe.peek("tau"); tau.find_first_not_of("0123456789.,eE+-") != tau.npos)
+      recipe.refuse_name<TauKind>("tau", tau, ", or a list of steps with commas");
     plan.tau = recipe.numbers<double>("tau", {});
   }
   recipe.number("steps_offset", plan.steps_offset);
@@ -285,7 +297,8 @@ std::vector<SampleOptions> runs_of(const Recipe& recipe) {
 
 SampleOptions options_of(const Recipe& recipe) {
   std::vector<SampleOptions> runs = runs_of(recipe);
-  require(runs.size() == 1, "recipe: is that of ", runs.size(), " runs; see runs_of()");
+  require(runs.size() == 1, "recipe: seed or guidance is a list: it is that of ", runs.size(),
+          " runs; see runs_of()");
   return std::move(runs.front());
 }
 

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "tests/api/small_models.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::api_test {
 namespace {
@@ -148,11 +150,22 @@ TEST_F(CInterface, WhatIsWrongIsAStatusAndAMessage) {
   refused(ddim_model_load(nullptr, &model), DDIM_USER, "name is NULL");
   refused(ddim_model_load("x", nullptr), DDIM_USER, "model is NULL");
   EXPECT_EQ(model, nullptr);
-  refused(ddim_options_set(said.get(), "stepps", "3"), DDIM_USAGE, "there is no option stepps");
+  refused(ddim_options_set(said.get(), "stepps", "3"), DDIM_USAGE,
+          "there is no option stepps; there are sampler, steps, tau");
   refused(ddim_options_set(said.get(), "model", "3"), DDIM_USAGE, "there is no option model");
   refused(ddim_options_set(said.get(), "steps", "three"), DDIM_USER, "steps: \"three\"");
   refused(ddim_options_set(said.get(), "seed", "1,2"), DDIM_USER, "seed");
-  refused(ddim_options_set(said.get(), "sampler", "best"), DDIM_USER, "best");
+  refused(ddim_options_set(said.get(), "sampler", "best"), DDIM_USER,
+          "sampler: unknown value \"best\"; choose one of ddim, ddpm-small");
+  refused(ddim_options_set(said.get(), "tau", "best"), DDIM_USER,
+          "tau: unknown value \"best\"; choose one of linear, quadratic");
+  refused(ddim_options_set(said.get(), "precision", "fp16"), DDIM_USER,
+          "precision: unknown value \"fp16\"; choose one of fp32, bf16");
+  // A name that is too long, and one that the system cannot follow, are no defects of ddim.
+  refused(ddim_model_load(std::string(5000, 'x').c_str(), &model), DDIM_USER, "no such file");
+  const std::string loop = folder_ / "loop";
+  std::filesystem::create_symlink("loop", loop);
+  refused(ddim_model_load(loop.c_str(), &model), DDIM_IO, loop.c_str());
   refused(ddim_options_set(said.get(), "threads", "-1"), DDIM_USER, "threads must be");
   refused(ddim_options_set(said.get(), "exact", "true"), DDIM_USER, "exact must be");
   refused(ddim_options_set(nullptr, "steps", "3"), DDIM_USER, "options is NULL");
@@ -171,6 +184,74 @@ TEST_F(CInterface, WhatIsWrongIsAStatusAndAMessage) {
   EXPECT_EQ(ddim_images_values(nullptr), nullptr);
   ddim_model_free(nullptr);
   ddim_images_free(nullptr);
+}
+
+TEST_F(CInterface, StartsFromPicturesAndLoadsAsAsked) {
+  const FloatImages start = pictures(1);
+  ddim_images* made = nullptr;
+  ASSERT_EQ(ddim_images_new(1, 8, 8, 3, start.values.data(), &made), DDIM_OK);
+  const OwnedImages from(made);
+  const OwnedOptions said = options({{"steps", "4"}, {"count", "2"}, {"init-by", "encoding"}});
+  ASSERT_EQ(ddim_options_set_init(said.get(), from.get(), nullptr), DDIM_OK);
+  SampleOptions same{.plan = {.steps = 4, .strength = kUsualStrength},
+                     .count = 2,
+                     .init = InitImage{.images = start, .by = InitBy::encoding}};
+  EXPECT_EQ(values_of(draw(said.get()).get()), sample(model_, same).x_0.values);
+  ASSERT_EQ(ddim_options_set_init(said.get(), from.get(), from.get()), DDIM_OK);
+  same.init->mask = start;
+  same.plan.strength = 1.0;
+  EXPECT_EQ(values_of(draw(said.get()).get()), sample(model_, same).x_0.values);
+  EXPECT_EQ(ddim_options_set_init(said.get(), nullptr, from.get()), DDIM_USER);
+
+  ddim_codes* codes = nullptr;
+  const OwnedOptions noisy = options({{"steps", "2"}, {"dequantise", "gaussian"}});
+  ASSERT_EQ(ddim_encode(c_model_.get(), from.get(), noisy.get(), &codes), DDIM_OK);
+  const OwnedCodes owned(codes);
+  ASSERT_EQ(ddim_codes_states(codes, &made), DDIM_OK);
+  EXPECT_EQ(
+      values_of(OwnedImages(made).get()),
+      encode(model_, start, {.plan = {.steps = 2}, .dequantise = Dequantise::gaussian}).x_T.values);
+
+  const OwnedOptions loading = options({{"precision", "bf16"}, {"memory", "low"}});
+  ddim_model* model = nullptr;
+  ASSERT_EQ(ddim_model_load_with((folder_ / "micro").c_str(), loading.get(), &model), DDIM_OK);
+  const OwnedModel rounded(model);
+  const OwnedOptions short_run = options({{"steps", "2"}});
+  ASSERT_EQ(ddim_sample(model, short_run.get(), &made), DDIM_OK);
+  const Model as_cpp = Model::load(folder_ / "micro", {.precision = Precision::bf16});
+  EXPECT_EQ(values_of(OwnedImages(made).get()), sample(as_cpp, {.plan = {.steps = 2}}).x_0.values);
+}
+
+TEST_F(CInterface, ClassesHaveNames) {
+  const std::filesystem::path folder = folder_ / "classes";
+  std::filesystem::copy("tests/diffusers/goldens/classes", folder,
+                        std::filesystem::copy_options::recursive);
+  const auto add = [&](const char* file, const std::string& entry) {
+    std::string text = test::read_text(folder / file);
+    text.insert(text.find('{') + 1, entry + ",");
+    test::write_text(folder / file, text);
+  };
+  add("model_index.json", R"("_class_names": ["coat", "ankle boot", "bag", "shirt", "none"])");
+  add("unet/config.json", R"("null_class": 4)");
+  ddim_model* model = nullptr;
+  ASSERT_EQ(ddim_model_load((folder_ / "classes").c_str(), &model), DDIM_OK) << ddim_last_error();
+  const OwnedModel owned(model);
+  EXPECT_STREQ(ddim_model_class_name(model, 1), "ankle boot");
+  EXPECT_EQ(ddim_model_class_name(model, 5), nullptr);
+  EXPECT_EQ(ddim_model_class_name(model, -1), nullptr);
+  const auto drawn = [&](const char* classes) {
+    const OwnedOptions said = options({{"steps", "1"}, {"count", "5"}, {"class", classes}});
+    ddim_images* made = nullptr;
+    EXPECT_EQ(ddim_sample(model, said.get(), &made), DDIM_OK) << ddim_last_error();
+    return values_of(OwnedImages(made).get());
+  };
+  EXPECT_EQ(drawn("bag,1"), drawn("2,ankle boot"));
+  EXPECT_NE(drawn("bag,1"), drawn("1,2"));
+  EXPECT_EQ(drawn("all"), drawn("0,1,2,3"));
+  const OwnedOptions wrong = options({{"class", "hat"}});
+  ddim_images* made = nullptr;
+  EXPECT_EQ(ddim_sample(model, wrong.get(), &made), DDIM_USER);
+  EXPECT_THAT(ddim_last_error(), HasSubstr("no class \"hat\"; choose from coat, ankle boot, bag"));
 }
 
 TEST_F(CInterface, ProgressCanEndARunAndEachThreadHasItsMessage) {
