@@ -3,23 +3,34 @@
 #include <ddim/ddim.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/function.h>
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <set>
 #include <thread>
 
 namespace nb = nanobind;
 
 namespace ddim::python {
 namespace {
+
+namespace fs = std::filesystem;
+
+/// Text that may hold a file's name, whatever its bytes are: as Python's own functions give names.
+nb::object text_of(const std::string& text) {
+  return nb::steal(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
+}
 
 /// [N,H,W,C] of any library that speaks DLPack or NumPy's protocol, as fp32.
 using ArrayIn = nb::ndarray<const float, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
@@ -46,6 +57,53 @@ ArrayOut array_of(FloatImages images) {
       owner);
 }
 
+/// The calls of run() that go on. They must end before the interpreter does: a daemon thread that
+/// comes out of one afterwards finds no interpreter to go on in.
+class Runs {
+ public:
+  void begin(std::stop_source& stop) {
+    const std::lock_guard lock(mutex_);
+    if (has_ended_) throw Error(ErrorCode::interrupted, "the interpreter ends");
+    running_.insert(&stop);
+  }
+  void end(std::stop_source& stop) {
+    const std::lock_guard lock(mutex_);
+    running_.erase(&stop);
+    changed_.notify_all();
+  }
+  /// Stops them, and waits. The interpreter's lock must be free.
+  void end_all() {
+    if (::getpid() != owner_) return;  // after a fork, whose runs go on in the parent
+    std::unique_lock lock(mutex_);
+    has_ended_ = true;
+    for (std::stop_source* stop : running_) stop->request_stop();
+    changed_.wait(lock, [&] { return running_.empty(); });
+  }
+
+ private:
+  const pid_t owner_ = ::getpid();
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::set<std::stop_source*> running_;
+  bool has_ended_ = false;
+};
+
+Runs& all_runs() {
+  static Runs& runs = *new Runs;  // never destroyed: daemon threads may outlive what is static
+  return runs;
+}
+
+class Running {
+ public:
+  explicit Running(std::stop_source& stop) : stop_(stop) { all_runs().begin(stop_); }
+  ~Running() { all_runs().end(stop_); }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  std::stop_source& stop_;
+};
+
 /// Calls `work` in a thread of its own, without the interpreter's lock, and looks for Ctrl-C
 /// meanwhile, which stops it.
 template <class Work>
@@ -57,6 +115,7 @@ auto run(Work&& work) {
   std::mutex mutex;
   std::condition_variable ended;
   bool has_ended = false, is_interrupted = false;
+  const Running running(stop);
   {
     const nb::gil_scoped_release release;
     const std::jthread worker([&] {
@@ -132,7 +191,7 @@ class Watched {
 
 nb::dict info_of(const ModelInfo& info) {
   nb::dict dict;
-  dict["name"] = info.name;
+  dict["name"] = text_of(info.name);
   dict["width"] = info.shape.width;
   dict["height"] = info.shape.height;
   dict["channels"] = info.shape.channels;
@@ -149,7 +208,9 @@ nb::dict info_of(const ModelInfo& info) {
   dict["device"] = info.device;
   dict["format"] = info.format;
   dict["step"] = info.step;
-  dict["notes"] = info.notes;
+  nb::list notes;
+  for (const std::string& note : info.notes) notes.append(text_of(note));
+  dict["notes"] = notes;
   return dict;
 }
 
@@ -158,23 +219,32 @@ SampleOptions said_by(const Recipe& words) {
   try {
     return options_of(words);
   } catch (const Error& error) {  // of a recipe in a file it would be damage
-    throw Error(error.code() == ErrorCode::corrupt ? ErrorCode::user : error.code(), error.what());
+    constexpr std::string_view kSource = "recipe: ";
+    const std::string_view said = error.what();
+    throw Error(error.code() == ErrorCode::corrupt ? ErrorCode::user : error.code(),
+                std::string(said.starts_with(kSource) ? said.substr(kSource.size()) : said));
   }
 }
 
 template <class Value>
 Value named(const std::string& what, const std::string& name) {
   if (const auto value = value_named<Value>(name)) return *value;
-  throw Error(ErrorCode::user, what + ": unknown value \"" + name + "\"");
+  std::string names;
+  for (const Named<Value>& each : Names<Value>::all())
+    names += (names.empty() ? "" : ", ") + std::string(each.name);
+  throw Error(ErrorCode::user, what + ": unknown value \"" + name + "\"; choose one of " + names);
 }
 
-Model load(const std::string& name, const std::string& precision,
-           const std::optional<std::string>& weights, bool pull) {
-  LoadOptions options{.precision = named<Precision>("precision", precision)};
+Model load(const fs::path& name, const std::string& precision,
+           const std::optional<std::string>& weights, const std::string& device,
+           const std::string& memory, bool pull) {
+  LoadOptions options{.device = named<DeviceKind>("device", device),
+                      .precision = named<Precision>("precision", precision),
+                      .memory_use = named<MemoryUse>("memory", memory)};
   if (weights) options.weights = named<WeightSet>("weights", *weights);
   return run([&](const std::stop_token& stop) {
     return Model::load(
-        find_model(name, pull ? MissingModel::pull : MissingModel::refuse, {.stop = stop}),
+        find_model(name.string(), pull ? MissingModel::pull : MissingModel::refuse, {.stop = stop}),
         options);
   });
 }
@@ -209,9 +279,13 @@ Model from_function(const Predict& predict, std::int64_t height, std::int64_t wi
   return Model::from(std::move(denoiser));
 }
 
+/// `init` starts it where the recipe has init_by.
 ArrayOut sample_images(const Model& model, const Recipe& recipe, const std::optional<ArrayIn>& x_T,
+                       const std::optional<ArrayIn>& init, const std::optional<ArrayIn>& mask,
                        std::int64_t batch, int threads, const Callback& callback) {
   SampleOptions options = said_by(recipe);
+  if (init && options.init) options.init->images = images_of(*init);
+  if (mask && options.init) options.init->mask = images_of(*mask);
   if (x_T) {
     options.x_T = images_of(*x_T);
     options.count = options.x_T->count;
@@ -228,11 +302,13 @@ struct PythonCodes {
 };
 
 PythonCodes encode_images(const Model& model, const ArrayIn& pictures, const Recipe& recipe,
-                          bool exact, std::int64_t batch, int threads, const Callback& callback) {
+                          bool exact, const std::string& dequantise, std::int64_t batch,
+                          int threads, const Callback& callback) {
   const SampleOptions said = said_by(recipe);
   const FloatImages images = images_of(pictures);
   EncodeOptions options{.plan = said.plan,
                         .method = exact ? EncodeMethod::exact : EncodeMethod::euler,
+                        .dequantise = named<Dequantise>("dequantise", dequantise),
                         .class_choice = said.class_choice};
   Watched watched(batch, threads, callback);
   return {watched.run([&](const RunOptions& run) {
@@ -252,23 +328,56 @@ ArrayOut decode_codes(const Model& model, const PythonCodes& codes, const Recipe
   }));
 }
 
-nb::dict evaluate_sets(const std::string& first, const std::string& second,
-                       const std::string& extractor, const std::string& fit, bool shrink,
-                       std::uint64_t seed, int threads) {
-  const Quality quality = run([&](const std::stop_token& stop) {
-    const RunOptions options{.threads = threads, .stop = stop};
+/// What is judged: what `model` draws by a recipe, or a set of pictures or statistics.
+nb::dict evaluate_sets(const Model* model, const Recipe& drawing, const fs::path& first,
+                       const std::optional<fs::path>& second, const fs::path& extractor,
+                       const std::string& fit, const std::string& resizing, bool shrink,
+                       std::uint64_t seed, const std::optional<fs::path>& statistics,
+                       bool overwrite, std::int64_t batch, int threads, const Callback& callback) {
+  SampleOptions sampling = said_by(drawing);
+  const FeatureOptions features{.fit = named<Fit>("fit", fit)};
+  const auto rule = named<Resizing>("resizing", resizing);
+  const FewPictures few = shrink ? FewPictures::shrink : FewPictures::refuse;
+  Watched watched(batch, threads, callback);
+  const std::optional<Quality> found = watched.run([&](const RunOptions& options) {
+    std::error_code unknown;
+    if (statistics && !overwrite && fs::exists(*statistics, unknown))  // before hours of work
+      throw Error(ErrorCode::user,
+                  statistics->string() + " exists already; overwrite=True replaces it");
     std::optional<FeatureExtractor> network;
-    const auto read = [&](const std::string& set) {
-      if (holds_statistics(set)) return read_statistics(set);
-      if (!network) network = FeatureExtractor::load(find_extractor(extractor));
-      return network->extract({.data = set}, {.fit = named<Fit>("fit", fit)}, options);
+    const auto loaded = [&]() -> const FeatureExtractor& {
+      if (!network) network = FeatureExtractor::load(find_extractor(extractor.string()), rule);
+      return *network;
     };
-    const FeatureSet a = read(first), b = read(second);
-    return compare_sets(a, b,
-                        {.few_pictures = shrink ? FewPictures::shrink : FewPictures::refuse,
-                         .seed = seed,
-                         .threads = threads});
+    const auto read = [&](const fs::path& set) {
+      if (holds_statistics(set)) return read_statistics(set);
+      return loaded().extract({.data = set}, features, options);
+    };
+    std::optional<FeatureSet> reference;
+    if (second) reference = read(*second);
+    std::optional<FeatureSet> judged;
+    if (model != nullptr) {
+      sampling.run = options;
+      const Plan plan = make_plan(*model, sampling.plan);
+      if (reference)
+        check_sets({.source = "what the model draws",
+                    .count = sampling.count,
+                    .dimensions = loaded().dimensions()},
+                   *reference, few);
+      judged = loaded().extract(*model, plan, sampling, features);
+    } else {
+      judged = read(first);
+    }
+    if (statistics)
+      write_statistics(*statistics, *judged, overwrite ? Overwrite::allow : Overwrite::refuse);
+    std::optional<Quality> quality;
+    if (reference)
+      quality = compare_sets(*judged, *reference,
+                             {.few_pictures = few, .seed = seed, .threads = threads});
+    return quality;
   });
+  if (!found) return nb::dict();
+  const Quality& quality = *found;
   nb::dict dict;
   const auto add = [&](const char* name, const std::optional<Measure>& measure) {
     if (measure) dict[name] = std::pair(measure->value, measure->half_width_95);
@@ -281,8 +390,26 @@ nb::dict evaluate_sets(const std::string& first, const std::string& second,
   return dict;
 }
 
-nb::dict train(const std::optional<std::string>& config, const std::string& data,
-               const std::string& out, bool resume, const std::optional<std::string>& init,
+nb::dict eps_errors(const Model& model, const fs::path& data,
+                    const std::optional<std::string>& split,
+                    const std::optional<std::int64_t>& max_images,
+                    const std::vector<std::int64_t>& t, std::uint64_t seed, std::int64_t batch,
+                    int threads, const Callback& callback) {
+  EpsErrorOptions options{.data = {.data = data, .max_images = max_images}, .t = t, .seed = seed};
+  if (split) options.data.split = named<DataSplit>("split", *split);
+  Watched watched(batch, threads, callback);
+  const EpsErrors errors = watched.run([&](const RunOptions& run) {
+    options.run = run;
+    return eps_error(model, options);
+  });
+  nb::dict dict;
+  for (const EpsErrorAt& at : errors.at)
+    dict[nb::int_(at.t)] = std::pair(at.mean_squared_error, at.half_width_95);
+  return dict;
+}
+
+nb::dict train(const std::optional<fs::path>& config, const fs::path& data, const fs::path& out,
+               bool resume, const std::optional<fs::path>& init,
                const std::optional<std::int64_t>& max_steps,
                const std::optional<std::function<void(nb::dict)>>& callback) {
   std::exception_ptr raised;
@@ -291,8 +418,8 @@ nb::dict train(const std::optional<std::string>& config, const std::string& data
                        .out = out,
                        .start = resume ? Start::resume : Start::fresh,
                        .max_steps = max_steps};
-  if (init) options.init = find_model(*init);
-  const TrainSummary summary = run([&](const std::stop_token& interrupted) {
+  if (init) options.init = find_model(init->string());
+  const auto train_watched = [&](const std::stop_token& interrupted) {
     std::stop_source stop;
     const std::stop_callback link(interrupted, [&] { stop.request_stop(); });
     options.stop = stop.get_token();
@@ -318,22 +445,37 @@ nb::dict train(const std::optional<std::string>& config, const std::string& data
       };
     }
     return train_model(options);
-  });
+  };
+  TrainSummary summary;
+  try {
+    summary = run(train_watched);
+  } catch (const Error&) {  // by what the callback raised, or after it
+    if (raised) std::rethrow_exception(raised);
+    throw;
+  }
   if (raised) std::rethrow_exception(raised);
   nb::dict dict;
   dict["ending"] = std::string(to_string(summary.ending));
   dict["steps"] = summary.steps;
   dict["loss"] = summary.loss;
-  dict["checkpoint"] = summary.checkpoint.string();
+  dict["checkpoint"] = text_of(summary.checkpoint.string());
   return dict;
 }
 
 void translate(const std::exception_ptr& thrown, void*) {
   try {
     std::rethrow_exception(thrown);
-  } catch (const Error& error) {
+  } catch (const nb::python_error&) {
+    throw;
+  } catch (const nb::builtin_exception&) {
+    throw;
+  } catch (const std::bad_alloc&) {  // MemoryError
+    throw;
+  } catch (const std::exception&) {
+    const Error error = as_error(thrown);
     const nb::object classes = nb::module_::import_("ddim.errors").attr("BY_CODE");
-    const nb::object made = classes[nb::int_(static_cast<int>(error.code()))](error.what());
+    const nb::object made =
+        classes[nb::int_(static_cast<int>(error.code()))](text_of(error.what()));
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(made.ptr())), made.ptr());
   }
 }
@@ -346,7 +488,13 @@ NB_MODULE(_core, m) {
   using namespace ddim::python;
   using nb::arg;
   nb::register_exception_translator(translate);
+  nb::set_leak_warnings(false);  // a daemon thread may keep what it uses beyond the end
   m.doc() = "The library, as the module `ddim` calls it. Use that: this one may change.";
+  m.attr("USUAL_STRENGTH") = kUsualStrength;
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function([] {
+    const nb::gil_scoped_release release;
+    all_runs().end_all();
+  }));
   m.def("version", [] { return std::string(version()); });
   m.def("version_details", &version_details, "The version, how it was built, and with what.");
 
@@ -356,32 +504,57 @@ NB_MODULE(_core, m) {
           nb::sig("def info(self) -> dict[str, typing.Any]"),
           "name, width, height, channels, num_parameters, num_classes, class_names, T ...")
       .def_prop_ro(
-          "weights_hash", [](const Model& model) { return model.weights_hash(); },
+          "weights_hash",
+          [](const Model& model) {
+            return run([&](const std::stop_token&) { return model.weights_hash(); });
+          },
           "64 hexadecimal digits.")
-      .def("sample", &sample_images, arg("recipe"), arg("x_T").none(), arg("batch"), arg("threads"),
-           arg("callback").none(),
-           "Pictures [count,H,W,C]; of the states x_T [N,H,W,C]: [N,H,W,C].")
-      .def("encode", &encode_images, arg("pictures"), arg("recipe"), arg("exact"), arg("batch"),
-           arg("threads"), arg("callback").none(), "Codes of pictures [N,H,W,C].")
+      .def("sample", &sample_images, arg("recipe"), arg("x_T").none(), arg("init").none(),
+           arg("mask").none(), arg("batch"), arg("threads"), arg("callback").none(),
+           "Pictures [count,H,W,C]; of the states x_T [N,H,W,C]: [N,H,W,C]. init [N or 1,H,W,C], "
+           "mask [1,H,W,C]: what to start from where the recipe has init_by.")
+      .def("encode", &encode_images, arg("pictures"), arg("recipe"), arg("exact"),
+           arg("dequantise"), arg("batch"), arg("threads"), arg("callback").none(),
+           "Codes of pictures [N,H,W,C].")
       .def("decode", &decode_codes, arg("codes"), arg("recipe"), arg("batch"), arg("threads"),
            arg("callback").none(), "The pictures [N,H,W,C] of N codes.")
       .def(
           "draw_noise",
           [](const Model& model, std::uint64_t seed, std::int64_t count, std::int64_t first) {
-            return array_of(draw_noise(model, seed, count, first));
+            return array_of(
+                run([&](const std::stop_token&) { return draw_noise(model, seed, count, first); }));
           },
           arg("seed"), arg("count"), arg("first_image"), "States [count,H,W,C].")
       .def(
           "load_pictures",
-          [](const Model& model, const std::vector<std::string>& files, const std::string& fit) {
-            return array_of(
-                load_pictures(model, {files.begin(), files.end()}, named<Fit>("fit", fit)));
+          [](const Model& model, const std::vector<fs::path>& files, const std::string& fit) {
+            return array_of(run([&](const std::stop_token&) {
+              return load_pictures(model, files, named<Fit>("fit", fit));
+            }));
           },
           arg("files"), arg("fit"), "Pictures [N,H,W,C] of N files.")
       .def(
+          "load_mask",
+          [](const Model& model, const fs::path& file, const std::string& fit) {
+            return array_of(run([&](const std::stop_token&) {
+              return load_mask(model, file, named<Fit>("fit", fit));
+            }));
+          },
+          arg("file"), arg("fit"), "A mask [1,H,W,C] of a file.")
+      .def("eps_error", &eps_errors, arg("data"), arg("split").none(), arg("max_images").none(),
+           arg("t"), arg("seed"), arg("batch"), arg("threads"), arg("callback").none(),
+           nb::sig("def eps_error(self, data: str | os.PathLike, split: str | None, "
+                   "max_images: int | None, t: collections.abc.Sequence[int], seed: int, "
+                   "batch: int, threads: int, "
+                   "callback: collections.abc.Callable[[int, int], None] | None) "
+                   "-> dict[int, tuple[float, float]]"),
+           "Error of the predicted noise at each t, with half of its 95 % interval.")
+      .def(
           "plan",
           [](const Model& model, const Recipe& recipe) {
-            return to_json(make_plan(model, said_by(recipe).plan));
+            return run([&](const std::stop_token&) {
+              return to_json(make_plan(model, said_by(recipe).plan));
+            });
           },
           arg("recipe"), "What a sampler will do, as JSON.");
   nb::class_<PythonCodes>(m, "Codes",
@@ -401,8 +574,11 @@ NB_MODULE(_core, m) {
           "Of an exact encoding: the largest error of a pixel that was left in undoing a step.")
       .def(
           "save",
-          [](const PythonCodes& codes, const std::string& path, bool overwrite) {
-            write_codes(path, codes.codes, overwrite ? Overwrite::allow : Overwrite::refuse);
+          [](const PythonCodes& codes, const fs::path& path, bool overwrite) {
+            run([&](const std::stop_token&) {
+              write_codes(path, codes.codes, overwrite ? Overwrite::allow : Overwrite::refuse);
+              return true;
+            });
           },
           arg("path"), arg("overwrite") = false, "Writes them to a safetensors file.");
   m.def(
@@ -412,10 +588,13 @@ NB_MODULE(_core, m) {
       },
       arg("x_T"), arg("tau"), "Codes of states [N,H,W,C].");
   m.def(
-      "read_codes", [](const std::string& path) { return PythonCodes{read_codes(path)}; },
+      "read_codes",
+      [](const fs::path& path) {
+        return run([&](const std::stop_token&) { return PythonCodes{read_codes(path)}; });
+      },
       arg("path"), "Codes of a safetensors file.");
-  m.def("load", &load, arg("name"), arg("precision"), arg("weights").none(), arg("pull"),
-        "A model of a file, a folder, or a name.");
+  m.def("load", &load, arg("name"), arg("precision"), arg("weights").none(), arg("device"),
+        arg("memory"), arg("pull"), "A model of a file, a folder, or a name.");
   m.def("from_function", &from_function, arg("predict"), arg("height"), arg("width"),
         arg("channels"), arg("schedule"), arg("beta_start"), arg("beta_end"), arg("T"),
         arg("betas"), arg("prediction"), arg("name"),
@@ -423,29 +602,42 @@ NB_MODULE(_core, m) {
   m.def(
       "interpolate",
       [](const ArrayIn& ends, std::int64_t frames) {
-        return array_of(interpolate(images_of(ends), frames));
+        const FloatImages states = images_of(ends);
+        return array_of(run([&](const std::stop_token&) { return interpolate(states, frames); }));
       },
       arg("ends"), arg("frames"), "States between two or four: [frames or frames^2,H,W,C].");
   m.def(
       "models",
-      [](const std::string& folder) {
-        std::vector<std::map<std::string, std::string>> models;
-        for (const FoundModel& model : find_models(folder))
-          models.push_back({{"name", model.name},
-                            {"folder", model.folder.string()},
-                            {"place", std::string(to_string(model.place))}});
+      [](const fs::path& folder) {
+        nb::list models;
+        for (const FoundModel& model :
+             run([&](const std::stop_token&) { return find_models(folder); })) {
+          nb::dict dict;
+          dict["name"] = text_of(model.name);
+          dict["folder"] = text_of(model.folder.string());
+          dict["place"] = std::string(to_string(model.place));
+          models.append(dict);
+        }
         return models;
       },
-      arg("folder"), "The models that load() finds.");
-  m.def("evaluate", &evaluate_sets, arg("first"), arg("second"), arg("extractor"), arg("fit"),
-        arg("shrink"), arg("seed"), arg("threads"),
-        nb::sig("def evaluate(first: str, second: str, extractor: str, fit: str, shrink: bool, "
-                "seed: int, threads: int) -> dict[str, tuple[float, float]]"),
+      nb::sig("def models(folder: str | os.PathLike) -> list[dict[str, str]]"), arg("folder"),
+      "The models that load() finds.");
+  m.def("evaluate", &evaluate_sets, arg("model").none(), arg("drawing"), arg("first"),
+        arg("second").none(), arg("extractor"), arg("fit"), arg("resizing"), arg("shrink"),
+        arg("seed"), arg("statistics").none(), arg("overwrite"), arg("batch"), arg("threads"),
+        arg("callback").none(),
+        nb::sig("def evaluate(model: Model | None, drawing: collections.abc.Mapping[str, str], "
+                "first: str | os.PathLike, second: str | os.PathLike | None, "
+                "extractor: str | os.PathLike, fit: str, resizing: str, shrink: bool, seed: int, "
+                "statistics: str | os.PathLike | None, overwrite: bool, batch: int, threads: int, "
+                "callback: collections.abc.Callable[[int, int], None] | None) "
+                "-> dict[str, tuple[float, float]]"),
         "Measures of two sets of pictures, each with half of its 95 % interval.");
   m.def("train", &train, arg("config").none(), arg("data"), arg("out"), arg("resume"),
         arg("init").none(), arg("max_steps").none(), arg("callback").none(),
-        nb::sig("def train(config: str | None, data: str, out: str, resume: bool, "
-                "init: str | None, max_steps: int | None, "
+        nb::sig("def train(config: str | os.PathLike | None, data: str | os.PathLike, "
+                "out: str | os.PathLike, resume: bool, init: str | os.PathLike | None, max_steps: "
+                "int | None, "
                 "callback: collections.abc.Callable[[dict], None] | None) "
                 "-> dict[str, typing.Any]"),
         "Trains, and returns ending, steps, loss and checkpoint.");

@@ -49,11 +49,62 @@ class Ddim(unittest.TestCase):
         codes = self.model.encode(picture, steps=10, exact=True)
         self.assertEqual(len(codes.tau), 10)
         self.assertLess(np.abs(self.model.decode(codes) - picture).max(), 0.05)
-        codes.save(str(self.folder / "codes.safetensors"), False)
+        codes.save(self.folder / "codes.safetensors")
+        with self.assertRaises(ddim.RequestError):
+            codes.save(str(self.folder / "codes.safetensors"), False)  # is there already
         again = ddim.read_codes(self.folder / "codes.safetensors")
         np.testing.assert_array_equal(self.model.decode(again), self.model.decode(ddim.codes(codes.x_T, codes.tau)))
         as_bytes = self.model.encode(ddim.to_bytes(picture), steps=2)  # bytes are pictures, too
         self.assertLess(np.abs(as_bytes.x_T - self.model.encode(picture, steps=2).x_T).max(), 0.1)
+
+    def test_starts_from_pictures(self):
+        start = self.model.load_pictures([ROOT / "docs/pictures/boot.png"], fit="pad")
+        mask = np.full((1, 32, 32, 1), -1, np.float32)
+        mask[:, :16] = 1
+        said = dict(steps=5, count=2, seed=3, init=start, strength=0.6)
+        drawn = self.model.sample(**said, mask=mask)
+        np.testing.assert_allclose(drawn[1, 16:], start[0, 16:], atol=1e-6)  # kept
+        self.assertGreater(np.abs(drawn[0, :16] - drawn[1, :16]).max(), 0.1)
+        out = self.folder / "init.npz"
+        program("sample", "--model", "fashion-mnist", "--steps", "5", "--count", "2", "--seed", "3", "--init-image",
+                str(ROOT / "docs/pictures/boot.png"), "--resize", "pad", "--out", str(out), "--quiet")  # fmt: skip
+        del said["strength"]  # the same default
+        np.testing.assert_array_equal(ddim.to_bytes(self.model.sample(**said)), np.load(out)["arr_0"])
+        noisy = self.model.encode(start, steps=2, dequantise="gaussian").x_T
+        self.assertGreater(np.abs(noisy - self.model.encode(start, steps=2).x_T).max(), 0)
+        sharp = self.model.sample(steps=3, clip="threshold-keep-eps", threshold=0.9, threshold_max=1.5)
+        self.assertGreater(np.abs(sharp - self.model.sample(steps=3, clip="threshold-keep-eps")).max(), 0)
+
+    def test_names_of_files_may_be_any_bytes(self):
+        odd = os.fsdecode(bytes(self.folder) + b"/caf\xe9")
+        os.mkdir(odd)
+        with self.assertRaises(ddim.Error) as raised:
+            ddim.load(odd)
+        self.assertIn("caf\udce9", str(raised.exception))
+        self.model.encode(self.model.noise(1), steps=1).save(odd + "/codes.safetensors")
+        self.assertEqual(ddim.read_codes(odd + "/codes.safetensors").x_T.shape, (1, 32, 32, 1))
+        self.assertIsInstance(ddim.models(odd), list)
+        loop = self.folder / "loop"
+        loop.symlink_to("loop")
+        with self.assertRaisesRegex(OSError, "loop"):  # what the system refuses is no defect of ddim
+            ddim.load(loop)
+
+    def test_the_program_is_never_the_script_that_calls_it(self):
+        script = self.folder / "ddim"
+        script.write_text("#!/bin/sh\nfrom ddim.__main__ import main\n")
+        script.chmod(0o755)
+        where = "import ddim.__main__ as m, pathlib; m._core.__file__ = '/nowhere/core.so'; print(m._program())"
+        found = subprocess.run([sys.executable, "-c", where], env=os.environ | {"PATH": str(self.folder)},
+                               capture_output=True, text=True, check=True)  # fmt: skip
+        self.assertEqual(found.stdout, "None\n")
+
+    def test_a_thread_that_draws_does_not_disturb_the_end(self):
+        draws = ("import ddim, threading, time\nmodel = ddim.load('fashion-mnist')\n"
+                 "begun = threading.Event()\n"
+                 "def draw():\n  model.sample(steps=1000, count=256, callback=lambda done, total: begun.set())\n"
+                 "threading.Thread(target=draw, daemon=True).start()\nbegun.wait()\n")  # fmt: skip
+        ended = subprocess.run([sys.executable, "-c", draws], capture_output=True, text=True, timeout=60)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
 
     def test_a_function_of_ours_is_a_model(self):
         # Data that are one picture: the best prediction of the noise is known.
@@ -137,7 +188,16 @@ class Ddim(unittest.TestCase):
             (ddim.RequestError, "steps must be a number", lambda: self.model.sample(steps=[1, 2])),
             (OSError, "nowhere", lambda: ddim.read_codes("/nowhere")),
             (ddim.Error, "32x32x1", lambda: self.model.encode(np.zeros((1, 8, 8, 3)))),
-            (TypeError, "", lambda: self.model.sample(noise=np.zeros((32, 32, 1)))),
+            (ddim.RequestError, r"noise must be \[N,H,W,C\], with 4 dimensions; got 3, \[32, 32, 1\]",
+             lambda: self.model.sample(noise=np.zeros((32, 32, 1)))),
+            (ddim.RequestError, "pictures must be an array of numbers", lambda: self.model.encode([["a"]])),
+            (ddim.RequestError, "sampler: unknown value \"best\"; choose one of ddim, ddpm-small",
+             lambda: self.model.sample(sampler="best")),
+            (ddim.RequestError, "precision: unknown value .*; choose one of fp32, bf16",
+             lambda: ddim.load("fashion-mnist", precision="fp8")),
+            (ddim.RequestError, "class_ must be a number or a name; got 3.0", lambda: self.model.sample(class_=3.0)),
+            (ddim.RequestError, "mask needs init", lambda: self.model.sample(mask=np.zeros((1, 32, 32, 1)))),
+            (ddim.RequestError, "needs a second set", lambda: ddim.evaluate("a")),
         ]:
             with self.subTest(words), self.assertRaisesRegex(error, words):
                 call()
@@ -150,6 +210,17 @@ class Ddim(unittest.TestCase):
         program("sample", "--model", "fashion-mnist", "--steps", "3", "--count", "8", "--out", str(other), "--quiet")
         found = ddim.evaluate(pictures, other, shrink=True)
         self.assertGreater(found["frechet_distance"][0], 0)
+        statistics = self.folder / "statistics.npz"
+        drawn = ddim.evaluate(self.model, other, drawing=dict(steps=2, count=8), shrink=True, save_statistics=statistics)
+        self.assertEqual(drawn["frechet_distance"], found["frechet_distance"])  # the same pictures
+        again = ddim.evaluate(statistics, other, shrink=True)
+        self.assertAlmostEqual(again["frechet_distance"][0], found["frechet_distance"][0], places=3)
+        with self.assertRaisesRegex(ddim.RequestError, "exists already"):
+            ddim.evaluate(pictures, save_statistics=statistics)
+        calls = []
+        errors = self.model.eps_error(pictures, t=[100, 900], callback=lambda done, total: calls.append(done))
+        self.assertEqual(list(errors), [100, 900])
+        self.assertTrue(0 < errors[900][0] < errors[100][0] < 1 and calls)
         config = self.folder / "small.toml"
         config.write_text("[data]\nresolution = 32\n[model]\nchannels = 1\nblock_out_channels = [32]\nlayers_per_block = 1\n"
                           "attention_levels = []\n[training]\nbatch = 2\nshards = 1\nsteps = 3\nwarmup_steps = 1\n")  # fmt: skip
@@ -182,9 +253,12 @@ class WithPyTorch(unittest.TestCase):
             self.assertEqual(x.data_ptr(), x_t.ctypes.data)  # no copy
             return x * 0.5
 
+        weight = torch.tensor(0.5, requires_grad=True)
+        trained = ddim.from_function(lambda x_t, t: torch.from_dlpack(x_t) * weight, (3, 4, 1))
         half = ddim.from_function(predict, (3, 4, 1))
         same = ddim.from_function(lambda x_t, t: x_t * np.float32(0.5), (3, 4, 1))
         np.testing.assert_array_equal(half.sample(steps=5), same.sample(steps=5))
+        np.testing.assert_array_equal(trained.sample(steps=5), same.sample(steps=5))  # a tensor that needs gradients
         noise = torch.from_numpy(same.noise(3))
         np.testing.assert_array_equal(same.sample(steps=5, noise=noise), same.sample(steps=5, seed=3))
 

@@ -8,9 +8,9 @@
         picture.show()
 
 Pictures and states are NumPy arrays [N,H,W,C] of float32. Functions that take some also take what speaks DLPack,
-such as PyTorch tensors on the CPU, and bytes (uint8, 0 black to 255 white) where they are pictures. Loading, drawing,
-encoding, decoding, training and evaluating release the interpreter's lock; Ctrl-C ends them with KeyboardInterrupt. A picture depends on the model, the options, the seed and
-its number: not on how many are drawn, nor on `batch` and `threads`.
+such as PyTorch tensors on the CPU, and bytes (uint8, 0 black to 255 white) where they are pictures. All that takes time
+releases the interpreter's lock; Ctrl-C ends it with KeyboardInterrupt. A picture depends on the model, the options, the
+seed and its number, and on the build: not on how many are drawn, nor on `batch` and `threads`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from typing import Any, Callable, Optional, Sequence, Union
 import numpy as np
 
 from . import _core, errors
-from ._core import Codes
 from .errors import CorruptError, Error, FileError, InternalError, Interrupted, NumericError, RequestError
 
 __version__: str = _core.version()
@@ -57,7 +56,7 @@ def _recipe(options: dict[str, Any], class_names: Sequence[str] = ()) -> dict[st
         if value is None:
             continue
         if name == "class_":
-            words = [value] if isinstance(value, (str, int, np.integer)) else list(value)
+            words = list(value) if np.iterable(value) and not isinstance(value, str) else [value]
             numbers = []
             for word in words:
                 if isinstance(word, str):
@@ -83,16 +82,29 @@ def _recipe(options: dict[str, Any], class_names: Sequence[str] = ()) -> dict[st
     return recipe
 
 
-def _floats(pictures: Any) -> Any:
+def _array(values: Any, what: str) -> np.ndarray:
+    """[N,H,W,C] of NumPy, of a tensor of PyTorch that may need gradients, or of what speaks DLPack alone."""
+    if hasattr(values, "detach"):
+        values = values.detach()
+    if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
+        values = np.from_dlpack(values)
+    try:
+        array = np.asarray(values)
+        if array.dtype != np.uint8:
+            array = array.astype(np.float32, copy=False)
+    except (TypeError, ValueError) as reason:
+        raise RequestError(f"{what} must be an array of numbers [N,H,W,C]; {reason}") from None
+    if array.ndim != 4:
+        raise RequestError(f"{what} must be [N,H,W,C], with 4 dimensions; got {array.ndim}, {list(array.shape)}")
+    return array
+
+
+def _floats(pictures: Any, what: str) -> np.ndarray:
     """Pictures as float32, with bytes on the scale of -1 to 1."""
-    if hasattr(pictures, "detach"):  # a tensor of PyTorch that may need gradients
-        pictures = pictures.detach()
-    if hasattr(pictures, "__dlpack__") and not hasattr(pictures, "__array__"):
-        pictures = np.from_dlpack(pictures)
-    array = np.asarray(pictures)
+    array = _array(pictures, what)
     if array.dtype == np.uint8:
         array = array.astype(np.float32) / np.float32(127.5) - np.float32(1)
-    return np.ascontiguousarray(array, dtype=np.float32)
+    return np.ascontiguousarray(array)
 
 
 def to_bytes(pictures: np.ndarray) -> np.ndarray:
@@ -129,6 +141,37 @@ def _as(pictures: np.ndarray, output: str) -> Any:
     return to_pil(pictures)
 
 
+class Codes:
+    """What Model.encode() makes of pictures: states, and the steps between them and the pictures."""
+
+    def __init__(self, core: _core.Codes) -> None:
+        self._core = core
+
+    @property
+    def x_T(self) -> np.ndarray:
+        """The states, float32 [N,H,W,C]."""
+        return self._core.x_T
+
+    @property
+    def tau(self) -> list[float]:
+        """The steps that Model.decode() visits."""
+        return self._core.tau
+
+    @property
+    def nfe(self) -> float:
+        """Network evaluations per picture."""
+        return self._core.nfe
+
+    @property
+    def residual(self) -> float:
+        """Of an exact encoding: the largest error of a pixel that was left in undoing a step."""
+        return self._core.residual
+
+    def save(self, path: Union[str, os.PathLike], overwrite: bool = False) -> None:
+        """Writes them to a safetensors file, which read_codes() reads."""
+        self._core.save(os.fspath(path), overwrite)
+
+
 class Model:
     """A trained network, or a function of yours, with its forward process; see load() and from_function().
 
@@ -156,51 +199,79 @@ class Model:
         self, *, steps: int = 50, eta: Union[float, str] = 0.0, count: int = 1, seed: int = 0,
         class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0, sampler: str = "ddim",
         tau: Union[str, Sequence[float]] = "linear", clip: str = "none", clip_range: Optional[float] = None,
-        tolerance: Optional[float] = None, first_image: int = 0, null_class: Optional[int] = None, noise: Any = None,
-        batch: int = 16, threads: int = 0, callback: Optional[Progress] = None, output: str = "float",
+        threshold: Optional[float] = None, threshold_max: Optional[float] = None, steps_offset: int = 0,
+        final_alpha: str = "one", tolerance: Optional[float] = None, first_image: int = 0,
+        null_class: Optional[int] = None, noise: Any = None, init: Any = None, mask: Any = None,
+        strength: Optional[float] = None, init_by: str = "noise", batch: int = 16, threads: int = 0,
+        callback: Optional[Progress] = None, output: str = "float",
     ) -> Any:  # fmt: skip
         """Draws pictures: [count,H,W,C].
 
-        eta: 0 is DDIM, 1 is DDPM, "sigma-hat" DDPM's larger variance. class_: a number or name, or several, which the
-        pictures take in turn. tau, sampler, clip: the words of `ddim sample`; tau may be a list of steps. noise: states
-        to start from, [N,H,W,C], instead of the seed. callback(done, total): network evaluations; what it raises ends
-        the run and is raised here. output: "float" (-1 to 1), "uint8" or "pil".
+        eta: 0 is DDIM, 1 is DDPM, "sigma-hat" DDPM's larger variance. class_: a number or name, several, which the
+        pictures take in turn, or "all". tau, sampler, clip, final_alpha: the words of `ddim sample`; tau may be a list
+        of steps. noise: states to start from, [N,H,W,C], instead of the seed. init: pictures to start from,
+        [count or 1,H,W,C], by noise or by encoding (init_by); strength is the fraction of the steps that is then taken
+        (default 0.8, with a mask 1). mask: [1,H,W,C], of which the white part of init is redrawn, the black part kept.
+        callback(done, total): network evaluations; what it raises ends the run and is raised here. output: "float"
+        (-1 to 1), "uint8" or "pil".
         """
         _check_output(output, self.info["channels"])
-        recipe = _recipe(
-            dict(steps=steps, eta=eta, count=count, seed=seed, class_=class_, guidance=guidance, sampler=sampler, tau=tau,
-                 clip=clip, clip_range=clip_range, tolerance=tolerance, first_image=first_image, null_class=null_class),
-            self.info["class_names"],
+        options = dict(
+            steps=steps, eta=eta, count=count, seed=seed, class_=class_, guidance=guidance, sampler=sampler, tau=tau,
+            clip=clip, clip_range=clip_range, threshold=threshold, threshold_max=threshold_max,
+            steps_offset=steps_offset, final_alpha=final_alpha, tolerance=tolerance, first_image=first_image,
+            null_class=null_class,
         )  # fmt: skip
-        noise = None if noise is None else _floats(noise)
-        return _as(self._core.sample(recipe, noise, batch, threads, callback), output)
+        if init is not None:
+            usual = _core.USUAL_STRENGTH if mask is None else 1.0
+            options.update(init_by=init_by, strength=usual if strength is None else strength)
+        elif mask is not None or strength is not None:
+            raise RequestError(f"{'strength' if mask is None else 'mask'} needs init: the pictures to start from")
+        arrays = [
+            None if array is None else _floats(array, what)
+            for array, what in ((noise, "noise"), (init, "init"), (mask, "mask"))
+        ]
+        return _as(self._core.sample(self._recipe(options), *arrays, batch, threads, callback), output)
+
+    def _recipe(self, options: dict[str, Any]) -> dict[str, str]:
+        info = self.info
+        if options.get("class_") == "all" and info["num_classes"] > 0:
+            null = info["null_class"] if options.get("null_class") is None else options["null_class"]
+            options["class_"] = [number for number in range(info["num_classes"]) if number != null]
+        return _recipe(options, info["class_names"])
 
     def encode(
         self, pictures: Any, *, steps: int = 50, tau: Union[str, Sequence[float], None] = None, exact: bool = False,
-        class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0, batch: int = 16, threads: int = 0,
-        callback: Optional[Progress] = None,
+        dequantise: str = "none", class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0,
+        null_class: Optional[int] = None, batch: int = 16, threads: int = 0, callback: Optional[Progress] = None,
     ) -> Codes:  # fmt: skip
         """Pictures [N,H,W,C] (-1 to 1, or uint8) as the noise that the model draws them from (the paper's 5.4).
 
-        exact undoes the decoder's steps one by one; tau is then "quadratic" unless you say otherwise.
+        exact undoes the decoder's steps one by one; tau is then "quadratic" unless you say otherwise. dequantise: "none",
+        "uniform" or "gaussian" noise below a grey level, which makes the codes of flat regions Gaussian.
         """
         tau = ("quadratic" if exact else "linear") if tau is None else tau
-        recipe = _recipe(dict(steps=steps, tau=tau, class_=class_, guidance=guidance), self.info["class_names"])
-        return self._core.encode(_floats(pictures), recipe, exact, batch, threads, callback)
+        recipe = self._recipe(dict(steps=steps, tau=tau, class_=class_, guidance=guidance, null_class=null_class))
+        pictures = _floats(pictures, "pictures")
+        return Codes(self._core.encode(pictures, recipe, exact, dequantise, batch, threads, callback))
 
     def decode(
         self, codes: Codes, *, class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0,
-        clip: str = "none", batch: int = 16, threads: int = 0, callback: Optional[Progress] = None,
-        output: str = "float",
+        null_class: Optional[int] = None, clip: str = "none", clip_range: Optional[float] = None, batch: int = 16,
+        threads: int = 0, callback: Optional[Progress] = None, output: str = "float",
     ) -> Any:  # fmt: skip
         """The pictures that codes stand for, [N,H,W,C]."""
         _check_output(output, self.info["channels"])
-        recipe = _recipe(dict(class_=class_, guidance=guidance, clip=clip), self.info["class_names"])
-        return _as(self._core.decode(codes, recipe, batch, threads, callback), output)
+        recipe = self._recipe(
+            dict(class_=class_, guidance=guidance, null_class=null_class, clip=clip, clip_range=clip_range)
+        )
+        if not isinstance(codes, Codes):
+            raise RequestError(f"codes must be what encode(), codes() or read_codes() returned; got {type(codes).__name__}")
+        return _as(self._core.decode(codes._core, recipe, batch, threads, callback), output)
 
     def interpolate(self, ends: Any, frames: int = 11, **options: Any) -> Any:
         """Pictures between states (see ddim.interpolate()), or between the pictures of two or four seeds."""
-        if np.ndim(ends) == 1 and not isinstance(ends, np.ndarray):
+        if not hasattr(ends, "shape") and all(isinstance(end, (int, np.integer)) for end in ends):
             ends = np.concatenate([self.noise(seed) for seed in ends])
         return self.sample(noise=interpolate(ends, frames), **options)
 
@@ -212,20 +283,39 @@ class Model:
         """Picture files with the model's size and channels, [N,H,W,C]. fit: "none", "crop-resize" or "pad"."""
         return self._core.load_pictures([os.fspath(file) for file in files], fit)
 
-    def plan(self, *, steps: int = 50, tau: Union[str, Sequence[float]] = "linear", sampler: str = "ddim",
-             eta: Union[float, str] = 0.0, clip: str = "none") -> dict[str, Any]:  # fmt: skip
+    def load_mask(self, file: Union[str, os.PathLike], fit: str = "none") -> np.ndarray:
+        """A mask for sample(), [1,H,W,C], from a picture file. What is transparent in it counts as black."""
+        return self._core.load_mask(os.fspath(file), fit)
+
+    def plan(
+        self, *, steps: int = 50, tau: Union[str, Sequence[float]] = "linear", sampler: str = "ddim",
+        eta: Union[float, str] = 0.0, clip: str = "none", steps_offset: int = 0, final_alpha: str = "one",
+        tolerance: Optional[float] = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """What a sampler will do: a dict with "steps", each with t, t_prev, sqrt_alpha_bar, snr and sigma."""
-        return json.loads(self._core.plan(_recipe(dict(steps=steps, tau=tau, sampler=sampler, eta=eta, clip=clip))))
+        options = dict(steps=steps, tau=tau, sampler=sampler, eta=eta, clip=clip, steps_offset=steps_offset,
+                       final_alpha=final_alpha, tolerance=tolerance)  # fmt: skip
+        return json.loads(self._core.plan(_recipe(options)))
+
+    def eps_error(
+        self, data: Union[str, os.PathLike], *, t: Sequence[int] = (10, 100, 500, 900), split: Optional[str] = None,
+        max_images: Optional[int] = None, seed: int = 0, batch: int = 16, threads: int = 0,
+        callback: Optional[Progress] = None,
+    ) -> dict[int, tuple[float, float]]:  # fmt: skip
+        """How well the model predicts the noise in pictures of a data set: for each t the mean squared error per
+        element, with half of its 95 % interval. split: "train", "val" or "test"."""
+        return self._core.eps_error(os.fspath(data), split, max_images, list(t), seed, batch, threads, callback)
 
 
 def load(name: Union[str, os.PathLike], *, precision: str = "fp32", weights: Optional[str] = None,
-         pull: bool = False) -> Model:  # fmt: skip
+         device: str = "cpu", memory: str = "normal", pull: bool = False) -> Model:  # fmt: skip
     """Loads a model: a folder or file, a training run (its newest checkpoint), the name of a shipped model, or
     "owner/name" of the hub, from the cache; pull fetches it where it is not there.
 
-    precision: "fp32" or "bf16". weights: "ema" or "raw", of checkpoints that have both.
+    precision: "fp32" or "bf16". weights: "ema" or "raw", of checkpoints that have both. device: "cpu", "cuda" or
+    "reference". memory: "normal", or "low", which transforms weights again in each call.
     """
-    return Model(_core.load(os.fspath(name), precision, weights, pull))
+    return Model(_core.load(os.fspath(name), precision, weights, device, memory, pull))
 
 
 def from_function(
@@ -247,7 +337,7 @@ def from_function(
     height, width, channels = shape
 
     def as_array(x_t: Any, t: float) -> Any:
-        made = np.asarray(predict(x_t, t))
+        made = _array(predict(x_t, t), "what the denoiser returned")
         if made.shape != x_t.shape:
             raise RequestError(f"the denoiser returned {made.shape} for states of {x_t.shape}")
         return np.ascontiguousarray(made, dtype=np.float32)
@@ -260,17 +350,17 @@ def from_function(
 
 def interpolate(ends: Any, frames: int = 11) -> np.ndarray:
     """States between two states (a line of `frames`) or four (frames x frames), by spherical interpolation (eq. 67)."""
-    return _core.interpolate(_floats(ends), frames)
+    return _core.interpolate(_floats(ends, "ends"), frames)
 
 
 def codes(x_T: Any, tau: Sequence[float]) -> Codes:
     """Codes made of states [N,H,W,C] and the steps that decode() is to visit."""
-    return _core.make_codes(_floats(x_T), list(tau))
+    return Codes(_core.make_codes(_floats(x_T, "x_T"), list(tau)))
 
 
 def read_codes(path: Union[str, os.PathLike]) -> Codes:
     """Codes from a safetensors file, as `ddim encode` and Codes.save() write it."""
-    return _core.read_codes(os.fspath(path))
+    return Codes(_core.read_codes(os.fspath(path)))
 
 
 def models(folder: Union[str, os.PathLike] = ".") -> list[dict[str, str]]:
@@ -278,11 +368,32 @@ def models(folder: Union[str, os.PathLike] = ".") -> list[dict[str, str]]:
     return _core.models(os.fspath(folder))
 
 
-def evaluate(first: Union[str, os.PathLike], second: Union[str, os.PathLike], *, extractor: str = "resnet56-cifar10",
-             fit: str = "none", shrink: bool = False, seed: int = 0, threads: int = 0) -> dict[str, tuple[float, float]]:  # fmt: skip
+def evaluate(
+    first: Union[str, os.PathLike, Model], second: Union[str, os.PathLike, None] = None, *,
+    drawing: Optional[dict[str, Any]] = None, extractor: Union[str, os.PathLike] = "resnet56-cifar10",
+    fit: str = "none", resizing: str = "pytorch-bilinear", shrink: bool = False, seed: int = 0,
+    save_statistics: Union[str, os.PathLike, None] = None, overwrite: bool = False, batch: int = 16, threads: int = 0,
+    callback: Optional[Progress] = None,
+) -> dict[str, tuple[float, float]]:  # fmt: skip
     """Compares two sets of pictures (folders, .npz files, data sets, statistics), the reference last: a dict of
-    measures, each a pair of value and half of its 95 % interval."""
-    return _core.evaluate(os.fspath(first), os.fspath(second), extractor, fit, shrink, seed, threads)
+    measures, each a pair of value and half of its 95 % interval.
+
+    The first may be a model: `drawing` then has the options of Model.sample() by which it draws (steps=50, count=10000
+    ...). save_statistics: an .npz file for the statistics of the first, which can be a set of later calls; the second is
+    not needed then.
+    """
+    if second is None and save_statistics is None:
+        raise RequestError("evaluate needs a second set of pictures, or save_statistics")
+    model, recipe = None, {}
+    if isinstance(first, Model):
+        recipe = first._recipe({"count": 10000, "seed": seed, **(drawing or {})})
+        model, first = first._core, ""
+    elif drawing is not None:
+        raise RequestError("drawing says how a model draws, but the first set is not a model")
+    return _core.evaluate(model, recipe, os.fspath(first), None if second is None else os.fspath(second),
+                          os.fspath(extractor), fit, resizing, shrink, seed,
+                          None if save_statistics is None else os.fspath(save_statistics), overwrite, batch, threads,
+                          callback)  # fmt: skip
 
 
 def train(config: Union[str, os.PathLike, None] = None, *, data: Union[str, os.PathLike] = "",

@@ -1,18 +1,37 @@
 """`python -m ddim`: the program."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
+from typing import Optional
+
+from . import _core
+
+
+def _is_ours(file: Path) -> bool:
+    """The script that pip makes of main(), which would only come back here."""
+    try:
+        with open(file, "rb") as opened:
+            start = opened.read(4096)
+    except OSError:
+        return False
+    return start.startswith(b"#!") and b"ddim.__main__" in start
+
+
+def _program() -> Optional[Path]:
+    # Beside the compiled part in a wheel; elsewhere the one that is installed.
+    folders = [Path(_core.__file__).parent / "bin", *map(Path, os.get_exec_path())]
+    for file in (folder / "ddim" for folder in folders):
+        if file.is_file() and os.access(file, os.X_OK) and not _is_ours(file):
+            return file
+    return None
 
 
 def main() -> None:
-    # Beside this file in a wheel; elsewhere the one that is installed.
-    program = Path(__file__).parent / "bin" / "ddim"
-    found = str(program) if program.exists() else shutil.which("ddim")
-    if found is None:
-        sys.exit(f"ddim: the program is not installed: it is neither {program} nor in PATH")
-    os.execv(found, ["ddim", *sys.argv[1:]])
+    program = _program()
+    if program is None:
+        sys.exit(f"ddim: the program is not installed: it is neither in {Path(_core.__file__).parent / 'bin'} nor in PATH")
+    os.execv(program, ["ddim", *sys.argv[1:]])
 
 
 if __name__ == "__main__":
