@@ -9,11 +9,12 @@ set(data_dir ${CMAKE_INSTALL_DATADIR}/ddim)
 
 if(TARGET ddim_program)
   install(TARGETS ddim_program COMPONENT program)
-  install(DIRECTORY models configs DESTINATION ${data_dir} COMPONENT program)
+  ddim_install_tracked(models configs DESTINATION ${data_dir} COMPONENT program)
   install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+  ddim_install_tracked(docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)  # where links of README.md lead
   # Where the loader does not look by itself.
   if(BUILD_SHARED_LIBS AND NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr")
-    file(RELATIVE_PATH library_dir /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+    file(RELATIVE_PATH library_dir ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
     set_target_properties(ddim_program PROPERTIES INSTALL_RPATH "$ORIGIN/${library_dir}")
   endif()
   if(NOT CMAKE_CROSSCOMPILING)  # the program writes them
@@ -33,7 +34,7 @@ if(TARGET ddim_program)
   endif()
 endif()
 if(TARGET ddim_mpi)
-  install(TARGETS ddim_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT mpi)
+  install(TARGETS ddim_mpi LIBRARY DESTINATION ${DDIM_PLUGIN_DIR} COMPONENT mpi)
 endif()
 install(TARGETS ddim EXPORT ddimTargets
         RUNTIME COMPONENT library
@@ -68,8 +69,22 @@ if(NOT BUILD_SHARED_LIBS)
     string(APPEND ddim_pc_link " -lgif")
   endif()
 endif()
-file(RELATIVE_PATH ddim_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+# Relative, so that the prefix can be moved; but what lies at a place of its own does not move with it.
+if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
+  set(ddim_pc_prefix ${CMAKE_INSTALL_PREFIX})
+else()
+  file(RELATIVE_PATH ddim_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(PREPEND ddim_pc_prefix "\${pcfiledir}/")
+endif()
+foreach(folder IN ITEMS LIBDIR INCLUDEDIR)
+  set(ddim_pc_${folder} ${CMAKE_INSTALL_${folder}})
+  if(NOT IS_ABSOLUTE ${ddim_pc_${folder}})
+    string(PREPEND ddim_pc_${folder} "\${prefix}/")
+  endif()
+endforeach()
 configure_file(cmake/ddim.pc.in ${PROJECT_BINARY_DIR}/ddim.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/ddim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
-include(cmake/DdimPackage.cmake)
+if(PROJECT_IS_TOP_LEVEL)  # who embeds this project has packages of its own
+  include(cmake/DdimPackage.cmake)
+endif()

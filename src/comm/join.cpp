@@ -89,20 +89,25 @@ std::optional<Launch> launch_of_environment() {
 std::vector<fs::path> places_of_mpi_library() {
   const char* name = "libddim_mpi.so";
   if (const std::string named = variable(kLibraryVariable); !named.empty()) return {named};
-  std::vector<fs::path> folders;
+  std::vector<fs::path> places;
+  const auto add = [&](const fs::path& folder) {
+    const fs::path place = (folder / name).lexically_normal();
+    if (std::ranges::find(places, place) == places.end()) places.push_back(place);
+  };
   std::error_code unknown;
-  if (const fs::path program = fs::read_symlink("/proc/self/exe", unknown); !program.empty())
-    folders.push_back(program.parent_path());
+  const fs::path program = fs::read_symlink("/proc/self/exe", unknown);
+  if (!program.empty()) {
+    add(program.parent_path());
+    add(program.parent_path() / DDIM_PLUGINS_OF_PROGRAM);
+  }
   Dl_info code{};
   if (::dladdr(reinterpret_cast<const void*>(&places_of_mpi_library), &code) != 0) {
     const fs::path file = fs::weakly_canonical(code.dli_fname, unknown);
-    if (file.has_parent_path() && (folders.empty() || file.parent_path() != folders.back()))
-      folders.push_back(file.parent_path());
+    if (file.has_parent_path() && file != program) {
+      add(file.parent_path());
+      add(file.parent_path() / "ddim");
+    }
   }
-  std::vector<fs::path> places;
-  for (const fs::path& folder : folders) places.push_back(folder / name);
-  for (const fs::path& folder : folders)
-    places.push_back((folder / DDIM_LIBRARY_FOLDER / name).lexically_normal());
   return places;
 }
 

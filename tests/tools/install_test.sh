@@ -37,6 +37,18 @@ cmake --build "$root/consumer" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
 test "$("$root/consumer/consumer")" = "0.1.0 10"
 test "$("$root/consumer/c_consumer")" = "0.1.0 1"
 
+# In C alone.
+configure_c() {
+  cmake -S "$source/tests/tools/consumer/c_only" -B "$root/c_only" -DCMAKE_PREFIX_PATH="$prefix" >"$root/log" 2>&1
+}
+if find "$prefix" -name 'libddim.so' | grep -q .; then
+  configure_c && cmake --build "$root/c_only" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
+  test "$("$root/c_only/c_only")" = "0.1.0 1"
+else
+  ! configure_c || { echo "a static library of C++ in C alone"; exit 1; }
+  grep -q "LANGUAGES C CXX" "$root/log" || { cat "$root/log"; exit 1; }
+fi
+
 # All of it is removed, with its own folders, and nothing else.
 cp -R "$prefix" "$root/first place"
 touch "$root/first place/share/ddim/mine"

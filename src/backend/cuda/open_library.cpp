@@ -22,11 +22,14 @@ std::vector<fs::path> places() {
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
   if (!program.empty()) {
     found.push_back(program.parent_path() / kFileName);
-    found.push_back(program.parent_path().parent_path() / "lib" / "ddim" / kFileName);
+    found.push_back(
+        (program.parent_path() / DDIM_PLUGINS_OF_PROGRAM / kFileName).lexically_normal());
   }
   Dl_info self{};
-  if (dladdr(reinterpret_cast<const void*>(&places), &self) != 0 && self.dli_fname != nullptr)
+  if (dladdr(reinterpret_cast<const void*>(&places), &self) != 0 && self.dli_fname != nullptr) {
     found.push_back(fs::path(self.dli_fname).parent_path() / kFileName);
+    found.push_back(fs::path(self.dli_fname).parent_path() / "ddim" / kFileName);
+  }
   found.emplace_back(kFileName);  // by the system's rules
   return found;
 }
@@ -43,8 +46,9 @@ Opened open_file() {
     if (handle == nullptr) fail(ErrorCode::user, "DDIM_CUDA_LIBRARY: ", dlerror());
     return {named, handle};
   }
+  std::error_code unknown;
   for (const fs::path& place : places()) {
-    if (place.has_parent_path() && !fs::exists(place)) continue;
+    if (place.has_parent_path() && !fs::exists(place, unknown)) continue;
     if (void* handle = open(place)) return {place.string(), handle};
     const char* error = dlerror();
     if (place.has_parent_path())  // there is a file
