@@ -21,6 +21,7 @@ import urllib.parse
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ROOT / "build-site" / "pages"
 SITE = ROOT / "build-site" / "site"
+OWN = ("python.html", "configuration.html")  # of the reference: the other pages are Doxygen's
 LINK = re.compile(r"(\]\(|src=\")([^)\"\s]+)")
 
 CONFIGURATION = """# Configuration (TOML)
@@ -101,8 +102,12 @@ def python_reference() -> str:
             return
         lines.append(f"{mark} {owner}{node.name}\n")
         if isinstance(node, ast.FunctionDef):
-            returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-            lines.append(f"```python\n{node.name}({arguments(node.args)}){returns}\n```\n")
+            returns = ast.unparse(node.returns) if node.returns else ""
+            if any(ast.unparse(decorator) == "property" for decorator in node.decorator_list):
+                line = f"{node.name}: {returns}"
+            else:
+                line = f"{node.name}({arguments(node.args)})" + (f" -> {returns}" if returns else "")
+            lines.append(f"```python\n{line}\n```\n")
         lines.append(text + "\n")
         if isinstance(node, ast.ClassDef):
             for inner in node.body:
@@ -152,7 +157,7 @@ def broken_links() -> list[str]:
     pages: dict[pathlib.Path, Anchors] = {}
     broken = []
     for page in sorted(SITE.rglob("*.html")):
-        if page.name == "404.html" or (SITE / "reference" in page.parents and page.name != "python.html"):
+        if page.name == "404.html" or (page.parent == SITE / "reference" and page.name not in OWN):
             continue
         for link in Anchors(page).links:
             url = urllib.parse.urlsplit(link)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what building and testing ddim needs on Debian and Ubuntu; does nothing when all is there.
+# Installs what building and testing ddim needs on Debian (12 and 13 were tried); does nothing when all is there.
 # As root or by sudo; otherwise prints the one line to run and exits 1.
 #   scripts/setup.sh [PACKAGE ...]      installs these packages too
 #   scripts/setup.sh --torture          and what some rows of docs/reliability.md need

@@ -21,7 +21,7 @@ void AnimationFlags::add_to(Files& files) const { files.writes("--animation", fi
 void AnimationFlags::check() const {
   if (!given() || can_write_animations()) return;
   throw Error(ErrorCode::user,
-              "--animation: this build cannot write WebP; install libwebp (Debian, Ubuntu: "
+              "--animation: this build cannot write WebP; install libwebp (Debian: "
               "apt-get install libwebp-dev) and build again, or leave out --animation");
 }
 

@@ -43,6 +43,7 @@ DDIM_API FloatImages mask_from_bytes(const Model& model, std::span<const std::by
 /// budget.used; one that has more than are left is refused before it is decoded: Error(corrupt).
 DDIM_API FloatImages picture_from_bytes(const Model& model, std::span<const std::byte> file,
                                         const std::string& name, Fit fit, PixelBudget& budget);
+/// The same for a mask.
 DDIM_API FloatImages mask_from_bytes(const Model& model, std::span<const std::byte> file,
                                      const std::string& name, Fit fit, PixelBudget& budget);
 /// read_codes()

@@ -10,6 +10,7 @@ namespace engine::comm {
 class Communicator;
 }
 
+/// How processes join.
 struct RanksOptions {
   /// When one of the processes is dead or does not run for so long, the others end, with exit code
   /// 5. From a second to a day.
@@ -35,8 +36,9 @@ class DDIM_API Ranks {
   /// launcher does not say it.
   static int launched_size();
 
-  int rank() const;
-  int size() const;
+  int rank() const;  ///< from 0 on
+  int size() const;  ///< how many there are
+  /// Whether this one reads and writes.
   bool is_first() const { return rank() == 0; }
   /// At the end, by all ranks, when each has done what it had to.
   void leave();
@@ -63,6 +65,7 @@ struct Sharing {
   /// With these, in the same way; nothing but the result stays.
   Ranks ranks = {};
 
+  /// Whether there may be other processes.
   bool is_shared() const { return join || ranks.size() > 1; }
 };
 

@@ -33,8 +33,8 @@ struct StepPreview {
 };
 
 /// A picture depends on the model (with its precision and instruction set), the plan, the class,
-/// the seed and its number, and on nothing else: not on how many are made, in what batches and by
-/// how many threads.
+/// the seed and its number, the build of the library, and on nothing else: not on how many are
+/// made, in what batches and by how many threads.
 struct SampleOptions {
   PlanOptions plan = {};
   std::int64_t count = 1;

@@ -11,7 +11,7 @@ Picture decode_webp(std::span<const std::byte>, const std::string& file_name, co
 
 std::vector<std::byte> encode_webp_animation(std::span<const Image>, int) {
   fail(ErrorCode::user,
-       "animation: this build cannot write WebP; install libwebp (Debian, Ubuntu: apt-get install "
+       "animation: this build cannot write WebP; install libwebp (Debian: apt-get install "
        "libwebp-dev) and build again");
 }
 

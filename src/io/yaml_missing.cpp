@@ -7,7 +7,7 @@ bool has_yaml() noexcept { return false; }
 
 JsonFields parse_yaml(std::string_view, const std::string& file_name) {
   fail(ErrorCode::user, file_name,
-       ": this build cannot read YAML; install yaml-cpp (Debian, Ubuntu: apt-get install "
+       ": this build cannot read YAML; install yaml-cpp (Debian: apt-get install "
        "libyaml-cpp-dev) and build again, or write the same as JSON, config.json");
 }
 
