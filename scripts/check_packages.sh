@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the packages of `make deb` in a fresh Debian, uses them as an ordinary user, upgrades and purges them.
+# Installs the packages of `make deb` in a fresh Debian, uses them as an ordinary user, upgrades and purges them, and has
+# lintian look at them.
 #   scripts/check_packages.sh [SUITE [FOLDER]]      default: the suite of this machine, and build-deb/packages
 # Exit code 77 where no chroot can be made.
 set -eu
@@ -47,6 +48,8 @@ assert pictures.shape == (2, 32, 32, 1)
 import numpy
 subprocess.run(["ddim", "sample", "--model", "fashion-mnist", "--steps", "5", "--count", "2", "--quiet", "--out", "p.npz"], check=True)
 numpy.testing.assert_array_equal(ddim.to_bytes(pictures), numpy.load("p.npz")["arr_0"])
+import importlib.metadata
+assert importlib.metadata.version("ddim-cpp") == ddim.__version__
 folder = os.path.dirname(ddim.__file__)
 assert os.path.exists(folder + "/_core.pyi") and os.path.exists(folder + "/py.typed")
 PYTHON
@@ -54,14 +57,21 @@ fi
 USE
 su someone -c 'sh /tmp/use.sh'
 bash -c '. /usr/share/bash-completion/completions/ddim && complete -p ddim' >/dev/null
+apt-get install -y -q --no-install-recommends zsh fish >/dev/null 2>&1
+zsh -f -c 'autoload -Uz compinit && compinit -u -D && [ "$_comps[ddim]" = _ddim ] && autoload -Uz +X _ddim' ||
+  { echo "zsh does not load its completion"; exit 1; }
+fish -c 'complete -C "ddim sam"' | grep -q '^sample' || { echo "fish does not load its completion"; exit 1; }
 test -e /usr/share/man/man1/ddim-sample.1.gz
 apt-get install -y -q /files/next/*.deb >/dev/null 2>&1
 [ "$(dpkg-query -W -f '${Version}' ddim)" = 0.1.99-1 ]
 rm -r /tmp/empty
 su someone -c 'sh /tmp/use.sh'
-apt-get purge -y -q ddim 'libddim*' 'python3-ddim*' >/dev/null 2>&1
+# shellcheck disable=SC2046 # a list of names
+apt-get purge -y -q $(for package in /files/*.deb; do dpkg-deb -f "$package" Package; done) >/dev/null 2>&1
 find / -xdev -path /proc -prune -o -path /files -prune -o -path '*ddim*' -print | grep -v ^/src | sort >/tmp/after || true
 diff /tmp/before /tmp/after | grep '^>' | grep -v -e ' /var/cache/' -e ' /tmp/' -e ' /var/lib/apt' && { echo "left behind"; exit 1; }
+apt-get install -y -q --no-install-recommends lintian >/dev/null 2>&1
+lintian --fail-on error --tag-display-limit 0 /files/*.deb
 echo "packages: installed, used, upgraded and purged on Debian $(cat /etc/debian_version)"
 END
 DDIM_CHROOT_FILES=$folder "$root/scripts/in_chroot.sh" "$suite" sh /files/check.sh

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Puts the licences of the libraries that auditwheel copied into a wheel beside the wheel's own, as Debian's packages of these
+# libraries state them.
+#   scripts/wheel_licences.sh WHEEL FOLDER BIN      FOLDER gets the finished wheel; BIN has the command `wheel`
+set -eu
+wheel=$1 folder=$2 bin=$3
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+"$bin/wheel" unpack -d "$root" "$wheel" >/dev/null
+tree=$(echo "$root"/*)
+licences=$(echo "$tree"/*.dist-info)/licenses
+mkdir -p "$licences"
+
+for library in "$tree"/*.libs/*; do
+  # libdnnl-0123abcd.so.2.6 was libdnnl.so.2.6
+  name=$(basename "$library" | sed 's/-[0-9a-f]\{8\}\././')
+  found=$(ldconfig -p | awk -v name="$name" '$1 == name { print $NF; exit }')
+  [ -n "$found" ] || { echo "wheel_licences: where $name came from is not known" >&2; exit 1; }
+  # dpkg knows a file by the name that its package has for it, /lib or /usr/lib.
+  package=$(for file in "$found" "$(realpath "$found")" "/usr$found" "${found#/usr}" "$(realpath "$found" | sed 's|^/usr||')"; do
+    dpkg-query -S "$file" 2>/dev/null || true
+  done | head -1 | cut -d: -f1)
+  text=/usr/share/doc/$package/copyright
+  [ -n "$package" ] && [ -s "$text" ] || { echo "wheel_licences: $found has no licence text in /usr/share/doc" >&2; exit 1; }
+  cp "$text" "$licences/$package.txt"
+done
+# What these texts refer to.
+for text in /usr/share/common-licenses/*; do
+  # shellcheck disable=SC2015 # one or the other
+  grep -qrh -- "$text\b" "$licences" && cp -L "$text" "$licences/" || true
+done
+"$bin/wheel" pack -d "$folder" "$tree" >/dev/null
+echo "build-wheel: $(ls "$folder"/*.whl), with $(ls "$licences" | wc -l) texts of licences"
