@@ -92,7 +92,7 @@ site: reference ## write the documents as a site to build-site/site; needs mkdoc
 check: format-check test ## what a change must pass: formatting and tests
 
 install: configure ## install below PREFIX (default /usr/local)
-	cmake --build $(BUILD) -j $(JOBS) --target ddim_program ddim ddim_manual_pages
+	cmake --build $(BUILD) -j $(JOBS) --target ddim_installed
 	cmake --install $(BUILD) $(if $(PREFIX),--prefix "$(PREFIX)")
 	@scripts/installed.sh keep $(BUILD)
 

@@ -85,6 +85,14 @@ endforeach()
 configure_file(cmake/ddim.pc.in ${PROJECT_BINARY_DIR}/ddim.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/ddim.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
+# All that is installed, and nothing else: what `make install` builds.
+add_custom_target(ddim_installed)
+foreach(target IN ITEMS ddim ddim_program ddim_mpi ddim_cuda ddim_manual_pages ddim_python ddim_python_stubs)
+  if(TARGET ${target})
+    add_dependencies(ddim_installed ${target})
+  endif()
+endforeach()
+
 if(PROJECT_IS_TOP_LEVEL)  # who embeds this project has packages of its own
   include(cmake/DdimPackage.cmake)
 endif()
