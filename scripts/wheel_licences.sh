@@ -5,19 +5,25 @@
 set -eu
 wheel=$1 folder=$2 bin=$3
 root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
+trap 'rm -rf "$root" "$root.names"' EXIT
 "$bin/wheel" unpack -d "$root" "$wheel" >/dev/null
 tree=$(echo "$root"/*)
 licences=$(echo "$tree"/*.dist-info)/licenses
 mkdir -p "$licences"
 
+# Each name of a library that the loader knows, and the file that it is.
+ldconfig -p | awk '/=>/ { print $1, $NF }' | while read -r name file; do
+  file=$(realpath "$file")
+  printf '%s %s\n%s %s\n' "$name" "$file" "$(basename "$file")" "$file"
+done >"$root.names"
+
 for library in "$tree"/*.libs/*; do
   # libdnnl-0123abcd.so.2.6 was libdnnl.so.2.6
   name=$(basename "$library" | sed 's/-[0-9a-f]\{8\}\././')
-  found=$(ldconfig -p | awk -v name="$name" '$1 == name { print $NF; exit }')
+  found=$(awk -v name="$name" '$1 == name { print $2; exit }' "$root.names")
   [ -n "$found" ] || { echo "wheel_licences: where $name came from is not known" >&2; exit 1; }
   # dpkg knows a file by the name that its package has for it, /lib or /usr/lib.
-  package=$(for file in "$found" "$(realpath "$found")" "/usr$found" "${found#/usr}" "$(realpath "$found" | sed 's|^/usr||')"; do
+  package=$(for file in "$found" "/usr$found" "${found#/usr}"; do
     dpkg-query -S "$file" 2>/dev/null || true
   done | head -1 | cut -d: -f1)
   text=/usr/share/doc/$package/copyright
