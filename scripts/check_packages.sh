@@ -28,7 +28,7 @@ useradd -m someone
 cat >/tmp/use.sh <<'USE'
 set -eu
 mkdir /tmp/empty && cd /tmp/empty
-ddim --version | head -1
+ddim --version >version && head -1 version
 ddim sample --model fashion-mnist --steps 5 --count 2 --quiet --out grid.png
 test -s grid.png
 ddim info grid.png | grep -q fashion-mnist
@@ -40,7 +40,7 @@ done
 ddim evaluate set1 set2 --shrink --quiet >distance # finds its extractor
 grep -q frechet_distance distance
 if [ -e /usr/lib/python3/dist-packages/ddim ]; then
-  python3 -m ddim --version | head -1
+  python3 -m ddim --version >version && head -1 version
   python3 - <<'PYTHON'
 import ddim, os, subprocess
 pictures = ddim.load("fashion-mnist").sample(steps=5, count=2)

@@ -312,7 +312,7 @@ def load(name: Union[str, os.PathLike], *, precision: str = "fp32", weights: Opt
     """Loads a model: a folder or file, a training run (its newest checkpoint), the name of a shipped model, or
     "owner/name" of the hub, from the cache; pull fetches it where it is not there.
 
-    precision: "fp32" or "bf16". weights: "ema" or "raw", of checkpoints that have both. device: "cpu", "cuda" or
+    precision: "fp32", "bf16", or "bf16x3" on a GPU. weights: "ema" or "raw", of checkpoints that have both. device: "cpu", "cuda" or
     "reference". memory: "normal", or "low", which transforms weights again in each call.
     """
     return Model(_core.load(os.fspath(name), precision, weights, device, memory, pull))

@@ -22,7 +22,7 @@ def _program() -> Optional[Path]:
     # Beside the compiled part in a wheel; elsewhere the one that is installed.
     folders = [Path(_core.__file__).parent / "bin", *map(Path, os.get_exec_path())]
     for file in (folder / "ddim" for folder in folders):
-        if file.is_file() and os.access(file, os.X_OK) and not _is_ours(file):
+        if os.path.isfile(file) and os.access(file, os.X_OK) and not _is_ours(file):
             return file
     return None
 
