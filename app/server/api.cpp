@@ -5,6 +5,7 @@
 #include <ddim/version.h>
 #include <dirent.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -24,12 +25,28 @@ namespace {
 constexpr const char* kPng = "image/png";
 constexpr const char* kJson = "application/json";
 constexpr const char* kBytes = "application/octet-stream";
-constexpr std::int64_t kMaxScale = 64;
 
 /// Nothing from elsewhere, nothing inline.
 constexpr const char* kContentPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Of a method that an address does not take.
+class WrongMethod : public RequestError {
+ public:
+  explicit WrongMethod(const std::string& allowed)
+      : RequestError(405, "", "this address takes " + allowed), allowed_(allowed) {}
+  const std::string& allowed() const { return allowed_; }
+
+ private:
+  std::string allowed_;
+};
+
+std::string lower(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 32);
+  return text;
+}
 
 bool same_in_constant_time(std::string_view a, std::string_view b) {
   unsigned difference = a.size() == b.size() ? 0U : 1U;
@@ -39,8 +56,9 @@ bool same_in_constant_time(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
-/// "localhost:8080" -> "localhost", "[::1]:8080" -> "[::1]"
-std::string without_port(const std::string& host) {
+/// "LocalHost:8080" -> "localhost", "[::1]:8080" -> "[::1]"
+std::string name_of(const std::string& with_port) {
+  const std::string host = lower(with_port);
   const std::size_t end = host.starts_with('[') ? host.find(']') : host.rfind(':');
   if (end == std::string::npos) return host;
   return host.substr(0, host[end] == ']' ? end + 1 : end);
@@ -101,17 +119,60 @@ std::int64_t picture_number(const std::string& text, const FloatImages& images) 
   return number_in("picture", text, 0, images.count - 1, 404);
 }
 
+/// The part of a client's name for a file that can be one here; without its middle where it is
+/// long.
+std::string file_name_of(const std::string& said) {
+  constexpr std::size_t kMost = 100, kMostOfEnding = 20;
+  const std::filesystem::path path = std::filesystem::path(said).filename();
+  std::string stem = path.stem().string();
+  const std::string ending = path.extension().string();
+  if (stem.empty() || stem == "." || stem == "..") return "upload";
+  if (stem.size() + ending.size() <= kMost) return stem + ending;
+  if (ending.size() > kMostOfEnding) stem += ending;
+  std::size_t size = ending.size() > kMostOfEnding ? kMost : kMost - ending.size();
+  const auto is_inside_letter = [&] {
+    return size < stem.size() && (static_cast<unsigned char>(stem[size]) & 0xC0U) == 0x80U;
+  };
+  while (size > 0 && is_inside_letter()) --size;
+  stem.resize(size);
+  return ending.size() > kMostOfEnding ? stem : stem + ending;
+}
+
+/// The bytes of `name` that a quoted text of a header line may have are given as they are (RFC
+/// 6266).
 Response file_named(const std::string& name, std::string bytes) {
+  std::string plain, encoded;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_ascii = byte >= 0x20 && byte < 0x7f;
+    plain += is_ascii && c != '"' && c != '\\' ? c : '_';
+    encoded +=
+        is_ascii && std::isalnum(byte) != 0 ? std::string(1, c) : fmt::format("%{:02X}", byte);
+  }
   return {.type = kBytes,
           .body = std::move(bytes),
-          .headers = {{"Content-Disposition", fmt::format("attachment; filename=\"{}\"", name)}}};
+          .headers = {
+              {"Content-Disposition",
+               fmt::format("attachment; filename=\"{}\"; filename*=UTF-8''{}", plain, encoded)}}};
+}
+
+bool is_preflight(const Request& request) {
+  return request.method == "OPTIONS" && !request.header("origin").empty();
+}
+
+/// nullptr where the page has none.
+const WebFile* page_file_of(const std::string& path) {
+  const std::string_view name = path == "/" ? std::string_view("/index.html") : path;
+  const auto files = web_files();
+  const auto found = std::ranges::find(files, name, &WebFile::path);
+  return found == files.end() ? nullptr : &*found;
 }
 
 std::int64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
   std::int64_t size = 0, resident = 0;
   statm >> size >> resident;
-  return resident * 4096;
+  return resident * ::sysconf(_SC_PAGESIZE);
 }
 
 std::int64_t open_descriptors() {
@@ -153,14 +214,20 @@ void Api::add_routes() {
       [this](const Request&, const Parts&) { return Response{.body = openapi()}; });
   add("GET", "/api/models", "The models, and what can be chosen", kJson,
       [this](const Request&, const Parts&) { return Response{.body = models_json(shelf_)}; });
-  add("POST", "/api/uploads", "Keep a picture or codes, for fields of jobs that take an id", kJson,
+  add("POST", "/api/uploads",
+      "Keep a picture or codes, by the name ?name=, for fields of jobs that take an id", kJson,
       [this](const Request& request, const Parts&) {
         if (request.body.empty()) throw RequestError(400, "body", "body: is empty");
         const auto name = request.query.find("name");
-        std::string of_file = name == request.query.end() ? "upload" : name->second.substr(0, 100);
-        of_file = std::filesystem::path(of_file).filename().string();
-        const auto upload = board_.add_upload(of_file.empty() ? "upload" : of_file, request.body);
+        const auto upload = board_.add_upload(
+            file_name_of(name == request.query.end() ? "" : name->second), request.body);
         return Response{.status = 201, .body = upload_json(*upload)};
+      });
+  add("GET", "/api/uploads/{id}", "The file again, by its own name", kBytes,
+      [this](const Request&, const Parts& parts) {
+        if (const auto upload = board_.find_upload(parts[0]))
+          return file_named(upload->name, upload->bytes);
+        throw RequestError(404, "id", "id: there is no such upload; it may be too old");
       });
   add("POST", "/api/jobs", "Start a job", kJson, [this](const Request& request, const Parts&) {
     const auto entry = board_.submit(parse_job(request.body, {shelf_, board_, limits_, reader_}));
@@ -186,22 +253,30 @@ void Api::add_routes() {
       "Server-sent events state, progress and preview, until the job ends; Last-Event-ID resumes",
       "text/event-stream", [this](const Request& request, const Parts& parts) -> Reply {
         const std::string last = request.header("last-event-id");
-        const std::int64_t after =
-            last.empty() ? 0 : number_in("Last-Event-ID", last, 0, 1LL << 53U, 400);
-        return EventStream{entry(parts[0]), static_cast<std::uint64_t>(after), {}};
+        auto after = static_cast<std::uint64_t>(
+            last.empty() ? 0 : number_in("Last-Event-ID", last, 0, 1LL << 53U, 400));
+        const auto found = entry(parts[0]);
+        const EventLog& events = found->events;
+        if (after > events.last_id()) after = 0;  // of another server, or a mistake
+        // A browser's EventSource comes back for ever unless it is told so.
+        if (events.is_complete() && !events.next(after)) return Response{.status = 204, .type = ""};
+        return EventStream{found, after, {}};
       });
   add("POST", "/v1/images/generations", "Draw pictures, in the form of OpenAI's API for images",
       kJson, [this](const Request& request, const Parts&) -> Reply {
         ImagesRequest images = parse_images(request.body, {shelf_, board_, limits_, reader_});
         const auto entry = board_.submit(std::move(images.job));
-        return WhenDone{entry, [this, entry, scale = images.scale] {
-                          const EntryStatus status = board_.status(*entry);
-                          if (status.result)
-                            return Response{.body = images_json(*status.result, scale)};
-                          const bool failed = status.state == EntryState::failed;
-                          return refusal(failed ? 500 : 503,
-                                         failed ? status.error : "the job was cancelled");
-                        }};
+        const std::string host = request.header("host");
+        const std::string here = host.empty() ? "" : rules_.scheme + "://" + host;
+        return WhenDone{
+            entry, [this, entry, here, images = images.form] {
+              const EntryStatus status = board_.status(*entry);
+              if (status.result)
+                return Response{.body = images_json(entry->id, *status.result, images, here)};
+              const bool failed = status.state == EntryState::failed;
+              return problem(failed ? 500 : 503, "",
+                             failed ? status.error : "the job was cancelled");
+            }};
       });
 }
 
@@ -219,7 +294,7 @@ void Api::add_result_routes() {
       [](const Request& request, const JobResult& job, const Parts& parts) {
         check_png(job.samples.x_0);
         const std::int64_t k = picture_number(parts[1], job.samples.x_0);
-        const std::int64_t scale = query_number(request, "scale", 1, kMaxScale).value_or(1);
+        const std::int64_t scale = query_number(request, "scale", 1, kMostScale).value_or(1);
         return Response{.type = kPng, .body = picture_png(job, k, scale)};
       });
   add("/pictures/{k}.json", "A picture's recipe, and the command that makes it", kJson,
@@ -227,16 +302,14 @@ void Api::add_result_routes() {
         const std::int64_t k = picture_number(parts[1], job.samples.x_0);
         const auto of = entry(parts[0]);
         const Recipe& own = job.recipes[static_cast<std::size_t>(k)];
-        const bool is_alone = of->request.task == Task::sample;
-        return Response{
-            .body = recipe_json(own, command_of(of->request, is_alone ? own : job.samples.recipe,
-                                                shelf_.find(of->request.model)->place))};
+        return Response{.body = recipe_json(of->request, own, job.samples.recipe,
+                                            shelf_.find(of->request.model)->place)};
       });
   add("/grid.png", "All pictures in one, as ddim sample makes it; ?columns= and ?scale=", kPng,
       [](const Request& request, const JobResult& job, const Parts&) {
         check_png(job.samples.x_0);
-        GridOptions grid{.columns = query_number(request, "columns", 1, 10'000)};
-        grid.scale = query_number(request, "scale", 1, kMaxScale).value_or(1);
+        GridOptions grid{.columns = query_number(request, "columns", 1, kMostColumns)};
+        grid.scale = query_number(request, "scale", 1, kMostScale).value_or(1);
         check_grid(job.samples.x_0.shape, job.samples.x_0.count, grid);
         return Response{.type = kPng, .body = text_of(png_grid_bytes(job.samples, grid))};
       });
@@ -263,7 +336,7 @@ void Api::add_result_routes() {
         const FloatImages& images = parts[2] == "x_t" ? job.frames[f].x_t : job.frames[f].x0_pred;
         check_png(images);
         const Image image = to_image(images, picture_number(parts[3], images));
-        const std::int64_t scale = query_number(request, "scale", 1, kMaxScale).value_or(1);
+        const std::int64_t scale = query_number(request, "scale", 1, kMostScale).value_or(1);
         return Response{
             .type = kPng,
             .body = text_of(png_bytes(make_grid(std::span(&image, 1), {.scale = scale})))};
@@ -274,31 +347,38 @@ template <class Make>
 Reply Api::made_or_refused(const Make& make) const {
   try {
     return make();
-  } catch (const RequestError& error) {
-    Response refused{.status = error.status(),
-                     .body = error_json(error.status(), error.field(), error.what())};
-    if (error.status() == 429) refused.headers.emplace_back("Retry-After", "5");
-    if (error.status() == 401) refused.headers.emplace_back("WWW-Authenticate", "Bearer");
+  } catch (const WrongMethod& error) {
+    Response refused = problem(error.status(), "", error.what());
+    refused.headers.emplace_back("Allow", error.allowed());
     return refused;
+  } catch (const RequestError& error) {
+    return problem(error.status(), error.field(), error.what());
   } catch (const Error& error) {
-    const int status = error.code() == ErrorCode::user ? 400 : 500;
-    return refusal(status, error.what());
+    return problem(error.code() == ErrorCode::user ? 400 : 500, "", error.what());
   } catch (const std::bad_alloc&) {
-    return refusal(503, "not enough memory");
+    return problem(503, "", "not enough memory");
   } catch (const std::exception& error) {
-    return refusal(500, fmt::format("internal error: {}", error.what()));
+    return problem(500, "", fmt::format("internal error: {}", error.what()));
   }
+}
+
+Response Api::problem(int status, const std::string& field, const std::string& message) {
+  Response refused{.status = status, .body = error_json(status, field, message)};
+  if (status == 429) refused.headers.emplace_back("Retry-After", "5");
+  if (status == 401) refused.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return refused;
 }
 
 Reply Api::handle(const Request& request) {
   Reply reply = made_or_refused([&] { return answer(request); });
   if (auto* now = std::get_if<Response>(&reply)) {
-    const Headers common = common_headers(request);
-    now->headers.insert(now->headers.end(), common.begin(), common.end());
+    add_common_headers(request, now->headers);
   } else if (auto* stream = std::get_if<EventStream>(&reply)) {
-    stream->headers = common_headers(request);
+    add_common_headers(request, stream->headers);
   } else if (auto* later = std::get_if<WhenDone>(&reply)) {
-    later->make = [this, make = std::move(later->make), common = common_headers(request)] {
+    Headers common;
+    add_common_headers(request, common);
+    later->make = [this, make = std::move(later->make), common = std::move(common)] {
       auto response = std::get<Response>(made_or_refused([&] { return Reply(make()); }));
       response.headers.insert(response.headers.end(), common.begin(), common.end());
       return response;
@@ -307,31 +387,54 @@ Reply Api::handle(const Request& request) {
   return reply;
 }
 
-Reply Api::answer(const Request& request) {
+const Api::Route* Api::route_of(const Request& request, Parts& parts) const {
   check_host(request);
   check_origin(request);
-  if (request.method == "OPTIONS" && !request.header("origin").empty()) return preflight(request);
+  if (is_preflight(request)) return nullptr;
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   std::string allowed;
   for (const Route& route : routes_) {
-    const auto parts = match(route.path, request.path);
-    if (!parts) continue;
-    allowed += (allowed.empty() ? "" : ", ") + route.method;
+    auto found = match(route.path, request.path);
+    if (!found) continue;
+    allowed += (allowed.empty() ? "" : ", ") + (route.method == "GET" ? "GET, HEAD" : route.method);
     if (route.method != method) continue;
     if (route.path != "/healthz") check_key(request);
-    return route.handle(request, *parts);
+    if (method == "POST" && board_.is_stopped())
+      throw RequestError(503, "", "the server is stopping");
+    parts = std::move(*found);
+    return &route;
   }
-  if (!allowed.empty()) {
-    Response other = refusal(405, "this address takes " + allowed);
-    other.headers.emplace_back("Allow", allowed);
-    return other;
+  if (allowed.empty() && page_file_of(request.path) != nullptr) {
+    if (method == "GET") return nullptr;
+    allowed = "GET, HEAD";
   }
-  if (method != "GET") throw RequestError(404, "", "there is nothing at this address");
-  return page_file(request);
+  if (!allowed.empty()) throw WrongMethod(allowed);
+  throw RequestError(404, "", "there is nothing at this address");
 }
 
-Response Api::refusal(int status, const std::string& message) const {
-  return {.status = status, .body = error_json(status, "", message)};
+Reply Api::answer(const Request& request) const {
+  Parts parts;
+  if (const Route* route = route_of(request, parts)) return route->handle(request, parts);
+  return is_preflight(request) ? preflight(request) : page_file(request);
+}
+
+std::optional<Response> Api::refusal_by_head(const Request& head) const {
+  constexpr int kNone = 0;
+  auto refused = std::get<Response>(made_or_refused([&] {
+    Parts parts;
+    route_of(head, parts);
+    return Reply(Response{.status = kNone});
+  }));
+  if (refused.status == kNone) return std::nullopt;
+  add_common_headers(head, refused.headers);
+  return refused;
+}
+
+Response Api::refusal(int status, const std::string& message, const Request& request) const {
+  Response refused = problem(status, "", message);
+  if (status == 503) refused.headers.emplace_back("Retry-After", "5");
+  add_common_headers(request, refused.headers);
+  return refused;
 }
 
 std::int64_t Api::body_limit(const std::string& method, const std::string& path) const {
@@ -345,9 +448,12 @@ void Api::count(int status) {
 
 // A name that an attacker's DNS points at this machine is none of these (DNS rebinding).
 void Api::check_host(const Request& request) const {
-  const std::string host = without_port(request.header("host"));
-  const bool is_known = host == "localhost" || is_address(host) ||
-                        std::ranges::find(rules_.hosts, host) != rules_.hosts.end();
+  // HTTP/1.0 needs no Host, and no browser leaves it out.
+  if (!request.headers.contains("host") && rules_.is_own_machine) return;
+  const std::string host = name_of(request.header("host"));
+  const bool is_known =
+      host == "localhost" || is_address(host) ||
+      std::ranges::any_of(rules_.hosts, [&](const auto& one) { return lower(one) == host; });
   if (!is_known)
     throw RequestError(403, "Host",
                        "Host: this server does not answer to this name; "
@@ -361,7 +467,7 @@ bool Api::is_allowed_origin(const std::string& origin) const {
 void Api::check_origin(const Request& request) const {
   const std::string origin = request.header("origin");
   if (is_allowed_origin(origin)) return;
-  const bool is_own = origin == rules_.scheme + "://" + request.header("host");
+  const bool is_own = lower(origin) == rules_.scheme + "://" + lower(request.header("host"));
   const bool is_strange = origin.empty() ? request.header("sec-fetch-site") == "cross-site" &&
                                                request.header("sec-fetch-mode") != "navigate"
                                          : !is_own;
@@ -373,7 +479,11 @@ void Api::check_origin(const Request& request) const {
 
 void Api::check_key(const Request& request) const {
   if (rules_.api_key.empty()) return;
-  if (same_in_constant_time(request.header("authorization"), "Bearer " + rules_.api_key)) return;
+  constexpr std::string_view kScheme = "bearer ";
+  const std::string given = request.header("authorization");
+  if (lower(given.substr(0, kScheme.size())) == kScheme &&
+      same_in_constant_time(given.substr(kScheme.size()), rules_.api_key))
+    return;
   throw RequestError(401, "Authorization",
                      "Authorization: this server needs its key: Authorization: Bearer KEY");
 }
@@ -390,34 +500,30 @@ Response Api::preflight(const Request& request) const {
 }
 
 Response Api::page_file(const Request& request) const {
-  const std::string path = request.path == "/" ? "/index.html" : request.path;
-  for (const WebFile& file : web_files()) {
-    if (file.path != path) continue;
-    const std::string tag = fmt::format("\"{:016x}\"", std::hash<std::string_view>()(file.content));
-    if (request.header("if-none-match") == tag)
-      return {.status = 304, .type = "", .headers = {{"ETag", tag}}};
-    return {.type = std::string(file.type),
-            .body = std::string(file.content),
-            .headers = {{"ETag", tag}}};
-  }
-  throw RequestError(404, "", "there is nothing at this address");
+  const WebFile& file = *page_file_of(request.path);
+  const std::string tag = fmt::format("\"{:016x}\"", std::hash<std::string_view>()(file.content));
+  if (request.header("if-none-match") == tag)
+    return {.status = 304, .type = "", .headers = {{"ETag", tag}}};
+  return {.type = std::string(file.type),
+          .body = std::string(file.content),
+          .headers = {{"ETag", tag}}};
 }
 
-Headers Api::common_headers(const Request& request) const {
+void Api::add_common_headers(const Request& request, Headers& headers) const {
   const bool is_api = request.path.starts_with("/api/") || request.path.starts_with("/v1/");
-  Headers headers = {{"Content-Security-Policy", kContentPolicy},
-                     {"X-Content-Type-Options", "nosniff"},
-                     {"Referrer-Policy", "no-referrer"},
-                     {"Cross-Origin-Opener-Policy", "same-origin"},
-                     {"Cache-Control", is_api ? "no-store" : "no-cache"}};
+  headers.insert(headers.end(), {{"Content-Security-Policy", kContentPolicy},
+                                 {"X-Content-Type-Options", "nosniff"},
+                                 {"Referrer-Policy", "no-referrer"},
+                                 {"Cross-Origin-Opener-Policy", "same-origin"},
+                                 {"Cache-Control", is_api ? "no-store" : "no-cache"}});
   const std::string origin = request.header("origin");
   if (is_allowed_origin(origin)) {
     headers.emplace_back("Access-Control-Allow-Origin", origin);
+    headers.emplace_back("Access-Control-Expose-Headers", "Location, Retry-After");
     headers.emplace_back("Vary", "Origin");
   } else {
     headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");
   }
-  return headers;
 }
 
 std::shared_ptr<Entry> Api::entry(const std::string& id) const {

@@ -2,6 +2,8 @@
 
 #include <functional>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,7 @@ struct AccessRules {
   std::vector<std::string> hosts = {};    ///< besides localhost and addresses in numbers
   std::vector<std::string> origins = {};  ///< pages of others that may call (CORS)
   std::string scheme = "http";
+  bool is_own_machine = true;  ///< others cannot reach the address
 };
 
 /// What a server of connections counts, for /metrics.
@@ -34,8 +37,11 @@ class Api {
 
   /// Throws nothing: what is wrong is a response too.
   Reply handle(const Request& request);
-  /// The answer to something that is no request.
-  Response refusal(int status, const std::string& message) const;
+  /// The answer to a request that is refused for its head, whatever its body; nothing for others.
+  std::optional<Response> refusal_by_head(const Request& head) const;
+  /// The answer to what is no request, or to one that is refused by limits. Of `request`, what is
+  /// known of it.
+  Response refusal(int status, const std::string& message, const Request& request) const;
   /// The most bytes that the body of such a request may have.
   std::int64_t body_limit(const std::string& method, const std::string& path) const;
   void cancel(const std::shared_ptr<Entry>& entry) { board_.cancel(entry); }
@@ -57,17 +63,21 @@ class Api {
   };
   void add_routes();
   void add_result_routes();
-  Reply answer(const Request& request);
+  Reply answer(const Request& request) const;
+  /// The route that a request may take; nullptr for a preflight or a file of the page. Throws
+  /// RequestError where it may take none.
+  const Route* route_of(const Request& request, Parts& parts) const;
   /// What `make` makes, or an answer that says why it cannot.
   template <class Make>
   Reply made_or_refused(const Make& make) const;
+  static Response problem(int status, const std::string& field, const std::string& message);
   void check_host(const Request& request) const;
   void check_origin(const Request& request) const;
   void check_key(const Request& request) const;
   bool is_allowed_origin(const std::string& origin) const;
   Response preflight(const Request& request) const;
   Response page_file(const Request& request) const;
-  Headers common_headers(const Request& request) const;
+  void add_common_headers(const Request& request, Headers& headers) const;
 
   std::shared_ptr<Entry> entry(const std::string& id) const;
   std::shared_ptr<const JobResult> result(const std::string& id) const;

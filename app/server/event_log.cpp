@@ -1,6 +1,5 @@
 #include "event_log.h"
 
-#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -36,13 +35,17 @@ void EventLog::add_and_tell(const std::string& key, std::string_view type, std::
   }
 }
 
-EventLog::Events EventLog::after(std::uint64_t id) const {
+std::shared_ptr<const EventLog::Event> EventLog::next(std::uint64_t id) const {
   const std::lock_guard lock(mutex_);
-  Events events;
+  std::shared_ptr<const Event> first;
   for (const auto& [key, event] : by_key_)
-    if (event->id > id) events.push_back(event);
-  std::ranges::sort(events, {}, [](const auto& event) { return event->id; });
-  return events;
+    if (event->id > id && (!first || event->id < first->id)) first = event;
+  return first;
+}
+
+std::uint64_t EventLog::last_id() const {
+  const std::lock_guard lock(mutex_);
+  return last_id_;
 }
 
 bool EventLog::is_complete() const {

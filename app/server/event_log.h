@@ -7,7 +7,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace ddim::server {
 
@@ -21,7 +20,6 @@ class EventLog {
     std::string type;
     std::string data;  ///< JSON, one line
   };
-  using Events = std::vector<std::shared_ptr<const Event>>;
   /// Called, from any thread, when there is something new. Must not wait.
   using Listener = std::function<void()>;
 
@@ -29,8 +27,9 @@ class EventLog {
   /// The same, and nothing comes after it; all before it is forgotten.
   void add_last(const std::string& key, std::string_view type, std::string data);
 
-  /// The events that are kept with numbers above `id`, in order.
-  Events after(std::uint64_t id) const;
+  /// Of the events that are kept with numbers above `id`, the first; nullptr where there is none.
+  std::shared_ptr<const Event> next(std::uint64_t id) const;
+  std::uint64_t last_id() const;  ///< of all that ever were
   bool is_complete() const;
 
   /// Until remove_listener() with the number that it returns.

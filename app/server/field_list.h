@@ -36,14 +36,12 @@ void check_range(const Field& field, const Json& value, Number number) {
   const auto bound = [&](const char* key, auto is_wrong) {
     return schema.contains(key) && is_wrong(number, schema.at(key).number<Number>());
   };
+  const bool is_open = schema.contains("exclusiveMinimum");
   if (bound("minimum", std::less<>()) || bound("maximum", std::greater<>()) ||
-      bound("exclusiveMinimum", std::less_equal<>())) {
-    const bool is_open = schema.contains("exclusiveMinimum");
+      (is_open && bound("minimum", std::less_equal<>())))
     refuse(field.name,
            fmt::format("must be {} {} and at most {}; got {}", is_open ? "above" : "at least",
-                       schema.at(is_open ? "exclusiveMinimum" : "minimum").text(),
-                       schema.at("maximum").text(), found(value)));
-  }
+                       schema.at("minimum").text(), schema.at("maximum").text(), found(value)));
 }
 
 inline Json number_schema(const char* type, const std::string& description, const Json& least,
@@ -55,15 +53,34 @@ inline Json number_schema(const char* type, const std::string& description, cons
           {"default", otherwise}};
 }
 
-inline Json text_schema(const std::string& description) {
-  return {{"type", "string"}, {"description", description}, {"maxLength", 256}};
+constexpr std::size_t kLongestText = 256;
+
+inline Json text_schema(const std::string& description, std::size_t longest = kLongestText) {
+  return {{"type", "string"}, {"description", description}, {"maxLength", longest}};
 }
 
-inline std::string text_in(const std::string& field, const Json& value) {
+inline std::string text_in(const std::string& field, const Json& value,
+                           std::size_t longest = kLongestText) {
   if (!value.is_string()) refuse(field, "must be a text; got " + found(value));
   const std::string& text = value.string();
-  if (text.size() > 256) refuse(field, "must have at most 256 characters");
+  if (text.size() > longest) refuse(field, fmt::format("must have at most {} characters", longest));
   return text;
+}
+
+template <HasNames Value>
+std::vector<std::string> names_of() {
+  std::vector<std::string> names;
+  for (const Named<Value>& entry : Names<Value>::all()) names.emplace_back(entry.name);
+  return names;
+}
+
+/// The whole number that some write as 1e3 or 10.0.
+inline Json as_integer(const Json& value) {
+  constexpr double kAllWhole = 9007199254740992.0;  // up to here every one is a double
+  if (value.is_integer() || !value.is_number()) return value;
+  const auto number = value.number<double>();
+  if (std::abs(number) > kAllWhole || number != std::trunc(number)) return value;
+  return static_cast<std::int64_t>(number);
 }
 
 /// Collects fields, each with what it is.
@@ -74,9 +91,9 @@ class FieldList {
                const std::string& description) {
     add(name,
         number_schema("integer", description, std::move(least), std::move(most), Wishes().*member),
-        [member](const Field& field, const Json& value, Wishes& wishes) {
-          if (!value.is_integer())
-            refuse(field.name, "must be a whole number; got " + found(value));
+        [member](const Field& field, const Json& said, Wishes& wishes) {
+          const Json value = as_integer(said);
+          if (!value.is_integer()) refuse(field.name, "must be a whole number; got " + found(said));
           // What does not fit into 64 bits has become another kind of number.
           if constexpr (std::is_unsigned_v<Number>) {
             if (!value.is_unsigned()) check_range<std::int64_t>(field, value, -1);
@@ -94,22 +111,17 @@ class FieldList {
               const std::string& description, Least itself = Least::allowed) {
     Json otherwise = Wishes().*member;
     Json schema = number_schema("number", description, least, most, otherwise);
-    if (itself == Least::too_small) {
-      schema.erase("minimum");
-      schema["exclusiveMinimum"] = least;
-    }
+    if (itself == Least::too_small) schema["exclusiveMinimum"] = true;
     if (std::isinf(Wishes().*member)) schema.erase("default");
     add(name, schema, [member](const Field& field, const Json& value, Wishes& wishes) {
       if (!value.is_number()) refuse(field.name, "must be a number; got " + found(value));
       check_range(field, value, value.number<double>());
-      wishes.*member = value.number<double>();
+      wishes.*member = value.number<double>() + 0.0;  // -0 is shown as 0
     });
   }
   template <HasNames Value>
   void choice(const char* name, std::string Wishes::*member, const std::string& description) {
-    std::vector<std::string> names;
-    for (const Named<Value>& entry : Names<Value>::all()) names.emplace_back(entry.name);
-    choice(name, member, names, description);
+    choice(name, member, names_of<Value>(), description);
   }
   void choice(const char* name, std::string Wishes::*member, const std::vector<std::string>& names,
               const std::string& description) {
@@ -139,29 +151,39 @@ class FieldList {
           wishes.*member = value.boolean();
         });
   }
-  /// One item, or a list of them, each of which is looked at with the model.
-  void items(const char* name, std::vector<WishItem> Wishes::*member, std::size_t most,
-             const char* type, const std::string& description) {
-    const Json item{{"oneOf", Json::list({{{"type", type}}, {{"type", "string"}}})}};
-    add(name,
-        {{"description", description},
-         {"oneOf", Json::list({item, {{"type", "array"}, {"items", item}, {"maxItems", most}}})}},
-        [member, most](const Field& field, const Json& value, Wishes& wishes) {
-          const Json list = value.is_list() ? value : Json::list({value});
-          if (list.size() == 0 || list.size() > most)
-            refuse(field.name, fmt::format("must have 1 to {} items; got {}", most, list.size()));
-          std::vector<WishItem> items;
-          for (const Json& one : list.items()) {
-            if (one.is_unsigned()) {
-              items.emplace_back(one.number<std::uint64_t>());
-            } else if (one.is_string()) {
-              items.emplace_back(one.string());
-            } else {
-              refuse(field.name, "must be numbers from 0 on, or texts; got " + found(one));
-            }
-          }
-          wishes.*member = std::move(items);
-        });
+  struct Items {
+    std::size_t least = 1, most = 1;
+    std::string type;  ///< "integer", of those that are no texts; or "string" for texts alone
+  };
+  /// A list of items, or one where one may be, each of which is looked at with the model.
+  void items(const char* name, std::vector<WishItem> Wishes::*member, const Items& which,
+             const std::string& description) {
+    const Json text{{"type", "string"}, {"maxLength", kLongestText}};
+    const Json number{{"type", "integer"}, {"minimum", 0}};
+    const Json item = which.type == "string" ? text : Json{{"oneOf", Json::list({number, text})}};
+    const Json list_schema{
+        {"type", "array"}, {"items", item}, {"minItems", which.least}, {"maxItems", which.most}};
+    Json schema = list_schema;
+    if (which.least == 1) schema = {{"oneOf", Json::list({item, list_schema})}};
+    schema["description"] = description;
+    add(name, schema, [member, which](const Field& field, const Json& value, Wishes& wishes) {
+      const Json list = value.is_list() ? value : Json::list({value});
+      if (list.size() < which.least || list.size() > which.most)
+        refuse(field.name, fmt::format("must have {} to {} items; got {}", which.least, which.most,
+                                       list.size()));
+      std::vector<WishItem> items;
+      for (const Json& said : list.items()) {
+        const Json one = as_integer(said);
+        if (one.is_unsigned()) {
+          items.emplace_back(one.number<std::uint64_t>());
+        } else if (one.is_string()) {
+          items.emplace_back(text_in(field.name, one));
+        } else {
+          refuse(field.name, "must be numbers from 0 on, or texts; got " + found(one));
+        }
+      }
+      wishes.*member = std::move(items);
+    });
   }
   void add(const char* name, Json schema,
            std::function<void(const Field&, const Json&, Wishes&)> set) {

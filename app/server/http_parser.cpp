@@ -69,13 +69,13 @@ struct HttpParser::Implementation {
   http::request_parser<http::string_body> parser;
 };
 
-HttpParser::HttpParser(const Limits& limits, BodyLimit body_limit)
+HttpParser::HttpParser(const Limits& limits, Admit admit)
     : limits_(limits),
-      body_limit_(std::move(body_limit)),
+      admit_(std::move(admit)),
       implementation_(std::make_unique<Implementation>()) {
   auto& parser = implementation_->parser;
   parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes));
-  parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // check_head() knows better
+  parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // check_body() knows better
   parser.eager(false);
 }
 
@@ -89,7 +89,14 @@ void HttpParser::put(std::string_view bytes) {
     boost::beast::error_code error;
     const std::size_t used = parser.put(boost::asio::buffer(buffer_), error);
     buffer_.erase(0, used);
-    if (error == http::error::need_more) return;
+    if (error == http::error::need_more) {
+      // Of the head, of what stands beside a chunk, or of what follows the last one.
+      if (std::ssize(buffer_) > limits_.header_bytes)
+        refuse(state_ == State::head ? 431 : 400,
+               fmt::format("what stands between the chunks of a body may have {} bytes",
+                           limits_.header_bytes));
+      return;
+    }
     if (error == http::error::header_limit)
       return refuse(431,
                     fmt::format("the head of a request may have {} bytes", limits_.header_bytes));
@@ -97,7 +104,8 @@ void HttpParser::put(std::string_view bytes) {
     if (error) return refuse(400, "this is no HTTP request: " + error.message());
     if (state_ == State::head && parser.is_header_done()) {
       check_head();
-      if (state_ == State::refused) return;
+      if (state_ == State::head && !parser.is_done()) check_body();
+      if (state_ != State::head) return;
       state_ = State::body;
       parser.eager(true);
     }
@@ -135,7 +143,8 @@ void HttpParser::check_head() {
     std::string& value = request_.headers[name];
     value += (value.empty() ? "" : ", ") + std::string(view(field.value()));
   }
-  if (num_hosts != 1) return refuse(400, "a request must have one Host line");
+  if (num_hosts > 1 || (num_hosts == 0 && !is_http_1_0()))
+    return refuse(400, "a request must have one Host line");
   if (message.find(http::field::transfer_encoding) != message.end() &&
       message.find(http::field::content_length) != message.end())
     return refuse(400, "a request has either Transfer-Encoding or Content-Length");
@@ -148,11 +157,26 @@ void HttpParser::check_head() {
   const std::string expected = lower(request_.header("expect"));
   if (!expected.empty() && expected != "100-continue")
     return refuse(417, "Expect: only 100-continue is known");
-  const auto most = static_cast<std::uint64_t>(body_limit_(request_.method, request_.path));
-  if (parser.content_length() && *parser.content_length() > most)
-    return refuse(413, fmt::format("the body may have {} bytes", most));
-  parser.body_limit(most);
-  wants_continue_ = !expected.empty() && !parser.is_done();
+}
+
+void HttpParser::check_body() {
+  auto& parser = implementation_->parser;
+  const std::uint64_t length = parser.content_length() ? *parser.content_length() : 0;
+  constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();
+  const std::optional<std::int64_t> most =
+      admit_(request_, static_cast<std::int64_t>(std::min(length, kLargest)));
+  if (!most) {
+    state_ = State::unwanted;
+    return;
+  }
+  if (length > static_cast<std::uint64_t>(*most))
+    return refuse(413, fmt::format("the body may have {} bytes", *most));
+  parser.body_limit(static_cast<std::uint64_t>(*most));
+  wants_continue_ = !request_.header("expect").empty() && !is_http_1_0();
+}
+
+std::int64_t HttpParser::body_bytes() const {
+  return std::ssize(implementation_->parser.get().body());
 }
 
 bool HttpParser::take_continue() { return std::exchange(wants_continue_, false); }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,13 +19,17 @@ class HttpParser {
     nothing,  ///< not a byte has come
     head,
     body,
-    done,    ///< take() has it
-    refused  ///< status() and problem() say why; nothing more is read
+    done,      ///< take() has it
+    unwanted,  ///< `admit` does not want its body, which is not read
+    refused    ///< status() and problem() say why; nothing more is read
   };
-  /// The most bytes that the body of such a request may have.
-  using BodyLimit = std::function<std::int64_t(const std::string& method, const std::string& path)>;
+  /// The most bytes that the body of a request may have which has such a head, and says that its
+  /// body has `length` bytes (0: in chunks). Nothing where the body is not wanted. Asked once, and
+  /// not for a request without a body.
+  using Admit =
+      std::function<std::optional<std::int64_t>(const Request& head, std::int64_t length)>;
 
-  HttpParser(const Limits& limits, BodyLimit body_limit);
+  HttpParser(const Limits& limits, Admit admit);
   ~HttpParser();
   HttpParser(const HttpParser&) = delete;
   HttpParser& operator=(const HttpParser&) = delete;
@@ -32,6 +37,9 @@ class HttpParser {
   /// Bytes behind the request's end are kept for rest().
   void put(std::string_view bytes);
   State state() const { return state_; }
+  /// What is known of the head so far.
+  const Request& head() const { return request_; }
+  std::int64_t body_bytes() const;  ///< that have come
   /// Once, when the client waits for "100 Continue" before it sends the body.
   bool take_continue();
   /// Of a request that is refused: 400, 413, 415, 417, 431 or 505.
@@ -47,9 +55,10 @@ class HttpParser {
   struct Implementation;
   void refuse(int status, const std::string& problem);
   void check_head();
+  void check_body();
 
   const Limits limits_;
-  const BodyLimit body_limit_;
+  const Admit admit_;
   std::unique_ptr<Implementation> implementation_;
   std::string buffer_;
   State state_ = State::nothing;

@@ -1,17 +1,20 @@
 #include "http_server.h"
 
 #include <ddim/error.h>
+#include <fmt/chrono.h>
 #include <fmt/core.h>
 #include <sys/resource.h>
 
 #include <array>
 #include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <boost/asio/write.hpp>
 #include <list>
 #include <map>
 #include <new>
@@ -32,10 +35,12 @@ using std::chrono::seconds;
 
 constexpr std::size_t kReadBytes = 16 << 10;
 constexpr std::size_t kMostReadAhead = 64 << 10;  // of requests behind one that is being answered
-constexpr std::int64_t kLargeAnswer = 64 << 10;
-constexpr seconds kBetweenSignsOfLife{15};  // of a stream of events
-constexpr seconds kLinger{2};               // for a client that is told to go away
-constexpr milliseconds kForMemory{10};      // to wait for some, when there is none
+constexpr std::int64_t kLarge = 64 << 10;         // for an answer, or the body of a request
+constexpr std::int64_t kMostTurnedAway = 64;      // that are told so, at the same time
+constexpr seconds kBetweenSignsOfLife{15};        // of a stream of events
+constexpr seconds kLinger{2};                     // for a client that is told to go away
+constexpr milliseconds kForMemory{10};            // to wait for some, when there is none
+constexpr int kClientLeft = 499;                  // as nginx' log says it
 
 using Done = std::function<void(error_code, std::size_t)>;
 
@@ -46,14 +51,17 @@ class Stream {
   virtual void begin(std::function<void(error_code)> done) = 0;
   virtual void read(asio::mutable_buffer into, Done done) = 0;
   virtual void write(asio::const_buffer from, Done done) = 0;
+  /// Says that nothing more is written. Then what still comes can be read from socket().
+  virtual void end_writing(std::function<void()> done) = 0;
   virtual tcp::socket& socket() = 0;
 
   void close() {
     error_code ignored;
     socket().close(ignored);
   }
-  /// Says that nothing more is written.
-  void end_writing() {
+
+ protected:
+  void end_sending() {
     error_code ignored;
     socket().shutdown(tcp::socket::shutdown_send, ignored);
   }
@@ -68,6 +76,10 @@ class PlainStream : public Stream {
   }
   void write(asio::const_buffer from, Done done) override {
     socket_.async_write_some(from, std::move(done));
+  }
+  void end_writing(std::function<void()> done) override {
+    end_sending();
+    done();
   }
   tcp::socket& socket() override { return socket_; }
 
@@ -86,6 +98,13 @@ class TlsStream : public Stream {
   }
   void write(asio::const_buffer from, Done done) override {
     stream_.async_write_some(from, std::move(done));
+  }
+  // A client takes an end without close_notify for an answer that was cut short.
+  void end_writing(std::function<void()> done) override {
+    stream_.async_shutdown([this, done = std::move(done)](error_code) {
+      end_sending();
+      done();
+    });
   }
   tcp::socket& socket() override { return stream_.next_layer(); }
 
@@ -115,6 +134,8 @@ const char* reason_of(int status) {
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
     case 409:
       return "Conflict";
     case 413:
@@ -140,6 +161,16 @@ std::string text_of(const EventLog::Event& event) {
 
 std::string chunk_of(const std::string& text) {
   return fmt::format("{:x}\r\n{}\r\n", text.size(), text);
+}
+
+std::string head_of(bool is_http_1_0, int status, const std::string& type, const Headers& headers,
+                    bool keep) {
+  std::string head =
+      fmt::format("HTTP/1.{} {} {}\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\n", is_http_1_0 ? 0 : 1,
+                  status, reason_of(status), fmt::gmtime(std::time(nullptr)));
+  if (!type.empty()) head += fmt::format("Content-Type: {}\r\n", type);
+  for (const auto& [name, value] : headers) head += fmt::format("{}: {}\r\n", name, value);
+  return head + fmt::format("Connection: {}\r\n\r\n", keep ? "keep-alive" : "close");
 }
 
 /// As many descriptors as the system lets us have, up to what `connections` need.
@@ -169,9 +200,10 @@ struct HttpServer::Implementation {
   void accept();
   void on_accept(tcp::socket socket);
   std::unique_ptr<Stream> stream_of(tcp::socket socket);
-  /// Whether there is room for one more from there, if need be in place of one that has not asked
-  /// for anything.
-  bool make_room(const std::string& peer);
+  /// Makes room for one more from there, if need be in place of one that has not asked for
+  /// anything; else the status that says why there is none.
+  std::optional<int> make_room(const std::string& peer);
+  void turn_away(tcp::socket socket, int status);
   void close_idle();
 
   Api& api;
@@ -179,12 +211,17 @@ struct HttpServer::Implementation {
   const std::function<void(const AccessRecord&)> log;
   std::atomic<std::int64_t> num_open = 0;
   std::atomic<std::int64_t> num_refused = 0;
+  std::atomic<std::int64_t> num_ended = 0;  ///< requests
   bool stopping = false;
   bool accepting = false;                          ///< or in the pause before
   std::int64_t unread_bytes = 0;                   ///< of large answers that are being written
+  std::int64_t body_bytes = 0;                     ///< of requests that are not answered yet
+  std::int64_t num_turned_away = 0;                ///< that are being told so
   std::list<Session*> sessions;                    ///< the oldest first
   std::map<std::string, std::int64_t> by_address;  ///< how many are open
   asio::io_context io{1};
+  /// An answer that another thread still works on needs it, too.
+  asio::executor_work_guard<asio::io_context::executor_type> until_stop{io.get_executor()};
   std::optional<ssl::context> tls;
   tcp::acceptor acceptor{io};
   asio::steady_timer pause{io};  ///< after an error of accepting
@@ -195,6 +232,46 @@ struct HttpServer::Implementation {
 namespace {
 
 using Server = HttpServer::Implementation;
+
+/// One connection too many: it is told so, and may read it before it is cut off.
+class TurnedAway : public std::enable_shared_from_this<TurnedAway> {
+ public:
+  TurnedAway(Server& server, tcp::socket socket, std::string text)
+      : server_(server), socket_(std::move(socket)), timer_(server.io), text_(std::move(text)) {
+    ++server_.num_turned_away;
+  }
+  ~TurnedAway() { --server_.num_turned_away; }
+  TurnedAway(const TurnedAway&) = delete;
+  TurnedAway& operator=(const TurnedAway&) = delete;
+
+  void start() {
+    timer_.expires_after(kLinger);
+    timer_.async_wait([weak = weak_from_this()](error_code error) {
+      error_code ignored;
+      if (const auto self = weak.lock(); self && !error) self->socket_.close(ignored);
+    });
+    asio::async_write(socket_, asio::buffer(text_),
+                      [self = shared_from_this()](error_code error, std::size_t) {
+                        error_code ignored;
+                        self->socket_.shutdown(tcp::socket::shutdown_send, ignored);
+                        if (!error) self->drain();
+                      });
+  }
+
+ private:
+  void drain() {
+    socket_.async_read_some(asio::buffer(bytes_),
+                            [self = shared_from_this()](error_code error, std::size_t) {
+                              if (!error) self->drain();
+                            });
+  }
+
+  Server& server_;
+  tcp::socket socket_;
+  asio::steady_timer timer_;
+  const std::string text_;
+  std::array<char, 1024> bytes_;
+};
 
 /// A connection, from one request to the next.
 class Session : public std::enable_shared_from_this<Session> {
@@ -207,7 +284,12 @@ class Session : public std::enable_shared_from_this<Session> {
   }
   ~Session() {
     forget_job();
+    release_body();
     server_.unread_bytes -= unread_bytes_;
+    try {
+      if (is_begun_) end_request(kClientLeft);
+    } catch (const std::exception&) {  // no memory for the line
+    }
     server_.sessions.erase(place_);
     if (--server_.by_address[peer_] == 0) server_.by_address.erase(peer_);
     --server_.num_open;
@@ -243,28 +325,59 @@ class Session : public std::enable_shared_from_this<Session> {
     timer_.expires_after(time);
     timer_.async_wait([weak = weak_from_this()](error_code error) {
       const auto self = weak.lock();
-      if (!error && self) self->stream_->close();
+      if (!error && self) self->go_on_with([&] { self->on_deadline(); });
     });
+  }
+  void on_deadline() {
+    using State = HttpParser::State;
+    const bool is_read = stage_ == Stage::asking && is_begun_ && parser_ && !writing_;
+    if (!is_read) return stream_->close();
+    const bool is_head = parser_->state() == State::head;
+    const auto time = is_head ? server_.limits.header_time : server_.limits.body_time;
+    refuse(408, fmt::format("the {} of the request did not come within {} s",
+                            is_head ? "head" : "body", time.count()));
   }
 
   void next_request(std::string bytes) {
     stage_ = Stage::asking;
-    parser_.emplace(server_.limits,
-                    [&api = server_.api](const std::string& method, const std::string& path) {
-                      return api.body_limit(method, path);
-                    });
+    parser_.emplace(server_.limits, [this](const Request& head, std::int64_t length) {
+      return admitted(head, length);
+    });
     if (server_.stopping && bytes.empty()) return stream_->close();
     set_deadline(num_answers_ == 0 || !bytes.empty() ? Clock::duration(server_.limits.header_time)
                                                      : Clock::duration(server_.limits.idle_time));
     take(bytes);
   }
 
+  /// The most bytes of a body; nothing where the head says that the request is refused.
+  std::optional<std::int64_t> admitted(const Request& head, std::int64_t length) {
+    const std::int64_t most = server_.api.body_limit(head.method, head.path);
+    unwanted_ = server_.api.refusal_by_head(head);
+    if (!unwanted_ && length <= most && !has_room_for_body(length)) unwanted_ = no_room(head);
+    return unwanted_ ? std::nullopt : std::optional(most);
+  }
+  /// Whether there is memory for such a body as well as for those that others have sent.
+  bool has_room_for_body(std::int64_t bytes) const {
+    const std::int64_t of_others = server_.body_bytes - body_bytes_;
+    return bytes < kLarge || of_others == 0 || of_others + bytes <= server_.limits.kept_bytes;
+  }
+  Response no_room(const Request& request) const {
+    return server_.api.refusal(429, "others send or read large files at this time; try again later",
+                               request);
+  }
+  void release_body() { server_.body_bytes -= std::exchange(body_bytes_, 0); }
+
   void take(std::string_view bytes) {
     using State = HttpParser::State;
     const State before = parser_->state();
     parser_->put(bytes);
     const State state = parser_->state();
-    if (state == State::refused) return refuse();
+    if (before == State::nothing && state != State::nothing) begin_request();
+    const std::int64_t size = parser_->body_bytes();
+    server_.body_bytes += size - std::exchange(body_bytes_, size);
+    if (state == State::refused) return refuse(parser_->status(), parser_->problem());
+    if (state == State::unwanted) return refuse(std::move(*unwanted_));
+    if (!has_room_for_body(size)) return refuse(no_room(parser_->head()));
     if (state == State::done) return answer();
     if (before == State::nothing && state == State::head) set_deadline(server_.limits.header_time);
     if (before != State::body && state == State::body) set_deadline(server_.limits.body_time);
@@ -290,7 +403,8 @@ class Session : public std::enable_shared_from_this<Session> {
     const std::string_view bytes(bytes_.data(), size);
     if (error) return on_gone();
     if (stage_ == Stage::asking) return take(bytes);
-    if (stage_ != Stage::leaving) read_ahead_ += bytes;
+    if (stage_ == Stage::leaving) return drain();
+    read_ahead_ += bytes;
     if (read_ahead_.size() > kMostReadAhead) return close();
     if (stage_ != Stage::answering) read();
   }
@@ -302,12 +416,34 @@ class Session : public std::enable_shared_from_this<Session> {
     close();
   }
 
-  /// What is no request, or too large: says so, and lets the client read it before it is cut off.
-  void refuse() {
+  void begin_request() {
+    is_begun_ = true;
     started_ = Clock::now();
     record_ = {.peer = peer_, .method = "-", .target = "-"};
+  }
+  void end_request(int status) {
+    is_begun_ = false;
+    record_.status = status;
+    record_.ms = std::chrono::duration<double, std::milli>(Clock::now() - started_).count();
+    server_.api.count(status);
+    ++server_.num_ended;
+    server_.log(record_);
+  }
+
+  /// What is no request, too large, or not wanted: says so without the rest of it, and lets the
+  /// client read it before it is cut off.
+  void refuse(int status, const std::string& problem) {
+    refuse(server_.api.refusal(status, problem, parser_->head()));
+  }
+  void refuse(Response refusal) {
+    const Request& head = parser_->head();
+    if (!head.path.empty()) record_ = {.peer = peer_, .method = head.method, .target = head.path};
+    is_http_1_0_ = parser_->is_http_1_0();
+    is_head_ = head.method == "HEAD";
     keep_ = false;
-    respond(server_.api.refusal(parser_->status(), parser_->problem()));
+    parser_.reset();
+    release_body();
+    respond(std::move(refusal));
   }
 
   void answer() {
@@ -369,7 +505,8 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void reply(Reply made) {
-    request_ = {};
+    request_.body = std::string();
+    release_body();
     if (auto* response = std::get_if<Response>(&made)) return respond(std::move(*response));
     stage_ = Stage::following;
     if (auto* later = std::get_if<WhenDone>(&made)) {
@@ -378,18 +515,20 @@ class Session : public std::enable_shared_from_this<Session> {
       read();  // to see when the client leaves
       return respond_when_done();
     }
-    events_ = std::move(std::get<EventStream>(made));
-    listen_to(events_->entry);
+    auto& stream = std::get<EventStream>(made);
     record_.status = 200;
-    Headers headers = events_->headers;
-    headers.emplace_back("X-Accel-Buffering", "no");
-    if (!is_http_1_0_) headers.emplace_back("Transfer-Encoding", "chunked");
+    stream.headers.emplace_back("X-Accel-Buffering", "no");
+    if (!is_http_1_0_) stream.headers.emplace_back("Transfer-Encoding", "chunked");
     if (is_http_1_0_) keep_ = false;
+    std::string head = head_of(200, "text/event-stream", stream.headers);
+    if (is_head_) {
+      stage_ = Stage::answering;
+      return write(std::move(head), [this] { finish(); });
+    }
+    events_ = std::move(stream);
+    listen_to(events_->entry);
     read();
-    write(head_of(200, "text/event-stream", headers), [this] {
-      if (is_head_) return finish();
-      send_events();
-    });
+    write(std::move(head), [this] { send_events(); });
   }
 
   // Listeners are called from other threads.
@@ -421,25 +560,29 @@ class Session : public std::enable_shared_from_this<Session> {
     have_made([make = std::move(make)] { return Reply(make()); });
   }
 
+  /// One event at a time. Previews are left out while others have not read theirs.
   void send_events() {
-    const bool is_complete = events_->entry->events.is_complete();
-    const EventLog::Events events = events_->entry->events.after(events_->after);
-    std::string text;
-    for (const auto& event : events) {
-      text += text_of(*event);
+    const EventLog& log = events_->entry->events;
+    const bool is_complete = log.is_complete();
+    auto event = log.next(events_->after);
+    while (event && event->type == "preview" && !has_room_for(std::ssize(event->data)))
+      event = log.next(event->id);
+    if (event) {
       events_->after = event->id;
+      return send_piece(text_of(*event));
     }
-    if (text.empty() && is_complete) {
-      forget_job();
-      return write(is_http_1_0_ ? "" : "0\r\n\r\n", [this] { finish(); });
-    }
-    if (text.empty()) return wait_for_events();
-    send_piece(text);
+    if (!is_complete) return wait_for_events();
+    forget_job();
+    write(is_http_1_0_ ? "" : "0\r\n\r\n", [this] { finish(); });
   }
 
   void send_piece(const std::string& text) {
-    record_.bytes += static_cast<std::int64_t>(text.size());
-    write(is_http_1_0_ ? text : chunk_of(text), [this] { send_events(); });
+    record_.bytes += std::ssize(text);
+    hold(std::ssize(text));
+    write(is_http_1_0_ ? text : chunk_of(text), [this] {
+      let_go();
+      send_events();
+    });
   }
 
   void wait_for_events() {
@@ -451,29 +594,24 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   std::string head_of(int status, const std::string& type, const Headers& headers) {
-    std::string head =
-        fmt::format("HTTP/1.{} {} {}\r\n", is_http_1_0_ ? 0 : 1, status, reason_of(status));
-    if (!type.empty()) head += fmt::format("Content-Type: {}\r\n", type);
-    for (const auto& [name, value] : headers) head += fmt::format("{}: {}\r\n", name, value);
     if (server_.stopping) keep_ = false;
-    return head + fmt::format("Connection: {}\r\n\r\n", keep_ ? "keep-alive" : "close");
+    return server::head_of(is_http_1_0_, status, type, headers, keep_);
   }
 
   /// Whether there is memory for an answer as well as for those that others have not read yet.
   bool has_room_for(std::int64_t bytes) const {
-    return bytes < kLargeAnswer || server_.unread_bytes == 0 ||
+    return bytes < kLarge || server_.unread_bytes == 0 ||
            server_.unread_bytes + bytes <= server_.limits.kept_bytes;
   }
+  void hold(std::int64_t bytes) {
+    if (bytes >= kLarge) server_.unread_bytes += unread_bytes_ = bytes;
+  }
+  void let_go() { server_.unread_bytes -= std::exchange(unread_bytes_, 0); }
 
   void respond(Response response) {
     stage_ = Stage::answering;
-    if (!has_room_for(std::ssize(response.body))) {
-      response =
-          server_.api.refusal(429, "others read large results at this time; try again later");
-      response.headers.emplace_back("Retry-After", "5");
-    }
-    if (std::ssize(response.body) >= kLargeAnswer)
-      server_.unread_bytes += unread_bytes_ = std::ssize(response.body);
+    if (!has_room_for(std::ssize(response.body))) response = no_room(request_);
+    hold(std::ssize(response.body));
     record_.status = response.status;
     record_.bytes = static_cast<std::int64_t>(response.body.size());
     if (response.status != 204 && response.status != 304)
@@ -507,17 +645,28 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void finish() {
-    record_.ms = std::chrono::duration<double, std::milli>(Clock::now() - started_).count();
-    server_.api.count(record_.status);
-    server_.log(record_);
-    server_.unread_bytes -= std::exchange(unread_bytes_, 0);
+    end_request(record_.status);
+    let_go();
+    text_ = std::string();
+    request_ = {};
     ++num_answers_;
     is_head_ = false;
     if (keep_) return next_request(std::exchange(read_ahead_, {}));
     stage_ = Stage::leaving;
-    stream_->end_writing();
     set_deadline(kLinger);
-    read();
+    stream_->end_writing([self = shared_from_this()] { self->drain(); });
+  }
+
+  /// Until the client closes the connection, or its time is over.
+  void drain() {
+    if (reading_) return;
+    reading_ = true;
+    stream_->socket().async_read_some(asio::buffer(bytes_),
+                                      [self = shared_from_this()](error_code error, std::size_t) {
+                                        self->reading_ = false;
+                                        if (error) return self->close();
+                                        self->drain();
+                                      });
   }
 
   Server& server_;
@@ -530,6 +679,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::array<char, kReadBytes> bytes_;
   bool reading_ = false;
   std::string read_ahead_;
+  std::optional<Response> unwanted_;  ///< what a request gets whose body is not wanted
+  std::int64_t body_bytes_ = 0;       ///< of the request that is read or worked on
   Request request_;
   std::shared_ptr<Session> at_work_;  ///< itself, while another thread works on the request
   std::function<Reply()> make_;       ///< what it is to do
@@ -548,6 +699,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Entry> listened_;
   std::uint64_t listener_ = 0;
 
+  bool is_begun_ = false;  ///< a request, which has not ended
   Clock::time_point started_;
   AccessRecord record_;
 };
@@ -619,9 +771,9 @@ void HttpServer::Implementation::on_accept(tcp::socket socket) {
   error_code error;
   const std::string peer = socket.remote_endpoint(error).address().to_string();
   if (error) return;
-  if (!make_room(peer)) {
+  if (const auto status = make_room(peer)) {
     ++num_refused;
-    return;
+    return turn_away(std::move(socket), *status);
   }
   socket.set_option(tcp::no_delay(true), error);
   std::make_shared<Session>(*this, stream_of(std::move(socket)), peer)->start();
@@ -632,18 +784,26 @@ std::unique_ptr<Stream> HttpServer::Implementation::stream_of(tcp::socket socket
   return std::make_unique<PlainStream>(std::move(socket));
 }
 
-bool HttpServer::Implementation::make_room(const std::string& peer) {
+void HttpServer::Implementation::turn_away(tcp::socket socket, int status) {
+  if (tls || num_turned_away >= kMostTurnedAway) return;
+  Response refusal = api.refusal(status, "too many connections are open; try again later", {});
+  refusal.headers.emplace_back("Content-Length", std::to_string(refusal.body.size()));
+  std::string text = head_of(false, refusal.status, refusal.type, refusal.headers, false);
+  std::make_shared<TurnedAway>(*this, std::move(socket), text + refusal.body)->start();
+}
+
+std::optional<int> HttpServer::Implementation::make_room(const std::string& peer) {
   const auto here = by_address.find(peer);
   const bool too_many_here =
       here != by_address.end() && here->second >= limits.connections_per_address;
-  if (!too_many_here && std::ssize(sessions) < limits.connections) return true;
+  if (!too_many_here && std::ssize(sessions) < limits.connections) return std::nullopt;
   for (Session* session : sessions) {
     if (!session->is_asking() || (too_many_here && session->peer() != peer)) continue;
     session->close();
     ++num_refused;
-    return true;  // it goes in a moment
+    return std::nullopt;  // it goes in a moment
   }
-  return false;
+  return too_many_here ? 429 : 503;
 }
 
 void HttpServer::Implementation::close_idle() {
@@ -676,6 +836,18 @@ void HttpServer::stop_accepting() {
     server->pause.cancel();
     server->close_idle();
   });
+}
+
+void HttpServer::wait_until_quiet(milliseconds quiet, milliseconds time) {
+  const auto end = Clock::now() + time;
+  auto last = Clock::now();
+  std::int64_t known = implementation_->num_ended;
+  while (Clock::now() < std::min(end, last + quiet)) {
+    std::this_thread::sleep_for(milliseconds(5));
+    if (known == implementation_->num_ended) continue;
+    known = implementation_->num_ended;
+    last = Clock::now();
+  }
 }
 
 void HttpServer::wait_for_answers(milliseconds time) {

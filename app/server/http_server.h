@@ -11,10 +11,10 @@
 
 namespace ddim::server {
 
-/// A request that was answered, for the log.
+/// A request that has ended, for the log. What is not known of one that broke off is "-".
 struct AccessRecord {
   std::string peer, method, target;
-  int status = 0;
+  int status = 0;          ///< 499 where the client left before the end of the answer
   std::int64_t bytes = 0;  ///< of the body
   double ms = 0.0;         ///< from the request's end to that of its answer
 };
@@ -31,7 +31,8 @@ struct ListenOptions {
 class HttpServer {
  public:
   /// Listens. Error(io) when the address cannot be had, Error(user) for one that is none, and for
-  /// files that hold no certificate and its key. `log` is called from the serving thread.
+  /// files that hold no certificate and its key. `log` is called once for each request that began,
+  /// from one thread at a time.
   HttpServer(Api& api, const Limits& limits, const ListenOptions& options,
              std::function<void(const AccessRecord&)> log);
   /// As stop().
@@ -42,6 +43,8 @@ class HttpServer {
   std::uint16_t port() const;
   /// No new connections; idle ones are closed, and the others after their answer.
   void stop_accepting();
+  /// Waits until no request has been answered for `quiet`, at most for `time`.
+  void wait_until_quiet(std::chrono::milliseconds quiet, std::chrono::milliseconds time);
   /// Waits until no connection is open, at most so long.
   void wait_for_answers(std::chrono::milliseconds time);
   /// Closes everything.

@@ -31,7 +31,7 @@ std::string new_id() {
   return id;
 }
 
-/// About what an entry takes beside its pictures, and a recipe in it.
+/// About what an entry takes beside its pictures, or an upload beside its file; and a recipe.
 constexpr std::int64_t kBytesOfEntry = 4096;
 constexpr std::int64_t kBytesOfRecipe = 2048;
 
@@ -45,6 +45,8 @@ void give_memory_back() {
 bool is_over(EntryState state) {
   return state != EntryState::waiting && state != EntryState::running;
 }
+
+std::int64_t kept_bytes(const Upload& upload) { return std::ssize(upload.bytes) + kBytesOfEntry; }
 
 /// Which of the entry's steps are shown.
 bool is_shown(const JobRequest& request, const StepPreview& preview) {
@@ -101,7 +103,9 @@ std::shared_ptr<Entry> JobBoard::submit(JobRequest request) {
   entry->input_bytes = input_bytes(entry->request);
   const std::lock_guard lock(mutex_);
   if (stopped_) throw RequestError(503, "", "the server is stopping");
-  if (counts_.waiting >= limits_.queue)
+  Lane& lane = lanes_.at(entry->request.model);
+  const bool is_idle = lane.running.empty() && lane.waiting.empty();
+  if (counts_.waiting >= limits_.queue && !is_idle)
     throw RequestError(
         429, "",
         fmt::format("the queue is full ({} wait already); try again later", counts_.waiting));
@@ -111,7 +115,6 @@ std::shared_ptr<Entry> JobBoard::submit(JobRequest request) {
         fmt::format("the pictures of jobs that have not ended take {} bytes already; "
                     "try again later",
                     input_bytes_));
-  Lane& lane = lanes_.at(entry->request.model);
   entries_[entry->id] = entry;
   lane.waiting.push_back(entry);
   ++counts_.waiting;
@@ -124,7 +127,7 @@ std::shared_ptr<Entry> JobBoard::submit(JobRequest request) {
 std::shared_ptr<Entry> JobBoard::find(const std::string& id) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(id);
-  return found == entries_.end() ? nullptr : found->second;
+  return found == entries_.end() || is_old(*found->second) ? nullptr : found->second;
 }
 
 EntryStatus JobBoard::status(const Entry& entry) const {
@@ -154,18 +157,34 @@ std::shared_ptr<const Upload> JobBoard::add_upload(std::string name, std::string
   drop_old();
   const auto upload = std::make_shared<const Upload>(new_id(), std::move(name), std::move(bytes));
   const std::lock_guard lock(mutex_);
-  const auto size = static_cast<std::int64_t>(upload->bytes.size());
-  if (uploaded_bytes_ + size > limits_.kept_bytes / 2)
-    throw RequestError(413, "", "there is no room for more uploads; try again in some minutes");
-  uploaded_bytes_ += size;
+  const std::int64_t size = kept_bytes(*upload), most = limits_.kept_bytes / 2;
+  if (size > most)
+    throw RequestError(413, "body",
+                       fmt::format("body: an upload may take {} bytes, half of --keep-mib", most));
+  while (uploaded_bytes_ + size > most) {
+    const auto oldest = std::ranges::min_element(
+        uploads_, {}, [](const auto& item) { return item.second->created; });
+    uploaded_bytes_ -= kept_bytes(*oldest->second);
+    uploads_.erase(oldest);
+  }
   uploads_[upload->id] = upload;
+  uploaded_bytes_ += size;
+  make_room();
   return upload;
 }
 
 std::shared_ptr<const Upload> JobBoard::find_upload(const std::string& id) const {
   const std::lock_guard lock(mutex_);
   const auto found = uploads_.find(id);
-  return found == uploads_.end() ? nullptr : found->second;
+  return found == uploads_.end() || is_old(*found->second) ? nullptr : found->second;
+}
+
+bool JobBoard::is_old(const Entry& entry) const {
+  return is_over(entry.status.state) && entry.ended <= Clock::now() - limits_.kept_time;
+}
+
+bool JobBoard::is_old(const Upload& upload) const {
+  return upload.created <= Clock::now() - limits_.kept_time;
 }
 
 BoardCounts JobBoard::counts() const {
@@ -177,16 +196,14 @@ BoardCounts JobBoard::counts() const {
 
 void JobBoard::drop_old() {
   const std::lock_guard lock(mutex_);
-  const Clock::time_point oldest = Clock::now() - limits_.kept_time;
   std::erase_if(entries_, [&](const auto& item) {
-    const Entry& entry = *item.second;
-    if (!is_over(entry.status.state) || entry.ended > oldest) return false;
-    counts_.kept_bytes -= entry.kept_bytes;
+    if (!is_old(*item.second)) return false;
+    counts_.kept_bytes -= item.second->kept_bytes;
     return true;
   });
   std::erase_if(uploads_, [&](const auto& item) {
-    if (item.second->created > oldest) return false;
-    uploaded_bytes_ -= static_cast<std::int64_t>(item.second->bytes.size());
+    if (!is_old(*item.second)) return false;
+    uploaded_bytes_ -= kept_bytes(*item.second);
     return true;
   });
 }
@@ -358,7 +375,6 @@ void JobBoard::run_batch(const std::string& model, Lane& lane, const std::stop_t
       end(entry, status.state == JobState::failed ? EntryState::failed : EntryState::cancelled);
     }
   }
-  make_room();
   lane.running.clear();
   counts_.running -= std::ssize(batch);
   changed_.notify_all();
@@ -381,7 +397,7 @@ void JobBoard::follow(Job& job, const std::vector<std::shared_ptr<Entry>>& batch
   }
 }
 
-/// The mutex is locked.
+/// The mutex is locked. May drop results that ended before, or this one, where it has no room.
 void JobBoard::end(Entry& entry, EntryState state) {
   entry.status.state = state;
   entry.ended = Clock::now();
@@ -394,13 +410,14 @@ void JobBoard::end(Entry& entry, EntryState state) {
   if (state == EntryState::done) ++counts_.done;
   if (state == EntryState::failed) ++counts_.failed;
   if (state == EntryState::cancelled) ++counts_.cancelled;
+  make_room();
 }
 
 /// Tells those that wait how many are before them. The mutex is locked.
 void JobBoard::tell_positions(const Lane& lane) {
   std::int64_t before = std::ssize(lane.running);
   for (const auto& entry : lane.waiting) {
-    const bool is_known = entry->status.waiting_before == before && !entry->events.after(0).empty();
+    const bool is_known = entry->status.waiting_before == before && entry->events.last_id() > 0;
     entry->status.waiting_before = before++;
     if (!is_known) entry->events.add("state", "state", state_json(entry->status));
   }

@@ -91,7 +91,8 @@ class JobBoard {
   /// As shut_down().
   ~JobBoard();
 
-  /// RequestError(429) when too many wait, or what they were given is too large;
+  /// RequestError(429) when too many wait and the model has one already, or what they were given
+  /// is too large;
   /// RequestError(503) after stop().
   std::shared_ptr<Entry> submit(JobRequest request);
   std::shared_ptr<Entry> find(const std::string& id) const;
@@ -99,7 +100,7 @@ class JobBoard {
   /// At the next step; one that waits at once. Without effect on one that has ended.
   void cancel(const std::shared_ptr<Entry>& entry);
 
-  /// RequestError(413) when there is no room for it.
+  /// The oldest ones make room for it; RequestError(413) where it is too large all the same.
   std::shared_ptr<const Upload> add_upload(std::string name, std::string bytes);
   std::shared_ptr<const Upload> find_upload(const std::string& id) const;
 
@@ -151,6 +152,8 @@ class JobBoard {
             const RunOptions& run, std::vector<JobResult>& results) const;
   void follow(Job& job, const std::vector<std::shared_ptr<Entry>>& batch);
   void end(Entry& entry, EntryState state);
+  bool is_old(const Entry& entry) const;
+  bool is_old(const Upload& upload) const;
   void tell_positions(const Lane& lane);
   void make_room();
 

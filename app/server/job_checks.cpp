@@ -132,21 +132,23 @@ class References {
   struct File {
     std::string name, bytes;
   };
-  File picture(const std::string& field, const std::string& reference) const {
+  File picture(const std::string& field, const std::string& reference) {
     const std::size_t slash = reference.find('/');
     if (slash == std::string::npos) return uploaded(field, reference);
-    const auto result = result_of(field, reference.substr(0, slash));
+    const std::string id = reference.substr(0, slash);
+    const auto result = result_of(field, id);
     std::int64_t k = -1;
     const std::string number = reference.substr(slash + 1);
-    std::from_chars(number.data(), number.data() + number.size(), k);
+    const char* const end = number.data() + number.size();
+    const bool is_number = std::from_chars(number.data(), end, k).ptr == end;
     const FloatImages& pictures = result->samples.x_0;
-    if (k < 0 || k >= pictures.count)
-      throw RequestError(
-          404, field,
-          fmt::format("{}: job {} has no picture {}", field, reference.substr(0, slash), number));
+    if (!is_number || k < 0 || k >= pictures.count)
+      throw RequestError(404, field,
+                         fmt::format("{}: job {} has no picture {}", field, id, number));
     if (pictures.shape.channels > 4) refuse(field, "pictures of so many channels have no file");
     const Bytes png = png_bytes(to_image(pictures, k));
-    return {fmt::format("{}-{}.png", reference.substr(0, std::min<std::size_t>(slash, 8)), k),
+    return {given(fmt::format("{}-{}.png", id.substr(0, 8), k), id,
+                  fmt::format("/api/jobs/{}/pictures/{}.png", id, k)),
             {reinterpret_cast<const char*>(png.data()), png.size()}};
   }
   FloatImages picture_values(const std::string& field, const std::string& reference,
@@ -164,14 +166,21 @@ class References {
       return mask_from_bytes(model_, bytes_of(file.bytes), file.name, fit_, budget_);
     });
   }
-  Codes codes(const std::string& field, const std::string& reference) const {
-    if (const auto upload = context_.board.find_upload(reference))
+  /// `name` becomes that of their file.
+  Codes codes(const std::string& field, const std::string& reference, std::string& name) {
+    constexpr const char* kName = "codes.safetensors";
+    if (const auto upload = context_.board.find_upload(reference)) {
+      name = given(upload->name.ends_with(".safetensors") ? upload->name : kName, reference,
+                   "/api/uploads/" + reference);
       return guarded(field,
                      [&] { return codes_from_bytes(bytes_of(upload->bytes), upload->name); });
+    }
     const auto result = result_of(field, reference);
     if (result->codes.x_T.count == 0) refuse(field, "job " + reference + " encoded nothing");
+    name = given(kName, reference, fmt::format("/api/jobs/{}/{}", reference, kName));
     return result->codes;
   }
+  std::vector<GivenFile> take_files() { return std::move(files_); }
 
  private:
   template <class Read>
@@ -182,12 +191,21 @@ class References {
       refuse(field, error.what());
     }
   }
-  File uploaded(const std::string& field, const std::string& id) const {
+  /// The name of a file that the job is given: its own, unless another has it.
+  std::string given(std::string name, const std::string& id, const std::string& address) {
+    const auto same = std::ranges::find(files_, address, &GivenFile::address);
+    if (same != files_.end()) return same->name;
+    if (std::ranges::find(files_, name, &GivenFile::name) != files_.end())
+      name = id.substr(0, 8) + "-" + name;
+    files_.push_back({name, address});
+    return name;
+  }
+  File uploaded(const std::string& field, const std::string& id) {
     const auto upload = context_.board.find_upload(id);
     if (!upload)
       throw RequestError(404, field,
                          fmt::format("{}: there is no upload {}; it may be too old", field, id));
-    return {upload->name, upload->bytes};
+    return {given(upload->name, id, "/api/uploads/" + id), upload->bytes};
   }
   std::shared_ptr<const JobResult> result_of(const std::string& field,
                                              const std::string& id) const {
@@ -204,6 +222,7 @@ class References {
   const Model& model_;
   const Fit fit_;
   PixelBudget budget_;
+  std::vector<GivenFile> files_;
 };
 
 End end_of(const WishItem& word, References& references) {
@@ -212,8 +231,8 @@ End end_of(const WishItem& word, References& references) {
     return {.name = std::to_string(*seed), .seed = *seed};
   const auto& text = std::get<std::string>(word);
   if (text.starts_with(kCodes)) {
-    End end{.name = "codes.safetensors",
-            .code = references.codes("ends", text.substr(kCodes.size())).x_T};
+    End end;
+    end.code = references.codes("ends", text.substr(kCodes.size()), end.name).x_T;
     if (end.code.count != 1) refuse("ends", "codes must be those of one picture");
     return end;
   }
@@ -275,12 +294,27 @@ void complete(JobRequest& request, const Wishes& wishes, References& references,
     }
     case Task::decode: {
       if (wishes.codes.empty()) refuse("codes", "is missing");
-      request.codes = references.codes("codes", wishes.codes);
+      std::string name;
+      request.codes = references.codes("codes", wishes.codes, name);
       if (request.codes.tau.empty()) refuse("codes", "the file does not say which steps to take");
       check_decode(model, request.codes,
                    {.clip = options.plan.clip, .class_choice = options.class_choice});
       break;
     }
+  }
+}
+
+/// The field that says how many pictures a job makes.
+const char* field_of_number(Task task) {
+  switch (task) {
+    case Task::interpolate:
+      return "frames";
+    case Task::encode:
+      return "pictures";
+    case Task::decode:
+      return "codes";
+    default:
+      return "count";
   }
 }
 
@@ -296,6 +330,11 @@ const ModelSource& source_of(const std::string& name, const RequestContext& cont
 
 JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
   refuse_contradictions(wishes);
+  constexpr std::int64_t kLastImage = std::numeric_limits<std::uint32_t>::max();
+  if (wishes.first_image > kLastImage - wishes.count)
+    refuse("first_image",
+           fmt::format("pictures {} to {} do not all exist; the last one is {}", wishes.first_image,
+                       wishes.first_image + wishes.count - 1, kLastImage - 1));
   const ModelSource& source = source_of(wishes.model, context);
   const Model& model = source.described;
   JobRequest request{.task = *value_named<Task>(wishes.task),
@@ -313,11 +352,12 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
     request.sample.class_choice = classes_of(wishes, source);
     References references(context, model, request.fit);
     complete(request, wishes, references, model);
+    request.files = references.take_files();
   } catch (const Error& error) {
     throw RequestError(400, context.reader.field_in(error.what()), error.what());
   }
   const std::int64_t pictures = num_pictures(request);
-  const std::string field = request.task == Task::interpolate ? "frames" : "count";
+  const std::string field = field_of_number(request.task);
   if (pictures > context.limits.pictures)
     refuse(field, fmt::format("{} pictures are too many; a job may have {}", pictures,
                               context.limits.pictures));
@@ -349,24 +389,33 @@ JobRequest parse_job(std::string_view json, const RequestContext& context) {
 }
 
 ImagesRequest parse_images(std::string_view json, const RequestContext& context) {
-  auto [wishes, prompt, size] = context.reader.read_images(json);
+  auto [wishes, prompt, size, as_address] = context.reader.read_images(json);
   if (!wishes.has("seed")) wishes.seed = std::random_device()();
   const ModelSource& source = source_of(wishes.model, context);
   const ModelInfo& info = source.described.info();
   if (info.num_classes > 0) wishes.classes = {class_in(prompt, source)};
   if (info.shape.channels > 4) refuse("model", "its pictures have too many channels for a PNG");
-  ImagesRequest request{.job = request_of(wishes, context)};
+  ImagesRequest request;
+  request.form.as_address = as_address;
+  try {
+    request.job = request_of(wishes, context);
+  } catch (const RequestError& error) {  // which speaks of a job's field
+    if (error.field() != "count") throw;
+    std::string message = error.what();
+    if (message.starts_with("count")) message.replace(0, 5, "n");
+    throw RequestError(error.status(), "n", message);
+  }
   if (size == "auto") return request;
-  constexpr std::int64_t kLargest = 64;
-  const auto size_at = [&](std::int64_t scale) {
-    return fmt::format("{}x{}", scale * info.shape.width, scale * info.shape.height);
+  const auto size_at = [&](std::int64_t times) {
+    return fmt::format("{}x{}", times * info.shape.width, times * info.shape.height);
   };
-  while (request.scale <= kLargest && size_at(request.scale) != size) ++request.scale;
-  if (request.scale > kLargest)
+  std::int64_t& scale = request.form.scale;
+  while (scale <= kMostScale && size_at(scale) != size) ++scale;
+  if (scale > kMostScale)
     refuse("size",
-           fmt::format("must be auto, or {} times 1 to {}; got {}", size_at(1), kLargest, size));
+           fmt::format("must be auto, or {} times 1 to {}; got {}", size_at(1), kMostScale, size));
   // Each is a PNG, and all are in one answer.
-  const std::int64_t pixels = request.scale * info.shape.width * request.scale * info.shape.height;
+  const std::int64_t pixels = scale * info.shape.width * scale * info.shape.height;
   if (pixels * wishes.count > context.limits.pixels)
     refuse("size", fmt::format("{} pictures of {} have more than {} pixels (--max-pixels)",
                                wishes.count, size, context.limits.pixels));

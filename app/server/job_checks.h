@@ -25,10 +25,10 @@ struct RequestContext {
 JobRequest parse_job(std::string_view json, const RequestContext& context);
 
 /// A request in the form of OpenAI's API for images: prompt is a class of the model, where it has
-/// classes. `scale` is what size asks for, of the model's pictures.
+/// classes.
 struct ImagesRequest {
   JobRequest job;
-  std::int64_t scale = 1;
+  ImagesForm form = {};
 };
 ImagesRequest parse_images(std::string_view json, const RequestContext& context);
 

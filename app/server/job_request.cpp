@@ -36,6 +36,15 @@ constexpr std::array<std::string_view, 4> kOfSteps = {"sampler", "steps", "tau",
 /// Of the noise that pictures are drawn from, which the codes or ends say.
 constexpr std::array<std::string_view, 3> kOfNoise = {"seed", "first_image", "count"};
 
+/// Which name files.
+constexpr std::array<std::string_view, 2> kFiles = {"init_image", "mask"};
+
+/// A file's name where a flag or a number could stand, too.
+std::string as_path(const std::string& name) {
+  const bool is_number = name.find_first_not_of("0123456789") == std::string::npos;
+  return name.starts_with('-') || is_number ? "./" + name : name;
+}
+
 template <std::size_t size>
 bool holds(const std::array<std::string_view, size>& names, std::string_view name) {
   for (const std::string_view one : names)
@@ -95,18 +104,18 @@ std::string command_of(const JobRequest& request, const Recipe& recipe, const st
     if (file == out) out = "drawn.png";
   };
   const bool has_codes = task == Task::interpolate || task == Task::decode;
-  if (task == Task::decode) command += " codes.safetensors";
+  if (task == Task::decode) command += " " + quoted(as_path(request.files.front().name));
   for (const End& end : request.ends) {
-    command += " " + quoted(end.name);
+    command += " " + quoted(end.seed ? end.name : as_path(end.name));
     reads(end.name);
   }
   command += " --model " + quoted(place);
   for (const auto& [key, value] : recipe) {
     if (holds(kNoFlags, key) || is_default(key, value)) continue;
-    if (has_codes && (holds(kOfNoise, key) || key == "eta")) continue;
+    if (has_codes && holds(kOfNoise, key)) continue;
     // Codes say which steps they were encoded by.
-    if (task == Task::decode && holds(kOfSteps, key)) continue;
-    command += flag(key, value);
+    if (task == Task::decode && (holds(kOfSteps, key) || key == "eta")) continue;
+    command += flag(key, holds(kFiles, key) ? as_path(value) : value);
     reads(value);
   }
   if (const auto frames = recipe.find("frames"); frames != recipe.end())

@@ -38,6 +38,12 @@ struct End {
   FloatImages code = {};
 };
 
+/// A file that a job was given, by the name that recipes and commands have for it.
+struct GivenFile {
+  std::string name;
+  std::string address;  ///< where the server has it, for a while
+};
+
 /// A job as it was asked for, checked against its model.
 struct JobRequest {
   Task task = Task::sample;
@@ -51,6 +57,13 @@ struct JobRequest {
   FloatImages pictures = {};                  ///< of encode
   Codes codes = {};                           ///< of decode
   Fit fit = Fit::none;                        ///< of pictures that it was given
+  std::vector<GivenFile> files = {};          ///< that it was given
+};
+
+/// How pictures are answered in the form of OpenAI's API for images.
+struct ImagesForm {
+  std::int64_t scale = 1;   ///< what `size` asks for, of the model's pictures
+  bool as_address = false;  ///< not as base64
 };
 
 /// How many pictures it makes.

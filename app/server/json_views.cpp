@@ -76,6 +76,13 @@ Json results_json(const Entry& entry, const JobResult& result) {
   return json;
 }
 
+/// name -> address
+Json files_json(const JobRequest& request) {
+  Json files = Json::object();
+  for (const GivenFile& file : request.files) files[file.name] = file.address;
+  return files;
+}
+
 Json model_json(const ModelSource& source, bool is_loaded) {
   const ModelInfo& info = source.described.info();
   Json json{{"name", source.name},
@@ -145,6 +152,7 @@ std::string job_json(const Entry& entry, const EntryStatus& status, const ModelS
   if (!recipe.empty()) {
     json["recipe"] = recipe;
     json["command"] = command_of(entry.request, recipe, source.place);
+    json["files"] = files_json(entry.request);
   }
   return json.text();
 }
@@ -170,8 +178,14 @@ std::string preview_json(std::int64_t first, const StepPreview& preview) {
       .text();
 }
 
-std::string recipe_json(const Recipe& recipe, const std::string& command) {
-  return Json{{"recipe", recipe}, {"command", command}}.text();
+std::string recipe_json(const JobRequest& request, const Recipe& own, const Recipe& of_all,
+                        const std::string& place) {
+  const bool is_alone = request.task == Task::sample;
+  return Json{{"recipe", own},
+              {"command", command_of(request, is_alone ? own : of_all, place)},
+              {"makes", is_alone ? "picture" : "all"},
+              {"files", files_json(request)}}
+      .text();
 }
 
 std::string upload_json(const Upload& upload) {
@@ -191,10 +205,18 @@ std::string models_json(const ModelShelf& shelf) {
       .text();
 }
 
-std::string images_json(const JobResult& result, std::int64_t scale) {
+std::string images_json(const std::string& id, const JobResult& result, const ImagesForm& form,
+                        const std::string& here) {
   Json data = Json::list();
-  for (std::int64_t k = 0; k < result.samples.x_0.count; ++k)
-    data.push_back({{"b64_json", base64(picture_png(result, k, scale))}});
+  for (std::int64_t k = 0; k < result.samples.x_0.count; ++k) {
+    if (form.as_address) {
+      const std::string scale = form.scale == 1 ? "" : fmt::format("?scale={}", form.scale);
+      data.push_back(
+          {{"url", fmt::format("{}/api/jobs/{}/pictures/{}.png{}", here, id, k, scale)}});
+    } else {
+      data.push_back({{"b64_json", base64(picture_png(result, k, form.scale))}});
+    }
+  }
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return Json{{"created", std::chrono::duration_cast<std::chrono::seconds>(now).count()},
               {"data", data}}

@@ -22,12 +22,15 @@ std::string state_json(const EntryStatus& status);
 std::string progress_json(const JobStatus& status);
 /// Pictures beside each other in one PNG.
 std::string preview_json(std::int64_t first, const StepPreview& preview);
-/// A picture's recipe, and the command that makes it.
-std::string recipe_json(const Recipe& recipe, const std::string& command);
+/// The recipe of one of a job's pictures, and the command that makes it, or all of the job in one,
+/// as only that can be said for some tasks. `place` is --model.
+std::string recipe_json(const JobRequest& request, const Recipe& own, const Recipe& of_all,
+                        const std::string& place);
 std::string upload_json(const Upload& upload);
 std::string models_json(const ModelShelf& shelf);
-/// The answer to /v1/images/generations. `scale` enlarges pixels.
-std::string images_json(const JobResult& result, std::int64_t scale);
+/// The answer to /v1/images/generations of the job with this id. `here` begins addresses.
+std::string images_json(const std::string& id, const JobResult& result, const ImagesForm& form,
+                        const std::string& here);
 
 /// One line of a log, `time` in ISO 8601.
 std::string access_json(const std::string& time, const std::string& peer, const std::string& method,

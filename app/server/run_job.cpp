@@ -17,10 +17,23 @@ void show_to(SampleOptions& options, const ShowPreview& show) {
   };
 }
 
+FloatImages slice(const FloatImages& images, std::int64_t first, std::int64_t count) {
+  const auto begin =
+      images.values.begin() + first * static_cast<std::ptrdiff_t>(images.shape.size());
+  return {.count = count,
+          .shape = images.shape,
+          .values = {begin, begin + count * static_cast<std::ptrdiff_t>(images.shape.size())}};
+}
+
 std::vector<Recipe> recipes_of(const Model& model, const SampleOptions& options) {
+  SampleOptions rest = options;
+  rest.x_T.reset();  // which may be large, and of which each picture needs its own part only
   std::vector<Recipe> recipes;
-  for (std::int64_t k = 0; k < options.count; ++k)
-    recipes.push_back(make_recipe(model, only_pictures(options, k)));
+  for (std::int64_t k = 0; k < options.count; ++k) {
+    SampleOptions one = only_pictures(rest, k);
+    if (options.x_T) one.x_T = slice(*options.x_T, k, 1);
+    recipes.push_back(make_recipe(model, one));
+  }
   return recipes;
 }
 
@@ -105,14 +118,6 @@ std::vector<std::int64_t> classes_of(const SampleOptions& options) {
   for (std::int64_t k = 0; k < options.count; ++k)
     each.push_back(classes[static_cast<std::size_t>(options.first_image + k) % classes.size()]);
   return each;
-}
-
-FloatImages slice(const FloatImages& images, std::int64_t first, std::int64_t count) {
-  const auto begin =
-      images.values.begin() + first * static_cast<std::ptrdiff_t>(images.shape.size());
-  return {.count = count,
-          .shape = images.shape,
-          .values = {begin, begin + count * static_cast<std::ptrdiff_t>(images.shape.size())}};
 }
 
 }  // namespace

@@ -25,4 +25,8 @@ struct Limits {
   std::chrono::seconds stop_time{60};    ///< for running jobs, once the server is to stop
 };
 
+/// Of pictures in answers.
+constexpr std::int64_t kMostScale = 64;
+constexpr std::int64_t kMostColumns = 10'000;
+
 }  // namespace ddim::server

@@ -16,11 +16,17 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kForLastAnswers{2000};
+// To fetch what the last jobs made: until nobody asks for so long, at most.
+constexpr milliseconds kQuietBeforeEnd{2000}, kForLastResults{10'000};
+
+bool is_own_machine(const std::string& address) {
+  return address == "::1" || address.starts_with("127.");
+}
 
 const ServiceOptions& checked(const ServiceOptions& options, Service::Reach reach) {
   const std::string& address = options.listen.address;
-  const bool is_own = address == "::1" || address.starts_with("127.");
-  if (!is_own && options.access.api_key.empty() && reach != Service::Reach::anybody)
+  if (!is_own_machine(address) && options.access.api_key.empty() &&
+      reach != Service::Reach::anybody)
     throw Error(ErrorCode::user,
                 fmt::format("--address {}: others can reach this address; set --api-key (or "
                             "DDIM_API_KEY), or say --insecure",
@@ -47,9 +53,20 @@ std::string now_text() {
       fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
 }
 
-AccessRules with_scheme(AccessRules rules, const ListenOptions& listen) {
+AccessRules rules_at(AccessRules rules, const ListenOptions& listen) {
   rules.scheme = listen.certificate.empty() ? "http" : "https";
+  rules.is_own_machine = is_own_machine(listen.address);
   return rules;
+}
+
+/// A target on one line of words, whatever it holds.
+std::string printable(const std::string& target) {
+  std::string text;
+  for (const char c : target) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += byte > 0x20 && byte < 0x7f ? std::string(1, c) : fmt::format("%{:02X}", byte);
+  }
+  return text;
 }
 
 }  // namespace
@@ -60,7 +77,7 @@ Service::Service(std::vector<ModelSource> models, ServiceOptions options,
       write_(std::move(write)),
       shelf_(checked(std::move(models)), options_.keep),
       board_(shelf_, options_.limits, options_.run),
-      api_(shelf_, board_, options_.limits, with_scheme(options_.access, options_.listen)),
+      api_(shelf_, board_, options_.limits, rules_at(options_.access, options_.listen)),
       server_(api_, options_.limits, options_.listen,
               [this](const AccessRecord& record) { log(record); }) {}
 
@@ -83,14 +100,16 @@ void Service::log(const AccessRecord& record) {
     return write_(access_json(now_text(), record.peer, record.method, record.target, record.status,
                               record.bytes, record.ms));
   write_(fmt::format("{} {} {} {} {} {} {:.1f}ms", now_text(), record.peer, record.method,
-                     record.target, record.status, record.bytes, record.ms));
+                     printable(record.target), record.status, record.bytes, record.ms));
 }
 
 std::string Service::stop() {
   const BoardCounts before = board_.counts();
   board_.stop();
-  server_.stop_accepting();
   const bool finished = board_.wait_until_idle(options_.limits.stop_time);
+  if (!finished) board_.shut_down();
+  if (finished && before.running > 0) server_.wait_until_quiet(kQuietBeforeEnd, kForLastResults);
+  server_.stop_accepting();
   server_.wait_for_answers(kForLastAnswers);
   if (before.running == 0) return "no job was running";
   return fmt::format("{} {}; {} waiting cancelled", count_of(before.running, "running jobs"),

@@ -57,7 +57,8 @@ class Service {
   JobBoard& board() { return board_; }
 
   /// Takes no more jobs and cancels those that wait; lets those that run finish, at most for
-  /// Limits::stop_time; then ends. The sentence says what became of them.
+  /// Limits::stop_time, and their clients fetch what they made, for some seconds; then ends. The
+  /// sentence says what became of them.
   std::string stop();
 
  private:

@@ -15,9 +15,10 @@ constexpr std::int64_t kMostFrames = 256;
 constexpr std::size_t kMostListed = 100'000;  // items of a list
 constexpr std::size_t kMostNames = 100;
 constexpr int kDeepest = 4;  // levels of lists and objects
+constexpr std::size_t kLongestPrompt = 32'000;
 /// Fields of OpenAI's that mean nothing here.
-constexpr const char* kNotLookedAt[] = {"quality",    "style",      "user",
-                                        "background", "moderation", "output_format"};
+constexpr const char* kNotLookedAt[] = {
+    "quality", "style", "user", "background", "moderation", "output_compression", "partial_images"};
 
 void set_tau(const Field& field, const Json& value, Wishes& wishes) {
   if (value.is_string()) {
@@ -41,7 +42,8 @@ void set_tau(const Field& field, const Json& value, Wishes& wishes) {
   wishes.tau = std::move(list);
 }
 
-void set_null_class(const Field& field, const Json& value, Wishes& wishes) {
+void set_null_class(const Field& field, const Json& said, Wishes& wishes) {
+  const Json value = as_integer(said);
   if (!value.is_unsigned() || value.number<std::uint64_t>() > 1'000'000)
     refuse(field.name, "must be a class, a number from 0 to 1000000; got " + found(value));
   wishes.null_class = value.number<std::int64_t>();
@@ -52,10 +54,15 @@ void add_plan_fields(FieldList& list) {
   list.add(
       "tau",
       {{"description", "Training steps to visit: a name that /api/models lists, or rising numbers"},
-       {"oneOf",
-        Json::list(
-            {{{"type", "string"}},
-             {{"type", "array"}, {"items", {{"type", "number"}}}, {"maxItems", kMostListed}}})},
+       {"oneOf", Json::list({{{"type", "string"}, {"enum", names_of<TauKind>()}},
+                             {{"type", "array"},
+                              {"items",
+                               {{"type", "number"},
+                                {"minimum", 0},
+                                {"maximum", kMostSteps},
+                                {"exclusiveMaximum", true}}},
+                              {"minItems", 1},
+                              {"maxItems", kMostListed}}})},
        {"default", "linear"}},
       set_tau);
   list.choice("as", &Wishes::as, {"paper", "diffusers"},
@@ -84,7 +91,7 @@ void add_picture_fields(FieldList& list, const Limits& limits) {
                "Random seed; picture k of a seed is always the same");
   list.integer("first_image", &Wishes::first_image, 0, std::numeric_limits<std::uint32_t>::max(),
                "Number of the first picture");
-  list.items("class", &Wishes::classes, 1024, "integer",
+  list.items("class", &Wishes::classes, {.most = 1024, .type = "integer"},
              "Class number or name, or several in turn, of a model that has classes");
   list.number("guidance", &Wishes::guidance, 0, 1000,
               "Classifier-free guidance; 1 is none, others cost two network calls a step");
@@ -108,12 +115,13 @@ void add_job_fields(FieldList& list, const Limits& limits) {
               FieldList::Least::too_small);
   list.choice<InitBy>("init_by", &Wishes::init_by, "How init_image becomes the first state");
   list.choice<Fit>("resize", &Wishes::resize, "How uploads of another size fit the model");
-  list.items("ends", &Wishes::ends, 4, "integer",
+  list.items("ends", &Wishes::ends, {.least = 2, .most = 4, .type = "integer"},
              "Of interpolate: two or four seeds, or pictures" + reference +
                  ", or codes:ID with that of an upload or of a job that encoded one picture");
   list.integer("frames", &Wishes::frames, 2, kMostFrames,
                "Of interpolate and filmstrip: pictures in a line, or frames of the film");
-  list.items("pictures", &Wishes::pictures, 64, "string", "Of encode" + reference);
+  list.items("pictures", &Wishes::pictures, {.most = 64, .type = "string"},
+             "Of encode" + reference);
   list.truth("exact", &Wishes::exact, "Of encode: undo the decoder's steps one by one");
   list.choice<Dequantise>("dequantise", &Wishes::dequantise, "Of encode: noise below a grey level");
   list.text("codes", &Wishes::codes, "Of decode: the id of an upload or of a job that encoded");
@@ -167,6 +175,13 @@ struct WishReader::Fields {
   FieldList job, images;
 };
 
+std::vector<std::string> WishReader::images_names() const {
+  std::vector<std::string> names = fields_->images.names();
+  names.insert(names.end(), {"prompt", "size", "response_format", "output_format", "stream"});
+  names.insert(names.end(), std::begin(kNotLookedAt), std::end(kNotLookedAt));
+  return names;
+}
+
 WishReader::WishReader(const Limits& limits)
     : fields_([&] {
         auto fields = std::make_unique<Fields>();
@@ -185,19 +200,33 @@ Wishes WishReader::read_job(std::string_view json) const {
 
 ImagesWishes WishReader::read_images(std::string_view text) const {
   Json json = parse_object(text);
-  const auto take = [&json](const char* name, const std::string& otherwise) {
+  // Clients send null for what they leave out.
+  for (const std::string& name : images_names())
+    if (json.contains(name) && json.at(name).is_null()) json.erase(name);
+  const auto take = [&json](const char* name, const std::string& otherwise,
+                            std::size_t longest = kLongestText) {
     if (!json.contains(name)) return otherwise;
-    std::string word = text_in(name, json.at(name));
+    std::string word = text_in(name, json.at(name), longest);
     json.erase(name);
     return word;
   };
   if (!json.contains("prompt")) refuse("prompt", "is missing");
   ImagesWishes images;
-  images.prompt = take("prompt", "");
+  images.prompt = take("prompt", "", kLongestPrompt);
   images.size = take("size", "auto");
-  if (take("response_format", "b64_json") != "b64_json")
-    refuse("response_format", "must be b64_json");
-  for (const char* name : kNotLookedAt) take(name, "");
+  const std::string format = take("response_format", "b64_json");
+  if (format != "b64_json" && format != "url")
+    refuse("response_format", "must be b64_json or url; got " + found(format));
+  images.as_address = format == "url";
+  if (const std::string kind = take("output_format", "png"); kind != "png")
+    refuse("output_format",
+           "must be png: pictures are written in no other format; got " + found(kind));
+  if (json.contains("stream")) {
+    if (!json.at("stream").is_boolean() || json.at("stream").boolean())
+      refuse("stream", "must be false: all pictures come in one answer; /api/jobs sends events");
+    json.erase("stream");
+  }
+  for (const char* name : kNotLookedAt) json.erase(name);
   read(json, fields_->images, images.job);
   return images;
 }
@@ -224,11 +253,22 @@ Json WishReader::job_schema() const {
 
 Json WishReader::images_schema() const {
   Json properties = fields_->images.properties();
-  properties["prompt"] = text_schema("A class of the model, where it has classes; else any text");
+  properties["prompt"] =
+      text_schema("A class of the model, where it has classes; else any text", kLongestPrompt);
   properties["size"] = text_schema("auto, or WIDTHxHEIGHT: the model's own size times 1 to 64");
-  properties["response_format"] = {{"type", "string"}, {"enum", Json::list({"b64_json"})}};
-  for (const char* name : kNotLookedAt)
-    properties[name] = {{"type", "string"}, {"description", "Not looked at"}};
+  properties["response_format"] = {{"type", "string"},
+                                   {"description", "url: an address of this server, for a while"},
+                                   {"enum", Json::list({"b64_json", "url"})},
+                                   {"default", "b64_json"}};
+  properties["output_format"] = {{"type", "string"}, {"enum", Json::list({"png"})}};
+  properties["stream"] = {{"type", "boolean"}, {"enum", Json::list({false})}};
+  for (const std::string& name : images_names()) {
+    if (name == "prompt" || !properties.contains(name)) continue;
+    Json& schema = properties[name];
+    schema["nullable"] = true;
+    if (schema.contains("enum")) schema["enum"].push_back(nullptr);  // it must be named there, too
+  }
+  for (const char* name : kNotLookedAt) properties[name] = {{"description", "Not looked at"}};
   return {{"type", "object"},
           {"additionalProperties", false},
           {"required", Json::list({"prompt"})},

@@ -45,7 +45,8 @@ struct Wishes {
 struct ImagesWishes {
   Wishes job;
   std::string prompt;
-  std::string size;  ///< "auto" or WIDTHxHEIGHT
+  std::string size;         ///< "auto" or WIDTHxHEIGHT
+  bool as_address = false;  ///< the pictures, not as base64
 };
 
 /// Reads the JSON of requests. RequestError(400) for what is no JSON object, and for a field that
@@ -70,6 +71,7 @@ class WishReader {
 
  private:
   struct Fields;
+  std::vector<std::string> images_names() const;  ///< of all fields of that form
   const std::unique_ptr<const Fields> fields_;
 };
 

@@ -12,17 +12,24 @@ export class Refusal extends Error {
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const keys = storage('sessionStorage');
 let gone = false;
 const comebacks = new Set();
 
 /** Calls `listener` when the server is there again. */
 export const onComeback = (listener) => comebacks.add(listener);
 
+/** Says what is wrong with the server; hides that without a text, as the next answer does. */
+export function showProblem(text = '') {
+  byId('gone').hidden = text === '';
+  byId('gone').textContent = text;
+}
+
 function setGone(now) {
+  if (!now) showProblem();
   if (now === gone) return;
   gone = now;
-  byId('gone').hidden = !now;
-  byId('gone').textContent = now ? 'The server does not answer. This page tries again until it does.' : '';
+  if (now) showProblem('The server does not answer. This page tries again until it does.');
   if (now) lookForServer();
   else comebacks.forEach((listener) => listener());
 }
@@ -37,13 +44,29 @@ async function lookForServer() {
   }
 }
 
-function askForKey() {
+const whenKeyComes = new Set();
+const untilKeyComes = () => new Promise((resolve) => { whenKeyComes.add(resolve); });
+
+function askForKey(wrong) {
+  byId('key-problem').textContent = wrong ? 'The server does not take this key.' : '';
+  if (!byId('key-form').hidden) return;
   byId('key-form').hidden = false;
   byId('key').focus();
+  byId('key').select();
+}
+
+export const hasKey = () => Boolean(keys.get('ddim-key'));
+
+/** Uses the key from now on, also for what waits for it. */
+export function useKey(key) {
+  keys.set('ddim-key', key);
+  byId('key-form').hidden = true;
+  whenKeyComes.forEach((resolve) => resolve());
+  whenKeyComes.clear();
 }
 
 async function request(path, options = {}) {
-  const key = storage('sessionStorage').get('ddim-key');
+  const key = keys.get('ddim-key');
   const headers = { ...(options.headers ?? {}) };
   if (key) headers.Authorization = `Bearer ${key}`;
   let answer;
@@ -56,32 +79,68 @@ async function request(path, options = {}) {
   }
   setGone(false);
   if (answer.ok) return answer;
-  if (answer.status === 401) askForKey();
+  if (answer.status === 401) askForKey(key);
   const body = await answer.json().catch(() => null);
   throw new Refusal(answer.status, body?.error?.message ?? `The server says ${answer.status}.`, body?.error?.param);
 }
 
-export const getJson = async (path) => (await request(path)).json();
-
-/** A file of the server as a URL that an <img> can show. */
-export async function fileUrl(path) {
-  return URL.createObjectURL(await (await request(path)).blob());
+/** All of an answer, or a refusal like that of no answer. */
+async function whole(path, kind) {
+  const answer = await request(path);
+  try {
+    return await answer[kind]();
+  } catch {
+    setGone(true);
+    throw new Refusal(0, 'The server does not answer.');
+  }
 }
-export const fileBlob = async (path) => (await request(path)).blob();
+export const getJson = (path) => whole(path, 'json');
+export const fileBlob = (path) => whole(path, 'blob');
+
+/** Does it once more when the server was gone, had no room or wanted its key in the middle of it. */
+export async function persist(work) {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (![0, 401, 429, 503].includes(error.status)) throw error;
+      await (error.status === 401 ? untilKeyComes() : pause(kWait));
+    }
+  }
+}
+
+let uploads = new WeakMap();  // blob -> id
+let hasUploads = false;
 
 /** Keeps a file on the server for a while; returns its id. */
 export async function upload(blob, name) {
-  const answer = await request(`api/uploads?name=${encodeURIComponent(name)}`, { method: 'POST', body: blob });
-  return (await answer.json()).id;
+  if (!uploads.has(blob)) {
+    const answer = await request(`api/uploads?name=${encodeURIComponent(name)}`, { method: 'POST', body: blob });
+    uploads.set(blob, (await answer.json()).id);
+    hasUploads = true;
+  }
+  return uploads.get(blob);
+}
+/** When the server has forgotten them; whether there were any. */
+export function forgetUploads() {
+  const had = hasUploads;
+  uploads = new WeakMap();
+  hasUploads = false;
+  return had;
 }
 
 /** A job that can be followed and cancelled. */
 export class Job {
   constructor(id) { this.id = id; }
 
-  static async start(fields) {
-    const answer = await request('api/jobs', {
-      method: 'POST', body: JSON.stringify(fields), headers: { 'Content-Type': 'application/json' } });
+  /** `makeFields` makes the fields, again where the server has forgotten the files that they name. */
+  static async start(makeFields) {
+    const attempt = async () => request('api/jobs', {
+      method: 'POST', body: JSON.stringify(await makeFields()), headers: { 'Content-Type': 'application/json' } });
+    const answer = await attempt().catch((error) => {
+      if (error.status === 404 && forgetUploads()) return attempt();
+      throw error;
+    });
     return new Job((await answer.json()).id);
   }
   cancel() { return request(`api/jobs/${this.id}`, { method: 'DELETE' }).catch(() => {}); }
@@ -92,7 +151,7 @@ export class Job {
     for (;;) {
       try {
         const answer = await request(`api/jobs/${this.id}/events`, { headers: { 'Last-Event-ID': String(last) } });
-        for await (const event of eventsOf(answer.body)) {
+        for await (const event of answer.body ? eventsOf(answer.body) : []) {
           last = event.id;
           on[event.type]?.(event.data);
         }
@@ -101,8 +160,12 @@ export class Job {
       } catch (error) {
         if (error instanceof Refusal && error.status === 404)
           throw new Refusal(404, 'The server has forgotten this job; it was started anew, or the job is too old.');
-        if (error instanceof Refusal && error.status !== 0) throw error;
-        setGone(true);
+        if (error.status === 401) {
+          await untilKeyComes();
+          continue;
+        }
+        if (error instanceof Refusal && ![0, 429, 503].includes(error.status)) throw error;
+        if (!error.status) setGone(true);
       }
       await pause(kWait);
     }

@@ -8,7 +8,8 @@ export const title = 'Steps against quality';
 const kSteps = [5, 10, 20, 50, 100];
 
 export function build(panel) {
-  const settings = new Settings(['class', 'count', 'seed', 'sampler'], { count: 4, max: 8, inTurn: true });
+  const settings = new Settings(['class', 'count', 'seed', 'sampler'], { count: 4, max: 8, inTurn: true,
+    without: ['adaptive'] });  // which chooses its steps itself
   const status = statusLine();
   const button = element('button', { class: 'main' }, 'Compare');
   const form = element('form', { class: 'card', 'aria-label': 'What to compare' }, settings.box, button);

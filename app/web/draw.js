@@ -32,9 +32,10 @@ export function build(panel) {
     fields.preview_every = Math.max(1, Math.round((fields.steps ?? 20) / 15));
     empty.hidden = true;
     try {
-      // Uploaded each time: the server forgets.
-      if (from) Object.assign(fields, { init_image: await upload(from.blob, from.name), strength: Number(strength.value), resize: 'crop-resize' });
-      const job = await run(fields, status, place(tiles, fields.count));
+      const picture = from;
+      if (picture) Object.assign(fields, { strength: Number(strength.value), resize: 'crop-resize' });
+      const withStart = async () => picture ? { ...fields, init_image: await upload(picture.blob, picture.name) } : fields;
+      const job = await run(withStart, status, place(tiles, fields.count));
       if (job) {
         status.show(`${plural(fields.count, 'picture')} in ${seconds(job.results.sampling_seconds)}, ` +
           `${plural(job.results.nfe, 'network call')} each`);

@@ -1,8 +1,9 @@
 // Encode: a picture becomes the noise that it would be drawn from, and comes back; or a part of it is drawn anew.
 import { element, say, seconds, statusLine } from './dom.js';
-import { upload } from './api.js';
+import { persist, upload } from './api.js';
 import { dispose, place, run, Tile } from './pictures.js';
 import { randomSeed, Settings, shared } from './settings.js';
+import { actions } from './viewer.js';
 
 export const title = 'Encode and mend';
 
@@ -19,11 +20,13 @@ export function build(panel) {
     element('label', { class: 'inline', title: 'Pictures of 256 levels become continuous, as the network was trained' }, noisy,
       'Add noise below a grey level first'), encode);
 
-  const canvas = element('canvas', { class: 'big crisp pad', tabindex: 0, role: 'img',
+  const canvas = element('canvas', { class: 'big crisp pad', tabindex: 0, role: 'application',
     'aria-label': 'The picture. Paint over what is to be drawn anew; with the keyboard move by arrows and paint by the space bar.' });
   const own = element('figure', { hidden: true }, canvas, element('figcaption', {}, 'Your picture; paint over what is to be drawn anew'));
   const code = element('div', {}), back = element('div', {});
   const codeFigure = element('figure', { hidden: true }, code, element('figcaption', {}, 'Its code, x_T'));
+  const walkFrom = element('button', { type: 'button', hidden: true }, 'Walk from it');
+  codeFigure.append(walkFrom);
   const backFigure = element('figure', { hidden: true }, back, element('figcaption', {}, 'The code, decoded'));
   const brush = element('input', { type: 'range', min: 1, max: 12, value: 3, id: 'brush' });
   const mend = element('button', { type: 'button', disabled: true }, 'Draw the painted part anew');
@@ -55,18 +58,30 @@ export function build(panel) {
     mask.forEach((painted, k) => { if (painted) context.fillRect(k % width, Math.floor(k / width), 1, 1); });
     enableButtons();
   }
-  function paint(x, y) {
+  /** From there to here, so that a quick stroke has no gaps. */
+  function paint([fromX, fromY], [x, y]) {
     const radius = Number(brush.value) - 0.5;
-    for (let v = 0; v < canvas.height; ++v)
-      for (let u = 0; u < canvas.width; ++u)
-        if ((u - x) ** 2 + (v - y) ** 2 <= radius ** 2) mask[v * canvas.width + u] = 1;
+    const length = Math.max(Math.abs(x - fromX), Math.abs(y - fromY), 1);
+    for (let k = 0; k <= length; ++k) {
+      const [midX, midY] = [fromX + (x - fromX) * k / length, fromY + (y - fromY) * k / length];
+      for (let v = 0; v < canvas.height; ++v)
+        for (let u = 0; u < canvas.width; ++u)
+          if ((u - midX) ** 2 + (v - midY) ** 2 <= radius ** 2) mask[v * canvas.width + u] = 1;
+    }
     paintPicture();
   }
+  let stroke = null;  // where the last point of it was
   const point = (event) => {
     if (!image || (event.type === 'pointermove' && !event.buttons)) return;
+    if (event.type === 'pointerdown') {
+      stroke = null;
+      canvas.setPointerCapture(event.pointerId);  // it may leave the picture and come back
+    }
     const box = canvas.getBoundingClientRect();
-    paint(Math.floor((event.clientX - box.left) / box.width * canvas.width),
-      Math.floor((event.clientY - box.top) / box.height * canvas.height));
+    const here = [Math.floor((event.clientX - box.left) / box.width * canvas.width),
+      Math.floor((event.clientY - box.top) / box.height * canvas.height)];
+    paint(stroke ?? here, here);
+    stroke = here;
   };
   canvas.addEventListener('pointerdown', point);
   canvas.addEventListener('pointermove', point);
@@ -74,7 +89,7 @@ export function build(panel) {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (!image || !(event.key in moves || event.key === ' ')) return;
     event.preventDefault();
-    if (event.key === ' ') return paint(...at);
+    if (event.key === ' ') return paint(at, at);
     at = at.map((place, k) => Math.max(0, Math.min([canvas.width, canvas.height][k] - 1, place + moves[event.key][k])));
     paintPicture();
     const context = canvas.getContext('2d');
@@ -83,8 +98,10 @@ export function build(panel) {
   });
   clear.addEventListener('click', () => { mask.fill(0); paintPicture(); });
 
+  let takes = 0;
   async function take({ blob, name }) {
     if (!shared.model) return;
+    const token = ++takes;
     const loaded = new Image();
     loaded.src = URL.createObjectURL(blob);
     try {
@@ -94,6 +111,7 @@ export function build(panel) {
     } finally {
       URL.revokeObjectURL(loaded.src);
     }
+    if (token !== takes) return;  // another was taken since
     picture = { blob, name };
     const { width, height } = shared.model;
     Object.assign(canvas, { width, height });
@@ -102,7 +120,7 @@ export function build(panel) {
     mask = new Uint8Array(width * height);
     at = [Math.floor(width / 2), Math.floor(height / 2)];
     own.hidden = tools.hidden = false;
-    codeFigure.hidden = backFigure.hidden = true;
+    codeFigure.hidden = backFigure.hidden = walkFrom.hidden = true;
     dispose(mended);
     if (!busy) status.show('');
     paintPicture();
@@ -115,8 +133,6 @@ export function build(panel) {
       loaded.width * scale, loaded.height * scale);
     return copy;
   }
-  // Uploaded each time: the server forgets.
-  const reference = () => upload(picture.blob, picture.name);
   file.addEventListener('change', () => {
     if (file.files[0]) take({ blob: file.files[0], name: file.files[0].name });
     file.value = '';  // so that the same can be chosen again
@@ -128,17 +144,21 @@ export function build(panel) {
     setBusy(true);
     try {
       const fields = settings.fields();
+      const { blob, name } = picture;
+      walkFrom.hidden = true;
       const show = async (job, box, label) => {
         const tile = new Tile(label);
         dispose(box);
         box.append(tile.button);
-        await tile.finish(job.job, 0);
+        await persist(() => tile.finish(job.job, 0));
         box.parentElement.hidden = false;
       };
-      const encoded = await run({ ...fields, task: 'encode', pictures: [await reference()], resize: 'crop-resize',
-        dequantise: noisy.checked ? 'uniform' : 'none' }, status, [], { what: 'Encoding' });
+      const encoded = await run(async () => ({ ...fields, task: 'encode', pictures: [await upload(blob, name)],
+        resize: 'crop-resize', dequantise: noisy.checked ? 'uniform' : 'none' }), status, [], { what: 'Encoding' });
       if (encoded) {
         await show(encoded, code, 'Code');
+        walkFrom.hidden = false;
+        walkFrom.onclick = () => actions.walk({ ...fields, code: encoded.job.id });
         const { steps, ...rest } = fields;
         if (other.value) rest.class = Number(other.value);
         const decoded = await run({ ...rest, task: 'decode', codes: encoded.job.id }, status, [], { what: 'Decoding' });
@@ -165,9 +185,10 @@ export function build(panel) {
       context.fillStyle = '#fff';
       mask.forEach((painted, k) => { if (painted) context.fillRect(k % width, Math.floor(k / width), 1, 1); });
       const blob = await new Promise((resolve) => black.toBlob(resolve, 'image/png'));
-      const fields = { ...settings.fields(), count: 4, seed: randomSeed(), preview_every: 4, resize: 'crop-resize',
-        init_image: await reference(), mask: await upload(blob, 'mask.png') };
-      const job = await run(fields, status, place(mended, 4, (k) => `Mended ${k + 1}`), { what: 'Mending' });
+      const { blob: own, name } = picture;
+      const fields = { ...settings.fields(), count: 4, seed: randomSeed(), preview_every: 4, resize: 'crop-resize' };
+      const withFiles = async () => ({ ...fields, init_image: await upload(own, name), mask: await upload(blob, 'mask.png') });
+      const job = await run(withFiles, status, place(mended, 4, (k) => `Mended ${k + 1}`), { what: 'Mending' });
       if (job) {
         status.show(`Four ways to mend it, in ${seconds(job.results.sampling_seconds)}.`);
         say('The pictures are mended.');
@@ -186,5 +207,5 @@ export function build(panel) {
     const { width, height } = shared.model;
     if (picture && (canvas.width !== width || canvas.height !== height)) take(picture);
   }
-  return { refresh, take };
+  return { refresh, take, focus: () => encode.focus() };
 }

@@ -1,5 +1,6 @@
 // Film: x_t and predicted x_0 along the steps.
 import { element, say, statusLine } from './dom.js';
+import { persist } from './api.js';
 import { dispose, run, Tile } from './pictures.js';
 import { Settings, shared } from './settings.js';
 
@@ -28,7 +29,7 @@ export function build(panel) {
       const times = job.results.frames;
       const row = (kind, name) => element('tr', {}, element('th', { scope: 'row' }, name), ...times.map((t, f) => {
         const tile = new Tile(`${name} at ${t < 0 ? 'the end' : `t = ${t}`}`);
-        tile.finish(job.job, 0, { frame: `${f}/${kind}` }).catch((error) => status.fail(error.message));
+        persist(() => tile.finish(job.job, 0, { frame: `${f}/${kind}` })).catch((error) => status.fail(error.message));
         return element('td', {}, tile.button);
       }));
       strip.append(element('table', {}, element('thead', {}, element('tr', {}, element('th', { scope: 'col' }, 't'),

@@ -21,7 +21,11 @@ const dataUrl = (blob) => new Promise((resolve) => {
   reader.readAsDataURL(blob);
 });
 
-export async function remember(tile) {
+let last = Promise.resolve();
+/** One after the other: each reads what the one before has written. */
+export const remember = (tile) => { last = last.then(() => add(tile)).catch(() => {}); };
+
+async function add(tile) {
   const [picture, details] = await Promise.all([dataUrl(tile.blob), tile.details()]);
   if (picture.length > 100000) return;
   store([{ picture, ...details }, ...stored().filter((entry) => entry.picture !== picture)]);
@@ -30,8 +34,10 @@ export async function remember(tile) {
 
 export function showHistory() {
   const entries = stored();
+  const list = byId('history-list');
+  const focused = Array.from(list.children).indexOf(document.activeElement);
   byId('history').hidden = entries.length === 0;
-  byId('history-list').replaceChildren(...entries.map((entry) => {
+  list.replaceChildren(...entries.map((entry) => {
     const image = element('img', { alt: '', class: 'crisp' });
     image.src = entry.picture;
     const label = `Seed ${entry.recipe.seed}, ${entry.recipe.steps ?? entry.recipe.sampler} steps`;
@@ -42,6 +48,7 @@ export function showHistory() {
         get blob() { return fetchBlob(entry.picture); },
       }) }, image);
   }));
+  if (focused >= 0) list.children[Math.min(focused, entries.length - 1)]?.focus();
 }
 
 /** Without a request: the page may not fetch data. */
@@ -53,4 +60,5 @@ function fetchBlob(url) {
 byId('history-clear').addEventListener('click', () => {
   kept.remove(kKey);
   showHistory();
+  document.querySelector('#tabs [aria-selected=true]').focus();  // the button is gone
 });

@@ -1,6 +1,6 @@
 // The page: tabs, the model, themes, and pictures that are dropped on it.
 import { byId, element, say, storage } from './dom.js';
-import { getJson, onComeback } from './api.js';
+import { fileBlob, getJson, hasKey, onComeback, showProblem, useKey } from './api.js';
 import { shared } from './settings.js';
 import { showHistory } from './history.js';
 import { actions } from './viewer.js';
@@ -112,10 +112,13 @@ function listenForFiles() {
   });
 }
 
+/** What is drawn before can be looked at before there is a model, and no more. */
+const withModel = (work) => (...given) => shared.model ? work(...given) : showProblem('The models are not loaded yet.');
 Object.assign(actions, {
-  use,
-  from(picture) { openTab('draw'); tabs.draw.goOnFrom(picture); },
-  encode(picture) { openTab('encode'); tabs.encode.take(picture); },
+  use: withModel(use),
+  from: withModel((picture) => { openTab('draw'); tabs.draw.goOnFrom(picture); }),
+  encode: withModel(async (picture) => { openTab('encode'); await tabs.encode.take(picture); tabs.encode.focus(); }),
+  walk: withModel((code) => { openTab('walk'); tabs.walk.from(code); }),
 });
 
 setTheme(storage('localStorage').get('ddim-theme'));
@@ -128,9 +131,18 @@ byId('theme').addEventListener('click', () => {
 byId('model').addEventListener('change', () => chooseModel(byId('model').value));
 byId('key-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  storage('sessionStorage').set('ddim-key', byId('key').value);
-  byId('key-form').hidden = true;
+  useKey(byId('key').value);
   start();
+});
+// A link takes no key along.
+byId('openapi').addEventListener('click', async (event) => {
+  if (!hasKey()) return;
+  event.preventDefault();
+  try {
+    open(URL.createObjectURL(await fileBlob('api/openapi.json')));
+  } catch (error) {
+    showProblem(error.message);
+  }
 });
 
 async function start() {
@@ -138,15 +150,12 @@ async function start() {
     await loadModels();
     document.body.dataset.ready = '';
   } catch (error) {
-    if (error.status !== 0 && error.status !== 401) {
-      byId('gone').hidden = false;
-      byId('gone').textContent = error.message;
-    }
+    if (error.status !== 0 && error.status !== 401) showProblem(error.message);
   }
 }
 
 buildTabs();
-openTab(location.hash.slice(1) in tabs ? location.hash.slice(1) : 'draw');
+openTab(Object.hasOwn(tabs, location.hash.slice(1)) ? location.hash.slice(1) : 'draw');
 addEventListener('resize', showOpenTab);
 listenForFiles();
 showHistory();

@@ -1,6 +1,6 @@
 // Pictures of a job: as they form, and when they are done.
 import { element } from './dom.js';
-import { Job, fileBlob, getJson } from './api.js';
+import { Job, fileBlob, getJson, persist } from './api.js';
 import { shared } from './settings.js';
 import { remember } from './history.js';
 import { openViewer } from './viewer.js';
@@ -39,13 +39,13 @@ export class Tile {
 
 /**
  * Runs a job with a status line and tiles (which may be none); the description of the job when it is done, or null when it
- * failed or was cancelled, which the line says.
+ * failed or was cancelled, which the line says. `fields` may be a function that makes them, where they name uploads.
  */
 export async function run(fields, status, tiles, { what = 'Drawing', keep = true } = {}) {
   let job;
   try {
     status.show('Asking the server', null);
-    job = await Job.start(fields);
+    job = await Job.start(typeof fields === 'function' ? fields : () => fields);
     status.stop.hidden = false;
     status.stop.onclick = () => job.cancel();
     const described = await job.follow({
@@ -70,14 +70,16 @@ export async function run(fields, status, tiles, { what = 'Drawing', keep = true
       status.fail('Cancelled.');
       return null;
     }
-    await Promise.all(tiles.map((tile, k) => tile.finish(job, k)));
+    await Promise.all(tiles.map((tile, k) => persist(() => tile.finish(job, k))));
     if (keep) tiles.slice(0, 16).forEach((tile) => remember(tile));
     return { ...described, job };
   } catch (error) {
     status.fail(error.message);
     return null;
   } finally {
+    const hadFocus = document.activeElement === status.stop;
     status.stop.hidden = true;
+    if (hadFocus) setTimeout(() => status.line.closest('.panel').querySelector('form .main').focus());
   }
 }
 

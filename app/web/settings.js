@@ -27,10 +27,14 @@ function sliderNumber(name, text, { min, max, step, value, sliderMax }) {
   return { box, number, set(to) { number.value = to; slider.value = to; }, disable(off) { number.disabled = slider.disabled = off; } };
 }
 
-/** `wants` lists which fields there are; `inTurn`, whether pictures may have classes in turn. */
+/**
+ * `wants` lists which fields there are; `inTurn`, whether pictures may have classes in turn; `without`, samplers that are left
+ * out. Numbers may be what the server takes; sliders end where most stay.
+ */
 export class Settings {
-  constructor(wants, { steps = 20, count = 8, max = 64, inTurn = false } = {}) {
+  constructor(wants, { steps = 20, count = 8, max = 64, inTurn = false, without = [] } = {}) {
     this.wants = new Set(wants);
+    this.without = without;
     this.inTurn = inTurn;
     this.box = element('div', { class: 'label' });
     this.box.style.gap = '.8rem';
@@ -39,7 +43,7 @@ export class Settings {
     if (this.has('class')) {
       this.classes = element('select', { name: 'class' });
       this.classBox = labelled('Class', this.classes);
-      this.guidance = sliderNumber('guidance', 'Guidance', { min: 0, max: 20, step: 0.1, value: 1, sliderMax: 8 });
+      this.guidance = sliderNumber('guidance', 'Guidance', { min: 0, max: 1000, step: 0.1, value: 1, sliderMax: 8 });
       this.box.append(this.classBox, this.guidance.box);
     }
     if (this.has('steps')) {
@@ -53,7 +57,7 @@ export class Settings {
     if (this.has('seed')) this.addSeed();
     if (this.has('sampler')) {
       this.sampler = element('select', { name: 'sampler', onchange: () => this.refresh() });
-      this.eta = sliderNumber('eta', 'Noise in each step (eta)', { min: 0, max: 1, step: 0.01, value: 0 });
+      this.eta = sliderNumber('eta', 'Noise in each step (eta)', { min: 0, max: 1000, step: 0.01, value: 0, sliderMax: 1 });
       this.tau = element('select', { name: 'tau' });
       more.append(labelled('Sampler', this.sampler), this.eta.box, labelled('Which steps (tau)', this.tau));
     }
@@ -61,7 +65,12 @@ export class Settings {
       this.clip = element('select', { name: 'clip' });
       more.append(labelled('Clipping of predicted x_0', this.clip));
     }
-    if (more.children.length) this.box.append(element('details', {}, element('summary', {}, 'Sampler and more'), more));
+    if (more.children.length) {
+      const details = element('details', {}, element('summary', {}, 'Sampler and more'), more);
+      // What is wrong must be seen, or the form is not sent and nothing says why.
+      details.addEventListener('invalid', () => { details.open = true; }, true);
+      this.box.append(details);
+    }
   }
   has(name) { return this.wants.has(name); }
 
@@ -87,7 +96,7 @@ export class Settings {
     };
     if (this.sampler) {
       if (!this.sampler.options.length) {
-        fill(this.sampler, shared.choices.sampler);
+        fill(this.sampler, shared.choices.sampler.filter((name) => !this.without.includes(name)));
         fill(this.tau, shared.choices.tau);
       }
       this.eta.disable(!kTakesEta.includes(this.sampler.value));
@@ -98,8 +107,9 @@ export class Settings {
     if (this.steps) this.steps.number.max = model.T;
     if (this.classes) {
       const numbers = Array.from({ length: model.num_classes }, (_, k) => k).filter((k) => k !== model.null_class);
-      this.classBox.hidden = numbers.length === 0;
+      this.classBox.hidden = this.classes.disabled = numbers.length === 0;
       this.guidance.box.hidden = model.null_class === undefined;
+      this.guidance.disable(this.guidance.box.hidden);
       fill(this.classes, [...this.inTurn ? ['all'] : [], ...numbers.map(String)],
         (k) => k === 'all' ? 'All in turn' : model.class_names[k] ?? `Class ${k}`);
     }

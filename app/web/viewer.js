@@ -1,5 +1,6 @@
 // One picture, enlarged: its recipe, the command that makes it, and what can be done with it.
 import { byId, element, say } from './dom.js';
+import { fileBlob } from './api.js';
 import { isOfSeed } from './png.js';
 
 const kNames = { model: 'Model', sampler: 'Sampler', steps: 'Steps', tau: 'Tau', eta: 'Eta', sigma_hat: 'Sigma-hat', clip: 'Clip',
@@ -20,6 +21,8 @@ export async function openViewer(tile) {
   byId('viewer-recipe').replaceChildren();
   byId('viewer-command').value = '';
   byId('viewer-same').disabled = byId('viewer-copy').disabled = true;
+  byId('viewer-files').hidden = true;
+  byId('viewer-makes').textContent = 'The command that makes it';
   byId('viewer').showModal();
   try {
     tile.known ??= await tile.details();
@@ -28,12 +31,29 @@ export async function openViewer(tile) {
     return;
   }
   if (shown !== tile) return;  // another is shown by now
-  const { recipe, command } = tile.known;
+  const { recipe, command, makes, files } = tile.known;
+  if (makes === 'all') byId('viewer-makes').textContent = 'The command that makes all pictures of this job, in one file';
+  showFiles(files ?? {});
   byId('viewer-command').value = command ?? '';
   byId('viewer-copy').disabled = !command;
   byId('viewer-same').disabled = !isOfSeed(recipe);
   byId('viewer-recipe').replaceChildren(...Object.entries(kNames).filter(([key]) => key in recipe)
     .flatMap(([key, name]) => [element('dt', {}, name), element('dd', {}, recipe[key])]));
+}
+
+/** What the command reads, which can be saved beside it while the server has it. */
+function showFiles(files) {
+  const buttons = Object.entries(files).map(([name, address]) => element('button', { type: 'button', onclick: async (event) => {
+    try {
+      const link = element('a', { download: name, href: URL.createObjectURL(await fileBlob(address.replace(/^\//, ''))) });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    } catch (error) {
+      event.target.textContent = error.status === 404 ? `${name}: the server has forgotten it` : error.message;
+    }
+  } }, `Save ${name}`));
+  byId('viewer-files').hidden = buttons.length === 0;
+  byId('viewer-files').replaceChildren('It reads', ...buttons);
 }
 
 const close = () => byId('viewer').close();

@@ -23,10 +23,14 @@ function endField(name, value) {
     seed.disabled = true;
     pick.textContent = `${picked.name.slice(0, 10)} ✕`;
   });
+  const box = element('div', { class: 'label' }, element('span', {}, name), element('div', { class: 'row' }, seed, pick, file));
   return {
-    box: element('div', { class: 'label' }, element('span', {}, name), element('div', { class: 'row' }, seed, pick, file)),
+    box,
     set(to) { picked = null; seed.disabled = false; pick.textContent = 'Picture'; seed.value = to; },
-    value: async () => picked ? upload(picked, picked.name) : Number(seed.value),
+    /** The code that a job found. */
+    setCode(id) { picked = { code: id }; seed.disabled = true; pick.textContent = 'Code ✕'; },
+    hide(off) { box.hidden = off; seed.disabled = off || picked !== null; },
+    value: async () => picked?.code ? `codes:${picked.code}` : picked ? upload(picked, picked.name) : Number(seed.value),
   };
 }
 
@@ -54,10 +58,7 @@ export function build(panel) {
 
   let tiles = [], columns = 0, shown = null, timer = 0;
   const showFour = () => {
-    ends.slice(2).forEach((end) => {
-      end.box.hidden = !four.checked;
-      end.box.querySelector('input').required = four.checked;
-    });
+    ends.slice(2).forEach((end) => end.hide(!four.checked));
   };
   four.addEventListener('change', showFour);
   showFour();
@@ -108,9 +109,13 @@ export function build(panel) {
     try {
       columns = four.checked ? kPad : kLine;
       const count = four.checked ? kPad * kPad : kLine;
-      const values = [];
-      for (const end of ends.slice(0, four.checked ? 4 : 2)) values.push(await end.value());
-      const fields = { ...settings.fields(), task: 'interpolate', ends: values, frames: columns, preview_every: 2, resize: 'crop-resize' };
+      const fields = { ...settings.fields(), task: 'interpolate', frames: columns, preview_every: 2, resize: 'crop-resize' };
+      const between = ends.slice(0, four.checked ? 4 : 2);
+      const withEnds = async () => {
+        const values = [];
+        for (const end of between) values.push(await end.value());
+        return { ...fields, ends: values };
+      };
       const { width, height } = shared.model;
       Object.assign(big, { width, height });
       big.style.setProperty('--aspect', `${width} / ${height}`);
@@ -128,7 +133,7 @@ export function build(panel) {
       stage.append(hidden);
       stage.hidden = false;
       const look = setInterval(show, 100);
-      const job = await run(fields, status, tiles, { what: 'Drawing the way', keep: false });
+      const job = await run(withEnds, status, tiles, { what: 'Drawing the way', keep: false });
       clearInterval(look);
       show();
       if (job) {
@@ -140,5 +145,16 @@ export function build(panel) {
     }
     button.disabled = false;
   });
-  return { refresh: () => settings.refresh() };
+  return {
+    refresh: () => settings.refresh(),
+    /** Begins at a picture's code, with what it was encoded with. */
+    from({ code, steps, ...fields }) {
+      ends[0].setCode(code);
+      settings.steps.set(steps);
+      if (fields.class !== undefined) settings.classes.value = String(fields.class);
+      if (fields.guidance !== undefined) settings.guidance.set(fields.guidance);
+      status.show('From the code of your picture to that of a seed, or of another picture.');
+      button.focus();
+    },
+  };
 }

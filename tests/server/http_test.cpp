@@ -2,8 +2,10 @@
 // of what `make torture-server` does at length.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
+#include <set>
 
 #include "http_parser.h"
 #include "model_shelf.h"
@@ -28,6 +30,11 @@ class Http : public Served {
     return start + " HTTP/1.1\r\nHost: localhost\r\n" + lines + "\r\n";
   }
   bool is_healthy() const { return get("/healthz").status == 200; }
+  /// More than a server keeps of requests that it refuses, with what the allocator holds back.
+  static constexpr std::int64_t kMemoryOfNonsense = 64 << 20;
+  void expect_memory_at_most(std::int64_t most) const {
+    EXPECT_LE(metric_at_most("process_resident_memory_bytes", most), most);
+  }
 };
 
 TEST_F(Http, KeepsConnectionsAndAnswersInOrder) {
@@ -41,8 +48,23 @@ TEST_F(Http, KeepsConnectionsAndAnswersInOrder) {
   EXPECT_EQ(statuses, (std::vector<std::string>{"200", "404", "200", "200"}));
   EXPECT_TRUE(all.ends_with("ok\n"));
   EXPECT_EQ(all.find("ok\n"), all.find("ok\n", 0));
-  EXPECT_NE(raw("GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n").find("Connection: close"),
-            std::string::npos);
+  for (const char* host : {"Host: localhost\r\n", ""}) {
+    const std::string answer = raw(fmt::format("GET /healthz HTTP/1.0\r\n{}\r\n", host));
+    EXPECT_NE(answer.find("Connection: close"), std::string::npos);
+    EXPECT_TRUE(answer.ends_with("ok\n")) << answer;
+  }
+}
+
+TEST_F(Http, SendsNoEventsToWhoAsksForTheirHeadAlone) {
+  const std::string job = submit(R"({"model": "slow", "steps": 1000, "preview_every": 1})");
+  wait_for_state(job, "running");
+  const Connection connection(port());
+  connection.send(head("HEAD /api/jobs/" + job + "/events"));
+  EXPECT_TRUE(connection.receive_until("\r\n\r\n").ends_with("keep-alive\r\n\r\n"));
+  EXPECT_EQ(connection.receive(milliseconds(250)), "");  // of a job that goes on
+  connection.send(head("GET /healthz"));
+  const std::string answer = connection.receive_until("ok\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
 }
 
 TEST_F(Http, SaysItsRulesToBrowsers) {
@@ -54,6 +76,17 @@ TEST_F(Http, SaysItsRulesToBrowsers) {
     EXPECT_EQ(answer.headers.at("x-content-type-options"), "nosniff");
     EXPECT_EQ(answer.headers.at("cross-origin-resource-policy"), "same-origin");
     EXPECT_FALSE(answer.headers.contains("access-control-allow-origin"));
+    EXPECT_TRUE(answer.headers.at("date").ends_with(" GMT"));
+  }
+  // Whatever the answer is, and whoever finds that out.
+  for (const auto& [bytes, status] :
+       std::map<std::string, int>{{head("POST /api/jobs", "Content-Length: 99999999\r\n"), 413},
+                                  {head("POST /nowhere", "Content-Length: 1\r\n"), 404},
+                                  {"no HTTP\r\n\r\n", 400}}) {
+    const Answer answer = parse_answer(raw(bytes));
+    EXPECT_EQ(answer.status, status);
+    EXPECT_TRUE(answer.headers.contains("content-security-policy")) << status;
+    EXPECT_EQ(answer.headers.at("x-content-type-options"), "nosniff");
   }
   const Answer page = get("/");
   EXPECT_EQ(page.status, 200);
@@ -61,7 +94,8 @@ TEST_F(Http, SaysItsRulesToBrowsers) {
 }
 
 TEST_F(Http, AnswersToItsOwnNamesAlone) {
-  for (const char* host : {"localhost", "localhost:1", "127.0.0.1", "10.1.2.3:80", "[::1]:80"})
+  for (const char* host :
+       {"localhost", "LocalHost:1", "127.0.0.1", "10.1.2.3:80", "[::1]:80", "[0:0::1]"})
     EXPECT_EQ(get("/healthz", {{"Host", host}}).status, 200) << host;
   for (const char* host : {"evil.example", "evil.example:8080", "localhost.evil.example",
                            "127.0.0.1.evil.example", "", "[evil]", "1.2.3"})
@@ -92,6 +126,12 @@ TEST_F(Http, LetsThoseInThatAreNamed) {
   const Answer answer = get("/api/models", friendly);
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.headers.at("access-control-allow-origin"), "https://friend.example");
+  EXPECT_EQ(answer.headers.at("access-control-expose-headers"), "Location, Retry-After");
+  EXPECT_EQ(get("/healthz", {{"Host", "PICTURES.example"}}).status, 200);
+  const Answer large = parse_answer(raw(
+      head("POST /api/jobs", "Origin: https://friend.example\r\nContent-Length: 99999999\r\n")));
+  EXPECT_EQ(large.status, 413);
+  EXPECT_EQ(large.headers.at("access-control-allow-origin"), "https://friend.example");
   EXPECT_EQ(ask(port(), "OPTIONS", "/api/jobs", "", friendly).status, 204);
   EXPECT_EQ(ask(port(), "OPTIONS", "/api/jobs", "", {{"Origin", "https://evil.example"}}).status,
             403);
@@ -106,7 +146,8 @@ TEST_F(Http, WantsTheKey) {
     EXPECT_EQ(answer.status, 401) << target;
     EXPECT_EQ(answer.headers.at("www-authenticate"), "Bearer");
     EXPECT_EQ(get(target, {{"Authorization", "Bearer open"}}).status, 401);
-    EXPECT_NE(get(target, {{"Authorization", "Bearer open sesame"}}).status, 401);
+    for (const char* word : {"Bearer", "bearer", "BEARER"})
+      EXPECT_NE(get(target, {{"Authorization", word + std::string(" open sesame")}}).status, 401);
   }
   EXPECT_EQ(post("/v1/images/generations", "{}").status, 401);
   EXPECT_EQ(get("/").status, 200);
@@ -155,6 +196,73 @@ TEST_F(Http, LeadsNowhereElse) {
   }
 }
 
+TEST_F(Http, RefusesByTheHeadBeforeABodyComes) {
+  ServiceOptions locked = options();
+  locked.access.api_key = "key";
+  start(locked);
+  const std::string body = "Expect: 100-continue\r\nContent-Length: 1000\r\n";
+  const std::string key = "Authorization: Bearer key\r\n";
+  const std::vector<std::pair<std::string, int>> cases = {
+      {head("POST /api/jobs", body), 401},
+      {head("POST /api/uploads", "Transfer-Encoding: chunked\r\n"), 401},
+      {head("POST /api/jobs", body + key + "Origin: http://evil.example\r\n"), 403},
+      {"POST /api/jobs HTTP/1.1\r\nHost: evil.example\r\n" + body + key + "\r\n", 403},
+      {head("POST /nowhere", body + key), 404},
+      {head("POST /", body + key), 405},
+      {head("PUT /api/jobs", body + key), 405}};
+  for (const auto& [bytes, status] : cases) {
+    const std::string text = raw(bytes);
+    const Answer answer = parse_answer(text);
+    EXPECT_EQ(answer.status, status) << text;  // not 100
+    EXPECT_EQ(answer.headers.at("connection"), "close");
+    EXPECT_EQ(answer.headers.contains("allow"), status == 405) << text;
+  }
+  EXPECT_EQ(ask(port(), "POST", "/", "", {}).headers.at("allow"), "GET, HEAD");
+}
+
+TEST_F(Http, HoldsSoMuchOfBodiesAndNoMore) {
+  ServiceOptions small = options();
+  small.limits.kept_bytes = 2 << 20;
+  start(small);
+  const auto upload = [](const std::string& lines) { return head("POST /api/uploads", lines); };
+  const std::string large = "Content-Length: 1500000\r\n";
+  auto first = std::make_unique<Connection>(port());
+  first->send(upload(large) + std::string(1'400'000, 'x'));
+  Answer second;
+  for (int i = 0; i < 1000 && second.status != 429; ++i) {  // until it has come
+    const Connection connection(port());
+    connection.send(upload(large + "Expect: 100-continue\r\n"));
+    second = parse_answer(connection.receive_until("\r\n\r\n"));
+  }
+  EXPECT_EQ(second.status, 429);
+  EXPECT_TRUE(second.headers.contains("retry-after"));
+  EXPECT_EQ(parse_answer(raw(upload("Transfer-Encoding: chunked\r\n") + "100000\r\n" +
+                             std::string(0x100000, 'x')))
+                .status,
+            429);
+  EXPECT_EQ(post("/api/uploads", std::string(1000, 'x')).status, 201);
+  first.reset();
+  EXPECT_EQ(metric_at_most("ddim_connections", 1), 1);
+  EXPECT_EQ(post("/api/uploads", std::string(1'000'000, 'x')).status, 201);
+}
+
+TEST_F(Http, TellsThoseWhoAreOneTooMany) {
+  for (const int status : {429, 503}) {
+    ServiceOptions few = options();
+    (status == 429 ? few.limits.connections_per_address : few.limits.connections) = 2;
+    start(few);
+    const std::string job = submit(R"({"model": "slow", "steps": 1000})");
+    const Connection one(port()), two(port());
+    for (const Connection* connection : {&one, &two}) {
+      connection->send(head("GET /api/jobs/" + job + "/events"));
+      connection->receive_until("data: ");
+    }
+    const Answer answer = get("/healthz");
+    EXPECT_EQ(answer.status, status);
+    EXPECT_EQ(answer.headers.at("retry-after"), "5");
+  }
+}
+
 // T18
 TEST_F(Http, RefusesWhatIsTooLarge) {
   const std::string chunked = head("POST /api/jobs", "Transfer-Encoding: chunked\r\n");
@@ -170,6 +278,8 @@ TEST_F(Http, RefusesWhatIsTooLarge) {
       {head("POST /api/jobs", "Content-Length: -2\r\n"), 400},
       {head("POST /api/uploads", "Content-Length: 16777217\r\n"), 413},
       {chunked + "-2\r\n", 400},
+      {chunked + "1;" + std::string(40'000, 'x'), 400},
+      {chunked + "2\r\n{}\r\n0\r\nX: " + std::string(40'000, 'x'), 400},
       {chunked + "fffffffffffffffffff\r\n", 400},
       {chunked + "100001\r\n" + std::string(0x100001, 'x') + "\r\n0\r\n\r\n", 413},
       {head("POST /api/jobs", "Content-Encoding: gzip\r\nContent-Length: 3\r\n") + "abc", 415},
@@ -183,6 +293,7 @@ TEST_F(Http, RefusesWhatIsTooLarge) {
       {head("GET /api/models?a=%zz"), 400},
       {"\x16\x03\x01 hello, TLS?\r\n\r\n", 400},
   };
+  const std::int64_t memory = metric("process_resident_memory_bytes");
   for (const auto& [bytes, status] : cases) {
     const auto begin = std::chrono::steady_clock::now();
     const std::string text = raw(bytes);
@@ -190,6 +301,7 @@ TEST_F(Http, RefusesWhatIsTooLarge) {
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
   }
   EXPECT_TRUE(is_healthy());
+  expect_memory_at_most(memory + kMemoryOfNonsense);
 }
 
 TEST_F(Http, TakesChunksAndSaysContinue) {
@@ -203,6 +315,8 @@ TEST_F(Http, TakesChunksAndSaysContinue) {
   EXPECT_TRUE(connection.receive_until("\r\n\r\n").starts_with("HTTP/1.1 100 "));
   connection.send("{}");
   EXPECT_TRUE(connection.receive_until("}").starts_with("HTTP/1.1 202 "));
+  EXPECT_TRUE(raw("POST /api/jobs HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}")
+                  .starts_with("HTTP/1.0 202 "));  // which does not know "100 Continue"
 }
 
 // T17
@@ -234,7 +348,12 @@ TEST_F(Http, GivesSlowClientsUp) {
   idle.send(head("GET /healthz"));
   idle.receive_until("ok\n");
   const auto begin = std::chrono::steady_clock::now();
-  for (const Connection* connection : {&in_head, &in_body, &silent, &idle})
+  for (const Connection* connection : {&in_head, &in_body}) {
+    const std::string answer = connection->receive_all();
+    EXPECT_EQ(parse_answer(answer).status, 408) << answer;
+    EXPECT_NE(answer.find(connection == &in_head ? "the head" : "the body"), std::string::npos);
+  }
+  for (const Connection* connection : {&silent, &idle})
     EXPECT_EQ(connection->receive(std::chrono::seconds(20)), "");
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
   EXPECT_EQ(metric_at_most("ddim_connections", 1), 1);
@@ -361,6 +480,112 @@ TEST_F(Http, IsAsItsDescriptionSays) {
   }
 }
 
+/// What OpenAPI 3.0 wants of a schema; `all` is the document.
+void check_schema(const Json& schema, const Json& all, const std::string& at) {
+  static const std::set<std::string> kKeys = {"$ref",
+                                              "type",
+                                              "description",
+                                              "minimum",
+                                              "maximum",
+                                              "exclusiveMinimum",
+                                              "enum",
+                                              "default",
+                                              "maxLength",
+                                              "minItems",
+                                              "maxItems",
+                                              "exclusiveMaximum",
+                                              "required",
+                                              "properties",
+                                              "items",
+                                              "oneOf",
+                                              "nullable",
+                                              "format",
+                                              "additionalProperties"};
+  static const std::set<std::string> kTypes = {"string",  "number", "integer",
+                                               "boolean", "array",  "object"};
+  ASSERT_TRUE(schema.is_object()) << at;
+  for (const auto& [key, value] : schema.items()) EXPECT_TRUE(kKeys.contains(key)) << at << key;
+  if (schema.contains("$ref")) {
+    EXPECT_EQ(schema.size(), 1U) << at;
+    const std::string to = schema.at("$ref");
+    ASSERT_TRUE(to.starts_with("#/")) << to;
+    EXPECT_TRUE(all.contains(Json::json_pointer(to.substr(1)))) << to;
+  }
+  if (schema.contains("type")) {
+    EXPECT_TRUE(kTypes.contains(schema.at("type"))) << at;
+  }
+  for (const auto& [own, bound] :
+       {std::pair("exclusiveMinimum", "minimum"), std::pair("exclusiveMaximum", "maximum")}) {
+    if (!schema.contains(own)) continue;
+    EXPECT_TRUE(schema.at(own).is_boolean()) << at;  // numbers are 3.1's
+    EXPECT_TRUE(schema.contains(bound)) << at;
+  }
+  if (schema.contains("minimum") && schema.contains("maximum")) {
+    EXPECT_LE(schema.at("minimum"), schema.at("maximum")) << at;
+  }
+  EXPECT_FALSE(schema.contains("nullable") && !schema.contains("type")) << at;
+  if (schema.contains("enum") && schema.contains("default")) {
+    const Json& values = schema.at("enum");
+    EXPECT_NE(std::ranges::find(values, schema.at("default")), values.end()) << at;
+  }
+  EXPECT_EQ(schema.contains("items"), schema.value("type", "") == "array") << at;
+  if (schema.contains("items")) check_schema(schema.at("items"), all, at + "/items");
+  for (const Json& name : schema.value("required", Json::array()))
+    EXPECT_TRUE(schema.at("properties").contains(name)) << at << name;
+  if (schema.contains("properties"))
+    for (const auto& [name, one] : schema.at("properties").items())
+      check_schema(one, all, at + "/" + name);
+  for (const Json& one : schema.value("oneOf", Json::array()))
+    check_schema(one, all, at + "/oneOf");
+}
+
+/// The same of what is sent, in a body or a response.
+void check_content(const Json& content, const Json& all, const std::string& at) {
+  for (const auto& [type, media] : content.items()) {
+    EXPECT_NE(type.find('/'), std::string::npos) << at;
+    ASSERT_TRUE(media.contains("schema")) << at;
+    check_schema(media.at("schema"), all, at + " " + type);
+  }
+}
+
+TEST_F(Http, IsDescribedAsOpenApi30Wants) {
+  const Json all = Json::parse(get("/api/openapi.json").body);
+  EXPECT_TRUE(all.at("openapi").get<std::string>().starts_with("3.0."));
+  EXPECT_TRUE(all.at("info").contains("title") && all.at("info").contains("version"));
+  for (const auto& [name, schema] : all.at("components").at("schemas").items())
+    check_schema(schema, all, name);
+  for (const auto& [path, methods] : all.at("paths").items())
+    for (const auto& [method, operation] : methods.items()) {
+      const std::string at = method + " " + path;
+      std::set<std::string> in_path;
+      for (const Json& parameter : operation.value("parameters", Json::array())) {
+        const std::string name = parameter.at("name"), in = parameter.at("in");
+        EXPECT_TRUE(in == "path" || in == "query" || in == "header") << at;
+        if (in != "path") {
+          EXPECT_FALSE(parameter.value("required", false)) << at;
+        } else {
+          EXPECT_TRUE(parameter.at("required")) << at;
+          EXPECT_TRUE(in_path.insert(name).second) << at;
+          EXPECT_NE(path.find("{" + name + "}"), std::string::npos) << at;
+        }
+        check_schema(parameter.at("schema"), all, at + " " + name);
+      }
+      EXPECT_EQ(std::ssize(in_path), std::ranges::count(path, '{')) << at;
+      EXPECT_EQ(operation.contains("requestBody"), method == "post") << at;
+      if (method == "post") check_content(operation.at("requestBody").at("content"), all, at);
+      EXPECT_TRUE(operation.at("responses").contains("4XX")) << at;
+      EXPECT_TRUE(operation.at("responses").contains("5XX")) << at;
+      for (const auto& [status, response] : operation.at("responses").items()) {
+        EXPECT_TRUE(status.size() == 3 && status[0] >= '1' && status[0] <= '5') << at << status;
+        EXPECT_FALSE(response.at("description").get<std::string>().empty()) << at;
+        check_content(response.value("content", Json::object()), all, at + " " + status);
+      }
+      for (const Json& needed : operation.value("security", Json::array()))
+        for (const auto& [name, scopes] : needed.items())
+          EXPECT_TRUE(all.at("components").at("securitySchemes").contains(name)) << at;
+    }
+}
+
 std::string mutated(std::string text, std::mt19937& random) {
   const auto below = [&random](std::size_t limit) {
     return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
@@ -383,8 +608,12 @@ std::string mutated(std::string text, std::mt19937& random) {
 TEST_F(Http, SurvivesMutatedRequests) {
   std::mt19937 random(5);
   const bool at_length = std::getenv("DDIM_TORTURE") != nullptr;  // scripts/torture_server.sh
-  const std::string drawn = submit(R"({"steps": 3})");
+  ServiceOptions small = options();
+  small.limits.kept_bytes = 4 << 20;  // of results, which are not what memory must not grow by
+  start(small);
+  std::string drawn = submit(R"({"steps": 3})");
   ended(drawn);
+  const std::int64_t memory = metric("process_resident_memory_bytes");
   const std::vector<std::pair<std::string, std::string>> bodies = {
       {"/api/jobs",
        R"({"task": "sample", "steps": 3, "tau": "quadratic", "eta": 0.5, "count": 2, "seed": 5})"},
@@ -395,6 +624,7 @@ TEST_F(Http, SurvivesMutatedRequests) {
       {"/v1/images/generations",
        R"({"prompt": "bag", "model": "classes", "n": 1, "size": "16x16", "steps": 2})"}};
   for (int i = 0; i < (at_length ? 10'000 : 200); ++i) {
+    if (i % 100 == 99) ended(drawn = submit(R"({"steps": 3})"));  // before it is forgotten
     const auto& [target, body] = bodies[static_cast<std::size_t>(i) % bodies.size()];
     std::string wrong = mutated(body, random);
     if (const std::size_t at = wrong.find('@'); at != std::string::npos)
@@ -419,6 +649,7 @@ TEST_F(Http, SurvivesMutatedRequests) {
     EXPECT_EQ(text.find("HTTP/1.1 5"), std::string::npos) << text;
   }
   EXPECT_TRUE(is_healthy());
+  expect_memory_at_most(memory + kMemoryOfNonsense);
 }
 
 // T16
@@ -455,6 +686,19 @@ TEST_F(Http, LogsALineForEachRequest) {
   EXPECT_NE(text.find(" 127.0.0.1 GET /healthz 200 3 "), std::string::npos) << text;
   EXPECT_NE(text.find(" GET /api/models 200 "), std::string::npos) << text;
   EXPECT_EQ(text.find("secret"), std::string::npos);
+  get("/\xc3\xa4");
+  EXPECT_NE(log().find(" GET /%C3%A4 404 "), std::string::npos) << log();
+  // A line also where the client leaves before the end.
+  const std::string job = submit(R"({"model": "slow", "steps": 1000})");
+  {
+    const Connection in_head(port()), in_events(port());
+    in_head.send("GET /hea");
+    in_events.send(head("GET /api/jobs/" + job + "/events"));
+    in_events.receive_until("data: ");
+  }
+  EXPECT_EQ(metric_at_most("ddim_connections", 1), 1);
+  EXPECT_NE(log().find(" - - 499 "), std::string::npos) << log();
+  EXPECT_NE(log().find(" GET /api/jobs/" + job + "/events 499 "), std::string::npos) << log();
   ServiceOptions other = options();
   other.log = server::LogStyle::json;
   start(other);
@@ -475,7 +719,11 @@ TEST(Parser, SplitsWhereverBytesAreCut) {
       "POST /a/b?x=1+2&y=%41 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nX-A: 1\r\nX-A: 2\r\n\r\n"
       "helloGET /next";
   for (std::size_t cut = 0; cut < text.size(); ++cut) {
-    server::HttpParser parser({}, [](const std::string&, const std::string&) { return 10; });
+    server::HttpParser parser({}, [](const server::Request& head, std::int64_t length) {
+      EXPECT_EQ(head.path, "/a/b");
+      EXPECT_EQ(length, 5);
+      return std::optional<std::int64_t>(10);
+    });
     parser.put(text.substr(0, cut));
     parser.put(text.substr(cut));
     ASSERT_EQ(parser.state(), server::HttpParser::State::done) << cut << parser.problem();

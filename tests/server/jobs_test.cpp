@@ -95,7 +95,9 @@ TEST_F(ServedJobs, TellWhatHappensUntilTheyEnd) {
   // Who comes later, or comes back, gets what is new.
   EXPECT_EQ(events_in(get("/api/jobs/" + id + "/events").body).size(), 1U);
   const Lines knows_all = {{"Last-Event-ID", std::to_string(last_id)}};
-  EXPECT_EQ(events_in(get("/api/jobs/" + id + "/events", knows_all).body).size(), 0U);
+  EXPECT_EQ(get("/api/jobs/" + id + "/events", knows_all).status, 204);  // EventSource ends there
+  const Lines knows_more = {{"Last-Event-ID", std::to_string(last_id + 1)}};
+  EXPECT_EQ(events_in(get("/api/jobs/" + id + "/events", knows_more).body).size(), 1U);
   const Lines knows_some = {{"Last-Event-ID", std::to_string(last_id - 1)}};
   EXPECT_EQ(events_in(get("/api/jobs/" + id + "/events", knows_some).body).size(), 1U);
   EXPECT_EQ(get("/api/jobs/" + id + "/events", {{"Last-Event-ID", "x"}}).status, 400);
@@ -111,6 +113,17 @@ TEST_F(ServedJobs, OfAllTasksDoWhatTheLibraryDoes) {
   EXPECT_EQ(get("/api/jobs/" + line + "/pictures.npz").body, text_of(npz_bytes(pictures)));
   EXPECT_EQ(job(line).at("command"),
             "ddim interpolate 3 24 --model models/quick --steps 5 --frames 4 --out picture.png");
+  const std::string noisy =
+      submit(R"({"task": "interpolate", "ends": [3, 24], "frames": 4, "steps": 5, "eta": 1})");
+  EXPECT_EQ(ended(noisy).at("command"),
+            "ddim interpolate 3 24 --model models/quick --eta 1 --steps 5 --frames 4 --out "
+            "picture.png");
+  const Json second = Json::parse(get("/api/jobs/" + line + "/pictures/1.json").body);
+  EXPECT_EQ(second.at("makes"), "all");  // no command makes one frame alone
+  EXPECT_EQ(second.at("command"), job(line).at("command"));
+  EXPECT_EQ(second.at("recipe"),
+            Json(make_recipe(model_,
+                             only_pictures({.plan = {.steps = 5}, .count = 4, .x_T = states}, 1))));
 
   const std::string film = submit(R"({"task": "filmstrip", "steps": 6, "frames": 4, "seed": 2})");
   const Json film_done = ended(film);
@@ -140,6 +153,8 @@ TEST_F(ServedJobs, OfAllTasksDoWhatTheLibraryDoes) {
             text_of(npz_bytes(ddim::decode(model_, codes).x_0)));
   EXPECT_EQ(job(decode).at("command"),
             "ddim decode codes.safetensors --model models/quick --out picture.png");
+  EXPECT_EQ(job(decode).at("files"),
+            Json({{"codes.safetensors", "/api/jobs/" + encode + "/codes.safetensors"}}));
   EXPECT_FALSE(encoded.contains("command"));
   EXPECT_EQ(Json::parse(get("/api/jobs/" + encode + "/pictures/0.json").body).at("command"), "");
 }
@@ -179,7 +194,38 @@ TEST_F(ServedJobs, TakeUploads) {
       "ddim sample --model models/quick --count 1 --init-image picture.png --seed 0 --steps 2 "
       "--strength 1 --out drawn.png");
 
+  // Neither is a flag nor a number, and two of the same name are two.
+  const std::string dash = upload(0, "-x.png"), number = upload(0, "42"), twin = upload(1, "42");
+  const Json ways = ended(submit(R"({"task": "interpolate", "steps": 2, "frames": 2, "ends": [")" +
+                                 dash + R"(", ")" + number + R"(", ")" + twin + R"(", 42]})"));
+  const std::string twin_name = twin.substr(0, 8) + "-42";
+  EXPECT_EQ(ways.at("command"), "ddim interpolate ./-x.png ./42 " + twin_name +
+                                    " 42 --model models/quick --steps 2 --frames 2 --out "
+                                    "picture.png");
+  const Json files = ways.at("files");
+  EXPECT_EQ(files.size(), 3U);
+  const Answer again_twin = get(files.at(twin_name));
+  EXPECT_EQ(again_twin.body, text_of(png_bytes(to_image(drawn, 1))));
+  EXPECT_EQ(again_twin.headers.at("content-disposition"),
+            "attachment; filename=\"42\"; filename*=UTF-8''42");
+  EXPECT_EQ(ended(submit(R"({"steps": 2, "init_image": ")" + dash + "\"}"))
+                .at("command")
+                .get<std::string>()
+                .find("--init-image ./-x.png"),
+            std::string("ddim sample --model models/quick --count 1 ").size());
+  EXPECT_EQ(get("/api/uploads/0123").status, 404);
+
+  // A long name loses its middle, between letters.
+  std::string long_name;
+  for (int i = 0; i < 60; ++i) long_name += "%C3%A4";
+  const Json kept = Json::parse(post("/api/uploads?name=" + long_name + ".png", "x").body);
+  const std::string short_name = kept.at("name");
+  EXPECT_EQ(short_name.size(), 48 * 2 + 4U);
+  EXPECT_TRUE(short_name.ends_with("\xc3\xa4.png")) << short_name;
+
   EXPECT_EQ(field_of(post("/api/jobs", R"({"init_image": "0123"})")), "init_image");
+  for (const char* k : {"1x", "1.5", "2", "", "-1", " 1"})
+    EXPECT_EQ(post("/api/jobs", R"({"init_image": ")" + id + "/" + k + "\"}").status, 404) << k;
   const std::string nonsense = Json::parse(post("/api/uploads", "no picture").body).at("id");
   EXPECT_EQ(field_of(post("/api/jobs", R"({"init_image": ")" + nonsense + "\"}")), "init_image");
   EXPECT_EQ(post("/api/uploads", "").status, 400);
@@ -292,6 +338,36 @@ TEST_F(ServedJobs, ThatAreOneTooManyAreRefused) {
   EXPECT_EQ(answer.headers.at("retry-after"), "5");
 }
 
+TEST_F(ServedJobs, NeedNotWaitWhereNoneMayWait) {
+  ServiceOptions none = options();
+  none.limits.queue = 0;
+  start(none);
+  const std::string running = submit(R"({"model": "slow", "steps": 1000})");
+  EXPECT_EQ(post("/api/jobs", R"({"model": "slow"})").status, 429);
+  EXPECT_EQ(ended(submit(R"({"model": "quick", "steps": 1})")).at("state"), "done");
+  ask(port(), "DELETE", "/api/jobs/" + running);
+  ended(running);
+  submit(R"({"model": "slow", "steps": 1})");
+}
+
+TEST_F(ServedJobs, SayNumbersAsTheyLike) {
+  const Json done = ended(submit(R"({"steps": 1e1, "count": 2.0, "seed": -0.0, "eta": -0.0})"));
+  EXPECT_EQ(done.at("command"),
+            "ddim sample --model models/quick --count 2 --seed 0 --steps 10 "
+            "--out picture.png");
+  const Answer answer = post("/api/jobs", R"({"first_image": 4294967295, "count": 2})");
+  EXPECT_EQ(field_of(answer), "first_image") << answer.body;
+  ServiceOptions few = options();
+  few.limits.pictures = 1;
+  start(few);
+  const std::string drawn = submit(R"({"steps": 1})");
+  ended(drawn);
+  EXPECT_EQ(field_of(post("/api/jobs", R"({"task": "encode", "pictures": [")" + drawn +
+                                           R"(/0", ")" + drawn + "/0\"]}")),
+            "pictures");
+  EXPECT_EQ(field_of(post("/v1/images/generations", R"({"prompt": "", "n": 2})")), "n");
+}
+
 TEST_F(ServedJobs, ThatWaitHoldSoMuchAndNoMore) {
   ServiceOptions small = options();
   small.limits.kept_bytes = 20'000;  // half of it for 104 pictures of 24 floats
@@ -321,6 +397,23 @@ TEST_F(ServedJobs, AreForgottenWhenTheirMemoryIsNeeded) {
   EXPECT_LE(metric("ddim_kept_bytes"), 200'000);
   EXPECT_EQ(field_of(post("/api/jobs", R"({"steps": 1, "count": 1000})")), "count");
   EXPECT_EQ(post("/api/uploads", std::string(150'000, 'x')).status, 413);
+  // Also what takes next to nothing: jobs without a result, and uploads.
+  const std::string blocking = submit(R"({"model": "slow", "steps": 1000})");
+  for (int i = 0; i < 60; ++i)
+    ask(port(), "DELETE", "/api/jobs/" + submit(R"({"model": "slow", "steps": 1})"));
+  EXPECT_LE(metric("ddim_kept_bytes"), 200'000);
+  const auto upload = [this](std::size_t size) {
+    const Answer answer = post("/api/uploads", std::string(size, 'x'));
+    EXPECT_EQ(answer.status, 201) << answer.body;
+    return "/api/uploads/" + Json::parse(answer.body).at("id").get<std::string>();
+  };
+  const std::string oldest = upload(1), large = upload(60'000);
+  EXPECT_EQ(get(oldest).status, 200);
+  for (int i = 0; i < 30; ++i) upload(1);
+  EXPECT_LE(metric("ddim_kept_bytes"), 200'000);
+  EXPECT_EQ(get(oldest).status, 404);
+  EXPECT_EQ(get(large).status, 404);
+  EXPECT_EQ(state(blocking), "running");
 }
 
 TEST_F(ServedJobs, AreForgottenAfterAWhile) {
@@ -330,8 +423,8 @@ TEST_F(ServedJobs, AreForgottenAfterAWhile) {
   const std::string id = submit(R"({"steps": 1})");
   for (int i = 0; i < 1000 && metric("ddim_jobs_total{state=\"done\"}") == 0; ++i)
     std::this_thread::sleep_for(milliseconds(2));
-  ended(submit(R"({"model": "slow", "steps": 1})"));
-  EXPECT_EQ(get("/api/jobs/" + id).status, 404);
+  EXPECT_EQ(get("/api/jobs/" + id).status, 404);  // whether it has been dropped or not yet
+  EXPECT_EQ(metric_at_most("ddim_kept_bytes", 0), 0);
 }
 
 TEST_F(ServedJobs, LoadTheirModelAgainAfterItWasNotUsedForAWhile) {
@@ -357,8 +450,15 @@ TEST_F(ServedJobs, FinishWhenTheServerStops) {
   const Connection listener(port());
   listener.send("GET /api/jobs/" + running + "/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
   listener.receive_until("data: ");
-  EXPECT_EQ(service_->stop(), "1 running job finished; 1 waiting cancelled");
-  EXPECT_NE(listener.receive_all().find(R"({"state":"done")"), std::string::npos);
+  std::string stopped;
+  std::thread stopping([&] { stopped = service_->stop(); });
+  // What it made can be fetched for a while, and nothing new is begun.
+  EXPECT_NE(listener.receive_until("0\r\n\r\n").find(R"({"state":"done")"), std::string::npos);
+  EXPECT_EQ(post("/api/jobs", "{}").status, 503);
+  EXPECT_EQ(post("/api/uploads", "x").status, 503);
+  EXPECT_EQ(get("/api/jobs/" + running + "/pictures/0.png").status, 200);
+  stopping.join();
+  EXPECT_EQ(stopped, "1 running job finished; 1 waiting cancelled");
   EXPECT_THROW(Connection{port()}, std::runtime_error);
 }
 
@@ -368,8 +468,26 @@ TEST_F(ServedJobs, AreCancelledWhenTheyTakeTooLongToStop) {
   start(hasty);
   const std::string running = submit(R"({"model": "slow", "steps": 1000})");
   wait_for_state(running, "running");
+  const Connection listener(port());
+  listener.send("GET /api/jobs/" + running + "/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  listener.receive_until("data: ");
   EXPECT_EQ(service_->stop(),
             "1 running job did not finish in time and cancelled; 0 waiting cancelled");
+  EXPECT_NE(listener.receive_all().find(R"({"state":"cancelled")"), std::string::npos);
+}
+
+TEST_F(ServedJobs, AreAnsweredForWhenTheServerStops) {
+  const std::string drawn = submit(R"({"model": "large", "steps": 1})");
+  ASSERT_EQ(ended(drawn).at("state"), "done");
+  const Connection client(port());
+  client.send("GET /api/jobs/" + drawn +
+              "/grid.png?scale=3 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  std::this_thread::sleep_for(milliseconds(50));  // until it has come; it takes longer to be made
+  std::thread stopping([this] { service_->stop(); });
+  const Answer answer = parse_answer(client.receive_all());
+  stopping.join();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(std::to_string(answer.body.size()), answer.headers.at("content-length"));
 }
 
 TEST_F(ServedJobs, InOpenAisFormAnswerWhenTheyAreDone) {
@@ -393,9 +511,31 @@ TEST_F(ServedJobs, InOpenAisFormAnswerWhenTheyAreDone) {
            {R"({"prompt": "", "size": "13x8"})", "size"},
            {R"({"prompt": "", "size": "9216x9216", "model": "large"})", "size"},  // for one PNG
            {R"({"prompt": "", "size": "4096x4096", "n": 4, "model": "large"})", "size"},
-           {R"({"prompt": "", "response_format": "url"})", "response_format"},
+           {R"({"prompt": "", "response_format": "gif"})", "response_format"},
+           {R"({"prompt": "", "output_format": "jpeg"})", "output_format"},
+           {R"({"prompt": "", "stream": true})", "stream"},
+           {R"({"prompt": null})", "prompt"},
+           {R"({"prompt": "", "nonsense": null})", "nonsense"},
            {R"({"prompt": "", "model": "dall-e-3"})", "model"}})
     EXPECT_EQ(field_of(post("/v1/images/generations", body)), field) << body;
+}
+
+TEST_F(ServedJobs, InOpenAisFormTakeWhatItsClientsSend) {
+  const Answer answer =
+      post("/v1/images/generations",
+           R"({"prompt": ")" + std::string(30'000, 'x') +
+               R"(", "n": null, "size": null, "response_format": "url", "user": null, "seed": 5,)"
+               R"( "steps": 4, "stream": false, "output_compression": 100, "partial_images": 0,)"
+               R"( "output_format": "png", "background": "auto", "moderation": "low"})");
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const Json data = Json::parse(answer.body).at("data");
+  ASSERT_EQ(data.size(), 1U);
+  const std::string url = data[0].at("url"), here = fmt::format("http://127.0.0.1:{}", port());
+  ASSERT_TRUE(url.starts_with(here)) << url;
+  const SampleOptions options{.plan = {.steps = 4}, .seed = 5};
+  EXPECT_EQ(
+      get(url.substr(here.size())).body,
+      text_of(png_bytes(to_image(sample(model_, options).x_0, 0), make_recipe(model_, options))));
 }
 
 TEST_F(ServedJobs, InOpenAisFormEndWithTheirClient) {

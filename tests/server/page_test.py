@@ -43,8 +43,8 @@ def make_classes_model(folder, class_names):
 class Server:
     """ddim serve on a free port, with the shipped model and others."""
 
-    def __init__(self, models, port=0):
-        more = [word for model in models for word in ('--model', model)]
+    def __init__(self, models, port=0, flags=()):
+        more = [word for model in models for word in ('--model', model)] + list(flags)
         self.process = subprocess.Popen(
             [PROGRAM, 'serve', '--model', os.path.join(SOURCE, 'models/fashion-mnist'), *more, '--port', str(port), '--quiet'],
             stdout=subprocess.PIPE, text=True)
@@ -259,10 +259,20 @@ def test_cancel(browser, server):
     browser.wait("return document.querySelector('#panel-draw .status button')?.checkVisibility()")
     browser.click('#panel-draw .status button')
     browser.wait("return document.querySelector('#panel-draw .status').innerText.includes('Cancelled')")
+    # The focus does not go with the button that had it.
+    browser.wait("return document.activeElement.matches('#panel-draw form .main')")
 
 
 def test_wrong_settings(browser, server):
-    open_page(browser, server)
+    open_page(browser, server, 'toString')  # which is no tab
+    # What is wrong is shown, wherever it is.
+    details = "return document.querySelector('#panel-draw details').open"
+    set_value(browser, '#panel-draw [name=eta]', 5000)
+    assert not browser.run(details)
+    browser.click('#panel-draw form .main')
+    browser.wait(details)
+    assert browser.run("return document.querySelector('#panel-draw .tile') === null")
+    set_value(browser, '#panel-draw [name=eta]', 1.5)
     # What the form lets through, the server refuses, and the page says why.
     browser.run("document.querySelector('#panel-draw [name=steps]').removeAttribute('max')")
     set_value(browser, '#panel-draw [name=steps]', 5000)
@@ -511,6 +521,53 @@ def test_classes(browser, server):
     jobs = browser.run("return performance.getEntriesByType('resource').map((entry) => entry.name).filter((name) => name.endsWith('/pictures/0.png'))")
     with urllib.request.urlopen(jobs[-1].replace('0.png', '0.json')) as answer:
         assert json.load(answer)['recipe']['class'] == '2'
+    # On from the code, with the settings that it was found with.
+    browser.click('#panel-encode figure button:not(.tile)')
+    assert browser.run("return document.querySelector('#panel-walk [name=steps]').value") == '5'
+    browser.click('#panel-walk form .main')
+    browser.wait("return document.querySelector('#panel-walk .status').innerText.includes('16 pictures')", seconds=120)
+    browser.run("document.querySelector('#panel-walk .stage .row:last-of-type button:last-child').click()")
+    browser.wait("return document.getElementById('viewer-makes').innerText.includes('all pictures')")
+    assert browser.run("return document.getElementById('viewer-files').innerText").split() == ['It', 'reads', 'Save', 'codes.safetensors']
+    check_page(browser, 'viewer of a walk')
+    browser.shot('viewer-walk')
+    browser.keys(ESCAPE)
+    # A picture that is gone on from is sent once.
+    browser.run("document.getElementById('tab-draw').click()")
+    set_value(browser, '#panel-draw [name=steps]', 2)
+    set_value(browser, '#panel-draw [name=count]', 1)
+    browser.click('#panel-draw form .main')
+    browser.wait("return document.querySelectorAll('#panel-draw .tile img').length === 1")
+    browser.click('#panel-draw .tile')
+    browser.wait("return document.getElementById('viewer-command').value")
+    browser.click('#viewer-from')
+    uploads = "return performance.getEntriesByType('resource').filter((entry) => entry.name.includes('api/uploads?')).length"
+    before = browser.run(uploads)
+    for _ in range(2):
+        browser.click('#panel-draw form .main')
+        browser.wait("return document.querySelector('#panel-draw .tile.forming')")
+        browser.wait("return document.querySelectorAll('#panel-draw .tile img').length === 1")
+        browser.wait("return !document.querySelector('#panel-draw form .main').disabled")
+    assert browser.run(uploads) == before + 1
+
+
+def test_key(browser, models):
+    server = Server(models, flags=['--api-key', 'open sesame'])
+    try:
+        browser.call('POST', '/url', {'url': server.url})
+        browser.wait("return document.getElementById('key-form').checkVisibility()")
+        browser.type('#key', 'open')
+        browser.keys(ENTER)
+        browser.wait("return document.getElementById('key-problem').innerText.includes('does not take')")
+        check_page(browser, 'key')
+        browser.shot('key')
+        browser.type('#key', 'open sesame')
+        browser.keys(ENTER)
+        browser.wait("return 'ready' in document.body.dataset")
+        assert not browser.run("return document.getElementById('key-form').checkVisibility()")
+    finally:
+        server.stop()
+    return server.port
 
 
 def test_server_gone(browser, server):
@@ -593,6 +650,8 @@ def test_all(models, folder):
         test_wrong_settings(browser, server)
         server = test_server_gone(browser, server)
         check_console(browser, ['400 (Bad Request)', 'ERR_CONNECTION_REFUSED', 'ERR_CONNECTION_RESET', 'ERR_EMPTY_RESPONSE'])
+        hosts.add(f'127.0.0.1:{test_key(browser, models[:1])}')
+        check_console(browser, ['401 (Unauthorized)'])
         check_requests(browser, hosts)
     except Exception:
         browser.shot('failure')

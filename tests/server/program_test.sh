@@ -49,6 +49,11 @@ grep -q " POST /api/jobs 202 " "$folder/err" || failed "no line for the request"
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$folder/key.pem" -out "$folder/cert.pem" -days 2 -subj /CN=localhost 2>/dev/null
 start --tls-certificate "$folder/cert.pem" --tls-key "$folder/key.pem" --quiet
 [ "$(curl -s --cacert "$folder/cert.pem" "https://localhost:${url##*:}healthz")" = ok ] || failed "no answer over TLS"
+# An end without close_notify could be that of an attacker who cuts answers short.
+printf 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' |
+  openssl s_client -quiet -ign_eof -CAfile "$folder/cert.pem" -connect "$(echo "$url" | cut -d/ -f3)" >"$folder/tls" 2>&1 || true
+grep -q '^ok' "$folder/tls" || failed "no answer to openssl"
+grep -q 'unexpected eof' "$folder/tls" && failed "TLS ends without close_notify"
 curl -s "http${url#https}healthz" >/dev/null && failed "an answer without TLS"
 stop
 [ ! -s "$folder/err" ] || failed "not quiet"
