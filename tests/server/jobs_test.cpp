@@ -479,12 +479,13 @@ TEST_F(ServedJobs, AreCancelledWhenTheyTakeTooLongToStop) {
 TEST_F(ServedJobs, AreAnsweredForWhenTheServerStops) {
   const std::string drawn = submit(R"({"model": "large", "steps": 1})");
   ASSERT_EQ(ended(drawn).at("state"), "done");
-  const Connection client(port());
-  client.send("GET /api/jobs/" + drawn +
-              "/grid.png?scale=3 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  auto client = std::make_unique<Connection>(port());
+  client->send("GET /api/jobs/" + drawn +
+               "/grid.png?scale=3 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   std::this_thread::sleep_for(milliseconds(50));  // until it has come; it takes longer to be made
   std::thread stopping([this] { service_->stop(); });
-  const Answer answer = parse_answer(client.receive_all());
+  const Answer answer = parse_answer(client->receive_all());
+  client.reset();
   stopping.join();
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(std::to_string(answer.body.size()), answer.headers.at("content-length"));

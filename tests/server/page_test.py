@@ -526,7 +526,7 @@ def test_classes(browser, server):
     assert browser.run("return document.querySelector('#panel-walk [name=steps]').value") == '5'
     browser.click('#panel-walk form .main')
     browser.wait("return document.querySelector('#panel-walk .status').innerText.includes('16 pictures')", seconds=120)
-    browser.run("document.querySelector('#panel-walk .stage .row:last-of-type button:last-child').click()")
+    browser.run("document.querySelector('#panel-walk .stage [aria-pressed] + button').click()")
     browser.wait("return document.getElementById('viewer-makes').innerText.includes('all pictures')")
     assert browser.run("return document.getElementById('viewer-files').innerText").split() == ['It', 'reads', 'Save', 'codes.safetensors']
     check_page(browser, 'viewer of a walk')
