@@ -37,7 +37,10 @@ export async function openViewer(tile) {
   byId('viewer-command').value = command ?? '';
   byId('viewer-copy').disabled = !command;
   byId('viewer-same').disabled = !isOfSeed(recipe);
-  byId('viewer-recipe').replaceChildren(...Object.entries(kNames).filter(([key]) => key in recipe)
+  // Of a picture that was drawn from a code they say nothing.
+  const hasSeed = isOfSeed(recipe) || recipe.init_image || Number(recipe.eta) !== 0;
+  const isShown = (key) => key in recipe && (hasSeed || !['seed', 'first_image'].includes(key));
+  byId('viewer-recipe').replaceChildren(...Object.entries(kNames).filter(([key]) => isShown(key))
     .flatMap(([key, name]) => [element('dt', {}, name), element('dd', {}, recipe[key])]));
 }
 
