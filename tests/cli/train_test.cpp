@@ -363,6 +363,9 @@ TEST_F(Train, VerifyTellsWhatIsWholeAndWhatIsNot) {
   EXPECT_EQ(verify(folder_ / "pictures").exit_code, 1);
   EXPECT_EQ(verify(folder_ / "nothing").exit_code, 1);
 
+  std::string config = small_training_config();
+  config.replace(config.find("steps = 6"), 9, "steps = 7");  // one more than the run has done
+  write_file(folder_ / "small.toml", config);
   // Every command that loads a model.
   const std::string sample = "sample --steps 2 --count 1 --model " + run + " --out ";
   for (const std::string& command :
