@@ -121,7 +121,8 @@ def main():
     with torch.no_grad():
         batch = torch.from_numpy(x.astype(np.float32) / 255).permute(0, 3, 1, 2)
         features = model(batch)[0].squeeze(3).squeeze(2).numpy()
-        probabilities = torch.softmax(net.fc(torch.from_numpy(features)), 1).numpy()
+        # Published inception scores leave the bias out.
+        probabilities = torch.softmax(torch.from_numpy(features) @ net.fc.weight.T, 1).detach().numpy()
     print("#pragma once\n\n// Written by tools/make_inception_values.py.\n\nnamespace ddim::engine::eval {\n")
     print("/// Every 32nd feature of two pictures of 40x36, and every 63rd class of the first.")
     array("kInceptionFeatures", features[:, ::32].ravel())

@@ -23,8 +23,9 @@ struct EpsErrorOptions {
 struct EpsErrorAt {
   std::int64_t t = 0;
   double mean_squared_error = 0.0;  ///< per element
-  double half_width_95 =
-      0.0;  ///< of the 95 % interval: 1.96 standard errors of the mean over images
+  /// Of the 95 % interval of the mean over images: 1.96 standard errors, for few images more
+  /// (Student's t).
+  double half_width_95 = 0.0;
 };
 
 /// The errors of a model on a data set.

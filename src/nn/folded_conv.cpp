@@ -40,13 +40,13 @@ FoldedConv fold(const Device& device, const ClassifierFile& file, const std::str
 }
 
 std::vector<float> class_probabilities(const std::vector<float>& features,
-                                       const NamedTensor& weight, const NamedTensor& bias) {
-  const std::size_t classes = bias.values.size(), K = weight.values.size() / classes;
+                                       const NamedTensor& weight, std::span<const float> bias) {
+  const std::size_t classes = bias.size(), K = weight.values.size() / classes;
   std::vector<float> probabilities;
   std::vector<double> logits(classes);
   for (std::size_t first = 0; first < features.size(); first += K) {
     for (std::size_t c = 0; c < classes; ++c) {
-      logits[c] = bias.values[c];
+      logits[c] = bias[c];
       for (std::size_t i = 0; i < K; ++i)
         logits[c] += static_cast<double>(weight.values[c * K + i]) * features[first + i];
     }

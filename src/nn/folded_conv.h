@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,6 @@ FoldedConv fold(const Device& device, const ClassifierFile& file, const std::str
 /// The classifier's linear layer and softmax: features [N,K], weight [C,K], bias [C] ->
 /// probabilities [N,C], in double.
 std::vector<float> class_probabilities(const std::vector<float>& features,
-                                       const NamedTensor& weight, const NamedTensor& bias);
+                                       const NamedTensor& weight, std::span<const float> bias);
 
 }  // namespace ddim::engine

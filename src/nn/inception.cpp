@@ -193,7 +193,7 @@ Inception::Inception(const Device& device, const NamedTensors& tensors,
     convolutions_[layer.name] = fold(device, file, layer.name + ".conv", layer.name + ".bn",
                                      layer.weight_shape(), kInceptionNormEpsilon);
   classifier_ = file.get("fc.weight", {kClasses, kFeatures});
-  classifier_bias_ = file.get("fc.bias", {kClasses});
+  file.get("fc.bias", {kClasses});  // which nothing uses
 }
 
 Inception::Output Inception::operator()(const Device& device,
@@ -220,7 +220,8 @@ Inception::Output Inception::operator()(const Device& device,
   Output output{.features = to_host(sums), .probabilities = {}};
   const auto num_pixels = static_cast<float>(x.dim(1) * x.dim(2));
   for (float& value : output.features) value /= num_pixels;
-  output.probabilities = class_probabilities(output.features, classifier_, classifier_bias_);
+  output.probabilities =
+      class_probabilities(output.features, classifier_, std::vector<float>(kClasses));
   return output;
 }
 

@@ -29,8 +29,10 @@ class Inception {
   Inception(const Device& device, const NamedTensors& tensors, const std::string& file);
 
   struct Output {
-    std::vector<float> features;       ///< [N,2048]: channel means before the classifier
-    std::vector<float> probabilities;  ///< [N,1008]: softmax of the classifier
+    std::vector<float> features;  ///< [N,2048]: channel means before the classifier
+    /// [N,1008]: softmax of the classifier without its bias, as in published inception scores:
+    /// their code multiplies by its matrix alone.
+    std::vector<float> probabilities;
   };
   /// Pictures [N,299,299,3] in [-1, 1], on `device` or a worker of it.
   Output operator()(const Device& device, std::span<const float> pictures) const;
@@ -38,7 +40,7 @@ class Inception {
  private:
   class Run;
   std::map<std::string, FoldedConv> convolutions_;  ///< by their names in the file
-  NamedTensor classifier_, classifier_bias_;
+  NamedTensor classifier_;
 };
 
 }  // namespace ddim::engine

@@ -86,7 +86,7 @@ ResNet56::Output ResNet56::operator()(const Device& device, std::span<const floa
   Output output{.features = to_host(sums), .probabilities = {}};
   const auto num_pixels = static_cast<float>(h.value().dim(1) * h.value().dim(2));
   for (float& value : output.features) value /= num_pixels;
-  output.probabilities = class_probabilities(output.features, classifier_, classifier_bias_);
+  output.probabilities = class_probabilities(output.features, classifier_, classifier_bias_.values);
   return output;
 }
 

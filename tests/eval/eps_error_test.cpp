@@ -108,7 +108,8 @@ TEST_F(EpsErrorTest, MeanAndIntervalOverTheInnerPixels) {
       for (const double error : errors) mean += error / 7.0;
       for (const double error : errors) squares += (error - mean) * (error - mean);
       EXPECT_NEAR(at_t.mean_squared_error, mean, 1e-12);
-      EXPECT_NEAR(at_t.half_width_95, 1.96 * std::sqrt(squares / 6.0 / 7.0), 1e-12);
+      // Student's t of 6 degrees of freedom
+      EXPECT_NEAR(at_t.half_width_95, 2.446911851144979 * std::sqrt(squares / 6.0 / 7.0), 1e-10);
     }
     EXPECT_EQ(found[0].t, 100);
     EXPECT_EQ(found[1].t, 10);

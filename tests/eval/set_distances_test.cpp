@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <utility>
 
 #include "base/philox.h"
 #include "tests/eval/features.h"
@@ -20,25 +22,41 @@ const FeatureRows kRowsY{.dimensions = 6, .values = kY};
 
 TEST(SquaredMmd, IsThatOfNumPy) { EXPECT_NEAR(squared_mmd(kRowsX, kRowsY), kMmd2, 1e-12); }
 
-// The interval says how far the distances of other pictures of the same kind are from each other.
-TEST(KernelDistance, HasAnIntervalThatOtherPicturesConfirm) {
-  constexpr int kRuns = 60;
+std::vector<float> normal_features(std::uint64_t seed, std::uint32_t set, std::int64_t count,
+                                   float shift) {
+  std::vector<float> values(static_cast<std::size_t>(count) * 4);
+  fill_normal({.seed = seed}, set, values);
+  for (float& value : values) value += shift;
+  return values;
+}
+
+/// Between what the intervals say and how far results for other pictures of the same kind are from
+/// each other: 1 where they agree.
+template <class Measure>
+double interval_of_many(int runs, const Measure& measure) {
   std::vector<double> means;
   double half_width = 0.0;
-  for (std::uint32_t run = 0; run < kRuns; ++run) {
-    std::vector<float> x(200 * 4), y(200 * 4);
-    fill_normal({.seed = 5}, 2 * run, x);
-    fill_normal({.seed = 5}, 2 * run + 1, y);
-    for (float& value : y) value += 0.7F;
-    const Interval found =
-        kernel_distance({.dimensions = 4, .values = x}, {.dimensions = 4, .values = y},
-                        {.subset_size = 100, .num_subsets = 40});
+  for (int run = 0; run < runs; ++run) {
+    const Interval found = measure(static_cast<std::uint32_t>(run));
     means.push_back(found.mean);
-    half_width += found.half_width_95 / kRuns;
+    half_width += found.half_width_95 / runs;
   }
-  const double expected = mean_interval(means).half_width_95 * std::sqrt(kRuns);
-  EXPECT_GT(half_width, 0.7 * expected);
-  EXPECT_LT(half_width, 1.5 * expected);
+  return half_width / (mean_interval(means).half_width_95 * std::sqrt(runs));
+}
+
+// Sets of one size, and of two: the second's pictures vary more, so which is larger matters.
+TEST(KernelDistance, HasAnIntervalThatOtherPicturesConfirm) {
+  for (const auto& [first, second] :
+       {std::pair{200, 200}, std::pair{150, 900}, std::pair{900, 150}}) {
+    const double found = interval_of_many(60, [&, first = first, second = second](auto run) {
+      const std::vector<float> x = normal_features(5, 2 * run, first, 0.0F);
+      const std::vector<float> y = normal_features(5, 2 * run + 1, second, 0.7F);
+      return kernel_distance({.dimensions = 4, .values = x}, {.dimensions = 4, .values = y},
+                             {.subset_size = 75, .num_subsets = 40});
+    });
+    EXPECT_GT(found, 0.75) << first << ' ' << second;
+    EXPECT_LT(found, 1.4) << first << ' ' << second;
+  }
 }
 
 TEST(KernelDistance, DependsOnItsSeedOnly) {
@@ -60,9 +78,43 @@ TEST(PartWithin, IsThatOfNumPy) {
     EXPECT_NEAR(part_within(kRowsY, kRowsX, 3, threads).mean, kPrecision, 1e-12);
     EXPECT_NEAR(part_within(kRowsX, kRowsY, 3, threads).mean, kRecall, 1e-12);
   }
-  const double p = kPrecision;
-  EXPECT_NEAR(part_within(kRowsY, kRowsX, 3, 1).half_width_95,
-              1.96 * std::sqrt(p * (1 - p) / 199.0), 1e-12);
+}
+
+// Of few points and a large set the points' part counts, of a small set the set's.
+TEST(PartWithin, HasAnIntervalThatOtherPicturesConfirm) {
+  for (const auto& [num_points, num_rows] :
+       {std::pair{300, 300}, std::pair{100, 900}, std::pair{900, 100}}) {
+    const double found = interval_of_many(40, [&, n = num_points, rows = num_rows](auto run) {
+      const std::vector<float> points = normal_features(6, 2 * run, n, 0.7F);
+      const std::vector<float> set = normal_features(6, 2 * run + 1, rows, 0.0F);
+      return part_within({.dimensions = 4, .values = points}, {.dimensions = 4, .values = set}, 3,
+                         2);
+    });
+    EXPECT_GT(found, 0.75) << num_points << ' ' << num_rows;
+    EXPECT_LT(found, 1.5) << num_points << ' ' << num_rows;
+  }
+}
+
+// By hand: Wilson's interval of 1 goes down to n / (n + 1.96^2), that of 0 up to 1.96^2 / (n +
+// 1.96^2).
+TEST(PartWithin, HasAnIntervalWhereAllOrNoneAreWithin) {
+  const std::vector<float> near = normal_features(7, 0, 200, 0.0F);
+  const std::vector<float> far = normal_features(7, 1, 50, 100.0F);
+  const FeatureRows set{.dimensions = 4, .values = near};
+  constexpr double kSquare = 1.959963984540054 * 1.959963984540054;
+  const std::vector<float> middle(200 * 4);
+  const Interval all = part_within({.dimensions = 4, .values = middle}, set, 3, 1);
+  EXPECT_EQ(all.mean, 1.0);
+  EXPECT_NEAR(all.half_width_95, kSquare / (200.0 + kSquare), 1e-9);
+  const Interval none = part_within({.dimensions = 4, .values = far}, set, 3, 1);
+  EXPECT_EQ(none.mean, 0.0);
+  EXPECT_NEAR(none.half_width_95, kSquare / (50.0 + kSquare), 1e-12);
+}
+
+TEST(PartWithin, TicksAsOftenAsItSays) {
+  std::atomic<std::int64_t> ticks = 0;
+  part_within(kRowsY, kRowsX, 3, 2, [&] { ++ticks; });
+  EXPECT_EQ(ticks, num_ticks_of_part(200, 300));
 }
 
 TEST(PartWithin, NeedsMorePicturesThanNeighbours) {
