@@ -22,6 +22,9 @@ def main():
     np.savez(f"{folder}/splits.npz", names=np.array(["a", "b"]), train_images=pictures, train_labels=labels[:, None],
              test_images=pictures[1:], about=np.array({"license": "none"}, dtype=object))
     np.savez(f"{folder}/texts.npz", x=pictures, y=np.array(["cat", "dog"]))
+    # As published reference batches: pictures and statistics of their features.
+    np.savez_compressed(f"{folder}/reference_batch.npz", arr_0=np.zeros((2, 2, 2, 3), np.uint8), mu=np.full(64, 0.5),
+                        sigma=np.eye(64), names=np.array(["a", "b"]))
     np.save(f"{folder}/halves.npy", (count / 8 - 0.75).astype(np.float16))
     np.savez(f"{folder}/booleans.npz", count % 3 == 0)
     np.save(f"{folder}/big_endian.npy", count.astype(">f4"))

@@ -251,6 +251,8 @@ void add_extractor(const FeatureRecipe& first, const FeatureRecipe& second, Line
 void add_set(const std::string& which, const FeatureSet& set, Lines& lines) {
   lines.emplace_back(which, set.source);
   lines.emplace_back(which + "_count", set.count == 0 ? "not known" : std::to_string(set.count));
+  if (!set.part.empty()) lines.emplace_back(which + "_part", set.part);
+  if (!set.pictures_hash.empty()) lines.emplace_back(which + "_pictures_hash", set.pictures_hash);
   if (set.recipe.extractor.empty())
     lines.emplace_back(which + "_recipe",
                        "not stated in the file: taken to be that of the other set");
@@ -270,14 +272,14 @@ void print(const Quality& quality, const Lines& recipe, bool as_json) {
   for (const auto& [name, measure] : rows_of(quality))
     print_out("{:<18}  {:>10.5f}  +- {:.5f}\n", name, measure.value, measure.half_width_95);
   print_out("\n");
+  if (quality.subset_size > 0) print_out("subset_size: {}\n", quality.subset_size);
   for (const auto& [name, value] : recipe) print_out("{}: {}\n", name, value);
 }
 
 /// What --model is to draw.
-SampleOptions drawing_of(const Flags& flags, const RunOptions& run) {
+SampleOptions drawing_of(const Flags& flags, const Model& described, const RunOptions& run) {
   const PlanOptions said = flags.plan.options();
   flags.convention.refuse_contradictions(flags.plan);
-  const Model described = flags.run.model_without_weights(run.stop);
   SampleOptions options{.count = flags.count,
                         .seed = flags.options.seed,
                         .class_choice = flags.run.class_choice(described),
@@ -287,18 +289,14 @@ SampleOptions drawing_of(const Flags& flags, const RunOptions& run) {
   return options;
 }
 
-/// What the model draws, and how: the recipe of sample(), and whether `reference` is what the model
-/// was trained on.
+/// What the model draws, and how: the recipe of sample().
 FeatureSet draw(const Flags& flags, const Ranks& ranks, const FeatureExtractor& extractor,
-                const SampleOptions& options, const std::optional<DataOptions>& reference,
-                Lines& sampling) {
+                const SampleOptions& options, Lines& sampling) {
   const Model model = flags.run.load_model(options.run.stop);
   FeatureSet set = extractor.extract(model, make_plan(model, options.plan), options,
                                      flags.feature_options(ranks));
   for (const auto& [name, value] : make_recipe(model, options))
     if (name != "count" && name != "seed") sampling.emplace_back(name, value);
-  if (reference && is_training_data(model, *reference))
-    sampling.emplace_back("second_is", "the pictures that the model was trained on");
   return set;
 }
 
@@ -308,14 +306,25 @@ void run_comparison(const Flags& flags, Command command, const Ranks& ranks,
   refuse_ignored(command, flags, comparison);
   const RunOptions run = flags.run.options(interrupts.token());
   SampleOptions drawing;
-  if (comparison.draws) drawing = drawing_of(flags, run);
+  std::optional<Model> described;
+  if (comparison.draws) {
+    described = flags.run.model_without_weights(run.stop);
+    drawing = drawing_of(flags, *described, run);
+  }
   std::optional<FeatureExtractor> extractor;
   if (comparison.extracts())
     extractor =
         FeatureExtractor::load(find_extractor(flags.extractor.value()), flags.resizing.value());
-  const auto load = [&](const DataOptions& options, bool is_statistics) {
-    return is_statistics ? read_statistics(options.data)
-                         : extractor->extract(options, flags.feature_options(ranks), run);
+  if (extractor && extractor->picture_size())
+    refuse_ignored(command, {"--resizing"},
+                   fmt::format("by the extractor {}, to whose size --resize brings pictures",
+                               extractor->recipe(Fit::none).extractor));
+  const Fit fit = flags.resize.value();
+  const auto load = [&](const DataOptions& options, bool is_statistics, const PictureFit& before) {
+    if (is_statistics) return read_statistics(options.data);
+    FeatureOptions features = flags.feature_options(ranks);
+    features.first = before;
+    return extractor->extract(options, features, run);
   };
   const DataOptions of_first = flags.data.options_of(comparison.first.value_or(fs::path()));
   DataOptions of_second = flags.data.options_of(comparison.second.value_or(fs::path()));
@@ -324,22 +333,35 @@ void run_comparison(const Flags& flags, Command command, const Ranks& ranks,
   // What is wrong with the number of pictures is known before any is read, and what is wrong with
   // the reference before any is drawn.
   const auto check_drawn_with = [&](const FeatureSet& reference) {
-    if (comparison.draws && comparison.second)
-      check_sets({.source = "what --model draws (--count)",
-                  .count = flags.count,
-                  .dimensions = extractor->dimensions()},
-                 reference, few_pictures);
+    if (!comparison.draws || !comparison.second) return;
+    const PictureShape& shape = described->info().shape;
+    check_sets({.source = "what --model draws (--count)",
+                .recipe = extractor->recipe(fit),
+                .count = flags.count,
+                .dimensions = extractor->dimensions(),
+                .height = extractor->picture_size().value_or(shape.height),
+                .width = extractor->picture_size().value_or(shape.width)},
+               reference, few_pictures);
   };
   if (extractor) check_drawn_with({.dimensions = extractor->dimensions()});
+  SeenAs seen;
+  if (comparison.draws) {
+    const PictureShape& shape = described->info().shape;
+    extractor->check_size(shape.height, shape.width, fit, "what --model draws");
+    if (comparison.reads_second()) seen = seen_by(*described, of_second);
+  }
   std::optional<FeatureSet> second;
-  if (comparison.second) second = load(of_second, comparison.second_is_statistics);
+  if (comparison.second) second = load(of_second, comparison.second_is_statistics, seen.fit);
   if (second) check_drawn_with(*second);
   Lines sampling;
-  const FeatureSet first =
-      comparison.draws
-          ? draw(flags, ranks, *extractor, drawing,
-                 comparison.reads_second() ? std::optional(of_second) : std::nullopt, sampling)
-          : load(of_first, comparison.first_is_statistics);
+  const FeatureSet first = comparison.draws ? draw(flags, ranks, *extractor, drawing, sampling)
+                                            : load(of_first, comparison.first_is_statistics, {});
+  if (seen.is_training_data)
+    sampling.emplace_back("second_is", "the pictures that the model was trained on");
+  if (seen.fit.fit != Fit::none)
+    sampling.emplace_back("second_fit",
+                          fmt::format("{} to {}x{}, the size that the model draws",
+                                      to_string(seen.fit.fit), seen.fit.width, seen.fit.height));
   if (!ranks.is_first()) return;
   if (!flags.statistics.empty()) write_statistics(flags.statistics, first, flags.overwrites());
   Lines recipe;
@@ -357,9 +379,12 @@ void run_comparison(const Flags& flags, Command command, const Ranks& ranks,
     flags.data.print_skipped();
     return;
   }
-  const Quality quality = compare_sets(
-      first, *second,
-      {.few_pictures = few_pictures, .seed = flags.options.seed, .threads = run.threads});
+  const Quality quality = compare_sets(first, *second,
+                                       {.few_pictures = few_pictures,
+                                        .seed = flags.options.seed,
+                                        .threads = run.threads,
+                                        .show_progress = run.show_progress,
+                                        .stop = run.stop});
   if (!flags.neighbours.empty())
     write_png(flags.neighbours,
               nearest_neighbours(first, *second, std::min<std::int64_t>(8, first.count),

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,9 @@ struct FeatureSet {
   std::string source = {};  ///< for messages
   FeatureRecipe recipe = {};
   std::string pictures_hash = {};  ///< of the pictures in any order; empty: not known
-  std::int64_t count = 0;          ///< 0: not known
+  /// Which pictures of a data set: "train", "test, the first 5000"; empty: not known.
+  std::string part = {};
+  std::int64_t count = 0;  ///< 0: not known
   std::int64_t dimensions = 0;
   std::int64_t classes = 0;
   std::vector<float> features = {};  ///< [count, dimensions]; empty: statistics alone
@@ -60,10 +63,20 @@ DDIM_API std::filesystem::path find_extractor(const std::string& extractor);
 /// Whether a FeatureSet keeps its pictures, for nearest_neighbours().
 enum class KeepPictures { no, yes };
 
+/// How pictures get to a size.
+struct PictureFit {
+  Fit fit = Fit::none;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+};
+
 /// How features of a set are taken.
 struct FeatureOptions {
   /// How pictures of another size get to the extractor's; for one that has none, Fit::none.
   Fit fit = Fit::none;
+  /// What is done to the pictures of a data set before that: to compare them with those of a model,
+  /// SeenAs::fit. Drawn pictures are as they are.
+  PictureFit first = {};
   KeepPictures keep = KeepPictures::no;
   /// Where features are kept as they are found, in a file for each set and extractor: a call that
   /// was stopped in any way goes on there, and another with the same pictures finds them. Empty:
@@ -88,6 +101,10 @@ class DDIM_API FeatureExtractor {
   std::int64_t dimensions() const;  ///< of a picture's features
   /// Height and width of the pictures that it takes; nothing: it resizes any.
   std::optional<std::int64_t> picture_size() const;
+  /// Error(user), naming `source`, for pictures of a size that the extractor does not take after
+  /// such a fit.
+  void check_size(std::int64_t height, std::int64_t width, Fit fit,
+                  const std::string& source) const;
   /// What features of pictures that get to their size by `fit` are made by.
   FeatureRecipe recipe(Fit fit) const;
 
@@ -111,17 +128,28 @@ class DDIM_API FeatureExtractor {
 
 /// Whether the file is an .npz file with an array mu.
 DDIM_API bool holds_statistics(const std::filesystem::path& path);
-/// Statistics of features: an .npz file with mu [D] and sigma [D,D] in double, as published
-/// statistics have them, and, where `ddim` wrote it, count (an integer) and recipe (bytes: lines
-/// "name=value"). Error(corrupt) for another one.
+/// Statistics of features: an .npz file with mu [D] and sigma [D,D] in double or float, as
+/// published statistics have them, and, where `ddim` wrote it, count (an integer) and recipe
+/// (bytes: lines "name=value"). Other arrays (pictures, in published reference batches) are not
+/// looked at. Error(corrupt) for another one.
 DDIM_API FeatureSet read_statistics(const std::filesystem::path& path);
 /// The counterpart of read_statistics().
 DDIM_API void write_statistics(const std::filesystem::path& path, const FeatureSet& set,
                                Overwrite overwrite = Overwrite::refuse);
 
-/// Whether a model was trained on these pictures, all of the data set's split together: false also
-/// where its files do not say on which (only checkpoints of ddim train do).
-DDIM_API bool is_training_data(const Model& model, const DataOptions& pictures);
+/// How a model sees the pictures of a data set.
+struct SeenAs {
+  /// How they get to the size of its own: as in its training, where its files say on which pictures
+  /// that was (those of ddim train do) and these are the same; otherwise by a border where none is
+  /// larger, else cropped and resized. Fit::none where all have that size.
+  PictureFit fit = {};
+  /// Whether it was trained on them, all of the data set's split together: false also where its
+  /// files do not say.
+  bool is_training_data = false;
+};
+/// Reads the pictures; those that are no data set of this kind of pictures are found to be so by
+/// who reads them next.
+DDIM_API SeenAs seen_by(const Model& model, const DataOptions& pictures);
 
 /// The fewest pictures of a set that can be compared: one more than the neighbours of precision and
 /// recall.
@@ -142,6 +170,8 @@ struct QualityOptions {
   Manifolds manifolds = Manifolds::compare;
   std::uint64_t seed = 0;  ///< of the subsets of the kernel distance
   int threads = 0;         ///< 0: one per processor
+  ShowProgress show_progress = ShowProgress::no;
+  std::stop_token stop = {};  ///< ends the comparison with Error(interrupted)
 };
 
 /// A value with half of its 95 % interval.
@@ -164,7 +194,7 @@ struct Quality {
 };
 
 /// What compare_sets() would refuse; of a set that is still to be made, what is known of it
-/// (source, count, dimensions, recipe) is enough.
+/// (source, count, dimensions, recipe, height and width) is enough.
 DDIM_API void check_sets(const FeatureSet& first, const FeatureSet& second,
                          FewPictures few_pictures = FewPictures::refuse);
 /// Error(user) for sets of different recipes, naming both, for the same pictures on both sides, for

@@ -27,7 +27,8 @@ struct ReproduceSize {
   std::int64_t figure_steps = 50;  ///< of figures 1, 6 and 11 to 13
 };
 
-/// Minutes on two cores for a small model: 10 to 50 steps, 128 pictures a cell.
+/// Minutes on two cores for a small model: 128 pictures a cell; 10 to 50 steps in tables 1 and 3,
+/// up to 100 in table 2.
 DDIM_API ReproduceSize quick_size();
 /// The paper's: 50,000 pictures in each cell, the 10,000 test pictures of CIFAR-10 in table 2.
 DDIM_API ReproduceSize full_size();
@@ -36,7 +37,8 @@ DDIM_API ReproduceSize full_size();
 struct ReproduceCost {
   std::int64_t num_cells = 0;    ///< of the report: cells of tables, and figures
   std::int64_t num_found = 0;    ///< finished by earlier runs
-  std::int64_t evaluations = 0;  ///< of the network that are missing, summed over pictures
+  std::int64_t evaluations = 0;  ///< of the network that are missing, summed over pictures;
+                                 ///< guidance needs two where one would do
   double seconds = 0.0;          ///< what they will take, by timing a few
 };
 
@@ -51,6 +53,10 @@ struct ReproduceOptions {
   ClassChoice class_choice = {};
   RunOptions run = {};
   std::function<void(const ReproduceCost&)> told_cost = {};  ///< called before the work begins
+  /// The pictures of a cell are kept in a file until it is finished, unless they need more bytes
+  /// than this: then their features are taken as they are drawn. An .npz file holds no more than 4
+  /// GiB.
+  std::int64_t most_bytes_kept = (std::int64_t{4} << 30) - 4096;
   /// Pictures of a cell are drawn in blocks, everything else a cell at a time; the blocks are in
   /// the report's folder.
   Sharing sharing = {};
@@ -58,7 +64,8 @@ struct ReproduceOptions {
 
 /// A cell of a table, with the recipe and the figures found, or a figure of the report.
 struct ReproducedCell {
-  std::string name = {};  ///< "table-1-eta-0.5-steps-20"; a file of this name in cells/ holds it
+  std::string name =
+      {};  ///< "drawn-eta-0.5-steps-20-quadratic"; a file of this name in cells/ holds it
   Recipe recipe = {};
   std::map<std::string, double> values = {};
 };
@@ -75,10 +82,11 @@ struct Reproduction {
 /// figures 1, 3 to 6, 9 and 11 to 13, as out/index.html. Each cell is kept in out/cells as soon as
 /// it is finished, and its pictures in out/pictures: when the call is stopped in any way, another
 /// with the same options computes the missing ones only, and goes on inside a cell of a table where
-/// it was. Pictures are compared with the data set's training pictures; table 2 is about its test
-/// pictures, where it has some. Error(user) also for a folder whose cells are of another model,
-/// data set or extractor; other errors as sample(), encode(), FeatureExtractor::extract() and
-/// compare_sets().
+/// it was. Pictures are compared with the data set's training pictures, brought to the model's size
+/// as seen_by() says; table 2 is about its test pictures, or about all of a set that is not split,
+/// and encodes them without guidance. Error(user) also for a folder whose cells are of another
+/// model, data set or extractor; other errors as sample(), encode(), FeatureExtractor::extract()
+/// and compare_sets().
 DDIM_API Reproduction reproduce(const Model& model, const FeatureExtractor& extractor,
                                 const ReproduceOptions& options, const std::filesystem::path& out);
 

@@ -43,19 +43,24 @@ using io::PictureRange;
 
 constexpr const char* kResNet56File = "model.safetensors";
 
+void check_size_for(const eval::FeatureNetwork& network, std::int64_t height, std::int64_t width,
+                    Fit fit, const std::string& source) {
+  if (const std::optional<std::int64_t> size = network.picture_size()) {
+    require(fit != Fit::none || (height == *size && width == *size), source, ": pictures are ",
+            width, "x", height, ", and the extractor ", network.name(), " takes ", *size, "x",
+            *size, "; add --resize (crop-resize) or --resize pad, for both sets alike");
+    return;
+  }
+  require(fit == Fit::none, "--resize: the extractor ", network.name(),
+          " resizes pictures itself, by the rule of --resizing; leave --resize out");
+}
+
 /// As the extractor takes them: of its size, in colour, as bytes.
 data::Images prepare(data::Images images, const eval::FeatureNetwork& network, Fit fit,
                      const std::string& source) {
-  if (const std::optional<std::int64_t> size = network.picture_size()) {
-    require(fit != Fit::none || (images.height == *size && images.width == *size), source,
-            ": pictures are ", images.width, "x", images.height, ", and the extractor ",
-            network.name(), " takes ", *size, "x", *size,
-            "; add --resize (crop-resize) or --resize pad, for both sets alike");
+  check_size_for(network, images.height, images.width, fit, source);
+  if (const std::optional<std::int64_t> size = network.picture_size())
     images = data::fit_to(std::move(images), fit, *size, *size, source);
-  } else {
-    require(fit == Fit::none, "--resize: the extractor ", network.name(),
-            " resizes pictures itself, by the rule of --resizing; leave --resize out");
-  }
   if (!images.has_bytes()) {
     for (const float value : images.values)
       images.pixels.push_back(static_cast<std::uint8_t>(
@@ -308,6 +313,11 @@ std::optional<std::int64_t> FeatureExtractor::picture_size() const {
   return implementation_->network->picture_size();
 }
 
+void FeatureExtractor::check_size(std::int64_t height, std::int64_t width, Fit fit,
+                                  const std::string& source) const {
+  check_size_for(*implementation_->network, height, width, fit, source);
+}
+
 FeatureRecipe FeatureExtractor::recipe(Fit fit) const { return implementation_->recipe(fit); }
 
 std::int64_t FeatureExtractor::dimensions() const {
@@ -325,6 +335,11 @@ FeatureSet FeatureExtractor::extract(const DataOptions& pictures, const FeatureO
                                .background = pictures.read.background};
   if (size && options.fit != Fit::none) reading.height = reading.width = *size;
   if (!size) reading.fit = Fit::none;
+  if (options.first.height > 0) {
+    reading.fit = options.first.fit;
+    reading.height = options.first.height;
+    reading.width = options.first.width;
+  }
   data::Dataset dataset = load_set(pictures.data, reading);
   if (pictures.read.report) pictures.read.report(dataset.report);
   data::Images images =
@@ -332,7 +347,11 @@ FeatureSet FeatureExtractor::extract(const DataOptions& pictures, const FeatureO
   const std::int64_t count = std::min(images.count, pictures.max_images.value_or(images.count));
   images.count = count;
   images.pixels.resize(static_cast<std::size_t>(count) * images.image_bytes());
-  return implementation_->extract_all(std::move(images), options, run, source);
+  FeatureSet set = implementation_->extract_all(std::move(images), options, run, source);
+  set.part =
+      pictures.split ? to_string(*pictures.split) : "test, or all of a set that is not split";
+  if (pictures.max_images) set.part += concat(", the first ", *pictures.max_images);
+  return set;
 }
 
 FeatureSet FeatureExtractor::extract(const FloatImages& pictures, const FeatureOptions& options,

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
 #include "base/error.h"
-#include "base/file_input.h"
 #include "base/file_output.h"
+#include "io/mapped_file.h"
 #include "io/npz.h"
 
 namespace ddim {
@@ -17,9 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kMaxSetBytes = std::size_t{16} << 30;
-constexpr std::size_t kMaxStatisticsBytes = std::size_t{1} << 30;
-
 std::span<const std::byte> bytes_of(const auto& values) { return std::as_bytes(std::span(values)); }
 
 using Field = std::pair<std::string_view, std::string FeatureRecipe::*>;
@@ -27,12 +25,27 @@ constexpr std::array<Field, 4> kFields{{{"extractor", &FeatureRecipe::extractor}
                                         {"extractor_hash", &FeatureRecipe::extractor_hash},
                                         {"resizing", &FeatureRecipe::resizing},
                                         {"rounding", &FeatureRecipe::rounding}}};
-constexpr std::string_view kPicturesHash = "pictures_hash";
+constexpr std::string_view kPicturesHash = "pictures_hash", kPart = "part", kSize = "size";
 
 std::string recipe_text(const FeatureSet& set) {
   std::string text;
   for (const auto& [name, member] : kFields) text += concat(name, "=", set.recipe.*member, "\n");
-  return text + concat(kPicturesHash, "=", set.pictures_hash, "\n");
+  text += concat(kPicturesHash, "=", set.pictures_hash, "\n");
+  if (!set.part.empty()) text += concat(kPart, "=", set.part, "\n");
+  if (set.width > 0) text += concat(kSize, "=", set.width, "x", set.height, "\n");
+  return text;
+}
+
+/// "32x28", width and height; nothing is set for another text.
+void parse_size(std::string_view text, FeatureSet& set) {
+  std::int64_t width = 0, height = 0;
+  const char* const end = text.data() + text.size();
+  const auto [x, bad_width] = std::from_chars(text.data(), end, width);
+  if (bad_width != std::errc() || x == end || *x != 'x') return;
+  const auto [last, bad_height] = std::from_chars(x + 1, end, height);
+  if (bad_height != std::errc() || last != end || width <= 0 || height <= 0) return;
+  set.width = width;
+  set.height = height;
 }
 
 void parse_recipe(std::string_view text, FeatureSet& set) {
@@ -43,6 +56,8 @@ void parse_recipe(std::string_view text, FeatureSet& set) {
     if (equals == std::string_view::npos) continue;
     const std::string_view name = line.substr(0, equals), value = line.substr(equals + 1);
     if (name == kPicturesHash) set.pictures_hash = value;
+    if (name == kPart) set.part = value;
+    if (name == kSize) parse_size(value, set);
     for (const auto& [field, member] : kFields)
       if (name == field) set.recipe.*member = value;
   }
@@ -62,16 +77,19 @@ std::vector<double> numbers_of(const io::NpzArray& array) {
 
 bool holds_statistics(const fs::path& path) {
   if (path.extension() != ".npz" || !is_file(path)) return false;
-  const std::string bytes = read_file(path, kMaxSetBytes);
-  return std::ranges::any_of(io::parse_npz(std::as_bytes(std::span(bytes)), path.string()),
-                             [](const io::NpzArray& array) { return array.name == "mu"; });
+  const io::MappedFile file(path);
+  const std::vector<std::string> names = io::names_in_npz(file.bytes(), path.string());
+  file.require_whole();
+  return std::ranges::find(names, "mu") != names.end();
 }
 
 FeatureSet read_statistics(const fs::path& path) {
-  const std::string bytes = read_file(path, kMaxStatisticsBytes);
   FeatureSet set{.source = path.string()};
+  const io::MappedFile file(path);
+  // Published reference batches hold their pictures too.
+  constexpr std::array<std::string_view, 4> kNames{"mu", "sigma", "count", "recipe"};
   const std::vector<io::NpzArray> arrays =
-      io::parse_npz(std::as_bytes(std::span(bytes)), set.source);
+      io::parse_npz(file.bytes(), set.source, io::OddArrays::refuse, kNames);
   const auto find = [&](const char* name) -> const io::NpzArray* {
     const auto found = std::ranges::find(arrays, name, &io::NpzArray::name);
     return found == arrays.end() ? nullptr : &*found;
@@ -105,6 +123,7 @@ FeatureSet read_statistics(const fs::path& path) {
   const io::NpzArray* const recipe = find("recipe");
   if (recipe != nullptr && recipe->type == "|u1")
     parse_recipe({reinterpret_cast<const char*>(recipe->bytes.data()), recipe->bytes.size()}, set);
+  file.require_whole();
   return set;
 }
 

@@ -1,14 +1,19 @@
 #include <ddim/quality.h>
 
 #include <algorithm>
+#include <iostream>
+#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "base/workers.h"
 #include "data/dataset.h"
 #include "eval/feature_statistics.h"
 #include "eval/frechet_distance.h"
 #include "eval/set_distances.h"
+#include "run/reporter.h"
 
 namespace ddim {
 
@@ -36,25 +41,41 @@ Measure measure_of(const eval::Interval& interval) {
 
 }  // namespace
 
-bool is_training_data(const Model& model, const DataOptions& options) {
+SeenAs seen_by(const Model& model, const DataOptions& options) {
   const ModelInfo& info = model.info();
-  if (!info.training_data) return false;
-  data::DatasetOptions reading{.split = options.split,
-                               .channels = info.shape.channels,
-                               .skip_corrupt = options.read.skip_corrupt,
-                               .background = options.read.background};
-  if (info.num_classes > 0) reading.labels = data::Labels::read;
-  try {
-    data::Dataset dataset = data::load_dataset(options.data, reading);
-    const Fit fit = data::fit_for(dataset.images, info.shape.height, info.shape.width);
-    dataset.images = data::fit_to(std::move(dataset.images), fit, info.shape.height,
-                                  info.shape.width, options.data.string());
-    return data::fingerprint(dataset) == info.training_data;
-  } catch (const Error& error) {
-    // It has other channels, or no classes: the model cannot have been trained on it.
-    if (error.code() == ErrorCode::user) return false;
-    throw;
+  const auto load = [&](Fit fit, std::int64_t channels,
+                        data::Labels labels) -> std::optional<data::Dataset> {
+    try {
+      return data::load_dataset(options.data, {.split = options.split,
+                                               .fit = fit,
+                                               .height = info.shape.height,
+                                               .width = info.shape.width,
+                                               .channels = channels,
+                                               .skip_corrupt = options.read.skip_corrupt,
+                                               .background = options.read.background,
+                                               .labels = labels});
+    } catch (const Error& error) {
+      // A size that the fit does not take, other channels, no classes.
+      if (error.code() == ErrorCode::user) return std::nullopt;
+      throw;
+    }
+  };
+  const auto as = [&](Fit fit) {
+    return PictureFit{.fit = fit, .height = info.shape.height, .width = info.shape.width};
+  };
+  std::optional<Fit> first;
+  for (const Fit fit : {Fit::none, Fit::pad, Fit::crop_resize}) {
+    std::optional<data::Dataset> seen;
+    if (info.training_data)
+      seen = load(fit, info.shape.channels,
+                  info.num_classes > 0 ? data::Labels::read : data::Labels::ignore);
+    if (seen && data::fingerprint(*seen) == info.training_data)
+      return {.fit = as(fit), .is_training_data = true};
+    if (!seen && !first) seen = load(fit, 3, data::Labels::ignore);  // as extractors do
+    if (seen && !first) first = fit;
+    if (first == Fit::none || (first && !info.training_data)) break;  // another fit changes nothing
   }
+  return {.fit = as(first.value_or(Fit::crop_resize))};
 }
 
 void check_sets(const FeatureSet& first, const FeatureSet& second, FewPictures few_pictures) {
@@ -89,10 +110,44 @@ void check_sets(const FeatureSet& first, const FeatureSet& second, FewPictures f
             "--shrink");
 }
 
+namespace {
+
+/// Shows how far a comparison is, and ends it when a stop is requested.
+class ComparisonProgress {
+ public:
+  ComparisonProgress(const QualityOptions& options, std::int64_t num_steps)
+      : options_(options),
+        display_(std::clog, run::style_of(options.show_progress), "steps of the comparison") {
+    display_.begin(0, num_steps);
+  }
+  eval::Tick tick() {
+    return [this] { advance(); };
+  }
+  void advance() {
+    if (options_.stop.stop_requested())
+      fail(ErrorCode::interrupted, "evaluate: stopped while the sets were compared");
+    const std::lock_guard lock(mutex_);
+    display_.update(++num_done_, "");
+  }
+
+ private:
+  const QualityOptions& options_;
+  std::mutex mutex_;
+  std::int64_t num_done_ = 0;
+  Progress display_;
+};
+
+}  // namespace
+
 Quality compare_sets(const FeatureSet& first, const FeatureSet& second,
                      const QualityOptions& options) {
   check_sets(first, second, options.few_pictures);
   const int threads = num_threads_of(options.threads);
+  const bool has_features = !first.features.empty() && !second.features.empty();
+  const bool has_manifolds = has_features && options.manifolds == Manifolds::compare;
+  std::int64_t num_steps = 1 + (has_features ? kNumSubsets : 0);
+  if (has_manifolds) num_steps += 2 * eval::num_ticks_of_part(first.count, second.count);
+  ComparisonProgress steps(options, num_steps);
   const eval::FrechetSide a = side_of(first, options), b = side_of(second, options);
   Quality result{.frechet_distance = measure_of(eval::frechet_interval(a, b)),
                  .first_shrinkage = a.shrinkage,
@@ -100,14 +155,17 @@ Quality compare_sets(const FeatureSet& first, const FeatureSet& second,
   if (!first.probabilities.empty())
     result.inception_score = measure_of(
         eval::inception_score({.dimensions = first.classes, .values = first.probabilities}));
-  if (first.features.empty() || second.features.empty()) return result;
+  steps.advance();
+  if (!has_features) return result;
   result.subset_size = std::min(kSubsetSize, std::min(first.count, second.count) / 2);
   result.kernel_distance = measure_of(eval::kernel_distance(
       a.rows, b.rows,
-      {.subset_size = result.subset_size, .num_subsets = kNumSubsets, .seed = options.seed}));
-  if (options.manifolds == Manifolds::leave_out) return result;
-  result.precision = measure_of(eval::part_within(a.rows, b.rows, kNeighbours, threads));
-  result.recall = measure_of(eval::part_within(b.rows, a.rows, kNeighbours, threads));
+      {.subset_size = result.subset_size, .num_subsets = kNumSubsets, .seed = options.seed},
+      steps.tick()));
+  if (!has_manifolds) return result;
+  result.precision =
+      measure_of(eval::part_within(a.rows, b.rows, kNeighbours, threads, steps.tick()));
+  result.recall = measure_of(eval::part_within(b.rows, a.rows, kNeighbours, threads, steps.tick()));
   return result;
 }
 

@@ -139,13 +139,13 @@ class Reproducer {
     ReproduceCost cost{.num_cells = std::ssize(parts_.all()), .num_found = num_found};
     std::int64_t num_features = 0;
     for (const Part* part : missing) {
-      cost.evaluations += part->steps;
+      cost.evaluations += part->steps * part->calls;
       num_features += part->num_features;
     }
     if (num_features > 0) num_features += parts_.num_reference();
     if (!missing.empty()) {
       const Parts::Speeds speeds = parts_.measure();
-      cost.seconds = (static_cast<double>(cost.evaluations) * speeds.seconds_per_step +
+      cost.seconds = (static_cast<double>(cost.evaluations) * speeds.seconds_per_call +
                       static_cast<double>(num_features) * speeds.seconds_per_feature) /
                      sharing().ranks.size();
     }
@@ -164,7 +164,7 @@ class Reproducer {
              " of the report are finished and kept in ", cells_.folder().string(),
              "; the same command goes on from there");
       }
-      if (part->drawing) fs::remove(parts_.file_of(*part));
+      if (part->drawing) parts_.forget(*part);
       progress.end(*part);
       write_page();
     }
@@ -218,7 +218,10 @@ class Reproducer {
   comm::BlockClaims::Work work() const {
     std::string text;
     for (const Part& part : parts_.all()) text += parts_.identity(part) + "\n";
-    return {.settings = {{"parts", sha256_hex(std::as_bytes(std::span(text)))}},
+    // The recipes leave the device out, but machines of another kind draw other bits.
+    const std::string device = parts_.device();
+    return {.settings = {{"parts", sha256_hex(std::as_bytes(std::span(text)))},
+                         {"device", device.substr(0, device.find(','))}},
             .num_blocks = std::ssize(parts_.all()),
             .timeout_seconds = sharing().timeout_seconds};
   }
@@ -239,10 +242,8 @@ class Reproducer {
       write_page();
       claims.finish(*block, "done\n");
     }
-    for (const Part& part : all) {
-      std::error_code gone;
-      if (part.drawing) fs::remove(parts_.file_of(part), gone);
-    }
+    for (const Part& part : all)
+      if (part.drawing) parts_.forget(part);
   }
 
   void write_page() const {
@@ -250,7 +251,6 @@ class Reproducer {
                               .model_hash = model_.weights_hash(),
                               .data = name_of(options().data.data),
                               .extractor = extractor_.recipe(parts_.fit()).extractor,
-                              .device = parts_.device(),
                               .options = options()};
     write_file_durably(cells_.folder() / "index.html", page_of(context, cells_), Overwrite::allow);
   }

@@ -72,7 +72,6 @@ struct PageContext {
   std::string model_hash;
   std::string data;
   std::string extractor;
-  std::string device;
   ReproduceOptions options;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <set>
@@ -25,6 +26,9 @@ using report::TableCell;
 namespace {
 
 using Steps = std::vector<std::int64_t>;
+
+constexpr const char* kFrechet = "frechet_distance";
+constexpr const char* kShrunk = "covariances shrunk";
 
 std::string formatted(const char* format, double value) {
   std::array<char, 48> text{};
@@ -73,11 +77,54 @@ report::HorizontalAxis steps_axis(const Steps& steps) {
           .ticks = ticks};
 }
 
-void shade(Table& table, const std::vector<double>& values) {
-  const std::vector<std::optional<double>> shades = report::shades_of(values);
-  std::size_t i = 0;
+/// A number of a table, and of how many pictures it is; 0 where there is none.
+struct Shown {
+  double value = 0.0;
+  std::int64_t count = 0;
+};
+
+/// Shades the cells of each count by themselves, since figures of few pictures are larger.
+void shade(Table& table, const std::vector<Shown>& values) {
+  std::vector<TableCell*> cells;
   for (Table::Row& row : table.rows)
-    for (TableCell& cell : row.cells) cell.shade = shades[i++];
+    for (TableCell& cell : row.cells) cells.push_back(&cell);
+  std::set<std::int64_t> counts;
+  for (const Shown& shown : values) counts.insert(shown.count);
+  for (const std::int64_t count : counts) {
+    std::vector<double> of_count;
+    for (const Shown& shown : values) of_count.push_back(shown.count == count ? shown.value : 0.0);
+    const std::vector<std::optional<double>> shades = report::shades_of(of_count);
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      if (shades[i]) cells[i]->shade = shades[i];
+  }
+}
+
+/// A figure that is compared with another: its value and half of its interval.
+struct Figure {
+  double value = 0.0;
+  double half_width = 0.0;
+};
+
+Figure figure_of(const ReproducedCell& cell, const std::string& measure) {
+  return {value_of(cell, measure), value_of(cell, measure + "_half_width_95")};
+}
+
+bool is_below(const Figure& a, const Figure& b) {
+  return a.value + a.half_width < b.value - b.half_width;
+}
+
+/// Of the claim that each figure is below the one before it.
+std::string verdict_on_falling(const std::vector<Figure>& figures) {
+  const auto all = [&](const auto& is_so) {
+    return std::ranges::adjacent_find(figures, [&](const Figure& first, const Figure& next) {
+             return !is_so(first, next);
+           }) == figures.end();
+  };
+  if (all([](const Figure& first, const Figure& next) { return is_below(next, first); }))
+    return "holds";
+  if (!all([](const Figure& first, const Figure& next) { return !is_below(first, next); }))
+    return "does not hold";
+  return "open: intervals overlap";
 }
 
 class Writer {
@@ -152,7 +199,8 @@ class Writer {
     page_.table(table);
     page_.note(
         concat("A claim about two figures holds, or does not, where one is better outside both 95 "
-               "% intervals; else it is open. "
+               "% intervals; else it is open. One about several holds where it does of each and "
+               "the next, and does not where it does not of some. "
                "Distances here are by the network ",
                context_.extractor,
                context_.extractor == "inception"
@@ -165,21 +213,17 @@ class Writer {
     Finding finding{.claim = concat("eta 0 draws better than ", noisy.name, " in ", S, " steps")};
     const auto a = drawn(no_noise(), S, tau()), b = drawn(noisy, S, tau());
     if (!a || !b) return finding;
-    const double d_a = value_of(*a, "frechet_distance"), d_b = value_of(*b, "frechet_distance");
-    const double w_a = value_of(*a, "frechet_distance_half_width_95");
-    const double w_b = value_of(*b, "frechet_distance_half_width_95");
-    finding.verdict = d_a + w_a < d_b - w_b   ? "holds"
-                      : d_b + w_b < d_a - w_a ? "does not hold"
-                                              : "open: the intervals overlap";
-    finding.found = concat(with_interval(d_a, w_a), " and ", with_interval(d_b, w_b));
+    const Figure of_a = figure_of(*a, "frechet_distance"), of_b = figure_of(*b, "frechet_distance");
+    finding.verdict = verdict_on_falling({of_b, of_a});
+    finding.found = concat(with_interval(of_a.value, of_a.half_width), " and ",
+                           with_interval(of_b.value, of_b.half_width));
     return finding;
   }
 
   Finding rises() const {
     Finding finding{.claim = "eta 0 draws better with more steps"};
     std::vector<std::string> found;
-    double last = INFINITY;
-    bool holds = true;
+    std::vector<Figure> figures;
     std::int64_t count = 0;
     for (const std::int64_t S : size_.steps) {
       const auto cell = drawn(no_noise(), S, tau());
@@ -187,13 +231,11 @@ class Writer {
       if (count != 0 && count_of_cell(size_, S) != count) continue;
       count = count_of_cell(size_, S);
       if (!cell) return finding;
-      const double distance = value_of(*cell, "frechet_distance");
-      holds = holds && distance - value_of(*cell, "frechet_distance_half_width_95") < last;
-      last = distance;
-      found.push_back(formatted("%.3g", distance));
+      figures.push_back(figure_of(*cell, "frechet_distance"));
+      found.push_back(with_interval(figures.back().value, figures.back().half_width));
     }
     if (found.size() < 2) return finding;
-    finding.verdict = holds ? "holds" : "does not hold";
+    finding.verdict = verdict_on_falling(figures);
     finding.found = join(found, ", ");
     return finding;
   }
@@ -201,17 +243,15 @@ class Writer {
   Finding reconstruction_falls() const {
     Finding finding{.claim = "encoding and decoding loses less with more steps"};
     std::vector<std::string> found;
-    double last = INFINITY;
-    bool falls = true;
+    std::vector<Figure> figures;
     for (const std::int64_t S : size_.reconstruct_steps) {
       const auto cell = cells_.find(reconstructed_cell(S));
       if (!cell) return finding;
-      const double error = value_of(*cell, "mean_squared_error");
-      falls = falls && error < last;
-      last = error;
-      found.push_back(formatted("%.2g", error));
+      figures.push_back(figure_of(*cell, "mean_squared_error"));
+      found.push_back(formatted("%.2g", figures.back().value));
     }
-    finding.verdict = falls ? "holds" : "does not hold";
+    if (found.size() < 2) return finding;
+    finding.verdict = verdict_on_falling(figures);
     finding.found = join(found, ", ");
     return finding;
   }
@@ -226,21 +266,23 @@ class Writer {
   }
 
   TableCell measure_cell(const std::optional<ReproducedCell>& cell, const std::string& measure,
-                         std::vector<double>& values) const {
+                         std::vector<Shown>& values) const {
     if (!cell || !cell->values.contains(measure)) {
-      values.push_back(0.0);
+      values.emplace_back();
       return {};
     }
-    values.push_back(value_of(*cell, measure));
-    return {.lines = {with_interval(value_of(*cell, measure),
-                                    value_of(*cell, measure + "_half_width_95")),
-                      pictures_of(*cell), time_of(*cell)}};
+    values.push_back({value_of(*cell, measure), std::llround(value_of(*cell, "count"))});
+    TableCell shown{.lines = {with_interval(value_of(*cell, measure),
+                                            value_of(*cell, measure + "_half_width_95")),
+                              pictures_of(*cell), time_of(*cell)}};
+    if (measure == kFrechet && cell->values.contains("shrunk")) shown.lines.push_back(kShrunk);
+    return shown;
   }
 
   Table measured(const std::string& measure, const std::string& caption, const Steps& steps,
                  const std::vector<const Noise*>& noises, TauKind of_tau) const {
     Table table{.caption = caption, .corner = "", .columns = step_labels(steps)};
-    std::vector<double> values;
+    std::vector<Shown> values;
     for (const Noise* noise : noises) {
       Table::Row row{.label = noise->name};
       for (const std::int64_t S : steps)
@@ -255,12 +297,12 @@ class Writer {
   static Table printed(const std::string& caption, const Steps& steps,
                        const std::vector<const Noise*>& noises, const Number& number) {
     Table table{.caption = caption, .corner = "", .columns = step_labels(steps)};
-    std::vector<double> values;
+    std::vector<Shown> values;
     for (const Noise* noise : noises) {
       Table::Row row{.label = noise->name};
       for (const std::int64_t S : steps) {
         const std::optional<double> fid = number(*noise, S);
-        values.push_back(fid.value_or(0.0));
+        values.push_back({fid.value_or(0.0), fid ? 1 : 0});
         row.cells.push_back(fid ? TableCell{.lines = {formatted("%.2f", *fid)}} : TableCell{});
       }
       table.rows.push_back(row);
@@ -294,24 +336,44 @@ class Writer {
     page_.tables(tables);
     std::set<std::int64_t> counts;
     for (const std::int64_t S : size_.steps) counts.insert(count_of_cell(size_, S));
-    page_.note(
-        concat("The Frechet distance of few pictures is too large: compare cells of one count only",
-               counts.size() > 1 ? " (those of more than 100 steps have fewer)" : "",
-               ". The kernel distance (KID) below has no such bias. In both, darker is worse."));
+    page_.note(concat(
+        "The Frechet distance of few pictures is too large: compare cells of one count only",
+        counts.size() > 1 ? " (those of more than 100 steps have fewer)" : "",
+        ". The kernel distance (KID) below has no such bias. In both, darker is worse, among "
+        "cells of one count",
+        shrinks() ? "; \u201ccovariances shrunk\u201d: there are fewer pictures than features, "
+                    "and such figures can be compared with each other only"
+                  : "",
+        "."));
     page_.table(measured("kernel_distance", concat("Kernel distance by ", context_.extractor),
                          size_.steps, every_noise(), tau()));
     chart("Frechet distance", "frechet_distance");
   }
 
+  bool shrinks() const {
+    for (const std::int64_t S : size_.steps)
+      for (const Noise& noise : all_noises())
+        if (const auto cell = drawn(noise, S, tau()); cell && cell->values.contains("shrunk"))
+          return true;
+    return false;
+  }
+
+  /// A curve ends where the count changes, and another one begins.
   void chart(const std::string& title, const std::string& measure) {
     report::Panel panel{.title = title, .scale = report::Scale::logarithmic, .height = 300.0};
     for (const Noise& noise : all_noises()) {
       Curve curve{.label = noise.name, .colour = noise.colour};
+      double count = 0.0;
       for (const std::int64_t S : size_.steps) {
         const auto cell = drawn(noise, S, tau());
-        if (cell && value_of(*cell, measure) > 0.0)
-          curve.points.push_back({static_cast<double>(S), value_of(*cell, measure),
-                                  value_of(*cell, measure + "_half_width_95")});
+        if (!cell || !(value_of(*cell, measure) > 0.0)) continue;
+        if (!curve.points.empty() && value_of(*cell, "count") != count) {
+          panel.curves.push_back(curve);
+          curve = {.label = "", .colour = noise.colour};
+        }
+        count = value_of(*cell, "count");
+        curve.points.push_back({static_cast<double>(S), value_of(*cell, measure),
+                                value_of(*cell, measure + "_half_width_95")});
       }
       panel.curves.push_back(curve);
     }
@@ -342,12 +404,21 @@ class Writer {
          "pictures for each eta and number of steps");
   }
 
+  /// Of the cells of figure 4.
+  std::string devices() const {
+    std::set<std::string> found;
+    for (const std::int64_t S : size_.steps)
+      if (const auto cell = drawn(no_noise(), S, tau()); cell && cell->recipe.contains("device"))
+        found.insert(cell->recipe.at("device"));
+    return found.empty() ? "not finished" : join(found, "; ");
+  }
+
   void figure_4() {
     page_.heading("Figure 4: time against steps");
-    page_.paragraph(concat(
-        "Hours for 50,000 pictures of eta 0, as the cells of table 1 took them (", context_.device,
-        "). The paper's figure is a chart of the same form for "
-        "one graphics card, whose values it does not print."));
+    page_.paragraph(
+        concat("Hours for 50,000 pictures of eta 0, as the cells of table 1 took them (", devices(),
+               "). The paper's figure is a chart of the same form for "
+               "one graphics card, whose values it does not print."));
     Table table{.caption = "", .corner = "", .columns = step_labels(size_.steps)};
     table.rows = {{.label = "seconds a picture"}, {.label = "hours for 50,000"}};
     report::Panel panel{.title = "hours for 50,000 pictures",
@@ -370,12 +441,27 @@ class Writer {
     draw(panel, size_.steps);
   }
 
+  /// Of table 2: "Test pictures, evenly spaced,"
+  std::string which_pictures() const {
+    for (const std::int64_t S : size_.reconstruct_steps) {
+      const auto cell = cells_.find(reconstructed_cell(S));
+      if (!cell || !cell->recipe.contains("pictures")) continue;
+      std::string text = cell->recipe.at("pictures") + ",";
+      text.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(text.front())));
+      return text;
+    }
+    return "Pictures";
+  }
+
   void table_2() {
     page_.heading("Table 2: encoding and decoding");
     page_.paragraph(concat(
-        "Pictures that the model has not seen, encoded and decoded with S steps each: the mean "
-        "squared error per element, with black 0 and white 1. The paper's numbers are for "
-        "CIFAR-10's test pictures."));
+        which_pictures(),
+        " encoded and decoded with S steps each: the mean squared error per "
+        "element, with black 0 and white 1. The paper's numbers are for CIFAR-10's test pictures.",
+        context_.options.class_choice.guidance == 1.0
+            ? ""
+            : " There is no guidance here, whatever the other parts have."));
     Table table{.caption = "", .corner = "", .columns = step_labels(size_.reconstruct_steps)};
     table.rows = {{.label = context_.model}, {.label = "the paper"}};
     report::Panel panel{
@@ -488,9 +574,8 @@ class Writer {
                                                         concat("model_hash: ", context_.model_hash),
                                                         concat("data: ", context_.data),
                                                         concat("extractor: ", context_.extractor),
-                                                        concat("device: ", context_.device),
                                                         concat("seed: ", context_.options.seed)});
-    const std::set<std::string> common{"model", "model_hash", "data", "device", "seed"};
+    const std::set<std::string> common{"model", "model_hash", "data", "seed"};
     for (const std::string& name : names()) {
       const auto cell = cells_.find(name);
       if (!cell) continue;

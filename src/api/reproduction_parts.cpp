@@ -9,12 +9,14 @@
 #include <ddim/sample_files.h>
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 #include <chrono>
 #include <utility>
 
 #include "api/shared_work.h"
 #include "base/error.h"
+#include "base/file_input.h"
+#include "base/file_output.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "base/workers.h"
@@ -40,6 +42,55 @@ constexpr std::int64_t kFilms = 2, kFilmFrames = 8;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
+
+/// How long a part has taken, in all the runs that it took: in a file as long as it is not
+/// finished.
+class TimeTaken {
+ public:
+  explicit TimeTaken(fs::path file) : file_(std::move(file)) {
+    constexpr std::size_t kMostBytes = 1000;
+    std::string text = read_file_if_there(file_, kMostBytes).value_or("");
+    for (double* const value : {&before_, &seconds_per_picture}) {
+      const std::size_t end = text.find('\n');
+      if (end == std::string::npos) break;
+      double found = 0.0;
+      const auto [last, error] = std::from_chars(text.data(), text.data() + end, found);
+      if (error == std::errc() && last == text.data() + end && found >= 0.0) *value = found;
+      text.erase(0, end + 1);
+    }
+  }
+
+  double seconds() const { return before_ + seconds_since(start_); }
+  /// What happens in `work` does not count.
+  template <class Work>
+  void without(const Work& work) {
+    const auto begin = Clock::now();
+    const auto leave_out = [&] { start_ += Clock::now() - begin; };
+    try {
+      work();
+    } catch (...) {
+      leave_out();
+      throw;
+    }
+    leave_out();
+  }
+  void keep() {
+    kept_ = Clock::now();
+    write_file_durably(file_,
+                       concat(number_text(seconds()), "\n", number_text(seconds_per_picture), "\n"),
+                       Overwrite::allow);
+  }
+  void keep_now_and_then() {
+    if (Clock::now() - kept_ > std::chrono::seconds(5)) keep();
+  }
+
+  double seconds_per_picture = 0.0;  ///< of drawing; 0: not known
+
+ private:
+  fs::path file_;
+  double before_ = 0.0;
+  Clock::time_point start_ = Clock::now(), kept_ = start_;
+};
 
 }  // namespace
 
@@ -70,9 +121,22 @@ Parts::Parts(const Model& model, const FeatureExtractor& extractor, const Reprod
         add_drawing(*noise, S, TauKind::linear);
 }
 
+DataOptions Parts::data_options(std::optional<DataSplit> split) const {
+  return {.data = options_.data.data,
+          .split = split,
+          .max_images = options_.data.max_images,
+          .read = {.background = options_.data.read.background,
+                   .skip_corrupt = options_.data.read.skip_corrupt}};
+}
+
 void Parts::load_data() {
+  const PictureShape& shape = model_.info().shape;
+  seen_as_ = seen_by(model_, data_options(DataSplit::train)).fit;
   data::DatasetOptions reading{.split = DataSplit::train,
-                               .channels = model_.info().shape.channels,
+                               .fit = seen_as_.fit,
+                               .height = shape.height,
+                               .width = shape.width,
+                               .channels = shape.channels,
                                .skip_corrupt = options_.data.read.skip_corrupt,
                                .background = options_.data.read.background};
   const data::Dataset training = data::load_dataset(options_.data.data, reading);
@@ -80,18 +144,29 @@ void Parts::load_data() {
   num_reference_ =
       std::min(training.images.count, options_.data.max_images.value_or(training.images.count));
   data_hash_ = std::to_string(data::fingerprint(training));
-  const std::optional<std::int64_t> size = extractor_.picture_size();
-  if (size) {
-    const PictureShape& shape = model_.info().shape;
+  if (const std::optional<std::int64_t> size = extractor_.picture_size()) {
     // A narrow border (28x28 pixels in 32x32) changes less than resizing does.
-    const auto all_within = [&](std::int64_t least, std::int64_t most) {
-      return std::ranges::all_of(
-          std::array{training.images.height, training.images.width, shape.height, shape.width},
-          [&](std::int64_t each) { return least <= each && each <= most; });
+    const auto both_within = [&](std::int64_t least) {
+      return least <= std::min(shape.height, shape.width) &&
+             std::max(shape.height, shape.width) <= *size;
     };
-    if (!all_within(*size, *size))
-      fit_ = all_within(*size * 3 / 4, *size) ? Fit::pad : Fit::crop_resize;
+    if (!both_within(*size)) fit_ = both_within(*size * 3 / 4) ? Fit::pad : Fit::crop_resize;
   }
+  const auto set_of = [&](const std::string& source, std::int64_t count, std::int64_t height,
+                          std::int64_t width) {
+    return FeatureSet{.source = source,
+                      .recipe = extractor_.recipe(fit_),
+                      .count = count,
+                      .dimensions = extractor_.dimensions(),
+                      .height = extractor_.picture_size().value_or(height),
+                      .width = extractor_.picture_size().value_or(width)};
+  };
+  check_sets(
+      set_of("what the model draws (--count)",
+             std::min(options_.size.count, options_.size.count_of_long), shape.height, shape.width),
+      set_of(options_.data.data.string(), num_reference_, training.images.height,
+             training.images.width),
+      FewPictures::shrink);
 }
 
 /// "cpu avx512, 2 threads"
@@ -120,6 +195,12 @@ Recipe Parts::recipe_of(const SampleOptions& sample) const {
   return recipe;
 }
 
+namespace {
+std::int64_t calls_of(const SampleOptions& sample) {
+  return sample.class_choice.guidance == 1.0 ? 1 : 2;
+}
+}  // namespace
+
 void Parts::add_drawing(const Noise& noise, std::int64_t S, TauKind tau) {
   const SampleOptions sample =
       drawing({.steps = S, .tau = tau, .eta = noise.eta, .clip = noise.clip},
@@ -131,11 +212,15 @@ void Parts::add_drawing(const Noise& noise, std::int64_t S, TauKind tau) {
   recipe["resizing"] = features.resizing;
   recipe["rounding"] = features.rounding;
   recipe["reference"] = "training pictures";
+  if (seen_as_.fit != Fit::none)
+    recipe["reference"] += concat(", ", to_string(seen_as_.fit), " to ", seen_as_.width, "x",
+                                  seen_as_.height, ", the size that the model draws");
   recipe["reference_count"] = std::to_string(num_reference_);
   parts_.push_back(
       {.name = drawn_cell(noise, S, tau),
        .label = concat(noise.name, ", S = ", S, ", ", to_string(tau)),
        .steps = S * sample.count,
+       .calls = calls_of(sample),
        .num_features = sample.count,
        .recipe = std::move(recipe),
        .drawing = sample,
@@ -146,13 +231,16 @@ void Parts::add_reconstruction(std::int64_t S) {
   Recipe recipe = base_recipe();
   recipe["steps"] = std::to_string(S);
   recipe["tau"] = to_string(TauKind::linear);
-  recipe["count"] = std::to_string(options_.size.num_reconstructed);
+  recipe["count"] = std::to_string(test_.count);
   recipe["model_hash"] = model_.weights_hash();
-  recipe["pictures"] = "test pictures, evenly spaced";
+  recipe["pictures"] = test_kind_ + ", evenly spaced";
+  recipe["pictures_fingerprint"] = test_hash_;
+  if (options_.class_choice.guidance != 1.0)
+    recipe["guidance"] = "1, whatever other parts have: codes are of the classes themselves";
   recipe["device"] = device();
   parts_.push_back({.name = reconstructed_cell(S),
                     .label = concat("table 2, S = ", S),
-                    .steps = 2 * S * options_.size.num_reconstructed,
+                    .steps = 2 * S * test_.count,
                     .recipe = std::move(recipe),
                     .compute = [this, S](const Part& part, const RunOptions& run) {
                       return reconstruct_in(S, part, run);
@@ -165,37 +253,51 @@ void Parts::add_figures() {
   parts_.push_back({.name = kFilmCell,
                     .label = "figure 1",
                     .steps = film.count * size.figure_steps,
+                    .calls = calls_of(film),
                     .recipe = recipe_of(film),
                     .compute = [this, film](const Part& part, const RunOptions& run) {
                       return film_of(part, film, run);
                     }});
   std::int64_t all_steps = 0;
   for (const std::int64_t S : size.consistency_steps) all_steps += S;
-  Recipe same_noise = recipe_of(drawing({.tau = options_.tau}, kSameNoise));
+  const SampleOptions same = drawing({.tau = options_.tau}, kSameNoise);
+  Recipe same_noise = recipe_of(same);
   same_noise["steps"] = join(size.consistency_steps, ",");
   parts_.push_back({.name = kConsistencyCell,
                     .label = "figure 5",
                     .steps = kSameNoise * all_steps,
+                    .calls = calls_of(same),
                     .recipe = std::move(same_noise),
                     .compute = [this](const Part& part, const RunOptions& run) {
                       return same_noise_of(part, run);
                     }});
   const auto add_interpolation = [&](const char* name, const char* label, std::int64_t count,
+                                     std::int64_t frames, const std::string& endpoints,
                                      auto make_states) {
     const SampleOptions sample = drawing({.steps = size.figure_steps}, count);
+    Recipe recipe = recipe_of(make_states(sample));
+    recipe["endpoints"] = endpoints;
+    recipe["frames"] = std::to_string(frames);
     parts_.push_back(
         {.name = name,
          .label = label,
          .steps = count * size.figure_steps,
-         .recipe = recipe_of(sample),
+         .calls = calls_of(sample),
+         .recipe = std::move(recipe),
          .compute = [this, sample, make_states](const Part& part, const RunOptions& run) {
            return interpolated(part, make_states(sample), run);
          }});
   };
-  add_interpolation(kLinesCell, "figure 6", kNumLines * kFramesOfLine,
+  std::vector<std::string> ends_of_lines;
+  for (std::int64_t line = 0; line < kNumLines; ++line)
+    ends_of_lines.push_back(concat(2 * line, " and ", 2 * line + 1));
+  add_interpolation(kLinesCell, "figure 6", kNumLines * kFramesOfLine, kFramesOfLine,
+                    concat("the noise of pictures ", join(ends_of_lines, ", "), " of the seed"),
                     [this](SampleOptions sample) { return lines_of(std::move(sample)); });
-  add_interpolation(kSquareCell, "figures 11 to 13", kSideOfSquare * kSideOfSquare,
-                    [this](SampleOptions sample) { return square_of(std::move(sample)); });
+  add_interpolation(
+      kSquareCell, "figures 11 to 13", kSideOfSquare * kSideOfSquare, kSideOfSquare,
+      concat("the noise of pictures ", 2 * kNumLines, " to ", 2 * kNumLines + 3, " of the seed"),
+      [this](SampleOptions sample) { return square_of(std::move(sample)); });
 }
 
 // How it is done: each returns what it measured, and writes the cell's picture.
@@ -210,7 +312,23 @@ std::string Parts::identity(const Part& part) {
 
 fs::path Parts::file_of(const Part& part) const { return cells_.unfinished(identity(part)); }
 
+fs::path Parts::time_file_of(const Part& part) const {
+  return file_of(part).replace_extension(".seconds");
+}
+
+void Parts::forget(const Part& part) const {
+  std::error_code gone;
+  fs::remove(file_of(part), gone);
+  fs::remove(time_file_of(part), gone);
+}
+
+bool Parts::is_kept(const Part& part) const {
+  const auto bytes_of_picture = static_cast<std::int64_t>(model_.info().shape.size());
+  return part.drawing->count <= options_.most_bytes_kept / bytes_of_picture;
+}
+
 void Parts::draw_pictures(const Part& part, const Sharing& sharing, const RunOptions& run) {
+  if (!is_kept(part)) return;
   const fs::path file = file_of(part);
   if (first_says(sharing, fs::exists(file))) return;
   SampleOptions sample = *part.drawing;
@@ -224,20 +342,22 @@ void Parts::draw_pictures(const Part& part, const Sharing& sharing, const RunOpt
 
 FeatureSet Parts::features_of(const Part& part, const Sharing& sharing,
                               const RunOptions& run) const {
-  return extractor_.extract(
-      {.data = file_of(part)},
-      {.fit = fit_, .folder = cells_.folder() / "unfinished", .sharing = sharing}, run);
+  const FeatureOptions options{
+      .fit = fit_, .folder = cells_.folder() / "unfinished", .sharing = sharing};
+  if (is_kept(part)) return extractor_.extract({.data = file_of(part)}, options, run);
+  SampleOptions sample = *part.drawing;
+  sample.run = run;
+  return extractor_.extract(model_, make_plan(model_, sample.plan), sample, options);
 }
 
 void Parts::find_reference(const Sharing& sharing, const RunOptions& run) {
   if (reference_) return;
-  reference_ = extractor_.extract(
-      {.data = options_.data.data,
-       .split = DataSplit::train,
-       .max_images = options_.data.max_images,
-       .read = {.background = options_.data.read.background,
-                .skip_corrupt = options_.data.read.skip_corrupt}},
-      {.fit = fit_, .folder = cells_.folder() / "unfinished", .sharing = sharing}, run);
+  reference_ = extractor_.extract(data_options(DataSplit::train),
+                                  {.fit = fit_,
+                                   .first = seen_as_,
+                                   .folder = cells_.folder() / "unfinished",
+                                   .sharing = sharing},
+                                  run);
 }
 
 void Parts::prepare(const Part& part, const RunOptions& run) {
@@ -246,72 +366,104 @@ void Parts::prepare(const Part& part, const RunOptions& run) {
   quiet.progress = {};
   draw_pictures(part, options_.sharing, run);
   find_reference(options_.sharing, quiet);
-  features_of(part, options_.sharing, quiet);
+  features_of(part, options_.sharing, is_kept(part) ? quiet : run);
   seconds_[part.name] = seconds_since(start);
 }
 
 Values Parts::compare(const Part& part, const RunOptions& run) {
-  RunOptions quiet = run;
-  quiet.progress = {};
-  auto start = Clock::now();
-  draw_pictures(part, {}, run);
-  const auto before_reference = Clock::now();
-  find_reference({}, quiet);
-  start += Clock::now() - before_reference;  // which is done once for all cells
-  const FeatureSet features = features_of(part, {}, quiet);
+  TimeTaken time(time_file_of(part));
+  RunOptions timed = run, quiet = run;
+  timed.progress = [&](const RunProgress& progress) {
+    time.keep_now_and_then();
+    if (run.progress) run.progress(progress);
+  };
+  quiet.progress = [&](const RunProgress&) { time.keep_now_and_then(); };
   Values values{{"count", static_cast<double>(part.drawing->count)},
                 {"nfe", static_cast<double>(make_plan(model_, part.drawing->plan).nfe)}};
-  if (const auto found = seconds_per_picture_.find(part.name); found != seconds_per_picture_.end())
-    values["seconds_per_picture"] = found->second;
-  const bool few = std::min(features.count, reference_->count) <= features.dimensions;
-  const Quality quality =
-      compare_sets(features, *reference_,
-                   {.few_pictures = few ? FewPictures::shrink : FewPictures::refuse,
-                    .manifolds = Manifolds::leave_out,
-                    .seed = options_.seed,
-                    .threads = run.threads});
-  const auto add = [&](const char* name, const std::optional<Measure>& measure) {
-    if (!measure) return;
-    values[name] = measure->value;
-    values[concat(name, "_half_width_95")] = measure->half_width_95;
-  };
-  add("frechet_distance", quality.frechet_distance);
-  add("kernel_distance", quality.kernel_distance);
-  if (few) values["shrunk"] = 1.0;
-  values["seconds"] = seconds_[part.name] + seconds_since(start);
-  const data::Images pictures = data::load_npz(file_of(part), data::Labels::ignore).images;
-  std::vector<Image> shown;
-  for (std::int64_t k = 0; k < std::min(kShownOfCell, pictures.count); ++k)
-    shown.push_back({.width = pictures.width,
-                     .height = pictures.height,
-                     .channels = pictures.channels,
-                     .pixels = {pictures[k].begin(), pictures[k].end()}});
-  // Small: a table shows those of all cells.
-  const std::int64_t scale = std::max<std::int64_t>(1, 64 / pictures.width);
-  write_picture(part.name, make_grid(shown, {.columns = kColumnsOfCell, .scale = scale}));
+  try {
+    draw_pictures(part, {}, timed);
+    if (const auto found = seconds_per_picture_.find(part.name);
+        found != seconds_per_picture_.end())
+      time.seconds_per_picture = found->second;
+    time.without([&] { find_reference({}, quiet); });  // which is done once for all cells
+    const FeatureSet features = features_of(part, {}, is_kept(part) ? quiet : timed);
+    const bool few = std::min(features.count, reference_->count) <= features.dimensions;
+    const Quality quality =
+        compare_sets(features, *reference_,
+                     {.few_pictures = few ? FewPictures::shrink : FewPictures::refuse,
+                      .manifolds = Manifolds::leave_out,
+                      .seed = options_.seed,
+                      .threads = run.threads,
+                      .stop = run.stop});
+    const auto add = [&](const char* name, const std::optional<Measure>& measure) {
+      if (!measure) return;
+      values[name] = measure->value;
+      values[concat(name, "_half_width_95")] = measure->half_width_95;
+    };
+    add("frechet_distance", quality.frechet_distance);
+    add("kernel_distance", quality.kernel_distance);
+    if (few) values["shrunk"] = 1.0;
+    const std::vector<Image> shown = first_pictures(part, quiet);
+    if (const auto found = seconds_per_picture_.find(part.name);
+        found != seconds_per_picture_.end())
+      time.seconds_per_picture = found->second;
+    // Small: a table shows those of all cells.
+    const std::int64_t scale = std::max<std::int64_t>(1, 64 / shown.front().width);
+    write_picture(part.name, make_grid(shown, {.columns = kColumnsOfCell, .scale = scale}));
+  } catch (...) {
+    try {
+      time.keep();
+    } catch (const Error&) {  // the first error says more
+    }
+    throw;
+  }
+  if (time.seconds_per_picture > 0.0) values["seconds_per_picture"] = time.seconds_per_picture;
+  values["seconds"] = seconds_[part.name] + time.seconds();
   return values;
 }
 
-/// Evenly spaced ones, so that a set which is sorted by class loses none.
+/// Those that the page shows of a cell; where they were not kept, they are drawn again.
+std::vector<Image> Parts::first_pictures(const Part& part, const RunOptions& run) {
+  std::vector<Image> shown;
+  if (is_kept(part)) {
+    const data::Images pictures = data::load_npz(file_of(part), data::Labels::ignore).images;
+    for (std::int64_t k = 0; k < std::min(kShownOfCell, pictures.count); ++k)
+      shown.push_back({.width = pictures.width,
+                       .height = pictures.height,
+                       .channels = pictures.channels,
+                       .pixels = {pictures[k].begin(), pictures[k].end()}});
+    return shown;
+  }
+  SampleOptions first = *part.drawing;
+  first.count = std::min(kShownOfCell, first.count);
+  first.run = run;
+  const Samples samples = sample_of(first);
+  for (std::int64_t k = 0; k < first.count; ++k) shown.push_back(to_image(samples.x_0, k));
+  seconds_per_picture_[part.name] = samples.seconds / static_cast<double>(first.count);
+  return shown;
+}
+
 void Parts::load_test_pictures() {
   const ModelInfo& info = model_.info();
+  const DataOptions of_test = data_options(std::nullopt);
+  const PictureFit fit = seen_as_.fit == Fit::crop_resize ? seen_as_ : seen_by(model_, of_test).fit;
   data::DatasetOptions reading{.split = std::nullopt,
+                               .fit = fit.fit,
+                               .height = info.shape.height,
+                               .width = info.shape.width,
                                .channels = info.shape.channels,
                                .skip_corrupt = options_.data.read.skip_corrupt,
                                .background = options_.data.read.background};
   if (info.num_classes > 0) reading.labels = data::Labels::read;
   data::Dataset set = data::load_dataset(options_.data.data, reading);
-  data::Images images = std::move(set.images);
-  images =
-      data::fit_to(std::move(images), data::fit_for(images, info.shape.height, info.shape.width),
-                   info.shape.height, info.shape.width, options_.data.data.string());
-  const FloatImages all = data::to_floats(images, images.count);
-  test_ = {.count = std::min(options_.size.num_reconstructed, all.count), .shape = all.shape};
-  for (std::int64_t k = 0; k < test_.count; ++k) {
-    const std::int64_t index = k * all.count / test_.count;
-    test_.values.insert(test_.values.end(), all[index].begin(), all[index].end());
-    if (info.num_classes > 0) test_classes_.push_back(set.labels[static_cast<std::size_t>(index)]);
-  }
+  const std::vector<std::int64_t> labels = std::move(set.labels);
+  set.labels.clear();
+  test_hash_ = std::to_string(data::fingerprint(set));
+  test_kind_ = test_hash_ == data_hash_ ? "all pictures, as the set is not split" : "test pictures";
+  test_ = data::some_to_floats(set.images, options_.size.num_reconstructed);
+  for (std::int64_t k = 0; k < test_.count && info.num_classes > 0; ++k)
+    test_classes_.push_back(
+        labels[static_cast<std::size_t>(data::spaced_index(k, test_.count, set.images.count))]);
 }
 
 Values Parts::reconstruct_in(std::int64_t S, const Part& part, const RunOptions& run) {
@@ -438,7 +590,8 @@ Parts::Speeds Parts::measure() const {
   start = Clock::now();
   extractor_.extract(model_, plan, some, {.fit = fit_});
   const double with_features = seconds_since(start);
-  return {.seconds_per_step = drawing_seconds / (kPictures * kSteps),
+  return {.seconds_per_call =
+              drawing_seconds / static_cast<double>(kPictures * kSteps * calls_of(some)),
           .seconds_per_feature = std::max(0.0, with_features - drawing_seconds) / kPictures};
 }
 

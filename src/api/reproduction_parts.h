@@ -17,6 +17,7 @@ struct Part {
   std::string name;
   std::string label;
   std::int64_t steps = 0;         ///< of the sampler, summed over pictures
+  std::int64_t calls = 1;         ///< of the network in each: 2 with guidance
   std::int64_t num_features = 0;  ///< pictures whose features are taken
   Recipe recipe = {};
   /// Of a cell whose pictures are compared with the training pictures: what is drawn.
@@ -50,14 +51,17 @@ class Parts {
   static std::string identity(const Part& part);
   /// The pictures of a part that is not finished.
   std::filesystem::path file_of(const Part& part) const;
+  /// Removes what is kept of a part while it is not finished.
+  void forget(const Part& part) const;
 
   struct Speeds {
-    double seconds_per_step = 0.0, seconds_per_feature = 0.0;
+    double seconds_per_call = 0.0, seconds_per_feature = 0.0;
   };
   /// Of a few pictures in two steps.
   Speeds measure() const;
 
  private:
+  DataOptions data_options(std::optional<DataSplit> split) const;
   void load_data();
   Recipe base_recipe() const;
   SampleOptions drawing(const PlanOptions& plan, std::int64_t count) const;
@@ -73,7 +77,11 @@ class Parts {
   Values same_noise_of(const Part& part, const RunOptions& run);
   Values interpolated(const Part& part, SampleOptions sample, const RunOptions& run);
 
+  /// Whether its pictures are in a file until it is finished.
+  bool is_kept(const Part& part) const;
+  std::filesystem::path time_file_of(const Part& part) const;
   void draw_pictures(const Part& part, const Sharing& sharing, const RunOptions& run);
+  std::vector<Image> first_pictures(const Part& part, const RunOptions& run);
   FeatureSet features_of(const Part& part, const Sharing& sharing, const RunOptions& run) const;
   void find_reference(const Sharing& sharing, const RunOptions& run);
   void load_test_pictures();
@@ -91,7 +99,10 @@ class Parts {
   std::vector<Part> parts_;
   std::int64_t num_reference_ = 0;
   std::string data_hash_;
-  Fit fit_ = Fit::none;
+  PictureFit seen_as_;     ///< of the training pictures, by the model
+  Fit fit_ = Fit::none;    ///< of the model's pictures, for the extractor
+  std::string test_kind_;  ///< "test pictures"
+  std::string test_hash_;
   std::optional<FeatureSet> reference_;
   FloatImages test_;
   std::vector<std::int64_t> test_classes_;

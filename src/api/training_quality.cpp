@@ -18,17 +18,14 @@ namespace ddim {
 using namespace engine;
 namespace {
 
-/// Evenly spaced ones, with their classes, so that a set which is sorted by class loses none.
+/// Evenly spaced ones, with their classes.
 eval::EvaluationImages some_of(const data::Dataset& set, std::int64_t most) {
-  const FloatImages all = data::to_floats(set.images, set.images.count);
-  eval::EvaluationImages some{.images = {.count = std::min(most, all.count), .shape = all.shape},
-                              .inner_height = all.shape.height,
-                              .inner_width = all.shape.width};
-  for (std::int64_t k = 0; k < some.images.count; ++k) {
-    const std::int64_t index = k * all.count / some.images.count;
-    some.images.values.insert(some.images.values.end(), all[index].begin(), all[index].end());
-    if (!set.labels.empty()) some.labels.push_back(set.labels[static_cast<std::size_t>(index)]);
-  }
+  eval::EvaluationImages some{.images = data::some_to_floats(set.images, most),
+                              .inner_height = set.images.height,
+                              .inner_width = set.images.width};
+  for (std::int64_t k = 0; k < some.images.count && !set.labels.empty(); ++k)
+    some.labels.push_back(set.labels[static_cast<std::size_t>(
+        data::spaced_index(k, some.images.count, set.images.count))]);
   return some;
 }
 

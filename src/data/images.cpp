@@ -1,5 +1,6 @@
 #include "data/images.h"
 
+#include <algorithm>
 #include <cassert>
 #include <type_traits>
 #include <utility>
@@ -85,18 +86,34 @@ void to_floats(const Images& images, std::int64_t index, Flip flip, std::span<fl
   }
 }
 
-FloatImages to_floats(const Images& images, std::int64_t count) {
+namespace {
+
+/// `count` images, image index_of(k) as number k.
+template <class IndexOf>
+FloatImages floats_of(const Images& images, std::int64_t count, const IndexOf& index_of) {
   FloatImages result{
       .count = count,
       .shape = {.channels = images.channels, .height = images.height, .width = images.width},
       .values = std::vector<float>(static_cast<std::size_t>(count) * images.image_bytes())};
   for (std::int64_t k = 0; k < count; ++k) {
     to_floats(
-        images, k, Flip::no,
+        images, index_of(k), Flip::no,
         std::span(result.values)
             .subspan(static_cast<std::size_t>(k) * images.image_bytes(), images.image_bytes()));
   }
   return result;
+}
+
+}  // namespace
+
+FloatImages to_floats(const Images& images, std::int64_t count) {
+  return floats_of(images, count, [](std::int64_t k) { return k; });
+}
+
+FloatImages some_to_floats(const Images& images, std::int64_t count) {
+  const std::int64_t most = std::min(count, images.count);
+  return floats_of(images, most,
+                   [&](std::int64_t k) { return spaced_index(k, most, images.count); });
 }
 
 }  // namespace ddim::engine::data

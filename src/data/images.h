@@ -47,5 +47,11 @@ enum class Flip { no, horizontal };
 void to_floats(const Images& images, std::int64_t index, Flip flip, std::span<float> out);
 /// The first `count` images.
 FloatImages to_floats(const Images& images, std::int64_t count);
+/// `count` images, at most all, evenly spaced: a set that is sorted by class loses none. Number k
+/// is number spaced_index(k, count, images.count) of them.
+FloatImages some_to_floats(const Images& images, std::int64_t count);
+inline std::int64_t spaced_index(std::int64_t k, std::int64_t count, std::int64_t of_all) {
+  return k * of_all / count;
+}
 
 }  // namespace ddim::engine::data

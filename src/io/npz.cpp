@@ -102,7 +102,7 @@ NpzArray parse_npy(std::span<const std::byte> file, const std::string& file_name
 }
 
 std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name,
-                                OddArrays odd) {
+                                OddArrays odd, std::span<const std::string_view> wanted) {
   std::string first_problem;
   std::size_t num_odd = 0;
   const auto add = [&](const std::string& name, std::span<const std::byte> bytes) {
@@ -119,10 +119,11 @@ std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::stri
   std::uint64_t size = 0;
   for (const ZipEntry& entry : parse_zip(file, file_name, ZipMethods::stored_or_deflated)) {
     if (!entry.name.ends_with(kNpyEnding)) continue;
+    const std::string name(entry.name.substr(0, entry.name.size() - kNpyEnding.size()));
+    if (!wanted.empty() && std::ranges::find(wanted, name) == wanted.end()) continue;
     if (entry.size > kMaxUnpacked - size)
       fail(ErrorCode::corrupt, file_name, ": its arrays are larger than 16 GiB; split the file");
     size += entry.size;
-    const std::string name(entry.name.substr(0, entry.name.size() - kNpyEnding.size()));
     if (entry.method == ZipMethod::stored) {
       arrays.push_back(add(name, entry.bytes));
       continue;
@@ -132,8 +133,18 @@ std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::stri
     arrays.back().unpacked = unpacked;
   }
   if (num_odd > 0 && num_odd == arrays.size()) fail(ErrorCode::corrupt, first_problem);
-  if (arrays.empty()) fail(ErrorCode::corrupt, file_name, ": holds no arrays (.npy)");
+  if (arrays.empty() && wanted.empty())
+    fail(ErrorCode::corrupt, file_name, ": holds no arrays (.npy)");
   return arrays;
+}
+
+std::vector<std::string> names_in_npz(std::span<const std::byte> file,
+                                      const std::string& file_name) {
+  std::vector<std::string> names;
+  for (const ZipEntry& entry : parse_zip(file, file_name, ZipMethods::stored_or_deflated))
+    if (entry.name.ends_with(kNpyEnding))
+      names.emplace_back(entry.name.substr(0, entry.name.size() - kNpyEnding.size()));
+  return names;
 }
 
 }  // namespace ddim::engine::io

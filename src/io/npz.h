@@ -48,9 +48,15 @@ enum class OddArrays { refuse, keep };
 /// The arrays of an .npz file; their bytes point into it or, of compressed ones, are kept by the
 /// arrays. Error(corrupt) naming `file_name` and the array for what is not such a file, for Fortran
 /// order, numbers of big-endian machines, and types other than whole numbers of 8 to 64 bits,
-/// floats of 16 to 64 and booleans; and as parse_zip().
+/// floats of 16 to 64 and booleans; and as parse_zip(). Where `wanted` names some, others are not
+/// looked at, and there may be none.
 std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name,
-                                OddArrays odd = OddArrays::refuse);
+                                OddArrays odd = OddArrays::refuse,
+                                std::span<const std::string_view> wanted = {});
+
+/// The names of an .npz file's arrays, of which nothing else is read. Errors as parse_zip().
+std::vector<std::string> names_in_npz(std::span<const std::byte> file,
+                                      const std::string& file_name);
 
 /// The array of an .npy file, as numpy.save() writes it, by the name arr_0. Errors as parse_npz().
 NpzArray parse_npy(std::span<const std::byte> file, const std::string& file_name);

@@ -92,7 +92,11 @@ class ModelOpener {
   ModelFiles open_configuration(const fs::path& named) const {
     const fs::path path = existing(named);
     if (!tree_.is_folder(path)) return open_file(path, path);
-    if (is_diffusers_folder(path)) return configuration_of(path, layout_of(path));
+    if (is_diffusers_folder(path)) {
+      ModelFiles files = configuration_of(path, layout_of(path));
+      files.training_data = training_data_in(path);
+      return files;
+    }
     if (auto found = official_config_in(path)) {
       apply_process(overrides_, found->config.scheduler, found->path.string());
       return {.kind = "configuration of the official code",
@@ -202,6 +206,21 @@ class ModelOpener {
       files.notes.push_back("the schedule is that of the finished model, " + name);
   }
 
+  static std::uint32_t training_data_of(const io::TensorTable& state) {
+    return static_cast<std::uint32_t>(state.metadata_count("data_crc32"));
+  }
+  /// What a checkpoint of ours was trained on; nothing for others, and where its state is damaged:
+  /// who opens the whole model is told.
+  std::optional<std::uint32_t> training_data_in(const fs::path& folder) const {
+    const fs::path state = folder / kStateFile;
+    if (!tree_.exists(state)) return std::nullopt;
+    try {
+      return training_data_of(io::SafetensorsFile::open(state, tree_.map(state)));
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  }
+
   /// Adds what our checkpoints have beyond a diffusers folder.
   void add_training_state(const fs::path& path, ModelFiles& files) const {
     const io::TensorTable state = io::SafetensorsFile::open(path, tree_.map(path));
@@ -214,7 +233,7 @@ class ModelOpener {
                             .v = part(kAdamVPrefix),
                             .num_updates = state.metadata_count("updates")};
     files.step = state.metadata_count("step");
-    files.training_data = static_cast<std::uint32_t>(state.metadata_count("data_crc32"));
+    files.training_data = training_data_of(state);
     keep(files, state);
   }
 

@@ -82,8 +82,8 @@ ModelFiles open_model(const std::filesystem::path& path, TrainingPart training =
                       const io::FileTree& tree = io::files_on_disk(),
                       const std::optional<ForwardProcess>& process = {});
 
-/// The same without the weights, which may be missing or damaged where a folder has a configuration
-/// that says what they are.
+/// The same without the weights (but with `training_data`), which may be missing or damaged where a
+/// folder has a configuration that says what they are.
 ModelFiles open_configuration(const std::filesystem::path& path,
                               const ModelOverrides& overrides = {});
 

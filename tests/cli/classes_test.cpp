@@ -1,4 +1,8 @@
+#include <ddim/error.h>
 #include <ddim/image.h>
+#include <ddim/model.h>
+#include <ddim/quality.h>
+#include <ddim/reproduce.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -122,6 +126,34 @@ TEST_F(Classes, AreRefusedWhereThereAreNone) {
                  "--null-class: this model has no classes");
   make_pictures(folder_ / "flat", 3);
   expect_refused(train("flat"), "not in a sub-folder");
+}
+
+// A report's guided steps cost two calls; those of table 2 are without guidance.
+TEST_F(Classes, CostAReportTwoCallsWithGuidance) {
+  const Outcome training = train("pictures");
+  ASSERT_EQ(training.exit_code, 0) << training.err;
+  const Model model = Model::load(Json::parse(training.out).at("checkpoint").get<std::string>());
+  const FeatureExtractor extractor = FeatureExtractor::load(find_extractor("resnet56-cifar10"));
+  const auto calls_with = [&](double guidance) {
+    ReproduceCost told;
+    ReproduceOptions options{.size = {.steps = {2},
+                                      .count = 4,
+                                      .count_of_long = 4,
+                                      .reconstruct_steps = {2},
+                                      .consistency_steps = {1, 2},
+                                      .figure_steps = 1},
+                             .data = {.data = folder_ / "pictures"},
+                             .class_choice = {.guidance = guidance}};
+    options.told_cost = [&](const ReproduceCost& cost) {
+      told = cost;
+      throw Error(ErrorCode::interrupted, "that is all");
+    };
+    EXPECT_THROW(reproduce(model, extractor, options, folder_ / "report"), Error);
+    return told.evaluations;
+  };
+  const std::int64_t of_table_2 = 2 * 2 * 6, plain = calls_with(1.0);
+  EXPECT_GT(plain, of_table_2);
+  EXPECT_EQ(calls_with(3.0), 2 * plain - of_table_2);
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
+#include <ddim/error.h>
 #include <ddim/image.h>
+#include <ddim/model.h>
+#include <ddim/pictures.h>
 #include <ddim/quality.h>
+#include <ddim/reproduce.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +12,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <stop_token>
+#include <tuple>
 
 #include "tests/cli/run_program.h"
 
@@ -32,6 +38,16 @@ class QualityCommand : public testing::Test {
     }
     write_npz(folder_ / name, set);
     return folder_ / name;
+  }
+  /// Mean 1/2 and variance 1 of each feature.
+  static FeatureSet statistics_of(std::int64_t dimensions) {
+    FeatureSet set{.dimensions = dimensions};
+    set.mean.assign(static_cast<std::size_t>(dimensions), 0.5);
+    set.covariance.assign(static_cast<std::size_t>(dimensions * dimensions), 0.0);
+    for (std::size_t i = 0; i < set.covariance.size();
+         i += static_cast<std::size_t>(dimensions) + 1)
+      set.covariance[i] = 1.0;
+    return set;
   }
   void expect_refused(const std::string& arguments, const std::vector<std::string>& parts) const {
     const Outcome run = run_ddim("evaluate " + arguments);
@@ -98,8 +114,12 @@ TEST_F(QualityCommand, TakesStatisticsInPlaceOfPictures) {
   EXPECT_LT(by_statistics["frechet_distance_half_width_95"].get<double>(),
             by_pictures["frechet_distance_half_width_95"].get<double>());
   EXPECT_FALSE(by_statistics.contains("kernel_distance"));
+  for (const char* part : {"second_count", "second_part", "second_pictures_hash"})
+    EXPECT_EQ(by_statistics[part], by_pictures[part]) << part;
   EXPECT_EQ(by_statistics["second_count"], "80");
+  EXPECT_EQ(by_statistics["second_pictures_hash"].get<std::string>().size(), 64);
   EXPECT_FALSE(by_statistics.contains("second_recipe"));
+  EXPECT_EQ(read_statistics(file).width, 32);
   expect_refused("--resize " + a + " " + file, {"different resizings", "crop-resize", "none"});
   expect_refused(b + " " + file, {"same 80 pictures", b, file});
   expect_refused("--save-statistics " + file + " " + a, {file, "exists", "--overwrite"});
@@ -107,16 +127,21 @@ TEST_F(QualityCommand, TakesStatisticsInPlaceOfPictures) {
                  {"--save-statistics", "holds statistics already"});
 }
 
+// Its labels are texts, which nothing needs.
+TEST_F(QualityCommand, TakesAnArchiveWithOtherArrays) {
+  expect_refused("tests/data/arrays/texts.npz " + make_set("a.npz", 80, 0),
+                 {"texts.npz: pictures are 3x2", "32x32", "--resize"});
+  // As published reference batches: pictures and statistics.
+  const Outcome run =
+      run_ddim("evaluate --json " + (folder_ / "a.npz") + " tests/data/arrays/reference_batch.npz");
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(Json::parse(run.out)["second_count"], "not known");
+}
+
 TEST_F(QualityCommand, TakesPublishedStatisticsWithMuAndSigmaAlone) {
   const std::string a = make_set("a.npz", 80, 0);
   const auto publish = [&](const std::string& name, std::int64_t dimensions) {
-    FeatureSet set{.dimensions = dimensions};
-    set.mean.assign(static_cast<std::size_t>(dimensions), 0.5);
-    set.covariance.assign(static_cast<std::size_t>(dimensions * dimensions), 0.0);
-    for (std::size_t i = 0; i < set.covariance.size();
-         i += static_cast<std::size_t>(dimensions) + 1)
-      set.covariance[i] = 1.0;
-    write_statistics(folder_ / name, set);
+    write_statistics(folder_ / name, statistics_of(dimensions));
     return folder_ / name;
   };
   const std::string file = publish("published.npz", 64);
@@ -150,6 +175,9 @@ TEST_F(QualityCommand, GoesOnWithFewPicturesWhenAsked) {
   const Outcome run = run_ddim("evaluate --shrink " + few + " " + b);
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr("covariance: oracle approximating shrinkage"));
+  EXPECT_THAT(run.out, HasSubstr("subset_size: 20\n"));
+  EXPECT_THAT(run_ddim("evaluate --shrink --split train --max-images 30 " + few + " " + b).out,
+              HasSubstr("first_part: train, the first 30\n"));
 }
 
 TEST_F(QualityCommand, DrawsOneSetAndSaysHow) {
@@ -166,6 +194,36 @@ TEST_F(QualityCommand, DrawsOneSetAndSaysHow) {
   EXPECT_EQ(found["tau"], "quadratic");
   EXPECT_EQ(found["steps"], "2");
   EXPECT_EQ(found["model_hash"].get<std::string>().size(), 64);
+}
+
+// Pictures of 6x6 and models of 8x8: one that was trained with a border around them (or may have
+// been), and one that was trained on them resized.
+TEST_F(QualityCommand, SeesAReferenceAsTheModelSawIt) {
+  const std::string set = make_set("set.npz", 80, 0, 6), other = make_set("other.npz", 80, 500);
+  make_micro_model(folder_ / "micro");
+  std::string config = small_training_config();
+  config.insert(config.find("resolution"), "fit = \"crop-resize\"\n");
+  write_file(folder_ / "small.toml", config);
+  ASSERT_EQ(run_ddim("train " + (folder_ / "small.toml") + " --quiet --max-steps 1 --data " + set +
+                     " --out " + (folder_ / "run"))
+                .exit_code,
+            0);
+  const Model model = Model::load(folder_ / "micro");
+  for (const auto& [name, fit, trained] :
+       {std::tuple{"micro", Fit::pad, false}, std::tuple{"run", Fit::crop_resize, true}}) {
+    const std::string drawn =
+        "--json --shrink --resize --count 4 --steps 1 --model " + (folder_ / name) + " " + set;
+    const Outcome run = run_ddim("evaluate " + drawn);
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+    const Json found = Json::parse(run.out);
+    EXPECT_EQ(found["second_fit"],
+              std::string(to_string(fit)) + " to 8x8, the size that the model draws");
+    EXPECT_EQ(found.contains("second_is"), trained);
+    const std::string fitted = folder_ / (std::string(name) + "-sees.npz");
+    write_npz(fitted, load_data_set(model, {.data = set}, fit));
+    const Outcome as_fitted = run_ddim("evaluate --json --resize " + other + " " + fitted);
+    EXPECT_EQ(found["second_pictures_hash"], Json::parse(as_fitted.out)["second_pictures_hash"]);
+  }
 }
 
 TEST_F(QualityCommand, RefusesWhatCannotBeCompared) {
@@ -189,11 +247,24 @@ TEST_F(QualityCommand, RefusesWhatCannotBeCompared) {
   make_micro_model(folder_ / "missing");
   std::filesystem::remove(folder_ / "missing/unet/diffusion_pytorch_model.safetensors");
   const std::string without_weights = " --count 100 --model " + (folder_ / "missing");
-  expect_refused(make_set("one.npz", 1, 0) + without_weights,
+  expect_refused("--resize " + make_set("one.npz", 1, 0) + without_weights,
                  {"one.npz", "at least 2 pictures; got 1"});
-  expect_refused(make_set("few.npz", 3, 0) + without_weights, {"few.npz has 3 pictures"});
-  expect_refused(make_set("small.npz", 70, 0, 8) + without_weights, {"small.npz", "8x8"});
-  expect_refused(make_set("enough.npz", 70, 0) + without_weights, {"diffusion_pytorch_model"});
+  expect_refused("--resize " + make_set("few.npz", 3, 0) + without_weights,
+                 {"few.npz has 3 pictures"});
+  expect_refused(make_set("enough.npz", 70, 0) + without_weights,
+                 {"what --model draws", "8x8", "--resize"});
+  expect_refused("--resize " + (folder_ / "enough.npz") + without_weights,
+                 {"diffusion_pytorch_model"});
+  FeatureSet other = statistics_of(64);
+  other.recipe.resizing = "pad";
+  write_statistics(folder_ / "other.npz", other);
+  expect_refused("--resize " + (folder_ / "other.npz") + without_weights,
+                 {"different resizings", "crop-resize", "pad"});
+  other.recipe.resizing = "";
+  other.width = other.height = 299;
+  write_statistics(folder_ / "other.npz", other, Overwrite::allow);
+  expect_refused("--resize " + (folder_ / "other.npz") + without_weights,
+                 {"different sizes of pictures", "32x32", "299x299"});
   expect_refused("--shrink " + make_set("three.npz", 3, 0) + " " + a,
                  {"three.npz has 3 pictures", "at least 4"});
 }
@@ -221,6 +292,7 @@ TEST_F(QualityCommand, RefusesFlagsThatItWouldIgnore) {
            Case{"--seed 3 " + a + " " + statistics, "--seed"},
            Case{"--split train " + statistics + " " + statistics, "--split"},
            Case{"--extractor x " + statistics + " " + statistics, "--extractor"},
+           Case{"--resizing clean-bicubic " + sets, "--resizing"},
            Case{"--neighbours x.png " + a + " " + statistics, "--neighbours"},
            Case{"--shrink --save-statistics " + (folder_ / "more.npz") + " " + a, "--shrink"},
            Case{"--eps-error --count 5 --data " + a + model, "--count"},
@@ -350,6 +422,124 @@ TEST_F(ReproduceCommand, MeasuresWhatTheOtherCommandsDo) {
   }
   EXPECT_GT(cell("table-2-steps-3")["mean_squared_error_half_width_95"].get<double>(), 0.0);
   EXPECT_GT(cell("figure-5-same-noise")["distance_2"].get<double>(), 0.0);
+}
+
+// The page of a report whose finished cells say something else.
+TEST_F(ReproduceCommand, SaysWhatTheFiguresSay) {
+  ASSERT_EQ(run_ddim(flags_).exit_code, 0);
+  const auto set = [&](const std::string& cell, const std::string& key, const std::string& value) {
+    const std::string file = folder_ / ("report/cells/" + cell + ".txt");
+    std::string text = read_file(file);
+    const std::size_t begin = text.find("\n" + key + "=") + 1;
+    ASSERT_NE(begin, 0U) << key;
+    text.replace(begin, text.find('\n', begin) - begin, key + "=" + value);
+    write_file(file, text);
+  };
+  const std::string first = "drawn-eta-0-steps-2-quadratic", last = "drawn-eta-0-steps-3-quadratic";
+  const auto page_with = [&](const std::string& value, const std::string& half_width) {
+    set(first, "value.frechet_distance", "5");
+    set(first, "value.frechet_distance_half_width_95", "0.5");
+    set(last, "value.frechet_distance", value);
+    set(last, "value.frechet_distance_half_width_95", half_width);
+    EXPECT_EQ(run_ddim(flags_).exit_code, 0);
+    return read_file(folder_ / "report/index.html");
+  };
+  const auto verdict = [](const std::string& page) {
+    const std::size_t row = page.find("eta 0 draws better with more steps");
+    const std::string rest = page.substr(row, page.find("</tr>", row) - row);
+    for (const char* each : {"does not hold", "holds", "open"})
+      if (rest.find(each) != std::string::npos) return std::string(each);
+    return rest;
+  };
+  EXPECT_EQ(verdict(page_with("4", "0.4")), "holds");
+  EXPECT_EQ(verdict(page_with("4.8", "0.4")), "open");
+  EXPECT_EQ(verdict(page_with("5.3", "0.4")), "open");
+  EXPECT_EQ(verdict(page_with("6", "0.4")), "does not hold");
+
+  const auto count_in = [](const std::string& page, const std::string& part) {
+    std::size_t count = 0;
+    for (std::size_t at = page.find(part); at != std::string::npos; at = page.find(part, at + 1))
+      ++count;
+    return count;
+  };
+  const std::string page = page_with("4", "0.4");
+  EXPECT_EQ(count_in(page, "covariances shrunk"), 10 + 4 + 1);
+  EXPECT_THAT(page, HasSubstr("All pictures, as the set is not split, evenly spaced, encoded"));
+  set(last, "value.count", "5");
+  set(last, "recipe.device", "another machine, 3 threads");
+  const std::string other = page_with("4", "0.4");
+  EXPECT_EQ(count_in(other, "<polyline"), count_in(page, "<polyline") + 1);
+  EXPECT_THAT(other, HasSubstr("(another machine, 3 threads; "));
+  EXPECT_THAT(other, HasSubstr("device: another machine, 3 threads"));
+}
+
+// Stopped within the last cell; and with pictures that are too many for a file.
+TEST_F(ReproduceCommand, CountsTheTimeOfAllRunsAndKeepsNoMoreThanAFileHolds) {
+  const Model model = Model::load(folder_ / "micro");
+  const FeatureExtractor extractor = FeatureExtractor::load(find_extractor("resnet56-cifar10"));
+  ReproduceOptions options{.size = {.steps = {2, 4},
+                                    .count = 6,
+                                    .count_of_long = 6,
+                                    .reconstruct_steps = {2},
+                                    .num_reconstructed = 100,
+                                    .consistency_steps = {1, 2},
+                                    .figure_steps = 2},
+                           .data = {.data = make_set("six.npz", 80, 0, 6)},
+                           .tau = TauKind::linear};
+  std::stop_source stop;
+  options.run.stop = stop.get_token();
+  options.run.progress = [&](const RunProgress& progress) {
+    if (progress.evaluations_done > progress.evaluations - 6 * 4 / 2) stop.request_stop();
+  };
+  EXPECT_THROW(reproduce(model, extractor, options, folder_ / "kept"), Error);
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ / "kept/unfinished"))
+    if (entry.path().extension() == ".seconds") files.push_back(entry.path());
+  ASSERT_EQ(files.size(), 1U);
+  EXPECT_THAT(files.front().string(), HasSubstr("drawn-sigma-hat-steps-4-linear"));
+  write_file(files.front(), "1000\n0.25\n");
+  options.run = {};
+  const Reproduction kept = reproduce(model, extractor, options, folder_ / "kept");
+  EXPECT_EQ(kept.num_found, std::ssize(kept.cells) - 1);
+  EXPECT_GE(kept.cells.back().values.at("seconds"), 1000.0);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "kept/unfinished"));
+  for (const ReproducedCell& cell : kept.cells) {
+    if (cell.name.starts_with("drawn")) {
+      EXPECT_EQ(cell.recipe.at("reference"),
+                "training pictures, pad to 8x8, the size that the model draws");
+    } else if (cell.name.starts_with("table-2")) {
+      EXPECT_EQ(cell.recipe.at("count"), "80");
+    } else if (cell.name.starts_with("figure-6")) {
+      EXPECT_EQ(cell.recipe.at("endpoints"),
+                "the noise of pictures 0 and 1, 2 and 3, 4 and 5 of the seed");
+      EXPECT_EQ(cell.recipe.at("x_T").size(), 64U);
+    }
+  }
+
+  options.most_bytes_kept = 5 * 3 * 8 * 8;
+  const Reproduction drawn = reproduce(model, extractor, options, folder_ / "drawn");
+  ASSERT_EQ(drawn.cells.size(), kept.cells.size());
+  for (std::size_t i = 0; i < drawn.cells.size(); ++i) {
+    ReproducedCell a = drawn.cells[i], b = kept.cells[i];
+    for (ReproducedCell* cell : {&a, &b})
+      for (const char* time : {"seconds", "seconds_per_picture"}) {
+        EXPECT_EQ(cell->values.erase(time),
+                  cell->name.starts_with("figure-5") && time[7] == '_' ? 0U : 1U)
+            << cell->name;
+      }
+    EXPECT_EQ(a.values, b.values) << a.name;
+    EXPECT_EQ(read_file(folder_ / ("drawn/pictures/" + a.name + ".png")),
+              read_file(folder_ / ("kept/pictures/" + a.name + ".png")));
+  }
+
+  // What cannot be compared is found before anything is drawn.
+  options.data.max_images = 3;
+  try {
+    reproduce(model, extractor, options, folder_ / "few");
+    ADD_FAILURE() << "was not refused";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("six.npz has 3 pictures"));
+  }
 }
 
 TEST_F(ReproduceCommand, KeepsWhatIsFinishedAndRefusesToMixOptions) {

@@ -98,7 +98,7 @@ std::string run_ddim_in_terminal(const std::string& arguments, int columns,
 }
 
 Outcome run_ddim_and_signal(const std::string& arguments, const fs::path& file, int signal,
-                            int second) {
+                            int second, std::uintmax_t size) {
   const TemporaryFolder streams;
   const std::string command = "exec '" DDIM_PROGRAM "' " + arguments + " >" + (streams / "out") +
                               " 2>" + (streams / "err") + " </dev/null";
@@ -109,7 +109,11 @@ Outcome run_ddim_and_signal(const std::string& arguments, const fs::path& file, 
   }
   int status = 0;
   pid_t ended = 0;
-  while ((!fs::exists(file) || !watches_signals(child)) && ended == 0) {
+  const auto is_there = [&] {
+    std::error_code gone;
+    return fs::exists(file) && (size == 0 || fs::file_size(file, gone) >= size);
+  };
+  while ((!is_there() || !watches_signals(child)) && ended == 0) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ended = waitpid(child, &status, WNOHANG);
   }

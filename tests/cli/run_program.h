@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -32,10 +33,11 @@ Outcome run_ddim(const std::string& arguments, const std::string& environment = 
 std::string run_ddim_in_terminal(const std::string& arguments, int columns,
                                  const std::string& environment = "");
 
-/// Starts the program, sends `signal` as soon as `file` is there (and after 0.2 seconds `second`,
+/// Starts the program, sends `signal` as soon as `file` is there (with `size` bytes or more, and
+/// after 0.2 seconds `second`,
 /// where it is not 0), and waits for its end.
 Outcome run_ddim_and_signal(const std::string& arguments, const std::filesystem::path& file,
-                            int signal, int second = 0);
+                            int signal, int second = 0, std::uintmax_t size = 0);
 
 std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, const std::string& text);

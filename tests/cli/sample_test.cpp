@@ -98,13 +98,33 @@ TEST_F(Sample, GoesOnAfterAnyStop) {
   }
   EXPECT_THAT(run_ddim(command("parts") + resume).out,
               HasSubstr("all of which were there already"));
+}
 
-  const Outcome stopped = run_ddim_and_signal(command("a.npz"), folder_ / "a.npz.partial", SIGKILL);
+TEST_F(Sample, MakesTheSameFileHoweverOftenItIsKilled) {
+  const auto command = [&](const std::string& name) {
+    return "sample --model " + model_ + " --steps 20 --count 400 --batch 8 --quiet --out " +
+           (folder_ / name);
+  };
+  const std::filesystem::path kept = folder_ / "a.npz.partial";
+  std::string resume;
+  std::uintmax_t size = 0;
+  for (int kill = 0; kill < 5; ++kill) {
+    // Some batches of 8 pictures of 192 bytes later.
+    const Outcome killed =
+        run_ddim_and_signal(command("a.npz") + resume, kept, SIGKILL, 0, size + 4000);
+    EXPECT_EQ(killed.exit_code, 128 + SIGKILL);
+    ASSERT_TRUE(std::filesystem::exists(kept));
+    const std::uintmax_t before = size;
+    size = std::filesystem::file_size(kept);
+    EXPECT_GE(size, before + 4000);
+    resume = " --resume";
+  }
   const Outcome resumed = run_ddim(command("a.npz") + resume);
   EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_THAT(resumed.out, HasSubstr("of them there already)"));
   EXPECT_EQ(run_ddim(command("b.npz")).exit_code, 0);
   EXPECT_EQ(read_file(folder_ / "a.npz"), read_file(folder_ / "b.npz"));
-  EXPECT_FALSE(std::filesystem::exists(folder_ / "a.npz.partial"));
+  EXPECT_FALSE(std::filesystem::exists(kept));
 }
 
 TEST_F(Sample, RefusesToOverwriteUnlessTold) {

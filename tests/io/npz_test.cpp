@@ -176,5 +176,21 @@ TEST(Npz, NumPyReadsOursAndWeReadNumPys) {
   expect_three_arrays(text_of(npz_content(arrays)));
 }
 
+// Of a file whose other arrays cannot be read, and of one without those that are wanted.
+TEST(Npz, ReadsNamesAndThoseThatAreWantedAlone) {
+  const std::string texts = read_file("tests/data/arrays/texts.npz", 1000);
+  const auto bytes = std::as_bytes(std::span(texts));
+  const std::vector<std::string> names = names_in_npz(bytes, "texts.npz");
+  ASSERT_EQ(names.size(), 2U);
+  const std::string three = three_arrays();
+  constexpr std::array<std::string_view, 2> kWanted{"x", "mu"};
+  const auto arrays =
+      parse_npz(std::as_bytes(std::span(three)), "a.npz", OddArrays::refuse, kWanted);
+  ASSERT_EQ(arrays.size(), 1U);
+  EXPECT_EQ(arrays.front().name, "x");
+  EXPECT_EQ(parse_npz(bytes, "texts.npz", OddArrays::refuse, kWanted).size(), 1U);  // not the texts
+  EXPECT_TRUE(parse_npz(bytes, "texts.npz", OddArrays::refuse, std::span(kWanted).last(1)).empty());
+}
+
 }  // namespace
 }  // namespace ddim::engine::io
