@@ -542,6 +542,14 @@ TEST_F(ReproduceCommand, CountsTheTimeOfAllRunsAndKeepsNoMoreThanAFileHolds) {
   }
 }
 
+// Their pictures have other bits.
+TEST_F(ReproduceCommand, IsNotJoinedByAMachineOfAnotherKind) {
+  run_ddim_and_signal(flags_ + " --join", folder_ / "report/unfinished/parts.blocks/run", SIGKILL);
+  const Outcome other = run_ddim(flags_ + " --join", "DDIM_ISA=sse4");
+  EXPECT_NE(other.exit_code, 0);
+  EXPECT_THAT(other.err, HasSubstr("is of a run with other options: device cpu "));
+}
+
 TEST_F(ReproduceCommand, KeepsWhatIsFinishedAndRefusesToMixOptions) {
   const Outcome stopped =
       run_ddim_and_signal(flags_, folder_ / "report/cells/table-2-steps-2.txt", SIGINT);
