@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "api/reproduction.h"
+#include "api/reproduction_verdict.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "io/png.h"
@@ -99,32 +100,8 @@ void shade(Table& table, const std::vector<Shown>& values) {
   }
 }
 
-/// A figure that is compared with another: its value and half of its interval.
-struct Figure {
-  double value = 0.0;
-  double half_width = 0.0;
-};
-
 Figure figure_of(const ReproducedCell& cell, const std::string& measure) {
   return {value_of(cell, measure), value_of(cell, measure + "_half_width_95")};
-}
-
-bool is_below(const Figure& a, const Figure& b) {
-  return a.value + a.half_width < b.value - b.half_width;
-}
-
-/// Of the claim that each figure is below the one before it.
-std::string verdict_on_falling(const std::vector<Figure>& figures) {
-  const auto all = [&](const auto& is_so) {
-    return std::ranges::adjacent_find(figures, [&](const Figure& first, const Figure& next) {
-             return !is_so(first, next);
-           }) == figures.end();
-  };
-  if (all([](const Figure& first, const Figure& next) { return is_below(next, first); }))
-    return "holds";
-  if (!all([](const Figure& first, const Figure& next) { return !is_below(first, next); }))
-    return "does not hold";
-  return "open: intervals overlap";
 }
 
 class Writer {
