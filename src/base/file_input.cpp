@@ -108,6 +108,12 @@ bool is_there(const fs::path& path) {
   return fs::exists(said_of(path, status, error));
 }
 
+bool leads_somewhere(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  return fs::exists(said_of(path, status, error));
+}
+
 bool is_folder(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);

@@ -29,6 +29,8 @@ std::optional<std::string> read_file_if_there(const std::filesystem::path& path,
 /// Whether something has this name, be it a link to nothing. Error(io), naming the path, when the
 /// system does not say.
 bool is_there(const std::filesystem::path& path);
+/// The same of what links lead to: false for a link to nothing.
+bool leads_somewhere(const std::filesystem::path& path);
 /// Whether a folder, or a link to one, has this name. Errors as is_there().
 bool is_folder(const std::filesystem::path& path);
 /// Whether a regular file, or a link to one, has this name. Errors as is_there().

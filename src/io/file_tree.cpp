@@ -14,9 +14,7 @@ namespace fs = std::filesystem;
 
 class FilesOnDisk : public FileTree {
  public:
-  bool exists(const fs::path& path) const override {
-    return is_file(path) || engine::is_folder(path);
-  }
+  bool exists(const fs::path& path) const override { return leads_somewhere(path); }
   bool is_folder(const fs::path& path) const override { return engine::is_folder(path); }
   std::vector<std::string> names_in(const fs::path& folder) const override {
     return engine::names_in(folder);
