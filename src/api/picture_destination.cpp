@@ -183,12 +183,13 @@ class FolderDestination : public Destination {
     for (std::int64_t k = 0; k < job.count(); k += job.count_of_run()) {
       const fs::path folder = folder_of(k);
       if (make_folders(folder)) created_.push_back(folder);
-      remove_leftovers(folder);
     }
     std::vector<PictureRange> there;
     for (std::int64_t k = 0; k < job.count(); ++k)
       if (fs::exists(file_of(k)) && is_finished(k)) there.push_back({k, 1});
     missing_ = io::gaps_between(std::move(there), job.count());
+    for (std::int64_t k = 0; k < job.count(); k += job.count_of_run())
+      remove_leftover_files(folder_of(k), is_picture_name);
   }
 
   std::vector<PictureRange> missing() const override { return missing_; }
@@ -218,9 +219,18 @@ class FolderDestination : public Destination {
     return name.empty() ? folder_ : folder_ / name.substr(1);
   }
 
+  /// As file_of() names them.
+  static bool is_picture_name(std::string_view name) {
+    constexpr std::string_view kEnding = ".png";
+    if (!name.ends_with(kEnding)) return false;
+    name.remove_suffix(kEnding.size());
+    return name.size() >= kNumberDigits &&
+           name.find_first_not_of("0123456789") == std::string_view::npos;
+  }
+
   fs::path file_of(std::int64_t k) const {
     TextStream name;
-    name << std::setfill('0') << std::setw(6) << job_.number(k) << ".png";
+    name << std::setfill('0') << std::setw(kNumberDigits) << job_.number(k) << ".png";
     return folder_of(k) / name.str();
   }
 
@@ -255,6 +265,8 @@ class FolderDestination : public Destination {
     const PictureShape shape = job_.shape();
     return found.image.width == shape.width && found.image.height == shape.height;
   }
+
+  static constexpr int kNumberDigits = 6;
 
   const PictureJob& job_;
   const fs::path folder_;

@@ -53,15 +53,23 @@ bool still_has_name(int descriptor, const std::filesystem::path& path) {
          opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
+/// Whether a call of flock failed because the file system knows no locks.
+bool has_no_locks(int reason) {
+  return reason == ENOSYS || reason == ENOLCK || reason == ENOTSUP || reason == EOPNOTSUPP;
+}
+
 }  // namespace
 
-FileLock::FileLock(const std::filesystem::path& folder, LockKind kind)
+FileLock::FileLock(const std::filesystem::path& folder, LockKind kind, FileSystem& file_system)
     : descriptor_(open_lock_file(folder / ".lock", folder)) {
-  if (::flock(descriptor_, (kind == LockKind::alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0) {
+  const int operation = (kind == LockKind::alone ? LOCK_EX : LOCK_SH) | LOCK_NB;
+  const int result = file_system.flock(descriptor_, operation);
+  const int reason = errno;
+  is_held_ = result == 0;
+  if (is_held_ || has_no_locks(reason)) {
     write_owner(descriptor_);
     return;
   }
-  const int reason = errno;
   const std::string owner = read_owner(descriptor_);
   ::close(descriptor_);
   if (reason == EWOULDBLOCK) {
@@ -72,12 +80,14 @@ FileLock::FileLock(const std::filesystem::path& folder, LockKind kind)
        std::system_category().message(reason));
 }
 
-FileLock FileLock::wait_for(const std::filesystem::path& file, const std::stop_token& stop) {
+FileLock FileLock::wait_for(const std::filesystem::path& file, const std::stop_token& stop,
+                            FileSystem& file_system) {
   for (;;) {
     const int descriptor = open_lock_file(file, file);
-    const int result = ::flock(descriptor, LOCK_EX | LOCK_NB);
+    const int result = file_system.flock(descriptor, LOCK_EX | LOCK_NB);
     const int reason = errno;
-    if (result == 0 && still_has_name(descriptor, file)) return FileLock(descriptor);
+    if (result != 0 && has_no_locks(reason)) return FileLock(descriptor, false);
+    if (result == 0 && still_has_name(descriptor, file)) return FileLock(descriptor, true);
     ::close(descriptor);
     if (result != 0 && reason != EWOULDBLOCK && reason != EINTR) {
       fail(ErrorCode::io, "cannot lock ", file.string(), ": ",

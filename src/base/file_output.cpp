@@ -1,6 +1,7 @@
 #include "base/file_output.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,6 +43,14 @@ bool is_taken(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
+/// Who may read and write a regular file, if it is there.
+std::optional<mode_t> mode_of(const fs::path& path) {
+  constexpr mode_t kRights = 0777;
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  return status.st_mode & kRights;
+}
+
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
@@ -70,7 +79,8 @@ class OpenFile {
 
   /// Durability::now is for files of a disk: devices and pipes know no fsync.
   void finish(Durability durability) {
-    assert(num_written_ == output_.size_bytes);
+    ensure(num_written_ == output_.size_bytes, output_.path.string(), ": ", num_written_,
+           " bytes were written in place of ", output_.size_bytes);
     if (durability == Durability::now &&
         uninterrupted([&] { return file_system_.fsync(descriptor_); }) < 0) {
       fail_call(output_, "fsync of", where_);
@@ -243,6 +253,11 @@ void write_file(const fs::path& named, const FileContent& content, Overwrite ove
   if (temporary.failed()) fail_call(output, "creating", temporary.name());
   try {
     OpenFile file(file_system, temporary.descriptor(), output, temporary.name());
+    // Before there is anything to read in it.
+    if (const auto mode = mode_of(path);
+        mode && mode != mode_of(temporary.name()) &&
+        uninterrupted([&] { return file_system.fchmod(temporary.descriptor(), *mode); }) < 0)
+      fail_call(output, "setting the mode of", temporary.name());
     content.write_to([&file](std::span<const std::byte> bytes) { file.write(bytes); });
     file.finish(durability);
     move_into_place(file_system, output, temporary.name(), overwrite);
@@ -251,6 +266,10 @@ void write_file(const fs::path& named, const FileContent& content, Overwrite ove
     throw;
   }
   if (durability == Durability::now) sync_new_name(file_system, output);
+}
+
+void sync_folder(const fs::path& folder, FileSystem& file_system) {
+  sync_folder(file_system, {folder, 0}, folder);
 }
 
 void sync_file_system(const fs::path& folder, FileSystem& file_system) {

@@ -48,8 +48,9 @@ enum class Durability { now, later };
 /// failure, the temporary file is gone, the old file is unchanged, and Error(io) contains the path,
 /// the system's reason and the bytes needed. (If only the last fsync fails, the new content is in
 /// place, and Error(io) says that it may not survive a power loss.) The parent folder must exist.
-/// Where Overwrite::allow meets a link, the file that it names is replaced, and the link stays; a
-/// character device or a pipe is written to as what it is; other devices are refused: Error(user).
+/// A file that takes the place of another has its mode. Where Overwrite::allow meets a link, the
+/// file that it names is replaced, and the link stays; a character device or a pipe is written to
+/// as what it is; other devices are refused: Error(user).
 void write_file_durably(const std::filesystem::path& path, const FileContent& content,
                         Overwrite overwrite, FileSystem& file_system = system_calls());
 
@@ -57,6 +58,10 @@ void write_file_durably(const std::filesystem::path& path, const FileContent& co
 /// is complete or not there as long as the power stays.
 void write_file(const std::filesystem::path& path, const FileContent& content, Overwrite overwrite,
                 Durability durability, FileSystem& file_system = system_calls());
+
+/// Makes the names in `folder` durable. Error(io) when the system refuses; no error where the file
+/// system has no fsync of folders.
+void sync_folder(const std::filesystem::path& folder, FileSystem& file_system = system_calls());
 
 /// Makes all that was written into `folder` durable, by one call for many files. Error(io) when the
 /// system refuses.
@@ -129,6 +134,10 @@ struct ManifestEntry {
 /// What `folder`/manifest.json lists; nothing when that is missing or damaged. Error(io) when it
 /// cannot be read.
 std::optional<std::vector<ManifestEntry>> read_manifest(const std::filesystem::path& folder);
+
+/// Whether `folder`/manifest.json is one that DurableFolder wrote, and damaged; no for what another
+/// program wrote. Error(io) when it cannot be read.
+bool is_damaged_manifest(const std::filesystem::path& folder);
 
 /// Compares one of these files with its entry: nullopt, or one line with the difference. Errors as
 /// verify_manifest().

@@ -1,6 +1,7 @@
 #include "base/file_system.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,6 +41,10 @@ int FileSystem::rename_no_replace(const char* from, const char* to) {
 int FileSystem::unlink(const char* path) { return ::unlink(path); }
 
 int FileSystem::rmdir(const char* path) { return ::rmdir(path); }
+
+int FileSystem::flock(int descriptor, int operation) { return ::flock(descriptor, operation); }
+
+int FileSystem::fchmod(int descriptor, mode_t mode) { return ::fchmod(descriptor, mode); }
 
 FileSystem& system_calls() {
   static FileSystem stateless;

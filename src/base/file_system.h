@@ -25,6 +25,8 @@ class FileSystem {
   virtual int rename_no_replace(const char* from, const char* to);
   virtual int unlink(const char* path);
   virtual int rmdir(const char* path);
+  virtual int flock(int descriptor, int operation);
+  virtual int fchmod(int descriptor, mode_t mode);
 };
 
 /// The real system calls.

@@ -12,6 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::uint64_t kMaxManifestBytes = 1 << 24;
 constexpr std::string_view kHead = "{\n  \"format\": \"ddim-manifest-1\",\n  \"files\": [";
 constexpr std::string_view kName = "\n    {\"name\": \"";
 constexpr std::string_view kSize = "\", \"size_bytes\": ";
@@ -57,9 +58,7 @@ std::optional<std::string> verify_file(const fs::path& path, std::string_view ex
   const std::uintmax_t size = fs::file_size(path, error);
   if (!error && std::to_string(size) != expected_size)
     return concat(path.string(), " has ", size, " bytes, not ", expected_size);
-  Sha256 hash;
-  read_pieces(path, [&](std::span<const std::byte> bytes) { hash.update(bytes); });
-  if (hash.finish_hex() != expected_hash) {
+  if (sha256_hex_of_file(path) != expected_hash) {
     return concat(path.string(), " is damaged: its SHA-256 is not the manifest's");
   }
   return std::nullopt;
@@ -78,7 +77,6 @@ std::string DurableFolder::manifest_text() const {
 
 std::optional<std::vector<ManifestEntry>> read_manifest(const fs::path& folder) {
   const fs::path path = folder / kManifestName;
-  constexpr std::uint64_t kMaxManifestBytes = 1 << 24;
   std::error_code error;
   if (is_missing(path) || (fs::file_size(path, error) > kMaxManifestBytes && !error))
     return std::nullopt;
@@ -96,6 +94,17 @@ std::optional<std::vector<ManifestEntry>> read_manifest(const fs::path& folder) 
     entries.push_back({std::string(name), std::string(size), std::string(hash)});
   }
   return cursor.at_end() ? std::optional(std::move(entries)) : std::nullopt;
+}
+
+bool is_damaged_manifest(const fs::path& folder) {
+  const fs::path path = folder / kManifestName;
+  std::error_code error;
+  if (is_missing(path) || (fs::file_size(path, error) > kMaxManifestBytes && !error)) return false;
+  const std::string text = read_file(path, kMaxManifestBytes);
+  // Damage of one place leaves one of them.
+  const bool is_ours =
+      text.find("ddim-manifest") != std::string::npos || text.find(kHash) != std::string::npos;
+  return is_ours && !read_manifest(folder);
 }
 
 std::optional<std::string> verify_entry(const fs::path& folder, const ManifestEntry& entry) {

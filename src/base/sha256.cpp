@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/file_input.h"
+
 namespace ddim::engine {
 
 void Sha256::update(std::span<const std::byte> bytes) {
@@ -45,6 +47,12 @@ std::string Sha256::finish_hex() {
 std::string sha256_hex(std::span<const std::byte> bytes) {
   Sha256 hash;
   hash.update(bytes);
+  return hash.finish_hex();
+}
+
+std::string sha256_hex_of_file(const std::filesystem::path& path) {
+  Sha256 hash;
+  read_pieces(path, [&](std::span<const std::byte> bytes) { hash.update(bytes); });
   return hash.finish_hex();
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 
@@ -27,5 +28,8 @@ class Sha256 {
 
 /// The SHA-256 of `bytes` in hexadecimal.
 std::string sha256_hex(std::span<const std::byte> bytes);
+
+/// That of a file. Error(io) when it cannot be read.
+std::string sha256_hex_of_file(const std::filesystem::path& path);
 
 }  // namespace ddim::engine

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <charconv>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "base/folder.h"
@@ -57,11 +56,20 @@ bool is_file_or_folder_of(const fs::path& path, int descriptor) {
          (S_ISREG(named.st_mode) || S_ISDIR(named.st_mode));
 }
 
+bool is_file(int descriptor) {
+  struct stat status {};
+  return ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/// What is removed of the names of temporary files and folders.
+enum class Removal { files, files_and_folders };
+
 /// Removes a temporary file or folder, unless a process has locked it or the system refuses.
-bool remove_leftover(const fs::path& path) {
+bool remove_leftover(const fs::path& path, Removal removal) {
   const int descriptor = open_to_lock(path);
   if (descriptor < 0) return false;
-  const bool is_gone = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 &&
+  const bool is_gone = (removal == Removal::files_and_folders || is_file(descriptor)) &&
+                       ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 &&
                        is_file_or_folder_of(path, descriptor) && try_remove_tree(path);
   ::close(descriptor);
   return is_gone;
@@ -91,7 +99,8 @@ Temporary::Temporary(const fs::path& path, Kind kind, FileSystem& file_system) {
     name_ += concat(kMark, kLocked, i);
     result_ = create();
     if (failed() && errno != EEXIST) return;
-    if (failed() && remove_leftover(name_)) result_ = create();
+    const Removal removal = kind == Kind::file ? Removal::files : Removal::files_and_folders;
+    if (failed() && remove_leftover(name_, removal)) result_ = create();
     if (failed()) continue;
     if (lock(kind)) return;
     // Another process is removing it: it came between the creation and the lock.
@@ -125,12 +134,17 @@ void remove_leftovers(const fs::path& folder) {
   for (const std::string& name : readable_names_in(folder)) {
     const std::optional<std::string_view> id = id_of(name);
     if (!id || has_living_owner(*id)) continue;
-    const fs::path leftover = folder / name;
-    // A link has no lock: the process in its name is its owner.
-    std::error_code ignored;
-    if (!id->starts_with(kLocked) && fs::is_symlink(leftover, ignored))
-      fs::remove(leftover, ignored);
-    remove_leftover(leftover);
+    remove_leftover(folder / name, Removal::files_and_folders);
+  }
+}
+
+void remove_leftover_files(const fs::path& folder,
+                           const std::function<bool(std::string_view)>& is_ours) {
+  for (const std::string& name : readable_names_in(folder)) {
+    const std::optional<std::string_view> id = id_of(name);
+    if (!id || !id->starts_with(kLocked)) continue;
+    const std::string_view final_name(name.data(), name.size() - kMark.size() - id->size());
+    if (is_ours(final_name)) remove_leftover(folder / name, Removal::files);
   }
 }
 

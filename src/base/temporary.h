@@ -40,8 +40,15 @@ class Temporary {
 /// Whether an interrupted write left behind a file or folder of this name, or is writing it now.
 bool is_temporary_name(std::string_view name);
 
-/// Removes the temporary files and folders in `folder` that no process is writing. What the system
-/// does not let be removed stays. A folder that is not there has none.
+/// Removes the temporary files and folders in `folder` that no process is writing, those of earlier
+/// versions (`path.tmp-<process>-<i>`) too. For folders that are ddim's alone: a person's folder
+/// may hold files of such names. What the system does not let be removed stays. A folder that is
+/// not there has none.
 void remove_leftovers(const std::filesystem::path& folder);
+
+/// The same for a folder where people keep files of theirs: removes only files
+/// `NAME.tmp-ddim-<i>`, never folders, and of them those whose NAME `is_ours`.
+void remove_leftover_files(const std::filesystem::path& folder,
+                           const std::function<bool(std::string_view)>& is_ours);
 
 }  // namespace ddim::engine

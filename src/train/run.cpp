@@ -71,12 +71,16 @@ double seconds_since(Clock::time_point start) {
 bool is_false_start(const fs::path& folder) {
   constexpr std::array<std::string_view, 5> kFirstFiles{".lock", kMachineFile, kDataFile,
                                                         kClassesFile, kConfigDigestFile};
+  if (!fs::is_directory(folder)) return false;
+  const std::vector<std::string> names = names_in(folder);
+  // Without a lock, no run was begun here: a person's files may have names of temporary ones.
+  if (!names.empty() && !std::ranges::count(names, kFirstFiles.front())) return false;
   const auto is_of_a_start = [&](const std::string& name) {
     if (name == model::kCheckpointsFolder && fs::is_directory(folder / name))
       return std::ranges::all_of(names_in(folder / name), is_temporary_name);
     return std::ranges::count(kFirstFiles, name) > 0 || is_temporary_name(name);
   };
-  return fs::is_directory(folder) && std::ranges::all_of(names_in(folder), is_of_a_start);
+  return std::ranges::all_of(names, is_of_a_start);
 }
 
 void require_folder_for(const fs::path& folder, Start start) {
@@ -326,6 +330,9 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   }
   make_folders(options.out);
   const FileLock lock(options.out);
+  if (!lock.is_held())
+    progress.line(concat("note: the file system of ", options.out.string(),
+                         " has no locks: see that no other process trains in this folder"));
   if (options.start == Start::fresh) require_folder_for(options.out, options.start);
   std::vector<fs::path> written{options.out, options.out / kSamplesFolder,
                                 options.out / kTensorboardFolder};

@@ -90,17 +90,53 @@ TEST(FileLock, WaitsUntilTheOwnerIsDone) {
 TEST(FileLock, HoldsTheFileThatHasTheName) {
   const test::TemporaryFolder folder;
   const std::filesystem::path file = folder / "x.lock";
-  std::thread waiting;
-  {
-    const FileLock lock = FileLock::wait_for(file, {});
-    waiting = std::thread([&] {
-      const FileLock waited = FileLock::wait_for(file, {});
-      EXPECT_TRUE(std::filesystem::exists(file));
-    });
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    std::filesystem::remove(file);  // as some owners do when they are done
+  // An owner removes the file when it is done, after this process has opened it.
+  class Removing : public FileSystem {
+   public:
+    explicit Removing(std::filesystem::path file) : file_(std::move(file)) {}
+    int flock(int descriptor, int operation) override {
+      if (num_calls++ == 0) std::filesystem::remove(file_);
+      return FileSystem::flock(descriptor, operation);
+    }
+    int num_calls = 0;
+
+   private:
+    std::filesystem::path file_;
+  };
+  Removing file_system(file);
+  const FileLock lock = FileLock::wait_for(file, {}, file_system);
+  EXPECT_EQ(file_system.num_calls, 2);
+  ASSERT_TRUE(std::filesystem::exists(file));
+  std::stop_source stop;
+  stop.request_stop();
+  test::expect_error(ErrorCode::interrupted, HasSubstr(file.string()),
+                     [&] { FileLock::wait_for(file, stop.get_token()); });
+}
+
+TEST(FileLock, GoesOnWhereTheFileSystemHasNoLocks) {
+  class Failing : public FileSystem {
+   public:
+    explicit Failing(int reason) : reason_(reason) {}
+    int flock(int, int) override {
+      errno = reason_;
+      return -1;
+    }
+
+   private:
+    int reason_;
+  };
+  const test::TemporaryFolder folder;
+  for (const int reason : {ENOSYS, ENOLCK, EOPNOTSUPP}) {
+    Failing file_system(reason);
+    EXPECT_FALSE(FileLock(folder.path(), LockKind::alone, file_system).is_held());
+    EXPECT_FALSE(FileLock::wait_for(folder / "x.lock", {}, file_system).is_held());
   }
-  waiting.join();
+  Failing file_system(EIO);
+  test::expect_error(ErrorCode::io, HasSubstr("Input/output error"),
+                     [&] { FileLock(folder.path(), LockKind::alone, file_system); });
+  test::expect_error(ErrorCode::io, HasSubstr("Input/output error"),
+                     [&] { FileLock::wait_for(folder / "x.lock", {}, file_system); });
+  EXPECT_TRUE(FileLock(folder.path()).is_held());
 }
 
 TEST(FileLock, FolderThatIsNotThere) {

@@ -62,6 +62,18 @@ TEST(WriteFileDurably, WritesAndReplaces) {
   EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
 }
 
+TEST(WriteFileDurably, AReplacedFileKeepsItsMode) {
+  const TemporaryFolder folder;
+  const fs::path path = folder / "a.bin";
+  for (const unsigned mode : {0600U, 0640U, 0666U}) {
+    write_text(path, kOld);
+    fs::permissions(path, fs::perms{mode});
+    write_file_durably(path, kNew, Overwrite::allow);
+    EXPECT_EQ(fs::status(path).permissions(), fs::perms{mode});
+    EXPECT_EQ(read_text(path), kNew);
+  }
+}
+
 TEST(WriteFileDurably, WritesIntoTheWorkingFolder) {
   const TemporaryFolder folder;
   const fs::path before = fs::current_path();
@@ -187,6 +199,17 @@ TEST(WriteFileDurably, LeavesNothingWhenTheContentThrows) {
   EXPECT_THAT(names_in(folder.path()), IsEmpty());
 }
 
+TEST(WriteFileDurably, LeavesNothingWhenTheContentHasAnotherSize) {
+  const TemporaryFolder folder;
+  const FileContent bad(4, [](const ByteSink& sink) { sink(std::as_bytes(std::span("abc", 3))); });
+  const auto expect_refused = [](const auto& write) {
+    test::expect_error(ErrorCode::internal, HasSubstr("3 bytes were written in place of 4"), write);
+  };
+  expect_refused([&] { write_file_durably(folder / "a.bin", bad, Overwrite::refuse); });
+  expect_refused([&] { DurableFolder(folder / "b", Manifest::write).write_file("a.bin", bad); });
+  EXPECT_THAT(names_in(folder.path()), IsEmpty());
+}
+
 TEST(WriteFileDurably, RemovesWhatAKilledProcessLeft) {
   const TemporaryFolder folder;
   write_text(folder / "a.bin.tmp-ddim-0", "half");
@@ -263,13 +286,26 @@ TEST(RemoveLeftovers, KnowsNamesAndOwnersOfEarlierVersionsToo) {
   remove_leftovers(folder.path());
   EXPECT_THAT(names_in(folder.path()),
               ElementsAre(of_this_process, "link.tmp-ddim-0", "mine.tmp", "target"));
-  // A link that somebody was about to rename; links have no lock.
-  fs::create_symlink("nowhere", folder / "link.tmp-999999999");
-  fs::create_symlink("nowhere", folder / ("link.tmp-" + std::to_string(::getpid())));
-  remove_leftovers(folder.path());
-  EXPECT_FALSE(fs::is_symlink(folder / "link.tmp-999999999"));
-  EXPECT_TRUE(fs::is_symlink(folder / ("link.tmp-" + std::to_string(::getpid()))));
   remove_leftovers(folder / "absent");
+}
+
+TEST(RemoveLeftovers, OfAPersonsFolderOnlyFilesOfOurNamesGo) {
+  const TemporaryFolder folder;
+  for (const char* name :
+       {"000001.png.tmp-ddim-0", "notes.tmp-ddim-0", "000001.png.tmp-2024", "notes.tmp-2024-05-01"})
+    write_text(folder / name, "half");
+  write_text(folder / "000002.png.tmp-ddim-0" / "x", "a person's");
+  write_text(folder / "backup.tmp-2024-05-01" / "x", "a person's");
+  remove_leftover_files(folder.path(), [](std::string_view name) { return name.ends_with("png"); });
+  EXPECT_THAT(names_in(folder.path()),
+              ElementsAre("000001.png.tmp-2024", "000002.png.tmp-ddim-0", "backup.tmp-2024-05-01",
+                          "notes.tmp-2024-05-01", "notes.tmp-ddim-0"));
+  EXPECT_EQ(read_text(folder / "000002.png.tmp-ddim-0" / "x"), "a person's");
+
+  // Who writes a file meets a folder under its temporary name.
+  write_text(folder / "a.bin.tmp-ddim-0" / "x", "a person's");
+  write_file_durably(folder / "a.bin", kNew, Overwrite::refuse);
+  EXPECT_EQ(read_text(folder / "a.bin.tmp-ddim-0" / "x"), "a person's");
 }
 
 TEST(MakeFolders, MakesTheirNamesDurable) {
