@@ -56,6 +56,15 @@ bool is_run(const fs::path& folder) {
          !model::checkpoints_in(folder / model::kCheckpointsFolder).empty();
 }
 
+/// Empty where there is no home folder: then nothing was kept.
+fs::path cache_if_any() {
+  try {
+    return hub::cache_of_process();
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 std::vector<fs::path> shipped_folders() {
@@ -96,10 +105,12 @@ std::vector<FoundModel> find_models(const fs::path& folder) {
       if (is_model(shipped / name) && names.insert(name).second)
         add(name, shipped / name, ModelPlace::shipped);
 
-  const hub::Settings settings = hub::settings_of_process();
-  for (const hub::Repository& repository : hub::Cache(settings.cache).repositories()) {
+  const fs::path cache = cache_if_any();
+  std::vector<hub::Repository> cached;
+  if (!cache.empty()) cached = hub::Cache(cache).repositories();
+  for (const hub::Repository& repository : cached) {
     try {
-      add(repository.id, hub::find_snapshot(settings, repository), ModelPlace::cached);
+      add(repository.id, hub::find_snapshot(cache, repository), ModelPlace::cached);
     } catch (const Error&) {  // not all of it is there
     }
   }

@@ -18,8 +18,7 @@ namespace ddim {
 using namespace engine;
 namespace {
 
-hub::Settings settings() {
-  hub::Settings settings = hub::settings_of_process();
+hub::Settings in_our_name(hub::Settings settings) {
   settings.user_agent = concat("ddim/", version());
   return settings;
 }
@@ -57,7 +56,8 @@ PullResult pull_model(const PullOptions& options) {
   const auto report = [&](const hub::PullState& state) {
     display.update(state.bytes_done, state.bytes);
   };
-  const hub::Pulled pulled = hub::pull(settings(), *repository, report, options.stop);
+  const hub::Pulled pulled =
+      hub::pull(in_our_name(hub::settings_of_process()), *repository, report, options.stop);
   return {.folder = pulled.snapshot,
           .commit = pulled.commit,
           .files = pulled.files,
@@ -66,7 +66,7 @@ PullResult pull_model(const PullOptions& options) {
 }
 
 PullResult pull_inception(const PullOptions& options) {
-  const hub::Settings from = settings();
+  const hub::Settings from = in_our_name(hub::server_settings_of_process());
   const hub::PublishedFile file{.url = from.inception_url,
                                 .path = hub::torch_checkpoints_of_process() / kInceptionFile};
   PullDisplay display(options);
@@ -94,7 +94,7 @@ std::filesystem::path find_model(const std::string& model, MissingModel missing,
   const auto repository = hub::parse_repository(model);
   if (!repository) return model;
   try {
-    return hub::find_snapshot(settings(), *repository);
+    return hub::find_snapshot(hub::cache_of_process(), *repository);
   } catch (const Error& error) {
     if (missing == MissingModel::refuse || error.code() != ErrorCode::user) throw;
   }

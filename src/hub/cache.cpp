@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <random>
 
 #include "base/error.h"
 #include "base/file_input.h"
@@ -29,6 +31,14 @@ std::optional<std::string> id_of(const std::string& folder_name) {
   std::string id = concat(folder_name.substr(kModels.size(), separator - kModels.size()), "/",
                           folder_name.substr(separator + 2));
   return parse_repository(id) ? std::optional(std::move(id)) : std::nullopt;
+}
+
+/// ".tmp-<host>-<random digits>": numbers of processes repeat on other hosts and in containers.
+std::string temporary_ending() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  std::random_device random;
+  return concat(".tmp-", host.data(), '-', random(), random());
 }
 
 }  // namespace
@@ -74,18 +84,22 @@ void Cache::link(const Repository& repository, const std::string& commit, const 
   const fs::path target = fs::path(blob(repository, etag)).lexically_relative(link.parent_path());
   std::error_code error;
   if (fs::read_symlink(link, error) == target) return;
-  make_folders(link.parent_path());
-  remove_leftovers(link.parent_path());  // of processes that were killed here
-  // Under another name first: whoever reads the snapshot meanwhile always finds a file.
-  const fs::path temporary = concat(link.string(), ".tmp-", ::getpid());
-  error.clear();
-  fs::remove(temporary, error);
-  fs::create_symlink(target, temporary, error);
-  if (!error) fs::rename(temporary, link, error);
-  if (error) {
-    fail(ErrorCode::io, "cannot make the symbolic link ", link.string(), ": ", error.message(),
-         "; the cache must be on a file system that supports them: set HF_HOME to another folder");
+  // Under another name first: whoever reads the snapshot meanwhile always finds a file. Earlier
+  // versions may remove it, as a leftover of theirs.
+  constexpr int kMaxAttempts = 10;
+  for (int i = 0; i < kMaxAttempts; ++i) {
+    make_folders(link.parent_path());
+    const fs::path temporary = link.string() + temporary_ending();
+    error.clear();
+    fs::create_symlink(target, temporary, error);
+    if (!error) fs::rename(temporary, link, error);
+    if (!error) return sync_folder(link.parent_path());
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    if (error != std::errc::no_such_file_or_directory && error != std::errc::file_exists) break;
   }
+  fail(ErrorCode::io, "cannot make the symbolic link ", link.string(), ": ", error.message(),
+       "; the cache must be on a file system that supports them: set HF_HOME to another folder");
 }
 
 std::vector<Repository> Cache::repositories() const {

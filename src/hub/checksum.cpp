@@ -26,11 +26,7 @@ bool is_checksum(const std::string& etag) {
 }
 
 bool has_content(const std::filesystem::path& file, const std::string& etag) {
-  if (etag.size() == kSha256Digits) {
-    Sha256 hash;
-    read_pieces(file, [&](std::span<const std::byte> bytes) { hash.update(bytes); });
-    return hash.finish_hex() == etag;
-  }
+  if (etag.size() == kSha256Digits) return sha256_hex_of_file(file) == etag;
   // Git hashes "blob 123\0" before a file of 123 bytes.
   Sha1 hash;
   std::string header = concat("blob ", std::filesystem::file_size(file));

@@ -1,6 +1,7 @@
 #include "hub/model_files.h"
 
-#include <algorithm>
+#include <charconv>
+#include <map>
 #include <ranges>
 
 #include "base/error.h"
@@ -19,15 +20,29 @@ std::string described(const std::set<std::string>& available) {
                 count > kMaxShown ? ", ..." : "");
 }
 
-/// A file of weights, with its shards if it is an index; empty where there is none.
+/// The shards that there are, by how many their names say that there should be.
+std::map<std::size_t, std::vector<std::string>> shards_by_count(
+    const std::set<std::string>& available, const io::DiffusersLayout& layout) {
+  std::map<std::size_t, std::vector<std::string>> shards;
+  for (const std::string& name : available) {
+    if (!layout.is_shard(name)) continue;
+    std::size_t count = 0;
+    const char* const digits = name.data() + name.rfind("-of-") + 4;
+    std::from_chars(digits, digits + 5, count);
+    shards[count].push_back(name);
+  }
+  return shards;
+}
+
+/// A file of weights, with all of its shards if it is an index; empty where there is none.
 std::vector<std::string> weight_files(const std::set<std::string>& available,
                                       const io::DiffusersLayout& layout) {
   for (const std::string& name : layout.weights()) {
     if (!available.contains(name)) continue;
     std::vector<std::string> files = {name};
     if (!io::is_shard_index(name)) return files;
-    std::ranges::copy_if(available, std::back_inserter(files),
-                         [&](const std::string& file) { return layout.is_shard(file); });
+    for (auto& [count, shards] : shards_by_count(available, layout))
+      if (shards.size() == count) files.insert(files.end(), shards.begin(), shards.end());
     if (files.size() > 1) return files;
   }
   return {};

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_output.h"
 
 namespace ddim::engine::hub {
 
@@ -59,11 +60,7 @@ void PartialFile::move_to(const std::filesystem::path& name) {
   if (file_system_.fsync(descriptor_) < 0) fail_call("fsync");
   close();
   if (file_system_.rename(path_.c_str(), name.c_str()) < 0) fail_call("renaming");
-  const int folder =
-      file_system_.open(name.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  if (folder < 0) fail_call("opening its folder");
-  file_system_.fsync(folder);  // some file systems have none for folders
-  file_system_.close(folder);
+  sync_folder(name.parent_path(), file_system_);
 }
 
 }  // namespace ddim::engine::hub

@@ -1,7 +1,6 @@
 #include "hub/published_file.h"
 
 #include <cassert>
-#include <span>
 
 #include "base/error.h"
 #include "base/file_input.h"
@@ -25,12 +24,6 @@ std::string digits_of(const fs::path& path) {
   return digits;
 }
 
-std::string sha256_of(const fs::path& path) {
-  Sha256 hash;
-  read_pieces(path, [&](std::span<const std::byte> bytes) { hash.update(bytes); });
-  return hash.finish_hex();
-}
-
 fs::path hidden(const fs::path& path, const char* ending) {
   return path.parent_path() / concat(".", path.filename().string(), ending);
 }
@@ -43,7 +36,7 @@ FetchedFile fetch_published(const Settings& settings, const PublishedFile& file,
   const std::string digits = digits_of(file.path);
   const auto found = [&]() -> FetchedFile {
     if (!is_there(file.path)) return {};
-    const std::string sha256 = sha256_of(file.path);
+    const std::string sha256 = sha256_hex_of_file(file.path);
     if (!sha256.starts_with(digits)) return {};
     return {.sha256 = sha256, .bytes = fs::file_size(file.path)};
   };
@@ -68,7 +61,7 @@ FetchedFile fetch_published(const Settings& settings, const PublishedFile& file,
   const auto fetch = [&] {
     before = part.size_bytes();
     download(http, Retry(settings.patience, stop), wanted, part, report);
-    sha256 = sha256_of(part.path());
+    sha256 = sha256_hex_of_file(part.path());
   };
   if (fetch_checked(part, fetch, [&] { return sha256.starts_with(digits); })) {
     const std::uint64_t bytes = part.size_bytes();

@@ -40,6 +40,7 @@ class Pull {
     if (pulled.files.front() == io::kModelIndexFile) require_our_pipeline();
 
     std::vector<RemoteFile> missing;
+    std::uint64_t bytes_to_come = 0;
     for (const std::string& name : pulled.files) {
       const RemoteFile file = client_.look_up(repository_, commit_, name);
       pulled.bytes += file.size_bytes;
@@ -47,10 +48,11 @@ class Pull {
         cache_.link(repository_, commit_, file.name, file.etag);
       } else {
         pulled.bytes_fetched += file.size_bytes;
+        bytes_to_come += file.size_bytes - std::min(file.size_bytes, bytes_there(file));
         missing.push_back(file);
       }
     }
-    require_space(pulled.bytes_fetched);
+    require_space(bytes_to_come);
     std::uint64_t bytes_before = 0;
     for (const RemoteFile& file : missing) {
       fetch(file, [&](std::uint64_t bytes_done) {
@@ -80,6 +82,17 @@ class Pull {
     return (error || size == file.size_bytes) && has_content(blob, file.etag);
   }
 
+  fs::path incomplete_of(const RemoteFile& file) const {
+    return cache_.blob(repository_, file.etag).concat(".incomplete");
+  }
+
+  /// Of an interrupted download.
+  std::uint64_t bytes_there(const RemoteFile& file) const {
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(incomplete_of(file), error);
+    return error ? 0 : size;
+  }
+
   void require_space(std::uint64_t bytes) const {
     make_folders(cache_.root());
     std::error_code error;
@@ -97,9 +110,7 @@ class Pull {
     make_folders(lock_file.parent_path());
     const FileLock lock = FileLock::wait_for(lock_file, stop_);
     if (!is_in_cache(file)) {  // while this one waited, another process may have fetched it
-      fs::path incomplete = blob;
-      incomplete += ".incomplete";
-      PartialFile part(incomplete);
+      PartialFile part(incomplete_of(file));
       fetch_verified(file, part, report);
       part.move_to(blob);
     }
@@ -124,8 +135,8 @@ class Pull {
 
 }  // namespace
 
-fs::path find_snapshot(const Settings& settings, const Repository& repository) {
-  const Cache cache(settings.cache);
+fs::path find_snapshot(const fs::path& root, const Repository& repository) {
+  const Cache cache(root);
   const auto fail_missing = [&](const std::string& reason) {
     fail(ErrorCode::user, to_string(repository), ": ", reason, " ", cache.root().string(),
          "; to fetch it: ", pull_command(repository));
@@ -146,7 +157,7 @@ Pulled pull(const Settings& settings, const Repository& repository,
             const std::function<void(const PullState&)>& report, const std::stop_token& stop) {
   if (settings.network == Network::allowed) return Pull(settings, repository, stop).run(report);
   try {
-    const fs::path snapshot = find_snapshot(settings, repository);
+    const fs::path snapshot = find_snapshot(settings.cache, repository);
     Pulled pulled{.snapshot = snapshot, .commit = snapshot.filename().string()};
     pulled.files = model_files(Cache(settings.cache).files(snapshot), to_string(repository));
     for (const std::string& name : pulled.files) pulled.bytes += fs::file_size(snapshot / name);

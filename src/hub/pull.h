@@ -34,8 +34,9 @@ struct Pulled {
 Pulled pull(const Settings& settings, const Repository& repository,
             const std::function<void(const PullState&)>& report, const std::stop_token& stop);
 
-/// The snapshot of a model whose files are all in the cache. Otherwise Error(user), which names the
-/// command that fetches it.
-std::filesystem::path find_snapshot(const Settings& settings, const Repository& repository);
+/// The snapshot of a model whose files are all in the cache at `root`. Otherwise Error(user), which
+/// names the command that fetches it.
+std::filesystem::path find_snapshot(const std::filesystem::path& root,
+                                    const Repository& repository);
 
 }  // namespace ddim::engine::hub

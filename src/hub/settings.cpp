@@ -47,11 +47,6 @@ fs::path hub_home(const Environment& environment) {
   return cache_home(environment, "HF_HOME", "huggingface");
 }
 
-fs::path cache_of(const Environment& environment) {
-  const std::string path = first_set(environment, {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"});
-  return path.empty() ? hub_home(environment) / "hub" : expand_home(path, environment);
-}
-
 bool is_true(std::string word) {
   std::ranges::transform(word, word.begin(),
                          [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
@@ -71,7 +66,7 @@ std::string token_of(const Environment& environment) {
     const fs::path file =
         path.empty() ? hub_home(environment) / "token" : expand_home(path, environment);
     constexpr std::uint64_t kMaxTokenBytes = 4096;
-    if (fs::exists(file)) token = trimmed(read_file(file, kMaxTokenBytes));
+    if (is_there(file)) token = trimmed(read_file(file, kMaxTokenBytes));
   }
   // A control character would end the header that it is sent in. Tokens are not shown.
   require(std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; }),
@@ -98,18 +93,32 @@ const char* variable_of_process(const char* name) { return std::getenv(name); }
 
 }  // namespace
 
-Settings settings_from(const Environment& environment) {
+fs::path cache_from(const Environment& environment) {
+  const std::string path = first_set(environment, {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"});
+  return path.empty() ? hub_home(environment) / "hub" : expand_home(path, environment);
+}
+
+Settings server_settings_from(const Environment& environment) {
   const bool offline = is_true(first_set(environment, {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"}));
   return {.endpoint = endpoint_of(environment),
-          .cache = cache_of(environment),
-          .token = token_of(environment),
           .inception_url = url_of(environment, "DDIM_INCEPTION_URL", Settings{}.inception_url),
           .network = offline ? Network::forbidden : Network::allowed};
+}
+
+Settings settings_from(const Environment& environment) {
+  Settings settings = server_settings_from(environment);
+  settings.cache = cache_from(environment);
+  if (settings.network == Network::allowed) settings.token = token_of(environment);
+  return settings;
 }
 
 fs::path torch_checkpoints_from(const Environment& environment) {
   return cache_home(environment, "TORCH_HOME", "torch") / "hub" / "checkpoints";
 }
+
+fs::path cache_of_process() { return cache_from(variable_of_process); }
+
+Settings server_settings_of_process() { return server_settings_from(variable_of_process); }
 
 Settings settings_of_process() { return settings_from(variable_of_process); }
 

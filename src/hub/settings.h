@@ -39,15 +39,23 @@ using Environment = std::function<const char*(const char*)>;
 /// The settings that huggingface_hub takes from the same environment, so that both programs share
 /// one cache: HF_ENDPOINT; HF_HUB_CACHE or HUGGINGFACE_HUB_CACHE, else `hub` in HF_HOME, which is
 /// by default `huggingface` in XDG_CACHE_HOME or ~/.cache; HF_TOKEN or HUGGING_FACE_HUB_TOKEN, else
-/// the file HF_TOKEN_PATH or `token` in HF_HOME; HF_HUB_OFFLINE. Ours: DDIM_INCEPTION_URL.
-/// Error(user) for an invalid value, or when there is no home folder.
+/// the file HF_TOKEN_PATH or `token` in HF_HOME; HF_HUB_OFFLINE, with which no token is read. Ours:
+/// DDIM_INCEPTION_URL. Error(user) for an invalid value, or when there is no home folder.
 Settings settings_from(const Environment& environment);
+
+/// Their cache alone, for what takes models from there and asks no server.
+std::filesystem::path cache_from(const Environment& environment);
+
+/// The same settings without cache and token, for single files of other servers.
+Settings server_settings_from(const Environment& environment);
 
 /// Where torch.hub keeps single files: hub/checkpoints in TORCH_HOME, which is by default `torch`
 /// in XDG_CACHE_HOME or ~/.cache. Error(user) when there is no home folder.
 std::filesystem::path torch_checkpoints_from(const Environment& environment);
 
 /// The same from the environment of this process.
+std::filesystem::path cache_of_process();
+Settings server_settings_of_process();
 Settings settings_of_process();
 std::filesystem::path torch_checkpoints_of_process();
 

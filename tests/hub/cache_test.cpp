@@ -1,10 +1,12 @@
 #include "hub/cache.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
 #include "base/file_output.h"
+#include "base/folder.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 
@@ -36,8 +38,15 @@ TEST(HubCache, LinksASnapshotToItsBlobs) {
   EXPECT_THAT(cache.files(snapshot), ElementsAre("model_index.json", "unet/config.json"));
   EXPECT_TRUE(cache.files(folder / "absent").empty());
 
-  cache.link(kRepository, kCommit, "model_index.json", "e1");  // again, and elsewhere
+  // Again, and elsewhere. What others do beside it is not touched, whatever their process is.
+  const std::string of_this_number = "model_index.json.tmp-" + std::to_string(::getpid());
+  fs::create_symlink("nowhere", snapshot / of_this_number);
+  fs::create_symlink("nowhere", snapshot / "model_index.json.tmp-999999999");
+  cache.link(kRepository, kCommit, "model_index.json", "e1");
   EXPECT_EQ(fs::read_symlink(snapshot / "model_index.json"), "../../blobs/e1");
+  EXPECT_THAT(names_in(snapshot),
+              ElementsAre("gone.json", "model_index.json", "model_index.json.tmp-999999999",
+                          of_this_number, "unet"));
 }
 
 TEST(HubCache, RemembersWhatARevisionWas) {

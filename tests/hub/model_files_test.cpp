@@ -64,6 +64,11 @@ TEST(ModelFiles, SaysWhatIsMissingAndWhatIsThere) {
   expect_missing(
       {"config.json", "scheduler_config.json", "diffusion_pytorch_model.safetensors.index.json"},
       "the weights are missing");
+  const std::string flat = "diffusion_pytorch_model";
+  expect_missing({"config.json", "scheduler_config.json", flat + ".safetensors.index.json",
+                  flat + "-00001-of-00003.safetensors", flat + "-00003-of-00003.safetensors",
+                  flat + "-00001-of-00002.safetensors"},
+                 "the weights are missing");
 }
 
 TEST(ModelFiles, HalfPrecisionOnlyWhereThereIsNothingElse) {

@@ -72,6 +72,27 @@ TEST(PartialFile, KeepsWhatAFullDiskHas) {
   EXPECT_EQ(read_file(folder / "x.incomplete", 100), "0123456");
 }
 
+TEST(PartialFile, SaysWhereItsNameMayNotLast) {
+  class BadFolders : public FileSystem {
+   public:
+    explicit BadFolders(int reason) : reason_(reason) {}
+    int fsync(int descriptor) override {
+      struct stat status {};
+      ::fstat(descriptor, &status);
+      errno = reason_;
+      return S_ISDIR(status.st_mode) ? -1 : FileSystem::fsync(descriptor);
+    }
+
+   private:
+    int reason_;
+  };
+  const test::TemporaryFolder folder;
+  BadFolders without_fsync(EINVAL), damaged(EIO);
+  EXPECT_NO_THROW(PartialFile(folder / "x.incomplete", without_fsync).move_to(folder / "x"));
+  test::expect_error(ErrorCode::io, HasSubstr(folder.path().string()),
+                     [&] { PartialFile(folder / "y.incomplete", damaged).move_to(folder / "y"); });
+}
+
 TEST(PartialFile, SaysWhatCannotBeOpened) {
   const test::TemporaryFolder folder;
   test::expect_error(ErrorCode::io, HasSubstr("absent/x"),

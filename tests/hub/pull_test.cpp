@@ -252,6 +252,20 @@ TEST_F(Pulling, RefusesMoreThanWasAnnounced) {
             kNumWeightBytes);
 }
 
+// Of a file that an earlier process has begun, only the rest needs room.
+TEST_F(Pulling, NeedsRoomForWhatIsToCome) {
+  const std::uint64_t announced = fs::space(folder_.path()).available + (std::uint64_t{1} << 30);
+  hub_.on_reply([&](const Request& request, Reply& reply) {
+    if (request.method == "HEAD" && request.path.ends_with(kWeights))
+      reply.headers["X-Linked-Size"] = std::to_string(announced);
+  });
+  test::expect_error(ErrorCode::io, HasSubstr("bytes are needed but only"), [&] { pull_model(); });
+  test::write_text(blob(Storage::large, weights_).string() + ".incomplete", "begun");
+  fs::resize_file(blob(Storage::large, weights_).string() + ".incomplete",
+                  announced - kNumWeightBytes);
+  test::expect_error(ErrorCode::io, HasSubstr("ends after 200000"), [&] { pull_model(); });
+}
+
 TEST_F(Pulling, RefusesLessThanWasAnnounced) {
   hub_.on_reply([](const Request& request, Reply& reply) {
     if (!is_get_of_storage(request)) return;

@@ -13,11 +13,16 @@ namespace {
 
 using testing::HasSubstr;
 
-Settings settings_of(const std::map<std::string, std::string>& variables) {
-  return settings_from([&](const char* name) -> const char* {
+/// Refers to `variables`.
+Environment environment_of(const std::map<std::string, std::string>& variables) {
+  return [&](const char* name) -> const char* {
     const auto found = variables.find(name);
     return found == variables.end() ? nullptr : found->second.c_str();
-  });
+  };
+}
+
+Settings settings_of(const std::map<std::string, std::string>& variables) {
+  return settings_from(environment_of(variables));
 }
 
 TEST(HubSettings, DefaultsAreThoseOfTheHubsOwnLibrary) {
@@ -44,10 +49,7 @@ TEST(HubSettings, TheCacheIsWhereTheEnvironmentSays) {
 
 TEST(HubSettings, FilesOfTorchAreWhereTorchKeepsThem) {
   const auto place = [](const std::map<std::string, std::string>& variables) {
-    return torch_checkpoints_from([&](const char* name) -> const char* {
-      const auto found = variables.find(name);
-      return found == variables.end() ? nullptr : found->second.c_str();
-    });
+    return torch_checkpoints_from(environment_of(variables));
   };
   EXPECT_EQ(place({{"HOME", "/home/me"}}), "/home/me/.cache/torch/hub/checkpoints");
   EXPECT_EQ(place({{"XDG_CACHE_HOME", "/xdg"}}), "/xdg/torch/hub/checkpoints");
@@ -75,6 +77,20 @@ TEST(HubSettings, TheTokenComesFromTheEnvironmentOrAFile) {
   test::expect_error(ErrorCode::user, testing::Not(HasSubstr("hf_secret")), [&] {
     settings_of({{"HF_HOME", home}, {"HF_TOKEN", "hf_secret\x01"}});
   });
+}
+
+TEST(HubSettings, NothingIsAskedForThatIsNotNeeded) {
+  const test::TemporaryFolder folder;
+  // Nobody can read this token.
+  std::filesystem::create_symlink("token", folder / "token");
+  std::map<std::string, std::string> variables{{"HF_HOME", folder.path().string()}};
+  test::expect_error(ErrorCode::io, HasSubstr((folder / "token").string()),
+                     [&] { settings_of(variables); });
+  EXPECT_EQ(cache_from(environment_of(variables)), folder / "hub");
+  variables["HF_HUB_OFFLINE"] = "1";
+  EXPECT_EQ(settings_of(variables).cache, folder / "hub");
+  const std::map<std::string, std::string> without_home{{"DDIM_INCEPTION_URL", "http://here/x"}};
+  EXPECT_EQ(server_settings_from(environment_of(without_home)).inception_url, "http://here/x");
 }
 
 TEST(HubSettings, EndpointAndOffline) {
