@@ -1,11 +1,14 @@
 #include "data/folder_labels.h"
 
+#include <ddim/counts.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file_input.h"
@@ -105,16 +108,28 @@ std::vector<std::string_view> fields_of(std::string_view row, const Columns& col
   return {trimmed(row.substr(0, last)), trimmed(row.substr(last + 1))};
 }
 
+/// The label of each file; tells of rows that are none's.
 std::vector<std::string> labels_of_list(const fs::path& dir, const fs::path& list,
-                                        const std::vector<fs::path>& files) {
+                                        const std::vector<fs::path>& files,
+                                        std::vector<std::string>& notices) {
   const LabelList label_of = parse_label_list(read_file(list, kMaxListBytes), list.string());
   std::vector<std::string> labels;
+  std::map<std::string_view, const fs::path*> files_of_rows;
   for (const fs::path& file : files) {
     auto found = label_of.find(file.lexically_relative(dir).generic_string());
     if (found == label_of.end()) found = label_of.find(file.filename().string());
     if (found == label_of.end()) found = label_of.find(file.stem().string());
     require(found != label_of.end(), file.string(), ": is not listed in ", list.string());
+    const auto [row, is_first] = files_of_rows.emplace(found->first, &file);
+    require(is_first, list.string(), ": ", found->first, " may be ", row->second->string(), " or ",
+            file.string(), ": write their paths below ", dir.string());
     labels.push_back(found->second);
+  }
+  const auto is_used = [&](const auto& row) { return files_of_rows.contains(row.first); };
+  if (const auto other = std::ranges::find_if_not(label_of, is_used); other != label_of.end()) {
+    const auto count = static_cast<std::int64_t>(label_of.size() - files_of_rows.size());
+    notices.push_back(concat(list.string(), ": ", count_of(count, "rows"), " of no picture here (",
+                             other->first, count > 1 ? ", ...)" : ")"));
   }
   return labels;
 }
@@ -167,11 +182,15 @@ LabelList parse_label_list(std::string_view text, const std::string& file_name) 
 FolderLabels folder_labels(const fs::path& dir, const std::vector<fs::path>& files) {
   const fs::path list = dir / "labels.csv";
   if (!fs::is_regular_file(list)) return by_name(folders_of(dir, files));
-  const std::vector<std::string> texts = labels_of_list(dir, list, files);
+  FolderLabels result;
+  const std::vector<std::string> texts = labels_of_list(dir, list, files, result.notices);
   const bool are_numbers = std::ranges::all_of(
       texts, [](const std::string& text) { return class_number(text).has_value(); });
-  if (!are_numbers) return by_name(texts);
-  FolderLabels result;
+  if (!are_numbers) {
+    FolderLabels named = by_name(texts);
+    named.notices = std::move(result.notices);
+    return named;
+  }
   for (const std::string& text : texts) result.labels.push_back(*class_number(text));
   const std::int64_t largest = result.labels.empty() ? -1 : std::ranges::max(result.labels);
   for (std::int64_t k = 0; k <= largest; ++k) result.names.push_back(std::to_string(k));

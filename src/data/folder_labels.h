@@ -16,6 +16,7 @@ namespace ddim::engine::data {
 struct FolderLabels {
   std::vector<std::int64_t> labels = {};  ///< in the order of the files
   std::vector<std::string> names = {};    ///< of the classes, by number
+  std::vector<std::string> notices = {};  ///< sentences for a person: rows of no file
 };
 
 /// Labels by file, as they are written.
@@ -31,7 +32,7 @@ LabelList parse_label_list(std::string_view text, const std::string& file_name);
 /// class is the label: whole numbers from 0 are taken as they are, names are numbered in natural
 /// order; a file is its path below `dir`, its name, or that without ending. Otherwise the class is
 /// the sub-folder of `dir`, numbered in natural order (2 before 10). Error(user) for a file without
-/// a class.
+/// a class, and for a row that two files could be.
 FolderLabels folder_labels(const std::filesystem::path& dir,
                            const std::vector<std::filesystem::path>& files);
 

@@ -19,6 +19,11 @@ std::uint32_t big_endian_32(std::span<const std::uint8_t> bytes) {
          (std::uint32_t{bytes[2]} << 8) | bytes[3];
 }
 
+/// Whether another gzip member follows.
+bool goes_on(const z_stream& stream) {
+  return stream.avail_in >= 2 && stream.next_in[0] == 0x1f && stream.next_in[1] == 0x8b;
+}
+
 }  // namespace
 
 Images parse_idx(std::span<const std::uint8_t> bytes, std::string_view name) {
@@ -65,7 +70,8 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, std::size_
   std::vector<std::uint8_t> result;
   std::array<std::uint8_t, 1 << 16> chunk;
   int status = Z_OK;
-  while (status == Z_OK) {
+  while (status == Z_OK || (status == Z_STREAM_END && goes_on(stream))) {
+    if (status == Z_STREAM_END) inflateReset(&stream);
     stream.next_out = chunk.data();
     stream.avail_out = static_cast<uInt>(chunk.size());
     status = inflate(&stream, Z_NO_FLUSH);
@@ -81,7 +87,8 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, std::size_
   if (status != Z_STREAM_END)
     fail(ErrorCode::corrupt, name, ": the gzip data is damaged (",
          stream.msg != nullptr ? stream.msg : "unknown zlib error", ")");
-  if (stream.avail_in != 0)
+  const std::span<const std::uint8_t> rest = bytes.last(stream.avail_in);
+  if (std::ranges::any_of(rest, [](std::uint8_t byte) { return byte != 0; }))
     fail(ErrorCode::corrupt, name, ": ", stream.avail_in, " bytes follow the gzip data");
   return result;
 }

@@ -14,7 +14,8 @@ namespace ddim::engine::data {
 /// Throws Error(corrupt) with `name` for anything else.
 Images parse_idx(std::span<const std::uint8_t> bytes, std::string_view name);
 
-/// Unpacks `bytes`, exactly one gzip member, and verifies its checksum. Throws Error(corrupt) with
+/// Unpacks `bytes`, one or more gzip members (pigz, bgzip and `cat` make several) with nothing but
+/// zeros behind them, and verifies their checksums. Throws Error(corrupt) with
 /// `name` for anything else, and if the content is larger than `max_bytes`.
 std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, std::size_t max_bytes,
                                  std::string_view name);

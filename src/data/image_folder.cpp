@@ -56,6 +56,7 @@ Dataset load_image_files(const fs::path& dir, const std::vector<fs::path>& files
   const FolderLabels classes =
       options.labels == Labels::read ? folder_labels(dir, files) : FolderLabels();
   Dataset dataset{.kind = "folder"};
+  dataset.report.notices = classes.notices;
   for (const std::string& name : classes.names) dataset.report.classes.push_back({.name = name});
   Images& all = dataset.images;
   std::size_t num_odd = 0;

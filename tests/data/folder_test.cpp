@@ -200,6 +200,26 @@ TEST_F(Folders, AListCanSayTheClasses) {
                [&] { load({.labels = Labels::read}); });
 }
 
+TEST_F(Folders, ARowOfAListIsOneFiles) {
+  picture("a/1.png", 1);
+  picture("b/1.png", 2);
+  for (const char* list : {"1.png,dog\n", "1,dog\n", "a/1.png,dog\n1.png,cat\n"}) {
+    write_text(dir_ / "labels.csv", list);
+    if (std::string_view(list).starts_with("a/")) {  // each file has its own row
+      EXPECT_THAT(load({.labels = Labels::read}).labels, ElementsAre(1, 0));
+    } else {
+      expect_error(ErrorCode::user,
+                   std::vector<std::string>{"labels.csv: 1", "a/1.png or ", "b/1.png"},
+                   [&] { load({.labels = Labels::read}); });
+    }
+  }
+  write_text(dir_ / "labels.csv", "a/1.png,0\nb/1.png,1\nc/1.png,1\nd/1.png,1\n");
+  const Dataset dataset = load({.labels = Labels::read});
+  EXPECT_THAT(dataset.labels, ElementsAre(0, 1));
+  EXPECT_THAT(dataset.report.notices, ElementsAre((dir_ / "labels.csv").string() +
+                                                  ": 2 rows of no picture here (c/1.png, ...)"));
+}
+
 TEST_F(Folders, AListMayHaveMoreColumns) {
   picture("a.png", 1);
   picture("b,c.png", 2);

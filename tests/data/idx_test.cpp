@@ -91,8 +91,25 @@ TEST(Gunzip, RejectsDamage) {
     expect_error(ErrorCode::corrupt, "f.gz: ", [&] { gunzip(damaged, 1000, "f.gz"); });
   }
   std::vector<std::uint8_t> longer = packed;
-  longer.push_back(0);
+  longer.push_back(1);
   expect_error(ErrorCode::corrupt, "1 bytes follow", [&] { gunzip(longer, 1000, "f.gz"); });
+}
+
+TEST(Gunzip, UnpacksSeveralMembersAndPassesOverPadding) {
+  const std::vector<std::uint8_t> whole = small_idx();
+  const std::span<const std::uint8_t> parts(whole);
+  std::vector<std::uint8_t> packed = gzip(parts.first(5));
+  const std::vector<std::uint8_t> second = gzip(parts.subspan(5));
+  packed.insert(packed.end(), second.begin(), second.end());
+  EXPECT_EQ(gunzip(packed, whole.size(), "f.gz"), whole);
+  expect_error(ErrorCode::corrupt, "unpacks to more than",
+               [&] { gunzip(packed, whole.size() - 1, "f.gz"); });
+  for (std::size_t cut = 1; cut < second.size(); ++cut)
+    EXPECT_THROW(gunzip(std::span(packed).first(packed.size() - cut), 1000, "f.gz"), Error) << cut;
+  packed.resize(packed.size() + 512);
+  EXPECT_EQ(gunzip(packed, whole.size(), "f.gz"), whole);
+  packed.back() = 7;
+  expect_error(ErrorCode::corrupt, "512 bytes follow", [&] { gunzip(packed, 1000, "f.gz"); });
 }
 
 TEST(Gunzip, StopsAtTheLimit) {
