@@ -57,6 +57,17 @@ def official_list():
     return [model.state_dict(), optimizer.state_dict(), 1, 2, average]
 
 
+def eighths():
+    return {"e4m3": numbers(2, 3).to(torch.float8_e4m3fn), "e5m2": numbers(6).to(torch.float8_e5m2)[2:5],
+            "parameter": torch.nn.Parameter(numbers(3).to(torch.float8_e5m2), requires_grad=False)}
+
+
+class Scale(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.by = torch.nn.Parameter(numbers(1))
+
+
 class Phase(enum.Enum):
     TRAIN = 1
 
@@ -116,7 +127,10 @@ def main():
     for name, kind in (("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)):
         torch.save(optimizer_state(kind), f"{folder}/{name}.bin")
     torch.save(torch.nn.Linear(2, 1), f"{folder}/whole.pth")
-    torch.save({"w": numbers(3).to(torch.float8_e4m3fn)}, f"{folder}/eighths.pth")
+    torch.save(Scale(), f"{folder}/whole_legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save({"w": numbers(3).to(torch.float8_e4m3fnuz)}, f"{folder}/odd_eighths.pth")
+    torch.save(eighths(), f"{folder}/eighths.pth")
+    torch.save(eighths(), f"{folder}/eighths_legacy.pth", _use_new_zipfile_serialization=False)
     torch.save({"w": numpy.arange(3)}, f"{folder}/arrays.pth")
     torch.save(with_extras(), f"{folder}/extras.pth")
     torch.save(with_extras(), f"{folder}/extras_protocol4.pth", pickle_protocol=4)

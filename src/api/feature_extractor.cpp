@@ -123,6 +123,7 @@ NamedTensors tensors_of(const io::SafetensorsFile& file) {
 NamedTensors tensors_of(const io::TorchFile& file) {
   NamedTensors tensors;
   const std::string name = file.path.string();
+  if (!file.contents.damage.empty()) fail(ErrorCode::corrupt, file.contents.damage);
   const io::PickleValue root = file.root();
   if (!root.is(io::PickleKind::dict))
     fail(ErrorCode::corrupt, name, ": holds ", root.describe(), ", no dictionary of tensors");

@@ -40,12 +40,6 @@ void check(const PictureJob& job, OutputKind kind) {
           "out ", job.files.out.string(), ": a PNG holds 1 to ", kMaxPngChannels,
           " channels, but this model's pictures have ", shape.channels,
           "; choose a name that ends in .safetensors or .npz");
-  const std::uint64_t num_bytes = static_cast<std::uint64_t>(job.count()) * shape.size();
-  constexpr std::uint64_t kMaxNpz = (std::uint64_t{4} << 30) - 4096;
-  require(kind != OutputKind::npz || num_bytes <= kMaxNpz, "out ", job.files.out.string(), ": ",
-          count_of(job.count(), "pictures"), " of ", to_string(shape), " need ",
-          with_thousands(static_cast<std::int64_t>(num_bytes)),
-          " bytes, and a .npz holds 4 GiB; choose .safetensors or a folder");
   if (kind == OutputKind::grid) check_grid(shape, job.count(), job.files.grid);
 }
 

@@ -142,7 +142,7 @@ void read_betas(JsonFields& fields, SchedulerFileConfig& config) {
   fields.read({"beta_start"}, config.beta_start, Real{0.0, 1.0});
   fields.read({"beta_end"}, config.beta_end, Real{0.0, 1.0});
   fields.read({"beta_schedule"}, config.beta_schedule);
-  fields.read({"trained_betas", "timestep_values"}, config.trained_betas, Real{0.0, 1.0});
+  fields.read({"trained_betas"}, config.trained_betas, Real{0.0, 1.0});
   const bool is_cosine =
       fields.has("beta_schedule") && config.beta_schedule == "squaredcos_cap_v2";  // no ends
   if (!is_known && !has_all && !is_cosine)
@@ -157,6 +157,38 @@ void read_betas(JsonFields& fields, SchedulerFileConfig& config) {
   if (snr_shift_scale != 1.0)
     config.without_betas = concat("snr_shift_scale is ", snr_shift_scale,
                                   ", which changes the betas in a way that is not supported");
+}
+
+/// Before diffusers 0.9, "predict_epsilon": false said what prediction_type says now.
+void read_prediction(JsonFields& fields, SchedulerFileConfig& config) {
+  const bool has_type = fields.has("prediction_type");
+  fields.read({"prediction_type"}, config.prediction_type);
+  const Json* value = fields.take({"predict_epsilon"});
+  if (value == nullptr || value->is_null()) return;
+  if (!value->is_boolean()) fields.fail_field("predict_epsilon", "true or false", *value);
+  if (value->boolean()) return;
+  if (has_type && config.prediction_type != "sample")
+    fields.fail_file(
+        concat("predict_epsilon is false, which means prediction_type sample, but "
+               "prediction_type is ",
+               config.prediction_type, ": leave one out"));
+  config.prediction_type = "sample";
+}
+
+/// Passes over what says nothing about the model: settings of samplers that the flags of a command
+/// choose here, and of libraries.
+void skip_settings_of_samplers(JsonFields& fields) {
+  for (const char* name :
+       {"algorithm_type", "euler_at_final", "final_sigmas_type", "lambda_min_clipped",
+        "lower_order_final", "predict_x0", "skip_prk_steps", "solver_order", "solver_type",
+        "tensor_format", "use_beta_sigmas", "use_exponential_sigmas", "use_karras_sigmas"})
+    fields.take({name});
+  // Of diffusers 0.1 and 0.2: the steps that a sampler visits.
+  const Json* steps = fields.take({"timestep_values"});
+  if (steps != nullptr && !steps->is_null())
+    fields.fail_file(
+        "timestep_values is a list of the sampler's own steps, which is not "
+        "supported: set it to null, and choose the steps when you sample");
 }
 
 }  // namespace
@@ -233,7 +265,7 @@ SchedulerFileConfig parse_scheduler_config(std::string_view text, const std::str
   if (variance_type) config.variance_type = *variance_type;
   fields.read({"clip_sample"}, config.clip_sample);
   fields.read({"clip_sample_range"}, config.clip_sample_range, Real{0.0, 1e6});
-  fields.read({"prediction_type"}, config.prediction_type);
+  read_prediction(fields, config);
   fields.read({"thresholding"}, config.thresholding);
   fields.read({"dynamic_thresholding_ratio"}, config.dynamic_thresholding_ratio, Real{0.0, 1.0});
   fields.read({"sample_max_value"}, config.sample_max_value,
@@ -242,6 +274,7 @@ SchedulerFileConfig parse_scheduler_config(std::string_view text, const std::str
   fields.read({"steps_offset"}, config.steps_offset, Whole{0, kMaxTrainTimesteps});
   fields.read({"rescale_betas_zero_snr"}, config.rescale_betas_zero_snr);
   fields.read({"set_alpha_to_one"}, config.set_alpha_to_one);
+  skip_settings_of_samplers(fields);
   config.unknown_keys = fields.keys_not_taken();
   return config;
 }

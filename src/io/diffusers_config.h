@@ -56,7 +56,7 @@ struct UNetFileConfig {
   std::optional<std::int64_t> null_class;
 
   /// Keys that this structure has no field for, sorted; those beginning with `_` are left out. Not
-  /// written. A loader that is strict refuses them, diffusers ignores them.
+  /// written. diffusers ignores them, too; ModelFiles::notes tells of them.
   std::vector<std::string> unknown_keys;
 };
 
@@ -87,7 +87,7 @@ struct SchedulerFileConfig {
   /// of its own"; empty where it does. Not written.
   std::string without_betas;
 
-  std::vector<std::string> unknown_keys;  ///< as in UNetFileConfig
+  std::vector<std::string> unknown_keys;  ///< as in UNetFileConfig, without those of samplers
 };
 
 /// What people call a model and its classes. Our own, so that diffusers ignores it.

@@ -40,7 +40,15 @@ std::uint32_t crc32_in(const MappedFile& file, std::span<const std::byte> bytes)
 
 std::string damaged_tensor(const TensorEntry& entry) {
   return concat("tensor ", display_name(entry.name),
-                " is damaged: its bytes do not have the CRC-32 that the file states");
+                " is damaged: its bytes do not have the CRC-32 that the file states (or another "
+                "program changed them and kept the metadata ",
+                kCrc32Key, ")");
+}
+
+std::uint32_t layout_crc32(std::string_view name, StoredType type,
+                           const std::vector<std::int64_t>& shape, std::uint32_t before) {
+  const std::string text = concat(name, ' ', to_string(type), ' ', join(shape, ","), '\n');
+  return crc32_of(std::as_bytes(std::span(text)), before);
 }
 
 std::string crc32_text(std::uint32_t crc32) {
@@ -57,7 +65,14 @@ void take_digests(const Metadata& metadata, std::vector<TensorEntry>& entries,
   if (text.size() % kDigits != 0 || text.find_first_not_of("0123456789abcdef") != std::string::npos)
     fail(ErrorCode::corrupt, file_name, ": its metadata ", kCrc32Key,
          " is damaged: it should be eight hexadecimal digits for each tensor");
-  if (text.size() != entries.size() * kDigits) return;
+  const std::size_t size = entries.size() * kDigits;
+  if (text.size() != size && text.size() != size + kDigits) return;
+  if (text.size() > size) {
+    std::uint32_t layout = 0;
+    for (const TensorEntry& entry : entries)
+      layout = layout_crc32(entry.name, entry.type, entry.shape, layout);
+    if (text.substr(size) != crc32_text(layout)) return;
+  }
   const char* digits = text.data();
   for (TensorEntry& entry : entries) {
     entry.checked = entry.bytes;

@@ -56,12 +56,13 @@ JsonFields::Field JsonFields::find(Names names) {
   for (const char* name : names) {
     const Json* found = object_.find(name);
     if (found == nullptr) continue;
-    if (field.value != nullptr) {
+    taken_.insert(name);
+    if (found->is_null() && field.value != nullptr) continue;
+    if (field.value != nullptr && !field.value->is_null()) {
       fail_file(concat("fields ", prefix_, field.name, " and ", prefix_, name,
                        " mean the same: leave one out"));
     }
     field = {name, found};
-    taken_.insert(name);
   }
   return field;
 }

@@ -17,8 +17,8 @@ namespace ddim::engine::io {
 /// Reads the fields of a JSON object one by one. Each read names the field and, after it, the other
 /// spellings that are accepted; an absent field leaves the target as it is. Error(corrupt), which
 /// names the file, the field, what was expected and what was found, for a wrong type, a number out
-/// of range, or two spellings at once. NaN, Infinity and -Infinity are numbers, as Python writes
-/// them.
+/// of range, or two spellings that both have a value (null is none). NaN, Infinity and -Infinity
+/// are numbers, as Python writes them.
 class JsonFields {
  public:
   /// Error(corrupt) for text that is not one JSON object, that nests deeper than 32, or that has

@@ -12,7 +12,6 @@
 namespace ddim::engine::io {
 namespace {
 
-constexpr std::string_view kNpyMagic{"\x93NUMPY\x01\x00", 8};
 constexpr std::string_view kNpyEnding = ".npy";
 
 /// What stands after `key` in the dictionary, up to the next comma outside of brackets.
@@ -125,6 +124,7 @@ std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::stri
       fail(ErrorCode::corrupt, file_name, ": its arrays are larger than 16 GiB; split the file");
     size += entry.size;
     if (entry.method == ZipMethod::stored) {
+      require_stated_crc32(entry, entry.bytes, file_name);
       arrays.push_back(add(name, entry.bytes));
       continue;
     }

@@ -27,6 +27,9 @@ struct NpzArray {
   std::string problem = {};                          ///< why it is not read; see OddArrays
 };
 
+/// What an .npy file of version 1.0 begins with.
+inline constexpr std::string_view kNpyMagic{"\x93NUMPY\x01\x00", 8};
+
 /// Bytes of a number of a type that is understood: whole numbers of 8 to 64 bits, floats of 16
 /// to 64, booleans; 0 for others.
 std::size_t npz_type_size(std::string_view type);
@@ -48,8 +51,8 @@ enum class OddArrays { refuse, keep };
 /// The arrays of an .npz file; their bytes point into it or, of compressed ones, are kept by the
 /// arrays. Error(corrupt) naming `file_name` and the array for what is not such a file, for Fortran
 /// order, numbers of big-endian machines, and types other than whole numbers of 8 to 64 bits,
-/// floats of 16 to 64 and booleans; and as parse_zip(). Where `wanted` names some, others are not
-/// looked at, and there may be none.
+/// floats of 16 to 64 and booleans, and for bytes that do not have their CRC-32; and as
+/// parse_zip(). Where `wanted` names some, others are not looked at, and there may be none.
 std::vector<NpzArray> parse_npz(std::span<const std::byte> file, const std::string& file_name,
                                 OddArrays odd = OddArrays::refuse,
                                 std::span<const std::string_view> wanted = {});

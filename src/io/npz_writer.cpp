@@ -9,8 +9,6 @@
 namespace ddim::engine::io {
 namespace {
 
-constexpr std::string_view kMagic{"\x93NUMPY\x01\x00", 8};
-
 /// Magic, length and the dictionary in Python's spelling, padded to a multiple of 64 bytes.
 std::string npy_header(const NpzArray& array) {
   std::string shape;
@@ -19,10 +17,10 @@ std::string npy_header(const NpzArray& array) {
   std::string text =
       concat("{'descr': '", array.type, "', 'fortran_order': False, 'shape': (",
              array.shape.size() == 1 ? shape.substr(0, shape.size() - 1) : shape, "), }");
-  const std::size_t unpadded = kMagic.size() + 2 + text.size() + 1;
+  const std::size_t unpadded = kNpyMagic.size() + 2 + text.size() + 1;
   text.append((64 - unpadded % 64) % 64, ' ');
   text += '\n';
-  std::string header(kMagic);
+  std::string header(kNpyMagic);
   header += static_cast<char>(text.size() & 0xFF);
   header += static_cast<char>(text.size() >> 8);
   return header + text;

@@ -15,7 +15,8 @@ bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
 
 constexpr std::string_view kTensorFunctions[] = {
     "torch._utils _rebuild_parameter", "torch._utils _rebuild_parameter_with_state",
-    "torch._utils _rebuild_tensor", "torch._utils _rebuild_tensor_v2"};
+    "torch._utils _rebuild_tensor", "torch._utils _rebuild_tensor_v2",
+    "torch._utils _rebuild_tensor_v3"};
 /// Their state belongs to what they are: of an array, its shape and bytes.
 constexpr std::string_view kArrayFunctions[] = {"numpy dtype", "numpy.core.multiarray _reconstruct",
                                                 "numpy._core.multiarray _reconstruct"};

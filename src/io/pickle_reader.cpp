@@ -268,7 +268,8 @@ class PickleReader {
 
   void remember(std::uint64_t place) {
     constexpr std::size_t kFewPlaces = 256;  // Python numbers them from 0
-    if (place >= bytes_.size() + kFewPlaces) fail_here("memo ", place, " is out of range");
+    if (place >= std::min(bytes_.size() + kFewPlaces, kMaxOperations))
+      fail_here("memo ", place, " is out of range");
     if (place >= memo_.size()) memo_.resize(place + 1, kNothing);
     memo_[place] = top();
   }

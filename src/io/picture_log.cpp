@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +14,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "io/digests.h"
 #include "io/json_fields.h"
 
 namespace ddim::engine::io {
@@ -36,17 +36,8 @@ struct RecordHeader {
 };
 static_assert(sizeof(RecordHeader) == 24);
 
-std::uint32_t crc_of(std::uint32_t crc, std::span<const std::byte> bytes) {
-  for (; !bytes.empty(); bytes = bytes.subspan(std::min(kPiece, bytes.size()))) {
-    const auto piece = bytes.first(std::min(kPiece, bytes.size()));
-    crc = static_cast<std::uint32_t>(::crc32(crc, reinterpret_cast<const Bytef*>(piece.data()),
-                                             static_cast<uInt>(piece.size())));
-  }
-  return crc;
-}
-
 std::uint32_t crc_of_range(const RecordHeader& header) {
-  return crc_of(0, std::as_bytes(std::span(&header, 1)).first(16));
+  return crc32_of(std::as_bytes(std::span(&header, 1)).first(16));
 }
 
 std::string header_text(const PictureLog::Header& header) {
@@ -189,7 +180,7 @@ void PictureLog::read_records() {
       const auto part = std::span(piece).first(
           static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size - done)));
       complete = get(begin + done, part);
-      if (complete) crc = crc_of(crc, part);
+      if (complete) crc = crc32_of(part, crc);
     }
     if (!complete || crc != record.crc) break;
     note({.range = {.first = static_cast<std::int64_t>(record.first),
@@ -248,7 +239,7 @@ void PictureLog::add(std::int64_t first, std::span<const std::byte> pictures) {
   RecordHeader record{.first = static_cast<std::uint64_t>(first),
                       .count = static_cast<std::uint64_t>(count),
                       .crc = 0};
-  record.crc = crc_of(crc_of_range(record), pictures);
+  record.crc = crc32_of(pictures, crc_of_range(record));
   const std::uint64_t offset = end_ + sizeof record;
   write(std::as_bytes(std::span(&record, 1)));
   write(pictures);

@@ -9,6 +9,7 @@
 #include "io/digests.h"
 #include "io/safetensors_header.h"
 #include "io/strangers.h"
+#include "io/zip_reader.h"
 
 namespace ddim::engine::io {
 namespace {
@@ -47,7 +48,8 @@ std::vector<TensorEntry> place_tensors(std::vector<DeclaredTensor> tensors,
                        data.subspan(tensor.begin, tensor.end - tensor.begin),
                        {},
                        {},
-                       0});
+                       0,
+                       false});
     position = tensor.end;
   }
   if (position != data.size()) {
@@ -74,7 +76,7 @@ SafetensorsContents parse_safetensors(std::span<const std::byte> file,
                                       const std::string& file_name) {
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
   refuse_strangers(file, file_name);
-  if (text.starts_with("PK\x03\x04")) {
+  if (looks_like_zip(file)) {
     fail(ErrorCode::corrupt, file_name, ": this is a zip archive (torch.save?), not safetensors");
   }
   constexpr std::size_t kLengthBytes = 8;
@@ -113,6 +115,7 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path,
                                       std::shared_ptr<const MappedFile> file) {
   SafetensorsContents contents = parse_safetensors(file->bytes(), path.string());
+  for (TensorEntry& entry : contents.entries) entry.is_mapped = file->is_mapped();
   return {path, {std::move(file)}, std::move(contents.entries), std::move(contents.metadata)};
 }
 

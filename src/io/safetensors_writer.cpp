@@ -54,12 +54,15 @@ std::string header_bytes(const std::vector<TensorSource>& tensors, const Metadat
 std::string header_with_digests(const std::vector<TensorSource>& tensors, Metadata metadata) {
   std::string& text = metadata[kCrc32Key];
   text.clear();
+  std::uint32_t layout = 0;
   for (const TensorSource& tensor : tensors) {
     std::uint32_t crc32 = 0;
     write_elements(tensor,
                    [&](std::span<const std::byte> bytes) { crc32 = crc32_of(bytes, crc32); });
     text += crc32_text(crc32);
+    layout = layout_crc32(tensor.name, tensor.type, tensor.shape, layout);
   }
+  text += crc32_text(layout);
   return header_bytes(tensors, metadata);
 }
 
@@ -81,7 +84,7 @@ FileContent safetensors_content(std::vector<TensorSource> tensors, Metadata meta
   });
 
   // Digests of any value take as much room.
-  if (digests == Digests::write) metadata[kCrc32Key] = std::string(8 * tensors.size(), '0');
+  if (digests == Digests::write) metadata[kCrc32Key] = std::string(8 * (tensors.size() + 1), '0');
   std::string header = header_bytes(tensors, metadata);
   std::uint64_t size = header.size();
   for (const TensorSource& tensor : tensors) {

@@ -74,7 +74,7 @@ void write_entry(const TensorSource& tensor, const ByteSink& sink) {
       writer.write(floats);
     }
   }
-  release_pages(entry.bytes);
+  if (entry.is_mapped) release_pages(entry.bytes);
 }
 
 }  // namespace

@@ -31,8 +31,8 @@ void check_source(const TensorSource& tensor);
 
 /// Hands the num_bytes_of(type, shape) bytes of a tensor to `sink`, converting piece by piece: no
 /// second copy of it exists (except of an entry whose axes are in another order), and the pages of
-/// an entry's file are given back. Error(numeric) for a value that is NaN, infinite or too large
-/// for `type`.
+/// an entry's mapped file are given back. Error(numeric) for a value that is NaN, infinite or too
+/// large for `type`.
 void write_elements(const TensorSource& tensor, const ByteSink& sink);
 
 }  // namespace ddim::engine::io

@@ -29,6 +29,8 @@ struct TensorEntry {
   /// says they have; empty where it says none.
   std::span<const std::byte> checked = {};
   std::uint32_t crc32 = 0;
+  /// Whether the bytes are of a mapped file, so that release_pages() may be called on them.
+  bool is_mapped = false;
 
   std::int64_t num_elements() const;
 };

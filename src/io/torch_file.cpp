@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "io/digests.h"
 #include "io/pickle_reader.h"
 #include "io/strangers.h"
 #include "io/torch_storages.h"
@@ -17,6 +16,10 @@ namespace {
 
 constexpr std::string_view kRebuildTensor = "torch._utils _rebuild_tensor";
 constexpr std::string_view kRebuildTensor2 = "torch._utils _rebuild_tensor_v2";
+/// Of bytes, with the type of the numbers behind the other arguments.
+constexpr std::string_view kRebuildTensor3 = "torch._utils _rebuild_tensor_v3";
+constexpr std::pair<std::string_view, StoredType> kTypesOfBytes[] = {
+    {"torch float8_e4m3fn", StoredType::f8_e4m3}, {"torch float8_e5m2", StoredType::f8_e5m2}};
 /// (tensor, requires_grad, hooks); the second has attributes too.
 constexpr std::string_view kRebuildParameter = "torch._utils _rebuild_parameter";
 constexpr std::string_view kRebuildParameterWithState =
@@ -27,8 +30,6 @@ constexpr std::string_view kRebuildFromType = "torch._tensor _rebuild_from_type_
 std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-
-bool is_zip(std::span<const std::byte> file) { return text_of(file).starts_with("PK\x03\x04"); }
 
 /// Their pickles name programs, so that they would be refused for that, which helps nobody.
 void refuse_stable_diffusion(std::span<const std::byte> pickle, const std::string& file_name) {
@@ -76,12 +77,17 @@ class Archive {
     return nullptr;
   }
 
-  std::span<const std::byte> pickle() const {
-    const ZipEntry& entry = *find("data.pkl");
-    if (crc32_of(entry.bytes) != entry.crc32)
-      fail(ErrorCode::corrupt, file_name_,
-           ": bad zip archive: data.pkl is damaged (its CRC-32 is not as stated)");
-    return entry.bytes;
+  std::span<const std::byte> pickle() const { return find("data.pkl")->bytes; }
+
+  /// Why the pickle is not what was written; empty where it is.
+  std::string damage_of_pickle() const {
+    try {
+      const ZipEntry& entry = *find("data.pkl");
+      require_stated_crc32(entry, entry.bytes, file_name_);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
   }
 
   void require_little_endian() const {
@@ -102,8 +108,7 @@ class Archive {
   const std::string& file_name_;
 };
 
-TorchContents parse_torch_archive(std::span<const std::byte> file, const std::string& file_name) {
-  const Archive archive(file, file_name);
+TorchContents parse_archive(const Archive& archive, const std::string& file_name) {
   archive.require_little_endian();
   const std::span<const std::byte> pickle = archive.pickle();
   refuse_stable_diffusion(pickle, file_name);
@@ -127,6 +132,19 @@ TorchContents parse_torch_archive(std::span<const std::byte> file, const std::st
   if (const ZipEntry* config = archive.find("config.json"))
     contents.config_json = text_of(config->bytes);
   return contents;
+}
+
+TorchContents parse_torch_archive(std::span<const std::byte> file, const std::string& file_name) {
+  const Archive archive(file, file_name);
+  const std::string damage = archive.damage_of_pickle();
+  try {
+    TorchContents contents = parse_archive(archive, file_name);
+    contents.damage = damage;
+    return contents;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::corrupt || damage.empty()) throw;
+    fail(ErrorCode::corrupt, damage);  // which is why
+  }
 }
 
 /// A tuple (or list) of counts; nullopt for anything else.
@@ -175,12 +193,12 @@ bool looks_like_torch(std::span<const std::byte> file) {
   constexpr std::size_t kHeaderAt = 8;
   const bool pickle = file.size() > 1 && file[0] == std::byte{0x80} && file[1] <= std::byte{5};
   const bool header = file.size() > kHeaderAt && file[kHeaderAt] == std::byte{'{'};
-  return is_zip(file) || (pickle && !header);
+  return looks_like_zip(file) || (pickle && !header);
 }
 
 TorchContents parse_torch(std::span<const std::byte> file, const std::string& file_name) {
   refuse_strangers(file, file_name);
-  if (is_zip(file)) return parse_torch_archive(file, file_name);
+  if (looks_like_zip(file)) return parse_torch_archive(file, file_name);
   if (is_torch_stream(file)) {
     refuse_stable_diffusion(file.first(std::min<std::size_t>(file.size(), 1 << 20)), file_name);
     return parse_torch_stream(file, file_name);
@@ -200,20 +218,31 @@ namespace {
 struct TensorCall {
   std::string_view function;
   PickleValue arguments;
+  std::optional<StoredType> type = {};  ///< where not that of its storage
 };
+
+/// Nothing where the function makes no tensor that is read.
+std::optional<TensorCall> tensor_call(const PickleValue& function, const PickleValue& arguments) {
+  if (!function.is(PickleKind::global) || !arguments.is(PickleKind::tuple)) return std::nullopt;
+  const std::string_view name = function.text();
+  if (name == kRebuildTensor || name == kRebuildTensor2) return TensorCall{name, arguments};
+  constexpr std::size_t kTypeAt = 6;
+  if (name != kRebuildTensor3 || arguments.size() <= kTypeAt ||
+      !arguments[kTypeAt].is(PickleKind::global))
+    return std::nullopt;
+  for (const auto& [known, type] : kTypesOfBytes)
+    if (arguments[kTypeAt].text() == known) return TensorCall{name, arguments, type};
+  return std::nullopt;
+}
 
 std::optional<TensorCall> tensor_call(PickleValue value) {
   if (is_call_of(value, kRebuildParameter) || is_call_of(value, kRebuildParameterWithState)) {
     if (value[1].size() == 0) return std::nullopt;
     value = value[1][0];
   }
-  if (is_call_of(value, kRebuildTensor) || is_call_of(value, kRebuildTensor2))
-    return TensorCall{value[0].text(), value[1]};
-  if (!is_call_of(value, kRebuildFromType) || value[1].size() < 3) return std::nullopt;
-  const PickleValue function = value[1][0], arguments = value[1][2];
-  const bool fits = function.is(PickleKind::global) && arguments.is(PickleKind::tuple) &&
-                    (function.text() == kRebuildTensor || function.text() == kRebuildTensor2);
-  return fits ? std::optional(TensorCall{function.text(), arguments}) : std::nullopt;
+  if (is_call_of(value, kRebuildFromType))
+    return value[1].size() < 3 ? std::nullopt : tensor_call(value[1][0], value[1][2]);
+  return value.is(PickleKind::call) ? tensor_call(value[0], value[1]) : std::nullopt;
 }
 
 }  // namespace
@@ -237,11 +266,11 @@ TensorEntry tensor_of(const TorchContents& contents, const PickleValue& value,
   if (const auto reason = reason_against_name(name); !reason.empty())
     refuse("has a name that ", reason);
 
-  // (storage, offset, size, stride[, requires_grad, hooks[, metadata]])
+  // (storage, offset, size, stride[, requires_grad, hooks[, type][, metadata]])
   const PickleValue& arguments = call->arguments;
-  const bool second = call->function == kRebuildTensor2;
   const std::size_t num_arguments = arguments.size();
-  if (second ? num_arguments < 6 || num_arguments > 7 : num_arguments != 4)
+  const std::size_t least = call->type ? 7 : call->function == kRebuildTensor2 ? 6 : 4;
+  if (num_arguments < least || num_arguments > (least == 4 ? least : least + 1))
     refuse("has ", num_arguments, " arguments");
   const auto key = storage_key(arguments[0]);
   const auto shape = counts(arguments[2]);
@@ -252,12 +281,18 @@ TensorEntry tensor_of(const TorchContents& contents, const PickleValue& value,
 
   const auto found = contents.storages.find(*key);
   if (found == contents.storages.end()) refuse("holds numbers of a type that is not supported");
-  const TorchStorage& storage = found->second;
+  TorchStorage storage = found->second;
+  if (call->type && storage.type != StoredType::u8) refuse("is not described as PyTorch does");
+  if (call->type) storage.type = *call->type;
   const std::int64_t offset = arguments[1].integer();
   const std::int64_t num_bytes = num_bytes_of(storage.type, *shape);
   const auto size = static_cast<std::int64_t>(size_of(storage.type));
   if (num_bytes < 0) refuse("has a shape that is too large for 63 bits");
-  TensorEntry entry{.name = name, .type = storage.type, .shape = *shape, .bytes = {}};
+  TensorEntry entry{.name = name,
+                    .type = storage.type,
+                    .shape = *shape,
+                    .bytes = {},
+                    .is_mapped = contents.are_mapped};
   if (num_bytes == 0) return entry;
   const auto last = reach(*shape, *strides);
   if (!last || offset > storage.num_elements - 1 || *last > storage.num_elements - 1 - offset)
@@ -281,6 +316,7 @@ TorchFile open_torch_file(const std::filesystem::path& path) {
 TorchFile open_torch_file(const std::filesystem::path& path,
                           std::shared_ptr<const MappedFile> file) {
   TorchContents contents = parse_torch(file->bytes(), path.string());
+  contents.are_mapped = file->is_mapped();
   return {.path = path, .file = std::move(file), .contents = std::move(contents)};
 }
 

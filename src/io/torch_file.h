@@ -30,13 +30,18 @@ struct TorchContents {
   /// The entry config.json, which our own files have and PyTorch ignores; empty where there is
   /// none.
   std::string_view config_json = {};
+  /// Error of a pickle that could be read but does not have the archive's CRC-32; empty where it
+  /// has.
+  std::string damage = {};
+  bool are_mapped = false;  ///< the numbers, as TensorEntry::is_mapped
 };
 
 /// Reads a whole file in memory and runs nothing of it. Error(corrupt) naming `file_name`: as
 /// parse_zip() and parse_pickle(); storages that are missing, or whose number of bytes is not that
 /// of their type and count, or which two places describe differently; big-endian files; a pickle
-/// whose CRC-32 is not the archive's; bytes after the end; files that are not PyTorch checkpoints;
-/// checkpoints of Stable Diffusion, whose name the message tells. Storages point into `file`.
+/// that its CRC-32 shows to be damaged, if it cannot be read (see TorchContents::damage); bytes
+/// after the end; files that are not PyTorch checkpoints; checkpoints of Stable Diffusion, whose
+/// name the message tells. Storages point into `file`.
 TorchContents parse_torch(std::span<const std::byte> file, const std::string& file_name);
 
 /// Whether a file begins like one that parse_torch() reads.

@@ -18,13 +18,14 @@ constexpr NamedType kStorageTypes[] = {
     {"HalfStorage", StoredType::f16},      {"IntStorage", StoredType::i32},
     {"LongStorage", StoredType::i64},      {"ShortStorage", StoredType::i16},
     {"ComplexFloatStorage", {}, 8},        {"ComplexDoubleStorage", {}, 16},
+    {"UntypedStorage", StoredType::u8},  // of tensors that say their type themselves
 };
 
 /// Of the global "torch FloatStorage" or "torch.cuda FloatStorage"; nullptr for other types.
 const NamedType* storage_type(const PickleValue& global) {
   const std::size_t space = global.text().find(' ');
   const std::string_view module = global.text().substr(0, space);
-  if (module != "torch" && module != "torch.cuda") return nullptr;
+  if (module != "torch" && module != "torch.cuda" && module != "torch.storage") return nullptr;
   for (const NamedType& type : kStorageTypes)
     if (type.name == global.text().substr(space + 1)) return &type;
   return nullptr;
@@ -44,6 +45,12 @@ std::optional<PickleValue> reference(const PickleValue& persistent) {
   return well_formed ? std::optional(tuple) : std::nullopt;
 }
 
+/// ("module", class, file, source): before PyTorch 1.6, an object's program stood beside it.
+bool is_module(const PickleValue& reference) {
+  return reference.is(PickleKind::tuple) && reference.size() > 0 &&
+         reference[0].is(PickleKind::text) && reference[0].text() == "module";
+}
+
 }  // namespace
 
 std::optional<std::string> storage_key(const PickleValue& persistent) {
@@ -57,6 +64,10 @@ DeclaredStorages declared_storages(const PickleTree& tree, const std::string& fi
     const PickleValue value = tree.value(id);
     if (!value.is(PickleKind::persistent)) continue;
     const auto tuple = reference(value);
+    if (is_module(value[0]))
+      fail(ErrorCode::corrupt, file_name,
+           ": this is a whole model with its program (torch.save(model)), which only that program "
+           "can read: save its state_dict()");
     if (!tuple)
       fail(ErrorCode::corrupt, file_name, ": a tensor refers to its numbers by ",
            value[0].describe(), ", which PyTorch does not write");

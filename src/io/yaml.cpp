@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <limits>
+#include <map>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 
@@ -62,11 +66,16 @@ class Converter {
         return list;
       }
       case YAML::NodeType::Map: {
-        Json object = Json::object();
+        std::vector<std::pair<std::string, Json>> members;
+        std::map<std::string, std::size_t, std::less<>> places;  // Json::find() would take longer
         for (const auto& pair : node) {
           if (!pair.first.IsScalar()) refuse("a key is not text");
-          object[pair.first.Scalar()] = value_of(pair.second, depth + 1);
+          const auto [place, is_new] = places.emplace(pair.first.Scalar(), members.size());
+          if (is_new) members.emplace_back(place->first, nullptr);
+          members[place->second].second = value_of(pair.second, depth + 1);
         }
+        Json object = Json::object();
+        for (auto& [name, value] : members) object.append(std::move(name), std::move(value));
         return object;
       }
       default:

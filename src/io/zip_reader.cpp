@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "io/digests.h"
 #include "io/tensor_table.h"
 #include "io/zip_format.h"
 
@@ -269,6 +270,13 @@ class ZipParser {
 
 }  // namespace
 
+bool looks_like_zip(std::span<const std::byte> file) {
+  std::uint32_t start = 0;
+  if (file.size() < sizeof start) return false;
+  std::memcpy(&start, file.data(), sizeof start);
+  return start == kLocalHeader;
+}
+
 std::vector<ZipEntry> parse_zip(std::span<const std::byte> file, const std::string& file_name,
                                 ZipMethods methods) {
   return ZipParser(file, file_name, methods).parse();
@@ -310,9 +318,15 @@ std::string inflated(const ZipEntry& entry, const std::string& file_name) {
   if (status == Z_MEM_ERROR) fail(ErrorCode::io, file_name, ": zlib has no memory");
   if (status != Z_STREAM_END || taken != entry.bytes.size() || made != text.size())
     damaged("does not unpack to ", text.size(), " bytes, as the directory says");
-  if (crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size()) != entry.crc32)
-    damaged("is damaged (its CRC-32 is not as stated)");
+  require_stated_crc32(entry, std::as_bytes(std::span(text)), file_name);
   return text;
+}
+
+void require_stated_crc32(const ZipEntry& entry, std::span<const std::byte> unpacked,
+                          const std::string& file_name) {
+  if (crc32_of(unpacked) != entry.crc32)
+    fail(ErrorCode::corrupt, file_name, ": bad zip archive: entry ", display_name(entry.name),
+         " is damaged (its CRC-32 is not as stated)");
 }
 
 }  // namespace ddim::engine::io

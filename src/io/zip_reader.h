@@ -20,6 +20,9 @@ struct ZipEntry {
   std::uint64_t size = 0;  ///< unpacked, as the directory says
 };
 
+/// Whether a file begins as zip archives with entries do.
+bool looks_like_zip(std::span<const std::byte> file);
+
 /// Which entries are read: PyTorch and NumPy store them, NumPy's savez_compressed deflates them.
 enum class ZipMethods { stored, stored_or_deflated };
 
@@ -36,5 +39,10 @@ std::vector<ZipEntry> parse_zip(std::span<const std::byte> file, const std::stri
 /// times what the entry has. Error(corrupt) naming `file_name` and the entry: damaged data, another
 /// number of bytes or another CRC-32 than the directory says.
 std::string inflated(const ZipEntry& entry, const std::string& file_name);
+
+/// Error(corrupt), naming `file_name` and the entry, where its unpacked bytes have another CRC-32
+/// than the directory says.
+void require_stated_crc32(const ZipEntry& entry, std::span<const std::byte> unpacked,
+                          const std::string& file_name);
 
 }  // namespace ddim::engine::io

@@ -113,7 +113,7 @@ StoredWeights match_weights(const io::TensorTable& table, Naming naming, const U
   return weights;
 }
 
-void read_tensors(const StoredWeights& weights, std::span<Tensor> tensors, AfterReading after) {
+void read_tensors(const StoredWeights& weights, std::span<Tensor> tensors) {
   ensure(weights.size() == tensors.size(), "read_tensors: ", weights.size(), " stored weights for ",
          tensors.size(), " tensors");
   std::vector<float> values;
@@ -126,14 +126,14 @@ void read_tensors(const StoredWeights& weights, std::span<Tensor> tensors, After
     }
     tensors[i].device().kernels().upload(floats, tensors[i]);
     tensors[i].mark_modified();
-    if (after == AfterReading::release) io::release_pages(weights[i].bytes);
+    if (weights[i].is_mapped) io::release_pages(weights[i].bytes);
   }
 }
 
-void read_weights(const StoredWeights& weights, UNet& unet, AfterReading after) {
+void read_weights(const StoredWeights& weights, UNet& unet) {
   std::vector<Tensor> tensors;
   for (const Parameter* parameter : unet.mutable_parameters()) tensors.push_back(parameter->value);
-  read_tensors(weights, tensors, after);
+  read_tensors(weights, tensors);
 }
 
 }  // namespace ddim::engine::model

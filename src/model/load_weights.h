@@ -24,15 +24,10 @@ using StoredWeights = std::vector<io::TensorEntry>;
 /// of another shape (both shapes) or of a type that is not a float, one tensor under two names.
 StoredWeights match_weights(const io::TensorTable& table, Naming naming, const UNetConfig& config);
 
-/// What happens to the stored weights that have been read. `release` gives back the memory behind
-/// the pages of a mapped file as it goes.
-enum class AfterReading { release, keep };
-
-/// Fills the network's parameters, converted to fp32. Errors as io::read_f32.
-void read_weights(const StoredWeights& weights, UNet& unet,
-                  AfterReading after = AfterReading::release);
+/// Fills the network's parameters, converted to fp32, and gives back the memory behind the pages of
+/// mapped files as it goes. Errors as io::read_f32.
+void read_weights(const StoredWeights& weights, UNet& unet);
 /// The same for other tensors in the order of its parameters.
-void read_tensors(const StoredWeights& weights, std::span<Tensor> tensors,
-                  AfterReading after = AfterReading::release);
+void read_tensors(const StoredWeights& weights, std::span<Tensor> tensors);
 
 }  // namespace ddim::engine::model

@@ -45,10 +45,7 @@ LoadedModel load_model(const ModelFiles& files, const Device& device, std::optio
     verified = std::async(std::launch::async | std::launch::deferred,
                           [&] { verify_weights(files, {&weights}); });
   LoadedModel model = model_on(device, files);
-  const bool mapped =
-      std::ranges::all_of(files.files, &io::MappedFile::is_mapped,
-                          [](const auto& file) -> const io::MappedFile& { return *file; });
-  read_weights(weights, model.unet, mapped ? AfterReading::release : AfterReading::keep);
+  read_weights(weights, model.unet);
   if (verified.valid()) verified.wait();
   io::require_whole(files.files);
   if (verified.valid()) verified.get();

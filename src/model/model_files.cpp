@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_output.h"
 #include "io/diffusers_layout.h"
 #include "io/safetensors.h"
@@ -166,8 +167,16 @@ class ModelOpener {
          ": no such file; the weights of the model are missing");
   }
 
-  UNetConfig network_in(const fs::path& config_path) const {
+  /// What is not used of a configuration may change what the model draws.
+  static void note_unknown(const std::vector<std::string>& keys, const fs::path& path,
+                           std::vector<std::string>& notes) {
+    if (!keys.empty())
+      notes.push_back(concat(path.string(), ": not known here and not used: ", join(keys, ", ")));
+  }
+
+  UNetConfig network_in(const fs::path& config_path, std::vector<std::string>& notes) const {
     io::UNetFileConfig file = io::parse_unet_config(read_json(config_path), config_path.string());
+    note_unknown(file.unknown_keys, config_path, notes);
     apply_size(overrides_, file);
     return network_config(file, config_path.string());
   }
@@ -201,6 +210,7 @@ class ModelOpener {
       return;
     }
     files.scheduler = io::parse_scheduler_config(read_json(files.scheduler_path), name);
+    note_unknown(files.scheduler.unknown_keys, files.scheduler_path, files.notes);
     apply_process(overrides_, files.scheduler, name);
     if (files.scheduler_path != folder / layout.scheduler_config())
       files.notes.push_back("the schedule is that of the finished model, " + name);
@@ -237,11 +247,18 @@ class ModelOpener {
     keep(files, state);
   }
 
-  /// A damaged manifest lists nothing, and whoever resumes a run notices.
   static void add_listed_files(const fs::path& folder, ModelFiles& files) {
     constexpr std::string_view kModelFiles[] = {"unet/", "scheduler/", io::kModelIndexFile,
                                                 kStateFile};
-    for (const ManifestEntry& entry : read_manifest(folder).value_or(std::vector<ManifestEntry>()))
+    const auto entries = read_manifest(folder);
+    if (!entries) {
+      const bool of_checkpoint = is_there(folder / kStateFile) && is_there(folder / kManifestName);
+      if (of_checkpoint || is_damaged_manifest(folder))
+        files.damage = concat((folder / kManifestName).string(),
+                              " is damaged: what it says of the other files cannot be read");
+      return;
+    }
+    for (const ManifestEntry& entry : *entries)
       if (std::ranges::any_of(kModelFiles, [&](auto part) { return entry.name.starts_with(part); }))
         files.listed.push_back({.path = folder / entry.name, .sha256 = entry.sha256});
   }
@@ -254,13 +271,15 @@ class ModelOpener {
     if (tree_.exists(index_path))
       names = io::parse_model_index(read_json(index_path), index_path.string()).names;
 
+    std::vector<std::string> notes;
     ModelFiles files{.kind = "diffusers folder",
                      .path = folder,
-                     .config = network_in(folder / layout.unet_config()),
+                     .config = network_in(folder / layout.unet_config(), notes),
                      .scheduler = {},
                      .scheduler_path = {},
                      .names = std::move(names),
                      .weights = {},
+                     .notes = std::move(notes),
                      .files = {}};
     read_scheduler(folder, layout, files);
     return files;
@@ -279,6 +298,7 @@ class ModelOpener {
       files.trained = match_weights(*opened.chosen.trained, Naming::diffusers, files.config);
     append(files.notes, opened.chosen.notes);
     keep(files, opened.chosen.weights);
+    files.damage = opened.checkpoint.damage;
     files.adam_problem = opened.checkpoint.adam_problem;
     if (opened.checkpoint.adam)
       files.adam_problem = opened.chosen.weights.path().string() +
@@ -298,8 +318,9 @@ class ModelOpener {
     if (layout.unet == io::kAverageFolder && tree_.exists(folder / trained.unet_config())) {
       const OpenedWeights opened = open_weights(diffusers_weights_path(folder, trained));
       files.trained = match_weights(opened.chosen.weights, Naming::diffusers,
-                                    network_in(folder / trained.unet_config()));
+                                    network_in(folder / trained.unet_config(), files.notes));
       keep(files, opened.chosen.weights);
+      if (!opened.checkpoint.damage.empty()) files.damage = opened.checkpoint.damage;
       files.notes.emplace_back(
           "two sets of weights: unet_ema/ is the moving average, unet/ as trained; choose with "
           "--weights ema (the default) or raw");
@@ -376,6 +397,7 @@ class ModelOpener {
                      .notes = std::move(notes),
                      .files = {}};
     keep(files, chosen.weights);
+    files.damage = checkpoint.damage;
     if (chosen.trained) files.trained = match_weights(*chosen.trained, Naming::official, network);
     if (checkpoint.adam) add_adam(*checkpoint.adam, chosen.weights, files);
     append(files.notes, notes_on(overrides_));

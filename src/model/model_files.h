@@ -52,6 +52,9 @@ struct ModelFiles {
   std::vector<std::string> notes = {};
   std::vector<std::shared_ptr<const io::MappedFile>> files;
   std::vector<ListedFile> listed = {};  ///< of our checkpoints
+  /// Damage that was found and hinders no reading, but would the comparison: of the manifest, or of
+  /// a description of tensors. A message without a remedy; empty where there is none.
+  std::string damage = {};
 
   /// The chosen set, by default `weights`. Error(user) for a choice where there is only one set.
   const StoredWeights& weights_of(std::optional<WeightSet> set) const;

@@ -27,6 +27,7 @@ class CheckpointReader {
     return read_dictionary(root);
   }
 
+  const std::string& damage() const { return file_.contents.damage; }
   std::string config_json() const { return std::string(file_.contents.config_json); }
 
  private:
@@ -363,6 +364,7 @@ TorchCheckpoint open_torch_checkpoint(const std::filesystem::path& path,
   CheckpointReader reader(path, std::move(file));
   TorchCheckpoint checkpoint = reader.read();
   checkpoint.config_json = reader.config_json();
+  checkpoint.damage = reader.damage();
   return checkpoint;
 }
 

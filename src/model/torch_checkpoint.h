@@ -35,6 +35,7 @@ struct TorchCheckpoint {
   std::string adam_problem = {};  ///< why the optimizer's state is not `adam`; empty without one
   std::int64_t epoch = 0, step = 0;
   std::string config_json = {};  ///< io::TorchContents::config_json
+  std::string damage = {};       ///< io::TorchContents::damage
 };
 
 /// Reads a mapped file, which messages call `path`:

@@ -47,6 +47,7 @@ class Checks {
 }  // namespace
 
 void verify_weights(const ModelFiles& files, const std::vector<const StoredWeights*>& sets) {
+  if (!files.damage.empty()) fail(ErrorCode::corrupt, files.damage, kRemedy);
   Checks checks;
   std::set<const std::byte*> seen;       // several tensors may share their bytes
   std::set<const io::MappedFile*> bare;  // that hold weights without a digest

@@ -58,10 +58,8 @@ std::string check_safetensors(const std::shared_ptr<const io::MappedFile>& file)
 VerifiedFile verified_weights(const fs::path& path) {
   const auto file = std::make_shared<const io::MappedFile>(path);
   VerifiedFile result{.path = path, .size_bytes = file->bytes().size()};
-  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()),
-                              file->bytes().size());
   try {
-    if (text.starts_with("PK\x03\x04")) {
+    if (io::looks_like_zip(file->bytes())) {
       result.digest = check_archive(*file);
     } else if (io::looks_like_torch(file->bytes())) {
       io::open_torch_file(path, file);  // has no digests

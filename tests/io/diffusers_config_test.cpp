@@ -275,7 +275,10 @@ TEST(SchedulerFileConfig, OldSpellingAndBadFields) {
       {R"({"trained_betas": [0.1, 0.2], "num_train_timesteps": 1000})",
        "trained_betas has 2 values, but num_train_timesteps is 1000"},
       {R"({"trained_betas": [0.1, 0.2, 0.3], "num_train_timesteps": 2})", "has 3 values"},
-      {R"({"timestep_values": [0.1], "timesteps": 2})", "has 1 value, but"},
+      {R"({"timestep_values": [1, 500]})", "timestep_values"},
+      {R"({"predict_epsilon": 0})", "predict_epsilon"},
+      {R"({"predict_epsilon": false, "prediction_type": "v_prediction"})",
+       "prediction_type is v_prediction"},
       {R"({"clip_sample": "yes"})", "clip_sample"},
       {R"({"steps_offset": -1})", "steps_offset"},
   };
@@ -366,7 +369,28 @@ TEST(SchedulerFileConfig, NumbersAndNullsOfPython) {
   EXPECT_FALSE(config.thresholding);
   EXPECT_EQ(config.variance_type, "fixed_small");
   EXPECT_EQ(config.sample_max_value, std::numeric_limits<double>::infinity());
-  EXPECT_THAT(config.unknown_keys, ElementsAre("lambda_min_clipped", "other"));
+  EXPECT_THAT(config.unknown_keys, ElementsAre("other"));
+}
+
+TEST(SchedulerFileConfig, OfTheFirstVersionsOfDiffusers) {
+  const SchedulerFileConfig config = parse_scheduler_config(
+      R"({"_class_name": "DDPMScheduler", "_diffusers_version": "0.1.1", "beta_end": 0.02,
+          "beta_schedule": "linear", "beta_start": 0.0001, "clip_sample": true,
+          "num_train_timesteps": null, "timesteps": 500, "tensor_format": "pt",
+          "timestep_values": null, "trained_betas": null, "variance_type": "fixed_small",
+          "predict_epsilon": true})",
+      "s.json");
+  EXPECT_EQ(config.num_train_timesteps, 500);
+  EXPECT_EQ(config.trained_betas, std::nullopt);
+  EXPECT_EQ(config.prediction_type, "epsilon");
+  EXPECT_THAT(config.unknown_keys, ElementsAre());
+  for (const char* text : {R"({"predict_epsilon": false})",
+                           R"({"predict_epsilon": false, "prediction_type": "sample"})",
+                           R"({"predict_epsilon": null, "prediction_type": "sample"})"})
+    EXPECT_EQ(parse_scheduler_config(text, "s").prediction_type, "sample") << text;
+  expect_error(ErrorCode::corrupt, HasSubstr("mean the same"), [] {
+    parse_scheduler_config(R"({"num_train_timesteps": 500, "timesteps": 500})", "s.json");
+  });
 }
 
 TEST(SchedulerFileConfig, AbsentBetasAreThoseOfTheClass) {

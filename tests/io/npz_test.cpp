@@ -135,6 +135,17 @@ TEST(Npz, SaysWhatIsWrongWithAnArray) {
                [] { parse_file(text_of(zip_content({}))); });
 }
 
+TEST(Npz, StoredArraysThatAreDamagedAreRefused) {
+  const std::string whole = three_arrays();
+  for (const char* of_array : {"\xfd\xfe\xff", "\xff\xff\xff\xff\xff\xff"}) {
+    std::string damaged = whole;
+    damaged[damaged.find(of_array)] ^= 1;
+    for (const OddArrays odd : {OddArrays::refuse, OddArrays::keep})
+      expect_error(ErrorCode::corrupt, "a.npz: bad zip archive: entry \"arr_",
+                   [&] { parse_npz(std::as_bytes(std::span(damaged)), "a.npz", odd); });
+  }
+}
+
 TEST(Npz, CompressedFilesThatAreDamagedAreRefused) {
   const std::string whole = read_file("tests/data/arrays/compressed_many.npz", 1 << 20);
   EXPECT_EQ(parse_file(whole).size(), 2U);

@@ -134,6 +134,30 @@ TEST(SafetensorsWriter, DigestsAreThoseOfTheBytesWritten) {
     EXPECT_EQ(entry.crc32, crc32_of(entry.bytes)) << entry.name;
   }
   EXPECT_EQ(crc32_text(crc32_of(test::bytes_of("123456789"))), "cbf43926");
+  EXPECT_EQ(contents.metadata.at(kCrc32Key).substr(16),
+            crc32_text(crc32_of(test::bytes_of("a F32 3\nb F16 1\n"))));
+
+  // Another program keeps the metadata and writes the same tensors as other types or names.
+  for (const char* change : {"b", "F16"}) {
+    std::string other = text;
+    const std::string with = *change == 'b' ? "c" : "I16";
+    other.replace(other.find(change), with.size(), with);
+    for (const TensorEntry& entry : parse_safetensors(test::bytes_of(other), "x").entries)
+      EXPECT_TRUE(entry.checked.empty()) << change;
+  }
+}
+
+TEST(SafetensorsWriter, AnEntryInMemoryIsLeftAsItIs) {
+  // Larger than a page, which would read as zeros once it is given back.
+  const std::vector<float> values(8192, 0.5F);
+  const TensorEntry entry{.name = "a",
+                          .type = StoredType::f32,
+                          .shape = {8192},
+                          .bytes = std::as_bytes(std::span(values))};
+  std::vector<TensorSource> tensors;
+  tensors.push_back({.name = "a", .type = StoredType::f16, .shape = {8192}, .entry = &entry});
+  text_of(safetensors_content(tensors));
+  EXPECT_EQ(std::ranges::count(values, 0.5F), 8192);
 }
 
 class MappedFileTest : public testing::Test {

@@ -73,6 +73,32 @@ INSTANTIATE_TEST_SUITE_P(TorchFile, State,
                          testing::Values("state.pth", "state_protocol3.pth", "state_protocol4.pth",
                                          "state_protocol5.pth", "state_legacy.pth"));
 
+TEST(TorchFile, FloatsOf8BitsAreRead) {
+  for (const char* name : {"eighths.pth", "eighths_legacy.pth"}) {
+    SCOPED_TRACE(name);
+    const TorchFile file = open_torch_file(kFolder / name);
+    EXPECT_EQ(values_of(file.contents, "e4m3"), numbers(0, 6));
+    EXPECT_EQ(values_of(file.contents, "e5m2"), numbers(2, 3));
+    EXPECT_EQ(values_of(file.contents, "parameter"), numbers(0, 3));
+    EXPECT_EQ(tensor_of(file.contents, *file.root().find("e5m2"), "t", "a.pth").type,
+              StoredType::f8_e5m2);
+  }
+  const TorchFile odd = open_torch_file(kFolder / "odd_eighths.pth");
+  EXPECT_FALSE(is_tensor(*odd.root().find("w")));
+}
+
+TEST(TorchFile, ADamagedDescriptionIsToldWhereItCannotBeReadAndNotedWhereItCan) {
+  std::string file = read_text(kFolder / "eighths.pth");
+  EXPECT_EQ(parse_torch(bytes_of(file), "a.pth").damage, "");
+  file.replace(file.find("e5m2"), 4, "e5m1");
+  const TorchContents contents = parse_torch(bytes_of(file), "a.pth");
+  EXPECT_THAT(contents.damage, AllOf(HasSubstr("a.pth"), HasSubstr("data.pkl\" is damaged")));
+  EXPECT_TRUE(contents.tree->root().find("e5m1"));
+  file.replace(file.find("\x80\x02}"), 2, "\x80\x09");
+  expect_error(ErrorCode::corrupt, HasSubstr("data.pkl\" is damaged"),
+               [&] { parse_torch(bytes_of(file), "a.pth"); });
+}
+
 class Extras : public testing::TestWithParam<const char*> {};
 
 // What training scripts keep beside weights hinders nobody; a dict of another type is a dict.

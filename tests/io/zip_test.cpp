@@ -1,12 +1,16 @@
 // Archives as PyTorch writes them, and those that lie.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <functional>
 
 #include "io/zip_reader.h"
 #include "io/zip_writer.h"
 #include "tests/io/safetensors_bytes.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/find_python.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/support/text_files.h"
 
 namespace ddim::engine::io {
 namespace {
@@ -41,6 +45,32 @@ TEST(Zip, GivesBackWhatWasWritten) {
         static_cast<std::size_t>(reinterpret_cast<const char*>(entry.bytes.data()) - file.data());
     EXPECT_EQ(offset % 64, 0U) << entry.name;
   }
+}
+
+// As members of 4 GiB have them.
+TEST(Zip, SizesOf64Bits) {
+  std::vector<ZipMember> members{{"a", "123"}, {"b/c", "12345"}, {"d", "6"}};
+  const FileContent content = zip_content(members, 4);
+  const std::string file = text_of(content);
+  EXPECT_EQ(file.size(), content.size_bytes);
+  EXPECT_EQ(file.size(), zip_content(members).size_bytes + 64 + 8 + 20);  // padded to 64
+  std::size_t number = 0;
+  for (const ZipEntry& entry : parse_zip(bytes_of(file), "a.zip")) {
+    EXPECT_EQ(text_of(members[number++].content), content_of(entry));
+    require_stated_crc32(entry, entry.bytes, "a.zip");
+    EXPECT_EQ((entry.bytes.data() - bytes_of(file).data()) % 64, 0) << entry.name;
+  }
+  EXPECT_EQ(number, 3U);
+
+  const std::string python = ddim::test::find_python("zipfile");
+  if (python.empty()) GTEST_SKIP() << ddim::test::no_python_with("zipfile");
+  const ddim::test::TemporaryFolder folder;
+  ddim::test::write_text(folder / "a.zip", file);
+  const std::string command = python +
+                              " -c \"import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); "
+                              "assert z.testzip() is None and z.read('b/c') == b'12345'\" '" +
+                              (folder / "a.zip").string() + "'";
+  EXPECT_EQ(std::system(command.c_str()), 0);
 }
 
 TEST(Zip, AnEmptyArchive) {

@@ -138,7 +138,9 @@ TEST_F(LoadModel, WithoutIndex) {
 
 TEST_F(LoadModel, BesideOtherFilesOfACheckpoint) {
   write_text(path_ / "state.safetensors", "");
-  write_text(path_ / "manifest.json", "{}");
+  expect_same_weights();
+  fs::remove(path_ / "state.safetensors");
+  write_text(path_ / "manifest.json", "{}");  // of another program
   expect_same_weights();
 }
 
@@ -403,6 +405,22 @@ TEST_F(DamagedWeights, OfCheckpointsWithoutOtherDigestsAreFoundByTheManifest) {
   expect_error(ErrorCode::corrupt, "scheduler_config.json is damaged",
                [&] { load_model(copy, device); });
   EXPECT_NO_THROW(load_model(copy, device, {}, Verification::skip));
+
+  // A manifest that is damaged itself must not switch the comparison off.
+  const std::string manifest = read_text(copy / "manifest.json");
+  const auto expect_damaged = [&](const std::string& text) {
+    write_text(copy / "manifest.json", text);
+    expect_error(ErrorCode::corrupt, "manifest.json is damaged", [&] { load_model(copy, device); });
+    EXPECT_NO_THROW(load_model(copy, device, {}, Verification::skip));
+  };
+  for (const std::size_t place : {std::size_t{0}, manifest.find("ddim"), manifest.find("sha256")}) {
+    std::string text = manifest;
+    text[place] ^= 1;
+    expect_damaged(text);
+  }
+  expect_damaged(manifest.substr(0, manifest.size() / 2));
+  write_text(copy / "state.safetensors", "");
+  expect_damaged("");
 }
 
 // Another program may keep our metadata while it writes other tensors.
@@ -421,7 +439,10 @@ TEST_F(DamagedWeights, DigestsOfOtherTensorsSayNothing) {
   rewrite("1234567");
   expect_error(ErrorCode::corrupt, "ddim_crc32 is damaged", [&] { load_model(path_, device); });
   rewrite(std::string(8 * tensors.size(), 'a'));
-  expect_error(ErrorCode::corrupt, " is damaged: ", [&] { load_model(path_, device); });
+  expect_error(ErrorCode::corrupt, {" is damaged: ", "another program changed them"},
+               [&] { load_model(path_, device); });
+  rewrite(std::string(8 * (tensors.size() + 1), 'a'));  // the last eight: of other tensors
+  EXPECT_NO_THROW(load_model(path_, device));
 }
 
 // Another program writes the file anew while it is read: no signal, and no half of a model.

@@ -332,8 +332,10 @@ TEST_F(OpenModel, ObjectsInPlaceOfWeightsAreNamed) {
       ErrorCode::corrupt,
       {"whole.pth", "it holds an object of torch.nn.modules.linear.Linear", "state_dict()"},
       [&] { open_model("tests/io/torch/whole.pth"); });
-  expect_error(ErrorCode::corrupt, {"eighths.pth", "under \"w\" is a tensor of a kind"},
-               [&] { open_model("tests/io/torch/eighths.pth"); });
+  expect_error(ErrorCode::corrupt, {"odd_eighths.pth", "under \"w\" is a tensor of a kind"},
+               [&] { open_model("tests/io/torch/odd_eighths.pth"); });
+  expect_error(ErrorCode::corrupt, {"whole_legacy.pth", "a whole model", "save its state_dict()"},
+               [&] { open_model("tests/io/torch/whole_legacy.pth"); });
   expect_error(ErrorCode::corrupt, {"arrays.pth", "under \"w\" is an array of NumPy"},
                [&] { open_model("tests/io/torch/arrays.pth"); });
 }
