@@ -42,6 +42,10 @@ class Cursor {
   std::string_view rest_;
 };
 
+bool consists_of(std::string_view text, std::string_view characters) {
+  return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
+}
+
 /// Whether there is no regular file of this name. False also for what the system does not show:
 /// reading it tells why.
 bool is_missing(const fs::path& path) {
@@ -90,7 +94,9 @@ std::optional<std::vector<ManifestEntry>> read_manifest(const fs::path& folder) 
     const std::string_view name = cursor.take_until(kSize);
     const std::string_view size = cursor.take_until(kHash);
     const std::string_view hash = cursor.take_until(kEnd);
-    if (name.empty() || size.empty() || hash.empty()) return std::nullopt;
+    const bool is_exact = !name.empty() && name.find('"') == std::string_view::npos &&
+                          consists_of(size, "0123456789") && consists_of(hash, "0123456789abcdef");
+    if (!is_exact) return std::nullopt;
     entries.push_back({std::string(name), std::string(size), std::string(hash)});
   }
   return cursor.at_end() ? std::optional(std::move(entries)) : std::nullopt;

@@ -298,6 +298,16 @@ class PickleReader {
     push(found->second);
   }
 
+  /// Before PyTorch 1.6, an object's program stood beside it: ("module", class, file, source).
+  void refuse_module(Id reference) {
+    if (kind_of(reference) != Kind::tuple || items_of(reference).empty()) return;
+    const Id kind = items_of(reference)[0];
+    if (kind_of(kind) == Kind::text && text_of(kind) == "module")
+      fail(ErrorCode::corrupt, file_name_,
+           ": this is a whole model with its program (torch.save(model)), which only that program "
+           "can read: save its state_dict()");
+  }
+
   /// A call is kept as it is written, but that an OrderedDict is a dict, a Size a tuple.
   void call() {
     const Id arguments = pop();
@@ -551,6 +561,7 @@ class PickleReader {
         return build();
       case BINPERSID: {
         const Id id = pop();
+        refuse_module(id);
         return push(add_container(Kind::persistent, {id}));
       }
       default:

@@ -45,12 +45,6 @@ std::optional<PickleValue> reference(const PickleValue& persistent) {
   return well_formed ? std::optional(tuple) : std::nullopt;
 }
 
-/// ("module", class, file, source): before PyTorch 1.6, an object's program stood beside it.
-bool is_module(const PickleValue& reference) {
-  return reference.is(PickleKind::tuple) && reference.size() > 0 &&
-         reference[0].is(PickleKind::text) && reference[0].text() == "module";
-}
-
 }  // namespace
 
 std::optional<std::string> storage_key(const PickleValue& persistent) {
@@ -64,10 +58,6 @@ DeclaredStorages declared_storages(const PickleTree& tree, const std::string& fi
     const PickleValue value = tree.value(id);
     if (!value.is(PickleKind::persistent)) continue;
     const auto tuple = reference(value);
-    if (is_module(value[0]))
-      fail(ErrorCode::corrupt, file_name,
-           ": this is a whole model with its program (torch.save(model)), which only that program "
-           "can read: save its state_dict()");
     if (!tuple)
       fail(ErrorCode::corrupt, file_name, ": a tensor refers to its numbers by ",
            value[0].describe(), ", which PyTorch does not write");

@@ -16,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::UnorderedElementsAre;
 
 const std::string kCommit(40, 'c');
 const Repository kRepository{.id = "owner/name"};
@@ -45,8 +46,8 @@ TEST(HubCache, LinksASnapshotToItsBlobs) {
   cache.link(kRepository, kCommit, "model_index.json", "e1");
   EXPECT_EQ(fs::read_symlink(snapshot / "model_index.json"), "../../blobs/e1");
   EXPECT_THAT(names_in(snapshot),
-              ElementsAre("gone.json", "model_index.json", "model_index.json.tmp-999999999",
-                          of_this_number, "unet"));
+              UnorderedElementsAre("gone.json", "model_index.json",
+                                   "model_index.json.tmp-999999999", of_this_number, "unet"));
 }
 
 TEST(HubCache, RemembersWhatARevisionWas) {

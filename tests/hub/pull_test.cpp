@@ -93,7 +93,7 @@ TEST_F(Pulling, FillsTheCacheAsTheHubsOwnLibraryLaysItOut) {
   EXPECT_EQ(test::names_in(kept() / "blobs").size(), 4U);  // nothing incomplete, no README
   EXPECT_TRUE(fs::exists(folder_ / "hub/.locks/models--owner--name" /
                          (FakeHub::etag(weights_, Storage::large) + ".lock")));
-  EXPECT_EQ(find_snapshot(settings_, repository_), pulled.snapshot);
+  EXPECT_EQ(find_snapshot(settings_.cache, repository_), pulled.snapshot);
 }
 
 TEST_F(Pulling, FetchesNothingTwice) {
@@ -120,7 +120,7 @@ TEST_F(Pulling, ACommitNeedsNoReference) {
   repository_.revision = FakeHub::kCommit;
   const Pulled pulled = pull_model();
   EXPECT_FALSE(fs::exists(kept() / "refs"));
-  EXPECT_EQ(find_snapshot(settings_, repository_), pulled.snapshot);
+  EXPECT_EQ(find_snapshot(settings_.cache, repository_), pulled.snapshot);
 }
 
 TEST_F(Pulling, TellsHowFarItIs) {
@@ -464,12 +464,12 @@ TEST_F(Pulling, WithoutANetworkTheCacheMustDo) {
 TEST_F(Pulling, AModelOfWhichOnlyAPartIsThereIsNotUsed) {
   test::expect_error(ErrorCode::user,
                      AllOf(HasSubstr("no such model"), HasSubstr("ddim pull owner/name")),
-                     [&] { find_snapshot(settings_, repository_); });
+                     [&] { find_snapshot(settings_.cache, repository_); });
   pull_model();
   fs::remove(blob(Storage::large, weights_));
   test::expect_error(ErrorCode::user,
                      AllOf(HasSubstr("only a part"), HasSubstr("ddim pull owner/name")),
-                     [&] { find_snapshot(settings_, repository_); });
+                     [&] { find_snapshot(settings_.cache, repository_); });
 }
 
 // --- single files with their checksum in their names ---

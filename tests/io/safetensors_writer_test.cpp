@@ -134,16 +134,17 @@ TEST(SafetensorsWriter, DigestsAreThoseOfTheBytesWritten) {
     EXPECT_EQ(entry.crc32, crc32_of(entry.bytes)) << entry.name;
   }
   EXPECT_EQ(crc32_text(crc32_of(test::bytes_of("123456789"))), "cbf43926");
+  EXPECT_EQ(crc32_text(crc32_of({}, 0xcbf43926)), "cbf43926");
   EXPECT_EQ(contents.metadata.at(kCrc32Key).substr(16),
             crc32_text(crc32_of(test::bytes_of("a F32 3\nb F16 1\n"))));
 
   // Another program keeps the metadata and writes the same tensors as other types or names.
-  for (const char* change : {"b", "F16"}) {
+  for (const auto& [was, is] : {std::pair("\"b\"", "\"c\""), {"F16", "I16"}}) {
+    SCOPED_TRACE(is);
     std::string other = text;
-    const std::string with = *change == 'b' ? "c" : "I16";
-    other.replace(other.find(change), with.size(), with);
+    other.replace(other.find(was), 3, is);
     for (const TensorEntry& entry : parse_safetensors(test::bytes_of(other), "x").entries)
-      EXPECT_TRUE(entry.checked.empty()) << change;
+      EXPECT_TRUE(entry.checked.empty());
   }
 }
 
