@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_output.h"
 #include "io/mapped_file.h"
 #include "io/npz.h"
