@@ -30,7 +30,7 @@ std::string name_of(const FeatureLog::Settings& settings) {
   return "features-" + sha256_hex(std::as_bytes(std::span(text))).substr(0, 16) + ".partial";
 }
 
-std::int64_t count_of(const FeatureLog::Rows& rows) {
+std::int64_t num_rows_of(const FeatureLog::Rows& rows) {
   std::int64_t count = 0;
   for (const PictureRange& range : rows) count += range.count;
   return count;
@@ -80,7 +80,7 @@ void FeatureLog::take(const PictureRange& rows, std::span<const std::byte> value
 
 void FeatureLog::read_found(const PictureLog& log) {
   missing_ = log.missing();
-  num_done_ = set_.count - count_of(missing_);
+  num_done_ = set_.count - num_rows_of(missing_);
   for (const PictureRange& range : io::gaps_between(missing_, set_.count)) {
     std::int64_t row = range.first;
     log.read(range, [&](std::span<const std::byte> piece) {
