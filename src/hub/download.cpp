@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <span>
+#include <utility>
 
 #include "base/error.h"
 
@@ -69,6 +70,10 @@ class Fetcher {
           take(bytes);
         });
     if (head.status == 416) {
+      // Once, what an earlier process left may be too long.
+      if (std::exchange(was_refused_, true))
+        fail(ErrorCode::corrupt, file_.what, ": the server has only ", start, " bytes",
+             size_ ? concat(" of the ", *size_, " that it announced") : "");
       part_.clear();
       throw TransientFailure(file_.url + ": sends nothing after the part that was already fetched");
     }
@@ -107,6 +112,7 @@ class Fetcher {
   std::optional<std::uint64_t> size_;
   std::string served_etag_;
   bool has_ended_ = false;
+  bool was_refused_ = false;
 };
 
 }  // namespace
