@@ -30,7 +30,8 @@ Device make_device(DeviceKind kind, const DeviceOptions& options) {
   require(options.num_threads >= 1, "device: threads must be at least 1, found ",
           options.num_threads);
   require(kind != DeviceKind::reference || options.precision == Precision::fp32,
-          "device: the reference has fp32 alone; it is what others are measured against");
+          "device: the reference has fp32 alone, not ", to_string(options.precision),
+          "; it is what others are measured against");
   require(kind == DeviceKind::cuda || options.precision != Precision::bf16x3,
           "precision: bf16x3 is for tensor cores (--device cuda); elsewhere fp32 is as exact, and "
           "faster");

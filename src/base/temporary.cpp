@@ -138,8 +138,7 @@ void remove_leftovers(const fs::path& folder) {
   }
 }
 
-void remove_leftover_files(const fs::path& folder,
-                           const std::function<bool(std::string_view)>& is_ours) {
+void remove_leftover_files(const fs::path& folder, bool (*is_ours)(std::string_view)) {
   for (const std::string& name : readable_names_in(folder)) {
     const std::optional<std::string_view> id = id_of(name);
     if (!id || !id->starts_with(kLocked)) continue;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string_view>
 
 #include "base/file_system.h"
@@ -48,7 +47,6 @@ void remove_leftovers(const std::filesystem::path& folder);
 
 /// The same for a folder where people keep files of theirs: removes only files
 /// `NAME.tmp-ddim-<i>`, never folders, and of them those whose NAME `is_ours`.
-void remove_leftover_files(const std::filesystem::path& folder,
-                           const std::function<bool(std::string_view)>& is_ours);
+void remove_leftover_files(const std::filesystem::path& folder, bool (*is_ours)(std::string_view));
 
 }  // namespace ddim::engine

@@ -214,8 +214,8 @@ TrainConfig with_absolute_paths(TrainConfig config) {
 /// the first one.
 void require_no_checkpoint_missing(const fs::path& run, const OutputConfig& output) {
   const std::vector<MetricsLine> lines = read_metrics(run);
-  // One may still be being written when the process ends.
-  require(lines.empty() || lines.back().step < 2 * output.checkpoint_every_steps,
+  // The first is complete before the second is begun, which is after the line of its step.
+  require(lines.empty() || lines.back().step <= 2 * output.checkpoint_every_steps,
           "train: ", run.string(), " has metrics up to step ",
           lines.empty() ? 0 : lines.back().step,
           ", but no checkpoint; put its checkpoints back, or start a new run in another folder");
