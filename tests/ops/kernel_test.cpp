@@ -242,7 +242,7 @@ std::vector<KernelCase> in_bf16(std::vector<KernelCase> cases) {
 std::vector<KernelCase> in_bf16x3(const std::vector<KernelCase>& cases) {
   std::vector<KernelCase> chosen;
   for (std::size_t i = 0; i < cases.size(); ++i) {
-    const bool has_large_tiles = cases[i].name.find("128") != std::string::npos;
+    const bool has_large_tiles = cases[i].name.find("9x9x131") != std::string::npos;
     if (i % 12 != 0 && !has_large_tiles) continue;
     chosen.push_back(cases[i]);
     chosen.back().name += "_bf16x3";
