@@ -15,6 +15,7 @@
 #include <optional>
 #include <string_view>
 
+#include "http_parser.h"
 #include "job_checks.h"
 #include "json_views.h"
 #include "request_error.h"
@@ -42,12 +43,6 @@ class WrongMethod : public RequestError {
  private:
   std::string allowed_;
 };
-
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 32);
-  return text;
-}
 
 bool same_in_constant_time(std::string_view a, std::string_view b) {
   unsigned difference = a.size() == b.size() ? 0U : 1U;

@@ -16,13 +16,6 @@ namespace {
 
 namespace http = boost::beast::http;
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
-
 int hex_digit(char c) {
   const int lowered = std::tolower(static_cast<unsigned char>(c));
   if (c >= '0' && c <= '9') return c - '0';
@@ -64,6 +57,13 @@ bool read_query(std::string_view text, std::map<std::string, std::string>& query
 std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 32);
+  return result;
+}
 
 struct HttpParser::Implementation {
   http::request_parser<http::string_body> parser;

@@ -12,6 +12,9 @@
 
 namespace ddim::server {
 
+/// With the letters of ASCII made small.
+std::string lower(std::string_view text);
+
 /// Reads one request from bytes as they come.
 class HttpParser {
  public:

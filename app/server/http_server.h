@@ -50,7 +50,7 @@ class HttpServer {
   /// Closes everything.
   void stop();
 
-  struct Implementation;  ///< http_server.cpp's
+  struct Implementation;  ///< http_session.h's
 
  private:
   std::unique_ptr<Implementation> implementation_;

@@ -126,13 +126,10 @@ void FeatureLog::fill(const std::function<void(const Rows&)>& compute,
 
 void FeatureLog::fill_by_ranks(const std::function<void(const Rows&)>& compute) {
   comm::Communicator& ranks = *options_.sharing.ranks.communicator();
-  const std::vector<std::string> work =
-      comm::texts_of_all(ranks, concat(name_of(settings_), " ", set_.count));
-  const auto other =
-      std::ranges::find_if(work, [&](const std::string& each) { return each != work.front(); });
-  require(other == work.end(), "features: rank ", other - work.begin(),
-          " has other pictures, another network or other instructions than rank 0; all must see "
-          "the same files (DDIM_ISA makes instructions the same)");
+  if (const auto other = comm::find_difference(ranks, concat(name_of(settings_), " ", set_.count)))
+    fail(ErrorCode::user, "features: rank ", other->rank,
+         " has other pictures, another network or other instructions than rank 0; all must see "
+         "the same files (DDIM_ISA makes instructions the same)");
   // What MPI can count.
   require(set_.count * std::max(set_.dimensions, set_.classes) <=
               std::numeric_limits<std::int32_t>::max(),

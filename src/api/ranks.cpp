@@ -20,13 +20,10 @@ Ranks Ranks::join(const RanksOptions& options) {
           "comm-timeout: ", options.timeout_seconds, " s; from 1 to ", kDay, " are possible");
   Ranks ranks;
   ranks.communicator_ = comm::join_ranks({.timeout_seconds = options.timeout_seconds});
-  const std::vector<std::string> versions = comm::texts_of_all(*ranks.communicator_, version());
-  const auto other = std::ranges::find_if(
-      versions, [&](const std::string& each) { return each != versions.front(); });
-  if (other != versions.end()) {
+  if (const auto other = comm::find_difference(*ranks.communicator_, version())) {
     ranks.leave();
-    fail(ErrorCode::user, "rank ", other - versions.begin(), " is ddim ", *other,
-         ", but rank 0 is ddim ", versions.front(), "; start the same version on every machine");
+    fail(ErrorCode::user, "rank ", other->rank, " is ddim ", other->its, ", but rank 0 is ddim ",
+         other->of_first, "; start the same version on every machine");
   }
   return ranks;
 }

@@ -23,6 +23,7 @@
 #include "data/dataset.h"
 #include "data/npz_set.h"
 #include "eval/interval.h"
+#include "run/network.h"
 
 namespace ddim::reproduction {
 
@@ -195,12 +196,6 @@ Recipe Parts::recipe_of(const SampleOptions& sample) const {
   return recipe;
 }
 
-namespace {
-std::int64_t calls_of(const SampleOptions& sample) {
-  return sample.class_choice.guidance == 1.0 ? 1 : 2;
-}
-}  // namespace
-
 void Parts::add_drawing(const Noise& noise, std::int64_t S, TauKind tau) {
   const SampleOptions sample =
       drawing({.steps = S, .tau = tau, .eta = noise.eta, .clip = noise.clip},
@@ -220,7 +215,7 @@ void Parts::add_drawing(const Noise& noise, std::int64_t S, TauKind tau) {
       {.name = drawn_cell(noise, S, tau),
        .label = concat(noise.name, ", S = ", S, ", ", to_string(tau)),
        .steps = S * sample.count,
-       .calls = calls_of(sample),
+       .calls = engine::run::num_calls(sample.class_choice),
        .num_features = sample.count,
        .recipe = std::move(recipe),
        .drawing = sample,
@@ -253,7 +248,7 @@ void Parts::add_figures() {
   parts_.push_back({.name = kFilmCell,
                     .label = "figure 1",
                     .steps = film.count * size.figure_steps,
-                    .calls = calls_of(film),
+                    .calls = engine::run::num_calls(film.class_choice),
                     .recipe = recipe_of(film),
                     .compute = [this, film](const Part& part, const RunOptions& run) {
                       return film_of(part, film, run);
@@ -266,7 +261,7 @@ void Parts::add_figures() {
   parts_.push_back({.name = kConsistencyCell,
                     .label = "figure 5",
                     .steps = kSameNoise * all_steps,
-                    .calls = calls_of(same),
+                    .calls = engine::run::num_calls(same.class_choice),
                     .recipe = std::move(same_noise),
                     .compute = [this](const Part& part, const RunOptions& run) {
                       return same_noise_of(part, run);
@@ -282,7 +277,7 @@ void Parts::add_figures() {
         {.name = name,
          .label = label,
          .steps = count * size.figure_steps,
-         .calls = calls_of(sample),
+         .calls = engine::run::num_calls(sample.class_choice),
          .recipe = std::move(recipe),
          .compute = [this, sample, make_states](const Part& part, const RunOptions& run) {
            return interpolated(part, make_states(sample), run);
@@ -591,7 +586,8 @@ Parts::Speeds Parts::measure() const {
   extractor_.extract(model_, plan, some, {.fit = fit_});
   const double with_features = seconds_since(start);
   return {.seconds_per_call =
-              drawing_seconds / static_cast<double>(kPictures * kSteps * calls_of(some)),
+              drawing_seconds /
+              static_cast<double>(kPictures * kSteps * engine::run::num_calls(some.class_choice)),
           .seconds_per_feature = std::max(0.0, with_features - drawing_seconds) / kPictures};
 }
 

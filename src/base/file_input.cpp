@@ -23,12 +23,20 @@ using InputFile = std::unique_ptr<std::FILE, CloseInput>;
   fail(ErrorCode::io, "cannot read ", path.string(), ": ", std::system_category().message(reason));
 }
 
-/// What the system said of a path: that there is nothing where a name is too long for one.
-fs::file_status said_of(const fs::path& path, const fs::file_status& status,
-                        const std::error_code& error) {
+/// What `ask` tells of a path: that there is nothing where a name is too long for one.
+template <class Ask>
+fs::file_status status_by(const Ask& ask, const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = ask(path, error);
   if (error == std::errc::filename_too_long) return fs::file_status(fs::file_type::not_found);
   if (status.type() == fs::file_type::none) fail_read(path, error.value());
   return status;
+}
+
+/// Of what links lead to.
+fs::file_status status_of(const fs::path& path) {
+  return status_by([](const fs::path& of, std::error_code& error) { return fs::status(of, error); },
+                   path);
 }
 
 /// Nothing, with the reason in errno, where it cannot be opened.
@@ -103,27 +111,12 @@ std::optional<std::string> read_file_if_there(const fs::path& path, std::uint64_
 }
 
 bool is_there(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::symlink_status(path, error);
-  return fs::exists(said_of(path, status, error));
+  return fs::exists(status_by(
+      [](const fs::path& of, std::error_code& error) { return fs::symlink_status(of, error); },
+      path));
 }
-
-bool leads_somewhere(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  return fs::exists(said_of(path, status, error));
-}
-
-bool is_folder(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  return fs::is_directory(said_of(path, status, error));
-}
-
-bool is_file(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  return fs::is_regular_file(said_of(path, status, error));
-}
+bool leads_somewhere(const fs::path& path) { return fs::exists(status_of(path)); }
+bool is_folder(const fs::path& path) { return fs::is_directory(status_of(path)); }
+bool is_file(const fs::path& path) { return fs::is_regular_file(status_of(path)); }
 
 }  // namespace ddim::engine

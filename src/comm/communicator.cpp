@@ -53,6 +53,14 @@ std::vector<std::string> texts_of_all(Communicator& ranks, const std::string& te
   return texts;
 }
 
+std::optional<Difference> find_difference(Communicator& ranks, const std::string& text) {
+  const std::vector<std::string> texts = texts_of_all(ranks, text);
+  const auto other =
+      std::ranges::find_if(texts, [&](const std::string& each) { return each != texts.front(); });
+  if (other == texts.end()) return std::nullopt;
+  return Difference{.rank = other - texts.begin(), .its = *other, .of_first = texts.front()};
+}
+
 std::vector<std::int64_t> counts_of_one(const Communicator& ranks, int rank, std::int64_t count) {
   std::vector<std::int64_t> counts(static_cast<std::size_t>(ranks.size()));
   counts[static_cast<std::size_t>(rank)] = count;

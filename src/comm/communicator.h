@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -92,6 +93,14 @@ void all_gather_values(Communicator& ranks, std::span<Value> values, Communicato
 
 /// The texts of all ranks.
 std::vector<std::string> texts_of_all(Communicator& ranks, const std::string& text);
+
+/// What must be the same for all ranks, and is not.
+struct Difference {
+  std::ptrdiff_t rank;  ///< the lowest that differs from rank 0
+  std::string its, of_first;
+};
+/// Nothing where all ranks have the same text.
+std::optional<Difference> find_difference(Communicator& ranks, const std::string& text);
 
 /// Counts of which only that of `rank` is not 0.
 std::vector<std::int64_t> counts_of_one(const Communicator& ranks, int rank, std::int64_t count);

@@ -25,11 +25,10 @@ TrainRequest share_request(comm::Communicator& ranks, const TrainRequest& reques
 
 void require_same_everywhere(comm::Communicator& ranks, const Device& device,
                              const TrainingData& data) {
+  if (ranks.size() == 1) return;
   const auto need = [&](const std::string& own, const auto& say) {
-    const std::vector<std::string> texts = comm::texts_of_all(ranks, own);
-    for (std::size_t rank = 1; rank < texts.size(); ++rank)
-      if (texts[rank] != texts[0])
-        fail(ErrorCode::user, "train: rank ", rank, say(texts[rank], texts[0]));
+    if (const auto other = comm::find_difference(ranks, own))
+      fail(ErrorCode::user, "train: rank ", other->rank, say(other->its, other->of_first));
   };
   const auto need_pictures = [&](const char* kind, const data::Dataset* pictures) {
     need(pictures == nullptr ? "none" : concat("CRC-32 ", data::fingerprint(*pictures)),
