@@ -19,10 +19,12 @@ if(DDIM_SANITIZE)
   target_link_options(ddim_settings INTERFACE -fsanitize=${DDIM_SANITIZE})
 endif()
 
-# Where no time is spent but by the compiler (rooms that put others together, the command line, the tests), -O1 will do.
+# Where no time is spent but by the compiler (rooms that put others together, the command line), -O1 will do.
 # (At -O1, g++ 12 warns of strings that overrun where there are none.)
 set(DDIM_BUILT_QUICKLY $<$<CONFIG:Release>:-O1> $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread>)
+# The tests themselves compile in two thirds of that time when they are not optimised, and run nearly as fast.
+set(DDIM_TEST_OPTIONS ${DDIM_BUILT_QUICKLY} $<$<CONFIG:Release>:-O0>)
 
 # What most rooms include, compiled once: a third of the time that building them would take. (Once for each level of
 # optimisation: g++ 12 crashes when they differ.) The preset tsan builds without it, and so finds a file that counts on it.
@@ -62,7 +64,7 @@ function(ddim_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_compile_options(${name} PRIVATE ${DDIM_BUILT_QUICKLY})
+  target_compile_options(${name} PRIVATE ${DDIM_TEST_OPTIONS})
   target_link_libraries(${name} PRIVATE ddim_settings ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_precompile_headers(${name} REUSE_FROM ddim_test_headers)
   gtest_discover_tests(${name} NO_PRETTY_VALUES

@@ -15,7 +15,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct BenchCommandFlags {
   BenchOptions options;
   ModelFlag model;
   ModelOverrideFlags overrides;
@@ -87,7 +87,7 @@ void print_table(const BenchResult& result, const BenchOptions& options) {
   for (const std::string& algorithm : algorithms) print_out("{}\n", algorithm);
 }
 
-void run(const Flags& flags) {
+void run(const BenchCommandFlags& flags) {
   BenchOptions options = flags.options;
   if (flags.network.empty() && !flags.model.given()) {
     throw Error(ErrorCode::usage,
@@ -114,7 +114,7 @@ void run(const Flags& flags) {
 void add_bench_command(Command root) {
   const Command command =
       root.add_command("bench", "Time a network on this machine, per op and in total");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<BenchCommandFlags>();
   const Option network =
       command
           .add_option("network", flags->network,

@@ -16,7 +16,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct ConsistencyCommandFlags {
   RunFlags run;
   ConsistencyOptions options;
   TauKindFlag tau;
@@ -26,7 +26,7 @@ struct Flags {
 };
 
 /// A row for each number of steps, which says it.
-GridOptions grid_of(const Flags& flags, const PictureShape& shape) {
+GridOptions grid_of(const ConsistencyCommandFlags& flags, const PictureShape& shape) {
   const std::int64_t count = flags.options.sample.count;
   std::vector<std::string> labels;
   for (const std::int64_t steps : flags.options.steps)
@@ -37,7 +37,7 @@ GridOptions grid_of(const Flags& flags, const PictureShape& shape) {
   return grid;
 }
 
-void write_rows(const Flags& flags, const std::vector<ConsistencyAt>& rows,
+void write_rows(const ConsistencyCommandFlags& flags, const std::vector<ConsistencyAt>& rows,
                 const GridOptions& grid) {
   FloatImages pictures = rows.front().x_0;
   std::string steps = std::to_string(rows.front().steps);
@@ -81,7 +81,7 @@ void print_json(const std::vector<ConsistencyAt>& rows, const std::string& out) 
                         .text());
 }
 
-void run(const Flags& flags) {
+void run(const ConsistencyCommandFlags& flags) {
   const Interrupts interrupts;
   flags.out.check(flags.overwrite.value());
   ConsistencyOptions options = flags.options;
@@ -114,7 +114,7 @@ void run(const Flags& flags) {
 void add_consistency_command(Command root) {
   const Command command = root.add_command(
       "consistency", "Draw the same noise with different numbers of steps (the paper's figure 5)");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ConsistencyCommandFlags>();
   ConsistencyOptions& options = flags->options;
   command.add_option("--steps", options.steps, "Numbers of steps, each 1 to T; one row each")
       .delimiter(',')

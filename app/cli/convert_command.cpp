@@ -19,7 +19,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct ConvertCommandFlags {
   std::string input;
   std::filesystem::path output;
   ChoiceFlag<ConvertTarget> target;
@@ -31,7 +31,7 @@ struct Flags {
   ModelOverrideFlags overrides;
 };
 
-void run(const Flags& flags) {
+void run(const ConvertCommandFlags& flags) {
   Files().creates("OUT", flags.output).check();
   const ConvertCheck check =
       convert_model(find_model(flags.input), flags.output,
@@ -61,7 +61,7 @@ void add_convert_command(Command root) {
       "Reads diffusers folders, checkpoints of ddim train, and ckpt.pth, .ckpt and .safetensors "
       "of "
       "the paper's code and compatible programs. Nothing in a file is ever executed.");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ConvertCommandFlags>();
   command.add_option("input", flags->input, "Any model that --model takes: a folder or a file")
       .required()
       .type_name("MODEL");

@@ -12,7 +12,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct DecodeCommandFlags {
   RunFlags run;
   TauFlags tau;
   ClipFlag clip;
@@ -24,7 +24,7 @@ struct Flags {
 
 /// The file's own steps, unless somebody names others for this command: the environment means
 /// steps for what is drawn anew.
-Codes codes_of(const Flags& flags, const Model& model) {
+Codes codes_of(const DecodeCommandFlags& flags, const Model& model) {
   Codes codes = read_codes(flags.codes);
   const auto names_others = [](Option option) {
     return option.given() && option.source() != Source::environment;
@@ -38,7 +38,7 @@ Codes codes_of(const Flags& flags, const Model& model) {
   return codes;
 }
 
-void run(const Flags& flags) {
+void run(const DecodeCommandFlags& flags) {
   const Interrupts interrupts;
   const Overwrite overwrite = flags.overwrite.value();
   Files files(overwrite);
@@ -67,7 +67,7 @@ void run(const Flags& flags) {
 void add_decode_command(Command root) {
   const Command command = root.add_command(
       "decode", "Decode the codes of ddim encode to pictures, with the same steps");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<DecodeCommandFlags>();
   command.add_option("codes", flags->codes, "Safetensors file with x_T [N,C,H,W]")
       .required()
       .type_name("FILE");

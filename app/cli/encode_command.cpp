@@ -16,7 +16,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct EncodeCommandFlags {
   RunFlags run;
   PictureFlags pictures;
   TauFlags tau;
@@ -25,7 +25,7 @@ struct Flags {
   std::filesystem::path out;
 };
 
-void print_result(const Codes& codes, const Flags& flags) {
+void print_result(const Codes& codes, const EncodeCommandFlags& flags) {
   const CodeStatistics statistics = code_statistics(codes.x_T);
   if (flags.run.json()) {
     print_out("{}\n", JsonObject()
@@ -49,7 +49,7 @@ void print_result(const Codes& codes, const Flags& flags) {
             statistics.correlation.value);
 }
 
-void run(const Flags& flags) {
+void run(const EncodeCommandFlags& flags) {
   const Interrupts interrupts;
   Files files(flags.overwrite.value());
   flags.pictures.add_to(files);
@@ -76,7 +76,7 @@ void run(const Flags& flags) {
 void add_encode_command(Command root) {
   const Command command = root.add_command(
       "encode", "Encode pictures: find the noise that the model draws them from (the paper's 5.4)");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<EncodeCommandFlags>();
   flags->pictures.add_to(command);
   command.add_option("--out", flags->out, "Safetensors file to write: x_T [N,C,H,W] and tau")
       .required()

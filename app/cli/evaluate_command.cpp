@@ -34,7 +34,7 @@ namespace fs = std::filesystem;
 
 using FlagNames = std::set<std::string>;
 
-struct Flags {
+struct EvaluateCommandFlags {
   RunFlags run;
   DataFlags data;
   EpsErrorOptions options;
@@ -130,7 +130,7 @@ void print_table(const EpsErrors& errors) {
   }
 }
 
-void run_eps_error(const Flags& flags, Command command, const Interrupts& interrupts) {
+void run_eps_error(const EvaluateCommandFlags& flags, Command command, const Interrupts& interrupts) {
   refuse_ignored(
       command,
       join({flags.drawing,
@@ -169,7 +169,7 @@ struct Comparison {
   bool extracts() const { return draws || reads_first() || reads_second(); }
 };
 
-Comparison comparison_of(const Flags& flags) {
+Comparison comparison_of(const EvaluateCommandFlags& flags) {
   // DDIM_MODEL says nothing beside two sets.
   const bool draws = flags.run.has_model() &&
                      (flags.sets.size() < 2 || flags.model.source() == Source::command_line);
@@ -192,7 +192,7 @@ Comparison comparison_of(const Flags& flags) {
   return comparison;
 }
 
-void refuse_ignored(Command command, const Flags& flags, const Comparison& comparison) {
+void refuse_ignored(Command command, const EvaluateCommandFlags& flags, const Comparison& comparison) {
   refuse_ignored(command, {"--data", "--t"},
                  "to compare sets of pictures; it belongs to --eps-error");
   if (!comparison.draws)
@@ -277,7 +277,7 @@ void print(const Quality& quality, const Lines& recipe, bool as_json) {
 }
 
 /// What --model is to draw.
-SampleOptions drawing_of(const Flags& flags, const Model& described, const RunOptions& run) {
+SampleOptions drawing_of(const EvaluateCommandFlags& flags, const Model& described, const RunOptions& run) {
   const PlanOptions said = flags.plan.options();
   flags.convention.refuse_contradictions(flags.plan);
   SampleOptions options{.count = flags.count,
@@ -290,7 +290,7 @@ SampleOptions drawing_of(const Flags& flags, const Model& described, const RunOp
 }
 
 /// What the model draws, and how: the recipe of sample().
-FeatureSet draw(const Flags& flags, const Ranks& ranks, const FeatureExtractor& extractor,
+FeatureSet draw(const EvaluateCommandFlags& flags, const Ranks& ranks, const FeatureExtractor& extractor,
                 const SampleOptions& options, Lines& sampling) {
   const Model model = flags.run.load_model(options.run.stop);
   FeatureSet set = extractor.extract(model, make_plan(model, options.plan), options,
@@ -300,7 +300,7 @@ FeatureSet draw(const Flags& flags, const Ranks& ranks, const FeatureExtractor& 
   return set;
 }
 
-void run_comparison(const Flags& flags, Command command, const Ranks& ranks,
+void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ranks& ranks,
                     const Interrupts& interrupts) {
   const Comparison comparison = comparison_of(flags);
   refuse_ignored(command, flags, comparison);
@@ -408,7 +408,7 @@ void run_comparison(const Flags& flags, Command command, const Ranks& ranks,
   flags.data.print_skipped();
 }
 
-void run_as_rank(Flags& flags, Command command, const Ranks& ranks, const Interrupts& interrupts) {
+void run_as_rank(EvaluateCommandFlags& flags, Command command, const Ranks& ranks, const Interrupts& interrupts) {
   if (!ranks.is_first() && !flags.ranks.log_all_ranks()) flags.run.be_quiet();
   if (!flags.eps_error) return run_comparison(flags, command, ranks, interrupts);
   if (ranks.size() > 1)
@@ -419,7 +419,7 @@ void run_as_rank(Flags& flags, Command command, const Ranks& ranks, const Interr
   run_eps_error(flags, command, interrupts);
 }
 
-void run(Flags& flags, Command command) {
+void run(EvaluateCommandFlags& flags, Command command) {
   const Interrupts interrupts;
   // Who joins is by itself, also where srun started several: one that ends takes no other with it.
   if (flags.join) return run_as_rank(flags, command, Ranks(), interrupts);
@@ -431,7 +431,7 @@ void run(Flags& flags, Command command) {
 void add_evaluate_command(Command root) {
   const Command command =
       root.add_command("evaluate", "Compare sets of pictures, or measure a model on a data set");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<EvaluateCommandFlags>();
   EpsErrorOptions& options = flags->options;
   command
       .add_option("set", flags->sets,

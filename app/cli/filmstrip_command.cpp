@@ -20,7 +20,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct FilmstripCommandFlags {
   RunFlags run;
   LikeFlag like;
   PlanFlags plan;
@@ -57,7 +57,7 @@ std::vector<Image> film_of(const std::vector<FilmFrame>& frames, int frame_ms) {
 }
 
 /// All that can be wrong with any model.
-void check(const Flags& flags, const PlanOptions& plan) {
+void check(const FilmstripCommandFlags& flags, const PlanOptions& plan) {
   flags.convention.refuse_contradictions(flags.plan);
   if (plan.sampler == Sampler::adaptive)
     throw Error(ErrorCode::user,
@@ -70,7 +70,7 @@ void check(const Flags& flags, const PlanOptions& plan) {
   flags.animation.check();
 }
 
-void run(Flags& flags) {
+void run(FilmstripCommandFlags& flags) {
   const Interrupts interrupts;
   const PlanOptions plan_options = flags.plan.options();
   check(flags, plan_options);
@@ -110,7 +110,7 @@ void add_filmstrip_command(Command root) {
       "filmstrip",
       "Show pictures on their way from noise: x_t and predicted x_0 along the steps (the paper's "
       "figure 1)");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<FilmstripCommandFlags>();
   flags->like.add_to(command);
   command
       .add_option("--out", flags->out,

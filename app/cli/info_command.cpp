@@ -17,7 +17,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct InfoCommandFlags {
   std::string path;
   ModelOverrideFlags overrides;
   bool json = false;
@@ -31,7 +31,7 @@ std::string schedule_text(const ForwardProcess& process) {
   return process.terminal_snr == TerminalSnr::zero ? text + ", zero terminal SNR" : text;
 }
 
-void print_model(const Flags& flags) {
+void print_model(const InfoCommandFlags& flags) {
   const ModelInfo info = describe_model(find_model(flags.path), flags.overrides.overrides());
   if (flags.json) {
     print_out("{}\n", JsonObject()
@@ -95,7 +95,7 @@ void print_model(const Flags& flags) {
 }
 
 /// The text of a PNG, in those of ddim the recipe: the most telling first.
-void print_picture(const Flags& flags) {
+void print_picture(const InfoCommandFlags& flags) {
   std::map<std::string, std::string> text = read_png_text(flags.path);
   if (flags.json) {
     JsonObject object;
@@ -114,7 +114,7 @@ void print_picture(const Flags& flags) {
   for (const auto& [key, value] : text) print(key, value);
 }
 
-void run(const Flags& flags) {
+void run(const InfoCommandFlags& flags) {
   if (std::filesystem::path(flags.path).extension() == ".png") {
     print_picture(flags);
   } else {
@@ -127,7 +127,7 @@ void run(const Flags& flags) {
 void add_info_command(Command root) {
   const Command command =
       root.add_command("info", "Print what a model is, or how a picture was made");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<InfoCommandFlags>();
   command
       .add_option(
           "path", flags->path,

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Flags {
+struct InterpolateCommandFlags {
   RunFlags run;
   PlanFlags plan;
   LikeFlag like;
@@ -53,7 +53,7 @@ struct End {
 };
 
 /// The states of a seed or a file of codes, or the pictures of a file.
-std::vector<End> read_ends(const Model& described, const Flags& flags) {
+std::vector<End> read_ends(const Model& described, const InterpolateCommandFlags& flags) {
   std::vector<End> ends;
   for (const std::string& word : flags.ends) {
     if (const auto seed = seed_of(word)) {
@@ -96,7 +96,7 @@ std::vector<Image> film_of(const std::vector<Image>& images, std::int64_t column
 }
 
 /// Before a model is loaded: the files that are read are there, those asked for can be written.
-void check_files(const Flags& flags) {
+void check_files(const InterpolateCommandFlags& flags) {
   Files files(flags.overwrite.value());
   flags.out.add_to(files);
   flags.animation.add_to(files);
@@ -115,7 +115,7 @@ void require_line_or_grid(std::int64_t num_ends) {
 
 /// A file of codes holds any number of states, so that more than four words are wrong for certain,
 /// and others where each is one state.
-void check_ends(const Flags& flags) {
+void check_ends(const InterpolateCommandFlags& flags) {
   const bool has_codes = std::ranges::any_of(flags.ends, holds_codes);
   const std::int64_t count = std::ssize(flags.ends);
   if (!has_codes || count > 4) require_line_or_grid(count);
@@ -129,7 +129,7 @@ void check_ends(const Flags& flags) {
 }
 
 /// An enlarged grid says where between the endpoints each column, and each row, is.
-GridOptions grid_of(const Flags& flags, const PictureShape& shape, std::int64_t count) {
+GridOptions grid_of(const InterpolateCommandFlags& flags, const PictureShape& shape, std::int64_t count) {
   GridOptions grid = flags.out.grid(count, shape, flags.frames);
   if (grid.scale == 1) return grid;
   for (std::int64_t i = 0; i < flags.frames; ++i) {
@@ -141,7 +141,7 @@ GridOptions grid_of(const Flags& flags, const PictureShape& shape, std::int64_t 
 }
 
 /// With what --like needs to find these states again.
-Recipe recipe_of(const Model& model, const SampleOptions& options, const Flags& flags) {
+Recipe recipe_of(const Model& model, const SampleOptions& options, const InterpolateCommandFlags& flags) {
   Recipe recipe = make_recipe(model, options);
   std::string& endpoints = recipe["endpoints"];
   for (const std::string& end : flags.ends)
@@ -151,7 +151,7 @@ Recipe recipe_of(const Model& model, const SampleOptions& options, const Flags& 
   return recipe;
 }
 
-void run(Flags& flags) {
+void run(InterpolateCommandFlags& flags) {
   const Interrupts interrupts;
   const Overwrite overwrite = flags.overwrite.value();
   check_files(flags);
@@ -199,7 +199,7 @@ void run(Flags& flags) {
 void add_interpolate_command(Command root) {
   const Command command = root.add_command(
       "interpolate", "Draw a transition between pictures, codes or seeds (the paper's figure 6)");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<InterpolateCommandFlags>();
   const Option endpoints =
       command
           .add_option(

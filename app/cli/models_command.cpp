@@ -16,7 +16,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct ModelsCommandFlags {
   std::string folder = ".";
   bool json = false;
 };
@@ -78,7 +78,7 @@ void print_table(const std::vector<Line>& lines) {
   }
 }
 
-void run(const Flags& flags) {
+void run(const ModelsCommandFlags& flags) {
   const std::vector<Line> lines = lines_of(find_models(flags.folder));
   if (flags.json) {
     print_json(lines);
@@ -94,7 +94,7 @@ void run(const Flags& flags) {
 void add_models_command(Command root) {
   const Command command =
       root.add_command("models", "List the models that --model finds: shipped, cached and local");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ModelsCommandFlags>();
   command
       .add_option("folder", flags->folder,
                   "Where to look for local models and training runs, also in its folders models "

@@ -17,7 +17,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct PlanCommandFlags {
   ModelFlag model;
   ModelOverrideFlags overrides;
   std::string betas;
@@ -27,7 +27,7 @@ struct Flags {
   bool json = false;
 };
 
-ForwardProcess process_of(const Flags& flags) {
+ForwardProcess process_of(const PlanCommandFlags& flags) {
   const ModelOverrides given = flags.overrides.overrides();
   if (given.height)
     throw Error(ErrorCode::user, "--size needs --model: a plan does not depend on the size");
@@ -46,7 +46,7 @@ ForwardProcess process_of(const Flags& flags) {
   return process;
 }
 
-Plan plan_of_model(const Flags& flags, const PlanOptions& asked) {
+Plan plan_of_model(const PlanCommandFlags& flags, const PlanOptions& asked) {
   const Model model =
       Model::without_weights(flags.model.folder(), {.overrides = flags.overrides.overrides()});
   const auto [options, convention] = flags.convention.preset(flags.plan, asked, model);
@@ -54,7 +54,7 @@ Plan plan_of_model(const Flags& flags, const PlanOptions& asked) {
   return make_plan(model, options);
 }
 
-void run(const Flags& flags) {
+void run(const PlanCommandFlags& flags) {
   const PlanOptions options = flags.plan.options();
   if (flags.convention.given() && !flags.model.given())
     throw Error(ErrorCode::user, "--as needs --model, because it reads the model's scheduler file");
@@ -74,7 +74,7 @@ void add_plan_command(Command root) {
   const Command command = root.add_command(
       "plan",
       "Print the steps of a sampler: t, sqrt(alpha_bar), sigma and number of network calls");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<PlanCommandFlags>();
   const Option model = flags->model.add_to(command);
   flags->overrides.add_to(command);
   const Option betas = command

@@ -11,13 +11,13 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct PullCommandFlags {
   PullOptions options;
   bool json = false;
   bool quiet = false;
 };
 
-void run(const Flags& flags) {
+void run(const PullCommandFlags& flags) {
   const Interrupts interrupts;
   PullOptions options = flags.options;
   options.show_progress = flags.quiet || flags.json ? ShowProgress::no : ShowProgress::on_stderr;
@@ -59,7 +59,7 @@ void add_pull_command(Command root) {
       "An interrupted download continues when you run the command again. The network of the FID "
       "comes from the project pytorch-fid, or from DDIM_INCEPTION_URL, and is kept where PyTorch "
       "keeps it (TORCH_HOME).");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<PullCommandFlags>();
   command
       .add_option(
           "model", flags->options.model,

@@ -20,7 +20,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct ReconstructCommandFlags {
   RunFlags run;
   PictureFlags pictures;
   std::vector<std::int64_t> steps = ReconstructOptions{}.steps;
@@ -93,7 +93,7 @@ void print_json(const std::vector<ReconstructedAt>& table, std::int64_t num_pict
 }
 
 /// A row of originals, then a row for each S.
-GridOptions grid_of(const Flags& flags, const FloatImages& pictures) {
+GridOptions grid_of(const ReconstructCommandFlags& flags, const FloatImages& pictures) {
   std::vector<std::string> labels = {pictures.count == 1 ? "picture" : "pictures"};
   for (const std::int64_t steps : flags.steps) labels.push_back(fmt::format("S = {}", steps));
   GridOptions grid =
@@ -102,7 +102,7 @@ GridOptions grid_of(const Flags& flags, const FloatImages& pictures) {
   return grid;
 }
 
-void write_rows(const Flags& flags, const FloatImages& pictures,
+void write_rows(const ReconstructCommandFlags& flags, const FloatImages& pictures,
                 const std::vector<ReconstructedAt>& table) {
   FloatImages rows = pictures;
   std::string steps;
@@ -116,7 +116,7 @@ void write_rows(const Flags& flags, const FloatImages& pictures,
       flags.overwrite.value());
 }
 
-void run(const Flags& flags) {
+void run(const ReconstructCommandFlags& flags) {
   const Interrupts interrupts;
   Files files(flags.overwrite.value());
   flags.out.add_to(files);
@@ -160,7 +160,7 @@ void run(const Flags& flags) {
 void add_reconstruct_command(Command root) {
   const Command command = root.add_command(
       "reconstruct", "Measure the error of encoding and decoding pictures (the paper's table 2)");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ReconstructCommandFlags>();
   flags->pictures.add_to(command);
   command
       .add_option("--steps", flags->steps,

@@ -22,7 +22,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct ReproduceCommandFlags {
   RunFlags run;
   DataFlags data;
   Option data_option;
@@ -39,7 +39,7 @@ struct Flags {
   bool join = false;
 };
 
-ReproduceSize size_of(const Flags& flags) {
+ReproduceSize size_of(const ReproduceCommandFlags& flags) {
   ReproduceSize size = flags.quick ? quick_size() : flags.full ? full_size() : ReproduceSize{};
   if (!flags.steps.empty()) {
     size.steps = size.reconstruct_steps = size.consistency_steps = flags.steps;
@@ -98,7 +98,7 @@ void print_json(const Reproduction& report) {
                         .text());
 }
 
-void run_as_rank(Flags& flags, const Ranks& ranks, const Interrupts& interrupts) {
+void run_as_rank(ReproduceCommandFlags& flags, const Ranks& ranks, const Interrupts& interrupts) {
   if (!ranks.is_first() && !flags.ranks.log_all_ranks()) flags.run.be_quiet();
   if (flags.quick && flags.full)
     throw Error(ErrorCode::usage, "--quick and --full contradict each other: give one of them");
@@ -127,7 +127,7 @@ void run_as_rank(Flags& flags, const Ranks& ranks, const Interrupts& interrupts)
   flags.data.print_skipped();
 }
 
-void run(Flags& flags) {
+void run(ReproduceCommandFlags& flags) {
   const Interrupts interrupts;
   // Who joins is by itself, also where srun started several: one that ends takes no other with it.
   if (flags.join) return run_as_rank(flags, Ranks(), interrupts);
@@ -141,7 +141,7 @@ void add_reproduce_command(Command root) {
       "reproduce",
       "Measure the paper's tables and figures on a model, as one page of HTML beside its numbers");
   command.footer("A report that was stopped goes on where it was: give the same command again.");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ReproduceCommandFlags>();
   flags->data_option =
       flags->data.add_to(command,
                          "Folder, .npz or .npy file of the data set, as for ddim train: its "

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kDefaultCount = 16;
 
-struct Flags {
+struct SampleCommandFlags {
   RunFlags run;
   LikeFlag like;
   PictureOutput out;
@@ -47,7 +47,7 @@ struct Flags {
   bool is_folder() const { return out.path().extension().empty() || fs::is_directory(out.path()); }
 };
 
-void check_outputs(const Flags& flags) {
+void check_outputs(const SampleCommandFlags& flags) {
   // Who joins late finds what is there.
   const Overwrite overwrite = flags.join ? Overwrite::allow : flags.overwrite.value();
   Files files(overwrite);
@@ -61,7 +61,7 @@ void check_outputs(const Flags& flags) {
   files.writes("--save-tensors", flags.tensors, {".safetensors"}).check();
 }
 
-void print_result(const DrawnFiles& drawn, const Flags& flags) {
+void print_result(const DrawnFiles& drawn, const SampleCommandFlags& flags) {
   const std::int64_t images = drawn.num_drawn + drawn.num_found;
   if (flags.run.json()) {
     print_out("{}\n", JsonObject()
@@ -115,7 +115,7 @@ void refuse_repeated(const char* flag, const std::vector<Value>& values) {
 }
 
 /// One for each seed and each value of guidance.
-std::vector<SampleOptions> runs_of(const Flags& flags, const SampleOptions& options) {
+std::vector<SampleOptions> runs_of(const SampleCommandFlags& flags, const SampleOptions& options) {
   std::vector<SampleOptions> runs;
   for (const std::uint64_t seed : flags.seeds) {
     for (const double guidance : flags.run.guidances()) {
@@ -129,7 +129,7 @@ std::vector<SampleOptions> runs_of(const Flags& flags, const SampleOptions& opti
 
 /// Of a run of `count` pictures for each seed and each value of guidance. With several of these
 /// each begins a row, which says what it is.
-GridOptions grid_of(const Flags& flags, std::int64_t count) {
+GridOptions grid_of(const SampleCommandFlags& flags, std::int64_t count) {
   const bool several_seeds = flags.seeds.size() > 1;
   const bool several_guidances = flags.run.guidances().size() > 1;
   GridOptions grid{.columns = flags.out.columns()};
@@ -153,7 +153,7 @@ GridOptions grid_of(const Flags& flags, std::int64_t count) {
   return grid;
 }
 
-void draw_as_rank(Flags& flags, const Ranks& ranks, const Interrupts& interrupts) {
+void draw_as_rank(SampleCommandFlags& flags, const Ranks& ranks, const Interrupts& interrupts) {
   if (!ranks.is_first() && !flags.ranks.log_all_ranks()) flags.run.be_quiet();
   const PlanOptions plan_options = flags.plan.options();
   flags.convention.refuse_contradictions(flags.plan);
@@ -209,7 +209,7 @@ void draw_as_rank(Flags& flags, const Ranks& ranks, const Interrupts& interrupts
   if (flags.like.given() && !flags.run.quiet()) flags.like.print_likeness(flags.out.path());
 }
 
-void run(Flags& flags) {
+void run(SampleCommandFlags& flags) {
   const Interrupts interrupts;
   // Who joins is by itself, also where srun started several: one that ends takes no other with it.
   if (flags.join) return draw_as_rank(flags, Ranks(), interrupts);
@@ -220,7 +220,7 @@ void run(Flags& flags) {
 
 void add_sample_command(Command root) {
   const Command command = root.add_command("sample", "Draw pictures with a trained model");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<SampleCommandFlags>();
   flags->like.add_to(command);
   flags->out.add_to(command, "all pictures, or a folder for one file per picture")
       .required()

@@ -21,7 +21,7 @@ using server::Limits;
 
 constexpr std::int64_t kMiB = 1 << 20;
 
-struct Flags {
+struct ServeCommandFlags {
   std::vector<std::string> models;
   bool pull = false;
   DeviceFlags device;
@@ -42,7 +42,7 @@ struct Flags {
 };
 
 /// NAME=MODEL, or MODEL, whose name is its own. A path that is there is a MODEL, whatever it holds.
-server::ModelSource source_of(const std::string& word, const Flags& flags,
+server::ModelSource source_of(const std::string& word, const ServeCommandFlags& flags,
                               const std::stop_token& stop) {
   std::error_code ignored;
   const std::size_t equals =
@@ -68,7 +68,7 @@ void wait_for(const std::stop_token& stop) {
   std::condition_variable_any().wait(lock, stop, [] { return false; });
 }
 
-void run(Flags& flags) {
+void run(ServeCommandFlags& flags) {
   const Interrupts interrupts;
   server::ServiceOptions& options = flags.service;
   Limits& limits = options.limits;
@@ -98,7 +98,7 @@ void run(Flags& flags) {
   if (!flags.quiet) print_err("ddim: stopped; {}\n", stopped);
 }
 
-void add_limits_to(Command command, Flags& flags) {
+void add_limits_to(Command command, ServeCommandFlags& flags) {
   Limits& limits = flags.service.limits;
   const auto add = [command](const char* name, std::int64_t& value, double least, double most,
                              const char* description) {
@@ -132,7 +132,7 @@ void add_limits_to(Command command, Flags& flags) {
 void add_serve_command(Command root) {
   const Command command =
       root.add_command("serve", "Draw in a browser, and serve programs over HTTP");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<ServeCommandFlags>();
   server::ServiceOptions& service = flags->service;
   command
       .add_option(

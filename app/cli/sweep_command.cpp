@@ -23,7 +23,7 @@ namespace {
 
 constexpr const char* kSigmaHat = "sigma-hat";
 
-struct Flags {
+struct SweepCommandFlags {
   RunFlags run;
   std::vector<std::int64_t> steps = {10, 20, 50};
   std::vector<std::string> eta = {"0"};
@@ -49,7 +49,7 @@ struct Axis {
 
 enum AxisIndex { kSampler, kEta, kGuidance, kSteps, kNumAxes };
 
-std::array<Axis, kNumAxes> axes_of(const Flags& flags) {
+std::array<Axis, kNumAxes> axes_of(const SweepCommandFlags& flags) {
   std::vector<std::string> steps;
   for (const std::int64_t value : flags.steps) steps.push_back(std::to_string(value));
   std::vector<std::string> guidances;
@@ -68,7 +68,7 @@ double number(const std::string& text, const char* flag) {
 /// The samplers, values of eta and so on of one cell of the table.
 using Cell = std::array<std::string, kNumAxes>;
 
-SampleOptions options_of_cell(const Flags& flags, const Cell& cell) {
+SampleOptions options_of_cell(const SweepCommandFlags& flags, const Cell& cell) {
   SampleOptions options{.count = flags.count, .seed = flags.seed};
   options.plan.sampler = *value_named<Sampler>(cell[kSampler]);
   options.plan.steps = std::stoll(cell[kSteps]);
@@ -138,7 +138,7 @@ void print_table(const std::vector<Drawn>& all, const std::string& out) {
   print_out("\n{}\n", out);
 }
 
-void print_json(const std::vector<Drawn>& all, const Flags& flags) {
+void print_json(const std::vector<Drawn>& all, const SweepCommandFlags& flags) {
   std::string text;
   for (const Drawn& drawn : all) {
     text += (text.empty() ? "" : ",") + JsonObject()
@@ -158,7 +158,7 @@ void print_json(const std::vector<Drawn>& all, const Flags& flags) {
                         .text());
 }
 
-void run(Flags& flags) {
+void run(SweepCommandFlags& flags) {
   const Interrupts interrupts;
   const std::array<Axis, kNumAxes> axes = axes_of(flags);
   const Layout layout = layout_of(axes);
@@ -227,7 +227,7 @@ void run(Flags& flags) {
 void add_sweep_command(Command root) {
   const Command command = root.add_command(
       "sweep", "Compare numbers of steps, samplers, eta or guidance on the same noise");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<SweepCommandFlags>();
   command.add_option("--steps", flags->steps, "Numbers of steps (S), separated by commas")
       .delimiter(',')
       .positive()

@@ -22,7 +22,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct TrainCommandFlags {
   TrainOptions options;
   std::filesystem::path config;
   std::optional<std::int64_t> seed;
@@ -39,7 +39,7 @@ struct Flags {
   bool quiet = false;
 };
 
-void print_result(const TrainSummary& summary, const Flags& flags) {
+void print_result(const TrainSummary& summary, const TrainCommandFlags& flags) {
   if (flags.json) {
     print_out("{}\n", JsonObject()
                           .add("ending", to_string(summary.ending))
@@ -62,7 +62,7 @@ void print_result(const TrainSummary& summary, const Flags& flags) {
 }
 
 /// The options of the first rank, with all files checked: the others look at none of them.
-TrainOptions checked_options(const Flags& flags) {
+TrainOptions checked_options(const TrainCommandFlags& flags) {
   TrainOptions options = flags.options;
   // A run that is resumed has its own; the environment means new ones.
   if (!flags.data_option.given_beside(flags.resume_option)) options.data.clear();
@@ -98,7 +98,7 @@ TrainOptions checked_options(const Flags& flags) {
   return options;
 }
 
-void run(const Flags& flags) {
+void run(const TrainCommandFlags& flags) {
   const Interrupts interrupts;
   TrainSummary summary;
   int rank = 0;
@@ -132,7 +132,7 @@ void add_train_command(Command root) {
       "Ctrl-C finishes the current step, saves and exits with code 130; a second Ctrl-C exits at "
       "once.\n"
       "SIGTERM, SIGUSR1 and SIGHUP do the same as the first Ctrl-C, but exit with code 0.");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<TrainCommandFlags>();
   TrainOptions& options = flags->options;
   flags->config_option =
       command

@@ -13,7 +13,7 @@
 namespace ddim::cli {
 namespace {
 
-struct Flags {
+struct VerifyCommandFlags {
   std::filesystem::path path;
   bool json = false;
 };
@@ -30,7 +30,7 @@ void print_lines(const std::vector<VerifiedFile>& files) {
   }
 }
 
-void verify(const Flags& flags) {
+void verify(const VerifyCommandFlags& flags) {
   const std::vector<VerifiedFile> files = verify_files(flags.path);
   const auto num_damaged =
       std::ranges::count_if(files, [](const VerifiedFile& file) { return !file.problem.empty(); });
@@ -60,7 +60,7 @@ void add_verify_command(Command root) {
       "A line for each file: whole, damaged, or unknown where it carries no digest. Exit code 4 "
       "when "
       "one is damaged.");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<VerifyCommandFlags>();
   command
       .add_option("path", flags->path,
                   "Folder of a training run, checkpoint, folder or file of a model")

@@ -1,6 +1,6 @@
 #include "eval/feature_statistics.h"
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 
 #include "base/error.h"
 

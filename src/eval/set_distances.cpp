@@ -1,6 +1,6 @@
 #include "eval/set_distances.h"
 
-#include <Eigen/Dense>
+#include <Eigen/Core>
 #include <algorithm>
 #include <bit>
 #include <cmath>
