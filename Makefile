@@ -2,6 +2,7 @@
 
 BUILD ?= build
 JOBS  ?= $(shell nproc)
+AT_ONCE = $(shell echo $$(($(JOBS) + $(JOBS) / 2))) # tests, some of which wait most of the time
 SHELL := /bin/bash
 
 # The generator is chosen once, when the folder is first configured (and ninja is installed).
@@ -28,7 +29,7 @@ demo: configure ## draw pictures with the included models, in demo/
 
 test: configure ## build everything and run every test
 	cmake --build $(BUILD) -j $(JOBS)
-	ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+	ctest --test-dir $(BUILD) -j $(AT_ONCE) --output-on-failure
 
 neon: ## build for aarch64 and run the tests of kernels, networks and files with qemu
 	@JOBS=$(JOBS) scripts/test_neon.sh
