@@ -130,7 +130,8 @@ void print_table(const EpsErrors& errors) {
   }
 }
 
-void run_eps_error(const EvaluateCommandFlags& flags, Command command, const Interrupts& interrupts) {
+void run_eps_error(const EvaluateCommandFlags& flags, Command command,
+                   const Interrupts& interrupts) {
   refuse_ignored(
       command,
       join({flags.drawing,
@@ -192,7 +193,8 @@ Comparison comparison_of(const EvaluateCommandFlags& flags) {
   return comparison;
 }
 
-void refuse_ignored(Command command, const EvaluateCommandFlags& flags, const Comparison& comparison) {
+void refuse_ignored(Command command, const EvaluateCommandFlags& flags,
+                    const Comparison& comparison) {
   refuse_ignored(command, {"--data", "--t"},
                  "to compare sets of pictures; it belongs to --eps-error");
   if (!comparison.draws)
@@ -277,7 +279,8 @@ void print(const Quality& quality, const Lines& recipe, bool as_json) {
 }
 
 /// What --model is to draw.
-SampleOptions drawing_of(const EvaluateCommandFlags& flags, const Model& described, const RunOptions& run) {
+SampleOptions drawing_of(const EvaluateCommandFlags& flags, const Model& described,
+                         const RunOptions& run) {
   const PlanOptions said = flags.plan.options();
   flags.convention.refuse_contradictions(flags.plan);
   SampleOptions options{.count = flags.count,
@@ -290,8 +293,8 @@ SampleOptions drawing_of(const EvaluateCommandFlags& flags, const Model& describ
 }
 
 /// What the model draws, and how: the recipe of sample().
-FeatureSet draw(const EvaluateCommandFlags& flags, const Ranks& ranks, const FeatureExtractor& extractor,
-                const SampleOptions& options, Lines& sampling) {
+FeatureSet draw(const EvaluateCommandFlags& flags, const Ranks& ranks,
+                const FeatureExtractor& extractor, const SampleOptions& options, Lines& sampling) {
   const Model model = flags.run.load_model(options.run.stop);
   FeatureSet set = extractor.extract(model, make_plan(model, options.plan), options,
                                      flags.feature_options(ranks));
@@ -408,7 +411,8 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
   flags.data.print_skipped();
 }
 
-void run_as_rank(EvaluateCommandFlags& flags, Command command, const Ranks& ranks, const Interrupts& interrupts) {
+void run_as_rank(EvaluateCommandFlags& flags, Command command, const Ranks& ranks,
+                 const Interrupts& interrupts) {
   if (!ranks.is_first() && !flags.ranks.log_all_ranks()) flags.run.be_quiet();
   if (!flags.eps_error) return run_comparison(flags, command, ranks, interrupts);
   if (ranks.size() > 1)

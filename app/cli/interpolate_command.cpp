@@ -129,7 +129,8 @@ void check_ends(const InterpolateCommandFlags& flags) {
 }
 
 /// An enlarged grid says where between the endpoints each column, and each row, is.
-GridOptions grid_of(const InterpolateCommandFlags& flags, const PictureShape& shape, std::int64_t count) {
+GridOptions grid_of(const InterpolateCommandFlags& flags, const PictureShape& shape,
+                    std::int64_t count) {
   GridOptions grid = flags.out.grid(count, shape, flags.frames);
   if (grid.scale == 1) return grid;
   for (std::int64_t i = 0; i < flags.frames; ++i) {
@@ -141,7 +142,8 @@ GridOptions grid_of(const InterpolateCommandFlags& flags, const PictureShape& sh
 }
 
 /// With what --like needs to find these states again.
-Recipe recipe_of(const Model& model, const SampleOptions& options, const InterpolateCommandFlags& flags) {
+Recipe recipe_of(const Model& model, const SampleOptions& options,
+                 const InterpolateCommandFlags& flags) {
   Recipe recipe = make_recipe(model, options);
   std::string& endpoints = recipe["endpoints"];
   for (const std::string& end : flags.ends)
