@@ -26,14 +26,9 @@ FloatImages slice(const FloatImages& images, std::int64_t first, std::int64_t co
 }
 
 std::vector<Recipe> recipes_of(const Model& model, const SampleOptions& options) {
-  SampleOptions rest = options;
-  rest.x_T.reset();  // which may be large, and of which each picture needs its own part only
   std::vector<Recipe> recipes;
-  for (std::int64_t k = 0; k < options.count; ++k) {
-    SampleOptions one = only_pictures(rest, k);
-    if (options.x_T) one.x_T = slice(*options.x_T, k, 1);
-    recipes.push_back(make_recipe(model, one));
-  }
+  for (std::int64_t k = 0; k < options.count; ++k)
+    recipes.push_back(make_recipe(model, only_pictures(options, k)));
   return recipes;
 }
 

@@ -311,15 +311,28 @@ SampleOptions only_pictures(const SampleOptions& options, std::int64_t first, st
               options.init->images.count == options.count,
           "init image: ", options.init ? options.init->images.count : 0, " pictures for ",
           options.count, " to draw; expected one, or as many");
-  SampleOptions result = options;
-  result.first_image += first;
-  result.count = count;
-  if (result.x_T) result.x_T = slice(*options.x_T, first, count);
-  if (result.init && options.init->images.count > 1) {
-    result.init->images = slice(options.init->images, first, count);
-    std::vector<std::string>& names = result.init->origin.images;
-    if (std::ssize(names) == options.count)
-      names = {names.begin() + first, names.begin() + first + count};
+  // Bound by name, so that no member is forgotten, and copied one by one: x_T and the init images
+  // of thousands of pictures are too large to be copied for each of them.
+  const auto& [plan, all, seed, first_image, class_choice, x_T, init, run, preview] = options;
+  SampleOptions result{.plan = plan,
+                       .count = count,
+                       .seed = seed,
+                       .first_image = first_image + first,
+                       .class_choice = class_choice,
+                       .run = run,
+                       .preview = preview};
+  if (x_T) result.x_T = slice(*x_T, first, count);
+  if (init) {
+    const auto& [images, by, mask, origin] = *init;
+    const bool one_each = images.count > 1;
+    InitImage of_these{
+        .images = one_each ? slice(images, first, count) : images, .by = by, .mask = mask};
+    const auto& [names, mask_name, fit] = origin;
+    of_these.origin = {.mask = mask_name, .fit = fit};
+    of_these.origin.images = one_each && std::ssize(names) == all
+                                 ? std::vector(names.begin() + first, names.begin() + first + count)
+                                 : names;
+    result.init = std::move(of_these);
   }
   return result;
 }
