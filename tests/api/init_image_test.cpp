@@ -31,6 +31,42 @@ class InitImages : public MicroModel {
   }
 };
 
+TEST_F(InitImages, AreThoseOfThePicturesThatArePicked) {
+  SampleOptions all{.plan = {.steps = 4, .strength = 0.5},
+                    .count = 3,
+                    .seed = 5,
+                    .first_image = 2,
+                    .init = InitImage{.images = pictures(3), .mask = mask(-1.0F, 1.0F)}};
+  all.init->origin = {
+      .images = {"a.png", "b.png", "c.png"}, .mask = "m.png", .fit = Fit::crop_resize};
+  all.class_choice.guidance = 2.0;
+  all.run.batch = 7;
+  all.preview = [](const StepPreview&) {};
+  const SampleOptions two = only_pictures(all, 1, 2);
+  EXPECT_EQ(two.plan.strength, 0.5);
+  EXPECT_EQ(two.count, 2);
+  EXPECT_EQ(two.seed, 5U);
+  EXPECT_EQ(two.first_image, 3);
+  EXPECT_EQ(two.class_choice.guidance, 2.0);
+  EXPECT_EQ(two.run.batch, 7);
+  EXPECT_TRUE(two.preview);
+  ASSERT_TRUE(two.init && two.init->mask);
+  const std::span<const float> from_second =
+      std::span(all.init->images.values).subspan(all.init->images.shape.size());
+  EXPECT_EQ(two.init->images.count, 2);
+  EXPECT_TRUE(std::ranges::equal(two.init->images.values, from_second));
+  EXPECT_EQ(two.init->mask->values, all.init->mask->values);
+  EXPECT_EQ(two.init->origin.images, (std::vector<std::string>{"b.png", "c.png"}));
+  EXPECT_EQ(two.init->origin.mask, "m.png");
+  EXPECT_EQ(two.init->origin.fit, Fit::crop_resize);
+
+  all.init->images = pictures(1);
+  all.init->origin.images = {"a.png"};
+  const SampleOptions last = only_pictures(all, 2);
+  EXPECT_EQ(last.init->images.values, all.init->images.values);
+  EXPECT_EQ(last.init->origin.images, all.init->origin.images);
+}
+
 TEST_F(InitImages, StrengthSaysHowManyStepsAreTaken) {
   SampleOptions half = options();
   for (const auto& [strength, nfe] : {std::pair{1.0, 4}, {0.8, 3}, {0.5, 2}, {0.125, 1}}) {
