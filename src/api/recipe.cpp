@@ -324,15 +324,16 @@ SampleOptions only_pictures(const SampleOptions& options, std::int64_t first, st
   if (x_T) result.x_T = slice(*x_T, first, count);
   if (init) {
     const auto& [images, by, mask, origin] = *init;
-    const bool one_each = images.count > 1;
-    InitImage of_these{
-        .images = one_each ? slice(images, first, count) : images, .by = by, .mask = mask};
     const auto& [names, mask_name, fit] = origin;
-    of_these.origin = {.mask = mask_name, .fit = fit};
-    of_these.origin.images = one_each && std::ssize(names) == all
-                                 ? std::vector(names.begin() + first, names.begin() + first + count)
-                                 : names;
-    result.init = std::move(of_these);
+    const bool one_each = images.count > 1, named = one_each && std::ssize(names) == all;
+    result.init = {.images = one_each ? slice(images, first, count) : images,
+                   .by = by,
+                   .mask = mask,
+                   .origin = {.images = named ? std::vector(names.begin() + first,
+                                                            names.begin() + first + count)
+                                              : names,
+                              .mask = mask_name,
+                              .fit = fit}};
   }
   return result;
 }
