@@ -135,9 +135,8 @@ void fiber_main() {
   leave(*done.warp);
   leave(machine.block);
   machine.idle_turns = 0;
-  Fiber* before = &done;
-  while (before->next != &done) before = before->next;
-  before->next = done.next;
+  done.before->next = done.next;
+  done.next->before = done.before;
   go_on(done, done.next == &done ? machine.caller : *done.next, Leaving::done);
   std::abort();  // nobody goes on with it
 }
@@ -203,8 +202,11 @@ void run_block(const Launch& launch, const dim3& index) {
   if (launch.order == Order::backward) std::reverse(ring.begin(), ring.end());
   if (launch.order == Order::shuffled)
     std::shuffle(ring.begin(), ring.end(), std::mt19937(index.x * 7919 + index.y * 104729 + 17));
-  for (unsigned i = 0; i < num_threads; ++i)
-    machine.fibers[ring[i]].next = &machine.fibers[ring[(i + 1) % num_threads]];
+  for (unsigned i = 0; i < num_threads; ++i) {
+    Fiber& fiber = machine.fibers[ring[i]];
+    fiber.next = &machine.fibers[ring[(i + 1) % num_threads]];
+    fiber.next->before = &fiber;
+  }
   go_on(machine.caller, machine.fibers[ring[0]], Leaving::waits);
 }
 

@@ -72,6 +72,7 @@ struct Fiber {
   unsigned lane = 0, turn = 0;
   Warp* warp = nullptr;
   Fiber* next = nullptr;            // in the ring of those that are not done
+  Fiber* before = nullptr;          // likewise
   std::vector<Copy> copies;         // cp.async, oldest first
   std::vector<std::size_t> groups;  // where each committed group of them ends
 };
