@@ -12,7 +12,7 @@ SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..')
 rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
 sys.argv = [sys.argv[0], os.path.join(sys.argv[1], 'ddim'), SOURCE]
 sys.path.insert(0, os.path.join(SOURCE, 'tests/server'))
-from page_test import Browser, Server  # noqa: E402
+from browser import Browser, Server  # noqa: E402
 
 PAINT = "return performance.getEntriesByName('first-contentful-paint').map(entry => entry.startTime)[0] || 0"
 MODELS = ("return document.getElementById('model').options.length && "

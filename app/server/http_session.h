@@ -34,7 +34,6 @@ inline constexpr std::size_t kMostReadAhead =
 inline constexpr std::int64_t kLarge = 64 << 10;   // for an answer, or the body of a request
 inline constexpr seconds kBetweenSignsOfLife{15};  // of a stream of events
 inline constexpr seconds kLinger{2};               // for a client that is told to go away
-inline constexpr milliseconds kForMemory{10};      // to wait for some, when there is none
 inline constexpr int kClientLeft = 499;            // as nginx' log says it
 
 class Session;

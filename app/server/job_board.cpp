@@ -19,7 +19,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kBetweenProgress{100};
-constexpr milliseconds kForMemory{10};           // to wait for some, when there is none
 constexpr milliseconds kBeforeTrimming{10'000};  // of a model that nobody uses
 constexpr milliseconds kShortestBetweenSweeps{100}, kLongestBetweenSweeps{10'000};
 

@@ -17,14 +17,6 @@ void show_to(SampleOptions& options, const ShowPreview& show) {
   };
 }
 
-FloatImages slice(const FloatImages& images, std::int64_t first, std::int64_t count) {
-  const auto begin =
-      images.values.begin() + first * static_cast<std::ptrdiff_t>(images.shape.size());
-  return {.count = count,
-          .shape = images.shape,
-          .values = {begin, begin + count * static_cast<std::ptrdiff_t>(images.shape.size())}};
-}
-
 std::vector<Recipe> recipes_of(const Model& model, const SampleOptions& options) {
   std::vector<Recipe> recipes;
   for (std::int64_t k = 0; k < options.count; ++k)

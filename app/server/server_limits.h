@@ -25,6 +25,9 @@ struct Limits {
   std::chrono::seconds stop_time{60};    ///< for running jobs, once the server is to stop
 };
 
+/// To wait for memory, when there is none.
+constexpr std::chrono::milliseconds kForMemory{10};
+
 /// Of pictures in answers.
 constexpr std::int64_t kMostScale = 64;
 constexpr std::int64_t kMostColumns = 10'000;

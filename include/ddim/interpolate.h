@@ -17,6 +17,9 @@ DDIM_API FloatImages draw_noise(const Model& model, std::uint64_t seed, std::int
 /// The states of `a`, then those of `b`. Error(user) when their shapes differ.
 DDIM_API FloatImages join(const FloatImages& a, const FloatImages& b);
 
+/// `count` of the states, from number `first` (from 0) on. Error(user) when there are not so many.
+DDIM_API FloatImages slice(const FloatImages& images, std::int64_t first, std::int64_t count);
+
 /// States between states, by spherical interpolation over all of their elements (eq. 67), to be
 /// drawn with SampleOptions::x_T. Two ends make a line of `frames` (figure 6). Four make a grid of
 /// frames x frames, row by row (figures 11 to 13): slerp from end 0 to end 1 and from end 2 to end

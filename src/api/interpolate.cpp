@@ -1,6 +1,7 @@
 #include <ddim/interpolate.h>
 
 #include <limits>
+#include <span>
 
 #include "api/model_implementation.h"
 #include "base/error.h"
@@ -36,6 +37,16 @@ FloatImages join(const FloatImages& a, const FloatImages& b) {
   all.count += b.count;
   all.values.insert(all.values.end(), b.values.begin(), b.values.end());
   return all;
+}
+
+FloatImages slice(const FloatImages& images, std::int64_t first, std::int64_t count) {
+  require(first >= 0 && count >= 0 && first <= images.count && count <= images.count - first,
+          "slice: ", count, " states from number ", first, " on were asked for, of ", images.count);
+  const std::span<const float> values =
+      std::span(images.values)
+          .subspan(static_cast<std::size_t>(first) * images.shape.size(),
+                   static_cast<std::size_t>(count) * images.shape.size());
+  return {.count = count, .shape = images.shape, .values = {values.begin(), values.end()}};
 }
 
 FloatImages interpolate(const FloatImages& ends, std::int64_t frames) {

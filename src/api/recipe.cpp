@@ -1,3 +1,4 @@
+#include <ddim/interpolate.h>
 #include <ddim/model.h>
 #include <ddim/sample.h>
 #include <ddim/version.h>
@@ -86,15 +87,6 @@ void add_model_choices(const ModelInfo& info, Recipe& recipe) {
 template <class Value>
 void add_if_new(const Value& value, std::vector<Value>& values) {
   if (std::ranges::find(values, value) == values.end()) values.push_back(value);
-}
-
-/// `count` of them, from `first` on.
-FloatImages slice(const FloatImages& images, std::int64_t first, std::int64_t count) {
-  const std::span<const float> values =
-      std::span(images.values)
-          .subspan(static_cast<std::size_t>(first) * images.shape.size(),
-                   static_cast<std::size_t>(count) * images.shape.size());
-  return {.count = count, .shape = images.shape, .values = {values.begin(), values.end()}};
 }
 
 /// Takes entries out of a recipe, one after the other, as the values of options.

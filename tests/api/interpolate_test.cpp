@@ -66,6 +66,16 @@ TEST_F(Interpolation, RefusesWhatHasNothingBetweenIt) {
                [&] { draw_noise(model_, 1, 2, 4294967295); });
 }
 
+TEST_F(Interpolation, StatesAreTakenApartAsTheyWerePutTogether) {
+  const FloatImages all = noise(3);
+  const FloatImages parts = join(slice(all, 0, 2), slice(all, 2, 1));
+  EXPECT_EQ(parts.count, 3);
+  EXPECT_EQ(parts.values, all.values);
+  EXPECT_EQ(slice(all, 3, 0).values.size(), 0U);
+  for (const auto& [first, count] : {std::pair{2, 2}, {4, 0}, {-1, 1}, {0, -1}})
+    expect_error(ErrorCode::user, "of 3", [&] { slice(all, first, count); });
+}
+
 TEST_F(Interpolation, FramesMakeAFilm) {
   const FloatImages line = interpolate(noise(2), 3);
   const std::vector<Image> frames = {to_image(line, 0), to_image(line, 1), to_image(line, 2)};

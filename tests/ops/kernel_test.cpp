@@ -126,8 +126,9 @@ Values slice_of(const Values& values, const Shape& shape, std::int64_t image) {
   return {values.begin() + image * size, values.begin() + (image + 1) * size};
 }
 
-/// Normal numbers, another part of one table for each stream: to compute them all anew takes as long as the kernels. As the
-/// table's length is prime, it repeats itself at no image, channel or row.
+/// Normal numbers, another part of one table for each stream: to compute them all anew takes as
+/// long as the kernels. As the table's length is prime, it repeats itself at no image, channel or
+/// row.
 Values normal_values(const Shape& shape, std::uint32_t stream) {
   static const Values table = [] {
     Values normal(65521);

@@ -5,24 +5,17 @@
 Every tab is used by mouse and by keyboard, at 1280 and at 390 pixels, light and dark. No error may be in the console, no
 request may leave for another host, every control must have a name, and text must have contrast.
 """
-import base64
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 
-PROGRAM, SOURCE = sys.argv[1], sys.argv[2]
-SHOTS = sys.argv[3] if len(sys.argv) > 3 else None
-ENTER, TAB, RIGHT, DOWN, HOME, END, SPACE = '\ue007', '\ue004', '\ue014', '\ue015', '\ue011', '\ue010', ' '
-CONTROL, ESCAPE = '\ue009', '\ue00c'
-ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'
-
+sys.dont_write_bytecode = True  # beside the sources
+from browser import (CONTROL, DONE, DOWN, END, ENTER, ESCAPE, HOME, RIGHT, SHOTS, SOURCE, SPACE, TAB, Browser, Server,  # noqa: E402
+                     check_console, check_page, check_requests, choose, draw, drop_file, open_page, run_command, set_value)
 
 MARKUP = '"><img src=x onerror=window.hacked=1>'
 
@@ -38,179 +31,6 @@ def make_classes_model(folder, class_names):
         config[key] = value
         with open(path, 'w') as file:
             json.dump(config, file)
-
-
-class Server:
-    """ddim serve on a free port, with the shipped model and others."""
-
-    def __init__(self, models, port=0, flags=()):
-        more = [word for model in models for word in ('--model', model)] + list(flags)
-        self.process = subprocess.Popen(
-            [PROGRAM, 'serve', '--model', os.path.join(SOURCE, 'models/fashion-mnist'), *more, '--port', str(port), '--quiet'],
-            stdout=subprocess.PIPE, text=True)
-        self.models = models
-        line = self.process.stdout.readline()
-        self.url = line.split()[3]
-        self.port = int(self.url.rstrip('/').rsplit(':', 1)[1])
-
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
-        return self.process.wait(60)
-
-
-class Browser:
-    def __init__(self):
-        self.driver = subprocess.Popen(['chromedriver', '--port=0'], stdout=subprocess.PIPE, text=True)
-        for line in self.driver.stdout:
-            if 'started successfully on port' in line:
-                self.base = 'http://127.0.0.1:' + line.rstrip('.\n').split()[-1]
-                break
-        self.folder = tempfile.TemporaryDirectory()
-        arguments = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--hide-scrollbars',
-                     '--user-data-dir=' + self.folder.name, '--disable-background-networking', '--no-first-run']
-        options = {'goog:chromeOptions': {'args': arguments},
-                   'goog:loggingPrefs': {'browser': 'ALL', 'performance': 'ALL'}}
-        made = self.call('POST', '/session', {'capabilities': {'alwaysMatch': options}})
-        self.base += '/session/' + made['sessionId']
-
-    def call(self, method, path, body=None):
-        request = urllib.request.Request(self.base + path, method=method,
-                                         data=None if method == 'GET' else json.dumps(body or {}).encode(),
-                                         headers={'Content-Type': 'application/json'})
-        try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
-                return json.load(answer)['value']
-        except urllib.error.HTTPError as error:
-            raise RuntimeError(json.load(error)['value']['message'].split('\n')[0]) from None
-
-    def close(self):
-        try:
-            self.call('DELETE', '')
-        finally:
-            self.driver.terminate()
-            self.driver.wait()
-
-    def run(self, script, *arguments):
-        return self.call('POST', '/execute/sync', {'script': script, 'args': list(arguments)})
-
-    def wait(self, script, *arguments, seconds=60):
-        end = time.time() + seconds
-        while time.time() < end:
-            value = self.run(script, *arguments)
-            if value:
-                return value
-            time.sleep(0.05)
-        raise AssertionError('never true: ' + script + '\n' + self.run('return document.querySelector("main").innerText'))
-
-    def find(self, selector):
-        return self.call('POST', '/element', {'using': 'css selector', 'value': selector})[ELEMENT]
-
-    def click(self, selector):
-        self.call('POST', '/element/' + self.find(selector) + '/click')
-
-    def type(self, selector, text):
-        element = self.find(selector)
-        self.call('POST', '/element/' + element + '/clear')
-        self.call('POST', '/element/' + element + '/value', {'text': text})
-
-    def keys(self, text):
-        actions = [{'type': kind, 'value': key} for key in text for kind in ('keyDown', 'keyUp')]
-        self.call('POST', '/actions', {'actions': [{'type': 'key', 'id': 'keys', 'actions': actions}]})
-
-    def chord(self, held, key):
-        presses = [('keyDown', held), ('keyDown', key), ('keyUp', key), ('keyUp', held)]
-        self.call('POST', '/actions', {'actions': [{'type': 'key', 'id': 'keys', 'actions': [
-            {'type': kind, 'value': value} for kind, value in presses]}]})
-
-    def tab_to(self, selector):
-        """Presses Tab until the element has the focus; nothing may hold it on the way."""
-        for _ in range(60):
-            if self.run('return document.activeElement.matches(arguments[0])', selector):
-                return
-            self.keys(TAB)
-        raise AssertionError('Tab does not come to ' + selector)
-
-    def fill(self, selector, text):
-        self.tab_to(selector)
-        self.chord(CONTROL, 'a')
-        self.keys(text)
-
-    def devtools(self, command, **parameters):
-        return self.call('POST', '/goog/cdp/execute', {'cmd': command, 'params': parameters})
-
-    def look(self, width, theme):
-        self.devtools('Emulation.setDeviceMetricsOverride', width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
-        self.devtools('Emulation.setEmulatedMedia', features=[{'name': 'prefers-color-scheme', 'value': theme}])
-
-    def shot(self, name):
-        if not SHOTS:
-            return
-        height = self.run('return Math.max(document.body.scrollHeight, 300)')
-        width = self.run('return innerWidth')
-        picture = self.devtools('Page.captureScreenshot', captureBeyondViewport=True, format='png',
-                                clip={'x': 0, 'y': 0, 'width': width, 'height': min(height, 2400), 'scale': 1})
-        with open(os.path.join(SHOTS, name + '.png'), 'wb') as file:
-            file.write(base64.b64decode(picture['data']))
-
-    def logs(self, kind):
-        return self.call('POST', '/se/log', {'type': kind})
-
-
-# Names, contrast and width, as the guidelines for accessible pages want them; returns what is wrong.
-CHECKS = r'''
-const wrong = [];
-const visible = (node) => node.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true }) && node.getClientRects().length;
-const describe = (node) => `${node.tagName.toLowerCase()}#${node.id} "${node.textContent.trim().slice(0, 30)}"`;
-for (const node of document.querySelectorAll('button, input, select, textarea, a[href], [role=img], dialog, img')) {
-  if (!visible(node)) continue;
-  const name = node.getAttribute('aria-label') || node.labels?.[0]?.innerText || node.textContent.trim() || node.title ||
-    node.getAttribute('alt') || document.getElementById(node.getAttribute('aria-labelledby'))?.innerText;
-  if (!name && !(node.tagName === 'IMG' && node.hasAttribute('alt'))) wrong.push(`no name: ${describe(node)}`);
-}
-const luminance = (colour) => {
-  const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-const background = (node) => {
-  for (; node; node = node.parentElement) {
-    const colour = getComputedStyle(node).backgroundColor;
-    if (!/, 0\)$/.test(colour)) return colour;
-  }
-  return 'rgb(255, 255, 255)';
-};
-for (const node of document.querySelectorAll('body *')) {
-  const text = Array.from(node.childNodes).filter((child) => child.nodeType === 3).map((child) => child.data.trim()).join('');
-  if (!text || !visible(node) || node.closest('.visually-hidden, .skip, :disabled, option, script')) continue;
-  const [light, dark] = [luminance(getComputedStyle(node).color), luminance(background(node))].sort((a, b) => b - a);
-  const contrast = (light + 0.05) / (dark + 0.05);
-  if (contrast < 4.5) wrong.push(`contrast ${contrast.toFixed(1)}: ${describe(node)}`);
-}
-if (document.documentElement.scrollWidth > innerWidth) wrong.push(`wider than the window: ${document.documentElement.scrollWidth}`);
-const ids = Array.from(document.querySelectorAll('[id]'), (node) => node.id);
-for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) wrong.push(`twice: #${id}`);
-return wrong;
-'''
-
-
-def check_page(browser, where):
-    wrong = browser.run(CHECKS)
-    assert not wrong, where + ': ' + '; '.join(wrong)
-
-
-def set_value(browser, selector, value):
-    browser.run('const field = document.querySelector(arguments[0]); field.value = arguments[1];'
-                "field.dispatchEvent(new Event('input', {bubbles: true}));", selector, str(value))
-
-
-def open_page(browser, server, tab='draw', model=None):
-    browser.call('POST', '/url', {'url': 'about:blank'})
-    browser.call('POST', '/url', {'url': server.url + '#' + tab})
-    browser.wait("return 'ready' in document.body.dataset")
-    if model:
-        choose(browser, '#model', model)
-
-
-DONE = 'return document.querySelectorAll(arguments[0] + " .tile img").length >= arguments[1]'
 
 
 def test_draw(browser, server):
@@ -239,9 +59,7 @@ def test_draw(browser, server):
     browser.shot('viewer')
     browser.click('#viewer-from')
     browser.wait("return document.querySelector('#panel-draw .chip')?.checkVisibility()")
-    browser.click('#panel-draw form .main')
-    browser.wait("return document.querySelector('#panel-draw .tile.forming')")
-    browser.wait(DONE, '#panel-draw', 8)
+    draw(browser, 8)
     browser.wait("return document.querySelectorAll('#history-list button').length === 16")
     # From the history: its settings.
     browser.click('#history-list button:last-child')
@@ -369,8 +187,7 @@ def test_markup_in_names(browser, server, folder):
     choose(browser, '#panel-draw [name=class]', '0')
     set_value(browser, '#panel-draw [name=steps]', 2)
     set_value(browser, '#panel-draw [name=count]', 1)
-    browser.click('#panel-draw form .main')
-    browser.wait(DONE, '#panel-draw', 1)
+    draw(browser, 1)
     browser.click('#panel-draw .tile')
     assert MARKUP in browser.wait("return document.getElementById('viewer-recipe').innerText")
     assert MARKUP in browser.wait("return document.getElementById('viewer-command').value")
@@ -444,29 +261,6 @@ def test_drop(browser, server, drawn):
     assert browser.run("return document.querySelector('#panel-draw [name=steps]').value") == '10'
 
 
-def drop_file(browser, content):
-    browser.run('''
-      const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
-      const transfer = new DataTransfer();
-      transfer.items.add(new File([bytes], 'mine.png', { type: 'image/png' }));
-      document.querySelector('main').dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }));
-    ''', base64.b64encode(content).decode())
-
-
-def run_command(command):
-    """What a command that the page shows writes."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = command.replace('picture.png', folder + '/picture.png').split()[1:]
-        subprocess.run([PROGRAM] + words + ['--quiet'], check=True, stdout=subprocess.DEVNULL)
-        with open(folder + '/picture.png', 'rb') as file:
-            return file.read()
-
-
-def choose(browser, selector, value):
-    browser.run('const list = document.querySelector(arguments[0]); list.value = arguments[1];'
-                "list.dispatchEvent(new Event('change', {bubbles: true}));", selector, value)
-
-
 def test_classes(browser, server):
     """A model with classes: they can be chosen by name, and stay chosen."""
     open_page(browser, server)
@@ -486,8 +280,7 @@ def test_classes(browser, server):
     set_value(browser, '#panel-draw [name=count]', 4)
     choose(browser, '#panel-draw [name=sampler]', 'euler')
     assert browser.run(value) == '1'
-    browser.click('#panel-draw form .main')
-    browser.wait(DONE, '#panel-draw', 4)
+    draw(browser, 4)
     for width, theme in ((1280, 'light'), (390, 'dark')):
         browser.look(width, theme)
         time.sleep(0.2)
@@ -536,19 +329,153 @@ def test_classes(browser, server):
     browser.run("document.getElementById('tab-draw').click()")
     set_value(browser, '#panel-draw [name=steps]', 2)
     set_value(browser, '#panel-draw [name=count]', 1)
-    browser.click('#panel-draw form .main')
-    browser.wait("return document.querySelectorAll('#panel-draw .tile img').length === 1")
+    draw(browser, 1)
     browser.click('#panel-draw .tile')
     browser.wait("return document.getElementById('viewer-command').value")
     browser.click('#viewer-from')
     uploads = "return performance.getEntriesByType('resource').filter((entry) => entry.name.includes('api/uploads?')).length"
     before = browser.run(uploads)
     for _ in range(2):
-        browser.click('#panel-draw form .main')
-        browser.wait("return document.querySelector('#panel-draw .tile.forming')")
-        browser.wait("return document.querySelectorAll('#panel-draw .tile img').length === 1")
-        browser.wait("return !document.querySelector('#panel-draw form .main').disabled")
+        draw(browser, 1)
     assert browser.run(uploads) == before + 1
+
+
+def test_theme(browser, server):
+    open_page(browser, server)
+    background = "return getComputedStyle(document.body).backgroundColor"
+    light = browser.run(background)
+    browser.click('#theme')
+    dark = browser.run(background)
+    assert dark != light
+    open_page(browser, server)
+    assert browser.run(background) == dark, 'the choice is kept'
+    check_page(browser, 'dark by the button')
+    browser.click('#theme')
+    assert browser.run(background) == light
+    browser.run("localStorage.removeItem('ddim-theme')")
+
+
+def test_seeds_and_sliders(browser, server):
+    def drawn():
+        draw(browser, 1)
+        return browser.run(seed)
+    open_page(browser, server, model='classes')
+    seed = "return document.querySelector('#panel-draw [name=seed]').value"
+    set_value(browser, '#panel-draw [name=steps]', 1)
+    set_value(browser, '#panel-draw [name=count]', 1)
+    browser.click('#panel-draw [aria-label="Another seed"]')
+    first = browser.run(seed)
+    assert first != '0'
+    assert drawn() == first, 'a seed of the dice counts once'
+    browser.click('#panel-draw [name=lock]')
+    assert drawn() == first and drawn() == first, 'a seed that is kept'
+    browser.click('#panel-draw [name=lock]')
+    assert drawn() != first, 'another seed by itself'
+    # A slider and its number, either way; what is beyond the slider stays in the number.
+    slider = '#panel-draw [aria-label="Steps, slider"]'
+    browser.run('document.querySelector(arguments[0]).focus()', slider)
+    browser.keys(RIGHT + RIGHT)
+    assert browser.run("return document.querySelector('#panel-draw [name=steps]').value") == '3'
+    set_value(browser, '#panel-draw [name=steps]', 250)
+    assert browser.run('return document.querySelector(arguments[0]).value', slider) == '100'
+    # The adaptive sampler chooses its steps, and adds no noise.
+    browser.click('#panel-draw summary')
+    disabled = "return Array.from(document.querySelectorAll('#panel-draw :disabled[name]'), (field) => field.name).sort().join()"
+    assert browser.run(disabled) == ''
+    choose(browser, '#panel-draw [name=sampler]', 'adaptive')
+    assert browser.run(disabled) == 'eta,steps,tau'
+    check_page(browser, 'adaptive')
+    drawn()
+    choose(browser, '#panel-draw [name=sampler]', 'ddim')
+    assert browser.run(disabled) == ''
+
+
+def test_viewer_buttons(browser, server):
+    """Copy, download, encode and close; the chip of what is gone on from; forgetting the history."""
+    browser.devtools('Browser.grantPermissions', permissions=['clipboardReadWrite', 'clipboardSanitizedWrite'])
+    open_page(browser, server)
+    set_value(browser, '#panel-draw [name=steps]', 3)
+    set_value(browser, '#panel-draw [name=count]', 1)
+    draw(browser, 1)
+    browser.click('#panel-draw .tile')
+    command = browser.wait("return document.getElementById('viewer-command').value")
+    browser.click('#viewer-copy')
+    browser.wait("return document.getElementById('viewer-copy').innerText === 'Copied'")
+    assert browser.call('POST', '/execute/async', {'script': 'navigator.clipboard.readText().then(arguments[0])', 'args': []}) == command
+    with tempfile.TemporaryDirectory() as folder:
+        browser.devtools('Browser.setDownloadBehavior', behavior='allow', downloadPath=folder)
+        browser.click('#viewer-download')
+        assert wait_for_file(os.path.join(folder, 'picture.png')) == run_command(command), 'the download is what the command makes'
+    browser.click('#viewer-close')
+    assert not browser.run("return document.getElementById('viewer').open")
+    browser.click('#panel-draw .tile')
+    browser.click('#viewer', at=(-0.49, -0.49))  # beside the picture and its text
+    browser.wait("return !document.getElementById('viewer').open")
+    browser.click('#panel-draw .tile')
+    browser.click('#viewer-from')
+    chip = "return document.querySelector('#panel-draw .chip').checkVisibility()"
+    assert browser.run(chip)
+    browser.click('#panel-draw .chip button')
+    assert not browser.run(chip)
+    browser.click('#panel-draw .tile')
+    browser.click('#viewer-encode')
+    browser.wait("return !document.querySelector('#panel-encode form .main').disabled")
+    assert browser.run("return document.getElementById('panel-encode').checkVisibility()")
+    browser.click('#history-clear')
+    browser.wait("return !document.getElementById('history').checkVisibility()")
+    open_page(browser, server)
+    assert not browser.run("return document.getElementById('history').checkVisibility()")
+
+
+def wait_for_file(path):
+    end = time.time() + 20
+    while not os.path.exists(path) and time.time() < end:
+        time.sleep(0.05)
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def test_brush_by_mouse(browser, server):
+    open_page(browser, server, 'encode', 'classes')
+    button = "return document.querySelector('#panel-encode .row button').disabled"
+    browser.call('POST', '/element/' + browser.find('#picture-file') + '/value',
+                 {'text': os.path.abspath(os.path.join(SOURCE, 'docs/pictures/boot.png'))})
+    browser.wait("return document.querySelector('#panel-encode canvas').checkVisibility()")
+    painted = ("const c = document.querySelector('#panel-encode canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+               'let count = 0; for (let k = 0; k < d.length; k += 4) count += d[k] > d[k + 1] + 30; return count')
+    assert browser.run(button) and browser.run(painted) == 0
+    browser.drag('#panel-encode canvas', (-0.4, -0.4), (0.4, 0.4))
+    narrow = browser.run(painted)
+    assert narrow > 0 and not browser.run(button)
+    browser.click('#panel-encode .tools .quiet')
+    assert browser.run(button) and browser.run(painted) == 0
+    set_value(browser, '#brush', 5)
+    browser.drag('#panel-encode canvas', (-0.4, -0.4), (0.4, 0.4))
+    assert browser.run(painted) > narrow
+
+
+def test_pad_by_mouse(browser, server):
+    """Between four, one of them a picture, the place shown by the mouse."""
+    open_page(browser, server, 'walk', 'classes')
+    boot = os.path.abspath(os.path.join(SOURCE, 'docs/pictures/boot.png'))
+    browser.call('POST', '/element/' + browser.find('#panel-walk [aria-label="To: picture"]') + '/value', {'text': boot})
+    assert browser.run("return document.querySelector('#panel-walk [aria-label=\"To: seed\"]').disabled")
+    set_value(browser, '#panel-walk [name=steps]', 1)
+    browser.click('#panel-walk [type=checkbox]')
+    browser.click('#panel-walk form .main')
+    browser.wait("return document.querySelector('#panel-walk .status').innerText.includes('36 pictures')", seconds=120)
+    place = "return Array.from(document.querySelectorAll('#panel-walk .stage [type=range]'), (slider) => Number(slider.value)).join()"
+    for at, expected in (((0.49, 0.49), '5,5'), ((-0.49, 0.49), '0,5'), ((0.49, -0.49), '5,0')):
+        browser.click('#panel-walk canvas.big', at=at)
+        assert browser.run(place) == expected, browser.run(place)
+    browser.drag('#panel-walk canvas.big', (0.49, -0.49), (0.1, 0.1))
+    assert browser.run(place) == '3,3', browser.run(place)
+    # The button of a picture that was picked takes it away; other seeds take all away.
+    before = browser.run("return document.querySelector('#panel-walk [aria-label=\"From: seed\"]').value")
+    browser.run("Array.from(document.querySelectorAll('#panel-walk form button')).find((each) => each.innerText.includes('✕')).click()")
+    assert not browser.run("return document.querySelector('#panel-walk [aria-label=\"To: seed\"]').disabled")
+    browser.run("Array.from(document.querySelectorAll('#panel-walk form button')).find((each) => each.innerText === 'Other seeds').click()")
+    assert browser.run("return document.querySelector('#panel-walk [aria-label=\"From: seed\"]').value") != before
 
 
 def test_key(browser, models):
@@ -565,6 +492,19 @@ def test_key(browser, models):
         browser.keys(ENTER)
         browser.wait("return 'ready' in document.body.dataset")
         assert not browser.run("return document.getElementById('key-form').checkVisibility()")
+        # What is linked from the page takes the key along.
+        page = browser.call('GET', '/window')
+        browser.click('#openapi')
+        while len(browser.call('GET', '/window/handles')) < 2:
+            time.sleep(0.05)
+        other = next(each for each in browser.call('GET', '/window/handles') if each != page)
+        browser.call('POST', '/window', {'handle': other})
+        browser.wait("return document.body?.innerText.includes('openapi')")
+        browser.call('DELETE', '/window')
+        browser.call('POST', '/window', {'handle': page})
+        # It is forgotten with the tab's session, and a page that is loaded again has it.
+        open_page(browser, server)
+        assert not browser.run("return document.getElementById('key-form').checkVisibility()")
     finally:
         server.stop()
     return server.port
@@ -578,8 +518,7 @@ def test_server_gone(browser, server):
     again = Server(server.models, server.port)
     browser.wait("return !document.getElementById('gone').checkVisibility()")
     set_value(browser, '#panel-draw [name=steps]', 2)
-    browser.click('#panel-draw form .main')
-    browser.wait(DONE, '#panel-draw', 8)
+    draw(browser, 8)
     return again
 
 
@@ -606,23 +545,6 @@ def test_looks(browser, server):
         browser.look(1280, 'light')
 
 
-def check_requests(browser, hosts):
-    for entry in browser.logs('performance'):
-        message = json.loads(entry['message'])['message']
-        if message['method'] != 'Network.requestWillBeSent':
-            continue
-        url = message['params']['request']['url']
-        is_own = url.split(':')[0] in ('blob', 'data', 'about', 'chrome') or url.split('/')[2] in hosts
-        assert is_own, 'a request to another host: ' + url
-
-
-def check_console(browser, allowed=()):
-    allowed = (*allowed, 'willReadFrequently')  # what the tests read, not the page
-    entries = [entry['message'] for entry in browser.logs('browser') if entry['level'] in ('SEVERE', 'WARNING')]
-    bad = [entry for entry in entries if not any(word in entry for word in allowed)]
-    assert not bad, bad
-
-
 def main():
     with tempfile.TemporaryDirectory() as folder:
         models = [os.path.join(folder, name) for name in ('classes', MARKUP)]
@@ -646,6 +568,11 @@ def test_all(models, folder):
         test_classes(browser, server)
         test_by_keyboard_alone(browser, server)
         test_markup_in_names(browser, server, folder)
+        test_theme(browser, server)
+        test_seeds_and_sliders(browser, server)
+        test_brush_by_mouse(browser, server)
+        test_pad_by_mouse(browser, server)
+        test_viewer_buttons(browser, server)
         check_console(browser)
         test_wrong_settings(browser, server)
         server = test_server_gone(browser, server)
