@@ -9,7 +9,7 @@ for needed in wrk slowhttptest curl; do
   command -v "$needed" >/dev/null || { echo "torture: there is no $needed (apt-get install wrk slowhttptest curl)"; exit 1; }
 done
 folder=$(mktemp -d)
-"$build/ddim" serve --model models/fashion-mnist --port 0 --quiet --connections-per-address 600 >"$folder/out" &
+"$build/ddim" serve --model models/fashion-mnist --port 0 --quiet --connections 1500 --connections-per-address 1500 >"$folder/out" &
 server=$!
 trap 'kill $server 2>/dev/null || true; wait $server 2>/dev/null || true; rm -rf "$folder"' EXIT
 until [ -s "$folder/out" ]; do sleep 0.1; done
@@ -78,12 +78,19 @@ check_health() {
   echo "  $1: health: worst ${worst% *} s, not answered: ${worst#* }"
   [ "${worst#* }" = 0 ] && [ "$(echo "${worst% *} < 1" | awk '{ print ($1 < 1) }')" = 1 ] || failed "health is slow"
 }
-# 1,000 connections of slowhttptest, with these flags.
+# 1,000 connections of slowhttptest, with these flags; again, when the server has given all of them up.
 be_slow() {
-  slowhttptest -c 1000 "$@" -r 200 -l "$slow_seconds" >/dev/null 2>&1 &
+  end=$(($(date +%s) + slow_seconds))
+  : >"$folder/waves"
+  while left=$((end - $(date +%s))) && [ "$left" -gt 0 ]; do
+    slowhttptest -c 1000 "$@" -r 200 -l "$left" >/dev/null 2>&1 || true
+    echo >>"$folder/waves"
+    sleep 1 # should it end at once
+  done &
   slow=$!
   check_health "slowhttptest $1"
-  wait $slow || true
+  wait $slow
+  echo "    in $(wc -l <"$folder/waves") waves of 1,000"
 }
 be_slow -H -i 10 -u "${url}api/jobs"
 be_slow -B -i 10 -t POST -u "${url}api/jobs"

@@ -301,10 +301,11 @@ void Api::add_result_routes() {
         return Response{.body = recipe_json(of->request, own, job.samples.recipe,
                                             shelf_.find(of->request.model)->place)};
       });
-  add("/grid.png", "All pictures in one, as ddim sample makes it; ?columns= and ?scale=", kPng,
+  add("/grid.png", "All pictures in one, as the command makes it; ?columns= and ?scale=", kPng,
       [](const Request& request, const JobResult& job, const Parts&) {
         check_png(job.samples.x_0);
         GridOptions grid{.columns = query_number(request, "columns", 1, kMostColumns)};
+        if (!grid.columns) grid.columns = job.columns;
         grid.scale = query_number(request, "scale", 1, kMostScale).value_or(1);
         check_grid(job.samples.x_0.shape, job.samples.x_0.count, grid);
         return Response{.type = kPng, .body = text_of(png_grid_bytes(job.samples, grid))};

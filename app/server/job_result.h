@@ -6,6 +6,7 @@
 #include <ddim/reconstruct.h>
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,10 +18,11 @@ namespace ddim::server {
 /// What came of a job.
 struct JobResult {
   Samples samples = {};  ///< the pictures, with the recipe of all; of encode the codes, without one
-  std::vector<Recipe> recipes = {};    ///< of each picture alone
-  std::vector<FilmFrame> frames = {};  ///< of filmstrip
-  Codes codes = {};                    ///< of encode
-  CodeStatistics statistics = {};      ///< of encode
+  std::vector<Recipe> recipes = {};          ///< of each picture alone
+  std::optional<std::int64_t> columns = {};  ///< of their grid, where the job decides it
+  std::vector<FilmFrame> frames = {};        ///< of filmstrip
+  Codes codes = {};                          ///< of encode
+  CodeStatistics statistics = {};            ///< of encode
 };
 
 /// Told of what some of a job's pictures will become: `first` counts from its first.

@@ -45,7 +45,9 @@ JobResult interpolate_ends(const Model& model, const JobRequest& request, Sample
   }
   options.x_T = interpolate(*states, request.frames);
   options.count = options.x_T->count;
-  JobResult result{.samples = sample(model, options), .recipes = recipes_of(model, options)};
+  JobResult result{.samples = sample(model, options),
+                   .recipes = recipes_of(model, options),
+                   .columns = request.frames};
   std::string& endpoints = result.samples.recipe["endpoints"];
   for (const End& end : request.ends) endpoints += (endpoints.empty() ? "" : ",") + end.name;
   result.samples.recipe["frames"] = std::to_string(request.frames);

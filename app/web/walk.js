@@ -45,11 +45,13 @@ export function build(panel) {
     element('label', { class: 'inline' }, four, 'Between four, on a pad'), dice, settings.box, button);
 
   const big = element('canvas', { class: 'big crisp', role: 'img', 'aria-label': 'The picture at this place' });
-  const along = element('input', { type: 'range', min: 0, max: 1, step: 1, value: 0, 'aria-label': 'Along the way' });
-  const down = element('input', { type: 'range', min: 0, max: 1, step: 1, value: 0, 'aria-label': 'Down the pad' });
+  const along = element('input', { type: 'range', min: 0, max: 1, step: 1, value: 0, id: 'along' });
+  const down = element('input', { type: 'range', min: 0, max: 1, step: 1, value: 0, id: 'down' });
+  const alongBox = element('div', { class: 'label' }, element('label', { for: 'along' }, 'Along'), along);
+  const downBox = element('div', { class: 'label' }, element('label', { for: 'down' }, 'Down'), down);
   const play = element('button', { type: 'button', 'aria-pressed': 'false' }, 'Play');
   const open = element('button', { type: 'button', onclick: () => shown?.button.click() }, 'Look closer');
-  const stage = element('div', { class: 'stage', hidden: true }, big, element('div', { class: 'row' }, along), down,
+  const stage = element('div', { class: 'stage', hidden: true }, big, alongBox, downBox,
     element('div', { class: 'row' }, play, open));
   panel.append(form, element('div', { class: 'results' },
     element('p', { class: 'intro' }, 'Noise is a code for a picture. Between two codes (by spherical interpolation) lie others, and ' +
@@ -76,7 +78,7 @@ export function build(panel) {
     const box = big.getBoundingClientRect();
     const at = (offset, size, most) => Math.max(0, Math.min(most, Math.round(offset / size * most)));
     along.value = at(event.clientX - box.left, box.width, Number(along.max));
-    if (!down.hidden) down.value = at(event.clientY - box.top, box.height, Number(down.max));
+    if (!downBox.hidden) down.value = at(event.clientY - box.top, box.height, Number(down.max));
     show();
   };
   big.addEventListener('pointerdown', point);
@@ -90,7 +92,7 @@ export function build(panel) {
     if (!on) return;
     // There and back; on a pad row by row, every other from the right.
     const way = [];
-    for (let y = 0; y <= Number(down.max) * !down.hidden; ++y)
+    for (let y = 0; y <= Number(down.max) * !downBox.hidden; ++y)
       for (let x = 0; x < columns; ++x) way.push([y % 2 ? columns - 1 - x : x, y]);
     way.push(...way.slice(1, -1).reverse());
     let at = 0;
@@ -122,7 +124,7 @@ export function build(panel) {
       big.classList.toggle('pad', true);
       along.max = columns - 1;
       down.max = columns - 1;
-      down.hidden = !four.checked;
+      downBox.hidden = !four.checked;
       along.value = down.value = 0;
       tiles = Array.from({ length: count }, (_, k) => new Tile(`Place ${k + 1} of ${count}`));
       const hidden = element('div', { hidden: true }, ...tiles.map((tile) => tile.button));

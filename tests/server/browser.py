@@ -139,7 +139,7 @@ class Browser:
     def shot(self, name):
         if not SHOTS:
             return
-        height = self.run('return Math.max(document.body.scrollHeight, 300)')
+        height = self.run("return Math.max(document.body.scrollHeight, document.querySelector('dialog[open]') ? innerHeight : 300)")
         width = self.run('return innerWidth')
         picture = self.devtools('Page.captureScreenshot', captureBeyondViewport=True, format='png',
                                 clip={'x': 0, 'y': 0, 'width': width, 'height': min(height, 2400), 'scale': 1})

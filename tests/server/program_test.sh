@@ -36,10 +36,34 @@ for file in grid.png pictures.npz pictures.safetensors; do
     --out "$folder/$file" >/dev/null
   cmp "$folder/served-$file" "$folder/$file" || failed "$file is not what ddim sample writes"
 done
-# The command that the job names, as a shell reads it.
-command=$(curl -s "${url}api/jobs/$id" | sed 's/.*"command":"ddim \([^"]*\)".*/\1/; s/picture\.png/again.png/')
-(here=$PWD && cd "$folder" && ln -s "$here/models" models && eval "\"$program\" $command --quiet" >/dev/null)
-cmp "$folder/again.png" "$folder/grid.png" || failed "the command of the job makes another picture"
+# The command that a job names, as a shell reads it, makes the job's pictures.
+ln -s "$PWD/models" "$folder/models"
+cp docs/pictures/boot.png docs/pictures/right-half.png "$folder"
+wait_for() { curl -s "${url}api/jobs/$1/events" >/dev/null; }
+check_command() { # ID
+  wait_for "$1"
+  command=$(curl -s "${url}api/jobs/$1" | sed 's/.*"command":"ddim \([^"]*\)".*/\1/; s/--out .*/--out again.png/')
+  (cd "$folder" && eval "\"$program\" $command --overwrite --quiet" >/dev/null 2>err) || failed "$command"
+  curl -s "${url}api/jobs/$1/grid.png" >"$folder/served.png"
+  cmp "$folder/again.png" "$folder/served.png" || failed "another picture by $command"
+}
+check_command "$id"
+upload() { curl -s "${url}api/uploads?name=$1" --data-binary "@$folder/$1" | id_of; }
+boot=$(upload boot.png)
+mask=$(upload right-half.png)
+for fields in '"count": 2, "eta": 1, "seed": 9' '"task": "interpolate", "frames": 3, "ends": [3, 24]' \
+  '"task": "interpolate", "frames": 4, "ends": [3, 24, 8, 5]' \
+  '"task": "interpolate", "frames": 3, "resize": "crop-resize", "ends": ["'"$boot"'", 24]' \
+  '"count": 3, "strength": 0.5, "resize": "crop-resize", "init_image": "'"$boot"'"' \
+  '"count": 2, "seed": 1, "resize": "crop-resize", "init_image": "'"$boot"'", "mask": "'"$mask"'"'; do
+  check_command "$(curl -s "${url}api/jobs" -d "{\"steps\": 4, $fields}" | id_of)"
+done
+encoded=$(curl -s "${url}api/jobs" -d '{"task": "encode", "steps": 4, "resize": "crop-resize", "pictures": ["'"$boot"'"]}' | id_of)
+wait_for "$encoded"
+curl -s "${url}api/jobs/$encoded/codes.safetensors" >"$folder/served-codes"
+(cd "$folder" && "$program" encode boot.png --steps 4 --resize crop-resize --model models/fashion-mnist --out codes.safetensors --quiet >/dev/null)
+cmp "$folder/served-codes" "$folder/codes.safetensors" || failed "ddim encode finds other codes"
+check_command "$(curl -s "${url}api/jobs" -d '{"task": "decode", "codes": "'"$(upload codes.safetensors)"'"}' | id_of)"
 curl -s "${url}api/jobs" -d '{"steps": 40, "count": 16}' >/dev/null
 until curl -s "${url}metrics" | grep -q 'ddim_jobs{state="running"} 1'; do sleep 0.02; done
 stop
