@@ -72,7 +72,7 @@ Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Da
       order_(images_.count, static_cast<std::uint64_t>(config.training.seed)),
       own_shards_(own_shards_of(config.training, *ranks_)),
       workers_(make_workers(device, config.training, *ranks_, own_shards_)),
-      state_(device, config, ranks_->is_first() ? Moments::of_all : Moments::of_none),
+      state_(device, config, ranks_->is_first() ? Averages::of_all : Averages::of_slices),
       gradients_(device, state_.network.parameters(), shards_per_step(config.training), own_shards_,
                  num_workers()) {
   validate(config);
@@ -80,7 +80,10 @@ Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Da
     exchange_.emplace(*ranks_, device, state_.network.parameters(),
                       shards_per_step(config.training), config.training.reduce);
     own_slices_ = exchange_->own_slices();
-    for (const Slice& slice : own_slices_) state_.make_moments(slice.parameter, {slice.count});
+    if (!ranks_->is_first()) {
+      for (const Slice& slice : own_slices_)
+        state_.begin_average(slice.parameter, slice.begin, slice.count);
+    }
   } else {
     for (std::size_t i = 0; i < state_.m.size(); ++i)
       own_slices_.push_back({.parameter = i, .count = state_.m[i].size()});

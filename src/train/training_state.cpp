@@ -5,28 +5,32 @@
 
 namespace ddim::engine::train {
 
-TrainingState::TrainingState(const Device& device, const TrainConfig& config, Moments moments)
+TrainingState::TrainingState(const Device& device, const TrainConfig& config, Averages averages)
     : network(device, config.model), average(device, config.model) {
   initialise(network, config.training.initialisation,
              static_cast<std::uint64_t>(config.training.seed));
-  Kernels& k = device.kernels();
-  for (const Parameter* parameter : network.parameters()) {
-    Tensor& copy = average.mutable_parameters()[parameter->index]->value;
-    k.copy(parameter->value, copy);
-    copy.mark_modified();
-  }
   m.resize(network.parameters().size());
   v.resize(network.parameters().size());
-  for (std::size_t i = 0; moments == Moments::of_all && i < m.size(); ++i)
-    make_moments(i, network.parameters()[i]->value.shape());
+  if (averages == Averages::of_slices) return;
+  for (const Parameter* parameter : network.parameters()) {
+    begin_average(parameter->index, 0, parameter->value.size());
+    for (Tensor* moment : {&m[parameter->index], &v[parameter->index]})
+      *moment = moment->view(parameter->value.shape());
+  }
 }
 
-void TrainingState::make_moments(std::size_t parameter, const Shape& shape) {
+void TrainingState::begin_average(std::size_t parameter, std::int64_t begin, std::int64_t count) {
   const Device& device = network.parameters()[parameter]->value.device();
+  Kernels& k = device.kernels();
+  Tensor& all = average.mutable_parameters()[parameter]->value;
+  const Tensor& weights = network.parameters()[parameter]->value;
+  Tensor slice = all.view({all.size()}).slice(begin, count);
+  k.copy(weights.view({weights.size()}).slice(begin, count), slice);
+  all.mark_modified();
   for (Tensor* moment : {&m[parameter], &v[parameter]}) {
     if (moment->defined()) continue;
-    *moment = Tensor::persistent(device, shape);
-    device.kernels().fill(0.0, *moment);
+    *moment = Tensor::persistent(device, {count});
+    k.fill(0.0, *moment);
   }
 }
 

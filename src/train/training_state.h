@@ -10,19 +10,23 @@
 
 namespace ddim::engine::train {
 
-/// Whether a state has Adam's moments of all parameters, or those that make_moments() makes.
-enum class Moments { of_all, of_none };
+/// Whether a state has the average and Adam's moments of all parameters, or those of the slices
+/// that begin_average() begins.
+enum class Averages { of_all, of_slices };
 
 /// The state of a run beyond its configuration and data: the contents of a checkpoint.
 struct TrainingState {
   /// A freshly initialised network, its average equal to it, Adam's moments zero.
-  TrainingState(const Device& device, const TrainConfig& config, Moments moments = Moments::of_all);
+  TrainingState(const Device& device, const TrainConfig& config,
+                Averages averages = Averages::of_all);
 
-  /// Makes those of a parameter, or of a slice of it, zero, where there are none.
-  void make_moments(std::size_t parameter, const Shape& shape);
+  /// Of `count` values of a parameter, from `begin` on, in a state that has those of slices: the
+  /// average is equal to the network, the moments are zero.
+  void begin_average(std::size_t parameter, std::int64_t begin, std::int64_t count);
 
-  UNet network;           ///< the weights being trained
-  UNet average;           ///< their exponential moving average, which samples are made with
+  UNet network;  ///< the weights being trained
+  UNet average;  ///< their exponential moving average, which samples are made with; in the memory
+                 ///< of a CPU, what is outside of slices is never touched, and takes none
   std::vector<Tensor> m;  ///< Adam's moments, one per parameter; undefined where there are none
   std::vector<Tensor> v;
   std::int64_t step = 0;              ///< steps done
