@@ -410,14 +410,19 @@ nb::dict eps_errors(const Model& model, const fs::path& data,
 
 nb::dict train(const std::optional<fs::path>& config, const fs::path& data, const fs::path& out,
                bool resume, const std::optional<fs::path>& init,
-               const std::optional<std::int64_t>& max_steps,
+               const std::optional<std::int64_t>& max_steps, const std::string& device,
+               const std::vector<std::string>& overrides,
+               const std::optional<std::int64_t>& resume_from,
                const std::optional<std::function<void(nb::dict)>>& callback) {
   std::exception_ptr raised;
   TrainOptions options{.config = config ? load_train_config(*config) : config_of_run(out),
                        .data = data,
                        .out = out,
                        .start = resume ? Start::resume : Start::fresh,
-                       .max_steps = max_steps};
+                       .resume_from = resume_from,
+                       .overrides = overrides,
+                       .max_steps = max_steps,
+                       .device = named<DeviceKind>("device", device)};
   if (init) options.init = find_model(init->string());
   const auto train_watched = [&](const std::stop_token& interrupted) {
     std::stop_source stop;
@@ -634,9 +639,11 @@ NB_MODULE(_core, m) {
                 "-> dict[str, tuple[float, float]]"),
         "Measures of two sets of pictures, each with half of its 95 % interval.");
   m.def("train", &train, arg("config").none(), arg("data"), arg("out"), arg("resume"),
-        arg("init").none(), arg("max_steps").none(), arg("callback").none(),
+        arg("init").none(), arg("max_steps").none(), arg("device"), arg("overrides"),
+        arg("resume_from").none(), arg("callback").none(),
         nb::sig("def train(config: str | os.PathLike | None, data: str | os.PathLike, "
                 "out: str | os.PathLike, resume: bool, init: str | os.PathLike | None, max_steps: "
+                "int | None, device: str, overrides: collections.abc.Sequence[str], resume_from: "
                 "int | None, "
                 "callback: collections.abc.Callable[[dict], None] | None) "
                 "-> dict[str, typing.Any]"),

@@ -228,6 +228,14 @@ class Ddim(unittest.TestCase):
         done = ddim.train(config, data=pictures, out=self.folder / "run", callback=lambda p: steps.append(p["step"]))
         self.assertEqual((done["ending"], steps), ("finished", [1, 2, 3]))
         self.assertEqual(ddim.load(self.folder / "run").sample(steps=1).shape, (1, 32, 32, 1))
+        more = dict(out=self.folder / "run", resume=True)
+        done = ddim.train(**more, overrides=["training.steps=5", "training.learning_rate=1e-5"])
+        self.assertEqual((done["ending"], done["steps"]), ("finished", 5))
+        steps.clear()
+        ddim.train(**more, resume_from=3, callback=lambda p: steps.append((p["step"], p["learning_rate"])))
+        self.assertEqual(steps, [(4, 1e-5), (5, 1e-5)])
+        with self.assertRaisesRegex(ddim.RequestError, "device"):
+            ddim.train(**more, device="gpu")
 
 
 class WithPillow(unittest.TestCase):

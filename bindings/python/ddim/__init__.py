@@ -398,8 +398,13 @@ def evaluate(
 
 def train(config: Union[str, os.PathLike, None] = None, *, data: Union[str, os.PathLike] = "",
           out: Union[str, os.PathLike], resume: bool = False, init: Union[str, os.PathLike, None] = None,
-          max_steps: Optional[int] = None, callback: Optional[Callable[[dict], None]] = None) -> dict[str, Any]:  # fmt: skip
+          max_steps: Optional[int] = None, device: str = "cpu", overrides: Sequence[str] = (),
+          resume_from: Optional[int] = None,
+          callback: Optional[Callable[[dict], None]] = None) -> dict[str, Any]:  # fmt: skip
     """Trains a model as `ddim train` does: a configuration (TOML), the pictures, and the folder of the run. With
-    resume, configuration and pictures are those of the run. callback gets a dict after each step."""
+    resume, configuration and pictures are those of the run, but for overrides, such as
+    ["training.learning_rate=1e-4"]; resume_from goes back to the checkpoint of that step. device: "cpu" or "cuda".
+    callback gets a dict after each step."""
     return _core.train(None if config is None else os.fspath(config), os.fspath(data), os.fspath(out), resume,
-                       None if init is None else os.fspath(init), max_steps, callback)  # fmt: skip
+                       None if init is None else os.fspath(init), max_steps, device, list(overrides), resume_from,
+                       callback)  # fmt: skip
