@@ -50,7 +50,8 @@ struct DataClass {
 struct DataReport {
   std::vector<std::string> skipped = {};  ///< a line for each file left out as it cannot be read
   std::vector<std::string> notices = {};  ///< what else was left out, or was odd and was read
-  std::vector<DataClass> classes = {};    ///< of folders and lists of names, where classes are read
+  std::vector<DataClass> classes = {};    ///< where classes are read that have names: of folders,
+                                          ///< lists of names, CIFAR-10
 };
 
 /// What to do with files that are not as they should be.

@@ -1,5 +1,6 @@
 #include "data/cifar10.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -14,6 +15,7 @@ using io::PickleKind;
 using io::PickleValue;
 
 constexpr std::size_t kPixels = 32 * 32;
+constexpr std::size_t kNumClasses = 10;
 
 /// Red, green and blue planes of one image, to where its pixels go.
 void interleave(const std::uint8_t* planes, std::uint8_t* to) {
@@ -95,6 +97,31 @@ Cifar10 parse_cifar10(std::span<const std::uint8_t> bytes, std::string_view name
     interleave(from.data() + 1, images.pixels.data() + record * 3 * kPixels);
   }
   return {.images = std::move(images), .labels = std::move(labels)};
+}
+
+std::vector<std::string> parse_cifar10_names(std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty() && names.size() <= kNumClasses) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty()) names.emplace_back(line);
+  }
+  if (names.size() != kNumClasses) names.clear();
+  return names;
+}
+
+std::vector<std::string> parse_cifar10_names_pickle(std::span<const std::uint8_t> bytes,
+                                                    const std::string& name) {
+  const io::ParsedPickle parsed = io::parse_pickle(std::as_bytes(bytes), name);
+  const auto list = parsed.tree->root().find("label_names");
+  std::vector<std::string> names;
+  if (!list || !list->is(PickleKind::list) || list->size() != kNumClasses) return names;
+  for (std::size_t k = 0; k < kNumClasses; ++k) {
+    if (!(*list)[k].is(PickleKind::text)) return {};
+    names.emplace_back((*list)[k].text());
+  }
+  return names;
 }
 
 }  // namespace ddim::engine::data

@@ -27,4 +27,11 @@ Cifar10 parse_cifar10(std::span<const std::uint8_t> bytes, std::string_view name
 /// for anything else.
 Cifar10 parse_cifar10_pickle(std::span<const std::uint8_t> bytes, const std::string& name);
 
+/// The names of the ten classes, in order: of the binary version's batches.meta.txt, a line for
+/// each, or the Python version's batches.meta, the pickle of a dictionary with a list
+/// "label_names". Empty for a file that says something else.
+std::vector<std::string> parse_cifar10_names(std::string_view text);
+std::vector<std::string> parse_cifar10_names_pickle(std::span<const std::uint8_t> bytes,
+                                                    const std::string& name);
+
 }  // namespace ddim::engine::data

@@ -24,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFileBytes = std::size_t{4} << 30;
+constexpr std::size_t kMaxNamesBytes = std::size_t{1} << 20;
 
 std::span<const std::uint8_t> as_bytes(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
@@ -81,6 +82,26 @@ std::vector<fs::path> cifar10_files(const fs::path& dir, DataSplit split, const 
   return files;
 }
 
+/// The classes of CIFAR-10 by the names that its folder has for them; none where it has not.
+std::vector<DataClass> cifar10_classes(const fs::path& folder, bool is_binary,
+                                       const std::vector<std::int64_t>& labels,
+                                       std::vector<std::string>& notices) {
+  const fs::path file = folder / (is_binary ? "batches.meta.txt" : "batches.meta");
+  if (!fs::is_regular_file(file)) return {};
+  const std::string text = read_file(file, kMaxNamesBytes);
+  const std::vector<std::string> names =
+      is_binary ? parse_cifar10_names(text)
+                : parse_cifar10_names_pickle(as_bytes(text), file.string());
+  if (names.empty())
+    notices.push_back(file.string() + ": does not name ten classes; they have numbers only");
+  std::vector<DataClass> classes;
+  for (const std::string& name : names) {
+    const auto number = std::ssize(classes);
+    classes.push_back({.name = name, .images = std::ranges::count(labels, number)});
+  }
+  return classes;
+}
+
 Dataset load_cifar10(const std::vector<fs::path>& files, const DatasetOptions& options) {
   Dataset dataset{.kind = "cifar10"};
   for (const fs::path& file : files) {
@@ -97,6 +118,10 @@ Dataset load_cifar10(const std::vector<fs::path>& files, const DatasetOptions& o
       dataset.labels.insert(dataset.labels.end(), labels.begin(), labels.end());
     append(dataset.images, part);
   }
+  if (options.labels == Labels::read)
+    dataset.report.classes =
+        cifar10_classes(files.front().parent_path(), files.front().extension() == ".bin",
+                        dataset.labels, dataset.report.notices);
   return dataset;
 }
 

@@ -33,12 +33,13 @@ struct Dataset {
   Images images = {};
   std::vector<std::int64_t> labels = {};  ///< the class of each image, from 0; empty when ignored
   std::string kind;                       ///< "idx", "cifar10", "folder", "npz" or "npy"
-  DataReport report = {};                 ///< of folders
+  DataReport report = {};                 ///< of folders; the classes also of CIFAR-10
 };
 
 /// Loads the data set in `dir` into memory; its files determine its kind:
 ///   idx       train-images-idx3-ubyte[.gz], t10k-images-idx3-ubyte[.gz]   (MNIST, Fashion-MNIST)
-///   cifar10   data_batch_1.bin .. data_batch_5.bin, test_batch.bin; or, without .bin, the pickles
+///   cifar10   data_batch_1.bin .. data_batch_5.bin, test_batch.bin; or, without .bin, the pickles;
+///             the classes' names from batches.meta.txt or batches.meta, where they are there
 ///   folder    pictures in all sub-folders, sorted by name (folder_walk.h)
 /// The first two are also found where torchvision puts them: in `dir`/FashionMNIST/raw,
 /// `dir`/cifar-10-batches-bin. If the sub-folders of a folder are splits ("train"; "val", "valid",

@@ -1,6 +1,8 @@
 #include "data/cifar10.h"
 
+#include "data/dataset.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 
 namespace ddim::engine::data {
@@ -95,6 +97,71 @@ TEST(Cifar10, ReadsWhatNumPy2Pickles) {
   EXPECT_THAT(labels, ::testing::ElementsAre(9, 3));
   EXPECT_EQ(images.count, 2);
   EXPECT_THAT(images[1].subspan(3 * 34, 3), ::testing::ElementsAre(34, 34, 34));
+}
+
+const std::vector<std::string> kNames{"airplane", "automobile", "bird",  "cat",  "deer",
+                                      "dog",      "frog",       "horse", "ship", "truck"};
+
+std::string lines_of(const std::vector<std::string>& names, const std::string& ending) {
+  std::string text;
+  for (const std::string& name : names) text += name + ending;
+  return text;
+}
+
+/// pickle.dumps({"num_vis": 3072, "label_names": names}, protocol=2) of Python 2.
+std::string python_names(const std::vector<std::string>& names) {
+  using namespace std::string_literals;
+  std::string text = "\x80\x02}q\1(U\7num_visq\2M\0\x0cU\x0blabel_namesq\3]q\4("s;
+  for (const std::string& name : names)
+    text += "U" + std::string(1, static_cast<char>(name.size())) + name;
+  return text + "eu.";
+}
+
+std::vector<std::string> names_in_python(const std::string& text) {
+  return parse_cifar10_names_pickle(
+      {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, "batches.meta");
+}
+
+TEST(Cifar10, ReadsTheNamesOfTheClasses) {
+  EXPECT_EQ(parse_cifar10_names(lines_of(kNames, "\n")), kNames);
+  EXPECT_EQ(parse_cifar10_names(lines_of(kNames, "\n") + "\n"),
+            kNames);  // as the official file ends
+  EXPECT_EQ(parse_cifar10_names(lines_of(kNames, "\r\n")), kNames);
+  EXPECT_EQ(names_in_python(python_names(kNames)), kNames);
+}
+
+TEST(Cifar10, HasNoNamesByWhatDoesNotNameTenClasses) {
+  const std::vector<std::string> nine(kNames.begin(), kNames.end() - 1);
+  std::vector<std::string> eleven = kNames;
+  eleven.push_back("boat");
+  for (const auto& names : {nine, eleven, {}}) {
+    EXPECT_TRUE(parse_cifar10_names(lines_of(names, "\n")).empty());
+    EXPECT_TRUE(names_in_python(python_names(names)).empty());
+  }
+  EXPECT_TRUE(names_in_python("\x80\x02}.").empty());
+  EXPECT_TRUE(names_in_python("\x80\x02K\x01.").empty());
+  expect_error(ErrorCode::corrupt, "batches.meta", [] { names_in_python("\x80\x02}"); });
+}
+
+TEST(Cifar10, AFolderNamesItsClasses) {
+  const test::TemporaryFolder folder;
+  test::write_text(folder.path() / "test_batch.bin", std::string(10000 * 3073, 5));
+  const auto load = [&] {
+    return load_dataset(folder.path(), {.split = DataSplit::test, .labels = Labels::read});
+  };
+  EXPECT_TRUE(load().report.classes.empty());
+  test::write_text(folder.path() / "batches.meta.txt", lines_of(kNames, "\n"));
+  const Dataset named = load();
+  ASSERT_EQ(named.report.classes.size(), 10U);
+  EXPECT_EQ(named.report.classes[5].name, "dog");
+  EXPECT_EQ(named.report.classes[5].images, 10000);
+  EXPECT_EQ(named.report.classes[6].images, 0);
+  EXPECT_TRUE(named.report.notices.empty());
+  test::write_text(folder.path() / "batches.meta.txt", "dog\n");
+  const Dataset odd = load();
+  EXPECT_TRUE(odd.report.classes.empty());
+  EXPECT_THAT(odd.report.notices,
+              ::testing::ElementsAre(::testing::HasSubstr("does not name ten classes")));
 }
 
 }  // namespace
