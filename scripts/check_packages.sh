@@ -34,6 +34,8 @@ test -s grid.png
 ddim info grid.png | grep -q fashion-mnist
 ddim models | grep -q '^fashion-mnist *shipped'
 ddim models | grep -q '^emoji *shipped'
+ddim sample --model cifar10 --class ship,horse --guidance 2 --steps 5 --count 2 --quiet --out classes.png
+test -s classes.png
 for seed in 1 2; do
   ddim sample --model fashion-mnist --steps 2 --count 5 --seed $seed --quiet --out set$seed >/dev/null
 done

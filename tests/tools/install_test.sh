@@ -18,7 +18,7 @@ mv "$root/first place" "$prefix"
 test -f "$prefix/include/ddim/ddim.h"
 "$prefix/bin/ddim" --version
 # What comes with it is found from anywhere: models, manual pages, completion.
-(cd "$root" && "$prefix/bin/ddim" models | grep -c '^\(emoji\|fashion-mnist\)  *shipped' | grep -q 2) || { echo "no shipped models"; exit 1; }
+(cd "$root" && "$prefix/bin/ddim" models | grep -c '^\(cifar10\|emoji\|fashion-mnist\)  *shipped' | grep -q 3) || { echo "no shipped models"; exit 1; }
 test -s "$prefix/share/ddim/configs/fashion-mnist.toml"
 test -s "$prefix/share/man/man1/ddim-sample.1.gz"
 grep -q 'complete -F _ddim ddim' "$prefix/share/bash-completion/completions/ddim"
