@@ -38,7 +38,12 @@ REFUSED = {"CogVideoXDDIMScheduler", "CogVideoXDPMScheduler", "UnCLIPScheduler"}
 def schedulers():
     for name in sorted(dir(diffusers)):
         value = getattr(diffusers, name) if name.endswith("Scheduler") else None
-        if inspect.isclass(value) and hasattr(value, "from_config") and hasattr(value, "step"):
+        try:
+            is_scheduler = inspect.isclass(value) and hasattr(value, "from_config") and hasattr(value, "step")
+        except ImportError as error:  # what stands for one that needs a package which is not installed
+            print(f"{name}: left out: {str(error).strip().splitlines()[0]}")
+            continue
+        if is_scheduler:
             yield name, value
 
 
