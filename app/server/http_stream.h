@@ -2,14 +2,12 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
 #include <functional>
 #include <utility>
 
 namespace ddim::server {
 
 namespace asio = boost::asio;
-namespace ssl = boost::asio::ssl;
 using asio::ip::tcp;
 using boost::system::error_code;
 
@@ -56,31 +54,6 @@ class PlainStream : public Stream {
 
  private:
   tcp::socket socket_;
-};
-
-class TlsStream : public Stream {
- public:
-  TlsStream(tcp::socket socket, ssl::context& context) : stream_(std::move(socket), context) {}
-  void begin(std::function<void(error_code)> done) override {
-    stream_.async_handshake(ssl::stream_base::server, std::move(done));
-  }
-  void read(asio::mutable_buffer into, Done done) override {
-    stream_.async_read_some(into, std::move(done));
-  }
-  void write(asio::const_buffer from, Done done) override {
-    stream_.async_write_some(from, std::move(done));
-  }
-  // A client takes an end without close_notify for an answer that was cut short.
-  void end_writing(std::function<void()> done) override {
-    stream_.async_shutdown([this, done = std::move(done)](error_code) {
-      end_sending();
-      done();
-    });
-  }
-  tcp::socket& socket() override { return stream_.next_layer(); }
-
- private:
-  ssl::stream<tcp::socket> stream_;
 };
 
 }  // namespace ddim::server
