@@ -104,8 +104,8 @@ std::vector<DataClass> cifar10_classes(const fs::path& folder, bool is_binary,
 
 Dataset load_cifar10(const std::vector<fs::path>& files, const DatasetOptions& options) {
   Dataset dataset{.kind = "cifar10"};
+  const bool is_binary = files.front().extension() == ".bin";
   for (const fs::path& file : files) {
-    const bool is_binary = file.extension() == ".bin";
     require(fs::is_regular_file(file), file.string(),
             is_binary ? ": missing; a CIFAR-10 folder has data_batch_1.bin to data_batch_5.bin and "
                         "test_batch.bin"
@@ -119,9 +119,8 @@ Dataset load_cifar10(const std::vector<fs::path>& files, const DatasetOptions& o
     append(dataset.images, part);
   }
   if (options.labels == Labels::read)
-    dataset.report.classes =
-        cifar10_classes(files.front().parent_path(), files.front().extension() == ".bin",
-                        dataset.labels, dataset.report.notices);
+    dataset.report.classes = cifar10_classes(files.front().parent_path(), is_binary, dataset.labels,
+                                             dataset.report.notices);
   return dataset;
 }
 

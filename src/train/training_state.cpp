@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "nn/initialisation.h"
+#include "train/rank_exchange.h"
 
 namespace ddim::engine::train {
 
@@ -22,13 +23,12 @@ TrainingState::TrainingState(const Device& device, const TrainConfig& config, Av
 void TrainingState::begin_average(std::size_t parameter, std::int64_t begin, std::int64_t count) {
   const Device& device = network.parameters()[parameter]->value.device();
   Kernels& k = device.kernels();
+  const Slice slice{.parameter = parameter, .begin = begin, .count = count};
   Tensor& all = average.mutable_parameters()[parameter]->value;
-  const Tensor& weights = network.parameters()[parameter]->value;
-  Tensor slice = all.view({all.size()}).slice(begin, count);
-  k.copy(weights.view({weights.size()}).slice(begin, count), slice);
+  Tensor own = piece(all, slice);
+  k.copy(piece(network.parameters()[parameter]->value, slice), own);
   all.mark_modified();
   for (Tensor* moment : {&m[parameter], &v[parameter]}) {
-    if (moment->defined()) continue;
     *moment = Tensor::persistent(device, {count});
     k.fill(0.0, *moment);
   }

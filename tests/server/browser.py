@@ -107,6 +107,10 @@ class Browser:
         self.call('POST', '/element/' + element + '/clear')
         self.call('POST', '/element/' + element + '/value', {'text': text})
 
+    def choose_file(self, selector, path):
+        """What the system's dialog would give to a field."""
+        self.call('POST', '/element/' + self.find(selector) + '/value', {'text': os.path.abspath(path)})
+
     def keys(self, text):
         actions = [{'type': kind, 'value': key} for key in text for kind in ('keyDown', 'keyUp')]
         self.call('POST', '/actions', {'actions': [{'type': 'key', 'id': 'keys', 'actions': actions}]})

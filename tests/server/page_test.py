@@ -17,6 +17,7 @@ sys.dont_write_bytecode = True  # beside the sources
 from browser import (CONTROL, DONE, DOWN, END, ENTER, ESCAPE, HOME, RIGHT, SHOTS, SOURCE, SPACE, TAB, Browser, Server,  # noqa: E402
                      check_console, check_page, check_requests, choose, draw, drop_file, open_page, run_command, set_value)
 
+BOOT = os.path.join(SOURCE, 'docs/pictures/boot.png')
 MARKUP = '"><img src=x onerror=window.hacked=1>'
 
 
@@ -171,8 +172,7 @@ def test_by_keyboard_alone(browser, server):
     look_closer()
 
     begin('encode')
-    element = browser.find('#picture-file')  # whose dialog is the system's
-    browser.call('POST', '/element/' + element + '/value', {'text': os.path.abspath(os.path.join(SOURCE, 'docs/pictures/boot.png'))})
+    browser.choose_file('#picture-file', BOOT)
     browser.wait("return !document.querySelector('#panel-encode form .main').disabled")
     browser.fill('#panel-encode [name=steps]', '3')
     browser.keys(ENTER)
@@ -193,8 +193,8 @@ def test_markup_in_names(browser, server, folder):
     assert MARKUP in browser.wait("return document.getElementById('viewer-command').value")
     open_page(browser, server, 'encode')
     path = os.path.join(folder, MARKUP + '.png')
-    shutil.copy(os.path.join(SOURCE, 'docs/pictures/boot.png'), path)
-    browser.call('POST', '/element/' + browser.find('#picture-file') + '/value', {'text': path})
+    shutil.copy(BOOT, path)
+    browser.choose_file('#picture-file', path)
     browser.wait("return !document.querySelector('#panel-encode form .main').disabled")
     assert browser.run("return window.hacked === undefined && document.querySelector('img[src=x]') === null")
 
@@ -230,9 +230,7 @@ def test_walk(browser, server, model=None):
 
 def test_encode(browser, server, model=None):
     open_page(browser, server, 'encode', model)
-    element = browser.find('#picture-file')
-    path = os.path.join(SOURCE, 'docs/pictures/boot.png')
-    browser.call('POST', '/element/' + element + '/value', {'text': os.path.abspath(path)})
+    browser.choose_file('#picture-file', BOOT)
     browser.wait("return !document.querySelector('#panel-encode form .main').disabled")
     set_value(browser, '#panel-encode [name=steps]', 20)
     browser.click('#panel-encode form .main')
@@ -302,8 +300,7 @@ def test_classes(browser, server):
     # A code is decoded as another class.
     open_page(browser, server, 'encode')
     choose(browser, '#model', 'classes')
-    element = browser.find('#picture-file')
-    browser.call('POST', '/element/' + element + '/value', {'text': os.path.abspath(os.path.join(SOURCE, 'docs/pictures/boot.png'))})
+    browser.choose_file('#picture-file', BOOT)
     browser.wait("return !document.querySelector('#panel-encode form .main').disabled")
     set_value(browser, '#panel-encode [name=steps]', 5)
     choose(browser, '#decode-as', '2')
@@ -438,8 +435,7 @@ def wait_for_file(path):
 def test_brush_by_mouse(browser, server):
     open_page(browser, server, 'encode', 'classes')
     button = "return document.querySelector('#panel-encode .row button').disabled"
-    browser.call('POST', '/element/' + browser.find('#picture-file') + '/value',
-                 {'text': os.path.abspath(os.path.join(SOURCE, 'docs/pictures/boot.png'))})
+    browser.choose_file('#picture-file', BOOT)
     browser.wait("return document.querySelector('#panel-encode canvas').checkVisibility()")
     painted = ("const c = document.querySelector('#panel-encode canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
                'let count = 0; for (let k = 0; k < d.length; k += 4) count += d[k] > d[k + 1] + 30; return count')
@@ -457,8 +453,7 @@ def test_brush_by_mouse(browser, server):
 def test_pad_by_mouse(browser, server):
     """Between four, one of them a picture, the place shown by the mouse."""
     open_page(browser, server, 'walk', 'classes')
-    boot = os.path.abspath(os.path.join(SOURCE, 'docs/pictures/boot.png'))
-    browser.call('POST', '/element/' + browser.find('#panel-walk [aria-label="To: picture"]') + '/value', {'text': boot})
+    browser.choose_file('#panel-walk [aria-label="To: picture"]', BOOT)
     assert browser.run("return document.querySelector('#panel-walk [aria-label=\"To: seed\"]').disabled")
     set_value(browser, '#panel-walk [name=steps]', 1)
     browser.click('#panel-walk [type=checkbox]')

@@ -22,7 +22,7 @@ def _program() -> Optional[Path]:
     # Beside the compiled part in a wheel; in the prefix that both were installed to (PREFIX/lib/python3.12/site-packages/ddim,
     # PREFIX/lib/python3/dist-packages/ddim); elsewhere the one that is in PATH.
     parents = Path(_core.__file__).resolve().parents
-    folders = [parents[0] / "bin", *(parent / "bin" for parent in parents[3:5]), *map(Path, os.get_exec_path())]
+    folders = [parents[0] / "bin", *(prefix / "bin" for prefix in parents[4:5]), *map(Path, os.get_exec_path())]
     for file in (folder / "ddim" for folder in folders):
         if os.path.isfile(file) and os.access(file, os.X_OK) and not _is_ours(file):
             return file
