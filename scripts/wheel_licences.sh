@@ -1,7 +1,8 @@
 #!/bin/sh
-# Puts the licences of the libraries that auditwheel copied into a wheel beside the wheel's own, as Debian's packages of these
-# libraries state them.
-#   scripts/wheel_licences.sh WHEEL FOLDER BIN      FOLDER gets the finished wheel; BIN has the command `wheel`
+# Puts the licences of the libraries that auditwheel copied into a wheel, and of those compiled into it, beside the wheel's own,
+# as Debian's packages of these libraries state them.
+#   scripts/wheel_licences.sh WHEEL FOLDER BIN      FOLDER gets the finished wheel; BIN has the commands `wheel` and `python`,
+#                                                   with nanobind
 set -eu
 wheel=$1 folder=$2 bin=$3
 root=$(mktemp -d)
@@ -17,19 +18,27 @@ ldconfig -p | awk '/=>/ { print $1, $NF }' | while read -r name file; do
   printf '%s %s\n%s %s\n' "$name" "$file" "$(basename "$file")" "$file"
 done >"$root.names"
 
+# licence_of FILE: of the package that FILE is from. dpkg knows a file by the name that its package has for it, /lib or /usr/lib.
+licence_of() {
+  package=$(for file in "$1" "/usr$1" "${1#/usr}"; do
+    dpkg-query -S "$file" 2>/dev/null || true
+  done | head -1 | cut -d: -f1)
+  text=/usr/share/doc/$package/copyright
+  [ -n "$package" ] && [ -s "$text" ] || { echo "wheel_licences: $1 has no licence text in /usr/share/doc" >&2; exit 1; }
+  cp "$text" "$licences/$package.txt"
+}
+
 for library in "$tree"/*.libs/*; do
   # libdnnl-0123abcd.so.2.6 was libdnnl.so.2.6
   name=$(basename "$library" | sed 's/-[0-9a-f]\{8\}\././')
   found=$(awk -v name="$name" '$1 == name { print $2; exit }' "$root.names")
   [ -n "$found" ] || { echo "wheel_licences: where $name came from is not known" >&2; exit 1; }
-  # dpkg knows a file by the name that its package has for it, /lib or /usr/lib.
-  package=$(for file in "$found" "/usr$found" "${found#/usr}"; do
-    dpkg-query -S "$file" 2>/dev/null || true
-  done | head -1 | cut -d: -f1)
-  text=/usr/share/doc/$package/copyright
-  [ -n "$package" ] && [ -s "$text" ] || { echo "wheel_licences: $found has no licence text in /usr/share/doc" >&2; exit 1; }
-  cp "$text" "$licences/$package.txt"
+  licence_of "$found"
 done
+for header in nlohmann/json.hpp eigen3/Eigen/Core boost/version.hpp; do licence_of "/usr/include/$header"; done
+cp "$("$bin/python" -c 'from importlib.metadata import files
+print(next(file.locate() for file in files("nanobind") if file.name == "LICENSE"))')" "$licences/nanobind.txt"
+
 # What these texts refer to.
 for text in /usr/share/common-licenses/*; do
   # shellcheck disable=SC2015 # one or the other
