@@ -71,17 +71,23 @@ class DryKernels final : public Kernels {
 
 class DryBackend final : public Device::Backend {
  public:
+  explicit DryBackend(DType activations) : activations_(activations) {}
+
   Kernels& kernels() override { return kernels_; }
-  std::unique_ptr<Device::Backend> fork(int) override { return make_dry_backend(); }
+  std::unique_ptr<Device::Backend> fork(int) override { return make_dry_backend(activations_); }
+  DType activation_dtype() const override { return activations_; }
   std::unique_ptr<MemorySource> memory() override { return make_no_memory(); }
   std::string describe() const override { return "dry run"; }
 
  private:
+  DType activations_;
   DryKernels kernels_;
 };
 
 }  // namespace
 
-std::unique_ptr<Device::Backend> make_dry_backend() { return std::make_unique<DryBackend>(); }
+std::unique_ptr<Device::Backend> make_dry_backend(DType activations) {
+  return std::make_unique<DryBackend>(activations);
+}
 
 }  // namespace ddim::engine

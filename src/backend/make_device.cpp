@@ -41,6 +41,6 @@ Device make_device(DeviceKind kind, const DeviceOptions& options) {
   return Device(std::move(backend));
 }
 
-Device make_dry_device() { return Device(make_dry_backend()); }
+Device make_dry_device(DType activations) { return Device(make_dry_backend(activations)); }
 
 }  // namespace ddim::engine

@@ -25,6 +25,7 @@ inline Device make_device(DeviceKind kind, int num_threads = 1) {
 
 /// A device whose kernels do nothing and whose memory is only counted: run a network on it to learn
 /// what its activations need (arena().peak_bytes()) before anything is allocated.
-Device make_dry_device();
+/// The network keeps activations of this type.
+Device make_dry_device(DType activations = DType::f32);
 
 }  // namespace ddim::engine

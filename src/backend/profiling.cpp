@@ -374,6 +374,7 @@ class ProfilingBackend final : public Device::Backend {
   bool memory_is_the_hosts() const override { return inner_->memory_is_the_hosts(); }
   std::optional<std::size_t> free_bytes() const override { return inner_->free_bytes(); }
   ImageDivision image_division() const override { return inner_->image_division(); }
+  DType activation_dtype() const override { return inner_->activation_dtype(); }
   void wait() const override { inner_->wait(); }
 
  private:

@@ -15,10 +15,11 @@ Conv2d::Conv2d(ParameterList& parameters, const std::string& name, Channels chan
                              weight_role)),
       bias_(parameters.add(name + ".bias", {channels.out}, ParameterRole::bias)) {}
 
-Var Conv2d::operator()(Tape& tape, const ChannelVars& x, ConvAddends<Var> addends) const {
+Var Conv2d::operator()(Tape& tape, const ChannelVars& x, ConvAddends<Var> addends,
+                       std::optional<DType> output) const {
   assert(!addends.bias.defined());
   addends.bias = tape.leaf(bias_);
-  Var y = conv2d(tape, x, tape.leaf(weight_), addends, geometry_);  // [N,H_out,W_out,C_out]
+  Var y = conv2d(tape, x, tape.leaf(weight_), addends, geometry_, output);  // [N,H_out,W_out,C_out]
   tape.observe(name_, y);
   return y;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "nn/parameter_list.h"
@@ -23,8 +24,10 @@ class Conv2d {
 
   /// [N,H,W,C_in] -> [N,H_out,W_out,C_out]
   Var operator()(Tape& tape, const ChannelVars& x) const { return (*this)(tape, x, {}); }
-  /// The addends are without a bias: that is the layer's.
-  Var operator()(Tape& tape, const ChannelVars& x, ConvAddends<Var> addends) const;
+  /// The addends are without a bias: that is the layer's. The result is of type `output`, or that of
+  /// x.
+  Var operator()(Tape& tape, const ChannelVars& x, ConvAddends<Var> addends,
+                 std::optional<DType> output = {}) const;
 
  private:
   std::string name_;

@@ -115,12 +115,13 @@ Var UNet::operator()(Tape& tape, const Tensor& x, std::span<const double> t,
   check_input(x, t, labels);
   const Var active_temb = activate(tape, time_and_class_embedding(tape, x.device(), t, labels),
                                    config_.act_fn);  // [N,C_emb]
-  Var h = conv_in_(tape, tape.constant(config_.center_input_sample ? centred(x) : x));
+  Var h = conv_in_(tape, tape.constant(config_.center_input_sample ? centred(x) : x), {},
+                   x.device().activation_dtype(x.dtype()));
   std::vector<Var> skips{h};
   for (const DownBlock& block : down_blocks_) h = block(tape, std::move(h), active_temb, skips);
   if (mid_block_) h = (*mid_block_)(tape, std::move(h), active_temb);
   for (const UpBlock& block : up_blocks_) h = block(tape, std::move(h), active_temb, skips);
-  h = conv_out_(tape, conv_norm_out_(tape, h));  // [N,H,W,C_out]
+  h = conv_out_(tape, conv_norm_out_(tape, h), {}, x.dtype());  // [N,H,W,C_out]
   if (config_.time_embedding_type == TimeEmbeddingType::fourier)
     h = scale_per_image(tape, h, inverses(t));  // [N,H,W,C_out]
   return h;

@@ -20,7 +20,8 @@ Var attention(Tape& tape, const Var& q, const Var& k, const Var& v, std::int64_t
           ") must be a multiple of heads (", num_heads, ")");
 
   Kernels& kernels = q.value().device().kernels();
-  Tensor log_sum_exp(q.value().device(), {shape[0], num_heads, shape[1]}, q.value().dtype());
+  Tensor log_sum_exp(q.value().device(), {shape[0], num_heads, shape[1]},
+                     statistics_dtype(q.value().dtype()));
   Tensor y = empty_like(q.value());  // [N,L,C]
   kernels.attention(q.value(), k.value(), v.value(), num_heads, scale, log_sum_exp, y);
   return tape.record(y, [&kernels, q, k, v, y, log_sum_exp, num_heads, scale](const Tensor& dy) {

@@ -37,7 +37,7 @@ Shape output_shape(const Shape& x, const Shape& weight, const ConvGeometry& geom
 }  // namespace
 
 Var conv2d(Tape& tape, const ChannelVars& x, const Var& weight, const ConvAddends<Var>& addends,
-           const ConvGeometry& geometry) {
+           const ConvGeometry& geometry, std::optional<DType> output) {
   require_images("conv2d", "C_in", x);
   const Shape shape = output_shape(x.value().shape(), weight.value().shape(), geometry);
   require_addend(addends.bias, "bias", {shape[3]});
@@ -49,7 +49,7 @@ Var conv2d(Tape& tape, const ChannelVars& x, const Var& weight, const ConvAddend
 
   const Tensor& like = x.first.value();
   Kernels& k = like.device().kernels();
-  Tensor y(like.device(), shape, like.dtype());  // [N,H_out,W_out,C_out]
+  Tensor y(like.device(), shape, output.value_or(like.dtype()));  // [N,H_out,W_out,C_out]
   k.conv2d(x.value(), weight.value(),
            {.bias = addends.bias.value(),
             .per_image_bias = addends.per_image_bias.value(),

@@ -23,9 +23,9 @@ Var group_norm(Tape& tape, const ChannelVars& x, const Var& gamma, const Var& be
   const DType dtype = x.first.value().dtype();
   Kernels& k = device.kernels();
   const Shape statistics{shape[0], options.num_groups};
-  Tensor mean(device, statistics, dtype);  // [N,groups]
-  Tensor rstd(device, statistics, dtype);  // [N,groups]
-  Tensor y(device, shape, dtype);          // [N,H,W,C]
+  Tensor mean(device, statistics, statistics_dtype(dtype));  // [N,groups]
+  Tensor rstd(device, statistics, statistics_dtype(dtype));  // [N,groups]
+  Tensor y(device, shape, dtype);                            // [N,H,W,C]
   k.group_norm(x.value(), gamma.value(), beta.value(), options, mean, rstd, y);
   return tape.record(y, [&k, x, gamma, beta, mean, rstd, options](const Tensor& dy) {
     write_grads(x, [&](const ChannelGrads& dx) {

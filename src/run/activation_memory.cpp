@@ -4,10 +4,10 @@
 
 namespace ddim::engine::run {
 
-std::size_t activation_bytes(const std::function<void(const Device&)>& run) {
-  const Device device = make_dry_device();
-  run(device);
-  return device.arena().peak_bytes();
+std::size_t activation_bytes(const Device& device, const std::function<void(const Device&)>& run) {
+  const Device dry = make_dry_device(device.activation_dtype(DType::f32));
+  run(dry);
+  return dry.arena().peak_bytes();
 }
 
 }  // namespace ddim::engine::run

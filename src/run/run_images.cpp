@@ -63,7 +63,7 @@ Tensor rehearse(const Network& network, const ImageRunOptions& options, const Te
 /// network: no process keeps more than a few of their results.
 std::size_t bytes_of(const Network& network, const ImageRunOptions& options,
                      std::int64_t num_images, const ImageProcess& process) {
-  return activation_bytes([&](const Device& device) {
+  return activation_bytes(network.device(), [&](const Device& device) {
     constexpr int kRehearsedCalls = 8;
     const diffusion::Denoiser denoiser = [&network, &options, num_calls = 0](const Tensor& x,
                                                                              double t) mutable {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tensor/arena.h"
+#include "tensor/dtype.h"
 
 namespace ddim::engine {
 
@@ -40,6 +41,8 @@ class Device {
     /// How much memory there is to be had, where it is not the host's.
     virtual std::optional<std::size_t> free_bytes() const { return std::nullopt; }
     virtual ImageDivision image_division() const { return {}; }
+    /// What a network of f32 keeps between its first layer and its last, gradients included.
+    virtual DType activation_dtype() const { return DType::f32; }
     /// Returns when everything is done that was asked for; for whoever takes the time.
     virtual void wait() const {}
     /// What decides the last bits of a result: "cpu avx512", "cpu avx512, bf16"
@@ -57,6 +60,11 @@ class Device {
   bool memory_is_the_hosts() const { return state_->backend->memory_is_the_hosts(); }
   std::optional<std::size_t> free_bytes() const { return state_->backend->free_bytes(); }
   ImageDivision image_division() const { return state_->backend->image_division(); }
+  /// What a network whose input and output are of `dtype` keeps between its first layer and its
+  /// last.
+  DType activation_dtype(DType dtype) const {
+    return dtype == DType::f32 ? state_->backend->activation_dtype() : dtype;
+  }
   void wait() const { state_->backend->wait(); }
   /// A device for another thread, whose ops use `num_threads` threads.
   Device worker(int num_threads) const;

@@ -6,8 +6,28 @@
 
 namespace ddim::engine {
 
-std::size_t size_of(DType dtype) { return dtype == DType::f32 ? 4 : 8; }
-std::string_view to_string(DType dtype) { return dtype == DType::f32 ? "f32" : "f64"; }
+std::size_t size_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return 4;
+    case DType::f64:
+      return 8;
+    case DType::bf16:
+      return 2;
+  }
+  return 0;
+}
+std::string_view to_string(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "f32";
+    case DType::f64:
+      return "f64";
+    case DType::bf16:
+      return "bf16";
+  }
+  return "";
+}
 
 Tensor::Tensor(const Device& device, Storage* storage, const Shape& shape, DType dtype)
     : device_(device), storage_(storage), shape_(shape), dtype_(dtype) {

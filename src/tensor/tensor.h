@@ -4,27 +4,15 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "base/shape.h"
 #include "tensor/arena.h"
 #include "tensor/device.h"
+#include "tensor/dtype.h"
 
 namespace ddim::engine {
-
-/// `f64` exists on the reference backend only, where it is what finite differences are taken in.
-enum class DType : std::uint8_t { f32, f64 };
-std::size_t size_of(DType dtype);
-std::string_view to_string(DType dtype);
-
-template <class T>
-constexpr DType dtype_of() {
-  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
-  return std::is_same_v<T, float> ? DType::f32 : DType::f64;
-}
 
 /// A handle on a dense row-major array on a device. Copies share the elements; activations are
 /// [N,H,W,C], parameters keep their checkpoint's shape. The last copy to be destroyed returns the

@@ -138,7 +138,7 @@ void Trainer::reserve_memory() {
                     .t = std::vector<std::int64_t>(batch_size, 0),
                     .classes = classes_of(0, first_images)};
   std::vector<double> squared_errors(batch_size);
-  const std::size_t num_bytes = run::activation_bytes([&](const Device& dry) {
+  const std::size_t num_bytes = run::activation_bytes(workers_.front(), [&](const Device& dry) {
     const UNet network(dry, config_.model);
     Gradients gradients(dry, network.parameters());
     run_shard(dry, network, batch, 0, gradients, squared_errors);

@@ -133,7 +133,7 @@ class DeviceFloats {
     return values;
   }
   const char* fill(float* data, Index size, float value) const {
-    const FillArguments arguments{data, size, value};
+    const FillArguments arguments{{data, nullptr, 0}, size, value};
     return library.launch(stream, KernelId::fill, {}, &arguments, sizeof arguments);
   }
 

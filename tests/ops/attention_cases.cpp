@@ -34,7 +34,7 @@ std::vector<KernelCase> attention_cases() {
     const double bf16_tolerance = std::max(1e-2, 5e-3 * s.score_scale);
     cases.push_back({.name = name,
                      .inputs = {{.shape = shape}, {.shape = shape}, {.shape = shape}},
-                     .outputs = {{.shape = lse_shape}, {.shape = shape}},
+                     .outputs = {{.shape = lse_shape, .is_activation = false}, {.shape = shape}},
                      .tolerance = tolerance,
                      .flop = flop,
                      .bf16_tolerance = bf16_tolerance,
@@ -51,8 +51,8 @@ std::vector<KernelCase> attention_cases() {
          .flop = 2.5 * flop,
          .bf16_tolerance = bf16_tolerance,
          .run = [=](Call& c) {
-           Tensor lse(c.device(), lse_shape);
-           Tensor y(c.device(), shape);
+           Tensor lse = c.statistics(lse_shape);
+           Tensor y = c.scratch(shape);
            c.kernels.attention(c.in[0], c.in[1], c.in[2], num_heads, scale, lse, y);
            c.kernels.attention_backward(c.in[0], c.in[1], c.in[2], y, lse, num_heads, scale,
                                         c.in[3], c.out[0], c.out[1], c.out[2]);

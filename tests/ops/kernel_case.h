@@ -19,6 +19,8 @@ struct Input {
   enum class Axis { images, none };
   Shape shape;
   Axis first_axis = Axis::images;  ///< whether the first axis counts images
+  /// Whether networks that keep bf16 activations keep it so.
+  bool is_activation = first_axis == Axis::images && shape.rank() >= 3;
   double scale = 1.0;
   double offset = 0.0;
 };
@@ -31,6 +33,7 @@ struct Output {
   Shape shape;
   Kind kind = Kind::tensor;
   Input::Axis first_axis = Input::Axis::images;
+  bool is_activation = first_axis == Input::Axis::images && shape.rank() >= 3;
 };
 
 /// One run of a case. A gradient that nobody wants is undefined.
@@ -44,6 +47,9 @@ struct Call {
   Tensor& y(std::size_t i = 0) { return out[i].tensor; }
   /// What the case needs between two kernels.
   Tensor scratch(const Shape& shape) const { return {device(), shape, in.front().dtype()}; }
+  Tensor statistics(const Shape& shape) const {
+    return {device(), shape, statistics_dtype(in.front().dtype())};
+  }
 };
 
 /// A function of Kernels on given shapes, some of them larger than what the backend gives to a
@@ -62,6 +68,7 @@ struct KernelCase {
   double flop = 0.0;                      ///< where products are most of the work
   double bf16_tolerance = 1e-2;           ///< the tolerance where products are made of bf16
   Precision precision = Precision::fp32;  ///< of the backend; `ref` is fp32 always
+  DType activations = DType::f32;         ///< of the backend's; `ref` gets the same numbers
   DeviceKind device = DeviceKind::cpu;    ///< the backend that is compared with `ref`
   std::function<void(Call&)> run;
 };

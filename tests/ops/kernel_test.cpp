@@ -64,16 +64,19 @@ bool same_bits(std::span<const double> a, std::span<const double> b) {
   });
 }
 
-/// A tensor of T in the middle of a larger buffer whose other elements nobody may touch.
+/// A tensor in the middle of a larger buffer whose other elements nobody may touch; the host sees
+/// its elements as numbers of T.
 template <class T>
 class GuardedTensor {
  public:
   /// `margin` elements on both sides; a margin that is no multiple of 16 misaligns the tensor.
-  GuardedTensor(const Device& device, const Shape& shape, const Values& values, std::int64_t margin)
-      : buffer_(device, {shape.size() + 2 * margin}, dtype_of<T>()), margin_(margin) {
+  GuardedTensor(const Device& device, const Shape& shape, const Values& values, std::int64_t margin,
+                DType dtype)
+      : buffer_(device, {shape.size() + 2 * margin}, dtype), margin_(margin) {
     std::vector<T> all(static_cast<std::size_t>(buffer_.size()), sentinel());
     std::ranges::copy(values, all.begin() + margin);
     write(all);
+    sentinels_ = read(buffer_.slice(0, margin));  // bf16 rounds them
     tensor_ = buffer_.slice(margin, shape.size()).view(shape);
   }
 
@@ -83,8 +86,8 @@ class GuardedTensor {
     const std::vector<T> elements = read(buffer_);
     const std::span all(elements);
     const auto margin = static_cast<std::size_t>(margin_);
-    const std::vector<T> sentinels(margin, sentinel());
-    return same_bits(all.first(margin), sentinels) && same_bits(all.last(margin), sentinels);
+    return same_bits(all.first(margin), std::span<const T>(sentinels_)) &&
+           same_bits(all.last(margin), std::span<const T>(sentinels_));
   }
 
  private:
@@ -109,6 +112,7 @@ class GuardedTensor {
   Tensor buffer_;
   Tensor tensor_;
   std::int64_t margin_;
+  std::vector<T> sentinels_;
 };
 
 /// Which images of a case run, and into what.
@@ -144,21 +148,36 @@ Values normal_values(const Shape& shape, std::uint32_t stream) {
   return values;
 }
 
+/// The nearest bf16, of two as near the even one.
+float rounded_to_bf16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return std::bit_cast<float>((bits + 0x7FFFU + (bits >> 16 & 1U)) & 0xFFFF0000U);
+}
+
 /// Runs the case on tensors of T and returns the outputs; the empty ones were not wanted.
 template <class T = float>
 std::vector<std::vector<T>> run_case(const KernelCase& test, const Device& device,
                                      const RunOptions& options) {
   const bool one_image = options.only_image >= 0;
+  const bool keeps_bf16 = test.activations == DType::bf16 &&
+                          device.activation_dtype(DType::f32) == DType::bf16;
+  const auto dtype_for = [&](const auto& tensor) {
+    return keeps_bf16 && tensor.is_activation ? DType::bf16 : dtype_of<T>();
+  };
   std::vector<GuardedTensor<T>> inputs;
   std::uint32_t stream = 0;
   for (const Input& input : test.inputs) {
     Values values = normal_values(input.shape, stream++);
-    for (float& value : values) value = static_cast<float>(value * input.scale + input.offset);
+    for (float& value : values) {
+      value = static_cast<float>(value * input.scale + input.offset);
+      if (test.activations == DType::bf16 && input.is_activation) value = rounded_to_bf16(value);
+    }
     if (one_image && input.first_axis == Input::Axis::images) {
       inputs.emplace_back(device, of_one_image(input.shape),
-                          slice_of(values, input.shape, options.only_image), options.margin);
+                          slice_of(values, input.shape, options.only_image), options.margin,
+                          dtype_for(input));
     } else {
-      inputs.emplace_back(device, input.shape, values, options.margin);
+      inputs.emplace_back(device, input.shape, values, options.margin, dtype_for(input));
     }
   }
   std::vector<GuardedTensor<T>> outputs;
@@ -168,7 +187,7 @@ std::vector<std::vector<T>> run_case(const KernelCase& test, const Device& devic
     // What an overwritten output held before must not matter.
     Values before(static_cast<std::size_t>(shape.size()), std::numeric_limits<float>::quiet_NaN());
     if (options.write == Write::accumulate) before = normal_values(shape, 100 + stream++);
-    outputs.emplace_back(device, shape, before, options.margin);
+    outputs.emplace_back(device, shape, before, options.margin, dtype_for(output));
   }
 
   Call call{
@@ -249,16 +268,36 @@ std::vector<KernelCase> in_bf16(std::vector<KernelCase> cases) {
   return cases;
 }
 
-/// Where factors are of three bf16 each, products are those of fp32. The code is that of bf16, and
-/// six times the work: one case of twelve.
-std::vector<KernelCase> in_bf16x3(const std::vector<KernelCase>& cases) {
+/// One case of `count`, and those of an emulated GPU's large tiles.
+std::vector<KernelCase> one_of(std::size_t count, const std::vector<KernelCase>& cases) {
   std::vector<KernelCase> chosen;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const bool has_large_tiles = cases[i].name.find("9x9x131") != std::string::npos;
-    if (i % 12 != 0 && !has_large_tiles) continue;
-    chosen.push_back(cases[i]);
-    chosen.back().name += "_bf16x3";
-    chosen.back().precision = Precision::bf16x3;
+    if (i % count == 0 || has_large_tiles) chosen.push_back(cases[i]);
+  }
+  return chosen;
+}
+
+/// Where factors are of three bf16 each, products are those of fp32.
+std::vector<KernelCase> in_bf16x3(std::vector<KernelCase> cases) {
+  for (KernelCase& test : cases) {
+    test.name += "_bf16x3";
+    test.precision = Precision::bf16x3;
+  }
+  return cases;
+}
+
+/// Those that have activations, where these are bf16, and so are products. What is written is
+/// rounded: by up to 2^-9 of it, and twice where it is added to what was there.
+std::vector<KernelCase> with_bf16_activations(const std::vector<KernelCase>& cases) {
+  std::vector<KernelCase> chosen;
+  for (KernelCase test : in_bf16(cases)) {
+    const auto is_activation = [](const auto& tensor) { return tensor.is_activation; };
+    if (std::ranges::none_of(test.inputs, is_activation)) continue;
+    test.name += "_activations";
+    test.activations = DType::bf16;
+    test.element_tolerance = {};
+    chosen.push_back(std::move(test));
   }
   return chosen;
 }
@@ -389,10 +428,15 @@ std::vector<KernelCase> cuda_cases() {
   };
   for (const auto& of_products : {conv_cases, linear_cases, attention_cases}) {
     append(of_products());
-    append(in_bf16(of_products()));
-    append(in_bf16x3(of_products()));
+    append(with_bf16_activations(of_products()));
+    // Some on f32, which are the ends of a network in bf16; the code is the same. The code for three
+    // bf16 is, too, and it is six times the work.
+    append(one_of(6, in_bf16(of_products())));
+    append(one_of(12, in_bf16x3(of_products())));
   }
   for (const auto& others : {norm_cases, move_cases, noise_cases, update_cases}) append(others());
+  for (const auto& of_activations : {norm_cases, move_cases, noise_cases})
+    append(with_bf16_activations(of_activations()));
   return cases;
 }
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeviceKernels);

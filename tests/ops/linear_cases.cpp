@@ -20,26 +20,28 @@ std::vector<KernelCase> linear_cases() {
                                                             {64, 96, 96},
                                                             {320, 48, 48}}) {
     const std::string name = concat("linear_", shape_name({m, k}), "_to_", c_out);
-    const Input x{.shape = {m, k}};
-    const Input dy{.shape = {m, c_out}};
+    const Input x{.shape = {m, k}, .is_activation = true};
+    const Input dy{.shape = {m, c_out}, .is_activation = true};
+    const Output y{.shape = {m, c_out}, .is_activation = true};
+    const Output dx{.shape = {m, k}, .kind = Output::Kind::grad, .is_activation = true};
     const Input weight = parameter({c_out, k}, 1.0 / std::sqrt(static_cast<double>(k)));
     const Input bias = parameter({c_out});
     const double flop = 2.0 * static_cast<double>(m * k * c_out);
     cases.push_back({.name = name,
                      .inputs = {x, weight, bias},
-                     .outputs = {{.shape = {m, c_out}}},
+                     .outputs = {y},
                      .tolerance = 3e-6,
                      .flop = flop,
                      .run = [](Call& c) { c.kernels.linear(c.in[0], c.in[1], c.in[2], c.y()); }});
     cases.push_back({.name = concat(name, "_no_bias"),
                      .inputs = {x, weight},
-                     .outputs = {{.shape = {m, c_out}}},
+                     .outputs = {y},
                      .tolerance = 3e-6,
                      .flop = flop,
                      .run = [](Call& c) { c.kernels.linear(c.in[0], c.in[1], {}, c.y()); }});
     cases.push_back({.name = concat(name, "_backward"),
                      .inputs = {x, weight, dy},
-                     .outputs = {grad({m, k}), parameter_grad({c_out, k}), parameter_grad({c_out})},
+                     .outputs = {dx, parameter_grad({c_out, k}), parameter_grad({c_out})},
                      .tolerance = 3e-6,
                      .flop = 2 * flop,
                      .run = [](Call& c) {

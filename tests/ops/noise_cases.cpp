@@ -29,8 +29,8 @@ std::vector<KernelCase> noise_cases() {
     // The same noise everywhere is a promise, not an approximation.
     cases.push_back(
         {.name = concat("normal_noise", on),
-         .inputs = {{.shape = x}},
-         .outputs = {{.shape = x}},
+         .inputs = {{.shape = x, .is_activation = false}},  // a sampler's
+         .outputs = {{.shape = x, .is_activation = false}},
          .tolerance = 0.0,
          .run = [](Call& c) {
            const NoiseKey key{

@@ -50,8 +50,8 @@ void add_group_norm_cases(std::vector<KernelCase>& cases) {
                        .tolerance = 2 * tolerance,
                        .magnitude = of_one_element ? 1.0 / std::sqrt(options.epsilon) : 0.0,
                        .run = [=](Call& c) {
-                         Tensor mean = c.scratch(statistics);
-                         Tensor rstd = c.scratch(statistics);
+                         Tensor mean = c.statistics(statistics);
+                         Tensor rstd = c.statistics(statistics);
                          Tensor y = c.scratch(x);
                          c.kernels.group_norm(c.in[0], c.in[1], c.in[2], options, mean, rstd, y);
                          c.kernels.group_norm_backward(c.in[0], c.in[1], c.in[2], mean, rstd,
@@ -93,8 +93,8 @@ void add_group_norm_element_cases(std::vector<KernelCase>& cases) {
            .magnitude = 1.0,
            .element_tolerance = 1e-5,
            .run = [=](Call& c) {
-             Tensor mean = c.scratch(statistics);
-             Tensor rstd = c.scratch(statistics);
+             Tensor mean = c.statistics(statistics);
+             Tensor rstd = c.statistics(statistics);
              Tensor y = c.scratch(x);
              c.kernels.group_norm(c.in[0], c.in[1], c.in[2], options, mean, rstd, y);
              c.kernels.group_norm_backward(c.in[0], c.in[1], c.in[2], mean, rstd, options, c.in[3],
@@ -145,8 +145,8 @@ void add_group_norm_of_parts_cases(std::vector<KernelCase>& cases) {
            .tolerance = 6e-6,
            .run = [=](Call& c) {
              const ChannelParts x{c.in[0], c.in[1]};
-             Tensor mean = c.scratch(statistics);
-             Tensor rstd = c.scratch(statistics);
+             Tensor mean = c.statistics(statistics);
+             Tensor rstd = c.statistics(statistics);
              Tensor norm = c.scratch(y);
              c.kernels.group_norm(x, c.in[2], c.in[3], options, mean, rstd, norm);
              c.kernels.group_norm_backward(x, c.in[2], c.in[3], mean, rstd, options, c.in[4],

@@ -16,7 +16,7 @@ TEST(ActivationMemory, IsThePeakWhereBlocksFitWithoutGaps) {
     { const Tensor b(device, {3 * kMiB}); }
     const Tensor c(device, {kMiB});
   };
-  EXPECT_EQ(activation_bytes(stack), std::size_t{5} << 20);
+  EXPECT_EQ(activation_bytes(make_dry_device(), stack), std::size_t{5} << 20);
 }
 
 TEST(ActivationMemory, CountsTheGaps) {
@@ -26,7 +26,7 @@ TEST(ActivationMemory, CountsTheGaps) {
     a = Tensor();                        // leaves a hole that c is too large for
     const Tensor c(device, {4 * kMiB});  // 6 MiB in use, 8 MiB apart
   };
-  const std::size_t planned = activation_bytes(with_a_gap);
+  const std::size_t planned = activation_bytes(make_dry_device(), with_a_gap);
   EXPECT_EQ(planned, std::size_t{8} << 20);
 
   const Device device = make_device(DeviceKind::reference);
@@ -36,7 +36,7 @@ TEST(ActivationMemory, CountsTheGaps) {
 }
 
 TEST(ActivationMemory, NothingNeedsNothing) {
-  EXPECT_EQ(activation_bytes([](const Device&) {}), 0U);
+  EXPECT_EQ(activation_bytes(make_dry_device(), [](const Device&) {}), 0U);
 }
 
 }  // namespace

@@ -5,10 +5,9 @@
 #include <cstdint>
 
 #include "backend/cuda/library.h"
+#include "tensor/bf16.h"
 
 namespace ddim::engine::cuda {
-
-struct Bf16;
 
 using Index = std::int64_t;
 
@@ -20,16 +19,23 @@ inline constexpr int kMaxParts = 8;
 /// Activation, as kernels know it.
 enum class Curve : std::int32_t { none, silu, mish, gelu, relu };
 
-/// Where a gradient goes; null: nobody wants it.
+/// Numbers that are read, as floats or as bf16; the other pointer is null, or both are: there are
+/// none.
+struct Values {
+  const float* f32;
+  const Bf16* bf16;
+};
+/// Where numbers go, likewise; none: nobody wants them. What goes to bf16 is rounded last.
 struct Slot {
-  float* data;
+  float* f32;
+  Bf16* bf16;
   std::int32_t accumulates;
 };
 
 /// Images [pixels, C] in one tensor or in two, side by side in their channels.
 struct Parts {
-  const float* first;
-  const float* second;  ///< null: there is one
+  Values first;
+  Values second;  ///< none: there is one
   std::int32_t c_first, c_second;
 };
 struct PartSlots {
@@ -40,32 +46,32 @@ struct PartSlots {
 // ---- element by element ----
 struct FillArguments {
   static constexpr KernelId kId = KernelId::fill;
-  float* y;
+  Slot y;
   Index size;
   float value;
 };
 struct AccumulateArguments {
   static constexpr KernelId kId = KernelId::accumulate;
-  const float* x;
+  Values x;
   Slot y;
   Index size;
 };
 struct AddArguments {
   static constexpr KernelId kId = KernelId::add;
-  const float *a, *b;
-  float* y;
+  Values a, b;
+  Slot y;
   Index size;
 };
 struct ActivateArguments {
   static constexpr KernelId kId = KernelId::activate;
-  const float* x;
-  float* y;
+  Values x;
+  Slot y;
   Index size;
   Curve curve;
 };
 struct ActivateBackwardArguments {
   static constexpr KernelId kId = KernelId::activate_backward;
-  const float *x, *dy;
+  Values x, dy;
   Slot dx;
   Index size;
   Curve curve;
@@ -73,15 +79,17 @@ struct ActivateBackwardArguments {
 /// Grid (elements of an image, images).
 struct ScaleShiftArguments {
   static constexpr KernelId kId = KernelId::scale_shift;
-  const float *x, *modulation;
-  float* y;
+  Values x;
+  const float* modulation;
+  Slot y;
   Index image_size;
   std::int32_t channels;
   Curve curve;
 };
 struct ScaleShiftBackwardArguments {
   static constexpr KernelId kId = KernelId::scale_shift_backward;
-  const float *x, *modulation, *dy;
+  Values x, dy;
+  const float* modulation;
   Slot dx;
   Index image_size;
   std::int32_t channels;
@@ -90,16 +98,17 @@ struct ScaleShiftBackwardArguments {
 /// Grid (blocks of 32 channels, images).
 struct ScaleShiftSumsArguments {
   static constexpr KernelId kId = KernelId::scale_shift_sums;
-  const float *x, *modulation, *dy;
+  Values x, dy;
+  const float* modulation;
   Slot dmodulation;
   Index pixels;
   std::int32_t channels;
   Curve curve;
 };
-/// y[n] = a[n] x[n] + b[n] z[n]; z may be null. Grid (elements of an image, images).
+/// y[n] = a[n] x[n] + b[n] z[n]; there may be no z. Grid (elements of an image, images).
 struct MixArguments {
   static constexpr KernelId kId = KernelId::mix;
-  const float *x, *z;
+  Values x, z;
   Slot y;
   Index image_size;
   float a[kMaxImages], b[kMaxImages];
@@ -152,7 +161,7 @@ struct RandomStream {
 /// Grid (blocks of 4 elements of an image, images).
 struct DropoutArguments {
   static constexpr KernelId kId = KernelId::dropout;
-  const float* x;
+  Values x;
   Slot y;
   Index image_size;
   RandomStream random;
@@ -179,7 +188,7 @@ struct NormalNoiseArguments {
 /// y[n,i,j,c] = factor x[n,i/2,j/2,c]: y [N,2H,2W,C]. Grid (elements of y).
 struct Repeat2xArguments {
   static constexpr KernelId kId = KernelId::repeat_2x;
-  const float* x;
+  Values x;
   Slot y;
   Index size;                            ///< of y
   std::int32_t height, width, channels;  ///< of x
@@ -188,7 +197,7 @@ struct Repeat2xArguments {
 /// y[n,i,j,c] = factor (the sum of x's square of 2x2): y [N,H,W,C].
 struct Sum2x2Arguments {
   static constexpr KernelId kId = KernelId::sum_2x2;
-  const float* x;
+  Values x;
   Slot y;
   Index size;                            ///< of y
   std::int32_t height, width, channels;  ///< of y
@@ -196,18 +205,18 @@ struct Sum2x2Arguments {
 };
 struct PoolArguments {
   static constexpr KernelId kId = KernelId::pool;
-  const float* x;
-  float* y;
+  Values x;
+  Slot y;
   Index size;                                           ///< of y
   std::int32_t height, width, channels, rows, columns;  ///< of x; rows and columns are y's
   std::int32_t kernel, stride, padding, takes_mean;
 };
 struct JoinArguments {
   static constexpr KernelId kId = KernelId::join;
-  const float* parts[kMaxParts];
+  Values parts[kMaxParts];
   std::int32_t ends[kMaxParts];  ///< the channel of y that follows each part's last
   std::int32_t num_parts, channels;
-  float* y;
+  Slot y;
   Index size;
 };
 struct GatherArguments {
@@ -231,7 +240,7 @@ struct GatherBackwardArguments {
 /// channels, splits, images).
 struct ColumnSumsArguments {
   static constexpr KernelId kId = KernelId::column_sums;
-  const float* x;
+  Values x;
   float* partial;
   Index rows, rows_per_split;  ///< of an image
   std::int32_t channels;
@@ -254,7 +263,7 @@ struct SquaresArguments {
 /// finite[split] = 1 where all elements are. Grid (splits).
 struct FiniteArguments {
   static constexpr KernelId kId = KernelId::finite;
-  const float* x;
+  Values x;
   std::int32_t* finite;
   Index size, split_size;
 };
@@ -274,7 +283,8 @@ struct GroupNormArguments {
   static constexpr KernelId kId = KernelId::group_norm;
   Parts x;
   const float *gamma, *beta;
-  float *mean, *rstd, *y;
+  float *mean, *rstd;
+  Slot y;
   std::int32_t pixels, groups, in_shared;
   float epsilon;
   Curve curve;
@@ -282,7 +292,8 @@ struct GroupNormArguments {
 struct GroupNormBackwardArguments {
   static constexpr KernelId kId = KernelId::group_norm_backward;
   Parts x;
-  const float *gamma, *beta, *mean, *rstd, *dy;
+  const float *gamma, *beta, *mean, *rstd;
+  Values dy;
   PartSlots dx;
   std::int32_t pixels, groups;
   Curve curve;
@@ -292,7 +303,8 @@ struct GroupNormBackwardArguments {
 struct GroupNormSumsArguments {
   static constexpr KernelId kId = KernelId::group_norm_sums;
   Parts x;
-  const float *gamma, *beta, *mean, *rstd, *dy;
+  const float *gamma, *beta, *mean, *rstd;
+  Values dy;
   float* partial;
   Index rows, rows_per_split;  ///< pixels of all images
   std::int32_t pixels, groups, splits;
@@ -320,7 +332,7 @@ struct SoftmaxBackwardArguments {
 // ---- products ----
 /// A matrix for each image and head: element (i, j) is data[i row + j column].
 struct Matrices {
-  const float* data;
+  Values data;
   Index row, column, image, head;
 };
 /// y = factor a b + bias: a [M,K], b [K,N], y [M,N] whose columns lie side by side. Grid (blocks of
@@ -362,7 +374,8 @@ struct ConvF32Arguments {
   Parts x;
   const float* weight;  ///< [tap][c][o]
   PartSlots y;
-  const float *bias, *per_image_bias, *residual;
+  const float *bias, *per_image_bias;
+  Values residual;
   Index M;  ///< pixels of all images
 };
 /// Numbers as sums of `parts` bf16, each the rest of those before it: 1 part for bf16, 3 for
@@ -375,7 +388,8 @@ struct ConvBf16Arguments {
   const Bf16* weight;  ///< [tap][o][parts][c], likewise
   std::int32_t c;
   PartSlots y;
-  const float *bias, *per_image_bias, *residual;
+  const float *bias, *per_image_bias;
+  Values residual;
   Index M;
 };
 /// The same in tiles of 64x64: the same bits.
@@ -397,7 +411,7 @@ struct WeightGradientF32Arguments {
   static constexpr KernelId kId = KernelId::weight_gradient_f32;
   Window window;
   Parts x;
-  const float* dy;
+  Values dy;
   float* partial;
   Index M, rows_per_split;
   std::int32_t c_out;

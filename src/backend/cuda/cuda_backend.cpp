@@ -25,6 +25,9 @@ class CudaBackend final : public Device::Backend {
   ImageDivision image_division() const override {
     return {.largest_micro_batch = 64, .most_workers = 1};
   }
+  DType activation_dtype() const override {
+    return precision_ == Precision::bf16 ? DType::bf16 : DType::f32;
+  }
   void wait() const override { runtime_->synchronize(); }
   std::string describe() const override {
     return concat("cuda ", runtime_->gpu_name(),

@@ -46,6 +46,15 @@ PackWeight pack_of(const Tensor& weight, Pass pass) {
           .cs = narrow(padded(weight.dim(backward ? 0 : 1)))};
 }
 
+bool has_second(const Parts& x) { return x.c_second > 0; }
+
+/// The images where they lie, if that is [pixels][c] as the kernels for one bf16 want it; otherwise
+/// null.
+const Bf16* as_they_lie(const Parts& x) {
+  const bool is_aligned = reinterpret_cast<std::uintptr_t>(x.first.bf16) % 16 == 0;
+  return !has_second(x) && x.c_first % kChannelsOfAStep == 0 && is_aligned ? x.first.bf16 : nullptr;
+}
+
 }  // namespace
 
 /// The weight in the layout of a kernel, made once.
@@ -83,9 +92,15 @@ struct CudaKernels::ConvWork {
   std::int64_t source_pixels;  ///< of all images
   const Tensor& weight;
   PartSlots y;
-  const float *bias, *per_image_bias, *residual;
+  const float *bias, *per_image_bias;
+  Values residual;
   std::int64_t M;  ///< the product's pixels, of all images
 };
+
+void CudaKernels::round_channels(const Parts& x, Bf16* y, std::int64_t pixels) {
+  const std::int64_t c = padded(x.c_first + x.c_second);
+  launch_elements(pixels * c / 8, RoundChannelsArguments{x, y, pixels, narrow(c), num_parts()});
+}
 
 void CudaKernels::convolve(const ConvWork& work) {
   const std::int64_t c_out = work.y.c_first + work.y.c_second;
@@ -99,9 +114,12 @@ void CudaKernels::convolve(const ConvWork& work) {
   }
   const auto weight = packed<Bf16>(work.weight, work.pass);
   const std::int64_t c = padded(work.x.c_first + work.x.c_second);
-  auto* x = reinterpret_cast<Bf16*>(scratch({work.source_pixels * num_parts() * c / 2})[0]);
-  launch_elements(work.source_pixels * c / 8,
-                  RoundChannelsArguments{work.x, x, work.source_pixels, narrow(c), num_parts()});
+  const Bf16* x = as_they_lie(work.x);
+  if (x == nullptr) {
+    auto* rounded = reinterpret_cast<Bf16*>(scratch({work.source_pixels * num_parts() * c / 2})[0]);
+    round_channels(work.x, rounded, work.source_pixels);
+    x = rounded;
+  }
   const ConvBf16Arguments arguments{work.window, x,         weight->as<Bf16>(),  narrow(c),
                                     work.y,      work.bias, work.per_image_bias, work.residual,
                                     work.M};
@@ -133,7 +151,7 @@ void CudaKernels::conv2d(const ChannelParts& x, const Tensor& weight,
             .y = {overwrite(y), {}, narrow(y.dim(3)), 0},
             .bias = data_of(addends.bias),
             .per_image_bias = data_of(addends.per_image_bias),
-            .residual = data_of(addends.residual),
+            .residual = values_of(addends.residual),
             .M = y.dim(0) * y.dim(1) * y.dim(2)});
 }
 
@@ -150,7 +168,7 @@ void CudaKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
             .y = part_slots_of(dx, weight.dim(1)),
             .bias = nullptr,
             .per_image_bias = nullptr,
-            .residual = nullptr,
+            .residual = {},
             .M = part.dim(0) * part.dim(1) * part.dim(2)});
 }
 
@@ -158,7 +176,7 @@ void CudaKernels::conv2d_backward_weight(const ChannelParts& x, const Tensor& dy
                                          const ConvGeometry& geometry, Grad dweight, Grad dbias) {
   const Shape in = x.shape();
   const std::int64_t M = dy.dim(0) * dy.dim(1) * dy.dim(2), c_out = dy.dim(3), c_in = in[3];
-  if (dbias) sum_columns(data_of(dy), 1, M, c_out, slot_of(dbias));
+  if (dbias) sum_columns(values_of(dy), 1, M, c_out, slot_of(dbias));
   if (!dweight) return;
   const Window window = window_of(geometry, Pass::forward, {dy.dim(1), dy.dim(2)}, {in[1], in[2]});
   const RowSplit split = split_rows(M, 512, 32);
@@ -167,26 +185,29 @@ void CudaKernels::conv2d_backward_weight(const ChannelParts& x, const Tensor& dy
                                    grid_size(window.num_taps), grid_size(split.splits)}};
   if (precision_ == Precision::fp32) {
     float* partial = scratch({split.splits * size})[0];
-    launch(shape, WeightGradientF32Arguments{window, parts_of(x), data_of(dy), partial, M,
+    launch(shape, WeightGradientF32Arguments{window, parts_of(x), values_of(dy), partial, M,
                                              split.rows_per_split, narrow(c_out)});
     sum_partials(partial, 1, split.splits, size, slot_of(dweight));
     return;
   }
   const std::int64_t pixels = in[0] * in[1] * in[2], cs = padded(c_in), os = padded(c_out);
-  const std::int64_t parts = num_parts();
+  const Parts x_parts = parts_of(x), dy_parts = parts_of(dy);
+  const Bf16 *x_factors = as_they_lie(x_parts), *dy_factors = as_they_lie(dy_parts);
   const std::vector<float*> pieces =
-      scratch({split.splits * size, pixels * parts * cs / 2, M * parts * os / 2});
-  auto *rounded_x = reinterpret_cast<Bf16*>(pieces[1]),
-       *rounded_dy = reinterpret_cast<Bf16*>(pieces[2]);
-  launch_elements(pixels * cs / 8,
-                  RoundChannelsArguments{parts_of(x), rounded_x, pixels, narrow(cs), num_parts()});
-  launch_elements(M * os / 8,
-                  RoundChannelsArguments{parts_of(dy), rounded_dy, M, narrow(os), num_parts()});
+      scratch({split.splits * size, x_factors != nullptr ? 0 : pixels * num_parts() * cs / 2,
+               dy_factors != nullptr ? 0 : M * num_parts() * os / 2});
+  const auto rounded = [&](const Parts& images, float* piece, std::int64_t num_pixels) {
+    auto* factors = reinterpret_cast<Bf16*>(piece);
+    round_channels(images, factors, num_pixels);
+    return factors;
+  };
+  if (x_factors == nullptr) x_factors = rounded(x_parts, pieces[1], pixels);
+  if (dy_factors == nullptr) dy_factors = rounded(dy_parts, pieces[2], M);
   LaunchShape bf16_shape = shape;
   bf16_shape.threads = 128;
   bf16_shape.shared_bytes = kStages * 2 * 32 * 128;
   const WeightGradientBf16Arguments arguments{
-      window,       rounded_x,     rounded_dy, pieces[0], M, split.rows_per_split,
+      window,       x_factors,     dy_factors, pieces[0], M, split.rows_per_split,
       narrow(c_in), narrow(c_out), narrow(cs), narrow(os)};
   if (precision_ == Precision::bf16)
     launch(bf16_shape, arguments);

@@ -9,37 +9,54 @@ float single(double x) { return static_cast<float>(x); }
 
 }  // namespace
 
+Values from(const Values& x, std::int64_t first) {
+  return {x.f32 == nullptr ? nullptr : x.f32 + first, x.bf16 == nullptr ? nullptr : x.bf16 + first};
+}
+Slot from(const Slot& y, std::int64_t first) {
+  return {y.f32 == nullptr ? nullptr : y.f32 + first, y.bf16 == nullptr ? nullptr : y.bf16 + first,
+          y.accumulates};
+}
+
+// Numbers of the host are floats, so bf16 ones are made by a kernel.
 void CudaKernels::upload(std::span<const float> values, Tensor& y) {
-  if (!values.empty()) runtime_->copy_to_device(values.data(), data_of(y), values.size_bytes());
+  if (values.empty()) return;
+  float* floats = is_bf16(y) ? scratch({y.size()})[0] : data_of(y);
+  runtime_->copy_to_device(values.data(), floats, values.size_bytes());
+  if (is_bf16(y))
+    launch_fours(y.size(), AccumulateArguments{as_values(floats), overwrite(y), y.size()});
 }
 void CudaKernels::download(const Tensor& x, std::span<float> values) {
-  if (!values.empty()) read(data_of(x), values);
+  if (values.empty()) return;
+  if (!is_bf16(x)) return read(data_of(x), values);
+  float* floats = scratch({x.size()})[0];
+  launch_fours(x.size(), AccumulateArguments{values_of(x), as_slot(floats), x.size()});
+  read(floats, values);
 }
 void CudaKernels::copy(const Tensor& x, Tensor& y) { accumulate(x, {y, Write::overwrite}); }
 void CudaKernels::fill(double value, Tensor& y) {
-  launch_fours(y.size(), FillArguments{data_of(y), y.size(), single(value)});
+  launch_fours(y.size(), FillArguments{overwrite(y), y.size(), single(value)});
 }
 void CudaKernels::add(const Tensor& a, const Tensor& b, Tensor& y) {
-  launch_fours(y.size(), AddArguments{data_of(a), data_of(b), data_of(y), y.size()});
+  launch_fours(y.size(), AddArguments{values_of(a), values_of(b), overwrite(y), y.size()});
 }
 void CudaKernels::accumulate(const Tensor& x, Grad y) {
-  if (y) launch_fours(x.size(), AccumulateArguments{data_of(x), slot_of(y), x.size()});
+  if (y) launch_fours(x.size(), AccumulateArguments{values_of(x), slot_of(y), x.size()});
 }
 
 void CudaKernels::activate(Activation activation, const Tensor& x, Tensor& y) {
-  launch_fours(x.size(), ActivateArguments{data_of(x), data_of(y), x.size(), curve_of(activation)});
+  launch_fours(x.size(), ActivateArguments{values_of(x), overwrite(y), x.size(), curve_of(activation)});
 }
 void CudaKernels::activate_backward(Activation activation, const Tensor& x, const Tensor& dy,
                                     Grad dx) {
   if (!dx) return;
-  launch_fours(x.size(), ActivateBackwardArguments{data_of(x), data_of(dy), slot_of(dx), x.size(),
+  launch_fours(x.size(), ActivateBackwardArguments{values_of(x), values_of(dy), slot_of(dx), x.size(),
                                                    curve_of(activation)});
 }
 
 void CudaKernels::scale_shift(const Tensor& x, const Tensor& modulation, Activation activation,
                               Tensor& y) {
   launch_fours(image_size_of(x),
-               ScaleShiftArguments{data_of(x), data_of(modulation), data_of(y), image_size_of(x),
+               ScaleShiftArguments{values_of(x), data_of(modulation), overwrite(y), image_size_of(x),
                                    narrow(x.dim(3)), curve_of(activation)},
                x.dim(0));
 }
@@ -51,13 +68,13 @@ void CudaKernels::scale_shift_backward(const Tensor& x, const Tensor& modulation
   if (dmodulation) {
     launch(
         {.grid = {grid_size(divide_up(C, 32)), grid_size(x.dim(0)), 1}},
-        ScaleShiftSumsArguments{data_of(x), data_of(modulation), data_of(dy), slot_of(dmodulation),
+        ScaleShiftSumsArguments{values_of(x), values_of(dy), data_of(modulation), slot_of(dmodulation),
                                 x.dim(1) * x.dim(2), narrow(C), curve_of(activation)});
   }
   if (dx) {
     launch_fours(
         image_size_of(x),
-        ScaleShiftBackwardArguments{data_of(x), data_of(modulation), data_of(dy), slot_of(dx),
+        ScaleShiftBackwardArguments{values_of(x), values_of(dy), data_of(modulation), slot_of(dx),
                                     image_size_of(x), narrow(C), curve_of(activation)},
         x.dim(0));
   }
@@ -67,14 +84,14 @@ namespace {
 
 /// Calls run(arguments, images) for as many images at a time as arguments can say numbers of.
 template <class Run>
-void for_images(std::span<const double> a, std::span<const double> b, const float* x,
-                const float* z, const Slot& y, std::int64_t image_size, Run run) {
+void for_images(std::span<const double> a, std::span<const double> b, const Values& x,
+                const Values& z, const Slot& y, std::int64_t image_size, Run run) {
   for (std::size_t first = 0; first < a.size(); first += kMaxImages) {
     const std::size_t count = std::min<std::size_t>(kMaxImages, a.size() - first);
     const std::int64_t offset = static_cast<std::int64_t>(first) * image_size;
-    MixArguments arguments{.x = x + offset,
-                           .z = z == nullptr ? nullptr : z + offset,
-                           .y = {y.data + offset, y.accumulates},
+    MixArguments arguments{.x = from(x, offset),
+                           .z = from(z, offset),
+                           .y = from(y, offset),
                            .image_size = image_size,
                            .a = {},
                            .b = {}};
@@ -90,14 +107,14 @@ void for_images(std::span<const double> a, std::span<const double> b, const floa
 
 void CudaKernels::scale_per_image(const Tensor& x, std::span<const double> factors, Grad y) {
   if (!y) return;
-  for_images(factors, {}, data_of(x), nullptr, slot_of(y), image_size_of(x),
+  for_images(factors, {}, values_of(x), {}, slot_of(y), image_size_of(x),
              [&](const MixArguments& arguments, std::int64_t images) {
                launch_fours(arguments.image_size, arguments, images);
              });
 }
 void CudaKernels::mix_per_image(std::span<const double> a, const Tensor& x,
                                 std::span<const double> b, const Tensor& z, Tensor& y) {
-  for_images(a, b, data_of(x), data_of(z), overwrite(y), image_size_of(x),
+  for_images(a, b, values_of(x), values_of(z), overwrite(y), image_size_of(x),
              [&](const MixArguments& arguments, std::int64_t images) {
                launch_fours(arguments.image_size, arguments, images);
              });

@@ -116,7 +116,7 @@ class CudaKernels final : public Kernels {
   void launch_elements(std::int64_t size, const Arguments& arguments);
 
   /// y = the sums of the columns of x [images][rows][channels].
-  void sum_columns(const float* x, std::int64_t images, std::int64_t rows, std::int64_t channels,
+  void sum_columns(const Values& x, std::int64_t images, std::int64_t rows, std::int64_t channels,
                    const Slot& y);
   void sum_partials(const float* partial, std::int64_t outer, std::int64_t splits,
                     std::int64_t inner, const Slot& y);
@@ -128,12 +128,14 @@ class CudaKernels final : public Kernels {
   std::int32_t num_parts() const { return precision_ == Precision::bf16x3 ? 3 : 1; }
   template <class Element>
   std::shared_ptr<const DeviceBytes> packed(const Tensor& weight, Pass pass);
+  /// y [pixels][parts][C and zeros] = x.
+  void round_channels(const Parts& x, Bf16* y, std::int64_t pixels);
   struct ConvWork;  // of cuda_conv.cpp
   void convolve(const ConvWork& work);
   void attend(const Tensor& a, const Tensor& b, std::int64_t first, std::int64_t count,
               std::int64_t num_heads, double scale, float* scores);
   /// y = factor a b of each head, for `count` images from `first` on: a [L,L], b and y [N,L,C].
-  void weigh(const Matrices& a, const Tensor& b, Slot y, std::int64_t first, std::int64_t count,
+  void weigh(const Matrices& a, const Tensor& b, const Slot& y, std::int64_t first, std::int64_t count,
              std::int64_t num_heads, double factor);
 
   std::shared_ptr<const Runtime> runtime_;
@@ -168,18 +170,41 @@ inline void check_is_here(const Tensor& x) {
   if (x.defined() && x.device().memory_is_the_hosts())
     fail(ErrorCode::internal, "cuda: a tensor ", x.shape(), " is on ", x.device().describe());
 }
-inline const float* data_of(const Tensor& x) {
+inline bool is_bf16(const Tensor& x) { return x.dtype() == DType::bf16; }
+inline void check_is_f32_here(const Tensor& x) {
   check_is_here(x);
+  if (is_bf16(x)) fail(ErrorCode::internal, "cuda: a tensor ", x.shape(), " is bf16 where none may be");
+}
+inline const float* data_of(const Tensor& x) {
+  check_is_f32_here(x);
   return x.data_or_null<float>();
 }
 inline float* data_of(Tensor& x) {
-  check_is_here(x);
+  check_is_f32_here(x);
   return x.data_or_null<float>();
 }
-inline Slot slot_of(Grad& y) { return {data_of(y.tensor), y.write == Write::accumulate ? 1 : 0}; }
-inline Slot overwrite(Tensor& y) { return {data_of(y), 0}; }
+inline Values as_values(const float* x) { return {x, nullptr}; }
+inline Slot as_slot(float* y) { return {y, nullptr, 0}; }
+inline Values values_of(const Tensor& x) {
+  if (!is_bf16(x)) return as_values(data_of(x));
+  check_is_here(x);
+  return {nullptr, x.data<Bf16>()};
+}
+inline Slot overwrite(Tensor& y) {
+  if (!is_bf16(y)) return as_slot(data_of(y));
+  check_is_here(y);
+  return {nullptr, y.data<Bf16>(), 0};
+}
+inline Slot slot_of(Grad& y) {
+  Slot slot = overwrite(y.tensor);
+  slot.accumulates = y.write == Write::accumulate ? 1 : 0;
+  return slot;
+}
+/// Those from element `first` on.
+Values from(const Values& x, std::int64_t first);
+Slot from(const Slot& y, std::int64_t first);
 inline Parts parts_of(const ChannelParts& x) {
-  return {data_of(x.first), data_of(x.second), narrow(x.first.dim(3)),
+  return {values_of(x.first), values_of(x.second), narrow(x.first.dim(3)),
           x.second.defined() ? narrow(x.second.dim(3)) : 0};
 }
 /// Of the slots of C channels.

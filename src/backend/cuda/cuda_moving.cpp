@@ -6,11 +6,11 @@ namespace ddim::engine::cuda {
 namespace {
 
 Repeat2xArguments repeat_2x(const Tensor& x, const Slot& y, float factor) {
-  return {data_of(x),       y,     4 * x.size(), narrow(x.dim(1)), narrow(x.dim(2)),
+  return {values_of(x),     y,     4 * x.size(), narrow(x.dim(1)), narrow(x.dim(2)),
           narrow(x.dim(3)), factor};
 }
 Sum2x2Arguments sum_2x2(const Tensor& x, const Slot& y, float factor) {
-  return {data_of(x),       y,     x.size() / 4, narrow(x.dim(1) / 2), narrow(x.dim(2) / 2),
+  return {values_of(x),     y,     x.size() / 4, narrow(x.dim(1) / 2), narrow(x.dim(2) / 2),
           narrow(x.dim(3)), factor};
 }
 
@@ -41,8 +41,8 @@ void CudaKernels::downsample_mean_2x_backward(const Tensor& dy, Grad dx) {
 }
 
 void CudaKernels::pool(const Tensor& x, const PoolGeometry& geometry, Tensor& y) {
-  launch_elements(y.size(), PoolArguments{.x = data_of(x),
-                                          .y = data_of(y),
+  launch_elements(y.size(), PoolArguments{.x = values_of(x),
+                                          .y = overwrite(y),
                                           .size = y.size(),
                                           .height = narrow(x.dim(1)),
                                           .width = narrow(x.dim(2)),
@@ -61,11 +61,11 @@ void CudaKernels::join_channels(std::span<const Tensor> parts, Tensor& y) {
                           .ends = {},
                           .num_parts = narrow(std::ssize(parts)),
                           .channels = narrow(y.dim(3)),
-                          .y = data_of(y),
+                          .y = overwrite(y),
                           .size = y.size()};
   std::int32_t end = 0;
   for (std::size_t k = 0; k < parts.size(); ++k) {
-    arguments.parts[k] = data_of(parts[k]);
+    arguments.parts[k] = values_of(parts[k]);
     arguments.ends[k] = end += narrow(parts[k].dim(3));
   }
   launch_elements(y.size(), arguments);

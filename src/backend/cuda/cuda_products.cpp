@@ -7,18 +7,18 @@ namespace ddim::engine::cuda {
 namespace {
 
 /// A matrix [rows,columns] whose rows lie one after the other, as it is and transposed.
-Matrices matrix(const float* data, std::int64_t columns) { return {data, columns, 1, 0, 0}; }
-Matrices transposed(const float* data, std::int64_t columns) { return {data, 1, columns, 0, 0}; }
+Matrices matrix(const Tensor& x) { return {values_of(x), x.dim(1), 1, 0, 0}; }
+Matrices transposed(const Tensor& x) { return {values_of(x), 1, x.dim(1), 0, 0}; }
 
 /// The channels of each head of x [N,L,C], from image `first` on: [L, C / num_heads].
 Matrices heads_of(const Tensor& x, std::int64_t first, std::int64_t num_heads) {
   const std::int64_t L = x.dim(1), C = x.dim(2);
-  return {data_of(x) + first * L * C, C, 1, L * C, C / num_heads};
+  return {from(values_of(x), first * L * C), C, 1, L * C, C / num_heads};
 }
 Matrices transpose(const Matrices& x) { return {x.data, x.column, x.row, x.image, x.head}; }
 /// [images, num_heads, L, L]
 Matrices squares_of(const float* data, std::int64_t num_heads, std::int64_t L) {
-  return {data, L, 1, num_heads * L * L, L * L};
+  return {as_values(data), L, 1, num_heads * L * L, L * L};
 }
 
 /// Attention's matrices of scores are made for so many images at a time that they stay below this,
@@ -47,8 +47,8 @@ void CudaKernels::multiply(const Product& product, std::int64_t images, Precisio
 }
 
 void CudaKernels::linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
-  multiply({.a = matrix(data_of(x), x.dim(1)),
-            .b = transposed(data_of(weight), x.dim(1)),
+  multiply({.a = matrix(x),
+            .b = transposed(weight),
             .y = overwrite(y),
             .y_row = y.dim(1),
             .y_image = 0,
@@ -78,28 +78,26 @@ void CudaKernels::linear_backward(const Tensor& x, const Tensor& weight, const T
                   .heads = 1,
                   .factor = 1.0F};
   if (dx) {
-    product.a = matrix(data_of(dy), C_out);
-    product.b = matrix(data_of(weight), K);
+    product.a = matrix(dy);
+    product.b = matrix(weight);
     product.y = slot_of(dx);
     multiply(product, 1, precision_);
   }
   if (dweight) {
-    product.a = transposed(data_of(dy), C_out);
-    product.b = matrix(data_of(x), K);
+    product.a = transposed(dy);
+    product.b = matrix(x);
     product.y = slot_of(dweight);
     product.M = narrow(C_out);
     product.K = narrow(M);
     multiply(product, 1, precision_);
   }
-  if (dbias) sum_columns(data_of(dy), 1, M, C_out, slot_of(dbias));
+  if (dbias) sum_columns(values_of(dy), 1, M, C_out, slot_of(dbias));
 }
 
 void CudaKernels::matmul(const Factor& a, const Factor& b, Grad y) {
   if (!y) return;
   const auto matrix_of = [](const Factor& factor) {
-    const std::int64_t columns = factor.matrix.dim(1);
-    return factor.transposed ? transposed(data_of(factor.matrix), columns)
-                             : matrix(data_of(factor.matrix), columns);
+    return factor.transposed ? transposed(factor.matrix) : matrix(factor.matrix);
   };
   multiply({.a = matrix_of(a),
             .b = matrix_of(b),
@@ -122,7 +120,7 @@ void CudaKernels::attend(const Tensor& a, const Tensor& b, std::int64_t first, s
   const std::int64_t L = a.dim(1);
   multiply({.a = heads_of(a, first, num_heads),
             .b = transpose(heads_of(b, first, num_heads)),
-            .y = {scores, 0},
+            .y = as_slot(scores),
             .y_row = L,
             .y_image = num_heads * L * L,
             .y_head = L * L,
@@ -135,13 +133,12 @@ void CudaKernels::attend(const Tensor& a, const Tensor& b, std::int64_t first, s
            count, precision_);
 }
 
-void CudaKernels::weigh(const Matrices& a, const Tensor& b, Slot y, std::int64_t first,
+void CudaKernels::weigh(const Matrices& a, const Tensor& b, const Slot& y, std::int64_t first,
                         std::int64_t count, std::int64_t num_heads, double factor) {
   const std::int64_t L = b.dim(1), C = b.dim(2);
-  y.data += first * L * C;
   multiply({.a = a,
             .b = heads_of(b, first, num_heads),
-            .y = y,
+            .y = from(y, first * L * C),
             .y_row = C,
             .y_image = L * C,
             .y_head = C / num_heads,
@@ -165,7 +162,7 @@ void CudaKernels::attention(const Tensor& q, const Tensor& k, const Tensor& v,
     attend(q, k, first, count, num_heads, scale, scores);
     launch({.grid = {grid_size(divide_up(count * rows, 8)), 1, 1}},
            SoftmaxArguments{scores, data_of(log_sum_exp) + first * rows, count * rows, narrow(L)});
-    weigh(squares_of(scores, num_heads, L), v, {data_of(y), 0}, first, count, num_heads, 1.0);
+    weigh(squares_of(scores, num_heads, L), v, overwrite(y), first, count, num_heads, 1.0);
   }
 }
 

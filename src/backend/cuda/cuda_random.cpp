@@ -21,7 +21,7 @@ void CudaKernels::dropout(const Tensor& x, const DropoutKey& key, Grad y) {
   // uniform = (word >> 8) 2^-24 >= probability, as integers.
   launch_fours(image_size_of(x),
                DropoutArguments{
-                   .x = data_of(x),
+                   .x = values_of(x),
                    .y = slot_of(y),
                    .image_size = image_size_of(x),
                    .random = stream_of(key.noise, key.first_image),

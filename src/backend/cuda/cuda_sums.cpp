@@ -41,7 +41,7 @@ void CudaKernels::sum_partials(const float* partial, std::int64_t outer, std::in
   launch_elements(outer * inner, SumPartialsArguments{partial, y, outer, splits, inner});
 }
 
-void CudaKernels::sum_columns(const float* x, std::int64_t images, std::int64_t rows,
+void CudaKernels::sum_columns(const Values& x, std::int64_t images, std::int64_t rows,
                               std::int64_t channels, const Slot& y) {
   const RowSplit split = split_rows(rows, 256, 64);
   float* partial = scratch({images * split.splits * channels})[0];
@@ -52,7 +52,7 @@ void CudaKernels::sum_columns(const float* x, std::int64_t images, std::int64_t 
 }
 
 void CudaKernels::sum_pixels(const Tensor& x, Grad y) {
-  if (y) sum_columns(data_of(x), x.dim(0), x.dim(1) * x.dim(2), x.dim(3), slot_of(y));
+  if (y) sum_columns(values_of(x), x.dim(0), x.dim(1) * x.dim(2), x.dim(3), slot_of(y));
 }
 
 /// (a - b)^2 of each image's elements; b may be null.
@@ -112,7 +112,7 @@ bool CudaKernels::all_finite(const Tensor& x) {
   std::vector<std::int32_t> finite(static_cast<std::size_t>(splits));
   auto* on_device = reinterpret_cast<std::int32_t*>(scratch({splits})[0]);
   launch({.grid = {grid_size(splits), 1, 1}},
-         FiniteArguments{data_of(x), on_device, x.size(), kSquaresOfASplit});
+         FiniteArguments{values_of(x), on_device, x.size(), kSquaresOfASplit});
   read(on_device, std::span(finite));
   return is_yes(finite);
 }
@@ -125,7 +125,7 @@ bool CudaKernels::is_finite_so_far(const Tensor& x, std::string_view what) {
   if (num_answers_ + splits > kMostAnswers) read_checks();
   if (!answers_) answers_.emplace(runtime_, kMostAnswers * sizeof(std::int32_t));
   launch({.grid = {grid_size(splits), 1, 1}},
-         FiniteArguments{data_of(x), answers_->as<std::int32_t>() + num_answers_, x.size(),
+         FiniteArguments{values_of(x), answers_->as<std::int32_t>() + num_answers_, x.size(),
                          kSquaresOfASplit});
   checks_.push_back({std::string(what), splits});
   num_answers_ += splits;

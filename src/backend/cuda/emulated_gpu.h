@@ -16,6 +16,8 @@
 #include <cstring>
 #include <vector>
 
+#include "tensor/bf16.h"
+
 #define __global__
 #define __device__
 #define __host__
@@ -32,10 +34,6 @@ struct alignas(16) float4 {
 // NOLINTEND
 
 namespace ddim::engine::cuda {
-
-struct Bf16 {
-  std::uint16_t bits;
-};
 
 namespace emulation {
 

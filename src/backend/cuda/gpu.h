@@ -8,6 +8,7 @@
 
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
+#include "tensor/bf16.h"
 
 /// A variable or an array that the threads of a block share: GPU_SHARED(float[16][68], tile).
 #define GPU_SHARED(Type, name) \
@@ -20,10 +21,6 @@
 #define GPU_UNROLL _Pragma("unroll")
 
 namespace ddim::engine::cuda {
-
-struct Bf16 {
-  std::uint16_t bits;
-};
 
 __device__ __forceinline__ float to_float(Bf16 value) {
   return __uint_as_float(static_cast<unsigned>(value.bits) << 16);

@@ -25,7 +25,22 @@ struct Four {
 __device__ inline bool is_whole_four(const float* p, Index i, Index size) {
   return i + 4 <= size && reinterpret_cast<std::uintptr_t>(p + i) % 16 == 0;
 }
+struct alignas(8) FourBf16 {
+  Bf16 v[4];
+};
+__device__ inline bool is_whole_four(const Bf16* p, Index i, Index size) {
+  return i + 4 <= size && reinterpret_cast<std::uintptr_t>(p + i) % 8 == 0;
+}
 /// Elements i .. i+3 of p; what is beyond `size` is 0.
+__device__ inline Four load_four(const Bf16* p, Index i, Index size) {
+  FourBf16 u = {};
+  if (is_whole_four(p, i, size)) {
+    u = *reinterpret_cast<const FourBf16*>(p + i);
+  } else {
+    GPU_UNROLL for (int e = 0; e < 4; ++e) if (i + e < size) u.v[e] = p[i + e];
+  }
+  return {{to_float(u.v[0]), to_float(u.v[1]), to_float(u.v[2]), to_float(u.v[3])}};
+}
 __device__ inline Four load_four(const float* p, Index i, Index size) {
   if (is_whole_four(p, i, size)) {
     const float4 u = *reinterpret_cast<const float4*>(p + i);
@@ -42,25 +57,51 @@ __device__ inline void store_four(float* p, Index i, Index size, const Four& fou
   }
   GPU_UNROLL for (int e = 0; e < 4; ++e) if (i + e < size) p[i + e] = four.v[e];
 }
-__device__ inline void put(const Slot& slot, Index i, float value) {
-  slot.data[i] = slot.accumulates ? slot.data[i] + value : value;
+__device__ inline void store_four(Bf16* p, Index i, Index size, const Four& four) {
+  const FourBf16 u = {
+      {to_bf16(four.v[0]), to_bf16(four.v[1]), to_bf16(four.v[2]), to_bf16(four.v[3])}};
+  if (is_whole_four(p, i, size)) {
+    *reinterpret_cast<FourBf16*>(p + i) = u;
+    return;
+  }
+  GPU_UNROLL for (int e = 0; e < 4; ++e) if (i + e < size) p[i + e] = u.v[e];
 }
-__device__ inline void put_four(const Slot& slot, Index i, Index size, Four four) {
-  if (slot.accumulates) {
-    const Four before = load_four(slot.data, i, size);
+
+__device__ inline bool is_there(const Values& x) { return x.f32 != nullptr || x.bf16 != nullptr; }
+__device__ inline bool is_there(const Slot& y) { return y.f32 != nullptr || y.bf16 != nullptr; }
+__device__ inline float load(const Values& x, Index i) {
+  return x.bf16 != nullptr ? to_float(x.bf16[i]) : x.f32[i];
+}
+__device__ inline Four load_four(const Values& x, Index i, Index size) {
+  return x.bf16 != nullptr ? load_four(x.bf16, i, size) : load_four(x.f32, i, size);
+}
+__device__ inline void put(const Slot& y, Index i, float value) {
+  if (y.bf16 != nullptr) {
+    y.bf16[i] = to_bf16(y.accumulates ? to_float(y.bf16[i]) + value : value);
+  } else {
+    y.f32[i] = y.accumulates ? y.f32[i] + value : value;
+  }
+}
+__device__ inline void put_four(const Slot& y, Index i, Index size, Four four) {
+  if (y.accumulates) {
+    const Four before = load_four(Values{y.f32, y.bf16}, i, size);
     GPU_UNROLL for (int e = 0; e < 4; ++e) four.v[e] += before.v[e];
   }
-  store_four(slot.data, i, size, four);
+  if (y.bf16 != nullptr) {
+    store_four(y.bf16, i, size, four);
+  } else {
+    store_four(y.f32, i, size, four);
+  }
 }
 
 __device__ inline float element(const Parts& x, Index pixel, int c) {
-  return c < x.c_first ? x.first[pixel * x.c_first + c]
-                       : x.second[pixel * x.c_second + (c - x.c_first)];
+  return c < x.c_first ? load(x.first, pixel * x.c_first + c)
+                       : load(x.second, pixel * x.c_second + (c - x.c_first));
 }
 __device__ inline void put(const PartSlots& y, Index pixel, int c, float value) {
   if (c < y.c_first) {
-    if (y.first.data != nullptr) put(y.first, pixel * y.c_first + c, value);
-  } else if (y.second.data != nullptr) {
+    if (is_there(y.first)) put(y.first, pixel * y.c_first + c, value);
+  } else if (is_there(y.second)) {
     put(y.second, pixel * y.c_second + (c - y.c_first), value);
   }
 }

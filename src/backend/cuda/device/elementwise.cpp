@@ -7,7 +7,7 @@ namespace {
 
 __global__ void fill(FillArguments p) {
   const Index i = first_of_four();
-  if (i < p.size) store_four(p.y, i, p.size, {{p.value, p.value, p.value, p.value}});
+  if (i < p.size) put_four(p.y, i, p.size, {{p.value, p.value, p.value, p.value}});
 }
 
 __global__ void accumulate(AccumulateArguments p) {
@@ -21,7 +21,7 @@ __global__ void add(AddArguments p) {
   Four a = load_four(p.a, i, p.size);
   const Four b = load_four(p.b, i, p.size);
   GPU_UNROLL for (int e = 0; e < 4; ++e) a.v[e] += b.v[e];
-  store_four(p.y, i, p.size, a);
+  put_four(p.y, i, p.size, a);
 }
 
 __global__ void activate(ActivateArguments p) {
@@ -29,7 +29,7 @@ __global__ void activate(ActivateArguments p) {
   if (i >= p.size) return;
   Four x = load_four(p.x, i, p.size);
   GPU_UNROLL for (int e = 0; e < 4; ++e) x.v[e] = curve_value(p.curve, x.v[e]);
-  store_four(p.y, i, p.size, x);
+  put_four(p.y, i, p.size, x);
 }
 
 __global__ void activate_backward(ActivateBackwardArguments p) {
@@ -42,43 +42,46 @@ __global__ void activate_backward(ActivateBackwardArguments p) {
 }
 
 __global__ void scale_shift(ScaleShiftArguments p) {
-  const Index i = first_of_four(), image = static_cast<Index>(blockIdx.y) * p.image_size;
-  if (i >= p.image_size) return;
+  const Index first = static_cast<Index>(blockIdx.y) * p.image_size, end = first + p.image_size;
+  const Index i = first + first_of_four();
+  if (i >= end) return;
   const float* m = p.modulation + static_cast<Index>(blockIdx.y) * 2 * p.channels;
-  Four x = load_four(p.x + image, i, p.image_size);
+  Four x = load_four(p.x, i, end);
   GPU_UNROLL for (int e = 0; e < 4; ++e) {
-    const int c = static_cast<int>((i + e) % p.channels);
+    const int c = static_cast<int>((i - first + e) % p.channels);
     x.v[e] = curve_value(p.curve, x.v[e] * (1.0F + m[c]) + m[p.channels + c]);
   }
-  store_four(p.y + image, i, p.image_size, x);
+  put_four(p.y, i, end, x);
 }
 
 __global__ void scale_shift_backward(ScaleShiftBackwardArguments p) {
-  const Index i = first_of_four(), image = static_cast<Index>(blockIdx.y) * p.image_size;
-  if (i >= p.image_size) return;
+  const Index first = static_cast<Index>(blockIdx.y) * p.image_size, end = first + p.image_size;
+  const Index i = first + first_of_four();
+  if (i >= end) return;
   const float* m = p.modulation + static_cast<Index>(blockIdx.y) * 2 * p.channels;
-  const Four x = load_four(p.x + image, i, p.image_size);
-  Four dy = load_four(p.dy + image, i, p.image_size);
+  const Four x = load_four(p.x, i, end);
+  Four dy = load_four(p.dy, i, end);
   GPU_UNROLL for (int e = 0; e < 4; ++e) {
-    const int c = static_cast<int>((i + e) % p.channels);
+    const int c = static_cast<int>((i - first + e) % p.channels);
     const float factor = 1.0F + m[c];
     dy.v[e] *= curve_slope(p.curve, x.v[e] * factor + m[p.channels + c]) * factor;
   }
-  put_four({p.dx.data + image, p.dx.accumulates}, i, p.image_size, dy);
+  put_four(p.dx, i, end, dy);
 }
 
 __global__ void mix(MixArguments p) {
-  const Index i = first_of_four(), image = static_cast<Index>(blockIdx.y) * p.image_size;
-  if (i >= p.image_size) return;
+  const Index first = static_cast<Index>(blockIdx.y) * p.image_size, end = first + p.image_size;
+  const Index i = first + first_of_four();
+  if (i >= end) return;
   const float a = p.a[blockIdx.y], b = p.b[blockIdx.y];
-  Four x = load_four(p.x + image, i, p.image_size);
-  if (p.z == nullptr) {
+  Four x = load_four(p.x, i, end);
+  if (!is_there(p.z)) {
     GPU_UNROLL for (int e = 0; e < 4; ++e) x.v[e] *= a;
   } else {
-    const Four z = load_four(p.z + image, i, p.image_size);
+    const Four z = load_four(p.z, i, end);
     GPU_UNROLL for (int e = 0; e < 4; ++e) x.v[e] = a * x.v[e] + b * z.v[e];
   }
-  put_four({p.y.data + image, p.y.accumulates}, i, p.image_size, x);
+  put_four(p.y, i, end, x);
 }
 
 __global__ void combine(CombineArguments p) {

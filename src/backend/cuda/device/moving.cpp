@@ -25,7 +25,7 @@ __global__ void repeat_2x(Repeat2xArguments p) {
   Place place = place_of(i, 2 * p.height, 2 * p.width, p.channels);
   place.row /= 2;
   place.column /= 2;
-  put(p.y, i, p.factor * p.x[index_of(place, p.height, p.width, p.channels)]);
+  put(p.y, i, p.factor * load(p.x, index_of(place, p.height, p.width, p.channels)));
 }
 
 __global__ void sum_2x2(Sum2x2Arguments p) {
@@ -34,9 +34,10 @@ __global__ void sum_2x2(Sum2x2Arguments p) {
   Place place = place_of(i, p.height, p.width, p.channels);
   place.row *= 2;
   place.column *= 2;
-  const float* x = p.x + index_of(place, 2 * p.height, 2 * p.width, p.channels);
+  const Index corner = index_of(place, 2 * p.height, 2 * p.width, p.channels);
   const Index line = static_cast<Index>(2) * p.width * p.channels;
-  put(p.y, i, p.factor * ((x[0] + x[p.channels]) + (x[line] + x[line + p.channels])));
+  const auto pair_from = [&](Index k) { return load(p.x, k) + load(p.x, k + p.channels); };
+  put(p.y, i, p.factor * (pair_from(corner) + pair_from(corner + line)));
 }
 
 __global__ void pool(PoolArguments p) {
@@ -51,13 +52,13 @@ __global__ void pool(PoolArguments p) {
       const int column = at.column * p.stride + v - p.padding;
       if (row < 0 || row >= p.height || column < 0 || column >= p.width) continue;
       const float x =
-          p.x[index_of({at.image, row, column, at.channel}, p.height, p.width, p.channels)];
+          load(p.x, index_of({at.image, row, column, at.channel}, p.height, p.width, p.channels));
       largest = count == 0 || x > largest || x != x ? x : largest;  // NaN stays
       sum += x;
       ++count;
     }
   }
-  p.y[i] = p.takes_mean ? sum / static_cast<float>(count) : largest;
+  put(p.y, i, p.takes_mean ? sum / static_cast<float>(count) : largest);
 }
 
 __global__ void join(JoinArguments p) {
@@ -68,7 +69,8 @@ __global__ void join(JoinArguments p) {
   int first = 0;
   GPU_UNROLL for (int k = 0; k < kMaxParts; ++k) {
     if (k >= p.num_parts) break;
-    if (c >= first && c < p.ends[k]) p.y[i] = p.parts[k][pixel * (p.ends[k] - first) + c - first];
+    if (c >= first && c < p.ends[k])
+      put(p.y, i, load(p.parts[k], pixel * (p.ends[k] - first) + c - first));
     first = p.ends[k];
   }
 }

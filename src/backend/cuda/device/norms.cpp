@@ -46,7 +46,7 @@ __global__ void group_norm(GroupNormArguments p) {
   for (int e = static_cast<int>(threadIdx.x); e < size; e += threads) {
     const int c = group.channel_of(e);
     const float pre = (value(e) - mean) * rstd * p.gamma[c] + p.beta[c];
-    p.y[group.pixel_of(e) * C + c] = curve_value(p.curve, pre);
+    put(p.y, group.pixel_of(e) * C + c, curve_value(p.curve, pre));
   }
   if (threadIdx.x == 0) {
     p.mean[n * p.groups + g] = mean;
@@ -70,7 +70,7 @@ __global__ void group_norm_backward(GroupNormBackwardArguments p) {
     const Index pixel = group.pixel_of(e);
     const int c = group.channel_of(e);
     const float x_hat = (element(p.x, pixel, c) - mean) * rstd;
-    const float d_pre = p.dy[pixel * C + c] * curve_slope(p.curve, x_hat * p.gamma[c] + p.beta[c]);
+    const float d_pre = load(p.dy, pixel * C + c) * curve_slope(p.curve, x_hat * p.gamma[c] + p.beta[c]);
     return {x_hat, p.gamma[c] * d_pre};
   };
   float sum = 0.0F, sum_with_x_hat = 0.0F;
@@ -101,7 +101,7 @@ __global__ void group_norm_sums(GroupNormSumsArguments p) {
     for (Index row = first + threadIdx.x / kBlockColumns; row < end; row += kBlockRows) {
       const Index group = row / p.pixels * p.groups + g;
       const float x_hat = (element(p.x, row, c) - p.mean[group]) * p.rstd[group];
-      const float d_pre = p.dy[row * C + c] * curve_slope(p.curve, x_hat * p.gamma[c] + p.beta[c]);
+      const float d_pre = load(p.dy, row * C + c) * curve_slope(p.curve, x_hat * p.gamma[c] + p.beta[c]);
       d_scale += d_pre * x_hat;
       d_shift += d_pre;
     }

@@ -185,15 +185,16 @@ __global__ void __launch_bounds__(128) conv_bf16x3_small(ConvBf16x3SmallArgument
 constexpr int kProductTileBytes = 64 * kRowBytes;
 
 /// Loads and rounds a tile of 64 rows, for each part, of a matrix whose element (row, k) is
-/// data[row * row_stride + k * k_stride]; zeros beyond `rows` and `terms`. 128 threads.
+/// data[first + row * row_stride + k * k_stride]; zeros beyond `rows` and `terms`. 128 threads.
 template <int kParts>
-__device__ void load_rounded(char* tiles, const float* data, Index row_stride, Index k_stride,
-                             int rows, int terms) {
+__device__ void load_rounded(char* tiles, const Values& data, Index first, Index row_stride,
+                             Index k_stride, int rows, int terms) {
   GPU_UNROLL for (int i = 0; i < 64 * kDepth / 128; ++i) {
     const int e = i * 128 + static_cast<int>(threadIdx.x);
     const bool along_k = k_stride == 1;
     const int row = along_k ? e / kDepth : e % 64, k = along_k ? e % kDepth : e / 64;
-    float rest = row < rows && k < terms ? data[row * row_stride + k * k_stride] : 0.0F;
+    float rest =
+        row < rows && k < terms ? load(data, first + row * row_stride + k * k_stride) : 0.0F;
     const int place = swizzled(row, k / 8) + k % 8 * 2;
     GPU_UNROLL for (int part = 0; part < kParts; ++part) *
         reinterpret_cast<Bf16*>(tiles + part * kProductTileBytes + place) = take_part(rest);
@@ -205,14 +206,14 @@ template <int kParts>
 __device__ void multiply(const Product& p, char* a, char* b) {
   const int m0 = static_cast<int>(blockIdx.x) * 64, n0 = static_cast<int>(blockIdx.y) * 64;
   const Index image = blockIdx.z / p.heads, head = blockIdx.z % p.heads;
-  const float* a0 = p.a.data + image * p.a.image + head * p.a.head + m0 * p.a.row;
-  const float* b0 = p.b.data + image * p.b.image + head * p.b.head + n0 * p.b.column;
+  const Index a0 = image * p.a.image + head * p.a.head + m0 * p.a.row;
+  const Index b0 = image * p.b.image + head * p.b.head + n0 * p.b.column;
   const int warp = static_cast<int>(threadIdx.x / 32);
   const int warp_m = warp % 2 * 32, warp_n = warp / 2 * 32;
   WarpSums<2, 4> sums;
   for (int k0 = 0; k0 < p.K; k0 += kDepth) {
-    load_rounded<kParts>(a, a0 + k0 * p.a.column, p.a.row, p.a.column, p.M - m0, p.K - k0);
-    load_rounded<kParts>(b, b0 + k0 * p.b.row, p.b.column, p.b.row, p.N - n0, p.K - k0);
+    load_rounded<kParts>(a, p.a.data, a0 + k0 * p.a.column, p.a.row, p.a.column, p.M - m0, p.K - k0);
+    load_rounded<kParts>(b, p.b.data, b0 + k0 * p.b.row, p.b.column, p.b.row, p.N - n0, p.K - k0);
     __syncthreads();
     for (int pair = 0; pair < kPairs<kParts>; ++pair) {
       const PartPair parts = part_pair<kParts>(pair);

@@ -38,15 +38,16 @@ __device__ void for_each_sum(const Sums& sums, Visit visit) {
       visit(m + i, n + j, sums.v[i][j]);
 }
 
-/// Loads a tile of a matrix whose element (row, k) is data[row * row_stride + k * k_stride];
+/// Loads a tile of a matrix whose element (row, k) is data[first + row * row_stride + k * k_stride];
 /// neighbours in memory go to neighbouring threads. Zeros beyond `rows` and `terms`.
-__device__ void load_tile(Factors& tile, const float* data, Index row_stride, Index k_stride,
-                          int rows, int terms) {
+__device__ void load_tile(Factors& tile, const Values& data, Index first, Index row_stride,
+                          Index k_stride, int rows, int terms) {
   GPU_UNROLL for (int i = 0; i < kTile * kDepth / kThreads; ++i) {
     const int e = i * kThreads + static_cast<int>(threadIdx.x);
     const bool along_k = k_stride == 1;
     const int row = along_k ? e / kDepth : e % kTile, k = along_k ? e % kDepth : e / kTile;
-    tile[k][row] = row < rows && k < terms ? data[row * row_stride + k * k_stride] : 0.0F;
+    tile[k][row] = 
+        row < rows && k < terms ? load(data, first + row * row_stride + k * k_stride) : 0.0F;
   }
 }
 
@@ -56,12 +57,12 @@ __global__ void __launch_bounds__(kThreads) product_f32(ProductF32Arguments argu
   const Product& p = arguments.product;
   const int m0 = static_cast<int>(blockIdx.x) * kTile, n0 = static_cast<int>(blockIdx.y) * kTile;
   const Index image = blockIdx.z / p.heads, head = blockIdx.z % p.heads;
-  const float* a0 = p.a.data + image * p.a.image + head * p.a.head + m0 * p.a.row;
-  const float* b0 = p.b.data + image * p.b.image + head * p.b.head + n0 * p.b.column;
+  const Index a0 = image * p.a.image + head * p.a.head + m0 * p.a.row;
+  const Index b0 = image * p.b.image + head * p.b.head + n0 * p.b.column;
   Sums sums;
   for (int k0 = 0; k0 < p.K; k0 += kDepth) {
-    load_tile(a, a0 + k0 * p.a.column, p.a.row, p.a.column, p.M - m0, p.K - k0);
-    load_tile(b, b0 + k0 * p.b.row, p.b.column, p.b.row, p.N - n0, p.K - k0);
+    load_tile(a, p.a.data, a0 + k0 * p.a.column, p.a.row, p.a.column, p.M - m0, p.K - k0);
+    load_tile(b, p.b.data, b0 + k0 * p.b.row, p.b.column, p.b.row, p.N - n0, p.K - k0);
     __syncthreads();
     add_terms(sums, a, b);
     __syncthreads();
@@ -88,13 +89,13 @@ __global__ void __launch_bounds__(kThreads) conv_f32(ConvF32Arguments p) {
   Sums sums;
   for (int t = 0; t < window.num_taps; ++t) {
     const Index seen = seen_pixel(window, pixel, tap_of(window, t));
-    const float* weight = p.weight + static_cast<Index>(weight_tap(window, t)) * c_in * c_out + n0;
+    const Index weight = static_cast<Index>(weight_tap(window, t)) * c_in * c_out + n0;
     for (int c0 = 0; c0 < c_in; c0 += kDepth) {
       GPU_UNROLL for (int e = 0; e < 4; ++e) {
         const int c = c0 + 4 * k_of_thread + e;
         a[4 * k_of_thread + e][row] = seen >= 0 && c < c_in ? element(p.x, seen, c) : 0.0F;
       }
-      load_tile(b, weight + static_cast<Index>(c0) * c_out, 1, c_out, c_out - n0, c_in - c0);
+      load_tile(b, {p.weight, nullptr}, weight + static_cast<Index>(c0) * c_out, 1, c_out, c_out - n0, c_in - c0);
       __syncthreads();
       add_terms(sums, a, b);
       __syncthreads();
@@ -123,7 +124,7 @@ __global__ void __launch_bounds__(kThreads) weight_gradient_f32(WeightGradientF3
   Sums sums;
   for (Index k0 = first; k0 < end; k0 += kDepth) {
     const int terms = static_cast<int>(end - k0 < kDepth ? end - k0 : kDepth);
-    load_tile(a, p.dy + k0 * p.c_out + o0, 1, p.c_out, p.c_out - o0, terms);
+    load_tile(a, p.dy, k0 * p.c_out + o0, 1, p.c_out, p.c_out - o0, terms);
     GPU_UNROLL for (int i = 0; i < kTile * kDepth / kThreads; ++i) {
       const int k = i * (kThreads / kTile) + static_cast<int>(threadIdx.x) / kTile;
       const int c = static_cast<int>(threadIdx.x) % kTile;

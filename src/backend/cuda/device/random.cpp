@@ -30,10 +30,10 @@ __global__ void dropout(DropoutArguments p) {
   const Index i = first_of_four(), image = static_cast<Index>(blockIdx.y) * p.image_size;
   if (i >= p.image_size) return;
   const Words words = random_block(p.random, blockIdx.y, static_cast<unsigned>(i / 4));
-  Four x = load_four(p.x + image, i, p.image_size);
+  Four x = load_four(p.x, image + i, image + p.image_size);
   GPU_UNROLL for (int e = 0; e < 4; ++e) x.v[e] =
       words.w[e] >> 8 >= p.first_kept ? x.v[e] * p.scale : 0.0F;
-  put_four({p.y.data + image, p.y.accumulates}, i, p.image_size, x);
+  put_four(p.y, image + i, image + p.image_size, x);
 }
 
 /// The float nearest to `value`, and whether another value as close to the truth has another one.

@@ -13,11 +13,11 @@ __global__ void column_sums(ColumnSumsArguments p) {
       static_cast<int>(blockIdx.x) * kBlockColumns + static_cast<int>(threadIdx.x % kBlockColumns);
   const Index first = static_cast<Index>(blockIdx.y) * p.rows_per_split;
   const Index end = smaller(first + p.rows_per_split, p.rows);
-  const float* x = p.x + static_cast<Index>(blockIdx.z) * p.rows * p.channels;
+  const Index image = static_cast<Index>(blockIdx.z) * p.rows * p.channels;
   double sum = 0.0;
   if (c < p.channels)
     for (Index row = first + threadIdx.x / kBlockColumns; row < end; row += kBlockRows)
-      sum += x[row * p.channels + c];
+      sum += load(p.x, image + row * p.channels + c);
   sum = column_sum(sum, scratch);
   if (threadIdx.x < kBlockColumns && c < p.channels)
     p.partial[(static_cast<Index>(blockIdx.z) * gridDim.y + blockIdx.y) * p.channels + c] =
@@ -44,8 +44,9 @@ __global__ void scale_shift_sums(ScaleShiftSumsArguments p) {
     const float shift = p.modulation[(image * 2 + 1) * p.channels + c];
     for (Index pixel = threadIdx.x / kBlockColumns; pixel < p.pixels; pixel += kBlockRows) {
       const Index i = (image * p.pixels + pixel) * p.channels + c;
-      const float du = p.dy[i] * curve_slope(p.curve, p.x[i] * factor + shift);
-      d_scale += du * p.x[i];
+      const float x = load(p.x, i);
+      const float du = load(p.dy, i) * curve_slope(p.curve, x * factor + shift);
+      d_scale += du * x;
       d_shift += du;
     }
   }
@@ -76,7 +77,7 @@ __global__ void finite(FiniteArguments p) {
   const Index end = smaller(first + p.split_size, p.size);
   int bad = 0;
   for (Index i = first + threadIdx.x; i < end; i += kThreads)
-    bad |= (__float_as_uint(p.x[i]) & 0x7F800000U) == 0x7F800000U ? 1 : 0;
+    bad |= (__float_as_uint(load(p.x, i)) & 0x7F800000U) == 0x7F800000U ? 1 : 0;
   bad = block_sum(bad, scratch);
   if (threadIdx.x == 0) p.finite[blockIdx.x] = bad == 0 ? 1 : 0;
 }

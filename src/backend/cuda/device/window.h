@@ -1,8 +1,7 @@
 // Where a convolution looks.
 #pragma once
 
-#include "backend/cuda/arguments.h"
-#include "backend/cuda/gpu.h"
+#include "backend/cuda/device/elements.h"
 
 namespace ddim::engine::cuda {
 
@@ -66,11 +65,11 @@ __device__ inline Index seen_pixel(const Window& window, const Pixel& pixel, con
 
 /// What a convolution adds to the sum for output channel o of pixel m, which is in `image`.
 __device__ inline float addends(const float* bias, const float* per_image_bias,
-                                const float* residual, Index m, Index image, int o, int c_out) {
+                                const Values& residual, Index m, Index image, int o, int c_out) {
   float sum = 0.0F;
   if (bias != nullptr) sum += bias[o];
   if (per_image_bias != nullptr) sum += per_image_bias[image * c_out + o];
-  if (residual != nullptr) sum += residual[m * c_out + o];
+  if (is_there(residual)) sum += load(residual, m * c_out + o);
   return sum;
 }
 
