@@ -5,7 +5,8 @@
 namespace ddim {
 
 /// What the factors of products (convolutions, linear layers, attention) are rounded to. Sums,
-/// norms, softmax, activations, parameters, losses and optimizer states are always fp32.
+/// norms, softmax, parameters, losses and optimizer states are always fp32, and so are activations,
+/// but those that DeviceKind::cuda stores in bf16.
 enum class Precision {
   fp32,
   bf16,  ///< 8-bit mantissa: a network's eps is off by about 1e-2 of its size

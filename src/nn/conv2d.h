@@ -24,8 +24,8 @@ class Conv2d {
 
   /// [N,H,W,C_in] -> [N,H_out,W_out,C_out]
   Var operator()(Tape& tape, const ChannelVars& x) const { return (*this)(tape, x, {}); }
-  /// The addends are without a bias: that is the layer's. The result is of type `output`, or that of
-  /// x.
+  /// The addends are without a bias: that is the layer's. The result is of type `output`, or that
+  /// of x.
   Var operator()(Tape& tape, const ChannelVars& x, ConvAddends<Var> addends,
                  std::optional<DType> output = {}) const;
 

@@ -145,7 +145,8 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.choice("initialisation", training.initialisation,
                "Random weights at the start: as PyTorch or as Ho et al. initialise them");
   visit.choice("precision", training.precision,
-               "Precision of products; weights and Adam are always fp32");
+               "Precision of products, and on a GPU of stored activations; weights and Adam are "
+               "always fp32");
   visit.integer("seed", training.seed, 0, std::numeric_limits<std::int64_t>::max(), "Random seed");
   visit.integer("threads", training.threads, 0, 1024,
                 "Number of threads; 0 means one per processor; does not affect the result");

@@ -159,8 +159,8 @@ template <class T = float>
 std::vector<std::vector<T>> run_case(const KernelCase& test, const Device& device,
                                      const RunOptions& options) {
   const bool one_image = options.only_image >= 0;
-  const bool keeps_bf16 = test.activations == DType::bf16 &&
-                          device.activation_dtype(DType::f32) == DType::bf16;
+  const bool keeps_bf16 =
+      test.activations == DType::bf16 && device.activation_dtype(DType::f32) == DType::bf16;
   const auto dtype_for = [&](const auto& tensor) {
     return keeps_bf16 && tensor.is_activation ? DType::bf16 : dtype_of<T>();
   };
@@ -429,8 +429,8 @@ std::vector<KernelCase> cuda_cases() {
   for (const auto& of_products : {conv_cases, linear_cases, attention_cases}) {
     append(of_products());
     append(with_bf16_activations(of_products()));
-    // Some on f32, which are the ends of a network in bf16; the code is the same. The code for three
-    // bf16 is, too, and it is six times the work.
+    // Some on f32, which are the ends of a network in bf16; the code is the same. The code for
+    // three bf16 is, too, and it is six times the work.
     append(one_of(6, in_bf16(of_products())));
     append(one_of(12, in_bf16x3(of_products())));
   }
@@ -448,6 +448,28 @@ TEST(CudaKernels, RefuseTensorsOfAnotherDevice) {
   Tensor there(host, {4});
   EXPECT_THROW(gpu.kernels().copy(there, here), Error);
   EXPECT_THROW(gpu.kernels().copy(here, there), Error);
+}
+
+TEST(CudaKernels, FindWhatIsNotFiniteInBf16) {
+  if (!has_device(DeviceKind::cuda)) GTEST_SKIP() << "no emulation in this build";
+  const Device gpu = device(DeviceKind::cuda, {.precision = Precision::bf16});
+  Tensor x(gpu, {3, 5, 7, 300}, DType::bf16);
+  Values values(static_cast<std::size_t>(x.size()), -1.5F);
+  gpu.kernels().upload(values, x);
+  EXPECT_TRUE(gpu.kernels().all_finite(x));
+  for (const float bad : {kSentinel, std::numeric_limits<float>::infinity()}) {
+    values.back() = bad;
+    gpu.kernels().upload(values, x);
+    EXPECT_FALSE(gpu.kernels().all_finite(x)) << bad;
+  }
+}
+
+TEST(CudaKernels, RefuseBf16WhereOnlyFloatsMayBe) {
+  if (!has_device(DeviceKind::cuda)) GTEST_SKIP() << "no emulation in this build";
+  const Device gpu = device(DeviceKind::cuda, {.precision = Precision::bf16});
+  Tensor z(gpu, {1, 2, 2, 3}, DType::bf16);
+  EXPECT_THROW(gpu.kernels().normal_noise({.seed = 1}, 0, z), Error);
+  EXPECT_THROW(gpu.kernels().sum_of_squares(z), Error);
 }
 
 /// Where all cases of the emulated GPU were run, each of its kernels was.

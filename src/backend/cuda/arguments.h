@@ -277,25 +277,35 @@ struct QuantileArguments {
 };
 
 // ---- norms ----
-/// Grid (groups, images), any number of threads up to 256. Where `in_shared` is set, the group is
-/// in shared memory meanwhile.
+/// What a block has of an image: the groups of up to `columns` channels, or one group of more. Its
+/// threads are one for each column, in each of several rows of pixels.
+struct GroupBlock {
+  std::int32_t
+      columns;  ///< up to kMostColumns, and not below the channels of a group if it has more
+  std::int32_t groups_of_block;
+  std::int32_t pixels, groups;  ///< of an image
+};
+inline constexpr int kMostColumns = 32;
+/// Grid (blocks of groups, images), up to 256 threads. Where `in_shared` is set, the block's
+/// elements are in shared memory meanwhile.
 struct GroupNormArguments {
   static constexpr KernelId kId = KernelId::group_norm;
+  GroupBlock block;
   Parts x;
   const float *gamma, *beta;
   float *mean, *rstd;
   Slot y;
-  std::int32_t pixels, groups, in_shared;
+  std::int32_t in_shared;
   float epsilon;
   Curve curve;
 };
 struct GroupNormBackwardArguments {
   static constexpr KernelId kId = KernelId::group_norm_backward;
+  GroupBlock block;
   Parts x;
   const float *gamma, *beta, *mean, *rstd;
   Values dy;
   PartSlots dx;
-  std::int32_t pixels, groups;
   Curve curve;
 };
 /// partial[0][split][c] and partial[1][split][c]: what the split's pixels of all images give to

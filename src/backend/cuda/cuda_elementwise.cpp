@@ -44,20 +44,21 @@ void CudaKernels::accumulate(const Tensor& x, Grad y) {
 }
 
 void CudaKernels::activate(Activation activation, const Tensor& x, Tensor& y) {
-  launch_fours(x.size(), ActivateArguments{values_of(x), overwrite(y), x.size(), curve_of(activation)});
+  launch_fours(x.size(),
+               ActivateArguments{values_of(x), overwrite(y), x.size(), curve_of(activation)});
 }
 void CudaKernels::activate_backward(Activation activation, const Tensor& x, const Tensor& dy,
                                     Grad dx) {
   if (!dx) return;
-  launch_fours(x.size(), ActivateBackwardArguments{values_of(x), values_of(dy), slot_of(dx), x.size(),
-                                                   curve_of(activation)});
+  launch_fours(x.size(), ActivateBackwardArguments{values_of(x), values_of(dy), slot_of(dx),
+                                                   x.size(), curve_of(activation)});
 }
 
 void CudaKernels::scale_shift(const Tensor& x, const Tensor& modulation, Activation activation,
                               Tensor& y) {
   launch_fours(image_size_of(x),
-               ScaleShiftArguments{values_of(x), data_of(modulation), overwrite(y), image_size_of(x),
-                                   narrow(x.dim(3)), curve_of(activation)},
+               ScaleShiftArguments{values_of(x), data_of(modulation), overwrite(y),
+                                   image_size_of(x), narrow(x.dim(3)), curve_of(activation)},
                x.dim(0));
 }
 void CudaKernels::scale_shift_backward(const Tensor& x, const Tensor& modulation,
@@ -66,10 +67,10 @@ void CudaKernels::scale_shift_backward(const Tensor& x, const Tensor& modulation
   const std::int64_t C = x.dim(3);
   if (x.size() == 0) return;
   if (dmodulation) {
-    launch(
-        {.grid = {grid_size(divide_up(C, 32)), grid_size(x.dim(0)), 1}},
-        ScaleShiftSumsArguments{values_of(x), values_of(dy), data_of(modulation), slot_of(dmodulation),
-                                x.dim(1) * x.dim(2), narrow(C), curve_of(activation)});
+    launch({.grid = {grid_size(divide_up(C, 32)), grid_size(x.dim(0)), 1}},
+           ScaleShiftSumsArguments{values_of(x), values_of(dy), data_of(modulation),
+                                   slot_of(dmodulation), x.dim(1) * x.dim(2), narrow(C),
+                                   curve_of(activation)});
   }
   if (dx) {
     launch_fours(

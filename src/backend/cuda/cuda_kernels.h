@@ -135,8 +135,8 @@ class CudaKernels final : public Kernels {
   void attend(const Tensor& a, const Tensor& b, std::int64_t first, std::int64_t count,
               std::int64_t num_heads, double scale, float* scores);
   /// y = factor a b of each head, for `count` images from `first` on: a [L,L], b and y [N,L,C].
-  void weigh(const Matrices& a, const Tensor& b, const Slot& y, std::int64_t first, std::int64_t count,
-             std::int64_t num_heads, double factor);
+  void weigh(const Matrices& a, const Tensor& b, const Slot& y, std::int64_t first,
+             std::int64_t count, std::int64_t num_heads, double factor);
 
   std::shared_ptr<const Runtime> runtime_;
   Precision precision_;
@@ -173,7 +173,8 @@ inline void check_is_here(const Tensor& x) {
 inline bool is_bf16(const Tensor& x) { return x.dtype() == DType::bf16; }
 inline void check_is_f32_here(const Tensor& x) {
   check_is_here(x);
-  if (is_bf16(x)) fail(ErrorCode::internal, "cuda: a tensor ", x.shape(), " is bf16 where none may be");
+  if (is_bf16(x))
+    fail(ErrorCode::internal, "cuda: a tensor ", x.shape(), " is bf16 where none may be");
 }
 inline const float* data_of(const Tensor& x) {
   check_is_f32_here(x);

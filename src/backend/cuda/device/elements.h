@@ -106,6 +106,38 @@ __device__ inline void put(const PartSlots& y, Index pixel, int c, float value) 
   }
 }
 
+struct alignas(8) TwoFloats {
+  float v[2];
+};
+struct alignas(4) TwoBf16 {
+  Bf16 v[2];
+};
+/// Elements i and i+1, or the first alone, which is all there is unless `both`.
+__device__ inline void put_two(const Slot& y, Index i, bool both, float first, float second) {
+  const bool is_whole =
+      both && !y.accumulates &&
+      (y.bf16 != nullptr ? reinterpret_cast<std::uintptr_t>(y.bf16 + i) % sizeof(TwoBf16) == 0
+                         : reinterpret_cast<std::uintptr_t>(y.f32 + i) % sizeof(TwoFloats) == 0);
+  if (!is_whole) {
+    put(y, i, first);
+    if (both) put(y, i + 1, second);
+  } else if (y.bf16 != nullptr) {
+    *reinterpret_cast<TwoBf16*>(y.bf16 + i) = TwoBf16{{to_bf16(first), to_bf16(second)}};
+  } else {
+    *reinterpret_cast<TwoFloats*>(y.f32 + i) = TwoFloats{{first, second}};
+  }
+}
+/// Of a pixel's channels c and c+1.
+__device__ inline void put_two(const PartSlots& y, Index pixel, int c, bool both, float first,
+                               float second) {
+  if (y.c_second == 0) {
+    put_two(y.first, pixel * y.c_first + c, both, first, second);
+    return;
+  }
+  put(y, pixel, c, first);
+  if (both) put(y, pixel, c + 1, second);
+}
+
 __device__ inline float sigmoid(float x) { return 1.0F / (1.0F + expf(-x)); }
 /// tanh(log(1 + e^x)): with e = e^x it is (e^2 + 2e) / (e^2 + 2e + 2).
 __device__ inline float tanh_softplus(float x) {

@@ -5,87 +5,177 @@
 namespace ddim::engine::cuda {
 namespace {
 
-/// Element e of a group of `channels` channels from c0 on, of an image whose pixels begin at
-/// `pixel`.
-struct Group {
-  Index pixel;
-  int c0, channels;
+/// Sums over a group are taken for each column in so many parts: pixel 0, kSlots, 2 kSlots .. is
+/// the first. These are added up by a tree, then columns in their order. So the sums are the same
+/// for any number of threads and of columns.
+constexpr int kSlots = 64;
+template <class T>
+using SlotSums = T[kSlots * kMostColumns];
 
-  __device__ Index pixel_of(int e) const { return pixel + e / channels; }
-  __device__ int channel_of(int e) const { return c0 + e % channels; }
+/// What a thread has of an image's groups: the channels of its column, which are in one group, in
+/// some of the pixels.
+class GroupPart {
+ public:
+  __device__ GroupPart(const GroupBlock& block, int C)
+      : block_(block),
+        row_(static_cast<int>(threadIdx.x) / block.columns),
+        rows_(static_cast<int>(blockDim.x) / block.columns),
+        column_(static_cast<int>(threadIdx.x) % block.columns) {
+    const int channels = C / block.groups,
+              g0 = static_cast<int>(blockIdx.x) * block.groups_of_block;
+    const int group_of_block = channels > block.columns ? 0 : column_ / channels;
+    group_ = g0 + group_of_block;
+    is_idle_ = group_of_block >= block.groups_of_block || group_ >= block.groups;
+    first_column_ = group_of_block * channels;
+    end_column_ = channels > block.columns ? block.columns : first_column_ + channels;
+    first_channel_ = g0 * channels + column_;
+    end_channel_ = is_idle_ ? 0 : (group_ + 1) * channels;
+    count_ = static_cast<float>(block.pixels) * static_cast<float>(channels);
+    first_channel_of_block_ = g0 * channels;
+    channels_of_block_ = block.groups_of_block * channels;
+  }
+
+  /// Threads of columns beyond the last channel have no group.
+  __device__ bool is_idle() const { return is_idle_; }
+  /// One of them all, to write what is said of the group.
+  __device__ bool is_first_of_group() const {
+    return !is_idle_ && row_ == 0 && column_ == first_column_;
+  }
+  /// The number of the group among those of all images.
+  __device__ Index group() const { return static_cast<Index>(blockIdx.y) * block_.groups + group_; }
+  __device__ float count() const { return count_; }
+
+  /// Calls visitor(channel)(pixel) for each of this thread's elements, pixels counted through all
+  /// images.
+  template <class Visitor>
+  __device__ void for_each(Visitor visitor) const {
+    for (int c = first_channel_; c < end_channel_; c += block_.columns) {
+      auto visit = visitor(c);
+      for (int pixel = row_; pixel < block_.pixels; pixel += rows_) visit(first_pixel() + pixel);
+    }
+  }
+  /// The place of an element among those of the block.
+  __device__ int place(Index pixel, int c) const {
+    return static_cast<int>(pixel - first_pixel()) * channels_of_block_ + c -
+           first_channel_of_block_;
+  }
+  /// The sum of values(channel)(pixel) over the thread's group, which asks each thread for the
+  /// elements of its for_each(). `scratch` is shared, and free again afterwards.
+  template <class T, class Values>
+  __device__ T sum(SlotSums<T>& scratch, Values values) const {
+    for (int slot = row_; slot < kSlots; slot += rows_) {
+      T sum = {};
+      for (int c = first_channel_; c < end_channel_; c += block_.columns) {
+        auto value = values(c);
+        for (int pixel = slot; pixel < block_.pixels; pixel += kSlots)
+          sum += value(first_pixel() + pixel);
+      }
+      scratch[slot * block_.columns + column_] = sum;
+    }
+    for (int half = kSlots / 2; half > 0; half /= 2) {
+      __syncthreads();
+      const int size = half * block_.columns;
+      for (int i = static_cast<int>(threadIdx.x); i < size; i += static_cast<int>(blockDim.x))
+        scratch[i] += scratch[i + size];
+    }
+    __syncthreads();
+    T sum = {};
+    if (!is_idle_)
+      for (int column = first_column_; column < end_column_; ++column) sum += scratch[column];
+    __syncthreads();
+    return sum;
+  }
+
+ private:
+  __device__ Index first_pixel() const { return static_cast<Index>(blockIdx.y) * block_.pixels; }
+
+  const GroupBlock& block_;
+  int row_, rows_, column_;
+  int group_, first_column_, end_column_, first_channel_, end_channel_;
+  int first_channel_of_block_, channels_of_block_;
+  float count_;
+  bool is_idle_;
 };
 
 __global__ void group_norm(GroupNormArguments p) {
-  GPU_SHARED(float[kThreads / 32], scratch);
-  GPU_DYNAMIC_SHARED(float, kept);
-  const int g = static_cast<int>(blockIdx.x), n = static_cast<int>(blockIdx.y);
-  const int C = p.x.c_first + p.x.c_second, channels = C / p.groups;
-  const Group group{static_cast<Index>(n) * p.pixels, g * channels, channels};
-  const int size = p.pixels * channels;  // below 2^31: ops/ would have no memory for more
-  const float count = static_cast<float>(size);
-  const int threads = static_cast<int>(blockDim.x);
-  // A thread reads only those of the kept elements that it wrote.
-  const auto value = [&](int e) {
-    return p.in_shared ? kept[e] : element(p.x, group.pixel_of(e), group.channel_of(e));
+  GPU_SHARED(SlotSums<float>, scratch);
+  GPU_DYNAMIC_SHARED(char, shared);
+  const int C = p.x.c_first + p.x.c_second;
+  const GroupPart part(p.block, C);
+  const bool is_bf16 = p.x.first.bf16 != nullptr;
+  // The block's elements, as they are in memory. A thread reads only those that it wrote.
+  const Slot kept{is_bf16 ? nullptr : reinterpret_cast<float*>(shared),
+                  is_bf16 ? reinterpret_cast<Bf16*>(shared) : nullptr, 0};
+  const auto value = [&](Index pixel, int c) {
+    return p.in_shared ? load({kept.f32, kept.bf16}, part.place(pixel, c)) : element(p.x, pixel, c);
   };
 
-  float sum = 0.0F;
-  for (int e = static_cast<int>(threadIdx.x); e < size; e += threads) {
-    const float x = element(p.x, group.pixel_of(e), group.channel_of(e));
-    if (p.in_shared) kept[e] = x;
-    sum += x;
-  }
-  const float mean = block_sum(sum, scratch) / count;
-  float squares = 0.0F;
-  for (int e = static_cast<int>(threadIdx.x); e < size; e += threads) {
-    const float d = value(e) - mean;
-    squares += d * d;
-  }
-  const float variance = block_sum(squares, scratch) / count;
-  const float rstd = 1.0F / sqrtf(variance + p.epsilon);
-  for (int e = static_cast<int>(threadIdx.x); e < size; e += threads) {
-    const int c = group.channel_of(e);
-    const float pre = (value(e) - mean) * rstd * p.gamma[c] + p.beta[c];
-    put(p.y, group.pixel_of(e) * C + c, curve_value(p.curve, pre));
-  }
-  if (threadIdx.x == 0) {
-    p.mean[n * p.groups + g] = mean;
-    p.rstd[n * p.groups + g] = rstd;
-  }
+  const float sum = part.sum(scratch, [&](int c) {
+    return [&, c](Index pixel) {
+      const float x = element(p.x, pixel, c);
+      if (p.in_shared) put(kept, part.place(pixel, c), x);
+      return x;
+    };
+  });
+  const float mean = sum / part.count();
+  const float squares = part.sum(scratch, [&](int c) {
+    return [&, c](Index pixel) {
+      const float d = value(pixel, c) - mean;
+      return d * d;
+    };
+  });
+  const float rstd = 1.0F / sqrtf(squares / part.count() + p.epsilon);
+  part.for_each([&](int c) {
+    return [&, c, gamma = p.gamma[c], beta = p.beta[c]](Index pixel) {
+      const float pre = (value(pixel, c) - mean) * rstd * gamma + beta;
+      put(p.y, pixel * C + c, curve_value(p.curve, pre));
+    };
+  });
+  if (!part.is_first_of_group()) return;
+  p.mean[part.group()] = mean;
+  p.rstd[part.group()] = rstd;
 }
+
+/// Two sums at once.
+struct Two {
+  float a, b;
+  __device__ Two& operator+=(const Two& other) {
+    a += other.a;
+    b += other.b;
+    return *this;
+  }
+};
 
 // dx = rstd (gamma d_pre - avg(gamma d_pre) - x_hat avg(gamma d_pre x_hat)), as in ref_norm.cpp.
 __global__ void group_norm_backward(GroupNormBackwardArguments p) {
-  GPU_SHARED(float[kThreads / 32], scratch);
-  const int g = static_cast<int>(blockIdx.x), n = static_cast<int>(blockIdx.y);
-  const int C = p.x.c_first + p.x.c_second, channels = C / p.groups;
-  const Group group{static_cast<Index>(n) * p.pixels, g * channels, channels};
-  const int size = p.pixels * channels;
-  const float mean = p.mean[n * p.groups + g], rstd = p.rstd[n * p.groups + g];
-  const int threads = static_cast<int>(blockDim.x);
+  GPU_SHARED(SlotSums<Two>, scratch);
+  const int C = p.x.c_first + p.x.c_second;
+  const GroupPart part(p.block, C);
+  const float mean = part.is_idle() ? 0.0F : p.mean[part.group()];
+  const float rstd = part.is_idle() ? 0.0F : p.rstd[part.group()];
   struct Terms {
     float x_hat, scaled;  // gamma d_pre
   };
-  const auto terms = [&](int e) -> Terms {
-    const Index pixel = group.pixel_of(e);
-    const int c = group.channel_of(e);
-    const float x_hat = (element(p.x, pixel, c) - mean) * rstd;
-    const float d_pre = load(p.dy, pixel * C + c) * curve_slope(p.curve, x_hat * p.gamma[c] + p.beta[c]);
-    return {x_hat, p.gamma[c] * d_pre};
+  const auto terms_of = [&](int c) {
+    return [&, c, gamma = p.gamma[c], beta = p.beta[c]](Index pixel) -> Terms {
+      const float x_hat = (element(p.x, pixel, c) - mean) * rstd;
+      const float d_pre = load(p.dy, pixel * C + c) * curve_slope(p.curve, x_hat * gamma + beta);
+      return {x_hat, gamma * d_pre};
+    };
   };
-  float sum = 0.0F, sum_with_x_hat = 0.0F;
-  for (int e = static_cast<int>(threadIdx.x); e < size; e += threads) {
-    const Terms t = terms(e);
-    sum += t.scaled;
-    sum_with_x_hat += t.scaled * t.x_hat;
-  }
-  const float average = block_sum(sum, scratch) / static_cast<float>(size);
-  const float average_with_x_hat = block_sum(sum_with_x_hat, scratch) / static_cast<float>(size);
-  for (int e = static_cast<int>(threadIdx.x); e < size; e += threads) {
-    const Terms t = terms(e);
-    put(p.dx, group.pixel_of(e), group.channel_of(e),
-        rstd * (t.scaled - average - t.x_hat * average_with_x_hat));
-  }
+  const Two sums = part.sum(scratch, [&](int c) {
+    return [terms = terms_of(c)](Index pixel) -> Two {
+      const Terms t = terms(pixel);
+      return {t.scaled, t.scaled * t.x_hat};
+    };
+  });
+  const float average = sums.a / part.count(), average_with_x_hat = sums.b / part.count();
+  part.for_each([&](int c) {
+    return [&, c, terms = terms_of(c)](Index pixel) {
+      const Terms t = terms(pixel);
+      put(p.dx, pixel, c, rstd * (t.scaled - average - t.x_hat * average_with_x_hat));
+    };
+  });
 }
 
 __global__ void group_norm_sums(GroupNormSumsArguments p) {
@@ -98,10 +188,13 @@ __global__ void group_norm_sums(GroupNormSumsArguments p) {
   float d_scale = 0.0F, d_shift = 0.0F;
   if (c < C) {
     const int g = c / (C / p.groups);
-    for (Index row = first + threadIdx.x / kBlockColumns; row < end; row += kBlockRows) {
-      const Index group = row / p.pixels * p.groups + g;
+    Index row = first + threadIdx.x / kBlockColumns;
+    Index next_image = (row / p.pixels + 1) * p.pixels, group = row / p.pixels * p.groups + g;
+    for (; row < end; row += kBlockRows) {
+      for (; row >= next_image; next_image += p.pixels) group += p.groups;
       const float x_hat = (element(p.x, row, c) - p.mean[group]) * p.rstd[group];
-      const float d_pre = load(p.dy, row * C + c) * curve_slope(p.curve, x_hat * p.gamma[c] + p.beta[c]);
+      const float d_pre =
+          load(p.dy, row * C + c) * curve_slope(p.curve, x_hat * p.gamma[c] + p.beta[c]);
       d_scale += d_pre * x_hat;
       d_shift += d_pre;
     }

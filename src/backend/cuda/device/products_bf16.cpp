@@ -66,14 +66,14 @@ struct WarpSums {
         mma_bf16(v[i][j], fa[i], fb[j / 2][j % 2 * 2], fb[j / 2][j % 2 * 2 + 1]);
   }
   /// Calls visit(m, of_row) for each row of which this thread has sums, where of_row(add) calls
-  /// add(n, sum) for each of them.
+  /// add(n, sum, next) for each two of them, which lie side by side.
   template <class Visit>
   __device__ void for_each_row(int row, int column, Visit visit) const {
     const int lane = static_cast<int>(threadIdx.x % 32);
     GPU_UNROLL for (int i = 0; i < kRows; ++i) GPU_UNROLL for (int half = 0; half < 2; ++half)
         visit(row + 16 * i + lane / 4 + half * 8, [&](auto add) {
-          GPU_UNROLL for (int j = 0; j < kColumns; ++j) GPU_UNROLL for (int e = 0; e < 2; ++e)
-              add(column + 8 * j + lane % 4 * 2 + e, v[i][j][2 * half + e]);
+          GPU_UNROLL for (int j = 0; j < kColumns; ++j)
+              add(column + 8 * j + lane % 4 * 2, v[i][j][2 * half], v[i][j][2 * half + 1]);
         });
   }
 };
@@ -157,10 +157,14 @@ __device__ void convolve(const ConvBf16Arguments& p, char* shared) {
     if (m >= p.M) return;
     const Index image =
         p.per_image_bias == nullptr ? 0 : m / (static_cast<Index>(window.rows) * window.columns);
-    of_row([&](int j, float sum) {
+    const auto added = [&](int n) {
+      return addends(p.bias, p.per_image_bias, p.residual, m, image, n, c_out);
+    };
+    of_row([&](int j, float sum, float next) {
       const int n = n0 + j;
-      if (n < c_out)
-        put(p.y, m, n, sum + addends(p.bias, p.per_image_bias, p.residual, m, image, n, c_out));
+      if (n >= c_out) return;
+      const bool both = n + 1 < c_out;
+      put_two(p.y, m, n, both, sum + added(n), both ? next + added(n + 1) : 0.0F);
     });
   });
 }
@@ -212,7 +216,8 @@ __device__ void multiply(const Product& p, char* a, char* b) {
   const int warp_m = warp % 2 * 32, warp_n = warp / 2 * 32;
   WarpSums<2, 4> sums;
   for (int k0 = 0; k0 < p.K; k0 += kDepth) {
-    load_rounded<kParts>(a, p.a.data, a0 + k0 * p.a.column, p.a.row, p.a.column, p.M - m0, p.K - k0);
+    load_rounded<kParts>(a, p.a.data, a0 + k0 * p.a.column, p.a.row, p.a.column, p.M - m0,
+                         p.K - k0);
     load_rounded<kParts>(b, p.b.data, b0 + k0 * p.b.row, p.b.column, p.b.row, p.N - n0, p.K - k0);
     __syncthreads();
     for (int pair = 0; pair < kPairs<kParts>; ++pair) {
@@ -226,9 +231,14 @@ __device__ void multiply(const Product& p, char* a, char* b) {
     const int m = m0 + i;
     if (m >= p.M) return;
     const Index row = image * p.y_image + head * p.y_head + m * p.y_row;
-    of_row([&](int j, float sum) {
+    const auto whole = [&](int n, float sum) {
+      return p.factor * sum + (p.bias == nullptr ? 0.0F : p.bias[n]);
+    };
+    of_row([&](int j, float sum, float next) {
       const int n = n0 + j;
-      if (n < p.N) put(p.y, row + n, p.factor * sum + (p.bias == nullptr ? 0.0F : p.bias[n]));
+      if (n >= p.N) return;
+      const bool both = n + 1 < p.N;
+      put_two(p.y, row + n, both, whole(n, sum), both ? whole(n + 1, next) : 0.0F);
     });
   });
 }
@@ -324,9 +334,11 @@ __device__ void add_up_weight_gradient(const WeightGradientBf16Arguments& p, cha
       p.partial + static_cast<Index>(blockIdx.z) * p.c_out * p.c_in * window.num_taps + t;
   sums.for_each_row(warp_m, warp_n, [&](int i, auto of_row) {
     if (o0 + i >= p.c_out) return;
-    of_row([&](int j, float sum) {
-      if (c0 + j < p.c_in)
-        partial[(static_cast<Index>(o0 + i) * p.c_in + c0 + j) * window.num_taps] = sum;
+    float* const of_o = partial + static_cast<Index>(o0 + i) * p.c_in * window.num_taps;
+    of_row([&](int j, float sum, float next) {
+      const int c = c0 + j;
+      if (c < p.c_in) of_o[c * window.num_taps] = sum;
+      if (c + 1 < p.c_in) of_o[(c + 1) * window.num_taps] = next;
     });
   });
 }

@@ -38,15 +38,15 @@ __device__ void for_each_sum(const Sums& sums, Visit visit) {
       visit(m + i, n + j, sums.v[i][j]);
 }
 
-/// Loads a tile of a matrix whose element (row, k) is data[first + row * row_stride + k * k_stride];
-/// neighbours in memory go to neighbouring threads. Zeros beyond `rows` and `terms`.
+/// Loads a tile of a matrix whose element (row, k) is data[first + row * row_stride + k *
+/// k_stride]; neighbours in memory go to neighbouring threads. Zeros beyond `rows` and `terms`.
 __device__ void load_tile(Factors& tile, const Values& data, Index first, Index row_stride,
                           Index k_stride, int rows, int terms) {
   GPU_UNROLL for (int i = 0; i < kTile * kDepth / kThreads; ++i) {
     const int e = i * kThreads + static_cast<int>(threadIdx.x);
     const bool along_k = k_stride == 1;
     const int row = along_k ? e / kDepth : e % kTile, k = along_k ? e % kDepth : e / kTile;
-    tile[k][row] = 
+    tile[k][row] =
         row < rows && k < terms ? load(data, first + row * row_stride + k * k_stride) : 0.0F;
   }
 }
@@ -95,7 +95,8 @@ __global__ void __launch_bounds__(kThreads) conv_f32(ConvF32Arguments p) {
         const int c = c0 + 4 * k_of_thread + e;
         a[4 * k_of_thread + e][row] = seen >= 0 && c < c_in ? element(p.x, seen, c) : 0.0F;
       }
-      load_tile(b, {p.weight, nullptr}, weight + static_cast<Index>(c0) * c_out, 1, c_out, c_out - n0, c_in - c0);
+      load_tile(b, {p.weight, nullptr}, weight + static_cast<Index>(c0) * c_out, 1, c_out,
+                c_out - n0, c_in - c0);
       __syncthreads();
       add_terms(sums, a, b);
       __syncthreads();
