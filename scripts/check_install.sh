@@ -60,7 +60,7 @@ import sys, zipfile
 files = zipfile.ZipFile(sys.argv[1]).infolist()
 print(sum(file.compress_size for file in files if not file.filename.startswith("ddim/models/")))
 PYTHON
-)" 16777216
+)" 16000000
 "$root/an environment/bin/python" - <<'PYTHON'
 import statistics, subprocess, sys, time
 def seconds(words):

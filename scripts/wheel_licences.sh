@@ -2,7 +2,8 @@
 # Puts the licences of the libraries that auditwheel copied into a wheel, and of those compiled into it, beside the wheel's own,
 # as Debian's packages of these libraries state them.
 #   scripts/wheel_licences.sh WHEEL FOLDER BIN      FOLDER gets the finished wheel; BIN has the commands `wheel` and `python`,
-#                                                   with nanobind
+#                                                   with nanobind and zopflipy
+# Packs it again more tightly, but for the models, which that would hardly make smaller.
 set -eu
 wheel=$1 folder=$2 bin=$3
 root=$(mktemp -d)
@@ -35,7 +36,8 @@ for library in "$tree"/*.libs/*; do
   [ -n "$found" ] || { echo "wheel_licences: where $name came from is not known" >&2; exit 1; }
   licence_of "$found"
 done
-for header in nlohmann/json.hpp eigen3/Eigen/Core boost/version.hpp; do licence_of "/usr/include/$header"; done
+# Boost's licence asks for nothing in what was compiled, and Debian's text of all its libraries has two megabytes.
+for header in nlohmann/json.hpp eigen3/Eigen/Core; do licence_of "/usr/include/$header"; done
 cp "$("$bin/python" -c 'from importlib.metadata import files
 print(next(file.locate() for file in files("nanobind") if file.name == "LICENSE"))')" "$licences/nanobind.txt"
 
@@ -44,5 +46,23 @@ for text in /usr/share/common-licenses/*; do
   # shellcheck disable=SC2015 # one or the other
   grep -qrh -- "$text\b" "$licences" && cp -L "$text" "$licences/" || true
 done
-"$bin/wheel" pack -d "$folder" "$tree" >/dev/null
+mkdir "$root/packed"
+"$bin/wheel" pack -d "$root/packed" "$tree" >/dev/null
+"$bin/python" - "$root"/packed/*.whl "$folder" <<'PYTHON'
+import pathlib, sys, zipfile
+import zopfli
+plain = pathlib.Path(sys.argv[1])
+tight = pathlib.Path(sys.argv[2]) / plain.name
+with zipfile.ZipFile(plain) as wheel:
+    def put(into, wanted):
+        for file in wheel.infolist():
+            if wanted == file.filename.startswith("ddim/models/"):
+                into.writestr(file, wheel.read(file), zipfile.ZIP_DEFLATED)
+    with zopfli.ZipFile(tight, "w", iterations=1) as into:
+        put(into, False)
+    with zipfile.ZipFile(tight, "a", compresslevel=9) as into:
+        put(into, True)
+with zipfile.ZipFile(tight) as wheel:
+    assert wheel.testzip() is None
+PYTHON
 echo "build-wheel: $(ls "$folder"/*.whl), with $(ls "$licences" | wc -l) texts of licences"
