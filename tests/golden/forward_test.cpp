@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "tests/golden/golden_case.h"
 
 namespace ddim::engine {
@@ -45,13 +43,7 @@ TEST_P(GoldenForward, PredictedNoiseInBf16) {
   load(GetParam(), Precision::bf16);
   const io::SafetensorsFile file = open("forward.safetensors");
   const Tensor together = predicted(file);
-  const std::vector<float> found = to_nchw(together), expected = file.read("eps");
-  double squares = 0.0, difference_squares = 0.0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    squares += std::pow(static_cast<double>(expected[i]), 2);
-    difference_squares += std::pow(static_cast<double>(found[i]) - expected[i], 2);
-  }
-  const double error = std::sqrt(difference_squares / squares);
+  const double error = rms_error(to_nchw(together), file.read("eps"));
   RecordProperty("relative_error", std::to_string(error));
   EXPECT_LE(error, 6e-2);
   EXPECT_GE(error, 1e-4) << "these are no products of bf16";

@@ -91,6 +91,16 @@ std::vector<float> to_nchw(const Tensor& tensor) {
   return nchw;
 }
 
+double rms_error(std::span<const float> found, std::span<const float> expected) {
+  EXPECT_EQ(found.size(), expected.size());
+  double squares = 0.0, difference_squares = 0.0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    squares += std::pow(static_cast<double>(expected[i]), 2);
+    difference_squares += std::pow(static_cast<double>(found[i]) - expected[i], 2);
+  }
+  return std::sqrt(difference_squares / squares);
+}
+
 double relative_error(std::span<const float> found, std::span<const float> expected) {
   EXPECT_EQ(found.size(), expected.size());
   double error = 0;

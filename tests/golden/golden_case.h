@@ -63,6 +63,9 @@ std::vector<float> to_nchw(const Tensor& tensor);
 /// max |found - expected| / max |expected|; infinite where something is not a number.
 double relative_error(std::span<const float> found, std::span<const float> expected);
 
+/// The root of the mean square of the differences, relative to that of `expected`.
+double rms_error(std::span<const float> found, std::span<const float> expected);
+
 /// The elements of `values` that a thinned golden tensor of `num_kept` elements holds.
 std::vector<float> thinned(const std::vector<float>& values, std::size_t num_kept,
                            const io::SafetensorsFile& file);
