@@ -4,8 +4,8 @@
 #   bench/scaling.sh BUILD [NETWORK.toml]      default: configs/fashion-mnist.toml
 #   ROUNDS   of each (default 3)
 #   STEPS    of a training (default 5)
-#   BATCHES  of pictures, in two shards: how much longer two processes take for a step of each, which is the exchange of
-#            docs/cluster.md, beside the bandwidth that its formula makes of it (default: none)
+#   BATCHES  of pictures, in two shards: instead, how much longer two processes take for a training step of each, which is the
+#            exchange of docs/cluster.md, and the bandwidth that its formula makes of it (default: none)
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "${1:?usage: bench/scaling.sh BUILD [NETWORK.toml]}" && pwd)
@@ -15,29 +15,39 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 mkdir data
-{ printf '\0\0\10\3\0\0\2\0\0\0\0\34\0\0\0\34' && head -c $((512 * 28 * 28)) /dev/urandom; } >data/train-images-idx3-ubyte
-overrides=
-# shellcheck disable=SC2086 # a list of options
-train() { "$@" "$build/ddim" train "$network" --data data --out run --max-steps "${STEPS:-5}" --quiet --json $overrides; rm -rf run; }
+# Pictures of noise, as CIFAR-10's (100 different ones of class 0) or Fashion-MNIST's files have them.
+if grep -q '^channels = 3' "$network"; then
+  for ((i = 0; i < 100; ++i)); do printf '\0' && head -c 3072 /dev/urandom; done >hundred
+  for ((i = 0; i < 100; ++i)); do cat hundred; done >data/test_batch.bin
+  for ((i = 1; i <= 5; ++i)); do ln data/test_batch.bin data/data_batch_$i.bin; done
+else
+  { printf '\0\0\10\3\0\0\2\0\0\0\0\34\0\0\0\34' && head -c $((512 * 28 * 28)) /dev/urandom; } >data/train-images-idx3-ubyte
+fi
+train() { "$@" "$build/ddim" train "$network" --data data --out run --max-steps "${STEPS:-5}" --quiet --json; rm -rf run; }
 draw() { "$@" "$build/ddim" sample --model "$root/models/fashion-mnist" --steps 10 --count 256 --out a.npz --quiet --json; rm -rf a.npz; }
 field() { sed -n "s/.*\"$1\": *\([0-9.e+-]*\).*/\1/p"; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 echo "load before: $(cut -d' ' -f1-3 /proc/loadavg)"
 for ((round = 0; round < ${ROUNDS:-3}; ++round)); do
+  [ -z "${BATCHES:-}" ] || break
   DDIM_THREADS=2 train env | field ms_per_image >>train-1
   DDIM_THREADS=1 train mpirun -n 2 | field ms_per_image >>train-2
   DDIM_THREADS=2 draw env | field seconds >>draw-1
   DDIM_THREADS=1 draw mpirun -n 2 | field seconds >>draw-2
 done
-for what in train draw; do
+whats="train draw"
+[ -z "${BATCHES:-}" ] || whats=
+for what in $whats; do
   one=$(median <$what-1)
   two=$(median <$what-2)
   echo "$what: one process of two threads $one, two processes of one $two: efficiency $(echo "$one $two" | awk '{ printf "%.3f", $1 / $2 }')"
 done
 # Bytes of the weights: 2 W / 2 go each way in a step of two ranks, whose slices are equal.
+configuration=$network
 weights=$(("$("$build/ddim" bench "$network" --repetitions 1 --batch 1 --json | field num_parameters)" * 4))
 for batch in ${BATCHES:-}; do
-  overrides="--override training.batch=$batch --override training.shards=2"
+  sed -e "s/^batch = .*/batch = $batch/" -e 's/^shards = .*/shards = 2/' "$configuration" >network.toml
+  network=$PWD/network.toml
   for ((round = 0; round < ${ROUNDS:-3}; ++round)); do
     DDIM_THREADS=2 train env | field ms_per_image >>"batch-$batch-1"
     DDIM_THREADS=1 train mpirun -n 2 | field ms_per_image >>"batch-$batch-2"
