@@ -280,9 +280,8 @@ struct QuantileArguments {
 /// What a block has of an image: the groups of up to `columns` channels, or one group of more. Its
 /// threads are one for each column, in each of several rows of pixels.
 struct GroupBlock {
-  std::int32_t
-      columns;  ///< up to kMostColumns, and not below the channels of a group if it has more
-  std::int32_t groups_of_block;
+  std::int32_t columns;          ///< a power of two, up to kMostColumns
+  std::int32_t groups_of_block;  ///< as many as have that many channels, or one
   std::int32_t pixels, groups;  ///< of an image
 };
 inline constexpr int kMostColumns = 32;
