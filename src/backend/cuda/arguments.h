@@ -282,7 +282,7 @@ struct QuantileArguments {
 struct GroupBlock {
   std::int32_t columns;          ///< a power of two, up to kMostColumns
   std::int32_t groups_of_block;  ///< as many as have that many channels, or one
-  std::int32_t pixels, groups;  ///< of an image
+  std::int32_t pixels, groups;   ///< of an image
 };
 inline constexpr int kMostColumns = 32;
 /// Grid (blocks of groups, images), up to 256 threads. Where `in_shared` is set, the block's
