@@ -192,8 +192,10 @@ struct AdamUpdate {
 /// function.
 ///
 /// Arguments: tensors are dense, on this backend's device, of one dtype (f32; `ref` also f64), and
-/// have the shapes written beside them. ops/ checks shapes and says what is wrong; a backend may
-/// assert only.
+/// have the shapes written beside them. `cuda` also takes activations and their gradients in bf16,
+/// an op's x in another dtype than its y among them; parameters, statistics, biases and modulations
+/// of an image, and what a sampler, a loss or Adam has, are f32 then. ops/ checks shapes and says
+/// what is wrong; a backend may assert only.
 ///
 /// Results: outputs come last and are overwritten. Inputs and outputs do not overlap unless a line
 /// says so. A Grad is written as it says, and skipped when it is undefined.

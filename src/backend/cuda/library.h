@@ -73,7 +73,7 @@ struct GpuDescription {
 };
 
 /// Raised with each change of a struct that both sides know.
-inline constexpr std::uint32_t kLibraryVersion = 3;
+inline constexpr std::uint32_t kLibraryVersion = 4;
 
 /// The functions of a library. Those that return text return null when all went well, and what went
 /// wrong otherwise.
