@@ -28,34 +28,35 @@ draw() { "$@" "$build/ddim" sample --model "$root/models/fashion-mnist" --steps 
 field() { sed -n "s/.*\"$1\": *\([0-9.e+-]*\).*/\1/p"; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 echo "load before: $(cut -d' ' -f1-3 /proc/loadavg)"
-for ((round = 0; round < ${ROUNDS:-3}; ++round)); do
-  [ -z "${BATCHES:-}" ] || break
-  DDIM_THREADS=2 train env | field ms_per_image >>train-1
-  DDIM_THREADS=1 train mpirun -n 2 | field ms_per_image >>train-2
-  DDIM_THREADS=2 draw env | field seconds >>draw-1
-  DDIM_THREADS=1 draw mpirun -n 2 | field seconds >>draw-2
-done
-whats="train draw"
-[ -z "${BATCHES:-}" ] || whats=
-for what in $whats; do
-  one=$(median <$what-1)
-  two=$(median <$what-2)
-  echo "$what: one process of two threads $one, two processes of one $two: efficiency $(echo "$one $two" | awk '{ printf "%.3f", $1 / $2 }')"
-done
-# Bytes of the weights: 2 W / 2 go each way in a step of two ranks, whose slices are equal.
-configuration=$network
-weights=$(("$("$build/ddim" bench "$network" --repetitions 1 --batch 1 --json | field num_parameters)" * 4))
-for batch in ${BATCHES:-}; do
-  sed -e "s/^batch = .*/batch = $batch/" -e 's/^shards = .*/shards = 2/' "$configuration" >network.toml
-  network=$PWD/network.toml
-  for ((round = 0; round < ${ROUNDS:-3}; ++round)); do
-    DDIM_THREADS=2 train env | field ms_per_image >>"batch-$batch-1"
-    DDIM_THREADS=1 train mpirun -n 2 | field ms_per_image >>"batch-$batch-2"
+# in_turn NAME FIELD FUNCTION: what one process of two threads says goes to NAME-1, two processes of one thread to NAME-2.
+in_turn() {
+  DDIM_THREADS=2 "$3" env | field "$2" >>"$1-1"
+  DDIM_THREADS=1 "$3" mpirun -n 2 | field "$2" >>"$1-2"
+}
+rounds=$(seq "${ROUNDS:-3}")
+if [ -z "${BATCHES:-}" ]; then
+  for _ in $rounds; do
+    in_turn train ms_per_image train
+    in_turn draw seconds draw
   done
-  echo "$batch $(median <"batch-$batch-1") $(median <"batch-$batch-2") $weights" | awk '{
-    one = $1 * $2; two = $1 * $3
-    printf "batch %d: a step of one process %.0f ms, of two %.0f ms, %.3f: %.0f ms more", $1, one, two, one / two, two - one
-    if (two > one) printf ", %.1f GB/s", $4 / (two - one) / 1e6
-    print "" }'
-done
+  for what in train draw; do
+    one=$(median <$what-1)
+    two=$(median <$what-2)
+    echo "$what: one process of two threads $one, two processes of one $two: efficiency $(echo "$one $two" | awk '{ printf "%.3f", $1 / $2 }')"
+  done
+else
+  # Bytes of the weights: 2 W / 2 go each way in a step of two ranks, whose slices are equal.
+  weights=$(("$("$build/ddim" bench "$network" --repetitions 1 --batch 1 --json | field num_parameters)" * 4))
+  configuration=$network
+  network=$PWD/network.toml
+  for batch in $BATCHES; do
+    sed -e "s/^batch = .*/batch = $batch/" -e 's/^shards = .*/shards = 2/' "$configuration" >"$network"
+    for _ in $rounds; do in_turn "batch-$batch" ms_per_image train; done
+    echo "$batch $(median <"batch-$batch-1") $(median <"batch-$batch-2") $weights" | awk '{
+      one = $1 * $2; two = $1 * $3
+      printf "batch %d: a step of one process %.0f ms, of two %.0f ms, %.3f: %.0f ms more", $1, one, two, one / two, two - one
+      if (two > one) printf ", %.1f GB/s", $4 / (two - one) / 1e6
+      print "" }'
+  done
+fi
 echo "load after: $(cut -d' ' -f1-3 /proc/loadavg)"

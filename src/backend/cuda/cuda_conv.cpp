@@ -46,13 +46,12 @@ PackWeight pack_of(const Tensor& weight, Pass pass) {
           .cs = narrow(padded(weight.dim(backward ? 0 : 1)))};
 }
 
-bool has_second(const Parts& x) { return x.c_second > 0; }
-
 /// The images where they lie, if that is [pixels][c] as the kernels for one bf16 want it; otherwise
 /// null.
 const Bf16* as_they_lie(const Parts& x) {
   const bool is_aligned = reinterpret_cast<std::uintptr_t>(x.first.bf16) % 16 == 0;
-  return !has_second(x) && x.c_first % kChannelsOfAStep == 0 && is_aligned ? x.first.bf16 : nullptr;
+  return x.c_second == 0 && x.c_first % kChannelsOfAStep == 0 && is_aligned ? x.first.bf16
+                                                                            : nullptr;
 }
 
 }  // namespace

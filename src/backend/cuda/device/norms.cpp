@@ -61,8 +61,8 @@ class GroupPart {
   }
   /// The sum of values(channel)(pixel) over the thread's group, which asks each thread for the
   /// elements of its for_each(). `scratch` is shared, and free again afterwards.
-  template <class T, class Values>
-  __device__ T sum(SlotSums<T>& scratch, Values values) const {
+  template <class T, class Visitor>
+  __device__ T sum(SlotSums<T>& scratch, Visitor values) const {
     for (int slot = row_; slot < kSlots; slot += rows_) {
       T sum = {};
       for (int c = first_channel_; c < end_channel_; c += block_.columns) {
