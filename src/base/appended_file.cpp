@@ -27,12 +27,8 @@ AppendedFile::AppendedFile(std::filesystem::path path) : path_(std::move(path)) 
 AppendedFile::~AppendedFile() { system_calls().close(descriptor_); }
 
 void AppendedFile::add(std::string_view text) {
-  for (std::span<const std::byte> rest = std::as_bytes(std::span(text)); !rest.empty();) {
-    const ssize_t written =
-        uninterrupted([&] { return system_calls().write(descriptor_, rest.data(), rest.size()); });
-    if (written < 0) fail_write(path_);
-    rest = rest.subspan(static_cast<std::size_t>(written));
-  }
+  if (write_all(system_calls(), descriptor_, std::as_bytes(std::span(text))) < text.size())
+    fail_write(path_);
 }
 
 }  // namespace ddim::engine

@@ -67,14 +67,9 @@ class OpenFile {
   }
 
   void write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = uninterrupted(
-          [&] { return file_system_.write(descriptor_, bytes.data(), bytes.size()); });
-      if (written == 0) errno = ENOSPC;  // no progress and no reason: treat it as full
-      if (written <= 0) fail_call(output_, "writing", where_);
-      num_written_ += static_cast<std::uint64_t>(written);
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
+    if (write_all(file_system_, descriptor_, bytes) < bytes.size())
+      fail_call(output_, "writing", where_);
+    num_written_ += bytes.size();
   }
 
   /// Durability::now is for files of a disk: devices and pipes know no fsync.

@@ -51,4 +51,17 @@ FileSystem& system_calls() {
   return stateless;
 }
 
+std::size_t write_all(FileSystem& file_system, int descriptor, std::span<const std::byte> bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const std::span<const std::byte> rest = bytes.subspan(done);
+    const ssize_t written =
+        uninterrupted([&] { return file_system.write(descriptor, rest.data(), rest.size()); });
+    if (written == 0) errno = ENOSPC;  // no progress and no reason: as good as full
+    if (written <= 0) break;
+    done += static_cast<std::size_t>(written);
+  }
+  return done;
+}
+
 }  // namespace ddim::engine

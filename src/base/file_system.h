@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <span>
 
 namespace ddim::engine {
 
@@ -40,5 +41,9 @@ auto uninterrupted(const Call& call) {
   for (int i = 1; i < kMaxAttempts && result < 0 && errno == EINTR; ++i) result = call();
   return result;
 }
+
+/// Writes all bytes, in as many calls as that takes. Returns how many were written: fewer than all
+/// where a call failed, with the reason in errno.
+std::size_t write_all(FileSystem& file_system, int descriptor, std::span<const std::byte> bytes);
 
 }  // namespace ddim::engine

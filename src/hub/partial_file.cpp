@@ -40,14 +40,9 @@ void PartialFile::close() {
 }
 
 void PartialFile::append(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = file_system_.write(descriptor_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written == 0) errno = ENOSPC;  // no progress and no reason: as good as full
-    if (written <= 0) fail_call("writing");
-    size_bytes_ += static_cast<std::uint64_t>(written);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
+  const std::size_t written = write_all(file_system_, descriptor_, bytes);
+  size_bytes_ += written;
+  if (written < bytes.size()) fail_call("writing");
 }
 
 void PartialFile::clear() {

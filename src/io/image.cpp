@@ -1,5 +1,6 @@
 #include "io/image.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -108,14 +109,15 @@ AnImage turned(const AnImage& image, int orientation) {
               transposed ? image.width : image.height,
               image.channels,
               {}};
-  out.pixels.reserve(image.pixels.size());
+  out.pixels.resize(image.pixels.size());
+  auto to = out.pixels.begin();
   for (std::int64_t y = 0; y < out.height; ++y) {
     for (std::int64_t x = 0; x < out.width; ++x) {
       std::int64_t row = transposed ? x : y, column = transposed ? y : x;
       if (from_bottom) row = image.height - 1 - row;
       if (from_right) column = image.width - 1 - column;
       const auto first = image.pixels.begin() + (row * image.width + column) * image.channels;
-      out.pixels.insert(out.pixels.end(), first, first + image.channels);
+      to = std::copy_n(first, image.channels, to);
     }
   }
   return out;

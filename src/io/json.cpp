@@ -199,9 +199,18 @@ Json::Json(std::initializer_list<Member> members) : value_(Object(members)) {}
 Json::Json(const std::map<std::string, std::string>& texts) : value_(Object()) {
   for (const auto& [name, text] : texts) append(name, text);
 }
-Json::Json(const Json& other) = default;
+
+// By its alternative: where there is no memory for the copy, libstdc++'s own copy of a variant of
+// strings and lists destroys what it has not made.
+Json::Json(const Json& other)
+    : value_(std::visit(
+          []<class Value>(const Value& value) {
+            return decltype(value_)(std::in_place_type<Value>, value);
+          },
+          other.value_)) {}
+Json& Json::operator=(const Json& other) { return *this = Json(other); }
+
 Json::Json(Json&& other) noexcept = default;
-Json& Json::operator=(const Json& other) = default;
 Json& Json::operator=(Json&& other) noexcept = default;
 Json::~Json() = default;
 

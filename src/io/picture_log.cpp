@@ -67,9 +67,10 @@ PictureLog::Header parse_header(const std::string& text, const std::string& file
 std::int64_t read_at(int descriptor, std::uint64_t offset, std::span<std::byte> out) {
   std::size_t done = 0;
   while (done < out.size()) {
-    const ssize_t got = ::pread(descriptor, out.data() + done, out.size() - done,
-                                static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
+    const ssize_t got = uninterrupted([&] {
+      return ::pread(descriptor, out.data() + done, out.size() - done,
+                     static_cast<off_t>(offset + done));
+    });
     if (got < 0) return -1;
     if (got == 0) break;
     done += static_cast<std::size_t>(got);
@@ -221,14 +222,9 @@ std::vector<PictureRange> PictureLog::missing_in(PictureRange range) const {
 }
 
 void PictureLog::write(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = file_system_->write(descriptor_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written == 0) errno = ENOSPC;
-    if (written <= 0) fail_call("writing");
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-    end_ += static_cast<std::uint64_t>(written);
-  }
+  const std::size_t written = write_all(*file_system_, descriptor_, bytes);
+  end_ += written;
+  if (written < bytes.size()) fail_call("writing");
 }
 
 void PictureLog::add(std::int64_t first, std::span<const std::byte> pictures) {

@@ -276,12 +276,13 @@ class TiffDecoder {
     const bool is_grey =
         photometric_ == PHOTOMETRIC_MINISBLACK || photometric_ == PHOTOMETRIC_MINISWHITE;
     Image image{width_, height_, is_grey ? 1 : 3, {}};
-    image.pixels.reserve(image.num_samples());
+    image.pixels.resize(image.num_samples());
+    std::uint8_t* to = image.pixels.data();
     for (const std::uint32_t pixel : raster) {
-      image.pixels.push_back(static_cast<std::uint8_t>(TIFFGetR(pixel)));
+      *to++ = static_cast<std::uint8_t>(TIFFGetR(pixel));
       if (is_grey) continue;
-      image.pixels.push_back(static_cast<std::uint8_t>(TIFFGetG(pixel)));
-      image.pixels.push_back(static_cast<std::uint8_t>(TIFFGetB(pixel)));
+      *to++ = static_cast<std::uint8_t>(TIFFGetG(pixel));
+      *to++ = static_cast<std::uint8_t>(TIFFGetB(pixel));
     }
     return image;
   }

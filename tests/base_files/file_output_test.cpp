@@ -520,6 +520,28 @@ TEST(WriteFileDurably, RealLimitOfTheSystem) {
   EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
 }
 
+// Interrupted for good, or with no progress and no reason: an end, never a loop without one.
+TEST(WriteAll, GivesUpWhereNothingIsWritten) {
+  struct : FileSystem {
+    ssize_t write(int, const std::byte*, std::size_t size) override {
+      if (left > 0) return static_cast<ssize_t>(std::min(size, std::exchange(left, 0)));
+      errno = reason;
+      return reason == 0 ? 0 : -1;
+    }
+    std::size_t left = 0;
+    int reason = 0;
+  } stuck;
+  const std::vector<std::byte> bytes(100);
+  for (const auto& [reason, said] : {std::pair(EINTR, EINTR), std::pair(0, ENOSPC)}) {
+    stuck.left = 30;
+    stuck.reason = reason;
+    EXPECT_EQ(write_all(stuck, 0, bytes), 30U);
+    EXPECT_EQ(errno, said);
+  }
+  stuck.left = 100;
+  EXPECT_EQ(write_all(stuck, 0, bytes), 100U);
+}
+
 TEST(AppendedFile, GrowsAtOnceAndSaysWhyItCannot) {
   const TemporaryFolder folder;
   write_text(folder / "a.csv", "one\n");

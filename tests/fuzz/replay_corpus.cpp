@@ -1,10 +1,14 @@
 // Runs a fuzzer's target once on every file of a folder, and on 2,000 damaged copies of them,
-// always the same: a crash is what fails, or more than 2 seconds of the processor for one input.
+// always the same: a crash is what fails, or more than 2 seconds of the processor for one input,
+// which is then written to the file slow-input.
 // `make torture` asks for other copies by DDIM_TORTURE: "mutations SEED", or "bits 0": every bit
 // flipped of the files (of large ones, of the first and last bytes).
+#include <fcntl.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -21,8 +25,17 @@ namespace {
 using Bytes = std::vector<char>;
 constexpr int kNumMutations = 2'000;
 
-/// The system ends the process (SIGPROF) unless it calls this again before so much time of the
-/// processor is over.
+const Bytes* running = nullptr;
+
+/// Keeps the input that took too long; only what a signal's handler may call.
+void keep_slow_input(int /*signal*/) {
+  const int file = open("slow-input", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (file < 0 || write(file, running->data(), running->size()) < 0) std::abort();
+  std::signal(SIGPROF, SIG_DFL);
+  std::raise(SIGPROF);
+}
+
+/// SIGPROF comes unless it is called again before so much time of the processor is over.
 void allow_cpu_seconds(long seconds) {
   const itimerval limit{.it_interval = {}, .it_value = {.tv_sec = seconds, .tv_usec = 0}};
   setitimer(ITIMER_PROF, &limit, nullptr);
@@ -30,6 +43,7 @@ void allow_cpu_seconds(long seconds) {
 
 void run(const Bytes& bytes) {
   const Bytes exact(bytes);  // whose memory ends where the file does: what reads further is seen
+  running = &exact;
   allow_cpu_seconds(2);
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(exact.data()), exact.size());
 }
@@ -97,6 +111,7 @@ std::size_t flip_every_bit(Bytes file) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGPROF, keep_slow_input);
   const std::vector<Bytes> files = argc == 2 ? read_folder(argv[1]) : std::vector<Bytes>();
   for (const Bytes& file : files) run(file);
   const char* const torture = std::getenv("DDIM_TORTURE");

@@ -1,9 +1,12 @@
 #include <ddim/json.h>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -149,6 +152,36 @@ TEST(Json, RandomValuesAreWrittenAndReadAsByNlohmann) {
     ASSERT_EQ(value.text({.indent = 2}), expected.dump(2));
     ASSERT_EQ(Json::parse(text).text(), text);
   }
+}
+
+// Strings, lists and objects. In a process of its own, with no memory left for a large string.
+TEST(JsonDeathTest, WhatCannotBeCopiedIsAnErrorAndLeavesItsOriginal) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizers need more room for addresses than there is";
+#endif
+  const auto copy_each = [] {
+    const std::string large(std::size_t{1} << 26, 'x');
+    Json values[] = {large, Json::list({1, large}), {{"a", 1}, {"b", large}}};
+    const rlimit none{.rlim_cur = std::size_t{1} << 20, .rlim_max = RLIM_INFINITY};
+    setrlimit(RLIMIT_AS, &none);
+    int num_errors = 0;
+    for (Json& value : values) {
+      try {
+        const Json copy(value);
+      } catch (const std::bad_alloc&) {
+        ++num_errors;
+      }
+      Json other = "before";
+      try {
+        other = value;
+      } catch (const std::bad_alloc&) {
+        num_errors += other.text() == R"("before")" ? 1 : 0;
+      }
+    }
+    num_errors += values[1][1].string().size() == large.size() ? 1 : 0;
+    std::_Exit(num_errors);
+  };
+  EXPECT_EXIT(copy_each(), testing::ExitedWithCode(7), "");
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 """Runs the rows of docs/reliability.md at any size; can be stopped at any time, and goes on where it was.
 
   torture.py --build BUILD [--rows T1,T2] [--scale release|commit|NUMBER] [--state FOLDER] [--jobs N]
-  torture.py --build BUILD --write docs/reliability.md      write its table from what has been run
+  torture.py --build BUILD --write docs/reliability.md      write what has been run into its table
 
 The state is a file for each row in FOLDER (default BUILD/torture). A row is a number of independent trials;
 those that have run are not run again. --fresh forgets them. Prints a line for each row; exits 1 where a row
@@ -162,13 +162,15 @@ def run_row(row, program, folder, scale, jobs, deadline, stopping):
     return not values["failures"]
 
 
-def table(folder):
+def table(folder, before):
+    """The rows of `before` stay, where nothing of them is in `folder`: they were run elsewhere."""
+    known = {line.split("|")[1].strip(): line for line in before.splitlines() if line.startswith("| T")}
     lines = [BEGIN, "", "| row | what was done | size | failures | when, what, where |", "|---|---|---|---|---|"]
     for name, row in sorted(ROWS.items(), key=lambda item: int(item[0][1:])):
         path = folder / f"{name}.json"
         values = json.loads(path.read_text()) if path.exists() else None
         if values is None:
-            lines.append(f"| {name} | {row.title} | not run | | |")
+            lines.append(known.get(name, f"| {name} | {row.title} | not run | | |"))
             continue
         where = f"{values['date']}, {', '.join(values['commits'])}; {values['machine']}"
         if values["skipped"]:
@@ -184,7 +186,7 @@ def table(folder):
 def write_table(path, folder):
     text = path.read_text()
     begin, end = text.index(BEGIN), text.index(END) + len(END)
-    path.write_text(text[:begin] + table(folder) + text[end:])
+    path.write_text(text[:begin] + table(folder, text[begin:end]) + text[end:])
 
 
 def main():
