@@ -19,8 +19,7 @@ namespace {
 }  // namespace
 
 AppendedFile::AppendedFile(std::filesystem::path path) : path_(std::move(path)) {
-  descriptor_ = uninterrupted(
-      [&] { return system_calls().open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC, 0); });
+  descriptor_ = system_calls().open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC, 0);
   if (descriptor_ < 0) fail_write(path_);
 }
 

@@ -37,7 +37,7 @@ void write_owner(int descriptor) {
 
 /// Opens the lock file of `what`.
 int open_lock_file(const std::filesystem::path& path, const std::filesystem::path& what) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  const int descriptor = system_calls().open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor < 0) {
     fail(ErrorCode::io, "cannot lock ", what.string(), ": ", std::system_category().message(errno),
          " (opening ", path.string(), ")");

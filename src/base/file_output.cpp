@@ -76,8 +76,7 @@ class OpenFile {
   void finish(Durability durability) {
     ensure(num_written_ == output_.size_bytes, output_.path.string(), ": ", num_written_,
            " bytes were written in place of ", output_.size_bytes);
-    if (durability == Durability::now &&
-        uninterrupted([&] { return file_system_.fsync(descriptor_); }) < 0) {
+    if (durability == Durability::now && file_system_.fsync(descriptor_) < 0) {
       fail_call(output_, "fsync of", where_);
     }
     // Linux closes the descriptor even if it reports an interruption: never close it twice.
@@ -99,10 +98,9 @@ constexpr int kCreate = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
 /// Calls fsync or syncfs on an open folder: what it returns, with the reason in errno.
 int sync_by(int (FileSystem::*call)(int), FileSystem& file_system, const Output& output,
             const fs::path& folder) {
-  const int descriptor = uninterrupted(
-      [&] { return file_system.open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
+  const int descriptor = file_system.open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (descriptor < 0) fail_call(output, "opening folder", folder);
-  const int result = uninterrupted([&] { return (file_system.*call)(descriptor); });
+  const int result = (file_system.*call)(descriptor);
   const int reason = errno;
   file_system.close(descriptor);
   errno = reason;
@@ -119,11 +117,9 @@ void sync_folder(FileSystem& file_system, const Output& output, const fs::path& 
 /// Renames the complete file or folder `temporary` to its final name.
 void move_into_place(FileSystem& file_system, const Output& output, const fs::path& temporary,
                      Overwrite overwrite) {
-  const int result = uninterrupted([&] {
-    return overwrite == Overwrite::allow
-               ? file_system.rename(temporary.c_str(), output.path.c_str())
-               : file_system.rename_no_replace(temporary.c_str(), output.path.c_str());
-  });
+  const int result = overwrite == Overwrite::allow
+                         ? file_system.rename(temporary.c_str(), output.path.c_str())
+                         : file_system.rename_no_replace(temporary.c_str(), output.path.c_str());
   if (result == 0) return;
   if (errno == EEXIST && overwrite == Overwrite::refuse) fail_existing(output.path);
   fail_call(output, "renaming", temporary);
@@ -188,8 +184,7 @@ bool is_stream(const fs::path& path) {
 
 void write_stream(const Output& output, const FileContent& content, FileSystem& file_system) {
   // Behind what is there already, where that is a file.
-  const int descriptor = uninterrupted(
-      [&] { return file_system.open(output.path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC, 0); });
+  const int descriptor = file_system.open(output.path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC, 0);
   if (descriptor < 0) fail_call(output, "opening", output.path);
   OpenFile stream(file_system, descriptor, output, output.path);
   content.write_to([&stream](std::span<const std::byte> bytes) { stream.write(bytes); });
@@ -249,15 +244,14 @@ void write_file(const fs::path& named, const FileContent& content, Overwrite ove
   try {
     OpenFile file(file_system, temporary.descriptor(), output, temporary.name());
     // Before there is anything to read in it.
-    if (const auto mode = mode_of(path);
-        mode && mode != mode_of(temporary.name()) &&
-        uninterrupted([&] { return file_system.fchmod(temporary.descriptor(), *mode); }) < 0)
+    if (const auto mode = mode_of(path); mode && mode != mode_of(temporary.name()) &&
+                                         file_system.fchmod(temporary.descriptor(), *mode) < 0)
       fail_call(output, "setting the mode of", temporary.name());
     content.write_to([&file](std::span<const std::byte> bytes) { file.write(bytes); });
     file.finish(durability);
     move_into_place(file_system, output, temporary.name(), overwrite);
   } catch (...) {
-    uninterrupted([&] { return file_system.unlink(temporary.name().c_str()); });
+    file_system.unlink(temporary.name().c_str());
     throw;
   }
   if (durability == Durability::now) sync_new_name(file_system, output);
@@ -280,7 +274,7 @@ bool make_folders(const fs::path& folder, FileSystem& file_system) {
     std::error_code unknown;  // then the system refuses below, and says why
     if (each.empty() || fs::is_directory(each, unknown)) return false;
     make_next(each.parent_path(), make_next);
-    if (uninterrupted([&] { return file_system.mkdir(each.c_str(), 0777); }) < 0) {
+    if (file_system.mkdir(each.c_str(), 0777) < 0) {
       const int reason = errno == EEXIST ? ENOTDIR : errno;  // a file is in the way
       if (fs::is_directory(each, unknown)) return false;     // another process was faster
       fail(ErrorCode::io, "cannot make the folder ", folder.string(), ": ",
@@ -315,11 +309,10 @@ DurableFolder::DurableFolder(fs::path path, Manifest manifest, FileSystem& file_
 DurableFolder::~DurableFolder() {
   if (committed_) return;
   // Without new memory: there may be none.
-  for (const File& file : files_)
-    uninterrupted([&] { return file_system_->unlink(file.where.c_str()); });
+  for (const File& file : files_) file_system_->unlink(file.where.c_str());
   for (auto folder = subfolders_.rbegin(); folder != subfolders_.rend(); ++folder)
-    uninterrupted([&] { return file_system_->rmdir(folder->where.c_str()); });
-  uninterrupted([this] { return file_system_->rmdir(temporary_.name().c_str()); });
+    file_system_->rmdir(folder->where.c_str());
+  file_system_->rmdir(temporary_.name().c_str());
 }
 
 void DurableFolder::make_subfolders_of(const std::string& name) {
@@ -329,7 +322,7 @@ void DurableFolder::make_subfolders_of(const std::string& name) {
     // Noted before it is there, so that it is never there without being noted.
     const fs::path& where =
         subfolders_.emplace_back(Subfolder{subfolder, temporary_.name() / subfolder}).where;
-    if (uninterrupted([&] { return file_system_->mkdir(where.c_str(), 0777); }) < 0) {
+    if (file_system_->mkdir(where.c_str(), 0777) < 0) {
       fail_call({path_ / subfolder, 0}, "making folder", where);
     }
   }
@@ -345,8 +338,7 @@ void DurableFolder::write_file(const std::string& name, const FileContent& conte
   const Output output{path, content.size_bytes};
   const fs::path& where =
       files_.emplace_back(File{name, temporary_.name() / name, content.size_bytes, ""}).where;
-  const int descriptor =
-      uninterrupted([&] { return file_system_->open(where.c_str(), kCreate, 0666); });
+  const int descriptor = file_system_->open(where.c_str(), kCreate, 0666);
   if (descriptor < 0) fail_call(output, "creating", where);
   OpenFile file(*file_system_, descriptor, output, where);
   Sha256 hash;

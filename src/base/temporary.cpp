@@ -43,8 +43,8 @@ bool has_living_owner(std::string_view id) {
 /// For writing if possible: some network file systems lock nothing else.
 int open_to_lock(const fs::path& path) {
   constexpr int kFlags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  const int descriptor = ::open(path.c_str(), O_RDWR | kFlags);
-  return descriptor >= 0 ? descriptor : ::open(path.c_str(), O_RDONLY | kFlags);
+  const int descriptor = system_calls().open(path.c_str(), O_RDWR | kFlags, 0);
+  return descriptor >= 0 ? descriptor : system_calls().open(path.c_str(), O_RDONLY | kFlags, 0);
 }
 
 /// Whether the name still leads to the open file or folder, and not to a device or pipe.
@@ -89,10 +89,8 @@ Temporary::Temporary(const fs::path& path, Kind kind, FileSystem& file_system) {
   constexpr int kMaxNames = 1000;
   constexpr int kNewFile = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
   const auto create = [&] {
-    return uninterrupted([&] {
-      return kind == Kind::file ? file_system.open(name_.c_str(), kNewFile, 0666)
-                                : file_system.mkdir(name_.c_str(), 0777);
-    });
+    return kind == Kind::file ? file_system.open(name_.c_str(), kNewFile, 0666)
+                              : file_system.mkdir(name_.c_str(), 0777);
   };
   for (int i = 0; i < kMaxNames; ++i) {
     name_ = path;

@@ -87,7 +87,7 @@ void stop_protecting(std::span<const std::byte> bytes) {
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
-  const int descriptor = uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
+  const int descriptor = system_calls().open(path.c_str(), O_RDONLY | O_CLOEXEC, 0);
   int reason = descriptor < 0 ? errno : 0;
   struct stat status {};
   if (reason == 0 && ::fstat(descriptor, &status) != 0) reason = errno;

@@ -113,7 +113,7 @@ void PictureLog::fail_call(const char* call) const {
 }
 
 void PictureLog::lock() const {
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  if (file_system_->flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
   require(errno != EWOULDBLOCK, path_.string(),
           ": another process is adding pictures to this file");
   fail_call("locking");
@@ -138,7 +138,8 @@ PictureLog PictureLog::open(const fs::path& path, FileSystem& file_system) {
   if (log.descriptor_ < 0) log.fail_call("opening");
   log.lock();
   log.read_records();
-  if (::ftruncate(log.descriptor_, static_cast<off_t>(log.end_)) != 0) log.fail_call("cutting off");
+  const auto cut = [&] { return ::ftruncate(log.descriptor_, static_cast<off_t>(log.end_)); };
+  if (uninterrupted(cut) != 0) log.fail_call("cutting off");
   return log;
 }
 

@@ -27,30 +27,30 @@ class FaultyFileSystem : public FileSystem {
   bool hit() const { return !hit_name_.empty(); }
   const std::string& hit_name() const { return hit_name_; }
 
-  int open(const char* path, int flags, mode_t mode) override {
-    return fails("open") ? -1 : FileSystem::open(path, flags, mode);
+  int call_open(const char* path, int flags, mode_t mode) override {
+    return fails("open") ? -1 : FileSystem::call_open(path, flags, mode);
   }
-  ssize_t write(int descriptor, const std::byte* bytes, std::size_t size) override {
-    if (!fails("write")) return FileSystem::write(descriptor, bytes, size);
+  ssize_t call_write(int descriptor, const std::byte* bytes, std::size_t size) override {
+    if (!fails("write")) return FileSystem::call_write(descriptor, bytes, size);
     if (fault_ == Fault::short_write) {
-      return FileSystem::write(descriptor, bytes, std::max<std::size_t>(size / 2, 1));
+      return FileSystem::call_write(descriptor, bytes, std::max<std::size_t>(size / 2, 1));
     }
     return -1;
   }
-  int fsync(int) override { return fails("fsync") ? -1 : 0; }  // the real one is slow
-  int close(int descriptor) override {
+  int call_fsync(int) override { return fails("fsync") ? -1 : 0; }  // the real one is slow
+  int call_close(int descriptor) override {
     // As the kernel does it: the descriptor is gone whatever the call returns.
-    const int result = FileSystem::close(descriptor);
+    const int result = FileSystem::call_close(descriptor);
     return fails("close") ? -1 : result;
   }
-  int mkdir(const char* path, mode_t mode) override {
-    return fails("mkdir") ? -1 : FileSystem::mkdir(path, mode);
+  int call_mkdir(const char* path, mode_t mode) override {
+    return fails("mkdir") ? -1 : FileSystem::call_mkdir(path, mode);
   }
-  int rename(const char* from, const char* to) override {
-    return fails("rename") ? -1 : FileSystem::rename(from, to);
+  int call_rename(const char* from, const char* to) override {
+    return fails("rename") ? -1 : FileSystem::call_rename(from, to);
   }
-  int rename_no_replace(const char* from, const char* to) override {
-    return fails("rename") ? -1 : FileSystem::rename_no_replace(from, to);
+  int call_rename_no_replace(const char* from, const char* to) override {
+    return fails("rename") ? -1 : FileSystem::call_rename_no_replace(from, to);
   }
 
  private:

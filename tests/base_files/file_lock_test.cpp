@@ -94,9 +94,9 @@ TEST(FileLock, HoldsTheFileThatHasTheName) {
   class Removing : public FileSystem {
    public:
     explicit Removing(std::filesystem::path file) : file_(std::move(file)) {}
-    int flock(int descriptor, int operation) override {
+    int call_flock(int descriptor, int operation) override {
       if (num_calls++ == 0) std::filesystem::remove(file_);
-      return FileSystem::flock(descriptor, operation);
+      return FileSystem::call_flock(descriptor, operation);
     }
     int num_calls = 0;
 
@@ -117,7 +117,7 @@ TEST(FileLock, GoesOnWhereTheFileSystemHasNoLocks) {
   class Failing : public FileSystem {
    public:
     explicit Failing(int reason) : reason_(reason) {}
-    int flock(int, int) override {
+    int call_flock(int, int) override {
       errno = reason_;
       return -1;
     }

@@ -67,16 +67,16 @@ void RecordingFileSystem::record_remove(const char* path) {
   current_.erase(where);
 }
 
-int RecordingFileSystem::open(const char* path, int flags, mode_t mode) {
-  const int descriptor = FileSystem::open(path, flags, mode);
+int RecordingFileSystem::call_open(const char* path, int flags, mode_t mode) {
+  const int descriptor = FileSystem::call_open(path, flags, mode);
   if (descriptor < 0) return descriptor;
   const bool creates = (flags & O_CREAT) != 0;
   open_[descriptor] = creates ? record_create(path, false) : latest_node(path);
   return descriptor;
 }
 
-ssize_t RecordingFileSystem::write(int descriptor, const std::byte* bytes, std::size_t size) {
-  const ssize_t written = FileSystem::write(descriptor, bytes, size);
+ssize_t RecordingFileSystem::call_write(int descriptor, const std::byte* bytes, std::size_t size) {
+  const ssize_t written = FileSystem::call_write(descriptor, bytes, size);
   if (written > 0) {
     events_.push_back(
         {Kind::write, open_.at(descriptor), -1, "", "",
@@ -85,41 +85,41 @@ ssize_t RecordingFileSystem::write(int descriptor, const std::byte* bytes, std::
   return written;
 }
 
-int RecordingFileSystem::fsync(int descriptor) {
+int RecordingFileSystem::call_fsync(int descriptor) {
   // Recorded only: the real thing costs much and cannot be seen in a test.
   events_.push_back({Kind::sync, open_.at(descriptor), -1, "", "", ""});
   return 0;
 }
 
-int RecordingFileSystem::close(int descriptor) {
+int RecordingFileSystem::call_close(int descriptor) {
   open_.erase(descriptor);
-  return FileSystem::close(descriptor);
+  return FileSystem::call_close(descriptor);
 }
 
-int RecordingFileSystem::mkdir(const char* path, mode_t mode) {
-  const int result = FileSystem::mkdir(path, mode);
+int RecordingFileSystem::call_mkdir(const char* path, mode_t mode) {
+  const int result = FileSystem::call_mkdir(path, mode);
   if (result == 0) record_create(path, true);
   return result;
 }
 
-int RecordingFileSystem::rename(const char* from, const char* to) {
-  const int result = FileSystem::rename(from, to);
+int RecordingFileSystem::call_rename(const char* from, const char* to) {
+  const int result = FileSystem::call_rename(from, to);
   return result == 0 ? record_rename(from, to) : result;
 }
 
-int RecordingFileSystem::rename_no_replace(const char* from, const char* to) {
-  const int result = FileSystem::rename_no_replace(from, to);
+int RecordingFileSystem::call_rename_no_replace(const char* from, const char* to) {
+  const int result = FileSystem::call_rename_no_replace(from, to);
   return result == 0 ? record_rename(from, to) : result;
 }
 
-int RecordingFileSystem::unlink(const char* path) {
-  const int result = FileSystem::unlink(path);
+int RecordingFileSystem::call_unlink(const char* path) {
+  const int result = FileSystem::call_unlink(path);
   if (result == 0) record_remove(path);
   return result;
 }
 
-int RecordingFileSystem::rmdir(const char* path) {
-  const int result = FileSystem::rmdir(path);
+int RecordingFileSystem::call_rmdir(const char* path) {
+  const int result = FileSystem::call_rmdir(path);
   if (result == 0) record_remove(path);
   return result;
 }

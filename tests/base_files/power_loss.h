@@ -28,15 +28,15 @@ class RecordingFileSystem : public FileSystem {
   /// What is in `root` now counts as safe.
   explicit RecordingFileSystem(std::filesystem::path root);
 
-  int open(const char* path, int flags, mode_t mode) override;
-  ssize_t write(int descriptor, const std::byte* bytes, std::size_t size) override;
-  int fsync(int descriptor) override;
-  int close(int descriptor) override;
-  int mkdir(const char* path, mode_t mode) override;
-  int rename(const char* from, const char* to) override;
-  int rename_no_replace(const char* from, const char* to) override;
-  int unlink(const char* path) override;
-  int rmdir(const char* path) override;
+  int call_open(const char* path, int flags, mode_t mode) override;
+  ssize_t call_write(int descriptor, const std::byte* bytes, std::size_t size) override;
+  int call_fsync(int descriptor) override;
+  int call_close(int descriptor) override;
+  int call_mkdir(const char* path, mode_t mode) override;
+  int call_rename(const char* from, const char* to) override;
+  int call_rename_no_replace(const char* from, const char* to) override;
+  int call_unlink(const char* path) override;
+  int call_rmdir(const char* path) override;
 
   /// Calls visit(num_calls_done, files) for every state that the disk may be in after each prefix
   /// of the calls; num_calls_done == num_calls() means that all had returned.

@@ -48,14 +48,14 @@ TEST(PartialFile, StartsAnew) {
 class FullDisk : public FileSystem {
  public:
   explicit FullDisk(std::size_t room) : room_(room) {}
-  ssize_t write(int descriptor, const std::byte* bytes, std::size_t size) override {
+  ssize_t call_write(int descriptor, const std::byte* bytes, std::size_t size) override {
     const std::size_t taken = std::min({size, room_, std::size_t{3}});
     if (taken == 0) {
       errno = ENOSPC;
       return -1;
     }
     room_ -= taken;
-    return FileSystem::write(descriptor, bytes, taken);
+    return FileSystem::call_write(descriptor, bytes, taken);
   }
 
  private:
@@ -76,11 +76,11 @@ TEST(PartialFile, SaysWhereItsNameMayNotLast) {
   class BadFolders : public FileSystem {
    public:
     explicit BadFolders(int reason) : reason_(reason) {}
-    int fsync(int descriptor) override {
+    int call_fsync(int descriptor) override {
       struct stat status {};
       ::fstat(descriptor, &status);
       errno = reason_;
-      return S_ISDIR(status.st_mode) ? -1 : FileSystem::fsync(descriptor);
+      return S_ISDIR(status.st_mode) ? -1 : FileSystem::call_fsync(descriptor);
     }
 
    private:

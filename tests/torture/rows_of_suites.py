@@ -207,8 +207,8 @@ class Coverage(Row):
         jobs = os.cpu_count()
         rooms = ("base", "base_files", "io", "data", "model", "train")
         targets = " ".join(f"{room}_test" for room in rooms)
-        shell("cmake -S . -B build-coverage -DCMAKE_BUILD_TYPE=Debug -DDDIM_BUILD_BENCH=OFF "
-              "-DCMAKE_CXX_FLAGS='--coverage -O0 -fno-inline -fprofile-abs-path' >/dev/null && "
+        shell("cmake -S . -B build-coverage -DCMAKE_BUILD_TYPE=Debug -DDDIM_BUILD_BENCH=OFF -DCMAKE_UNITY_BUILD=ON "
+              "-DCMAKE_CXX_FLAGS='--coverage -O0 -fno-inline -fprofile-abs-path -fprofile-update=atomic' >/dev/null && "
               f"cmake --build build-coverage -j {jobs} --target {targets} killable_run >/dev/null")
         shell("find build-coverage -name '*.gcda' -delete")
         for room in rooms:

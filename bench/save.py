@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""How long a save stops a training, and how long resuming takes: the network of configs/cifar10.toml, whose checkpoint has 715 MB.
+
+  bench/save.py PROGRAM [PROGRAM ...]      e.g. of an older build, to be compared
+
+The programs take turns. Prints the medians of all saves: the step without one, how much longer the longest step beside one was
+(what the save stopped), how much longer all steps of an interval took together (what it cost), and the time of resuming:
+a resumed run of one step, less that step and a start of the program.
+"""
+import pathlib
+import random
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+ROUNDS, SAVES, INTERVAL, BATCH = 3, 4, 6, 4
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+
+
+def write_pictures(folder, count):
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    folder.mkdir()
+    chance = random.Random(0)
+    for number in range(count):
+        rows = b"".join(b"\0" + chance.randbytes(32 * 3) for _ in range(32))
+        header = struct.pack(">IIBBBBB", 32, 32, 8, 2, 0, 0, 0)
+        (folder / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) +
+                                               chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def write_config(path, steps):
+    text = (SOURCE / "configs/cifar10.toml").read_text()
+    for old, new in (("batch = 128", f"batch = {BATCH}"), ("shards = 8", "shards = 1"), ("steps = 800000", f"steps = {steps}"),
+                     ("warmup_steps = 5000", "warmup_steps = 2"), ("checkpoint_every_steps = 5000", f"checkpoint_every_steps = {INTERVAL}"),
+                     ("log_every_steps = 100", "log_every_steps = 1"), ("sample_every_steps = 10000", "sample_every_steps = 1000")):
+        assert old in text, old
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+def seconds_of(command, folder):
+    began = time.monotonic()
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+def measure(program, folder):
+    """Seconds of a step, of each stop, of the cost of each save, of resuming."""
+    steps = INTERVAL * SAVES + 1
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    write_config(folder / "a.toml", steps)
+    seconds_of([program, "train", "a.toml", "--data", "data", "--out", "run", "--max-steps", str(steps - 1)], folder)
+    lines = [line.split(",") for line in (folder / "run/metrics.csv").read_text().splitlines()]
+    column = lines[0].index("seconds")
+    elapsed = [float(line[column]) for line in lines[1:]]
+    took = [after - before for before, after in zip(elapsed, elapsed[1:])]  # took[k - 2] is step k
+    beside = {save + after for save in range(INTERVAL, steps - 1, INTERVAL) for after in range(0, 3)}
+    step = statistics.median(each for k, each in enumerate(took, 2) if k not in beside)
+    intervals = [took[save - 2:save - 2 + INTERVAL] for save in range(INTERVAL, steps - INTERVAL, INTERVAL)]
+    start = seconds_of([program, "--version"], folder)
+    resumed = seconds_of([program, "train", "--resume", "run", "--max-steps", str(steps)], folder)
+    return step, [max(each) - step for each in intervals], [sum(each) - step * len(each) for each in intervals], resumed - step - start
+
+
+def main():
+    programs = [pathlib.Path(word).resolve() for word in sys.argv[1:]]
+    if not programs:
+        sys.exit(__doc__)
+    found = {program: ([], [], [], []) for program in programs}
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        write_pictures(folder / "data", 64)
+        for _ in range(ROUNDS):
+            for program in programs:
+                step, stops, costs, resuming = measure(program, folder)
+                for values, new in zip(found[program], ([step], stops, costs, [resuming])):
+                    values += new
+    for program, values in found.items():
+        step, stop, cost, resuming = map(statistics.median, values)
+        print(f"{program}: step {step:.2f} s; a save stops it for {stop:.2f} s and costs {cost:.2f} s; resuming takes {resuming:.2f} s")
+
+
+if __name__ == "__main__":
+    main()
