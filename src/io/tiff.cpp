@@ -51,6 +51,16 @@ int close_nothing(thandle_t) { return 0; }
 
 toff_t size_of(thandle_t handle) { return source_of(handle).bytes.size(); }
 
+/// libtiff reads from these bytes, and changes none. (A copy would be larger than the tile, for
+/// which TIFFReadRGBAImageOriented refuses tiles that are not compressed.)
+int map(thandle_t handle, void** begin, toff_t* size) {
+  *begin = const_cast<std::byte*>(source_of(handle).bytes.data());
+  *size = source_of(handle).bytes.size();
+  return 1;
+}
+
+void unmap(thandle_t, void*, toff_t) {}
+
 void keep_first(std::array<char, 160>& text, const char* format, va_list arguments) {
   if (text.front() == '\0') std::vsnprintf(text.data(), text.size(), format, arguments);
 }
@@ -85,9 +95,8 @@ class TiffDecoder {
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_error, &source_);
     TIFFOpenOptionsSetWarningHandlerExtR(options.get(), on_warning, &source_);
     TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), kMaxPartBytes);
-    // "m": the file is not mapped.
-    tiff_.reset(TIFFClientOpenExt("a TIFF", "rm", &source_, take_bytes, write_nothing, seek,
-                                  close_nothing, size_of, nullptr, nullptr, options.get()));
+    tiff_.reset(TIFFClientOpenExt("a TIFF", "r", &source_, take_bytes, write_nothing, seek,
+                                  close_nothing, size_of, map, unmap, options.get()));
     if (tiff_ == nullptr) fail_file();
   }
 
