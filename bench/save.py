@@ -5,7 +5,7 @@
 
 The programs take turns. Prints the medians of all saves: the step without one, how much longer the longest step beside one was
 (what the save stopped), how much longer all steps of an interval took together (what it cost), and the time of resuming:
-a resumed run of one step, less that step and a start of the program.
+until the first step is done, less that step.
 """
 import pathlib
 import random
@@ -18,7 +18,7 @@ import tempfile
 import time
 import zlib
 
-ROUNDS, SAVES, INTERVAL, BATCH = 3, 4, 6, 4
+ROUNDS, SAVES, INTERVAL, BATCH = 2, 4, 8, 4
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -44,10 +44,18 @@ def write_config(path, steps):
     path.write_text(text)
 
 
-def seconds_of(command, folder):
+def arrivals(command, folder, before=0):
+    """When each line of metrics.csv was written after the first `before` of them, in seconds from the start of the command."""
+    path, found = folder / "run/metrics.csv", []
     began = time.monotonic()
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.monotonic() - began
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            lines = path.read_bytes().count(b"\n") - before if path.exists() else 0
+            found += [time.monotonic() - began] * (lines - len(found))
+            time.sleep(0.005)
+    if process.returncode != 0:
+        sys.exit(f"{command}: exit {process.returncode}")
+    return found
 
 
 def measure(program, folder):
@@ -55,17 +63,13 @@ def measure(program, folder):
     steps = INTERVAL * SAVES + 1
     shutil.rmtree(folder / "run", ignore_errors=True)
     write_config(folder / "a.toml", steps)
-    seconds_of([program, "train", "a.toml", "--data", "data", "--out", "run", "--max-steps", str(steps - 1)], folder)
-    lines = [line.split(",") for line in (folder / "run/metrics.csv").read_text().splitlines()]
-    column = lines[0].index("seconds")
-    elapsed = [float(line[column]) for line in lines[1:]]
-    took = [after - before for before, after in zip(elapsed, elapsed[1:])]  # took[k - 2] is step k
-    beside = {save + after for save in range(INTERVAL, steps - 1, INTERVAL) for after in range(0, 3)}
+    lines = arrivals([program, "train", "a.toml", "--data", "data", "--out", "run", "--max-steps", str(steps - 1)], folder)
+    took = [after - before for before, after in zip(lines[1:], lines[2:])]  # took[k - 2] is step k; the first line is the header
+    beside = {save + after for save in range(INTERVAL, steps - 1, INTERVAL) for after in (0, 1, 2, 3)}
     step = statistics.median(each for k, each in enumerate(took, 2) if k not in beside)
     intervals = [took[save - 2:save - 2 + INTERVAL] for save in range(INTERVAL, steps - INTERVAL, INTERVAL)]
-    start = seconds_of([program, "--version"], folder)
-    resumed = seconds_of([program, "train", "--resume", "run", "--max-steps", str(steps)], folder)
-    return step, [max(each) - step for each in intervals], [sum(each) - step * len(each) for each in intervals], resumed - step - start
+    resumed = arrivals([program, "train", "--resume", "run", "--max-steps", str(steps)], folder, before=steps)
+    return step, [max(each) - step for each in intervals], [sum(each) - step * len(each) for each in intervals], resumed[0] - step
 
 
 def main():

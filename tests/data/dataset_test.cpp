@@ -2,6 +2,7 @@
 
 #include "data/image_folder.h"
 #include "data/labels.h"
+#include "io/picture.h"
 #include "io/png.h"
 #include "tests/data/write_bytes.h"
 #include "tests/support/expect_error.h"
@@ -158,6 +159,36 @@ TEST(Dataset, FingerprintChangesWithPixelsAndShape) {
   EXPECT_NE(fingerprint({.images = images, .labels = {1}, .kind = ""}),
             fingerprint({.images = images, .labels = {0}, .kind = ""}));
   EXPECT_EQ(plain, fingerprint({.images = images, .kind = "folder"}));
+}
+
+TEST(Dataset, FingerprintChangesWithFloats) {
+  const Images images{
+      .count = 1, .height = 1, .width = 3, .channels = 1, .values = {-1.0F, 0.5F, 1.0F}};
+  Images changed = images;
+  changed.values[1] = 0.25F;
+  const std::uint32_t plain = fingerprint({.images = images, .kind = ""});
+  EXPECT_EQ(plain, fingerprint({.images = images, .kind = "npz"}));
+  EXPECT_NE(plain, fingerprint({.images = changed, .kind = ""}));
+}
+
+// All of 16 bits are kept; where others have 8, all become floats.
+TEST(Dataset, SixteenBitPicturesKeepTheirValues) {
+  const TemporaryFolder dir;
+  const std::filesystem::path stored = "tests/io/pictures/png_plain-0.png";  // 17x16, grey
+  std::filesystem::copy_file(stored, dir / "a.png");
+  const auto deep = std::get<io::DeepImage>(io::read_picture(stored).image);
+  const Images alone = load_dataset(dir.path(), {}).images;
+  ASSERT_EQ(alone.values.size(), deep.pixels.size());
+  for (std::size_t i = 0; i < deep.pixels.size(); ++i)
+    EXPECT_FLOAT_EQ(alone.values[i], static_cast<float>(deep.pixels[i] / 32767.5 - 1.0));
+  io::write_png(
+      dir / "b.png",
+      {.width = 17, .height = 16, .channels = 1, .pixels = std::vector<std::uint8_t>(17 * 16, 51)});
+  const Images both = load_dataset(dir.path(), {}).images;
+  EXPECT_EQ(both.count, 2);
+  ASSERT_EQ(both.values.size(), 2 * deep.pixels.size());
+  EXPECT_EQ(both.values.front(), alone.values.front());
+  EXPECT_NEAR(both.values.back(), -0.6, 1e-6);
 }
 
 TEST(Labels, StandBesideIdxImages) {

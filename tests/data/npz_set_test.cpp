@@ -1,5 +1,9 @@
 #include "data/npz_set.h"
 
+#include <limits>
+#include <span>
+#include <vector>
+
 #include "base/file_output.h"
 #include "io/npz.h"
 #include "tests/support/expect_error.h"
@@ -145,6 +149,57 @@ TEST_F(NpzSet, ReadsOtherNamesTypesAndShapes) {
   for (const auto& wrong : {far, signed_bytes})
     expect_error(ErrorCode::corrupt, "expected 0 to 1, -1 to 1 or 0 to 255",
                  [&] { load("x", "<f4", wrong); });
+}
+
+TEST_F(NpzSet, ClassesAreWholeNumbersOfAnyType) {
+  const auto load = [&](const char* type, const auto& classes) {
+    return load_npz(file({{.name = "y",
+                           .type = type,
+                           .shape = {2},
+                           .bytes = std::as_bytes(std::span(classes))}}),
+                    Labels::read)
+        .labels;
+  };
+  EXPECT_THAT(load("|u1", std::vector<std::uint8_t>{255, 0}), ElementsAre(255, 0));
+  EXPECT_THAT(load("|i1", std::vector<std::int8_t>{127, 0}), ElementsAre(127, 0));
+  EXPECT_THAT(load("<u2", std::vector<std::uint16_t>{65535, 0}), ElementsAre(65535, 0));
+  EXPECT_THAT(load("<i2", std::vector<std::int16_t>{32767, 0}), ElementsAre(32767, 0));
+  EXPECT_THAT(load("<u4", std::vector<std::uint32_t>{4294967295, 0}), ElementsAre(4294967295, 0));
+  EXPECT_THAT(load("<i4", std::vector<std::int32_t>{70000, 0}), ElementsAre(70000, 0));
+  EXPECT_THAT(load("<u8", std::vector<std::uint64_t>{5'000'000'000, 0}),
+              ElementsAre(5'000'000'000, 0));
+  EXPECT_THAT(load("<i8", std::vector<std::int64_t>{5'000'000'000, 0}),
+              ElementsAre(5'000'000'000, 0));
+  for (const char* type : {"|i1", "<i2", "<i4", "<i8"}) {
+    const std::vector<std::byte> minus_ones(2 * static_cast<std::size_t>(type[2] - '0'),
+                                            std::byte{0xFF});
+    expect_error(ErrorCode::corrupt, "holds the class -1", [&] { load(type, minus_ones); });
+  }
+  // More than the largest class is no class either.
+  expect_error(ErrorCode::corrupt, "holds the class -1", [&] {
+    load("<u8", std::vector<std::uint64_t>{~std::uint64_t{0}, 0});
+  });
+  expect_error(ErrorCode::corrupt, "must hold the class of each of the 2 pictures", [&] {
+    load("<f4", std::vector<float>{1.0F, 2.0F});
+  });
+}
+
+TEST_F(NpzSet, SaysWhichArraysAreNoPictures) {
+  const auto load = [&](std::vector<io::NpzArray> arrays) {
+    load_npz(write(std::move(arrays)), Labels::ignore);
+  };
+  const std::vector<float> floats{0.0F, std::numeric_limits<float>::quiet_NaN(), 0.0F, 1.0F};
+  const std::span<const std::byte> bytes = std::as_bytes(std::span(floats));
+  expect_error(ErrorCode::corrupt, "a and b both hold pictures", [&] {
+    load({{.name = "a", .type = "|u1", .shape = {2, 2, 4}, .bytes = bytes},
+          {.name = "b", .type = "<u2", .shape = {2, 2, 2}, .bytes = bytes}});
+  });
+  expect_error(ErrorCode::corrupt, "array a is of type <i4; pictures are |u1 (bytes)", [&] {
+    load({{.name = "a", .type = "<i4", .shape = {2, 1, 2}, .bytes = bytes}});
+  });
+  expect_error(ErrorCode::corrupt, "array arr_0 holds nan", [&] {
+    load({{.name = "arr_0", .type = "<f4", .shape = {1, 2, 2}, .bytes = bytes}});
+  });
 }
 
 TEST_F(NpzSet, ArraysCanBeSplits) {

@@ -1,5 +1,15 @@
 #include "io/picture.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <variant>
+#include <vector>
+
 #include "io/exif.h"
 #include "io/gif.h"
 #include "io/picture_kind.h"

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <limits>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <random>
 #include <string>
@@ -160,7 +160,8 @@ TEST(Tiff, RowsAndTilesOfEveryKindAreReadAsTheyWereWritten) {
        {.samples = 4, .photometric = PHOTOMETRIC_RGB, .extra = EXTRASAMPLE_UNSPECIFIED}}};
   for (Layout layout : kinds) {
     for (const bool is_separate : {false, true}) {
-      for (const auto& [width, height] : {std::pair(0U, 0U), std::pair(16U, 16U), std::pair(48U, 16U)}) {
+      for (const auto& [width, height] :
+           {std::pair(0U, 0U), std::pair(16U, 16U), std::pair(48U, 16U)}) {
         for (const char* mode : {"w", "wb"}) {
           layout.is_separate = is_separate;
           layout.tile_width = width;

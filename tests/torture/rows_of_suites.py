@@ -205,7 +205,7 @@ class Coverage(Row):
 
     def trial(self, program, folder, number, scale):
         jobs = os.cpu_count()
-        rooms = ("base", "base_files", "io", "data", "model", "train", "hub")
+        rooms = ("base", "base_files", "io", "data", "model", "train", "hub", "cli")
         targets = " ".join(f"{room}_test" for room in rooms)
         shell("cmake -S . -B build-coverage -DCMAKE_BUILD_TYPE=Release -DDDIM_BUILD_BENCH=OFF -DCMAKE_UNITY_BUILD=ON "
               "-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DDDIM_COVERED_ROOMS='base;io;data;model;train' >/dev/null && "
