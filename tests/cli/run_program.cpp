@@ -104,6 +104,9 @@ Outcome run_ddim_and_signal(const std::string& arguments, const fs::path& file, 
                               " 2>" + (streams / "err") + " </dev/null";
   const pid_t child = fork();
   if (child == 0) {
+    // What nohup or a shell's & have ignored would stay so.
+    for (const int expected : {signal, second})
+      if (expected != 0) std::signal(expected, SIG_DFL);
     execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
     _exit(127);
   }

@@ -227,6 +227,8 @@ def main():
             os._exit(130)
         stopping.set()
         print("torture: stops after the trials that are running; run it again to go on", flush=True)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup: not for the programs that are tested
+        signal.signal(signal.SIGHUP, lambda *_: None)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     deadline = time.monotonic() + options.minutes * 60
