@@ -11,27 +11,22 @@ import pathlib
 import random
 import shutil
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
 import time
-import zlib
 
 ROUNDS, SAVES, INTERVAL, BATCH = 2, 4, 8, 4
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(SOURCE / "tests/torture"))
+from inputs import png  # noqa: E402
 
 
 def write_pictures(folder, count):
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
     folder.mkdir()
     chance = random.Random(0)
     for number in range(count):
-        rows = b"".join(b"\0" + chance.randbytes(32 * 3) for _ in range(32))
-        header = struct.pack(">IIBBBBB", 32, 32, 8, 2, 0, 0, 0)
-        (folder / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) +
-                                               chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+        (folder / f"{number}.png").write_bytes(png(32, 32, chance.randbytes(32 * 32 * 3)))
 
 
 def write_config(path, steps):
