@@ -43,24 +43,21 @@ class DDIM_API Json {
   /// null
   Json(std::nullptr_t) noexcept : Json() {}
   /// true or false; a template, so that nothing else becomes one
-  Json(std::same_as<bool> auto value) : value_(value) {}
+  Json(std::same_as<bool> auto value) : Json() { set(value); }
   /// A whole number.
   template <std::integral Number>
-  requires(!std::same_as<Number, bool>) Json(Number value) {
+  requires(!std::same_as<Number, bool>) Json(Number value) : Json() {
     if (std::cmp_less(value, 0))
-      value_ = static_cast<std::int64_t>(value);
+      set(static_cast<std::int64_t>(value));
     else
-      value_ = static_cast<std::uint64_t>(value);
+      set(static_cast<std::uint64_t>(value));
   }
   /// A number; one that JSON does not have is null in text().
-  Json(double value) : value_(value) {}
-  /// Text, in UTF-8.
-  Json(std::string value) : value_(std::move(value)) {}
-  /// The same.
-  Json(std::string_view value) : value_(std::string(value)) {}
-  /// The same.
-  Json(const char* value) : value_(std::string(value)) {}
-  Json(List list);  ///< of any values
+  Json(double value);
+  Json(std::string value);       ///< text, in UTF-8
+  Json(std::string_view value);  ///< the same
+  Json(const char* value);       ///< the same
+  Json(List list);               ///< of any values
   /// An object: {{"name", value}, ...}
   Json(std::initializer_list<Member> members);
   /// A list of values of one kind.
@@ -140,6 +137,10 @@ class DDIM_API Json {
     return std::holds_alternative<Value>(value_);
   }
   double real() const;
+  // Not in this header, where Member is not complete yet.
+  void set(bool value) noexcept;
+  void set(std::int64_t value) noexcept;
+  void set(std::uint64_t value) noexcept;
 
   std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string, List, Object>
       value_;

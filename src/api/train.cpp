@@ -37,11 +37,12 @@ TrainConfig config_of_run(const std::filesystem::path& run) {
 
 std::string plot_run(const std::filesystem::path& run) {
   const TrainConfig config = config_of_run(run);
-  const std::vector<train::MetricsLine> lines = train::read_metrics(run);
-  require(!lines.empty(), run.string(),
+  train::RunCurves curves;
+  train::MetricsReader(run).read_on([&](const train::MetricsLine& line) { curves.add(line); });
+  require(!curves.empty(), run.string(),
           ": no metrics yet; a run writes the first after output.log_every_steps (",
           config.output.log_every_steps, ") steps");
-  return train::loss_plot(train::name_of_run(run, config), lines);
+  return curves.svg(train::name_of_run(run, config));
 }
 
 void plot_run_to_file(const std::filesystem::path& run, const std::filesystem::path& file) {

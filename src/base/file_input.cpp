@@ -61,6 +61,18 @@ InputFile open_to_read(const fs::path& path) {
   return file;
 }
 
+/// Nothing where no file has this name.
+InputFile open_if_there(const fs::path& path) {
+  InputFile file = try_to_open(path);
+  if (file) return file;
+  const int reason = errno;
+  // Asked only now: another process may remove and make it at any time.
+  std::error_code code;
+  const bool is_missing = reason == ENOENT || reason == ENOTDIR || reason == ENAMETOOLONG;
+  if (!is_missing || fs::is_symlink(fs::symlink_status(path, code))) fail_read(path, reason);
+  return file;
+}
+
 void hand_over(std::FILE* file, const fs::path& path, const ByteSink& sink) {
   // Not by the size that the system tells: a pipe has none, and a file may grow.
   std::vector<std::byte> piece(1 << 16);
@@ -87,6 +99,14 @@ void read_pieces(const fs::path& path, const ByteSink& sink) {
   hand_over(open_to_read(path).get(), path, sink);
 }
 
+void read_pieces_if_there(const fs::path& path, std::uint64_t first, const ByteSink& sink) {
+  const InputFile file = open_if_there(path);
+  if (!file) return;
+  if (first > 0 && ::fseeko(file.get(), static_cast<off_t>(first), SEEK_SET) != 0)
+    fail_read(path, errno);
+  hand_over(file.get(), path, sink);
+}
+
 std::string read_start(const fs::path& path, std::size_t num_bytes) {
   const InputFile file = open_to_read(path);
   std::string text(num_bytes, '\0');
@@ -100,14 +120,9 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
 }
 
 std::optional<std::string> read_file_if_there(const fs::path& path, std::uint64_t max_bytes) {
-  const InputFile file = try_to_open(path);
-  if (file) return read_all(file.get(), path, max_bytes);
-  const int reason = errno;
-  // Asked only now: another process may remove and make it at any time.
-  std::error_code code;
-  const bool is_missing = reason == ENOENT || reason == ENOTDIR || reason == ENAMETOOLONG;
-  if (!is_missing || fs::is_symlink(fs::symlink_status(path, code))) fail_read(path, reason);
-  return std::nullopt;
+  const InputFile file = open_if_there(path);
+  if (!file) return std::nullopt;
+  return read_all(file.get(), path, max_bytes);
 }
 
 bool is_there(const fs::path& path) {

@@ -14,6 +14,10 @@ namespace ddim::engine {
 /// when it cannot be read; what `sink` throws is passed on.
 void read_pieces(const std::filesystem::path& path, const ByteSink& sink);
 
+/// The same from byte `first` on, of a file that may not be there.
+void read_pieces_if_there(const std::filesystem::path& path, std::uint64_t first,
+                          const ByteSink& sink);
+
 /// The first bytes of a file, fewer when it is shorter. Errors as read_pieces().
 std::string read_start(const std::filesystem::path& path, std::size_t num_bytes);
 

@@ -194,6 +194,13 @@ void write(const Json& value, const JsonStyle& style, int level, std::string& ou
 }  // namespace
 
 Json::Json() noexcept = default;
+Json::Json(double value) : value_(value) {}
+Json::Json(std::string value) : value_(std::move(value)) {}
+Json::Json(std::string_view value) : value_(std::string(value)) {}
+Json::Json(const char* value) : value_(std::string(value)) {}
+void Json::set(bool value) noexcept { value_ = value; }
+void Json::set(std::int64_t value) noexcept { value_ = value; }
+void Json::set(std::uint64_t value) noexcept { value_ = value; }
 Json::Json(List list) : value_(std::move(list)) {}
 Json::Json(std::initializer_list<Member> members) : value_(Object(members)) {}
 Json::Json(const std::map<std::string, std::string>& texts) : value_(Object()) {

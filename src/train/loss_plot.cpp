@@ -20,75 +20,87 @@ using report::Panel;
 using report::Point;
 using report::Scale;
 
-/// The finite values of a column, means of neighbours where there are many; positive ones for a
-/// logarithmic axis.
-std::vector<Point> points_of(std::span<const MetricsLine> lines, double MetricsLine::*column,
-                             Scale scale) {
-  std::vector<Point> all;
-  for (const MetricsLine& line : lines) {
-    const double value = line.*column;
-    if (std::isfinite(value) && (scale == Scale::linear || value > 0.0))
-      all.push_back({static_cast<double>(line.step), value});
-  }
-  const std::size_t group = (all.size() + kMaxPoints - 1) / kMaxPoints;
-  if (group <= 1) return all;
-  std::vector<Point> means;
-  for (std::size_t first = 0; first < all.size(); first += group) {
-    const std::size_t count = std::min(group, all.size() - first);
-    Point mean{0.0, 0.0};
-    for (std::size_t i = first; i < first + count; ++i) {
-      mean.x += all[i].x / static_cast<double>(count);
-      mean.y += all[i].y / static_cast<double>(count);
+/// Values that a logarithmic axis has.
+bool is_positive(double value) { return std::isfinite(value) && value > 0.0; }
+
+}  // namespace
+
+void ThinnedCurve::add(double x, double y) {
+  if (groups_.empty() || groups_.back().count == group_size_) {
+    if (groups_.size() == kMaxPoints) {
+      for (std::size_t i = 0; i < kMaxPoints / 2; ++i) {
+        const Group &left = groups_[2 * i], &right = groups_[2 * i + 1];
+        groups_[i] = {left.x + right.x, left.y + right.y, left.count + right.count};
+      }
+      groups_.resize(kMaxPoints / 2);
+      group_size_ *= 2;
     }
-    means.push_back(mean);
+    groups_.emplace_back();
+  }
+  Group& group = groups_.back();
+  group.x += x;
+  group.y += y;
+  ++group.count;
+}
+
+std::vector<Point> ThinnedCurve::points() const {
+  std::vector<Point> means;
+  for (const Group& group : groups_) {
+    const auto count = static_cast<double>(group.count);
+    means.push_back({group.x / count, group.y / count});
   }
   return means;
 }
 
-}  // namespace
+void RunCurves::add(const MetricsLine& line) {
+  const auto step = static_cast<double>(line.step);
+  if (is_positive(line.loss)) loss_.add(step, line.loss);
+  if (is_positive(line.validation_loss)) validation_loss_.add(step, line.validation_loss);
+  if (is_positive(line.grad_norm)) grad_norm_.add(step, line.grad_norm);
+  if (std::isfinite(line.learning_rate)) learning_rate_.add(step, line.learning_rate);
+  if (is_positive(line.eps_error)) eps_error_.add(step, line.eps_error);
+  if (std::isfinite(line.kernel_distance)) kernel_distance_.add(step, line.kernel_distance);
+  last_ = line;
+}
 
-std::string loss_plot(const std::string& title, std::span<const MetricsLine> lines) {
-  ensure(!lines.empty(), "loss_plot: no lines");
-  const auto curve = [&](std::string name, const char* colour, double MetricsLine::*column,
-                         Scale scale) {
-    Curve result{.colour = colour, .points = points_of(lines, column, scale)};
+std::string RunCurves::svg(const std::string& title) const {
+  ensure(!empty(), "RunCurves: no lines");
+  const auto curve = [&](std::string name, const char* colour, const ThinnedCurve& of) {
+    Curve result{.colour = colour, .points = of.points()};
     if (!name.empty() && !result.points.empty())
       result.label = concat(name, " ", report::short_number(result.points.back().y));
     return result;
   };
   constexpr Scale kLog = Scale::logarithmic;
-  std::vector<Panel> panels{
-      Panel{.title = "Loss",
-            .scale = kLog,
-            .height = 260.0,
-            .curves = {curve("training", "#2a6fbb", &MetricsLine::loss, kLog),
-                       curve("held-out", "#d9612b", &MetricsLine::validation_loss, kLog)}},
-      Panel{.title = "Norm of the gradient",
-            .scale = kLog,
-            .height = 110.0,
-            .curves = {curve("", "#5a8f3c", &MetricsLine::grad_norm, kLog)}},
-      Panel{.title = "Learning rate",
-            .scale = Scale::linear,
-            .height = 80.0,
-            .curves = {curve("", "#7a5aa6", &MetricsLine::learning_rate, Scale::linear)}}};
+  std::vector<Panel> panels{Panel{.title = "Loss",
+                                  .scale = kLog,
+                                  .height = 260.0,
+                                  .curves = {curve("training", "#2a6fbb", loss_),
+                                             curve("held-out", "#d9612b", validation_loss_)}},
+                            Panel{.title = "Norm of the gradient",
+                                  .scale = kLog,
+                                  .height = 110.0,
+                                  .curves = {curve("", "#5a8f3c", grad_norm_)}},
+                            Panel{.title = "Learning rate",
+                                  .scale = Scale::linear,
+                                  .height = 80.0,
+                                  .curves = {curve("", "#7a5aa6", learning_rate_)}}};
   // Where output.evaluate_every_steps measured them.
-  const auto add_quality = [&](const char* name, double MetricsLine::*column, const char* colour,
+  const auto add_quality = [&](const char* name, const ThinnedCurve& of, const char* colour,
                                Scale scale) {
-    const Curve measured = curve("", colour, column, scale);
-    if (!measured.points.empty())
-      panels.push_back({.title = name, .scale = scale, .height = 110.0, .curves = {measured}});
+    if (!of.empty())
+      panels.push_back(
+          {.title = name, .scale = scale, .height = 110.0, .curves = {curve("", colour, of)}});
   };
-  add_quality("Error of the predicted noise (eps error)", &MetricsLine::eps_error, "#d9612b", kLog);
+  add_quality("Error of the predicted noise (eps error)", eps_error_, "#d9612b", kLog);
   // Around 0, also below it, for pictures as good as the real ones.
-  add_quality("Kernel distance of drawn pictures", &MetricsLine::kernel_distance, "#b83a4b",
-              Scale::linear);
+  add_quality("Kernel distance of drawn pictures", kernel_distance_, "#b83a4b", Scale::linear);
 
-  const MetricsLine& last = lines.back();
   return report::to_svg(
-      {.heading =
-           concat(title, ": ", with_thousands(last.step), last.step == 1 ? " step, " : " steps, ",
-                  with_thousands(last.images), " pictures seen"),
-       .x = {.title = "steps", .last = std::max(1.0, static_cast<double>(last.step))},
+      {.heading = concat(title, ": ", with_thousands(last_->step),
+                         last_->step == 1 ? " step, " : " steps, ", with_thousands(last_->images),
+                         " pictures seen"),
+       .x = {.title = "steps", .last = std::max(1.0, static_cast<double>(last_->step))},
        .panels = std::move(panels)});
 }
 

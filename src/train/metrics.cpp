@@ -4,9 +4,10 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <optional>
-#include <sstream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,16 +38,23 @@ std::string six_digits(double value) {
 /// JSON has no NaN and no infinity.
 std::string json_number(double value) { return std::isfinite(value) ? six_digits(value) : "null"; }
 
-/// The complete lines of a file; none when it does not exist. Error(io) when it cannot be read.
-std::vector<std::string> complete_lines(const fs::path& path) {
-  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
-  std::istringstream file(read_file_if_there(path, kMaxBytes).value_or(""));
-  file.exceptions(std::ios::badbit);  // no memory is no end of the file
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(file, line);) {
-    if (!file.eof()) lines.push_back(std::move(line));
-  }
-  return lines;
+/// Hands the complete lines of a file from byte `first` on to `sink`, and the byte behind each;
+/// none when it does not exist. Error(io) when it cannot be read.
+void for_each_line(const fs::path& path, std::uint64_t first,
+                   const std::function<void(std::string_view line, std::uint64_t end)>& sink) {
+  std::uint64_t end = first;
+  std::string rest;  // of the piece before, without the end of its line
+  read_pieces_if_there(path, first, [&](std::span<const std::byte> bytes) {
+    std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    for (auto length = text.find('\n'); length != text.npos; length = text.find('\n')) {
+      rest += text.substr(0, length);
+      end += rest.size() + 1;
+      sink(rest, end);
+      rest.clear();
+      text.remove_prefix(length + 1);
+    }
+    rest += text;
+  });
 }
 
 /// The number behind `prefix` at the start of `line`.
@@ -62,7 +70,7 @@ std::optional<std::int64_t> leading_step(std::string_view line, std::string_view
 constexpr std::size_t kNumColumns = 11;
 
 /// The columns of a line, the missing ones empty.
-std::vector<std::string> columns_of(const std::string& line) {
+std::vector<std::string> columns_of(std::string_view line) {
   std::vector<std::string> columns(1);
   for (const char letter : line) {
     if (letter == ',')
@@ -80,7 +88,7 @@ double value_of(const std::string& column) {
   return value;
 }
 
-MetricsLine line_of(const std::string& text, const fs::path& path) {
+MetricsLine line_of(std::string_view text, const fs::path& path) {
   const std::vector<std::string> columns = columns_of(text);
   const auto whole = [&](std::size_t column) {
     std::int64_t value = 0;
@@ -103,9 +111,9 @@ MetricsLine line_of(const std::string& text, const fs::path& path) {
 }
 
 /// Commas for the columns that a line of an earlier version lacks.
-std::string padded(std::string line) {
+std::string padded(std::string_view line) {
   const auto commas = static_cast<std::size_t>(std::ranges::count(line, ','));
-  return line + std::string(kNumColumns - 1 - std::min(commas, kNumColumns - 1), ',');
+  return concat(line, std::string(kNumColumns - 1 - std::min(commas, kNumColumns - 1), ','));
 }
 
 /// What is kept of a file: its header and those of its lines that belong to steps up to `step`.
@@ -117,23 +125,24 @@ struct KeptLines {
 KeptLines lines_up_to(std::int64_t step, const fs::path& path, std::string_view header,
                       std::string_view prefix) {
   KeptLines kept{.text = std::string(header), .last = ""};
-  for (std::string& line : complete_lines(path)) {
+  for_each_line(path, 0, [&](std::string_view line, std::uint64_t) {
     const auto line_step = leading_step(line, prefix);
-    if (!line_step || *line_step > step) continue;
-    kept.last = header.empty() ? std::move(line) : padded(std::move(line));
+    if (!line_step || *line_step > step) return;
+    kept.last = header.empty() ? std::string(line) : padded(line);
     kept.text += kept.last + '\n';
-  }
+  });
   return kept;
 }
 
 }  // namespace
 
-std::vector<MetricsLine> read_metrics(const fs::path& run_folder) {
-  const fs::path path = run_folder / "metrics.csv";
-  std::vector<MetricsLine> lines;
-  for (const std::string& line : complete_lines(path))
-    if (!line.starts_with("step,")) lines.push_back(line_of(line, path));
-  return lines;
+MetricsReader::MetricsReader(const fs::path& run_folder) : path_(run_folder / "metrics.csv") {}
+
+void MetricsReader::read_on(const std::function<void(const MetricsLine&)>& sink) {
+  for_each_line(path_, position_, [&](std::string_view line, std::uint64_t end) {
+    if (!line.starts_with("step,")) sink(line_of(line, path_));
+    position_ = end;
+  });
 }
 
 MetricsLog::MetricsLog(const fs::path& run_folder, std::int64_t step) {

@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <optional>
-#include <vector>
 
 #include "base/appended_file.h"
 
@@ -27,10 +27,20 @@ struct MetricsLine {
   double kernel_distance = std::numeric_limits<double>::quiet_NaN();
 };
 
-/// The lines of the metrics.csv in a run's folder; none when there is no such file. A column that
-/// the file of an earlier version lacks keeps its default. Error(corrupt) for a line that is none,
-/// Error(io) for a file that cannot be read.
-std::vector<MetricsLine> read_metrics(const std::filesystem::path& run_folder);
+/// The metrics.csv in a run's folder, which grows while it is read: in pieces, whatever its size.
+class MetricsReader {
+ public:
+  explicit MetricsReader(const std::filesystem::path& run_folder);
+
+  /// Hands each complete line that it has not handed out yet to `sink`; none when there is no such
+  /// file. A column that the file of an earlier version lacks keeps its default. Error(corrupt) for
+  /// a line that is none, also the next time; Error(io) for a file that cannot be read.
+  void read_on(const std::function<void(const MetricsLine&)>& sink);
+
+ private:
+  std::filesystem::path path_;
+  std::uint64_t position_ = 0;  ///< of the first line that is still to be handed out
+};
 
 /// metrics.csv and metrics.jsonl in a run's folder: the same lines in two forms.
 class MetricsLog {

@@ -213,11 +213,11 @@ TrainConfig with_absolute_paths(TrainConfig config) {
 /// A run that is resumed without a checkpoint begins again: its record must be that of steps before
 /// the first one.
 void require_no_checkpoint_missing(const fs::path& run, const OutputConfig& output) {
-  const std::vector<MetricsLine> lines = read_metrics(run);
+  std::int64_t last_step = 0;
+  MetricsReader(run).read_on([&](const MetricsLine& line) { last_step = line.step; });
   // The first is complete before the second is begun, which is after the line of its step.
-  require(lines.empty() || lines.back().step <= 2 * output.checkpoint_every_steps,
-          "train: ", run.string(), " has metrics up to step ",
-          lines.empty() ? 0 : lines.back().step,
+  require(last_step <= 2 * output.checkpoint_every_steps, "train: ", run.string(),
+          " has metrics up to step ", last_step,
           ", but no checkpoint; put its checkpoints back, or start a new run in another folder");
 }
 
@@ -402,6 +402,8 @@ TrainSummary train(const TrainOptions& options, const Device& device,
                                         .data_fingerprint = fingerprint,
                                         .names = names,
                                         .keep = output.keep_checkpoints});
+  MetricsReader metrics_reader(options.out);
+  RunCurves curves;
   const auto tell_saved = [&](const std::optional<SavedCheckpoint>& saved) {
     if (!saved) return;
     result.checkpoint = saved->folder;
@@ -410,10 +412,9 @@ TrainSummary train(const TrainOptions& options, const Device& device,
       progress.line(concat("warning: ", saved->folder.filename().string(),
                            " is not healthy: ", saved->problem, trusted_text(saved->trusted)));
     try {
-      const std::vector<MetricsLine> lines = read_metrics(options.out);
-      if (!lines.empty())
-        write_file_durably(options.out / kPlotFile, loss_plot(names.model, lines),
-                           Overwrite::allow);
+      metrics_reader.read_on([&](const MetricsLine& line) { curves.add(line); });
+      if (!curves.empty())
+        write_file_durably(options.out / kPlotFile, curves.svg(names.model), Overwrite::allow);
     } catch (const Error& error) {  // it is of no use to the training itself
       if (error.code() != ErrorCode::corrupt) throw;
       progress.line(concat("warning: no ", kPlotFile, ": ", error.what()));

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
@@ -31,9 +33,15 @@ std::vector<MetricsLine> lines(std::int64_t number) {
   return result;
 }
 
+std::string svg_of(const std::vector<MetricsLine>& all, const std::string& title = "run") {
+  RunCurves curves;
+  for (const MetricsLine& line : all) curves.add(line);
+  return curves.svg(title);
+}
+
 TEST(LossPlot, DrawsACurveForEachColumnThatThereIs) {
   std::vector<MetricsLine> all = lines(30);
-  const std::string plain = loss_plot("a <run> & more", all);
+  const std::string plain = svg_of(all, "a <run> & more");
   EXPECT_THAT(plain, HasSubstr("<svg xmlns=\"http://www.w3.org/2000/svg\""));
   EXPECT_THAT(plain, HasSubstr("a &lt;run> &amp; more: 1,500 steps, 48,000 pictures seen"));
   EXPECT_EQ(count(plain, "<polyline"), 3U);
@@ -41,7 +49,7 @@ TEST(LossPlot, DrawsACurveForEachColumnThatThereIs) {
   EXPECT_THAT(plain, Not(HasSubstr("held-out")));
   all[9].validation_loss = 0.2;
   all[19].validation_loss = 0.1;
-  const std::string with_held_out = loss_plot("run", all);
+  const std::string with_held_out = svg_of(all);
   EXPECT_EQ(count(with_held_out, "<polyline"), 4U);
   EXPECT_THAT(with_held_out, HasSubstr(">held-out 0.1<"));
 }
@@ -50,17 +58,53 @@ TEST(LossPlot, LeavesOutWhatIsNotFinite) {
   std::vector<MetricsLine> all = lines(5);
   all[2].loss = std::numeric_limits<double>::quiet_NaN();
   all[3].grad_norm = std::numeric_limits<double>::infinity();
-  const std::string svg = loss_plot("run", all);
+  const std::string svg = svg_of(all);
   EXPECT_THAT(svg, Not(HasSubstr("nan")));
   EXPECT_THAT(svg, Not(HasSubstr("inf")));
   EXPECT_EQ(count(svg, "<circle"), 4U + 4U + 5U);
   for (MetricsLine& line : all) line.loss = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(count(loss_plot("run", all), "<polyline"), 2U);
+  EXPECT_EQ(count(svg_of(all), "<polyline"), 2U);
 }
 
 TEST(LossPlot, StaysSmallForLongRuns) {
-  EXPECT_LT(loss_plot("run", lines(20000)).size(), 50'000U);
-  EXPECT_THAT(loss_plot("run", lines(1)), HasSubstr("50 steps"));  // a single point
+  EXPECT_LT(svg_of(lines(20000)).size(), 50'000U);
+  EXPECT_THAT(svg_of(lines(1)), HasSubstr("50 steps"));  // a single point
+}
+
+TEST(ThinnedCurve, IsWhatWasAddedWhileThatIsLittle) {
+  ThinnedCurve curve;
+  EXPECT_TRUE(curve.empty());
+  for (int i = 0; i < 800; ++i) curve.add(i, 3.0 * i);
+  const std::vector<report::Point> points = curve.points();
+  ASSERT_EQ(points.size(), 800U);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    EXPECT_EQ(points[i].x, static_cast<double>(i));
+    EXPECT_EQ(points[i].y, 3.0 * static_cast<double>(i));
+  }
+}
+
+// Means of equally many neighbours, but for the last: the same points, whether they are asked for
+// now and then or not.
+TEST(ThinnedCurve, IsMeansOfNeighboursThatNeverBecomeMany) {
+  for (const std::int64_t number : {801, 1600, 1601, 12'345}) {
+    ThinnedCurve curve;
+    for (std::int64_t i = 0; i < number; ++i) {
+      curve.add(static_cast<double>(i), static_cast<double>(i * i));
+      ASSERT_LE(curve.points().size(), 800U);
+    }
+    std::int64_t size = 1;
+    while (800 * size < number) size *= 2;
+    const std::vector<report::Point> points = curve.points();
+    ASSERT_EQ(points.size(), static_cast<std::size_t>((number + size - 1) / size)) << number;
+    for (std::size_t k = 0; k < points.size(); ++k) {
+      const std::int64_t first = static_cast<std::int64_t>(k) * size;
+      const std::int64_t last = std::min(first + size, number) - 1;
+      double squares = 0.0;
+      for (std::int64_t i = first; i <= last; ++i) squares += static_cast<double>(i * i);
+      EXPECT_EQ(points[k].x, static_cast<double>(first + last) / 2.0);
+      EXPECT_EQ(points[k].y, squares / static_cast<double>(last - first + 1));
+    }
+  }
 }
 
 // A logarithmic axis of steps, as reports have it: equal factors are equal distances, and a point

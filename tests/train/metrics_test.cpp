@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
@@ -69,6 +71,12 @@ TEST(Metrics, ResumeCutsLaterAndTornLines) {
   EXPECT_EQ(read_text(dir.path() / "metrics.jsonl"), jsonl);
 }
 
+std::vector<MetricsLine> all_lines(const std::filesystem::path& run) {
+  std::vector<MetricsLine> lines;
+  MetricsReader(run).read_on([&](const MetricsLine& line) { lines.push_back(line); });
+  return lines;
+}
+
 TEST(Metrics, AFileOfBeforeGetsTheNewColumn) {
   const test::TemporaryFolder dir;
   test::write_text(dir.path() / "metrics.csv",
@@ -88,7 +96,7 @@ TEST(Metrics, AFileOfBeforeGetsTheNewColumn) {
             "4,32,0.5,2,0.0001,123.457,6,1,0.25,,\n");
   EXPECT_THAT(read_text(dir.path() / "metrics.jsonl"),
               ::testing::HasSubstr("\"skipped\": 1, \"validation_loss\": 0.25}"));
-  const std::vector<MetricsLine> lines = read_metrics(dir.path());
+  const std::vector<MetricsLine> lines = all_lines(dir.path());
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_TRUE(std::isnan(lines[0].validation_loss));
   EXPECT_EQ(lines[0].loss, 0.5);
@@ -115,7 +123,7 @@ TEST(Metrics, NothingIsReplacedThatCannotBeRead) {
                          [&] { MetricsLog log(dir.path(), 1); });
       if (unreadable == std::string("metrics.csv")) {
         test::expect_error(ErrorCode::io, "cannot read " + file.string(),
-                           [&] { read_metrics(dir.path()); });
+                           [&] { all_lines(dir.path()); });
       }
       EXPECT_FALSE(std::filesystem::is_regular_file(std::filesystem::symlink_status(file)));
       std::filesystem::remove(file);
@@ -136,10 +144,49 @@ TEST(Metrics, NanHasNoSign) {
 
 TEST(Metrics, ReadsNothingWhereThereIsNothingAndRefusesOtherText) {
   const test::TemporaryFolder dir;
-  EXPECT_TRUE(read_metrics(dir.path()).empty());
+  EXPECT_TRUE(all_lines(dir.path()).empty());
   test::write_text(dir.path() / "metrics.csv", "step,images\nhello,world\n");
   test::expect_error(ErrorCode::corrupt, "\"hello,world\" is not a line of metrics",
-                     [&] { read_metrics(dir.path()); });
+                     [&] { all_lines(dir.path()); });
+}
+
+// More than one piece of the file, lines across their borders, and one that is not complete yet.
+TEST(Metrics, AFileThatGrowsIsReadOn) {
+  const test::TemporaryFolder dir;
+  MetricsReader reader(dir.path());
+  std::vector<std::int64_t> steps;
+  const auto read_on = [&] {
+    reader.read_on([&](const MetricsLine& line) { steps.push_back(line.step); });
+  };
+  read_on();
+  EXPECT_TRUE(steps.empty());
+  MetricsLog log(dir.path(), 0);
+  std::vector<std::int64_t> expected;
+  for (std::int64_t i = 1; i <= 5'000; ++i) {
+    log.write(line_at(i));
+    expected.push_back(i);
+    if (i % 1'111 == 0) read_on();
+  }
+  std::ofstream(dir.path() / "metrics.csv", std::ios::app) << "5001,8,0.";
+  read_on();
+  EXPECT_EQ(steps, expected);
+  std::ofstream(dir.path() / "metrics.csv", std::ios::app) << "5,2,1e-4,1,1,0,,,\n";
+  read_on();
+  expected.push_back(5'001);
+  EXPECT_EQ(steps, expected);
+  read_on();
+  EXPECT_EQ(steps, expected);
+}
+
+TEST(Metrics, ALineThatIsNoneIsRefusedEachTime) {
+  const test::TemporaryFolder dir;
+  test::write_text(dir.path() / "metrics.csv", "step,images\n1,8,1,1,1,1,1,0\nno,line\n");
+  MetricsReader reader(dir.path());
+  int count = 0;
+  for (int i = 0; i < 2; ++i)
+    test::expect_error(ErrorCode::corrupt, "\"no,line\" is not a line of metrics",
+                       [&] { reader.read_on([&](const MetricsLine&) { ++count; }); });
+  EXPECT_EQ(count, 1);
 }
 
 }  // namespace

@@ -136,8 +136,9 @@ TEST_F(RunTest, MeasuresHeldOutPicturesWithoutTouchingTheRun) {
   config.data.validation.source = other.string();
   EXPECT_EQ(state_hash(train("validated", config, {})), expected);
   std::vector<std::int64_t> measured;
-  for (const MetricsLine& line : read_metrics(folder("validated")))
+  MetricsReader(folder("validated")).read_on([&](const MetricsLine& line) {
     if (line.validation_loss > 0.0) measured.push_back(line.step);
+  });
   EXPECT_EQ(measured, (std::vector<std::int64_t>{5, 10, 15, 20}));  // with each checkpoint
   EXPECT_THAT(read_text(folder("validated") / "loss.svg"), HasSubstr("held-out"));
 
