@@ -162,10 +162,12 @@ class Differential(Suite):
 
 
 class Fuzzed(Row):
-    """libFuzzer, an hour for each target."""
+    """libFuzzer, an hour for each target. It measures by the clock, which goes on while the machine does something
+    else: an input that took long is run once more by itself, and counts by its time of the processor."""
     name = "T10"
     title = "libFuzzer with the sanitizers, an hour for each target"
     kSeconds = 60
+    kMostSeconds = 2
 
     def set_up(self, program, folder, scale):
         self.folder = pathlib.Path(os.environ.get("DDIM_FUZZERS", SOURCE / "build-fuzz/tests/fuzz"))
@@ -185,11 +187,15 @@ class Fuzzed(Row):
         name = target.name.removeprefix("fuzz_")
         corpus = self.corpus / name
         corpus.mkdir(parents=True, exist_ok=True)
-        outcome = run([target, f"-max_total_time={self.kSeconds if scale else 2}", "-rss_limit_mb=512", "-timeout=2",
-                       "-max_len=65536", "-verbosity=0", "-print_final_stats=1", f"-artifact_prefix={folder}/", corpus,
-                       SOURCE / "tests/fuzz/corpus" / name], folder,
+        outcome = run([target, f"-max_total_time={self.kSeconds if scale else 2}", "-rss_limit_mb=512", "-timeout=60",
+                       f"-report_slow_units={self.kMostSeconds}", "-max_len=65536", "-verbosity=0", "-print_final_stats=1",
+                       f"-artifact_prefix={folder}/", corpus, SOURCE / "tests/fuzz/corpus" / name], folder,
                       {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}, 600)
         require(outcome.code == 0, name, outcome)
+        for slow in folder.glob("slow-unit-*"):
+            again = run([target, slow], folder, {}, 600)
+            require(again.code == 0 and again.cpu_seconds <= self.kMostSeconds, name, slow.name, "took",
+                    again.cpu_seconds, "s")
         return {"inputs": int(re.search(r"number_of_executed_units: (\d+)", outcome.err).group(1)),
                 "target-minutes": self.kSeconds // 60}
 
