@@ -190,7 +190,7 @@ class Fuzzed(Row):
         outcome = run([target, f"-max_total_time={self.kSeconds if scale else 2}", "-rss_limit_mb=512", "-timeout=60",
                        f"-report_slow_units={self.kMostSeconds}", "-max_len=65536", "-verbosity=0", "-print_final_stats=1",
                        f"-artifact_prefix={folder}/", corpus, SOURCE / "tests/fuzz/corpus" / name], folder,
-                      {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}, 600)
+                      {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", "ASAN_OPTIONS": "quarantine_size_mb=16"}, 600)
         require(outcome.code == 0, name, outcome)
         for slow in folder.glob("slow-unit-*"):
             again = run([target, slow], folder, {}, 600)
