@@ -14,6 +14,12 @@
 namespace ddim::cli {
 
 struct OptionData {
+  /// To another option; `problem` says why the values that both have now do not go together, "" for
+  /// values that do.
+  struct Relation {
+    OptionData* other;
+    std::function<std::string()> problem;
+  };
   enum class Takes {
     nothing,   ///< a switch
     optional,  ///< a word, which may be left out
@@ -27,10 +33,11 @@ struct OptionData {
   std::string default_text = {};  ///< in help; "" for none
   std::string variable = {};      ///< of the environment; "" for none
   bool required = false;
-  std::string alone = {};               ///< of Takes::optional: what the name alone means
-  char delimiter = '\0';                ///< of Takes::many: between values in one word
-  std::vector<std::string> words = {};  ///< the values, where they can be counted
-  std::vector<OptionData*> excluded = {};
+  std::string alone = {};                 ///< of Takes::optional: what the name alone means
+  char delimiter = '\0';                  ///< of Takes::many: between values in one word
+  std::vector<std::string> words = {};    ///< the values, where they can be counted
+  std::vector<Relation> excluded = {};    ///< the weaker one counts as not given
+  std::vector<Relation> depends_on = {};  ///< this one counts as not given where it is weaker
   const OptionData* needed = nullptr;
   std::vector<std::function<std::string(const std::string&)>> checks = {};
   double least = -std::numeric_limits<double>::infinity();
@@ -44,6 +51,7 @@ struct OptionData {
   std::function<std::string()> current_text = {};
 
   Source source = Source::nobody;
+  Source stronger = Source::nobody;      ///< who made settle_conflicts() reset it
   std::string origin = {};               ///< "mine.toml:3", "DDIM_STEPS"; "" for the command line
   std::vector<std::string> values = {};  ///< as given, one by one
 

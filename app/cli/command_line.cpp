@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "command_data.h"
+#include "settings.h"
 #include "suggestion.h"
 
 namespace ddim::cli {
@@ -160,6 +161,8 @@ void OptionData::set(const std::vector<std::string>& words_given, Source from,
     throw Error(code, cause() + between + problem);
   };
   for (const std::string& value : values) {
+    // "$UNSET" is no way to say nothing.
+    if (value.empty()) refuse("the value is empty", ErrorCode::usage);
     for (const auto& check : checks) refuse(check(value), ErrorCode::usage);
   }
   refuse(assign(values), ErrorCode::usage);
@@ -221,8 +224,17 @@ Option Option::delimiter(char between) const {
   return *this;
 }
 Option Option::excludes(Option other) const {
-  data_->excluded.push_back(other.data_);
-  other.data_->excluded.push_back(data_);
+  data_->excluded.push_back({other.data_, {}});
+  other.data_->excluded.push_back({data_, {}});
+  return *this;
+}
+Option Option::excludes(Option other, std::function<std::string()> problem) const {
+  data_->excluded.push_back({other.data_, problem});
+  other.data_->excluded.push_back({data_, std::move(problem)});
+  return *this;
+}
+Option Option::depends_on(Option other, std::function<std::string()> problem) const {
+  data_->depends_on.push_back({other.data_, std::move(problem)});
   return *this;
 }
 Option Option::needs(Option other) const {
@@ -264,11 +276,6 @@ std::string Option::name() const { return data_->name; }
 Source Option::source() const { return data_->source; }
 bool Option::given_beside(Option other) const { return given() && source() >= other.source(); }
 std::string Option::cause() const { return data_->cause(); }
-std::vector<Option> Option::excluded() const {
-  std::vector<Option> options;
-  for (OptionData* data : data_->excluded) options.emplace_back(data);
-  return options;
-}
 
 void Option::set(const std::string& value) const { set(std::vector{value}); }
 void Option::set(const std::vector<std::string>& values) const {
@@ -343,6 +350,7 @@ void Command::add_help(const std::string& name, std::string (*text)(),
 }
 
 void Command::callback(std::function<void()> run) const { data_->run = std::move(run); }
+void Command::settle_conflicts() const { cli::settle_conflicts(*data_); }
 void Command::footer(const std::string& text) const { data_->footer = text; }
 
 std::vector<Option> Command::options() const {

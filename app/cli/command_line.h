@@ -28,6 +28,12 @@ class Option {
   Option show_default(const std::string& text) const;
   Option delimiter(char between) const;  ///< of values in one word
   Option excludes(Option other) const;
+  /// The same where `problem` says that the values that both have do not go together, "" where they
+  /// do. Error(user) with its text when both have the same weight.
+  Option excludes(Option other, std::function<std::string()> problem) const;
+  /// Means something with some values of `other` only, which `problem` tells in the same way.
+  /// Error(user) with its text unless `other` has more weight; then this one counts as not given.
+  Option depends_on(Option other, std::function<std::string()> problem) const;
   Option needs(Option other) const;  ///< says nothing without it: Error(user)
   Option one_of(const std::vector<std::string>& words) const;
   /// `problem_of` says what is wrong with a value, "" for nothing.
@@ -47,7 +53,6 @@ class Option {
   bool given_beside(Option other) const;
   /// For messages: "--steps", or "DDIM_STEPS, which sets --steps," or "mine.toml:3: steps".
   std::string cause() const;
-  std::vector<Option> excluded() const;
 
   /// Sets the variable as if the recipe had said `value`. Error(usage) when the option does not
   /// take it.
@@ -86,6 +91,9 @@ class Command {
 
   void callback(std::function<void()> run) const;  ///< what the command does, once parsed
   void footer(const std::string& text) const;      ///< below its help
+
+  /// As settings.h has it, once more where options have changed since.
+  void settle_conflicts() const;
 
   std::vector<Option> options() const;  ///< in the order they were added
   std::vector<Option> options_on_command_line() const;

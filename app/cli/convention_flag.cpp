@@ -29,33 +29,30 @@ std::string description_of(const PlanOptions& options) {
 
 }  // namespace
 
-void ConventionFlag::add_to(Command command) {
+void ConventionFlag::add_to(Command command, const PlanFlags& plan) {
   option_ = convention_.add_to(
       command, "--as",
       "Sampling convention: paper (evenly spaced steps, no clipping) or diffusers (spacing, "
       "clipping and last step from the model's scheduler file, as in DDIMScheduler)");
+  for (const Option option : plan.all())
+    option_.excludes(option, [this, option] { return problem_of(option); });
 }
 
-void ConventionFlag::refuse_contradictions(const PlanFlags& plan) const {
-  if (!given()) return;
+std::string ConventionFlag::problem_of(Option option) const {
   const bool is_paper = convention_.value() == Convention::paper;
-  for (const std::string& flag : plan.given()) {
-    const bool is_free =
-        std::ranges::find(kAlwaysFree, flag) != std::end(kAlwaysFree) ||
-        (is_paper && std::ranges::find(kFreeInThePaper, flag) != std::end(kFreeInThePaper));
-    if (is_free) continue;
-    throw Error(
-        ErrorCode::user,
-        fmt::format("--as {} and {} cannot be combined: {}", is_paper ? "paper" : "diffusers", flag,
-                    is_paper ? "the paper's sampler does not have this option"
-                             : "--as diffusers takes this from the scheduler "
-                               "file"));
-  }
+  const std::string flag = option.name();
+  const bool is_free =
+      std::ranges::find(kAlwaysFree, flag) != std::end(kAlwaysFree) ||
+      (is_paper && std::ranges::find(kFreeInThePaper, flag) != std::end(kFreeInThePaper));
+  if (is_free) return "";
+  return fmt::format("{} {} and {} cannot be combined: {}", option_.cause(),
+                     to_string(convention_.value()), option.cause(),
+                     is_paper ? "the paper's sampler does not have this option"
+                              : "--as diffusers takes this from the scheduler file");
 }
 
 Preset ConventionFlag::preset(const PlanFlags& plan, const PlanOptions& options,
                               const Model& model) const {
-  refuse_contradictions(plan);
   if (convention_.value() == Convention::diffusers) {
     Preset preset = as_diffusers(model);
     preset.options.steps = options.steps;

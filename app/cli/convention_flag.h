@@ -24,17 +24,17 @@ namespace ddim::cli {
 /// --as paper|diffusers: whose sampler is meant where no other flag says.
 class ConventionFlag {
  public:
-  void add_to(Command command);
+  /// After the plan: excludes those of its flags that a convention leaves no choice of.
+  void add_to(Command command, const PlanFlags& plan);
   bool given() const { return option_.given(); }
 
-  /// The complete options for this model and one line that says what is in force. Errors as
-  /// refuse_contradictions().
-  /// `options` are those of the flags.
+  /// The complete options for this model and one line that says what is in force. `options` are
+  /// those of the flags.
   Preset preset(const PlanFlags& plan, const PlanOptions& options, const Model& model) const;
-  /// Error(user), naming both, when --as and another flag contradict each other.
-  void refuse_contradictions(const PlanFlags& plan) const;
 
  private:
+  std::string problem_of(Option option) const;
+
   ChoiceFlag<Convention> convention_;
   Option option_;
 };

@@ -282,7 +282,6 @@ void print(const Quality& quality, const Lines& recipe, bool as_json) {
 SampleOptions drawing_of(const EvaluateCommandFlags& flags, const Model& described,
                          const RunOptions& run) {
   const PlanOptions said = flags.plan.options();
-  flags.convention.refuse_contradictions(flags.plan);
   SampleOptions options{.count = flags.count,
                         .seed = flags.options.seed,
                         .class_choice = flags.run.class_choice(described),
@@ -463,8 +462,8 @@ void add_evaluate_command(Command root) {
     command.add_option("--count", flags->count, "How many pictures --model draws")
         .positive()
         .show_default();
-    flags->convention.add_to(command);
     flags->plan.add_to(command);
+    flags->convention.add_to(command, flags->plan);
   });
   flags->extractor.add_to(command);
   flags->resizing.add_to(

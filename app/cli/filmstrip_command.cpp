@@ -58,7 +58,6 @@ std::vector<Image> film_of(const std::vector<FilmFrame>& frames, int frame_ms) {
 
 /// All that can be wrong with any model.
 void check(const FilmstripCommandFlags& flags, const PlanOptions& plan) {
-  flags.convention.refuse_contradictions(flags.plan);
   if (plan.sampler == Sampler::adaptive)
     throw Error(ErrorCode::user,
                 "--sampler adaptive takes other steps for each picture, so the columns of a strip "
@@ -134,8 +133,8 @@ void add_filmstrip_command(Command root) {
   command.add_option("--first-image", flags->first_image, "Number of the first picture")
       .non_negative()
       .show_default();
-  flags->convention.add_to(command);
   flags->plan.add_to(command);
+  flags->convention.add_to(command, flags->plan);
   const Option model = flags->run.add_to(command);
   flags->overwrite.add_to(command);
   command.callback([flags, command, model] {

@@ -174,7 +174,7 @@ constexpr HelpExample kExamples[] = {
     {"completion", "ddim completion bash"},
     {"completion", "ddim completion fish"},
     {"convert", "ddim convert models/fashion-mnist half --dtype f16"},
-    {"convert", "ddim convert models/fashion-mnist weights.ckpt --to official-weights"},
+    {"convert", "ddim convert models/fashion-mnist small --dtype f8"},
     {"evaluate",
      "ddim evaluate --model models/fashion-mnist --count 1000 --resize pad fashion-mnist"},
     {"evaluate", "ddim evaluate --eps-error --model models/fashion-mnist --data fashion-mnist"},

@@ -2,6 +2,7 @@
 
 #include <ddim/error.h>
 #include <ddim/image.h>
+#include <ddim/pull.h>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -26,19 +27,15 @@ const std::set<std::string> kFileNames = {"init_image", "mask", "endpoints"};
 /// What follows from the endpoints and the number of frames.
 const std::set<std::string> kOfInterpolation = {"count", "seed", "first_image", "columns"};
 
+/// Who gives one of these wants another number of pictures: a grid of their own, too.
+constexpr const char* kNumbersOfPictures[] = {"count", "seed", "guidance", "init_image", "frames"};
+
 /// Other programs leave text of their own in PNG files; our names are of lower-case letters.
 bool is_ours(const std::string& key) {
   return kNoFlags.contains(key) || key == "T" || std::ranges::all_of(key, [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
          });
 }
-
-/// Flags that mean something together with some values of another: where that one is given, they
-/// are not taken from the recipe.
-const std::map<std::string, std::set<std::string>> kDependents = {
-    {"sampler", {"eta", "sigma_hat", "tolerance"}},
-    {"clip", {"clip_range", "threshold", "threshold_max"}},
-    {"tau", {"steps_offset"}}};
 
 std::string flag_name(std::string key) {
   std::ranges::replace(key, '_', '-');
@@ -54,15 +51,10 @@ std::string key_of(Option option) {
   return key;
 }
 
-/// Keys of the flags that stand on the command line, and of those that they decide about.
+/// Keys of the flags that stand on the command line.
 std::set<std::string> keys_given(Command command) {
   std::set<std::string> keys;
-  for (const Option option : command.options_on_command_line()) {
-    keys.insert(key_of(option));
-    for (const Option excluded : option.excluded()) keys.insert(key_of(excluded));
-    if (const auto dependents = kDependents.find(key_of(option)); dependents != kDependents.end())
-      keys.insert(dependents->second.begin(), dependents->second.end());
-  }
+  for (const Option option : command.options_on_command_line()) keys.insert(key_of(option));
   return keys;
 }
 
@@ -118,20 +110,36 @@ void LikeFlag::set_flags(Command command) {
   refuse_other_command(command);
   given_ = keys_given(command);
   elsewhere_ = keys_set(command);
-  if (given_.contains("noise") && recipe_["x_T"] == "drawn") given_.insert("x_T");
+  const bool starts_otherwise = given_.contains("noise") || given_.contains("init_image");
+  if (starts_otherwise && recipe_["x_T"] == "drawn") given_.insert("x_T");
   const bool is_interpolation = recipe_.contains("endpoints");
   if (is_interpolation) set_endpoints(command);
   if (recipe_.contains("init_by")) ask_for_init_image();
+  const bool has_own_grid = std::ranges::any_of(
+      kNumbersOfPictures, [this](const char* key) { return given_.contains(key); });
+  std::vector<std::string> taken;
   for (const auto& [key, value] : recipe_) {
-    if (kNoFlags.contains(key) || kFileNames.contains(key)) continue;
+    if (kNoFlags.contains(key) || kFileNames.contains(key) || given_.contains(key)) continue;
     if (is_interpolation && kOfInterpolation.contains(key)) continue;
+    if (key == "columns" && has_own_grid) continue;
     set_flag(command, key, value);
+    taken.push_back(key);
   }
+  command.settle_conflicts();
+  for (const std::string& key : taken)  // what has given way to the command line
+    if (!command.find_option(flag_name(key))->given()) given_.insert(key);
   const Option model = *command.find_option("--model");
   if (model.given()) return;
   const std::string& name = recipe_["model"];
+  const auto is_found = [&] {
+    try {
+      return !find_model(name, MissingModel::refuse).empty();
+    } catch (const Error&) {
+      return false;
+    }
+  };
   const bool is_of_hub = name.find('/') != std::string::npos;
-  if (!is_of_hub && !fs::exists(name)) {
+  if (!is_of_hub && !is_found()) {
     throw Error(ErrorCode::user,
                 fmt::format("{}: was made with the model {}; give its location with --model",
                             file_.string(), printable(name)));
@@ -195,8 +203,6 @@ void LikeFlag::set_flag(Command command, const std::string& key, const std::stri
         fmt::format("{}: was made with {} = {}, which this version of ddim does not support",
                     file_.string(), key, printable(value)));
   }
-  if (given_.contains(key)) return;
-  for (const Option other : option->excluded()) other.reset();
   try {
     option->set(value);
   } catch (const Error&) {

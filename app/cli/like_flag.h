@@ -18,10 +18,10 @@ class LikeFlag {
   bool given() const { return !file_.empty(); }
 
   /// Gives each flag of the command the recipe's value, unless it stands on the command line, or
-  /// one does that excludes it. To be called when the command line has been parsed. Error(user) for
-  /// a picture without a recipe, of another command, or with a recipe of a kind that this program
-  /// does not have, and for one that was made from files that the command line does not name;
-  /// Error(corrupt) for values that the flags do not take.
+  /// one does that it does not go together with. To be called when the command line has been
+  /// parsed. Error(user) for a picture without a recipe, of another command, or with a recipe of a
+  /// kind that this program does not have, and for one that was made from files that the command
+  /// line does not name; Error(corrupt) for values that the flags do not take.
   void set_flags(Command command);
 
   /// Error(user) unless what is about to be drawn has the recipe of the picture, but for the flags

@@ -88,8 +88,8 @@ void add_plan_command(Command root) {
       .add_flag("--zero-terminal-snr", flags->zero_terminal_snr,
                 "Without --model: rescale the betas so that the last step is pure noise")
       .excludes(model);
-  flags->convention.add_to(command);
   flags->plan.add_to(command);
+  flags->convention.add_to(command, flags->plan);
   command.add_flag("--json", flags->json, "Print one JSON object");
   command.callback([flags] { run(*flags); });
 }

@@ -25,11 +25,12 @@ void PlanFlags::add_to(Command command) {
               "Amount of noise added in each step, for ddim and euler: 0 is DDIM, 1 is DDPM")
           .non_negative()
           .show_default();
-  command
-      .add_flag("--sigma-hat", sigma_hat_,
-                "With ddim: DDPM's larger variance instead of --eta (the paper's sigma-hat)")
-      .excludes(eta_option_);
-  clip_.add_to(
+  sigma_hat_option_ =
+      command
+          .add_flag("--sigma-hat", sigma_hat_,
+                    "With ddim: DDPM's larger variance instead of --eta (the paper's sigma-hat)")
+          .excludes(eta_option_);
+  clip_option_ = clip_.add_to(
       command, "--clip", kKeepEps,
       "Clamp the predicted x_0 to [-1, 1] in each step. --clip keeps the network's eps, as "
       "diffusers does; --clip rederive-eps computes eps again, as the paper's code does with "
@@ -54,11 +55,12 @@ void PlanFlags::add_to(Command command) {
   final_alpha_.add_to(command, "--final-alpha",
                       "End of the last step: one (the clean image) or first (the first training "
                       "step, like set_alpha_to_one = false in diffusers)");
-  command
-      .add_option("--steps-offset", others_.steps_offset,
-                  "Offset added to each step; only with --tau diffusers-leading")
-      .non_negative()
-      .show_default();
+  steps_offset_option_ =
+      command
+          .add_option("--steps-offset", others_.steps_offset,
+                      "Offset added to each step; only with --tau diffusers-leading")
+          .non_negative()
+          .show_default();
   tolerance_option_ = command
                           .add_option("--tolerance", others_.tolerance,
                                       "Error tolerance per step for --sampler adaptive (root "
@@ -67,6 +69,7 @@ void PlanFlags::add_to(Command command) {
                           .show_default();
   const std::vector<Option> options = command.options();
   all_options_.assign(options.begin() + static_cast<std::ptrdiff_t>(num_before), options.end());
+  add_contradictions();
 }
 
 std::vector<std::string> PlanFlags::given() const {
@@ -77,37 +80,67 @@ std::vector<std::string> PlanFlags::given() const {
   return names;
 }
 
-void PlanFlags::refuse_contradictions() const {
-  const auto refuse_if = [](bool wrong, const std::string& message) {
-    if (wrong) throw Error(ErrorCode::user, message);
-  };
-  const Sampler sampler = sampler_.value();
-  const auto refuse_steps_of_adaptive = [&](Option option) {
-    refuse_if(option.given_beside(sampler_option_),
-              fmt::format("--sampler adaptive chooses its own steps; leave out {}, or choose "
-                          "another sampler",
-                          option.cause()));
-  };
-  if (sampler == Sampler::adaptive) {
-    refuse_steps_of_adaptive(tau_.steps_option());
-    refuse_steps_of_adaptive(tau_.tau_option());
+void PlanFlags::add_contradictions() const {
+  for (const Option option : {tau_.steps_option(), tau_.tau_option()}) {
+    option.excludes(sampler_option_, [this, option] {
+      return sampler_.value() != Sampler::adaptive
+                 ? ""
+                 : fmt::format(
+                       "--sampler adaptive chooses its own steps; leave out {}, or choose another "
+                       "sampler",
+                       option.cause());
+    });
   }
-  const Clip::Bound bound = clip_.value().bound;
-  refuse_if(sampler != Sampler::adaptive && tolerance_option_.given(),
-            "--tolerance works only with --sampler adaptive");
-  refuse_if(eta_option_.given() && !takes_eta(sampler),
-            fmt::format("--eta works only with --sampler ddim or euler, not with {}",
-                        to_string(sampler)));
-  refuse_if(clip_range_option_.given() && bound != Clip::Bound::range,
-            "--clip-range needs --clip or --clip rederive-eps");
-  refuse_if((threshold_option_.given() || threshold_max_option_.given()) &&
-                bound != Clip::Bound::quantile,
-            "--threshold and --threshold-max need --clip threshold-keep-eps or "
-            "--clip threshold-rederive-eps");
+  tolerance_option_.depends_on(sampler_option_, [this] {
+    return sampler_.value() == Sampler::adaptive
+               ? ""
+               : fmt::format("{} works only with --sampler adaptive", tolerance_option_.cause());
+  });
+  eta_option_.depends_on(sampler_option_, [this] {
+    return takes_eta(sampler_.value())
+               ? ""
+               : fmt::format("{} works only with --sampler ddim or euler, not with {}",
+                             eta_option_.cause(), to_string(sampler_.value()));
+  });
+  sigma_hat_option_.depends_on(sampler_option_, [this] {
+    return sampler_.value() == Sampler::ddim
+               ? ""
+               : fmt::format("{} works only with --sampler ddim, not with {}",
+                             sigma_hat_option_.cause(), to_string(sampler_.value()));
+  });
+  steps_offset_option_.depends_on(tau_.tau_option(), [this] {
+    return tau_.kind() == TauKind::diffusers_leading
+               ? ""
+               : fmt::format("{} works only with --tau diffusers-leading",
+                             steps_offset_option_.cause());
+  });
+  clip_option_.depends_on(sampler_option_, [this] {
+    const Clip& clip = clip_.value();
+    const bool keeps_eps = clip.bound != Clip::Bound::none && clip.eps == Clip::EpsRule::keep;
+    return !keeps_eps || uses_x0(sampler_.value())
+               ? ""
+               : fmt::format(
+                     "{} has no effect with the sampler {}, which uses only eps; use "
+                     "rederive-eps, or the sampler ddim",
+                     clip_option_.cause(), to_string(sampler_.value()));
+  });
+  clip_range_option_.depends_on(clip_option_, [this] {
+    return clip_.value().bound == Clip::Bound::range
+               ? ""
+               : fmt::format("{} needs --clip or --clip rederive-eps", clip_range_option_.cause());
+  });
+  for (const Option option : {threshold_option_, threshold_max_option_}) {
+    option.depends_on(clip_option_, [this, option] {
+      return clip_.value().bound == Clip::Bound::quantile
+                 ? ""
+                 : fmt::format(
+                       "{} needs --clip threshold-keep-eps or --clip threshold-rederive-eps",
+                       option.cause());
+    });
+  }
 }
 
 PlanOptions PlanFlags::options() const {
-  refuse_contradictions();
   PlanOptions options = options_said();
   check_for_some_model(options);
   return options;

@@ -12,15 +12,15 @@ namespace ddim::cli {
 class PlanFlags {
  public:
   void add_to(Command command);
-  /// Reads the file of --tau @FILE. Error(user) for flags that contradict each other, naming both,
-  /// and for a file that holds something other than numbers; Error(io) when it cannot be read.
-  /// The same, as make_plan(), for what cannot be with any model.
+  /// Reads the file of --tau @FILE. Error(user) for a file that holds something other than numbers;
+  /// Error(io) when it cannot be read. The same, as make_plan(), for what cannot be with any model.
   PlanOptions options() const;
+  const std::vector<Option>& all() const { return all_options_; }
   /// The names of the flags that the user gave, by whatever means: "--tau".
   std::vector<std::string> given() const;
 
  private:
-  void refuse_contradictions() const;
+  void add_contradictions() const;
   PlanOptions options_said() const;
 
   TauFlags tau_;
@@ -35,9 +35,12 @@ class PlanFlags {
   std::vector<Option> all_options_;
   Option sampler_option_;
   Option eta_option_;
+  Option sigma_hat_option_;
+  Option clip_option_;
   Option clip_range_option_;
   Option threshold_option_;
   Option threshold_max_option_;
+  Option steps_offset_option_;
   Option tolerance_option_;
 };
 

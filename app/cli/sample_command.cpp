@@ -156,7 +156,6 @@ GridOptions grid_of(const SampleCommandFlags& flags, std::int64_t count) {
 void draw_as_rank(SampleCommandFlags& flags, const Ranks& ranks, const Interrupts& interrupts) {
   if (!ranks.is_first() && !flags.ranks.log_all_ranks()) flags.run.be_quiet();
   const PlanOptions plan_options = flags.plan.options();
-  flags.convention.refuse_contradictions(flags.plan);
   flags.init.check();
   refuse_repeated("--seed", flags.seeds);
   refuse_repeated("--guidance", flags.run.guidances());
@@ -249,9 +248,9 @@ void add_sample_command(Command root) {
       .add_option("--save-tensors", flags->tensors,
                   "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
       .type_name("FILE");
-  flags->convention.add_to(command);
-  flags->init.add_to(command);
   flags->plan.add_to(command);
+  flags->convention.add_to(command, flags->plan);
+  flags->init.add_to(command);
   const Option model = flags->run.add_to(command, RunFlags::Classes::chosen_with_guidances);
   flags->overwrite.add_to(command);
   const Option resume = command.add_flag(

@@ -99,6 +99,11 @@ class SettingsFile {
   toml::table root_;
 };
 
+void give_way(OptionData& option, Source stronger) {
+  option.reset();
+  option.stronger = stronger;
+}
+
 }  // namespace
 
 void take_environment(CommandData& command) {
@@ -116,13 +121,28 @@ void take_file(const std::filesystem::path& file, CommandData& program, CommandD
 
 void settle_conflicts(CommandData& command) {
   for (OptionData& option : command.options) {
-    for (OptionData* other : option.excluded) {
-      if (option.source == Source::nobody || option.source > other->source) continue;
-      if (option.source == other->source)
-        throw Error(ErrorCode::usage,
+    for (const OptionData::Relation& excluded : option.excluded) {
+      const OptionData& other = *excluded.other;
+      if (option.source == Source::nobody || option.source > other.source) continue;
+      const std::string problem = excluded.problem ? excluded.problem() : "";
+      if (excluded.problem && problem.empty()) continue;
+      if (option.source == other.source)
+        throw excluded.problem
+            ? Error(ErrorCode::user, problem)
+            : Error(ErrorCode::usage,
                     fmt::format("{} and {} cannot be used together; leave one out", option.cause(),
-                                other->cause()));
-      option.reset();
+                                other.cause()));
+      give_way(option, other.source);
+    }
+  }
+  for (OptionData& option : command.options) {
+    for (const OptionData::Relation& decider : option.depends_on) {
+      if (option.source == Source::nobody) break;
+      const std::string problem = decider.problem();
+      if (problem.empty()) continue;
+      const Source decided_by = std::max(decider.other->source, decider.other->stronger);
+      if (option.source >= decided_by) throw Error(ErrorCode::user, problem);
+      give_way(option, decided_by);
     }
   }
   for (OptionData& option : command.options) {

@@ -20,7 +20,9 @@ void take_file(const std::filesystem::path& file, CommandData& program, CommandD
 
 /// Of two options that exclude each other, the one that was said with less weight counts as not
 /// given. Error(usage), naming both, when both have the same. Error(user) for a flag on the command
-/// line without the one that it needs; one of less weight counts as not given.
+/// line without the one that it needs; one of less weight counts as not given. Error(user) for one
+/// that means nothing with the value of another, unless that one has more weight; then it counts as
+/// not given.
 void settle_conflicts(CommandData& command);
 
 }  // namespace ddim::cli

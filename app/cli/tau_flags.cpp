@@ -64,7 +64,12 @@ void TauFlags::add_to(Command command) {
                       fmt::format("{}; a list such as 0,10,99.5,999; or @FILE with a list", kNames))
           .check(check_tau)
           .show_default()
-          .type_name("TAU");
+          .type_name("TAU")
+          .excludes(steps_option_, [this] {
+            return !is_own() ? ""
+                             : fmt::format("leave out {}: the list of {} sets the number of steps",
+                                           steps_option_.cause(), tau_option_.cause());
+          });
 }
 
 void TauFlags::check() const { check_for_some_model({.steps = steps_, .tau = tau()}); }
@@ -72,11 +77,6 @@ void TauFlags::check() const { check_for_some_model({.steps = steps_, .tau = tau
 bool TauFlags::is_own() const { return is_file(tau_) || is_list(tau_); }
 
 Tau TauFlags::tau() const {
-  if (is_own() && steps_given()) {
-    throw Error(ErrorCode::user,
-                fmt::format("leave out {}: the list of {} sets the number of steps",
-                            steps_option_.cause(), tau_option_.cause()));
-  }
   if (is_file(tau_)) return read_numbers(tau_.substr(1));
   if (is_list(tau_)) return parse_numbers(tau_, "--tau");
   return *value_named<TauKind>(tau_);

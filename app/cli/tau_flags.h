@@ -2,6 +2,7 @@
 
 #include <ddim/plan.h>
 
+#include <optional>
 #include <string>
 
 #include "command_line.h"
@@ -17,19 +18,16 @@ class TauFlags {
  public:
   void add_to(Command command);
 
-  /// Whether one of them was given. --steps of less weight than a list of --tau says nothing:
-  /// DDIM_STEPS beside --tau 5,9.
-  bool steps_given() const {
-    return !is_own() ? steps_option_.given() : steps_option_.given_beside(tau_option_);
-  }
   Option steps_option() const { return steps_option_; }
   Option tau_option() const { return tau_option_; }
   /// Before a model is loaded: errors as tau() and make_plan().
   void check() const;
+  /// Nothing for steps that the user lists.
+  std::optional<TauKind> kind() const { return value_named<TauKind>(tau_); }
   bool tau_given() const { return tau_option_.given(); }
   std::int64_t steps() const { return steps_; }
-  /// Reads the file of --tau @FILE. Error(user) for one that holds something other than numbers and
-  /// for --steps beside a list; Error(io) when it cannot be read.
+  /// Reads the file of --tau @FILE. Error(user) for one that holds something other than numbers;
+  /// Error(io) when it cannot be read.
   Tau tau() const;
 
  private:

@@ -1,4 +1,5 @@
 #include <ddim/error.h>
+#include <ddim/pull.h>
 #include <ddim/verification.h>
 #include <fmt/core.h>
 
@@ -12,6 +13,8 @@
 
 namespace ddim::cli {
 namespace {
+
+namespace fs = std::filesystem;
 
 struct VerifyCommandFlags {
   std::filesystem::path path;
@@ -31,7 +34,9 @@ void print_lines(const std::vector<VerifiedFile>& files) {
 }
 
 void verify(const VerifyCommandFlags& flags) {
-  const std::vector<VerifiedFile> files = verify_files(flags.path);
+  const bool is_name = !fs::exists(fs::symlink_status(flags.path));  // of a shipped model
+  const std::vector<VerifiedFile> files =
+      verify_files(is_name ? find_model(flags.path.string(), MissingModel::refuse) : flags.path);
   const auto num_damaged =
       std::ranges::count_if(files, [](const VerifiedFile& file) { return !file.problem.empty(); });
   if (flags.json) {

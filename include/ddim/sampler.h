@@ -106,6 +106,10 @@ struct Names<Sampler> {
 /// Whether the sampler has eta; of the others, some add noise of their own and most add none.
 DDIM_API bool takes_eta(Sampler sampler);
 
+/// Whether the sampler uses the predicted x_0, and not eps alone: where it does not, a clip that
+/// keeps eps has no effect.
+DDIM_API bool uses_x0(Sampler sampler);
+
 /// What happens to the predicted x_0 (eq. 9) in each step before it is used: different samplers,
 /// which others give one name. The published DDIM sampler does not clip.
 struct Clip {

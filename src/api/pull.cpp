@@ -2,7 +2,9 @@
 #include <ddim/quality.h>
 #include <ddim/version.h>
 
+#include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "api/shipped.h"
 #include "base/error.h"
@@ -21,6 +23,22 @@ namespace {
 hub::Settings in_our_name(hub::Settings settings) {
   settings.user_agent = concat("ddim/", version());
   return settings;
+}
+
+std::optional<std::filesystem::path> shipped_model(const std::string& name) {
+  if (name.empty() || name.find('/') != std::string::npos) return std::nullopt;
+  for (const std::filesystem::path& folder : shipped_folders())
+    if (is_there(folder / name / io::kModelIndexFile)) return folder / name;
+  return std::nullopt;
+}
+
+/// Of a folder: the data set fashion-mnist, which has a shipped model's name.
+bool holds_no_model(const std::filesystem::path& folder) {
+  const io::DiffusersLayout whole, at_the_top{.unet = "", .scheduler = ""};
+  const std::string marks[] = {io::kModelIndexFile, whole.unet_config(), at_the_top.unet_config(),
+                               model::kCheckpointsFolder};
+  return is_folder(folder) &&
+         std::ranges::none_of(marks, [&](const auto& mark) { return is_there(folder / mark); });
 }
 
 /// Shows how many bytes have come.
@@ -83,10 +101,11 @@ PullResult pull_inception(const PullOptions& options) {
 
 std::filesystem::path find_model(const std::string& model, MissingModel missing,
                                  PullOptions options) {
-  if (is_there(model)) return model::newest_checkpoint(model);
+  const auto shipped = shipped_model(model);
+  if (is_there(model) && !(shipped && holds_no_model(model)))
+    return model::newest_checkpoint(model);
+  if (shipped) return *shipped;
   if (!model.empty() && model.find('/') == std::string::npos) {
-    for (const std::filesystem::path& folder : shipped_folders())
-      if (is_there(folder / model / io::kModelIndexFile)) return folder / model;
     fail(ErrorCode::user, model,
          ": no such file or folder, and no shipped model of this name; `ddim models` lists what "
          "there is");

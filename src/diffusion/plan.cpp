@@ -50,8 +50,8 @@ void check_clip(const PlanOptions& options) {
           "threshold must be above 0 and at most 1, such as 0.995; got ", clip.quantile);
   require(clip.max >= 1.0, "threshold_max must be at least 1; got ", clip.max);
   const bool keeps_eps = clip.bound != Clip::Bound::none && clip.eps == Clip::EpsRule::keep;
-  require(!keeps_eps || traits_of(options.sampler).uses != SamplerTraits::Uses::eps,
-          "clip has no effect with the sampler ", to_string(options.sampler),
+  require(!keeps_eps || uses_x0(options.sampler), "clip has no effect with the sampler ",
+          to_string(options.sampler),
           ", which uses only eps; use rederive-eps, or the sampler ddim");
 }
 

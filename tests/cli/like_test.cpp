@@ -251,6 +251,29 @@ TEST_F(Like, RefusesWhatItCannotDrawAgain) {
   draw("second", "--like " + forge(first, "date:create", "today"));
 }
 
+// What does not go together with the command line gives way to it.
+TEST_F(Like, TakesWhatGoesTogetherWithTheCommandLine) {
+  const std::string first = draw("first", "--steps 3 --count 4 --eta 0.5 --clip");
+  const auto again = [&](const std::string& flags, const std::string& same) {
+    EXPECT_EQ(read_png(draw("again", "--overwrite --like " + first + " " + flags)).pixels,
+              read_png(draw("same", "--overwrite " + same)).pixels)
+        << flags;
+  };
+  again("--tau 0,5,9", "--tau 0,5,9 --count 4 --eta 0.5 --clip");
+  again("--sampler unipc", "--sampler unipc --steps 3 --count 4 --clip");
+  again("--sampler ab2", "--sampler ab2 --steps 3 --count 4");  // for which --clip does nothing
+  again("--sampler adaptive --tolerance 1 --count 1", "--sampler adaptive --tolerance 1 --count 1");
+  again("--as diffusers", "--as diffusers --steps 3 --eta 0.5 --count 4");
+  again("--as paper", "--as paper --steps 3 --eta 0.5 --count 4");
+  again("--count 9", "--steps 3 --count 9 --eta 0.5 --clip");  // 3 x 3, not 2 columns
+  make_pictures(folder_ / "pictures", 1);
+  const std::string init = " --init-image " + (folder_ / "pictures/0.png");
+  again("--count 1" + init, "--steps 3 --count 1 --eta 0.5 --clip" + init);
+  const std::string list = draw("list", "--tau 0,5,9 --count 1");
+  EXPECT_EQ(read_png(draw("fewer", "--like " + list + " --steps 2")).pixels,
+            read_png(draw("fewer-same", "--steps 2 --count 1")).pixels);
+}
+
 TEST_F(Like, SaysWhenThePictureIsNotTheSame) {
   const std::string first = draw("first", "--steps 3 --count 1");
   Image changed = read_png(first);

@@ -80,9 +80,50 @@ TEST_F(Settings, AFlagBeatsTheEnvironmentInConflictsToo) {
 TEST_F(Settings, AConflictOfEqualWeightNamesWhatIsMeant) {
   expect_refused("[plan]\nbetas = [0.1, 0.2]\nmodel = \"x\"\n",
                  {"mine.toml:2: betas", "mine.toml:3: model", "cannot be used together"});
-  const Outcome run = run_ddim("plan" + file_with("[plan]\ntau = [5, 9]\n"), "DDIM_STEPS=7");
-  EXPECT_NE(run.err.find("leave out DDIM_STEPS (which sets --steps)"), std::string::npos)
-      << run.err;
+  expect_refused("[plan]\ntau = [5, 9]\nsteps = 7\n",
+                 {"leave out", "mine.toml:3: steps", "the list of", "mine.toml:2: tau"});
+  expect_refused("[plan]\neta = 0.5\nsampler = \"unipc\"\n",
+                 {"mine.toml:2: eta", "works only with", "not with unipc"});
+}
+
+// Also where only some of their values do not go together.
+TEST_F(Settings, TheStrongerOfTwoWins) {
+  const auto plan = [this](const std::string& file, const std::string& flags,
+                           const std::string& environment = "") {
+    return run_ddim("plan --json " + flags + file_with("[plan]\n" + file), environment);
+  };
+  const auto same = [&](const Outcome& run, const std::string& flags) {
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    EXPECT_EQ(run.out, run_ddim("plan --json " + flags).out) << flags;
+  };
+  same(plan("tau = [0, 10, 999]\n", "--steps 4"), "--steps 4");
+  same(plan("tau = [0, 10, 999]\n", "", "DDIM_STEPS=4"), "--steps 4");
+  same(plan("steps = 4\n", "--tau 0,10,999"), "--tau 0,10,999");
+  same(plan("sampler = \"adaptive\"\ntolerance = 0.1\n", "--steps 4"), "--steps 4");
+  same(plan("sampler = \"adaptive\"\ntolerance = 0.1\n", "--sampler ddim"), "");
+  same(plan("eta = 0.5\n", "--sampler unipc"), "--sampler unipc");
+  same(plan("sigma-hat = true\n", "--sampler heun"), "--sampler heun");
+  same(plan("clip = \"keep-eps\"\nclip-range = 1.5\n", "--clip none"), "--clip none");
+  same(plan("clip = \"threshold-keep-eps\"\nthreshold = 0.9\nthreshold-max = 2\n", "--clip"),
+       "--clip");
+  same(plan("tau = \"diffusers-leading\"\nsteps-offset = 1\n", "--tau linear"), "--tau linear");
+  // What means nothing with a weaker word for another is refused all the same.
+  const Outcome eta = plan("sampler = \"unipc\"\n", "--eta 0.5");
+  EXPECT_EQ(eta.exit_code, 1);
+  EXPECT_NE(eta.err.find("--eta works only with"), std::string::npos) << eta.err;
+}
+
+TEST_F(Settings, AnEmptyValueIsNoValue) {
+  for (const char* command :
+       {"sample --out ''", "sample --out x.png --like ''", "train c.toml --data d --out ''",
+        "serve --model fashion-mnist --api-key ''", "serve --model fashion-mnist,",
+        "convert fashion-mnist ''", "info ''", "plan --tau ''", "sample --out x.png --mask ''"}) {
+    const Outcome run = run_ddim(command);
+    EXPECT_EQ(run.exit_code, 2) << command;
+    EXPECT_NE(run.err.find("the value is empty"), std::string::npos) << command << run.err;
+  }
+  expect_refused("[plan]\ntau = \"\"\n", {"mine.toml:2: tau", "the value is empty"});
+  EXPECT_EQ(calls_of("", "DDIM_STEPS="), 50);  // a variable that is empty is none
 }
 
 TEST_F(Settings, AMessageNamesTheVariableThatIsTheCause) {

@@ -64,4 +64,8 @@ bool takes_eta(Sampler sampler) {
   return noise == diffusion::Noise::eta || noise == diffusion::Noise::eta_or_sigma_hat;
 }
 
+bool uses_x0(Sampler sampler) {
+  return diffusion::traits_of(sampler).uses != diffusion::SamplerTraits::Uses::eps;
+}
+
 }  // namespace ddim
