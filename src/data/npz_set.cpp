@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file_input.h"
+#include "base/text.h"
 #include "io/npz.h"
 #include "io/stored_type.h"
 
@@ -116,6 +117,19 @@ bool on_numbers(const io::NpzArray& array, const Work& work) {
   return false;
 }
 
+/// What black and white may be in an array of floats.
+struct FloatRange {
+  double black, white;
+  double least;  ///< of the largest number, for which a darker set could be of another range
+
+  /// Numbers may overshoot a little, as those of a filter do.
+  bool holds(double smallest, double largest) const {
+    const double slack = 1e-3 * white;
+    return smallest >= black - slack && largest <= white + slack && largest >= least;
+  }
+};
+constexpr FloatRange kFloatRanges[] = {{0.0, 1.0, -1.0}, {-1.0, 1.0, -2.0}, {0.0, 255.0, 128.0}};
+
 /// Floats whose range says what black and white are.
 std::vector<float> values_of_floats(const std::vector<double>& numbers, const std::string& where) {
   double smallest = numbers.front(), largest = numbers.front();
@@ -124,16 +138,19 @@ std::vector<float> values_of_floats(const std::vector<double>& numbers, const st
     smallest = std::min(smallest, number);
     largest = std::max(largest, number);
   }
-  const bool is_signed = smallest < 0.0 && smallest >= -1.0 && largest <= 1.0;
-  if (!is_signed && (smallest < 0.0 || largest > 255.0)) {
-    fail(ErrorCode::corrupt, where, " holds numbers from ", smallest, " to ", largest,
-         "; expected 0 to 1, -1 to 1 or 0 to 255");
+  const auto range = std::ranges::find_if(
+      kFloatRanges, [&](const FloatRange& known) { return known.holds(smallest, largest); });
+  if (range == std::end(kFloatRanges)) {
+    fail(ErrorCode::corrupt, where, " holds numbers from ", number_text(smallest), " to ",
+         number_text(largest),
+         "; expected 0 to 1, -1 to 1 or 0 to 255 (of which the largest is 128 or more)");
   }
-  const double white = is_signed || largest <= 1.0 ? 1.0 : 255.0;
   std::vector<float> values;
   values.reserve(numbers.size());
+  const double width = range->white - range->black;
   for (const double number : numbers)
-    values.push_back(static_cast<float>(is_signed ? number : 2.0 * number / white - 1.0));
+    values.push_back(
+        static_cast<float>(std::clamp(2.0 * (number - range->black) / width - 1.0, -1.0, 1.0)));
   return values;
 }
 

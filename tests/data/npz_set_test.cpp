@@ -151,6 +151,30 @@ TEST_F(NpzSet, ReadsOtherNamesTypesAndShapes) {
                  [&] { load("x", "<f4", wrong); });
 }
 
+TEST_F(NpzSet, FloatsMayOvershootByARoundingError) {
+  const auto values = [&](const std::vector<float>& samples) {
+    return load_npz(write({{.name = "x",
+                            .type = "<f4",
+                            .shape = {1, 1, 3},
+                            .bytes = std::as_bytes(std::span(samples))}}),
+                    Labels::ignore)
+        .images.values;
+  };
+  EXPECT_THAT(values({0.5F, -1e-7F, 1.0000002F}), ElementsAre(0.0F, -1.0F, 1.0F));
+  EXPECT_THAT(values({0.5F, -1.0000002F, 1.0000002F}), ElementsAre(0.5F, -1.0F, 1.0F));
+  EXPECT_THAT(values({127.5F, -0.0001F, 255.00002F}), ElementsAre(0.0F, -1.0F, 1.0F));
+  EXPECT_THAT(values({-0.47F, -0.2F, 1.0000002F}), ElementsAre(-0.47F, -0.2F, 1.0F));
+  // Neither black and white of 0 to 1 nor surely of 0 to 255: digits of 0 to 16, say.
+  const auto refused = [&](const std::vector<float>& samples, const char* range) {
+    expect_error(ErrorCode::corrupt, {range, "expected 0 to 1, -1 to 1 or 0 to 255"},
+                 [&] { values(samples); });
+  };
+  refused({0.0F, 1.0F, 1.0020001F}, "holds numbers from 0 to 1.00200");
+  refused({0.0F, 1.0F, 16.0F}, "holds numbers from 0 to 16;");
+  refused({-1.25F, 0.0F, 1.0F}, "holds numbers from -1.25 to 1;");
+  refused({-3.0F, 0.0F, 255.0F}, "holds numbers from -3 to 255;");
+}
+
 TEST_F(NpzSet, ClassesAreWholeNumbersOfAnyType) {
   const auto load = [&](const char* type, const auto& classes) {
     return load_npz(file({{.name = "y",
