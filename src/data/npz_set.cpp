@@ -154,16 +154,23 @@ std::vector<float> values_of_floats(const std::vector<double>& numbers, const st
   return values;
 }
 
+/// [N,H,W,C] of an array of 3 axes: [N,H,W] is grey, and [H,W,3] and [H,W,4] with sides above that
+/// are one picture. Nobody has grey pictures that are so narrow.
+std::vector<std::int64_t> four_axes(std::vector<std::int64_t> shape) {
+  if (shape.size() == 4) return shape;
+  const std::int64_t last = shape[2];
+  const bool is_one = (last == 3 || last == 4) && shape[0] > last && shape[1] > last;
+  shape.insert(is_one ? shape.begin() : shape.end(), 1);
+  return shape;
+}
+
 Images read_pictures(const io::NpzArray& array, const std::string& file) {
   for (const std::int64_t size : array.shape)
     if (size == 0) fail(ErrorCode::corrupt, file, ": array ", array.name, " is empty");
-  Images images{.count = array.shape[0],
-                .height = array.shape[1],
-                .width = array.shape[2],
-                .channels = array.shape.size() == 4 ? array.shape[3] : 1};
+  const std::vector<std::int64_t> shape = four_axes(array.shape);
+  Images images{.count = shape[0], .height = shape[1], .width = shape[2], .channels = shape[3]};
   const std::string where = concat(file, ": array ", array.name);
-  const auto& shape = array.shape;
-  if (shape.size() == 4 && shape[1] <= 4 && shape[3] > 4 && shape[2] == shape[3])
+  if (shape[1] <= 4 && shape[3] > 4 && shape[2] == shape[3])
     fail(ErrorCode::corrupt, where, " is [", join(shape, ","),
          "], which looks like [N,C,H,W]; save numpy.moveaxis(array, 1, -1) of it");
   if (array.type == "|u1") {

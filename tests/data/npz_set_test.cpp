@@ -175,6 +175,26 @@ TEST_F(NpzSet, FloatsMayOvershootByARoundingError) {
   refused({-3.0F, 0.0F, 255.0F}, "holds numbers from -3 to 255;");
 }
 
+TEST_F(NpzSet, ThreeAxesAreGreyPicturesOrOneInColour) {
+  const std::vector<std::uint8_t> samples(6 * 5 * 4, 7);
+  const auto load = [&](std::vector<std::int64_t> shape) {
+    return load_npz(write({{.name = "x",
+                            .type = "|u1",
+                            .shape = std::move(shape),
+                            .bytes = std::as_bytes(std::span(samples))}}),
+                    Labels::ignore)
+        .images;
+  };
+  const Images colour = load({6, 5, 4});
+  EXPECT_EQ(colour.count, 1);
+  EXPECT_EQ(colour.height, 6);
+  EXPECT_EQ(colour.width, 5);
+  EXPECT_EQ(colour.channels, 4);
+  EXPECT_EQ(load({8, 5, 3}).channels, 3);
+  for (const auto& shape : {std::vector<std::int64_t>{4, 5, 6}, {3, 8, 5}, {30, 2, 2}, {10, 3, 4}})
+    EXPECT_EQ(load(shape).count, shape[0]);
+}
+
 TEST_F(NpzSet, ClassesAreWholeNumbersOfAnyType) {
   const auto load = [&](const char* type, const auto& classes) {
     return load_npz(file({{.name = "y",
