@@ -129,6 +129,7 @@ class ModelOpener {
   OpenedWeights open_weights(const fs::path& path) const {
     TorchCheckpoint checkpoint = contents_of(path);
     ChosenWeights chosen = choose_weights(checkpoint.dictionaries);
+    append(chosen.notes, checkpoint.notes);
     return {std::move(checkpoint), std::move(chosen)};
   }
 
