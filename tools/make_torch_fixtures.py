@@ -62,6 +62,11 @@ def eighths():
             "parameter": torch.nn.Parameter(numbers(3).to(torch.float8_e5m2), requires_grad=False)}
 
 
+def negated():
+    """A view that says only in its description that its numbers are to be negated."""
+    return {"negated": torch._neg_view(numbers(2, 3)), "unmarked": numbers(2, 3)}
+
+
 class Scale(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -131,6 +136,7 @@ def main():
     torch.save({"w": numbers(3).to(torch.float8_e4m3fnuz)}, f"{folder}/odd_eighths.pth")
     torch.save(eighths(), f"{folder}/eighths.pth")
     torch.save(eighths(), f"{folder}/eighths_legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save(negated(), f"{folder}/negated.pth")
     torch.save({"w": numpy.arange(3)}, f"{folder}/arrays.pth")
     torch.save(with_extras(), f"{folder}/extras.pth")
     torch.save(with_extras(), f"{folder}/extras_protocol4.pth", pickle_protocol=4)

@@ -28,7 +28,6 @@ sigset_t watched_signals() {
 
 // Blocked here, so in all threads to come: signals reach the one that waits for them.
 Interrupts::Interrupts() {
-  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
   const sigset_t signals = watched_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   thread_ = std::jthread([this] { wait_for_signals(); });

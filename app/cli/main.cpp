@@ -1,6 +1,8 @@
 #include <ddim/error.h>
 #include <ddim/version.h>
 
+#include <csignal>
+
 #include "commands.h"
 #include "program.h"
 #include "report.h"
@@ -13,6 +15,12 @@ constexpr const char* kFooter =
     "overrides the default. Exit codes: 0 done, 1 impossible request, 2 wrong command line, 3 NaN "
     "or infinity, 4 damaged file, 5 reading or writing failed, 70 internal error (a defect of "
     "ddim), 130 interrupted.";
+
+/// A closed pipe and a file that may not grow are errors of the write, not the end of the process:
+/// nobody who reads the progress of a run can end it by going away.
+void ignore_signals_of_writes() {
+  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
+}
 
 int run(int argc, char** argv) {
   ddim::cli::Program program("ddim",
@@ -54,6 +62,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   ddim::cli::hold_closed_streams();
+  ignore_signals_of_writes();
   try {
     return run(argc, argv);
   } catch (...) {

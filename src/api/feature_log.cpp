@@ -49,18 +49,24 @@ FeatureLog::FeatureLog(const FeatureOptions& options, const Settings& settings, 
   require_common_folder(options.sharing, path_);
   if (fs::exists(path_)) {
     const PictureLog found = PictureLog::open_to_read(path_);
-    const PictureLog::Header expected = header();
-    const std::string difference = first_difference(found.header().settings, settings);
-    require(difference.empty() && found.header().count == expected.count &&
-                found.header().picture_bytes == expected.picture_bytes,
-            path_.string(), ": holds features of other pictures: ",
-            difference.empty() ? "their number or size is another" : difference,
-            "; remove the file, and they are taken again");
-    // Shared work begins anew unless it is done: who comes later could not go on in this file.
-    if (found.missing().empty() || !options.sharing.is_shared()) read_found(found);
+    require_same(found);
+    if (found.missing().empty()) read_found(found);
   }
+  // Shared work begins anew unless it is done: who comes later could not go on in this file.
   if (missing_.empty() || options.sharing.is_shared()) return;
   log_.emplace(fs::exists(path_) ? PictureLog::open(path_) : PictureLog::create(path_, header()));
+  require_same(*log_);
+  read_found(*log_);  // under its lock, until which another process may have added to it
+}
+
+void FeatureLog::require_same(const PictureLog& log) const {
+  const PictureLog::Header expected = header();
+  const std::string difference = first_difference(log.header().settings, settings_);
+  require(difference.empty() && log.header().count == expected.count &&
+              log.header().picture_bytes == expected.picture_bytes,
+          path_.string(), ": holds features of other pictures: ",
+          difference.empty() ? "their number or size is another" : difference,
+          "; remove the file, and they are taken again");
 }
 
 PictureLog::Header FeatureLog::header() const {

@@ -39,6 +39,8 @@ class FeatureLog {
   [[noreturn]] void fail_stopped() const;
 
  private:
+  /// Error(user) for a log of other features.
+  void require_same(const engine::io::PictureLog& log) const;
   void read_found(const engine::io::PictureLog& log);
   /// With no folder: each rank has its part, and gets the others' at the end.
   void fill_by_ranks(const std::function<void(const Rows&)>& compute);

@@ -36,7 +36,7 @@ std::vector<std::string> folders_of(const fs::path& dir, const std::vector<fs::p
 }
 
 std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\"";
+  constexpr std::string_view kSpace = " \t\r\n";
   const std::size_t first = text.find_first_not_of(kSpace);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
@@ -63,25 +63,58 @@ struct Columns {
   bool are_two = true;
 };
 
-/// Fields of a row without their quotes.
-std::vector<std::string_view> split_row(std::string_view row, char separator) {
-  std::vector<std::string_view> fields;
-  bool quoted = false;
+/// A row of CSV: a line, or several where line ends are in quotes. Quotes count where a field
+/// begins with them.
+struct Row {
+  std::vector<std::string_view> fields = {};  ///< as they stand
+  std::size_t size = 0;                       ///< with the line end
+  bool is_open = false;                       ///< a quote does not end
+};
+
+Row first_row(std::string_view text, char separator) {
+  Row row;
   std::size_t begin = 0;
-  for (std::size_t i = 0; i <= row.size(); ++i) {
-    if (i < row.size() && row[i] == '"') quoted = !quoted;
-    if (i < row.size() && (quoted || row[i] != separator)) continue;
-    fields.push_back(trimmed(row.substr(begin, i - begin)));
+  bool is_quoted = false;
+  for (std::size_t i = 0;; ++i) {
+    const char c = i < text.size() ? text[i] : '\n';
+    if (c == '"' && (is_quoted || trimmed(text.substr(begin, i - begin)).empty())) {
+      is_quoted = true;
+      row.is_open = !row.is_open;
+    }
+    if (i < text.size() && (row.is_open || (c != separator && c != '\n'))) continue;
+    row.fields.push_back(text.substr(begin, i - begin));
     begin = i + 1;
+    is_quoted = false;
+    if (c != '\n') continue;
+    row.size = std::min(begin, text.size());
+    return row;
   }
-  return fields;
+}
+
+/// What stands in a field: without the quotes around it, of which two within are one.
+std::string value_of(std::string_view field) {
+  field = trimmed(field);
+  if (!field.starts_with('"')) return std::string(field);
+  std::string value;
+  for (std::size_t i = 1; i < field.size(); ++i) {
+    const bool is_two = field.substr(i).starts_with("\"\"");
+    if (field[i] != '"' || is_two) value += field[i];
+    if (is_two) ++i;
+  }
+  return std::string(trimmed(value));
+}
+
+std::vector<std::string> values_of(const std::vector<std::string_view>& fields) {
+  std::vector<std::string> values;
+  for (const std::string_view field : fields) values.push_back(value_of(field));
+  return values;
 }
 
 /// From the first row, which may have names of columns.
-Columns columns_of(std::string_view row) {
+Columns columns_of(std::string_view text) {
   Columns columns;
   for (const char separator : {',', ';', '\t'}) {
-    const std::vector<std::string_view> names = split_row(row, separator);
+    const std::vector<std::string> names = values_of(first_row(text, separator).fields);
     if (names.size() < 2) continue;
     columns.separator = separator;
     columns.are_two = names.size() == 2;
@@ -101,11 +134,13 @@ Columns columns_of(std::string_view row) {
 }
 
 /// A file's name may hold a comma without quotes where there are two columns; a label may not.
-std::vector<std::string_view> fields_of(std::string_view row, const Columns& columns) {
-  if (!columns.are_two || columns.label == 0) return split_row(row, columns.separator);
-  const std::size_t last = row.rfind(columns.separator);
-  if (last == std::string_view::npos) return {};
-  return {trimmed(row.substr(0, last)), trimmed(row.substr(last + 1))};
+std::vector<std::string> fields_of(std::vector<std::string_view> fields, const Columns& columns) {
+  if (columns.are_two && columns.label != 0 && fields.size() > 2) {
+    const char* const begin = fields.front().data();
+    const char* const end = fields.back().data() - 1;  // the separator
+    fields = {{begin, static_cast<std::size_t>(end - begin)}, fields.back()};
+  }
+  return values_of(fields);
 }
 
 /// The label of each file; tells of rows that are none's.
@@ -158,23 +193,30 @@ FolderLabels by_name(const std::vector<std::string>& name_of) {
 
 LabelList parse_label_list(std::string_view text, const std::string& file_name) {
   LabelList label_of;
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") ||
+      text.find('\0') != std::string_view::npos)
+    fail(ErrorCode::corrupt, file_name, ": is UTF-16; save it as UTF-8");
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte-order mark
   std::optional<Columns> columns;
-  for (std::int64_t line = 1; !text.empty(); ++line) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view row = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (trimmed(row).empty()) continue;
-    if (!columns) {
-      columns = columns_of(row);
-      if (columns->have_names) continue;
-    }
-    const std::vector<std::string_view> fields = fields_of(row, *columns);
-    if (fields.size() <= std::max(columns->file, columns->label))
-      fail(ErrorCode::corrupt, file_name, ": line ", line, ": expected file,label");
-    const std::string_view file = fields[columns->file];
-    if (!label_of.emplace(file, fields[columns->label]).second)
-      fail(ErrorCode::corrupt, file_name, ": line ", line, ": ", file, " is listed twice");
+  std::int64_t line = 1, next_line = 1;
+  const auto refuse = [&](const auto&... reason) {
+    fail(ErrorCode::corrupt, file_name, ": line ", line, ": ", reason...);
+  };
+  for (; !text.empty(); line = next_line) {
+    const bool is_first = !columns;
+    const Columns here = columns ? *columns : columns_of(text);
+    const Row row = first_row(text, here.separator);
+    next_line += std::ranges::count(text.substr(0, row.size), '\n');
+    text.remove_prefix(row.size);
+    const std::vector<std::string> fields = fields_of(row.fields, here);
+    if (std::ranges::all_of(fields, &std::string::empty)) continue;
+    if (row.is_open) refuse("a quote begins here and does not end");
+    columns = here;
+    if (is_first && here.have_names) continue;
+    if (fields.size() <= std::max(here.file, here.label)) refuse("expected file,label");
+    const std::string& file = fields[here.file];
+    if (fields[here.label].empty()) refuse(file, " has no label");
+    if (!label_of.emplace(file, fields[here.label]).second) refuse(file, " is listed twice");
   }
   return label_of;
 }

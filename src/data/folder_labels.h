@@ -22,10 +22,10 @@ struct FolderLabels {
 /// Labels by file, as they are written.
 using LabelList = std::map<std::string, std::string, std::less<>>;
 
-/// Reads the text of a labels.csv: lines `file,label`, separated by commas, semicolons or tabs. The
-/// first may have names of columns, such as these words, `filename` or `class`; then there may be
-/// more columns, in any order. Error(corrupt) naming `file_name` for another line, and for a file
-/// that is listed twice.
+/// Reads the text of a labels.csv, in UTF-8: rows `file,label` of CSV, separated by commas,
+/// semicolons or tabs. The first may have names of columns, such as these words, `filename` or
+/// `class`; then there may be more columns, in any order. Error(corrupt) naming `file_name` for
+/// another row, for an empty label, for a file that is listed twice, and for UTF-16.
 LabelList parse_label_list(std::string_view text, const std::string& file_name);
 
 /// If `dir` has a file `labels.csv` of lines `file,label` (the first line may be these words), the

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file_input.h"
+#include "base/text.h"
 #include "io/npz.h"
 #include "io/stored_type.h"
 
@@ -116,6 +117,19 @@ bool on_numbers(const io::NpzArray& array, const Work& work) {
   return false;
 }
 
+/// What black and white may be in an array of floats.
+struct FloatRange {
+  double black, white;
+  double least;  ///< of the largest number, for which a darker set could be of another range
+
+  /// Numbers may overshoot a little, as those of a filter do.
+  bool holds(double smallest, double largest) const {
+    const double slack = 1e-3 * white;
+    return smallest >= black - slack && largest <= white + slack && largest >= least;
+  }
+};
+constexpr FloatRange kFloatRanges[] = {{0.0, 1.0, -1.0}, {-1.0, 1.0, -2.0}, {0.0, 255.0, 128.0}};
+
 /// Floats whose range says what black and white are.
 std::vector<float> values_of_floats(const std::vector<double>& numbers, const std::string& where) {
   double smallest = numbers.front(), largest = numbers.front();
@@ -124,29 +138,39 @@ std::vector<float> values_of_floats(const std::vector<double>& numbers, const st
     smallest = std::min(smallest, number);
     largest = std::max(largest, number);
   }
-  const bool is_signed = smallest < 0.0 && smallest >= -1.0 && largest <= 1.0;
-  if (!is_signed && (smallest < 0.0 || largest > 255.0)) {
-    fail(ErrorCode::corrupt, where, " holds numbers from ", smallest, " to ", largest,
-         "; expected 0 to 1, -1 to 1 or 0 to 255");
+  const auto range = std::ranges::find_if(
+      kFloatRanges, [&](const FloatRange& known) { return known.holds(smallest, largest); });
+  if (range == std::end(kFloatRanges)) {
+    fail(ErrorCode::corrupt, where, " holds numbers from ", number_text(smallest), " to ",
+         number_text(largest),
+         "; expected 0 to 1, -1 to 1 or 0 to 255 (of which the largest is 128 or more)");
   }
-  const double white = is_signed || largest <= 1.0 ? 1.0 : 255.0;
   std::vector<float> values;
   values.reserve(numbers.size());
+  const double width = range->white - range->black;
   for (const double number : numbers)
-    values.push_back(static_cast<float>(is_signed ? number : 2.0 * number / white - 1.0));
+    values.push_back(
+        static_cast<float>(std::clamp(2.0 * (number - range->black) / width - 1.0, -1.0, 1.0)));
   return values;
+}
+
+/// [N,H,W,C] of an array of 3 axes: [N,H,W] is grey, and [H,W,3] and [H,W,4] with sides above that
+/// are one picture. Nobody has grey pictures that are so narrow.
+std::vector<std::int64_t> four_axes(std::vector<std::int64_t> shape) {
+  if (shape.size() == 4) return shape;
+  const std::int64_t last = shape[2];
+  const bool is_one = (last == 3 || last == 4) && shape[0] > last && shape[1] > last;
+  shape.insert(is_one ? shape.begin() : shape.end(), 1);
+  return shape;
 }
 
 Images read_pictures(const io::NpzArray& array, const std::string& file) {
   for (const std::int64_t size : array.shape)
     if (size == 0) fail(ErrorCode::corrupt, file, ": array ", array.name, " is empty");
-  Images images{.count = array.shape[0],
-                .height = array.shape[1],
-                .width = array.shape[2],
-                .channels = array.shape.size() == 4 ? array.shape[3] : 1};
+  const std::vector<std::int64_t> shape = four_axes(array.shape);
+  Images images{.count = shape[0], .height = shape[1], .width = shape[2], .channels = shape[3]};
   const std::string where = concat(file, ": array ", array.name);
-  const auto& shape = array.shape;
-  if (shape.size() == 4 && shape[1] <= 4 && shape[3] > 4 && shape[2] == shape[3])
+  if (shape[1] <= 4 && shape[3] > 4 && shape[2] == shape[3])
     fail(ErrorCode::corrupt, where, " is [", join(shape, ","),
          "], which looks like [N,C,H,W]; save numpy.moveaxis(array, 1, -1) of it");
   if (array.type == "|u1") {

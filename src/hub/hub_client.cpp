@@ -35,13 +35,13 @@ std::string escaped(std::string_view path, std::string_view also_plain) {
 std::string advice_for(const HttpHead& head) {
   const int status = head.status;
   const std::string& code = head.header("x-error-code");
+  if (code == "GatedRepo" || status == 403)
+    return "access is refused: request it on the model's page, and set HF_TOKEN to your token";
   if (code == "RepoNotFound" || status == 401)
     return "no such model, or it is private: check the name; for a private one, set HF_TOKEN to a "
            "token that may read it";
   if (code == "RevisionNotFound") return "no such revision";
   if (code == "EntryNotFound") return "no such file";
-  if (code == "GatedRepo" || status == 403)
-    return "access is refused: request it on the model's page, and set HF_TOKEN to your token";
   return "not found on this server: check the name and HF_ENDPOINT";
 }
 

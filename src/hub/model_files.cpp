@@ -20,12 +20,12 @@ std::string described(const std::set<std::string>& available) {
                 count > kMaxShown ? ", ..." : "");
 }
 
-/// The shards that there are, by how many their names say that there should be.
+/// The shards of an index that there are, by how many their names say that there should be.
 std::map<std::size_t, std::vector<std::string>> shards_by_count(
-    const std::set<std::string>& available, const io::DiffusersLayout& layout) {
+    const std::set<std::string>& available, const std::string& index) {
   std::map<std::size_t, std::vector<std::string>> shards;
   for (const std::string& name : available) {
-    if (!layout.is_shard(name)) continue;
+    if (!io::is_shard(name, index)) continue;
     std::size_t count = 0;
     const char* const digits = name.data() + name.rfind("-of-") + 4;
     std::from_chars(digits, digits + 5, count);
@@ -41,7 +41,7 @@ std::vector<std::string> weight_files(const std::set<std::string>& available,
     if (!available.contains(name)) continue;
     std::vector<std::string> files = {name};
     if (!io::is_shard_index(name)) return files;
-    for (auto& [count, shards] : shards_by_count(available, layout))
+    for (auto& [count, shards] : shards_by_count(available, name))
       if (shards.size() == count) files.insert(files.end(), shards.begin(), shards.end());
     if (files.size() > 1) return files;
   }
@@ -69,7 +69,7 @@ std::vector<std::string> model_files(const std::set<std::string>& available,
 
   const std::vector<std::string> weights = weight_files(available, layout);
   require(!weights.empty(), repository, ": the weights are missing; expected ",
-          layout.weights().front(), " or one of its variants; ", described(available));
+          layout.written_weights(), " or one of its variants; ", described(available));
   files.insert(files.end(), weights.begin(), weights.end());
   return files;
 }

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cstdlib>
 #include <optional>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/file_input.h"
@@ -35,16 +36,42 @@ fs::path expand_home(const std::string& path, const Environment& environment) {
   return path;
 }
 
-/// The folder that `variable` names, or else `name` among the caches.
-fs::path cache_home(const Environment& environment, const char* variable, const char* name) {
-  if (const std::string path = first_set(environment, {variable}); !path.empty())
-    return expand_home(path, environment);
+/// $NAME and ${NAME} stand for variables; what is not set stays as it is.
+std::string expand_variables(std::string_view path, const Environment& environment) {
+  const auto is_of_name = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+  };
+  std::string expanded;
+  while (!path.empty()) {
+    const bool is_braced = path.starts_with("${");
+    const std::string_view rest = path.substr(is_braced ? 2 : 1);
+    const std::size_t size =
+        is_braced
+            ? std::min(rest.find('}'), rest.size())
+            : static_cast<std::size_t>(std::ranges::find_if_not(rest, is_of_name) - rest.begin());
+    const std::size_t end = (is_braced ? 3 : 1) + size;
+    const bool is_name = path.front() == '$' && size > 0 && end <= path.size();
+    const char* value = is_name ? environment(std::string(rest.substr(0, size)).c_str()) : nullptr;
+    expanded += value != nullptr ? std::string_view(value) : path.substr(0, 1);
+    path.remove_prefix(value != nullptr ? end : 1);
+  }
+  return expanded;
+}
+
+/// As the hub's own library: first `~`, then variables.
+fs::path expand(const std::string& path, const Environment& environment) {
+  return expand_variables(expand_home(path, environment).string(), environment);
+}
+
+/// The folder that `variable` names, or else `name` among the caches; not expanded.
+std::string cache_home(const Environment& environment, const char* variable, const char* name) {
+  if (const std::string path = first_set(environment, {variable}); !path.empty()) return path;
   const std::string cache = first_set(environment, {"XDG_CACHE_HOME"});
-  return (cache.empty() ? home_of(environment) / ".cache" : expand_home(cache, environment)) / name;
+  return (cache.empty() ? home_of(environment) / ".cache" : fs::path(cache)) / name;
 }
 
 fs::path hub_home(const Environment& environment) {
-  return cache_home(environment, "HF_HOME", "huggingface");
+  return expand(cache_home(environment, "HF_HOME", "huggingface"), environment);
 }
 
 bool is_true(std::string word) {
@@ -64,7 +91,7 @@ std::string token_of(const Environment& environment) {
   if (token.empty()) {
     const std::string path = first_set(environment, {"HF_TOKEN_PATH"});
     const fs::path file =
-        path.empty() ? hub_home(environment) / "token" : expand_home(path, environment);
+        path.empty() ? hub_home(environment) / "token" : expand(path, environment);
     constexpr std::uint64_t kMaxTokenBytes = 4096;
     if (is_there(file)) token = trimmed(read_file(file, kMaxTokenBytes));
   }
@@ -95,7 +122,7 @@ const char* variable_of_process(const char* name) { return std::getenv(name); }
 
 fs::path cache_from(const Environment& environment) {
   const std::string path = first_set(environment, {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"});
-  return path.empty() ? hub_home(environment) / "hub" : expand_home(path, environment);
+  return path.empty() ? hub_home(environment) / "hub" : expand(path, environment);
 }
 
 Settings server_settings_from(const Environment& environment) {
@@ -113,7 +140,8 @@ Settings settings_from(const Environment& environment) {
 }
 
 fs::path torch_checkpoints_from(const Environment& environment) {
-  return cache_home(environment, "TORCH_HOME", "torch") / "hub" / "checkpoints";
+  return expand_home(cache_home(environment, "TORCH_HOME", "torch"), environment) / "hub" /
+         "checkpoints";
 }
 
 fs::path cache_of_process() { return cache_from(variable_of_process); }

@@ -191,6 +191,11 @@ void skip_settings_of_samplers(JsonFields& fields) {
         "supported: set it to null, and choose the steps when you sample");
 }
 
+/// An optional part that a pipeline was made without: null, or [null, null].
+bool is_absent(const Json& part) {
+  return part.is_null() || (part.is_list() && std::ranges::all_of(part.items(), &Json::is_null));
+}
+
 }  // namespace
 
 UNetFileConfig parse_unet_config(std::string_view text, const std::string& file_name) {
@@ -295,7 +300,7 @@ ModelIndex parse_model_index(std::string_view text, const std::string& file_name
       fields.fail_file(concat("this is a ", index.class_name,
                               ", a latent or text-to-image model, which ddim does not support"));
   for (const char* foreign : {"vae", "vqvae", "movq", "text_encoder", "bert", "prior"})
-    if (fields.has(foreign))
+    if (const Json* part = fields.take({foreign}); part != nullptr && !is_absent(*part))
       fields.fail_file(concat("this is a ", index.class_name, " with \"", foreign,
                               "\", a latent or text-to-image model, which ddim does not support"));
 

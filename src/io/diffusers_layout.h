@@ -23,15 +23,19 @@ struct DiffusersLayout {
   std::string unet_config() const { return unet + "config.json"; }
   std::string scheduler_config() const { return scheduler + "scheduler_config.json"; }
 
-  /// The possible names of the weights, best first: full precision before fp16, and safetensors,
-  /// whole or as the index of its shards, before PyTorch's .bin. We write the first.
+  /// The possible names of the weights, best first: full precision before fp16, and safetensors
+  /// before PyTorch's .bin. The index of shards is before the whole file, as in diffusers.
   std::vector<std::string> weights() const;
-  /// Whether `name` is a shard such as unet/diffusion_pytorch_model-00001-of-00003.safetensors.
-  bool is_shard(std::string_view name) const;
+  /// The one of them that we write.
+  std::string written_weights() const;
 };
 
 /// Whether a file of weights is an index, which lists the shards with the tensors.
 bool is_shard_index(std::string_view name);
+
+/// Whether `name` could be of this index: unet/diffusion_pytorch_model-00001-of-00003.safetensors
+/// of unet/diffusion_pytorch_model.safetensors.index.json.
+bool is_shard(std::string_view name, std::string_view index);
 
 /// The layout of the model whose files `has_file` knows, by names relative to its folder.
 DiffusersLayout find_diffusers_layout(const std::function<bool(const std::string&)>& has_file);

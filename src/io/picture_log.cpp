@@ -195,11 +195,7 @@ void PictureLog::read_records() {
 void PictureLog::note(const Record& record) {
   const auto at = std::ranges::upper_bound(records_, record.range.first, {},
                                            [](const Record& each) { return each.range.first; });
-  const bool overlaps =
-      (at != records_.end() && record.range.first + record.range.count > at->range.first) ||
-      (at != records_.begin() &&
-       std::prev(at)->range.first + std::prev(at)->range.count > record.range.first);
-  if (overlaps)
+  if (missing_in(record.range) != std::vector{record.range})
     fail(ErrorCode::corrupt, path_.string(), ": picture ", record.range.first,
          " is in it twice; remove the file to begin again");
   records_.insert(at, record);
@@ -233,6 +229,8 @@ void PictureLog::add(std::int64_t first, std::span<const std::byte> pictures) {
          "PictureLog: ", pictures.size(), " bytes from picture ", first);
   const auto count = static_cast<std::int64_t>(pictures.size() / header_.picture_bytes);
   ensure(first + count <= header_.count, "PictureLog: pictures beyond the last");
+  ensure(missing_in({first, count}) == std::vector{PictureRange{first, count}},
+         "PictureLog: some of ", count, " pictures from ", first, " are there already");
   RecordHeader record{.first = static_cast<std::uint64_t>(first),
                       .count = static_cast<std::uint64_t>(count),
                       .crc = 0};

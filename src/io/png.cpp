@@ -1,5 +1,6 @@
 #include "io/png.h"
 
+#include <ddim/json.h>
 #include <png.h>
 
 #include <algorithm>
@@ -204,6 +205,13 @@ void require_text(const std::string& keyword, const std::string& value) {
   require(value.find('\0') == std::string::npos, "PNG text \"", keyword, "\" holds a NUL");
 }
 
+/// What is not UTF-8 is replaced as in JSON, which does it here.
+PngText utf8_text(PngText text) {
+  for (auto& [keyword, value] : text)
+    if (!is_ascii(value)) value = Json::parse(Json(value).text()).string();
+  return text;
+}
+
 /// For libpng, which takes pointers to char but does not write through them.
 std::vector<png_text> to_png_text(const PngText& text) {
   std::vector<png_text> entries;
@@ -232,7 +240,8 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
   ~Writer() { png_destroy_write_struct(&png_, &info_); }
 
-  std::vector<std::byte> write(const Image& image, const PngText& text) {
+  std::vector<std::byte> write(const Image& image, const PngText& any_text) {
+    const PngText text = utf8_text(any_text);
     const std::vector<png_text> entries = to_png_text(text);
     std::vector<png_const_bytep> rows;
     const auto row_bytes = static_cast<std::size_t>(image.width * image.channels);

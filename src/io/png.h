@@ -13,7 +13,7 @@
 namespace ddim::engine::io {
 
 /// Keyword -> value. Keywords to be written are 1-79 printable ASCII characters;
-/// values are UTF-8.
+/// values are UTF-8, with U+FFFD in place of bytes that are not.
 using PngText = std::map<std::string, std::string>;
 
 struct PngFile {

@@ -235,6 +235,16 @@ std::optional<TensorCall> tensor_call(const PickleValue& function, const PickleV
   return std::nullopt;
 }
 
+/// Marks say that the numbers are others than those that are stored: {'neg': True}.
+template <class Refuse>
+void refuse_marks(const PickleValue& marks, const Refuse& refuse) {
+  if (marks.is(PickleKind::none) || (marks.is(PickleKind::dict) && marks.size() == 0)) return;
+  const bool has_name = marks.is(PickleKind::dict) && marks.pair(0).first.is(PickleKind::text);
+  refuse("has the mark ", has_name ? display_name(marks.pair(0).first.text()) : marks.describe(),
+         ": its numbers are not those that are stored; save torch.resolve_neg() or resolve_conj() "
+         "of it");
+}
+
 std::optional<TensorCall> tensor_call(PickleValue value) {
   if (is_call_of(value, kRebuildParameter) || is_call_of(value, kRebuildParameterWithState)) {
     if (value[1].size() == 0) return std::nullopt;
@@ -272,6 +282,7 @@ TensorEntry tensor_of(const TorchContents& contents, const PickleValue& value,
   const std::size_t least = call->type ? 7 : call->function == kRebuildTensor2 ? 6 : 4;
   if (num_arguments < least || num_arguments > (least == 4 ? least : least + 1))
     refuse("has ", num_arguments, " arguments");
+  if (num_arguments > least) refuse_marks(arguments[num_arguments - 1], refuse);
   const auto key = storage_key(arguments[0]);
   const auto shape = counts(arguments[2]);
   const auto strides = counts(arguments[3]);

@@ -4,6 +4,7 @@
 #include <webp/encode.h>
 #include <webp/mux.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -73,15 +74,25 @@ void add(WebPAnimEncoder& encoder, const Image& frame, int timestamp_ms, const W
   }
 }
 
+/// The WebP without what follows it: as long as its RIFF header says, with the padding.
+std::span<const std::byte> without_rest(std::span<const std::byte> bytes) {
+  constexpr std::size_t kHeaderBytes = 8;
+  if (bytes.size() < kHeaderBytes) return bytes;
+  std::uint32_t size = 0;
+  std::memcpy(&size, bytes.data() + 4, sizeof size);
+  return bytes.first(std::min(bytes.size(), kHeaderBytes + size + size % 2));
+}
+
 }  // namespace
 
 bool has_webp() noexcept { return true; }
 
-Picture decode_webp(std::span<const std::byte> bytes, const std::string& file_name,
+Picture decode_webp(std::span<const std::byte> whole, const std::string& file_name,
                     const PixelBudget& budget) {
   const auto damaged = [&](const char* reason) {
     fail(ErrorCode::corrupt, file_name, ": not a readable WebP: ", reason);
   };
+  const std::span<const std::byte> bytes = without_rest(whole);
   const WebPData file{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
   const std::unique_ptr<WebPMux, decltype(&WebPMuxDelete)> mux(WebPMuxCreate(&file, 0),
                                                                &WebPMuxDelete);
@@ -115,7 +126,9 @@ Picture decode_webp(std::span<const std::byte> bytes, const std::string& file_na
   int orientation = 1;
   if (WebPMuxGetChunk(mux.get(), "EXIF", &exif) == WEBP_MUX_OK)
     orientation = exif_orientation(std::as_bytes(std::span(exif.bytes, exif.size)));
-  return {.image = upright(std::move(image), orientation)};
+  const std::size_t rest = whole.size() - bytes.size();
+  return {.image = upright(std::move(image), orientation),
+          .warning = rest == 0 ? "" : concat(rest, " bytes after the end")};
 }
 
 std::vector<std::byte> encode_webp_animation(std::span<const Image> frames, int frame_ms) {

@@ -60,7 +60,7 @@ void write_average(DurableFolder& folder, const ModelFiles& files, const Convert
   Json config = Json::parse(io::to_json(file_config(files.config)));
   config["optimization_step"] = files.step;
   folder.write_file(layout.unet_config(), config.text({.indent = 2}) + "\n");
-  folder.write_file(layout.weights().front(),
+  folder.write_file(layout.written_weights(),
                     io::safetensors_content(sources_of(files.weights, options),
                                             io::default_metadata(), io::Digests::write));
 }

@@ -88,7 +88,7 @@ void write_model_files(DurableFolder& folder, const UNetConfig& config,
   folder.write_file(io::kModelIndexFile, io::to_json(index));
   folder.write_file(layout.unet_config(), io::to_json(file_config(config)));
   folder.write_file(
-      layout.weights().front(),
+      layout.written_weights(),
       io::safetensors_content(std::move(weights), io::default_metadata(), io::Digests::write));
   folder.write_file(layout.scheduler_config(), io::to_json(scheduler_config));
 }

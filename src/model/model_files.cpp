@@ -129,6 +129,7 @@ class ModelOpener {
   OpenedWeights open_weights(const fs::path& path) const {
     TorchCheckpoint checkpoint = contents_of(path);
     ChosenWeights chosen = choose_weights(checkpoint.dictionaries);
+    append(chosen.notes, checkpoint.notes);
     return {std::move(checkpoint), std::move(chosen)};
   }
 
@@ -160,10 +161,9 @@ class ModelOpener {
   }
 
   fs::path diffusers_weights_path(const fs::path& folder, const io::DiffusersLayout& layout) const {
-    const std::vector<std::string> names = layout.weights();
-    for (const std::string& name : names)
+    for (const std::string& name : layout.weights())
       if (tree_.exists(folder / name)) return folder / name;
-    fail(ErrorCode::user, (folder / names.front()).string(),
+    fail(ErrorCode::user, (folder / layout.written_weights()).string(),
          ": no such file; the weights of the model are missing");
   }
 

@@ -1,5 +1,6 @@
 #include "model/torch_checkpoint.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -76,10 +77,11 @@ class CheckpointReader {
     if (is_list(root) && dictionaries_.empty())
       refuse("a list of ", root.size(),
              "; the official code writes [model, adam, epoch, step] and may add an average");
-    name_shadow_weights();
+    std::vector<std::string> notes = name_shadow_weights();
     if (dictionaries_.empty()) refuse_without_weights(root);
     TorchCheckpoint result{.kind = "dictionary of weights (PyTorch)",
-                           .dictionaries = std::move(dictionaries_)};
+                           .dictionaries = std::move(dictionaries_),
+                           .notes = std::move(notes)};
     if (optimizer_) read_adam(*optimizer_, result);
     result.epoch = first_count(root, {"epoch"});
     result.step = first_count(root, {"step", "global_step", "iteration", "iter"});
@@ -120,20 +122,43 @@ class CheckpointReader {
   }
 
   /// diffusers' EMAModel keeps its weights as a list in the order of the network's parameters,
-  /// which is that of the dictionary beside it.
-  void name_shadow_weights() {
-    if (dictionaries_.size() != 1 || shadow_weights_.size() != 1) return;
-    const auto& [place, list] = shadow_weights_.front();
-    std::vector<io::TensorEntry> entries = dictionaries_.front().tensors.entries();
-    bool fits = list.size() == entries.size();
-    for (std::size_t i = 0; fits && i < entries.size(); ++i) {
-      fits = io::is_tensor(list[i]);
-      if (!fits) break;
-      io::TensorEntry entry = tensor(list[i], entries[i].name);
-      fits = entry.shape == entries[i].shape;
-      entries[i] = std::move(entry);
+  /// which is that of a dictionary beside it. Notes on lists that are of no network, or of one of
+  /// several with other names.
+  std::vector<std::string> name_shadow_weights() {
+    std::vector<std::string> notes;
+    const std::vector<io::TensorTable> networks = networks_of(dictionaries_);
+    for (const auto& [place, list] : shadow_weights_) {
+      std::vector<io::TensorEntry> named;
+      bool is_clear = true;
+      for (const io::TensorTable& network : networks) {
+        std::vector<io::TensorEntry> entries = named_like(network.entries(), list);
+        if (entries.empty()) continue;
+        is_clear = named.empty() ||
+                   (is_clear && std::ranges::equal(named, entries, {}, &io::TensorEntry::name,
+                                                   &io::TensorEntry::name));
+        named = std::move(entries);
+      }
+      if (!named.empty() && is_clear)
+        dictionaries_.push_back({"ema." + place, {file_.path, {file_.file}, std::move(named)}});
+      else
+        notes.push_back(concat("left out: an average without names, ", io::display_name(place),
+                               ", which fits ", named.empty() ? "no network" : "several networks",
+                               " here (", list.size(), " tensors)"));
     }
-    if (fits) dictionaries_.push_back({"ema." + place, {file_.path, {file_.file}, entries}});
+    return notes;
+  }
+
+  /// The tensors of `list` under the names of `network`; none where they do not fit it.
+  std::vector<io::TensorEntry> named_like(std::vector<io::TensorEntry> network,
+                                          const PickleValue& list) const {
+    if (list.size() != network.size()) return {};
+    for (std::size_t i = 0; i < network.size(); ++i) {
+      if (!io::is_tensor(list[i]) || !io::has_numbers(file_.contents, list[i])) return {};
+      io::TensorEntry entry = tensor(list[i], network[i].name);
+      if (entry.shape != network[i].shape) return {};
+      network[i] = std::move(entry);
+    }
+    return network;
   }
 
   [[noreturn]] void refuse_without_weights(const PickleValue& root) const {

@@ -31,6 +31,7 @@ inline constexpr const char* kOfficialCheckpoint = "checkpoint of the official c
 struct TorchCheckpoint {
   std::string kind;
   std::vector<TensorDictionary> dictionaries;
+  std::vector<std::string> notes = {};  ///< averages without names that fit no network
   std::optional<TorchAdam> adam = {};
   std::string adam_problem = {};  ///< why the optimizer's state is not `adam`; empty without one
   std::int64_t epoch = 0, step = 0;

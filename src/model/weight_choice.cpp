@@ -159,6 +159,13 @@ std::optional<std::string> prefix_before_anchor(std::string_view name) {
   return std::nullopt;
 }
 
+std::vector<io::TensorTable> networks_of(const std::vector<TensorDictionary>& dictionaries) {
+  const std::vector<Found> networks = networks_in(dictionaries);
+  std::vector<io::TensorTable> tables;
+  for (const Found& found : networks) tables.push_back(weights_of(found, networks));
+  return tables;
+}
+
 ChosenWeights choose_weights(const std::vector<TensorDictionary>& dictionaries) {
   ensure(!dictionaries.empty(), "choose_weights: no dictionary");
   const std::vector<Found> networks = networks_in(dictionaries);

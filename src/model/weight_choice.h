@@ -31,6 +31,9 @@ struct ChosenWeights {
   std::vector<std::string> notes = {};          ///< what was chosen, dropped and left out
 };
 
+/// Every supported network in the dictionaries alone, under names without any prefix.
+std::vector<io::TensorTable> networks_of(const std::vector<TensorDictionary>& dictionaries);
+
 /// Finds the network below any prefix of any of the dictionaries. Where there are several sets of
 /// weights, one is an average if a word of its place says so (ema, average, shadow, swa ...); the
 /// outermost and first of each kind is taken, and the notes name the others. Where there is no

@@ -47,6 +47,16 @@ TEST_F(Signals, AReaderWhoGoesAwayDoesNotEndATraining) {
   EXPECT_EQ(run.exit_code, 0) << run.err;
 }
 
+TEST_F(Signals, AFileThatMayNotGrowIsAnErrorInEveryCommand) {
+  make_micro_model(folder_ / "micro");
+  const Outcome run = run_ddim(
+      "convert " + (folder_ / "micro") + " " + (folder_ / "out/a.ckpt") + " --to official-weights",
+      "mkdir " + (folder_ / "out") + "; ulimit -f 100; env");
+  EXPECT_EQ(run.exit_code, 5) << run.err;
+  EXPECT_NE(run.err.find("File too large"), std::string::npos) << run.err;
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "out"));
+}
+
 TEST_F(Signals, ASecondSignalEndsAProcessThatWaitsForAFile) {
   const std::string fifo = folder_ / "model.ckpt";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);

@@ -237,6 +237,35 @@ TEST_F(Folders, AListMayHaveMoreColumns) {
                [&] { labels("file,label,size\na.png,dog,1\nb.png\n"); });
 }
 
+TEST_F(Folders, AListIsReadByTheRulesOfCsv) {
+  picture("a.png", 1);
+  picture("b,c.png", 2);
+  const auto names = [&](const std::string& list) {
+    write_text(dir_ / "labels.csv", list);
+    load({.labels = Labels::read});
+    return class_names();
+  };
+  EXPECT_THAT(names("a.png,\"cat, tabby\"\nb,c.png,dog\n"), ElementsAre("cat, tabby", "dog"));
+  EXPECT_THAT(names("a.png,\"the \"\"big\"\" cat\"\n\"b,c.png\", dog \n"),
+              ElementsAre("dog", "the \"big\" cat"));
+  EXPECT_THAT(names("label,file\n\"cat, tabby\",a.png\n5\" disk,\"b,c.png\"\n"),
+              ElementsAre("5\" disk", "cat, tabby"));
+  EXPECT_THAT(names("file,label\na.png,\"two\nlines\"\n\n,\n\"b,c.png\",dog\n"),
+              ElementsAre("dog", "two\nlines"));
+  const auto refused = [&](const std::string& list, const char* message) {
+    expect_error(ErrorCode::corrupt, {"labels.csv: ", message}, [&] { names(list); });
+  };
+  refused("file,label\na.png,cat\n\"b,c.png\",\n", "line 3: b,c.png has no label");
+  refused("a.png, \"\" \n", "line 1: a.png has no label");
+  refused("a.png,\"two\nlines\"\nb,c.png,\"\"\n", "line 3: b,c.png has no label");
+  refused("a.png,cat\n\"b,c.png,dog\n", "line 2: a quote begins here and does not end");
+  refused(
+      "\xFF\xFE"
+      "a\0,\0",
+      "is UTF-16; save it as UTF-8");
+  refused(std::string("a\0.\0p\0,\0b\0", 10), "is UTF-16; save it as UTF-8");
+}
+
 TEST_F(Folders, AlphaLiesOverTheBackground) {
   Image image{.width = 1, .height = 1, .channels = 4, .pixels = {10, 20, 30, 0}};
   io::write_png(dir_ / "a.png", image);

@@ -151,6 +151,50 @@ TEST_F(NpzSet, ReadsOtherNamesTypesAndShapes) {
                  [&] { load("x", "<f4", wrong); });
 }
 
+TEST_F(NpzSet, FloatsMayOvershootByARoundingError) {
+  const auto values = [&](const std::vector<float>& samples) {
+    return load_npz(write({{.name = "x",
+                            .type = "<f4",
+                            .shape = {1, 1, 3},
+                            .bytes = std::as_bytes(std::span(samples))}}),
+                    Labels::ignore)
+        .images.values;
+  };
+  EXPECT_THAT(values({0.5F, -1e-7F, 1.0000002F}), ElementsAre(0.0F, -1.0F, 1.0F));
+  EXPECT_THAT(values({0.5F, -1.0000002F, 1.0000002F}), ElementsAre(0.5F, -1.0F, 1.0F));
+  EXPECT_THAT(values({127.5F, -0.0001F, 255.00002F}), ElementsAre(0.0F, -1.0F, 1.0F));
+  EXPECT_THAT(values({-0.47F, -0.2F, 1.0000002F}), ElementsAre(-0.47F, -0.2F, 1.0F));
+  // Neither black and white of 0 to 1 nor surely of 0 to 255: digits of 0 to 16, say.
+  const auto refused = [&](const std::vector<float>& samples, const char* range) {
+    expect_error(ErrorCode::corrupt, {range, "expected 0 to 1, -1 to 1 or 0 to 255"},
+                 [&] { values(samples); });
+  };
+  refused({0.0F, 1.0F, 1.0020001F}, "holds numbers from 0 to 1.00200");
+  refused({0.0F, 1.0F, 16.0F}, "holds numbers from 0 to 16;");
+  refused({-1.25F, 0.0F, 1.0F}, "holds numbers from -1.25 to 1;");
+  refused({-3.0F, 0.0F, 255.0F}, "holds numbers from -3 to 255;");
+}
+
+TEST_F(NpzSet, ThreeAxesAreGreyPicturesOrOneInColour) {
+  const std::vector<std::uint8_t> samples(6 * 5 * 4, 7);
+  const auto load = [&](std::vector<std::int64_t> shape) {
+    return load_npz(write({{.name = "x",
+                            .type = "|u1",
+                            .shape = std::move(shape),
+                            .bytes = std::as_bytes(std::span(samples))}}),
+                    Labels::ignore)
+        .images;
+  };
+  const Images colour = load({6, 5, 4});
+  EXPECT_EQ(colour.count, 1);
+  EXPECT_EQ(colour.height, 6);
+  EXPECT_EQ(colour.width, 5);
+  EXPECT_EQ(colour.channels, 4);
+  EXPECT_EQ(load({8, 5, 3}).channels, 3);
+  for (const auto& shape : {std::vector<std::int64_t>{4, 5, 6}, {3, 8, 5}, {30, 2, 2}, {10, 3, 4}})
+    EXPECT_EQ(load(shape).count, shape[0]);
+}
+
 TEST_F(NpzSet, ClassesAreWholeNumbersOfAnyType) {
   const auto load = [&](const char* type, const auto& classes) {
     return load_npz(file({{.name = "y",

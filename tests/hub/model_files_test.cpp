@@ -51,6 +51,25 @@ TEST(ModelFiles, Shards) {
                   base + "-00002-of-00002.safetensors"));
 }
 
+// As diffusers, which looks for the index first and names parts of a variant by it.
+TEST(ModelFiles, PartsBeforeOneFile) {
+  const std::string base = "unet/diffusion_pytorch_model";
+  std::set<std::string> available = {"scheduler/scheduler_config.json", "unet/config.json",
+                                     base + ".safetensors", base + ".safetensors.index.json",
+                                     base + "-00001-of-00001.safetensors"};
+  EXPECT_EQ(model_files(available, "a/b").back(), base + "-00001-of-00001.safetensors");
+  available.erase(base + "-00001-of-00001.safetensors");
+  EXPECT_EQ(model_files(available, "a/b").back(), base + ".safetensors");
+
+  available = {"scheduler/scheduler_config.json", "unet/config.json",
+               base + ".safetensors.index.fp16.json", base + ".fp16-00001-of-00001.safetensors",
+               base + "-00001-of-00001.safetensors"};
+  EXPECT_THAT(model_files(available, "a/b"),
+              ElementsAre("unet/config.json", "scheduler/scheduler_config.json",
+                          base + ".safetensors.index.fp16.json",
+                          base + ".fp16-00001-of-00001.safetensors"));
+}
+
 TEST(ModelFiles, SaysWhatIsMissingAndWhatIsThere) {
   const auto expect_missing = [](const std::set<std::string>& files, const std::string& what) {
     test::expect_error(ErrorCode::user, AllOf(HasSubstr("a/b"), HasSubstr(what)),

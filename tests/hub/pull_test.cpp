@@ -334,6 +334,7 @@ TEST_F(Pulling, SaysWhyTheHubRefuses) {
   expect_refused(401, "RepoNotFound", "HF_TOKEN");
   expect_refused(401, "", "HF_TOKEN");
   expect_refused(403, "GatedRepo", "access is refused");
+  expect_refused(401, "GatedRepo", "access is refused");
   expect_refused(404, "RepoNotFound", "check the name");
   expect_refused(404, "RevisionNotFound", "no such revision");
   expect_refused(404, "EntryNotFound", "no such file");

@@ -41,6 +41,9 @@ TEST(HubSettings, TheCacheIsWhereTheEnvironmentSays) {
   EXPECT_EQ(cache({{"XDG_CACHE_HOME", "/xdg"}}), "/xdg/huggingface/hub");
   EXPECT_EQ(cache({{"XDG_CACHE_HOME", "/xdg"}, {"HF_HOME", "/hf"}}), "/hf/hub");
   EXPECT_EQ(cache({{"HF_HOME", "~/hf"}}), "/home/me/hf/hub");
+  EXPECT_EQ(cache({{"HF_HOME", "$HOME/hf"}}), "/home/me/hf/hub");
+  EXPECT_EQ(cache({{"HF_HUB_CACHE", "/a/${DISK}/$DISK$NONE$"}, {"DISK", "d1"}}), "/a/d1/d1$NONE$");
+  EXPECT_EQ(cache({{"HF_HUB_CACHE", "$PLACE/${x"}, {"PLACE", "~"}}), "~/${x");
   EXPECT_EQ(cache({{"HF_HOME", "/hf"}, {"HUGGINGFACE_HUB_CACHE", "/old"}}), "/old");
   EXPECT_EQ(cache({{"HUGGINGFACE_HUB_CACHE", "/old"}, {"HF_HUB_CACHE", "/new"}}), "/new");
   EXPECT_EQ(cache({{"HF_HUB_CACHE", ""}}), "/home/me/.cache/huggingface/hub");

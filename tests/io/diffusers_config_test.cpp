@@ -329,6 +329,16 @@ TEST(ModelIndex, ThePipelineMayHaveAnyName) {
   }
 }
 
+TEST(ModelIndex, APartThatIsAbsentIsNone) {
+  for (const char* part : {R"("vqvae": [null, null])", R"("vae": null)"})
+    EXPECT_EQ(parse_model_index(concat(R"({"_class_name": "Mine", )", part, R"(,
+                  "unet": ["diffusers", "UNet2DModel"],
+                  "scheduler": ["diffusers", "DDIMScheduler"]})"),
+                                "index.json")
+                  .unet_class,
+              "UNet2DModel");
+}
+
 TEST(ModelIndex, RefusesOtherPipelines) {
   const BadConfig cases[] = {
       {R"({"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DModel"],

@@ -16,12 +16,12 @@ TEST(DiffusersLayout, EachPartMayHaveItsFolder) {
       layout_of({"unet/config.json", "scheduler/scheduler_config.json", "config.json"});
   EXPECT_EQ(foldered.unet_config(), "unet/config.json");
   EXPECT_EQ(foldered.scheduler_config(), "scheduler/scheduler_config.json");
-  EXPECT_EQ(foldered.weights().front(), "unet/diffusion_pytorch_model.safetensors");
+  EXPECT_EQ(foldered.written_weights(), "unet/diffusion_pytorch_model.safetensors");
 
   const DiffusersLayout flat = layout_of({"config.json", "scheduler_config.json"});
   EXPECT_EQ(flat.unet_config(), "config.json");
   EXPECT_EQ(flat.scheduler_config(), "scheduler_config.json");
-  EXPECT_EQ(flat.weights().front(), "diffusion_pytorch_model.safetensors");
+  EXPECT_EQ(flat.written_weights(), "diffusion_pytorch_model.safetensors");
 
   const DiffusersLayout mixed = layout_of({"unet/config.json", "scheduler_config.json"});
   EXPECT_EQ(mixed.unet_config(), "unet/config.json");

@@ -143,6 +143,17 @@ TEST_F(PictureLogTest, IsForOneProcessAndNotReplaced) {
   expect_error(ErrorCode::user, "exists already", [&] { create(2); });
 }
 
+TEST_F(PictureLogTest, APictureThatIsThereIsNotWrittenAgain) {
+  {
+    PictureLog log = create(8);
+    log.add(2, pictures(2, 3));
+    for (const std::int64_t first : {0, 2, 3, 4})
+      EXPECT_THROW(log.add(first, pictures(first, 4)), std::exception);
+    log.add(5, pictures(5, 3));
+  }
+  EXPECT_THAT(PictureLog::open(path_).missing(), ElementsAre(PictureRange{0, 2}));
+}
+
 TEST_F(PictureLogTest, IsReadWhileAnotherProcessAddsAndLeftAsItIs) {
   PictureLog log = create(4);
   log.add(0, pictures(0, 2));

@@ -64,6 +64,20 @@ TEST(Picture, TheContentTellsTheKind) {
   }
 }
 
+TEST(Picture, WhatFollowsAWebPIsCountedAndNotRead) {
+  if (!has_webp()) GTEST_SKIP() << "built without libwebp";
+  for (const char* name : {"webp_plain-18.webp", "webp_film-19.webp"}) {
+    const std::string file = read_text(fs::path("tests/io/pictures") / name);
+    const Picture picture = decode_picture(bytes_of(file), "a.webp");
+    EXPECT_EQ(picture.warning, "");
+    for (const std::size_t size : {1U, 2U, 100U}) {
+      const Picture same = decode_picture(bytes_of(file + std::string(size, 'x')), "a.webp");
+      EXPECT_EQ(same.image, picture.image);
+      EXPECT_EQ(same.warning, concat(size, " bytes after the end"));
+    }
+  }
+}
+
 TEST(Picture, MayHaveSoManyPixelsAsThoseBeforeItHaveLeft) {
   for (const fs::path& path : stored_pictures()) {
     const std::string file = read_text(path);

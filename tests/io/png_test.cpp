@@ -92,6 +92,16 @@ TEST(Png, RoundTripOfPixelsAndText) {
   }
 }
 
+TEST(Png, BytesThatAreNoUtf8AreReplacedInText) {
+  const Image image = gradient(2, 2, 1);
+  const auto text_of = [&](const std::string& value) {
+    return decode_png(encode_png(image, {{"model", value}}), "x.png", Channels::as_stored)
+        .text.at("model");
+  };
+  EXPECT_EQ(text_of("caf\xE9/\"a\"\n"), "caf\xEF\xBF\xBD/\"a\"\n");
+  EXPECT_EQ(text_of("\xC3\xA4\xC3"), "\xC3\xA4\xEF\xBF\xBD");
+}
+
 TEST(Png, FilesRefuseToOverwrite) {
   const TemporaryFolder folder;
   const Image image = gradient(4, 4, 3);

@@ -87,6 +87,13 @@ TEST(TorchFile, FloatsOf8BitsAreRead) {
   EXPECT_FALSE(is_tensor(*odd.root().find("w")));
 }
 
+TEST(TorchFile, NumbersThatAreToBeNegatedAreRefused) {
+  const TorchFile file = open_torch_file(kFolder / "negated.pth");
+  expect_error(ErrorCode::corrupt, "tensor \"w\" has the mark \"neg\"",
+               [&] { tensor_of(file.contents, *file.root().find("negated"), "w", "a.pth"); });
+  EXPECT_EQ(values_of(file.contents, "unmarked"), numbers(0, 6));
+}
+
 TEST(TorchFile, ADamagedDescriptionIsToldWhereItCannotBeReadAndNotedWhereItCan) {
   std::string file = read_text(kFolder / "eighths.pth");
   EXPECT_EQ(parse_torch(bytes_of(file), "a.pth").damage, "");

@@ -191,6 +191,9 @@ TEST_F(OpenModel, BothLayoutsAndHalfPrecision) {
   const ModelFiles found = open_model(flat);
   EXPECT_EQ(found.scheduler_path, flat / "scheduler_config.json");
   EXPECT_EQ(values_of(found.weights), values_of(files_.weights));
+  fs::rename(flat / "diffusion_pytorch_model.fp16.safetensors",
+             flat / "diffusion_pytorch_model.ema.safetensors");
+  EXPECT_EQ(values_of(open_model(flat).weights), values_of(files_.weights));
 }
 
 TEST_F(OpenModel, WeightsInParts) {
@@ -211,8 +214,19 @@ TEST_F(OpenModel, WeightsInParts) {
   for (int i = 0; i < 2; ++i)
     io::write_safetensors(unet / concat("part-", i, ".safetensors"), parts[i], Overwrite::refuse);
   write_index(map);
+  // One file from an earlier time beside the parts is not what diffusers would load.
+  fs::rename(saved("other", 7).path / "unet/diffusion_pytorch_model.safetensors",
+             unet / "diffusion_pytorch_model.safetensors");
+  EXPECT_EQ(values_of(open_model(folder_ / "model").weights), values_of(files_.weights));
   fs::remove(unet / "diffusion_pytorch_model.safetensors");
   EXPECT_EQ(values_of(open_model(folder_ / "model").weights), values_of(files_.weights));
+  for (const char* variant : {"fp16", "ema"}) {
+    const fs::path index =
+        unet / concat("diffusion_pytorch_model.safetensors.index.", variant, ".json");
+    fs::rename(unet / "diffusion_pytorch_model.safetensors.index.json", index);
+    EXPECT_EQ(values_of(open_model(folder_ / "model").weights), values_of(files_.weights));
+    fs::rename(index, unet / "diffusion_pytorch_model.safetensors.index.json");
+  }
 
   const auto expect_refused = [&](const std::string& message) {
     expect_error(ErrorCode::corrupt, {message}, [&] { open_model(folder_ / "model"); });

@@ -199,29 +199,71 @@ TEST_F(WeightChoice, NotesSayWhatWasChosenAndLeftOut) {
 }
 
 // diffusers.training_utils.EMAModel.state_dict(): a list in the order of the parameters.
-TEST_F(WeightChoice, AnAverageWithoutNames) {
+class AverageWithoutNames : public WeightChoice {
+ protected:
+  static void put_list(io::TorchWriter& writer, const char* key, const ModelFiles& files,
+                       std::size_t num_weights) {
+    writer.text(key);
+    writer.open_dict();
+    writer.text("decay");
+    writer.real(0.9999);
+    writer.text("shadow_params");
+    writer.open_list();
+    for (std::size_t i = 0; i < num_weights; ++i) {
+      const io::TensorEntry& entry = files.weights[i];
+      writer.tensor({.name = "shadow",
+                     .shape = official_shape(entry.name, Shape(entry.shape)),
+                     .entry = &entry});
+    }
+    writer.close_list();
+    writer.close_dict();
+  }
+  std::size_t num_weights() const { return average_.weights.size(); }
+};
+
+TEST_F(AverageWithoutNames, IsThatOfTheNetworkBesideIt) {
   const auto write = [&](std::size_t num_weights) {
     return written([&](io::TorchWriter& writer) {
       put_dict(writer, "unet", plain_);
-      writer.text("ema");
-      writer.open_dict();
-      writer.text("decay");
-      writer.real(0.9999);
-      writer.text("shadow_params");
-      writer.open_list();
-      for (std::size_t i = 0; i < num_weights; ++i) {
-        const io::TensorEntry& entry = average_.weights[i];
-        writer.tensor({.name = "shadow",
-                       .shape = official_shape(entry.name, Shape(entry.shape)),
-                       .entry = &entry});
-      }
-      writer.close_list();
-      writer.close_dict();
+      put_list(writer, "ema", average_, num_weights);
     });
   };
-  expect_pair(write(average_.weights.size()));
-  // One that does not fit stays out.
-  EXPECT_FALSE(open_model(write(average_.weights.size() - 1)).trained);
+  expect_pair(write(num_weights()));
+  // One that does not fit stays out, and is named.
+  const ModelFiles found = open_model(write(num_weights() - 1));
+  EXPECT_FALSE(found.trained);
+  EXPECT_THAT(found.notes,
+              testing::Contains(concat("left out: an average without names, \"ema.shadow_params\", "
+                                       "which fits no network here (",
+                                       num_weights() - 1, " tensors)")));
+}
+
+TEST_F(AverageWithoutNames, IsFoundBesideOtherNetworksAndTensors) {
+  expect_pair(written([&](io::TorchWriter& writer) {
+    put_dict(writer, "model", plain_);
+    put_dict(writer, "best_model", average_);
+    put_list(writer, "ema", average_, num_weights());
+  }));
+  expect_pair(written([&](io::TorchWriter& writer) {
+    writer.text("model");
+    writer.open_dict();
+    put_number(writer, "loss.weight");
+    put(writer, plain_, "net.", Names::official);
+    writer.close_dict();
+    put_list(writer, "ema", average_, num_weights());
+  }));
+}
+
+TEST_F(AverageWithoutNames, TheFirstOfTwoIsUsedAndTheOtherNamed) {
+  const fs::path path = written([&](io::TorchWriter& writer) {
+    put_dict(writer, "model", plain_);
+    put_list(writer, "ema_fast", average_, num_weights());
+    put_list(writer, "ema_slow", plain_, num_weights());
+  });
+  expect_pair(path);
+  EXPECT_THAT(
+      open_model(path).notes,
+      testing::Contains("left out: 1 other set of weights (\"ema.ema_slow.shadow_params\")"));
 }
 
 TEST_F(WeightChoice, NamesBesideTheNetworksAreStillRefused) {
