@@ -169,6 +169,22 @@ TEST_F(QualityCommand, TakesPublishedStatisticsWithMuAndSigmaAlone) {
                  {"different numbers of features", a, "64", "inception.npz", "2048"});
 }
 
+TEST_F(QualityCommand, RefusesStatisticsWhoseSigmaIsNoCovariance) {
+  const std::string a = make_set("a.npz", 80, 0), file = folder_ / "sigma.npz";
+  const auto with = [&](std::size_t row, std::size_t column, double value) {
+    FeatureSet set = statistics_of(64);
+    set.covariance[row * 64 + column] = value;
+    write_statistics(file, set, Overwrite::allow);
+    return run_ddim("evaluate " + a + " " + file);
+  };
+  EXPECT_EQ(with(3, 2, 1e-8).exit_code, 0);
+  const Outcome odd = with(3, 2, 0.25), negative = with(5, 5, -1.0);
+  EXPECT_EQ(odd.exit_code, 4);
+  EXPECT_THAT(odd.err, HasSubstr(file + ": sigma is not symmetric: element [3,2] is 0.25, [2,3]"));
+  EXPECT_EQ(negative.exit_code, 4);
+  EXPECT_THAT(negative.err, HasSubstr("sigma is no covariance: element [5,5], a variance, is -1"));
+}
+
 TEST_F(QualityCommand, GoesOnWithFewPicturesWhenAsked) {
   const std::string few = make_set("few.npz", 40, 0), b = make_set("b.npz", 80, 500);
   expect_refused(few + " " + b, {few, "40 pictures", "at least 65", "--shrink"});
