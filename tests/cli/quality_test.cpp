@@ -440,6 +440,21 @@ TEST_F(ReproduceCommand, MeasuresWhatTheOtherCommandsDo) {
   EXPECT_GT(cell("figure-5-same-noise")["distance_2"].get<double>(), 0.0);
 }
 
+// A model of few steps has a report of no more, and a path may hold whatever a name may.
+TEST_F(ReproduceCommand, GoesOnInWhateverFolder) {
+  const std::string data = folder_ / "a\n\\b.npz", out = folder_ / "few";
+  std::filesystem::rename(folder_ / "set.npz", data);
+  const std::string command = "reproduce --quiet --json --quick --count 6 --T 12 --model " +
+                              (folder_ / "micro") + " --data '" + data + "' --out " + out;
+  const Outcome first = run_ddim(command);
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  const Outcome again = run_ddim(command);
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  const Json report = Json::parse(again.out);
+  EXPECT_EQ(report["found"], report["cells"].size());
+  EXPECT_EQ(report["cells"][0]["recipe"]["data"], data);
+}
+
 // The page of a report whose finished cells say something else.
 TEST_F(ReproduceCommand, SaysWhatTheFiguresSay) {
   ASSERT_EQ(run_ddim(flags_).exit_code, 0);
