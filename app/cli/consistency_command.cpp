@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "commands.h"
@@ -62,8 +63,9 @@ void print_table(const std::vector<ConsistencyAt>& rows) {
       rows.back().steps, rows.back().x_0.count, rows.back().x_0.count == 1 ? "picture" : "pictures",
       "S", "distance");
   for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
-    print_out("{:>6}  {:>8.4f}  +- {:.4f}\n", rows[i].steps, rows[i].distance,
-              rows[i].half_width_95);
+    print_out(
+        "{:>6}  {:>8.4f}  {}\n", rows[i].steps, rows[i].distance,
+        std::isnan(rows[i].half_width_95) ? "-" : fmt::format("+- {:.4f}", rows[i].half_width_95));
   }
 }
 

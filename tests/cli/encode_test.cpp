@@ -184,6 +184,17 @@ TEST_F(EncodeCommands, ConsistencyOfAModelWithFewStepsTakesNoMore) {
       << refused.err;
 }
 
+TEST_F(EncodeCommands, ConsistencyHasNoIntervalOfOnePicture) {
+  const std::string command = "consistency --steps 2 --reference 3 --count 1 --overwrite --out " +
+                              (folder_ / "c.png") + model_;
+  const Json result = Json::parse(run_ddim(command + " --json").out);
+  EXPECT_GT(result.at("distances")[0].at("distance"), 0.0);
+  EXPECT_TRUE(result.at("distances")[0].at("half_width_95").is_null());
+  const std::string table = run_ddim(command).out;
+  EXPECT_EQ(table.find("+-"), std::string::npos) << table;
+  EXPECT_TRUE(table.ends_with("  -\n")) << table;
+}
+
 TEST_F(EncodeCommands, SkipCorruptLeavesOutAndNamesFilesInEveryCommandWithData) {
   const std::string data = folder_ / "mixed";
   make_pictures(data, 4);
