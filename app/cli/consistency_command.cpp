@@ -1,7 +1,10 @@
 #include <ddim/consistency.h>
+#include <ddim/error.h>
 #include <ddim/interpolate.h>
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "commands.h"
@@ -19,6 +22,7 @@ namespace {
 struct ConsistencyCommandFlags {
   RunFlags run;
   ConsistencyOptions options;
+  Option steps_option, reference_option;
   TauKindFlag tau;
   ClipFlag clip;
   OverwriteFlag overwrite;
@@ -59,8 +63,9 @@ void print_table(const std::vector<ConsistencyAt>& rows) {
       rows.back().steps, rows.back().x_0.count, rows.back().x_0.count == 1 ? "picture" : "pictures",
       "S", "distance");
   for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
-    print_out("{:>6}  {:>8.4f}  +- {:.4f}\n", rows[i].steps, rows[i].distance,
-              rows[i].half_width_95);
+    print_out(
+        "{:>6}  {:>8.4f}  {}\n", rows[i].steps, rows[i].distance,
+        std::isnan(rows[i].half_width_95) ? "-" : fmt::format("+- {:.4f}", rows[i].half_width_95));
   }
 }
 
@@ -81,13 +86,30 @@ void print_json(const std::vector<ConsistencyAt>& rows, const std::string& out) 
                         .text());
 }
 
-void run(const ConsistencyCommandFlags& flags) {
+/// Defaults that a model of T steps can take. Error(user), naming --reference, where that is more.
+void fit_to(std::int64_t T, ConsistencyCommandFlags& flags) {
+  ConsistencyOptions& options = flags.options;
+  if (!flags.reference_option.given())
+    options.reference_steps = std::min(options.reference_steps, T);
+  if (options.reference_steps > T)
+    throw Error(ErrorCode::user,
+                fmt::format("{} must be between 1 and {}, the model's T; got {}",
+                            flags.reference_option.cause(), T, options.reference_steps));
+  if (flags.steps_option.given()) return;
+  options.steps = usual_steps(options.steps, T);
+  // It would be the same row as the reference.
+  if (options.steps.size() > 1 && options.steps.back() == options.reference_steps)
+    options.steps.pop_back();
+}
+
+void run(ConsistencyCommandFlags& flags) {
   const Interrupts interrupts;
   flags.out.check(flags.overwrite.value());
-  ConsistencyOptions options = flags.options;
-  options.sample.plan = {.tau = flags.tau.value(), .clip = flags.clip.value()};
   const Model described = flags.run.model_without_weights(interrupts.token());
   const PictureShape shape = described.info().shape;
+  fit_to(described.info().process.T, flags);
+  ConsistencyOptions options = flags.options;
+  options.sample.plan = {.tau = flags.tau.value(), .clip = flags.clip.value()};
   options.sample.class_choice = flags.run.class_choice(described);
   options.sample.run = flags.run.options(interrupts.token());
   std::vector<std::int64_t> all_steps = options.steps;
@@ -116,16 +138,18 @@ void add_consistency_command(Command root) {
       "consistency", "Draw the same noise with different numbers of steps (the paper's figure 5)");
   const auto flags = std::make_shared<ConsistencyCommandFlags>();
   ConsistencyOptions& options = flags->options;
-  command.add_option("--steps", options.steps, "Numbers of steps, each 1 to T; one row each")
-      .delimiter(',')
-      .positive()
-      .show_default("10,20,50,100,200,500")
-      .type_name("LIST");
-  command
-      .add_option("--reference", options.reference_steps,
-                  "Number of steps of the last row, the reference for the others")
-      .positive()
-      .show_default();
+  flags->steps_option =
+      command.add_option("--steps", options.steps, "Numbers of steps, each 1 to T; one row each")
+          .delimiter(',')
+          .positive()
+          .show_default("10,20,50,100,200,500")
+          .type_name("LIST");
+  flags->reference_option =
+      command
+          .add_option("--reference", options.reference_steps,
+                      "Number of steps of the last row, the reference for the others; at most T")
+          .positive()
+          .show_default();
   flags->out.add_to(command, "one row per number of steps").required();
   command.add_option("--count", options.sample.count, "Pictures per row").positive().show_default();
   command.add_option("--seed", options.sample.seed, "Random seed")

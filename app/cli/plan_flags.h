@@ -44,6 +44,9 @@ class PlanFlags {
   Option tolerance_option_;
 };
 
+/// Usual numbers of steps, rising, for a model of T: T once in place of those that are greater.
+std::vector<std::int64_t> usual_steps(std::vector<std::int64_t> steps, std::int64_t T);
+
 /// --clip of the commands that have no dynamic threshold: none, keep-eps (--clip alone),
 /// rederive-eps.
 class ClipFlag {

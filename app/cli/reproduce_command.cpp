@@ -15,6 +15,7 @@
 #include "interrupts.h"
 #include "json_object.h"
 #include "outputs.h"
+#include "plan_flags.h"
 #include "rank_flags.h"
 #include "run_flags.h"
 #include "terminal.h"
@@ -39,7 +40,8 @@ struct ReproduceCommandFlags {
   bool join = false;
 };
 
-ReproduceSize size_of(const ReproduceCommandFlags& flags) {
+/// For a model of T steps.
+ReproduceSize size_of(const ReproduceCommandFlags& flags, std::int64_t T) {
   ReproduceSize size = flags.quick ? quick_size() : flags.full ? full_size() : ReproduceSize{};
   if (!flags.steps.empty()) {
     size.steps = size.reconstruct_steps = size.consistency_steps = flags.steps;
@@ -49,6 +51,11 @@ ReproduceSize size_of(const ReproduceCommandFlags& flags) {
       steps->erase(std::ranges::unique(*steps).begin(), steps->end());
     }
     size.figure_steps = std::min(size.figure_steps, size.steps.back());
+  } else {
+    for (std::vector<std::int64_t>* steps :
+         {&size.steps, &size.reconstruct_steps, &size.consistency_steps})
+      *steps = usual_steps(*steps, T);
+    size.figure_steps = std::min(size.figure_steps, T);
   }
   if (flags.count_option.given()) {
     size.count = flags.count;
@@ -102,8 +109,7 @@ void run_as_rank(ReproduceCommandFlags& flags, const Ranks& ranks, const Interru
   if (!ranks.is_first() && !flags.ranks.log_all_ranks()) flags.run.be_quiet();
   if (flags.quick && flags.full)
     throw Error(ErrorCode::usage, "--quick and --full contradict each other: give one of them");
-  ReproduceOptions options{.size = size_of(flags),
-                           .tau = flags.tau.value(),
+  ReproduceOptions options{.tau = flags.tau.value(),
                            .seed = flags.seed,
                            .run = flags.run.options(interrupts.token()),
                            .sharing = flags.ranks.sharing(ranks, flags.join)};
@@ -111,6 +117,7 @@ void run_as_rank(ReproduceCommandFlags& flags, const Ranks& ranks, const Interru
   check_input(flags.data.data());
   options.data = flags.data.options();
   const Model described = flags.run.model_without_weights(interrupts.token());
+  options.size = size_of(flags, described.info().process.T);
   options.class_choice = flags.run.class_choice(described);
   check_reproduce(described, options);
   const FeatureExtractor extractor =

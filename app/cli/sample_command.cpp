@@ -80,15 +80,18 @@ void print_result(const DrawnFiles& drawn, const SampleCommandFlags& flags) {
     print_out("{}: {}, all of which were there already\n", out, pictures);
     return;
   }
-  const double ms = 1000.0 * drawn.seconds /
-                    static_cast<double>(drawn.num_drawn * std::max<std::int64_t>(1, drawn.nfe));
+  const double ms =
+      1000.0 * drawn.seconds / (static_cast<double>(drawn.num_drawn) * std::max(1.0, drawn.nfe));
+  const auto whole = static_cast<std::int64_t>(drawn.nfe);
+  const std::string calls = drawn.nfe == static_cast<double>(whole)
+                                ? count_of(whole, "network calls")
+                                : fmt::format("on average {:.1f} network calls", drawn.nfe);
   const std::string found = drawn.num_found == 0 ? ""
                             : flags.join
                                 ? fmt::format(" ({} of them by others who joined)", drawn.num_found)
                                 : fmt::format(" ({} of them there already)", drawn.num_found);
   print_out("{}: {}{}, {} each, {:.1f} s ({:.2f} ms per image and call), {} MB\n", out, pictures,
-            found, count_of(drawn.nfe, "network calls"), drawn.seconds, ms,
-            drawn.peak_memory_bytes / 1'000'000);
+            found, calls, drawn.seconds, ms, drawn.peak_memory_bytes / 1'000'000);
 }
 
 /// Draws, and says how to go on when that is stopped.

@@ -20,7 +20,7 @@ struct ConsistencyAt {
   std::int64_t steps = 0;
   std::int64_t nfe = 0;
   /// Root of the mean squared difference from the reference per element, black 0 and white 1: the
-  /// mean over pictures, and half the width of its 95 % interval.
+  /// mean over pictures, and half the width of its 95 % interval, NaN for a single picture.
   double distance = 0.0;
   double half_width_95 = 0.0;
   FloatImages x_0 = {};

@@ -44,7 +44,9 @@ DDIM_API std::filesystem::path unfinished_file(const SampleFiles& files);
 struct DrawnFiles {
   std::int64_t num_drawn = 0;
   std::int64_t num_found = 0;  ///< pictures of the run that was resumed, or of others who joined
-  std::int64_t nfe = 0;        ///< network evaluations for each drawn picture, as Samples::nfe
+  /// Network evaluations for each drawn picture, as Samples::nfe: the mean over runs, which need
+  /// not have equally many.
+  double nfe = 0.0;
   double seconds = 0.0;
   std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
 };

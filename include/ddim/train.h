@@ -75,7 +75,8 @@ struct TrainOptions {
   std::stop_token stop = {};
   /// Trains together with these. Rank 0 has all other options; the others take `stop` and
   /// `show_progress`, and `out` and `data` need not exist where they run, as long as the pictures
-  /// are at the path that rank 0 has. The result is the same bit for bit for every number of ranks.
+  /// are at the path that rank 0 has. With training.reduce = "exact", the default, the result is
+  /// the same bit for bit for every number of ranks.
   Ranks ranks = {};
 };
 

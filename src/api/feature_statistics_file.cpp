@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/file_output.h"
+#include "base/text.h"
 #include "io/mapped_file.h"
 #include "io/npz.h"
 
@@ -74,6 +76,23 @@ std::vector<double> numbers_of(const io::NpzArray& array) {
   return array.type == "<f8" ? convert(double{}) : convert(float{});
 }
 
+/// Refuses what is no covariance: of it, distances would be wrong and no one would see why.
+void check_covariance(const FeatureSet& set) {
+  const auto at = [&](std::int64_t i, std::int64_t j) {
+    return set.covariance[static_cast<std::size_t>(i * set.dimensions + j)];
+  };
+  constexpr double kRelative = 1e-6;  // what sums in another order may differ by, in float
+  for (std::int64_t i = 0; i < set.dimensions; ++i) {
+    if (at(i, i) < 0.0)
+      fail(ErrorCode::corrupt, set.source, ": sigma is no covariance: element [", i, ",", i,
+           "], a variance, is ", number_text(at(i, i)));
+    for (std::int64_t j = 0; j < i; ++j)
+      if (std::abs(at(i, j) - at(j, i)) > kRelative * std::sqrt(at(i, i) * at(j, j)))
+        fail(ErrorCode::corrupt, set.source, ": sigma is not symmetric: element [", i, ",", j,
+             "] is ", number_text(at(i, j)), ", [", j, ",", i, "] is ", number_text(at(j, i)));
+  }
+}
+
 }  // namespace
 
 bool holds_statistics(const fs::path& path) {
@@ -113,6 +132,7 @@ FeatureSet read_statistics(const fs::path& path) {
   set.dimensions = mu.shape[0];
   set.mean = numbers_of(mu);
   set.covariance = numbers_of(sigma);
+  check_covariance(set);
   const io::NpzArray* const count = find("count");
   if (count != nullptr) {
     if (count->type != "<i8" || count->bytes.size() != sizeof(set.count))

@@ -1,6 +1,5 @@
 #include <ddim/interpolate.h>
 
-#include <limits>
 #include <span>
 
 #include "api/model_implementation.h"
@@ -15,10 +14,10 @@ using namespace engine;
 
 FloatImages draw_noise(const Model& model, std::uint64_t seed, std::int64_t count,
                        std::int64_t first_image) {
-  constexpr std::int64_t kMaxImages = std::numeric_limits<std::uint32_t>::max();
-  require(count >= 1 && first_image >= 0 && first_image <= kMaxImages - count, "noise: images ",
+  require(count >= 1, "noise: count must be 1 or greater; got ", count);
+  require(first_image >= 0 && first_image <= run::kLastImage - (count - 1), "noise: images ",
           first_image, " to ", first_image + count - 1, ": numbers of images are 0 to ",
-          kMaxImages);
+          run::kLastImage);
   FloatImages noise{.count = count, .shape = model.info().shape, .values = {}};
   const std::size_t size = noise.shape.size();
   noise.values.resize(static_cast<std::size_t>(count) * size);

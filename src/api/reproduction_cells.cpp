@@ -34,6 +34,32 @@ constexpr double kCelebA[][5] = {{17.33, 13.73, 9.17, 6.53, 3.51},
 constexpr double kBedroom[][4] = {{16.95, 8.89, 6.75, 6.62}, {42.78, 22.77, 10.81, 6.81}};
 constexpr double kChurch[][4] = {{19.45, 12.47, 10.84, 10.58}, {51.56, 23.37, 11.16, 8.27}};
 
+/// A line break as \n and a backslash as two: a value is one line.
+std::string as_line(std::string_view value) {
+  std::string line;
+  for (const char c : value) {
+    if (c == '\n') {
+      line += "\\n";
+    } else {
+      if (c == '\\') line += c;
+      line += c;
+    }
+  }
+  return line;
+}
+std::string from_line(std::string_view line) {
+  std::string value;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '\\' && i + 1 < line.size()) {
+      ++i;
+      value += line[i] == 'n' ? '\n' : line[i];
+    } else {
+      value += line[i];
+    }
+  }
+  return value;
+}
+
 std::optional<std::size_t> column_of(std::int64_t steps) {
   const auto* const found = std::ranges::find(kColumns, steps);
   if (found == std::end(kColumns)) return std::nullopt;
@@ -126,7 +152,8 @@ std::optional<ReproducedCell> Cells::find(const std::string& name) const {
     const std::string_view value =
         equals == std::string_view::npos ? std::string_view() : line.substr(equals + 1);
     if (equals != std::string_view::npos && line.starts_with(kRecipe)) {
-      cell.recipe[std::string(line.substr(kRecipe.size(), equals - kRecipe.size()))] = value;
+      cell.recipe[std::string(line.substr(kRecipe.size(), equals - kRecipe.size()))] =
+          from_line(value);
       continue;
     }
     double number = 0.0;
@@ -153,7 +180,8 @@ void Cells::require_same(const ReproducedCell& found, const Recipe& recipe) cons
 
 void Cells::keep(const ReproducedCell& cell) const {
   std::string text;
-  for (const auto& [key, value] : cell.recipe) text += concat(kRecipe, key, "=", value, "\n");
+  for (const auto& [key, value] : cell.recipe)
+    text += concat(kRecipe, key, "=", as_line(value), "\n");
   for (const auto& [key, value] : cell.values)
     text += concat(kValue, key, "=", number_text(value), "\n");
   write_file_durably(file_of(cell.name), text, Overwrite::allow);

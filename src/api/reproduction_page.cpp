@@ -37,8 +37,10 @@ std::string formatted(const char* format, double value) {
   return text.data();
 }
 
-/// A figure and its interval, with as many decimals as the interval deserves: "12.31 ± 0.42".
+/// A figure and its interval, with as many decimals as the interval deserves: "12.31 ± 0.42"; the
+/// figure alone where it has none.
 std::string with_interval(double value, double half_width) {
+  if (std::isnan(half_width)) return formatted("%.4f", value);
   int decimals = 4;
   if (half_width > 0.0)
     decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(half_width))), 0, 6);
@@ -463,7 +465,8 @@ class Writer {
           {.lines = {with_interval(error, half_width), pictures_of(*cell), time_of(*cell)}});
       table.rows[1].cells.push_back(
           std::isfinite(paper) ? TableCell{.lines = {formatted("%g", paper)}} : TableCell{});
-      if (error > 0.0) panel.curves[1].points.push_back({x, error, half_width});
+      if (error > 0.0)
+        panel.curves[1].points.push_back({x, error, std::isnan(half_width) ? 0.0 : half_width});
       if (std::isfinite(paper)) panel.curves[0].points.push_back({x, paper});
       const Image both = io::read_png(cells_.picture(cell->name)).image;
       if (rows.empty()) {

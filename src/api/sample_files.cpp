@@ -94,9 +94,7 @@ class JointRun {
       progress.finished(range.count);
       evaluations += static_cast<double>(samples.nfe * range.count);
     }
-    if (drawn.num_drawn > 0)
-      drawn.nfe =
-          static_cast<std::int64_t>(evaluations / static_cast<double>(drawn.num_drawn) + 0.5);
+    if (drawn.num_drawn > 0) drawn.nfe = evaluations / static_cast<double>(drawn.num_drawn);
     drawn.num_found = job_.count() - drawn.num_drawn;
     return drawn;
   }
@@ -259,8 +257,7 @@ DrawnFiles sample_runs_to_files(const Model& model, const Plan& plan,
          destinations.front()->place());
   }
   for (const auto& destination : destinations) destination->finish();
-  if (drawn.num_drawn > 0)
-    drawn.nfe = static_cast<std::int64_t>(evaluations / static_cast<double>(drawn.num_drawn) + 0.5);
+  if (drawn.num_drawn > 0) drawn.nfe = evaluations / static_cast<double>(drawn.num_drawn);
   drawn.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   drawn.peak_memory_bytes = peak_memory_bytes();
   return drawn;

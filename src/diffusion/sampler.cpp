@@ -67,6 +67,12 @@ std::string describe(std::size_t index, const Plan& plan) {
   return concat("step ", index + 1, " of ", plan.steps.size(), " (t = ", plan.steps[index].t, ")");
 }
 
+Tensor finite(Tensor x) {
+  if (!x.device().kernels().all_finite(x))
+    fail(ErrorCode::numeric, "sample: the image after the last step holds NaN or infinity");
+  return x;
+}
+
 }  // namespace
 
 NoiseKey step_noise_key(std::uint64_t seed, double t) {
@@ -84,7 +90,7 @@ void draw_initial_state(std::uint64_t seed, std::uint32_t first_image, Tensor& x
 
 Tensor sample(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
               const NoiseSource& noise, const StepObserver& observer) {
-  if (plan.is_adaptive()) return sample_adaptively(plan, denoiser, x_T, observer);
+  if (plan.is_adaptive()) return finite(sample_adaptively(plan, denoiser, x_T, observer));
   const auto* drawn = std::get_if<DrawnNoise>(&noise);
   if (drawn == nullptr) check_given_noise(std::get<GivenNoise>(noise), plan, x_T);
 
@@ -122,9 +128,7 @@ Tensor sample(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
         observer({.index = i, .step = step, .x_prev = x, .x0_pred = x0_pred}) == Flow::stop)
       fail(ErrorCode::interrupted, "sample: stopped after ", describe(i, plan));
   }
-  if (!kernels.all_finite(x))
-    fail(ErrorCode::numeric, "sample: the image after the last step holds NaN or infinity");
-  return x;
+  return finite(x);
 }
 
 }  // namespace ddim::engine::diffusion

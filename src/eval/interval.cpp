@@ -1,6 +1,5 @@
 #include "eval/interval.h"
 
-#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -41,10 +40,10 @@ Interval mean_interval(std::span<const double> values) {
   const auto n = static_cast<double>(values.size());
   double mean = 0.0, variance = 0.0;
   for (const double value : values) mean += value / n;
-  for (const double value : values)
-    variance += (value - mean) * (value - mean) / std::max(n - 1.0, 1.0);
-  const double factor = values.size() < 2 ? 0.0 : student_t_975(std::ssize(values) - 1);
-  return {.mean = mean, .half_width_95 = factor * std::sqrt(variance / n)};
+  if (values.size() < 2) return {.mean = mean, .half_width_95 = std::nan("")};
+  for (const double value : values) variance += (value - mean) * (value - mean) / (n - 1.0);
+  return {.mean = mean,
+          .half_width_95 = student_t_975(std::ssize(values) - 1) * std::sqrt(variance / n)};
 }
 
 }  // namespace ddim::engine::eval

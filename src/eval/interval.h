@@ -10,7 +10,7 @@ namespace ddim::engine::eval {
 double student_t_975(std::int64_t degrees_of_freedom);
 
 /// The mean of some numbers and half the width of its 95 % interval: as many standard errors as
-/// Student's t says, 1.96 for many numbers and more for few.
+/// Student's t says, 1.96 for many numbers and more for few; NaN for a single one.
 struct Interval {
   double mean = 0.0;
   double half_width_95 = 0.0;

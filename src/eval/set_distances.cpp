@@ -263,10 +263,10 @@ Interval part_within(const FeatureRows& points, const FeatureRows& set, std::int
   const double mean = std::accumulate(counts.begin(), counts.end(), 0.0) / std::max(blocks, 1.0);
   double sum = -squares;
   for (const double count : counts) sum += (count - mean) * (count - mean);
-  const double variance_of_set =
-      num_blocks == 0 ? 0.0 : std::max(0.0, sum) * (blocks - 1.0) / blocks / (n * n);
-  result.half_width_95 = std::hypot(half_width_of_share(result.mean, n),
-                                    student_t_975(kMostBlocks - 1) * std::sqrt(variance_of_set));
+  const double variance_of_set = std::max(0.0, sum) * (blocks - 1.0) / blocks / (n * n);
+  const double of_set =
+      num_blocks == 0 ? 0.0 : student_t_975(num_blocks - 1) * std::sqrt(variance_of_set);
+  result.half_width_95 = std::hypot(half_width_of_share(result.mean, n), of_set);
   return result;
 }
 

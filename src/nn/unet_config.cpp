@@ -157,8 +157,8 @@ void validate(const UNetConfig& c) {
   }
   validate_resampling(c);
   validate_attention(c);
-  require(std::isfinite(c.norm_eps) && c.norm_eps > 0 && c.norm_eps < 1, "unet: norm_eps (",
-          c.norm_eps, ") must be above 0 and below 1");
+  require(std::isfinite(c.norm_eps) && c.norm_eps > 0 && c.norm_eps <= 1, "unet: norm_eps (",
+          c.norm_eps, ") must be above 0 and at most 1");
   require(c.dropout >= 0 && c.dropout < 1, "unet: dropout (", c.dropout,
           ") must be at least 0 and below 1");
   require(c.downsample_padding == 0 || c.downsample_padding == 1, "unet: downsample_padding (",

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -77,12 +76,11 @@ class Previews {
 }  // namespace
 
 void check_options(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options) {
-  constexpr std::int64_t kMaxImages = std::numeric_limits<std::uint32_t>::max();
   require(options.count >= 1, "count must be 1 or greater; got ", options.count);
   require(options.first_image >= 0, "first_image must not be negative; got ", options.first_image);
-  require(options.first_image <= kMaxImages - options.count, "sample: images ", options.first_image,
-          " to ", options.first_image + options.count - 1, " do not all exist; the last image is ",
-          kMaxImages);
+  require(options.first_image <= kLastImage - (options.count - 1), "sample: images ",
+          options.first_image, " to ", options.first_image + options.count - 1,
+          " do not all exist; the last image is ", kLastImage);
   require(!options.x_T || !options.init,
           "sample: give either noise (x_T) or pictures to start from, not both");
   require(!plan.steps.empty(), "sample: the plan has no steps; see make_plan");

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -14,6 +15,9 @@
 #include "run/network.h"
 
 namespace ddim::engine::run {
+
+/// The greatest number that a picture can have; the first is 0.
+inline constexpr std::int64_t kLastImage = std::numeric_limits<std::uint32_t>::max();
 
 /// Pictures to take through a process.
 struct ImageRunOptions {

@@ -1,5 +1,6 @@
 #include "train/loss_history.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
@@ -40,7 +41,7 @@ void LossHistory::add(const StepLoss& step) {
   steps_.push_back(step);
   if (steps_.size() > kWindow) steps_.pop_front();
   const Mean mean = recent_mean();
-  if (mean.count >= 2 && (lowest_mean_ == 0.0 || mean.value < lowest_mean_))
+  if (mean.count == kMeanSteps && (lowest_mean_ == 0.0 || mean.value < lowest_mean_))
     lowest_mean_ = mean.value;
 }
 
@@ -55,12 +56,32 @@ LossHistory::Mean LossHistory::recent_mean() const {
   return mean;
 }
 
+LossHistory::Mean LossHistory::lowest() const {
+  if (lowest_mean_ > 0.0) return {.value = lowest_mean_, .count = kMeanSteps};
+  Mean lowest;
+  double sum = 0.0;
+  std::size_t count = 0;
+  for (const StepLoss& step : steps_) {
+    if (step.skipped) continue;
+    sum += step.loss;
+    ++count;
+    const Mean mean{.value = sum / static_cast<double>(count), .count = count};
+    if (count >= kFewestMeanSteps && (lowest.count == 0 || mean.value < lowest.value))
+      lowest = mean;
+  }
+  return lowest;
+}
+
 std::string LossHistory::divergence() const {
   constexpr double kFactor = 8.0;
-  const Mean mean = recent_mean();
-  if (lowest_mean_ == 0.0 || mean.count == 0 || !(mean.value > kFactor * lowest_mean_)) return "";
+  const Mean mean = recent_mean(), least = lowest();
+  const std::size_t fewer = std::min(mean.count, least.count);
+  if (fewer == 0) return "";
+  // The fewer losses a mean has, the more it depends on which steps t they were of.
+  const double spread = std::sqrt(static_cast<double>(kMeanSteps) / static_cast<double>(fewer));
+  if (!(mean.value > kFactor * spread * least.value)) return "";
   return concat("the mean loss of the last ", mean.count, " steps is ", three_digits(mean.value),
-                "; the lowest was ", three_digits(lowest_mean_));
+                "; the lowest was ", three_digits(least.value));
 }
 
 }  // namespace ddim::engine::train

@@ -30,6 +30,7 @@ class LossHistory {
   static constexpr std::size_t kWindow = 128;      ///< steps that a new one is compared with
   static constexpr std::size_t kFewestSteps = 32;  ///< with less, there are no spikes
   static constexpr std::size_t kMeanSteps = 32;    ///< of the mean loss that divergence is seen by
+  static constexpr std::size_t kFewestMeanSteps = 4;  ///< of a mean of the steps a run began with
 
   LossHistory() = default;
   /// One that was stored: its steps() and lowest_mean().
@@ -40,12 +41,14 @@ class LossHistory {
   void add(const StepLoss& step);
 
   /// "the mean loss of the last 32 steps is 41.2; the lowest was 0.031" when it has risen to more
-  /// than 8 times its lowest value; else empty. Skipped steps do not count.
+  /// than 8 times its lowest value; else empty. Skipped steps do not count. Before there are 32
+  /// steps, it is compared with the lowest mean of the first n of them, n at least 4, and must be
+  /// sqrt(32 / n) times as large again: so much wider do means of n steps spread.
   std::string divergence() const;
 
   /// At most kWindow, the newest last.
   const std::deque<StepLoss>& steps() const { return steps_; }
-  /// Of the mean that divergence() compares; 0 before there is one.
+  /// Of the means of 32 steps that there have been; 0 before there is one.
   double lowest_mean() const { return lowest_mean_; }
 
   bool operator==(const LossHistory&) const = default;
@@ -56,6 +59,7 @@ class LossHistory {
     std::size_t count = 0;
   };
   Mean recent_mean() const;
+  Mean lowest() const;
 
   std::deque<StepLoss> steps_;
   double lowest_mean_ = 0.0;

@@ -99,7 +99,7 @@ fs::path data_folder(const TrainOptions& options) {
           "train: no data; name the folder of the training pictures with --data");
   constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 16;
   std::string path = read_file_if_there(options.out / kDataFile, kMaxBytes).value_or("");
-  path.resize(std::min(path.find('\n'), path.size()));
+  if (path.ends_with('\n')) path.pop_back();  // others are of the path
   require(!path.empty(), "train: ", options.out.string(),
           " does not say where its training pictures are; name them with --data");
   return path;

@@ -13,6 +13,9 @@ namespace ddim::engine::train {
 /// The least and the greatest number of ranges that do not hold their end.
 inline constexpr double kAboveZero = std::numeric_limits<double>::min();
 inline constexpr double kBelowOne = 1.0 - std::numeric_limits<double>::epsilon();
+/// The least that is added to a float before it divides: just above the least float that keeps all
+/// its digits; much less becomes 0.
+inline constexpr double kLeastEpsilon = 1.2e-38;
 
 /// The classes of the data that a network knows, without the null class.
 inline std::int64_t num_real_classes(const UNetConfig& model) {
@@ -46,7 +49,7 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.integer(
       "norm_num_groups", model.norm_num_groups, 1, 65536,
       "Groups of each group norm; every entry of block_out_channels must be a multiple of it");
-  visit.number("norm_eps", model.norm_eps, kAboveZero, 1.0, "Added to the variance in norms");
+  visit.number("norm_eps", model.norm_eps, kLeastEpsilon, 1.0, "Added to the variance in norms");
   visit.number("dropout", model.dropout, 0.0, 0.99, "Dropout probability in residual blocks");
   std::int64_t head_dim = model.attention_head_dim.value_or(0);  // 0 = one head
   visit.integer("attention_head_dim", head_dim, 0, 65536,
@@ -120,7 +123,7 @@ void describe(TrainConfig& config, Visitor& visit) {
                "Learning rate at the end of the decay");
   visit.number("beta1", training.beta1, 0.0, kBelowOne, "Adam: decay of the first moment");
   visit.number("beta2", training.beta2, 0.0, kBelowOne, "Adam: decay of the second moment");
-  visit.number("epsilon", training.epsilon, kAboveZero, 1.0,
+  visit.number("epsilon", training.epsilon, kLeastEpsilon, 1.0,
                "Adam: added to the root of the second moment");
   visit.number(
       "weight_decay", training.weight_decay, 0.0, 1e3,

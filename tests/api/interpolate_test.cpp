@@ -64,6 +64,18 @@ TEST_F(Interpolation, RefusesWhatHasNothingBetweenIt) {
   expect_error(ErrorCode::user, "got 8x8x3 and 8x8x1", [&] { join(noise(1), small); });
   expect_error(ErrorCode::user, "numbers of images are 0 to 4294967295",
                [&] { draw_noise(model_, 1, 2, 4294967295); });
+  expect_error(ErrorCode::user, "noise: count must be 1 or greater; got 0",
+               [&] { draw_noise(model_, 1, 0); });
+}
+
+TEST_F(Interpolation, TheLastPictureCanBeDrawn) {
+  SampleOptions options{.plan = {.steps = 1}, .count = 1, .first_image = 4294967295};
+  SampleOptions given{.plan = {.steps = 1}, .count = 1};
+  given.x_T = draw_noise(model_, options.seed, 1, options.first_image);
+  EXPECT_EQ(sample(model_, options).x_0.values, sample(model_, given).x_0.values);
+  options.count = 2;
+  expect_error(ErrorCode::user, "images 4294967295 to 4294967296 do not all exist",
+               [&] { sample(model_, options); });
 }
 
 TEST_F(Interpolation, StatesAreTakenApartAsTheyWerePutTogether) {

@@ -91,8 +91,12 @@ TEST_F(Classes, AreTrainedDrawnAndRefusedByName) {
   const Outcome lists = sample(model, "--class 0 --guidance 1,3 --seed 0,2 --out " + rows);
   ASSERT_EQ(lists.exit_code, 0) << lists.err;
   EXPECT_EQ(Json::parse(lists.out).at("images"), 12);
+  EXPECT_EQ(Json::parse(lists.out).at("nfe"), 3);  // half of them 2, half of them 4
   EXPECT_EQ(sample(model, "--like " + rows + " --out " + again).exit_code, 0);
   EXPECT_EQ(read_file(again), read_file(rows));
+  const Outcome each = run_ddim("sample --steps 3 --count 2 --class 0 --guidance 1,3 --model " +
+                                model + " --out " + (folder_ / "each-of-three"));
+  EXPECT_NE(each.out.find(", on average 4.5 network calls each,"), std::string::npos) << each.out;
   EXPECT_EQ(sample(model, "--class 0 --guidance 1,3 --out " + (folder_ / "each")).exit_code, 0);
   EXPECT_TRUE(std::filesystem::exists(folder_ / "each/guidance-3/000002.png"));
   EXPECT_TRUE(std::filesystem::exists(folder_ / "each/guidance-1/000000.png"));

@@ -169,6 +169,32 @@ TEST_F(EncodeCommands, ConsistencyDrawsARowForEachNumberOfSteps) {
   EXPECT_EQ(read_png(folder_ / "c.png").height, 3 * 10 + 2);
 }
 
+TEST_F(EncodeCommands, ConsistencyOfAModelWithFewStepsTakesNoMore) {
+  const std::string command =
+      "consistency --T 60 --count 2 --json --overwrite --out " + (folder_ / "c.png") + model_;
+  const Outcome run = run_ddim(command);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Json result = Json::parse(run.out);
+  EXPECT_EQ(result.at("reference_steps"), 60);
+  EXPECT_EQ(result.at("distances").size(), 3U);  // 10, 20, 50
+  EXPECT_EQ(run_ddim(command + " --steps 1,2,3").exit_code, 0);
+  const Outcome refused = run_ddim(command + " --reference 100");
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.err.find("--reference must be between 1 and 60"), std::string::npos)
+      << refused.err;
+}
+
+TEST_F(EncodeCommands, ConsistencyHasNoIntervalOfOnePicture) {
+  const std::string command = "consistency --steps 2 --reference 3 --count 1 --overwrite --out " +
+                              (folder_ / "c.png") + model_;
+  const Json result = Json::parse(run_ddim(command + " --json").out);
+  EXPECT_GT(result.at("distances")[0].at("distance"), 0.0);
+  EXPECT_TRUE(result.at("distances")[0].at("half_width_95").is_null());
+  const std::string table = run_ddim(command).out;
+  EXPECT_EQ(table.find("+-"), std::string::npos) << table;
+  EXPECT_TRUE(table.ends_with("  -\n")) << table;
+}
+
 TEST_F(EncodeCommands, SkipCorruptLeavesOutAndNamesFilesInEveryCommandWithData) {
   const std::string data = folder_ / "mixed";
   make_pictures(data, 4);

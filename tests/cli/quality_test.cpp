@@ -169,6 +169,22 @@ TEST_F(QualityCommand, TakesPublishedStatisticsWithMuAndSigmaAlone) {
                  {"different numbers of features", a, "64", "inception.npz", "2048"});
 }
 
+TEST_F(QualityCommand, RefusesStatisticsWhoseSigmaIsNoCovariance) {
+  const std::string a = make_set("a.npz", 80, 0), file = folder_ / "sigma.npz";
+  const auto with = [&](std::size_t row, std::size_t column, double value) {
+    FeatureSet set = statistics_of(64);
+    set.covariance[row * 64 + column] = value;
+    write_statistics(file, set, Overwrite::allow);
+    return run_ddim("evaluate " + a + " " + file);
+  };
+  EXPECT_EQ(with(3, 2, 1e-8).exit_code, 0);
+  const Outcome odd = with(3, 2, 0.25), negative = with(5, 5, -1.0);
+  EXPECT_EQ(odd.exit_code, 4);
+  EXPECT_THAT(odd.err, HasSubstr(file + ": sigma is not symmetric: element [3,2] is 0.25, [2,3]"));
+  EXPECT_EQ(negative.exit_code, 4);
+  EXPECT_THAT(negative.err, HasSubstr("sigma is no covariance: element [5,5], a variance, is -1"));
+}
+
 TEST_F(QualityCommand, GoesOnWithFewPicturesWhenAsked) {
   const std::string few = make_set("few.npz", 40, 0), b = make_set("b.npz", 80, 500);
   expect_refused(few + " " + b, {few, "40 pictures", "at least 65", "--shrink"});
@@ -422,6 +438,21 @@ TEST_F(ReproduceCommand, MeasuresWhatTheOtherCommandsDo) {
   }
   EXPECT_GT(cell("table-2-steps-3")["mean_squared_error_half_width_95"].get<double>(), 0.0);
   EXPECT_GT(cell("figure-5-same-noise")["distance_2"].get<double>(), 0.0);
+}
+
+// A model of few steps has a report of no more, and a path may hold whatever a name may.
+TEST_F(ReproduceCommand, GoesOnInWhateverFolder) {
+  const std::string data = folder_ / "a\n\\b.npz", out = folder_ / "few";
+  std::filesystem::rename(folder_ / "set.npz", data);
+  const std::string command = "reproduce --quiet --json --quick --count 6 --T 12 --model " +
+                              (folder_ / "micro") + " --data '" + data + "' --out " + out;
+  const Outcome first = run_ddim(command);
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  const Outcome again = run_ddim(command);
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  const Json report = Json::parse(again.out);
+  EXPECT_EQ(report["found"], report["cells"].size());
+  EXPECT_EQ(report["cells"][0]["recipe"]["data"], data);
 }
 
 // The page of a report whose finished cells say something else.

@@ -8,6 +8,7 @@
 
 #include "backend/ref/ref_backend.h"
 #include "diffusion/tau.h"
+#include "diffusion/trajectory.h"
 #include "tests/support/expect_error.h"
 
 namespace ddim::engine::diffusion {
@@ -354,6 +355,22 @@ TEST_F(DiffusionSampler, FindsAnOverflowInTheLastStep) {
   };
   expect_error(ErrorCode::numeric, "after the last step",
                [&] { sample(plan_of(1), huge, normal(5, 0, shape), DrawnNoise{}); });
+}
+
+// Of the adaptive sampler too, whose last step calls twice at its t: after a step, and to leave.
+TEST_F(DiffusionSampler, FindsAnOverflowInTheLastAdaptiveStep) {
+  const std::vector<double> tau = {500, 999};
+  const Plan plan = make_plan(schedule, Prediction::eps, make_trajectory(schedule, tau),
+                              {.sampler = Sampler::adaptive});
+  double before = 0.0;
+  const Denoiser denoiser = [&](const Tensor& x, double t) {
+    Tensor eps = empty_like(x);
+    x.device().kernels().fill(t == 500.0 && before == 500.0 ? 3e38 : 0.1, eps);
+    before = t;
+    return eps;
+  };
+  expect_error(ErrorCode::numeric, "after the last step",
+               [&] { sample(plan, denoiser, normal(5, 0, shape), DrawnNoise{}); });
 }
 
 TEST_F(DiffusionSampler, RefusesNoiseThatDoesNotFit) {

@@ -33,7 +33,7 @@ TEST(MeanInterval, HasNoWidthWhereNothingVaries) {
   EXPECT_EQ(same.half_width_95, 0.0);
   const Interval single = mean_interval(std::vector<double>{7.0});
   EXPECT_EQ(single.mean, 7.0);
-  EXPECT_EQ(single.half_width_95, 0.0);
+  EXPECT_TRUE(std::isnan(single.half_width_95));  // nobody knows how much it varies
 }
 
 }  // namespace

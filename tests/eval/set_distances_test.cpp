@@ -111,6 +111,19 @@ TEST(PartWithin, HasAnIntervalWhereAllOrNoneAreWithin) {
   EXPECT_NEAR(none.half_width_95, kSquare / (50.0 + kSquare), 1e-12);
 }
 
+// By hand: without 20, all three points are outside; without another row, none is. The set's
+// variance is 4/5 (4 * 0.6^2 + 2.4^2 - 3 * 0.8) / 3^2, and Student's t that of 4 degrees.
+TEST(PartWithin, HasAnIntervalOfAsManyDegreesAsBlocks) {
+  const std::vector<float> rows{0, 1, 10, 11, 20}, points{15, 16, 17};
+  const Interval found =
+      part_within({.dimensions = 1, .values = points}, {.dimensions = 1, .values = rows}, 1, 1);
+  EXPECT_EQ(found.mean, 1.0);
+  constexpr double kSquare = 1.959963984540054 * 1.959963984540054;
+  EXPECT_NEAR(found.half_width_95,
+              std::hypot(kSquare / (3.0 + kSquare), 2.7764451052 * std::sqrt(0.8 * 4.8 / 9.0)),
+              1e-6);
+}
+
 TEST(PartWithin, TicksAsOftenAsItSays) {
   std::atomic<std::int64_t> ticks = 0;
   part_within(kRowsY, kRowsX, 3, 2, [&] { ++ticks; });

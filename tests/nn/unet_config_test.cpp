@@ -107,6 +107,8 @@ const BadConfig kBadConfigs[] = {
     {"dropout_nan", [](UNetConfig& c) { c.dropout = std::numeric_limits<double>::quiet_NaN(); },
      "unet: dropout (nan)"},
     {"norm_eps_zero", [](UNetConfig& c) { c.norm_eps = 0.0; }, "unet: norm_eps (0)"},
+    {"norm_eps_above_one", [](UNetConfig& c) { c.norm_eps = 1.5; },
+     "unet: norm_eps (1.5) must be above 0 and at most 1"},
     {"norm_eps_nan", [](UNetConfig& c) { c.norm_eps = std::numeric_limits<double>::quiet_NaN(); },
      "unet: norm_eps (nan)"},
     {"padding", [](UNetConfig& c) { c.downsample_padding = 2; }, "unet: downsample_padding (2)"},

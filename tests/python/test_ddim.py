@@ -42,6 +42,9 @@ class Ddim(unittest.TestCase):
         np.testing.assert_array_equal(self.model.sample(steps=2, noise=noise), self.model.sample(steps=2, seed=5, count=3))
         line = self.model.interpolate([5, 6], frames=3, steps=2)
         np.testing.assert_array_equal(line[0], self.model.sample(steps=2, seed=5)[0])
+        ends = (self.model.noise(seed)[0] for seed in (5, 6))  # can be read once
+        np.testing.assert_array_equal(self.model.interpolate(ends, 3, steps=2), line)
+        np.testing.assert_array_equal(self.model.interpolate(iter([5, 6]), 3, steps=2), line)
         self.assertEqual(ddim.interpolate(self.model.noise(1, 4), 3).shape, (9, 32, 32, 1))
 
     def test_encodes_and_decodes(self):
@@ -181,6 +184,8 @@ class Ddim(unittest.TestCase):
             (ddim.RequestError, "steps must be", lambda: self.model.sample(steps=2000)),
             (ValueError, "no-such-model", lambda: ddim.load("no-such-model")),
             (ddim.RequestError, "class", lambda: self.model.sample(class_=3)),
+            (ddim.RequestError, "this model has no classes", lambda: self.model.sample(class_=np.array([0, 1]))),
+            (ddim.RequestError, "eta must be a number or a word", lambda: self.model.sample(eta=np.array([0.0, 1.0]))),
             (ddim.RequestError, "unknown class", lambda: self.model.sample(class_="boot")),
             (ddim.RequestError, "sampler", lambda: self.model.sample(sampler="best")),
             (ddim.RequestError, "clip", lambda: self.model.sample(clip="tightly")),
@@ -200,6 +205,8 @@ class Ddim(unittest.TestCase):
             (ddim.RequestError, "class_ must be a number or a name; got 3.0", lambda: self.model.sample(class_=3.0)),
             (ddim.RequestError, "mask needs init", lambda: self.model.sample(mask=np.zeros((1, 32, 32, 1)))),
             (ddim.RequestError, "needs a second set", lambda: ddim.evaluate("a")),
+            (ddim.RequestError, r"drawing does not take mask, batch; evaluate\(\) itself takes batch",
+             lambda: ddim.evaluate(self.model, "a", drawing=dict(batch=4, mask=None))),
         ]:
             with self.subTest(words), self.assertRaisesRegex(error, words):
                 call()

@@ -110,6 +110,16 @@ TEST_F(RunTest, StoppedAndResumedIsTheSameAsUninterrupted) {
   }
 }
 
+TEST_F(RunTest, AResumedRunKnowsItsDataWhateverTheirName) {
+  const fs::path data = temporary_.path() / "two\nlines\n";
+  fs::copy(temporary_.path() / "data", data, fs::copy_options::recursive);
+  run_training({.config = tiny_config(), .data = data, .out = folder("run"), .max_steps = 1},
+               make_device(DeviceKind::cpu));
+  const TrainOptions resume{
+      .config = tiny_config(), .out = folder("run"), .start = Start::resume, .max_steps = 2};
+  EXPECT_EQ(run_training(resume, make_device(DeviceKind::cpu)).steps, 2);
+}
+
 TEST_F(RunTest, AResumedRunKnowsItsData) {
   train("run", tiny_config(), {.max_steps = 3});
   const fs::path data = temporary_.path() / "data";

@@ -450,5 +450,31 @@ TEST(LossHistory, ComparesWithTheStepsBefore) {
   EXPECT_LT(history.deviation_of({.loss = 6.0, .grad_norm = 5.0}).loss, -100.0);  // all forgotten
 }
 
+// Two lucky steps at the beginning are no measure for all that follow.
+TEST(LossHistory, DivergenceIsMeasuredByMeansOfManySteps) {
+  LossHistory history;
+  const auto add = [&](int count, double loss) {
+    for (int i = 0; i < count; ++i) history.add({.loss = loss, .grad_norm = 1.0});
+  };
+  add(2, 0.001);
+  add(10, 0.5);
+  EXPECT_EQ(history.divergence(), "");
+  EXPECT_EQ(history.lowest_mean(), 0.0);
+  add(52, 0.5);
+  EXPECT_EQ(history.divergence(), "");
+  EXPECT_NEAR(history.lowest_mean(), (2 * 0.001 + 30 * 0.5) / 32, 1e-12);
+  add(32, 3.5);
+  EXPECT_EQ(history.divergence(), "");  // 7.5 times
+  add(32, 4.0);
+  EXPECT_EQ(history.divergence(), "the mean loss of the last 32 steps is 4; the lowest was 0.469");
+
+  LossHistory early;  // the first four: 8 * sqrt(32 / 4) = 22.6 times
+  for (int i = 0; i < 4; ++i) early.add({.loss = 0.1, .grad_norm = 1.0});
+  for (int i = 0; i < 4; ++i) early.add({.loss = 4.4, .grad_norm = 1.0});
+  EXPECT_EQ(early.divergence(), "");
+  early.add({.loss = 4.4, .grad_norm = 1.0});
+  EXPECT_EQ(early.divergence(), "the mean loss of the last 9 steps is 2.49; the lowest was 0.1");
+}
+
 }  // namespace
 }  // namespace ddim::engine::train

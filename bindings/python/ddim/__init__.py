@@ -35,6 +35,8 @@ __all__ = [
 
 Progress = Callable[[int, int], None]
 Numbers = Union[float, Sequence[float]]
+# The options of Model.sample() that are none of the recipe by which evaluate() draws.
+_NOT_OF_DRAWING = ("noise", "init", "mask", "strength", "init_by", "batch", "threads", "callback", "output")
 version_details: Callable[[], str] = _core.version_details
 
 
@@ -69,7 +71,7 @@ def _recipe(options: dict[str, Any], class_names: Sequence[str] = ()) -> dict[st
                 except TypeError:
                     raise RequestError(f"class_ must be a number or a name; got {word!r}") from None
             recipe["class"] = ",".join(numbers)
-        elif name == "eta" and value == "sigma-hat":
+        elif name == "eta" and isinstance(value, str) and value == "sigma-hat":
             recipe["sigma_hat"] = "true"
         elif isinstance(value, str):
             recipe[name] = value
@@ -235,7 +237,8 @@ class Model:
 
     def _recipe(self, options: dict[str, Any]) -> dict[str, str]:
         info = self.info
-        if options.get("class_") == "all" and info["num_classes"] > 0:
+        class_ = options.get("class_")
+        if isinstance(class_, str) and class_ == "all" and info["num_classes"] > 0:
             null = info["null_class"] if options.get("null_class") is None else options["null_class"]
             options["class_"] = [number for number in range(info["num_classes"]) if number != null]
         return _recipe(options, info["class_names"])
@@ -271,8 +274,10 @@ class Model:
 
     def interpolate(self, ends: Any, frames: int = 11, **options: Any) -> Any:
         """Pictures between states (see ddim.interpolate()), or between the pictures of two or four seeds."""
-        if not hasattr(ends, "shape") and all(isinstance(end, (int, np.integer)) for end in ends):
-            ends = np.concatenate([self.noise(seed) for seed in ends])
+        if not hasattr(ends, "shape"):
+            ends = list(ends)
+            if all(isinstance(end, (int, np.integer)) for end in ends):
+                ends = np.concatenate([self.noise(seed) for seed in ends])
         return self.sample(noise=interpolate(ends, frames), **options)
 
     def noise(self, seed: int, count: int = 1, first_image: int = 0) -> np.ndarray:
@@ -379,13 +384,16 @@ def evaluate(
     measures, each a pair of value and half of its 95 % interval.
 
     The first may be a model: `drawing` then has the options of Model.sample() by which it draws (steps=50, count=10000
-    ...). save_statistics: an .npz file for the statistics of the first, which can be a set of later calls; the second is
-    not needed then.
+    ...), all but noise, init, mask and what belongs to these, and batch, threads, callback and output. save_statistics:
+    an .npz file for the statistics of the first, which can be a set of later calls; the second is not needed then.
     """
     if second is None and save_statistics is None:
         raise RequestError("evaluate needs a second set of pictures, or save_statistics")
     model, recipe = None, {}
     if isinstance(first, Model):
+        refused = [name for name in _NOT_OF_DRAWING if name in (drawing or {})]
+        if refused:
+            raise RequestError(f"drawing does not take {', '.join(refused)}; evaluate() itself takes batch, threads, callback")
         recipe = first._recipe({"count": 10000, "seed": seed, **(drawing or {})})
         model, first = first._core, ""
     elif drawing is not None:
