@@ -96,7 +96,8 @@ PlanOptions plan_of(const Wishes& wishes, const Model& model) {
     plan.steps = said.steps;
     plan.eta = said.eta;
   }
-  plan.strength = wishes.strength;
+  plan.strength = wishes.strength.value_or(
+      wishes.init_image.empty() || !wishes.mask.empty() ? 1.0 : kUsualStrength);
   return plan;
 }
 

@@ -194,6 +194,19 @@ TEST_F(ServedJobs, TakeUploads) {
       "ddim sample --model models/quick --count 1 --init-image picture.png --seed 0 --steps 2 "
       "--strength 1 --out drawn.png");
 
+  // Without strength as the command does: a picture is kept in part, and wholly where a mask says.
+  const std::string in_part = submit(R"({"steps": 5, "init_image": ")" + picture + "\"}");
+  EXPECT_EQ(ended(in_part).at("recipe").at("strength"), "0.8");
+  const std::string masked =
+      submit(R"({"steps": 5, "init_image": ")" + picture + R"(", "mask": ")" + mask + R"("})");
+  EXPECT_EQ(ended(masked).at("recipe").at("strength"), "1");
+  EXPECT_FALSE(ended(submit(R"({"steps": 5})")).at("recipe").contains("strength"));
+  const Json strength = Json::parse(get("/api/openapi.json").body)
+                            .at("/components/schemas/Job/properties/strength"_json_pointer);
+  EXPECT_NE(strength.at("description").get<std::string>().find("0.8, or 1 with mask"),
+            std::string::npos);
+  EXPECT_FALSE(strength.contains("default")) << "what is left out depends on mask";
+
   // Neither is a flag nor a number, and two of the same name are two.
   const std::string dash = upload(0, "-x.png"), number = upload(0, "42"), twin = upload(1, "42");
   const Json ways = ended(submit(R"({"task": "interpolate", "steps": 2, "frames": 2, "ends": [")" +
