@@ -14,6 +14,7 @@
 #include <random>
 #include <set>
 
+#include "class_words.h"
 #include "request_error.h"
 
 namespace ddim::server {
@@ -101,8 +102,7 @@ PlanOptions plan_of(const Wishes& wishes, const Model& model) {
   return plan;
 }
 
-ClassChoice classes_of(const Wishes& wishes, const ModelSource& source) {
-  const std::vector<std::string>& names = source.described.info().class_names;
+ClassChoice classes_of(const Wishes& wishes, const ModelInfo& info) {
   ClassChoice choice{.guidance = wishes.guidance, .null_class = wishes.null_class};
   for (const WishItem& one : wishes.classes) {
     if (const auto* number = std::get_if<std::uint64_t>(&one)) {
@@ -110,11 +110,7 @@ ClassChoice classes_of(const Wishes& wishes, const ModelSource& source) {
           std::min<std::uint64_t>(*number, std::numeric_limits<int>::max())));
       continue;
     }
-    const auto& word = std::get<std::string>(one);
-    const auto name = std::ranges::find(names, word);
-    if (name == names.end())
-      refuse("class", fmt::format("the model {} has no class {}", source.name, word.substr(0, 60)));
-    choice.classes.push_back(name - names.begin());
+    add_classes(std::get<std::string>(one), info, "class", choice);
   }
   return choice;
 }
@@ -350,7 +346,7 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
     request.sample.count = wishes.count;
     request.sample.seed = wishes.seed;
     request.sample.first_image = wishes.first_image;
-    request.sample.class_choice = classes_of(wishes, source);
+    request.sample.class_choice = classes_of(wishes, model.info());
     References references(context, model, request.fit);
     complete(request, wishes, references, model);
     request.files = references.take_files();
@@ -367,22 +363,6 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
   return request;
 }
 
-/// The class that a prompt names, or whose number it is.
-WishItem class_in(const std::string& prompt, const ModelSource& source) {
-  const ModelInfo& info = source.described.info();
-  const auto name = std::ranges::find(info.class_names, prompt);
-  if (name != info.class_names.end()) return WishItem(prompt);
-  std::uint64_t number = 0;
-  const char* const end = prompt.data() + prompt.size();
-  const auto [next, error] = std::from_chars(prompt.data(), end, number);
-  if (error == std::errc() && next == end && number < static_cast<std::uint64_t>(info.num_classes))
-    return WishItem(number);
-  const std::string names =
-      info.class_names.empty() ? "" : fmt::format(" {}, or", fmt::join(info.class_names, ", "));
-  refuse("prompt", fmt::format("must be a class of the model {}:{} a number from 0 to {}",
-                               source.name, names, info.num_classes - 1));
-}
-
 }  // namespace
 
 JobRequest parse_job(std::string_view json, const RequestContext& context) {
@@ -394,17 +374,19 @@ ImagesRequest parse_images(std::string_view json, const RequestContext& context)
   if (!wishes.has("seed")) wishes.seed = std::random_device()();
   const ModelSource& source = source_of(wishes.model, context);
   const ModelInfo& info = source.described.info();
-  if (info.num_classes > 0) wishes.classes = {class_in(prompt, source)};
+  if (info.num_classes > 0) wishes.classes = {prompt};
   if (info.shape.channels > 4) refuse("model", "its pictures have too many channels for a PNG");
   ImagesRequest request;
   request.form.as_address = as_address;
   try {
     request.job = request_of(wishes, context);
   } catch (const RequestError& error) {  // which speaks of a job's field
-    if (error.field() != "count") throw;
+    const std::string& field = error.field();
+    if (field != "count" && field != "class") throw;
+    const std::string name = field == "count" ? "n" : "prompt";
     std::string message = error.what();
-    if (message.starts_with("count")) message.replace(0, 5, "n");
-    throw RequestError(error.status(), "n", message);
+    if (message.starts_with(field)) message.replace(0, field.size(), name);
+    throw RequestError(error.status(), name, message);
   }
   if (size == "auto") return request;
   const auto size_at = [&](std::int64_t times) {

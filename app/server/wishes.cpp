@@ -93,7 +93,7 @@ void add_picture_fields(FieldList& list, const Limits& limits) {
   list.integer("first_image", &Wishes::first_image, 0, std::numeric_limits<std::uint32_t>::max(),
                "Number of the first picture");
   list.items("class", &Wishes::classes, {.most = 1024, .type = "integer"},
-             "Class number or name, or several in turn, of a model that has classes");
+             "Class number or name, several in turn, or all, of a model that has classes");
   list.number("guidance", &Wishes::guidance, 0, 1000,
               "Classifier-free guidance; 1 is none, others cost two network calls a step");
   list.add("null_class",
@@ -143,7 +143,9 @@ Json parse_object(std::string_view text) {
   return json;
 }
 
-void read(const Json& json, const FieldList& list, Wishes& wishes) {
+/// `names` are those of all fields that the request could have.
+void read(const Json& json, const FieldList& list, const std::vector<std::string>& names,
+          Wishes& wishes) {
   for (const auto& [name, value] : json.members()) {
     const Field* field = list.find(name);
     if (field == nullptr) {
@@ -151,7 +153,7 @@ void read(const Json& json, const FieldList& list, Wishes& wishes) {
       const std::string shown = name.substr(0, 60);
       throw RequestError(
           400, shown,
-          fmt::format("{}: no such field; there are {}", shown, fmt::join(list.names(), ", ")));
+          fmt::format("{}: no such field; there are {}", shown, fmt::join(names, ", ")));
     }
     field->set(value, wishes);
     wishes.given.insert(name);
@@ -197,14 +199,15 @@ WishReader::~WishReader() = default;
 
 Wishes WishReader::read_job(std::string_view json) const {
   Wishes wishes;
-  read(parse_object(json), fields_->job, wishes);
+  read(parse_object(json), fields_->job, fields_->job.names(), wishes);
   return wishes;
 }
 
 ImagesWishes WishReader::read_images(std::string_view text) const {
   Json json = parse_object(text);
   // Clients send null for what they leave out.
-  for (const std::string& name : images_names())
+  const std::vector<std::string> names = images_names();
+  for (const std::string& name : names)
     if (json.contains(name) && json.at(name).is_null()) json.erase(name);
   const auto take = [&json](const char* name, const std::string& otherwise,
                             std::size_t longest = kLongestText) {
@@ -230,7 +233,7 @@ ImagesWishes WishReader::read_images(std::string_view text) const {
     json.erase("stream");
   }
   for (const char* name : kNotLookedAt) json.erase(name);
-  read(json, fields_->images, images.job);
+  read(json, fields_->images, names, images.job);
   return images;
 }
 
@@ -256,8 +259,8 @@ Json WishReader::job_schema() const {
 
 Json WishReader::images_schema() const {
   Json properties = fields_->images.properties();
-  properties["prompt"] =
-      text_schema("A class of the model, where it has classes; else any text", kLongestPrompt);
+  properties["prompt"] = text_schema(
+      "A class of the model, or all, where it has classes; else any text", kLongestPrompt);
   properties["size"] = text_schema("auto, or WIDTHxHEIGHT: the model's own size times 1 to 64");
   properties["response_format"] = {{"type", "string"},
                                    {"description", "url: an address of this server, for a while"},
