@@ -36,6 +36,7 @@ const std::map<std::string, std::set<std::string>> kOfTasks = {
     {"exact", {"encode"}},
     {"dequantise", {"encode"}},
     {"codes", {"decode"}},
+    {"other_weights", {"decode", "interpolate"}},
     {"as", {"sample", "filmstrip"}},
     {"sampler", {"sample", "filmstrip", "interpolate"}},
     {"eta", {"sample", "filmstrip", "interpolate"}},
@@ -229,8 +230,8 @@ End end_of(const WishItem& word, References& references) {
   const auto& text = std::get<std::string>(word);
   if (text.starts_with(kCodes)) {
     End end;
-    end.code = references.codes("ends", text.substr(kCodes.size()), end.name).x_T;
-    if (end.code.count != 1) refuse("ends", "codes must be those of one picture");
+    end.codes = references.codes("ends", text.substr(kCodes.size()), end.name);
+    if (end.codes.x_T.count != 1) refuse("ends", "codes must be those of one picture");
     return end;
   }
   End end;
@@ -244,7 +245,7 @@ void check_ends(const JobRequest& request, const Model& model, const Plan& plan)
   FloatImages states = draw_noise(model, 0);
   for (const End& end : request.ends) {
     FloatImages values = states;
-    if (end.code.count > 0) values = end.code;
+    if (end.codes.x_T.count > 0) values = end.codes.x_T;
     check_sample(model, plan,
                  {.count = 1, .class_choice = request.sample.class_choice, .x_T = values});
   }
@@ -272,6 +273,8 @@ void complete(JobRequest& request, const Wishes& wishes, References& references,
     }
     case Task::interpolate: {
       for (const WishItem& word : wishes.ends) request.ends.push_back(end_of(word, references));
+      if (wishes.other_weights)
+        for (End& end : request.ends) end.codes.model_hash.clear();
       check_ends(request, model, make_plan(model, options.plan));
       break;
     }
@@ -293,6 +296,7 @@ void complete(JobRequest& request, const Wishes& wishes, References& references,
       if (wishes.codes.empty()) refuse("codes", "is missing");
       std::string name;
       request.codes = references.codes("codes", wishes.codes, name);
+      if (wishes.other_weights) request.codes.model_hash.clear();
       if (request.codes.tau.empty()) refuse("codes", "the file does not say which steps to take");
       check_decode(model, request.codes,
                    {.clip = options.plan.clip, .class_choice = options.class_choice});
@@ -340,7 +344,8 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
                      .frames = wishes.frames,
                      .method = wishes.exact ? EncodeMethod::exact : EncodeMethod::euler,
                      .dequantise = *value_named<Dequantise>(wishes.dequantise),
-                     .fit = *value_named<Fit>(wishes.resize)};
+                     .fit = *value_named<Fit>(wishes.resize),
+                     .other_weights = wishes.other_weights};
   try {
     request.sample.plan = plan_of(wishes, model);
     request.sample.count = wishes.count;

@@ -128,6 +128,9 @@ void add_job_fields(FieldList& list, const Limits& limits) {
   list.truth("exact", &Wishes::exact, "Of encode: undo the decoder's steps one by one");
   list.choice<Dequantise>("dequantise", &Wishes::dequantise, "Of encode: noise below a grey level");
   list.text("codes", &Wishes::codes, "Of decode: the id of an upload or of a job that encoded");
+  list.truth(
+      "other_weights", &Wishes::other_weights,
+      "Of decode and interpolate: draw even if a model with different weights made the codes");
   list.integer("preview_every", &Wishes::preview_every, 0, kMostSteps,
                "Send a preview of the pictures every so many steps; 0: never");
 }

@@ -30,7 +30,7 @@ struct Wishes {
   std::optional<double> strength = {};  ///< default: kUsualStrength, or 1 with mask
   double eta = 0.0, clip_range = 1.0, threshold = 0.995;
   double threshold_max = std::numeric_limits<double>::infinity();
-  bool sigma_hat = false, exact = false;
+  bool sigma_hat = false, exact = false, other_weights = false;
   Tau tau = TauKind::linear;
   std::int64_t count = 1, first_image = 0, frames = 8, preview_every = 0;
   std::uint64_t seed = 0;

@@ -684,6 +684,27 @@ TEST_F(ServedClasses, CanBeOtherOnesWhenCodesAreDecoded) {
   EXPECT_EQ(npz_of(decoded),
             text_of(npz_bytes(decode(classes_, codes, {.class_choice = {.classes = {3}}}).x_0)));
   EXPECT_EQ(job(decoded).at("recipe").at("class"), "3");
+
+  // Codes of another model draw other pictures than those that were encoded.
+  EXPECT_EQ(codes.model_hash, classes_.weights_hash());
+  Codes others = codes;
+  others.model_hash = std::string(64, 'a');
+  const std::string upload =
+      Json::parse(post("/api/uploads?name=others.safetensors", text_of(codes_bytes(others))).body)
+          .at("id");
+  for (const std::string& fields :
+       {R"("task": "decode", "codes": ")" + upload + "\"",
+        R"("task": "interpolate", "frames": 2, "steps": 2, "ends": [1, "codes:)" + upload +
+            "\"]"}) {
+    const std::string body = R"({"model": "classes", "class": 1, )" + fields;
+    const Json refused = ended(submit(body + "}"));
+    EXPECT_EQ(refused.at("state"), "failed");
+    EXPECT_NE(refused.at("error").dump().find("weights aaaaaaaaaaaa; those of"), std::string::npos)
+        << refused;
+    const Json asked = ended(submit(body + R"(, "other_weights": true})"));
+    EXPECT_EQ(asked.at("state"), "done") << asked;
+    EXPECT_NE(asked.at("command").get<std::string>().find(" --other-weights"), std::string::npos);
+  }
 }
 
 TEST_F(ServedClasses, AreNamedByPromptsInOpenAisForm) {

@@ -345,6 +345,14 @@ def test_theme(browser, server):
     dark = browser.run(background)
     assert dark != light
     open_page(browser, server)
+    # The code is of its model: another neither walks from it, nor goes on to.
+    from_seed = "return !document.querySelector('#panel-walk [aria-label=\"From: seed\"]').disabled"
+    can_walk = "return !document.querySelector('#panel-encode figure button:not(.tile)').hidden"
+    assert not browser.run(from_seed) and browser.run(can_walk)
+    choose(browser, '#model', MARKUP)
+    assert browser.run(from_seed) and not browser.run(can_walk)
+    choose(browser, '#model', 'classes')
+    assert browser.run(from_seed) and browser.run(can_walk)
     assert browser.run(background) == dark, 'the choice is kept'
     check_page(browser, 'dark by the button')
     browser.click('#theme')
