@@ -20,12 +20,14 @@ struct DecodeCommandFlags {
   std::filesystem::path codes;
   PictureOutput out;
   std::filesystem::path tensors;
+  bool other_weights = false;
 };
 
 /// The file's own steps, unless somebody names others for this command: the environment means
 /// steps for what is drawn anew.
 Codes codes_of(const DecodeCommandFlags& flags, const Model& model) {
   Codes codes = read_codes(flags.codes);
+  if (flags.other_weights) codes.model_hash.clear();
   const auto names_others = [](Option option) {
     return option.given() && option.source() != Source::environment;
   };
@@ -55,6 +57,7 @@ void run(const DecodeCommandFlags& flags) {
   const GridOptions grid = flags.out.grid(codes.x_T.count, shape);
   flags.out.check(shape, codes.x_T.count, grid);
   const Model model = flags.run.load_model(interrupts.token());
+  check_codes(model, codes, flags.codes.string());
   if (options.clip.bound != Clip::Bound::none) warn_of_clipping();
   const Samples samples = decode(model, codes, options);
   if (!flags.tensors.empty()) write_tensor(flags.tensors, "x_0", samples.x_0, overwrite);
@@ -77,6 +80,8 @@ void add_decode_command(Command root) {
       .add_option("--save-tensors", flags->tensors,
                   "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
       .type_name("FILE");
+  command.add_flag("--other-weights", flags->other_weights,
+                   "Decode even if a model with different weights made the codes");
   flags->tau.add_to(command);
   flags->clip.add_to(command,
                      "Clamp the predicted x_0 in each step, as in ddim sample; the clamped part "

@@ -49,6 +49,7 @@ bool holds_codes(const std::string& end) { return fs::path(end).extension() == "
 struct End {
   std::string word;
   FloatImages values;
+  std::string model_hash = {};  ///< of the model that made the codes
   bool has_pictures() const { return !seed_of(word) && !holds_codes(word); }
 };
 
@@ -59,7 +60,8 @@ std::vector<End> read_ends(const Model& described, const InterpolateCommandFlags
     if (const auto seed = seed_of(word)) {
       ends.push_back({word, draw_noise(described, *seed)});
     } else if (holds_codes(word)) {
-      ends.push_back({word, read_codes(word).x_T});
+      Codes codes = read_codes(word);
+      ends.push_back({word, std::move(codes.x_T), std::move(codes.model_hash)});
     } else {
       ends.push_back({word, load_pictures(described, {word}, flags.resize.value())});
     }
@@ -118,6 +120,7 @@ void require_line_or_grid(std::int64_t num_ends) {
 void check_ends(const InterpolateCommandFlags& flags) {
   const bool has_codes = std::ranges::any_of(flags.ends, holds_codes);
   const std::int64_t count = std::ssize(flags.ends);
+  flags.like.check_other_weights(has_codes);
   if (!has_codes || count > 4) require_line_or_grid(count);
   for (const std::string& end : flags.ends) {
     if (!seed_of(end) && !fs::exists(end)) {
@@ -180,6 +183,8 @@ void run(InterpolateCommandFlags& flags) {
   const bool encodes = std::ranges::any_of(ends, &End::has_pictures);
   if (!encodes) options.x_T = interpolate(states_of_all(described, ends, options), flags.frames);
   const Model model = flags.run.load_model(interrupts.token());
+  for (const End& end : ends)
+    flags.like.check_codes(model, {.model_hash = end.model_hash}, end.word);
   if (encodes) options.x_T = interpolate(states_of_all(model, ends, options), flags.frames);
   options.count = options.x_T->count;
   Recipe recipe = recipe_of(model, options, flags);
@@ -210,7 +215,7 @@ void add_interpolate_command(Command root) {
               "picture 0 of ddim sample --seed 7), safetensors files with x_T (each state in "
               "them is an endpoint), and pictures, which are encoded first")
           .type_name("SEED|FILE");
-  flags->like.add_to(command);
+  flags->like.add_to(command, "an endpoint");
   command
       .add_option("--frames", flags->frames,
                   "Pictures in a line; in a grid, also the number of lines")

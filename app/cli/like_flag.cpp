@@ -84,17 +84,19 @@ bool are_seeds(const std::string& endpoints) {
 
 }  // namespace
 
-void LikeFlag::add_to(Command command) {
+void LikeFlag::add_to(Command command, const std::string& codes) {
+  codes_ = codes;
   const Option like =
       command
           .add_option(
               "--like", file_,
               "Redraw the picture in this PNG; its recipe supplies all flags that you do not give")
           .type_name("FILE.png");
-  command
-      .add_flag("--other-weights", other_weights_,
-                "With --like: draw even if the model has different weights")
-      .needs(like);
+  const Option other =
+      command.add_flag("--other-weights", other_weights_,
+                       fmt::format("With --like{}: draw even if the model has different weights",
+                                   codes.empty() ? "" : ", or codes of " + codes));
+  if (codes.empty()) other.needs(like);
 }
 
 void LikeFlag::set_flags(Command command) {
@@ -251,6 +253,15 @@ void LikeFlag::check(Recipe& recipe) {
   for (const std::string& key : kFileNames)
     if (recipe.contains(key) && recipe_.contains(key) && recipe.at("x_T") == recipe_.at("x_T"))
       recipe[key] = recipe_.at(key);
+}
+
+void LikeFlag::check_other_weights(bool has_codes) const {
+  if (other_weights_ && !given() && !has_codes)
+    throw Error(ErrorCode::user, "--other-weights needs --like, or codes of " + codes_);
+}
+
+void LikeFlag::check_codes(const Model& model, const Codes& codes, const std::string& name) const {
+  if (!other_weights_) ddim::check_codes(model, codes, name);
 }
 
 bool LikeFlag::begins_elsewhere() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ddim/encode.h>
 #include <ddim/sample.h>
 
 #include <filesystem>
@@ -14,7 +15,9 @@ namespace ddim::cli {
 /// flags, so there is no second list of them here.
 class LikeFlag {
  public:
-  void add_to(Command command);
+  /// `codes` tells which states may be codes of a model, "--noise", for commands that read such:
+  /// --other-weights is about them, too.
+  void add_to(Command command, const std::string& codes = "");
   bool given() const { return !file_.empty(); }
 
   /// Gives each flag of the command the recipe's value, unless it stands on the command line, or
@@ -27,6 +30,12 @@ class LikeFlag {
   /// Error(user) unless what is about to be drawn has the recipe of the picture, but for the flags
   /// on the command line; otherwise `recipe` gets the name by which the picture calls the model.
   void check(Recipe& recipe);
+
+  /// Of a command that reads codes, before a model is loaded: Error(user) for --other-weights that
+  /// there is nothing to use for.
+  void check_other_weights(bool has_codes) const;
+  /// Errors as ddim::check_codes(), unless other weights may draw them.
+  void check_codes(const Model& model, const Codes& codes, const std::string& name) const;
 
   /// Says on stderr whether the file at `path` is the same picture, unless flags were to make it
   /// another.
@@ -43,6 +52,7 @@ class LikeFlag {
   void set_flag(Command command, const std::string& key, const std::string& value);
 
   std::filesystem::path file_;
+  std::string codes_;  ///< which states may be codes
   bool other_weights_ = false;
   Recipe recipe_;
   std::set<std::string> given_;      ///< keys that the command line decides

@@ -1,61 +1,12 @@
 #include "run_flags.h"
 
-#include <ddim/error.h>
 #include <ddim/sample.h>
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
-#include <charconv>
-
-#include "printable.h"
-#include "suggestion.h"
+#include "class_words.h"
 #include "terminal.h"
 
 namespace ddim::cli {
-namespace {
-
-constexpr const char* kAllClasses = "all";
-
-std::optional<std::int64_t> class_number(const std::string& word) {
-  std::int64_t number = 0;
-  const char* const end = word.data() + word.size();
-  const auto [next, error] = std::from_chars(word.data(), end, number);
-  if (error != std::errc() || next != end) return std::nullopt;
-  return number;
-}
-
-/// All but the null class.
-void add_all_classes(const ModelInfo& info, ClassChoice& choice) {
-  const std::optional<std::int64_t> null_class =
-      choice.null_class ? choice.null_class : info.null_class;
-  for (std::int64_t k = 0; k < info.num_classes; ++k)
-    if (k != null_class) choice.classes.push_back(k);
-}
-
-void add_named_class(const ModelInfo& info, const std::string& name, ClassChoice& choice) {
-  const std::vector<std::string>& names = info.class_names;
-  const auto found = std::ranges::find(names, name);
-  if (found != names.end()) return choice.classes.push_back(found - names.begin());
-  const std::string numbers = fmt::format("numbers from 0 to {}, or all", info.num_classes - 1);
-  if (names.empty()) {
-    throw Error(ErrorCode::user,
-                fmt::format("--class: \"{}\" is not a number, and the classes of this model have "
-                            "no names; give {}",
-                            printable(name), numbers));
-  }
-  constexpr std::size_t kMostShown = 20;
-  const std::string all = names.size() > kMostShown
-                              ? "the names that ddim info prints"
-                              : printable(fmt::format("{}", fmt::join(names, ", ")));
-  const std::string guess = suggestion(name, names);
-  throw Error(ErrorCode::user,
-              fmt::format("--class: this model has no class \"{}\"{} {} {}, or {}", printable(name),
-                          guess.empty() ? ";" : printable(guess),
-                          guess.empty() ? "choose from" : "Choose from", all, numbers));
-}
-
-}  // namespace
 
 void RunFlags::add_classes_to(Command command, Classes classes) {
   command
@@ -139,22 +90,7 @@ Model RunFlags::load_model(const std::stop_token& stop) const {
 ClassChoice RunFlags::class_choice(const Model& model) const {
   ClassChoice choice = class_choice_;
   choice.guidance = guidances_.front();
-  const ModelInfo& info = model.info();
-  for (const std::string& word : classes_) {
-    if (const auto number = class_number(word)) {
-      choice.classes.push_back(*number);
-      continue;
-    }
-    if (info.num_classes == 0)
-      throw Error(
-          ErrorCode::user,
-          fmt::format("--class {}: this model has no classes; leave it out", printable(word)));
-    if (word == kAllClasses) {
-      add_all_classes(info, choice);
-    } else {
-      add_named_class(info, word, choice);
-    }
-  }
+  for (const std::string& word : classes_) add_classes(word, model.info(), "--class", choice);
   return choice;
 }
 

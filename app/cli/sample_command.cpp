@@ -163,12 +163,15 @@ void draw_as_rank(SampleCommandFlags& flags, const Ranks& ranks, const Interrupt
   refuse_repeated("--seed", flags.seeds);
   refuse_repeated("--guidance", flags.run.guidances());
   check_outputs(flags);
+  flags.like.check_other_weights(!flags.noise.empty());
   SampleOptions options{.first_image = flags.first_image};
+  Codes noise;
   options.count = flags.count.value_or(kDefaultCount);
   if (!flags.noise.empty()) {
     if (flags.init.given())
       throw Error(ErrorCode::user, "use either --noise or --init-image, not both");
-    options.x_T = read_tensor(flags.noise, "x_T");
+    noise = read_codes(flags.noise);
+    options.x_T = std::move(noise.x_T);
     options.count = flags.count.value_or(options.x_T->count);
   }
   if (flags.init.given()) options.count = flags.count.value_or(flags.init.count());
@@ -194,6 +197,7 @@ void draw_as_rank(SampleCommandFlags& flags, const Ranks& ranks, const Interrupt
   for (const SampleOptions& each : runs) check_sample(described, plan, each);
 
   const Model model = flags.run.load_model(interrupts.token());
+  flags.like.check_codes(model, noise, flags.noise.string());
   if (!flags.run.quiet()) print_err("ddim: sampling {}\n", convention);
   if (!plan.note.empty() && !flags.run.quiet()) print_err("ddim: {}\n", plan.note);
   Recipe recipe = recipe_of_runs(model, runs);
@@ -223,7 +227,7 @@ void run(SampleCommandFlags& flags) {
 void add_sample_command(Command root) {
   const Command command = root.add_command("sample", "Draw pictures with a trained model");
   const auto flags = std::make_shared<SampleCommandFlags>();
-  flags->like.add_to(command);
+  flags->like.add_to(command, "--noise");
   flags->out.add_to(command, "all pictures, or a folder for one file per picture")
       .required()
       .type_name("PATH");

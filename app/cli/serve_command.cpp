@@ -151,8 +151,8 @@ void add_serve_command(Command root) {
       .show_default();
   command
       .add_option("--address", service.listen.address,
-                  "Address to listen at, in numbers; one that others can reach needs --api-key or "
-                  "--insecure")
+                  "Address to listen at: localhost, or one in numbers; what others can reach "
+                  "needs --api-key or --insecure")
       .type_name("ADDRESS")
       .show_default();
   command.add_option("--port", flags->port, "Port; 0 takes one that is free")

@@ -107,12 +107,15 @@ class FieldList {
         });
   }
   enum class Least { allowed, too_small };
-  void number(const char* name, double Wishes::*member, double least, double most,
+  /// A member that is a std::optional has no one default.
+  template <class Number>
+  void number(const char* name, Number Wishes::*member, double least, double most,
               const std::string& description, Least itself = Least::allowed) {
-    Json otherwise = Wishes().*member;
+    const double otherwise =
+        std::optional<double>(Wishes().*member).value_or(std::numeric_limits<double>::infinity());
     Json schema = number_schema("number", description, least, most, otherwise);
     if (itself == Least::too_small) schema["exclusiveMinimum"] = true;
-    if (std::isinf(Wishes().*member)) schema.erase("default");
+    if (std::isinf(otherwise)) schema.erase("default");
     add(name, schema, [member](const Field& field, const Json& value, Wishes& wishes) {
       if (!value.is_number()) refuse(field.name, "must be a number; got " + found(value));
       check_range(field, value, value.number<double>());

@@ -21,13 +21,23 @@ void allow_descriptors(std::int64_t connections) {
 
 }  // namespace
 
+std::string address_in_numbers(const std::string& address) {
+  if (address == "localhost") return "127.0.0.1";
+  const bool has_brackets = address.starts_with('[') && address.ends_with(']');
+  error_code error;
+  const auto found = has_brackets
+                         ? asio::ip::make_address_v6(address.substr(1, address.size() - 2), error)
+                         : asio::ip::make_address(address, error);
+  if (error)
+    throw Error(ErrorCode::user, fmt::format("--address must be localhost or an address in "
+                                             "numbers, such as 127.0.0.1 or ::1; got {}",
+                                             address));
+  return found.to_string();
+}
+
 void HttpServer::Implementation::listen(const ListenOptions& options) {
   error_code error;
-  const auto address = asio::ip::make_address(options.address, error);
-  if (error)
-    throw Error(ErrorCode::user, fmt::format("--address must be an address in numbers, such as "
-                                             "127.0.0.1 or ::1; got {}",
-                                             options.address));
+  const auto address = asio::ip::make_address(address_in_numbers(options.address));
   if (!options.certificate.empty()) tls = Tls::load(options.certificate, options.key);
   const tcp::endpoint endpoint(address, options.port);
   acceptor.open(endpoint.protocol(), error);

@@ -26,6 +26,10 @@ struct ListenOptions {
   std::filesystem::path key = {};
 };
 
+/// 127.0.0.1 for localhost, and others as they are usually written, without the brackets of ::1.
+/// Error(user) for what is no address in numbers.
+std::string address_in_numbers(const std::string& address);
+
 /// Sockets, deadlines and connections. One thread serves all of them: a slow client costs a socket.
 /// Two others work on requests that take a moment, so that /healthz never waits for them.
 class HttpServer {

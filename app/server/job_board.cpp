@@ -57,7 +57,10 @@ bool is_shown(const JobRequest& request, const StepPreview& preview) {
 void forget_pictures(JobRequest& request) {
   request.sample.init.reset();
   request.sample.x_T.reset();
-  for (End& end : request.ends) end.picture = end.code = {};  // their names are for the command
+  for (End& end : request.ends) {  // their names are for the command
+    end.picture = {};
+    end.codes = {};
+  }
   request.pictures = {};
   request.codes = {};
 }

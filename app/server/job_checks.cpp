@@ -14,6 +14,7 @@
 #include <random>
 #include <set>
 
+#include "class_words.h"
 #include "request_error.h"
 
 namespace ddim::server {
@@ -35,6 +36,7 @@ const std::map<std::string, std::set<std::string>> kOfTasks = {
     {"exact", {"encode"}},
     {"dequantise", {"encode"}},
     {"codes", {"decode"}},
+    {"other_weights", {"decode", "interpolate"}},
     {"as", {"sample", "filmstrip"}},
     {"sampler", {"sample", "filmstrip", "interpolate"}},
     {"eta", {"sample", "filmstrip", "interpolate"}},
@@ -96,12 +98,12 @@ PlanOptions plan_of(const Wishes& wishes, const Model& model) {
     plan.steps = said.steps;
     plan.eta = said.eta;
   }
-  plan.strength = wishes.strength;
+  plan.strength = wishes.strength.value_or(
+      wishes.init_image.empty() || !wishes.mask.empty() ? 1.0 : kUsualStrength);
   return plan;
 }
 
-ClassChoice classes_of(const Wishes& wishes, const ModelSource& source) {
-  const std::vector<std::string>& names = source.described.info().class_names;
+ClassChoice classes_of(const Wishes& wishes, const ModelInfo& info) {
   ClassChoice choice{.guidance = wishes.guidance, .null_class = wishes.null_class};
   for (const WishItem& one : wishes.classes) {
     if (const auto* number = std::get_if<std::uint64_t>(&one)) {
@@ -109,11 +111,7 @@ ClassChoice classes_of(const Wishes& wishes, const ModelSource& source) {
           std::min<std::uint64_t>(*number, std::numeric_limits<int>::max())));
       continue;
     }
-    const auto& word = std::get<std::string>(one);
-    const auto name = std::ranges::find(names, word);
-    if (name == names.end())
-      refuse("class", fmt::format("the model {} has no class {}", source.name, word.substr(0, 60)));
-    choice.classes.push_back(name - names.begin());
+    add_classes(std::get<std::string>(one), info, "class", choice);
   }
   return choice;
 }
@@ -232,8 +230,8 @@ End end_of(const WishItem& word, References& references) {
   const auto& text = std::get<std::string>(word);
   if (text.starts_with(kCodes)) {
     End end;
-    end.code = references.codes("ends", text.substr(kCodes.size()), end.name).x_T;
-    if (end.code.count != 1) refuse("ends", "codes must be those of one picture");
+    end.codes = references.codes("ends", text.substr(kCodes.size()), end.name);
+    if (end.codes.x_T.count != 1) refuse("ends", "codes must be those of one picture");
     return end;
   }
   End end;
@@ -247,7 +245,7 @@ void check_ends(const JobRequest& request, const Model& model, const Plan& plan)
   FloatImages states = draw_noise(model, 0);
   for (const End& end : request.ends) {
     FloatImages values = states;
-    if (end.code.count > 0) values = end.code;
+    if (end.codes.x_T.count > 0) values = end.codes.x_T;
     check_sample(model, plan,
                  {.count = 1, .class_choice = request.sample.class_choice, .x_T = values});
   }
@@ -275,6 +273,8 @@ void complete(JobRequest& request, const Wishes& wishes, References& references,
     }
     case Task::interpolate: {
       for (const WishItem& word : wishes.ends) request.ends.push_back(end_of(word, references));
+      if (wishes.other_weights)
+        for (End& end : request.ends) end.codes.model_hash.clear();
       check_ends(request, model, make_plan(model, options.plan));
       break;
     }
@@ -296,6 +296,7 @@ void complete(JobRequest& request, const Wishes& wishes, References& references,
       if (wishes.codes.empty()) refuse("codes", "is missing");
       std::string name;
       request.codes = references.codes("codes", wishes.codes, name);
+      if (wishes.other_weights) request.codes.model_hash.clear();
       if (request.codes.tau.empty()) refuse("codes", "the file does not say which steps to take");
       check_decode(model, request.codes,
                    {.clip = options.plan.clip, .class_choice = options.class_choice});
@@ -343,13 +344,14 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
                      .frames = wishes.frames,
                      .method = wishes.exact ? EncodeMethod::exact : EncodeMethod::euler,
                      .dequantise = *value_named<Dequantise>(wishes.dequantise),
-                     .fit = *value_named<Fit>(wishes.resize)};
+                     .fit = *value_named<Fit>(wishes.resize),
+                     .other_weights = wishes.other_weights};
   try {
     request.sample.plan = plan_of(wishes, model);
     request.sample.count = wishes.count;
     request.sample.seed = wishes.seed;
     request.sample.first_image = wishes.first_image;
-    request.sample.class_choice = classes_of(wishes, source);
+    request.sample.class_choice = classes_of(wishes, model.info());
     References references(context, model, request.fit);
     complete(request, wishes, references, model);
     request.files = references.take_files();
@@ -366,22 +368,6 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
   return request;
 }
 
-/// The class that a prompt names, or whose number it is.
-WishItem class_in(const std::string& prompt, const ModelSource& source) {
-  const ModelInfo& info = source.described.info();
-  const auto name = std::ranges::find(info.class_names, prompt);
-  if (name != info.class_names.end()) return WishItem(prompt);
-  std::uint64_t number = 0;
-  const char* const end = prompt.data() + prompt.size();
-  const auto [next, error] = std::from_chars(prompt.data(), end, number);
-  if (error == std::errc() && next == end && number < static_cast<std::uint64_t>(info.num_classes))
-    return WishItem(number);
-  const std::string names =
-      info.class_names.empty() ? "" : fmt::format(" {}, or", fmt::join(info.class_names, ", "));
-  refuse("prompt", fmt::format("must be a class of the model {}:{} a number from 0 to {}",
-                               source.name, names, info.num_classes - 1));
-}
-
 }  // namespace
 
 JobRequest parse_job(std::string_view json, const RequestContext& context) {
@@ -393,17 +379,19 @@ ImagesRequest parse_images(std::string_view json, const RequestContext& context)
   if (!wishes.has("seed")) wishes.seed = std::random_device()();
   const ModelSource& source = source_of(wishes.model, context);
   const ModelInfo& info = source.described.info();
-  if (info.num_classes > 0) wishes.classes = {class_in(prompt, source)};
+  if (info.num_classes > 0) wishes.classes = {prompt};
   if (info.shape.channels > 4) refuse("model", "its pictures have too many channels for a PNG");
   ImagesRequest request;
   request.form.as_address = as_address;
   try {
     request.job = request_of(wishes, context);
   } catch (const RequestError& error) {  // which speaks of a job's field
-    if (error.field() != "count") throw;
+    const std::string& field = error.field();
+    if (field != "count" && field != "class") throw;
+    const std::string name = field == "count" ? "n" : "prompt";
     std::string message = error.what();
-    if (message.starts_with("count")) message.replace(0, 5, "n");
-    throw RequestError(error.status(), "n", message);
+    if (message.starts_with(field)) message.replace(0, field.size(), name);
+    throw RequestError(error.status(), name, message);
   }
   if (size == "auto") return request;
   const auto size_at = [&](std::int64_t times) {

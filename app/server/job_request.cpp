@@ -91,7 +91,8 @@ std::int64_t input_bytes(const JobRequest& request) {
   if (request.sample.init)
     floats += request.sample.init->images.values.size() +
               (request.sample.init->mask ? request.sample.init->mask->values.size() : 0);
-  for (const End& end : request.ends) floats += end.picture.values.size() + end.code.values.size();
+  for (const End& end : request.ends)
+    floats += end.picture.values.size() + end.codes.x_T.values.size();
   return static_cast<std::int64_t>(floats * sizeof(float));
 }
 
@@ -120,6 +121,7 @@ std::string command_of(const JobRequest& request, const Recipe& recipe, const st
   }
   if (const auto frames = recipe.find("frames"); frames != recipe.end())
     command += flag("frames", frames->second);
+  if (request.other_weights) command += " --other-weights";
   return command + " --out " + out;
 }
 

@@ -35,7 +35,7 @@ struct End {
   std::string name;  ///< for the recipe
   std::optional<std::uint64_t> seed = {};
   FloatImages picture = {};
-  FloatImages code = {};
+  Codes codes = {};
 };
 
 /// A file that a job was given, by the name that recipes and commands have for it.
@@ -58,6 +58,7 @@ struct JobRequest {
   Codes codes = {};                           ///< of decode
   Fit fit = Fit::none;                        ///< of pictures that it was given
   std::vector<GivenFile> files = {};          ///< that it was given
+  bool other_weights = false;                 ///< may draw codes
 };
 
 /// How pictures are answered in the form of OpenAI's API for images.

@@ -92,6 +92,7 @@ Json model_json(const ModelSource& source, bool is_loaded) {
             {"channels", info.shape.channels},
             {"num_parameters", info.num_parameters},
             {"T", info.process.T},
+            {"precision", to_string(info.precision)},
             {"prediction", to_string(info.process.prediction)},
             {"learns_variance", info.learns_variance},
             {"num_classes", info.num_classes},

@@ -35,7 +35,8 @@ JobResult interpolate_ends(const Model& model, const JobRequest& request, Sample
     if (end.seed) {
       append(draw_noise(model, *end.seed), states);
     } else if (end.picture.count == 0) {
-      append(end.code, states);
+      check_codes(model, end.codes, end.name);
+      append(end.codes.x_T, states);
     } else {
       const EncodeOptions encoding{.plan = {.steps = options.plan.steps, .tau = options.plan.tau},
                                    .class_choice = options.class_choice,

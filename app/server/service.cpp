@@ -23,8 +23,9 @@ bool is_own_machine(const std::string& address) {
   return address == "::1" || address.starts_with("127.");
 }
 
-const ServiceOptions& checked(const ServiceOptions& options, Service::Reach reach) {
-  const std::string& address = options.listen.address;
+ServiceOptions checked(ServiceOptions options, Service::Reach reach) {
+  std::string& address = options.listen.address;
+  address = address_in_numbers(address);
   if (!is_own_machine(address) && options.access.api_key.empty() &&
       reach != Service::Reach::anybody)
     throw Error(ErrorCode::user,
@@ -73,7 +74,7 @@ std::string printable(const std::string& target) {
 
 Service::Service(std::vector<ModelSource> models, ServiceOptions options,
                  std::function<void(const std::string& line)> write, Reach reach)
-    : options_(checked(options, reach)),
+    : options_(checked(std::move(options), reach)),
       write_(std::move(write)),
       shelf_(checked(std::move(models)), options_.keep),
       board_(shelf_, options_.limits, options_.run),

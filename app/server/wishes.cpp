@@ -1,6 +1,7 @@
 #include "wishes.h"
 
 #include <ddim/error.h>
+#include <ddim/init_image.h>
 
 #include "field_list.h"
 #include "job_request.h"
@@ -92,7 +93,7 @@ void add_picture_fields(FieldList& list, const Limits& limits) {
   list.integer("first_image", &Wishes::first_image, 0, std::numeric_limits<std::uint32_t>::max(),
                "Number of the first picture");
   list.items("class", &Wishes::classes, {.most = 1024, .type = "integer"},
-             "Class number or name, or several in turn, of a model that has classes");
+             "Class number or name, several in turn, or all, of a model that has classes");
   list.number("guidance", &Wishes::guidance, 0, 1000,
               "Classifier-free guidance; 1 is none, others cost two network calls a step");
   list.add("null_class",
@@ -111,7 +112,9 @@ void add_job_fields(FieldList& list, const Limits& limits) {
   const std::string reference = ": the id of an upload, or JOB/K, picture K of a job";
   list.text("init_image", &Wishes::init_image, "Picture to start from" + reference);
   list.text("mask", &Wishes::mask, "White is drawn anew, black is kept" + reference);
-  list.number("strength", &Wishes::strength, 0, 1, "Fraction of the steps, with init_image",
+  list.number("strength", &Wishes::strength, 0, 1,
+              fmt::format("Fraction of the steps, with init_image. Default: {}, or 1 with mask",
+                          kUsualStrength),
               FieldList::Least::too_small);
   list.choice<InitBy>("init_by", &Wishes::init_by, "How init_image becomes the first state");
   list.choice<Fit>("resize", &Wishes::resize, "How uploads of another size fit the model");
@@ -125,6 +128,9 @@ void add_job_fields(FieldList& list, const Limits& limits) {
   list.truth("exact", &Wishes::exact, "Of encode: undo the decoder's steps one by one");
   list.choice<Dequantise>("dequantise", &Wishes::dequantise, "Of encode: noise below a grey level");
   list.text("codes", &Wishes::codes, "Of decode: the id of an upload or of a job that encoded");
+  list.truth(
+      "other_weights", &Wishes::other_weights,
+      "Of decode and interpolate: draw even if a model with different weights made the codes");
   list.integer("preview_every", &Wishes::preview_every, 0, kMostSteps,
                "Send a preview of the pictures every so many steps; 0: never");
 }
@@ -140,7 +146,9 @@ Json parse_object(std::string_view text) {
   return json;
 }
 
-void read(const Json& json, const FieldList& list, Wishes& wishes) {
+/// `names` are those of all fields that the request could have.
+void read(const Json& json, const FieldList& list, const std::vector<std::string>& names,
+          Wishes& wishes) {
   for (const auto& [name, value] : json.members()) {
     const Field* field = list.find(name);
     if (field == nullptr) {
@@ -148,7 +156,7 @@ void read(const Json& json, const FieldList& list, Wishes& wishes) {
       const std::string shown = name.substr(0, 60);
       throw RequestError(
           400, shown,
-          fmt::format("{}: no such field; there are {}", shown, fmt::join(list.names(), ", ")));
+          fmt::format("{}: no such field; there are {}", shown, fmt::join(names, ", ")));
     }
     field->set(value, wishes);
     wishes.given.insert(name);
@@ -194,14 +202,15 @@ WishReader::~WishReader() = default;
 
 Wishes WishReader::read_job(std::string_view json) const {
   Wishes wishes;
-  read(parse_object(json), fields_->job, wishes);
+  read(parse_object(json), fields_->job, fields_->job.names(), wishes);
   return wishes;
 }
 
 ImagesWishes WishReader::read_images(std::string_view text) const {
   Json json = parse_object(text);
   // Clients send null for what they leave out.
-  for (const std::string& name : images_names())
+  const std::vector<std::string> names = images_names();
+  for (const std::string& name : names)
     if (json.contains(name) && json.at(name).is_null()) json.erase(name);
   const auto take = [&json](const char* name, const std::string& otherwise,
                             std::size_t longest = kLongestText) {
@@ -227,7 +236,7 @@ ImagesWishes WishReader::read_images(std::string_view text) const {
     json.erase("stream");
   }
   for (const char* name : kNotLookedAt) json.erase(name);
-  read(json, fields_->images, images.job);
+  read(json, fields_->images, names, images.job);
   return images;
 }
 
@@ -253,8 +262,8 @@ Json WishReader::job_schema() const {
 
 Json WishReader::images_schema() const {
   Json properties = fields_->images.properties();
-  properties["prompt"] =
-      text_schema("A class of the model, where it has classes; else any text", kLongestPrompt);
+  properties["prompt"] = text_schema(
+      "A class of the model, or all, where it has classes; else any text", kLongestPrompt);
   properties["size"] = text_schema("auto, or WIDTHxHEIGHT: the model's own size times 1 to 64");
   properties["response_format"] = {{"type", "string"},
                                    {"description", "url: an address of this server, for a while"},

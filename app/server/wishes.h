@@ -26,10 +26,11 @@ struct Wishes {
   std::string sampler = "ddim", clip = "none", final_alpha = "one", dequantise = "none";
   std::string init_image = {}, mask = {}, codes = {};
   std::int64_t steps = PlanOptions{}.steps, steps_offset = 0;
-  double tolerance = PlanOptions{}.tolerance, strength = 1.0;
+  double tolerance = PlanOptions{}.tolerance;
+  std::optional<double> strength = {};  ///< default: kUsualStrength, or 1 with mask
   double eta = 0.0, clip_range = 1.0, threshold = 0.995;
   double threshold_max = std::numeric_limits<double>::infinity();
-  bool sigma_hat = false, exact = false;
+  bool sigma_hat = false, exact = false, other_weights = false;
   Tau tau = TauKind::linear;
   std::int64_t count = 1, first_image = 0, frames = 8, preview_every = 0;
   std::uint64_t seed = 0;

@@ -12,7 +12,7 @@ export function build(panel) {
   const tiles = element('div', { class: 'tiles' });
   const empty = element('p', { class: 'empty' }, 'Nothing is drawn yet. Press Draw.');
   const button = element('button', { class: 'main' }, 'Draw');
-  const strength = element('input', { type: 'range', min: 0.05, max: 1, step: 0.05, value: 0.6, id: 'strength' });
+  const strength = element('input', { type: 'range', min: 0.05, max: 1, step: 0.05, value: 0.8, id: 'strength' });
   const startImage = element('img', { alt: 'The picture that is gone on from', class: 'crisp' });
   const start = element('div', { class: 'label', hidden: true },
     element('div', { class: 'chip' }, startImage, 'Goes on from this picture',

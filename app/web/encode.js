@@ -40,6 +40,9 @@ export function build(panel) {
     status.line, element('div', { class: 'beside' }, own, codeFigure, backFigure), tools, mended));
 
   let picture = null, mask = null, image = null, at = [0, 0], busy = false;
+  let codeOf = null;  // the model that made the code
+  /** A code is of its model, and means nothing to another. */
+  function showWalk() { walkFrom.hidden = codeOf !== shared.model.name; }
   function enableButtons() {
     encode.disabled = busy || !picture;
     mend.disabled = busy || !mask?.includes(1) || !mask.includes(0);
@@ -121,6 +124,7 @@ export function build(panel) {
     at = [Math.floor(width / 2), Math.floor(height / 2)];
     own.hidden = tools.hidden = false;
     codeFigure.hidden = backFigure.hidden = walkFrom.hidden = true;
+    codeOf = null;
     dispose(mended);
     if (!busy) status.show('');
     paintPicture();
@@ -146,6 +150,7 @@ export function build(panel) {
       const fields = settings.fields();
       const { blob, name } = picture;
       walkFrom.hidden = true;
+      codeOf = null;
       const show = async (job, box, label) => {
         const tile = new Tile(label);
         dispose(box);
@@ -157,7 +162,8 @@ export function build(panel) {
         resize: 'crop-resize', dequantise: noisy.checked ? 'uniform' : 'none' }), status, [], { what: 'Encoding' });
       if (encoded) {
         await show(encoded, code, 'Code');
-        walkFrom.hidden = false;
+        codeOf = fields.model;
+        showWalk();
         walkFrom.onclick = () => actions.walk({ ...fields, code: encoded.job.id });
         const { steps, ...rest } = fields;
         if (other.value) rest.class = Number(other.value);
@@ -204,6 +210,7 @@ export function build(panel) {
     otherBox.hidden = settings.classBox.hidden;
     other.replaceChildren(element('option', { value: '' }, 'The same class'),
       ...Array.from(settings.classes.options, (option) => element('option', { value: option.value }, option.text)));
+    showWalk();
     const { width, height } = shared.model;
     if (picture && (canvas.width !== width || canvas.height !== height)) take(picture);
   }

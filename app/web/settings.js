@@ -148,24 +148,42 @@ export class Settings {
     const unknown = Object.keys(recipe).filter((key) => !kShown.has(key));
     const set = (control, value, name) => {
       if (value === undefined || !control) return;
+      const before = control.value;
       control.value = value;
-      if (control.value !== String(value)) unknown.push(name);
+      if (control.value === String(value)) return;
+      control.value = before;
+      unknown.push(name);
     };
+    const fits = ({ min, max }, value) => Number(value) >= Number(min) && Number(value) <= Number(max);  // and no list
+    const setNumber = (control, value, name, otherwise) => {
+      if (!control) return;
+      const isSet = value !== undefined && fits(control.number, value);
+      if (value !== undefined && !isSet) unknown.push(name);
+      control.set(isSet ? value : otherwise);
+    };
+    const { width, height, channels, precision } = shared.model;
+    if (recipe.size && recipe.size !== `${width}x${height}x${channels}`) unknown.push('size');
+    if (recipe.precision && recipe.precision !== precision) unknown.push('precision');
     if (this.sampler) {
       set(this.sampler, recipe.sampler, 'sampler');
       if (recipe.tau && /^\d/.test(recipe.tau)) unknown.push('tau');
       else set(this.tau, recipe.tau, 'tau');
-      this.eta.set(recipe.eta ?? 0);
+      setNumber(this.eta, recipe.eta, 'eta', 0);
     }
     set(this.clip, recipe.clip, 'clip');
-    if (this.steps && recipe.steps) this.steps.set(recipe.steps);
-    if (this.count && recipe.count) this.count.set(Math.min(Number(recipe.count), Number(this.count.number.max)));
+    setNumber(this.steps, recipe.steps, 'steps', this.steps?.number.value);
+    setNumber(this.count, recipe.count, 'count', recipe.count ? this.count?.number.max : this.count?.number.value);
     if (this.seed) {
-      this.seed.value = String(recipe.seed).split(',')[0];
+      const [first, ...others] = String(recipe.seed).split(',');
+      const isSet = fits(this.seed, first);
+      if (!isSet) unknown.push('seed');
+      else if (others.length) unknown.push('seeds after the first');
+      this.seed.value = isSet ? first : 0;
       this.fresh = true;
     }
     if (this.classes && recipe.class) set(this.classes, recipe.class === this.allClasses().join() ? 'all' : recipe.class, 'class');
-    this.guidance?.set(recipe.guidance ?? 1);
+    setNumber(this.guidance, recipe.guidance, 'guidance', 1);
+    if (this.guidance?.box.hidden && (recipe.guidance ?? '1') !== '1') unknown.push('guidance');
     this.rest = {};
     if (recipe.first_image && recipe.first_image !== '0') this.rest.first_image = Number(recipe.first_image);
     this.refresh();

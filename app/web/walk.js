@@ -27,8 +27,10 @@ function endField(name, value) {
   return {
     box,
     set(to) { picked = null; seed.disabled = false; pick.textContent = 'Picture'; seed.value = to; },
-    /** The code that a job found. */
-    setCode(id) { picked = { code: id }; seed.disabled = true; pick.textContent = 'Code ✕'; },
+    /** The code that a job of this model found. */
+    setCode(id, model) { picked = { code: id, model }; seed.disabled = true; pick.textContent = 'Code ✕'; },
+    /** Without a code that another model than this one found. */
+    dropCode(model) { if (picked?.code && picked.model !== model) this.set(seed.value); },
     hide(off) { box.hidden = off; seed.disabled = off || picked !== null; },
     value: async () => picked?.code ? `codes:${picked.code}` : picked ? upload(picked, picked.name) : Number(seed.value),
   };
@@ -148,10 +150,14 @@ export function build(panel) {
     button.disabled = false;
   });
   return {
-    refresh: () => settings.refresh(),
+    refresh() {
+      settings.refresh();
+      ends.forEach((end) => end.dropCode(shared.model.name));
+      showFour();
+    },
     /** Begins at a picture's code, with what it was encoded with. */
-    from({ code, steps, ...fields }) {
-      ends[0].setCode(code);
+    from({ code, model, steps, ...fields }) {
+      ends[0].setCode(code, model);
       settings.steps.set(steps);
       if (fields.class !== undefined) settings.classes.value = String(fields.class);
       if (fields.guidance !== undefined) settings.guidance.set(fields.guidance);

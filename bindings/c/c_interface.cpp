@@ -21,6 +21,7 @@ struct ddim_options {
   std::int64_t batch = ddim::RunOptions{}.batch;
   int threads = 0;
   bool exact = false;
+  bool other_weights = false;
   ddim::Dequantise dequantise = ddim::Dequantise::none;
   std::string classes = {};  ///< numbers and names with commas, or "all"
   ddim::LoadOptions loading = {};
@@ -98,8 +99,9 @@ constexpr std::string_view kOfRecipes[] = {
     "sigma_hat", "clip",  "clip_range",  "threshold",    "threshold_max", "final_alpha",
     "count",     "seed",  "first_image", "guidance",     "null_class",    "strength"};
 /// The others.
-constexpr std::string_view kOwn[] = {"class",  "init_by", "exact",   "dequantise", "precision",
-                                     "memory", "device",  "weights", "threads",    "batch"};
+constexpr std::string_view kOwn[] = {"class",      "init_by",   "exact",  "other_weights",
+                                     "dequantise", "precision", "memory", "device",
+                                     "weights",    "threads",   "batch"};
 
 bool is_yes(const std::string& name, const std::string& value) {
   if (value != "yes" && value != "no")
@@ -140,6 +142,8 @@ void set(ddim_options& options, std::string name, const std::string& value) {
     options.batch = number_of<std::int64_t>(name, value, 1, kMaxBatch);
   } else if (name == "exact") {
     options.exact = is_yes(name, value);
+  } else if (name == "other_weights") {
+    options.other_weights = is_yes(name, value);
   } else if (name == "dequantise") {
     options.dequantise = choice<Dequantise>(name, value);
   } else if (name == "class") {
@@ -483,8 +487,10 @@ ddim_status ddim_decode(const ddim_model* model, const ddim_codes* codes,
     const SampleOptions sampling = sampling_of(said, model->model);
     const DecodeOptions decoding{
         .clip = sampling.plan.clip, .class_choice = sampling.class_choice, .run = watch.run(said)};
-    auto decoded = std::make_unique<ddim_images>(
-        ddim_images{decode(model->model, codes->codes, decoding).x_0});
+    Codes states = codes->codes;
+    if (said.other_weights) states.model_hash.clear();
+    auto decoded =
+        std::make_unique<ddim_images>(ddim_images{decode(model->model, states, decoding).x_0});
     watch.require_no_stop();
     *pictures = decoded.release();
   });

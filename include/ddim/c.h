@@ -79,8 +79,8 @@ DDIM_API void ddim_options_free(ddim_options* options);
  *     or "all"), "guidance", "null_class"; with ddim_options_set_init() "strength" and "init_by";
  *   ddim_encode(): "steps", "tau", "steps_offset", "class", "guidance", "null_class", "exact"
  * ("yes" or "no"; it wants "tau" "quadratic"), "dequantise"; ddim_decode(): "clip", "clip_range",
- * "class", "guidance", "null_class"; all of these: "threads", "batch"; ddim_model_load_with():
- * "precision", "memory", "device", "weights".
+ * "class", "guidance", "null_class", "other_weights" ("yes": codes of another model, too); all of
+ * these: "threads", "batch"; ddim_model_load_with(): "precision", "memory", "device", "weights".
  *
  * What a call has no use for is not looked at. A wrong value may be found only by the call that
  * uses it. */

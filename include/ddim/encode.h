@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "ddim/class_choice.h"
@@ -59,7 +60,15 @@ struct Codes {
   /// can be that far off. Not small where a step has no inverse, or none was found.
   double residual = 0.0;
   double seconds = 0.0;
+  /// Model::weights_hash() of the model that made them; empty where it is not known, as of a custom
+  /// denoiser.
+  std::string model_hash = {};
 };
+
+/// Error(user), which begins with `name` and gives both hashes, for codes that another model made:
+/// they stand for pictures of that one. Fits are codes without model_hash, and custom denoisers.
+DDIM_API void check_codes(const Model& model, const Codes& codes,
+                          const std::string& name = "codes");
 
 /// Encodes pictures of the model's shape, -1 black to 1 white. Error(user) for another shape, NaN,
 /// or impossible steps; Error(numeric) when the network returns NaN or infinity;
@@ -80,17 +89,18 @@ struct DecodeOptions {
 };
 
 /// Draws the pictures that codes stand for: sample() from codes.x_T over codes.tau with eta 0, down
-/// to t = 0, where encode() began. Errors as sample().
+/// to t = 0, where encode() began. Errors as sample() and check_codes(): clear codes.model_hash to
+/// draw them with another model on purpose.
 DDIM_API Samples decode(const Model& model, const Codes& codes, const DecodeOptions& options = {});
 
-/// What decode() would refuse before anything is computed, also of a Model::without_weights():
-/// Error(user).
+/// What decode() would refuse before anything is computed, also of a Model::without_weights(),
+/// which has no hash: Error(user).
 DDIM_API void check_decode(const Model& model, const Codes& codes,
                            const DecodeOptions& options = {});
 
-/// Keeps x_T [N,C,H,W] and tau in a safetensors file. Errors as write_tensor() and read_tensor();
-/// Error(user) for NaN, Error(corrupt) for a file whose tau is not a list of numbers. A file with
-/// x_T alone has an empty tau.
+/// Keeps x_T [N,C,H,W], tau and model_hash in a safetensors file. Errors as write_tensor() and
+/// read_tensor(); Error(user) for NaN, Error(corrupt) for a file whose tau is not a list of
+/// numbers, or whose model_hash is none. A file with x_T alone has an empty tau and model_hash.
 DDIM_API void write_codes(const std::filesystem::path& path, const Codes& codes,
                           Overwrite overwrite = Overwrite::refuse);
 /// What write_codes() wrote.

@@ -13,7 +13,9 @@ namespace ddim {
 using namespace engine;
 namespace {
 
-constexpr const char* kTau = "tau";  // of the file's metadata: "1,2.5,999"
+// Of the file's metadata:
+constexpr const char* kTau = "tau";  // "1,2.5,999"
+constexpr const char* kModelHash = "model_hash";
 
 std::vector<double> parse_tau(const std::string& text, const std::filesystem::path& path) {
   std::vector<double> tau;
@@ -30,18 +32,30 @@ std::vector<double> parse_tau(const std::string& text, const std::filesystem::pa
   return tau;
 }
 
+std::string parse_hash(const std::string& text, const std::filesystem::path& path) {
+  constexpr std::size_t kDigits = 64;
+  if (text.size() != kDigits || text.find_first_not_of("0123456789abcdef") != std::string::npos)
+    fail(ErrorCode::corrupt, path.string(), ": its model_hash is not ", kDigits,
+         " hexadecimal digits");
+  return text;
+}
+
 io::Metadata metadata_of(const Codes& codes) {
   run::check_values(codes.x_T, "x_T");
   io::Metadata metadata = io::default_metadata();
   metadata[kTau] = join(codes.tau, ",", number_text);
+  if (!codes.model_hash.empty()) metadata[kModelHash] = codes.model_hash;
   return metadata;
 }
 
 Codes codes_in(const io::SafetensorsFile& file, const std::filesystem::path& path) {
   Codes codes{.x_T = io::read_pictures(file, "x_T", path.string())};
   run::check_values(codes.x_T, path.string());
-  const auto tau = file.metadata().find(kTau);
-  if (tau != file.metadata().end()) codes.tau = parse_tau(tau->second, path);
+  const io::Metadata& metadata = file.metadata();
+  if (const auto tau = metadata.find(kTau); tau != metadata.end())
+    codes.tau = parse_tau(tau->second, path);
+  if (const auto hash = metadata.find(kModelHash); hash != metadata.end())
+    codes.model_hash = parse_hash(hash->second, path);
   return codes;
 }
 

@@ -109,6 +109,17 @@ TEST_F(CInterface, DrawsEncodesAndInterpolatesAsCppDoes) {
   const Codes as_cpp = encode(model_, sample(model_, same).x_0,
                               {.plan = {.steps = 2}, .method = EncodeMethod::exact});
   EXPECT_EQ(values_of(decoded.get()), decode(model_, as_cpp).x_0.values);
+  Codes of_other = as_cpp;
+  of_other.model_hash = std::string(64, 'a');
+  const std::string others = folder_ / "others.safetensors";
+  write_codes(others, of_other);
+  ASSERT_EQ(ddim_codes_read(others.c_str(), &read), DDIM_OK);
+  const OwnedCodes foreign(read);
+  EXPECT_EQ(ddim_decode(c_model_.get(), read, nullptr, &made), DDIM_USER);
+  EXPECT_THAT(ddim_last_error(), HasSubstr("aaaaaaaaaaaa"));
+  const OwnedOptions anyway = options({{"other_weights", "yes"}});
+  ASSERT_EQ(ddim_decode(c_model_.get(), read, anyway.get(), &made), DDIM_OK);
+  EXPECT_EQ(values_of(OwnedImages(made).get()), decode(model_, as_cpp).x_0.values);
   ASSERT_EQ(ddim_codes_states(codes, &made), DDIM_OK);
   EXPECT_EQ(values_of(OwnedImages(made).get()), as_cpp.x_T.values);
 }

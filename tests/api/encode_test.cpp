@@ -60,6 +60,7 @@ TEST_F(Encoding, CodesComeBackFromAFile) {
   EXPECT_EQ(back.x_T.values, codes.x_T.values);
   EXPECT_EQ(back.x_T.shape.width, 8);
   EXPECT_EQ(back.tau, codes.tau);
+  EXPECT_EQ(back.model_hash, model_.weights_hash());
   EXPECT_EQ(decode(model_, back).x_0.values, decode(model_, codes).x_0.values);
 
   expect_error(ErrorCode::user, "exists", [&] { write_codes(folder_ / "a.safetensors", codes); });
@@ -72,6 +73,36 @@ TEST_F(Encoding, CodesComeBackFromAFile) {
 TEST_F(Encoding, SaysWhatIsWrongWithATau) {
   write_foreign_codes(folder_ / "tau.safetensors", "1,2,x", 0.0F);
   expect_error(ErrorCode::corrupt, "tau", [&] { read_codes(folder_ / "tau.safetensors"); });
+  write_foreign_codes(folder_ / "hash.safetensors", R"(1,2","model_hash":"custom)", 0.0F);
+  expect_error(ErrorCode::corrupt, "model_hash", [&] { read_codes(folder_ / "hash.safetensors"); });
+}
+
+TEST_F(Encoding, CodesAreOfTheModelThatMadeThem) {
+  Codes codes = encode(model_, pictures(1), {.plan = {.steps = 2}});
+  EXPECT_EQ(codes.model_hash, model_.weights_hash());
+  const FloatImages own = decode(model_, codes).x_0;
+  codes.model_hash = std::string(64, 'a');
+  const std::string hashes = "were made by the weights aaaaaaaaaaaa; those of micro are " +
+                             model_.weights_hash().substr(0, 12);
+  expect_error(ErrorCode::user, hashes, [&] { decode(model_, codes); });
+  expect_error(ErrorCode::user, "mine: " + hashes, [&] { check_codes(model_, codes, "mine"); });
+  check_decode(Model::without_weights(folder_ / "micro"), codes);  // which nobody can know
+  // A denoiser of somebody's own may be any model, and older files do not say whose they are.
+  const Model custom = Model::from(
+      {.shape = codes.x_T.shape, .predict = [](const Denoiser::Call& call, std::span<float> eps) {
+         std::ranges::copy(call.x_t, eps.begin());
+       }});
+  decode(custom, codes);
+  EXPECT_EQ(encode(custom, pictures(1), {.plan = {.steps = 2}}).model_hash, "");
+  codes.model_hash.clear();
+  EXPECT_EQ(decode(model_, codes).x_0.values, own.values);
+}
+
+TEST_F(Encoding, CodesNameTheStepsThatTheModelDoesNotHave) {
+  const Codes codes{.x_T = pictures(1), .tau = {10, 1000}};
+  const char* const message = "codes: were made with the step 1000, but the model has T = 1000";
+  expect_error(ErrorCode::user, message, [&] { decode(model_, codes); });
+  expect_error(ErrorCode::user, message, [&] { check_decode(model_, codes); });
 }
 
 TEST_F(Encoding, RefusesPicturesThatAreNotTheModels) {

@@ -51,6 +51,40 @@ TEST_F(EncodeCommands, DecodeGoesBackTheWayThatEncodeCame) {
   EXPECT_NE(other.err.find("--clip"), std::string::npos) << other.err;
 }
 
+TEST_F(EncodeCommands, CodesOfAnotherModelAreRefusedUnlessAskedFor) {
+  const std::string codes = folder_ / "codes.safetensors ";
+  ASSERT_EQ(run_ddim("encode " + picture(0) + "--steps 2 --out " + codes + model_).exit_code, 0);
+  // Rounded to f16, they are other weights.
+  const std::string half = folder_ / "half";
+  ASSERT_EQ(run_ddim("convert " + (folder_ / "micro") + " " + half + " --dtype f16").exit_code, 0);
+  const std::string hash = Model::load(folder_ / "micro").weights_hash().substr(0, 12);
+  const std::string other = Model::load(half).weights_hash().substr(0, 12);
+  for (const std::string& command :
+       {"decode " + codes, "interpolate 7 " + codes + "--frames 2 --steps 2 ",
+        "sample --steps 2 --noise " + codes}) {
+    const std::string out = "--overwrite --out " + (folder_ / "drawn.png");
+    EXPECT_EQ(run_ddim(command + out + model_).exit_code, 0) << command;
+    const std::string elsewhere = command + out + " --quiet --model " + half;
+    const Outcome refused = run_ddim(elsewhere);
+    EXPECT_EQ(refused.exit_code, 1) << command;
+    for (const std::string& word : {"codes.safetensors: were made by the weights " + hash,
+                                    "of half are " + other, std::string("--other-weights")})
+      EXPECT_NE(refused.err.find(word), std::string::npos) << refused.err;
+    const Outcome asked = run_ddim(elsewhere + " --other-weights");
+    EXPECT_EQ(asked.exit_code, 0) << asked.err;
+  }
+  const Outcome idle = run_ddim("interpolate 7 8 --other-weights --overwrite --out " +
+                                (folder_ / "drawn.png") + model_);
+  EXPECT_NE(idle.err.find("--other-weights needs --like, or codes"), std::string::npos) << idle.err;
+
+  // The steps of codes are not those of --tau, which nobody gave.
+  const Outcome steps =
+      run_ddim("decode " + codes + "--T 500 --overwrite --out " + (folder_ / "drawn.png") + model_);
+  EXPECT_EQ(steps.exit_code, 1);
+  EXPECT_NE(steps.err.find("codes: were made with the step"), std::string::npos) << steps.err;
+  EXPECT_EQ(steps.err.find("--tau"), std::string::npos) << steps.err;
+}
+
 TEST_F(EncodeCommands, TakeDataSetsAndMakePicturesFit) {
   const std::string flags = "--max-images 2 --steps 2 --json --out " + (folder_ / "c.safetensors");
   const Outcome run = run_ddim("encode --data " + (folder_ / "pictures") + " " + flags + model_);

@@ -57,6 +57,7 @@ class Ddim(unittest.TestCase):
             codes.save(str(self.folder / "codes.safetensors"), False)  # is there already
         again = ddim.read_codes(self.folder / "codes.safetensors")
         np.testing.assert_array_equal(self.model.decode(again), self.model.decode(ddim.codes(codes.x_T, codes.tau)))
+        self.assertTrue((self.model.decode(codes, other_weights=True) == self.model.decode(codes)).all())
         as_bytes = self.model.encode(ddim.to_bytes(picture), steps=2)  # bytes are pictures, too
         self.assertLess(np.abs(as_bytes.x_T - self.model.encode(picture, steps=2).x_T).max(), 0.1)
 

@@ -170,8 +170,12 @@ TEST_F(Http, IsReachedByOthersOnlyWithAKeyOrOnPurpose) {
   serve_at("0.0.0.0", "key", Reach::own_machine_or_key);
   serve_at("0.0.0.0", "", Reach::anybody);
   serve_at("127.0.0.2", "", Reach::own_machine_or_key);
-  expect_error(ErrorCode::user, "in numbers",
-               [&] { serve_at("localhost", "key", Reach::own_machine_or_key); });
+  for (const char* address : {"localhost", "::1", "[::1]", "0:0:0:0:0:0:0:1"})
+    serve_at(address, "", Reach::own_machine_or_key);
+  // What is no address is told first, not how others are kept from it.
+  for (const char* address : {"example.org", "127.1.2.3.4", "[127.0.0.1", ""})
+    expect_error(ErrorCode::user, "in numbers",
+                 [&] { serve_at(address, "", Reach::own_machine_or_key); });
   expect_error(ErrorCode::user, "two models", [&] {
     const Model model = formula_model(milliseconds(0));
     const Service service({source("m", model), source("m", model)}, options(),

@@ -194,6 +194,19 @@ TEST_F(ServedJobs, TakeUploads) {
       "ddim sample --model models/quick --count 1 --init-image picture.png --seed 0 --steps 2 "
       "--strength 1 --out drawn.png");
 
+  // Without strength as the command does: a picture is kept in part, and wholly where a mask says.
+  const std::string in_part = submit(R"({"steps": 5, "init_image": ")" + picture + "\"}");
+  EXPECT_EQ(ended(in_part).at("recipe").at("strength"), "0.8");
+  const std::string masked =
+      submit(R"({"steps": 5, "init_image": ")" + picture + R"(", "mask": ")" + mask + R"("})");
+  EXPECT_EQ(ended(masked).at("recipe").at("strength"), "1");
+  EXPECT_FALSE(ended(submit(R"({"steps": 5})")).at("recipe").contains("strength"));
+  const Json strength = Json::parse(get("/api/openapi.json").body)
+                            .at("/components/schemas/Job/properties/strength"_json_pointer);
+  EXPECT_NE(strength.at("description").get<std::string>().find("0.8, or 1 with mask"),
+            std::string::npos);
+  EXPECT_FALSE(strength.contains("default")) << "what is left out depends on mask";
+
   // Neither is a flag nor a number, and two of the same name are two.
   const std::string dash = upload(0, "-x.png"), number = upload(0, "42"), twin = upload(1, "42");
   const Json ways = ended(submit(R"({"task": "interpolate", "steps": 2, "frames": 2, "ends": [")" +
@@ -519,6 +532,11 @@ TEST_F(ServedJobs, InOpenAisFormAnswerWhenTheyAreDone) {
            {R"({"prompt": "", "nonsense": null})", "nonsense"},
            {R"({"prompt": "", "model": "dall-e-3"})", "model"}})
     EXPECT_EQ(field_of(post("/v1/images/generations", body)), field) << body;
+  const std::string other = post("/v1/images/generations", R"({"prompt": "", "eta": 1})").body;
+  const Json fields = Json::parse(get("/api/openapi.json").body)
+                          .at("/components/schemas/Images/properties"_json_pointer);
+  for (const auto& [name, schema] : fields.items())
+    EXPECT_NE(other.find(name), std::string::npos) << other;
 }
 
 TEST_F(ServedJobs, InOpenAisFormTakeWhatItsClientsSend) {
@@ -598,6 +616,8 @@ TEST_F(ServedClasses, AreListedAndChosenByNameOrNumber) {
        std::map<std::string, std::string>{{"", "class"},
                                           {R"(, "class": 5)", "class"},
                                           {R"(, "class": "sandal")", "class"},
+                                          {R"(, "class": "5")", "class"},
+                                          {R"(, "class": "-1")", "class"},
                                           {R"(, "class": [0, "sandal"])", "class"},
                                           {R"(, "class": 0, "guidance": -1)", "guidance"},
                                           {R"(, "class": 0, "null_class": 5)", "null_class"}}) {
@@ -605,6 +625,27 @@ TEST_F(ServedClasses, AreListedAndChosenByNameOrNumber) {
     EXPECT_EQ(answer.status, 400) << fields;
     EXPECT_EQ(field_of(answer), field) << fields << answer.body;
   }
+}
+
+TEST_F(ServedClasses, AreTheWordsOfTheCommand) {
+  const auto chosen = [this](const std::string& fields) {
+    const Json done = ended(submit(R"({"model": "classes", "steps": 1, )" + fields + "}"));
+    return done.at("recipe").at("class").get<std::string>();
+  };
+  EXPECT_EQ(chosen(R"("class": "3")"), "3");
+  EXPECT_EQ(chosen(R"("class": "all", "count": 4)"), "0,1,2,3");
+  EXPECT_EQ(chosen(R"("class": "all", "null_class": 0)"), "1,2,3,4");
+  EXPECT_EQ(chosen(R"("class": ["bag", "0", 1])"), "2,0,1");
+  const auto problem = [this](const std::string& name) {
+    const Answer answer = post("/api/jobs", R"({"model": "classes", "class": ")" + name + R"("})");
+    EXPECT_EQ(answer.status, 400) << answer.body;
+    return Json::parse(answer.body).at("error").at("message").get<std::string>();
+  };
+  EXPECT_EQ(problem("sandal"),
+            "class: this model has no class \"sandal\"; choose from coat, ankle boot, bag, shirt, "
+            "none, or numbers from 0 to 4, or all");
+  EXPECT_NE(problem("bagg").find("\"bagg\"; did you mean bag? Choose from coat"),
+            std::string::npos);
 }
 
 TEST_F(ServedClasses, OfJobsThatAreDrawnTogetherStayTheirOwn) {
@@ -643,6 +684,27 @@ TEST_F(ServedClasses, CanBeOtherOnesWhenCodesAreDecoded) {
   EXPECT_EQ(npz_of(decoded),
             text_of(npz_bytes(decode(classes_, codes, {.class_choice = {.classes = {3}}}).x_0)));
   EXPECT_EQ(job(decoded).at("recipe").at("class"), "3");
+
+  // Codes of another model draw other pictures than those that were encoded.
+  EXPECT_EQ(codes.model_hash, classes_.weights_hash());
+  Codes others = codes;
+  others.model_hash = std::string(64, 'a');
+  const std::string upload =
+      Json::parse(post("/api/uploads?name=others.safetensors", text_of(codes_bytes(others))).body)
+          .at("id");
+  for (const std::string& fields :
+       {R"("task": "decode", "codes": ")" + upload + "\"",
+        R"("task": "interpolate", "frames": 2, "steps": 2, "ends": [1, "codes:)" + upload +
+            "\"]"}) {
+    const std::string body = R"({"model": "classes", "class": 1, )" + fields;
+    const Json refused = ended(submit(body + "}"));
+    EXPECT_EQ(refused.at("state"), "failed");
+    EXPECT_NE(refused.at("error").dump().find("weights aaaaaaaaaaaa; those of"), std::string::npos)
+        << refused;
+    const Json asked = ended(submit(body + R"(, "other_weights": true})"));
+    EXPECT_EQ(asked.at("state"), "done") << asked;
+    EXPECT_NE(asked.at("command").get<std::string>().find(" --other-weights"), std::string::npos);
+  }
 }
 
 TEST_F(ServedClasses, AreNamedByPromptsInOpenAisForm) {
@@ -663,13 +725,22 @@ TEST_F(ServedClasses, AreNamedByPromptsInOpenAisForm) {
     ASSERT_EQ(answer.status, 200) << answer.body;
     EXPECT_EQ(Json::parse(answer.body).at("data")[0].at("b64_json"), png_of(choice)) << fields;
   }
-  for (const char* prompt : {"", "a photo of a cat", "5", "-1", "1 ", "99999999999999999999"}) {
+  const std::string names = "coat, ankle boot, bag, shirt, none, or numbers from 0 to 4, or all";
+  const std::string numbers = "does not exist; this network knows 0 to 4";
+  for (const auto& [prompt, all] :
+       std::map<std::string, std::string>{{"", names},
+                                          {"a photo of a cat", names},
+                                          {std::string(30'000, 'x'), names},
+                                          {"5", numbers},
+                                          {"-1", numbers},
+                                          {"1 ", names},
+                                          {"99999999999999999999", names}}) {
     const Answer answer = answer_to(fmt::format(R"("prompt": "{}")", prompt));
     EXPECT_EQ(answer.status, 400) << prompt;
     EXPECT_EQ(field_of(answer), "prompt") << answer.body;
-    EXPECT_NE(answer.body.find("coat, ankle boot, bag, shirt, none, or a number from 0 to 4"),
-              std::string::npos)
-        << answer.body;
+    EXPECT_NE(answer.body.find("\"prompt: "), std::string::npos) << answer.body;
+    EXPECT_NE(answer.body.find(all), std::string::npos) << answer.body;
+    EXPECT_LT(answer.body.size(), 500) << "of a prompt that nobody would read";
   }
 }
 

@@ -257,6 +257,29 @@ def test_drop(browser, server, drawn):
     browser.wait("return document.getElementById('panel-draw').checkVisibility()")
     browser.wait("return document.querySelector('#panel-draw [name=seed]').value === '7'")
     assert browser.run("return document.querySelector('#panel-draw [name=steps]').value") == '10'
+    assert browser.run(STATUS) == 'These are the settings of the picture.'
+
+
+STATUS = "return document.querySelector('#panel-draw .status').innerText"
+
+
+def test_drop_of_what_cannot_be_set(browser, server, folder):
+    """What the form has no place for is told, and the form can be sent."""
+    elsewhere = os.path.join(folder, 'elsewhere')
+    shutil.copytree(server.models[0], elsewhere)
+    for model, flags, told, values in (
+            (elsewhere, '--class 0 --precision bf16', 'size, precision, class', {}),
+            (server.models[0], '--class 1 --seed 4,5 --guidance 1,2 --count 70', 'count, seeds after the first, guidance',
+             {'seed': '4', 'guidance': '1', 'count': '64', 'class': '1'}),
+            (server.models[0], '--class 0,2 --seed 18446744073709551615', 'seed, class', {'seed': '0', 'class': 'all'})):
+        drawn = run_command(f'ddim sample --model {model} --steps 1 {flags} --out picture.png')
+        open_page(browser, server)
+        drop_file(browser, drawn)
+        status = browser.wait("const text = document.querySelector('#panel-draw .status').innerText; return text.includes('settings') && text")
+        assert status.endswith(f'Not set: {told}.'), status
+        for name, value in values.items():
+            assert browser.run('return document.querySelector(`#panel-draw [name=${arguments[0]}]`).value', name) == value, name
+        assert browser.run("return document.querySelector('#panel-draw form').checkValidity()")
 
 
 def test_classes(browser, server):
@@ -322,6 +345,14 @@ def test_classes(browser, server):
     check_page(browser, 'viewer of a walk')
     browser.shot('viewer-walk')
     browser.keys(ESCAPE)
+    # The code is of its model: another neither walks from it, nor goes on to.
+    from_seed = "return !document.querySelector('#panel-walk [aria-label=\"From: seed\"]').disabled"
+    can_walk = "return !document.querySelector('#panel-encode figure button:not(.tile)').hidden"
+    assert not browser.run(from_seed) and browser.run(can_walk)
+    choose(browser, '#model', MARKUP)
+    assert browser.run(from_seed) and not browser.run(can_walk)
+    choose(browser, '#model', 'classes')
+    assert browser.run(from_seed) and browser.run(can_walk)
     # A picture that is gone on from is sent once.
     browser.run("document.getElementById('tab-draw').click()")
     set_value(browser, '#panel-draw [name=steps]', 2)
@@ -559,6 +590,7 @@ def test_all(models, folder):
         test_cancel(browser, server)
         test_keyboard(browser, server)
         test_drop(browser, server, drawn)
+        test_drop_of_what_cannot_be_set(browser, server, folder)
         test_looks(browser, server)
         test_classes(browser, server)
         test_by_keyboard_alone(browser, server)

@@ -100,7 +100,7 @@ model="--model models/fashion-mnist"
 {
   refused 2 "--model"
   refused 1 "--insecure" $model --address 0.0.0.0
-  refused 1 "in numbers" $model --address localhost --api-key key
+  refused 1 "in numbers" $model --address example.org
   refused 1 "two models" --model models/fashion-mnist,models/fashion-mnist
   refused 1 "--tls-key" $model --tls-certificate "$folder/cert.pem"
   refused 1 "$no_certificate" $model --tls-certificate /dev/null --tls-key /dev/null

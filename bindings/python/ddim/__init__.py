@@ -260,17 +260,18 @@ class Model:
 
     def decode(
         self, codes: Codes, *, class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0,
-        null_class: Optional[int] = None, clip: str = "none", clip_range: Optional[float] = None, batch: int = 16,
-        threads: int = 0, callback: Optional[Progress] = None, output: str = "float",
+        null_class: Optional[int] = None, clip: str = "none", clip_range: Optional[float] = None, other_weights: bool = False,
+        batch: int = 16, threads: int = 0, callback: Optional[Progress] = None, output: str = "float",
     ) -> Any:  # fmt: skip
-        """The pictures that codes stand for, [N,H,W,C]."""
+        """The pictures that codes stand for, [N,H,W,C]. other_weights: also of codes that another model made."""
         _check_output(output, self.info["channels"])
         recipe = self._recipe(
             dict(class_=class_, guidance=guidance, null_class=null_class, clip=clip, clip_range=clip_range)
         )
         if not isinstance(codes, Codes):
             raise RequestError(f"codes must be what encode(), codes() or read_codes() returned; got {type(codes).__name__}")
-        return _as(self._core.decode(codes._core, recipe, batch, threads, callback), output)
+        core = _core.make_codes(codes.x_T, codes.tau) if other_weights else codes._core
+        return _as(self._core.decode(core, recipe, batch, threads, callback), output)
 
     def interpolate(self, ends: Any, frames: int = 11, **options: Any) -> Any:
         """Pictures between states (see ddim.interpolate()), or between the pictures of two or four seeds."""

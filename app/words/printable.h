@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace ddim::cli {
+namespace ddim {
 
 /// Text from a file of somebody else, without the control characters that could command a terminal.
 inline std::string printable(std::string text) {
@@ -12,4 +12,4 @@ inline std::string printable(std::string text) {
   return text;
 }
 
-}  // namespace ddim::cli
+}  // namespace ddim

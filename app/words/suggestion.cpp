@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-namespace ddim::cli {
+namespace ddim {
 namespace {
 
 /// Edits that turn one word into the other: letters put in, left out or replaced.
@@ -46,4 +46,4 @@ std::string problem_of_word(const std::string& word, const std::vector<std::stri
                      guess.empty() ? "choose" : "Choose", all);
 }
 
-}  // namespace ddim::cli
+}  // namespace ddim
