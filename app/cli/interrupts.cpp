@@ -28,6 +28,7 @@ sigset_t watched_signals() {
 
 // Blocked here, so in all threads to come: signals reach the one that waits for them.
 Interrupts::Interrupts() {
+  std::signal(SIGPIPE, SIG_IGN);
   const sigset_t signals = watched_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   thread_ = std::jthread([this] { wait_for_signals(); });

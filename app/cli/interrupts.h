@@ -9,7 +9,8 @@ namespace ddim::cli {
 /// While this lives, SIGINT (Ctrl-C), SIGTERM, SIGUSR1 and SIGHUP (a closed terminal; not under
 /// nohup) request a stop instead of ending the process. A second SIGINT, SIGTERM or SIGHUP ends it
 /// at once, also where it waits for a file, with exit code 128 + the signal's number (130 for
-/// Ctrl-C). Make it before other threads start.
+/// Ctrl-C). A closed pipe is an error of the write, not the end of the process: nobody who reads
+/// the progress of a run can end it by going away. Make it before other threads start.
 class Interrupts {
  public:
   Interrupts();

@@ -16,12 +16,6 @@ constexpr const char* kFooter =
     "or infinity, 4 damaged file, 5 reading or writing failed, 70 internal error (a defect of "
     "ddim), 130 interrupted.";
 
-/// A closed pipe and a file that may not grow are errors of the write, not the end of the process:
-/// nobody who reads the progress of a run can end it by going away.
-void ignore_signals_of_writes() {
-  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);
-}
-
 int run(int argc, char** argv) {
   ddim::cli::Program program("ddim",
                              "Denoising diffusion implicit models (arXiv:2010.02502) on the CPU",
@@ -62,7 +56,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   ddim::cli::hold_closed_streams();
-  ignore_signals_of_writes();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of the write
   try {
     return run(argc, argv);
   } catch (...) {
