@@ -114,6 +114,9 @@ class BmpDecoder {
       const bool has_fourth = header >= 56 || compression_ == Compression::masks_and_alpha;
       if (has_fourth) masks_[3] = Mask(u32(masks_at + 12));
       if (header == kInfoHeader) after_header += has_fourth ? 16 : 12;
+      // Without any, 32 bits are as they are without masks.
+      if (!has_colour_masks() && (bits_ == 16 || !masks_[3].is_empty()))
+        fail_file("the masks of its colours are empty");
     } else if (bits_ == 16) {
       masks_ = {Mask(0x7C00), Mask(0x03E0), Mask(0x001F), Mask(0)};
     }
@@ -133,6 +136,10 @@ class BmpDecoder {
                           static_cast<std::uint8_t>(colour >> 8),
                           static_cast<std::uint8_t>(colour)});
     }
+  }
+
+  bool has_colour_masks() const {
+    return !masks_[0].is_empty() || !masks_[1].is_empty() || !masks_[2].is_empty();
   }
 
   std::size_t row_bytes() const { return (static_cast<std::size_t>(width_) * bits_ + 31) / 32 * 4; }
@@ -219,7 +226,7 @@ class BmpDecoder {
 
   Image from_pixels() const {
     const bool has_alpha = !masks_[3].is_empty();
-    const bool has_masks = !masks_[0].is_empty() || !masks_[1].is_empty() || !masks_[2].is_empty();
+    const bool has_masks = has_colour_masks();
     Image image{width_, height_, has_alpha ? 4 : 3, {}};
     image.pixels.reserve(image.num_samples());
     const std::size_t pixel_bytes = bits_ / 8;

@@ -146,7 +146,8 @@ TEST_F(Sampling, RefusesStatesOfAnotherShape) {
 TEST_F(Sampling, RefusesOptionsThatCannotBe) {
   EXPECT_EQ(code_of([&] { sample(model_, {.count = 0}); }), ErrorCode::user);
   EXPECT_EQ(code_of([&] { sample(model_, {.first_image = -1}); }), ErrorCode::user);
-  EXPECT_EQ(code_of([&] { sample(model_, {.first_image = 4294967295}); }), ErrorCode::user);
+  EXPECT_EQ(code_of([&] { sample(model_, {.count = 2, .first_image = 4294967295}); }),
+            ErrorCode::user);
   EXPECT_EQ(code_of([&] { sample(model_, {.run = {.threads = -1}}); }), ErrorCode::user);
   EXPECT_EQ(code_of([&] { sample(model_, {.run = {.batch = 0}}); }), ErrorCode::user);
 }

@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto check = [](const Wishes& wishes) {
     const bool is_in_range =
         wishes.steps >= 1 && wishes.count >= 1 && wishes.count <= limits.pictures &&
-        wishes.eta >= 0.0 && wishes.strength > 0.0 && wishes.strength <= 1.0 &&
+        wishes.eta >= 0.0 &&
+        (!wishes.strength || (*wishes.strength > 0.0 && *wishes.strength <= 1.0)) &&
         wishes.frames >= 2 && wishes.preview_every >= 0 && std::abs(wishes.guidance) <= 1000.0;
     if (!is_in_range) std::abort();
   };

@@ -144,6 +144,26 @@ TEST(Picture, WhatEndsEarlyOrIsDamagedIsNoCrash) {
   }
 }
 
+// A BMP of one pixel with a header of 56 bytes, which has masks for red, green, blue and alpha.
+std::string bmp_with_masks(int bits, const std::vector<std::uint32_t>& masks) {
+  std::string bmp = "BM" + little_endian(0, 8) + little_endian(70, 4) + little_endian(56, 4) +
+                    little_endian(1, 4) + little_endian(1, 4) + little_endian(1, 2) +
+                    little_endian(static_cast<std::uint64_t>(bits), 2) + little_endian(3, 4) +
+                    std::string(20, '\0');
+  for (const std::uint32_t mask : masks) bmp += little_endian(mask, 4);
+  return bmp + little_endian(0x80402010, 4);
+}
+
+TEST(Picture, ABmpWithoutMasksOfItsColoursIsRefusedOrAsItIs) {
+  const auto decode = [](const std::string& bmp) { return decode_picture(bytes_of(bmp), "input"); };
+  EXPECT_THAT(to_bytes(decode(bmp_with_masks(32, {0, 0, 0, 0})).image).pixels,
+              ElementsAre(0x40, 0x20, 0x10));
+  for (const std::string& bmp :
+       {bmp_with_masks(16, {0, 0, 0, 0}), bmp_with_masks(16, {0, 0, 0, 0xF000}),
+        bmp_with_masks(32, {0, 0, 0, 0xFF000000})})
+    expect_error(ErrorCode::corrupt, "the masks of its colours are empty", [&] { decode(bmp); });
+}
+
 TEST(Picture, BombsAreRefusedBeforeTheyAreDecoded) {
   std::string bmp = "BM" + little_endian(0, 8) + little_endian(54, 4) + little_endian(40, 4) +
                     little_endian(60'000, 4) + little_endian(60'000, 4) + little_endian(1, 2) +
