@@ -141,6 +141,7 @@ std::string problem_of_range(const OptionData& option, const std::string& text) 
 void OptionData::set(const std::vector<std::string>& words_given, Source from,
                      const std::string& where) {
   source = from;
+  stronger = Source::nobody;
   origin = where;
   values.clear();
   if (takes == Takes::nothing) {
