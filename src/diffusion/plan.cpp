@@ -73,7 +73,8 @@ void check_legs(const Trajectory& trajectory, Sampler sampler, Prediction predic
         legs[i].alpha_bar_prev > legs[i].alpha_bar, "sampler: ", traits.name,
         " needs steps that lead to a smaller t; the one at t = ", legs[i].t,
         " stays there (final alpha \"first\"); use the sampler ddim, or the final alpha \"one\"");
-    require(i == 0 || legs[i].t == legs[i - 1].t_prev, "sampler: ", traits.name,
+    if (i == 0) continue;
+    require(legs[i].t == legs[i - 1].t_prev, "sampler: ", traits.name,
             " uses earlier steps, so each step must begin where the one before it ends; here one "
             "leads to t = ",
             legs[i - 1].t_prev, " and the next begins at ", legs[i].t,

@@ -48,10 +48,11 @@ Trajectory make_trajectory(const Schedule& schedule, std::span<const double> tau
   for (std::size_t i = 0; i < tau.size(); ++i) {
     require(tau[i] >= 0.0 && tau[i] <= last, "tau: entry ", i, " is ", tau[i], "; expected 0 to ",
             last);
-    require(i == 0 || tau[i] > tau[i - 1], "tau: entry ", i, " is ", tau[i], " after ", tau[i - 1],
+    if (i == 0) continue;
+    require(tau[i] > tau[i - 1], "tau: entry ", i, " is ", tau[i], " after ", tau[i - 1],
             "; expected an increasing list");
-    require(i == 0 || tau[i] - tau[i - 1] >= kLeastDistance, "tau: entry ", i, " is ", tau[i],
-            ", less than ", kLeastDistance, " above the one before");
+    require(tau[i] - tau[i - 1] >= kLeastDistance, "tau: entry ", i, " is ", tau[i], ", less than ",
+            kLeastDistance, " above the one before");
   }
   Trajectory trajectory;
   for (std::size_t i = tau.size(); i-- > 1;) {

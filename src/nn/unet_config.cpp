@@ -52,7 +52,8 @@ void validate_levels(const char* field, const std::vector<std::int64_t>& levels,
   for (std::size_t i = 0; i < levels.size(); ++i) {
     require(0 <= levels[i] && levels[i] < num_levels, "unet: ", element(field, i), " (", levels[i],
             ") does not exist: block_out_channels gives ", num_levels, " levels, counted from 0");
-    require(i == 0 || levels[i - 1] < levels[i], "unet: ", element(field, i), " (", levels[i],
+    if (i == 0) continue;  // what require() is given is there whether it is told or not
+    require(levels[i - 1] < levels[i], "unet: ", element(field, i), " (", levels[i],
             ") must be greater than the entry before it (", levels[i - 1], ")");
   }
 }
