@@ -6,7 +6,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 #include "animation_flags.h"
@@ -17,6 +16,7 @@
 #include "picture_output.h"
 #include "plan_flags.h"
 #include "run_flags.h"
+#include "whole_number.h"
 
 namespace ddim::cli {
 namespace {
@@ -36,11 +36,7 @@ struct InterpolateCommandFlags {
 };
 
 std::optional<std::uint64_t> seed_of(const std::string& end) {
-  std::uint64_t seed = 0;
-  const char* const last = end.data() + end.size();
-  const auto [next, error] = std::from_chars(end.data(), last, seed);
-  if (error != std::errc() || next != last) return std::nullopt;
-  return seed;
+  return whole_number<std::uint64_t>(end);
 }
 
 bool holds_codes(const std::string& end) { return fs::path(end).extension() == ".safetensors"; }

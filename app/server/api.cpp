@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -20,6 +19,7 @@
 #include "json_views.h"
 #include "request_error.h"
 #include "web_files.h"
+#include "whole_number.h"
 
 namespace ddim::server {
 namespace {
@@ -89,13 +89,11 @@ std::optional<std::vector<std::string>> match(std::string_view pattern, std::str
 
 std::int64_t number_in(const std::string& field, const std::string& text, std::int64_t least,
                        std::int64_t most, int status) {
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [next, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || next != end || number < least || number > most)
+  const auto number = whole_number<std::int64_t>(text);
+  if (!number || *number < least || *number > most)
     throw RequestError(status, field,
                        fmt::format("{}: must be a whole number from {} to {}", field, least, most));
-  return number;
+  return *number;
 }
 
 /// A number after '?', if it is there.

@@ -8,7 +8,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <map>
 #include <random>
@@ -16,6 +15,7 @@
 
 #include "class_words.h"
 #include "request_error.h"
+#include "whole_number.h"
 
 namespace ddim::server {
 namespace {
@@ -135,12 +135,10 @@ class References {
     if (slash == std::string::npos) return uploaded(field, reference);
     const std::string id = reference.substr(0, slash);
     const auto result = result_of(field, id);
-    std::int64_t k = -1;
     const std::string number = reference.substr(slash + 1);
-    const char* const end = number.data() + number.size();
-    const bool is_number = std::from_chars(number.data(), end, k).ptr == end;
+    const std::int64_t k = whole_number<std::int64_t>(number).value_or(-1);
     const FloatImages& pictures = result->samples.x_0;
-    if (!is_number || k < 0 || k >= pictures.count)
+    if (k < 0 || k >= pictures.count)
       throw RequestError(404, field,
                          fmt::format("{}: job {} has no picture {}", field, id, number));
     if (pictures.shape.channels > 4) refuse(field, "pictures of so many channels have no file");

@@ -5,22 +5,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "printable.h"
 #include "suggestion.h"
+#include "whole_number.h"
 
 namespace ddim {
 namespace {
-
-std::optional<std::int64_t> class_number(const std::string& word) {
-  std::int64_t number = 0;
-  const char* const end = word.data() + word.size();
-  const auto [next, error] = std::from_chars(word.data(), end, number);
-  if (error != std::errc() || next != end) return std::nullopt;
-  return number;
-}
 
 /// All but the null class.
 void add_all_classes(const ModelInfo& info, ClassChoice& choice) {
@@ -58,7 +50,7 @@ void add_named_class(const ModelInfo& info, const std::string& name, const std::
 
 void add_classes(const std::string& word, const ModelInfo& info, const std::string& cause,
                  ClassChoice& choice) {
-  if (const auto number = class_number(word)) {
+  if (const auto number = whole_number<std::int64_t>(word)) {
     choice.classes.push_back(*number);
   } else if (info.num_classes == 0) {
     throw Error(ErrorCode::user, fmt::format("{} {}: this model has no classes; leave it out",
