@@ -1,6 +1,6 @@
 #pragma once
 
-#include <ddim/names.h>
+#include <ddim/words.h>
 
 #include <optional>
 #include <string>
@@ -15,8 +15,7 @@ template <HasNames Value>
 class ChoiceFlag {
  public:
   /// All values; the default is `initial`, else the first.
-  explicit ChoiceFlag(std::optional<Value> initial = {}) {
-    for (const Named<Value>& entry : Names<Value>::all()) words_.emplace_back(entry.name);
+  explicit ChoiceFlag(std::optional<Value> initial = {}) : words_(names_of<Value>()) {
     word_ = initial ? std::string(to_string(*initial)) : words_.front();
   }
   ChoiceFlag(const ChoiceFlag&) = delete;

@@ -1,6 +1,7 @@
 #include "command_line.h"
 
 #include <ddim/error.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -14,7 +15,6 @@
 
 #include "command_data.h"
 #include "settings.h"
-#include "suggestion.h"
 
 namespace ddim::cli {
 namespace {

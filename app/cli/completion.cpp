@@ -51,7 +51,8 @@ std::string in_single_quotes(const std::string& text) {
 /// What menus have room for.
 std::string summary_of(const std::string& description) {
   constexpr std::size_t kMost = 80;
-  std::string summary = description.substr(0, description.find_first_of(";("));
+  std::string summary =
+      description.substr(0, std::min(description.find(';'), description.find(" (")));
   if (summary.size() > kMost) summary = summary.substr(0, summary.rfind(' ', kMost)) + " ...";
   while (summary.ends_with(' ')) summary.pop_back();
   return summary;

@@ -1,6 +1,7 @@
 #include <ddim/convert.h>
 #include <ddim/model.h>
 #include <ddim/pull.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 
 #include <filesystem>
@@ -13,7 +14,6 @@
 #include "device_flags.h"
 #include "model_override_flags.h"
 #include "outputs.h"
-#include "printable.h"
 #include "terminal.h"
 
 namespace ddim::cli {

@@ -1,5 +1,7 @@
 #include "data_flags.h"
 
+#include <ddim/words.h>
+
 #include <fmt/core.h>
 
 #include <cctype>
@@ -35,11 +37,9 @@ Option DataFlags::add_to(Command command, const std::string& description, const 
 std::vector<Option> DataFlags::add_reading_to(Command command, const std::string& when, Part part) {
   std::vector<Option> added;
   if (part == Part::chosen) {
-    std::vector<std::string> names;
-    for (const Named<DataSplit>& entry : Names<DataSplit>::all()) names.emplace_back(entry.name);
     const Option split = command.add_option("--split", split_name_, after(when, kSplit))
                              .type_name("NAME")
-                             .one_of(names);
+                             .one_of(names_of<DataSplit>());
     added.push_back(split);
   }
   const Option max_images = command

@@ -2,6 +2,7 @@
 #include <ddim/evaluate.h>
 #include <ddim/quality.h>
 #include <ddim/ranks.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -451,13 +452,11 @@ void add_evaluate_command(Command root) {
           .envname("DDIM_DATA")
           .type_name("DIR");
   flags->reading = added_by(command, [&] { flags->data.add_reading_to(command); });
-  std::vector<std::string> splits;
-  for (const Named<DataSplit>& entry : Names<DataSplit>::all()) splits.emplace_back(entry.name);
   flags->second_split = command
                             .add_option("--second-split", flags->second_split_name,
                                         "Which part of the second set (default: as --split)")
                             .type_name("NAME")
-                            .one_of(splits);
+                            .one_of(names_of<DataSplit>());
   flags->drawing = added_by(command, [&] {
     command.add_option("--count", flags->count, "How many pictures --model draws")
         .positive()

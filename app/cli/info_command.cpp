@@ -1,6 +1,7 @@
 #include <ddim/image.h>
 #include <ddim/model.h>
 #include <ddim/pull.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -11,7 +12,6 @@
 #include "commands.h"
 #include "json_object.h"
 #include "model_override_flags.h"
-#include "printable.h"
 #include "terminal.h"
 
 namespace ddim::cli {

@@ -43,7 +43,7 @@ void InitFlags::check() const {
 }
 
 double InitFlags::strength() const {
-  return given() ? strength_.value_or(mask_.empty() ? kUsualStrength : 1.0) : 1.0;
+  return given() ? strength_.value_or(usual_strength(!mask_.empty())) : 1.0;
 }
 
 std::optional<InitImage> InitFlags::load(const Model& model) const {

@@ -3,6 +3,7 @@
 #include <ddim/interpolate.h>
 #include <ddim/pictures.h>
 #include <ddim/sample.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -16,7 +17,6 @@
 #include "picture_output.h"
 #include "plan_flags.h"
 #include "run_flags.h"
-#include "whole_number.h"
 
 namespace ddim::cli {
 namespace {

@@ -3,13 +3,13 @@
 #include <ddim/error.h>
 #include <ddim/image.h>
 #include <ddim/pull.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <map>
 
-#include "printable.h"
 #include "terminal.h"
 #include "text_file.h"
 

@@ -1,6 +1,7 @@
 #include "model_override_flags.h"
 
 #include <ddim/error.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 
 #include <charconv>
@@ -9,13 +10,6 @@
 
 namespace ddim::cli {
 namespace {
-
-template <HasNames Value>
-std::vector<std::string> names_of() {
-  std::vector<std::string> names;
-  for (const Named<Value>& entry : Names<Value>::all()) names.emplace_back(entry.name);
-  return names;
-}
 
 /// A side from the front of `text`; 0 where there is none.
 std::int64_t take_side(std::string_view& text) {

@@ -1,6 +1,7 @@
 #include <ddim/error.h>
 #include <ddim/model.h>
 #include <ddim/models.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -10,7 +11,6 @@
 
 #include "commands.h"
 #include "json_object.h"
-#include "printable.h"
 #include "terminal.h"
 
 namespace ddim::cli {

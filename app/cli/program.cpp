@@ -2,6 +2,7 @@
 
 #include <ddim/error.h>
 #include <ddim/ranks.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -11,7 +12,6 @@
 #include "help.h"
 #include "rank_flags.h"
 #include "settings.h"
-#include "suggestion.h"
 #include "terminal.h"
 #include "words.h"
 

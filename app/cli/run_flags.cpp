@@ -1,9 +1,9 @@
 #include "run_flags.h"
 
+#include <ddim/model.h>
 #include <ddim/sample.h>
 #include <fmt/core.h>
 
-#include "class_words.h"
 #include "terminal.h"
 
 namespace ddim::cli {

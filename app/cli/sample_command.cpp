@@ -48,8 +48,9 @@ struct SampleCommandFlags {
 };
 
 void check_outputs(const SampleCommandFlags& flags) {
-  // Who joins late finds what is there.
-  const Overwrite overwrite = flags.join ? Overwrite::allow : flags.overwrite.value();
+  // Who joins late finds what is there; a run that was stopped may have made some of its files.
+  const Overwrite overwrite =
+      flags.join || flags.resume ? Overwrite::allow : flags.overwrite.value();
   Files files(overwrite);
   files.reads(flags.noise);
   if (flags.is_folder() && flags.out.path() != "-") {

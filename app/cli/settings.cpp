@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include <ddim/error.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 #include <toml++/toml.h>
 
@@ -9,7 +10,6 @@
 #include <cstring>
 #include <string_view>
 
-#include "suggestion.h"
 #include "text_file.h"
 
 namespace ddim::cli {

@@ -239,9 +239,8 @@ void add_sweep_command(Command root) {
       .delimiter(',')
       .type_name("LIST")
       .show_default("0");
-  std::vector<std::string> samplers;
-  for (const Named<Sampler>& entry : Names<Sampler>::all())
-    if (entry.value != Sampler::adaptive) samplers.emplace_back(entry.name);
+  std::vector<std::string> samplers = names_of<Sampler>();
+  std::erase(samplers, std::string(to_string(Sampler::adaptive)));
   command.add_option("--sampler", flags->samplers, "Samplers, separated by commas")
       .delimiter(',')
       .type_name("LIST")

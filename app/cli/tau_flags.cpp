@@ -2,13 +2,13 @@
 
 #include <ddim/error.h>
 #include <ddim/forward_process.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "number_list.h"
-#include "suggestion.h"
 
 namespace ddim::cli {
 namespace {
@@ -24,12 +24,7 @@ bool is_list(const std::string& tau) {
 }
 
 /// Empty when there is a kind of that name; otherwise all of them.
-std::string check_name(const std::string& tau) {
-  if (value_named<TauKind>(tau)) return "";
-  std::vector<std::string> names;
-  for (const Named<TauKind>& entry : Names<TauKind>::all()) names.emplace_back(entry.name);
-  return problem_of_word(tau, names);
-}
+std::string check_name(const std::string& tau) { return problem_of_word(tau, names_of<TauKind>()); }
 
 std::string check_tau(const std::string& tau) {
   if (is_file(tau) || is_list(tau)) return "";

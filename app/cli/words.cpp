@@ -1,14 +1,13 @@
 #include "words.h"
 
 #include <ddim/error.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
-
-#include "suggestion.h"
 
 namespace ddim::cli {
 namespace {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <ddim/file_bytes.h>
 #include <ddim/version.h>
+#include <ddim/words.h>
 #include <dirent.h>
 #include <fmt/core.h>
 #include <unistd.h>
@@ -19,7 +20,6 @@
 #include "json_views.h"
 #include "request_error.h"
 #include "web_files.h"
-#include "whole_number.h"
 
 namespace ddim::server {
 namespace {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ddim/json.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -65,13 +66,6 @@ inline std::string text_in(const std::string& field, const Json& value,
   const std::string& text = value.string();
   if (text.size() > longest) refuse(field, fmt::format("must have at most {} characters", longest));
   return text;
-}
-
-template <HasNames Value>
-std::vector<std::string> names_of() {
-  std::vector<std::string> names;
-  for (const Named<Value>& entry : Names<Value>::all()) names.emplace_back(entry.name);
-  return names;
 }
 
 /// The whole number that some write as 1e3 or 10.0.

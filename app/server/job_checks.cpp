@@ -2,8 +2,10 @@
 
 #include <ddim/file_bytes.h>
 #include <ddim/interpolate.h>
+#include <ddim/model.h>
 #include <ddim/plan.h>
 #include <ddim/preset.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -13,9 +15,7 @@
 #include <random>
 #include <set>
 
-#include "class_words.h"
 #include "request_error.h"
-#include "whole_number.h"
 
 namespace ddim::server {
 namespace {
@@ -99,7 +99,7 @@ PlanOptions plan_of(const Wishes& wishes, const Model& model) {
     plan.eta = said.eta;
   }
   plan.strength = wishes.strength.value_or(
-      wishes.init_image.empty() || !wishes.mask.empty() ? 1.0 : kUsualStrength);
+      wishes.init_image.empty() ? 1.0 : usual_strength(!wishes.mask.empty()));
   return plan;
 }
 

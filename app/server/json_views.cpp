@@ -4,6 +4,7 @@
 #include <ddim/json.h>
 #include <ddim/preset.h>
 #include <ddim/version.h>
+#include <ddim/words.h>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -100,13 +101,6 @@ Json model_json(const ModelSource& source, bool is_loaded) {
             {"loaded", is_loaded}};
   if (info.null_class) json["null_class"] = *info.null_class;
   return json;
-}
-
-template <class Value>
-Json names_of() {
-  Json names = Json::list();
-  for (const Named<Value>& entry : Names<Value>::all()) names.push_back(entry.name);
-  return names;
 }
 
 Image enlarged(const Image& image, std::int64_t scale) {

@@ -2,6 +2,7 @@
 
 #include <ddim/error.h>
 #include <ddim/init_image.h>
+#include <ddim/words.h>
 
 #include "field_list.h"
 #include "job_request.h"
@@ -113,8 +114,8 @@ void add_job_fields(FieldList& list, const Limits& limits) {
   list.text("init_image", &Wishes::init_image, "Picture to start from" + reference);
   list.text("mask", &Wishes::mask, "White is drawn anew, black is kept" + reference);
   list.number("strength", &Wishes::strength, 0, 1,
-              fmt::format("Fraction of the steps, with init_image. Default: {}, or 1 with mask",
-                          kUsualStrength),
+              fmt::format("Fraction of the steps, with init_image. Default: {}, or {} with mask",
+                          usual_strength(false), usual_strength(true)),
               FieldList::Least::too_small);
   list.choice<InitBy>("init_by", &Wishes::init_by, "How init_image becomes the first state");
   list.choice<Fit>("resize", &Wishes::resize, "How uploads of another size fit the model");

@@ -27,7 +27,7 @@ struct Wishes {
   std::string init_image = {}, mask = {}, codes = {};
   std::int64_t steps = PlanOptions{}.steps, steps_offset = 0;
   double tolerance = PlanOptions{}.tolerance;
-  std::optional<double> strength = {};  ///< default: kUsualStrength, or 1 with mask
+  std::optional<double> strength = {};  ///< default: usual_strength()
   double eta = 0.0, clip_range = 1.0, threshold = 0.995;
   double threshold_max = std::numeric_limits<double>::infinity();
   bool sigma_hat = false, exact = false, other_weights = false;

@@ -85,15 +85,6 @@ Number number_of(const std::string& name, const std::string& value, Number least
   return number;
 }
 
-template <HasNames Value>
-Value choice(const std::string& name, const std::string& value) {
-  if (const auto named = value_named<Value>(value)) return *named;
-  std::string names;
-  for (const Named<Value>& each : Names<Value>::all())
-    names += (names.empty() ? "" : ", ") + std::string(each.name);
-  throw Error(ErrorCode::user, name + ": unknown value \"" + value + "\"; choose one of " + names);
-}
-
 constexpr std::string_view kOfRecipes[] = {
     "sampler",   "steps", "tau",         "steps_offset", "tolerance",     "eta",
     "sigma_hat", "clip",  "clip_range",  "threshold",    "threshold_max", "final_alpha",
@@ -114,12 +105,11 @@ void set_of_recipe(ddim_options& options, const std::string& name, const std::st
   try {
     options_of({{name, value}});
   } catch (const Error& error) {
-    constexpr std::string_view kSource = "recipe: ";
-    std::string said = error.what();
-    const bool has_choices = said.find("choose one of") != std::string::npos;
-    if (has_choices && said.starts_with(kSource)) said.erase(0, kSource.size());
-    throw Error(ErrorCode::user,
-                has_choices ? said : name + ": \"" + value + "\" is not a value that it takes");
+    const std::string said = error.what(), source = "recipe: ";
+    const bool has_choices = said.starts_with(source + name + ": ");
+    throw Error(ErrorCode::user, has_choices
+                                     ? said.substr(source.size())
+                                     : name + ": \"" + value + "\" is not a value that it takes");
   }
   options.recipe[name] = value;
 }
@@ -145,19 +135,19 @@ void set(ddim_options& options, std::string name, const std::string& value) {
   } else if (name == "other_weights") {
     options.other_weights = is_yes(name, value);
   } else if (name == "dequantise") {
-    options.dequantise = choice<Dequantise>(name, value);
+    options.dequantise = value_of_word<Dequantise>(name, value);
   } else if (name == "class") {
     options.classes = value;
   } else if (name == "init_by") {
-    options.init_by = choice<InitBy>(name, value);
+    options.init_by = value_of_word<InitBy>(name, value);
   } else if (name == "precision") {
-    options.loading.precision = choice<Precision>(name, value);
+    options.loading.precision = value_of_word<Precision>(name, value);
   } else if (name == "memory") {
-    options.loading.memory_use = choice<MemoryUse>(name, value);
+    options.loading.memory_use = value_of_word<MemoryUse>(name, value);
   } else if (name == "device") {
-    options.loading.device = choice<DeviceKind>(name, value);
+    options.loading.device = value_of_word<DeviceKind>(name, value);
   } else if (name == "weights") {
-    options.loading.weights = choice<WeightSet>(name, value);
+    options.loading.weights = value_of_word<WeightSet>(name, value);
   } else if (std::ranges::find(kOfRecipes, name) != std::end(kOfRecipes)) {
     set_of_recipe(options, name, value);
   } else {
@@ -165,44 +155,16 @@ void set(ddim_options& options, std::string name, const std::string& value) {
   }
 }
 
-/// The classes that were said, of this model: its names may be among them.
-std::vector<std::int64_t> classes_of(const std::string& said, const ModelInfo& info,
-                                     const std::optional<std::int64_t>& null_class) {
-  std::vector<std::int64_t> classes;
-  if (said == "all") {
-    const auto none = null_class ? null_class : info.null_class;
-    for (std::int64_t k = 0; k < info.num_classes; ++k)
-      if (k != none) classes.push_back(k);
-    return classes;
-  }
-  for (std::size_t begin = 0; begin <= said.size() && !said.empty();) {
-    const std::size_t end = std::min(said.find(',', begin), said.size());
-    const std::string word = said.substr(begin, end - begin);
-    begin = end + 1;
-    const auto named = std::ranges::find(info.class_names, word);
-    if (named != info.class_names.end()) {
-      classes.push_back(named - info.class_names.begin());
-      continue;
-    }
-    std::int64_t number = 0;
-    const char* const last = word.data() + word.size();
-    const auto [next, error] = std::from_chars(word.data(), last, number);
-    if (error != std::errc() || next != last) {
-      std::string names;
-      for (const std::string& name : info.class_names) names += name + ", ";
-      throw Error(ErrorCode::user, "class: this model has no class \"" + word + "\"; choose from " +
-                                       names + "numbers from 0, or all");
-    }
-    classes.push_back(number);
-  }
-  return classes;
-}
-
 /// What was said, for this model.
 SampleOptions sampling_of(const ddim_options& options, const Model& model) {
   SampleOptions sampling = options_of(options.recipe);
   ClassChoice& choice = sampling.class_choice;
-  choice.classes = classes_of(options.classes, model.info(), choice.null_class);
+  const std::string& words = options.classes;
+  for (std::size_t begin = 0; !words.empty() && begin <= words.size();) {
+    const std::size_t end = std::min(words.find(',', begin), words.size());
+    add_classes(words.substr(begin, end - begin), model.info(), "class", choice);
+    begin = end + 1;
+  }
   return sampling;
 }
 
@@ -233,7 +195,9 @@ class Watch {
   RunOptions run_;
 };
 
-Fit fit_of(const char* name) { return name == nullptr ? Fit::none : choice<Fit>("fit", name); }
+Fit fit_of(const char* name) {
+  return name == nullptr ? Fit::none : value_of_word<Fit>("fit", name);
+}
 
 const ddim_options& or_defaults(const ddim_options* options) {
   static const ddim_options defaults;
@@ -426,8 +390,8 @@ ddim_status ddim_sample(const ddim_model* model, const ddim_options* options,
     if (said.init) {
       sampling.init = said.init;
       sampling.init->by = said.init_by;
-      if (!said.recipe.contains("strength") && !said.init->mask)
-        sampling.plan.strength = kUsualStrength;
+      if (!said.recipe.contains("strength"))
+        sampling.plan.strength = usual_strength(said.init->mask.has_value());
     } else {
       sampling.plan.strength = 1.0;
     }

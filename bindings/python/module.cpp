@@ -226,22 +226,13 @@ SampleOptions said_by(const Recipe& words) {
   }
 }
 
-template <class Value>
-Value named(const std::string& what, const std::string& name) {
-  if (const auto value = value_named<Value>(name)) return *value;
-  std::string names;
-  for (const Named<Value>& each : Names<Value>::all())
-    names += (names.empty() ? "" : ", ") + std::string(each.name);
-  throw Error(ErrorCode::user, what + ": unknown value \"" + name + "\"; choose one of " + names);
-}
-
 Model load(const fs::path& name, const std::string& precision,
            const std::optional<std::string>& weights, const std::string& device,
            const std::string& memory, bool pull) {
-  LoadOptions options{.device = named<DeviceKind>("device", device),
-                      .precision = named<Precision>("precision", precision),
-                      .memory_use = named<MemoryUse>("memory", memory)};
-  if (weights) options.weights = named<WeightSet>("weights", *weights);
+  LoadOptions options{.device = value_of_word<DeviceKind>("device", device),
+                      .precision = value_of_word<Precision>("precision", precision),
+                      .memory_use = value_of_word<MemoryUse>("memory", memory)};
+  if (weights) options.weights = value_of_word<WeightSet>("weights", *weights);
   return run([&](const std::stop_token& stop) {
     return Model::load(
         find_model(name.string(), pull ? MissingModel::pull : MissingModel::refuse, {.stop = stop}),
@@ -257,12 +248,12 @@ Model from_function(const Predict& predict, std::int64_t height, std::int64_t wi
                     const std::string& prediction, const std::string& name) {
   Denoiser denoiser{.name = name,
                     .shape = {.channels = channels, .height = height, .width = width},
-                    .process = {.schedule = named<BetaKind>("schedule", schedule),
+                    .process = {.schedule = value_of_word<BetaKind>("schedule", schedule),
                                 .beta_start = beta_start,
                                 .beta_end = beta_end,
                                 .T = T,
                                 .betas = betas,
-                                .prediction = named<Prediction>("prediction", prediction)}};
+                                .prediction = value_of_word<Prediction>("prediction", prediction)}};
   if (!betas.empty()) denoiser.process.schedule = BetaKind::list;
   denoiser.predict = [predict, shape = denoiser.shape](const Denoiser::Call& call,
                                                        std::span<float> output) {
@@ -308,7 +299,7 @@ PythonCodes encode_images(const Model& model, const ArrayIn& pictures, const Rec
   const FloatImages images = images_of(pictures);
   EncodeOptions options{.plan = said.plan,
                         .method = exact ? EncodeMethod::exact : EncodeMethod::euler,
-                        .dequantise = named<Dequantise>("dequantise", dequantise),
+                        .dequantise = value_of_word<Dequantise>("dequantise", dequantise),
                         .class_choice = said.class_choice};
   Watched watched(batch, threads, callback);
   return {watched.run([&](const RunOptions& run) {
@@ -335,8 +326,8 @@ nb::dict evaluate_sets(const Model* model, const Recipe& drawing, const fs::path
                        std::uint64_t seed, const std::optional<fs::path>& statistics,
                        bool overwrite, std::int64_t batch, int threads, const Callback& callback) {
   SampleOptions sampling = said_by(drawing);
-  const FeatureOptions features{.fit = named<Fit>("fit", fit)};
-  const auto rule = named<Resizing>("resizing", resizing);
+  const FeatureOptions features{.fit = value_of_word<Fit>("fit", fit)};
+  const auto rule = value_of_word<Resizing>("resizing", resizing);
   const FewPictures few = shrink ? FewPictures::shrink : FewPictures::refuse;
   Watched watched(batch, threads, callback);
   const std::optional<Quality> found = watched.run([&](const RunOptions& options) {
@@ -396,7 +387,7 @@ nb::dict eps_errors(const Model& model, const fs::path& data,
                     const std::vector<std::int64_t>& t, std::uint64_t seed, std::int64_t batch,
                     int threads, const Callback& callback) {
   EpsErrorOptions options{.data = {.data = data, .max_images = max_images}, .t = t, .seed = seed};
-  if (split) options.data.split = named<DataSplit>("split", *split);
+  if (split) options.data.split = value_of_word<DataSplit>("split", *split);
   Watched watched(batch, threads, callback);
   const EpsErrors errors = watched.run([&](const RunOptions& run) {
     options.run = run;
@@ -422,7 +413,7 @@ nb::dict train(const std::optional<fs::path>& config, const fs::path& data, cons
                        .resume_from = resume_from,
                        .overrides = overrides,
                        .max_steps = max_steps,
-                       .device = named<DeviceKind>("device", device)};
+                       .device = value_of_word<DeviceKind>("device", device)};
   if (init) options.init = find_model(init->string());
   const auto train_watched = [&](const std::stop_token& interrupted) {
     std::stop_source stop;
@@ -495,7 +486,7 @@ NB_MODULE(_core, m) {
   nb::register_exception_translator(translate);
   nb::set_leak_warnings(false);  // a daemon thread may keep what it uses beyond the end
   m.doc() = "The library, as the module `ddim` calls it. Use that: this one may change.";
-  m.attr("USUAL_STRENGTH") = kUsualStrength;
+  m.def("usual_strength", &usual_strength, arg("has_mask"));
   nb::module_::import_("atexit").attr("register")(nb::cpp_function([] {
     const nb::gil_scoped_release release;
     all_runs().end_all();
@@ -514,6 +505,19 @@ NB_MODULE(_core, m) {
             return run([&](const std::stop_token&) { return model.weights_hash(); });
           },
           "64 hexadecimal digits.")
+      .def(
+          "class_numbers",
+          [](const Model& model, const std::vector<std::string>& words,
+             std::optional<std::int64_t> null_class) {
+            return run([&](const std::stop_token&) {
+              ClassChoice choice{.null_class = null_class};
+              for (const std::string& word : words)
+                add_classes(word, model.info(), "class_", choice);
+              return choice.classes;
+            });
+          },
+          arg("words"), arg("null_class").none(),
+          "What numbers, names and \"all\" mean as numbers of classes.")
       .def("sample", &sample_images, arg("recipe"), arg("x_T").none(), arg("init").none(),
            arg("mask").none(), arg("batch"), arg("threads"), arg("callback").none(),
            "Pictures [count,H,W,C]; of the states x_T [N,H,W,C]: [N,H,W,C]. init [N or 1,H,W,C], "
@@ -534,7 +538,7 @@ NB_MODULE(_core, m) {
           "load_pictures",
           [](const Model& model, const std::vector<fs::path>& files, const std::string& fit) {
             return array_of(run([&](const std::stop_token&) {
-              return load_pictures(model, files, named<Fit>("fit", fit));
+              return load_pictures(model, files, value_of_word<Fit>("fit", fit));
             }));
           },
           arg("files"), arg("fit"), "Pictures [N,H,W,C] of N files.")
@@ -542,7 +546,7 @@ NB_MODULE(_core, m) {
           "load_mask",
           [](const Model& model, const fs::path& file, const std::string& fit) {
             return array_of(run([&](const std::stop_token&) {
-              return load_mask(model, file, named<Fit>("fit", fit));
+              return load_mask(model, file, value_of_word<Fit>("fit", fit));
             }));
           },
           arg("file"), arg("fit"), "A mask [1,H,W,C] of a file.")

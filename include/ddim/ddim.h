@@ -66,3 +66,4 @@
 #include "ddim/verification.h"
 #include "ddim/version.h"
 #include "ddim/weight_set.h"
+#include "ddim/words.h"

@@ -23,9 +23,9 @@ struct Names<InitBy> {
   static constexpr std::span<const Named<InitBy>> all() { return kAll; }
 };
 
-/// The strength (PlanOptions) that the program and the other languages take where none is said and
-/// there is no mask; with a mask they take 1.
-inline constexpr double kUsualStrength = 0.8;
+/// The strength (PlanOptions) that the program and the other languages take where none is said.
+/// With a mask, what is kept stays as it is in any case, and what is drawn can be anything.
+constexpr double usual_strength(bool has_mask) { return has_mask ? 1.0 : 0.8; }
 
 /// Image-to-image: start from pictures instead of noise, mostly part of the way down
 /// (PlanOptions::strength). Inpainting: keep a part of them.

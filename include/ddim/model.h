@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "ddim/class_choice.h"
 #include "ddim/denoiser.h"
 #include "ddim/device_kind.h"
 #include "ddim/export.h"
@@ -117,5 +118,11 @@ class DDIM_API Model {
 /// Model::load().info(), but `device` stays empty. Errors as Model::load().
 DDIM_API ModelInfo describe_model(const std::filesystem::path& path,
                                   const ModelOverrides& overrides = {});
+
+/// Adds what a word means to the classes of a choice: a number, the name of a class, or "all",
+/// which is each but the null class. Error(user), which begins with `cause`, for other words, and
+/// for all but numbers where the model has no classes. Numbers are left to check_sample().
+DDIM_API void add_classes(const std::string& word, const ModelInfo& info, const std::string& cause,
+                          ClassChoice& choice);
 
 }  // namespace ddim

@@ -57,8 +57,8 @@ class FileDestination : public Destination {
       default:
         write_tensor();
     }
-    log_.remove();
   }
+  void clean_up() override { log_.remove(); }
 
  private:
   io::PictureLog open_log() {
@@ -98,7 +98,10 @@ class FileDestination : public Destination {
 
   void refuse_existing() const {
     require(job_.files.overwrite == Overwrite::allow || !fs::exists(out_), out_.string(),
-            " exists already and is not overwritten: remove it or choose another name");
+            " exists already and is not overwritten",
+            job_.files.resume ? ", and no unfinished run is beside it: it is complete, or of "
+                                "another run"
+                              : ": remove it or choose another name");
   }
 
   void add_range(const PictureRange& range, std::int64_t first, const FloatImages& pictures) {
@@ -202,6 +205,7 @@ class FolderDestination : public Destination {
   }
   void sync() override { sync_file_system(folder_); }
   void finish() override { sync(); }
+  void clean_up() override {}
   std::string place() const override { return folder_.string(); }
   void give_up_if_empty() override {
     std::error_code ignored;  // a folder that is not empty stays

@@ -59,6 +59,8 @@ class Destination {
   virtual void sync() = 0;
   /// Makes the output of all pictures.
   virtual void finish() = 0;
+  /// When all outputs are made: removes what another try would have needed.
+  virtual void clean_up() = 0;
   /// Where a person finds them.
   virtual std::string place() const = 0;
   /// Leaves nothing behind when no picture was finished.

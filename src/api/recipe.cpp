@@ -2,6 +2,7 @@
 #include <ddim/model.h>
 #include <ddim/sample.h>
 #include <ddim/version.h>
+#include <ddim/words.h>
 
 #include <algorithm>
 #include <charconv>
@@ -140,9 +141,8 @@ class RecipeReader {
   template <HasNames Value>
   [[noreturn]] static void refuse_name(const std::string& key, const std::string& value,
                                        const std::string& also = "") {
-    fail(ErrorCode::corrupt, "recipe: ", key, ": unknown value \"", value.substr(0, 60),
-         "\"; choose one of ",
-         join(Names<Value>::all(), ", ", [](const Named<Value>& each) { return each.name; }), also);
+    fail(ErrorCode::corrupt, "recipe: ", key, ": ",
+         problem_of_word(value.substr(0, 60), names_of<Value>()), also);
   }
   void refuse_rest() const {
     for (const auto& [key, value] : rest_)

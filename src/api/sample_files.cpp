@@ -58,6 +58,12 @@ std::vector<PictureRange> missing_in(const std::vector<std::unique_ptr<Destinati
   return blocks;
 }
 
+/// Where one of them cannot be made, what all were to be made of is still there to resume.
+void finish_all(const std::vector<std::unique_ptr<Destination>>& all) {
+  for (const auto& each : all) each->finish();
+  for (const auto& each : all) each->clean_up();
+}
+
 /// Work that processes share: its blocks of pictures.
 class JointRun {
  public:
@@ -130,7 +136,7 @@ class JointRun {
       std::ranges::copy(bytes, std::as_writable_bytes(std::span(pictures.values)).begin());
       for (const auto& each : destinations) each->add(blocks_[k].first, pictures);
     }
-    for (const auto& each : destinations) each->finish();
+    finish_all(destinations);
     claims_.finish(std::ssize(blocks_), "complete\n");
     claims_.remove_results();
     for (const std::string& name : readable_names_in(folder))
@@ -256,7 +262,7 @@ DrawnFiles sample_runs_to_files(const Model& model, const Plan& plan,
          count_of(job.count(), "pictures"), " are finished and kept in ",
          destinations.front()->place());
   }
-  for (const auto& destination : destinations) destination->finish();
+  finish_all(destinations);
   if (drawn.num_drawn > 0) drawn.nfe = evaluations / static_cast<double>(drawn.num_drawn);
   drawn.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   drawn.peak_memory_bytes = peak_memory_bytes();

@@ -197,6 +197,12 @@ LabelList parse_label_list(std::string_view text, const std::string& file_name) 
       text.find('\0') != std::string_view::npos)
     fail(ErrorCode::corrupt, file_name, ": is UTF-16; save it as UTF-8");
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte-order mark
+  std::string of_lines;
+  if (text.find('\n') == std::string_view::npos && text.find('\r') != std::string_view::npos) {
+    of_lines = text;  // Excel's "CSV (Macintosh)"
+    std::ranges::replace(of_lines, '\r', '\n');
+    text = of_lines;
+  }
   std::optional<Columns> columns;
   std::int64_t line = 1, next_line = 1;
   const auto refuse = [&](const auto&... reason) {
@@ -214,7 +220,7 @@ LabelList parse_label_list(std::string_view text, const std::string& file_name) 
     columns = here;
     if (is_first && here.have_names) continue;
     if (fields.size() <= std::max(here.file, here.label)) refuse("expected file,label");
-    const std::string& file = fields[here.file];
+    const std::string file = fs::path(fields[here.file]).lexically_normal().generic_string();
     if (fields[here.label].empty()) refuse(file, " has no label");
     if (!label_of.emplace(file, fields[here.label]).second) refuse(file, " is listed twice");
   }

@@ -54,6 +54,13 @@ std::string check_safetensors(const std::shared_ptr<const io::MappedFile>& file)
   return num_checked(number, "tensors");
 }
 
+constexpr std::array<std::string_view, 6> kEndings{".safetensors", ".bin",  ".pth",
+                                                   ".pt",          ".ckpt", ".npz"};
+
+bool is_named_as_weights(const fs::path& path) {
+  return std::ranges::count(kEndings, path.extension().string()) > 0;
+}
+
 /// A file of weights, by its content.
 VerifiedFile verified_weights(const fs::path& path) {
   const auto file = std::make_shared<const io::MappedFile>(path);
@@ -69,6 +76,8 @@ VerifiedFile verified_weights(const fs::path& path) {
     file->require_whole();
   } catch (const Error& error) {
     if (error.code() != ErrorCode::corrupt) throw;
+    require(is_named_as_weights(path) || io::looks_like_torch(file->bytes()), path.string(),
+            ": nothing here can be verified: it is no file of weights");
     result.problem = error.what();
   }
   return result;
@@ -97,11 +106,8 @@ void add_listed(const fs::path& folder, std::vector<VerifiedFile>& files) {
 }
 
 void add_weights_below(const fs::path& folder, std::vector<VerifiedFile>& files) {
-  constexpr std::array<std::string_view, 6> kEndings{".safetensors", ".bin",  ".pth",
-                                                     ".pt",          ".ckpt", ".npz"};
   for (const fs::path& path : files_below(folder))
-    if (std::ranges::count(kEndings, path.extension().string()) > 0)
-      files.push_back(verified_weights(path));
+    if (is_named_as_weights(path)) files.push_back(verified_weights(path));
 }
 
 }  // namespace

@@ -171,7 +171,7 @@ TEST_F(CInterface, WhatIsWrongIsAStatusAndAMessage) {
   refused(ddim_options_set(said.get(), "tau", "best"), DDIM_USER,
           "tau: unknown value \"best\"; choose one of linear, quadratic");
   refused(ddim_options_set(said.get(), "precision", "fp16"), DDIM_USER,
-          "precision: unknown value \"fp16\"; choose one of fp32, bf16");
+          "precision: unknown value \"fp16\"; did you mean fp32? Choose one of fp32, bf16");
   // A name that is too long, and one that the system cannot follow, are no defects of ddim.
   refused(ddim_model_load(std::string(5000, 'x').c_str(), &model), DDIM_USER, "no such file");
   const std::string loop = folder_ / "loop";
@@ -204,7 +204,7 @@ TEST_F(CInterface, StartsFromPicturesAndLoadsAsAsked) {
   const OwnedImages from(made);
   const OwnedOptions said = options({{"steps", "4"}, {"count", "2"}, {"init-by", "encoding"}});
   ASSERT_EQ(ddim_options_set_init(said.get(), from.get(), nullptr), DDIM_OK);
-  SampleOptions same{.plan = {.steps = 4, .strength = kUsualStrength},
+  SampleOptions same{.plan = {.steps = 4, .strength = usual_strength(false)},
                      .count = 2,
                      .init = InitImage{.images = start, .by = InitBy::encoding}};
   EXPECT_EQ(values_of(draw(said.get()).get()), sample(model_, same).x_0.values);
@@ -262,7 +262,8 @@ TEST_F(CInterface, ClassesHaveNames) {
   const OwnedOptions wrong = options({{"class", "hat"}});
   ddim_images* made = nullptr;
   EXPECT_EQ(ddim_sample(model, wrong.get(), &made), DDIM_USER);
-  EXPECT_THAT(ddim_last_error(), HasSubstr("no class \"hat\"; choose from coat, ankle boot, bag"));
+  EXPECT_THAT(ddim_last_error(),
+              HasSubstr("no class \"hat\"; did you mean coat? Choose from coat, ankle boot, bag"));
 }
 
 TEST_F(CInterface, ProgressCanEndARunAndEachThreadHasItsMessage) {

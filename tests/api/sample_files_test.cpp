@@ -104,6 +104,25 @@ INSTANTIATE_TEST_SUITE_P(All, SampleFilesForms,
                            return name;
                          });
 
+class TwoOutputs : public SampleFilesForms {};
+INSTANTIATE_TEST_SUITE_P(All, TwoOutputs,
+                         testing::Values(Form{"grid.png", "t.safetensors"},
+                                         Form{"pictures", "t.safetensors"}));
+
+// The first output is made and the second cannot be: what both were to be made of is kept.
+TEST_P(TwoOutputs, AreMadeLaterWhereTheLastOneCouldNotBe) {
+  draw(files_in(folder_ / "whole"));
+  SampleFiles files = files_in(folder_ / "parts");
+  SampleOptions options = SampleFilesTest::options();
+  options.run.progress = [&](const RunProgress&) { fs::create_directories(files.tensors); };
+  EXPECT_THROW(draw(files, options), Error);
+  EXPECT_TRUE(fs::exists(files.out));
+  fs::remove(files.tensors);
+  files.resume = true;
+  EXPECT_EQ(draw(files).num_drawn, 0);
+  EXPECT_EQ(contents(folder_ / "parts"), contents(folder_ / "whole"));
+}
+
 TEST_F(SampleFilesTest, HoldWhatSampleReturns) {
   const Samples samples = sample(model_, options());
   draw({.out = folder_ / "x.safetensors"});

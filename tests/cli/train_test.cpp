@@ -362,6 +362,11 @@ TEST_F(Train, VerifyTellsWhatIsWholeAndWhatIsNot) {
             std::string::npos);
   EXPECT_EQ(verify(folder_ / "pictures").exit_code, 1);
   EXPECT_EQ(verify(folder_ / "nothing").exit_code, 1);
+  const Outcome picture = verify(folder_ / "pictures/0.png");
+  EXPECT_EQ(picture.exit_code, 1) << picture.out;
+  EXPECT_NE(picture.err.find("0.png: nothing here can be verified: it is no file of weights"),
+            std::string::npos)
+      << picture.err;
 
   std::string config = small_training_config();
   config.replace(config.find("steps = 6"), 9, "steps = 7");  // one more than the run has done

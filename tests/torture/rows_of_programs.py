@@ -120,9 +120,12 @@ class FailingCalls(Row):
     COMMANDS = {"train": "train ../small.toml --data ../data --out run --quiet",
                 "init": "train ../small.toml --init ../model --data ../data --out run --quiet",
                 "resume": "train --resume run --quiet",
-                "sample": "sample --model ../model --steps 2 --count 2 --out a.png --quiet",
+                "sample": "sample --model ../model --steps 2 --count 2 --out a.png --save-tensors a.safetensors --quiet",
+                "folder": "sample --model ../model --steps 2 --count 2 --out pictures --quiet",
                 "convert": "convert ../whole/checkpoints/step-00000002 out",
                 "plot": "plot run --out a.svg"}
+    FILES = {"sample": ("a.png", "a.safetensors"), "folder": ("pictures/000000.png", "pictures/000001.png"),
+             "plot": ("a.svg",), "convert": ("out/unet/diffusion_pytorch_model.safetensors",)}
 
     def set_up(self, program, folder, scale):
         whole = Reference(program, folder, self.kSteps, TINY)
@@ -161,11 +164,10 @@ class FailingCalls(Row):
         return program.run(self.COMMANDS[name], place, {"LD_PRELOAD": str(program.failing_calls),
                                                         "DDIM_FAIL_BELOW": str(place.parent), **environment})
 
-    @staticmethod
-    def made(place, name):
-        """What a command without a fault leaves behind."""
-        file = {"sample": "a.png", "plot": "a.svg", "convert": "out/unet/diffusion_pytorch_model.safetensors"}.get(name)
-        return (place / file).read_bytes() if file and (place / file).exists() else None
+    def made(self, place, name):
+        """What a command has left behind: the bytes of each of its files, None for one that is not there."""
+        files = [place / file for file in self.FILES.get(name, ())]
+        return [file.read_bytes() if file.exists() else None for file in files]
 
     def trial(self, program, folder, number, scale):
         name, kind, fault, k, often = self.trials[number]
@@ -196,7 +198,8 @@ class FailingCalls(Row):
         elif outcome.code == 0:
             require(self.made(folder, name) == self.whole[name], what, "exit 0, and another result")
         else:
-            require(self.made(folder, name) in (None, self.whole[name]), what, "half a result is left")
+            require(all(found in (None, whole) for found, whole in zip(self.made(folder, name), self.whole[name])),
+                    what, "half a result is left")
             # What cannot be removed because nothing can is left for the next run.
             require(not leftovers_of(folder) or often, what, "left behind:", leftovers_of(folder))
             again = self.run_again(program, folder, name)
@@ -207,10 +210,10 @@ class FailingCalls(Row):
                 "told of": int(outcome.code == 5)}
 
     def run_again(self, program, folder, name):
-        for path in ("a.png", "a.svg"):
-            (folder / path).unlink(missing_ok=True)
+        if name in ("sample", "folder"):  # whatever is there of it
+            return program.run(self.COMMANDS[name] + " --resume", folder)
+        (folder / "a.svg").unlink(missing_ok=True)
         shutil.rmtree(folder / "out", ignore_errors=True)
-        (folder / "a.png.partial").unlink(missing_ok=True)
         return program.run(self.COMMANDS[name], folder)
 
 

@@ -38,7 +38,8 @@ class Sanitized(Row):
             targets = " ".join(f"{room}_test" for room in rooms)
             shell(f"cmake --preset tsan && cmake --build --preset tsan -j {jobs} --target {targets} killable_run")
             for room in rooms:
-                shell(f"OMP_NUM_THREADS=1 TSAN_OPTIONS=halt_on_error=1 build-tsan/tests/{room}/{room}_test --gtest_brief=1")
+                shell("OMP_NUM_THREADS=1 TSAN_OPTIONS=halt_on_error=1:suppressions=tests/thread_sanitizer.txt "
+                      f"build-tsan/tests/{room}/{room}_test --gtest_brief=1")
             return {"rooms under TSan": len(rooms)}
         if shutil.which("valgrind") is None:
             raise Failure("there is no valgrind (scripts/setup.sh --torture)")

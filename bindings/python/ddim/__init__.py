@@ -51,26 +51,23 @@ def _list(values: Any) -> str:
     return ",".join(_number(value) for value in np.atleast_1d(values).tolist())
 
 
-def _recipe(options: dict[str, Any], class_names: Sequence[str] = ()) -> dict[str, str]:
+def _word_of_class(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return str(operator.index(value))
+    except TypeError:
+        raise RequestError(f"class_ must be a number or a name; got {value!r}") from None
+
+
+def _recipe(options: dict[str, Any]) -> dict[str, str]:
     """Options of Python under the names and with the words of recipes."""
     recipe = {}
     for name, value in options.items():
         if value is None:
             continue
         if name == "class_":
-            words = list(value) if np.iterable(value) and not isinstance(value, str) else [value]
-            numbers = []
-            for word in words:
-                if isinstance(word, str):
-                    if word not in class_names:
-                        known = ", ".join(class_names) or "this model's classes have no names"
-                        raise RequestError(f'class_: unknown class "{word}"; choose one of: {known}')
-                    word = list(class_names).index(word)
-                try:
-                    numbers.append(str(operator.index(word)))
-                except TypeError:
-                    raise RequestError(f"class_ must be a number or a name; got {word!r}") from None
-            recipe["class"] = ",".join(numbers)
+            recipe["class"] = _list(value)
         elif name == "eta" and isinstance(value, str) and value == "sigma-hat":
             recipe["sigma_hat"] = "true"
         elif isinstance(value, str):
@@ -225,7 +222,7 @@ class Model:
             null_class=null_class,
         )  # fmt: skip
         if init is not None:
-            usual = _core.USUAL_STRENGTH if mask is None else 1.0
+            usual = _core.usual_strength(mask is not None)
             options.update(init_by=init_by, strength=usual if strength is None else strength)
         elif mask is not None or strength is not None:
             raise RequestError(f"{'strength' if mask is None else 'mask'} needs init: the pictures to start from")
@@ -236,12 +233,12 @@ class Model:
         return _as(self._core.sample(self._recipe(options), *arrays, batch, threads, callback), output)
 
     def _recipe(self, options: dict[str, Any]) -> dict[str, str]:
-        info = self.info
-        class_ = options.get("class_")
-        if isinstance(class_, str) and class_ == "all" and info["num_classes"] > 0:
-            null = info["null_class"] if options.get("null_class") is None else options["null_class"]
-            options["class_"] = [number for number in range(info["num_classes"]) if number != null]
-        return _recipe(options, info["class_names"])
+        class_, null_class = options.get("class_"), options.get("null_class")
+        if class_ is not None:
+            words = list(class_) if np.iterable(class_) and not isinstance(class_, str) else [class_]
+            null = None if null_class is None else int(null_class)
+            options["class_"] = self._core.class_numbers([_word_of_class(word) for word in words], null)
+        return _recipe(options)
 
     def encode(
         self, pictures: Any, *, steps: int = 50, tau: Union[str, Sequence[float], None] = None, exact: bool = False,

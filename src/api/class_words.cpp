@@ -1,17 +1,16 @@
-#include "class_words.h"
-
 #include <ddim/error.h>
-#include <fmt/core.h>
-#include <fmt/ranges.h>
+#include <ddim/model.h>
+#include <ddim/words.h>
 
 #include <algorithm>
 #include <optional>
 
-#include "printable.h"
-#include "suggestion.h"
-#include "whole_number.h"
+#include "base/error.h"
+#include "base/text.h"
 
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 /// All but the null class.
@@ -27,23 +26,17 @@ void add_named_class(const ModelInfo& info, const std::string& name, const std::
   const std::vector<std::string>& names = info.class_names;
   const auto found = std::ranges::find(names, name);
   if (found != names.end()) return choice.classes.push_back(found - names.begin());
-  const std::string numbers = fmt::format("numbers from 0 to {}, or all", info.num_classes - 1);
+  const std::string numbers = concat("numbers from 0 to ", info.num_classes - 1, ", or all");
   constexpr std::size_t kLongestShown = 60;
   const std::string shown = printable(name.substr(0, kLongestShown));
-  if (names.empty()) {
-    throw Error(ErrorCode::user, fmt::format("{}: \"{}\" is not a number, and the classes of this "
-                                             "model have no names; give {}",
-                                             cause, shown, numbers));
-  }
+  require(!names.empty(), cause, ": \"", shown,
+          "\" is not a number, and the classes of this model have no names; give ", numbers);
   constexpr std::size_t kMostShown = 20;
-  const std::string all = names.size() > kMostShown
-                              ? "the names that ddim info prints"
-                              : printable(fmt::format("{}", fmt::join(names, ", ")));
+  const std::string all =
+      names.size() > kMostShown ? "the names that ddim info prints" : printable(join(names, ", "));
   const std::string guess = suggestion(shown, names);
-  throw Error(ErrorCode::user,
-              fmt::format("{}: this model has no class \"{}\"{} {} {}, or {}", cause, shown,
-                          guess.empty() ? ";" : printable(guess),
-                          guess.empty() ? "choose from" : "Choose from", all, numbers));
+  fail(ErrorCode::user, cause, ": this model has no class \"", shown, "\"",
+       guess.empty() ? "; choose" : printable(guess) + " Choose", " from ", all, ", or ", numbers);
 }
 
 }  // namespace
@@ -53,8 +46,7 @@ void add_classes(const std::string& word, const ModelInfo& info, const std::stri
   if (const auto number = whole_number<std::int64_t>(word)) {
     choice.classes.push_back(*number);
   } else if (info.num_classes == 0) {
-    throw Error(ErrorCode::user, fmt::format("{} {}: this model has no classes; leave it out",
-                                             cause, printable(word)));
+    fail(ErrorCode::user, cause, " ", printable(word), ": this model has no classes; leave it out");
   } else if (word == "all") {
     add_all_classes(info, choice);
   } else {

@@ -1,13 +1,15 @@
-#include "suggestion.h"
-
-#include <fmt/core.h>
+#include <ddim/words.h>
 
 #include <algorithm>
 #include <numeric>
 #include <string_view>
 #include <utility>
 
+#include "base/text.h"
+
 namespace ddim {
+
+using namespace engine;
 namespace {
 
 /// Edits that turn one word into the other: letters put in, left out or replaced.
@@ -34,16 +36,14 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
   if (nearest == words.end()) return "";
   const std::size_t edits = distance(word, *nearest);
   if (edits > kNear || edits >= nearest->size()) return "";  // "x" is not near "f32"
-  return fmt::format("; did you mean {}?", *nearest);
+  return concat("; did you mean ", *nearest, "?");
 }
 
 std::string problem_of_word(const std::string& word, const std::vector<std::string>& words) {
   if (std::ranges::find(words, word) != words.end()) return "";
-  std::string all;
-  for (const std::string& each : words) all += (all.empty() ? "" : ", ") + each;
   const std::string guess = suggestion(word, words);
-  return fmt::format("unknown value \"{}\"{} {} one of {}", word, guess.empty() ? ";" : guess,
-                     guess.empty() ? "choose" : "Choose", all);
+  return concat("unknown value \"", word, "\"", guess.empty() ? "; choose" : guess + " Choose",
+                " one of ", join(words, ", "));
 }
 
 }  // namespace ddim
