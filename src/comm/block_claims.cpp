@@ -5,10 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <chrono>
-#include <cmath>
 #include <csignal>
+#include <cstring>
 #include <iomanip>
 #include <random>
 #include <system_error>
@@ -31,12 +29,20 @@ std::string new_token() {
   return concat(std::hex, random(), random());
 }
 
-/// The time of the file's last change, by the clock of the file's machine.
-std::optional<double> time_of(const fs::path& path) {
+/// The time of the file's last change in nanoseconds, by whatever clock.
+std::optional<std::int64_t> time_of(const fs::path& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) != 0) return std::nullopt;
-  return static_cast<double>(found.st_mtim.tv_sec) +
-         1e-9 * static_cast<double>(found.st_mtim.tv_nsec);
+  return std::int64_t{1'000'000'000} * found.st_mtim.tv_sec + found.st_mtim.tv_nsec;
+}
+
+constexpr const char* kWorkFile = "run";
+constexpr const char* kNumBlocks = "blocks\t";
+
+std::string name_of_block(std::int64_t block) {
+  TextStream name;
+  name << "block-" << std::setfill('0') << std::setw(6) << block;
+  return name.str();
 }
 
 /// Gives a file a second name; false where another has that name.
@@ -52,7 +58,7 @@ bool link_new(const fs::path& written, const fs::path& name) {
 }
 
 std::string text_of(const BlockClaims::Settings& settings, std::int64_t num_blocks) {
-  std::string text = concat("blocks\t", num_blocks, "\n");
+  std::string text = concat(kNumBlocks, num_blocks, "\n");
   for (const auto& [key, value] : settings) text += concat(key, "\t", value, "\n");
   return text;
 }
@@ -73,6 +79,16 @@ std::string first_other_line(const std::string& there, const std::string& here) 
 
 }  // namespace
 
+BlockClaims::State BlockClaims::state_of(const fs::path& folder) {
+  const auto text = read_file_if_there(folder / kWorkFile, kMaxText);
+  if (!text) return State::none;
+  std::int64_t num_blocks = -1;
+  if (text->starts_with(kNumBlocks))
+    std::istringstream(text->substr(std::strlen(kNumBlocks))) >> num_blocks;
+  const bool is_complete = num_blocks >= 0 && fs::exists(folder / name_of_block(num_blocks));
+  return is_complete ? State::complete : State::begun;
+}
+
 BlockClaims::BlockClaims(fs::path folder, Work work)
     : folder_(std::move(folder)),
       work_(std::move(work)),
@@ -81,7 +97,7 @@ BlockClaims::BlockClaims(fs::path folder, Work work)
       own_(folder_ / ("process-" + token_)) {
   make_folders(folder_);
   write_file(own_, concat(host_, " ", ::getpid(), "\n"), Overwrite::refuse, Durability::later);
-  const fs::path run = folder_ / "run";
+  const fs::path run = folder_ / kWorkFile;
   const std::string text = text_of(work_.settings, work_.num_blocks);
   // Written beside and linked: whoever reads it finds it complete, also after a loss of power.
   const fs::path written = folder_ / ("run-" + token_);
@@ -109,17 +125,18 @@ BlockClaims::~BlockClaims() {
   fs::remove(own_, gone);  // so its claims are free at once
 }
 
-void BlockClaims::keep_alive(const std::stop_token& stop) {
-  const std::chrono::duration<double> often(std::min(5.0, work_.timeout_seconds / 6));
-  while (!between_signs_.stopped_within(often, stop))
-    ::utimensat(AT_FDCWD, own_.c_str(), nullptr, 0);
+std::chrono::duration<double> BlockClaims::between_signs() const {
+  return std::chrono::duration<double>(std::min(5.0, work_.timeout_seconds / 6));
 }
 
-fs::path BlockClaims::file_of(std::int64_t block) const {
-  TextStream name;
-  name << "block-" << std::setfill('0') << std::setw(6) << block;
-  return folder_ / name.str();
+void BlockClaims::keep_alive(const std::stop_token& stop) {
+  while (!until_next_sign_.stopped_within(between_signs(), stop)) {
+    ::utimensat(AT_FDCWD, own_.c_str(), nullptr, 0);
+    ++num_signs_;
+  }
 }
+
+fs::path BlockClaims::file_of(std::int64_t block) const { return folder_ / name_of_block(block); }
 
 fs::path BlockClaims::claim_of(std::int64_t block) const {
   fs::path claim = file_of(block);
@@ -129,12 +146,15 @@ fs::path BlockClaims::claim_of(std::int64_t block) const {
 
 bool BlockClaims::is_done(std::int64_t block) const { return fs::exists(file_of(block)); }
 
-bool BlockClaims::is_alive(const std::string& token) const {
+bool BlockClaims::is_alive(const std::string& token) {
   const fs::path process = folder_ / ("process-" + token);
-  const std::optional<double> seen = time_of(process);
-  const std::optional<double> now = time_of(own_);
-  // Its own time is no older than a fraction of the timeout.
-  if (!seen || (now && *now - *seen > work_.timeout_seconds)) return false;
+  const std::optional<std::int64_t> time = time_of(process);
+  if (!time) return false;
+  const std::int64_t now = num_signs_;
+  Seen& seen = seen_.try_emplace(token, Seen{.time = *time, .signs = now}).first->second;
+  if (seen.time != *time) seen = {.time = *time, .signs = now};
+  if (static_cast<double>(now - seen.signs) * between_signs().count() > work_.timeout_seconds)
+    return false;
   std::istringstream words(read_file_if_there(process, kMaxText).value_or(""));
   std::string host;
   pid_t pid = 0;
@@ -209,6 +229,10 @@ std::vector<std::byte> BlockClaims::result(std::int64_t block, std::size_t num_b
          " bytes, expected ", num_bytes, "; remove its file, and join again");
   const auto view = std::as_bytes(std::span(bytes));
   return {view.begin(), view.end()};
+}
+
+std::string BlockClaims::last_result() const {
+  return read_file_if_there(file_of(work_.num_blocks), kMaxText).value_or("");
 }
 
 std::int64_t BlockClaims::num_done() const {

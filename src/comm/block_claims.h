@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -35,6 +37,9 @@ class BlockClaims {
         0;  ///< and one more, the last, which is claimed when all others are done
     double timeout_seconds = 60.0;  ///< of silence, after which a process counts as gone
   };
+  /// How far the work of a folder is.
+  enum class State { none, begun, complete };
+  static State state_of(const std::filesystem::path& folder);
 
   /// Joins the work, or begins it. Error(user) when the folder is that of other work.
   BlockClaims(std::filesystem::path folder, Work work);
@@ -52,6 +57,8 @@ class BlockClaims {
   void finish(std::int64_t block, const FileContent& result);
   /// Of a block that is done. Error(corrupt) unless it has `num_bytes`.
   std::vector<std::byte> result(std::int64_t block, std::size_t num_bytes) const;
+  /// That of the last block, which stays.
+  std::string last_result() const;
   std::int64_t num_done() const;
   /// A name that no other process has.
   const std::string& token() const { return token_; }
@@ -65,15 +72,25 @@ class BlockClaims {
   /// Whether this process has it now.
   bool claim(std::int64_t block);
   void remove_claims(std::int64_t block);
-  bool is_alive(const std::string& token) const;
+  /// Whether it has not ended, as far as is known. By no clock of another machine, which may be
+  /// ahead: a process is silent while the time of its file stays what it was, and time is counted
+  /// in signs of life of this one, so what stops both counts for neither.
+  bool is_alive(const std::string& token);
   void keep_alive(const std::stop_token& stop);
+  std::chrono::duration<double> between_signs() const;
 
   std::filesystem::path folder_;
   Work work_;
   std::string host_;
   std::string token_;
   std::filesystem::path own_;  ///< process-TOKEN
-  StoppableWait between_signs_;
+  struct Seen {
+    std::int64_t time = 0;   ///< of the file, in nanoseconds
+    std::int64_t signs = 0;  ///< of this process, when the file first had that time
+  };
+  std::map<std::string, Seen> seen_;  ///< of each token
+  std::atomic<std::int64_t> num_signs_ = 0;
+  StoppableWait until_next_sign_;
   std::jthread alive_;  ///< last: it ends before the rest goes
 };
 

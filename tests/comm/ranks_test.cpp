@@ -5,11 +5,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -231,6 +233,31 @@ class BlockClaimsTest : public testing::Test {
     return {.settings = {{"seed", "1"}}, .num_blocks = num_blocks};
   }
   fs::path folder() const { return temporary_.path() / "blocks"; }
+  /// Another process has claimed the block; it was last seen then.
+  void claim_as_another(std::int64_t block, const std::string& token, const std::string& identity,
+                        std::chrono::seconds ago = {}) const {
+    std::ofstream(folder() / concat("block-00000", block, ".claim")) << token;
+    std::ofstream(folder() / ("process-" + token)) << identity;
+    fs::last_write_time(folder() / ("process-" + token), fs::file_time_type::clock::now() - ago);
+  }
+  /// Whether block 0 is to be had within that time, and not another process's.
+  static bool has_block_0(BlockClaims& claims, std::chrono::milliseconds time) {
+    std::stop_source stop;
+    std::mutex mutex;
+    std::condition_variable_any ended;
+    const std::jthread stopping([&](const std::stop_token& early) {
+      std::unique_lock lock(mutex);
+      ended.wait_for(lock, early, time, [] { return false; });
+      stop.request_stop();
+    });
+    try {
+      return claims.next(stop.get_token()) == 0;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+  static constexpr std::chrono::milliseconds kShort{30};
+  static constexpr std::chrono::seconds kLong{60};
   test::TemporaryFolder temporary_;
 };
 
@@ -260,42 +287,59 @@ TEST_F(BlockClaimsTest, WhatAProcessThatIsGoneHadIsTakenOver) {
     BlockClaims gone(folder(), work(2));
     EXPECT_EQ(gone.next({}), 0);
   }
-  // One of another host, silent for an hour, and one of this host whose process is no more.
   BlockClaims other(folder(), work(2));
-  for (const auto& [block, host] : {std::pair{0, "elsewhere 1"}, std::pair{1, ""}}) {
-    const std::string token = concat("t", block);
-    std::ofstream(folder() / concat("block-00000", block, ".claim")) << token;
-    std::ofstream(folder() / ("process-" + token)) << host;
-  }
-  fs::last_write_time(folder() / "process-t0",
-                      fs::file_time_type::clock::now() - std::chrono::hours(1));
+  claim_as_another(0, "t0", "elsewhere 1");
+  fs::remove(folder() / "process-t0");
   EXPECT_EQ(other.next({}), 0);
-  fs::remove(folder() / "process-t1");
-  other.finish(0, "a");
-  EXPECT_EQ(other.next({}), 1);
+}
+
+// Clocks of machines differ, so the time of a silent process's file tells nothing but that it
+// stays.
+TEST_F(BlockClaimsTest, WhoIsSilentIsGoneWhateverItsClockSays) {
+  using std::chrono::hours;
+  BlockClaims::Work quick = work(1);
+  quick.timeout_seconds = 0.3;
+  for (const auto ago : {hours(1), hours(0), hours(-1)}) {
+    BlockClaims other(folder(), quick);
+    claim_as_another(0, "t", "elsewhere 1", ago);
+    EXPECT_TRUE(has_block_0(other, kLong)) << ago.count();
+    fs::remove_all(folder());
+  }
+}
+
+TEST_F(BlockClaimsTest, WhoIsNotSilentIsThereWhateverItsClockSays) {
+  using std::chrono::hours;
+  for (const auto ago : {hours(1), hours(0), hours(-1)}) {
+    BlockClaims other(folder(), work(1));
+    claim_as_another(0, "t", "elsewhere 1", ago);
+    EXPECT_FALSE(has_block_0(other, kShort)) << ago.count();
+    fs::remove_all(folder());
+  }
+}
+
+TEST_F(BlockClaimsTest, TellHowFarTheWorkIs) {
+  using State = BlockClaims::State;
+  EXPECT_EQ(BlockClaims::state_of(folder()), State::none);
+  fs::create_directories(folder());
+  EXPECT_EQ(BlockClaims::state_of(folder()), State::none);
+  BlockClaims one(folder(), work(1));
+  one.next({});
+  one.finish(0, "a");
+  EXPECT_EQ(BlockClaims::state_of(folder()), State::begun);
+  one.next({});
+  one.finish(1, "all of it");
+  EXPECT_EQ(BlockClaims::state_of(folder()), State::complete);
+  EXPECT_EQ(one.last_result(), "all of it");
 }
 
 TEST_F(BlockClaimsTest, AnOwnerThatIsGoneHasOneSuccessor) {
   std::vector<std::unique_ptr<BlockClaims>> processes;
   for (int i = 0; i < 4; ++i) processes.push_back(std::make_unique<BlockClaims>(folder(), work(1)));
-  std::stop_source stop;
-  const auto claims = [&](int process) {
-    std::jthread stopping([&] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(30));
-      stop.request_stop();
-    });
-    try {
-      return processes[static_cast<std::size_t>(process)]->next(stop.get_token()) == 0;
-    } catch (const Error&) {
-      return false;  // it waits for another
-    }
-  };
   for (int owner = 0; owner < 3; ++owner) {
-    stop = std::stop_source();
-    EXPECT_TRUE(claims(owner));
-    stop = std::stop_source();
-    EXPECT_FALSE(claims(3)) << "although " << owner << " has it";
-    processes[static_cast<std::size_t>(owner)].reset();
+    auto& process = processes[static_cast<std::size_t>(owner)];
+    EXPECT_TRUE(has_block_0(*process, kLong));
+    EXPECT_FALSE(has_block_0(*processes[3], kShort)) << "although " << owner << " has it";
+    process.reset();
   }
   EXPECT_EQ(processes[3]->next({}), 0);
   processes[3]->finish(0, "a");
@@ -364,23 +408,11 @@ TEST_F(BlockClaimsTest, AResultThatComesWhenAllAreRemovedIsRemovedToo) {
 TEST_F(BlockClaimsTest, AProcessOfAnotherSpaceOfNumbersIsNotLookedForHere) {
   // A container of the same name on this machine: its process numbers say nothing here.
   BlockClaims other(folder(), work(1));
-  std::ofstream(folder() / "block-000000.claim") << "t";
   const std::string space = name_of_process_space();
-  const auto claims = [&](const std::string& owner) {
-    std::ofstream(folder() / "process-t") << owner;
-    std::stop_source stop;
-    const std::jthread stopping([&] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(30));
-      stop.request_stop();
-    });
-    try {
-      return other.next(stop.get_token()) == 0;
-    } catch (const Error&) {
-      return false;  // it waits for the owner
-    }
-  };
-  EXPECT_FALSE(claims(space + "0 4194304"));
-  EXPECT_TRUE(claims(space + " 4194304"));  // no process has this number
+  claim_as_another(0, "t", space + "0 4194304");
+  EXPECT_FALSE(has_block_0(other, kShort));
+  claim_as_another(0, "t", space + " 4194304");  // no process has this number
+  EXPECT_TRUE(has_block_0(other, kLong));
 }
 
 TEST_F(BlockClaimsTest, AStopEndsTheWaitForOthers) {
