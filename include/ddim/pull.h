@@ -33,7 +33,7 @@ struct PullResult {
   std::string commit = {};            ///< what the revision is today; of a file its SHA-256
   std::vector<std::string> files = {};
   std::int64_t bytes = 0;          ///< of all files
-  std::int64_t bytes_fetched = 0;  ///< of those that were not in the cache
+  std::int64_t bytes_fetched = 0;  ///< by this call: not what was there
 };
 
 /// Fetches a diffusers model from the Hugging Face hub, or from the server that HF_ENDPOINT names,

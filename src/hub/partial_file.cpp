@@ -42,6 +42,7 @@ void PartialFile::close() {
 void PartialFile::append(std::span<const std::byte> bytes) {
   const std::size_t written = write_all(file_system_, descriptor_, bytes);
   size_bytes_ += written;
+  bytes_appended_ += written;
   if (written < bytes.size()) fail_call("writing");
 }
 

@@ -21,6 +21,8 @@ class PartialFile {
 
   const std::filesystem::path& path() const { return path_; }
   std::uint64_t size_bytes() const { return size_bytes_; }
+  /// How many bytes this process has appended, those that were cleared since too.
+  std::uint64_t bytes_appended() const { return bytes_appended_; }
   void append(std::span<const std::byte> bytes);
   /// Empties the file.
   void clear();
@@ -36,6 +38,7 @@ class PartialFile {
   FileSystem& file_system_;
   int descriptor_ = -1;
   std::uint64_t size_bytes_ = 0;
+  std::uint64_t bytes_appended_ = 0;
 };
 
 }  // namespace ddim::engine::hub

@@ -56,17 +56,15 @@ FetchedFile fetch_published(const Settings& settings, const PublishedFile& file,
                           return concat("no such file at ", file.url,
                                         " (DDIM_INCEPTION_URL names another place)");
                         }};
-  std::uint64_t before = 0;
   std::string sha256;
   const auto fetch = [&] {
-    before = part.size_bytes();
     download(http, Retry(settings.patience, stop), wanted, part, report);
     sha256 = sha256_hex_of_file(part.path());
   };
   if (fetch_checked(part, fetch, [&] { return sha256.starts_with(digits); })) {
     const std::uint64_t bytes = part.size_bytes();
     part.move_to(file.path);
-    return {.sha256 = sha256, .bytes = bytes, .bytes_fetched = bytes - std::min(before, bytes)};
+    return {.sha256 = sha256, .bytes = bytes, .bytes_fetched = part.bytes_appended()};
   }
   fail(ErrorCode::corrupt, name, " from ", file.url, ": its SHA-256 does not begin with ", digits,
        ", as its name says");

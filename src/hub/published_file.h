@@ -20,7 +20,7 @@ struct PublishedFile {
 struct FetchedFile {
   std::string sha256 = {};
   std::uint64_t bytes = 0;
-  std::uint64_t bytes_fetched = 0;  ///< 0 if it was there
+  std::uint64_t bytes_fetched = 0;  ///< by this process: not what was there
 };
 
 /// Fetches the file if it is not there or has another content than its name says. An interrupted

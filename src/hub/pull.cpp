@@ -40,14 +40,14 @@ class Pull {
     if (pulled.files.front() == io::kModelIndexFile) require_our_pipeline();
 
     std::vector<RemoteFile> missing;
-    std::uint64_t bytes_to_come = 0;
+    std::uint64_t bytes_to_come = 0, bytes_missing = 0;
     for (const std::string& name : pulled.files) {
       const RemoteFile file = client_.look_up(repository_, commit_, name);
       pulled.bytes += file.size_bytes;
       if (is_in_cache(file)) {
         cache_.link(repository_, commit_, file.name, file.etag);
       } else {
-        pulled.bytes_fetched += file.size_bytes;
+        bytes_missing += file.size_bytes;
         bytes_to_come += file.size_bytes - std::min(file.size_bytes, bytes_there(file));
         missing.push_back(file);
       }
@@ -56,11 +56,12 @@ class Pull {
     std::uint64_t bytes_before = 0;
     for (const RemoteFile& file : missing) {
       fetch(file, [&](std::uint64_t bytes_done) {
-        report({.bytes_done = bytes_before + bytes_done, .bytes = pulled.bytes_fetched});
+        report({.bytes_done = bytes_before + bytes_done, .bytes = bytes_missing});
       });
       bytes_before += file.size_bytes;
     }
     cache_.store_commit(repository_, commit_);
+    pulled.bytes_fetched = bytes_fetched_;
     return pulled;
   }
 
@@ -112,6 +113,7 @@ class Pull {
     if (!is_in_cache(file)) {  // while this one waited, another process may have fetched it
       PartialFile part(incomplete_of(file));
       fetch_verified(file, part, report);
+      bytes_fetched_ += part.bytes_appended();
       part.move_to(blob);
     }
     cache_.link(repository_, commit_, file.name, file.etag);
@@ -131,6 +133,7 @@ class Pull {
   std::string commit_;
   std::stop_token stop_;
   HubClient client_;
+  std::uint64_t bytes_fetched_ = 0;
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ struct Pulled {
   std::string commit = {};
   std::vector<std::string> files = {};
   std::uint64_t bytes = 0;          ///< of all files
-  std::uint64_t bytes_fetched = 0;  ///< of those that were not in the cache
+  std::uint64_t bytes_fetched = 0;  ///< by this process: not what was there
 };
 
 /// Fetches the files that loading the model needs into the cache. Cached files are checked, and

@@ -98,7 +98,7 @@ TEST_F(Pulling, FillsTheCacheAsTheHubsOwnLibraryLaysItOut) {
 
 TEST_F(Pulling, FetchesNothingTwice) {
   const Pulled first = pull_model();
-  EXPECT_GT(first.bytes_fetched, kNumWeightBytes);
+  EXPECT_EQ(first.bytes_fetched, first.bytes);
   const std::size_t num_requests = hub_.storage_requests().size();
   const Pulled second = pull_model();
   EXPECT_EQ(second.bytes_fetched, 0U);
@@ -194,6 +194,22 @@ TEST_F(Pulling, ResumesOnlyTheSameFile) {
   pull_model();
   EXPECT_EQ(hub_.storage_requests().at(0).header("if-range"), "");
   EXPECT_EQ(hub_.storage_requests().at(1).header("if-range"), "\"of-storage\"");
+}
+
+TEST_F(Pulling, CountsWhatItFetchesItself) {
+  const Pulled whole = pull_model();
+  const std::string incomplete = blob(Storage::large, weights_).string() + ".incomplete";
+  fs::remove(blob(Storage::large, weights_));
+  test::write_text(incomplete, weights_.substr(0, 60'000));
+  EXPECT_EQ(pull_model().bytes_fetched, kNumWeightBytes - 60'000);
+
+  // While this one fetches the small files, another process fetches the weights.
+  fs::remove_all(kept());
+  hub_.on_reply([&](const Request& request, Reply&) {
+    if (request.method == "GET" && request.path.ends_with("scheduler_config.json"))
+      test::write_text(blob(Storage::large, weights_), weights_);
+  });
+  EXPECT_EQ(pull_model().bytes_fetched, whole.bytes - kNumWeightBytes);
 }
 
 TEST_F(Pulling, RefusesARangeThatItDidNotAskFor) {
