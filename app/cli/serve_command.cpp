@@ -48,18 +48,23 @@ server::ModelSource source_of(const std::string& word, const ServeCommandFlags& 
   const std::size_t equals =
       std::filesystem::exists(word, ignored) ? std::string::npos : word.find('=');
   const std::string place = equals == std::string::npos ? word : word.substr(equals + 1);
-  const std::filesystem::path folder =
-      find_model(place, flags.pull ? MissingModel::pull : MissingModel::refuse,
-                 {.show_progress = ShowProgress::on_stderr, .stop = stop});
+  const auto find = [place, missing = flags.pull ? MissingModel::pull : MissingModel::refuse,
+                     stop] {
+    return find_model(place, missing, {.show_progress = ShowProgress::on_stderr, .stop = stop});
+  };
   const LoadOptions options = flags.device.options();
-  Model described = Model::without_weights(folder, options);
+  Model described = Model::without_weights(find(), options);
   std::string name = equals == std::string::npos ? described.info().name : word.substr(0, equals);
   if (name.empty())
     throw Error(ErrorCode::user, fmt::format("--model {}: give it a name: NAME={}", word, place));
   return {.name = std::move(name),
           .place = place,
           .described = std::move(described),
-          .load = [folder, options] { return Model::load(folder, options); }};
+          .load = [find, options]() -> server::LoadedModel {
+            const std::filesystem::path folder = find();
+            return {.model = Model::load(folder, options),
+                    .described = Model::without_weights(folder, options)};
+          }};
 }
 
 void wait_for(const std::stop_token& stop) {

@@ -303,7 +303,7 @@ void JobBoard::take_batch(Lane& lane) {
   };
   take();
   std::int64_t room = run_.batch - num_pictures(batch.front()->request);
-  const Model& described = shelf_.find(batch.front()->request.model)->described;
+  const Model described = shelf_.described(batch.front()->request.model);
   for (auto next = lane.waiting.begin(); next != lane.waiting.end() && room > 0;) {
     const std::int64_t size = num_pictures((*next)->request);
     if (size > room || !fit_together(batch.front()->request, (*next)->request, described)) {

@@ -335,7 +335,7 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
            fmt::format("pictures {} to {} do not all exist; the last one is {}", wishes.first_image,
                        wishes.first_image + wishes.count - 1, kLastImage - 1));
   const ModelSource& source = source_of(wishes.model, context);
-  const Model& model = source.described;
+  const Model model = context.shelf.described(source.name);
   JobRequest request{.task = *value_named<Task>(wishes.task),
                      .model = source.name,
                      .preview_every = wishes.preview_every,
@@ -375,8 +375,8 @@ JobRequest parse_job(std::string_view json, const RequestContext& context) {
 ImagesRequest parse_images(std::string_view json, const RequestContext& context) {
   auto [wishes, prompt, size, as_address] = context.reader.read_images(json);
   if (!wishes.has("seed")) wishes.seed = std::random_device()();
-  const ModelSource& source = source_of(wishes.model, context);
-  const ModelInfo& info = source.described.info();
+  const Model described = context.shelf.described(source_of(wishes.model, context).name);
+  const ModelInfo& info = described.info();
   if (info.num_classes > 0) wishes.classes = {prompt};
   if (info.shape.channels > 4) refuse("model", "its pictures have too many channels for a PNG");
   ImagesRequest request;

@@ -84,9 +84,9 @@ Json files_json(const JobRequest& request) {
   return files;
 }
 
-Json model_json(const ModelSource& source, bool is_loaded) {
-  const ModelInfo& info = source.described.info();
-  Json json{{"name", source.name},
+Json model_json(const std::string& name, const Model& described, bool is_loaded) {
+  const ModelInfo& info = described.info();
+  Json json{{"name", name},
             {"recipe_name", info.name},  // what recipes call it
             {"width", info.shape.width},
             {"height", info.shape.height},
@@ -190,7 +190,8 @@ std::string upload_json(const Upload& upload) {
 std::string models_json(const ModelShelf& shelf) {
   Json models = Json::list();
   for (const ModelSource& source : shelf.sources())
-    models.push_back(model_json(source, shelf.is_loaded(source.name)));
+    models.push_back(
+        model_json(source.name, shelf.described(source.name), shelf.is_loaded(source.name)));
   return Json{{"models", models},
               {"version", version()},
               {"choices",

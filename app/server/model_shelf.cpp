@@ -7,7 +7,9 @@
 namespace ddim::server {
 
 ModelShelf::ModelShelf(std::vector<ModelSource> sources, std::int64_t keep)
-    : sources_(std::move(sources)), keep_(static_cast<std::size_t>(keep)) {}
+    : sources_(std::move(sources)), keep_(static_cast<std::size_t>(keep)) {
+  for (const ModelSource& source : sources_) described_.emplace(source.name, source.described);
+}
 
 const ModelSource* ModelShelf::find(const std::string& name) const {
   const auto found = std::ranges::find(sources_, name, &ModelSource::name);
@@ -18,6 +20,11 @@ bool ModelShelf::is_loaded(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   return std::ranges::any_of(
       loaded_, [&](const Loaded& one) { return one.name == name && one.model.has_value(); });
+}
+
+Model ModelShelf::described(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  return described_.at(name);
 }
 
 std::list<ModelShelf::Loaded>::iterator ModelShelf::find_loaded(const std::string& name) {
@@ -49,11 +56,12 @@ std::unique_ptr<ModelShelf::Lease> ModelShelf::lease(const std::string& name,
   const auto mine = loaded_.begin();
   lock.unlock();
   try {
-    Model model = find(name)->load();
+    LoadedModel found = find(name)->load();
     lock.lock();
-    mine->model = model;
+    mine->model = found.model;
+    described_.at(name) = std::move(found.described);
     changed_.notify_all();
-    return std::make_unique<Lease>(*this, name, std::move(model));
+    return std::make_unique<Lease>(*this, name, std::move(found.model));
   } catch (...) {
     if (!lock.owns_lock()) lock.lock();
     loaded_.erase(mine);

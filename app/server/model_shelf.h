@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,12 +17,20 @@
 
 namespace ddim::server {
 
+/// A model, and what requests are checked against: the same, without weights.
+struct LoadedModel {
+  Model model;
+  Model described;
+};
+
 /// A model that can be asked for.
 struct ModelSource {
   std::string name;
-  std::string place;            ///< what --model of the command line calls it
-  Model described;              ///< what requests are checked against; it may have no weights
-  std::function<Model()> load;  ///< called when it is first used
+  std::string place;  ///< what --model of the command line calls it
+  Model described;    ///< as it is at the start
+  /// Called when it is used and is not loaded. What is at the place may be another model by then:
+  /// the next checkpoint of a training run.
+  std::function<LoadedModel()> load;
 };
 
 /// The models of a server by their names. Weights are loaded at first use, and at most `keep`
@@ -34,6 +43,8 @@ class ModelShelf {
   const std::vector<ModelSource>& sources() const { return sources_; }
   const ModelSource* find(const std::string& name) const;
   bool is_loaded(const std::string& name) const;
+  /// What requests are checked against: the model as it was loaded last, or as it was at the start.
+  Model described(const std::string& name) const;
 
   /// A model that stays loaded while this lives.
   class Lease {
@@ -74,7 +85,8 @@ class ModelShelf {
   const std::size_t keep_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::list<Loaded> loaded_;  ///< the last one used first
+  std::list<Loaded> loaded_;                ///< the last one used first
+  std::map<std::string, Model> described_;  ///< of each name
 };
 
 }  // namespace ddim::server

@@ -456,6 +456,26 @@ TEST_F(ServedJobs, LoadTheirModelAgainAfterItWasNotUsedForAWhile) {
   }
 }
 
+// The place of a run in training has another model each time.
+TEST_F(ServedJobs, AreCheckedAgainstTheModelThatIsLoaded) {
+  ServiceOptions brief = options();
+  brief.limits.unload_time = std::chrono::seconds(0);
+  service_ = std::make_unique<Service>(
+      std::vector{source("run", formula_model(milliseconds(0)),
+                         [width = 6]() mutable {
+                           return formula_model(milliseconds(0), {1, 4, ++width});
+                         })},
+      brief, [](const std::string&) {});
+  const auto now = [this] { return Json::parse(get("/api/models").body)["models"][0]; };
+  EXPECT_EQ(now()["width"], 6);
+  for (int load = 1; load <= 2; ++load) {
+    EXPECT_EQ(ended(submit(R"({"steps": 1})"))["state"], "done");
+    EXPECT_EQ(now()["width"], 6 + load);
+    for (int k = 0; k < 1000 && now()["loaded"] == true; ++k)
+      std::this_thread::sleep_for(milliseconds(10));
+  }
+}
+
 TEST_F(ServedJobs, FinishWhenTheServerStops) {
   const std::string running = submit(R"({"model": "slow", "steps": 300})");
   wait_for_state(running, "running");

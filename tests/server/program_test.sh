@@ -87,6 +87,37 @@ else
   [ ! -s "$folder/err" ] || failed "not quiet"
 fi
 
+# A run in training: the checkpoint that was there at the start may be gone when its weights are wanted.
+mkdir "$folder/data"
+{ printf '\0\0\10\3\0\0\0\12\0\0\0\10\0\0\0\10' && seq 1 1000 | head -c 640; } >"$folder/data/train-images-idx3-ubyte"
+cat >"$folder/tiny.toml" <<'END'
+[model]
+channels = 1
+block_out_channels = [8]
+layers_per_block = 1
+attention_levels = []
+norm_num_groups = 4
+[data]
+resolution = 8
+[training]
+batch = 2
+shards = 1
+steps = 2
+[output]
+checkpoint_every_steps = 1
+tensorboard = false
+END
+"$program" train "$folder/tiny.toml" --data "$folder/data" --out "$folder/run" --quiet >"$folder/out" 2>"$folder/err" || failed "training"
+checkpoints=$folder/run/checkpoints
+mv "$checkpoints/step-00000002" "$folder/later"
+start --model "run=$folder/run"
+mv "$folder/later" "$checkpoints/step-00000002"
+rm -r "$checkpoints/step-00000001"
+id=$(curl -s "${url}api/jobs" -d '{"model": "run", "steps": 2}' | id_of)
+wait_for "$id"
+curl -s "${url}api/jobs/$id" | grep -q '"state":"done"' || failed "the run's next checkpoint is not found"
+stop
+
 # refused CODE WORD FLAGS ...
 refused() {
   code=$1 word=$2 && shift 2

@@ -54,10 +54,11 @@ inline Model classes_model() {
 
 inline ModelSource source(const std::string& name, const Model& model,
                           std::function<Model()> load = {}) {
-  return {.name = name,
-          .place = "models/" + name,
-          .described = model,
-          .load = load ? std::move(load) : [model] { return model; }};
+  if (!load) load = [model] { return model; };
+  return {.name = name, .place = "models/" + name, .described = model, .load = [load]() mutable {
+            const Model loaded = load();
+            return server::LoadedModel{.model = loaded, .described = loaded};
+          }};
 }
 
 /// A service on a free port: the model "quick", the model "slow" with 5 ms a call, "damaged", whose
