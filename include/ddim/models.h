@@ -32,6 +32,7 @@ struct FoundModel {
 /// models and training runs in `folder`, its `models` and its `runs`: each place sorted by name, no
 /// model twice. Shipped models are looked for in the folders that DDIM_MODELS names (between
 /// colons), and where the program or the library is installed. What cannot be read is left out.
+/// Error(user) where `folder` is none.
 DDIM_API std::vector<FoundModel> find_models(const std::filesystem::path& folder = ".");
 
 }  // namespace ddim

@@ -7,6 +7,7 @@
 
 #include "api/shipped.h"
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/folder.h"
 #include "hub/cache.h"
 #include "hub/pull.h"
@@ -92,6 +93,7 @@ std::vector<fs::path> shipped_folders() {
 }
 
 std::vector<FoundModel> find_models(const fs::path& folder) {
+  require(is_folder(folder), folder.string(), ": no such folder; models are looked for in one");
   std::vector<FoundModel> found;
   std::set<fs::path> seen;
   const auto add = [&](const std::string& name, const fs::path& path, ModelPlace place) {

@@ -194,6 +194,8 @@ const BadInput kBadInputs[] = {
     {"LikeNoPicture", "sample --like @/fake.png --out @/a.png", 4, {"@/fake.png"}},
     {"LikeNoRecipe", "sample --like @/pictures/0.png --out @/a.png", 1, {"0.png", "no recipe"}},
     {"PullNoName", "pull ddpm-cifar10-32", 1, {"ddpm-cifar10-32", "OWNER/NAME"}},
+    {"ModelsNowhere", "models @/nowhere", 1, {"/nowhere: no such folder"}},
+    {"ModelsInAFile", "models @/small.png", 1, {"/small.png: no such folder"}},
     {"PullPath", "pull ../models/mine", 1, {"../models/mine"}},
     {"ModelNotPulled",
      "sample --model nobody/nothing --out @/a.png",
