@@ -27,9 +27,12 @@ struct SampleFiles {
   /// What PNG files say about themselves: make_recipe() where it is not given, nothing where it is
   /// empty. In a folder it counts for the name of the model only.
   std::optional<Recipe> recipe = {};
+  /// Where it is refused, what another process writes meanwhile is not replaced either.
   Overwrite overwrite = Overwrite::refuse;
   /// Go on with a run that was stopped, whose finished pictures are in `out`.partial or in the
-  /// folder, and draw the missing ones only. Where there is none, begin.
+  /// folder, and draw the missing ones only. Where there is none, begin. In a folder a picture
+  /// whose recipe is another is an Error(user), or is replaced where that is allowed; one without a
+  /// recipe, where none is wanted, counts as this run's, or is replaced where that is allowed.
   bool resume = false;
   /// The folder of the blocks is `out`.blocks; the process that finds the last one done writes
   /// `out`, and all return then. Whoever joins does not say `resume`.

@@ -124,7 +124,10 @@ void FeatureLog::fill(const std::function<void(const Rows&)>& compute,
     } else if (path_.empty()) {
       fill_by_ranks(compute);
     } else {
-      fill_by_blocks(compute, stop);
+      share_work(
+          path_, [&] { fill_by_blocks(compute, stop); }, [&] { return fs::exists(path_); });
+      read_found(PictureLog::open_to_read(path_));
+      ensure(missing_.empty(), path_.string(), ": features are missing");
     }
   }
   if (!path_.empty()) end_sharing(options_.sharing, path_);
@@ -164,7 +167,7 @@ void FeatureLog::fill_by_blocks(const std::function<void(const Rows&)>& compute,
                            {.settings = settings_,
                             .num_blocks = std::ssize(blocks),
                             .timeout_seconds = options_.sharing.timeout_seconds});
-  if (claims.is_complete()) require_result(path_);
+  if (claims.is_complete()) require_result(blocks_folder(path_), path_);
   const auto next = [&] {
     try {
       return claims.next(stop);
@@ -191,8 +194,6 @@ void FeatureLog::fill_by_blocks(const std::function<void(const Rows&)>& compute,
     compute({rows});
     claims.finish(*block, std::span<const std::byte>(bytes_of(rows)));
   }
-  read_found(PictureLog::open_to_read(path_));
-  ensure(missing_.empty(), path_.string(), ": features are missing");
 }
 
 void FeatureLog::write_all(const std::string& token) const {

@@ -3,12 +3,13 @@
 #include <ddim/counts.h>
 
 #include <algorithm>
-#include <iomanip>
 #include <ranges>
 #include <utility>
 
+#include "api/picture_folder.h"
 #include "api/settings_difference.h"
 #include "base/error.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "io/image.h"
 #include "io/image_grid.h"
@@ -66,10 +67,11 @@ class FileDestination : public Destination {
     const std::uint64_t size = shape.size() * (keeps_floats_ ? sizeof(float) : 1);
     const io::PictureLog::Header header{
         .count = job_.count(), .picture_bytes = size, .settings = settings_of(job_)};
-    if (!job_.logs.empty()) make_folders(job_.logs);
-    const fs::path path = log_path(
-        job_.logs.empty() ? out_
-                          : job_.logs / (out_ == job_.files.tensors ? "tensors" : "pictures"));
+    if (job_.is_put_together()) make_folders(job_.logs);
+    if (job_.is_put_together())
+      return io::PictureLog::create(
+          log_path(job_.logs / (out_ == job_.files.tensors ? "tensors" : "pictures")), header);
+    const fs::path path = log_path(out_);
     if (!fs::exists(path)) {
       refuse_existing();
       return io::PictureLog::create(path, header);
@@ -82,9 +84,8 @@ class FileDestination : public Destination {
               "; give the same options, or remove the file to begin again");
       require(log.header().picture_bytes == size && log.header().count == header.count,
               path.string(), ": holds pictures of another size or number");
-      // A stop between the output and the removal of the log.
-      was_complete_ = log.missing().empty();
-      if (!was_complete_) refuse_existing();
+      // Else it was stopped between the output and the removal of the log: write() finds out.
+      if (!log.missing().empty()) refuse_existing();
       return log;
     }
     require(log.num_done() == 0 || job_.files.overwrite == Overwrite::allow, path.string(),
@@ -120,7 +121,24 @@ class FileDestination : public Destination {
     log_.add(range.first, std::as_bytes(std::span(pixels)));
   }
 
-  Overwrite overwrite() const { return was_complete_ ? Overwrite::allow : job_.files.overwrite; }
+  /// Unless the same bytes are there, by this run before it was stopped, or by another process that
+  /// puts the same pictures together.
+  void write(const FileContent& content) const {
+    try {
+      write_file_durably(out_, content, job_.files.overwrite);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::user || !is_there(content)) throw;
+    }
+  }
+  bool is_there(const FileContent& content) const {
+    std::error_code none;
+    if (!fs::is_regular_file(out_, none) || fs::file_size(out_, none) != content.size_bytes)
+      return false;
+    Sha256 hash;
+    content.write_to([&hash](std::span<const std::byte> bytes) { hash.update(bytes); });
+    return hash.finish_hex() == sha256_hex_of_file(out_);
+  }
+
   PictureRange all() const { return {0, job_.count()}; }
 
   void write_grid() {
@@ -137,7 +155,8 @@ class FileDestination : public Destination {
     });
     const Recipe recipe =
         io::with_grid(job_.files.recipe.value_or(job_.recipe), job_.count(), job_.files.grid);
-    io::write_png(out_, make_grid(images, job_.files.grid), recipe, overwrite());
+    const std::vector<std::byte> png = io::encode_png(make_grid(images, job_.files.grid), recipe);
+    write(std::span<const std::byte>(png));
   }
 
   void write_npz() {
@@ -146,8 +165,7 @@ class FileDestination : public Destination {
     for (std::int64_t k = 0; k < job_.count() && !classes.empty(); ++k)
       labels.push_back(classes[static_cast<std::size_t>(job_.number(k)) % classes.size()]);
     const auto produce = [this](const ByteSink& sink) { log_.read(all(), sink); };
-    write_file_durably(out_, io::picture_npz_content(job_.count(), job_.shape(), produce, labels),
-                       overwrite());
+    write(io::picture_npz_content(job_.count(), job_.shape(), produce, labels));
   }
 
   void write_tensor() {
@@ -167,113 +185,61 @@ class FileDestination : public Destination {
     tensors[0] = {.name = "x_0",
                   .shape = {job_.count(), shape.channels, shape.height, shape.width},
                   .produce = produce};
-    io::write_safetensors(out_, std::move(tensors), overwrite());
+    write(io::safetensors_content(std::move(tensors)));
   }
 
   const PictureJob& job_;
   const fs::path out_;
   const OutputKind kind_;
   const bool keeps_floats_;  ///< bytes else
-  bool was_complete_ = false;
   io::PictureLog log_;
 };
 
 /// A folder with a PNG file for each picture.
 class FolderDestination : public Destination {
  public:
-  explicit FolderDestination(const PictureJob& job) : job_(job), folder_(job.files.out) {
-    if (make_folders(folder_)) created_.push_back(folder_);
+  explicit FolderDestination(const PictureJob& job) : job_(job), pictures_(job) {
+    if (make_folders(job.files.out)) created_.push_back(job.files.out);
     for (std::int64_t k = 0; k < job.count(); k += job.count_of_run()) {
-      const fs::path folder = folder_of(k);
+      const fs::path folder = pictures_.folder_of(k);
       if (make_folders(folder)) created_.push_back(folder);
     }
     std::vector<PictureRange> there;
-    for (std::int64_t k = 0; k < job.count(); ++k)
-      if (fs::exists(file_of(k)) && is_finished(k)) there.push_back({k, 1});
+    for (std::int64_t k = 0; k < job.count() && !job.is_put_together(); ++k)
+      if (is_finished(k)) there.push_back({k, 1});
     missing_ = io::gaps_between(std::move(there), job.count());
     for (std::int64_t k = 0; k < job.count(); k += job.count_of_run())
-      remove_leftover_files(folder_of(k), is_picture_name);
+      remove_leftover_files(pictures_.folder_of(k), PictureFolder::is_picture_name);
   }
 
   std::vector<PictureRange> missing() const override { return missing_; }
   void add(std::int64_t first, const FloatImages& pictures) override {
-    for (std::int64_t k = 0; k < pictures.count; ++k) {
-      // What is there and was not finished is replaced: it is damaged, or may be overwritten.
-      io::write_png(file_of(first + k), to_image(pictures, k), text_of(first + k), Overwrite::allow,
-                    Durability::later);
-    }
+    for (std::int64_t k = 0; k < pictures.count; ++k)
+      pictures_.keep(first + k, to_image(pictures, k));
   }
-  void sync() override { sync_file_system(folder_); }
+  void sync() override { sync_file_system(job_.files.out); }
   void finish() override { sync(); }
   void clean_up() override {}
-  std::string place() const override { return folder_.string(); }
+  std::string place() const override { return job_.files.out.string(); }
   void give_up_if_empty() override {
     std::error_code ignored;  // a folder that is not empty stays
     for (const fs::path& folder : created_ | std::views::reverse) fs::remove(folder, ignored);
   }
 
  private:
-  /// Of picture k's run.
-  fs::path folder_of(std::int64_t k) const {
-    const SampleOptions &first = job_.runs.front(), &last = job_.runs.back(), &run = job_.run_of(k);
-    std::string name;
-    if (first.seed != last.seed) name += concat("-seed-", run.seed);
-    if (first.class_choice.guidance != last.class_choice.guidance)
-      name += "-guidance-" + number_text(run.class_choice.guidance);
-    return name.empty() ? folder_ : folder_ / name.substr(1);
-  }
-
-  /// As file_of() names them.
-  static bool is_picture_name(std::string_view name) {
-    constexpr std::string_view kEnding = ".png";
-    if (!name.ends_with(kEnding)) return false;
-    name.remove_suffix(kEnding.size());
-    return name.size() >= kNumberDigits &&
-           name.find_first_not_of("0123456789") == std::string_view::npos;
-  }
-
-  fs::path file_of(std::int64_t k) const {
-    TextStream name;
-    name << std::setfill('0') << std::setw(kNumberDigits) << job_.number(k) << ".png";
-    return folder_of(k) / name.str();
-  }
-
-  /// The recipe of picture k alone.
-  Recipe text_of(std::int64_t k) const {
-    const std::optional<Recipe>& given = job_.files.recipe;
-    if (given && given->empty()) return {};
-    Recipe recipe = make_recipe(job_.model, only_pictures(job_.run_of(k), job_.place(k)));
-    if (given) recipe["model"] = given->at("model");
-    return recipe;
-  }
-
   /// Whether picture k need not be drawn.
   bool is_finished(std::int64_t k) const {
-    const fs::path file = file_of(k);
-    if (!job_.files.resume) {
-      require(job_.files.overwrite == Overwrite::allow, file.string(),
-              " exists already and is not overwritten: choose another folder, or resume the run "
-              "that made it");
-      return false;
-    }
-    io::PngFile found;
-    try {
-      found = io::read_png(file, io::channels_of(job_.shape().channels));
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::corrupt) return false;  // a loss of power: drawn again
-      throw;
-    }
-    const std::string difference = first_difference(found.text, text_of(k));
-    require(difference.empty(), file.string(), ": was drawn with other options: ", difference,
-            "; choose another folder, or give the same options");
-    const PictureShape shape = job_.shape();
-    return found.image.width == shape.width && found.image.height == shape.height;
+    const bool is_replaced = job_.files.overwrite == Overwrite::allow;
+    // What a run that replaces nothing finds there when it goes on is its own.
+    if (job_.files.resume)
+      return pictures_.has_picture(k, is_replaced ? Unknown::is_another : Unknown::is_the_same);
+    if (!is_replaced && pictures_.has_file(k))
+      pictures_.fail_existing(k, ": choose another folder, or resume the run that made it");
+    return false;
   }
 
-  static constexpr int kNumberDigits = 6;
-
   const PictureJob& job_;
-  const fs::path folder_;
+  const PictureFolder pictures_;
   std::vector<fs::path> created_;
   std::vector<PictureRange> missing_;
 };
@@ -328,6 +294,11 @@ std::vector<std::unique_ptr<Destination>> destinations_of(const PictureJob& job,
     destinations.push_back(
         std::make_unique<FileDestination>(job, job.files.tensors, OutputKind::safetensors));
   return destinations;
+}
+
+void finish_all(const std::vector<std::unique_ptr<Destination>>& all) {
+  for (const auto& each : all) each->finish();
+  for (const auto& each : all) each->clean_up();
 }
 
 }  // namespace ddim

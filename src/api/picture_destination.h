@@ -1,13 +1,11 @@
 #pragma once
 
-#include <ddim/sample_files.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <vector>
 
-#include "api/model_implementation.h"
+#include "api/picture_job.h"
 #include "io/picture_log.h"
 
 namespace ddim {
@@ -17,26 +15,6 @@ enum class OutputKind { grid, npz, safetensors, folder };
 
 /// Error(user) for a name that says nothing.
 OutputKind output_kind_of(const std::filesystem::path& out);
-
-/// Everything about the run that a call has to know.
-struct PictureJob {
-  const Model& model;
-  std::vector<SampleOptions> runs;  ///< with the plan
-  const SampleFiles& files;
-  Recipe recipe;  ///< of all runs
-  /// Where the logs of unfinished files are; empty for beside them.
-  std::filesystem::path logs = {};
-  PictureShape shape() const { return model.info().shape; }
-  std::int64_t count_of_run() const { return runs.front().count; }
-  std::int64_t count() const { return std::ssize(runs) * count_of_run(); }
-  /// The run of picture k of all, and its place in that run.
-  const SampleOptions& run_of(std::int64_t k) const {
-    return runs[static_cast<std::size_t>(k / count_of_run())];
-  }
-  std::int64_t place(std::int64_t k) const { return k % count_of_run(); }
-  /// Its number, as its run counts.
-  std::int64_t number(std::int64_t k) const { return run_of(k).first_image + place(k); }
-};
 
 /// What an unfinished run must have in common with one that goes on with it.
 engine::io::PictureLog::Settings settings_of(const PictureJob& job);
@@ -71,7 +49,11 @@ class Destination {
 std::filesystem::path log_path(const std::filesystem::path& out);
 
 /// Those that job.files names. `job` must outlive them. Errors as sample_to_files(), for what is
-/// there already.
+/// there already; where a job is put together, these come when the output is made.
 std::vector<std::unique_ptr<Destination>> destinations_of(const PictureJob& job, OutputKind kind);
+
+/// Makes all outputs. Where one of them cannot be made, what all were to be made of is still there
+/// to resume.
+void finish_all(const std::vector<std::unique_ptr<Destination>>& all);
 
 }  // namespace ddim

@@ -182,26 +182,12 @@ class Reproducer {
   /// process takes whole parts, for which these are there.
   void compute_jointly(const std::vector<const Part*>& missing) {
     try {
-      StepProgress progress(options().run, missing, std::ssize(parts_.all()));
-      require_common_folder(sharing(), claims_place());
-      comm::BlockClaims claims(blocks_folder(claims_place()), work());
-      for (const Part& part : parts_.all())
-        require(!claims.is_complete() || cells_.find(part.name),
-                blocks_folder(claims_place()).string(), " says that all is done, but cell ",
-                part.name, " is not there; remove ", claims_place().parent_path().string(),
-                " to have it computed");
-      for (const Part& part : parts_.all()) {
-        if (!part.drawing) continue;
-        if (first_says(sharing(), cells_.find(part.name).has_value())) continue;
-        try {
-          parts_.prepare(part, progress.begin(part));
-        } catch (const Error&) {
-          // Another process that joined has finished it, and put its files away.
-          if (!sharing().join || !cells_.find(part.name)) throw;
-        }
-        progress.end(part);
-      }
-      share_parts(claims, progress);
+      share_work(
+          claims_place(), [&] { prepare_and_share(missing); },
+          [&] {
+            return std::ranges::all_of(
+                parts_.all(), [&](const Part& part) { return cells_.find(part.name).has_value(); });
+          });
     } catch (const Error& error) {
       if (error.code() != ErrorCode::interrupted) throw;
       fail(ErrorCode::interrupted, "stopped: what is finished of the report is kept in ",
@@ -210,6 +196,29 @@ class Reproducer {
     const auto& ranks = sharing().ranks;
     end_sharing(sharing(), claims_place());
     if (!sharing().join && ranks.is_first()) try_remove_tree(cells_.folder() / "unfinished");
+  }
+
+  void prepare_and_share(const std::vector<const Part*>& missing) {
+    StepProgress progress(options().run, missing, std::ssize(parts_.all()));
+    require_common_folder(sharing(), claims_place());
+    comm::BlockClaims claims(blocks_folder(claims_place()), work());
+    for (const Part& part : parts_.all())
+      require(!claims.is_complete() || cells_.find(part.name),
+              blocks_folder(claims_place()).string(), " says that all is done, but cell ",
+              part.name, " is not there; remove ", claims_place().parent_path().string(),
+              " to have it computed");
+    for (const Part& part : parts_.all()) {
+      if (!part.drawing) continue;
+      if (first_says(sharing(), cells_.find(part.name).has_value())) continue;
+      try {
+        parts_.prepare(part, progress.begin(part));
+      } catch (const Error&) {
+        // Another process that joined has finished it, and put its files away.
+        if (!sharing().join || !cells_.find(part.name)) throw;
+      }
+      progress.end(part);
+    }
+    share_parts(claims, progress);
   }
 
   /// Of the parts' blocks.

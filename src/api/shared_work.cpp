@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <iomanip>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -19,6 +21,27 @@ namespace ddim {
 using namespace engine;
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// A file for others to see.
+class Sign {
+ public:
+  explicit Sign(fs::path file) : file_(std::move(file)) {
+    write_file(file_, "", Overwrite::refuse, Durability::later);
+  }
+  Sign(const Sign&) = delete;
+  Sign& operator=(const Sign&) = delete;
+  ~Sign() {
+    std::error_code gone;
+    fs::remove(file_, gone);
+  }
+
+ private:
+  const fs::path file_;
+};
+
+}  // namespace
 
 RunOptions options_of_part(RunOptions run, const Sharing& sharing) {
   const auto& ranks = sharing.ranks.communicator();
@@ -43,14 +66,14 @@ bool first_says(const Sharing& sharing, bool value) {
 void require_common_folder(const Sharing& sharing, const fs::path& result) {
   const auto& ranks = sharing.ranks.communicator();
   if (!ranks || ranks->size() == 1) return;
-  fs::path folder = blocks_folder(result).parent_path();
-  if (folder.empty()) folder = ".";
   std::random_device random;
   const std::string token = comm::text_of_first(*ranks, concat(std::hex, random(), random()));
-  const fs::path sign = folder / ("seen-by-all-" + token);
+  // Among the blocks, with which it goes when this process is killed.
+  const fs::path folder = blocks_folder(result), sign = folder / ("seen-by-all-" + token);
+  std::optional<Sign> written;
   if (ranks->is_first()) {
     make_folders(folder);
-    write_file(sign, "", Overwrite::refuse, Durability::later);
+    written.emplace(sign);
   }
   ranks->barrier();
   // A file of another machine may take a moment to be seen.
@@ -60,16 +83,29 @@ void require_common_folder(const Sharing& sharing, const fs::path& result) {
     is_seen = fs::exists(sign);
   }
   const std::vector<std::string> seen = comm::texts_of_all(*ranks, is_seen ? "yes" : "no");
-  std::error_code gone;
-  if (ranks->is_first()) fs::remove(sign, gone);
   const auto blind = std::ranges::find(seen, "no");
+  if (ranks->is_first() && blind != seen.end()) {
+    written.reset();
+    std::error_code ignored;  // with blocks in it, it stays
+    fs::remove(folder, ignored);
+  }
   require(blind == seen.end(), result.string(), ": rank ", blind - seen.begin(),
           " sees another folder there than rank 0; name one that all machines see");
 }
 
-void require_result(const fs::path& result) {
-  require(fs::exists(result), blocks_folder(result).string(), " says that all is done, but ",
-          result.string(), " is not there; remove that folder to begin again");
+void require_result(const fs::path& blocks, const fs::path& result) {
+  require(fs::exists(result), blocks.string(), " says that all is done, but ", result.string(),
+          " is not there; remove that folder to begin again");
+}
+
+void share_work(const fs::path& result, const std::function<void()>& work,
+                const std::function<bool()>& is_made) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::interrupted || fs::exists(blocks_folder(result)) || !is_made())
+      throw;
+  }
 }
 
 void finish_last(const comm::BlockClaims& claims, const std::function<void()>& work) {
@@ -84,7 +120,15 @@ void end_sharing(const Sharing& sharing, const fs::path& result) {
   const auto& ranks = sharing.ranks.communicator();
   if (!ranks) return;
   ranks->barrier();
-  if (ranks->is_first()) engine::remove_tree(blocks_folder(result));
+  if (!ranks->is_first()) return;
+  // All at once: another process may have joined, and write into it.
+  const fs::path folder = blocks_folder(result);
+  fs::path ended = folder;
+  ended += ".ended";
+  remove_tree(ended);
+  std::error_code gone;
+  fs::rename(folder, ended, gone);
+  remove_tree(ended);
 }
 
 }  // namespace ddim

@@ -30,8 +30,14 @@ bool first_says(const Sharing& sharing, bool value);
 /// same folder for the result.
 void require_common_folder(const Sharing& sharing, const std::filesystem::path& result);
 
-/// Where the blocks say that all is done: Error(user) unless the result is there.
-void require_result(const std::filesystem::path& result);
+/// Where the folder `blocks` says that all is done: Error(user) unless the result is there.
+void require_result(const std::filesystem::path& blocks, const std::filesystem::path& result);
+
+/// Does the work whose result this is. Where others end it meanwhile and remove its folder (ranks
+/// do, which know nothing of a process that joined), an error is none if `is_made` finds the
+/// result.
+void share_work(const std::filesystem::path& result, const std::function<void()>& work,
+                const std::function<bool()>& is_made);
 
 /// Does the last block of work. When it fails because another process has done it meanwhile (which
 /// had been taken for one that is gone), all is well.

@@ -2,60 +2,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <map>
 #include <random>
 #include <set>
 #include <stop_token>
 #include <string>
+#include <utility>
 
-#include "tests/api/small_models.h"
+#include "tests/api/drawn_files.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/text_files.h"
 
 namespace ddim::api_test {
 namespace {
 
-namespace fs = std::filesystem;
 using test::expect_error;
-
-constexpr std::int64_t kCount = 23;
-
-class SampleFilesTest : public MicroModel {
- protected:
-  static SampleOptions options() {
-    return {.plan = {.steps = 3},
-            .count = kCount,
-            .seed = 5,
-            .first_image = 100,
-            .run = {.batch = 4, .threads = 2}};
-  }
-  DrawnFiles draw(const SampleFiles& files, SampleOptions options = SampleFilesTest::options()) {
-    return sample_to_files(model_, make_plan(model_, options.plan), options, files);
-  }
-  /// Stops after `num_evaluations` of the network.
-  void draw_and_stop(const SampleFiles& files, std::int64_t num_evaluations) {
-    std::stop_source source;
-    SampleOptions stopped = options();
-    stopped.run.stop = source.get_token();
-    stopped.run.progress = [&, left = num_evaluations](const RunProgress&) mutable {
-      if (--left <= 0) source.request_stop();
-    };
-    try {
-      draw(files, stopped);
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::interrupted) << error.what();
-    }
-  }
-  /// Everything in the folder, by name.
-  std::map<std::string, std::string> contents(const fs::path& folder) const {
-    std::map<std::string, std::string> files;
-    for (const auto& entry : fs::recursive_directory_iterator(folder))
-      if (entry.is_regular_file())
-        files[fs::relative(entry.path(), folder).generic_string()] = test::read_text(entry.path());
-    return files;
-  }
-};
 
 /// What is drawn, as names in a folder.
 struct Form {
@@ -259,6 +219,72 @@ TEST_F(SampleFilesTest, OtherOptionsAreNotMixedIn) {
   EXPECT_FALSE(fs::exists(folder_ / "a.npz.partial"));
   expect_error(ErrorCode::user, "exists already",
                [&] { draw({.out = folder_ / "a.npz", .resume = true}); });
+}
+
+/// Draws into the folder what another process would, in the middle of the first picture.
+class TwoProcesses : public SampleFilesTest {
+ protected:
+  SampleOptions with_another(const SampleFiles& files, const SampleOptions& other) {
+    SampleOptions options = SampleFilesTest::options();
+    options.run.progress = [this, files, other, begun = false](const RunProgress&) mutable {
+      if (!std::exchange(begun, true)) draw(files, other);
+    };
+    options.run.threads = 1;
+    return options;
+  }
+};
+
+TEST_F(TwoProcesses, OfOneRunInOneFolderMakeOneSet) {
+  const SampleFiles files{.out = folder_ / "d"};
+  draw({.out = folder_ / "whole"});
+  draw(files, with_another(files, options()));
+  EXPECT_EQ(contents(files.out), contents(folder_ / "whole"));
+
+  const SampleFiles bare{.out = folder_ / "bare", .recipe = Recipe{}};
+  draw(bare, with_another(bare, options()));
+  EXPECT_EQ(std::ssize(contents(bare.out)), kCount);
+}
+
+TEST_F(TwoProcesses, OfTwoRunsInOneFolderReplaceNothing) {
+  SampleOptions other = options();
+  other.seed = 6;
+  for (const bool bare : {false, true}) {
+    SampleFiles files{.out = folder_ / (bare ? "bare" : "d")};
+    if (bare) files.recipe = Recipe{};
+    SampleFiles alone = files;
+    alone.out += "-whole";
+    draw(alone, other);
+    expect_error(ErrorCode::user, bare ? "000100.png exists" : "seed is 6 there and 5 here",
+                 [&] { draw(files, with_another(files, other)); });
+    EXPECT_EQ(contents(files.out), contents(alone.out));
+  }
+  // Where it may be replaced, it is.
+  SampleFiles files{.out = folder_ / "d", .overwrite = Overwrite::allow};
+  draw(files, with_another(files, other));
+  draw({.out = folder_ / "mine"});
+  EXPECT_EQ(contents(files.out), contents(folder_ / "mine"));
+}
+
+// What the first try had drawn is told from what was there before.
+TEST_F(SampleFilesTest, AStoppedRunThatReplacesPicturesGoesOn) {
+  SampleOptions other = options();
+  other.seed = 6;
+  for (const bool bare : {false, true}) {
+    SampleFiles files{.out = folder_ / (bare ? "bare" : "d")};
+    if (bare) files.recipe = Recipe{};
+    SampleFiles alone = files;
+    alone.out += "-whole";
+    draw(alone);
+    draw(files, other);
+    files.overwrite = Overwrite::allow;
+    draw_and_stop(files, 30);
+    EXPECT_NE(contents(files.out), contents(alone.out));
+    files.resume = true;
+    const DrawnFiles drawn = draw(files);
+    // Without recipes nothing tells.
+    EXPECT_EQ(drawn.num_found > 0, !bare);
+    EXPECT_EQ(contents(files.out), contents(alone.out));
+  }
 }
 
 TEST_F(SampleFilesTest, LeaveNothingBehindWhenNoPictureWasFinished) {

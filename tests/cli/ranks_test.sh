@@ -82,11 +82,15 @@ draw --out one.png >out
 start_and_claim
 kill -KILL $process
 draw --join --out joined.npz >out 2>err || fail "the block of a process that was killed"
+rm joined.npz.partial
 cmp one.npz joined.npz || fail "other pictures after a process was killed"
 draw --join --out joined.npz >out 2>err || fail "joining when all is done"
 grep -q "all of which were there already" out || fail "drawn again"
 ! draw --join --out joined.npz --clip rederive-eps 2>err || fail "joining with other options"
 expect "joined.npz.blocks: is of a run with other options: clip"
+draw --out joined.npz --first-image 1 --overwrite >out
+! draw --join --out joined.npz 2>err || fail "joining what was replaced"
+expect "joined.npz.blocks says that all is done, but joined.npz was replaced or changed since; remove that folder"
 rm joined.npz
 ! draw --join --out joined.npz 2>err || fail "joining what is gone"
 expect "joined.npz.blocks says that all is done, but joined.npz is not there; remove that folder"
@@ -188,6 +192,38 @@ test ! -e report-2/unfinished || fail "blocks of the report stay"
 ! ranks 2 sample --model $model --count 2 --out r2.npz || fail "replaced a file"
 [ "$(grep -c "r2.npz" err)" = 1 ] || fail "said more than once"
 
+# Beside processes that were started together, which remove their blocks at the end, one that joins is done when they are.
+beside() { # PATTERN ARGUMENTS ...: who joins does so once there is such a file
+  local pattern=$1
+  shift
+  mpirun -n 2 "$program" "$@" >out-ranks 2>err &
+  process=$!
+  until compgen -G "$pattern" >claims; do kill -0 $process || fail "ended by itself"; done
+  "$program" "$@" --join >out 2>err-joined || { cp err-joined err; fail "joining ranks"; }
+  wait $process || fail "ranks beside one that joined"
+}
+drawing_long=(sample --model $model --steps 100 --count 200 --seed 5 --quiet)
+"$program" "${drawing_long[@]}" --out long.npz >out
+beside 'beside.npz.blocks/*.claim' "${drawing_long[@]}" --out beside.npz
+cmp long.npz beside.npz || fail "other pictures by ranks and one that joined"
+test ! -e beside.npz.blocks || fail "blocks stay"
+beside 'features-b/*.blocks/*.claim' "${comparing[@]}" --features features-b
+cmp one-compared out && cmp one-compared out-ranks || fail "other figures by ranks and one that joined"
+beside 'report-b/unfinished/*.blocks/*.claim' "${reporting[@]}" --out report-b
+[ "$(cells one-report)" = "$(cells report-b)" ] || fail "another report by ranks and one that joined"
+
+# Pictures that are there are replaced on request; blocks that are done are not called stopped.
+draw --out one-folder >out
+draw --out folder --eta 1 >out
+! ranks 2 "${drawing[@]}" --out folder || fail "replaced pictures"
+expect "folder/000000.png: was drawn with other options: eta is 1 there and 0 here"
+ranks 2 "${drawing[@]}" --out folder --overwrite || fail "ranks replace pictures"
+diff -r one-folder folder || fail "2 ranks replace pictures by others"
+draw --out done.npz --join >out
+rm done.npz
+! ranks 2 "${drawing[@]}" --out done.npz || fail "ranks beside blocks that are done"
+expect "done.npz.blocks says that all is done, by processes that joined; remove the folder to begin again"
+
 ! ranks 7 train tiny.toml --data data --out many || fail "more ranks than shards"
 expect "7 ranks, but the gradient of a step has 6 parts"
 [ "$(grep -c '7 ranks, but' err)" = 1 ] || fail "said more than once"
@@ -213,6 +249,7 @@ second=("${first[@]}")
 ! two || fail "ranks that see two folders"
 expect "apart.npz: rank 1 sees another folder there than rank 0; name one that all machines see"
 [ "$(grep -c 'apart.npz: rank 1' err)" = 1 ] || fail "said more than once"
+[ -z "$(ls here there | grep -v :)" ] || fail "left behind by ranks that see two folders"
 first=(evaluate "$folder/data" --model "$folder/$model" --count 40 --steps 2 --resize --extractor "$extractor" --shrink --quiet)
 second=("${first[@]/40/41}")
 ! two || fail "ranks that compare other pictures"
