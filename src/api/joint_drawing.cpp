@@ -81,7 +81,9 @@ std::string path_beside(const fs::path& path, const fs::path& other) {
 /// What the outputs are: of a file size and SHA-256, of a folder how many of the pictures it has.
 std::map<fs::path, std::string> identities_of(const PictureJob& job, OutputKind kind) {
   const auto of_file = [](const fs::path& file) {
-    return concat(fs::file_size(file), " bytes ", sha256_hex_of_file(file));
+    return !fs::is_regular_file(file)
+               ? "no file"
+               : concat(fs::file_size(file), " bytes ", sha256_hex_of_file(file));
   };
   std::map<fs::path, std::string> identities;
   identities[job.files.out] = kind == OutputKind::folder
@@ -205,11 +207,12 @@ void check_joint(const PictureJob& job, OutputKind kind) {
           "join goes on with a run that was stopped; leave --resume out");
   State state = comm::BlockClaims::state_of(folder);
   if (state != State::none && !files.sharing.join && !files.resume) {
-    require(files.overwrite == Overwrite::allow, folder.string(),
-            state == State::complete
-                ? " says that all is done, by processes that joined; remove the folder to begin again"
-                : " holds blocks of a run that was stopped; resume that run, or remove the folder "
-                  "to begin again");
+    require(
+        files.overwrite == Overwrite::allow, folder.string(),
+        state == State::complete
+            ? " says that all is done, by processes that joined; remove the folder to begin again"
+            : " holds blocks of a run that was stopped; resume that run, or remove the folder "
+              "to begin again");
     remove_tree(folder);
     state = State::none;
   }
