@@ -198,8 +198,9 @@ class JointRun {
   comm::BlockClaims claims_;
 };
 
-/// Before this process begins, or all ranks do: what is there may be in the way.
-void check_joint(const PictureJob& job, OutputKind kind) {
+/// Before this process begins, or all ranks do: what is there may be in the way. Whether it is all
+/// that is wanted.
+bool check_joint(const PictureJob& job, OutputKind kind) {
   using State = comm::BlockClaims::State;
   const SampleFiles& files = job.files;
   const fs::path folder = blocks_folder(files.out);
@@ -216,17 +217,20 @@ void check_joint(const PictureJob& job, OutputKind kind) {
     remove_tree(folder);
     state = State::none;
   }
-  if (state == State::complete) return;  // require_outputs() has a look at it
+  if (state == State::complete) return false;  // require_outputs() has a look at it
+  std::int64_t num_there = 0;
   if (kind == OutputKind::folder) {
     // A process that put the pictures together may have made some of those that are there.
     const Unknown unknown = state == State::begun ? Unknown::is_the_same : Unknown::is_another;
     const PictureFolder pictures(job);
-    for (std::int64_t k = 0; k < job.count(); ++k) pictures.has_picture(k, unknown);
+    for (std::int64_t k = 0; k < job.count(); ++k)
+      num_there += pictures.has_picture(k, unknown) ? 1 : 0;
   }
-  if (files.overwrite == Overwrite::allow || state == State::begun) return;
+  if (files.overwrite == Overwrite::allow || state == State::begun) return false;
   for (const fs::path& file : outputs_of(job))
     require((kind == OutputKind::folder && file == files.out) || !fs::exists(file), file.string(),
             " exists already and is not overwritten: remove it or choose another name");
+  return num_there == job.count() && files.tensors.empty();
 }
 
 }  // namespace
@@ -234,9 +238,9 @@ void check_joint(const PictureJob& job, OutputKind kind) {
 DrawnFiles draw_jointly(const PictureJob& job, const Plan& plan, OutputKind kind) {
   const Sharing& sharing = job.files.sharing;
   const RunOptions run = options_of_part(job.runs.front().run, sharing);
-  if (sharing.ranks.is_first()) check_joint(job, kind);
+  const bool is_first = sharing.ranks.is_first();
+  if (first_says(sharing, is_first && check_joint(job, kind))) return {.num_found = job.count()};
   const auto& ranks = sharing.ranks.communicator();
-  if (ranks) ranks->barrier();
   require_common_folder(sharing, job.files.out);
   const OutputsBefore before(job, kind);
   DrawnFiles drawn;

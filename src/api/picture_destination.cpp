@@ -67,10 +67,11 @@ class FileDestination : public Destination {
     const std::uint64_t size = shape.size() * (keeps_floats_ ? sizeof(float) : 1);
     const io::PictureLog::Header header{
         .count = job_.count(), .picture_bytes = size, .settings = settings_of(job_)};
-    if (job_.is_put_together()) make_folders(job_.logs);
-    if (job_.is_put_together())
-      return io::PictureLog::create(
-          log_path(job_.logs / (out_ == job_.files.tensors ? "tensors" : "pictures")), header);
+    if (job_.is_put_together()) {
+      make_folders(job_.logs);
+      const char* name = out_ == job_.files.tensors ? "tensors" : "pictures";
+      return io::PictureLog::create(log_path(job_.logs / name), header);
+    }
     const fs::path path = log_path(out_);
     if (!fs::exists(path)) {
       refuse_existing();

@@ -64,6 +64,21 @@ TEST_F(JoinedFilesTest, PicturesWithoutARecipeCountAsOthers) {
   EXPECT_EQ(contents(files.out), whole);
 }
 
+// Whoever comes when the others have removed the folder of the blocks.
+TEST_F(JoinedFilesTest, PicturesThatAreAllThereAreNotDrawn) {
+  draw({.out = folder_ / "d"});
+  const SampleFiles files = joined("d");
+  const DrawnFiles drawn = draw(files);
+  EXPECT_EQ(drawn.num_drawn, 0);
+  EXPECT_EQ(drawn.num_found, kCount);
+  EXPECT_FALSE(fs::exists(unfinished_file(files)));
+  // One of them is not: the whole is drawn again, by whoever joins.
+  const auto whole = contents(files.out);
+  fs::remove(files.out / "000103.png");
+  draw(files);
+  EXPECT_EQ(contents(files.out), whole);
+}
+
 TEST_F(JoinedFilesTest, TensorsThatAreThereAreNotReplaced) {
   test::write_text(folder_ / "t.safetensors", "a person's");
   SampleFiles files = joined("a.npz");
