@@ -159,6 +159,18 @@ TEST_F(ServedJobs, OfAllTasksDoWhatTheLibraryDoes) {
   EXPECT_EQ(Json::parse(get("/api/jobs/" + encode + "/pictures/0.json").body).at("command"), "");
 }
 
+TEST_F(ServedJobs, TakeWhatTheModelAndTheSamplerCanWhereNobodySays) {
+  const Json done = ended(submit(R"({"model": "large"})"));
+  ASSERT_EQ(done.at("state"), "done") << done;
+  EXPECT_EQ(done.at("results").at("nfe"), 4);
+  const Bytes picture = png_bytes(to_image(sample(model_, {.plan = {.steps = 1}}).x_0, 0));
+  const std::string id =
+      Json::parse(post("/api/uploads?name=a.png", text_of(picture)).body).at("id");
+  const Json adaptive =
+      ended(submit(R"({"sampler": "adaptive", "tolerance": 1, "init_image": ")" + id + "\"}"));
+  EXPECT_EQ(adaptive.at("state"), "done") << adaptive;
+}
+
 TEST_F(ServedJobs, TakeUploads) {
   const FloatImages drawn = sample(model_, {.plan = {.steps = 3}, .count = 2}).x_0;
   const auto upload = [&](std::int64_t k, const char* name) {
