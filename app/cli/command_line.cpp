@@ -125,7 +125,9 @@ std::string problem_of_range(const OptionData& option, const std::string& text) 
       option.least_is_excluded ? !(number > option.least) : !(number >= option.least);
   if (!is_low && number <= option.greatest) return "";
   const bool has_least = std::isfinite(option.least);
-  if (has_least && std::isfinite(option.greatest)) {
+  if (!has_least && std::isnan(number)) return fmt::format("must be a number; got {}", text);
+  if (!has_least) return fmt::format("must be at most {}; got {}", option.greatest, text);
+  if (std::isfinite(option.greatest)) {
     return option.least_is_excluded
                ? fmt::format("must be greater than {} and at most {}; got {}", option.least,
                              option.greatest, text)

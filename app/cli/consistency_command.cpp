@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 
 #include "commands.h"
@@ -63,9 +62,8 @@ void print_table(const std::vector<ConsistencyAt>& rows) {
       rows.back().steps, rows.back().x_0.count, rows.back().x_0.count == 1 ? "picture" : "pictures",
       "S", "distance");
   for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
-    print_out(
-        "{:>6}  {:>8.4f}  {}\n", rows[i].steps, rows[i].distance,
-        std::isnan(rows[i].half_width_95) ? "-" : fmt::format("+- {:.4f}", rows[i].half_width_95));
+    print_out("{:>6}  {:>8.4f}  {}\n", rows[i].steps, rows[i].distance,
+              number_or_dash("+- {:.4f}", rows[i].half_width_95));
   }
 }
 
@@ -96,10 +94,9 @@ void fit_to(std::int64_t T, ConsistencyCommandFlags& flags) {
                 fmt::format("{} must be between 1 and {}, the model's T; got {}",
                             flags.reference_option.cause(), T, options.reference_steps));
   if (flags.steps_option.given()) return;
-  options.steps = usual_steps(options.steps, T);
+  options.steps = usual_steps(options.steps, options.reference_steps);
   // It would be the same row as the reference.
-  if (options.steps.size() > 1 && options.steps.back() == options.reference_steps)
-    options.steps.pop_back();
+  if (options.steps.size() > 1) std::erase(options.steps, options.reference_steps);
 }
 
 void run(ConsistencyCommandFlags& flags) {
@@ -151,7 +148,9 @@ void add_consistency_command(Command root) {
           .positive()
           .show_default();
   flags->out.add_to(command, "one row per number of steps").required();
-  command.add_option("--count", options.sample.count, "Pictures per row").positive().show_default();
+  command.add_option("--count", options.sample.count, "Pictures per row")
+      .within(1, kMostPictures)
+      .show_default();
   command.add_option("--seed", options.sample.seed, "Random seed")
       .envname("DDIM_SEED")
       .non_negative()

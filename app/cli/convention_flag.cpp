@@ -51,19 +51,20 @@ std::string ConventionFlag::problem_of(Option option) const {
                               : "--as diffusers takes this from the scheduler file");
 }
 
-Preset ConventionFlag::preset(const PlanFlags& plan, const PlanOptions& options,
+Preset ConventionFlag::preset(const PlanFlags& plan, const PlanOptions& said,
                               const Model& model) const {
+  const PlanOptions options = plan.fitted_to(model.info().process.T, said);
   if (convention_.value() == Convention::diffusers) {
     Preset preset = as_diffusers(model);
     preset.options.steps = options.steps;
     preset.options.eta = options.eta;
     return preset;
   }
-  const bool flags_say_all = !given() && std::ranges::any_of(plan.given(), [](const auto& flag) {
-    return std::ranges::find(kAlwaysFree, flag) == std::end(kAlwaysFree);
+  const bool is_the_papers = std::ranges::all_of(plan.given(), [](const auto& flag) {
+    return std::ranges::find(kAlwaysFree, flag) != std::end(kAlwaysFree);
   });
   return {.options = options,
-          .description = flags_say_all ? description_of(options) : as_paper(model).description};
+          .description = is_the_papers ? as_paper(model).description : description_of(options)};
 }
 
 }  // namespace ddim::cli

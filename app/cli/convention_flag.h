@@ -28,9 +28,9 @@ class ConventionFlag {
   void add_to(Command command, const PlanFlags& plan);
   bool given() const { return option_.given(); }
 
-  /// The complete options for this model and one line that says what is in force. `options` are
-  /// those of the flags.
-  Preset preset(const PlanFlags& plan, const PlanOptions& options, const Model& model) const;
+  /// The complete options for this model and one line that says what is in force. `said` are those
+  /// of the flags.
+  Preset preset(const PlanFlags& plan, const PlanOptions& said, const Model& model) const;
 
  private:
   std::string problem_of(Option option) const;

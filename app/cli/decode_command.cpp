@@ -35,7 +35,8 @@ Codes codes_of(const DecodeCommandFlags& flags, const Model& model) {
       !names_others(flags.tau.tau_option()))
     return codes;
   codes.tau.clear();
-  const Plan plan = make_plan(model, {.steps = flags.tau.steps(), .tau = flags.tau.tau()});
+  const Plan plan =
+      make_plan(model, {.steps = flags.tau.steps(model.info().process.T), .tau = flags.tau.tau()});
   for (const PlanStep& step : plan.steps) codes.tau.insert(codes.tau.begin(), step.t);
   return codes;
 }

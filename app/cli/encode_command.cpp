@@ -44,9 +44,10 @@ void print_result(const Codes& codes, const EncodeCommandFlags& flags) {
   print_out("{}: {} {}, {:.0f} network {} each, {:.1f} s\n", flags.out.string(), codes.x_T.count,
             codes.x_T.count == 1 ? "code" : "codes", codes.nfe, codes.nfe == 1.0 ? "call" : "calls",
             codes.seconds);
-  print_out("mean {:.4f}, variance {:.4f}, kurtosis {:.4f}, correlation of neighbours {:.4f}\n",
-            statistics.mean.value, statistics.variance.value, statistics.kurtosis.value,
-            statistics.correlation.value);
+  print_out("mean {:.4f}, variance {:.4f}, kurtosis {}, correlation of neighbours {}\n",
+            statistics.mean.value, statistics.variance.value,
+            number_or_dash("{:.4f}", statistics.kurtosis.value),
+            number_or_dash("{:.4f}", statistics.correlation.value));
 }
 
 void run(const EncodeCommandFlags& flags) {
@@ -57,15 +58,15 @@ void run(const EncodeCommandFlags& flags) {
   flags.pictures.check();
   flags.tau.check();
   EncodeOptions options = flags.encode.options();
-  options.plan.steps = flags.tau.steps();
   if (flags.tau.tau_given()) options.plan.tau = flags.tau.tau();
   const Model described = flags.run.model_without_weights(interrupts.token());
+  options.plan.steps = flags.tau.steps(described.info().process.T);
   options.class_choice = flags.run.class_choice(described);
   options.run = flags.run.options(interrupts.token());
   check_encode(described, options);
   const FloatImages pictures = flags.pictures.load(described);
   const Codes codes = encode(flags.run.load_model(interrupts.token()), pictures, options);
-  warn_of_residual(codes.residual);
+  warn_of_residual(codes.residual, options.plan.tau);
   write_codes(flags.out, codes, flags.overwrite.value());
   print_result(codes, flags);
   flags.pictures.print_skipped();

@@ -25,13 +25,13 @@ EncodeOptions EncodeFlags::options() const {
   return options;
 }
 
-void warn_of_residual(double residual) {
+void warn_of_residual(double residual, const Tau& tau) {
   constexpr double kFloatAccuracy = 1e-5;
   if (residual <= kFloatAccuracy) return;
   print_err(
-      "ddim: encoding is not exact: the largest remaining error is {:.2g} (black is -1, "
-      "white is 1); use more --steps, or --tau quadratic\n",
-      residual);
+      "ddim: encoding is not exact: a step was undone with an error of {:.2g} (black is -1, "
+      "white is 1), which decoding can enlarge; use more --steps{}\n",
+      residual, tau == Tau(TauKind::quadratic) ? "" : ", or --tau quadratic");
 }
 
 }  // namespace ddim::cli

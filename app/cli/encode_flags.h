@@ -19,7 +19,8 @@ class EncodeFlags {
   ChoiceFlag<Dequantise> dequantise_;
 };
 
-/// Says on the standard error stream that an exact encoding (Codes::residual) is not exact.
-void warn_of_residual(double residual);
+/// Says on the standard error stream that an exact encoding (Codes::residual) over `tau` is not
+/// exact.
+void warn_of_residual(double residual, const Tau& tau);
 
 }  // namespace ddim::cli

@@ -126,8 +126,8 @@ void print_table(const EpsErrors& errors) {
       errors.images, errors.inner_width, errors.inner_height);
   print_out("{:>6}  {:>10}  {}\n", "t", "error", "95 % interval");
   for (const EpsErrorAt& error : errors.at) {
-    print_out("{:>6}  {:>10.6f}  +- {:.6f}\n", error.t, error.mean_squared_error,
-              error.half_width_95);
+    print_out("{:>6}  {:>10.6f}  {}\n", error.t, error.mean_squared_error,
+              number_or_dash("+- {:.6f}", error.half_width_95));
   }
 }
 
@@ -273,7 +273,8 @@ void print(const Quality& quality, const Lines& recipe, bool as_json) {
   }
   print_out("{:<18}  {:>10}  95 % interval\n", "measure", "value");
   for (const auto& [name, measure] : rows_of(quality))
-    print_out("{:<18}  {:>10.5f}  +- {:.5f}\n", name, measure.value, measure.half_width_95);
+    print_out("{:<18}  {:>10.5f}  {}\n", name, measure.value,
+              number_or_dash("+- {:.5f}", measure.half_width_95));
   print_out("\n");
   if (quality.subset_size > 0) print_out("subset_size: {}\n", quality.subset_size);
   for (const auto& [name, value] : recipe) print_out("{}: {}\n", name, value);
@@ -459,7 +460,7 @@ void add_evaluate_command(Command root) {
                             .one_of(names_of<DataSplit>());
   flags->drawing = added_by(command, [&] {
     command.add_option("--count", flags->count, "How many pictures --model draws")
-        .positive()
+        .within(1, kMostPictures)
         .show_default();
     flags->plan.add_to(command);
     flags->convention.add_to(command, flags->plan);

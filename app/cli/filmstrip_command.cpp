@@ -124,7 +124,7 @@ void add_filmstrip_command(Command root) {
       .show_default();
   flags->animation.add_to(command, "Also write all steps as a looping animation");
   command.add_option("--count", flags->count, "Number of pictures to draw")
-      .positive()
+      .within(1, kMostPictures)
       .show_default();
   command.add_option("--seed", flags->seed, "Random seed")
       .envname("DDIM_SEED")

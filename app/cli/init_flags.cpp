@@ -16,7 +16,8 @@ void InitFlags::add_to(Command command) {
                             .add_option("--strength", strength_,
                                         "With --init-image: fraction of the steps to run (0 to 1); "
                                         "lower values keep more of the "
-                                        "picture. Default: 0.8, or 1 with --mask")
+                                        "picture. Default: 0.8, or 1 with --mask "
+                                        "and with --sampler adaptive")
                             .above(0)
                             .at_most(1));
   dependents_.push_back(by_.add_to(command, "--init-by",
@@ -42,8 +43,8 @@ void InitFlags::check() const {
     if (option.given()) throw Error(ErrorCode::user, option.cause() + " needs --init-image");
 }
 
-double InitFlags::strength() const {
-  return given() ? strength_.value_or(usual_strength(!mask_.empty())) : 1.0;
+double InitFlags::strength(Sampler sampler) const {
+  return given() ? strength_.value_or(usual_strength_with(sampler, !mask_.empty())) : 1.0;
 }
 
 std::optional<InitImage> InitFlags::load(const Model& model) const {

@@ -21,8 +21,8 @@ class InitFlags {
   bool given() const { return !images_.empty(); }
   /// How many pictures were given.
   std::int64_t count() const { return static_cast<std::int64_t>(images_.size()); }
-  /// PlanOptions::strength: 1 without --init-image.
-  double strength() const;
+  /// PlanOptions::strength with a sampler: 1 without --init-image.
+  double strength(Sampler sampler) const;
   /// Nothing without --init-image. Errors as load_pictures().
   std::optional<InitImage> load(const Model& model) const;
 

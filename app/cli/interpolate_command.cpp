@@ -65,21 +65,20 @@ std::vector<End> read_ends(const Model& described, const InterpolateCommandFlags
   return ends;
 }
 
+/// `numbers` are those of the ends among the frames: a picture is encoded under its frame's class.
 FloatImages states_of_all(const Model& model, const std::vector<End>& ends,
-                          const SampleOptions& options) {
-  std::optional<FloatImages> all;
+                          const std::vector<std::int64_t>& numbers, const SampleOptions& options) {
+  FloatImages all{.shape = ends.front().values.shape};
+  EncodeOptions encoding = encoding_for(options);
   for (const End& end : ends) {
-    EncodeOptions encoding{.plan = {.steps = options.plan.steps,
-                                    .tau = options.plan.tau,
-                                    .steps_offset = options.plan.steps_offset},
-                           .class_choice = options.class_choice,
-                           .run = options.run};
     encoding.run.label = "encoding " + fs::path(end.word).filename().string();
-    const FloatImages states =
-        end.has_pictures() ? encode(model, end.values, encoding).x_T : end.values;
-    all = all ? join(*all, states) : states;
+    for (std::int64_t k = 0; k < end.values.count; ++k) {
+      encoding.first_image = numbers[static_cast<std::size_t>(all.count)];
+      const FloatImages one = slice(end.values, k, 1);
+      all = join(all, end.has_pictures() ? encode(model, one, encoding).x_T : one);
+    }
   }
-  return *all;
+  return all;
 }
 
 /// Frames there and back; a grid row by row, every other from the right, so that neighbours follow
@@ -160,6 +159,7 @@ void run(InterpolateCommandFlags& flags) {
   SampleOptions options{.plan = flags.plan.options(), .run = flags.run.options(interrupts.token())};
   const Model described = flags.run.model_without_weights(interrupts.token());
   const PictureShape shape = described.info().shape;
+  options.plan = flags.plan.fitted_to(described.info().process.T, options.plan);
   flags.animation.check(shape);
   options.class_choice = flags.run.class_choice(described);
   const Plan plan = flags.run.checked_plan(described, options.plan, options.class_choice);
@@ -172,16 +172,25 @@ void run(InterpolateCommandFlags& flags) {
         {.count = end.values.count, .class_choice = options.class_choice, .x_T = end.values});
   }
   require_line_or_grid(num_ends);
-  const std::int64_t count = num_ends == 2 ? flags.frames : flags.frames * flags.frames;
+  const std::vector<std::int64_t> numbers = numbers_of_ends(num_ends, flags.frames);
+  const std::int64_t count = numbers.back() + 1;
   const GridOptions grid = grid_of(flags, shape, count);
   flags.out.check(shape, count, grid);
 
+  const auto states_between = [&](const Model& model) {
+    return interpolate(states_of_all(model, ends, numbers, options), flags.frames,
+                       interrupts.token());
+  };
   const bool encodes = std::ranges::any_of(ends, &End::has_pictures);
-  if (!encodes) options.x_T = interpolate(states_of_all(described, ends, options), flags.frames);
+  if (encodes) {
+    check_encode(described, encoding_for(options));
+  } else {
+    options.x_T = states_between(described);
+  }
   const Model model = flags.run.load_model(interrupts.token());
   for (const End& end : ends)
     flags.like.check_codes(model, {.model_hash = end.model_hash}, end.word);
-  if (encodes) options.x_T = interpolate(states_of_all(model, ends, options), flags.frames);
+  if (encodes) options.x_T = states_between(model);
   options.count = options.x_T->count;
   Recipe recipe = recipe_of(model, options, flags);
   if (flags.like.given()) flags.like.check(recipe);
@@ -215,7 +224,7 @@ void add_interpolate_command(Command root) {
   command
       .add_option("--frames", flags->frames,
                   "Pictures in a line; in a grid, also the number of lines")
-      .within(2, 10'000)
+      .within(2, kMostFrames)
       .show_default();
   flags->out.add_to(command, "all pictures").required();
   flags->animation.add_to(command, "Also write the pictures as a looping back-and-forth animation");

@@ -54,15 +54,24 @@ void ModelOverrideFlags::add_size_to(Command command) {
 void ModelOverrideFlags::add_process_to(Command command) {
   std::vector<std::string> schedules = names_of<BetaKind>();
   std::erase(schedules, std::string(to_string(BetaKind::list)));
-  command
-      .add_option("--schedule", schedule_,
-                  "Beta schedule, in place of that in the model's scheduler file: linear, "
-                  "scaled-linear, cosine or sigmoid")
-      .type_name("NAME")
-      .one_of(schedules);
-  command.add_option("--beta-start", values_.beta_start,
-                     "First beta, in place of the scheduler file's");
-  command.add_option("--beta-end", values_.beta_end, "Last beta, in place of the scheduler file's");
+  const Option schedule =
+      command
+          .add_option("--schedule", schedule_,
+                      "Beta schedule, in place of that in the model's scheduler file: linear, "
+                      "scaled-linear, cosine or sigmoid")
+          .type_name("NAME")
+          .one_of(schedules);
+  for (const Option end : {command.add_option("--beta-start", values_.beta_start,
+                                              "First beta, in place of the scheduler file's"),
+                           command.add_option("--beta-end", values_.beta_end,
+                                              "Last beta, in place of the scheduler file's")}) {
+    end.depends_on(schedule, [this, end] {
+      return value_named<BetaKind>(schedule_) != BetaKind::cosine
+                 ? ""
+                 : fmt::format("{} has no effect with --schedule cosine, whose betas follow from T",
+                               end.cause());
+    });
+  }
   command.add_option("--T", values_.T, "Number of training steps, in place of the scheduler file's")
       .positive();
   command

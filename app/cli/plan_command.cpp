@@ -54,12 +54,18 @@ Plan plan_of_model(const PlanCommandFlags& flags, const PlanOptions& asked) {
   return make_plan(model, options);
 }
 
+Plan plan_of_process(const PlanCommandFlags& flags, const PlanOptions& asked) {
+  const ForwardProcess process = process_of(flags);
+  const std::int64_t T = process.schedule == BetaKind::list ? std::ssize(process.betas) : process.T;
+  return make_plan(process, flags.plan.fitted_to(T, asked));
+}
+
 void run(const PlanCommandFlags& flags) {
   const PlanOptions options = flags.plan.options();
   if (flags.convention.given() && !flags.model.given())
     throw Error(ErrorCode::user, "--as needs --model, because it reads the model's scheduler file");
   const Plan plan =
-      flags.model.given() ? plan_of_model(flags, options) : make_plan(process_of(flags), options);
+      flags.model.given() ? plan_of_model(flags, options) : plan_of_process(flags, options);
   if (!plan.note.empty()) print_err("ddim: {}\n", plan.note);
   if (flags.json) {
     print_out("{}\n", to_json(plan));

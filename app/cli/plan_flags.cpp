@@ -148,6 +148,11 @@ PlanOptions PlanFlags::options() const {
   return options;
 }
 
+PlanOptions PlanFlags::fitted_to(std::int64_t T, PlanOptions options) const {
+  options.steps = tau_.steps(T);
+  return options;
+}
+
 PlanOptions PlanFlags::options_said() const {
   PlanOptions options = others_;
   options.steps = tau_.steps();
@@ -165,12 +170,6 @@ void ClipFlag::add_to(Command command, const std::string& description) {
   for (const Named<Clip>& entry : Names<Clip>::all())
     if (entry.value.bound == Clip::Bound::quantile) clip_.leave_out(entry.value);
   clip_.add_to(command, "--clip", kKeepEps, description);
-}
-
-std::vector<std::int64_t> usual_steps(std::vector<std::int64_t> steps, std::int64_t T) {
-  for (std::int64_t& each : steps) each = std::min(each, T);
-  steps.erase(std::ranges::unique(steps).begin(), steps.end());
-  return steps;
 }
 
 }  // namespace ddim::cli

@@ -15,6 +15,8 @@ class PlanFlags {
   /// Reads the file of --tau @FILE. Error(user) for a file that holds something other than numbers;
   /// Error(io) when it cannot be read. The same, as make_plan(), for what cannot be with any model.
   PlanOptions options() const;
+  /// The same for a model of T steps: where nobody said how many, as many as it can take.
+  PlanOptions fitted_to(std::int64_t T, PlanOptions options) const;
   const std::vector<Option>& all() const { return all_options_; }
   /// The names of the flags that the user gave, by whatever means: "--tau".
   std::vector<std::string> given() const;
@@ -43,9 +45,6 @@ class PlanFlags {
   Option steps_offset_option_;
   Option tolerance_option_;
 };
-
-/// Usual numbers of steps, rising, for a model of T: T once in place of those that are greater.
-std::vector<std::int64_t> usual_steps(std::vector<std::int64_t> steps, std::int64_t T);
 
 /// --clip of the commands that have no dynamic threshold: none, keep-eps (--clip alone),
 /// rederive-eps.

@@ -19,7 +19,8 @@ namespace ddim::cli {
 namespace {
 
 /// The library names a field where the program has a flag: "steps must be ..." becomes "--steps
-/// must be ...", or "DDIM_STEPS (which sets --steps) must be ...".
+/// must be ...", or "DDIM_STEPS (which sets --steps) must be ...". A flag that nobody gave is named
+/// only where it is asked for: "class: this model has classes; choose one".
 std::string naming_the_flag(const std::string& message, CommandData& command) {
   const std::size_t end = message.find_first_not_of("abcdefghijklmnopqrstuvwxyzT0123456789_-");
   if (end == 0 || end == std::string::npos || (message[end] != ' ' && message[end] != ':'))
@@ -27,7 +28,10 @@ std::string naming_the_flag(const std::string& message, CommandData& command) {
   std::string name = (message.starts_with("--") ? "" : "--") + message.substr(0, end);
   std::ranges::replace(name, '_', '-');
   const OptionData* const option = command.find(name);
-  return option == nullptr ? message : option->cause() + message.substr(end);
+  if (option == nullptr) return message;
+  const bool is_asked_for = message.find("; choose ") != std::string::npos;
+  if (option->source == Source::nobody && !is_asked_for) return message;
+  return option->cause() + message.substr(end);
 }
 
 void check_required(CommandData& command) {

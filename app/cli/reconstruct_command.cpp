@@ -24,6 +24,7 @@ struct ReconstructCommandFlags {
   RunFlags run;
   PictureFlags pictures;
   std::vector<std::int64_t> steps = ReconstructOptions{}.steps;
+  Option steps_option;
   TauKindFlag tau;
   EncodeFlags encode;
   ClipFlag clip;
@@ -59,15 +60,16 @@ void print_table(const std::vector<ReconstructedAt>& table, std::int64_t num_pic
       "{:>6}  {:>8}  {:>8}  {:>8}  {:>11}\n",
       "S", "mean", "variance", "kurtosis", "correlation");
   for (const ReconstructedAt& row : table) {
-    print_out("{:>6}  {:>8.4f}  {:>8.4f}  {:>8.4f}  {:>11.4f}\n", row.steps, row.codes.mean.value,
-              row.codes.variance.value, row.codes.kurtosis.value, row.codes.correlation.value);
+    print_out("{:>6}  {:>8.4f}  {:>8.4f}  {:>8}  {:>11}\n", row.steps, row.codes.mean.value,
+              row.codes.variance.value, number_or_dash("{:.4f}", row.codes.kurtosis.value),
+              number_or_dash("{:.4f}", row.codes.correlation.value));
   }
   const CodeStatistics& codes = table.front().codes;
   print_out("{:>6}  {:>8}  {:>8}  {:>8}  {:>11}\n", "noise",
             fmt::format("+-{:.4f}", codes.mean.standard_error),
             fmt::format("1+-{:.4f}", codes.variance.standard_error),
             fmt::format("3+-{:.4f}", codes.kurtosis.standard_error),
-            fmt::format("+-{:.4f}", codes.correlation.standard_error));
+            number_or_dash("+-{:.4f}", codes.correlation.standard_error));
   print_out("\n* table 2 of arXiv:2010.02502, for CIFAR-10\n");
 }
 
@@ -116,17 +118,19 @@ void write_rows(const ReconstructCommandFlags& flags, const FloatImages& picture
       flags.overwrite.value());
 }
 
-void run(const ReconstructCommandFlags& flags) {
+void run(ReconstructCommandFlags& flags) {
   const Interrupts interrupts;
   Files files(flags.overwrite.value());
   flags.out.add_to(files);
   flags.pictures.add_to(files);
   files.check();
   flags.pictures.check();
-  ReconstructOptions options{
-      .steps = flags.steps, .encode = flags.encode.options(), .clip = flags.clip.value()};
+  ReconstructOptions options{.encode = flags.encode.options(), .clip = flags.clip.value()};
   if (flags.tau.given()) options.encode.plan.tau = flags.tau.value();
   const Model described = flags.run.model_without_weights(interrupts.token());
+  if (!flags.steps_option.given())
+    flags.steps = usual_steps(flags.steps, described.info().process.T);
+  options.steps = flags.steps;
   options.encode.class_choice = flags.run.class_choice(described);
   options.encode.run = flags.run.options(interrupts.token());
   for (const std::int64_t steps : options.steps) {
@@ -145,7 +149,7 @@ void run(const ReconstructCommandFlags& flags) {
   const std::vector<ReconstructedAt> table = reconstruct(model, pictures, options);
   double residual = 0.0;
   for (const ReconstructedAt& row : table) residual = std::max(residual, row.residual);
-  warn_of_residual(residual);
+  warn_of_residual(residual, options.encode.plan.tau);
   if (flags.out.given()) write_rows(flags, pictures, table);
   if (flags.run.json()) {
     print_json(table, pictures.count);
@@ -162,13 +166,14 @@ void add_reconstruct_command(Command root) {
       "reconstruct", "Measure the error of encoding and decoding pictures (the paper's table 2)");
   const auto flags = std::make_shared<ReconstructCommandFlags>();
   flags->pictures.add_to(command);
-  command
-      .add_option("--steps", flags->steps,
-                  "Numbers of steps, for both encoding and decoding, each 1 to T")
-      .delimiter(',')
-      .positive()
-      .show_default("10,20,50,100,200,500,1000")
-      .type_name("LIST");
+  flags->steps_option =
+      command
+          .add_option("--steps", flags->steps,
+                      "Numbers of steps, for both encoding and decoding, each 1 to T")
+          .delimiter(',')
+          .positive()
+          .show_default("10,20,50,100,200,500,1000")
+          .type_name("LIST");
   flags->tau.add_to(command);
   flags->encode.add_to(command);
   flags->clip.add_to(command,

@@ -184,7 +184,7 @@ void draw_as_rank(SampleCommandFlags& flags, const Ranks& ranks, const Interrupt
   options.run = flags.run.options(interrupts.token());
   const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, described);
   options.plan = preset;
-  options.plan.strength = flags.init.strength();
+  options.plan.strength = flags.init.strength(preset.sampler);
   const Plan plan = make_plan(described, options.plan);
   options.init = flags.init.load(described);
   const std::vector<SampleOptions> runs = runs_of(flags, options);
@@ -233,7 +233,7 @@ void add_sample_command(Command root) {
       .required()
       .type_name("PATH");
   command.add_option("--count", flags->count, "Number of pictures to draw")
-      .positive()
+      .within(1, kMostPictures)
       .show_default(std::to_string(kDefaultCount));
   command
       .add_option("--seed", flags->seeds,

@@ -26,6 +26,7 @@ constexpr const char* kSigmaHat = "sigma-hat";
 struct SweepCommandFlags {
   RunFlags run;
   std::vector<std::int64_t> steps = {10, 20, 50};
+  Option steps_option;
   std::vector<std::string> eta = {"0"};
   std::vector<std::string> samplers = {"ddim"};
   TauKindFlag tau;
@@ -138,13 +139,18 @@ void print_table(const std::vector<Drawn>& all, const std::string& out) {
   print_out("\n{}\n", out);
 }
 
+/// A number, or "sigma-hat".
+std::string json_of_eta(const std::string& eta) {
+  return eta == kSigmaHat ? Json(eta).text() : Json(number(eta, "--eta")).text();
+}
+
 void print_json(const std::vector<Drawn>& all, const SweepCommandFlags& flags) {
   std::string text;
   for (const Drawn& drawn : all) {
     text += (text.empty() ? "" : ",") + JsonObject()
                                             .add("sampler", drawn.cell[kSampler])
-                                            .add("eta", drawn.cell[kEta])
-                                            .add("guidance", drawn.cell[kGuidance])
+                                            .add_text("eta", json_of_eta(drawn.cell[kEta]))
+                                            .add("guidance", std::stod(drawn.cell[kGuidance]))
                                             .add("steps", std::stoll(drawn.cell[kSteps]))
                                             .add("nfe", drawn.nfe)
                                             .add("seconds", drawn.seconds)
@@ -160,9 +166,9 @@ void print_json(const std::vector<Drawn>& all, const SweepCommandFlags& flags) {
 
 void run(SweepCommandFlags& flags) {
   const Interrupts interrupts;
-  const std::array<Axis, kNumAxes> axes = axes_of(flags);
-  const Layout layout = layout_of(axes);
-  const std::vector<Cell> cells = cells_of(axes, layout);
+  std::array<Axis, kNumAxes> axes = axes_of(flags);
+  Layout layout = layout_of(axes);
+  std::vector<Cell> cells = cells_of(axes, layout);
   for (const Cell& cell : cells) {
     const PlanOptions plan = options_of_cell(flags, cell).plan;
     if (!takes_eta(plan.sampler) && plan.eta != Eta(0.0))
@@ -175,6 +181,12 @@ void run(SweepCommandFlags& flags) {
 
   const Model described = flags.run.model_without_weights(interrupts.token());
   const PictureShape shape = described.info().shape;
+  if (!flags.steps_option.given()) {
+    flags.steps = usual_steps(flags.steps, described.info().process.T);
+    axes = axes_of(flags);
+    layout = layout_of(axes);
+    cells = cells_of(axes, layout);
+  }
   check_png_shape(shape, fmt::format("--out {}", flags.out.string()));
   ClassChoice classes = flags.run.class_choice(described);
   for (const Cell& cell : cells) {
@@ -228,11 +240,12 @@ void add_sweep_command(Command root) {
   const Command command = root.add_command(
       "sweep", "Compare numbers of steps, samplers, eta or guidance on the same noise");
   const auto flags = std::make_shared<SweepCommandFlags>();
-  command.add_option("--steps", flags->steps, "Numbers of steps (S), separated by commas")
-      .delimiter(',')
-      .positive()
-      .type_name("LIST")
-      .show_default("10,20,50");
+  flags->steps_option =
+      command.add_option("--steps", flags->steps, "Numbers of steps (S), separated by commas")
+          .delimiter(',')
+          .positive()
+          .type_name("LIST")
+          .show_default("10,20,50");
   command
       .add_option("--eta", flags->eta,
                   "Values of eta, separated by commas; \"sigma-hat\" is DDPM's larger variance")
@@ -248,7 +261,9 @@ void add_sweep_command(Command root) {
       .show_default("ddim");
   flags->tau.add_to(command);
   flags->clip.add_to(command, "Clamp the predicted x_0 in each step, as in ddim sample");
-  command.add_option("--count", flags->count, "Pictures in each cell").positive().show_default();
+  command.add_option("--count", flags->count, "Pictures in each cell")
+      .within(1, kMostPictures)
+      .show_default();
   command.add_option("--seed", flags->seed, "Random seed")
       .envname("DDIM_SEED")
       .non_negative()

@@ -32,20 +32,40 @@ std::string check_tau(const std::string& tau) {
   return problem.empty() ? "" : problem + ", a comma-separated list of numbers, or @FILE";
 }
 
-}  // namespace
+constexpr double kMostSteps = 1e6;  ///< the greatest T
 
-void check_for_some_model(PlanOptions options) {
+/// For a process of T steps with about the noise of the default.
+void plan_for(double T, const PlanOptions& options) {
   ForwardProcess process;
-  double T = std::max(static_cast<double>(process.T), static_cast<double>(options.steps));
-  if (const auto* list = std::get_if<std::vector<double>>(&options.tau))
-    for (const double t : *list) T = std::max(T, t + 1.0);
-  constexpr double kMaxT = 1e6;
-  if (!(T <= kMaxT) || options.steps_offset != 0) return;
   process.beta_start *= static_cast<double>(process.T) / T;
   process.beta_end *= static_cast<double>(process.T) / T;
   process.T = static_cast<std::int64_t>(std::ceil(T));
-  if (auto* eta = std::get_if<double>(&options.eta)) *eta = std::min(*eta, 1.0);
   make_plan(process, options);
+}
+
+bool is_possible(double T, const PlanOptions& options) {
+  try {
+    plan_for(T, options);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+void check_for_some_model(PlanOptions options) {
+  double T = std::max(static_cast<double>(ForwardProcess{}.T), static_cast<double>(options.steps));
+  if (const auto* list = std::get_if<std::vector<double>>(&options.tau))
+    for (const double t : *list) T = std::max(T, t + 1.0);
+  if (!(T <= kMostSteps) || options.steps_offset != 0) return;
+  if (auto* eta = std::get_if<double>(&options.eta)) *eta = std::min(*eta, 1.0);
+  try {
+    plan_for(T, options);
+  } catch (const Error&) {  // it may be for that T alone
+    if (is_possible(kMostSteps, options)) return;
+    throw;
+  }
 }
 
 void TauFlags::add_to(Command command) {

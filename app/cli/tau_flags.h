@@ -9,8 +9,8 @@
 
 namespace ddim::cli {
 
-/// Plans for a forward process that is long enough for these steps, with about the betas of the
-/// default: errors as make_plan(). What depends on a model's own process is left to that.
+/// Errors as make_plan() for what no model's process can take. What depends on its T and its noise
+/// is left to the model.
 void check_for_some_model(PlanOptions options);
 
 /// Which steps are visited: --steps and --tau.
@@ -26,6 +26,10 @@ class TauFlags {
   std::optional<TauKind> kind() const { return value_named<TauKind>(tau_); }
   bool tau_given() const { return tau_option_.given(); }
   std::int64_t steps() const { return steps_; }
+  /// For a model of T steps: where nobody said how many, as many as it can take.
+  std::int64_t steps(std::int64_t T) const {
+    return steps_option_.given() ? steps_ : usual_steps(T);
+  }
   /// Reads the file of --tau @FILE. Error(user) for one that holds something other than numbers;
   /// Error(io) when it cannot be read.
   Tau tau() const;

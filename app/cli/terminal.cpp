@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -33,6 +34,10 @@ void hold_closed_streams() {
 
 void write_out(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size()) fail_of_output();
+}
+
+std::string number_or_dash(fmt::format_string<double&> pattern, double value) {
+  return std::isnan(value) ? "-" : fmt::format(pattern, value);
 }
 
 void write_err(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }

@@ -19,6 +19,10 @@ void print_out(fmt::format_string<Parts...> text, Parts&&... parts) {
   write_out(fmt::format(text, std::forward<Parts>(parts)...));
 }
 
+/// "-" for NaN, which is what cannot be said of the numbers there are; else the value in a pattern
+/// such as "{:.4f}".
+std::string number_or_dash(fmt::format_string<double&> pattern, double value);
+
 /// What the user is told besides, on standard error. Lost when it cannot be written.
 void write_err(const std::string& text);
 template <class... Parts>

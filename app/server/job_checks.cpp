@@ -80,15 +80,16 @@ void refuse_contradictions(const Wishes& wishes) {
 }
 
 PlanOptions plan_of(const Wishes& wishes, const Model& model) {
-  PlanOptions plan{.steps = wishes.steps,
-                   .tau = wishes.tau,
-                   .eta = wishes.sigma_hat ? Eta(SigmaHat{}) : Eta(wishes.eta),
-                   .clip = *value_named<Clip>(wishes.clip),
-                   .sampler = *value_named<Sampler>(wishes.sampler),
-                   .final_alpha = *value_named<FinalAlpha>(wishes.final_alpha),
-                   .steps_offset = wishes.steps_offset,
-                   .tolerance = wishes.tolerance,
-                   .strength = 1.0};
+  PlanOptions plan{
+      .steps = wishes.has("steps") ? wishes.steps : usual_steps(model.info().process.T),
+      .tau = wishes.tau,
+      .eta = wishes.sigma_hat ? Eta(SigmaHat{}) : Eta(wishes.eta),
+      .clip = *value_named<Clip>(wishes.clip),
+      .sampler = *value_named<Sampler>(wishes.sampler),
+      .final_alpha = *value_named<FinalAlpha>(wishes.final_alpha),
+      .steps_offset = wishes.steps_offset,
+      .tolerance = wishes.tolerance,
+      .strength = 1.0};
   plan.clip.range = wishes.clip_range;
   plan.clip.quantile = wishes.threshold;
   plan.clip.max = wishes.threshold_max;
@@ -99,7 +100,7 @@ PlanOptions plan_of(const Wishes& wishes, const Model& model) {
     plan.eta = said.eta;
   }
   plan.strength = wishes.strength.value_or(
-      wishes.init_image.empty() ? 1.0 : usual_strength(!wishes.mask.empty()));
+      wishes.init_image.empty() ? 1.0 : usual_strength_with(plan.sampler, !wishes.mask.empty()));
   return plan;
 }
 
@@ -241,6 +242,9 @@ void check_ends(const JobRequest& request, const Model& model, const Plan& plan)
   if (request.ends.size() != 2 && request.ends.size() != 4)
     refuse("ends", fmt::format("must be two or four; got {}", request.ends.size()));
   FloatImages states = draw_noise(model, 0);
+  const auto is_picture = [](const End& end) { return end.picture.count > 0; };
+  if (std::ranges::any_of(request.ends, is_picture))
+    check_encode(model, encoding_for(request.sample));
   for (const End& end : request.ends) {
     FloatImages values = states;
     if (end.codes.x_T.count > 0) values = end.codes.x_T;
@@ -286,8 +290,9 @@ void complete(JobRequest& request, const Wishes& wishes, References& references,
       }
       if (!all) refuse("pictures", "is missing");
       request.pictures = std::move(*all);
-      check_sample(model, make_plan(model, options.plan),
-                   {.count = 1, .class_choice = options.class_choice});
+      check_encode(
+          model,
+          {.plan = options.plan, .method = request.method, .class_choice = options.class_choice});
       break;
     }
     case Task::decode: {

@@ -31,20 +31,22 @@ void append(const FloatImages& more, std::optional<FloatImages>& all) {
 
 JobResult interpolate_ends(const Model& model, const JobRequest& request, SampleOptions options) {
   std::optional<FloatImages> states;
-  for (const End& end : request.ends) {
+  EncodeOptions encoding = encoding_for(options);
+  const std::vector<std::int64_t> numbers =
+      numbers_of_ends(std::ssize(request.ends), request.frames);
+  for (std::size_t i = 0; i < request.ends.size(); ++i) {
+    const End& end = request.ends[i];
     if (end.seed) {
       append(draw_noise(model, *end.seed), states);
     } else if (end.picture.count == 0) {
       check_codes(model, end.codes, end.name);
       append(end.codes.x_T, states);
     } else {
-      const EncodeOptions encoding{.plan = {.steps = options.plan.steps, .tau = options.plan.tau},
-                                   .class_choice = options.class_choice,
-                                   .run = options.run};
+      encoding.first_image = options.first_image + numbers[i];
       append(encode(model, end.picture, encoding).x_T, states);
     }
   }
-  options.x_T = interpolate(*states, request.frames);
+  options.x_T = interpolate(*states, request.frames, options.run.stop);
   options.count = options.x_T->count;
   JobResult result{.samples = sample(model, options),
                    .recipes = recipes_of(model, options),

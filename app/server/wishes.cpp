@@ -114,7 +114,8 @@ void add_job_fields(FieldList& list, const Limits& limits) {
   list.text("init_image", &Wishes::init_image, "Picture to start from" + reference);
   list.text("mask", &Wishes::mask, "White is drawn anew, black is kept" + reference);
   list.number("strength", &Wishes::strength, 0, 1,
-              fmt::format("Fraction of the steps, with init_image. Default: {}, or {} with mask",
+              fmt::format("Fraction of the steps, with init_image. Default: {}, or {} with mask or "
+                          "sampler adaptive",
                           usual_strength(false), usual_strength(true)),
               FieldList::Least::too_small);
   list.choice<InitBy>("init_by", &Wishes::init_by, "How init_image becomes the first state");
@@ -127,7 +128,8 @@ void add_job_fields(FieldList& list, const Limits& limits) {
   list.items("pictures", &Wishes::pictures, {.most = 64, .type = "string"},
              "Of encode" + reference);
   list.truth("exact", &Wishes::exact, "Of encode: undo the decoder's steps one by one");
-  list.choice<Dequantise>("dequantise", &Wishes::dequantise, "Of encode: noise below a grey level");
+  list.choice<Dequantise>("dequantise", &Wishes::dequantise,
+                          "Of encode: noise of about a grey level");
   list.text("codes", &Wishes::codes, "Of decode: the id of an upload or of a job that encoded");
   list.truth(
       "other_weights", &Wishes::other_weights,

@@ -18,7 +18,7 @@ export function build(panel) {
   const encode = element('button', { class: 'main', disabled: true }, 'Encode it and decode it again');
   const form = element('form', { class: 'card', 'aria-label': 'What to encode' }, drop, settings.box, otherBox,
     element('label', { class: 'inline', title: 'Pictures of 256 levels become continuous, as the network was trained' }, noisy,
-      'Add noise below a grey level first'), encode);
+      'Add noise of about a grey level first'), encode);
 
   const canvas = element('canvas', { class: 'big crisp pad', tabindex: 0, role: 'application',
     'aria-label': 'The picture. Paint over what is to be drawn anew; with the keyboard move by arrows and paint by the space bar.' });

@@ -22,14 +22,14 @@ enum class EncodeMethod {
           ///< accuracy wherever a step has an inverse
 };
 
-/// Noise below a grey level, which makes pictures of 256 levels continuous as the official code's
-/// data transforms do (ermongroup/ddim, datasets/__init__.py). A picture without it has less noise
-/// than any image that a network was trained on: regions of one colour come out as codes that are
-/// not Gaussian, and are lost in few steps. Of x between 0 (black) and 1:
+/// Noise of about a grey level, which makes pictures of 256 levels continuous as the official
+/// code's data transforms do (ermongroup/ddim, datasets/__init__.py). A picture without it has less
+/// noise than any image that a network was trained on: regions of one colour come out as codes that
+/// are not Gaussian, and are lost in few steps. Of x between 0 (black) and 1:
 enum class Dequantise {
   none,
-  uniform,   ///< 255/256 x + u/256, u uniform in [0, 1)
-  gaussian,  ///< x + 0.01 z, z normal
+  uniform,   ///< 255/256 x + u/256, u uniform in [0, 1): within one level
+  gaussian,  ///< x + 0.01 z, z normal: 2.55 levels
 };
 
 template <>
@@ -48,16 +48,22 @@ struct EncodeOptions {
   EncodeMethod method = EncodeMethod::euler;
   Dequantise dequantise = Dequantise::none;
   ClassChoice class_choice = {};
+  std::int64_t first_image = 0;  ///< number of the first picture; it decides classes in turn
   RunOptions run = {};
 };
+
+/// How pictures become states (SampleOptions::x_T) that these options draw them from again: over
+/// the steps of options.plan, with its strength, under the same classes.
+DDIM_API EncodeOptions encoding_for(const SampleOptions& options);
 
 /// Pictures as the noise that a model draws them from.
 struct Codes {
   FloatImages x_T = {};
   std::vector<double> tau = {};  ///< what decode() must visit to come back
   double nfe = 0.0;              ///< network evaluations per picture; for `exact` the mean
-  /// For `exact`: the largest error of a pixel (-1 to 1) that was left in undoing a step; decoding
-  /// can be that far off. Not small where a step has no inverse, or none was found.
+  /// For `exact`: the largest error of a pixel (-1 to 1) that was left in undoing one step, which
+  /// the steps after it can enlarge in decoding. Not small where a step has no inverse, or none was
+  /// found.
   double residual = 0.0;
   double seconds = 0.0;
   /// Model::weights_hash() of the model that made them; empty where it is not known, as of a custom

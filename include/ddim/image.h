@@ -82,8 +82,7 @@ struct GridOptions {
 };
 
 /// Pictures of one size, row by row, with a border around each, as torchvision's make_grid; a
-/// single picture has none. Error(user) for no picture, for different sizes, for numbers below 1
-/// (padding: below 0), and for another number of labels than there are rows or columns.
+/// single picture has none. Error(user) for no picture, for different sizes, and as check_grid().
 DDIM_API Image make_grid(std::span<const Image> images, const GridOptions& options = {});
 
 /// The largest scale from 1 to 8 at which a grid of so many pictures is at most 1,024 pixels wide
@@ -93,13 +92,14 @@ DDIM_API std::int64_t readable_scale(std::int64_t count, const PictureShape& sha
 
 /// Pictures of one size in rows and columns on white, with a label before each row and above each
 /// column (printable ASCII; what does not fit over a column is cut off). `cells` are row by row.
-/// Error(user) unless there are rows x columns cells.
+/// Error(user) unless there are rows x columns cells, and for a table that is too large for a PNG.
 DDIM_API Image make_labelled_table(std::span<const Image> cells,
                                    const std::vector<std::string>& rows,
                                    const std::vector<std::string>& columns);
 
 /// What make_grid() and write_png() would refuse of so many pictures, before there are any:
-/// Error(user) for more than 4 channels and for a grid that is too large for a PNG.
+/// Error(user) for more than 4 channels, for numbers below 1 (padding: below 0), for another number
+/// of labels than there are rows or columns, and for a grid that is too large for a PNG.
 DDIM_API void check_grid(const PictureShape& shape, std::int64_t count,
                          const GridOptions& options = {});
 

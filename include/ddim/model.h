@@ -19,6 +19,7 @@
 #include "ddim/model_overrides.h"
 #include "ddim/picture_shape.h"
 #include "ddim/precision.h"
+#include "ddim/unet_config.h"
 #include "ddim/verification.h"
 #include "ddim/weight_set.h"
 
@@ -40,8 +41,11 @@ struct ModelInfo {
   std::int64_t num_classes = 0;
   std::vector<std::string> class_names = {};    ///< by number; empty where the files say none
   std::optional<std::int64_t> null_class = {};  ///< the class that means "no class", where known
-  ForwardProcess process = {};                  ///< and what the network predicts
-  std::string device = {};                      ///< "cpu avx512", or "cpu avx512, bf16"
+  /// How it is told the class of a picture: `lookup` by its number in the table, `timestep` by any
+  /// number, `identity` by a vector (ClassChoice::vectors).
+  ClassEmbedType class_embed_type = ClassEmbedType::none;
+  ForwardProcess process = {};  ///< and what the network predicts
+  std::string device = {};      ///< "cpu avx512", or "cpu avx512, bf16"
   Precision precision = Precision::fp32;
   std::string format = {};        ///< "diffusers folder", "checkpoint of the official code" ...
   std::string weight_type = {};   ///< as stored: "F32"; "F16, F32" where they differ

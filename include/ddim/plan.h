@@ -34,6 +34,14 @@ struct PlanOptions {
   friend bool operator==(const PlanOptions&, const PlanOptions&) = default;
 };
 
+/// The steps that the program and the other languages take where none are said: PlanOptions::steps,
+/// or all of T where that is less.
+constexpr std::int64_t usual_steps(std::int64_t T) {
+  return T < PlanOptions{}.steps ? T : PlanOptions{}.steps;
+}
+/// The same of several numbers, rising: T once in place of those that are greater.
+DDIM_API std::vector<std::int64_t> usual_steps(std::vector<std::int64_t> steps, std::int64_t T);
+
 /// What a sampler makes of the network's output at x_t, folded to scalars in double. With
 ///   x0_pred = x0_scale * (x0_from_x * x_t + x0_from_output * output, clamped to [-clip, clip]),
 ///   eps     = eps_from_x * x_t + eps_from_output * output + eps_from_x0 * x0_pred,

@@ -16,14 +16,15 @@ struct CodeStatistic {
   double standard_error = 0.0;
 };
 
-/// How Gaussian codes are, over all of their n elements.
+/// How Gaussian codes are, over all of their n elements. Of numbers that are all alike, kurtosis
+/// and correlation are NaN; without neighbours, the correlation and its error are.
 struct CodeStatistics {
   CodeStatistic mean = {};         ///< 0 +- 1/sqrt(n)
   CodeStatistic variance = {};     ///< 1 +- sqrt(2/n)
   CodeStatistic kurtosis = {};     ///< m_4 / m_2^2: 3 +- sqrt(24/n)
   CodeStatistic correlation = {};  ///< of neighbours in a row and in a column: 0 +- 1/sqrt(pairs)
 };
-/// Error(user) for none, and for codes that are all the same number.
+/// Error(user) for none.
 DDIM_API CodeStatistics code_statistics(const FloatImages& x_T);
 
 /// How pictures are encoded and decoded.

@@ -26,11 +26,14 @@ struct StepPreview {
   std::int64_t first_image = 0;  ///< number of the first
   std::int64_t step = 0;         ///< index into the plan's steps
   double t = 0.0;                ///< where the step started
-  double t_prev = -1.0;          ///< and where it led; -1: the pictures are done
+  double t_prev = -1.0;          ///< and where it led; the last one to -1 (FinalAlpha::first: 0)
   FloatImages x_t = {};          ///< the states that the step started from
   FloatImages x0_pred = {};      ///< its prediction of the finished pictures, from them; that of
                                  ///< Sampler::adaptive from where it led
 };
+
+/// The most pictures of a run: their numbers fit in 32 bits.
+inline constexpr std::int64_t kMostPictures = std::int64_t{1} << 32;
 
 /// A picture depends on the model (with its precision and instruction set), the plan, the class,
 /// the seed and its number, the build of the library, and on nothing else: not on how many are
@@ -63,7 +66,9 @@ using Recipe = std::map<std::string, std::string>;
 /// Pictures, and what drawing them took.
 struct Samples {
   FloatImages x_0 = {};  ///< as the sampler left them, not clamped
-  std::int64_t nfe = 0;  ///< network evaluations for each picture; of Sampler::adaptive the mean
+  /// Network evaluations for each picture, with those of InitBy::encoding; the mean, rounded up,
+  /// where pictures differ (Sampler::adaptive) or share an encoding.
+  std::int64_t nfe = 0;
   double seconds = 0.0;
   std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
   Recipe recipe = {};                  ///< cleared, it is left out of files
@@ -74,7 +79,7 @@ struct Samples {
 DDIM_API Samples sample(const Model& model, const SampleOptions& options);
 
 /// The same along a plan that make_plan() made for this model. Error(user) unless options.plan is
-/// left at its default or says the same.
+/// left at its default or says the same, and for a plan of another forward process or prediction.
 DDIM_API Samples sample(const Model& model, const Plan& plan, const SampleOptions& options);
 
 /// The same, handing pictures to `sink` as they are finished, so that memory does not grow with

@@ -7,6 +7,7 @@
 
 #include "base/file_input.h"
 #include "eval/bench.h"
+#include "model/file_configs.h"
 #include "model/model_files.h"
 
 namespace ddim {
@@ -22,10 +23,15 @@ bool is_model(const std::filesystem::path& path) {
          std::ranges::find(kEndings, path.extension().string()) != std::end(kEndings);
 }
 
-UNetConfig network_of(const BenchOptions& options) {
+eval::BenchedNetwork network_of(const BenchOptions& options) {
   const std::filesystem::path& path = options.network;
-  if (!is_model(path)) return load_train_config(path).model;
-  return model::open_model(path, model::TrainingPart::skip, options.overrides).config;
+  if (!is_model(path)) {
+    const TrainConfig config = load_train_config(path);
+    return {.config = config.model, .T = config.diffusion.T};
+  }
+  const model::ModelFiles files =
+      model::open_model(path, model::TrainingPart::skip, options.overrides);
+  return {.config = files.config, .T = model::num_steps_of(files.scheduler)};
 }
 
 }  // namespace

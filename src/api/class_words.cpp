@@ -1,5 +1,6 @@
+#include "api/class_words.h"
+
 #include <ddim/error.h>
-#include <ddim/model.h>
 #include <ddim/words.h>
 
 #include <algorithm>
@@ -13,12 +14,17 @@ namespace ddim {
 using namespace engine;
 namespace {
 
-/// All but the null class.
-void add_all_classes(const ModelInfo& info, ClassChoice& choice) {
-  const std::optional<std::int64_t> null_class =
-      choice.null_class ? choice.null_class : info.null_class;
-  for (std::int64_t k = 0; k < info.num_classes; ++k)
-    if (k != null_class) choice.classes.push_back(k);
+/// What a model without a table of classes is told in place of a name.
+const char* what_is_taken(const ModelInfo& info) {
+  switch (info.class_embed_type) {
+    case ClassEmbedType::timestep:
+      return "this model is told a number for each picture, which has no names; give whole numbers";
+    case ClassEmbedType::identity:
+      return "this model is told a vector for each picture, which only the library can give "
+             "(ClassChoice::vectors)";
+    default:
+      return "this model has no classes; leave it out";
+  }
 }
 
 void add_named_class(const ModelInfo& info, const std::string& name, const std::string& cause,
@@ -41,12 +47,19 @@ void add_named_class(const ModelInfo& info, const std::string& name, const std::
 
 }  // namespace
 
+void add_all_classes(const ModelInfo& info, ClassChoice& choice) {
+  const std::optional<std::int64_t> null_class =
+      choice.null_class ? choice.null_class : info.null_class;
+  for (std::int64_t k = 0; k < info.num_classes; ++k)
+    if (k != null_class) choice.classes.push_back(k);
+}
+
 void add_classes(const std::string& word, const ModelInfo& info, const std::string& cause,
                  ClassChoice& choice) {
   if (const auto number = whole_number<std::int64_t>(word)) {
     choice.classes.push_back(*number);
-  } else if (info.num_classes == 0) {
-    fail(ErrorCode::user, cause, " ", printable(word), ": this model has no classes; leave it out");
+  } else if (info.class_embed_type != ClassEmbedType::lookup) {
+    fail(ErrorCode::user, cause, " ", printable(word), ": ", what_is_taken(info));
   } else if (word == "all") {
     add_all_classes(info, choice);
   } else {

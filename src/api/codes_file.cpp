@@ -1,6 +1,7 @@
 #include <ddim/file_bytes.h>
 
 #include <charconv>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -26,6 +27,9 @@ std::vector<double> parse_tau(const std::string& text, const std::filesystem::pa
     const auto [next, error] = std::from_chars(position, end, t);
     if (error != std::errc() || (next != end && *next != ','))
       fail(ErrorCode::corrupt, path.string(), ": its tau is not a list of numbers");
+    if (!std::isfinite(t) || t < 0.0 || (!tau.empty() && t <= tau.back()))
+      fail(ErrorCode::corrupt, path.string(), ": its tau does not rise from 0 on: entry ",
+           tau.size(), " is ", t);
     tau.push_back(t);
     position = next == end ? end : next + 1;
   }

@@ -17,7 +17,7 @@ ConvertCheck convert_model(const std::filesystem::path& input, const std::filesy
   const model::ModelFiles files = train::open_checkpoint(input, options.overrides);
   model::write_model(files, output, options);
   const Device device = make_device(DeviceKind::cpu);
-  const std::int64_t T = model::process_of(files.scheduler, files.scheduler_path.string()).T;
+  const std::int64_t T = model::process_of(files.scheduler, files.scheduler_name).T;
   eval::OutputDistance distance;
   try {
     distance = eval::compare_networks(

@@ -30,6 +30,10 @@ void check_codes(const Model& model, const Codes& codes, const std::string& name
           ". Use the model that made them, or draw with this one anyway (--other-weights)");
 }
 
+EncodeOptions encoding_for(const SampleOptions& options) {
+  return run::encoding_for(options.plan, options);
+}
+
 Codes encode(const Model& model, const FloatImages& pictures, const EncodeOptions& options) {
   Codes codes = run::encode(ModelAccess::trained(model), pictures, options);
   if (ModelAccess::is_loaded(model)) codes.model_hash = model.weights_hash();

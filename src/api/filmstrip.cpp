@@ -58,6 +58,8 @@ std::string film_label(double t) { return t < 0.0 ? "x_0" : "t = " + number_of(t
 GridOptions strip_grid(const PictureShape& shape, const std::vector<double>& times,
                        std::int64_t count, std::int64_t first_image) {
   constexpr std::int64_t kWide = 60;  // what "t = 999" fits over
+  require(count >= 1 && count <= kMostPictures, "filmstrip: count must be 1 to ", kMostPictures,
+          "; got ", count);
   const std::int64_t columns = std::ssize(times);
   GridOptions grid{.columns = columns,
                    .scale = readable_scale(2 * count * columns, shape, columns)};

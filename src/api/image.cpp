@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/file_output.h"
 #include "io/image.h"
-#include "io/image_grid.h"
 #include "io/npz.h"
 #include "io/picture_tensor.h"
 #include "io/png.h"
@@ -39,35 +38,6 @@ Image read_png(const std::filesystem::path& path) { return io::read_png(path).im
 
 std::map<std::string, std::string> read_png_text(const std::filesystem::path& path) {
   return io::read_png(path).text;
-}
-
-void check_grid(const PictureShape& shape, std::int64_t count, const GridOptions& options) {
-  constexpr std::int64_t kMaxSide = 1'000'000;  // libpng's
-  require(shape.channels <= 4, "a PNG has 1 to 4 channels, not ", shape.channels);
-  require(count >= 1, "count must be 1 or greater; got ", count);
-  require(options.columns.value_or(1) >= 1, "columns must be 1 or greater; got ",
-          options.columns.value_or(1));
-  require(options.scale >= 1, "scale must be 1 or greater; got ", options.scale);
-  require(options.scale <= kMaxSide, "scale must be at most ", kMaxSide, "; got ", options.scale);
-  const std::int64_t width = options.scale * shape.width, height = options.scale * shape.height;
-  const std::int64_t columns = io::num_columns(count, options.columns);
-  const std::int64_t rows = (count + columns - 1) / columns;
-  require(options.row_labels.empty() || std::ssize(options.row_labels) == rows, "a grid of ", rows,
-          " rows does not have ", options.row_labels.size(), " labels for them");
-  require(options.column_labels.empty() || std::ssize(options.column_labels) == columns,
-          "a grid of ", columns, " columns does not have ", options.column_labels.size(),
-          " labels for them");
-  // Sides first: their product could overflow.
-  const std::int64_t most_columns = kMaxSide / (width + options.padding);
-  const std::int64_t most_rows = kMaxSide / (height + options.padding);
-  const bool fits = columns < most_columns && rows < most_rows &&
-                    (columns * (width + options.padding) + options.padding) *
-                            (rows * (height + options.padding) + options.padding) <=
-                        io::kMaxPixels;
-  require(fits, "a grid of ", count, " pictures of ", shape.width, "x", shape.height, " pixels in ",
-          columns, columns == 1 ? " column" : " columns", " is too large for a PNG (at most ",
-          io::kMaxPixels, " pixels, ", kMaxSide,
-          " on a side); choose fewer pictures or other columns");
 }
 
 FloatImages read_tensor(const std::filesystem::path& path, const std::string& name) {

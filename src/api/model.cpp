@@ -52,7 +52,8 @@ ModelInfo info_of(const model::ModelFiles& files) {
           config.class_embed_type == ClassEmbedType::lookup ? *config.num_class_embeds : 0,
       .class_names = files.names.classes,
       .null_class = config.null_class,
-      .process = model::process_of(files.scheduler, files.scheduler_path.string()),
+      .class_embed_type = config.class_embed_type,
+      .process = model::process_of(files.scheduler, files.scheduler_name),
       .format = files.kind,
       .weight_type = types_of(files.weights),
       .has_both_weights = files.trained.has_value(),
@@ -110,7 +111,8 @@ Model Model::without_weights(const std::filesystem::path& path, const LoadOption
 }
 
 Model Model::from(Denoiser denoiser) {
-  const ForwardProcess process = denoiser.process;
+  ForwardProcess process = denoiser.process;
+  if (process.schedule == BetaKind::list) process.T = std::ssize(process.betas);
   ModelInfo info{.name = denoiser.name,
                  .shape = denoiser.shape,
                  .process = process,

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <utility>
 
+#include "api/class_words.h"
 #include "api/shared_work.h"
 #include "base/error.h"
 #include "base/file_input.h"
@@ -97,12 +98,7 @@ class TimeTaken {
 
 ClassChoice classes_of(const Model& model, const ClassChoice& said) {
   ClassChoice choice = said;
-  const ModelInfo& info = model.info();
-  if (!choice.classes.empty() || !choice.vectors.empty()) return choice;
-  const std::optional<std::int64_t> null_class =
-      choice.null_class ? choice.null_class : info.null_class;
-  for (std::int64_t k = 0; k < info.num_classes; ++k)
-    if (k != null_class) choice.classes.push_back(k);
+  if (choice.classes.empty() && choice.vectors.empty()) add_all_classes(model.info(), choice);
   return choice;
 }
 

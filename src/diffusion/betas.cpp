@@ -12,7 +12,7 @@ namespace {
 
 /// T numbers with equal distances, as numpy.linspace computes them.
 std::vector<double> equal_distances(double start, double end, std::int64_t T) {
-  require(T >= 1 && T <= Schedule::kMaxSteps, "schedule: T is ", T, "; expected 1 to ",
+  require(T >= 1 && T <= Schedule::kMaxSteps, "T: ", T, " training steps; expected 1 to ",
           Schedule::kMaxSteps);
   std::vector<double> values(static_cast<std::size_t>(T), start);
   const double distance = T > 1 ? (end - start) / static_cast<double>(T - 1) : 0.0;
@@ -29,9 +29,6 @@ std::vector<double> linear_betas(const ForwardProcess& process) {
 }
 
 std::vector<double> scaled_linear_betas(const ForwardProcess& process) {
-  require(process.beta_start >= 0.0 && process.beta_end >= 0.0,
-          "schedule: scaled linear betas from ", process.beta_start, " to ", process.beta_end,
-          " have no real roots");
   std::vector<double> betas =
       equal_distances(std::sqrt(process.beta_start), std::sqrt(process.beta_end), process.T);
   for (double& beta : betas) beta *= beta;
@@ -58,8 +55,7 @@ std::vector<double> sigmoid_betas(const ForwardProcess& process) {
 }
 
 std::vector<double> with_zero_terminal_snr(const std::vector<double>& betas) {
-  require(betas.size() >= 2, "schedule: a zero terminal SNR needs at least 2 steps, not ",
-          betas.size());
+  require(betas.size() >= 2, "T: a zero terminal SNR needs at least 2 steps, not ", betas.size());
   const Schedule schedule(betas);
   const double first = std::sqrt(schedule.alpha_bar(0));
   const double last = std::sqrt(schedule.alpha_bar(schedule.num_steps() - 1));

@@ -130,6 +130,9 @@ Inverted invert(std::span<const EncodeStep> steps, const Denoiser& denoiser, con
       }
     }
     for (std::size_t n = 0; n < num_images; ++n) {
+      if (searches[n].best_residual == INFINITY)
+        fail(ErrorCode::numeric, "encode: the step to t = ", step.t,
+             " cannot be undone: all numbers that were tried for it overflow");
       std::ranges::copy(searches[n].best_x, part(x_host, n).begin());
       std::ranges::copy(searches[n].best_eps, part(eps_host, n).begin());
       result.residuals[n] = std::max(result.residuals[n], searches[n].best_residual);

@@ -27,8 +27,8 @@ struct Inverted {
 /// with the same plan comes back to x_0 to float accuracy. Step by step,
 /// x_t = x_from_prev x_prev + x_from_eps eps(x_t, t), a fixed-point equation for x_t, is solved
 /// from Euler's guess by Anderson's method; the best x_t that was met is kept. What becomes of an
-/// image does not depend on the others. Errors as encode(), and Error(user) where alpha_bar is 0:
-/// nothing of x_t leads back from there.
+/// image does not depend on the others. Errors as encode(), Error(user) where alpha_bar is 0, for
+/// nothing of x_t leads back from there, and Error(numeric) where all x_t that are tried overflow.
 Inverted invert(std::span<const EncodeStep> steps, const Denoiser& denoiser, const Tensor& x_0,
                 const InvertOptions& options = {}, const EncodeObserver& observer = {});
 

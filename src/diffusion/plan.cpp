@@ -60,9 +60,10 @@ void check_legs(const Trajectory& trajectory, Sampler sampler, Prediction predic
   const SamplerTraits& traits = traits_of(sampler);
   require(!legs.empty(), "tau: the list of steps is empty");
   if (legs.front().alpha_bar == 0.0) {
-    require(prediction != Prediction::eps, "schedule: alpha_bar is 0 at t = ", legs.front().t,
-            " (zero terminal SNR), where a network that predicts eps says nothing about "
-            "the image; use a network that predicts v or x0, or a tau that starts at a smaller t");
+    require(prediction != Prediction::eps, "tau: begins at t = ", legs.front().t,
+            ", where alpha_bar is 0 (zero terminal SNR) and a network that predicts eps says "
+            "nothing about the image; use a network that predicts v or x0, or a tau that starts at "
+            "a smaller t");
     require(!traits.needs_noise_level, "sampler: ", traits.name,
             " works with the noise level, which is infinite where alpha_bar is 0 (t = ",
             legs.front().t, ", zero terminal SNR); use ddim, ddpm-small, ddpm-large or dpmpp-2m");
@@ -96,11 +97,12 @@ Plan make_plan(const Schedule& schedule, Prediction prediction, const Trajectory
   require(options.tolerance > 0.0 && std::isfinite(options.tolerance),
           "tolerance must be greater than 0; got ", options.tolerance);
   Plan plan{.options = options, .prediction = prediction, .note = trajectory.note};
+  if (auto* eta = std::get_if<double>(&plan.options.eta)) *eta += 0.0;  // -0 shows in sigma
   plan.steps = traits_of(options.sampler)
                    .make_steps({.schedule = schedule,
                                 .legs = trajectory.legs,
                                 .prediction = prediction,
-                                .options = options});
+                                .options = plan.options});
   if (options.sampler == Sampler::adaptive) {
     plan.stepping = AdaptiveSteps{.betas = schedule.betas()};
     plan.nfe = kMaxAdaptiveCalls;

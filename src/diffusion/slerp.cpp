@@ -36,28 +36,41 @@ std::vector<float> slerp(std::span<const float> x_0, std::span<const float> x_1,
   const double norms = std::sqrt(dot(x_0, x_0)) * std::sqrt(dot(x_1, x_1));
   require(norms > 0.0, "interpolate: a state is all zero and points nowhere");
   const auto [from_0, from_1] = weights(dot(x_0, x_1) / norms, w);
+  if (w == 0.0) return {x_0.begin(), x_0.end()};  // with the sign of a zero
+  if (w == 1.0) return {x_1.begin(), x_1.end()};
   std::vector<float> result(x_0.size());
   for (std::size_t i = 0; i < result.size(); ++i)
     result[i] = static_cast<float>(from_0 * x_0[i] + from_1 * x_1[i]);
   return result;
 }
 
-std::vector<float> interpolate(std::span<const float> ends, std::int64_t num_ends,
-                               std::int64_t frames) {
+std::int64_t num_states(std::int64_t num_ends, std::int64_t frames) {
   require(num_ends == 2 || num_ends == 4,
           "interpolate needs two endpoints (a line) or four (a grid); got ", num_ends);
   require(frames >= 2, "interpolate needs at least 2 frames (the endpoints); got ", frames);
-  const bool is_grid = num_ends == 4;
+  require(frames <= kMostFrames, "interpolate makes at most ", kMostFrames, " frames; got ",
+          frames);
+  return num_ends == 4 ? frames * frames : frames;
+}
+
+std::vector<float> interpolate(std::span<const float> ends, std::int64_t num_ends,
+                               std::int64_t frames, const std::stop_token& stop) {
+  const auto count = static_cast<std::size_t>(num_states(num_ends, frames));
   const std::size_t size = ends.size() / static_cast<std::size_t>(num_ends);
-  const auto end = [&](std::size_t index) { return ends.subspan(index * size, size); };
-  const auto w_of = [&](std::int64_t i) {
-    return static_cast<double>(i) / static_cast<double>(frames - 1);
-  };
   std::vector<float> states;
-  for (std::int64_t row = 0; row < (is_grid ? frames : 1); ++row) {
+  require(size <= states.max_size() / count, "interpolate: ", count, " states of ", size,
+          " numbers are too many; take fewer frames");
+  states.reserve(count * size);
+  const auto end = [&](std::size_t index) { return ends.subspan(index * size, size); };
+  const auto state_between = [&](std::span<const float> x_0, std::span<const float> x_1,
+                                 std::int64_t i) {
+    if (stop.stop_requested()) fail(ErrorCode::interrupted, "interpolate: stopped");
+    return slerp(x_0, x_1, static_cast<double>(i) / static_cast<double>(frames - 1));
+  };
+  for (std::int64_t row = 0; row < (num_ends == 4 ? frames : 1); ++row) {
     for (std::int64_t column = 0; column < frames; ++column) {
-      std::vector<float> state = slerp(end(0), end(1), w_of(column));
-      if (is_grid) state = slerp(state, slerp(end(2), end(3), w_of(column)), w_of(row));
+      std::vector<float> state = state_between(end(0), end(1), column);
+      if (num_ends == 4) state = state_between(state, state_between(end(2), end(3), column), row);
       states.insert(states.end(), state.begin(), state.end());
     }
   }

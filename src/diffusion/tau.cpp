@@ -135,12 +135,16 @@ VisitedSteps of_official_code(TauKind kind, std::int64_t num_steps, std::int64_t
 
 }  // namespace
 
+void check_num_steps(std::int64_t num_steps, std::int64_t T) {
+  require(num_steps >= 1 && num_steps <= T, "steps must be between 1 and ", T,
+          " (the training steps); got ", num_steps);
+}
+
 VisitedSteps make_tau(TauKind kind, std::int64_t num_steps, std::int64_t T,
                       std::int64_t steps_offset) {
   require(T >= 1 && T <= Schedule::kMaxSteps, "tau: T is ", T, "; expected 1 to ",
           Schedule::kMaxSteps);
-  require(num_steps >= 1 && num_steps <= T, "steps must be between 1 and ", T,
-          " (the training steps); got ", num_steps);
+  check_num_steps(num_steps, T);
   require(steps_offset >= 0 && steps_offset < T, "steps_offset: ", steps_offset, "; expected 0 to ",
           T - 1);
   require(steps_offset == 0 || kind == TauKind::diffusers_leading,

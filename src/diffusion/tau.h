@@ -20,6 +20,9 @@ struct VisitedSteps {
   std::optional<std::int64_t> stride = {};
 };
 
+/// Error(user) unless 1 <= num_steps <= T.
+void check_num_steps(std::int64_t num_steps, std::int64_t T);
+
 /// For linear, quadratic, trailing, leading and linspace the list has exactly `num_steps` entries.
 /// `steps_offset` belongs to diffusers_leading. Throws Error(user) unless 1 <= num_steps <= T, for
 /// steps_offset of another kind, and when it takes an entry beyond T-1, where diffusers fails too.

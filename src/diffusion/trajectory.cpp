@@ -22,8 +22,7 @@ Leg last_leg(const Schedule& schedule, double t, FinalAlpha final_alpha) {
 
 std::vector<double> equal_log_snr(const Schedule& schedule, std::int64_t S) {
   const std::int64_t T = schedule.num_steps();
-  require(S >= 1 && S <= T, "steps: ", S, " sampling steps; expected 1 to ", T,
-          ", the number of training steps");
+  check_num_steps(S, T);
   require(!schedule.has_zero_terminal_snr(),
           "tau: log-snr is impossible here, because the log SNR is minus infinity at t = ", T - 1,
           "; choose another tau, such as trailing");
@@ -118,6 +117,8 @@ Trajectory whole_trajectory(const Schedule& schedule, const PlanOptions& options
   const auto* list = std::get_if<std::vector<double>>(&options.tau);
   if (options.sampler == Sampler::adaptive) {
     require(list == nullptr, "tau: the sampler adaptive chooses its own steps; leave out the list");
+    require(options.steps_offset == 0, "steps_offset: ", options.steps_offset,
+            " has no meaning for the sampler adaptive, which chooses its own steps");
     require(options.strength == 1.0, "strength: ", options.strength,
             " has no meaning for the sampler adaptive, which starts at T-1");
     require(schedule.num_steps() >= 2, "sampler: adaptive needs a schedule of at least 2 steps");

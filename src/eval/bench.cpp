@@ -30,14 +30,31 @@ struct Timings {
   double num_image_steps = 0.0;  ///< since the profile was cleared
 };
 
+/// About the default's noise at T steps.
+diffusion::Schedule schedule_of(std::int64_t T) {
+  const ForwardProcess usual;
+  const double slower = static_cast<double>(usual.T) / static_cast<double>(std::max(T, usual.T));
+  return diffusion::Schedule::linear(slower * usual.beta_start, slower * usual.beta_end, T);
+}
+
+/// Six steps, of which the last is taken again where T is less.
+Plan plan_of(const run::TrainedNetwork& model) {
+  constexpr std::int64_t kSteps = 6;
+  Plan plan = diffusion::make_plan(model.schedule, model.prediction,
+                                   {.steps = std::min(kSteps, model.schedule.num_steps())});
+  while (std::ssize(plan.steps) < kSteps) plan.steps.push_back(plan.steps.back());
+  plan.nfe = kSteps;
+  return plan;
+}
+
 /// Each repetition draws one batch. The first half of its steps warms the workers up.
-Timings time_sampling(const UNetConfig& network, const BenchOptions& options, const Device& device,
-                      Profile* profile) {
-  UNet unet(device, network);
+Timings time_sampling(const BenchedNetwork& network, const BenchOptions& options,
+                      const Device& device, Profile* profile) {
+  UNet unet(device, network.config);
   initialise(unet, Initialisation::pytorch, /*seed=*/0);
   const run::TrainedNetwork model{.network = run::make_network(unet),
-                                  .schedule = diffusion::Schedule::linear()};
-  const Plan plan = diffusion::make_plan(model.schedule, model.prediction, {.steps = 6});
+                                  .schedule = schedule_of(network.T)};
+  const Plan plan = plan_of(model);
 
   Timings timings;
   for (int i = 0; i < options.repetitions; ++i) {
@@ -60,7 +77,7 @@ Timings time_sampling(const UNetConfig& network, const BenchOptions& options, co
     run::generate(
         model, plan,
         {.count = options.batch,
-         .class_choice = run::any_class(network),
+         .class_choice = run::any_class(network.config),
          .run = {.batch = options.batch, .threads = options.threads, .progress = progress}});
     timings.seconds.push_back(last / static_cast<double>(counted));
     timings.num_image_steps = static_cast<double>(counted);
@@ -68,10 +85,16 @@ Timings time_sampling(const UNetConfig& network, const BenchOptions& options, co
   return timings;
 }
 
-Timings time_training(const UNetConfig& network, const BenchOptions& options, const Device& device,
-                      Profile* profile) {
+Timings time_training(const BenchedNetwork& benched, const BenchOptions& options,
+                      const Device& device, Profile* profile) {
+  const UNetConfig& network = benched.config;
+  require(network.class_embed_type == ClassEmbedType::none ||
+              network.class_embed_type == ClassEmbedType::lookup,
+          "train: a network is trained with a table of classes or with none, and this one is told "
+          "the class of a picture in another way (class_embed_type); time it without --train");
   TrainConfig config;
   config.model = network;
+  config.diffusion.T = benched.T;
   config.training.batch = options.batch;
   config.training.shards = std::gcd(options.batch, std::int64_t{4});
   config.training.threads = options.threads;
@@ -104,15 +127,15 @@ Timings time_training(const UNetConfig& network, const BenchOptions& options, co
   return timings;
 }
 
-Timings time_workload(const UNetConfig& network, const BenchOptions& options, const Device& device,
-                      Profile* profile) {
+Timings time_workload(const BenchedNetwork& network, const BenchOptions& options,
+                      const Device& device, Profile* profile) {
   return options.workload == Workload::sampling ? time_sampling(network, options, device, profile)
                                                 : time_training(network, options, device, profile);
 }
 
 }  // namespace
 
-BenchResult bench(const UNetConfig& network, const BenchOptions& options) {
+BenchResult bench(const BenchedNetwork& network, const BenchOptions& options) {
   require(options.batch >= 1, "batch must be 1 or greater; got ", options.batch);
   require(options.repetitions >= 1, "repetitions must be 1 or greater; got ", options.repetitions);
   BenchOptions timed = options;
@@ -130,7 +153,7 @@ BenchResult bench(const UNetConfig& network, const BenchOptions& options) {
   std::ranges::sort(seconds);
   result.least_ms = seconds.front() * 1e3;
   result.median_ms = seconds[seconds.size() / 2] * 1e3;
-  result.num_parameters = UNet(make_dry_device(), network).num_parameters();
+  result.num_parameters = UNet(make_dry_device(), network.config).num_parameters();
 
   Profile profile;
   BenchOptions profiled = timed;

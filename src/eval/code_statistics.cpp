@@ -1,6 +1,8 @@
 #include "eval/code_statistics.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <span>
 
 #include "base/error.h"
@@ -9,12 +11,16 @@
 namespace ddim::engine::eval {
 namespace {
 
+constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
+
 struct Moments {
   double mean = 0.0, variance = 0.0, fourth = 0.0;
 };
 
 Moments moments_of(std::span<const float> values) {
   const auto n = static_cast<double>(values.size());
+  const auto [least, greatest] = std::ranges::minmax(values);
+  if (least == greatest) return {.mean = least};  // sums round
   Moments moments;
   for (const float value : values) moments.mean += value / n;
   for (const float value : values) {
@@ -41,10 +47,10 @@ CodeStatistic neighbour_correlation(const FloatImages& codes, const Moments& mom
     if (column + 1 < width) add_pair(i, i + channels);
     if (row + 1 < height) add_pair(i, i + channels * width);
   }
-  if (num_pairs == 0) return {};
+  if (num_pairs == 0) return {.value = kUndefined, .standard_error = kUndefined};
   const auto n = static_cast<double>(num_pairs);
-  return {
-      .value = sum / n / moments.variance, .expected = 0.0, .standard_error = 1.0 / std::sqrt(n)};
+  return {.value = moments.variance > 0.0 ? sum / n / moments.variance : kUndefined,
+          .standard_error = 1.0 / std::sqrt(n)};
 }
 
 }  // namespace
@@ -54,12 +60,12 @@ CodeStatistics code_statistics(const FloatImages& codes) {
   require(!codes.values.empty(), "code_statistics: no codes");
   const auto n = static_cast<double>(codes.values.size());
   const Moments moments = moments_of(codes.values);
-  require(moments.variance > 0.0, "code_statistics: all numbers are the same");
-  return {.mean = {moments.mean, 0.0, 1.0 / std::sqrt(n)},
-          .variance = {moments.variance, 1.0, std::sqrt(2.0 / n)},
-          .kurtosis = {moments.fourth / (moments.variance * moments.variance), 3.0,
-                       std::sqrt(24.0 / n)},
-          .correlation = neighbour_correlation(codes, moments)};
+  const double square = moments.variance * moments.variance;
+  return {
+      .mean = {moments.mean, 0.0, 1.0 / std::sqrt(n)},
+      .variance = {moments.variance, 1.0, std::sqrt(2.0 / n)},
+      .kurtosis = {square > 0.0 ? moments.fourth / square : kUndefined, 3.0, std::sqrt(24.0 / n)},
+      .correlation = neighbour_correlation(codes, moments)};
 }
 
 }  // namespace ddim::engine::eval

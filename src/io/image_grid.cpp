@@ -61,11 +61,44 @@ void require_one_size(std::span<const Image> images) {
   const Image& first = images.front();
   for (const Image& image : images) {
     require(image.width == first.width && image.height == first.height &&
-                image.channels == first.channels && image.pixels.size() == first.num_samples(),
+                image.channels == first.channels,
             "a grid needs pictures of one size: ", first.width, "x", first.height, "x",
             first.channels, " and ", image.width, "x", image.height, "x", image.channels,
             " were given");
+    require(image.width >= 1 && image.height >= 1 && image.channels >= 1 &&
+                static_cast<double>(image.pixels.size()) == static_cast<double>(image.width) *
+                                                                static_cast<double>(image.height) *
+                                                                static_cast<double>(image.channels),
+            "a picture of ", image.width, "x", image.height, "x", image.channels,
+            " (width, height, channels) does not have ", image.pixels.size(), " samples");
   }
+}
+
+constexpr std::int64_t kMaxSide = 1'000'000;  ///< of a PNG: libpng's
+
+/// Sides in double, whose products cannot overflow.
+template <class... Parts>
+void require_png_of(double width, double height, const Parts&... what) {
+  require(width <= static_cast<double>(kMaxSide) && height <= static_cast<double>(kMaxSide) &&
+              width * height <= static_cast<double>(io::kMaxPixels),
+          what..., " is too large for a PNG (at most ", io::kMaxPixels, " pixels, ", kMaxSide,
+          " on a side); choose fewer pictures or other columns");
+}
+
+void require_labels(const std::vector<std::string>& labels, std::int64_t count, const char* what) {
+  require(labels.empty() || std::ssize(labels) == count, "a grid of ", count, " ", what,
+          " does not have ", labels.size(), " labels for them");
+}
+
+/// How a grid is divided, and the border around each picture.
+struct Division {
+  std::int64_t rows, columns, padding;
+};
+Division division_of(std::int64_t count, const GridOptions& options) {
+  const std::int64_t columns = io::num_columns(count, options.columns);
+  return {.rows = (count - 1) / columns + 1,
+          .columns = columns,
+          .padding = count == 1 ? 0 : options.padding};
 }
 
 /// A picture of one grey level; alpha, where there is one, is the level too at 0 and else opaque.
@@ -149,27 +182,37 @@ Image with_labels(const Image& grid, Cells cells, const GridOptions& options) {
   return table;
 }
 
-void require_labels(const std::vector<std::string>& labels, std::int64_t count, const char* what) {
-  require(labels.empty() || std::ssize(labels) == count, "a grid of ", count, " ", what,
-          " does not have ", labels.size(), " labels for them");
-}
-
 }  // namespace
 
-Image make_grid(std::span<const Image> images, const GridOptions& options) {
-  require(options.columns.value_or(1) > 0, "columns must be 1 or greater; got ",
+void check_grid(const PictureShape& shape, std::int64_t count, const GridOptions& options) {
+  require(shape.channels <= 4, "a PNG has 1 to 4 channels, not ", shape.channels);
+  require(count >= 1, "count must be 1 or greater; got ", count);
+  require(options.columns.value_or(1) >= 1, "columns must be 1 or greater; got ",
           options.columns.value_or(1));
   require(options.padding >= 0, "padding must be 0 or greater; got ", options.padding);
-  require(options.scale > 0, "scale must be 1 or greater; got ", options.scale);
+  require(options.scale >= 1, "scale must be 1 or greater; got ", options.scale);
+  require(options.scale <= kMaxSide, "scale must be at most ", kMaxSide, "; got ", options.scale);
+  const auto [rows, columns, padding] = division_of(count, options);
+  require_labels(options.row_labels, rows, "rows");
+  require_labels(options.column_labels, columns, "columns");
+  const auto side = [&, padding = padding](std::int64_t num_cells, std::int64_t size) {
+    const double cell = static_cast<double>(options.scale) * static_cast<double>(size) +
+                        static_cast<double>(padding);
+    return static_cast<double>(num_cells) * cell + static_cast<double>(padding);
+  };
+  require_png_of(side(columns, shape.width), side(rows, shape.height), "a grid of ", count,
+                 " pictures of ", shape.width, "x", shape.height, " pixels in ", columns,
+                 columns == 1 ? " column" : " columns");
+}
+
+Image make_grid(std::span<const Image> images, const GridOptions& options) {
   require_one_size(images);
   constexpr std::uint8_t kGrey = 128;
   const Image& first = images.front();
   const auto count = static_cast<std::int64_t>(images.size());
-  const std::int64_t pad = count == 1 ? 0 : options.padding;
-  const std::int64_t columns = io::num_columns(count, options.columns);
-  const std::int64_t rows = (count + columns - 1) / columns;
-  require_labels(options.row_labels, rows, "rows");
-  require_labels(options.column_labels, columns, "columns");
+  check_grid({.channels = first.channels, .height = first.height, .width = first.width}, count,
+             options);
+  const auto [rows, columns, pad] = division_of(count, options);
   const Cells cells{.left = pad,
                     .top = pad,
                     .width = first.width * options.scale,
@@ -209,6 +252,10 @@ Image make_labelled_table(std::span<const Image> cells, const std::vector<std::s
                      .width = first.width,
                      .height = first.height,
                      .gap = kMargin};
+  require_png_of(static_cast<double>(places.x(std::ssize(columns))),
+                 static_cast<double>(places.y(std::ssize(rows))), "a table of ", rows.size(),
+                 " rows and ", columns.size(), " columns of ", first.width, "x", first.height,
+                 " pixels");
   Image table =
       blank(places.x(std::ssize(columns)), places.y(std::ssize(rows)), first.channels, kWhite);
   for (std::size_t i = 0; i < cells.size(); ++i)

@@ -101,8 +101,7 @@ void write_model(const ModelFiles& files, const fs::path& output, const ConvertO
       output.string(), ": is the name of a file, and --to diffusers makes a folder; add --to ",
       "official or --to official-weights, or choose another name");
   // Refuses what cannot be sampled.
-  const std::string scheduler_file = files.scheduler_path.string();
-  schedule_of(process_of(files.scheduler, scheduler_file), scheduler_file);
+  schedule_of(process_of(files.scheduler, files.scheduler_name), files.scheduler_name);
   require(options.target == ConvertTarget::diffusers ||
               (options.average == AverageFolder::none &&
                options.attention_names == AttentionNames::current),

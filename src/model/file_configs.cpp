@@ -35,6 +35,10 @@ Prediction prediction_of(const std::string& prediction_type, const std::string& 
 
 }  // namespace
 
+std::int64_t num_steps_of(const io::SchedulerFileConfig& file) {
+  return file.trained_betas ? std::ssize(*file.trained_betas) : file.num_train_timesteps;
+}
+
 ForwardProcess process_of(const io::SchedulerFileConfig& file, const std::string& file_name) {
   require(file.without_betas.empty(), file_name, ": ", file.without_betas,
           ". If you know what noise the network was trained with, give --schedule, and "
@@ -43,13 +47,12 @@ ForwardProcess process_of(const io::SchedulerFileConfig& file, const std::string
   ForwardProcess process{
       .beta_start = file.beta_start,
       .beta_end = file.beta_end,
-      .T = file.num_train_timesteps,
+      .T = num_steps_of(file),
       .terminal_snr = file.rescale_betas_zero_snr ? TerminalSnr::zero : TerminalSnr::as_is,
       .prediction = prediction_of(file.prediction_type, file_name)};
   if (file.trained_betas) {
     process.schedule = BetaKind::list;
     process.betas = *file.trained_betas;
-    process.T = std::ssize(process.betas);
   } else {
     process.schedule = beta_kind_of(file.beta_schedule, file_name);
   }

@@ -9,6 +9,9 @@
 
 namespace ddim::engine::model {
 
+/// T: the length of trained_betas, or num_train_timesteps.
+std::int64_t num_steps_of(const io::SchedulerFileConfig& file);
+
 /// The forward process that scheduler_config.json describes: trained_betas, or its beta_schedule;
 /// rescaled to a zero terminal SNR where it says so; and the network's prediction. Error(user),
 /// naming `file_name` and the field, for a class without betas, a schedule that is none of BetaKind

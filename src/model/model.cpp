@@ -19,9 +19,8 @@ namespace {
 
 /// The weights have no values yet.
 LoadedModel model_on(const Device& device, const ModelFiles& files) {
-  const std::string scheduler_file = files.scheduler_path.string();
-  const ForwardProcess process = process_of(files.scheduler, scheduler_file);
-  diffusion::Schedule schedule = schedule_of(process, scheduler_file);
+  const ForwardProcess process = process_of(files.scheduler, files.scheduler_name);
+  diffusion::Schedule schedule = schedule_of(process, files.scheduler_name);
   return {.device = device,
           .unet = UNet(device, files.config),
           .schedule = std::move(schedule),

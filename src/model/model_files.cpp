@@ -178,7 +178,7 @@ class ModelOpener {
     io::UNetFileConfig file = io::parse_unet_config(read_json(config_path), config_path.string());
     note_unknown(file.unknown_keys, config_path, notes);
     apply_size(overrides_, file);
-    return network_config(file, config_path.string());
+    return network_config(file, named_with_size(config_path.string(), overrides_));
   }
 
   /// The scheduler's file: in the folder or, for a checkpoint of accelerate or a network's own
@@ -461,13 +461,17 @@ const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const 
 
 ModelFiles open_model(const fs::path& path, TrainingPart training, const ModelOverrides& overrides,
                       const io::FileTree& tree, const std::optional<ForwardProcess>& process) {
-  return ModelOpener(training, overrides, tree, process).open(path);
+  ModelFiles files = ModelOpener(training, overrides, tree, process).open(path);
+  files.scheduler_name = named_with_process(files.scheduler_path.string(), overrides);
+  return files;
 }
 
 ModelFiles open_configuration(const fs::path& path, const ModelOverrides& overrides) {
   const std::optional<ForwardProcess> process;
-  return ModelOpener(TrainingPart::skip, overrides, io::files_on_disk(), process)
-      .open_configuration(path);
+  ModelFiles files = ModelOpener(TrainingPart::skip, overrides, io::files_on_disk(), process)
+                         .open_configuration(path);
+  files.scheduler_name = named_with_process(files.scheduler_path.string(), overrides);
+  return files;
 }
 
 }  // namespace ddim::engine::model

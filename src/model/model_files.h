@@ -39,6 +39,7 @@ struct ModelFiles {
   UNetConfig config;
   io::SchedulerFileConfig scheduler;
   std::filesystem::path scheduler_path;  ///< the file that `scheduler` is from
+  std::string scheduler_name = {};       ///< for errors: that, and what was given in its place
   io::ModelNames names = {};
   StoredWeights weights;                      ///< the average where there are two sets
   std::optional<StoredWeights> trained = {};  ///< the other set then

@@ -135,7 +135,7 @@ UNetConfig official_config_of(const io::TensorTable& table, const ModelOverrides
   try {
     validate(config);
   } catch (const Error& error) {
-    fail(ErrorCode::corrupt, file_name, ": ", error.what());
+    fail(ErrorCode::corrupt, named_with_size(file_name, size), ": ", error.what());
   }
   return config;
 }

@@ -66,7 +66,7 @@ UNetConfig network_config(JsonFields& file, const ModelOverrides& size) {
   try {
     validate(config);
   } catch (const Error& error) {
-    fail(error.code(), file.file_name(), ": ", error.what());
+    fail(error.code(), named_with_size(file.file_name(), size), ": ", error.what());
   }
   return config;
 }

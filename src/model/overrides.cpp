@@ -5,6 +5,31 @@
 #include "model/file_configs.h"
 
 namespace ddim::engine::model {
+namespace {
+
+/// What they say of the size: "size 96x64", or nothing.
+std::vector<std::string> size_in(const ModelOverrides& overrides) {
+  if (!overrides.height) return {};
+  return {concat("size ", overrides.width.value_or(*overrides.height), "x", *overrides.height)};
+}
+
+/// Of the forward process: "schedule linear", "T 1000".
+std::vector<std::string> process_in(const ModelOverrides& overrides) {
+  std::vector<std::string> given;
+  if (overrides.schedule) given.push_back(concat("schedule ", to_string(*overrides.schedule)));
+  if (overrides.beta_start) given.push_back("beta_start " + number_text(*overrides.beta_start));
+  if (overrides.beta_end) given.push_back("beta_end " + number_text(*overrides.beta_end));
+  if (overrides.T) given.push_back(concat("T ", *overrides.T));
+  if (overrides.prediction)
+    given.push_back(concat("prediction ", to_string(*overrides.prediction)));
+  return given;
+}
+
+std::string with_given(const std::string& file_name, const std::vector<std::string>& given) {
+  return given.empty() ? file_name : concat(file_name, ", with ", join(given, ", "), " as given");
+}
+
+}  // namespace
 
 void apply_size(const ModelOverrides& overrides, io::UNetFileConfig& file) {
   if (overrides.height) file.sample_size = overrides.height;
@@ -41,6 +66,11 @@ void apply_process(const ModelOverrides& overrides, io::SchedulerFileConfig& fil
   require(!has_numbers || !file.trained_betas, file_name,
           ": has a list of betas (trained_betas), which --beta-start, --beta-end and --T cannot "
           "change; give --schedule, too");
+  const std::string cosine = file_config({.schedule = BetaKind::cosine}).beta_schedule;
+  require(!(overrides.beta_start || overrides.beta_end) || file.beta_schedule != cosine,
+          named_with_process(file_name, overrides),
+          ": the schedule is cosine, whose betas follow from T; leave out --beta-start and "
+          "--beta-end, or give another --schedule");
   if (overrides.beta_start) file.beta_start = *overrides.beta_start;
   if (overrides.beta_end) file.beta_end = *overrides.beta_end;
   if (overrides.T) file.num_train_timesteps = *overrides.T;
@@ -50,18 +80,17 @@ void apply_process(const ModelOverrides& overrides, io::SchedulerFileConfig& fil
   }
 }
 
+std::string named_with_size(const std::string& file_name, const ModelOverrides& overrides) {
+  return with_given(file_name, size_in(overrides));
+}
+
+std::string named_with_process(const std::string& file_name, const ModelOverrides& overrides) {
+  return with_given(file_name, process_in(overrides));
+}
+
 std::vector<std::string> notes_on(const ModelOverrides& overrides) {
-  std::vector<std::string> given;
-  if (overrides.height) {
-    given.push_back(
-        concat("size ", overrides.width.value_or(*overrides.height), "x", *overrides.height));
-  }
-  if (overrides.schedule) given.push_back(concat("schedule ", to_string(*overrides.schedule)));
-  if (overrides.beta_start) given.push_back("beta_start " + number_text(*overrides.beta_start));
-  if (overrides.beta_end) given.push_back("beta_end " + number_text(*overrides.beta_end));
-  if (overrides.T) given.push_back(concat("T ", *overrides.T));
-  if (overrides.prediction)
-    given.push_back(concat("prediction ", to_string(*overrides.prediction)));
+  std::vector<std::string> given = size_in(overrides);
+  for (std::string& one : process_in(overrides)) given.push_back(std::move(one));
   if (given.empty()) return {};
   return {"as given, whatever the model's files say: " + join(given, ", ")};
 }

@@ -20,7 +20,13 @@ void apply_size(const ModelOverrides& overrides, UNetConfig& config);
 void apply_process(const ModelOverrides& overrides, io::SchedulerFileConfig& file,
                    const std::string& file_name);
 
-/// "schedule linear, T 1000 as given, not as in scheduler_config.json", or nothing.
+/// A file's name for errors, with what was given in place of what it says: "config.json, with size
+/// 3x3 as given".
+std::string named_with_size(const std::string& file_name, const ModelOverrides& overrides);
+/// The same of the forward process.
+std::string named_with_process(const std::string& file_name, const ModelOverrides& overrides);
+
+/// A sentence about all that was given, or nothing.
 std::vector<std::string> notes_on(const ModelOverrides& overrides);
 
 /// The scheduler file of a model that has none: as the overrides say. Error(user), naming the file

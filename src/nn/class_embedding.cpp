@@ -42,8 +42,10 @@ Var ClassEmbedding::operator()(Tape& tape, const Device& device, const ClassLabe
                                const TimeProjection& projection) const {
   if (config_.class_embed_type == ClassEmbedType::identity) return tape.constant(labels.vectors);
   if (mlp_) return (*mlp_)(tape, projection(tape, device, labels.numbers));  // [N,C_emb]
-  return gather_rows(tape, device, tape.leaf(*weight_),
-                     {labels.numbers.begin(), labels.numbers.end()});  // [N,C_emb]
+  const Var rows = gather_rows(tape, device, tape.leaf(*weight_),
+                               {labels.numbers.begin(), labels.numbers.end()});  // [N,C_emb]
+  tape.observe("class_embedding", rows);
+  return rows;
 }
 
 }  // namespace ddim::engine

@@ -95,15 +95,19 @@ void TimeProjection::check(std::span<const double> t) const {
 }
 
 Var TimeProjection::operator()(Tape& tape, const Device& device, std::span<const double> t) const {
+  const auto observed = [&tape](const Var& rows) {
+    tape.observe("time_proj", rows);
+    return rows;
+  };
   if (config_.time_embedding_type == TimeEmbeddingType::learned)
-    return gather_rows(tape, device, tape.leaf(*weight_), {t.begin(), t.end()});  // [N,C]
+    return observed(gather_rows(tape, device, tape.leaf(*weight_), {t.begin(), t.end()}));  // [N,C]
   Tensor waves(device, {static_cast<std::int64_t>(t.size()), time_projection_channels(config_)},
                dtype_);  // [N,C]
   const bool fourier = config_.time_embedding_type == TimeEmbeddingType::fourier;
   device.kernels().upload(fourier ? fourier_embedding(t, *on_host(device, weight_->get().value))
                                   : sinusoidal_embedding(t, config_),
                           waves);
-  return tape.constant(waves);
+  return observed(tape.constant(waves));
 }
 
 }  // namespace ddim::engine

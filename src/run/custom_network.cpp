@@ -34,6 +34,8 @@ class CustomNetwork final : public Network {
             "class: a custom denoiser is not told classes; let its function decide");
   }
 
+  std::optional<std::int64_t> period(const ClassChoice&) const override { return std::nullopt; }
+
   Tensor predict(const Tensor& x, double t, std::uint32_t first_image,
                  const ClassChoice&) const override {
     Tensor prediction = empty_like(x);

@@ -13,6 +13,16 @@
 
 namespace ddim::engine::run {
 
+EncodeOptions encoding_for(const PlanOptions& steps, const SampleOptions& options) {
+  return {.plan = {.steps = steps.steps,
+                   .tau = steps.tau,
+                   .steps_offset = steps.steps_offset,
+                   .strength = steps.strength},
+          .class_choice = options.class_choice,
+          .first_image = options.first_image,
+          .run = options.run};
+}
+
 std::vector<diffusion::EncodeStep> steps_of(const TrainedNetwork& model,
                                             const EncodeOptions& options) {
   PlanOptions plan = options.plan;
@@ -35,10 +45,11 @@ std::vector<diffusion::EncodeStep> steps_of(const TrainedNetwork& model,
   return steps;
 }
 
-Codes encode(const TrainedNetwork& model, const FloatImages& pictures, const EncodeOptions& options,
-             std::uint32_t first_image) {
+Codes encode(const TrainedNetwork& model, const FloatImages& pictures,
+             const EncodeOptions& options) {
   const std::vector<diffusion::EncodeStep> steps = steps_of(model, options);
   require(pictures.count >= 1, "encode: no pictures");
+  check_numbers("encode", options.first_image, pictures.count);
   check_images(*model.network, pictures.count, pictures, "encode");
   const auto start = std::chrono::steady_clock::now();
   const auto count = static_cast<std::size_t>(pictures.count);
@@ -59,7 +70,7 @@ Codes encode(const TrainedNetwork& model, const FloatImages& pictures, const Enc
   Codes codes;
   codes.x_T = run_images(*model.network,
                          {.count = pictures.count,
-                          .first_image = first_image,
+                          .first_image = static_cast<std::uint32_t>(options.first_image),
                           .class_choice = options.class_choice,
                           .steps_per_image = std::ssize(steps),
                           .run = options.run},

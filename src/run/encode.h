@@ -2,7 +2,6 @@
 
 #include <ddim/encode.h>
 
-#include <cstdint>
 #include <vector>
 
 #include "diffusion/encode.h"
@@ -11,11 +10,13 @@
 namespace ddim::engine::run {
 
 /// Encodes pictures as the noise that the network draws them from. The code of a picture does not
-/// depend on batch and threads. The first is picture `first_image` of its run, which decides its
-/// class where there are several. Errors as make_plan(), diffusion::make_encoding, invert and
+/// depend on batch and threads. Errors as make_plan(), diffusion::make_encoding, invert and
 /// run_images; Error(user) for pictures that do not fit the network.
-Codes encode(const TrainedNetwork& model, const FloatImages& pictures, const EncodeOptions& options,
-             std::uint32_t first_image = 0);
+Codes encode(const TrainedNetwork& model, const FloatImages& pictures,
+             const EncodeOptions& options);
+
+/// How pictures become states that these options draw them from again along a plan of `steps`.
+EncodeOptions encoding_for(const PlanOptions& steps, const SampleOptions& options);
 
 /// The steps that encode() takes. Error(user) for what it would refuse of these options.
 std::vector<diffusion::EncodeStep> steps_of(const TrainedNetwork& model,

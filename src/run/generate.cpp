@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/peak_memory.h"
 #include "base/workers.h"
+#include "diffusion/half_of_channels.h"
 #include "diffusion/keep_known.h"
 #include "run/init_start.h"
 #include "run/run_images.h"
@@ -18,11 +19,42 @@
 namespace ddim::engine::run {
 namespace {
 
+/// Error(user) for a plan of another network: one that predicts something else, or was trained with
+/// other noise.
+void check_plan(const TrainedNetwork& model, const Plan& plan) {
+  constexpr const char* kHint = "; make the plan for this model (make_plan)";
+  require(!plan.steps.empty(), "sample: the plan has no steps; see make_plan");
+  require(plan.prediction == model.prediction, "sample: the plan is for a network that predicts ",
+          to_string(plan.prediction), ", and this one predicts ", to_string(model.prediction),
+          kHint);
+  const auto last = static_cast<double>(model.schedule.num_steps() - 1);
+  for (const PlanStep& step : plan.steps) {
+    require(step.t >= 0.0 && step.t <= last, "sample: the plan visits t = ", step.t,
+            ", and this model has steps up to ", last, kHint);
+    const double alpha_bar = model.schedule.alpha_bar_at(step.t);
+    constexpr double kRounding = 1e-9;
+    require(std::abs(step.alpha_bar - alpha_bar) <= kRounding * alpha_bar,
+            "sample: the plan is for another forward process: its alpha_bar at t = ", step.t,
+            " is ", step.alpha_bar, ", and this model's is ", alpha_bar, kHint);
+  }
+}
+
 /// Where the sampler begins: [N,H,W,C].
 Tensor initial_state(const Plan& plan, const SampleOptions& options, const InitStart& init,
                      const MicroBatch& batch) {
   if (options.x_T) return batch.upload(options.x_T->values);
   if (!init.x_T.empty()) return batch.upload(init.x_T);
+  if (!init.encoding.empty()) {
+    const auto observer = [&](const diffusion::EncodeReport&) {
+      return options.run.stop.stop_requested() ? diffusion::Flow::stop : diffusion::Flow::proceed;
+    };
+    const bool says_variance = plan.options.sampler == Sampler::ddpm_learned;
+    const diffusion::Denoiser predict = [&](const Tensor& x, double t) {
+      const Tensor output = batch.denoiser(x, t);
+      return says_variance ? diffusion::half_of_channels(output, diffusion::Half::first) : output;
+    };
+    return diffusion::encode(init.encoding, predict, batch.upload(init.pictures), observer);
+  }
   Tensor x(batch.device, batch.shape);
   diffusion::draw_initial_state(options.seed, batch.first_image, x);
   if (!options.init) return x;
@@ -76,14 +108,10 @@ class Previews {
 }  // namespace
 
 void check_options(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options) {
-  require(options.count >= 1, "count must be 1 or greater; got ", options.count);
-  require(options.first_image >= 0, "first_image must not be negative; got ", options.first_image);
-  require(options.first_image <= kLastImage - (options.count - 1), "sample: images ",
-          options.first_image, " to ", options.first_image + options.count - 1,
-          " do not all exist; the last image is ", kLastImage);
+  check_numbers("sample", options.first_image, options.count);
   require(!options.x_T || !options.init,
           "sample: give either noise (x_T) or pictures to start from, not both");
-  require(!plan.steps.empty(), "sample: the plan has no steps; see make_plan");
+  check_plan(model, plan);
   for (const PlanStep& step : plan.steps) model.network->check_times(std::vector<double>{step.t});
   if (plan.is_adaptive())  // between whole t, too
     model.network->check_times(std::vector<double>{plan.steps.front().t - 0.5});
@@ -100,7 +128,7 @@ void check_options(const TrainedNetwork& model, const Plan& plan, const SampleOp
             "ddpm-large");
   }
   if (options.x_T) check_images(*model.network, options.count, *options.x_T, "x_T");
-  if (options.init) check_init(*model.network, options);
+  if (options.init) check_init(model, plan, options);
 }
 
 Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options,
@@ -138,14 +166,17 @@ Generated generate(const TrainedNetwork& model, const Plan& plan, const SampleOp
                              .steps_per_image = plan.nfe,
                              .run = options.run},
                             draw, sink);
-  const std::int64_t steps_per_image =
-      plan.is_adaptive() ? (run.steps_done + options.count - 1) / options.count : plan.nfe;
+  const double steps = plan.is_adaptive() ? static_cast<double>(run.steps_done)
+                                          : static_cast<double>(plan.nfe * options.count);
+  const double evaluations =
+      steps * static_cast<double>(num_calls(options.class_choice)) + init.evaluations;
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  return {.samples = {.x_0 = std::move(run.images),
-                      .nfe = steps_per_image * num_calls(options.class_choice),
-                      .seconds = seconds.count(),
-                      .peak_memory_bytes = peak_memory_bytes()},
-          .num_step_allocations = run.num_step_allocations};
+  return {
+      .samples = {.x_0 = std::move(run.images),
+                  .nfe = std::llround(std::ceil(evaluations / static_cast<double>(options.count))),
+                  .seconds = seconds.count(),
+                  .peak_memory_bytes = peak_memory_bytes()},
+      .num_step_allocations = run.num_step_allocations};
 }
 
 }  // namespace ddim::engine::run

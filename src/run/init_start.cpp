@@ -1,6 +1,7 @@
 #include "run/init_start.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "run/encode.h"
@@ -8,15 +9,6 @@
 
 namespace ddim::engine::run {
 namespace {
-
-/// The one picture `count` times, or all of them.
-std::vector<float> repeat(const FloatImages& images, std::int64_t count) {
-  if (images.count == count) return images.values;
-  std::vector<float> all;
-  for (std::int64_t k = 0; k < count; ++k)
-    all.insert(all.end(), images.values.begin(), images.values.end());
-  return all;
-}
 
 /// How much of each pixel is kept: 1 where the mean over the mask's channels is black, 0 where it
 /// is white. A sixteenth at both ends counts as black and white: lossy files are not exact.
@@ -32,14 +24,29 @@ std::vector<double> kept_pixels(const FloatImages& mask) {
   return sums;
 }
 
+/// Codes of the one picture, with which the numbers of those drawn serve in turn.
+void encode_once(const TrainedNetwork& model, std::int64_t period, EncodeOptions encoding,
+                 const SampleOptions& options, InitStart& start) {
+  encoding.run.show_progress = ShowProgress::no;  // the display is for the drawing that follows
+  encoding.run.progress = {};
+  FloatImages pictures{.count = period, .shape = options.init->images.shape};
+  for (std::int64_t k = 0; k < period; ++k)
+    pictures.values.insert(pictures.values.end(), start.pictures.begin(), start.pictures.end());
+  Codes codes = encode(model, pictures, encoding);
+  start.x_T = std::move(codes.x_T.values);
+  start.evaluations = codes.nfe * static_cast<double>(period);
+}
+
 }  // namespace
 
-void check_init(const Network& network, const SampleOptions& options) {
+void check_init(const TrainedNetwork& model, const Plan& plan, const SampleOptions& options) {
+  const Network& network = *model.network;
   const InitImage& init = *options.init;
   require(init.images.count == 1 || init.images.count == options.count,
           "init image: ", init.images.count, " pictures for ", options.count,
           " to draw; expected one, or as many");
   check_images(network, init.images.count, init.images, "init image");
+  if (init.by == InitBy::encoding) steps_of(model, encoding_for(plan.options, options));
   if (!init.mask) return;
   const PictureShape& shape = init.mask->shape;
   require(init.mask->count == 1 && shape.height == network.shape().height &&
@@ -52,25 +59,20 @@ void check_init(const Network& network, const SampleOptions& options) {
 
 InitStart make_init_start(const TrainedNetwork& model, const Plan& plan,
                           const SampleOptions& options) {
-  check_init(*model.network, options);
+  check_init(model, plan, options);
   const InitImage& init = *options.init;
-  InitStart start{.pictures = repeat(init.images, options.count)};
+  InitStart start{.pictures = init.images.values};
   if (init.mask) start.kept = kept_pixels(*init.mask);
   if (init.by == InitBy::noise) return start;
-  const FloatImages pictures{
-      .count = options.count, .shape = init.images.shape, .values = start.pictures};
-  RunOptions quiet = options.run;  // the display is for the drawing that follows
-  quiet.show_progress = ShowProgress::no;
-  quiet.progress = {};
-  start.x_T = encode(model, pictures,
-                     {.plan = {.steps = plan.options.steps,
-                               .tau = plan.options.tau,
-                               .steps_offset = plan.options.steps_offset,
-                               .strength = plan.options.strength},
-                      .class_choice = options.class_choice,
-                      .run = quiet},
-                     static_cast<std::uint32_t>(options.first_image))
-                  .x_T.values;
+  const EncodeOptions encoding = encoding_for(plan.options, options);
+  const std::optional<std::int64_t> period = model.network->period(options.class_choice);
+  if (init.images.count == 1 && period && *period < options.count) {
+    encode_once(model, *period, encoding, options, start);
+    return start;
+  }
+  start.encoding = steps_of(model, encoding);
+  start.evaluations = static_cast<double>(std::ssize(start.encoding) * options.count *
+                                          num_calls(options.class_choice));
   return start;
 }
 

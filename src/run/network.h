@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "base/shape.h"
@@ -28,6 +29,9 @@ class Network {
   virtual void check_classes(const ClassChoice& choice) const = 0;
   /// Whether the network predicts a variance, too: 2C channels for pictures of C.
   virtual bool learns_variance() const { return false; }
+  /// Images whose numbers differ by a multiple of it get the same prediction for the same x;
+  /// nothing where every number may matter.
+  virtual std::optional<std::int64_t> period(const ClassChoice& choice) const = 0;
   /// The prediction for images first_image, first_image + 1, ... of a run under a choice that
   /// check_classes() has let pass: x [N,H,W,C], all at the same t -> [N,H,W,C]. The result for an
   /// image depends on the image, its number and the choice alone. Error(numeric), naming layer, t

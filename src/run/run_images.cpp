@@ -29,13 +29,6 @@ Range range_of(const MicroBatch& batch) {
           size};
 }
 
-void check(const ImageRunOptions& options) {
-  require(options.count >= 1, "count must be 1 or greater; got ", options.count);
-  constexpr std::int64_t kMaxIndex = std::numeric_limits<std::uint32_t>::max();
-  require(options.first_image + (options.count - 1) <= kMaxIndex, "count: the last image is ",
-          kMaxIndex, "; ", options.count, " images from ", options.first_image, " go beyond");
-}
-
 /// The network as a sampler sees it, for the images from `first_image`.
 diffusion::Denoiser make_denoiser(const Network& network, const ImageRunOptions& options,
                                   std::uint32_t first_image) {
@@ -110,19 +103,31 @@ ImageWorkers make_workers(const Network& network, const ImageRunOptions& options
 }  // namespace
 
 Tensor MicroBatch::upload(std::span<const float> images) const {
-  const auto [begin, size] = range_of(*this);
+  const auto image_size = static_cast<std::size_t>(shape.size() / shape[0]);
+  const std::size_t num_images = images.size() / image_size;
+  const auto begin = static_cast<std::size_t>(first);
+  const std::size_t end = begin + static_cast<std::size_t>(shape[0]);
   Tensor x(device, shape);  // [N,H,W,C]
-  device.kernels().upload(images.subspan(begin, size), x);
+  if (end <= num_images) {
+    device.kernels().upload(images.subspan(begin * image_size, (end - begin) * image_size), x);
+    return x;
+  }
+  std::vector<float> part;
+  for (std::size_t row = begin; row < end; ++row) {
+    const auto image = images.subspan(row % num_images * image_size, image_size);
+    part.insert(part.end(), image.begin(), image.end());
+  }
+  device.kernels().upload(part, x);
   return x;
 }
 
 ImageRun run_images(const Network& network, const ImageRunOptions& options,
                     const ImageProcess& process, const PictureSink& sink) {
-  check(options);
+  check_numbers("run", options.first_image, options.count);
   network.check_classes(options.class_choice);
   const std::int64_t num_kept = sink ? 0 : options.count;
   ImageRun result{.images = {.count = num_kept, .shape = network.shape(), .values = {}}};
-  result.images.values.resize(static_cast<std::size_t>(num_kept) * network.shape().size());
+  result.images.values.resize(num_values_of("run", num_kept, network.shape()));
 
   const ImageWorkers workers = make_workers(network, options, process);
 
@@ -162,10 +167,33 @@ ImageRun run_images(const Network& network, const ImageRunOptions& options,
   return result;
 }
 
+void check_numbers(std::string_view name, std::int64_t first_image, std::int64_t count) {
+  require(count >= 1, name, ": count must be 1 or greater; got ", count);
+  require(first_image >= 0, name, ": first_image must not be negative; got ", first_image);
+  const auto last = static_cast<std::uint64_t>(first_image) + static_cast<std::uint64_t>(count - 1);
+  require(last < static_cast<std::uint64_t>(kMostPictures), name, ": images ", first_image, " to ",
+          last, " do not all exist; the last image is ", kMostPictures - 1);
+}
+
+std::size_t num_values_of(std::string_view name, std::int64_t count, const PictureShape& shape) {
+  const std::size_t most = std::vector<float>().max_size() / shape.size();
+  require(static_cast<std::size_t>(count) <= most, name, ": ", count, " pictures of ",
+          to_string(shape), " do not fit into memory");
+  return static_cast<std::size_t>(count) * shape.size();
+}
+
+void check_size(const FloatImages& images, std::string_view name) {
+  const auto& [channels, height, width] = images.shape;
+  double size = static_cast<double>(images.count);  // products of what callers say could overflow
+  for (const std::int64_t side : {channels, height, width}) size *= static_cast<double>(side);
+  require(std::min({images.count, channels, height, width}) >= 0 &&
+              static_cast<double>(images.values.size()) == size,
+          name, ": ", images.values.size(), " numbers; expected ", number_text(size), " for ",
+          images.count, " pictures of ", to_string(images.shape));
+}
+
 void check_values(const FloatImages& images, std::string_view name) {
-  const std::size_t size = static_cast<std::size_t>(images.count) * images.shape.size();
-  require(images.values.size() == size, name, ": ", images.values.size(), " numbers; expected ",
-          size, " for ", images.count, " pictures of ", to_string(images.shape));
+  check_size(images, name);
   require(std::ranges::all_of(images.values, [](float x) { return std::isfinite(x); }), name,
           ": holds NaN or infinity");
 }

@@ -3,10 +3,10 @@
 #include <ddim/image.h>
 #include <ddim/picture_sink.h>
 #include <ddim/run_options.h>
+#include <ddim/sample.h>
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <span>
 #include <string_view>
 
@@ -15,9 +15,6 @@
 #include "run/network.h"
 
 namespace ddim::engine::run {
-
-/// The greatest number that a picture can have; the first is 0.
-inline constexpr std::int64_t kLastImage = std::numeric_limits<std::uint32_t>::max();
 
 /// Pictures to take through a process.
 struct ImageRunOptions {
@@ -43,7 +40,7 @@ struct MicroBatch {
   const std::function<diffusion::Flow()>& step_done;
   bool is_rehearsal;  ///< on a dry device: nobody is to hear of it
 
-  /// This part of the images of the run.
+  /// This part of the images of the run, which serve in turn where they are fewer.
   Tensor upload(std::span<const float> images) const;
 };
 
@@ -67,12 +64,23 @@ struct ImageRun {
 ImageRun run_images(const Network& network, const ImageRunOptions& options,
                     const ImageProcess& process, const PictureSink& sink = {});
 
+/// Error(user), which begins with `name`, unless `count` is positive and the images from number
+/// `first_image` on exist.
+void check_numbers(std::string_view name, std::int64_t first_image, std::int64_t count);
+
+/// How many numbers so many images have. Error(user), which begins with `name`, for more than
+/// memory could hold.
+std::size_t num_values_of(std::string_view name, std::int64_t count, const PictureShape& shape);
+
 /// Error(user), naming them `name`, unless there are `count` images of the network's shape and all
 /// numbers are finite.
 void check_images(const Network& network, std::int64_t count, const FloatImages& images,
                   std::string_view name);
 
-/// Error(user), naming the images `name`, unless the values fit the shape and are finite.
+/// Error(user), naming the images `name`, unless there are as many values as count and shape say.
+void check_size(const FloatImages& images, std::string_view name);
+
+/// The same, and unless all are finite.
 void check_values(const FloatImages& images, std::string_view name);
 
 }  // namespace ddim::engine::run

@@ -11,6 +11,12 @@
 namespace ddim::engine::run {
 namespace {
 
+/// Over how many images their classes are spread in turn; 0 for networks without.
+std::size_t num_rows_of(const UNetConfig& config, const ClassChoice& choice) {
+  if (choice.vectors.empty()) return choice.classes.size();
+  return choice.vectors.size() / static_cast<std::size_t>(config.time_embedding_channels());
+}
+
 /// The labels of the images of one call.
 struct CallLabels {
   std::vector<double> numbers;
@@ -27,7 +33,7 @@ CallLabels labels_of(const UNetConfig& config, const Tensor& x, std::uint32_t fi
         static_cast<double>(choice.classes[(first_image + n) % choice.classes.size()]));
   if (choice.vectors.empty()) return labels;
   const auto row_size = static_cast<std::size_t>(config.time_embedding_channels());
-  const std::size_t num_rows = choice.vectors.size() / row_size;
+  const std::size_t num_rows = num_rows_of(config, choice);
   std::vector<float> rows;
   for (std::size_t n = 0; n < num_images; ++n) {
     const auto row = choice.vectors.begin() +
@@ -68,6 +74,17 @@ void check_lookup(const UNetConfig& config, const ClassChoice& choice) {
           " does not exist; this network knows 0 to ", K - 1);
 }
 
+/// Classes that are embedded as times are.
+void check_as_times(const UNetConfig& config, const std::vector<std::int64_t>& classes) {
+  for (const std::int64_t k : classes) {
+    require(config.time_embedding_type != TimeEmbeddingType::fourier || k > 0, "class: ", k,
+            " has no logarithm, which this network takes of the number; give numbers above 0");
+    if (config.time_embedding_type != TimeEmbeddingType::learned) continue;
+    const std::int64_t T = *config.num_train_timesteps;
+    require(k >= 0 && k < T, "class: ", k, " does not exist; this network knows 0 to ", T - 1);
+  }
+}
+
 void check(const UNetConfig& config, const ClassChoice& choice) {
   require(std::isfinite(choice.guidance) && choice.guidance >= 0.0,
           "guidance must be 0 or greater; got ", choice.guidance);
@@ -87,12 +104,14 @@ void check(const UNetConfig& config, const ClassChoice& choice) {
       return;
     case ClassEmbedType::timestep:
       require(!choice.classes.empty() && choice.vectors.empty(),
-              "class: this network was trained with a number for each image: give one");
+              "class: this network was trained with a number for each image; choose one");
+      check_as_times(config, choice.classes);
       break;
     case ClassEmbedType::identity: {
       const std::int64_t row_size = config.time_embedding_channels();
-      require(choice.classes.empty() && !choice.vectors.empty() &&
-                  std::ssize(choice.vectors) % row_size == 0,
+      require(choice.classes.empty(), "class: this network takes a vector of ", row_size,
+              " numbers for each image (ClassChoice::vectors), not the number of a class");
+      require(!choice.vectors.empty() && std::ssize(choice.vectors) % row_size == 0,
               "class: this network takes a vector of ", row_size, " numbers for each image, found ",
               choice.vectors.size(), " numbers");
       require(std::ranges::all_of(choice.vectors, [](float v) { return std::isfinite(v); }),
@@ -120,6 +139,11 @@ class UNetNetwork final : public Network {
   const Device& device() const override { return unet_.parameters().front()->value.device(); }
   void check_times(std::span<const double> t) const override { unet_.check_times(t); }
   void check_classes(const ClassChoice& choice) const override { check(unet_.config(), choice); }
+
+  std::optional<std::int64_t> period(const ClassChoice& choice) const override {
+    return std::max<std::int64_t>(1,
+                                  static_cast<std::int64_t>(num_rows_of(unet_.config(), choice)));
+  }
 
   bool learns_variance() const override {
     return unet_.config().out_channels == 2 * unet_.config().in_channels;

@@ -19,8 +19,8 @@ class HostMemory final : public MemorySource {
   std::byte* allocate(std::size_t num_bytes) override {
     void* data = ::operator new (num_bytes, std::align_val_t{Arena::kAlignment}, std::nothrow);
     if (data == nullptr)
-      fail(ErrorCode::user, "memory: the system cannot provide ", num_bytes,
-           " bytes; use a smaller batch");
+      fail(ErrorCode::user, "the system cannot provide ", num_bytes,
+           " bytes of memory; use a smaller batch");
     return static_cast<std::byte*>(data);
   }
   void deallocate(std::byte* data, std::size_t) noexcept override {

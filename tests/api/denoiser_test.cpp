@@ -2,6 +2,7 @@
 #include <ddim/ddim.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/api/small_models.h"
@@ -40,6 +41,48 @@ TEST_F(CustomDenoiser, DescribesItself) {
   EXPECT_EQ(model_.info().process, ForwardProcess{});
   EXPECT_EQ(model_.info().num_parameters, 0);
   EXPECT_EQ(model_.weights_hash(), "custom");
+}
+
+TEST_F(CustomDenoiser, OfAListOfBetasHasAsManySteps) {
+  Denoiser denoiser = normal_pixels();
+  denoiser.process = {.schedule = BetaKind::list, .betas = {0.1, 0.2, 0.3}};
+  EXPECT_EQ(Model::from(denoiser).info().process.T, 3);
+}
+
+TEST_F(CustomDenoiser, IsDrawnAlongPlansOfItsOwn) {
+  const auto refused = [this](const std::string& message, const ForwardProcess& process) {
+    const Plan plan = make_plan(process, {.steps = 4});
+    expect_error(ErrorCode::user, message, [&] { sample(model_, plan, {}); });
+    expect_error(ErrorCode::user, message, [&] { check_sample(model_, plan, {}); });
+  };
+  refused("predicts v, and this one predicts eps", {.prediction = Prediction::v});
+  refused("visits t = 1999, and this model has steps up to 999", {.beta_end = 0.01, .T = 2000});
+  refused("its alpha_bar at t = 499 is ", {.T = 500});
+  refused("its alpha_bar at t = 999 is ", {.schedule = BetaKind::cosine});
+  for (const Named<Sampler>& sampler : Names<Sampler>::all()) {
+    if (sampler.value == Sampler::ddpm_learned) continue;
+    const Plan plan = make_plan(normal_pixels().process, {.steps = 4, .sampler = sampler.value});
+    EXPECT_NO_THROW(check_sample(model_, plan, {})) << sampler.name;
+  }
+}
+
+TEST_F(CustomDenoiser, NumbersThatOverflowAreAnError) {
+  Denoiser hot = normal_pixels();
+  hot.predict = [](const Denoiser::Call&, std::span<float> output) {
+    std::ranges::fill(output, 3e38F);
+  };
+  const Model of_eps = Model::from(hot);
+  const FloatImages picture = draw_noise(of_eps, 1);
+  expect_error(
+      ErrorCode::numeric, "cannot be undone: all numbers that were tried for it overflow",
+      [&] { encode(of_eps, picture, {.plan = {.steps = 3}, .method = EncodeMethod::exact}); });
+  hot.process.prediction = Prediction::v;
+  FloatImages x_T = picture;
+  std::ranges::fill(x_T.values, 3e38F);
+  expect_error(ErrorCode::numeric, "sample: the picture overflows between t = ", [&] {
+    sample(Model::from(hot),
+           {.plan = {.sampler = Sampler::adaptive, .tolerance = 1e37}, .x_T = x_T});
+  });
 }
 
 TEST_F(CustomDenoiser, IsSampled) {

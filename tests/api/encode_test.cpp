@@ -53,6 +53,17 @@ TEST_F(Encoding, CodesKnowTheStepsThatLeadBack) {
   EXPECT_EQ(encode(model_, pictures(1), {.plan = {.steps = 4}}).nfe, 4.0);
 }
 
+TEST_F(Encoding, StepsOfAFileRise) {
+  Codes codes = encode(model_, pictures(1), {.plan = {.steps = 2}});
+  for (const std::vector<double>& tau :
+       {std::vector<double>{5, 3}, {5, 5}, {-1, 5}, {5, std::nan("")}, {5, INFINITY}}) {
+    codes.tau = tau;
+    const auto path = folder_ / "falling.safetensors";
+    write_codes(path, codes, Overwrite::allow);
+    expect_error(ErrorCode::corrupt, "its tau does not rise from 0 on", [&] { read_codes(path); });
+  }
+}
+
 TEST_F(Encoding, CodesComeBackFromAFile) {
   Codes codes = encode(model_, pictures(2), {.plan = {.tau = std::vector<double>{10.5, 700}}});
   write_codes(folder_ / "a.safetensors", codes);

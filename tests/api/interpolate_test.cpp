@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tests/api/small_models.h"
 #include "tests/support/expect_error.h"
@@ -62,10 +63,30 @@ TEST_F(Interpolation, RefusesWhatHasNothingBetweenIt) {
   small.shape.channels = 1;
   small.values.resize(64);
   expect_error(ErrorCode::user, "got 8x8x3 and 8x8x1", [&] { join(noise(1), small); });
-  expect_error(ErrorCode::user, "numbers of images are 0 to 4294967295",
+  for (const std::int64_t frames : {std::int64_t{10'001}, std::int64_t{1} << 32}) {
+    expect_error(ErrorCode::user, "at most 10000 frames", [&] { interpolate(noise(2), frames); });
+    expect_error(ErrorCode::user, "at most 10000 frames", [&] { numbers_of_ends(4, frames); });
+  }
+  expect_error(ErrorCode::user, "noise: images 4294967295 to 4294967296 do not all exist",
                [&] { draw_noise(model_, 1, 2, 4294967295); });
+  expect_error(ErrorCode::user, "noise: images 1 to 9223372036854775807 do not all exist",
+               [&] { draw_noise(model_, 1, std::numeric_limits<std::int64_t>::max(), 1); });
   expect_error(ErrorCode::user, "noise: count must be 1 or greater; got 0",
                [&] { draw_noise(model_, 1, 0); });
+}
+
+TEST_F(Interpolation, StatesThatAreNotThereAreRefused) {
+  FloatImages five = noise(2);
+  five.count = 5;
+  expect_error(ErrorCode::user, "slice: 384 numbers; expected 960", [&] { slice(five, 1, 3); });
+  expect_error(ErrorCode::user, "join: 384 numbers; expected 960", [&] { join(noise(1), five); });
+  five.shape.width = std::numeric_limits<std::int64_t>::max();
+  expect_error(ErrorCode::user, "slice: 384 numbers; expected", [&] { slice(five, 1, 3); });
+}
+
+TEST_F(Interpolation, TheEndsAreFirstAndLastOrTheCorners) {
+  EXPECT_EQ(numbers_of_ends(2, 5), (std::vector<std::int64_t>{0, 4}));
+  EXPECT_EQ(numbers_of_ends(4, 3), (std::vector<std::int64_t>{0, 2, 6, 8}));
 }
 
 TEST_F(Interpolation, TheLastPictureCanBeDrawn) {

@@ -1,3 +1,4 @@
+#include <ddim/encode.h>
 #include <ddim/image.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +15,8 @@ using Json = nlohmann::json;
 // What a user can get wrong: the command, its exit code, and what the message must contain. The
 // folder @ holds: micro/ (a model), and copies of it that are damaged as their names say;
 // pictures/; empty/; small.toml; bad.toml (channels are no multiple of the groups); taken.png;
-// x_T.safetensors with 2 images; zero.safetensors, nan.safetensors and grey.safetensors with one;
+// x_T.safetensors with 2 images; falling.safetensors with
+// steps that fall; zero.safetensors, nan.safetensors and grey.safetensors with one;
 // small.png of 6x4 pixels; empty.txt. AT stands for the letter @.
 struct BadInput {
   const char* name;
@@ -100,6 +102,54 @@ const BadInput kBadInputs[] = {
     {"BetasAndSchedule", "plan --betas 0.1,0.2 --schedule cosine", 2, {"--betas", "--schedule"}},
     {"BetasOfAModel", "plan --betas 0.1,0.2 --model @/micro", 2, {"--betas", "--model"}},
     {"BetasOutOfRange", "plan --betas 0.1,1.2,0.1", 1, {"beta at t = 1 is 1.2"}},
+    {"BetasNaN", "plan --betas 0.1,nan", 1, {"ddim: --betas: beta at t = 1 is nan"}},
+    {"BetaEndImpossible",
+     "plan --schedule linear --beta-end 1.5",
+     1,
+     {"--beta-end must be a number between 0 and 1, both excluded; got 1.5"}},
+    {"BetaStartNaN", "plan --beta-start nan", 1, {"--beta-start must be a number; got nan"}},
+    {"BetaOfCosine",
+     "plan --schedule cosine --beta-start 0.5",
+     1,
+     {"--beta-start has no effect with --schedule cosine"}},
+    {"ScheduleGivenImpossible",
+     "sample --beta-end 1.5 --model @/micro --out @/a.png",
+     1,
+     {"scheduler_config.json, with beta_end 1.5 as given: beta_end must be a number"}},
+    {"SizeImpossible",
+     "sample --size 3x3 --model @/micro --out @/a.png",
+     1,
+     {"config.json, with size 3x3 as given: "}},
+    {"CountOfAll",
+     "filmstrip --count 9223372036854775807 --model @/micro --out @/a.png",
+     1,
+     {"--count must be from 1 to 4294967296; got 9223372036854775807"}},
+    {"LastImageBeyond",
+     "sample --count 4294967296 --first-image 5 --model @/no_weights --out @/a.npz",
+     1,
+     {"images 5 to 4294967300 do not all exist"}},
+    {"InitCannotBeEncoded",
+     "sample --init-image @/pictures/0.png --init-by encoding --strength 1 --steps 7 --tau "
+     "diffusers-trailing --model @/no_weights --out @/a.png",
+     1,
+     {"encode: the step from t = "}},
+    {"EndCannotBeEncoded",
+     "interpolate 1 @/pictures/0.png --steps 7 --tau diffusers-trailing --model @/no_weights --out "
+     "@/a.png",
+     1,
+     {"encode: the step from t = "}},
+    {"TauOfAFile",
+     "decode @/falling.safetensors --model @/no_weights --out @/a.png",
+     4,
+     {"ddim: @/falling.safetensors: its tau does not rise from 0 on: entry 1 is 3"}},
+    {"ClassWithoutATable",
+     "sample --class all --model tests/diffusers/goldens/class_as_time --out @/a.png",
+     1,
+     {"--class all: this model is told a number for each picture"}},
+    {"ClassIsAVector",
+     "sample --class cat --model tests/diffusers/goldens/class_vectors --out @/a.png",
+     1,
+     {"--class cat: this model is told a vector for each picture"}},
     {"ClipUnknown", "plan --clip=hard", 2, {"--clip", "hard", "rederive-eps"}},
     {"BetasImpossible", "plan --beta-start 2", 1, {"beta"}},
     {"FlagUnknown", "plan --stepz 3", 2, {"--stepz"}},
@@ -374,6 +424,9 @@ void fill(const TemporaryFolder& folder) {
                {.count = 2, .shape = {3, 8, 8}, .values = std::vector<float>(384)});
   write_tensor(folder / "zero.safetensors", "x_T",
                {.count = 1, .shape = {3, 8, 8}, .values = std::vector<float>(192)});
+  write_codes(folder / "falling.safetensors",
+              {.x_T = {.count = 1, .shape = {3, 8, 8}, .values = std::vector<float>(192, 1.0F)},
+               .tau = {5.0, 3.0}});
   write_tensor(folder / "grey.safetensors", "x_T",
                {.count = 1, .shape = {1, 8, 8}, .values = std::vector<float>(64, 1.0F)});
   // write_tensor() refuses NaN; another program does not.

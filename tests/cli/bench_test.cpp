@@ -30,6 +30,27 @@ TEST(BenchCommand, TimesSamplingAndTraining) {
   EXPECT_NE(table.out.find("of peak"), std::string::npos) << table.out;
 }
 
+// Of networks that know few steps, and of those that training has no classes for.
+TEST(BenchCommand, TimesWhatCanBeSampled) {
+  const std::string goldens = "tests/diffusers/goldens/";
+  const auto bench = [&](const std::string& flags) {
+    return run_ddim("bench --batch 1 --repetitions 1 --json " + flags);
+  };
+  for (const char* flags : {"learned_times", "learned_times --train", "learned_times --T 1"}) {
+    const Outcome run = bench(goldens + flags);
+    ASSERT_EQ(run.exit_code, 0) << flags << run.err;
+    EXPECT_GT(Json::parse(run.out).at("median_ms"), 0.0) << flags;
+  }
+  for (const char* network : {"class_as_time", "class_vectors"}) {
+    EXPECT_EQ(bench(goldens + network).exit_code, 0) << network;
+    const Outcome run = bench(goldens + network + " --train");
+    EXPECT_EQ(run.exit_code, 1);
+    EXPECT_NE(run.err.find("--train: a network is trained with a table of classes or with none"),
+              std::string::npos)
+        << run.err;
+  }
+}
+
 #if defined(DDIM_EMULATED_CUDA)
 TEST(BenchCommand, WorksOnAGpu) {
   const TemporaryFolder folder;

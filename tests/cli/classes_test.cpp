@@ -53,6 +53,20 @@ TEST_F(Classes, AreTrainedDrawnAndRefusedByName) {
   EXPECT_EQ(grid.width, 2 * (8 * 8 + 2) + 2);
   EXPECT_EQ(grid.height, 2 * (8 * 8 + 2) + 2 + 2 * (8 + 2 * 8));
 
+  // Pictures are encoded under the classes of the frames that they become.
+  const std::string cat = folder_ / "pictures/cat/0.png", dog = folder_ / "pictures/dog/0.png";
+  const auto result_of = [&](const std::string& command, const std::string& name) {
+    const std::string out = folder_ / (name + ".safetensors");
+    const Outcome run = run_ddim(command + " --steps 2 --quiet --model " + model + " --out " + out);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return out;
+  };
+  const std::string codes = result_of("encode " + cat + " --class 0", "cat") + " " +
+                            result_of("encode " + dog + " --class 1", "dog");
+  const std::string line = " --class 0,1 --frames 4";
+  EXPECT_EQ(read_tensor(result_of("interpolate " + cat + " " + dog + line, "a"), "x_0").values,
+            read_tensor(result_of("interpolate " + codes + line, "b"), "x_0").values);
+
   const std::string cats = folder_ / "cats.png", guided = folder_ / "guided.png",
                     turns = folder_ / "turns";
   const Outcome plain = sample(model, "--class 0 --out " + cats);

@@ -57,6 +57,12 @@ TEST_F(Conventions, OfThePaperIsTheDefaultAndSaysWhatItLeavesOut) {
   EXPECT_EQ(Json::parse(plan("").out).at("steps")[0].at("t"), 999);
 }
 
+TEST_F(Conventions, OfThePaperSaysWhichSamplerRuns) {
+  expect_in(sample("--as paper").err, "as in the DDIM paper");
+  expect_in(sample("--as paper --sampler ab2").err, "with sampler ab2, 3 steps, linear");
+  expect_in(sample("--as paper --tau quadratic").err, "with sampler ddim, 3 steps, quadratic");
+}
+
 TEST_F(Conventions, ContradictionsAreRefusedByName) {
   const auto refused = [&](const Outcome& run, const std::string& message) {
     EXPECT_EQ(run.exit_code, 1);

@@ -128,6 +128,36 @@ TEST_F(EncodeCommands, DequantiseChangesTheCodesAndTheTable) {
   EXPECT_NE(error(" --dequantise gaussian"), error(""));
 }
 
+// Nobody said how many steps: as many as the model has.
+TEST_F(EncodeCommands, DefaultStepsAreThoseThatTheModelHas) {
+  const std::string codes = folder_ / "codes.safetensors";
+  for (const std::string& command :
+       {"encode " + picture(0) + "--out " + codes,
+        "interpolate 7 " + picture(0) + "--frames 2 --out " + (folder_ / "a.png"),
+        "sample --count 1 --out " + (folder_ / "b.png"), "filmstrip --out " + (folder_ / "c.png"),
+        "sample --sampler adaptive --tolerance 10 --init-image " + picture(0) + "--out " +
+            (folder_ / "d.png")}) {
+    const Outcome run = run_ddim(command + " --T 12 --json" + model_);
+    ASSERT_EQ(run.exit_code, 0) << command << run.err;
+    if (command.find("adaptive") == std::string::npos) {
+      EXPECT_GE(Json::parse(run.out).at("nfe"), 11) << command;  // none leads from t = 0 to it
+    }
+  }
+  const Json table =
+      Json::parse(run_ddim("reconstruct " + picture(0) + "--T 12 --json" + model_).out).at("table");
+  ASSERT_EQ(table.size(), 2U);
+  EXPECT_EQ(table[1].at("steps"), 12);
+  // At most as many as the reference, which has a row of its own.
+  const Json rows = Json::parse(run_ddim("consistency --reference 20 --count 1 --json --out " +
+                                         (folder_ / "e.png") + model_)
+                                    .out)
+                        .at("distances");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].at("steps"), 10);
+  EXPECT_NE(run_ddim("sample --T 12 --steps 13 --out " + (folder_ / "f.png") + model_).exit_code,
+            0);
+}
+
 TEST_F(EncodeCommands, MemoryLowNeverChangesTheCodes) {
   const auto codes = [&](const std::string& flags) {
     const std::string out = folder_ / "c.safetensors";

@@ -39,6 +39,20 @@ class ModelFlags : public testing::Test {
   std::string model_, checkpoint_;
 };
 
+TEST_F(ModelFlags, EndsOfBetasAreNotForACosineSchedule) {
+  const std::string file = model_ + "/scheduler/scheduler_config.json";
+  Json config = Json::parse(read_file(file));
+  config["beta_schedule"] = "squaredcos_cap_v2";
+  write_file(file, config.dump());
+  const Outcome refused = run_ddim("plan --beta-end 0.5 --model " + model_);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_TRUE(has(refused.err, file + ", with beta_end 0.5 as given: the schedule is cosine"))
+      << refused.err;
+  EXPECT_EQ(run_ddim("plan --beta-end 0.5 --schedule linear --steps 5 --T 40 --model " + model_)
+                .exit_code,
+            0);
+}
+
 TEST_F(ModelFlags, AScheduleIsAskedForAndRemembered) {
   const Outcome asked = draw("a.png", "");
   EXPECT_EQ(asked.exit_code, 1);

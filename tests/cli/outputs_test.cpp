@@ -158,7 +158,9 @@ TEST_F(Requests, ValuesThatCannotBeAreRefusedFirst) {
   const std::string sample = "sample --model @/nowhere --out @/a.png ";
   const Value of_sample[] = {
       {"--steps 0", {"--steps must be 1 or greater; got 0"}},
-      {"--count 0", {"--count must be 1 or greater; got 0"}},
+      {"--count 0", {"--count must be from 1 to 4294967296; got 0"}},
+      {"--count 9223372036854775807 --seed 1,2",
+       {"--count must be from 1 to 4294967296; got 9223372036854775807"}},
       {"--scale big", {"--scale must be", "big"}},
       {"--steps 1e3", {"--steps", "1e3", "not a whole number"}},
       {"--steps 99999999999999999999", {"--steps", "too large"}},

@@ -57,6 +57,23 @@ TEST(PlanCommand, TakesEveryForwardProcess) {
   EXPECT_NEAR(betas.at("steps").at(0).at("sqrt_alpha_bar"), std::sqrt(0.9 * 0.8), 1e-12);
 }
 
+// What is refused before a model is known is what no model could take.
+TEST(PlanCommand, TakesStepsThatALongerProcessHas) {
+  const Outcome run = run_ddim("plan --T 2000 --steps 1000 --sampler heun --final-alpha first");
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run_ddim("plan --T 1000 --steps 1000 --sampler heun --final-alpha first").exit_code, 1);
+  EXPECT_EQ(
+      run_ddim("sample --tau 0,5 --sampler heun --final-alpha first --model nowhere --out a.png")
+          .err.find("nowhere"),
+      std::string::npos);
+}
+
+TEST(PlanCommand, TakesAllStepsOfAShortProcess) {
+  EXPECT_EQ(Json::parse(run_ddim("plan --T 20 --json").out).at("nfe"), 20);
+  EXPECT_EQ(Json::parse(run_ddim("plan --betas 0.1,0.2 --json").out).at("nfe"), 2);
+  EXPECT_EQ(run_ddim("plan --T 20 --steps 21").exit_code, 1);
+}
+
 TEST(PlanCommand, NamesTheSampler) {
   for (const char* sampler : {"euler-t", "ab4", "heun", "dpmpp-3m", "unipc", "adaptive"}) {
     const Json plan = Json::parse(run_ddim(std::string("plan --json --sampler ") + sampler).out);

@@ -24,12 +24,23 @@ class Sweep : public testing::Test {
   std::string model_;
 };
 
+TEST_F(Sweep, TakesNoMoreStepsThanTheModelHas) {
+  const Outcome run = sweep("--T 15 --count 1 --json");
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const Json cells = Json::parse(run.out).at("cells");
+  ASSERT_EQ(cells.size(), 2U);
+  EXPECT_EQ(cells[0].at("steps"), 10);
+  EXPECT_EQ(cells[1].at("steps"), 15);
+}
+
 TEST_F(Sweep, DrawsEveryCellFromTheSameNoise) {
   const Outcome run = sweep("--steps 2,3,5 --eta 0,0.5,sigma-hat --count 2 --seed 4 --json");
   ASSERT_EQ(run.exit_code, 0) << run.err;
   const Json json = Json::parse(run.out);
   ASSERT_EQ(json.at("cells").size(), 9U);
-  EXPECT_EQ(json["cells"][5]["eta"], "0.5");
+  EXPECT_EQ(json["cells"][5]["eta"], 0.5);
+  EXPECT_EQ(json["cells"][8]["eta"], "sigma-hat");
+  EXPECT_EQ(json["cells"][5]["guidance"], 1.0);
   EXPECT_EQ(json["cells"][5]["steps"], 5);
   EXPECT_EQ(json["cells"][5]["nfe"], 5);
 

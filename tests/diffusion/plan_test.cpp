@@ -255,10 +255,14 @@ TEST(Plan, RefusesWhatASamplerCannotDo) {
           {.clip = {.bound = Clip::Bound::quantile, .max = 0.5}});
   refused("tolerance must be greater than 0; got 0",
           {.sampler = Sampler::adaptive, .tolerance = 0.0});
+  EXPECT_FALSE(std::signbit(
+      make_plan(schedule(), Prediction::eps, PlanOptions{.steps = 2, .eta = -0.0}).steps[0].sigma));
 
   const auto refused_trajectory = [](const std::string& part, const PlanOptions& options) {
     expect_error(ErrorCode::user, part, [&] { make_plan(schedule(), Prediction::eps, options); });
   };
+  refused_trajectory("steps_offset: 7 has no meaning for the sampler adaptive",
+                     {.sampler = Sampler::adaptive, .steps_offset = 7});
   refused_trajectory(
       "dpmpp-2m uses earlier steps, so each step must begin where the one before it ends",
       {.steps = 300, .tau = TauKind::diffusers_trailing, .sampler = Sampler::dpmpp_2m});

@@ -42,7 +42,7 @@ TEST(Schedule, RealTimesLieOnALineInLogSnr) {
   EXPECT_EQ(schedule.t_at_log_snr(100.0), 0.0);
   EXPECT_EQ(schedule.t_at_log_snr(-100.0), 999.0);
   for (const double t : {-0.5, -2.0, 999.5, std::numeric_limits<double>::quiet_NaN()})
-    expect_error(ErrorCode::user, "schedule: t is ", [&] { schedule.alpha_bar_at(t); });
+    expect_error(ErrorCode::user, "t is ", [&] { schedule.alpha_bar_at(t); });
 }
 
 // alphas_cumprod of diffusers 0.42.1, in float.
@@ -93,11 +93,12 @@ TEST(Schedule, ZeroTerminalSnr) {
 }
 
 TEST(Schedule, RefusesListsThatDoNotBelong) {
-  expect_error(ErrorCode::user, "the list of betas is empty",
+  expect_error(ErrorCode::user, "betas: the list is empty",
                [] { make_schedule({.schedule = BetaKind::list}); });
   expect_error(ErrorCode::user, "but the schedule is cosine",
                [] { make_schedule({.schedule = BetaKind::cosine, .betas = {0.1}}); });
-  expect_error(ErrorCode::user, "no real roots",
+  expect_error(ErrorCode::user,
+               "beta_start must be a number between 0 and 1, both excluded; got -0.1",
                [] { make_schedule({.schedule = BetaKind::scaled_linear, .beta_start = -0.1}); });
 }
 
@@ -105,14 +106,14 @@ TEST(Schedule, RefusesWhatCannotBeSampled) {
   const auto refused = [](const std::string& part, std::vector<double> betas) {
     expect_error(ErrorCode::user, part, [&] { Schedule schedule(std::move(betas)); });
   };
-  refused("0 betas", {});
+  refused("betas: there are 0;", {});
   refused("beta at t = 1 is 0;", {0.1, 0.0});
   refused("beta at t = 0 is 1;", {1.0});
   refused("beta at t = 0 is -0.1", {-0.1});
   refused("is nan", {std::numeric_limits<double>::quiet_NaN()});
   refused("expected it to decrease", {0.1, 1e-20});
   refused("stay above", std::vector<double>(100, 0.9));
-  expect_error(ErrorCode::user, "T is 0", [] { Schedule::linear(1e-4, 0.02, 0); });
+  expect_error(ErrorCode::user, "T: 0 training steps", [] { Schedule::linear(1e-4, 0.02, 0); });
   expect_error(ErrorCode::user, "t is 1000", [] { Schedule::linear().alpha_bar(1000); });
   expect_error(ErrorCode::user, "t is -2", [] { Schedule::linear().alpha_bar(-2); });
 }

@@ -35,6 +35,9 @@ TEST(Slerp, GoesAlongTheCircle) {
 TEST(Slerp, EndsAtItsEndsToTheBit) {
   EXPECT_EQ(slerp(noise(0), noise(1), 0.0), noise(0));
   EXPECT_EQ(slerp(noise(0), noise(1), 1.0), noise(1));
+  const std::vector<float> x = {-0.0F, 1.0F}, y = {1.0F, -0.0F};
+  EXPECT_TRUE(std::signbit(slerp(x, y, 0.0)[0]));
+  EXPECT_TRUE(std::signbit(slerp(x, y, 1.0)[1]));
 }
 
 // What a straight line does not: halfway its points are shorter by sqrt(2), no typical noise.
@@ -53,6 +56,24 @@ TEST(Slerp, RefusesStatesWithoutAWayBetweenThem) {
   expect_error(ErrorCode::user, "opposite", [&] { slerp(x, opposite, 0.5); });
   expect_error(ErrorCode::user, "all zero", [&] { slerp(x, zero, 0.5); });
   expect_error(ErrorCode::user, "500 numbers", [&] { slerp(x, noise(0), 0.5); });
+}
+
+TEST(Interpolation, RefusesMoreThanCanBe) {
+  const std::vector<float> ends = {1.0F, 2.0F, 3.0F, 1.0F};
+  for (const std::int64_t num_ends : {2, 4}) {
+    EXPECT_EQ(num_states(num_ends, 10'000), num_ends == 2 ? 10'000 : 100'000'000);
+    for (const std::int64_t frames : {std::int64_t{10'001}, std::int64_t{1} << 32})
+      expect_error(ErrorCode::user, "at most 10000 frames; got ",
+                   [&] { interpolate(ends, num_ends, frames); });
+  }
+}
+
+TEST(Interpolation, StopsWhenAsked) {
+  std::stop_source stop;
+  stop.request_stop();
+  expect_error(ErrorCode::interrupted, "interpolate: stopped", [&] {
+    interpolate(std::vector<float>{1.0F, 2.0F}, 2, 5, stop.get_token());
+  });
 }
 
 }  // namespace

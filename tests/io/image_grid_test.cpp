@@ -198,6 +198,31 @@ TEST(MakeGrid, RefusesNoneAndMixedSizes) {
   expect_error(ErrorCode::user, HasSubstr("2x1x1 and 1x1x1"), [&] { make_grid(mixed); });
   expect_error(ErrorCode::user, HasSubstr("columns must be 1 or greater; got 0"),
                [] { make_grid(numbered(2), {.columns = 0}); });
+  const std::vector<Image> short_of_one = {{2, 1, 1, {1, 2}}, {2, 1, 1, {1}}};
+  expect_error(ErrorCode::user,
+               HasSubstr("2x1x1 (width, height, channels) does not have 1 samples"),
+               [&] { make_grid(short_of_one); });
+}
+
+TEST(MakeGrid, RefusesWhatIsTooLargeForAPng) {
+  const std::int64_t huge = std::numeric_limits<std::int64_t>::max();
+  for (const GridOptions& options : {GridOptions{.scale = 1'000'000}, GridOptions{.padding = huge}})
+    expect_error(ErrorCode::user,
+                 HasSubstr("a grid of 2 pictures of 2x1 pixels in 2 columns is too"),
+                 [&] { make_grid(numbered(2), options); });
+  expect_error(ErrorCode::user, HasSubstr("scale must be at most 1000000; got 92233"),
+               [&] { make_grid(numbered(2), {.scale = huge}); });
+  expect_error(ErrorCode::user, HasSubstr("padding must be 0 or greater; got -1"),
+               [&] { check_grid({.channels = 1, .height = 1, .width = 2}, 2, {.padding = -1}); });
+  for (const std::int64_t side : {std::int64_t{1'000'001}, huge})
+    expect_error(ErrorCode::user, HasSubstr("too large for a PNG"), [&] {
+      check_grid({.channels = 1, .height = side, .width = side}, huge, {.columns = huge});
+    });
+  const std::vector<Image> wide(2, Image{600'000, 1, 1, std::vector<std::uint8_t>(600'000)});
+  expect_error(ErrorCode::user,
+               HasSubstr("a table of 1 rows and 2 columns of 600000x1 pixels is too"), [&] {
+                 make_labelled_table(wide, {"a"}, {"b", "c"});
+               });
 }
 
 }  // namespace

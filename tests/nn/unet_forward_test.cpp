@@ -92,6 +92,28 @@ TEST_P(UNetForward, FindsWhereANanBegan) {
   bias.value.mark_modified();
   EXPECT_EQ(find_nonfinite(unet_, x, t), "mid_block.attentions.0.to_v");
 
+  for (const auto& [config, name, layer] :
+       {std::tuple{learned_times_config(), "time_proj.weight", "time_proj"},
+        std::tuple{fourier_config(), "time_proj.weight", "time_proj"},
+        std::tuple{modulated_config(), "class_embedding.weight", "class_embedding"}}) {
+    UNet unet(device_, config);
+    initialise(unet, Initialisation::pytorch, 1);
+    for (Parameter* each : unet.mutable_parameters()) {
+      if (each->name != name) continue;
+      device_.kernels().fill(std::numeric_limits<double>::quiet_NaN(), each->value);
+      each->value.mark_modified();
+    }
+    ClassLabels labels;
+    const std::vector<double> numbers = {1.0};
+    if (config.class_embed_type == ClassEmbedType::identity) {
+      labels.vectors = Tensor(device_, {1, config.time_embedding_channels()});
+      device_.kernels().fill(0.0, labels.vectors);
+    } else {
+      labels.numbers = numbers;
+    }
+    EXPECT_EQ(find_nonfinite(unet, x, t, labels), layer);
+  }
+
   std::vector<float> pixels = to_host(x);
   pixels[0] = std::numeric_limits<float>::infinity();
   Tensor bad_x(device_, x.shape());

@@ -149,6 +149,8 @@ TEST(ClassChoice, WhatANetworkCannotBeToldIsRefusedByName) {
   };
   UNetConfig without_null = conditional_config();
   without_null.null_class.reset();
+  UNetConfig told_logarithms = for_pictures(fourier_config());
+  told_logarithms.class_embed_type = ClassEmbedType::timestep;
   const Refused cases[] = {
       {for_pictures(small_config()), {.classes = {1}}, "class: this model has no classes"},
       {for_pictures(small_config()), {.guidance = 2}, "guidance: this model has no classes"},
@@ -174,7 +176,12 @@ TEST(ClassChoice, WhatANetworkCannotBeToldIsRefusedByName) {
        "only networks with a table"},
       {for_pictures(fourier_config()),
        {.classes = {0}},
-       "takes a vector of 32 numbers for each image, found 0"},
+       "takes a vector of 32 numbers for each image (ClassChoice::vectors), not the number of a"},
+      {for_pictures(fourier_config()), {}, "takes a vector of 32 numbers for each image, found 0"},
+      {for_pictures(learned_times_config()),
+       {.classes = {0, 6}},
+       "class: 6 does not exist; this network knows 0 to 5"},
+      {told_logarithms, {.classes = {1, 0}}, "class: 0 has no logarithm"},
       {for_pictures(fourier_config()),
        {.vectors = std::vector<float>(31)},
        "for each image, found 31 numbers"},

@@ -6,6 +6,7 @@
 #include "backend/make_device.h"
 #include "diffusion/plan.h"
 #include "nn/initialisation.h"
+#include "run/encode.h"
 #include "run/generate.h"
 #include "run/network.h"
 #include "tensor/kernels.h"
@@ -108,6 +109,24 @@ TEST_F(LearnedVarianceNetwork, DdpmLearnedDrawsTheSameForEveryBatch) {
                                           .count = 3,
                                           .class_choice = {.classes = {0}}});
   EXPECT_EQ(run.num_step_allocations, 0);
+}
+
+TEST_F(LearnedVarianceNetwork, AnInitPictureIsEncodedByThePredictionAlone) {
+  FloatImages picture{.count = 1, .shape = {.channels = 3, .height = 8, .width = 8}};
+  for (int i = 0; i < 192; ++i) picture.values.push_back(std::sin(static_cast<float>(i)));
+  const TrainedNetwork model{.network = make_network(learned_),
+                             .schedule = diffusion::Schedule::linear()};
+  const auto drawn = [&](const SampleOptions& options) {
+    const Plan plan = diffusion::make_plan(model.schedule, model.prediction, options.plan);
+    return generate(model, plan, options).samples.x_0.values;
+  };
+  SampleOptions options{.plan = {.steps = 3, .sampler = Sampler::ddpm_learned},
+                        .class_choice = {.classes = {1}, .guidance = 2.0}};
+  SampleOptions given = options;
+  options.init = InitImage{.images = picture, .by = InitBy::encoding};
+  given.x_T =
+      encode(model, picture, {.plan = {.steps = 3}, .class_choice = options.class_choice}).x_T;
+  EXPECT_EQ(drawn(options), drawn(given));
 }
 
 TEST_F(LearnedVarianceNetwork, WhatCannotBeIsRefused) {

@@ -159,6 +159,18 @@ TEST_F(ServedJobs, OfAllTasksDoWhatTheLibraryDoes) {
   EXPECT_EQ(Json::parse(get("/api/jobs/" + encode + "/pictures/0.json").body).at("command"), "");
 }
 
+TEST_F(ServedJobs, TakeWhatTheModelAndTheSamplerCanWhereNobodySays) {
+  const Json done = ended(submit(R"({"model": "large"})"));
+  ASSERT_EQ(done.at("state"), "done") << done;
+  EXPECT_EQ(done.at("results").at("nfe"), 4);
+  const Bytes picture = png_bytes(to_image(sample(model_, {.plan = {.steps = 1}}).x_0, 0));
+  const std::string id =
+      Json::parse(post("/api/uploads?name=a.png", text_of(picture)).body).at("id");
+  const Json adaptive =
+      ended(submit(R"({"sampler": "adaptive", "tolerance": 1, "init_image": ")" + id + "\"}"));
+  EXPECT_EQ(adaptive.at("state"), "done") << adaptive;
+}
+
 TEST_F(ServedJobs, TakeUploads) {
   const FloatImages drawn = sample(model_, {.plan = {.steps = 3}, .count = 2}).x_0;
   const auto upload = [&](std::int64_t k, const char* name) {
@@ -644,6 +656,35 @@ TEST_F(ServedClasses, AreListedAndChosenByNameOrNumber) {
     const Answer answer = post("/api/jobs", R"({"model": "classes")" + fields + "}");
     EXPECT_EQ(answer.status, 400) << fields;
     EXPECT_EQ(field_of(answer), field) << fields << answer.body;
+  }
+}
+
+TEST_F(ServedClasses, AreThoseOfTheFramesThatPicturesBecome) {
+  const Bytes picture =
+      png_bytes(to_image(drawn({.plan = {.steps = 1}, .class_choice = {.classes = {0}}}), 0));
+  const std::string id =
+      Json::parse(post("/api/uploads?name=a.png", text_of(picture)).body).at("id");
+  const std::string line = submit(R"({"model": "classes", "task": "interpolate", "steps": 3,)"
+                                  R"( "frames": 4, "class": [0, 1], "ends": [5, ")" +
+                                  id + "\"]}");
+  const Json done = ended(line);
+  ASSERT_EQ(done.at("state"), "done") << done;
+  const Codes last = encode(classes_, picture_from_bytes(classes_, picture, "a.png"),
+                            {.plan = {.steps = 3}, .class_choice = {.classes = {1}}});
+  const SampleOptions options{.plan = {.steps = 3},
+                              .count = 4,
+                              .class_choice = {.classes = {0, 1}},
+                              .x_T = interpolate(join(draw_noise(classes_, 5), last.x_T), 4)};
+  EXPECT_EQ(npz_of(line), text_of(npz_bytes(drawn(options))));
+
+  // Steps that pictures cannot be encoded over are refused when they are asked for.
+  for (const std::string task :
+       {R"("encode", "pictures": [")" + id, R"("interpolate", "ends": [5, ")" + id}) {
+    const Answer answer = post("/api/jobs", R"({"model": "classes", "steps": 7, "class": 0,)"
+                                            R"( "tau": "diffusers-trailing", "task": )" +
+                                                task + "\"]}");
+    EXPECT_EQ(answer.status, 400) << answer.body;
+    EXPECT_NE(answer.body.find("encode: the step from t = "), std::string::npos) << answer.body;
   }
 }
 

@@ -23,10 +23,11 @@ using server::ServiceOptions;
 using std::chrono::milliseconds;
 
 /// A model whose network is a formula, and takes its time for each call.
-inline Model formula_model(milliseconds time, const PictureShape& shape = {1, 4, 6}) {
+inline Model formula_model(milliseconds time, const PictureShape& shape = {1, 4, 6},
+                           const ForwardProcess& process = {}) {
   return Model::from({.name = "formula",
                       .shape = shape,
-                      .process = {},
+                      .process = process,
                       .predict = [time](const Denoiser::Call& call, std::span<float> output) {
                         if (time.count() > 0) std::this_thread::sleep_for(time);
                         for (std::size_t i = 0; i < output.size(); ++i)
@@ -62,7 +63,7 @@ inline ModelSource source(const std::string& name, const Model& model,
 }
 
 /// A service on a free port: the model "quick", the model "slow" with 5 ms a call, "damaged", whose
-/// weights cannot be loaded, "classes", and "large", whose pictures have 4 MiB.
+/// weights cannot be loaded, "classes", and "large", whose pictures have 4 MiB and T = 4.
 class Served : public testing::Test {
  protected:
   static ServiceOptions options() {
@@ -81,7 +82,7 @@ class Served : public testing::Test {
                     source("slow", formula_model(milliseconds(5))),
                     source("damaged", formula_model(milliseconds(0)), refuse),
                     source("classes", classes),
-                    source("large", formula_model(milliseconds(0), {1, 1024, 1024}))},
+                    source("large", formula_model(milliseconds(0), {1, 1024, 1024}, {.T = 4}))},
         options, [this](const std::string& line) {
           const std::lock_guard lock(mutex_);
           log_ += line + "\n";

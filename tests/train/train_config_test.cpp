@@ -106,7 +106,7 @@ TEST(TrainConfig, RefusesWithFileLineAndKey) {
       {"[diffusion]\nschedule = \"list\"\nbetas = [0.1]",
        "diffusion.betas holds 1 numbers, but diffusion.T is 1000"},
       {"[diffusion]\nzero_terminal_snr = true", "set diffusion.prediction to \"v\" or \"x0\""},
-      {"[diffusion]\nbeta_start = 0.5\nbeta_end = 0.9", "f.toml: diffusion: schedule: alpha_bar"},
+      {"[diffusion]\nbeta_start = 0.5\nbeta_end = 0.9", "f.toml: diffusion: betas: alpha_bar"},
       {"[data]\nflip = 1", "f.toml:4: data.flip must be true or false; found 1"},
       {"[data]\nfit = \"stretch\"", "data.fit must be \"none\" or \"pad\" or \"crop-resize\""},
       {"[output]\nkeep_checkpoints = 1", "output.keep_checkpoints must be from 2 to"},

@@ -39,6 +39,9 @@ class AdaptiveSampler {
       // What would be left for a step that is next to nothing is gone at once.
       if (place_.s + 1.001 * h < end) h = end - place_.s;
       const double error = try_step(x, h);
+      if (!std::isfinite(error))
+        fail(ErrorCode::numeric, "sample: the picture overflows between t = ", place_.t,
+             " and t = ", next_.t);
       if (error <= plan_.options.tolerance) accept(x);
       const double ratio = std::cbrt(plan_.options.tolerance / std::max(error, 1e-300));
       h *= std::clamp(0.9 * ratio, 0.2, 5.0);
