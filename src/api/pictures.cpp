@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <utility>
 
 #include "base/error.h"
@@ -11,7 +12,7 @@
 #include "data/npz_set.h"
 #include "io/picture.h"
 #include "io/picture_tensor.h"
-#include "run/init_start.h"
+#include "run/mask.h"
 #include "run/run_images.h"
 
 namespace ddim {
@@ -152,7 +153,11 @@ FloatImages load_mask(const Model& model, const fs::path& file, Fit fit) {
   const Colour black{0, 0, 0};
   if (!fs::exists(file) || data::holds_arrays(file) || extension_of(file) == ".safetensors") {
     FloatImages mask = read_file(file, shape, fit, {}, report, GreyArrays::for_all_channels);
-    run::check_mask(mask, "mask: " + file.string());
+    std::vector<std::uint8_t> levels;
+    for (const float value : mask.values)
+      levels.push_back(
+          static_cast<std::uint8_t>(std::lround(127.5F * (std::clamp(value, -1.0F, 1.0F) + 1.0F))));
+    run::check_mask(levels, "mask: " + file.string());
     return mask;
   }
   check_mask(io::read_picture(file), file.string());

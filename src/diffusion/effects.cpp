@@ -12,7 +12,8 @@ using Noise = diffusion::SamplerTraits::Noise;
 
 std::string without_noise_of(Sampler sampler) {
   const bool has_own = diffusion::traits_of(sampler).noise == Noise::own;
-  const char* const reason = has_own ? ", which has a variance of its own" : ", which adds no noise";
+  const char* const reason =
+      has_own ? ", which has a variance of its own" : ", which adds no noise";
   return concat("not with ", to_string(sampler), takes_eta(sampler) ? "" : reason);
 }
 

@@ -2,9 +2,6 @@
 
 #include <ddim/sample.h>
 
-#include <cstdint>
-#include <span>
-#include <string>
 #include <vector>
 
 #include "run/network.h"
@@ -19,15 +16,7 @@ struct InitStart {
       {};  ///< [H,W], with a mask: 1 where a pixel is kept, 0 where it is drawn
 };
 
-/// Error(user) for a mask that cannot be meant: nothing in it is white, or nothing black. `levels`:
-/// its pixels, at least one, 0 black to 255 white; `note`: more about these values, for messages.
-void check_mask(std::span<const std::uint8_t> levels, const std::string& name,
-                const std::string& note);
-/// The same of pictures on the scale of -1 to 1.
-void check_mask(const FloatImages& mask, const std::string& name);
-
-/// Error(user) for pictures or a mask that do not fit, and as check_mask(). `options.init` must be
-/// there.
+/// Error(user) for pictures or a mask that do not fit. `options.init` must be there.
 void check_init(const Network& network, const SampleOptions& options);
 
 /// Errors as check_init() and encode(). `options.init` must be

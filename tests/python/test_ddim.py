@@ -45,10 +45,12 @@ class Ddim(unittest.TestCase):
         ends = (self.model.noise(seed)[0] for seed in (5, 6))  # can be read once
         np.testing.assert_array_equal(self.model.interpolate(ends, 3, steps=2), line)
         np.testing.assert_array_equal(self.model.interpolate(iter([5, 6]), 3, steps=2), line)
+        np.testing.assert_array_equal(self.model.interpolate(np.array([5, 6]), 3, steps=2), line)
         self.assertEqual(ddim.interpolate(self.model.noise(1, 4), 3).shape, (9, 32, 32, 1))
 
     def test_encodes_and_decodes(self):
         picture = self.model.load_pictures([ROOT / "docs/pictures/boot.png"], fit="pad")
+        np.testing.assert_array_equal(self.model.load_pictures(ROOT / "docs/pictures/boot.png", "pad"), picture)
         codes = self.model.encode(picture, steps=10, exact=True)
         self.assertEqual(len(codes.tau), 10)
         self.assertLess(np.abs(self.model.decode(codes) - picture).max(), 0.05)
@@ -170,6 +172,7 @@ class Ddim(unittest.TestCase):
         # Its own memory, also afterwards: the first state is the noise of some picture.
         self.assertTrue(any(np.array_equal(kept[0][0], noise) for noise in model.noise(0, count=3)))
         self.assertEqual(drawn.shape, (3, 4, 5, 2))
+        self.assertEqual(model.weights_hash, "custom")
         self.assertLess(np.abs(drawn - mean).max(), 1e-4)
         with self.assertRaisesRegex(ZeroDivisionError, "mine"):
             ddim.from_function(lambda x, t: (_ for _ in ()).throw(ZeroDivisionError("mine")), (4, 5, 2)).sample(steps=2)
@@ -264,6 +267,23 @@ class Ddim(unittest.TestCase):
             (ddim.RequestError, "eta works only with the samplers ddim and euler, not with unipc, which adds no noise",
              lambda: ddim.evaluate(self.model, "a", drawing=dict(sampler="unipc", eta=1))),
             (ddim.RequestError, "x_T: 3 .*; expected 5", lambda: self.model.interpolate([5, 6], 3, count=5)),
+            (ddim.RequestError, "seed must be a whole number from 0 to", lambda: self.model.noise(-1)),
+            (ddim.RequestError, "count must be a whole number; got 1.5", lambda: self.model.noise(1, 1.5)),
+            (ddim.RequestError, "ends must be a whole number from 0 to", lambda: self.model.interpolate((-3, 24))),
+            (ddim.RequestError, "ends must be two or four; got 0", lambda: self.model.interpolate(())),
+            (ddim.RequestError, "ends must be two or four; got 1", lambda: self.model.interpolate(3)),
+            (ddim.RequestError, "frames must be a whole number", lambda: self.model.interpolate((3, 24), 2.5)),
+            (ddim.RequestError, "batch must be a whole number; got 2.0", lambda: self.model.sample(batch=2.0)),
+            (ddim.RequestError, "threads must be a whole number from 0 to", lambda: self.model.sample(threads=2**40)),
+            (ddim.RequestError, r"shape must be \(H,W,C\)", lambda: ddim.from_function(lambda x, t: x, (8, 8))),
+            (ddim.RequestError, "betas must be a list of numbers",
+             lambda: ddim.from_function(lambda x, t: x, (8, 8, 1), betas="ab")),
+            (ddim.RequestError, "tau must be a list of numbers", lambda: ddim.codes(self.model.noise(1), ["a"])),
+            (ddim.RequestError, "eta must be a number or a word; got <object", lambda: self.model.sample(eta=object())),
+            (ddim.RequestError, "max_steps must be a whole number", lambda: ddim.train(out="x", resume=True, max_steps=1.0)),
+            (ddim.RequestError, "t must be a whole number", lambda: self.model.eps_error("a", t=[0.5])),
+            (ddim.RequestError, "no-such-key", lambda: ddim.train(
+                ROOT / "configs/fashion-mnist.toml", data=ROOT, out=self.folder / "none", overrides="no-such-key=1")),
             (ddim.RequestError, "needs a second set", lambda: ddim.evaluate("a")),
             (ddim.RequestError, r"drawing does not take mask, batch; evaluate\(\) itself takes batch",
              lambda: ddim.evaluate(self.model, "a", drawing=dict(batch=4, mask=None))),
