@@ -39,6 +39,8 @@ cases=(
   'ddim help filmst|filmstrip'
   'ddim help sample --m|--man'
   'ddim completion ba|bash'
+  'ddim plan --con|--config'
+  'ddim sample --quiet --sampler unip|unipc'
 )
 
 "$ddim" completion bash > bash.sh

@@ -2,11 +2,11 @@
 
 #include <dlfcn.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "base/environment.h"
 #include "base/error.h"
 
 namespace ddim::engine::cuda {
@@ -41,10 +41,10 @@ struct Opened {
 
 Opened open_file() {
   const auto open = [](const fs::path& place) { return dlopen(place.c_str(), RTLD_NOW); };
-  if (const char* named = std::getenv("DDIM_CUDA_LIBRARY"); named != nullptr && *named != '\0') {
-    void* handle = open(named);
+  if (const auto named = environment("DDIM_CUDA_LIBRARY")) {
+    void* handle = open(*named);
     if (handle == nullptr) fail(ErrorCode::user, "DDIM_CUDA_LIBRARY: ", dlerror());
-    return {named, handle};
+    return {*named, handle};
   }
   std::error_code unknown;
   for (const fs::path& place : places()) {
