@@ -1,7 +1,6 @@
 #include "run/init_start.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
 #include "run/encode.h"
@@ -53,7 +52,7 @@ void check_init(const Network& network, const SampleOptions& options) {
   check_values(*init.mask, "mask");
   std::vector<std::uint8_t> levels;
   for (const double kept : kept_pixels(*init.mask))
-    levels.push_back(static_cast<std::uint8_t>(std::lround(255.0 * (1.0 - kept))));
+    levels.push_back(static_cast<std::uint8_t>(255.0 * (1.0 - kept) + 0.5));
   check_mask(levels, "mask", " (0 stands for -1, 255 for 1)");
 }
 
