@@ -70,6 +70,7 @@ const BadInput kBadInputs[] = {
     {"TauNegative", "plan --tau -1,5", 1, {"entry 0 is -1", "0 to 999"}},
     {"TauAboveT", "plan --tau 5,1000", 1, {"entry 1 is 1000", "0 to 999"}},
     {"TauNoNumbers", "plan --tau 5,x", 1, {"--tau", "\"x\" is not a number"}},
+    {"TauAboveDouble", "plan --tau 5,1e400", 1, {"--tau: 1e400 is too large"}},
     {"TauFileMissing", "plan --tau AT@/no.txt", 5, {"@/no.txt"}},
     {"TauFileEmpty", "plan --tau AT@/empty.txt", 1, {"@/empty.txt: no numbers"}},
     {"TauListAndSteps", "plan --tau 5,9 --steps 2", 1, {"--steps", "--tau"}},
