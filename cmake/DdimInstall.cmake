@@ -10,8 +10,14 @@ set(data_dir ${CMAKE_INSTALL_DATADIR}/ddim)
 if(TARGET ddim_program)
   install(TARGETS ddim_program COMPONENT program)
   ddim_install_tracked(models configs DESTINATION ${data_dir} COMPONENT program)
-  install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
-  ddim_install_tracked(docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)  # where links of README.md lead
+  # README.md, and where its links lead.
+  install(FILES README.md CHANGELOG.md LICENSE NOTICE ARCHITECTURE.md CONTRIBUTING.md SECURITY.md
+          DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+  ddim_install_tracked(docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
+  file(RELATIVE_PATH models ${CMAKE_INSTALL_FULL_DOCDIR} ${CMAKE_INSTALL_FULL_DATADIR}/ddim/models)
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/links)
+  file(CREATE_LINK ${models} ${PROJECT_BINARY_DIR}/links/models SYMBOLIC)
+  install(FILES ${PROJECT_BINARY_DIR}/links/models DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
   # Where the loader does not look by itself.
   if(BUILD_SHARED_LIBS AND NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr")
     file(RELATIVE_PATH library_dir ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})

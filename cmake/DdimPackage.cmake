@@ -35,7 +35,6 @@ macro(ddim_package component package section description)
   # What Debian's policy wants of every package.
   set(extra ${PROJECT_BINARY_DIR}/package/${package})
   file(MAKE_DIRECTORY ${extra})
-  configure_file(${PROJECT_SOURCE_DIR}/cmake/copyright.in ${extra}/copyright @ONLY)
   file(WRITE ${extra}/changelog.Debian "ddim (${PROJECT_VERSION}-1) unstable; urgency=medium\n\n"
        "  * See CHANGELOG.md of the project.\n\n -- ${CPACK_PACKAGE_CONTACT}  Sat, 28 Nov 2026 12:00:00 +0000\n")
   if(DDIM_GZIP)
@@ -43,7 +42,8 @@ macro(ddim_package component package section description)
     install(FILES ${extra}/changelog.Debian.gz DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package}
             COMPONENT ${component})
   endif()
-  install(FILES ${extra}/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package} COMPONENT ${component})
+  install(FILES ${PROJECT_SOURCE_DIR}/NOTICE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package} RENAME copyright
+          COMPONENT ${component})
 endmacro()
 find_program(DDIM_GZIP gzip)
 ddim_package(program ddim graphics "The program, with the models and configurations that come with it." library)

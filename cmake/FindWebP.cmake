@@ -1,5 +1,10 @@
-# libwebp with its animation encoder: WebP_FOUND. Libraries are linked by name: webpmux, webp.
+# libwebp with its animation encoder: WebP_FOUND, and WebP_VERSION where pkg-config knows it. Libraries are linked by name: webpmux, webp.
 include(FindPackageHandleStandardArgs)
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(PC_WebP QUIET libwebp)
+  set(WebP_VERSION ${PC_WebP_VERSION})
+endif()
 find_path(WebP_INCLUDE_DIR webp/mux.h)
 find_library(WebP_LIBRARY webp)
 find_library(WebP_MUX_LIBRARY webpmux)

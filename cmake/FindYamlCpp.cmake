@@ -1,5 +1,10 @@
-# yaml-cpp: YamlCpp_FOUND. The library is linked by name: yaml-cpp.
+# yaml-cpp: YamlCpp_FOUND, and YamlCpp_VERSION where pkg-config knows it. The library is linked by name: yaml-cpp.
 include(FindPackageHandleStandardArgs)
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(PC_YamlCpp QUIET yaml-cpp)
+  set(YamlCpp_VERSION ${PC_YamlCpp_VERSION})
+endif()
 find_path(YamlCpp_INCLUDE_DIR yaml-cpp/yaml.h)
 find_library(YamlCpp_LIBRARY yaml-cpp)
 mark_as_advanced(YamlCpp_INCLUDE_DIR YamlCpp_LIBRARY)

@@ -38,6 +38,7 @@ for library in "$tree"/*.libs/*; do
 done
 # Boost's licence asks for nothing in what was compiled, and Debian's text of all its libraries has two megabytes.
 for header in nlohmann/json.hpp eigen3/Eigen/Core; do licence_of "/usr/include/$header"; done
+cp "$(dirname "$0")/../NOTICE" "$licences/"  # pictures, and what nanobind compiles into the module
 cp "$("$bin/python" -c 'from importlib.metadata import files
 print(next(file.locate() for file in files("nanobind") if file.name == "LICENSE"))')" "$licences/nanobind.txt"
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ddim/error.h>
+
 #include <deque>
 #include <functional>
 #include <limits>
@@ -12,6 +14,12 @@
 // What the handles of command_line.h point to. Only the files that parse, fill, check and print a
 // command line look at it.
 namespace ddim::cli {
+
+/// What is wrong with a value; without a text, nothing.
+struct Problem {
+  std::string text = {};
+  ErrorCode code = ErrorCode::usage;  ///< user for a number out of its range
+};
 
 struct OptionData {
   /// To another option; `problem` says why the values that both have now do not go together, "" for
@@ -35,18 +43,18 @@ struct OptionData {
   bool required = false;
   std::string alone = {};                 ///< of Takes::optional: what the name alone means
   char delimiter = '\0';                  ///< of Takes::many: between values in one word
-  std::vector<std::string> words = {};    ///< the values, where they can be counted
+  std::vector<std::string> words = {};    ///< some of the values, or all
   std::vector<Relation> excluded = {};    ///< the weaker one counts as not given
   std::vector<Relation> depends_on = {};  ///< this one counts as not given where it is weaker
   const OptionData* needed = nullptr;
-  std::vector<std::function<std::string(const std::string&)>> checks = {};
+  std::vector<std::function<Problem(const std::string&)>> checks = {};  ///< of each value
   double least = -std::numeric_limits<double>::infinity();
   double greatest = std::numeric_limits<double>::infinity();
   bool least_is_excluded = false;
   std::string (*text)() = nullptr;  ///< printed instead of doing the command's work
 
-  /// Sets the variable. Returns what is wrong with the values, "" for nothing.
-  std::function<std::string(const std::vector<std::string>&)> assign = {};
+  /// Sets the variable. Returns what is wrong with the values.
+  std::function<Problem(const std::vector<std::string>&)> assign = {};
   std::function<void()> assign_default = {};
   std::function<std::string()> current_text = {};
 
@@ -56,7 +64,8 @@ struct OptionData {
   std::vector<std::string> values = {};  ///< as given, one by one
 
   bool is_argument() const { return name.front() != '-'; }
-  /// Sets the variable and remembers who said so. Error(usage) when the option does not take it.
+  /// Sets the variable and remembers who said so. Error(usage) when the option does not take it,
+  /// Error(user) for a number out of its range.
   void set(const std::vector<std::string>& words, Source from, const std::string& where);
   /// As if nobody had said anything.
   void reset();

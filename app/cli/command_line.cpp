@@ -30,27 +30,33 @@ struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
 
-/// Sets `value` to what `text` says. Returns what is wrong with the text, "" for nothing.
+/// Sets `value` to what `text` says. Returns what is wrong with the text.
 template <class Value>
-std::string parse(const std::string& text, Value& value) {
+Problem parse(const std::string& text, Value& value) {
   if constexpr (IsOptional<Value>::value) {
     return parse(text, value.emplace());
   } else if constexpr (std::integral<Value> || std::floating_point<Value>) {
     const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
     const char* const end = text.data() + text.size();
     const auto [next, error] = std::from_chars(begin, end, value);
-    if (error == std::errc::result_out_of_range) return fmt::format("{} is too large", text);
-    if (error == std::errc() && next == end) return "";
+    if (next == end && error == std::errc()) return {};
+    if (next == end && error == std::errc::result_out_of_range) {
+      const char* const limit = std::floating_point<Value> ? "too large, or too near to 0"
+                                : text.starts_with('-')    ? "too small"
+                                                           : "too large";
+      return {fmt::format("{} is {}", text, limit), ErrorCode::user};
+    }
     if constexpr (std::unsigned_integral<Value>) {
       std::int64_t number = 0;
-      if (!text.empty() && parse(text, number).empty())
-        return fmt::format("must be 0 or greater; got {}", text);
+      const Problem of_signed = parse(text, number);
+      if (of_signed.text.empty() || of_signed.code == ErrorCode::user)
+        return {fmt::format("must be 0 or greater; got {}", text), ErrorCode::user};
     }
-    return fmt::format("\"{}\" is not a {}", text,
-                       std::integral<Value> ? "whole number" : "number");
+    return {
+        fmt::format("\"{}\" is not a {}", text, std::integral<Value> ? "whole number" : "number")};
   } else {
     value = text;
-    return "";
+    return {};
   }
 }
 
@@ -105,10 +111,10 @@ OptionData option_of(const std::string& name, Value& value, const std::string& d
     if constexpr (IsVector<Value>::value) {
       value.clear();
       for (const std::string& text : texts) {
-        if (std::string problem = parse(text, value.emplace_back()); !problem.empty())
+        if (Problem problem = parse(text, value.emplace_back()); !problem.text.empty())
           return problem;
       }
-      return std::string();
+      return Problem();
     } else {
       return parse(texts.back(), value);
     }
@@ -120,7 +126,7 @@ OptionData option_of(const std::string& name, Value& value, const std::string& d
 
 std::string problem_of_range(const OptionData& option, const std::string& text) {
   double number = 0.0;
-  if (!parse(text, number).empty()) return "";
+  if (!parse(text, number).text.empty()) return "";
   const bool is_low =
       option.least_is_excluded ? !(number > option.least) : !(number >= option.least);
   if (!is_low && number <= option.greatest) return "";
@@ -158,20 +164,18 @@ void OptionData::set(const std::vector<std::string>& words_given, Source from,
       values.push_back(std::move(value));
   }
   if (takes == Takes::optional && values.back() == "true") values.back() = alone;
-  const auto refuse = [this](const std::string& problem, ErrorCode code) {
-    if (problem.empty()) return;
-    const char* const between = problem.starts_with("must ") ? " " : ": ";
-    throw Error(code, cause() + between + problem);
+  const auto refuse = [this](const Problem& problem) {
+    if (problem.text.empty()) return;
+    const char* const between = problem.text.starts_with("must ") ? " " : ": ";
+    throw Error(problem.code, cause() + between + problem.text);
   };
   for (const std::string& value : values) {
     // "$UNSET" is no way to say nothing.
-    if (value.empty()) refuse("the value is empty", ErrorCode::usage);
-    for (const auto& check : checks) refuse(check(value), ErrorCode::usage);
+    if (value.empty()) refuse({"the value is empty"});
+    for (const auto& check : checks) refuse(check(value));
   }
-  refuse(assign(values), ErrorCode::usage);
-  for (const std::string& value : values) {
-    refuse(problem_of_range(*this, value), ErrorCode::user);
-  }
+  refuse(assign(values));
+  for (const std::string& value : values) refuse({problem_of_range(*this, value), ErrorCode::user});
 }
 
 void OptionData::reset() {
@@ -245,11 +249,23 @@ Option Option::needs(Option other) const {
   return *this;
 }
 Option Option::one_of(const std::vector<std::string>& words) const {
+  return offers(words).check(
+      [words](const std::string& word) { return problem_of_word(word, words); });
+}
+Option Option::offers(const std::vector<std::string>& words) const {
   data_->words = words;
-  return check([words](const std::string& word) { return problem_of_word(word, words); });
+  return *this;
 }
 Option Option::check(std::function<std::string(const std::string&)> problem_of) const {
-  data_->checks.push_back(std::move(problem_of));
+  data_->checks.push_back([problem_of = std::move(problem_of)](const std::string& value) {
+    return Problem{problem_of(value), ErrorCode::usage};
+  });
+  return *this;
+}
+Option Option::check_range(std::function<std::string(const std::string&)> problem_of) const {
+  data_->checks.push_back([problem_of = std::move(problem_of)](const std::string& value) {
+    return Problem{problem_of(value), ErrorCode::user};
+  });
   return *this;
 }
 Option Option::non_negative() const {
@@ -332,7 +348,7 @@ Option Command::add_flag(const std::string& name, bool& value,
   OptionData& option = data_->options.back();
   option.assign = [&value](const std::vector<std::string>&) {
     value = true;
-    return std::string();
+    return Problem();
   };
   option.assign_default = [&value] { value = false; };
   return Option(&option);

@@ -36,8 +36,12 @@ class Option {
   Option depends_on(Option other, std::function<std::string()> problem) const;
   Option needs(Option other) const;  ///< says nothing without it: Error(user)
   Option one_of(const std::vector<std::string>& words) const;
+  /// Words among the values that it takes, for shells that complete them.
+  Option offers(const std::vector<std::string>& words) const;
   /// `problem_of` says what is wrong with a value, "" for nothing.
   Option check(std::function<std::string(const std::string&)> problem_of) const;
+  /// The same of what is a number but out of its range: Error(user).
+  Option check_range(std::function<std::string(const std::string&)> problem_of) const;
   // The range of each number, checked before the command is called: Error(user).
   Option non_negative() const;
   Option positive() const;  ///< 1 or greater
@@ -55,7 +59,7 @@ class Option {
   std::string cause() const;
 
   /// Sets the variable as if the recipe had said `value`. Error(usage) when the option does not
-  /// take it.
+  /// take it, Error(user) for a number out of its range.
   void set(const std::string& value) const;
   void set(const std::vector<std::string>& values) const;
   /// Sets the variable to its default, as if nobody had said anything.

@@ -58,59 +58,81 @@ std::string summary_of(const std::string& description) {
   return summary;
 }
 
+/// The program's flags that take a value: what stands behind one is not the command.
+std::vector<std::string> program_flags_with_value(const CommandData& program) {
+  std::vector<std::string> names;
+  for (const OptionData& option : program.options)
+    if (option.takes == Takes::one || option.takes == Takes::many) names.push_back(option.name);
+  return names;
+}
+
 std::string for_bash(const CommandData& program) {
   std::string flags, words, arguments, taking;
   const auto add = [&](const CommandData& command, const std::string& pattern) {
     std::vector<std::string> names;
     for (const OptionData* flag : flags_of(command, program)) names.push_back(flag->name);
     flags += fmt::format("    {}) flags=\"{}\" ;;\n", pattern, fmt::join(names, " "));
-    for (const OptionData& option : command.options) {
-      if (option.is_argument() || option.takes == Takes::nothing) continue;
-      if (!option.words.empty())
-        words += fmt::format("    {}:{}) words=\"{}\" ;;\n", pattern, option.name,
-                             fmt::join(option.words, " "));
-      if (option.takes != Takes::optional)
-        taking += fmt::format("    {}:{}) takes=1 ;;\n", pattern, option.name);
+    for (const OptionData* option : flags_of(command, program)) {
+      if (option->takes == Takes::nothing) continue;
+      if (!option->words.empty())
+        words += fmt::format("    {}:{}) words=\"{}\" ;;\n", pattern, option->name,
+                             fmt::join(option->words, " "));
+      if (option->takes != Takes::optional)
+        taking += fmt::format("    {}:{}) takes=1 ;;\n", pattern, option->name);
     }
     const std::vector<std::string> of_arguments = words_of_arguments(command, program);
     if (!of_arguments.empty())
       arguments += fmt::format("    {}) words=\"{}\" ;;\n", pattern, fmt::join(of_arguments, " "));
   };
   for (const CommandData& command : program.commands) add(command, command.name);
-  std::string of_program;
-  for (const OptionData* flag : flags_of(program, program)) of_program += " " + flag->name;
+  add(program, "\"\"");
+  arguments += fmt::format("    \"\") words=\"{}\" ;;\n", fmt::join(command_names(program), " "));
   return fmt::format(
       R"(# bash completion of ddim, written by `ddim completion bash`
+# Which word is the command: none yet is "". The shell makes three words of --config=FILE.
+_ddim_command() {{
+  local at
+  for ((at = 1; at < COMP_CWORD; at++)); do
+    case ${{COMP_WORDS[at]}} in
+      {0}) ((at++)); [ "${{COMP_WORDS[at]}}" != = ] || ((at++)) ;;
+      -*) ;;
+      *) echo "${{COMP_WORDS[at]}}"; return ;;
+    esac
+  done
+}}
 _ddim() {{
-  local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}}
-  local command=${{COMP_WORDS[1]}} commands="{}" flags="" words="" takes=""
-  COMPREPLY=()
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "$commands{}" -- "$word"))
-    return
+  local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}} joined=""
+  local command flags="" words="" takes=""
+  command=$(_ddim_command)
+  if [ "$word" = = ]; then
+    word="" joined=1
+  elif [ "$before" = = ]; then
+    before=${{COMP_WORDS[COMP_CWORD-2]}} joined=1
   fi
+  COMPREPLY=()
   case $command in
-{}  esac
+{1}  esac
   case $command:$before in
-{}  esac
+{2}  esac
   case $command:$before in
-{}  esac
-  if [ -n "$words" ]; then
-    COMPREPLY=($(compgen -W "$words" -- "$word"))
-  elif [ "$before" = --config ] || [ -n "$takes" ]; then
-    compopt -o default
-  elif [[ $word == -* ]]; then
+{3}  esac
+  if [[ $word == -* && -z $takes$joined ]]; then
     COMPREPLY=($(compgen -W "$flags" -- "$word"))
+  elif [ -n "$words" ]; then
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+    [ -n "$takes$joined" ] || compopt -o default
+  elif [ -n "$takes$joined" ]; then
+    compopt -o default
   else
     case $command in
-{}    esac
+{4}    esac
     [ -n "$words" ] && COMPREPLY=($(compgen -W "$words" -- "$word"))
     [ -n "$words" ] || compopt -o default
   fi
 }}
 complete -F _ddim ddim
 )",
-      fmt::join(command_names(program), " "), of_program, flags, words, taking, arguments);
+      fmt::join(program_flags_with_value(program), "|"), flags, words, taking, arguments);
 }
 
 /// Text in a specification of zsh's _arguments, in single quotes.
@@ -120,43 +142,63 @@ std::string for_zsh_arguments(const std::string& text) {
   return replaced(escaped, '\'', "'\\''");
 }
 
+/// A specification of _arguments for each flag.
+std::string zsh_specifications(const CommandData& command, const CommandData& program) {
+  std::string specifications;
+  for (const OptionData* flag : flags_of(command, program)) {
+    std::string value;
+    const std::string type = for_zsh_arguments(flag->type_name.empty() ? "value" : flag->type_name);
+    if (flag->takes != Takes::nothing)
+      value = fmt::format(
+          "{}:{}:{}", flag->takes == Takes::optional ? ":" : "", type,
+          flag->words.empty() ? "_files" : fmt::format("({})", fmt::join(flag->words, " ")));
+    specifications += fmt::format(" \\\n        '{}{}[{}]{}'", flag->name,
+                                  flag->takes == Takes::nothing ? "" : "=",
+                                  for_zsh_arguments(summary_of(flag->description)), value);
+  }
+  return specifications;
+}
+
 std::string for_zsh(const CommandData& program) {
   std::string names, cases;
   for (const CommandData& command : program.commands) {
     names += fmt::format("    '{}:{}'\n", command.name,
                          replaced(summary_of(command.description), '\'', "'\\''"));
-    std::string specifications;
-    for (const OptionData* flag : flags_of(command, program)) {
-      std::string value;
-      const std::string type =
-          for_zsh_arguments(flag->type_name.empty() ? "value" : flag->type_name);
-      if (flag->takes != Takes::nothing)
-        value = fmt::format(
-            "{}:{}:{}", flag->takes == Takes::optional ? ":" : "", type,
-            flag->words.empty() ? "_files" : fmt::format("({})", fmt::join(flag->words, " ")));
-      specifications += fmt::format(" \\\n        '{}{}[{}]{}'", flag->name,
-                                    flag->takes == Takes::nothing ? "" : "=",
-                                    for_zsh_arguments(summary_of(flag->description)), value);
-    }
     const std::vector<std::string> words = words_of_arguments(command, program);
-    specifications +=
-        fmt::format(" \\\n        '*:{}:{}'", command.has_arguments() ? "argument" : "file",
-                    words.empty() ? "_files" : fmt::format("({})", fmt::join(words, " ")));
-    cases += fmt::format("      {})\n        _arguments{} ;;\n", command.name, specifications);
+    cases += fmt::format("      {})\n        _arguments{} \\\n        '*:{}:{}' ;;\n", command.name,
+                         zsh_specifications(command, program),
+                         command.has_arguments() ? "argument" : "file",
+                         words.empty() ? "_files" : fmt::format("({})", fmt::join(words, " ")));
   }
   return fmt::format(R"(#compdef ddim
 # zsh completion of ddim, written by `ddim completion zsh`
+# Which word is the command: its place, or one beyond the cursor's word.
+_ddim_command() {{
+  local -i at=2
+  while (( at < CURRENT )); do
+    case $words[at] in
+      {0}) (( at += 2 )) ;;
+      -*) (( at++ )) ;;
+      *) break ;;
+    esac
+  done
+  REPLY=$at
+}}
 _ddim() {{
+  local REPLY
   local -a commands=(
-{}  )
-  if (( CURRENT == 2 )); then
-    _describe command commands
-  else
-    local command=$words[2]
-    shift words
-    (( CURRENT-- ))
+{1}  )
+  _ddim_command
+  if (( REPLY < CURRENT )); then
+    local command=$words[REPLY]
+    shift $(( REPLY - 1 )) words
+    (( CURRENT -= REPLY - 1 ))
     case $command in
-{}    esac
+{2}    esac
+  elif (( REPLY > CURRENT )) || [[ $PREFIX == -* ]]; then
+    _arguments{3}
+  else
+    _describe command commands
   fi
 }}
 if [ "$funcstack[1]" = "_ddim" ]; then
@@ -165,26 +207,68 @@ else
   compdef _ddim ddim
 fi
 )",
-                     names, cases);
+                     fmt::join(program_flags_with_value(program), "|"), names, cases,
+                     zsh_specifications(program, program));
+}
+
+/// A line for each flag, where `condition` holds.
+std::string fish_flags(const CommandData& command, const CommandData& program,
+                       const std::string& condition) {
+  std::string text;
+  for (const OptionData* flag : flags_of(command, program)) {
+    const bool may_stand_alone = flag->takes == Takes::optional;
+    const std::string words = fmt::format("-a \"{}\"", fmt::join(flag->words, " "));
+    std::string value;
+    if (flag->takes != Takes::nothing && !may_stand_alone) value = " -r";
+    if (!flag->words.empty()) value = (may_stand_alone ? " -f " : " -x ") + words;
+    text += fmt::format("complete -c ddim -n '{}' -l {}{} -d {}\n", condition, flag->name.substr(2),
+                        value, in_single_quotes(summary_of(flag->description)));
+    if (may_stand_alone && !flag->words.empty())
+      text += fmt::format("complete -c ddim -n '{}; and __ddim_is_after {}' {}\n", condition,
+                          flag->name, words);
+  }
+  return text;
 }
 
 std::string for_fish(const CommandData& program) {
-  std::string text = "# fish completion of ddim, written by `ddim completion fish`\n";
+  std::string text = fmt::format(R"(# fish completion of ddim, written by `ddim completion fish`
+# Which word is the command: none yet is nothing.
+function __ddim_command
+    set -l words (commandline -opc)
+    set -l at 2
+    while test $at -le (count $words)
+        switch $words[$at]
+            case {}
+                set at (math $at + 1)
+            case '-*'
+            case '*'
+                echo $words[$at]
+                return
+        end
+        set at (math $at + 1)
+    end
+end
+function __ddim_is
+    set -l command (__ddim_command)
+    test "$command" = "$argv"
+end
+function __ddim_is_after
+    set -l words (commandline -opc)
+    test "$words[-1]" = "$argv"
+end
+)",
+                                 fmt::join(program_flags_with_value(program), " "));
   for (const CommandData& command : program.commands)
-    text += fmt::format("complete -c ddim -n __fish_use_subcommand -f -a {} -d {}\n", command.name,
+    text += fmt::format("complete -c ddim -n '__ddim_is \"\"' -f -a {} -d {}\n", command.name,
                         in_single_quotes(summary_of(command.description)));
+  text += fish_flags(program, program, "__ddim_is \"\"");
   for (const CommandData& command : program.commands) {
-    const std::string of_command =
-        fmt::format("complete -c ddim -n '__fish_seen_subcommand_from {}'", command.name);
-    for (const OptionData* flag : flags_of(command, program)) {
-      text += fmt::format(
-          "{} -l {}{}{} -d {}\n", of_command, flag->name.substr(2),
-          flag->takes == Takes::nothing || flag->takes == Takes::optional ? "" : " -r",
-          flag->words.empty() ? "" : fmt::format(" -x -a \"{}\"", fmt::join(flag->words, " ")),
-          in_single_quotes(summary_of(flag->description)));
-    }
+    const std::string of_command = "__ddim_is " + command.name;
+    text += fish_flags(command, program, of_command);
     const std::vector<std::string> words = words_of_arguments(command, program);
-    if (!words.empty()) text += fmt::format("{} -f -a \"{}\"\n", of_command, fmt::join(words, " "));
+    if (!words.empty())
+      text +=
+          fmt::format("complete -c ddim -n '{}' -f -a \"{}\"\n", of_command, fmt::join(words, " "));
   }
   return text;
 }

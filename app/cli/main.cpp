@@ -2,6 +2,7 @@
 #include <ddim/version.h>
 
 #include <csignal>
+#include <string>
 
 #include "commands.h"
 #include "program.h"
@@ -16,10 +17,14 @@ constexpr const char* kFooter =
     "or infinity, 4 damaged file, 5 reading or writing failed, 70 internal error (a defect of "
     "ddim), 130 interrupted.";
 
+std::string version_details() {
+  return ddim::version_details() + "of the program   " + DDIM_PROGRAM_LIBRARIES + "\n";
+}
+
 int run(int argc, char** argv) {
   ddim::cli::Program program("ddim",
                              "Denoising diffusion implicit models (arXiv:2010.02502) on the CPU",
-                             ddim::version(), ddim::version_details);
+                             ddim::version(), version_details);
   const ddim::cli::Command root = program.root();
   ddim::cli::add_sample_command(root);
   ddim::cli::add_sweep_command(root);

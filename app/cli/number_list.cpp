@@ -18,10 +18,12 @@ std::vector<double> parse_numbers(const std::string& text, const std::string& so
     const std::string word = text.substr(begin, end - begin);
     double& number = numbers.emplace_back();
     const auto result = std::from_chars(word.data(), word.data() + word.size(), number);
-    if (result.ec != std::errc() || result.ptr != word.data() + word.size()) {
+    const std::string shown = word.substr(0, 40);
+    if (result.ptr != word.data() + word.size() || result.ec == std::errc::invalid_argument)
+      throw Error(ErrorCode::user, fmt::format("{}: \"{}\" is not a number", source, shown));
+    if (result.ec == std::errc::result_out_of_range)
       throw Error(ErrorCode::user,
-                  fmt::format("{}: \"{}\" is not a number", source, word.substr(0, 40)));
-    }
+                  fmt::format("{}: {} is too large, or too near to 0", source, shown));
     begin = text.find_first_not_of(kBetween, end);
   }
   if (numbers.empty())

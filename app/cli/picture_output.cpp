@@ -3,6 +3,8 @@
 #include <ddim/error.h>
 #include <fmt/core.h>
 
+#include <charconv>
+
 #include "json_object.h"
 #include "terminal.h"
 
@@ -14,13 +16,20 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kMaxPngChannels = 4;
 constexpr const char* kReadable = "auto";
 
+constexpr const char* kScales = "must be a number from 1 to 64, or auto; got ";
+
 std::string problem_of_scale(const std::string& text) {
+  const std::size_t digits = text.find_first_not_of('-');
+  const bool is_number = digits <= 1 && text.find_first_not_of("0123456789", digits) == text.npos;
+  return text == kReadable || is_number ? "" : kScales + text;
+}
+
+std::string problem_of_scales_range(const std::string& text) {
   if (text == kReadable) return "";
-  const bool is_number =
-      text.size() <= 2 && text.find_first_not_of("0123456789") == std::string::npos;
-  const bool is_in_range =
-      is_number && !text.empty() && std::stoi(text) >= 1 && std::stoi(text) <= 64;
-  return is_in_range ? "" : "must be a number from 1 to 64, or auto; got " + text;
+  int scale = 0;
+  const char* const end = text.data() + text.size();
+  const bool is_small = std::from_chars(text.data(), end, scale).ec == std::errc();
+  return is_small && scale >= 1 && scale <= 64 ? "" : kScales + text;
 }
 
 bool is(const fs::path& path, const char* extension) { return path.extension() == extension; }
@@ -43,6 +52,8 @@ Option PictureOutput::add_to(Command command, const std::string& contents) {
                       "\"auto\" chooses a readable size")
           .type_name("N")
           .check(problem_of_scale)
+          .check_range(problem_of_scales_range)
+          .offers({kReadable})
           .show_default());
   return command
       .add_option("--out", path_,

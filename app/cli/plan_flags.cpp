@@ -82,64 +82,30 @@ std::vector<std::string> PlanFlags::given() const {
   return names;
 }
 
+PlanOptions PlanFlags::deciders() const {
+  const auto kind = tau_.kind();
+  return {.tau = kind ? Tau(*kind) : Tau(std::vector<double>{}),
+          .clip = clip_.value(),
+          .sampler = sampler_.value()};
+}
+
+std::function<std::string()> PlanFlags::problem_of(Option option) const {
+  return [this, option] {
+    std::string name = option.name().substr(2);
+    std::ranges::replace(name, '-', '_');
+    const std::string problem = why_no_effect(name, deciders());
+    return problem.empty() ? "" : fmt::format("{} {}", option.cause(), problem);
+  };
+}
+
 void PlanFlags::add_contradictions() const {
-  for (const Option option : {tau_.steps_option(), tau_.tau_option()}) {
-    option.excludes(sampler_option_, [this, option] {
-      return sampler_.value() != Sampler::adaptive
-                 ? ""
-                 : fmt::format(
-                       "--sampler adaptive chooses its own steps; leave out {}, or choose another "
-                       "sampler",
-                       option.cause());
-    });
-  }
-  tolerance_option_.depends_on(sampler_option_, [this] {
-    return sampler_.value() == Sampler::adaptive
-               ? ""
-               : fmt::format("{} works only with --sampler adaptive", tolerance_option_.cause());
-  });
-  eta_option_.depends_on(sampler_option_, [this] {
-    return takes_eta(sampler_.value())
-               ? ""
-               : fmt::format("{} works only with --sampler ddim or euler, not with {}",
-                             eta_option_.cause(), to_string(sampler_.value()));
-  });
-  sigma_hat_option_.depends_on(sampler_option_, [this] {
-    return sampler_.value() == Sampler::ddim
-               ? ""
-               : fmt::format("{} works only with --sampler ddim, not with {}",
-                             sigma_hat_option_.cause(), to_string(sampler_.value()));
-  });
-  steps_offset_option_.depends_on(tau_.tau_option(), [this] {
-    return tau_.kind() == TauKind::diffusers_leading
-               ? ""
-               : fmt::format("{} works only with --tau diffusers-leading",
-                             steps_offset_option_.cause());
-  });
-  clip_option_.depends_on(sampler_option_, [this] {
-    const Clip& clip = clip_.value();
-    const bool keeps_eps = clip.bound != Clip::Bound::none && clip.eps == Clip::EpsRule::keep;
-    return !keeps_eps || uses_x0(sampler_.value())
-               ? ""
-               : fmt::format(
-                     "{} has no effect with the sampler {}, which uses only eps; use "
-                     "rederive-eps, or the sampler ddim",
-                     clip_option_.cause(), to_string(sampler_.value()));
-  });
-  clip_range_option_.depends_on(clip_option_, [this] {
-    return clip_.value().bound == Clip::Bound::range
-               ? ""
-               : fmt::format("{} needs --clip or --clip rederive-eps", clip_range_option_.cause());
-  });
-  for (const Option option : {threshold_option_, threshold_max_option_}) {
-    option.depends_on(clip_option_, [this, option] {
-      return clip_.value().bound == Clip::Bound::quantile
-                 ? ""
-                 : fmt::format(
-                       "{} needs --clip threshold-keep-eps or --clip threshold-rederive-eps",
-                       option.cause());
-    });
-  }
+  for (const Option option : {tau_.steps_option(), tau_.tau_option()})
+    option.excludes(sampler_option_, problem_of(option));
+  for (const Option option : {tolerance_option_, eta_option_, sigma_hat_option_, clip_option_})
+    option.depends_on(sampler_option_, problem_of(option));
+  steps_offset_option_.depends_on(tau_.tau_option(), problem_of(steps_offset_option_));
+  for (const Option option : {clip_range_option_, threshold_option_, threshold_max_option_})
+    option.depends_on(clip_option_, problem_of(option));
 }
 
 PlanOptions PlanFlags::options() const {

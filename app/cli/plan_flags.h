@@ -2,6 +2,8 @@
 
 #include <ddim/plan.h>
 
+#include <functional>
+
 #include "choice_flag.h"
 #include "tau_flags.h"
 
@@ -23,6 +25,10 @@ class PlanFlags {
 
  private:
   void add_contradictions() const;
+  /// What decides which of the others have an effect. Steps of a list are not read.
+  PlanOptions deciders() const;
+  /// What is wrong with `option`, in words, where it has no effect beside those.
+  std::function<std::string()> problem_of(Option option) const;
   PlanOptions options_said() const;
 
   TauFlags tau_;

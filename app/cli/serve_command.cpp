@@ -192,11 +192,13 @@ void add_serve_command(Command root) {
   command.add_flag("--quiet", flags->quiet, "Print the address and errors only");
   flags->device.add_to(command);
   command.add_option("--batch", service.run.batch, "Most pictures in work at once")
+      .envname("DDIM_BATCH")
       .within(1, 1 << 20)
       .show_default();
   command
       .add_option("--threads", service.run.threads,
                   "Number of threads (default: one per processor)")
+      .envname("DDIM_THREADS")
       .within(1, kMaxThreads);
   command.callback([flags] { run(*flags); });
 }

@@ -171,10 +171,9 @@ void run(SweepCommandFlags& flags) {
   std::vector<Cell> cells = cells_of(axes, layout);
   for (const Cell& cell : cells) {
     const PlanOptions plan = options_of_cell(flags, cell).plan;
-    if (!takes_eta(plan.sampler) && plan.eta != Eta(0.0))
-      throw Error(ErrorCode::user, fmt::format("--eta works only with --sampler ddim or euler, "
-                                               "not with {}",
-                                               cell[kSampler]));
+    const std::string problem = why_no_effect("eta", plan);
+    if (!problem.empty() && plan.eta != Eta(0.0))
+      throw Error(ErrorCode::user, fmt::format("--eta {}", problem));
   }
   Files(flags.overwrite.value()).writes("--out", flags.out, {".png"}).check();
   for (const Cell& cell : cells) check_for_some_model(options_of_cell(flags, cell).plan);

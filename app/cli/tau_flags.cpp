@@ -78,6 +78,7 @@ void TauFlags::add_to(Command command) {
           .add_option("--tau", tau_,
                       fmt::format("{}; a list such as 0,10,99.5,999; or @FILE with a list", kNames))
           .check(check_tau)
+          .offers(names_of<TauKind>())
           .show_default()
           .type_name("TAU")
           .excludes(steps_option_, [this] {
@@ -98,8 +99,10 @@ Tau TauFlags::tau() const {
 }
 
 void TauKindFlag::add_to(Command command) {
-  option_ =
-      command.add_option("--tau", tau_, kNames).check(check_name).show_default().type_name("NAME");
+  option_ = command.add_option("--tau", tau_, kNames)
+                .one_of(names_of<TauKind>())
+                .show_default()
+                .type_name("NAME");
 }
 
 TauKind TauKindFlag::value() const { return *value_named<TauKind>(tau_); }

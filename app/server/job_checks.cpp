@@ -54,24 +54,23 @@ const std::map<std::string, std::set<std::string>> kOfTasks = {
 };
 
 void refuse_contradictions(const Wishes& wishes) {
-  const Sampler sampler = *value_named<Sampler>(wishes.sampler);
   const auto refuse_if = [&](const char* field, bool wrong, const std::string& message) {
     if (wishes.has(field) && wrong) refuse(field, message);
   };
   for (const auto& [field, tasks] : kOfTasks)
     if (wishes.has(field) && !tasks.contains(wishes.task))
       refuse(field, fmt::format("is for {}, not for {}", fmt::join(tasks, ", "), wishes.task));
-  refuse_if("eta", !takes_eta(sampler), "is for the samplers ddim and euler");
+  const PlanOptions said{.tau = wishes.tau,
+                         .clip = *value_named<Clip>(wishes.clip),
+                         .sampler = *value_named<Sampler>(wishes.sampler)};
+  for (const char* field :
+       {"eta", "tolerance", "steps", "tau", "clip_range", "threshold", "threshold_max"}) {
+    const std::string problem = why_no_effect(field, said);
+    refuse_if(field, !problem.empty(), problem);
+  }
   refuse_if("eta", wishes.sigma_hat, "leave it out with sigma_hat");
-  refuse_if("tolerance", sampler != Sampler::adaptive, "is for sampler adaptive");
-  for (const char* field : {"steps", "tau"})
-    refuse_if(field, sampler == Sampler::adaptive, "leave it out: sampler adaptive has its own");
   refuse_if("steps", std::holds_alternative<std::vector<double>>(wishes.tau),
             "leave it out: the list tau sets their number");
-  const Clip::Bound bound = value_named<Clip>(wishes.clip)->bound;
-  refuse_if("clip_range", bound != Clip::Bound::range, "needs clip keep-eps or rederive-eps");
-  for (const char* field : {"threshold", "threshold_max"})
-    refuse_if(field, bound != Clip::Bound::quantile, "needs a clip that is a threshold");
   for (const char* field : {"mask", "strength", "init_by"})
     refuse_if(field, wishes.init_image.empty(), "needs init_image");
   if (wishes.as == "diffusers")

@@ -89,6 +89,11 @@ constexpr std::string_view kOfRecipes[] = {
     "sampler",   "steps", "tau",         "steps_offset", "tolerance",     "eta",
     "sigma_hat", "clip",  "clip_range",  "threshold",    "threshold_max", "final_alpha",
     "count",     "seed",  "first_image", "guidance",     "null_class",    "strength"};
+/// Those of them that ddim_encode() and ddim_decode() use.
+constexpr std::string_view kOfEncoding[] = {"steps", "tau", "steps_offset", "guidance",
+                                            "null_class"};
+constexpr std::string_view kOfDecoding[] = {"clip",          "clip_range", "threshold",
+                                            "threshold_max", "guidance",   "null_class"};
 /// The others.
 constexpr std::string_view kOwn[] = {"class",      "init_by",   "exact",  "other_weights",
                                      "dequantise", "precision", "memory", "device",
@@ -155,9 +160,14 @@ void set(ddim_options& options, std::string name, const std::string& value) {
   }
 }
 
-/// What was said, for this model.
-SampleOptions sampling_of(const ddim_options& options, const Model& model) {
-  SampleOptions sampling = options_of(options.recipe);
+/// What was said under these names and of classes, for this model.
+SampleOptions sampling_of(const ddim_options& options, const Model& model,
+                          std::span<const std::string_view> used) {
+  Recipe said;
+  for (const auto& [name, value] : options.recipe)
+    if (std::ranges::find(used, name) != used.end()) said[name] = value;
+  check_effects(said);
+  SampleOptions sampling = options_of(said);
   ClassChoice& choice = sampling.class_choice;
   const std::string& words = options.classes;
   for (std::size_t begin = 0; !words.empty() && begin <= words.size();) {
@@ -385,7 +395,7 @@ ddim_status ddim_sample(const ddim_model* model, const ddim_options* options,
     require_given({{model, "model"}, {pictures, "pictures"}});
     const ddim_options& said = or_defaults(options);
     const Watch watch(said);
-    SampleOptions sampling = sampling_of(said, model->model);
+    SampleOptions sampling = sampling_of(said, model->model, kOfRecipes);
     sampling.run = watch.run(said);
     if (said.init) {
       sampling.init = said.init;
@@ -428,8 +438,7 @@ ddim_status ddim_encode(const ddim_model* model, const ddim_images* pictures,
     require_given({{model, "model"}, {pictures, "pictures"}, {codes, "codes"}});
     const ddim_options& said = or_defaults(options);
     const Watch watch(said);
-    SampleOptions sampling = sampling_of(said, model->model);
-    sampling.plan.strength = 1.0;
+    const SampleOptions sampling = sampling_of(said, model->model, kOfEncoding);
     const EncodeOptions encoding{.plan = sampling.plan,
                                  .method = said.exact ? EncodeMethod::exact : EncodeMethod::euler,
                                  .dequantise = said.dequantise,
@@ -448,7 +457,7 @@ ddim_status ddim_decode(const ddim_model* model, const ddim_codes* codes,
     require_given({{model, "model"}, {codes, "codes"}, {pictures, "pictures"}});
     const ddim_options& said = or_defaults(options);
     const Watch watch(said);
-    const SampleOptions sampling = sampling_of(said, model->model);
+    const SampleOptions sampling = sampling_of(said, model->model, kOfDecoding);
     const DecodeOptions decoding{
         .clip = sampling.plan.clip, .class_choice = sampling.class_choice, .run = watch.run(said)};
     Codes states = codes->codes;

@@ -217,7 +217,9 @@ nb::dict info_of(const ModelInfo& info) {
 /// The options that a caller's words ask for.
 SampleOptions said_by(const Recipe& words) {
   try {
-    return options_of(words);
+    SampleOptions options = options_of(words);
+    check_effects(words);
+    return options;
   } catch (const Error& error) {  // of a recipe in a file it would be damage
     constexpr std::string_view kSource = "recipe: ";
     const std::string_view said = error.what();
@@ -279,7 +281,7 @@ ArrayOut sample_images(const Model& model, const Recipe& recipe, const std::opti
   if (mask && options.init) options.init->mask = images_of(*mask);
   if (x_T) {
     options.x_T = images_of(*x_T);
-    options.count = options.x_T->count;
+    if (options.count == SampleOptions{}.count) options.count = options.x_T->count;
   }
   Watched watched(batch, threads, callback);
   return array_of(watched.run([&](const RunOptions& run) {

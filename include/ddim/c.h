@@ -78,12 +78,15 @@ DDIM_API void ddim_options_free(ddim_options* options);
  *     "final_alpha", "count", "seed" (one), "first_image", "class" (numbers and names with commas,
  *     or "all"), "guidance", "null_class"; with ddim_options_set_init() "strength" and "init_by";
  *   ddim_encode(): "steps", "tau", "steps_offset", "class", "guidance", "null_class", "exact"
- * ("yes" or "no"; it wants "tau" "quadratic"), "dequantise"; ddim_decode(): "clip", "clip_range",
- * "class", "guidance", "null_class", "other_weights" ("yes": codes of another model, too); all of
- * these: "threads", "batch"; ddim_model_load_with(): "precision", "memory", "device", "weights".
+ *     ("yes" or "no"; it wants "tau" "quadratic"), "dequantise";
+ *   ddim_decode(): "clip", "clip_range", "threshold", "threshold_max", "class", "guidance",
+ *     "null_class", "other_weights" ("yes": codes of another model, too);
+ *   all of these: "threads", "batch";
+ *   ddim_model_load_with(): "precision", "memory", "device", "weights".
  *
- * What a call has no use for is not looked at. A wrong value may be found only by the call that
- * uses it. */
+ * What a call has no use for is not looked at. One that it could use, but not beside the others, is
+ * refused unless it is the default: a "threshold" needs a "clip" that has one. A wrong value may be
+ * found only by the call that uses it. */
 DDIM_API ddim_status ddim_options_set(ddim_options* options, const char* name, const char* value);
 /** Called now and then from any thread, one call at a time, with the number of network evaluations;
  * returns 0 to go on. Anything else ends the run with DDIM_INTERRUPTED. */

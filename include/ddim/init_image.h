@@ -40,9 +40,9 @@ struct InitImage {
   InitBy by = InitBy::noise;
   /// One picture of the same size with any number of channels, whose mean counts. Pixels that are
   /// black in it come out as they are in `images`; white ones are drawn to fit them; grey ones are
-  /// mixed of both (darker than 1/16 is black, lighter than 15/16 white). Kept pixels go through
-  /// the same steps from their own values (eq. 7), so every sampler can inpaint, but for
-  /// Sampler::ddpm_learned.
+  /// mixed of both (darker than 1/16 is black, lighter than 15/16 white); one that is black, or
+  /// white, all over is refused. Kept pixels go through the same steps from their own values (eq.
+  /// 7), so every sampler can inpaint, but for Sampler::ddpm_learned.
   std::optional<FloatImages> mask = {};
 
   /// Where the pictures are from, for the recipe and nothing else.

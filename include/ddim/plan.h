@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -129,6 +130,11 @@ struct Plan {
 DDIM_API Plan make_plan(const Model& model, const PlanOptions& options);
 /// Of a forward process alone.
 DDIM_API Plan make_plan(const ForwardProcess& process, const PlanOptions& options);
+
+/// Why an option of these has no effect beside the others: what follows its name in a message, such
+/// as "works only with the sampler adaptive"; "" where it has one. `option`: its name in recipes,
+/// also "clip_range", "threshold" and "threshold_max" of the clip, and "sigma_hat" of eta.
+DDIM_API std::string why_no_effect(std::string_view option, const PlanOptions& beside);
 
 /// A line per step: t, t_prev, sqrt(alpha_bar), signal-to-noise ratio alpha_bar / (1 - alpha_bar),
 /// sigma; then the number of network calls.

@@ -108,6 +108,11 @@ DDIM_API std::vector<SampleOptions> runs_of(const Recipe& recipe);
 /// Error(corrupt) for a value that cannot be.
 DDIM_API SampleOptions options_of(const Recipe& recipe);
 
+/// Error(user) for an option that somebody states, other than its default, and that has no effect
+/// beside the others, such as a threshold without a clip that has one. For what callers say; what
+/// make_recipe() makes needs no check.
+DDIM_API void check_effects(const Recipe& said);
+
 /// Options that draw the `count` pictures from `first` on of those of `options` alone; they come
 /// out the same. Error(user) when there are not so many.
 DDIM_API SampleOptions only_pictures(const SampleOptions& options, std::int64_t first,

@@ -51,8 +51,8 @@ void check_size_for(const eval::FeatureNetwork& network, std::int64_t height, st
             *size, "; add --resize (crop-resize) or --resize pad, for both sets alike");
     return;
   }
-  require(fit == Fit::none, "--resize: the extractor ", network.name(),
-          " resizes pictures itself, by the rule of --resizing; leave --resize out");
+  require(fit == Fit::none, "resize: the extractor ", network.name(),
+          " resizes pictures itself, by a rule of its own (resizing); leave it out");
 }
 
 /// As the extractor takes them: of its size, in colour, as bytes.
@@ -278,11 +278,11 @@ fs::path find_extractor(const std::string& extractor) {
     if (fs::is_regular_file(pulled)) return pulled;
     places.push_back(pulled.parent_path().string());
   }
-  fail(ErrorCode::user, "--extractor ", extractor, ": no such file or folder, and none of this ",
+  fail(ErrorCode::user, "extractor ", extractor, ": no such file or folder, and none of this ",
        "name in ", join(places, ", "),
        is_inception ? concat("; the network of the FID does not come with ddim: `ddim pull "
                              "inception` fetches it, or say where its file ",
-                             kInceptionFile, " is (--extractor FILE, or DDIM_EXTRACTOR)")
+                             kInceptionFile, " is, as the extractor or in DDIM_EXTRACTOR")
                     : "");
 }
 
@@ -291,9 +291,8 @@ FeatureExtractor FeatureExtractor::load(const fs::path& path, Resizing resizing,
   if (fs::is_directory(path)) {
     file = path / kResNet56File;
     if (!fs::is_regular_file(file)) file = path / kInceptionFile;
-    require(fs::is_regular_file(file), "--extractor ", path.string(), ": has neither ",
-            kResNet56File, " nor ", kInceptionFile,
-            "; the extractor resnet56-cifar10 comes with ddim");
+    require(fs::is_regular_file(file), "extractor ", path.string(), ": has neither ", kResNet56File,
+            " nor ", kInceptionFile, "; the extractor resnet56-cifar10 comes with ddim");
   }
   const auto content = std::make_shared<const io::MappedFile>(file);
   const bool is_torch = io::looks_like_torch(content->bytes());
@@ -370,10 +369,9 @@ FeatureSet FeatureExtractor::extract(const FloatImages& pictures, const FeatureO
 FeatureSet FeatureExtractor::extract(const Model& model, const Plan& plan,
                                      const SampleOptions& drawing,
                                      const FeatureOptions& options) const {
-  require(drawing.count >= 2, "--count: a covariance needs at least 2 pictures; got ",
-          drawing.count);
+  require(drawing.count >= 2, "count: a covariance needs at least 2 pictures; got ", drawing.count);
   const PictureShape& shape = model.info().shape;
-  require(shape.channels == 1 || shape.channels == 3, "--model ", model.info().name,
+  require(shape.channels == 1 || shape.channels == 3, "model ", model.info().name,
           " draws pictures with ", shape.channels, " channels; the extractor ",
           implementation_->network->name(), " takes 1 or 3");
   const std::string source = concat("--model ", model.info().name);

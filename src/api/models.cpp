@@ -2,10 +2,10 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 
 #include "api/shipped.h"
+#include "base/environment.h"
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/folder.h"
@@ -73,8 +73,8 @@ std::vector<fs::path> shipped_folders() {
   const auto add = [&](const fs::path& folder) {
     if (std::ranges::find(folders, folder) == folders.end()) folders.push_back(folder);
   };
-  if (const char* said = std::getenv("DDIM_MODELS")) {
-    for (std::string rest = said; !rest.empty();) {
+  if (const auto said = environment("DDIM_MODELS")) {
+    for (std::string rest = *said; !rest.empty();) {
       const std::size_t colon = std::min(rest.find(':'), rest.size());
       if (colon > 0) add(rest.substr(0, colon));
       rest.erase(0, colon + 1);

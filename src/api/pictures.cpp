@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -13,6 +12,7 @@
 #include "data/npz_set.h"
 #include "io/picture.h"
 #include "io/picture_tensor.h"
+#include "run/mask.h"
 #include "run/run_images.h"
 
 namespace ddim {
@@ -84,32 +84,16 @@ FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit,
   return fit_to_model(std::move(dataset.images), shape, fit, count, file.string());
 }
 
-/// Refuses a mask that cannot be meant; `image` is laid over black, which has changed it where it
-/// `had_alpha`.
-void check_mask(const Image& image, const std::string& file, bool had_alpha) {
-  constexpr int kNearBlack = 16, kNearWhite = 239;
-  const std::set<int> values(image.pixels.begin(), image.pixels.end());
-  const int smallest = *values.begin(), largest = *values.rbegin();
-  const std::string found =
-      values.size() == 1
-          ? concat("all its values are ", smallest)
-          : concat("it has ", values.size(), " different values, from ", smallest, " to ", largest);
-  const std::string alpha =
-      had_alpha ? " (it has an alpha channel: transparent counts as black)" : "";
-  require(largest > kNearBlack, "mask: ", file, " selects nothing: ", found, ", which is black",
-          alpha, "; the part to be drawn must be white (255)");
-  require(smallest < kNearWhite, "mask: ", file, " selects everything: ", found,
-          ", which is white; the part to be kept must be black (0)");
-}
-
-/// The same of a picture as its file has it.
+/// Refuses a mask that cannot be meant, of a picture as its file has it.
 void check_mask(io::Picture picture, const std::string& file) {
   const std::int64_t channels =
       std::visit([](const auto& image) { return image.channels; }, picture.image);
+  const bool has_alpha = channels == 2 || channels == 4;
   const Colour black{0, 0, 0};
-  check_mask(
-      io::to_bytes(io::convert_channels(std::move(picture.image), io::Channels::grey, black)), file,
-      channels == 2 || channels == 4);
+  const Image grey =
+      io::to_bytes(io::convert_channels(std::move(picture.image), io::Channels::grey, black));
+  run::check_mask(grey.pixels, "mask: " + file,
+                  has_alpha ? " (it has an alpha channel: transparent counts as black)" : "");
 }
 
 /// That of a mask for such pictures.
@@ -169,10 +153,11 @@ FloatImages load_mask(const Model& model, const fs::path& file, Fit fit) {
   const Colour black{0, 0, 0};
   if (!fs::exists(file) || data::holds_arrays(file) || extension_of(file) == ".safetensors") {
     FloatImages mask = read_file(file, shape, fit, {}, report, GreyArrays::for_all_channels);
-    Image image{.width = mask.shape.width, .height = mask.count * mask.shape.height};
+    std::vector<std::uint8_t> levels;
     for (const float value : mask.values)
-      image.pixels.push_back(static_cast<std::uint8_t>(std::lround((value + 1.0F) * 127.5F)));
-    check_mask(image, file.string(), false);
+      levels.push_back(
+          static_cast<std::uint8_t>(std::lround(127.5F * (std::clamp(value, -1.0F, 1.0F) + 1.0F))));
+    run::check_mask(levels, "mask: " + file.string());
     return mask;
   }
   check_mask(io::read_picture(file), file.string());

@@ -97,7 +97,7 @@ void check_sets(const FeatureSet& first, const FeatureSet& second, FewPictures f
   agree_if_known("sizes of pictures", size_of(first), size_of(second));
   require(first.pictures_hash.empty() || first.pictures_hash != second.pictures_hash,
           "evaluate: both sets are the same ", first.count, " pictures: ", first.source, " and ",
-          second.source, "; give another set, or another split (--second-split)");
+          second.source, "; give another set, or another split of it");
   for (const FeatureSet* set : {&first, &second})
     require(set->count == 0 || set->count >= kFewestPictures, "evaluate: ", set->source, " has ",
             set->count, " pictures; at least ", kFewestPictures, " are needed");

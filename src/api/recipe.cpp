@@ -294,6 +294,15 @@ SampleOptions options_of(const Recipe& recipe) {
   return std::move(runs.front());
 }
 
+void check_effects(const Recipe& said) {
+  const PlanOptions options = options_of(said).plan;
+  for (const auto& [name, value] : said) {
+    const std::string problem = why_no_effect(name, options);
+    const auto is_default = [&] { return options_of({{name, value}}).plan == PlanOptions{}; };
+    require(problem.empty() || is_default(), name, " ", problem);
+  }
+}
+
 SampleOptions only_pictures(const SampleOptions& options, std::int64_t first, std::int64_t count) {
   require(first >= 0 && count >= 1 && first <= options.count - count, "only_pictures: ", count,
           " from ", first, " on, of ", options.count, " pictures");

@@ -33,7 +33,7 @@ Device make_device(DeviceKind kind, const DeviceOptions& options) {
           "device: the reference has fp32 alone, not ", to_string(options.precision),
           "; it is what others are measured against");
   require(kind == DeviceKind::cuda || options.precision != Precision::bf16x3,
-          "precision: bf16x3 is for tensor cores (--device cuda); elsewhere fp32 is as exact, and "
+          "precision: bf16x3 is for tensor cores (device cuda); elsewhere fp32 is as exact, and "
           "faster");
   std::unique_ptr<Device::Backend> backend = make_backend(kind, options);
   if (options.profile != nullptr)

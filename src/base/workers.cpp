@@ -13,6 +13,7 @@
 
 #include <ddim/run_options.h>
 
+#include "base/environment.h"
 #include "base/error.h"
 
 namespace ddim::engine {
@@ -32,8 +33,8 @@ std::vector<int> processors_allowed(pid_t process) {
 }
 
 int processors_per_task() {
-  const char* text = std::getenv("SLURM_CPUS_PER_TASK");
-  return text == nullptr ? 0 : std::max(0, std::atoi(text));
+  const auto text = environment("SLURM_CPUS_PER_TASK");
+  return text ? std::max(0, std::atoi(text->c_str())) : 0;
 }
 
 int num_threads_of(int threads) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/environment.h"
 #include "base/error.h"
 #include "comm/mpi_communicator.h"
 #include "comm/mpi_functions.h"
@@ -19,8 +20,7 @@ constexpr const char* kLibraryVariable = "DDIM_MPI_LIBRARY";
 constexpr const char* kNone = "none";
 
 std::string variable(const char* name) {
-  const char* value = name == nullptr ? nullptr : std::getenv(name);
-  return value == nullptr ? "" : value;
+  return name == nullptr ? "" : environment(name).value_or("");
 }
 
 int number_of(const char* name) {

@@ -19,22 +19,17 @@ double largest_eta_of(const Trajectory& trajectory) {
   return largest;
 }
 
+void require_effect(std::string_view option, const PlanOptions& options) {
+  const std::string problem = why_no_effect(option, options);
+  require(problem.empty(), option, " ", problem);
+}
+
 void check_noise(const Trajectory& trajectory, const PlanOptions& options) {
-  using Noise = SamplerTraits::Noise;
-  const Noise allowed = traits_of(options.sampler).noise;
   const double* eta_number = std::get_if<double>(&options.eta);
-  if (eta_number == nullptr) {
-    require(allowed == Noise::eta_or_sigma_hat,
-            "sigma-hat works only with the sampler ddim, not with ", to_string(options.sampler),
-            allowed == Noise::own ? ", which has a variance of its own" : "");
-    return;
-  }
+  if (eta_number == nullptr) return require_effect("sigma_hat", options);
   const double eta = *eta_number;
   require(std::isfinite(eta) && eta >= 0.0, "eta must be 0 or greater; got ", eta);
-  require(eta == 0.0 || allowed == Noise::eta || allowed == Noise::eta_or_sigma_hat, "eta: ", eta,
-          " has no meaning for the sampler ", to_string(options.sampler),
-          allowed == Noise::own ? ", which has a variance of its own" : ", which adds no noise",
-          "; ddim and euler take it");
+  if (eta != 0.0) require_effect("eta", options);
   const double largest = largest_eta_of(trajectory);
   // Rounded down for the message, so that the number shown is itself accepted.
   require(eta <= largest, "eta: ", eta, " makes 1 - alpha_bar_prev - sigma^2 negative (eq. 12); ",
@@ -49,10 +44,7 @@ void check_clip(const PlanOptions& options) {
   require(clip.quantile > 0.0 && clip.quantile <= 1.0,
           "threshold must be above 0 and at most 1, such as 0.995; got ", clip.quantile);
   require(clip.max >= 1.0, "threshold_max must be at least 1; got ", clip.max);
-  const bool keeps_eps = clip.bound != Clip::Bound::none && clip.eps == Clip::EpsRule::keep;
-  require(!keeps_eps || uses_x0(options.sampler), "clip has no effect with the sampler ",
-          to_string(options.sampler),
-          ", which uses only eps; use rederive-eps, or the sampler ddim");
+  require_effect("clip", options);
 }
 
 void check_legs(const Trajectory& trajectory, Sampler sampler, Prediction prediction) {

@@ -322,8 +322,8 @@ class ModelOpener {
       keep(files, opened.chosen.weights);
       if (!opened.checkpoint.damage.empty()) files.damage = opened.checkpoint.damage;
       files.notes.emplace_back(
-          "two sets of weights: unet_ema/ is the moving average, unet/ as trained; choose with "
-          "--weights ema (the default) or raw");
+          "two sets of weights: unet_ema/ is the moving average, unet/ as trained; choose the "
+          "weights ema (the default) or raw");
     } else if (layout.unet == io::kAverageFolder) {
       files.notes.emplace_back("the weights are those in unet_ema/, a moving average");
     }
@@ -455,7 +455,7 @@ class ModelOpener {
 
 const StoredWeights& ModelFiles::weights_of(std::optional<WeightSet> set) const {
   if (!set) return weights;
-  require(trained.has_value(), path.string(), ": has only one set of weights; leave out --weights");
+  require(trained.has_value(), path.string(), ": has only one set of weights; do not choose one");
   return *set == WeightSet::raw ? *trained : weights;
 }
 

@@ -128,7 +128,7 @@ std::vector<std::string> notes_on(const Found& weights, const Found* trained,
   if (trained != nullptr) {
     notes.push_back(concat("two sets of weights: ", weights.quoted_place(),
                            " is the moving average, ", trained->quoted_place(),
-                           " as trained; choose with --weights ema (the default) or raw"));
+                           " as trained; choose the weights ema (the default) or raw"));
   } else if (!weights.place().empty()) {
     notes.push_back(concat("the weights are those in ", weights.quoted_place(),
                            is_average(weights.place()) ? ", a moving average" : ""));

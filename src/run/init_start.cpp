@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "run/encode.h"
+#include "run/mask.h"
 #include "run/run_images.h"
 
 namespace ddim::engine::run {
@@ -54,7 +55,12 @@ void check_init(const TrainedNetwork& model, const Plan& plan, const SampleOptio
           "mask: ", init.mask->count, init.mask->count == 1 ? " picture of " : " pictures of ",
           shape.width, "x", shape.height, "; expected one of ", network.shape().width, "x",
           network.shape().height, " (width, height)");
+  require(shape.channels >= 1, "mask: its pixels have no numbers; expected one channel or more");
   check_values(*init.mask, "mask");
+  std::vector<std::uint8_t> levels;
+  for (const double kept : kept_pixels(*init.mask))
+    levels.push_back(static_cast<std::uint8_t>(255.0 * (1.0 - kept) + 0.5));
+  check_mask(levels, "mask", " (0 stands for -1, 255 for 1)");
 }
 
 InitStart make_init_start(const TrainedNetwork& model, const Plan& plan,

@@ -66,7 +66,7 @@ void check_lookup(const UNetConfig& config, const ClassChoice& choice) {
   require(choice.vectors.empty(), "class: this network takes the numbers of classes, 0 to ", K - 1,
           ", not vectors");
   require(!choice.classes.empty(), "class: this model has classes; choose one of 0 to ", K - 1,
-          ", several of them, or all (--class all)");
+          ", several of them, or \"all\"");
   for (const std::int64_t k : choice.classes)
     require(k >= 0 && k < K, "class: ", k, " does not exist; this network knows 0 to ", K - 1);
   if (!choice.null_class) return;

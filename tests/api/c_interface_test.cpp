@@ -124,6 +124,46 @@ TEST_F(CInterface, DrawsEncodesAndInterpolatesAsCppDoes) {
   EXPECT_EQ(values_of(OwnedImages(made).get()), as_cpp.x_T.values);
 }
 
+TEST_F(CInterface, WhatACallHasNoUseForIsNotLookedAt) {
+  const OwnedImages drawn = draw(options({{"steps", "1"}}).get());
+  const auto states_of = [&](const ddim_options* options) {
+    ddim_codes* codes = nullptr;
+    EXPECT_EQ(ddim_encode(c_model_.get(), drawn.get(), options, &codes), DDIM_OK)
+        << ddim_last_error();
+    const OwnedCodes owned(codes);
+    ddim_images* states = nullptr;
+    EXPECT_EQ(ddim_codes_states(codes, &states), DDIM_OK);
+    return values_of(OwnedImages(states).get());
+  };
+  const std::vector<float> plain = states_of(options({{"steps", "3"}}).get());
+  for (const auto& [name, value] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"sampler", "unipc"},
+                                                                  {"sampler", "adaptive"},
+                                                                  {"eta", "0.5"},
+                                                                  {"sigma_hat", "true"},
+                                                                  {"clip", "threshold-keep-eps"},
+                                                                  {"threshold", "0.9"},
+                                                                  {"tolerance", "0.1"},
+                                                                  {"strength", "0.5"},
+                                                                  {"final_alpha", "first"}})
+    EXPECT_EQ(states_of(options({{"steps", "3"}, {name, value}}).get()), plain) << name << value;
+
+  ddim_codes* codes = nullptr;
+  ASSERT_EQ(ddim_encode(c_model_.get(), drawn.get(), options({{"steps", "3"}}).get(), &codes),
+            DDIM_OK);
+  const OwnedCodes owned(codes);
+  const auto decoded = [&](std::initializer_list<std::pair<const char*, const char*>> settings) {
+    ddim_images* made = nullptr;
+    EXPECT_EQ(ddim_decode(c_model_.get(), codes, options(settings).get(), &made), DDIM_OK)
+        << ddim_last_error();
+    return values_of(OwnedImages(made).get());
+  };
+  EXPECT_EQ(decoded({{"sampler", "heun"}, {"clip", "keep-eps"}, {"steps", "2000"}}),
+            decoded({{"clip", "keep-eps"}}));
+  EXPECT_NE(decoded({{"clip", "threshold-keep-eps"}, {"threshold", "0.1"}}),
+            decoded({{"clip", "threshold-keep-eps"}}));
+}
+
 TEST_F(CInterface, PicturesAsBytesAndFiles) {
   const OwnedImages drawn = draw(options({{"steps", "2"}, {"count", "3"}}).get());
   std::vector<std::uint8_t> bytes(3 * 8 * 8 * 3);
@@ -182,6 +222,13 @@ TEST_F(CInterface, WhatIsWrongIsAStatusAndAMessage) {
   refused(ddim_options_set(nullptr, "steps", "3"), DDIM_USER, "options is NULL");
   ASSERT_EQ(ddim_options_set(said.get(), "steps", "2000"), DDIM_OK);
   refused(ddim_sample(c_model_.get(), said.get(), &images), DDIM_USER, "steps must be");
+  const auto refused_to_draw = [&](const char* name, const char* value, const char* part) {
+    const OwnedOptions alone = options({{name, value}});
+    refused(ddim_sample(c_model_.get(), alone.get(), &images), DDIM_USER, part);
+  };
+  refused_to_draw("threshold", "0.9", "threshold needs the clip threshold-keep-eps");
+  refused_to_draw("clip_range", "0.1", "clip_range needs the clip keep-eps");
+  refused_to_draw("tolerance", "0.1", "tolerance works only with the sampler adaptive");
   refused(ddim_sample(nullptr, said.get(), &images), DDIM_USER, "model is NULL");
   const float value = 0.0F;
   refused(ddim_images_new(1, 0, 1, 1, &value, &images), DDIM_USER, "1 or greater");
@@ -208,8 +255,12 @@ TEST_F(CInterface, StartsFromPicturesAndLoadsAsAsked) {
                      .count = 2,
                      .init = InitImage{.images = start, .by = InitBy::encoding}};
   EXPECT_EQ(values_of(draw(said.get()).get()), sample(model_, same).x_0.values);
-  ASSERT_EQ(ddim_options_set_init(said.get(), from.get(), from.get()), DDIM_OK);
-  same.init->mask = start;
+  FloatImages mask = start;
+  for (std::size_t i = 0; i < mask.values.size(); ++i) mask.values[i] = i < 96 ? -1.0F : 1.0F;
+  ASSERT_EQ(ddim_images_new(1, 8, 8, 3, mask.values.data(), &made), DDIM_OK);
+  const OwnedImages kept(made);
+  ASSERT_EQ(ddim_options_set_init(said.get(), from.get(), kept.get()), DDIM_OK);
+  same.init->mask = mask;
   same.plan.strength = 1.0;
   EXPECT_EQ(values_of(draw(said.get()).get()), sample(model_, same).x_0.values);
   EXPECT_EQ(ddim_options_set_init(said.get(), nullptr, from.get()), DDIM_USER);

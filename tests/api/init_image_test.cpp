@@ -139,16 +139,20 @@ TEST_F(InitImages, AMaskKeepsWhatIsBlackToTheBit) {
   // What is drawn looks at what is kept.
   half.init->images.values[0] += 0.5F;
   EXPECT_NE(sample(model_, half).x_0.values[12], found.x_0.values[12]);
-
-  half.init->mask = mask(-1.0F, -1.0F);
-  EXPECT_EQ(sample(model_, half).x_0.values, half.init->images.values);
 }
 
-TEST_F(InitImages, AWhiteMaskKeepsNothing) {
-  SampleOptions all = options();
-  const Samples without = sample(model_, all);
-  all.init->mask = mask(1.0F, 1.0F);
-  EXPECT_EQ(sample(model_, all).x_0.values, without.x_0.values);
+TEST_F(InitImages, AreRefusedWithAMaskThatCannotBeMeant) {
+  SampleOptions masked = options();
+  const auto refused = [&](const std::string& part, float left, float right) {
+    masked.init->mask = mask(left, right);
+    expect_error(ErrorCode::user, part, [&] { sample(model_, masked); });
+    expect_error(ErrorCode::user, part,
+                 [&] { check_sample(model_, make_plan(model_, masked.plan), masked); });
+  };
+  refused("mask selects nothing: all its values are 0, which is black", -1.0F, -1.0F);
+  refused("which is black (0 stands for -1, 255 for 1)", -0.88F, -1.0F);
+  refused("mask selects everything: all its values are 255", 1.0F, 1.0F);
+  refused("mask selects everything: all its values are 255", 5.0F, 300.0F);
 }
 
 TEST_F(InitImages, RefusesWhatCannotBe) {
@@ -177,6 +181,9 @@ TEST_F(InitImages, RefusesWhatCannotBe) {
   refused("adaptive", [](SampleOptions& o) { o.plan.sampler = Sampler::adaptive; });
   refused("3 pictures of 8x8; expected one of 8x8",
           [](SampleOptions& o) { o.init->mask = pictures(3); });
+  refused("mask: its pixels have no numbers", [](SampleOptions& o) {
+    o.init->mask = FloatImages{.count = 1, .shape = {.channels = 0, .height = 8, .width = 8}};
+  });
   refused("3 pictures of 8x24x1; expected 3 of 8x8x3", [](SampleOptions& o) {
     o.init->images.shape.channels = 1;
     o.init->images.shape.height = 24;

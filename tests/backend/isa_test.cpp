@@ -50,7 +50,7 @@ TEST_F(IsaDeathTest, EnvironmentCapsTheInstructionSet) {
 }
 
 TEST_F(IsaDeathTest, OtherNamesAreRefused) {
-  for (const char* name : {kOfAnotherArchitecture, "avx9", "AVX2", "", "sse4 "}) {
+  for (const char* name : {kOfAnotherArchitecture, "avx9", "AVX2", "sse4 "}) {
     EXPECT_EXIT(report_isa(name), testing::ExitedWithCode(1), kWhatIsPossible) << name;
   }
 }
@@ -87,6 +87,11 @@ TEST_F(IsaDeathTest, EnvironmentChoosesDirectConvolution) {
   EXPECT_EXIT(report_conv("any"), testing::ExitedWithCode(0), "^winograd$");
   EXPECT_EXIT(report_conv("fast"), testing::ExitedWithCode(1),
               "DDIM_CONV is \"fast\"; it must be any or direct, or unset");
+}
+
+TEST_F(IsaDeathTest, AnEmptyVariableIsNotSet) {
+  EXPECT_EXIT(report_isa(""), testing::ExitedWithCode(0), "^cpu ");
+  EXPECT_EXIT(report_conv(""), testing::ExitedWithCode(0), "^winograd$");
 }
 
 TEST(Isa, DeviceDescribesItself) {

@@ -83,7 +83,7 @@ TEST_F(ModelFlags, TheFinishedFolderAboveSaysTheSchedule) {
   const Outcome info = run_ddim("info " + checkpoint_);
   ASSERT_EQ(info.exit_code, 0) << info.err;
   EXPECT_TRUE(has(info.out, "checkpoint of accelerate")) << info.out;
-  EXPECT_TRUE(has(info.out, "--weights ema (the default) or raw")) << info.out;
+  EXPECT_TRUE(has(info.out, "choose the weights ema (the default) or raw")) << info.out;
   EXPECT_TRUE(has(info.out, "run/scheduler/scheduler_config.json")) << info.out;
   ASSERT_EQ(draw("ema.png", "--quiet").exit_code, 0);
   ASSERT_EQ(draw("raw.png", "--weights raw").exit_code, 0);

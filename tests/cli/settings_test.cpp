@@ -126,6 +126,14 @@ TEST_F(Settings, AnEmptyValueIsNoValue) {
   EXPECT_EQ(calls_of("", "DDIM_STEPS="), 50);  // a variable that is empty is none
 }
 
+TEST_F(Settings, TheServerTakesVariablesToo) {
+  for (const std::string name : {"DDIM_BATCH", "DDIM_THREADS"}) {
+    const Outcome run = run_ddim("serve --model fashion-mnist", name + "=100000000");
+    EXPECT_EQ(run.exit_code, 1) << name;
+    EXPECT_NE(run.err.find(name + " (which sets --"), std::string::npos) << run.err;
+  }
+}
+
 TEST_F(Settings, AMessageNamesTheVariableThatIsTheCause) {
   const std::pair<const char*, const char*> cases[] = {
       {"DDIM_STEPS=many", "DDIM_STEPS (which sets --steps): \"many\" is not a whole number"},

@@ -238,11 +238,13 @@ TEST(Plan, RefusesWhatASamplerCannotDo) {
   const auto refused = [&](const std::string& part, const PlanOptions& options) {
     expect_error(ErrorCode::user, part, [&] { make_plan(schedule(), tau, options); });
   };
-  refused("eta: 0.5 has no meaning for the sampler ab2, which adds no noise",
+  refused("eta works only with the samplers ddim and euler, not with ab2, which adds no noise",
           {.eta = 0.5, .sampler = Sampler::ab2});
-  refused("eta: 0.5 has no meaning for the sampler ddpm-small, which has a variance of its own",
-          {.eta = 0.5, .sampler = Sampler::ddpm_small});
-  refused("sigma-hat works only with the sampler ddim, not with euler",
+  refused(
+      "eta works only with the samplers ddim and euler, not with ddpm-small, which has a variance "
+      "of its own",
+      {.eta = 0.5, .sampler = Sampler::ddpm_small});
+  refused("sigma_hat works only with the sampler ddim, not with euler",
           {.eta = SigmaHat{}, .sampler = Sampler::euler});
   refused("clip has no effect with the sampler heun",
           {.clip = {.bound = Clip::Bound::range}, .sampler = Sampler::heun});

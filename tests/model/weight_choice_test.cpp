@@ -193,7 +193,7 @@ TEST_F(WeightChoice, NotesSayWhatWasChosenAndLeftOut) {
   ASSERT_GE(notes.size(), 3U);
   EXPECT_EQ(notes[0],
             "two sets of weights: \"ema.ema_model\" is the moving average, \"model\" as trained; "
-            "choose with --weights ema (the default) or raw");
+            "choose the weights ema (the default) or raw");
   EXPECT_EQ(notes[1], "left out: 1 other set of weights (\"ema.online_model\")");
   EXPECT_EQ(notes[2], "left out: 2 tensors that are not the network's (\"initted\", \"step\")");
 }

@@ -15,7 +15,7 @@ namespace {
 TEST(Devices, RefSaysWhatItIs) { EXPECT_EQ(make_device(DeviceKind::reference).describe(), "ref"); }
 
 TEST(Devices, RefuseAPrecisionThatTheyDoNotHave) {
-  test::expect_error(ErrorCode::user, "bf16x3 is for tensor cores (--device cuda)",
+  test::expect_error(ErrorCode::user, "bf16x3 is for tensor cores (device cuda)",
                      [] { make_device(DeviceKind::cpu, {.precision = Precision::bf16x3}); });
   test::expect_error(ErrorCode::user, "the reference has fp32 alone",
                      [] { make_device(DeviceKind::reference, {.precision = Precision::bf16}); });

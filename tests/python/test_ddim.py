@@ -45,10 +45,12 @@ class Ddim(unittest.TestCase):
         ends = (self.model.noise(seed)[0] for seed in (5, 6))  # can be read once
         np.testing.assert_array_equal(self.model.interpolate(ends, 3, steps=2), line)
         np.testing.assert_array_equal(self.model.interpolate(iter([5, 6]), 3, steps=2), line)
+        np.testing.assert_array_equal(self.model.interpolate(np.array([5, 6]), 3, steps=2), line)
         self.assertEqual(ddim.interpolate(self.model.noise(1, 4), 3).shape, (9, 32, 32, 1))
 
     def test_encodes_and_decodes(self):
         picture = self.model.load_pictures([ROOT / "docs/pictures/boot.png"], fit="pad")
+        np.testing.assert_array_equal(self.model.load_pictures(ROOT / "docs/pictures/boot.png", "pad"), picture)
         codes = self.model.encode(picture, steps=10, exact=True)
         self.assertEqual(len(codes.tau), 10)
         self.assertLess(np.abs(self.model.decode(codes) - picture).max(), 0.05)
@@ -57,6 +59,8 @@ class Ddim(unittest.TestCase):
             codes.save(str(self.folder / "codes.safetensors"), False)  # is there already
         again = ddim.read_codes(self.folder / "codes.safetensors")
         np.testing.assert_array_equal(self.model.decode(again), self.model.decode(ddim.codes(codes.x_T, codes.tau)))
+        sharp = self.model.decode(codes, clip="threshold-keep-eps", threshold=0.5, threshold_max=1.1)
+        self.assertGreater(np.abs(sharp - self.model.decode(codes, clip="threshold-keep-eps")).max(), 0)
         self.assertTrue((self.model.decode(codes, other_weights=True) == self.model.decode(codes)).all())
         as_bytes = self.model.encode(ddim.to_bytes(picture), steps=2)  # bytes are pictures, too
         self.assertLess(np.abs(as_bytes.x_T - self.model.encode(picture, steps=2).x_T).max(), 0.1)
@@ -78,6 +82,49 @@ class Ddim(unittest.TestCase):
         self.assertGreater(np.abs(noisy - self.model.encode(start, steps=2).x_T).max(), 0)
         sharp = self.model.sample(steps=3, clip="threshold-keep-eps", threshold=0.9, threshold_max=1.5)
         self.assertGreater(np.abs(sharp - self.model.sample(steps=3, clip="threshold-keep-eps")).max(), 0)
+
+    def test_types_of_numbers_say_what_is_white(self):
+        start = self.model.load_pictures([ROOT / "docs/pictures/boot.png"], fit="pad")
+        white = np.zeros((1, 32, 32, 1), bool)
+        white[:, :16] = True
+        mask = np.where(white, 1, -1).astype(np.float32)
+        drawn = self.model.sample(steps=2, seed=3, init=start, mask=mask)
+        for kind in (white, white.astype(np.uint8) * 255, white.astype(np.uint16) * 65535, mask.astype(np.float64)):
+            with self.subTest(kind.dtype):
+                np.testing.assert_array_equal(self.model.sample(steps=2, seed=3, init=start, mask=kind), drawn)
+        levels = np.arange(0, 1024, dtype=np.uint16).reshape(1, 32, 32, 1)
+        codes = self.model.encode(levels * 64, steps=1).x_T
+        as_floats = self.model.encode(levels.astype(np.float64) * 64 / 32767.5 - 1, steps=1).x_T
+        self.assertLess(np.abs(codes - as_floats).max(), 1e-4)
+        noise = self.model.noise(3)
+        half = self.model.sample(steps=2, noise=noise.astype(np.float16))
+        self.assertLess(np.abs(half - self.model.sample(steps=2, noise=noise)).max(), 0.1)
+        for words, call in [
+            ("mask must be an array .* of float16, bfloat16, float32, float64, bool, uint8, uint16; got int64",
+             lambda: self.model.sample(init=start, mask=white.astype(np.int64))),
+            ("pictures must be an array .*; got complex", lambda: self.model.encode(start * 1j)),
+            ("noise must be an array .* of float16, bfloat16, float32, float64; got uint8",
+             lambda: self.model.sample(noise=ddim.to_bytes(start))),
+            ("ends must be an array .*; got uint8", lambda: ddim.interpolate(np.zeros((2, 4, 4, 1), np.uint8))),
+            ("x_T must be an array .*; got bool", lambda: ddim.codes(white, [0, 1])),
+            ("what the denoiser returned must be an array .*; got uint8",
+             lambda: ddim.from_function(lambda x, t: ddim.to_bytes(x), (4, 5, 2)).sample(steps=1)),
+            ("mask selects nothing: all its values are 0, which is black",
+             lambda: self.model.sample(init=start, mask=np.zeros_like(white))),
+            ("mask selects everything: ", lambda: self.model.sample(init=start, mask=np.ones_like(mask))),
+        ]:
+            with self.subTest(words), self.assertRaisesRegex(ddim.RequestError, words):
+                call()
+
+    def test_bytes_of_pictures(self):
+        levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+        np.testing.assert_array_equal(ddim.to_bytes(levels), levels)  # are bytes already
+        np.testing.assert_array_equal(ddim.to_bytes(levels / 127.5 - 1), levels)
+        np.testing.assert_array_equal(ddim.to_bytes(levels.astype(np.uint16) * 257), levels)
+        with self.assertRaisesRegex(ddim.NumericError, "NaN"):
+            ddim.to_bytes(np.full((1, 2, 2, 1), np.nan))
+        with self.assertRaisesRegex(ddim.RequestError, "with 4 dimensions; got 3"):
+            ddim.to_bytes(np.zeros((2, 2, 1)))
 
     def test_names_of_files_may_be_any_bytes(self):
         odd = os.fsdecode(bytes(self.folder) + b"/caf\xe9")
@@ -125,6 +172,7 @@ class Ddim(unittest.TestCase):
         # Its own memory, also afterwards: the first state is the noise of some picture.
         self.assertTrue(any(np.array_equal(kept[0][0], noise) for noise in model.noise(0, count=3)))
         self.assertEqual(drawn.shape, (3, 4, 5, 2))
+        self.assertEqual(model.weights_hash, "custom")
         self.assertLess(np.abs(drawn - mean).max(), 1e-4)
         with self.assertRaisesRegex(ZeroDivisionError, "mine"):
             ddim.from_function(lambda x, t: (_ for _ in ()).throw(ZeroDivisionError("mine")), (4, 5, 2)).sample(steps=2)
@@ -142,9 +190,9 @@ class Ddim(unittest.TestCase):
             if done == total:
                 raise KeyError("at the end")
 
-        for sampler in ("ddim", "adaptive"):
+        for sampler, said in (("ddim", dict(steps=4)), ("adaptive", dict(tolerance=10))):
             with self.assertRaises(KeyError):
-                self.model.sample(steps=4, sampler=sampler, tolerance=10, callback=raising_last)
+                self.model.sample(sampler=sampler, callback=raising_last, **said)
 
         def raising(done, total):
             raise KeyError("stop here")
@@ -200,13 +248,42 @@ class Ddim(unittest.TestCase):
             (ddim.Error, "32x32x1", lambda: self.model.encode(np.zeros((1, 8, 8, 3)))),
             (ddim.RequestError, r"noise must be \[N,H,W,C\], with 4 dimensions; got 3, \[32, 32, 1\]",
              lambda: self.model.sample(noise=np.zeros((32, 32, 1)))),
-            (ddim.RequestError, "pictures must be an array of numbers", lambda: self.model.encode([["a"]])),
+            (ddim.RequestError, "pictures must be an array .*; got str32", lambda: self.model.encode([["a"]])),
+            (ddim.RequestError, "pictures must be an array of numbers", lambda: self.model.encode([[1.0], [1.0, 2.0]])),
             (ddim.RequestError, "sampler: unknown value \"best\"; choose one of ddim, ddpm-small",
              lambda: self.model.sample(sampler="best")),
             (ddim.RequestError, "precision: unknown value .*; did you mean fp32\\? Choose one of fp32, bf16",
              lambda: ddim.load("fashion-mnist", precision="fp8")),
             (ddim.RequestError, "class_ must be a number or a name; got 3.0", lambda: self.model.sample(class_=3.0)),
             (ddim.RequestError, "mask needs init", lambda: self.model.sample(mask=np.zeros((1, 32, 32, 1)))),
+            (ddim.RequestError, "init_by needs init", lambda: self.model.sample(init_by="encoding")),
+            (ddim.RequestError, "clip_range needs the clip", lambda: self.model.sample(clip_range=0.1)),
+            (ddim.RequestError, "threshold needs the clip", lambda: self.model.sample(clip="keep-eps", threshold=0.9)),
+            (ddim.RequestError, "threshold_max needs the clip",
+             lambda: self.model.decode(ddim.codes(self.model.noise(1), [0, 999]), threshold_max=2)),
+            (ddim.RequestError, "tolerance works only with the sampler adaptive", lambda: self.model.plan(tolerance=0.1)),
+            (ddim.RequestError, "steps has no part in the sampler adaptive",
+             lambda: self.model.sample(steps=20, sampler="adaptive")),
+            (ddim.RequestError, "eta works only with the samplers ddim and euler, not with unipc, which adds no noise",
+             lambda: ddim.evaluate(self.model, "a", drawing=dict(sampler="unipc", eta=1))),
+            (ddim.RequestError, "x_T: 3 .*; expected 5", lambda: self.model.interpolate([5, 6], 3, count=5)),
+            (ddim.RequestError, "seed must be a whole number from 0 to", lambda: self.model.noise(-1)),
+            (ddim.RequestError, "count must be a whole number; got 1.5", lambda: self.model.noise(1, 1.5)),
+            (ddim.RequestError, "ends must be a whole number from 0 to", lambda: self.model.interpolate((-3, 24))),
+            (ddim.RequestError, "ends must be two or four; got 0", lambda: self.model.interpolate(())),
+            (ddim.RequestError, "ends must be two or four; got 1", lambda: self.model.interpolate(3)),
+            (ddim.RequestError, "frames must be a whole number", lambda: self.model.interpolate((3, 24), 2.5)),
+            (ddim.RequestError, "batch must be a whole number; got 2.0", lambda: self.model.sample(batch=2.0)),
+            (ddim.RequestError, "threads must be a whole number from 0 to", lambda: self.model.sample(threads=2**40)),
+            (ddim.RequestError, r"shape must be \(H,W,C\)", lambda: ddim.from_function(lambda x, t: x, (8, 8))),
+            (ddim.RequestError, "betas must be a list of numbers",
+             lambda: ddim.from_function(lambda x, t: x, (8, 8, 1), betas="ab")),
+            (ddim.RequestError, "tau must be a list of numbers", lambda: ddim.codes(self.model.noise(1), ["a"])),
+            (ddim.RequestError, "eta must be a number or a word; got <object", lambda: self.model.sample(eta=object())),
+            (ddim.RequestError, "max_steps must be a whole number", lambda: ddim.train(out="x", resume=True, max_steps=1.0)),
+            (ddim.RequestError, "t must be a whole number", lambda: self.model.eps_error("a", t=[0.5])),
+            (ddim.RequestError, "no-such-key", lambda: ddim.train(
+                ROOT / "configs/fashion-mnist.toml", data=ROOT, out=self.folder / "none", overrides="no-such-key=1")),
             (ddim.RequestError, "needs a second set", lambda: ddim.evaluate("a")),
             (ddim.RequestError, r"drawing does not take mask, batch; evaluate\(\) itself takes batch",
              lambda: ddim.evaluate(self.model, "a", drawing=dict(batch=4, mask=None))),
@@ -259,6 +336,12 @@ class WithPillow(unittest.TestCase):
         (picture,) = ddim.load("fashion-mnist").sample(steps=1, output="pil")
         self.assertIsInstance(picture, PIL.Image.Image)
         self.assertEqual(picture.size, (32, 32))
+        levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+        np.testing.assert_array_equal(np.asarray(ddim.to_pil(levels)[0]), levels[0, ..., 0])
+        with self.assertRaisesRegex(ddim.RequestError, "with 4 dimensions; got 3"):
+            ddim.to_pil(levels[0])
+        with self.assertRaisesRegex(ddim.RequestError, "1, 3 or 4 channels, and these have 2"):
+            ddim.to_pil(np.zeros((1, 4, 4, 2)))
 
 
 class WithPyTorch(unittest.TestCase):
@@ -279,6 +362,8 @@ class WithPyTorch(unittest.TestCase):
         same = ddim.from_function(lambda x_t, t: x_t * np.float32(0.5), (3, 4, 1))
         np.testing.assert_array_equal(half.sample(steps=5), same.sample(steps=5))
         np.testing.assert_array_equal(trained.sample(steps=5), same.sample(steps=5))  # a tensor that needs gradients
+        rounded = ddim.from_function(lambda x_t, t: (torch.from_dlpack(x_t) * 0.5).to(torch.bfloat16), (3, 4, 1))
+        self.assertLess(np.abs(rounded.sample(steps=5) - same.sample(steps=5)).max(), 0.3)
         noise = torch.from_numpy(same.noise(3))
         np.testing.assert_array_equal(same.sample(steps=5, noise=noise), same.sample(steps=5, seed=3))
 

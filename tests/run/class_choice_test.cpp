@@ -160,8 +160,8 @@ TEST(ClassChoice, WhatANetworkCannotBeToldIsRefusedByName) {
        "null_class: only networks with a table"},
       {conditional_config(),
        {},
-       "class: this model has classes; choose one of 0 to 3, several of them, or all (--class "
-       "all)"},
+       "class: this model has classes; choose one of 0 to 3, several of them, or "
+       "\"all\""},
       {conditional_config(), {.classes = {0, 4}}, "class: 4 does not exist; this network knows 0"},
       {conditional_config(), {.classes = {-1}}, "class: -1 does not exist"},
       {conditional_config(),

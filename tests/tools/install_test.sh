@@ -21,6 +21,9 @@ test -f "$prefix/include/ddim/ddim.h"
 (cd "$root" && "$prefix/bin/ddim" models | grep -c '^\(cifar10\|emoji\|fashion-mnist\)  *shipped' | grep -q 3) || { echo "no shipped models"; exit 1; }
 test -s "$prefix/share/ddim/configs/fashion-mnist.toml"
 test -s "$prefix/share/man/man1/ddim-sample.1.gz"
+test -s "$prefix/share/doc/ddim/NOTICE"
+broken=$("$source/tools/check_links.sh" "$prefix/share/doc/ddim" | grep '^\(README\|CHANGELOG\|docs/start\|docs/usage\)' || true)
+[ -z "$broken" ] || { echo "links of what is installed lead nowhere: $broken"; exit 1; }
 grep -q 'complete -F _ddim ddim' "$prefix/share/bash-completion/completions/ddim"
 # So is what it uses MPI by, where it was built: what is wrong is that no launcher of MPI is there.
 if test -e "$build/libddim_mpi.so"; then

@@ -1,8 +1,8 @@
 #include "backend/cpu/isa.h"
 
 #include <algorithm>
-#include <cstdlib>
 
+#include "base/environment.h"
 #include "base/error.h"
 
 namespace ddim::engine::cpu {
@@ -59,8 +59,8 @@ std::string_view to_string(Isa isa) {
 Isa active_isa() {
   static const Isa isa = [] {
     const Isa best = best_of_this_processor();
-    const char* wanted = std::getenv("DDIM_ISA");
-    return wanted == nullptr ? best : std::min(best, parse(wanted));
+    const auto wanted = environment("DDIM_ISA");
+    return wanted ? std::min(best, parse(*wanted)) : best;
   }();
   return isa;
 }

@@ -144,7 +144,7 @@ void CudaKernels::read_checks() {
     const auto count = static_cast<std::size_t>(check.num_answers);
     if (!is_yes(rest.first(count)))
       fail(ErrorCode::numeric, "NaN or infinity in ", check.what,
-           " (--device cpu names the layer)");
+           " (the device cpu names the layer)");
     rest = rest.subspan(count);
   }
 }

@@ -2,11 +2,11 @@
 
 #include <dlfcn.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "base/environment.h"
 #include "base/error.h"
 
 namespace ddim::engine::cuda {
@@ -41,10 +41,10 @@ struct Opened {
 
 Opened open_file() {
   const auto open = [](const fs::path& place) { return dlopen(place.c_str(), RTLD_NOW); };
-  if (const char* named = std::getenv("DDIM_CUDA_LIBRARY"); named != nullptr && *named != '\0') {
-    void* handle = open(named);
+  if (const auto named = environment("DDIM_CUDA_LIBRARY")) {
+    void* handle = open(*named);
     if (handle == nullptr) fail(ErrorCode::user, "DDIM_CUDA_LIBRARY: ", dlerror());
-    return {named, handle};
+    return {*named, handle};
   }
   std::error_code unknown;
   for (const fs::path& place : places()) {
@@ -52,9 +52,9 @@ Opened open_file() {
     if (void* handle = open(place)) return {place.string(), handle};
     const char* error = dlerror();
     if (place.has_parent_path())  // there is a file
-      fail(ErrorCode::user, "--device cuda: ", error);
+      fail(ErrorCode::user, "device cuda: ", error);
   }
-  fail(ErrorCode::user, "--device cuda: ", kFileName,
+  fail(ErrorCode::user, "device cuda: ", kFileName,
        " was not found; it is built where nvcc is (scripts/setup.sh --cuda, then make), and "
        "DDIM_CUDA_LIBRARY can name it; see docs/gpu.md");
 }
@@ -64,10 +64,10 @@ Opened open_file() {
 const Library& open_library() {
   const Opened opened = open_file();  // never closed: its functions are used until the process ends
   const auto function = reinterpret_cast<LibraryFunction>(dlsym(opened.handle, kLibraryFunction));
-  require(function != nullptr, "--device cuda: ", opened.place, " has no function ",
-          kLibraryFunction, "; build it again with this program");
+  require(function != nullptr, "device cuda: ", opened.place, " has no function ", kLibraryFunction,
+          "; build it again with this program");
   const Library& library = *function();
-  require(library.version == kLibraryVersion, "--device cuda: ", opened.place, " has version ",
+  require(library.version == kLibraryVersion, "device cuda: ", opened.place, " has version ",
           library.version, ", and this program needs ", kLibraryVersion,
           "; build it again with this program");
   return library;

@@ -29,7 +29,7 @@ class DeviceMemory final : public MemorySource {
 }  // namespace
 
 Runtime::Runtime(const Library& library) : library_(library) {
-  check("no GPU can be used for --device cuda", library_.start(&description_, &stream_));
+  check("no GPU can be used for the device cuda", library_.start(&description_, &stream_));
 }
 Runtime::~Runtime() { library_.finish(stream_); }
 
@@ -38,7 +38,7 @@ void* Runtime::allocate(std::size_t num_bytes) const {
   if (const char* error = library_.allocate(num_bytes, &data)) {
     fail(ErrorCode::user, "cuda: ", mebibytes(num_bytes), " MiB more are needed, and ",
          mebibytes(library_.free_bytes()), " MiB are free on ", gpu_name(), " (", error,
-         "); use a smaller --batch");
+         "); use a smaller batch");
   }
   return data;
 }
