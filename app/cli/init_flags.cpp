@@ -44,7 +44,7 @@ void InitFlags::check() const {
 }
 
 double InitFlags::strength(Sampler sampler) const {
-  return given() ? strength_.value_or(usual_strength_with(sampler, !mask_.empty())) : 1.0;
+  return given() ? strength_.value_or(usual_strength(!mask_.empty(), sampler)) : 1.0;
 }
 
 std::optional<InitImage> InitFlags::load(const Model& model) const {

@@ -99,7 +99,7 @@ PlanOptions plan_of(const Wishes& wishes, const Model& model) {
     plan.eta = said.eta;
   }
   plan.strength = wishes.strength.value_or(
-      wishes.init_image.empty() ? 1.0 : usual_strength_with(plan.sampler, !wishes.mask.empty()));
+      wishes.init_image.empty() ? 1.0 : usual_strength(!wishes.mask.empty(), plan.sampler));
   return plan;
 }
 

@@ -168,6 +168,7 @@ SampleOptions sampling_of(const ddim_options& options, const Model& model,
     if (std::ranges::find(used, name) != used.end()) said[name] = value;
   check_effects(said);
   SampleOptions sampling = options_of(said);
+  if (!said.contains("steps")) sampling.plan.steps = usual_steps(model.info().process.T);
   ClassChoice& choice = sampling.class_choice;
   const std::string& words = options.classes;
   for (std::size_t begin = 0; !words.empty() && begin <= words.size();) {
@@ -401,7 +402,7 @@ ddim_status ddim_sample(const ddim_model* model, const ddim_options* options,
       sampling.init = said.init;
       sampling.init->by = said.init_by;
       if (!said.recipe.contains("strength"))
-        sampling.plan.strength = usual_strength(said.init->mask.has_value());
+        sampling.plan.strength = usual_strength(said.init->mask.has_value(), sampling.plan.sampler);
     } else {
       sampling.plan.strength = 1.0;
     }

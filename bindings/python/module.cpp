@@ -214,11 +214,13 @@ nb::dict info_of(const ModelInfo& info) {
   return dict;
 }
 
-/// The options that a caller's words ask for.
-SampleOptions said_by(const Recipe& words) {
+/// The options that a caller's words ask for of a model, if there is one.
+SampleOptions said_by(const Recipe& words, const Model* model) {
   try {
     SampleOptions options = options_of(words);
     check_effects(words);
+    if (model != nullptr && !words.contains("steps"))
+      options.plan.steps = usual_steps(model->info().process.T);
     return options;
   } catch (const Error& error) {  // of a recipe in a file it would be damage
     constexpr std::string_view kSource = "recipe: ";
@@ -276,7 +278,7 @@ Model from_function(const Predict& predict, std::int64_t height, std::int64_t wi
 ArrayOut sample_images(const Model& model, const Recipe& recipe, const std::optional<ArrayIn>& x_T,
                        const std::optional<ArrayIn>& init, const std::optional<ArrayIn>& mask,
                        std::int64_t batch, int threads, const Callback& callback) {
-  SampleOptions options = said_by(recipe);
+  SampleOptions options = said_by(recipe, &model);
   if (init && options.init) options.init->images = images_of(*init);
   if (mask && options.init) options.init->mask = images_of(*mask);
   if (x_T) {
@@ -297,7 +299,7 @@ struct PythonCodes {
 PythonCodes encode_images(const Model& model, const ArrayIn& pictures, const Recipe& recipe,
                           bool exact, const std::string& dequantise, std::int64_t batch,
                           int threads, const Callback& callback) {
-  const SampleOptions said = said_by(recipe);
+  const SampleOptions said = said_by(recipe, &model);
   const FloatImages images = images_of(pictures);
   EncodeOptions options{.plan = said.plan,
                         .method = exact ? EncodeMethod::exact : EncodeMethod::euler,
@@ -312,7 +314,7 @@ PythonCodes encode_images(const Model& model, const ArrayIn& pictures, const Rec
 
 ArrayOut decode_codes(const Model& model, const PythonCodes& codes, const Recipe& recipe,
                       std::int64_t batch, int threads, const Callback& callback) {
-  const SampleOptions said = said_by(recipe);
+  const SampleOptions said = said_by(recipe, &model);
   DecodeOptions options{.clip = said.plan.clip, .class_choice = said.class_choice};
   Watched watched(batch, threads, callback);
   return array_of(watched.run([&](const RunOptions& run) {
@@ -327,7 +329,7 @@ nb::dict evaluate_sets(const Model* model, const Recipe& drawing, const fs::path
                        const std::string& fit, const std::string& resizing, bool shrink,
                        std::uint64_t seed, const std::optional<fs::path>& statistics,
                        bool overwrite, std::int64_t batch, int threads, const Callback& callback) {
-  SampleOptions sampling = said_by(drawing);
+  SampleOptions sampling = said_by(drawing, model);
   const FeatureOptions features{.fit = value_of_word<Fit>("fit", fit)};
   const auto rule = value_of_word<Resizing>("resizing", resizing);
   const FewPictures few = shrink ? FewPictures::shrink : FewPictures::refuse;
@@ -488,7 +490,12 @@ NB_MODULE(_core, m) {
   nb::register_exception_translator(translate);
   nb::set_leak_warnings(false);  // a daemon thread may keep what it uses beyond the end
   m.doc() = "The library, as the module `ddim` calls it. Use that: this one may change.";
-  m.def("usual_strength", &usual_strength, arg("has_mask"));
+  m.def(
+      "usual_strength",
+      [](bool has_mask, const std::string& sampler) {
+        return usual_strength(has_mask, value_of_word<Sampler>("sampler", sampler));
+      },
+      arg("has_mask"), arg("sampler"));
   nb::module_::import_("atexit").attr("register")(nb::cpp_function([] {
     const nb::gil_scoped_release release;
     all_runs().end_all();
@@ -564,7 +571,7 @@ NB_MODULE(_core, m) {
           "plan",
           [](const Model& model, const Recipe& recipe) {
             return run([&](const std::stop_token&) {
-              return to_json(make_plan(model, said_by(recipe).plan));
+              return to_json(make_plan(model, said_by(recipe, &model).plan));
             });
           },
           arg("recipe"), "What a sampler will do, as JSON.");
@@ -614,7 +621,8 @@ NB_MODULE(_core, m) {
       "interpolate",
       [](const ArrayIn& ends, std::int64_t frames) {
         const FloatImages states = images_of(ends);
-        return array_of(run([&](const std::stop_token&) { return interpolate(states, frames); }));
+        return array_of(
+            run([&](const std::stop_token& stop) { return interpolate(states, frames, stop); }));
       },
       arg("ends"), arg("frames"), "States between two or four: [frames or frames^2,H,W,C].");
   m.def(

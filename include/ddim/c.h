@@ -69,9 +69,8 @@ DDIM_API const char* ddim_model_hash(const ddim_model* model);
 DDIM_API ddim_options* ddim_options_new(void);
 /** Calls that the options were given to have copied what they need. */
 DDIM_API void ddim_options_free(ddim_options* options);
-/** `name` and `value` are those of the flags of `ddim sample`, `ddim encode` and `ddim decode`,
- * with
- * - or _:
+/** `name` and `value` are those of the flags of `ddim sample`, `ddim encode` and `ddim decode`, the
+ * words of a name joined by `-` or `_`:
  *
  *   ddim_sample(): "sampler", "steps", "tau" (a name, or a list with commas), "steps_offset",
  *     "tolerance", "eta", "sigma_hat" ("true"), "clip", "clip_range", "threshold", "threshold_max",

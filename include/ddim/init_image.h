@@ -25,12 +25,10 @@ struct Names<InitBy> {
 };
 
 /// The strength (PlanOptions) that the program and the other languages take where none is said.
-/// With a mask, what is kept stays as it is in any case, and what is drawn can be anything.
-constexpr double usual_strength(bool has_mask) { return has_mask ? 1.0 : 0.8; }
-
-/// The same with a sampler: adaptive always begins at T-1.
-constexpr double usual_strength_with(Sampler sampler, bool has_mask) {
-  return sampler == Sampler::adaptive ? 1.0 : usual_strength(has_mask);
+/// With a mask, what is kept stays as it is in any case, and what is drawn can be anything; the
+/// sampler adaptive always begins at T-1.
+constexpr double usual_strength(bool has_mask, Sampler sampler = Sampler::ddim) {
+  return has_mask || sampler == Sampler::adaptive ? 1.0 : 0.8;
 }
 
 /// Image-to-image: start from pictures instead of noise, mostly part of the way down

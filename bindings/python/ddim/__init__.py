@@ -227,7 +227,7 @@ class Codes:
 
     @property
     def residual(self) -> float:
-        """Of an exact encoding: the largest error of a pixel that was left in undoing a step."""
+        """Of an exact encoding: the largest error of a pixel that was left in undoing one step."""
         return self._core.residual
 
     def save(self, path: Union[str, os.PathLike], overwrite: bool = False) -> None:
@@ -259,7 +259,7 @@ class Model:
         return f"<ddim.Model {info['name']}: {info['width']}x{info['height']}x{info['channels']}>"
 
     def sample(
-        self, *, steps: int = 50, eta: Union[float, str] = 0.0, count: int = 1, seed: int = 0,
+        self, *, steps: Optional[int] = None, eta: Union[float, str] = 0.0, count: int = 1, seed: int = 0,
         class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0, sampler: str = "ddim",
         tau: Union[str, Sequence[float]] = "linear", clip: str = "none", clip_range: Optional[float] = None,
         threshold: Optional[float] = None, threshold_max: Optional[float] = None, steps_offset: int = 0,
@@ -270,6 +270,7 @@ class Model:
     ) -> Any:  # fmt: skip
         """Draws pictures: [count,H,W,C].
 
+        steps: 50, or as many as the model has where these are fewer, unless you say otherwise.
         eta: 0 is DDIM, 1 is DDPM, "sigma-hat" DDPM's larger variance. class_: a number or name, several, which the
         pictures take in turn, or "all". tau, sampler, clip, final_alpha: the words of `ddim sample`; tau may be a list
         of steps. noise: states to start from, [N,H,W,C], instead of the seed. init: pictures to start from,
@@ -287,7 +288,7 @@ class Model:
             null_class=null_class,
         )  # fmt: skip
         if init is not None:
-            usual = _core.usual_strength(mask is not None)
+            usual = _core.usual_strength(mask is not None, sampler)
             options.update(init_by=init_by, strength=usual if strength is None else strength)
         else:
             for name, is_said in (("mask", mask is not None), ("strength", strength is not None), ("init_by", init_by != "noise")):
@@ -308,14 +309,14 @@ class Model:
         return _recipe(options)
 
     def encode(
-        self, pictures: Any, *, steps: int = 50, tau: Union[str, Sequence[float], None] = None, exact: bool = False,
+        self, pictures: Any, *, steps: Optional[int] = None, tau: Union[str, Sequence[float], None] = None, exact: bool = False,
         dequantise: str = "none", class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0,
         null_class: Optional[int] = None, batch: int = 16, threads: int = 0, callback: Optional[Progress] = None,
     ) -> Codes:  # fmt: skip
         """Pictures [N,H,W,C] (-1 to 1, uint8 or uint16) as the noise that the model draws them from (the paper's 5.4).
 
         exact undoes the decoder's steps one by one; tau is then "quadratic" unless you say otherwise. dequantise: "none",
-        "uniform" or "gaussian" noise below a grey level, which makes the codes of flat regions Gaussian.
+        "uniform" or "gaussian" noise of about a grey level, which makes the codes of flat regions Gaussian.
         """
         tau = ("quadratic" if exact else "linear") if tau is None else tau
         recipe = self._recipe(dict(steps=steps, tau=tau, class_=class_, guidance=guidance, null_class=null_class))
@@ -366,7 +367,7 @@ class Model:
         return self._core.load_mask(os.fspath(file), fit)
 
     def plan(
-        self, *, steps: int = 50, tau: Union[str, Sequence[float]] = "linear", sampler: str = "ddim",
+        self, *, steps: Optional[int] = None, tau: Union[str, Sequence[float]] = "linear", sampler: str = "ddim",
         eta: Union[float, str] = 0.0, clip: str = "none", steps_offset: int = 0, final_alpha: str = "one",
         tolerance: Optional[float] = None,
     ) -> dict[str, Any]:  # fmt: skip
