@@ -129,9 +129,9 @@ void run(const TrainCommandFlags& flags) {
 void add_train_command(Command root) {
   const Command command = root.add_command("train", "Train a model from scratch, or resume a run");
   command.footer(
-      "Ctrl-C finishes the current step, saves and exits with code 130; a second Ctrl-C exits at "
-      "once.\n"
-      "SIGTERM, SIGUSR1 and SIGHUP do the same as the first Ctrl-C, but exit with code 0.");
+      "Ctrl-C finishes the current step, saves and exits with code 130; another Ctrl-C, at "
+      "least a second later, exits at once.\n"
+      "SIGTERM, SIGUSR1, SIGUSR2 and SIGHUP do the same as the first Ctrl-C, but exit with code 0.");
   const auto flags = std::make_shared<TrainCommandFlags>();
   TrainOptions& options = flags->options;
   flags->config_option =
