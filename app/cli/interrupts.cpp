@@ -68,7 +68,7 @@ Interrupts::Interrupts() : state_(std::make_shared<State>()) {
   std::signal(SIGPIPE, SIG_IGN);
   const sigset_t signals = watched_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  thread_ = std::thread([state = state_] { state->wait_for_signals(); });
+  thread_ = std::jthread([state = state_] { state->wait_for_signals(); });
 }
 
 Interrupts::~Interrupts() {

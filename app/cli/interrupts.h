@@ -28,7 +28,7 @@ class Interrupts {
  private:
   struct State;
   std::shared_ptr<State> state_;
-  std::thread thread_;
+  std::jthread thread_;
 };
 
 }  // namespace ddim::cli

@@ -36,7 +36,7 @@ std::string run_ddim_in_terminal(const std::string& arguments, int columns,
 
 /// A signal that follows another.
 struct SecondSignal {
-  int signal = 0;  ///< 0 for none
+  int signal = 0;                                       ///< 0 for none
   enum class After { sent, seen } after = After::seen;  ///< the first was sent, or taken note of
   std::chrono::milliseconds pause{0};
 };

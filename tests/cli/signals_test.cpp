@@ -94,14 +94,14 @@ TEST_F(Signals, APersonsSecondSignalEndsAProcessThatWaitsForAFile) {
   const std::string fifo = folder_ / "model.ckpt";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   const std::string command = "sample --model " + fifo + " --out " + (folder_ / "a.png");
-  EXPECT_EQ(run_ddim_and_signal(command, fifo, SIGINT,
-                                {.signal = SIGINT, .pause = milliseconds(1050)})
-                .exit_code,
-            130);
-  EXPECT_EQ(run_ddim_and_signal(command, fifo, SIGTERM,
-                                {.signal = SIGTERM, .pause = milliseconds(5050)})
-                .exit_code,
-            128 + SIGTERM);
+  EXPECT_EQ(
+      run_ddim_and_signal(command, fifo, SIGINT, {.signal = SIGINT, .pause = milliseconds(1050)})
+          .exit_code,
+      130);
+  EXPECT_EQ(
+      run_ddim_and_signal(command, fifo, SIGTERM, {.signal = SIGTERM, .pause = milliseconds(5050)})
+          .exit_code,
+      128 + SIGTERM);
 }
 
 }  // namespace
