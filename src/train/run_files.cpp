@@ -53,7 +53,7 @@ bool is_false_start(const fs::path& folder) {
 bool is_file_of_run(std::string_view name, TemporaryKind kind) {
   const std::string events = events_file().filename().string();
   const std::array<std::string_view, 10> names{
-      kMachineFile,  kDataFile,     kClassesFile,    kConfigFile, kConfigDigestFile,
+      kMachineFile,   kDataFile,     kClassesFile,    kConfigFile, kConfigDigestFile,
       kOverridesFile, "metrics.csv", "metrics.jsonl", kPlotFile,   events};
   return kind == TemporaryKind::file &&
          (std::ranges::count(names, name) > 0 || is_sample_grid_name(name));
@@ -180,9 +180,8 @@ void abandon_later_steps(const fs::path& run, std::int64_t step, CheckpointStore
       has_samples ? make_place_beside(run, kSamplesFolder, folder) : fs::path();
 
   constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
-  for (const fs::path& record :
-       {fs::path("metrics.csv"), fs::path("metrics.jsonl"), fs::path(kOverridesFile),
-        fs::path(kPlotFile), events_file()}) {
+  for (const fs::path& record : {fs::path("metrics.csv"), fs::path("metrics.jsonl"),
+                                 fs::path(kOverridesFile), fs::path(kPlotFile), events_file()}) {
     if (!is_file(run / record)) continue;
     make_folders((folder / record).parent_path());
     write_file_durably(folder / record, read_file(run / record, kMaxBytes), Overwrite::refuse);
@@ -191,8 +190,8 @@ void abandon_later_steps(const fs::path& run, std::int64_t step, CheckpointStore
     if (is_of_step_after(step, name)) fs::rename(samples / name, sample_place / name);
   const std::size_t count = checkpoints.move_later_than(step, place).size();
   progress.line(concat("resume: ", count_of(static_cast<std::int64_t>(count), "checkpoints"),
-                       " after step ", step, " moved to ", place.parent_path() == folder
-                           ? folder.string() : place.string(),
+                       " after step ", step, " moved to ",
+                       place.parent_path() == folder ? folder.string() : place.string(),
                        "; remove it when nobody needs it"));
 }
 

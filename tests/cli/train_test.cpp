@@ -308,7 +308,7 @@ TEST_F(Train, HowToGoOnIsACommandForAShell) {
   const std::string out = folder_ / "it's mine";
   const std::string shown = folder_ / "it'\\''s mine";
   const Outcome run = run_ddim_and_signal("train " + (folder_ / "small.toml") + " --data " +
-                                              (folder_ / "data") + " --out '" + shown + "'",
+                                              (folder_ / "pictures") + " --out '" + shown + "'",
                                           out + "/checkpoints/step-00000002", SIGINT);
   EXPECT_NE(run.err.find("ddim train --resume '" + shown + "'\n"), std::string::npos) << run.err;
 }

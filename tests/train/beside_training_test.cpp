@@ -68,7 +68,8 @@ TEST_F(BesideTest, AFolderThatWasMovedIsToldAndNotMadeAnew) {
     fs::rename(folder("run"), folder("elsewhere"));
   };
   const std::string log = log_of("run", config_, {.progress = move_at_6});
-  EXPECT_THAT(log, HasSubstr("ended by: train: " + folder("run").string() + " is not there any more"));
+  EXPECT_THAT(log,
+              HasSubstr("ended by: train: " + folder("run").string() + " is not there any more"));
   EXPECT_FALSE(fs::exists(folder("run")));
   EXPECT_EQ(train("elsewhere", config_, {.start = Start::resume}).steps_here, 15);
 }
@@ -153,9 +154,8 @@ TEST_F(BesideTest, ARunIsNotAmongItsPictures) {
   };
   for (const fs::path& out : {folder("pictures/run"), folder("link/runs/run"),
                               folder("pictures/a/../b/run"), folder("pictures/../pictures/run")})
-    expect_error(ErrorCode::user, "is among the training pictures", [&] {
-      start(folder("pictures"), out);
-    });
+    expect_error(ErrorCode::user, "is among the training pictures",
+                 [&] { start(folder("pictures"), out); });
   EXPECT_FALSE(fs::exists(folder("pictures/run")));
   EXPECT_NO_THROW(start(folder("pictures"), folder("pictures-run")));
   EXPECT_NO_THROW(start(folder("data"), folder("data/run")));  // idx files: only these are read

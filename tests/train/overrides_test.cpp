@@ -30,8 +30,9 @@ class OverridesTest : public RunTest {
   /// The rate of each step that metrics.csv has.
   std::vector<double> rates() const {
     std::vector<double> found;
-    MetricsReader(folder("run")).read_on(
-        [&](const MetricsLine& line) { found.push_back(line.learning_rate); });
+    MetricsReader(folder("run")).read_on([&](const MetricsLine& line) {
+      found.push_back(line.learning_rate);
+    });
     return found;
   }
   static constexpr const char* kSlower = "training.learning_rate=5e-4";
@@ -85,8 +86,8 @@ TEST_F(OverridesTest, OverridesAreForKeysThatMayChange) {
 TEST_F(OverridesTest, WhatIsInForceIsTheListOfAResumeFromAnEarlierStep) {
   train("run", config_, {.max_steps = 10});
   train("run", config_, {.start = Start::resume, .overrides = {kSlower}, .max_steps = 15});
-  const std::string log = log_of(
-      "run", own_config(), {.start = Start::resume, .resume_from = 5, .max_steps = 10});
+  const std::string log =
+      log_of("run", own_config(), {.start = Start::resume, .resume_from = 5, .max_steps = 10});
   EXPECT_THAT(log, HasSubstr("training.learning_rate is 5e-04 from here on, was 0.001"));
   EXPECT_EQ(overrides(), concat(kHeader, "5,training.learning_rate,0.001,5e-04\n"));
   EXPECT_EQ(rates().at(4), 1e-3);
