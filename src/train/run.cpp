@@ -3,10 +3,9 @@
 #include <ddim/counts.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -21,10 +20,8 @@
 #include "base/file_input.h"
 #include "base/file_lock.h"
 #include "base/file_output.h"
-#include "base/folder.h"
 #include "base/peak_memory.h"
 #include "base/progress.h"
-#include "base/temporary.h"
 #include "comm/communicator.h"
 #include "data/class_list.h"
 #include "data/dataset.h"
@@ -84,7 +81,7 @@ class LogInterval {
     seconds_ += seconds;
   }
   MetricsLine line(const StepReport& report, const TrainingState& state, std::int64_t pictures,
-                   double total_seconds, double validation_loss) const {
+                   double total_seconds) const {
     const double nan = std::numeric_limits<double>::quiet_NaN();
     return {.step = state.step,
             .images = state.step * pictures,
@@ -93,8 +90,7 @@ class LogInterval {
             .learning_rate = report.learning_rate,
             .images_per_second = static_cast<double>(num_steps_ * pictures) / seconds_,
             .seconds = total_seconds,
-            .skipped = state.step - state.updates,
-            .validation_loss = validation_loss};
+            .skipped = state.step - state.updates};
   }
 
  private:
@@ -395,14 +391,23 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   }
   progress.begin(state.step, last_step);
   bool is_between_steps = true;
+  std::optional<MetricsLine> unwritten;  // of the last step
   // Whatever ends the run between two steps: they are not to be lost. Not together with other
   // ranks, of which one may be gone.
   const auto save_after_an_error = [&] {
     if (!is_between_steps || result.steps_here == 0 || ranks->size() > 1 ||
         !state.problem().empty())
       return;
+    const auto try_once_more = [](const auto& work) {
+      try {
+        work();
+      } catch (const std::exception&) {  // another error is being told
+      }
+    };
+    try_once_more([&] { tell_saved(writer.wait()); });
+    if (unwritten)
+      try_once_more([&] { MetricsLog(options.out, state.step - 1).write(*unwritten); });
     try {
-      if (writer.under_way()) result.checkpoint = writer.wait()->folder;
       if (result.checkpoint.filename() == model::checkpoint_name(state.step)) return;
       tell_saved(writer.save(state));
     } catch (const std::exception& error) {
@@ -421,33 +426,37 @@ TrainSummary train(const TrainOptions& options, const Device& device,
       ++result.steps_here;
       result.loss = report.loss;
       interval.add(report, seconds);
-      tell_saved(writer.finished());
       if (!report.refused.empty()) progress.line("skipped " + report.refused);
       if (!report.spike.empty())
         progress.line(
             concat("spike: ", report.spike, "; training.skip_spikes leaves such steps out"));
       const bool is_end = output.validate_every_steps == 0 && state.step == training.steps;
       const bool validates = held_out && (state.step % validate_every == 0 || is_end);
+      const bool evaluates = is_due(output.evaluate_every_steps);
+      const bool samples = is_due(output.sample_every_steps);
+      const bool has_line = validates || evaluates || is_due(output.log_every_steps);
+      MetricsLine line =
+          interval.line(report, state, pictures, metrics.seconds_before() + seconds_here);
+      if (has_line) unwritten = line;
       if (validates) {
         orders.give(Order::validate);
         validation_loss = trainer.validation_loss(*held_out, output.validation_count);
+        line.validation_loss = validation_loss;
       }
-      const bool evaluates = is_due(output.evaluate_every_steps);
-      const bool samples = is_due(output.sample_every_steps);
       if (evaluates || samples) {
         orders.give(Order::gather_average);
         trainer.gather_average();
       }
-      if (validates || evaluates || state.step % output.log_every_steps == 0) {
-        MetricsLine line =
-            interval.line(report, state, pictures, metrics.seconds_before() + seconds_here,
-                          validates ? validation_loss : std::numeric_limits<double>::quiet_NaN());
+      if (has_line) {
         if (evaluates) measure_average(line);
+        unwritten = line;
         metrics.write(line);
+        unwritten.reset();
         write_events(line);
         interval = {};
       }
       if (samples) draw_samples();
+      tell_saved(writer.finished());
       if (state.step % output.checkpoint_every_steps == 0 && state.step < last_step) {
         tell_saved(writer.wait());
         gather_state();

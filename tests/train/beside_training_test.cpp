@@ -48,7 +48,7 @@ TEST_F(BesideTest, GoesOnWhereCurvesAndPicturesCannotBeWritten) {
   EXPECT_TRUE(fs::exists(checkpoint("20")));
 }
 
-// A user's function, a metrics.csv that cannot grow ...
+// A user's function, a file that cannot grow ...
 TEST_F(BesideTest, WhatEndsTheRunDoesNotTakeTheStepsSinceTheLastSave) {
   const auto fails_at_8 = [](const TrainProgress& progress) {
     if (progress.step == 8) throw Error(ErrorCode::io, "cannot write metrics.csv");
@@ -59,6 +59,21 @@ TEST_F(BesideTest, WhatEndsTheRunDoesNotTakeTheStepsSinceTheLastSave) {
   const TrainSummary rest = train("run", config_, {.start = Start::resume});
   EXPECT_EQ(rest.steps_here, 12);
   EXPECT_EQ(state_hash(rest), state_hash(train("whole", config_, {})));
+}
+
+TEST_F(BesideTest, TheLineOfAStepThatIsSavedAfterAnErrorIsWrittenToo) {
+  config_.output.log_every_steps = 1;
+  config_.output.evaluate_every_steps = 8;
+  const MeasureQuality fails = [](const run::TrainedNetwork&, const TrainConfig&,
+                                  const TrainingData&, const RunOptions&) -> MeasuredQuality {
+    throw std::logic_error("between the step and its line");
+  };
+  EXPECT_THROW(train_and_measure("run", config_, fails), std::logic_error);
+  EXPECT_TRUE(fs::exists(checkpoint("08")));
+  config_.output.evaluate_every_steps = 0;
+  train("run", config_, {.start = Start::resume});
+  train("whole", config_, {});
+  EXPECT_EQ(metrics_without_times("run"), metrics_without_times("whole"));
 }
 
 TEST_F(BesideTest, AFolderThatWasMovedIsToldAndNotMadeAnew) {
