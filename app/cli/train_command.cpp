@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "json_object.h"
 #include "outputs.h"
 #include "rank_flags.h"
+#include "shell_word.h"
 #include "terminal.h"
 
 namespace ddim::cli {
@@ -41,13 +43,17 @@ struct TrainCommandFlags {
 
 void print_result(const TrainSummary& summary, const TrainCommandFlags& flags) {
   if (flags.json) {
+    // Of a run that did no step here, neither was measured: null.
+    const auto measured = [&](double value) {
+      return summary.steps_here > 0 ? value : std::numeric_limits<double>::quiet_NaN();
+    };
     print_out("{}\n", JsonObject()
                           .add("ending", to_string(summary.ending))
                           .add("steps", summary.steps)
                           .add("steps_here", summary.steps_here)
                           .add("steps_refused", summary.steps_refused)
-                          .add("loss", summary.loss)
-                          .add("ms_per_image", summary.ms_per_image)
+                          .add("loss", measured(summary.loss))
+                          .add("ms_per_image", measured(summary.ms_per_image))
                           .add("peak_memory_bytes", summary.peak_memory_bytes)
                           .add("checkpoint", summary.checkpoint.string())
                           .text());
@@ -119,8 +125,8 @@ void run(const TrainCommandFlags& flags) {
     let_the_first_speak(rank);
     if (rank > 0) std::exit(static_cast<int>(ErrorCode::interrupted));
     const std::filesystem::path& out = flags.resume.empty() ? flags.options.out : flags.resume;
-    throw Error(ErrorCode::interrupted,
-                fmt::format("saved; to continue: ddim train --resume {}", out.string()));
+    throw Error(ErrorCode::interrupted, fmt::format("saved; to continue: ddim train --resume {}",
+                                                    shell_word(out.string())));
   }
 }
 
@@ -129,9 +135,10 @@ void run(const TrainCommandFlags& flags) {
 void add_train_command(Command root) {
   const Command command = root.add_command("train", "Train a model from scratch, or resume a run");
   command.footer(
-      "Ctrl-C finishes the current step, saves and exits with code 130; a second Ctrl-C exits at "
-      "once.\n"
-      "SIGTERM, SIGUSR1 and SIGHUP do the same as the first Ctrl-C, but exit with code 0.");
+      "Ctrl-C finishes the current step, saves and exits with code 130; another Ctrl-C, at "
+      "least a second later, exits at once.\n"
+      "SIGTERM, SIGUSR1, SIGUSR2 and SIGHUP do the same as the first Ctrl-C, but exit with code "
+      "0.");
   const auto flags = std::make_shared<TrainCommandFlags>();
   TrainOptions& options = flags->options;
   flags->config_option =

@@ -6,18 +6,10 @@
 #include <string_view>
 #include <utility>
 
+#include "shell_word.h"
+
 namespace ddim::server {
 namespace {
-
-std::string quoted(const std::string& word) {
-  const bool is_plain = !word.empty() && word.find_first_not_of(
-                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                             "0123456789_-./,:@+=") == std::string::npos;
-  if (is_plain) return word;
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
-}
 
 /// Entries that are no flags of the command, or have a place of their own in it.
 constexpr std::array<std::string_view, 9> kNoFlags = {
@@ -62,7 +54,7 @@ std::string flag(const std::string& key, const std::string& value) {
   std::string name = "--" + key;
   for (char& c : name)
     if (c == '_') c = '-';
-  return value == "true" ? " " + name : fmt::format(" {} {}", name, quoted(value));
+  return value == "true" ? " " + name : fmt::format(" {} {}", name, shell_word(value));
 }
 
 }  // namespace
@@ -105,12 +97,12 @@ std::string command_of(const JobRequest& request, const Recipe& recipe, const st
     if (file == out) out = "drawn.png";
   };
   const bool has_codes = task == Task::interpolate || task == Task::decode;
-  if (task == Task::decode) command += " " + quoted(as_path(request.files.front().name));
+  if (task == Task::decode) command += " " + shell_word(as_path(request.files.front().name));
   for (const End& end : request.ends) {
-    command += " " + quoted(end.seed ? end.name : as_path(end.name));
+    command += " " + shell_word(end.seed ? end.name : as_path(end.name));
     reads(end.name);
   }
-  command += " --model " + quoted(place);
+  command += " --model " + shell_word(place);
   for (const auto& [key, value] : recipe) {
     if (holds(kNoFlags, key) || is_default(key, value)) continue;
     if (has_codes && holds(kOfNoise, key)) continue;

@@ -102,7 +102,7 @@ struct TrainSummary {
   std::int64_t steps_here = 0;  ///< done in this call
   /// Of `steps`: loss or gradient not finite, or a spike (training.skip_spikes); weights kept.
   std::int64_t steps_refused = 0;
-  double loss = 0.0;                   ///< of the last step done here
+  double loss = 0.0;                   ///< of the last step done here; 0 without one
   double ms_per_image = 0.0;           ///< of the steps done here, without samples and checkpoints
   std::int64_t peak_memory_bytes = 0;  ///< of the process, so far
   std::filesystem::path checkpoint = {};  ///< complete; Model::load() takes it
@@ -113,7 +113,7 @@ struct TrainSummary {
 /// Trains a network from scratch, and keeps in options.out:
 ///   config.toml                  the resolved configuration, with all overrides
 ///   config.toml.sha256           its digest
-///   overrides.csv                step, key, value before and after of each override
+///   overrides.csv                step, key, value before and after of each change in force
 ///   abandoned-1/ ...             what was done after a step that was resumed from
 ///   machine.txt                  the device and its instruction set, of the last session
 ///   data.txt                     where the training pictures are
@@ -127,7 +127,11 @@ struct TrainSummary {
 ///   .lock                        held while training
 /// Error(user) for a configuration, data or folder that cannot be, or when another process trains
 /// there; Error(corrupt) for damaged data or checkpoints; Error(numeric) when training diverges,
-/// with the checkpoints of before left as they are; Error(io) when the system refuses.
+/// with the checkpoints of before left as they are; Error(io) when the system refuses, except for
+/// loss.svg, tensorboard/, samples/ and what evaluate_every_steps measures: these are warnings.
+/// What ends a training between two steps, be it an exception of `progress`, is thrown after a last
+/// save, if that is possible. A stop does not wait for samples and measurements: the resumed run
+/// begins with them.
 DDIM_API TrainSummary train_model(const TrainOptions& options);
 
 /// The configuration that the run in this folder goes on with: its config.toml. Error(user) when

@@ -22,15 +22,23 @@ namespace fs = std::filesystem;
 constexpr std::string_view kMark = ".tmp-";
 constexpr std::string_view kLocked = "ddim-";  ///< behind kMark: whoever writes it has locked it
 
-/// The name's part behind the mark; nothing for a name of another kind.
-std::optional<std::string_view> id_of(std::string_view name) {
+struct TemporaryName {
+  std::string_view final_name;  ///< before the mark
+  std::string_view number;      ///< behind it
+  bool is_locked;  ///< by whoever writes it; earlier versions began with the number of a process
+};
+
+/// Nothing for a name of another kind.
+std::optional<TemporaryName> temporary_name(std::string_view name) {
   const auto mark = name.rfind(kMark);
   if (mark == std::string_view::npos) return std::nullopt;
   const std::string_view id = name.substr(mark + kMark.size());
-  const std::string_view number = id.starts_with(kLocked) ? id.substr(kLocked.size()) : id;
-  if (number.empty() || number.find_first_not_of("0123456789-") != std::string_view::npos)
+  const bool is_locked = id.starts_with(kLocked);
+  const std::string_view number = is_locked ? id.substr(kLocked.size()) : id;
+  const char* const digits = is_locked ? "0123456789" : "0123456789-";
+  if (number.empty() || number.find_first_not_of(digits) != std::string_view::npos)
     return std::nullopt;
-  return id;
+  return TemporaryName{name.substr(0, mark), number, is_locked};
 }
 
 /// Earlier versions took no lock, and had the number of their process in the name.
@@ -56,20 +64,23 @@ bool is_file_or_folder_of(const fs::path& path, int descriptor) {
          (S_ISREG(named.st_mode) || S_ISDIR(named.st_mode));
 }
 
-bool is_file(int descriptor) {
+/// Nothing for what is neither.
+std::optional<TemporaryKind> kind_of(int descriptor) {
   struct stat status {};
-  return ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  if (::fstat(descriptor, &status) != 0) return std::nullopt;
+  if (S_ISREG(status.st_mode)) return TemporaryKind::file;
+  if (S_ISDIR(status.st_mode)) return TemporaryKind::folder;
+  return std::nullopt;
 }
 
-/// What is removed of the names of temporary files and folders.
-enum class Removal { files, files_and_folders };
-
-/// Removes a temporary file or folder, unless a process has locked it or the system refuses.
-bool remove_leftover(const fs::path& path, Removal removal) {
+/// Removes a temporary file or folder whose kind is `wanted`, unless a process has locked it or the
+/// system refuses.
+template <class IsWanted>
+bool remove_leftover(const fs::path& path, const IsWanted& wanted) {
   const int descriptor = open_to_lock(path);
   if (descriptor < 0) return false;
-  const bool is_gone = (removal == Removal::files_and_folders || is_file(descriptor)) &&
-                       ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 &&
+  const std::optional<TemporaryKind> kind = kind_of(descriptor);
+  const bool is_gone = kind && wanted(*kind) && ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 &&
                        is_file_or_folder_of(path, descriptor) && try_remove_tree(path);
   ::close(descriptor);
   return is_gone;
@@ -78,31 +89,33 @@ bool remove_leftover(const fs::path& path, Removal removal) {
 }  // namespace
 
 Temporary Temporary::file(const fs::path& path, FileSystem& file_system) {
-  return {path, Kind::file, file_system};
+  return {path, TemporaryKind::file, file_system};
 }
 
 Temporary Temporary::folder(const fs::path& path, FileSystem& file_system) {
-  return {path, Kind::folder, file_system};
+  return {path, TemporaryKind::folder, file_system};
 }
 
-Temporary::Temporary(const fs::path& path, Kind kind, FileSystem& file_system) {
+Temporary::Temporary(const fs::path& path, TemporaryKind kind, FileSystem& file_system) {
   constexpr int kMaxNames = 1000;
   constexpr int kNewFile = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
   const auto create = [&] {
-    return kind == Kind::file ? file_system.open(name_.c_str(), kNewFile, 0666)
-                              : file_system.mkdir(name_.c_str(), 0777);
+    return kind == TemporaryKind::file ? file_system.open(name_.c_str(), kNewFile, 0666)
+                                       : file_system.mkdir(name_.c_str(), 0777);
   };
   for (int i = 0; i < kMaxNames; ++i) {
     name_ = path;
     name_ += concat(kMark, kLocked, i);
     result_ = create();
     if (failed() && errno != EEXIST) return;
-    const Removal removal = kind == Kind::file ? Removal::files : Removal::files_and_folders;
-    if (failed() && remove_leftover(name_, removal)) result_ = create();
+    const auto may_go = [&](TemporaryKind found) {
+      return kind == TemporaryKind::folder || found == TemporaryKind::file;
+    };
+    if (failed() && remove_leftover(name_, may_go)) result_ = create();
     if (failed()) continue;
     if (lock(kind)) return;
     // Another process is removing it: it came between the creation and the lock.
-    if (kind == Kind::file) file_system.close(result_);
+    if (kind == TemporaryKind::file) file_system.close(result_);
     result_ = -1;
   }
   errno = EEXIST;
@@ -114,9 +127,9 @@ Temporary::~Temporary() {
   errno = reason;
 }
 
-bool Temporary::lock(Kind kind) {
+bool Temporary::lock(TemporaryKind kind) {
   // A second descriptor, because the lock must outlast the closing of the file.
-  lock_ = kind == Kind::file ? ::fcntl(result_, F_DUPFD_CLOEXEC, 0) : open_to_lock(name_);
+  lock_ = kind == TemporaryKind::file ? ::fcntl(result_, F_DUPFD_CLOEXEC, 0) : open_to_lock(name_);
   if (lock_ < 0) return errno != ENOENT;
   struct stat status {};
   const bool is_taken = ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
@@ -126,22 +139,27 @@ bool Temporary::lock(Kind kind) {
   return false;
 }
 
-bool is_temporary_name(std::string_view name) { return id_of(name).has_value(); }
+bool is_temporary_name(std::string_view name) {
+  const std::optional<TemporaryName> parts = temporary_name(name);
+  return parts && parts->is_locked;
+}
 
-void remove_leftovers(const fs::path& folder) {
+void remove_leftovers(const fs::path& folder,
+                      bool (*is_ours)(std::string_view name, TemporaryKind kind)) {
   for (const std::string& name : readable_names_in(folder)) {
-    const std::optional<std::string_view> id = id_of(name);
-    if (!id || has_living_owner(*id)) continue;
-    remove_leftover(folder / name, Removal::files_and_folders);
+    const std::optional<TemporaryName> parts = temporary_name(name);
+    if (!parts || (!parts->is_locked && has_living_owner(parts->number))) continue;
+    remove_leftover(folder / name, [&](TemporaryKind kind) {
+      return parts->is_locked || is_ours(parts->final_name, kind);
+    });
   }
 }
 
 void remove_leftover_files(const fs::path& folder, bool (*is_ours)(std::string_view)) {
   for (const std::string& name : readable_names_in(folder)) {
-    const std::optional<std::string_view> id = id_of(name);
-    if (!id || !id->starts_with(kLocked)) continue;
-    const std::string_view final_name(name.data(), name.size() - kMark.size() - id->size());
-    if (is_ours(final_name)) remove_leftover(folder / name, Removal::files);
+    const std::optional<TemporaryName> parts = temporary_name(name);
+    if (!parts || !parts->is_locked || !is_ours(parts->final_name)) continue;
+    remove_leftover(folder / name, [](TemporaryKind kind) { return kind == TemporaryKind::file; });
   }
 }
 

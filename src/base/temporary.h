@@ -7,6 +7,8 @@
 
 namespace ddim::engine {
 
+enum class TemporaryKind { file, folder };
+
 /// A file or folder that is written under the name `path.tmp-ddim-<i>` until it is complete. While
 /// this lives, it holds an advisory lock (flock) on it, which the system releases however the
 /// process ends. So a leftover can be told from what another process is writing.
@@ -27,9 +29,8 @@ class Temporary {
   const std::filesystem::path& name() const { return name_; }
 
  private:
-  enum class Kind { file, folder };
-  Temporary(const std::filesystem::path& path, Kind kind, FileSystem& file_system);
-  bool lock(Kind kind);
+  Temporary(const std::filesystem::path& path, TemporaryKind kind, FileSystem& file_system);
+  bool lock(TemporaryKind kind);
 
   std::filesystem::path name_;
   int result_ = -1;
@@ -39,11 +40,12 @@ class Temporary {
 /// Whether an interrupted write left behind a file or folder of this name, or is writing it now.
 bool is_temporary_name(std::string_view name);
 
-/// Removes the temporary files and folders in `folder` that no process is writing, those of earlier
-/// versions (`path.tmp-<process>-<i>`) too. For folders that are ddim's alone: a person's folder
-/// may hold files of such names. What the system does not let be removed stays. A folder that is
-/// not there has none.
-void remove_leftovers(const std::filesystem::path& folder);
+/// Removes the temporary files and folders in `folder` that no process is writing. Those of earlier
+/// versions (`NAME.tmp-<process>-<i>`) only where `is_ours` knows their NAME: people give such
+/// names too (backup.tmp-2026-11-28). What the system does not let be removed stays. A folder that
+/// is not there has none.
+void remove_leftovers(const std::filesystem::path& folder,
+                      bool (*is_ours)(std::string_view name, TemporaryKind kind));
 
 /// The same for a folder where people keep files of theirs: removes only files
 /// `NAME.tmp-ddim-<i>`, never folders, and of them those whose NAME `is_ours`.

@@ -16,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The N of step-N, or nothing for another name.
-std::optional<std::int64_t> step_of(const std::string& name) {
+std::optional<std::int64_t> step_of(std::string_view name) {
   std::int64_t step = 0;
   if (!name.starts_with("step-")) return std::nullopt;
   const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
@@ -32,6 +32,8 @@ std::string checkpoint_name(std::int64_t step) {
   name << "step-" << std::setw(8) << std::setfill('0') << step;
   return name.str();
 }
+
+bool is_checkpoint_name(std::string_view name) { return step_of(name).has_value(); }
 
 std::vector<fs::path> checkpoints_in(const fs::path& folder, const io::FileTree& tree) {
   std::vector<std::pair<std::int64_t, fs::path>> found;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/file_tree.h"
@@ -14,6 +15,9 @@ inline constexpr const char* kCheckpointsFolder = "checkpoints";
 
 /// "step-00001234"
 std::string checkpoint_name(std::int64_t step);
+
+/// Whether it is one of these.
+bool is_checkpoint_name(std::string_view name);
 
 /// The checkpoints in a folder, by their names, newest first.
 std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& folder,

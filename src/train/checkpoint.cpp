@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_output.h"
 #include "base/folder.h"
+#include "base/temporary.h"
 #include "io/safetensors.h"
 #include "model/file_configs.h"
 #include "model/model.h"
@@ -114,8 +116,9 @@ std::optional<bool> health_of(const fs::path& checkpoint) {
 
 CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
   make_folders(folder_);
-  for (const std::string& name : names_in(folder_))
-    if (is_temporary_name(name)) remove_tree(folder_ / name);
+  remove_leftovers(folder_, [](std::string_view name, TemporaryKind kind) {
+    return kind == TemporaryKind::folder && model::is_checkpoint_name(name);
+  });
 }
 
 std::optional<std::string> CheckpointStore::verify(const fs::path& folder) {
@@ -138,6 +141,7 @@ CheckpointStore::Newest CheckpointStore::find_newest() {
       break;
     }
     newest.skipped.push_back(concat(folder.string(), " is skipped: ", *problem));
+    newest.damaged.push_back(folder);
   }
   return newest;
 }
@@ -167,10 +171,7 @@ fs::path CheckpointStore::save(const StateValues& state, const TrainConfig& conf
   const fs::path path = folder_ / model::checkpoint_name(state.step);
   if (fs::exists(path)) {
     if (!verify(path)) return path;  // a step's state is always the same
-    fs::path aside = path;
-    aside += ".damaged";
-    for (int i = 2; fs::exists(aside); ++i) aside = concat(path.string(), ".damaged-", i);
-    fs::rename(path, aside);
+    set_aside({path});
   }
   io::Metadata metadata = state.metadata;
   metadata.emplace("data_crc32", std::to_string(data_fingerprint));
@@ -185,6 +186,14 @@ fs::path CheckpointStore::save(const StateValues& state, const TrainConfig& conf
   folder.commit();
   verified_.insert(path);
   return path;
+}
+
+void CheckpointStore::set_aside(const std::vector<fs::path>& damaged) {
+  for (const fs::path& folder : damaged) {
+    fs::path aside = concat(folder.string(), ".damaged");
+    for (int i = 2; is_there(aside); ++i) aside = concat(folder.string(), ".damaged-", i);
+    fs::rename(folder, aside);
+  }
 }
 
 void CheckpointStore::remove_old(std::int64_t keep) {
@@ -204,7 +213,7 @@ void CheckpointStore::remove_old(std::int64_t keep) {
     if (++kept <= keep || needed) continue;
     // Renamed first, so that a removal that is cut short leaves no folder of a checkpoint's name.
     fs::path doomed = folder;
-    doomed += ".tmp-0";
+    doomed += ".tmp-ddim-0";
     fs::rename(folder, doomed);
     remove_tree(doomed);
     verified_.erase(folder);

@@ -63,8 +63,9 @@ class CheckpointStore {
   explicit CheckpointStore(std::filesystem::path folder);
 
   struct Newest {
-    std::optional<std::filesystem::path> folder;  ///< the newest whose manifest verifies
-    std::vector<std::string> skipped;             ///< one line for each newer one: why not
+    std::optional<std::filesystem::path> folder;      ///< the newest whose manifest verifies
+    std::vector<std::string> skipped = {};            ///< one line for each newer one: why not
+    std::vector<std::filesystem::path> damaged = {};  ///< these
   };
   /// Error(io) when the system does not let a checkpoint be read: it may be a good one.
   Newest find_newest();
@@ -80,6 +81,10 @@ class CheckpointStore {
   /// The same of a copy.
   std::filesystem::path save(const StateValues& state, const TrainConfig& config,
                              std::uint32_t data_fingerprint, const io::ModelNames& names = {});
+
+  /// Renames checkpoints that were found to be damaged to NAME.damaged, so that nobody takes them
+  /// for the newest.
+  void set_aside(const std::vector<std::filesystem::path>& damaged);
 
   /// Removes all complete checkpoints except the newest `keep`, the newest healthy one, and the
   /// newest healthy one that another healthy one follows: the steps that ruin a network may come

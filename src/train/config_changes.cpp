@@ -1,6 +1,5 @@
 #include "train/config_changes.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <sstream>
@@ -15,7 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kOverridesFile = "overrides.csv";
 constexpr std::string_view kOverridesHeader = "step,key,before,after\n";
 constexpr std::uint64_t kMaxOverridesBytes = std::uint64_t{1} << 20;
 
@@ -58,16 +56,14 @@ std::vector<ConfigChange> read_changes(const fs::path& run) {
   return changes;
 }
 
-void record_changes(const fs::path& run, const std::vector<ConfigChange>& changes) {
-  std::vector<ConfigChange> all = read_changes(run);
-  const std::size_t count = all.size();
-  for (const ConfigChange& change : changes) {
-    // A session that was killed before it had a checkpoint of its own was told the same.
-    const auto last = std::ranges::find(all.rbegin(), all.rend(), change.key, &ConfigChange::key);
-    if (last == all.rend() || last->after != change.after) all.push_back(change);
-  }
-  if (all.size() == count) return;
-  write_file_durably(run / kOverridesFile, overrides_text(all), Overwrite::allow);
+void record_changes(const fs::path& run, std::int64_t step,
+                    const std::vector<ConfigChange>& changes) {
+  const std::vector<ConfigChange> before = read_changes(run);
+  std::vector<ConfigChange> all = before;
+  std::erase_if(all, [&](const ConfigChange& change) { return change.step >= step; });
+  all.insert(all.end(), changes.begin(), changes.end());
+  if (all != before)
+    write_file_durably(run / kOverridesFile, overrides_text(all), Overwrite::allow);
 }
 
 void accept(const std::vector<ConfigChange>& changes, AcceptedChanges& accepted) {

@@ -73,6 +73,15 @@ TrainConfig read_config_of_run(const fs::path& run) {
   return parse_train_config(text, path.string());
 }
 
+std::optional<TrainConfig> written_config_of_run(const fs::path& run) {
+  const fs::path path = run / kConfigFile;
+  const std::optional<std::string> text = read_file_if_there(path, kMaxConfigTextBytes);
+  const std::optional<std::string> digests =
+      read_file_if_there(run / kConfigDigestFile, kMaxConfigTextBytes);
+  if (!text || !digests || !is_listed(*digests, *text)) return std::nullopt;
+  return parse_train_config(*text, path.string());
+}
+
 std::optional<VerifiedFile> verified_config(const fs::path& run) {
   const fs::path path = run / kConfigFile;
   const std::optional<std::string> digests =

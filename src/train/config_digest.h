@@ -23,6 +23,10 @@ void write_config_of_run(const std::filesystem::path& run, const TrainConfig& co
 /// without either. Other errors as load_train_config().
 TrainConfig read_config_of_run(const std::filesystem::path& run);
 
+/// The config.toml of a run's folder where it is known to be what the run wrote: nothing where it
+/// is missing, is another text, or has no digest.
+std::optional<TrainConfig> written_config_of_run(const std::filesystem::path& run);
+
 /// What `ddim verify` says of it; nothing where there is no config.toml, or no digest.
 std::optional<VerifiedFile> verified_config(const std::filesystem::path& run);
 

@@ -134,6 +134,36 @@ KeptLines lines_up_to(std::int64_t step, const fs::path& path, std::string_view 
   return kept;
 }
 
+constexpr std::string_view kCsvPrefix = "", kJsonPrefix = "{\"step\": ";
+
+std::string csv_text(const MetricsLine& line) {
+  TextStream csv;
+  csv << line.step << ',' << line.images << ',' << six_digits(line.loss) << ','
+      << six_digits(line.grad_norm) << ',' << six_digits(line.learning_rate) << ','
+      << six_digits(line.images_per_second) << ',' << six_digits(line.seconds) << ','
+      << line.skipped;
+  for (const double measured : {line.validation_loss, line.eps_error, line.kernel_distance})
+    csv << ',' << (std::isnan(measured) ? "" : six_digits(measured));
+  csv << '\n';
+  return csv.str();
+}
+
+std::string json_text(const MetricsLine& line) {
+  TextStream json;
+  json << kJsonPrefix << line.step << ", \"images\": " << line.images
+       << ", \"loss\": " << json_number(line.loss)
+       << ", \"grad_norm\": " << json_number(line.grad_norm)
+       << ", \"learning_rate\": " << json_number(line.learning_rate)
+       << ", \"images_per_second\": " << json_number(line.images_per_second)
+       << ", \"seconds\": " << json_number(line.seconds) << ", \"skipped\": " << line.skipped;
+  for (const auto& [name, measured] : {std::pair{"validation_loss", line.validation_loss},
+                                       {"eps_error", line.eps_error},
+                                       {"kernel_distance", line.kernel_distance}})
+    if (!std::isnan(measured)) json << ", \"" << name << "\": " << json_number(measured);
+  json << "}\n";
+  return json.str();
+}
+
 }  // namespace
 
 MetricsReader::MetricsReader(const fs::path& run_folder) : path_(run_folder / "metrics.csv") {}
@@ -145,39 +175,34 @@ void MetricsReader::read_on(const std::function<void(const MetricsLine&)>& sink)
   });
 }
 
-MetricsLog::MetricsLog(const fs::path& run_folder, std::int64_t step) {
-  const fs::path csv_path = run_folder / "metrics.csv", jsonl_path = run_folder / "metrics.jsonl";
-  const KeptLines csv = lines_up_to(step, csv_path, kCsvHeader, "");
-  const KeptLines jsonl = lines_up_to(step, jsonl_path, "", "{\"step\": ");
-  if (!csv.last.empty()) seconds_before_ = line_of(csv.last, csv_path).seconds;
-  write_file_durably(csv_path, csv.text, Overwrite::allow);
-  write_file_durably(jsonl_path, jsonl.text, Overwrite::allow);
-  csv_.emplace(csv_path);
-  jsonl_.emplace(jsonl_path);
+MetricsLog::MetricsLog(const fs::path& run_folder, std::int64_t step)
+    : csv_path_(run_folder / "metrics.csv"), jsonl_path_(run_folder / "metrics.jsonl") {
+  const KeptLines csv = lines_up_to(step, csv_path_, kCsvHeader, kCsvPrefix);
+  const KeptLines jsonl = lines_up_to(step, jsonl_path_, "", kJsonPrefix);
+  if (!csv.last.empty()) last_kept_ = line_of(csv.last, csv_path_);
+  write_file_durably(csv_path_, csv.text, Overwrite::allow);
+  write_file_durably(jsonl_path_, jsonl.text, Overwrite::allow);
+  csv_.emplace(csv_path_);
+  jsonl_.emplace(jsonl_path_);
 }
 
 void MetricsLog::write(const MetricsLine& line) {
-  TextStream csv, jsonl;
-  csv << line.step << ',' << line.images << ',' << six_digits(line.loss) << ','
-      << six_digits(line.grad_norm) << ',' << six_digits(line.learning_rate) << ','
-      << six_digits(line.images_per_second) << ',' << six_digits(line.seconds) << ','
-      << line.skipped;
-  for (const double measured : {line.validation_loss, line.eps_error, line.kernel_distance})
-    csv << ',' << (std::isnan(measured) ? "" : six_digits(measured));
-  csv << '\n';
-  csv_->add(csv.view());
-  jsonl << "{\"step\": " << line.step << ", \"images\": " << line.images
-        << ", \"loss\": " << json_number(line.loss)
-        << ", \"grad_norm\": " << json_number(line.grad_norm)
-        << ", \"learning_rate\": " << json_number(line.learning_rate)
-        << ", \"images_per_second\": " << json_number(line.images_per_second)
-        << ", \"seconds\": " << json_number(line.seconds) << ", \"skipped\": " << line.skipped;
-  for (const auto& [name, measured] : {std::pair{"validation_loss", line.validation_loss},
-                                       {"eps_error", line.eps_error},
-                                       {"kernel_distance", line.kernel_distance}})
-    if (!std::isnan(measured)) jsonl << ", \"" << name << "\": " << json_number(measured);
-  jsonl << "}\n";
-  jsonl_->add(jsonl.view());
+  csv_->add(csv_text(line));
+  jsonl_->add(json_text(line));
+}
+
+void MetricsLog::replace_last_kept(const MetricsLine& line) {
+  ensure(last_kept_ && last_kept_->step == line.step, "it must be of the same step");
+  const auto before = [&](const fs::path& path, std::string_view header, std::string_view prefix) {
+    return lines_up_to(line.step - 1, path, header, prefix).text;
+  };
+  write_file_durably(jsonl_path_, before(jsonl_path_, "", kJsonPrefix) + json_text(line),
+                     Overwrite::allow);
+  jsonl_.emplace(jsonl_path_);
+  write_file_durably(csv_path_, before(csv_path_, kCsvHeader, kCsvPrefix) + csv_text(line),
+                     Overwrite::allow);
+  csv_.emplace(csv_path_);
+  last_kept_ = line;
 }
 
 }  // namespace ddim::engine::train

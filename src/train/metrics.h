@@ -51,12 +51,18 @@ class MetricsLog {
   MetricsLog(const std::filesystem::path& run_folder, std::int64_t step);
 
   void write(const MetricsLine& line);
-  /// `seconds` of the last line that was kept; 0 for a new run.
-  double seconds_before() const { return seconds_before_; }
+  /// Puts a line in the place of last_kept(), which is of the same step; no other may have been
+  /// written. Each file is as before or has the new line, metrics.csv after the other one.
+  void replace_last_kept(const MetricsLine& line);
+  /// Of the lines that were there.
+  const std::optional<MetricsLine>& last_kept() const { return last_kept_; }
+  /// Its `seconds`; 0 for a new run.
+  double seconds_before() const { return last_kept_ ? last_kept_->seconds : 0.0; }
 
  private:
+  std::filesystem::path csv_path_, jsonl_path_;
   std::optional<AppendedFile> csv_, jsonl_;
-  double seconds_before_ = 0.0;
+  std::optional<MetricsLine> last_kept_;
 };
 
 }  // namespace ddim::engine::train

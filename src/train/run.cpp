@@ -3,10 +3,9 @@
 #include <ddim/counts.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -21,10 +20,8 @@
 #include "base/file_input.h"
 #include "base/file_lock.h"
 #include "base/file_output.h"
-#include "base/folder.h"
 #include "base/peak_memory.h"
 #include "base/progress.h"
-#include "base/temporary.h"
 #include "comm/communicator.h"
 #include "data/class_list.h"
 #include "data/dataset.h"
@@ -42,6 +39,7 @@
 #include "train/metrics.h"
 #include "train/orders.h"
 #include "train/rules.h"
+#include "train/run_files.h"
 #include "train/sample_grid.h"
 #include "train/step_line.h"
 #include "train/tensorboard.h"
@@ -55,54 +53,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kDataFile = "data.txt";
-constexpr const char* kPlotFile = "loss.svg";
-constexpr const char* kMachineFile = "machine.txt";
-constexpr const char* kClassesFile = "classes.csv";
-constexpr const char* kSamplesFolder = "samples";
-constexpr const char* kAbandoned = "abandoned-";
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// Whether a run was begun here and ended before it had a checkpoint or a configuration, which is
-/// written last: there is nothing to resume, and nothing to lose.
-bool is_false_start(const fs::path& folder) {
-  constexpr std::array<std::string_view, 5> kFirstFiles{".lock", kMachineFile, kDataFile,
-                                                        kClassesFile, kConfigDigestFile};
-  if (!fs::is_directory(folder)) return false;
-  const std::vector<std::string> names = names_in(folder);
-  // Without a lock, no run was begun here: a person's files may have names of temporary ones.
-  if (!names.empty() && !std::ranges::count(names, kFirstFiles.front())) return false;
-  const auto is_of_a_start = [&](const std::string& name) {
-    if (name == model::kCheckpointsFolder && fs::is_directory(folder / name))
-      return std::ranges::all_of(names_in(folder / name), is_temporary_name);
-    return std::ranges::count(kFirstFiles, name) > 0 || is_temporary_name(name);
-  };
-  return std::ranges::all_of(names, is_of_a_start);
-}
-
-void require_folder_for(const fs::path& folder, Start start) {
-  if (start == Start::resume) {
-    require(fs::is_directory(folder), "train: there is no run to resume in ", folder.string());
-  } else {
-    require(!fs::exists(folder) || is_false_start(folder), "train: ", folder.string(),
-            " exists; resume it with --resume ", folder.string(), ", or choose another folder");
-  }
-}
-
-/// Where the run's data are: as the caller says, or as the run was told before.
-fs::path data_folder(const TrainOptions& options) {
-  if (!options.data.empty()) return fs::absolute(options.data);
-  require(options.start == Start::resume,
-          "train: no data; name the folder of the training pictures with --data");
-  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 16;
-  std::string path = read_file_if_there(options.out / kDataFile, kMaxBytes).value_or("");
-  if (path.ends_with('\n')) path.pop_back();  // others are of the path
-  require(!path.empty(), "train: ", options.out.string(),
-          " does not say where its training pictures are; name them with --data");
-  return path;
 }
 
 std::vector<std::string> names_of(const std::vector<DataClass>& classes) {
@@ -117,26 +69,6 @@ std::vector<std::int64_t> images_of(const std::vector<DataClass>& classes) {
   return images;
 }
 
-/// A sentence, where a run goes on another machine than it was on before.
-std::string machine_note(const fs::path& run, const Device& device) {
-  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 10;
-  std::string before = read_file_if_there(run / kMachineFile, kMaxBytes).value_or("");
-  before.resize(std::min(before.find('\n'), before.size()));
-  const std::string now = device.describe();
-  if (before.empty() || before == now) return "";
-  return concat("the run was on ", before, " before and is on ", now,
-                " now: from here on its last bits are not those of a run that stayed (DDIM_ISA "
-                "chooses an instruction set)");
-}
-
-void write_run_files(const TrainOptions& options, const fs::path& data,
-                     const std::vector<DataClass>& classes, const Device& device) {
-  write_file_durably(options.out / kMachineFile, device.describe() + "\n", Overwrite::allow);
-  write_file_durably(options.out / kDataFile, data.string() + "\n", Overwrite::allow);
-  if (!classes.empty())
-    write_file_durably(options.out / kClassesFile, data::class_table(classes), Overwrite::allow);
-}
-
 /// Sums up the steps between two lines of the log.
 class LogInterval {
  public:
@@ -149,7 +81,7 @@ class LogInterval {
     seconds_ += seconds;
   }
   MetricsLine line(const StepReport& report, const TrainingState& state, std::int64_t pictures,
-                   double total_seconds, double validation_loss) const {
+                   double total_seconds) const {
     const double nan = std::numeric_limits<double>::quiet_NaN();
     return {.step = state.step,
             .images = state.step * pictures,
@@ -158,8 +90,7 @@ class LogInterval {
             .learning_rate = report.learning_rate,
             .images_per_second = static_cast<double>(num_steps_ * pictures) / seconds_,
             .seconds = total_seconds,
-            .skipped = state.step - state.updates,
-            .validation_loss = validation_loss};
+            .skipped = state.step - state.updates};
   }
 
  private:
@@ -185,22 +116,24 @@ void require_utf8(const io::ModelNames& names) {
             "\" is not UTF-8; rename the folder, or save labels.csv as UTF-8");
 }
 
-/// Whether it is a file of samples/ of a step after this one.
-bool is_of_step_after(std::int64_t step, std::string_view name) {
-  constexpr std::string_view kBegin = "step-";
-  std::int64_t its_step = 0;
-  if (!name.starts_with(kBegin)) return false;
-  name.remove_prefix(kBegin.size());
-  return std::from_chars(name.data(), name.data() + name.size(), its_step).ec == std::errc() &&
-         its_step > step;
-}
-
 std::string quality_text(const MeasuredQuality& quality) {
   std::vector<std::string> parts;
   if (!std::isnan(quality.eps_error)) parts.push_back(concat("eps error ", quality.eps_error));
   if (!std::isnan(quality.kernel_distance))
     parts.push_back(concat("kernel distance ", quality.kernel_distance));
   return parts.empty() ? "too few pictures to measure anything on" : join(parts, ", ");
+}
+
+bool has_quality(const MetricsLine& line) {
+  return !std::isnan(line.eps_error) || !std::isnan(line.kernel_distance);
+}
+
+/// The line without what has been written of it.
+MetricsLine quality_alone(MetricsLine line) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  line.loss = line.validation_loss = line.grad_norm = nan;
+  line.learning_rate = line.images_per_second = nan;
+  return line;
 }
 
 /// The configuration with the path of data.validation as it is seen from everywhere.
@@ -211,7 +144,7 @@ TrainConfig with_absolute_paths(TrainConfig config) {
 }
 
 /// A run that is resumed without a checkpoint begins again: its record must be that of steps before
-/// the first one.
+/// the first one, with the `output` that it had.
 void require_no_checkpoint_missing(const fs::path& run, const OutputConfig& output) {
   std::int64_t last_step = 0;
   MetricsReader(run).read_on([&](const MetricsLine& line) { last_step = line.step; });
@@ -221,53 +154,25 @@ void require_no_checkpoint_missing(const fs::path& run, const OutputConfig& outp
           ", but no checkpoint; put its checkpoints back, or start a new run in another folder");
 }
 
-/// The checkpoint that a run goes on from; nothing for one that has none yet.
-std::optional<fs::path> resume_point(const TrainOptions& options, const TrainConfig& config,
+/// The checkpoint that a run goes on from, none for one that has none yet, and newer ones that are
+/// damaged. `before` is what it was told in its last session.
+CheckpointStore::Newest resume_point(const TrainOptions& options, const TrainConfig& before,
                                      CheckpointStore& checkpoints, Progress& progress) {
-  if (options.resume_from) return checkpoints.find(*options.resume_from);
-  const CheckpointStore::Newest newest = checkpoints.find_newest();
+  if (options.resume_from) return {.folder = checkpoints.find(*options.resume_from)};
+  CheckpointStore::Newest newest = checkpoints.find_newest();
   for (const std::string& skipped : newest.skipped) progress.line("resume: " + skipped);
   if (!newest.folder && !newest.skipped.empty())
     fail(ErrorCode::corrupt, "train: no checkpoint in ", options.out.string(),
          " is complete; the newest: ", newest.skipped.front());
   if (!newest.folder) {
-    require_no_checkpoint_missing(options.out, config.output);
+    require_no_checkpoint_missing(options.out, before.output);
     progress.line("resume: no checkpoint yet; starting from the beginning");
-    return std::nullopt;
+    return newest;
   }
   if (const std::string problem = read_health(*newest.folder).problem; !problem.empty())
     progress.line(concat("resume: ", newest.folder->filename().string(),
                          " is not healthy: ", problem, trusted_text(checkpoints.last_trusted())));
-  return newest.folder;
-}
-
-/// Moves what a run did after `step` aside, so that it can do these steps again: checkpoints and
-/// samples, and copies of its records.
-void abandon_later_steps(const TrainOptions& options, std::int64_t step,
-                         CheckpointStore& checkpoints, Progress& progress) {
-  const std::vector<fs::path> all = model::checkpoints_in(options.out / model::kCheckpointsFolder);
-  if (all.empty() || all.front().filename() == model::checkpoint_name(step)) return;
-  fs::path folder;
-  for (int i = 1; folder.empty() || is_there(folder); ++i)
-    folder = options.out / concat(kAbandoned, i);
-  make_folders(folder / model::kCheckpointsFolder);
-  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
-  for (const fs::path& record :
-       {fs::path("metrics.csv"), fs::path("metrics.jsonl"), fs::path(kPlotFile), events_file()}) {
-    const auto text = read_file_if_there(options.out / record, kMaxBytes);
-    if (!text) continue;
-    make_folders((folder / record).parent_path());
-    write_file_durably(folder / record, *text, Overwrite::refuse);
-  }
-  const fs::path samples = options.out / kSamplesFolder;
-  if (is_there(samples)) make_folders(folder / kSamplesFolder);
-  for (const std::string& name : is_there(samples) ? names_in(samples) : std::vector<std::string>())
-    if (is_of_step_after(step, name)) fs::rename(samples / name, folder / kSamplesFolder / name);
-  const std::size_t count =
-      checkpoints.move_later_than(step, folder / model::kCheckpointsFolder).size();
-  progress.line(concat("resume: ", count_of(static_cast<std::int64_t>(count), "checkpoints"),
-                       " after step ", step, " moved to ", folder.string(),
-                       "; remove it when nobody needs it"));
+  return newest;
 }
 
 TrainSummary train(const TrainOptions& options, const Device& device,
@@ -309,6 +214,8 @@ TrainSummary train(const TrainOptions& options, const Device& device,
                          count_of(measured, "held-out images")));
   }
   const std::uint32_t fingerprint = data::fingerprint(dataset);
+  if (options.start == Start::fresh)
+    require_outside_pictures(options.out, data_path, config, loaded);
   require_same_everywhere(*ranks, device, loaded);
   Trainer trainer(config, device, dataset, ranks);
   if (held_out) trainer.check_suits(*held_out);
@@ -334,11 +241,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     progress.line(concat("note: the file system of ", options.out.string(),
                          " has no locks: see that no other process trains in this folder"));
   if (options.start == Start::fresh) require_folder_for(options.out, options.start);
-  std::vector<fs::path> written{options.out, options.out / kSamplesFolder,
-                                options.out / kTensorboardFolder};
-  for (const std::string& name : names_in(options.out))
-    if (name.starts_with(kAbandoned)) written.push_back(options.out / name);
-  for (const fs::path& folder : written) remove_leftovers(folder);
+  remove_leftovers_of_run(options.out);
   CheckpointStore checkpoints(options.out / model::kCheckpointsFolder);
   const io::ModelNames names{.model = name_of_run(options.out, config),
                              .classes = names_of(classes),
@@ -347,25 +250,28 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   if (options.start == Start::fresh) write_run_files(options, data_path, classes, device);
   // What a resumed run begins with, also where the run has no configuration yet.
   if (options.init) checkpoints.save(state, config, fingerprint, names);
+  std::vector<ConfigChange> changes;
   if (options.start == Start::resume) {
-    TrainConfig before = with_absolute_paths(options.config);
+    const std::optional<TrainConfig> written = written_config_of_run(options.out);
     AcceptedChanges accepted;
     accept(read_changes(options.out), accepted);
+    if (written) accept_all(*written, accepted);  // what it was ended with is what it was told
     accept_named(options.overrides, config, accepted);
-    if (const auto from = resume_point(options, config, checkpoints, progress)) {
-      load_checkpoint(*from, config, fingerprint, state, accepted);
-      before = config_of_checkpoint(*from);
-      progress.line("resume: from " + from->string());
+    const TrainConfig before = written.value_or(with_absolute_paths(options.config));
+    const CheckpointStore::Newest from = resume_point(options, before, checkpoints, progress);
+    if (from.folder) {
+      load_checkpoint(*from.folder, config, fingerprint, state, accepted);
+      changes = changes_between(config_of_checkpoint(*from.folder), config, state.step);
+      progress.line("resume: from " + from.folder->string());
+      if (options.resume_from) abandon_later_steps(options.out, state.step, checkpoints, progress);
+      checkpoints.set_aside(from.damaged);
+    } else {
+      // Before its configuration is written, by which this record is judged.
+      MetricsLog begun_again(options.out, 0);
     }
-    if (options.resume_from) abandon_later_steps(options, state.step, checkpoints, progress);
-    std::vector<ConfigChange> changes = changes_between(before, config, state.step);
-    std::erase_if(changes, [&](const ConfigChange& change) {
-      return std::ranges::count(options.overrides, change.key, key_of_override) == 0;
-    });
     for (const ConfigChange& change : changes)
       progress.line(concat("resume: ", change.key, " is ", change.after, " from here on, was ",
                            change.before));
-    record_changes(options.out, changes);
     if (const std::string note = machine_note(options.out, device); !note.empty())
       progress.line("resume: " + note);
     write_run_files(options, data_path, classes, device);
@@ -377,7 +283,8 @@ TrainSummary train(const TrainOptions& options, const Device& device,
                          count_of(trainer.num_workers(), "threads")));
   if (const std::string advice = ranks->advice(); !advice.empty())
     progress.line("ranks: " + advice);
-  write_config_of_run(options.out, config);  // last: see is_false_start()
+  write_config_of_run(options.out, config);  // last of a fresh run: see require_folder_for()
+  if (options.start == Start::resume) record_changes(options.out, state.step, changes);
   MetricsLog metrics(options.out, state.step);
 
   const OptimisationConfig& training = config.training;
@@ -404,6 +311,20 @@ TrainSummary train(const TrainOptions& options, const Device& device,
                                         .keep = output.keep_checkpoints});
   MetricsReader metrics_reader(options.out);
   RunCurves curves;
+  // What is not needed in order to go on is no reason to lose the steps since the last save.
+  const auto try_to = [&](std::string_view what, const auto& work) {
+    try {
+      work();
+    } catch (const std::bad_alloc&) {
+      progress.line(concat("warning: step ", state.step, ": no memory to ", what));
+    } catch (const Error& error) {
+      progress.line(
+          error.code() == ErrorCode::interrupted
+              ? concat("step ", state.step, ": stopped before it could ", what,
+                       "; the resumed run does that first")
+              : concat("warning: step ", state.step, ": could not ", what, ": ", error.what()));
+    }
+  };
   const auto tell_saved = [&](const std::optional<SavedCheckpoint>& saved) {
     if (!saved) return;
     result.checkpoint = saved->folder;
@@ -411,14 +332,11 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     if (!saved->problem.empty())
       progress.line(concat("warning: ", saved->folder.filename().string(),
                            " is not healthy: ", saved->problem, trusted_text(saved->trusted)));
-    try {
+    try_to(concat("draw ", kPlotFile), [&] {
       metrics_reader.read_on([&](const MetricsLine& line) { curves.add(line); });
       if (!curves.empty())
         write_file_durably(options.out / kPlotFile, curves.svg(names.model), Overwrite::allow);
-    } catch (const Error& error) {  // it is of no use to the training itself
-      if (error.code() != ErrorCode::corrupt) throw;
-      progress.line(concat("warning: no ", kPlotFile, ": ", error.what()));
-    }
+    });
   };
   const auto gather_state = [&] {
     orders.give(Order::gather_state);
@@ -431,85 +349,143 @@ TrainSummary train(const TrainOptions& options, const Device& device,
                          num_bytes_of_copy(state) / 1'000'000, " MB in memory"));
 
   const RunOptions run_options{.threads = trainer.num_workers(), .stop = options.stop};
-  // What is not needed in order to go on: it is no reason to lose the steps since the last save.
-  const auto try_to = [&](std::string_view what, const auto& work) {
+  const fs::path samples_folder = options.out / kSamplesFolder;
+  const auto measure_average = [&](MetricsLine& line) {
+    try_to("measure the averaged weights", [&] {
+      const MeasuredQuality quality =
+          measure(averaged_network(config, state), config, loaded, run_options);
+      line.eps_error = quality.eps_error;
+      line.kernel_distance = quality.kernel_distance;
+      progress.line(concat("step ", state.step, ": ", quality_text(quality)));
+    });
+  };
+  const auto draw_samples = [&] {
+    try_to("draw samples",
+           [&] { write_sample_grid(samples_folder, config, names.classes, run_options, state); });
+  };
+  const auto write_events = [&](const MetricsLine& line) {
+    if (!tensorboard) return;
     try {
-      work();
-    } catch (const std::bad_alloc&) {
-      progress.line(concat("warning: step ", state.step, ": no memory to ", what));
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::io) throw;
-      if (error.code() != ErrorCode::interrupted)
-        progress.line(
-            concat("warning: step ", state.step, ": could not ", what, ": ", error.what()));
+      tensorboard->write(line);
+    } catch (const Error& error) {  // part of a record may be there, and nothing may follow it
+      progress.line(
+          concat("warning: nothing more for TensorBoard in this session: ", error.what()));
+      tensorboard.reset();
     }
   };
-  progress.begin(state.step, last_step);
-  while (state.step < last_step && !orders.stop_requested()) {
-    const Clock::time_point start = Clock::now();
-    orders.give(Order::step);
-    const StepReport report = step_together(trainer, *ranks, [&] { tell_saved(writer.wait()); });
-    const double seconds = seconds_since(start);
-    seconds_here += seconds;
-    ++result.steps_here;
-    result.loss = report.loss;
-    interval.add(report, seconds);
-    tell_saved(writer.finished());
-    if (!report.refused.empty()) progress.line("skipped " + report.refused);
-    if (!report.spike.empty())
-      progress.line(
-          concat("spike: ", report.spike, "; training.skip_spikes leaves such steps out"));
-    const bool is_end = output.validate_every_steps == 0 && state.step == training.steps;
-    const bool validates = held_out && (state.step % validate_every == 0 || is_end);
-    if (validates) {
-      orders.give(Order::validate);
-      validation_loss = trainer.validation_loss(*held_out, output.validation_count);
+  const auto is_due = [&](std::int64_t every) { return every > 0 && state.step % every == 0; };
+  // What a stop or an error kept from the step that is gone on from.
+  if (options.start == Start::resume && state.step > 0) {
+    const std::optional<MetricsLine> last = metrics.last_kept();
+    if (is_due(output.evaluate_every_steps) && last && last->step == state.step &&
+        !has_quality(*last)) {
+      MetricsLine line = *last;
+      measure_average(line);
+      if (has_quality(line)) {
+        write_events(quality_alone(line));
+        metrics.replace_last_kept(line);
+      }
     }
-    const bool evaluates =
-        output.evaluate_every_steps > 0 && state.step % output.evaluate_every_steps == 0;
-    const bool samples =
-        output.sample_every_steps > 0 && state.step % output.sample_every_steps == 0;
-    if (evaluates || samples) {
-      orders.give(Order::gather_average);
-      trainer.gather_average();
-    }
-    if (validates || evaluates || state.step % output.log_every_steps == 0) {
-      MetricsLine line =
-          interval.line(report, state, pictures, metrics.seconds_before() + seconds_here,
-                        validates ? validation_loss : std::numeric_limits<double>::quiet_NaN());
-      if (evaluates)
-        try_to("measure the averaged weights", [&] {
-          const MeasuredQuality quality =
-              measure(averaged_network(config, state), config, loaded, run_options);
-          line.eps_error = quality.eps_error;
-          line.kernel_distance = quality.kernel_distance;
-          progress.line(concat("step ", state.step, ": ", quality_text(quality)));
-        });
-      metrics.write(line);
-      if (tensorboard) tensorboard->write(line);
-      interval = {};
-    }
-    if (samples)
-      try_to("draw samples", [&] {
-        write_sample_grid(options.out / kSamplesFolder, config, names.classes, run_options, state);
-      });
-    if (state.step % output.checkpoint_every_steps == 0 && state.step < last_step) {
-      tell_saved(writer.wait());
-      gather_state();
-      writer.begin(state);
-    }
-    recent.add(report);
-    const auto point = [&] {
-      return recent.progress(last_step, pictures, dataset.images.count, validation_loss);
-    };
-    progress.update(state.step, [&](std::size_t columns) { return step_line(point(), columns); });
-    if (options.progress) options.progress(point());
+    if (is_due(output.sample_every_steps) && !has_sample_grid(samples_folder, state.step))
+      draw_samples();
   }
-  tell_saved(writer.wait());
-  // After the last step of the configuration, and whenever there is something unsaved.
-  if (result.checkpoint.filename() != model::checkpoint_name(state.step)) {
-    gather_state();
-    tell_saved(writer.save(state));
+  progress.begin(state.step, last_step);
+  bool is_between_steps = true;
+  std::optional<MetricsLine> unwritten;  // of the last step
+  // Whatever ends the run between two steps: they are not to be lost. Not together with other
+  // ranks, of which one may be gone.
+  const auto save_after_an_error = [&] {
+    if (!is_between_steps || result.steps_here == 0 || ranks->size() > 1 ||
+        !state.problem().empty())
+      return;
+    const auto try_once_more = [](const auto& work) {
+      try {
+        work();
+      } catch (const std::exception&) {  // another error is being told
+      }
+    };
+    try_once_more([&] { tell_saved(writer.wait()); });
+    if (unwritten)
+      try_once_more([&] { MetricsLog(options.out, state.step - 1).write(*unwritten); });
+    try {
+      if (result.checkpoint.filename() == model::checkpoint_name(state.step)) return;
+      tell_saved(writer.save(state));
+    } catch (const std::exception& error) {
+      progress.line(concat("warning: step ", state.step, " is not saved: ", error.what()));
+    }
+  };
+  try {
+    while (state.step < last_step && !orders.stop_requested()) {
+      const Clock::time_point start = Clock::now();
+      orders.give(Order::step);
+      is_between_steps = false;
+      const StepReport report = step_together(trainer, *ranks, [&] { tell_saved(writer.wait()); });
+      is_between_steps = true;
+      const double seconds = seconds_since(start);
+      seconds_here += seconds;
+      ++result.steps_here;
+      result.loss = report.loss;
+      interval.add(report, seconds);
+      if (!report.refused.empty()) progress.line("skipped " + report.refused);
+      if (!report.spike.empty())
+        progress.line(
+            concat("spike: ", report.spike, "; training.skip_spikes leaves such steps out"));
+      const bool is_end = output.validate_every_steps == 0 && state.step == training.steps;
+      const bool validates = held_out && (state.step % validate_every == 0 || is_end);
+      const bool evaluates = is_due(output.evaluate_every_steps);
+      const bool samples = is_due(output.sample_every_steps);
+      const bool has_line = validates || evaluates || is_due(output.log_every_steps);
+      MetricsLine line =
+          interval.line(report, state, pictures, metrics.seconds_before() + seconds_here);
+      if (has_line) unwritten = line;
+      if (validates) {
+        orders.give(Order::validate);
+        validation_loss = trainer.validation_loss(*held_out, output.validation_count);
+        line.validation_loss = validation_loss;
+      }
+      if (evaluates || samples) {
+        orders.give(Order::gather_average);
+        trainer.gather_average();
+      }
+      if (has_line) {
+        if (evaluates) measure_average(line);
+        unwritten = line;
+        metrics.write(line);
+        unwritten.reset();
+        write_events(line);
+        interval = {};
+      }
+      if (samples) draw_samples();
+      tell_saved(writer.finished());
+      if (state.step % output.checkpoint_every_steps == 0 && state.step < last_step) {
+        tell_saved(writer.wait());
+        gather_state();
+        writer.begin(state);
+      }
+      recent.add(report);
+      const auto point = [&] {
+        return recent.progress(last_step, pictures, dataset.images.count, validation_loss);
+      };
+      progress.update(state.step, [&](std::size_t columns) { return step_line(point(), columns); });
+      if (options.progress) options.progress(point());
+    }
+    tell_saved(writer.wait());
+    // After the last step of the configuration, and whenever there is something unsaved.
+    if (result.checkpoint.filename() != model::checkpoint_name(state.step)) {
+      gather_state();
+      tell_saved(writer.save(state));
+    }
+  } catch (const Error& error) {
+    save_after_an_error();
+    if (error.code() == ErrorCode::io && !is_folder(options.out))
+      fail(ErrorCode::io, "train: ", options.out.string(),
+           " is not there any more, so the steps since its last checkpoint cannot be saved; if it "
+           "was moved, resume it where it is now (",
+           error.what(), ")");
+    throw;
+  } catch (...) {
+    save_after_an_error();
+    throw;
   }
   orders.give(Order::end);
   if (state.step >= last_step && result.steps_here > 0 && state.updates == updates_before &&

@@ -4,23 +4,29 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iomanip>
 #include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/file_output.h"
 #include "diffusion/plan.h"
 #include "io/image_grid.h"
 #include "io/picture_tensor.h"
 #include "io/png.h"
+#include "model/run_folder.h"
 #include "run/generate.h"
 #include "train/train_config_keys.h"
 
 namespace ddim::engine::train {
 namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kPictureEnding = ".png";
+constexpr const char* kTensorEnding = ".safetensors";
 
 std::optional<std::int64_t> columns_for(const std::vector<std::int64_t>& classes,
                                         std::int64_t count) {
@@ -48,6 +54,19 @@ GridOptions grid_of(const FloatImages& pictures, const std::vector<std::int64_t>
 
 }  // namespace
 
+bool has_sample_grid(const fs::path& folder, std::int64_t step) {
+  const std::string name = model::checkpoint_name(step);
+  return is_file(folder / (name + kPictureEnding)) || is_file(folder / (name + kTensorEnding));
+}
+
+bool is_sample_grid_name(std::string_view name) {
+  for (const std::string_view ending :
+       {std::string_view(kPictureEnding), std::string_view(kTensorEnding)})
+    if (name.ends_with(ending))
+      return model::is_checkpoint_name(name.substr(0, name.size() - ending.size()));
+  return false;
+}
+
 std::vector<std::int64_t> classes_in_turn(const UNetConfig& model) {
   std::vector<std::int64_t> classes;
   for (std::int64_t k = 0; k < num_real_classes(model); ++k) classes.push_back(k);
@@ -60,7 +79,7 @@ run::TrainedNetwork averaged_network(const TrainConfig& config, const TrainingSt
           .prediction = config.diffusion.prediction};
 }
 
-void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& config,
+void write_sample_grid(const fs::path& folder, const TrainConfig& config,
                        const std::vector<std::string>& class_names, const RunOptions& run,
                        const TrainingState& state) {
   const OutputConfig& output = config.output;
@@ -75,16 +94,17 @@ void write_sample_grid(const std::filesystem::path& folder, const TrainConfig& c
                                          .run = run})
                               .samples.x_0;
 
-  TextStream name;
-  name << "step-" << std::setw(8) << std::setfill('0') << state.step;
+  const std::string name = model::checkpoint_name(state.step);
+  if (!is_folder(folder.parent_path()))
+    fail(ErrorCode::io, folder.parent_path().string(), " is not there any more");
   make_folders(folder);
   if (x_0.shape.channels > 4) {  // more than a PNG can hold
-    io::write_pictures(folder / (name.str() + ".safetensors"), "x_0", x_0, Overwrite::allow);
+    io::write_pictures(folder / (name + kTensorEnding), "x_0", x_0, Overwrite::allow);
     return;
   }
   std::vector<Image> pictures;
   for (std::int64_t k = 0; k < x_0.count; ++k) pictures.push_back(to_image(x_0, k));
-  io::write_png(folder / (name.str() + ".png"),
+  io::write_png(folder / (name + kPictureEnding),
                 make_grid(pictures, grid_of(x_0, classes, class_names, state.step)),
                 {{"ddim", concat("averaged weights after ", state.step, " training steps; ",
                                  output.sample_steps, " steps, tau linear, eta 0, clip ",

@@ -132,7 +132,7 @@ std::vector<ConfigChange> changes_between(const TrainConfig& before, const Train
   std::vector<ConfigChange> changes;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const std::string key = concat(a[i].section, ".", a[i].key);
-    if (a[i].value != b[i].value && !is_harmless(key))
+    if (a[i].value != b[i].value && may_change_in_a_run(key) && !is_harmless(key))
       changes.push_back({.step = step, .key = key, .before = a[i].value, .after = b[i].value});
   }
   return changes;
@@ -143,6 +143,13 @@ void accept_named(const std::vector<std::string>& overrides, const TrainConfig& 
   for (const Entry& entry : entries_of(config)) {
     const std::string key = concat(entry.section, ".", entry.key);
     if (std::ranges::count(overrides, key, key_of_override) > 0) accepted[key] = entry.value;
+  }
+}
+
+void accept_all(const TrainConfig& config, AcceptedChanges& accepted) {
+  for (const Entry& entry : entries_of(config)) {
+    const std::string key = concat(entry.section, ".", entry.key);
+    if (may_change_in_a_run(key)) accepted[key] = entry.value;
   }
 }
 

@@ -26,6 +26,9 @@
 namespace ddim::engine {
 namespace {
 
+/// Of no earlier version.
+bool no_names(std::string_view, TemporaryKind) { return false; }
+
 namespace fs = std::filesystem;
 using test::Fault;
 using test::FaultyFileSystem;
@@ -219,7 +222,7 @@ TEST(WriteFileDurably, RemovesWhatAKilledProcessLeft) {
   EXPECT_EQ(read_text(folder / "a.bin"), kNew);
   EXPECT_THAT(names_in(folder.path()),
               ElementsAre("a.bin", "a.bin.tmp-ddim-1", "notes.tmp-ddim-0"));
-  remove_leftovers(folder.path());
+  remove_leftovers(folder.path(), no_names);
   EXPECT_THAT(names_in(folder.path()), ElementsAre("a.bin"));
 
   write_text(folder / "b.tmp-ddim-0" / "unet" / "config.json", "half");
@@ -232,7 +235,7 @@ TEST(WriteFileDurably, KeepsWhatIsBeingWritten) {
   const TemporaryFolder folder;
   const auto write_inside = [&](const std::string& name) {
     return FileContent{3, [&, name](const ByteSink& sink) {
-                         remove_leftovers(folder.path());
+                         remove_leftovers(folder.path(), no_names);
                          write_file_durably(folder / name, "inner", Overwrite::allow);
                          EXPECT_TRUE(fs::exists(folder / (name + ".tmp-ddim-0")));
                          sink(std::as_bytes(std::span("new", 3)));
@@ -243,7 +246,7 @@ TEST(WriteFileDurably, KeepsWhatIsBeingWritten) {
   {
     DurableFolder output(folder / "b", Manifest::leave_out);
     output.write_file("x", "1");
-    remove_leftovers(folder.path());
+    remove_leftovers(folder.path(), no_names);
     output.commit();
   }
   EXPECT_EQ(read_text(folder / "b" / "x"), "1");
@@ -256,7 +259,7 @@ TEST(WriteFileDurably, TheLockLastsUntilTheRename) {
    public:
     explicit Cleaning(fs::path folder) : folder_(std::move(folder)) {}
     int call_rename_no_replace(const char* from, const char* to) override {
-      remove_leftovers(folder_);
+      remove_leftovers(folder_, no_names);
       return FileSystem::call_rename_no_replace(from, to);
     }
 
@@ -270,23 +273,31 @@ TEST(WriteFileDurably, TheLockLastsUntilTheRename) {
 }
 
 TEST(RemoveLeftovers, KnowsNamesAndOwnersOfEarlierVersionsToo) {
-  for (const char* name : {"a.tmp-123-0", "a.tmp-ddim-0", "a.png.tmp-ddim-17"})
+  for (const char* name : {"a.tmp-ddim-0", "a.png.tmp-ddim-17"})
     EXPECT_TRUE(is_temporary_name(name)) << name;
-  for (const char* name : {"a.bin", "a.tmp-x", "a.tmp-", "a.tmp-ddim-", "a.tmp-ddim-x", "a.tmp"})
+  for (const char* name : {"a.bin", "a.tmp-x", "a.tmp-", "a.tmp-123-0", "a.tmp-ddim-",
+                           "a.tmp-ddim-x", "a.tmp-ddim-2026-11-28", "a.tmp"})
     EXPECT_FALSE(is_temporary_name(name)) << name;
 
   const TemporaryFolder folder;
   const std::string of_this_process = "a.tmp-" + std::to_string(::getpid()) + "-0";
   write_text(folder / of_this_process, "half");
   write_text(folder / "a.tmp-999999999-0", "half");
-  write_text(folder / "a.tmp-999999998-0" / "x", "half");
+  write_text(folder / "a.tmp-999999998-0" / "x", "a person's");
+  write_text(folder / "b.tmp-999999998-0" / "x", "half");
+  write_text(folder / "b.tmp-999999999-0", "a person's");
+  write_text(folder / "backup.tmp-2026-11-28" / "x", "a person's");
   write_text(folder / "mine.tmp", "a person's");
   write_text(folder / "target", "a person's");
   fs::create_symlink("target", folder / "link.tmp-ddim-0");
-  remove_leftovers(folder.path());
+  const auto is_ours = [](std::string_view name, TemporaryKind kind) {
+    return name == (kind == TemporaryKind::file ? "a" : "b");
+  };
+  remove_leftovers(folder.path(), is_ours);
   EXPECT_THAT(names_in(folder.path()),
-              ElementsAre(of_this_process, "link.tmp-ddim-0", "mine.tmp", "target"));
-  remove_leftovers(folder / "absent");
+              ElementsAre(of_this_process, "a.tmp-999999998-0", "b.tmp-999999999-0",
+                          "backup.tmp-2026-11-28", "link.tmp-ddim-0", "mine.tmp", "target"));
+  remove_leftovers(folder / "absent", is_ours);
 }
 
 TEST(RemoveLeftovers, OfAPersonsFolderOnlyFilesOfOurNamesGo) {

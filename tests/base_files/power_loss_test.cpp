@@ -171,7 +171,7 @@ DiskFiles below(const std::string& prefix, const DiskFiles& files) {
 /// power.
 void write_step_10(const std::filesystem::path& parent, const DiskFiles& content,
                    FileSystem& file_system) {
-  remove_leftovers(parent);
+  remove_leftovers(parent, [](std::string_view, TemporaryKind) { return false; });
   if (std::filesystem::exists(parent / "step-10")) return;
   DurableFolder folder(parent / "step-10", Manifest::write, file_system);
   for (const auto& [name, text] : content) folder.write_file(name, in_pieces(text));

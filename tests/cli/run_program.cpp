@@ -98,14 +98,14 @@ std::string run_ddim_in_terminal(const std::string& arguments, int columns,
 }
 
 Outcome run_ddim_and_signal(const std::string& arguments, const fs::path& file, int signal,
-                            int second, std::uintmax_t size) {
+                            SecondSignal second, std::uintmax_t size) {
   const TemporaryFolder streams;
   const std::string command = "exec '" DDIM_PROGRAM "' " + arguments + " >" + (streams / "out") +
                               " 2>" + (streams / "err") + " </dev/null";
   const pid_t child = fork();
   if (child == 0) {
     // What nohup or a shell's & have ignored would stay so.
-    for (const int expected : {signal, second})
+    for (const int expected : {signal, second.signal})
       if (expected != 0) std::signal(expected, SIG_DFL);
     execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
     _exit(127);
@@ -122,12 +122,11 @@ Outcome run_ddim_and_signal(const std::string& arguments, const fs::path& file, 
   }
   if (ended == 0) {
     kill(child, signal);
-    if (second != 0) {
-      // Of two that wait, the system would hand out the lower one first.
-      do {
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      } while (has_waiting(child, signal));
-      kill(child, second);
+    if (second.signal != 0) {
+      while (second.after == SecondSignal::After::seen && has_waiting(child, signal))
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      std::this_thread::sleep_for(second.pause);
+      kill(child, second.signal);
     }
     waitpid(child, &status, 0);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -33,11 +34,17 @@ Outcome run_ddim(const std::string& arguments, const std::string& environment = 
 std::string run_ddim_in_terminal(const std::string& arguments, int columns,
                                  const std::string& environment = "");
 
-/// Starts the program, sends `signal` as soon as `file` is there (with `size` bytes or more, and
-/// after 0.2 seconds `second`,
-/// where it is not 0), and waits for its end.
+/// A signal that follows another.
+struct SecondSignal {
+  int signal = 0;                                       ///< 0 for none
+  enum class After { sent, seen } after = After::seen;  ///< the first was sent, or taken note of
+  std::chrono::milliseconds pause{0};
+};
+
+/// Starts the program, sends `signal` as soon as `file` is there (with `size` bytes or more), then
+/// `second`, and waits for its end.
 Outcome run_ddim_and_signal(const std::string& arguments, const std::filesystem::path& file,
-                            int signal, int second = 0, std::uintmax_t size = 0);
+                            int signal, SecondSignal second = {}, std::uintmax_t size = 0);
 
 std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, const std::string& text);

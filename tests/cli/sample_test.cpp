@@ -111,7 +111,7 @@ TEST_F(Sample, MakesTheSameFileHoweverOftenItIsKilled) {
   for (int kill = 0; kill < 5; ++kill) {
     // Some batches of 8 pictures of 192 bytes later.
     const Outcome killed =
-        run_ddim_and_signal(command("a.npz") + resume, kept, SIGKILL, 0, size + 4000);
+        run_ddim_and_signal(command("a.npz") + resume, kept, SIGKILL, {}, size + 4000);
     EXPECT_EQ(killed.exit_code, 128 + SIGKILL);
     ASSERT_TRUE(std::filesystem::exists(kept));
     const std::uintmax_t before = size;

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <csignal>
+#include <utility>
 
 #include "tests/cli/run_program.h"
 
@@ -57,13 +59,49 @@ TEST_F(Signals, AFileThatMayNotGrowIsAnErrorInEveryCommand) {
   EXPECT_TRUE(std::filesystem::is_empty(folder_ / "out"));
 }
 
-TEST_F(Signals, ASecondSignalEndsAProcessThatWaitsForAFile) {
+// A shell passes on what the kernel sends to all of a terminal; coreutils' timeout and wrappers of
+// services send to a process and to its group.
+TEST_F(Signals, TheSameRequestFromTwoSidesSavesATraining) {
+  using std::chrono::milliseconds;
+  for (const auto& [first, second] : {std::pair{SIGHUP, SIGHUP},
+                                      {SIGTERM, SIGTERM},
+                                      {SIGINT, SIGINT},
+                                      {SIGHUP, SIGTERM},
+                                      {SIGUSR1, SIGTERM},
+                                      {SIGUSR2, SIGUSR2}}) {
+    for (const milliseconds pause : {milliseconds(0), milliseconds(2), milliseconds(10)}) {
+      std::filesystem::remove_all(folder_ / "run");
+      const Outcome run = run_ddim_and_signal(
+          training(), first_checkpoint(), first,
+          {.signal = second, .after = SecondSignal::After::sent, .pause = pause});
+      EXPECT_EQ(run.exit_code, first == SIGINT ? 130 : 0) << first << ' ' << second << run.err;
+      expect_saved();
+    }
+  }
+}
+
+// The signal by which a command ends its own watch, from anybody else.
+TEST_F(Signals, NoSignalMakesACommandDeaf) {
+  const Outcome run =
+      run_ddim_and_signal(training(), first_checkpoint(), SIGUSR2, {.signal = SIGTERM});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.out.find("interrupted after step"), std::string::npos) << run.out;
+  expect_saved();
+}
+
+TEST_F(Signals, APersonsSecondSignalEndsAProcessThatWaitsForAFile) {
+  using std::chrono::milliseconds;
   const std::string fifo = folder_ / "model.ckpt";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   const std::string command = "sample --model " + fifo + " --out " + (folder_ / "a.png");
-  EXPECT_EQ(run_ddim_and_signal(command, fifo, SIGTERM, SIGTERM).exit_code, 128 + SIGTERM);
-  EXPECT_EQ(run_ddim_and_signal(command, fifo, SIGINT, SIGINT).exit_code, 130);
-  EXPECT_EQ(run_ddim_and_signal(command, fifo, SIGTERM, SIGINT).exit_code, 130);
+  EXPECT_EQ(
+      run_ddim_and_signal(command, fifo, SIGINT, {.signal = SIGINT, .pause = milliseconds(1050)})
+          .exit_code,
+      130);
+  EXPECT_EQ(
+      run_ddim_and_signal(command, fifo, SIGTERM, {.signal = SIGTERM, .pause = milliseconds(5050)})
+          .exit_code,
+      128 + SIGTERM);
 }
 
 }  // namespace

@@ -184,6 +184,17 @@ TEST_F(Train, GoesOnWhereItStopped) {
   EXPECT_EQ(state("parts/checkpoints/step-00000006"), state("whole/checkpoints/step-00000006"));
 }
 
+TEST_F(Train, WhatWasNotMeasuredIsNoNumber) {
+  const Json first = Json::parse(run_ddim(arguments("run", "--json --quiet")).out);
+  EXPECT_EQ(first.at("steps_here"), 6);
+  EXPECT_GT(first.at("ms_per_image").get<double>(), 0.0);
+  const Json again =
+      Json::parse(run_ddim("train --json --quiet --resume " + (folder_ / "run")).out);
+  EXPECT_EQ(again.at("steps_here"), 0);
+  EXPECT_TRUE(again.at("loss").is_null());
+  EXPECT_TRUE(again.at("ms_per_image").is_null());
+}
+
 TEST_F(Train, TheFolderOfARunIsItsNewestModel) {
   ASSERT_EQ(run_ddim(arguments("run", "--name faces --max-steps 5 --quiet")).exit_code, 0);
   const std::string newest = folder_ / "run/checkpoints/step-00000005";
@@ -288,6 +299,18 @@ TEST_F(Train, SavesAndLeavesOnSignals) {
     EXPECT_NE(run.out.find("interrupted after step"), std::string::npos) << run.out << run.err;
     EXPECT_EQ(run.err.find("--resume") != std::string::npos, signal == SIGINT) << run.err;
   }
+}
+
+TEST_F(Train, HowToGoOnIsACommandForAShell) {
+  std::string config = small_training_config();
+  config.replace(config.find("steps = 6"), 9, "steps = 1000000");
+  write_file(folder_ / "small.toml", config);
+  const std::string out = folder_ / "it's mine";
+  const std::string shown = folder_ / "it'\\''s mine";
+  const Outcome run = run_ddim_and_signal("train " + (folder_ / "small.toml") + " --data " +
+                                              (folder_ / "pictures") + " --out '" + shown + "'",
+                                          out + "/checkpoints/step-00000002", SIGINT);
+  EXPECT_NE(run.err.find("ddim train --resume '" + shown + "'\n"), std::string::npos) << run.err;
 }
 
 TEST_F(Train, GoesBackToAnEarlierStepAtAnotherRate) {

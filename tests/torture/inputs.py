@@ -207,5 +207,5 @@ class Reference:
         return newest
 
 
-SIGNALS = {signal.SIGTERM: 0, signal.SIGINT: 130, signal.SIGUSR1: 0, signal.SIGHUP: 0, signal.SIGXFSZ: 0,
-           signal.SIGPIPE: None}
+SIGNALS = {signal.SIGTERM: 0, signal.SIGINT: 130, signal.SIGUSR1: 0, signal.SIGUSR2: 0, signal.SIGHUP: 0,
+           signal.SIGXFSZ: 0, signal.SIGPIPE: None}

@@ -2,8 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include <sstream>
-
 #include "base/file_lock.h"
 #include "base/file_output.h"
 #include "io/npz.h"
@@ -11,10 +9,9 @@
 #include "io/png.h"
 #include "model/model_card.h"
 #include "model/model_files.h"
+#include "model/run_folder.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/temporary_folder.h"
-#include "tests/support/text_files.h"
-#include "tests/train/tiny_run.h"
+#include "tests/train/run_fixture.h"
 #include "train/checkpoint.h"
 #include "train/config_digest.h"
 #include "train/metrics.h"
@@ -27,50 +24,6 @@ using test::read_text;
 namespace fs = std::filesystem;
 using test::expect_error;
 using ::testing::HasSubstr;
-
-class RunTest : public ::testing::Test {
- protected:
-  RunTest() { write_tiny_data(temporary_.path() / "data"); }
-
-  TrainSummary train(const std::string& run, const TrainConfig& config, TrainOptions options) {
-    options.config = config;
-    options.data = temporary_.path() / "data";
-    options.out = folder(run);
-    return run_training(options, make_device(DeviceKind::cpu));
-  }
-  static fs::path made(const fs::path& folder) {
-    fs::create_directories(folder);
-    return folder;
-  }
-  fs::path folder(const std::string& run) const { return temporary_.path() / run; }
-  /// A folder of pictures that are not those of data/.
-  fs::path held_out_data(const std::string& name) const {
-    write_tiny_data(folder(name));
-    const fs::path file = folder(name) / "t10k-images-idx3-ubyte";
-    fs::rename(folder(name) / "train-images-idx3-ubyte", file);
-    test::edit_text(file, "\xe6\xe6", "\xc8\xc8");
-    return folder(name);
-  }
-  static std::string state_hash(const TrainSummary& result) {
-    return sha256_of_file(result.checkpoint / "state.safetensors");
-  }
-  std::string metrics_without_times(const std::string& run) const {
-    std::istringstream csv(read_text(folder(run) / "metrics.csv"));
-    std::string result;
-    for (std::string line; std::getline(csv, line);) {
-      std::istringstream columns(line);
-      std::string column;
-      for (int i = 0; std::getline(columns, column, ','); ++i) {
-        const bool of_an_interval = i == 2 || i == 5 || i == 6;  // loss, speed, time
-        if (!of_an_interval) result += column + ',';
-      }
-      result += '\n';
-    }
-    return result;
-  }
-
-  test::TemporaryFolder temporary_;
-};
 
 TEST_F(RunTest, LeavesEverythingInItsFolder) {
   TrainConfig config = tiny_config();
@@ -269,6 +222,21 @@ TEST_F(RunTest, FallsBackToThePreviousCheckpoint) {
                              "/step-00000010"));
 }
 
+// What it went back from is no model of it any more, and is kept.
+TEST_F(RunTest, ADamagedCheckpointThatIsSkippedIsNotTheNewestModel) {
+  const TrainSummary first = train("run", tiny_config(), {.max_steps = 12});
+  fs::resize_file(first.checkpoint / "state.safetensors", 100);
+  TrainConfig other = tiny_config();
+  other.training.batch = 16;
+  expect_error(ErrorCode::user, "\n  training.batch is 16, the checkpoint has 8\n",
+               [&] { train("run", other, {.start = Start::resume}); });
+  EXPECT_EQ(model::newest_checkpoint(folder("run")), first.checkpoint) << "it did not go on";
+  const TrainSummary second =
+      train("run", tiny_config(), {.start = Start::resume, .max_steps = 11});
+  EXPECT_EQ(model::newest_checkpoint(folder("run")), second.checkpoint);
+  EXPECT_TRUE(fs::exists(first.checkpoint.string() + ".damaged"));
+}
+
 TEST_F(RunTest, StopsAtWhatCannotBeReadAndChangesNothing) {
   const std::string expected = state_hash(train("whole", tiny_config(), {}));
   const TrainSummary first = train("run", tiny_config(), {.max_steps = 12});
@@ -306,13 +274,26 @@ TEST_F(RunTest, RemovesWhatAKilledRunLeft) {
   half("samples/step-00000002.png.tmp-ddim-0");
   half("tensorboard/events.out.tfevents.ddim.tmp-ddim-3");
   half("checkpoints/step-00000002.tmp-ddim-0/config.toml");
+  half("checkpoints/step-00000001.tmp-0/config.toml");  // removed by an earlier version
   half("notes.tmp");
+  const std::vector<std::string> a_persons{"backup.tmp-2026-11-28",
+                                           "best.png.tmp-7",
+                                           "data.txt.tmp-2026-11-28",
+                                           "good.tmp-3",
+                                           "notes.tmp",
+                                           "step-00000001.tmp-12"};
+  half("backup.tmp-2026-11-28/checkpoints/step-00000001/config.toml");
+  half("data.txt.tmp-2026-11-28/x");  // a folder
+  half("samples/best.png.tmp-7");
+  half("checkpoints/good.tmp-3/config.toml");
+  half("checkpoints/step-00000001.tmp-12");  // a file
   train("run", tiny_config(), {.start = Start::resume, .max_steps = 4});
   std::vector<std::string> temporary;
   for (const auto& entry : fs::recursive_directory_iterator(folder("run")))
-    if (entry.path().string().find(".tmp") != std::string::npos)
+    if (entry.path().filename().string().find(".tmp") != std::string::npos)
       temporary.push_back(entry.path().filename().string());
-  EXPECT_THAT(temporary, ::testing::ElementsAre("notes.tmp"));
+  std::ranges::sort(temporary);
+  EXPECT_EQ(temporary, a_persons);
 }
 
 TEST_F(RunTest, DoesNotStartOverWhenAllCheckpointsAreDamaged) {
@@ -486,8 +467,10 @@ TEST_F(RunTest, ADivergedRunGoesOnFromTheLastHealthyCheckpoint) {
   back.max_steps = 8;
   train("run", fast, back);
   EXPECT_EQ(read_text(folder("run") / "overrides.csv"),
-            "step,key,before,after\n6,training.learning_rate,0.001,10.0\n"
-            "6,training.clip_norm,0.0,1.0\n6,training.learning_rate,0.001,1e-04\n");
+            "step,key,before,after\n6,training.learning_rate,0.001,1e-04\n"
+            "6,training.clip_norm,0.0,1.0\n");
+  EXPECT_THAT(read_text(folder("run") / "abandoned-1" / "overrides.csv"),
+              HasSubstr("6,training.learning_rate,0.001,10.0\n"));
   EXPECT_TRUE(fs::exists(folder("run") / "abandoned-1" / "checkpoints" / "step-00000015"));
   EXPECT_THAT(read_text(folder("run") / "abandoned-1" / "metrics.csv"), HasSubstr("\n14,"));
   EXPECT_EQ(read_text(folder("run") / "metrics.csv").find("\n14,"), std::string::npos);
@@ -506,23 +489,6 @@ TEST_F(RunTest, ADivergedRunGoesOnFromTheLastHealthyCheckpoint) {
   EXPECT_EQ(state_hash(last), state_hash(train("straight", config, straight)));
 }
 
-TEST_F(RunTest, AnOverrideCountsAlsoWhereTheConfigurationWasChanged) {
-  TrainConfig config = tiny_config();
-  config.data.validation.source = fs::relative(held_out_data("other, smaller")).string();
-  train("run", config, {.max_steps = 5});
-  train("run", config, {.start = Start::resume, .max_steps = 6});
-  EXPECT_FALSE(fs::exists(folder("run") / "overrides.csv")) << "nothing was changed";
-  config.training.learning_rate = 5e-4;
-  expect_error(ErrorCode::user, "training.learning_rate is 5e-04, the checkpoint has 0.001\n",
-               [&] { train("run", config, {.start = Start::resume}); });
-  for (const std::int64_t step : {7, 8})
-    train(
-        "run", config,
-        {.start = Start::resume, .overrides = {"training.learning_rate=5e-4"}, .max_steps = step});
-  EXPECT_EQ(read_text(folder("run") / "overrides.csv"),
-            "step,key,before,after\n6,training.learning_rate,0.001,5e-04\n");
-}
-
 TEST_F(RunTest, DoesNotBeginAgainWhereItsCheckpointsAreMissing) {
   train("run", tiny_config(), {.max_steps = 12});
   fs::rename(folder("run") / "checkpoints", temporary_.path() / "elsewhere");
@@ -530,6 +496,18 @@ TEST_F(RunTest, DoesNotBeginAgainWhereItsCheckpointsAreMissing) {
   expect_error(ErrorCode::user, "has metrics up to step 12, but no checkpoint; put its checkpoints",
                [&] { train("run", tiny_config(), {.start = Start::resume}); });
   EXPECT_EQ(read_text(folder("run") / "metrics.csv"), metrics);
+}
+
+// What may be missing depends on how often it was to save, not on how often it will.
+TEST_F(RunTest, BeginsAgainWhereNothingWasSavedThoughItIsToSaveMoreOften) {
+  TrainConfig config = tiny_config();
+  config.output.checkpoint_every_steps = 10;
+  train("run", config, {.max_steps = 9});
+  fs::remove_all(folder("run") / "checkpoints/step-00000009");  // as if it had been killed
+  const TrainSummary result = train(
+      "run", config, {.start = Start::resume, .overrides = {"output.checkpoint_every_steps=3"}});
+  EXPECT_EQ(result.steps_here, 20);
+  EXPECT_EQ(metrics_without_times("run").find("\n9,"), std::string::npos);
 }
 
 // Neither figures nor pictures are worth the steps since the last checkpoint.
@@ -558,31 +536,6 @@ TEST_F(RunTest, NamesThatACheckpointCannotHoldAreToldFirst) {
                [&] { train("caf\xe9", config, {}); });
   config.output.name = "caf\xe9";
   expect_error(ErrorCode::user, "output.name", [&] { validate(config); });
-}
-
-TEST_F(RunTest, OverridesAreForKeysThatMayChange) {
-  train("run", tiny_config(), {.max_steps = 2});
-  const auto refused = [&](const std::string& text, const std::string& message) {
-    expect_error(ErrorCode::user, message, [&] {
-      train("run", tiny_config(), {.start = Start::resume, .overrides = {text}});
-    });
-  };
-  refused("training.batch=16",
-          "--override training.batch=16: a run cannot go on with another training.batch");
-  refused("model.dropout=0.5", "a run cannot go on with another model.dropout");
-  refused("training.rate=1", "--override training.rate=1: unknown key training.rate");
-  refused("training.learning_rate=-1", "training.learning_rate must be above 0");
-  refused("training.decay=linear", "training.decay must be \"constant\" or \"cosine\"");
-  refused("learning_rate", "expected KEY=VALUE");
-  refused("training.learning_rate=1e-4\ntraining.batch=4", "must be one line");
-  refused("training.learning_rate_final=0.5", "must not be above learning_rate");
-  expect_error(ErrorCode::user, "are for a run that is resumed", [&] {
-    train("new", tiny_config(), {.overrides = {"training.learning_rate=1e-4"}});
-  });
-  EXPECT_FALSE(fs::exists(folder("run") / "overrides.csv"));
-  test::write_text(folder("run") / "overrides.csv", "step,key,before,after\n1,training.steps\n");
-  expect_error(ErrorCode::corrupt, "is not a line of overrides",
-               [&] { train("run", tiny_config(), {.start = Start::resume}); });
 }
 
 // What is a spike is decided by losses that a checkpoint holds.

@@ -1,0 +1,144 @@
+#include <gmock/gmock.h>
+
+#include "base/file_output.h"
+#include "base/text.h"
+#include "tests/support/expect_error.h"
+#include "tests/train/run_fixture.h"
+#include "train/config_digest.h"
+#include "train/metrics.h"
+
+namespace ddim::engine::train {
+namespace {
+
+namespace fs = std::filesystem;
+using test::expect_error;
+using test::read_text;
+using ::testing::HasSubstr;
+
+constexpr const char* kHeader = "step,key,before,after\n";
+
+class OverridesTest : public RunTest {
+ protected:
+  OverridesTest() {
+    config_.training.decay = Decay::constant;
+    config_.training.warmup_steps = 0;
+    config_.output.keep_checkpoints = 100;
+    config_.output.log_every_steps = 1;
+  }
+  TrainConfig own_config() const { return read_config_of_run(folder("run")); }
+  std::string overrides() const { return read_text(folder("run") / "overrides.csv"); }
+  /// The rate of each step that metrics.csv has.
+  std::vector<double> rates() const {
+    std::vector<double> found;
+    MetricsReader(folder("run")).read_on([&](const MetricsLine& line) {
+      found.push_back(line.learning_rate);
+    });
+    return found;
+  }
+  static constexpr const char* kSlower = "training.learning_rate=5e-4";
+
+  TrainConfig config_ = tiny_config();
+};
+
+TEST_F(OverridesTest, AnOverrideCountsAlsoWhereTheConfigurationWasChanged) {
+  TrainConfig config = tiny_config();
+  config.data.validation.source = fs::relative(held_out_data("other, smaller")).string();
+  train("run", config, {.max_steps = 5});
+  train("run", config, {.start = Start::resume, .max_steps = 6});
+  EXPECT_FALSE(fs::exists(folder("run") / "overrides.csv")) << "nothing was changed";
+  config.training.learning_rate = 5e-4;
+  expect_error(ErrorCode::user, "training.learning_rate is 5e-04, the checkpoint has 0.001\n",
+               [&] { train("run", config, {.start = Start::resume}); });
+  for (const std::int64_t step : {7, 8})
+    train(
+        "run", config,
+        {.start = Start::resume, .overrides = {"training.learning_rate=5e-4"}, .max_steps = step});
+  EXPECT_EQ(read_text(folder("run") / "overrides.csv"),
+            "step,key,before,after\n6,training.learning_rate,0.001,5e-04\n");
+}
+
+TEST_F(OverridesTest, OverridesAreForKeysThatMayChange) {
+  train("run", tiny_config(), {.max_steps = 2});
+  const auto refused = [&](const std::string& text, const std::string& message) {
+    expect_error(ErrorCode::user, message, [&] {
+      train("run", tiny_config(), {.start = Start::resume, .overrides = {text}});
+    });
+  };
+  refused("training.batch=16",
+          "--override training.batch=16: a run cannot go on with another training.batch");
+  refused("model.dropout=0.5", "a run cannot go on with another model.dropout");
+  refused("training.rate=1", "--override training.rate=1: unknown key training.rate");
+  refused("training.learning_rate=-1", "training.learning_rate must be above 0");
+  refused("training.decay=linear", "training.decay must be \"constant\" or \"cosine\"");
+  refused("learning_rate", "expected KEY=VALUE");
+  refused("training.learning_rate=1e-4\ntraining.batch=4", "must be one line");
+  refused("training.learning_rate_final=0.5", "must not be above learning_rate");
+  expect_error(ErrorCode::user, "are for a run that is resumed", [&] {
+    train("new", tiny_config(), {.overrides = {"training.learning_rate=1e-4"}});
+  });
+  EXPECT_FALSE(fs::exists(folder("run") / "overrides.csv"));
+  test::write_text(folder("run") / "overrides.csv", "step,key,before,after\n1,training.steps\n");
+  expect_error(ErrorCode::corrupt, "is not a line of overrides",
+               [&] { train("run", tiny_config(), {.start = Start::resume}); });
+}
+
+// The rate that a run was given at step 10 is the one that it goes on with at 5.
+TEST_F(OverridesTest, WhatIsInForceIsTheListOfAResumeFromAnEarlierStep) {
+  train("run", config_, {.max_steps = 10});
+  train("run", config_, {.start = Start::resume, .overrides = {kSlower}, .max_steps = 15});
+  const std::string log =
+      log_of("run", own_config(), {.start = Start::resume, .resume_from = 5, .max_steps = 10});
+  EXPECT_THAT(log, HasSubstr("training.learning_rate is 5e-04 from here on, was 0.001"));
+  EXPECT_EQ(overrides(), concat(kHeader, "5,training.learning_rate,0.001,5e-04\n"));
+  EXPECT_EQ(rates().at(4), 1e-3);
+  EXPECT_EQ(rates().at(5), 5e-4);
+  EXPECT_EQ(read_text(folder("run") / "abandoned-1/overrides.csv"),
+            concat(kHeader, "10,training.learning_rate,0.001,5e-04\n"));
+
+  // And back, to what the configuration said at first.
+  train("run", config_, {.start = Start::resume, .resume_from = 5, .max_steps = 10});
+  EXPECT_EQ(overrides(), kHeader);
+  EXPECT_EQ(rates().at(9), 1e-3);
+  train("run", config_, {.start = Start::resume, .overrides = {kSlower}, .max_steps = 15});
+  EXPECT_EQ(overrides(), concat(kHeader, "10,training.learning_rate,0.001,5e-04\n"));
+}
+
+TEST_F(OverridesTest, TheSameValueAgainIsAChangeAgain) {
+  train("run", config_, {.max_steps = 5});
+  train("run", config_, {.start = Start::resume, .overrides = {kSlower}, .max_steps = 10});
+  train("run", config_, {.start = Start::resume, .resume_from = 5, .max_steps = 10});
+  for (const std::int64_t last : {15, 20})
+    train("run", config_, {.start = Start::resume, .overrides = {kSlower}, .max_steps = last});
+  EXPECT_EQ(overrides(), concat(kHeader, "10,training.learning_rate,0.001,5e-04\n"));
+}
+
+TEST_F(OverridesTest, ALongerRunOfANamedConfigurationIsRecorded) {
+  train("run", config_, {});
+  config_.training.steps = 22;
+  const std::string log = log_of("run", config_, {.start = Start::resume});
+  EXPECT_THAT(log, HasSubstr("training.steps is 22 from here on, was 20"));
+  EXPECT_EQ(overrides(), concat(kHeader, "20,training.steps,20,22\n"));
+}
+
+// Killed between the two files: what the next start goes on with is what the list says.
+TEST_F(OverridesTest, TheConfigurationCountsWhereTheListDoesNotAgreeWithIt) {
+  train("run", config_, {.max_steps = 5});
+  const std::string before = read_text(folder("run") / "config.toml");
+  const std::string digest_before = read_text(folder("run") / "config.toml.sha256");
+  train("run", config_, {.start = Start::resume, .overrides = {kSlower}, .max_steps = 5});
+  fs::remove(folder("run") / "overrides.csv");
+  train("run", own_config(), {.start = Start::resume, .max_steps = 6});
+  EXPECT_EQ(rates().at(5), 5e-4);
+  EXPECT_EQ(overrides(), concat(kHeader, "5,training.learning_rate,0.001,5e-04\n"));
+
+  // As earlier versions were killed, which wrote the list first.
+  train("run", own_config(), {.start = Start::resume, .resume_from = 5, .max_steps = 5});
+  test::write_text(folder("run") / "config.toml", before);
+  test::write_text(folder("run") / "config.toml.sha256", digest_before);
+  train("run", own_config(), {.start = Start::resume, .max_steps = 6});
+  EXPECT_EQ(rates().at(5), 1e-3);
+  EXPECT_EQ(overrides(), kHeader);
+}
+
+}  // namespace
+}  // namespace ddim::engine::train
