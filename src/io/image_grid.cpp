@@ -230,12 +230,12 @@ Image make_grid(std::span<const Image> images, const GridOptions& options) {
 
 std::int64_t readable_scale(std::int64_t count, const PictureShape& shape,
                             const std::optional<std::int64_t>& columns) {
-  constexpr std::int64_t kMaxSide = 1024;
+  constexpr std::int64_t kReadableSide = 1024;
   constexpr std::int64_t kMaxScale = 8;
   const std::int64_t wide = io::num_columns(std::max<std::int64_t>(count, 1), columns);
   const std::int64_t high = (count + wide - 1) / wide;
   const std::int64_t side = std::max({wide * shape.width, high * shape.height, std::int64_t{1}});
-  return std::clamp<std::int64_t>(kMaxSide / side, 1, kMaxScale);
+  return std::clamp<std::int64_t>(kReadableSide / side, 1, kMaxScale);
 }
 
 Image make_labelled_table(std::span<const Image> cells, const std::vector<std::string>& rows,
