@@ -79,16 +79,16 @@ std::string path_beside(const fs::path& path, const fs::path& other) {
 }
 
 /// What the outputs are: of a file size and SHA-256, of a folder how many of the pictures it has.
-std::map<fs::path, std::string> identities_of(const PictureJob& job, OutputKind kind) {
+std::map<fs::path, std::string> identities_of(const PictureJob& job, OutputKind kind,
+                                              std::int64_t num_pictures) {
   const auto of_file = [](const fs::path& file) {
     return !fs::is_regular_file(file)
                ? "no file"
                : concat(fs::file_size(file), " bytes ", sha256_hex_of_file(file));
   };
   std::map<fs::path, std::string> identities;
-  identities[job.files.out] = kind == OutputKind::folder
-                                  ? concat(PictureFolder(job).num_pictures(), " pictures")
-                                  : of_file(job.files.out);
+  identities[job.files.out] =
+      kind == OutputKind::folder ? concat(num_pictures, " pictures") : of_file(job.files.out);
   if (!job.files.tensors.empty()) identities[job.files.tensors] = of_file(job.files.tensors);
   return identities;
 }
@@ -113,7 +113,9 @@ class JointRun {
     const fs::path folder = blocks_folder(job_.files.out);
     for (const fs::path& output : outputs_of(job_)) require_result(folder, output);
     const std::string made = claims_.last_result();
-    for (const auto& [output, identity] : identities_of(job_, kind_))
+    const std::int64_t num_pictures =
+        kind_ == OutputKind::folder ? PictureFolder(job_).num_pictures() : job_.count();
+    for (const auto& [output, identity] : identities_of(job_, kind_, num_pictures))
       require(made.find(line_of(output, identity)) != std::string::npos, folder.string(),
               " says that all is done, but ", output.string(),
               " was replaced or changed since; remove that folder to begin again");
@@ -183,7 +185,7 @@ class JointRun {
     }
     finish_all(destinations);
     std::string made = "complete\n";
-    for (const auto& [output, identity] : identities_of(job_, kind_))
+    for (const auto& [output, identity] : identities_of(job_, kind_, job_.count()))
       made += line_of(output, identity);
     claims_.finish(std::ssize(blocks_), made);
     claims_.remove_results();

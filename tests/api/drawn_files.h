@@ -43,6 +43,12 @@ class SampleFilesTest : public MicroModel {
       EXPECT_EQ(error.code(), ErrorCode::interrupted) << error.what();
     }
   }
+  /// A file for each picture; bare ones do not say how they were drawn.
+  SampleFiles into_folder(bool bare) const {
+    SampleFiles files{.out = folder_ / (bare ? "bare" : "d")};
+    if (bare) files.recipe = Recipe{};
+    return files;
+  }
   /// Everything in the folder, by name.
   std::map<std::string, std::string> contents(const fs::path& folder) const {
     std::map<std::string, std::string> files;

@@ -249,9 +249,7 @@ TEST_F(TwoProcesses, OfTwoRunsInOneFolderReplaceNothing) {
   SampleOptions other = options();
   other.seed = 6;
   for (const bool bare : {false, true}) {
-    SampleFiles files{.out = folder_ / (bare ? "bare" : "d")};
-    if (bare) files.recipe = Recipe{};
-    SampleFiles alone = files;
+    SampleFiles files = into_folder(bare), alone = files;
     alone.out += "-whole";
     draw(alone, other);
     expect_error(ErrorCode::user, bare ? "000100.png exists" : "seed is 6 there and 5 here",
@@ -270,9 +268,7 @@ TEST_F(SampleFilesTest, AStoppedRunThatReplacesPicturesGoesOn) {
   SampleOptions other = options();
   other.seed = 6;
   for (const bool bare : {false, true}) {
-    SampleFiles files{.out = folder_ / (bare ? "bare" : "d")};
-    if (bare) files.recipe = Recipe{};
-    SampleFiles alone = files;
+    SampleFiles files = into_folder(bare), alone = files;
     alone.out += "-whole";
     draw(alone);
     draw(files, other);
