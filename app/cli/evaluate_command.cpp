@@ -261,6 +261,12 @@ void add_set(const std::string& which, const FeatureSet& set, Lines& lines) {
                        "not stated in the file: taken to be that of the other set");
 }
 
+/// How a model drew a set. Its count is that of the set.
+void add_drawing(const std::string& before, const FeatureSet& set, Lines& lines) {
+  for (const auto& [name, value] : set.drawing)
+    if (name != "count") lines.emplace_back(before + name, value);
+}
+
 void print(const Quality& quality, const Lines& recipe, bool as_json) {
   if (as_json) {
     JsonObject line;
@@ -293,15 +299,12 @@ SampleOptions drawing_of(const EvaluateCommandFlags& flags, const Model& describ
   return options;
 }
 
-/// What the model draws, and how: the recipe of sample().
+/// What the model draws.
 FeatureSet draw(const EvaluateCommandFlags& flags, const Ranks& ranks,
-                const FeatureExtractor& extractor, const SampleOptions& options, Lines& sampling) {
+                const FeatureExtractor& extractor, const SampleOptions& options) {
   const Model model = flags.run.load_model(options.run.stop);
-  FeatureSet set = extractor.extract(model, make_plan(model, options.plan), options,
-                                     flags.feature_options(ranks));
-  for (const auto& [name, value] : make_recipe(model, options))
-    if (name != "count" && name != "seed") sampling.emplace_back(name, value);
-  return set;
+  return extractor.extract(model, make_plan(model, options.plan), options,
+                           flags.feature_options(ranks));
 }
 
 void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ranks& ranks,
@@ -357,9 +360,11 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
   std::optional<FeatureSet> second;
   if (comparison.second) second = load(of_second, comparison.second_is_statistics, seen.fit);
   if (second) check_drawn_with(*second);
-  Lines sampling;
-  const FeatureSet first = comparison.draws ? draw(flags, ranks, *extractor, drawing, sampling)
+  const FeatureSet first = comparison.draws ? draw(flags, ranks, *extractor, drawing)
                                             : load(of_first, comparison.first_is_statistics, {});
+  Lines sampling;
+  add_drawing(comparison.draws ? "" : "first_", first, sampling);
+  if (second) add_drawing("second_", *second, sampling);
   if (seen.is_training_data)
     sampling.emplace_back("second_is", "the pictures that the model was trained on");
   if (seen.fit.fit != Fit::none)
@@ -406,7 +411,7 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
                                     "of the second",
                                     quality.first_shrinkage, quality.second_shrinkage));
   recipe.emplace_back("interval", "infinitesimal jackknife");
-  recipe.emplace_back("seed", std::to_string(flags.options.seed));
+  if (!comparison.draws) recipe.emplace_back("seed", std::to_string(flags.options.seed));
   recipe.insert(recipe.end(), sampling.begin(), sampling.end());
   print(quality, recipe, flags.run.json());
   flags.data.print_skipped();

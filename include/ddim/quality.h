@@ -37,6 +37,8 @@ struct FeatureSet {
   std::string pictures_hash = {};  ///< of the pictures in any order; empty: not known
   /// Which pictures of a data set: "train", "test, the first 5000"; empty: not known.
   std::string part = {};
+  /// How a model drew them: the recipe of sample(). Empty: they were not drawn, or nothing says so.
+  Recipe drawing = {};
   std::int64_t count = 0;  ///< 0: not known
   std::int64_t dimensions = 0;
   std::int64_t classes = 0;
@@ -130,8 +132,8 @@ class DDIM_API FeatureExtractor {
 DDIM_API bool holds_statistics(const std::filesystem::path& path);
 /// Statistics of features: an .npz file with mu [D] and sigma [D,D] in double or float, as
 /// published statistics have them, and, where `ddim` wrote it, count (an integer) and recipe
-/// (bytes: lines "name=value"). Other arrays (pictures, in published reference batches) are not
-/// looked at. Error(corrupt) for another one.
+/// (bytes: lines "name=value", "drawn.name=value" of how a model drew the pictures). Other arrays
+/// (pictures, in published reference batches) are not looked at. Error(corrupt) for another one.
 DDIM_API FeatureSet read_statistics(const std::filesystem::path& path);
 /// The counterpart of read_statistics().
 DDIM_API void write_statistics(const std::filesystem::path& path, const FeatureSet& set,

@@ -91,6 +91,10 @@ DDIM_API Samples sample(const Model& model, const Plan& plan, const SampleOption
 /// Error(user).
 DDIM_API void check_sample(const Model& model, const Plan& plan, const SampleOptions& options);
 
+/// What a recipe says of the model: model, model_hash, size, precision, weights, schedule,
+/// beta_start, beta_end, T and prediction where they are not those of its files, and Software.
+DDIM_API Recipe model_recipe(const Model& model);
+
 /// The recipe that sample() would return, without drawing anything.
 DDIM_API Recipe make_recipe(const Model& model, const SampleOptions& options);
 

@@ -378,12 +378,13 @@ FeatureSet FeatureExtractor::extract(const Model& model, const Plan& plan,
   FeatureSet set = implementation_->empty_set(source, drawing.count, options.fit);
   set.height = picture_size().value_or(shape.height);
   set.width = picture_size().value_or(shape.width);
+  set.drawing = make_recipe(model, drawing);
   const auto bytes = static_cast<std::int64_t>(3 * set.height * set.width);
   const bool keeps = options.keep == KeepPictures::yes;
   if (keeps) set.pictures.resize(static_cast<std::size_t>(drawing.count * bytes));
 
   FeatureLog::Settings settings = implementation_->settings_of(set);
-  for (const auto& [key, value] : make_recipe(model, drawing))
+  for (const auto& [key, value] : set.drawing)
     if (key != "model") settings["drawn_" + key] = value;
   FeatureOptions kept = options;
   if (keeps) {

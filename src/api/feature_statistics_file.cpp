@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/file_output.h"
+#include "base/one_line.h"
 #include "base/text.h"
 #include "io/mapped_file.h"
 #include "io/npz.h"
@@ -28,14 +29,17 @@ constexpr std::array<Field, 4> kFields{{{"extractor", &FeatureRecipe::extractor}
                                         {"extractor_hash", &FeatureRecipe::extractor_hash},
                                         {"resizing", &FeatureRecipe::resizing},
                                         {"rounding", &FeatureRecipe::rounding}}};
-constexpr std::string_view kPicturesHash = "pictures_hash", kPart = "part", kSize = "size";
+constexpr std::string_view kPicturesHash = "pictures_hash", kPart = "part", kSize = "size",
+                           kDrawn = "drawn.";
 
 std::string recipe_text(const FeatureSet& set) {
   std::string text;
   for (const auto& [name, member] : kFields) text += concat(name, "=", set.recipe.*member, "\n");
-  text += concat(kPicturesHash, "=", set.pictures_hash, "\n");
+  if (!set.pictures_hash.empty()) text += concat(kPicturesHash, "=", set.pictures_hash, "\n");
   if (!set.part.empty()) text += concat(kPart, "=", set.part, "\n");
   if (set.width > 0) text += concat(kSize, "=", set.width, "x", set.height, "\n");
+  for (const auto& [name, value] : set.drawing)
+    text += concat(kDrawn, name, "=", to_one_line(value), "\n");
   return text;
 }
 
@@ -61,6 +65,8 @@ void parse_recipe(std::string_view text, FeatureSet& set) {
     if (name == kPicturesHash) set.pictures_hash = value;
     if (name == kPart) set.part = value;
     if (name == kSize) parse_size(value, set);
+    if (name.starts_with(kDrawn))
+      set.drawing[std::string(name.substr(kDrawn.size()))] = from_one_line(value);
     for (const auto& [field, member] : kFields)
       if (name == field) set.recipe.*member = value;
   }

@@ -196,20 +196,25 @@ void read_plan(RecipeReader& recipe, PlanOptions& plan) {
 
 }  // namespace
 
-Recipe make_recipe(const Model& model, const SampleOptions& options) {
+Recipe model_recipe(const Model& model) {
   const ModelInfo& info = model.info();
   Recipe recipe = {
       {"model", info.name},
       {"model_hash", model.weights_hash()},
       {"size", to_string(info.shape)},
       {"precision", std::string(to_string(info.precision))},
-      {"seed", std::to_string(options.seed)},
-      {"first_image", std::to_string(options.first_image)},
-      {"count", std::to_string(options.count)},
-      {"x_T", start_text(options)},
       {"Software", concat("ddim ", version())},
   };
   add_model_choices(info, recipe);
+  return recipe;
+}
+
+Recipe make_recipe(const Model& model, const SampleOptions& options) {
+  Recipe recipe = model_recipe(model);
+  recipe["seed"] = std::to_string(options.seed);
+  recipe["first_image"] = std::to_string(options.first_image);
+  recipe["count"] = std::to_string(options.count);
+  recipe["x_T"] = start_text(options);
   add_steps(options.plan, recipe);
   add_noise(options.plan, recipe);
   add_clip(options.plan, recipe);

@@ -173,9 +173,12 @@ class Reproducer {
 
   void compute(const Part& part, const RunOptions& run) {
     const auto start = Clock::now();
-    Values values = part.compute(part, run);
-    values.emplace("seconds", seconds_since(start));
-    cells_.keep({.name = part.name, .recipe = part.recipe, .values = std::move(values)});
+    Found found = part.compute(part, run);
+    found.values.emplace("seconds", seconds_since(start));
+    cells_.keep({.name = part.name,
+                 .recipe = part.recipe,
+                 .values = std::move(found.values),
+                 .of_pictures = std::move(found.of_pictures)});
   }
 
   /// Pictures and features of one cell after the other, with all processes together; then each
@@ -259,6 +262,7 @@ class Reproducer {
     const PageContext context{.model = model_.info().name,
                               .model_hash = model_.weights_hash(),
                               .data = name_of(options().data.data),
+                              .reference = parts_.reference_pictures(),
                               .extractor = extractor_.recipe(parts_.fit()).extractor,
                               .options = options()};
     write_file_durably(cells_.folder() / "index.html", page_of(context, cells_), Overwrite::allow);

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ const Noise& no_noise();
 const Noise& ddpm_noise();
 const Noise& sigma_hat_noise();
 
+/// The numbers of steps of the paper's table 1.
+std::span<const std::int64_t> steps_of_paper();
 /// The FID that the paper prints for CIFAR-10 (quadratic tau) or CelebA (linear), and for the two
 /// sets of table 3.
 std::optional<double> paper_table_1(TauKind tau, const Noise& noise, std::int64_t steps);
@@ -50,7 +53,8 @@ class Cells {
   /// Makes the folder where it is not there.
   explicit Cells(std::filesystem::path folder);
 
-  /// Nothing for one that is not finished. Error(corrupt) for a file that is no cell.
+  /// Nothing for one that is not finished, or whose picture is gone. Error(corrupt) for a file that
+  /// is no cell.
   std::optional<ReproducedCell> find(const std::string& name) const;
   /// Error(user), naming what is different, unless a finished cell is what `recipe` asks for.
   void require_same(const ReproducedCell& found, const Recipe& recipe) const;
@@ -71,6 +75,7 @@ struct PageContext {
   std::string model;
   std::string model_hash;
   std::string data;
+  std::string reference;  ///< "training pictures"
   std::string extractor;
   ReproduceOptions options;
 };

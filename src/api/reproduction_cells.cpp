@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/file_output.h"
+#include "base/one_line.h"
 #include "base/text.h"
 
 namespace ddim::reproduction {
@@ -15,8 +16,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kMaxCellBytes = std::size_t{1} << 20;
-constexpr std::string_view kRecipe = "recipe.", kValue = "value.";
+constexpr std::size_t kMaxCellBytes = std::size_t{64} << 20;
+constexpr std::string_view kRecipe = "recipe.", kValue = "value.", kPictures = "pictures.";
 
 /// Table 1 of the paper, by rows of all_noises() and the columns 10, 20, 50, 100, 1000.
 constexpr std::int64_t kColumns[] = {10, 20, 50, 100, 1000};
@@ -34,36 +35,25 @@ constexpr double kCelebA[][5] = {{17.33, 13.73, 9.17, 6.53, 3.51},
 constexpr double kBedroom[][4] = {{16.95, 8.89, 6.75, 6.62}, {42.78, 22.77, 10.81, 6.81}};
 constexpr double kChurch[][4] = {{19.45, 12.47, 10.84, 10.58}, {51.56, 23.37, 11.16, 8.27}};
 
-/// A line break as \n and a backslash as two: a value is one line.
-std::string as_line(std::string_view value) {
-  std::string line;
-  for (const char c : value) {
-    if (c == '\n') {
-      line += "\\n";
-    } else {
-      if (c == '\\') line += c;
-      line += c;
-    }
-  }
-  return line;
-}
-std::string from_line(std::string_view line) {
-  std::string value;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '\\' && i + 1 < line.size()) {
-      ++i;
-      value += line[i] == 'n' ? '\n' : line[i];
-    } else {
-      value += line[i];
-    }
-  }
-  return value;
-}
-
 std::optional<std::size_t> column_of(std::int64_t steps) {
   const auto* const found = std::ranges::find(kColumns, steps);
   if (found == std::end(kColumns)) return std::nullopt;
   return static_cast<std::size_t>(found - std::begin(kColumns));
+}
+
+/// "0.5,0.25"; nothing for another text.
+std::optional<std::vector<double>> numbers_of(std::string_view text) {
+  std::vector<double> numbers;
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data();; ++at) {
+    double number = 0.0;
+    const auto [last, error] = std::from_chars(at, end, number);
+    if (error != std::errc()) return std::nullopt;
+    numbers.push_back(number);
+    if (last == end) return numbers;
+    if (*last != ',') return std::nullopt;
+    at = last;
+  }
 }
 
 }  // namespace
@@ -80,6 +70,8 @@ const std::vector<Noise>& all_noises() {
        .colour = "#b83a4b"}};
   return all;
 }
+std::span<const std::int64_t> steps_of_paper() { return kColumns; }
+
 const Noise& no_noise() { return all_noises()[0]; }
 const Noise& ddpm_noise() { return all_noises()[3]; }
 const Noise& sigma_hat_noise() { return all_noises()[4]; }
@@ -141,28 +133,31 @@ fs::path Cells::unfinished(const std::string& name) const {
 
 std::optional<ReproducedCell> Cells::find(const std::string& name) const {
   const fs::path file = file_of(name);
-  if (!fs::exists(file)) return std::nullopt;
+  if (!is_file(file) || !is_file(picture(name))) return std::nullopt;
   ReproducedCell cell{.name = name};
   const std::string content = read_file(file, kMaxCellBytes);
   std::string_view text = content;
   while (!text.empty()) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
-    const std::size_t equals = line.find('=');
-    const std::string_view value =
-        equals == std::string_view::npos ? std::string_view() : line.substr(equals + 1);
-    if (equals != std::string_view::npos && line.starts_with(kRecipe)) {
-      cell.recipe[std::string(line.substr(kRecipe.size(), equals - kRecipe.size()))] =
-          from_line(value);
+    const std::size_t equals = std::min(line.find('='), line.size());
+    const std::string_view value = line.substr(std::min(equals + 1, line.size()));
+    const auto name_after = [&](std::string_view kind) {
+      return std::string(line.substr(kind.size(), equals - kind.size()));
+    };
+    if (equals < line.size() && line.starts_with(kRecipe)) {
+      cell.recipe[name_after(kRecipe)] = from_one_line(value);
       continue;
     }
-    double number = 0.0;
-    const char* const end = value.data() + value.size();
-    if (equals == std::string_view::npos || !line.starts_with(kValue) ||
-        std::from_chars(value.data(), end, number).ptr != end || value.empty())
+    std::optional<std::vector<double>> numbers = numbers_of(value);
+    if (numbers && line.starts_with(kPictures)) {
+      cell.of_pictures[name_after(kPictures)] = std::move(*numbers);
+    } else if (numbers && numbers->size() == 1 && line.starts_with(kValue)) {
+      cell.values[name_after(kValue)] = numbers->front();
+    } else {
       fail(ErrorCode::corrupt, file.string(), ": \"", line.substr(0, 60),
            "\" is no line of a cell; remove the file, and it is computed again");
-    cell.values[std::string(line.substr(kValue.size(), equals - kValue.size()))] = number;
+    }
   }
   if (cell.recipe.empty())
     fail(ErrorCode::corrupt, file.string(),
@@ -171,8 +166,13 @@ std::optional<ReproducedCell> Cells::find(const std::string& name) const {
 }
 
 void Cells::require_same(const ReproducedCell& found, const Recipe& recipe) const {
-  const std::string difference =
-      first_difference(without_names(found.recipe), without_names(recipe));
+  Recipe asked = without_names(recipe);
+  // Cells of table 2 that say no precision are of a version that said only the hash of the model.
+  if (!found.recipe.contains("precision"))
+    for (const char* key :
+         {"size", "precision", "weights", "schedule", "beta_start", "beta_end", "T", "prediction"})
+      asked.erase(key);
+  const std::string difference = first_difference(without_names(found.recipe), asked);
   require(difference.empty(), file_of(found.name).string(),
           ": was made with other options: ", difference,
           "; give the same options, or another folder");
@@ -181,9 +181,11 @@ void Cells::require_same(const ReproducedCell& found, const Recipe& recipe) cons
 void Cells::keep(const ReproducedCell& cell) const {
   std::string text;
   for (const auto& [key, value] : cell.recipe)
-    text += concat(kRecipe, key, "=", as_line(value), "\n");
+    text += concat(kRecipe, key, "=", to_one_line(value), "\n");
   for (const auto& [key, value] : cell.values)
     text += concat(kValue, key, "=", number_text(value), "\n");
+  for (const auto& [key, values] : cell.of_pictures)
+    text += concat(kPictures, key, "=", join(values, ",", number_text), "\n");
   write_file_durably(file_of(cell.name), text, Overwrite::allow);
 }
 

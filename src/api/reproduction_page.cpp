@@ -1,15 +1,14 @@
 #include <ddim/counts.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cmath>
-#include <cstdio>
 #include <set>
-#include <utility>
 
 #include "api/reproduction.h"
-#include "api/reproduction_verdict.h"
+#include "api/reproduction_figures.h"
+#include "api/reproduction_findings.h"
+#include "base/error.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "io/png.h"
@@ -28,31 +27,7 @@ namespace {
 
 using Steps = std::vector<std::int64_t>;
 
-constexpr const char* kFrechet = "frechet_distance";
 constexpr const char* kShrunk = "covariances shrunk";
-
-std::string formatted(const char* format, double value) {
-  std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), format, value);
-  return text.data();
-}
-
-/// A figure and its interval, with as many decimals as the interval deserves: "12.31 ± 0.42"; the
-/// figure alone where it has none.
-std::string with_interval(double value, double half_width) {
-  if (std::isnan(half_width)) return formatted("%.4f", value);
-  int decimals = 4;
-  if (half_width > 0.0)
-    decimals = std::clamp(1 - static_cast<int>(std::floor(std::log10(half_width))), 0, 6);
-  const std::string format = concat("%.", decimals, "f");
-  return concat(formatted(format.c_str(), value), " \u00b1 ",
-                formatted(format.c_str(), half_width));
-}
-
-double value_of(const ReproducedCell& cell, const std::string& key) {
-  const auto found = cell.values.find(key);
-  return found == cell.values.end() ? std::nan("") : found->second;
-}
 
 /// "0.4 s", "12 s", "3 min"
 std::string time_of(const ReproducedCell& cell) {
@@ -102,10 +77,6 @@ void shade(Table& table, const std::vector<Shown>& values) {
   }
 }
 
-Figure figure_of(const ReproducedCell& cell, const std::string& measure) {
-  return {value_of(cell, measure), value_of(cell, measure + "_half_width_95")};
-}
-
 class Writer {
  public:
   Writer(const PageContext& context, const Cells& cells)
@@ -142,7 +113,15 @@ class Writer {
 
   void picture(const std::string& name, const std::string& alt) {
     if (!cells_.find(name)) return missing();
-    show(io::read_png(cells_.picture(name)).image, alt);
+    show(picture_of(name), alt);
+  }
+  Image picture_of(const std::string& name) const {
+    try {
+      return io::read_png(cells_.picture(name)).image;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::corrupt) throw;
+      fail(ErrorCode::corrupt, error.what(), "; remove the file, and it is drawn again");
+    }
   }
   void show(const Image& image, const std::string& alt) {
     page_.picture(io::encode_png(image), alt);
@@ -151,25 +130,11 @@ class Writer {
 
   // ---- what was found ----
 
-  struct Finding {
-    std::string claim = {};
-    std::string verdict = "not finished";
-    std::string found = {};
-  };
-
   void findings() {
-    std::vector<Finding> all;
-    for (const std::int64_t S : size_.steps) {
-      if (S > 20) continue;
-      for (const Noise* noisy : {&ddpm_noise(), &sigma_hat_noise()})
-        all.push_back(better(S, *noisy));
-    }
-    all.push_back(rises());
-    all.push_back(reconstruction_falls());
     Table table{.caption = "What the paper claims, and what was found here",
                 .corner = "claim",
                 .columns = {"here", "figures"}};
-    for (const Finding& finding : all) {
+    for (const Finding& finding : findings_of(size_, tau(), cells_)) {
       Table::Row row{.label = finding.claim};
       row.cells.push_back({.lines = {finding.verdict}});
       row.cells.push_back({.lines = {finding.found.empty() ? "-" : finding.found}});
@@ -179,60 +144,15 @@ class Writer {
     page_.note(
         concat("A claim about two figures holds, or does not, where one is better outside both 95 "
                "% intervals; else it is open. One about several holds where it does of each and "
-               "the next, and does not where it does not of some. "
+               "the next, and does not where it does not of some. Table 2 has the same pictures "
+               "for every S: where its cells have the errors of each picture, the mean "
+               "differences and their intervals decide. "
                "Distances here are by the network ",
                context_.extractor,
                context_.extractor == "inception"
                    ? ""
                    : "; they have a scale of their own and are not the FID that the paper prints",
                ". Compare patterns, not numbers."));
-  }
-
-  Finding better(std::int64_t S, const Noise& noisy) const {
-    Finding finding{.claim = concat("eta 0 draws better than ", noisy.name, " in ", S, " steps")};
-    const auto a = drawn(no_noise(), S, tau()), b = drawn(noisy, S, tau());
-    if (!a || !b) return finding;
-    const Figure of_a = figure_of(*a, "frechet_distance"), of_b = figure_of(*b, "frechet_distance");
-    finding.verdict = verdict_on_falling({of_b, of_a});
-    finding.found = concat(with_interval(of_a.value, of_a.half_width), " and ",
-                           with_interval(of_b.value, of_b.half_width));
-    return finding;
-  }
-
-  Finding rises() const {
-    Finding finding{.claim = "eta 0 draws better with more steps"};
-    std::vector<std::string> found;
-    std::vector<Figure> figures;
-    std::int64_t count = 0;
-    for (const std::int64_t S : size_.steps) {
-      const auto cell = drawn(no_noise(), S, tau());
-      // Figures of few pictures are larger.
-      if (count != 0 && count_of_cell(size_, S) != count) continue;
-      count = count_of_cell(size_, S);
-      if (!cell) return finding;
-      figures.push_back(figure_of(*cell, "frechet_distance"));
-      found.push_back(with_interval(figures.back().value, figures.back().half_width));
-    }
-    if (found.size() < 2) return finding;
-    finding.verdict = verdict_on_falling(figures);
-    finding.found = join(found, ", ");
-    return finding;
-  }
-
-  Finding reconstruction_falls() const {
-    Finding finding{.claim = "encoding and decoding loses less with more steps"};
-    std::vector<std::string> found;
-    std::vector<Figure> figures;
-    for (const std::int64_t S : size_.reconstruct_steps) {
-      const auto cell = cells_.find(reconstructed_cell(S));
-      if (!cell) return finding;
-      figures.push_back(figure_of(*cell, "mean_squared_error"));
-      found.push_back(formatted("%.2g", figures.back().value));
-    }
-    if (found.size() < 2) return finding;
-    finding.verdict = verdict_on_falling(figures);
-    finding.found = join(found, ", ");
-    return finding;
   }
 
   // ---- its tables and figures, in the order of the paper ----
@@ -251,9 +171,8 @@ class Writer {
       return {};
     }
     values.push_back({value_of(*cell, measure), std::llround(value_of(*cell, "count"))});
-    TableCell shown{.lines = {with_interval(value_of(*cell, measure),
-                                            value_of(*cell, measure + "_half_width_95")),
-                              pictures_of(*cell), time_of(*cell)}};
+    TableCell shown{
+        .lines = {with_interval(figure_of(*cell, measure)), pictures_of(*cell), time_of(*cell)}};
     if (measure == kFrechet && cell->values.contains("shrunk")) shown.lines.push_back(kShrunk);
     return shown;
   }
@@ -298,20 +217,22 @@ class Writer {
 
   void table_1() {
     page_.heading("Table 1: quality against steps and eta");
-    const bool is_quadratic = tau() == TauKind::quadratic;
     page_.paragraph(concat(
         "Each cell draws as many pictures as it says from the same noise, with ", to_string(tau()),
-        " tau, and compares them with the training pictures of ", context_.data,
+        " tau, and compares them with the ", context_.reference, " of ", context_.data,
         ": the value, its 95 % interval, the count, and the time that the cell took. Lower is "
         "better. sigma-hat clips the predicted x_0, as the paper's code does."));
-    const Steps paper_steps{10, 20, 50, 100, 1000};
-    const std::array tables{
-        measured("frechet_distance", distance_name(), size_.steps, every_noise(), tau()),
-        printed(is_quadratic ? "The paper: FID of CIFAR-10, 50,000 pictures"
-                             : "The paper: FID of CelebA, 50,000 pictures",
-                paper_steps, every_noise(), [&](const Noise& noise, std::int64_t S) {
-                  return paper_table_1(tau(), noise, S);
-                })};
+    std::vector<Table> tables{
+        measured(kFrechet, distance_name(), size_.steps, every_noise(), tau())};
+    const auto add_paper = [&](const char* set) {
+      const auto steps = steps_of_paper();
+      tables.push_back(printed(
+          concat("The paper: FID of ", set, ", 50,000 pictures"), {steps.begin(), steps.end()},
+          every_noise(),
+          [&](const Noise& noise, std::int64_t S) { return paper_table_1(tau(), noise, S); }));
+    };
+    if (tau() == TauKind::quadratic) add_paper("CIFAR-10");
+    if (tau() == TauKind::linear) add_paper("CelebA");
     page_.tables(tables);
     std::set<std::int64_t> counts;
     for (const std::int64_t S : size_.steps) counts.insert(count_of_cell(size_, S));
@@ -326,7 +247,7 @@ class Writer {
         "."));
     page_.table(measured("kernel_distance", concat("Kernel distance by ", context_.extractor),
                          size_.steps, every_noise(), tau()));
-    chart("Frechet distance", "frechet_distance");
+    chart("Frechet distance", kFrechet);
   }
 
   bool shrinks() const {
@@ -376,7 +297,7 @@ class Writer {
       rows.push_back(noise.name);
       for (const std::int64_t S : size_.steps) {
         if (!drawn(noise, S, tau())) return missing();
-        images.push_back(io::read_png(cells_.picture(drawn_cell(noise, S, tau()))).image);
+        images.push_back(picture_of(drawn_cell(noise, S, tau())));
       }
     }
     show(make_labelled_table(images, rows, step_labels(size_.steps)),
@@ -434,13 +355,18 @@ class Writer {
 
   void table_2() {
     page_.heading("Table 2: encoding and decoding");
-    page_.paragraph(concat(
-        which_pictures(),
-        " encoded and decoded with S steps each: the mean squared error per "
-        "element, with black 0 and white 1. The paper's numbers are for CIFAR-10's test pictures.",
-        context_.options.class_choice.guidance == 1.0
-            ? ""
-            : " There is no guidance here, whatever the other parts have."));
+    const bool has_paper = std::ranges::any_of(size_.reconstruct_steps, [&](std::int64_t S) {
+      const auto cell = cells_.find(reconstructed_cell(S));
+      return cell && cell->values.contains("paper");
+    });
+    page_.paragraph(
+        concat(which_pictures(),
+               " encoded and decoded with S steps each: the mean squared error per "
+               "element, with black 0 and white 1.",
+               has_paper ? " The paper's numbers are for CIFAR-10's test pictures." : "",
+               context_.options.class_choice.guidance == 1.0
+                   ? ""
+                   : " There is no guidance here, whatever the other parts have."));
     Table table{.caption = "", .corner = "", .columns = step_labels(size_.reconstruct_steps)};
     table.rows = {{.label = context_.model}, {.label = "the paper"}};
     report::Panel panel{
@@ -457,18 +383,18 @@ class Writer {
         for (Table::Row& row : table.rows) row.cells.emplace_back();
         continue;
       }
-      const double error = value_of(*cell, "mean_squared_error"),
-                   half_width = value_of(*cell, "mean_squared_error_half_width_95"),
-                   paper = value_of(*cell, "paper");
+      const Figure error = figure_of(*cell, kSquaredError);
+      const double paper = value_of(*cell, "paper");
       const auto x = static_cast<double>(S);
       table.rows[0].cells.push_back(
-          {.lines = {with_interval(error, half_width), pictures_of(*cell), time_of(*cell)}});
+          {.lines = {with_interval(error), pictures_of(*cell), time_of(*cell)}});
       table.rows[1].cells.push_back(
           std::isfinite(paper) ? TableCell{.lines = {formatted("%g", paper)}} : TableCell{});
-      if (error > 0.0)
-        panel.curves[1].points.push_back({x, error, std::isnan(half_width) ? 0.0 : half_width});
+      if (error.value > 0.0)
+        panel.curves[1].points.push_back(
+            {x, error.value, std::isnan(error.half_width) ? 0.0 : error.half_width});
       if (std::isfinite(paper)) panel.curves[0].points.push_back({x, paper});
-      const Image both = io::read_png(cells_.picture(cell->name)).image;
+      const Image both = picture_of(cell->name);
       if (rows.empty()) {
         rows.push_back(half_of(both, 0));
         labels.emplace_back("pictures");
@@ -476,6 +402,7 @@ class Writer {
       rows.push_back(half_of(both, 1));
       labels.push_back(concat("S = ", S));
     }
+    if (!has_paper) table.rows.pop_back();
     page_.table(table);
     draw(panel, size_.reconstruct_steps);
     if (!rows.empty())
@@ -509,8 +436,7 @@ class Writer {
     for (const std::int64_t S : steps) {
       const std::string key = concat("distance_", S);
       table.rows[0].cells.push_back(
-          {.lines = {with_interval(value_of(*cell, key), value_of(*cell, key + "_half_width_95")),
-                     pictures_of(*cell)}});
+          {.lines = {with_interval(figure_of(*cell, key)), pictures_of(*cell)}});
     }
     page_.table(table);
   }
@@ -536,8 +462,7 @@ class Writer {
     page_.heading("Table 3: DDIM and DDPM with linear tau");
     page_.paragraph("The form of the paper's table 3, which is about pictures of 256x256.");
     const std::vector<const Noise*> noises{&no_noise(), &ddpm_noise()};
-    std::vector<Table> tables{
-        measured("frechet_distance", distance_name(), steps, noises, TauKind::linear)};
+    std::vector<Table> tables{measured(kFrechet, distance_name(), steps, noises, TauKind::linear)};
     for (const char* set : {"Bedroom", "Church"})
       tables.push_back(printed(
           concat("The paper: FID of LSUN ", set), {10, 20, 50, 100}, noises,

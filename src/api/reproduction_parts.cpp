@@ -9,14 +9,15 @@
 #include <ddim/sample_files.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
+#include <iterator>
+#include <set>
 #include <utility>
 
 #include "api/class_words.h"
 #include "api/shared_work.h"
+#include "api/time_taken.h"
 #include "base/error.h"
-#include "base/file_input.h"
 #include "base/file_output.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -45,55 +46,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// How long a part has taken, in all the runs that it took: in a file as long as it is not
-/// finished.
-class TimeTaken {
- public:
-  explicit TimeTaken(fs::path file) : file_(std::move(file)) {
-    constexpr std::size_t kMostBytes = 1000;
-    std::string text = read_file_if_there(file_, kMostBytes).value_or("");
-    for (double* const value : {&before_, &seconds_per_picture}) {
-      const std::size_t end = text.find('\n');
-      if (end == std::string::npos) break;
-      double found = 0.0;
-      const auto [last, error] = std::from_chars(text.data(), text.data() + end, found);
-      if (error == std::errc() && last == text.data() + end && found >= 0.0) *value = found;
-      text.erase(0, end + 1);
-    }
-  }
-
-  double seconds() const { return before_ + seconds_since(start_); }
-  /// What happens in `work` does not count.
-  template <class Work>
-  void without(const Work& work) {
-    const auto begin = Clock::now();
-    const auto leave_out = [&] { start_ += Clock::now() - begin; };
-    try {
-      work();
-    } catch (...) {
-      leave_out();
-      throw;
-    }
-    leave_out();
-  }
-  void keep() {
-    kept_ = Clock::now();
-    write_file_durably(file_,
-                       concat(number_text(seconds()), "\n", number_text(seconds_per_picture), "\n"),
-                       Overwrite::allow);
-  }
-  void keep_now_and_then() {
-    if (Clock::now() - kept_ > std::chrono::seconds(5)) keep();
-  }
-
-  double seconds_per_picture = 0.0;  ///< of drawing; 0: not known
-
- private:
-  fs::path file_;
-  double before_ = 0.0;
-  Clock::time_point start_ = Clock::now(), kept_ = start_;
-};
-
 }  // namespace
 
 ClassChoice classes_of(const Model& model, const ClassChoice& said) {
@@ -108,6 +60,7 @@ Parts::Parts(const Model& model, const FeatureExtractor& extractor, const Reprod
   options_.class_choice = classes_of(model, options.class_choice);
   load_data();
   load_test_pictures();
+  if (options_.data.read.report) options_.data.read.report(report_);
   add_figures();
   for (const std::int64_t S : options_.size.reconstruct_steps) add_reconstruction(S);
   for (const std::int64_t S : options_.size.steps)
@@ -137,9 +90,9 @@ void Parts::load_data() {
                                .skip_corrupt = options_.data.read.skip_corrupt,
                                .background = options_.data.read.background};
   const data::Dataset training = data::load_dataset(options_.data.data, reading);
-  if (options_.data.read.report) options_.data.read.report(training.report);
-  num_reference_ =
-      std::min(training.images.count, options_.data.max_images.value_or(training.images.count));
+  add_report(training.report);
+  num_training_ = training.images.count;
+  num_reference_ = std::min(num_training_, options_.data.max_images.value_or(num_training_));
   data_hash_ = std::to_string(data::fingerprint(training));
   if (const std::optional<std::int64_t> size = extractor_.picture_size()) {
     // A narrow border (28x28 pixels in 32x32) changes less than resizing does.
@@ -164,6 +117,23 @@ void Parts::load_data() {
       set_of(options_.data.data.string(), num_reference_, training.images.height,
              training.images.width),
       FewPictures::shrink);
+}
+
+/// What the files of a set that is not split say is said twice, and told once.
+void Parts::add_report(const DataReport& report) {
+  const auto add = [](const std::vector<std::string>& lines, std::vector<std::string>& all) {
+    const std::set<std::string> known(all.begin(), all.end());
+    std::ranges::copy_if(lines, std::back_inserter(all),
+                         [&](const std::string& line) { return !known.contains(line); });
+  };
+  add(report.skipped, report_.skipped);
+  add(report.notices, report_.notices);
+  if (!report.classes.empty()) report_.classes = report.classes;
+}
+
+std::string Parts::reference_pictures() const {
+  return num_reference_ == num_training_ ? "training pictures"
+                                         : concat("first ", num_reference_, " training pictures");
 }
 
 /// "cpu avx512, 2 threads"
@@ -202,7 +172,7 @@ void Parts::add_drawing(const Noise& noise, std::int64_t S, TauKind tau) {
   recipe["extractor_hash"] = features.extractor_hash;
   recipe["resizing"] = features.resizing;
   recipe["rounding"] = features.rounding;
-  recipe["reference"] = "training pictures";
+  recipe["reference"] = reference_pictures();
   if (seen_as_.fit != Fit::none)
     recipe["reference"] += concat(", ", to_string(seen_as_.fit), " to ", seen_as_.width, "x",
                                   seen_as_.height, ", the size that the model draws");
@@ -219,12 +189,12 @@ void Parts::add_drawing(const Noise& noise, std::int64_t S, TauKind tau) {
 }
 
 void Parts::add_reconstruction(std::int64_t S) {
-  Recipe recipe = base_recipe();
+  Recipe recipe = model_recipe(model_);
+  recipe.merge(base_recipe());
   recipe["steps"] = std::to_string(S);
   recipe["tau"] = to_string(TauKind::linear);
   recipe["count"] = std::to_string(test_.count);
-  recipe["model_hash"] = model_.weights_hash();
-  recipe["pictures"] = test_kind_ + ", evenly spaced";
+  recipe["pictures"] = test_kind_;
   recipe["pictures_fingerprint"] = test_hash_;
   if (options_.class_choice.guidance != 1.0)
     recipe["guidance"] = "1, whatever other parts have: codes are of the classes themselves";
@@ -361,7 +331,7 @@ void Parts::prepare(const Part& part, const RunOptions& run) {
   seconds_[part.name] = seconds_since(start);
 }
 
-Values Parts::compare(const Part& part, const RunOptions& run) {
+Found Parts::compare(const Part& part, const RunOptions& run) {
   TimeTaken time(time_file_of(part));
   RunOptions timed = run, quiet = run;
   timed.progress = [&](const RunProgress& progress) {
@@ -410,7 +380,7 @@ Values Parts::compare(const Part& part, const RunOptions& run) {
   }
   if (time.seconds_per_picture > 0.0) values["seconds_per_picture"] = time.seconds_per_picture;
   values["seconds"] = seconds_[part.name] + time.seconds();
-  return values;
+  return {std::move(values)};
 }
 
 /// Those that the page shows of a cell; where they were not kept, they are drawn again.
@@ -447,23 +417,34 @@ void Parts::load_test_pictures() {
                                .background = options_.data.read.background};
   if (info.num_classes > 0) reading.labels = data::Labels::read;
   data::Dataset set = data::load_dataset(options_.data.data, reading);
+  add_report(set.report);
   const std::vector<std::int64_t> labels = std::move(set.labels);
   set.labels.clear();
   test_hash_ = std::to_string(data::fingerprint(set));
-  test_kind_ = test_hash_ == data_hash_ ? "all pictures, as the set is not split" : "test pictures";
+  const std::int64_t num_all = set.images.count;
+  set.images.count = std::min(num_all, options_.data.max_images.value_or(num_all));
+  const bool are_all = set.images.count == num_all;
+  if (test_hash_ != data_hash_)
+    test_kind_ = "test pictures";
+  else
+    test_kind_ =
+        are_all ? "all pictures, as the set is not split" : "pictures of a set that is not split";
+  test_kind_ += ", evenly spaced";
+  if (!are_all) test_kind_ += concat(" among the first ", set.images.count);
   test_ = data::some_to_floats(set.images, options_.size.num_reconstructed);
   for (std::int64_t k = 0; k < test_.count && info.num_classes > 0; ++k)
     test_classes_.push_back(
         labels[static_cast<std::size_t>(data::spaced_index(k, test_.count, set.images.count))]);
 }
 
-Values Parts::reconstruct_in(std::int64_t S, const Part& part, const RunOptions& run) {
+Found Parts::reconstruct_in(std::int64_t S, const Part& part, const RunOptions& run) {
   ReconstructOptions options{.steps = {S}};
   options.encode.class_choice.classes = test_classes_;
   options.encode.class_choice.null_class = options_.class_choice.null_class;
   options.encode.run = run;
   const ReconstructedAt found = reconstruct(model_, test_, options).front();
-  const eval::Interval error = eval::mean_interval(mean_squared_differences(test_, found.x_0));
+  std::vector<double> errors = mean_squared_differences(test_, found.x_0);
+  const eval::Interval error = eval::mean_interval(errors);
   std::vector<Image> shown;
   const std::int64_t columns = std::min(kShownReconstructed, test_.count);
   for (const FloatImages* row : {&std::as_const(test_), &found.x_0})
@@ -475,19 +456,19 @@ Values Parts::reconstruct_in(std::int64_t S, const Part& part, const RunOptions&
                 {"mean_squared_error_half_width_95", error.half_width_95},
                 {"seconds_per_picture", found.seconds / static_cast<double>(test_.count)}};
   if (found.paper) values["paper"] = *found.paper;
-  return values;
+  return {std::move(values), {{"mean_squared_error", std::move(errors)}}};
 }
 
-Values Parts::film_of(const Part& part, SampleOptions sample, const RunOptions& run) {
+Found Parts::film_of(const Part& part, SampleOptions sample, const RunOptions& run) {
   sample.run = run;
   const Filmstrip film = filmstrip(model_, {.sample = sample, .frames = kFilmFrames});
   const std::vector<double> times = filmstrip_times(make_plan(model_, sample.plan), kFilmFrames);
   write_picture(part.name, strip_picture(film.frames, times,
                                          strip_grid(model_.info().shape, times, sample.count)));
-  return seconds_values(film.samples, sample.count);
+  return {seconds_values(film.samples, sample.count)};
 }
 
-Values Parts::same_noise_of(const Part& part, const RunOptions& run) {
+Found Parts::same_noise_of(const Part& part, const RunOptions& run) {
   const std::vector<std::int64_t>& steps = options_.size.consistency_steps;
   ConsistencyOptions options{.steps = {steps.begin(), steps.end() - 1},
                              .reference_steps = steps.back(),
@@ -511,7 +492,7 @@ Values Parts::same_noise_of(const Part& part, const RunOptions& run) {
     values[concat("distance_", row.steps, "_half_width_95")] = row.half_width_95;
   }
   write_picture(part.name, make_grid(shown, grid));
-  return values;
+  return {std::move(values)};
 }
 
 /// Lines from one picture to another, each within a class.
@@ -536,14 +517,14 @@ SampleOptions Parts::square_of(SampleOptions sample) const {
   return sample;
 }
 
-Values Parts::interpolated(const Part& part, SampleOptions sample, const RunOptions& run) {
+Found Parts::interpolated(const Part& part, SampleOptions sample, const RunOptions& run) {
   sample.run = run;
   const Samples samples = sample_of(sample);
   std::vector<Image> shown;
   for (std::int64_t k = 0; k < samples.x_0.count; ++k) shown.push_back(to_image(samples.x_0, k));
   const std::int64_t columns = part.name == kLinesCell ? kFramesOfLine : kSideOfSquare;
   write_picture(part.name, make_grid(shown, {.columns = columns, .scale = scale_of(columns)}));
-  return seconds_values(samples, sample.count);
+  return {seconds_values(samples, sample.count)};
 }
 
 Samples Parts::sample_of(const SampleOptions& options) const { return sample(model_, options); }

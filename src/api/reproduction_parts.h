@@ -12,6 +12,12 @@ namespace ddim::reproduction {
 
 using Values = std::map<std::string, double>;
 
+/// What was found of a part: see ReproducedCell.
+struct Found {
+  Values values = {};
+  std::map<std::string, std::vector<double>> of_pictures = {};
+};
+
 /// A part of the report, kept in a file of its own: a cell of a table, or a figure.
 struct Part {
   std::string name;
@@ -23,7 +29,7 @@ struct Part {
   /// Of a cell whose pictures are compared with the training pictures: what is drawn.
   std::optional<SampleOptions> drawing = {};
   /// Measures it, and writes the cell's picture.
-  std::function<Values(const Part&, const RunOptions&)> compute = {};
+  std::function<Found(const Part&, const RunOptions&)> compute = {};
 };
 
 /// All classes but that which means "no class", for a model that has some.
@@ -40,6 +46,8 @@ class Parts {
 
   const std::vector<Part>& all() const { return parts_; }
   std::int64_t num_reference() const { return num_reference_; }
+  /// "training pictures", "first 1000 training pictures"
+  std::string reference_pictures() const;
   Fit fit() const { return fit_; }
   const ReproduceOptions& options() const { return options_; }
   std::string device() const;  ///< "cpu avx512, 2 threads"
@@ -63,6 +71,7 @@ class Parts {
  private:
   DataOptions data_options(std::optional<DataSplit> split) const;
   void load_data();
+  void add_report(const DataReport& report);
   Recipe base_recipe() const;
   SampleOptions drawing(const PlanOptions& plan, std::int64_t count) const;
   Recipe recipe_of(const SampleOptions& sample) const;
@@ -71,11 +80,11 @@ class Parts {
   void add_figures();
 
   // Each returns what it measured, and writes the cell's picture.
-  Values compare(const Part& part, const RunOptions& run);
-  Values reconstruct_in(std::int64_t S, const Part& part, const RunOptions& run);
-  Values film_of(const Part& part, SampleOptions sample, const RunOptions& run);
-  Values same_noise_of(const Part& part, const RunOptions& run);
-  Values interpolated(const Part& part, SampleOptions sample, const RunOptions& run);
+  Found compare(const Part& part, const RunOptions& run);
+  Found reconstruct_in(std::int64_t S, const Part& part, const RunOptions& run);
+  Found film_of(const Part& part, SampleOptions sample, const RunOptions& run);
+  Found same_noise_of(const Part& part, const RunOptions& run);
+  Found interpolated(const Part& part, SampleOptions sample, const RunOptions& run);
 
   /// Whether its pictures are in a file until it is finished.
   bool is_kept(const Part& part) const;
@@ -97,11 +106,12 @@ class Parts {
   ReproduceOptions options_;
   const Cells& cells_;
   std::vector<Part> parts_;
-  std::int64_t num_reference_ = 0;
+  std::int64_t num_reference_ = 0, num_training_ = 0;
   std::string data_hash_;
+  DataReport report_;      ///< of training and test pictures together
   PictureFit seen_as_;     ///< of the training pictures, by the model
   Fit fit_ = Fit::none;    ///< of the model's pictures, for the extractor
-  std::string test_kind_;  ///< "test pictures"
+  std::string test_kind_;  ///< "test pictures, evenly spaced"
   std::string test_hash_;
   std::optional<FeatureSet> reference_;
   FloatImages test_;

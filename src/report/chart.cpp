@@ -25,13 +25,15 @@ std::string at(double value) {
 }
 std::string count(double value) { return with_thousands(std::llround(value)); }
 
-/// Round numbers in low..high, about `wanted` of them.
-std::vector<double> linear_ticks(double low, double high, int wanted) {
+/// Round numbers in low..high, about `wanted` of them, at least `least_step` apart: 1 on an axis
+/// that counts.
+std::vector<double> linear_ticks(double low, double high, int wanted, double least_step = 0.0) {
   const double rough = (high - low) / wanted;
   const double power = std::pow(10.0, std::floor(std::log10(rough)));
   double step = 10.0 * power;
   for (const double factor : {5.0, 2.0, 1.0})
     if (factor * power >= rough) step = factor * power;
+  step = std::max(step, least_step);
   std::vector<double> ticks;
   for (double i = std::ceil(low / step - 1e-9); i * step <= high * (1.0 + 1e-12) + 1e-300; ++i)
     ticks.push_back(i * step + 0.0);  // no -0
@@ -93,7 +95,7 @@ class Drawing {
       line(kLeft, y_of(tick), kWidth - kRight, y_of(tick));
       text(kLeft - 8.0, y_of(tick) + 4.0, "text-anchor=\"end\"", short_number(tick));
     }
-    for (const double tick : x_.ticks.empty() ? linear_ticks(0.0, x_.last, 6) : x_.ticks) {
+    for (const double tick : x_.ticks.empty() ? linear_ticks(0.0, x_.last, 6, 1.0) : x_.ticks) {
       line(x_of(tick), top, x_of(tick), bottom);
       text(x_of(tick), bottom + 17.0, "text-anchor=\"middle\"", count(tick));
     }

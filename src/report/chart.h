@@ -31,7 +31,7 @@ struct Panel {
   std::vector<Curve> curves = {};
 };
 
-/// The axis that all panels share. A linear one begins at 0.
+/// The axis that all panels share: it counts, and has whole numbers. A linear one begins at 0.
 struct HorizontalAxis {
   std::string title;
   Scale scale = Scale::linear;

@@ -212,6 +212,26 @@ TEST_F(QualityCommand, DrawsOneSetAndSaysHow) {
   EXPECT_EQ(found["model_hash"].get<std::string>().size(), 64);
 }
 
+TEST_F(QualityCommand, KeepsHowAModelDrewWithItsStatistics) {
+  make_micro_model(folder_ / "micro");
+  const std::string a = make_set("a.npz", 80, 0, 8), file = folder_ / "drawn.npz";
+  const Outcome drawn =
+      run_ddim("evaluate --json --quiet --count 70 --seed 7 --steps 2 --resize --save-statistics " +
+               file + " --model " + (folder_ / "micro"));
+  ASSERT_EQ(drawn.exit_code, 0) << drawn.err;
+  Json said = Json::parse(drawn.out);
+  EXPECT_EQ(said["seed"], "7");
+  const Outcome run = run_ddim("evaluate --json --resize " + a + " " + file);
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  Json found = Json::parse(run.out);
+  for (const char* part : {"model", "model_hash", "size", "steps", "tau", "eta", "seed"})
+    EXPECT_EQ(found[std::string("second_") + part], said[part]) << part;
+  EXPECT_EQ(found["second_count"], "70");
+  Json first = Json::parse(run_ddim("evaluate --json --resize " + file + " " + a).out);
+  EXPECT_EQ(first["first_model_hash"], said["model_hash"]);
+  EXPECT_EQ(read_statistics(file).width, 32);
+}
+
 // Pictures of 6x6 and models of 8x8: one that was trained with a border around them (or may have
 // been), and one that was trained on them resized.
 TEST_F(QualityCommand, SeesAReferenceAsTheModelSawIt) {

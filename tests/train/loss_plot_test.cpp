@@ -71,6 +71,16 @@ TEST(LossPlot, StaysSmallForLongRuns) {
   EXPECT_THAT(svg_of(lines(1)), HasSubstr("50 steps"));  // a single point
 }
 
+TEST(LossPlot, CountsStepsInWholeNumbers) {
+  for (const std::int64_t last : {1, 2, 3, 4, 5}) {
+    std::vector<MetricsLine> all = lines(last);
+    for (std::int64_t i = 0; i < last; ++i) all[static_cast<std::size_t>(i)].step = i + 1;
+    const std::string svg = svg_of(all);
+    for (std::int64_t step = 0; step <= last; ++step)
+      EXPECT_EQ(count(svg, "\"middle\">" + std::to_string(step) + "<"), 3U) << last;  // panels
+  }
+}
+
 TEST(ThinnedCurve, IsWhatWasAddedWhileThatIsLittle) {
   ThinnedCurve curve;
   EXPECT_TRUE(curve.empty());
