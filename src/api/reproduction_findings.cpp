@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -59,33 +60,35 @@ std::optional<Figure> fall_of_pictures(const ReproducedCell& first, const Reprod
   return mean_fall(a->second, b->second);
 }
 
+/// "S = 10 to 20: less by 0.0169 \u00b1 0.0137"
+std::string difference_text(std::int64_t first, std::int64_t next, const Figure& fall) {
+  return concat("S = ", first, " to ", next, ": ", fall.value < 0.0 ? "more" : "less", " by ",
+                with_interval({std::abs(fall.value), fall.half_width}));
+}
+
 Finding reconstruction_falls(const ReproduceSize& size, const Cells& cells) {
   Finding finding{.claim = "encoding and decoding loses less with more steps"};
-  std::vector<std::string> found, by_pictures;
+  const std::vector<std::int64_t>& steps = size.reconstruct_steps;
+  std::vector<std::string> found;
   std::vector<Figure> falls;
   std::optional<ReproducedCell> before;
-  for (const std::int64_t S : size.reconstruct_steps) {
-    std::optional<ReproducedCell> cell = cells.find(reconstructed_cell(S));
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    std::optional<ReproducedCell> cell = cells.find(reconstructed_cell(steps[i]));
     if (!cell) return finding;
     const Figure error = figure_of(*cell, kSquaredError);
     found.push_back(formatted("%.2g", error.value));
     if (before) {
       const std::optional<Figure> fall = fall_of_pictures(*before, *cell);
       falls.push_back(fall ? *fall : fall_between(figure_of(*before, kSquaredError), error));
-      if (fall) by_pictures.push_back(with_interval(*fall));
+      if (fall) finding.differences.push_back(difference_text(steps[i - 1], steps[i], *fall));
     }
     before = std::move(cell);
   }
   finding.found = join(found, ", ");
-  if (falls.empty()) {
-    finding.verdict = kNotCompared;
-  } else if (by_pictures.size() == falls.size()) {
-    finding.verdict = verdict_on_falling(falls, "a difference may be 0");
-    finding.found +=
-        concat("; less, on average of the same pictures, by ", join(by_pictures, ", "));
-  } else {
-    finding.verdict = verdict_on_falling(falls, kOverlap);
-  }
+  const bool by_pictures = finding.differences.size() == falls.size();
+  finding.verdict =
+      falls.empty() ? kNotCompared
+                    : verdict_on_falling(falls, by_pictures ? "a difference may be 0" : kOverlap);
   return finding;
 }
 

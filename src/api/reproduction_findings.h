@@ -25,6 +25,7 @@ struct Finding {
   std::string claim = {};
   std::string verdict = "not finished";
   std::string found = {};
+  std::vector<std::string> differences = {};  ///< that the verdict is by, where it is by some
 };
 /// Of the claims that cells of such steps can be asked about, with this tau in table 1.
 std::vector<Finding> findings_of(const ReproduceSize& size, TauKind tau, const Cells& cells);

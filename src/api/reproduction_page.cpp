@@ -138,6 +138,8 @@ class Writer {
       Table::Row row{.label = finding.claim};
       row.cells.push_back({.lines = {finding.verdict}});
       row.cells.push_back({.lines = {finding.found.empty() ? "-" : finding.found}});
+      std::vector<std::string>& lines = row.cells.back().lines;
+      lines.insert(lines.end(), finding.differences.begin(), finding.differences.end());
       table.rows.push_back(row);
     }
     page_.table(table);
