@@ -54,9 +54,8 @@ std::vector<Option> DataFlags::add_reading_to(Command command, const std::string
       .add_option(
           "--background", background_,
           "Colour behind transparent pictures, for models without alpha: white, black, grey or "
-          "#rrggbb")
-      .type_name("COLOUR")
-      .show_default();
+          "#rrggbb (default: as in the model's training, where its files tell, otherwise white)")
+      .type_name("COLOUR");
   added.push_back(max_images);
   added.push_back(skip_corrupt);
   return added;
@@ -66,7 +65,7 @@ DataOptions DataFlags::options_of(const std::filesystem::path& data) const {
   DataOptions options = options_;
   options.data = data;
   if (!split_name_.empty()) options.split = value_named<DataSplit>(split_name_);
-  options.read.background = parse_colour(background_);
+  if (!background_.empty()) options.read.background = parse_colour(background_);
   options.read.report = [report = report_](const DataReport& found) {
     report->skipped.insert(report->skipped.end(), found.skipped.begin(), found.skipped.end());
     for (const std::string& notice : found.notices) print_err("ddim: data: {}\n", notice);

@@ -36,7 +36,7 @@ class DataFlags {
  private:
   DataOptions options_;
   std::string split_name_;
-  std::string background_ = to_string(Colour());
+  std::string background_;
   std::shared_ptr<DataReport> report_ = std::make_shared<DataReport>();
 };
 

@@ -54,6 +54,7 @@ struct EvaluateCommandFlags {
   fs::path neighbours;
   bool shrinks = false;
   ResizeFlag resize;
+  Option resize_option;
   PlanFlags plan;
   ConventionFlag convention;
   OverwriteFlag overwrite;
@@ -99,9 +100,30 @@ void refuse_ignored(Command command, const FlagNames& ignored, const std::string
                   fmt::format("{} is not used {}; leave it out", option.name(), why));
 }
 
+/// What figures are made by: names and values in the order in which they are shown.
+using Lines = std::vector<std::pair<std::string, std::string>>;
+
+std::string fit_text(const PictureFit& fit) {
+  return fmt::format("{} to {}x{}, the size that the model draws", to_string(fit.fit), fit.width,
+                     fit.height);
+}
+
 // The error of the predicted noise.
 
-void print_json(const EpsErrors& errors) {
+Lines recipe_of(const EpsErrors& errors, const EpsErrorOptions& options, const Model& model) {
+  const PictureShape& shape = model.info().shape;
+  Lines lines{{"data", options.data.data.string()},
+              {"data_part", errors.part},
+              {"data_checksum", std::to_string(errors.checksum)}};
+  if (errors.fit != Fit::none)
+    lines.emplace_back("data_fit",
+                       fit_text({.fit = errors.fit, .height = shape.height, .width = shape.width}));
+  for (const auto& [name, value] : model_recipe(model)) lines.emplace_back(name, value);
+  lines.emplace_back("seed", std::to_string(options.seed));
+  return lines;
+}
+
+void print_json(const EpsErrors& errors, const Lines& recipe) {
   std::string rows;
   for (const EpsErrorAt& error : errors.at) {
     if (!rows.empty()) rows += ",";
@@ -111,15 +133,16 @@ void print_json(const EpsErrors& errors) {
                 .add("half_width_95", error.half_width_95)
                 .text();
   }
-  print_out("{}\n", JsonObject()
-                        .add("images", errors.images)
-                        .add("inner_height", errors.inner_height)
-                        .add("inner_width", errors.inner_width)
-                        .add_text("eps_error", "[" + rows + "]")
-                        .text());
+  JsonObject line;
+  line.add("images", errors.images)
+      .add("inner_height", errors.inner_height)
+      .add("inner_width", errors.inner_width)
+      .add_text("eps_error", "[" + rows + "]");
+  for (const auto& [name, value] : recipe) line.add(name, value);
+  print_out("{}\n", line.text());
 }
 
-void print_table(const EpsErrors& errors) {
+void print_table(const EpsErrors& errors, const Lines& recipe) {
   print_out(
       "Mean squared error of the predicted noise per element,\n"
       "{} images, inner {}x{} pixels (width x height)\n",
@@ -129,28 +152,32 @@ void print_table(const EpsErrors& errors) {
     print_out("{:>6}  {:>10.6f}  {}\n", error.t, error.mean_squared_error,
               number_or_dash("+- {:.6f}", error.half_width_95));
   }
+  print_out("\n");
+  for (const auto& [name, value] : recipe) print_out("{}: {}\n", name, value);
 }
 
 void run_eps_error(const EvaluateCommandFlags& flags, Command command,
                    const Interrupts& interrupts) {
-  refuse_ignored(
-      command,
-      join({flags.drawing,
-            {"set", "--second-split", "--extractor", "--save-statistics", "--neighbours",
-             "--resize", "--resizing", "--features", "--shrink", "--overwrite", "--join"}}),
-      "with --eps-error, which takes its pictures from --data");
+  refuse_ignored(command,
+                 join({flags.drawing,
+                       {"set", "--second-split", "--extractor", "--save-statistics", "--neighbours",
+                        "--resizing", "--features", "--shrink", "--overwrite", "--join"}}),
+                 "with --eps-error, which takes its pictures from --data");
   if (flags.options.data.data.empty()) flags.data_option.throw_missing();
   if (!flags.run.has_model()) flags.model.throw_missing();
   EpsErrorOptions options = flags.options;
   options.data = flags.data.options_of(options.data.data);
+  if (flags.resize_option.given()) options.fit = flags.resize.value();
   options.run = flags.run.options(interrupts.token());
   check_input(options.data.data);
   check_eps_error(flags.run.model_without_weights(interrupts.token()), options);
-  const EpsErrors errors = eps_error(flags.run.load_model(interrupts.token()), options);
+  const Model model = flags.run.load_model(interrupts.token());
+  const EpsErrors errors = eps_error(model, options);
+  const Lines recipe = recipe_of(errors, options, model);
   if (flags.run.json()) {
-    print_json(errors);
+    print_json(errors, recipe);
   } else {
-    print_table(errors);
+    print_table(errors, recipe);
   }
   flags.data.print_skipped();
 }
@@ -235,9 +262,6 @@ std::vector<Row> rows_of(const Quality& quality) {
   if (quality.inception_score) rows.emplace_back("inception_score", *quality.inception_score);
   return rows;
 }
-
-/// What figures are made by: names and values in the order in which they are shown.
-using Lines = std::vector<std::pair<std::string, std::string>>;
 
 /// Both are known to agree where both say something.
 void add_extractor(const FeatureRecipe& first, const FeatureRecipe& second, Lines& lines) {
@@ -355,7 +379,10 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
   if (comparison.draws) {
     const PictureShape& shape = described->info().shape;
     extractor->check_size(shape.height, shape.width, fit, "what --model draws");
-    if (comparison.reads_second()) seen = seen_by(*described, of_second);
+    if (comparison.reads_second()) {
+      seen = seen_by(*described, of_second);
+      of_second.read.background = seen.background;
+    }
   }
   std::optional<FeatureSet> second;
   if (comparison.second) second = load(of_second, comparison.second_is_statistics, seen.fit);
@@ -367,10 +394,9 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
   if (second) add_drawing("second_", *second, sampling);
   if (seen.is_training_data)
     sampling.emplace_back("second_is", "the pictures that the model was trained on");
-  if (seen.fit.fit != Fit::none)
-    sampling.emplace_back("second_fit",
-                          fmt::format("{} to {}x{}, the size that the model draws",
-                                      to_string(seen.fit.fit), seen.fit.width, seen.fit.height));
+  if (seen.fit.fit != Fit::none) sampling.emplace_back("second_fit", fit_text(seen.fit));
+  if (seen.background != Colour())
+    sampling.emplace_back("second_background", to_string(seen.background));
   if (!ranks.is_first()) return;
   if (!flags.statistics.empty()) write_statistics(flags.statistics, first, flags.overwrites());
   Lines recipe;
@@ -493,7 +519,10 @@ void add_evaluate_command(Command root) {
       .type_name("NAME.png");
   command.add_flag("--shrink", flags->shrinks,
                    "Go on with fewer pictures than features: shrink the covariances (OAS)");
-  flags->resize.add_to(command);
+  flags->resize_option = flags->resize.add_to(
+      command,
+      "such pictures are refused, or with --eps-error get to the model's size as in its training "
+      "(if its files tell; otherwise by a border, or cropped and resized if they are larger)");
   command.add_option("--t", options.t, "Values of t, counted from 0")
       .delimiter(',')
       .non_negative()

@@ -2,6 +2,8 @@
 
 #include <ddim/pictures.h>
 
+#include <string>
+
 #include "choice_flag.h"
 #include "data_flags.h"
 #include "outputs.h"
@@ -11,12 +13,13 @@ namespace ddim::cli {
 /// --resize
 class ResizeFlag {
  public:
-  Option add_to(Command command) {
+  Option add_to(Command command, const std::string& otherwise = "such pictures are refused") {
     return fit_.add_to(
         command, "--resize", Fit::crop_resize,
         "Fit pictures of another size: --resize or --resize crop-resize (crop to the model's "
         "proportions around the centre, then resize), or --resize pad (add a black border); "
-        "without this flag, such pictures are refused");
+        "without this flag, " +
+            otherwise);
   }
   Fit value() const { return fit_.value(); }
 

@@ -56,8 +56,11 @@ struct DataReport {
 
 /// What to do with files that are not as they should be.
 struct ReadOptions {
-  Colour background = {};     ///< behind pictures with alpha, for models without
-  bool skip_corrupt = false;  ///< leave out files that cannot be read, instead of stopping
+  /// Behind pictures with alpha, for models without. Default: as in the model's training where its
+  /// files tell (those of ddim train do), otherwise white.
+  std::optional<Colour> background = {};
+  /// Leave out files that cannot be read, instead of stopping; not those that do not fit.
+  bool skip_corrupt = false;
   std::function<void(const DataReport&)> report = {};  ///< called once, when all are read
 };
 

@@ -19,6 +19,7 @@
 #include "ddim/model_overrides.h"
 #include "ddim/picture_shape.h"
 #include "ddim/precision.h"
+#include "ddim/train_config.h"
 #include "ddim/unet_config.h"
 #include "ddim/verification.h"
 #include "ddim/weight_set.h"
@@ -54,8 +55,9 @@ struct ModelInfo {
   std::int64_t step = 0;          ///< training steps done, where the files say so
   /// A checksum of the pictures that it was trained on, where the files say so.
   std::optional<std::uint32_t> training_data = {};
-  std::optional<WeightSet> weights = {};  ///< where LoadOptions chose
-  ModelOverrides overrides = {};          ///< what was given in place of what the files say
+  std::optional<DataConfig> data_config = {};  ///< and how it read them, likewise
+  std::optional<WeightSet> weights = {};       ///< where LoadOptions chose
+  ModelOverrides overrides = {};               ///< what was given in place of what the files say
   /// Sentences about what was chosen among a file's weights, and what was left out or given.
   std::vector<std::string> notes = {};
 };

@@ -20,7 +20,8 @@ DDIM_API FloatImages load_pictures(const Model& model,
                                    const std::vector<std::filesystem::path>& files,
                                    Fit fit = Fit::none, const ReadOptions& read = {});
 
-/// The same from a data set.
+/// The same from a data set; with a fit, its pictures may have several sizes. Error(user) for those
+/// that do not fit, also where damaged files are skipped.
 DDIM_API FloatImages load_data_set(const Model& model, const DataOptions& options,
                                    Fit fit = Fit::none);
 

@@ -141,12 +141,13 @@ DDIM_API void write_statistics(const std::filesystem::path& path, const FeatureS
 
 /// How a model sees the pictures of a data set.
 struct SeenAs {
-  /// How they get to the size of its own: as in its training, where its files say on which pictures
-  /// that was (those of ddim train do) and these are the same; otherwise by a border where none is
-  /// larger, else cropped and resized. Fit::none where all have that size.
+  /// How they get to the size of its own: cropped and resized if its training did so and its files
+  /// tell (those of ddim train do); otherwise by a border where none is larger, else cropped and
+  /// resized. Fit::none where all have that size.
   PictureFit fit = {};
-  /// Whether it was trained on them, all of the data set's split together: false also where its
-  /// files do not say.
+  Colour background = {};  ///< see ReadOptions
+  /// Whether it was trained on them, all of the data set's split together but for the share that
+  /// was held out: false also where its files do not say.
   bool is_training_data = false;
 };
 /// Reads the pictures; those that are no data set of this kind of pictures are found to be so by

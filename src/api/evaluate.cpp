@@ -3,11 +3,10 @@
 #include <ddim/pictures.h>
 #include <ddim/reconstruct.h>
 
-#include <algorithm>
-#include <utility>
-
+#include "api/data_for_model.h"
 #include "api/model_implementation.h"
 #include "base/error.h"
+#include "data/class_list.h"
 #include "data/dataset.h"
 #include "eval/code_statistics.h"
 #include "eval/consistency.h"
@@ -20,45 +19,36 @@ namespace ddim {
 using namespace engine;
 namespace {
 
-eval::EvaluationImages load_images(const PictureShape& shape, const DataOptions& options,
-                                   data::Labels labels) {
-  data::Dataset dataset = data::load_dataset(
-      options.data, data::DatasetOptions{.split = options.split,
-                                         .channels = shape.channels,
-                                         .skip_corrupt = options.read.skip_corrupt,
-                                         .background = options.read.background,
-                                         .labels = labels});
-  if (options.read.report) options.read.report(dataset.report);
-  const Fit fit = data::fit_for(dataset.images, shape.height, shape.width);
-  eval::EvaluationImages result{.labels = std::move(dataset.labels),
-                                .inner_height = std::min(dataset.images.height, shape.height),
-                                .inner_width = std::min(dataset.images.width, shape.width)};
-  if (fit == Fit::crop_resize) {
-    result.inner_height = shape.height;
-    result.inner_width = shape.width;
-  }
-  const data::Images images = data::fit_to(std::move(dataset.images), fit, shape.height,
-                                           shape.width, options.data.string());
-  const std::int64_t count = std::min(images.count, options.max_images.value_or(images.count));
-  require(count >= 2, "evaluate: an interval needs at least 2 images; got ", count);
-  result.images = data::to_floats(images, count);
-  if (labels == data::Labels::read) result.labels.resize(static_cast<std::size_t>(count));
-  return result;
+/// With classes where the network is told them.
+data::Dataset load_evaluated(const Model& model, const EpsErrorOptions& options) {
+  const ModelInfo& info = model.info();
+  data::DatasetOptions reading = reading_for(info, options.data, options.fit);
+  const bool is_told_classes = info.class_embed_type != ClassEmbedType::none;
+  if (is_told_classes) reading.labels = data::Labels::read;
+  data::Dataset set = data::load_dataset(options.data.data, reading);
+  if (options.data.read.report) options.data.read.report(set.report);
+  require(set.images.count >= 2, "evaluate: an interval needs at least 2 images; got ",
+          set.images.count);
+  if (is_told_classes) data::number_as(info.class_names, set, options.data.data.string());
+  return set;
 }
 
 }  // namespace
 
 EpsErrors eps_error(const Model& model, const EpsErrorOptions& options) {
-  const bool is_told_classes =
-      ModelAccess::is_loaded(model) &&
-      ModelAccess::loaded(model, "eps_error").unet.config().class_embed_type !=
-          ClassEmbedType::none;
   const run::TrainedNetwork& trained = ModelAccess::trained(model);
   check_eps_error(model, options);
-  return eval::eps_error(trained,
-                         load_images(trained.network->shape(), options.data,
-                                     is_told_classes ? data::Labels::read : data::Labels::ignore),
-                         options);
+  const data::Dataset set = load_evaluated(model, options);
+  EpsErrors errors = eval::eps_error(trained,
+                                     {.images = data::to_floats(set.images, set.images.count),
+                                      .labels = set.labels,
+                                      .inner_height = set.fitted.inner_height,
+                                      .inner_width = set.fitted.inner_width},
+                                     options);
+  errors.part = part_text(options.data);
+  errors.fit = set.fitted.fit;
+  errors.checksum = data::fingerprint(set);
+  return errors;
 }
 
 void check_eps_error(const Model& model, const EpsErrorOptions& options) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "api/data_for_model.h"
 #include "api/feature_log.h"
 #include "api/picture_progress.h"
 #include "api/shared_work.h"
@@ -332,7 +333,8 @@ FeatureSet FeatureExtractor::extract(const DataOptions& pictures, const FeatureO
                                .fit = options.fit,
                                .channels = 3,
                                .skip_corrupt = pictures.read.skip_corrupt,
-                               .background = pictures.read.background};
+                               .background = pictures.read.background.value_or(Colour()),
+                               .max_images = pictures.max_images};
   if (size && options.fit != Fit::none) reading.height = reading.width = *size;
   if (!size) reading.fit = Fit::none;
   if (options.first.height > 0) {
@@ -344,13 +346,8 @@ FeatureSet FeatureExtractor::extract(const DataOptions& pictures, const FeatureO
   if (pictures.read.report) pictures.read.report(dataset.report);
   data::Images images =
       prepare(std::move(dataset.images), *implementation_->network, options.fit, source);
-  const std::int64_t count = std::min(images.count, pictures.max_images.value_or(images.count));
-  images.count = count;
-  images.pixels.resize(static_cast<std::size_t>(count) * images.image_bytes());
   FeatureSet set = implementation_->extract_all(std::move(images), options, run, source);
-  set.part =
-      pictures.split ? to_string(*pictures.split) : "test, or all of a set that is not split";
-  if (pictures.max_images) set.part += concat(", the first ", *pictures.max_images);
+  set.part = part_text(pictures);
   return set;
 }
 

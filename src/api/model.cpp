@@ -8,7 +8,9 @@
 #include "base/workers.h"
 #include "hub/cache.h"
 #include "model/file_configs.h"
+#include "model/training_names.h"
 #include "model/weights_hash.h"
+#include "train/train_config.h"
 
 namespace ddim {
 
@@ -36,6 +38,17 @@ std::string types_of(const model::StoredWeights& weights) {
   return text;
 }
 
+/// How a run of ours read its pictures; nothing for others, and where that is damaged, which is no
+/// reason not to use the model.
+std::optional<DataConfig> data_config_of(const model::ModelFiles& files) {
+  if (files.training_config.empty()) return std::nullopt;
+  try {
+    return train::parse_train_config(files.training_config, model::kConfigFile).data;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 ModelInfo info_of(const model::ModelFiles& files) {
   const UNetConfig& config = files.config;
   std::int64_t num_parameters = 0;
@@ -60,6 +73,7 @@ ModelInfo info_of(const model::ModelFiles& files) {
       .has_adam = files.adam.has_value(),
       .step = files.step,
       .training_data = files.training_data,
+      .data_config = data_config_of(files),
       .notes = files.notes,
   };
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "api/data_for_model.h"
 #include "base/error.h"
 #include "data/dataset.h"
 #include "data/image_folder.h"
@@ -54,7 +55,7 @@ enum class GreyArrays { for_rgb, for_all_channels };
 
 /// The pictures of a file, with the model's shape.
 FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit,
-                      const ReadOptions& read, DataReport& report,
+                      const Colour& background, DataReport& report,
                       GreyArrays grey = GreyArrays::for_rgb) {
   if (!fs::exists(file)) {
     require(
@@ -76,7 +77,7 @@ FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit,
       data::holds_arrays(file)
           ? data::load_npz(file, data::Labels::ignore)
           : data::load_image_files(file.parent_path(), {file},
-                                   {.channels = shape.channels, .background = read.background});
+                                   {.channels = shape.channels, .background = background});
   add_to(report, dataset.report);
   const std::int64_t count = dataset.images.count;
   if (dataset.images.channels == 1 && (shape.channels == 3 || grey == GreyArrays::for_all_channels))
@@ -123,9 +124,10 @@ FloatImages load_pictures(const Model& model, const std::vector<fs::path>& files
                           const ReadOptions& read) {
   require(!files.empty(), "pictures: no file given");
   FloatImages all{.count = 0, .shape = model.info().shape, .values = {}};
+  const Colour background = background_for(model.info(), read);
   DataReport report;
   for (const fs::path& file : files) {
-    const FloatImages images = read_file(file, all.shape, fit, read, report);
+    const FloatImages images = read_file(file, all.shape, fit, background, report);
     all.count += images.count;
     all.values.insert(all.values.end(), images.values.begin(), images.values.end());
   }
@@ -134,17 +136,10 @@ FloatImages load_pictures(const Model& model, const std::vector<fs::path>& files
 }
 
 FloatImages load_data_set(const Model& model, const DataOptions& options, Fit fit) {
-  require(options.max_images.value_or(1) >= 1, "max-images must be at least 1; got ",
-          options.max_images.value_or(0));
-  data::Dataset dataset = data::load_dataset(
-      options.data, data::DatasetOptions{.split = options.split,
-                                         .channels = model.info().shape.channels,
-                                         .skip_corrupt = options.read.skip_corrupt,
-                                         .background = options.read.background});
-  if (options.read.report) options.read.report(dataset.report);
-  const std::int64_t count = options.max_images.value_or(dataset.images.count);
-  return fit_to_model(std::move(dataset.images), model.info().shape, fit, count,
-                      options.data.string());
+  const data::Dataset set =
+      data::load_dataset(options.data, reading_for(model.info(), options, fit));
+  if (options.read.report) options.read.report(set.report);
+  return data::to_floats(set.images, set.images.count);
 }
 
 FloatImages load_mask(const Model& model, const fs::path& file, Fit fit) {
@@ -152,7 +147,7 @@ FloatImages load_mask(const Model& model, const fs::path& file, Fit fit) {
   DataReport report;
   const Colour black{0, 0, 0};
   if (!fs::exists(file) || data::holds_arrays(file) || extension_of(file) == ".safetensors") {
-    FloatImages mask = read_file(file, shape, fit, {}, report, GreyArrays::for_all_channels);
+    FloatImages mask = read_file(file, shape, fit, black, report, GreyArrays::for_all_channels);
     std::vector<std::uint8_t> levels;
     for (const float value : mask.values)
       levels.push_back(
@@ -161,7 +156,7 @@ FloatImages load_mask(const Model& model, const fs::path& file, Fit fit) {
     return mask;
   }
   check_mask(io::read_picture(file), file.string());
-  return read_file(file, without_alpha(shape), fit, {.background = black}, report);
+  return read_file(file, without_alpha(shape), fit, black, report);
 }
 
 FloatImages picture_from_bytes(const Model& model, std::span<const std::byte> file,
@@ -172,7 +167,8 @@ FloatImages picture_from_bytes(const Model& model, std::span<const std::byte> fi
 
 FloatImages picture_from_bytes(const Model& model, std::span<const std::byte> file,
                                const std::string& name, Fit fit, PixelBudget& budget) {
-  return fit_to_model(decode_within(budget, file, name), model.info().shape, fit, {}, name);
+  return fit_to_model(decode_within(budget, file, name), model.info().shape, fit,
+                      background_for(model.info(), {}), name);
 }
 
 FloatImages mask_from_bytes(const Model& model, std::span<const std::byte> file,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "api/data_for_model.h"
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/workers.h"
@@ -14,6 +15,7 @@
 #include "eval/frechet_distance.h"
 #include "eval/set_distances.h"
 #include "run/reporter.h"
+#include "train/held_out.h"
 
 namespace ddim {
 
@@ -43,39 +45,37 @@ Measure measure_of(const eval::Interval& interval) {
 
 SeenAs seen_by(const Model& model, const DataOptions& options) {
   const ModelInfo& info = model.info();
-  const auto load = [&](Fit fit, std::int64_t channels,
-                        data::Labels labels) -> std::optional<data::Dataset> {
+  data::DatasetOptions reading = reading_for(info, options);
+  const auto load = [&]() -> std::optional<data::Dataset> {
     try {
-      return data::load_dataset(options.data, {.split = options.split,
-                                               .fit = fit,
-                                               .height = info.shape.height,
-                                               .width = info.shape.width,
-                                               .channels = channels,
-                                               .skip_corrupt = options.read.skip_corrupt,
-                                               .background = options.read.background,
-                                               .labels = labels});
-    } catch (const Error& error) {
-      // A size that the fit does not take, other channels, no classes.
-      if (error.code() == ErrorCode::user) return std::nullopt;
-      throw;
+      return data::load_dataset(options.data, reading);
+    } catch (const Error&) {  // who reads it next says why
+      return std::nullopt;
     }
   };
-  const auto as = [&](Fit fit) {
-    return PictureFit{.fit = fit, .height = info.shape.height, .width = info.shape.width};
-  };
-  std::optional<Fit> first;
-  for (const Fit fit : {Fit::none, Fit::pad, Fit::crop_resize}) {
-    std::optional<data::Dataset> seen;
-    if (info.training_data)
-      seen = load(fit, info.shape.channels,
-                  info.num_classes > 0 ? data::Labels::read : data::Labels::ignore);
-    if (seen && data::fingerprint(*seen) == info.training_data)
-      return {.fit = as(fit), .is_training_data = true};
-    if (!seen && !first) seen = load(fit, 3, data::Labels::ignore);  // as extractors do
-    if (seen && !first) first = fit;
-    if (first == Fit::none || (first && !info.training_data)) break;  // another fit changes nothing
+  SeenAs seen{.background = reading.background};
+  std::optional<data::Dataset> set;
+  if (info.training_data) {
+    reading.labels = info.num_classes > 0 ? data::Labels::read : data::Labels::ignore;
+    reading.max_images = {};
+    set = load();
   }
-  return {.fit = as(first.value_or(Fit::crop_resize))};
+  std::optional<Fit> fit;
+  if (set) {
+    fit = set->fitted.fit;
+    if (info.data_config && info.data_config->validation.share > 0.0)
+      train::hold_out(*set, info.data_config->validation.share);
+    seen.is_training_data = data::fingerprint(*set) == info.training_data;
+  } else {
+    reading.channels = 3;  // as extractors do
+    reading.labels = data::Labels::ignore;
+    reading.max_images = options.max_images;
+    if (set = load(); set) fit = set->fitted.fit;
+  }
+  seen.fit = {.fit = fit.value_or(Fit::crop_resize),
+              .height = info.shape.height,
+              .width = info.shape.width};
+  return seen;
 }
 
 void check_sets(const FeatureSet& first, const FeatureSet& second, FewPictures few_pictures) {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "api/class_words.h"
+#include "api/data_for_model.h"
 #include "api/shared_work.h"
 #include "api/time_taken.h"
 #include "base/error.h"
@@ -22,6 +23,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "base/workers.h"
+#include "data/class_list.h"
 #include "data/dataset.h"
 #include "data/npz_set.h"
 #include "eval/interval.h"
@@ -75,21 +77,16 @@ DataOptions Parts::data_options(std::optional<DataSplit> split) const {
   return {.data = options_.data.data,
           .split = split,
           .max_images = options_.data.max_images,
-          .read = {.background = options_.data.read.background,
+          .read = {.background = background_for(model_.info(), options_.data.read),
                    .skip_corrupt = options_.data.read.skip_corrupt}};
 }
 
 void Parts::load_data() {
   const PictureShape& shape = model_.info().shape;
-  seen_as_ = seen_by(model_, data_options(DataSplit::train)).fit;
-  data::DatasetOptions reading{.split = DataSplit::train,
-                               .fit = seen_as_.fit,
-                               .height = shape.height,
-                               .width = shape.width,
-                               .channels = shape.channels,
-                               .skip_corrupt = options_.data.read.skip_corrupt,
-                               .background = options_.data.read.background};
+  data::DatasetOptions reading = reading_for(model_.info(), data_options(DataSplit::train));
+  reading.max_images = {};  // the recipe names all
   const data::Dataset training = data::load_dataset(options_.data.data, reading);
+  seen_as_ = {.fit = training.fitted.fit, .height = shape.height, .width = shape.width};
   add_report(training.report);
   num_training_ = training.images.count;
   num_reference_ = std::min(num_training_, options_.data.max_images.value_or(num_training_));
@@ -406,18 +403,13 @@ std::vector<Image> Parts::first_pictures(const Part& part, const RunOptions& run
 
 void Parts::load_test_pictures() {
   const ModelInfo& info = model_.info();
-  const DataOptions of_test = data_options(std::nullopt);
-  const PictureFit fit = seen_as_.fit == Fit::crop_resize ? seen_as_ : seen_by(model_, of_test).fit;
-  data::DatasetOptions reading{.split = std::nullopt,
-                               .fit = fit.fit,
-                               .height = info.shape.height,
-                               .width = info.shape.width,
-                               .channels = info.shape.channels,
-                               .skip_corrupt = options_.data.read.skip_corrupt,
-                               .background = options_.data.read.background};
+  data::DatasetOptions reading = reading_for(info, data_options(std::nullopt));
+  reading.max_images = {};                                               // the recipe names all
+  if (seen_as_.fit == Fit::crop_resize) reading.fit = Fit::crop_resize;  // as the reference
   if (info.num_classes > 0) reading.labels = data::Labels::read;
   data::Dataset set = data::load_dataset(options_.data.data, reading);
   add_report(set.report);
+  if (info.num_classes > 0) data::number_as(info.class_names, set, options_.data.data.string());
   const std::vector<std::int64_t> labels = std::move(set.labels);
   set.labels.clear();
   test_hash_ = std::to_string(data::fingerprint(set));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace ddim::engine::data {
 namespace {
@@ -14,6 +15,20 @@ std::string csv_field(const std::string& text) {
   for (const char letter : text)
     quoted += letter == '"' ? std::string("\"\"") : std::string(1, letter);
   return quoted + '"';
+}
+
+/// Whether each name says the place where it stands.
+bool are_places(const std::vector<std::string>& names) {
+  for (std::size_t k = 0; k < names.size(); ++k)
+    if (names[k] != std::to_string(k)) return false;
+  return true;
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kMaxListed = 20;
+  const std::size_t count = std::min(kMaxListed, names.size());
+  const std::string listed = join(std::span(names).first(count), ", ");
+  return names.size() > count ? concat(listed, " and ", names.size() - count, " more") : listed;
 }
 
 }  // namespace
@@ -34,6 +49,37 @@ std::string name_classes(const std::vector<DataClass>& classes) {
   }
   if (classes.size() > kMaxNamed) text += concat(", and ", classes.size() - kMaxNamed, " more");
   return text;
+}
+
+std::vector<std::string> class_names_of(const std::vector<DataClass>& classes) {
+  std::vector<std::string> names;
+  for (const DataClass& each : classes) names.push_back(each.name);
+  return names;
+}
+
+std::vector<DataClass> count_classes(const std::vector<std::string>& names,
+                                     std::span<const std::int64_t> labels) {
+  std::vector<DataClass> classes;
+  for (const std::string& name : names) classes.push_back({.name = name});
+  for (const std::int64_t label : labels)
+    if (label < std::ssize(classes)) ++classes[static_cast<std::size_t>(label)].images;
+  return classes;
+}
+
+void number_as(const std::vector<std::string>& names, Dataset& dataset, const std::string& source) {
+  const std::vector<DataClass>& classes = dataset.report.classes;
+  if (names.empty() || are_places(class_names_of(classes))) return;
+  std::vector<std::int64_t> numbers;
+  std::vector<std::string> strangers;
+  for (const DataClass& each : classes) {
+    const auto found = std::ranges::find(names, each.name);
+    numbers.push_back(found - names.begin());
+    if (found == names.end() && each.images > 0) strangers.push_back(each.name);
+  }
+  require(strangers.empty(), source, ": the network has no class ", list_of(strangers),
+          "; its classes are ", list_of(names));
+  for (std::int64_t& label : dataset.labels) label = numbers[static_cast<std::size_t>(label)];
+  dataset.report.classes = count_classes(names, dataset.labels);
 }
 
 }  // namespace ddim::engine::data

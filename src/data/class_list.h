@@ -2,8 +2,12 @@
 
 #include <ddim/data_options.h>
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "data/dataset.h"
 
 namespace ddim::engine::data {
 
@@ -12,5 +16,17 @@ std::string class_table(const std::vector<DataClass>& classes);
 
 /// "0 cat (12 images), 1 dog (1 image)", of the first twenty classes.
 std::string name_classes(const std::vector<DataClass>& classes);
+
+std::vector<std::string> class_names_of(const std::vector<DataClass>& classes);
+
+/// Classes of these names, each with the number of images that have its label.
+std::vector<DataClass> count_classes(const std::vector<std::string>& names,
+                                     std::span<const std::int64_t> labels);
+
+/// Gives the images of `dataset` the numbers that their classes have in a network, whose classes
+/// are called `names`: by name. A number is the network's own number where the data set has numbers
+/// alone (idx files, arrays, folders "0", "1", ...), or where the network's names are not known.
+/// Error(user), beginning with `source`, for images of a class that the network does not have.
+void number_as(const std::vector<std::string>& names, Dataset& dataset, const std::string& source);
 
 }  // namespace ddim::engine::data

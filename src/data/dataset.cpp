@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file_input.h"
 #include "data/cifar10.h"
+#include "data/class_list.h"
 #include "data/folder_walk.h"
 #include "data/idx.h"
 #include "data/image_folder.h"
@@ -94,12 +95,7 @@ std::vector<DataClass> cifar10_classes(const fs::path& folder, bool is_binary,
                 : parse_cifar10_names_pickle(as_bytes(text), file.string());
   if (names.empty())
     notices.push_back(file.string() + ": does not name ten classes; they have numbers only");
-  std::vector<DataClass> classes;
-  for (const std::string& name : names) {
-    const auto number = std::ssize(classes);
-    classes.push_back({.name = name, .images = std::ranges::count(labels, number)});
-  }
-  return classes;
+  return count_classes(names, labels);
 }
 
 Dataset load_cifar10(const std::vector<fs::path>& files, const DatasetOptions& options) {
@@ -196,10 +192,21 @@ void fit_channels(Images& images, std::int64_t channels, const Colour& backgroun
   repeat_channel(images, channels);
 }
 
+/// Leaves the first images only.
+void shorten(Dataset& dataset, std::int64_t count) {
+  if (dataset.images.count <= count) return;
+  keep_first(dataset.images, count);
+  if (dataset.labels.empty()) return;
+  dataset.labels.resize(static_cast<std::size_t>(count));
+  dataset.report.classes = count_classes(class_names_of(dataset.report.classes), dataset.labels);
+}
+
 }  // namespace
 
 Dataset load_dataset(const fs::path& dir, const DatasetOptions& options) {
   const bool is_file = fs::is_regular_file(dir) && holds_arrays(dir);
+  require(options.max_images.value_or(1) >= 1, "max-images must be at least 1; got ",
+          options.max_images.value_or(0));
   require(is_file || fs::is_directory(dir), "data: ", dir.string(),
           " is neither a folder nor an .npz file (or .npy)");
   Dataset dataset;
@@ -208,10 +215,14 @@ Dataset load_dataset(const fs::path& dir, const DatasetOptions& options) {
   } catch (const fs::filesystem_error& error) {
     fail(ErrorCode::io, "data: ", error.what());
   }
+  if (options.max_images) shorten(dataset, *options.max_images);
   fit_channels(dataset.images, options.channels, options.background);
-  if (options.height != 0)
+  if (options.height != 0) {
+    const Fit fit = options.fit.value_or(fit_for(dataset.images, options.height, options.width));
+    dataset.fitted.add(dataset.images, fit, options.height, options.width);
     dataset.images =
-        fit_to(std::move(dataset.images), options.fit, options.height, options.width, dir.string());
+        fit_to(std::move(dataset.images), fit, options.height, options.width, dir.string());
+  }
   return dataset;
 }
 

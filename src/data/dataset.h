@@ -20,19 +20,23 @@ enum class Labels { ignore, read };
 struct DatasetOptions {
   /// Default: the test split; of a data set that is not split, all.
   std::optional<DataSplit> split = DataSplit::train;
-  Fit fit = Fit::none;
+  /// Nothing: a border where no image is larger than wanted, otherwise Fit::crop_resize.
+  std::optional<Fit> fit = Fit::none;
   std::int64_t height = 0;  ///< of every image; 0 = as they are (Fit::none)
   std::int64_t width = 0;
   std::int64_t channels = 0;  ///< 0 = as they are
-  bool skip_corrupt = false;  ///< skip files that cannot be read, instead of stopping
-  Colour background = {};     ///< behind images with alpha, where channels has none
+  /// Skip files that cannot be read, instead of stopping; not those that can and do not fit.
+  bool skip_corrupt = false;
+  Colour background = {};  ///< behind images with alpha, where channels has none
   Labels labels = Labels::ignore;
+  std::optional<std::int64_t> max_images = {};  ///< the first only; files behind are not looked at
 };
 
 struct Dataset {
   Images images = {};
   std::vector<std::int64_t> labels = {};  ///< the class of each image, from 0; empty when ignored
   std::string kind;                       ///< "idx", "cifar10", "folder", "npz" or "npy"
+  Fitted fitted = {};                     ///< where a size was wanted
   DataReport report = {};                 ///< of folders; the classes also of CIFAR-10
 };
 
@@ -48,8 +52,9 @@ struct Dataset {
 /// from train-labels-idx1-ubyte[.gz] (t10k-...) beside the images, from the records of CIFAR-10, or
 /// for a folder from folder_labels.h. `dir` can also be an .npz or .npy file (npz_set.h). Throws
 /// Error(user) if the folder holds none of these (the message lists them), for a split that is not
-/// there, if images do not have the requested size, or if labels are requested and there are none;
-/// Error(corrupt) with the name of a damaged file; Error(io) if the system refuses to read.
+/// there, or if labels are requested and there are none; DoesNotFit for images that `fit` does not
+/// bring to the requested size, and for several sizes where none is requested; Error(corrupt) with
+/// the name of a damaged file; Error(io) if the system refuses to read.
 Dataset load_dataset(const std::filesystem::path& dir, const DatasetOptions& options);
 
 /// A number that identifies a data set: the CRC-32 of sizes, pixels and, if they were read, labels.

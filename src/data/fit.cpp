@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include "base/text.h"
 
 namespace ddim::engine::data {
 namespace {
@@ -127,18 +127,30 @@ Fit fit_for(const Images& images, std::int64_t height, std::int64_t width) {
   return images.height <= height && images.width <= width ? Fit::pad : Fit::crop_resize;
 }
 
+void Fitted::add(const Images& images, Fit chosen, std::int64_t height, std::int64_t width) {
+  const bool has_size = images.height == height && images.width == width;
+  if (!has_size) fit = chosen;
+  const bool has_border = !has_size && chosen == Fit::pad;
+  const auto narrow = [](std::int64_t& inner, std::int64_t size) {
+    inner = inner == 0 ? size : std::min(inner, size);
+  };
+  narrow(inner_height, has_border ? images.height : height);
+  narrow(inner_width, has_border ? images.width : width);
+}
+
 Images fit_to(Images images, Fit fit, std::int64_t height, std::int64_t width,
               const std::string& name) {
   if (images.height == height && images.width == width) return images;
   switch (fit) {
     case Fit::none:
-      fail(ErrorCode::user, name, ": images are ", images.width, "x", images.height, ", not ",
-           width, "x", height,
-           " (width, height); choose pad or crop-resize (--resize, or data.fit in ddim train)");
+      throw DoesNotFit(concat(
+          name, ": images are ", images.width, "x", images.height, ", not ", width, "x", height,
+          " (width, height); choose pad or crop-resize (--resize, or data.fit in ddim train)"));
     case Fit::pad:
-      require(images.height <= height && images.width <= width, name, ": images are ", images.width,
-              "x", images.height, ", too large to be padded to ", width, "x", height,
-              "; choose crop-resize (--resize, or data.fit in ddim train)");
+      if (images.height > height || images.width > width)
+        throw DoesNotFit(concat(name, ": images are ", images.width, "x", images.height,
+                                ", too large to be padded to ", width, "x", height,
+                                "; choose crop-resize (--resize, or data.fit in ddim train)"));
       return window(images, -(height - images.height) / 2, -(width - images.width) / 2, height,
                     width);
     case Fit::crop_resize: {

@@ -71,6 +71,16 @@ void append(Images& images, Images more) {
   images.values.insert(images.values.end(), more.values.begin(), more.values.end());
 }
 
+void keep_first(Images& images, std::int64_t count) {
+  images.count = std::min(images.count, count);
+  const std::size_t samples = static_cast<std::size_t>(images.count) * images.image_bytes();
+  if (images.has_bytes()) {
+    images.pixels.resize(samples);
+  } else {
+    images.values.resize(samples);
+  }
+}
+
 void to_floats(const Images& images, std::int64_t index, Flip flip, std::span<float> out) {
   assert(index >= 0 && index < images.count && out.size() == images.image_bytes());
   const std::size_t first = static_cast<std::size_t>(index) * images.image_bytes();

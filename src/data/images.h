@@ -33,6 +33,9 @@ struct Images {
 /// Adds images of the same size. If only one side has bytes, all become values.
 void append(Images& images, Images more);
 
+/// Leaves the first `count` images, at most all.
+void keep_first(Images& images, std::int64_t count);
+
 /// Makes grey images have `channels` equal channels.
 void repeat_channel(Images& images, std::int64_t channels);
 

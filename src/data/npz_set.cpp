@@ -179,7 +179,13 @@ Images read_pictures(const io::NpzArray& array, const std::string& file) {
     for (const std::uint8_t sample : numbers_of<std::uint8_t>(array))
       images.pixels.push_back(sample != 0 ? 255 : 0);
   } else if (array.type == "<u2") {
-    for (const std::uint16_t sample : numbers_of<std::uint16_t>(array))
+    const std::vector<std::uint16_t> samples = numbers_of<std::uint16_t>(array);
+    const std::uint16_t largest = std::ranges::max(samples);
+    if (largest > 0 && largest <= 255)
+      fail(ErrorCode::corrupt, where, " holds 16-bit numbers up to ", largest,
+           ", all of them near black, as 65535 is white; save array.astype('uint8') of it if 255 "
+           "is");
+    for (const std::uint16_t sample : samples)
       images.values.push_back(static_cast<float>(sample / 32767.5 - 1.0));
   } else {
     on_numbers(array, [&](const auto& numbers) {

@@ -27,6 +27,7 @@ bool holds_pictures(const fs::path& folder) { return !find_pictures(folder).pict
 struct Parts {
   std::map<DataSplit, fs::path> splits = {};
   std::vector<fs::path> others = {};  ///< other sub-folders, and second ones of a split
+  std::string one_of_classes = {};    ///< what is said of a single one that is no split
 };
 
 Parts parts_of(const fs::path& dir) {
@@ -35,10 +36,14 @@ Parts parts_of(const fs::path& dir) {
     const auto split = split_called(folder.filename().string());
     if (!split || !parts.splits.emplace(*split, folder).second) parts.others.push_back(folder);
   }
-  const bool others_are_classes =
-      parts.splits.size() == 1 && std::ranges::any_of(parts.others, holds_pictures);
-  if (others_are_classes) parts = {};
-  return parts;
+  if (parts.splits.size() != 1) return parts;
+  const auto other = std::ranges::find_if(parts.others, holds_pictures);
+  if (other == parts.others.end()) return parts;
+  const fs::path& single = parts.splits.begin()->second;
+  if (!holds_pictures(single)) return {};
+  return {.one_of_classes = concat(single.string(), " counts as a class, as ", other->string(),
+                                   " does: there is no folder of another split; to read it alone, "
+                                   "name it")};
 }
 
 }  // namespace
@@ -48,9 +53,12 @@ SplitFolder find_split_folder(const fs::path& dir, std::optional<DataSplit> spli
   if (parts.splits.empty()) {
     const bool is_there = split.value_or(DataSplit::train) == DataSplit::train;
     require(is_there || !holds_pictures(dir), "data: ", dir.string(), " has no ",
-            to_string(split.value_or(DataSplit::train)),
-            " split: it has no sub-folder of that name, and its pictures count as training data");
-    return {.path = dir};
+            to_string(split.value_or(DataSplit::train)), " split: ",
+            parts.one_of_classes.empty()
+                ? "it has no sub-folder of that name, and its pictures count as training data"
+                : parts.one_of_classes);
+    if (parts.one_of_classes.empty()) return {.path = dir};
+    return {.path = dir, .notices = {parts.one_of_classes}};
   }
   const auto found = parts.splits.find(split.value_or(DataSplit::test));
   if (found == parts.splits.end()) {

@@ -15,7 +15,8 @@ struct EvaluationImages {
   FloatImages images = {};  ///< in [-1, 1], of the network's shape, at least 2
   /// The class of each image, for networks that are told it; otherwise empty.
   std::vector<std::int64_t> labels = {};
-  /// Only the part of this size in the middle counts (28 x 28 for Fashion-MNIST padded to 32).
+  /// Only the part of this size in the middle counts (28 x 28 for Fashion-MNIST padded to 32);
+  /// where no part is in the middle, one that is a pixel farther to the left or to the top.
   std::int64_t inner_height = 0;
   std::int64_t inner_width = 0;
 };

@@ -96,6 +96,7 @@ class ModelOpener {
     if (is_diffusers_folder(path)) {
       ModelFiles files = configuration_of(path, layout_of(path));
       files.training_data = training_data_in(path);
+      files.training_config = training_config_in(path);
       return files;
     }
     if (auto found = official_config_in(path)) {
@@ -231,6 +232,16 @@ class ModelOpener {
     }
   }
 
+  /// The same of what its run was told.
+  std::string training_config_in(const fs::path& folder) const {
+    if (!tree_.exists(folder / kStateFile) || !tree_.exists(folder / kConfigFile)) return {};
+    try {
+      return tree_.read(folder / kConfigFile, kMaxJsonBytes);
+    } catch (const Error&) {
+      return {};
+    }
+  }
+
   /// Adds what our checkpoints have beyond a diffusers folder.
   void add_training_state(const fs::path& path, ModelFiles& files) const {
     const io::TensorTable state = io::SafetensorsFile::open(path, tree_.map(path));
@@ -244,6 +255,7 @@ class ModelOpener {
                             .num_updates = state.metadata_count("updates")};
     files.step = state.metadata_count("step");
     files.training_data = training_data_of(state);
+    files.training_config = training_config_in(path.parent_path());
     keep(files, state);
   }
 

@@ -49,6 +49,7 @@ struct ModelFiles {
   std::int64_t step = 0;          ///< training steps done; 0 where unknown
   /// data::fingerprint() of what it was trained on, where known.
   std::optional<std::uint32_t> training_data = {};
+  std::string training_config = {};  ///< the text of config.toml, of our checkpoints
   /// Sentences about what was chosen among the weights, and what was left out or given.
   std::vector<std::string> notes = {};
   std::vector<std::shared_ptr<const io::MappedFile>> files;
@@ -86,8 +87,8 @@ ModelFiles open_model(const std::filesystem::path& path, TrainingPart training =
                       const io::FileTree& tree = io::files_on_disk(),
                       const std::optional<ForwardProcess>& process = {});
 
-/// The same without the weights (but with `training_data`), which may be missing or damaged where a
-/// folder has a configuration that says what they are.
+/// The same without the weights (but with `training_data` and `training_config`), which may be
+/// missing or damaged where a folder has a configuration that says what they are.
 ModelFiles open_configuration(const std::filesystem::path& path,
                               const ModelOverrides& overrides = {});
 

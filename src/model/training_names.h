@@ -5,6 +5,8 @@
 namespace ddim::engine::model {
 
 inline constexpr const char* kStateFile = "state.safetensors";
+/// What the run was told.
+inline constexpr const char* kConfigFile = "config.toml";
 
 /// Prefixes of the names of tensors in state.safetensors, the part of our checkpoints that
 /// diffusers does not know (train/checkpoint.h).

@@ -5,11 +5,12 @@
 #include <filesystem>
 #include <optional>
 
+#include "model/training_names.h"
 #include "train/train_config.h"
 
 namespace ddim::engine::train {
 
-inline constexpr const char* kConfigFile = "config.toml";
+using model::kConfigFile;
 inline constexpr const char* kConfigDigestFile = "config.toml.sha256";
 
 /// Writes the config.toml of a run's folder, and config.toml.sha256 beside it, as sha256sum writes

@@ -1,6 +1,5 @@
 #include "train/held_out.h"
 
-#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <utility>
@@ -48,9 +47,9 @@ data::Dataset emptied(const data::Dataset& dataset) {
   data::Dataset empty{.images = {.height = dataset.images.height,
                                  .width = dataset.images.width,
                                  .channels = dataset.images.channels},
-                      .kind = dataset.kind};
-  for (const DataClass& each : dataset.report.classes)
-    empty.report.classes.push_back({.name = each.name});
+                      .kind = dataset.kind,
+                      .fitted = dataset.fitted};
+  empty.report.classes = data::count_classes(data::class_names_of(dataset.report.classes), {});
   return empty;
 }
 
@@ -91,17 +90,10 @@ TrainingData load_training_data(const std::filesystem::path& folder, const Train
     require(data::fingerprint(*data.held_out) != data::fingerprint(data.training),
             "data.validation: ", validation.source, " holds the training pictures");
   }
-  if (data.held_out) {
-    const std::vector<DataClass>& ours = data.training.report.classes;
-    const std::vector<DataClass>& theirs = data.held_out->report.classes;
-    const bool suits =
-        ours.empty() || (theirs.size() <= ours.size() &&
-                         std::ranges::equal(theirs, std::span(ours).first(theirs.size()), {},
-                                            &DataClass::name, &DataClass::name));
-    // Without names they are numbers; Trainer looks at these.
-    require(suits, "data.validation: its classes are ", data::name_classes(theirs),
-            ", but those of the training pictures are ", data::name_classes(ours));
-  }
+  // Without names they are numbers; Trainer looks at these.
+  if (data.held_out)
+    data::number_as(data::class_names_of(data.training.report.classes), *data.held_out,
+                    "data.validation");
   return data;
 }
 

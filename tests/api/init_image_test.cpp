@@ -288,7 +288,7 @@ TEST_F(Pictures, AreLaidOverTheBackground) {
   write_png(folder_ / "clear.png", {8, 8, 4, std::vector<std::uint8_t>(256, 0)});
   EXPECT_EQ(load_pictures(model_, {folder_ / "clear.png"}).values, std::vector<float>(192, 1.0F));
   const FloatImages red =
-      load_pictures(model_, {folder_ / "clear.png"}, Fit::none, {.background = {255, 0, 0}});
+      load_pictures(model_, {folder_ / "clear.png"}, Fit::none, {.background = Colour{255, 0, 0}});
   EXPECT_EQ(red.values[0], 1.0F);
   EXPECT_EQ(red.values[1], -1.0F);
 }

@@ -122,6 +122,47 @@ TEST_F(Training, SmallerPicturesArePaddedAndTheBorderDoesNotCount) {
   EXPECT_EQ(errors.inner_width, 6);
 }
 
+// Also where some have the size, or are larger by one pixel than others.
+TEST_F(Training, PicturesGetToTheModelsSizeAsInItsTraining) {
+  std::filesystem::create_directory(folder_ / "small");
+  for (const int size : {5, 8}) {
+    Image image{.width = size, .height = size, .channels = 1};
+    for (int k = 0; k < size * size; ++k)
+      image.pixels.push_back(static_cast<std::uint8_t>(9 * k % 256));
+    write_png(folder_ / ("small/" + std::to_string(size) + ".png"), image);
+  }
+  const auto errors_of = [&](Fit trained_with, std::optional<Fit> fit) {
+    options_.config.data.fit = trained_with;
+    options_.out = folder_ / std::string(to_string(trained_with));
+    options_.max_steps = 1;
+    const bool is_there = std::filesystem::exists(options_.out);
+    const std::filesystem::path run =
+        is_there ? options_.out / "checkpoints/step-00000001" : train_model(options_).checkpoint;
+    return eps_error(Model::load(run), {.data = {.data = folder_ / "small"}, .fit = fit});
+  };
+  const EpsErrors padded = errors_of(Fit::none, {});
+  EXPECT_EQ(padded.fit, Fit::pad);
+  EXPECT_EQ(padded.inner_height, 5);
+  const EpsErrors resized = errors_of(Fit::crop_resize, {});
+  EXPECT_EQ(resized.fit, Fit::crop_resize);
+  EXPECT_EQ(resized.inner_width, 8);
+  EXPECT_NE(resized.checksum, padded.checksum);
+  EXPECT_EQ(errors_of(Fit::none, Fit::crop_resize).checksum, resized.checksum);
+  EXPECT_EQ(errors_of(Fit::crop_resize, Fit::pad).checksum, padded.checksum);
+  EXPECT_THROW(errors_of(Fit::crop_resize, Fit::none), Error);
+}
+
+TEST_F(Training, PicturesWithAlphaAreLaidOverWhatTrainingHadBehindThem) {
+  write_png(folder_ / "clear.png", {8, 8, 4, std::vector<std::uint8_t>(256, 0)});
+  options_.config.data.background = {0, 0, 0};
+  options_.max_steps = 1;
+  const Model model = Model::load(train_model(options_).checkpoint);
+  EXPECT_EQ(load_pictures(model, {folder_ / "clear.png"}).values, std::vector<float>(64, -1.0F));
+  EXPECT_EQ(
+      load_pictures(model, {folder_ / "clear.png"}, Fit::none, {.background = Colour()}).values,
+      std::vector<float>(64, 1.0F));
+}
+
 TEST_F(Training, TheSeedDecidesTheResult) {
   const auto loss = [&](std::int64_t seed, const std::string& run) {
     TrainOptions options = options_;

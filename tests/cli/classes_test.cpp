@@ -127,6 +127,37 @@ TEST_F(Classes, AreTrainedDrawnAndRefusedByName) {
   EXPECT_EQ(evaluation.exit_code, 0) << evaluation.err;
 }
 
+// A folder of some classes: the network is told the right ones.
+TEST_F(Classes, OfADataSetAreThoseOfTheModelByName) {
+  const Outcome training = train("pictures");
+  ASSERT_EQ(training.exit_code, 0) << training.err;
+  const std::string model = Json::parse(training.out).at("checkpoint");
+  make_pictures(folder_ / "named/dog", 3);
+  make_pictures(folder_ / "numbered", 3);
+  const auto errors = [&](const std::string& data) {
+    const Outcome run = run_ddim("evaluate --eps-error --json --t 900,10 --model " + model +
+                                 " --data " + (folder_ / data));
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return Json::parse(run.out).at("eps_error");
+  };
+  const auto of_number = [&](const std::string& number) {
+    std::string list;
+    for (const char* file : {"0.png,", "1.png,", "2.png,"}) list += file + number + "\n";
+    write_file(folder_ / "numbered/labels.csv", list);
+    return errors("numbered");
+  };
+  EXPECT_EQ(errors("named"), of_number("1"));
+  EXPECT_NE(errors("named"), of_number("0"));
+
+  make_pictures(folder_ / "named/fox", 3);
+  const std::string problem =
+      (folder_ / "named") + ": the network has no class fox; its classes are cat, dog";
+  const std::string with = " --model " + model + " --data " + (folder_ / "named");
+  expect_refused(run_ddim("evaluate --eps-error" + with), problem);
+  expect_refused(run_ddim("reproduce --quick --count 4 --out " + (folder_ / "report") + with),
+                 problem);
+}
+
 TEST_F(Classes, AreRefusedWhereThereAreNone) {
   make_micro_model(folder_ / "micro");
   const std::string out = "--out " + (folder_ / "a.png");

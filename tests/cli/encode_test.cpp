@@ -282,6 +282,29 @@ TEST_F(EncodeCommands, SkipCorruptLeavesOutAndNamesFilesInEveryCommandWithData) 
   }
 }
 
+// Each file is fitted as it is read, and none is read for nothing.
+TEST_F(EncodeCommands, PicturesOfAFolderMayHaveSeveralSizes) {
+  const std::string data = folder_ / "sizes";
+  fs::create_directory(data);
+  for (const int size : {6, 8, 12})
+    write_png(data + "/" + std::to_string(10 + size) + ".png",
+              Image{size, size, 3,
+                    std::vector<std::uint8_t>(static_cast<std::size_t>(3 * size * size), 99)});
+  write_file(data + "/bad.png", "no picture");
+  for (const std::string& command :
+       {"reconstruct --json --steps 2" + model_,
+        "encode --json --steps 2 --overwrite --out " + (folder_ / "c.safetensors") + model_}) {
+    const Outcome run = run_ddim(command + " --resize --max-images 3 --data " + data);
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+    EXPECT_EQ(Json::parse(run.out).at("images"), 3);
+    const Outcome refused = run_ddim(command + " --skip-corrupt --data " + data);
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_NE(refused.err.find("16.png: images are 6x6, not 8x8"), std::string::npos)
+        << refused.err;
+    EXPECT_NE(refused.err.find("--resize"), std::string::npos) << refused.err;
+  }
+}
+
 TEST_F(EncodeCommands, SampleStartsFromAPictureAndKeepsWhatTheMaskSays) {
   // White where x is 4 and more.
   Image mask{.width = 8, .height = 8, .channels = 1};

@@ -333,7 +333,6 @@ TEST_F(QualityCommand, RefusesFlagsThatItWouldIgnore) {
            Case{"--shrink --save-statistics " + (folder_ / "more.npz") + " " + a, "--shrink"},
            Case{"--eps-error --count 5 --data " + a + model, "--count"},
            Case{"--eps-error --tau 1,5 --data " + a + model, "--tau"},
-           Case{"--eps-error --resize pad --data " + a + model, "--resize"},
            Case{"--eps-error --data " + a + model + b, "set"},
        }) {
     const Outcome run = run_ddim("evaluate " + bad.arguments);

@@ -111,9 +111,77 @@ TEST(Dataset, FitsFilesOfDifferentSizes) {
   const Dataset dataset =
       load_dataset(dir.path(), {.fit = Fit::crop_resize, .height = 2, .width = 2});
   EXPECT_THAT(dataset.images.pixels, ElementsAre(7, 7, 7, 7, 8, 8, 8, 8));
-  expect_error(ErrorCode::corrupt,
-               "\n  " + (dir.path() / "b.png").string() + ": 2x2, but the images before it are 4x4",
-               [&] { load_dataset(dir.path(), {}); });
+}
+
+// Nothing is wrong with these files.
+TEST(Dataset, FilesThatDoNotFitAreNeverSkipped) {
+  const TemporaryFolder dir;
+  write_png(dir.path() / "a.png", 4, 1, 7);
+  write_png(dir.path() / "b.png", 2, 1, 8);
+  write_bytes(dir.path() / "bad.png", idx_of_one_pixel(0));
+  for (const bool skips : {false, true}) {
+    const auto refused = [&](const char* file, const char* reason, const DatasetOptions& options) {
+      expect_error(ErrorCode::user, (dir.path() / file).string() + reason,
+                   [&] { load_dataset(dir.path(), options); });
+    };
+    refused("b.png", ": 2x2, but the images before it are 4x4", {.skip_corrupt = skips});
+    refused("b.png", ": images are 2x2, not 4x4", {.height = 4, .width = 4, .skip_corrupt = skips});
+    refused("a.png", ": images are 4x4, too large to be padded to 3x3",
+            {.fit = Fit::pad, .height = 3, .width = 3, .skip_corrupt = skips});
+  }
+}
+
+// A border where none is larger, else all are cropped and resized.
+TEST(Dataset, FitsByItselfWhereNothingIsSaid) {
+  const TemporaryFolder dir;
+  const auto load = [&](std::int64_t size) {
+    return load_dataset(dir.path(), {.fit = {}, .height = size, .width = size});
+  };
+  write_png(dir.path() / "a.png", 2, 1, 7);
+  EXPECT_EQ(load(2).fitted.fit, Fit::none);
+  EXPECT_EQ(load(2).fitted.inner_height, 2);
+  write_png(dir.path() / "b.png", 4, 1, 8);
+  write_png(dir.path() / "c.png", 3, 1, 9);
+  const Dataset padded = load(4);
+  EXPECT_EQ(padded.fitted.fit, Fit::pad);
+  EXPECT_EQ(padded.fitted.inner_height, 2);
+  EXPECT_EQ(padded.fitted.inner_width, 2);
+  EXPECT_EQ(padded.images[0][0], 0);
+  EXPECT_EQ(padded.images[0][5], 7);
+  const Dataset resized = load(3);
+  EXPECT_EQ(resized.fitted.fit, Fit::crop_resize);
+  EXPECT_EQ(resized.fitted.inner_height, 3);
+  EXPECT_EQ(resized.images[0][0], 7);
+
+  const TemporaryFolder idx;
+  write_bytes(idx.path() / "train-images-idx3-ubyte", idx_of_one_pixel(9));
+  const Dataset one = load_dataset(idx.path(), {.fit = {}, .height = 3, .width = 2});
+  EXPECT_EQ(one.fitted.fit, Fit::pad);
+  EXPECT_EQ(one.fitted.inner_height, 1);
+  EXPECT_THAT(one.images.pixels, ElementsAre(0, 0, 9, 0, 0, 0));
+}
+
+TEST(Dataset, ReadsNoMoreThanItIsAskedFor) {
+  const TemporaryFolder dir;
+  write_png(dir.path() / "cat/a.png", 2, 1, 7);
+  write_png(dir.path() / "dog/b.png", 2, 1, 8);
+  write_png(dir.path() / "dog/c.png", 9, 1, 9);
+  write_bytes(dir.path() / "dog/d.png", idx_of_one_pixel(0));
+  const Dataset two = load_dataset(dir.path(), {.labels = Labels::read, .max_images = 2});
+  EXPECT_EQ(two.images.count, 2);
+  EXPECT_THAT(two.labels, ElementsAre(0, 1));
+  EXPECT_EQ(two.report.classes.at(1).images, 1);
+  EXPECT_THAT(two.report.skipped, ElementsAre());
+  EXPECT_EQ(load_dataset(dir.path() / "cat", {.max_images = 5}).images.count, 1);
+
+  const TemporaryFolder idx;
+  std::vector<std::uint8_t> bytes = idx_of_one_pixel(5);
+  bytes[7] = 2;
+  bytes.push_back(6);
+  write_bytes(idx.path() / "train-images-idx3-ubyte", bytes);
+  EXPECT_THAT(load_dataset(idx.path(), {.max_images = 1}).images.pixels, ElementsAre(5));
+  expect_error(ErrorCode::user, "max-images must be at least 1; got 0",
+               [&] { load_dataset(idx.path(), {.max_images = 0}); });
 }
 
 TEST(Dataset, ListsFilesThatCannotBeRead) {

@@ -167,6 +167,49 @@ TEST_F(Folders, AFolderTrainBesideClassesIsAClass) {
   EXPECT_THAT(pixels(DataSplit::train), ElementsAre(2));
 }
 
+// Which is told; a split that is asked for by name is not taken from what is a class.
+TEST_F(Folders, AClassCalledAsASplitIsNoticed) {
+  picture("test1/a.png", 1);
+  picture("train/a.png", 2);
+  const std::string notice = (dir_.path() / "train").string() + " counts as a class, as " +
+                             (dir_.path() / "test1").string() + " does";
+  for (const std::optional<DataSplit> split : {std::optional(DataSplit::train), {}})
+    EXPECT_THAT(load_split(split).report.notices, ElementsAre(HasSubstr(notice)));
+  expect_error(ErrorCode::user, "has no test split: " + notice,
+               [&] { load_split(DataSplit::test); });
+  picture("val/a.png", 3);
+  EXPECT_THAT(pixels(DataSplit::train), ElementsAre(2));
+  EXPECT_THAT(load_split(DataSplit::train).report.notices,
+              ElementsAre(HasSubstr("test1: left out: it is no split")));
+}
+
+TEST_F(Folders, ClassesGetTheNumbersOfANetworkByName) {
+  picture("cat/a.png", 1);
+  picture("dog/a.png", 2);
+  picture("dog/b.png", 3);
+  const auto labels_in = [&](const std::vector<std::string>& names) {
+    Dataset dataset = load({.labels = Labels::read});
+    number_as(names, dataset, "here");
+    return dataset.labels;
+  };
+  EXPECT_THAT(labels_in({"ant", "dog", "eel", "cat"}), ElementsAre(3, 1, 1));
+  EXPECT_THAT(labels_in({}), ElementsAre(0, 1, 1));  // they are not known
+  using Names = std::vector<std::string>;
+  for (const Names& others : {Names{"cat", "bird"}, Names{"0", "cat"}})
+    expect_error(
+        ErrorCode::user,
+        "here: the network has no class dog; its classes are " + others[0] + ", " + others[1],
+        [&] { labels_in(others); });
+  Dataset counted = load({.labels = Labels::read, .max_images = 1});
+  number_as({"bird", "cat"}, counted, "here");  // no picture of a dog was read
+  EXPECT_THAT(counted.labels, ElementsAre(1));
+  EXPECT_EQ(counted.report.classes.size(), 2U);
+  EXPECT_EQ(counted.report.classes[1].images, 1);
+  // Numbers are the network's own.
+  write_text(dir_ / "labels.csv", "cat/a.png,2\ndog/a.png,0\ndog/b.png,1\n");
+  EXPECT_THAT(labels_in({"ant", "dog", "eel"}), ElementsAre(2, 0, 1));
+}
+
 TEST_F(Folders, ClassesAreInNaturalOrder) {
   for (const char* name : {"10/a.png", "2/a.png", "1/a.png", "2/b.png"}) picture(name, 1);
   const Dataset dataset = load({.labels = Labels::read});

@@ -151,6 +151,26 @@ TEST_F(NpzSet, ReadsOtherNamesTypesAndShapes) {
                  [&] { load("x", "<f4", wrong); });
 }
 
+TEST_F(NpzSet, BytesAreNotTakenForDarkNumbersOf16Bits) {
+  const auto load = [&](const std::vector<std::uint16_t>& samples) {
+    return load_npz(write({{.name = "x",
+                            .type = "<u2",
+                            .shape = {1, 1, 2},
+                            .bytes = std::as_bytes(std::span(samples))}}),
+                    Labels::ignore)
+        .images.values;
+  };
+  for (const std::uint16_t largest : {std::uint16_t{1}, std::uint16_t{255}})
+    expect_error(ErrorCode::corrupt,
+                 {"array x holds 16-bit numbers up to " + std::to_string(largest), "65535 is white",
+                  "save array.astype('uint8')"},
+                 [&] {
+                   load({0, largest});
+                 });
+  EXPECT_EQ(load({0, 0}).size(), 2U);  // black in any case
+  EXPECT_GT(load({0, 256})[1], -1.0F);
+}
+
 TEST_F(NpzSet, FloatsMayOvershootByARoundingError) {
   const auto values = [&](const std::vector<float>& samples) {
     return load_npz(write({{.name = "x",

@@ -26,7 +26,7 @@ stop() {
 }
 id_of() { sed 's/.*"id":"\([0-9a-f]*\)".*/\1/'; }
 
-start
+start --stop-seconds 600 # a slow build finishes its job too
 id=$(curl -s "${url}api/jobs" -d '{"steps": 3, "count": 3, "seed": 5, "sampler": "heun", "tau": "quadratic"}' | id_of)
 curl -s "${url}api/jobs/$id/events" >"$folder/events"
 grep -q '"state":"done"' "$folder/events" || failed "no event says done"

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "io/png.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/train/tiny_run.h"
@@ -65,6 +66,30 @@ TEST_F(TrainingDataTest, TakesAShareASplitOrAFolder) {
 
   write_one(temporary_.path() / "other" / "t10k-images-idx3-ubyte");
   EXPECT_EQ(load({.source = (temporary_.path() / "other").string()}).held_out->images.count, 1);
+}
+
+// By their names: another folder need not have all classes.
+TEST_F(TrainingDataTest, HeldOutClassesAreThoseOfTheTrainingPictures) {
+  const auto picture = [&](const std::string& name, std::uint8_t value) {
+    const fs::path file = temporary_.path() / name;
+    fs::create_directories(file.parent_path());
+    io::write_png(file, {8, 8, 1, std::vector<std::uint8_t>(64, value)});
+  };
+  for (const char* name : {"ours/ant/1.png", "ours/bee/2.png", "ours/cat/3.png"}) picture(name, 1);
+  picture("theirs/cat/1.png", 2);
+  picture("theirs/bee/1.png", 3);
+  TrainConfig config = tiny_config();
+  config.model.class_embed_type = ClassEmbedType::lookup;
+  config.data.validation.source = (temporary_.path() / "theirs").string();
+  const auto held_out = [&] {
+    return *load_training_data(temporary_.path() / "ours", config).held_out;
+  };
+  EXPECT_EQ(held_out().labels, (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(held_out().report.classes.size(), 3U);
+  picture("theirs/dog/1.png", 4);
+  expect_error(ErrorCode::user,
+               "data.validation: the network has no class dog; its classes are ant, bee, cat",
+               held_out);
 }
 
 TEST_F(TrainingDataTest, RefusesWhatWouldMeasureOnTrainingPictures) {
