@@ -1,6 +1,6 @@
 #include "api.h"
 
-#include <arpa/inet.h>
+#include <ddim/counts.h>
 #include <ddim/file_bytes.h>
 #include <ddim/version.h>
 #include <ddim/words.h>
@@ -44,29 +44,6 @@ class WrongMethod : public RequestError {
   std::string allowed_;
 };
 
-bool same_in_constant_time(std::string_view a, std::string_view b) {
-  unsigned difference = a.size() == b.size() ? 0U : 1U;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned char>(a[i]) ^
-                  static_cast<unsigned char>(b.empty() ? '\0' : b[i % b.size()]);
-  return difference == 0;
-}
-
-/// "LocalHost:8080" -> "localhost", "[::1]:8080" -> "[::1]"
-std::string name_of(const std::string& with_port) {
-  const std::string host = lower(with_port);
-  const std::size_t end = host.starts_with('[') ? host.find(']') : host.rfind(':');
-  if (end == std::string::npos) return host;
-  return host.substr(0, host[end] == ']' ? end + 1 : end);
-}
-
-bool is_address(const std::string& host) {
-  in6_addr buffer{};
-  if (host.starts_with('[') && host.ends_with(']'))
-    return inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), &buffer) == 1;
-  return inet_pton(AF_INET, host.c_str(), &buffer) == 1;
-}
-
 /// What stands in `path` for the parts in braces of `pattern`; no part is empty or has a slash.
 std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
   std::vector<std::string> parts;
@@ -107,6 +84,20 @@ std::optional<std::int64_t> query_number(const Request& request, const std::stri
 void check_png(const FloatImages& images) {
   if (images.shape.channels > 4)
     throw RequestError(404, "", "pictures of so many channels have no PNG; take pictures.npz");
+}
+
+/// ?scale=, of so many of these pictures in one answer of at most `most_pixels`.
+std::int64_t scale_of(const Request& request, const FloatImages& images, std::int64_t count,
+                      std::int64_t most_pixels) {
+  const std::int64_t scale = query_number(request, "scale", 1, kMostScale).value_or(1);
+  const PictureShape& shape = images.shape;
+  if (scale > 1 && count * shape.width * shape.height * scale * scale > most_pixels)
+    throw RequestError(
+        400, "scale",
+        fmt::format("scale: {} of {}x{} would have more than {} pixels in all "
+                    "(--max-pixels)",
+                    count_of(count, "pictures"), shape.width, shape.height, most_pixels));
+  return scale;
 }
 
 std::int64_t picture_number(const std::string& text, const FloatImages& images) {
@@ -183,7 +174,7 @@ std::int64_t open_descriptors() {
 }  // namespace
 
 Api::Api(ModelShelf& shelf, JobBoard& board, Limits limits, AccessRules rules)
-    : shelf_(shelf), board_(board), limits_(limits), rules_(std::move(rules)), reader_(limits) {
+    : shelf_(shelf), board_(board), limits_(limits), access_(std::move(rules)), reader_(limits) {
   add_routes();
   add_result_routes();
 }
@@ -207,7 +198,9 @@ void Api::add_routes() {
   add("GET", "/api/openapi.json", "This description", kJson,
       [this](const Request&, const Parts&) { return Response{.body = openapi()}; });
   add("GET", "/api/models", "The models, and what can be chosen", kJson,
-      [this](const Request&, const Parts&) { return Response{.body = models_json(shelf_)}; });
+      [this](const Request&, const Parts&) {
+        return Response{.body = models_json(shelf_, limits_)};
+      });
   add("POST", "/api/uploads",
       "Keep a picture or codes, by the name ?name=, for fields of jobs that take an id", kJson,
       [this](const Request& request, const Parts&) {
@@ -260,10 +253,8 @@ void Api::add_routes() {
       kJson, [this](const Request& request, const Parts&) -> Reply {
         ImagesRequest images = parse_images(request.body, {shelf_, board_, limits_, reader_});
         const auto entry = board_.submit(std::move(images.job));
-        const std::string host = request.header("host");
-        const std::string here = host.empty() ? "" : rules_.scheme + "://" + host;
         return WhenDone{
-            entry, [this, entry, here, images = images.form] {
+            entry, [this, entry, here = access_.address_for(request), images = images.form] {
               const EntryStatus status = board_.status(*entry);
               if (status.result)
                 return Response{.body = images_json(entry->id, *status.result, images, here)};
@@ -285,10 +276,10 @@ void Api::add_result_routes() {
              }});
       };
   add("/pictures/{k}.png", "A picture with its recipe; ?scale= enlarges its pixels", kPng,
-      [](const Request& request, const JobResult& job, const Parts& parts) {
+      [this](const Request& request, const JobResult& job, const Parts& parts) {
         check_png(job.samples.x_0);
         const std::int64_t k = picture_number(parts[1], job.samples.x_0);
-        const std::int64_t scale = query_number(request, "scale", 1, kMostScale).value_or(1);
+        const std::int64_t scale = scale_of(request, job.samples.x_0, 1, limits_.pixels);
         return Response{.type = kPng, .body = picture_png(job, k, scale)};
       });
   add("/pictures/{k}.json", "A picture's recipe, and the command that makes it", kJson,
@@ -300,12 +291,13 @@ void Api::add_result_routes() {
                                             shelf_.find(of->request.model)->place)};
       });
   add("/grid.png", "All pictures in one, as the command makes it; ?columns= and ?scale=", kPng,
-      [](const Request& request, const JobResult& job, const Parts&) {
-        check_png(job.samples.x_0);
+      [this](const Request& request, const JobResult& job, const Parts&) {
+        const FloatImages& images = job.samples.x_0;
+        check_png(images);
         GridOptions grid{.columns = query_number(request, "columns", 1, kMostColumns)};
         if (!grid.columns) grid.columns = job.columns;
-        grid.scale = query_number(request, "scale", 1, kMostScale).value_or(1);
-        check_grid(job.samples.x_0.shape, job.samples.x_0.count, grid);
+        grid.scale = scale_of(request, images, images.count, limits_.pixels);
+        check_grid(images.shape, images.count, grid);
         return Response{.type = kPng, .body = text_of(png_grid_bytes(job.samples, grid))};
       });
   add("/pictures.npz", "All pictures: arr_0 [N,H,W,C] of bytes", kBytes,
@@ -322,7 +314,7 @@ void Api::add_result_routes() {
         return file_named("codes.safetensors", text_of(codes_bytes(job.codes)));
       });
   add("/frames/{f}/{what}/{k}.png", "A frame of a film: what is x_t or x_0", kPng,
-      [](const Request& request, const JobResult& job, const Parts& parts) {
+      [this](const Request& request, const JobResult& job, const Parts& parts) {
         if (job.frames.empty()) throw RequestError(404, "", "this job made no film");
         const auto f = static_cast<std::size_t>(
             number_in("frame", parts[1], 0, std::ssize(job.frames) - 1, 404));
@@ -331,7 +323,7 @@ void Api::add_result_routes() {
         const FloatImages& images = parts[2] == "x_t" ? job.frames[f].x_t : job.frames[f].x0_pred;
         check_png(images);
         const Image image = to_image(images, picture_number(parts[3], images));
-        const std::int64_t scale = query_number(request, "scale", 1, kMostScale).value_or(1);
+        const std::int64_t scale = scale_of(request, images, 1, limits_.pixels);
         return Response{
             .type = kPng,
             .body = text_of(png_bytes(make_grid(std::span(&image, 1), {.scale = scale})))};
@@ -383,8 +375,8 @@ Reply Api::handle(const Request& request) {
 }
 
 const Api::Route* Api::route_of(const Request& request, Parts& parts) const {
-  check_host(request);
-  check_origin(request);
+  access_.check_host(request);
+  access_.check_origin(request);
   if (is_preflight(request)) return nullptr;
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
   std::string allowed;
@@ -393,7 +385,7 @@ const Api::Route* Api::route_of(const Request& request, Parts& parts) const {
     if (!found) continue;
     allowed += (allowed.empty() ? "" : ", ") + (route.method == "GET" ? "GET, HEAD" : route.method);
     if (route.method != method) continue;
-    if (route.path != "/healthz") check_key(request);
+    if (route.path != "/healthz") access_.check_key(request);
     if (method == "POST" && board_.is_stopped())
       throw RequestError(503, "", "the server is stopping");
     parts = std::move(*found);
@@ -441,50 +433,8 @@ void Api::count(int status) {
   ++answers_[status];
 }
 
-// A name that an attacker's DNS points at this machine is none of these (DNS rebinding).
-void Api::check_host(const Request& request) const {
-  // HTTP/1.0 needs no Host, and no browser leaves it out.
-  if (!request.headers.contains("host") && rules_.is_own_machine) return;
-  const std::string host = name_of(request.header("host"));
-  const bool is_known =
-      host == "localhost" || is_address(host) ||
-      std::ranges::any_of(rules_.hosts, [&](const auto& one) { return lower(one) == host; });
-  if (!is_known)
-    throw RequestError(403, "Host",
-                       "Host: this server does not answer to this name; "
-                       "start it with --allow-host to change that");
-}
-
-bool Api::is_allowed_origin(const std::string& origin) const {
-  return std::ranges::find(rules_.origins, origin) != rules_.origins.end();
-}
-
-void Api::check_origin(const Request& request) const {
-  const std::string origin = request.header("origin");
-  if (is_allowed_origin(origin)) return;
-  const bool is_own = lower(origin) == rules_.scheme + "://" + lower(request.header("host"));
-  const bool is_strange = origin.empty() ? request.header("sec-fetch-site") == "cross-site" &&
-                                               request.header("sec-fetch-mode") != "navigate"
-                                         : !is_own;
-  if (is_strange)
-    throw RequestError(403, "Origin",
-                       "Origin: pages of others may not call this server; "
-                       "start it with --allow-origin to change that");
-}
-
-void Api::check_key(const Request& request) const {
-  if (rules_.api_key.empty()) return;
-  constexpr std::string_view kScheme = "bearer ";
-  const std::string given = request.header("authorization");
-  if (lower(given.substr(0, kScheme.size())) == kScheme &&
-      same_in_constant_time(given.substr(kScheme.size()), rules_.api_key))
-    return;
-  throw RequestError(401, "Authorization",
-                     "Authorization: this server needs its key: Authorization: Bearer KEY");
-}
-
 Response Api::preflight(const Request& request) const {
-  if (!is_allowed_origin(request.header("origin")))
+  if (!access_.is_allowed_origin(request.header("origin")))
     throw RequestError(403, "Origin", "Origin: pages of others may not call this server");
   return {
       .status = 204,
@@ -512,7 +462,7 @@ void Api::add_common_headers(const Request& request, Headers& headers) const {
                                  {"Cross-Origin-Opener-Policy", "same-origin"},
                                  {"Cache-Control", is_api ? "no-store" : "no-cache"}});
   const std::string origin = request.header("origin");
-  if (is_allowed_origin(origin)) {
+  if (access_.is_allowed_origin(origin)) {
     headers.emplace_back("Access-Control-Allow-Origin", origin);
     headers.emplace_back("Access-Control-Expose-Headers", "Location, Retry-After");
     headers.emplace_back("Vary", "Origin");

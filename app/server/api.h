@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "access.h"
 #include "http_message.h"
 #include "job_board.h"
 #include "model_shelf.h"
@@ -14,15 +15,6 @@
 #include "wishes.h"
 
 namespace ddim::server {
-
-/// Who may ask for what.
-struct AccessRules {
-  std::string api_key = {};               ///< empty: none is needed
-  std::vector<std::string> hosts = {};    ///< besides localhost and addresses in numbers
-  std::vector<std::string> origins = {};  ///< pages of others that may call (CORS)
-  std::string scheme = "http";
-  bool is_own_machine = true;  ///< others cannot reach the address
-};
 
 /// What a server of connections counts, for /metrics.
 struct ConnectionCounts {
@@ -71,10 +63,6 @@ class Api {
   template <class Make>
   Reply made_or_refused(const Make& make) const;
   static Response problem(int status, const std::string& field, const std::string& message);
-  void check_host(const Request& request) const;
-  void check_origin(const Request& request) const;
-  void check_key(const Request& request) const;
-  bool is_allowed_origin(const std::string& origin) const;
   Response preflight(const Request& request) const;
   Response page_file(const Request& request) const;
   void add_common_headers(const Request& request, Headers& headers) const;
@@ -87,7 +75,7 @@ class Api {
   ModelShelf& shelf_;
   JobBoard& board_;
   const Limits limits_;
-  const AccessRules rules_;
+  const Access access_;
   const WishReader reader_;
   std::vector<Route> routes_;
   std::function<ConnectionCounts()> connections_;

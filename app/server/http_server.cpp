@@ -110,13 +110,16 @@ std::optional<int> HttpServer::Implementation::make_room(const std::string& peer
   const bool too_many_here =
       here != by_address.end() && here->second >= limits.connections_per_address;
   if (!too_many_here && std::ssize(sessions) < limits.connections) return std::nullopt;
+  Session* leaving = nullptr;
   for (Session* session : sessions) {
     if (!session->is_asking() || (too_many_here && session->peer() != peer)) continue;
-    session->close();
-    ++num_refused;
-    return std::nullopt;  // it goes in a moment
+    if (leaving == nullptr || session->is_idle()) leaving = session;
+    if (session->is_idle()) break;
   }
-  return too_many_here ? 429 : 503;
+  if (leaving == nullptr) return too_many_here ? 429 : 503;
+  leaving->close();  // it goes in a moment
+  ++num_refused;
+  return std::nullopt;
 }
 
 void HttpServer::Implementation::close_idle() {

@@ -52,8 +52,9 @@ struct HttpServer::Implementation {
   void accept();
   void on_accept(tcp::socket socket);
   std::unique_ptr<Stream> stream_of(tcp::socket socket);
-  /// Makes room for one more from there, if need be in place of one that has not asked for
-  /// anything; else the status that says why there is none.
+  /// Makes room for one more from there, if need be in place of the oldest that awaits no answer,
+  /// first of those that have had one and sent nothing since; else the status that says why there
+  /// is none.
   std::optional<int> make_room(const std::string& peer);
   void turn_away(tcp::socket socket, int status);
   void close_idle();
@@ -154,6 +155,8 @@ class Session : public std::enable_shared_from_this<Session> {
     });
   }
   bool is_asking() const { return stage_ == Stage::asking; }
+  /// Between an answer and the next request.
+  bool is_idle() const { return is_asking() && num_answers_ > 0 && !is_begun_; }
   const std::string& peer() const { return peer_; }
   /// What another thread has done for it is not wanted any more. May end it.
   void forget_work() { at_work_.reset(); }
@@ -255,11 +258,11 @@ class Session : public std::enable_shared_from_this<Session> {
     if (stage_ == Stage::asking) return take(bytes);
     if (stage_ == Stage::leaving) return drain();
     read_ahead_ += bytes;
-    if (read_ahead_.size() > kMostReadAhead) return close();
+    if (read_ahead_.size() > kMostReadAhead) return on_gone();
     if (stage_ != Stage::answering) read();
   }
 
-  /// The client has closed the connection.
+  /// The client has closed the connection, or is to be let go.
   void on_gone() {
     if (stage_ == Stage::following && later_) server_.api.cancel(later_->entry);
     forget_job();

@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "job_memory.h"
 #include "json_views.h"
 #include "request_error.h"
 
@@ -30,9 +31,8 @@ std::string new_id() {
   return id;
 }
 
-/// About what an entry takes beside its pictures, or an upload beside its file; and a recipe.
+/// About what an entry takes beside what it was given and made, or an upload beside its file.
 constexpr std::int64_t kBytesOfEntry = 4096;
-constexpr std::int64_t kBytesOfRecipe = 2048;
 
 /// What a run no longer needs stays with the allocator else, while the server waits for the next.
 void give_memory_back() {
@@ -51,18 +51,6 @@ std::int64_t kept_bytes(const Upload& upload) { return std::ssize(upload.bytes) 
 bool is_shown(const JobRequest& request, const StepPreview& preview) {
   if (request.preview_every == 0 || preview.x0_pred.shape.channels > 4) return false;
   return preview.step % request.preview_every == 0 || preview.t_prev < 0.0;
-}
-
-/// Drops what only running it needed.
-void forget_pictures(JobRequest& request) {
-  request.sample.init.reset();
-  request.sample.x_T.reset();
-  for (End& end : request.ends) {  // their names are for the command
-    end.picture = {};
-    end.codes = {};
-  }
-  request.pictures = {};
-  request.codes = {};
 }
 
 void show(Entry& entry, std::int64_t first, const StepPreview& preview) {
@@ -114,7 +102,7 @@ std::shared_ptr<Entry> JobBoard::submit(JobRequest request) {
   if (input_bytes_ + entry->input_bytes > limits_.kept_bytes / 2)
     throw RequestError(
         429, "",
-        fmt::format("the pictures of jobs that have not ended take {} bytes already; "
+        fmt::format("what jobs that have not ended were given takes {} bytes already; "
                     "try again later",
                     input_bytes_));
   entries_[entry->id] = entry;
@@ -145,10 +133,11 @@ void JobBoard::cancel(const std::shared_ptr<Entry>& entry) {
   if (std::erase(lane.waiting, entry) > 0) {
     --counts_.waiting;
     end(*entry, EntryState::cancelled);
+    forget_input_of(*entry);
     tell_positions(lane);
     return;
   }
-  // Those that are drawn with it go on; it ends now all the same.
+  // Those that are drawn with it go on, by what all were given; it ends now all the same.
   const bool all_cancelled =
       std::ranges::all_of(lane.running, [](const auto& one) { return one->cancel_asked; });
   if (lane.job != nullptr && all_cancelled) lane.job->cancel();
@@ -215,7 +204,10 @@ void JobBoard::stop() {
   stopped_ = true;
   for (auto& [model, lane] : lanes_) {
     counts_.waiting -= std::ssize(lane.waiting);
-    for (const auto& entry : std::exchange(lane.waiting, {})) end(*entry, EntryState::cancelled);
+    for (const auto& entry : std::exchange(lane.waiting, {})) {
+      end(*entry, EntryState::cancelled);
+      forget_input_of(*entry);
+    }
   }
   changed_.notify_all();
 }
@@ -281,6 +273,7 @@ void JobBoard::fail_batch(Lane& lane, ErrorCode code, const char* reason) {
       entry.status.code = code;
       entry.status.error = reason;
       if (!entry.events.is_complete()) end(entry, EntryState::failed);
+      forget_input_of(entry);
       lane.running.pop_back();
       --counts_.running;
     } catch (const std::bad_alloc&) {
@@ -369,14 +362,14 @@ void JobBoard::run_batch(const std::string& model, Lane& lane, const std::stop_t
     entry.status.code = status.code;
     if (status.state == JobState::done) {
       entry.status.result = std::make_shared<const JobResult>(std::move(results[i]));
-      entry.kept_bytes = result_bytes(entry.request, entry.status.result->samples.x_0.shape) +
-                         kBytesOfRecipe * num_pictures(entry.request);
+      entry.kept_bytes = kept_bytes(*entry.status.result);
       counts_.pictures += num_pictures(entry.request);
       end(entry, EntryState::done);
     } else {
       end(entry, status.state == JobState::failed ? EntryState::failed : EntryState::cancelled);
     }
   }
+  for (const auto& entry : batch) forget_input_of(*entry);
   lane.running.clear();
   counts_.running -= std::ssize(batch);
   changed_.notify_all();
@@ -405,14 +398,18 @@ void JobBoard::end(Entry& entry, EntryState state) {
   entry.ended = Clock::now();
   entry.events.add_last("state", "state", state_json(entry.status));
   // All that may throw has been done: the entry is complete, and counted once.
-  entry.kept_bytes += kBytesOfEntry;
+  entry.kept_bytes += kBytesOfEntry + kept_bytes(entry.request);
   counts_.kept_bytes += entry.kept_bytes;
-  forget_pictures(entry.request);
-  input_bytes_ -= std::exchange(entry.input_bytes, 0);
   if (state == EntryState::done) ++counts_.done;
   if (state == EntryState::failed) ++counts_.failed;
   if (state == EntryState::cancelled) ++counts_.cancelled;
   make_room();
+}
+
+/// Once nothing runs that reads it. The mutex is locked.
+void JobBoard::forget_input_of(Entry& entry) {
+  forget_input(entry.request);
+  input_bytes_ -= std::exchange(entry.input_bytes, 0);
 }
 
 /// Tells those that wait how many are before them. The mutex is locked.

@@ -63,7 +63,7 @@ struct Entry {
   EntryStatus status = {};
   bool cancel_asked = false;
   Clock::time_point ended = {};
-  std::int64_t input_bytes = 0;  ///< until it has ended
+  std::int64_t input_bytes = 0;  ///< while it waits or runs, if only with others
   std::int64_t kept_bytes = 0;
 };
 
@@ -152,6 +152,7 @@ class JobBoard {
             const RunOptions& run, std::vector<JobResult>& results) const;
   void follow(Job& job, const std::vector<std::shared_ptr<Entry>>& batch);
   void end(Entry& entry, EntryState state);
+  void forget_input_of(Entry& entry);
   bool is_old(const Entry& entry) const;
   bool is_old(const Upload& upload) const;
   void tell_positions(const Lane& lane);

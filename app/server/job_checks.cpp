@@ -15,6 +15,7 @@
 #include <random>
 #include <set>
 
+#include "job_memory.h"
 #include "request_error.h"
 
 namespace ddim::server {
@@ -321,6 +322,22 @@ const char* field_of_number(Task task) {
   }
 }
 
+/// The field by which a task is given codes; "" where it has none.
+std::string field_of_codes(Task task) {
+  return task == Task::decode ? "codes" : task == Task::interpolate ? "ends" : "";
+}
+
+/// With the field that an error of the library is about. What the task has no field for, such as
+/// the steps of `decode`, came with codes.
+[[noreturn]] void refuse_by(const Error& error, Task task, const WishReader& reader) {
+  const std::string field = reader.field_in(error.what()), of_codes = field_of_codes(task);
+  const auto tasks = kOfTasks.find(field);
+  const bool has_field =
+      tasks == kOfTasks.end() || tasks->second.contains(std::string(to_string(task)));
+  if (!has_field && !of_codes.empty()) refuse(of_codes, error.what());
+  throw RequestError(400, field, error.what());
+}
+
 const ModelSource& source_of(const std::string& name, const RequestContext& context) {
   const ModelSource* source =
       name.empty() ? &context.shelf.sources().front() : context.shelf.find(name);
@@ -358,7 +375,7 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
     complete(request, wishes, references, model);
     request.files = references.take_files();
   } catch (const Error& error) {
-    throw RequestError(400, context.reader.field_in(error.what()), error.what());
+    refuse_by(error, request.task, context.reader);
   }
   const std::int64_t pictures = num_pictures(request);
   const std::string field = field_of_number(request.task);

@@ -72,22 +72,6 @@ std::int64_t num_pictures(const JobRequest& request) {
   }
 }
 
-std::int64_t result_bytes(const JobRequest& request, const PictureShape& shape) {
-  const std::int64_t pictures =
-      num_pictures(request) * (request.task == Task::filmstrip ? 1 + 2 * request.frames : 1);
-  return pictures * static_cast<std::int64_t>(shape.size() * sizeof(float));
-}
-
-std::int64_t input_bytes(const JobRequest& request) {
-  std::size_t floats = request.pictures.values.size() + request.codes.x_T.values.size();
-  if (request.sample.init)
-    floats += request.sample.init->images.values.size() +
-              (request.sample.init->mask ? request.sample.init->mask->values.size() : 0);
-  for (const End& end : request.ends)
-    floats += end.picture.values.size() + end.codes.x_T.values.size();
-  return static_cast<std::int64_t>(floats * sizeof(float));
-}
-
 std::string command_of(const JobRequest& request, const Recipe& recipe, const std::string& place) {
   const Task task = request.task;
   if (recipe.empty()) return "";

@@ -69,11 +69,6 @@ struct ImagesForm {
 
 /// How many pictures it makes.
 std::int64_t num_pictures(const JobRequest& request);
-/// About how much memory its result takes.
-std::int64_t result_bytes(const JobRequest& request, const PictureShape& shape);
-
-/// How much memory the pictures and codes take that it was given.
-std::int64_t input_bytes(const JobRequest& request);
 
 /// The `ddim` command that makes the same picture as a recipe of the job says, reading what was
 /// uploaded from files of the names that it had. `place` is --model. Empty for a job that makes no

@@ -187,13 +187,14 @@ std::string upload_json(const Upload& upload) {
   return Json{{"id", upload.id}, {"name", upload.name}, {"bytes", upload.bytes.size()}}.text();
 }
 
-std::string models_json(const ModelShelf& shelf) {
+std::string models_json(const ModelShelf& shelf, const Limits& limits) {
   Json models = Json::list();
   for (const ModelSource& source : shelf.sources())
     models.push_back(
         model_json(source.name, shelf.described(source.name), shelf.is_loaded(source.name)));
   return Json{{"models", models},
               {"version", version()},
+              {"most_pictures", limits.pictures},
               {"choices",
                {{"sampler", names_of<Sampler>()},
                 {"tau", names_of<TauKind>()},

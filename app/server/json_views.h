@@ -8,6 +8,7 @@
 
 #include "job_board.h"
 #include "model_shelf.h"
+#include "server_limits.h"
 
 namespace ddim::server {
 
@@ -27,7 +28,7 @@ std::string preview_json(std::int64_t first, const StepPreview& preview);
 std::string recipe_json(const JobRequest& request, const Recipe& own, const Recipe& of_all,
                         const std::string& place);
 std::string upload_json(const Upload& upload);
-std::string models_json(const ModelShelf& shelf);
+std::string models_json(const ModelShelf& shelf, const Limits& limits);
 /// The answer to /v1/images/generations of the job with this id. `here` begins addresses.
 std::string images_json(const std::string& id, const JobResult& result, const ImagesForm& form,
                         const std::string& here);

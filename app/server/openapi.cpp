@@ -114,8 +114,9 @@ Json answer_schemas() {
                                                 {"loaded", of_type("boolean")}},
                                                {"name", "width", "height", "channels"}))},
                   {"version", of_type("string")},
+                  {"most_pictures", {{"type", "integer"}, {"description", "Of a job"}}},
                   {"choices", any}},
-                 {"models", "version", "choices"})},
+                 {"models", "version", "most_pictures", "choices"})},
       {"Upload",
        object_of(
            {{"id", of_type("string")}, {"name", of_type("string")}, {"bytes", of_type("integer")}},

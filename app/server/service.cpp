@@ -34,6 +34,7 @@ ServiceOptions checked(ServiceOptions options, Service::Reach reach) {
                             address));
   if (options.listen.certificate.empty() != options.listen.key.empty())
     throw Error(ErrorCode::user, "--tls-certificate and --tls-key belong together; give both");
+  options.access = checked(std::move(options.access));
   return options;
 }
 

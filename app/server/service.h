@@ -44,8 +44,8 @@ struct ServiceOptions {
 class Service {
  public:
   /// `write` gets the log's lines, one call at a time. Error(user) without a model, for two of the
-  /// same name, and for an address that others can reach without `access.api_key`, unless
-  /// `is_open_to_all`; other errors as HttpServer's.
+  /// same name, for rules that nothing matches, and for an address that others can reach without
+  /// `access.api_key`, unless Reach::anybody may; other errors as HttpServer's.
   enum class Reach { own_machine_or_key, anybody };
   Service(std::vector<ModelSource> models, ServiceOptions options,
           std::function<void(const std::string& line)> write,

@@ -16,8 +16,9 @@ const keys = storage('sessionStorage');
 let gone = false;
 const comebacks = new Set();
 
-/** Calls `listener` when the server is there again. */
+/** Calls `listener` when the server is there again, and when it may be another since. */
 export const onComeback = (listener) => comebacks.add(listener);
+const tellComeback = () => comebacks.forEach((listener) => listener());
 
 /** Says what is wrong with the server; hides that without a text, as the next answer does. */
 export function showProblem(text = '') {
@@ -31,7 +32,7 @@ function setGone(now) {
   gone = now;
   if (now) showProblem('The server does not answer. This page tries again until it does.');
   if (now) lookForServer();
-  else comebacks.forEach((listener) => listener());
+  else tellComeback();
 }
 
 async function lookForServer() {
@@ -57,12 +58,17 @@ function askForKey(wrong) {
 
 export const hasKey = () => Boolean(keys.get('ddim-key'));
 
-/** Uses the key from now on, also for what waits for it. */
+/** Uses the key from now on, also for what waits for it; whether it can be one. */
 export function useKey(key) {
+  if (!/^[ -~]+$/.test(key)) {  // a browser sends other letters as other bytes, or not at all
+    byId('key-problem').textContent = 'A key consists of letters, digits and signs of ASCII.';
+    return false;
+  }
   keys.set('ddim-key', key);
   byId('key-form').hidden = true;
   whenKeyComes.forEach((resolve) => resolve());
   whenKeyComes.clear();
+  return true;
 }
 
 async function request(path, options = {}) {
@@ -129,6 +135,10 @@ export function forgetUploads() {
   return had;
 }
 
+/** Jobs that the page waits for. Nobody does once it is left, even if the browser keeps it to go back to. */
+const inWork = new Set();
+addEventListener('pagehide', () => inWork.forEach((job) => job.cancel({ keepalive: true })));
+
 /** A job that can be followed and cancelled. */
 export class Job {
   constructor(id) { this.id = id; }
@@ -140,13 +150,24 @@ export class Job {
     const answer = await attempt().catch((error) => {
       if (error.status === 404 && forgetUploads()) return attempt();
       throw error;
+    }).catch((error) => {
+      if ([400, 404].includes(error.status)) tellComeback();  // it may have other models and limits
+      throw error;
     });
     return new Job((await answer.json()).id);
   }
-  cancel() { return request(`api/jobs/${this.id}`, { method: 'DELETE' }).catch(() => {}); }
+  cancel(options = {}) { return request(`api/jobs/${this.id}`, { method: 'DELETE', ...options }).catch(() => {}); }
 
   /** Until it ends: calls on.state, on.progress and on.preview. Returns the job's description. */
   async follow(on = {}) {
+    inWork.add(this);
+    try {
+      return await this.untilItEnds(on);
+    } finally {
+      inWork.delete(this);
+    }
+  }
+  async untilItEnds(on) {
     let last = 0;
     for (;;) {
       try {

@@ -24,14 +24,15 @@ export function build(panel) {
     event.preventDefault();
     if (!shared.model) return;
     button.disabled = true;
+    const { model } = shared;  // another may be chosen meanwhile
     const fields = settings.fields();
     dispose(rows);
     let cancelled = false;
-    for (const steps of kSteps.filter((count) => count <= shared.model.T)) {
+    for (const steps of kSteps.filter((count) => count <= model.T)) {
       const time = element('small', {}, '…');
       const box = element('div', { class: 'tiles' });
       rows.append(element('tr', {}, element('th', { scope: 'row' }, `${steps} steps`, time), element('td', {}, box)));
-      const tiles = place(box, fields.count, (k) => `Picture ${k + 1} in ${steps} steps`);
+      const tiles = place(box, fields.count, (k) => `Picture ${k + 1} in ${steps} steps`, model);
       box.classList.remove('few');
       box.classList.add('beside-others');
       box.style.setProperty('--columns', fields.count);

@@ -7,6 +7,8 @@ import { actions } from './viewer.js';
 
 export const title = 'Encode and mend';
 
+const kWays = ['One way', 'Two ways', 'Three ways', 'Four ways'];
+
 export function build(panel) {
   const settings = new Settings(['class', 'steps'], { steps: 50 });
   const other = element('select', { id: 'decode-as' });
@@ -102,6 +104,7 @@ export function build(panel) {
   clear.addEventListener('click', () => { mask.fill(0); paintPicture(); });
 
   let takes = 0;
+  let wanted = new AbortController();  // what is made of the picture that is there
   async function take({ blob, name }) {
     if (!shared.model) return;
     const token = ++takes;
@@ -115,6 +118,8 @@ export function build(panel) {
       URL.revokeObjectURL(loaded.src);
     }
     if (token !== takes) return;  // another was taken since
+    wanted.abort();
+    wanted = new AbortController();
     picture = { blob, name };
     const { width, height } = shared.model;
     Object.assign(canvas, { width, height });
@@ -146,6 +151,7 @@ export function build(panel) {
     event.preventDefault();
     if (busy || !picture) return;
     setBusy(true);
+    const { signal } = wanted;
     try {
       const fields = settings.fields();
       const { blob, name } = picture;
@@ -153,36 +159,39 @@ export function build(panel) {
       codeOf = null;
       const show = async (job, box, label) => {
         const tile = new Tile(label);
+        await persist(() => tile.finish(job.job, 0));
+        if (signal.aborted) return;
         dispose(box);
         box.append(tile.button);
-        await persist(() => tile.finish(job.job, 0));
         box.parentElement.hidden = false;
       };
       const encoded = await run(async () => ({ ...fields, task: 'encode', pictures: [await upload(blob, name)],
-        resize: 'crop-resize', dequantise: noisy.checked ? 'uniform' : 'none' }), status, [], { what: 'Encoding' });
-      if (encoded) {
-        await show(encoded, code, 'Code');
+        resize: 'crop-resize', dequantise: noisy.checked ? 'uniform' : 'none' }), status, [], { what: 'Encoding', signal });
+      if (encoded) await show(encoded, code, 'Code');
+      if (encoded && !signal.aborted) {
         codeOf = fields.model;
         showWalk();
         walkFrom.onclick = () => actions.walk({ ...fields, code: encoded.job.id });
         const { steps, ...rest } = fields;
         if (other.value) rest.class = Number(other.value);
-        const decoded = await run({ ...rest, task: 'decode', codes: encoded.job.id }, status, [], { what: 'Decoding' });
-        if (decoded) {
-          await show(decoded, back, 'Decoded');
+        const decoded = await run({ ...rest, task: 'decode', codes: encoded.job.id }, status, [], { what: 'Decoding', signal });
+        if (decoded) await show(decoded, back, 'Decoded');
+        if (decoded && !signal.aborted) {
           const { variance } = encoded.results.statistics;
           status.show(`${steps} steps each way, ${seconds(encoded.seconds + decoded.seconds)}. The code's variance is ${variance.value.toFixed(3)}; that of noise is 1.`);
           say('The picture is encoded and decoded.');
         }
       }
     } catch (error) {
-      status.fail(error.message);
+      if (!signal.aborted) status.fail(error.message);
+    } finally {
+      setBusy(false);
     }
-    setBusy(false);
   });
 
   mend.addEventListener('click', async () => {
     setBusy(true);
+    const { signal } = wanted;
     try {
       const { width, height } = canvas;
       const black = element('canvas', { width, height });
@@ -190,26 +199,32 @@ export function build(panel) {
       context.fillRect(0, 0, width, height);
       context.fillStyle = '#fff';
       mask.forEach((painted, k) => { if (painted) context.fillRect(k % width, Math.floor(k / width), 1, 1); });
-      const blob = await new Promise((resolve) => black.toBlob(resolve, 'image/png'));
       const { blob: own, name } = picture;
-      const fields = { ...settings.fields(), count: 4, seed: randomSeed(), preview_every: 4, resize: 'crop-resize' };
+      const blob = await new Promise((resolve) => black.toBlob(resolve, 'image/png'));
+      if (signal.aborted) return;
+      const count = Math.min(kWays.length, shared.mostPictures);
+      const fields = { ...settings.fields(), count, seed: randomSeed(), preview_every: 4, resize: 'crop-resize' };
       const withFiles = async () => ({ ...fields, init_image: await upload(own, name), mask: await upload(blob, 'mask.png') });
-      const job = await run(withFiles, status, place(mended, 4, (k) => `Mended ${k + 1}`), { what: 'Mending' });
+      const job = await run(withFiles, status, place(mended, count, (k) => `Mended ${k + 1}`), { what: 'Mending', signal });
       if (job) {
-        status.show(`Four ways to mend it, in ${seconds(job.results.sampling_seconds)}.`);
+        status.show(`${kWays[count - 1]} to mend it, in ${seconds(job.results.sampling_seconds)}.`);
         say('The pictures are mended.');
       }
     } catch (error) {
-      status.fail(error.message);
+      if (!signal.aborted) status.fail(error.message);
+    } finally {
+      setBusy(false);
     }
-    setBusy(false);
   });
   /** What depends on the model: a picture that is there is fitted to it anew. */
   function refresh() {
     settings.refresh();
     otherBox.hidden = settings.classBox.hidden;
+    const before = other.value;
     other.replaceChildren(element('option', { value: '' }, 'The same class'),
       ...Array.from(settings.classes.options, (option) => element('option', { value: option.value }, option.text)));
+    other.value = before;
+    if (!other.value) other.value = '';  // which the model does not have
     showWalk();
     const { width, height } = shared.model;
     if (picture && (canvas.width !== width || canvas.height !== height)) take(picture);

@@ -23,12 +23,13 @@ export function build(panel) {
     event.preventDefault();
     if (!shared.model) return;
     button.disabled = true;
+    const { model } = shared;  // another may be chosen meanwhile
     dispose(strip);
     const job = await run({ ...settings.fields(), task: 'filmstrip', frames: kFrames }, status, [], { what: 'Filming' });
     if (job) {
       const times = job.results.frames;
       const row = (kind, name) => element('tr', {}, element('th', { scope: 'row' }, name), ...times.map((t, f) => {
-        const tile = new Tile(`${name} at ${t < 0 ? 'the end' : `t = ${t}`}`);
+        const tile = new Tile(`${name} at ${t < 0 ? 'the end' : `t = ${t}`}`, model);
         persist(() => tile.finish(job.job, 0, { frame: `${f}/${kind}` })).catch((error) => status.fail(error.message));
         return element('td', {}, tile.button);
       }));

@@ -40,7 +40,8 @@ export function showHistory() {
   list.replaceChildren(...entries.map((entry) => {
     const image = element('img', { alt: '', class: 'crisp' });
     image.src = entry.picture;
-    const label = `Seed ${entry.recipe.seed}, ${entry.recipe.steps ?? entry.recipe.sampler} steps`;
+    const { seed, first_image: number = 0, steps, sampler } = entry.recipe;
+    const label = `Seed ${seed}, number ${number}, ${steps ?? sampler} steps`;
     return element('button', { type: 'button', title: label, 'aria-label': label,
       onclick: () => openViewer({
         label, image,

@@ -57,9 +57,9 @@ function chooseModel(name) {
 }
 
 async function loadModels() {
-  const { models, choices } = await getJson('api/models');
+  const { models, choices, most_pictures: mostPictures } = await getJson('api/models');
   const before = byId('model').value;
-  Object.assign(shared, { models, choices });
+  Object.assign(shared, { models, choices, mostPictures });
   byId('model').replaceChildren(...models.map((model) =>
     element('option', { value: model.name }, `${model.name}, ${model.width}×${model.height}`)));
   if (models.some((model) => model.name === before)) byId('model').value = before;
@@ -131,8 +131,7 @@ byId('theme').addEventListener('click', () => {
 byId('model').addEventListener('change', () => chooseModel(byId('model').value));
 byId('key-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  useKey(byId('key').value);
-  start();
+  if (useKey(byId('key').value.trim())) start();
 });
 // A link takes no key along.
 byId('openapi').addEventListener('click', async (event) => {

@@ -7,8 +7,7 @@ import { openViewer } from './viewer.js';
 
 /** Where a picture will be: a button that shows previews, then the picture, and enlarges it. */
 export class Tile {
-  constructor(label) {
-    const { width, height } = shared.model;
+  constructor(label, { width, height } = shared.model) {
     this.label = label;
     this.canvas = element('canvas', { width, height });
     this.button = element('button', { type: 'button', class: 'tile forming', 'aria-label': `${label}, forming`, disabled: true }, this.canvas);
@@ -39,15 +38,19 @@ export class Tile {
 
 /**
  * Runs a job with a status line and tiles (which may be none); the description of the job when it is done, or null when it
- * failed or was cancelled, which the line says. `fields` may be a function that makes them, where they name uploads.
+ * failed or was cancelled, which the line says. `fields` may be a function that makes them, where they name uploads. What
+ * `signal` aborts is not wanted any more: it is cancelled, and nothing is said of it.
  */
-export async function run(fields, status, tiles, { what = 'Drawing', keep = true } = {}) {
+export async function run(fields, status, tiles, { what = 'Drawing', keep = true, signal } = {}) {
   let job;
+  const cancel = () => job?.cancel();
+  signal?.addEventListener('abort', cancel);
   try {
     status.show('Asking the server', null);
     job = await Job.start(typeof fields === 'function' ? fields : () => fields);
     status.stop.hidden = false;
-    status.stop.onclick = () => job.cancel();
+    status.stop.onclick = cancel;
+    if (signal?.aborted) cancel();
     const described = await job.follow({
       state: (state) => {
         if (state.state === 'waiting' && state.waiting_before > 0)
@@ -65,12 +68,14 @@ export async function run(fields, status, tiles, { what = 'Drawing', keep = true
           if (tiles[preview.first + k]?.canvas.isConnected) tiles[preview.first + k].draw(image, k);
       },
     });
+    if (signal?.aborted) return null;
     if (described.state === 'failed') throw new Error(described.error.message);
     if (described.state === 'cancelled') {
       status.fail('Cancelled.');
       return null;
     }
     await Promise.all(tiles.map((tile, k) => persist(() => tile.finish(job, k))));
+    if (signal?.aborted) return null;
     if (keep) tiles.slice(0, 16).forEach((tile) => remember(tile));
     return { ...described, job };
   } catch (error) {
@@ -79,6 +84,7 @@ export async function run(fields, status, tiles, { what = 'Drawing', keep = true
   } finally {
     const hadFocus = document.activeElement === status.stop;
     status.stop.hidden = true;
+    if (signal?.aborted) status.show('');
     if (hadFocus) setTimeout(() => status.line.closest('.panel').querySelector('form .main').focus());
   }
 }
@@ -90,8 +96,8 @@ export function dispose(box) {
 }
 
 /** Puts tiles into a box, in place of what is there. */
-export function place(box, count, label = (k) => `Picture ${k + 1}`) {
-  const tiles = Array.from({ length: count }, (_, k) => new Tile(label(k)));
+export function place(box, count, label = (k) => `Picture ${k + 1}`, model = shared.model) {
+  const tiles = Array.from({ length: count }, (_, k) => new Tile(label(k), model));
   box.classList.toggle('few', count <= 4);
   dispose(box);
   box.append(...tiles.map((tile) => tile.button));

@@ -1,7 +1,7 @@
 // The settings of a run as a form: model, steps, sampler, seed. Each tab has one.
 import { element } from './dom.js';
 
-export const shared = { models: [], choices: {}, model: null };
+export const shared = { models: [], choices: {}, model: null, mostPictures: 1 };  // those of a job
 
 const kTakesEta = ['ddim', 'euler'];
 /** Of a recipe: what the form sets, and what says nothing of how to draw. */
@@ -24,7 +24,18 @@ function sliderNumber(name, text, { min, max, step, value, sliderMax }) {
   slider.addEventListener('input', () => { number.value = slider.value; });
   number.addEventListener('input', () => { slider.value = number.value; });
   const box = labelled(text, number, element('div', { class: 'pair' }, slider, number));
-  return { box, number, set(to) { number.value = to; slider.value = to; }, disable(off) { number.disabled = slider.disabled = off; } };
+  const set = (to) => { number.value = to; slider.value = to; };
+  return {
+    box, number, set,
+    disable(off) { number.disabled = slider.disabled = off; },
+    /** So much and no more. */
+    limit(most) {
+      if (Number(number.max) === most) return;
+      number.max = most;
+      slider.max = Math.min(sliderMax ?? max, most);
+      if (Number(number.value) > most) set(most);
+    },
+  };
 }
 
 /**
@@ -36,6 +47,7 @@ export class Settings {
     this.wants = new Set(wants);
     this.without = without;
     this.inTurn = inTurn;
+    this.max = max;
     this.box = element('div', { class: 'label' });
     this.box.style.gap = '.8rem';
     this.rest = {};
@@ -105,6 +117,7 @@ export class Settings {
     }
     if (this.clip && !this.clip.options.length) fill(this.clip, shared.choices.clip);
     if (this.steps) this.steps.number.max = model.T;
+    this.count?.limit(Math.min(this.max, shared.mostPictures));
     if (this.classes) {
       const numbers = Array.from({ length: model.num_classes }, (_, k) => k).filter((k) => k !== model.null_class);
       this.classBox.hidden = this.classes.disabled = numbers.length === 0;

@@ -7,6 +7,9 @@ import { randomSeed, Settings, shared } from './settings.js';
 export const title = 'Walk';
 
 const kLine = 16, kPad = 6;  // frames
+/** The same, or fewer where the server draws no more in a job. */
+const numOnLine = () => Math.min(kLine, shared.mostPictures);
+const numOnPad = () => Math.min(kPad, Math.floor(Math.sqrt(shared.mostPictures)));
 
 /** A seed, or a picture from a file. */
 function endField(name, value) {
@@ -111,8 +114,10 @@ export function build(panel) {
     setPlaying(false);
     button.disabled = true;
     try {
-      columns = four.checked ? kPad : kLine;
-      const count = four.checked ? kPad * kPad : kLine;
+      const side = four.checked ? numOnPad() : numOnLine();
+      if (side < 2) throw new Error('This server draws too few pictures in a job for a way.');
+      columns = side;
+      const count = four.checked ? columns * columns : columns;
       const fields = { ...settings.fields(), task: 'interpolate', frames: columns, preview_every: 2, resize: 'crop-resize' };
       const between = ends.slice(0, four.checked ? 4 : 2);
       const withEnds = async () => {

@@ -30,6 +30,7 @@ struct Exchange {
   const std::stop_token& stop;
   HttpHead head = {};
   std::size_t header_bytes = 0;
+  std::string proxy_variable = {};  ///< of the environment, that names the proxy in use
   std::exception_ptr error = {};
 };
 
@@ -99,6 +100,20 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<Transfer*>(user)->exchange.stop.stop_requested() ? 1 : 0;
 }
 
+/// What curl tells of its work: where it has the proxy from, anew for each redirect.
+/// (CURLINFO_USED_PROXY, which names no variable, is of curl 8.7.)
+int on_debug(CURL*, curl_infotype type, char* data, std::size_t size, void* user) {
+  constexpr std::string_view kUses = "Uses proxy env variable ", kAgain = "Issue another request";
+  const std::string_view text(data, size);
+  if (type != CURLINFO_TEXT || !(text.starts_with(kUses) || text.starts_with(kAgain))) return 0;
+  std::string_view name = text.starts_with(kUses) ? text.substr(kUses.size()) : "";
+  name = name.substr(0, name.find(' '));
+  if (name == "no_proxy" || name == "NO_PROXY") name = "";  // the hosts that need none
+  Exchange& exchange = static_cast<Transfer*>(user)->exchange;
+  guarded(exchange, [&] { exchange.proxy_variable = name; });
+  return 0;
+}
+
 /// Whether the same request may go well a moment later.
 bool is_transient(CURLcode code) {
   constexpr std::array kTransient = {CURLE_COULDNT_RESOLVE_PROXY,
@@ -122,21 +137,23 @@ curl_off_t number_of(CURL* curl, CURLINFO info) {
 }
 
 /// What went wrong, in words that do not depend on curl's version where a user may often see them;
-/// otherwise `details`, which are curl's.
-std::string reason_of(CURL* curl, CURLcode code, const Patience& patience,
+/// otherwise `details`, which are curl's. `proxy` is the variable that names one, if one is in use.
+std::string reason_of(CURL* curl, CURLcode code, const Patience& patience, std::string_view proxy,
                       std::string_view details) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return "there is no host of this name, or no network";
     case CURLE_COULDNT_RESOLVE_PROXY:
-      return "the proxy's host is not found (see http_proxy, https_proxy)";
+      return concat("the proxy's host is not found (see ", proxy, ")");
     case CURLE_COULDNT_CONNECT:
-      return "no server answers there";
+      return proxy.empty() ? "no server answers there"
+                           : concat("the proxy does not answer (see ", proxy, ")");
     case CURLE_GOT_NOTHING:
       return "the server closed the connection without an answer";
     case CURLE_OPERATION_TIMEDOUT:
       if (number_of(curl, CURLINFO_CONNECT_TIME_T) == 0)
-        return concat("no connection within ", patience.connect_timeout.count(), " s");
+        return concat("no connection within ", patience.connect_timeout.count(), " s",
+                      proxy.empty() ? "" : concat(" through the proxy (see ", proxy, ")"));
       return concat("the server sent less than ", kMinBytesPerSecond, " bytes/s for ",
                     patience.stall_timeout.count(), " s");
     case CURLE_PARTIAL_FILE:
@@ -222,15 +239,20 @@ HttpHead HttpClient::Implementation::perform(const HttpRequest& request, Method 
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, on_debug);
+  curl_easy_setopt(curl, CURLOPT_DEBUGDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);  // it asks on_debug()
   const CURLcode code = curl_easy_perform(curl);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
+  curl_easy_setopt(curl, CURLOPT_VERBOSE, 0L);
 
   if (transfer.exchange.error) std::rethrow_exception(transfer.exchange.error);
   if (code == CURLE_ABORTED_BY_CALLBACK)
     fail(ErrorCode::interrupted, "stopped; run the command again to continue");
   if (code != CURLE_OK) {
-    const std::string message =
-        concat(request.url, ": ", reason_of(curl, code, settings.patience, text.data()));
+    const std::string reason =
+        reason_of(curl, code, settings.patience, transfer.exchange.proxy_variable, text.data());
+    const std::string message = concat(request.url, ": ", reason);
     if (is_transient(code)) throw TransientFailure(message);
     fail(ErrorCode::io, message);
   }

@@ -389,6 +389,25 @@ TEST_F(Pulling, SaysWhatCannotBeReached) {
                      [&] { pull_model(); });
 }
 
+TEST_F(Pulling, SaysThatTheProxyCannotBeReached) {
+  settings_.endpoint = "http://hub.example";
+  settings_.patience.max_failures = 1;
+  const auto problem_of = [&](const std::string& proxy, const char* problem) {
+    ::setenv("http_proxy", proxy.c_str(), 1);
+    test::expect_error(ErrorCode::io,
+                       AllOf(HasSubstr("http://hub.example/"),
+                             HasSubstr(std::string(problem) + " (see http_proxy)")),
+                       [&] { pull_model(); });
+  };
+  problem_of("http://127.0.0.1:1", ": the proxy does not answer");
+  const std::string no_host(64, 'x');  // too long for a part of a name, so that nobody is asked
+  problem_of("http://" + no_host + ".invalid:1", ": the proxy's host is not found");
+  // Nobody says so of a host that needs none.
+  settings_.endpoint = "http://127.0.0.1:1";
+  test::expect_error(ErrorCode::io, ": no server answers there", [&] { pull_model(); });
+  ::unsetenv("http_proxy");
+}
+
 TEST_F(Pulling, RedirectsThatNeverEndAreLeft) {
   hub_.on_reply([&](const Request& request, Reply& reply) {
     reply = {.status = 307, .headers = {{"Location", hub_.url() + request.path + "x"}}};

@@ -256,44 +256,6 @@ TEST_F(ServedJobs, TakeUploads) {
   EXPECT_EQ(post("/api/uploads", "").status, 400);
 }
 
-TEST_F(ServedJobs, MayReadSoManyPixelsAndNoMore) {
-  ServiceOptions small = options();
-  small.limits.pixels = 100;
-  start(small);
-  const auto upload = [&](std::int64_t width, std::int64_t height) {
-    Image image{.width = width, .height = height, .channels = 1};
-    image.pixels.resize(image.num_samples());
-    image.pixels[0] = 255;
-    return Json::parse(post("/api/uploads", text_of(png_bytes(image))).body)
-        .at("id")
-        .get<std::string>();
-  };
-  const std::string own = upload(6, 4), large = upload(10, 10), huge = upload(101, 1);
-  const auto ends = [&](int count) {
-    std::string text = "\"" + own + "\"";
-    for (int i = 1; i < count; ++i) text += ", \"" + own + "\"";
-    return "[" + text + "]";
-  };
-  const auto resized = [](const std::string& fields) {
-    return R"({"steps": 2, "resize": "crop-resize", )" + fields + "}";
-  };
-  EXPECT_EQ(
-      ended(submit(R"({"task": "encode", "steps": 2, "pictures": )" + ends(4) + "}")).at("state"),
-      "done");
-  submit(resized(R"("init_image": ")" + large + "\""));
-  for (const auto& [body, field] : std::map<std::string, std::string>{
-           {R"({"task": "encode", "steps": 2, "pictures": )" + ends(5) + "}", "pictures"},
-           {resized(R"("init_image": ")" + huge + "\""), "init_image"},
-           {resized(R"("init_image": ")" + own + R"(", "mask": ")" + large + "\""), "mask"},
-           {resized(R"("task": "interpolate", "ends": [")" + own + R"(", ")" + large + "\"]"),
-            "ends"}}) {
-    const Answer answer = post("/api/jobs", body);
-    EXPECT_EQ(answer.status, 400) << body;
-    EXPECT_EQ(field_of(answer), field) << answer.body;
-    EXPECT_NE(answer.body.find("at most 100 pixels are allowed"), std::string::npos) << answer.body;
-  }
-}
-
 TEST_F(ServedJobs, ThatWaitTogetherAreDrawnInOneBatch) {
   const std::string first = submit(R"({"model": "slow", "steps": 1000})");
   wait_for_state(first, "running");
@@ -616,6 +578,7 @@ class ServedClasses : public ServedJobs {
 TEST_F(ServedClasses, AreListedAndChosenByNameOrNumber) {
   const Json listed = Json::parse(get("/api/models").body);
   EXPECT_EQ(listed.at("models").size(), 5U);
+  EXPECT_EQ(listed.at("most_pictures"), 1024);
   for (const Json& model : listed.at("models")) {
     const bool has_classes = model.at("name") == "classes";
     EXPECT_EQ(model.at("num_classes"), has_classes ? 5 : 0);

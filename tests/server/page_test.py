@@ -16,6 +16,7 @@ import urllib.request
 sys.dont_write_bytecode = True  # beside the sources
 from browser import (CONTROL, DONE, DOWN, END, ENTER, ESCAPE, HOME, RIGHT, SHOTS, SOURCE, SPACE, TAB, Browser, Server,  # noqa: E402
                      check_console, check_page, check_requests, choose, draw, drop_file, open_page, run_command, set_value)
+from page_troubles import test_another_server, test_leaving, test_long_names, test_other_picture  # noqa: E402
 
 BOOT = os.path.join(SOURCE, 'docs/pictures/boot.png')
 MARKUP = '"><img src=x onerror=window.hacked=1>'
@@ -62,6 +63,8 @@ def test_draw(browser, server):
     browser.wait("return document.querySelector('#panel-draw .chip')?.checkVisibility()")
     draw(browser, 8)
     browser.wait("return document.querySelectorAll('#history-list button').length === 16")
+    names = browser.run("return Array.from(document.querySelectorAll('#history-list button'), (button) => button.ariaLabel)")
+    assert len(set(names)) == 16 and 'Seed 7, number 2, 10 steps' in names, names
     # From the history: its settings.
     browser.click('#history-list button:last-child')
     browser.wait("return document.getElementById('viewer-command').value")
@@ -514,6 +517,12 @@ def test_key(browser, models):
         browser.wait("return document.getElementById('key-problem').innerText.includes('does not take')")
         check_page(browser, 'key')
         browser.shot('key')
+        # What no header line can hold is not kept, and the server not blamed.
+        browser.type('#key', 'cl\u00e9')
+        browser.keys(ENTER)
+        browser.wait("return document.getElementById('key-problem').innerText.includes('of ASCII')")
+        assert browser.run("return sessionStorage.getItem('ddim-key')") == 'open'
+        assert browser.run("return document.getElementById('gone').hidden && !document.getElementById('key-form').hidden")
         browser.type('#key', 'open sesame')
         browser.keys(ENTER)
         browser.wait("return 'ready' in document.body.dataset")
@@ -600,12 +609,18 @@ def test_all(models, folder):
         test_brush_by_mouse(browser, server)
         test_pad_by_mouse(browser, server)
         test_viewer_buttons(browser, server)
+        test_other_picture(browser, server)
+        test_leaving(browser, server)
         check_console(browser)
         test_wrong_settings(browser, server)
         server = test_server_gone(browser, server)
         check_console(browser, ['400 (Bad Request)', 'ERR_CONNECTION_REFUSED', 'ERR_CONNECTION_RESET', 'ERR_EMPTY_RESPONSE'])
         hosts.add(f'127.0.0.1:{test_key(browser, models[:1])}')
         check_console(browser, ['401 (Unauthorized)'])
+        hosts.add(f'127.0.0.1:{test_long_names(browser, models[0], folder)}')
+        check_console(browser)
+        hosts.add(f'127.0.0.1:{test_another_server(browser, models[:1])}')
+        check_console(browser, ['404 (Not Found)', '400 (Bad Request)'])
         check_requests(browser, hosts)
     except Exception:
         browser.shot('failure')

@@ -136,6 +136,9 @@ model="--model models/fashion-mnist"
   refused 1 "--tls-key" $model --tls-certificate "$folder/cert.pem"
   refused 1 "$no_certificate" $model --tls-certificate /dev/null --tls-key /dev/null
   refused 1 "--queue" $model --queue -1
+  refused 1 "--allow-host" $model --allow-host 'ok.example,http://other.example'
+  refused 1 "--allow-origin" $model --allow-origin '*'
+  refused 1 "DDIM_API_KEY" $model --api-key 'clé'
   refused 1 "nowhere" --model nowhere
 }
 echo done

@@ -101,6 +101,15 @@ class Served : public testing::Test {
   Answer post(const std::string& target, const std::string& body) const {
     return server_test::post(port(), target, body);
   }
+  std::string raw(const std::string& bytes) const {
+    const Connection connection(port());
+    connection.send(bytes);
+    return connection.receive_all();
+  }
+  /// A head that ends with these lines.
+  static std::string head(const std::string& start, const std::string& lines = "") {
+    return start + " HTTP/1.1\r\nHost: localhost\r\n" + lines + "\r\n";
+  }
   /// The field that an answer says is wrong; "" for none.
   static std::string field_of(const Answer& answer) {
     const Json field = Json::parse(answer.body).at("error").at("param");
