@@ -65,6 +65,12 @@ function(ddim_room name)
   endforeach()
 endfunction()
 
+# Seconds that a test may take, whatever else the machine does.
+set(DDIM_TEST_SECONDS 300)
+if(DDIM_SANITIZE)
+  set(DDIM_TEST_SECONDS 1500)
+endif()
+
 # ddim_test(NAME SOURCES a.cpp ... DEPS ddim_io ...)
 # A GoogleTest program; every TEST in it becomes a ctest test.
 function(ddim_test name)
@@ -76,5 +82,5 @@ function(ddim_test name)
   target_precompile_headers(${name} REUSE_FROM ddim_test_headers)
   gtest_discover_tests(${name} NO_PRETTY_VALUES
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT 300)
+    PROPERTIES TIMEOUT ${DDIM_TEST_SECONDS})
 endfunction()

@@ -105,7 +105,7 @@ std::pair<Json, nlohmann::ordered_json> random_value(std::mt19937& random, int d
     case 1:
       return {true, true};
     case 2: {
-      const auto whole = static_cast<std::int64_t>(random()) * (pick(2) == 0 ? 1 : -4'000'000'000);
+      const auto whole = static_cast<std::int64_t>(random()) * (pick(2) == 0 ? 1 : -2'000'000'000);
       return {whole, whole};
     }
     case 3: {
