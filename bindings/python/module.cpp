@@ -388,10 +388,11 @@ nb::dict evaluate_sets(const Model* model, const Recipe& drawing, const fs::path
 nb::dict eps_errors(const Model& model, const fs::path& data,
                     const std::optional<std::string>& split,
                     const std::optional<std::int64_t>& max_images,
-                    const std::vector<std::int64_t>& t, std::uint64_t seed, std::int64_t batch,
-                    int threads, const Callback& callback) {
+                    const std::optional<std::string>& fit, const std::vector<std::int64_t>& t,
+                    std::uint64_t seed, std::int64_t batch, int threads, const Callback& callback) {
   EpsErrorOptions options{.data = {.data = data, .max_images = max_images}, .t = t, .seed = seed};
   if (split) options.data.split = value_of_word<DataSplit>("split", *split);
+  if (fit) options.fit = value_of_word<Fit>("fit", *fit);
   Watched watched(batch, threads, callback);
   const EpsErrors errors = watched.run([&](const RunOptions& run) {
     options.run = run;
@@ -560,10 +561,11 @@ NB_MODULE(_core, m) {
           },
           arg("file"), arg("fit"), "A mask [1,H,W,C] of a file.")
       .def("eps_error", &eps_errors, arg("data"), arg("split").none(), arg("max_images").none(),
-           arg("t"), arg("seed"), arg("batch"), arg("threads"), arg("callback").none(),
+           arg("fit").none(), arg("t"), arg("seed"), arg("batch"), arg("threads"),
+           arg("callback").none(),
            nb::sig("def eps_error(self, data: str | os.PathLike, split: str | None, "
-                   "max_images: int | None, t: collections.abc.Sequence[int], seed: int, "
-                   "batch: int, threads: int, "
+                   "max_images: int | None, fit: str | None, t: collections.abc.Sequence[int], "
+                   "seed: int, batch: int, threads: int, "
                    "callback: collections.abc.Callable[[int, int], None] | None) "
                    "-> dict[int, tuple[float, float]]"),
            "Error of the predicted noise at each t, with half of its 95 % interval.")

@@ -310,6 +310,13 @@ class Ddim(unittest.TestCase):
         errors = self.model.eps_error(pictures, t=[100, 900], callback=lambda done, total: calls.append(done))
         self.assertEqual(list(errors), [100, 900])
         self.assertTrue(0 < errors[900][0] < errors[100][0] < 1 and calls)
+        small = self.folder / "small.npz"
+        np.savez(small, arr_0=np.random.default_rng(0).integers(0, 256, (2, 28, 28), np.uint8))
+        by = {fit: self.model.eps_error(small, t=[100], fit=fit)[100][0] for fit in (None, "pad", "crop-resize")}
+        self.assertEqual(by[None], by["pad"])
+        self.assertNotEqual(by["pad"], by["crop-resize"])
+        with self.assertRaisesRegex(ddim.RequestError, "fit: .*stretch"):
+            self.model.eps_error(small, t=[100], fit="stretch")
         config = self.folder / "small.toml"
         config.write_text("[data]\nresolution = 32\n[model]\nchannels = 1\nblock_out_channels = [32]\nlayers_per_block = 1\n"
                           "attention_levels = []\n[training]\nbatch = 2\nshards = 1\nsteps = 3\nwarmup_steps = 1\n")  # fmt: skip

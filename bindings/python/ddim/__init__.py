@@ -378,14 +378,15 @@ class Model:
 
     def eps_error(
         self, data: Union[str, os.PathLike], *, t: Sequence[int] = (10, 100, 500, 900), split: Optional[str] = None,
-        max_images: Optional[int] = None, seed: int = 0, batch: int = 16, threads: int = 0,
+        max_images: Optional[int] = None, fit: Optional[str] = None, seed: int = 0, batch: int = 16, threads: int = 0,
         callback: Optional[Progress] = None,
     ) -> dict[int, tuple[float, float]]:  # fmt: skip
         """How well the model predicts the noise in pictures of a data set: for each t the mean squared error per
-        element, with half of its 95 % interval. split: "train", "val" or "test"."""
+        element, with half of its 95 % interval. split: "train", "val" or "test". fit, for pictures of another size:
+        "none", "crop-resize" or "pad"; without it as in the model's training."""
         steps = [_whole(step, "t") for step in (t if np.iterable(t) else [t])]
-        return self._core.eps_error(os.fspath(data), split, _whole_or_none(max_images, "max_images"), steps,
-                                    _seed(seed), *_running(batch, threads), callback)  # fmt: skip
+        return self._core.eps_error(os.fspath(data), split, _whole_or_none(max_images, "max_images"), fit,
+                                    steps, _seed(seed), *_running(batch, threads), callback)  # fmt: skip
 
 
 def load(name: Union[str, os.PathLike], *, precision: str = "fp32", weights: Optional[str] = None,
