@@ -641,7 +641,7 @@ TEST_F(ServedClasses, AreThoseOfTheFramesThatPicturesBecome) {
   EXPECT_EQ(npz_of(line), text_of(npz_bytes(drawn(options))));
 
   // Steps that pictures cannot be encoded over are refused when they are asked for.
-  for (const std::string task :
+  for (const std::string& task :
        {R"("encode", "pictures": [")" + id, R"("interpolate", "ends": [5, ")" + id}) {
     const Answer answer = post("/api/jobs", R"({"model": "classes", "steps": 7, "class": 0,)"
                                             R"( "tau": "diffusers-trailing", "task": )" +
