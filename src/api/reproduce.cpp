@@ -9,6 +9,7 @@
 #include "api/reproduction.h"
 #include "api/reproduction_parts.h"
 #include "api/shared_work.h"
+#include "base/elapsed.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/file_output.h"
@@ -27,10 +28,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// The last part of a path.
 std::string name_of(const fs::path& path) {

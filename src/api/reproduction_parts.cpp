@@ -18,6 +18,7 @@
 #include "api/data_for_model.h"
 #include "api/shared_work.h"
 #include "api/time_taken.h"
+#include "base/elapsed.h"
 #include "base/error.h"
 #include "base/file_output.h"
 #include "base/sha256.h"
@@ -43,10 +44,6 @@ constexpr std::int64_t kShownReconstructed = 8;
 constexpr std::int64_t kSameNoise = 8;
 constexpr std::int64_t kNumLines = 3, kFramesOfLine = 11, kSideOfSquare = 7;
 constexpr std::int64_t kFilms = 2, kFilmFrames = 8;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 }  // namespace
 

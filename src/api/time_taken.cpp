@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/elapsed.h"
 #include "base/file_input.h"
 #include "base/file_output.h"
 #include "base/text.h"
@@ -25,9 +26,7 @@ TimeTaken::TimeTaken(std::filesystem::path file) : file_(std::move(file)) {
   }
 }
 
-double TimeTaken::seconds() const {
-  return before_ + std::chrono::duration<double>(Clock::now() - start_).count();
-}
+double TimeTaken::seconds() const { return before_ + seconds_since(start_); }
 
 void TimeTaken::keep() {
   kept_ = Clock::now();

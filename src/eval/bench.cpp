@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "backend/make_device.h"
+#include "base/elapsed.h"
 #include "base/error.h"
 #include "base/peak_memory.h"
 #include "base/philox.h"
@@ -19,10 +20,6 @@ namespace ddim::engine::eval {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// Seconds per image and step, one for each repetition. `profile` is cleared where counting begins.
 struct Timings {

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/elapsed.h"
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/file_lock.h"
@@ -52,10 +53,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 std::vector<std::string> names_of(const std::vector<DataClass>& classes) {
   std::vector<std::string> names;

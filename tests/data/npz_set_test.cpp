@@ -30,6 +30,16 @@ class NpzSet : public ::testing::Test {
     write_file_durably(folder_ / "set.npz", io::npz_content(std::move(arrays)), Overwrite::allow);
     return folder_ / "set.npz";
   }
+  /// What is read of a grey picture of one row.
+  template <class Sample>
+  std::vector<float> values_of_a_row(const std::string& type, const std::vector<Sample>& samples) {
+    return load_npz(write({{.name = "x",
+                            .type = type,
+                            .shape = {1, 1, std::ssize(samples)},
+                            .bytes = std::as_bytes(std::span(samples))}}),
+                    Labels::ignore)
+        .images.values;
+  }
   io::NpzArray labels() const {
     return {.name = "arr_1",
             .type = "<i8",
@@ -153,12 +163,7 @@ TEST_F(NpzSet, ReadsOtherNamesTypesAndShapes) {
 
 TEST_F(NpzSet, BytesAreNotTakenForDarkNumbersOf16Bits) {
   const auto load = [&](const std::vector<std::uint16_t>& samples) {
-    return load_npz(write({{.name = "x",
-                            .type = "<u2",
-                            .shape = {1, 1, 2},
-                            .bytes = std::as_bytes(std::span(samples))}}),
-                    Labels::ignore)
-        .images.values;
+    return values_of_a_row("<u2", samples);
   };
   for (const std::uint16_t largest : {std::uint16_t{1}, std::uint16_t{255}})
     expect_error(ErrorCode::corrupt,
@@ -173,12 +178,7 @@ TEST_F(NpzSet, BytesAreNotTakenForDarkNumbersOf16Bits) {
 
 TEST_F(NpzSet, FloatsMayOvershootByARoundingError) {
   const auto values = [&](const std::vector<float>& samples) {
-    return load_npz(write({{.name = "x",
-                            .type = "<f4",
-                            .shape = {1, 1, 3},
-                            .bytes = std::as_bytes(std::span(samples))}}),
-                    Labels::ignore)
-        .images.values;
+    return values_of_a_row("<f4", samples);
   };
   EXPECT_THAT(values({0.5F, -1e-7F, 1.0000002F}), ElementsAre(0.0F, -1.0F, 1.0F));
   EXPECT_THAT(values({0.5F, -1.0000002F, 1.0000002F}), ElementsAre(0.5F, -1.0F, 1.0F));
