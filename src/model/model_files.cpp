@@ -11,6 +11,7 @@
 #include "io/sharded_safetensors.h"
 #include "io/torch_file.h"
 #include "io/yaml.h"
+#include "model/checkpoint_health.h"
 #include "model/file_configs.h"
 #include "model/naming.h"
 #include "model/network_config.h"
@@ -319,6 +320,8 @@ class ModelOpener {
     const fs::path state = folder / kStateFile;
     if (training_ == TrainingPart::read && tree_.exists(state)) add_training_state(state, files);
     append(files.notes, notes_on(overrides_));
+    if (std::string note = health_note(folder, tree_); !note.empty())
+      files.notes.push_back(std::move(note));
     if (&tree_ == &io::files_on_disk()) add_listed_files(folder, files);
     return files;
   }

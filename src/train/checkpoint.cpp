@@ -9,6 +9,7 @@
 #include "base/folder.h"
 #include "base/temporary.h"
 #include "io/safetensors.h"
+#include "model/checkpoint_health.h"
 #include "model/file_configs.h"
 #include "model/model.h"
 #include "model/run_folder.h"
@@ -196,21 +197,26 @@ void CheckpointStore::set_aside(const std::vector<fs::path>& damaged) {
   }
 }
 
+std::vector<fs::path> CheckpointStore::known_complete() {
+  std::vector<fs::path> complete = model::checkpoints_in(folder_);
+  std::erase_if(complete, [&](const fs::path& folder) { return !is_known_complete(folder); });
+  return complete;
+}
+
 void CheckpointStore::remove_old(std::int64_t keep) {
+  const std::vector<fs::path> complete = known_complete();
+  std::set<fs::path> needed, unreadable;
+  const auto trusted = model::find_trusted(complete, [&](const fs::path& folder) {
+    const std::optional<bool> healthy = health_of(folder);
+    if (!healthy) unreadable.insert(folder);
+    if (healthy.value_or(false) && needed.empty()) needed.insert(folder);  // the newest
+    return healthy;
+  });
+  if (trusted) needed.insert({trusted->folder, trusted->follower});
   std::int64_t kept = 0;
-  bool newer_is_healthy = true, has_healthy = false, has_trusted = false;
-  for (const fs::path& folder : model::checkpoints_in(folder_)) {
-    if (!is_known_complete(folder)) continue;
-    // What is trusted is not looked at any more.
-    const std::optional<bool> known = has_trusted ? false : health_of(folder);
-    if (!known) continue;
-    const bool healthy = *known;
-    const bool trusted = healthy && newer_is_healthy;
-    const bool needed = trusted || (healthy && !has_healthy);
-    newer_is_healthy = healthy;
-    has_healthy = has_healthy || healthy;
-    has_trusted = has_trusted || trusted;
-    if (++kept <= keep || needed) continue;
+  for (const fs::path& folder : complete) {
+    if (unreadable.contains(folder)) continue;
+    if (++kept <= keep || needed.contains(folder)) continue;
     // Renamed first, so that a removal that is cut short leaves no folder of a checkpoint's name.
     fs::path doomed = folder;
     doomed += ".tmp-ddim-0";
@@ -221,14 +227,8 @@ void CheckpointStore::remove_old(std::int64_t keep) {
 }
 
 std::optional<fs::path> CheckpointStore::last_trusted() {
-  bool newer_is_healthy = true;
-  for (const fs::path& folder : model::checkpoints_in(folder_)) {
-    if (!is_known_complete(folder)) continue;
-    const bool healthy = health_of(folder).value_or(false);
-    if (healthy && newer_is_healthy) return folder;
-    newer_is_healthy = healthy;
-  }
-  return std::nullopt;
+  const auto trusted = model::find_trusted(known_complete(), health_of);
+  return trusted ? std::optional(trusted->folder) : std::nullopt;
 }
 
 std::vector<fs::path> CheckpointStore::move_later_than(std::int64_t step, const fs::path& folder) {

@@ -87,13 +87,11 @@ class CheckpointStore {
   void set_aside(const std::vector<std::filesystem::path>& damaged);
 
   /// Removes all complete checkpoints except the newest `keep`, the newest healthy one, and the
-  /// newest healthy one that another healthy one follows: the steps that ruin a network may come
-  /// before the first loss that shows it. Does not touch those that do not verify or cannot be
-  /// read.
+  /// newest model::TrustedCheckpoint with its follower, without which it would not be known to be
+  /// one. Does not touch those that do not verify or cannot be read.
   void remove_old(std::int64_t keep);
 
-  /// The newest healthy checkpoint that remove_old() keeps for good while those after it are not
-  /// healthy; nothing when there is none.
+  /// The newest model::TrustedCheckpoint, which remove_old() keeps; nothing when there is none.
   std::optional<std::filesystem::path> last_trusted();
 
   /// Moves the checkpoints of later steps into `folder`, which must exist, and makes that durable.
@@ -106,6 +104,8 @@ class CheckpointStore {
   /// when it cannot be read.
   std::optional<std::string> verify(const std::filesystem::path& folder);
   bool is_known_complete(const std::filesystem::path& folder);
+  /// Newest first.
+  std::vector<std::filesystem::path> known_complete();
 
   std::filesystem::path folder_;
   std::set<std::filesystem::path> verified_;

@@ -12,7 +12,7 @@ namespace ddim::engine::train {
 namespace {
 
 constexpr const char* kHealthFormat = "ddim health 1";
-constexpr const char* kHealthyWord = "good";
+using model::kHealthyWord;
 
 template <class ValueOf>
 std::string list(const std::deque<StepLoss>& steps, ValueOf value_of) {

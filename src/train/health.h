@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "model/checkpoint_health.h"
 #include "train/loss_history.h"
 
 namespace ddim::engine::train {
@@ -13,7 +14,7 @@ struct Health {
   LossHistory losses = {};
 };
 
-inline constexpr const char* kHealthFile = "health.json";
+using model::kHealthFile;
 
 std::string to_json(const Health& health);
 

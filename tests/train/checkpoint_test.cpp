@@ -242,6 +242,28 @@ TEST_F(CheckpointTest, NeverRemovesTheLastHealthyOne) {
   EXPECT_THAT(names(), ElementsAre("step-00000007", "step-00000008"));
 }
 
+// What recovers for one checkpoint only may be ruined already.
+TEST_F(CheckpointTest, KeepsTheLastTrustedOneUntilTwoHealthyOnesFollow) {
+  CheckpointStore store(folder_);
+  const auto save = [&](std::int64_t step, bool healthy) {
+    state_.refused_in_a_row = healthy ? 0 : 1;
+    save_at(store, step);
+    store.remove_old(2);
+  };
+  for (const std::int64_t step : {1, 2}) save(step, true);
+  for (const std::int64_t step : {3, 4}) save(step, false);
+  save(5, true);
+  EXPECT_THAT(names(),
+              ElementsAre("step-00000001", "step-00000002", "step-00000004", "step-00000005"));
+  EXPECT_EQ(CheckpointStore(folder_).last_trusted(), folder_ / "step-00000001");
+  save(6, false);
+  EXPECT_THAT(names(),
+              ElementsAre("step-00000001", "step-00000002", "step-00000005", "step-00000006"));
+  for (const std::int64_t step : {7, 8}) save(step, true);
+  EXPECT_THAT(names(), ElementsAre("step-00000007", "step-00000008"));
+  EXPECT_EQ(store.last_trusted(), folder_ / "step-00000007");
+}
+
 TEST_F(CheckpointTest, AnExplodingLossIsNotHealthyEither) {
   CheckpointStore store(folder_);
   for (int i = 0; i < 4; ++i) state_.losses.add({.loss = 0.1, .grad_norm = 1.0});
