@@ -17,13 +17,6 @@ std::string csv_field(const std::string& text) {
   return quoted + '"';
 }
 
-/// Whether each name says the place where it stands.
-bool are_places(const std::vector<std::string>& names) {
-  for (std::size_t k = 0; k < names.size(); ++k)
-    if (names[k] != std::to_string(k)) return false;
-  return true;
-}
-
 std::string list_of(const std::vector<std::string>& names) {
   constexpr std::size_t kMaxListed = 20;
   const std::size_t count = std::min(kMaxListed, names.size());
@@ -32,6 +25,12 @@ std::string list_of(const std::vector<std::string>& names) {
 }
 
 }  // namespace
+
+bool are_places(const std::vector<std::string>& names) {
+  for (std::size_t k = 0; k < names.size(); ++k)
+    if (names[k] != std::to_string(k)) return false;
+  return true;
+}
 
 std::string class_table(const std::vector<DataClass>& classes) {
   std::string table = "class,number,count\n";

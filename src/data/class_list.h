@@ -17,6 +17,9 @@ std::string class_table(const std::vector<DataClass>& classes);
 /// "0 cat (12 images), 1 dog (1 image)", of the first twenty classes.
 std::string name_classes(const std::vector<DataClass>& classes);
 
+/// Whether each name says the place where it stands: "0", "1", ...
+bool are_places(const std::vector<std::string>& names);
+
 std::vector<std::string> class_names_of(const std::vector<DataClass>& classes);
 
 /// Classes of these names, each with the number of images that have its label.
