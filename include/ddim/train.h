@@ -57,11 +57,13 @@ struct TrainOptions {
   /// Other values from here on, for a run that is resumed: "training.learning_rate=1e-4". Only for
   /// keys that may change in a run: those of [output], and in [training] steps, what sets the
   /// learning rate, clip_norm, skip_spikes, weight_decay, ema_decay, ema_warmup, reduce and
-  /// threads, and data.skip_corrupt.
+  /// threads, data.skip_corrupt, and data.validation where it is no share of the training
+  /// pictures.
   std::vector<std::string> overrides = {};
   /// A model to go on from instead of random weights, for a fresh run: anything that Model::load()
   /// takes, of the network that the configuration names. A checkpoint of ddim train or of the DDIM
-  /// paper's code brings its average, Adam's state and its number of steps.
+  /// paper's code brings its average, its number of steps and Adam's state, unless this is of
+  /// another loss.
   std::optional<std::filesystem::path> init = {};
   Verification verification = Verification::check;  ///< of the weights of `init`
   /// Stop at this step, of all that the weights have seen.
@@ -122,7 +124,8 @@ struct TrainSummary {
 ///   loss.svg                     plot_run(), drawn with each checkpoint
 ///   tensorboard/                 the same numbers for TensorBoard, with output.tensorboard
 ///   checkpoints/                 the newest output.keep_checkpoints, one at the end in any case,
-///                                and the last healthy one while those after it are not
+///   the last
+///                                healthy one, and the last that another healthy one followed
 ///   samples/step-00001000.png    a grid from the averaged weights, always from the same noise
 ///   .lock                        held while training
 /// Error(user) for a configuration, data or folder that cannot be, or when another process trains

@@ -26,8 +26,8 @@ struct Names<Loss> {
   static constexpr std::span<const Named<Loss>> all() { return kAll; }
 };
 
-/// How the learning rate goes on after its warm-up: it stays, or falls along half a cosine to
-/// learning_rate_final at the last step, beginning `decay_steps` before it.
+/// How the learning rate goes on after its warm-up: it stays, or falls along half a cosine over the
+/// last `decay_steps` steps, towards learning_rate_final, which the step after the last would have.
 enum class Decay { constant, cosine };
 
 template <>
@@ -136,7 +136,7 @@ struct OutputConfig {
   std::int64_t checkpoint_every_steps = 1000;
   std::int64_t keep_checkpoints = 2;
   std::int64_t log_every_steps = 50;
-  std::int64_t validate_every_steps = 0;  ///< 0 = with each checkpoint
+  std::int64_t validate_every_steps = 0;  ///< 0 = every checkpoint_every_steps, and at the end
   std::int64_t validation_count = 512;  ///< pictures of data.validation that are measured, at most
   /// Steps between measurements of quality, by the averaged weights: eps error on data.validation,
   /// and the kernel distance of `evaluate_count` pictures, drawn by DDIM in `evaluate_steps` steps,

@@ -69,11 +69,12 @@ train::MeasureQuality make_quality_measure(const TrainConfig& config) {
         found.eps_error += at.mean_squared_error / static_cast<double>(errors.at.size());
     }
     if (real.images.count < kFewestPictures) return found;
-    const SampleOptions drawing{.plan = {.steps = output.evaluate_steps},
-                                .count = real.images.count,
-                                .seed = seed,
-                                .class_choice = {.classes = train::classes_in_turn(now.model)},
-                                .run = run};
+    const SampleOptions drawing{
+        .plan = {.steps = output.evaluate_steps},
+        .count = real.images.count,
+        .seed = seed,
+        .class_choice = {.classes = train::classes_in_turn(now.model, data.training)},
+        .run = run};
     const FloatImages drawn =
         run::generate(averaged,
                       diffusion::make_plan(averaged.schedule, averaged.prediction, drawing.plan),

@@ -76,7 +76,7 @@ TrainSummary follow_training(const TrainOptions& options,
   progress.line(concat(name, device.describe(), ", ", trainer.num_workers(), " threads; shards ",
                        shards.first, " to ", shards.end() - 1, " of ",
                        shards_per_step(config.training)));
-  TrainSummary result{.skipped_files = loaded.training.report.skipped};
+  TrainSummary result{.skipped_files = skipped_files(loaded)};
   Orders orders(ranks, options.stop);
   for (Order order = orders.take(); order != Order::end; order = orders.take()) {
     switch (order) {

@@ -18,7 +18,7 @@ struct MetricsLine {
   double grad_norm = 0.0;  ///< of the last step
   double learning_rate = 0.0;
   double images_per_second = 0.0;  ///< since the line before
-  double seconds = 0.0;            ///< spent in training, over all sessions
+  double seconds = 0.0;            ///< in steps, over all sessions up to their last lines
   std::int64_t skipped = 0;        ///< steps refused so far
   /// On data.validation, where it was measured at this step; else NaN.
   double validation_loss = std::numeric_limits<double>::quiet_NaN();

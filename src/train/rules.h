@@ -27,8 +27,9 @@ double loss_weight(Prediction prediction, double alpha_bar, double gamma);
 std::int64_t validation_time_step(std::int64_t image, std::int64_t T);
 
 /// The learning rate of step `step`: learning_rate * min(1, (step+1) / warmup_steps), then, for
-/// Decay::cosine, final + (learning_rate - final) (1 + cos(pi p)) / 2, where p goes from 0 to 1
-/// over the last decay_steps of the run, or over all that come after the warm-up.
+/// Decay::cosine, final + (learning_rate - final) (1 + cos(pi p)) / 2, where p rises by
+/// 1 / decay_steps with each of the last decay_steps of the run, or of all that come after the
+/// warm-up, from 0 at the first of them: it would be 1 at the step after the last.
 double learning_rate_at(const OptimisationConfig& training, std::int64_t step);
 
 /// The decay of the moving average at update `update`, counted from 0.

@@ -54,12 +54,6 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-std::vector<std::string> names_of(const std::vector<DataClass>& classes) {
-  std::vector<std::string> names;
-  for (const DataClass& each : classes) names.push_back(each.name);
-  return names;
-}
-
 std::vector<std::int64_t> images_of(const std::vector<DataClass>& classes) {
   std::vector<std::int64_t> images;
   for (const DataClass& each : classes) images.push_back(each.images);
@@ -133,6 +127,14 @@ MetricsLine quality_alone(MetricsLine line) {
   return line;
 }
 
+/// What people call a run stays where another configuration says nothing of it.
+TrainConfig with_name_of(const TrainConfig& before, const TrainOptions& options,
+                         TrainConfig config) {
+  const bool is_told = std::ranges::count(options.overrides, "output.name", key_of_override) > 0;
+  if (config.output.name.empty() && !is_told) config.output.name = before.output.name;
+  return config;
+}
+
 /// The configuration with the path of data.validation as it is seen from everywhere.
 TrainConfig with_absolute_paths(TrainConfig config) {
   std::string& source = config.data.validation.source;
@@ -172,66 +174,68 @@ CheckpointStore::Newest resume_point(const TrainOptions& options, const TrainCon
   return newest;
 }
 
+/// Without any part in the result: config.toml alone keeps it.
+void tell_of_other_held_out(const TrainConfig& before, const TrainConfig& now, Progress& progress) {
+  constexpr const char* kKey = "data.validation";
+  const std::string then = value_of_key(before, kKey), here = value_of_key(now, kKey);
+  if (then != here) progress.line(concat("resume: ", kKey, " is ", here, ", was ", then));
+}
+
+/// Takes over the model that a run begins from, and says what becomes of it.
+void begin_from_model(const TrainOptions& options, const TrainConfig& config,
+                      std::int64_t last_step, const std::vector<std::string>& classes,
+                      TrainingState& state, Progress& progress) {
+  const std::string name = options.init->string();
+  const ModelOverrides size{.height = config.model.height(), .width = config.model.width()};
+  const model::ModelFiles files = open_checkpoint(*options.init, size, config.diffusion);
+  for (const std::string& note : files.notes)
+    if (note != model::notes_on(size).front()) progress.line("init: " + note);
+  for (const std::string& line : take_over(files, config, state, options.verification))
+    progress.line("init: " + line);
+  if (config.model.class_embed_type != ClassEmbedType::none)
+    if (const std::string renamed = renamed_classes(files.names.classes, classes); !renamed.empty())
+      progress.line("init: " + renamed);
+  progress.line(concat("init: from ", name, " (", files.kind, "), ", state.step, " steps done"));
+  require(state.step < last_step, "train: ", name, " has done ", state.step, " steps, and ",
+          last_step < config.training.steps ? "--max-steps" : "training.steps", " is ", last_step,
+          ": there is nothing to do; set it to more, the steps of ",
+          options.init->filename().string(), " included");
+}
+
 TrainSummary train(const TrainOptions& options, const Device& device,
                    const std::shared_ptr<comm::Communicator>& ranks,
                    const MeasureQuality& measure) {
   require(options.start == Start::resume || (!options.resume_from && options.overrides.empty()),
           "train: a step to resume from and overrides are for a run that is resumed");
-  const TrainConfig config = with_overrides(with_absolute_paths(options.config), options.overrides);
   Progress progress(std::clog, run::style_of(options.show_progress), "steps");
 
   require(!options.init || options.start == Start::fresh,
           "train: a resumed run continues from its own checkpoint, not from another model");
   require_folder_for(options.out, options.start);
+  const std::optional<TrainConfig> written =
+      options.start == Start::resume ? written_config_of_run(options.out) : std::nullopt;
+  const TrainConfig config =
+      with_name_of(written.value_or(options.config), options,
+                   with_absolute_paths(with_overrides(options.config, options.overrides)));
   const fs::path data_path = data_folder(options);
   share_request(*ranks, {.config = config, .data = data_path});
+  for (const std::string& key : without_effect(config)) progress.line("config: " + key);
   const TrainingData loaded = load_training_data(data_path, config);
   const auto& [dataset, held_out] = loaded;
-  for (const std::string& notice : dataset.report.notices) progress.line("data: " + notice);
-  for (const std::string& skipped : dataset.report.skipped)
-    progress.line("data: skipped: " + skipped);
-  const data::Images& images = dataset.images;
-  progress.line(concat("data: ", count_of(images.count, "images"), " of ", images.width, "x",
-                       images.height, " pixels, ", count_of(images.channels, "channels"), " (",
-                       dataset.kind, "), from ", data_path.string()));
+  for (const std::string& line : lines_on(loaded, data_path, config)) progress.line(line);
   const std::vector<DataClass>& classes = dataset.report.classes;
-  for (std::size_t k = 0; k < classes.size(); ++k)
-    progress.line(concat("data: class ", k, ": ", classes[k].name, ", ",
-                         count_of(classes[k].images, "images")));
-  if (const std::int64_t rows = num_real_classes(config.model);
-      !classes.empty() && rows > std::ssize(classes))
-    progress.line(concat("data: model.num_classes is ", rows, ", and the data have ",
-                         classes.size(), classes.size() == 1 ? " class (" : " classes (",
-                         data::name_classes(classes), "): from class ", classes.size(),
-                         " on, nothing is learnt; set model.num_classes = ", classes.size(),
-                         " unless those are to come"));
-  if (held_out) {
-    const std::int64_t measured = std::min(held_out->images.count, config.output.validation_count);
-    progress.line(concat("validation: ", measured == held_out->images.count ? "" : "the first ",
-                         count_of(measured, "held-out images")));
-  }
   const std::uint32_t fingerprint = data::fingerprint(dataset);
   if (options.start == Start::fresh)
     require_outside_pictures(options.out, data_path, config, loaded);
   require_same_everywhere(*ranks, device, loaded);
   Trainer trainer(config, device, dataset, ranks);
-  if (held_out) trainer.check_suits(*held_out);
+  if (held_out) trainer.check_suits(*held_out, "data.validation");
   TrainingState& state = trainer.state();
 
-  if (options.init) {
-    const ModelOverrides size{.height = config.model.height(), .width = config.model.width()};
-    const model::ModelFiles files = open_checkpoint(*options.init, size, config.diffusion);
-    for (const std::string& note : files.notes)
-      if (note != model::notes_on(size).front()) progress.line("init: " + note);
-    for (const std::string& line : take_over(files, config, state, options.verification))
-      progress.line("init: " + line);
-    progress.line(concat("init: from ", options.init->string(), " (", files.kind, "), ", state.step,
-                         " steps done"));
-    require(state.step < config.training.steps, "train: ", options.init->string(), " has done ",
-            state.step, " steps, and training.steps is ", config.training.steps,
-            ": there is nothing to do; set it to more, the steps of ",
-            options.init->filename().string(), " included");
-  }
+  const std::int64_t last_step =
+      std::min(config.training.steps, options.max_steps.value_or(config.training.steps));
+  if (options.init)
+    begin_from_model(options, config, last_step, data::class_names_of(classes), state, progress);
   make_folders(options.out);
   const FileLock lock(options.out);
   if (!lock.is_held())
@@ -241,7 +245,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   remove_leftovers_of_run(options.out);
   CheckpointStore checkpoints(options.out / model::kCheckpointsFolder);
   const io::ModelNames names{.model = name_of_run(options.out, config),
-                             .classes = names_of(classes),
+                             .classes = data::class_names_of(classes),
                              .class_images = images_of(classes)};
   require_utf8(names);
   if (options.start == Start::fresh) write_run_files(options, data_path, classes, device);
@@ -249,7 +253,6 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   if (options.init) checkpoints.save(state, config, fingerprint, names);
   std::vector<ConfigChange> changes;
   if (options.start == Start::resume) {
-    const std::optional<TrainConfig> written = written_config_of_run(options.out);
     AcceptedChanges accepted;
     accept(read_changes(options.out), accepted);
     if (written) accept_all(*written, accepted);  // what it was ended with is what it was told
@@ -258,8 +261,10 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     const CheckpointStore::Newest from = resume_point(options, before, checkpoints, progress);
     if (from.folder) {
       load_checkpoint(*from.folder, config, fingerprint, state, accepted);
-      changes = changes_between(config_of_checkpoint(*from.folder), config, state.step);
+      const TrainConfig then = config_of_checkpoint(*from.folder);
+      changes = changes_between(then, config, state.step);
       progress.line("resume: from " + from.folder->string());
+      tell_of_other_held_out(then, config, progress);
       if (options.resume_from) abandon_later_steps(options.out, state.step, checkpoints, progress);
       checkpoints.set_aside(from.damaged);
     } else {
@@ -288,15 +293,13 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   const OutputConfig& output = config.output;
   std::optional<TensorboardLog> tensorboard;
   if (output.tensorboard) tensorboard.emplace(options.out, state.step);
-  const std::int64_t last_step =
-      std::min(training.steps, options.max_steps.value_or(training.steps));
   const std::int64_t pictures = pictures_per_step(training);
   const std::int64_t validate_every =
       output.validate_every_steps > 0 ? output.validate_every_steps : output.checkpoint_every_steps;
   if (options.show_progress != ShowProgress::no && state.step < last_step)
     progress.line(estimate_line(last_step - state.step, trainer.measure_step_seconds()));
 
-  TrainSummary result{.skipped_files = dataset.report.skipped};
+  TrainSummary result{.skipped_files = skipped_files(loaded)};
   double seconds_here = 0.0;
   double validation_loss = std::numeric_limits<double>::quiet_NaN();
   const std::int64_t updates_before = state.updates;
@@ -358,7 +361,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   };
   const auto draw_samples = [&] {
     try_to("draw samples",
-           [&] { write_sample_grid(samples_folder, config, names.classes, run_options, state); });
+           [&] { write_sample_grid(samples_folder, config, dataset, run_options, state); });
   };
   const auto write_events = [&](const MetricsLine& line) {
     if (!tensorboard) return;

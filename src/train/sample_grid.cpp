@@ -6,19 +6,20 @@
 #include <cmath>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/file_output.h"
+#include "data/class_list.h"
 #include "diffusion/plan.h"
 #include "io/image_grid.h"
 #include "io/picture_tensor.h"
 #include "io/png.h"
 #include "model/run_folder.h"
 #include "run/generate.h"
-#include "train/train_config_keys.h"
 
 namespace ddim::engine::train {
 namespace {
@@ -67,10 +68,10 @@ bool is_sample_grid_name(std::string_view name) {
   return false;
 }
 
-std::vector<std::int64_t> classes_in_turn(const UNetConfig& model) {
-  std::vector<std::int64_t> classes;
-  for (std::int64_t k = 0; k < num_real_classes(model); ++k) classes.push_back(k);
-  return classes;
+std::vector<std::int64_t> classes_in_turn(const UNetConfig& model, const data::Dataset& training) {
+  if (model.class_embed_type == ClassEmbedType::none) return {};
+  const std::set<std::int64_t> present(training.labels.begin(), training.labels.end());
+  return {present.begin(), present.end()};
 }
 
 run::TrainedNetwork averaged_network(const TrainConfig& config, const TrainingState& state) {
@@ -80,13 +81,13 @@ run::TrainedNetwork averaged_network(const TrainConfig& config, const TrainingSt
 }
 
 void write_sample_grid(const fs::path& folder, const TrainConfig& config,
-                       const std::vector<std::string>& class_names, const RunOptions& run,
+                       const data::Dataset& training, const RunOptions& run,
                        const TrainingState& state) {
   const OutputConfig& output = config.output;
   const run::TrainedNetwork model = averaged_network(config, state);
   const Plan plan = diffusion::make_plan(
       model.schedule, model.prediction, {.steps = output.sample_steps, .clip = output.sample_clip});
-  const std::vector<std::int64_t> classes = classes_in_turn(config.model);
+  const std::vector<std::int64_t> classes = classes_in_turn(config.model, training);
   const FloatImages x_0 = run::generate(model, plan,
                                         {.count = output.sample_count,
                                          .seed = static_cast<std::uint64_t>(config.training.seed),
@@ -104,13 +105,15 @@ void write_sample_grid(const fs::path& folder, const TrainConfig& config,
   }
   std::vector<Image> pictures;
   for (std::int64_t k = 0; k < x_0.count; ++k) pictures.push_back(to_image(x_0, k));
-  io::write_png(folder / (name + kPictureEnding),
-                make_grid(pictures, grid_of(x_0, classes, class_names, state.step)),
-                {{"ddim", concat("averaged weights after ", state.step, " training steps; ",
-                                 output.sample_steps, " steps, tau linear, eta 0, clip ",
-                                 to_string(output.sample_clip), ", seed ", config.training.seed,
-                                 ", images 0 to ", output.sample_count - 1)}},
-                Overwrite::allow);
+  io::write_png(
+      folder / (name + kPictureEnding),
+      make_grid(pictures,
+                grid_of(x_0, classes, data::class_names_of(training.report.classes), state.step)),
+      {{"ddim",
+        concat("averaged weights after ", state.step, " training steps; ", output.sample_steps,
+               " steps, tau linear, eta 0, clip ", to_string(output.sample_clip), ", seed ",
+               config.training.seed, ", images 0 to ", output.sample_count - 1)}},
+      Overwrite::allow);
 }
 
 }  // namespace ddim::engine::train

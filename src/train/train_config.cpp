@@ -81,9 +81,10 @@ void validate(const TrainConfig& config) {
               training.decay_steps <= training.steps - training.warmup_steps,
           "training.decay_steps (", training.decay_steps, ") must not be above steps (",
           training.steps, ") less warmup_steps (", training.warmup_steps, ")");
-  require(training.learning_rate_final <= training.learning_rate, "training.learning_rate_final (",
-          training.learning_rate_final, ") must not be above learning_rate (",
-          training.learning_rate, ")");
+  require(
+      training.decay == Decay::constant || training.learning_rate_final <= training.learning_rate,
+      "training.learning_rate_final (", training.learning_rate_final,
+      ") must not be above learning_rate (", training.learning_rate, ")");
   require(config.output.sample_every_steps == 0 || config.output.sample_steps <= config.diffusion.T,
           "output.sample_steps (", config.output.sample_steps, ") must not be above diffusion.T (",
           config.diffusion.T, ")");

@@ -23,6 +23,16 @@ bool has_control_character(std::string_view text);
 /// Whether TOML and JSON can hold it.
 bool is_utf8(std::string_view text);
 
+/// As a TOML string.
+std::string toml_text(std::string_view text);
+
+/// The value of a key ("training.steps"), as in config.toml.
+std::string value_of_key(const TrainConfig& config, std::string_view key);
+
+/// A sentence for each key that has another value than its default and no effect beside the others:
+/// "training.decay_steps = 400 has no effect while training.decay is "constant"".
+std::vector<std::string> without_effect(const TrainConfig& config);
+
 /// Keys whose value a user changed while a run went on, with the value, as in config.toml.
 using AcceptedChanges = std::map<std::string, std::string, std::less<>>;
 
@@ -31,8 +41,10 @@ using AcceptedChanges = std::map<std::string, std::string, std::less<>>;
 bool may_change_in_a_run(std::string_view key);
 
 /// `config` with other values of some keys, each "KEY=VALUE" with the value as in a TOML file (a
-/// word may stand without quotes). Error(user), naming --override, for another form, an unknown
-/// key, a value that it cannot have, and a key that may not change in a run.
+/// word or a path may stand without quotes). data.validation may name other pictures, as long as
+/// none or the same share of the training pictures is held out. Error(user), naming --override, for
+/// another form, a key that is named twice, an unknown key, a value that it cannot have, and a key
+/// that may not change in a run.
 TrainConfig with_overrides(TrainConfig config, const std::vector<std::string>& overrides);
 /// The KEY of one of them.
 std::string key_of_override(const std::string& text);

@@ -120,7 +120,7 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.integer("decay_steps", training.decay_steps, 0, kMaxSteps,
                 "Last steps over which the learning rate falls; 0 means all after the warm-up");
   visit.number("learning_rate_final", training.learning_rate_final, 0.0, 1e6,
-               "Learning rate at the end of the decay");
+               "Learning rate that the decay falls towards: the step after the last would have it");
   visit.number("beta1", training.beta1, 0.0, kBelowOne, "Adam: decay of the first moment");
   visit.number("beta2", training.beta2, 0.0, kBelowOne, "Adam: decay of the second moment");
   visit.number("epsilon", training.epsilon, kLeastEpsilon, 1.0,
@@ -163,10 +163,12 @@ void describe(TrainConfig& config, Visitor& visit) {
                 "How many of the newest checkpoints to keep");
   visit.integer("log_every_steps", output.log_every_steps, 1, kMaxSteps,
                 "Steps between lines of metrics.csv");
-  visit.integer("validate_every_steps", output.validate_every_steps, 0, kMaxSteps,
-                "Steps between measurements on data.validation; 0 means at each checkpoint");
+  visit.integer(
+      "validate_every_steps", output.validate_every_steps, 0, kMaxSteps,
+      "Steps between measurements on data.validation; 0 means every checkpoint_every_steps, and "
+      "at the last step");
   visit.integer("validation_count", output.validation_count, 1, 1000000,
-                "Pictures of data.validation that are measured, at most");
+                "Pictures of data.validation that are measured, at most; evenly spaced among them");
   visit.integer("evaluate_every_steps", output.evaluate_every_steps, 0, kMaxSteps,
                 "Steps between measurements of quality by the averaged weights: eps error on "
                 "data.validation, and the kernel distance of drawn pictures; 0 means never");

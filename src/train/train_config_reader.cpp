@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <set>
 #include <string>
 
@@ -35,6 +36,13 @@ std::string trimmed(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(' ');
   return begin == std::string::npos ? ""
                                     : text.substr(begin, text.find_last_not_of(' ') + 1 - begin);
+}
+
+/// Whether it is a word or a path, which TOML wants in quotes.
+bool is_text_without_quotes(const std::string& value) {
+  if (value.empty() || value == "true" || value == "false") return false;
+  return std::isalpha(static_cast<unsigned char>(value[0])) != 0 ||
+         std::string_view("/._~").find(value[0]) != std::string_view::npos;
 }
 
 /// Whether messages name lines: those of a file do.
@@ -123,13 +131,17 @@ class Reader {
     if (has_control_character(value))  // not shown
       fail_at(*node, full(key) + " must be one line of text, without control characters");
   }
-  /// A number from 0 to `max`, or a text that says where.
+  /// A number from 0 to `max`, or a text that says where: one takes the place of the other.
   void share_or_text(std::string_view key, double& share, std::string& value, double max,
                      std::string_view explanation) {
     const toml::node* node = find(key);
     if (node == nullptr) return;
-    if (node->is_number()) return number(key, share, 0.0, max, explanation);
+    if (node->is_number()) {
+      value.clear();
+      return number(key, share, 0.0, max, explanation);
+    }
     if (!node->is_string()) reject(*node, full(key), "must be a number or a text in quotes");
+    share = 0.0;
     text(key, value, explanation);
   }
   void integers(std::string_view key, std::vector<std::int64_t>& values, std::int64_t min,
@@ -234,11 +246,25 @@ TrainConfig parse_train_config(std::string_view toml, std::string_view file_name
   return config;
 }
 
+namespace {
+
+void refuse_repeated(const std::vector<std::string>& overrides) {
+  std::map<std::string, std::string> named;
+  for (const std::string& text : overrides) {
+    const auto [first, is_new] = named.emplace(key_of_override(text), text);
+    require(is_new, "--override ", first->second, " and --override ", text, ": ", first->first,
+            " can have one value only; leave one out");
+  }
+}
+
+}  // namespace
+
 std::string key_of_override(const std::string& text) {
   return trimmed(text.substr(0, text.find('=')));
 }
 
 TrainConfig with_overrides(TrainConfig config, const std::vector<std::string>& overrides) {
+  refuse_repeated(overrides);
   for (const std::string& text : overrides) {
     require(!has_control_character(text), "--override: must be one line of text each");
     const std::string flag = "--override " + text;
@@ -247,23 +273,30 @@ TrainConfig with_overrides(TrainConfig config, const std::vector<std::string>& o
             ": expected KEY=VALUE, such as training.learning_rate=1e-4");
     const std::string key = key_of_override(text);
     const std::string value = trimmed(text.substr(equals + 1));
-    const bool is_word = !value.empty() && std::isalpha(static_cast<unsigned char>(value[0])) &&
-                         value != "true" && value != "false";
     toml::table root;
     try {
-      root = toml::parse(concat(key, " = ", is_word ? "\"" : "", value, is_word ? "\"" : "", "\n"),
-                         flag);
+      root = toml::parse(
+          concat(key, " = ", is_text_without_quotes(value) ? toml_text(value) : value, "\n"), flag);
     } catch (const toml::parse_error& error) {
       fail(ErrorCode::user, flag, ": ", error.description());
     }
+    const double share_before = config.data.validation.share;
     Reader reader(root, flag, Lines::hidden);
     describe(config, reader);
     reader.refuse_unknown();
+    if (key == "data.validation") {
+      require(config.data.validation.share == share_before, flag,
+              ": a run cannot go on with another share of its training pictures held out, as that "
+              "changes what it is trained on; start a new run. Without a share, it may be another "
+              "folder, file or split");
+      continue;
+    }
     require(may_change_in_a_run(key), flag, ": a run cannot go on with another ", key,
             "; start a new run (--init takes the weights over). Keys that may change are those "
             "of [output] and in [training] steps, the learning rate's (learning_rate, "
             "learning_rate_final, warmup_steps, decay, decay_steps), clip_norm, skip_spikes, "
-            "weight_decay, ema_decay, ema_warmup, reduce and threads, and data.skip_corrupt");
+            "weight_decay, ema_decay, ema_warmup, reduce and threads, data.skip_corrupt, and "
+            "data.validation where it is no share");
   }
   try {
     validate(config);

@@ -12,16 +12,6 @@
 namespace ddim::engine::train {
 namespace {
 
-/// As a TOML string.
-std::string quoted(std::string_view text) {
-  std::string result = "\"";
-  for (const char letter : text) {
-    if (letter == '"' || letter == '\\') result += '\\';
-    result += letter;
-  }
-  return result + '"';
-}
-
 /// The configuration as text, key by key.
 struct Entry {
   std::string section, key, value;
@@ -59,11 +49,11 @@ class Writer {
     add(key, concat('"', to_string(value), '"'), kind, text);
   }
   void text(std::string_view key, std::string_view value, std::string_view explanation) {
-    add(key, quoted(value), "text", explanation);
+    add(key, toml_text(value), "text", explanation);
   }
   void share_or_text(std::string_view key, double share, std::string_view value, double max,
                      std::string_view explanation) {
-    add(key, value.empty() ? exact(share) : quoted(value),
+    add(key, value.empty() ? exact(share) : toml_text(value),
         concat("number, ", range(0.0, max), ", or text"), explanation);
   }
   void integers(std::string_view key, const std::vector<std::int64_t>& values, std::int64_t min,
@@ -120,6 +110,54 @@ bool is_harmless(std::string_view key) {
 }
 
 }  // namespace
+
+std::string toml_text(std::string_view text) {
+  std::string result = "\"";
+  for (const char letter : text) {
+    if (letter == '"' || letter == '\\') result += '\\';
+    result += letter;
+  }
+  return result + '"';
+}
+
+std::string value_of_key(const TrainConfig& config, std::string_view key) {
+  for (const Entry& entry : entries_of(config))
+    if (concat(entry.section, ".", entry.key) == key) return entry.value;
+  fail(ErrorCode::user, "train: unknown key ", key);
+}
+
+std::vector<std::string> without_effect(const TrainConfig& config) {
+  const BetaKind schedule = config.diffusion.schedule;
+  const struct {
+    bool holds;
+    std::string reason;
+    std::vector<std::string_view> keys;
+  } rules[] = {
+      {config.training.decay == Decay::constant,
+       "while training.decay is \"constant\"",
+       {"training.decay_steps", "training.learning_rate_final"}},
+      {!config.data.validation.enabled(),
+       "without data.validation",
+       {"output.validate_every_steps", "output.validation_count"}},
+      {config.output.evaluate_every_steps == 0,
+       "while output.evaluate_every_steps is 0",
+       {"output.evaluate_count", "output.evaluate_steps"}},
+      {config.output.sample_every_steps == 0,
+       "while output.sample_every_steps is 0",
+       {"output.sample_count", "output.sample_steps", "output.sample_clip"}},
+      {schedule == BetaKind::cosine || schedule == BetaKind::list,
+       concat("while diffusion.schedule is \"", to_string(schedule), "\""),
+       {"diffusion.beta_start", "diffusion.beta_end"}},
+  };
+  std::vector<std::string> lines;
+  for (const auto& rule : rules) {
+    if (!rule.holds) continue;
+    for (const std::string_view key : rule.keys)
+      if (const std::string value = value_of_key(config, key); value != value_of_key({}, key))
+        lines.push_back(concat(key, " = ", value, " has no effect ", rule.reason));
+  }
+  return lines;
+}
 
 bool may_change_in_a_run(std::string_view key) {
   return is_harmless(key) || std::ranges::count(kLearningRateKeys, key) > 0 ||

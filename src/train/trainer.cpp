@@ -54,8 +54,8 @@ RankExchange::TensorOf tensors_of(std::vector<Tensor>& tensors) {
 
 std::string describe_spike(const StepReport& report, const Deviation& deviation) {
   const bool is_loss = deviation.loss >= deviation.grad_norm;
-  return concat("step ", report.step, ": loss ", report.loss, ", gradient norm ", report.grad_norm,
-                ": ", std::round(10.0 * deviation.larger()) / 10.0,
+  return concat("step ", report.step + 1, ": loss ", report.loss, ", gradient norm ",
+                report.grad_norm, ": ", std::round(10.0 * deviation.larger()) / 10.0,
                 " standard deviations above the last ", is_loss ? "losses" : "gradient norms");
 }
 
@@ -88,28 +88,28 @@ Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Da
     for (std::size_t i = 0; i < state_.m.size(); ++i)
       own_slices_.push_back({.parameter = i, .count = state_.m[i].size()});
   }
-  check_suits(dataset);
+  check_suits(dataset, "data");
   reserve_memory();
 }
 
-void Trainer::check_suits(const data::Dataset& dataset) const {
+void Trainer::check_suits(const data::Dataset& dataset, std::string_view name) const {
   const UNetConfig& model = config_.model;
   const data::Images& images = dataset.images;
   require(images.height == model.height() && images.width == model.width() &&
               images.channels == model.in_channels,
-          "data: images are ", images.width, "x", images.height, "x", images.channels,
+          name, ": images are ", images.width, "x", images.height, "x", images.channels,
           " but the network takes ", model.width(), "x", model.height(), "x", model.in_channels,
           "; change data.resolution, data.fit or model.channels");
   if (model.class_embed_type == ClassEmbedType::none) return;
-  require(std::ssize(dataset.labels) == images.count, "data: ", dataset.labels.size(),
+  require(std::ssize(dataset.labels) == images.count, name, ": ", dataset.labels.size(),
           " labels for ", images.count,
           " images; a network with model.num_classes is told the class of each");
   const std::int64_t num_classes = num_real_classes(model);
   const std::int64_t largest = *std::ranges::max_element(dataset.labels);
   const std::vector<DataClass>& classes = dataset.report.classes;
-  require(std::ssize(classes) <= num_classes, "data: ", classes.size(),
+  require(std::ssize(classes) <= num_classes, name, ": ", classes.size(),
           " classes, but model.num_classes is ", num_classes, ": ", data::name_classes(classes));
-  require(largest < num_classes, "data: an image is of class ", largest,
+  require(largest < num_classes, name, ": an image is of class ", largest,
           ", but model.num_classes is ", num_classes, "; classes count from 0");
 }
 
@@ -246,7 +246,7 @@ double Trainer::loss_of(std::span<const double> squared_errors) const {
 }
 
 double Trainer::validation_loss(const data::Dataset& held_out, std::int64_t max_count) const {
-  check_suits(held_out);
+  check_suits(held_out, "data.validation");
   const std::int64_t count = std::min(held_out.images.count, max_count);
   Batch batch{.source = held_out.images,
               .noise = {.seed = static_cast<std::uint64_t>(config_.training.seed),
@@ -257,10 +257,12 @@ double Trainer::validation_loss(const data::Dataset& held_out, std::int64_t max_
               .t = {},
               .classes = {}};
   for (std::int64_t i = 0; i < count; ++i) {
-    batch.images.push_back(i);
+    const std::int64_t image = data::spaced_index(i, count, held_out.images.count);
+    batch.images.push_back(image);
     batch.t.push_back(validation_time_step(i, config_.diffusion.T));
     if (config_.model.class_embed_type != ClassEmbedType::none)
-      batch.classes.push_back(static_cast<double>(held_out.labels[static_cast<std::size_t>(i)]));
+      batch.classes.push_back(
+          static_cast<double>(held_out.labels[static_cast<std::size_t>(image)]));
   }
   std::vector<double> squared_errors(static_cast<std::size_t>(count));
   const std::int64_t n = config_.training.batch / config_.training.shards;
@@ -370,7 +372,7 @@ StepReport Trainer::step() {
     ++state_.updates;
     return report;
   }
-  report.refused = concat("step ", report.step, ": loss ", loss, ", gradient norm ", norm, ": ",
+  report.refused = concat("step ", report.step + 1, ": loss ", loss, ", gradient norm ", norm, ": ",
                           find_cause(batch, squared_errors, squares));
   if (++state_.refused_in_a_row >= kMaxRefusedInARow)
     fail(ErrorCode::numeric, "train: ", state_.refused_in_a_row,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "comm/communicator.h"
@@ -21,7 +22,7 @@ namespace ddim::engine::train {
 
 /// What one step did.
 struct StepReport {
-  std::int64_t step = 0;  ///< its number, from 0
+  std::int64_t step = 0;  ///< its number, from 0; messages count from 1, as all that people see
   double loss = 0.0;
   double grad_norm = 0.0;  ///< before clipping
   double learning_rate = 0.0;
@@ -52,14 +53,15 @@ class Trainer {
   Trainer(const TrainConfig& config, const Device& device, const data::Dataset& dataset,
           std::shared_ptr<comm::Communicator> ranks = comm::make_single());
 
-  /// Error(user) for a data set, such as held-out pictures, whose sizes or classes do not suit the
-  /// network.
-  void check_suits(const data::Dataset& dataset) const;
+  /// Error(user), beginning with `name`, for a data set, such as held-out pictures, whose sizes or
+  /// classes do not suit the network.
+  void check_suits(const data::Dataset& dataset, std::string_view name) const;
 
   /// The loss of the weights being trained, as the loss of a step but without dropout, flips and
-  /// hidden labels, over the first `max_count` images of another data set of the same sizes. The
-  /// same t and eps each time, from streams that training does not use. The result does not depend
-  /// on the number of threads. Error(user) when the data do not suit the network. By all ranks.
+  /// hidden labels, over `max_count` images, at most all and evenly spaced, of another data set of
+  /// the same sizes. The same t and eps each time, from streams that training does not use. The
+  /// result does not depend on the number of threads. Error(user) when the data do not suit the
+  /// network. By all ranks.
   double validation_loss(const data::Dataset& held_out, std::int64_t max_count) const;
 
   /// Seconds that a step will take, measured on one shard for each worker; nothing changes.

@@ -2,6 +2,7 @@
 
 #include "base/file_output.h"
 #include "base/text.h"
+#include "model/model_files.h"
 #include "tests/support/expect_error.h"
 #include "tests/train/run_fixture.h"
 #include "train/config_digest.h"
@@ -34,6 +35,12 @@ class OverridesTest : public RunTest {
       found.push_back(line.learning_rate);
     });
     return found;
+  }
+  /// 0 where nothing is trained yet.
+  std::int64_t read_newest_step() const {
+    std::int64_t step = 0;
+    MetricsReader(folder("run")).read_on([&](const MetricsLine& line) { step = line.step; });
+    return step;
   }
   static constexpr const char* kSlower = "training.learning_rate=5e-4";
 
@@ -72,6 +79,7 @@ TEST_F(OverridesTest, OverridesAreForKeysThatMayChange) {
   refused("training.decay=linear", "training.decay must be \"constant\" or \"cosine\"");
   refused("learning_rate", "expected KEY=VALUE");
   refused("training.learning_rate=1e-4\ntraining.batch=4", "must be one line");
+  refused("data.validation=0.2", "another share of its training pictures held out");
   refused("training.learning_rate_final=0.5", "must not be above learning_rate");
   expect_error(ErrorCode::user, "are for a run that is resumed", [&] {
     train("new", tiny_config(), {.overrides = {"training.learning_rate=1e-4"}});
@@ -80,6 +88,35 @@ TEST_F(OverridesTest, OverridesAreForKeysThatMayChange) {
   test::write_text(folder("run") / "overrides.csv", "step,key,before,after\n1,training.steps\n");
   expect_error(ErrorCode::corrupt, "is not a line of overrides",
                [&] { train("run", tiny_config(), {.start = Start::resume}); });
+}
+
+TEST_F(OverridesTest, AKeyHasOneValueOnly) {
+  train("run", tiny_config(), {.max_steps = 2});
+  expect_error(
+      ErrorCode::user,
+      "--override training.steps=5 and --override training.steps = 6: training.steps can "
+      "have one value only",
+      [&] {
+        train("run", tiny_config(),
+              {.start = Start::resume, .overrides = {"training.steps=5", "training.steps = 6"}});
+      });
+}
+
+TEST_F(OverridesTest, AnotherConfigurationLeavesTheNameOfTheRun) {
+  const auto name_after = [&](const std::string& name, std::vector<std::string> overrides) {
+    const std::int64_t last = read_newest_step() + 1;
+    config_.output.name = name;
+    const TrainSummary result = train("run", config_,
+                                      {.start = last == 1 ? Start::fresh : Start::resume,
+                                       .overrides = std::move(overrides),
+                                       .max_steps = last});
+    return model::open_model(result.checkpoint).names.model;
+  };
+  EXPECT_EQ(name_after("squares", {}), "squares");
+  EXPECT_EQ(name_after("", {}), "squares");
+  EXPECT_EQ(name_after("", {}), "squares");
+  EXPECT_EQ(name_after("circles", {}), "circles");
+  EXPECT_EQ(name_after("", {"output.name=\"\""}), "run");
 }
 
 // The rate that a run was given at step 10 is the one that it goes on with at 5.

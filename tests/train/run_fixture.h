@@ -7,11 +7,14 @@
 #include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "io/png.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
 #include "tests/train/tiny_run.h"
 #include "train/run.h"
+#include "train/train_config_keys.h"
 
 namespace ddim::engine::train {
 
@@ -22,7 +25,7 @@ class RunTest : public ::testing::Test {
 
   TrainSummary train(const std::string& run, const TrainConfig& config, TrainOptions options) {
     options.config = config;
-    options.data = temporary_.path() / "data";
+    if (options.data.empty()) options.data = temporary_.path() / "data";
     options.out = folder(run);
     return run_training(options, make_device(DeviceKind::cpu));
   }
@@ -38,6 +41,23 @@ class RunTest : public ::testing::Test {
     std::filesystem::rename(folder(name) / "train-images-idx3-ubyte", file);
     test::edit_text(file, "\xe6\xe6", "\xc8\xc8");
     return folder(name);
+  }
+  /// A folder of four pictures of each of these classes.
+  std::filesystem::path class_pictures(const std::string& name,
+                                       const std::vector<std::string>& classes) const {
+    for (const std::string& each : classes)
+      for (int i = 0; i < 4; ++i)
+        io::write_png(made(folder(name) / each) / (std::to_string(i) + ".png"),
+                      {8, 8, 1, std::vector<std::uint8_t>(64, static_cast<std::uint8_t>(i))}, {},
+                      Overwrite::refuse);
+    return folder(name);
+  }
+  /// tiny_config() of a network that is told so many classes.
+  static TrainConfig config_with_classes(std::int64_t num_classes, double label_dropout = 0.0) {
+    TrainConfig config = tiny_config();
+    config.training.label_dropout = label_dropout;
+    set_classes(config.model, num_classes, label_dropout);
+    return config;
   }
   TrainSummary train_and_measure(const std::string& run, const TrainConfig& config,
                                  const MeasureQuality& measure, TrainOptions options = {}) {

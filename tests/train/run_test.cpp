@@ -145,21 +145,13 @@ TEST_F(RunTest, TheModelHasTheNameOfTheRunOrItsOwn) {
 }
 
 TEST_F(RunTest, KeepsTheNamesOfTheClasses) {
-  for (const char* name : {"cat", "dog"})
-    for (int i = 0; i < 4; ++i)
-      io::write_png(made(temporary_.path() / "classes" / name) / (std::to_string(i) + ".png"),
-                    {8, 8, 1, std::vector<std::uint8_t>(64, static_cast<std::uint8_t>(i))}, {},
-                    Overwrite::refuse);
-  TrainConfig config = tiny_config();
-  config.model.class_embed_type = ClassEmbedType::lookup;
-  config.model.num_class_embeds = 2;
+  TrainConfig config = config_with_classes(2);
   config.output.sample_every_steps = 2;
   config.output.sample_count = 6;
   config.output.sample_steps = 2;
   config.training.steps = 6;
   const TrainSummary result =
-      run_training({.config = config, .data = temporary_.path() / "classes", .out = folder("run")},
-                   make_device(DeviceKind::cpu));
+      train("run", config, {.data = class_pictures("classes", {"cat", "dog"})});
   EXPECT_THAT(read_text(folder("run") / "classes.csv"), HasSubstr("cat"));
   EXPECT_EQ(model::open_model(result.checkpoint).names.classes,
             (std::vector<std::string>{"cat", "dog"}));

@@ -83,7 +83,8 @@ TEST(TrainConfig, RefusesWithFileLineAndKey) {
       {"[training]\nsteps = 5\nwarmup_steps = 5\ndecay = \"cosine\"", "training.warmup_steps (5)"},
       {"[training]\nsteps = 5\nwarmup_steps = 2\ndecay = \"cosine\"\ndecay_steps = 4",
        "training.decay_steps (4)"},
-      {"[training]\nlearning_rate_final = 1.0", "training.learning_rate_final (1)"},
+      {"[training]\ndecay = \"cosine\"\nlearning_rate_final = 1.0",
+       "training.learning_rate_final (1)"},
       {"[training]\nclip_norm = 9223372036854775807\nlearning_rate = 9007199254740993",
        "training.learning_rate must be above 0 and at most 1e+06; found 9007199254740993"},
       {"[diffusion]\nT = 10\n[output]\nevaluate_every_steps = 5",
@@ -228,6 +229,8 @@ TEST(TrainConfig, ShippedOnesAreReadAndHaveTheirNetworks) {
   EXPECT_LT(num_parameters("configs/fashion-mnist.toml"), 4'000'000);  // 8 MB in half precision
   EXPECT_EQ(num_parameters("configs/emoji.toml"), 7'938'979);          // 8.1 MB in 8 bits
   EXPECT_EQ(load_train_config("configs/cifar10-official.toml").training.loss, Loss::sum);
+  for (const auto& entry : std::filesystem::directory_iterator("configs"))
+    EXPECT_THAT(without_effect(load_train_config(entry.path())), IsEmpty()) << entry.path();
 }
 
 TEST(TrainConfig, ValidationIsAShareOrAText) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/text.h"
 #include "data/epoch_order.h"
 #include "tests/support/expect_error.h"
 #include "tests/train/tiny_run.h"
@@ -310,6 +311,7 @@ TEST_F(TrainerTest, RefusesAStepWithNanAndNamesTheLayer) {
   poison(trainer, "down_blocks.1.resnets.0.conv1.weight", std::numeric_limits<double>::quiet_NaN());
   const std::string before = sha256_of_state(trainer.state());
   const StepReport report = trainer.step();
+  EXPECT_THAT(report.refused, HasSubstr(concat("step ", trainer.state().step, ": loss ")));
   EXPECT_THAT(report.refused, HasSubstr("first in down_blocks.1.resnets.0.conv1"));
   EXPECT_EQ(sha256_of_state(trainer.state()), before);
   EXPECT_EQ(trainer.state().step, 2);
@@ -429,6 +431,8 @@ TEST_F(TrainerTest, NoticesSpikesAndLeavesThemOut) {
     const std::int64_t updates = trainer.state().updates;
     const StepReport report = trainer.step();
     EXPECT_THAT(report.refused + report.spike, HasSubstr(" standard deviations above the last "));
+    EXPECT_THAT(report.refused + report.spike,
+                HasSubstr(concat("step ", LossHistory::kFewestSteps + 1, ": loss ")));
     EXPECT_EQ(report.refused.empty(), skip_spikes == 0.0);
     EXPECT_EQ(sha256_of_state(trainer.state()) == before, skip_spikes > 0.0);
     EXPECT_EQ(trainer.state().updates, updates + (skip_spikes > 0.0 ? 0 : 1));
