@@ -9,10 +9,10 @@ namespace ddim::cli {
 /// --no-verify
 class NoVerifyFlag {
  public:
-  void add_to(Command command) {
-    command.add_flag("--no-verify", skip_,
-                     "Take weights as they are, without comparing them with the digests that their "
-                     "files carry");
+  Option add_to(Command command) {
+    return command.add_flag(
+        "--no-verify", skip_,
+        "Take weights as they are, without comparing them with the digests that their files carry");
   }
   Verification value() const { return skip_ ? Verification::skip : Verification::check; }
 

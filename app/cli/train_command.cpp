@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "commands.h"
 #include "data_flags.h"
@@ -34,6 +35,7 @@ struct TrainCommandFlags {
   std::optional<std::string> name;
   std::filesystem::path resume;
   Option config_option, data_option, out_option, resume_option, seed_option;
+  Option override_option, threads_option, name_option, skip_corrupt_option;
   bool skip_corrupt = false;
   RankFlags ranks;
   DeviceFlag device;
@@ -67,6 +69,24 @@ void print_result(const TrainSummary& summary, const TrainCommandFlags& flags) {
             summary.peak_memory_bytes / 1'000'000, summary.checkpoint.string());
 }
 
+/// Error(user) where --override names a key that another flag sets as well.
+void refuse_second_values(const TrainCommandFlags& flags) {
+  const auto refuse = [&](const Option& option, const std::string& value, std::string_view key) {
+    if (!option.given_beside(flags.override_option)) return;
+    for (const std::string& text : flags.options.overrides) {
+      const std::string named = text.substr(0, text.find('='));
+      if (named.substr(0, named.find_last_not_of(' ') + 1) == key)
+        throw Error(ErrorCode::user,
+                    fmt::format("{}{} and --override {}: {} can have one value only; leave one out",
+                                option.cause(), value, text, key));
+    }
+  };
+  if (flags.threads)
+    refuse(flags.threads_option, fmt::format(" {}", *flags.threads), "training.threads");
+  if (flags.name) refuse(flags.name_option, " " + *flags.name, "output.name");
+  refuse(flags.skip_corrupt_option, "", "data.skip_corrupt");
+}
+
 /// The options of the first rank, with all files checked: the others look at none of them.
 TrainOptions checked_options(const TrainCommandFlags& flags) {
   TrainOptions options = flags.options;
@@ -84,9 +104,8 @@ TrainOptions checked_options(const TrainCommandFlags& flags) {
   options.config =
       flags.config_option.given() ? load_train_config(flags.config) : config_of_run(options.out);
   files.fills(options.start == Start::resume ? "--resume" : "--out", options.out);
-  const std::string& validation = options.config.data.validation.source;
-  if (!value_named<DataSplit>(validation)) files.reads(validation);
   files.check();
+  refuse_second_values(flags);
   if (flags.seed_option.given_beside(flags.resume_option))
     options.config.training.seed = *flags.seed;
   if (flags.threads) options.config.training.threads = *flags.threads;
@@ -171,40 +190,45 @@ void add_train_command(Command root) {
       .needs(resume)
       .type_name("STEP")
       .non_negative();
-  command
-      .add_option(
-          "--override", options.overrides,
-          "Resume with another value of a key of the configuration, such as "
-          "training.learning_rate=1e-4; give it once per key. What would change the meaning "
-          "of the run is refused")
-      .needs(resume)
-      .type_name("KEY=VALUE");
-  command
-      .add_option(
-          "--init", flags->init,
-          "Start from this model; a checkpoint of ddim or of the official code also supplies "
-          "Adam's state, the average and the step count")
-      .excludes(resume)
-      .type_name("MODEL");
-  flags->no_verify.add_to(command);
-  command.add_flag("--skip-corrupt", flags->skip_corrupt,
-                   "Leave out files that cannot be read, instead of stopping, and name them in the "
-                   "end; as data.skip_corrupt");
+  flags->override_option =
+      command
+          .add_option(
+              "--override", options.overrides,
+              "Resume with another value of a key of the configuration, such as "
+              "training.learning_rate=1e-4; give it once per key. What would change the meaning "
+              "of the run is refused")
+          .needs(resume)
+          .type_name("KEY=VALUE");
+  const Option init =
+      command
+          .add_option(
+              "--init", flags->init,
+              "Start from this model; a checkpoint of ddim or of the official code also supplies "
+              "Adam's state, the average and the step count")
+          .excludes(resume)
+          .type_name("MODEL");
+  flags->no_verify.add_to(command).needs(init);
+  flags->skip_corrupt_option = command.add_flag(
+      "--skip-corrupt", flags->skip_corrupt,
+      "Leave out files that cannot be read, instead of stopping, and name them in the "
+      "end; as data.skip_corrupt");
   command
       .add_option("--max-steps", options.max_steps,
                   "Stop at this step, even if training.steps is larger")
       .positive();
-  command.add_option("--name", flags->name, "Name of the model; overrides output.name")
-      .type_name("NAME");
+  flags->name_option =
+      command.add_option("--name", flags->name, "Name of the model; overrides output.name")
+          .type_name("NAME");
   flags->seed_option = command.add_option("--seed", flags->seed, "Overrides training.seed")
                            .envname("DDIM_SEED")
                            .non_negative();
-  command
-      .add_option(
-          "--threads", flags->threads,
-          "Overrides training.threads; 0 means one per processor; does not affect the result")
-      .envname("DDIM_THREADS")
-      .within(0, kMaxThreads);
+  flags->threads_option =
+      command
+          .add_option(
+              "--threads", flags->threads,
+              "Overrides training.threads; 0 means one per processor; does not affect the result")
+          .envname("DDIM_THREADS")
+          .within(0, kMaxThreads);
   command.add_help("--keys", train_config_reference,
                    "Print every key of the configuration, with its meaning, and exit");
   flags->device.add_to(command);
