@@ -67,9 +67,9 @@ std::string health_note(const fs::path& checkpoint, const io::FileTree& tree) {
   const std::string problem = problem_of(folder, tree).value_or("");
   if (problem.empty()) return "";
   const auto trusted = trusted_beside(folder, tree);
-  return concat(folder.filename().string(), " is not healthy: ", problem,
-                trusted ? concat("; the last that is to be trusted is ", trusted->folder.string())
-                        : "");
+  return concat(
+      folder.filename().string(), " is not healthy: ", problem,
+      trusted ? concat("; the last that is to be trusted is ", trusted->folder.string()) : "");
 }
 
 }  // namespace ddim::engine::model

@@ -45,7 +45,6 @@
 #include "train/step_line.h"
 #include "train/tensorboard.h"
 #include "train/train_config.h"
-#include "train/train_config_keys.h"
 #include "train/trainer.h"
 
 namespace ddim::engine::train {

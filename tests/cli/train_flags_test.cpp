@@ -60,8 +60,7 @@ TEST_F(TrainFlags, HeldOutPicturesThatHaveMovedAreNamedByAnOverride) {
   const Outcome missing = resume("--max-steps 2");
   EXPECT_EQ(missing.exit_code, 5) << missing.err;
   EXPECT_NE(missing.err.find("--override data.validation=PATH"), std::string::npos) << missing.err;
-  const Outcome run =
-      resume("--max-steps 2 --override data.validation=" + (folder_ / "moved"));
+  const Outcome run = resume("--max-steps 2 --override data.validation=" + (folder_ / "moved"));
   EXPECT_EQ(run.exit_code, 0) << run.err;
 }
 

@@ -20,7 +20,8 @@ using ::testing::Not;
 class BeginFromModel : public RunTest {
  protected:
   /// What a run says that begins from `model` and does one step.
-  std::string log_from(const fs::path& model, const TrainConfig& config, const fs::path& data = {}) {
+  std::string log_from(const fs::path& model, const TrainConfig& config,
+                       const fs::path& data = {}) {
     fs::remove_all(folder("second"));
     return log_of("second", config, {.data = data, .init = model, .max_steps = 4});
   }

@@ -72,9 +72,9 @@ TEST_F(ChangedConfig, HeldOutPicturesMayMoveAndALineSaysSo) {
   EXPECT_THAT(log, HasSubstr("resume: data.validation is \"" + absolute + "\"" + was));
   EXPECT_EQ(read_config_of_run(folder("run")).data.validation.source, absolute);
   EXPECT_FALSE(fs::exists(folder("run") / "overrides.csv")) << "it has no part in the result";
-  EXPECT_THAT(log_of("run", read_config_of_run(folder("run")),
-                     {.start = Start::resume, .max_steps = 8}),
-              Not(HasSubstr("data.validation is")));
+  EXPECT_THAT(
+      log_of("run", read_config_of_run(folder("run")), {.start = Start::resume, .max_steps = 8}),
+      Not(HasSubstr("data.validation is")));
 
   fs::rename(here, there);
   config.data.validation.source = there.string();  // by a named configuration, as before
