@@ -206,7 +206,7 @@ void LikeFlag::set_flag(Command command, const std::string& key, const std::stri
                     file_.string(), key, printable(value)));
   }
   try {
-    option->set(value);
+    option->set(key == "class" ? words_of_class_numbers(value) : value);
   } catch (const Error&) {
     throw Error(ErrorCode::corrupt,
                 fmt::format("{}: its recipe has {} = {}, which is not a valid value of {}",

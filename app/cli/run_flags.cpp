@@ -12,7 +12,8 @@ void RunFlags::add_classes_to(Command command, Classes classes) {
   command
       .add_option("--class", classes_,
                   "Class to draw, by name or by number from 0, for a model with classes; with a "
-                  "comma-separated list, or with all, the pictures take the classes in turn")
+                  "comma-separated list, or with all, the pictures take the classes in turn. "
+                  "name:5 and number:5 tell a name from a number")
       .delimiter(',')
       .type_name("K[,K...]");
   const char* const meaning =

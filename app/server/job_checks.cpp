@@ -371,6 +371,7 @@ JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
     request.sample.seed = wishes.seed;
     request.sample.first_image = wishes.first_image;
     request.sample.class_choice = classes_of(wishes, model.info());
+    request.names_like_numbers = has_names_like_numbers(model.info());
     References references(context, model, request.fit);
     complete(request, wishes, references, model);
     request.files = references.take_files();

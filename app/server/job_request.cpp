@@ -1,5 +1,6 @@
 #include "job_request.h"
 
+#include <ddim/model.h>
 #include <fmt/core.h>
 
 #include <array>
@@ -92,7 +93,10 @@ std::string command_of(const JobRequest& request, const Recipe& recipe, const st
     if (has_codes && holds(kOfNoise, key)) continue;
     // Codes say which steps they were encoded by.
     if (task == Task::decode && (holds(kOfSteps, key) || key == "eta")) continue;
-    command += flag(key, holds(kFiles, key) ? as_path(value) : value);
+    if (key == "class" && request.names_like_numbers)
+      command += flag(key, words_of_class_numbers(value));
+    else
+      command += flag(key, holds(kFiles, key) ? as_path(value) : value);
     reads(value);
   }
   if (const auto frames = recipe.find("frames"); frames != recipe.end())

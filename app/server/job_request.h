@@ -59,6 +59,7 @@ struct JobRequest {
   Fit fit = Fit::none;                        ///< of pictures that it was given
   std::vector<GivenFile> files = {};          ///< that it was given
   bool other_weights = false;                 ///< may draw codes
+  bool names_like_numbers = false;            ///< as has_names_like_numbers() of the model
 };
 
 /// How pictures are answered in the form of OpenAI's API for images.

@@ -125,9 +125,18 @@ class DDIM_API Model {
 DDIM_API ModelInfo describe_model(const std::filesystem::path& path,
                                   const ModelOverrides& overrides = {});
 
+/// Whether a class has a name that is the number of another.
+DDIM_API bool has_names_like_numbers(const ModelInfo& info);
+
+/// "number:0,number:1" of "0,1": what a recipe says of classes as words of add_classes(), whatever
+/// their names. Other texts stay as they are.
+DDIM_API std::string words_of_class_numbers(const std::string& numbers);
+
 /// Adds what a word means to the classes of a choice: a number, the name of a class, or "all",
-/// which is each but the null class. Error(user), which begins with `cause`, for other words, and
-/// for all but numbers where the model has no classes. Numbers are left to check_sample().
+/// which is each but the null class. "name:5" and "number:5" are the one or the other in any case.
+/// Error(user), which begins with `cause`, for other words, for the name of a class that is the
+/// number of another, and for all but numbers where the model has no classes. Numbers are left to
+/// check_sample().
 DDIM_API void add_classes(const std::string& word, const ModelInfo& info, const std::string& cause,
                           ClassChoice& choice);
 

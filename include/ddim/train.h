@@ -124,8 +124,8 @@ struct TrainSummary {
 ///   loss.svg                     plot_run(), drawn with each checkpoint
 ///   tensorboard/                 the same numbers for TensorBoard, with output.tensorboard
 ///   checkpoints/                 the newest output.keep_checkpoints, one at the end in any case,
-///   the last
-///                                healthy one, and the last that another healthy one followed
+///                                the last healthy one, and the last that another healthy one
+///                                followed
 ///   samples/step-00001000.png    a grid from the averaged weights, always from the same noise
 ///   .lock                        held while training
 /// Error(user) for a configuration, data or folder that cannot be, or when another process trains

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -13,6 +14,9 @@ namespace ddim {
 
 using namespace engine;
 namespace {
+
+/// Before a name or a number that could be the other as well.
+constexpr std::string_view kNameWord = "name:", kNumberWord = "number:";
 
 /// What a model without a table of classes is told in place of a name.
 const char* what_is_taken(const ModelInfo& info) {
@@ -45,7 +49,34 @@ void add_named_class(const ModelInfo& info, const std::string& name, const std::
        guess.empty() ? "; choose" : printable(guess) + " Choose", " from ", all, ", or ", numbers);
 }
 
+/// Of "5" and "number:5".
+std::optional<std::int64_t> number_in(const std::string& word) {
+  return whole_number<std::int64_t>(word.starts_with(kNumberWord) ? word.substr(kNumberWord.size())
+                                                                  : word);
+}
+
+bool is_number_of_another(std::int64_t index, const ModelInfo& info) {
+  const auto number = whole_number<std::int64_t>(info.class_names[static_cast<std::size_t>(index)]);
+  return number && *number != index && *number >= 0 && *number < info.num_classes;
+}
+
 }  // namespace
+
+bool has_names_like_numbers(const ModelInfo& info) {
+  for (std::int64_t k = 0; k < std::ssize(info.class_names); ++k)
+    if (is_number_of_another(k, info)) return true;
+  return false;
+}
+
+std::string words_of_class_numbers(const std::string& numbers) {
+  if (numbers.find_first_not_of("0123456789,") != std::string::npos) return numbers;
+  std::string words(kNumberWord);
+  for (const char c : numbers) {
+    words += c;
+    if (c == ',') words += kNumberWord;
+  }
+  return words;
+}
 
 void add_all_classes(const ModelInfo& info, ClassChoice& choice) {
   const std::optional<std::int64_t> null_class =
@@ -56,7 +87,15 @@ void add_all_classes(const ModelInfo& info, ClassChoice& choice) {
 
 void add_classes(const std::string& word, const ModelInfo& info, const std::string& cause,
                  ClassChoice& choice) {
-  if (const auto number = whole_number<std::int64_t>(word)) {
+  const std::int64_t place = std::ranges::find(info.class_names, word) - info.class_names.begin();
+  if (place < std::ssize(info.class_names)) {
+    require(!is_number_of_another(place, info), cause, ": ", printable(word),
+            " is the name of class ", place, " of this model and the number of another; give ",
+            kNameWord, word, " or ", kNumberWord, word);
+    choice.classes.push_back(place);
+  } else if (word.starts_with(kNameWord)) {
+    add_named_class(info, word.substr(kNameWord.size()), cause, choice);
+  } else if (const auto number = number_in(word)) {
     choice.classes.push_back(*number);
   } else if (info.class_embed_type != ClassEmbedType::lookup) {
     fail(ErrorCode::user, cause, " ", printable(word), ": ", what_is_taken(info));

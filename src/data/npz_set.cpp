@@ -231,8 +231,8 @@ Dataset parse_arrays(std::span<const std::byte> bytes, const std::string& file, 
                   .kind = is_one_array ? "npy" : "npz"};
   if (labels == Labels::ignore) return dataset;
   const io::NpzArray* classes = named(arrays, kLabels, part);
-  require(classes != nullptr, "data: ", file,
-          " has no labels: looked for an array arr_1, labels or y");
+  require(classes != nullptr, "data: ", file, " has no labels: looked for an array ",
+          join(kLabels, ", "));
   dataset.labels = read_labels(*classes, dataset.images.count, file);
   return dataset;
 }

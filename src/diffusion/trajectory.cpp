@@ -79,9 +79,10 @@ Trajectory last_part(Trajectory trajectory, double strength) {
   };
   const auto kept = kept_of(strength);
   if (kept < 1) {
-    constexpr double kUnit = 1e-6;  // of what is shown, which is to work as it is
-    double smallest = std::round(0.5 / static_cast<double>(legs.size()) / kUnit) * kUnit;
-    if (kept_of(smallest) < 1) smallest += kUnit;
+    constexpr double kPerUnit = 1e6;  // what is shown is to work as it is
+    double units = std::round(0.5 / static_cast<double>(legs.size()) * kPerUnit);
+    if (kept_of(units / kPerUnit) < 1) ++units;
+    const double smallest = units / kPerUnit;
     fail(ErrorCode::user, "strength: ", strength, " of ", legs.size(),
          " steps is less than half a step; the smallest that works is ", smallest);
   }

@@ -191,6 +191,13 @@ void skip_settings_of_samplers(JsonFields& fields) {
         "supported: set it to null, and choose the steps when you sample");
 }
 
+/// How the moving average in a network's folder was taken, which diffusers' EMAModel adds.
+void skip_settings_of_averages(JsonFields& fields) {
+  for (const char* name : {"decay", "inv_gamma", "min_decay", "optimization_step", "power",
+                           "update_after_step", "use_ema_warmup"})
+    fields.take({name});
+}
+
 /// An optional part that a pipeline was made without: null, or [null, null].
 bool is_absent(const Json& part) {
   return part.is_null() || (part.is_list() && std::ranges::all_of(part.items(), &Json::is_null));
@@ -246,6 +253,7 @@ UNetFileConfig parse_unet_config(std::string_view text, const std::string& file_
   fields.read({"base_channels"}, config.base_channels, Whole{1, kMaxSize});
   fields.read({"null_class"}, config.null_class, Whole{0, INT32_MAX});
   check_level_counts(fields, config);
+  skip_settings_of_averages(fields);
   config.unknown_keys = fields.keys_not_taken();
   return config;
 }

@@ -52,15 +52,35 @@ std::optional<std::size_t> bytes_of(const std::vector<std::int64_t>& shape, std:
   return bytes;
 }
 
+std::string why_no_npy(std::string_view text) {
+  // Versions 2 and 3 have a length of 4 bytes; NumPy writes them for long lists of fields only.
+  const std::string_view magic = kNpyMagic.substr(0, kNpyMagic.size() - 2);
+  if (!text.starts_with(magic) || text.size() < kNpyMagic.size())
+    return "not the start of a .npy file";
+  const auto part = [&](std::size_t at) { return static_cast<int>(text[magic.size() + at]); };
+  return concat("it has version ", part(0), ".", part(1),
+                " of the .npy format; save it with numpy.save, which writes version 1.0");
+}
+
+/// What is wrong with a type ("descr") that has no place here.
+std::string why_no_type(std::string_view type) {
+  if (type.find('(') != std::string_view::npos)
+    return "it is a structured array; save each of its fields as an array of its own";
+  const std::string turned = concat('<', type.substr(std::min<std::size_t>(1, type.size())));
+  if (type.starts_with('>') && npz_type_size(turned) != 0)
+    return concat("its type is ", type, " (of a big-endian machine); save array.astype('", turned,
+                  "') of it");
+  return concat("its type is ", type,
+                "; expected |u1 (bytes), <i8 or <f4, or other integers and floats");
+}
+
 NpzArray parse_array(std::string name, std::span<const std::byte> file, const std::string& where) {
   const auto damaged = [&](const std::string& reason) {
     fail(ErrorCode::corrupt, where, ": array ", name, ": ", reason);
   };
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
   const std::size_t length_at = kNpyMagic.size();
-  // Versions 2 and 3 have a length of 4 bytes; NumPy writes them for long lists of fields only.
-  if (!text.starts_with(kNpyMagic) || text.size() < length_at + 2)
-    damaged("not the start of a .npy file, version 1.0");
+  if (!text.starts_with(kNpyMagic) || text.size() < length_at + 2) damaged(why_no_npy(text));
   const std::size_t length = std::to_integer<std::size_t>(file[length_at]) |
                              std::to_integer<std::size_t>(file[length_at + 1]) << 8;
   const std::size_t data_at = length_at + 2 + length;
@@ -70,11 +90,7 @@ NpzArray parse_array(std::string name, std::span<const std::byte> file, const st
   std::string_view type = field(dictionary, "'descr'");
   if (type.size() > 2) type = type.substr(1, type.size() - 2);  // without quotes
   const auto shape = parse_shape(field(dictionary, "'shape'"));
-  if (npz_type_size(type) == 0)
-    damaged(concat("its type is ", type,
-                   type.starts_with('>')
-                       ? " (of a big-endian machine); save array.astype('<f4') of it"
-                       : "; expected |u1 (bytes), <i8 or <f4, or other integers and floats"));
+  if (npz_type_size(type) == 0) damaged(why_no_type(type));
   if (field(dictionary, "'fortran_order'") != "False")
     damaged("it is not in C order (rows first); save numpy.ascontiguousarray of it");
   if (!shape) damaged("its shape cannot be read");

@@ -72,12 +72,17 @@ void refuse_duplicates(const std::vector<DeclaredTensor>& tensors, const std::st
 
 }  // namespace
 
+bool begins_like_safetensors(std::span<const std::byte> file) {
+  return file.size() > sizeof(std::uint64_t) && file[sizeof(std::uint64_t)] == std::byte{'{'};
+}
+
 SafetensorsContents parse_safetensors(std::span<const std::byte> file,
                                       const std::string& file_name) {
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  refuse_strangers(file, file_name);
-  if (looks_like_zip(file)) {
-    fail(ErrorCode::corrupt, file_name, ": this is a zip archive (torch.save?), not safetensors");
+  if (!begins_like_safetensors(file)) {
+    refuse_strangers(file, file_name);
+    if (looks_like_zip(file))
+      fail(ErrorCode::corrupt, file_name, ": this is a zip archive (torch.save?), not safetensors");
   }
   constexpr std::size_t kLengthBytes = 8;
   if (file.size() < kLengthBytes) {

@@ -19,6 +19,9 @@ struct SafetensorsContents {
   Metadata metadata;
 };
 
+/// Whether a length is followed by what may be a header, which no other kind of file has there.
+bool begins_like_safetensors(std::span<const std::byte> file);
+
 /// Checks and reads a whole file in memory: header length, JSON of exactly the expected form, no
 /// duplicate or unprintable names, known types, shape x type size = range without overflow, ranges
 /// that tile the data without hole or overlap up to the last byte. Error(corrupt) naming

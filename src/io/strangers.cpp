@@ -23,6 +23,10 @@ constexpr Stranger kStrangers[] = {
     {"\x89HDF\r\n", "this is an HDF5 file (from Keras?), which is not supported"},
     {"\x89PNG\r\n", "this is a picture, not a file of tensors"},
     {"\xff\xd8\xff", "this is a picture, not a file of tensors"},
+    {"GIF8", "this is a picture, not a file of tensors"},
+    {std::string_view("II*\0", 4), "this is a picture, not a file of tensors"},
+    {std::string_view("MM\0*", 4), "this is a picture, not a file of tensors"},
+    {"RIFF", "this is a picture (WebP?), not a file of tensors"},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "io/pickle_reader.h"
+#include "io/safetensors.h"
 #include "io/strangers.h"
 #include "io/torch_storages.h"
 #include "io/torch_stream.h"
@@ -189,11 +190,10 @@ std::optional<std::int64_t> reach(const std::vector<std::int64_t>& shape,
 }  // namespace
 
 bool looks_like_torch(std::span<const std::byte> file) {
-  // A pickle begins with 0x80 and its protocol, but so may the length of a safetensors header.
-  constexpr std::size_t kHeaderAt = 8;
+  if (begins_like_safetensors(file)) return false;
+  // A pickle begins with 0x80 and its protocol.
   const bool pickle = file.size() > 1 && file[0] == std::byte{0x80} && file[1] <= std::byte{5};
-  const bool header = file.size() > kHeaderAt && file[kHeaderAt] == std::byte{'{'};
-  return looks_like_zip(file) || (pickle && !header);
+  return pickle || looks_like_zip(file);
 }
 
 TorchContents parse_torch(std::span<const std::byte> file, const std::string& file_name) {

@@ -79,6 +79,10 @@ void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
   const bool both = options.average == AverageFolder::unet_ema;
   require(!both || !options.weights, "convert: --unet-ema writes both sets of weights; --weights ",
           options.weights ? to_string(*options.weights) : "", " asks for one");
+  require(!both || files.trained,
+          "convert: --unet-ema writes the trained weights and their moving "
+          "average, and ",
+          files.path.string(), " has one set of weights; leave it out");
   const StoredWeights& weights = files.weights_of(both ? WeightSet::raw : options.weights);
   DurableFolder folder(output, Manifest::leave_out);
   write_model_files(folder, files.config, sources_of(weights, options), files.scheduler,
@@ -89,17 +93,28 @@ void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
   folder.commit();
 }
 
+/// Error(user) for a name that says something else than what is written.
+void require_name_of(ConvertTarget target, const fs::path& output) {
+  const std::string ending = output.extension().string();
+  const bool is_safetensors = ending == ".safetensors";
+  const bool is_torch = ending == ".pth" || ending == ".pt" || ending == ".ckpt";
+  const bool is_folder = target == ConvertTarget::diffusers;
+  require(!is_folder || !is_torch, output.string(),
+          ": is the name of a file, and --to diffusers makes a folder; add --to official or "
+          "--to official-weights, or choose another name");
+  require(!is_folder || !is_safetensors, output.string(),
+          ": is the name of a file, and --to diffusers makes a folder, whose ",
+          io::DiffusersLayout{}.written_weights(), " are safetensors; choose another name");
+  require(is_folder || !is_safetensors, output.string(), ": --to ", to_string(target),
+          " writes a file of PyTorch; give it the ending .ckpt or .pth");
+}
+
 }  // namespace
 
 void write_model(const ModelFiles& files, const fs::path& output, const ConvertOptions& options) {
   require(!fs::exists(output), output.string(),
           ": exists already; remove it or choose another name");
-  const std::string ending = output.extension().string();
-  require(
-      options.target != ConvertTarget::diffusers ||
-          (ending != ".pth" && ending != ".pt" && ending != ".ckpt" && ending != ".safetensors"),
-      output.string(), ": is the name of a file, and --to diffusers makes a folder; add --to ",
-      "official or --to official-weights, or choose another name");
+  require_name_of(options.target, output);
   // Refuses what cannot be sampled.
   schedule_of(process_of(files.scheduler, files.scheduler_name), files.scheduler_name);
   require(options.target == ConvertTarget::diffusers ||

@@ -137,6 +137,9 @@ class ModelOpener {
 
   /// The contents of a file of weights, under the file's own names.
   TorchCheckpoint contents_of(const fs::path& path) const {
+    if (path.filename() == "config.json" || path.filename() == io::kModelIndexFile)
+      fail(ErrorCode::user, path.string(),
+           ": the configuration of a model, not its weights; name the folder that it lies in");
     if (path.extension() == ".json")
       return {.kind = "safetensors in parts",
               .dictionaries = {{.tensors = io::open_sharded_safetensors(path, tree_)}}};
@@ -165,8 +168,14 @@ class ModelOpener {
   fs::path diffusers_weights_path(const fs::path& folder, const io::DiffusersLayout& layout) const {
     for (const std::string& name : layout.weights())
       if (tree_.exists(folder / name)) return folder / name;
-    fail(ErrorCode::user, (folder / layout.written_weights()).string(),
-         ": no such file; the weights of the model are missing");
+    const fs::path missing = folder / layout.written_weights();
+    const fs::path parts = missing.parent_path() / "diffusion_pytorch_model.bin.index.json";
+    require(!tree_.exists(parts), parts.string(),
+            ": weights in parts that PyTorch wrote are not read; save the model with "
+            "save_pretrained(..., safe_serialization=True)");
+    fail(ErrorCode::user, missing.string(),
+         ": no such file; the weights of the model are missing. A file of another name, such as "
+         "a variant, must be named itself");
   }
 
   /// What is not used of a configuration may change what the model draws.

@@ -169,6 +169,10 @@ TEST_F(InitImages, RefusesWhatCannotBe) {
     o.plan.steps = 1000;
     o.plan.strength = 0.0004;
   });
+  refused("smallest that works is 0.1", [](SampleOptions& o) {
+    o.plan.steps = 5;
+    o.plan.strength = 0.01;
+  });
   refused("smallest that works is 0.083334", [](SampleOptions& o) {
     o.plan.steps = 6;
     o.plan.strength = 0.083333;

@@ -127,6 +127,33 @@ TEST_F(Classes, AreTrainedDrawnAndRefusedByName) {
   EXPECT_EQ(evaluation.exit_code, 0) << evaluation.err;
 }
 
+// Ratings: a word that is the name of one class and the number of another is not guessed.
+TEST_F(Classes, NamesThatAreNumbersOfOthersAreToldApart) {
+  make_pictures(folder_ / "rated/1", 3);
+  make_pictures(folder_ / "rated/2", 3);
+  const Outcome training = train("rated");
+  ASSERT_EQ(training.exit_code, 0) << training.err;
+  const std::string model = Json::parse(training.out).at("checkpoint");
+  const auto drawn = [&](const std::string& class_words, const std::string& name) {
+    const std::string out = folder_ / (name + ".png");
+    const Outcome run = sample(model, class_words + " --out " + out);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return read_file(out);
+  };
+  const std::string second = drawn("--class name:2", "second");
+  EXPECT_EQ(drawn("--class number:1", "number"), second);
+  EXPECT_EQ(drawn("--like " + (folder_ / "second.png"), "like"), second);
+  EXPECT_EQ(drawn("--class 0", "first"), drawn("--class name:1", "named-first"));
+  EXPECT_NE(drawn("--class name:1", "named-first-again"), second);
+  const std::string out = "--out " + (folder_ / "a.png");
+  expect_refused(sample(model, "--class 1 " + out),
+                 "--class: 1 is the name of class 0 of this model and the number of another; "
+                 "give name:1 or number:1");
+  expect_refused(sample(model, "--class 2 " + out), "2 is the name of class 1");
+  expect_refused(sample(model, "--class name:3 " + out), "no class \"3\"");
+  expect_refused(sample(model, "--class number:3 " + out), "3 does not exist");
+}
+
 // A folder of some classes: the network is told the right ones.
 TEST_F(Classes, OfADataSetAreThoseOfTheModelByName) {
   const Outcome training = train("pictures");

@@ -165,7 +165,9 @@ TEST_F(Convert, RequestsThatAreImpossible) {
   expect_refused(model_ + " " + (folder_ / "a") + " --dtype f64", 2, "--dtype");
   expect_refused(model_ + " " + (folder_ / "a") + " --to onnx", 2, "--to");
   expect_refused(model_ + " " + (folder_ / "no/a.pth") + " --to official", 1, "does not exist");
-  for (const char* name : {"a.pth", "a.ckpt", "a.safetensors"})
+  expect_refused(model_ + " " + (folder_ / "a.safetensors"), 1,
+                 "--to diffusers makes a folder, whose");
+  for (const char* name : {"a.pth", "a.ckpt"})
     expect_refused(model_ + " " + (folder_ / name), 1, "--to diffusers makes a folder; add --to");
 }
 

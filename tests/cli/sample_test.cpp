@@ -7,6 +7,7 @@
 #include <csignal>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "tests/cli/run_program.h"
 #include "tests/support/noise.h"
@@ -147,6 +148,14 @@ TEST_F(Sample, PrintsNothingButJsonWhenAskedTo) {
   EXPECT_EQ(result.at("nfe"), 4);
   EXPECT_GT(result.at("seconds"), 0.0);
   EXPECT_GT(result.at("peak_memory_bytes"), 1'000'000);
+}
+
+// Whoever starts it may have needed much more.
+TEST_F(Sample, TellsOfItsOwnMemoryAlone) {
+  const std::vector<char> large(std::size_t{600} << 20, 1);
+  const Outcome run = sample("--count 1 --json --out " + (folder_ / "own.png"));
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_LT(Json::parse(run.out).at("peak_memory_bytes"), large.size() / 2);
 }
 
 TEST_F(Sample, LeavesItsRecipeInThePicture) {

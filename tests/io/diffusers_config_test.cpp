@@ -28,6 +28,17 @@ const char* const kCifar10 = R"({
   "time_embedding_type": "positional", "mid_block_scale_factor": 1, "center_input_sample": false
 })";
 
+// What diffusers' EMAModel, and --unet-ema here, write beside the network says nothing of it.
+TEST(UNetFileConfig, SettingsOfAnAverageAreNoUnknownKeys) {
+  const UNetFileConfig config = parse_unet_config(
+      R"({"block_out_channels": [32], "down_block_types": ["DownBlock2D"],
+          "up_block_types": ["UpBlock2D"], "decay": 0.9999, "inv_gamma": 1.0, "min_decay": 0.0,
+          "optimization_step": 7, "power": 0.75, "update_after_step": 0, "use_ema_warmup": false,
+          "averaged": true})",
+      "config.json");
+  EXPECT_THAT(config.unknown_keys, ElementsAre("averaged"));
+}
+
 TEST(UNetFileConfig, ReadsThePublishedCifar10File) {
   const UNetFileConfig config = parse_unet_config(kCifar10, "config.json");
   EXPECT_EQ(config.diffusers_version, "0.0.4");

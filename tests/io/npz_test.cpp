@@ -105,9 +105,11 @@ TEST(Npz, SaysWhatIsWrongWithAnArray) {
   for (const Case& bad : {
            Case{"{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", "its type is <c8"},
            Case{"{'descr': '>i8', 'fortran_order': False, 'shape': (1,), }",
-                "its type is >i8 (of a big-endian machine)"},
+                "its type is >i8 (of a big-endian machine); save array.astype('<i8') of it"},
+           Case{"{'descr': '>c8', 'fortran_order': False, 'shape': (1,), }",
+                "its type is >c8; expected |u1"},
            Case{"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }",
-                "its type is"},
+                "it is a structured array; save each of its fields"},
            Case{"{'fortran_order': False, 'shape': (8,), }", "its type is"},
            Case{"{'descr': '|u1', 'fortran_order': True, 'shape': (8,), }", "not in C order"},
            Case{"{'descr': '|u1', 'shape': (8,), }", "not in C order"},
@@ -127,9 +129,15 @@ TEST(Npz, SaysWhatIsWrongWithAnArray) {
        })
     expect_error(ErrorCode::corrupt, std::vector<std::string>{"a.npz: array a: ", bad.message},
                  [&] { parse_file(archive_of(bad.dictionary, "12345678")); });
+  expect_error(ErrorCode::corrupt,
+               "a.npz: array a: it has version 2.0 of the .npy format; save it with numpy.save",
+               [] {
+                 parse_file(archive_of("{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }",
+                                       "x", std::string("\x93NUMPY\x02\x00", 8)));
+               });
   expect_error(ErrorCode::corrupt, "a.npz: array a: not the start of a .npy file", [] {
     parse_file(archive_of("{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }", "x",
-                          std::string("\x93NUMPY\x02\x00", 8)));
+                          std::string("\x93MUMPY\x01\x00", 8)));
   });
   expect_error(ErrorCode::corrupt, "a.npz: holds no arrays",
                [] { parse_file(text_of(zip_content({}))); });

@@ -277,6 +277,8 @@ TEST(TorchFile, StrangersAreNamed) {
       {"\x1f\x8b\x08", "gzip"},
       {"\x89HDF\r\n\x1a\n", "HDF5"},
       {"\x89PNG\r\n\x1a\n", "picture"},
+      {"II*\0\x08\0\0\0"s, "picture"},
+      {"RIFF\x10\0\0\0WEBP"s, "picture"},
       {std::string(257, 'x') + "ustar" + std::string(300, 'x'), "tar archive"},
       {"\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00K\x01K\x02\x86."s, "no file of torch.save"},
       {"\x80\x02"s + "ctorch_utils.persistence\n_reconstruct_persistent_obj\n.",

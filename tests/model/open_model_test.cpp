@@ -162,6 +162,19 @@ TEST_F(OpenModel, ASetOfWeightsIsChosenWhereThereAreTwo) {
                [&] { files_.weights_of(WeightSet::raw); });
 }
 
+TEST_F(OpenModel, MissingWeightsAreToldByWhatLiesThere) {
+  const fs::path unet = folder_ / "model/unet";
+  expect_error(ErrorCode::user, {"config.json: the configuration of a model"},
+               [&] { open_model(unet / "config.json"); });
+  fs::rename(unet / "diffusion_pytorch_model.safetensors",
+             unet / "diffusion_pytorch_model.non_ema.safetensors");
+  expect_error(ErrorCode::user, {"no such file", "such as a variant, must be named itself"},
+               [&] { open_model(folder_ / "model"); });
+  write_text(unet / "diffusion_pytorch_model.bin.index.json", "{}");
+  expect_error(ErrorCode::user, {"bin.index.json: weights in parts", "safe_serialization=True"},
+               [&] { open_model(folder_ / "model"); });
+}
+
 TEST_F(OpenModel, PyTorchsBinInADiffusersFolder) {
   const fs::path unet = folder_ / "model/unet";
   const io::SafetensorsFile file =

@@ -235,6 +235,19 @@ TEST_F(TrainingFolders, BothSetsAndOldNamesAreWrittenOnRequest) {
   }
 }
 
+TEST_F(TrainingFolders, ANameOfAnotherKindOfFileIsRefused) {
+  const ModelFiles files = open_model(checkpoint_);
+  const auto refused = [&](const char* name, ConvertTarget target, const char* message) {
+    expect_error(ErrorCode::user, std::vector<std::string>{name, message},
+                 [&] { write_model(files, folder_ / name, {.target = target}); });
+    EXPECT_FALSE(fs::exists(folder_ / name));
+  };
+  refused("a.safetensors", ConvertTarget::official, "writes a file of PyTorch");
+  refused("a.safetensors", ConvertTarget::official_weights, "give it the ending .ckpt or .pth");
+  refused("a.safetensors", ConvertTarget::diffusers, "--to diffusers makes a folder, whose");
+  refused("a.pth", ConvertTarget::diffusers, "add --to official or --to official-weights");
+}
+
 TEST_F(TrainingFolders, WhatCannotBeWrittenIsRefused) {
   const ModelFiles one = open_model(folder_ / "trained");
   const ModelFiles two = open_model(checkpoint_);
@@ -243,7 +256,7 @@ TEST_F(TrainingFolders, WhatCannotBeWrittenIsRefused) {
     expect_error(ErrorCode::user, message, [&] { write_model(files, folder_ / "no", options); });
     EXPECT_FALSE(fs::exists(folder_ / "no"));
   };
-  refused(one, {.average = AverageFolder::unet_ema}, "has only one set of weights");
+  refused(one, {.average = AverageFolder::unet_ema}, "has one set of weights");
   refused(two, {.weights = WeightSet::raw, .average = AverageFolder::unet_ema},
           "--weights raw asks for one");
   refused(two, {.target = ConvertTarget::official, .average = AverageFolder::unet_ema},

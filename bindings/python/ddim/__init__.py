@@ -94,7 +94,7 @@ def _word_of_class(value: Any) -> str:
     if isinstance(value, str):
         return value
     try:
-        return str(operator.index(value))
+        return f"number:{operator.index(value)}"
     except TypeError:
         raise RequestError(f"class_ must be a number or a name; got {value!r}") from None
 
