@@ -8,6 +8,7 @@
 #include <set>
 #include <string_view>
 
+#include "backend/cpu/isa.h"
 #include "backend/make_device.h"
 
 namespace ddim::engine::cpu {
@@ -30,6 +31,7 @@ struct Row {
   Size size;
   std::int64_t c_in, c_out;
   std::string_view fp32, bf16;
+  std::string_view amx = bf16;  ///< in bf16 on processors with it
 };
 
 void PrintTo(const Row& row, std::ostream* out) {
@@ -40,29 +42,31 @@ void PrintTo(const Row& row, std::ostream* out) {
        << row.size.height << 'x' << row.size.width;
 }
 
+constexpr std::string_view kShifted = "shifted_products";
+
 constexpr Row kRows[] = {
     // Between narrow layers tiles of 2x2, but not in gradients of fp32.
-    {Pass::forward, kSame, {8, 8}, 32, 64, "winograd_f2x2", "winograd_f2x2"},
-    {Pass::forward, kSame, {8, 8}, 128, 96, "winograd_f2x2", "winograd_f2x2"},
-    {Pass::forward, kSame, {8, 8}, 96, 128, "winograd_f2x2", "winograd_f2x2"},
-    {Pass::backward_input, kSame, {8, 8}, 96, 128, "winograd_f4x4", "winograd_f2x2"},
-    {Pass::forward, kSame, {8, 8}, 128, 128, "winograd_f4x4", "winograd_f4x4"},
-    {Pass::backward_input, kSame, {8, 8}, 128, 128, "winograd_f4x4", "winograd_f4x4"},
+    {Pass::forward, kSame, {8, 8}, 32, 64, "winograd_f2x2", "winograd_f2x2", kShifted},
+    {Pass::forward, kSame, {8, 8}, 128, 96, "winograd_f2x2", "winograd_f2x2", kShifted},
+    {Pass::forward, kSame, {8, 8}, 96, 128, "winograd_f2x2", "winograd_f2x2", kShifted},
+    {Pass::backward_input, kSame, {8, 8}, 96, 128, "winograd_f4x4", "winograd_f2x2", kShifted},
+    {Pass::forward, kSame, {8, 8}, 128, 128, "winograd_f4x4", "winograd_f4x4", kShifted},
+    {Pass::backward_input, kSame, {8, 8}, 128, 128, "winograd_f4x4", "winograd_f4x4", kShifted},
     // Many channels read, of x or of dy.
-    {Pass::forward, kSame, {8, 8}, 256, 128, "winograd_f4x4", "winograd_f2x4"},
-    {Pass::forward, kSame, {8, 8}, 256, 64, "winograd_f2x2", "winograd_f2x4"},
-    {Pass::forward, kSame, {8, 8}, 128, 256, "winograd_f4x4", "winograd_f4x4"},
-    {Pass::backward_input, kSame, {8, 8}, 128, 256, "winograd_f4x4", "winograd_f2x4"},
-    {Pass::backward_input, kSame, {8, 8}, 256, 128, "winograd_f4x4", "winograd_f4x4"},
+    {Pass::forward, kSame, {8, 8}, 256, 128, "winograd_f4x4", "winograd_f2x4", kShifted},
+    {Pass::forward, kSame, {8, 8}, 256, 64, "winograd_f2x2", "winograd_f2x4", kShifted},
+    {Pass::forward, kSame, {8, 8}, 128, 256, "winograd_f4x4", "winograd_f4x4", kShifted},
+    {Pass::backward_input, kSame, {8, 8}, 128, 256, "winograd_f4x4", "winograd_f2x4", kShifted},
+    {Pass::backward_input, kSame, {8, 8}, 256, 128, "winograd_f4x4", "winograd_f4x4", kShifted},
     // Small images, and too small ones.
-    {Pass::forward, kSame, {8, 7}, 256, 256, "winograd_f2x2", "winograd_f2x2"},
-    {Pass::backward_input, kSame, {8, 7}, 256, 256, "winograd_f2x2", "winograd_f2x2"},
-    {Pass::forward, kSame, {4, 4}, 256, 256, "winograd_f2x2", "winograd_f2x2"},
-    {Pass::forward, kSame, {3, 5}, 256, 256, "onednn_direct", "onednn_direct"},
-    {Pass::backward_input, kSame, {3, 5}, 256, 256, "onednn_direct", "onednn_direct"},
+    {Pass::forward, kSame, {8, 7}, 256, 256, "winograd_f2x2", "winograd_f2x2", kShifted},
+    {Pass::backward_input, kSame, {8, 7}, 256, 256, "winograd_f2x2", "winograd_f2x2", kShifted},
+    {Pass::forward, kSame, {4, 4}, 256, 256, "winograd_f2x2", "winograd_f2x2", kShifted},
+    {Pass::forward, kSame, {3, 5}, 256, 256, "onednn_direct", "onednn_direct", kShifted},
+    {Pass::backward_input, kSame, {3, 5}, 256, 256, "onednn_direct", "onednn_direct", kShifted},
     // Channels that are no whole blocks.
     {Pass::forward, kSame, {16, 16}, 33, 64, "onednn_direct", "onednn_direct"},
-    {Pass::forward, kSame, {16, 16}, 64, 31, "onednn_direct", "onednn_direct"},
+    {Pass::forward, kSame, {16, 16}, 64, 31, "onednn_direct", "onednn_direct", kShifted},
     {Pass::backward_input, kSame, {16, 16}, 3, 128, "onednn_direct", "onednn_direct"},
     // The first and the last layer.
     {Pass::forward, kSame, {16, 16}, 3, 128, "onednn_direct", "onednn_direct"},
@@ -71,11 +75,32 @@ constexpr Row kRows[] = {
     {Pass::forward, kSame, {16, 16}, 31, 3, "onednn_direct", "onednn_direct"},
     {Pass::forward, kSame, {1, 1}, 32, 1, "scattered_product", "scattered_product"},
     // After an upsampling, of any size.
-    {Pass::forward, kUpsampling, {2, 2}, 256, 256, "winograd_upsample", "winograd_upsample"},
-    {Pass::forward, kUpsampling, {16, 16}, 64, 96, "winograd_upsample", "winograd_upsample"},
+    {Pass::forward,
+     kUpsampling,
+     {2, 2},
+     256,
+     256,
+     "winograd_upsample",
+     "winograd_upsample",
+     kShifted},
+    {Pass::forward,
+     kUpsampling,
+     {16, 16},
+     64,
+     96,
+     "winograd_upsample",
+     "winograd_upsample",
+     kShifted},
     {Pass::forward, kUpsampling, {16, 16}, 33, 64, "onednn_direct", "onednn_direct"},
-    {Pass::backward_input, kUpsampling, {2, 2}, 256, 256, "winograd_upsample", "winograd_upsample"},
-    {Pass::backward_input, kUpsampling, {4, 4}, 16, 32, "onednn_direct", "onednn_direct"},
+    {Pass::backward_input,
+     kUpsampling,
+     {2, 2},
+     256,
+     256,
+     "winograd_upsample",
+     "winograd_upsample",
+     kShifted},
+    {Pass::backward_input, kUpsampling, {4, 4}, 16, 32, "onednn_direct", "onednn_direct", kShifted},
     // Windows of other forms.
     {Pass::forward, kDown, {16, 16}, 128, 128, "onednn_direct", "gathered_product"},
     {Pass::forward, kDown, {16, 16}, 3, 128, "onednn_direct", "onednn_direct"},
@@ -84,13 +109,27 @@ constexpr Row kRows[] = {
     {Pass::forward, kOnePadding, {16, 16}, 64, 64, "onednn_direct", "onednn_direct"},
     {Pass::forward, kPointwise, {16, 16}, 64, 96, "onednn_direct", "pointwise_product"},
     {Pass::backward_input, kPointwise, {16, 16}, 64, 96, "onednn_direct", "pointwise_product"},
-    // Gradients of weights are of fp32.
-    {Pass::backward_weight, kSame, {8, 8}, 32, 256, "winograd_f4x4", "winograd_f4x4"},
-    {Pass::backward_weight, kSame, {8, 7}, 256, 256, "gathered_product", "gathered_product"},
+    // Gradients of weights are of fp32, but for AMX.
+    {Pass::backward_weight, kSame, {8, 8}, 32, 256, "winograd_f4x4", "winograd_f4x4", kShifted},
+    {Pass::backward_weight,
+     kSame,
+     {8, 7},
+     256,
+     256,
+     "gathered_product",
+     "gathered_product",
+     kShifted},
     {Pass::backward_weight, kSame, {16, 16}, 3, 128, "onednn_direct", "onednn_direct"},
     {Pass::backward_weight, kSame, {16, 16}, 128, 15, "onednn_direct", "onednn_direct"},
     {Pass::backward_weight, kSame, {16, 16}, 16, 16, "gathered_product", "gathered_product"},
-    {Pass::backward_weight, kUpsampling, {2, 2}, 64, 64, "winograd_upsample", "winograd_upsample"},
+    {Pass::backward_weight,
+     kUpsampling,
+     {2, 2},
+     64,
+     64,
+     "winograd_upsample",
+     "winograd_upsample",
+     kShifted},
     {Pass::backward_weight, kUpsampling, {8, 8}, 48, 64, "onednn_direct", "onednn_direct"},
     {Pass::backward_weight, kDown, {16, 16}, 128, 128, "gathered_product", "gathered_product"},
     {Pass::backward_weight, kPointwise, {16, 16}, 64, 96, "onednn_direct", "onednn_direct"},
@@ -115,7 +154,8 @@ TEST_P(ConvChoiceOf, IsPinned) {
   const Row& row = GetParam();
   const ConvProblem problem = problem_of(row);
   EXPECT_EQ(device_of(Precision::fp32).kernels().conv_choice(problem).algorithm, row.fp32);
-  EXPECT_EQ(device_of(Precision::bf16).kernels().conv_choice(problem).algorithm, row.bf16);
+  EXPECT_EQ(device_of(Precision::bf16).kernels().conv_choice(problem).algorithm,
+            active_isa() == Isa::amx_bf16 ? row.amx : row.bf16);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ConvChoiceOf, testing::ValuesIn(kRows));
@@ -130,7 +170,8 @@ TEST(ConvChoices, DependOnWhatIsAdded) {
   };
   const auto per_image = [](ConvProblem& p) { p.adds_per_image_bias = true; };
   const auto residual = [](ConvProblem& p) { p.adds_residual = true; };
-  EXPECT_EQ(choice(kSame, 64, per_image), "winograd_f2x2");
+  EXPECT_EQ(choice(kSame, 64, per_image),
+            active_isa() == Isa::amx_bf16 ? kShifted : "winograd_f2x2");
   EXPECT_EQ(choice(kPointwise, 64, per_image), "onednn_direct");
   EXPECT_EQ(choice(kPointwise, 64, residual), "pointwise_product");
   EXPECT_EQ(choice(kDown, 64, per_image), "onednn_direct");
@@ -184,7 +225,7 @@ template <class Arguments>
 void expect_all_pinned(std::span<const ConvImplementation<Arguments>> implementations, Pass pass) {
   std::set<std::string_view> pinned{"product_of_parts"};
   for (const Row& row : kRows) {
-    if (row.pass == pass) pinned.insert({row.fp32, row.bf16});
+    if (row.pass == pass) pinned.insert({row.fp32, row.bf16, row.amx});
   }
   for (const auto& implementation : implementations) {
     EXPECT_TRUE(pinned.contains(implementation.choice.algorithm))

@@ -37,7 +37,8 @@ constexpr const char* kWhatIsPossible = "it must be neon, or unset";
 constexpr const char* kStyle = "threadsafe";
 constexpr const char* kLeast = "sse4";
 constexpr const char* kOfAnotherArchitecture = "neon";
-constexpr const char* kWhatIsPossible = "it must be sse4, avx2, avx512 or avx512_bf16, or unset";
+constexpr const char* kWhatIsPossible =
+    "it must be sse4, avx2, avx512, avx512_bf16 or amx_bf16, or unset";
 #endif
 
 class IsaDeathTest : public testing::Test {

@@ -6,7 +6,8 @@
 #include "tensor/kernels.h"
 
 /// Products of bf16 numbers with sums in fp32. An element of the result is one chain of additions
-/// over k = 0, 1, ..., so it depends on its row and its column and on nothing else.
+/// over k = 0, 1, ... (with AMX: over groups of 32), so it depends on its row and its column and on
+/// nothing else.
 namespace ddim::engine::cpu {
 
 /// The upper half of a float.
@@ -26,6 +27,11 @@ namespace bf16 {
 /// The nearest bf16 of so many floats, ties to even. NaN stays NaN.
 void round(const float* from, std::int64_t count, Bf16* to);
 
+/// The transpose of from [num_k, num_rows], rounded: to[num_rows][num_k], and a zero after each row
+/// if num_k is odd. Strides are in elements, that of `to` even.
+void transpose_rounded(const float* from, std::int64_t from_row_stride, std::int64_t num_rows,
+                       std::int64_t num_k, Bf16* to, std::int64_t to_row_stride);
+
 constexpr std::int64_t kPanel = 32;  ///< columns that are computed together
 
 /// The even number of elements that rows of `num_k` are padded to: products are made in pairs.
@@ -34,10 +40,11 @@ constexpr std::int64_t padded(std::int64_t num_k) { return (num_k + 1) / 2 * 2; 
 /// c = a b + bias + residual, or c += that: a [num_rows, num_k], b [num_k, num_columns] as panels
 /// of kPanel columns, each as pairs of rows [num_k/2][kPanel][2].
 struct PanelProduct {
-  const Bf16* a = nullptr;  ///< dense rows
+  const Bf16* a = nullptr;
   const Bf16* b = nullptr;  ///< packed panels
   std::int64_t num_rows = 0;
   std::int64_t num_k = 0;           ///< even
+  std::int64_t a_row_stride = 0;    ///< elements from one row to the next, even
   std::int64_t num_columns = 0;     ///< that c has
   std::int64_t b_panel_stride = 0;  ///< elements from one panel to the next
   const float* bias = nullptr;      ///< [num_columns], or null
@@ -48,6 +55,20 @@ struct PanelProduct {
   std::int64_t c_panel_stride = kPanel;  ///< from a panel's columns to the next one's
 };
 void multiply(const PanelProduct& product);
+
+/// A sum of products, one for each tap of a convolution, whose windows are multiplied where they
+/// lie: row i of tap t's left factor begins at a + offsets[t] + i * a_row_stride, and the rows of
+/// its right factor follow those of the tap before. num_k is each tap's.
+struct TapProduct {
+  PanelProduct product;
+  std::int64_t num_taps = 1;
+  const std::int64_t* offsets = nullptr;
+  /// So many rows become rows of c, the next one does not, and so on: an image's rows of pixels and
+  /// the border between them. 0: all do.
+  std::int64_t row_run = 0;
+};
+/// For processors with AMX alone (active_isa()).
+void multiply(const TapProduct& product);
 
 }  // namespace bf16
 }  // namespace ddim::engine::cpu

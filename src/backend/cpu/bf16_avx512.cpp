@@ -1,17 +1,14 @@
-#include "backend/cpu/bf16_avx512.h"
+#include "backend/cpu/bf16_x86.h"
 
-// The one file that is compiled for AVX-512 BF16, which Debian's Highway does not know. It includes
-// nothing of ours but its own declaration: an inline function compiled here could be the copy that
-// the linker keeps for everyone.
+// This file and bf16_amx.cpp are compiled for instructions that Debian's Highway does not know.
+// They include nothing of ours but their declarations and what is static: an inline function
+// compiled here could be the copy that the linker keeps for everyone.
 #include <immintrin.h>
+
+#include "backend/cpu/bf16_finish-inl.h"
 
 namespace ddim::engine::cpu::bf16 {
 namespace {
-
-constexpr std::int64_t kLanes = 16;
-constexpr std::int64_t kColumns = 2 * kLanes;  // kPanel: two vectors
-constexpr std::int64_t kPairBytes = 4;
-constexpr std::int64_t kPanelRowBytes = kColumns * kPairBytes;
 
 /// Pairs of rows of a panel between what is multiplied and what is asked for: panels come from the
 /// last-level cache or from memory.
@@ -22,22 +19,6 @@ __m512bh repeat_pair(const char* from) {
   int pair = 0;
   __builtin_memcpy(&pair, from, sizeof(pair));
   return (__m512bh)_mm512_set1_epi32(pair);
-}
-
-/// The lanes of columns first, first+1, ... that exist.
-__mmask16 existing(std::int64_t num_columns, std::int64_t first) {
-  const std::int64_t count = num_columns - first;
-  if (count >= kLanes) return 0xFFFF;
-  return static_cast<__mmask16>(count <= 0 ? 0 : (1U << count) - 1U);
-}
-
-/// Writes a vector of sums to `c`; addends are null or stand where it does.
-void finish(const float* bias, const float* residual, bool accumulate, __mmask16 exists, __m512 sum,
-            float* c) {
-  if (bias != nullptr) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(exists, bias));
-  if (residual != nullptr) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(exists, residual));
-  if (accumulate) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(exists, c));
-  _mm512_mask_storeu_ps(c, exists, sum);
 }
 
 /// kRows rows of kPanels panels, whose sums stay in registers: without the pragmas they are cleared
@@ -51,7 +32,7 @@ void multiply_rows(const PairProduct& p, std::int64_t first_panel, std::int64_t 
 #pragma GCC unroll 4
     for (int i = 0; i < kVectors; ++i) sum[row][i] = _mm512_setzero_ps();
   }
-  const std::int64_t row_bytes = p.num_pairs * kPairBytes;
+  const std::int64_t row_bytes = p.a_row_bytes;
   const char* a = static_cast<const char*>(p.a) + first_row * row_bytes;
   const char* b = static_cast<const char*>(p.b) + first_panel * p.b_panel_bytes;
   const std::int64_t panel_bytes = p.b_panel_bytes;

@@ -41,7 +41,7 @@ void Round(const float* from, std::int64_t count, Bf16* to) {
     });
   };
 #if HWY_TARGET == HWY_AVX3
-  if (active_isa() == Isa::avx512_bf16) {
+  if (active_isa() >= Isa::avx512_bf16) {
     return round_by([](auto tag, auto values, Bf16* at)
                         HWY_ATTR { loops::store_bf16_by_instruction(tag, values, at); });
   }
@@ -76,10 +76,10 @@ HWY_INLINE void pair_rows(const MatrixView& b, std::int64_t num_k, std::int64_t 
 /// Elements of a row that are packed at a time where columns become rows, on the stack.
 constexpr std::int64_t kElementsPerBlock = 256;
 
-/// The transpose of [num_k, num_rows], rounded, the rows dense: to[num_rows][padded(num_k)].
-void TransposeRounded(const MatrixView& from, std::int64_t num_rows, std::int64_t num_k, Bf16* to) {
+void TransposeRounded(const MatrixView& from, std::int64_t num_rows, std::int64_t num_k,
+                      std::int64_t to_row_stride, Bf16* to) {
   constexpr std::int64_t kRows = 16;
-  const std::int64_t row_pairs = padded(num_k) / 2;
+  const std::int64_t row_pairs = to_row_stride / 2;
   auto* const to_pairs = reinterpret_cast<std::uint32_t*>(to);
   HWY_ALIGN std::uint32_t pairs[kElementsPerBlock / 2 * kRows];
   for (std::int64_t row = 0; row < num_rows; row += kRows) {
@@ -160,7 +160,7 @@ void multiply_panel(const PanelProduct& p, std::int64_t panel) {
         const V even = hn::BitCast(d, hn::ShiftLeft<16>(pairs));
         const V odd = hn::BitCast(d, hn::And(pairs, upper_half));
         for (std::int64_t row = 0; row < rows; ++row) {
-          const std::uint32_t pair = load_pair(p.a + (first + row) * p.num_k + k);
+          const std::uint32_t pair = load_pair(p.a + (first + row) * p.a_row_stride + k);
           const V a_even = hn::Set(d, std::bit_cast<float>(pair << 16));
           const V a_odd = hn::Set(d, std::bit_cast<float>(pair & 0xFFFF0000U));
           sums[row] = hn::MulAdd(a_odd, odd, hn::MulAdd(a_even, even, sums[row]));
@@ -185,7 +185,7 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 
-#include "backend/cpu/bf16_avx512.h"
+#include "backend/cpu/bf16_x86.h"
 
 namespace ddim::engine::cpu::bf16 {
 
@@ -199,23 +199,54 @@ void round(const float* from, std::int64_t count, Bf16* to) {
   HWY_DYNAMIC_DISPATCH(Round)(from, count, to);
 }
 
+void transpose_rounded(const float* from, std::int64_t from_row_stride, std::int64_t num_rows,
+                       std::int64_t num_k, Bf16* to, std::int64_t to_row_stride) {
+  HWY_DYNAMIC_DISPATCH(TransposeRounded)
+  ({from, from_row_stride}, num_rows, num_k, to_row_stride, to);
+}
+
+#if HWY_ARCH_X86
+namespace {
+
+PairProduct in_pairs(const PanelProduct& p) {
+  constexpr auto kBytes = static_cast<std::int64_t>(sizeof(Bf16));
+  return {.a = p.a,
+          .a_row_bytes = p.a_row_stride * kBytes,
+          .b = p.b,
+          .num_rows = p.num_rows,
+          .num_pairs = p.num_k / 2,
+          .b_panel_bytes = p.b_panel_stride * kBytes,
+          .bias = p.bias,
+          .residual = p.residual,
+          .accumulate = p.write == Write::accumulate,
+          .c = p.c,
+          .c_row_stride = p.c_row_stride,
+          .c_panel_stride = p.c_panel_stride,
+          .num_columns = p.num_columns};
+}
+
+}  // namespace
+#endif
+
+void multiply([[maybe_unused]] const TapProduct& p) {
+  assert(active_isa() == Isa::amx_bf16);
+#if HWY_ARCH_X86
+  constexpr std::int64_t kMostTaps = 9;
+  assert(p.num_taps <= kMostTaps);
+  std::int64_t tap_bytes[kMostTaps] = {};
+  for (std::int64_t tap = 0; tap < p.num_taps; ++tap)
+    tap_bytes[tap] = p.offsets == nullptr ? 0 : p.offsets[tap] * std::int64_t{sizeof(Bf16)};
+  multiply_amx({.product = in_pairs(p.product),
+                .num_taps = p.num_taps,
+                .tap_bytes = tap_bytes,
+                .row_run = p.row_run});
+#endif
+}
+
 void multiply(const PanelProduct& p) {
 #if HWY_ARCH_X86
-  if (active_isa() == Isa::avx512_bf16) {
-    return multiply_avx512(
-        {.a = p.a,
-         .b = p.b,
-         .num_rows = p.num_rows,
-         .num_pairs = p.num_k / 2,
-         .b_panel_bytes = p.b_panel_stride * static_cast<std::int64_t>(sizeof(Bf16)),
-         .bias = p.bias,
-         .residual = p.residual,
-         .accumulate = p.write == Write::accumulate,
-         .c = p.c,
-         .c_row_stride = p.c_row_stride,
-         .c_panel_stride = p.c_panel_stride,
-         .num_columns = p.num_columns});
-  }
+  if (active_isa() == Isa::amx_bf16) return multiply(TapProduct{.product = p});
+  if (active_isa() == Isa::avx512_bf16) return multiply_avx512(in_pairs(p));
 #endif
   HWY_DYNAMIC_DISPATCH(Multiply)(p);
 }
@@ -233,7 +264,7 @@ void round_left_factor(const simd::MatrixView& a, std::int64_t num_rows, std::in
   if (a.column_stride == 1) {
     HWY_DYNAMIC_DISPATCH(RoundRows)(a.data, a.row_stride, num_rows, num_k, to);
   } else {
-    HWY_DYNAMIC_DISPATCH(TransposeRounded)({a.data, a.column_stride}, num_rows, num_k, to);
+    transpose_rounded(a.data, a.column_stride, num_rows, num_k, to, padded(num_k));
   }
 }
 
@@ -254,13 +285,13 @@ LeftFactor<Bf16> left_factor(const MatrixView& a, std::int64_t num_rows, std::in
 }
 
 void multiply(const Product<Bf16>& p, std::int64_t first_panel, std::int64_t count) {
-  assert(p.a.row_stride == bf16::padded(p.K));
   const std::int64_t column = first_panel * bf16::kPanel;
   const std::int64_t panel_stride = panel_size<Bf16>(p.K);
   bf16::multiply({.a = p.a.data,
                   .b = p.panels + first_panel * panel_stride,
                   .num_rows = p.num_rows,
                   .num_k = bf16::padded(p.K),
+                  .a_row_stride = p.a.row_stride,
                   .num_columns = std::min(count * bf16::kPanel, p.num_columns - column),
                   .b_panel_stride = panel_stride,
                   .bias = p.bias == nullptr ? nullptr : p.bias + column,

@@ -5,6 +5,7 @@
 #include "backend/cpu/engine.h"
 #include "backend/cpu/pointwise_conv.h"
 #include "backend/cpu/product_conv.h"
+#include "backend/cpu/shifted_conv.h"
 #include "backend/cpu/winograd.h"
 
 namespace ddim::engine::cpu {
@@ -19,6 +20,9 @@ namespace {
 // it.
 
 constexpr ConvChoice kProductOfParts{"product_of_parts", "1x1 of two tensors side by side"};
+constexpr ConvChoice kShiftedProducts{
+    "shifted_products",
+    "3x3 in bf16 with AMX, where products cost less than Winograd's transforms"};
 constexpr ConvChoice kWinogradUpsample{"winograd_upsample",
                                        "3x3 after an upsampling: 9 products for 4 outputs"};
 constexpr ConvChoice kWinogradOfSmall{
@@ -37,6 +41,7 @@ constexpr ConvChoice kDirect{"onednn_direct", "no other algorithm applies"};
 
 constexpr ConvImplementation<ConvForwardArguments> kForward[] = {
     {kProductOfParts, product_of_parts_applies, product_of_parts},
+    {kShiftedProducts, shifted_products_apply, shifted_products},
     {kWinogradUpsample, winograd_upsample_applies, winograd_upsample},
     {kWinogradOfSmall, winograd_of_small_applies, winograd_f2x2},
     {kWinogradOfWide, winograd_of_wide_applies, winograd_f2x4},
@@ -50,6 +55,7 @@ constexpr ConvImplementation<ConvForwardArguments> kForward[] = {
 
 constexpr ConvImplementation<ConvBackwardInputArguments> kBackwardInput[] = {
     {kProductOfParts, product_of_parts_applies, product_of_parts},
+    {kShiftedProducts, shifted_products_apply, shifted_products},
     {kWinogradUpsample, winograd_upsample_applies, winograd_upsample},
     {kWinogradOfSmall, winograd_of_small_applies, winograd_f2x2},
     {kWinogradOfWide, winograd_of_wide_applies, winograd_f2x4},
@@ -63,6 +69,7 @@ constexpr ConvImplementation<ConvBackwardInputArguments> kBackwardInput[] = {
 // direct sums, because Winograd's algorithm writes as many sums of few tiles.
 constexpr ConvImplementation<ConvBackwardWeightArguments> kBackwardWeight[] = {
     {kProductOfParts, product_of_parts_applies, product_of_parts},
+    {kShiftedProducts, shifted_products_apply, shifted_products},
     {kWinogradUpsample, winograd_upsample_applies, winograd_upsample},
     {kWinograd, winograd_of_large_applies, winograd_f4x4},
     {kGatheredProduct, gathered_weight_gradient_applies, gathered_weight_gradient},

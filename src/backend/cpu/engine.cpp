@@ -20,7 +20,8 @@ std::optional<dnnl::cpu_isa> onednn_cap(Isa isa) {
     case Isa::avx2:
       return dnnl::cpu_isa::avx2;
     case Isa::avx512:
-    case Isa::avx512_bf16:  // oneDNN computes in fp32 here
+    case Isa::avx512_bf16:
+    case Isa::amx_bf16:  // oneDNN computes in fp32 here
       return dnnl::cpu_isa::avx512_core;
   }
   return std::nullopt;
@@ -84,6 +85,10 @@ Engine::Engine(const Engine& other, int num_threads)
 
 void Engine::make_streams() {
   for (int thread = 0; thread < team_.size(); ++thread) streams_.emplace_back(onednn_);
+}
+
+bool Engine::multiplies_tiles() const {
+  return precision_ == Precision::bf16 && active_isa() == Isa::amx_bf16;
 }
 
 std::unique_ptr<Engine> Engine::fork(int num_threads) const {

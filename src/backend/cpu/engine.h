@@ -42,6 +42,9 @@ class Engine {
   ThreadTeam& team() { return team_; }
   const ThreadTeam& team() const { return team_; }
   Precision precision() const { return precision_; }
+  /// Whether products are of tiles of bf16 (AMX), twenty times as fast as in fp32. The factors of
+  /// weight gradients are rounded only then: they are what Adam adds up over thousands of steps.
+  bool multiplies_tiles() const;
   MemoryUse memory_use() const { return memory_use_; }
   /// Which algorithms convolutions may be computed by.
   ConvAlgorithm conv_algorithm() const { return conv_algorithm_; }

@@ -5,9 +5,9 @@
 namespace ddim::engine::cpu {
 
 /// Instruction sets that there are kernels for: neon on aarch64, the others on x86, the least
-/// first. avx512 means F, CD, BW, DQ and VL; avx512_bf16 multiplies bf16 too, and is otherwise the
-/// same.
-enum class Isa { neon, sse4, avx2, avx512, avx512_bf16 };
+/// first. avx512 means F, CD, BW, DQ and VL; avx512_bf16 multiplies bf16 too, amx_bf16 in tiles,
+/// and both are otherwise the same.
+enum class Isa { neon, sse4, avx2, avx512, avx512_bf16, amx_bf16 };
 
 std::string_view to_string(Isa isa);
 

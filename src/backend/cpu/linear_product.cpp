@@ -1,6 +1,7 @@
 #include "backend/cpu/linear_product.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "backend/cpu/engine.h"
 #include "backend/cpu/layout_simd.h"
@@ -131,6 +132,53 @@ void multiply(Engine& engine, const LinearProduct& product) {
   });
 }
 
+/// Rows of x and dy that are multiplied at a time, in whole tiles of bf16.
+template <class Element>
+constexpr std::int64_t rows_of_gradient() {
+  return std::is_same_v<Element, Bf16> ? 2 * kWeightGradientRows : kWeightGradientRows;
+}
+
+template <class Element>
+void weight_gradient(Engine& engine, const InputColumns& x, const float* dy, std::int64_t num_rows,
+                     std::int64_t first_column, Grad dweight) {
+  const std::int64_t C_out = dweight.tensor.dim(0);
+  const std::int64_t K = dweight.tensor.size() / C_out;
+  const std::int64_t num_columns = x.count;
+  constexpr std::int64_t kPieceRows = rows_of_gradient<Element>();
+  constexpr std::int64_t kBlockRows = 48;  // of dweight
+  const std::int64_t num_panels = simd::num_panels<Element>(num_columns);
+  const std::int64_t panels_elements = num_panels * simd::panel_size<Element>(kPieceRows);
+  constexpr std::int64_t kScratchElements = kBlockRows * kPieceRows;
+  auto* const panels = reinterpret_cast<Element*>(engine.workspace().get(
+      static_cast<std::size_t>(panels_elements + kScratchElements * engine.team().size()) *
+      sizeof(Element)));
+
+  for (std::int64_t first = 0; first < num_rows; first += kPieceRows) {
+    const std::int64_t rows = std::min(kPieceRows, num_rows - first);
+    parallel_for(engine.team(), num_panels, [&](std::int64_t panel) {
+      simd::pack_panels({.data = x.data + first * num_columns, .row_stride = num_columns}, rows,
+                        num_columns, panel, 1, panels + panel * simd::panel_size<Element>(rows));
+    });
+    const std::int64_t num_blocks = (C_out + kBlockRows - 1) / kBlockRows;
+    engine.team().for_each(num_blocks, [&](int thread, std::int64_t block) {
+      const std::int64_t row = block * kBlockRows;
+      const std::int64_t block_rows = std::min(kBlockRows, C_out - row);
+      const simd::MatrixView dy_transposed{
+          .data = dy + first * C_out + row, .row_stride = 1, .column_stride = C_out};
+      simd::multiply(simd::Product<Element>{
+          .a = simd::left_factor(dy_transposed, block_rows, rows,
+                                 panels + panels_elements + thread * kScratchElements),
+          .panels = panels,
+          .num_rows = block_rows,
+          .num_columns = num_columns,
+          .K = rows,
+          .c = dweight.tensor.data<float>() + row * K + first_column,
+          .c_row_stride = K,
+          .write = first == 0 ? dweight.write : Write::accumulate});
+    });
+  }
+}
+
 }  // namespace
 
 void linear_product(Engine& engine, const LinearProduct& product) {
@@ -143,41 +191,10 @@ void linear_product(Engine& engine, const LinearProduct& product) {
 
 void linear_weight_gradient(Engine& engine, const InputColumns& x, const float* dy,
                             std::int64_t num_rows, std::int64_t first_column, Grad dweight) {
-  const std::int64_t C_out = dweight.tensor.dim(0);
-  const std::int64_t K = dweight.tensor.size() / C_out;
-  const std::int64_t num_columns = x.count;
-  constexpr std::int64_t kPieceRows = kWeightGradientRows;
-  constexpr std::int64_t kBlockRows = 48;  // of dweight
-  const std::int64_t num_panels = simd::num_panels<float>(num_columns);
-  const std::int64_t panels_floats = num_panels * simd::panel_size<float>(kPieceRows);
-  constexpr std::int64_t kScratchFloats = kBlockRows * kPieceRows;
-  auto* const panels = reinterpret_cast<float*>(engine.workspace().get(
-      static_cast<std::size_t>(panels_floats + kScratchFloats * engine.team().size()) *
-      sizeof(float)));
-
-  for (std::int64_t first = 0; first < num_rows; first += kPieceRows) {
-    const std::int64_t rows = std::min(kPieceRows, num_rows - first);
-    parallel_for(engine.team(), num_panels, [&](std::int64_t panel) {
-      simd::pack_panels({.data = x.data + first * num_columns, .row_stride = num_columns}, rows,
-                        num_columns, panel, 1, panels + panel * simd::panel_size<float>(rows));
-    });
-    const std::int64_t num_blocks = (C_out + kBlockRows - 1) / kBlockRows;
-    engine.team().for_each(num_blocks, [&](int thread, std::int64_t block) {
-      const std::int64_t row = block * kBlockRows;
-      const std::int64_t block_rows = std::min(kBlockRows, C_out - row);
-      const simd::MatrixView dy_transposed{
-          .data = dy + first * C_out + row, .row_stride = 1, .column_stride = C_out};
-      simd::multiply(simd::Product<float>{
-          .a = simd::left_factor(dy_transposed, block_rows, rows,
-                                 panels + panels_floats + thread * kScratchFloats),
-          .panels = panels,
-          .num_rows = block_rows,
-          .num_columns = num_columns,
-          .K = rows,
-          .c = dweight.tensor.data<float>() + row * K + first_column,
-          .c_row_stride = K,
-          .write = first == 0 ? dweight.write : Write::accumulate});
-    });
+  if (engine.multiplies_tiles()) {
+    weight_gradient<Bf16>(engine, x, dy, num_rows, first_column, dweight);
+  } else {
+    weight_gradient<float>(engine, x, dy, num_rows, first_column, dweight);
   }
 }
 

@@ -40,8 +40,8 @@ void linear_product(Engine& engine, const LinearProduct& product);
 inline constexpr std::int64_t kWeightGradientRows = 240;
 
 /// Columns first_column .. of dweight [C_out,K] (or [C_out,...], as many numbers for each output) =
-/// or += dy^T x, as many as x [M,count] has: dy [M,C_out]. In fp32 also where other products are
-/// bf16: what Adam adds up over thousands of steps.
+/// or += dy^T x, as many as x [M,count] has: dy [M,C_out]. In bf16 only
+/// where Engine::multiplies_tiles().
 void linear_weight_gradient(Engine& engine, const InputColumns& x, const float* dy,
                             std::int64_t num_rows, std::int64_t first_column, Grad dweight);
 

@@ -17,6 +17,7 @@ std::int64_t targets_above(Isa isa) {
       return HWY_AVX2 - 1;
     case Isa::avx512:
     case Isa::avx512_bf16:
+    case Isa::amx_bf16:
       return HWY_AVX3 - 1;
   }
   return 0;

@@ -126,7 +126,7 @@ void TransformInput(const Problem& problem, const float* x, const Tiles& tiles, 
 void TransformInputBf16(const Problem& problem, const float* x, const Tiles& tiles,
                         const Tiles& part, const float* zeros, Bf16* v) {
 #if HWY_TARGET == HWY_AVX3
-  if (active_isa() == Isa::avx512_bf16) {
+  if (active_isa() >= Isa::avx512_bf16) {
     return transform_input_of(problem, x, tiles, part, zeros,
                               reinterpret_cast<InstructionBf16*>(v));
   }
@@ -461,6 +461,7 @@ void multiply(const Problem& problem, const Bf16* v, std::int64_t num_tiles, con
                     .b = u + point * u_stride,
                     .num_rows = num_tiles,
                     .num_k = channels.count,
+                    .a_row_stride = channels.count,
                     .num_columns = num_panels * kPanel,
                     .b_panel_stride = problem.num_points() * u_stride,
                     .c = m + point * m_stride,

@@ -1,0 +1,199 @@
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "backend/cpu/bf16_finish-inl.h"
+#include "backend/cpu/bf16_x86.h"
+
+// How this file is compiled: bf16_avx512.cpp.
+
+namespace ddim::engine::cpu::bf16 {
+namespace {
+
+constexpr std::int64_t kTileRows = 16;
+constexpr std::int64_t kTilePairs = 16;
+constexpr std::int64_t kTileBytes = kTilePairs * kPairBytes;  // of a row of the left factor
+constexpr std::int64_t kBlockRows = 2 * kTileRows;
+
+/// Panels above this do not stay in the first-level cache beside what they are multiplied with.
+constexpr std::int64_t kLongPanelBytes = 24 << 10;
+
+/// Pairs of rows of a panel between what is multiplied and what is asked for: panels come from the
+/// second-level cache or from further away.
+constexpr std::int64_t kPairsAhead = 4 * kTilePairs;
+
+// The tiles, whose names the intrinsics take as numbers alone: 0 and 1 are the sums of the block's
+// upper rows, 2 and 3 those of its lower ones; 4 and 5 rows of the left factor, 6 and 7 columns of
+// the right one.
+
+/// What LDTILECFG reads.
+struct alignas(64) TileConfig {
+  std::uint8_t palette = 1;
+  std::uint8_t start_row = 0;
+  std::uint8_t reserved[14] = {};
+  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  std::uint8_t rows[16] = {};
+};
+
+/// Keeps what tiles are loaded from in memory: the compiler does not know that they are.
+void write_to_memory() { __asm__ volatile("" ::: "memory"); }
+
+/// Part of a factor that does not fill its tiles, with zeros in their other rows and columns.
+struct alignas(64) Rest {
+  char left[kBlockRows][kTileBytes];
+  char right[kTilePairs][kPanelRowBytes];
+};
+
+class Multiplication {
+ public:
+  explicit Multiplication(const PairTapProduct& taps)
+      : taps_(taps),
+        p_(taps.product),
+        tile_rows_(p_.num_rows < kTileRows ? p_.num_rows : kTileRows) {
+    TileConfig config;
+    for (int tile = 0; tile < 8; ++tile)
+      config.rows[tile] = static_cast<std::uint8_t>(tile < 6 ? tile_rows_ : kTilePairs);
+    _tile_loadconfig(&config);
+  }
+  ~Multiplication() { _tile_release(); }
+  Multiplication(const Multiplication&) = delete;
+  Multiplication& operator=(const Multiplication&) = delete;
+
+  void run() {
+    const std::int64_t num_panels = (p_.num_columns + kColumns - 1) / kColumns;
+    const std::int64_t num_blocks = (p_.num_rows + kBlockRows - 1) / kBlockRows;
+    if (taps_.num_taps * p_.num_pairs * kPanelRowBytes > kLongPanelBytes) {
+      // The rows stay in the first-level cache, and the panels pass by.
+      for (std::int64_t block = 0; block < num_blocks; ++block) {
+        for (std::int64_t panel = 0; panel < num_panels; ++panel) multiply(block, panel);
+      }
+    } else {
+      for (std::int64_t panel = 0; panel < num_panels; ++panel) {
+        for (std::int64_t block = 0; block < num_blocks; ++block) multiply(block, panel);
+      }
+    }
+  }
+
+ private:
+  void multiply(std::int64_t block, std::int64_t panel) {
+    const std::int64_t first = block * kBlockRows;
+    const bool has_two = p_.num_rows - first > kTileRows;
+    // The last tile ends with the last row, so it may compute rows of the one before once more.
+    const std::int64_t last = p_.num_rows - tile_rows_;
+    const std::int64_t rows[2] = {first < last ? first : last,
+                                  first + kTileRows < last ? first + kTileRows : last};
+    const std::int64_t columns = p_.num_columns - panel * kColumns;
+    if (columns > kLanes) {
+      has_two ? compute<2, 2>(rows, panel) : compute<1, 2>(rows, panel);
+    } else {
+      has_two ? compute<2, 1>(rows, panel) : compute<1, 1>(rows, panel);
+    }
+    finish_tile<0>(rows[0], first, panel, columns);
+    if (has_two) finish_tile<1>(rows[1], first + kTileRows, panel, columns);
+  }
+
+  template <int kRowTiles, int kColumnTiles>
+  void compute(const std::int64_t (&rows)[2], std::int64_t panel) {
+    _tile_zero(0);
+    if (kColumnTiles > 1) _tile_zero(1);
+    if (kRowTiles > 1) _tile_zero(2);
+    if (kRowTiles > 1 && kColumnTiles > 1) _tile_zero(3);
+    const char* b = static_cast<const char*>(p_.b) + panel * p_.b_panel_bytes;
+    const std::int64_t whole = p_.num_pairs / kTilePairs * kTilePairs;
+    for (std::int64_t tap = 0; tap < taps_.num_taps; ++tap) {
+      const char* const a =
+          static_cast<const char*>(p_.a) + (taps_.tap_bytes == nullptr ? 0 : taps_.tap_bytes[tap]);
+      const char* top = a + rows[0] * p_.a_row_bytes;
+      const char* bottom = a + rows[1] * p_.a_row_bytes;
+      for (std::int64_t k = 0; k < whole; k += kTilePairs) {
+        for (std::int64_t pair = kPairsAhead; pair < kPairsAhead + kTilePairs; ++pair) {
+          _mm_prefetch(b + pair * kPanelRowBytes, _MM_HINT_T0);
+          _mm_prefetch(b + pair * kPanelRowBytes + kTileBytes, _MM_HINT_T0);
+        }
+        add_products<kRowTiles, kColumnTiles>(top, bottom, p_.a_row_bytes, b);
+        top += kTileBytes;
+        bottom += kTileBytes;
+        b += kTilePairs * kPanelRowBytes;
+      }
+      if (whole < p_.num_pairs) {
+        Rest rest = {};
+        const std::int64_t pairs = p_.num_pairs - whole;
+        for (std::int64_t i = 0; i < tile_rows_; ++i) {
+          const auto bytes = static_cast<std::size_t>(pairs * kPairBytes);
+          __builtin_memcpy(rest.left[i], top + i * p_.a_row_bytes, bytes);
+          if (kRowTiles > 1)
+            __builtin_memcpy(rest.left[kTileRows + i], bottom + i * p_.a_row_bytes, bytes);
+        }
+        __builtin_memcpy(rest.right, b, static_cast<std::size_t>(pairs * kPanelRowBytes));
+        write_to_memory();
+        add_products<kRowTiles, kColumnTiles>(rest.left[0], rest.left[kTileRows], kTileBytes,
+                                              rest.right[0]);
+        b += pairs * kPanelRowBytes;
+      }
+    }
+  }
+
+  template <int kRowTiles, int kColumnTiles>
+  static void add_products(const char* top, const char* bottom, std::int64_t row_bytes,
+                           const char* b) {
+    _tile_loadd(6, b, kPanelRowBytes);
+    _tile_loadd(4, top, row_bytes);
+    _tile_dpbf16ps(0, 4, 6);
+    if (kColumnTiles > 1) {
+      _tile_loadd(7, b + kTileBytes, kPanelRowBytes);
+      _tile_dpbf16ps(1, 4, 7);
+    }
+    if (kRowTiles > 1) {
+      _tile_loadd(5, bottom, row_bytes);
+      _tile_dpbf16ps(2, 5, 6);
+      if (kColumnTiles > 1) _tile_dpbf16ps(3, 5, 7);
+    }
+  }
+
+  /// Writes the rows from `first` on of a tile that begins at `row`.
+  template <int kRowTile>
+  void finish_tile(std::int64_t row, std::int64_t first, std::int64_t panel, std::int64_t columns) {
+    alignas(64) float sums[kTileRows][kColumns];
+    if (kRowTile == 0) {
+      _tile_stored(0, sums, sizeof(sums[0]));
+      if (columns > kLanes) _tile_stored(1, &sums[0][kLanes], sizeof(sums[0]));
+    } else {
+      _tile_stored(2, sums, sizeof(sums[0]));
+      if (columns > kLanes) _tile_stored(3, &sums[0][kLanes], sizeof(sums[0]));
+    }
+    const float* const bias = p_.bias == nullptr ? nullptr : p_.bias + panel * kColumns;
+    const __mmask16 exists[2] = {existing(columns, 0), existing(columns, kLanes)};
+    const std::int64_t period = taps_.row_run + 1;
+    for (std::int64_t i = first - row; i < tile_rows_; ++i) {
+      std::int64_t c_row = row + i;
+      if (taps_.row_run > 0) {
+        if (c_row % period == taps_.row_run) continue;
+        c_row -= c_row / period;
+      }
+      const std::int64_t at = c_row * p_.c_row_stride + panel * p_.c_panel_stride;
+      for (int half = 0; half < 2; ++half) {
+        const std::int64_t column = half * kLanes;
+        if (column >= columns) break;
+        finish(bias == nullptr ? nullptr : bias + column,
+               p_.residual == nullptr ? nullptr : p_.residual + at + column, p_.accumulate,
+               exists[half], _mm512_load_ps(&sums[i][column]), p_.c + at + column);
+      }
+    }
+  }
+
+  const PairTapProduct& taps_;
+  const PairProduct& p_;
+  std::int64_t tile_rows_;
+};
+
+}  // namespace
+
+void multiply_amx(const PairTapProduct& product) { Multiplication(product).run(); }
+
+bool allow_amx() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;               // the state component XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+}  // namespace ddim::engine::cpu::bf16
