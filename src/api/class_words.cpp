@@ -31,11 +31,17 @@ const char* what_is_taken(const ModelInfo& info) {
   }
 }
 
+/// The class of a name.
+std::optional<std::int64_t> place_of(const std::string& name, const ModelInfo& info) {
+  const auto found = std::ranges::find(info.class_names, name);
+  if (found == info.class_names.end()) return std::nullopt;
+  return found - info.class_names.begin();
+}
+
 void add_named_class(const ModelInfo& info, const std::string& name, const std::string& cause,
                      ClassChoice& choice) {
   const std::vector<std::string>& names = info.class_names;
-  const auto found = std::ranges::find(names, name);
-  if (found != names.end()) return choice.classes.push_back(found - names.begin());
+  if (const auto place = place_of(name, info)) return choice.classes.push_back(*place);
   const std::string numbers = concat("numbers from 0 to ", info.num_classes - 1, ", or all");
   constexpr std::size_t kLongestShown = 60;
   const std::string shown = printable(name.substr(0, kLongestShown));
@@ -87,12 +93,11 @@ void add_all_classes(const ModelInfo& info, ClassChoice& choice) {
 
 void add_classes(const std::string& word, const ModelInfo& info, const std::string& cause,
                  ClassChoice& choice) {
-  const std::int64_t place = std::ranges::find(info.class_names, word) - info.class_names.begin();
-  if (place < std::ssize(info.class_names)) {
-    require(!is_number_of_another(place, info), cause, ": ", printable(word),
-            " is the name of class ", place, " of this model and the number of another; give ",
+  if (const auto place = place_of(word, info)) {
+    require(!is_number_of_another(*place, info), cause, ": ", printable(word),
+            " is the name of class ", *place, " of this model and the number of another; give ",
             kNameWord, word, " or ", kNumberWord, word);
-    choice.classes.push_back(place);
+    choice.classes.push_back(*place);
   } else if (word.starts_with(kNameWord)) {
     add_named_class(info, word.substr(kNameWord.size()), cause, choice);
   } else if (const auto number = number_in(word)) {

@@ -27,23 +27,6 @@ std::optional<std::string> problem_of(const fs::path& checkpoint, const io::File
   }
 }
 
-}  // namespace
-
-std::optional<TrustedCheckpoint> find_trusted(
-    std::span<const fs::path> newest_first,
-    const std::function<std::optional<bool>(const fs::path&)>& is_healthy) {
-  std::optional<fs::path> follower;
-  for (const fs::path& folder : newest_first) {
-    const std::optional<bool> healthy = is_healthy(folder);
-    if (!healthy) continue;
-    if (*healthy && follower) return TrustedCheckpoint{.folder = folder, .follower = *follower};
-    follower = *healthy ? std::optional(folder) : std::nullopt;
-  }
-  return std::nullopt;
-}
-
-namespace {
-
 /// Of the same run; nothing where the others cannot be looked at.
 std::optional<TrustedCheckpoint> trusted_beside(const fs::path& checkpoint,
                                                 const io::FileTree& tree) {
@@ -60,6 +43,19 @@ std::optional<TrustedCheckpoint> trusted_beside(const fs::path& checkpoint,
 }
 
 }  // namespace
+
+std::optional<TrustedCheckpoint> find_trusted(
+    std::span<const fs::path> newest_first,
+    const std::function<std::optional<bool>(const fs::path&)>& is_healthy) {
+  std::optional<fs::path> follower;
+  for (const fs::path& folder : newest_first) {
+    const std::optional<bool> healthy = is_healthy(folder);
+    if (!healthy) continue;
+    if (*healthy && follower) return TrustedCheckpoint{.folder = folder, .follower = *follower};
+    follower = *healthy ? std::optional(folder) : std::nullopt;
+  }
+  return std::nullopt;
+}
 
 std::string health_note(const fs::path& checkpoint, const io::FileTree& tree) {
   const fs::path folder = (checkpoint / "").lexically_normal().parent_path();

@@ -80,8 +80,7 @@ void write_diffusers_folder(const ModelFiles& files, const fs::path& output,
   require(!both || !options.weights, "convert: --unet-ema writes both sets of weights; --weights ",
           options.weights ? to_string(*options.weights) : "", " asks for one");
   require(!both || files.trained,
-          "convert: --unet-ema writes the trained weights and their moving "
-          "average, and ",
+          "convert: --unet-ema writes the trained weights and their moving average, and ",
           files.path.string(), " has one set of weights; leave it out");
   const StoredWeights& weights = files.weights_of(both ? WeightSet::raw : options.weights);
   DurableFolder folder(output, Manifest::leave_out);
