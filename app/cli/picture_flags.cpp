@@ -5,11 +5,12 @@
 namespace ddim::cli {
 
 void PictureFlags::add_to(Command command) {
-  const Option files = command
-                           .add_option("pictures", files_,
-                                       "Files: PNG, JPEG, BMP, WebP, GIF, TIFF; .npz (bytes "
-                                       "[N,H,W,C]) and .safetensors (x_0 [N,C,H,W])")
-                           .type_name("FILE");
+  const Option files =
+      command
+          .add_option("pictures", files_,
+                      "Files: PNG, JPEG, BMP, WebP, GIF, TIFF; .npz and .npy (bytes "
+                      "[N,H,W,C]) and .safetensors (x_0 [N,C,H,W])")
+          .type_name("FILE");
   data_
       .add_to(command, "Folder, .npz or .npy file with a data set, instead of files",
               "With --data: ")

@@ -1,6 +1,7 @@
 #include "io/safetensors.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstring>
 #include <tuple>
 #include <utility>
@@ -70,6 +71,14 @@ void refuse_duplicates(const std::vector<DeclaredTensor>& tensors, const std::st
   }
 }
 
+/// Whether a file's first line looks like one.
+bool is_text(std::string_view file) {
+  constexpr std::size_t kEnough = 64;
+  return std::ranges::all_of(file.substr(0, kEnough), [](unsigned char c) {
+    return std::isprint(c) != 0 || std::isspace(c) != 0;
+  });
+}
+
 }  // namespace
 
 bool begins_like_safetensors(std::span<const std::byte> file) {
@@ -92,6 +101,8 @@ SafetensorsContents parse_safetensors(std::span<const std::byte> file,
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, file.data(), kLengthBytes);
   if (header_bytes > kMaxHeaderBytes) {
+    if (is_text(text))
+      fail(ErrorCode::corrupt, file_name, ": this is text, not a model or a file of tensors");
     fail(ErrorCode::corrupt, file_name, ": not a safetensors file: its header would have ",
          header_bytes, " bytes, at most ", kMaxHeaderBytes, " are allowed");
   }

@@ -94,6 +94,12 @@ const std::vector<Hostile>& hostile_files() {
           "HtmlPageWithoutDoctype", [] { return std::string("<HTML><body>404</body>"); },
           "HTML page"),
       whole(
+          "Toml", [] { return std::string("# A network\n[model]\nchannels = 3\n"); },
+          "this is text"),
+      whole(
+          "TextWithAByteOfNone", [] { return std::string("# A network\n\0[model]\n", 21); },
+          "not a safetensors file"),
+      whole(
           "TorchZip", [] { return "PK\x03\x04" + std::string(60, '\0'); }, "zip archive"),
       // JSON
       header("NotAnObject", "[]", 0, "does not begin with {"),
