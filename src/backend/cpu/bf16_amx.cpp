@@ -35,8 +35,9 @@ struct alignas(64) TileConfig {
   std::uint8_t rows[16] = {};
 };
 
-/// Keeps what tiles are loaded from in memory: the compiler does not know that they are.
-void write_to_memory() { __asm__ volatile("" ::: "memory"); }
+/// Makes the compiler write what is at an address: it does not know that the instructions of AMX
+/// read there.
+void write_to_memory(const void* address) { __asm__ volatile("" ::"r"(address) : "memory"); }
 
 /// Part of a factor that does not fill its tiles, with zeros in their other rows and columns.
 struct alignas(64) Rest {
@@ -53,6 +54,7 @@ class Multiplication {
     TileConfig config;
     for (int tile = 0; tile < 8; ++tile)
       config.rows[tile] = static_cast<std::uint8_t>(tile < 6 ? tile_rows_ : kTilePairs);
+    write_to_memory(&config);
     _tile_loadconfig(&config);
   }
   ~Multiplication() { _tile_release(); }
@@ -125,7 +127,7 @@ class Multiplication {
             __builtin_memcpy(rest.left[kTileRows + i], bottom + i * p_.a_row_bytes, bytes);
         }
         __builtin_memcpy(rest.right, b, static_cast<std::size_t>(pairs * kPanelRowBytes));
-        write_to_memory();
+        write_to_memory(&rest);
         add_products<kRowTiles, kColumnTiles>(rest.left[0], rest.left[kTileRows], kTileBytes,
                                               rest.right[0]);
         b += pairs * kPanelRowBytes;

@@ -225,7 +225,7 @@ struct GradientBands {
   }
 };
 
-/// Transposes bands first, ... of kPanel or fewer channels of x [N,H,W,c_in]:
+/// Transposes so many channels of bands first, ... of x [N,H,W,c_in]:
 /// to[channels][num_pixels], the first pixel of a band's upper row at place 2.
 void transpose_bands(const GradientBands& bands, std::int64_t first, const float* x,
                      std::int64_t c_in, std::int64_t channels, Bf16* to) {
