@@ -65,8 +65,8 @@ constexpr ConvImplementation<ConvBackwardInputArguments> kBackwardInput[] = {
     {kDirect, direct_conv_applies, direct_conv},
 };
 
-// In fp32 always: what Adam adds up over thousands of steps. Those of small images are left to
-// direct sums, because Winograd's algorithm writes as many sums of few tiles.
+// In fp32, but for AMX (Engine::multiplies_tiles()). Those of small images are left to direct sums,
+// because Winograd's algorithm writes as many sums of few tiles.
 constexpr ConvImplementation<ConvBackwardWeightArguments> kBackwardWeight[] = {
     {kProductOfParts, product_of_parts_applies, product_of_parts},
     {kShiftedProducts, shifted_products_apply, shifted_products},
