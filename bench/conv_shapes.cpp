@@ -1,6 +1,6 @@
 // Convolutions of the CIFAR-10 U-Net on the cpu backend, in effective GFLOP/s: the operations of
 // the direct algorithm over the time taken. Choose rows with --benchmark_filter=REGEX, for example
-//   conv_shapes --benchmark_filter='forward.*N:4.*threads:1'
+//   conv_shapes --benchmark_filter='forward.*N:4.*threads:1.*fp32'
 #include <benchmark/benchmark.h>
 
 #include <string>
@@ -56,8 +56,9 @@ Tensor make_tensor(const Device& device, const Shape& shape) {
   return tensor;
 }
 
-void run(benchmark::State& state, const ConvCase& c, Pass pass, std::int64_t N, int num_threads) {
-  const Device device = make_device(DeviceKind::cpu, num_threads);
+void run(benchmark::State& state, const ConvCase& c, Pass pass, std::int64_t N,
+         const DeviceOptions& options) {
+  const Device device = make_device(DeviceKind::cpu, options);
   const std::int64_t out_size = c.geometry.output_rows(c.size);
   const Tensor x = make_tensor(device, {N, c.size, c.size, c.c_in});
   const Tensor weight =
@@ -91,12 +92,17 @@ void register_all() {
     for (const ConvCase& c : cifar10_cases()) {
       for (const std::int64_t N : {1, 4, 8}) {
         for (const int num_threads : {1, 2}) {
-          benchmark::RegisterBenchmark(
-              concat(name(pass), "/", label(c), "/N:", N, "/threads:", num_threads).c_str(),
-              [=](benchmark::State& state) { run(state, c, pass, N, num_threads); })
-              ->UseRealTime()
-              ->MinTime(0.1)
-              ->Unit(benchmark::kMillisecond);
+          for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+            const DeviceOptions options{.num_threads = num_threads, .precision = precision};
+            benchmark::RegisterBenchmark(
+                concat(name(pass), "/", label(c), "/N:", N, "/threads:", num_threads, "/",
+                       to_string(precision))
+                    .c_str(),
+                [=](benchmark::State& state) { run(state, c, pass, N, options); })
+                ->UseRealTime()
+                ->MinTime(0.1)
+                ->Unit(benchmark::kMillisecond);
+          }
         }
       }
     }

@@ -56,9 +56,12 @@ struct PanelProduct {
 };
 void multiply(const PanelProduct& product);
 
-/// A sum of products, one for each tap of a convolution, whose windows are multiplied where they
-/// lie: row i of tap t's left factor begins at a + offsets[t] + i * a_row_stride, and the rows of
-/// its right factor follow those of the tap before. num_k is each tap's.
+constexpr std::int64_t kMostTaps = 16;
+
+/// A sum of at most kMostTaps products, one for each tap of a convolution, whose windows are
+/// multiplied where they lie: row i of tap t's left factor begins at a + offsets[t] + i *
+/// a_row_stride, and the rows of its right factor follow those of the tap before. num_k is each
+/// tap's.
 struct TapProduct {
   PanelProduct product;
   std::int64_t num_taps = 1;

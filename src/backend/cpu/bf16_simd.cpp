@@ -231,7 +231,6 @@ PairProduct in_pairs(const PanelProduct& p) {
 void multiply([[maybe_unused]] const TapProduct& p) {
   assert(active_isa() == Isa::amx_bf16);
 #if HWY_ARCH_X86
-  constexpr std::int64_t kMostTaps = 9;
   assert(p.num_taps <= kMostTaps);
   std::int64_t tap_bytes[kMostTaps] = {};
   for (std::int64_t tap = 0; tap < p.num_taps; ++tap)

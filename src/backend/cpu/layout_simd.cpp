@@ -8,6 +8,7 @@
 #include <hwy/highway.h>
 
 #include "backend/cpu/simd_loops-inl.h"
+#include "backend/cpu/simd_transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
@@ -20,6 +21,11 @@ void move_rows(const Rows& rows, const float* from, Write mode, float* to) {
       write(d, hn::LoadU(d, source + c), mode, target + c);
     });
   }
+}
+
+void transpose_floats(const float* from, std::int64_t from_stride, std::int64_t rows,
+                      std::int64_t columns, float* to, std::int64_t to_stride) {
+  transpose(from, from_stride, rows, columns, to, to_stride);
 }
 
 void repeat_pixels(const PixelRow& row, const float* x, Write mode, float* y) {
@@ -57,11 +63,17 @@ HWY_AFTER_NAMESPACE();
 namespace ddim::engine::cpu::simd {
 
 HWY_EXPORT(move_rows);
+HWY_EXPORT(transpose_floats);
 HWY_EXPORT(repeat_pixels);
 HWY_EXPORT(sum_pixel_quads);
 
 void move_rows(const Rows& rows, const float* from, Write mode, float* to) {
   HWY_DYNAMIC_DISPATCH(move_rows)(rows, from, mode, to);
+}
+
+void transpose(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
+               float* to, std::int64_t to_stride) {
+  HWY_DYNAMIC_DISPATCH(transpose_floats)(from, from_stride, rows, columns, to, to_stride);
 }
 
 void repeat_pixels(const PixelRow& row, const float* x, Write mode, float* y) {

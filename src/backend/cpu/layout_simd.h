@@ -18,6 +18,10 @@ struct Rows {
 /// to = from or to += from, row by row.
 void move_rows(const Rows& rows, const float* from, Write mode, float* to);
 
+/// to[column * to_stride + row] = from[row * from_stride + column].
+void transpose(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
+               float* to, std::int64_t to_stride);
+
 /// A row of pixels, and what its values are multiplied with on their way.
 struct PixelRow {
   std::int64_t pixels;

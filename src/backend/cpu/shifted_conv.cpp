@@ -1,12 +1,10 @@
 #include "backend/cpu/shifted_conv.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "backend/cpu/engine.h"
 #include "backend/cpu/matmul_simd.h"
 #include "backend/cpu/packed_weight.h"
-#include "backend/cpu/parallel.h"
 #include "backend/cpu/resample.h"
 #include "base/thread_team.h"
 
@@ -21,9 +19,6 @@ constexpr std::int64_t kMinChannelsWritten = 16;
 
 /// Bytes of an image's rounded rows that stay in the second-level cache, beside the weights.
 constexpr std::int64_t kCacheBytes = 128 << 10;
-
-/// Pixels whose products a weight gradient adds up before it writes the sums.
-constexpr std::int64_t kGradientPixels = 1152;
 
 /// The convolution that is run, which is the forward one or its gradient of the input.
 struct Convolution {
@@ -188,155 +183,6 @@ void convolve(Engine& engine, const Convolution& conv) {
   });
 }
 
-/// The images of a weight gradient, and how they are cut: so many rows of one are a band, with the
-/// row above and the one below it, and so many bands, one below the other, are multiplied at a
-/// time. Rows begin at even places and end with a border of zeros, which is the left neighbour of
-/// the next row's first pixel.
-struct GradientBands {
-  std::int64_t height, width;
-  std::int64_t row_pixels;  ///< with the border
-  std::int64_t band_rows;
-  std::int64_t bands_per_image;
-  std::int64_t band_pixels;  ///< from one band to the next
-  std::int64_t total;        ///< bands of all images
-  std::int64_t bands_at_a_time;
-  std::int64_t num_k;       ///< pixels that are multiplied at a time: whole tiles
-  std::int64_t num_pixels;  ///< of x, which is shifted: whole tiles too
-
-  explicit GradientBands(const Tensor& dy) : height(dy.dim(1)), width(dy.dim(2)) {
-    row_pixels = bf16::padded(width + 1);
-    band_rows = std::clamp<std::int64_t>(kGradientPixels / row_pixels - 2, 1, height);
-    bands_per_image = (height + band_rows - 1) / band_rows;
-    band_pixels = (band_rows + 2) * row_pixels;
-    total = dy.dim(0) * bands_per_image;
-    bands_at_a_time = std::clamp<std::int64_t>(kGradientPixels / band_pixels, 1, total);
-    num_k = whole_tiles(bands_at_a_time * band_pixels) * kTileElements;
-    // An odd number of tiles: the rows of the transpose begin in different lines of a cache.
-    num_pixels = (whole_tiles(num_k + shift_of(kTaps - 1, row_pixels) + 1) | 1) * kTileElements;
-  }
-  static std::int64_t whole_tiles(std::int64_t elements) {
-    return (elements + kTileElements - 1) / kTileElements;
-  }
-  std::int64_t image_of(std::int64_t band) const { return band / bands_per_image; }
-  std::int64_t first_row_of(std::int64_t band) const { return band % bands_per_image * band_rows; }
-  /// 0 of a band after the last.
-  std::int64_t rows_of(std::int64_t band) const {
-    return band < total ? std::min(band_rows, height - first_row_of(band)) : 0;
-  }
-};
-
-/// Transposes so many channels of bands first, ... of x [N,H,W,c_in]:
-/// to[channels][num_pixels], the first pixel of a band's upper row at place 2.
-void transpose_bands(const GradientBands& bands, std::int64_t first, const float* x,
-                     std::int64_t c_in, std::int64_t channels, Bf16* to) {
-  for (std::int64_t i = 0; i < bands.bands_at_a_time; ++i) {
-    const std::int64_t rows = bands.rows_of(first + i);
-    if (rows == 0) break;  // what is there meets zeros of dy
-    const std::int64_t y = bands.first_row_of(first + i) - 1;
-    const float* const image = x + bands.image_of(first + i) * bands.height * bands.width * c_in;
-    for (std::int64_t row = 0; row < rows + 2; ++row) {
-      Bf16* const to_row = to + i * bands.band_pixels + row * bands.row_pixels + 2;
-      if (y + row >= 0 && y + row < bands.height) {
-        bf16::transpose_rounded(image + (y + row) * bands.width * c_in, c_in, channels, bands.width,
-                                to_row, bands.num_pixels);
-      } else {
-        for (std::int64_t c = 0; c < channels; ++c)
-          std::fill_n(to_row + c * bands.num_pixels, bands.width, Bf16{});
-      }
-    }
-  }
-}
-
-/// Packs bands first, ... of dy [N,H,W,c_out] as one panel [num_k/2][kPanel][2].
-void pack_bands(const GradientBands& bands, std::int64_t first, const float* dy, std::int64_t c_out,
-                std::int64_t panel, Bf16* to) {
-  for (std::int64_t i = 0; i < bands.bands_at_a_time; ++i) {
-    const std::int64_t rows = bands.rows_of(first + i);
-    const std::int64_t pixel =
-        (bands.image_of(first + i) * bands.height + bands.first_row_of(first + i)) * bands.width;
-    Bf16* const to_band = to + i * bands.band_pixels * kPanel;
-    for (std::int64_t row = 0; row < rows; ++row) {
-      simd::pack_panels({.data = dy + (pixel + row * bands.width) * c_out, .row_stride = c_out},
-                        bands.width, c_out, panel, 1, to_band + row * bands.row_pixels * kPanel);
-    }
-    std::fill(to_band + rows * bands.row_pixels * kPanel, to_band + bands.band_pixels * kPanel,
-              Bf16{});
-  }
-}
-
-/// dweight [C_out,C_in,3,3] of a panel's channels from sums [tap][C_in][kPanel].
-void write_gradient(const float* sums, std::int64_t c_in, std::int64_t num_columns, Write write,
-                    float* dweight) {
-  for (std::int64_t o = 0; o < num_columns; ++o) {
-    for (std::int64_t c = 0; c < c_in; ++c, dweight += kTaps) {
-      for (std::int64_t tap = 0; tap < kTaps; ++tap) {
-        const float sum = sums[(tap * c_in + c) * kPanel + o];
-        dweight[tap] = write == Write::accumulate ? dweight[tap] + sum : sum;
-      }
-    }
-  }
-}
-
-void weight_gradient(Engine& engine, const ConvBackwardWeightArguments& arguments) {
-  const Tensor& dy = arguments.dy;
-  const float* const x = upsampled_images(engine, arguments.x.first, arguments.geometry);
-  const std::int64_t c_in = arguments.x.first.dim(3);
-  const std::int64_t c_out = dy.dim(3);
-  const GradientBands bands(dy);
-  const std::int64_t num_blocks = c_in / kPanel;
-  const std::int64_t num_panels = (c_out + kPanel - 1) / kPanel;
-  const std::int64_t panel_size = simd::panel_size<Bf16>(bands.num_k);
-  const std::int64_t panel_sums = kTaps * c_in * kPanel;
-
-  const std::size_t transposed_bytes =
-      aligned(static_cast<std::size_t>(bands.num_pixels * c_in) * sizeof(Bf16));
-  const std::size_t panels_bytes =
-      aligned(static_cast<std::size_t>(num_panels * panel_size) * sizeof(Bf16));
-  std::byte* const workspace =
-      engine.workspace().get(transposed_bytes + panels_bytes +
-                             static_cast<std::size_t>(num_panels * panel_sums) * sizeof(float));
-  auto* const transposed = reinterpret_cast<Bf16*>(workspace);
-  auto* const panels = reinterpret_cast<Bf16*>(workspace + transposed_bytes);
-  auto* const sums = reinterpret_cast<float*>(workspace + transposed_bytes + panels_bytes);
-  std::memset(workspace, 0, transposed_bytes + panels_bytes);  // the borders stay zero
-
-  ThreadTeam& team = engine.team();
-  for (std::int64_t first = 0; first < bands.total; first += bands.bands_at_a_time) {
-    parallel_for(team, num_blocks + num_panels, [&](std::int64_t item) {
-      if (item < num_blocks) {
-        transpose_bands(bands, first, x + item * kPanel, c_in, kPanel,
-                        transposed + item * kPanel * bands.num_pixels);
-      } else {
-        const std::int64_t panel = item - num_blocks;
-        pack_bands(bands, first, dy.data<float>(), c_out, panel, panels + panel * panel_size);
-      }
-    });
-    parallel_for(team, num_panels * num_blocks, [&](std::int64_t item) {
-      const std::int64_t panel = item / num_blocks;
-      const std::int64_t c = item % num_blocks * kPanel;
-      for (std::int64_t tap = 0; tap < kTaps; ++tap) {
-        bf16::multiply(
-            {.a = transposed + c * bands.num_pixels + shift_of(tap, bands.row_pixels) + 1,
-             .b = panels + panel * panel_size,
-             .num_rows = kPanel,
-             .num_k = bands.num_k,
-             .a_row_stride = bands.num_pixels,
-             .num_columns = std::min(kPanel, c_out - panel * kPanel),
-             .b_panel_stride = panel_size,
-             .write = first == 0 ? Write::overwrite : Write::accumulate,
-             .c = sums + panel * panel_sums + (tap * c_in + c) * kPanel,
-             .c_row_stride = kPanel});
-      }
-    });
-  }
-  Grad dweight = arguments.dweight;
-  float* const gradient = dweight.tensor.data<float>();
-  parallel_for(team, num_panels, [&](std::int64_t panel) {
-    write_gradient(sums + panel * panel_sums, c_in, std::min(kPanel, c_out - panel * kPanel),
-                   dweight.write, gradient + panel * kPanel * c_in * kTaps);
-  });
-}
-
 }  // namespace
 
 bool shifted_products_apply(const ConvProblem& problem, const Engine& engine) {
@@ -383,10 +229,6 @@ void shifted_products(Engine& engine, const ConvBackwardInputArguments& conv) {
                     .y = to});
   if (gathers)
     gather_2x(engine.team(), dx.tensor.shape(), to, 1.0F, dx.write, dx.tensor.data<float>());
-}
-
-void shifted_products(Engine& engine, const ConvBackwardWeightArguments& arguments) {
-  weight_gradient(engine, arguments);
 }
 
 }  // namespace ddim::engine::cpu
