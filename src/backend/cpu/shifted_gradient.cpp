@@ -33,19 +33,18 @@ std::int64_t whole_tiles(std::int64_t elements) {
 /// it, one of dy has not.
 struct Bands {
   std::int64_t height, width;
-  std::int64_t row_pixels;       ///< with the border
-  std::int64_t band_rows;        ///< at most
+  std::int64_t row_pixels;  ///< with the border
+  std::int64_t band_rows;   ///< at most
   std::int64_t bands_per_image;
-  std::int64_t band_pixels;      ///< from one band of x to the next
-  std::int64_t num_k;            ///< pixels of a band of dy: whole tiles
-  std::int64_t total;            ///< bands of all images
+  std::int64_t band_pixels;  ///< from one band of x to the next
+  std::int64_t num_k;        ///< pixels of a band of dy: whole tiles
+  std::int64_t total;        ///< bands of all images
   std::int64_t bands_at_a_time;
-  std::int64_t num_pixels;       ///< of x, where all bands that are multiplied at a time lie
+  std::int64_t num_pixels;  ///< of x, where all bands that are multiplied at a time lie
 
   explicit Bands(const Tensor& dy) : height(dy.dim(1)), width(dy.dim(2)) {
     row_pixels = bf16::padded(width + 1);
-    const std::int64_t most_rows =
-        std::clamp<std::int64_t>(kPixelsAtATime / row_pixels, 1, height);
+    const std::int64_t most_rows = std::clamp<std::int64_t>(kPixelsAtATime / row_pixels, 1, height);
     bands_per_image = (height + most_rows - 1) / most_rows;
     band_rows = (height + bands_per_image - 1) / bands_per_image;
     band_pixels = (band_rows + 2) * row_pixels;
@@ -76,8 +75,7 @@ void transpose_bands(const Bands& bands, std::int64_t first, std::int64_t count,
                      std::int64_t c_in, std::int64_t channels, Bf16* to) {
   for (std::int64_t band = 0; band < count; ++band) {
     const std::int64_t y = bands.first_row_of(first + band) - 1;
-    const float* const image =
-        x + bands.image_of(first + band) * bands.height * bands.width * c_in;
+    const float* const image = x + bands.image_of(first + band) * bands.height * bands.width * c_in;
     for (std::int64_t row = 0; row < bands.rows_of(first + band) + 2; ++row) {
       Bf16* const to_row = to + band * bands.band_pixels + row * bands.row_pixels + 2;
       if (y + row >= 0 && y + row < bands.height) {
@@ -165,8 +163,7 @@ void shifted_products(Engine& engine, const ConvBackwardWeightArguments& argumen
       const std::int64_t c = item % num_blocks * kPanel;
       for (std::int64_t tap = 0; tap < kTaps; ++tap) {
         std::int64_t offsets[bf16::kMostTaps];
-        for (std::int64_t band = 0; band < count; ++band)
-          offsets[band] = bands.place_of(band, tap);
+        for (std::int64_t band = 0; band < count; ++band) offsets[band] = bands.place_of(band, tap);
         bf16::multiply(bf16::TapProduct{
             .product = {.a = transposed + c * bands.num_pixels,
                         .b = panels + panel * panel_size,
