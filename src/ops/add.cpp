@@ -13,7 +13,7 @@ Var add(Tape& tape, const Var& a, const Var& b) {
   k.add(a.value(), b.value(), y);
   return tape.record(y, [&k, a, b](const Tensor& dy) {
     k.accumulate(dy, a.grad());
-    k.accumulate(dy, b.grad());
+    b.pass_grad(dy);
   });
 }
 

@@ -61,7 +61,7 @@ Var conv2d(Tape& tape, const ChannelVars& x, const Var& weight, const ConvAddend
     });
     k.conv2d_backward_weight(x.value(), dy, geometry, weight.grad(), addends.bias.grad());
     k.sum_pixels(dy, addends.per_image_bias.grad());
-    k.accumulate(dy, addends.residual.grad());
+    addends.residual.pass_grad(dy);
   });
 }
 

@@ -8,10 +8,8 @@ Var reshape(Tape& tape, const Var& x, const Shape& shape) {
   require(x.value().size() == shape.size(), "reshape: ", x.value().shape(), " has ",
           x.value().size(), " elements, but ", shape, " has ", shape.size());
 
-  Kernels& k = x.value().device().kernels();
-  return tape.record(x.value().view(shape), [&k, x](const Tensor& dy) {
-    k.accumulate(dy.view(x.value().shape()), x.grad());
-  });
+  return tape.record(x.value().view(shape),
+                     [x](const Tensor& dy) { x.pass_grad(dy.view(x.value().shape())); });
 }
 
 }  // namespace ddim::engine

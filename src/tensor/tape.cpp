@@ -12,6 +12,16 @@ Grad Var::grad() const {
   return {slot_->tensor, Write::overwrite};
 }
 
+void Var::pass_grad(const Tensor& dy) const {
+  assert(dy.shape() == value_.shape());
+  const bool is_first = slot_ != nullptr && slot_->gradients == nullptr && !slot_->tensor.defined();
+  if (is_first && dy.dtype() == value_.dtype()) {
+    slot_->tensor = dy;
+  } else {
+    dy.device().kernels().accumulate(dy, grad());
+  }
+}
+
 Var Tape::variable(Tensor value) const {
   if (!recording()) return constant(std::move(value));
   return {std::move(value), std::make_shared<Var::Slot>()};

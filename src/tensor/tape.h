@@ -23,6 +23,9 @@ class Var {
   /// Where a gradient of this value goes: allocated at the first request, which overwrites; later
   /// ones accumulate. Undefined when nobody wants it. The caller promises to write it.
   Grad grad() const;
+  /// Hands a gradient on, unchanged: dy itself becomes the gradient of this value, if that is the
+  /// first one, and is added to it otherwise. It is the last use that a closure makes of its dy.
+  void pass_grad(const Tensor& dy) const;
 
  private:
   friend class Tape;

@@ -101,6 +101,42 @@ TEST_F(Tapes, ConstantsGetNoGradient) {
   EXPECT_THAT(gradient(w), ElementsAre(1, 1));
 }
 
+/// y = x, whose gradient is passed on, and where it lay.
+Var same(Tape& tape, const Var& x, std::vector<std::uint64_t>& storage_of_dy) {
+  return tape.record(from_host(x.value().device(), x.value().shape(), to_host(x.value())),
+                     [x, &storage_of_dy](const Tensor& dy) {
+                       storage_of_dy.push_back(dy.storage_id());
+                       x.pass_grad(dy);
+                     });
+}
+
+TEST_F(Tapes, TheFirstGradientIsPassedOnAsItIsAndOthersAreAdded) {
+  std::vector<std::uint64_t> storage;
+  const Var x = tape.variable(tensor({1, 2}));
+  const Var first = same(tape, same(tape, x, storage), storage);
+  const Var second = same(tape, x, storage);
+  const Tensor dy = tensor({1, 10});
+  tape.backward(add(tape, scale(tape, first, 3.0F), scale(tape, second, 5.0F)), dy);
+  EXPECT_THAT(gradient(x), ElementsAre(8, 80));
+  ASSERT_EQ(storage.size(), 3);
+  EXPECT_EQ(x.grad().tensor.storage_id(), storage[0]);
+  EXPECT_EQ(storage[1], storage[2]);
+  EXPECT_NE(storage[0], storage[1]);
+  EXPECT_THAT(to_host(dy), ElementsAre(1, 10));  // the caller's
+}
+
+TEST_F(Tapes, AGradientThatIsPassedOnTwiceIsAdded) {
+  const Var x = tape.variable(tensor({1, 2}));
+  const Var y = scale(tape, x, 2.0F);
+  const Tensor dy = tensor({1, 10});
+  tape.backward(add(tape, y, y), dy);
+  EXPECT_THAT(gradient(x), ElementsAre(4, 40));
+  tape.backward(add(tape, tape.leaf(p), x), dy);
+  EXPECT_THAT(to_host(gradients[0]), ElementsAre(1, 10));
+  EXPECT_THAT(gradient(x), ElementsAre(5, 50));
+  EXPECT_THAT(to_host(dy), ElementsAre(1, 10));
+}
+
 TEST_F(Tapes, BackwardReturnsAllMemory) {
   Tensor dy = tensor({1});
   Tensor x(device, {16});

@@ -2,19 +2,21 @@
 
 #include <cstdint>
 
-#include "backend/cpu/elementwise_simd.h"
+#include "backend/cpu/parallel.h"
+#include "backend/cpu/reduce_simd.h"
+#include "base/thread_team.h"
 
 namespace ddim::engine::cpu {
 
 /// sums[c] = or += sum over rows of x[r,c], first row to last: the gradient of a bias.
 /// x [num_rows, num_columns].
-inline void column_sums(const float* x, std::int64_t num_rows, std::int64_t num_columns,
-                        Grad& sums) {
+inline void column_sums(ThreadTeam& team, const float* x, std::int64_t num_rows,
+                        std::int64_t num_columns, Grad& sums) {
+  constexpr std::int64_t kColumns = 64;  // of a task
   float* const y = sums.tensor.data<float>();
-  if (sums.write == Write::overwrite) simd::fill(0.0F, y, num_columns);
-  for (std::int64_t row = 0; row < num_rows; ++row) {
-    simd::accumulate(x + row * num_columns, Write::accumulate, y, num_columns);
-  }
+  parallel_blocks(team, num_columns, kColumns, [&](std::int64_t c, std::int64_t count) {
+    simd::column_sums(x + c, num_rows, num_columns, count, sums.write, y + c);
+  });
 }
 
 }  // namespace ddim::engine::cpu

@@ -23,7 +23,7 @@ void CpuKernels::conv2d_backward_input(const Tensor& dy, const Tensor& weight,
 void CpuKernels::conv2d_backward_weight(const ChannelParts& x, const Tensor& dy,
                                         const ConvGeometry& geometry, Grad dweight, Grad dbias) {
   const std::int64_t C_out = dy.dim(3);
-  if (dbias) column_sums(dy.data<float>(), dy.size() / C_out, C_out, dbias);
+  if (dbias) column_sums(team(), dy.data<float>(), dy.size() / C_out, C_out, dbias);
   if (!dweight) return;
   chosen(conv_backward_weight_implementations(), conv_backward_weight_problem(x, dy, geometry),
          *engine_)

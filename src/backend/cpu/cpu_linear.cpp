@@ -28,7 +28,7 @@ void CpuKernels::linear_backward(const Tensor& x, const Tensor& weight, const Te
     linear_weight_gradient(*engine_, {.data = x.data<float>(), .count = x.dim(1)}, dy.data<float>(),
                            M, /*first_column=*/0, dweight);
   }
-  if (dbias) column_sums(dy.data<float>(), M, weight.dim(0), dbias);
+  if (dbias) column_sums(team(), dy.data<float>(), M, weight.dim(0), dbias);
 }
 
 }  // namespace ddim::engine::cpu

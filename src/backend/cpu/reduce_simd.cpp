@@ -70,6 +70,37 @@ bool all_finite(const float* x, std::int64_t n) {
   return hn::GetLane(hn::MaxOfLanes(d_all, largest)) < kInfinity && largest_of_tail < kInfinity;
 }
 
+/// So many vectors of columns, whose additions overlap.
+template <int kVectors, class D>
+HWY_INLINE void add_rows(D d, const float* HWY_RESTRICT x, std::int64_t num_rows,
+                         std::int64_t row_stride, Write mode, float* HWY_RESTRICT y) {
+  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(d));
+  hn::Vec<D> sums[kVectors];
+#pragma GCC unroll 8
+  for (int i = 0; i < kVectors; ++i)
+    sums[i] = mode == Write::accumulate ? hn::LoadU(d, y + i * kLanes) : hn::Zero(d);
+  for (std::int64_t row = 0; row < num_rows; ++row, x += row_stride) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; ++i) sums[i] = hn::Add(sums[i], hn::LoadU(d, x + i * kLanes));
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kVectors; ++i) hn::StoreU(sums[i], d, y + i * kLanes);
+}
+
+void column_sums(const float* x, std::int64_t num_rows, std::int64_t row_stride,
+                 std::int64_t num_columns, Write mode, float* sums) {
+  const hn::ScalableTag<float> d;
+  constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(d));
+  constexpr std::int64_t kTogether = std::clamp<std::int64_t>(64 / kLanes, 4, 8);
+  constexpr std::int64_t kStep = kTogether * kLanes;
+  const std::int64_t together = num_columns / kStep * kStep;
+  for (std::int64_t c = 0; c < together; c += kStep)
+    add_rows<kTogether>(d, x + c, num_rows, row_stride, mode, sums + c);
+  for_each_vector<float>(num_columns - together, [&](auto tag, std::int64_t i) HWY_ATTR {
+    add_rows<1>(tag, x + together + i, num_rows, row_stride, mode, sums + together + i);
+  });
+}
+
 }  // namespace ddim::engine::cpu::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -79,6 +110,7 @@ namespace ddim::engine::cpu::simd {
 HWY_EXPORT(squared_distance);
 HWY_EXPORT(sum_of_squares);
 HWY_EXPORT(all_finite);
+HWY_EXPORT(column_sums);
 
 double squared_distance(const float* a, const float* b, std::int64_t n) {
   return HWY_DYNAMIC_DISPATCH(squared_distance)(a, b, n);
@@ -89,6 +121,11 @@ double sum_of_squares(const float* x, std::int64_t n) {
 }
 
 bool all_finite(const float* x, std::int64_t n) { return HWY_DYNAMIC_DISPATCH(all_finite)(x, n); }
+
+void column_sums(const float* x, std::int64_t num_rows, std::int64_t row_stride,
+                 std::int64_t num_columns, Write mode, float* sums) {
+  HWY_DYNAMIC_DISPATCH(column_sums)(x, num_rows, row_stride, num_columns, mode, sums);
+}
 
 }  // namespace ddim::engine::cpu::simd
 #endif  // HWY_ONCE
