@@ -56,10 +56,8 @@ struct PanelProduct {
 };
 void multiply(const PanelProduct& product);
 
-constexpr std::int64_t kMostTaps = 16;
-
-/// A sum of at most kMostTaps products, one for each tap of a convolution, whose windows are
-/// multiplied where they lie: row i of tap t's left factor begins at a + offsets[t] + i *
+/// A sum of products, one for each tap of a convolution, whose windows are multiplied where they
+/// lie: row i of tap t's left factor begins at a + offsets[t] + i *
 /// a_row_stride, and the rows of its right factor follow those of the tap before. num_k is each
 /// tap's.
 struct TapProduct {
@@ -72,6 +70,29 @@ struct TapProduct {
 };
 /// For processors with AMX alone (active_isa()).
 void multiply(const TapProduct& product);
+
+constexpr std::int64_t kTile = 32;  ///< elements of a tile's row
+
+/// Products of one right factor, one for each tap: c[tap] = or += a[tap] b, all of them blocks of
+/// kPanel rows and columns. Row i of a tap's left factor begins at a + offsets[tap] +
+/// i * a_row_stride; it has num_runs runs of num_k elements, run_stride apart, and the right factor
+/// [num_runs * num_k/2][kPanel][2] has them one after the other.
+struct BlockOfTaps {
+  const Bf16* a = nullptr;
+  std::int64_t a_row_stride = 0;
+  std::int64_t num_runs = 1;
+  std::int64_t run_stride = 0;
+  std::int64_t num_k = 0;  ///< a multiple of kTile
+  const Bf16* b = nullptr;
+  std::int64_t num_taps = 1;
+  const std::int64_t* offsets = nullptr;
+  Write write = Write::overwrite;
+  float* c = nullptr;
+  std::int64_t c_tap_stride = 0;
+  std::int64_t c_row_stride = 0;
+};
+/// For processors with AMX alone (active_isa()).
+void multiply(const BlockOfTaps& product);
 
 }  // namespace bf16
 }  // namespace ddim::engine::cpu

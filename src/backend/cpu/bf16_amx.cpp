@@ -39,6 +39,40 @@ struct alignas(64) TileConfig {
 /// read there.
 void write_to_memory(const void* address) { __asm__ volatile("" ::"r"(address) : "memory"); }
 
+/// The tiles of this thread, as long as it lives: those of the left factor and of the sums have so
+/// many rows.
+class Tiles {
+ public:
+  explicit Tiles(std::int64_t tile_rows) {
+    TileConfig config;
+    for (int tile = 0; tile < 8; ++tile)
+      config.rows[tile] = static_cast<std::uint8_t>(tile < 6 ? tile_rows : kTilePairs);
+    write_to_memory(&config);
+    _tile_loadconfig(&config);
+  }
+  ~Tiles() { _tile_release(); }
+  Tiles(const Tiles&) = delete;
+  Tiles& operator=(const Tiles&) = delete;
+};
+
+/// Adds the products of a row of tiles of the left factor, or two, with two columns of the right
+/// one, or one.
+template <int kRowTiles, int kColumnTiles>
+void add_products(const char* top, const char* bottom, std::int64_t row_bytes, const char* b) {
+  _tile_loadd(6, b, kPanelRowBytes);
+  _tile_loadd(4, top, row_bytes);
+  _tile_dpbf16ps(0, 4, 6);
+  if (kColumnTiles > 1) {
+    _tile_loadd(7, b + kTileBytes, kPanelRowBytes);
+    _tile_dpbf16ps(1, 4, 7);
+  }
+  if (kRowTiles > 1) {
+    _tile_loadd(5, bottom, row_bytes);
+    _tile_dpbf16ps(2, 5, 6);
+    if (kColumnTiles > 1) _tile_dpbf16ps(3, 5, 7);
+  }
+}
+
 /// Part of a factor that does not fill its tiles, with zeros in their other rows and columns.
 struct alignas(64) Rest {
   char left[kBlockRows][kTileBytes];
@@ -50,16 +84,8 @@ class Multiplication {
   explicit Multiplication(const PairTapProduct& taps)
       : taps_(taps),
         p_(taps.product),
-        tile_rows_(p_.num_rows < kTileRows ? p_.num_rows : kTileRows) {
-    TileConfig config;
-    for (int tile = 0; tile < 8; ++tile)
-      config.rows[tile] = static_cast<std::uint8_t>(tile < 6 ? tile_rows_ : kTilePairs);
-    write_to_memory(&config);
-    _tile_loadconfig(&config);
-  }
-  ~Multiplication() { _tile_release(); }
-  Multiplication(const Multiplication&) = delete;
-  Multiplication& operator=(const Multiplication&) = delete;
+        tile_rows_(p_.num_rows < kTileRows ? p_.num_rows : kTileRows),
+        tiles_(tile_rows_) {}
 
   void run() {
     const std::int64_t num_panels = (p_.num_columns + kColumns - 1) / kColumns;
@@ -135,23 +161,6 @@ class Multiplication {
     }
   }
 
-  template <int kRowTiles, int kColumnTiles>
-  static void add_products(const char* top, const char* bottom, std::int64_t row_bytes,
-                           const char* b) {
-    _tile_loadd(6, b, kPanelRowBytes);
-    _tile_loadd(4, top, row_bytes);
-    _tile_dpbf16ps(0, 4, 6);
-    if (kColumnTiles > 1) {
-      _tile_loadd(7, b + kTileBytes, kPanelRowBytes);
-      _tile_dpbf16ps(1, 4, 7);
-    }
-    if (kRowTiles > 1) {
-      _tile_loadd(5, bottom, row_bytes);
-      _tile_dpbf16ps(2, 5, 6);
-      if (kColumnTiles > 1) _tile_dpbf16ps(3, 5, 7);
-    }
-  }
-
   /// Writes the rows from `first` on of a tile that begins at `row`.
   template <int kRowTile>
   void finish_tile(std::int64_t row, std::int64_t first, std::int64_t panel, std::int64_t columns) {
@@ -186,11 +195,45 @@ class Multiplication {
   const PairTapProduct& taps_;
   const PairProduct& p_;
   std::int64_t tile_rows_;
+  Tiles tiles_;
 };
 
 }  // namespace
 
 void multiply_amx(const PairTapProduct& product) { Multiplication(product).run(); }
+
+void multiply_amx(const PairBlockOfTaps& p) {
+  const Tiles tiles(kTileRows);
+  const auto row_bytes = static_cast<std::size_t>(p.c_row_stride) * sizeof(float);
+  for (std::int64_t tap = 0; tap < p.num_taps; ++tap) {
+    float* const upper = p.c + tap * p.c_tap_stride;
+    float* const lower = upper + kTileRows * p.c_row_stride;
+    if (p.accumulate) {
+      _tile_loadd(0, upper, row_bytes);
+      _tile_loadd(1, upper + kLanes, row_bytes);
+      _tile_loadd(2, lower, row_bytes);
+      _tile_loadd(3, lower + kLanes, row_bytes);
+    } else {
+      _tile_zero(0);
+      _tile_zero(1);
+      _tile_zero(2);
+      _tile_zero(3);
+    }
+    const char* run = static_cast<const char*>(p.a) + p.tap_bytes[tap];
+    const char* b = static_cast<const char*>(p.b);
+    for (std::int64_t i = 0; i < p.num_runs; ++i, run += p.run_bytes) {
+      const char* top = run;
+      for (std::int64_t k = 0; k < p.num_tiles; ++k, top += kTileBytes) {
+        add_products<2, 2>(top, top + kTileRows * p.a_row_bytes, p.a_row_bytes, b);
+        b += kTilePairs * kPanelRowBytes;
+      }
+    }
+    _tile_stored(0, upper, row_bytes);
+    _tile_stored(1, upper + kLanes, row_bytes);
+    _tile_stored(2, lower, row_bytes);
+    _tile_stored(3, lower + kLanes, row_bytes);
+  }
+}
 
 bool allow_amx() {
   constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM

@@ -208,8 +208,20 @@ void transpose_rounded(const float* from, std::int64_t from_row_stride, std::int
 #if HWY_ARCH_X86
 namespace {
 
+constexpr auto kBytes = static_cast<std::int64_t>(sizeof(Bf16));
+
+/// Where the taps of a convolution of 3x3 begin; zeros without offsets.
+struct TapBytes {
+  std::int64_t data[9] = {};
+
+  TapBytes(std::int64_t num_taps, const std::int64_t* offsets) {
+    assert(num_taps <= std::ssize(data));
+    for (std::int64_t tap = 0; tap < num_taps && offsets != nullptr; ++tap)
+      data[tap] = offsets[tap] * kBytes;
+  }
+};
+
 PairProduct in_pairs(const PanelProduct& p) {
-  constexpr auto kBytes = static_cast<std::int64_t>(sizeof(Bf16));
   return {.a = p.a,
           .a_row_bytes = p.a_row_stride * kBytes,
           .b = p.b,
@@ -231,14 +243,30 @@ PairProduct in_pairs(const PanelProduct& p) {
 void multiply([[maybe_unused]] const TapProduct& p) {
   assert(active_isa() == Isa::amx_bf16);
 #if HWY_ARCH_X86
-  assert(p.num_taps <= kMostTaps);
-  std::int64_t tap_bytes[kMostTaps] = {};
-  for (std::int64_t tap = 0; tap < p.num_taps; ++tap)
-    tap_bytes[tap] = p.offsets == nullptr ? 0 : p.offsets[tap] * std::int64_t{sizeof(Bf16)};
-  multiply_amx({.product = in_pairs(p.product),
-                .num_taps = p.num_taps,
-                .tap_bytes = tap_bytes,
-                .row_run = p.row_run});
+  const TapBytes tap_bytes(p.num_taps, p.offsets);
+  multiply_amx(PairTapProduct{.product = in_pairs(p.product),
+                              .num_taps = p.num_taps,
+                              .tap_bytes = tap_bytes.data,
+                              .row_run = p.row_run});
+#endif
+}
+
+void multiply([[maybe_unused]] const BlockOfTaps& p) {
+  assert(active_isa() == Isa::amx_bf16);
+#if HWY_ARCH_X86
+  const TapBytes tap_bytes(p.num_taps, p.offsets);
+  multiply_amx(PairBlockOfTaps{.a = p.a,
+                               .a_row_bytes = p.a_row_stride * kBytes,
+                               .num_runs = p.num_runs,
+                               .run_bytes = p.run_stride * kBytes,
+                               .num_tiles = p.num_k / kTile,
+                               .b = p.b,
+                               .num_taps = p.num_taps,
+                               .tap_bytes = tap_bytes.data,
+                               .accumulate = p.write == Write::accumulate,
+                               .c = p.c,
+                               .c_tap_stride = p.c_tap_stride,
+                               .c_row_stride = p.c_row_stride});
 #endif
 }
 

@@ -40,6 +40,23 @@ struct PairTapProduct {
 /// granted to this process.
 void multiply_amx(const PairTapProduct& product);
 
+/// BlockOfTaps in plain types.
+struct PairBlockOfTaps {
+  const void* a;
+  std::int64_t a_row_bytes;
+  std::int64_t num_runs;
+  std::int64_t run_bytes;  // from one run to the next
+  std::int64_t num_tiles;  // of a run
+  const void* b;
+  std::int64_t num_taps;
+  const std::int64_t* tap_bytes;
+  bool accumulate;
+  float* c;
+  std::int64_t c_tap_stride;
+  std::int64_t c_row_stride;
+};
+void multiply_amx(const PairBlockOfTaps& product);
+
 /// Asks the system for the registers of AMX, for all threads of the process; whether it grants
 /// them.
 bool allow_amx();

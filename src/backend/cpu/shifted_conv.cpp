@@ -14,7 +14,6 @@ namespace {
 using bf16::kPanel;
 
 constexpr std::int64_t kTaps = 9;
-constexpr std::int64_t kTileElements = 32;  // of a row of a left factor
 constexpr std::int64_t kMinChannelsWritten = 16;
 
 /// Bytes of an image's rounded rows that stay in the second-level cache, beside the weights.
@@ -193,7 +192,7 @@ bool shifted_products_apply(const ConvProblem& problem, const Engine& engine) {
   const bool backward_input = problem.pass == Pass::backward_input;
   const std::int64_t read = backward_input ? problem.c_out : problem.c_in;
   const std::int64_t written = backward_input ? problem.c_in : problem.c_out;
-  return read % kTileElements == 0 && written >= kMinChannelsWritten;
+  return read % bf16::kTile == 0 && written >= kMinChannelsWritten;
 }
 
 void shifted_products(Engine& engine, const ConvForwardArguments& conv) {

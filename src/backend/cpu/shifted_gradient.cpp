@@ -15,17 +15,18 @@ namespace {
 using bf16::kPanel;
 
 constexpr std::int64_t kTaps = 9;
-constexpr std::int64_t kTileElements = 32;  // of a row of a left factor
 
-/// Pixels whose products are added up before the sums are written.
+/// Pixels that are made ready at a time: they stay in the second-level cache.
 constexpr std::int64_t kPixelsAtATime = 1088;
+
+/// Tiles of pixels, of kPanel channels of both factors, that stay in the first-level cache while
+/// they are multiplied with each tap.
+constexpr std::int64_t kTilesAtATime = 9;
 
 /// Elements of a row of dweight that are turned at a time, on the stack.
 constexpr std::int64_t kElementsPerBlock = 16 * kTaps;
 
-std::int64_t whole_tiles(std::int64_t elements) {
-  return (elements + kTileElements - 1) / kTileElements;
-}
+std::int64_t divided_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// How the images of a weight gradient are cut: some rows of one are a band, and some bands are
 /// multiplied at a time. Rows begin at even places and end with a border of zeros, which is the
@@ -45,18 +46,16 @@ struct Bands {
   explicit Bands(const Tensor& dy) : height(dy.dim(1)), width(dy.dim(2)) {
     row_pixels = bf16::padded(width + 1);
     const std::int64_t most_rows = std::clamp<std::int64_t>(kPixelsAtATime / row_pixels, 1, height);
-    bands_per_image = (height + most_rows - 1) / most_rows;
-    band_rows = (height + bands_per_image - 1) / bands_per_image;
+    bands_per_image = divided_up(height, most_rows);
+    band_rows = divided_up(height, bands_per_image);
     band_pixels = (band_rows + 2) * row_pixels;
-    num_k = whole_tiles(band_rows * row_pixels) * kTileElements;
+    num_k = divided_up(band_rows * row_pixels, bf16::kTile) * bf16::kTile;
     total = dy.dim(0) * bands_per_image;
-    const std::int64_t most_bands =
-        std::clamp<std::int64_t>(kPixelsAtATime / num_k, 1, bf16::kMostTaps);
-    const std::int64_t num_stages = (total + most_bands - 1) / most_bands;
-    bands_at_a_time = (total + num_stages - 1) / num_stages;
+    const std::int64_t most_bands = std::max<std::int64_t>(kPixelsAtATime / num_k, 1);
+    bands_at_a_time = divided_up(total, divided_up(total, most_bands));
     // An odd number of tiles: the rows of the transpose begin in different lines of a cache.
     const std::int64_t last_pixel = place_of(bands_at_a_time - 1, kTaps - 1) + num_k;
-    num_pixels = (whole_tiles(last_pixel) | 1) * kTileElements;
+    num_pixels = (divided_up(last_pixel, bf16::kTile) | 1) * bf16::kTile;
   }
   std::int64_t image_of(std::int64_t band) const { return band / bands_per_image; }
   std::int64_t first_row_of(std::int64_t band) const { return band % bands_per_image * band_rows; }
@@ -69,38 +68,33 @@ struct Bands {
   }
 };
 
-/// Transposes so many channels of bands first .. first+count-1 of x [N,H,W,c_in]:
-/// to[channels][num_pixels], the first pixel of a band's upper row at place 2.
-void transpose_bands(const Bands& bands, std::int64_t first, std::int64_t count, const float* x,
-                     std::int64_t c_in, std::int64_t channels, Bf16* to) {
-  for (std::int64_t band = 0; band < count; ++band) {
-    const std::int64_t y = bands.first_row_of(first + band) - 1;
-    const float* const image = x + bands.image_of(first + band) * bands.height * bands.width * c_in;
-    for (std::int64_t row = 0; row < bands.rows_of(first + band) + 2; ++row) {
-      Bf16* const to_row = to + band * bands.band_pixels + row * bands.row_pixels + 2;
-      if (y + row >= 0 && y + row < bands.height) {
-        bf16::transpose_rounded(image + (y + row) * bands.width * c_in, c_in, channels, bands.width,
-                                to_row, bands.num_pixels);
-      } else {
-        for (std::int64_t c = 0; c < channels; ++c)
-          std::fill_n(to_row + c * bands.num_pixels, bands.width, Bf16{});
-      }
-    }
+/// Transposes a row of a band of x [N,H,W,c_in], its upper and lower neighbours counted, to
+/// [c_in][num_pixels], where a band's first pixel is at place 2.
+void transpose_row(const Bands& bands, std::int64_t band, std::int64_t row, const float* x,
+                   std::int64_t c_in, Bf16* to) {
+  const std::int64_t y = bands.first_row_of(band) + row - 1;
+  if (y >= 0 && y < bands.height) {
+    const std::int64_t pixel = (bands.image_of(band) * bands.height + y) * bands.width;
+    bf16::transpose_rounded(x + pixel * c_in, c_in, c_in, bands.width, to, bands.num_pixels);
+  } else {
+    for (std::int64_t c = 0; c < c_in; ++c)
+      std::fill_n(to + c * bands.num_pixels, bands.width, Bf16{});
   }
 }
 
-/// Packs bands first .. first+count-1 of dy [N,H,W,c_out]: to[count][num_k/2][kPanel][2].
-void pack_bands(const Bands& bands, std::int64_t first, std::int64_t count, const float* dy,
-                std::int64_t c_out, std::int64_t panel, Bf16* to) {
-  for (std::int64_t band = first; band < first + count; ++band, to += bands.num_k * kPanel) {
-    const std::int64_t rows = bands.rows_of(band);
-    const std::int64_t pixel =
-        (bands.image_of(band) * bands.height + bands.first_row_of(band)) * bands.width;
-    for (std::int64_t row = 0; row < rows; ++row) {
-      simd::pack_panels({.data = dy + (pixel + row * bands.width) * c_out, .row_stride = c_out},
-                        bands.width, c_out, panel, 1, to + row * bands.row_pixels * kPanel);
+/// Packs a row of a band of dy [N,H,W,c_out] to [width/2][kPanel][2] of each panel, zeros for a row
+/// that the band has not.
+void pack_row(const Bands& bands, std::int64_t band, std::int64_t row, const float* dy,
+              std::int64_t c_out, std::int64_t panel_size, Bf16* to) {
+  const std::int64_t y = bands.first_row_of(band) + row;
+  const std::int64_t pixel = (bands.image_of(band) * bands.height + y) * bands.width;
+  for (std::int64_t panel = 0; panel * kPanel < c_out; ++panel, to += panel_size) {
+    if (row < bands.rows_of(band)) {
+      simd::pack_panels({.data = dy + pixel * c_out, .row_stride = c_out}, bands.width, c_out,
+                        panel, 1, to);
+    } else {
+      std::fill_n(to, bands.row_pixels * kPanel, Bf16{});
     }
-    std::fill(to + rows * bands.row_pixels * kPanel, to + bands.num_k * kPanel, Bf16{});
   }
 }
 
@@ -116,6 +110,35 @@ void write_gradient(const float* sums, std::int64_t row_size, std::int64_t num_c
                      .from_stride = kElementsPerBlock,
                      .to_stride = row_size},
                     turned, write, dweight + first);
+  }
+}
+
+/// sums [kPanel][tap][kPanel] += products of kPanel channels of `transposed` with a panel: so many
+/// bands.
+void add_products(const Bands& bands, std::int64_t count, const Bf16* transposed, const Bf16* panel,
+                  Write write, float* sums) {
+  std::int64_t offsets[kTaps];
+  for (std::int64_t tap = 0; tap < kTaps; ++tap) offsets[tap] = bands.place_of(0, tap);
+  const std::int64_t band_tiles = bands.num_k / bf16::kTile;
+  const std::int64_t runs = std::max<std::int64_t>(kTilesAtATime / band_tiles, 1);
+  const std::int64_t run_k =
+      divided_up(band_tiles, divided_up(band_tiles, kTilesAtATime)) * bf16::kTile;
+  for (std::int64_t band = 0; band < count; band += runs) {
+    for (std::int64_t k = 0; k < bands.num_k; k += run_k) {
+      bf16::multiply(bf16::BlockOfTaps{.a = transposed + band * bands.band_pixels + k,
+                                       .a_row_stride = bands.num_pixels,
+                                       .num_runs = std::min(runs, count - band),
+                                       .run_stride = bands.band_pixels,
+                                       .num_k = std::min(run_k, bands.num_k - k),
+                                       .b = panel + (band * bands.num_k + k) * kPanel,
+                                       .num_taps = kTaps,
+                                       .offsets = offsets,
+                                       .write = write,
+                                       .c = sums,
+                                       .c_tap_stride = kPanel,
+                                       .c_row_stride = kTaps * kPanel});
+      write = Write::accumulate;
+    }
   }
 }
 
@@ -148,36 +171,23 @@ void shifted_products(Engine& engine, const ConvBackwardWeightArguments& argumen
   ThreadTeam& team = engine.team();
   for (std::int64_t first = 0; first < bands.total; first += bands.bands_at_a_time) {
     const std::int64_t count = std::min(bands.bands_at_a_time, bands.total - first);
-    parallel_for(team, num_blocks + num_panels, [&](std::int64_t item) {
-      if (item < num_blocks) {
-        transpose_bands(bands, first, count, x + item * kPanel, c_in, kPanel,
-                        transposed + item * kPanel * bands.num_pixels);
-      } else {
-        const std::int64_t panel = item - num_blocks;
-        pack_bands(bands, first, count, dy.data<float>(), c_out, panel,
-                   panels + panel * panel_size);
+    const std::int64_t rows = bands.band_rows + 2;
+    parallel_for(team, count * rows, [&](std::int64_t item) {
+      const std::int64_t band = item / rows;
+      const std::int64_t row = item % rows;
+      transpose_row(bands, first + band, row, x, c_in,
+                    transposed + band * bands.band_pixels + row * bands.row_pixels + 2);
+      if (row < bands.band_rows) {
+        pack_row(bands, first + band, row, dy.data<float>(), c_out, panel_size,
+                 panels + (band * bands.num_k + row * bands.row_pixels) * kPanel);
       }
     });
     parallel_for(team, num_panels * num_blocks, [&](std::int64_t item) {
       const std::int64_t panel = item / num_blocks;
       const std::int64_t c = item % num_blocks * kPanel;
-      for (std::int64_t tap = 0; tap < kTaps; ++tap) {
-        std::int64_t offsets[bf16::kMostTaps];
-        for (std::int64_t band = 0; band < count; ++band) offsets[band] = bands.place_of(band, tap);
-        bf16::multiply(bf16::TapProduct{
-            .product = {.a = transposed + c * bands.num_pixels,
-                        .b = panels + panel * panel_size,
-                        .num_rows = kPanel,
-                        .num_k = bands.num_k,
-                        .a_row_stride = bands.num_pixels,
-                        .num_columns = std::min(kPanel, c_out - panel * kPanel),
-                        .b_panel_stride = panel_size,
-                        .write = first == 0 ? Write::overwrite : Write::accumulate,
-                        .c = sums + panel * panel_sums + (c * kTaps + tap) * kPanel,
-                        .c_row_stride = kTaps * kPanel},
-            .num_taps = count,
-            .offsets = offsets});
-      }
+      add_products(bands, count, transposed + c * bands.num_pixels, panels + panel * panel_size,
+                   first == 0 ? Write::overwrite : Write::accumulate,
+                   sums + panel * panel_sums + c * kTaps * kPanel);
     });
   }
   Grad dweight = arguments.dweight;
