@@ -59,9 +59,23 @@ void RoundRows(const float* from, std::int64_t row_stride, std::int64_t num_rows
   }
 }
 
+/// Calls body(pairs), where pairs(tag, first, second) is the fastest bf16_pairs() that there is.
+template <class Body>
+HWY_INLINE void with_bf16_pairs(const Body& body) {
+#if HWY_TARGET == HWY_AVX3
+  if (active_isa() >= Isa::avx512_bf16) {
+    return body([](auto tag, auto first, auto second)
+                    HWY_ATTR { return loops::bf16_pairs_by_instruction(tag, first, second); });
+  }
+#endif
+  body([](auto tag, auto first, auto second)
+           HWY_ATTR { return loops::bf16_pairs(tag, first, second); });
+}
+
 /// Rows k and k+1 of a matrix [num_k, columns], side by side, zeros for a row that does not exist.
-HWY_INLINE void pair_rows(const MatrixView& b, std::int64_t num_k, std::int64_t k,
-                          std::int64_t columns, std::uint32_t* to) {
+template <class Pairs>
+HWY_INLINE void pair_rows(const Pairs& pairs, const MatrixView& b, std::int64_t num_k,
+                          std::int64_t k, std::int64_t columns, std::uint32_t* to) {
   const float* const even = b.data + k * b.row_stride;
   const float* const odd = k + 1 < num_k ? even + b.row_stride : nullptr;
   loops::for_each_vector<float>(columns, [&](auto tag, std::int64_t j) HWY_ATTR {
@@ -69,7 +83,7 @@ HWY_INLINE void pair_rows(const MatrixView& b, std::int64_t num_k, std::int64_t 
     const hn::RebindToUnsigned<decltype(tag)> bits;
     hwy::Prefetch(even + j + 2 * b.row_stride);
     hwy::Prefetch(even + j + 3 * b.row_stride);
-    hn::StoreU(loops::bf16_pairs(tag, hn::LoadU(tag, even + j), second), bits, to + j);
+    hn::StoreU(pairs(tag, hn::LoadU(tag, even + j), second), bits, to + j);
   });
 }
 
@@ -87,8 +101,10 @@ void TransposeRounded(const MatrixView& from, std::int64_t num_rows, std::int64_
     for (std::int64_t first = 0; first < num_k; first += kElementsPerBlock) {
       const std::int64_t count = std::min(kElementsPerBlock, num_k - first);
       const MatrixView block{from.data + first * from.row_stride + row, from.row_stride};
-      for (std::int64_t k = 0; k < count; k += 2)
-        pair_rows(block, count, k, rows, pairs + k / 2 * kRows);
+      with_bf16_pairs([&](const auto& rounded_pairs) HWY_ATTR {
+        for (std::int64_t k = 0; k < count; k += 2)
+          pair_rows(rounded_pairs, block, count, k, rows, pairs + k / 2 * kRows);
+      });
       loops::transpose(pairs, kRows, padded(count) / 2, rows,
                        to_pairs + row * row_pairs + first / 2, row_pairs);
     }
@@ -121,11 +137,14 @@ void PackPanels(const MatrixView& b, std::int64_t num_k, std::int64_t num_column
            std::min(kPanel, columns - i), to + i * num_pairs);
   };
   if (b.column_stride == 1) {  // row by row of the whole matrix, as it lies in memory
-    for (std::int64_t k = 0; k < num_k; k += 2) {
-      for_each_panel([&](const MatrixView& from, std::int64_t width, std::uint32_t* panel) {
-        pair_rows(from, num_k, k, width, panel + k / 2 * kPanel);
-      });
-    }
+    with_bf16_pairs([&](const auto& rounded_pairs) HWY_ATTR {
+      for (std::int64_t k = 0; k < num_k; k += 2) {
+        for_each_panel(
+            [&](const MatrixView& from, std::int64_t width, std::uint32_t* panel) HWY_ATTR {
+              pair_rows(rounded_pairs, from, num_k, k, width, panel + k / 2 * kPanel);
+            });
+      }
+    });
   } else {
     for_each_panel([&](const MatrixView& from, std::int64_t width, std::uint32_t* panel) {
       pack_columns(from, num_k, width, panel);
