@@ -32,6 +32,7 @@ constexpr std::int64_t kVector = hn::MaxLanes(d);
 /// How far ahead of what is read the next is asked for: between rows, and where pages end, the
 /// processor does not guess it.
 constexpr std::int64_t kFloatsAhead = 512;
+constexpr std::int64_t kRowsAhead = 8;
 
 void Round(const float* from, std::int64_t count, Bf16* to) {
   const auto round_by = [&](const auto& store) HWY_ATTR {
@@ -81,8 +82,8 @@ HWY_INLINE void pair_rows(const Pairs& pairs, const MatrixView& b, std::int64_t 
   loops::for_each_vector<float>(columns, [&](auto tag, std::int64_t j) HWY_ATTR {
     const auto second = odd == nullptr ? hn::Zero(tag) : hn::LoadU(tag, odd + j);
     const hn::RebindToUnsigned<decltype(tag)> bits;
-    hwy::Prefetch(even + j + 2 * b.row_stride);
-    hwy::Prefetch(even + j + 3 * b.row_stride);
+    hwy::Prefetch(even + j + kRowsAhead * b.row_stride);
+    hwy::Prefetch(even + j + (kRowsAhead + 1) * b.row_stride);
     hn::StoreU(pairs(tag, hn::LoadU(tag, even + j), second), bits, to + j);
   });
 }

@@ -11,17 +11,21 @@
 namespace ddim::engine::cpu {
 namespace {
 
-/// Rows of the score matrix that are worked on at a time: its memory, and the piece of work that
-/// threads share out.
-constexpr std::int64_t kRowsPerBlock = 48;
-
 /// The sizes of one attention.
 struct Sizes {
-  Sizes(const Shape& q, std::int64_t heads)
-      : L(q[1]), C(q[2]), num_heads(heads), C_head(C / heads), num_matrices(q[0] * heads) {}
+  Sizes(const Shape& q, std::int64_t heads, const Engine& engine)
+      : L(q[1]),
+        C(q[2]),
+        num_heads(heads),
+        C_head(C / heads),
+        num_matrices(q[0] * heads),
+        block_rows(engine.multiplies_tiles() ? 64 : 48) {}
 
   std::int64_t L, C, num_heads, C_head;
   std::int64_t num_matrices;  ///< images times heads: each has a score matrix [L,L]
+  /// Rows of the score matrix that are worked on at a time: its memory, and the piece of work that
+  /// threads share out. Whole tiles.
+  std::int64_t block_rows;
 
   /// Where head i % num_heads of image i / num_heads begins in [N,L,C]; its rows are C apart.
   std::int64_t offset(std::int64_t i) const {
@@ -41,10 +45,11 @@ std::size_t panels_bytes(std::int64_t rows, std::int64_t columns) {
                  sizeof(Element));
 }
 
-/// Bytes of a block of a left factor with `columns` columns.
+/// Bytes of a block of any of the left factors.
 template <class Element>
-std::size_t left_bytes(std::int64_t columns) {
-  return aligned(static_cast<std::size_t>(kRowsPerBlock * simd::padded<Element>(columns)) *
+std::size_t left_bytes(const Sizes& s) {
+  const std::int64_t columns = std::max(s.C_head, s.L);
+  return aligned(static_cast<std::size_t>(s.block_rows * simd::padded<Element>(columns)) *
                  sizeof(Element));
 }
 
@@ -63,13 +68,13 @@ template <class Element>
 void attend(Engine& engine, const Sizes& s, const Forward& f) {
   const std::size_t k_bytes = panels_bytes<Element>(s.C_head, s.L);
   const std::size_t v_bytes = panels_bytes<Element>(s.L, s.C_head);
-  const std::size_t scratch_bytes = left_bytes<Element>(std::max(s.C_head, s.L));
+  const std::size_t scratch_bytes = left_bytes<Element>(s);
   const std::size_t thread_bytes =
-      k_bytes + v_bytes + scratch_bytes + float_bytes(kRowsPerBlock * s.L);
+      k_bytes + v_bytes + scratch_bytes + float_bytes(s.block_rows * s.L);
   const auto num_threads = static_cast<std::size_t>(engine.team().size());
   std::byte* const workspace = engine.workspace().get(thread_bytes * num_threads);
 
-  const std::int64_t blocks = (s.L + kRowsPerBlock - 1) / kRowsPerBlock;
+  const std::int64_t blocks = (s.L + s.block_rows - 1) / s.block_rows;
   std::vector<std::int64_t> packed(num_threads, -1);  // by each thread
   engine.team().for_each(s.num_matrices * blocks, [&](int thread, std::int64_t item) {
     std::byte* const own = workspace + thread_bytes * static_cast<std::size_t>(thread);
@@ -79,8 +84,8 @@ void attend(Engine& engine, const Sizes& s, const Forward& f) {
     auto* const scores = reinterpret_cast<float*>(own + k_bytes + v_bytes + scratch_bytes);
     std::int64_t& packed_matrix = packed[static_cast<std::size_t>(thread)];
     const std::int64_t matrix = item / blocks;
-    const std::int64_t first_row = item % blocks * kRowsPerBlock;
-    const std::int64_t rows = std::min(kRowsPerBlock, s.L - first_row);
+    const std::int64_t first_row = item % blocks * s.block_rows;
+    const std::int64_t rows = std::min(s.block_rows, s.L - first_row);
     const std::int64_t head = s.offset(matrix);
     if (packed_matrix != matrix) {
       simd::pack_panels(s.transposed(f.k + head), s.C_head, s.L, k_panels);
@@ -123,8 +128,7 @@ template <class Element>
 class MatrixBackward {
  public:
   static std::size_t workspace_bytes(const Sizes& s) {
-    return panels_bytes_of(s) + left_bytes<Element>(std::max(s.L, s.C_head)) +
-           2 * float_bytes(s.L * s.L);
+    return panels_bytes_of(s) + left_bytes<Element>(s) + 2 * float_bytes(s.L * s.L);
   }
 
   MatrixBackward(const Sizes& sizes, std::int64_t matrix, std::byte* workspace)
@@ -183,8 +187,8 @@ class MatrixBackward {
   /// All L rows of `left` times the panels of `product`, which lacks its left factor.
   void multiply_blocks(const simd::MatrixView& left, simd::Product<Element> product) {
     float* const c = product.c;
-    for (std::int64_t row = 0; row < s_.L; row += kRowsPerBlock) {
-      product.num_rows = std::min(kRowsPerBlock, s_.L - row);
+    for (std::int64_t row = 0; row < s_.L; row += s_.block_rows) {
+      product.num_rows = std::min(s_.block_rows, s_.L - row);
       product.a = simd::left_factor(left.from_row(row), product.num_rows, product.K, scratch_);
       product.c = c + row * product.c_row_stride;
       simd::multiply(product);
@@ -215,7 +219,7 @@ void attend_backward(Engine& engine, const Sizes& s, const Backward& b) {
 
 void CpuKernels::attention(const Tensor& q, const Tensor& k, const Tensor& v,
                            std::int64_t num_heads, double scale, Tensor& log_sum_exp, Tensor& y) {
-  const Sizes sizes(q.shape(), num_heads);
+  const Sizes sizes(q.shape(), num_heads, *engine_);
   const Forward forward{.q = q.data<float>(),
                         .k = k.data<float>(),
                         .v = v.data<float>(),
@@ -233,7 +237,7 @@ void CpuKernels::attention_backward(const Tensor& q, const Tensor& k, const Tens
                                     const Tensor& /*y*/, const Tensor& log_sum_exp,
                                     std::int64_t num_heads, double scale, const Tensor& dy, Grad dq,
                                     Grad dk, Grad dv) {
-  const Sizes sizes(q.shape(), num_heads);
+  const Sizes sizes(q.shape(), num_heads, *engine_);
   const Backward backward{.q = q.data<float>(),
                           .k = k.data<float>(),
                           .v = v.data<float>(),

@@ -145,7 +145,7 @@ void weight_gradient(Engine& engine, const InputColumns& x, const float* dy, std
   const std::int64_t K = dweight.tensor.size() / C_out;
   const std::int64_t num_columns = x.count;
   constexpr std::int64_t kPieceRows = rows_of_gradient<Element>();
-  constexpr std::int64_t kBlockRows = 48;  // of dweight
+  constexpr std::int64_t kBlockRows = std::is_same_v<Element, Bf16> ? 64 : 48;  // of dweight
   const std::int64_t num_panels = simd::num_panels<Element>(num_columns);
   const std::int64_t panels_elements = num_panels * simd::panel_size<Element>(kPieceRows);
   constexpr std::int64_t kScratchElements = kBlockRows * kPieceRows;

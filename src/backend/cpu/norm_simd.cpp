@@ -6,6 +6,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/norm_simd.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // includes this file once for each instruction set
 #include <hwy/highway.h>
 
@@ -15,11 +16,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace ddim::engine::cpu::simd::HWY_NAMESPACE {
 
+constexpr std::int64_t kTilePixels = 16;
+
 /// Calls body(pixels, first) for tiles of a few pixels, which stay in the first-level cache while
 /// the channels are gone through one vector after the other.
 template <class Body>
 HWY_INLINE void for_each_pixel_tile(std::int64_t num_pixels, const Body& body) {
-  constexpr std::int64_t kTilePixels = 16;
   for (std::int64_t p = 0; p < num_pixels; p += kTilePixels) {
     body(std::min(kTilePixels, num_pixels - p), p);
   }
@@ -54,6 +56,7 @@ HWY_INLINE void add_moments(D d, std::int64_t pixels, std::int64_t pixel_stride,
   for (std::int64_t p = 0; p < pixels; ++p, x += pixel_stride) {
 #pragma GCC unroll 4
     for (int i = 0; i < kVectors; ++i) {
+      hwy::Prefetch(x + kTilePixels * pixel_stride + i * lanes);
       const auto v = hn::PromoteTo(d, hn::LoadU(df, x + i * lanes));
       s[i] = hn::Add(s[i], v);
       squares[i] = hn::MulAdd(v, v, squares[i]);
@@ -144,8 +147,11 @@ void gradient_sums_as(const NormBlock& block, const ChannelNorm& norm, const flo
       auto sum = hn::Zero(d);
       auto sum_centred = hn::Zero(d);
       for (std::int64_t p = first; p < first + pixels; ++p) {
-        const auto [centred, du] =
-            centre<activation>(d, norm, c, x + p * block.x_stride + c, dy + p * block.y_stride + c);
+        const float* const x_p = x + p * block.x_stride + c;
+        const float* const dy_p = dy + p * block.y_stride + c;
+        hwy::Prefetch(x_p + kTilePixels * block.x_stride);
+        hwy::Prefetch(dy_p + kTilePixels * block.y_stride);
+        const auto [centred, du] = centre<activation>(d, norm, c, x_p, dy_p);
         sum = hn::Add(sum, du);
         sum_centred = hn::MulAdd(du, centred, sum_centred);
       }
