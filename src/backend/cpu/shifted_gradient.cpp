@@ -26,7 +26,7 @@ constexpr std::int64_t kTilesAtATime = 9;
 /// Elements of a row of dweight that are turned at a time, on the stack.
 constexpr std::int64_t kElementsPerBlock = 16 * kTaps;
 
-std::int64_t divided_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// How the images of a weight gradient are cut: some rows of one are a band, and some bands are
 /// multiplied at a time. Rows begin at even places and end with a border of zeros, which is the
@@ -46,16 +46,16 @@ struct Bands {
   explicit Bands(const Tensor& dy) : height(dy.dim(1)), width(dy.dim(2)) {
     row_pixels = bf16::padded(width + 1);
     const std::int64_t most_rows = std::clamp<std::int64_t>(kPixelsAtATime / row_pixels, 1, height);
-    bands_per_image = divided_up(height, most_rows);
-    band_rows = divided_up(height, bands_per_image);
+    bands_per_image = divide_up(height, most_rows);
+    band_rows = divide_up(height, bands_per_image);
     band_pixels = (band_rows + 2) * row_pixels;
-    num_k = divided_up(band_rows * row_pixels, bf16::kTile) * bf16::kTile;
+    num_k = divide_up(band_rows * row_pixels, bf16::kTile) * bf16::kTile;
     total = dy.dim(0) * bands_per_image;
     const std::int64_t most_bands = std::max<std::int64_t>(kPixelsAtATime / num_k, 1);
-    bands_at_a_time = divided_up(total, divided_up(total, most_bands));
+    bands_at_a_time = divide_up(total, divide_up(total, most_bands));
     // An odd number of tiles: the rows of the transpose begin in different lines of a cache.
     const std::int64_t last_pixel = place_of(bands_at_a_time - 1, kTaps - 1) + num_k;
-    num_pixels = (divided_up(last_pixel, bf16::kTile) | 1) * bf16::kTile;
+    num_pixels = (divide_up(last_pixel, bf16::kTile) | 1) * bf16::kTile;
   }
   std::int64_t image_of(std::int64_t band) const { return band / bands_per_image; }
   std::int64_t first_row_of(std::int64_t band) const { return band % bands_per_image * band_rows; }
@@ -122,7 +122,7 @@ void add_products(const Bands& bands, std::int64_t count, const Bf16* transposed
   const std::int64_t band_tiles = bands.num_k / bf16::kTile;
   const std::int64_t runs = std::max<std::int64_t>(kTilesAtATime / band_tiles, 1);
   const std::int64_t run_k =
-      divided_up(band_tiles, divided_up(band_tiles, kTilesAtATime)) * bf16::kTile;
+      divide_up(band_tiles, divide_up(band_tiles, kTilesAtATime)) * bf16::kTile;
   for (std::int64_t band = 0; band < count; band += runs) {
     for (std::int64_t k = 0; k < bands.num_k; k += run_k) {
       bf16::multiply(bf16::BlockOfTaps{.a = transposed + band * bands.band_pixels + k,
