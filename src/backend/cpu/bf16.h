@@ -57,9 +57,8 @@ struct PanelProduct {
 void multiply(const PanelProduct& product);
 
 /// A sum of products, one for each tap of a convolution, whose windows are multiplied where they
-/// lie: row i of tap t's left factor begins at a + offsets[t] + i *
-/// a_row_stride, and the rows of its right factor follow those of the tap before. num_k is each
-/// tap's.
+/// lie: row i of tap t's left factor begins at a + offsets[t] + i * a_row_stride, and the rows of
+/// its right factor follow those of the tap before. num_k is each tap's.
 struct TapProduct {
   PanelProduct product;
   std::int64_t num_taps = 1;
