@@ -384,6 +384,23 @@ std::vector<Option> Command::options_on_command_line() const {
   return options;
 }
 
+std::set<std::string> Command::names_added_by(const std::function<void()>& add) const {
+  const std::size_t before = data_->options.size();
+  add();
+  std::set<std::string> names;
+  for (std::size_t i = before; i < data_->options.size(); ++i) names.insert(data_->options[i].name);
+  return names;
+}
+
+void Command::refuse_ignored(const std::set<std::string>& names, const std::string& why) const {
+  for (const OptionData& option : data_->options) {
+    if (option.source != Source::command_line || !names.contains(option.name)) continue;
+    throw Error(ErrorCode::usage,
+                fmt::format("{} is not used {}; leave it out",
+                            option.is_argument() ? option.values.front() : option.name, why));
+  }
+}
+
 std::optional<Option> Command::find_option(const std::string& name) const {
   OptionData* option = data_->find(name);
   return option == nullptr ? std::nullopt : std::optional(Option(option));

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -101,7 +102,12 @@ class Command {
 
   std::vector<Option> options() const;  ///< in the order they were added
   std::vector<Option> options_on_command_line() const;
+  /// Of the options that `add` adds to the command.
+  std::set<std::string> names_added_by(const std::function<void()>& add) const;
   std::optional<Option> find_option(const std::string& name) const;
+  /// Error(usage) when one of these stands on the command line, where it would be ignored. `why`
+  /// completes "--seed is not used "; what a file or the environment says may be for other uses.
+  void refuse_ignored(const std::set<std::string>& names, const std::string& why) const;
 
  private:
   CommandData* data_;

@@ -1,5 +1,7 @@
 #include "data_flags.h"
 
+#include <ddim/colour.h>
+#include <ddim/error.h>
 #include <ddim/words.h>
 
 #include <fmt/core.h>
@@ -55,7 +57,15 @@ std::vector<Option> DataFlags::add_reading_to(Command command, const std::string
           "--background", background_,
           "Colour behind transparent pictures, for models without alpha: white, black, grey or "
           "#rrggbb (default: as in the model's training, where its files tell, otherwise white)")
-      .type_name("COLOUR");
+      .type_name("COLOUR")
+      .check_range([](const std::string& text) {
+        try {
+          parse_colour(text);
+          return std::string();
+        } catch (const Error& error) {
+          return std::string(error.what());
+        }
+      });
   added.push_back(max_images);
   added.push_back(skip_corrupt);
   return added;

@@ -54,6 +54,7 @@ void run(const DecodeCommandFlags& flags) {
                               .class_choice = flags.run.class_choice(described),
                               .run = flags.run.options(interrupts.token())};
   const Codes codes = codes_of(flags, described);
+  check_codes(described, codes, flags.codes.string());
   check_decode(described, codes, options);
   const GridOptions grid = flags.out.grid(codes.x_T.count, shape);
   flags.out.check(shape, codes.x_T.count, grid);

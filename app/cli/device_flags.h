@@ -26,9 +26,10 @@ class PrecisionFlags {
   void add_to(Command command) {
     precision_
         .add_to(command, "--precision",
-                "Precision of products: fp32; bf16 (8-bit mantissa), which is faster on processors "
-                "with AVX-512 BF16 and on GPUs: the relative error of eps is then about 1e-2; or "
-                "bf16x3, as exact as fp32, on the tensor cores of --device cuda")
+                "Precision of products: fp32; bf16 (8-bit mantissa), which is faster on AMD's "
+                "processors from Zen 4 on, on Intel's with AMX and on GPUs, and slower on others: "
+                "the relative error of eps is then about 1e-2; or bf16x3, as exact as fp32, on the "
+                "tensor cores of --device cuda")
         .envname("DDIM_PRECISION");
     memory_use_
         .add_to(command, "--memory",

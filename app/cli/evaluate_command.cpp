@@ -76,28 +76,10 @@ struct EvaluateCommandFlags {
   FlagNames drawing;   ///< how a model draws
 };
 
-/// The names of the flags that `add` adds to the command.
-FlagNames added_by(Command command, const std::function<void()>& add) {
-  const std::size_t before = command.options().size();
-  add();
-  FlagNames names;
-  for (std::size_t i = before; i < command.options().size(); ++i)
-    names.insert(command.options()[i].name());
-  return names;
-}
-
 FlagNames join(const std::vector<FlagNames>& all) {
   FlagNames joined;
   for (const FlagNames& names : all) joined.insert(names.begin(), names.end());
   return joined;
-}
-
-/// Error(usage) for a flag on the command line that would be ignored.
-void refuse_ignored(Command command, const FlagNames& ignored, const std::string& why) {
-  for (const Option option : command.options_on_command_line())
-    if (ignored.contains(option.name()))
-      throw Error(ErrorCode::usage,
-                  fmt::format("{} is not used {}; leave it out", option.name(), why));
 }
 
 /// What figures are made by: names and values in the order in which they are shown.
@@ -158,11 +140,11 @@ void print_table(const EpsErrors& errors, const Lines& recipe) {
 
 void run_eps_error(const EvaluateCommandFlags& flags, Command command,
                    const Interrupts& interrupts) {
-  refuse_ignored(command,
-                 join({flags.drawing,
-                       {"set", "--second-split", "--extractor", "--save-statistics", "--neighbours",
-                        "--resizing", "--features", "--shrink", "--overwrite", "--join"}}),
-                 "with --eps-error, which takes its pictures from --data");
+  command.refuse_ignored(
+      join({flags.drawing,
+            {"set", "--second-split", "--extractor", "--save-statistics", "--neighbours",
+             "--resizing", "--features", "--shrink", "--overwrite", "--join"}}),
+      "with --eps-error, which takes its pictures from --data");
   if (flags.options.data.data.empty()) flags.data_option.throw_missing();
   if (!flags.run.has_model()) flags.model.throw_missing();
   EpsErrorOptions options = flags.options;
@@ -223,28 +205,28 @@ Comparison comparison_of(const EvaluateCommandFlags& flags) {
 
 void refuse_ignored(Command command, const EvaluateCommandFlags& flags,
                     const Comparison& comparison) {
-  refuse_ignored(command, {"--data", "--t"},
-                 "to compare sets of pictures; it belongs to --eps-error");
+  command.refuse_ignored({"--data", "--t"},
+                         "to compare sets of pictures; it belongs to --eps-error");
   if (!comparison.draws)
-    refuse_ignored(command, join({flags.drawing, flags.of_model}), "without --model");
+    command.refuse_ignored(join({flags.drawing, flags.of_model}), "without --model");
   if (flags.statistics.empty() && flags.neighbours.empty())
-    refuse_ignored(command, {"--overwrite"}, "without --save-statistics or --neighbours");
+    command.refuse_ignored({"--overwrite"}, "without --save-statistics or --neighbours");
   if (!comparison.has_pictures())
-    refuse_ignored(command, {"--neighbours"}, "where one set has no pictures");
+    command.refuse_ignored({"--neighbours"}, "where one set has no pictures");
   if (!comparison.reads_first() && !comparison.reads_second())
-    refuse_ignored(command, flags.reading, "where no set is a folder or file of pictures");
+    command.refuse_ignored(flags.reading, "where no set is a folder or file of pictures");
   if (!comparison.extracts())
-    refuse_ignored(command,
-                   {"--extractor", "--resizing", "--features", "--resize", "--seed", "--join"},
-                   "between statistics files");
+    command.refuse_ignored(
+        {"--extractor", "--resizing", "--features", "--resize", "--seed", "--join"},
+        "between statistics files");
   if (!comparison.reads_second())
-    refuse_ignored(command, {"--second-split"}, "without a second set of pictures");
-  if (!comparison.second) refuse_ignored(command, {"--shrink"}, "where one set is not compared");
+    command.refuse_ignored({"--second-split"}, "without a second set of pictures");
+  if (!comparison.second) command.refuse_ignored({"--shrink"}, "where one set is not compared");
   if (!comparison.draws &&
       (!comparison.second || comparison.first_is_statistics || comparison.second_is_statistics))
-    refuse_ignored(command, {"--seed"}, "where nothing is drawn at random");
+    command.refuse_ignored({"--seed"}, "where nothing is drawn at random");
   if (flags.second_split.given() && !comparison.reads_first())
-    refuse_ignored(command, {"--split"}, "beside --second-split where the first set is not read");
+    command.refuse_ignored({"--split"}, "beside --second-split where the first set is not read");
   if (comparison.first_is_statistics && !flags.statistics.empty())
     throw Error(ErrorCode::user,
                 fmt::format("--save-statistics {}: the first set, {}, holds statistics already",
@@ -347,22 +329,25 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
     extractor =
         FeatureExtractor::load(find_extractor(flags.extractor.value()), flags.resizing.value());
   if (extractor && extractor->picture_size())
-    refuse_ignored(command, {"--resizing"},
-                   fmt::format("by the extractor {}, to whose size --resize brings pictures",
-                               extractor->recipe(Fit::none).extractor));
+    command.refuse_ignored(
+        {"--resizing"}, fmt::format("by the extractor {}, to whose size --resize brings pictures",
+                                    extractor->recipe(Fit::none).extractor));
   const Fit fit = flags.resize.value();
-  const auto load = [&](const DataOptions& options, bool is_statistics, const PictureFit& before) {
+  using Check = std::function<void(const FeatureSet&)>;
+  const auto load = [&](const DataOptions& options, bool is_statistics, const PictureFit& before,
+                        const Check& check) {
     if (is_statistics) return read_statistics(options.data);
     FeatureOptions features = flags.feature_options(ranks);
     features.first = before;
+    features.check = check;
     return extractor->extract(options, features, run);
   };
   const DataOptions of_first = flags.data.options_of(comparison.first.value_or(fs::path()));
   DataOptions of_second = flags.data.options_of(comparison.second.value_or(fs::path()));
   if (flags.second_split.given()) of_second.split = value_named<DataSplit>(flags.second_split_name);
   const FewPictures few_pictures = flags.shrinks ? FewPictures::shrink : FewPictures::refuse;
-  // What is wrong with the number of pictures is known before any is read, and what is wrong with
-  // the reference before any is drawn.
+  // What is wrong with the number of pictures is known before any of them is looked at, and what is
+  // wrong with the reference before any is drawn.
   const auto check_drawn_with = [&](const FeatureSet& reference) {
     if (!comparison.draws || !comparison.second) return;
     const PictureShape& shape = described->info().shape;
@@ -385,10 +370,17 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
     }
   }
   std::optional<FeatureSet> second;
-  if (comparison.second) second = load(of_second, comparison.second_is_statistics, seen.fit);
+  if (comparison.second)
+    second = load(of_second, comparison.second_is_statistics, seen.fit, [&](const FeatureSet& set) {
+      check_sets({.dimensions = set.dimensions}, set, few_pictures);
+    });
   if (second) check_drawn_with(*second);
-  const FeatureSet first = comparison.draws ? draw(flags, ranks, *extractor, drawing)
-                                            : load(of_first, comparison.first_is_statistics, {});
+  const auto check_first = [&](const FeatureSet& set) {
+    if (second) check_sets(set, *second, few_pictures);
+  };
+  const FeatureSet first = comparison.draws
+                               ? draw(flags, ranks, *extractor, drawing)
+                               : load(of_first, comparison.first_is_statistics, {}, check_first);
   Lines sampling;
   add_drawing(comparison.draws ? "" : "first_", first, sampling);
   if (second) add_drawing("second_", *second, sampling);
@@ -483,13 +475,13 @@ void add_evaluate_command(Command root) {
                       "train")
           .envname("DDIM_DATA")
           .type_name("DIR");
-  flags->reading = added_by(command, [&] { flags->data.add_reading_to(command); });
+  flags->reading = command.names_added_by([&] { flags->data.add_reading_to(command); });
   flags->second_split = command
                             .add_option("--second-split", flags->second_split_name,
                                         "Which part of the second set (default: as --split)")
                             .type_name("NAME")
                             .one_of(names_of<DataSplit>());
-  flags->drawing = added_by(command, [&] {
+  flags->drawing = command.names_added_by([&] {
     command.add_option("--count", flags->count, "How many pictures --model draws")
         .within(1, kMostPictures)
         .show_default();
@@ -532,7 +524,7 @@ void add_evaluate_command(Command root) {
       .envname("DDIM_SEED")
       .non_negative()
       .show_default();
-  flags->of_model = added_by(command, [&] { flags->model = flags->run.add_to(command); });
+  flags->of_model = command.names_added_by([&] { flags->model = flags->run.add_to(command); });
   for (const char* name : {"--class", "--guidance", "--null-class"})
     flags->drawing.insert(flags->of_model.extract(name));
   for (const char* name : {"--batch", "--threads", "--json", "--quiet"})

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "commands.h"
 #include "json_object.h"
@@ -20,6 +21,7 @@ namespace {
 struct InfoCommandFlags {
   std::string path;
   ModelOverrideFlags overrides;
+  std::set<std::string> of_model;  ///< names of the flags that say nothing about a picture
   bool json = false;
 };
 
@@ -114,8 +116,9 @@ void print_picture(const InfoCommandFlags& flags) {
   for (const auto& [key, value] : text) print(key, value);
 }
 
-void run(const InfoCommandFlags& flags) {
+void run(const InfoCommandFlags& flags, Command command) {
   if (std::filesystem::path(flags.path).extension() == ".png") {
+    command.refuse_ignored(flags.of_model, "for a picture: it is about a model");
     print_picture(flags);
   } else {
     print_model(flags);
@@ -134,9 +137,9 @@ void add_info_command(Command root) {
           "Any model that --model takes: a folder, a file or OWNER/NAME; or a PNG written by ddim")
       .required()
       .type_name("PATH");
-  flags->overrides.add_to(command);
+  flags->of_model = command.names_added_by([&] { flags->overrides.add_to(command); });
   command.add_flag("--json", flags->json, "Print one JSON object");
-  command.callback([flags] { run(*flags); });
+  command.callback([flags, command] { run(*flags, command); });
 }
 
 }  // namespace ddim::cli

@@ -21,6 +21,8 @@ class InitFlags {
   bool given() const { return !images_.empty(); }
   /// How many pictures were given.
   std::int64_t count() const { return static_cast<std::int64_t>(images_.size()); }
+  /// Whether drawing begins with noise from the seed, or mixes such noise into it.
+  bool draws_noise() const { return by_.value() != InitBy::encoding || !mask_.empty(); }
   /// PlanOptions::strength with a sampler: 1 without --init-image.
   double strength(Sampler sampler) const;
   /// Nothing without --init-image. Errors as load_pictures().

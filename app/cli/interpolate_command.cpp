@@ -41,12 +41,14 @@ std::optional<std::uint64_t> seed_of(const std::string& end) {
 
 bool holds_codes(const std::string& end) { return fs::path(end).extension() == ".safetensors"; }
 
+bool is_picture(const std::string& end) { return !seed_of(end) && !holds_codes(end); }
+
 /// What one argument stands for: states, or pictures that are still to be encoded.
 struct End {
   std::string word;
   FloatImages values;
   std::string model_hash = {};  ///< of the model that made the codes
-  bool has_pictures() const { return !seed_of(word) && !holds_codes(word); }
+  bool has_pictures() const { return is_picture(word); }
 };
 
 /// The states of a seed or a file of codes, or the pictures of a file.
@@ -57,6 +59,7 @@ std::vector<End> read_ends(const Model& described, const InterpolateCommandFlags
       ends.push_back({word, draw_noise(described, *seed)});
     } else if (holds_codes(word)) {
       Codes codes = read_codes(word);
+      check_codes(described, codes, word);
       ends.push_back({word, std::move(codes.x_T), std::move(codes.model_hash)});
     } else {
       ends.push_back({word, load_pictures(described, {word}, flags.resize.value())});
@@ -151,11 +154,13 @@ Recipe recipe_of(const Model& model, const SampleOptions& options,
   return recipe;
 }
 
-void run(InterpolateCommandFlags& flags) {
+void run(InterpolateCommandFlags& flags, Command command) {
   const Interrupts interrupts;
   const Overwrite overwrite = flags.overwrite.value();
   check_files(flags);
   check_ends(flags);
+  if (std::ranges::none_of(flags.ends, is_picture))
+    command.refuse_ignored({"--resize"}, "where no endpoint is a picture");
   SampleOptions options{.plan = flags.plan.options(), .run = flags.run.options(interrupts.token())};
   const Model described = flags.run.model_without_weights(interrupts.token());
   const PictureShape shape = described.info().shape;
@@ -236,7 +241,7 @@ void add_interpolate_command(Command root) {
     if (flags->like.given()) flags->like.set_flags(command);
     if (flags->ends.empty()) endpoints.throw_missing();
     if (!flags->run.has_model()) model.throw_missing();
-    run(*flags);
+    run(*flags, command);
   });
 }
 

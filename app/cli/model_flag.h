@@ -46,7 +46,10 @@ class ModelFlag {
                    {.show_progress = ShowProgress::on_stderr, .stop = stop});
     const bool is_told = Ranks::launched_rank() == 0;  // once
     if (is_told && folder != name && std::filesystem::is_directory(name))
-      print_err("model: {}, the newest checkpoint\n", folder.string());
+      print_err("model: {}, {}\n", folder.string(),
+                folder.string().starts_with(name)
+                    ? "the newest checkpoint"
+                    : fmt::format("shipped with ddim; the folder {} here holds no model", name));
     return folder;
   }
 

@@ -81,7 +81,13 @@ void check_input(const fs::path& path) {
 
 void check_output(const fs::path& file, Overwrite overwrite) {
   if (fs::is_directory(file)) refuse("{} is a folder, not a file", file.string());
-  if (fs::exists(file) && overwrite == Overwrite::refuse)
+  const bool is_there = fs::exists(file);
+  if (!is_there && fs::is_symlink(file) && overwrite == Overwrite::refuse)
+    refuse(
+        "{} is a link to a file that is not there; choose another name, or add --overwrite to "
+        "write that file",
+        file.string());
+  if (is_there && overwrite == Overwrite::refuse)
     refuse("{} exists; choose another name, or add --overwrite", file.string());
   if (fs::is_character_file(file) || fs::is_fifo(file)) return;  // written to as what it is
   if (fs::is_block_file(file) || fs::is_socket(file))
@@ -128,7 +134,7 @@ void Files::check() const {
                output.path.string());
     }
     if (output.may == Output::May::not_exist && fs::exists(output.path))
-      refuse("{} exists already; remove it or choose another name", output.path.string());
+      refuse("{} exists already; choose another name, or remove it", output.path.string());
     if (output.may == Output::May::be_a_folder) {
       check_folder(output.flag, output.path);
     } else {

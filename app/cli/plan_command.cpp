@@ -81,7 +81,8 @@ void add_plan_command(Command root) {
       "plan",
       "Print the steps of a sampler: t, sqrt(alpha_bar), sigma and number of network calls");
   const auto flags = std::make_shared<PlanCommandFlags>();
-  const Option model = flags->model.add_to(command);
+  const Option model = flags->model.add_model_to(command);
+  flags->model.add_pull_to(command).needs(model);
   flags->overrides.add_to(command);
   const Option betas = command
                            .add_option("--betas", flags->betas,

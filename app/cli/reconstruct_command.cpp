@@ -47,7 +47,7 @@ void print_table(const std::vector<ReconstructedAt>& table, std::int64_t num_pic
   print_out(
       "Reconstruction error of {} {}:\n"
       "mean squared error per element, black 0 and white 1\n\n"
-      "{:>6} {:>8} {:>7} {:>8} {:>6}  8 # per decade\n",
+      "{:>6} {:>8} {:>7} {:>8} {:>6}  log scale: 8 # for ten times\n",
       num_pictures, num_pictures == 1 ? "picture" : "pictures", "S", "error", "paper*", "largest",
       "calls");
   for (const ReconstructedAt& row : table) {
@@ -179,9 +179,11 @@ void add_reconstruct_command(Command root) {
   flags->clip.add_to(command,
                      "Clamp the predicted x_0 in each step of decoding, as in ddim sample; the "
                      "clamped part cannot be recovered from the code");
-  flags->out.add_to(command, "the pictures, then one row of reconstructions per S");
+  const Option out =
+      flags->out.add_to(command, "the pictures, then one row of reconstructions per S");
+  command.find_option("--scale")->needs(out);
   flags->run.add_to(command).required();
-  flags->overwrite.add_to(command);
+  flags->overwrite.add_to(command).needs(out);
   command.callback([flags] { run(*flags); });
 }
 

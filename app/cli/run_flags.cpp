@@ -1,8 +1,11 @@
 #include "run_flags.h"
 
+#include <ddim/error.h>
 #include <ddim/model.h>
 #include <ddim/sample.h>
 #include <fmt/core.h>
+
+#include <algorithm>
 
 #include "terminal.h"
 
@@ -30,11 +33,13 @@ void RunFlags::add_classes_to(Command command, Classes classes) {
                 .type_name("W[,W...]")
           : command.add_option("--guidance", guidances_.front(), meaning).type_name("W");
   guidance.non_negative().show_default();
-  command
-      .add_option("--null-class", class_choice_.null_class,
-                  "Class that stands for \"no class\", if the model's configuration does not name "
-                  "it")
-      .type_name("K");
+  null_class_option_ =
+      command
+          .add_option(
+              "--null-class", class_choice_.null_class,
+              "Class that stands for \"no class\", if the model's configuration does not name "
+              "it")
+          .type_name("K");
 }
 
 Option RunFlags::add_to(Command command, Classes classes) {
@@ -92,6 +97,12 @@ ClassChoice RunFlags::class_choice(const Model& model) const {
   ClassChoice choice = class_choice_;
   choice.guidance = guidances_.front();
   for (const std::string& word : classes_) add_classes(word, model.info(), "--class", choice);
+  const bool is_guided = std::ranges::any_of(guidances_, [](double w) { return w != 1.0; });
+  const bool draws_all = std::ranges::find(classes_, "all") != classes_.end();
+  const bool exists = choice.null_class && *choice.null_class < model.info().num_classes;
+  if (exists && null_class_option_.source() == Source::command_line && !is_guided && !draws_all)
+    throw Error(ErrorCode::user,
+                "--null-class has an effect with --guidance and --class all only; leave it out");
   return choice;
 }
 

@@ -36,7 +36,8 @@ class RunFlags {
   /// Prints what was chosen among the model's weights to stderr, unless quiet().
   Model load_model(const std::stop_token& stop) const;
   bool has_model() const { return model_.given(); }
-  /// The numbers of the classes of `model`. Error(user) for a name that it does not have.
+  /// The numbers of the classes of `model`. Error(user) for a name that it does not have, and for
+  /// --null-class on the command line where nothing depends on it.
   ClassChoice class_choice(const Model& model) const;
   /// The values of --guidance, one or more.
   const std::vector<double>& guidances() const { return guidances_; }
@@ -69,6 +70,7 @@ class RunFlags {
   ModelOverrideFlags overrides_;
   DeviceFlags device_;
   ClassChoice class_choice_;
+  Option null_class_option_;
   std::vector<std::string> classes_;
   std::vector<double> guidances_ = {ClassChoice{}.guidance};
   std::int64_t batch_ = RunOptions{}.batch;
@@ -81,8 +83,8 @@ class RunFlags {
 /// --overwrite
 class OverwriteFlag {
  public:
-  void add_to(Command command) {
-    command.add_flag("--overwrite", overwrite_, "Replace existing output files");
+  Option add_to(Command command) {
+    return command.add_flag("--overwrite", overwrite_, "Replace existing output files");
   }
   Overwrite value() const { return overwrite_ ? Overwrite::allow : Overwrite::refuse; }
 

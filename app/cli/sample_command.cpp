@@ -54,11 +54,21 @@ void check_outputs(const SampleCommandFlags& flags) {
   Files files(overwrite);
   files.reads(flags.noise);
   if (flags.is_folder() && flags.out.path() != "-") {
+    if (fs::exists(flags.out.path()) && !fs::is_directory(flags.out.path()))
+      throw Error(ErrorCode::user,
+                  fmt::format("--out must end in .png, .npz or .safetensors, or be a folder; {} is "
+                              "a file",
+                              flags.out.path().string()));
     flags.out.refuse_grid_flags();
     files.fills("--out", flags.out.path());
   } else {
     flags.out.add_to(files);
   }
+  const std::string ending = flags.out.path().extension();
+  if (flags.no_metadata && (ending == ".npz" || ending == ".safetensors"))
+    throw Error(ErrorCode::user,
+                fmt::format("--no-metadata is for PNG files; --out {} holds no recipe",
+                            flags.out.path().string()));
   files.writes("--save-tensors", flags.tensors, {".safetensors"}).check();
 }
 
@@ -157,7 +167,30 @@ GridOptions grid_of(const SampleCommandFlags& flags, std::int64_t count) {
   return grid;
 }
 
-void draw_as_rank(SampleCommandFlags& flags, const Ranks& ranks, const Interrupts& interrupts) {
+/// Error(usage) or Error(user) for what the command line says of noise where there is none: all
+/// pictures from one start would be the same.
+void refuse_unused_noise(const SampleCommandFlags& flags, Command command, const Plan& plan,
+                         const SampleOptions& options) {
+  const bool starts_from_noise =
+      flags.noise.empty() && (!flags.init.given() || flags.init.draws_noise());
+  if (starts_from_noise || draws_noise(plan)) return;
+  const std::string why = flags.init.given()
+                              ? "with --init-by encoding, unless --eta or --mask adds noise"
+                              : "with --noise, unless --eta adds more";
+  command.refuse_ignored({"--seed"}, why);
+  if (options.class_choice.classes.size() > 1) return;  // which the number of a picture decides
+  command.refuse_ignored({"--first-image"}, why);
+  const bool is_said = command.find_option("--count")->source() == Source::command_line;
+  if (flags.init.given() && is_said && options.count > flags.init.count())
+    throw Error(
+        ErrorCode::user,
+        fmt::format("--count {}: --init-by encoding draws the same picture each time, unless "
+                    "--eta adds noise; leave --count out",
+                    options.count));
+}
+
+void draw_as_rank(SampleCommandFlags& flags, Command command, const Ranks& ranks,
+                  const Interrupts& interrupts) {
   if (!ranks.is_first() && !flags.ranks.log_all_ranks()) flags.run.be_quiet();
   const PlanOptions plan_options = flags.plan.options();
   flags.init.check();
@@ -172,20 +205,29 @@ void draw_as_rank(SampleCommandFlags& flags, const Ranks& ranks, const Interrupt
     if (flags.init.given())
       throw Error(ErrorCode::user, "use either --noise or --init-image, not both");
     noise = read_codes(flags.noise);
-    options.x_T = std::move(noise.x_T);
-    options.count = flags.count.value_or(options.x_T->count);
+    const std::int64_t found = noise.x_T.count;
+    if (flags.count.value_or(found) != found)
+      throw Error(ErrorCode::user,
+                  fmt::format("--noise {} holds {}, but --count is {}; leave --count out",
+                              flags.noise.string(), count_of(found, "pictures"), *flags.count));
+    options.count = found;
   }
   if (flags.init.given()) options.count = flags.count.value_or(flags.init.count());
 
   GridOptions grid = grid_of(flags, options.count);
   const Model described = flags.run.model_without_weights(interrupts.token());
   const PictureShape shape = described.info().shape;
+  if (!flags.noise.empty()) {
+    check_codes(described, noise, flags.noise.string());
+    options.x_T = std::move(noise.x_T);
+  }
   options.class_choice = flags.run.class_choice(described);
   options.run = flags.run.options(interrupts.token());
   const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, described);
   options.plan = preset;
   options.plan.strength = flags.init.strength(preset.sampler);
   const Plan plan = make_plan(described, options.plan);
+  refuse_unused_noise(flags, command, plan, options);
   options.init = flags.init.load(described);
   const std::vector<SampleOptions> runs = runs_of(flags, options);
   const std::int64_t num_pictures = options.count * std::ssize(runs);
@@ -198,7 +240,7 @@ void draw_as_rank(SampleCommandFlags& flags, const Ranks& ranks, const Interrupt
   for (const SampleOptions& each : runs) check_sample(described, plan, each);
 
   const Model model = flags.run.load_model(interrupts.token());
-  flags.like.check_codes(model, noise, flags.noise.string());
+  flags.like.check_codes(model, {.model_hash = noise.model_hash}, flags.noise.string());
   if (!flags.run.quiet()) print_err("ddim: sampling {}\n", convention);
   if (!plan.note.empty() && !flags.run.quiet()) print_err("ddim: {}\n", plan.note);
   Recipe recipe = recipe_of_runs(model, runs);
@@ -216,11 +258,11 @@ void draw_as_rank(SampleCommandFlags& flags, const Ranks& ranks, const Interrupt
   if (flags.like.given() && !flags.run.quiet()) flags.like.print_likeness(flags.out.path());
 }
 
-void run(SampleCommandFlags& flags) {
+void run(SampleCommandFlags& flags, Command command) {
   const Interrupts interrupts;
   // Who joins is by itself, also where srun started several: one that ends takes no other with it.
-  if (flags.join) return draw_as_rank(flags, Ranks(), interrupts);
-  flags.ranks.run([&](const Ranks& ranks) { draw_as_rank(flags, ranks, interrupts); });
+  if (flags.join) return draw_as_rank(flags, command, Ranks(), interrupts);
+  flags.ranks.run([&](const Ranks& ranks) { draw_as_rank(flags, command, ranks, interrupts); });
 }
 
 }  // namespace
@@ -274,7 +316,7 @@ void add_sample_command(Command root) {
   command.callback([flags, command, model] {
     if (flags->like.given()) flags->like.set_flags(command);
     if (!flags->run.has_model()) model.throw_missing();
-    run(*flags);
+    run(*flags, command);
   });
 }
 

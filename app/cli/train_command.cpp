@@ -94,6 +94,7 @@ TrainOptions checked_options(const TrainCommandFlags& flags) {
   if (!flags.data_option.given_beside(flags.resume_option)) options.data.clear();
   Files files;
   files.reads(options.data);
+  if (flags.config_option.given()) options.config = load_train_config(flags.config);
   if (!flags.resume.empty()) {
     options.start = Start::resume;
     options.out = flags.resume;
@@ -101,8 +102,7 @@ TrainOptions checked_options(const TrainCommandFlags& flags) {
     for (const Option& option : {flags.config_option, flags.data_option, flags.out_option})
       if (!option.given()) option.throw_missing();
   }
-  options.config =
-      flags.config_option.given() ? load_train_config(flags.config) : config_of_run(options.out);
+  if (!flags.config_option.given()) options.config = config_of_run(options.out);
   files.fills(options.start == Start::resume ? "--resume" : "--out", options.out);
   files.check();
   refuse_second_values(flags);

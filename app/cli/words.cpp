@@ -54,12 +54,18 @@ class Parser {
     return names;
   }
 
+  std::string hint_for(const std::string& name) const {
+    if (name.starts_with("--") || name.size() > 2) return suggestion(name, names_of_options());
+    return fmt::format(
+        "; options are words, such as --out, but for -h and -V: {} --help lists them",
+        command_->full_name());
+  }
+
   const OptionData* take_option(const std::string& word) {
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
     OptionData* const option = find(name);
-    if (option == nullptr)
-      refuse(fmt::format("unknown option {}{}", name, suggestion(name, names_of_options())));
+    if (option == nullptr) refuse(fmt::format("unknown option {}{}", name, hint_for(name)));
     if (option->text != nullptr) return option;
     std::vector<std::string>& values = said_[option];
     if (option->takes == Takes::one && !values.empty())
@@ -98,7 +104,10 @@ class Parser {
       if (found == nullptr) {
         std::vector<std::string> names;
         for (const CommandData& known : program_.commands) names.push_back(known.name);
-        refuse(fmt::format("unknown command \"{}\"{}", word, suggestion(word, names)));
+        refuse(fmt::format("unknown command \"{}\"{}", word,
+                           program_.find("--" + word) != nullptr
+                               ? fmt::format("; did you mean --{}?", word)
+                               : suggestion(word, names)));
       }
       command_ = found;
       return;

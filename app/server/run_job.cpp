@@ -94,14 +94,6 @@ JobResult decode_codes(const Model& model, const JobRequest& request, const RunO
   return result;
 }
 
-bool is_deterministic(const Plan& plan) {
-  return !plan.is_adaptive() && std::ranges::all_of(plan.steps, [](const PlanStep& step) {
-    const bool is_noisy = step.sigma != 0.0 || step.update.prev_from_noise != 0.0 ||
-                          (step.multistep && step.multistep->next.noise != 0.0);
-    return !is_noisy && !step.learned_variance;
-  });
-}
-
 /// The class of each of the request's pictures, of which the first has this number.
 std::vector<std::int64_t> classes_of(const SampleOptions& options) {
   const std::vector<std::int64_t>& classes = options.class_choice.classes;
@@ -130,9 +122,11 @@ JobResult run_job(const Model& model, const JobRequest& request, const RunOption
 
 bool fit_together(const JobRequest& a, const JobRequest& b, const Model& described) {
   const auto can_be_shared = [&](const JobRequest& request) {
-    return request.task == Task::sample && !request.sample.init &&
-           request.sample.class_choice.vectors.empty() &&
-           is_deterministic(make_plan(described, request.sample.plan));
+    if (request.task != Task::sample || request.sample.init ||
+        !request.sample.class_choice.vectors.empty())
+      return false;
+    const Plan plan = make_plan(described, request.sample.plan);
+    return !plan.is_adaptive() && !draws_noise(plan);
   };
   const ClassChoice &of_a = a.sample.class_choice, &of_b = b.sample.class_choice;
   return a.model == b.model && a.sample.plan == b.sample.plan && of_a.guidance == of_b.guidance &&

@@ -22,7 +22,9 @@ struct BenchOptions {
   /// Whose network: the folder of a model, or a configuration for training. Only its shape
   /// counts; weights are random.
   std::filesystem::path network = {};
-  ModelOverrides overrides = {};  ///< of a model
+  /// Of a model; of a configuration the size alone, Error(user) for the others. The forward process
+  /// takes no time, but a model without one must be told it.
+  ModelOverrides overrides = {};
   Workload workload = Workload::sampling;
   DeviceKind device = DeviceKind::cpu;
   Precision precision = Precision::fp32;

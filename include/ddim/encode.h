@@ -71,8 +71,9 @@ struct Codes {
   std::string model_hash = {};
 };
 
-/// Error(user), which begins with `name` and gives both hashes, for codes that another model made:
-/// they stand for pictures of that one. Fits are codes without model_hash, and custom denoisers.
+/// Error(user), which begins with `name`, for codes of another shape than the model's pictures, and
+/// with both hashes for codes that another model made: they stand for pictures of that one. Codes
+/// without model_hash fit, and so do a model without weights and custom denoisers.
 DDIM_API void check_codes(const Model& model, const Codes& codes,
                           const std::string& name = "codes");
 

@@ -131,6 +131,9 @@ DDIM_API Plan make_plan(const Model& model, const PlanOptions& options);
 /// Of a forward process alone.
 DDIM_API Plan make_plan(const ForwardProcess& process, const PlanOptions& options);
 
+/// Whether its steps add noise: the pictures then depend on the seed, also where x_T is given.
+DDIM_API bool draws_noise(const Plan& plan);
+
 /// Why an option of these has no effect beside the others: what follows its name in a message, such
 /// as "works only with the sampler adaptive"; "" where it has one. `option`: its name in recipes,
 /// also "clip_range", "threshold" and "threshold_max" of the clip, and "sigma_hat" of eta.

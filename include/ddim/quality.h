@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -84,6 +85,9 @@ struct FeatureOptions {
   /// was stopped in any way goes on there, and another with the same pictures finds them. Empty:
   /// nowhere. Not used for drawn pictures that are kept.
   std::filesystem::path folder = {};
+  /// Called once with the set when all but its features is known: what it throws ends extract()
+  /// before any work. Not called for drawn pictures, whose count the caller says.
+  std::function<void(const FeatureSet&)> check = {};
   /// Each process gets all features. The blocks are in `folder`, which those that join must have;
   /// ranks without one get their parts from each other. Error(user) for drawn pictures that are
   /// kept.

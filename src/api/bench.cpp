@@ -5,10 +5,12 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/error.h"
 #include "base/file_input.h"
 #include "eval/bench.h"
 #include "model/file_configs.h"
 #include "model/model_files.h"
+#include "model/overrides.h"
 
 namespace ddim {
 
@@ -26,7 +28,12 @@ bool is_model(const std::filesystem::path& path) {
 eval::BenchedNetwork network_of(const BenchOptions& options) {
   const std::filesystem::path& path = options.network;
   if (!is_model(path)) {
-    const TrainConfig config = load_train_config(path);
+    const ModelOverrides size{.height = options.overrides.height, .width = options.overrides.width};
+    require(options.overrides == size, path.string(),
+            ": a training configuration says its own schedule, betas, T and prediction, and they "
+            "take no time; leave them out");
+    TrainConfig config = load_train_config(path);
+    model::resize(options.overrides, path.string(), config.model);
     return {.config = config.model, .T = config.diffusion.T};
   }
   const model::ModelFiles files =

@@ -21,6 +21,10 @@ void require_steps(const Model& model, const Codes& codes) {
 }  // namespace
 
 void check_codes(const Model& model, const Codes& codes, const std::string& name) {
+  const ModelInfo& info = model.info();
+  require(codes.x_T.count == 0 || codes.x_T.shape == info.shape, name, ": holds codes of ",
+          to_string(codes.x_T.shape), "; the pictures of ", info.name, " are ",
+          to_string(info.shape), " (width, height, channels)");
   if (codes.model_hash.empty() || !ModelAccess::is_loaded(model)) return;
   constexpr std::size_t kShown = 12;
   const std::string& hash = model.weights_hash();

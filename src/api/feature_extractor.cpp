@@ -208,6 +208,8 @@ FeatureSet FeatureExtractor::Implementation::extract_all(data::Images images,
   const PicturesHashes hashes = hashes_of(images);
   set.pictures_hash = hashes.of_set;
 
+  if (options.check) options.check(set);
+
   FeatureLog::Settings settings = settings_of(set);
   settings["pictures"] = hashes.of_list;
   settings["size"] = concat(images.width, "x", images.height);

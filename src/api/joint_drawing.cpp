@@ -231,7 +231,7 @@ bool check_joint(const PictureJob& job, OutputKind kind) {
   if (files.overwrite == Overwrite::allow || state == State::begun) return false;
   for (const fs::path& file : outputs_of(job))
     require((kind == OutputKind::folder && file == files.out) || !fs::exists(file), file.string(),
-            " exists already and is not overwritten: remove it or choose another name");
+            " exists already and is not overwritten: choose another name, or remove it");
   return num_there == job.count() && files.tensors.empty();
 }
 

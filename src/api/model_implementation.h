@@ -53,7 +53,11 @@ struct ModelAccess {
     return model.implementation_->trained;
   }
   static Model load(const engine::model::ModelFiles& files, const LoadOptions& options);
-  static bool is_loaded(const Model& model) { return model.implementation_->loaded.has_value(); }
+  /// Whether it has weights that a file may have been made by: it is no custom denoiser.
+  static bool is_loaded(const Model& model) {
+    return model.implementation_->weights == Weights::loaded &&
+           model.implementation_->loaded.has_value();
+  }
   /// Error(user), naming `what`, for a custom denoiser, which has none of what a file has.
   static const engine::model::LoadedModel& loaded(const Model& model, const char* what);
 };

@@ -103,7 +103,7 @@ class FileDestination : public Destination {
             " exists already and is not overwritten",
             job_.files.resume ? ", and no unfinished run is beside it: it is complete, or of "
                                 "another run"
-                              : ": remove it or choose another name");
+                              : ": choose another name, or remove it");
   }
 
   void add_range(const PictureRange& range, std::int64_t first, const FloatImages& pictures) {

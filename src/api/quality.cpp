@@ -1,3 +1,4 @@
+#include <ddim/counts.h>
 #include <ddim/quality.h>
 
 #include <algorithm>
@@ -98,16 +99,20 @@ void check_sets(const FeatureSet& first, const FeatureSet& second, FewPictures f
   require(first.pictures_hash.empty() || first.pictures_hash != second.pictures_hash,
           "evaluate: both sets are the same ", first.count, " pictures: ", first.source, " and ",
           second.source, "; give another set, or another split of it");
-  for (const FeatureSet* set : {&first, &second})
-    require(set->count == 0 || set->count >= kFewestPictures, "evaluate: ", set->source, " has ",
-            set->count, " pictures; at least ", kFewestPictures, " are needed");
-  if (few_pictures == FewPictures::shrink) return;
-  for (const FeatureSet* set : {&first, &second})
-    require(set->count == 0 || set->count > set->dimensions, "evaluate: ", set->source, " has ",
-            set->count, " pictures; a covariance of ", set->dimensions, " features needs at least ",
-            set->dimensions + 1,
-            " (10,000 for a figure that others can compare); or shrink the covariances with "
-            "--shrink");
+  for (const FeatureSet* set : {&first, &second}) {
+    if (set->count == 0) continue;
+    const std::string has =
+        concat("evaluate: ", set->source, " has ", count_of(set->count, "pictures"));
+    if (few_pictures == FewPictures::shrink) {
+      require(set->count >= kFewestPictures, has, "; at least ", kFewestPictures, " are needed");
+    } else {
+      const std::int64_t needed = std::max(kFewestPictures, set->dimensions + 1);
+      require(set->count >= needed, has, "; a covariance of ", set->dimensions,
+              " features needs at least ", needed,
+              " (10,000 for a figure that others can compare); --shrink takes fewer, ",
+              kFewestPictures, " or more, and shrinks the covariances");
+    }
+  }
 }
 
 namespace {

@@ -35,7 +35,7 @@ struct Output {
 
 [[noreturn]] void fail_existing(const fs::path& path) {
   fail(ErrorCode::user, path.string(),
-       " exists already and is not overwritten: remove it or choose another name");
+       " exists already and is not overwritten: choose another name, or remove it");
 }
 
 bool is_taken(const fs::path& path) {

@@ -45,13 +45,13 @@ Trajectory make_trajectory(const Schedule& schedule, std::span<const double> tau
   const double last = static_cast<double>(schedule.num_steps() - 1);
   require(!tau.empty(), "tau: the list of steps is empty");
   for (std::size_t i = 0; i < tau.size(); ++i) {
-    require(tau[i] >= 0.0 && tau[i] <= last, "tau: entry ", i, " is ", tau[i], "; expected 0 to ",
-            last);
+    require(tau[i] >= 0.0 && tau[i] <= last, "tau: ", tau[i],
+            " is no step of this process; expected 0 to ", last);
     if (i == 0) continue;
-    require(tau[i] > tau[i - 1], "tau: entry ", i, " is ", tau[i], " after ", tau[i - 1],
+    require(tau[i] > tau[i - 1], "tau: ", tau[i], " comes after ", tau[i - 1],
             "; expected an increasing list");
-    require(tau[i] - tau[i - 1] >= kLeastDistance, "tau: entry ", i, " is ", tau[i], ", less than ",
-            kLeastDistance, " above the one before");
+    require(tau[i] - tau[i - 1] >= kLeastDistance, "tau: ", tau[i], " is less than ",
+            kLeastDistance, " above ", tau[i - 1]);
   }
   Trajectory trajectory;
   for (std::size_t i = tau.size(); i-- > 1;) {

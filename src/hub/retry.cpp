@@ -12,7 +12,7 @@ void Retry::wait_after(const TransientFailure& failure) {
   ++num_failures_;
   if (num_failures_ >= patience_.max_failures) {
     fail(ErrorCode::io, failure.what(), " (attempt ", num_failures_, " of ", patience_.max_failures,
-         "; the part that has arrived is kept: run the command again to continue)");
+         "; what has arrived is kept: run the command again to continue)");
   }
   std::chrono::milliseconds delay = patience_.first_delay * (1 << (num_failures_ - 1));
   if (failure.retry_after())

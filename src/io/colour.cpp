@@ -28,8 +28,8 @@ Colour parse_colour(std::string_view text) {
   const char* const end = text.data() + text.size();
   const bool is_hex = text.size() == 7 && text.front() == '#' &&
                       std::from_chars(text.data() + 1, end, value, 16).ptr == end;
-  require(is_hex, "colour: ", text,
-          " is none; expected white, black, grey or #rrggbb, such as #ff8000");
+  require(is_hex, "unknown colour \"", text,
+          "\"; expected white, black, grey or #rrggbb, such as #ff8000");
   return {static_cast<std::uint8_t>(value >> 16), static_cast<std::uint8_t>(value >> 8),
           static_cast<std::uint8_t>(value)};
 }

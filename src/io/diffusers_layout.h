@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,9 @@ namespace ddim::engine::io {
 
 /// Names the kind of pipeline, at the top of a diffusers model; the oldest models have none.
 inline constexpr const char* kModelIndexFile = "model_index.json";
+
+/// The most bytes of a model's configuration: trained_betas may be long.
+inline constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{16} << 20;
 
 /// The folder of the average of the weights, beside unet/, in a checkpoint of accelerate.
 inline constexpr const char* kAverageFolder = "unet_ema/";

@@ -112,7 +112,7 @@ void require_name_of(ConvertTarget target, const fs::path& output) {
 
 void write_model(const ModelFiles& files, const fs::path& output, const ConvertOptions& options) {
   require(!fs::exists(output), output.string(),
-          ": exists already; remove it or choose another name");
+          ": exists already; choose another name, or remove it");
   require_name_of(options.target, output);
   // Refuses what cannot be sampled.
   schedule_of(process_of(files.scheduler, files.scheduler_name), files.scheduler_name);

@@ -28,7 +28,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{16} << 20;  // trained_betas may be long
 constexpr std::uint64_t kMaxYamlBytes = std::uint64_t{1} << 20;
 constexpr const char* kCheckpointPrefix = "checkpoint-";  // of accelerate; then the step
 
@@ -126,7 +125,7 @@ class ModelOpener {
            tree_.exists(folder / io::kAverageFolder);
   }
 
-  std::string read_json(const fs::path& path) const { return tree_.read(path, kMaxJsonBytes); }
+  std::string read_json(const fs::path& path) const { return tree_.read(path, io::kMaxJsonBytes); }
 
   OpenedWeights open_weights(const fs::path& path) const {
     TorchCheckpoint checkpoint = contents_of(path);
@@ -246,7 +245,7 @@ class ModelOpener {
   std::string training_config_in(const fs::path& folder) const {
     if (!tree_.exists(folder / kStateFile) || !tree_.exists(folder / kConfigFile)) return {};
     try {
-      return tree_.read(folder / kConfigFile, kMaxJsonBytes);
+      return tree_.read(folder / kConfigFile, io::kMaxJsonBytes);
     } catch (const Error&) {
       return {};
     }

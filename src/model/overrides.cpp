@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "model/file_configs.h"
+#include "nn/unet_config.h"
 
 namespace ddim::engine::model {
 namespace {
@@ -41,6 +42,15 @@ void apply_size(const ModelOverrides& overrides, UNetConfig& config) {
   if (!overrides.width) return;
   config.sample_width = overrides.width;
   if (config.sample_width == config.sample_size) config.sample_width.reset();
+}
+
+void resize(const ModelOverrides& overrides, const std::string& file_name, UNetConfig& config) {
+  apply_size(overrides, config);
+  try {
+    validate(config);
+  } catch (const Error& error) {
+    fail(error.code(), named_with_size(file_name, overrides), ": ", error.what());
+  }
 }
 
 void apply_process(const ModelOverrides& overrides, io::SchedulerFileConfig& file,
@@ -92,7 +102,7 @@ std::vector<std::string> notes_on(const ModelOverrides& overrides) {
   std::vector<std::string> given = size_in(overrides);
   for (std::string& one : process_in(overrides)) given.push_back(std::move(one));
   if (given.empty()) return {};
-  return {"as given, whatever the model's files say: " + join(given, ", ")};
+  return {"instead of what the model's files say: " + join(given, ", ")};
 }
 
 io::SchedulerFileConfig scheduler_from(const ModelOverrides& overrides,

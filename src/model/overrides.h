@@ -13,6 +13,9 @@ namespace ddim::engine::model {
 /// Sets the size of the pictures where the overrides have one.
 void apply_size(const ModelOverrides& overrides, io::UNetFileConfig& file);
 void apply_size(const ModelOverrides& overrides, UNetConfig& config);
+/// The same for a network that is complete: errors as validate(), beginning with the name of its
+/// file and what was given.
+void resize(const ModelOverrides& overrides, const std::string& file_name, UNetConfig& config);
 
 /// Sets what the overrides have of the forward process. A list of betas, and a class without betas,
 /// give way to a schedule. Error(user), naming `file_name`, for BetaKind::list, and for the ends of

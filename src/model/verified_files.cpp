@@ -11,7 +11,9 @@
 #include "base/file_output.h"
 #include "base/folder.h"
 #include "base/workers.h"
+#include "io/diffusers_layout.h"
 #include "io/digests.h"
+#include "io/json_fields.h"
 #include "io/safetensors.h"
 #include "io/torch_file.h"
 #include "io/zip_reader.h"
@@ -105,9 +107,30 @@ void add_listed(const fs::path& folder, std::vector<VerifiedFile>& files) {
   });
 }
 
-void add_weights_below(const fs::path& folder, std::vector<VerifiedFile>& files) {
-  for (const fs::path& path : files_below(folder))
+/// A file that says what the weights mean. It has no digest; that it can be read is all that shows.
+VerifiedFile verified_configuration(const fs::path& path) {
+  VerifiedFile result{.path = path};
+  try {
+    const std::string text = read_file(path, io::kMaxJsonBytes);
+    result.size_bytes = text.size();
+    io::JsonFields(text, path.string());
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::corrupt) throw;
+    result.problem = error.what();
+  }
+  return result;
+}
+
+bool is_named_as_configuration(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name == io::kModelIndexFile || name == "config.json" || name == "scheduler_config.json";
+}
+
+void add_files_of_model(const fs::path& folder, std::vector<VerifiedFile>& files) {
+  for (const fs::path& path : files_below(folder)) {
     if (is_named_as_weights(path)) files.push_back(verified_weights(path));
+    if (is_named_as_configuration(path)) files.push_back(verified_configuration(path));
+  }
 }
 
 }  // namespace
@@ -123,7 +146,7 @@ std::vector<VerifiedFile> verified_files(const fs::path& path) {
     for (const fs::path& checkpoint : checkpoints_in(path / kCheckpointsFolder))
       add_listed(checkpoint, files);
   } else {
-    add_weights_below(path, files);
+    add_files_of_model(path, files);
   }
   require(!files.empty(), path.string(),
           ": nothing here can be verified: it is no training run, no checkpoint and no model");

@@ -1,5 +1,7 @@
 #include "run/run_images.h"
 
+#include <ddim/counts.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -200,9 +202,9 @@ void check_values(const FloatImages& images, std::string_view name) {
 
 void check_images(const Network& network, std::int64_t count, const FloatImages& images,
                   std::string_view name) {
-  require(images.count == count && images.shape == network.shape(), name, ": ", images.count,
-          " pictures of ", to_string(images.shape), "; expected ", count, " of ",
-          to_string(network.shape()), " (width, height, channels)");
+  require(images.count == count && images.shape == network.shape(), name, ": ",
+          count_of(images.count, "pictures"), " of ", to_string(images.shape), "; expected ", count,
+          " of ", to_string(network.shape()), " (width, height, channels)");
   check_values(images, name);
 }
 

@@ -120,7 +120,7 @@ TEST_F(Encoding, RefusesPicturesThatAreNotTheModels) {
   FloatImages odd = pictures(1);
   odd.shape.channels = 1;
   odd.values.resize(64);
-  expect_error(ErrorCode::user, "1 pictures of 8x8x1; expected 1 of 8x8x3",
+  expect_error(ErrorCode::user, "1 picture of 8x8x1; expected 1 of 8x8x3",
                [&] { encode(model_, odd); });
   FloatImages broken = pictures(1);
   broken.values[5] = std::numeric_limits<float>::infinity();

@@ -153,7 +153,8 @@ TEST_F(Like, NoiseOfOnesOwnHasToBeGivenAgain) {
 TEST_F(Like, APictureFromAPictureAsksForItAndChecksIt) {
   make_pictures(folder_ / "pictures", 2);
   const std::string init = " --init-image " + (folder_ / "pictures/0.png");
-  const std::string first = draw("first", "--steps 4 --count 2 --init-by encoding" + init);
+  const std::string first =
+      draw("first", "--steps 4 --count 2 --eta 0.5 --init-by encoding" + init);
   EXPECT_EQ(read_png_text(first).at("init_image"), "0.png");
   const std::string like = "--model " + model_ + " --like " + first;
   refuse(like, 1, "was drawn from the picture 0.png; give it again with --init-image");

@@ -97,6 +97,9 @@ TEST_F(Requests, OutputsOfSampleAndConvertToo) {
   for (const char* name :
        {"@/taken.png", "@/no/a.png", "/proc/a.png", "/proc/a/b", "@/b.jpg", "@/b.PNG", "-"})
     expect_refused(std::string("sample --model @/nowhere --out ") + name, {name});
+  fs::create_symlink("gone.png", folder_ / "dangling.png");
+  expect_refused("sample --model @/nowhere --out @/dangling.png",
+                 {"@/dangling.png is a link to a file that is not there", "--overwrite"});
   expect_refused("convert @/nowhere /proc/a", {"no file can be made in /proc"});
   expect_refused("convert @/nowhere @/no/a", {"does not exist"});
   expect_refused("convert @/nowhere @/pictures/", {"exists already"});
@@ -164,8 +167,8 @@ TEST_F(Requests, ValuesThatCannotBeAreRefusedFirst) {
       {"--scale big", {"--scale must be", "big"}},
       {"--steps 1e3", {"--steps", "1e3", "not a whole number"}},
       {"--steps 99999999999999999999", {"--steps", "too large"}},
-      {"--tau 5,3", {"entry 1 is 3 after 5"}},
-      {"--tau -1,5", {"entry 0 is -1"}},
+      {"--tau 5,3", {"3 comes after 5"}},
+      {"--tau -1,5", {"-1 is no step"}},
       {"--tau 5,9 --steps 2", {"leave out --steps"}},
       {"--eta -1", {"--eta must be 0 or greater; got -1"}},
       {"--eta nan", {"--eta must be 0 or greater; got nan"}},
@@ -223,7 +226,7 @@ TEST_F(Requests, ValuesThatCannotBeAreRefusedFirst) {
       {"encode @/pictures/0.png --data @/pictures --model @/nowhere --out @/c.safetensors",
        {"pictures and --data cannot be used together"}},
       {"encode @/pictures/0.png --tau 9,5 --model @/nowhere --out @/c.safetensors",
-       {"entry 1 is 5 after 9"}},
+       {"5 comes after 9"}},
       {"decode @/no.safetensors --model @/nowhere --out @/a.png", {"@/no.safetensors"}},
       {"decode @/x_T.safetensors --columns 2 --model @/nowhere --out @/a.npz", {"--columns"}},
       {"reconstruct @/pictures/0.png --steps 5,0 --model @/nowhere",
@@ -283,7 +286,7 @@ TEST_F(RequestsOfAModel, ValuesThatItCannotTakeAreRefusedBeforeItsWeightsAreLoad
       {"sample --out @/a.png --steps 1001", above_T},
       {"filmstrip --out @/a.png --steps 1001", above_T},
       {"filmstrip --out @/a.png --class 1", no_classes},
-      {"sample --out @/a.png --tau 5,1000", {"entry 1 is 1000", "0 to 999"}},
+      {"sample --out @/a.png --tau 5,1000", {"1000 is no step", "0 to 999"}},
       {"sample --out @/a.png --tau diffusers-leading --steps 1000 --steps-offset 1", {"999"}},
       {"sample --out @/a.png --sampler ddpm-learned", {"ddpm-learned", "variance"}},
       {"sample --out @/a.png --class 3", no_classes},
@@ -293,7 +296,8 @@ TEST_F(RequestsOfAModel, ValuesThatItCannotTakeAreRefusedBeforeItsWeightsAreLoad
       {"sample --out @/a.png --null-class 1", {"--null-class: this model has no classes"}},
       {"sample --out @/a.png --noise @/grey.safetensors", other_shape},
       {"sample --out @/a.png --size 16 --noise @/x_T.safetensors", {"8x8x3", "16x16x3"}},
-      {"sample --out @/a.png --count 3 --noise @/x_T.safetensors", {"expected 3"}},
+      {"sample --out @/a.png --count 3 --noise @/x_T.safetensors",
+       {"x_T.safetensors holds 1 picture, but --count is 3"}},
       {"sample --out @/a.png --size 16 --init-image @/pictures/0.png",
        {"--resize: @/pictures/0.png has 8x8", "16x16"}},
       {"sample --out @/a.png --init-image @/pictures/0.png --steps 10 --strength 0.04",
@@ -327,7 +331,7 @@ TEST_F(RequestsOfAModel, ValuesThatItCannotTakeAreRefusedBeforeItsWeightsAreLoad
       {"evaluate @/pictures --shrink --count 100 --steps 1001", above_T},
       {"evaluate @/pictures --shrink --count 100 --guidance 2", no_guidance},
       {"plan --steps 1001", above_T},
-      {"plan --tau 5,1000", {"entry 1 is 1000"}},
+      {"plan --tau 5,1000", {"1000 is no step"}},
   };
   for (const char* model : {"missing", "garbage"})
     for (const Value& value : of_any)

@@ -187,7 +187,12 @@ TEST_F(QualityCommand, RefusesStatisticsWhoseSigmaIsNoCovariance) {
 
 TEST_F(QualityCommand, GoesOnWithFewPicturesWhenAsked) {
   const std::string few = make_set("few.npz", 40, 0), b = make_set("b.npz", 80, 500);
-  expect_refused(few + " " + b, {few, "40 pictures", "at least 65", "--shrink"});
+  const std::string kept = folder_ / "kept";
+  for (const std::string& sets : {few + " " + b, b + " " + few}) {
+    fs::remove_all(kept);
+    expect_refused(sets + " --features " + kept, {few, "40 pictures", "at least 65", "--shrink"});
+  }
+  EXPECT_FALSE(fs::exists(kept)) << "features of a set that is refused were taken";
   const Outcome run = run_ddim("evaluate --shrink " + few + " " + b);
   ASSERT_EQ(run.exit_code, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr("covariance: oracle approximating shrinkage"));
@@ -333,7 +338,7 @@ TEST_F(QualityCommand, RefusesFlagsThatItWouldIgnore) {
            Case{"--shrink --save-statistics " + (folder_ / "more.npz") + " " + a, "--shrink"},
            Case{"--eps-error --count 5 --data " + a + model, "--count"},
            Case{"--eps-error --tau 1,5 --data " + a + model, "--tau"},
-           Case{"--eps-error --data " + a + model + b, "set"},
+           Case{"--eps-error --data " + a + model + b, b.substr(1)},
        }) {
     const Outcome run = run_ddim("evaluate " + bad.arguments);
     EXPECT_EQ(run.exit_code, 2) << bad.arguments;

@@ -225,15 +225,18 @@ TEST_F(Sample, StartsFromGivenNoiseAndSavesTensors) {
   const std::string flags = "--noise " + (folder_ / "x_T.safetensors") + " --save-tensors ";
   ASSERT_EQ(sample(flags + (folder_ / "a.safetensors") + " --out " + (folder_ / "a.png")).exit_code,
             0);
-  ASSERT_EQ(
-      sample("--seed 3 " + flags + (folder_ / "b.safetensors") + " --out " + (folder_ / "b.png"))
-          .exit_code,
-      0);
   const FloatImages x_0 = read_tensor(folder_ / "a.safetensors", "x_0");
   EXPECT_EQ(x_0.count, 2);
   EXPECT_EQ(x_0.values.size(), noise.values.size());
-  // eta is 0, so the seed has nothing to say; and the picture is what the tensor says.
-  EXPECT_EQ(x_0.values, read_tensor(folder_ / "b.safetensors", "x_0").values);
+  // With eta 0 the seed has nothing to say, and with another it has.
+  const auto with_seed = [&](const std::string& name, const std::string& more) {
+    return sample(more + " --seed 3 " + flags + (folder_ / (name + ".safetensors")) + " --out " +
+                  (folder_ / (name + ".png")));
+  };
+  EXPECT_EQ(with_seed("b", "").exit_code, 2);
+  ASSERT_EQ(with_seed("b", "--eta 0.5").exit_code, 0);
+  EXPECT_NE(x_0.values, read_tensor(folder_ / "b.safetensors", "x_0").values);
+  // The picture is what the tensor says.
   ASSERT_EQ(sample(flags + (folder_ / "c.safetensors") + " --out " + (folder_ / "c")).exit_code, 0);
   EXPECT_EQ(read_png(folder_ / "c/000001.png").pixels, to_image(x_0, 1).pixels);
 }

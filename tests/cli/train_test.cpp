@@ -251,11 +251,12 @@ TEST_F(Train, PlotDrawsTheCurvesOfARun) {
 }
 
 TEST_F(Train, WhatIsMissingIsSaidAsForEveryFlag) {
-  for (const auto& [words, missing] : {std::pair{"", "config"},
-                                       {"x.toml", "--data"},
-                                       {"x.toml --data d", "--out"},
-                                       {"--resume", "--resume needs a value: RUN"}}) {
-    const Outcome run = run_ddim(std::string("train ") + words);
+  const std::string config = folder_ / "small.toml";
+  for (const auto& [words, missing] : {std::pair{std::string(), "config"},
+                                       {config, "--data"},
+                                       {config + " --data d", "--out"},
+                                       {std::string("--resume"), "--resume needs a value: RUN"}}) {
+    const Outcome run = run_ddim("train " + words);
     EXPECT_EQ(run.exit_code, 2) << words;
     EXPECT_NE(run.err.find(missing), std::string::npos) << run.err;
   }
@@ -348,6 +349,25 @@ void flip_bit(const std::string& path) {
   std::string text = read_file(path);
   text[text.size() - 8] ^= 1;
   write_file(path, text);
+}
+
+// Its weights may be whole, but without its configuration they are nothing.
+TEST_F(Train, VerifyReadsTheConfigurationsOfAModel) {
+  const std::string model = folder_ / "micro";
+  make_micro_model(model);
+  const std::string configurations[] = {model + "/model_index.json", model + "/unet/config.json",
+                                        model + "/scheduler/scheduler_config.json"};
+  const Outcome whole = run_ddim("verify " + model);
+  EXPECT_EQ(whole.exit_code, 0) << whole.err;
+  for (const std::string& file : configurations) {
+    EXPECT_NE(whole.out.find("unknown  " + file + " ("), std::string::npos) << whole.out;
+    const std::string text = read_file(file);
+    write_file(file, text.substr(0, text.size() / 2));
+    const Outcome damaged = run_ddim("verify " + model);
+    EXPECT_EQ(damaged.exit_code, 4);
+    EXPECT_NE(damaged.out.find("damaged  " + file + ": "), std::string::npos) << damaged.out;
+    write_file(file, text);
+  }
 }
 
 TEST_F(Train, VerifyTellsWhatIsWholeAndWhatIsNot) {

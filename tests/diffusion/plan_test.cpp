@@ -220,10 +220,10 @@ TEST(Plan, RefusesWhatCannotBeSampled) {
     expect_error(ErrorCode::user, part, [&] { make_plan(schedule(), tau, options); });
   };
   refused("empty", {}, {});
-  refused("entry 1 is 5 after 5", {5, 5}, {});
-  refused("entry 1 is 4 after 5", {5, 4}, {});
-  refused("entry 0 is -1", {-1, 4}, {});
-  refused("entry 1 is 1000; expected 0 to 999", {0, 1000}, {});
+  refused("5 comes after 5", {5, 5}, {});
+  refused("4 comes after 5", {5, 4}, {});
+  refused("-1 is no step", {-1, 4}, {});
+  refused("1000 is no step of this process; expected 0 to 999", {0, 1000}, {});
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double infinity = std::numeric_limits<double>::infinity();
   for (const double eta : {-0.1, nan, infinity})

@@ -79,12 +79,12 @@ TEST(Trajectory, RefusesListsByName) {
   };
   const double nan = std::numeric_limits<double>::quiet_NaN();
   refused("the list of steps is empty", {});
-  refused("entry 1 is 5 after 5; expected an increasing list", {5, 5});
-  refused("entry 2 is 3 after 7", {5, 7, 3});
-  refused("entry 0 is -0.5; expected 0 to 999", {-0.5, 7});
-  refused("entry 1 is 999.5; expected 0 to 999", {0, 999.5});
-  refused("entry 0 is nan", {nan});
-  refused("entry 1 is 5, less than 1e-06 above", {5, 5.0000001});
+  refused("5 comes after 5; expected an increasing list", {5, 5});
+  refused("3 comes after 7", {5, 7, 3});
+  refused("-0.5 is no step of this process; expected 0 to 999", {-0.5, 7});
+  refused("999.5 is no step of this process; expected 0 to 999", {0, 999.5});
+  refused("nan is no step", {nan});
+  refused("5 is less than 1e-06 above", {5, 5.0000001});
 }
 
 TEST(Trajectory, FinalAlpha) {

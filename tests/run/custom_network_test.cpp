@@ -133,7 +133,7 @@ TEST(CustomNetworkChecks, RefuseWhatCannotBe) {
   const Plan plan = diffusion::make_plan(model.schedule, Prediction::eps, {.steps = 2});
   expect_error(ErrorCode::user, "a custom denoiser is not told classes",
                [&] { generate(model, plan, {.class_choice = {.classes = {0}}}); });
-  expect_error(ErrorCode::user, "x_T: 1 pictures of 6x10x2; expected 1 of 10x6x2", [&] {
+  expect_error(ErrorCode::user, "x_T: 1 picture of 6x10x2; expected 1 of 10x6x2", [&] {
     FloatImages x_T{.count = 1, .shape = {.channels = 2, .height = 10, .width = 6}};
     x_T.values.resize(120);
     generate(model, plan, {.x_T = x_T});
