@@ -197,8 +197,11 @@ Image nearest_neighbours(const FeatureSet& first, const FeatureSet& second, std:
     for (const std::int64_t nearest : eval::nearest_rows(points[index], reference, neighbours))
       add(second, nearest);
   }
-  return make_grid(
-      cells, {.columns = neighbours + 1, .scale = std::max<std::int64_t>(1, 64 / first.width)});
+  GridOptions grid{.columns = neighbours + 1,
+                   .scale = std::max<std::int64_t>(1, 64 / first.width),
+                   .column_labels = {"first", "nearest"}};
+  for (std::int64_t k = 2; k <= neighbours; ++k) grid.column_labels.push_back(std::to_string(k));
+  return make_grid(cells, grid);
 }
 
 }  // namespace ddim

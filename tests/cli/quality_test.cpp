@@ -87,12 +87,14 @@ TEST_F(QualityCommand, ShowsTheNearestPictures) {
   const Image grid = read_png(file);
   const std::int64_t step = 2 * 32 + 2;
   ASSERT_EQ(grid.width, 8 * step + 2);
-  ASSERT_EQ(grid.height, 8 * step + 2);
+  const std::int64_t top = grid.height - 8 * step - 2;
+  ASSERT_GT(top, 0) << "no labels above the columns";
   const auto cell = [&](std::int64_t row, std::int64_t column) {
     std::vector<std::uint8_t> pixels;
     for (std::int64_t y = 0; y < 64; ++y) {
-      const auto begin = grid.pixels.begin() +
-                         ((row * step + 2 + y) * grid.width + column * step + 2) * grid.channels;
+      const auto begin =
+          grid.pixels.begin() +
+          ((top + row * step + 2 + y) * grid.width + column * step + 2) * grid.channels;
       pixels.insert(pixels.end(), begin, begin + 64 * grid.channels);
     }
     return pixels;
