@@ -10,6 +10,7 @@
 #include "backend/cpu/bf16.h"
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/isa.h"
+#include "backend/cpu/matmul_simd.h"
 #include "backend/cpu/simd_dispatch.h"
 #include "tests/backend/tensors.h"
 
@@ -124,6 +125,74 @@ TEST_F(Numeric, ANanIsTheLargestOfItsWindow) {
     kernels().upload(values, x);
     kernels().pool(x, {.pooling = Pooling::max, .kernel = 2, .stride = 2}, y);
     EXPECT_TRUE(std::isnan(to_host(y)[0])) << place;
+  }
+}
+
+/// Every upper half of a float with lower halves around the ties.
+std::vector<float> floats_around_ties() {
+  std::vector<float> values;
+  for (std::uint32_t upper = 0; upper <= 0xFFFF; ++upper)
+    for (const std::uint32_t lower : {0U, 1U, 0x7FFFU, 0x8000U, 0x8001U, 0xFFFFU})
+      values.push_back(std::bit_cast<float>(upper << 16 | lower));
+  return values;
+}
+
+/// Whether `rounded` is what to_bf16() makes of a float. Instructions take denormals for zero.
+bool is_rounded(float value, cpu::Bf16 rounded) {
+  const cpu::Bf16 expected = cpu::to_bf16(value);
+  if (rounded.bits == expected.bits) return true;
+  const bool is_denormal = std::fpclassify(value) == FP_SUBNORMAL;
+  return is_denormal && cpu::active_isa() >= cpu::Isa::avx512_bf16 &&
+         rounded.bits == (expected.bits & 0x8000);
+}
+
+TEST_F(Numeric, RoundsToBf16AsTheFormulaDoes) {
+  const std::vector<float> values = floats_around_ties();
+  std::vector<cpu::Bf16> rounded(values.size());
+  cpu::bf16::round(values.data(), std::ssize(values), rounded.data());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    ASSERT_TRUE(is_rounded(values[i], rounded[i]))
+        << std::bit_cast<std::uint32_t>(values[i]) << " became " << rounded[i].bits;
+
+  // Any number of them, each time others; what is behind them stays.
+  for (std::int64_t count = 0; count <= 70; ++count) {
+    const float* const from = values.data() + 100'003 + 71 * count;
+    std::vector<cpu::Bf16> to(static_cast<std::size_t>(count) + 1, cpu::Bf16{0x1234});
+    cpu::bf16::round(from, count, to.data());
+    for (std::int64_t i = 0; i < count; ++i)
+      ASSERT_TRUE(is_rounded(from[i], to[static_cast<std::size_t>(i)])) << count << " " << i;
+    EXPECT_EQ(to.back().bits, 0x1234) << count;
+  }
+}
+
+TEST_F(Numeric, RoundsToBf16WhileItTransposesAndPacks) {
+  const std::vector<float> values = floats_around_ties();
+  const float* const from = values.data() + 200'001;
+  for (const std::int64_t rows : {1, 2, 15, 16, 17, 33, 64, 79}) {
+    for (const std::int64_t columns : {1, 3, 16, 31, 32, 33, 47, 64, 90}) {
+      const auto at = [&](std::int64_t row, std::int64_t column) {
+        return from[row * columns + column];
+      };
+      const std::int64_t stride = cpu::bf16::padded(rows);
+      std::vector<cpu::Bf16> transposed(static_cast<std::size_t>(columns * stride));
+      cpu::bf16::transpose_rounded(from, columns, columns, rows, transposed.data(), stride);
+      std::vector<cpu::Bf16> panels(static_cast<std::size_t>(
+          cpu::simd::num_panels<cpu::Bf16>(columns) * cpu::simd::panel_size<cpu::Bf16>(rows)));
+      cpu::simd::pack_panels({.data = from, .row_stride = columns}, rows, columns, 0,
+                             cpu::simd::num_panels<cpu::Bf16>(columns), panels.data());
+      for (std::int64_t column = 0; column < columns; ++column) {
+        for (std::int64_t row = 0; row < rows; ++row) {
+          ASSERT_TRUE(is_rounded(at(row, column),
+                                 transposed[static_cast<std::size_t>(column * stride + row)]))
+              << "transposed " << rows << "x" << columns << " at " << row << "," << column;
+          const std::int64_t place =
+              column / cpu::bf16::kPanel * cpu::simd::panel_size<cpu::Bf16>(rows) +
+              (row / 2 * cpu::bf16::kPanel + column % cpu::bf16::kPanel) * 2 + row % 2;
+          ASSERT_TRUE(is_rounded(at(row, column), panels[static_cast<std::size_t>(place)]))
+              << "packed " << rows << "x" << columns << " at " << row << "," << column;
+        }
+      }
+    }
   }
 }
 

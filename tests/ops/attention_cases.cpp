@@ -19,6 +19,7 @@ std::vector<KernelCase> attention_cases() {
                                                    {1, 64, 48, 3, 1.0},
                                                    {5, 49, 96, 2, 1.0},
                                                    {2, 256, 64, 1, 3.0},
+                                                   {2, 100, 32, 2, 1.0},
                                                    {5, 3, 1, 1, 1.0}}) {
     const Shape shape{s.n, s.l, s.c};
     const Shape lse_shape{s.n, s.num_heads, s.l};

@@ -67,6 +67,7 @@ struct KernelCase {
   std::optional<double> element_tolerance = {};
   double flop = 0.0;                      ///< where products are most of the work
   double bf16_tolerance = 1e-2;           ///< the tolerance where products are made of bf16
+  bool rounds_inputs = false;             ///< to bf16, for the backend and for `ref`
   Precision precision = Precision::fp32;  ///< of the backend; `ref` is fp32 always
   DType activations = DType::f32;         ///< of the backend's; `ref` gets the same numbers
   DeviceKind device = DeviceKind::cpu;    ///< the backend that is compared with `ref`

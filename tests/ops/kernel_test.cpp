@@ -170,7 +170,8 @@ std::vector<std::vector<T>> run_case(const KernelCase& test, const Device& devic
     Values values = normal_values(input.shape, stream++);
     for (float& value : values) {
       value = static_cast<float>(value * input.scale + input.offset);
-      if (test.activations == DType::bf16 && input.is_activation) value = rounded_to_bf16(value);
+      if (test.rounds_inputs || (test.activations == DType::bf16 && input.is_activation))
+        value = rounded_to_bf16(value);
     }
     if (one_image && input.first_axis == Input::Axis::images) {
       inputs.emplace_back(device, of_one_image(input.shape),
@@ -264,6 +265,20 @@ std::vector<KernelCase> in_bf16(std::vector<KernelCase> cases) {
     test.name += "_bf16";
     test.precision = Precision::bf16;
     test.tolerance = test.bf16_tolerance;
+  }
+  return cases;
+}
+
+/// Cases whose factors are bf16 already, which products take as they are: what is left are the
+/// rounding errors of sums. Of convolutions where none is transformed first.
+std::vector<KernelCase> exact_in_bf16() {
+  std::vector<KernelCase> cases = linear_cases();
+  if (cpu::active_isa() == cpu::Isa::amx_bf16)
+    std::ranges::move(conv_cases(), std::back_inserter(cases));
+  for (KernelCase& test : cases) {
+    test.name += "_exact_in_bf16";
+    test.precision = Precision::bf16;
+    test.rounds_inputs = true;
   }
   return cases;
 }
@@ -416,6 +431,7 @@ INSTANTIATE_TEST_SUITE_P(LinearBf16, DeviceKernels, testing::ValuesIn(in_bf16(li
                          case_name);
 INSTANTIATE_TEST_SUITE_P(AttentionBf16, DeviceKernels,
                          testing::ValuesIn(in_bf16(attention_cases())), case_name);
+INSTANTIATE_TEST_SUITE_P(ExactBf16, DeviceKernels, testing::ValuesIn(exact_in_bf16()), case_name);
 INSTANTIATE_TEST_SUITE_P(Norm, DeviceKernels, testing::ValuesIn(norm_cases()), case_name);
 INSTANTIATE_TEST_SUITE_P(Move, DeviceKernels, testing::ValuesIn(move_cases()), case_name);
 INSTANTIATE_TEST_SUITE_P(Noise, DeviceKernels, testing::ValuesIn(noise_cases()), case_name);

@@ -35,8 +35,8 @@ struct alignas(64) TileConfig {
   std::uint8_t rows[16] = {};
 };
 
-/// Makes the compiler write what is at an address: it does not know that the instructions of AMX
-/// read there.
+/// Makes the compiler write what is at an address, and nothing new before this: it does not know
+/// that the instructions of AMX read there.
 void write_to_memory(const void* address) { __asm__ volatile("" ::"r"(address) : "memory"); }
 
 /// The tiles of this thread, as long as it lives: those of the left factor and of the sums have so
@@ -129,8 +129,7 @@ class Multiplication {
     const char* b = static_cast<const char*>(p_.b) + panel * p_.b_panel_bytes;
     const std::int64_t whole = p_.num_pairs / kTilePairs * kTilePairs;
     for (std::int64_t tap = 0; tap < taps_.num_taps; ++tap) {
-      const char* const a =
-          static_cast<const char*>(p_.a) + (taps_.tap_bytes == nullptr ? 0 : taps_.tap_bytes[tap]);
+      const char* const a = static_cast<const char*>(p_.a) + taps_.tap_bytes[tap];
       const char* top = a + rows[0] * p_.a_row_bytes;
       const char* bottom = a + rows[1] * p_.a_row_bytes;
       for (std::int64_t k = 0; k < whole; k += kTilePairs) {
@@ -156,6 +155,7 @@ class Multiplication {
         write_to_memory(&rest);
         add_products<kRowTiles, kColumnTiles>(rest.left[0], rest.left[kTileRows], kTileBytes,
                                               rest.right[0]);
+        write_to_memory(&rest);  // what is written there next waits for the loads
         b += pairs * kPanelRowBytes;
       }
     }

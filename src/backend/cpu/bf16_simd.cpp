@@ -35,19 +35,12 @@ constexpr std::int64_t kFloatsAhead = 512;
 constexpr std::int64_t kRowsAhead = 8;
 
 void Round(const float* from, std::int64_t count, Bf16* to) {
-  const auto round_by = [&](const auto& store) HWY_ATTR {
+  loops::with_rounding([&](auto rounding) HWY_ATTR {
     loops::for_each_vector<float>(count, [&](auto tag, std::int64_t k) HWY_ATTR {
       hwy::Prefetch(from + k + kFloatsAhead);
-      store(tag, hn::LoadU(tag, from + k), to + k);
+      rounding.store(tag, hn::LoadU(tag, from + k), to + k);
     });
-  };
-#if HWY_TARGET == HWY_AVX3
-  if (active_isa() >= Isa::avx512_bf16) {
-    return round_by([](auto tag, auto values, Bf16* at)
-                        HWY_ATTR { loops::store_bf16_by_instruction(tag, values, at); });
-  }
-#endif
-  round_by([](auto tag, auto values, Bf16* at) HWY_ATTR { loops::store_bf16(tag, values, at); });
+  });
 }
 
 /// Rounds rows of num_k floats and pads each with a zero if num_k is odd.
@@ -60,22 +53,9 @@ void RoundRows(const float* from, std::int64_t row_stride, std::int64_t num_rows
   }
 }
 
-/// Calls body(pairs), where pairs(tag, first, second) is the fastest bf16_pairs() that there is.
-template <class Body>
-HWY_INLINE void with_bf16_pairs(const Body& body) {
-#if HWY_TARGET == HWY_AVX3
-  if (active_isa() >= Isa::avx512_bf16) {
-    return body([](auto tag, auto first, auto second)
-                    HWY_ATTR { return loops::bf16_pairs_by_instruction(tag, first, second); });
-  }
-#endif
-  body([](auto tag, auto first, auto second)
-           HWY_ATTR { return loops::bf16_pairs(tag, first, second); });
-}
-
 /// Rows k and k+1 of a matrix [num_k, columns], side by side, zeros for a row that does not exist.
-template <class Pairs>
-HWY_INLINE void pair_rows(const Pairs& pairs, const MatrixView& b, std::int64_t num_k,
+template <class Rounding>
+HWY_INLINE void pair_rows(Rounding rounding, const MatrixView& b, std::int64_t num_k,
                           std::int64_t k, std::int64_t columns, std::uint32_t* to) {
   const float* const even = b.data + k * b.row_stride;
   const float* const odd = k + 1 < num_k ? even + b.row_stride : nullptr;
@@ -84,7 +64,7 @@ HWY_INLINE void pair_rows(const Pairs& pairs, const MatrixView& b, std::int64_t 
     const hn::RebindToUnsigned<decltype(tag)> bits;
     hwy::Prefetch(even + j + kRowsAhead * b.row_stride);
     hwy::Prefetch(even + j + (kRowsAhead + 1) * b.row_stride);
-    hn::StoreU(pairs(tag, hn::LoadU(tag, even + j), second), bits, to + j);
+    hn::StoreU(rounding.pairs(tag, hn::LoadU(tag, even + j), second), bits, to + j);
   });
 }
 
@@ -102,9 +82,9 @@ void TransposeRounded(const MatrixView& from, std::int64_t num_rows, std::int64_
     for (std::int64_t first = 0; first < num_k; first += kElementsPerBlock) {
       const std::int64_t count = std::min(kElementsPerBlock, num_k - first);
       const MatrixView block{from.data + first * from.row_stride + row, from.row_stride};
-      with_bf16_pairs([&](const auto& rounded_pairs) HWY_ATTR {
+      loops::with_rounding([&](auto rounding) HWY_ATTR {
         for (std::int64_t k = 0; k < count; k += 2)
-          pair_rows(rounded_pairs, block, count, k, rows, pairs + k / 2 * kRows);
+          pair_rows(rounding, block, count, k, rows, pairs + k / 2 * kRows);
       });
       loops::transpose(pairs, kRows, padded(count) / 2, rows,
                        to_pairs + row * row_pairs + first / 2, row_pairs);
@@ -138,12 +118,11 @@ void PackPanels(const MatrixView& b, std::int64_t num_k, std::int64_t num_column
            std::min(kPanel, columns - i), to + i * num_pairs);
   };
   if (b.column_stride == 1) {  // row by row of the whole matrix, as it lies in memory
-    with_bf16_pairs([&](const auto& rounded_pairs) HWY_ATTR {
+    loops::with_rounding([&](auto rounding) HWY_ATTR {
       for (std::int64_t k = 0; k < num_k; k += 2) {
         for_each_panel(
-            [&](const MatrixView& from, std::int64_t width, std::uint32_t* panel) HWY_ATTR {
-              pair_rows(rounded_pairs, from, num_k, k, width, panel + k / 2 * kPanel);
-            });
+            [&](const MatrixView& from, std::int64_t width, std::uint32_t* panel)
+                HWY_ATTR { pair_rows(rounding, from, num_k, k, width, panel + k / 2 * kPanel); });
       }
     });
   } else {
@@ -273,6 +252,7 @@ void multiply([[maybe_unused]] const TapProduct& p) {
 
 void multiply([[maybe_unused]] const BlockOfTaps& p) {
   assert(active_isa() == Isa::amx_bf16);
+  assert(p.num_k % kTile == 0);
 #if HWY_ARCH_X86
   const TapBytes tap_bytes(p.num_taps, p.offsets);
   multiply_amx(PairBlockOfTaps{.a = p.a,

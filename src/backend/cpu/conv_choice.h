@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -8,6 +9,8 @@
 namespace ddim::engine::cpu {
 
 class Engine;
+
+constexpr std::int64_t kTaps = 9;  ///< of a window of 3x3
 
 // The arguments of Kernels::conv2d and of its gradients.
 

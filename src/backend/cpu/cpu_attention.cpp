@@ -19,7 +19,7 @@ struct Sizes {
         num_heads(heads),
         C_head(C / heads),
         num_matrices(q[0] * heads),
-        block_rows(engine.multiplies_tiles() ? 64 : 48) {}
+        block_rows(4 * engine.tile_rows()) {}
 
   std::int64_t L, C, num_heads, C_head;
   std::int64_t num_matrices;  ///< images times heads: each has a score matrix [L,L]

@@ -1,7 +1,6 @@
 #include "backend/cpu/linear_product.h"
 
 #include <algorithm>
-#include <type_traits>
 
 #include "backend/cpu/engine.h"
 #include "backend/cpu/layout_simd.h"
@@ -45,9 +44,10 @@ std::shared_ptr<const PackedWeight> packed_panels(Engine& engine, const LinearPr
 }
 
 /// Rows of A that are multiplied with all panels before the next are: they and the panels of a
-/// layer of 256 channels stay in the second-level cache. Whole tiles of twelve.
-std::int64_t rows_per_block(std::int64_t K) {
-  return std::clamp<std::int64_t>(61440 / K / 12 * 12, 12, 480);
+/// layer of 256 channels stay in the second-level cache. Whole tiles.
+std::int64_t rows_of_block(std::int64_t K, const Engine& engine) {
+  const std::int64_t tile = engine.tile_rows();
+  return std::clamp<std::int64_t>(61440 / K / tile * tile, tile, 480);
 }
 
 /// Rows first .. first+count-1 of a matrix.
@@ -85,14 +85,13 @@ void multiply(Engine& engine, const LinearProduct& product) {
   const bool gathers = product.x_right.count > 0;
   const bool scatters = product.y_right.count > 0;
   const auto packed = packed_panels<Element>(engine, product);
-  const std::int64_t block_rows = std::min(rows_per_block(b.K), product.num_rows);
-  const std::int64_t num_blocks = (product.num_rows + block_rows - 1) / block_rows;
+  const std::int64_t block_rows = std::min(rows_of_block(b.K, engine), product.num_rows);
+  const std::int64_t num_blocks = divide_up(product.num_rows, block_rows);
   // Where blocks are few, threads share out the panels as well, but not of rows to be scattered.
   const std::int64_t num_panels = simd::num_panels<Element>(b.num_columns);
-  const std::int64_t wanted_groups =
-      scatters ? 1 : (engine.team().size() + num_blocks - 1) / num_blocks;
-  const std::int64_t group_panels = (num_panels + wanted_groups - 1) / wanted_groups;
-  const std::int64_t num_groups = (num_panels + group_panels - 1) / group_panels;
+  const std::int64_t wanted_groups = scatters ? 1 : divide_up(engine.team().size(), num_blocks);
+  const std::int64_t group_panels = divide_up(num_panels, wanted_groups);
+  const std::int64_t num_groups = divide_up(num_panels, group_panels);
 
   const auto rows_bytes = [&](std::int64_t row_elements, std::size_t element_bytes) {
     return aligned(static_cast<std::size_t>(block_rows * row_elements) * element_bytes);
@@ -132,42 +131,36 @@ void multiply(Engine& engine, const LinearProduct& product) {
   });
 }
 
-/// Rows of x and dy that are multiplied at a time, in whole tiles of bf16.
-template <class Element>
-constexpr std::int64_t rows_of_gradient() {
-  return std::is_same_v<Element, Bf16> ? 2 * kWeightGradientRows : kWeightGradientRows;
-}
-
 template <class Element>
 void weight_gradient(Engine& engine, const InputColumns& x, const float* dy, std::int64_t num_rows,
                      std::int64_t first_column, Grad dweight) {
   const std::int64_t C_out = dweight.tensor.dim(0);
   const std::int64_t K = dweight.tensor.size() / C_out;
   const std::int64_t num_columns = x.count;
-  constexpr std::int64_t kPieceRows = rows_of_gradient<Element>();
-  constexpr std::int64_t kBlockRows = std::is_same_v<Element, Bf16> ? 64 : 48;  // of dweight
+  const std::int64_t most_rows = weight_gradient_rows(engine);
+  const std::int64_t most_block_rows = 4 * engine.tile_rows();  // of dweight
   const std::int64_t num_panels = simd::num_panels<Element>(num_columns);
-  const std::int64_t panels_elements = num_panels * simd::panel_size<Element>(kPieceRows);
-  constexpr std::int64_t kScratchElements = kBlockRows * kPieceRows;
+  const std::int64_t panels_elements = num_panels * simd::panel_size<Element>(most_rows);
+  const std::int64_t scratch_elements = most_block_rows * most_rows;
   auto* const panels = reinterpret_cast<Element*>(engine.workspace().get(
-      static_cast<std::size_t>(panels_elements + kScratchElements * engine.team().size()) *
+      static_cast<std::size_t>(panels_elements + scratch_elements * engine.team().size()) *
       sizeof(Element)));
 
-  for (std::int64_t first = 0; first < num_rows; first += kPieceRows) {
-    const std::int64_t rows = std::min(kPieceRows, num_rows - first);
+  for (std::int64_t first = 0; first < num_rows; first += most_rows) {
+    const std::int64_t rows = std::min(most_rows, num_rows - first);
     parallel_for(engine.team(), num_panels, [&](std::int64_t panel) {
       simd::pack_panels({.data = x.data + first * num_columns, .row_stride = num_columns}, rows,
                         num_columns, panel, 1, panels + panel * simd::panel_size<Element>(rows));
     });
-    const std::int64_t num_blocks = (C_out + kBlockRows - 1) / kBlockRows;
+    const std::int64_t num_blocks = divide_up(C_out, most_block_rows);
     engine.team().for_each(num_blocks, [&](int thread, std::int64_t block) {
-      const std::int64_t row = block * kBlockRows;
-      const std::int64_t block_rows = std::min(kBlockRows, C_out - row);
+      const std::int64_t row = block * most_block_rows;
+      const std::int64_t block_rows = std::min(most_block_rows, C_out - row);
       const simd::MatrixView dy_transposed{
           .data = dy + first * C_out + row, .row_stride = 1, .column_stride = C_out};
       simd::multiply(simd::Product<Element>{
           .a = simd::left_factor(dy_transposed, block_rows, rows,
-                                 panels + panels_elements + thread * kScratchElements),
+                                 panels + panels_elements + thread * scratch_elements),
           .panels = panels,
           .num_rows = block_rows,
           .num_columns = num_columns,
@@ -187,6 +180,10 @@ void linear_product(Engine& engine, const LinearProduct& product) {
   } else {
     multiply<float>(engine, product);
   }
+}
+
+std::int64_t weight_gradient_rows(const Engine& engine) {
+  return engine.multiplies_tiles() ? 480 : 240;  // the panels of 256 channels stay in the cache
 }
 
 void linear_weight_gradient(Engine& engine, const InputColumns& x, const float* dy,

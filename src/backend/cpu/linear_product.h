@@ -36,8 +36,8 @@ struct LinearProduct {
 };
 void linear_product(Engine& engine, const LinearProduct& product);
 
-/// Rows of x and dy that linear_weight_gradient() takes at a time in fp32; in bf16 twice as many.
-inline constexpr std::int64_t kWeightGradientRows = 240;
+/// Rows of x and dy that linear_weight_gradient() takes at a time.
+std::int64_t weight_gradient_rows(const Engine& engine);
 
 /// Columns first_column .. of dweight [C_out,K] (or [C_out,...], as many numbers for each output) =
 /// or += dy^T x, as many as x [M,count] has: dy [M,C_out]. In bf16 only

@@ -8,6 +8,11 @@
 
 namespace ddim::engine::cpu {
 
+/// How many pieces of `size` cover n.
+constexpr std::int64_t divide_up(std::int64_t n, std::int64_t size) {
+  return (n + size - 1) / size;
+}
+
 /// Calls body(i) for i in 0..n-1 on the threads of `team`. Iterations must be independent, and what
 /// one computes must not depend on the number of threads.
 template <class Body>
@@ -19,7 +24,7 @@ void parallel_for(ThreadTeam& team, std::int64_t n, const Body& body) {
 /// each, on the threads of `team`.
 template <class Body>
 void parallel_blocks(ThreadTeam& team, std::int64_t n, std::int64_t block, const Body& body) {
-  parallel_for(team, (n + block - 1) / block,
+  parallel_for(team, divide_up(n, block),
                [&](std::int64_t i) { body(i * block, std::min(block, n - i * block)); });
 }
 

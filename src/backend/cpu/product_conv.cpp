@@ -39,7 +39,6 @@ std::shared_ptr<const PackedWeight> packed_columns(std::string_view purpose, con
 /// the border. `zeros` [C].
 void gather_window_by_channel(const ConvShape& s, const float* image, std::int64_t y,
                               std::int64_t x, const float* zeros, float* to) {
-  constexpr std::int64_t kTaps = 9;
   const float* taps[kTaps];
   for (std::int64_t tap = 0; tap < kTaps; ++tap) {
     const std::int64_t row = y + tap / 3;
@@ -212,7 +211,7 @@ void gathered_weight_gradient(Engine& engine, const ConvBackwardWeightArguments&
   const std::int64_t row_size = s.in_channels * s.kernel * s.kernel;
   const std::int64_t pixels = s.out_rows * s.out_cols;
   const std::int64_t num_rows = x.dim(0) * pixels;
-  const std::int64_t rows_at_once = std::min(num_rows, kWeightGradientRows);
+  const std::int64_t rows_at_once = std::min(num_rows, weight_gradient_rows(engine));
   auto* const zeros = reinterpret_cast<float*>(engine.rearranged().get(
       static_cast<std::size_t>(s.in_channels + rows_at_once * row_size) * sizeof(float)));
   float* const windows = zeros + s.in_channels;

@@ -4,7 +4,8 @@
 
 #include "tensor/kernels.h"
 
-/// Reductions over n consecutive floats, in an order that depends on n and the instruction set.
+/// Reductions; those over n consecutive floats in an order that depends on n and the instruction
+/// set.
 namespace ddim::engine::cpu::simd {
 
 /// Sum of (a - b)^2, in double.

@@ -5,6 +5,7 @@
 #include "backend/cpu/engine.h"
 #include "backend/cpu/matmul_simd.h"
 #include "backend/cpu/packed_weight.h"
+#include "backend/cpu/parallel.h"
 #include "backend/cpu/resample.h"
 #include "base/thread_team.h"
 
@@ -13,7 +14,6 @@ namespace {
 
 using bf16::kPanel;
 
-constexpr std::int64_t kTaps = 9;
 constexpr std::int64_t kMinChannelsWritten = 16;
 
 /// Bytes of an image's rounded rows that stay in the second-level cache, beside the weights.
@@ -38,7 +38,7 @@ struct Convolution {
   /// Pixels from one row to the next of an image with a border: a pixel of zeros ends each row, and
   /// is the left neighbour of the next one's first.
   std::int64_t row_pixels() const { return width + 1; }
-  std::int64_t num_panels() const { return (c_out + kPanel - 1) / kPanel; }
+  std::int64_t num_panels() const { return simd::num_panels<Bf16>(c_out); }
   std::int64_t panel_size() const { return kTaps * c_in * kPanel; }
 };
 
@@ -126,11 +126,11 @@ void convolve(Engine& engine, const Convolution& conv) {
   const std::int64_t row_bytes = conv.row_pixels() * conv.c_in * std::int64_t{sizeof(Bf16)};
   const std::int64_t band_rows =
       std::clamp<std::int64_t>(kCacheBytes / row_bytes - 2, 1, conv.height);
-  const std::int64_t num_bands = (conv.height + band_rows - 1) / band_rows;
+  const std::int64_t num_bands = divide_up(conv.height, band_rows);
   const std::int64_t num_items = conv.num_images * num_bands;
-  const std::int64_t wanted_groups = (team.size() + num_items - 1) / num_items;
-  const std::int64_t group_panels = (conv.num_panels() + wanted_groups - 1) / wanted_groups;
-  const std::int64_t num_groups = (conv.num_panels() + group_panels - 1) / group_panels;
+  const std::int64_t wanted_groups = divide_up(team.size(), num_items);
+  const std::int64_t group_panels = divide_up(conv.num_panels(), wanted_groups);
+  const std::int64_t num_groups = divide_up(conv.num_panels(), group_panels);
 
   const std::size_t rounded_bytes =
       aligned(static_cast<std::size_t>(((band_rows + 2) * conv.row_pixels() + 1) * conv.c_in) *

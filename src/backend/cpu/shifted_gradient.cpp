@@ -14,8 +14,6 @@ namespace {
 
 using bf16::kPanel;
 
-constexpr std::int64_t kTaps = 9;
-
 /// Pixels that are made ready at a time: they stay in the second-level cache.
 constexpr std::int64_t kPixelsAtATime = 1088;
 
@@ -25,8 +23,6 @@ constexpr std::int64_t kTilesAtATime = 9;
 
 /// Elements of a row of dweight that are turned at a time, on the stack.
 constexpr std::int64_t kElementsPerBlock = 16 * kTaps;
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// How the images of a weight gradient are cut: some rows of one are a band, and some bands are
 /// multiplied at a time. Rows begin at even places and end with a border of zeros, which is the
@@ -69,7 +65,7 @@ struct Bands {
 };
 
 /// Transposes a row of a band of x [N,H,W,c_in], its upper and lower neighbours counted, to
-/// [c_in][num_pixels], where a band's first pixel is at place 2.
+/// to[c][i]: channels are num_pixels apart.
 void transpose_row(const Bands& bands, std::int64_t band, std::int64_t row, const float* x,
                    std::int64_t c_in, Bf16* to) {
   const std::int64_t y = bands.first_row_of(band) + row - 1;
@@ -113,8 +109,8 @@ void write_gradient(const float* sums, std::int64_t row_size, std::int64_t num_c
   }
 }
 
-/// sums [kPanel][tap][kPanel] += products of kPanel channels of `transposed` with a panel: so many
-/// bands.
+/// sums [kPanel][tap][kPanel] = or += products of kPanel channels of `transposed` with a panel,
+/// over `count` bands.
 void add_products(const Bands& bands, std::int64_t count, const Bf16* transposed, const Bf16* panel,
                   Write write, float* sums) {
   std::int64_t offsets[kTaps];
@@ -151,7 +147,7 @@ void shifted_products(Engine& engine, const ConvBackwardWeightArguments& argumen
   const std::int64_t c_out = dy.dim(3);
   const Bands bands(dy);
   const std::int64_t num_blocks = c_in / kPanel;
-  const std::int64_t num_panels = (c_out + kPanel - 1) / kPanel;
+  const std::int64_t num_panels = simd::num_panels<Bf16>(c_out);
   const std::int64_t panel_size = bands.bands_at_a_time * bands.num_k * kPanel;
   const std::int64_t row_size = c_in * kTaps;  // of dweight
   const std::int64_t panel_sums = row_size * kPanel;

@@ -19,16 +19,15 @@ HWY_BEFORE_NAMESPACE();
 namespace ddim::engine::cpu::winograd::HWY_NAMESPACE {
 
 HWY_INLINE void store(V value, float* to) { hn::StoreU(value, d, to); }
-HWY_INLINE void store(V value, Bf16* to) { simd::HWY_NAMESPACE::store_bf16(d, value, to); }
-#if HWY_TARGET == HWY_AVX3
-/// Where a Bf16 stands that the processor rounds to by itself.
-struct InstructionBf16 {
+/// Where a Bf16 stands that is rounded in this way.
+template <class Rounding>
+struct RoundedBf16 {
   Bf16 value;
 };
-HWY_INLINE void store(V value, InstructionBf16* to) {
-  simd::HWY_NAMESPACE::store_bf16_by_instruction(d, value, &to->value);
+template <class Rounding>
+HWY_INLINE void store(V value, RoundedBf16<Rounding>* to) {
+  Rounding::store(d, value, &to->value);
 }
-#endif
 
 /// Calls body(std::integral_constant<Tile, tile>()).
 template <class Body>
@@ -125,13 +124,10 @@ void TransformInput(const Problem& problem, const float* x, const Tiles& tiles, 
 }
 void TransformInputBf16(const Problem& problem, const float* x, const Tiles& tiles,
                         const Tiles& part, const float* zeros, Bf16* v) {
-#if HWY_TARGET == HWY_AVX3
-  if (active_isa() >= Isa::avx512_bf16) {
-    return transform_input_of(problem, x, tiles, part, zeros,
-                              reinterpret_cast<InstructionBf16*>(v));
-  }
-#endif
-  transform_input_of(problem, x, tiles, part, zeros, v);
+  simd::HWY_NAMESPACE::with_rounding([&](auto rounding) HWY_ATTR {
+    transform_input_of(problem, x, tiles, part, zeros,
+                       reinterpret_cast<RoundedBf16<decltype(rounding)>*>(v));
+  });
 }
 
 /// The tiles that the gradient of the weights can have.
