@@ -21,9 +21,10 @@ data::DatasetOptions reading_for(const ModelInfo& model, const DataOptions& pict
           .max_images = pictures.max_images};
 }
 
-std::string part_text(const DataOptions& pictures) {
-  std::string text(pictures.split ? to_string(*pictures.split)
-                                  : "test, or all of a set that is not split");
+std::string part_text(const DataOptions& pictures, const data::Dataset& read) {
+  std::string text(pictures.split  ? to_string(*pictures.split)
+                   : read.is_split ? to_string(DataSplit::test)
+                                   : "all (not split)");
   if (pictures.max_images) text += concat(", the first ", *pictures.max_images);
   return text;
 }

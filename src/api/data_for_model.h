@@ -16,9 +16,8 @@ namespace ddim {
 engine::data::DatasetOptions reading_for(const ModelInfo& model, const DataOptions& pictures,
                                          std::optional<Fit> fit = {});
 
-/// Which pictures of a data set: "train", "test, or all of a set that is not split, the first
-/// 5000".
-std::string part_text(const DataOptions& pictures);
+/// Which pictures of a data set were read: "train", "test, the first 5000", "all (not split)".
+std::string part_text(const DataOptions& pictures, const engine::data::Dataset& read);
 
 /// What is behind pictures with alpha: what `read` says, otherwise what was in the model's training
 /// where its files tell, otherwise white.

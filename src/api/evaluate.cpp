@@ -45,7 +45,7 @@ EpsErrors eps_error(const Model& model, const EpsErrorOptions& options) {
                                       .inner_height = set.fitted.inner_height,
                                       .inner_width = set.fitted.inner_width},
                                      options);
-  errors.part = part_text(options.data);
+  errors.part = part_text(options.data, set);
   errors.fit = set.fitted.fit;
   errors.checksum = data::fingerprint(set);
   return errors;

@@ -9,6 +9,7 @@
 #include "api/picture_folder.h"
 #include "api/settings_difference.h"
 #include "base/error.h"
+#include "base/file_input.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "io/image.h"
@@ -99,7 +100,7 @@ class FileDestination : public Destination {
   }
 
   void refuse_existing() const {
-    require(job_.files.overwrite == Overwrite::allow || !fs::exists(out_), out_.string(),
+    require(job_.files.overwrite == Overwrite::allow || !engine::is_there(out_), out_.string(),
             " exists already and is not overwritten",
             job_.files.resume ? ", and no unfinished run is beside it: it is complete, or of "
                                 "another run"

@@ -24,11 +24,4 @@ Plan make_plan(const ForwardProcess& process, const PlanOptions& options) {
   return diffusion::make_plan(diffusion::make_schedule(process), process.prediction, options);
 }
 
-bool draws_noise(const Plan& plan) {
-  return std::ranges::any_of(plan.steps, [](const PlanStep& step) {
-    return step.sigma != 0.0 || step.update.prev_from_noise != 0.0 || step.learned_variance ||
-           (step.multistep && step.multistep->next.noise != 0.0);
-  });
-}
-
 }  // namespace ddim

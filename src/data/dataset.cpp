@@ -145,6 +145,7 @@ std::optional<Dataset> load_files(const fs::path& dir, const DatasetOptions& opt
            " and ", found[1].string(), "; name one of these folders");
     }
     dataset = idx ? load_idx(*idx, options) : load_cifar10(cifar, options);
+    dataset->is_split = true;
   }
   return dataset;
 }
@@ -176,6 +177,7 @@ Dataset load_any(const fs::path& dir, const DatasetOptions& options) {
   notices.insert(notices.end(), files.notices.begin(), files.notices.end());
   if (files.pictures.empty()) fail_empty(dir, options, notices);
   Dataset dataset = load_image_files(folder.path, files.pictures, options);
+  dataset.is_split = folder.path != dir;
   notices.insert(notices.end(), dataset.report.notices.begin(), dataset.report.notices.end());
   dataset.report.notices = std::move(notices);
   return dataset;

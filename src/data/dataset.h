@@ -36,6 +36,7 @@ struct Dataset {
   Images images = {};
   std::vector<std::int64_t> labels = {};  ///< the class of each image, from 0; empty when ignored
   std::string kind;                       ///< "idx", "cifar10", "folder", "npz" or "npy"
+  bool is_split = false;                  ///< images are those of one of its splits
   Fitted fitted = {};                     ///< where a size was wanted
   DataReport report = {};                 ///< of folders; the classes also of CIFAR-10
 };

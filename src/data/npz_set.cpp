@@ -228,7 +228,8 @@ Dataset parse_arrays(std::span<const std::byte> bytes, const std::string& file, 
     arrays.front().shape.insert(arrays.front().shape.begin(), 1);
   const std::string part = split_of(arrays, split, file);
   Dataset dataset{.images = read_pictures(pictures_of(arrays, part, file), file),
-                  .kind = is_one_array ? "npy" : "npz"};
+                  .kind = is_one_array ? "npy" : "npz",
+                  .is_split = !part.empty()};
   if (labels == Labels::ignore) return dataset;
   const io::NpzArray* classes = named(arrays, kLabels, part);
   require(classes != nullptr, "data: ", file, " has no labels: looked for an array ",

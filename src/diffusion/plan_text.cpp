@@ -28,6 +28,13 @@ std::string calls_of(const Plan& plan) {
 
 }  // namespace
 
+bool draws_noise(const Plan& plan) {
+  return std::ranges::any_of(plan.steps, [](const PlanStep& step) {
+    return step.sigma != 0.0 || step.update.prev_from_noise != 0.0 || step.learned_variance ||
+           (step.multistep && step.multistep->next.noise != 0.0);
+  });
+}
+
 std::string to_string(const Tau& tau) {
   if (const auto* kind = std::get_if<TauKind>(&tau)) return std::string(to_string(*kind));
   return join(std::get<std::vector<double>>(tau), ",", number_text);
@@ -47,6 +54,8 @@ std::string to_table(const Plan& plan) {
     out << "adaptive: the first line stands for steps that the sampler chooses on the way; "
            "tolerance "
         << std::defaultfloat << plan.options.tolerance << "\n";
+  if (plan.options.clip.bound != Clip::Bound::none)
+    out << "clipping of the predicted x_0: " << to_string(plan.options.clip) << "\n";
   out << "network calls per image (nfe): " << calls_of(plan) << "\n";
   return out.str();
 }
@@ -60,9 +69,7 @@ std::string to_json(const Plan& plan) {
   } else if (takes_eta(options.sampler)) {
     text += ",\"noise\":\"eta\",\"eta\":" + number_text(*eta);
   } else {
-    const bool is_noisy = std::ranges::any_of(
-        plan.steps, [](const PlanStep& step) { return step.sigma > 0.0 || step.learned_variance; });
-    text += is_noisy ? ",\"noise\":\"its own\"" : ",\"noise\":\"none\"";
+    text += draws_noise(plan) ? ",\"noise\":\"its own\"" : ",\"noise\":\"none\"";
   }
   text += ",\"prediction\":\"" + std::string(to_string(plan.prediction)) + "\",\"clip\":\"" +
           std::string(to_string(options.clip)) + "\"";

@@ -221,6 +221,21 @@ TEST_F(SampleFilesTest, OtherOptionsAreNotMixedIn) {
                [&] { draw({.out = folder_ / "a.npz", .resume = true}); });
 }
 
+// Such a link is a name that is taken, which the end of a run must not be the first to find.
+TEST_F(SampleFilesTest, ALinkToNothingIsRefusedBeforeDrawing) {
+  fs::create_directories(folder_ / "d");
+  const std::string number = std::to_string(options().first_image);
+  const std::string picture = "d/" + std::string(6 - number.size(), '0') + number + ".png";
+  for (const std::string& name : {std::string("a.npz"), picture})
+    fs::create_symlink("gone", folder_ / name);
+  std::int64_t num_calls = 0;
+  SampleOptions counted = options();
+  counted.run.progress = [&](const RunProgress&) { ++num_calls; };
+  for (const char* out : {"a.npz", "d"})
+    expect_error(ErrorCode::user, "exists already", [&] { draw({.out = folder_ / out}, counted); });
+  EXPECT_EQ(num_calls, 0);
+}
+
 /// Draws into the folder what another process would, in the middle of the first picture.
 class TwoProcesses : public SampleFilesTest {
  protected:

@@ -109,7 +109,7 @@ TEST_F(Fitting, OfPicturesWhoseNoiseIsPredictedIsSaidWithAllElse) {
                               (folder_ / "micro") + " --data " + make_folder("set", 5);
   const Json found = Json::parse(run_ddim(command + " --json").out);
   EXPECT_EQ(found["data"], folder_ / "set");
-  EXPECT_EQ(found["data_part"], "test, or all of a set that is not split, the first 9");
+  EXPECT_EQ(found["data_part"], "all (not split), the first 9");
   EXPECT_EQ(found["data_fit"], to_the_models_size("pad"));
   EXPECT_EQ(found["inner_width"], 5);
   EXPECT_EQ(found["model"], "micro");

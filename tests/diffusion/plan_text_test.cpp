@@ -23,6 +23,20 @@ TEST(PlanText, Table) {
             "network calls per image (nfe): 2\n");
 }
 
+TEST(PlanText, TableSaysWhatIsClipped) {
+  EXPECT_THAT(to_table(plan_of({.clip = {.bound = Clip::Bound::range}})),
+              testing::HasSubstr("clipping of the predicted x_0: keep-eps\n"));
+}
+
+TEST(PlanText, OfNoise) {
+  EXPECT_FALSE(draws_noise(plan_of({})));
+  EXPECT_TRUE(draws_noise(plan_of({.eta = 0.1})));
+  EXPECT_TRUE(draws_noise(plan_of({.eta = SigmaHat{}})));
+  EXPECT_TRUE(draws_noise(plan_of({.sampler = Sampler::ddpm_learned})));
+  EXPECT_FALSE(draws_noise(plan_of({.sampler = Sampler::unipc})));
+  EXPECT_FALSE(draws_noise(plan_of({.sampler = Sampler::adaptive})));
+}
+
 TEST(PlanText, JsonHoldsEveryNumberExactly) {
   const Plan plan = plan_of({.eta = 0.3, .clip = {.bound = Clip::Bound::range}});
   const auto json = nlohmann::json::parse(to_json(plan));
