@@ -179,7 +179,7 @@ class References {
   }
   std::vector<GivenFile> take_files() { return std::move(files_); }
 
- private:
+  /// read(), whose errors are those of the field.
   template <class Read>
   static auto guarded(const std::string& field, const Read& read) -> decltype(read()) {
     try {
@@ -188,6 +188,8 @@ class References {
       refuse(field, error.what());
     }
   }
+
+ private:
   /// The name of a file that the job is given: its own, unless another has it.
   std::string given(std::string name, const std::string& id, const std::string& address) {
     const auto same = std::ranges::find(files_, address, &GivenFile::address);
@@ -247,7 +249,10 @@ void check_ends(const JobRequest& request, const Model& model, const Plan& plan)
     check_encode(model, encoding_for(request.sample));
   for (const End& end : request.ends) {
     FloatImages values = states;
-    if (end.codes.x_T.count > 0) values = end.codes.x_T;
+    if (end.codes.x_T.count > 0) {
+      References::guarded("ends", [&] { check_codes(model, end.codes, end.name); });
+      values = end.codes.x_T;
+    }
     check_sample(model, plan,
                  {.count = 1, .class_choice = request.sample.class_choice, .x_T = values});
   }

@@ -25,7 +25,7 @@ void check_codes(const Model& model, const Codes& codes, const std::string& name
   require(codes.x_T.count == 0 || codes.x_T.shape == info.shape, name, ": holds codes of ",
           to_string(codes.x_T.shape), "; the pictures of ", info.name, " are ",
           to_string(info.shape), " (width, height, channels)");
-  if (codes.model_hash.empty() || !ModelAccess::is_loaded(model)) return;
+  if (codes.model_hash.empty() || !ModelAccess::has_weights(model)) return;
   constexpr std::size_t kShown = 12;
   const std::string& hash = model.weights_hash();
   require(codes.model_hash == hash, name, ": were made by the weights ",

@@ -53,10 +53,10 @@ struct ModelAccess {
     return model.implementation_->trained;
   }
   static Model load(const engine::model::ModelFiles& files, const LoadOptions& options);
-  /// Whether it has weights that a file may have been made by: it is no custom denoiser.
-  static bool is_loaded(const Model& model) {
-    return model.implementation_->weights == Weights::loaded &&
-           model.implementation_->loaded.has_value();
+  static bool is_loaded(const Model& model) { return model.implementation_->loaded.has_value(); }
+  /// Whether there are weights that codes may have been made by: it is no custom denoiser either.
+  static bool has_weights(const Model& model) {
+    return is_loaded(model) && model.implementation_->weights == Weights::loaded;
   }
   /// Error(user), naming `what`, for a custom denoiser, which has none of what a file has.
   static const engine::model::LoadedModel& loaded(const Model& model, const char* what);

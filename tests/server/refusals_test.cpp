@@ -47,7 +47,7 @@ TEST_F(RefusedJobs, NameTheFieldOfCodesThatDoNotFit) {
     EXPECT_EQ(answer.status, 400) << body;
     EXPECT_EQ(field_of(answer), field) << body << answer.body;
   }
-  EXPECT_NE(post("/api/jobs", decode(shape)).body.find("codes: x_T: 1 pictures of 5x5x1"),
+  EXPECT_NE(post("/api/jobs", decode(shape)).body.find("codes: x_T: 1 picture of 5x5x1"),
             std::string::npos);
   EXPECT_EQ(ended(submit(decode(fits))).at("state"), "done");
 }
