@@ -344,11 +344,18 @@ nb::dict evaluate_sets(const Model* model, const Recipe& drawing, const fs::path
       if (!network) network = FeatureExtractor::load(find_extractor(extractor.string()), rule);
       return *network;
     };
+    std::optional<FeatureSet> reference;
     const auto read = [&](const fs::path& set) {
       if (holds_statistics(set)) return read_statistics(set);
-      return loaded().extract({.data = set}, features, options);
+      FeatureOptions checked = features;
+      checked.check = [&](const FeatureSet& found) {
+        if (reference)
+          check_sets(found, *reference, few);
+        else if (second)
+          check_sets({.dimensions = found.dimensions}, found, few);
+      };
+      return loaded().extract({.data = set}, checked, options);
     };
-    std::optional<FeatureSet> reference;
     if (second) reference = read(*second);
     std::optional<FeatureSet> judged;
     if (model != nullptr) {

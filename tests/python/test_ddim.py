@@ -297,6 +297,10 @@ class Ddim(unittest.TestCase):
         program("sample", "--model", "fashion-mnist", "--steps", "2", "--count", "8", "--out", str(pictures), "--quiet")
         other = self.folder / "other"
         program("sample", "--model", "fashion-mnist", "--steps", "3", "--count", "8", "--out", str(other), "--quiet")
+        calls = []
+        with self.assertRaisesRegex(ddim.RequestError, "8 pictures; .* at least 65"):
+            ddim.evaluate(pictures, other, callback=calls.append)
+        self.assertEqual(calls, [])  # before any features
         found = ddim.evaluate(pictures, other, shrink=True)
         self.assertGreater(found["frechet_distance"][0], 0)
         statistics = self.folder / "statistics.npz"
