@@ -250,8 +250,9 @@ void check_ends(const JobRequest& request, const Model& model, const Plan& plan)
   for (const End& end : request.ends) {
     FloatImages values = states;
     if (end.codes.x_T.count > 0) {
-      References::guarded("ends", [&] { check_codes(model, end.codes, end.name); });
       values = end.codes.x_T;
+      // Their shape; whose they are is found when the job runs.
+      References::guarded("ends", [&] { check_codes(model, {.x_T = values}, end.name); });
     }
     check_sample(model, plan,
                  {.count = 1, .class_choice = request.sample.class_choice, .x_T = values});
