@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -333,19 +332,24 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
         {"--resizing"}, fmt::format("by the extractor {}, to whose size --resize brings pictures",
                                     extractor->recipe(Fit::none).extractor));
   const Fit fit = flags.resize.value();
-  using Check = std::function<void(const FeatureSet&)>;
-  const auto load = [&](const DataOptions& options, bool is_statistics, const PictureFit& before,
-                        const Check& check) {
+  const FewPictures few_pictures = flags.shrinks ? FewPictures::shrink : FewPictures::refuse;
+  std::optional<FeatureSet> second;
+  const auto load = [&](const DataOptions& options, bool is_statistics, const PictureFit& before) {
     if (is_statistics) return read_statistics(options.data);
     FeatureOptions features = flags.feature_options(ranks);
     features.first = before;
-    features.check = check;
+    features.check = [&](const FeatureSet& set) {
+      if (second) {
+        check_sets(set, *second, few_pictures);
+      } else if (comparison.second) {
+        check_sets({.dimensions = set.dimensions}, set, few_pictures);
+      }
+    };
     return extractor->extract(options, features, run);
   };
   const DataOptions of_first = flags.data.options_of(comparison.first.value_or(fs::path()));
   DataOptions of_second = flags.data.options_of(comparison.second.value_or(fs::path()));
   if (flags.second_split.given()) of_second.split = value_named<DataSplit>(flags.second_split_name);
-  const FewPictures few_pictures = flags.shrinks ? FewPictures::shrink : FewPictures::refuse;
   // What is wrong with the number of pictures is known before any of them is looked at, and what is
   // wrong with the reference before any is drawn.
   const auto check_drawn_with = [&](const FeatureSet& reference) {
@@ -369,18 +373,10 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
       of_second.read.background = seen.background;
     }
   }
-  std::optional<FeatureSet> second;
-  if (comparison.second)
-    second = load(of_second, comparison.second_is_statistics, seen.fit, [&](const FeatureSet& set) {
-      check_sets({.dimensions = set.dimensions}, set, few_pictures);
-    });
+  if (comparison.second) second = load(of_second, comparison.second_is_statistics, seen.fit);
   if (second) check_drawn_with(*second);
-  const auto check_first = [&](const FeatureSet& set) {
-    if (second) check_sets(set, *second, few_pictures);
-  };
-  const FeatureSet first = comparison.draws
-                               ? draw(flags, ranks, *extractor, drawing)
-                               : load(of_first, comparison.first_is_statistics, {}, check_first);
+  const FeatureSet first = comparison.draws ? draw(flags, ranks, *extractor, drawing)
+                                            : load(of_first, comparison.first_is_statistics, {});
   Lines sampling;
   add_drawing(comparison.draws ? "" : "first_", first, sampling);
   if (second) add_drawing("second_", *second, sampling);

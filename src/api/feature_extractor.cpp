@@ -346,11 +346,10 @@ FeatureSet FeatureExtractor::extract(const DataOptions& pictures, const FeatureO
   }
   data::Dataset dataset = load_set(pictures.data, reading);
   if (pictures.read.report) pictures.read.report(dataset.report);
-  const std::string part = part_text(pictures, dataset);
   data::Images images =
       prepare(std::move(dataset.images), *implementation_->network, options.fit, source);
   FeatureSet set = implementation_->extract_all(std::move(images), options, run, source);
-  set.part = part;
+  set.part = part_text(pictures, dataset);
   return set;
 }
 

@@ -122,8 +122,10 @@ VerifiedFile verified_configuration(const fs::path& path) {
 }
 
 bool is_named_as_configuration(const fs::path& path) {
+  static const io::DiffusersLayout names{.unet = "", .scheduler = ""};
   const std::string name = path.filename().string();
-  return name == io::kModelIndexFile || name == "config.json" || name == "scheduler_config.json";
+  return name == io::kModelIndexFile || name == names.unet_config() ||
+         name == names.scheduler_config();
 }
 
 void add_files_of_model(const fs::path& folder, std::vector<VerifiedFile>& files) {
