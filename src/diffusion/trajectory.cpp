@@ -29,8 +29,8 @@ std::vector<double> equal_log_snr(const Schedule& schedule, std::int64_t S) {
   const double first = log_snr(schedule.alpha_bar(0)), last = log_snr(schedule.alpha_bar(T - 1));
   std::vector<double> tau;
   for (std::int64_t i = 0; i < S; ++i) {
-    const double fraction = S > 1 ? static_cast<double>(i) / static_cast<double>(S - 1) : 1.0;
-    // The ends exactly: rounding must not move them.
+    const double fraction = static_cast<double>(i) / static_cast<double>(S - 1);
+    // The ends exactly: rounding must not move them. (A single step is the last one.)
     tau.push_back(i + 1 == S ? static_cast<double>(T - 1)
                   : i == 0   ? 0.0
                              : schedule.t_at_log_snr(first + fraction * (last - first)));

@@ -13,8 +13,9 @@ Grad Var::grad() const {
 }
 
 void Var::pass_grad(const Tensor& dy) const {
+  if (!needs_grad()) return;
   assert(dy.shape() == value_.shape());
-  const bool is_first = slot_ != nullptr && slot_->gradients == nullptr && !slot_->tensor.defined();
+  const bool is_first = slot_->gradients == nullptr && !slot_->tensor.defined();
   if (is_first && dy.dtype() == value_.dtype()) {
     slot_->tensor = dy;
   } else {

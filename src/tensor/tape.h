@@ -25,6 +25,7 @@ class Var {
   Grad grad() const;
   /// Hands a gradient on, unchanged: dy itself becomes the gradient of this value, if that is the
   /// first one, and is added to it otherwise. It is the last use that a closure makes of its dy.
+  /// Nothing happens when nobody wants it.
   void pass_grad(const Tensor& dy) const;
 
  private:

@@ -37,5 +37,10 @@ TEST(Shape, RefusesWhatIsNoShape) {
   EXPECT_THROW((Shape{1, 1, 1, 1, 1, 1, 1}), Error);
 }
 
+// Asserts are there in every build (docs/adr/0023-asserts.md).
+TEST(ShapeDeathTest, AnAxisThatIsNotThereIsFound) {
+  EXPECT_DEATH((Shape{2, 3}.with(2, 7)), "axis < rank_");
+}
+
 }  // namespace
 }  // namespace ddim::engine

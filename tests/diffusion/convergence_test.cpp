@@ -77,6 +77,32 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
+using LastStep = Convergence;
+
+// A last step to the noise level of t = 0, where the state already is, changes nothing.
+TEST_F(LastStep, ToTheFirstAlphaKeepsTheState) {
+  for (const Sampler sampler : {Sampler::ddim, Sampler::euler, Sampler::euler_t}) {
+    const Plan plan = make_plan(
+        schedule, Prediction::eps,
+        make_trajectory(schedule,
+                        {.steps = 20, .tau = TauKind::log_snr, .final_alpha = FinalAlpha::first}),
+        {.sampler = sampler});
+    Tensor x_T(device, {1, 2}, DType::f64);
+    x_T.data<double>()[0] = -1.5;
+    x_T.data<double>()[1] = 0.7;
+    std::vector<double> at_zero;
+    const Tensor last =
+        sample(plan, Mixture(schedule), x_T, DrawnNoise{}, [&](const StepReport& report) {
+          const auto values = report.x_prev.values<double>();
+          if (report.step.t_prev == 0.0) at_zero.assign(values.begin(), values.end());
+          return Flow::proceed;
+        });
+    ASSERT_EQ(at_zero.size(), 2U) << to_string(sampler);
+    const auto values = last.values<double>();
+    EXPECT_LT(distance({values.begin(), values.end()}, at_zero), 1e-12) << to_string(sampler);
+  }
+}
+
 using AdaptiveConvergence = Convergence;
 
 TEST_F(AdaptiveConvergence, ErrorsFallWithTheTolerance) {

@@ -208,7 +208,7 @@ TEST(Plan, LargestEta) {
   }
   expect_error(ErrorCode::user, "eta: 1.2 makes",
                [] { plan_of(TauKind::linear_code, 10, {.eta = 1.2}); });
-  expect_error(ErrorCode::user, "at most 1.0004",
+  expect_error(ErrorCode::user, testing::EndsWith("allow at most 1.0004"),
                [] { plan_of(TauKind::linear_code, 10, {.eta = 1.2}); });
   // A single step adds no noise whatever eta is.
   EXPECT_EQ(plan_of(TauKind::linear, 1, {.eta = 7.0}).steps[0].sigma, 0.0);
@@ -365,6 +365,17 @@ TEST(Plan, CallsOfTheNetwork) {
   EXPECT_EQ(nfe(Sampler::dpmpp_2m), 10);
   EXPECT_EQ(nfe(Sampler::dpmpp_3m), 11);
   EXPECT_EQ(nfe(Sampler::unipc), 10);
+}
+
+// Only the leg to the clean image is of first order; the one to t = 0 is of second as all others.
+TEST(Plan, OnlyTheLastStepOfDpmSolverForgetsWhatWasBefore) {
+  const Plan plan = make_plan(schedule(), std::vector<std::int64_t>{0, 400, 700, 999},
+                              {.sampler = Sampler::dpmpp_2m});
+  std::vector<std::ptrdiff_t> num_directions;
+  for (const PlanStep& step : plan.steps)
+    num_directions.push_back(std::ranges::count_if(step.multistep->next.directions,
+                                                   [](double factor) { return factor != 0.0; }));
+  EXPECT_EQ(num_directions, (std::vector<std::ptrdiff_t>{1, 2, 2, 1}));
 }
 
 TEST(Plan, ClipIsWhatTheOptionSays) {

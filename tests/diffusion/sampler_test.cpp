@@ -274,22 +274,29 @@ TEST_F(DiffusionSampler, DdpmIsEtaOneAndSigmaHat) {
 
 // The stream of z is part of the determinism contract: seed, step_noise, t, image.
 TEST_F(DiffusionSampler, DrawnNoiseIsTheDocumentedStream) {
-  const Plan plan = plan_of(5, {.eta = 1.0});
-  std::vector<Tensor> z;
-  for (const PlanStep& step : plan.steps) {
-    Tensor& noise = z.emplace_back(device, shape);
-    const std::int64_t image_size = noise.size() / noise.dim(0);
-    for (std::int64_t image = 0; image < noise.dim(0); ++image)
-      fill_normal(
-          {.seed = 11, .purpose = Purpose::step_noise, .step = static_cast<std::uint32_t>(step.t)},
-          static_cast<std::uint32_t>(20 + image),
-          noise.values<float>().subspan(static_cast<std::size_t>(image * image_size),
-                                        static_cast<std::size_t>(image_size)));
+  for (const PlanOptions& options : {PlanOptions{.eta = 1.0}, {.sampler = Sampler::ddpm_learned}}) {
+    const Plan plan = plan_of(5, options);
+    const Denoiser denoiser = for_sampler(options.sampler, mixing_denoiser);
+    std::vector<Tensor> z;
+    for (const PlanStep& step : plan.steps) {
+      Tensor& noise = z.emplace_back(device, shape);
+      const std::int64_t image_size = noise.size() / noise.dim(0);
+      for (std::int64_t image = 0; image < noise.dim(0); ++image)
+        fill_normal({.seed = 11,
+                     .purpose = Purpose::step_noise,
+                     .step = static_cast<std::uint32_t>(step.t)},
+                    static_cast<std::uint32_t>(20 + image),
+                    noise.values<float>().subspan(static_cast<std::size_t>(image * image_size),
+                                                  static_cast<std::size_t>(image_size)));
+    }
+    z.back() = Tensor();  // sigma is 0 there, so nobody asks for it
+    const Tensor x_T = normal(5, 0, shape);
+    const std::vector<float> drawn =
+        to_host(sample(plan, denoiser, x_T, DrawnNoise{.seed = 11, .first_image = 20}));
+    EXPECT_EQ(to_host(sample(plan, denoiser, x_T, GivenNoise{z})), drawn);
+    // The noise that was given is the caller's and is as it was.
+    EXPECT_EQ(to_host(sample(plan, denoiser, x_T, GivenNoise{z})), drawn);
   }
-  z.back() = Tensor();  // sigma is 0 there, so nobody asks for it
-  const Tensor x_T = normal(5, 0, shape);
-  EXPECT_EQ(to_host(sample(plan, mixing_denoiser, x_T, GivenNoise{z})),
-            to_host(sample(plan, mixing_denoiser, x_T, DrawnNoise{.seed = 11, .first_image = 20})));
 }
 
 TEST_F(DiffusionSampler, LeavesTheInitialStateAlone) {

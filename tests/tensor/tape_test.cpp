@@ -137,6 +137,15 @@ TEST_F(Tapes, AGradientThatIsPassedOnTwiceIsAdded) {
   EXPECT_THAT(to_host(dy), ElementsAre(1, 10));
 }
 
+// A constant, and what an op was called without (a convolution without a residual).
+TEST_F(Tapes, AGradientThatNobodyWantsIsNotPassedOn) {
+  const Var constant = tape.constant(tensor({1, 2})), nothing;
+  constant.pass_grad(tensor({1, 10}));
+  nothing.pass_grad(tensor({1, 10}));
+  EXPECT_FALSE(constant.grad());
+  EXPECT_FALSE(nothing.grad());
+}
+
 TEST_F(Tapes, BackwardReturnsAllMemory) {
   Tensor dy = tensor({1});
   Tensor x(device, {16});
