@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <span>
 
 #include "base/philox.h"
@@ -168,9 +167,15 @@ TEST(FrechetDistance, RefusesWhatCannotBeCompared) {
   test::expect_error(ErrorCode::user, "first set has 2 dimensions, the second 1", [] {
     frechet_distance(diagonal({0, 0}, {1, 1}), diagonal({0}, {1}));
   });
-  test::expect_error(ErrorCode::numeric, "NaN or infinity", [] {
-    frechet_distance(diagonal({0}, {1}), diagonal({std::numeric_limits<double>::quiet_NaN()}, {1}));
-  });
+  const FeatureStatistics whole = diagonal({0}, {1});
+  for (const double bad : {std::nan(""), HUGE_VAL}) {
+    for (const FeatureStatistics& broken : {diagonal({bad}, {1}), diagonal({0}, {bad})}) {
+      test::expect_error(ErrorCode::numeric, "NaN or infinity",
+                         [&] { frechet_distance(whole, broken); });
+      test::expect_error(ErrorCode::numeric, "NaN or infinity",
+                         [&] { frechet_distance(broken, whole); });
+    }
+  }
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <numeric>
+#include <span>
 #include <utility>
 
 #include "base/philox.h"
@@ -62,7 +64,9 @@ TEST(KernelDistance, HasAnIntervalThatOtherPicturesConfirm) {
 TEST(KernelDistance, DependsOnItsSeedOnly) {
   const Subsets subsets{.subset_size = 100, .num_subsets = 5, .seed = 1};
   const double found = kernel_distance(kRowsX, kRowsY, subsets).mean;
-  EXPECT_EQ(found, kernel_distance(kRowsX, kRowsY, subsets).mean);
+  std::int64_t ticks = 0;
+  EXPECT_EQ(found, kernel_distance(kRowsX, kRowsY, subsets, [&] { ++ticks; }).mean);
+  EXPECT_EQ(ticks, subsets.num_subsets);
   EXPECT_NE(
       found,
       kernel_distance(kRowsX, kRowsY, {.subset_size = 100, .num_subsets = 5, .seed = 2}).mean);
@@ -122,6 +126,45 @@ TEST(PartWithin, HasAnIntervalOfAsManyDegreesAsBlocks) {
   EXPECT_NEAR(found.half_width_95,
               std::hypot(kSquare / (3.0 + kSquare), 2.7764451052 * std::sqrt(0.8 * 4.8 / 9.0)),
               1e-6);
+}
+
+// Each of the 32 sets without a block made for itself: balls grow where a neighbour was left out.
+TEST(PartWithin, HasTheIntervalOfAJackknifeByHand) {
+  constexpr std::int64_t kBlocks = 32, kRows = 80, kPoints = 60;
+  const std::vector<float> rows = normal_features(8, 0, kRows, 0.0F);
+  const std::vector<float> points = normal_features(8, 1, kPoints, 0.7F);
+  std::vector<double> of_block(kBlocks, 0.0);  // points within the set without it
+  double squares = 0.0;
+  std::vector<std::vector<float>> without(kBlocks);
+  for (std::int64_t block = 0; block < kBlocks; ++block) {
+    for (std::int64_t j = 0; j < kRows; ++j)
+      if (j % kBlocks != block)
+        without[block].insert(without[block].end(), &rows[4 * j], &rows[4 * j] + 4);
+  }
+  for (std::int64_t i = 0; i < kPoints; ++i) {
+    const FeatureRows point{.dimensions = 4, .values = std::span(points).subspan(4 * i, 4)};
+    double times = 0.0;
+    for (std::int64_t block = 0; block < kBlocks; ++block) {
+      const double within =
+          part_within(point, {.dimensions = 4, .values = without[block]}, 3, 1).mean;
+      of_block[block] += within;
+      times += within;
+    }
+    squares += times * (1.0 - times / kBlocks);
+  }
+  const double mean = std::accumulate(of_block.begin(), of_block.end(), 0.0) / kBlocks;
+  double sum = -squares;
+  for (const double count : of_block) sum += (count - mean) * (count - mean);
+  const double of_set =
+      student_t_975(kBlocks - 1) * std::sqrt(sum * (kBlocks - 1.0) / kBlocks) / kPoints;
+
+  const Interval found =
+      part_within({.dimensions = 4, .values = points}, {.dimensions = 4, .values = rows}, 3, 2);
+  const double share = found.mean, z2 = 1.959963984540054 * 1.959963984540054 / kPoints;
+  const double middle = (share + z2 / 2.0) / (1.0 + z2);
+  const double half = std::sqrt(z2 * (share * (1.0 - share) + z2 / 4.0)) / (1.0 + z2);
+  EXPECT_GT(of_set, 0.3 * half);
+  EXPECT_NEAR(found.half_width_95, std::hypot(half + std::abs(middle - share), of_set), 1e-9);
 }
 
 TEST(PartWithin, TicksAsOftenAsItSays) {
