@@ -64,7 +64,11 @@ void check_folder(const std::string& flag, const fs::path& folder) {
   if (fs::exists(folder) && !fs::is_directory(folder))
     refuse("{} must be a folder; {} is a file", flag, folder.string());
   fs::path above = fs::absolute(folder);
-  while (!fs::exists(above)) above = above.parent_path();
+  for (; !fs::exists(above); above = above.parent_path()) {
+    if (fs::is_symlink(above))
+      refuse("{} {} cannot be made: {} is a link to a folder that is not there", flag,
+             folder.string(), above.string());
+  }
   if (!fs::is_directory(above))
     refuse("{} {} cannot be made: {} is a file", flag, folder.string(), above.string());
   check_folder_takes_files(above, folder.string());
@@ -133,7 +137,7 @@ void Files::check() const {
         refuse("{} and {} are both {}; choose two names", outputs_[k].flag, output.flag,
                output.path.string());
     }
-    if (output.may == Output::May::not_exist && fs::exists(output.path))
+    if (output.may == Output::May::not_exist && fs::exists(fs::symlink_status(output.path)))
       refuse("{} exists already; choose another name, or remove it", output.path.string());
     if (output.may == Output::May::be_a_folder) {
       check_folder(output.flag, output.path);

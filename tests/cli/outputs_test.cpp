@@ -103,6 +103,10 @@ TEST_F(Requests, OutputsOfSampleAndConvertToo) {
   expect_refused("convert @/nowhere /proc/a", {"no file can be made in /proc"});
   expect_refused("convert @/nowhere @/no/a", {"does not exist"});
   expect_refused("convert @/nowhere @/pictures/", {"exists already"});
+  expect_refused("convert @/nowhere @/dangling.png", {"@/dangling.png exists already"});
+  for (const char* name : {"@/dangling.png/", "@/dangling.png/a"})
+    expect_refused(std::string("reproduce --model @/nowhere --data @/pictures --out ") + name,
+                   {"cannot be made: @/dangling.png is a link to a folder that is not there"});
 }
 
 // Of these the data would be read first: what they hold is no data set, and no message says so.
@@ -112,11 +116,14 @@ TEST_F(Requests, OutputsAndValuesOfTrainingAreRefusedFirst) {
     return config.insert(config.find("resolution"), "validation = \"no-such-folder\"\n");
   }());
   fs::create_directories(folder_ / "empty");
+  fs::create_symlink("gone", folder_ / "dangling");
   const std::string train = "train @/a.toml --data @/empty ";
   const Value cases[] = {
       {"--out @/pictures", {"@/pictures exists; resume it with --resume @/pictures, or choose"}},
       {"--out @/taken.png", {"--out must be a folder; @/taken.png is a file"}},
       {"--out @/taken.png/run", {"--out @/taken.png/run cannot be made: @/taken.png is a file"}},
+      {"--out @/dangling", {"@/dangling is a link to a folder that is not there"}},
+      {"--out @/dangling/run", {"@/dangling is a link to a folder that is not there"}},
       {"--out /proc/run", {"no file can be made in /proc"}},
       {"--out @/runs/new --max-steps 0", {"--max-steps must be 1 or greater; got 0"}},
       {"--out @/runs/new --threads -1", {"--threads must be from 0 to 1024; got -1"}},
