@@ -6,6 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 library=${1:-build}/libddim_cuda.so
 PATH=$(echo .cuda/lib/python3*/site-packages/nvidia/cu13/bin):$PATH
+command -v cuobjdump >/dev/null || { echo "gpu_resources: there is no cuobjdump (scripts/setup.sh --cuda)" >&2; exit 1; }
 cuobjdump --dump-resource-usage "$library" 2>/dev/null | c++filt | awk '
   /^arch = / { arch = $3 }
   / Function / {

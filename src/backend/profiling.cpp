@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <ranges>
 #include <utility>
 
@@ -76,8 +77,11 @@ class Timer {
         make_label_(make_label),
         flop_(flop),
         conv_(conv),
+        num_exceptions_(std::uncaught_exceptions()),
         start_(std::chrono::steady_clock::now()) {}
-  ~Timer() {
+  /// Throws what a device says of the work that it did meanwhile.
+  ~Timer() noexcept(false) {
+    if (std::uncaught_exceptions() > num_exceptions_) return;  // the work ended early
     profiled_.backend.wait();
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
     profiled_.profile.add({.op = make_label_(),
@@ -94,6 +98,7 @@ class Timer {
   Label make_label_;
   double flop_;
   ConvChoice conv_;
+  int num_exceptions_;
   std::chrono::steady_clock::time_point start_;
 };
 

@@ -7,7 +7,8 @@ namespace ddim::test {
 
 std::vector<KernelCase> noise_cases() {
   std::vector<KernelCase> cases;
-  for (const Shape& x : and_odd_images({{5, 1}, {5, 7, 5, 3}, {1, 8, 8, 48}, {3, 41, 128}})) {
+  for (const Shape& x :
+       and_odd_images({{5, 1}, {5, 7, 5, 3}, {1, 8, 8, 48}, {3, 41, 128}, {131, 3}})) {
     const std::string on = concat("_", shape_name(x));
     for (const double probability : {0.1, 0.3, 0.5}) {
       cases.push_back(

@@ -112,6 +112,7 @@ struct MixArguments {
   Slot y;
   Index image_size;
   float a[kMaxImages], b[kMaxImages];
+  const float* factors;  ///< a[0], b[0], a[1], .. of more images; null: those above
 };
 struct CombineArguments {
   static constexpr KernelId kId = KernelId::combine;
@@ -223,8 +224,10 @@ struct GatherArguments {
   static constexpr KernelId kId = KernelId::gather;
   const float* table;
   float* y;
-  std::int32_t num_rows, channels;
+  Index num_rows;
+  std::int32_t channels;
   std::int32_t rows[kMaxImages];
+  const std::int32_t* more_rows;  ///< all, where there are more; null: those above
 };
 struct GatherBackwardArguments {
   static constexpr KernelId kId = KernelId::gather_backward;

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "backend/cuda/cuda_kernels.h"
 
@@ -81,44 +83,38 @@ void CudaKernels::scale_shift_backward(const Tensor& x, const Tensor& modulation
   }
 }
 
-namespace {
-
-/// Calls run(arguments, images) for as many images at a time as arguments can say numbers of.
-template <class Run>
-void for_images(std::span<const double> a, std::span<const double> b, const Values& x,
-                const Values& z, const Slot& y, std::int64_t image_size, Run run) {
-  for (std::size_t first = 0; first < a.size(); first += kMaxImages) {
-    const std::size_t count = std::min<std::size_t>(kMaxImages, a.size() - first);
-    const std::int64_t offset = static_cast<std::int64_t>(first) * image_size;
-    MixArguments arguments{.x = from(x, offset),
-                           .z = from(z, offset),
-                           .y = from(y, offset),
-                           .image_size = image_size,
-                           .a = {},
-                           .b = {}};
-    for (std::size_t n = 0; n < count; ++n) {
-      arguments.a[n] = single(a[first + n]);
-      arguments.b[n] = b.empty() ? 0.0F : single(b[first + n]);
-    }
-    run(arguments, static_cast<std::int64_t>(count));
+void CudaKernels::mix(std::span<const double> a, const Values& x, std::span<const double> b,
+                      const Values& z, std::int64_t image_size, const Slot& y) {
+  MixArguments arguments{
+      .x = x, .z = z, .y = y, .image_size = image_size, .a = {}, .b = {}, .factors = nullptr};
+  const std::int64_t num_images = std::ssize(a);
+  if (num_images <= kMaxImages) {
+    std::ranges::transform(a, arguments.a, single);
+    std::ranges::transform(b, arguments.b, single);
+    return launch_fours(image_size, arguments, num_images);
+  }
+  std::vector<float> factors;  // of pixels
+  for (std::size_t n = 0; n < a.size(); ++n) {
+    factors.push_back(single(a[n]));
+    factors.push_back(b.empty() ? 0.0F : single(b[n]));
+  }
+  float* const on_device = scratch({std::ssize(factors)})[0];
+  runtime_->copy_to_device(factors.data(), on_device, factors.size() * sizeof(float));
+  for (std::int64_t first = 0; first < num_images; first += kMaxGridDepth) {
+    arguments.x = from(x, first * image_size);
+    arguments.z = from(z, first * image_size);
+    arguments.y = from(y, first * image_size);
+    arguments.factors = on_device + 2 * first;
+    launch_fours(image_size, arguments, std::min(kMaxGridDepth, num_images - first));
   }
 }
 
-}  // namespace
-
 void CudaKernels::scale_per_image(const Tensor& x, std::span<const double> factors, Grad y) {
-  if (!y) return;
-  for_images(factors, {}, values_of(x), {}, slot_of(y), image_size_of(x),
-             [&](const MixArguments& arguments, std::int64_t images) {
-               launch_fours(arguments.image_size, arguments, images);
-             });
+  if (y) mix(factors, values_of(x), {}, {}, image_size_of(x), slot_of(y));
 }
 void CudaKernels::mix_per_image(std::span<const double> a, const Tensor& x,
                                 std::span<const double> b, const Tensor& z, Tensor& y) {
-  for_images(a, b, values_of(x), values_of(z), overwrite(y), image_size_of(x),
-             [&](const MixArguments& arguments, std::int64_t images) {
-               launch_fours(arguments.image_size, arguments, images);
-             });
+  mix(a, values_of(x), b, values_of(z), image_size_of(x), overwrite(y));
 }
 
 void CudaKernels::squared_error_backward(const Tensor& prediction, const Tensor& target,

@@ -115,6 +115,9 @@ class CudaKernels final : public Kernels {
   template <class Arguments>
   void launch_elements(std::int64_t size, const Arguments& arguments);
 
+  /// y[n] = a[n] x[n] + b[n] z[n], images of image_size elements; without b and z: a[n] x[n].
+  void mix(std::span<const double> a, const Values& x, std::span<const double> b, const Values& z,
+           std::int64_t image_size, const Slot& y);
   /// y = the sums of the columns of x [images][rows][channels].
   void sum_columns(const Values& x, std::int64_t images, std::int64_t rows, std::int64_t channels,
                    const Slot& y);

@@ -18,6 +18,24 @@ const KernelTable& table() {
   return kernels;
 }
 
+/// Makes the GPU that this library uses the calling thread's, until its end: a program may have
+/// chosen another one for itself.
+class OurGpu {
+ public:
+  OurGpu() {
+    if (cudaGetDevice(&before_) == cudaSuccess && before_ != kGpu) cudaSetDevice(kGpu);
+  }
+  ~OurGpu() {
+    if (before_ != kGpu) cudaSetDevice(before_);
+  }
+  OurGpu(const OurGpu&) = delete;
+  OurGpu& operator=(const OurGpu&) = delete;
+
+ private:
+  static constexpr int kGpu = 0;
+  int before_ = kGpu;
+};
+
 /// More than 48 KiB of shared memory is for those who ask.
 cudaError_t allow_shared_memory(int max_bytes) {
   for (const KernelEntry& entry : table().entries) {
@@ -165,6 +183,16 @@ struct Stream {
 };
 Stream& stream_of(void* stream) { return *static_cast<Stream*>(stream); }
 
+/// The use of a stream by one thread.
+class Use {
+ public:
+  explicit Use(void* stream) : lock_(stream_of(stream).mutex) {}
+
+ private:
+  OurGpu gpu_;
+  std::lock_guard<std::mutex> lock_;
+};
+
 const char* start(GpuDescription* description, void** stream) {
   int driver = 0, num_gpus = 0;
   cudaDriverGetVersion(&driver);
@@ -176,7 +204,7 @@ const char* start(GpuDescription* description, void** stream) {
   cudaDeviceProp properties;
   if (const cudaError_t error = cudaGetDeviceProperties(&properties, 0)) return message_of(error);
   if (properties.major < 8) return "the GPU is older than compute capability 8.0 (Ampere)";
-  if (const cudaError_t error = cudaSetDevice(0)) return message_of(error);
+  const OurGpu gpu;
   const int max_shared_bytes = static_cast<int>(properties.sharedMemPerBlockOptin);
   if (const cudaError_t error = allow_shared_memory(max_shared_bytes)) return message_of(error);
   cudaStream_t made;
@@ -201,6 +229,7 @@ const char* flush_and_wait(Stream& s) {
 }
 
 void finish(void* stream) {
+  const OurGpu gpu;
   Stream* const s = &stream_of(stream);
   flush_and_wait(*s);
   const cudaStream_t made = s->stream;
@@ -212,15 +241,20 @@ void finish(void* stream) {
 }
 
 const char* allocate(std::size_t num_bytes, void** data) {
-  return message_of(cudaMalloc(data, num_bytes));
+  const OurGpu gpu;
+  *data = nullptr;
+  const cudaError_t error = cudaMalloc(data, num_bytes);
+  if (error == cudaErrorMemoryAllocation) cudaGetLastError();  // nobody else is to find it
+  return error == cudaErrorMemoryAllocation ? nullptr : message_of(error);
 }
 void deallocate(void* stream, void* data) {
   Stream& s = stream_of(stream);
-  const std::lock_guard lock(s.mutex);
-  s.launches.flush();
-  cudaFree(data);  // waits
+  const Use use(stream);
+  flush_and_wait(s);  // what went wrong is said by the next function that can
+  cudaFree(data);
 }
 std::size_t free_bytes() {
+  const OurGpu gpu;
   std::size_t available = 0, total = 0;
   cudaMemGetInfo(&available, &total);
   return available;
@@ -228,18 +262,18 @@ std::size_t free_bytes() {
 
 const char* synchronize(void* stream) {
   Stream& s = stream_of(stream);
-  const std::lock_guard lock(s.mutex);
+  const Use use(stream);
   return flush_and_wait(s);
 }
 const char* copy_to_device(void* stream, const void* from, void* to, std::size_t num_bytes) {
   Stream& s = stream_of(stream);
-  const std::lock_guard lock(s.mutex);
+  const Use use(stream);
   if (const char* error = s.launches.flush()) return error;
   return s.staging.copy(from, to, num_bytes);
 }
 const char* copy_to_host(void* stream, const void* from, void* to, std::size_t num_bytes) {
   Stream& s = stream_of(stream);
-  const std::lock_guard lock(s.mutex);
+  const Use use(stream);
   if (const char* error = s.launches.flush()) return error;
   if (const cudaError_t error =
           cudaMemcpyAsync(to, from, num_bytes, cudaMemcpyDeviceToHost, s.stream))
@@ -249,7 +283,7 @@ const char* copy_to_host(void* stream, const void* from, void* to, std::size_t n
 
 const char* begin(void* stream) {
   Stream& s = stream_of(stream);
-  const std::lock_guard lock(s.mutex);
+  const Use use(stream);
   if (const char* error = s.launches.flush()) return error;
   return s.limit_work_ahead();
 }
@@ -258,7 +292,7 @@ const char* launch(void* stream, KernelId kernel, const LaunchShape& shape, cons
                    std::size_t argument_bytes) {
   if (table()[kernel].argument_bytes != argument_bytes) return "the arguments are another kernel's";
   Stream& s = stream_of(stream);
-  const std::lock_guard lock(s.mutex);
+  const Use use(stream);
   return s.launches.add(kernel, shape, arguments, argument_bytes);
 }
 

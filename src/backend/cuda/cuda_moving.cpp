@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <vector>
 
 #include "backend/cuda/cuda_kernels.h"
 
@@ -12,17 +13,6 @@ Repeat2xArguments repeat_2x(const Tensor& x, const Slot& y, float factor) {
 Sum2x2Arguments sum_2x2(const Tensor& x, const Slot& y, float factor) {
   return {values_of(x),     y,     x.size() / 4, narrow(x.dim(1) / 2), narrow(x.dim(2) / 2),
           narrow(x.dim(3)), factor};
-}
-
-/// Puts kMaxImages numbers of rows at a time into arguments.rows, and runs them.
-template <class Arguments, class Run>
-void for_rows(std::span<const std::int64_t> rows, Arguments arguments, Run run) {
-  for (std::size_t first = 0; first < rows.size(); first += kMaxImages) {
-    const std::size_t count = std::min<std::size_t>(kMaxImages, rows.size() - first);
-    for (std::size_t n = 0; n < count; ++n) arguments.rows[n] = narrow(rows[first + n]);
-    arguments.num_rows = narrow(static_cast<std::int64_t>(count));
-    run(arguments, static_cast<std::int64_t>(first));
-  }
 }
 
 }  // namespace
@@ -72,31 +62,41 @@ void CudaKernels::join_channels(std::span<const Tensor> parts, Tensor& y) {
 }
 
 void CudaKernels::gather_rows(const Tensor& table, std::span<const std::int64_t> rows, Tensor& y) {
-  const GatherArguments common{.table = data_of(table),
-                               .y = data_of(y),
-                               .num_rows = 0,
-                               .channels = narrow(table.dim(1)),
-                               .rows = {}};
-  for_rows(rows, common, [&](GatherArguments& arguments, std::int64_t first) {
-    arguments.y = common.y + first * table.dim(1);
-    launch_elements(arguments.num_rows * table.dim(1), arguments);
-  });
+  GatherArguments arguments{.table = data_of(table),
+                            .y = data_of(y),
+                            .num_rows = std::ssize(rows),
+                            .channels = narrow(table.dim(1)),
+                            .rows = {},
+                            .more_rows = nullptr};
+  if (std::ssize(rows) <= kMaxImages) {
+    std::ranges::transform(rows, arguments.rows, narrow);
+  } else {  // of pixels
+    std::vector<std::int32_t> all(rows.size());
+    std::ranges::transform(rows, all.begin(), narrow);
+    auto* const on_device = reinterpret_cast<std::int32_t*>(scratch({std::ssize(rows)})[0]);
+    runtime_->copy_to_device(all.data(), on_device, all.size() * sizeof(std::int32_t));
+    arguments.more_rows = on_device;
+  }
+  launch_elements(y.size(), arguments);
 }
 void CudaKernels::gather_rows_backward(const Tensor& dy, std::span<const std::int64_t> rows,
                                        Grad dtable) {
   if (!dtable) return;
   if (rows.empty() && dtable.write == Write::overwrite) return fill(0.0, dtable.tensor);
-  const GatherBackwardArguments common{.dy = data_of(dy),
-                                       .dtable = slot_of(dtable),
-                                       .size = dtable.tensor.size(),
-                                       .num_rows = 0,
-                                       .channels = narrow(dy.dim(1)),
-                                       .rows = {}};
-  for_rows(rows, common, [&](GatherBackwardArguments& arguments, std::int64_t first) {
-    arguments.dy = common.dy + first * dy.dim(1);
-    if (first > 0) arguments.dtable.accumulates = 1;
+  GatherBackwardArguments arguments{.dy = data_of(dy),
+                                    .dtable = slot_of(dtable),
+                                    .size = dtable.tensor.size(),
+                                    .num_rows = 0,
+                                    .channels = narrow(dy.dim(1)),
+                                    .rows = {}};
+  for (; !rows.empty(); rows = rows.subspan(static_cast<std::size_t>(arguments.num_rows))) {
+    arguments.dy += arguments.num_rows * dy.dim(1);
+    arguments.num_rows = narrow(std::min<std::int64_t>(kMaxImages, std::ssize(rows)));
+    std::ranges::transform(rows.first(static_cast<std::size_t>(arguments.num_rows)), arguments.rows,
+                           narrow);
     launch_elements(arguments.size, arguments);
-  });
+    arguments.dtable.accumulates = 1;
+  }
 }
 
 }  // namespace ddim::engine::cuda

@@ -21,11 +21,12 @@ Matrices squares_of(const float* data, std::int64_t num_heads, std::int64_t L) {
   return {as_values(data), L, 1, num_heads * L * L, L * L};
 }
 
-/// Attention's matrices of scores are made for so many images at a time that they stay below this,
-/// or for one.
+/// Attention's matrices of scores are made for so many images at a time that they stay below this
+/// and a grid has room for them, or for one.
 constexpr std::int64_t kScoreFloats = std::int64_t{64} << 20;
-std::int64_t images_at_a_time(std::int64_t scores_of_image) {
-  return std::max<std::int64_t>(1, kScoreFloats / scores_of_image);
+std::int64_t images_at_a_time(std::int64_t scores_of_image, std::int64_t num_heads) {
+  return std::max<std::int64_t>(
+      1, std::min(kScoreFloats / scores_of_image, kMaxGridDepth / num_heads));
 }
 
 }  // namespace
@@ -155,7 +156,7 @@ void CudaKernels::attention(const Tensor& q, const Tensor& k, const Tensor& v,
                             std::int64_t num_heads, double scale, Tensor& log_sum_exp, Tensor& y) {
   const std::int64_t N = q.dim(0), L = q.dim(1), rows = num_heads * L;
   if (q.size() == 0) return;
-  const std::int64_t at_a_time = images_at_a_time(rows * L);
+  const std::int64_t at_a_time = images_at_a_time(rows * L, num_heads);
   float* scores = scratch({std::min(N, at_a_time) * rows * L})[0];
   for (std::int64_t first = 0; first < N; first += at_a_time) {
     const std::int64_t count = std::min(at_a_time, N - first);
@@ -174,7 +175,8 @@ void CudaKernels::attention_backward(const Tensor& q, const Tensor& k, const Ten
                                      Grad dq, Grad dk, Grad dv) {
   const std::int64_t N = q.dim(0), L = q.dim(1), rows = num_heads * L;
   if (q.size() == 0 || !(dq || dk || dv)) return;
-  const std::int64_t at_a_time = images_at_a_time(rows * L), most = std::min(N, at_a_time);
+  const std::int64_t at_a_time = images_at_a_time(rows * L, num_heads),
+                     most = std::min(N, at_a_time);
   const std::vector<float*> pieces = scratch({most * rows * L, most * rows * L});
   float *p = pieces[0], *ds = pieces[1];
   for (std::int64_t first = 0; first < N; first += at_a_time) {

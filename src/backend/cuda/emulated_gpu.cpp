@@ -1,6 +1,7 @@
 #include "backend/cuda/emulated_gpu.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -298,30 +299,41 @@ const void* checked_row(const void* row) {
   return row;
 }
 
-struct Factors {
+struct Fragments {
   unsigned a[4], b[2];
+  float c[4];
 };
 
-/// What each lane's fragments of the product a b are.
+/// The nearest float towards zero, as tensor cores round.
+float cut_off(double sum) {
+  const auto nearest = static_cast<float>(sum);
+  const bool is_beyond = std::isfinite(nearest) && std::abs(nearest) > std::abs(sum);
+  return is_beyond ? std::nextafter(nearest, 0.0F) : nearest;
+}
+
+/// What each lane's fragments of c + a b are: an exact sum, cut off once.
 void multiply(const std::byte (*in)[Warp::kSlotBytes], std::byte (*out)[16]) {
-  float a[16][16], b[16][8], d[16][8] = {};
+  float a[16][16], b[16][8];
+  double d[16][8];
   const auto half = [](unsigned pair, unsigned e) {
     return to_float({static_cast<std::uint16_t>(pair >> (16 * e))});
   };
   for (unsigned lane = 0; lane < 32; ++lane) {
-    const auto f = slot<Factors>(in, lane);
+    const auto f = slot<Fragments>(in, lane);
     const unsigned g = lane / 4, c = lane % 4 * 2;
     for (unsigned i = 0; i < 4; ++i)
       for (unsigned e = 0; e < 2; ++e) a[g + 8 * (i % 2)][c + e + 8 * (i / 2)] = half(f.a[i], e);
     for (unsigned i = 0; i < 2; ++i)
       for (unsigned e = 0; e < 2; ++e) b[c + e + 8 * i][g] = half(f.b[i], e);
+    for (unsigned i = 0; i < 4; ++i) d[g + 8 * (i / 2)][c + i % 2] = f.c[i];
   }
   for (unsigned m = 0; m < 16; ++m)
     for (unsigned k = 0; k < 16; ++k)
-      for (unsigned n = 0; n < 8; ++n) d[m][n] += a[m][k] * b[k][n];
+      for (unsigned n = 0; n < 8; ++n) d[m][n] += static_cast<double>(a[m][k]) * b[k][n];
   for (unsigned lane = 0; lane < 32; ++lane) {
     float sums[4];
-    for (unsigned i = 0; i < 4; ++i) sums[i] = d[lane / 4 + 8 * (i / 2)][lane % 4 * 2 + i % 2];
+    for (unsigned i = 0; i < 4; ++i)
+      sums[i] = cut_off(d[lane / 4 + 8 * (i / 2)][lane % 4 * 2 + i % 2]);
     std::memcpy(out[lane], sums, sizeof sums);
   }
 }
@@ -355,9 +367,8 @@ void ldmatrix_x4_transposed(unsigned (&r)[4], const void* row) {
 
 void mma_bf16(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
   using namespace emulation;
-  float sums[4];
-  std::memcpy(sums, collective(Factors{{a[0], a[1], a[2], a[3]}, {b0, b1}}, multiply), sizeof sums);
-  for (int i = 0; i < 4; ++i) d[i] += sums[i];
+  const Fragments fragments{{a[0], a[1], a[2], a[3]}, {b0, b1}, {d[0], d[1], d[2], d[3]}};
+  std::memcpy(d, collective(fragments, multiply), sizeof d);
 }
 
 }  // namespace ddim::engine::cuda

@@ -57,7 +57,7 @@ struct Copy {
 /// 32 threads, and what they exchange. Exchanges take turns, so that a fast lane cannot overwrite
 /// what a slow one has still to read.
 struct Warp {
-  static constexpr std::size_t kSlotBytes = 32;
+  static constexpr std::size_t kSlotBytes = 48;
   alignas(16) std::byte in[2][32][kSlotBytes];
   alignas(16) std::byte out[2][32][16];
   unsigned alive = 0, arrived = 0, generation = 0;

@@ -144,7 +144,7 @@ void finish(void* stream) {
 }
 const char* allocate(std::size_t num_bytes, void** data) {
   *data = emulation::allocate_memory(num_bytes);
-  return *data == nullptr ? "out of memory" : nullptr;
+  return nullptr;
 }
 void deallocate(void* stream, void* data) {
   Stream& s = stream_of(stream);
@@ -183,7 +183,7 @@ const char* launch(void* stream, KernelId kernel, const LaunchShape& shape, cons
                    std::size_t argument_bytes) {
   if (table()[kernel].argument_bytes != argument_bytes) return "the arguments are another kernel's";
   if (shape.threads == 0 || shape.threads > 1024 || shape.shared_bytes > kMaxSharedBytes ||
-      shape.grid[1] > 65535 || shape.grid[2] > 65535)
+      shape.grid[1] > kMaxGridDepth || shape.grid[2] > kMaxGridDepth)
     return "invalid configuration argument";
   Stream& s = stream_of(stream);
   const std::lock_guard lock(s.mutex);

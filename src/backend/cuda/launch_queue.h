@@ -3,6 +3,7 @@
 // which costs the host a call instead of one for each. Libraries have one for a stream.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -51,27 +52,13 @@ class LaunchQueue {
     return num_waiting_ < kMostWaiting ? nullptr : flush();
   }
 
-  /// Begins what waits.
+  /// Begins what waits. After a failure, kernels are missing and what is in memory is wrong: that
+  /// is said again for ever.
   const char* flush() {
     waiting_.resize(num_waiting_);
     num_waiting_ = 0;
-    if (waiting_.empty()) return nullptr;
-    if (waiting_.size() < kFewestOfGraph) return launch_one_by_one();
-    Known* const known = find();
-    if (known == nullptr) {
-      if (known_.size() == kMostKnown) known_.erase(known_.begin());  // the oldest
-      known_.push_back({.sequence = waiting_, .graph = nullptr, .is_refused = false});
-      return launch_one_by_one();
-    }
-    if (known->graph == nullptr && !known->is_refused) {
-      known->sequence = waiting_;
-      known->graph = executor_.make_graph(waiting_);
-      known->is_refused = known->graph == nullptr;
-    } else if (known->graph != nullptr && !change(*known)) {
-      known->graph = nullptr;
-      known->is_refused = true;
-    }
-    return known->graph == nullptr ? launch_one_by_one() : executor_.launch(*known->graph);
+    if (failure_.empty() && !waiting_.empty()) failure_ = begin_waiting();
+    return failure_.empty() ? nullptr : failure_.c_str();
   }
 
   Executor& executor() { return executor_; }
@@ -87,15 +74,39 @@ class LaunchQueue {
     bool is_refused;
   };
 
-  Known* find() {
-    for (Known& known : known_) {
-      if (known.sequence.size() != waiting_.size()) continue;
-      bool same = true;
-      for (std::size_t i = 0; same && i < waiting_.size(); ++i)
-        same = waiting_[i].has_place_of(known.sequence[i]);
-      if (same) return &known;
+  /// What went wrong; empty if nothing did.
+  std::string begin_waiting() {
+    if (waiting_.size() < kFewestOfGraph) return launch_one_by_one();
+    Known* const known = find();
+    if (known == nullptr) {
+      if (known_.size() == kMostKnown) known_.erase(known_.begin());  // used longest ago
+      known_.push_back({.sequence = waiting_, .graph = nullptr, .is_refused = false});
+      return launch_one_by_one();
     }
-    return nullptr;
+    if (known->graph == nullptr && !known->is_refused) {
+      known->sequence = waiting_;
+      known->graph = executor_.make_graph(waiting_);
+      known->is_refused = known->graph == nullptr;
+    } else if (known->graph != nullptr && !change(*known)) {
+      known->graph = nullptr;
+      known->is_refused = true;
+    }
+    if (known->graph == nullptr) return launch_one_by_one();
+    const char* const error = executor_.launch(*known->graph);
+    return error == nullptr ? "" : error;
+  }
+
+  /// The sequence that waits, as the one that was used last.
+  Known* find() {
+    const auto place_of_next = [](const Launched& next, const Launched& known) {
+      return next.has_place_of(known);
+    };
+    const auto found = std::ranges::find_if(known_, [&](const Known& known) {
+      return std::ranges::equal(waiting_, known.sequence, place_of_next);
+    });
+    if (found == known_.end()) return nullptr;
+    std::rotate(found, found + 1, known_.end());
+    return &known_.back();
   }
 
   /// Gives the graph the arguments that are other ones now.
@@ -108,23 +119,22 @@ class LaunchQueue {
     return true;
   }
 
-  const char* launch_one_by_one() {
+  std::string launch_one_by_one() {
     for (const Launched& launched : waiting_) {
       const char* error = executor_.launch(launched);
       if (error == nullptr) continue;
       const std::uint32_t* grid = launched.shape.grid;
-      error_ = concat("kernel ", static_cast<std::uint32_t>(launched.kernel), " on a grid of ",
-                      grid[0], "x", grid[1], "x", grid[2], ": ", error);
-      return error_.c_str();
+      return concat("kernel ", static_cast<std::uint32_t>(launched.kernel), " on a grid of ",
+                    grid[0], "x", grid[1], "x", grid[2], ": ", error);
     }
-    return nullptr;
+    return "";
   }
 
   Executor executor_;
   std::vector<Launched> waiting_;
   std::size_t num_waiting_ = 0;
   std::vector<Known> known_;
-  std::string error_;
+  std::string failure_;
 };
 
 }  // namespace ddim::engine::cuda

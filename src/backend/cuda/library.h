@@ -58,6 +58,9 @@ enum class KernelId : std::uint32_t {
   count,
 };
 
+/// The most blocks of a grid along its second axis, and along its third.
+inline constexpr std::int64_t kMaxGridDepth = 65535;
+
 struct LaunchShape {
   std::uint32_t grid[3] = {1, 1, 1};
   std::uint32_t threads = 256;     ///< of a block
@@ -72,8 +75,8 @@ struct GpuDescription {
   int num_multiprocessors;
 };
 
-/// Raised with each change of a struct that both sides know.
-inline constexpr std::uint32_t kLibraryVersion = 4;
+/// Raised with each change of what both sides know.
+inline constexpr std::uint32_t kLibraryVersion = 5;
 
 /// The functions of a library. Those that return text return null when all went well, and what went
 /// wrong otherwise.
@@ -82,6 +85,7 @@ struct Library {
   /// Takes the first GPU, and makes a stream: what all other functions work in, in order.
   const char* (*start)(GpuDescription* description, void** stream);
   void (*finish)(void* stream);
+  /// *data is null where there is not that much memory, which is no error.
   const char* (*allocate)(std::size_t num_bytes, void** data);
   /// After all that was begun in the stream.
   void (*deallocate)(void* stream, void* data);

@@ -35,11 +35,11 @@ Runtime::~Runtime() { library_.finish(stream_); }
 
 void* Runtime::allocate(std::size_t num_bytes) const {
   void* data = nullptr;
-  if (const char* error = library_.allocate(num_bytes, &data)) {
+  check("cuda: taking memory", library_.allocate(num_bytes, &data));
+  if (data == nullptr)
     fail(ErrorCode::user, "cuda: ", mebibytes(num_bytes), " MiB more are needed, and ",
-         mebibytes(library_.free_bytes()), " MiB are free on ", gpu_name(), " (", error,
-         "); use a smaller batch");
-  }
+         mebibytes(library_.free_bytes()), " MiB are free on ", gpu_name(),
+         "; use a smaller batch");
   return data;
 }
 void Runtime::copy_to_device(const void* from, void* to, std::size_t num_bytes) const {

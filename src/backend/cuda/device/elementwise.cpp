@@ -73,7 +73,9 @@ __global__ void mix(MixArguments p) {
   const Index first = static_cast<Index>(blockIdx.y) * p.image_size, end = first + p.image_size;
   const Index i = first + first_of_four();
   if (i >= end) return;
-  const float a = p.a[blockIdx.y], b = p.b[blockIdx.y];
+  const bool few = p.factors == nullptr;
+  const float a = few ? p.a[blockIdx.y] : p.factors[2 * blockIdx.y];
+  const float b = few ? p.b[blockIdx.y] : p.factors[2 * blockIdx.y + 1];
   Four x = load_four(p.x, i, end);
   if (!is_there(p.z)) {
     GPU_UNROLL for (int e = 0; e < 4; ++e) x.v[e] *= a;

@@ -77,8 +77,10 @@ __global__ void join(JoinArguments p) {
 
 __global__ void gather(GatherArguments p) {
   const Index i = element_of_thread();
-  if (i >= static_cast<Index>(p.num_rows) * p.channels) return;
-  p.y[i] = p.table[static_cast<Index>(p.rows[i / p.channels]) * p.channels + i % p.channels];
+  const Index n = i / p.channels;
+  if (n >= p.num_rows) return;
+  const Index row = p.more_rows == nullptr ? p.rows[n] : p.more_rows[n];
+  p.y[i] = p.table[row * p.channels + i % p.channels];
 }
 
 __global__ void gather_backward(GatherBackwardArguments p) {

@@ -43,8 +43,10 @@ __device__ int swizzled(int row, int chunk) {
   return row * kRowBytes + ((chunk ^ (row >> 1 & 3)) * 16);
 }
 
-/// The sums of a warp: 16 kRows rows by 8 kColumns columns.
-template <int kRows, int kColumns>
+/// The sums of a warp: 16 kRows rows by 8 kColumns columns. A tensor core cuts a sum off towards
+/// zero each time that it adds to it, so that long sums shrink; those that are to be as exact as in
+/// fp32 (kParts = 3) get their 16 terms from it and are added to here.
+template <int kRows, int kColumns, int kParts>
 struct WarpSums {
   float v[kRows][kColumns][4] = {};
 
@@ -62,8 +64,16 @@ struct WarpSums {
     }
   }
   __device__ void multiply(const unsigned (&fa)[kRows][4], const unsigned (&fb)[kColumns / 2][4]) {
-    GPU_UNROLL for (int i = 0; i < kRows; ++i) GPU_UNROLL for (int j = 0; j < kColumns; ++j)
-        mma_bf16(v[i][j], fa[i], fb[j / 2][j % 2 * 2], fb[j / 2][j % 2 * 2 + 1]);
+    GPU_UNROLL for (int i = 0; i < kRows; ++i) GPU_UNROLL for (int j = 0; j < kColumns; ++j) {
+      const unsigned b0 = fb[j / 2][j % 2 * 2], b1 = fb[j / 2][j % 2 * 2 + 1];
+      if constexpr (kParts == 1) {
+        mma_bf16(v[i][j], fa[i], b0, b1);
+      } else {
+        float terms[4] = {};
+        mma_bf16(terms, fa[i], b0, b1);
+        GPU_UNROLL for (int e = 0; e < 4; ++e) v[i][j][e] += terms[e];
+      }
+    }
   }
   /// Calls visit(m, of_row) for each row of which this thread has sums, where of_row(add) calls
   /// add(n, sum, next) for each two of them, which lie side by side.
@@ -140,7 +150,7 @@ __device__ void convolve(const ConvBf16Arguments& p, char* shared) {
     cp_async_commit();  // an empty group at the end, so that the wait below always means one step
   };
 
-  WarpSums<kTileM / kWarpsM / 16, kTileN / kWarpsN / 8> sums;
+  WarpSums<kTileM / kWarpsM / 16, kTileN / kWarpsN / 8, kParts> sums;
   const int warp = static_cast<int>(threadIdx.x / 32);
   const int warp_m = warp % kWarpsM * (kTileM / kWarpsM);
   const int warp_n = warp / kWarpsM * (kTileN / kWarpsN);
@@ -214,7 +224,7 @@ __device__ void multiply(const Product& p, char* a, char* b) {
   const Index b0 = image * p.b.image + head * p.b.head + n0 * p.b.column;
   const int warp = static_cast<int>(threadIdx.x / 32);
   const int warp_m = warp % 2 * 32, warp_n = warp / 2 * 32;
-  WarpSums<2, 4> sums;
+  WarpSums<2, 4, kParts> sums;
   for (int k0 = 0; k0 < p.K; k0 += kDepth) {
     load_rounded<kParts>(a, p.a.data, a0 + k0 * p.a.column, p.a.row, p.a.column, p.M - m0,
                          p.K - k0);
@@ -309,7 +319,7 @@ __device__ void add_up_weight_gradient(const WeightGradientBf16Arguments& p, cha
     cp_async_commit();
   };
 
-  WarpSums<2, 4> sums;
+  WarpSums<2, 4, kParts> sums;
   const int warp = static_cast<int>(threadIdx.x / 32), lane = static_cast<int>(threadIdx.x % 32);
   const int warp_m = warp % 2 * 32, warp_n = warp / 2 * 32;
   for (int s = 0; s < kStages - 1; ++s) load();
