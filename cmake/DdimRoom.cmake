@@ -9,16 +9,20 @@ if(DDIM_WARNINGS)
   endif()
 endif()
 
-add_library(ddim_settings INTERFACE)
-target_link_libraries(ddim_settings INTERFACE ddim_warnings)
-target_compile_features(ddim_settings INTERFACE cxx_std_20)
-target_include_directories(ddim_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+# How all C++ is compiled, that which sees only include/ddim too.
+add_library(ddim_flags INTERFACE)
+target_link_libraries(ddim_flags INTERFACE ddim_warnings)
+target_compile_features(ddim_flags INTERFACE cxx_std_20)
 # Asserts are there in every build: they cost a comparison per call, and what is tested is what users run.
-target_compile_options(ddim_settings INTERFACE -ffp-contract=off -UNDEBUG)
+target_compile_options(ddim_flags INTERFACE -ffp-contract=off -UNDEBUG)
 if(DDIM_SANITIZE)
-  target_compile_options(ddim_settings INTERFACE -fsanitize=${DDIM_SANITIZE} -fno-omit-frame-pointer)
-  target_link_options(ddim_settings INTERFACE -fsanitize=${DDIM_SANITIZE})
+  target_compile_options(ddim_flags INTERFACE -fsanitize=${DDIM_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(ddim_flags INTERFACE -fsanitize=${DDIM_SANITIZE})
 endif()
+
+add_library(ddim_settings INTERFACE)
+target_link_libraries(ddim_settings INTERFACE ddim_flags)
+target_include_directories(ddim_settings INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 
 # Where no time is spent but by the compiler (rooms that put others together, the command line), -O1 will do.
 # (At -O1, g++ 12 warns of strings that overrun where there are none.)
