@@ -283,7 +283,7 @@ ArrayOut sample_images(const Model& model, const Recipe& recipe, const std::opti
   if (mask && options.init) options.init->mask = images_of(*mask);
   if (x_T) {
     options.x_T = images_of(*x_T);
-    if (options.count == SampleOptions{}.count) options.count = options.x_T->count;
+    if (!recipe.contains("count")) options.count = options.x_T->count;
   }
   Watched watched(batch, threads, callback);
   return array_of(watched.run([&](const RunOptions& run) {

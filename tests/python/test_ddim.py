@@ -285,6 +285,11 @@ class Ddim(unittest.TestCase):
             (ddim.RequestError, "no-such-key", lambda: ddim.train(
                 ROOT / "configs/fashion-mnist.toml", data=ROOT, out=self.folder / "none", overrides="no-such-key=1")),
             (ddim.RequestError, "needs a second set", lambda: ddim.evaluate("a")),
+            (ddim.RequestError, r"tau must be a name, or one number or more; got \[\]", lambda: self.model.sample(tau=[])),
+            (ddim.RequestError, "tau must be a name, or one number or more; got", lambda: self.model.sample(tau=[1, [2]])),
+            (ddim.RequestError, "tau must be a number or a word; got", lambda: self.model.sample(tau=[[1, 2]])),
+            (ddim.RequestError, "class_ must be a name, or one number or more; got", lambda: self.model.sample(class_=[])),
+            (ddim.RequestError, "x_T: 5 .*; expected 1", lambda: self.model.sample(noise=self.model.noise(1, 5), count=1)),
             (ddim.RequestError, r"drawing does not take mask, batch; evaluate\(\) itself takes batch",
              lambda: ddim.evaluate(self.model, "a", drawing=dict(batch=4, mask=None))),
         ]:

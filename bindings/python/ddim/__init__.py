@@ -87,7 +87,13 @@ def _number(value: Any, what: str) -> str:
 
 
 def _list(values: Any, what: str) -> str:
-    return ",".join(_number(value, what) for value in np.atleast_1d(values).tolist())
+    try:
+        numbers = np.atleast_1d(values).tolist()
+    except ValueError:  # of lists of different lengths
+        numbers = []
+    if not numbers:
+        raise RequestError(f"{what} must be a name, or one number or more; got {values!r}")
+    return ",".join(_number(value, what) for value in numbers)
 
 
 def _word_of_class(value: Any) -> str:
@@ -259,7 +265,7 @@ class Model:
         return f"<ddim.Model {info['name']}: {info['width']}x{info['height']}x{info['channels']}>"
 
     def sample(
-        self, *, steps: Optional[int] = None, eta: Union[float, str] = 0.0, count: int = 1, seed: int = 0,
+        self, *, steps: Optional[int] = None, eta: Union[float, str] = 0.0, count: Optional[int] = None, seed: int = 0,
         class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0, sampler: str = "ddim",
         tau: Union[str, Sequence[float]] = "linear", clip: str = "none", clip_range: Optional[float] = None,
         threshold: Optional[float] = None, threshold_max: Optional[float] = None, steps_offset: int = 0,
@@ -270,7 +276,8 @@ class Model:
     ) -> Any:  # fmt: skip
         """Draws pictures: [count,H,W,C].
 
-        steps: 50, or as many as the model has where these are fewer, unless you say otherwise.
+        steps: 50, or as many as the model has where these are fewer, unless you say otherwise. count: 1, or as many as
+        noise has.
         eta: 0 is DDIM, 1 is DDPM, "sigma-hat" DDPM's larger variance. class_: a number or name, several, which the
         pictures take in turn, or "all". tau, sampler, clip, final_alpha: the words of `ddim sample`; tau may be a list
         of steps. noise: states to start from, [N,H,W,C], instead of the seed. init: pictures to start from,
