@@ -446,7 +446,7 @@ class WithPyTorch(unittest.TestCase):
 
         def predict(x_t, t):
             with torch.no_grad():
-                return unet(torch.from_dlpack(x_t).permute(0, 3, 1, 2), t).sample.permute(0, 2, 3, 1).contiguous()
+                return unet(torch.from_dlpack(x_t).permute(0, 3, 1, 2), torch.tensor(t)).sample.permute(0, 2, 3, 1).contiguous()
 
         model = ddim.from_function(predict, (8, 8, 3))
         for spacing in ("leading", "trailing"):

@@ -218,7 +218,8 @@ class Codes:
 
     @property
     def x_T(self) -> np.ndarray:
-        """The states, float32 [N,H,W,C]."""
+        """The states, float32 [N,H,W,C]: a copy at each access, whose changes the codes do not get. Keep it where you
+        need it more than once."""
         return self._core.x_T
 
     @property
@@ -421,7 +422,10 @@ def from_function(
         def predict(x_t, t):
             x = torch.from_dlpack(x_t).permute(0, 3, 1, 2)
             with torch.no_grad():
-                return unet(x, t).sample.permute(0, 2, 3, 1).contiguous()
+                return unet(x, torch.tensor(t)).sample.permute(0, 2, 3, 1).contiguous()
+
+    t is a float and may lie between two steps (tau="log-snr", sampler="adaptive"); diffusers rounds it down where it is
+    a number of Python's, and takes a tensor as it is.
     """
     sides = list(shape) if np.iterable(shape) else [shape]
     if len(sides) != 3:
