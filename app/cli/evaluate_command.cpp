@@ -352,29 +352,19 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
   if (flags.second_split.given()) of_second.split = value_named<DataSplit>(flags.second_split_name);
   // What is wrong with the number of pictures is known before any of them is looked at, and what is
   // wrong with the reference before any is drawn.
-  const auto check_drawn_with = [&](const FeatureSet& reference) {
-    if (!comparison.draws || !comparison.second) return;
-    const PictureShape& shape = described->info().shape;
-    check_sets({.source = "what --model draws (--count)",
-                .recipe = extractor->recipe(fit),
-                .count = flags.count,
-                .dimensions = extractor->dimensions(),
-                .height = extractor->picture_size().value_or(shape.height),
-                .width = extractor->picture_size().value_or(shape.width)},
-               reference, few_pictures);
-  };
-  if (extractor) check_drawn_with({.dimensions = extractor->dimensions()});
+  FeatureSet to_draw;
   SeenAs seen;
   if (comparison.draws) {
-    const PictureShape& shape = described->info().shape;
-    extractor->check_size(shape.height, shape.width, fit, "what --model draws");
+    to_draw = extractor->set_to_draw(*described, flags.count, fit, "what --model draws");
+    to_draw.source += " (--count)";
+    if (comparison.second) check_sets(to_draw, {.dimensions = to_draw.dimensions}, few_pictures);
     if (comparison.reads_second()) {
       seen = seen_by(*described, of_second);
       of_second.read.background = seen.background;
     }
   }
   if (comparison.second) second = load(of_second, comparison.second_is_statistics, seen.fit);
-  if (second) check_drawn_with(*second);
+  if (second && comparison.draws) check_sets(to_draw, *second, few_pictures);
   const FeatureSet first = comparison.draws ? draw(flags, ranks, *extractor, drawing)
                                             : load(of_first, comparison.first_is_statistics, {});
   Lines sampling;

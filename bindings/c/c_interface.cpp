@@ -105,8 +105,12 @@ bool is_yes(const std::string& name, const std::string& value) {
   return value == "yes";
 }
 
-/// As options_of() finds it, under the option's own name.
+/// As options_of() finds it, under the option's own name. Of eta and sigma_hat the last one counts.
 void set_of_recipe(ddim_options& options, const std::string& name, const std::string& value) {
+  if (name == "sigma_hat" && value == "false") {
+    options.recipe.erase(name);
+    return;
+  }
   try {
     options_of({{name, value}});
   } catch (const Error& error) {
@@ -116,6 +120,8 @@ void set_of_recipe(ddim_options& options, const std::string& name, const std::st
                                      ? said.substr(source.size())
                                      : name + ": \"" + value + "\" is not a value that it takes");
   }
+  if (name == "eta") options.recipe.erase("sigma_hat");
+  if (name == "sigma_hat") options.recipe.erase("eta");
   options.recipe[name] = value;
 }
 
@@ -373,10 +379,12 @@ ddim_status ddim_images_bytes(const ddim_images* images, std::uint8_t* bytes, st
     if (size != images->images.values.size())
       throw Error(ErrorCode::user, "size is " + std::to_string(size) + ", but there are " +
                                        std::to_string(images->images.values.size()) + " values");
+    std::vector<std::uint8_t> all;  // bytes stay as they are where a picture cannot be one
     for (std::int64_t k = 0; k < images->images.count; ++k) {
       const Image image = to_image(images->images, k);
-      bytes = std::ranges::copy(image.pixels, bytes).out;
+      all.insert(all.end(), image.pixels.begin(), image.pixels.end());
     }
+    std::ranges::copy(all, bytes);
   });
 }
 
@@ -439,7 +447,8 @@ ddim_status ddim_encode(const ddim_model* model, const ddim_images* pictures,
     require_given({{model, "model"}, {pictures, "pictures"}, {codes, "codes"}});
     const ddim_options& said = or_defaults(options);
     const Watch watch(said);
-    const SampleOptions sampling = sampling_of(said, model->model, kOfEncoding);
+    SampleOptions sampling = sampling_of(said, model->model, kOfEncoding);
+    if (said.exact && !said.recipe.contains("tau")) sampling.plan.tau = TauKind::quadratic;
     const EncodeOptions encoding{.plan = sampling.plan,
                                  .method = said.exact ? EncodeMethod::exact : EncodeMethod::euler,
                                  .dequantise = said.dequantise,
@@ -477,6 +486,10 @@ ddim_status ddim_codes_states(const ddim_codes* codes, ddim_images** states) {
     require_given({{codes, "codes"}, {states, "states"}});
     *states = std::make_unique<ddim_images>(ddim_images{codes->codes.x_T}).release();
   });
+}
+
+double ddim_codes_residual(const ddim_codes* codes) {
+  return codes == nullptr ? 0.0 : codes->codes.residual;
 }
 
 ddim_status ddim_codes_read(const char* path, ddim_codes** codes) {

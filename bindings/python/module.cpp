@@ -283,7 +283,7 @@ ArrayOut sample_images(const Model& model, const Recipe& recipe, const std::opti
   if (mask && options.init) options.init->mask = images_of(*mask);
   if (x_T) {
     options.x_T = images_of(*x_T);
-    if (options.count == SampleOptions{}.count) options.count = options.x_T->count;
+    if (!recipe.contains("count")) options.count = options.x_T->count;
   }
   Watched watched(batch, threads, callback);
   return array_of(watched.run([&](const RunOptions& run) {
@@ -326,13 +326,31 @@ ArrayOut decode_codes(const Model& model, const PythonCodes& codes, const Recipe
 /// What is judged: what `model` draws by a recipe, or a set of pictures or statistics.
 nb::dict evaluate_sets(const Model* model, const Recipe& drawing, const fs::path& first,
                        const std::optional<fs::path>& second, const fs::path& extractor,
-                       const std::string& fit, const std::string& resizing, bool shrink,
+                       const std::string& fit, const std::string& resizing,
+                       const std::optional<std::string>& split,
+                       const std::optional<std::string>& second_split,
+                       const std::optional<std::int64_t>& max_images, bool shrink,
                        std::uint64_t seed, const std::optional<fs::path>& statistics,
                        bool overwrite, std::int64_t batch, int threads, const Callback& callback) {
   SampleOptions sampling = said_by(drawing, model);
   const FeatureOptions features{.fit = value_of_word<Fit>("fit", fit)};
   const auto rule = value_of_word<Resizing>("resizing", resizing);
   const FewPictures few = shrink ? FewPictures::shrink : FewPictures::refuse;
+  DataOptions of_first{.data = first, .max_images = max_images};
+  if (split) of_first.split = value_of_word<DataSplit>("split", *split);
+  DataOptions of_second = of_first;
+  if (second) of_second.data = *second;
+  if (second_split) of_second.split = value_of_word<DataSplit>("second_split", *second_split);
+  const bool reads_first = model == nullptr && !holds_statistics(first);
+  const bool reads_second = second && !holds_statistics(*second);
+  for (const auto& [name, is_idle] :
+       {std::pair("split", split && !reads_first && (second_split || !reads_second)),
+        std::pair("second_split", second_split && !reads_second),
+        std::pair("max_images", max_images && !reads_first && !reads_second)})
+    if (is_idle)
+      throw Error(ErrorCode::user, std::string(name) +
+                                       " has nothing to choose from: no pictures "
+                                       "are read there");
   Watched watched(batch, threads, callback);
   const std::optional<Quality> found = watched.run([&](const RunOptions& options) {
     std::error_code unknown;
@@ -345,37 +363,43 @@ nb::dict evaluate_sets(const Model* model, const Recipe& drawing, const fs::path
       return *network;
     };
     std::optional<FeatureSet> reference;
-    const auto read = [&](const fs::path& set) {
-      if (holds_statistics(set)) return read_statistics(set);
+    const auto read = [&](const DataOptions& set, bool has_pictures, const PictureFit& before) {
+      if (!has_pictures) return read_statistics(set.data);
       FeatureOptions checked = features;
+      checked.first = before;
       checked.check = [&](const FeatureSet& found) {
         if (reference)
           check_sets(found, *reference, few);
         else if (second)
           check_sets({.dimensions = found.dimensions}, found, few);
       };
-      return loaded().extract({.data = set}, checked, options);
+      return loaded().extract(set, checked, options);
     };
-    if (second) reference = read(*second);
-    std::optional<FeatureSet> judged;
+    SeenAs seen;
+    FeatureSet to_draw;
+    Plan plan;
     if (model != nullptr) {
       sampling.run = options;
-      const Plan plan = make_plan(*model, sampling.plan);
-      if (reference)
-        check_sets({.source = "what the model draws",
-                    .count = sampling.count,
-                    .dimensions = loaded().dimensions()},
-                   *reference, few);
-      judged = loaded().extract(*model, plan, sampling, features);
-    } else {
-      judged = read(first);
+      plan = make_plan(*model, sampling.plan);
+      check_sample(*model, plan, sampling);
+      to_draw = loaded().set_to_draw(*model, sampling.count, features.fit, "what the model draws");
+      if (second) check_sets(to_draw, {.dimensions = to_draw.dimensions}, few);
+      if (reads_second) {
+        seen = seen_by(*model, of_second);
+        of_second.read.background = seen.background;
+      }
     }
+    if (second) reference = read(of_second, reads_second, seen.fit);
+    if (model != nullptr && reference) check_sets(to_draw, *reference, few);
+    const FeatureSet judged = model != nullptr ? loaded().extract(*model, plan, sampling, features)
+                                               : read(of_first, reads_first, {});
     if (statistics)
-      write_statistics(*statistics, *judged, overwrite ? Overwrite::allow : Overwrite::refuse);
+      write_statistics(*statistics, judged, overwrite ? Overwrite::allow : Overwrite::refuse);
     std::optional<Quality> quality;
     if (reference)
-      quality = compare_sets(*judged, *reference,
-                             {.few_pictures = few, .seed = seed, .threads = threads});
+      quality = compare_sets(
+          judged, *reference,
+          {.few_pictures = few, .seed = seed, .threads = threads, .stop = options.stop});
     return quality;
   });
   if (!found) return nb::dict();
@@ -589,7 +613,7 @@ NB_MODULE(_core, m) {
                           "and the pictures.")
       .def_prop_ro(
           "x_T", [](const PythonCodes& codes) { return array_of(codes.codes.x_T); },
-          nb::rv_policy::move, "The states, float32 [N,H,W,C].")
+          nb::rv_policy::move, "The states, float32 [N,H,W,C]: a copy at each access.")
       .def_prop_ro(
           "tau", [](const PythonCodes& codes) { return codes.codes.tau; },
           "The steps that decode() visits.")
@@ -651,12 +675,14 @@ NB_MODULE(_core, m) {
       nb::sig("def models(folder: str | os.PathLike) -> list[dict[str, str]]"), arg("folder"),
       "The models that load() finds.");
   m.def("evaluate", &evaluate_sets, arg("model").none(), arg("drawing"), arg("first"),
-        arg("second").none(), arg("extractor"), arg("fit"), arg("resizing"), arg("shrink"),
-        arg("seed"), arg("statistics").none(), arg("overwrite"), arg("batch"), arg("threads"),
+        arg("second").none(), arg("extractor"), arg("fit"), arg("resizing"), arg("split").none(),
+        arg("second_split").none(), arg("max_images").none(), arg("shrink"), arg("seed"),
+        arg("statistics").none(), arg("overwrite"), arg("batch"), arg("threads"),
         arg("callback").none(),
         nb::sig("def evaluate(model: Model | None, drawing: collections.abc.Mapping[str, str], "
                 "first: str | os.PathLike, second: str | os.PathLike | None, "
-                "extractor: str | os.PathLike, fit: str, resizing: str, shrink: bool, seed: int, "
+                "extractor: str | os.PathLike, fit: str, resizing: str, split: str | None, "
+                "second_split: str | None, max_images: int | None, shrink: bool, seed: int, "
                 "statistics: str | os.PathLike | None, overwrite: bool, batch: int, threads: int, "
                 "callback: collections.abc.Callable[[int, int], None] | None) "
                 "-> dict[str, tuple[float, float]]"),

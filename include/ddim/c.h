@@ -48,7 +48,10 @@ DDIM_API const char* ddim_version(void);
 /** What went wrong in the last call of this thread that failed: valid until its next one. */
 DDIM_API const char* ddim_last_error(void);
 
-/** `name`: all that `ddim sample --model` takes without the network. */
+/** `name`: all that `ddim sample --model` takes without the network. A model is taken as its files
+ * describe it, without the program's --schedule, --beta-start, --beta-end, --T, --prediction,
+ * --size and --no-verify: where a message names one of them, write the model anew with it (`ddim
+ * convert`) and load that. What --as chooses is to be said as options. */
 DDIM_API ddim_status ddim_model_load(const char* name, ddim_model** model);
 /** The same with "precision", "memory", "device" and "weights" of options, which may be NULL. */
 DDIM_API ddim_status ddim_model_load_with(const char* name, const ddim_options* options,
@@ -73,11 +76,12 @@ DDIM_API void ddim_options_free(ddim_options* options);
  * words of a name joined by `-` or `_`:
  *
  *   ddim_sample(): "sampler", "steps", "tau" (a name, or a list with commas), "steps_offset",
- *     "tolerance", "eta", "sigma_hat" ("true"), "clip", "clip_range", "threshold", "threshold_max",
- *     "final_alpha", "count", "seed" (one), "first_image", "class" (numbers and names with commas,
- *     or "all"), "guidance", "null_class"; with ddim_options_set_init() "strength" and "init_by";
+ *     "tolerance", "eta", "sigma_hat" ("true" or "false"; of it and "eta" the last one counts),
+ *     "clip", "clip_range", "threshold", "threshold_max", "final_alpha", "count", "seed" (one),
+ *     "first_image", "class" (numbers and names with commas, or "all"), "guidance", "null_class";
+ *     with ddim_options_set_init() "strength" and "init_by";
  *   ddim_encode(): "steps", "tau", "steps_offset", "class", "guidance", "null_class", "exact"
- *     ("yes" or "no"; it wants "tau" "quadratic"), "dequantise";
+ *     ("yes" or "no"; "tau" is then "quadratic" unless it is said), "dequantise";
  *   ddim_decode(): "clip", "clip_range", "threshold", "threshold_max", "class", "guidance",
  *     "null_class", "other_weights" ("yes": codes of another model, too);
  *   all of these: "threads", "batch";
@@ -141,6 +145,9 @@ DDIM_API ddim_status ddim_decode(const ddim_model* model, const ddim_codes* code
 DDIM_API void ddim_codes_free(ddim_codes* codes);
 /** The noise in the codes, one state for each picture. */
 DDIM_API ddim_status ddim_codes_states(const ddim_codes* codes, ddim_images** states);
+/** Of an exact encoding: the largest error of a pixel (-1 to 1) that was left in undoing a step. 0
+ * of other codes, and of those that were read. */
+DDIM_API double ddim_codes_residual(const ddim_codes* codes);
 /** Safetensors files, as those of `ddim encode`. */
 DDIM_API ddim_status ddim_codes_read(const char* path, ddim_codes** codes);
 /** The file must not be there yet. */

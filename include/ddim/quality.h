@@ -107,10 +107,11 @@ class DDIM_API FeatureExtractor {
   std::int64_t dimensions() const;  ///< of a picture's features
   /// Height and width of the pictures that it takes; nothing: it resizes any.
   std::optional<std::int64_t> picture_size() const;
-  /// Error(user), naming `source`, for pictures of a size that the extractor does not take after
-  /// such a fit.
-  void check_size(std::int64_t height, std::int64_t width, Fit fit,
-                  const std::string& source) const;
+  /// What is known of pictures before `model` draws them, for check_sets(). Error(user) for a size,
+  /// named by `source`, that the extractor does not take after such a fit, and for a number of
+  /// channels that it does not take.
+  FeatureSet set_to_draw(const Model& model, std::int64_t count, Fit fit,
+                         const std::string& source) const;
   /// What features of pictures that get to their size by `fit` are made by.
   FeatureRecipe recipe(Fit fit) const;
 

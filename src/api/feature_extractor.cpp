@@ -162,15 +162,17 @@ struct FeatureExtractor::Implementation {
             .rounding = "nearest"};
   }
 
-  FeatureSet empty_set(std::string source, std::int64_t count, Fit fit) const {
-    FeatureSet set{.source = std::move(source),
-                   .recipe = recipe(fit),
-                   .count = count,
-                   .dimensions = network->num_features(),
-                   .classes = network->num_classes()};
+  FeatureSet known_set(std::string source, std::int64_t count, Fit fit) const {
+    return {.source = std::move(source),
+            .recipe = recipe(fit),
+            .count = count,
+            .dimensions = network->num_features(),
+            .classes = network->num_classes()};
+  }
+  static void make_room(FeatureSet& set) {
+    const std::int64_t count = set.count;
     set.features.resize(static_cast<std::size_t>(count * set.dimensions));
     set.probabilities.resize(static_cast<std::size_t>(count * set.classes));
-    return set;
   }
 
   /// The features of pictures that are as the network takes them.
@@ -202,7 +204,8 @@ FeatureSet FeatureExtractor::Implementation::extract_all(data::Images images,
   const std::int64_t count = images.count;
   require(count >= 2, "evaluate: ", source, ": a covariance needs at least 2 pictures; got ",
           count);
-  FeatureSet set = empty_set(source, count, options.fit);
+  FeatureSet set = known_set(source, count, options.fit);
+  make_room(set);
   set.height = images.height;
   set.width = images.width;
   const PicturesHashes hashes = hashes_of(images);
@@ -316,9 +319,17 @@ std::optional<std::int64_t> FeatureExtractor::picture_size() const {
   return implementation_->network->picture_size();
 }
 
-void FeatureExtractor::check_size(std::int64_t height, std::int64_t width, Fit fit,
-                                  const std::string& source) const {
-  check_size_for(*implementation_->network, height, width, fit, source);
+FeatureSet FeatureExtractor::set_to_draw(const Model& model, std::int64_t count, Fit fit,
+                                         const std::string& source) const {
+  const PictureShape& shape = model.info().shape;
+  require(shape.channels == 1 || shape.channels == 3, "model ", model.info().name,
+          " draws pictures with ", shape.channels, " channels; the extractor ",
+          implementation_->network->name(), " takes 1 or 3");
+  check_size_for(*implementation_->network, shape.height, shape.width, fit, source);
+  FeatureSet set = implementation_->known_set(source, count, fit);
+  set.height = picture_size().value_or(shape.height);
+  set.width = picture_size().value_or(shape.width);
+  return set;
 }
 
 FeatureRecipe FeatureExtractor::recipe(Fit fit) const { return implementation_->recipe(fit); }
@@ -369,14 +380,9 @@ FeatureSet FeatureExtractor::extract(const Model& model, const Plan& plan,
                                      const SampleOptions& drawing,
                                      const FeatureOptions& options) const {
   require(drawing.count >= 2, "count: a covariance needs at least 2 pictures; got ", drawing.count);
-  const PictureShape& shape = model.info().shape;
-  require(shape.channels == 1 || shape.channels == 3, "model ", model.info().name,
-          " draws pictures with ", shape.channels, " channels; the extractor ",
-          implementation_->network->name(), " takes 1 or 3");
   const std::string source = concat("--model ", model.info().name);
-  FeatureSet set = implementation_->empty_set(source, drawing.count, options.fit);
-  set.height = picture_size().value_or(shape.height);
-  set.width = picture_size().value_or(shape.width);
+  FeatureSet set = set_to_draw(model, drawing.count, options.fit, source);
+  Implementation::make_room(set);
   set.drawing = make_recipe(model, drawing);
   const auto bytes = static_cast<std::int64_t>(3 * set.height * set.width);
   const bool keeps = options.keep == KeepPictures::yes;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <limits>
 #include <thread>
 
 #include "tests/api/small_models.h"
@@ -106,8 +107,13 @@ TEST_F(CInterface, DrawsEncodesAndInterpolatesAsCppDoes) {
   const OwnedCodes again(read);
   ASSERT_EQ(ddim_decode(c_model_.get(), read, nullptr, &made), DDIM_OK) << ddim_last_error();
   const OwnedImages decoded(made);
-  const Codes as_cpp = encode(model_, sample(model_, same).x_0,
-                              {.plan = {.steps = 2}, .method = EncodeMethod::exact});
+  const Codes as_cpp =
+      encode(model_, sample(model_, same).x_0,
+             {.plan = {.steps = 2, .tau = TauKind::quadratic}, .method = EncodeMethod::exact});
+  EXPECT_GT(as_cpp.residual, 0.0);
+  EXPECT_EQ(ddim_codes_residual(codes), as_cpp.residual);
+  EXPECT_EQ(ddim_codes_residual(read), 0.0);
+  EXPECT_EQ(ddim_codes_residual(nullptr), 0.0);
   EXPECT_EQ(values_of(decoded.get()), decode(model_, as_cpp).x_0.values);
   Codes of_other = as_cpp;
   of_other.model_hash = std::string(64, 'a');
@@ -164,6 +170,21 @@ TEST_F(CInterface, WhatACallHasNoUseForIsNotLookedAt) {
             decoded({{"clip", "threshold-keep-eps"}}));
 }
 
+TEST_F(CInterface, OfEtaAndSigmaHatTheLastOneCounts) {
+  const OwnedOptions said = options({{"steps", "3"}, {"eta", "0.5"}, {"sigma_hat", "true"}});
+  const auto drawn = [&](PlanOptions plan) {
+    plan.steps = 3;
+    return sample(model_, {.plan = plan}).x_0.values;
+  };
+  EXPECT_EQ(values_of(draw(said.get()).get()), drawn({.eta = SigmaHat{}}));
+  ASSERT_EQ(ddim_options_set(said.get(), "sigma_hat", "false"), DDIM_OK) << ddim_last_error();
+  EXPECT_EQ(values_of(draw(said.get()).get()), drawn({}));
+  ASSERT_EQ(ddim_options_set(said.get(), "sigma_hat", "true"), DDIM_OK);
+  ASSERT_EQ(ddim_options_set(said.get(), "eta", "0.5"), DDIM_OK);
+  ASSERT_EQ(ddim_options_set(said.get(), "sigma_hat", "false"), DDIM_OK);
+  EXPECT_EQ(values_of(draw(said.get()).get()), drawn({.eta = 0.5}));
+}
+
 TEST_F(CInterface, PicturesAsBytesAndFiles) {
   const OwnedImages drawn = draw(options({{"steps", "2"}, {"count", "3"}}).get());
   std::vector<std::uint8_t> bytes(3 * 8 * 8 * 3);
@@ -173,6 +194,14 @@ TEST_F(CInterface, PicturesAsBytesAndFiles) {
   EXPECT_EQ(last, to_image(same, 2).pixels);
   EXPECT_EQ(ddim_images_bytes(drawn.get(), bytes.data(), 5), DDIM_USER);
   EXPECT_THAT(ddim_last_error(), HasSubstr("size is 5, but there are 576"));
+  std::vector<float> values = same.values;
+  values.back() = std::numeric_limits<float>::quiet_NaN();
+  ddim_images* made = nullptr;
+  ASSERT_EQ(ddim_images_new(3, 8, 8, 3, values.data(), &made), DDIM_OK);
+  const OwnedImages damaged(made);
+  std::vector<std::uint8_t> untouched(bytes.size(), 77);
+  EXPECT_EQ(ddim_images_bytes(made, untouched.data(), untouched.size()), DDIM_NUMERIC);
+  EXPECT_EQ(untouched, std::vector<std::uint8_t>(bytes.size(), 77));
 
   write_png(folder_ / "one.png", to_image(same, 0));
   const std::string path = folder_ / "one.png", missing = folder_ / "none.png";

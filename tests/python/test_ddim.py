@@ -1,5 +1,6 @@
 """Tests of the Python module, run by tests/python/run.sh: python -m unittest with `ddim` installed."""
 
+import json
 import os
 import pathlib
 import signal
@@ -285,11 +286,65 @@ class Ddim(unittest.TestCase):
             (ddim.RequestError, "no-such-key", lambda: ddim.train(
                 ROOT / "configs/fashion-mnist.toml", data=ROOT, out=self.folder / "none", overrides="no-such-key=1")),
             (ddim.RequestError, "needs a second set", lambda: ddim.evaluate("a")),
-            (ddim.RequestError, r"drawing does not take mask, batch; evaluate\(\) itself takes batch",
+            (ddim.RequestError, r"tau must be a name, or one number or more; got \[\]", lambda: self.model.sample(tau=[])),
+            (ddim.RequestError, "tau must be a name, or one number or more; got", lambda: self.model.sample(tau=[1, [2]])),
+            (ddim.RequestError, "tau must be a number or a word; got", lambda: self.model.sample(tau=[[1, 2]])),
+            (ddim.RequestError, "class_ must be a name, or one number or more; got", lambda: self.model.sample(class_=[])),
+            (ddim.RequestError, "x_T: 5 .*; expected 1", lambda: self.model.sample(noise=self.model.noise(1, 5), count=1)),
+            (ddim.RequestError, "drawing does not take precision, T, columns; evaluate",
+             lambda: ddim.evaluate(self.model, "a", drawing=dict(steps=2, precision="bf16", T=10, columns=2))),
+            (ddim.RequestError, r"drawing does not take batch, mask; evaluate\(\) itself takes batch",
              lambda: ddim.evaluate(self.model, "a", drawing=dict(batch=4, mask=None))),
         ]:
             with self.subTest(words), self.assertRaisesRegex(error, words):
                 call()
+
+    def test_compares_as_the_program_does(self):
+        random = np.random.default_rng(0)
+        small, parts = self.folder / "reference.npz", self.folder / "parts.npz"
+        np.savez(small, arr_0=random.integers(0, 256, (12, 28, 28), np.uint8))
+        np.savez(parts, **{f"x_{part}": random.integers(0, 256, (6, 32, 32), np.uint8) for part in ("train", "test")})
+
+        def of_program(*words):
+            return json.loads(program("evaluate", *map(str, words), "--shrink", "--json", "--quiet"))["frechet_distance"]
+
+        drawing = dict(steps=1, count=4)
+        of_model = ("--model", "fashion-mnist", "--steps", "1", "--count", "4")
+        for fit in ("none", "crop-resize"):  # the reference gets to the model's size as in its training
+            found = ddim.evaluate(self.model, small, drawing=drawing, fit=fit, shrink=True)
+            self.assertEqual(found["frechet_distance"][0], of_program(small, *of_model, "--resize", fit))
+        said = dict(split="train", second_split="test", max_images=5, shrink=True)
+        flags = ("--split", "train", "--max-images", "5")
+        found = ddim.evaluate(parts, parts, **said)["frechet_distance"][0]
+        self.assertEqual(found, of_program(parts, parts, *flags, "--second-split", "test"))
+        found = ddim.evaluate(self.model, parts, drawing=drawing, **(said | dict(second_split=None)))
+        self.assertEqual(found["frechet_distance"][0], of_program(parts, *of_model, *flags))
+
+        config, clear = self.folder / "black.toml", self.folder / "clear.npz"
+        config.write_text("[data]\nresolution = 32\nbackground = 'black'\n[model]\nchannels = 3\nblock_out_channels = [32]\n"
+                          "layers_per_block = 1\nattention_levels = []\n[training]\nbatch = 2\nshards = 1\nsteps = 1\nwarmup_steps = 1\n")  # fmt: skip
+        np.savez(clear, arr_0=random.integers(0, 256, (8, 32, 32, 4), np.uint8))
+        run = self.folder / "black"
+        ddim.train(config, data=clear, out=run)
+        found = ddim.evaluate(ddim.load(run), clear, drawing=drawing, shrink=True)["frechet_distance"][0]
+        self.assertEqual(found, of_program(clear, "--model", run, *of_model[2:]))  # on the background of its training
+
+        # What is wrong with the reference is found before anything is drawn.
+        statistics, calls = self.folder / "padded.npz", []
+        watched = dict(shrink=True, callback=lambda done, total: calls.append(done))
+        ddim.evaluate(small, fit="pad", save_statistics=statistics)
+        tiny = ddim.from_function(lambda x_t, t: calls.append(t) or x_t, (8, 8, 3))
+        for words, call in [
+            ("different resizings: what the model draws has none, .*padded.npz has pad",
+             lambda: ddim.evaluate(self.model, statistics, drawing=drawing, **watched)),
+            ("what the model draws: pictures are 8x8", lambda: ddim.evaluate(tiny, small, drawing=drawing, **watched)),
+            ("split has nothing to choose from", lambda: ddim.evaluate(statistics, statistics, split="test")),
+            ("second_split has nothing", lambda: ddim.evaluate(small, statistics, second_split="test")),
+            ("max.images must be at least 1", lambda: ddim.evaluate(small, small, max_images=0)),
+        ]:
+            with self.subTest(words), self.assertRaisesRegex(ddim.RequestError, words):
+                call()
+        self.assertEqual(calls, [])
 
     def test_evaluates_and_trains(self):
         pictures = self.folder / "pictures"
@@ -391,7 +446,7 @@ class WithPyTorch(unittest.TestCase):
 
         def predict(x_t, t):
             with torch.no_grad():
-                return unet(torch.from_dlpack(x_t).permute(0, 3, 1, 2), t).sample.permute(0, 2, 3, 1).contiguous()
+                return unet(torch.from_dlpack(x_t).permute(0, 3, 1, 2), torch.tensor(t)).sample.permute(0, 2, 3, 1).contiguous()
 
         model = ddim.from_function(predict, (8, 8, 3))
         for spacing in ("leading", "trailing"):

@@ -36,7 +36,7 @@ __all__ = [
 
 Progress = Callable[[int, int], None]
 Numbers = Union[float, Sequence[float]]
-# The options of Model.sample() that are none of the recipe by which evaluate() draws.
+# The options of Model.sample() that are none of those by which evaluate() draws.
 _NOT_OF_DRAWING = ("noise", "init", "mask", "strength", "init_by", "batch", "threads", "callback", "output")
 version_details: Callable[[], str] = _core.version_details
 
@@ -87,7 +87,13 @@ def _number(value: Any, what: str) -> str:
 
 
 def _list(values: Any, what: str) -> str:
-    return ",".join(_number(value, what) for value in np.atleast_1d(values).tolist())
+    try:
+        numbers = np.atleast_1d(values).tolist()
+    except ValueError:  # of lists of different lengths
+        numbers = []
+    if not numbers:
+        raise RequestError(f"{what} must be a name, or one number or more; got {values!r}")
+    return ",".join(_number(value, what) for value in numbers)
 
 
 def _word_of_class(value: Any) -> str:
@@ -212,7 +218,8 @@ class Codes:
 
     @property
     def x_T(self) -> np.ndarray:
-        """The states, float32 [N,H,W,C]."""
+        """The states, float32 [N,H,W,C]: a copy at each access, whose changes the codes do not get. Keep it where you
+        need it more than once."""
         return self._core.x_T
 
     @property
@@ -259,7 +266,7 @@ class Model:
         return f"<ddim.Model {info['name']}: {info['width']}x{info['height']}x{info['channels']}>"
 
     def sample(
-        self, *, steps: Optional[int] = None, eta: Union[float, str] = 0.0, count: int = 1, seed: int = 0,
+        self, *, steps: Optional[int] = None, eta: Union[float, str] = 0.0, count: Optional[int] = None, seed: int = 0,
         class_: Union[int, str, Sequence, None] = None, guidance: float = 1.0, sampler: str = "ddim",
         tau: Union[str, Sequence[float]] = "linear", clip: str = "none", clip_range: Optional[float] = None,
         threshold: Optional[float] = None, threshold_max: Optional[float] = None, steps_offset: int = 0,
@@ -270,7 +277,8 @@ class Model:
     ) -> Any:  # fmt: skip
         """Draws pictures: [count,H,W,C].
 
-        steps: 50, or as many as the model has where these are fewer, unless you say otherwise.
+        steps: 50, or as many as the model has where these are fewer, unless you say otherwise. count: 1, or as many as
+        noise has.
         eta: 0 is DDIM, 1 is DDPM, "sigma-hat" DDPM's larger variance. class_: a number or name, several, which the
         pictures take in turn, or "all". tau, sampler, clip, final_alpha: the words of `ddim sample`; tau may be a list
         of steps. noise: states to start from, [N,H,W,C], instead of the seed. init: pictures to start from,
@@ -414,7 +422,10 @@ def from_function(
         def predict(x_t, t):
             x = torch.from_dlpack(x_t).permute(0, 3, 1, 2)
             with torch.no_grad():
-                return unet(x, t).sample.permute(0, 2, 3, 1).contiguous()
+                return unet(x, torch.tensor(t)).sample.permute(0, 2, 3, 1).contiguous()
+
+    t is a float and may lie between two steps (tau="log-snr", sampler="adaptive"); diffusers rounds it down where it is
+    a number of Python's, and takes a tensor as it is.
     """
     sides = list(shape) if np.iterable(shape) else [shape]
     if len(sides) != 3:
@@ -457,7 +468,8 @@ def models(folder: Union[str, os.PathLike] = ".") -> list[dict[str, str]]:
 def evaluate(
     first: Union[str, os.PathLike, Model], second: Union[str, os.PathLike, None] = None, *,
     drawing: Optional[dict[str, Any]] = None, extractor: Union[str, os.PathLike] = "resnet56-cifar10",
-    fit: str = "none", resizing: str = "pytorch-bilinear", shrink: bool = False, seed: int = 0,
+    fit: str = "none", resizing: str = "pytorch-bilinear", split: Optional[str] = None,
+    second_split: Optional[str] = None, max_images: Optional[int] = None, shrink: bool = False, seed: int = 0,
     save_statistics: Union[str, os.PathLike, None] = None, overwrite: bool = False, batch: int = 16, threads: int = 0,
     callback: Optional[Progress] = None,
 ) -> dict[str, tuple[float, float]]:  # fmt: skip
@@ -465,22 +477,27 @@ def evaluate(
     measures, each a pair of value and half of its 95 % interval.
 
     The first may be a model: `drawing` then has the options of Model.sample() by which it draws (steps=50, count=10000
-    ...), all but noise, init, mask and what belongs to these, and batch, threads, callback and output. save_statistics:
-    an .npz file for the statistics of the first, which can be a set of later calls; the second is not needed then.
+    ...), all but noise, init, mask and what belongs to these, and batch, threads, callback and output. The pictures of
+    the second then get to the model's size as in its training before fit does anything. save_statistics: an .npz file
+    for the statistics of the first, which can be a set of later calls; the second is not needed then. Of pictures that
+    are read, split ("train", "val" or "test") is the part of a data set, second_split that of the second where it is
+    another one, and max_images how many are read of each.
     """
     if second is None and save_statistics is None:
         raise RequestError("evaluate needs a second set of pictures, or save_statistics")
     model, recipe = None, {}
     if isinstance(first, Model):
-        refused = [name for name in _NOT_OF_DRAWING if name in (drawing or {})]
+        said = {name: value for name, value in (drawing or {}).items() if value is not None}
+        refused = [name for name in drawing or {} if name in _NOT_OF_DRAWING or name not in Model.sample.__kwdefaults__]
         if refused:
             raise RequestError(f"drawing does not take {', '.join(refused)}; evaluate() itself takes batch, threads, callback")
-        recipe = first._recipe({"count": 10000, "seed": seed, **(drawing or {})})
+        recipe = first._recipe({"count": 10000, "seed": seed, **said})
         model, first = first._core, ""
     elif drawing is not None:
         raise RequestError("drawing says how a model draws, but the first set is not a model")
     return _core.evaluate(model, recipe, os.fspath(first), None if second is None else os.fspath(second),
-                          os.fspath(extractor), fit, resizing, shrink, _seed(seed),
+                          os.fspath(extractor), fit, resizing, split, second_split,
+                          _whole_or_none(max_images, "max_images"), shrink, _seed(seed),
                           None if save_statistics is None else os.fspath(save_statistics), overwrite,
                           *_running(batch, threads), callback)  # fmt: skip
 
