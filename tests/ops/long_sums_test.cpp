@@ -2,12 +2,13 @@
 // off, always in one direction, would add up.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "base/philox.h"
-#include "tensor/host_values.h"
 #include "tensor/kernels.h"
 #include "tests/support/devices.h"
 
@@ -15,7 +16,6 @@ namespace ddim::test {
 namespace {
 
 using engine::Device;
-using engine::Kernels;
 using engine::Shape;
 using engine::Tensor;
 
