@@ -22,10 +22,11 @@ Slot from(const Slot& y, std::int64_t first) {
 // Numbers of the host are floats, so bf16 ones are made by a kernel.
 void CudaKernels::upload(std::span<const float> values, Tensor& y) {
   if (values.empty()) return;
-  float* floats = is_bf16(y) ? scratch({y.size()})[0] : data_of(y);
-  runtime_->copy_to_device(values.data(), floats, values.size_bytes());
   if (is_bf16(y))
-    launch_fours(y.size(), AccumulateArguments{as_values(floats), overwrite(y), y.size()});
+    launch_fours(y.size(),
+                 AccumulateArguments{as_values(in_scratch(values)), overwrite(y), y.size()});
+  else
+    runtime_->copy_to_device(values.data(), data_of(y), values.size_bytes());
 }
 void CudaKernels::download(const Tensor& x, std::span<float> values) {
   if (values.empty()) return;
@@ -98,8 +99,7 @@ void CudaKernels::mix(std::span<const double> a, const Values& x, std::span<cons
     factors.push_back(single(a[n]));
     factors.push_back(b.empty() ? 0.0F : single(b[n]));
   }
-  float* const on_device = scratch({std::ssize(factors)})[0];
-  runtime_->copy_to_device(factors.data(), on_device, factors.size() * sizeof(float));
+  const float* const on_device = in_scratch(std::span<const float>(factors));
   for (std::int64_t first = 0; first < num_images; first += kMaxGridDepth) {
     arguments.x = from(x, first * image_size);
     arguments.z = from(z, first * image_size);

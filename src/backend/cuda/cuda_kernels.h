@@ -96,6 +96,14 @@ class CudaKernels final : public Kernels {
   /// Memory for what is needed between two kernels of a function: pieces of these sizes, in
   /// elements of float, aligned. They are undefined, and valid until the next call.
   std::vector<float*> scratch(std::initializer_list<std::int64_t> num_floats);
+  /// These values on the device, in scratch().
+  template <class T>
+  const T* in_scratch(std::span<const T> values) {
+    static_assert(sizeof(T) == sizeof(float));
+    float* const on_device = scratch({std::ssize(values)})[0];
+    runtime_->copy_to_device(values.data(), on_device, values.size_bytes());
+    return reinterpret_cast<const T*>(on_device);
+  }
   /// Gives what is at `on_device` to the host, with an error if something that was finite so far
   /// is not.
   template <class T>

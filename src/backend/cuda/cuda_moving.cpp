@@ -73,9 +73,7 @@ void CudaKernels::gather_rows(const Tensor& table, std::span<const std::int64_t>
   } else {  // of pixels
     std::vector<std::int32_t> all(rows.size());
     std::ranges::transform(rows, all.begin(), narrow);
-    auto* const on_device = reinterpret_cast<std::int32_t*>(scratch({std::ssize(rows)})[0]);
-    runtime_->copy_to_device(all.data(), on_device, all.size() * sizeof(std::int32_t));
-    arguments.more_rows = on_device;
+    arguments.more_rows = in_scratch(std::span<const std::int32_t>(all));
   }
   launch_elements(y.size(), arguments);
 }
