@@ -74,7 +74,9 @@ class DryBackend final : public Device::Backend {
   explicit DryBackend(DType activations) : activations_(activations) {}
 
   Kernels& kernels() override { return kernels_; }
-  std::unique_ptr<Device::Backend> fork(int) override { return make_dry_backend(activations_); }
+  std::unique_ptr<Device::Backend> fork(std::shared_ptr<ThreadTeam>) override {
+    return make_dry_backend(activations_);
+  }
   DType activation_dtype() const override { return activations_; }
   std::unique_ptr<MemorySource> memory() override { return make_no_memory(); }
   std::string describe() const override { return "dry run"; }

@@ -371,9 +371,10 @@ class ProfilingBackend final : public Device::Backend {
       : inner_(std::move(inner)), profile_(profile), kernels_(*inner_, profile) {}
 
   Kernels& kernels() override { return kernels_; }
-  std::unique_ptr<Device::Backend> fork(int num_threads) override {
-    return make_profiling_backend(inner_->fork(num_threads), profile_);
+  std::unique_ptr<Device::Backend> fork(std::shared_ptr<ThreadTeam> team) override {
+    return make_profiling_backend(inner_->fork(std::move(team)), profile_);
   }
+  bool shares_out_loops() const override { return inner_->shares_out_loops(); }
   std::unique_ptr<MemorySource> memory() override { return inner_->memory(); }
   std::string describe() const override { return inner_->describe(); }
   bool memory_is_the_hosts() const override { return inner_->memory_is_the_hosts(); }

@@ -45,27 +45,42 @@ std::int64_t take_first(std::atomic<std::uint64_t>& items) {
 
 }  // namespace
 
-ThreadTeam::ThreadTeam(int size) : ranges_(static_cast<std::size_t>(size)) {}
+ThreadTeam::ThreadTeam(int size, Others others)
+    : others_(others), ranges_(static_cast<std::size_t>(size)), closed_(others == Others::guests) {}
 
-ThreadTeam::~ThreadTeam() {
-  stopped_.store(true, std::memory_order_relaxed);
+ThreadTeam::~ThreadTeam() { close(); }
+
+void ThreadTeam::open() { closed_.store(false, std::memory_order_relaxed); }
+
+void ThreadTeam::close() {
+  closed_.store(true, std::memory_order_relaxed);
   num_loops_.fetch_add(1, std::memory_order_release);
   num_loops_.notify_all();
 }
 
-void ThreadTeam::run(std::int64_t num_items, const Loop& loop) {
-  if (threads_.empty()) {
-    try {
-      for (int thread = 1; thread < size(); ++thread)
-        threads_.emplace_back([this, thread] { work_until_stopped(thread); });
-    } catch (const std::exception&) {  // no thread or no memory: those that run do it all
-    }
+void ThreadTeam::help(int thread) {
+  num_guests_.fetch_add(1, std::memory_order_relaxed);
+  work_until_closed(thread);
+  num_guests_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void ThreadTeam::start_threads() {
+  try {
+    for (int thread = 1; thread < size(); ++thread)
+      threads_.emplace_back([this, thread] { work_until_closed(thread); });
+  } catch (const std::exception&) {  // no thread or no memory: those that run do it all
   }
+}
+
+void ThreadTeam::run(std::int64_t num_items, const Loop& loop) {
+  if (others_ == Others::own && threads_.empty()) start_threads();
   loop_ = loop;
   num_unfinished_.store(static_cast<std::uint32_t>(num_items), std::memory_order_relaxed);
   const auto n = static_cast<std::uint64_t>(num_items);
-  for (std::uint64_t i = 0; i < ranges_.size(); ++i)
-    ranges_[i].items.store(pack(n * i / ranges_.size(), n * (i + 1) / ranges_.size()),
+  // The ranges of those who are not there stay empty, as the last loop left them.
+  const auto num_ranges = static_cast<std::uint64_t>(num_present());
+  for (std::uint64_t i = 0; i < num_ranges; ++i)
+    ranges_[i].items.store(pack(n * i / num_ranges, n * (i + 1) / num_ranges),
                            std::memory_order_release);
   num_loops_.fetch_add(1, std::memory_order_release);
   num_loops_.notify_all();
@@ -87,10 +102,10 @@ void ThreadTeam::keep_failure() noexcept {
   has_failed_.store(true, std::memory_order_relaxed);
 }
 
-void ThreadTeam::work_until_stopped(int thread) {
+void ThreadTeam::work_until_closed(int thread) {
   for (;;) {
     const std::uint32_t seen = num_loops_.load(std::memory_order_acquire);
-    if (stopped_.load(std::memory_order_relaxed)) return;
+    if (closed_.load(std::memory_order_relaxed)) return;
     const std::uint32_t done = take_items(thread);
     if (done != 0 && num_unfinished_.fetch_sub(done, std::memory_order_acq_rel) == done)
       num_unfinished_.notify_one();

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/workers.h"
 
 namespace ddim::engine::run {
 namespace {
@@ -27,11 +26,7 @@ ImageWorkers::ImageWorkers(const Device& device, const ImageWorkersOptions& opti
   // A multiple of the workers, so that none is left waiting for the last micro-batch.
   const std::int64_t rounds = divide_up(divide_up(num_images_, size), num_workers);
   num_micro_batches_ = std::min(rounds * num_workers, num_images_);
-  for (std::int64_t i = 0; i < num_workers; ++i) {
-    const bool has_one_more = i < options.num_threads % num_workers;
-    workers_.push_back(device.worker(static_cast<int>(options.num_threads / num_workers) +
-                                     (has_one_more ? 1 : 0)));
-  }
+  crew_ = std::make_unique<Crew>(device, static_cast<int>(num_workers), options.num_threads);
 }
 
 std::int64_t ImageWorkers::largest_micro_batch() const {
@@ -39,7 +34,7 @@ std::int64_t ImageWorkers::largest_micro_batch() const {
 }
 
 void ImageWorkers::reserve(std::size_t num_bytes) {
-  for (const Device& worker : workers_) worker.arena().reserve(num_bytes);
+  for (const Device& worker : crew_->workers()) worker.arena().reserve(num_bytes);
   num_allocations_at_reserve_ = num_system_allocations();
 }
 
@@ -49,17 +44,16 @@ std::int64_t ImageWorkers::num_allocations_since_reserve() const {
 
 std::int64_t ImageWorkers::num_system_allocations() const {
   std::int64_t sum = 0;
-  for (const Device& worker : workers_) sum += worker.arena().num_system_allocations();
+  for (const Device& worker : crew_->workers()) sum += worker.arena().num_system_allocations();
   return sum;
 }
 
 void ImageWorkers::run(const Task& task) const {
-  run_workers(static_cast<int>(workers_.size()), num_micro_batches_,
-              [&](int worker, std::int64_t i) {
-                const std::int64_t first = i * num_images_ / num_micro_batches_;
-                const std::int64_t end = (i + 1) * num_images_ / num_micro_batches_;
-                task(workers_[static_cast<std::size_t>(worker)], first, end - first);
-              });
+  crew_->run(num_micro_batches_, [&](int worker, std::int64_t i) {
+    const std::int64_t first = i * num_images_ / num_micro_batches_;
+    const std::int64_t end = (i + 1) * num_images_ / num_micro_batches_;
+    task(crew_->workers()[static_cast<std::size_t>(worker)], first, end - first);
+  });
 }
 
 }  // namespace ddim::engine::run

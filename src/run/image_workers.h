@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <vector>
+#include <memory>
 
+#include "tensor/crew.h"
 #include "tensor/device.h"
 
 namespace ddim::engine::run {
@@ -18,10 +19,9 @@ struct ImageWorkersOptions {
   std::int64_t most_of_micro_batch = std::numeric_limits<std::int64_t>::max();
 };
 
-/// Many images through one network on several threads. Each worker is a device of its own with one
-/// thread, which takes a micro-batch of images through all of its steps and then the next one, so
-/// no thread waits for another inside a step. Where there are fewer images than threads, there are
-/// fewer workers with several threads each. What an image becomes depends on none of this, because
+/// Many images through one network on several threads: a crew whose items are micro-batches of
+/// images. A worker takes one through all of its steps and then the next one. Where there are fewer
+/// images than threads, the others help. What an image becomes depends on none of this, because
 /// what kernels compute for an image does not.
 class ImageWorkers {
  public:
@@ -46,7 +46,7 @@ class ImageWorkers {
 
   std::int64_t num_images_;
   std::int64_t num_micro_batches_;
-  std::vector<Device> workers_;
+  std::unique_ptr<Crew> crew_;
   std::int64_t num_allocations_at_reserve_ = 0;
 };
 

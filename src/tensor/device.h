@@ -14,6 +14,7 @@ namespace ddim::engine {
 class DerivedParameters;
 class Kernels;
 class Tensor;
+class ThreadTeam;
 
 /// How the images of a task are best divided on a backend. It decides nothing but the time.
 struct ImageDivision {
@@ -33,8 +34,10 @@ class Device {
   struct Backend {
     virtual ~Backend() = default;
     virtual Kernels& kernels() = 0;
-    /// A backend for another thread, using `num_threads` threads in an op.
-    virtual std::unique_ptr<Backend> fork(int num_threads) = 0;
+    /// A backend for another thread, whose ops may share out their loops among those of `team`.
+    virtual std::unique_ptr<Backend> fork(std::shared_ptr<ThreadTeam> team) = 0;
+    /// Whether they do.
+    virtual bool shares_out_loops() const { return false; }
     virtual std::unique_ptr<MemorySource> memory() = 0;
     /// Whether the host can read and write it in place.
     virtual bool memory_is_the_hosts() const { return true; }
@@ -66,7 +69,10 @@ class Device {
     return dtype == DType::f32 ? state_->backend->activation_dtype() : dtype;
   }
   void wait() const { state_->backend->wait(); }
-  /// A device for another thread, whose ops use `num_threads` threads.
+  bool shares_out_loops() const { return state_->backend->shares_out_loops(); }
+  /// A device for another thread, whose ops may share out their loops among those of `team`.
+  Device worker(std::shared_ptr<ThreadTeam> team) const;
+  /// The same with `num_threads` threads of its own. Error(user) below 1.
   Device worker(int num_threads) const;
 
   explicit operator bool() const { return state_ != nullptr; }

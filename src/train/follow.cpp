@@ -73,7 +73,7 @@ TrainSummary follow_training(const TrainOptions& options,
   Progress progress(std::clog, run::style_of(options.show_progress), "steps");
   const std::string name = concat("rank ", ranks.rank(), ": ");
   const ShardRange shards = trainer.own_shards();
-  progress.line(concat(name, device.describe(), ", ", trainer.num_workers(), " threads; shards ",
+  progress.line(concat(name, device.describe(), ", ", trainer.num_threads(), " threads; shards ",
                        shards.first, " to ", shards.end() - 1, " of ",
                        shards_per_step(config.training)));
   TrainSummary result{.skipped_files = skipped_files(loaded)};

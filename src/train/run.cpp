@@ -281,7 +281,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   Orders orders(*ranks, options.stop);
   if (ranks->size() > 1)
     progress.line(concat("ranks: ", ranks->size(), ", this one with ",
-                         count_of(trainer.num_workers(), "threads")));
+                         count_of(trainer.num_threads(), "threads")));
   if (const std::string advice = ranks->advice(); !advice.empty())
     progress.line("ranks: " + advice);
   write_config_of_run(options.out, config);  // last of a fresh run: see require_folder_for()
@@ -347,7 +347,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     progress.line(concat("checkpoints: written while training goes on, from a copy of ",
                          num_bytes_of_copy(state) / 1'000'000, " MB in memory"));
 
-  const RunOptions run_options{.threads = trainer.num_workers(), .stop = options.stop};
+  const RunOptions run_options{.threads = trainer.num_threads(), .stop = options.stop};
   const fs::path samples_folder = options.out / kSamplesFolder;
   const auto measure_average = [&](MetricsLine& line) {
     try_to("measure the averaged weights", [&] {

@@ -103,7 +103,7 @@ void describe(TrainConfig& config, Visitor& visit) {
   visit.integer("batch", training.batch, 1, 65536, "Pictures per step; a multiple of shards");
   visit.integer(
       "shards", training.shards, 1, 1024,
-      "Parts of a batch, each computed by one thread; the result depends on their number");
+      "Parts of a batch that threads compute side by side; the result depends on their number");
   visit.integer("accumulate", training.accumulate, 1, 1024,
                 "Batches per step: their gradients are added, in the memory of one batch");
   visit.choice(

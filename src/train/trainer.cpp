@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/workers.h"
 #include "data/class_list.h"
 #include "diffusion/prediction.h"
 #include "nn/find_nonfinite.h"
@@ -25,13 +24,13 @@ constexpr double kNotableDeviation = 8.0;
 /// Larger gradients would overflow Adam's second moment in float.
 constexpr double kMaxNorm = 1e18;
 
-std::vector<Device> make_workers(const Device& device, const OptimisationConfig& training,
-                                 const comm::Communicator& ranks, const ShardRange& own_shards) {
+/// A worker for each shard that can be computed at the same time, and all threads.
+Crew make_crew(const Device& device, const OptimisationConfig& training,
+               const comm::Communicator& ranks, const ShardRange& own_shards) {
   const std::int64_t threads = training.threads > 0 ? training.threads : ranks.num_threads();
-  std::vector<Device> workers;
-  const std::int64_t most = std::min(own_shards.count, device.image_division().most_workers);
-  for (std::int64_t i = 0; i < std::min(threads, most); ++i) workers.push_back(device.worker(1));
-  return workers;
+  const std::int64_t workers =
+      std::min({threads, own_shards.count, device.image_division().most_workers});
+  return {device, static_cast<int>(workers), static_cast<int>(threads)};
 }
 
 /// Those of this rank; checks that there are some for each.
@@ -71,7 +70,7 @@ Trainer::Trainer(const TrainConfig& config, const Device& device, const data::Da
       schedule_(diffusion::make_schedule(config.diffusion)),
       order_(images_.count, static_cast<std::uint64_t>(config.training.seed)),
       own_shards_(own_shards_of(config.training, *ranks_)),
-      workers_(make_workers(device, config.training, *ranks_, own_shards_)),
+      crew_(make_crew(device, config.training, *ranks_, own_shards_)),
       state_(device, config, ranks_->is_first() ? Averages::of_all : Averages::of_slices),
       gradients_(device, state_.network.parameters(), shards_per_step(config.training), own_shards_,
                  num_workers()) {
@@ -138,12 +137,12 @@ void Trainer::reserve_memory() {
                     .t = std::vector<std::int64_t>(batch_size, 0),
                     .classes = classes_of(0, first_images)};
   std::vector<double> squared_errors(batch_size);
-  const std::size_t num_bytes = run::activation_bytes(workers_.front(), [&](const Device& dry) {
+  const std::size_t num_bytes = run::activation_bytes(workers().front(), [&](const Device& dry) {
     const UNet network(dry, config_.model);
     Gradients gradients(dry, network.parameters());
     run_shard(dry, network, batch, 0, gradients, squared_errors);
   });
-  for (const Device& worker : workers_) worker.arena().reserve(num_bytes);
+  for (const Device& worker : workers()) worker.arena().reserve(num_bytes);
 }
 
 Trainer::ShardInputs Trainer::make_inputs(const Device& worker, const Batch& batch,
@@ -245,7 +244,7 @@ double Trainer::loss_of(std::span<const double> squared_errors) const {
   return loss;
 }
 
-double Trainer::validation_loss(const data::Dataset& held_out, std::int64_t max_count) const {
+double Trainer::validation_loss(const data::Dataset& held_out, std::int64_t max_count) {
   check_suits(held_out, "data.validation");
   const std::int64_t count = std::min(held_out.images.count, max_count);
   Batch batch{.source = held_out.images,
@@ -268,8 +267,8 @@ double Trainer::validation_loss(const data::Dataset& held_out, std::int64_t max_
   const std::int64_t n = config_.training.batch / config_.training.shards;
   const std::int64_t num_parts = (count + n - 1) / n;
   const ShardRange own = shards_of_rank(num_parts, ranks_->rank(), ranks_->size());
-  run_workers(num_workers(), own.count, [&](int worker, std::int64_t item) {
-    const Device& device = workers_[static_cast<std::size_t>(worker)];
+  crew_.run(own.count, [&](int worker, std::int64_t item) {
+    const Device& device = workers()[static_cast<std::size_t>(worker)];
     const std::int64_t first = (own.first + item) * n;
     const std::int64_t num_images = std::min(n, count - first);
     const ShardInputs inputs = make_inputs(device, batch, first, num_images);
@@ -305,8 +304,8 @@ double Trainer::measure_step_seconds() {
   for (int time = 0; time < 3 && seconds < kLongEnough; ++time) {
     const Clock::time_point start = Clock::now();
     gradients_.reset();
-    run_workers(num_workers(), num_workers(), [&](int worker, std::int64_t item) {
-      run_shard(workers_[static_cast<std::size_t>(worker)], state_.network, batch,
+    crew_.run(num_workers(), [&](int worker, std::int64_t item) {
+      run_shard(workers()[static_cast<std::size_t>(worker)], state_.network, batch,
                 own_shards_.first + item, gradients_.acquire(), squared_errors);
     });
     seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -322,8 +321,8 @@ StepReport Trainer::step() {
   const Batch batch = batch_of(state_.step);
   std::vector<double> squared_errors(batch.images.size());
   gradients_.reset();
-  run_workers(num_workers(), own_shards_.count, [&](int worker, std::int64_t item) {
-    const Device& device = workers_[static_cast<std::size_t>(worker)];
+  crew_.run(own_shards_.count, [&](int worker, std::int64_t item) {
+    const Device& device = workers()[static_cast<std::size_t>(worker)];
     const std::int64_t shard = own_shards_.first + item;
     Gradients& gradients = gradients_.acquire();
     run_shard(device, state_.network, batch, shard, gradients, squared_errors);
@@ -390,7 +389,7 @@ std::string Trainer::find_cause(const Batch& batch, std::span<const double> squa
   if (bad_error != squared_errors.end()) {
     const std::int64_t image = bad_error - squared_errors.begin();
     const std::int64_t n = config_.training.batch / config_.training.shards;
-    const ShardInputs inputs = make_inputs(workers_[0], batch, image / n * n, n);
+    const ShardInputs inputs = make_inputs(workers()[0], batch, image / n * n, n);
     const std::optional<std::string> layer =
         find_nonfinite(state_.network, inputs.x_t, inputs.t, inputs.labels());
     return concat("image ", batch.images[static_cast<std::size_t>(image)],
@@ -405,7 +404,7 @@ std::string Trainer::find_cause(const Batch& batch, std::span<const double> squa
 }
 
 const Gradients& Trainer::sum_of_gradients() {
-  return exchange_ ? exchange_->add(gradients_, workers_) : gradients_.sum();
+  return exchange_ ? exchange_->add(gradients_, workers()) : gradients_.sum();
 }
 
 std::vector<double> Trainer::sums_of_squares(const Gradients& sum) {
@@ -418,25 +417,25 @@ std::vector<double> Trainer::sums_of_squares(const Gradients& sum) {
   // Some at a time, since a device may be waited for each time.
   const std::int64_t num_parts = num_workers() == 1 ? 1 : 16 * num_workers();
   std::vector<double> sums(own.size());
-  run_workers(num_workers(), num_parts, [&](int worker, std::int64_t part) {
+  crew_.run(num_parts, [&](int worker, std::int64_t part) {
     const auto size = std::ssize(own);
     const auto first = static_cast<std::size_t>(part * size / num_parts);
     const auto count = static_cast<std::size_t>((part + 1) * size / num_parts) - first;
-    workers_[static_cast<std::size_t>(worker)].kernels().sums_of_squares(
+    workers()[static_cast<std::size_t>(worker)].kernels().sums_of_squares(
         std::span(own).subspan(first, count), std::span(sums).subspan(first, count));
   });
   return exchange_ ? exchange_->sums_of_squares(sums) : sums;
 }
 
 void Trainer::update_weights(const AdamUpdate& update, const Gradients& sum) {
-  run_workers(num_workers(), std::ssize(own_slices_), [&](int worker, std::int64_t item) {
+  crew_.run(std::ssize(own_slices_), [&](int worker, std::int64_t item) {
     const Slice& slice = own_slices_[static_cast<std::size_t>(item)];
     const std::size_t i = slice.parameter;
     Tensor value = piece(state_.network.mutable_parameters()[i]->value, slice);
     Tensor m = piece(state_.m[i], slice), v = piece(state_.v[i], slice);
     Tensor average = piece(state_.average.mutable_parameters()[i]->value, slice);
-    workers_[static_cast<std::size_t>(worker)].kernels().adam(update, piece(sum[i], slice), value,
-                                                              m, v, average);
+    workers()[static_cast<std::size_t>(worker)].kernels().adam(update, piece(sum[i], slice), value,
+                                                               m, v, average);
   });
   if (exchange_) exchange_->from_owners_to_all(values_of(state_.network));
 }
@@ -474,7 +473,7 @@ void Trainer::gather_state() {
 std::int64_t Trainer::num_system_allocations() const {
   std::int64_t count = device_.persistent_memory().num_system_allocations() +
                        device_.arena().num_system_allocations();
-  for (const Device& worker : workers_) count += worker.arena().num_system_allocations();
+  for (const Device& worker : workers()) count += worker.arena().num_system_allocations();
   return count;
 }
 

@@ -13,6 +13,7 @@
 #include "data/dataset.h"
 #include "data/epoch_order.h"
 #include "diffusion/schedule.h"
+#include "tensor/crew.h"
 #include "train/gradient_tree.h"
 #include "train/rank_exchange.h"
 #include "train/train_config.h"
@@ -62,7 +63,7 @@ class Trainer {
   /// the same sizes. The same t and eps each time, from streams that training does not use. The
   /// result does not depend on the number of threads. Error(user) when the data do not suit the
   /// network. By all ranks.
-  double validation_loss(const data::Dataset& held_out, std::int64_t max_count) const;
+  double validation_loss(const data::Dataset& held_out, std::int64_t max_count);
 
   /// Seconds that a step will take, measured on one shard for each worker; nothing changes.
   double measure_step_seconds();
@@ -82,7 +83,7 @@ class Trainer {
   TrainingState& state() { return state_; }
   const TrainingState& state() const { return state_; }
   const ShardRange& own_shards() const { return own_shards_; }
-  int num_workers() const { return static_cast<int>(workers_.size()); }
+  int num_threads() const { return crew_.num_threads(); }
   /// What the arenas asked of the system so far: a step after the first does not raise it.
   std::int64_t num_system_allocations() const;
 
@@ -107,6 +108,8 @@ class Trainer {
     std::vector<double> classes;  // with the null class where a label is dropped; or empty
   };
 
+  const std::vector<Device>& workers() const { return crew_.workers(); }
+  int num_workers() const { return static_cast<int>(workers().size()); }
   void reserve_memory();
   Batch batch_of(std::int64_t step);
   std::vector<double> classes_of(std::int64_t step, std::span<const std::int64_t> images) const;
@@ -137,7 +140,7 @@ class Trainer {
   diffusion::Schedule schedule_;
   data::EpochOrder order_;
   ShardRange own_shards_;
-  std::vector<Device> workers_;
+  Crew crew_;
   TrainingState state_;
   GradientTree gradients_;
   std::optional<RankExchange> exchange_;  ///< where there are several ranks

@@ -117,6 +117,45 @@ TEST(ThreadTeam, WakesThreadsThatHaveGoneToSleep) {
   }
 }
 
+TEST(ThreadTeam, WithoutGuestsTheCallerDoesItAll) {
+  ThreadTeam team(4, ThreadTeam::Others::guests);
+  EXPECT_EQ(team.size(), 4);
+  EXPECT_EQ(team.num_present(), 1);
+  team.help(1);  // closed until open(): returns at once
+  team.open();
+  team.for_each(100, [caller = std::this_thread::get_id()](int thread, std::int64_t) {
+    EXPECT_EQ(thread, 0);
+    EXPECT_EQ(std::this_thread::get_id(), caller);
+  });
+}
+
+TEST(ThreadTeam, GuestsComeAndGo) {
+  constexpr std::size_t kNumItems = 64;
+  ThreadTeam team(3, ThreadTeam::Others::guests);
+  std::vector<std::int64_t> values(kNumItems, 0), next(kNumItems);
+  std::atomic<bool> is_over = false;
+  std::vector<std::jthread> guests;
+  for (const int place : {1, 2})
+    guests.emplace_back([&, place] {
+      while (!is_over) team.help(place);
+    });
+  for (int loop = 0; loop < 5000; ++loop) {
+    if (loop % 50 == 0) team.open();
+    team.for_each(kNumItems, [&](int thread, std::int64_t item) {
+      ASSERT_LT(thread, 3);
+      const auto i = static_cast<std::size_t>(item);
+      next[i] = values[(i + 17) % kNumItems] + 1;
+    });
+    std::swap(values, next);
+    if (loop % 50 == 40) team.close();
+  }
+  is_over = true;
+  team.close();
+  guests.clear();
+  EXPECT_EQ(team.num_present(), 1);
+  for (const std::int64_t value : values) ASSERT_EQ(value, 5000);
+}
+
 TEST(ThreadTeam, TeamsOfDifferentCallersWorkSideBySide) {
   const auto sum_of = [](std::int64_t n) {
     ThreadTeam team(2);

@@ -70,7 +70,7 @@ TEST_F(CheckpointTest, OfAGpuIsGoodForACpuAndBack) {
   const data::Dataset dataset = tiny_dataset(10);
   config_.training.shards = 2;
   Trainer trainer(config_, gpu, dataset);
-  EXPECT_EQ(trainer.num_workers(), 1);
+  EXPECT_EQ(trainer.num_threads(), 1);
   for (int i = 0; i < 3; ++i) trainer.step();
   CheckpointStore store(folder_), copies(temporary_.path() / "copies");
   const fs::path path = store.save(trainer.state(), config_, 5);

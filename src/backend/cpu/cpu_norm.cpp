@@ -143,7 +143,7 @@ void CpuKernels::group_norm(const ChannelParts& x, const Tensor& gamma, const Te
                             const GroupNormOptions& options, Tensor& mean, Tensor& rstd,
                             Tensor& y) {
   const NormShape shape = norm_shape(x, options);
-  const std::int64_t task_groups = groups_per_task(shape, shape.images, team().size());
+  const std::int64_t task_groups = groups_per_task(shape, shape.images, team().num_present());
   const std::int64_t tasks = (shape.groups + task_groups - 1) / task_groups;
   parallel_for(team(), shape.images * tasks, [&](std::int64_t task) {
     const std::int64_t n = task / tasks;
@@ -239,7 +239,7 @@ void CpuKernels::group_norm_backward(const ChannelParts& x, const Tensor& gamma,
   const NormShape shape = norm_shape(x, options);
   // A task takes its groups through all images, so that dgamma and dbeta have one writer, which
   // adds in the order of images.
-  const std::int64_t task_groups = groups_per_task(shape, 1, team().size());
+  const std::int64_t task_groups = groups_per_task(shape, 1, team().num_present());
   const std::int64_t tasks = (shape.groups + task_groups - 1) / task_groups;
   ChannelGrads slots = dx;
   parallel_for(team(), tasks, [&](std::int64_t task) {

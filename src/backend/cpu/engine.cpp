@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "backend/cpu/isa.h"
 #include "backend/cpu/simd_dispatch.h"
@@ -62,8 +63,8 @@ int FormatNumbers::of(const dnnl::memory::desc& format) {
   return number;
 }
 
-Engine::Engine(int num_threads, Precision precision, MemoryUse memory_use)
-    : team_(num_threads),
+Engine::Engine(std::shared_ptr<ThreadTeam> team, Precision precision, MemoryUse memory_use)
+    : team_(std::move(team)),
       precision_(precision),
       memory_use_(memory_use),
       conv_algorithm_(conv_algorithm_of_environment()),
@@ -73,8 +74,8 @@ Engine::Engine(int num_threads, Precision precision, MemoryUse memory_use)
   make_streams();
 }
 
-Engine::Engine(const Engine& other, int num_threads)
-    : team_(num_threads),
+Engine::Engine(const Engine& other, std::shared_ptr<ThreadTeam> team)
+    : team_(std::move(team)),
       precision_(other.precision_),
       memory_use_(other.memory_use_),
       conv_algorithm_(other.conv_algorithm_),
@@ -84,25 +85,25 @@ Engine::Engine(const Engine& other, int num_threads)
 }
 
 void Engine::make_streams() {
-  for (int thread = 0; thread < team_.size(); ++thread) streams_.emplace_back(onednn_);
+  for (int thread = 0; thread < team_->size(); ++thread) streams_.emplace_back(onednn_);
 }
 
 bool Engine::multiplies_tiles() const {
   return precision_ == Precision::bf16 && active_isa() == Isa::amx_bf16;
 }
 
-std::unique_ptr<Engine> Engine::fork(int num_threads) const {
-  return std::unique_ptr<Engine>(new Engine(*this, num_threads));
+std::unique_ptr<Engine> Engine::fork(std::shared_ptr<ThreadTeam> team) const {
+  return std::unique_ptr<Engine>(new Engine(*this, std::move(team)));
 }
 
 ConvForward& Engine::conv_forward(const ConvForwardKey& key) {
   return find_or_make(conv_forward_, key,
-                      [&] { return make_conv_forward(onednn_, key, team_.size()); });
+                      [&] { return make_conv_forward(onednn_, key, team_->size()); });
 }
 
 ConvBackward& Engine::conv_backward_input(const ConvShape& shape) {
   return find_or_make(conv_backward_input_, shape,
-                      [&] { return make_conv_backward_input(onednn_, shape, team_.size()); });
+                      [&] { return make_conv_backward_input(onednn_, shape, team_->size()); });
 }
 
 ConvBackward& Engine::conv_backward_weight(const ConvShape& shape) {

@@ -34,13 +34,12 @@ class Engine {
  public:
   /// Caps Highway, and oneDNN where it can be, at active_isa() for the whole process. Reads
   /// DDIM_CONV.
-  Engine(int num_threads, Precision precision, MemoryUse memory_use);
+  Engine(std::shared_ptr<ThreadTeam> team, Precision precision, MemoryUse memory_use);
   /// For another worker of the same device.
-  std::unique_ptr<Engine> fork(int num_threads) const;
+  std::unique_ptr<Engine> fork(std::shared_ptr<ThreadTeam> team) const;
 
   /// The threads that share out this worker's loops.
-  ThreadTeam& team() { return team_; }
-  const ThreadTeam& team() const { return team_; }
+  ThreadTeam& team() { return *team_; }
   Precision precision() const { return precision_; }
   /// Whether products are of tiles of bf16 (AMX), fifteen times as fast as in fp32. The factors of
   /// weight gradients are rounded only then: they are what Adam adds up over thousands of steps.
@@ -51,7 +50,7 @@ class Engine {
   /// Which algorithms convolutions may be computed by.
   ConvAlgorithm conv_algorithm() const { return conv_algorithm_; }
   const dnnl::engine& onednn() const { return onednn_; }
-  /// The stream of one of this worker's threads, 0..num_threads-1.
+  /// The stream of one of this worker's threads, 0..team().size()-1.
   dnnl::stream& stream(int thread) { return streams_[static_cast<std::size_t>(thread)]; }
   FormatNumbers& format_numbers() { return *format_numbers_; }
   Workspace& workspace() { return workspace_; }
@@ -65,10 +64,10 @@ class Engine {
 
  private:
   /// Shares what workers share.
-  Engine(const Engine& other, int num_threads);
+  Engine(const Engine& other, std::shared_ptr<ThreadTeam> team);
   void make_streams();
 
-  ThreadTeam team_;
+  std::shared_ptr<ThreadTeam> team_;
   Precision precision_;
   MemoryUse memory_use_;
   ConvAlgorithm conv_algorithm_;

@@ -89,7 +89,8 @@ void multiply(Engine& engine, const LinearProduct& product) {
   const std::int64_t num_blocks = divide_up(product.num_rows, block_rows);
   // Where blocks are few, threads share out the panels as well, but not of rows to be scattered.
   const std::int64_t num_panels = simd::num_panels<Element>(b.num_columns);
-  const std::int64_t wanted_groups = scatters ? 1 : divide_up(engine.team().size(), num_blocks);
+  const std::int64_t wanted_groups =
+      scatters ? 1 : divide_up(engine.team().num_present(), num_blocks);
   const std::int64_t group_panels = divide_up(num_panels, wanted_groups);
   const std::int64_t num_groups = divide_up(num_panels, group_panels);
 

@@ -128,7 +128,7 @@ void convolve(Engine& engine, const Convolution& conv) {
       std::clamp<std::int64_t>(kCacheBytes / row_bytes - 2, 1, conv.height);
   const std::int64_t num_bands = divide_up(conv.height, band_rows);
   const std::int64_t num_items = conv.num_images * num_bands;
-  const std::int64_t wanted_groups = divide_up(team.size(), num_items);
+  const std::int64_t wanted_groups = divide_up(team.num_present(), num_items);
   const std::int64_t group_panels = divide_up(conv.num_panels(), wanted_groups);
   const std::int64_t num_groups = divide_up(conv.num_panels(), group_panels);
 

@@ -14,7 +14,7 @@ class CudaBackend final : public Device::Backend {
       : runtime_(std::move(runtime)), precision_(precision), kernels_(runtime_, precision_) {}
 
   Kernels& kernels() override { return kernels_; }
-  std::unique_ptr<Device::Backend> fork(int) override {
+  std::unique_ptr<Device::Backend> fork(std::shared_ptr<ThreadTeam>) override {
     return std::make_unique<CudaBackend>(runtime_, precision_);
   }
   std::unique_ptr<MemorySource> memory() override { return cuda::make_device_memory(runtime_); }

@@ -8,7 +8,9 @@ namespace {
 class RefBackend final : public Device::Backend {
  public:
   Kernels& kernels() override { return kernels_; }
-  std::unique_ptr<Device::Backend> fork(int) override { return make_ref_backend(); }
+  std::unique_ptr<Device::Backend> fork(std::shared_ptr<ThreadTeam>) override {
+    return make_ref_backend();
+  }
   std::unique_ptr<MemorySource> memory() override { return make_host_memory(); }
   std::string describe() const override { return "ref"; }
 
