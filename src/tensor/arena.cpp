@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <new>
 
 #include "base/error.h"
 
@@ -17,15 +16,17 @@ std::size_t round_up(std::size_t num_bytes) {
 class HostMemory final : public MemorySource {
  public:
   std::byte* allocate(std::size_t num_bytes) override {
-    void* data = ::operator new (num_bytes, std::align_val_t{Arena::kAlignment}, std::nothrow);
+    std::byte* const data = allocate_numbers(num_bytes);
     if (data == nullptr)
       fail(ErrorCode::user, "the system cannot provide ", num_bytes,
            " bytes of memory; use a smaller batch");
-    return static_cast<std::byte*>(data);
+    return data;
   }
-  void deallocate(std::byte* data, std::size_t) noexcept override {
-    ::operator delete (data, std::align_val_t{Arena::kAlignment});
+  void deallocate(std::byte* data, std::size_t num_bytes) noexcept override {
+    free_numbers(data, num_bytes);
   }
+  /// Two huge pages.
+  std::size_t min_bytes() const override { return std::size_t{4} << 20; }
 };
 
 class NoMemory final : public MemorySource {

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <vector>
 
+#include "base/number_memory.h"
+
 namespace ddim::engine {
 
 class Arena;
@@ -33,7 +35,7 @@ class MemorySource {
   virtual std::size_t min_bytes() const { return std::size_t{1} << 20; }
 };
 
-/// Host memory, aligned.
+/// Host memory, by allocate_numbers().
 std::unique_ptr<MemorySource> make_host_memory();
 /// Addresses without memory behind them: for planning, where nobody reads or writes.
 std::unique_ptr<MemorySource> make_no_memory();
@@ -45,7 +47,7 @@ std::unique_ptr<MemorySource> make_no_memory();
 /// of the system afterwards. Thread-safe; each worker has its own, so the lock is not contended.
 class Arena {
  public:
-  static constexpr std::size_t kAlignment = 64;
+  static constexpr std::size_t kAlignment = kNumberAlignment;
 
   explicit Arena(std::unique_ptr<MemorySource> source) : source_(std::move(source)) {}
   ~Arena();

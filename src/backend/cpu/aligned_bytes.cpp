@@ -4,13 +4,10 @@
 
 namespace ddim::engine::cpu {
 
-void FreeAlignedBytes::operator()(std::byte* data) const {
-  ::operator delete (data, std::align_val_t{kAlignment});
-}
-
 AlignedBytes allocate_aligned(std::size_t num_bytes) {
-  return AlignedBytes(
-      static_cast<std::byte*>(::operator new (num_bytes, std::align_val_t{kAlignment})));
+  std::byte* const data = allocate_numbers(num_bytes);
+  if (data == nullptr) throw std::bad_alloc();
+  return {data, {num_bytes}};
 }
 
 }  // namespace ddim::engine::cpu

@@ -3,20 +3,20 @@
 #include <cstddef>
 #include <memory>
 
-namespace ddim::engine::cpu {
+#include "base/number_memory.h"
 
-/// What memory of the kernels is aligned to, in bytes.
-inline constexpr std::size_t kAlignment = 64;
+namespace ddim::engine::cpu {
 
 /// `num_bytes` rounded up to a multiple of the alignment.
 constexpr std::size_t aligned(std::size_t num_bytes) {
-  return (num_bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return (num_bytes + kNumberAlignment - 1) / kNumberAlignment * kNumberAlignment;
 }
 
 struct FreeAlignedBytes {
-  void operator()(std::byte* data) const;
+  std::size_t num_bytes = 0;
+  void operator()(std::byte* data) const { free_numbers(data, num_bytes); }
 };
-/// Aligned memory, contents undefined.
+/// Memory of allocate_numbers(). std::bad_alloc where there is none.
 using AlignedBytes = std::unique_ptr<std::byte, FreeAlignedBytes>;
 AlignedBytes allocate_aligned(std::size_t num_bytes);
 
