@@ -2,6 +2,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "backend/cpu/bf16_finish-inl.h"
 #include "backend/cpu/bf16_x86.h"
 
@@ -39,16 +41,23 @@ struct alignas(64) TileConfig {
 /// that the instructions of AMX read there.
 void write_to_memory(const void* address) { __asm__ volatile("" ::"r"(address) : "memory"); }
 
+/// Those in which the tiles of the left factor and of the sums have 0 to 16 rows: LDTILECFG waits
+/// long for what was written just before it.
+constexpr auto kTileConfigs = [] {
+  std::array<TileConfig, kTileRows + 1> configs;
+  for (std::size_t rows = 0; rows < configs.size(); ++rows) {
+    for (int tile = 0; tile < 8; ++tile)
+      configs[rows].rows[tile] = static_cast<std::uint8_t>(tile < 6 ? rows : kTilePairs);
+  }
+  return configs;
+}();
+
 /// The tiles of this thread, as long as it lives: those of the left factor and of the sums have so
 /// many rows.
 class Tiles {
  public:
   explicit Tiles(std::int64_t tile_rows) {
-    TileConfig config;
-    for (int tile = 0; tile < 8; ++tile)
-      config.rows[tile] = static_cast<std::uint8_t>(tile < 6 ? tile_rows : kTilePairs);
-    write_to_memory(&config);
-    _tile_loadconfig(&config);
+    _tile_loadconfig(&kTileConfigs[static_cast<std::size_t>(tile_rows)]);
   }
   ~Tiles() { _tile_release(); }
   Tiles(const Tiles&) = delete;
