@@ -226,7 +226,7 @@ FeatureSet FeatureExtractor::Implementation::extract_all(data::Images images,
     for (const PictureRange& range : ranges)
       for (std::int64_t k = 0; k < range.count; ++k) missing.push_back(range.first + k);
     std::mutex mutex;
-    const run::ImageWorkers workers(
+    run::ImageWorkers workers(
         device, {.num_images = std::ssize(missing),
                  .batch = run.batch,
                  .num_threads = num_threads_of(options_of_part(run, options.sharing).threads)});

@@ -48,13 +48,13 @@ int num_threads_of(int threads) {
 }
 
 void run_workers(int num_workers, std::int64_t num_items,
-                 const std::function<void(int worker, std::int64_t item)>& task) {
+                 const std::function<void(std::int64_t item)>& task) {
   std::atomic<std::int64_t> next{0};
   std::exception_ptr failure;
   std::mutex failure_mutex;
-  const auto work = [&](int worker) {
+  const auto work = [&] {
     try {
-      for (std::int64_t item = next++; item < num_items; item = next++) task(worker, item);
+      for (std::int64_t item = next++; item < num_items; item = next++) task(item);
     } catch (...) {
       const std::lock_guard lock(failure_mutex);
       if (failure == nullptr) failure = std::current_exception();
@@ -64,10 +64,10 @@ void run_workers(int num_workers, std::int64_t num_items,
   std::vector<std::jthread> threads;
   try {
     for (int worker = 1; worker < std::min<std::int64_t>(num_workers, num_items); ++worker)
-      threads.emplace_back(work, worker);
+      threads.emplace_back(work);
   } catch (const std::exception&) {  // no thread or no memory: those that run do it all
   }
-  work(0);
+  work();
   threads.clear();
   if (failure != nullptr) std::rethrow_exception(failure);
 }

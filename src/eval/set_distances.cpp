@@ -141,7 +141,7 @@ Ball ball_of(const std::vector<double>& distances, std::int64_t own, std::int64_
 
 void run_row_blocks(int num_threads, std::int64_t num_rows, const Tick& tick,
                     const std::function<void(std::int64_t first, std::int64_t count)>& work) {
-  run_workers(num_threads, (num_rows + kRowBlock - 1) / kRowBlock, [&](int, std::int64_t block) {
+  run_workers(num_threads, (num_rows + kRowBlock - 1) / kRowBlock, [&](std::int64_t block) {
     work(block * kRowBlock, std::min(kRowBlock, num_rows - block * kRowBlock));
     if (tick) tick();
   });

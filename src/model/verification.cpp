@@ -33,7 +33,7 @@ class Checks {
   void run() {
     std::ranges::stable_sort(checks_, std::greater<>(), &Check::num_bytes);
     run_workers(num_threads_of(0), std::ssize(checks_),
-                [&](int, std::int64_t i) { checks_[static_cast<std::size_t>(i)].run(); });
+                [&](std::int64_t i) { checks_[static_cast<std::size_t>(i)].run(); });
   }
 
  private:

@@ -101,7 +101,7 @@ void add_listed(const fs::path& folder, std::vector<VerifiedFile>& files) {
                     file.size_bytes);
     files.push_back(std::move(file));
   }
-  run_workers(num_threads_of(0), std::ssize(*entries), [&](int, std::int64_t index) {
+  run_workers(num_threads_of(0), std::ssize(*entries), [&](std::int64_t index) {
     const auto i = static_cast<std::size_t>(index);
     files[first + i].problem = verify_entry(folder, (*entries)[i]).value_or("");
   });

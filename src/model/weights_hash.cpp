@@ -16,7 +16,7 @@ static_assert(std::endian::native == std::endian::little);
 std::string weights_hash(const UNet& unet, int num_threads) {
   const std::vector<const Parameter*>& parameters = unet.parameters();
   std::vector<std::string> lines(parameters.size());
-  run_workers(num_threads, static_cast<std::int64_t>(lines.size()), [&](int, std::int64_t i) {
+  run_workers(num_threads, static_cast<std::int64_t>(lines.size()), [&](std::int64_t i) {
     const Parameter& parameter = *parameters[static_cast<std::size_t>(i)];
     const std::vector<float> values = to_host(parameter.value);
     lines[static_cast<std::size_t>(i)] = concat(parameter.name, " ", parameter.value.shape(), " ",

@@ -48,11 +48,11 @@ std::int64_t ImageWorkers::num_system_allocations() const {
   return sum;
 }
 
-void ImageWorkers::run(const Task& task) const {
-  crew_->run(num_micro_batches_, [&](int worker, std::int64_t i) {
+void ImageWorkers::run(const Task& task) {
+  crew_->run(num_micro_batches_, [&](const Device& worker, std::int64_t i) {
     const std::int64_t first = i * num_images_ / num_micro_batches_;
     const std::int64_t end = (i + 1) * num_images_ / num_micro_batches_;
-    task(crew_->workers()[static_cast<std::size_t>(worker)], first, end - first);
+    task(worker, first, end - first);
   });
 }
 

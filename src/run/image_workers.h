@@ -39,7 +39,7 @@ class ImageWorkers {
   /// rethrown.
   using Task =
       std::function<void(const Device& worker, std::int64_t first, std::int64_t num_images)>;
-  void run(const Task& task) const;
+  void run(const Task& task);
 
  private:
   std::int64_t num_system_allocations() const;

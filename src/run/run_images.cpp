@@ -131,7 +131,7 @@ ImageRun run_images(const Network& network, const ImageRunOptions& options,
   ImageRun result{.images = {.count = num_kept, .shape = network.shape(), .values = {}}};
   result.images.values.resize(num_values_of("run", num_kept, network.shape()));
 
-  const ImageWorkers workers = make_workers(network, options, process);
+  ImageWorkers workers = make_workers(network, options, process);
 
   Reporter reporter(options.run, options.count, options.steps_per_image,
                     num_calls(options.class_choice));

@@ -66,7 +66,8 @@ void Crew::take_turn(int thread, std::unique_lock<std::mutex>& lock) {
 }
 
 void Crew::take_items(int thread, std::unique_lock<std::mutex>& lock) {
-  Post& post = posts_[static_cast<std::size_t>(thread)];
+  const auto worker = static_cast<std::size_t>(thread);
+  Post& post = posts_[worker];
   post.is_busy = true;
   ++num_busy_;
   post.team->open();
@@ -76,7 +77,7 @@ void Crew::take_items(int thread, std::unique_lock<std::mutex>& lock) {
     lock.unlock();
     std::exception_ptr failure;
     try {
-      (*task_)(thread, item);
+      (*task_)(workers_[worker], item);
     } catch (...) {
       failure = std::current_exception();
     }

@@ -30,10 +30,10 @@ class Crew {
   const std::vector<Device>& workers() const { return workers_; }
   int num_threads() const { return num_threads_; }
 
-  /// Calls task(worker, item) for every item in 0..num_items-1; worker is an index of workers().
-  /// The next free worker gets the next item. After an exception, no further items begin; when all
+  /// Calls task(worker, item) for every item in 0..num_items-1, worker being one of workers(). The
+  /// next free worker gets the next item. After an exception, no further items begin; when all
   /// workers have stopped, the first exception is rethrown here. One caller at a time.
-  using Task = std::function<void(int worker, std::int64_t item)>;
+  using Task = std::function<void(const Device& worker, std::int64_t item)>;
   void run(std::int64_t num_items, const Task& task);
 
  private:

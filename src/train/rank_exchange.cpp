@@ -4,7 +4,6 @@
 #include <numeric>
 #include <utility>
 
-#include "base/workers.h"
 #include "tensor/host_values.h"
 
 namespace ddim::engine::train {
@@ -142,9 +141,8 @@ std::span<float> RankExchange::pack_sums(const Part& part, const GradientTree& t
   return buffer.first(buffer.size() - rest.size());
 }
 
-void RankExchange::add_part(const Part& part, std::span<const float> packed,
-                            std::span<const Device> workers, Gradients& sum,
-                            const std::function<void()>& meanwhile) {
+void RankExchange::add_part(const Part& part, std::span<const float> packed, Crew& crew,
+                            Gradients& sum, const std::function<void()>& meanwhile) {
   const int own = ranks_.rank();
   Counts sent(nodes_.size()), received(nodes_.size());
   for (int rank = 0; rank < ranks_.size(); ++rank) {
@@ -164,7 +162,7 @@ void RankExchange::add_part(const Part& part, std::span<const float> packed,
   for (std::size_t k = 1; k < owned.size(); ++k) places[k] = places[k - 1] + owned[k - 1].count;
   int level = 0;
   while ((std::int64_t{1} << level) < num_shards_) ++level;
-  run_workers(static_cast<int>(workers.size()), std::ssize(owned), [&](int worker, std::int64_t k) {
+  crew.run(std::ssize(owned), [&](const Device& worker, std::int64_t k) {
     const Slice& slice = owned[as_size(k)];
     std::map<TreeNode, Tensor> views;
     std::int64_t place = places[as_size(k)];
@@ -173,7 +171,7 @@ void RankExchange::add_part(const Part& part, std::span<const float> packed,
         views[node] = received_.slice(place, slice.count);
         place += part.num_values[as_size(own)];
       }
-    Kernels& kernels = workers[as_size(worker)].kernels();
+    Kernels& kernels = worker.kernels();
     Tensor total = piece(sum[slice.parameter], slice);
     kernels.copy(sum_of({.level = level, .index = 0}, views, kernels), total);
   });
@@ -191,28 +189,26 @@ void RankExchange::add_part_fast(const Part& part, Gradients& sum) {
   });
 }
 
-const Gradients& RankExchange::add(const GradientTree& tree, std::span<const Device> workers) {
+const Gradients& RankExchange::add(const GradientTree& tree, Crew& crew) {
   // A part is overwritten after it has been sent.
   Gradients& sum = *tree.partial_sums().begin()->second;
   if (how_ == GradientSum::exact) {
     std::span<const float> packed = pack_sums(parts_.front(), tree, half(0));
     for (std::size_t p = 0; p < parts_.size(); ++p) {
       std::span<const float> next;
-      add_part(parts_[p], packed, workers, sum, [&] {
+      add_part(parts_[p], packed, crew, sum, [&] {
         if (p + 1 < parts_.size()) next = pack_sums(parts_[p + 1], tree, half(p + 1));
       });
       packed = next;
     }
     return sum;
   }
-  run_workers(static_cast<int>(workers.size()), std::ssize(parameters_),
-              [&](int worker, std::int64_t parameter) {
-                const std::size_t i = as_size(parameter);
-                for (const auto& [node, gradients] : tree.partial_sums())
-                  if (gradients != &sum)
-                    workers[as_size(worker)].kernels().accumulate((*gradients)[i],
-                                                                  {sum[i], Write::accumulate});
-              });
+  crew.run(std::ssize(parameters_), [&](const Device& worker, std::int64_t parameter) {
+    const std::size_t i = as_size(parameter);
+    for (const auto& [node, gradients] : tree.partial_sums())
+      if (gradients != &sum)
+        worker.kernels().accumulate((*gradients)[i], {sum[i], Write::accumulate});
+  });
   for (const Part& part : parts_) add_part_fast(part, sum);
   return sum;
 }

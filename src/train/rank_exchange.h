@@ -11,6 +11,7 @@
 
 #include "comm/communicator.h"
 #include "tensor/block_sums.h"
+#include "tensor/crew.h"
 #include "tensor/parameter.h"
 #include "train/gradient_tree.h"
 
@@ -64,7 +65,7 @@ class RankExchange {
   /// The gradients of the whole step, of the slices that this rank owns, from the partial sums of
   /// all ranks, added as GradientSum says (exact: as one process adds them). They stand in a buffer
   /// of `tree`.
-  const Gradients& add(const GradientTree& tree, std::span<const Device> workers);
+  const Gradients& add(const GradientTree& tree, Crew& crew);
 
   /// Every rank gets the tensors of all from their owners.
   void from_owners_to_all(const TensorOf& tensor);
@@ -100,8 +101,8 @@ class RankExchange {
   /// The partial sums of `part`, as they are sent.
   std::span<float> pack_sums(const Part& part, const GradientTree& tree, std::span<float> buffer);
   /// Sends `packed` and adds what comes; calls meanwhile() while it is on its way.
-  void add_part(const Part& part, std::span<const float> packed, std::span<const Device> workers,
-                Gradients& sum, const std::function<void()>& meanwhile);
+  void add_part(const Part& part, std::span<const float> packed, Crew& crew, Gradients& sum,
+                const std::function<void()>& meanwhile);
   /// The half of packed_ for part p: while one is on its way, the next is packed.
   std::span<float> half(std::size_t p);
   /// The same by MPI's sum, of gradients that this rank has added.

@@ -267,17 +267,16 @@ double Trainer::validation_loss(const data::Dataset& held_out, std::int64_t max_
   const std::int64_t n = config_.training.batch / config_.training.shards;
   const std::int64_t num_parts = (count + n - 1) / n;
   const ShardRange own = shards_of_rank(num_parts, ranks_->rank(), ranks_->size());
-  crew_.run(own.count, [&](int worker, std::int64_t item) {
-    const Device& device = workers()[static_cast<std::size_t>(worker)];
+  crew_.run(own.count, [&](const Device& worker, std::int64_t item) {
     const std::int64_t first = (own.first + item) * n;
     const std::int64_t num_images = std::min(n, count - first);
-    const ShardInputs inputs = make_inputs(device, batch, first, num_images);
+    const ShardInputs inputs = make_inputs(worker, batch, first, num_images);
     Tape tape;
     const Var output = state_.network(tape, inputs.x_t, inputs.t, inputs.labels());  // [n,H,W,C]
     const auto errors =
         std::span(squared_errors)
             .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(num_images));
-    device.kernels().squared_error(output.value(), inputs.target, errors);
+    worker.kernels().squared_error(output.value(), inputs.target, errors);
     for (std::size_t i = 0; i < errors.size(); ++i) errors[i] *= inputs.weights[i];
   });
   gather_errors(squared_errors, num_parts, n);
@@ -304,9 +303,9 @@ double Trainer::measure_step_seconds() {
   for (int time = 0; time < 3 && seconds < kLongEnough; ++time) {
     const Clock::time_point start = Clock::now();
     gradients_.reset();
-    crew_.run(num_workers(), [&](int worker, std::int64_t item) {
-      run_shard(workers()[static_cast<std::size_t>(worker)], state_.network, batch,
-                own_shards_.first + item, gradients_.acquire(), squared_errors);
+    crew_.run(num_workers(), [&](const Device& worker, std::int64_t item) {
+      run_shard(worker, state_.network, batch, own_shards_.first + item, gradients_.acquire(),
+                squared_errors);
     });
     seconds = std::chrono::duration<double>(Clock::now() - start).count();
   }
@@ -321,12 +320,11 @@ StepReport Trainer::step() {
   const Batch batch = batch_of(state_.step);
   std::vector<double> squared_errors(batch.images.size());
   gradients_.reset();
-  crew_.run(own_shards_.count, [&](int worker, std::int64_t item) {
-    const Device& device = workers()[static_cast<std::size_t>(worker)];
+  crew_.run(own_shards_.count, [&](const Device& worker, std::int64_t item) {
     const std::int64_t shard = own_shards_.first + item;
     Gradients& gradients = gradients_.acquire();
-    run_shard(device, state_.network, batch, shard, gradients, squared_errors);
-    gradients_.add(shard, gradients, device.kernels());
+    run_shard(worker, state_.network, batch, shard, gradients, squared_errors);
+    gradients_.add(shard, gradients, worker.kernels());
   });
   gather_errors(squared_errors, shards_per_step(training), training.batch / training.shards);
 
@@ -404,7 +402,7 @@ std::string Trainer::find_cause(const Batch& batch, std::span<const double> squa
 }
 
 const Gradients& Trainer::sum_of_gradients() {
-  return exchange_ ? exchange_->add(gradients_, workers()) : gradients_.sum();
+  return exchange_ ? exchange_->add(gradients_, crew_) : gradients_.sum();
 }
 
 std::vector<double> Trainer::sums_of_squares(const Gradients& sum) {
@@ -417,25 +415,24 @@ std::vector<double> Trainer::sums_of_squares(const Gradients& sum) {
   // Some at a time, since a device may be waited for each time.
   const std::int64_t num_parts = num_workers() == 1 ? 1 : 16 * num_workers();
   std::vector<double> sums(own.size());
-  crew_.run(num_parts, [&](int worker, std::int64_t part) {
+  crew_.run(num_parts, [&](const Device& worker, std::int64_t part) {
     const auto size = std::ssize(own);
     const auto first = static_cast<std::size_t>(part * size / num_parts);
     const auto count = static_cast<std::size_t>((part + 1) * size / num_parts) - first;
-    workers()[static_cast<std::size_t>(worker)].kernels().sums_of_squares(
-        std::span(own).subspan(first, count), std::span(sums).subspan(first, count));
+    worker.kernels().sums_of_squares(std::span(own).subspan(first, count),
+                                     std::span(sums).subspan(first, count));
   });
   return exchange_ ? exchange_->sums_of_squares(sums) : sums;
 }
 
 void Trainer::update_weights(const AdamUpdate& update, const Gradients& sum) {
-  crew_.run(std::ssize(own_slices_), [&](int worker, std::int64_t item) {
+  crew_.run(std::ssize(own_slices_), [&](const Device& worker, std::int64_t item) {
     const Slice& slice = own_slices_[static_cast<std::size_t>(item)];
     const std::size_t i = slice.parameter;
     Tensor value = piece(state_.network.mutable_parameters()[i]->value, slice);
     Tensor m = piece(state_.m[i], slice), v = piece(state_.v[i], slice);
     Tensor average = piece(state_.average.mutable_parameters()[i]->value, slice);
-    workers()[static_cast<std::size_t>(worker)].kernels().adam(update, piece(sum[i], slice), value,
-                                                               m, v, average);
+    worker.kernels().adam(update, piece(sum[i], slice), value, m, v, average);
   });
   if (exchange_) exchange_->from_owners_to_all(values_of(state_.network));
 }

@@ -36,7 +36,7 @@ struct StepReport {
 /// Trains a network on E |target - output|^2, target being eps (eq. 5 with gamma = 1), x_0 or v as
 /// the configuration says, one step at a time. A step's
 /// batch is cut into `shards` parts of consecutive images; each is computed from the first to the
-/// last op by one of the workers, which run one thread each; then gradients are added by
+/// last op by one of the workers of a crew; then gradients are added by
 /// GradientTree, and Adam and the moving average run over the parameters. The state after a step is
 /// a function of the configuration, the data and the state before, bit for bit, not of the number
 /// of threads or ranks.

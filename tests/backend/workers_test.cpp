@@ -1,10 +1,8 @@
-// Workers on threads of their own, sharing parameters: their packed copies are made while others
-// ask for them.
-#include "base/workers.h"
-
+// Workers of a crew, sharing parameters: their packed copies are made while others ask for them.
 #include <gtest/gtest.h>
 
 #include "backend/make_device.h"
+#include "tensor/crew.h"
 #include "tensor/derived_parameters.h"
 #include "tests/backend/tensors.h"
 
@@ -38,7 +36,7 @@ struct Network {
 };
 
 TEST(Workers, ComputeWhatOneDeviceComputes) {
-  constexpr int kWorkers = 4;
+  constexpr int kWorkers = 4, kThreads = 6;
   constexpr std::int64_t kNumImages = 12;
   const Device device = make_device(DeviceKind::cpu, 1);
   const Tensor x = normal_tensor(device, {kNumImages, 8, 8, 16}, 0);
@@ -48,11 +46,10 @@ TEST(Workers, ComputeWhatOneDeviceComputes) {
     const Network network(device);  // nothing of it is packed
     const DerivedParameters& packed = device.derived_parameters();
     const std::int64_t packs_before = packed.num_fills();
-    std::vector<Device> workers;
-    for (int i = 0; i < kWorkers; ++i) workers.push_back(device.worker(1 + i % 2));
+    Crew crew(device, kWorkers, kThreads);
     std::vector<int> right(kNumImages, 0);
-    run_workers(kWorkers, kNumImages, [&](int worker, std::int64_t image) {
-      const Tensor y = network(workers[static_cast<std::size_t>(worker)], x.slice(image, 1));
+    crew.run(kNumImages, [&](const Device& worker, std::int64_t image) {
+      const Tensor y = network(worker, x.slice(image, 1));
       right[static_cast<std::size_t>(image)] = same(y, expected.slice(image * 16, 16)) ? 1 : 0;
     });
     EXPECT_EQ(right, std::vector<int>(kNumImages, 1));

@@ -20,7 +20,7 @@ struct Part {
 
 std::vector<Part> cuts_of(const ImageWorkersOptions& options,
                           const Device& device = make_dry_device()) {
-  const ImageWorkers workers(device, options);
+  ImageWorkers workers(device, options);
   std::mutex mutex;
   std::vector<Part> cuts;
   workers.run([&](const Device&, std::int64_t first, std::int64_t num_images) {

@@ -164,7 +164,7 @@ TEST(Arena, AStorageHasAnIdThatIsNeverUsedAgain) {
 
 TEST(Arena, ManyThreadsMayShareIt) {
   Arena arena(make_host_memory());
-  run_workers(4, 40, [&](int, std::int64_t item) {
+  run_workers(4, 40, [&](std::int64_t item) {
     RandomTraffic(static_cast<std::uint32_t>(item)).run(arena, 200, kIgnore, kIgnore);
   });
   EXPECT_EQ(arena.bytes_in_use(), 0U);

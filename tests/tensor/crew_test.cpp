@@ -17,7 +17,7 @@ namespace {
 
 using Teams = std::vector<std::shared_ptr<ThreadTeam>>;
 
-/// Keeps the teams that its workers are given, for items that run loops themselves.
+/// Keeps the teams that its workers are given, in their order, for items that run loops themselves.
 class BackendWithTeams final : public Device::Backend {
  public:
   explicit BackendWithTeams(Teams& teams) : teams_(teams) {}
@@ -38,10 +38,16 @@ class BackendWithTeams final : public Device::Backend {
 
 class CrewTest : public testing::Test {
  protected:
-  /// Runs a loop on the team of `worker` that ends only when two threads are in it. False if none
-  /// came for a minute.
-  bool is_helped(int worker) const {
-    ThreadTeam& team = *teams_[static_cast<std::size_t>(worker)];
+  static std::size_t index_of(const Crew& crew, const Device& worker) {
+    return static_cast<std::size_t>(&worker - crew.workers().data());
+  }
+  ThreadTeam& team_of(const Crew& crew, const Device& worker) const {
+    return *teams_.at(index_of(crew, worker));
+  }
+
+  /// Runs a loop on `team` that ends only when two threads are in it. False if none came for a
+  /// minute.
+  static bool is_helped(ThreadTeam& team) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     while (team.num_present() < 2) {
       if (std::chrono::steady_clock::now() > end) return false;
@@ -68,10 +74,11 @@ TEST_F(CrewTest, EveryItemOnceByAWorker) {
     std::vector<std::atomic<int>> inside(crew.workers().size());
     for (const std::int64_t num_items : {0, 1, 2, 3, 7, 100, 0, 1000}) {
       std::vector<std::atomic<int>> calls(static_cast<std::size_t>(num_items));
-      crew.run(num_items, [&](int worker, std::int64_t item) {
-        EXPECT_EQ(++inside.at(static_cast<std::size_t>(worker)), 1);
+      crew.run(num_items, [&](const Device& worker, std::int64_t item) {
+        std::atomic<int>& mine = inside.at(index_of(crew, worker));
+        EXPECT_EQ(++mine, 1);
         ++calls.at(static_cast<std::size_t>(item));
-        --inside[static_cast<std::size_t>(worker)];
+        --mine;
       });
       for (const std::atomic<int>& count : calls) ASSERT_EQ(count, 1) << num_items << " items";
     }
@@ -84,10 +91,10 @@ TEST_F(CrewTest, ItemsThatRunLoopsWhileOthersComeAndGo) {
     Crew crew(device_, num_workers, num_threads);
     for (int repeat = 0; repeat < 20; ++repeat) {
       std::atomic<std::int64_t> sum = 0;
-      crew.run(9, [&](int worker, std::int64_t item) {
+      crew.run(9, [&](const Device& worker, std::int64_t item) {
         std::vector<std::int64_t> values(40, 0);
         for (std::int64_t loop = 0; loop < 10 * item; ++loop) {
-          teams_.at(static_cast<std::size_t>(worker))->for_each(40, [&](int, std::int64_t i) {
+          team_of(crew, worker).for_each(40, [&](int, std::int64_t i) {
             values[static_cast<std::size_t>(i)] += loop;
           });
         }
@@ -103,7 +110,7 @@ TEST_F(CrewTest, ItemsThatRunLoopsWhileOthersComeAndGo) {
 TEST_F(CrewTest, AThreadWithoutADeviceHelps) {
   Crew crew(device_, 1, 2);
   for (int run = 0; run < 3; ++run)
-    crew.run(2, [&](int worker, std::int64_t) { EXPECT_TRUE(is_helped(worker)); });
+    crew.run(2, [&](const Device&, std::int64_t) { EXPECT_TRUE(is_helped(*teams_[0])); });
 }
 
 /// Whoever has item 0 is done soon, whether it is the caller or the other.
@@ -111,10 +118,10 @@ TEST_F(CrewTest, WhoFindsNoItemLeftHelps) {
   Crew crew(device_, 2, 2);
   for (int run = 0; run < 20; ++run) {
     std::atomic<bool> has_begun = false;
-    crew.run(2, [&](int worker, std::int64_t item) {
+    crew.run(2, [&](const Device& worker, std::int64_t item) {
       if (item == 1) {
         has_begun = true;
-        EXPECT_TRUE(is_helped(worker));
+        EXPECT_TRUE(is_helped(team_of(crew, worker)));
       } else {
         while (!has_begun) std::this_thread::yield();  // so that the other has item 1
       }
@@ -127,7 +134,7 @@ TEST_F(CrewTest, ThrowsTheFirstExceptionAndGoesOn) {
     Crew crew(device_, 2, num_threads);
     std::atomic<int> num_calls = 0;
     try {
-      crew.run(1'000'000, [&](int, std::int64_t item) {
+      crew.run(1'000'000, [&](const Device&, std::int64_t item) {
         ++num_calls;
         if (item == 3) throw std::runtime_error("item 3");
       });
@@ -137,7 +144,7 @@ TEST_F(CrewTest, ThrowsTheFirstExceptionAndGoesOn) {
     }
     EXPECT_LT(num_calls, 1'000'000);
     num_calls = 0;
-    crew.run(10, [&](int, std::int64_t) { ++num_calls; });
+    crew.run(10, [&](const Device&, std::int64_t) { ++num_calls; });
     EXPECT_EQ(num_calls, 10);
   }
 }
@@ -145,8 +152,8 @@ TEST_F(CrewTest, ThrowsTheFirstExceptionAndGoesOn) {
 TEST_F(CrewTest, WhatAHelperThrowsReachesTheCaller) {
   Crew crew(device_, 1, 2);
   EXPECT_THROW(crew.run(1,
-                        [&](int worker, std::int64_t) {
-                          ASSERT_TRUE(is_helped(worker));
+                        [&](const Device&, std::int64_t) {
+                          ASSERT_TRUE(is_helped(*teams_[0]));
                           const auto caller = std::this_thread::get_id();
                           std::atomic<int> num_there = 0;
                           teams_[0]->for_each(2, [&](int, std::int64_t) {
@@ -156,7 +163,7 @@ TEST_F(CrewTest, WhatAHelperThrowsReachesTheCaller) {
                           });
                         }),
                std::bad_alloc);
-  crew.run(1, [&](int worker, std::int64_t) { EXPECT_TRUE(is_helped(worker)); });
+  crew.run(1, [&](const Device&, std::int64_t) { EXPECT_TRUE(is_helped(*teams_[0])); });
 }
 
 TEST_F(CrewTest, HasRoomForTwiceAWorkersShare) {

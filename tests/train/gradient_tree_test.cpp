@@ -188,6 +188,7 @@ void add_as_rank(comm::Communicator& ranks, const Device& device, std::int64_t n
   }
   const ShardRange own = shards_of_rank(num_shards, ranks.rank(), ranks.size());
   GradientTree tree(device, pointers, num_shards, own, 1);
+  Crew crew(device, 2, 2);
   RankExchange exchange(ranks, device, pointers, num_shards, how, values_in_part, kBlock);
   std::vector<double> squares;
   for (int step = 0; step < 2; ++step) {
@@ -203,7 +204,7 @@ void add_as_rank(comm::Communicator& ranks, const Device& device, std::int64_t n
       gradients.finish();
       tree.add(shard, gradients, device.kernels());
     }
-    const Gradients& sum = exchange.add(tree, std::span(&device, 1));
+    const Gradients& sum = exchange.add(tree, crew);
     for (const Slice& slice : exchange.own_slices()) {
       Tensor value = piece(parameters[slice.parameter].value, slice);
       device.kernels().copy(piece(sum[slice.parameter], slice), value);
