@@ -292,24 +292,14 @@ void print(const Quality& quality, const Lines& recipe, bool as_json) {
 }
 
 /// What --model is to draw.
-SampleOptions drawing_of(const EvaluateCommandFlags& flags, const Model& described,
-                         const RunOptions& run) {
+SampleOptions drawing_of(const EvaluateCommandFlags& flags, const Model& described) {
   const PlanOptions said = flags.plan.options();
   SampleOptions options{.count = flags.count,
                         .seed = flags.options.seed,
-                        .class_choice = flags.run.class_choice(described),
-                        .run = run};
+                        .class_choice = flags.run.class_choice(described)};
   options.plan = flags.convention.preset(flags.plan, said, described).options;
   flags.run.checked_plan(described, options.plan, options.class_choice);
   return options;
-}
-
-/// What the model draws.
-FeatureSet draw(const EvaluateCommandFlags& flags, const Ranks& ranks,
-                const FeatureExtractor& extractor, const SampleOptions& options) {
-  const Model model = flags.run.load_model(options.run.stop);
-  return extractor.extract(model, make_plan(model, options.plan), options,
-                           flags.feature_options(ranks));
 }
 
 void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ranks& ranks,
@@ -317,11 +307,19 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
   const Comparison comparison = comparison_of(flags);
   refuse_ignored(command, flags, comparison);
   const RunOptions run = flags.run.options(interrupts.token());
-  SampleOptions drawing;
+  SetsToCompare sets{.drawn_name = "what --model draws (--count)",
+                     .first = flags.data.options_of(comparison.first.value_or(fs::path())),
+                     .few_pictures = flags.shrinks ? FewPictures::shrink : FewPictures::refuse};
   std::optional<Model> described;
   if (comparison.draws) {
-    described = flags.run.model_without_weights(run.stop);
-    drawing = drawing_of(flags, *described, run);
+    sets.model = &described.emplace(flags.run.model_without_weights(run.stop));
+    sets.with_weights = [&] { return flags.run.load_model(run.stop); };
+    sets.drawing = drawing_of(flags, *described);
+  }
+  if (comparison.second) {
+    sets.second = flags.data.options_of(*comparison.second);
+    if (flags.second_split.given())
+      sets.second->split = value_named<DataSplit>(flags.second_split_name);
   }
   std::optional<FeatureExtractor> extractor;
   if (comparison.extracts())
@@ -331,42 +329,8 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
     command.refuse_ignored(
         {"--resizing"}, fmt::format("by the extractor {}, to whose size --resize brings pictures",
                                     extractor->recipe(Fit::none).extractor));
-  const Fit fit = flags.resize.value();
-  const FewPictures few_pictures = flags.shrinks ? FewPictures::shrink : FewPictures::refuse;
-  std::optional<FeatureSet> second;
-  const auto load = [&](const DataOptions& options, bool is_statistics, const PictureFit& before) {
-    if (is_statistics) return read_statistics(options.data);
-    FeatureOptions features = flags.feature_options(ranks);
-    features.first = before;
-    features.check = [&](const FeatureSet& set) {
-      if (second) {
-        check_sets(set, *second, few_pictures);
-      } else if (comparison.second) {
-        check_sets({.dimensions = set.dimensions}, set, few_pictures);
-      }
-    };
-    return extractor->extract(options, features, run);
-  };
-  const DataOptions of_first = flags.data.options_of(comparison.first.value_or(fs::path()));
-  DataOptions of_second = flags.data.options_of(comparison.second.value_or(fs::path()));
-  if (flags.second_split.given()) of_second.split = value_named<DataSplit>(flags.second_split_name);
-  // What is wrong with the number of pictures is known before any of them is looked at, and what is
-  // wrong with the reference before any is drawn.
-  FeatureSet to_draw;
-  SeenAs seen;
-  if (comparison.draws) {
-    to_draw = extractor->set_to_draw(*described, flags.count, fit, "what --model draws");
-    to_draw.source += " (--count)";
-    if (comparison.second) check_sets(to_draw, {.dimensions = to_draw.dimensions}, few_pictures);
-    if (comparison.reads_second()) {
-      seen = seen_by(*described, of_second);
-      of_second.read.background = seen.background;
-    }
-  }
-  if (comparison.second) second = load(of_second, comparison.second_is_statistics, seen.fit);
-  if (second && comparison.draws) check_sets(to_draw, *second, few_pictures);
-  const FeatureSet first = comparison.draws ? draw(flags, ranks, *extractor, drawing)
-                                            : load(of_first, comparison.first_is_statistics, {});
+  const auto& [first, second, seen] =
+      extract_sets(sets, extractor, flags.feature_options(ranks), run);
   Lines sampling;
   add_drawing(comparison.draws ? "" : "first_", first, sampling);
   if (second) add_drawing("second_", *second, sampling);
@@ -393,7 +357,7 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
     return;
   }
   const Quality quality = compare_sets(first, *second,
-                                       {.few_pictures = few_pictures,
+                                       {.few_pictures = sets.few_pictures,
                                         .seed = flags.options.seed,
                                         .threads = run.threads,
                                         .show_progress = run.show_progress,

@@ -1,193 +1,13 @@
 // ddim._core: the library for Python. What is comfortable about it is in ddim/__init__.py.
 
 #include <ddim/ddim.h>
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/filesystem.h>
-#include <nanobind/stl/function.h>
-#include <nanobind/stl/map.h>
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
-#include <unistd.h>
 
-#include <chrono>
-#include <condition_variable>
-#include <exception>
-#include <mutex>
-#include <set>
-#include <thread>
-
-namespace nb = nanobind;
+#include "parts.h"
+#include "runs.h"
+#include "values.h"
 
 namespace ddim::python {
 namespace {
-
-namespace fs = std::filesystem;
-
-/// Text that may hold a file's name, whatever its bytes are: as Python's own functions give names.
-nb::object text_of(const std::string& text) {
-  return nb::steal(
-      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape"));
-}
-
-/// [N,H,W,C] of any library that speaks DLPack or NumPy's protocol, as fp32.
-using ArrayIn = nb::ndarray<const float, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
-using ArrayOut = nb::ndarray<nb::numpy, float, nb::ndim<4>>;
-
-FloatImages images_of(const ArrayIn& array) {
-  FloatImages images{.count = static_cast<std::int64_t>(array.shape(0)),
-                     .shape = {.channels = static_cast<std::int64_t>(array.shape(3)),
-                               .height = static_cast<std::int64_t>(array.shape(1)),
-                               .width = static_cast<std::int64_t>(array.shape(2))}};
-  images.values.assign(array.data(), array.data() + array.size());
-  return images;
-}
-
-/// Without a copy: the array owns the pictures.
-ArrayOut array_of(FloatImages images) {
-  auto owned = std::make_unique<FloatImages>(std::move(images));
-  FloatImages* const held = owned.release();
-  const nb::capsule owner(held, [](void* p) noexcept { delete static_cast<FloatImages*>(p); });
-  return ArrayOut(
-      held->values.data(),
-      {static_cast<std::size_t>(held->count), static_cast<std::size_t>(held->shape.height),
-       static_cast<std::size_t>(held->shape.width), static_cast<std::size_t>(held->shape.channels)},
-      owner);
-}
-
-/// The calls of run() that go on. They must end before the interpreter does: a daemon thread that
-/// comes out of one afterwards finds no interpreter to go on in.
-class Runs {
- public:
-  void begin(std::stop_source& stop) {
-    const std::lock_guard lock(mutex_);
-    if (has_ended_) throw Error(ErrorCode::interrupted, "the interpreter ends");
-    running_.insert(&stop);
-  }
-  void end(std::stop_source& stop) {
-    const std::lock_guard lock(mutex_);
-    running_.erase(&stop);
-    changed_.notify_all();
-  }
-  /// Stops them, and waits. The interpreter's lock must be free.
-  void end_all() {
-    if (::getpid() != owner_) return;  // after a fork, whose runs go on in the parent
-    std::unique_lock lock(mutex_);
-    has_ended_ = true;
-    for (std::stop_source* stop : running_) stop->request_stop();
-    changed_.wait(lock, [&] { return running_.empty(); });
-  }
-
- private:
-  const pid_t owner_ = ::getpid();
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::set<std::stop_source*> running_;
-  bool has_ended_ = false;
-};
-
-Runs& all_runs() {
-  static Runs& runs = *new Runs;  // never destroyed: daemon threads may outlive what is static
-  return runs;
-}
-
-class Running {
- public:
-  explicit Running(std::stop_source& stop) : stop_(stop) { all_runs().begin(stop_); }
-  ~Running() { all_runs().end(stop_); }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
-
- private:
-  std::stop_source& stop_;
-};
-
-/// Calls `work` in a thread of its own, without the interpreter's lock, and looks for Ctrl-C
-/// meanwhile, which stops it.
-template <class Work>
-auto run(Work&& work) {
-  using Result = decltype(work(std::stop_token()));
-  std::stop_source stop;
-  std::optional<Result> result;
-  std::exception_ptr failure;
-  std::mutex mutex;
-  std::condition_variable ended;
-  bool has_ended = false, is_interrupted = false;
-  const Running running(stop);
-  {
-    const nb::gil_scoped_release release;
-    const std::jthread worker([&] {
-      try {
-        result = work(stop.get_token());
-      } catch (...) {
-        failure = std::current_exception();
-      }
-      const std::lock_guard lock(mutex);
-      has_ended = true;
-      ended.notify_one();
-    });
-    for (std::unique_lock lock(mutex); !has_ended;) {
-      ended.wait_for(lock, std::chrono::milliseconds(50));
-      if (has_ended || is_interrupted) continue;
-      lock.unlock();
-      {
-        const nb::gil_scoped_acquire acquire;
-        is_interrupted = PyErr_CheckSignals() != 0;
-      }
-      if (is_interrupted) stop.request_stop();
-      lock.lock();
-    }
-  }
-  if (is_interrupted) throw nb::python_error();  // the KeyboardInterrupt
-  if (failure) std::rethrow_exception(failure);
-  return std::move(*result);
-}
-
-using Callback = std::optional<std::function<void(std::int64_t, std::int64_t)>>;
-
-/// Options of a run whose callback may raise: that ends the run, and is raised by rethrow().
-class Watched {
- public:
-  Watched(std::int64_t batch, int threads, const Callback& callback) {
-    options_.batch = batch;
-    options_.threads = threads;
-    if (!callback) return;
-    options_.progress = [this, callback](const RunProgress& progress) {
-      const nb::gil_scoped_acquire acquire;
-      if (raised_) return;
-      try {
-        (*callback)(progress.evaluations_done, progress.evaluations);
-      } catch (...) {
-        raised_ = std::current_exception();
-        stop_.request_stop();
-      }
-    };
-  }
-
-  /// Of one run(): `work` gets the options.
-  template <class Work>
-  auto run(Work&& work) {
-    try {
-      auto result = python::run([&](const std::stop_token& interrupted) {
-        const std::stop_callback link(interrupted, [this] { stop_.request_stop(); });
-        options_.stop = stop_.get_token();
-        return work(options_);
-      });
-      if (raised_) std::rethrow_exception(raised_);  // in the last call, after which nobody looks
-      return result;
-    } catch (const Error&) {
-      if (raised_) std::rethrow_exception(raised_);
-      throw;
-    }
-  }
-
- private:
-  std::stop_source stop_;
-  RunOptions options_;
-  std::exception_ptr raised_;
-};
 
 nb::dict info_of(const ModelInfo& info) {
   nb::dict dict;
@@ -212,22 +32,6 @@ nb::dict info_of(const ModelInfo& info) {
   for (const std::string& note : info.notes) notes.append(text_of(note));
   dict["notes"] = notes;
   return dict;
-}
-
-/// The options that a caller's words ask for of a model, if there is one.
-SampleOptions said_by(const Recipe& words, const Model* model) {
-  try {
-    SampleOptions options = options_of(words);
-    check_effects(words);
-    if (model != nullptr && !words.contains("steps"))
-      options.plan.steps = usual_steps(model->info().process.T);
-    return options;
-  } catch (const Error& error) {  // of a recipe in a file it would be damage
-    constexpr std::string_view kSource = "recipe: ";
-    const std::string_view said = error.what();
-    throw Error(error.code() == ErrorCode::corrupt ? ErrorCode::user : error.code(),
-                std::string(said.starts_with(kSource) ? said.substr(kSource.size()) : said));
-  }
 }
 
 Model load(const fs::path& name, const std::string& precision,
@@ -323,177 +127,6 @@ ArrayOut decode_codes(const Model& model, const PythonCodes& codes, const Recipe
   }));
 }
 
-/// What is judged: what `model` draws by a recipe, or a set of pictures or statistics.
-nb::dict evaluate_sets(const Model* model, const Recipe& drawing, const fs::path& first,
-                       const std::optional<fs::path>& second, const fs::path& extractor,
-                       const std::string& fit, const std::string& resizing,
-                       const std::optional<std::string>& split,
-                       const std::optional<std::string>& second_split,
-                       const std::optional<std::int64_t>& max_images, bool shrink,
-                       std::uint64_t seed, const std::optional<fs::path>& statistics,
-                       bool overwrite, std::int64_t batch, int threads, const Callback& callback) {
-  SampleOptions sampling = said_by(drawing, model);
-  const FeatureOptions features{.fit = value_of_word<Fit>("fit", fit)};
-  const auto rule = value_of_word<Resizing>("resizing", resizing);
-  const FewPictures few = shrink ? FewPictures::shrink : FewPictures::refuse;
-  DataOptions of_first{.data = first, .max_images = max_images};
-  if (split) of_first.split = value_of_word<DataSplit>("split", *split);
-  DataOptions of_second = of_first;
-  if (second) of_second.data = *second;
-  if (second_split) of_second.split = value_of_word<DataSplit>("second_split", *second_split);
-  const bool reads_first = model == nullptr && !holds_statistics(first);
-  const bool reads_second = second && !holds_statistics(*second);
-  for (const auto& [name, is_idle] :
-       {std::pair("split", split && !reads_first && (second_split || !reads_second)),
-        std::pair("second_split", second_split && !reads_second),
-        std::pair("max_images", max_images && !reads_first && !reads_second)})
-    if (is_idle)
-      throw Error(ErrorCode::user, std::string(name) +
-                                       " has nothing to choose from: no pictures "
-                                       "are read there");
-  Watched watched(batch, threads, callback);
-  const std::optional<Quality> found = watched.run([&](const RunOptions& options) {
-    std::error_code unknown;
-    if (statistics && !overwrite && fs::exists(*statistics, unknown))  // before hours of work
-      throw Error(ErrorCode::user,
-                  statistics->string() + " exists already; overwrite=True replaces it");
-    std::optional<FeatureExtractor> network;
-    const auto loaded = [&]() -> const FeatureExtractor& {
-      if (!network) network = FeatureExtractor::load(find_extractor(extractor.string()), rule);
-      return *network;
-    };
-    std::optional<FeatureSet> reference;
-    const auto read = [&](const DataOptions& set, bool has_pictures, const PictureFit& before) {
-      if (!has_pictures) return read_statistics(set.data);
-      FeatureOptions checked = features;
-      checked.first = before;
-      checked.check = [&](const FeatureSet& found) {
-        if (reference)
-          check_sets(found, *reference, few);
-        else if (second)
-          check_sets({.dimensions = found.dimensions}, found, few);
-      };
-      return loaded().extract(set, checked, options);
-    };
-    SeenAs seen;
-    FeatureSet to_draw;
-    Plan plan;
-    if (model != nullptr) {
-      sampling.run = options;
-      plan = make_plan(*model, sampling.plan);
-      check_sample(*model, plan, sampling);
-      to_draw = loaded().set_to_draw(*model, sampling.count, features.fit, "what the model draws");
-      if (second) check_sets(to_draw, {.dimensions = to_draw.dimensions}, few);
-      if (reads_second) {
-        seen = seen_by(*model, of_second);
-        of_second.read.background = seen.background;
-      }
-    }
-    if (second) reference = read(of_second, reads_second, seen.fit);
-    if (model != nullptr && reference) check_sets(to_draw, *reference, few);
-    const FeatureSet judged = model != nullptr ? loaded().extract(*model, plan, sampling, features)
-                                               : read(of_first, reads_first, {});
-    if (statistics)
-      write_statistics(*statistics, judged, overwrite ? Overwrite::allow : Overwrite::refuse);
-    std::optional<Quality> quality;
-    if (reference)
-      quality = compare_sets(
-          judged, *reference,
-          {.few_pictures = few, .seed = seed, .threads = threads, .stop = options.stop});
-    return quality;
-  });
-  if (!found) return nb::dict();
-  const Quality& quality = *found;
-  nb::dict dict;
-  const auto add = [&](const char* name, const std::optional<Measure>& measure) {
-    if (measure) dict[name] = std::pair(measure->value, measure->half_width_95);
-  };
-  add("frechet_distance", quality.frechet_distance);
-  add("kernel_distance", quality.kernel_distance);
-  add("precision", quality.precision);
-  add("recall", quality.recall);
-  add("inception_score", quality.inception_score);
-  return dict;
-}
-
-nb::dict eps_errors(const Model& model, const fs::path& data,
-                    const std::optional<std::string>& split,
-                    const std::optional<std::int64_t>& max_images,
-                    const std::optional<std::string>& fit, const std::vector<std::int64_t>& t,
-                    std::uint64_t seed, std::int64_t batch, int threads, const Callback& callback) {
-  EpsErrorOptions options{.data = {.data = data, .max_images = max_images}, .t = t, .seed = seed};
-  if (split) options.data.split = value_of_word<DataSplit>("split", *split);
-  if (fit) options.fit = value_of_word<Fit>("fit", *fit);
-  Watched watched(batch, threads, callback);
-  const EpsErrors errors = watched.run([&](const RunOptions& run) {
-    options.run = run;
-    return eps_error(model, options);
-  });
-  nb::dict dict;
-  for (const EpsErrorAt& at : errors.at)
-    dict[nb::int_(at.t)] = std::pair(at.mean_squared_error, at.half_width_95);
-  return dict;
-}
-
-nb::dict train(const std::optional<fs::path>& config, const fs::path& data, const fs::path& out,
-               bool resume, const std::optional<fs::path>& init,
-               const std::optional<std::int64_t>& max_steps, const std::string& device,
-               const std::vector<std::string>& overrides,
-               const std::optional<std::int64_t>& resume_from,
-               const std::optional<std::function<void(nb::dict)>>& callback) {
-  std::exception_ptr raised;
-  TrainOptions options{.config = config ? load_train_config(*config) : config_of_run(out),
-                       .data = data,
-                       .out = out,
-                       .start = resume ? Start::resume : Start::fresh,
-                       .resume_from = resume_from,
-                       .overrides = overrides,
-                       .max_steps = max_steps,
-                       .device = value_of_word<DeviceKind>("device", device)};
-  if (init) options.init = find_model(init->string());
-  const auto train_watched = [&](const std::stop_token& interrupted) {
-    std::stop_source stop;
-    const std::stop_callback link(interrupted, [&] { stop.request_stop(); });
-    options.stop = stop.get_token();
-    if (callback) {
-      options.progress = [&](const TrainProgress& progress) {
-        const nb::gil_scoped_acquire acquire;
-        nb::dict dict;
-        dict["step"] = progress.step;
-        dict["last_step"] = progress.last_step;
-        dict["epoch"] = progress.epoch;
-        dict["loss"] = progress.loss;
-        dict["mean_loss"] = progress.mean_loss;
-        dict["validation_loss"] = progress.validation_loss;
-        dict["gradient_norm"] = progress.gradient_norm;
-        dict["learning_rate"] = progress.learning_rate;
-        dict["seconds_left"] = progress.seconds_left;
-        try {
-          if (!raised) (*callback)(dict);
-        } catch (...) {
-          raised = std::current_exception();
-          stop.request_stop();
-        }
-      };
-    }
-    return train_model(options);
-  };
-  TrainSummary summary;
-  try {
-    summary = run(train_watched);
-  } catch (const Error&) {  // by what the callback raised, or after it
-    if (raised) std::rethrow_exception(raised);
-    throw;
-  }
-  if (raised) std::rethrow_exception(raised);
-  nb::dict dict;
-  dict["ending"] = std::string(to_string(summary.ending));
-  dict["steps"] = summary.steps;
-  dict["loss"] = summary.loss;
-  dict["checkpoint"] = text_of(summary.checkpoint.string());
-  return dict;
-}
-
 void translate(const std::exception_ptr& thrown, void*) {
   try {
     std::rethrow_exception(thrown);
@@ -530,12 +163,13 @@ NB_MODULE(_core, m) {
       arg("has_mask"), arg("sampler"));
   nb::module_::import_("atexit").attr("register")(nb::cpp_function([] {
     const nb::gil_scoped_release release;
-    all_runs().end_all();
+    end_all_runs();
   }));
   m.def("version", [] { return std::string(version()); });
   m.def("version_details", &version_details, "The version, how it was built, and with what.");
 
-  nb::class_<Model>(m, "Model", "A network with its forward process.")
+  nb::class_<Model> model(m, "Model", "A network with its forward process.");
+  model
       .def_prop_ro(
           "info", [](const Model& model) { return info_of(model.info()); },
           nb::sig("def info(self) -> dict[str, typing.Any]"),
@@ -591,15 +225,6 @@ NB_MODULE(_core, m) {
             }));
           },
           arg("file"), arg("fit"), "A mask [1,H,W,C] of a file.")
-      .def("eps_error", &eps_errors, arg("data"), arg("split").none(), arg("max_images").none(),
-           arg("fit").none(), arg("t"), arg("seed"), arg("batch"), arg("threads"),
-           arg("callback").none(),
-           nb::sig("def eps_error(self, data: str | os.PathLike, split: str | None, "
-                   "max_images: int | None, fit: str | None, t: collections.abc.Sequence[int], "
-                   "seed: int, batch: int, threads: int, "
-                   "callback: collections.abc.Callable[[int, int], None] | None) "
-                   "-> dict[int, tuple[float, float]]"),
-           "Error of the predicted noise at each t, with half of its 95 % interval.")
       .def(
           "plan",
           [](const Model& model, const Recipe& recipe) {
@@ -608,6 +233,7 @@ NB_MODULE(_core, m) {
             });
           },
           arg("recipe"), "What a sampler will do, as JSON.");
+  add_evaluation(m, model);
   nb::class_<PythonCodes>(m, "Codes",
                           "What encode() makes of pictures: states, and the steps between them "
                           "and the pictures.")
@@ -674,27 +300,5 @@ NB_MODULE(_core, m) {
       },
       nb::sig("def models(folder: str | os.PathLike) -> list[dict[str, str]]"), arg("folder"),
       "The models that load() finds.");
-  m.def("evaluate", &evaluate_sets, arg("model").none(), arg("drawing"), arg("first"),
-        arg("second").none(), arg("extractor"), arg("fit"), arg("resizing"), arg("split").none(),
-        arg("second_split").none(), arg("max_images").none(), arg("shrink"), arg("seed"),
-        arg("statistics").none(), arg("overwrite"), arg("batch"), arg("threads"),
-        arg("callback").none(),
-        nb::sig("def evaluate(model: Model | None, drawing: collections.abc.Mapping[str, str], "
-                "first: str | os.PathLike, second: str | os.PathLike | None, "
-                "extractor: str | os.PathLike, fit: str, resizing: str, split: str | None, "
-                "second_split: str | None, max_images: int | None, shrink: bool, seed: int, "
-                "statistics: str | os.PathLike | None, overwrite: bool, batch: int, threads: int, "
-                "callback: collections.abc.Callable[[int, int], None] | None) "
-                "-> dict[str, tuple[float, float]]"),
-        "Measures of two sets of pictures, each with half of its 95 % interval.");
-  m.def("train", &train, arg("config").none(), arg("data"), arg("out"), arg("resume"),
-        arg("init").none(), arg("max_steps").none(), arg("device"), arg("overrides"),
-        arg("resume_from").none(), arg("callback").none(),
-        nb::sig("def train(config: str | os.PathLike | None, data: str | os.PathLike, "
-                "out: str | os.PathLike, resume: bool, init: str | os.PathLike | None, max_steps: "
-                "int | None, device: str, overrides: collections.abc.Sequence[str], resume_from: "
-                "int | None, "
-                "callback: collections.abc.Callable[[dict], None] | None) "
-                "-> dict[str, typing.Any]"),
-        "Trains, and returns ending, steps, loss and checkpoint.");
+  add_training(m);
 }

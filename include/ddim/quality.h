@@ -210,6 +210,31 @@ DDIM_API void check_sets(const FeatureSet& first, const FeatureSet& second,
 DDIM_API Quality compare_sets(const FeatureSet& first, const FeatureSet& second,
                               const QualityOptions& options = {});
 
+/// What two sets are made of: files with pictures or with statistics; the first, also by a model.
+struct SetsToCompare {
+  /// Draws the first set; null: it is read. May be one of Model::without_weights().
+  const Model* model = nullptr;
+  /// Gives such a model with its weights, once it is to draw; empty: `model` is one with weights.
+  std::function<Model()> with_weights = {};
+  SampleOptions drawing = {};                       ///< how it draws; `run` says nothing here
+  std::string drawn_name = "what the model draws";  ///< for messages
+  DataOptions first = {};                           ///< says nothing beside `model`
+  std::optional<DataOptions> second = {};           ///< the reference; nothing: there is none
+  FewPictures few_pictures = FewPictures::refuse;
+};
+/// Features of two sets, for compare_sets().
+struct ExtractedSets {
+  FeatureSet first = {};
+  std::optional<FeatureSet> second = {};
+  SeenAs seen = {};  ///< how the model that draws the first set sees the pictures of the second
+};
+/// The features of both sets. What compare_sets() would refuse is refused before any picture is
+/// looked at or, once the reference is known, drawn. `options.first` and `options.check` say
+/// nothing here. Error(user) where pictures would need an extractor and there is none.
+DDIM_API ExtractedSets extract_sets(const SetsToCompare& sets,
+                                    const std::optional<FeatureExtractor>& extractor,
+                                    const FeatureOptions& options, const RunOptions& run);
+
 /// Has a model memorised? A row for each of `rows` evenly spaced pictures of the first set: the
 /// picture, and those of the second set with the nearest features, the nearest first. Error(user)
 /// for sets that have not kept their pictures, and for fewer pictures than rows or neighbours.
