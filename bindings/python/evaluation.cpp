@@ -98,14 +98,14 @@ nb::dict eps_errors(const Model& model, const fs::path& data,
 void add_evaluation(nb::module_& m, nb::class_<Model>& model) {
   using nb::arg;
   model.def("eps_error", &eps_errors, arg("data"), arg("split").none(), arg("max_images").none(),
-           arg("fit").none(), arg("t"), arg("seed"), arg("batch"), arg("threads"),
-           arg("callback").none(),
-           nb::sig("def eps_error(self, data: str | os.PathLike, split: str | None, "
-                   "max_images: int | None, fit: str | None, t: collections.abc.Sequence[int], "
-                   "seed: int, batch: int, threads: int, "
-                   "callback: collections.abc.Callable[[int, int], None] | None) "
-                   "-> dict[int, tuple[float, float]]"),
-           "Error of the predicted noise at each t, with half of its 95 % interval.");
+            arg("fit").none(), arg("t"), arg("seed"), arg("batch"), arg("threads"),
+            arg("callback").none(),
+            nb::sig("def eps_error(self, data: str | os.PathLike, split: str | None, "
+                    "max_images: int | None, fit: str | None, t: collections.abc.Sequence[int], "
+                    "seed: int, batch: int, threads: int, "
+                    "callback: collections.abc.Callable[[int, int], None] | None) "
+                    "-> dict[int, tuple[float, float]]"),
+            "Error of the predicted noise at each t, with half of its 95 % interval.");
   m.def("evaluate", &evaluate_sets, arg("model").none(), arg("drawing"), arg("first"),
         arg("second").none(), arg("extractor"), arg("fit"), arg("resizing"), arg("split").none(),
         arg("second_split").none(), arg("max_images").none(), arg("shrink"), arg("seed"),

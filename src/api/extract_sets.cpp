@@ -49,8 +49,8 @@ ExtractedSets extract_sets(const SetsToCompare& sets,
     made.second = read(*second, made.seen.fit);
     check_sets(to_draw, *made.second, sets.few_pictures);
   }
-  made.first = network().extract(sets.with_weights ? sets.with_weights() : model, plan, drawing,
-                                 options);
+  made.first =
+      network().extract(sets.with_weights ? sets.with_weights() : model, plan, drawing, options);
   return made;
 }
 

@@ -37,8 +37,8 @@ constexpr std::int64_t kPanel = 32;  ///< columns that are computed together
 /// The even number of elements that rows of `num_k` are padded to: products are made in pairs.
 constexpr std::int64_t padded(std::int64_t num_k) { return (num_k + 1) / 2 * 2; }
 
-/// c = a b + bias + residual, or c += that: a [num_rows, num_k], b [num_k, num_columns] as panels
-/// of kPanel columns, each as pairs of rows [num_k/2][kPanel][2].
+/// c = a b + bias + residual or, without a residual, c += a b + bias: a [num_rows, num_k], b
+/// [num_k, num_columns] as panels of kPanel columns, each as pairs of rows [num_k/2][kPanel][2].
 struct PanelProduct {
   const Bf16* a = nullptr;
   const Bf16* b = nullptr;  ///< packed panels

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "backend/cpu/bf16_finish-inl.h"
+#include "backend/cpu/bf16_panels-inl.h"
 #include "backend/cpu/bf16_x86.h"
 
 // How this file is compiled: bf16_avx512.cpp.
@@ -181,25 +181,67 @@ class Multiplication {
       _tile_stored(2, sums, sizeof(sums[0]));
       if (columns > kLanes) _tile_stored(3, &sums[0][kLanes], sizeof(sums[0]));
     }
-    const float* const bias = p_.bias == nullptr ? nullptr : p_.bias + panel * kColumns;
-    const __mmask16 exists[2] = {existing(columns, 0), existing(columns, kLanes)};
-    const std::int64_t period = taps_.row_run + 1;
-    for (std::int64_t i = first - row; i < tile_rows_; ++i) {
-      std::int64_t c_row = row + i;
-      if (taps_.row_run > 0) {
-        if (c_row % period == taps_.row_run) continue;
-        c_row -= c_row / period;
-      }
-      const std::int64_t at = c_row * p_.c_row_stride + panel * p_.c_panel_stride;
-      for (int half = 0; half < 2; ++half) {
-        const std::int64_t column = half * kLanes;
-        if (column >= columns) break;
-        finish(bias == nullptr ? nullptr : bias + column,
-               p_.residual == nullptr ? nullptr : p_.residual + at + column, p_.accumulate,
-               exists[half], _mm512_load_ps(&sums[i][column]), p_.c + at + column);
-      }
+    const std::int64_t end = row + tile_rows_;
+    if (columns < kColumns) {
+      write_rows<true, false>(&sums[first - row], first, end, panel);
+    } else if (p_.addend != nullptr) {
+      write_rows<true, true>(&sums[first - row], first, end, panel);
+    } else {
+      write_rows<false, true>(&sums[first - row], first, end, panel);
     }
   }
+
+  /// Writes rows first .. end-1 of the product. What is asked for each vector costs as much as the
+  /// writing: without kMayAdd there is no addend, with kIsFull the panel has all of its columns.
+  template <bool kMayAdd, bool kIsFull>
+  void write_rows(const float (*sums)[kColumns], std::int64_t first, std::int64_t end,
+                  std::int64_t panel) {
+    std::int64_t c_row = first;
+    std::int64_t until_border = end - first;  // rows, before the next one that is left out
+    if (taps_.row_run > 0) {
+      c_row -= first / (taps_.row_run + 1);
+      until_border = taps_.row_run - first % (taps_.row_run + 1);
+    }
+    const std::int64_t at = c_row * p_.c_row_stride + panel * p_.c_panel_stride;
+    Columns columns[2];
+    for (int half = 0; half < 2; ++half) {
+      const std::int64_t column = half * kLanes;
+      columns[half].exist = existing(p_.num_columns - panel * kColumns, column);
+      if (p_.bias != nullptr)
+        columns[half].bias =
+            _mm512_maskz_loadu_ps(columns[half].exist, p_.bias + panel * kColumns + column);
+    }
+    float* c = p_.c + at;
+    const float* addend = p_.addend == nullptr ? nullptr : p_.addend + at;
+    for (std::int64_t row = first; row < end; ++row, ++sums) {
+      if (until_border-- == 0) {
+        until_border = taps_.row_run;
+        continue;
+      }
+      for (int half = 0; half < 2; ++half) {
+        const __mmask16 exist = columns[half].exist;
+        const std::int64_t column = half * kLanes;
+        __m512 sum = _mm512_load_ps(*sums + column);
+        if (p_.bias != nullptr) sum = _mm512_add_ps(sum, columns[half].bias);
+        if (kMayAdd && addend != nullptr)
+          sum = _mm512_add_ps(sum, kIsFull ? _mm512_loadu_ps(addend + column)
+                                           : _mm512_maskz_loadu_ps(exist, addend + column));
+        if (kIsFull) {
+          _mm512_storeu_ps(c + column, sum);
+        } else {
+          _mm512_mask_storeu_ps(c + column, exist, sum);
+        }
+      }
+      c += p_.c_row_stride;
+      if (kMayAdd && addend != nullptr) addend += p_.c_row_stride;
+    }
+  }
+
+  /// Half of a panel's.
+  struct Columns {
+    __mmask16 exist = 0;
+    __m512 bias = _mm512_setzero_ps();
+  };
 
   const PairTapProduct& taps_;
   const PairProduct& p_;

@@ -5,7 +5,7 @@
 // compiled here could be the copy that the linker keeps for everyone.
 #include <immintrin.h>
 
-#include "backend/cpu/bf16_finish-inl.h"
+#include "backend/cpu/bf16_panels-inl.h"
 
 namespace ddim::engine::cpu::bf16 {
 namespace {
@@ -19,6 +19,13 @@ __m512bh repeat_pair(const char* from) {
   int pair = 0;
   __builtin_memcpy(&pair, from, sizeof(pair));
   return (__m512bh)_mm512_set1_epi32(pair);
+}
+
+/// Writes a vector of sums to `c`; addends are null or stand where it does.
+void finish(const float* bias, const float* addend, __mmask16 exists, __m512 sum, float* c) {
+  if (bias != nullptr) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(exists, bias));
+  if (addend != nullptr) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(exists, addend));
+  _mm512_mask_storeu_ps(c, exists, sum);
 }
 
 /// kRows rows of kPanels panels, whose sums stay in registers: without the pragmas they are cleared
@@ -61,8 +68,7 @@ void multiply_rows(const PairProduct& p, std::int64_t first_panel, std::int64_t 
 #pragma GCC unroll 16
     for (int row = 0; row < kRows; ++row) {
       const std::int64_t at = first + row * p.c_row_stride;
-      finish(bias, p.residual == nullptr ? nullptr : p.residual + at, p.accumulate, exists,
-             sum[row][i], p.c + at);
+      finish(bias, p.addend == nullptr ? nullptr : p.addend + at, exists, sum[row][i], p.c + at);
     }
   }
 }

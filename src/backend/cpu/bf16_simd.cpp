@@ -221,6 +221,7 @@ struct TapBytes {
 };
 
 PairProduct in_pairs(const PanelProduct& p) {
+  assert(p.residual == nullptr || p.write == Write::overwrite);
   return {.a = p.a,
           .a_row_bytes = p.a_row_stride * kBytes,
           .b = p.b,
@@ -228,8 +229,7 @@ PairProduct in_pairs(const PanelProduct& p) {
           .num_pairs = p.num_k / 2,
           .b_panel_bytes = p.b_panel_stride * kBytes,
           .bias = p.bias,
-          .residual = p.residual,
-          .accumulate = p.write == Write::accumulate,
+          .addend = p.write == Write::accumulate ? p.c : p.residual,
           .c = p.c,
           .c_row_stride = p.c_row_stride,
           .c_panel_stride = p.c_panel_stride,

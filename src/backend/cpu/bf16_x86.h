@@ -13,8 +13,7 @@ struct PairProduct {
   std::int64_t num_pairs;
   std::int64_t b_panel_bytes;  // from one panel to the next
   const float* bias;
-  const float* residual;
-  bool accumulate;
+  const float* addend;  // laid out as c, may be c; or null
   float* c;
   std::int64_t c_row_stride;
   std::int64_t c_panel_stride;
