@@ -183,9 +183,8 @@ void FeatureLog::fill_by_blocks(const std::function<void(const Rows&)>& compute,
           const PictureRange& rows = blocks[static_cast<std::size_t>(k)];
           take(rows, claims.result(k, static_cast<std::size_t>(rows.count) * row_bytes()));
         }
-        write_all(claims.token());
+        write_all(claims.begin_assembly());
         claims.finish(*block, "complete\n");
-        claims.remove_results();
       });
       continue;
     }
@@ -194,18 +193,16 @@ void FeatureLog::fill_by_blocks(const std::function<void(const Rows&)>& compute,
     compute({rows});
     claims.finish(*block, std::span<const std::byte>(bytes_of(rows)));
   }
+  claims.remove_results();
 }
 
-void FeatureLog::write_all(const std::string& token) const {
-  // Beside it, and then in its place: whoever opens it finds all.
-  fs::path written = path_;
-  written += "." + token;
-  PictureLog log = PictureLog::create(written, header());
+void FeatureLog::write_all(const fs::path& folder) const {
+  // There, and then in its place: whoever opens it finds all.
+  PictureLog log = PictureLog::create(folder / path_.filename(), header());
   constexpr std::int64_t kRows = 1024;
   for (std::int64_t first = 0; first < set_.count; first += kRows)
     log.add(first, bytes_of({first, std::min(kRows, set_.count - first)}));
-  log.sync();
-  fs::rename(written, path_);
+  log.move_to(path_);
 }
 
 void FeatureLog::fail_stopped() const {

@@ -45,7 +45,8 @@ class FeatureLog {
   /// With no folder: each rank has its part, and gets the others' at the end.
   void fill_by_ranks(const std::function<void(const Rows&)>& compute);
   void fill_by_blocks(const std::function<void(const Rows&)>& compute, const std::stop_token& stop);
-  void write_all(const std::string& token) const;
+  /// The file in one go, made in `folder`.
+  void write_all(const std::filesystem::path& folder) const;
   std::vector<std::byte> bytes_of(const engine::io::PictureRange& rows) const;
   void take(const engine::io::PictureRange& rows, std::span<const std::byte> values);
   engine::io::PictureLog::Header header() const;

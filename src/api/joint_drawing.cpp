@@ -27,9 +27,6 @@ namespace {
 namespace fs = std::filesystem;
 using io::PictureRange;
 
-/// The name of a process's folder within that of the blocks, and its token.
-constexpr const char* kAssembly = "assembly-";
-
 std::vector<fs::path> outputs_of(const PictureJob& job) {
   std::vector<fs::path> outputs = {job.files.out};
   if (!job.files.tensors.empty()) outputs.push_back(job.files.tensors);
@@ -143,6 +140,7 @@ class JointRun {
       claims_.finish(*block, std::as_bytes(std::span(samples.x_0.values)));
       progress.finished(range.count);
     }
+    claims_.remove_results();
   }
 
  private:
@@ -170,9 +168,8 @@ class JointRun {
   }
 
   void put_together() {
-    const fs::path folder = blocks_folder(job_.files.out);
     PictureJob job = job_;
-    job.logs = folder / (kAssembly + claims_.token());
+    job.logs = claims_.begin_assembly();
     const auto destinations = destinations_of(job, kind_);
     for (std::size_t k = 0; k < blocks_.size(); ++k) {
       FloatImages pictures{.count = blocks_[k].count, .shape = job_.shape()};
@@ -188,9 +185,6 @@ class JointRun {
     for (const auto& [output, identity] : identities_of(job_, kind_, job_.count()))
       made += line_of(output, identity);
     claims_.finish(std::ssize(blocks_), made);
-    claims_.remove_results();
-    for (const std::string& name : readable_names_in(folder))
-      if (name.starts_with(kAssembly)) try_remove_tree(folder / name);
   }
 
   const PictureJob& job_;

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file_output.h"
 #include "base/folder.h"
+#include "base/presence_file.h"
 #include "comm/block_claims.h"
 #include "comm/communicator.h"
 
@@ -21,27 +22,6 @@ namespace ddim {
 using namespace engine;
 
 namespace fs = std::filesystem;
-
-namespace {
-
-/// A file for others to see.
-class Sign {
- public:
-  explicit Sign(fs::path file) : file_(std::move(file)) {
-    write_file(file_, "", Overwrite::refuse, Durability::later);
-  }
-  Sign(const Sign&) = delete;
-  Sign& operator=(const Sign&) = delete;
-  ~Sign() {
-    std::error_code gone;
-    fs::remove(file_, gone);
-  }
-
- private:
-  const fs::path file_;
-};
-
-}  // namespace
 
 RunOptions options_of_part(RunOptions run, const Sharing& sharing) {
   const auto& ranks = sharing.ranks.communicator();
@@ -70,10 +50,10 @@ void require_common_folder(const Sharing& sharing, const fs::path& result) {
   const std::string token = comm::text_of_first(*ranks, concat(std::hex, random(), random()));
   // Among the blocks, with which it goes when this process is killed.
   const fs::path folder = blocks_folder(result), sign = folder / ("seen-by-all-" + token);
-  std::optional<Sign> written;
+  std::optional<PresenceFile> written;
   if (ranks->is_first()) {
     make_folders(folder);
-    written.emplace(sign);
+    written.emplace(sign, "");
   }
   ranks->barrier();
   // A file of another machine may take a moment to be seen.

@@ -37,12 +37,19 @@ std::optional<std::int64_t> time_of(const fs::path& path) {
 }
 
 constexpr const char* kWorkFile = "run";
+constexpr const char* kProcess = "process-";
+constexpr const char* kAssembly = "assembly-";
 constexpr const char* kNumBlocks = "blocks\t";
 
 std::string name_of_block(std::int64_t block) {
   TextStream name;
   name << "block-" << std::setfill('0') << std::setw(6) << block;
   return name.str();
+}
+
+fs::path made(fs::path folder) {
+  make_folders(folder);
+  return folder;
 }
 
 /// Gives a file a second name; false where another has that name.
@@ -90,13 +97,12 @@ BlockClaims::State BlockClaims::state_of(const fs::path& folder) {
 }
 
 BlockClaims::BlockClaims(fs::path folder, Work work)
-    : folder_(std::move(folder)),
+    : folder_(made(std::move(folder))),
       work_(std::move(work)),
       host_(name_of_process_space()),
       token_(new_token()),
-      own_(folder_ / ("process-" + token_)) {
-  make_folders(folder_);
-  write_file(own_, concat(host_, " ", ::getpid(), "\n"), Overwrite::refuse, Durability::later);
+      own_(folder_ / (kProcess + token_), concat(host_, " ", ::getpid(), "\n")),
+      assembly_(folder_ / (kAssembly + token_)) {
   const fs::path run = folder_ / kWorkFile;
   const std::string text = text_of(work_.settings, work_.num_blocks);
   // Written beside and linked: whoever reads it finds it complete, also after a loss of power.
@@ -107,7 +113,6 @@ BlockClaims::BlockClaims(fs::path folder, Work work)
   if (!is_first) {
     const std::string there = read_file_if_there(run, kMaxText).value_or("");
     if (there != text) {
-      fs::remove(own_);
       std::string shown = first_other_line(there, text);
       for (char& letter : shown)
         if (letter == '\t') letter = ' ';
@@ -118,12 +123,7 @@ BlockClaims::BlockClaims(fs::path folder, Work work)
   alive_ = std::jthread([this](const std::stop_token& stop) { keep_alive(stop); });
 }
 
-BlockClaims::~BlockClaims() {
-  alive_.request_stop();
-  alive_.join();
-  std::error_code gone;
-  fs::remove(own_, gone);  // so its claims are free at once
-}
+BlockClaims::~BlockClaims() { try_remove_tree(assembly_); }
 
 std::chrono::duration<double> BlockClaims::between_signs() const {
   return std::chrono::duration<double>(std::min(5.0, work_.timeout_seconds / 6));
@@ -131,7 +131,7 @@ std::chrono::duration<double> BlockClaims::between_signs() const {
 
 void BlockClaims::keep_alive(const std::stop_token& stop) {
   while (!until_next_sign_.stopped_within(between_signs(), stop)) {
-    ::utimensat(AT_FDCWD, own_.c_str(), nullptr, 0);
+    ::utimensat(AT_FDCWD, own_.path().c_str(), nullptr, 0);
     ++num_signs_;
   }
 }
@@ -147,7 +147,7 @@ fs::path BlockClaims::claim_of(std::int64_t block) const {
 bool BlockClaims::is_done(std::int64_t block) const { return fs::exists(file_of(block)); }
 
 bool BlockClaims::is_alive(const std::string& token) {
-  const fs::path process = folder_ / ("process-" + token);
+  const fs::path process = folder_ / (kProcess + token);
   const std::optional<std::int64_t> time = time_of(process);
   if (!time) return false;
   const std::int64_t now = num_signs_;
@@ -241,8 +241,19 @@ std::int64_t BlockClaims::num_done() const {
   return count;
 }
 
+fs::path BlockClaims::begin_assembly() {
+  const std::string_view kind = kAssembly;
+  for (const std::string& name : readable_names_in(folder_))
+    if (name.starts_with(kind) && !is_alive(name.substr(kind.size())))
+      try_remove_tree(folder_ / name);
+  make_folders(assembly_);
+  return assembly_;
+}
+
 void BlockClaims::remove_results() {
   ensure(is_complete(), "results of unfinished work are removed");
+  for (const std::string& name : readable_names_in(folder_))
+    if (name.starts_with(kAssembly)) try_remove_tree(folder_ / name);
   std::error_code gone;
   for (std::int64_t block = 0; block < work_.num_blocks; ++block) fs::remove(file_of(block), gone);
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/file_output.h"
+#include "base/presence_file.h"
 #include "base/stoppable_wait.h"
 
 namespace ddim::engine::comm {
@@ -22,12 +23,12 @@ namespace ddim::engine::comm {
 /// computes a block claims it, and the claim of a process that ends or does not run any more is
 /// taken over. In rare cases two processes compute the same block: the result is the same, too.
 ///
-///   run                    what the work is
-///   process-TOKEN          of a process: machine and number; touched every moment as long as it
-///   lives block-000012.claim     the token of the process that computes it; with .TOKEN behind, of
-///   the one
-///                          that took over from that, which is gone
-///   block-000012           its result
+///     run                  what the work is
+///     process-TOKEN        of a process: machine and number; touched every moment while it lives
+///     block-000012.claim   the token of the process that computes it; with .TOKEN behind, of the
+///                          one that took over from that, which is gone
+///     block-000012         its result
+///     assembly-TOKEN/      what the process makes of the results that has the last block
 class BlockClaims {
  public:
   using Settings = std::map<std::string, std::string>;
@@ -60,9 +61,11 @@ class BlockClaims {
   /// That of the last block, which stays.
   std::string last_result() const;
   std::int64_t num_done() const;
-  /// A name that no other process has.
-  const std::string& token() const { return token_; }
-  /// Removes the results, when the last block is done.
+  /// Begins a folder for what is made of the results by who has the last block: new, and gone with
+  /// this object. Removes those of processes that are gone.
+  std::filesystem::path begin_assembly();
+  /// Removes the results and all that is made of them, when the last block is done: by everyone
+  /// who finds it done, as the one who did it may have been stopped since.
   void remove_results();
 
  private:
@@ -83,7 +86,8 @@ class BlockClaims {
   Work work_;
   std::string host_;
   std::string token_;
-  std::filesystem::path own_;  ///< process-TOKEN
+  PresenceFile own_;  ///< process-TOKEN: without it, the claims of this one are free
+  std::filesystem::path assembly_;
   struct Seen {
     std::int64_t time = 0;   ///< of the file, in nanoseconds
     std::int64_t signs = 0;  ///< of this process, when the file first had that time

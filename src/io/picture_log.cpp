@@ -245,6 +245,13 @@ void PictureLog::sync() {
   if (file_system_->fsync(descriptor_) != 0) fail_call("fsync");
 }
 
+void PictureLog::move_to(const fs::path& path) {
+  sync();
+  if (file_system_->rename(path_.c_str(), path.c_str()) != 0) fail_call("renaming");
+  path_ = path;
+  sync_folder(path_.parent_path(), *file_system_);
+}
+
 void PictureLog::read(PictureRange range, const ByteSink& sink) const {
   const std::uint64_t size = header_.picture_bytes;
   const auto at_once = static_cast<std::int64_t>(std::max<std::uint64_t>(kPiece / size, 1));

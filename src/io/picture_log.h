@@ -65,6 +65,9 @@ class PictureLog {
   void add(std::int64_t first, std::span<const std::byte> pictures);
   /// Makes what was added safe from a loss of power.
   void sync();
+  /// Gives the file another name, in the place of a file that has it; the name is as safe from a
+  /// loss of power as what was added. Error(io) when the system refuses.
+  void move_to(const std::filesystem::path& path);
   /// Hands the pictures `range` to `sink`, in order of their numbers, in pieces of whole pictures,
   /// however they were added. Error(io) when the system refuses.
   void read(PictureRange range, const ByteSink& sink) const;

@@ -43,6 +43,11 @@ bool DerivedParameters::take_room(Entry& entry, const Room& room) {
   return true;
 }
 
+void DerivedParameters::give_room_back(Entry& entry, const Room& room) {
+  optional_bytes_ -= room.num_bytes;
+  entry.optional_bytes -= room.num_bytes;
+}
+
 void DerivedParameters::forget(std::uint64_t storage_id) noexcept {
   std::shared_ptr<Entry> entry;
   {

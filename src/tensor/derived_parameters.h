@@ -98,6 +98,7 @@ class DerivedParameters {
   static bool is_current(const Slot& slot, Sources sources);
   static void mark_current(Slot& slot, Sources sources);
   bool take_room(Entry& entry, const Room& room);
+  void give_room_back(Entry& entry, const Room& room);
   /// Those of an entry whose mutex the caller holds. They are to be destroyed without it: values
   /// hold tensors, which other values may be derived from.
   std::vector<Slot> take_slots(Entry& entry);
@@ -148,7 +149,15 @@ std::shared_ptr<const Value> DerivedParameters::get_if_room(const Tensor& parame
   const std::shared_ptr<Entry> entry = entry_of(parameter);
   const std::lock_guard lock(entry->mutex);
   Slot& slot = slot_of(*entry, key);
-  if (!slot.value) place<Value>(slot, take_room(*entry, room) ? make() : nullptr);
+  if (!slot.value) {
+    const bool has_room = take_room(*entry, room);
+    try {
+      place<Value>(slot, has_room ? make() : nullptr);
+    } catch (...) {  // the next who asks takes it again
+      if (has_room) give_room_back(*entry, room);
+      throw;
+    }
+  }
   const Tensor* const source = &parameter;
   return filled<Value>(slot, Sources(&source, 1), fill);
 }

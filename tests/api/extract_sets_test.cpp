@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 
+#include <filesystem>
+#include <set>
+
 #include "tests/api/small_models.h"
 
 namespace ddim::api_test {
@@ -82,6 +85,20 @@ TEST_F(ExtractSets, AsksForWeightsOnceNothingElseIsWrong) {
   sets.model = &model_;
   sets.with_weights = {};
   EXPECT_EQ(extract_sets(sets, extractor_, padded_, {}).first.features, made.first.features);
+}
+
+TEST_F(ExtractSets, ThoseWhoJoinLeaveTheFeaturesAndWhatSaysSo) {
+  SetsToCompare sets{.first = set_of("some.npz", 12), .few_pictures = FewPictures::shrink};
+  const std::vector<float> alone = extract_sets(sets, extractor_, padded_, {}).first.features;
+  FeatureOptions joined = padded_;
+  joined.folder = folder_ / "features";
+  joined.sharing.join = true;
+  for (int time = 0; time < 2; ++time)
+    EXPECT_EQ(extract_sets(sets, extractor_, joined, {}).first.features, alone);
+  std::set<std::string> left;
+  for (const auto& found : std::filesystem::recursive_directory_iterator(joined.folder))
+    left.insert(found.path().filename().string().substr(0, 9));
+  EXPECT_EQ(left, std::set<std::string>({"features-", "block-000", "run"}));
 }
 
 }  // namespace

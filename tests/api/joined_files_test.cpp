@@ -98,6 +98,10 @@ TEST_P(HalfMade, OutputsAreCompletedByTheNextOne) {
   watched.run.progress = [&](const RunProgress&) { fs::create_directories(files.tensors); };
   EXPECT_THROW(draw(files, watched), Error);
   EXPECT_TRUE(fs::exists(files.out));
+  for (const auto& left : fs::directory_iterator(unfinished_file(files))) {
+    const std::string name = left.path().filename().string();
+    EXPECT_TRUE(name == "run" || name.starts_with("block-")) << name;
+  }
   fs::remove(files.tensors);
   EXPECT_EQ(draw(files).num_drawn, 0);
   EXPECT_TRUE(fs::exists(files.tensors));
@@ -130,7 +134,13 @@ TEST_P(HalfMade, OutputsAreNotTakenForWhatIsThere) {
 TEST_F(JoinedFilesTest, WhatIsDoneVouchesForItsOwnOutputOnly) {
   const SampleFiles files = joined("a.npz");
   EXPECT_EQ(draw(files).num_drawn, kCount);
+  // Who finds all done removes what a process left that was killed as it finished.
+  const fs::path blocks = unfinished_file(files);
+  test::write_text(blocks / "block-000000", "pictures");
+  fs::create_directories(blocks / "assembly-t");
   EXPECT_EQ(draw(files).num_drawn, 0);
+  EXPECT_FALSE(fs::exists(blocks / "block-000000"));
+  EXPECT_FALSE(fs::exists(blocks / "assembly-t"));
   draw({.out = files.out, .overwrite = Overwrite::allow}, others());
   expect_error(ErrorCode::user, "a.npz.blocks says that all is done, but", [&] { draw(files); });
   expect_error(ErrorCode::user, "was replaced", [&] { draw(files); });

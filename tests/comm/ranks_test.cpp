@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/folder.h"
 #include "base/text.h"
 #include "comm/block_claims.h"
 #include "comm/join.h"
@@ -423,12 +424,49 @@ TEST_F(BlockClaimsTest, AStopEndsTheWaitForOthers) {
   test::expect_error(ErrorCode::interrupted, "stopped", [&] { other.next(stop.get_token()); });
 }
 
+TEST_F(BlockClaimsTest, WhatIsMadeOfTheResultsGoesWithWhoMakesIt) {
+  const auto assemblies = [&] {
+    std::vector<std::string> found;
+    for (const std::string& name : names_in(folder()))
+      if (name.starts_with("assembly-")) found.push_back(name);
+    return found;
+  };
+  BlockClaims::Work quick = work(1);
+  quick.timeout_seconds = 0.3;
+  std::optional<BlockClaims> one(std::in_place, folder(), quick);
+  for (const char* other : {"gone", "alive", "killed"}) {
+    fs::create_directories(folder() / concat("assembly-", other, "/pictures"));
+    if (other != std::string("gone"))
+      std::ofstream(folder() / concat("process-", other)) << "elsewhere 1";
+  }
+  std::ofstream(folder() / "process-killed") << name_of_process_space() << " 4194304";
+  const fs::path own = one->begin_assembly();
+  EXPECT_TRUE(fs::is_empty(own));
+  EXPECT_EQ(assemblies().size(), 2U);
+  EXPECT_TRUE(fs::exists(folder() / "assembly-alive/pictures"));
+  std::ofstream(own / "half") << "of it";
+  one.reset();
+  EXPECT_EQ(assemblies(), std::vector<std::string>({"assembly-alive"}));
+  one.emplace(folder(), quick);
+  one->finish(0, "a");
+  one->finish(1, "all");
+  one->remove_results();
+  EXPECT_EQ(assemblies(), std::vector<std::string>());
+}
+
+TEST_F(BlockClaimsTest, WhoCannotJoinLeavesNothingBehind) {
+  fs::create_directories(folder() / "run");
+  EXPECT_THROW(BlockClaims(folder(), work(1)), Error);
+  EXPECT_EQ(names_in(folder()), std::vector<std::string>({"run"}));
+}
+
 TEST_F(BlockClaimsTest, OtherWorkIsRefused) {
   const BlockClaims one(folder(), work(1));
   BlockClaims::Work others = work(1);
   others.settings["seed"] = "2";
   test::expect_error(ErrorCode::user, "other options: seed 1 there and seed 2 here",
                      [&] { const BlockClaims other(folder(), others); });
+  EXPECT_EQ(names_in(folder()).size(), 2U) << "its own file and what the work is";
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "tests/base_files/faulty_file_system.h"
+#include "tests/base_files/power_loss.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/text_files.h"
@@ -213,6 +214,37 @@ TEST_F(PictureLogTest, AppearsWithItsWholeHeader) {
       std::filesystem::remove(path_);
     }
   }
+}
+
+TEST_F(PictureLogTest, ALogThatWasMovedIsWholeWhateverThePowerDoes) {
+  const std::filesystem::path place = folder_ / "place";
+  test::write_text(place, "another");
+  test::RecordingFileSystem recorded(folder_.path());
+  PictureLog log =
+      PictureLog::create(path_, {.count = 3, .picture_bytes = kPictureBytes}, recorded);
+  log.add(0, pictures(0, 3));
+  log.move_to(place);
+  EXPECT_EQ(log.path(), place);
+  EXPECT_EQ(all_of(log), pictures(0, 3));
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  const std::string whole = test::read_text(place);
+  int broken = 0, lost = 0;
+  recorded.visit_states([&](int done, const test::DiskFiles& files) {
+    const auto found = files.find("place");
+    const std::string content = found == files.end() ? "" : found->second;
+    if (content != whole && content != "another") ++broken;
+    if (done == recorded.num_calls() && content != whole) ++lost;
+  });
+  EXPECT_EQ(broken, 0);
+  EXPECT_EQ(lost, 0);
+}
+
+TEST_F(PictureLogTest, AMoveThatIsRefusedIsAnError) {
+  PictureLog log = create(2);
+  log.add(0, pictures(0, 2));
+  std::filesystem::create_directory(folder_ / "folder");
+  expect_error(ErrorCode::io, "log: ", [&] { log.move_to(folder_ / "folder"); });
+  EXPECT_EQ(all_of(log), pictures(0, 2));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -204,6 +205,23 @@ TEST_F(DerivedParametersTest, OptionalOnesAreMadeWhileThereIsRoom) {
   second = Tensor();
   EXPECT_FALSE(has_value(third)) << "the answer stays";
   EXPECT_TRUE(has_value(parameter_of(device_, 0.0F)));
+}
+
+TEST_F(DerivedParametersTest, OptionalOnesThatCouldNotBeMadeTakeNoRoom) {
+  const auto ask = [&](const Tensor& parameter, bool has_memory) {
+    return derived_.get_if_room<Value>(
+        parameter, {.purpose = "optional"}, {.num_bytes = 10, .max_bytes = 20},
+        [&] {
+          if (!has_memory) throw std::bad_alloc();
+          return std::make_shared<Value>(1);
+        },
+        [](Value&) {});
+  };
+  const Tensor first = parameter_of(device_, 0.0F), second = parameter_of(device_, 0.0F);
+  for (int time = 0; time < 3; ++time) EXPECT_THROW(ask(first, false), std::bad_alloc);
+  EXPECT_NE(ask(second, true), nullptr);
+  EXPECT_NE(ask(first, true), nullptr);
+  EXPECT_EQ(derived_.num_values(), 2);
 }
 
 }  // namespace
