@@ -286,7 +286,7 @@ void Api::add_result_routes() {
       [this](const Request&, const JobResult& job, const Parts& parts) {
         const std::int64_t k = picture_number(parts[1], job.samples.x_0);
         const auto of = entry(parts[0]);
-        const Recipe& own = job.recipes[static_cast<std::size_t>(k)];
+        const Recipe own = recipe_of_picture(job, k);
         return Response{.body = recipe_json(of->request, own, job.samples.recipe,
                                             shelf_.find(of->request.model)->place)};
       });

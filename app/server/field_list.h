@@ -60,13 +60,31 @@ inline Json text_schema(const std::string& description, std::size_t longest = kL
   return {{"type", "string"}, {"description", description}, {"maxLength", longest}};
 }
 
+/// As JSON schemas count them.
+inline std::size_t num_characters(std::string_view utf8) {
+  const auto begins_one = [](char byte) {
+    return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
+  };
+  return static_cast<std::size_t>(std::ranges::count_if(utf8, begins_one));
+}
+
 inline std::string text_in(const std::string& field, const Json& value,
                            std::size_t longest = kLongestText) {
   if (!value.is_string()) refuse(field, "must be a text; got " + found(value));
   const std::string& text = value.string();
-  if (text.size() > longest) refuse(field, fmt::format("must have at most {} characters", longest));
+  if (num_characters(text) > longest)
+    refuse(field, fmt::format("must have at most {} characters", longest));
   return text;
 }
+
+template <class Member>
+struct BareNumber {
+  using Type = Member;
+};
+template <class Number>
+struct BareNumber<std::optional<Number>> {
+  using Type = Number;
+};
 
 /// The whole number that some write as 1e3 or 10.0.
 inline Json as_integer(const Json& value) {
@@ -80,28 +98,31 @@ inline Json as_integer(const Json& value) {
 /// Collects fields, each with what it is.
 class FieldList {
  public:
-  template <class Number>
-  void integer(const char* name, Number Wishes::*member, Json least, Json most,
+  /// A member that is a std::optional has no one default, here and in number().
+  template <class Member>
+  void integer(const char* name, Member Wishes::*member, Json least, Json most,
                const std::string& description) {
-    add(name,
-        number_schema("integer", description, std::move(least), std::move(most), Wishes().*member),
-        [member](const Field& field, const Json& said, Wishes& wishes) {
-          const Json value = as_integer(said);
-          if (!value.is_integer()) refuse(field.name, "must be a whole number; got " + found(said));
-          // What does not fit into 64 bits has become another kind of number.
-          if constexpr (std::is_unsigned_v<Number>) {
-            if (!value.is_unsigned()) check_range<std::int64_t>(field, value, -1);
-          } else if (value.is_unsigned() &&
-                     value.number<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()) {
-            check_range<double>(field, value, value.number<double>());
-          }
-          const auto number = value.number<Number>();
-          check_range(field, value, number);
-          wishes.*member = number;
-        });
+    using Number = typename BareNumber<Member>::Type;
+    const std::optional<Number> otherwise = Wishes().*member;
+    Json schema = number_schema("integer", description, std::move(least), std::move(most),
+                                otherwise.value_or(0));
+    if (!otherwise) schema.erase("default");
+    add(name, std::move(schema), [member](const Field& field, const Json& said, Wishes& wishes) {
+      const Json value = as_integer(said);
+      if (!value.is_integer()) refuse(field.name, "must be a whole number; got " + found(said));
+      // What does not fit into 64 bits has become another kind of number.
+      if constexpr (std::is_unsigned_v<Number>) {
+        if (!value.is_unsigned()) check_range<std::int64_t>(field, value, -1);
+      } else if (value.is_unsigned() &&
+                 value.number<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()) {
+        check_range<double>(field, value, value.number<double>());
+      }
+      const auto number = value.number<Number>();
+      check_range(field, value, number);
+      wishes.*member = number;
+    });
   }
   enum class Least { allowed, too_small };
-  /// A member that is a std::optional has no one default.
   template <class Number>
   void number(const char* name, Number Wishes::*member, double least, double most,
               const std::string& description, Least itself = Least::allowed) {
@@ -140,6 +161,15 @@ class FieldList {
         [member](const Field& field, const Json& value, Wishes& wishes) {
           wishes.*member = text_in(field.name, value);
         });
+  }
+  /// The name of something that is there.
+  void reference(const char* name, std::string Wishes::*member, const std::string& description) {
+    Json schema = text_schema(description);
+    schema["minLength"] = 1;
+    add(name, std::move(schema), [member](const Field& field, const Json& value, Wishes& wishes) {
+      wishes.*member = text_in(field.name, value);
+      if ((wishes.*member).empty()) refuse(field.name, "must not be empty");
+    });
   }
   void truth(const char* name, bool Wishes::*member, const std::string& description) {
     add(name, {{"type", "boolean"}, {"description", description}, {"default", false}},

@@ -50,7 +50,7 @@ std::int64_t kept_bytes(const Upload& upload) { return std::ssize(upload.bytes) 
 /// Which of the entry's steps are shown.
 bool is_shown(const JobRequest& request, const StepPreview& preview) {
   if (request.preview_every == 0 || preview.x0_pred.shape.channels > 4) return false;
-  return preview.step % request.preview_every == 0 || preview.t_prev < 0.0;
+  return preview.step % request.preview_every == 0 || preview.is_last;
 }
 
 void show(Entry& entry, std::int64_t first, const StepPreview& preview) {

@@ -10,6 +10,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <random>
@@ -70,8 +72,6 @@ void refuse_contradictions(const Wishes& wishes) {
     refuse_if(field, !problem.empty(), problem);
   }
   refuse_if("eta", wishes.sigma_hat, "leave it out with sigma_hat");
-  refuse_if("steps", std::holds_alternative<std::vector<double>>(wishes.tau),
-            "leave it out: the list tau sets their number");
   for (const char* field : {"mask", "strength", "init_by"})
     refuse_if(field, wishes.init_image.empty(), "needs init_image");
   if (wishes.as == "diffusers")
@@ -79,10 +79,14 @@ void refuse_contradictions(const Wishes& wishes) {
       refuse_if(field, true, "as diffusers takes this from the model's scheduler file");
 }
 
+EncodeMethod method_of(const Wishes& wishes) {
+  return wishes.exact ? EncodeMethod::exact : EncodeMethod::euler;
+}
+
 PlanOptions plan_of(const Wishes& wishes, const Model& model) {
   PlanOptions plan{
       .steps = wishes.has("steps") ? wishes.steps : usual_steps(model.info().process.T),
-      .tau = wishes.tau,
+      .tau = wishes.has("tau") ? wishes.tau : usual_tau(method_of(wishes)),
       .eta = wishes.sigma_hat ? Eta(SigmaHat{}) : Eta(wishes.eta),
       .clip = *value_named<Clip>(wishes.clip),
       .sampler = *value_named<Sampler>(wishes.sampler),
@@ -119,6 +123,14 @@ ClassChoice classes_of(const Wishes& wishes, const ModelInfo& info) {
 
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text));
+}
+
+/// Whether the commands would not look for a picture in a file of this name, whatever is in it.
+bool is_read_as_tensors(const std::string& name) {
+  std::string ending = std::filesystem::path(name).extension().string();
+  std::ranges::transform(ending, ending.begin(),
+                         [](unsigned char letter) { return std::tolower(letter); });
+  return ending == ".safetensors" || ending == ".npz" || ending == ".npy";
 }
 
 /// What requests refer to, with the shape of a model's pictures.
@@ -204,7 +216,9 @@ class References {
     if (!upload)
       throw RequestError(404, field,
                          fmt::format("{}: there is no upload {}; it may be too old", field, id));
-    return {given(upload->name, id, "/api/uploads/" + id), upload->bytes};
+    std::string name = upload->name;
+    if (is_read_as_tensors(name)) name += ".png";
+    return {given(name, id, "/api/uploads/" + id), upload->bytes};
   }
   std::shared_ptr<const JobResult> result_of(const std::string& field,
                                              const std::string& id) const {
@@ -356,18 +370,14 @@ const ModelSource& source_of(const std::string& name, const RequestContext& cont
 
 JobRequest request_of(const Wishes& wishes, const RequestContext& context) {
   refuse_contradictions(wishes);
-  constexpr std::int64_t kLastImage = std::numeric_limits<std::uint32_t>::max();
-  if (wishes.first_image > kLastImage - wishes.count)
-    refuse("first_image",
-           fmt::format("pictures {} to {} do not all exist; the last one is {}", wishes.first_image,
-                       wishes.first_image + wishes.count - 1, kLastImage - 1));
   const ModelSource& source = source_of(wishes.model, context);
   const Model model = context.shelf.described(source.name);
-  JobRequest request{.task = *value_named<Task>(wishes.task),
+  const Task task = *value_named<Task>(wishes.task);
+  JobRequest request{.task = task,
                      .model = source.name,
                      .preview_every = wishes.preview_every,
-                     .frames = wishes.frames,
-                     .method = wishes.exact ? EncodeMethod::exact : EncodeMethod::euler,
+                     .frames = wishes.frames.value_or(usual_frames(task)),
+                     .method = method_of(wishes),
                      .dequantise = *value_named<Dequantise>(wishes.dequantise),
                      .fit = *value_named<Fit>(wishes.resize),
                      .other_weights = wishes.other_weights};

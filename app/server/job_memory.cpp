@@ -8,6 +8,10 @@ namespace {
 
 /// Of a text and its place in a list; and of an entry of a map with two.
 constexpr std::int64_t kBytesOfText = 48, kBytesOfMapEntry = 128;
+/// Of a recipe, beside the lists in it; and how many there are: of all and of the first.
+constexpr std::int64_t kBytesOfRecipe = 4096, kNumRecipes = 2;
+/// Of what a picture was drawn from: a SHA-256 as text.
+constexpr std::int64_t kBytesOfStart = kBytesOfText + 64;
 /// Of a number in a list, as text: digits, a point and a comma.
 constexpr std::int64_t kBytesOfNumber = 24;
 
@@ -64,9 +68,12 @@ std::int64_t result_bytes(const JobRequest& request, const PictureShape& shape) 
   const std::int64_t shown =
       pictures * (request.task == Task::filmstrip ? 1 + 2 * request.frames : 1);
   const std::int64_t steps = std::max(std::ssize(steps_in(request)), std::ssize(request.codes.tau));
-  // The recipe of each picture says its steps.
-  return shown * static_cast<std::int64_t>(shape.size() * sizeof(float)) +
-         pictures * steps * kBytesOfNumber;
+  const std::int64_t classes = std::ssize(request.sample.class_choice.classes);
+  const bool has_states = request.task == Task::interpolate || request.task == Task::decode;
+  std::int64_t recipes = has_states ? pictures * kBytesOfStart : 0;
+  if (request.task != Task::encode)
+    recipes += kNumRecipes * (kBytesOfRecipe + (steps + classes) * kBytesOfNumber);
+  return shown * static_cast<std::int64_t>(shape.size() * sizeof(float)) + recipes;
 }
 
 std::int64_t kept_bytes(const JobResult& result) {
@@ -74,8 +81,8 @@ std::int64_t kept_bytes(const JobResult& result) {
       bytes_of(result.samples.x_0) + bytes_of(result.samples.recipe) + bytes_of(result.codes);
   for (const FilmFrame& frame : result.frames)
     bytes += bytes_of(frame.x_t) + bytes_of(frame.x0_pred);
-  for (const Recipe& recipe : result.recipes) bytes += bytes_of(recipe);
-  return bytes;
+  for (const std::string& start : result.starts) bytes += kBytesOfText + std::ssize(start);
+  return bytes + bytes_of(result.of_first);
 }
 
 std::int64_t kept_bytes(const JobRequest& request) {

@@ -16,7 +16,7 @@ void forget_input(JobRequest& request);
 /// What its result will take, of pictures of that shape.
 std::int64_t result_bytes(const JobRequest& request, const PictureShape& shape);
 
-/// What a result takes: pictures, frames, codes, and the recipes' texts.
+/// What a result takes: pictures, frames, codes, and two recipes' texts.
 std::int64_t kept_bytes(const JobResult& result);
 /// What is left of a request without its input: names of files.
 std::int64_t kept_bytes(const JobRequest& request);

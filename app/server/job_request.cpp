@@ -55,7 +55,7 @@ std::string flag(const std::string& key, const std::string& value) {
   std::string name = "--" + key;
   for (char& c : name)
     if (c == '_') c = '-';
-  return value == "true" ? " " + name : fmt::format(" {} {}", name, shell_word(value));
+  return key == "sigma_hat" ? " " + name : fmt::format(" {} {}", name, shell_word(value));
 }
 
 }  // namespace

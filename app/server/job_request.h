@@ -2,6 +2,8 @@
 
 #include <ddim/data_options.h>
 #include <ddim/encode.h>
+#include <ddim/filmstrip.h>
+#include <ddim/interpolate.h>
 #include <ddim/names.h>
 #include <ddim/sample.h>
 
@@ -14,6 +16,11 @@ namespace ddim::server {
 
 /// What a job does: the command of this name.
 enum class Task { sample, interpolate, filmstrip, encode, decode };
+
+/// Of interpolate and filmstrip, where nobody says how many.
+constexpr std::int64_t usual_frames(Task task) {
+  return task == Task::interpolate ? kUsualFrames : kUsualFilmFrames;
+}
 
 }  // namespace ddim::server
 
@@ -50,7 +57,7 @@ struct JobRequest {
   std::string model;
   SampleOptions sample = {};                  ///< of all tasks: plan, classes, count, seed ...
   std::int64_t preview_every = 0;             ///< steps; 0: never
-  std::int64_t frames = 8;                    ///< of interpolate and filmstrip
+  std::int64_t frames = 0;                    ///< of interpolate and filmstrip
   std::vector<End> ends = {};                 ///< of interpolate
   EncodeMethod method = EncodeMethod::euler;  ///< of encode
   Dequantise dequantise = Dequantise::none;   ///< of encode

@@ -18,12 +18,16 @@ namespace ddim::server {
 /// What came of a job.
 struct JobResult {
   Samples samples = {};  ///< the pictures, with the recipe of all; of encode the codes, without one
-  std::vector<Recipe> recipes = {};          ///< of each picture alone
+  Recipe of_first = {};  ///< that of the first picture alone
+  std::vector<std::string> starts = {};      ///< x_T in that of each; empty: they have the first's
   std::optional<std::int64_t> columns = {};  ///< of their grid, where the job decides it
   std::vector<FilmFrame> frames = {};        ///< of filmstrip
   Codes codes = {};                          ///< of encode
   CodeStatistics statistics = {};            ///< of encode
 };
+
+/// The recipe of picture k alone.
+Recipe recipe_of_picture(const JobResult& result, std::int64_t k);
 
 /// Told of what some of a job's pictures will become: `first` counts from its first.
 using ShowPreview = std::function<void(std::int64_t first, const StepPreview& preview)>;

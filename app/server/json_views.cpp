@@ -234,7 +234,7 @@ std::string access_json(const std::string& time, const std::string& peer, const 
 
 std::string picture_png(const JobResult& result, std::int64_t k, std::int64_t scale) {
   const Image image = to_image(result.samples.x_0, k);
-  Recipe recipe = result.recipes[static_cast<std::size_t>(k)];
+  Recipe recipe = recipe_of_picture(result, k);
   if (scale == 1) return text_of(png_bytes(image, recipe));
   recipe["scale"] = std::to_string(scale);
   return text_of(png_bytes(enlarged(image, scale), recipe));

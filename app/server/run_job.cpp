@@ -17,11 +17,13 @@ void show_to(SampleOptions& options, const ShowPreview& show) {
   };
 }
 
-std::vector<Recipe> recipes_of(const Model& model, const SampleOptions& options) {
-  std::vector<Recipe> recipes;
-  for (std::int64_t k = 0; k < options.count; ++k)
-    recipes.push_back(make_recipe(model, only_pictures(options, k)));
-  return recipes;
+void add_recipes(const Model& model, const SampleOptions& options, JobResult& result) {
+  const auto recipe_of = [&](std::int64_t k) {
+    return make_recipe(model, only_pictures(options, k));
+  };
+  result.of_first = recipe_of(0);
+  for (std::int64_t k = 0; options.x_T && k < options.count; ++k)
+    result.starts.push_back(recipe_of(k).at("x_T"));
 }
 
 /// `more` after those that are in `all`.
@@ -48,9 +50,8 @@ JobResult interpolate_ends(const Model& model, const JobRequest& request, Sample
   }
   options.x_T = interpolate(*states, request.frames, options.run.stop);
   options.count = options.x_T->count;
-  JobResult result{.samples = sample(model, options),
-                   .recipes = recipes_of(model, options),
-                   .columns = request.frames};
+  JobResult result{.samples = sample(model, options), .columns = request.frames};
+  add_recipes(model, options, result);
   std::string& endpoints = result.samples.recipe["endpoints"];
   for (const End& end : request.ends) endpoints += (endpoints.empty() ? "" : ",") + end.name;
   result.samples.recipe["frames"] = std::to_string(request.frames);
@@ -63,9 +64,9 @@ JobResult interpolate_ends(const Model& model, const JobRequest& request, Sample
 JobResult draw_film(const Model& model, const JobRequest& request, const SampleOptions& options) {
   Filmstrip film = filmstrip(model, {.sample = options, .frames = request.frames});
   film.samples.recipe["frames"] = std::to_string(request.frames);
-  return {.samples = std::move(film.samples),
-          .recipes = recipes_of(model, options),
-          .frames = std::move(film.frames)};
+  JobResult result{.samples = std::move(film.samples), .frames = std::move(film.frames)};
+  add_recipes(model, options, result);
+  return result;
 }
 
 JobResult encode_pictures(const Model& model, const JobRequest& request, const RunOptions& run) {
@@ -79,7 +80,6 @@ JobResult encode_pictures(const Model& model, const JobRequest& request, const R
   result.samples = {.x_0 = result.codes.x_T,
                     .nfe = std::llround(result.codes.nfe),
                     .seconds = result.codes.seconds};
-  result.recipes.resize(static_cast<std::size_t>(request.pictures.count));
   return result;
 }
 
@@ -90,7 +90,7 @@ JobResult decode_codes(const Model& model, const JobRequest& request, const RunO
                                       .run = run})};
   SampleOptions options = options_of(result.samples.recipe);
   options.x_T = request.codes.x_T;
-  result.recipes = recipes_of(model, options);
+  add_recipes(model, options, result);
   return result;
 }
 
@@ -106,6 +106,14 @@ std::vector<std::int64_t> classes_of(const SampleOptions& options) {
 
 }  // namespace
 
+Recipe recipe_of_picture(const JobResult& result, std::int64_t k) {
+  Recipe recipe = result.of_first;
+  if (const auto number = recipe.find("first_image"); number != recipe.end())
+    number->second = std::to_string(std::stoll(number->second) + k);
+  if (!result.starts.empty()) recipe["x_T"] = result.starts[static_cast<std::size_t>(k)];
+  return recipe;
+}
+
 JobResult run_job(const Model& model, const JobRequest& request, const RunOptions& run,
                   const ShowPreview& preview) {
   if (request.task == Task::encode) return encode_pictures(model, request, run);
@@ -116,7 +124,7 @@ JobResult run_job(const Model& model, const JobRequest& request, const RunOption
   if (request.task == Task::interpolate) return interpolate_ends(model, request, options);
   if (request.task == Task::filmstrip) return draw_film(model, request, options);
   JobResult result{.samples = sample(model, options)};
-  result.recipes = recipes_of(model, options);
+  add_recipes(model, options, result);
   return result;
 }
 
@@ -164,6 +172,7 @@ std::vector<JobResult> run_together(
                          .step = of_some.step,
                          .t = of_some.t,
                          .t_prev = of_some.t_prev,
+                         .is_last = of_some.is_last,
                          .x_t = slice(of_some.x_t, begin - from, end - begin),
                          .x0_pred = slice(of_some.x0_pred, begin - from, end - begin)};
         preview(i, begin - begin_of(i), part);
@@ -178,8 +187,8 @@ std::vector<JobResult> run_together(
                                    .nfe = samples.nfe,
                                    .seconds = samples.seconds,
                                    .peak_memory_bytes = samples.peak_memory_bytes,
-                                   .recipe = make_recipe(model, one)},
-                       .recipes = recipes_of(model, one)});
+                                   .recipe = make_recipe(model, one)}});
+    add_recipes(model, one, results.back());
   }
   return results;
 }

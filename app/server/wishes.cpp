@@ -111,8 +111,8 @@ void add_job_fields(FieldList& list, const Limits& limits) {
   add_plan_fields(list);
   add_picture_fields(list, limits);
   const std::string reference = ": the id of an upload, or JOB/K, picture K of a job";
-  list.text("init_image", &Wishes::init_image, "Picture to start from" + reference);
-  list.text("mask", &Wishes::mask, "White is drawn anew, black is kept" + reference);
+  list.reference("init_image", &Wishes::init_image, "Picture to start from" + reference);
+  list.reference("mask", &Wishes::mask, "White is drawn anew, black is kept" + reference);
   list.number("strength", &Wishes::strength, 0, 1,
               fmt::format("Fraction of the steps, with init_image. Default: {}, or {} with mask or "
                           "sampler adaptive",
@@ -124,13 +124,19 @@ void add_job_fields(FieldList& list, const Limits& limits) {
              "Of interpolate: two or four seeds, or pictures" + reference +
                  ", or codes:ID with that of an upload or of a job that encoded one picture");
   list.integer("frames", &Wishes::frames, 2, kMostFrames,
-               "Of interpolate and filmstrip: pictures in a line, or frames of the film");
+               fmt::format("Of interpolate and filmstrip: pictures in a line, or frames of the "
+                           "film. Default: {} or {}",
+                           usual_frames(Task::interpolate), usual_frames(Task::filmstrip)));
   list.items("pictures", &Wishes::pictures, {.most = 64, .type = "string"},
              "Of encode" + reference);
-  list.truth("exact", &Wishes::exact, "Of encode: undo the decoder's steps one by one");
+  list.truth("exact", &Wishes::exact,
+             fmt::format("Of encode: undo the decoder's steps one by one; the default of tau is "
+                         "then {}",
+                         to_string(usual_tau(EncodeMethod::exact))));
   list.choice<Dequantise>("dequantise", &Wishes::dequantise,
                           "Of encode: noise of about a grey level");
-  list.text("codes", &Wishes::codes, "Of decode: the id of an upload or of a job that encoded");
+  list.reference("codes", &Wishes::codes,
+                 "Of decode: the id of an upload or of a job that encoded");
   list.truth(
       "other_weights", &Wishes::other_weights,
       "Of decode and interpolate: draw even if a model with different weights made the codes");

@@ -32,7 +32,8 @@ struct Wishes {
   double threshold_max = std::numeric_limits<double>::infinity();
   bool sigma_hat = false, exact = false, other_weights = false;
   Tau tau = TauKind::linear;
-  std::int64_t count = 1, first_image = 0, frames = 8, preview_every = 0;
+  std::int64_t count = 1, first_image = 0, preview_every = 0;
+  std::optional<std::int64_t> frames = {};  ///< default: usual_frames()
   std::uint64_t seed = 0;
   double guidance = 1.0;
   std::optional<std::int64_t> null_class = {};

@@ -26,6 +26,7 @@ struct ddim_options {
   std::string classes = {};  ///< numbers and names with commas, or "all"
   ddim::LoadOptions loading = {};
   std::optional<ddim::FloatImages> x_T = {};
+  bool has_count_of_x_T = false;  ///< no other was said since
   std::optional<ddim::InitImage> init = {};
   ddim::InitBy init_by = ddim::InitBy::noise;
   ddim_progress progress = nullptr;
@@ -122,6 +123,7 @@ void set_of_recipe(ddim_options& options, const std::string& name, const std::st
   }
   if (name == "eta") options.recipe.erase("sigma_hat");
   if (name == "sigma_hat") options.recipe.erase("eta");
+  if (name == "count") options.has_count_of_x_T = false;
   options.recipe[name] = value;
 }
 
@@ -295,6 +297,7 @@ ddim_status ddim_options_set_noise(ddim_options* options, const ddim_images* sta
   return guarded([&] {
     require_given({{options, "options"}});
     options->x_T = states == nullptr ? std::nullopt : std::optional(states->images);
+    options->has_count_of_x_T = true;
   });
 }
 
@@ -416,7 +419,7 @@ ddim_status ddim_sample(const ddim_model* model, const ddim_options* options,
     }
     if (said.x_T) {
       sampling.x_T = said.x_T;
-      sampling.count = said.x_T->count;
+      if (said.has_count_of_x_T) sampling.count = said.x_T->count;
     }
     auto drawn = std::make_unique<ddim_images>(ddim_images{sample(model->model, sampling).x_0});
     watch.require_no_stop();
@@ -448,9 +451,10 @@ ddim_status ddim_encode(const ddim_model* model, const ddim_images* pictures,
     const ddim_options& said = or_defaults(options);
     const Watch watch(said);
     SampleOptions sampling = sampling_of(said, model->model, kOfEncoding);
-    if (said.exact && !said.recipe.contains("tau")) sampling.plan.tau = TauKind::quadratic;
+    const EncodeMethod method = said.exact ? EncodeMethod::exact : EncodeMethod::euler;
+    if (!said.recipe.contains("tau")) sampling.plan.tau = usual_tau(method);
     const EncodeOptions encoding{.plan = sampling.plan,
-                                 .method = said.exact ? EncodeMethod::exact : EncodeMethod::euler,
+                                 .method = method,
                                  .dequantise = said.dequantise,
                                  .class_choice = sampling.class_choice,
                                  .run = watch.run(said)};

@@ -103,10 +103,12 @@ struct PythonCodes {
 PythonCodes encode_images(const Model& model, const ArrayIn& pictures, const Recipe& recipe,
                           bool exact, const std::string& dequantise, std::int64_t batch,
                           int threads, const Callback& callback) {
-  const SampleOptions said = said_by(recipe, &model);
+  SampleOptions said = said_by(recipe, &model);
+  const EncodeMethod method = exact ? EncodeMethod::exact : EncodeMethod::euler;
+  if (!recipe.contains("tau")) said.plan.tau = usual_tau(method);
   const FloatImages images = images_of(pictures);
   EncodeOptions options{.plan = said.plan,
-                        .method = exact ? EncodeMethod::exact : EncodeMethod::euler,
+                        .method = method,
                         .dequantise = value_of_word<Dequantise>("dequantise", dequantise),
                         .class_choice = said.class_choice};
   Watched watched(batch, threads, callback);

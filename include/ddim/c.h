@@ -96,12 +96,14 @@ DDIM_API ddim_status ddim_options_set(ddim_options* options, const char* name, c
 typedef int (*ddim_progress)(void* user, int64_t done, int64_t total);
 /** Of the runs that get these options; NULL for none. */
 DDIM_API void ddim_options_set_progress(ddim_options* options, ddim_progress progress, void* user);
-/** Draw from these states, which are copied; NULL: from the seed. Sets the count, too. */
+/** Draw from these states, which are copied; NULL: from the seed. Sets the count, too: one that is
+ * said later must be theirs. */
 DDIM_API ddim_status ddim_options_set_noise(ddim_options* options, const ddim_images* states);
 
 /** Start from these pictures (as many as are drawn, or one) instead of noise: image to image. White
  * areas of a mask (NULL: none) are redrawn, black ones kept. Both are copied; pictures NULL: start
- * from noise. "strength" (default 0.8, with a mask 1) says which part of the steps is taken. */
+ * from noise. "strength" (default 0.8, with a mask or the
+ * sampler adaptive 1) says which part of the steps is taken. */
 DDIM_API ddim_status ddim_options_set_init(ddim_options* options, const ddim_images* pictures,
                                            const ddim_images* mask);
 

@@ -22,6 +22,12 @@ enum class EncodeMethod {
           ///< accuracy wherever a step has an inverse
 };
 
+/// The steps to take where nobody says which: near t = 0, where a step of `exact` is undone with
+/// the largest error, quadratic ones are the shortest.
+constexpr TauKind usual_tau(EncodeMethod method) {
+  return method == EncodeMethod::exact ? TauKind::quadratic : TauKind::linear;
+}
+
 /// Noise of about a grey level, which makes pictures of 256 levels continuous as the official
 /// code's data transforms do (ermongroup/ddim, datasets/__init__.py). A picture without it has less
 /// noise than any image that a network was trained on: regions of one colour come out as codes that
@@ -106,8 +112,9 @@ DDIM_API void check_decode(const Model& model, const Codes& codes,
                            const DecodeOptions& options = {});
 
 /// Keeps x_T [N,C,H,W], tau and model_hash in a safetensors file. Errors as write_tensor() and
-/// read_tensor(); Error(user) for NaN, Error(corrupt) for a file whose tau is not a list of
-/// numbers, or whose model_hash is none. A file with x_T alone has an empty tau and model_hash.
+/// read_tensor(); Error(user) for NaN, for a tau that does not rise from 0 on, and for a model_hash
+/// that is none; Error(corrupt) for a file of such. A file with x_T alone has an empty tau and
+/// model_hash.
 DDIM_API void write_codes(const std::filesystem::path& path, const Codes& codes,
                           Overwrite overwrite = Overwrite::refuse);
 /// What write_codes() wrote.

@@ -13,12 +13,15 @@ namespace ddim {
 
 class Model;
 
+/// Of a filmstrip where nobody says how many.
+inline constexpr std::int64_t kUsualFilmFrames = 8;
+
 /// Which pictures to draw, and how much of their way to keep.
 struct FilmstripOptions {
   SampleOptions sample = {};
   /// The most frames to keep, 2 or more: the first, the last, and others at equal distances among
   /// the steps.
-  std::int64_t frames = 8;
+  std::int64_t frames = kUsualFilmFrames;
 };
 
 /// Pictures on their way from noise, all at one t.

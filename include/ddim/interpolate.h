@@ -9,6 +9,9 @@
 
 namespace ddim {
 
+/// Of interpolate() where nobody says how many: two ends, and 9 between them.
+inline constexpr std::int64_t kUsualFrames = 11;
+
 class Model;
 
 /// The noise x_T that sample() starts from: that of pictures first_image, first_image + 1, ... of

@@ -54,12 +54,13 @@ DDIM_API PullResult pull_inception(const PullOptions& options = {});
 /// What to do about a model that is not in the cache.
 enum class MissingModel { refuse, pull };
 
-/// The folder of a model: `model` itself when there is such a file or folder, and the newest
-/// checkpoint when it is the folder of a training run; otherwise the model of this name that came
-/// with ddim (see find_models()), or where the cache has the model "owner/name[@revision]". Another
-/// path is returned as it is, for Model::load() to refuse. Error(user) for a word that is none of
-/// these, and, naming the command that fetches it, for a model that the cache has not; with
-/// MissingModel::pull it is fetched instead, as by pull_model(), whose other options are `options`.
+/// The folder of a model: `model` itself when there is such a file, or a folder with a model, and
+/// the newest checkpoint when it is the folder of a training run; otherwise the model of this name
+/// that came with ddim (see find_models()), or where the cache has the model
+/// "owner/name[@revision]". Another path is returned as it is, for Model::load() to refuse.
+/// Error(user) for a word that is none of these, and, naming the command that fetches it, for a
+/// model that the cache has not; with MissingModel::pull it is fetched instead, as by pull_model(),
+/// whose other options are `options`.
 DDIM_API std::filesystem::path find_model(const std::string& model,
                                           MissingModel missing = MissingModel::refuse,
                                           PullOptions options = {});

@@ -26,7 +26,8 @@ struct StepPreview {
   std::int64_t first_image = 0;  ///< number of the first
   std::int64_t step = 0;         ///< index into the plan's steps
   double t = 0.0;                ///< where the step started
-  double t_prev = -1.0;          ///< and where it led; the last one to -1 (FinalAlpha::first: 0)
+  double t_prev = -1.0;          ///< and where it led: below 0 where that is a finished picture
+  bool is_last = false;          ///< of the plan's steps
   FloatImages x_t = {};          ///< the states that the step started from
   FloatImages x0_pred = {};      ///< its prediction of the finished pictures, from them; that of
                                  ///< Sampler::adaptive from where it led

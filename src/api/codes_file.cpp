@@ -27,25 +27,31 @@ std::vector<double> parse_tau(const std::string& text, const std::filesystem::pa
     const auto [next, error] = std::from_chars(position, end, t);
     if (error != std::errc() || (next != end && *next != ','))
       fail(ErrorCode::corrupt, path.string(), ": its tau is not a list of numbers");
-    if (!std::isfinite(t) || t < 0.0 || (!tau.empty() && t <= tau.back()))
-      fail(ErrorCode::corrupt, path.string(), ": its tau does not rise from 0 on: entry ",
-           tau.size(), " is ", t);
     tau.push_back(t);
     position = next == end ? end : next + 1;
   }
   return tau;
 }
 
-std::string parse_hash(const std::string& text, const std::filesystem::path& path) {
+/// What no codes can have; "" for none.
+std::string problem_of(const Codes& codes) {
+  for (std::size_t i = 0; i < codes.tau.size(); ++i) {
+    const double t = codes.tau[i];
+    if (!std::isfinite(t) || t < 0.0 || (i > 0 && t <= codes.tau[i - 1]))
+      return concat("tau does not rise from 0 on: entry ", i, " is ", t);
+  }
   constexpr std::size_t kDigits = 64;
-  if (text.size() != kDigits || text.find_first_not_of("0123456789abcdef") != std::string::npos)
-    fail(ErrorCode::corrupt, path.string(), ": its model_hash is not ", kDigits,
-         " hexadecimal digits");
-  return text;
+  const std::string& hash = codes.model_hash;
+  const bool is_hash =
+      hash.size() == kDigits && hash.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return hash.empty() || is_hash ? ""
+                                 : concat("model_hash is not ", kDigits, " hexadecimal digits");
 }
 
 io::Metadata metadata_of(const Codes& codes) {
   run::check_values(codes.x_T, "x_T");
+  const std::string problem = problem_of(codes);
+  require(problem.empty(), "codes: their ", problem);
   io::Metadata metadata = io::default_metadata();
   metadata[kTau] = join(codes.tau, ",", number_text);
   if (!codes.model_hash.empty()) metadata[kModelHash] = codes.model_hash;
@@ -59,7 +65,9 @@ Codes codes_in(const io::SafetensorsFile& file, const std::filesystem::path& pat
   if (const auto tau = metadata.find(kTau); tau != metadata.end())
     codes.tau = parse_tau(tau->second, path);
   if (const auto hash = metadata.find(kModelHash); hash != metadata.end())
-    codes.model_hash = parse_hash(hash->second, path);
+    codes.model_hash = hash->second;
+  if (const std::string problem = problem_of(codes); !problem.empty())
+    fail(ErrorCode::corrupt, path.string(), ": its ", problem);
   return codes;
 }
 

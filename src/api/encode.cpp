@@ -55,6 +55,7 @@ Samples decode(const Model& model, const Codes& codes, const DecodeOptions& opti
 }
 
 void check_decode(const Model& model, const Codes& codes, const DecodeOptions& options) {
+  check_codes(model, codes);
   require_steps(model, codes);
   const SampleOptions decoding = run::decoding(codes, options);
   check_sample(model, make_plan(model, decoding.plan), decoding);

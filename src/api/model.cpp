@@ -83,6 +83,7 @@ ModelInfo info_of(const model::ModelFiles& files) {
 ModelInfo describe_model(const std::filesystem::path& path, const ModelOverrides& overrides) {
   const model::ModelFiles files = model::open_model(path, model::TrainingPart::read, overrides);
   ModelInfo info = info_of(files);
+  info.overrides = overrides;
   if (!files.adam_problem.empty())
     info.notes.push_back("training cannot take over the optimizer's state: " + files.adam_problem);
   return info;

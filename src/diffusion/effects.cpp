@@ -25,6 +25,8 @@ std::string why_no_effect(std::string_view option, const PlanOptions& beside) {
   if (option == "steps" || option == "tau") {
     if (sampler == Sampler::adaptive)
       return "has no part in the sampler adaptive, which chooses its own steps";
+    if (option == "steps" && std::holds_alternative<std::vector<double>>(beside.tau))
+      return "has no effect beside a list of steps (tau), which sets their number";
   } else if (option == "tolerance") {
     if (sampler != Sampler::adaptive) return "works only with the sampler adaptive";
   } else if (option == "eta") {

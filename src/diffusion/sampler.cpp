@@ -124,8 +124,11 @@ Tensor sample(const Plan& plan, const Denoiser& denoiser, const Tensor& x_T,
     } else {
       network.update(step.update, x, output, z, x, x0_pred);
     }
-    if (observer &&
-        observer({.index = i, .step = step, .x_prev = x, .x0_pred = x0_pred}) == Flow::stop)
+    if (observer && observer({.index = i,
+                              .step = step,
+                              .x_prev = x,
+                              .x0_pred = x0_pred,
+                              .is_last = i + 1 == plan.steps.size()}) == Flow::stop)
       fail(ErrorCode::interrupted, "sample: stopped after ", describe(i, plan));
   }
   return finite(x);

@@ -43,6 +43,7 @@ struct StepReport {
   const Tensor& x0_pred;       ///< the prediction it used, clipped if the plan clips
   std::int64_t first_row = 0;  ///< x_prev and x0_pred are this and the following rows of x_T
   std::int64_t num_calls = 1;  ///< of the network, for these rows, since the report before
+  bool is_last = false;
 };
 
 enum class Flow { proceed, stop };

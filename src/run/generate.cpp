@@ -91,6 +91,7 @@ class Previews {
         .step = static_cast<std::int64_t>(report.index),
         .t = report.step.t,
         .t_prev = report.step.t_prev,
+        .is_last = report.is_last,
         .x_t = {.count = count, .shape = shape_, .values = std::move(x_t)},
         .x0_pred = {.count = count, .shape = shape_, .values = to_host(report.x0_pred)}};
     const std::lock_guard lock(mutex_);

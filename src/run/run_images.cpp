@@ -173,8 +173,8 @@ void check_numbers(std::string_view name, std::int64_t first_image, std::int64_t
   require(count >= 1, name, ": count must be 1 or greater; got ", count);
   require(first_image >= 0, name, ": first_image must not be negative; got ", first_image);
   const auto last = static_cast<std::uint64_t>(first_image) + static_cast<std::uint64_t>(count - 1);
-  require(last < static_cast<std::uint64_t>(kMostPictures), name, ": images ", first_image, " to ",
-          last, " do not all exist; the last image is ", kMostPictures - 1);
+  require(last < static_cast<std::uint64_t>(kMostPictures), name, ": first_image: images ",
+          first_image, " to ", last, " do not all exist; the last image is ", kMostPictures - 1);
 }
 
 std::size_t num_values_of(std::string_view name, std::int64_t count, const PictureShape& shape) {

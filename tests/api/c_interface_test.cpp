@@ -170,6 +170,27 @@ TEST_F(CInterface, WhatACallHasNoUseForIsNotLookedAt) {
             decoded({{"clip", "threshold-keep-eps"}}));
 }
 
+TEST_F(CInterface, WhatHasNoEffectBesideOthersIsRefused) {
+  ddim_images* made = nullptr;
+  const auto refuses = [&](const ddim_options* said, const char* message) {
+    EXPECT_EQ(ddim_sample(c_model_.get(), said, &made), DDIM_USER);
+    EXPECT_NE(std::string(ddim_last_error()).find(message), std::string::npos) << ddim_last_error();
+    EXPECT_EQ(made, nullptr);
+  };
+  refuses(options({{"tau", "0,500"}, {"steps", "7"}}).get(),
+          "steps has no effect beside a list of steps (tau)");
+  draw(options({{"tau", "0,500"}}).get());
+  // Noise sets the count; another that is said later is not theirs.
+  ddim_images* states = nullptr;
+  ASSERT_EQ(ddim_draw_noise(c_model_.get(), 3, 2, &states), DDIM_OK);
+  const OwnedImages owned(states);
+  const OwnedOptions said = options({{"steps", "1"}, {"count", "5"}});
+  ASSERT_EQ(ddim_options_set_noise(said.get(), states), DDIM_OK);
+  EXPECT_EQ(values_of(draw(said.get()).get()).size(), values_of(states).size());
+  ASSERT_EQ(ddim_options_set(said.get(), "count", "3"), DDIM_OK);
+  refuses(said.get(), "x_T");
+}
+
 TEST_F(CInterface, OfEtaAndSigmaHatTheLastOneCounts) {
   const OwnedOptions said = options({{"steps", "3"}, {"eta", "0.5"}, {"sigma_hat", "true"}});
   const auto drawn = [&](PlanOptions plan) {

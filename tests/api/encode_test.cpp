@@ -58,10 +58,18 @@ TEST_F(Encoding, StepsOfAFileRise) {
   for (const std::vector<double>& tau :
        {std::vector<double>{5, 3}, {5, 5}, {-1, 5}, {5, std::nan("")}, {5, INFINITY}}) {
     codes.tau = tau;
+    expect_error(ErrorCode::user, "codes: their tau does not rise from 0 on",
+                 [&] { write_codes(folder_ / "falling.safetensors", codes); });
+  }
+  for (const char* tau : {"5,3", "5,5", "-1,5", "5,nan", "5,inf"}) {
     const auto path = folder_ / "falling.safetensors";
-    write_codes(path, codes, Overwrite::allow);
+    write_foreign_codes(path, tau, 0.0F);
     expect_error(ErrorCode::corrupt, "its tau does not rise from 0 on", [&] { read_codes(path); });
   }
+  codes.tau = {5};
+  codes.model_hash = "custom";
+  expect_error(ErrorCode::user, "codes: their model_hash is not 64 hexadecimal digits",
+               [&] { codes_bytes(codes); });
 }
 
 TEST_F(Encoding, CodesComeBackFromAFile) {
@@ -96,6 +104,7 @@ TEST_F(Encoding, CodesAreOfTheModelThatMadeThem) {
   const std::string hashes = "were made by the weights aaaaaaaaaaaa; those of micro are " +
                              model_.weights_hash().substr(0, 12);
   expect_error(ErrorCode::user, hashes, [&] { decode(model_, codes); });
+  expect_error(ErrorCode::user, hashes, [&] { check_decode(model_, codes); });
   expect_error(ErrorCode::user, "mine: " + hashes, [&] { check_codes(model_, codes, "mine"); });
   check_decode(Model::without_weights(folder_ / "micro"), codes);  // which nobody can know
   // A denoiser of somebody's own may be any model, and older files do not say whose they are.

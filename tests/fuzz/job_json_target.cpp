@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         wishes.steps >= 1 && wishes.count >= 1 && wishes.count <= limits.pictures &&
         wishes.eta >= 0.0 &&
         (!wishes.strength || (*wishes.strength > 0.0 && *wishes.strength <= 1.0)) &&
-        wishes.frames >= 2 && wishes.preview_every >= 0 && std::abs(wishes.guidance) <= 1000.0;
+        wishes.frames.value_or(2) >= 2 && wishes.preview_every >= 0 &&
+        std::abs(wishes.guidance) <= 1000.0;
     if (!is_in_range) std::abort();
   };
   const auto read = [](const auto& parse) {

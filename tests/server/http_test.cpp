@@ -392,6 +392,7 @@ void check_schema(const Json& schema, const Json& all, const std::string& at) {
                                               "exclusiveMinimum",
                                               "enum",
                                               "default",
+                                              "minLength",
                                               "maxLength",
                                               "minItems",
                                               "maxItems",

@@ -283,7 +283,7 @@ class Model:
         pictures take in turn, or "all". tau, sampler, clip, final_alpha: the words of `ddim sample`; tau may be a list
         of steps. noise: states to start from, [N,H,W,C], instead of the seed. init: pictures to start from,
         [count or 1,H,W,C], by noise or by encoding (init_by); strength is the fraction of the steps that is then taken
-        (default 0.8, with a mask 1). mask: [1,H,W,C], of which the white part of init is redrawn, the black part kept.
+        (default 0.8, with a mask or the sampler adaptive 1). mask: [1,H,W,C], of which the white part of init is redrawn, the black part kept.
         An option other than its default that has no effect beside the others is refused, as by the program.
         callback(done, total): network evaluations; what it raises ends the run and is raised here. output: "float"
         (-1 to 1), "uint8" or "pil".
@@ -326,7 +326,6 @@ class Model:
         exact undoes the decoder's steps one by one; tau is then "quadratic" unless you say otherwise. dequantise: "none",
         "uniform" or "gaussian" noise of about a grey level, which makes the codes of flat regions Gaussian.
         """
-        tau = ("quadratic" if exact else "linear") if tau is None else tau
         recipe = self._recipe(dict(steps=steps, tau=tau, class_=class_, guidance=guidance, null_class=null_class))
         pictures = _pictures(pictures, "pictures")
         return Codes(self._core.encode(pictures, recipe, exact, dequantise, *_running(batch, threads), callback))

@@ -24,8 +24,11 @@ class CpuBackend final : public Device::Backend {
   /// and 61 ms of one core per image with 1, 2, 4, 8 and 16 of them.
   ImageDivision image_division() const override { return {.largest_micro_batch = 8}; }
   std::string describe() const override {
-    const bool bf16 = kernels_.engine().precision() == Precision::bf16;
-    return concat("cpu ", cpu::to_string(cpu::active_isa()), bf16 ? ", bf16" : "");
+    const cpu::Engine& engine = kernels_.engine();
+    const bool is_direct = engine.conv_algorithm() == cpu::ConvAlgorithm::direct;
+    return concat("cpu ", cpu::to_string(cpu::active_isa()),
+                  is_direct ? " with direct convolutions" : "",
+                  engine.precision() == Precision::bf16 ? ", bf16" : "");
   }
 
  private:

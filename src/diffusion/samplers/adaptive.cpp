@@ -49,7 +49,7 @@ class AdaptiveSampler {
     Tensor no_noise;
     const Tensor output = call(x, last.t);
     network_.update(last.update, x, output, no_noise, x, x0_pred_);
-    report(last, x);
+    report(last, x, /*is_last=*/true);
   }
 
  private:
@@ -114,17 +114,18 @@ class AdaptiveSampler {
     x.device().kernels().copy(stage_, x);
     std::swap(k_[0], k_[3]);  // the last stage of a step is the first of the next
     place_ = next_;
-    report(step, x);
+    report(step, x, /*is_last=*/false);
   }
 
-  void report(const PlanStep& step, const Tensor& x) {
+  void report(const PlanStep& step, const Tensor& x, bool is_last) {
     if (!observer_) return;
     const StepReport report{.index = index_++,
                             .step = step,
                             .x_prev = x,
                             .x0_pred = x0_pred_,
                             .first_row = row_,
-                            .num_calls = num_calls_ - num_reported_};
+                            .num_calls = num_calls_ - num_reported_,
+                            .is_last = is_last};
     num_reported_ = num_calls_;
     if (observer_(report) == Flow::stop)
       fail(ErrorCode::interrupted, "sample: stopped at t = ", step.t_prev);
