@@ -48,6 +48,7 @@ struct OptionData {
   std::vector<Relation> depends_on = {};  ///< this one counts as not given where it is weaker
   const OptionData* needed = nullptr;
   std::vector<std::function<Problem(const std::string&)>> checks = {};  ///< of each value
+  bool is_number = false;  ///< the value, or each of them
   double least = -std::numeric_limits<double>::infinity();
   double greatest = std::numeric_limits<double>::infinity();
   bool least_is_excluded = false;

@@ -89,6 +89,15 @@ std::string type_of() {
   }
 }
 
+template <class Value>
+constexpr bool is_number() {
+  if constexpr (IsOptional<Value>::value || IsVector<Value>::value) {
+    return is_number<typename Value::value_type>();
+  } else {
+    return std::is_arithmetic_v<Value>;
+  }
+}
+
 std::vector<std::string> split(const std::string& word, char delimiter) {
   if (delimiter == '\0') return {word};
   std::vector<std::string> parts;
@@ -107,6 +116,7 @@ OptionData option_of(const std::string& name, Value& value, const std::string& d
   OptionData data{.name = name, .description = description};
   data.takes = IsVector<Value>::value ? Takes::many : Takes::one;
   data.type_name = type_of<Value>();
+  data.is_number = is_number<Value>();
   data.assign = [&value](const std::vector<std::string>& texts) {
     if constexpr (IsVector<Value>::value) {
       value.clear();
@@ -126,7 +136,7 @@ OptionData option_of(const std::string& name, Value& value, const std::string& d
 
 std::string problem_of_range(const OptionData& option, const std::string& text) {
   double number = 0.0;
-  if (!parse(text, number).text.empty()) return "";
+  if (!option.is_number || !parse(text, number).text.empty()) return "";
   const bool is_low =
       option.least_is_excluded ? !(number > option.least) : !(number >= option.least);
   if (!is_low && number <= option.greatest) return "";

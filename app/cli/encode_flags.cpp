@@ -19,10 +19,8 @@ void EncodeFlags::add_to(Command command) {
 }
 
 EncodeOptions EncodeFlags::options() const {
-  EncodeOptions options{.method = exact_ ? EncodeMethod::exact : EncodeMethod::euler,
-                        .dequantise = dequantise_.value()};
-  if (exact_) options.plan.tau = TauKind::quadratic;
-  return options;
+  const EncodeMethod method = exact_ ? EncodeMethod::exact : EncodeMethod::euler;
+  return {.plan = {.tau = usual_tau(method)}, .method = method, .dequantise = dequantise_.value()};
 }
 
 void warn_of_residual(double residual, const Tau& tau) {

@@ -180,9 +180,10 @@ struct Comparison {
 };
 
 Comparison comparison_of(const EvaluateCommandFlags& flags) {
-  // DDIM_MODEL says nothing beside two sets.
+  // DDIM_MODEL says nothing beside two sets, or beside one whose statistics are all that is asked.
+  const std::size_t wanted = flags.statistics.empty() ? 2 : 1;
   const bool draws = flags.run.has_model() &&
-                     (flags.sets.size() < 2 || flags.model.source() == Source::command_line);
+                     (flags.sets.size() < wanted || flags.model.source() == Source::command_line);
   const std::size_t found = flags.sets.size() + (draws ? 1 : 0);
   if (found > 2 || found == 0 || (found == 1 && flags.statistics.empty()))
     throw Error(ErrorCode::usage,

@@ -65,6 +65,7 @@ void check(const FilmstripCommandFlags& flags, const PlanOptions& plan) {
   Files files(flags.overwrite.value());
   files.writes("--out", flags.out, {".png"});
   flags.animation.add_to(files);
+  flags.like.add_to(files);
   files.check();
   flags.animation.check();
 }
@@ -77,6 +78,7 @@ void run(FilmstripCommandFlags& flags) {
   options.run = flags.run.options(interrupts.token());
   const Model described = flags.run.model_without_weights(interrupts.token());
   const PictureShape shape = described.info().shape;
+  check_png_shape(shape, fmt::format("--out {}", flags.out.string()), kSampleWritesThem);
   options.class_choice = flags.run.class_choice(described);
   const auto [preset, convention] = flags.convention.preset(flags.plan, plan_options, described);
   options.plan = preset;

@@ -34,13 +34,14 @@ void InitFlags::add_to(Command command) {
 }
 
 void InitFlags::check() const {
-  if (given()) {
-    for (const std::filesystem::path& image : images_) check_input(image);
-    if (!mask_.empty()) check_input(mask_);
-    return;
-  }
+  if (given()) return;
   for (const Option option : dependents_)
     if (option.given()) throw Error(ErrorCode::user, option.cause() + " needs --init-image");
+}
+
+void InitFlags::add_to(Files& files) const {
+  for (const std::filesystem::path& image : images_) files.reads(image);
+  files.reads(mask_);
 }
 
 double InitFlags::strength(Sampler sampler) const {

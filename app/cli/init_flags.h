@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "outputs.h"
 #include "picture_flags.h"
 
 namespace ddim::cli {
@@ -18,9 +19,9 @@ class InitFlags {
 
   /// Error(user) for a flag that needs --init-image and has none.
   void check() const;
+  /// What is read.
+  void add_to(Files& files) const;
   bool given() const { return !images_.empty(); }
-  /// How many pictures were given.
-  std::int64_t count() const { return static_cast<std::int64_t>(images_.size()); }
   /// Whether drawing begins with noise from the seed, or mixes such noise into it.
   bool draws_noise() const { return by_.value() != InitBy::encoding || !mask_.empty(); }
   /// PlanOptions::strength with a sampler: 1 without --init-image.

@@ -30,7 +30,7 @@ struct InterpolateCommandFlags {
   ResizeFlag resize;
   OverwriteFlag overwrite;
   std::vector<std::string> ends;
-  std::int64_t frames = 11;
+  std::int64_t frames = kUsualFrames;
   PictureOutput out;
   AnimationFlags animation;
 };
@@ -100,6 +100,7 @@ void check_files(const InterpolateCommandFlags& flags) {
   Files files(flags.overwrite.value());
   flags.out.add_to(files);
   flags.animation.add_to(files);
+  flags.like.add_to(files);
   for (const std::string& end : flags.ends)
     if (!seed_of(end) && fs::path(end).has_extension()) files.reads(end);
   files.check();

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "command_line.h"
+#include "outputs.h"
 
 namespace ddim::cli {
 
@@ -19,6 +20,8 @@ class LikeFlag {
   /// --other-weights is about them, too.
   void add_to(Command command, const std::string& codes = "");
   bool given() const { return !file_.empty(); }
+  /// What is read.
+  void add_to(Files& files) const { files.reads(file_); }
 
   /// Gives each flag of the command the recipe's value, unless it stands on the command line, or
   /// one does that it does not go together with. To be called when the command line has been

@@ -36,12 +36,12 @@ bool is(const fs::path& path, const char* extension) { return path.extension() =
 
 }  // namespace
 
-void check_png_shape(const PictureShape& shape, const std::string& flag) {
+void check_png_shape(const PictureShape& shape, const std::string& flag,
+                     const std::string& instead) {
   if (shape.channels <= kMaxPngChannels) return;
   throw Error(ErrorCode::user,
-              fmt::format("{}: a PNG holds 1 to 4 channels, but this model's pictures have {}; "
-                          "choose a name that ends in .safetensors or .npz",
-                          flag, shape.channels));
+              fmt::format("{}: a PNG holds 1 to 4 channels, but this model's pictures have {}; {}",
+                          flag, shape.channels, instead));
 }
 
 Option PictureOutput::add_to(Command command, const std::string& contents) {
@@ -97,7 +97,8 @@ void PictureOutput::check(Overwrite overwrite) const {
 }
 
 void PictureOutput::check(const PictureShape& shape) const {
-  if (is(path_, ".png")) check_png_shape(shape, fmt::format("--out {}", path_.string()));
+  if (is(path_, ".png"))
+    check_png_shape(shape, fmt::format("--out {}", path_.string()), kOtherNames);
 }
 
 void PictureOutput::check(const PictureShape& shape, std::int64_t count,

@@ -56,8 +56,14 @@ class PictureOutput {
   std::vector<Option> grid_flags_;
 };
 
-/// Error(user) when a PNG cannot hold such pictures; `flag` is for the message.
-void check_png_shape(const PictureShape& shape, const std::string& flag);
+/// What can be done about it.
+inline constexpr const char* kOtherNames = "choose a name that ends in .safetensors or .npz";
+inline constexpr const char* kSampleWritesThem =
+    "ddim sample writes such pictures, to names that end in .safetensors or .npz";
+/// Error(user) when a PNG cannot hold such pictures; `flag` and `instead`, what else to do, are for
+/// the message.
+void check_png_shape(const PictureShape& shape, const std::string& flag,
+                     const std::string& instead);
 
 /// One line, or one JSON object, about pictures that were drawn into `out`.
 void print_drawn(const Samples& samples, const std::filesystem::path& out, bool json);

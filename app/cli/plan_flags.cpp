@@ -89,18 +89,21 @@ PlanOptions PlanFlags::deciders() const {
           .sampler = sampler_.value()};
 }
 
+std::string PlanFlags::problem_of(Option option, const PlanOptions& beside) {
+  std::string name = option.name().substr(2);
+  std::ranges::replace(name, '-', '_');
+  const std::string problem = why_no_effect(name, beside);
+  return problem.empty() ? "" : fmt::format("{} {}", option.cause(), problem);
+}
+
 std::function<std::string()> PlanFlags::problem_of(Option option) const {
-  return [this, option] {
-    std::string name = option.name().substr(2);
-    std::ranges::replace(name, '-', '_');
-    const std::string problem = why_no_effect(name, deciders());
-    return problem.empty() ? "" : fmt::format("{} {}", option.cause(), problem);
-  };
+  return [this, option] { return problem_of(option, deciders()); };
 }
 
 void PlanFlags::add_contradictions() const {
   for (const Option option : {tau_.steps_option(), tau_.tau_option()})
-    option.excludes(sampler_option_, problem_of(option));
+    option.excludes(sampler_option_,
+                    [this, option] { return problem_of(option, {.sampler = sampler_.value()}); });
   for (const Option option : {tolerance_option_, eta_option_, sigma_hat_option_, clip_option_})
     option.depends_on(sampler_option_, problem_of(option));
   steps_offset_option_.depends_on(tau_.tau_option(), problem_of(steps_offset_option_));

@@ -28,6 +28,7 @@ class PlanFlags {
   /// What decides which of the others have an effect. Steps of a list are not read.
   PlanOptions deciders() const;
   /// What is wrong with `option`, in words, where it has no effect beside those.
+  static std::string problem_of(Option option, const PlanOptions& beside);
   std::function<std::string()> problem_of(Option option) const;
   PlanOptions options_said() const;
 

@@ -53,6 +53,8 @@ void check_outputs(const SampleCommandFlags& flags) {
       flags.join || flags.resume ? Overwrite::allow : flags.overwrite.value();
   Files files(overwrite);
   files.reads(flags.noise);
+  flags.init.add_to(files);
+  flags.like.add_to(files);
   if (flags.is_folder() && flags.out.path() != "-") {
     if (fs::exists(flags.out.path()) && !fs::is_directory(flags.out.path()))
       throw Error(ErrorCode::user,
@@ -181,7 +183,7 @@ void refuse_unused_noise(const SampleCommandFlags& flags, Command command, const
   if (options.class_choice.classes.size() > 1) return;  // which the number of a picture decides
   command.refuse_ignored({"--first-image"}, why);
   const bool is_said = command.find_option("--count")->source() == Source::command_line;
-  if (flags.init.given() && is_said && options.count > flags.init.count())
+  if (options.init && is_said && options.count > options.init->images.count)
     throw Error(
         ErrorCode::user,
         fmt::format("--count {}: --init-by encoding draws the same picture each time, unless "
@@ -212,11 +214,12 @@ void draw_as_rank(SampleCommandFlags& flags, Command command, const Ranks& ranks
                               flags.noise.string(), count_of(found, "pictures"), *flags.count));
     options.count = found;
   }
-  if (flags.init.given()) options.count = flags.count.value_or(flags.init.count());
-
-  GridOptions grid = grid_of(flags, options.count);
+  if (!flags.init.given()) grid_of(flags, options.count);  // what is wrong with it needs no model
   const Model described = flags.run.model_without_weights(interrupts.token());
   const PictureShape shape = described.info().shape;
+  options.init = flags.init.load(described);
+  if (options.init) options.count = flags.count.value_or(options.init->images.count);
+  GridOptions grid = grid_of(flags, options.count);
   if (!flags.noise.empty()) {
     check_codes(described, noise, flags.noise.string());
     options.x_T = std::move(noise.x_T);
@@ -228,12 +231,11 @@ void draw_as_rank(SampleCommandFlags& flags, Command command, const Ranks& ranks
   options.plan.strength = flags.init.strength(preset.sampler);
   const Plan plan = make_plan(described, options.plan);
   refuse_unused_noise(flags, command, plan, options);
-  options.init = flags.init.load(described);
   const std::vector<SampleOptions> runs = runs_of(flags, options);
   const std::int64_t num_pictures = options.count * std::ssize(runs);
   grid.scale = flags.out.grid(num_pictures, shape, grid.columns).scale;
   if (flags.is_folder()) {
-    check_png_shape(shape, fmt::format("--out {}", flags.out.path().string()));
+    check_png_shape(shape, fmt::format("--out {}", flags.out.path().string()), kOtherNames);
   } else {
     flags.out.check(shape, num_pictures, grid);
   }

@@ -186,7 +186,7 @@ void run(SweepCommandFlags& flags) {
     layout = layout_of(axes);
     cells = cells_of(axes, layout);
   }
-  check_png_shape(shape, fmt::format("--out {}", flags.out.string()));
+  check_png_shape(shape, fmt::format("--out {}", flags.out.string()), kSampleWritesThem);
   ClassChoice classes = flags.run.class_choice(described);
   for (const Cell& cell : cells) {
     const SampleOptions options = options_of_cell(flags, cell);

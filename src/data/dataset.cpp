@@ -185,9 +185,7 @@ Dataset load_any(const fs::path& dir, const DatasetOptions& options) {
 
 /// Alpha is laid over the background where `channels` has none; grey becomes three equal channels.
 void fit_channels(Images& images, std::int64_t channels, const Colour& background) {
-  const bool has_alpha = images.channels == 2 || images.channels == 4;
-  if (has_alpha && (channels == images.channels - 1 || (channels == 3 && images.channels == 2)))
-    lay_over(images, background);
+  lay_over_for(channels, images, background);
   if (channels == 0 || channels == images.channels) return;
   require(images.channels == 1 && channels == 3, "data: the images have ", images.channels,
           images.channels == 1 ? " channel" : " channels", ", but the model takes ", channels);

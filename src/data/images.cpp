@@ -59,6 +59,12 @@ void lay_over(Images& images, const Colour& background) {
   }
 }
 
+void lay_over_for(std::int64_t channels, Images& images, const Colour& background) {
+  const bool has_alpha = images.channels == 2 || images.channels == 4;
+  if (has_alpha && (channels == images.channels - 1 || (channels == 3 && images.channels == 2)))
+    lay_over(images, background);
+}
+
 void append(Images& images, Images more) {
   if (images.count == 0) {
     images = std::move(more);

@@ -42,6 +42,8 @@ void repeat_channel(Images& images, std::int64_t channels);
 /// Takes the last channel of images with alpha (2 or 4 channels) away: colour * alpha +
 /// background * (1 - alpha), for bytes with the rounding of picture files.
 void lay_over(Images& images, const Colour& background);
+/// The same where pictures of `channels` have no alpha; others stay as they are.
+void lay_over_for(std::int64_t channels, Images& images, const Colour& background);
 
 enum class Flip { no, horizontal };
 

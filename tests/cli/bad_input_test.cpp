@@ -45,6 +45,8 @@ const BadInput kBadInputs[] = {
     {"EtaTooLarge", "sample --model @/micro --out @/a.png --steps 4 --eta 9", 1, {"eta", "9"}},
     {"EtaNegative", "plan --eta -0.5", 1, {"eta", "-0.5"}},
     {"EtaNaN", "plan --eta nan", 1, {"eta", "nan"}},
+    {"ToleranceNaN", "plan --tolerance nan", 1, {"--tolerance", "must be", "got nan"}},
+    {"ModelOfTheNameNan", "info nan", 1, {"nan: no such file"}},
     {"EtaAndSigmaHat", "plan --eta 1 --sigma-hat", 2, {"--eta", "--sigma-hat"}},
     {"OptionNearAnother", "plan --step 3", 2, {"unknown option --step", "did you mean --steps?"}},
     {"CommandNearAnother", "sampel", 2, {"unknown command \"sampel\"", "did you mean sample?"}},
@@ -522,7 +524,10 @@ void fill(const TemporaryFolder& folder) {
                {.count = 1, .shape = {3, 8, 8}, .values = std::vector<float>(192)});
   write_codes(folder / "falling.safetensors",
               {.x_T = {.count = 1, .shape = {3, 8, 8}, .values = std::vector<float>(192, 1.0F)},
-               .tau = {5.0, 3.0}});
+               .tau = {3.0, 5.0}});
+  std::string falling = read_file(folder / "falling.safetensors");
+  replace_all(falling, "\"3,5\"", "\"5,3\"");
+  write_file(folder / "falling.safetensors", falling);
   write_tensor(folder / "grey.safetensors", "x_T",
                {.count = 1, .shape = {1, 8, 8}, .values = std::vector<float>(64, 1.0F)});
   // write_tensor() refuses NaN; another program does not.

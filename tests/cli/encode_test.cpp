@@ -328,5 +328,44 @@ TEST_F(EncodeCommands, SampleStartsFromAPictureAndKeepsWhatTheMaskSays) {
   EXPECT_GT(changed, 50U);
 }
 
+TEST_F(EncodeCommands, SampleStartsFromAllPicturesOfAFile) {
+  FloatImages three{.count = 3, .shape = {3, 8, 8}, .values = std::vector<float>(3 * 192)};
+  for (std::size_t i = 0; i < three.values.size(); ++i)
+    three.values[i] = static_cast<float>(i % 17) / 10.0F - 0.8F;
+  write_npz(folder_ / "three.npz", three);
+  for (const std::string by : {"", " --init-by encoding", " --init-by encoding --count 3"}) {
+    const std::string out = folder_ / "three-drawn.npz";
+    const Outcome run = run_ddim("sample --steps 3 --json --overwrite --out " + out +
+                                 " --init-image " + (folder_ / "three.npz") + by + model_);
+    ASSERT_EQ(run.exit_code, 0) << by << run.err;
+    EXPECT_EQ(Json::parse(run.out)["images"], 3) << by;
+  }
+  const Outcome more = run_ddim("sample --steps 3 --count 4 --init-by encoding --out " +
+                                (folder_ / "four.npz") + " --init-image " + picture(1) + model_);
+  EXPECT_NE(more.err.find("--count 4: --init-by encoding draws the same"), std::string::npos)
+      << more.err;
+}
+
+// Of a picture, and of the same in an array.
+TEST_F(EncodeCommands, LayWhatIsTransparentOverTheBackground) {
+  Image rgba{.width = 8, .height = 8, .channels = 4};
+  for (int i = 0; i < 256; ++i) rgba.pixels.push_back(static_cast<std::uint8_t>(i * 37));
+  write_png(folder_ / "alpha.png", rgba);
+  std::string npy("\x93NUMPY\x01\x00\x76\x00", 10);
+  std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 8, 8, 4), }";
+  header.resize(117, ' ');
+  npy += header + "\n" + std::string(rgba.pixels.begin(), rgba.pixels.end());
+  write_file(folder_ / "alpha.npy", npy);
+  std::vector<Codes> codes;
+  for (const char* file : {"alpha.png", "alpha.npy"}) {
+    const std::string out = folder_ / "laid.safetensors";
+    const Outcome run = run_ddim("encode --steps 3 --background black --overwrite --out " + out +
+                                 " " + (folder_ / file) + model_);
+    ASSERT_EQ(run.exit_code, 0) << file << run.err;
+    codes.push_back(read_codes(out));
+  }
+  EXPECT_EQ(codes[0].x_T.values, codes[1].x_T.values);
+}
+
 }  // namespace
 }  // namespace ddim::cli_test

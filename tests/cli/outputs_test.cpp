@@ -154,6 +154,19 @@ TEST_F(Requests, AnOutputIsNeitherAnInputNorAnotherOutput) {
       "decode @/x_T.safetensors --model @/nowhere --out @/a.safetensors --save-tensors "
       "@/./a.safetensors",
       {"--out and --save-tensors are both"});
+  for (const char* input :
+       {"--init-image @/pictures/0.png", "--init-image @/x_T.safetensors --mask @/pictures/0.png"})
+    expect_refused(
+        std::string("sample --model @/nowhere --overwrite --out @/pictures/0.png ") + input,
+        {"--out @/pictures/0.png is also read"});
+  write_png(folder_ / "like.png", Image{.width = 1, .height = 1, .channels = 1, .pixels = {0}},
+            {.text = {{"model", "m"},
+                      {"model_hash", std::string(64, 'a')},
+                      {"size", "1x1x1"},
+                      {"x_T", "drawn"},
+                      {"Software", "ddim"}}});
+  expect_refused("sample --like @/like.png --model @/nowhere --overwrite --out @/like.png",
+                 {"--out @/like.png is also read"});
 }
 
 TEST_F(Requests, OverwriteAllowsAFileOnly) {
