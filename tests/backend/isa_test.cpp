@@ -101,7 +101,7 @@ TEST(Isa, DeviceDescribesItself) {
   EXPECT_EQ(make_device(DeviceKind::cpu, 3).worker(2).describe(), "cpu " + isa);
   // Which draws other bits, so work that goes on or is shared must tell the two apart.
   ::setenv("DDIM_CONV", "direct", 1);
-  const Device direct = make_device(DeviceKind::cpu, 1, Precision::bf16);
+  const Device direct = make_device(DeviceKind::cpu, {.precision = Precision::bf16});
   ::unsetenv("DDIM_CONV");
   EXPECT_EQ(direct.worker(1).describe(), "cpu " + isa + " with direct convolutions, bf16");
 }
