@@ -127,6 +127,9 @@ void LikeFlag::set_flags(Command command) {
     set_flag(command, key, value);
     taken.push_back(key);
   }
+  // WIDTHxHEIGHTxCHANNELS, of which a flag says the first two.
+  const std::string& size = recipe_["size"];
+  if (!given_.contains("size")) set_flag(command, "size", size.substr(0, size.rfind('x')));
   command.settle_conflicts();
   for (const std::string& key : taken)  // what has given way to the command line
     if (!command.find_option(flag_name(key))->given()) given_.insert(key);

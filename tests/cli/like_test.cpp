@@ -64,6 +64,7 @@ TEST_F(Like, DrawsTheSameBytesAgain) {
       "--steps 4 --count 2 --tau diffusers-leading --steps-offset 1",
       "--count 2 --sampler adaptive --tolerance 0.5",
       "--steps 3 --seed 7,1,9 --count 2 --scale 2",
+      "--steps 3 --count 2 --size 16x8",
       "--steps 3 --seed 7,1,9 --count 1"};
   for (const std::string& plan : plans) {
     const std::string first = draw("first", plan + " --overwrite");
@@ -240,7 +241,9 @@ TEST_F(Like, RefusesWhatItCannotDrawAgain) {
   refuse(like("seed", "-1"), 4, "seed = -1");
   refuse(like("steps", "1001"), 1, "1001");
   refuse(like("brush", "oil"), 1, "brush = oil");
-  refuse(like("size", "9x9x3"), 1, "size = 9x9x3, but size is now 8x8x3");
+  refuse(like("size", "9x9x3"), 1, "sample_size (9)");
+  refuse(like("size", "8x8x1"), 1, "size = 8x8x1, but size is now 8x8x3");
+  refuse(like("size", "large"), 1, "--size");
   refuse(like("tau", "\x1b[31mred"), 4, "?[31mred");
   refuse("--model " + model_ + " --like " + (folder_ / "absent.png"), 5, "absent.png");
   // An older version may have had no word for something that is now said always.
