@@ -266,10 +266,10 @@ TrainSummary train(const TrainOptions& options, const Device& device,
       tell_of_other_held_out(then, config, progress);
       if (options.resume_from) abandon_later_steps(options.out, state.step, checkpoints, progress);
       checkpoints.set_aside(from.damaged);
-    } else {
-      // Before its configuration is written, by which this record is judged.
-      MetricsLog begun_again(options.out, 0);
     }
+    // Before its configuration is written, by which the record of a run without a checkpoint is
+    // judged.
+    forget_later_steps(options.out, state.step, progress);
     for (const ConfigChange& change : changes)
       progress.line(concat("resume: ", change.key, " is ", change.after, " from here on, was ",
                            change.before));

@@ -134,6 +134,40 @@ TEST_F(BesideTest, AStopSaysWhatItCutShort) {
   EXPECT_THAT(log, HasSubstr("step 4: stopped before it could draw samples"));
 }
 
+// Killed after step 7: its weights are lost, and those of the steps that are done again are others.
+TEST_F(BesideTest, AResumedRunKeepsNothingOfStepsThatItDoesAgain) {
+  config_.output.sample_every_steps = 3;
+  config_.output.log_every_steps = 1;
+  const fs::path events = folder("run") / "tensorboard/events.out.tfevents.ddim";
+  const fs::path samples = folder("run") / "samples";
+  train("run", config_, {.max_steps = 5});
+  const std::string events_before = read_text(events);
+  train("run", config_, {.start = Start::resume, .max_steps = 7});
+  fs::remove_all(checkpoint("07"));
+  test::write_text(samples / "step-8 of mine.txt", "a note");
+  ASSERT_TRUE(fs::exists(samples / "step-00000006.png"));
+  ASSERT_GT(read_text(events).size(), events_before.size());
+
+  TrainOptions options{.start = Start::resume,
+                       .overrides = {"output.tensorboard=false", "training.ema_decay=0.5"},
+                       .max_steps = 5};
+  train("run", config_, options);
+  EXPECT_EQ(read_text(events), events_before) << "though nothing is written for TensorBoard";
+  EXPECT_FALSE(fs::exists(samples / "step-00000006.png"));
+  EXPECT_TRUE(fs::exists(samples / "step-00000003.png"));
+  EXPECT_TRUE(fs::exists(samples / "step-8 of mine.txt"));
+  EXPECT_EQ(read_text(folder("run") / "metrics.csv").find("\n6,"), std::string::npos);
+}
+
+// The run was killed before its first checkpoint.
+TEST_F(BesideTest, ARunThatBeginsAgainKeepsNothingOfItsSteps) {
+  train("run", config_, {.max_steps = 4});
+  fs::remove_all(checkpoint("04"));
+  ASSERT_TRUE(fs::exists(folder("run") / "samples/step-00000004.png"));
+  train("run", config_, {.start = Start::resume, .max_steps = 1});
+  EXPECT_FALSE(fs::exists(folder("run") / "samples/step-00000004.png"));
+}
+
 // Checkpoints are large, and may be on another disk than the rest.
 TEST_F(BesideTest, GoesBackWhereTheCheckpointsAreOnAnotherDisk) {
   const fs::path other_disk = fs::path("/dev/shm") / temporary_.path().filename();
