@@ -11,6 +11,7 @@
 
 #include "ddim/device_kind.h"
 #include "ddim/export.h"
+#include "ddim/overwrite.h"
 #include "ddim/ranks.h"
 #include "ddim/run_options.h"
 #include "ddim/train_config.h"
@@ -147,8 +148,9 @@ DDIM_API TrainConfig config_of_run(const std::filesystem::path& run);
 /// Error(user) when the folder is not that of a training run, or has no metrics yet.
 DDIM_API std::string plot_run(const std::filesystem::path& run);
 
-/// The same into a file, which is replaced: it is complete, or as it was. Error(io) when the system
-/// refuses.
-DDIM_API void plot_run_to_file(const std::filesystem::path& run, const std::filesystem::path& file);
+/// The same into a file, which is complete, or as it was. Error(user) where it exists and may not
+/// be replaced, Error(io) when the system refuses.
+DDIM_API void plot_run_to_file(const std::filesystem::path& run, const std::filesystem::path& file,
+                               Overwrite overwrite = Overwrite::refuse);
 
 }  // namespace ddim

@@ -45,8 +45,9 @@ std::string plot_run(const std::filesystem::path& run) {
   return curves.svg(train::name_of_run(run, config));
 }
 
-void plot_run_to_file(const std::filesystem::path& run, const std::filesystem::path& file) {
-  write_file_durably(file, plot_run(run), Overwrite::allow);
+void plot_run_to_file(const std::filesystem::path& run, const std::filesystem::path& file,
+                      Overwrite overwrite) {
+  write_file_durably(file, plot_run(run), overwrite);
 }
 
 }  // namespace ddim
