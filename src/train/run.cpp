@@ -291,7 +291,20 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   const OptimisationConfig& training = config.training;
   const OutputConfig& output = config.output;
   std::optional<TensorboardLog> tensorboard;
-  if (output.tensorboard) tensorboard.emplace(options.out, state.step);
+  // Part of a record may be there after an error, and nothing may follow it.
+  const auto try_tensorboard = [&](const auto& work) {
+    std::string problem;
+    try {
+      return work();
+    } catch (const std::bad_alloc&) {
+      problem = "no memory for it";
+    } catch (const Error& error) {
+      problem = error.what();
+    }
+    tensorboard.reset();
+    progress.line("warning: nothing more for TensorBoard in this session: " + problem);
+  };
+  if (output.tensorboard) try_tensorboard([&] { tensorboard.emplace(options.out, state.step); });
   const std::int64_t pictures = pictures_per_step(training);
   const std::int64_t validate_every =
       output.validate_every_steps > 0 ? output.validate_every_steps : output.checkpoint_every_steps;
@@ -363,14 +376,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
            [&] { write_sample_grid(samples_folder, config, dataset, run_options, state); });
   };
   const auto write_events = [&](const MetricsLine& line) {
-    if (!tensorboard) return;
-    try {
-      tensorboard->write(line);
-    } catch (const Error& error) {  // part of a record may be there, and nothing may follow it
-      progress.line(
-          concat("warning: nothing more for TensorBoard in this session: ", error.what()));
-      tensorboard.reset();
-    }
+    if (tensorboard) try_tensorboard([&] { tensorboard->write(line); });
   };
   const auto is_due = [&](std::int64_t every) { return every > 0 && state.step % every == 0; };
   // What a stop or an error kept from the step that is gone on from.

@@ -48,6 +48,27 @@ TEST_F(BesideTest, GoesOnWhereCurvesAndPicturesCannotBeWritten) {
   EXPECT_TRUE(fs::exists(checkpoint("20")));
 }
 
+TEST_F(BesideTest, GoesOnWhereTensorboardsFileCannotBeOpened) {
+  const std::string expected = state_hash(train("whole", config_, {}));
+  train("run", config_, {.max_steps = 2});
+  const fs::path events = folder("run") / "tensorboard/events.out.tfevents.ddim";
+  const auto go_on = [&](std::int64_t last) {
+    const std::string log = log_of("run", config_, {.start = Start::resume, .max_steps = last});
+    EXPECT_THAT(log, HasSubstr("warning: TensorBoard keeps the curves of steps after ")) << last;
+    EXPECT_THAT(log, HasSubstr("warning: nothing more for TensorBoard in this session: "));
+    EXPECT_THAT(log, Not(HasSubstr("ended by")));
+  };
+  fs::remove(events);
+  fs::create_symlink(events.filename(), events);  // leads to itself
+  go_on(4);
+  EXPECT_TRUE(fs::is_symlink(events)) << "what cannot be read is not replaced";
+  fs::remove_all(events.parent_path());
+  test::write_text(events.parent_path(), "a file");
+  const std::string log = log_of("run", config_, {.start = Start::resume});
+  EXPECT_THAT(log, HasSubstr("warning: nothing more for TensorBoard in this session: "));
+  EXPECT_EQ(sha256_of_file(checkpoint("20") / "state.safetensors"), expected);
+}
+
 // A user's function, a file that cannot grow ...
 TEST_F(BesideTest, WhatEndsTheRunDoesNotTakeTheStepsSinceTheLastSave) {
   const auto fails_at_8 = [](const TrainProgress& progress) {
