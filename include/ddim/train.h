@@ -145,6 +145,7 @@ DDIM_API TrainConfig config_of_run(const std::filesystem::path& run);
 
 /// The curves of a run as an SVG picture: loss, loss on data.validation, norm of the gradient,
 /// learning rate, and quality where it was measured, over the steps, from its metrics.csv.
+/// The name is that of its config.toml or, where this was edited, of its newest checkpoint.
 /// Error(user) when the folder is not that of a training run, or has no metrics yet.
 DDIM_API std::string plot_run(const std::filesystem::path& run);
 
