@@ -26,6 +26,9 @@ bool is_utf8(std::string_view text);
 /// As a TOML string.
 std::string toml_text(std::string_view text);
 
+/// As a TOML float: the shortest decimal that reads back as the same number, with a point.
+std::string toml_number(double value);
+
 /// The value of a key ("training.steps"), as in config.toml.
 std::string value_of_key(const TrainConfig& config, std::string_view key);
 

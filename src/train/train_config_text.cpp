@@ -28,7 +28,7 @@ class Writer {
     add(key, std::to_string(value), concat("whole number, ", range(min, max)), text);
   }
   void number(std::string_view key, double value, double min, double max, std::string_view text) {
-    add(key, exact(value), concat("number, ", range(min, max)), text);
+    add(key, toml_number(value), concat("number, ", range(min, max)), text);
   }
   void flag(std::string_view key, bool value, std::string_view text) {
     add(key, value ? "true" : "false", "true or false", text);
@@ -53,7 +53,7 @@ class Writer {
   }
   void share_or_text(std::string_view key, double share, std::string_view value, double max,
                      std::string_view explanation) {
-    add(key, value.empty() ? exact(share) : toml_text(value),
+    add(key, value.empty() ? toml_number(share) : toml_text(value),
         concat("number, ", range(0.0, max), ", or text"), explanation);
   }
   void integers(std::string_view key, const std::vector<std::int64_t>& values, std::int64_t min,
@@ -65,17 +65,11 @@ class Writer {
   void numbers(std::string_view key, const std::vector<double>& values, double min, double max,
                std::string_view explanation) {
     std::string text;
-    for (const double value : values) text += concat(text.empty() ? "" : ", ", exact(value));
+    for (const double value : values) text += concat(text.empty() ? "" : ", ", toml_number(value));
     add(key, "[" + text + "]", concat("list of numbers, ", range(min, max)), explanation);
   }
 
  private:
-  /// The shortest decimal that reads back as the same double, with a point.
-  static std::string exact(double value) {
-    std::string digits = number_text(value);
-    if (digits.find_first_of(".en") == std::string::npos) digits += ".0";
-    return digits;
-  }
   static std::string range(std::int64_t min, std::int64_t max) { return concat(min, " to ", max); }
   static std::string range(double min, double max) {
     const bool above_0 = min == kAboveZero;
@@ -118,6 +112,12 @@ std::string toml_text(std::string_view text) {
     result += letter;
   }
   return result + '"';
+}
+
+std::string toml_number(double value) {
+  std::string digits = number_text(value);
+  if (digits.find_first_of(".en") == std::string::npos) digits += ".0";
+  return digits;
 }
 
 std::string value_of_key(const TrainConfig& config, std::string_view key) {
