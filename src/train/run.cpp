@@ -180,6 +180,15 @@ void tell_of_other_held_out(const TrainConfig& before, const TrainConfig& now, P
   if (then != here) progress.line(concat("resume: ", kKey, " is ", here, ", was ", then));
 }
 
+/// A checkpoint keeps the name that it was written with.
+void tell_of_other_name(const fs::path& run, const TrainConfig& before, const TrainConfig& now,
+                        Progress& progress) {
+  const std::string then = name_of_run(run, before), here = name_of_run(run, now);
+  if (then != here)
+    progress.line(concat("resume: the model is called \"", here,
+                         "\" in checkpoints from the next one on, was \"", then, "\""));
+}
+
 /// Takes over the model that a run begins from, and says what becomes of it.
 void begin_from_model(const TrainOptions& options, const TrainConfig& config,
                       std::int64_t last_step, const std::vector<std::string>& classes,
@@ -264,6 +273,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
       changes = changes_between(then, config, state.step);
       progress.line("resume: from " + from.folder->string());
       tell_of_other_held_out(then, config, progress);
+      tell_of_other_name(options.out, then, config, progress);
       if (options.resume_from) abandon_later_steps(options.out, state.step, checkpoints, progress);
       checkpoints.set_aside(from.damaged);
     }
@@ -340,7 +350,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   const auto tell_saved = [&](const std::optional<SavedCheckpoint>& saved) {
     if (!saved) return;
     result.checkpoint = saved->folder;
-    progress.line("saved " + result.checkpoint.string());
+    if (!saved->was_there) progress.line("saved " + result.checkpoint.string());
     if (!saved->problem.empty())
       progress.line(concat("warning: ", saved->folder.filename().string(),
                            " is not healthy: ", saved->problem, trusted_text(saved->trusted)));
