@@ -223,6 +223,7 @@ TEST_F(RunTest, ANewNameIsThatOfTheNextCheckpoint) {
   EXPECT_THAT(resume_to(6), AllOf(HasSubstr(line), HasSubstr("saved ")));
   EXPECT_EQ(name(), "circles");
   EXPECT_THAT(resume_to(7), Not(HasSubstr("is called")));
+  EXPECT_FALSE(fs::exists(folder("run") / "overrides.csv")) << "it has no part in the result";
 }
 
 TEST_F(RunTest, FallsBackToThePreviousCheckpoint) {
