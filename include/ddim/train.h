@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -35,10 +34,10 @@ struct TrainProgress {
   double loss = 0.0;            ///< of this step
   double mean_loss = 0.0;       ///< of the last steps of this call, at most 50; NaN if all refused
   std::int64_t num_losses = 0;  ///< so many
-  double validation_loss =
-      std::numeric_limits<double>::quiet_NaN();  ///< the last one measured; NaN before that
-  double gradient_norm = 0.0;                    ///< of this step, before clipping
-  double learning_rate = 0.0;                    ///< of this step
+  /// On data.validation, the last one measured here; NaN where it was not finite.
+  std::optional<double> validation_loss = {};
+  double gradient_norm = 0.0;     ///< of this step, before clipping
+  double learning_rate = 0.0;     ///< of this step
   double seconds_per_step = 0.0;  ///< of the last steps, with all that goes with them
   double seconds_left = 0.0;
 };

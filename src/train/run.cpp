@@ -108,21 +108,19 @@ void require_utf8(const io::ModelNames& names) {
 
 std::string quality_text(const MeasuredQuality& quality) {
   std::vector<std::string> parts;
-  if (!std::isnan(quality.eps_error)) parts.push_back(concat("eps error ", quality.eps_error));
-  if (!std::isnan(quality.kernel_distance))
-    parts.push_back(concat("kernel distance ", quality.kernel_distance));
+  if (quality.eps_error) parts.push_back(concat("eps error ", *quality.eps_error));
+  if (quality.kernel_distance)
+    parts.push_back(concat("kernel distance ", *quality.kernel_distance));
   return parts.empty() ? "too few pictures to measure anything on" : join(parts, ", ");
 }
 
-bool has_quality(const MetricsLine& line) {
-  return !std::isnan(line.eps_error) || !std::isnan(line.kernel_distance);
-}
+bool has_quality(const MetricsLine& line) { return line.eps_error || line.kernel_distance; }
 
 /// The line without what has been written of it.
 MetricsLine quality_alone(MetricsLine line) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  line.loss = line.validation_loss = line.grad_norm = nan;
-  line.learning_rate = line.images_per_second = nan;
+  line.validation_loss.reset();
+  line.loss = line.grad_norm = line.learning_rate = line.images_per_second = nan;
   return line;
 }
 
@@ -323,7 +321,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
 
   TrainSummary result{.skipped_files = skipped_files(loaded)};
   double seconds_here = 0.0;
-  double validation_loss = std::numeric_limits<double>::quiet_NaN();
+  std::optional<double> validation_loss;
   const std::int64_t updates_before = state.updates;
   LogInterval interval;
   RecentSteps recent;

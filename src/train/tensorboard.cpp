@@ -152,14 +152,15 @@ TensorboardLog::TensorboardLog(const fs::path& run_folder, std::int64_t step) {
 
 void TensorboardLog::write(const MetricsLine& line) {
   std::string summary;
-  for (const auto& [name, value] : {std::pair{"loss", line.loss},
+  using Scalar = std::pair<const char*, std::optional<double>>;
+  for (const auto& [name, value] : {Scalar{"loss", line.loss},
                                     {"validation_loss", line.validation_loss},
                                     {"eps_error", line.eps_error},
                                     {"kernel_distance", line.kernel_distance},
                                     {"grad_norm", line.grad_norm},
                                     {"learning_rate", line.learning_rate},
                                     {"images_per_second", line.images_per_second}}) {
-    if (std::isfinite(value)) summary += scalar(name, value);
+    if (value && std::isfinite(*value)) summary += scalar(name, *value);
   }
   file_->add(tensorboard_record(concat(time_and_step(line.step), field_of(kSummary, summary))));
 }

@@ -102,7 +102,7 @@ TEST_F(RunTest, MeasuresHeldOutPicturesWithoutTouchingTheRun) {
   EXPECT_EQ(state_hash(train("validated", config, {})), expected);
   std::vector<std::int64_t> measured;
   MetricsReader(folder("validated")).read_on([&](const MetricsLine& line) {
-    if (line.validation_loss > 0.0) measured.push_back(line.step);
+    if (line.validation_loss.value_or(0.0) > 0.0) measured.push_back(line.step);
   });
   EXPECT_EQ(measured, (std::vector<std::int64_t>{5, 10, 15, 20}));  // with each checkpoint
   EXPECT_THAT(read_text(folder("validated") / "loss.svg"), HasSubstr("held-out"));
