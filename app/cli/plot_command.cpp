@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "outputs.h"
+#include "run_flags.h"
 #include "terminal.h"
 
 namespace ddim::cli {
@@ -14,12 +15,16 @@ namespace {
 struct PlotCommandFlags {
   std::filesystem::path run;
   std::filesystem::path out;
+  OverwriteFlag overwrite;  // of `out`
 };
 
 void plot(const PlotCommandFlags& flags) {
-  const std::filesystem::path out = flags.out.empty() ? flags.run / "loss.svg" : flags.out;
-  Files(Overwrite::allow).writes("--out", flags.out, {".svg"}).check();
-  plot_run_to_file(flags.run, out);
+  // Training replaces its own picture as well.
+  const bool is_own = flags.out.empty();
+  const std::filesystem::path out = is_own ? flags.run / "loss.svg" : flags.out;
+  const Overwrite overwrite = is_own ? Overwrite::allow : flags.overwrite.value();
+  Files(overwrite).writes("--out", flags.out, {".svg"}).check();
+  plot_run_to_file(flags.run, out, overwrite);
   print_out("{}\n", out.string());
 }
 
@@ -31,12 +36,16 @@ void add_plot_command(Command root) {
   command.footer("Training draws the same picture at each checkpoint.");
   const auto flags = std::make_shared<PlotCommandFlags>();
   command.add_option("run", flags->run, "Folder of a training run").required().type_name("RUN");
-  command.add_option("--out", flags->out, "Picture to write; by default loss.svg in RUN")
-      .check([](const std::string& path) -> std::string {
-        if (path.ends_with(".svg")) return "";
-        return "must end with .svg; got " + path;
-      })
-      .type_name("FILE.svg");
+  const Option out =
+      command
+          .add_option("--out", flags->out,
+                      "Picture to write; by default loss.svg in RUN, which is replaced")
+          .check([](const std::string& path) -> std::string {
+            if (path.ends_with(".svg")) return "";
+            return "must end with .svg; got " + path;
+          })
+          .type_name("FILE.svg");
+  flags->overwrite.add_to(command).needs(out);
   command.callback([flags] { plot(*flags); });
 }
 

@@ -1,5 +1,7 @@
 #include <ddim/ddim.h>
 
+#include <limits>
+
 #include "parts.h"
 #include "runs.h"
 #include "values.h"
@@ -36,7 +38,8 @@ nb::dict train(const std::optional<fs::path>& config, const fs::path& data, cons
         dict["epoch"] = progress.epoch;
         dict["loss"] = progress.loss;
         dict["mean_loss"] = progress.mean_loss;
-        dict["validation_loss"] = progress.validation_loss;
+        dict["validation_loss"] =
+            progress.validation_loss.value_or(std::numeric_limits<double>::quiet_NaN());
         dict["gradient_norm"] = progress.gradient_norm;
         dict["learning_rate"] = progress.learning_rate;
         dict["seconds_left"] = progress.seconds_left;

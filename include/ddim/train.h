@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "ddim/device_kind.h"
 #include "ddim/export.h"
+#include "ddim/overwrite.h"
 #include "ddim/ranks.h"
 #include "ddim/run_options.h"
 #include "ddim/train_config.h"
@@ -34,10 +34,10 @@ struct TrainProgress {
   double loss = 0.0;            ///< of this step
   double mean_loss = 0.0;       ///< of the last steps of this call, at most 50; NaN if all refused
   std::int64_t num_losses = 0;  ///< so many
-  double validation_loss =
-      std::numeric_limits<double>::quiet_NaN();  ///< the last one measured; NaN before that
-  double gradient_norm = 0.0;                    ///< of this step, before clipping
-  double learning_rate = 0.0;                    ///< of this step
+  /// On data.validation, the last one measured here; NaN where it was not finite.
+  std::optional<double> validation_loss = {};
+  double gradient_norm = 0.0;     ///< of this step, before clipping
+  double learning_rate = 0.0;     ///< of this step
   double seconds_per_step = 0.0;  ///< of the last steps, with all that goes with them
   double seconds_left = 0.0;
 };
@@ -115,7 +115,9 @@ struct TrainSummary {
 /// Trains a network from scratch, and keeps in options.out:
 ///   config.toml                  the resolved configuration, with all overrides
 ///   config.toml.sha256           its digest
-///   overrides.csv                step, key, value before and after of each change in force
+///   overrides.csv                step, key, value before and after of each change in force that
+///   has
+///                                a part in the result
 ///   abandoned-1/ ...             what was done after a step that was resumed from
 ///   machine.txt                  the device and its instruction set, of the last session
 ///   data.txt                     where the training pictures are
@@ -144,11 +146,13 @@ DDIM_API TrainConfig config_of_run(const std::filesystem::path& run);
 
 /// The curves of a run as an SVG picture: loss, loss on data.validation, norm of the gradient,
 /// learning rate, and quality where it was measured, over the steps, from its metrics.csv.
+/// The name is that of its config.toml or, where this was edited, of its newest checkpoint.
 /// Error(user) when the folder is not that of a training run, or has no metrics yet.
 DDIM_API std::string plot_run(const std::filesystem::path& run);
 
-/// The same into a file, which is replaced: it is complete, or as it was. Error(io) when the system
-/// refuses.
-DDIM_API void plot_run_to_file(const std::filesystem::path& run, const std::filesystem::path& file);
+/// The same into a file, which is complete, or as it was. Error(user) where it exists and may not
+/// be replaced, Error(io) when the system refuses.
+DDIM_API void plot_run_to_file(const std::filesystem::path& run, const std::filesystem::path& file,
+                               Overwrite overwrite = Overwrite::refuse);
 
 }  // namespace ddim

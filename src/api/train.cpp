@@ -30,13 +30,22 @@ TrainSummary train_model(const TrainOptions& options) {
       options, make_device(options.device, {.precision = config.training.precision}), measure);
 }
 
-TrainConfig config_of_run(const std::filesystem::path& run) {
+namespace {
+
+void require_run_folder(const std::filesystem::path& run) {
   require(is_folder(run), run.string(), ": there is no such folder");
+}
+
+}  // namespace
+
+TrainConfig config_of_run(const std::filesystem::path& run) {
+  require_run_folder(run);
   return train::read_config_of_run(run);
 }
 
 std::string plot_run(const std::filesystem::path& run) {
-  const TrainConfig config = config_of_run(run);
+  require_run_folder(run);
+  const TrainConfig config = train::last_known_config_of_run(run);
   train::RunCurves curves;
   train::MetricsReader(run).read_on([&](const train::MetricsLine& line) { curves.add(line); });
   require(!curves.empty(), run.string(),
@@ -45,8 +54,9 @@ std::string plot_run(const std::filesystem::path& run) {
   return curves.svg(train::name_of_run(run, config));
 }
 
-void plot_run_to_file(const std::filesystem::path& run, const std::filesystem::path& file) {
-  write_file_durably(file, plot_run(run), Overwrite::allow);
+void plot_run_to_file(const std::filesystem::path& run, const std::filesystem::path& file,
+                      Overwrite overwrite) {
+  write_file_durably(file, plot_run(run), overwrite);
 }
 
 }  // namespace ddim

@@ -64,9 +64,10 @@ train::MeasureQuality make_quality_measure(const TrainConfig& config) {
       const std::int64_t T = averaged.schedule.num_steps();
       const EpsErrors errors = eval::eps_error(
           averaged, real, {.t = {T / 100, T / 10, T / 2, T * 9 / 10}, .seed = seed, .run = run});
-      found.eps_error = 0.0;
+      double mean = 0.0;
       for (const EpsErrorAt& at : errors.at)
-        found.eps_error += at.mean_squared_error / static_cast<double>(errors.at.size());
+        mean += at.mean_squared_error / static_cast<double>(errors.at.size());
+      found.eps_error = mean;
     }
     if (real.images.count < kFewestPictures) return found;
     const SampleOptions drawing{

@@ -24,12 +24,23 @@ std::string list_of(const std::vector<std::string>& names) {
   return names.size() > count ? concat(listed, " and ", names.size() - count, " more") : listed;
 }
 
-}  // namespace
+bool is_number(const std::string& name) {
+  return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+}
 
+/// Whether each name says the place where it stands: "0", "1", ...
 bool are_places(const std::vector<std::string>& names) {
   for (std::size_t k = 0; k < names.size(); ++k)
     if (names[k] != std::to_string(k)) return false;
   return true;
+}
+
+}  // namespace
+
+bool say_numbers_of(const std::vector<std::string>& names,
+                    const std::vector<std::string>& classes) {
+  if (!are_places(names)) return false;
+  return names.empty() || are_places(classes) || std::ranges::none_of(classes, is_number);
 }
 
 std::string class_table(const std::vector<DataClass>& classes) {
@@ -67,7 +78,7 @@ std::vector<DataClass> count_classes(const std::vector<std::string>& names,
 
 void number_as(const std::vector<std::string>& names, Dataset& dataset, const std::string& source) {
   const std::vector<DataClass>& classes = dataset.report.classes;
-  if (names.empty() || are_places(class_names_of(classes))) return;
+  if (names.empty() || say_numbers_of(class_names_of(classes), names)) return;
   std::vector<std::int64_t> numbers;
   std::vector<std::string> strangers;
   for (const DataClass& each : classes) {

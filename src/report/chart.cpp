@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <limits>
+#include <string_view>
 
 #include "base/text.h"
 
@@ -70,6 +72,28 @@ Range range_of(const Panel& panel) {
   if (low > high) return {0.1, 1.0};
   if (panel.scale == Scale::logarithmic) return {low / 1.1, high * 1.1};
   return {std::min(0.0, low), high > 0.0 ? high * 1.05 : 1.0};
+}
+
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
+
+/// The bytes of the character that `text`, in UTF-8, begins with; 0 where XML has no such one.
+std::size_t length_of_character(std::string_view text) {
+  const auto byte = [&](std::size_t i) -> std::uint32_t {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+  };
+  const std::uint32_t first = byte(0);
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const std::size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  std::uint32_t code = first & (0x7fU >> length);
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    code = code << 6 | (byte(i) & 0x3f);
+  }
+  const std::uint32_t least = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000;
+  const bool is_half_of_a_pair = code >= 0xd800 && code < 0xe000;
+  const bool is_none = code == 0xfffe || code == 0xffff;
+  return code < least || code > 0x10ffff || is_half_of_a_pair || is_none ? 0 : length;
 }
 
 class Drawing {
@@ -166,17 +190,23 @@ class Drawing {
 
 std::string escaped(const std::string& text) {
   std::string result;
-  for (const char letter : text) {
-    if (letter == '&')
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t length = length_of_character(rest);
+    const std::string_view character = rest.substr(0, std::max<std::size_t>(length, 1));
+    rest.remove_prefix(character.size());
+    const auto first = static_cast<unsigned char>(character.front());
+    if (character == "&")
       result += "&amp;";
-    else if (letter == '<')
+    else if (character == "<")
       result += "&lt;";
-    else if (letter == '"')
+    else if (character == ">")  // "]]>" is no text of XML
+      result += "&gt;";
+    else if (character == "\"")
       result += "&quot;";
-    else if (static_cast<unsigned char>(letter) < 0x20)
+    else if (first < 0x20 || first == 0x7f)
       result += ' ';
     else
-      result += letter;
+      result += length == 0 ? kReplacement : character;
   }
   return result;
 }

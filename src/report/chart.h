@@ -50,7 +50,8 @@ struct Chart {
 /// left out by the caller: on a logarithmic one they must be positive.
 std::string to_svg(const Chart& chart);
 
-/// Text in SVG and HTML.
+/// Text in SVG and HTML, in UTF-8. A control character becomes a blank, and what is no UTF-8, or no
+/// character of XML, becomes U+FFFD: names of folders may hold any bytes.
 std::string escaped(const std::string& text);
 
 /// "0.0312", "12.3": four digits.

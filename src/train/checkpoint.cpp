@@ -133,6 +133,11 @@ bool CheckpointStore::is_known_complete(const fs::path& folder) {
   return ask_if_readable([&] { return !verify(folder); }).value_or(false);
 }
 
+bool CheckpointStore::has(std::int64_t step) {
+  const fs::path path = folder_ / model::checkpoint_name(step);
+  return fs::exists(path) && !verify(path);
+}
+
 CheckpointStore::Newest CheckpointStore::find_newest() {
   Newest newest;
   for (const fs::path& folder : model::checkpoints_in(folder_)) {
@@ -170,10 +175,8 @@ fs::path CheckpointStore::save(const TrainingState& state, const TrainConfig& co
 fs::path CheckpointStore::save(const StateValues& state, const TrainConfig& config,
                                std::uint32_t data_fingerprint, const io::ModelNames& names) {
   const fs::path path = folder_ / model::checkpoint_name(state.step);
-  if (fs::exists(path)) {
-    if (!verify(path)) return path;  // a step's state is always the same
-    set_aside({path});
-  }
+  if (has(state.step)) return path;  // a step's state is always the same
+  if (fs::exists(path)) set_aside({path});
   io::Metadata metadata = state.metadata;
   metadata.emplace("data_crc32", std::to_string(data_fingerprint));
 

@@ -73,6 +73,9 @@ class CheckpointStore {
   /// Error(corrupt) when it does not verify; Error(io) as find_newest().
   std::filesystem::path find(std::int64_t step);
 
+  /// Whether the checkpoint of a step is there and complete. Error(io) as find_newest().
+  bool has(std::int64_t step);
+
   /// Writes the checkpoint of state.step unless it is there and complete; a damaged one of this
   /// name is renamed to NAME.damaged. Error(numeric), and nothing written, when a value is not
   /// finite; Error(io) when the system refuses to write, or to read the one of this name.

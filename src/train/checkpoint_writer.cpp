@@ -10,8 +10,10 @@ namespace ddim::engine::train {
 
 template <class State>
 SavedCheckpoint CheckpointWriter::write(const State& state, const std::string& problem) {
+  const bool was_there = store_.has(state.step);
   SavedCheckpoint saved{
       .folder = store_.save(state, run_.config, run_.data_fingerprint, run_.names),
+      .was_there = was_there,
       .problem = problem};
   store_.remove_old(run_.keep);
   if (!problem.empty()) saved.trusted = store_.last_trusted();

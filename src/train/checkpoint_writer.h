@@ -13,6 +13,7 @@ namespace ddim::engine::train {
 /// A checkpoint that is complete and on the disk.
 struct SavedCheckpoint {
   std::filesystem::path folder;
+  bool was_there = false;    ///< complete before; nothing was written
   std::string problem = {};  ///< TrainingState::problem()
   /// The last one before it that is trusted, where this one has a problem.
   std::optional<std::filesystem::path> trusted = {};

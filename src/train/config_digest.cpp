@@ -73,6 +73,14 @@ TrainConfig read_config_of_run(const fs::path& run) {
   return parse_train_config(text, path.string());
 }
 
+TrainConfig last_known_config_of_run(const fs::path& run) {
+  const std::optional<VerifiedFile> config = verified_config(run);
+  if (config && !config->problem.empty())
+    if (const std::optional<fs::path> of_checkpoint = config_of_a_checkpoint(run))
+      return load_train_config(*of_checkpoint);
+  return read_config_of_run(run);
+}
+
 std::optional<TrainConfig> written_config_of_run(const fs::path& run) {
   const fs::path path = run / kConfigFile;
   const std::optional<std::string> text = read_file_if_there(path, kMaxConfigTextBytes);

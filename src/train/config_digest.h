@@ -24,6 +24,10 @@ void write_config_of_run(const std::filesystem::path& run, const TrainConfig& co
 /// without either. Other errors as load_train_config().
 TrainConfig read_config_of_run(const std::filesystem::path& run);
 
+/// The same for what is no reason to refuse a run whose config.toml was edited or damaged: then,
+/// too, that of the newest checkpoint, where one has it as it was written.
+TrainConfig last_known_config_of_run(const std::filesystem::path& run);
+
 /// The config.toml of a run's folder where it is known to be what the run wrote: nothing where it
 /// is missing, is another text, or has no digest.
 std::optional<TrainConfig> written_config_of_run(const std::filesystem::path& run);

@@ -143,7 +143,7 @@ std::vector<std::string> differences(const model::AdamSettings& theirs,
 std::string renamed_classes(const std::vector<std::string>& before,
                             const std::vector<std::string>& now) {
   constexpr std::size_t kMaxNamed = 20;
-  if (data::are_places(before) || data::are_places(now)) return "";
+  if (data::say_numbers_of(before, now) || data::say_numbers_of(now, before)) return "";
   std::vector<std::string> changes;
   for (std::size_t k = 0; k < std::min(before.size(), now.size()); ++k)
     if (before[k] != now[k])

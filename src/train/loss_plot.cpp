@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,7 @@ using report::Scale;
 
 /// Values that a logarithmic axis has.
 bool is_positive(double value) { return std::isfinite(value) && value > 0.0; }
+bool is_positive(const std::optional<double>& value) { return value && is_positive(*value); }
 
 }  // namespace
 
@@ -55,11 +57,12 @@ std::vector<Point> ThinnedCurve::points() const {
 void RunCurves::add(const MetricsLine& line) {
   const auto step = static_cast<double>(line.step);
   if (is_positive(line.loss)) loss_.add(step, line.loss);
-  if (is_positive(line.validation_loss)) validation_loss_.add(step, line.validation_loss);
+  if (is_positive(line.validation_loss)) validation_loss_.add(step, *line.validation_loss);
   if (is_positive(line.grad_norm)) grad_norm_.add(step, line.grad_norm);
   if (std::isfinite(line.learning_rate)) learning_rate_.add(step, line.learning_rate);
-  if (is_positive(line.eps_error)) eps_error_.add(step, line.eps_error);
-  if (std::isfinite(line.kernel_distance)) kernel_distance_.add(step, line.kernel_distance);
+  if (is_positive(line.eps_error)) eps_error_.add(step, *line.eps_error);
+  if (line.kernel_distance && std::isfinite(*line.kernel_distance))
+    kernel_distance_.add(step, *line.kernel_distance);
   last_ = line;
 }
 

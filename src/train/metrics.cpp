@@ -88,6 +88,11 @@ double value_of(const std::string& column) {
   return value;
 }
 
+/// Of what was not measured the column is empty.
+std::optional<double> measured_value_of(const std::string& column) {
+  return column.empty() ? std::nullopt : std::optional(value_of(column));
+}
+
 MetricsLine line_of(std::string_view text, const fs::path& path) {
   const std::vector<std::string> columns = columns_of(text);
   const auto whole = [&](std::size_t column) {
@@ -105,9 +110,9 @@ MetricsLine line_of(std::string_view text, const fs::path& path) {
           .images_per_second = value_of(columns[5]),
           .seconds = value_of(columns[6]),
           .skipped = whole(7),
-          .validation_loss = value_of(columns[8]),
-          .eps_error = value_of(columns[9]),
-          .kernel_distance = value_of(columns[10])};
+          .validation_loss = measured_value_of(columns[8]),
+          .eps_error = measured_value_of(columns[9]),
+          .kernel_distance = measured_value_of(columns[10])};
 }
 
 /// Commas for the columns that a line of an earlier version lacks.
@@ -142,8 +147,8 @@ std::string csv_text(const MetricsLine& line) {
       << six_digits(line.grad_norm) << ',' << six_digits(line.learning_rate) << ','
       << six_digits(line.images_per_second) << ',' << six_digits(line.seconds) << ','
       << line.skipped;
-  for (const double measured : {line.validation_loss, line.eps_error, line.kernel_distance})
-    csv << ',' << (std::isnan(measured) ? "" : six_digits(measured));
+  for (const auto& measured : {line.validation_loss, line.eps_error, line.kernel_distance})
+    csv << ',' << (measured ? six_digits(*measured) : "");
   csv << '\n';
   return csv.str();
 }
@@ -159,7 +164,7 @@ std::string json_text(const MetricsLine& line) {
   for (const auto& [name, measured] : {std::pair{"validation_loss", line.validation_loss},
                                        {"eps_error", line.eps_error},
                                        {"kernel_distance", line.kernel_distance}})
-    if (!std::isnan(measured)) json << ", \"" << name << "\": " << json_number(measured);
+    if (measured) json << ", \"" << name << "\": " << json_number(*measured);
   json << "}\n";
   return json.str();
 }

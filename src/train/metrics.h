@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <limits>
 #include <optional>
 
 #include "base/appended_file.h"
@@ -20,11 +19,11 @@ struct MetricsLine {
   double images_per_second = 0.0;  ///< since the line before
   double seconds = 0.0;            ///< in steps, over all sessions up to their last lines
   std::int64_t skipped = 0;        ///< steps refused so far
-  /// On data.validation, where it was measured at this step; else NaN.
-  double validation_loss = std::numeric_limits<double>::quiet_NaN();
-  /// Of the averaged weights, where output.evaluate_every_steps measured it; else NaN.
-  double eps_error = std::numeric_limits<double>::quiet_NaN();
-  double kernel_distance = std::numeric_limits<double>::quiet_NaN();
+  /// On data.validation, where it was measured at this step: NaN says that it was not finite.
+  std::optional<double> validation_loss = {};
+  /// Of the averaged weights, where output.evaluate_every_steps measured it.
+  std::optional<double> eps_error = {};
+  std::optional<double> kernel_distance = {};
 };
 
 /// The metrics.csv in a run's folder, which grows while it is read: in pieces, whatever its size.

@@ -108,21 +108,19 @@ void require_utf8(const io::ModelNames& names) {
 
 std::string quality_text(const MeasuredQuality& quality) {
   std::vector<std::string> parts;
-  if (!std::isnan(quality.eps_error)) parts.push_back(concat("eps error ", quality.eps_error));
-  if (!std::isnan(quality.kernel_distance))
-    parts.push_back(concat("kernel distance ", quality.kernel_distance));
+  if (quality.eps_error) parts.push_back(concat("eps error ", *quality.eps_error));
+  if (quality.kernel_distance)
+    parts.push_back(concat("kernel distance ", *quality.kernel_distance));
   return parts.empty() ? "too few pictures to measure anything on" : join(parts, ", ");
 }
 
-bool has_quality(const MetricsLine& line) {
-  return !std::isnan(line.eps_error) || !std::isnan(line.kernel_distance);
-}
+bool has_quality(const MetricsLine& line) { return line.eps_error || line.kernel_distance; }
 
 /// The line without what has been written of it.
 MetricsLine quality_alone(MetricsLine line) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  line.loss = line.validation_loss = line.grad_norm = nan;
-  line.learning_rate = line.images_per_second = nan;
+  line.validation_loss.reset();
+  line.loss = line.grad_norm = line.learning_rate = line.images_per_second = nan;
   return line;
 }
 
@@ -178,6 +176,15 @@ void tell_of_other_held_out(const TrainConfig& before, const TrainConfig& now, P
   constexpr const char* kKey = "data.validation";
   const std::string then = value_of_key(before, kKey), here = value_of_key(now, kKey);
   if (then != here) progress.line(concat("resume: ", kKey, " is ", here, ", was ", then));
+}
+
+/// A checkpoint keeps the name that it was written with.
+void tell_of_other_name(const fs::path& run, const TrainConfig& before, const TrainConfig& now,
+                        Progress& progress) {
+  const std::string then = name_of_run(run, before), here = name_of_run(run, now);
+  if (then != here)
+    progress.line(concat("resume: the model is called \"", here,
+                         "\" in checkpoints from the next one on, was \"", then, "\""));
 }
 
 /// Takes over the model that a run begins from, and says what becomes of it.
@@ -264,12 +271,13 @@ TrainSummary train(const TrainOptions& options, const Device& device,
       changes = changes_between(then, config, state.step);
       progress.line("resume: from " + from.folder->string());
       tell_of_other_held_out(then, config, progress);
+      tell_of_other_name(options.out, then, config, progress);
       if (options.resume_from) abandon_later_steps(options.out, state.step, checkpoints, progress);
       checkpoints.set_aside(from.damaged);
-    } else {
-      // Before its configuration is written, by which this record is judged.
-      MetricsLog begun_again(options.out, 0);
     }
+    // Before its configuration is written, by which the record of a run without a checkpoint is
+    // judged.
+    forget_later_steps(options.out, state.step, progress);
     for (const ConfigChange& change : changes)
       progress.line(concat("resume: ", change.key, " is ", change.after, " from here on, was ",
                            change.before));
@@ -291,7 +299,20 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   const OptimisationConfig& training = config.training;
   const OutputConfig& output = config.output;
   std::optional<TensorboardLog> tensorboard;
-  if (output.tensorboard) tensorboard.emplace(options.out, state.step);
+  // Part of a record may be there after an error, and nothing may follow it.
+  const auto try_tensorboard = [&](const auto& work) {
+    std::string problem;
+    try {
+      return work();
+    } catch (const std::bad_alloc&) {
+      problem = "no memory for it";
+    } catch (const Error& error) {
+      problem = error.what();
+    }
+    tensorboard.reset();
+    progress.line("warning: nothing more for TensorBoard in this session: " + problem);
+  };
+  if (output.tensorboard) try_tensorboard([&] { tensorboard.emplace(options.out, state.step); });
   const std::int64_t pictures = pictures_per_step(training);
   const std::int64_t validate_every =
       output.validate_every_steps > 0 ? output.validate_every_steps : output.checkpoint_every_steps;
@@ -300,7 +321,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
 
   TrainSummary result{.skipped_files = skipped_files(loaded)};
   double seconds_here = 0.0;
-  double validation_loss = std::numeric_limits<double>::quiet_NaN();
+  std::optional<double> validation_loss;
   const std::int64_t updates_before = state.updates;
   LogInterval interval;
   RecentSteps recent;
@@ -327,7 +348,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   const auto tell_saved = [&](const std::optional<SavedCheckpoint>& saved) {
     if (!saved) return;
     result.checkpoint = saved->folder;
-    progress.line("saved " + result.checkpoint.string());
+    if (!saved->was_there) progress.line("saved " + result.checkpoint.string());
     if (!saved->problem.empty())
       progress.line(concat("warning: ", saved->folder.filename().string(),
                            " is not healthy: ", saved->problem, trusted_text(saved->trusted)));
@@ -363,14 +384,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
            [&] { write_sample_grid(samples_folder, config, dataset, run_options, state); });
   };
   const auto write_events = [&](const MetricsLine& line) {
-    if (!tensorboard) return;
-    try {
-      tensorboard->write(line);
-    } catch (const Error& error) {  // part of a record may be there, and nothing may follow it
-      progress.line(
-          concat("warning: nothing more for TensorBoard in this session: ", error.what()));
-      tensorboard.reset();
-    }
+    if (tensorboard) try_tensorboard([&] { tensorboard->write(line); });
   };
   const auto is_due = [&](std::int64_t every) { return every > 0 && state.step % every == 0; };
   // What a stop or an error kept from the step that is gone on from.

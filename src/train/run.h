@@ -5,7 +5,7 @@
 
 #include <filesystem>
 #include <functional>
-#include <limits>
+#include <optional>
 #include <string>
 
 #include "run/network.h"
@@ -17,10 +17,10 @@ namespace ddim::engine::train {
 /// What people call the model of a run: output.name, or else the name of the run's folder.
 std::string name_of_run(const std::filesystem::path& run, const TrainConfig& config);
 
-/// What output.evaluate_every_steps measures, NaN where there is nothing to measure it on.
+/// What output.evaluate_every_steps measures, where there is something to measure it on.
 struct MeasuredQuality {
-  double eps_error = std::numeric_limits<double>::quiet_NaN();
-  double kernel_distance = std::numeric_limits<double>::quiet_NaN();
+  std::optional<double> eps_error = {};
+  std::optional<double> kernel_distance = {};
 };
 /// Measures it, on the averaged weights.
 using MeasureQuality =

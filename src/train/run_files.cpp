@@ -19,6 +19,7 @@
 #include "model/run_folder.h"
 #include "train/config_changes.h"
 #include "train/config_digest.h"
+#include "train/metrics.h"
 #include "train/sample_grid.h"
 #include "train/tensorboard.h"
 
@@ -159,6 +160,20 @@ void remove_leftovers_of_run(const fs::path& run) {
     remove_leftovers(folder, is_file_of_run);
   for (const std::string& name : names_in(run))
     if (name.starts_with(kAbandoned)) remove_leftovers(run / name, is_file_of_run);
+}
+
+void forget_later_steps(const fs::path& run, std::int64_t step, Progress& progress) {
+  MetricsLog metrics(run, step);
+  try {
+    cut_events(run, step);
+  } catch (const Error& error) {
+    progress.line(concat("warning: TensorBoard keeps the curves of steps after ", step,
+                         " that are done again: ", error.what()));
+  }
+  const fs::path samples = run / kSamplesFolder;
+  if (!leads_somewhere(samples)) return;
+  for (const std::string& name : names_in(samples))
+    if (is_sample_grid_name(name) && is_of_step_after(step, name)) fs::remove(samples / name);
 }
 
 void abandon_later_steps(const fs::path& run, std::int64_t step, CheckpointStore& checkpoints,

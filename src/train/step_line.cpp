@@ -55,7 +55,8 @@ void RecentSteps::add(const StepReport& report) {
 }
 
 TrainProgress RecentSteps::progress(std::int64_t last_step, std::int64_t pictures,
-                                    std::int64_t num_images, double validation_loss) const {
+                                    std::int64_t num_images,
+                                    std::optional<double> validation_loss) const {
   TrainProgress progress{
       .step = newest_.step + 1,
       .last_step = last_step,
@@ -92,9 +93,8 @@ std::string step_line(const TrainProgress& progress, std::size_t columns) {
       {4, printed(progress.epoch < 1.0 ? ", epoch %.2g" : ", epoch %.1f", progress.epoch)},
       {1, concat(", loss ", loss_text(progress.mean_loss))},
       {6, progress.num_losses > 1 ? concat(" (mean of ", progress.num_losses, ")") : ""},
-      {3, std::isnan(progress.validation_loss)
-              ? ""
-              : concat(", held-out ", loss_text(progress.validation_loss))},
+      {3,
+       progress.validation_loss ? concat(", held-out ", loss_text(*progress.validation_loss)) : ""},
       {5, concat(", lr ", scientific(progress.learning_rate))},
       {7, concat(", ", per_step(progress.seconds_per_step))},
       {2, progress.step < progress.last_step

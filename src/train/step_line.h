@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 
 #include "train/trainer.h"
@@ -23,7 +24,7 @@ class RecentSteps {
   /// How far the run is: `step` of `last_step` are done, each of which sees `pictures` of
   /// `num_images` training pictures.
   TrainProgress progress(std::int64_t last_step, std::int64_t pictures, std::int64_t num_images,
-                         double validation_loss) const;
+                         std::optional<double> validation_loss) const;
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -102,6 +102,11 @@ std::string kept_records(std::string_view file, std::int64_t step) {
   return kept;
 }
 
+std::optional<std::string> read_events(const fs::path& path) {
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
+  return read_file_if_there(path, kMaxBytes);
+}
+
 }  // namespace
 
 std::uint32_t crc32c(std::string_view bytes) {
@@ -127,11 +132,18 @@ std::string tensorboard_record(std::string_view bytes) {
                 little_endian(masked_crc32c(bytes)));
 }
 
+void cut_events(const fs::path& run_folder, std::int64_t step) {
+  const fs::path path = run_folder / events_file();
+  const std::optional<std::string> before = read_events(path);
+  if (!before) return;
+  const std::string kept = kept_records(*before, step);
+  if (kept != *before) write_file_durably(path, kept, Overwrite::allow);
+}
+
 TensorboardLog::TensorboardLog(const fs::path& run_folder, std::int64_t step) {
   const fs::path path = run_folder / events_file();
   make_folders(path.parent_path());
-  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
-  std::string records = kept_records(read_file_if_there(path, kMaxBytes).value_or(""), step);
+  std::string records = kept_records(read_events(path).value_or(""), step);
   if (records.empty())
     records = tensorboard_record(concat(time_and_step(0), field_of(kFileVersion, kVersion)));
   write_file_durably(path, records, Overwrite::allow);
@@ -140,14 +152,15 @@ TensorboardLog::TensorboardLog(const fs::path& run_folder, std::int64_t step) {
 
 void TensorboardLog::write(const MetricsLine& line) {
   std::string summary;
-  for (const auto& [name, value] : {std::pair{"loss", line.loss},
+  using Scalar = std::pair<const char*, std::optional<double>>;
+  for (const auto& [name, value] : {Scalar{"loss", line.loss},
                                     {"validation_loss", line.validation_loss},
                                     {"eps_error", line.eps_error},
                                     {"kernel_distance", line.kernel_distance},
                                     {"grad_norm", line.grad_norm},
                                     {"learning_rate", line.learning_rate},
                                     {"images_per_second", line.images_per_second}}) {
-    if (std::isfinite(value)) summary += scalar(name, value);
+    if (value && std::isfinite(*value)) summary += scalar(name, *value);
   }
   file_->add(tensorboard_record(concat(time_and_step(line.step), field_of(kSummary, summary))));
 }

@@ -24,8 +24,8 @@ inline std::filesystem::path events_file() {
 /// `Event` with the scalars of a line of metrics.
 class TensorboardLog {
  public:
-  /// Goes on after `step`: records of later steps, and a last one that was cut short, are removed.
-  /// Error(io) when the file cannot be written, or is there and cannot be read: it stays then.
+  /// Goes on after `step`, as cut_events(). Error(io) when the file cannot be written, or is there
+  /// and cannot be read: it stays then.
   TensorboardLog(const std::filesystem::path& run_folder, std::int64_t step);
 
   void write(const MetricsLine& line);
@@ -33,6 +33,11 @@ class TensorboardLog {
  private:
   std::optional<AppendedFile> file_;
 };
+
+/// Removes the records of steps after `step`, and a last one that was cut short, from the event
+/// file of a run; nothing where there is none. Error(io) when it cannot be read or written: it
+/// stays.
+void cut_events(const std::filesystem::path& run_folder, std::int64_t step);
 
 /// CRC-32C (Castagnoli): polynomial 0x1EDC6F41, reflected.
 std::uint32_t crc32c(std::string_view bytes);

@@ -26,6 +26,9 @@ bool is_utf8(std::string_view text);
 /// As a TOML string.
 std::string toml_text(std::string_view text);
 
+/// As a TOML float: the shortest decimal that reads back as the same number, with a point.
+std::string toml_number(double value);
+
 /// The value of a key ("training.steps"), as in config.toml.
 std::string value_of_key(const TrainConfig& config, std::string_view key);
 
@@ -51,10 +54,10 @@ std::string key_of_override(const std::string& text);
 
 /// What keeps a run with configuration `now` from going on where one with `before` stopped after
 /// `steps_done` steps: one line for each key that decides the result and differs, "training.batch
-/// is 64, the checkpoint has 128". [output] and training.threads may differ, and so may what sets
-/// the learning rate, as long as the steps done had the rate that `now` gives them: a run may be
-/// made longer before its learning rate falls. So may a key that was changed to the value that
-/// `now` has.
+/// is 64, the checkpoint has 128". [output] and training.threads may differ. So may a key that was
+/// changed to the value that `now` has, and what sets the learning rate, as long as the steps done
+/// had the rate that `now` gives them, or gives them without these changes: a run may be made
+/// longer before its learning rate falls.
 std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before,
                                      std::int64_t steps_done, const AcceptedChanges& accepted = {});
 

@@ -24,9 +24,9 @@ std::string range_text(double min, double max) {
   return concat("must be from ", number_text(min), " to ", number_text(max));
 }
 
-/// A value as it would be written: not 0.00050000000000000001.
+/// A value as it would be written: not 0.00050000000000000001, and 5.0 with its point.
 std::string text_of(const toml::node& node) {
-  if (node.is_floating_point()) return number_text(**node.as_floating_point());
+  if (node.is_floating_point()) return toml_number(**node.as_floating_point());
   TextStream text;
   text << toml::node_view<const toml::node>(node);
   return text.str();

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -28,7 +30,7 @@ class Writer {
     add(key, std::to_string(value), concat("whole number, ", range(min, max)), text);
   }
   void number(std::string_view key, double value, double min, double max, std::string_view text) {
-    add(key, exact(value), concat("number, ", range(min, max)), text);
+    add(key, toml_number(value), concat("number, ", range(min, max)), text);
   }
   void flag(std::string_view key, bool value, std::string_view text) {
     add(key, value ? "true" : "false", "true or false", text);
@@ -53,7 +55,7 @@ class Writer {
   }
   void share_or_text(std::string_view key, double share, std::string_view value, double max,
                      std::string_view explanation) {
-    add(key, value.empty() ? exact(share) : toml_text(value),
+    add(key, value.empty() ? toml_number(share) : toml_text(value),
         concat("number, ", range(0.0, max), ", or text"), explanation);
   }
   void integers(std::string_view key, const std::vector<std::int64_t>& values, std::int64_t min,
@@ -65,17 +67,11 @@ class Writer {
   void numbers(std::string_view key, const std::vector<double>& values, double min, double max,
                std::string_view explanation) {
     std::string text;
-    for (const double value : values) text += concat(text.empty() ? "" : ", ", exact(value));
+    for (const double value : values) text += concat(text.empty() ? "" : ", ", toml_number(value));
     add(key, "[" + text + "]", concat("list of numbers, ", range(min, max)), explanation);
   }
 
  private:
-  /// The shortest decimal that reads back as the same double, with a point.
-  static std::string exact(double value) {
-    std::string digits = number_text(value);
-    if (digits.find_first_of(".en") == std::string::npos) digits += ".0";
-    return digits;
-  }
   static std::string range(std::int64_t min, std::int64_t max) { return concat(min, " to ", max); }
   static std::string range(double min, double max) {
     const bool above_0 = min == kAboveZero;
@@ -97,9 +93,21 @@ std::vector<Entry> entries_of(TrainConfig config) {
   return writer.entries();
 }
 
-constexpr std::array<std::string_view, 6> kLearningRateKeys{
-    "training.steps", "training.learning_rate", "training.warmup_steps",
-    "training.decay", "training.decay_steps",   "training.learning_rate_final"};
+/// Calls visit(key, member of OptimisationConfig) for each key that sets the learning rate.
+template <class Visit>
+void for_each_learning_rate_key(const Visit& visit) {
+  visit("training.steps", &OptimisationConfig::steps);
+  visit("training.learning_rate", &OptimisationConfig::learning_rate);
+  visit("training.warmup_steps", &OptimisationConfig::warmup_steps);
+  visit("training.decay", &OptimisationConfig::decay);
+  visit("training.decay_steps", &OptimisationConfig::decay_steps);
+  visit("training.learning_rate_final", &OptimisationConfig::learning_rate_final);
+}
+bool sets_learning_rate(std::string_view key) {
+  bool found = false;
+  for_each_learning_rate_key([&](std::string_view each, auto) { found |= each == key; });
+  return found;
+}
 constexpr std::array<std::string_view, 6> kUpdateKeys{
     "training.clip_norm", "training.skip_spikes", "training.weight_decay",
     "training.ema_decay", "training.ema_warmup",  "training.reduce"};
@@ -118,6 +126,12 @@ std::string toml_text(std::string_view text) {
     result += letter;
   }
   return result + '"';
+}
+
+std::string toml_number(double value) {
+  std::string digits = number_text(value);
+  if (digits.find_first_of(".en") == std::string::npos) digits += ".0";
+  return digits;
 }
 
 std::string value_of_key(const TrainConfig& config, std::string_view key) {
@@ -160,8 +174,7 @@ std::vector<std::string> without_effect(const TrainConfig& config) {
 }
 
 bool may_change_in_a_run(std::string_view key) {
-  return is_harmless(key) || std::ranges::count(kLearningRateKeys, key) > 0 ||
-         std::ranges::count(kUpdateKeys, key) > 0;
+  return is_harmless(key) || sets_learning_rate(key) || std::ranges::count(kUpdateKeys, key) > 0;
 }
 
 std::vector<ConfigChange> changes_between(const TrainConfig& before, const TrainConfig& after,
@@ -193,23 +206,34 @@ void accept_all(const TrainConfig& config, AcceptedChanges& accepted) {
 
 std::vector<std::string> differences(const TrainConfig& now, const TrainConfig& before,
                                      std::int64_t steps_done, const AcceptedChanges& accepted) {
-  bool same_learning_rates = true;
-  for (std::int64_t step = 0; step < steps_done; ++step) {
-    same_learning_rates &=
-        learning_rate_at(now.training, step) == learning_rate_at(before.training, step);
-  }
-  // The training pictures that are left depend on a share.
-  const bool same_training_pictures = now.data.validation.share == before.data.validation.share;
   const std::vector<Entry> a = entries_of(now);
   const std::vector<Entry> b = entries_of(before);
+  std::set<std::string, std::less<>> from_here_on;  // what a user gave another value
+  for (const Entry& entry : a) {
+    const std::string name = concat(entry.section, ".", entry.key);
+    const auto change = accepted.find(name);
+    if (change != accepted.end() && change->second == entry.value) from_here_on.insert(name);
+  }
+  // The other keys are to leave the past as it was, beside what counts from here on only.
+  OptimisationConfig others = now.training;
+  for_each_learning_rate_key([&](std::string_view key, auto member) {
+    if (from_here_on.contains(key)) others.*member = before.training.*member;
+  });
+  const auto are_rates_of_the_past = [&](const OptimisationConfig& training) {
+    for (std::int64_t step = 0; step < steps_done; ++step)
+      if (learning_rate_at(training, step) != learning_rate_at(before.training, step)) return false;
+    return true;
+  };
+  const bool same_learning_rates =
+      are_rates_of_the_past(now.training) || are_rates_of_the_past(others);
+  // The training pictures that are left depend on a share.
+  const bool same_training_pictures = now.data.validation.share == before.data.validation.share;
   std::vector<std::string> result;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const std::string name = concat(a[i].section, ".", a[i].key);
-    const auto change = accepted.find(name);
-    const bool harmless = is_harmless(name) ||
-                          (change != accepted.end() && change->second == a[i].value) ||
+    const bool harmless = is_harmless(name) || from_here_on.contains(name) ||
                           (name == "data.validation" && same_training_pictures) ||
-                          (same_learning_rates && std::ranges::count(kLearningRateKeys, name) > 0);
+                          (same_learning_rates && sets_learning_rate(name));
     if (!harmless && a[i].value != b[i].value)
       result.push_back(concat(name, " is ", a[i].value, ", the checkpoint has ", b[i].value));
   }

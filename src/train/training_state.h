@@ -29,10 +29,11 @@ struct TrainingState {
                  ///< of a CPU, what is outside of slices is never touched, and takes none
   std::vector<Tensor> m;  ///< Adam's moments, one per parameter; undefined where there are none
   std::vector<Tensor> v;
-  std::int64_t step = 0;              ///< steps done
-  std::int64_t updates = 0;           ///< steps that changed the weights; the others were refused
-  std::int64_t refused_in_a_row = 0;  ///< how many of the last steps were not finite
-  LossHistory losses;                 ///< of the last steps that were
+  std::int64_t step = 0;     ///< steps done
+  std::int64_t updates = 0;  ///< steps that changed the weights; the others were refused
+  std::int64_t refused_in_a_row =
+      0;               ///< how many of the last steps were not finite; 0 after a spike
+  LossHistory losses;  ///< of the last steps that were
 
   /// Why the weights are not to be trusted, though they are finite: the last steps were refused, or
   /// the loss is far above what it has been. Empty for a healthy state.

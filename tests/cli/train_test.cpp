@@ -240,6 +240,25 @@ TEST_F(Train, PlotDrawsTheCurvesOfARun) {
             0);
   EXPECT_EQ(read_file(folder_ / "curves.svg"), drawn);
 
+  // An edited configuration is no reason not to draw.
+  const std::string config = read_file(folder_ / "run/config.toml");
+  write_file(folder_ / "run/config.toml", config + "# a note\n");
+  EXPECT_EQ(run_ddim("train --resume " + (folder_ / "run")).exit_code, 4);
+  const Outcome edited = run_ddim("plot " + (folder_ / "run"));
+  EXPECT_EQ(edited.exit_code, 0) << edited.err;
+  EXPECT_EQ(read_file(folder_ / "run/loss.svg"), drawn);
+  write_file(folder_ / "run/config.toml", config);
+
+  write_file(folder_ / "curves.svg", "precious");
+  const std::string plot = "plot " + (folder_ / "run") + " --out " + (folder_ / "curves.svg");
+  const Outcome taken = run_ddim(plot);
+  EXPECT_EQ(taken.exit_code, 1);
+  EXPECT_NE(taken.err.find("--overwrite"), std::string::npos) << taken.err;
+  EXPECT_EQ(read_file(folder_ / "curves.svg"), "precious");
+  EXPECT_EQ(run_ddim(plot + " --overwrite").exit_code, 0);
+  EXPECT_EQ(read_file(folder_ / "curves.svg"), drawn);
+  EXPECT_EQ(run_ddim("plot " + (folder_ / "run") + " --overwrite").exit_code, 1);
+
   EXPECT_EQ(run_ddim("plot " + (folder_ / "run") + " --out " + (folder_ / "a.png")).exit_code, 2);
   const Outcome no_run = run_ddim("plot " + (folder_ / "pictures"));
   EXPECT_EQ(no_run.exit_code, 1);

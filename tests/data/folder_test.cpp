@@ -210,6 +210,31 @@ TEST_F(Folders, ClassesGetTheNumbersOfANetworkByName) {
   EXPECT_THAT(labels_in({"ant", "dog", "eel"}), ElementsAre(2, 0, 1));
 }
 
+// Folders 1/, 2/ and 3/ have the numbers 0, 1 and 2 in a network.
+TEST_F(Folders, ClassesThatAreCalledByNumbersAreFoundByName) {
+  picture("a.png", 1);
+  picture("b.png", 2);
+  const auto labels_in = [&](const std::string& csv, const std::vector<std::string>& names) {
+    write_text(dir_ / "labels.csv", csv);
+    Dataset dataset = load({.labels = Labels::read});
+    number_as(names, dataset, "here");
+    return dataset.labels;
+  };
+  const std::vector<std::string> numbers{"1", "2", "3"};
+  Dataset unnamed;  // as in arrays: the network's own
+  unnamed.labels = {0, 2};
+  number_as(numbers, unnamed, "here");
+  EXPECT_THAT(unnamed.labels, ElementsAre(0, 2));
+  EXPECT_THAT(labels_in("a.png,1\nb.png,2\n", numbers), ElementsAre(0, 1));
+  EXPECT_THAT(labels_in("a.png,1\nb.png,3\n", {"1", "2", "bird", "3"}), ElementsAre(0, 3));
+  EXPECT_THAT(labels_in("a.png,1\nb.png,2\n", {"0", "1", "2", "3"}), ElementsAre(1, 2));
+  EXPECT_THAT(labels_in("a.png,1\nb.png,3\n", {"0", "1"}), ElementsAre(1, 3));  // Trainer refuses
+  expect_error(ErrorCode::user, "here: the network has no class 0; its classes are 1, 2, 3",
+               [&] { labels_in("a.png,0\nb.png,2\n", numbers); });
+  expect_error(ErrorCode::user, "here: the network has no class 4; its classes are 1, 2, 3",
+               [&] { labels_in("a.png,1\nb.png,4\n", numbers); });
+}
+
 TEST_F(Folders, ClassesAreInNaturalOrder) {
   for (const char* name : {"10/a.png", "2/a.png", "1/a.png", "2/b.png"}) picture(name, 1);
   const Dataset dataset = load({.labels = Labels::read});

@@ -38,6 +38,12 @@ TEST_F(BeginFromModel, ClassesOfOtherNamesAreTold) {
   // These are the model's own numbers.
   EXPECT_THAT(log_from(model, config, class_pictures("numbers", {"0", "1"})),
               Not(HasSubstr("there and is")));
+  // Numbers as names, which are not the model's own.
+  const fs::path from_1 =
+      train("from 1", config, {.data = class_pictures("from1", {"1", "2"}), .max_steps = 3})
+          .checkpoint;
+  EXPECT_THAT(log_from(from_1, config, folder("numbers")),
+              HasSubstr("init: class 0 was 1 there and is 0 here, class 1 was 2 there and is 1"));
 }
 
 TEST_F(BeginFromModel, AnotherMeaningOfTheClassesIsRefused) {

@@ -48,6 +48,27 @@ TEST_F(BesideTest, GoesOnWhereCurvesAndPicturesCannotBeWritten) {
   EXPECT_TRUE(fs::exists(checkpoint("20")));
 }
 
+TEST_F(BesideTest, GoesOnWhereTensorboardsFileCannotBeOpened) {
+  const std::string expected = state_hash(train("whole", config_, {}));
+  train("run", config_, {.max_steps = 2});
+  const fs::path events = folder("run") / "tensorboard/events.out.tfevents.ddim";
+  const auto go_on = [&](std::int64_t last) {
+    const std::string log = log_of("run", config_, {.start = Start::resume, .max_steps = last});
+    EXPECT_THAT(log, HasSubstr("warning: TensorBoard keeps the curves of steps after ")) << last;
+    EXPECT_THAT(log, HasSubstr("warning: nothing more for TensorBoard in this session: "));
+    EXPECT_THAT(log, Not(HasSubstr("ended by")));
+  };
+  fs::remove(events);
+  fs::create_symlink(events.filename(), events);  // leads to itself
+  go_on(4);
+  EXPECT_TRUE(fs::is_symlink(events)) << "what cannot be read is not replaced";
+  fs::remove_all(events.parent_path());
+  test::write_text(events.parent_path(), "a file");
+  const std::string log = log_of("run", config_, {.start = Start::resume});
+  EXPECT_THAT(log, HasSubstr("warning: nothing more for TensorBoard in this session: "));
+  EXPECT_EQ(sha256_of_file(checkpoint("20") / "state.safetensors"), expected);
+}
+
 // A user's function, a file that cannot grow ...
 TEST_F(BesideTest, WhatEndsTheRunDoesNotTakeTheStepsSinceTheLastSave) {
   const auto fails_at_8 = [](const TrainProgress& progress) {
@@ -132,6 +153,40 @@ TEST_F(BesideTest, AStopSaysWhatItCutShort) {
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, HasSubstr("step 4: stopped before it could measure the averaged weights"));
   EXPECT_THAT(log, HasSubstr("step 4: stopped before it could draw samples"));
+}
+
+// Killed after step 7: its weights are lost, and those of the steps that are done again are others.
+TEST_F(BesideTest, AResumedRunKeepsNothingOfStepsThatItDoesAgain) {
+  config_.output.sample_every_steps = 3;
+  config_.output.log_every_steps = 1;
+  const fs::path events = folder("run") / "tensorboard/events.out.tfevents.ddim";
+  const fs::path samples = folder("run") / "samples";
+  train("run", config_, {.max_steps = 5});
+  const std::string events_before = read_text(events);
+  train("run", config_, {.start = Start::resume, .max_steps = 7});
+  fs::remove_all(checkpoint("07"));
+  test::write_text(samples / "step-8 of mine.txt", "a note");
+  ASSERT_TRUE(fs::exists(samples / "step-00000006.png"));
+  ASSERT_GT(read_text(events).size(), events_before.size());
+
+  TrainOptions options{.start = Start::resume,
+                       .overrides = {"output.tensorboard=false", "training.ema_decay=0.5"},
+                       .max_steps = 5};
+  train("run", config_, options);
+  EXPECT_EQ(read_text(events), events_before) << "though nothing is written for TensorBoard";
+  EXPECT_FALSE(fs::exists(samples / "step-00000006.png"));
+  EXPECT_TRUE(fs::exists(samples / "step-00000003.png"));
+  EXPECT_TRUE(fs::exists(samples / "step-8 of mine.txt"));
+  EXPECT_EQ(read_text(folder("run") / "metrics.csv").find("\n6,"), std::string::npos);
+}
+
+// The run was killed before its first checkpoint.
+TEST_F(BesideTest, ARunThatBeginsAgainKeepsNothingOfItsSteps) {
+  train("run", config_, {.max_steps = 4});
+  fs::remove_all(checkpoint("04"));
+  ASSERT_TRUE(fs::exists(folder("run") / "samples/step-00000004.png"));
+  train("run", config_, {.start = Start::resume, .max_steps = 1});
+  EXPECT_FALSE(fs::exists(folder("run") / "samples/step-00000004.png"));
 }
 
 // Checkpoints are large, and may be on another disk than the rest.

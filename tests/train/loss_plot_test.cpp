@@ -43,7 +43,7 @@ TEST(LossPlot, DrawsACurveForEachColumnThatThereIs) {
   std::vector<MetricsLine> all = lines(30);
   const std::string plain = svg_of(all, "a <run> & more");
   EXPECT_THAT(plain, HasSubstr("<svg xmlns=\"http://www.w3.org/2000/svg\""));
-  EXPECT_THAT(plain, HasSubstr("a &lt;run> &amp; more: 1,500 steps, 48,000 pictures seen"));
+  EXPECT_THAT(plain, HasSubstr("a &lt;run&gt; &amp; more: 1,500 steps, 48,000 pictures seen"));
   EXPECT_EQ(count(plain, "<polyline"), 3U);
   EXPECT_THAT(plain, HasSubstr(">training 0.03333<"));
   EXPECT_THAT(plain, Not(HasSubstr("held-out")));
@@ -143,6 +143,24 @@ TEST(Chart, HasALogarithmicAxisAndIntervals) {
   EXPECT_NEAR(x[1] - x[0], x[2] - x[1], 0.11);
   EXPECT_THAT(svg, Not(HasSubstr("nan")));  // 1 - 3 is below 0
   EXPECT_THAT(svg, Not(HasSubstr("inf")));
+}
+
+TEST(Chart, TextIsThatOfXmlWhateverItsBytes) {
+  const struct {
+    std::string text, expected;
+  } cases[] = {
+      {"a]]>b", "a]]&gt;b"},
+      {"a<\"b\"&c", "a&lt;&quot;b&quot;&amp;c"},
+      {"two\nlines\t\x7f.", "two lines  ."},
+      {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\xa8", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8e\xa8"},
+      {"caf\xe9", "caf\xef\xbf\xbd"},                            // Latin-1
+      {"\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd"},                  // longer than it need be
+      {"\x85\x85", "\xef\xbf\xbd\xef\xbf\xbd"},                  // no first byte
+      {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},  // half of a pair
+      {"\xef\xbf\xbf", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},  // no character
+      {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},  // beyond the last
+      {"\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"}};                                 // cut short
+  for (const auto& each : cases) EXPECT_EQ(report::escaped(each.text), each.expected);
 }
 
 }  // namespace

@@ -98,11 +98,29 @@ TEST(Metrics, AFileOfBeforeGetsTheNewColumn) {
               ::testing::HasSubstr("\"skipped\": 1, \"validation_loss\": 0.25}"));
   const std::vector<MetricsLine> lines = all_lines(dir.path());
   ASSERT_EQ(lines.size(), 2U);
-  EXPECT_TRUE(std::isnan(lines[0].validation_loss));
+  EXPECT_FALSE(lines[0].validation_loss.has_value());
   EXPECT_EQ(lines[0].loss, 0.5);
   EXPECT_EQ(lines[1].step, 4);
   EXPECT_EQ(lines[1].validation_loss, 0.25);
   EXPECT_EQ(lines[1].skipped, 1);
+}
+
+// Weights that are ruined, and none that were measured, are two things.
+TEST(Metrics, AHeldOutLossThatIsNanWasMeasured) {
+  const test::TemporaryFolder dir;
+  MetricsLine line = line_at(2);
+  line.validation_loss = std::numeric_limits<double>::quiet_NaN();
+  line.kernel_distance = std::numeric_limits<double>::infinity();
+  MetricsLog(dir.path(), 0).write(line);
+  EXPECT_THAT(read_text(dir.path() / "metrics.csv"), ::testing::HasSubstr(",3,1,nan,,inf\n"));
+  EXPECT_THAT(read_text(dir.path() / "metrics.jsonl"),
+              ::testing::HasSubstr(
+                  "\"skipped\": 1, \"validation_loss\": null, \"kernel_distance\": null}"));
+  const MetricsLine read = all_lines(dir.path()).at(0);
+  ASSERT_TRUE(read.validation_loss.has_value());
+  EXPECT_TRUE(std::isnan(*read.validation_loss));
+  EXPECT_FALSE(read.eps_error.has_value());
+  EXPECT_EQ(read.kernel_distance, std::numeric_limits<double>::infinity());
 }
 
 TEST(Metrics, NothingIsReplacedThatCannotBeRead) {

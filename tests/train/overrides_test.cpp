@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 using test::expect_error;
 using test::read_text;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr const char* kHeader = "step,key,before,after\n";
 
@@ -155,6 +156,26 @@ TEST_F(OverridesTest, ALongerRunOfANamedConfigurationIsRecorded) {
   const std::string log = log_of("run", config_, {.start = Start::resume});
   EXPECT_THAT(log, HasSubstr("training.steps is 22 from here on, was 20"));
   EXPECT_EQ(overrides(), concat(kHeader, "20,training.steps,20,22\n"));
+}
+
+TEST_F(OverridesTest, ALongerRunMayHaveAnotherRateFromThereOn) {
+  train("run", config_, {.max_steps = 12});
+  config_.training.steps = 30;
+  const std::string log = log_of(
+      "run", config_,
+      {.start = Start::resume, .overrides = {"training.learning_rate=1e-4"}, .max_steps = 14});
+  EXPECT_THAT(log, Not(HasSubstr("ended by")));
+  EXPECT_EQ(overrides(), concat(kHeader, "12,training.steps,20,30\n",
+                                "12,training.learning_rate,0.001,1e-04\n"));
+  EXPECT_EQ(rates().at(11), 1e-3);
+  EXPECT_EQ(rates().at(12), 1e-4);
+
+  // Not where it would have changed the steps done, whatever is named beside.
+  config_.training.decay = Decay::cosine;
+  config_.training.decay_steps = 25;
+  expect_error(ErrorCode::user, "\n  training.decay is \"cosine\", the checkpoint has", [&] {
+    train("run", config_, {.start = Start::resume, .overrides = {"training.learning_rate=1e-5"}});
+  });
 }
 
 // Killed between the two files: what the next start goes on with is what the list says.

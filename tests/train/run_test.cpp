@@ -23,7 +23,9 @@ using test::read_text;
 
 namespace fs = std::filesystem;
 using test::expect_error;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST_F(RunTest, LeavesEverythingInItsFolder) {
   TrainConfig config = tiny_config();
@@ -100,7 +102,7 @@ TEST_F(RunTest, MeasuresHeldOutPicturesWithoutTouchingTheRun) {
   EXPECT_EQ(state_hash(train("validated", config, {})), expected);
   std::vector<std::int64_t> measured;
   MetricsReader(folder("validated")).read_on([&](const MetricsLine& line) {
-    if (line.validation_loss > 0.0) measured.push_back(line.step);
+    if (line.validation_loss.value_or(0.0) > 0.0) measured.push_back(line.step);
   });
   EXPECT_EQ(measured, (std::vector<std::int64_t>{5, 10, 15, 20}));  // with each checkpoint
   EXPECT_THAT(read_text(folder("validated") / "loss.svg"), HasSubstr("held-out"));
@@ -197,6 +199,31 @@ TEST_F(RunTest, ResumingAFinishedRunDoesNothing) {
   EXPECT_EQ(again.ending, TrainEnding::finished);
   EXPECT_EQ(again.steps_here, 0);
   EXPECT_EQ(again.checkpoint, first.checkpoint);
+  const std::string log = log_of("run", tiny_config(), {.start = Start::resume});
+  EXPECT_THAT(log, Not(HasSubstr("saved ")));
+  EXPECT_THAT(log, Not(HasSubstr("is called")));
+}
+
+TEST_F(RunTest, ANewNameIsThatOfTheNextCheckpoint) {
+  train("run", tiny_config(), {.max_steps = 5});
+  const auto resume_to = [&](std::int64_t last) {
+    return log_of(
+        "run", tiny_config(),
+        {.start = Start::resume, .overrides = {"output.name=circles"}, .max_steps = last});
+  };
+  const auto name = [&] {
+    return model::open_model(model::newest_checkpoint(folder("run"))).names.model;
+  };
+  const std::string line =
+      "resume: the model is called \"circles\" in checkpoints from the next one on, was \"run\"\n";
+  const std::string idle = resume_to(5);
+  EXPECT_THAT(idle, HasSubstr(line));
+  EXPECT_THAT(idle, Not(HasSubstr("saved ")));
+  EXPECT_EQ(name(), "run");
+  EXPECT_THAT(resume_to(6), AllOf(HasSubstr(line), HasSubstr("saved ")));
+  EXPECT_EQ(name(), "circles");
+  EXPECT_THAT(resume_to(7), Not(HasSubstr("is called")));
+  EXPECT_FALSE(fs::exists(folder("run") / "overrides.csv")) << "it has no part in the result";
 }
 
 TEST_F(RunTest, FallsBackToThePreviousCheckpoint) {
@@ -242,8 +269,7 @@ TEST_F(RunTest, StopsAtWhatCannotBeReadAndChangesNothing) {
   const std::vector<std::string> before = everything();
   for (const fs::path& file :
        {first.checkpoint / "manifest.json", first.checkpoint / "state.safetensors",
-        folder("run") / "metrics.csv", folder("run") / "metrics.jsonl",
-        folder("run") / "tensorboard" / "events.out.tfevents.ddim"}) {
+        folder("run") / "metrics.csv", folder("run") / "metrics.jsonl"}) {
     fs::rename(file, temporary_.path() / "good");
     fs::create_symlink(file.filename(), file);  // leads to itself
     expect_error(ErrorCode::io, "cannot read " + file.string(),

@@ -74,6 +74,13 @@ TEST(StepLine, ShowsNaNWithoutASign) {
   EXPECT_NE(line.find("loss nan"), std::string::npos) << line;
 }
 
+TEST(StepLine, ShowsAHeldOutLossThatIsNaN) {
+  TrainProgress ruined = point();
+  ruined.validation_loss = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_NE(step_line(ruined, 200).find(", held-out nan, "), std::string::npos);
+  EXPECT_EQ(step_line(point(), 200).find("held-out"), std::string::npos);
+}
+
 TEST(Estimate, SpeaksOfLongTimesAsPeopleDo) {
   EXPECT_EQ(about_duration(0.2), "about 1 s");
   EXPECT_EQ(about_duration(80), "about 80 s");

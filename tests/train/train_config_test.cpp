@@ -61,6 +61,7 @@ TEST(TrainConfig, RefusesWithFileLineAndKey) {
       {"[training]\nbatch = 0", "f.toml:4: training.batch must be from 1 to 65536; found 0"},
       {"[training]\nbatch = -1", "found -1"},
       {"[training]\nbatch = 2.5", "f.toml:4: training.batch must be a whole number; found 2.5"},
+      {"[training]\nbatch = 5.0", "f.toml:4: training.batch must be a whole number; found 5.0"},
       {"[training]\nbatch = \"8\"", "training.batch must be a whole number"},
       {"[training]\nsteps = 99999999999", "training.steps must be from"},
       {"[training]\nlearning_rate = 0",
