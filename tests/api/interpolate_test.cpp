@@ -67,9 +67,11 @@ TEST_F(Interpolation, RefusesWhatHasNothingBetweenIt) {
     expect_error(ErrorCode::user, "at most 10000 frames", [&] { interpolate(noise(2), frames); });
     expect_error(ErrorCode::user, "at most 10000 frames", [&] { numbers_of_ends(4, frames); });
   }
-  expect_error(ErrorCode::user, "noise: images 4294967295 to 4294967296 do not all exist",
+  expect_error(ErrorCode::user,
+               "noise: first_image: images 4294967295 to 4294967296 do not all exist",
                [&] { draw_noise(model_, 1, 2, 4294967295); });
-  expect_error(ErrorCode::user, "noise: images 1 to 9223372036854775807 do not all exist",
+  expect_error(ErrorCode::user,
+               "noise: first_image: images 1 to 9223372036854775807 do not all exist",
                [&] { draw_noise(model_, 1, std::numeric_limits<std::int64_t>::max(), 1); });
   expect_error(ErrorCode::user, "noise: count must be 1 or greater; got 0",
                [&] { draw_noise(model_, 1, 0); });
