@@ -58,6 +58,28 @@ TEST_F(Sampling, TheErrorOfANetworkWithClassesIsMeasuredWithTheClassesOfTheData)
   }
 }
 
+// Wherever the last step leads.
+TEST_F(Sampling, OneStepOfAPreviewIsTheLast) {
+  for (const PlanOptions& plan :
+       {PlanOptions{.steps = 4}, PlanOptions{.steps = 4, .final_alpha = FinalAlpha::first},
+        PlanOptions{.steps = 4, .tau = TauKind::diffusers_trailing},
+        PlanOptions{.steps = 4, .sampler = Sampler::heun},
+        PlanOptions{.sampler = Sampler::adaptive, .tolerance = 1.0}}) {
+    std::int64_t newest = -1, last = -1, num_last = 0;
+    SampleOptions options{.plan = plan};
+    options.preview = [&](const StepPreview& preview) {
+      newest = preview.step;
+      if (!preview.is_last) return;
+      last = preview.step;
+      ++num_last;
+    };
+    sample(model_, options);
+    EXPECT_EQ(num_last, 1) << to_string(plan.sampler);
+    EXPECT_EQ(last, newest) << to_string(plan.sampler);
+    EXPECT_GE(last, 1);
+  }
+}
+
 TEST_F(Sampling, OneModelServesSeveralCallsAtTheSameTime) {
   const auto draw = [&](std::uint64_t seed) {
     return sample(model_, {.plan = {.steps = 4}, .count = 3, .seed = seed, .run = {.threads = 2}})

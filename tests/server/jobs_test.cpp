@@ -3,8 +3,6 @@
 #include <ddim/interpolate.h>
 #include <fmt/core.h>
 
-#include <set>
-
 #include "json_views.h"
 #include "tests/server/running_service.h"
 
@@ -159,17 +157,6 @@ TEST_F(ServedJobs, OfAllTasksDoWhatTheLibraryDoes) {
             Json({{"codes.safetensors", "/api/jobs/" + encode + "/codes.safetensors"}}));
   EXPECT_FALSE(encoded.contains("command"));
   EXPECT_EQ(Json::parse(get("/api/jobs/" + encode + "/pictures/0.json").body).at("command"), "");
-}
-
-TEST_F(ServedJobs, ShowTheLastStepWhereverItLeads) {
-  for (const char* fields : {R"("final_alpha": "first")", R"("tau": "diffusers-trailing")"}) {
-    const std::string id =
-        submit(R"({"model": "slow", "steps": 7, "preview_every": 5, )" + std::string(fields) + "}");
-    std::set<std::int64_t> shown;
-    for (const Event& event : events_in(get("/api/jobs/" + id + "/events").body))
-      if (event.type == "preview") shown.insert(event.data.at("step").get<std::int64_t>());
-    EXPECT_EQ(shown, std::set<std::int64_t>({0, 5, 6})) << fields;
-  }
 }
 
 TEST_F(ServedJobs, TakeWhatTheModelAndTheSamplerCanWhereNobodySays) {
