@@ -221,7 +221,7 @@ class Ddim(unittest.TestCase):
         self.assertEqual(self.model.sample(steps=1).shape, (1, 32, 32, 1))  # and hurts nothing
 
     def test_plan_models_info(self):
-        plan = self.model.plan(steps=5, tau=[0, 10, 500, 999])
+        plan = self.model.plan(tau=[0, 10, 500, 999])
         self.assertEqual([step["t"] for step in plan["steps"]], [999, 500, 10, 0])
         self.assertIn("fashion-mnist", [model["name"] for model in ddim.models()])
         self.assertEqual(self.model.info["width"], 32)
@@ -287,6 +287,7 @@ class Ddim(unittest.TestCase):
                 ROOT / "configs/fashion-mnist.toml", data=ROOT, out=self.folder / "none", overrides="no-such-key=1")),
             (ddim.RequestError, "needs a second set", lambda: ddim.evaluate("a")),
             (ddim.RequestError, r"tau must be a name, or one number or more; got \[\]", lambda: self.model.sample(tau=[])),
+            (ddim.RequestError, "steps has no effect beside a list of steps", lambda: self.model.sample(steps=5, tau=[0, 10])),
             (ddim.RequestError, "tau must be a name, or one number or more; got", lambda: self.model.sample(tau=[1, [2]])),
             (ddim.RequestError, "tau must be a number or a word; got", lambda: self.model.sample(tau=[[1, 2]])),
             (ddim.RequestError, "class_ must be a name, or one number or more; got", lambda: self.model.sample(class_=[])),
