@@ -258,6 +258,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   // What a resumed run begins with, also where the run has no configuration yet.
   if (options.init) checkpoints.save(state, config, fingerprint, names);
   std::vector<ConfigChange> changes;
+  std::optional<MetricsLog> metrics;
   if (options.start == Start::resume) {
     AcceptedChanges accepted;
     accept(read_changes(options.out), accepted);
@@ -277,6 +278,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     }
     // Before its configuration is written, by which the record of a run without a checkpoint is
     // judged.
+    metrics.emplace(options.out, state.step);
     forget_later_steps(options.out, state.step, progress);
     for (const ConfigChange& change : changes)
       progress.line(concat("resume: ", change.key, " is ", change.after, " from here on, was ",
@@ -294,7 +296,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
     progress.line("ranks: " + advice);
   write_config_of_run(options.out, config);  // last of a fresh run: see require_folder_for()
   if (options.start == Start::resume) record_changes(options.out, state.step, changes);
-  MetricsLog metrics(options.out, state.step);
+  if (!metrics) metrics.emplace(options.out, state.step);
 
   const OptimisationConfig& training = config.training;
   const OutputConfig& output = config.output;
@@ -389,14 +391,14 @@ TrainSummary train(const TrainOptions& options, const Device& device,
   const auto is_due = [&](std::int64_t every) { return every > 0 && state.step % every == 0; };
   // What a stop or an error kept from the step that is gone on from.
   if (options.start == Start::resume && state.step > 0) {
-    const std::optional<MetricsLine> last = metrics.last_kept();
+    const std::optional<MetricsLine> last = metrics->last_kept();
     if (is_due(output.evaluate_every_steps) && last && last->step == state.step &&
         !has_quality(*last)) {
       MetricsLine line = *last;
       measure_average(line);
       if (has_quality(line)) {
         write_events(quality_alone(line));
-        metrics.replace_last_kept(line);
+        metrics->replace_last_kept(line);
       }
     }
     if (is_due(output.sample_every_steps) && !has_sample_grid(samples_folder, state.step))
@@ -449,7 +451,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
       const bool samples = is_due(output.sample_every_steps);
       const bool has_line = validates || evaluates || is_due(output.log_every_steps);
       MetricsLine line =
-          interval.line(report, state, pictures, metrics.seconds_before() + seconds_here);
+          interval.line(report, state, pictures, metrics->seconds_before() + seconds_here);
       if (has_line) unwritten = line;
       if (validates) {
         orders.give(Order::validate);
@@ -463,7 +465,7 @@ TrainSummary train(const TrainOptions& options, const Device& device,
       if (has_line) {
         if (evaluates) measure_average(line);
         unwritten = line;
-        metrics.write(line);
+        metrics->write(line);
         unwritten.reset();
         write_events(line);
         interval = {};

@@ -19,7 +19,6 @@
 #include "model/run_folder.h"
 #include "train/config_changes.h"
 #include "train/config_digest.h"
-#include "train/metrics.h"
 #include "train/sample_grid.h"
 #include "train/tensorboard.h"
 
@@ -163,7 +162,6 @@ void remove_leftovers_of_run(const fs::path& run) {
 }
 
 void forget_later_steps(const fs::path& run, std::int64_t step, Progress& progress) {
-  MetricsLog metrics(run, step);
   try {
     cut_events(run, step);
   } catch (const Error& error) {

@@ -42,9 +42,9 @@ void write_run_files(const TrainOptions& options, const std::filesystem::path& d
 /// Removes what interrupted writes left in the folder and those in it, but for checkpoints/.
 void remove_leftovers_of_run(const std::filesystem::path& run);
 
-/// Removes what a run recorded and drew of steps after `step`, which it is about to do again: lines
-/// of metrics, events for TensorBoard (whether or not it goes on to write them) and grids of
-/// samples. Error(io), but for events, of which a line says that they stay.
+/// Removes what a run recorded and drew of steps after `step`, which it is about to do again,
+/// beside its metrics: events for TensorBoard (whether or not it goes on to write them) and grids
+/// of samples. Error(io), but for events, of which a line says that they stay.
 void forget_later_steps(const std::filesystem::path& run, std::int64_t step, Progress& progress);
 
 /// Moves what a run did after `step` aside, so that it can do these steps again: checkpoints and

@@ -102,11 +102,6 @@ std::string kept_records(std::string_view file, std::int64_t step) {
   return kept;
 }
 
-std::optional<std::string> read_events(const fs::path& path) {
-  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
-  return read_file_if_there(path, kMaxBytes);
-}
-
 }  // namespace
 
 std::uint32_t crc32c(std::string_view bytes) {
@@ -132,21 +127,23 @@ std::string tensorboard_record(std::string_view bytes) {
                 little_endian(masked_crc32c(bytes)));
 }
 
-void cut_events(const fs::path& run_folder, std::int64_t step) {
+bool cut_events(const fs::path& run_folder, std::int64_t step) {
   const fs::path path = run_folder / events_file();
-  const std::optional<std::string> before = read_events(path);
-  if (!before) return;
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 32;
+  const std::optional<std::string> before = read_file_if_there(path, kMaxBytes);
+  if (!before) return false;
   const std::string kept = kept_records(*before, step);
   if (kept != *before) write_file_durably(path, kept, Overwrite::allow);
+  return !kept.empty();
 }
 
 TensorboardLog::TensorboardLog(const fs::path& run_folder, std::int64_t step) {
   const fs::path path = run_folder / events_file();
   make_folders(path.parent_path());
-  std::string records = kept_records(read_events(path).value_or(""), step);
-  if (records.empty())
-    records = tensorboard_record(concat(time_and_step(0), field_of(kFileVersion, kVersion)));
-  write_file_durably(path, records, Overwrite::allow);
+  if (!cut_events(run_folder, step))
+    write_file_durably(
+        path, tensorboard_record(concat(time_and_step(0), field_of(kFileVersion, kVersion))),
+        Overwrite::allow);
   file_.emplace(path);
 }
 

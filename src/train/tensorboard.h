@@ -35,9 +35,9 @@ class TensorboardLog {
 };
 
 /// Removes the records of steps after `step`, and a last one that was cut short, from the event
-/// file of a run; nothing where there is none. Error(io) when it cannot be read or written: it
-/// stays.
-void cut_events(const std::filesystem::path& run_folder, std::int64_t step);
+/// file of a run, if there is one; whether others are left. Error(io) when it cannot be read or
+/// written: it stays.
+bool cut_events(const std::filesystem::path& run_folder, std::int64_t step);
 
 /// CRC-32C (Castagnoli): polynomial 0x1EDC6F41, reflected.
 std::uint32_t crc32c(std::string_view bytes);
