@@ -77,15 +77,6 @@ inline std::string text_in(const std::string& field, const Json& value,
   return text;
 }
 
-template <class Member>
-struct BareNumber {
-  using Type = Member;
-};
-template <class Number>
-struct BareNumber<std::optional<Number>> {
-  using Type = Number;
-};
-
 /// The whole number that some write as 1e3 or 10.0.
 inline Json as_integer(const Json& value) {
   constexpr double kAllWhole = 9007199254740992.0;  // up to here every one is a double
@@ -102,8 +93,8 @@ class FieldList {
   template <class Member>
   void integer(const char* name, Member Wishes::*member, Json least, Json most,
                const std::string& description) {
-    using Number = typename BareNumber<Member>::Type;
-    const std::optional<Number> otherwise = Wishes().*member;
+    const std::optional otherwise = Wishes().*member;  // of a number, or the same of an optional
+    using Number = typename decltype(otherwise)::value_type;
     Json schema = number_schema("integer", description, std::move(least), std::move(most),
                                 otherwise.value_or(0));
     if (!otherwise) schema.erase("default");

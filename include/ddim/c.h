@@ -102,8 +102,8 @@ DDIM_API ddim_status ddim_options_set_noise(ddim_options* options, const ddim_im
 
 /** Start from these pictures (as many as are drawn, or one) instead of noise: image to image. White
  * areas of a mask (NULL: none) are redrawn, black ones kept. Both are copied; pictures NULL: start
- * from noise. "strength" (default 0.8, with a mask or the
- * sampler adaptive 1) says which part of the steps is taken. */
+ * from noise. "strength" (default 0.8, with a mask or the sampler adaptive 1) says which part of
+ * the steps is taken. */
 DDIM_API ddim_status ddim_options_set_init(ddim_options* options, const ddim_images* pictures,
                                            const ddim_images* mask);
 

@@ -115,9 +115,8 @@ struct TrainSummary {
 /// Trains a network from scratch, and keeps in options.out:
 ///   config.toml                  the resolved configuration, with all overrides
 ///   config.toml.sha256           its digest
-///   overrides.csv                step, key, value before and after of each change in force that
-///   has
-///                                a part in the result
+///   overrides.csv                step, key, value before and after of each change in force
+///                                which has a part in the result
 ///   abandoned-1/ ...             what was done after a step that was resumed from
 ///   machine.txt                  the device and its instruction set, of the last session
 ///   data.txt                     where the training pictures are

@@ -14,8 +14,8 @@ ExtractedSets extract_sets(const SetsToCompare& sets,
     require(extractor.has_value(), "evaluate: sets of pictures need an extractor");
     return *extractor;
   };
-  const auto read = [&](const DataOptions& set, const PictureFit& first) {
-    if (holds_statistics(set.data)) return read_statistics(set.data);
+  const auto read = [&](const DataOptions& set, bool has_pictures, const PictureFit& first) {
+    if (!has_pictures) return read_statistics(set.data);
     FeatureOptions reading = options;
     reading.first = first;
     reading.check = [&](const FeatureSet& found) {
@@ -28,9 +28,10 @@ ExtractedSets extract_sets(const SetsToCompare& sets,
     return network().extract(set, reading, run);
   };
   std::optional<DataOptions> second = sets.second;
+  const bool has_pictures = second && !holds_statistics(second->data);
   if (sets.model == nullptr) {
-    if (second) made.second = read(*second, {});
-    made.first = read(sets.first, {});
+    if (second) made.second = read(*second, has_pictures, {});
+    made.first = read(sets.first, !holds_statistics(sets.first.data), {});
     return made;
   }
   const Model& model = *sets.model;
@@ -42,11 +43,11 @@ ExtractedSets extract_sets(const SetsToCompare& sets,
       network().set_to_draw(model, drawing.count, options.fit, sets.drawn_name);
   if (second) {
     check_sets(to_draw, {.dimensions = to_draw.dimensions}, sets.few_pictures);
-    if (!holds_statistics(second->data)) {
+    if (has_pictures) {
       made.seen = seen_by(model, *second);
       second->read.background = made.seen.background;
     }
-    made.second = read(*second, made.seen.fit);
+    made.second = read(*second, has_pictures, made.seen.fit);
     check_sets(to_draw, *made.second, sets.few_pictures);
   }
   made.first =
