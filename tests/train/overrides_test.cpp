@@ -3,6 +3,7 @@
 #include "base/file_output.h"
 #include "base/text.h"
 #include "model/model_files.h"
+#include "model/run_folder.h"
 #include "tests/support/expect_error.h"
 #include "tests/train/run_fixture.h"
 #include "train/config_digest.h"
@@ -14,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::expect_error;
 using test::read_text;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -196,6 +198,28 @@ TEST_F(OverridesTest, TheConfigurationCountsWhereTheListDoesNotAgreeWithIt) {
   train("run", own_config(), {.start = Start::resume, .max_steps = 6});
   EXPECT_EQ(rates().at(5), 1e-3);
   EXPECT_EQ(overrides(), kHeader);
+}
+
+TEST_F(RunTest, ANewNameIsThatOfTheNextCheckpoint) {
+  train("run", tiny_config(), {.max_steps = 5});
+  const auto resume_to = [&](std::int64_t last) {
+    return log_of(
+        "run", tiny_config(),
+        {.start = Start::resume, .overrides = {"output.name=circles"}, .max_steps = last});
+  };
+  const auto name = [&] {
+    return model::open_model(model::newest_checkpoint(folder("run"))).names.model;
+  };
+  const std::string line =
+      "resume: the model is called \"circles\" in checkpoints from the next one on, was \"run\"\n";
+  const std::string idle = resume_to(5);
+  EXPECT_THAT(idle, HasSubstr(line));
+  EXPECT_THAT(idle, Not(HasSubstr("saved ")));
+  EXPECT_EQ(name(), "run");
+  EXPECT_THAT(resume_to(6), AllOf(HasSubstr(line), HasSubstr("saved ")));
+  EXPECT_EQ(name(), "circles");
+  EXPECT_THAT(resume_to(7), Not(HasSubstr("is called")));
+  EXPECT_FALSE(fs::exists(folder("run") / "overrides.csv")) << "it has no part in the result";
 }
 
 }  // namespace

@@ -204,28 +204,6 @@ TEST_F(RunTest, ResumingAFinishedRunDoesNothing) {
   EXPECT_THAT(log, Not(HasSubstr("is called")));
 }
 
-TEST_F(RunTest, ANewNameIsThatOfTheNextCheckpoint) {
-  train("run", tiny_config(), {.max_steps = 5});
-  const auto resume_to = [&](std::int64_t last) {
-    return log_of(
-        "run", tiny_config(),
-        {.start = Start::resume, .overrides = {"output.name=circles"}, .max_steps = last});
-  };
-  const auto name = [&] {
-    return model::open_model(model::newest_checkpoint(folder("run"))).names.model;
-  };
-  const std::string line =
-      "resume: the model is called \"circles\" in checkpoints from the next one on, was \"run\"\n";
-  const std::string idle = resume_to(5);
-  EXPECT_THAT(idle, HasSubstr(line));
-  EXPECT_THAT(idle, Not(HasSubstr("saved ")));
-  EXPECT_EQ(name(), "run");
-  EXPECT_THAT(resume_to(6), AllOf(HasSubstr(line), HasSubstr("saved ")));
-  EXPECT_EQ(name(), "circles");
-  EXPECT_THAT(resume_to(7), Not(HasSubstr("is called")));
-  EXPECT_FALSE(fs::exists(folder("run") / "overrides.csv")) << "it has no part in the result";
-}
-
 TEST_F(RunTest, FallsBackToThePreviousCheckpoint) {
   const std::string expected = state_hash(train("whole", tiny_config(), {}));
   const TrainSummary first = train("run", tiny_config(), {.max_steps = 12});
