@@ -403,8 +403,10 @@ std::set<std::string> Command::names_added_by(const std::function<void()>& add) 
 }
 
 void Command::refuse_ignored(const std::set<std::string>& names, const std::string& why) const {
-  for (const OptionData& option : data_->options) {
-    if (option.source != Source::command_line || !names.contains(option.name)) continue;
+  for (OptionData& option : data_->options) {
+    if (!names.contains(option.name)) continue;
+    if (option.source < Source::recipe) option.reset();
+    if (option.source != Source::command_line) continue;
     throw Error(ErrorCode::usage,
                 fmt::format("{} is not used {}; leave it out",
                             option.is_argument() ? option.values.front() : option.name, why));

@@ -106,7 +106,8 @@ class Command {
   std::set<std::string> names_added_by(const std::function<void()>& add) const;
   std::optional<Option> find_option(const std::string& name) const;
   /// Error(usage) when one of these stands on the command line, where it would be ignored. `why`
-  /// completes "--seed is not used "; what a file or the environment says may be for other uses.
+  /// completes "--seed is not used "; what a file or the environment says is for other uses, and
+  /// counts as not given.
   void refuse_ignored(const std::set<std::string>& names, const std::string& why) const;
 
  private:

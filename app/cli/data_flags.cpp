@@ -25,6 +25,10 @@ std::string after(const std::string& when, std::string text) {
   return text;
 }
 
+void print_notices(const DataReport& report) {
+  for (const std::string& notice : report.notices) print_err("ddim: data: {}\n", notice);
+}
+
 }  // namespace
 
 Option DataFlags::add_to(Command command, const std::string& description, const std::string& when,
@@ -78,10 +82,12 @@ DataOptions DataFlags::options_of(const std::filesystem::path& data) const {
   if (!background_.empty()) options.read.background = parse_colour(background_);
   options.read.report = [report = report_](const DataReport& found) {
     report->skipped.insert(report->skipped.end(), found.skipped.begin(), found.skipped.end());
-    for (const std::string& notice : found.notices) print_err("ddim: data: {}\n", notice);
+    print_notices(found);
   };
   return options;
 }
+
+ReadOptions telling_notices() { return {.report = print_notices}; }
 
 void DataFlags::print_skipped() const { print_skipped_files(report_->skipped); }
 

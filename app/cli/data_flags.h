@@ -40,6 +40,9 @@ class DataFlags {
   std::shared_ptr<DataReport> report_ = std::make_shared<DataReport>();
 };
 
+/// Prints what was odd in files that were read.
+ReadOptions telling_notices();
+
 /// On standard error: "N files were left out, as they cannot be read:" and a line for each.
 void print_skipped_files(const std::vector<std::string>& skipped);
 

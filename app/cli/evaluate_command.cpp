@@ -193,11 +193,7 @@ Comparison comparison_of(const EvaluateCommandFlags& flags) {
   Comparison comparison{.draws = draws};
   if (!draws) comparison.first = flags.sets.front();
   if (found == 2) comparison.second = flags.sets.back();
-  Files files(flags.overwrites());
-  for (const fs::path& set : flags.sets) files.reads(set);
-  if (!flags.features.empty()) files.fills("--features", flags.features);
-  files.writes("--save-statistics", flags.statistics, {".npz"});
-  files.writes("--neighbours", flags.neighbours, {".png"}).check();
+  for (const fs::path& set : flags.sets) check_input(set);
   if (comparison.first) comparison.first_is_statistics = holds_statistics(*comparison.first);
   if (comparison.second) comparison.second_is_statistics = holds_statistics(*comparison.second);
   return comparison;
@@ -231,6 +227,14 @@ void refuse_ignored(Command command, const EvaluateCommandFlags& flags,
     throw Error(ErrorCode::user,
                 fmt::format("--save-statistics {}: the first set, {}, holds statistics already",
                             flags.statistics.string(), comparison.first->string()));
+}
+
+void check_files(const EvaluateCommandFlags& flags) {
+  Files files(flags.overwrites());
+  for (const fs::path& set : flags.sets) files.reads(set);
+  if (!flags.features.empty()) files.fills("--features", flags.features);
+  files.writes("--save-statistics", flags.statistics, {".npz"});
+  files.writes("--neighbours", flags.neighbours, {".png"}).check();
 }
 
 /// The name of a measure and what was found.
@@ -307,6 +311,7 @@ void run_comparison(const EvaluateCommandFlags& flags, Command command, const Ra
                     const Interrupts& interrupts) {
   const Comparison comparison = comparison_of(flags);
   refuse_ignored(command, flags, comparison);
+  check_files(flags);
   const RunOptions run = flags.run.options(interrupts.token());
   SetsToCompare sets{.drawn_name = "what --model draws (--count)",
                      .first = flags.data.options_of(comparison.first.value_or(fs::path())),

@@ -15,10 +15,9 @@ namespace ddim::cli {
 /// Image-to-image and inpainting: --init-image, --strength, --init-by, --mask, --resize.
 class InitFlags {
  public:
-  void add_to(Command command);
+  /// Returns --init-image.
+  Option add_to(Command command);
 
-  /// Error(user) for a flag that needs --init-image and has none.
-  void check() const;
   /// What is read.
   void add_to(Files& files) const;
   bool given() const { return !images_.empty(); }
@@ -35,7 +34,6 @@ class InitFlags {
   ChoiceFlag<InitBy> by_;
   std::filesystem::path mask_;
   ResizeFlag resize_;
-  std::vector<Option> dependents_;
 };
 
 }  // namespace ddim::cli

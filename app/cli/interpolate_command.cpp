@@ -11,6 +11,7 @@
 
 #include "animation_flags.h"
 #include "commands.h"
+#include "data_flags.h"
 #include "interrupts.h"
 #include "like_flag.h"
 #include "picture_flags.h"
@@ -62,7 +63,7 @@ std::vector<End> read_ends(const Model& described, const InterpolateCommandFlags
       check_codes(described, codes, word);
       ends.push_back({word, std::move(codes.x_T), std::move(codes.model_hash)});
     } else {
-      ends.push_back({word, load_pictures(described, {word}, flags.resize.value())});
+      ends.push_back({word, load_pictures(described, {word}, flags.resize.value(), telling_notices())});
     }
   }
   return ends;

@@ -21,7 +21,7 @@ template <class... Parts>
 }
 
 void check_ending(const std::string& flag, const fs::path& path,
-                  const std::vector<std::string>& endings) {
+                  const std::vector<std::string>& endings, const std::string& otherwise) {
   const std::string ending = path.extension().string();
   if (std::ranges::find(endings, ending) != endings.end()) return;
   if (path == "-")
@@ -33,7 +33,7 @@ void check_ending(const std::string& flag, const fs::path& path,
   std::ranges::transform(lower, lower.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const bool is_upper = std::ranges::find(endings, lower) != endings.end();
-  refuse("{} must end in {}{}; got {}", flag, all, is_upper ? " (small letters)" : "",
+  refuse("{} must end in {}{}{}; got {}", flag, all, is_upper ? " (small letters)" : "", otherwise,
          path.string());
 }
 
@@ -108,26 +108,26 @@ Files& Files::reads(const fs::path& path) {
 }
 
 Files& Files::writes(const std::string& flag, const fs::path& path,
-                     const std::vector<std::string>& endings) {
-  if (!path.empty()) outputs_.push_back({flag, path, endings, Output::May::be_replaced});
+                     const std::vector<std::string>& endings, const std::string& otherwise) {
+  if (!path.empty()) outputs_.push_back({flag, path, endings, Output::May::be_replaced, otherwise});
   return *this;
 }
 
 Files& Files::creates(const std::string& flag, const fs::path& path) {
   outputs_.push_back(
-      {flag, path.has_filename() ? path : path.parent_path(), {}, Output::May::not_exist});
+      {flag, path.has_filename() ? path : path.parent_path(), {}, Output::May::not_exist, ""});
   return *this;
 }
 
 Files& Files::fills(const std::string& flag, const fs::path& folder) {
-  if (!folder.empty()) outputs_.push_back({flag, folder, {}, Output::May::be_a_folder});
+  if (!folder.empty()) outputs_.push_back({flag, folder, {}, Output::May::be_a_folder, ""});
   return *this;
 }
 
 void Files::check() const {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const Output& output = outputs_[i];
-    if (!output.endings.empty()) check_ending(output.flag, output.path, output.endings);
+    if (!output.endings.empty()) check_ending(output.flag, output.path, output.endings, output.otherwise);
     for (const fs::path& input : inputs_) {
       if (normal(input) == normal(output.path))
         refuse("{} {} is also read; choose another name", output.flag, output.path.string());

@@ -15,9 +15,9 @@ class Files {
   explicit Files(Overwrite overwrite = Overwrite::refuse) : overwrite_(overwrite) {}
 
   Files& reads(const std::filesystem::path& path);
-  /// A file whose name ends in one of `endings`.
+  /// A file whose name ends in one of `endings`; `otherwise` says, after these, what else there is.
   Files& writes(const std::string& flag, const std::filesystem::path& path,
-                const std::vector<std::string>& endings);
+                const std::vector<std::string>& endings, const std::string& otherwise = "");
   /// A file or a folder that does not exist yet, with any name.
   Files& creates(const std::string& flag, const std::filesystem::path& path);
   /// A folder for files, which is made where it is not there, with those that it lies in.
@@ -35,6 +35,7 @@ class Files {
     std::filesystem::path path;
     std::vector<std::string> endings;
     enum class May { be_replaced, not_exist, be_a_folder } may;
+    std::string otherwise;
   };
 
   Overwrite overwrite_;

@@ -45,7 +45,7 @@ void check_png_shape(const PictureShape& shape, const std::string& flag,
 }
 
 Option PictureOutput::add_to(Command command, const std::string& contents) {
-  grid_flags_.push_back(
+  const Option scale =
       command
           .add_option("--scale", scale_,
                       "Enlarge each pixel of the grid N times, with grey between the pictures; "
@@ -54,28 +54,31 @@ Option PictureOutput::add_to(Command command, const std::string& contents) {
           .check(problem_of_scale)
           .check_range(problem_of_scales_range)
           .offers({kReadable})
-          .show_default());
-  return command
-      .add_option("--out", path_,
-                  fmt::format("PNG grid of {}; or NAME.npz (bytes) or NAME.safetensors (floats), "
-                              "which can hold any number of channels",
-                              contents))
-      .type_name("NAME.png");
+          .show_default();
+  out_ = command
+             .add_option(
+                 "--out", path_,
+                 fmt::format("PNG grid of {}; or NAME.npz (bytes) or NAME.safetensors (floats), "
+                             "which can hold any number of channels",
+                             contents))
+             .type_name("NAME.png");
+  depends_on_grid(scale);
+  return out_;
 }
 
 void PictureOutput::add_columns_to(Command command) {
-  grid_flags_.push_back(
-      command
-          .add_option("--columns", columns_, "Columns of the grid (default: as square as possible)")
-          .positive());
+  depends_on_grid(command
+                      .add_option("--columns", columns_,
+                                  "Columns of the grid (default: as square as possible)")
+                      .positive());
 }
 
-void PictureOutput::refuse_grid_flags() const {
-  if (!given() || is(path_, ".png")) return;
-  for (const Option& flag : grid_flags_)
-    if (flag.source() == Source::command_line)
-      throw Error(ErrorCode::user, fmt::format("{} is for a grid in a PNG; --out {} has none",
-                                               flag.name(), path_.string()));
+void PictureOutput::depends_on_grid(Option flag) {
+  flag.needs(out_).depends_on(out_, [this, flag]() -> std::string {
+    if (!given() || is(path_, ".png")) return "";
+    return fmt::format("{} is for a grid in a PNG; {} {} has none", flag.cause(), out_.cause(),
+                       path_.string());
+  });
 }
 
 GridOptions PictureOutput::grid(std::int64_t count, const PictureShape& shape,
@@ -85,9 +88,8 @@ GridOptions PictureOutput::grid(std::int64_t count, const PictureShape& shape,
       .scale = scale_ == kReadable ? readable_scale(count, shape, columns) : std::stoll(scale_)};
 }
 
-void PictureOutput::add_to(Files& files) const {
-  refuse_grid_flags();
-  files.writes("--out", path_, {".png", ".npz", ".safetensors"});
+void PictureOutput::add_to(Files& files, const std::string& otherwise) const {
+  files.writes("--out", path_, {".png", ".npz", ".safetensors"}, otherwise);
 }
 
 void PictureOutput::check(Overwrite overwrite) const {

@@ -19,16 +19,20 @@ class PictureOutput {
  public:
   using Text = std::map<std::string, std::string>;
 
+  PictureOutput() = default;
+  PictureOutput(const PictureOutput&) = delete;  ///< what the flags depend on is looked up here
+  PictureOutput& operator=(const PictureOutput&) = delete;
+
   /// `contents` completes "PNG grid of ".
   Option add_to(Command command, const std::string& contents);
+  /// After add_to().
   void add_columns_to(Command command);
   bool given() const { return !path_.empty(); }
   const std::filesystem::path& path() const { return path_; }
 
-  /// Among the files of a command, which are checked before a model is loaded. Error(user) for
-  /// --columns and --scale on the command line where there is no grid.
-  void add_to(Files& files) const;
-  void refuse_grid_flags() const;
+  /// Among the files of a command, which are checked before a model is loaded;
+  /// `otherwise` as of Files::writes().
+  void add_to(Files& files, const std::string& otherwise = "") const;
   std::optional<std::int64_t> columns() const { return columns_; }
   /// Of so many pictures: with --columns, unless the command says how many there are.
   GridOptions grid(std::int64_t count, const PictureShape& shape,
@@ -48,12 +52,14 @@ class PictureOutput {
              Overwrite overwrite) const;
 
  private:
+  /// Says nothing where there is no grid.
+  void depends_on_grid(Option flag);
   bool write_other(const FloatImages& pictures, Overwrite overwrite) const;
 
   std::filesystem::path path_;
   std::optional<std::int64_t> columns_;
   std::string scale_ = "1";
-  std::vector<Option> grid_flags_;
+  Option out_;
 };
 
 /// What can be done about it.

@@ -61,16 +61,10 @@ void check_outputs(const SampleCommandFlags& flags) {
                   fmt::format("--out must end in .png, .npz or .safetensors, or be a folder; {} is "
                               "a file",
                               flags.out.path().string()));
-    flags.out.refuse_grid_flags();
     files.fills("--out", flags.out.path());
   } else {
-    flags.out.add_to(files);
+    flags.out.add_to(files, " (a folder with a dot in its name: in /)");
   }
-  const std::string ending = flags.out.path().extension();
-  if (flags.no_metadata && (ending == ".npz" || ending == ".safetensors"))
-    throw Error(ErrorCode::user,
-                fmt::format("--no-metadata is for PNG files; --out {} holds no recipe",
-                            flags.out.path().string()));
   files.writes("--save-tensors", flags.tensors, {".safetensors"}).check();
 }
 
@@ -195,7 +189,6 @@ void draw_as_rank(SampleCommandFlags& flags, Command command, const Ranks& ranks
                   const Interrupts& interrupts) {
   if (!ranks.is_first() && !flags.ranks.log_all_ranks()) flags.run.be_quiet();
   const PlanOptions plan_options = flags.plan.options();
-  flags.init.check();
   refuse_repeated("--seed", flags.seeds);
   refuse_repeated("--guidance", flags.run.guidances());
   check_outputs(flags);
@@ -204,8 +197,6 @@ void draw_as_rank(SampleCommandFlags& flags, Command command, const Ranks& ranks
   Codes noise;
   options.count = flags.count.value_or(kDefaultCount);
   if (!flags.noise.empty()) {
-    if (flags.init.given())
-      throw Error(ErrorCode::user, "use either --noise or --init-image, not both");
     noise = read_codes(flags.noise);
     const std::int64_t found = noise.x_T.count;
     if (flags.count.value_or(found) != found)
@@ -219,7 +210,6 @@ void draw_as_rank(SampleCommandFlags& flags, Command command, const Ranks& ranks
   const PictureShape shape = described.info().shape;
   options.init = flags.init.load(described);
   if (options.init) options.count = flags.count.value_or(options.init->images.count);
-  GridOptions grid = grid_of(flags, options.count);
   if (!flags.noise.empty()) {
     check_codes(described, noise, flags.noise.string());
     options.x_T = std::move(noise.x_T);
@@ -231,6 +221,7 @@ void draw_as_rank(SampleCommandFlags& flags, Command command, const Ranks& ranks
   options.plan.strength = flags.init.strength(preset.sampler);
   const Plan plan = make_plan(described, options.plan);
   refuse_unused_noise(flags, command, plan, options);
+  GridOptions grid = grid_of(flags, options.count);
   const std::vector<SampleOptions> runs = runs_of(flags, options);
   const std::int64_t num_pictures = options.count * std::ssize(runs);
   grid.scale = flags.out.grid(num_pictures, shape, grid.columns).scale;
@@ -273,16 +264,18 @@ void add_sample_command(Command root) {
   const Command command = root.add_command("sample", "Draw pictures with a trained model");
   const auto flags = std::make_shared<SampleCommandFlags>();
   flags->like.add_to(command, "--noise");
-  flags->out.add_to(command, "all pictures, or a folder for one file per picture")
-      .required()
-      .type_name("PATH");
+  const Option out =
+      flags->out.add_to(command, "all pictures, or a folder for one file per picture")
+          .required()
+          .type_name("PATH");
   command.add_option("--count", flags->count, "Number of pictures to draw")
       .within(1, kMostPictures)
       .show_default(std::to_string(kDefaultCount));
   command
       .add_option("--seed", flags->seeds,
                   "Random seed; picture k of a seed does not depend on --count or --batch. With a "
-                  "comma-separated list, --count pictures of each, a row for each in a grid")
+                  "comma-separated list, --count pictures of each; if these are several, each begins a "
+                  "row of the grid")
       .envname("DDIM_SEED")
       .delimiter(',')
       .type_name("N[,N...]")
@@ -292,17 +285,18 @@ void add_sample_command(Command root) {
       .non_negative()
       .show_default();
   flags->out.add_columns_to(command);
-  command
-      .add_option("--noise", flags->noise,
-                  "Start from the noise x_T [N,C,H,W] in this safetensors file")
-      .type_name("FILE");
+  const Option noise =
+      command
+          .add_option("--noise", flags->noise,
+                      "Start from the noise x_T [N,C,H,W] in this safetensors file")
+          .type_name("FILE");
   command
       .add_option("--save-tensors", flags->tensors,
                   "Also write x_0 [N,C,H,W], not clamped, to this safetensors file")
       .type_name("FILE");
   flags->plan.add_to(command);
   flags->convention.add_to(command, flags->plan);
-  flags->init.add_to(command);
+  flags->init.add_to(command).excludes(noise);
   const Option model = flags->run.add_to(command, RunFlags::Classes::chosen_with_guidances);
   flags->overwrite.add_to(command);
   const Option resume = command.add_flag(
@@ -314,7 +308,14 @@ void add_sample_command(Command root) {
                 "sees --out; they may come and go")
       .excludes(resume);
   flags->ranks.add_to(command);
-  command.add_flag("--no-metadata", flags->no_metadata, "Leave the recipe out of the PNG files");
+  const Option no_metadata = command.add_flag("--no-metadata", flags->no_metadata,
+                                              "Leave the recipe out of the PNG files");
+  no_metadata.depends_on(out, [flags = flags.get(), no_metadata, out]() -> std::string {
+    const fs::path ending = flags->out.path().extension();
+    if (ending != ".npz" && ending != ".safetensors") return "";
+    return fmt::format("{} is for PNG files; {} {} holds no recipe", no_metadata.cause(),
+                       out.cause(), flags->out.path().string());
+  });
   command.callback([flags, command, model] {
     if (flags->like.given()) flags->like.set_flags(command);
     if (!flags->run.has_model()) model.throw_missing();

@@ -164,17 +164,24 @@ void print_json(const std::vector<Drawn>& all, const SweepCommandFlags& flags) {
                         .text());
 }
 
+/// Why these values of eta say nothing to one of these samplers.
+std::string problem_of_eta(Option eta, const SweepCommandFlags& flags) {
+  const auto is_none = [](const std::string& value) {
+    return value != kSigmaHat && number(value, "--eta") == 0.0;
+  };
+  if (std::ranges::all_of(flags.eta, is_none)) return "";
+  for (const std::string& sampler : flags.samplers) {
+    const std::string problem = why_no_effect("eta", {.sampler = *value_named<Sampler>(sampler)});
+    if (!problem.empty()) return fmt::format("{} {}", eta.cause(), problem);
+  }
+  return "";
+}
+
 void run(SweepCommandFlags& flags) {
   const Interrupts interrupts;
   std::array<Axis, kNumAxes> axes = axes_of(flags);
   Layout layout = layout_of(axes);
   std::vector<Cell> cells = cells_of(axes, layout);
-  for (const Cell& cell : cells) {
-    const PlanOptions plan = options_of_cell(flags, cell).plan;
-    const std::string problem = why_no_effect("eta", plan);
-    if (!problem.empty() && plan.eta != Eta(0.0))
-      throw Error(ErrorCode::user, fmt::format("--eta {}", problem));
-  }
   Files(flags.overwrite.value()).writes("--out", flags.out, {".png"}).check();
   for (const Cell& cell : cells) check_for_some_model(options_of_cell(flags, cell).plan);
 
@@ -245,19 +252,23 @@ void add_sweep_command(Command root) {
           .positive()
           .type_name("LIST")
           .show_default("10,20,50");
-  command
-      .add_option("--eta", flags->eta,
-                  "Values of eta, separated by commas; \"sigma-hat\" is DDPM's larger variance")
-      .delimiter(',')
-      .type_name("LIST")
-      .show_default("0");
+  const Option eta =
+      command
+          .add_option(
+              "--eta", flags->eta,
+              "Values of eta, separated by commas; \"sigma-hat\" is DDPM's larger variance")
+          .delimiter(',')
+          .type_name("LIST")
+          .show_default("0");
   std::vector<std::string> samplers = names_of<Sampler>();
   std::erase(samplers, std::string(to_string(Sampler::adaptive)));
-  command.add_option("--sampler", flags->samplers, "Samplers, separated by commas")
-      .delimiter(',')
-      .type_name("LIST")
-      .one_of(samplers)
-      .show_default("ddim");
+  const Option sampler =
+      command.add_option("--sampler", flags->samplers, "Samplers, separated by commas")
+          .delimiter(',')
+          .type_name("LIST")
+          .one_of(samplers)
+          .show_default("ddim");
+  eta.depends_on(sampler, [eta, flags = flags.get()] { return problem_of_eta(eta, *flags); });
   flags->tau.add_to(command);
   flags->clip.add_to(command, "Clamp the predicted x_0 in each step, as in ddim sample");
   command.add_option("--count", flags->count, "Pictures in each cell")

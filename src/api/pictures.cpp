@@ -79,6 +79,8 @@ FloatImages read_file(const fs::path& file, const PictureShape& shape, Fit fit,
           : data::load_image_files(file.parent_path(), {file},
                                    {.channels = shape.channels, .background = background});
   add_to(report, dataset.report);
+  if (dataset.is_split)
+    report.notices.push_back(file.string() + ": of its splits, the test pictures are read");
   data::lay_over_for(shape.channels, dataset.images, background);
   const std::int64_t count = dataset.images.count;
   if (dataset.images.channels == 1 && (shape.channels == 3 || grey == GreyArrays::for_all_channels))

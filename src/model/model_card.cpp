@@ -30,6 +30,31 @@ std::string class_table(const io::ModelNames& names) {
   return table + "\n";
 }
 
+/// How diffusers draws with the folder, checked with its version 0.42; "" for what it cannot draw.
+std::string diffusers_example(const UNetConfig& config) {
+  const bool has_own_variance = config.out_channels != config.in_channels;
+  const ClassEmbedType classes = config.class_embed_type;
+  if (config.base_channels || has_own_variance || classes == ClassEmbedType::identity) return "";
+  if (classes == ClassEmbedType::none)
+    return "```python\nfrom diffusers import DDIMPipeline\n\npipeline = "
+           "DDIMPipeline.from_pretrained(\".\")\n"
+           "pipeline(num_inference_steps=50).images[0].save(\"picture.png\")\n```\n";
+  return concat(
+      "A pipeline of diffusers does not ask for classes; its parts do:\n\n"
+      "```python\nimport torch\nfrom diffusers import DDIMScheduler, UNet2DModel\n\n"
+      "unet = UNet2DModel.from_pretrained(\".\", subfolder=\"unet\")\n"
+      "scheduler = DDIMScheduler.from_pretrained(\".\", subfolder=\"scheduler\")\n"
+      "scheduler.set_timesteps(50)\n"
+      "classes = torch.tensor([0])\n"
+      "x = torch.randn(len(classes), ",
+      config.in_channels, ", ", config.height(), ", ", config.width(),
+      ")\n"
+      "with torch.no_grad():\n"
+      "    for t in scheduler.timesteps:\n"
+      "        output = unet(x, t, class_labels=classes).sample\n"
+      "        x = scheduler.step(output, t, x).prev_sample\n```\n");
+}
+
 }  // namespace
 
 std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
@@ -37,8 +62,10 @@ std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
   const std::string name = files.names.model.empty() ? name_of(files.path) : files.names.model;
   std::int64_t num_parameters = 0;
   for (const io::TensorEntry& entry : files.weights) num_parameters += entry.num_elements();
+  const std::string example = diffusers_example(config);
   return concat(
-      "---\nlibrary_name: diffusers\npipeline_tag: unconditional-image-generation\n"
+      "---\n", example.empty() ? "" : "library_name: diffusers\n",
+      "pipeline_tag: unconditional-image-generation\n"
       "tags: [ddim, ddpm, unconditional-image-generation]\n---\n\n# ",
       name, "\n\nA U-Net that predicts ", predicted_by(files.scheduler.prediction_type),
       " of pictures of ", config.width(), "x", config.height(),
@@ -58,10 +85,8 @@ std::string model_card(const ModelFiles& files, std::optional<WeightSet> set) {
           ? std::string()
           : concat("| classes | ", join(files.names.classes, ", "), " (numbered from 0) |\n"),
       "| written by | `ddim convert` |\n\n", class_table(files.names),
-      "```\nddim sample --model . --steps 50 --count 16 --out grid.png\n```\n\n",
-      "```python\nfrom diffusers import DDIMPipeline\n\npipeline = "
-      "DDIMPipeline.from_pretrained(\".\")\n"
-      "pipeline(num_inference_steps=50).images[0].save(\"picture.png\")\n```\n");
+      "```\nddim sample --model . --steps 50 --count 16 --out grid.png\n```\n",
+      example.empty() ? "" : "\n", example);
 }
 
 }  // namespace ddim::engine::model

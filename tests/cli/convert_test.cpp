@@ -45,7 +45,7 @@ TEST_F(Convert, ThereAndBackAgain) {
   EXPECT_EQ(convert(official, back, "")["format"], "diffusers folder");
   const std::string weights = "/unet/diffusion_pytorch_model.safetensors";
   EXPECT_EQ(read_file(back + weights), read_file(model_ + weights));
-  EXPECT_NE(read_file(back + "/README.md").find("library_name: diffusers"), std::string::npos);
+  EXPECT_NE(read_file(back + "/README.md").find("pipeline_tag: unconditional"), std::string::npos);
 }
 
 TEST_F(Convert, AFileDrawsTheSamePictures) {

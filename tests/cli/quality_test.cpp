@@ -106,6 +106,24 @@ TEST_F(QualityCommand, ShowsTheNearestPictures) {
   expect_refused("--neighbours " + file + " " + a + " " + b, {file, "exists", "--overwrite"});
 }
 
+TEST_F(QualityCommand, WhatAFileSaysForOtherSetsIsPassedOver) {
+  const std::string a = make_set("a.npz", 80, 0), b = make_set("b.npz", 80, 500);
+  const std::string file = folder_ / "b-statistics.npz";
+  const std::string other = folder_ / "a-statistics.npz";
+  ASSERT_EQ(run_ddim("evaluate --save-statistics " + file + " " + b).exit_code, 0);
+  ASSERT_EQ(run_ddim("evaluate --save-statistics " + other + " " + a).exit_code, 0);
+  const std::string picture = folder_ / "neighbours.png", features = folder_ / "features";
+  write_file(picture, "precious");
+  write_file(folder_ / "mine.toml", "[evaluate]\nneighbours = \"" + picture + "\"\nfeatures = \"" +
+                                        features + "\"\njoin = true\nshrink = true\n");
+  const std::string config = " --config " + (folder_ / "mine.toml");
+  const Outcome run = run_ddim("evaluate " + other + " " + file + config);
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_FALSE(fs::exists(features));
+  EXPECT_EQ(read_file(picture), "precious");
+  expect_refused("--neighbours " + picture + " " + a + " " + file, {"one set has no pictures"});
+}
+
 TEST_F(QualityCommand, TakesStatisticsInPlaceOfPictures) {
   const std::string a = make_set("a.npz", 80, 0), b = make_set("b.npz", 80, 500);
   const std::string file = folder_ / "b-statistics.npz";

@@ -113,6 +113,52 @@ TEST_F(Settings, TheStrongerOfTwoWins) {
   EXPECT_NE(eta.err.find("--eta works only with"), std::string::npos) << eta.err;
 }
 
+// What a file says for pictures of another kind.
+TEST_F(Settings, WhatHasNoUseBesideAStrongerWordGivesWay) {
+  make_micro_model(folder_ / "micro");
+  make_pictures(folder_ / "pictures", 1);
+  const std::string model = " --quiet --model " + (folder_ / "micro");
+  const auto draw = [&](const std::string& flags, const std::string& name,
+                        const std::string& environment = "") {
+    return run_ddim("sample --steps 2 --count 2 --out " + (folder_ / name) + model + " " + flags,
+                    environment);
+  };
+  const auto refused = [](const Outcome& run, const std::string& message) {
+    EXPECT_NE(run.exit_code, 0);
+    EXPECT_NE(run.err.find(message), std::string::npos) << run.err;
+  };
+  const std::string grid = file_with("[sample]\ncolumns = 1\nscale = 2\nno-metadata = true\n");
+  EXPECT_EQ(draw(grid, "a.npz").exit_code, 0);
+  EXPECT_EQ(draw(grid, "folder/").exit_code, 0);
+  refused(draw("--columns 1", "b.npz"), "--columns is for a grid in a PNG");
+  refused(draw("--scale 2", "b.safetensors"), "--scale is for a grid in a PNG");
+  refused(run_ddim("sample --steps 2 --count 2" + model +
+                   file_with("[sample]\nout = \"" + (folder_ / "b.npz") + "\"\nscale = 2\n")),
+          "mine.toml:3: scale is for a grid in a PNG; ");
+  refused(run_ddim("sample --no-metadata" + model +
+                   file_with("[sample]\nout = \"" + (folder_ / "b.npz") + "\"\n")),
+          "--no-metadata is for PNG files; ");
+
+  const std::string x_T = folder_ / "x_T.safetensors";
+  ASSERT_EQ(run_ddim("encode --steps 2 --out " + x_T + model + " " + (folder_ / "pictures/0.png"))
+                .exit_code,
+            0);
+  const std::string begin =
+      file_with("[sample]\ninit-image = \"" + (folder_ / "pictures/0.png") + "\"\nstrength = 0.5\n");
+  const std::string of_noise = "sample --steps 2 --noise " + x_T + model + " --out ";
+  for (const std::string& flags : {std::string("plain.png"), "given.png" + begin})
+    EXPECT_EQ(run_ddim(of_noise + (folder_ / flags), "DDIM_SEED=5,6").exit_code, 0) << flags;
+  EXPECT_EQ(read_file(folder_ / "given.png"), read_file(folder_ / "plain.png"));
+  refused(run_ddim(of_noise + (folder_ / "b.png") + " --strength 0.5" + begin),
+          "--strength needs --init-image");
+
+  const std::string eta = file_with("[sweep]\neta = [0, 0.5]\n");
+  const std::string sweep = "sweep --steps 2 --count 1 --out " + (folder_ / "table.png") + model;
+  EXPECT_EQ(run_ddim(sweep + " --sampler unipc" + eta).exit_code, 0);
+  refused(run_ddim(sweep + " --eta 0,0.5" + file_with("[sweep]\nsampler = \"unipc\"\n")),
+          "--eta works only with");
+}
+
 TEST_F(Settings, AnEmptyValueIsNoValue) {
   for (const char* command :
        {"sample --out ''", "sample --out x.png --like ''", "train c.toml --data d --out ''",

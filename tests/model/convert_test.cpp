@@ -1,5 +1,6 @@
 #include "model/convert.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,6 +8,7 @@
 #include "backend/make_device.h"
 #include "io/safetensors.h"
 #include "model/model.h"
+#include "model/model_card.h"
 #include "model/official_names.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_folder.h"
@@ -21,6 +23,8 @@ using test::names_in;
 using test::read_text;
 using test::TemporaryFolder;
 using test::write_text;
+using testing::HasSubstr;
+using testing::Not;
 
 namespace fs = std::filesystem;
 
@@ -149,6 +153,26 @@ TEST_F(Convert, TheCardSaysWhatTheNetworkPredicts) {
   EXPECT_NE(read_text(folder_ / "v/README.md")
                 .find("predicts v, between noise and picture, of pictures of 32x32"),
             std::string::npos);
+}
+
+TEST_F(Convert, TheCardHasOnlyAnExampleThatDiffusersCanRun) {
+  const auto card_of = [](const ModelFiles& files) { return model_card(files, {}); };
+  convert_model(input_, output_, WeightType::f32);
+  ModelFiles files = open_model(output_);
+  ASSERT_TRUE(files.config.base_channels);
+  EXPECT_THAT(card_of(files), Not(HasSubstr("from diffusers")));
+  files.config.base_channels.reset();
+  EXPECT_THAT(card_of(files), HasSubstr("DDIMPipeline.from_pretrained"));
+  EXPECT_THAT(card_of(files), HasSubstr("library_name: diffusers"));
+  files.config.class_embed_type = ClassEmbedType::lookup;
+  EXPECT_THAT(card_of(files), Not(HasSubstr("DDIMPipeline")));
+  EXPECT_THAT(card_of(files), HasSubstr("unet(x, t, class_labels=classes)"));
+  EXPECT_THAT(card_of(files), HasSubstr("torch.randn(len(classes), 3, 8, 8)"));
+  files.config.class_embed_type = ClassEmbedType::identity;
+  EXPECT_THAT(card_of(files), Not(HasSubstr("from diffusers")));
+  files.config.class_embed_type = ClassEmbedType::none;
+  files.config.out_channels *= 2;
+  EXPECT_THAT(card_of(files), Not(HasSubstr("from diffusers")));
 }
 
 TEST_F(Convert, EightBitsAreForLargeTensors) {
