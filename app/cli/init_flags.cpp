@@ -44,7 +44,8 @@ double InitFlags::strength(Sampler sampler) const {
 
 std::optional<InitImage> InitFlags::load(const Model& model) const {
   if (!given()) return std::nullopt;
-  InitImage init{.images = load_pictures(model, images_, resize_.value(), telling_notices()), .by = by_.value()};
+  InitImage init{.images = load_pictures(model, images_, resize_.value(), telling_notices()),
+                 .by = by_.value()};
   for (const std::filesystem::path& image : images_)
     init.origin.images.push_back(image.filename().string());
   init.origin.mask = mask_.filename().string();

@@ -63,7 +63,8 @@ std::vector<End> read_ends(const Model& described, const InterpolateCommandFlags
       check_codes(described, codes, word);
       ends.push_back({word, std::move(codes.x_T), std::move(codes.model_hash)});
     } else {
-      ends.push_back({word, load_pictures(described, {word}, flags.resize.value(), telling_notices())});
+      ends.push_back(
+          {word, load_pictures(described, {word}, flags.resize.value(), telling_notices())});
     }
   }
   return ends;

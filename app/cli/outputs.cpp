@@ -127,7 +127,8 @@ Files& Files::fills(const std::string& flag, const fs::path& folder) {
 void Files::check() const {
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const Output& output = outputs_[i];
-    if (!output.endings.empty()) check_ending(output.flag, output.path, output.endings, output.otherwise);
+    if (!output.endings.empty())
+      check_ending(output.flag, output.path, output.endings, output.otherwise);
     for (const fs::path& input : inputs_) {
       if (normal(input) == normal(output.path))
         refuse("{} {} is also read; choose another name", output.flag, output.path.string());

@@ -67,10 +67,10 @@ Option PictureOutput::add_to(Command command, const std::string& contents) {
 }
 
 void PictureOutput::add_columns_to(Command command) {
-  depends_on_grid(command
-                      .add_option("--columns", columns_,
-                                  "Columns of the grid (default: as square as possible)")
-                      .positive());
+  depends_on_grid(
+      command
+          .add_option("--columns", columns_, "Columns of the grid (default: as square as possible)")
+          .positive());
 }
 
 void PictureOutput::depends_on_grid(Option flag) {

@@ -272,10 +272,11 @@ void add_sample_command(Command root) {
       .within(1, kMostPictures)
       .show_default(std::to_string(kDefaultCount));
   command
-      .add_option("--seed", flags->seeds,
-                  "Random seed; picture k of a seed does not depend on --count or --batch. With a "
-                  "comma-separated list, --count pictures of each; if these are several, each begins a "
-                  "row of the grid")
+      .add_option(
+          "--seed", flags->seeds,
+          "Random seed; picture k of a seed does not depend on --count or --batch. With a "
+          "comma-separated list, --count pictures of each; if these are several, each begins a "
+          "row of the grid")
       .envname("DDIM_SEED")
       .delimiter(',')
       .type_name("N[,N...]")

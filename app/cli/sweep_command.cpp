@@ -254,9 +254,8 @@ void add_sweep_command(Command root) {
           .show_default("10,20,50");
   const Option eta =
       command
-          .add_option(
-              "--eta", flags->eta,
-              "Values of eta, separated by commas; \"sigma-hat\" is DDPM's larger variance")
+          .add_option("--eta", flags->eta,
+                      "Values of eta, separated by commas; \"sigma-hat\" is DDPM's larger variance")
           .delimiter(',')
           .type_name("LIST")
           .show_default("0");

@@ -95,7 +95,8 @@ const BadInput kBadInputs[] = {
     {"OutIsANewFolderWithADot",
      "sample --model @/micro --out @/run.v2",
      1,
-     {"must end in .png, .npz or .safetensors (a folder with a dot in its name: in /); got @/run.v2"}},
+     {"must end in .png, .npz or .safetensors (a folder with a dot in its name: in /); got "
+      "@/run.v2"}},
     {"OutIsADevice",
      "sample --model @/micro --out /dev/null",
      1,

@@ -351,8 +351,7 @@ TEST_F(EncodeCommands, SayWhichSplitOfAFileIsRead) {
   for (const std::string& command :
        {"encode " + splits, "sample --init-image " + splits, "interpolate 3 " + splits}) {
     const std::string out = folder_ / (command.starts_with("e") ? "c.safetensors" : "d.png");
-    const Outcome run =
-        run_ddim(command + " --steps 2 --resize --overwrite --out " + out + model_);
+    const Outcome run = run_ddim(command + " --steps 2 --resize --overwrite --out " + out + model_);
     EXPECT_EQ(run.exit_code, 0) << run.err;
     EXPECT_NE(run.err.find(splits + ": of its splits, the test pictures are read"),
               std::string::npos)

@@ -143,8 +143,8 @@ TEST_F(Settings, WhatHasNoUseBesideAStrongerWordGivesWay) {
   ASSERT_EQ(run_ddim("encode --steps 2 --out " + x_T + model + " " + (folder_ / "pictures/0.png"))
                 .exit_code,
             0);
-  const std::string begin =
-      file_with("[sample]\ninit-image = \"" + (folder_ / "pictures/0.png") + "\"\nstrength = 0.5\n");
+  const std::string begin = file_with("[sample]\ninit-image = \"" + (folder_ / "pictures/0.png") +
+                                      "\"\nstrength = 0.5\n");
   const std::string of_noise = "sample --steps 2 --noise " + x_T + model + " --out ";
   for (const std::string& flags : {std::string("plain.png"), "given.png" + begin})
     EXPECT_EQ(run_ddim(of_noise + (folder_ / flags), "DDIM_SEED=5,6").exit_code, 0) << flags;
