@@ -114,6 +114,24 @@ TEST_F(TrainingDataTest, SaysHowManyAreTrainedOnAsWell) {
   EXPECT_THAT(notices({}, 2), testing::IsEmpty());
 }
 
+TEST_F(TrainingDataTest, FindsThemAmongBytesWhereTheyAreFloats) {
+  const data::Images images = tiny_images(10);
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 8, 8), }";
+  header.resize(117, ' ');
+  std::string file = "\x93NUMPY" + std::string("\x01\x00\x76\x00", 4) + header + "\n";
+  const auto add = [&](float value) {
+    file.append(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  for (const std::uint8_t pixel : images[3]) add(static_cast<float>(pixel) / 255.0F);
+  for (int i = 0; i < 64; ++i) add(0.5F);
+  test::write_text(temporary_.path() / "floats.npy", file);
+  const data::Dataset held_out =
+      *load({.source = (temporary_.path() / "floats.npy").string()}).held_out;
+  ASSERT_FALSE(held_out.images.has_bytes());
+  EXPECT_THAT(held_out.report.notices,
+              testing::ElementsAre(testing::HasSubstr("1 of 2 held-out pictures")));
+}
+
 TEST_F(TrainingDataTest, ErrorsNameTheHeldOutPictures) {
   const fs::path broken = temporary_.path() / "broken";
   fs::create_directories(broken);
