@@ -58,9 +58,8 @@ struct ReproduceOptions {
   RunOptions run = {};
   std::function<void(const ReproduceCost&)> told_cost = {};  ///< called before the work begins
   /// The pictures of a cell are kept in a file until it is finished, unless they need more bytes
-  /// than this: then their features are taken as they are drawn. An .npz file holds no more than 4
-  /// GiB.
-  std::int64_t most_bytes_kept = (std::int64_t{4} << 30) - 4096;
+  /// than this: then their features are taken as they are drawn.
+  std::int64_t most_bytes_kept = std::int64_t{4} << 30;
   /// Pictures of a cell are drawn in blocks, everything else a cell at a time; the blocks are in
   /// the report's folder.
   Sharing sharing = {};

@@ -41,7 +41,7 @@ TEST_F(ServedClasses, AreListedAndChosenByNameOrNumber) {
                               .count = 3,
                               .seed = 7,
                               .class_choice = {.classes = {1, 0}, .guidance = 2.5}};
-  EXPECT_EQ(npz_of(id), text_of(npz_bytes(drawn(options))));
+  EXPECT_EQ(npz_of(id), text_of(npz_bytes(drawn(options), std::vector<std::int64_t>{1, 0, 1})));
   EXPECT_EQ(done.at("recipe").at("class"), "1,0");
   EXPECT_NE(done.at("command").get<std::string>().find("--class 1,0"), std::string::npos);
   EXPECT_NE(done.at("command").get<std::string>().find("--guidance 2.5"), std::string::npos);
@@ -51,7 +51,17 @@ TEST_F(ServedClasses, AreListedAndChosenByNameOrNumber) {
   EXPECT_EQ(npz_of(one),
             text_of(npz_bytes(
                 drawn({.plan = {.steps = 3},
-                       .class_choice = {.classes = {2}, .guidance = 0.0, .null_class = 3}}))));
+                       .class_choice = {.classes = {2}, .guidance = 0.0, .null_class = 3}}),
+                std::vector<std::int64_t>{2})));
+  const std::string later = submit(R"({"model": "classes", "steps": 1, "class": [4, 2, 0],)"
+                                   R"( "count": 2, "first_image": 4})");
+  ASSERT_EQ(ended(later).at("state"), "done");
+  EXPECT_EQ(npz_of(later),
+            text_of(npz_bytes(drawn({.plan = {.steps = 1},
+                                     .count = 2,
+                                     .first_image = 4,
+                                     .class_choice = {.classes = {4, 2, 0}}}),
+                              std::vector<std::int64_t>{2, 0})));
   for (const auto& [fields, field] :
        std::map<std::string, std::string>{{"", "class"},
                                           {R"(, "class": 5)", "class"},
@@ -132,7 +142,8 @@ TEST_F(ServedClasses, OfJobsThatAreDrawnTogetherStayTheirOwn) {
     EXPECT_EQ(npz_of(id), text_of(npz_bytes(drawn({.plan = {.steps = 2},
                                                    .count = 2,
                                                    .seed = static_cast<std::uint64_t>(k),
-                                                   .class_choice = {.classes = {k, 3}}}))));
+                                                   .class_choice = {.classes = {k, 3}}}),
+                                            std::vector<std::int64_t>{k, 3})));
   }
   EXPECT_EQ(metric("ddim_jobs_batched_total"), 3);
 }

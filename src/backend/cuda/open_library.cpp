@@ -55,8 +55,8 @@ Opened open_file() {
       fail(ErrorCode::user, "device cuda: ", error);
   }
   fail(ErrorCode::user, "device cuda: ", kFileName,
-       " was not found; it is built where nvcc is (scripts/setup.sh --cuda, then make), and "
-       "DDIM_CUDA_LIBRARY can name it; see docs/gpu.md");
+       " was not found; where nvcc is (scripts/setup.sh --cuda), cmake --build build --target "
+       "ddim_cuda makes it, and DDIM_CUDA_LIBRARY can name it; see docs/gpu.md");
 }
 
 }  // namespace
