@@ -104,17 +104,6 @@ std::int64_t picture_number(const std::string& text, const FloatImages& images) 
   return number_in("picture", text, 0, images.count - 1, 404);
 }
 
-/// The class of each picture, as the files of `ddim sample` have them.
-std::vector<std::int64_t> classes_in_file(const JobRequest& request) {
-  const std::vector<std::int64_t>& classes = request.sample.class_choice.classes;
-  std::vector<std::int64_t> found;
-  if (request.task != Task::sample || classes.empty()) return found;
-  for (std::int64_t k = 0; k < num_pictures(request); ++k)
-    found.push_back(classes[static_cast<std::size_t>(request.sample.first_image + k) %
-                            classes.size()]);
-  return found;
-}
-
 /// The part of a client's name for a file that can be one here; without its middle where it is
 /// long.
 std::string file_name_of(const std::string& said) {
@@ -311,10 +300,10 @@ void Api::add_result_routes() {
         check_grid(images.shape, images.count, grid);
         return Response{.type = kPng, .body = text_of(png_grid_bytes(job.samples, grid))};
       });
-  add("/pictures.npz", "All pictures: arr_0 [N,H,W,C] of bytes, and the classes of drawn ones, arr_1 [N]", kBytes,
-      [this](const Request&, const JobResult& job, const Parts& parts) {
-        const std::vector<std::int64_t> classes = classes_in_file(entry(parts[0])->request);
-        return file_named("pictures.npz", text_of(npz_bytes(job.samples.x_0, classes)));
+  add("/pictures.npz",
+      "All pictures: arr_0 [N,H,W,C] of bytes, and the classes of drawn ones, arr_1 [N]", kBytes,
+      [](const Request&, const JobResult& job, const Parts&) {
+        return file_named("pictures.npz", text_of(npz_bytes(job.samples.x_0, job.classes)));
       });
   add("/pictures.safetensors", "All pictures: x_0 [N,C,H,W] as floats, not clamped", kBytes,
       [](const Request&, const JobResult& job, const Parts&) {

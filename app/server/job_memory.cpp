@@ -73,7 +73,10 @@ std::int64_t result_bytes(const JobRequest& request, const PictureShape& shape) 
   std::int64_t recipes = has_states ? pictures * kBytesOfStart : 0;
   if (request.task != Task::encode)
     recipes += kNumRecipes * (kBytesOfRecipe + (steps + classes) * kBytesOfNumber);
-  return shown * static_cast<std::int64_t>(shape.size() * sizeof(float)) + recipes;
+  const std::int64_t numbers =
+      request.task == Task::sample && classes > 0 ? pictures * std::int64_t{sizeof(std::int64_t)}
+                                                  : 0;
+  return shown * static_cast<std::int64_t>(shape.size() * sizeof(float)) + recipes + numbers;
 }
 
 std::int64_t kept_bytes(const JobResult& result) {
@@ -82,7 +85,7 @@ std::int64_t kept_bytes(const JobResult& result) {
   for (const FilmFrame& frame : result.frames)
     bytes += bytes_of(frame.x_t) + bytes_of(frame.x0_pred);
   for (const std::string& start : result.starts) bytes += kBytesOfText + std::ssize(start);
-  return bytes + bytes_of(result.of_first);
+  return bytes + bytes_of(result.of_first) + bytes_of(result.classes);
 }
 
 std::int64_t kept_bytes(const JobRequest& request) {

@@ -17,6 +17,16 @@ void show_to(SampleOptions& options, const ShowPreview& show) {
   };
 }
 
+/// The class of each picture.
+std::vector<std::int64_t> classes_of(const SampleOptions& options) {
+  const std::vector<std::int64_t>& classes = options.class_choice.classes;
+  std::vector<std::int64_t> each;
+  if (classes.empty()) return each;
+  for (std::int64_t k = 0; k < options.count; ++k)
+    each.push_back(classes[static_cast<std::size_t>(options.first_image + k) % classes.size()]);
+  return each;
+}
+
 void add_recipes(const Model& model, const SampleOptions& options, JobResult& result) {
   const auto recipe_of = [&](std::int64_t k) {
     return make_recipe(model, only_pictures(options, k));
@@ -94,16 +104,6 @@ JobResult decode_codes(const Model& model, const JobRequest& request, const RunO
   return result;
 }
 
-/// The class of each of the request's pictures, of which the first has this number.
-std::vector<std::int64_t> classes_of(const SampleOptions& options) {
-  const std::vector<std::int64_t>& classes = options.class_choice.classes;
-  std::vector<std::int64_t> each;
-  if (classes.empty()) return each;
-  for (std::int64_t k = 0; k < options.count; ++k)
-    each.push_back(classes[static_cast<std::size_t>(options.first_image + k) % classes.size()]);
-  return each;
-}
-
 }  // namespace
 
 Recipe recipe_of_picture(const JobResult& result, std::int64_t k) {
@@ -123,7 +123,7 @@ JobResult run_job(const Model& model, const JobRequest& request, const RunOption
   show_to(options, preview);
   if (request.task == Task::interpolate) return interpolate_ends(model, request, options);
   if (request.task == Task::filmstrip) return draw_film(model, request, options);
-  JobResult result{.samples = sample(model, options)};
+  JobResult result{.samples = sample(model, options), .classes = classes_of(options)};
   add_recipes(model, options, result);
   return result;
 }
@@ -187,7 +187,8 @@ std::vector<JobResult> run_together(
                                    .nfe = samples.nfe,
                                    .seconds = samples.seconds,
                                    .peak_memory_bytes = samples.peak_memory_bytes,
-                                   .recipe = make_recipe(model, one)}});
+                                   .recipe = make_recipe(model, one)},
+                       .classes = classes_of(one)});
     add_recipes(model, one, results.back());
   }
   return results;

@@ -48,20 +48,19 @@ TEST_F(ServedClasses, AreListedAndChosenByNameOrNumber) {
   const std::string one = submit(R"({"model": "classes", "steps": 3, "class": "bag",)"
                                  R"( "guidance": 0, "null_class": 3})");
   ASSERT_EQ(ended(one).at("state"), "done");
-  EXPECT_EQ(npz_of(one),
-            text_of(npz_bytes(
-                drawn({.plan = {.steps = 3},
-                       .class_choice = {.classes = {2}, .guidance = 0.0, .null_class = 3}}),
-                std::vector<std::int64_t>{2})));
+  EXPECT_EQ(
+      npz_of(one),
+      text_of(npz_bytes(drawn({.plan = {.steps = 3},
+                               .class_choice = {.classes = {2}, .guidance = 0.0, .null_class = 3}}),
+                        std::vector<std::int64_t>{2})));
   const std::string later = submit(R"({"model": "classes", "steps": 1, "class": [4, 2, 0],)"
                                    R"( "count": 2, "first_image": 4})");
   ASSERT_EQ(ended(later).at("state"), "done");
-  EXPECT_EQ(npz_of(later),
-            text_of(npz_bytes(drawn({.plan = {.steps = 1},
-                                     .count = 2,
-                                     .first_image = 4,
-                                     .class_choice = {.classes = {4, 2, 0}}}),
-                              std::vector<std::int64_t>{2, 0})));
+  EXPECT_EQ(npz_of(later), text_of(npz_bytes(drawn({.plan = {.steps = 1},
+                                                    .count = 2,
+                                                    .first_image = 4,
+                                                    .class_choice = {.classes = {4, 2, 0}}}),
+                                             std::vector<std::int64_t>{2, 0})));
   for (const auto& [fields, field] :
        std::map<std::string, std::string>{{"", "class"},
                                           {R"(, "class": 5)", "class"},
