@@ -27,6 +27,16 @@ const std::set<std::string> kFileNames = {"init_image", "mask", "endpoints"};
 /// What follows from the endpoints and the number of frames.
 const std::set<std::string> kOfInterpolation = {"count", "seed", "first_image", "columns"};
 
+/// What a recipe says by the names of flags. Others are never set: a file may come from anybody.
+const std::set<std::string> kRecipeFlags = {
+    "sampler",       "tolerance",   "tau",      "steps",      "steps_offset",
+    "sigma_hat",     "eta",         "clip",     "clip_range", "threshold",
+    "threshold_max", "final_alpha", "class",    "guidance",   "null_class",
+    "resize",        "init_by",     "strength", "weights",    "schedule",
+    "beta_start",    "beta_end",    "T",        "prediction", "precision",
+    "seed",          "first_image", "count",    "columns",    "scale",
+    "size",          "frames"};
+
 /// Who gives one of these wants another number of pictures: a grid of their own, too.
 constexpr const char* kNumbersOfPictures[] = {"count", "seed", "guidance", "init_image", "frames"};
 
@@ -201,7 +211,8 @@ void LikeFlag::ask_for_init_image() const {
 }
 
 void LikeFlag::set_flag(Command command, const std::string& key, const std::string& value) {
-  const std::optional<Option> option = command.find_option(flag_name(key));
+  const std::optional<Option> option =
+      kRecipeFlags.contains(key) ? command.find_option(flag_name(key)) : std::nullopt;
   if (!option) {
     throw Error(
         ErrorCode::user,

@@ -73,9 +73,9 @@ std::int64_t result_bytes(const JobRequest& request, const PictureShape& shape) 
   std::int64_t recipes = has_states ? pictures * kBytesOfStart : 0;
   if (request.task != Task::encode)
     recipes += kNumRecipes * (kBytesOfRecipe + (steps + classes) * kBytesOfNumber);
-  const std::int64_t numbers =
-      request.task == Task::sample && classes > 0 ? pictures * std::int64_t{sizeof(std::int64_t)}
-                                                  : 0;
+  const std::int64_t numbers = request.task == Task::sample && classes > 0
+                                   ? pictures * std::int64_t{sizeof(std::int64_t)}
+                                   : 0;
   return shown * static_cast<std::int64_t>(shape.size() * sizeof(float)) + recipes + numbers;
 }
 

@@ -18,8 +18,8 @@ namespace ddim::server {
 /// What came of a job.
 struct JobResult {
   Samples samples = {};  ///< the pictures, with the recipe of all; of encode the codes, without one
-  std::vector<std::int64_t> classes = {};  ///< of the pictures that `sample` drew; else empty
-  Recipe of_first = {};  ///< that of the first picture alone
+  std::vector<std::int64_t> classes = {};    ///< of the pictures that `sample` drew; else empty
+  Recipe of_first = {};                      ///< that of the first picture alone
   std::vector<std::string> starts = {};      ///< x_T in that of each; empty: they have the first's
   std::optional<std::int64_t> columns = {};  ///< of their grid, where the job decides it
   std::vector<FilmFrame> frames = {};        ///< of filmstrip

@@ -31,7 +31,8 @@ ConvertCheck convert_model(const std::filesystem::path& input, const std::filesy
     throw;
   }
   ConvertCheck check{.largest_difference = distance.largest_difference,
-                     .largest_eps = distance.largest_output};
+                     .largest_eps = distance.largest_output,
+                     .notes = files.notes};
   if (!files.adam_problem.empty())
     check.notes.push_back("the optimizer's state is left out: " + files.adam_problem);
   return check;

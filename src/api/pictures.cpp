@@ -2,12 +2,12 @@
 #include <ddim/pictures.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <utility>
 
 #include "api/data_for_model.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "data/dataset.h"
 #include "data/image_folder.h"
 #include "data/npz_set.h"
@@ -37,13 +37,7 @@ FloatImages fit_to_model(data::Images images, const PictureShape& shape, Fit fit
   return data::to_floats(images, std::min(images.count, max_count));
 }
 
-std::string extension_of(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](unsigned char letter) {
-    return static_cast<char>(std::tolower(letter));
-  });
-  return extension;
-}
+std::string extension_of(const fs::path& file) { return small_letters(file.extension().string()); }
 
 /// Adds what one file brought to what was found in the files before it.
 void add_to(DataReport& all, const DataReport& more) {

@@ -54,6 +54,13 @@ std::string join(const List& list, std::string_view separator) {
   return join(list, separator, std::identity{});
 }
 
+/// ASCII letters only: endings of files, words of the program.
+inline std::string small_letters(std::string text) {
+  for (char& letter : text)
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+  return text;
+}
+
 /// The shortest text that reads back as the same number, whatever the locale.
 inline std::string number_text(double value) {
   std::array<char, 32> text{};

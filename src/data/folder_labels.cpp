@@ -3,7 +3,6 @@
 #include <ddim/counts.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <optional>
 #include <span>
@@ -12,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file_input.h"
+#include "base/text.h"
 #include "data/natural_order.h"
 
 namespace ddim::engine::data {
@@ -42,17 +42,21 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-constexpr std::string_view kLabelNames[] = {"label",    "labels", "class", "classes",
-                                            "category", "target", "breed"};
-constexpr std::string_view kFileNames[] = {"file",  "filename", "file_name", "files",
-                                           "image", "image_id", "img",       "id",
-                                           "path",  "name",     "picture"};
+// Where a list has several of them, the first here is meant.
+constexpr std::string_view kLabelNames[] = {"label",  "labels",   "class", "classes",
+                                            "target", "category", "breed"};
+constexpr std::string_view kFileNames[] = {"file",     "filename", "file_name", "files",
+                                           "path",     "image",    "img",       "picture",
+                                           "image_id", "name",     "id"};
 
-bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
-  return std::ranges::any_of(names, [name](std::string_view known) {
-    return std::ranges::equal(
-        name, known, [](unsigned char a, unsigned char b) { return std::tolower(a) == b; });
-  });
+/// Which of a list's columns has the first of these names that one has.
+std::optional<std::size_t> column_of(const std::vector<std::string>& columns,
+                                     std::span<const std::string_view> names) {
+  for (const std::string_view name : names) {
+    for (std::size_t i = 0; i < columns.size(); ++i)
+      if (small_letters(columns[i]) == name) return i;
+  }
+  return std::nullopt;
 }
 
 /// Of a list: which is the separator, and what stands where.
@@ -118,15 +122,11 @@ Columns columns_of(std::string_view text) {
     if (names.size() < 2) continue;
     columns.separator = separator;
     columns.are_two = names.size() == 2;
-    const auto label = std::ranges::find_if(
-        names, [](std::string_view name) { return is_one_of(name, kLabelNames); });
-    const auto file = std::ranges::find_if(
-        names, [](std::string_view name) { return is_one_of(name, kFileNames); });
-    columns.have_names = label != names.end();
-    if (!columns.have_names) break;
-    columns.label = static_cast<std::size_t>(label - names.begin());
-    columns.file = file != names.end() ? static_cast<std::size_t>(file - names.begin())
-                                       : (columns.label == 0 ? 1 : 0);
+    const auto label = column_of(names, kLabelNames);
+    columns.have_names = label.has_value();
+    if (!label) break;
+    columns.label = *label;
+    columns.file = column_of(names, kFileNames).value_or(columns.label == 0 ? 1 : 0);
     break;
   }
   if (!columns.have_names) columns.are_two = true;

@@ -216,12 +216,13 @@ std::vector<std::int64_t> read_labels(const io::NpzArray& array, std::int64_t co
 }  // namespace
 
 bool holds_arrays(const std::filesystem::path& file) {
-  return file.extension() == ".npz" || file.extension() == ".npy";
+  const std::string ending = small_letters(file.extension().string());
+  return ending == ".npz" || ending == ".npy";
 }
 
 Dataset parse_arrays(std::span<const std::byte> bytes, const std::string& file, Labels labels,
                      std::optional<DataSplit> split) {
-  const bool is_one_array = file.ends_with(".npy");
+  const bool is_one_array = small_letters(file).ends_with(".npy");
   Arrays arrays = is_one_array ? Arrays{io::parse_npy(bytes, file)}
                                : io::parse_npz(bytes, file, io::OddArrays::keep);
   if (is_one_array && arrays.front().shape.size() == 2)  // one grey picture

@@ -45,14 +45,15 @@ int exif_orientation(std::span<const std::byte> exif) {
   if (!big_endian && !text.starts_with("II")) return kAsSeen;
   const Fields fields(exif, big_endian);
   if (fields.u16(2) != 42) return kAsSeen;
-  constexpr std::uint32_t kOrientation = 0x0112, kShort = 3;
+  constexpr std::uint32_t kOrientation = 0x0112, kShort = 3, kLong = 4;
   constexpr std::size_t kEntryBytes = 12;
   const std::size_t entries_at = fields.u32(4);
   const std::uint32_t count = fields.u16(entries_at);
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t at = entries_at + 2 + i * kEntryBytes;
-    if (fields.u16(at) != kOrientation || fields.u16(at + 2) != kShort) continue;
-    const std::uint32_t orientation = fields.u16(at + 8);
+    const std::uint32_t type = fields.u16(at + 2);
+    if (fields.u16(at) != kOrientation || (type != kShort && type != kLong)) continue;
+    const std::uint32_t orientation = type == kShort ? fields.u16(at + 8) : fields.u32(at + 8);
     return orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : kAsSeen;
   }
   return kAsSeen;

@@ -89,6 +89,12 @@ NpzArray parse_array(std::string name, std::span<const std::byte> file, const st
 
   std::string_view type = field(dictionary, "'descr'");
   if (type.size() > 2) type = type.substr(1, type.size() - 2);  // without quotes
+  std::string without_order;
+  if (type.size() == 3 && type.back() == '1' &&
+      std::string_view("<>=").find(type.front()) != type.npos) {
+    without_order = concat('|', type.substr(1));  // as of a byte, whatever is written there
+    type = without_order;
+  }
   const auto shape = parse_shape(field(dictionary, "'shape'"));
   if (npz_type_size(type) == 0) damaged(why_no_type(type));
   if (field(dictionary, "'fortran_order'") != "False")

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -39,6 +40,14 @@ class CheckpointReader {
 
   static bool is_list(const PickleValue& value) {
     return value.is(PickleKind::list) || value.is(PickleKind::tuple);
+  }
+
+  /// What a key of a dictionary leads to is called; numbers are keys, too ({0.9999: average}).
+  static std::optional<std::string> name_of(const PickleValue& key) {
+    if (key.is(PickleKind::text)) return std::string(key.text());
+    if (key.is(PickleKind::integer)) return std::to_string(key.integer());
+    if (key.is(PickleKind::real)) return number_text(key.real());
+    return std::nullopt;
   }
 
   /// Other lists hold dictionaries of weights.
@@ -107,15 +116,17 @@ class CheckpointReader {
     bool has_network = false;
     for (std::size_t i = 0; i < dict.size(); ++i) {
       const auto [key, value] = dict.pair(i);
-      if (!key.is(PickleKind::text)) continue;
       if (io::is_tensor(value)) {
-        has_network = has_network || prefix_before_anchor(key.text()).has_value();
+        has_network = has_network ||
+                      (key.is(PickleKind::text) && prefix_before_anchor(key.text()).has_value());
         continue;
       }
-      const std::string below = place + (place.empty() ? "" : ".") + std::string(key.text());
+      const std::optional<std::string> name = name_of(key);
+      if (!name) continue;
+      const std::string below = place + (place.empty() ? "" : ".") + *name;
       if ((value.is(PickleKind::dict) || is_list(value)) && depth < kMaxDepth)
         visit(value, below, depth + 1);
-      if (value.is(PickleKind::list) && key.text() == "shadow_params")
+      if (value.is(PickleKind::list) && name == "shadow_params")
         shadow_weights_.emplace_back(below, value);
     }
     if (has_network) dictionaries_.push_back({place, tensors_in(dict)});

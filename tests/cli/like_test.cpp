@@ -251,6 +251,9 @@ TEST_F(Like, RefusesWhatItCannotDrawAgain) {
   ASSERT_EQ(older.erase("clip"), 1U);
   write_png(folder_ / "older.png", read_png(first), {.text = older});
   EXPECT_EQ(read_file(draw("newer", "--like " + (folder_ / "older.png"))), read_file(first));
+  // A text sets no flag that no recipe has: it may come from anybody.
+  for (const char* key : {"pull", "noise", "save_tensors", "overwrite", "threads", "device"})
+    refuse(like(key, "true"), 1, std::string("was made with ") + key + " = true, which");
   // What other programs write into a PNG does not matter.
   draw("second", "--like " + forge(first, "date:create", "today"));
 }

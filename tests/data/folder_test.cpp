@@ -300,6 +300,9 @@ TEST_F(Folders, AListMayHaveMoreColumns) {
         "image_id,label,width\na,dog,7\n\"b,c\",cat,8\n",
         ",Label,File\n0,dog,a.png\n1,cat,\"b,c.png\"\n", "id;breed\na;dog\nb,c;cat\n",
         "class\tpath\ndog\ta.png\ncat\tb,c.png\n", "a.png;dog\nb,c.png;cat\n",
+        "id,filename,label\nb,a.png,dog\na,\"b,c.png\",cat\n",
+        "name,file,label\na,a.png,dog\na,\"b,c.png\",cat\n",
+        "file,category,label\na.png,animal,dog\n\"b,c.png\",animal,cat\n",
         "file,label\ra.png,dog\rb,c.png,cat\r", "./a.png,dog\n.//b,c.png,cat\n"})
     EXPECT_THAT(labels(list), ElementsAre(1, 0)) << list;
   expect_error(ErrorCode::corrupt, "labels.csv: line 3: expected file,label",

@@ -230,6 +230,12 @@ TEST(Exif, OrientationOfBothByteOrders) {
       "Exif\0\0MM\0*\0\0\0\x08"s + "\0\1"s + "\1\x12\0\3\0\0\0\1\0\x08\0\0"s + "\0\0\0\0"s;
   EXPECT_EQ(exif_orientation(bytes_of(little)), 6);
   EXPECT_EQ(exif_orientation(bytes_of(big)), 8);
+  const std::string little_long =
+      "II*\0\x08\0\0\0"s + "\1\0"s + "\x12\1\4\0\1\0\0\0\6\0\0\0"s + "\0\0\0\0"s;
+  const std::string big_long =
+      "MM\0*\0\0\0\x08"s + "\0\1"s + "\1\x12\0\4\0\0\0\1\0\0\0\x08"s + "\0\0\0\0"s;
+  EXPECT_EQ(exif_orientation(bytes_of(little_long)), 6);
+  EXPECT_EQ(exif_orientation(bytes_of(big_long)), 8);
   for (std::size_t size = 0; size + 6 < little.size(); ++size)
     EXPECT_EQ(exif_orientation(bytes_of(little.substr(0, size))), 1) << size;
   std::string wrong = little;

@@ -177,6 +177,25 @@ TEST_F(WeightChoice, PairsOfPlainAndAveragedWeights) {
   }
 }
 
+// Of the rates of several averages, as some scripts call them.
+TEST_F(WeightChoice, NumbersAreKeysToo) {
+  const std::function<void(io::TorchWriter&)> keys[] = {
+      [](io::TorchWriter& writer) { writer.real(0.9999); },
+      [](io::TorchWriter& writer) { writer.integer(0); }};
+  for (const auto& put_key : keys) {
+    expect_pair(written([&](io::TorchWriter& writer) {
+      put_dict(writer, "model", plain_);
+      writer.text("ema");
+      writer.open_dict();
+      put_key(writer);
+      writer.open_dict();
+      put(writer, average_, "", Names::official);
+      writer.close_dict();
+      writer.close_dict();
+    }));
+  }
+}
+
 TEST_F(WeightChoice, NotesSayWhatWasChosenAndLeftOut) {
   const fs::path path = written([&](io::TorchWriter& writer) {
     put_dict(writer, "model", plain_);
