@@ -170,7 +170,7 @@ Images read_pictures(const io::NpzArray& array, const std::string& file) {
   const std::vector<std::int64_t> shape = four_axes(array.shape);
   Images images{.count = shape[0], .height = shape[1], .width = shape[2], .channels = shape[3]};
   const std::string where = concat(file, ": array ", array.name);
-  if (shape[1] <= 4 && shape[3] > 4 && shape[2] == shape[3])
+  if (shape[1] <= 4 && shape[2] > 4 && shape[3] > 4)  // nobody has pictures that are so flat
     fail(ErrorCode::corrupt, where, " is [", join(shape, ","),
          "], which looks like [N,C,H,W]; save numpy.moveaxis(array, 1, -1) of it");
   if (array.type == "|u1") {

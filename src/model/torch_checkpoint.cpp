@@ -99,12 +99,11 @@ class CheckpointReader {
 
   /// Collects dictionaries with a supported network's tensors in what the keys of `dict` lead to.
   void visit(const PickleValue& dict, const std::string& place, int depth) {
-    constexpr int kMaxDepth = 4;
+    constexpr int kMaxDepth = 32;
     // Shared values can be reached on many ways.
     if (++num_visited_ > io::kMaxTensors) refuse("it has more than ", io::kMaxTensors, " parts");
     if (is_list(dict)) {
-      constexpr std::size_t kMaxItems = 16;  // others are no lists of networks
-      for (std::size_t i = 0; i < std::min(kMaxItems, dict.size()); ++i)
+      for (std::size_t i = 0; i < dict.size(); ++i)
         if (dict[i].is(PickleKind::dict))
           visit(dict[i], concat(place, place.empty() ? "" : ".", i), depth + 1);
       return;

@@ -346,6 +346,7 @@ TEST_F(NpzSet, ArraysThatNeedAnotherTypeOrOrderSaySo) {
     });
   };
   refused("|u1", {2, 3, 5, 5}, "array x is [2,3,5,5], which looks like [N,C,H,W]");
+  refused("|u1", {1, 3, 5, 10}, "array x is [1,3,5,10], which looks like [N,C,H,W]");
   refused("|i1", {2, 5, 5, 3}, "array x is of type |i1; pictures are |u1");
   refused("<i2", {3, 5, 5}, "array x is of type <i2");
 }

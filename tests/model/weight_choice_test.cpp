@@ -177,6 +177,18 @@ TEST_F(WeightChoice, PairsOfPlainAndAveragedWeights) {
   }
 }
 
+TEST_F(WeightChoice, OneSetHoweverDeepAndFarBehind) {
+  const ModelFiles found = open_model(written([&](io::TorchWriter& writer) {
+    for (const char* key : {"a", "b", "c", "d", "e", "f"}) {
+      writer.text(key);
+      writer.open_dict();
+    }
+    put_dict(writer, "model", plain_);
+    for (int i = 0; i < 6; ++i) writer.close_dict();
+  }));
+  EXPECT_EQ(values_of(found.weights), values_of(plain_.weights));
+}
+
 // Of the rates of several averages, as some scripts call them.
 TEST_F(WeightChoice, NumbersAreKeysToo) {
   const std::function<void(io::TorchWriter&)> keys[] = {
