@@ -115,12 +115,12 @@ Files& Files::writes(const std::string& flag, const fs::path& path,
 
 Files& Files::creates(const std::string& flag, const fs::path& path) {
   outputs_.push_back(
-      {flag, path.has_filename() ? path : path.parent_path(), {}, Output::May::not_exist, ""});
+      {flag, path.has_filename() ? path : path.parent_path(), {}, Output::May::not_exist});
   return *this;
 }
 
 Files& Files::fills(const std::string& flag, const fs::path& folder) {
-  if (!folder.empty()) outputs_.push_back({flag, folder, {}, Output::May::be_a_folder, ""});
+  if (!folder.empty()) outputs_.push_back({flag, folder, {}, Output::May::be_a_folder});
   return *this;
 }
 

@@ -35,7 +35,7 @@ class Files {
     std::filesystem::path path;
     std::vector<std::string> endings;
     enum class May { be_replaced, not_exist, be_a_folder } may;
-    std::string otherwise;
+    std::string otherwise = {};
   };
 
   Overwrite overwrite_;

@@ -1,7 +1,6 @@
 #include "data/folder_walk.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <span>
 #include <string>
@@ -10,6 +9,7 @@
 #include "base/error.h"
 #include "base/file_input.h"
 #include "base/folder.h"
+#include "base/text.h"
 #include "io/picture_kind.h"
 
 namespace ddim::engine::data {
@@ -36,11 +36,7 @@ constexpr std::string_view kDataEndings[] = {
     ".zip",  ".tar",  ".tgz",  ".gz",      ".xz",    ".rar",      ".7z",        ".pkl",  ".pickle"};
 
 std::string lower_extension(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](unsigned char letter) {
-    return static_cast<char>(std::tolower(letter));
-  });
-  return extension;
+  return small_letters(path.extension().string());
 }
 
 /// Error(io) for a file that cannot be read: it may be a picture, and a run without it another one.

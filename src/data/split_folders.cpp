@@ -1,10 +1,10 @@
 #include "data/split_folders.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "data/folder_walk.h"
 
 namespace ddim::engine::data {
@@ -12,10 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<DataSplit> split_called(std::string name) {
-  std::ranges::transform(name, name.begin(), [](unsigned char letter) {
-    return static_cast<char>(std::tolower(letter));
-  });
+std::optional<DataSplit> split_called(const std::string& called) {
+  const std::string name = small_letters(called);
   if (name == "valid" || name == "validation") return DataSplit::val;
   if (name == "training") return DataSplit::train;
   if (name == "testing") return DataSplit::test;

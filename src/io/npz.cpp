@@ -87,14 +87,11 @@ NpzArray parse_array(std::string name, std::span<const std::byte> file, const st
   if (data_at > text.size()) damaged("the header is cut off");
   const std::string_view dictionary = text.substr(length_at + 2, length);
 
-  std::string_view type = field(dictionary, "'descr'");
+  std::string type(field(dictionary, "'descr'"));
   if (type.size() > 2) type = type.substr(1, type.size() - 2);  // without quotes
-  std::string without_order;
-  if (type.size() == 3 && type.back() == '1' &&
-      std::string_view("<>=").find(type.front()) != type.npos) {
-    without_order = concat('|', type.substr(1));  // as of a byte, whatever is written there
-    type = without_order;
-  }
+  // A byte has no order, whatever is written there.
+  const bool has_order = type.size() == 3 && type.find_first_of("<>=") == 0;
+  if (has_order && type.back() == '1') type.front() = '|';
   const auto shape = parse_shape(field(dictionary, "'shape'"));
   if (npz_type_size(type) == 0) damaged(why_no_type(type));
   if (field(dictionary, "'fortran_order'") != "False")
@@ -104,7 +101,7 @@ NpzArray parse_array(std::string name, std::span<const std::byte> file, const st
   if (!size || *size != file.size() - data_at)
     damaged(concat(file.size() - data_at, " bytes do not fit its shape"));
   return {.name = std::move(name),
-          .type = std::string(type),
+          .type = std::move(type),
           .shape = *shape,
           .bytes = file.subspan(data_at)};
 }

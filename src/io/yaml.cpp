@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace ddim::engine::io {
 namespace {
@@ -39,9 +40,7 @@ Json scalar_of(const std::string& text) {
                         {"false", false},      {"no", false},
                         {"off", false},        {".inf", kInfinity},
                         {"-.inf", -kInfinity}, {".nan", std::numeric_limits<double>::quiet_NaN()}};
-  std::string lower = text;
-  std::ranges::transform(lower, lower.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lower = small_letters(text);
   for (const Word& word : words)
     if (lower == word.text) return word.value;
   const bool may_be_number = text.find_first_of("0123456789") != std::string::npos;

@@ -1,11 +1,11 @@
 #include "model/network_config.h"
 
 #include <algorithm>
-#include <cctype>
 #include <tuple>
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace ddim::engine::model {
 namespace {
@@ -166,10 +166,7 @@ UNetConfig network_config(const io::UNetFileConfig& file, const std::string& fil
       read.blocks(file.up_block_types, kUp, num_levels,
                   read.choice("upsample_type", file.upsample_type, kResamplings));
   std::ranges::reverse(up);  // finest first
-  std::string act_fn = file.act_fn;
-  std::ranges::transform(act_fn, act_fn.begin(), [](unsigned char letter) {
-    return static_cast<char>(std::tolower(letter));
-  });
+  const std::string act_fn = small_letters(file.act_fn);
 
   UNetConfig config{.sample_size = *file.sample_size,
                     .in_channels = file.in_channels,

@@ -5,14 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <span>
-#include <string>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
 
 #include "base/error.h"
 #include "data/class_list.h"
+#include "io/image_grid.h"
 #include "train/train_config_keys.h"
 
 namespace ddim::engine::train {
@@ -45,34 +44,38 @@ data::Dataset load_held_out(const std::filesystem::path& folder, std::optional<D
   }
 }
 
-/// Bytes and floats are compared by the nearest bytes.
-enum class CompareBy { samples, bytes };
-
-std::string content_of(const data::Images& images, std::int64_t index, CompareBy by) {
+std::string_view content_of(const data::Images& images, std::int64_t index) {
   const std::size_t size = images.image_bytes(), first = static_cast<std::size_t>(index) * size;
   if (images.has_bytes())
     return {reinterpret_cast<const char*>(images.pixels.data() + first), size};
-  const std::span<const float> values = std::span(images.values).subspan(first, size);
-  if (by == CompareBy::samples)
-    return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
-  std::string bytes;
-  for (const float value : values)
-    bytes += static_cast<char>(std::lround(127.5F * (std::clamp(value, -1.0F, 1.0F) + 1.0F)));
-  return bytes;
+  return {reinterpret_cast<const char*>(images.values.data() + first), size * sizeof(float)};
 }
 
-/// How many of `held_out` are among `training`.
+/// Of images that have floats: the nearest bytes.
+data::Images rounded(const data::Images& images) {
+  const std::int64_t height = images.count * images.height;  // all of them are one tall picture
+  return {.count = images.count,
+          .height = images.height,
+          .width = images.width,
+          .channels = images.channels,
+          .pixels = io::to_bytes(images.values, height, images.width, images.channels).pixels};
+}
+
+/// How many of `held_out` are among `training`, sample for sample, or byte for byte where only one
+/// side has bytes.
 std::int64_t count_shared(const data::Images& training, const data::Images& held_out) {
-  const CompareBy by =
-      training.has_bytes() == held_out.has_bytes() ? CompareBy::samples : CompareBy::bytes;
-  std::unordered_set<std::string> wanted, found;
-  for (std::int64_t k = 0; k < held_out.count; ++k) wanted.insert(content_of(held_out, k, by));
+  if (training.has_bytes() && !held_out.has_bytes())
+    return count_shared(training, rounded(held_out));
+  if (held_out.has_bytes() && !training.has_bytes())
+    return count_shared(rounded(training), held_out);
+  std::unordered_set<std::string_view> wanted, found;
+  for (std::int64_t k = 0; k < held_out.count; ++k) wanted.insert(content_of(held_out, k));
   for (std::int64_t k = 0; k < training.count; ++k)
-    if (const auto one = wanted.find(content_of(training, k, by)); one != wanted.end())
+    if (const auto one = wanted.find(content_of(training, k)); one != wanted.end())
       found.insert(*one);
   std::int64_t count = 0;
   for (std::int64_t k = 0; k < held_out.count; ++k)
-    count += found.contains(content_of(held_out, k, by)) ? 1 : 0;
+    count += found.contains(content_of(held_out, k)) ? 1 : 0;
   return count;
 }
 

@@ -118,10 +118,8 @@ TEST_F(Settings, WhatHasNoUseBesideAStrongerWordGivesWay) {
   make_micro_model(folder_ / "micro");
   make_pictures(folder_ / "pictures", 1);
   const std::string model = " --quiet --model " + (folder_ / "micro");
-  const auto draw = [&](const std::string& flags, const std::string& name,
-                        const std::string& environment = "") {
-    return run_ddim("sample --steps 2 --count 2 --out " + (folder_ / name) + model + " " + flags,
-                    environment);
+  const auto draw = [&](const std::string& flags, const std::string& name) {
+    return run_ddim("sample --steps 2 --count 2 --out " + (folder_ / name) + model + " " + flags);
   };
   const auto refused = [](const Outcome& run, const std::string& message) {
     EXPECT_NE(run.exit_code, 0);
